@@ -1,0 +1,104 @@
+# The commands of the project. `make help` lists them. Everything runs from .venv, which sets itself up when needed: a
+# Python of at least 3.11 with venv is all that must be there.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# The Python that .venv is made with: the first that is new enough, or what you name: make PYTHON=python3.12 setup
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+# Written last, so that an interrupted setup starts again.
+READY := $(VENV)/.ready
+# Options for the command that a target runs: make demo ARGS=--keep
+ARGS ?=
+# Each pytest worker has its own PostgreSQL and Temporal; two of them suit a machine of two cores.
+WORKERS ?= 2
+
+.PHONY: help
+help: ## Say what there is
+	@echo 'Care. `make up` runs the whole system, `make demo` plays one ticket through it.'
+	@echo
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo 'Options go in ARGS: make up ARGS="--home DIR --first-port N", make test ARGS="-k recovery"'
+
+.PHONY: setup
+setup: $(READY) ## Make .venv with the locked dependencies (every other target does it by itself)
+
+$(READY): pyproject.toml requirements.lock
+	@test -n "$(PYTHON)" || { echo 'No Python of at least 3.11 found: install one, or name it: make PYTHON=/path/to/python3' >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo '$(PYTHON) is not a Python of at least 3.11: install one, or name it: make PYTHON=/path/to/python3' >&2; exit 1; }
+	@echo 'Setting up $(VENV) (a minute, the first time)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.PHONY: up
+up: $(READY) ## Run the whole system on embedded parts, print its URLs; Ctrl-C stops it
+	@$(BIN)/care up $(ARGS)
+
+.PHONY: demo
+demo: $(READY) ## Play one ticket from a bad review to CLOSED, on a running stack or one of its own
+	@$(BIN)/care demo $(ARGS)
+
+.PHONY: test
+test: $(READY) ## Run the tests
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+
+.PHONY: test-long
+test-long: $(READY) ## Run the heavy forms of the tests
+	$(BIN)/pytest -m long --timeout 3600 $(ARGS)
+
+.PHONY: bench
+bench: $(READY) ## Run the benchmarks
+	$(BIN)/python -m benchmarks $(ARGS)
+
+.PHONY: check
+check: check-style check-types check-imports check-protos check-lock ## Run every check that is not a test
+
+.PHONY: check-style
+check-style: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+.PHONY: check-types
+check-types: $(READY)
+	$(BIN)/mypy
+
+.PHONY: check-imports
+check-imports: $(READY)
+	$(BIN)/lint-imports
+
+.PHONY: check-protos
+check-protos: $(READY)
+	$(BIN)/python -m tools.contract
+	$(BIN)/python protos/generate.py --check
+
+.PHONY: check-lock
+check-lock: $(READY)
+	$(BIN)/python -m tools.lock --check
+
+.PHONY: format
+format: $(READY) ## Format the code and repair what can be repaired
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+.PHONY: proto
+proto: $(READY) ## Generate protos/python from protos/care
+	$(BIN)/python protos/generate.py
+
+.PHONY: proto-baseline
+proto-baseline: $(READY) ## Make the present contract the one that later changes may not break
+	$(BIN)/python -m tools.contract --write-baseline
+
+.PHONY: lock
+lock: $(READY) ## Bring requirements.lock up to pyproject.toml (ARGS=--upgrade: newest versions)
+	$(BIN)/python -m tools.lock $(ARGS)
+
+.PHONY: clean
+clean: ## Remove .venv and caches; the data in .care stays
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist
+	find . -name .git -prune -o -name __pycache__ -type d -exec rm -rf {} +
