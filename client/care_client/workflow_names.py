@@ -1,0 +1,25 @@
+"""The names by which the service and the workflows find each other in Temporal; part of the contract."""
+
+from typing import Final
+
+CONTACT_RECOVERY: Final = "ContactRecovery"
+"""The workflow type."""
+POKE: Final = "poke"
+"""The signal that says: look again. It has no argument."""
+
+ORGANIZATION_ATTRIBUTE: Final = "CareOrganization"
+"""Search attribute, Keyword: the organization's id."""
+LOCATION_ATTRIBUTE: Final = "CareLocation"
+"""Search attribute, Keyword: the location's id."""
+TICKET_ATTRIBUTE: Final = "CareTicket"
+"""Search attribute, Keyword: the ticket as `{organization}/{number}`."""
+
+
+def contact_recovery_id(organization: str, ticket_number: int, recovery: str) -> str:
+    """Return the workflow id of a recovery, given its UUID as text."""
+    return f"contact-recovery/{organization}/{ticket_number}/{recovery}"
+
+
+def ticket_value(organization: str, ticket_number: int) -> str:
+    """Return the value of TICKET_ATTRIBUTE, which all workflows of a ticket share."""
+    return f"{organization}/{ticket_number}"

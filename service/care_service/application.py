@@ -1,0 +1,86 @@
+"""The composition root: builds the service from its settings, runs it, and disposes of everything it opened."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from temporalio.client import Client
+
+from care_client.roles.logs import get_logger
+from care_service.domain.ports import Clock
+from care_service.links import Links
+from care_service.relay import Relay, TemporalWaker
+from care_service.rpc.authentication import Authenticator
+from care_service.rpc.server import Parts, Server
+from care_service.settings import ServiceSettings
+from care_service.storage.database import Database
+from care_service.storage.directory import PostgresDirectory
+from care_service.storage.migrate import upgrade
+from care_service.storage.outbox import Outbox
+from care_service.storage.reading import PostgresReader
+from care_service.storage.tickets import PostgresTickets
+
+_LOG: Final = get_logger("care.service")
+_GRACE: Final = timedelta(seconds=10)
+
+
+class SystemClock:
+    """The machine's own time."""
+
+    def now(self) -> datetime:
+        """See Clock."""
+        return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A service that answers."""
+
+    port: int
+    relay: Relay
+
+
+@asynccontextmanager
+async def service(settings: ServiceSettings, temporal: Client, clock: Clock | None = None) -> AsyncIterator[Running]:
+    """Runs the service: migrates the database, serves gRPC and relays the outbox until the block is left.
+
+    `temporal` may be lazy and its server away. Raises OSError where the address is taken, and Refusal
+    DATABASE_UNAVAILABLE where the database can't be reached.
+    """
+    database = Database(settings.database_url)
+    try:
+        async with database.core():
+            pass
+        await upgrade(database.engine)
+        relay = Relay(Outbox(database), TemporalWaker(temporal, settings.task_queue))
+        server = Server(_parts(settings, database, relay, clock or SystemClock()))
+        port = await server.start(str(settings.grpc_address))
+        relaying = asyncio.create_task(relay.run(), name="relay")
+        _LOG.info("serving", address=f"{settings.grpc_address.host}:{port}")
+        try:
+            yield Running(port, relay)
+        finally:
+            await server.stop(_GRACE)
+            relaying.cancel()
+            with suppress(asyncio.CancelledError):
+                await relaying
+            _LOG.info("stopped")
+    finally:
+        await database.close()
+
+
+def _parts(settings: ServiceSettings, database: Database, relay: Relay, clock: Clock) -> Parts:
+    return Parts(
+        store=PostgresTickets(database, relay.hint),
+        reader=PostgresReader(database),
+        directory=PostgresDirectory(database),
+        authenticator=Authenticator(settings.token_key),
+        links=Links(settings.link_keys, next(iter(settings.link_keys)), settings.web_url),
+        clock=clock,
+        moderation_checks=settings.moderation_checks,
+    )

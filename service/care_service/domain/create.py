@@ -1,0 +1,115 @@
+"""A new ticket: what it needs, and what is written with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from care_service.domain import addresses, names
+from care_service.domain.callers import Caller
+from care_service.domain.case import Decision, activity
+from care_service.domain.commands import CreateTicket
+from care_service.domain.decide import direct_recovery, message
+from care_service.domain.entities import (
+    ActivityType,
+    ActorKind,
+    Agent,
+    Location,
+    Message,
+    MessageKind,
+    Organization,
+    Review,
+    Ticket,
+)
+from care_service.domain.lifecycle import STATUS, RecoveryState
+from care_service.domain.refusals import Reason, Refusal, Violation, invalid
+
+
+@dataclass(frozen=True, slots=True)
+class NewCase:
+    """What a new ticket is decided on."""
+
+    organization: Organization
+    location: Location | None
+    """Its entry, if there is one already."""
+    review: Review | None
+    open_ticket: int | None
+    """The review's ticket that is not CLOSED."""
+    reporter: Agent | None
+    """The caller's entry, where the caller is an agent."""
+
+
+def create_ticket(
+    case: NewCase, number: int, command: CreateTicket, caller: Caller, now: datetime, request_id: UUID | None = None
+) -> Decision:
+    """Returns the new ticket, OPEN and unassigned, with everything that comes with it; raises Refusal."""
+    organization = case.organization
+    region = (case.location and case.location.default_phone_region) or organization.default_phone_region
+    phone = addresses.normalize_phone(command.phone, region, "ticket.customer.phone")
+    command = _from_review(replace(command, phone=phone), case.review)
+    if case.reporter is not None and not case.reporter.can_be_reporter:
+        agent = names.agent(organization.id, case.reporter.id)
+        raise Refusal(Reason.NOT_REPORTABLE, f"{agent} may not raise tickets.", {"agent": agent})
+    if case.review is not None and case.open_ticket is not None:
+        raise ticket_exists(organization.id, case.review.id, case.open_ticket)
+    ticket = Ticket(
+        organization=organization.id,
+        number=number,
+        version=1,
+        revision=1,
+        subject=command.subject,
+        description=command.description,
+        location=command.location,
+        review_id=case.review.id if case.review else None,
+        reporter=case.reporter.id if case.reporter else None,
+        assignee=None,
+        status=STATUS.initial,
+        close_reason=None,
+        priority=command.priority,
+        labels=command.labels,
+        contact_state=RecoveryState.NO_CONTACT,
+        recovery_id=None,
+        create_time=now,
+        update_time=now,
+        resolve_time=None,
+        close_time=None,
+    )
+    recovery = contact = None
+    if command.email or command.phone:
+        recovery, contact = direct_recovery(ticket, command, caller, now)
+        ticket = replace(ticket, contact_state=recovery.state, recovery_id=recovery.id)
+    messages: tuple[Message, ...] = ()
+    if case.review is not None:
+        reviewer = Caller(ActorKind.CUSTOMER, "", None, frozenset(), case.review.author_display_name)
+        entry = message(ticket, command.message_id, MessageKind.REVIEW, reviewer, case.review.text)
+        messages = (replace(entry, create_time=case.review.update_time),)
+    log = activity(
+        ActivityType.CREATED,
+        caller,
+        None,
+        ticket,
+        recovery=(RecoveryState.NO_CONTACT, recovery) if recovery else None,
+        message_id=messages[0].id if messages else None,
+        request_id=request_id,
+    )
+    return Decision(
+        ticket, log, new_recovery=recovery, contact=contact, messages=messages, wakes=(recovery.id,) if recovery else ()
+    )
+
+
+def ticket_exists(organization: str, review_id: UUID, number: int) -> Refusal:
+    """Makes the refusal for a review whose ticket `number` is not CLOSED."""
+    ticket = names.ticket(organization, number)
+    metadata = {"ticket": ticket, "review": names.review(organization, review_id)}
+    return Refusal(Reason.TICKET_EXISTS, f"The review has {ticket}, which is not CLOSED: use that one.", metadata)
+
+
+def _from_review(command: CreateTicket, review: Review | None) -> CreateTicket:
+    if review is None:
+        return command
+    if command.location and command.location != review.location:
+        raise invalid(Violation("ticket.location", "is not the review's location; leave it out"))
+    author = f" by {review.author_display_name}" if review.author_display_name else ""
+    subject = f"{review.stars}-star review{author}"[:200]
+    return replace(command, subject=command.subject or subject, location=review.location)

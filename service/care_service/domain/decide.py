@@ -1,0 +1,385 @@
+"""Commands on a ticket: `decide` returns what to write, or raises a refusal. Pure; everything comes in as a value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from care_service.domain import addresses, commands, names, replies
+from care_service.domain.callers import Caller
+from care_service.domain.case import Case, Decision, activity, move_recovery, touched
+from care_service.domain.entities import (
+    ActivityType,
+    ActorKind,
+    Agent,
+    CloseReason,
+    Contact,
+    Mark,
+    Message,
+    MessageKind,
+    Recovery,
+    RecoveryKind,
+    Ticket,
+)
+from care_service.domain.lifecycle import FORM_LIVE, RECOVERY, STATUS, RecoveryState, TicketStatus, Trigger
+from care_service.domain.permissions import STATUS_TRIGGERS, TRIGGERS, Command, Relation, Situation, refusal
+from care_service.domain.refusals import Reason, Refusal, Violation, invalid
+
+
+def situation(ticket: Ticket, state: RecoveryState, caller: Caller, agent: Agent | None) -> Situation:
+    """Returns the few bits that decide which commands are open to `caller`.
+
+    `state` is that of the recovery that a command is about, or the ticket's contact state; `agent` is who would own the
+    ticket.
+    """
+    if ticket.assignee is None:
+        relation = Relation.NOBODYS
+    else:
+        relation = Relation.MINE if caller.is_agent and ticket.assignee == caller.id else Relation.OTHERS
+    return Situation(
+        status=ticket.status,
+        recovery_state=state,
+        relation=relation,
+        roles=caller.roles,
+        has_review=ticket.review_id is not None,
+        can_be_assignee=agent is not None and agent.can_be_assignee,
+    )
+
+
+def decide(
+    case: Case, command: commands.AgentCommand, caller: Caller, now: datetime, request_id: UUID | None = None
+) -> Decision | None:
+    """Returns what to write for `command`, or None where it succeeds without changing anything; raises Refusal."""
+    if isinstance(command, commands.AddContact):
+        # A field's error comes before every rule's, but the default region is known only now.
+        phone = addresses.normalize_phone(command.phone, case.phone_region)
+        command = replace(command, phone=phone)
+    permit(case, command.command, caller)
+    return _DECIDERS[type(command)](case, command, caller, now, request_id)
+
+
+def permit(case: Case, command: Command, caller: Caller) -> None:
+    """Raises the refusal, with its metadata, where `command` is not open to `caller`."""
+    state = case.named.state if case.named else case.ticket.contact_state
+    bits = situation(case.ticket, state, caller, case.agent)
+    reason = refusal(command, bits)
+    if reason is not None:
+        raise _explain(reason, command, case, caller, bits)
+
+
+def _explain(reason: Reason, command: Command, case: Case, caller: Caller, bits: Situation) -> Refusal:
+    ticket = case.ticket
+    owner = names.agent(ticket.organization, ticket.assignee) if ticket.assignee else ""
+    metadata = {"ticket": ticket.name}
+    match reason:
+        case Reason.ROLE_NOT_ALLOWED:
+            metadata = {"method": command.value, "roles": ",".join(sorted(caller.roles)), "allowed": "agent,supervisor"}
+            return Refusal(reason, f"{command} is for agents.", metadata)
+        case Reason.TICKET_CLOSED:
+            return Refusal(
+                reason, "The ticket is CLOSED; nothing leaves CLOSED.", metadata | status_keys(ticket.status)
+            )
+        case Reason.UNASSIGNED:
+            return Refusal(reason, "Nobody owns the ticket: take it first.", metadata)
+        case Reason.NOT_ASSIGNEE:
+            return Refusal(reason, f"The ticket belongs to {owner}.", metadata | {"assignee": owner})
+        case Reason.ALREADY_ASSIGNED:
+            return Refusal(reason, f"The ticket belongs to {owner} already.", metadata | {"assignee": owner})
+        case Reason.NOT_ASSIGNABLE:
+            agent = names.agent(ticket.organization, case.agent.id if case.agent else caller.id)
+            return Refusal(reason, f"Tickets may not be assigned to {agent}.", metadata | {"agent": agent})
+        case Reason.NO_REVIEW:
+            return Refusal(reason, "The ticket has no review to reply to: use AddContact.", metadata)
+        case Reason.FORM_LIVE:
+            live = case.live.name if case.live else ""
+            keys = metadata | recovery_keys(bits.recovery_state) | {"recovery": live}
+            return Refusal(reason, "A recovery form is out already: wait for it or withdraw it.", keys)
+        case _:
+            trigger = TRIGGERS[command]
+            on_status = trigger in STATUS_TRIGGERS
+            keys = status_keys(bits.status) if on_status else recovery_keys(bits.recovery_state)
+            words = f"{command} is not possible in {keys['state']}; possible: {keys['allowed'] or 'nothing'}."
+            return Refusal(reason, words, metadata | keys | {"trigger": trigger.value})
+
+
+def status_keys(status: TicketStatus) -> dict[str, str]:
+    """Returns the machine keys of an error's metadata for machine 1."""
+    return {"machine": STATUS.name, "state": status.value, "allowed": ",".join(STATUS.allowed(status))}
+
+
+def recovery_keys(state: RecoveryState) -> dict[str, str]:
+    """Returns the machine keys of an error's metadata for machine 2."""
+    return {"machine": RECOVERY.name, "state": state.value, "allowed": ",".join(RECOVERY.allowed(state))}
+
+
+def _take(
+    case: Case, _: commands.TakeTicket, caller: Caller, now: datetime, request_id: UUID | None
+) -> Decision | None:
+    if case.ticket.assignee == caller.id:
+        return None
+    after = replace(touched(case.ticket, case.live, now), assignee=caller.id)
+    return Decision(after, activity(ActivityType.TAKEN, caller, case.ticket, after, request_id=request_id))
+
+
+def _assign(
+    case: Case, command: commands.AssignTicket, caller: Caller, now: datetime, request_id: UUID | None
+) -> Decision | None:
+    if case.ticket.assignee == command.agent:
+        return None
+    own = case.ticket.assignee == caller.id
+    after = replace(touched(case.ticket, case.live, now), assignee=command.agent)
+    kind = ActivityType.ASSIGNED if own else ActivityType.ASSIGNED_BY_OVERRIDE
+    return Decision(after, activity(kind, caller, case.ticket, after, request_id=request_id))
+
+
+def _release(case: Case, _: commands.ReleaseTicket, caller: Caller, now: datetime, request_id: UUID | None) -> Decision:
+    after = replace(touched(case.ticket, case.live, now), assignee=None)
+    return Decision(after, activity(ActivityType.RELEASED, caller, case.ticket, after, request_id=request_id))
+
+
+def _update(
+    case: Case, command: commands.UpdateTicket, caller: Caller, now: datetime, request_id: UUID | None
+) -> Decision | None:
+    ticket = case.ticket
+    changed = replace(
+        ticket,
+        subject=ticket.subject if command.subject is None else command.subject,
+        description=ticket.description if command.description is None else command.description,
+        priority=command.priority or ticket.priority,
+        labels=ticket.labels if command.labels is None else command.labels,
+    )
+    if changed == ticket:
+        return None
+    after = touched(changed, case.live, now)
+    return Decision(after, activity(ActivityType.UPDATED, caller, ticket, after, request_id=request_id))
+
+
+_STATUS_ACTIVITIES: Final = {
+    Trigger.START: ActivityType.STARTED,
+    Trigger.RESOLVE: ActivityType.RESOLVED,
+    Trigger.CLOSE: ActivityType.CLOSED,
+    Trigger.REOPEN: ActivityType.REOPENED,
+}
+
+
+def with_status(ticket: Ticket, trigger: Trigger, now: datetime) -> Ticket:
+    """Returns `ticket` after a trigger of machine 1, with the times and the close reason that go with it."""
+    status = STATUS.fire(ticket.status, trigger)
+    resolve_time = ticket.resolve_time
+    if trigger is Trigger.RESOLVE:
+        resolve_time = now
+    elif trigger is Trigger.REOPEN:
+        resolve_time = None
+    closed = status is TicketStatus.CLOSED
+    return replace(
+        ticket,
+        status=status,
+        resolve_time=resolve_time,
+        close_time=now if closed else None,
+        close_reason=CloseReason.MANUAL if closed else None,
+    )
+
+
+def _status(
+    case: Case, command: commands.AgentCommand, caller: Caller, now: datetime, request_id: UUID | None
+) -> Decision:
+    trigger = TRIGGERS[command.command]
+    live, ended, moved = case.live, None, None
+    after = with_status(case.ticket, trigger, now)
+    if after.status is TicketStatus.CLOSED and live is not None:
+        ended = move_recovery(live, RECOVERY.fire(live.state, Trigger.TICKET_CLOSED), now)
+        moved = (live.state, ended)
+    after = touched(after, ended or live, now)
+    entry = activity(_STATUS_ACTIVITIES[trigger], caller, case.ticket, after, recovery=moved, request_id=request_id)
+    return Decision(after, entry, recovery=ended, wakes=(ended.id,) if ended else ())
+
+
+def _send_form(
+    case: Case, command: commands.SendRecoveryForm, caller: Caller, now: datetime, request_id: UUID | None
+) -> Decision:
+    review = case.review
+    if review is None:
+        raise AssertionError("permit() lets no form through without a review")
+    limit = replies.byte_limit(review.site)
+    length = len(replies.with_link(command.reply_text, command.link).encode())
+    if length > limit:
+        words = (
+            f"is {length} bytes long with the link; {review.site} takes {limit}: shorten it by {length - limit} bytes"
+        )
+        raise invalid(Violation("reply_text", words))
+    recovery = replace(
+        new_recovery(case.ticket, command.recovery_id, RecoveryKind.FORM, caller, now),
+        state=RECOVERY.fire(RecoveryState.NO_CONTACT, Trigger.REQUEST_FORM),
+        reply_text=command.reply_text,
+        key_id=command.key_id,
+        expire_time=now + case.organization.form_lifetime,
+    )
+    after = touched(case.ticket, recovery, now)
+    entry = activity(
+        ActivityType.FORM_REQUESTED,
+        caller,
+        case.ticket,
+        after,
+        recovery=(RecoveryState.NO_CONTACT, recovery),
+        message_id=command.reply_message_id,
+        request_id=request_id,
+    )
+    reply = message(after, command.reply_message_id, MessageKind.REVIEW_REPLY, caller, command.reply_text)
+    form = message(after, command.form_message_id, MessageKind.RECOVERY_FORM, caller, "", ordinal=1)
+    messages = (replace(reply, recovery_id=recovery.id), replace(form, recovery_id=recovery.id))
+    return Decision(after, entry, new_recovery=recovery, messages=messages, wakes=(recovery.id,))
+
+
+def _named(case: Case) -> Recovery:
+    if case.named is None:
+        raise AssertionError("a command on a recovery is loaded with it")
+    return case.named
+
+
+def _withdraw(
+    case: Case, _: commands.WithdrawRecoveryForm, caller: Caller, now: datetime, request_id: UUID | None
+) -> Decision:
+    return end_recovery(case, Trigger.WITHDRAW_FORM, ActivityType.FORM_WITHDRAWN, caller, now, request_id)
+
+
+def _reject(case: Case, _: commands.RejectContact, caller: Caller, now: datetime, request_id: UUID | None) -> Decision:
+    return end_recovery(case, Trigger.REJECT_CONTACT, ActivityType.CONTACT_REJECTED, caller, now, request_id)
+
+
+def end_recovery(
+    case: Case, trigger: Trigger, kind: ActivityType, caller: Caller, now: datetime, request_id: UUID | None = None
+) -> Decision:
+    """Fires a trigger that ends the named recovery, and wakes its workflow to tidy up."""
+    before = _named(case)
+    ended = move_recovery(before, RECOVERY.fire(before.state, trigger), now)
+    after = touched(case.ticket, ended, now)
+    entry = activity(kind, caller, case.ticket, after, recovery=(before.state, ended), request_id=request_id)
+    return Decision(after, entry, recovery=ended, wakes=(ended.id,))
+
+
+def _add_contact(
+    case: Case, command: commands.AddContact, caller: Caller, now: datetime, request_id: UUID | None
+) -> Decision:
+    replaced = None
+    if case.live is not None and case.live.state in FORM_LIVE:
+        replaced = move_recovery(case.live, RECOVERY.fire(case.live.state, Trigger.REPLACE_FORM), now)
+    recovery, contact = direct_recovery(case.ticket, command, caller, now)
+    after = touched(case.ticket, recovery, now)
+    entry = activity(
+        ActivityType.CONTACT_ADDED,
+        caller,
+        case.ticket,
+        after,
+        recovery=(RecoveryState.NO_CONTACT, recovery),
+        request_id=request_id,
+    )
+    wakes = (recovery.id, replaced.id) if replaced else (recovery.id,)
+    return Decision(after, entry, recovery=replaced, new_recovery=recovery, contact=contact, wakes=wakes)
+
+
+def _add_note(
+    case: Case, command: commands.AddNote, caller: Caller, now: datetime, request_id: UUID | None
+) -> Decision:
+    after = touched(case.ticket, case.live, now)
+    note = message(after, command.message_id, MessageKind.NOTE, caller, command.text)
+    entry = activity(
+        ActivityType.NOTE_ADDED, caller, case.ticket, after, message_id=command.message_id, request_id=request_id
+    )
+    return Decision(after, entry, messages=(note,))
+
+
+def new_recovery(ticket: Ticket, recovery_id: UUID, kind: RecoveryKind, caller: Caller, now: datetime) -> Recovery:
+    """Makes a recovery that has not begun: NO_CONTACT, nothing handed out."""
+    return Recovery(
+        organization=ticket.organization,
+        ticket_number=ticket.number,
+        id=recovery_id,
+        kind=kind,
+        state=RecoveryState.NO_CONTACT,
+        review_id=ticket.review_id,
+        reply_text="",
+        key_id="",
+        contact_id=None,
+        refusal_reason=None,
+        refusal_message="",
+        creator=caller.id if caller.is_agent else None,
+        mark=Mark.NEVER,
+        attempt=0,
+        retract_refusals=0,
+        retract_after=None,
+        read_time=None,
+        create_time=now,
+        post_time=None,
+        expire_time=None,
+        contact_time=None,
+        unlock_time=None,
+        end_time=None,
+        retract_time=None,
+    )
+
+
+def direct_recovery(
+    ticket: Ticket, command: commands.AddContact | commands.CreateTicket, caller: Caller, now: datetime
+) -> tuple[Recovery, Contact]:
+    """Makes the recovery of a contact that is known already, and the contact; both normalized beforehand."""
+    addresses.need_one(command.email, command.phone)
+    contact = Contact(
+        organization=ticket.organization,
+        ticket_number=ticket.number,
+        id=command.contact_id,
+        recovery_id=command.recovery_id,
+        display_name=command.display_name,
+        email=command.email,
+        phone=command.phone,
+        message="",
+        verify_time=None,
+        create_time=now,
+    )
+    recovery = replace(
+        new_recovery(ticket, command.recovery_id, RecoveryKind.DIRECT, caller, now),
+        state=RECOVERY.fire(RecoveryState.NO_CONTACT, Trigger.ADD_CONTACT),
+        contact_id=contact.id,
+        contact_time=now,
+    )
+    return recovery, contact
+
+
+def message(
+    ticket: Ticket, message_id: UUID, kind: MessageKind, caller: Caller, text: str, *, ordinal: int = 0
+) -> Message:
+    """Makes an entry of the thread by `caller`, belonging to the ticket's latest activity."""
+    return Message(
+        organization=ticket.organization,
+        ticket_number=ticket.number,
+        id=message_id,
+        activity_number=ticket.version,
+        ordinal=ordinal,
+        kind=kind,
+        author_kind=caller.kind,
+        author=caller.actor if caller.kind is not ActorKind.CUSTOMER else "",
+        author_display_name=caller.display_name,
+        text=text,
+        recovery_id=None,
+        create_time=ticket.update_time,
+    )
+
+
+# Each decider takes its own command class; the key is that class, so the pairing is right by construction.
+_DECIDERS: Final[dict[type, Callable[[Case, Any, Caller, datetime, UUID | None], Decision | None]]] = {
+    commands.TakeTicket: _take,
+    commands.AssignTicket: _assign,
+    commands.ReleaseTicket: _release,
+    commands.UpdateTicket: _update,
+    commands.StartTicket: _status,
+    commands.ResolveTicket: _status,
+    commands.CloseTicket: _status,
+    commands.ReopenTicket: _status,
+    commands.SendRecoveryForm: _send_form,
+    commands.WithdrawRecoveryForm: _withdraw,
+    commands.AddContact: _add_contact,
+    commands.RejectContact: _reject,
+    commands.AddNote: _add_note,
+}

@@ -1,0 +1,304 @@
+"""What the rules are about: tickets, recoveries, contacts, reviews, agents, as plain values.
+
+The fields of each class are the columns of its table, in the same order (a test holds them together).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from care_service.domain import names
+from care_service.domain.lifecycle import RecoveryState, TicketStatus
+
+
+class CloseReason(StrEnum):
+    """Why a ticket is CLOSED."""
+
+    MANUAL = "MANUAL"
+    INACTIVITY = "INACTIVITY"
+
+
+class Priority(StrEnum):
+    """How much a ticket presses."""
+
+    LOW = "LOW"
+    NORMAL = "NORMAL"
+    HIGH = "HIGH"
+    URGENT = "URGENT"
+
+
+class RecoveryKind(StrEnum):
+    """How a recovery goes about opening the chat."""
+
+    FORM = "FORM"
+    DIRECT = "DIRECT"
+
+
+class RefusalReason(StrEnum):
+    """Why a review site refused a reply, in our words."""
+
+    TOO_LONG = "TOO_LONG"
+    LINKS_NOT_ALLOWED = "LINKS_NOT_ALLOWED"
+    REVIEW_NOT_FOUND = "REVIEW_NOT_FOUND"
+    NOT_PERMITTED = "NOT_PERMITTED"
+    TAKEN_DOWN = "TAKEN_DOWN"
+    OTHER = "OTHER"
+
+
+class Mark(StrEnum):
+    """A recovery's reply at the review site: handed out without an outcome, or the recorded outcome."""
+
+    NEVER = "NEVER"
+    OUT = "OUT"
+    """Handed out with the link; it may or may not have become public."""
+    TAKING_OUT = "TAKING_OUT"
+    """Handed out without the link, to replace the public reply."""
+    POSTED = "POSTED"
+    NOT_PUBLIC = "NOT_PUBLIC"
+    RETRACTED = "RETRACTED"
+
+
+class MessageKind(StrEnum):
+    """What an entry of the thread is."""
+
+    REVIEW = "REVIEW"
+    REVIEW_REPLY = "REVIEW_REPLY"
+    RECOVERY_FORM = "RECOVERY_FORM"
+    NOTE = "NOTE"
+
+
+class ActorKind(StrEnum):
+    """Who does something."""
+
+    AGENT = "AGENT"
+    SERVICE = "SERVICE"
+    WORKFLOW = "WORKFLOW"
+    CUSTOMER = "CUSTOMER"
+
+
+class ActivityType(StrEnum):
+    """What was done; `care.v1.ActivityType` documents each value."""
+
+    CREATED = "CREATED"
+    UPDATED = "UPDATED"
+    TAKEN = "TAKEN"
+    ASSIGNED = "ASSIGNED"
+    ASSIGNED_BY_OVERRIDE = "ASSIGNED_BY_OVERRIDE"
+    RELEASED = "RELEASED"
+    STARTED = "STARTED"
+    RESOLVED = "RESOLVED"
+    CLOSED = "CLOSED"
+    REOPENED = "REOPENED"
+    FORM_REQUESTED = "FORM_REQUESTED"
+    FORM_POSTED = "FORM_POSTED"
+    FORM_REFUSED = "FORM_REFUSED"
+    FORM_WITHDRAWN = "FORM_WITHDRAWN"
+    FORM_EXPIRED = "FORM_EXPIRED"
+    REPLY_RETRACTED = "REPLY_RETRACTED"
+    RETRACTION_REFUSED = "RETRACTION_REFUSED"
+    CONTACT_SUBMITTED = "CONTACT_SUBMITTED"
+    CONTACT_CLAIMED = "CONTACT_CLAIMED"
+    CONTACT_ADDED = "CONTACT_ADDED"
+    CONTACT_REJECTED = "CONTACT_REJECTED"
+    CHAT_UNLOCKED = "CHAT_UNLOCKED"
+    NOTE_ADDED = "NOTE_ADDED"
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    """A tenant and its settings."""
+
+    id: str
+    display_name: str
+    default_phone_region: str
+    form_lifetime: timedelta
+    consent_text: str
+    create_time: datetime
+    update_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A shop or branch."""
+
+    organization: str
+    id: str
+    display_name: str
+    default_phone_region: str
+    create_time: datetime
+    update_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """A person of the team."""
+
+    organization: str
+    id: str
+    display_name: str
+    can_be_assignee: bool
+    can_be_reporter: bool
+    create_time: datetime
+    update_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A public review."""
+
+    organization: str
+    id: UUID
+    site: str
+    external_id: str
+    location: str
+    author_display_name: str
+    stars: int
+    text: str
+    url: str
+    create_time: datetime
+    update_time: datetime
+    ingest_time: datetime
+    ticket_number: int | None
+    """Its latest ticket."""
+    posting_attempts: int
+    """How many attempts at the site were handed out, over all tickets of the review; the last one's number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A case of customer care."""
+
+    organization: str
+    number: int
+    version: int
+    """How many activities it has: the etag."""
+    revision: int
+    """Counts every write, also those without an activity: what a commit compares."""
+    subject: str
+    description: str
+    location: str
+    review_id: UUID | None
+    reporter: str | None
+    assignee: str | None
+    status: TicketStatus
+    close_reason: CloseReason | None
+    priority: Priority
+    labels: tuple[str, ...]
+    contact_state: RecoveryState
+    """The live recovery's state, or NO_CONTACT."""
+    recovery_id: UUID | None
+    """The live recovery."""
+    create_time: datetime
+    update_time: datetime
+    resolve_time: datetime | None
+    close_time: datetime | None
+
+    @property
+    def name(self) -> str:
+        """`organizations/{o}/tickets/{n}`."""
+        return names.ticket(self.organization, self.number)
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """One attempt to open the chat."""
+
+    organization: str
+    ticket_number: int
+    id: UUID
+    kind: RecoveryKind
+    state: RecoveryState
+    review_id: UUID | None
+    reply_text: str
+    """With the placeholder; empty for DIRECT."""
+    key_id: str
+    """The key that its link's token is made with; pinned, so that the link outlives a rotation. Empty for DIRECT."""
+    contact_id: UUID | None
+    refusal_reason: RefusalReason | None
+    refusal_message: str
+    creator: str | None
+    mark: Mark
+    attempt: int
+    """The attempt whose outcome counts; 0 before the first."""
+    retract_refusals: int
+    """How often the site refused to let the link be taken out."""
+    retract_after: datetime | None
+    """Not to be tried again before."""
+    read_time: datetime | None
+    """When the public reply was last seen as expected."""
+    create_time: datetime
+    post_time: datetime | None
+    expire_time: datetime | None
+    contact_time: datetime | None
+    unlock_time: datetime | None
+    end_time: datetime | None
+    retract_time: datetime | None
+
+    @property
+    def name(self) -> str:
+        """`organizations/{o}/tickets/{n}/recoveries/{id}`."""
+        return names.recovery(self.organization, self.ticket_number, self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """An address that a recovery brought."""
+
+    organization: str
+    ticket_number: int
+    id: UUID
+    recovery_id: UUID
+    display_name: str
+    email: str
+    phone: str
+    message: str
+    verify_time: datetime | None
+    create_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """An entry of the thread."""
+
+    organization: str
+    ticket_number: int
+    id: UUID
+    activity_number: int
+    ordinal: int
+    """Its place among the messages of one activity."""
+    kind: MessageKind
+    author_kind: ActorKind
+    author: str
+    author_display_name: str
+    text: str
+    recovery_id: UUID | None
+    create_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """One value that a change replaced, as text."""
+
+    field: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """One row of a ticket's log."""
+
+    organization: str
+    ticket_number: int
+    number: int
+    type: ActivityType
+    actor_kind: ActorKind
+    actor: str
+    changes: tuple[FieldChange, ...]
+    message_id: UUID | None
+    recovery_id: UUID | None
+    request_id: UUID | None
+    create_time: datetime

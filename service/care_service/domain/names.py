@@ -1,0 +1,154 @@
+"""Resource names (AIP-122): made and taken apart in this one place."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+ORGANIZATION_ID: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+LOCATION_ID: Final = r"[A-Za-z0-9._~-]{1,100}"
+AGENT_ID: Final = r"[A-Za-z0-9._~@|:+=-]{1,128}"
+"""A token's `sub`: what identity providers put there, except what a resource name can't hold."""
+_NUMBER: Final = r"[1-9][0-9]{0,17}"
+_UUID: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+
+_ORGANIZATION: Final = re.compile(rf"organizations/({ORGANIZATION_ID})")
+_LOCATION: Final = re.compile(rf"organizations/({ORGANIZATION_ID})/locations/({LOCATION_ID})")
+_AGENT: Final = re.compile(rf"organizations/({ORGANIZATION_ID})/agents/({AGENT_ID})")
+_REVIEW: Final = re.compile(rf"organizations/({ORGANIZATION_ID})/reviews/({_UUID})")
+_TICKET: Final = re.compile(rf"organizations/({ORGANIZATION_ID})/tickets/({_NUMBER})")
+_RECOVERY: Final = re.compile(rf"organizations/({ORGANIZATION_ID})/tickets/({_NUMBER})/recoveries/({_UUID})")
+
+ALL_ORGANIZATIONS: Final = "organizations/-"
+
+
+class BadNameError(ValueError):
+    """The text is no name of that kind; the message says what one looks like."""
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A resource of an organization with a textual id: a location or an agent."""
+
+    organization: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewName:
+    """`organizations/{o}/reviews/{id}`."""
+
+    organization: str
+    id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class TicketName:
+    """`organizations/{o}/tickets/{n}`."""
+
+    organization: str
+    number: int
+
+    def __str__(self) -> str:
+        return ticket(self.organization, self.number)
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryName:
+    """`organizations/{o}/tickets/{n}/recoveries/{id}`."""
+
+    organization: str
+    number: int
+    id: UUID
+
+    @property
+    def ticket(self) -> TicketName:
+        """The ticket that the recovery belongs to."""
+        return TicketName(self.organization, self.number)
+
+    def __str__(self) -> str:
+        return recovery(self.organization, self.number, self.id)
+
+
+def organization(organization_id: str) -> str:
+    """Makes an organization's name."""
+    return f"organizations/{organization_id}"
+
+
+def location(organization_id: str, location_id: str) -> str:
+    """Makes a location's name."""
+    return f"organizations/{organization_id}/locations/{location_id}"
+
+
+def agent(organization_id: str, agent_id: str) -> str:
+    """Makes an agent's name."""
+    return f"organizations/{organization_id}/agents/{agent_id}"
+
+
+def review(organization_id: str, review_id: UUID) -> str:
+    """Makes a review's name."""
+    return f"organizations/{organization_id}/reviews/{review_id}"
+
+
+def ticket(organization_id: str, number: int) -> str:
+    """Makes a ticket's name."""
+    return f"organizations/{organization_id}/tickets/{number}"
+
+
+def recovery(organization_id: str, number: int, recovery_id: UUID) -> str:
+    """Makes a recovery's name."""
+    return f"organizations/{organization_id}/tickets/{number}/recoveries/{recovery_id}"
+
+
+def message(organization_id: str, number: int, message_id: UUID) -> str:
+    """Makes a message's name."""
+    return f"organizations/{organization_id}/tickets/{number}/messages/{message_id}"
+
+
+def activity(organization_id: str, number: int, activity_number: int) -> str:
+    """Makes an activity's name."""
+    return f"organizations/{organization_id}/tickets/{number}/activities/{activity_number}"
+
+
+def _match(pattern: re.Pattern[str], name: str, form: str) -> re.Match[str]:
+    match = pattern.fullmatch(name)
+    if match is None:
+        raise BadNameError(f"must be a name of the form {form}")
+    return match
+
+
+def parse_organization(name: str) -> str:
+    """Returns the id in `organizations/{o}`; raises BadNameError."""
+    return _match(_ORGANIZATION, name, "organizations/{organization}")[1]
+
+
+def parse_location(name: str) -> Child:
+    """Takes `organizations/{o}/locations/{id}` apart; raises BadNameError."""
+    match = _match(_LOCATION, name, "organizations/{organization}/locations/{location}")
+    return Child(match[1], match[2])
+
+
+def parse_agent(name: str) -> Child:
+    """Takes `organizations/{o}/agents/{id}` apart; raises BadNameError."""
+    match = _match(_AGENT, name, "organizations/{organization}/agents/{agent}")
+    return Child(match[1], match[2])
+
+
+def parse_review(name: str) -> ReviewName:
+    """Takes `organizations/{o}/reviews/{id}` apart; raises BadNameError."""
+    match = _match(_REVIEW, name, "organizations/{organization}/reviews/{review}")
+    return ReviewName(match[1], UUID(match[2]))
+
+
+def parse_ticket(name: str) -> TicketName:
+    """Takes `organizations/{o}/tickets/{n}` apart; raises BadNameError."""
+    match = _match(_TICKET, name, "organizations/{organization}/tickets/{number}")
+    return TicketName(match[1], int(match[2]))
+
+
+def parse_recovery(name: str) -> RecoveryName:
+    """Takes `organizations/{o}/tickets/{n}/recoveries/{id}` apart; raises BadNameError."""
+    match = _match(_RECOVERY, name, "organizations/{organization}/tickets/{number}/recoveries/{recovery}")
+    return RecoveryName(match[1], int(match[2]), UUID(match[3]))

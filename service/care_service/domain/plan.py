@@ -1,0 +1,99 @@
+"""What a recovery wants next: the answer to the workflow, decided from the present state alone.
+
+The order of the checks is that of the model that the rules were checked with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from care_service.domain.entities import Mark, Recovery
+from care_service.domain.lifecycle import FORM_LIVE, LIVE, RecoveryState
+
+
+class Step(StrEnum):
+    """What a recovery can want; `care.v1.RecoveryStep` documents each value."""
+
+    POST = "POST"
+    HOLD = "HOLD"
+    READ = "READ"
+    UNLOCK = "UNLOCK"
+    WAIT = "WAIT"
+    RETRACT = "RETRACT"
+    EXPIRE = "EXPIRE"
+    DONE = "DONE"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The next step, and for HOLD and WAIT how long until it is worth asking again."""
+
+    step: Step
+    wait: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sibling:
+    """Another recovery of the same review, whichever of its tickets it belongs to."""
+
+    newer: bool
+    """Whether it was asked for after the one that plans."""
+    mark: Mark
+
+
+HOLD_TIME: Final = timedelta(seconds=2)
+HANDED_OUT: Final = frozenset({Mark.OUT, Mark.TAKING_OUT})
+_WAS_PUBLIC: Final = frozenset({Mark.POSTED, Mark.TAKING_OUT, Mark.RETRACTED})
+
+
+def next_check(recovery: Recovery, checks: Sequence[timedelta]) -> datetime | None:
+    """Returns when the public reply is to be read again; None after the last check.
+
+    Sites moderate replies after they have taken them. `checks` are the times after posting at which to look.
+    """
+    if recovery.post_time is None:
+        return None
+    seen = recovery.read_time or recovery.post_time
+    return next((at for offset in sorted(checks) if (at := recovery.post_time + offset) > seen), None)
+
+
+def plan(recovery: Recovery, siblings: Sequence[Sibling], now: datetime, checks: Sequence[timedelta]) -> Plan:
+    """Returns what `recovery` wants at `now`."""
+    state = recovery.state
+    if state is RecoveryState.CONTACT_RECEIVED:
+        return Plan(Step.UNLOCK)
+    if state in FORM_LIVE and recovery.expire_time is not None and recovery.expire_time <= now:
+        return Plan(Step.EXPIRE)
+    if state is RecoveryState.FORM_REQUESTED:
+        held = any(not sibling.newer and sibling.mark in HANDED_OUT for sibling in siblings)
+        return Plan(Step.HOLD, HOLD_TIME) if held else Plan(Step.POST)
+    if recovery.mark is Mark.OUT:
+        return Plan(Step.READ)
+    if state is RecoveryState.AWAITING_CONTACT:
+        return _awaiting(recovery, now, checks)
+    if state not in LIVE and state is not RecoveryState.REFUSED and recovery.mark in {Mark.POSTED, Mark.TAKING_OUT}:
+        return _retraction(recovery, siblings, now)
+    return Plan(Step.DONE)
+
+
+def _awaiting(recovery: Recovery, now: datetime, checks: Sequence[timedelta]) -> Plan:
+    check = next_check(recovery, checks)
+    if check is not None and check <= now:
+        return Plan(Step.READ)
+    times = [time for time in (recovery.expire_time, check) if time is not None]
+    return Plan(Step.WAIT, min(times) - now)
+
+
+def _retraction(recovery: Recovery, siblings: Sequence[Sibling], now: datetime) -> Plan:
+    newer = {sibling.mark for sibling in siblings if sibling.newer}
+    if Mark.OUT in newer:
+        return Plan(Step.HOLD, HOLD_TIME)
+    if newer & _WAS_PUBLIC:
+        return Plan(Step.DONE)
+    if recovery.retract_after is not None and recovery.retract_after > now:
+        return Plan(Step.WAIT, recovery.retract_after - now)
+    return Plan(Step.RETRACT)

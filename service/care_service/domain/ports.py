@@ -1,0 +1,239 @@
+"""What the handlers need of the storage: protocols, so that neither knows the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from care_service.domain.case import Case, Decision
+from care_service.domain.create import NewCase
+from care_service.domain.entities import (
+    Activity,
+    Agent,
+    Contact,
+    Location,
+    Message,
+    Organization,
+    Recovery,
+    Review,
+    Ticket,
+)
+from care_service.domain.names import RecoveryName, TicketName
+from care_service.domain.plan import Sibling
+from care_service.domain.submit import FormCase
+
+
+class Clock(Protocol):
+    """Where `now` comes from; tests hand in the Temporal test server's."""
+
+    def now(self) -> datetime:
+        """Returns the present time, in UTC."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RequestKey:
+    """What a `request_id` is unique within (AIP-155)."""
+
+    organization: str
+    caller: str
+    request_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer that was given to a request, kept to be given again."""
+
+    fingerprint: bytes
+    """SHA-256 over the method and the request's bytes."""
+    body: bytes
+    """The response's bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An answer to be kept, with its key."""
+
+    key: RequestKey
+    answer: Answer
+    time: datetime
+
+
+class StaleError(Exception):
+    """The commit found that somebody else was faster: load again and decide again."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryLoad:
+    """A ticket as it was loaded for a recovery's workflow."""
+
+    case: Case
+    recovery: Recovery
+    siblings: tuple[Sibling, ...]
+
+
+class TicketStore(Protocol):
+    """Loads and commits of DESIGN section 5: one query, one statement."""
+
+    async def load(
+        self, name: TicketName, *, agent: str | None, recovery: UUID | None, request: RequestKey | None
+    ) -> tuple[Case, Answer | None] | None:
+        """Returns the ticket, with the directory's entry of `agent` and the recovery named; None if there is none."""
+        ...
+
+    async def load_new(
+        self,
+        organization: str,
+        *,
+        review: UUID | None,
+        location: str | None,
+        agent: str | None,
+        request: RequestKey | None,
+    ) -> tuple[NewCase, Answer | None]:
+        """Returns what a new ticket is decided on. Makes the organization's entry where it is missing."""
+        ...
+
+    async def load_form(self, recovery: UUID, request_id: UUID | None) -> tuple[FormCase, Answer | None] | None:
+        """Returns the ticket behind a form's link; None if there is none."""
+        ...
+
+    async def load_recovery(self, name: RecoveryName) -> RecoveryLoad | None:
+        """Returns the ticket of a recovery, for its workflow; None if there is none."""
+        ...
+
+    async def next_number(self, organization: str) -> int:
+        """Takes the organization's next ticket number; one that is not used leaves a gap."""
+        ...
+
+    async def commit(self, decision: Decision, record: Record | None) -> None:
+        """Writes a decision on an existing ticket in one statement; raises StaleError."""
+        ...
+
+    async def commit_new(self, decision: Decision, record: Record | None) -> None:
+        """Writes a new ticket in one statement; raises StaleError."""
+        ...
+
+    def exclusive(self, name: TicketName) -> AbstractAsyncContextManager[TicketStore]:
+        """Locks the ticket's row for one load and one commit: the last resort of a call that keeps being overtaken."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TicketView:
+    """A ticket with what is shown beside it."""
+
+    ticket: Ticket
+    contact: Contact | None
+    """The live recovery's."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryView:
+    """A recovery with every contact that it brought, oldest first."""
+
+    recovery: Recovery
+    contacts: tuple[Contact, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MessageView:
+    """An entry of the thread, with the state of its recovery."""
+
+    message: Message
+    recovery_state: str | None
+
+
+class Reader(Protocol):
+    """Lists, by keyset: `after` is the last key of the page before, `limit` one more than the page's size."""
+
+    async def tickets(
+        self, organization: str | None, after: tuple[str, int] | None, limit: int
+    ) -> Sequence[TicketView]:
+        """By organization, then the highest number first; of all organizations where none is given."""
+        ...
+
+    async def activities(self, name: TicketName, after: int | None, limit: int) -> Sequence[Activity]:
+        """The highest number first."""
+        ...
+
+    async def recoveries(self, name: TicketName, after: int | None, limit: int) -> Sequence[tuple[int, RecoveryView]]:
+        """The latest first, each with its position."""
+        ...
+
+    async def recovery(self, name: RecoveryName) -> RecoveryView | None:
+        """One recovery."""
+        ...
+
+    async def messages(self, name: TicketName, after: tuple[int, int] | None, limit: int) -> Sequence[MessageView]:
+        """The oldest first."""
+        ...
+
+    async def reviews(
+        self, organization: str | None, after: tuple[str, datetime, UUID] | None, limit: int
+    ) -> Sequence[Review]:
+        """By organization, then the latest written first; of all organizations where none is given."""
+        ...
+
+    async def review(self, organization: str, review_id: UUID) -> Review | None:
+        """One review."""
+        ...
+
+    async def ticket_exists(self, name: TicketName) -> bool:
+        """Whether there is such a ticket."""
+        ...
+
+    async def locations(self, organization: str, after: str | None, limit: int) -> Sequence[Location]:
+        """By id."""
+        ...
+
+    async def agents(self, organization: str, after: str | None, limit: int) -> Sequence[Agent]:
+        """By id."""
+        ...
+
+    async def organization(self, organization: str) -> Organization | None:
+        """One organization."""
+        ...
+
+    async def location(self, organization: str, location: str) -> Location | None:
+        """One location."""
+        ...
+
+    async def agent(self, organization: str, agent: str) -> Agent | None:
+        """One agent."""
+        ...
+
+
+class Directory(Protocol):
+    """Writes of what is no ticket. Each is one transaction, together with the record of its answer."""
+
+    async def answer(self, key: RequestKey) -> Answer | None:
+        """Returns the answer kept for a request."""
+        ...
+
+    async def see_organization(self, organization: str, now: datetime) -> None:
+        """Makes the organization's entry where it is missing."""
+        ...
+
+    async def see_agent(self, organization: str, agent: str, display_name: str, now: datetime) -> None:
+        """Makes the agent's entry, and the organization's, where they are missing."""
+        ...
+
+    async def put_organization(self, organization: Organization, record: Record | None) -> None:
+        """Writes an existing organization."""
+        ...
+
+    async def put_location(self, location: Location, record: Record | None) -> None:
+        """Writes a location, new or not."""
+        ...
+
+    async def put_agent(self, agent: Agent, record: Record | None) -> None:
+        """Writes an existing agent."""
+        ...
+
+    async def put_review(self, review: Review, record: Record | None) -> None:
+        """Writes a review, new or not, unless a newer edit is stored; makes its location where it is missing."""
+        ...

@@ -1,0 +1,75 @@
+"""Refusals: why a command is not carried out. Each reason exists once, as one value of the contract's `ErrorReason`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """The bare words of `care.v1.ErrorReason`, which documents each one's metadata."""
+
+    INVALID_FIELD = "INVALID_FIELD"
+    INVALID_PAGE_TOKEN = "INVALID_PAGE_TOKEN"  # noqa: S105 - a reason, not a secret
+    TOKEN_MISSING = "TOKEN_MISSING"  # noqa: S105 - a reason, not a secret
+    TOKEN_INVALID = "TOKEN_INVALID"  # noqa: S105 - a reason, not a secret
+    TOKEN_EXPIRED = "TOKEN_EXPIRED"  # noqa: S105 - a reason, not a secret
+    ROLE_NOT_ALLOWED = "ROLE_NOT_ALLOWED"
+    NOT_ASSIGNEE = "NOT_ASSIGNEE"
+    NOT_ASSIGNABLE = "NOT_ASSIGNABLE"
+    NOT_REPORTABLE = "NOT_REPORTABLE"
+    RESOURCE_NOT_FOUND = "RESOURCE_NOT_FOUND"
+    LINK_UNKNOWN = "LINK_UNKNOWN"
+    REQUEST_ID_REUSED = "REQUEST_ID_REUSED"
+    TICKET_EXISTS = "TICKET_EXISTS"
+    ILLEGAL_TRANSITION = "ILLEGAL_TRANSITION"
+    UNASSIGNED = "UNASSIGNED"
+    ALREADY_ASSIGNED = "ALREADY_ASSIGNED"
+    TICKET_CLOSED = "TICKET_CLOSED"
+    NO_REVIEW = "NO_REVIEW"
+    FORM_LIVE = "FORM_LIVE"
+    LINK_EXPIRED = "LINK_EXPIRED"
+    LINK_WITHDRAWN = "LINK_WITHDRAWN"
+    ETAG_MISMATCH = "ETAG_MISMATCH"
+    CONTENDED = "CONTENDED"
+    RATE_LIMITED = "RATE_LIMITED"
+    DATABASE_UNAVAILABLE = "DATABASE_UNAVAILABLE"
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """What is wrong with one field of a request, and what to do."""
+
+    field: str
+    """The field's path, such as `ticket.subject`."""
+    description: str
+
+
+@dataclass(eq=False)
+class Refusal(Exception):
+    """A command that is not carried out; nothing was written."""
+
+    reason: Reason
+    message: str
+    """One sentence for a person: what is wrong and what to do."""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    violations: tuple[Violation, ...] = ()
+    """For INVALID_FIELD: each field that is wrong."""
+    retry_after: timedelta | None = None
+    """For reasons that pass by themselves: how long to wait."""
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.message}"
+
+
+def invalid(*violations: Violation) -> Refusal:
+    """Makes the refusal of a request with bad fields."""
+    words = "; ".join(f"{violation.field}: {violation.description}" for violation in violations)
+    return Refusal(Reason.INVALID_FIELD, words, violations=violations)
+
+
+def not_found(resource: str) -> Refusal:
+    """Makes the refusal for a resource that does not exist, or that is another organization's."""
+    return Refusal(Reason.RESOURCE_NOT_FOUND, f"{resource} does not exist, or is not yours.", {"resource": resource})

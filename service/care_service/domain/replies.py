@@ -1,0 +1,28 @@
+"""The public reply's text: its placeholder for the link, what sites take, and what remains without the link."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+FORM_LINK: Final = "{form_link}"
+
+_DEFAULT_LIMIT: Final = 4096
+_BYTE_LIMITS: Final[dict[str, int]] = {"google": 4096, "local": 4096}
+"""Bytes of UTF-8 that a site takes as a reply. Google: Business Profile API, `ReviewReply.comment`, 4,096 bytes."""
+
+
+def byte_limit(site: str) -> int:
+    """Returns how many bytes of UTF-8 `site` takes as a reply; sites that we know nothing of count like Google."""
+    return _BYTE_LIMITS.get(site, _DEFAULT_LIMIT)
+
+
+def with_link(reply_text: str, link: str) -> str:
+    """Returns the reply as the public sees it."""
+    return reply_text.replace(FORM_LINK, link)
+
+
+def without_link(reply_text: str) -> str:
+    """Returns the reply without its placeholder, and without the blanks and the colon that led up to it."""
+    text = re.sub(r"[ \t]*:?[ \t]*" + re.escape(FORM_LINK), "", reply_text)
+    return re.sub(r"[ \t]+(?=\n|$)", "", text).strip()

@@ -1,0 +1,131 @@
+"""What workflows report: hand-outs at the review site and their outcomes, the unlocked chat, the expired form.
+
+A report that comes late, twice, about another attempt or about a recovery that has ended is a success that changes
+nothing, or changes no more than the mark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from care_service.domain.callers import Caller
+from care_service.domain.case import Case, Decision, activity, move_recovery, touched
+from care_service.domain.commands import ExpireForm, RecordPosted, RecordRefused, RecordRetracted, Report, UnlockChat
+from care_service.domain.entities import ActivityType, Mark, Recovery, Review
+from care_service.domain.lifecycle import FORM_LIVE, RECOVERY, RecoveryState, Trigger
+from care_service.domain.plan import Plan, Sibling, Step, plan
+
+_RETRACT_PAUSE: Final = timedelta(hours=1)
+_RETRACT_PAUSE_MAX: Final = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryCase:
+    """A ticket as it was loaded for the workflow of one of its recoveries."""
+
+    case: Case
+    recovery: Recovery
+    siblings: Sequence[Sibling]
+    """The other recoveries of the same review."""
+    checks: Sequence[timedelta]
+    """When after posting the public reply is to be read again."""
+
+    def plan(self, now: datetime) -> Plan:
+        """Returns what the recovery wants at `now`."""
+        return plan(self.recovery, self.siblings, now, self.checks)
+
+
+def begin_posting(case: RecoveryCase, review: Review, step: Step, now: datetime) -> Decision | None:
+    """Hands out a step at the review site as a new attempt; None where the recovery does not want that step.
+
+    Writes no activity: nobody can see it, and an attempt per retry would bury the log while a site is down.
+    """
+    if step not in {Step.POST, Step.READ, Step.RETRACT} or case.plan(now).step is not step:
+        return None
+    marks = {Step.POST: Mark.OUT, Step.RETRACT: Mark.TAKING_OUT, Step.READ: case.recovery.mark}
+    attempt = review.posting_attempts + 1
+    ticket = replace(case.case.ticket, revision=case.case.ticket.revision + 1)
+    return Decision(ticket, recovery=replace(case.recovery, mark=marks[step], attempt=attempt), review_attempt=attempt)
+
+
+def report(case: RecoveryCase, command: Report, caller: Caller, now: datetime) -> Decision | None:
+    """Returns what to write for a report, or None where it changes nothing."""
+    recovery = case.recovery
+    match command:
+        case RecordPosted():
+            return _posted(case, caller, now) if command.attempt == recovery.attempt else None
+        case RecordRefused():
+            return _refused(case, command, caller, now) if command.attempt == recovery.attempt else None
+        case RecordRetracted():
+            if command.attempt != recovery.attempt or recovery.mark is not Mark.TAKING_OUT:
+                return None
+            retracted = replace(recovery, mark=Mark.RETRACTED, retract_time=now, retract_after=None)
+            return _write(case, retracted, ActivityType.REPLY_RETRACTED, caller, now)
+        case UnlockChat():
+            if recovery.state is not RecoveryState.CONTACT_RECEIVED:
+                return None
+            unlocked = replace(_fire(recovery, Trigger.UNLOCK_CHAT, now), unlock_time=now)
+            return _write(case, unlocked, ActivityType.CHAT_UNLOCKED, caller, now)
+        case ExpireForm():
+            due = recovery.expire_time is not None and recovery.expire_time <= now
+            if recovery.state not in FORM_LIVE or not due:
+                return None
+            return _write(case, _fire(recovery, Trigger.EXPIRE_FORM, now), ActivityType.FORM_EXPIRED, caller, now)
+
+
+def _posted(case: RecoveryCase, caller: Caller, now: datetime) -> Decision | None:
+    recovery = case.recovery
+    if recovery.mark is Mark.POSTED and recovery.state is RecoveryState.AWAITING_CONTACT:
+        # Read again and still there: remembered, so that the next check is a later one.
+        ticket = replace(case.case.ticket, revision=case.case.ticket.revision + 1)
+        return Decision(ticket, recovery=replace(recovery, read_time=now))
+    if recovery.mark is not Mark.OUT:
+        return None
+    posted = replace(recovery, mark=Mark.POSTED, post_time=now, read_time=now)
+    if posted.state is RecoveryState.FORM_REQUESTED:
+        posted = _fire(posted, Trigger.RECORD_POSTED, now)
+    return _write(case, posted, ActivityType.FORM_POSTED, caller, now)
+
+
+def _refused(case: RecoveryCase, command: RecordRefused, caller: Caller, now: datetime) -> Decision | None:
+    recovery = case.recovery
+    if recovery.mark is Mark.TAKING_OUT:
+        pause = min(_RETRACT_PAUSE * 2**recovery.retract_refusals, _RETRACT_PAUSE_MAX)
+        refused = replace(
+            recovery,
+            mark=Mark.POSTED,
+            retract_refusals=recovery.retract_refusals + 1,
+            retract_after=now + pause,
+            refusal_reason=command.reason,
+            refusal_message=command.provider_message,
+        )
+        return _write(case, refused, ActivityType.RETRACTION_REFUSED, caller, now)
+    moderated = recovery.mark is Mark.POSTED and recovery.state is RecoveryState.AWAITING_CONTACT
+    if recovery.mark is not Mark.OUT and not moderated:
+        return None
+    refused = replace(
+        recovery,
+        mark=recovery.mark if moderated else Mark.NOT_PUBLIC,
+        refusal_reason=command.reason,
+        refusal_message=command.provider_message,
+    )
+    if refused.state in FORM_LIVE:
+        refused = _fire(refused, Trigger.RECORD_REFUSED, now)
+    return _write(case, refused, ActivityType.FORM_REFUSED, caller, now)
+
+
+def _fire(recovery: Recovery, trigger: Trigger, now: datetime) -> Recovery:
+    return move_recovery(recovery, RECOVERY.fire(recovery.state, trigger), now)
+
+
+def _write(case: RecoveryCase, after: Recovery, kind: ActivityType, caller: Caller, now: datetime) -> Decision:
+    before, live = case.recovery, case.case.live
+    is_live_one = live is not None and live.id == after.id
+    ticket = touched(case.case.ticket, after if is_live_one else live, now)
+    entry = activity(kind, caller, case.case.ticket, ticket, recovery=(before.state, after), recovery_id=after.id)
+    # A report may come late, its workflow asleep again: whatever moved the state pokes.
+    wakes = (after.id,) if after.state is not before.state else ()
+    return Decision(ticket, entry, recovery=after, wakes=wakes)

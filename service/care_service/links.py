@@ -1,0 +1,60 @@
+"""The links that customers get: tokens made and checked, without anything stored.
+
+A token is `{key id}.{resource id}.{MAC}`; the id is the 16 bytes of a UUID and the MAC the first 128 bits of
+HMAC-SHA256 over purpose and id (RFC 2104; truncation as in RFC 4868), both in unpadded base64url (RFC 4648, section 5).
+"""
+
+from __future__ import annotations
+
+import hmac
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final
+from uuid import UUID
+
+_MAC_BYTES: Final = 16
+_FORM: Final = b"care form link v1"
+
+
+def _encode(data: bytes) -> str:
+    return urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def _decode(text: str) -> bytes:
+    return urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Makes and reads the tokens of form links."""
+
+    keys: Mapping[str, bytes]
+    """By key id; at least 32 bytes each."""
+    current: str
+    """The key id for new links. Old links keep theirs, so keys must stay as long as links made with them live."""
+    base_url: str
+    """Where the customer's pages are: http or https, without a trailing slash."""
+
+    def form_token(self, recovery: UUID, key_id: str) -> str:
+        """Returns the token of a recovery's form link; the same whenever it is asked for."""
+        mac = hmac.digest(self.keys[key_id], _FORM + recovery.bytes, sha256)[:_MAC_BYTES]
+        return f"{key_id}.{_encode(recovery.bytes)}.{_encode(mac)}"
+
+    def form_link(self, recovery: UUID, key_id: str) -> str:
+        """Returns the form link itself."""
+        return f"{self.base_url}/f/{self.form_token(recovery, key_id)}"
+
+    def read_form_token(self, token: str) -> tuple[UUID, str] | None:
+        """Returns the recovery's id and the key id; None for any token that is none of ours."""
+        parts = token.split(".")
+        if len(parts) != 3 or parts[0] not in self.keys:  # noqa: PLR2004 - the three parts above
+            return None
+        try:
+            recovery = UUID(bytes=_decode(parts[1]))
+        except ValueError:
+            return None
+        # Compared as text: base64 has several spellings of the same bytes, and only one is ours.
+        expected = self.form_token(recovery, parts[0])
+        return (recovery, parts[0]) if hmac.compare_digest(expected.encode(), token.encode()) else None

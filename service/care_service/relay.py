@@ -1,0 +1,161 @@
+"""The relay: claims outbox rows and wakes their workflows. Any number of replicas may run it.
+
+A row says only "wake this workflow": signal-with-start starts it, pokes it, or runs a finished one again; order and
+repetition make no difference. While Temporal is away rows wait, and every RPC of the service keeps working.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final, Protocol
+
+from temporalio.client import Client
+from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
+from temporalio.service import RPCError, RPCStatusCode
+
+from care.v1.workflows_pb2 import ContactRecoveryInput
+from care_client import workflow_names
+from care_client.roles.logs import get_logger
+from care_service.domain import names
+from care_service.domain.refusals import Refusal
+from care_service.storage.outbox import Outbox, Wake
+
+_LOG: Final = get_logger("care.relay")
+_BATCH: Final = 50
+_LEASE: Final = timedelta(seconds=60)
+"""Longer than a batch can take, so that no row is claimed twice while Temporal is slow."""
+_TIMEOUT: Final = timedelta(seconds=10)
+_POLL: Final = 1.0
+"""Seconds between looks without a hint; the fallback for rows that another process wrote, or that were given back."""
+_PAUSE: Final = timedelta(seconds=1)
+_PAUSE_MAX: Final = timedelta(seconds=30)
+
+_ORGANIZATION: Final = SearchAttributeKey.for_keyword(workflow_names.ORGANIZATION_ATTRIBUTE)
+_LOCATION: Final = SearchAttributeKey.for_keyword(workflow_names.LOCATION_ATTRIBUTE)
+_TICKET: Final = SearchAttributeKey.for_keyword(workflow_names.TICKET_ATTRIBUTE)
+
+
+class Waker(Protocol):
+    """Wakes one workflow."""
+
+    async def wake(self, wake: Wake) -> None:
+        """Raises RPCError where Temporal can't be reached or refuses."""
+        ...
+
+
+class TemporalWaker:
+    """Wakes by signal-with-start."""
+
+    def __init__(self, client: Client, task_queue: str) -> None:
+        self._client = client
+        self._task_queue = task_queue
+        self._with_attributes = True
+
+    async def wake(self, wake: Wake) -> None:
+        """See Waker. A namespace without our search attributes does without, once it has said so."""
+        try:
+            await self._start(wake)
+        except RPCError as error:
+            refused = error.status is RPCStatusCode.INVALID_ARGUMENT and "search attribute" in error.message.lower()
+            if not refused or not self._with_attributes:
+                raise
+            _LOG.warning("search attributes are not registered; the worker's log says how to register them")
+            self._with_attributes = False
+            await self._start(wake)
+
+    async def _start(self, wake: Wake) -> None:
+        recovery = names.recovery(wake.organization, wake.ticket_number, wake.resource_id)
+        attributes = TypedSearchAttributes(_pairs(wake)) if self._with_attributes else TypedSearchAttributes.empty
+        await self._client.start_workflow(
+            wake.workflow,
+            ContactRecoveryInput(recovery=recovery),
+            id=workflow_names.contact_recovery_id(wake.organization, wake.ticket_number, str(wake.resource_id)),
+            task_queue=self._task_queue,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            start_signal=workflow_names.POKE,
+            static_summary=f"Contact recovery of ticket {wake.organization}/{wake.ticket_number}",
+            search_attributes=attributes,
+            rpc_timeout=_TIMEOUT,
+        )
+
+
+def _pairs(wake: Wake) -> list[SearchAttributePair[str]]:
+    pairs = [
+        SearchAttributePair(_ORGANIZATION, wake.organization),
+        SearchAttributePair(_TICKET, workflow_names.ticket_value(wake.organization, wake.ticket_number)),
+    ]
+    return [*pairs, SearchAttributePair(_LOCATION, wake.location)] if wake.location else pairs
+
+
+class Relay:
+    """Empties the outbox for as long as it runs."""
+
+    def __init__(self, outbox: Outbox, waker: Waker) -> None:
+        self._outbox = outbox
+        self._waker = waker
+        self._hint = asyncio.Event()
+        self._reachable = True
+
+    def hint(self) -> None:
+        """Says that there may be something to do: called after each commit that wrote to the outbox."""
+        self._hint.set()
+
+    async def run(self) -> None:
+        """Runs until cancelled. A row that was claimed and not done is claimed again after its lease."""
+        while True:
+            self._hint.clear()
+            try:
+                busy = await self.turn()
+            except Refusal as refusal:
+                _LOG.warning("outbox can't be read", reason=refusal.reason.value)
+                busy = False
+            if not busy:
+                await self._rest()
+
+    async def turn(self) -> bool:
+        """Handles one batch; returns whether there was anything to do."""
+        wakes = await self._outbox.claim(_BATCH, _LEASE)
+        if not wakes:
+            return False
+        failures = await asyncio.gather(*(self._attempt(wake) for wake in wakes))
+        done = [wake for wake, failure in zip(wakes, failures, strict=True) if failure is None]
+        failed = [wake for wake, failure in zip(wakes, failures, strict=True) if failure is not None]
+        if done:
+            await self._outbox.delete(done)
+        await self._give_back(failed)
+        self._say(next((failure for failure in failures if failure is not None), None), len(failed))
+        return bool(done)
+
+    async def _attempt(self, wake: Wake) -> str | None:
+        """Returns what failed, in a word; None if nothing did."""
+        try:
+            await self._waker.wake(wake)
+        except RPCError as error:
+            return error.status.name
+        except RuntimeError as error:  # what the client raises while it has never been connected
+            return type(error).__name__
+        return None
+
+    async def _give_back(self, failed: Sequence[Wake]) -> None:
+        by_attempts: dict[int, list[Wake]] = {}
+        for wake in failed:
+            by_attempts.setdefault(min(wake.attempts, 10), []).append(wake)
+        for attempts, wakes in by_attempts.items():
+            await self._outbox.release(wakes, min(_PAUSE * 2 ** (attempts - 1), _PAUSE_MAX))
+
+    def _say(self, failure: str | None, waiting: int) -> None:
+        """Logs when Temporal goes and when it comes back, not each try."""
+        if failure is not None and self._reachable:
+            _LOG.warning("degraded: workflows can't be woken; rows wait in the outbox", status=failure, rows=waiting)
+        elif failure is None and not self._reachable:
+            _LOG.info("workflows can be woken again")
+        self._reachable = failure is None
+
+    async def _rest(self) -> None:
+        try:
+            async with asyncio.timeout(_POLL):
+                await self._hint.wait()
+        except TimeoutError:
+            pass

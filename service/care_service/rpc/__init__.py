@@ -1,0 +1,1 @@
+"""The gRPC side: authenticates, checks fields, calls the core, converts. Rules live elsewhere."""

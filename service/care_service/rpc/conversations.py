@@ -1,0 +1,202 @@
+"""ConversationService."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import grpc
+from google.protobuf.message import Message
+from uuid_utils.compat import uuid7
+
+from care.v1 import conversation_service_pb2 as pb
+from care.v1 import conversation_service_pb2_grpc, recovery_pb2
+from care_service.domain import commands, names
+from care_service.domain.case import Case, Decision
+from care_service.domain.names import RecoveryName, TicketName
+from care_service.domain.ports import MessageView, Reader, RecoveryView, TicketStore
+from care_service.domain.refusals import not_found
+from care_service.domain.replies import FORM_LINK
+from care_service.links import Links
+from care_service.rpc import convert, pages
+from care_service.rpc.call import current_call
+from care_service.rpc.execute import Repeat, execute
+from care_service.rpc.fields import DISPLAY_NAME, LONG_TEXT, Fields
+from care_service.rpc.tickets import enter_ticket, show
+
+Context = grpc.aio.ServicerContext[Message, Message]
+_NOBODY = TicketName("", 0)
+
+
+class Conversations(conversation_service_pb2_grpc.ConversationServiceServicer):
+    """Converts, calls the core, converts."""
+
+    def __init__(self, store: TicketStore, reader: Reader, links: Links) -> None:
+        self._store = store
+        self._reader = reader
+        self._links = links
+
+    async def SendRecoveryForm(
+        self, request: pb.SendRecoveryFormRequest, context: Context
+    ) -> pb.SendRecoveryFormResponse:
+        """See the contract."""
+        call, fields = current_call(), Fields()
+        name = fields.name("parent", request.parent, names.parse_ticket, _NOBODY)
+        request_id = fields.request_id(request.request_id)
+        text = fields.text("reply_text", request.reply_text, LONG_TEXT, required=True)
+        if (count := text.count(FORM_LINK)) != 1:
+            fields.wrong(
+                "reply_text", f"must contain {FORM_LINK} exactly once, where the link shall stand; it has {count}"
+            )
+        fields.check()
+        recovery_id, key_id = uuid7(), self._links.current
+        command = commands.SendRecoveryForm(
+            reply_text=text,
+            link=self._links.form_link(recovery_id, key_id),
+            key_id=key_id,
+            recovery_id=recovery_id,
+            reply_message_id=uuid7(),
+            form_message_id=uuid7(),
+        )
+        repeat = Repeat(call, name.organization, request, request_id, request.etag)
+
+        def respond(case: Case, decision: Decision | None) -> pb.SendRecoveryFormResponse:
+            return pb.SendRecoveryFormResponse(recovery=_new(decision), ticket=show(case, call))
+
+        return await execute(self._store, call, name, command, repeat, respond, pb.SendRecoveryFormResponse)
+
+    async def WithdrawRecoveryForm(
+        self, request: pb.WithdrawRecoveryFormRequest, context: Context
+    ) -> pb.WithdrawRecoveryFormResponse:
+        """See the contract."""
+        call, fields = current_call(), Fields()
+        name = fields.name("name", request.name, names.parse_recovery, None)
+        request_id = fields.request_id(request.request_id)
+        fields.check()
+        name = _given(name)
+        repeat = Repeat(call, name.organization, request, request_id, request.etag)
+        shown = await self._shown(name)
+
+        def respond(case: Case, _: Decision | None) -> pb.WithdrawRecoveryFormResponse:
+            return pb.WithdrawRecoveryFormResponse(recovery=shown(case), ticket=show(case, call))
+
+        command, answer = commands.WithdrawRecoveryForm(), pb.WithdrawRecoveryFormResponse
+        return await execute(self._store, call, name.ticket, command, repeat, respond, answer, name.id)
+
+    async def RejectContact(self, request: pb.RejectContactRequest, context: Context) -> pb.RejectContactResponse:
+        """See the contract."""
+        call, fields = current_call(), Fields()
+        name = fields.name("name", request.name, names.parse_recovery, None)
+        request_id = fields.request_id(request.request_id)
+        fields.check()
+        name = _given(name)
+        repeat = Repeat(call, name.organization, request, request_id, request.etag)
+        shown = await self._shown(name)
+
+        def respond(case: Case, _: Decision | None) -> pb.RejectContactResponse:
+            return pb.RejectContactResponse(recovery=shown(case), ticket=show(case, call))
+
+        command, answer = commands.RejectContact(), pb.RejectContactResponse
+        return await execute(self._store, call, name.ticket, command, repeat, respond, answer, name.id)
+
+    async def _shown(self, name: RecoveryName) -> Callable[[Case], recovery_pb2.Recovery]:
+        """Returns what converts the named recovery afterwards; its contacts are read now, no command changes them."""
+        view = await self._reader.recovery(name)
+
+        def convert_named(case: Case) -> recovery_pb2.Recovery:
+            if case.named is None:
+                raise AssertionError("execute() refuses a recovery that is not there")
+            return convert.recovery_message(RecoveryView(case.named, view.contacts if view else ()))
+
+        return convert_named
+
+    async def AddContact(self, request: pb.AddContactRequest, context: Context) -> pb.AddContactResponse:
+        """See the contract."""
+        call, fields = current_call(), Fields()
+        name = fields.name("parent", request.parent, names.parse_ticket, _NOBODY)
+        request_id = fields.request_id(request.request_id)
+        fields.need_one(request.email, request.phone)
+        command = commands.AddContact(
+            email=fields.email("email", request.email),
+            phone=fields.phone("phone", request.phone),
+            display_name=fields.text("display_name", request.display_name, DISPLAY_NAME, line=True),
+            recovery_id=uuid7(),
+            contact_id=uuid7(),
+        )
+        fields.check()
+        repeat = Repeat(call, name.organization, request, request_id, request.etag)
+
+        def respond(case: Case, decision: Decision | None) -> pb.AddContactResponse:
+            return pb.AddContactResponse(recovery=_new(decision), ticket=show(case, call))
+
+        return await execute(self._store, call, name, command, repeat, respond, pb.AddContactResponse)
+
+    async def GetRecovery(self, request: pb.GetRecoveryRequest, context: Context) -> pb.GetRecoveryResponse:
+        """See the contract."""
+        call, fields = current_call(), Fields()
+        name = fields.name("name", request.name, names.parse_recovery, None)
+        fields.check()
+        name = _given(name)
+        call.enter(name.organization, request.name)
+        view = await self._reader.recovery(name)
+        if view is None:
+            raise not_found(request.name)
+        return pb.GetRecoveryResponse(recovery=convert.recovery_message(view))
+
+    async def ListRecoveries(self, request: pb.ListRecoveriesRequest, context: Context) -> pb.ListRecoveriesResponse:
+        """See the contract."""
+        call, fields = current_call(), Fields()
+        name = fields.name("parent", request.parent, names.parse_ticket, _NOBODY)
+        size = fields.page_size(request.page_size)
+        fields.check()
+        await enter_ticket(self._reader, call, name)
+        scope = f"recoveries {name}"
+        after = pages.read_token(request.page_token, scope, lambda key: int(key[0]))
+        rows, more = pages.cut(await self._reader.recoveries(name, after, size + 1), size)
+        token = pages.make_token(scope, rows[-1][0]) if more else ""
+        recoveries = [convert.recovery_message(view) for _, view in rows]
+        return pb.ListRecoveriesResponse(recoveries=recoveries, next_page_token=token)
+
+    async def ListMessages(self, request: pb.ListMessagesRequest, context: Context) -> pb.ListMessagesResponse:
+        """See the contract."""
+        call, fields = current_call(), Fields()
+        name = fields.name("parent", request.parent, names.parse_ticket, _NOBODY)
+        size = fields.page_size(request.page_size)
+        fields.check()
+        await enter_ticket(self._reader, call, name)
+        scope = f"messages {name}"
+        after = pages.read_token(request.page_token, scope, lambda key: (int(key[0]), int(key[1])))
+        rows, more = pages.cut(await self._reader.messages(name, after, size + 1), size)
+        last = rows[-1].message if more else None
+        token = pages.make_token(scope, last.activity_number, last.ordinal) if last else ""
+        messages = [convert.thread_message(row) for row in rows]
+        return pb.ListMessagesResponse(messages=messages, next_page_token=token)
+
+    async def AddNote(self, request: pb.AddNoteRequest, context: Context) -> pb.AddNoteResponse:
+        """See the contract."""
+        call, fields = current_call(), Fields()
+        name = fields.name("parent", request.parent, names.parse_ticket, _NOBODY)
+        request_id = fields.request_id(request.request_id)
+        command = commands.AddNote(fields.text("text", request.text, LONG_TEXT, required=True), uuid7())
+        fields.check()
+        repeat = Repeat(call, name.organization, request, request_id, request.etag)
+
+        def respond(case: Case, decision: Decision | None) -> pb.AddNoteResponse:
+            if decision is None:
+                raise AssertionError("a note always changes something")
+            note = convert.thread_message(MessageView(decision.messages[0], None))
+            return pb.AddNoteResponse(message=note, ticket=show(case, call))
+
+        return await execute(self._store, call, name, command, repeat, respond, pb.AddNoteResponse)
+
+
+def _given(name: RecoveryName | None) -> RecoveryName:
+    if name is None:
+        raise AssertionError("check() refuses a name that can't be read")
+    return name
+
+
+def _new(decision: Decision | None) -> recovery_pb2.Recovery:
+    if decision is None or decision.new_recovery is None:
+        raise AssertionError("the command makes a recovery")
+    contacts = (decision.contact,) if decision.contact else ()
+    return convert.recovery_message(RecoveryView(decision.new_recovery, contacts))

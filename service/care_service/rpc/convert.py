@@ -1,0 +1,261 @@
+"""Entities as messages of the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from care.v1 import (
+    activity_pb2,
+    directory_pb2,
+    error_reason_pb2,
+    message_pb2,
+    recovery_pb2,
+    review_pb2,
+    ticket_pb2,
+    worker_service_pb2,
+)
+from care_service.domain import names
+from care_service.domain.entities import (
+    Activity,
+    ActorKind,
+    Agent,
+    Contact,
+    Location,
+    Organization,
+    Recovery,
+    Review,
+    Ticket,
+)
+from care_service.domain.permissions import Situation, actions
+from care_service.domain.plan import Plan
+from care_service.domain.ports import MessageView, RecoveryLoad, RecoveryView
+
+
+def timestamp(time: datetime | None) -> Timestamp | None:
+    """Converts a time; None stays unset."""
+    if time is None:
+        return None
+    converted = Timestamp()
+    converted.FromDatetime(time)
+    return converted
+
+
+def from_timestamp(time: Timestamp) -> datetime:
+    """Converts back, to UTC; nanoseconds are cut to microseconds."""
+    return time.ToDatetime(tzinfo=UTC)
+
+
+def ticket_message(ticket: Ticket, contact: Contact | None, situation: Situation) -> ticket_pb2.Ticket:
+    """Converts a ticket for a caller, whose `situation` its actions are drawn from."""
+    organization = ticket.organization
+    return ticket_pb2.Ticket(
+        name=ticket.name,
+        number=ticket.number,
+        subject=ticket.subject,
+        description=ticket.description,
+        location=names.location(organization, ticket.location),
+        review=names.review(organization, ticket.review_id) if ticket.review_id else "",
+        reporter=names.agent(organization, ticket.reporter) if ticket.reporter else "",
+        assignee=names.agent(organization, ticket.assignee) if ticket.assignee else "",
+        status=ticket_pb2.TicketStatus.Value(f"TICKET_STATUS_{ticket.status}"),
+        close_reason=ticket_pb2.CloseReason.Value(f"CLOSE_REASON_{ticket.close_reason or 'UNSPECIFIED'}"),
+        priority=ticket_pb2.TicketPriority.Value(f"TICKET_PRIORITY_{ticket.priority}"),
+        contact_state=ticket_pb2.ContactState.Value(f"CONTACT_STATE_{ticket.contact_state}"),
+        customer=customer_message(contact) if contact else None,
+        recovery=names.recovery(organization, ticket.number, ticket.recovery_id) if ticket.recovery_id else "",
+        create_time=timestamp(ticket.create_time),
+        update_time=timestamp(ticket.update_time),
+        resolve_time=timestamp(ticket.resolve_time),
+        close_time=timestamp(ticket.close_time),
+        etag=str(ticket.version),
+        actions=action_messages(situation),
+        labels=ticket.labels,
+    )
+
+
+def action_messages(situation: Situation) -> Iterable[ticket_pb2.TicketAction]:
+    """Converts what is open in a situation, and why not what is not."""
+    for command, reason in actions(situation):
+        yield ticket_pb2.TicketAction(
+            command=command.value,
+            allowed=reason is None,
+            reason=error_reason_pb2.ErrorReason.Value(f"ERROR_REASON_{reason or 'UNSPECIFIED'}"),
+        )
+
+
+def customer_message(contact: Contact) -> ticket_pb2.Customer:
+    """Converts a contact to what a ticket shows of it."""
+    return ticket_pb2.Customer(
+        display_name=contact.display_name,
+        email=contact.email,
+        phone=contact.phone,
+        verified=contact.verify_time is not None,
+    )
+
+
+def contact_message(contact: Contact) -> recovery_pb2.Contact:
+    """Converts a contact to what a recovery shows of it."""
+    return recovery_pb2.Contact(
+        id=str(contact.id),
+        display_name=contact.display_name,
+        email=contact.email,
+        phone=contact.phone,
+        message=contact.message,
+        verified=contact.verify_time is not None,
+        create_time=timestamp(contact.create_time),
+    )
+
+
+def recovery_message(view: RecoveryView) -> recovery_pb2.Recovery:
+    """Converts a recovery with its contact and further claims."""
+    recovery = view.recovery
+    contact = next((each for each in view.contacts if each.id == recovery.contact_id), None)
+    return recovery_pb2.Recovery(
+        name=recovery.name,
+        kind=recovery_pb2.RecoveryKind.Value(f"RECOVERY_KIND_{recovery.kind}"),
+        state=recovery_pb2.RecoveryState.Value(f"RECOVERY_STATE_{recovery.state}"),
+        reply_text=recovery.reply_text,
+        contact=contact_message(contact) if contact else None,
+        claims=[contact_message(each) for each in view.contacts if each is not contact],
+        refusal_reason=refusal_reason(recovery),
+        refusal_message=recovery.refusal_message,
+        creator=names.agent(recovery.organization, recovery.creator) if recovery.creator else "",
+        create_time=timestamp(recovery.create_time),
+        post_time=timestamp(recovery.post_time),
+        expire_time=timestamp(recovery.expire_time),
+        contact_time=timestamp(recovery.contact_time),
+        unlock_time=timestamp(recovery.unlock_time),
+        end_time=timestamp(recovery.end_time),
+        retract_time=timestamp(recovery.retract_time),
+    )
+
+
+def refusal_reason(recovery: Recovery) -> recovery_pb2.RefusalReason.ValueType:
+    """Converts why a site refused."""
+    return recovery_pb2.RefusalReason.Value(f"REFUSAL_REASON_{recovery.refusal_reason or 'UNSPECIFIED'}")
+
+
+def activity_message(activity: Activity) -> activity_pb2.Activity:
+    """Converts a row of the log."""
+    organization, number = activity.organization, activity.ticket_number
+    is_agent = activity.actor_kind is ActorKind.AGENT
+    return activity_pb2.Activity(
+        name=names.activity(organization, number, activity.number),
+        type=activity_pb2.ActivityType.Value(f"ACTIVITY_TYPE_{activity.type}"),
+        actor_kind=activity_pb2.ActorKind.Value(f"ACTOR_KIND_{activity.actor_kind}"),
+        actor=names.agent(organization, activity.actor) if is_agent else activity.actor,
+        create_time=timestamp(activity.create_time),
+        changes=[
+            activity_pb2.FieldChange(field=change.field, before=change.before, after=change.after)
+            for change in activity.changes
+        ],
+        message=names.message(organization, number, activity.message_id) if activity.message_id else "",
+        recovery=names.recovery(organization, number, activity.recovery_id) if activity.recovery_id else "",
+        request_id=str(activity.request_id) if activity.request_id else "",
+    )
+
+
+def thread_message(view: MessageView) -> message_pb2.Message:
+    """Converts an entry of the thread."""
+    message = view.message
+    organization, number = message.organization, message.ticket_number
+    is_agent = message.author_kind is ActorKind.AGENT
+    state = view.recovery_state if message.kind == "RECOVERY_FORM" and view.recovery_state else "UNSPECIFIED"
+    return message_pb2.Message(
+        name=names.message(organization, number, message.id),
+        kind=message_pb2.MessageKind.Value(f"MESSAGE_KIND_{message.kind}"),
+        author_kind=activity_pb2.ActorKind.Value(f"ACTOR_KIND_{message.author_kind}"),
+        author=names.agent(organization, message.author) if is_agent else message.author,
+        author_display_name=message.author_display_name,
+        text=message.text,
+        recovery=names.recovery(organization, number, message.recovery_id) if message.recovery_id else "",
+        recovery_state=recovery_pb2.RecoveryState.Value(f"RECOVERY_STATE_{state}"),
+        create_time=timestamp(message.create_time),
+    )
+
+
+def review_message(review: Review) -> review_pb2.Review:
+    """Converts a review."""
+    organization = review.organization
+    return review_pb2.Review(
+        name=names.review(organization, review.id),
+        site=review.site,
+        external_id=review.external_id,
+        location=names.location(organization, review.location),
+        author_display_name=review.author_display_name,
+        stars=review.stars,
+        text=review.text,
+        url=review.url,
+        create_time=timestamp(review.create_time),
+        update_time=timestamp(review.update_time),
+        ticket=names.ticket(organization, review.ticket_number) if review.ticket_number else "",
+        ingest_time=timestamp(review.ingest_time),
+    )
+
+
+def organization_message(organization: Organization) -> directory_pb2.Organization:
+    """Converts an organization."""
+    lifetime = Duration()
+    lifetime.FromTimedelta(organization.form_lifetime)
+    return directory_pb2.Organization(
+        name=names.organization(organization.id),
+        display_name=organization.display_name,
+        default_phone_region=organization.default_phone_region,
+        form_lifetime=lifetime,
+        consent_text=organization.consent_text,
+        create_time=timestamp(organization.create_time),
+        update_time=timestamp(organization.update_time),
+    )
+
+
+def location_message(location: Location) -> directory_pb2.Location:
+    """Converts a location."""
+    return directory_pb2.Location(
+        name=names.location(location.organization, location.id),
+        display_name=location.display_name,
+        default_phone_region=location.default_phone_region,
+        create_time=timestamp(location.create_time),
+        update_time=timestamp(location.update_time),
+    )
+
+
+def agent_message(agent: Agent) -> directory_pb2.Agent:
+    """Converts an agent."""
+    return directory_pb2.Agent(
+        name=names.agent(agent.organization, agent.id),
+        display_name=agent.display_name,
+        can_be_assignee=agent.can_be_assignee,
+        can_be_reporter=agent.can_be_reporter,
+        create_time=timestamp(agent.create_time),
+        update_time=timestamp(agent.update_time),
+    )
+
+
+def plan_message(load: RecoveryLoad, plan: Plan, now: datetime) -> worker_service_pb2.RecoveryPlan:
+    """Converts what a recovery wants next, with what an operator likes to see beside it."""
+    ticket, recovery, review = load.case.ticket, load.recovery, load.case.review
+    wait = None
+    if plan.wait is not None:
+        wait = Duration()
+        wait.FromTimedelta(plan.wait)
+    return worker_service_pb2.RecoveryPlan(
+        state=recovery_pb2.RecoveryState.Value(f"RECOVERY_STATE_{recovery.state}"),
+        step=worker_service_pb2.RecoveryStep.Value(f"RECOVERY_STEP_{plan.step}"),
+        wait=wait,
+        kind=recovery_pb2.RecoveryKind.Value(f"RECOVERY_KIND_{recovery.kind}"),
+        ticket=ticket.name,
+        location=names.location(ticket.organization, ticket.location),
+        assignee=names.agent(ticket.organization, ticket.assignee) if ticket.assignee else "",
+        ticket_status=ticket_pb2.TicketStatus.Value(f"TICKET_STATUS_{ticket.status}"),
+        ticket_priority=ticket_pb2.TicketPriority.Value(f"TICKET_PRIORITY_{ticket.priority}"),
+        review_site=review.site if review and recovery.kind == "FORM" else "",
+        create_time=timestamp(recovery.create_time),
+        post_time=timestamp(recovery.post_time),
+        expire_time=timestamp(recovery.expire_time),
+        refusal_reason=refusal_reason(recovery),
+        plan_time=timestamp(now),
+    )

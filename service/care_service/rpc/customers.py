@@ -1,0 +1,120 @@
+"""CustomerService: what the link of a form opens. No token and no address is ever logged here."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+import grpc
+from google.protobuf.message import Message
+from limits import RateLimitItemPerMinute
+from limits.aio.storage import MemoryStorage
+from limits.aio.strategies import MovingWindowRateLimiter
+from uuid_utils.compat import uuid7
+
+from care.v1 import customer_service_pb2 as pb
+from care.v1 import customer_service_pb2_grpc
+from care_service.domain import commands
+from care_service.domain.callers import customer
+from care_service.domain.ports import Answer, TicketStore
+from care_service.domain.refusals import Reason, Refusal
+from care_service.domain.replies import without_link
+from care_service.domain.submit import FormCase, FormState, form_state, submit_contact
+from care_service.links import Links
+from care_service.rpc import convert
+from care_service.rpc.call import Call, current_call
+from care_service.rpc.execute import Repeat, until_committed
+from care_service.rpc.fields import DISPLAY_NAME, Fields
+
+Context = grpc.aio.ServicerContext[Message, Message]
+
+_MESSAGE: Final = 4_000
+_SUBMISSIONS: Final = RateLimitItemPerMinute(10)
+"""Per link and process; what is stored per link is bounded anyway, this only keeps the noise down."""
+
+
+class Customers(customer_service_pb2_grpc.CustomerServiceServicer):
+    """Converts, calls the core, converts."""
+
+    def __init__(self, store: TicketStore, links: Links) -> None:
+        self._store = store
+        self._links = links
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+
+    async def GetContactForm(self, request: pb.GetContactFormRequest, context: Context) -> pb.GetContactFormResponse:
+        """See the contract."""
+        form, _ = await self._load(self._store, request.token, None)
+        case, recovery, now = form.case, form.recovery, current_call().now
+        state = form_state(recovery, case.ticket.status, now)
+        readable = state in {FormState.OPEN, FormState.ANSWERED}
+        return pb.GetContactFormResponse(
+            form=pb.ContactForm(
+                state=pb.ContactFormState.Value(f"CONTACT_FORM_STATE_{state}"),
+                business_name=(case.location and case.location.display_name) or case.organization.display_name,
+                reply_text=without_link(recovery.reply_text) if readable else "",
+                consent_text=case.organization.consent_text,
+                phone_region=case.phone_region,
+                expire_time=convert.timestamp(recovery.expire_time),
+            )
+        )
+
+    async def SubmitContact(self, request: pb.SubmitContactRequest, context: Context) -> pb.SubmitContactResponse:
+        """See the contract."""
+        call, fields = current_call(), Fields()
+        request_id = fields.request_id(request.request_id)
+        fields.need_one(request.email, request.phone)
+        command = commands.SubmitContact(
+            email=fields.email("email", request.email),
+            phone=fields.phone("phone", request.phone),
+            display_name=fields.text("display_name", request.display_name, DISPLAY_NAME, line=True),
+            message=fields.text("message", request.message, _MESSAGE),
+            contact_id=uuid7(),
+        )
+        if not request.consent:
+            fields.wrong("consent", "is needed: agree, so that the business may contact you")
+        fields.check()
+        recovery = self._recovery(request.token)
+        await self._limit(str(recovery[0]))
+
+        async def once(store: TicketStore) -> pb.SubmitContactResponse:
+            form, kept = await self._load(store, request.token, request_id)
+            caller = customer(str(form.recovery.id))
+            own = Call(call.method, caller, call.now)
+            repeat = Repeat(own, form.recovery.organization, request, request_id)
+            if (answer := repeat.replay(kept, pb.SubmitContactResponse)) is not None:
+                return answer
+            decision = submit_contact(form, command, caller, call.now, request_id)
+            response = pb.SubmitContactResponse()
+            if decision is not None:
+                await store.commit(decision, repeat.record(response))
+            return response
+
+        try:
+            return await until_committed(self._store, once, None)
+        except Refusal as refusal:
+            # Whoever holds a public link learns nothing of the ticket.
+            raise Refusal(refusal.reason, refusal.message, {}, refusal.violations, refusal.retry_after) from refusal
+
+    def _recovery(self, token: str) -> tuple[UUID, str]:
+        found = self._links.read_form_token(token)
+        if found is None:
+            raise _unknown()
+        return found
+
+    async def _load(self, store: TicketStore, token: str, request_id: UUID | None) -> tuple[FormCase, Answer | None]:
+        found = self._links.read_form_token(token)
+        loaded = await store.load_form(found[0], request_id) if found else None
+        # A recovery keeps the key that its link was made with: another key's token for it is forged.
+        if found is None or loaded is None or loaded[0].recovery.key_id != found[1]:
+            raise _unknown()
+        return loaded
+
+    async def _limit(self, link: str) -> None:
+        if not await self._limiter.hit(_SUBMISSIONS, link):
+            words = "Too many submissions from this link: wait a minute."
+            raise Refusal(Reason.RATE_LIMITED, words, retry_after=timedelta(minutes=1))
+
+
+def _unknown() -> Refusal:
+    return Refusal(Reason.LINK_UNKNOWN, "The link is none of ours: open it again from the business's reply.")

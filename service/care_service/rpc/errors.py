@@ -1,0 +1,68 @@
+"""Refusals as gRPC statuses: the one place that knows which code goes with which reason (AIP-193)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import grpc
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.duration_pb2 import Duration
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
+from google.rpc.status_pb2 import Status
+
+from care_service.domain.refusals import Reason, Refusal
+
+DOMAIN: Final = "care"
+DETAILS_KEY: Final = "grpc-status-details-bin"
+"""The trailing metadata that carries `google.rpc.Status`."""
+
+CODES: Final[dict[Reason, grpc.StatusCode]] = {
+    Reason.INVALID_FIELD: grpc.StatusCode.INVALID_ARGUMENT,
+    Reason.INVALID_PAGE_TOKEN: grpc.StatusCode.INVALID_ARGUMENT,
+    Reason.TOKEN_MISSING: grpc.StatusCode.UNAUTHENTICATED,
+    Reason.TOKEN_INVALID: grpc.StatusCode.UNAUTHENTICATED,
+    Reason.TOKEN_EXPIRED: grpc.StatusCode.UNAUTHENTICATED,
+    Reason.ROLE_NOT_ALLOWED: grpc.StatusCode.PERMISSION_DENIED,
+    Reason.NOT_ASSIGNEE: grpc.StatusCode.PERMISSION_DENIED,
+    Reason.NOT_ASSIGNABLE: grpc.StatusCode.PERMISSION_DENIED,
+    Reason.NOT_REPORTABLE: grpc.StatusCode.PERMISSION_DENIED,
+    Reason.RESOURCE_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
+    Reason.LINK_UNKNOWN: grpc.StatusCode.NOT_FOUND,
+    Reason.REQUEST_ID_REUSED: grpc.StatusCode.ALREADY_EXISTS,
+    Reason.TICKET_EXISTS: grpc.StatusCode.ALREADY_EXISTS,
+    Reason.ILLEGAL_TRANSITION: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.UNASSIGNED: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.ALREADY_ASSIGNED: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.TICKET_CLOSED: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.NO_REVIEW: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.FORM_LIVE: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.LINK_EXPIRED: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.LINK_WITHDRAWN: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.ETAG_MISMATCH: grpc.StatusCode.ABORTED,
+    Reason.CONTENDED: grpc.StatusCode.ABORTED,
+    Reason.RATE_LIMITED: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    Reason.DATABASE_UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
+}
+
+
+def to_status(refusal: Refusal) -> Status:
+    """Returns the status with its details: ErrorInfo always, BadRequest and RetryInfo where they say something."""
+    details = [ErrorInfo(reason=refusal.reason.value, domain=DOMAIN, metadata=dict(refusal.metadata))]
+    packed = [_pack(details[0])]
+    if refusal.violations:
+        fields = [
+            BadRequest.FieldViolation(field=violation.field, description=violation.description)
+            for violation in refusal.violations
+        ]
+        packed.append(_pack(BadRequest(field_violations=fields)))
+    if refusal.retry_after is not None:
+        delay = Duration()
+        delay.FromTimedelta(refusal.retry_after)
+        packed.append(_pack(RetryInfo(retry_delay=delay)))
+    return Status(code=CODES[refusal.reason].value[0], message=refusal.message, details=packed)
+
+
+def _pack(detail: ErrorInfo | BadRequest | RetryInfo) -> AnyMessage:
+    packed = AnyMessage()
+    packed.Pack(detail)
+    return packed

@@ -1,0 +1,145 @@
+"""Load, decide, commit: the loop that every command goes through, with answers kept for repeated requests."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from hashlib import sha256
+from typing import Final, Protocol, TypeVar
+from uuid import UUID
+
+from google.protobuf.message import Message
+
+from care_service.domain import commands
+from care_service.domain.case import Case, Decision
+from care_service.domain.decide import decide
+from care_service.domain.entities import Ticket
+from care_service.domain.lifecycle import LIVE
+from care_service.domain.names import TicketName
+from care_service.domain.ports import Answer, Record, RequestKey, StaleError, TicketStore
+from care_service.domain.refusals import Reason, Refusal, not_found
+from care_service.rpc.call import Call
+
+ResponseT = TypeVar("ResponseT", bound=Message)
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+_TRIES: Final = 4
+"""How often a call is overtaken before it locks the ticket's row."""
+
+
+class Once(Protocol[T_co]):
+    """One try: loads from the store, decides, commits; raises StaleError if somebody else was faster."""
+
+    def __call__(self, store: TicketStore, /) -> Awaitable[T_co]:
+        """Tries."""
+        ...
+
+
+async def until_committed(store: TicketStore, once: Once[T], name: TicketName | None) -> T:
+    """Repeats a try that is overtaken, at last under the ticket's lock; refuses with CONTENDED if even that fails."""
+    for _ in range(_TRIES):
+        try:
+            return await once(store)
+        except StaleError:
+            continue
+    if name is not None:
+        try:
+            async with store.exclusive(name) as locked:
+                return await once(locked)
+        except StaleError:
+            pass
+    metadata = {"ticket": str(name)} if name else {}
+    raise Refusal(Reason.CONTENDED, "Others changed it at the same time, again and again: call again.", metadata)
+
+
+class Repeat:
+    """A request, its etag, and its place among the kept answers (AIP-154, AIP-155)."""
+
+    def __init__(
+        self, call: Call, organization: str, request: Message, request_id: UUID | None, etag: str = ""
+    ) -> None:
+        self.request_id = request_id
+        self.etag = etag
+        self._time = call.now
+        self.key: RequestKey | None = None
+        if request_id is not None:
+            self.key = RequestKey(organization, f"{call.caller.kind}/{call.caller.id}", request_id)
+            body = request.SerializeToString(deterministic=True)
+            self._fingerprint = sha256(f"{call.method}\0".encode() + body).digest()
+
+    def replay(self, kept: Answer | None, response_type: type[ResponseT]) -> ResponseT | None:
+        """Returns the answer given before; refuses with REQUEST_ID_REUSED where it was another request's."""
+        if kept is None:
+            return None
+        if kept.fingerprint != self._fingerprint:
+            words = "The request_id was used for another request: choose a new one for a new request."
+            raise Refusal(Reason.REQUEST_ID_REUSED, words, {"request_id": str(self.request_id)})
+        return response_type.FromString(kept.body)
+
+    def check_etag(self, ticket: Ticket) -> None:
+        """Refuses with ETAG_MISMATCH where an etag is given and is not the ticket's."""
+        if self.etag and self.etag != str(ticket.version):
+            metadata = {"ticket": ticket.name, "etag": str(ticket.version)}
+            raise Refusal(Reason.ETAG_MISMATCH, "The ticket has changed since: read it again.", metadata)
+
+    def record(self, response: Message) -> Record | None:
+        """Returns the answer to keep with the commit."""
+        if self.key is None:
+            return None
+        answer = Answer(self._fingerprint, response.SerializeToString(deterministic=True))
+        return Record(self.key, answer, self._time)
+
+
+def applied(case: Case, decision: Decision) -> Case:
+    """Returns the case as it is after the commit of `decision`."""
+    live, contact, named = case.live, case.contact, case.named
+    changed = [each for each in (decision.recovery, decision.new_recovery) if each is not None]
+    for recovery in changed:
+        if named is not None and recovery.id == named.id:
+            named = recovery
+        if recovery.state in LIVE:
+            live = recovery
+        elif live is not None and recovery.id == live.id:
+            live = None
+    if live is None or (contact is not None and contact.id != live.contact_id):
+        contact = None
+    if decision.contact is not None and live is not None and decision.contact.id == live.contact_id:
+        contact = decision.contact
+    return replace(case, ticket=decision.ticket, live=live, contact=contact, named=named)
+
+
+async def execute(
+    store: TicketStore,
+    call: Call,
+    name: TicketName,
+    command: commands.AgentCommand,
+    repeat: Repeat,
+    respond: Callable[[Case, Decision | None], ResponseT],
+    response_type: type[ResponseT],
+    recovery: UUID | None = None,
+) -> ResponseT:
+    """Carries out a command on a ticket; `respond` makes the answer from the case as it is afterwards."""
+    resource = str(name) if recovery is None else f"{name}/recoveries/{recovery}"
+    agent = command.agent if isinstance(command, commands.AssignTicket) else None
+    own = call.caller.id if call.caller.is_agent else None
+
+    async def once(store: TicketStore) -> ResponseT:
+        loaded = await store.load(name, agent=agent or own, recovery=recovery, request=repeat.key)
+        if loaded is None or (recovery is not None and loaded[0].named is None):
+            raise not_found(resource)
+        case, kept = loaded
+        if agent is not None and case.agent is None:
+            raise not_found(f"organizations/{name.organization}/agents/{agent}")
+        if (answer := repeat.replay(kept, response_type)) is not None:
+            return answer
+        repeat.check_etag(case.ticket)
+        decision = decide(case, command, call.caller, call.now, repeat.request_id)
+        if decision is None:
+            return respond(case, None)
+        response = respond(applied(case, decision), decision)
+        await store.commit(decision, repeat.record(response))
+        return response
+
+    call.enter(name.organization, resource)
+    return await until_committed(store, once, name)

@@ -1,0 +1,154 @@
+"""Checks of a request's fields: collects every violation, then refuses once with all of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Final, TypeVar
+from uuid import UUID
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from care_service.domain import addresses
+from care_service.domain.names import BadNameError
+from care_service.domain.refusals import Refusal, Violation, invalid
+
+T = TypeVar("T")
+
+LABEL: Final = re.compile(r"[a-z0-9_.-]{1,40}")
+MAX_LABELS: Final = 20
+SUBJECT: Final = 200
+DISPLAY_NAME: Final = 200
+LONG_TEXT: Final = 10_000
+DEFAULT_PAGE: Final = 50
+MAX_PAGE: Final = 1_000
+_REGION: Final = re.compile(r"[A-Z]{2}")
+_SAFE_SECONDS: Final = range(-62_135_596_800, 253_402_300_800)
+"""The years 1 to 9999, as protobuf's Timestamp."""
+
+
+class Fields:
+    """Reads fields, and remembers what is wrong with each."""
+
+    def __init__(self) -> None:
+        self._violations: list[Violation] = []
+
+    def wrong(self, field: str, description: str) -> None:
+        """Remembers a violation."""
+        self._violations.append(Violation(field, description))
+
+    def check(self) -> None:
+        """Refuses with INVALID_FIELD if anything was wrong."""
+        if self._violations:
+            raise invalid(*self._violations)
+
+    def name(self, field: str, text: str, parse: Callable[[str], T], fallback: T) -> T:
+        """Parses a resource name; `fallback` is only there to go on until `check`."""
+        try:
+            return parse(text)
+        except BadNameError as error:
+            self.wrong(field, str(error) if text else f"is missing: it {error}")
+            return fallback
+
+    def text(self, field: str, text: str, longest: int, *, required: bool = False, line: bool = False) -> str:
+        """Checks a text: its length in characters, no NUL (PostgreSQL stores none), and for a `line` no line breaks."""
+        if required and not text.strip():
+            self.wrong(field, "is missing: say something")
+        elif len(text) > longest:
+            self.wrong(field, f"is {len(text)} characters long; at most {longest} are taken")
+        elif "\0" in text:
+            self.wrong(field, "contains a NUL character: take it out")
+        elif line and any(character in text for character in "\n\r\v\f\x85\u2028\u2029"):
+            self.wrong(field, "must be one line: take the line breaks out")
+        return text.strip() if line else text
+
+    def email(self, field: str, text: str) -> str:
+        """Normalizes an email address."""
+        return self._normalized(lambda: addresses.normalize_email(text, field))
+
+    def phone(self, field: str, text: str) -> str:
+        """Checks that a phone number can be one; it is normalized where its default region is known."""
+        if "\0" in text or len(text) > addresses.MAX_PHONE:
+            self.wrong(field, f"must be at most {addresses.MAX_PHONE} characters, like +1 415 555 0123")
+        return text.strip()
+
+    def _normalized(self, normalize: Callable[[], str]) -> str:
+        try:
+            return normalize()
+        except Refusal as refusal:
+            self._violations.extend(refusal.violations)
+            return ""
+
+    def need_one(self, email: str, phone: str, prefix: str = "") -> None:
+        """Remembers violations where neither an email address nor a phone number is given."""
+        if not email.strip() and not phone.strip():
+            for field in ("email", "phone"):
+                self.wrong(prefix + field, "give an email address, a phone number or both")
+
+    def request_id(self, text: str) -> UUID | None:
+        """Reads a request id: a UUID other than the nil one, or nothing (AIP-155)."""
+        if not text:
+            return None
+        try:
+            request_id = UUID(text)
+        except ValueError:
+            request_id = UUID(int=0)
+        if not request_id.int or len(text) != 36:  # noqa: PLR2004 - RFC 9562's text form
+            self.wrong("request_id", "must be a UUID like 1b4e28ba-2fa1-41d2-883f-0016d3cca427")
+            return None
+        return request_id
+
+    def labels(self, field: str, labels: Iterable[str]) -> tuple[str, ...]:
+        """Reads labels as a sorted set."""
+        found = tuple(sorted(set(labels)))
+        if len(found) > MAX_LABELS:
+            self.wrong(field, f"are {len(found)}; at most {MAX_LABELS} are taken")
+        for label in found:
+            if not LABEL.fullmatch(label):
+                self.wrong(field, "must each be 1 to 40 of lower-case letters, digits, '-', '_' and '.'")
+                break
+        return found
+
+    def region(self, field: str, text: str) -> str:
+        """Checks a region code."""
+        if text and not (_REGION.fullmatch(text) and text in _regions()):
+            self.wrong(field, "must be an ISO 3166-1 alpha-2 code such as US, or empty")
+        return text
+
+    def timestamp(self, field: str, value: Timestamp) -> None:
+        """Checks that a timestamp is one (google.protobuf.Timestamp: years 1 to 9999)."""
+        if value.seconds not in _SAFE_SECONDS or not 0 <= value.nanos < 1_000_000_000:  # noqa: PLR2004 - nanoseconds
+            self.wrong(field, "is no valid time")
+
+    def duration(self, field: str, value: Duration, shortest: int, longest: int) -> None:
+        """Checks that a duration has between `shortest` and `longest` seconds."""
+        if not shortest <= value.seconds <= longest or not 0 <= value.nanos < 1_000_000_000:  # noqa: PLR2004 - as above
+            self.wrong(field, f"must be between {shortest} and {longest} seconds")
+
+    def page_size(self, size: int) -> int:
+        """Returns how many to list (AIP-158)."""
+        if size < 0:
+            self.wrong("page_size", "must not be negative")
+        return min(size, MAX_PAGE) or DEFAULT_PAGE
+
+    def mask(
+        self, paths: Iterable[str], writable: Iterable[str], verbs: dict[str, str], default: Iterable[str]
+    ) -> set[str]:
+        """Reads an update mask (AIP-134): `*` is everything, none is `default`; refuses what only a verb changes."""
+        allowed, given = tuple(writable), list(paths)
+        if not given:
+            return set(default)
+        if given == ["*"]:
+            return set(allowed)
+        for path in given:
+            if path not in allowed:
+                hint = f"is not written by an update: use {verbs[path]}" if path in verbs else "is no field to update"
+                self.wrong("update_mask", f"{path!r} {hint}; possible are {', '.join(allowed)}")
+        return set(given)
+
+
+def _regions() -> set[str]:
+    from phonenumbers import SUPPORTED_REGIONS  # noqa: PLC0415 - a large set that only the directory asks for
+
+    return set(SUPPORTED_REGIONS)

@@ -1,0 +1,157 @@
+"""What every call goes through: well-formed message, token, role, then the handler; refusals become statuses.
+
+The access rules come from the descriptors. A handler raises Refusal; nothing else reaches a client but what is our bug.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, NoReturn, cast
+
+import grpc
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import DecodeError, Message
+
+from care_client.roles.logs import get_logger
+from care_service.domain.callers import Caller, customer
+from care_service.domain.entities import ActorKind
+from care_service.domain.ports import Clock, Directory
+from care_service.domain.refusals import Refusal, Violation, invalid
+from care_service.rpc.authentication import Authenticator
+from care_service.rpc.call import Call, set_call
+from care_service.rpc.errors import CODES, DETAILS_KEY, to_status
+from care_service.rpc.policy import Policy, policies
+
+_LOG: Final = get_logger("care.rpc")
+_CODE_NAMES: Final = {"OK": "OK"} | {reason.value: code.name for reason, code in CODES.items()}
+_ANONYMOUS: Final = customer("")
+
+Handler = Callable[[Message, "grpc.aio.ServicerContext[Message, Message]"], Awaitable[Message]]
+
+
+class _Malformed:
+    """Stands for a request whose bytes are no message of the method's type."""
+
+
+def _guarded(deserialize: Callable[[bytes], Message]) -> Callable[[bytes], Message | _Malformed]:
+    def guarded(data: bytes) -> Message | _Malformed:
+        # An exception from here would reach the client as INTERNAL, before any of our code runs.
+        try:
+            return deserialize(data)
+        except (DecodeError, UnicodeDecodeError):
+            return _Malformed()
+
+    return guarded
+
+
+class CareInterceptor(grpc.aio.ServerInterceptor):
+    """Wraps the handlers of our services; those of health and reflection stay as they are."""
+
+    def __init__(self, authenticator: Authenticator, directory: Directory, clock: Clock) -> None:
+        self._authenticator = authenticator
+        self._directory = directory
+        self._clock = clock
+        self._policies = policies()
+        self._wrapped: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
+        self._seen: set[tuple[str, str]] = set()
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler[Any, Any] | None:
+        """See grpc.aio.ServerInterceptor."""
+        method = handler_call_details.method
+        if (wrapped := self._wrapped.get(method)) is not None:
+            return wrapped
+        handler = await continuation(handler_call_details)
+        policy = self._policies.get(method)
+        if handler is None or policy is None:
+            return handler
+        return self._wrapped.setdefault(method, self._wrap(handler, policy))
+
+    def _wrap(self, handler: grpc.RpcMethodHandler[Any, Any], policy: Policy) -> grpc.RpcMethodHandler[Any, Any]:
+        # grpc.aio takes coroutine functions where the stubs know only plain ones.
+        serve = cast("Handler", handler.unary_unary)
+        deserialize = cast("Callable[[bytes], Message]", handler.request_deserializer)
+
+        async def wrapped(
+            request: Message | _Malformed, context: grpc.aio.ServicerContext[Message, Message]
+        ) -> Message:
+            started, caller, reason = time.perf_counter(), _ANONYMOUS, "OK"
+            try:
+                if isinstance(request, _Malformed):
+                    raise invalid(Violation("", "the bytes are no message of this method's request type"))
+                caller = await self._identify(policy, context)
+                return await serve(request, context)
+            except Refusal as refusal:
+                reason = refusal.reason.value
+                await _abort(context, refusal)
+            except Exception:  # noqa: BLE001 - logged, and answered in words that give nothing away
+                reason = "BUG"
+                _LOG.exception("call failed", method=policy.method)
+                await context.abort(grpc.StatusCode.INTERNAL, "The service failed; the failure has been logged.")
+            finally:
+                _log(policy.method, caller, request, reason, time.perf_counter() - started)
+
+        return grpc.unary_unary_rpc_method_handler(
+            wrapped,
+            request_deserializer=_guarded(deserialize),
+            response_serializer=handler.response_serializer,
+        )
+
+    async def _identify(self, policy: Policy, context: grpc.aio.ServicerContext[Message, Message]) -> Caller:
+        now = self._clock.now()
+        if policy.public:
+            set_call(Call(policy.method, _ANONYMOUS, now))
+            return _ANONYMOUS
+        caller = self._authenticator.caller(context.invocation_metadata() or (), now)
+        policy.check(caller)
+        if caller.is_agent and caller.organization is not None:
+            await self._see(caller, caller.organization)
+        elif caller.organization is not None and (caller.organization, "") not in self._seen:
+            await self._directory.see_organization(caller.organization, now)
+            self._seen.add((caller.organization, ""))
+        set_call(Call(policy.method, caller, now))
+        return caller
+
+    async def _see(self, caller: Caller, organization: str) -> None:
+        """An agent exists from the first valid call; asked of the database once per process."""
+        key = (organization, caller.id)
+        if key not in self._seen:
+            await self._directory.see_agent(organization, caller.id, caller.display_name, self._clock.now())
+            self._seen.add(key)
+
+
+async def _abort(context: grpc.aio.ServicerContext[Message, Message], refusal: Refusal) -> NoReturn:
+    details = ((DETAILS_KEY, to_status(refusal).SerializeToString()),)
+    await context.abort(CODES[refusal.reason], refusal.message, details)
+
+
+def _log(method: str, caller: Caller, request: Message | _Malformed, reason: str, seconds: float) -> None:
+    """One line per call, with names and ids only: nothing of a customer, no text, no token."""
+    code = _CODE_NAMES.get(reason, "INTERNAL")
+    fields = {} if isinstance(request, _Malformed) else _references(request)
+    _LOG.info(
+        "call",
+        method=method,
+        code=code,
+        reason=reason,
+        milliseconds=round(seconds * 1000, 1),
+        organization=caller.organization,
+        caller=caller.id if caller.kind is not ActorKind.CUSTOMER else None,
+        **fields,
+    )
+
+
+def _references(request: Message) -> dict[str, str]:
+    found = {}
+    for field in ("name", "parent", "request_id"):
+        described = request.DESCRIPTOR.fields_by_name.get(field)
+        if described is not None and described.type == FieldDescriptor.TYPE_STRING:
+            # Cut, and not written at all where it is no name: a client may have put anything there.
+            value = str(getattr(request, field))[:200]
+            if value and value.isascii() and value.isprintable() and "@" not in value.partition("/agents/")[0]:
+                found[field] = value
+    return found

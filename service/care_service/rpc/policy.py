@@ -1,0 +1,81 @@
+"""Who may call what: read from the methods' `access` option, so that the contract is the only list."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+
+from care.v1 import (
+    access_pb2,
+    conversation_service_pb2,
+    customer_service_pb2,
+    directory_service_pb2,
+    lifecycle_service_pb2,
+    review_service_pb2,
+    ticket_service_pb2,
+    worker_service_pb2,
+)
+from care_service.domain.callers import Caller, Role
+from care_service.domain.refusals import Reason, Refusal
+
+SERVICES: Final[tuple[ServiceDescriptor, ...]] = tuple(
+    module.DESCRIPTOR.services_by_name[name]
+    for module, name in (
+        (ticket_service_pb2, "TicketService"),
+        (conversation_service_pb2, "ConversationService"),
+        (customer_service_pb2, "CustomerService"),
+        (review_service_pb2, "ReviewService"),
+        (directory_service_pb2, "DirectoryService"),
+        (worker_service_pb2, "WorkerService"),
+        (lifecycle_service_pb2, "LifecycleService"),
+    )
+)
+
+_ROLES: Final = {
+    access_pb2.ROLE_AGENT: Role.AGENT,
+    access_pb2.ROLE_SUPERVISOR: Role.SUPERVISOR,
+    access_pb2.ROLE_SERVICE: Role.SERVICE,
+    access_pb2.ROLE_WORKER: Role.WORKER,
+}
+
+
+class MissingAccessError(Exception):
+    """A method has no `access` option, or an empty one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The access rule of one method."""
+
+    method: str
+    """`care.v1.TicketService/GetTicket`."""
+    public: bool
+    """No token is asked for."""
+    roles: frozenset[Role]
+
+    def check(self, caller: Caller) -> None:
+        """Refuses with ROLE_NOT_ALLOWED a caller who has none of the roles."""
+        if self.roles & caller.roles:
+            return
+        allowed = ",".join(sorted(self.roles))
+        metadata = {"method": self.method, "roles": ",".join(sorted(caller.roles)), "allowed": allowed}
+        raise Refusal(Reason.ROLE_NOT_ALLOWED, f"{self.method} is for: {allowed}.", metadata)
+
+
+def policy_of(method: MethodDescriptor) -> Policy:
+    """Reads a method's access rule; raises MissingAccessError."""
+    access = method.GetOptions().Extensions[access_pb2.access]
+    roles = frozenset(_ROLES[role] for role in access.roles if role in _ROLES)
+    name = f"{method.containing_service.full_name}/{method.name}"
+    if access.public == bool(roles):
+        raise MissingAccessError(f"{name} needs an access option: either roles, or public")
+    return Policy(name, access.public, roles)
+
+
+def policies() -> dict[str, Policy]:
+    """Returns the access rule of every method, by its path (`/care.v1.TicketService/GetTicket`)."""
+    return {
+        f"/{service.full_name}/{method.name}": policy_of(method) for service in SERVICES for method in service.methods
+    }

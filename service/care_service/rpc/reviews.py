@@ -1,0 +1,169 @@
+"""ReviewService."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Final
+from urllib.parse import urlsplit
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+import grpc
+from google.protobuf.message import Message
+
+from care.v1 import review_pb2, review_service_pb2_grpc
+from care.v1 import review_service_pb2 as pb
+from care_service.domain import names
+from care_service.domain.entities import Review
+from care_service.domain.names import Child
+from care_service.domain.ports import Directory, Reader, StaleError
+from care_service.domain.refusals import Reason, Refusal, Violation, invalid, not_found
+from care_service.rpc import convert, pages
+from care_service.rpc.call import current_call
+from care_service.rpc.execute import Repeat
+from care_service.rpc.fields import DISPLAY_NAME, LONG_TEXT, Fields
+from care_service.rpc.tickets import list_parent
+
+Context = grpc.aio.ServicerContext[Message, Message]
+
+_SITE: Final = re.compile(r"[a-z0-9-]{1,40}")
+_EXTERNAL_ID: Final = 512
+_URL: Final = 2_000
+_STARS: Final = range(1, 6)
+
+
+class Reviews(review_service_pb2_grpc.ReviewServiceServicer):
+    """Converts, calls the storage, converts."""
+
+    def __init__(self, reader: Reader, directory: Directory) -> None:
+        self._reader = reader
+        self._directory = directory
+
+    async def IngestReview(self, request: pb.IngestReviewRequest, context: Context) -> pb.IngestReviewResponse:
+        """See the contract."""
+        call, fields = current_call(), Fields()
+        organization = fields.name("parent", request.parent, names.parse_organization, "")
+        request_id = fields.request_id(request.request_id)
+        review = _review(fields, organization, request.review, call.now)
+        fields.check()
+        call.enter(organization, request.parent)
+        repeat = Repeat(call, organization, request, request_id)
+        await self._directory.see_organization(organization, call.now)
+        kept = await self._directory.answer(repeat.key) if repeat.key else None
+        if (answer := repeat.replay(kept, pb.IngestReviewResponse)) is not None:
+            return answer
+        stored = await self._reader.review(organization, review.id)
+        if stored is not None and stored.update_time > review.update_time:
+            return pb.IngestReviewResponse(review=convert.review_message(stored))
+        if stored is not None:
+            review = _edited(stored, review)
+        response = pb.IngestReviewResponse(review=convert.review_message(review))
+        try:
+            await self._directory.put_review(review, repeat.record(response))
+        except StaleError:
+            kept = await self._directory.answer(repeat.key) if repeat.key else None
+            if (answer := repeat.replay(kept, pb.IngestReviewResponse)) is not None:
+                return answer
+            raise Refusal(Reason.CONTENDED, "The review was taken in at the same time: call again.") from None
+        return response
+
+    async def GetReview(self, request: pb.GetReviewRequest, context: Context) -> pb.GetReviewResponse:
+        """See the contract."""
+        call, fields = current_call(), Fields()
+        name = fields.name("name", request.name, names.parse_review, None)
+        fields.check()
+        if name is None:
+            raise AssertionError("check() refuses a name that can't be read")
+        call.enter(name.organization, request.name)
+        review = await self._reader.review(name.organization, name.id)
+        if review is None:
+            raise not_found(request.name)
+        return pb.GetReviewResponse(review=convert.review_message(review))
+
+    async def ListReviews(self, request: pb.ListReviewsRequest, context: Context) -> pb.ListReviewsResponse:
+        """See the contract."""
+        call, fields = current_call(), Fields()
+        organization = list_parent(fields, request.parent, call)
+        size = fields.page_size(request.page_size)
+        fields.check()
+        scope = f"reviews {request.parent}"
+        after = pages.read_token(
+            request.page_token, scope, lambda key: (str(key[0]), datetime.fromisoformat(str(key[1])), UUID(str(key[2])))
+        )
+        reviews, more = pages.cut(await self._reader.reviews(organization, after, size + 1), size)
+        last = reviews[-1] if more else None
+        key = (last.organization, last.create_time.isoformat(), str(last.id)) if last else ()
+        token = pages.make_token(scope, *key) if key else ""
+        return pb.ListReviewsResponse(
+            reviews=[convert.review_message(review) for review in reviews], next_page_token=token
+        )
+
+
+def review_id(organization: str, site: str, external_id: str) -> UUID:
+    """Returns a review's id: it follows from what it is, so that ingesting it again finds it (RFC 9562, version 5)."""
+    return uuid5(NAMESPACE_URL, f"care:{organization}/{site}/{external_id}")
+
+
+def _review(fields: Fields, organization: str, given: review_pb2.Review, now: datetime) -> Review:
+    if not _SITE.fullmatch(given.site):
+        fields.wrong("review.site", "must be 1 to 40 of lower-case letters, digits and '-'")
+    external_id = fields.text("review.external_id", given.external_id, _EXTERNAL_ID, required=True, line=True)
+    location = fields.name("review.location", given.location, names.parse_location, Child(organization, ""))
+    if location.organization != organization:
+        raise invalid(Violation("review.location", "belongs to another organization than the review"))
+    if given.stars not in _STARS:
+        fields.wrong("review.stars", "must be 1 to 5")
+    if given.url and (len(given.url) > _URL or not _is_url(given.url)):
+        fields.wrong("review.url", f"must be an http or https URL of at most {_URL} characters, or empty")
+    if not given.HasField("create_time"):
+        fields.wrong("review.create_time", "is missing: say when the review was written")
+    fields.timestamp("review.create_time", given.create_time)
+    fields.timestamp("review.update_time", given.update_time)
+    author = fields.text("review.author_display_name", given.author_display_name, DISPLAY_NAME, line=True)
+    text = fields.text("review.text", given.text, LONG_TEXT)
+    fields.check()
+    written = convert.from_timestamp(given.create_time)
+    return Review(
+        organization=organization,
+        id=review_id(organization, given.site, external_id),
+        site=given.site,
+        external_id=external_id,
+        location=location.id,
+        author_display_name=author,
+        stars=given.stars,
+        text=text,
+        url=given.url,
+        create_time=written,
+        update_time=convert.from_timestamp(given.update_time) if given.HasField("update_time") else written,
+        ingest_time=now,
+        ticket_number=None,
+        posting_attempts=0,
+    )
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and text.isprintable() and " " not in text
+
+
+def _edited(stored: Review, edit: Review) -> Review:
+    """Returns the edit with what an edit does not change."""
+    return Review(
+        organization=stored.organization,
+        id=stored.id,
+        site=stored.site,
+        external_id=stored.external_id,
+        location=edit.location,
+        author_display_name=edit.author_display_name,
+        stars=edit.stars,
+        text=edit.text,
+        url=edit.url,
+        create_time=stored.create_time,
+        update_time=edit.update_time,
+        ingest_time=stored.ingest_time,
+        ticket_number=stored.ticket_number,
+        posting_attempts=stored.posting_attempts,
+    )

@@ -1,0 +1,100 @@
+"""The gRPC server: our services behind the interceptor, health and reflection beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from care.v1 import (
+    conversation_service_pb2_grpc,
+    customer_service_pb2_grpc,
+    directory_service_pb2_grpc,
+    lifecycle_service_pb2_grpc,
+    review_service_pb2_grpc,
+    ticket_service_pb2_grpc,
+    worker_service_pb2_grpc,
+)
+from care_service.domain.ports import Clock, Directory, Reader, TicketStore
+from care_service.links import Links
+from care_service.rpc.authentication import Authenticator
+from care_service.rpc.conversations import Conversations
+from care_service.rpc.customers import Customers
+from care_service.rpc.directory import DirectoryHandlers
+from care_service.rpc.interceptor import CareInterceptor
+from care_service.rpc.lifecycle import Lifecycle
+from care_service.rpc.policy import SERVICES
+from care_service.rpc.reviews import Reviews
+from care_service.rpc.tickets import Tickets
+from care_service.rpc.workers import Workers
+
+_MAX_REQUEST = 1024 * 1024
+"""Bytes; the longest request that is accepted as a whole is a few texts of 10,000 characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the handlers work with."""
+
+    store: TicketStore
+    reader: Reader
+    directory: Directory
+    authenticator: Authenticator
+    links: Links
+    clock: Clock
+    moderation_checks: Sequence[timedelta]
+
+
+class Server:
+    """A grpc.aio server with our services; one event loop per process."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._health = health.aio.HealthServicer()
+        self.grpc = grpc.aio.server(
+            interceptors=[CareInterceptor(parts.authenticator, parts.directory, parts.clock)],
+            options=[
+                ("grpc.max_receive_message_length", _MAX_REQUEST),
+                # A second process on the same port would answer every other call with another configuration.
+                ("grpc.so_reuseport", 0),
+            ],
+        )
+        server = self.grpc
+        ticket_service_pb2_grpc.add_TicketServiceServicer_to_server(
+            Tickets(parts.store, parts.reader, parts.directory), server
+        )
+        conversation_service_pb2_grpc.add_ConversationServiceServicer_to_server(
+            Conversations(parts.store, parts.reader, parts.links), server
+        )
+        customer_service_pb2_grpc.add_CustomerServiceServicer_to_server(Customers(parts.store, parts.links), server)
+        review_service_pb2_grpc.add_ReviewServiceServicer_to_server(Reviews(parts.reader, parts.directory), server)
+        directory_service_pb2_grpc.add_DirectoryServiceServicer_to_server(
+            DirectoryHandlers(parts.reader, parts.directory), server
+        )
+        worker_service_pb2_grpc.add_WorkerServiceServicer_to_server(
+            Workers(parts.store, parts.links, parts.moderation_checks), server
+        )
+        lifecycle_service_pb2_grpc.add_LifecycleServiceServicer_to_server(Lifecycle(), server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        names = [service.full_name for service in SERVICES]
+        reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
+        self._names = ["", *names]
+
+    async def start(self, address: str) -> int:
+        """Listens on `address` and reports SERVING; returns the port. Raises OSError where it can't be had."""
+        try:
+            port = self.grpc.add_insecure_port(address)
+        except RuntimeError as error:
+            raise OSError(f"{address} can't be listened on") from error
+        await self.grpc.start()
+        for name in self._names:
+            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        return int(port)
+
+    async def stop(self, grace: timedelta) -> None:
+        """Says NOT_SERVING, takes no new calls, and gives those under way `grace` to end."""
+        await self._health.enter_graceful_shutdown()
+        await self.grpc.stop(grace.total_seconds())

@@ -1,0 +1,295 @@
+"""TicketService."""
+
+from __future__ import annotations
+
+from typing import Protocol, TypeVar
+
+import grpc
+from google.protobuf.message import Message
+from uuid_utils.compat import uuid7
+
+from care.v1 import ticket_pb2, ticket_service_pb2_grpc
+from care.v1 import ticket_service_pb2 as pb
+from care_service.domain import commands, names
+from care_service.domain.case import Case, Decision
+from care_service.domain.create import NewCase, create_ticket
+from care_service.domain.decide import situation
+from care_service.domain.entities import Priority
+from care_service.domain.names import Child, ReviewName, TicketName
+from care_service.domain.ports import Directory, Reader, TicketStore
+from care_service.domain.refusals import Refusal, Violation, invalid, not_found
+from care_service.rpc import convert, pages
+from care_service.rpc.call import Call, current_call
+from care_service.rpc.execute import Repeat, execute, until_committed
+from care_service.rpc.fields import DISPLAY_NAME, LONG_TEXT, SUBJECT, Fields
+
+_NOBODY = TicketName("", 0)
+_DETAILS = ("subject", "description", "priority", "labels")
+_VERBS = {
+    "status": "StartTicket, ResolveTicket, CloseTicket or ReopenTicket",
+    "close_reason": "CloseTicket",
+    "assignee": "TakeTicket, AssignTicket or ReleaseTicket",
+    "contact_state": "SendRecoveryForm, AddContact or RejectContact",
+    "customer": "AddContact",
+    "recovery": "SendRecoveryForm or AddContact",
+}
+
+Context = grpc.aio.ServicerContext[Message, Message]
+ResponseT = TypeVar("ResponseT", bound=Message)
+
+
+class Verb(Protocol):
+    """A request of a verb on a ticket."""
+
+    name: str
+    request_id: str
+    etag: str
+
+
+def show(case: Case, call: Call) -> ticket_pb2.Ticket:
+    """Converts a case's ticket for the caller."""
+    bits = situation(case.ticket, case.ticket.contact_state, call.caller, case.agent)
+    return convert.ticket_message(case.ticket, case.contact, bits)
+
+
+class Tickets(ticket_service_pb2_grpc.TicketServiceServicer):
+    """Converts, calls the core, converts."""
+
+    def __init__(self, store: TicketStore, reader: Reader, directory: Directory) -> None:
+        self._store = store
+        self._reader = reader
+        self._directory = directory
+
+    async def CreateTicket(self, request: pb.CreateTicketRequest, context: Context) -> pb.CreateTicketResponse:
+        """See the contract."""
+        call, fields, given = current_call(), Fields(), request.ticket
+        organization = fields.name("parent", request.parent, names.parse_organization, "")
+        request_id = fields.request_id(request.request_id)
+        review = location = None
+        if given.review:
+            review = fields.name("ticket.review", given.review, names.parse_review, None)
+        if given.location:
+            location = fields.name("ticket.location", given.location, names.parse_location, None)
+        elif not given.review:
+            fields.wrong("ticket.location", "is missing: name a location, or a review")
+        command = _create_command(fields, given, location)
+        fields.check()
+        call.enter(organization, request.parent)
+        for field, child in (("ticket.review", review), ("ticket.location", location)):
+            _same_organization(field, child, organization)
+        await self._directory.see_organization(organization, call.now)
+        repeat = Repeat(call, organization, request, request_id)
+
+        async def once(store: TicketStore) -> pb.CreateTicketResponse:
+            case, kept = await store.load_new(
+                organization,
+                review=review.id if review else None,
+                location=location.id if location else None,
+                agent=call.caller.id if call.caller.is_agent else None,
+                request=repeat.key,
+            )
+            if review is not None and case.review is None:
+                raise not_found(given.review)
+            if (answer := repeat.replay(kept, pb.CreateTicketResponse)) is not None:
+                return answer
+            # Decided before a number is taken, so that a refusal leaves no gap; then again, with the number.
+            create_ticket(case, 0, command, call.caller, call.now, request_id)
+            number = await store.next_number(organization)
+            decision = create_ticket(case, number, command, call.caller, call.now, request_id)
+            response = pb.CreateTicketResponse(ticket=show(_created(case, decision), call))
+            await store.commit_new(decision, repeat.record(response))
+            return response
+
+        return await until_committed(self._store, once, None)
+
+    async def GetTicket(self, request: pb.GetTicketRequest, context: Context) -> pb.GetTicketResponse:
+        """See the contract."""
+        call, fields = current_call(), Fields()
+        name = fields.name("name", request.name, names.parse_ticket, _NOBODY)
+        fields.check()
+        call.enter(name.organization, request.name)
+        own = call.caller.id if call.caller.is_agent else None
+        loaded = await self._store.load(name, agent=own, recovery=None, request=None)
+        if loaded is None:
+            raise not_found(request.name)
+        return pb.GetTicketResponse(ticket=show(loaded[0], call))
+
+    async def ListTickets(self, request: pb.ListTicketsRequest, context: Context) -> pb.ListTicketsResponse:
+        """See the contract."""
+        call, fields = current_call(), Fields()
+        organization = list_parent(fields, request.parent, call)
+        size = fields.page_size(request.page_size)
+        fields.check()
+        scope = f"tickets {request.parent}"
+        after = pages.read_token(request.page_token, scope, lambda key: (str(key[0]), int(key[1])))
+        views, more = pages.cut(await self._reader.tickets(organization, after, size + 1), size)
+        own = None
+        if call.caller.is_agent and organization is not None:
+            own = await self._reader.agent(organization, call.caller.id)
+        tickets = [
+            convert.ticket_message(
+                view.ticket, view.contact, situation(view.ticket, view.ticket.contact_state, call.caller, own)
+            )
+            for view in views
+        ]
+        last = views[-1].ticket if more else None
+        token = pages.make_token(scope, last.organization, last.number) if last else ""
+        return pb.ListTicketsResponse(tickets=tickets, next_page_token=token)
+
+    async def UpdateTicket(self, request: pb.UpdateTicketRequest, context: Context) -> pb.UpdateTicketResponse:
+        """See the contract."""
+        call, fields, given = current_call(), Fields(), request.ticket
+        name = fields.name("ticket.name", given.name, names.parse_ticket, _NOBODY)
+        request_id = fields.request_id(request.request_id)
+        filled = [field for field in _DETAILS if getattr(given, field)]
+        paths = fields.mask(request.update_mask.paths, _DETAILS, _VERBS, filled)
+        command = commands.UpdateTicket(
+            subject=_subject(fields, given.subject, required=True) if "subject" in paths else None,
+            description=_description(fields, given.description) if "description" in paths else None,
+            priority=_priority(fields, given, required=True) if "priority" in paths else None,
+            labels=fields.labels("ticket.labels", given.labels) if "labels" in paths else None,
+        )
+        fields.check()
+        repeat = Repeat(call, name.organization, request, request_id, request.etag or given.etag)
+
+        def respond(case: Case, _: Decision | None) -> pb.UpdateTicketResponse:
+            return pb.UpdateTicketResponse(ticket=show(case, call))
+
+        return await execute(self._store, call, name, command, repeat, respond, pb.UpdateTicketResponse)
+
+    async def TakeTicket(self, request: pb.TakeTicketRequest, context: Context) -> pb.TakeTicketResponse:
+        """See the contract."""
+        return await self._verb(request, commands.TakeTicket(), pb.TakeTicketResponse)
+
+    async def AssignTicket(self, request: pb.AssignTicketRequest, context: Context) -> pb.AssignTicketResponse:
+        """See the contract."""
+        fields = Fields()
+        agent = fields.name("assignee", request.assignee, names.parse_agent, Child("", ""))
+        name = fields.name("name", request.name, names.parse_ticket, _NOBODY)
+        fields.check()
+        _same_organization("assignee", agent, name.organization)
+        return await self._verb(request, commands.AssignTicket(agent.id), pb.AssignTicketResponse)
+
+    async def ReleaseTicket(self, request: pb.ReleaseTicketRequest, context: Context) -> pb.ReleaseTicketResponse:
+        """See the contract."""
+        return await self._verb(request, commands.ReleaseTicket(), pb.ReleaseTicketResponse)
+
+    async def StartTicket(self, request: pb.StartTicketRequest, context: Context) -> pb.StartTicketResponse:
+        """See the contract."""
+        return await self._verb(request, commands.StartTicket(), pb.StartTicketResponse)
+
+    async def ResolveTicket(self, request: pb.ResolveTicketRequest, context: Context) -> pb.ResolveTicketResponse:
+        """See the contract."""
+        return await self._verb(request, commands.ResolveTicket(), pb.ResolveTicketResponse)
+
+    async def CloseTicket(self, request: pb.CloseTicketRequest, context: Context) -> pb.CloseTicketResponse:
+        """See the contract."""
+        return await self._verb(request, commands.CloseTicket(), pb.CloseTicketResponse)
+
+    async def ReopenTicket(self, request: pb.ReopenTicketRequest, context: Context) -> pb.ReopenTicketResponse:
+        """See the contract."""
+        return await self._verb(request, commands.ReopenTicket(), pb.ReopenTicketResponse)
+
+    async def ListActivities(self, request: pb.ListActivitiesRequest, context: Context) -> pb.ListActivitiesResponse:
+        """See the contract."""
+        call, fields = current_call(), Fields()
+        name = fields.name("parent", request.parent, names.parse_ticket, _NOBODY)
+        size = fields.page_size(request.page_size)
+        fields.check()
+        await enter_ticket(self._reader, call, name)
+        scope = f"activities {name}"
+        after = pages.read_token(request.page_token, scope, lambda key: int(key[0]))
+        rows, more = pages.cut(await self._reader.activities(name, after, size + 1), size)
+        token = pages.make_token(scope, rows[-1].number) if more else ""
+        activities = [convert.activity_message(row) for row in rows]
+        return pb.ListActivitiesResponse(activities=activities, next_page_token=token)
+
+    async def _verb(self, request: Verb, command: commands.AgentCommand, response_type: type[ResponseT]) -> ResponseT:
+        """Serves a verb whose request has a name, and whose answer is the ticket."""
+        call, fields = current_call(), Fields()
+        name = fields.name("name", request.name, names.parse_ticket, _NOBODY)
+        request_id = fields.request_id(request.request_id)
+        fields.check()
+        if not isinstance(request, Message):
+            raise TypeError(request)
+        repeat = Repeat(call, name.organization, request, request_id, request.etag)
+
+        def respond(case: Case, _: Decision | None) -> ResponseT:
+            return response_type(ticket=show(case, call))
+
+        return await execute(self._store, call, name, command, repeat, respond, response_type)
+
+
+def list_parent(fields: Fields, parent: str, call: Call) -> str | None:
+    """Reads the parent of a list; None stands for all organizations, which only a caller without one may ask for."""
+    if parent == names.ALL_ORGANIZATIONS:
+        if call.caller.organization is not None:
+            fields.wrong("parent", "all organizations are for services whose token has none: name yours")
+        return None
+    organization = fields.name("parent", parent, names.parse_organization, "")
+    if organization:
+        call.enter(organization, parent)
+    return organization
+
+
+async def enter_ticket(reader: Reader, call: Call, name: TicketName) -> None:
+    """Refuses with RESOURCE_NOT_FOUND a ticket that does not exist or is another organization's."""
+    call.enter(name.organization, str(name))
+    if not await reader.ticket_exists(name):
+        raise not_found(str(name))
+
+
+def _created(case: NewCase, decision: Decision) -> Case:
+    return Case(
+        decision.ticket,
+        case.organization,
+        case.location,
+        case.review,
+        decision.new_recovery,
+        decision.contact,
+        agent=case.reporter,
+    )
+
+
+def _same_organization(field: str, child: Child | ReviewName | None, organization: str) -> None:
+    if child is not None and child.organization != organization:
+        raise _of_another_organization(field)
+
+
+def _of_another_organization(field: str) -> Refusal:
+    return invalid(Violation(field, "belongs to another organization than the ticket"))
+
+
+def _subject(fields: Fields, subject: str, *, required: bool) -> str:
+    return fields.text("ticket.subject", subject, SUBJECT, required=required, line=True)
+
+
+def _description(fields: Fields, description: str) -> str:
+    return fields.text("ticket.description", description, LONG_TEXT)
+
+
+def _priority(fields: Fields, given: ticket_pb2.Ticket, *, required: bool = False) -> Priority:
+    known = ticket_pb2.TicketPriority.values()
+    if given.priority not in known or (required and not given.priority):
+        fields.wrong("ticket.priority", "must be LOW, NORMAL, HIGH or URGENT")
+        return Priority.NORMAL
+    if not given.priority:
+        return Priority.NORMAL
+    return Priority(ticket_pb2.TicketPriority.Name(given.priority).removeprefix("TICKET_PRIORITY_"))
+
+
+def _create_command(fields: Fields, given: ticket_pb2.Ticket, location: Child | None) -> commands.CreateTicket:
+    customer = given.customer
+    return commands.CreateTicket(
+        subject=_subject(fields, given.subject, required=not given.review),
+        description=_description(fields, given.description),
+        location=location.id if location else "",
+        priority=_priority(fields, given),
+        labels=fields.labels("ticket.labels", given.labels),
+        email=fields.email("ticket.customer.email", customer.email),
+        phone=fields.phone("ticket.customer.phone", customer.phone),
+        display_name=fields.text("ticket.customer.display_name", customer.display_name, DISPLAY_NAME, line=True),
+        recovery_id=uuid7(),
+        contact_id=uuid7(),
+        message_id=uuid7(),
+    )

@@ -1,0 +1,158 @@
+"""WorkerService: every answer carries what the recovery wants next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+
+import grpc
+from google.protobuf.message import Message
+
+from care.v1 import recovery_pb2, worker_service_pb2_grpc
+from care.v1 import worker_service_pb2 as pb
+from care_service.domain import commands, names
+from care_service.domain.case import Decision
+from care_service.domain.entities import RefusalReason
+from care_service.domain.names import RecoveryName
+from care_service.domain.plan import Step
+from care_service.domain.ports import RecoveryLoad, TicketStore
+from care_service.domain.refusals import not_found
+from care_service.domain.replies import with_link, without_link
+from care_service.domain.reports import RecoveryCase, begin_posting, report
+from care_service.links import Links
+from care_service.rpc import convert
+from care_service.rpc.call import current_call
+from care_service.rpc.execute import applied, until_committed
+from care_service.rpc.fields import Fields
+
+Context = grpc.aio.ServicerContext[Message, Message]
+
+_PROVIDER_MESSAGE: Final = 2_000
+_STEPS: Final = {
+    pb.RECOVERY_STEP_POST: Step.POST,
+    pb.RECOVERY_STEP_READ: Step.READ,
+    pb.RECOVERY_STEP_RETRACT: Step.RETRACT,
+}
+
+
+class Workers(worker_service_pb2_grpc.WorkerServiceServicer):
+    """Converts, calls the core, converts."""
+
+    def __init__(self, store: TicketStore, links: Links, checks: Sequence[timedelta]) -> None:
+        self._store = store
+        self._links = links
+        self._checks = checks
+
+    async def CheckRecovery(self, request: pb.CheckRecoveryRequest, context: Context) -> pb.CheckRecoveryResponse:
+        """See the contract."""
+        name = self._name(request.name, Fields())
+        return pb.CheckRecoveryResponse(plan=self._plan(await self._load(self._store, name)))
+
+    async def BeginPosting(self, request: pb.BeginPostingRequest, context: Context) -> pb.BeginPostingResponse:
+        """See the contract."""
+        fields = Fields()
+        if request.step not in _STEPS:
+            fields.wrong("step", "must be POST, READ or RETRACT")
+        name = self._name(request.name, fields)
+        step, now = _STEPS[request.step], current_call().now
+
+        async def once(store: TicketStore) -> pb.BeginPostingResponse:
+            load = await self._load(store, name)
+            review = load.case.review
+            decision = begin_posting(self._case(load), review, step, now) if review else None
+            if decision is None:
+                return pb.BeginPostingResponse(plan=self._plan(load))
+            await store.commit(decision, None)
+            after = _after(load, decision)
+            return pb.BeginPostingResponse(grant=self._grant(after, step), plan=self._plan(after))
+
+        return await until_committed(self._store, once, name.ticket)
+
+    async def RecordPosted(self, request: pb.RecordPostedRequest, context: Context) -> pb.RecordPostedResponse:
+        """See the contract."""
+        name = self._name(request.name, Fields())
+        plan = await self._report(name, commands.RecordPosted(request.attempt))
+        return pb.RecordPostedResponse(plan=plan)
+
+    async def RecordRefused(self, request: pb.RecordRefusedRequest, context: Context) -> pb.RecordRefusedResponse:
+        """See the contract."""
+        fields = Fields()
+        if request.reason not in recovery_pb2.RefusalReason.values() or not request.reason:
+            fields.wrong("reason", "must be a known reason")
+        name = self._name(request.name, fields)
+        reason = RefusalReason(recovery_pb2.RefusalReason.Name(request.reason).removeprefix("REFUSAL_REASON_"))
+        words = request.provider_message.replace("\0", "")[:_PROVIDER_MESSAGE]
+        plan = await self._report(name, commands.RecordRefused(request.attempt, reason, words))
+        return pb.RecordRefusedResponse(plan=plan)
+
+    async def RecordRetracted(self, request: pb.RecordRetractedRequest, context: Context) -> pb.RecordRetractedResponse:
+        """See the contract."""
+        name = self._name(request.name, Fields())
+        plan = await self._report(name, commands.RecordRetracted(request.attempt))
+        return pb.RecordRetractedResponse(plan=plan)
+
+    async def UnlockChat(self, request: pb.UnlockChatRequest, context: Context) -> pb.UnlockChatResponse:
+        """See the contract."""
+        name = self._name(request.name, Fields())
+        return pb.UnlockChatResponse(plan=await self._report(name, commands.UnlockChat()))
+
+    async def ExpireForm(self, request: pb.ExpireFormRequest, context: Context) -> pb.ExpireFormResponse:
+        """See the contract."""
+        name = self._name(request.name, Fields())
+        return pb.ExpireFormResponse(plan=await self._report(name, commands.ExpireForm()))
+
+    def _name(self, text: str, fields: Fields) -> RecoveryName:
+        name = fields.name("name", text, names.parse_recovery, None)
+        fields.check()
+        if name is None:
+            raise AssertionError("check() refuses a name that can't be read")
+        current_call().enter(name.organization, text)
+        return name
+
+    async def _load(self, store: TicketStore, name: RecoveryName) -> RecoveryLoad:
+        load = await store.load_recovery(name)
+        if load is None:
+            raise not_found(str(name))
+        return load
+
+    async def _report(self, name: RecoveryName, command: commands.Report) -> pb.RecoveryPlan:
+        call = current_call()
+
+        async def once(store: TicketStore) -> pb.RecoveryPlan:
+            load = await self._load(store, name)
+            decision = report(self._case(load), command, call.caller, call.now)
+            if decision is not None:
+                await store.commit(decision, None)
+                load = _after(load, decision)
+            return self._plan(load)
+
+        return await until_committed(self._store, once, name.ticket)
+
+    def _case(self, load: RecoveryLoad) -> RecoveryCase:
+        return RecoveryCase(load.case, load.recovery, load.siblings, self._checks)
+
+    def _plan(self, load: RecoveryLoad) -> pb.RecoveryPlan:
+        now = current_call().now
+        return convert.plan_message(load, self._case(load).plan(now), now)
+
+    def _grant(self, load: RecoveryLoad, step: Step) -> pb.PostingGrant:
+        recovery, review = load.recovery, load.case.review
+        if review is None:
+            raise AssertionError("only a recovery with a review is handed out")
+        link = self._links.form_link(recovery.id, recovery.key_id)
+        text = recovery.reply_text
+        return pb.PostingGrant(
+            attempt=recovery.attempt,
+            text=without_link(text) if step is Step.RETRACT else with_link(text, link),
+            link=link,
+            review_site=review.site,
+            review_external_id=review.external_id,
+            review_url=review.url,
+            location=names.location(review.organization, review.location),
+        )
+
+
+def _after(load: RecoveryLoad, decision: Decision) -> RecoveryLoad:
+    case = applied(load.case, decision)
+    return RecoveryLoad(case, decision.recovery or load.recovery, load.siblings)

@@ -1,0 +1,1 @@
+"""PostgreSQL, through SQLAlchemy and asyncpg: loads cases, commits decisions, lists, and keeps the outbox."""

@@ -1,0 +1,129 @@
+"""The commit: one statement that compares the revision, updates the ticket, and inserts the rest from that row."""
+
+from __future__ import annotations
+
+import asyncpg
+
+from care_service.domain.case import Decision
+from care_service.domain.ports import Record, StaleError
+from care_service.storage.rows import ACTIVITY, CONTACT, MESSAGE, RECOVERY, TICKET
+from care_service.storage.statements import Statement
+from care_service.storage.tables import OPEN_TICKET_INDEX
+
+_CONTACT_RECOVERY = "ContactRecovery"
+"""The workflow type that a woken recovery belongs to."""
+_IMMUTABLE = frozenset({"organization", "number", "location", "review_id", "reporter", "create_time"})
+_RECOVERY_IMMUTABLE = frozenset(
+    {"organization", "ticket_number", "id", "kind", "review_id", "reply_text", "key_id", "creator", "create_time"}
+)
+
+
+def update_statement(decision: Decision, record: Record | None) -> Statement:
+    """Makes the statement for a decision on an existing ticket. It writes nothing where the revision has moved."""
+    statement, ticket = Statement(), decision.ticket
+    guard = ""
+    if decision.review_attempt is not None:
+        # A second CAS, since the recoveries of a review's other tickets are at the same site. It may succeed where the
+        # ticket's fails: then an attempt number is skipped, which does no harm.
+        attempt = statement.parameter(decision.review_attempt, "BIGINT")
+        statement.add(
+            "attempt",
+            f"UPDATE reviews SET posting_attempts = {attempt}"
+            f" WHERE organization = {statement.parameter(ticket.organization, 'TEXT')}"
+            f" AND id = {statement.parameter(ticket.review_id, 'UUID')} AND posting_attempts = {attempt} - 1"
+            " RETURNING 1",
+        )
+        guard = " AND EXISTS (SELECT FROM attempt)"
+    statement.add(
+        "ticket",
+        f"UPDATE tickets SET {statement.assignments(TICKET, ticket, _IMMUTABLE)}"
+        f" WHERE organization = {statement.parameter(ticket.organization, 'TEXT')}"
+        f" AND number = {statement.parameter(ticket.number, 'BIGINT')}"
+        f" AND revision = {statement.parameter(ticket.revision - 1, 'BIGINT')}{guard}"
+        " RETURNING organization, number",
+    )
+    if decision.recovery is not None:
+        statement.add(
+            "recovery",
+            f"UPDATE recoveries r SET {statement.assignments(RECOVERY, decision.recovery, _RECOVERY_IMMUTABLE)}"
+            " FROM ticket WHERE r.organization = ticket.organization AND r.ticket_number = ticket.number"
+            f" AND r.id = {statement.parameter(decision.recovery.id, 'UUID')} RETURNING 1",
+        )
+    _add_rows(statement, decision, record)
+    return statement
+
+
+def insert_statement(decision: Decision, record: Record | None) -> Statement:
+    """Makes the statement for a new ticket."""
+    statement, ticket = Statement(), decision.ticket
+    statement.insert("inserted", TICKET, ticket, None)
+    statement.add("ticket", "SELECT 1 FROM inserted")
+    at = statement.parameter(ticket.create_time, "TIMESTAMPTZ")
+    organization = statement.parameter(ticket.organization, "TEXT")
+    location = statement.parameter(ticket.location, "TEXT")
+    statement.add(
+        "place",
+        "INSERT INTO locations (organization, id, display_name, default_phone_region, create_time, update_time)"
+        f" SELECT {organization}, {location}, '', '', {at}, {at} FROM ticket ON CONFLICT DO NOTHING RETURNING 1",
+    )
+    if ticket.review_id is not None:
+        statement.add(
+            "review",
+            f"UPDATE reviews SET ticket_number = {statement.parameter(ticket.number, 'BIGINT')} FROM ticket"
+            f" WHERE organization = {organization} AND id = {statement.parameter(ticket.review_id, 'UUID')}"
+            " RETURNING 1",
+        )
+    _add_rows(statement, decision, record)
+    return statement
+
+
+def _add_rows(statement: Statement, decision: Decision, record: Record | None) -> None:
+    ticket = decision.ticket
+    if decision.activity is not None:
+        statement.insert("activity", ACTIVITY, decision.activity, "ticket")
+    if decision.new_recovery is not None:
+        statement.insert("new_recovery", RECOVERY, decision.new_recovery, "ticket")
+    if decision.contact is not None:
+        statement.insert("contact", CONTACT, decision.contact, "ticket")
+    for index, message in enumerate(decision.messages):
+        statement.insert(f"message{index}", MESSAGE, message, "ticket")
+    for index, recovery in enumerate(decision.wakes):
+        organization = statement.parameter(ticket.organization, "TEXT")
+        number = statement.parameter(ticket.number, "BIGINT")
+        statement.add(
+            f"wake{index}",
+            "INSERT INTO outbox (organization, workflow, ticket_number, resource_id, create_time, claim_time, attempts)"
+            f" SELECT {organization}, '{_CONTACT_RECOVERY}', {number}, {statement.parameter(recovery, 'UUID')},"
+            " now(), now(), 0 FROM ticket RETURNING 1",
+        )
+    if record is not None:
+        add_record(statement, record, "ticket")
+
+
+def add_record(statement: Statement, record: Record, source: str) -> None:
+    """Adds the CTE that keeps an answer, if the CTE `source` wrote anything."""
+    values = (
+        statement.parameter(record.key.organization, "TEXT"),
+        statement.parameter(record.key.caller, "TEXT"),
+        statement.parameter(record.key.request_id, "UUID"),
+        statement.parameter(record.answer.fingerprint, "BYTEA"),
+        statement.parameter(record.answer.body, "BYTEA"),
+        statement.parameter(record.time, "TIMESTAMPTZ"),
+    )
+    statement.add(
+        "record",
+        "INSERT INTO requests (organization, caller, request_id, fingerprint, answer, create_time)"
+        f" SELECT {', '.join(values)} FROM {source} RETURNING 1",
+    )
+
+
+async def run(connection: asyncpg.Connection[asyncpg.Record], statement: Statement) -> None:
+    """Executes a commit; raises StaleError where somebody else was faster."""
+    try:
+        row = await connection.fetchrow(statement.sql("SELECT 1 FROM ticket"), *statement.parameters)
+    except asyncpg.UniqueViolationError as error:
+        if error.constraint_name in {"pk_requests", OPEN_TICKET_INDEX}:
+            raise StaleError from error
+        raise
+    if row is None:
+        raise StaleError

@@ -1,0 +1,109 @@
+"""Writes of organizations, locations, agents and reviews: `domain.ports.Directory` on PostgreSQL."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+import asyncpg
+
+from care_service.domain.entities import Agent, Location, Organization, Review
+from care_service.domain.ports import Answer, Record, RequestKey, StaleError
+from care_service.storage.committing import add_record
+from care_service.storage.database import Database
+from care_service.storage.rows import AGENT, LOCATION, ORGANIZATION, REVIEW, EntityT, Mapping
+from care_service.storage.statements import Statement
+
+DEFAULT_FORM_LIFETIME: Final = timedelta(days=30)
+DEFAULT_CONSENT: Final = "I agree that you use these details to contact me about my review, and for nothing else."
+
+_SEE_ORGANIZATION: Final = """
+    INSERT INTO organizations
+      (id, display_name, default_phone_region, form_lifetime, consent_text, create_time, update_time)
+    VALUES ($1::TEXT, $1::TEXT, '', $2::INTERVAL, $3::TEXT, $4::TIMESTAMPTZ, $4::TIMESTAMPTZ) ON CONFLICT DO NOTHING
+"""
+_SEE_AGENT: Final = """
+    INSERT INTO agents (organization, id, display_name, can_be_assignee, can_be_reporter, create_time, update_time)
+    VALUES ($1::TEXT, $2::TEXT, $3::TEXT, true, true, $4::TIMESTAMPTZ, $4::TIMESTAMPTZ) ON CONFLICT DO NOTHING
+"""
+_SEE_LOCATION: Final = """
+    INSERT INTO locations (organization, id, display_name, default_phone_region, create_time, update_time)
+    VALUES ($1::TEXT, $2::TEXT, '', '', $3::TIMESTAMPTZ, $3::TIMESTAMPTZ) ON CONFLICT DO NOTHING
+"""
+_ANSWER: Final = """
+    SELECT fingerprint, answer FROM requests
+    WHERE organization = $1::TEXT AND caller = $2::TEXT AND request_id = $3::UUID
+"""
+_REVIEW_KEPT: Final = frozenset(
+    {"organization", "id", "create_time", "ingest_time", "ticket_number", "posting_attempts"}
+)
+_KEPT: Final = frozenset({"organization", "id", "create_time"})
+
+
+class PostgresDirectory:
+    """Writes by statements that can be repeated."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def answer(self, key: RequestKey) -> Answer | None:
+        """See Directory."""
+        async with self._database.driver() as connection:
+            row = await connection.fetchrow(_ANSWER, key.organization, key.caller, key.request_id)
+        return Answer(row[0], row[1]) if row else None
+
+    async def see_organization(self, organization: str, now: datetime) -> None:
+        """See Directory."""
+        async with self._database.driver() as connection:
+            await connection.execute(_SEE_ORGANIZATION, organization, DEFAULT_FORM_LIFETIME, DEFAULT_CONSENT, now)
+
+    async def see_agent(self, organization: str, agent: str, display_name: str, now: datetime) -> None:
+        """See Directory."""
+        await self.see_organization(organization, now)
+        async with self._database.driver() as connection:
+            await connection.execute(_SEE_AGENT, organization, agent, display_name, now)
+
+    async def put_organization(self, organization: Organization, record: Record | None) -> None:
+        """See Directory."""
+        await self._put(ORGANIZATION, organization, _KEPT, "", record)
+
+    async def put_location(self, location: Location, record: Record | None) -> None:
+        """See Directory."""
+        await self._put(LOCATION, location, _KEPT, "", record)
+
+    async def put_agent(self, agent: Agent, record: Record | None) -> None:
+        """See Directory."""
+        await self._put(AGENT, agent, _KEPT, "", record)
+
+    async def put_review(self, review: Review, record: Record | None) -> None:
+        """See Directory."""
+        place = (review.organization, review.location, review.ingest_time)
+        async with self._database.driver() as connection:
+            await connection.execute(_SEE_LOCATION, *place)
+        newer = " WHERE excluded.update_time >= reviews.update_time"
+        await self._put(REVIEW, review, _REVIEW_KEPT, newer, record)
+
+    async def _put(
+        self, mapping: Mapping[EntityT], entity: EntityT, kept: frozenset[str], guard: str, record: Record | None
+    ) -> None:
+        statement = Statement()
+        fields = list(mapping.values(entity))
+        columns = ", ".join(field for field, _, _ in fields)
+        values = ", ".join(statement.parameter(value, sql_type) for _, sql_type, value in fields)
+        keys = ", ".join(column.name for column in mapping.table.primary_key.columns)
+        updates = ", ".join(f"{field} = excluded.{field}" for field, _, _ in fields if field not in kept)
+        table = mapping.table.name
+        statement.add(
+            "written",
+            f"INSERT INTO {table} ({columns}) VALUES ({values})"
+            f" ON CONFLICT ({keys}) DO UPDATE SET {updates}{guard} RETURNING 1",
+        )
+        if record is not None:
+            add_record(statement, record, "(SELECT 1) always")
+        async with self._database.driver() as connection:
+            try:
+                await connection.execute(statement.sql("SELECT 1"), *statement.parameters)
+            except asyncpg.UniqueViolationError as error:
+                if error.constraint_name == "pk_requests":
+                    raise StaleError from error
+                raise

@@ -1,0 +1,110 @@
+"""The loads: one query each, bringing a ticket with everything that its rules ask about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from care_service.domain.case import Case
+from care_service.domain.entities import Mark
+from care_service.domain.plan import Sibling
+from care_service.domain.ports import Answer
+from care_service.storage.rows import AGENT, CONTACT, LOCATION, ORGANIZATION, RECOVERY, REVIEW, TICKET
+
+_SELECT: Final = ", ".join(
+    (
+        TICKET.select_list("t"),
+        ORGANIZATION.select_list("o"),
+        LOCATION.select_list("l"),
+        REVIEW.select_list("v"),
+        RECOVERY.select_list("r"),
+        CONTACT.select_list("c"),
+        RECOVERY.select_list("n"),
+    )
+)
+_JOINS: Final = """
+    JOIN organizations o ON o.id = t.organization
+    LEFT JOIN locations l ON l.organization = t.organization AND l.id = t.location
+    LEFT JOIN reviews v ON v.organization = t.organization AND v.id = t.review_id
+    LEFT JOIN recoveries r ON r.organization = t.organization AND r.ticket_number = t.number AND r.id = t.recovery_id
+    LEFT JOIN contacts c
+      ON c.organization = r.organization AND c.ticket_number = r.ticket_number AND c.id = r.contact_id
+"""
+_NAMED: Final = "LEFT JOIN recoveries n ON n.organization = t.organization AND n.ticket_number = t.number AND n.id = "
+WIDTH: Final = (
+    len(TICKET) + len(ORGANIZATION) + len(LOCATION) + len(REVIEW) + len(RECOVERY) + len(CONTACT) + len(RECOVERY)
+)
+
+TICKET_QUERY: Final = f"""
+    SELECT {_SELECT}, {AGENT.select_list("a")}, q.fingerprint, q.answer
+    FROM tickets t {_JOINS} {_NAMED} $3::UUID
+    LEFT JOIN agents a ON a.organization = t.organization AND a.id = $4::TEXT
+    LEFT JOIN requests q ON q.organization = t.organization AND q.caller = $5::TEXT AND q.request_id = $6::UUID
+    WHERE t.organization = $1::TEXT AND t.number = $2::BIGINT
+"""
+
+FORM_QUERY: Final = f"""
+    SELECT {_SELECT}, q.fingerprint, q.answer
+    FROM recoveries n JOIN tickets t ON t.organization = n.organization AND t.number = n.ticket_number {_JOINS}
+    LEFT JOIN requests q
+      ON q.organization = n.organization AND q.caller = 'CUSTOMER/' || $1::UUID::TEXT AND q.request_id = $2::UUID
+    WHERE n.id = $1::UUID AND n.kind = 'FORM'
+"""
+
+FORM_CONTACTS_QUERY: Final = f"""
+    SELECT {CONTACT.select_list("c")} FROM contacts c
+    WHERE c.organization = $1::TEXT AND c.ticket_number = $2::BIGINT AND c.recovery_id = $3::UUID
+    ORDER BY c.create_time, c.id
+"""
+
+RECOVERY_QUERY: Final = f"""
+    SELECT {_SELECT},
+      ARRAY(SELECT s.position > n.position FROM recoveries s
+            WHERE s.organization = n.organization AND s.review_id = n.review_id AND s.id <> n.id
+            ORDER BY s.position) AS newer,
+      ARRAY(SELECT s.mark FROM recoveries s
+            WHERE s.organization = n.organization AND s.review_id = n.review_id AND s.id <> n.id
+            ORDER BY s.position) AS marks
+    FROM tickets t {_JOINS} {_NAMED} $3::UUID
+    WHERE t.organization = $1::TEXT AND t.number = $2::BIGINT
+"""
+
+NEW_QUERY: Final = f"""
+    SELECT {ORGANIZATION.select_list("o")}, {LOCATION.select_list("l")}, {REVIEW.select_list("v")},
+      {AGENT.select_list("a")}, t.number, q.fingerprint, q.answer
+    FROM organizations o
+    LEFT JOIN reviews v ON v.organization = o.id AND v.id = $2::UUID
+    LEFT JOIN locations l ON l.organization = o.id AND l.id = coalesce($3::TEXT, v.location)
+    LEFT JOIN agents a ON a.organization = o.id AND a.id = $4::TEXT
+    LEFT JOIN tickets t ON t.organization = o.id AND t.review_id = v.id AND t.status <> 'CLOSED'
+    LEFT JOIN requests q ON q.organization = o.id AND q.caller = $5::TEXT AND q.request_id = $6::UUID
+    WHERE o.id = $1::TEXT
+"""
+
+
+def read_case(row: Sequence[Any]) -> Case:
+    """Makes the case from a row that begins with the shared columns."""
+    at = 0
+    ticket = TICKET.read(row, at)
+    organization = ORGANIZATION.read(row, at := at + len(TICKET))
+    if ticket is None or organization is None:
+        raise AssertionError("inner joins bring both")
+    return Case(
+        ticket=ticket,
+        organization=organization,
+        location=LOCATION.read(row, at := at + len(ORGANIZATION)),
+        review=REVIEW.read(row, at := at + len(LOCATION)),
+        live=RECOVERY.read(row, at := at + len(REVIEW)),
+        contact=CONTACT.read(row, at := at + len(RECOVERY)),
+        named=RECOVERY.read(row, at + len(CONTACT)),
+    )
+
+
+def read_answer(row: Sequence[Any]) -> Answer | None:
+    """Makes the kept answer from a row that ends with its two columns."""
+    return Answer(row[-2], row[-1]) if row[-2] is not None else None
+
+
+def read_siblings(newer: Sequence[bool], marks: Sequence[str]) -> tuple[Sibling, ...]:
+    """Makes the siblings from the two arrays."""
+    return tuple(Sibling(is_newer, Mark(mark)) for is_newer, mark in zip(newer, marks, strict=True))

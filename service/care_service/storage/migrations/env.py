@@ -1,0 +1,13 @@
+"""What Alembic runs: the migrations on the connection that the caller hands over."""
+
+from alembic import context
+
+from care_service.storage.tables import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    transaction_per_migration=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

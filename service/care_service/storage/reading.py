@@ -1,0 +1,205 @@
+"""The lists, by keyset pages: `domain.ports.Reader` on PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, and_, or_, select, tuple_
+
+from care_service.domain.entities import Activity, Agent, Contact, Location, Organization, Review
+from care_service.domain.names import RecoveryName, TicketName
+from care_service.domain.ports import MessageView, RecoveryView, TicketView
+from care_service.storage import tables
+from care_service.storage.database import Database
+from care_service.storage.rows import (
+    ACTIVITY,
+    AGENT,
+    CONTACT,
+    LOCATION,
+    MESSAGE,
+    ORGANIZATION,
+    RECOVERY,
+    REVIEW,
+    TICKET,
+    EntityT,
+    Mapping,
+)
+
+_T, _R, _C, _M, _V = tables.tickets.c, tables.recoveries.c, tables.contacts.c, tables.messages.c, tables.reviews.c
+
+_TICKET_VIEW: Final = (
+    select(*TICKET.columns, *CONTACT.columns)
+    .outerjoin(
+        tables.recoveries,
+        and_(_R.organization == _T.organization, _R.ticket_number == _T.number, _R.id == _T.recovery_id),
+    )
+    .outerjoin(
+        tables.contacts,
+        and_(_C.organization == _R.organization, _C.ticket_number == _R.ticket_number, _C.id == _R.contact_id),
+    )
+)
+
+
+class PostgresReader:
+    """Reads through SQLAlchemy Core, whose compiled statements are cached by shape."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def _rows(self, query: Select[Any]) -> Sequence[Any]:
+        async with self._database.core() as connection:
+            rows: Sequence[Any] = (await connection.execute(query)).all()
+            return rows
+
+    async def _entities(self, mapping: Mapping[EntityT], query: Select[Any]) -> list[EntityT]:
+        return [entity for row in await self._rows(query) if (entity := mapping.read(row)) is not None]
+
+    async def _entity(self, mapping: Mapping[EntityT], *conditions: ColumnElement[bool]) -> EntityT | None:
+        found = await self._entities(mapping, select(*mapping.columns).where(*conditions))
+        return found[0] if found else None
+
+    async def tickets(
+        self, organization: str | None, after: tuple[str, int] | None, limit: int
+    ) -> Sequence[TicketView]:
+        """See Reader."""
+        query = _TICKET_VIEW.order_by(_T.organization, _T.number.desc()).limit(limit)
+        if organization is not None:
+            query = query.where(_T.organization == organization)
+        if after is not None:
+            query = query.where(
+                or_(_T.organization > after[0], and_(_T.organization == after[0], _T.number < after[1]))
+                if organization is None
+                else _T.number < after[1]
+            )
+        views = []
+        for row in await self._rows(query):
+            ticket = TICKET.read(row)
+            if ticket is not None:
+                views.append(TicketView(ticket, CONTACT.read(row, len(TICKET))))
+        return views
+
+    async def activities(self, name: TicketName, after: int | None, limit: int) -> Sequence[Activity]:
+        """See Reader."""
+        table = tables.activities.c
+        query = (
+            select(*ACTIVITY.columns)
+            .where(table.organization == name.organization, table.ticket_number == name.number)
+            .order_by(table.number.desc())
+            .limit(limit)
+        )
+        return await self._entities(ACTIVITY, query if after is None else query.where(table.number < after))
+
+    async def recoveries(self, name: TicketName, after: int | None, limit: int) -> Sequence[tuple[int, RecoveryView]]:
+        """See Reader."""
+        query = (
+            select(*RECOVERY.columns, _R.position)
+            .where(_R.organization == name.organization, _R.ticket_number == name.number)
+            .order_by(_R.position.desc())
+            .limit(limit)
+        )
+        rows = await self._rows(query if after is None else query.where(_R.position < after))
+        found = [(int(row[-1]), recovery) for row in rows if (recovery := RECOVERY.read(row))]
+        contacts = await self._contacts(name, [recovery.id for _, recovery in found])
+        return [(position, RecoveryView(each, contacts.get(each.id, ()))) for position, each in found]
+
+    async def recovery(self, name: RecoveryName) -> RecoveryView | None:
+        """See Reader."""
+        found = await self._entity(
+            RECOVERY, _R.organization == name.organization, _R.ticket_number == name.number, _R.id == name.id
+        )
+        if found is None:
+            return None
+        return RecoveryView(found, (await self._contacts(name.ticket, [found.id])).get(found.id, ()))
+
+    async def _contacts(self, name: TicketName, recoveries: list[UUID]) -> dict[UUID, tuple[Contact, ...]]:
+        query = (
+            select(*CONTACT.columns)
+            .where(
+                _C.organization == name.organization,
+                _C.ticket_number == name.number,
+                _C.recovery_id.in_(recoveries),
+            )
+            .order_by(_C.create_time, _C.id)
+        )
+        grouped: dict[UUID, tuple[Contact, ...]] = {}
+        for contact in await self._entities(CONTACT, query) if recoveries else ():
+            grouped[contact.recovery_id] = (*grouped.get(contact.recovery_id, ()), contact)
+        return grouped
+
+    async def messages(self, name: TicketName, after: tuple[int, int] | None, limit: int) -> Sequence[MessageView]:
+        """See Reader."""
+        query = (
+            select(*MESSAGE.columns, _R.state)
+            .outerjoin(
+                tables.recoveries,
+                and_(
+                    _R.organization == _M.organization,
+                    _R.ticket_number == _M.ticket_number,
+                    _R.id == _M.recovery_id,
+                ),
+            )
+            .where(_M.organization == name.organization, _M.ticket_number == name.number)
+            .order_by(_M.activity_number, _M.ordinal)
+            .limit(limit)
+        )
+        if after is not None:
+            query = query.where(tuple_(_M.activity_number, _M.ordinal) > tuple_(*after))
+        rows = await self._rows(query)
+        return [MessageView(message, row[-1]) for row in rows if (message := MESSAGE.read(row))]
+
+    async def reviews(
+        self, organization: str | None, after: tuple[str, datetime, UUID] | None, limit: int
+    ) -> Sequence[Review]:
+        """See Reader."""
+        query = select(*REVIEW.columns).order_by(_V.organization, _V.create_time.desc(), _V.id.desc()).limit(limit)
+        if organization is not None:
+            query = query.where(_V.organization == organization)
+        if after is not None:
+            older = tuple_(_V.create_time, _V.id) < tuple_(after[1], after[2])
+            query = query.where(
+                or_(_V.organization > after[0], and_(_V.organization == after[0], older))
+                if organization is None
+                else older
+            )
+        return await self._entities(REVIEW, query)
+
+    async def review(self, organization: str, review_id: UUID) -> Review | None:
+        """See Reader."""
+        return await self._entity(REVIEW, _V.organization == organization, _V.id == review_id)
+
+    async def ticket_exists(self, name: TicketName) -> bool:
+        """See Reader."""
+        query = select(_T.number).where(_T.organization == name.organization, _T.number == name.number)
+        return bool(await self._rows(query))
+
+    async def locations(self, organization: str, after: str | None, limit: int) -> Sequence[Location]:
+        """See Reader."""
+        return await self._directory(LOCATION, organization, after, limit)
+
+    async def agents(self, organization: str, after: str | None, limit: int) -> Sequence[Agent]:
+        """See Reader."""
+        return await self._directory(AGENT, organization, after, limit)
+
+    async def _directory(
+        self, mapping: Mapping[EntityT], organization: str, after: str | None, limit: int
+    ) -> list[EntityT]:
+        table = mapping.table.c
+        query = select(*mapping.columns).where(table.organization == organization).order_by(table.id).limit(limit)
+        return await self._entities(mapping, query if after is None else query.where(table.id > after))
+
+    async def organization(self, organization: str) -> Organization | None:
+        """See Reader."""
+        return await self._entity(ORGANIZATION, tables.organizations.c.id == organization)
+
+    async def location(self, organization: str, location: str) -> Location | None:
+        """See Reader."""
+        table = tables.locations.c
+        return await self._entity(LOCATION, table.organization == organization, table.id == location)
+
+    async def agent(self, organization: str, agent: str) -> Agent | None:
+        """See Reader."""
+        table = tables.agents.c
+        return await self._entity(AGENT, table.organization == organization, table.id == agent)

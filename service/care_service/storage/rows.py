@@ -1,0 +1,110 @@
+"""Entities from rows and back: the fields of an entity are the columns of its table, in the same order."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterator, Sequence
+from enum import StrEnum
+from types import UnionType
+from typing import Any, Final, Generic, TypeVar, get_args, get_origin, get_type_hints
+
+from sqlalchemy import Column, Table
+from sqlalchemy.engine import make_url
+
+from care_service.domain.entities import (
+    Activity,
+    Agent,
+    Contact,
+    FieldChange,
+    Location,
+    Message,
+    Organization,
+    Recovery,
+    Review,
+    Ticket,
+)
+from care_service.storage import tables
+
+EntityT = TypeVar("EntityT")
+
+_DIALECT: Final = make_url("postgresql+asyncpg://").get_dialect()()
+
+
+Decoder = Callable[[Any], object]
+
+
+def _decoder(hint: object) -> Decoder | None:
+    """Returns how a driver's value becomes a field's, None where it is the same already."""
+    if isinstance(hint, UnionType):
+        inner = next((found for part in get_args(hint) if (found := _decoder(part)) is not None), None)
+        return _optional(inner) if inner else None
+    if isinstance(hint, type) and issubclass(hint, StrEnum):
+        return hint
+    if get_origin(hint) is tuple:
+        return _decode_changes if get_args(hint)[0] is FieldChange else tuple
+    return None
+
+
+def _optional(decode: Decoder) -> Decoder:
+    return lambda value: None if value is None else decode(value)
+
+
+def _decode_changes(value: str | list[list[str]]) -> tuple[FieldChange, ...]:
+    rows = json.loads(value) if isinstance(value, str) else value
+    return tuple(FieldChange(*row) for row in rows)
+
+
+def _encode(value: object) -> object:
+    if isinstance(value, tuple) and value and isinstance(value[0], FieldChange):
+        return json.dumps([dataclasses.astuple(change) for change in value], ensure_ascii=False)
+    return value
+
+
+class Mapping(Generic[EntityT]):
+    """One entity class and its table."""
+
+    def __init__(self, entity: type[EntityT], table: Table) -> None:
+        hints = get_type_hints(entity)
+        self.entity = entity
+        self.table = table
+        self.fields: tuple[str, ...] = tuple(hints)
+        self.columns: tuple[Column[Any], ...] = tuple(table.c[field] for field in self.fields)
+        self.types: dict[str, str] = {field: table.c[field].type.compile(dialect=_DIALECT) for field in self.fields}
+        self._decoders = tuple(
+            (index, decoder) for index, hint in enumerate(hints.values()) if (decoder := _decoder(hint))
+        )
+        self._key = tuple(self.fields.index(column.name) for column in table.primary_key.columns)
+
+    def __len__(self) -> int:
+        return len(self.fields)
+
+    def select_list(self, alias: str) -> str:
+        """Returns the columns for a SELECT, in the order that `read` expects."""
+        return ", ".join(f"{alias}.{field}" for field in self.fields)
+
+    def read(self, row: Sequence[Any], start: int = 0) -> EntityT | None:
+        """Makes the entity from the row's values from `start` on; None where an outer join found no row."""
+        if row[start + self._key[-1]] is None:
+            return None
+        values = list(row[start : start + len(self.fields)])
+        for index, decode in self._decoders:
+            values[index] = decode(values[index])
+        return self.entity(*values)
+
+    def values(self, entity: EntityT) -> Iterator[tuple[str, str, object]]:
+        """Yields name, SQL type and driver's value of each column."""
+        for field in self.fields:
+            value = getattr(entity, field)
+            yield field, self.types[field], "[]" if field == "changes" and not value else _encode(value)
+
+
+ORGANIZATION: Final = Mapping(Organization, tables.organizations)
+LOCATION: Final = Mapping(Location, tables.locations)
+AGENT: Final = Mapping(Agent, tables.agents)
+REVIEW: Final = Mapping(Review, tables.reviews)
+TICKET: Final = Mapping(Ticket, tables.tickets)
+RECOVERY: Final = Mapping(Recovery, tables.recoveries)
+CONTACT: Final = Mapping(Contact, tables.contacts)
+MESSAGE: Final = Mapping(Message, tables.messages)
+ACTIVITY: Final = Mapping(Activity, tables.activities)

@@ -1,0 +1,49 @@
+"""Builds one SQL statement of several data-modifying CTEs, with numbered parameters that carry their types."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from care_service.storage.rows import EntityT, Mapping
+
+
+class Statement:
+    """A statement under construction. Identifiers come from the tables; every value is a parameter."""
+
+    def __init__(self) -> None:
+        self._parts: list[str] = []
+        self.parameters: list[object] = []
+
+    def parameter(self, value: object, sql_type: str) -> str:
+        """Adds a parameter and returns how the SQL refers to it."""
+        self.parameters.append(value)
+        return f"${len(self.parameters)}::{sql_type}"
+
+    def add(self, name: str, sql: str) -> None:
+        """Adds a CTE."""
+        self._parts.append(f"{name} AS ({sql})")
+
+    def insert(self, name: str, mapping: Mapping[EntityT], entity: EntityT, source: str | None) -> None:
+        """Adds a CTE that inserts an entity, once per row of the CTE `source`: not at all if that wrote nothing."""
+        fields = list(mapping.values(entity))
+        columns = ", ".join(field for field, _, _ in fields)
+        values = ", ".join(self.parameter(value, sql_type) for _, sql_type, value in fields)
+        origin = f" FROM {source}" if source else ""
+        self.add(name, f"INSERT INTO {mapping.table.name} ({columns}) SELECT {values}{origin} RETURNING 1")
+
+    def assignments(self, mapping: Mapping[EntityT], entity: EntityT, but: Collection[str]) -> str:
+        """Returns the SET list of an UPDATE for all columns of an entity except `but`."""
+        return ", ".join(
+            f"{field} = {self.parameter(value, sql_type)}"
+            for field, sql_type, value in mapping.values(entity)
+            if field not in but
+        )
+
+    def sql(self, result: str) -> str:
+        """Returns the whole statement, ending in `result`."""
+        return f"WITH {', '.join(self._parts)} {result}"
+
+
+def condition(pairs: Iterable[tuple[str, str]]) -> str:
+    """Joins equalities."""
+    return " AND ".join(f"{left} = {right}" for left, right in pairs)

@@ -1,0 +1,253 @@
+"""The tables. Every primary key begins with the organization, so that the schema can be distributed by it later."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Identity,
+    Index,
+    Integer,
+    Interval,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+metadata: Final = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _time(name: str, *, optional: bool = False) -> Column[object]:
+    return Column(name, DateTime(timezone=True), nullable=optional)
+
+
+def _text(name: str, *, optional: bool = False) -> Column[str]:
+    return Column(name, Text, nullable=optional)
+
+
+def _key(name: str = "organization") -> Column[str]:
+    return Column(name, Text, primary_key=True)
+
+
+organizations: Final = Table(
+    "organizations",
+    metadata,
+    _key("id"),
+    _text("display_name"),
+    _text("default_phone_region"),
+    Column("form_lifetime", Interval, nullable=False),
+    _text("consent_text"),
+    _time("create_time"),
+    _time("update_time"),
+)
+
+ticket_numbers: Final = Table(
+    "ticket_numbers",
+    metadata,
+    _key(),
+    Column("last_number", BigInteger, nullable=False),
+    comment="Apart from organizations, so that raising tickets never waits for somebody who edits the directory.",
+)
+
+locations: Final = Table(
+    "locations",
+    metadata,
+    _key(),
+    _key("id"),
+    _text("display_name"),
+    _text("default_phone_region"),
+    _time("create_time"),
+    _time("update_time"),
+)
+
+agents: Final = Table(
+    "agents",
+    metadata,
+    _key(),
+    _key("id"),
+    _text("display_name"),
+    Column("can_be_assignee", Boolean, nullable=False),
+    Column("can_be_reporter", Boolean, nullable=False),
+    _time("create_time"),
+    _time("update_time"),
+)
+
+reviews: Final = Table(
+    "reviews",
+    metadata,
+    _key(),
+    Column("id", Uuid, primary_key=True),
+    _text("site"),
+    _text("external_id"),
+    _text("location"),
+    _text("author_display_name"),
+    Column("stars", SmallInteger, nullable=False),
+    _text("text"),
+    _text("url"),
+    _time("create_time"),
+    _time("update_time"),
+    _time("ingest_time"),
+    Column("ticket_number", BigInteger, nullable=True),
+    Column("posting_attempts", BigInteger, nullable=False),
+    UniqueConstraint("organization", "site", "external_id"),
+)
+Index(
+    "ix_reviews_organization_create_time_id", reviews.c.organization, reviews.c.create_time.desc(), reviews.c.id.desc()
+)
+
+tickets: Final = Table(
+    "tickets",
+    metadata,
+    _key(),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("version", BigInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    _text("subject"),
+    _text("description"),
+    _text("location"),
+    Column("review_id", Uuid, nullable=True),
+    _text("reporter", optional=True),
+    _text("assignee", optional=True),
+    _text("status"),
+    _text("close_reason", optional=True),
+    _text("priority"),
+    Column("labels", ARRAY(Text), nullable=False),
+    _text("contact_state"),
+    Column("recovery_id", Uuid, nullable=True),
+    _time("create_time"),
+    _time("update_time"),
+    _time("resolve_time", optional=True),
+    _time("close_time", optional=True),
+)
+OPEN_TICKET_INDEX: Final = "uq_tickets_open_review"
+Index(
+    OPEN_TICKET_INDEX,
+    tickets.c.organization,
+    tickets.c.review_id,
+    unique=True,
+    postgresql_where=text("status <> 'CLOSED' AND review_id IS NOT NULL"),
+)
+
+recoveries: Final = Table(
+    "recoveries",
+    metadata,
+    _key(),
+    Column("ticket_number", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", Uuid, primary_key=True),
+    _text("kind"),
+    _text("state"),
+    Column("review_id", Uuid, nullable=True),
+    _text("reply_text"),
+    _text("key_id"),
+    Column("contact_id", Uuid, nullable=True),
+    _text("refusal_reason", optional=True),
+    _text("refusal_message"),
+    _text("creator", optional=True),
+    _text("mark"),
+    Column("attempt", BigInteger, nullable=False),
+    Column("retract_refusals", Integer, nullable=False),
+    _time("retract_after", optional=True),
+    _time("read_time", optional=True),
+    _time("create_time"),
+    _time("post_time", optional=True),
+    _time("expire_time", optional=True),
+    _time("contact_time", optional=True),
+    _time("unlock_time", optional=True),
+    _time("end_time", optional=True),
+    _time("retract_time", optional=True),
+    # The order in which the recoveries of one review were asked for; a clock's would not do across replicas.
+    Column("position", BigInteger, Identity(always=True), nullable=False),
+    # A link holds no more than this id.
+    Index("ix_recoveries_id", "id"),
+    Index("ix_recoveries_organization_review_id", "organization", "review_id"),
+)
+
+contacts: Final = Table(
+    "contacts",
+    metadata,
+    _key(),
+    Column("ticket_number", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", Uuid, primary_key=True),
+    Column("recovery_id", Uuid, nullable=False),
+    _text("display_name"),
+    _text("email"),
+    _text("phone"),
+    _text("message"),
+    _time("verify_time", optional=True),
+    _time("create_time"),
+)
+
+messages: Final = Table(
+    "messages",
+    metadata,
+    _key(),
+    Column("ticket_number", BigInteger, primary_key=True, autoincrement=False),
+    Column("id", Uuid, primary_key=True),
+    Column("activity_number", BigInteger, nullable=False),
+    Column("ordinal", SmallInteger, nullable=False),
+    _text("kind"),
+    _text("author_kind"),
+    _text("author"),
+    _text("author_display_name"),
+    _text("text"),
+    Column("recovery_id", Uuid, nullable=True),
+    _time("create_time"),
+    UniqueConstraint("organization", "ticket_number", "activity_number", "ordinal"),
+)
+
+activities: Final = Table(
+    "activities",
+    metadata,
+    _key(),
+    Column("ticket_number", BigInteger, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    _text("type"),
+    _text("actor_kind"),
+    _text("actor"),
+    Column("changes", JSONB, nullable=False),
+    Column("message_id", Uuid, nullable=True),
+    Column("recovery_id", Uuid, nullable=True),
+    Column("request_id", Uuid, nullable=True),
+    _time("create_time"),
+)
+
+outbox: Final = Table(
+    "outbox",
+    metadata,
+    _key(),
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("workflow", Text, nullable=False, comment="The workflow type to wake."),
+    Column("ticket_number", BigInteger, nullable=False),
+    Column("resource_id", Uuid, nullable=False),
+    _time("create_time"),
+    Column("claim_time", DateTime(timezone=True), nullable=False, comment="Not to be claimed before: the lease."),
+    Column("attempts", Integer, nullable=False),
+    Index("ix_outbox_claim_time", "claim_time"),
+)
+
+requests: Final = Table(
+    "requests",
+    metadata,
+    _key(),
+    _key("caller"),
+    Column("request_id", Uuid, primary_key=True),
+    Column("fingerprint", LargeBinary, nullable=False, comment="SHA-256 over the method and the request's bytes."),
+    Column("answer", LargeBinary, nullable=False, comment="The response's bytes."),
+    _time("create_time"),
+)

@@ -1,0 +1,160 @@
+"""Tickets: the loads and commits of `domain.ports.TicketStore` on PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
+from typing import Final, TypeAlias
+from uuid import UUID
+
+import asyncpg
+
+from care_service.domain.case import Case, Decision
+from care_service.domain.create import NewCase
+from care_service.domain.names import RecoveryName, TicketName
+from care_service.domain.ports import Answer, Record, RecoveryLoad, RequestKey, StaleError, TicketStore
+from care_service.domain.submit import FormCase
+from care_service.storage import committing, loading
+from care_service.storage.database import Database
+from care_service.storage.rows import AGENT, CONTACT, LOCATION, ORGANIZATION, REVIEW
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+_LOCK: Final = "SELECT 1 FROM tickets WHERE organization = $1::TEXT AND number = $2::BIGINT FOR UPDATE"
+_NEXT_NUMBER: Final = """
+    INSERT INTO ticket_numbers AS n (organization, last_number) VALUES ($1::TEXT, 1)
+    ON CONFLICT (organization) DO UPDATE SET last_number = n.last_number + 1 RETURNING last_number
+"""
+
+
+class PostgresTickets:
+    """Loads by one query, commits by one statement. `committed` is called after a commit that wrote to the outbox."""
+
+    def __init__(self, database: Database, committed: Callable[[], None] = lambda: None) -> None:
+        self._database = database
+        self._committed = committed
+
+    def _connection(self) -> AbstractAsyncContextManager[Connection]:
+        return self._database.driver()
+
+    async def load(
+        self, name: TicketName, *, agent: str | None, recovery: UUID | None, request: RequestKey | None
+    ) -> tuple[Case, Answer | None] | None:
+        """See TicketStore."""
+        caller, request_id = (request.caller, request.request_id) if request else (None, None)
+        async with self._connection() as connection:
+            row = await connection.fetchrow(
+                loading.TICKET_QUERY, name.organization, name.number, recovery, agent, caller, request_id
+            )
+        if row is None:
+            return None
+        values = tuple(row)
+        case = loading.read_case(values)
+        if agent is not None:
+            case = replace(case, agent=AGENT.read(values, loading.WIDTH))
+        return case, loading.read_answer(values)
+
+    async def load_new(
+        self,
+        organization: str,
+        *,
+        review: UUID | None,
+        location: str | None,
+        agent: str | None,
+        request: RequestKey | None,
+    ) -> tuple[NewCase, Answer | None]:
+        """See TicketStore."""
+        caller, request_id = (request.caller, request.request_id) if request else (None, None)
+        async with self._connection() as connection:
+            row = await connection.fetchrow(
+                loading.NEW_QUERY, organization, review, location, agent, caller, request_id
+            )
+        if row is None:
+            raise AssertionError("the caller's organization was seen before")
+        values, at = tuple(row), len(ORGANIZATION)
+        found = ORGANIZATION.read(values)
+        if found is None:
+            raise AssertionError("an inner join brings it")
+        case = NewCase(
+            organization=found,
+            location=LOCATION.read(values, at),
+            review=REVIEW.read(values, at := at + len(LOCATION)),
+            reporter=AGENT.read(values, at := at + len(REVIEW)),
+            open_ticket=values[at + len(AGENT)],
+        )
+        return case, loading.read_answer(values)
+
+    async def load_form(self, recovery: UUID, request_id: UUID | None) -> tuple[FormCase, Answer | None] | None:
+        """See TicketStore."""
+        async with self._connection() as connection:
+            row = await connection.fetchrow(loading.FORM_QUERY, recovery, request_id)
+            if row is None:
+                return None
+            values = tuple(row)
+            case = loading.read_case(values)
+            named = case.named
+            if named is None:
+                raise AssertionError("the query begins with it")
+            rows = await connection.fetch(
+                loading.FORM_CONTACTS_QUERY, named.organization, named.ticket_number, named.id
+            )
+        contacts = tuple(contact for found in rows if (contact := CONTACT.read(tuple(found))))
+        return FormCase(case, named, contacts), loading.read_answer(values)
+
+    async def load_recovery(self, name: RecoveryName) -> RecoveryLoad | None:
+        """See TicketStore."""
+        async with self._connection() as connection:
+            row = await connection.fetchrow(loading.RECOVERY_QUERY, name.organization, name.number, name.id)
+        if row is None:
+            return None
+        case = loading.read_case(tuple(row))
+        if case.named is None:
+            return None
+        return RecoveryLoad(case, case.named, loading.read_siblings(row["newer"], row["marks"]))
+
+    async def next_number(self, organization: str) -> int:
+        """See TicketStore."""
+        async with self._connection() as connection:
+            number = await connection.fetchval(_NEXT_NUMBER, organization)
+        return int(number)
+
+    async def commit(self, decision: Decision, record: Record | None) -> None:
+        """See TicketStore."""
+        async with self._connection() as connection:
+            await committing.run(connection, committing.update_statement(decision, record))
+        if decision.wakes:
+            self._committed()
+
+    async def commit_new(self, decision: Decision, record: Record | None) -> None:
+        """See TicketStore."""
+        async with self._connection() as connection:
+            await committing.run(connection, committing.insert_statement(decision, record))
+        if decision.wakes:
+            self._committed()
+
+    @asynccontextmanager
+    async def exclusive(self, name: TicketName) -> AsyncIterator[TicketStore]:
+        """See TicketStore."""
+        wrote: list[bool] = []
+        async with self._database.driver() as connection, connection.transaction():
+            await connection.execute("SET LOCAL lock_timeout = '3s'")
+            try:
+                await connection.execute(_LOCK, name.organization, name.number)
+            except asyncpg.LockNotAvailableError as error:
+                raise StaleError from error
+            yield _Locked(self._database, connection, lambda: wrote.append(True))
+        if wrote:
+            self._committed()
+
+
+class _Locked(PostgresTickets):
+    """The same on one connection, within the transaction that holds the lock."""
+
+    def __init__(self, database: Database, connection: Connection, committed: Callable[[], None]) -> None:
+        super().__init__(database, committed)
+        self._locked = connection
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Connection]:
+        yield self._locked

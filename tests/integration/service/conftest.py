@@ -1,0 +1,32 @@
+"""One PostgreSQL and one service for the tests of this folder; each test has an organization of its own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from care_cli.stack import postgres
+from tests.support.care import Care, care
+from tests.support.tenant import Tenant
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[postgres.Server]:
+    with postgres.postgres(Path(tmp_path_factory.mktemp("postgres"))) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+async def service(server: postgres.Server) -> AsyncIterator[Care]:
+    async with care(server.create_database("service")) as running:
+        yield running
+
+
+@pytest.fixture
+async def tenant(service: Care) -> Tenant:
+    return Tenant(service, f"org-{next(_numbers)}")

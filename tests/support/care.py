@@ -1,0 +1,95 @@
+"""The real service on a real PostgreSQL, in this process, for tests: on a port and a database of its own."""
+
+from __future__ import annotations
+
+import secrets
+from base64 import urlsafe_b64encode
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import jwt
+from temporalio.client import Client
+
+from care_client.client import CareClient
+from care_client.errors import CareError, care_errors
+from care_client.roles import environment
+from care_service.application import Running, service
+from care_service.domain.ports import Clock
+from care_service.links import Links
+from care_service.settings import ServiceSettings
+from care_service.storage.database import Database
+
+WEB_URL = "https://care.example"
+NOWHERE = "127.0.0.1:1"
+"""An address where no Temporal server listens: the service works without one."""
+
+
+@dataclass
+class Care:
+    """A running service, and clients of every kind for it."""
+
+    running: Running
+    settings: ServiceSettings
+    database: Database
+    """The test's own way into the same database, for what no method shows."""
+    _exit: AsyncExitStack
+    _clients: dict[str, CareClient] = field(default_factory=dict)
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.running.port}"
+
+    @property
+    def links(self) -> Links:
+        return Links(self.settings.link_keys, next(iter(self.settings.link_keys)), self.settings.web_url)
+
+    def token(self, **claims: object) -> str:
+        """A bearer token; `exp` is an hour from now unless it is given."""
+        expiry = {"exp": datetime.now(UTC) + timedelta(hours=1)}
+        return jwt.encode(expiry | claims, self.settings.token_key, algorithm="HS256")
+
+    def client(self, token: str | None) -> CareClient:
+        """A client with this token; one channel per token, closed with the service."""
+        key = token or ""
+        if key not in self._clients:
+            client = CareClient.connect(self.address, token)
+            self._exit.push_async_callback(client.close)
+            self._clients[key] = client
+        return self._clients[key]
+
+
+@asynccontextmanager
+async def care(
+    database_url: str, *, temporal: Client | None = None, clock: Clock | None = None, variables: Mapping[str, str] = {}
+) -> AsyncIterator[Care]:
+    """Runs the service with fresh keys until the block is left."""
+    values = {
+        "CARE_DATABASE_URL": database_url,
+        "CARE_GRPC_ADDRESS": "127.0.0.1:0",
+        "CARE_TOKEN_KEY": secrets.token_urlsafe(32),
+        "CARE_LINK_KEYS": f"k1:{urlsafe_b64encode(secrets.token_bytes(32)).decode()}",
+        "CARE_WEB_URL": WEB_URL,
+    }
+    settings = environment.load(ServiceSettings, values | dict(variables))
+    client = temporal or await Client.connect(NOWHERE, lazy=True)
+    database = Database(database_url)
+    async with AsyncExitStack() as exit_stack:
+        exit_stack.push_async_callback(database.close)
+        running = await exit_stack.enter_async_context(service(settings, client, clock))
+        yield Care(running, settings, database, exit_stack)
+
+
+@asynccontextmanager
+async def refused(reason: str) -> AsyncIterator[list[CareError]]:
+    """Expects the block to be refused with `reason`; the list holds the error afterwards."""
+    caught: list[CareError] = []
+    try:
+        with care_errors():
+            yield caught
+    except CareError as error:
+        assert error.reason == reason, (error.code, error.reason, error.message, error.metadata)
+        caught.append(error)
+    else:
+        raise AssertionError(f"{reason} was expected")
