@@ -1,0 +1,122 @@
+"""The commands of `care`. Each imports what it needs itself, so that a role starts without the others' libraries."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from care_cli.stack import home as homes
+from care_cli.stack.errors import StackError
+from care_cli.stack.secrets import Role, mint
+
+app: Final = typer.Typer(
+    name="care",
+    help="Care: from a bad public review to a private, resolved conversation.",
+    no_args_is_help=True,
+    add_completion=False,
+    # A traceback is for a bug report: whole, and without the values of variables, as there are keys among them.
+    pretty_exceptions_enable=False,
+)
+
+Home = Annotated[Path, typer.Option("--home", help="Folder of the stack's data.", file_okay=False)]
+
+
+@app.command()
+def up(
+    home: Home = homes.DEFAULT,
+    first_port: Annotated[
+        int | None,
+        typer.Option(help="First of eight consecutive ports, instead of 50051, 8080, 7233, 8233, 8090 and 9464."),
+    ] = None,
+) -> None:
+    """Run the whole system on this machine until Ctrl-C: PostgreSQL, Temporal, and all roles."""
+    from rich.console import Console
+
+    from care_cli.stack.up import up as run_stack
+
+    run_stack(home, first_port, Console())
+
+
+@app.command()
+def demo(
+    home: Home = homes.DEFAULT,
+    first_port: Annotated[int | None, typer.Option(help="As of `care up`.")] = None,
+    reviews: Annotated[
+        Path | None, typer.Option(help="Reviews in the Google Business Profile API's JSON form, instead of our own.")
+    ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the stack running afterwards, until Ctrl-C.")] = False,
+) -> None:
+    """Play one real ticket from a bad review to CLOSED, on the stack of a folder or on one of its own."""
+    from rich.console import Console
+
+    from care_cli.demo.command import demo as play_demo
+
+    # A file or a pipe has no width of its own; the tables want more than the 80 columns that are assumed then.
+    console = Console()
+    play_demo(home, first_port, reviews, console if console.is_terminal else Console(width=140), keep=keep)
+
+
+@app.command()
+def token(
+    org: Annotated[str | None, typer.Option(help="Organization; only service and worker may be without.")] = None,
+    agent: Annotated[str | None, typer.Option(help="Id of the person or program: the token's subject.")] = None,
+    role: Annotated[Role, typer.Option(help="What the token allows.")] = Role.AGENT,
+    name: Annotated[str | None, typer.Option(help="Name to show; the id if there is none.")] = None,
+    home: Home = homes.DEFAULT,
+) -> None:
+    """Print a development token for the stack of a folder, and nothing else."""
+    typer.echo(mint(home, org, agent, role, name))
+
+
+@app.command()
+def serve() -> None:
+    """Run the gRPC service, with the relay to Temporal."""
+    from care_service.main import main as run_service
+
+    raise typer.Exit(run_service())
+
+
+@app.command()
+def work() -> None:
+    """Run the Temporal worker."""
+    from care_workflows.worker import main as run_worker
+
+    raise typer.Exit(run_worker())
+
+
+@app.command()
+def web() -> None:
+    """Run the customer's pages."""
+    from care_web.main import main as run_pages
+
+    raise typer.Exit(run_pages())
+
+
+@app.command("review-site")
+def review_site(
+    address: Annotated[str, typer.Option(help="host:port to listen on.")] = "127.0.0.1:8090",
+    database: Annotated[Path, typer.Option(help="File of the site's data.")] = homes.DEFAULT / "review-site/reviews.db",
+) -> None:
+    """Run the local review site, where the development organization's reviews and replies stand."""
+    from care_cli.review_site.main import CannotStart, run
+
+    try:
+        run(address, database)
+    except CannotStart as error:
+        _fail(error)
+
+
+def main() -> None:
+    """The program `care`."""
+    try:
+        app(prog_name="care")
+    except StackError as error:
+        _fail(error)
+
+
+def _fail(error: Exception) -> None:
+    typer.echo(f"care: {error}", err=True)
+    sys.exit(1)

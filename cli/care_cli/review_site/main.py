@@ -1,0 +1,59 @@
+"""Runs the local review site as a process of its own."""
+
+import signal
+import socket
+import sqlite3
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Final
+
+import uvicorn
+
+from care_cli.review_site.app import create_app
+from care_cli.review_site.store import Store
+
+_SHUTDOWN_SECONDS: Final = 5
+"""How long requests under way may take to end; a slow write that needs longer is lost, as in a crash."""
+
+
+class CannotStart(Exception):
+    """The site cannot run with what it was given; the message is one line that says what to do."""
+
+
+def run(address: str, database: Path) -> None:
+    """Serve the site on ``address`` (``host:port``) from the file ``database`` until SIGTERM or SIGINT, then return.
+
+    To be called in the main thread. Makes the file and its folder if they are missing. Raises ``CannotStart``.
+    """
+    with closing(_listen(address)) as listener, closing(_open(database)) as store:
+        config = uvicorn.Config(
+            create_app(store),
+            access_log=False,
+            log_config=None,  # logs go where the program's own go
+            lifespan="off",
+            timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+        )
+        # After its graceful shutdown uvicorn raises the signal again: as KeyboardInterrupt it ends here, and what was
+        # opened above is closed.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        with suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listen(address: str) -> socket.socket:
+    host, _, port = address.rpartition(":")
+    if not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise CannotStart(f"The address must be host:port, such as 127.0.0.1:8090; got {address!r}.")
+    host = host.removeprefix("[").removesuffix("]")
+    try:
+        return socket.create_server((host, int(port)), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise CannotStart(f"Cannot listen on {address}: {error.strerror}. Choose another address or port.") from error
+
+
+def _open(database: Path) -> Store:
+    try:
+        database.parent.mkdir(parents=True, exist_ok=True)
+        return Store(database)
+    except (OSError, sqlite3.Error) as error:
+        raise CannotStart(f"Cannot open {database} as a SQLite file: {error}. Choose another file.") from error
