@@ -12,6 +12,7 @@ from typing import Final
 from temporalio.client import Client
 
 from care_client.roles.logs import get_logger
+from care_service.domain.plan import SiteTiming
 from care_service.domain.ports import Clock
 from care_service.links import Links
 from care_service.relay import Relay, TemporalWaker
@@ -82,5 +83,5 @@ def _parts(settings: ServiceSettings, database: Database, relay: Relay, clock: C
         authenticator=Authenticator(settings.token_key),
         links=Links(settings.link_keys, next(iter(settings.link_keys)), settings.web_url),
         clock=clock,
-        moderation_checks=settings.moderation_checks,
+        timing=SiteTiming(settings.moderation_checks, settings.settle_time),
     )

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 from pydantic import BeforeValidator, Field, field_validator
 from pydantic_settings import BaseSettings
 
-from care_client.roles.fields import Address, BaseUrl, Durations, ListenAddress, LogFormat
+from care_client.roles.fields import Address, BaseUrl, Duration, Durations, ListenAddress, LogFormat
 
 _KEY_BYTES: Final = 32
 _HOW: Final = "python -c 'import secrets; print(secrets.token_urlsafe(32))' makes one"
@@ -60,6 +60,8 @@ class ServiceSettings(BaseSettings):
         timedelta(days=3),
     )
     """When after posting the public reply is read again."""
+    settle_time: Duration = timedelta(minutes=1)
+    """How long after its hand-out a write may appear at a review site; at least the worker's deadline of an attempt."""
     log_format: LogFormat = "json"
 
     @field_validator("database_url")

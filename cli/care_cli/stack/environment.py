@@ -14,7 +14,7 @@ from care_cli.stack.ports import HOST, Ports
 DEFAULT_TASK_QUEUE: Final = "care"
 
 _PASSED_ON: Final[Mapping[str, frozenset[str]]] = {
-    "serve": frozenset({"CARE_LOG_FORMAT", "CARE_MODERATION_CHECKS", "CARE_TASK_QUEUE"}),
+    "serve": frozenset({"CARE_LOG_FORMAT", "CARE_MODERATION_CHECKS", "CARE_SETTLE_TIME", "CARE_TASK_QUEUE"}),
     "work": frozenset({"CARE_LOG_FORMAT", "CARE_TASK_QUEUE"}),
     "web": frozenset({"CARE_LOG_FORMAT"}),
     "review-site": frozenset(),

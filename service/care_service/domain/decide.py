@@ -308,6 +308,8 @@ def new_recovery(ticket: Ticket, recovery_id: UUID, kind: RecoveryKind, caller: 
         creator=caller.id if caller.is_agent else None,
         mark=Mark.NEVER,
         attempt=0,
+        hand_out_time=None,
+        unsettled_until=None,
         retract_refusals=0,
         retract_after=None,
         read_time=None,

@@ -223,6 +223,10 @@ class Recovery:
     mark: Mark
     attempt: int
     """The attempt whose outcome counts; 0 before the first."""
+    hand_out_time: datetime | None
+    """When the last write was handed out."""
+    unsettled_until: datetime | None
+    """Until when an earlier write without an outcome may still appear at the site."""
     retract_refusals: int
     """How often the site refused to let the link be taken out."""
     retract_after: datetime | None

@@ -43,6 +43,21 @@ class Sibling:
     newer: bool
     """Whether it was asked for after the one that plans."""
     mark: Mark
+    unsettled_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SiteTiming:
+    """How review sites are treated in time."""
+
+    checks: Sequence[timedelta]
+    """When after posting the public reply is to be read again: sites moderate replies after they have taken them."""
+    settle: timedelta
+    """How long after its hand-out a write may appear at the site at the latest.
+
+    An attempt that timed out, or whose worker was killed, may have left a request behind that the site carries out
+    later. Until then "not public" is no answer, and no text that must stand may be written.
+    """
 
 
 HOLD_TIME: Final = timedelta(seconds=2)
@@ -51,17 +66,14 @@ _WAS_PUBLIC: Final = frozenset({Mark.POSTED, Mark.TAKING_OUT, Mark.RETRACTED})
 
 
 def next_check(recovery: Recovery, checks: Sequence[timedelta]) -> datetime | None:
-    """Returns when the public reply is to be read again; None after the last check.
-
-    Sites moderate replies after they have taken them. `checks` are the times after posting at which to look.
-    """
+    """Returns when the public reply is to be read again; None after the last check."""
     if recovery.post_time is None:
         return None
     seen = recovery.read_time or recovery.post_time
     return next((at for offset in sorted(checks) if (at := recovery.post_time + offset) > seen), None)
 
 
-def plan(recovery: Recovery, siblings: Sequence[Sibling], now: datetime, checks: Sequence[timedelta]) -> Plan:
+def plan(recovery: Recovery, siblings: Sequence[Sibling], now: datetime, timing: SiteTiming) -> Plan:
     """Returns what `recovery` wants at `now`."""
     state = recovery.state
     if state is RecoveryState.CONTACT_RECEIVED:
@@ -69,15 +81,29 @@ def plan(recovery: Recovery, siblings: Sequence[Sibling], now: datetime, checks:
     if state in FORM_LIVE and recovery.expire_time is not None and recovery.expire_time <= now:
         return Plan(Step.EXPIRE)
     if state is RecoveryState.FORM_REQUESTED:
-        held = any(not sibling.newer and sibling.mark in HANDED_OUT for sibling in siblings)
+        held = any(not sibling.newer and _is_at_site(sibling, now) for sibling in siblings)
         return Plan(Step.HOLD, HOLD_TIME) if held else Plan(Step.POST)
     if recovery.mark is Mark.OUT:
-        return Plan(Step.READ)
+        return _hold_until(settle_time(recovery, timing), now) or Plan(Step.READ)
     if state is RecoveryState.AWAITING_CONTACT:
-        return _awaiting(recovery, now, checks)
+        return _awaiting(recovery, now, timing.checks)
     if state not in LIVE and state is not RecoveryState.REFUSED and recovery.mark in {Mark.POSTED, Mark.TAKING_OUT}:
         return _retraction(recovery, siblings, now)
     return Plan(Step.DONE)
+
+
+def settle_time(recovery: Recovery, timing: SiteTiming) -> datetime | None:
+    """Returns until when a write of `recovery`, handed out and without an outcome, may appear at the site."""
+    last = recovery.hand_out_time + timing.settle if recovery.hand_out_time and recovery.mark in HANDED_OUT else None
+    return max((time for time in (last, recovery.unsettled_until) if time is not None), default=None)
+
+
+def _is_at_site(sibling: Sibling, now: datetime) -> bool:
+    return sibling.mark in HANDED_OUT or (sibling.unsettled_until is not None and sibling.unsettled_until > now)
+
+
+def _hold_until(time: datetime | None, now: datetime) -> Plan | None:
+    return Plan(Step.HOLD, time - now) if time is not None and time > now else None
 
 
 def _awaiting(recovery: Recovery, now: datetime, checks: Sequence[timedelta]) -> Plan:
@@ -96,4 +122,7 @@ def _retraction(recovery: Recovery, siblings: Sequence[Sibling], now: datetime) 
         return Plan(Step.DONE)
     if recovery.retract_after is not None and recovery.retract_after > now:
         return Plan(Step.WAIT, recovery.retract_after - now)
-    return Plan(Step.RETRACT)
+    if recovery.mark is Mark.TAKING_OUT:
+        # Began after the writes with the link had settled, and writes the same again.
+        return Plan(Step.RETRACT)
+    return _hold_until(recovery.unsettled_until, now) or Plan(Step.RETRACT)

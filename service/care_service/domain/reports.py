@@ -16,7 +16,7 @@ from care_service.domain.case import Case, Decision, activity, move_recovery, to
 from care_service.domain.commands import ExpireForm, RecordPosted, RecordRefused, RecordRetracted, Report, UnlockChat
 from care_service.domain.entities import ActivityType, Mark, Recovery, Review
 from care_service.domain.lifecycle import FORM_LIVE, RECOVERY, RecoveryState, Trigger
-from care_service.domain.plan import Plan, Sibling, Step, plan
+from care_service.domain.plan import Plan, Sibling, SiteTiming, Step, plan, settle_time
 
 _RETRACT_PAUSE: Final = timedelta(hours=1)
 _RETRACT_PAUSE_MAX: Final = timedelta(days=1)
@@ -30,12 +30,11 @@ class RecoveryCase:
     recovery: Recovery
     siblings: Sequence[Sibling]
     """The other recoveries of the same review."""
-    checks: Sequence[timedelta]
-    """When after posting the public reply is to be read again."""
+    timing: SiteTiming
 
     def plan(self, now: datetime) -> Plan:
         """Returns what the recovery wants at `now`."""
-        return plan(self.recovery, self.siblings, now, self.checks)
+        return plan(self.recovery, self.siblings, now, self.timing)
 
 
 def begin_posting(case: RecoveryCase, review: Review, step: Step, now: datetime) -> Decision | None:
@@ -45,10 +44,18 @@ def begin_posting(case: RecoveryCase, review: Review, step: Step, now: datetime)
     """
     if step not in {Step.POST, Step.READ, Step.RETRACT} or case.plan(now).step is not step:
         return None
-    marks = {Step.POST: Mark.OUT, Step.RETRACT: Mark.TAKING_OUT, Step.READ: case.recovery.mark}
     attempt = review.posting_attempts + 1
+    handed_out = replace(case.recovery, attempt=attempt)
+    if step is not Step.READ:
+        handed_out = replace(
+            handed_out,
+            mark=Mark.OUT if step is Step.POST else Mark.TAKING_OUT,
+            hand_out_time=now,
+            # Of the write before, if it has no outcome, something may still be under way.
+            unsettled_until=settle_time(case.recovery, case.timing),
+        )
     ticket = replace(case.case.ticket, revision=case.case.ticket.revision + 1)
-    return Decision(ticket, recovery=replace(case.recovery, mark=marks[step], attempt=attempt), review_attempt=attempt)
+    return Decision(ticket, recovery=handed_out, review_attempt=attempt)
 
 
 def report(case: RecoveryCase, command: Report, caller: Caller, now: datetime) -> Decision | None:

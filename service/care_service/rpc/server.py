@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -19,6 +18,7 @@ from care.v1 import (
     ticket_service_pb2_grpc,
     worker_service_pb2_grpc,
 )
+from care_service.domain.plan import SiteTiming
 from care_service.domain.ports import Clock, Directory, Reader, TicketStore
 from care_service.links import Links
 from care_service.rpc.authentication import Authenticator
@@ -46,7 +46,7 @@ class Parts:
     authenticator: Authenticator
     links: Links
     clock: Clock
-    moderation_checks: Sequence[timedelta]
+    timing: SiteTiming
 
 
 class Server:
@@ -75,7 +75,7 @@ class Server:
             DirectoryHandlers(parts.reader, parts.directory), server
         )
         worker_service_pb2_grpc.add_WorkerServiceServicer_to_server(
-            Workers(parts.store, parts.links, parts.moderation_checks), server
+            Workers(parts.store, parts.links, parts.timing), server
         )
         lifecycle_service_pb2_grpc.add_LifecycleServiceServicer_to_server(Lifecycle(), server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)

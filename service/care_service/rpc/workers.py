@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import timedelta
 from typing import Final
 
 import grpc
@@ -15,7 +13,7 @@ from care_service.domain import commands, names
 from care_service.domain.case import Decision
 from care_service.domain.entities import RefusalReason
 from care_service.domain.names import RecoveryName
-from care_service.domain.plan import Step
+from care_service.domain.plan import HANDED_OUT, SiteTiming, Step
 from care_service.domain.ports import RecoveryLoad, TicketStore
 from care_service.domain.refusals import not_found
 from care_service.domain.replies import with_link, without_link
@@ -39,10 +37,10 @@ _STEPS: Final = {
 class Workers(worker_service_pb2_grpc.WorkerServiceServicer):
     """Converts, calls the core, converts."""
 
-    def __init__(self, store: TicketStore, links: Links, checks: Sequence[timedelta]) -> None:
+    def __init__(self, store: TicketStore, links: Links, timing: SiteTiming) -> None:
         self._store = store
         self._links = links
-        self._checks = checks
+        self._timing = timing
 
     async def CheckRecovery(self, request: pb.CheckRecoveryRequest, context: Context) -> pb.CheckRecoveryResponse:
         """See the contract."""
@@ -65,7 +63,9 @@ class Workers(worker_service_pb2_grpc.WorkerServiceServicer):
                 return pb.BeginPostingResponse(plan=self._plan(load))
             await store.commit(decision, None)
             after = _after(load, decision)
-            return pb.BeginPostingResponse(grant=self._grant(after, step), plan=self._plan(after))
+            grant = self._grant(after, step)
+            grant.read_first = step is Step.POST and load.recovery.mark in HANDED_OUT
+            return pb.BeginPostingResponse(grant=grant, plan=self._plan(after))
 
         return await until_committed(self._store, once, name.ticket)
 
@@ -130,7 +130,7 @@ class Workers(worker_service_pb2_grpc.WorkerServiceServicer):
         return await until_committed(self._store, once, name.ticket)
 
     def _case(self, load: RecoveryLoad) -> RecoveryCase:
-        return RecoveryCase(load.case, load.recovery, load.siblings, self._checks)
+        return RecoveryCase(load.case, load.recovery, load.siblings, self._timing)
 
     def _plan(self, load: RecoveryLoad) -> pb.RecoveryPlan:
         now = current_call().now

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+import asyncpg
+
 from care_service.domain.case import Case
 from care_service.domain.entities import Mark
 from care_service.domain.plan import Sibling
@@ -64,7 +66,10 @@ RECOVERY_QUERY: Final = f"""
             ORDER BY s.position) AS newer,
       ARRAY(SELECT s.mark FROM recoveries s
             WHERE s.organization = n.organization AND s.review_id = n.review_id AND s.id <> n.id
-            ORDER BY s.position) AS marks
+            ORDER BY s.position) AS marks,
+      ARRAY(SELECT s.unsettled_until FROM recoveries s
+            WHERE s.organization = n.organization AND s.review_id = n.review_id AND s.id <> n.id
+            ORDER BY s.position) AS unsettled
     FROM tickets t {_JOINS} {_NAMED} $3::UUID
     WHERE t.organization = $1::TEXT AND t.number = $2::BIGINT
 """
@@ -105,6 +110,7 @@ def read_answer(row: Sequence[Any]) -> Answer | None:
     return Answer(row[-2], row[-1]) if row[-2] is not None else None
 
 
-def read_siblings(newer: Sequence[bool], marks: Sequence[str]) -> tuple[Sibling, ...]:
-    """Makes the siblings from the two arrays."""
-    return tuple(Sibling(is_newer, Mark(mark)) for is_newer, mark in zip(newer, marks, strict=True))
+def read_siblings(row: asyncpg.Record) -> tuple[Sibling, ...]:
+    """Makes the siblings from the row's three arrays."""
+    columns = zip(row["newer"], row["marks"], row["unsettled"], strict=True)
+    return tuple(Sibling(newer, Mark(mark), unsettled) for newer, mark, unsettled in columns)

@@ -161,6 +161,8 @@ recoveries: Final = Table(
     _text("creator", optional=True),
     _text("mark"),
     Column("attempt", BigInteger, nullable=False),
+    _time("hand_out_time", optional=True),
+    _time("unsettled_until", optional=True),
     Column("retract_refusals", Integer, nullable=False),
     _time("retract_after", optional=True),
     _time("read_time", optional=True),

@@ -111,7 +111,7 @@ class PostgresTickets:
         case = loading.read_case(tuple(row))
         if case.named is None:
             return None
-        return RecoveryLoad(case, case.named, loading.read_siblings(row["newer"], row["marks"]))
+        return RecoveryLoad(case, case.named, loading.read_siblings(row))
 
     async def next_number(self, organization: str) -> int:
         """See TicketStore."""

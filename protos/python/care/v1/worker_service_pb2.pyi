@@ -242,6 +242,7 @@ class PostingGrant(_message.Message):
     REVIEW_EXTERNAL_ID_FIELD_NUMBER: _builtins.int
     REVIEW_URL_FIELD_NUMBER: _builtins.int
     LOCATION_FIELD_NUMBER: _builtins.int
+    READ_FIRST_FIELD_NUMBER: _builtins.int
     attempt: _builtins.int
     """The attempt's number, to be given back with its outcome."""
     text: _builtins.str
@@ -256,6 +257,8 @@ class PostingGrant(_message.Message):
     """Where the review can be read; may be empty."""
     location: _builtins.str
     """The review's location, by name."""
+    read_first: _builtins.bool
+    """For POST: an earlier attempt may have got through. Read first; where the reply contains the link, report it posted."""
     def __init__(
         self,
         *,
@@ -266,10 +269,11 @@ class PostingGrant(_message.Message):
         review_external_id: _builtins.str = ...,
         review_url: _builtins.str = ...,
         location: _builtins.str = ...,
+        read_first: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "link", b"link", "location", b"location", "review_external_id", b"review_external_id", "review_site", b"review_site", "review_url", b"review_url", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "link", b"link", "location", b"location", "read_first", b"read_first", "review_external_id", b"review_external_id", "review_site", b"review_site", "review_url", b"review_url", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -127,6 +127,8 @@ def upgrade() -> None:
         sa.Column("creator", sa.Text(), nullable=True),
         sa.Column("mark", sa.Text(), nullable=False),
         sa.Column("attempt", sa.BigInteger(), nullable=False),
+        sa.Column("hand_out_time", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("unsettled_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("retract_refusals", sa.Integer(), nullable=False),
         sa.Column("retract_after", sa.DateTime(timezone=True), nullable=True),
         sa.Column("read_time", sa.DateTime(timezone=True), nullable=True),

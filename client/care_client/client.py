@@ -1,0 +1,62 @@
+"""All services of Care as one object."""
+
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import grpc
+
+from care.v1.conversation_service_pb2_grpc import ConversationServiceStub
+from care.v1.customer_service_pb2_grpc import CustomerServiceStub
+from care.v1.directory_service_pb2_grpc import DirectoryServiceStub
+from care.v1.lifecycle_service_pb2_grpc import LifecycleServiceStub
+from care.v1.review_service_pb2_grpc import ReviewServiceStub
+from care.v1.ticket_service_pb2_grpc import TicketServiceStub
+from care.v1.worker_service_pb2_grpc import WorkerServiceStub
+from care_client.channel import open_channel
+
+if TYPE_CHECKING:  # these classes exist for type checkers only
+    from care.v1.conversation_service_pb2_grpc import ConversationServiceAsyncStub
+    from care.v1.customer_service_pb2_grpc import CustomerServiceAsyncStub
+    from care.v1.directory_service_pb2_grpc import DirectoryServiceAsyncStub
+    from care.v1.lifecycle_service_pb2_grpc import LifecycleServiceAsyncStub
+    from care.v1.review_service_pb2_grpc import ReviewServiceAsyncStub
+    from care.v1.ticket_service_pb2_grpc import TicketServiceAsyncStub
+    from care.v1.worker_service_pb2_grpc import WorkerServiceAsyncStub
+
+
+class CareClient:
+    """The services of ``care.v1`` on one channel, which it closes at its end.
+
+    ``async with CareClient.connect("127.0.0.1:50051", token) as care: await care.tickets.GetTicket(…)``. Calls raise
+    ``grpc.aio.AioRpcError``; within ``care_client.errors.care_errors`` they raise ``CareError``.
+    """
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        """Take over ``channel``, such as one with encryption."""
+        self._channel = channel
+        self.tickets: TicketServiceAsyncStub = TicketServiceStub(channel)
+        self.conversations: ConversationServiceAsyncStub = ConversationServiceStub(channel)
+        self.customers: CustomerServiceAsyncStub = CustomerServiceStub(channel)
+        self.reviews: ReviewServiceAsyncStub = ReviewServiceStub(channel)
+        self.directory: DirectoryServiceAsyncStub = DirectoryServiceStub(channel)
+        self.workers: WorkerServiceAsyncStub = WorkerServiceStub(channel)
+        self.lifecycle: LifecycleServiceAsyncStub = LifecycleServiceStub(channel)
+
+    @classmethod
+    def connect(cls, address: str, token: str | None = None) -> Self:
+        """Use a new channel to ``address``; see ``care_client.channel.open_channel``."""
+        return cls(open_channel(address, token))
+
+    async def __aenter__(self) -> Self:
+        """Return the client itself."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the channel; calls under way are cancelled."""
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the channel; calls under way are cancelled."""
+        await self._channel.close()

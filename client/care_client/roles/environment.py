@@ -1,0 +1,156 @@
+"""A role as a process: its configuration from environment variables that start with `CARE_`, and its run to the end.
+
+A mistake ends the role at once with one line that names the variable and says what to do. A name that is not known is
+a mistake too: a misspelt variable would otherwise leave its default in force, unnoticed.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from difflib import get_close_matches
+from types import MappingProxyType
+from typing import Final, TypeVar
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, InitSettingsSource
+
+PREFIX: Final = "CARE_"
+"""What the names of all variables start with, Temporal's own (``TEMPORAL_*``) excepted."""
+
+VARIABLES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "CARE_DATABASE_URL": "URL of the service's PostgreSQL database",
+        "CARE_GRPC_ADDRESS": "host:port that the gRPC service listens on",
+        "CARE_LINK_KEYS": "keys of the links to customers, id:base64url, separated by commas; the first makes new ones",
+        "CARE_LOG_FORMAT": "json for machines or console for people",
+        "CARE_MODERATION_CHECKS": "durations after posting at which a reply is read again",
+        "CARE_REVIEW_SITE_URL": "base URL of the local review site, where replies to reviews of the site `local` go",
+        "CARE_SERVICE_ADDRESS": "host:port where the gRPC service is reached",
+        "CARE_SETTLE_TIME": "how long after it was begun a write may appear at a review site at the latest",
+        "CARE_TASK_QUEUE": "Temporal task queue of the workflows; the same for service and worker",
+        "CARE_TOKEN": "bearer token that the worker calls the service with",
+        "CARE_TOKEN_KEY": "base64url HS256 key of at least 32 bytes that bearer tokens are signed with",
+        "CARE_WEB_ADDRESS": "host:port that the customer's pages listen on",
+        "CARE_WEB_URL": "public base URL of the customer's pages, which links to customers start with",
+    }
+)
+"""Every variable that any role knows, with what it is."""
+
+_EXAMPLES: Final[Mapping[str, str]] = {
+    "CARE_DATABASE_URL": "postgresql://care@127.0.0.1:5432/care",
+    "CARE_GRPC_ADDRESS": "127.0.0.1:50051",
+    "CARE_LINK_KEYS": """k1:$(python3 -c 'import secrets; print(secrets.token_urlsafe(32))')""",
+    "CARE_LOG_FORMAT": "console",
+    "CARE_MODERATION_CHECKS": "10m,1h,1d,3d",
+    "CARE_REVIEW_SITE_URL": "http://127.0.0.1:8090",
+    "CARE_SERVICE_ADDRESS": "127.0.0.1:50051",
+    "CARE_SETTLE_TIME": "1m",
+    "CARE_TASK_QUEUE": "care",
+    "CARE_TOKEN": "$(care token --role worker)",
+    "CARE_TOKEN_KEY": """$(python3 -c 'import secrets; print(secrets.token_urlsafe(32))')""",
+    "CARE_WEB_ADDRESS": "127.0.0.1:8080",
+    "CARE_WEB_URL": "http://127.0.0.1:8080",
+}
+
+_SECRETS: Final = frozenset({"CARE_DATABASE_URL", "CARE_LINK_KEYS", "CARE_TOKEN", "CARE_TOKEN_KEY"})
+"""Variables whose values no message may show; a database URL can hold a password."""
+
+EXIT_OK: Final = 0
+EXIT_CONFIGURATION: Final = 2
+"""The status of wrong usage, as of most command line programs."""
+
+S = TypeVar("S", bound=BaseSettings)
+
+
+class ConfigurationError(Exception):
+    """The role cannot run with this configuration; the message is one line that says what to do."""
+
+
+def load(cls: type[S], environ: Mapping[str, str] | None = None) -> S:
+    """Fill the settings class ``cls`` from ``environ``, by default the process's own environment.
+
+    The field ``grpc_address`` is read from ``CARE_GRPC_ADDRESS`` as plain text, also where its type is a collection
+    (see ``care_client.roles.fields``). An empty variable counts as unset. Other sources of pydantic-settings, such as
+    files, are not asked. Raises ``ConfigurationError``.
+    """
+    environ = os.environ if environ is None else environ
+    _refuse_unknown(environ)
+    names = {field: PREFIX + field.upper() for field in cls.model_fields}
+    values = {field: environ[name] for field, name in names.items() if environ.get(name)}
+    # Not pydantic-settings' own source: it reads no other mapping, and takes collections for JSON.
+    source = InitSettingsSource(cls, init_kwargs=values)
+    try:
+        return cls(_build_sources=((source,), {}))
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_context=False)
+    # Raised out here: the ValidationError, which holds the values, is not kept as the context of ours.
+    raise ConfigurationError("; ".join(_describe(problem, names) for problem in problems))
+
+
+def run(main: Callable[[], Awaitable[None]], role: str) -> int:
+    """Run ``main`` until it returns or SIGTERM or SIGINT comes, and return the exit status; for the main thread only.
+
+    The first signal cancels ``main``, which stops gracefully in its ``finally`` and ``async with`` blocks; then the
+    status is 0. A second signal ends the process at once. A ``ConfigurationError`` is printed to standard error as the
+    line ``care {role}: …``; then the status is 2. Other exceptions are raised.
+    """
+    try:
+        asyncio.run(_until_signal(main))
+    except ConfigurationError as error:
+        print(f"care {role}: {error}", file=sys.stderr)  # noqa: T201  (logs may not be configured yet)
+        return EXIT_CONFIGURATION
+    return EXIT_OK
+
+
+def _refuse_unknown(environ: Mapping[str, str]) -> None:
+    unknown = sorted(name for name in environ if name.startswith(PREFIX) and name not in VARIABLES)
+    if not unknown:
+        return
+    name = unknown[0]
+    # Without the prefix, which would make all names alike.
+    close = get_close_matches(name.removeprefix(PREFIX), [known.removeprefix(PREFIX) for known in VARIABLES], n=1)
+    advice = f"did you mean {PREFIX}{close[0]}?" if close else f"unset it; known are {', '.join(VARIABLES)}"
+    raise ConfigurationError(f"{name} is no variable of Care: {advice}")
+
+
+def _describe(problem: ErrorDetails, names: Mapping[str, str]) -> str:
+    """Say in one line what is wrong with which variable, without the value of a secret."""
+    message = problem["msg"].removeprefix("Value error, ").replace("\n", " ")
+    if not problem["loc"]:
+        return message  # of a rule about several fields, which names them itself
+    name = names.get(str(problem["loc"][0]), str(problem["loc"][0]))
+    if problem["type"] == "missing":
+        example = _EXAMPLES.get(name, "…")
+        return f'{name} is missing: set it to the {VARIABLES.get(name, "value")}, such as {name}="{example}"'
+    value = problem["input"]
+    if name in _SECRETS or not isinstance(value, str) or "@" in value:  # as in http://user:password@host
+        return f"{name} {_lower_first(message)}"
+    return f"{name} {_lower_first(message)}; it is {value!r}"
+
+
+def _lower_first(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+async def _until_signal(main: Callable[[], Awaitable[None]]) -> None:
+    loop = asyncio.get_running_loop()
+    task = asyncio.ensure_future(main())
+    stopped = False
+
+    def stop() -> None:
+        nonlocal stopped
+        stopped = True
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)  # back to the system's default: the next one ends the process
+        task.cancel()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    try:
+        await task
+    except asyncio.CancelledError:
+        if not stopped:
+            raise

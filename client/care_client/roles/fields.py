@@ -1,0 +1,99 @@
+"""Types of settings that come as text from the environment, with errors that say what to write instead."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Annotated, Final, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator
+
+_HIGHEST_PORT: Final = 65535
+_DURATION: Final = re.compile(r"([0-9]{1,6})([smhd])")
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A host and a TCP port."""
+
+    host: str
+    """Name or IP address; an IPv6 address without brackets."""
+    port: int
+    """0 stands for any free port where the address is one to listen on."""
+
+    def __str__(self) -> str:
+        """Return ``host:port`` as gRPC and URLs take it, an IPv6 address in brackets."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @classmethod
+    def parse(cls, text: str, lowest_port: int = 0) -> Self:
+        """Read ``host:port``; raises ValueError."""
+        host, _, port = text.rpartition(":")
+        bracketed = host.startswith("[") and host.endswith("]")
+        host = host[1:-1] if bracketed else host
+        if not host or re.search(r"[\s/@\[\]]", host) or (":" in host) != bracketed:
+            raise ValueError("must be host:port, such as 127.0.0.1:50051 or [::1]:50051")
+        if not re.fullmatch(r"[0-9]{1,5}", port) or not lowest_port <= int(port) <= _HIGHEST_PORT:
+            raise ValueError(f"must end in a port from {lowest_port} to {_HIGHEST_PORT}, such as 127.0.0.1:50051")
+        return cls(host, int(port))
+
+
+def _base_url(text: str) -> str:
+    """Return an absolute http(s) URL without a slash at its end; raises ValueError."""
+    try:
+        parts = urlsplit(text)
+        valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # such as a port that is no number
+        valid = False
+        parts = urlsplit("")
+    if not valid or re.search(r"\s", text):
+        raise ValueError("must be an absolute http or https URL, such as http://127.0.0.1:8080")
+    if "@" in parts.netloc or "?" in text or "#" in text:
+        raise ValueError("must have no user, password, query or fragment, such as http://127.0.0.1:8080")
+    return text.rstrip("/")
+
+
+def _durations(text: str) -> tuple[timedelta, ...]:
+    """Read ``10m,1h,1d``; raises ValueError."""
+    matches = [_DURATION.fullmatch(part.strip()) for part in text.split(",")]
+    found = tuple(timedelta(**{_UNITS[match[2]]: int(match[1])}) for match in matches if match)
+    if len(found) < len(matches):
+        raise ValueError("must be durations of a whole number and s, m, h or d, separated by commas, such as 10m,1h,1d")
+    if any(longer <= shorter for shorter, longer in zip((timedelta(0), *found), found, strict=False)):
+        raise ValueError("must be positive durations, each longer than the one before it, such as 10m,1h,1d")
+    return found
+
+
+def _duration(text: str) -> timedelta:
+    """Read ``90s`` or ``1m``; raises ValueError."""
+    match = _DURATION.fullmatch(text.strip())
+    if match is None or not int(match[1]):
+        raise ValueError("must be a positive whole number and s, m, h or d, such as 90s or 1m")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def _from_text(parse: Callable[[str], object]) -> BeforeValidator:
+    """Parse what the environment gave; a value that code gave is of its type already."""
+    return BeforeValidator(lambda value: parse(value) if isinstance(value, str) else value)
+
+
+ListenAddress = Annotated[Address, _from_text(Address.parse)]
+"""``host:port`` to listen on; port 0 takes any free one."""
+
+ServiceAddress = Annotated[Address, _from_text(partial(Address.parse, lowest_port=1))]
+"""``host:port`` to connect to."""
+
+BaseUrl = Annotated[str, BeforeValidator(_base_url)]
+"""Absolute http or https URL, kept without a slash at its end."""
+
+Durations = Annotated[tuple[timedelta, ...], _from_text(_durations)]
+"""``10m,1h,1d``: positive durations in growing order; the units are s, m, h and d."""
+
+Duration = Annotated[timedelta, _from_text(_duration)]
+"""``90s``, ``1m``: one positive duration."""
+
+LogFormat = Literal["json", "console"]
+"""One JSON object a line for machines, or lines for people."""

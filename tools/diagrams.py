@@ -1,0 +1,40 @@
+"""Keeps the README's state diagrams what the table says.
+
+    python -m tools.diagrams            writes them
+    python -m tools.diagrams --check    writes nothing; exit status 1 if they differ
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Final
+
+from care_service.diagrams import diagrams
+
+_README: Final = Path(__file__).resolve().parent.parent / "README.md"
+
+
+def updated(text: str) -> str:
+    """Returns `text` with each block between `<!-- diagram: name -->` and `<!-- end -->` drawn anew."""
+    for name, diagram in diagrams().items():
+        block = re.compile(rf"(<!-- diagram: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
+        text, count = block.subn(lambda match, drawn=diagram: f"{match[1]}```mermaid\n{drawn}```\n{match[2]}", text)
+        if count != 1:
+            raise SystemExit(f"{_README.name} needs one block for the diagram {name!r}")
+    return text
+
+
+def main() -> None:
+    """Writes or checks."""
+    before = _README.read_text(encoding="utf-8")
+    after = updated(before)
+    if "--check" not in sys.argv[1:]:
+        _README.write_text(after, encoding="utf-8")
+    elif before != after:
+        sys.exit(f"{_README.name} shows other state machines than the table: run `make diagrams`")
+
+
+if __name__ == "__main__":
+    main()
