@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 from typing import Final
@@ -19,10 +18,12 @@ _README: Final = Path(__file__).resolve().parent.parent / "README.md"
 def updated(text: str) -> str:
     """Returns `text` with each block between `<!-- diagram: name -->` and `<!-- end -->` drawn anew."""
     for name, diagram in diagrams().items():
-        block = re.compile(rf"(<!-- diagram: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
-        text, count = block.subn(lambda match, drawn=diagram: f"{match[1]}```mermaid\n{drawn}```\n{match[2]}", text)
-        if count != 1:
-            raise SystemExit(f"{_README.name} needs one block for the diagram {name!r}")
+        begin, end = f"<!-- diagram: {name} -->\n", "<!-- end -->"
+        before, found, rest = text.partition(begin)
+        _, closed, after = rest.partition(end)
+        if not found or not closed:
+            raise SystemExit(f"{_README.name} needs a block from {begin.strip()} to {end}")
+        text = f"{before}{begin}```mermaid\n{diagram}```\n{end}{after}"
     return text
 
 

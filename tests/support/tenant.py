@@ -11,9 +11,12 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from care.v1 import conversation_service_pb2 as conversations
 from care.v1 import customer_service_pb2 as customers
+from care.v1 import directory_service_pb2 as directory
 from care.v1 import review_service_pb2 as reviews
 from care.v1 import ticket_service_pb2 as tickets
 from care.v1 import worker_service_pb2 as workers
+from care.v1.activity_pb2 import Activity, ActivityType
+from care.v1.directory_pb2 import Agent, Organization
 from care.v1.recovery_pb2 import REFUSAL_REASON_LINKS_NOT_ALLOWED, Recovery
 from care.v1.review_pb2 import Review
 from care.v1.ticket_pb2 import Ticket
@@ -64,6 +67,23 @@ class Tenant:
     def customer(self) -> CareClient:
         return self.care.client(None)
 
+    async def meet(self, *agents: str) -> None:
+        """Lets agents make their first call, from which on they exist."""
+        for agent in agents:
+            await self.agent(agent).directory.GetOrganization(directory.GetOrganizationRequest(name=self.name))
+
+    async def toggle(self, agent: str, *, can_be_assignee: bool = True, can_be_reporter: bool = True) -> None:
+        await self.meet(agent)
+        given = Agent(name=self.agent_name(agent), can_be_assignee=can_be_assignee, can_be_reporter=can_be_reporter)
+        request = directory.UpdateAgentRequest(agent=given)
+        request.update_mask.paths.extend(["can_be_assignee", "can_be_reporter"])
+        await self.supervisor.directory.UpdateAgent(request)
+
+    async def settings(self, **given: str) -> None:
+        """Sets fields of the organization."""
+        organization = Organization(name=self.name, **given)
+        await self.service.directory.UpdateOrganization(directory.UpdateOrganizationRequest(organization=organization))
+
     async def review(self, stars: int = 1, text: str = "Cold soup.", site: str = "local") -> Review:
         review = Review(
             site=site,
@@ -87,6 +107,22 @@ class Tenant:
         if assignee is None:
             return ticket
         return (await self.agent(assignee).tickets.TakeTicket(tickets.TakeTicketRequest(name=ticket.name))).ticket
+
+    async def in_status(self, status: str) -> Ticket:
+        """A ticket of alice's in `status`."""
+        ticket = await self.ticket()
+        alice = self.agent("alice").tickets
+        match status:
+            case "OPEN":
+                return ticket
+            case "IN_PROGRESS":
+                return (await alice.StartTicket(tickets.StartTicketRequest(name=ticket.name))).ticket
+            case "RESOLVED":
+                return (await alice.ResolveTicket(tickets.ResolveTicketRequest(name=ticket.name))).ticket
+            case "CLOSED":
+                return (await alice.CloseTicket(tickets.CloseTicketRequest(name=ticket.name))).ticket
+            case _:
+                raise ValueError(status)
 
     async def form(self, ticket: Ticket, agent: str = "alice", text: str = REPLY) -> Recovery:
         request = conversations.SendRecoveryFormRequest(parent=ticket.name, reply_text=text)
@@ -115,6 +151,25 @@ class Tenant:
 
     async def get(self, ticket: Ticket, agent: str = "alice") -> Ticket:
         return (await self.agent(agent).tickets.GetTicket(tickets.GetTicketRequest(name=ticket.name))).ticket
+
+    async def log(self, ticket: Ticket) -> list[Activity]:
+        """All activities, the latest first."""
+        request = tickets.ListActivitiesRequest(parent=ticket.name, page_size=1000)
+        return list((await self.service.tickets.ListActivities(request)).activities)
+
+    async def log_types(self, ticket: Ticket) -> list[str]:
+        """What was done, the latest first."""
+        return [ActivityType.Name(entry.type).removeprefix("ACTIVITY_TYPE_") for entry in await self.log(ticket)]
+
+    async def wakes(self, recovery: str) -> int:
+        """How many outbox rows wait for the recovery's workflow; without a Temporal server they stay."""
+        query = "SELECT count(*) FROM outbox WHERE organization = $1 AND resource_id = $2"
+        async with self.care.database.driver() as connection:
+            return int(await connection.fetchval(query, self.id, UUID(recovery.rpartition("/")[2])))
+
+    async def check(self, recovery: Recovery) -> workers.RecoveryPlan:
+        request = workers.CheckRecoveryRequest(name=recovery.name)
+        return (await self.worker.workers.CheckRecovery(request)).plan
 
     async def recovery(self, recovery: Recovery, agent: str = "alice") -> Recovery:
         request = conversations.GetRecoveryRequest(name=recovery.name)

@@ -84,7 +84,7 @@ class Story:
             return True if await reply_is_without(self._http, reply, self._stack.urls.web) else None
 
         await until("taking the link out of the public reply", retracted)
-        self._say("The link is gone from the public reply; the workflow has finished")
+        self._say("The link is gone from the public reply")
         return await self._outcome(ticket, recovery, page)
 
     async def _name_business(self, given: Sequence[GoogleReview]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from care_cli.stack import postgres
+from tests.integration.service.clocks import SettableClock
 from tests.support.care import Care, care
 from tests.support.tenant import Tenant
 
@@ -30,3 +31,21 @@ async def service(server: postgres.Server) -> AsyncIterator[Care]:
 @pytest.fixture
 async def tenant(service: Care) -> Tenant:
     return Tenant(service, f"org-{next(_numbers)}")
+
+
+@pytest.fixture(scope="session")
+def clock() -> SettableClock:
+    return SettableClock()
+
+
+@pytest.fixture(scope="session")
+async def timed_service(server: postgres.Server, clock: SettableClock) -> AsyncIterator[Care]:
+    """A service that goes by `clock`."""
+    async with care(server.create_database("timed"), clock=clock) as running:
+        yield running
+
+
+@pytest.fixture
+async def timed(timed_service: Care) -> Tenant:
+    """An organization whose time is `clock`'s."""
+    return Tenant(timed_service, f"org-{next(_numbers)}")

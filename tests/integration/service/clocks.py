@@ -1,0 +1,19 @@
+"""A clock that stands still until a test sets it forward."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+
+class SettableClock:
+    """See care_service.domain.ports.Clock."""
+
+    def __init__(self) -> None:
+        self._now = datetime(2026, 5, 4, 9, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self._now
+
+    def advance(self, **how_long: float) -> None:
+        """Sets it forward; the arguments are those of timedelta."""
+        self._now += timedelta(**how_long)

@@ -1,0 +1,100 @@
+"""Every command on a ticket as a value: its request for a ticket that it fits, and the call."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from google.protobuf.message import Message
+
+from care.v1 import conversation_service_pb2 as conversations
+from care.v1 import ticket_service_pb2 as tickets
+from care.v1.ticket_pb2 import Ticket
+from care_client.client import CareClient
+from care_client.errors import CareError
+from tests.support.tenant import REPLY, Tenant
+from tests.unit.domain.design_tables import CODES
+
+_SETS = ("allowed", "roles")
+
+
+class TicketAnswer(Protocol):
+    """What every command answers at least."""
+
+    ticket: Ticket
+
+    def SerializeToString(self) -> bytes: ...
+
+
+@dataclass(frozen=True)
+class Target:
+    """A ticket, and the recovery that a command on one names."""
+
+    tenant: Tenant
+    ticket: Ticket
+    recovery: str = ""
+
+
+async def ready(tenant: Tenant, command: str) -> Target:
+    """A ticket of alice's on which `command` succeeds; for TakeTicket, nobody's. bob is there to be assigned to."""
+    await tenant.meet("alice", "bob")
+    match command:
+        case "TakeTicket":
+            return Target(tenant, await tenant.ticket(None))
+        case "ReopenTicket":
+            return Target(tenant, await tenant.in_status("RESOLVED"))
+        case "WithdrawRecoveryForm" | "RejectContact":
+            ticket = await tenant.ticket()
+            state = "FORM_REQUESTED" if command == "WithdrawRecoveryForm" else "CONTACT_RECEIVED"
+            recovery = await tenant.in_recovery_state(ticket, state)
+            return Target(tenant, await tenant.get(ticket), recovery.name)
+        case _:
+            return Target(tenant, await tenant.ticket())
+
+
+def request(command: str, target: Target, etag: str = "", request_id: str = "") -> Message:
+    """The request of `command`."""
+    name, more = target.ticket.name, {"etag": etag, "request_id": request_id}
+    match command:
+        case "AssignTicket":
+            return tickets.AssignTicketRequest(name=name, assignee=target.tenant.agent_name("bob"), **more)
+        case "UpdateTicket":
+            return tickets.UpdateTicketRequest(ticket=Ticket(name=name, subject="Colder soup"), **more)
+        case "SendRecoveryForm":
+            return conversations.SendRecoveryFormRequest(parent=name, reply_text=REPLY, **more)
+        case "WithdrawRecoveryForm":
+            return conversations.WithdrawRecoveryFormRequest(name=target.recovery, **more)
+        case "RejectContact":
+            return conversations.RejectContactRequest(name=target.recovery, **more)
+        case "AddContact":
+            return conversations.AddContactRequest(parent=name, email="robin@example.com", **more)
+        case "AddNote":
+            return conversations.AddNoteRequest(parent=name, text="Called twice", **more)
+        case _:
+            built: Message = getattr(tickets, f"{command}Request")(name=name, **more)
+            return built
+
+
+def send(client: CareClient, message: Message) -> Awaitable[TicketAnswer]:
+    """Calls the method whose request `message` is."""
+    command = message.DESCRIPTOR.name.removesuffix("Request")
+    stub = client.conversations if hasattr(client.conversations, command) else client.tickets
+    method: Callable[[Message], Awaitable[TicketAnswer]] = getattr(stub, command)
+    return method(message)
+
+
+def run(client: CareClient, command: str, target: Target, etag: str = "") -> Awaitable[TicketAnswer]:
+    """Sends `command`."""
+    return send(client, request(command, target, etag))
+
+
+def assert_refused(error: CareError, reason: str, metadata: Mapping[str, str] | None = None) -> None:
+    """Compares code, reason and all of the metadata; lists in it are sets."""
+
+    def comparable(values: Mapping[str, str]) -> dict[str, object]:
+        return {key: frozenset(value.split(",")) if key in _SETS else value for key, value in values.items()}
+
+    assert (error.reason, error.code) == (reason, CODES[reason]), (error.message, dict(error.metadata))
+    assert comparable(error.metadata) == comparable(metadata or {})
+    assert error.message

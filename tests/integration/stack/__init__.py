@@ -1,0 +1,1 @@
+"""Tests of the embedded stack, with the real PostgreSQL, Temporal and child processes."""

@@ -1,0 +1,190 @@
+"""A CustomerService that keeps the contract's rules for a handful of links, served over real gRPC."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import NoReturn
+
+import grpc
+import phonenumbers
+from email_validator import EmailNotValidError, validate_email
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+from google.rpc import code_pb2
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
+from google.rpc.status_pb2 import Status
+from grpc_status import rpc_status
+
+from care.v1 import customer_service_pb2 as pb
+from care.v1.customer_service_pb2_grpc import (
+    CustomerServiceServicer,
+    add_CustomerServiceServicer_to_server,
+)
+
+Context = grpc.aio.ServicerContext[Message, Message]
+
+EXPIRE_TIME = datetime(2031, 5, 3, 14, 5, tzinfo=UTC)
+
+REPLY_TEXT = """Dear guest,
+
+we are sorry that your table was not ready. Please tell us how to reach you: {link}
+
+The team"""
+
+
+@dataclass
+class Link:
+    """A form that was handed out, and what was submitted to it."""
+
+    form: pb.ContactForm
+    claims: list[pb.SubmitContactRequest] = field(default_factory=list)
+    """Each submission that acted, once."""
+
+    @property
+    def takes_answers(self) -> bool:
+        return self.form.state in {pb.CONTACT_FORM_STATE_OPEN, pb.CONTACT_FORM_STATE_ANSWERED}
+
+
+@dataclass
+class Failure:
+    """What the service answers instead of doing its work."""
+
+    code: int
+    reason: str
+    retry_seconds: int = 0
+    after_acting: bool = False
+    """Whether a submission is carried out before its answer gets lost."""
+
+
+class CustomerService(CustomerServiceServicer):
+    """Links by token; ``failure`` stands for what can go wrong inside."""
+
+    def __init__(self) -> None:
+        self.links: dict[str, Link] = {}
+        self.failure: Failure | None = None
+        self.before_submit: Callable[[], Awaitable[None]] | None = None
+        """Awaited when a submission comes in: lets a test change things between two calls of a page."""
+        self.calls: list[Message] = []
+
+    def add(
+        self,
+        token: str,
+        state: pb.ContactFormState = pb.CONTACT_FORM_STATE_OPEN,
+        *,
+        business_name: str = "Harbor Café",
+        reply_text: str = REPLY_TEXT.replace("{link}", "").strip(),
+        consent_text: str = "Harbor Café may use these details to get in touch about this review.",
+        phone_region: str = "",
+    ) -> Link:
+        form = pb.ContactForm(
+            state=state, business_name=business_name, consent_text=consent_text, phone_region=phone_region
+        )
+        form.expire_time.FromDatetime(EXPIRE_TIME)
+        link = self.links[token] = Link(form)
+        if link.takes_answers:
+            form.reply_text = reply_text
+        return link
+
+    async def GetContactForm(self, request: pb.GetContactFormRequest, context: Context) -> pb.GetContactFormResponse:
+        self.calls.append(request)
+        if self.failure:
+            await _fail(context, self.failure)
+        return pb.GetContactFormResponse(form=(await self._link(request.token, context)).form)
+
+    async def SubmitContact(self, request: pb.SubmitContactRequest, context: Context) -> pb.SubmitContactResponse:
+        self.calls.append(request)
+        if self.before_submit:
+            await self.before_submit()
+        if self.failure and not self.failure.after_acting:
+            await _fail(context, self.failure)
+        link = self.links.get(request.token)
+        region = link.form.phone_region if link else ""
+        if violations := list(_violations(request, region)):
+            await _abort(context, code_pb2.INVALID_ARGUMENT, "INVALID_FIELD", BadRequest(field_violations=violations))
+        link = await self._link(request.token, context)
+        earlier = next((claim for claim in link.claims if claim.request_id == request.request_id), None)
+        if earlier is None:
+            await self._accept(link, request, context)
+        elif earlier != request:
+            await _abort(context, code_pb2.ALREADY_EXISTS, "REQUEST_ID_REUSED")
+        if self.failure:
+            await _fail(context, self.failure)
+        return pb.SubmitContactResponse()
+
+    async def _accept(self, link: Link, request: pb.SubmitContactRequest, context: Context) -> None:
+        if not link.takes_answers:
+            await _abort(context, code_pb2.FAILED_PRECONDITION, _ENDINGS[link.form.state])
+        link.claims.append(request)
+        link.form.state = pb.CONTACT_FORM_STATE_ANSWERED
+
+    async def _link(self, token: str, context: Context) -> Link:
+        link = self.links.get(token)
+        if link is None:
+            await _abort(context, code_pb2.NOT_FOUND, "LINK_UNKNOWN")
+        return link
+
+
+_ENDINGS = {
+    pb.CONTACT_FORM_STATE_EXPIRED: "LINK_EXPIRED",
+    pb.CONTACT_FORM_STATE_WITHDRAWN: "LINK_WITHDRAWN",
+    pb.CONTACT_FORM_STATE_REPLACED: "LINK_WITHDRAWN",
+    pb.CONTACT_FORM_STATE_CLOSED: "TICKET_CLOSED",
+}
+
+_MAX_NAME, _MAX_MESSAGE = 200, 4000
+
+
+@asynccontextmanager
+async def serve(service: CustomerService) -> AsyncIterator[str]:
+    """Serve ``service`` on a free port; yields ``host:port``."""
+    server = grpc.aio.server()
+    add_CustomerServiceServicer_to_server(service, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        await server.stop(grace=None)
+
+
+def _violations(request: pb.SubmitContactRequest, region: str) -> list[BadRequest.FieldViolation]:
+    wrong = {
+        "email": bool(request.email) and not _is_email(request.email),
+        "phone": bool(request.phone) and not _is_phone(request.phone, region),
+        "display_name": len(request.display_name) > _MAX_NAME,
+        "message": len(request.message) > _MAX_MESSAGE,
+        "consent": not request.consent,
+    }
+    if not request.email and not request.phone:
+        wrong["email"] = True
+    return [BadRequest.FieldViolation(field=name, description="is wrong") for name, is_so in wrong.items() if is_so]
+
+
+def _is_email(text: str) -> bool:
+    try:
+        validate_email(text, check_deliverability=False)
+    except EmailNotValidError:
+        return False
+    return True
+
+
+def _is_phone(text: str, region: str) -> bool:
+    try:
+        return phonenumbers.is_valid_number(phonenumbers.parse(text, region or None))
+    except phonenumbers.NumberParseException:
+        return False
+
+
+async def _fail(context: Context, failure: Failure) -> NoReturn:
+    retry = RetryInfo(retry_delay=Duration(seconds=failure.retry_seconds))
+    await _abort(context, failure.code, failure.reason, *([retry] if failure.retry_seconds else []))
+
+
+async def _abort(context: Context, code: int, reason: str, *details: Message) -> NoReturn:
+    # The words quote what no log may hold, so that the tests notice a page that logs them.
+    status = Status(code=code, message=f"refused {context.peer()} jane@example.com")
+    for detail in (ErrorInfo(reason=reason, domain="care"), *details):
+        status.details.add().Pack(detail)
+    await context.abort_with_status(rpc_status.to_status(status))
+    raise AssertionError("abort raises")

@@ -1,0 +1,1 @@
+"""Tests of `care_client`."""

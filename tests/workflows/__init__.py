@@ -1,0 +1,1 @@
+"""Tests of `care_workflows`: workflows on Temporal servers, activities against real channels."""

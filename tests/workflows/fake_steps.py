@@ -1,0 +1,290 @@
+"""The service and the review site as far as `ContactRecovery` sees them: activities of the real names over one recovery.
+
+Follows the rules of `CheckRecovery`: a received contact is unlocked first, a requested form is posted, what is handed
+out is read, and what ended while public is retracted. Everything else about the recovery is decided by the test.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import uuid4
+
+from temporalio import activity
+from temporalio.client import Client, WorkflowHandle
+from temporalio.common import TypedSearchAttributes
+from temporalio.exceptions import ApplicationError
+from temporalio.worker import Worker
+
+from care.v1 import recovery_pb2 as recovery
+from care.v1 import worker_service_pb2 as worker
+from care.v1.ticket_pb2 import TICKET_PRIORITY_HIGH, TICKET_STATUS_IN_PROGRESS
+from care.v1.worker_service_pb2 import RecoveryPlan
+from care.v1.workflows_pb2 import ContactRecoveryInput, ContactRecoveryResult, ContactRecoveryStatus
+from care_workflows import steps
+from care_workflows.contact_recovery import ContactRecovery
+
+FORM_TIME: Final = timedelta(days=14)
+HOLD_TIME: Final = timedelta(seconds=5)
+RETRACT_PAUSE: Final = timedelta(hours=1)
+
+Handle = WorkflowHandle[ContactRecovery, ContactRecoveryResult]
+_FORM_LIVE: Final = (recovery.RECOVERY_STATE_FORM_REQUESTED, recovery.RECOVERY_STATE_AWAITING_CONTACT)
+_LIVE: Final = (*_FORM_LIVE, recovery.RECOVERY_STATE_CONTACT_RECEIVED, recovery.RECOVERY_STATE_CHAT_UNLOCKED)
+
+
+def unavailable(retry_after: timedelta | None = None) -> ApplicationError:
+    """What an attempt at a site that is down raises."""
+    return ApplicationError("CONNECTION", type=steps.SITE_UNAVAILABLE, next_retry_delay=retry_after)
+
+
+def refused(reason: str) -> ApplicationError:
+    """What an activity raises where the service refuses the call."""
+    return ApplicationError(reason, type=reason, non_retryable=True)
+
+
+class FakeRecovery:
+    """One recovery, the reply at the site, and what a test wants to go wrong."""
+
+    def __init__(self, kind: recovery.RecoveryKind.ValueType = recovery.RECOVERY_KIND_FORM) -> None:
+        self.task_queue = f"care-{uuid4().hex}"
+        self.name = f"organizations/acme/tickets/17/recoveries/{uuid4().hex}"
+        direct = kind == recovery.RECOVERY_KIND_DIRECT
+        self.kind = kind
+        self.state = recovery.RECOVERY_STATE_CONTACT_RECEIVED if direct else recovery.RECOVERY_STATE_FORM_REQUESTED
+        self.refusal_reason = recovery.REFUSAL_REASON_UNSPECIFIED
+        self.created = datetime.now(UTC)
+        self.expires: datetime | None = None
+        self.posted: datetime | None = None
+        self.handed_out = False
+        self.public = False
+        self.holds = 0
+        """How often a requested form is told to HOLD."""
+        self.failures: dict[str, list[ApplicationError]] = {}
+        """What the next calls of an activity raise, in order, before they do anything."""
+        self.refusals: dict[str, list[recovery.RefusalReason.ValueType]] = {}
+        """What the site answers to the next calls of an activity, in order."""
+        self.before_answer: dict[str, Callable[[], Awaitable[None]]] = {}
+        """What happens, once, after an activity of that name has made its answer and before it returns it."""
+        self.gate: asyncio.Event | None = None
+        """What a posting that has begun waits for."""
+        self.unknown_step = False
+        """Whether the service wants, once, what this worker does not know."""
+        self.calls: list[str] = []
+        self._retry_at: datetime | None = None
+        self._changed = asyncio.Condition()
+
+    # --- what people do; who wants the workflow to know of it pokes ---------------------------------------------------
+
+    def submit(self) -> None:
+        assert self.state in _FORM_LIVE
+        self.state = recovery.RECOVERY_STATE_CONTACT_RECEIVED
+
+    def end(self, state: recovery.RecoveryState.ValueType) -> None:
+        assert self.state in _LIVE
+        self.state = state
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until `condition` holds; it is looked at whenever an activity begins, waits or ends."""
+        async with self._changed:
+            await self._changed.wait_for(condition)
+
+    async def until_called(self, name: str, times: int) -> None:
+        """Wait until an activity has been called so often."""
+        await self.until(lambda: self.calls.count(name) >= times)
+
+    # --- the service --------------------------------------------------------------------------------------------------
+
+    def plan(self) -> RecoveryPlan:
+        now = activity.info().started_time
+        step, wait = self._next(now)
+        plan = RecoveryPlan(
+            state=self.state,
+            step=step,
+            kind=self.kind,
+            ticket="organizations/acme/tickets/17",
+            location="organizations/acme/locations/harbor",
+            assignee="organizations/acme/agents/alice",
+            ticket_status=TICKET_STATUS_IN_PROGRESS,
+            ticket_priority=TICKET_PRIORITY_HIGH,
+            review_site="local" if self.kind == recovery.RECOVERY_KIND_FORM else "",
+            refusal_reason=self.refusal_reason,
+        )
+        if step in (worker.RECOVERY_STEP_WAIT, worker.RECOVERY_STEP_HOLD):
+            plan.wait.FromTimedelta(wait)
+        plan.create_time.FromDatetime(self.created)
+        plan.plan_time.FromDatetime(now)
+        if self.posted:
+            plan.post_time.FromDatetime(self.posted)
+        if self.expires:
+            plan.expire_time.FromDatetime(self.expires)
+        return plan
+
+    def _next(self, now: datetime) -> tuple[worker.RecoveryStep.ValueType, timedelta]:
+        nothing = timedelta()
+        if self.unknown_step:
+            self.unknown_step = False
+            return worker.RECOVERY_STEP_UNSPECIFIED, nothing
+        if self.state == recovery.RECOVERY_STATE_CONTACT_RECEIVED:
+            return worker.RECOVERY_STEP_UNLOCK, nothing
+        if self.state == recovery.RECOVERY_STATE_FORM_REQUESTED:
+            if self.holds:
+                self.holds -= 1
+                return worker.RECOVERY_STEP_HOLD, HOLD_TIME
+            return worker.RECOVERY_STEP_POST, nothing
+        if self.handed_out:
+            return worker.RECOVERY_STEP_READ, nothing
+        if self.state == recovery.RECOVERY_STATE_AWAITING_CONTACT:
+            assert self.expires
+            if now >= self.expires:
+                return worker.RECOVERY_STEP_EXPIRE, nothing
+            return worker.RECOVERY_STEP_WAIT, self.expires - now
+        if self.public and self.state not in _LIVE:
+            if self._retry_at and now < self._retry_at:
+                return worker.RECOVERY_STEP_WAIT, self._retry_at - now
+            return worker.RECOVERY_STEP_RETRACT, nothing
+        return worker.RECOVERY_STEP_DONE, nothing
+
+    @activity.defn(name=steps.CHECK_RECOVERY)
+    async def check_recovery(self, start: ContactRecoveryInput) -> RecoveryPlan:
+        async with self._called(steps.CHECK_RECOVERY, start):
+            return await self._answer(steps.CHECK_RECOVERY)
+
+    @activity.defn(name=steps.POST_REPLY)
+    async def post_reply(self, start: ContactRecoveryInput) -> RecoveryPlan:
+        async with self._called(steps.POST_REPLY, start):
+            if self.state == recovery.RECOVERY_STATE_FORM_REQUESTED:
+                self.handed_out = True
+                if self.gate:
+                    await self._notify()
+                    await self.gate.wait()
+                self._fail(steps.POST_REPLY)
+                self.handed_out = False
+                if reason := self._refusal(steps.POST_REPLY):
+                    self._refuse(reason)
+                else:
+                    self._record_posted()
+            return await self._answer(steps.POST_REPLY)
+
+    @activity.defn(name=steps.READ_REPLY)
+    async def read_reply(self, start: ContactRecoveryInput) -> RecoveryPlan:
+        async with self._called(steps.READ_REPLY, start):
+            self._fail(steps.READ_REPLY)
+            self.handed_out = False
+            if reason := self._refusal(steps.READ_REPLY):
+                self._refuse(reason)
+            elif self.public:
+                self._record_posted()
+            return await self._answer(steps.READ_REPLY)
+
+    @activity.defn(name=steps.RETRACT_REPLY)
+    async def retract_reply(self, start: ContactRecoveryInput) -> RecoveryPlan:
+        async with self._called(steps.RETRACT_REPLY, start):
+            self._fail(steps.RETRACT_REPLY)
+            if self._refusal(steps.RETRACT_REPLY):
+                self._retry_at = activity.info().started_time + RETRACT_PAUSE
+            else:
+                self.public = False
+            return await self._answer(steps.RETRACT_REPLY)
+
+    @activity.defn(name=steps.UNLOCK_CHAT)
+    async def unlock_chat(self, start: ContactRecoveryInput) -> RecoveryPlan:
+        async with self._called(steps.UNLOCK_CHAT, start):
+            if self.state == recovery.RECOVERY_STATE_CONTACT_RECEIVED:
+                self.state = recovery.RECOVERY_STATE_CHAT_UNLOCKED
+            return await self._answer(steps.UNLOCK_CHAT)
+
+    @activity.defn(name=steps.EXPIRE_FORM)
+    async def expire_form(self, start: ContactRecoveryInput) -> RecoveryPlan:
+        async with self._called(steps.EXPIRE_FORM, start):
+            if self.state in _FORM_LIVE and self.expires and activity.info().started_time >= self.expires:
+                self.state = recovery.RECOVERY_STATE_EXPIRED
+            return await self._answer(steps.EXPIRE_FORM)
+
+    @property
+    def activities(self) -> Sequence[Callable[..., Any]]:
+        return [
+            self.check_recovery,
+            self.post_reply,
+            self.read_reply,
+            self.retract_reply,
+            self.unlock_chat,
+            self.expire_form,
+        ]
+
+    def _record_posted(self) -> None:
+        now = activity.info().started_time
+        self.public = True
+        self.posted = self.posted or now
+        self.expires = self.expires or now + FORM_TIME
+        if self.state == recovery.RECOVERY_STATE_FORM_REQUESTED:
+            self.state = recovery.RECOVERY_STATE_AWAITING_CONTACT
+
+    def _refuse(self, reason: recovery.RefusalReason.ValueType) -> None:
+        self.public = False
+        if self.state in _FORM_LIVE:
+            self.state = recovery.RECOVERY_STATE_REFUSED
+            self.refusal_reason = reason
+
+    def _refusal(self, name: str) -> recovery.RefusalReason.ValueType:
+        waiting = self.refusals.get(name)
+        return waiting.pop(0) if waiting else recovery.REFUSAL_REASON_UNSPECIFIED
+
+    def _fail(self, name: str) -> None:
+        if waiting := self.failures.get(name):
+            raise waiting.pop(0)
+
+    async def _answer(self, name: str) -> RecoveryPlan:
+        self._fail(name)
+        plan = self.plan()
+        if happens := self.before_answer.pop(name, None):
+            await happens()
+        return plan
+
+    @asynccontextmanager
+    async def _called(self, name: str, start: ContactRecoveryInput) -> AsyncIterator[None]:
+        assert start.recovery == self.name
+        self.calls.append(name)
+        await self._notify()
+        try:
+            yield
+        finally:
+            await self._notify()
+
+    async def _notify(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
+
+
+@asynccontextmanager
+async def started(
+    client: Client, fake: FakeRecovery, attributes: TypedSearchAttributes | None = None
+) -> AsyncIterator[Handle]:
+    """Run a worker, and the workflow as the relay starts it."""
+    async with working(client, fake):
+        yield await wake(client, fake, attributes)
+
+
+def working(client: Client, fake: FakeRecovery) -> Worker:
+    """A worker that carries out `fake`'s activities alone, to be entered."""
+    return Worker(client, task_queue=fake.task_queue, workflows=[ContactRecovery], activities=fake.activities)
+
+
+async def wake(client: Client, fake: FakeRecovery, attributes: TypedSearchAttributes | None = None) -> Handle:
+    """Signal with start: starts the workflow, pokes it, or runs a finished one again."""
+    return await client.start_workflow(
+        ContactRecovery.run,
+        ContactRecoveryInput(recovery=fake.name),
+        id=f"contact-recovery/acme/17/{fake.name.rpartition('/')[2]}",
+        task_queue=fake.task_queue,
+        search_attributes=attributes,
+        start_signal="poke",
+    )
+
+
+async def until_doing(handle: Handle, words: str) -> ContactRecoveryStatus:
+    """Ask the workflow until it says that it is doing `words`; the test's own timeout bounds it."""
+    while words not in (status := await handle.query(ContactRecovery.status)).doing:
+        pass
+    return status

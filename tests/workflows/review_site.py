@@ -1,0 +1,75 @@
+"""The real local review site, served over HTTP on a port of its own, with one review."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
+from pathlib import Path
+
+import httpx
+import uvicorn
+
+from care_cli.review_site.app import create_app
+from care_cli.review_site.store import Store
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield  # signals belong to pytest
+
+
+class Site:
+    """The site as its developer uses it; for one review of the organization `acme`."""
+
+    review = "/v1/acme/reviews/review-1"
+
+    def __init__(self, url: str, client: httpx.AsyncClient) -> None:
+        self.url = url
+        self._client = client
+
+    async def behave(self, mode: str, delay_seconds: float = 5.0) -> None:
+        body = {"mode": mode, "delay_seconds": delay_seconds}
+        (await self._client.put("/v1/behavior", json=body)).raise_for_status()
+
+    async def reply(self) -> str | None:
+        """The text that the public sees."""
+        response = await self._client.get(f"{self.review}/reply")
+        if response.status_code == httpx.codes.NOT_FOUND:
+            return None
+        return str(response.raise_for_status().json()["comment"])
+
+    async def put_reply(self, text: str) -> None:
+        (await self._client.put(f"{self.review}/reply", json={"comment": text})).raise_for_status()
+
+    async def writes(self) -> int:
+        """How often the reply was written."""
+        return int((await self._client.get(f"{self.review}/history")).raise_for_status().json()["putCount"])
+
+    async def take_down(self) -> None:
+        (await self._client.post(f"{self.review}/take-down")).raise_for_status()
+
+
+@asynccontextmanager
+async def running(folder: Path) -> AsyncIterator[Site]:
+    """Serve a site that keeps its data below `folder`."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener, closing(Store(folder / "site.db")) as store:
+        server = _Server(uvicorn.Config(create_app(store), log_config=None, lifespan="off"))
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        try:
+            async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
+                review = {
+                    "name": "accounts/acme/locations/harbor/reviews/review-1",
+                    "reviewId": "review-1",
+                    "reviewer": {"displayName": "Zoë"},
+                    "starRating": "ONE",
+                    "comment": "Cold soup.",
+                    "createTime": "2026-11-01T12:00:00Z",
+                    "updateTime": "2026-11-01T12:00:00Z",
+                }
+                (await client.put("/v1/acme/reviews", json={"reviews": [review]})).raise_for_status()
+                yield Site(url, client)
+        finally:
+            server.should_exit = True
+            await serving

@@ -1,0 +1,170 @@
+"""The paths of `ContactRecovery`, days in moments: it follows the service's plans and nothing else.
+
+Where a poke meets an activity, see `test_contact_recovery_pokes`: the time-skipping server does not order these as the
+real one does.
+"""
+
+from datetime import UTC, timedelta
+
+import pytest
+from temporalio.client import WorkflowFailureError
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import WorkflowEnvironment
+
+from care.v1 import recovery_pb2 as recovery
+from care.v1 import worker_service_pb2 as worker
+from care_workflows import steps
+from care_workflows.contact_recovery import ContactRecovery
+from tests.workflows.fake_steps import FORM_TIME, HOLD_TIME, FakeRecovery, refused, started, unavailable
+
+CHECK, POST, READ = steps.CHECK_RECOVERY, steps.POST_REPLY, steps.READ_REPLY
+RETRACT, UNLOCK, EXPIRE = steps.RETRACT_REPLY, steps.UNLOCK_CHAT, steps.EXPIRE_FORM
+
+
+FIRST_PAUSE = timedelta(minutes=1)
+
+
+async def test_form_is_posted_answered_after_days_and_the_chat_unlocked(skipping: WorkflowEnvironment) -> None:
+    fake = FakeRecovery()
+    async with started(skipping.client, fake) as handle:
+        await fake.until(lambda: fake.public)
+        await skipping.sleep(timedelta(days=3))
+        fake.submit()
+        await handle.signal(ContactRecovery.poke)
+        result = await handle.result()
+    assert fake.state == recovery.RECOVERY_STATE_CHAT_UNLOCKED
+    assert result.plan.step == worker.RECOVERY_STEP_DONE
+    # A report's answer is the next plan: between two steps of its own nothing is asked.
+    assert fake.calls == [CHECK, POST, CHECK, UNLOCK]
+
+
+async def test_known_contact_is_unlocked_at_once(skipping: WorkflowEnvironment) -> None:
+    fake = FakeRecovery(recovery.RECOVERY_KIND_DIRECT)
+    async with started(skipping.client, fake) as handle:
+        await handle.result()
+    assert fake.calls == [CHECK, UNLOCK]
+
+
+async def test_refused_reply_ends_it(skipping: WorkflowEnvironment) -> None:
+    fake = FakeRecovery()
+    fake.refusals[POST] = [recovery.REFUSAL_REASON_LINKS_NOT_ALLOWED]
+    async with started(skipping.client, fake) as handle:
+        result = await handle.result()
+        status = await handle.query(ContactRecovery.status)
+    assert result.plan.state == recovery.RECOVERY_STATE_REFUSED
+    assert fake.calls == [CHECK, POST]
+    assert status.plan == result.plan
+
+
+async def test_unanswered_form_expires_and_its_link_is_taken_out(skipping: WorkflowEnvironment) -> None:
+    fake = FakeRecovery()
+    async with started(skipping.client, fake) as handle:
+        result = await handle.result()
+    assert fake.posted
+    assert result.plan.plan_time.ToDatetime(UTC) - fake.posted >= FORM_TIME
+    assert fake.state == recovery.RECOVERY_STATE_EXPIRED
+    assert not fake.public
+    assert fake.calls == [CHECK, POST, CHECK, EXPIRE, RETRACT]
+
+
+async def test_refused_retraction_is_tried_again_after_a_pause(skipping: WorkflowEnvironment) -> None:
+    fake = FakeRecovery()
+    fake.refusals[RETRACT] = [recovery.REFUSAL_REASON_OTHER, recovery.REFUSAL_REASON_OTHER]
+    async with started(skipping.client, fake) as handle:
+        await handle.result()
+    assert fake.calls == [CHECK, POST, CHECK, EXPIRE, RETRACT, CHECK, RETRACT, CHECK, RETRACT]
+    assert not fake.public
+
+
+async def test_moderated_reply_ends_it(skipping: WorkflowEnvironment) -> None:
+    fake = FakeRecovery()
+    async with started(skipping.client, fake) as handle:
+        await fake.until(lambda: fake.public)
+        fake.handed_out = True  # a moderation check is due
+        fake.refusals[READ] = [recovery.REFUSAL_REASON_TAKEN_DOWN]
+        await handle.signal(ContactRecovery.poke)
+        result = await handle.result()
+    assert result.plan.refusal_reason == recovery.REFUSAL_REASON_TAKEN_DOWN
+    assert fake.calls == [CHECK, POST, CHECK, READ]
+
+
+async def test_hold_is_over_by_itself(skipping: WorkflowEnvironment) -> None:
+    fake = FakeRecovery()
+    fake.holds = 3
+    async with started(skipping.client, fake) as handle:
+        await skipping.sleep(4 * HOLD_TIME)
+        await fake.until(lambda: fake.public)
+        fake.submit()
+        await handle.signal(ContactRecovery.poke)
+        await handle.result()
+    assert fake.calls == [CHECK, CHECK, CHECK, CHECK, POST, CHECK, UNLOCK]
+
+
+async def test_site_that_comes_back_gets_the_reply(skipping: WorkflowEnvironment) -> None:
+    fake = FakeRecovery()
+    fake.failures[POST] = [unavailable() for _ in range(20)]
+    async with started(skipping.client, fake) as handle:
+        await handle.result()  # expires in the end
+    assert fake.calls.count(POST) == 21
+    assert fake.posted
+
+
+async def test_service_that_is_down_is_asked_until_it_answers(skipping: WorkflowEnvironment) -> None:
+    fake = FakeRecovery(recovery.RECOVERY_KIND_DIRECT)
+    fake.failures[CHECK] = [ApplicationError("UNAVAILABLE", type="DATABASE_UNAVAILABLE") for _ in range(12)]
+    async with started(skipping.client, fake) as handle:
+        await handle.result()
+    assert fake.calls == [CHECK] * 13 + [UNLOCK]
+
+
+@pytest.mark.parametrize("step", [CHECK, POST])
+async def test_refused_worker_pauses_and_goes_on_once_it_may(skipping: WorkflowEnvironment, step: str) -> None:
+    fake = FakeRecovery()
+    fake.failures[step] = [refused("TOKEN_EXPIRED") for _ in range(10)]
+    async with started(skipping.client, fake) as handle:
+        await handle.result()
+    assert fake.state == recovery.RECOVERY_STATE_EXPIRED
+    assert fake.calls.count(step) >= 11
+
+
+async def test_poke_ends_the_pause_of_a_refused_worker(skipping: WorkflowEnvironment) -> None:
+    fake = FakeRecovery(recovery.RECOVERY_KIND_DIRECT)
+    fake.failures[CHECK] = [refused("TOKEN_EXPIRED")]
+    async with started(skipping.client, fake) as handle:
+        await fake.until(lambda: not fake.failures[CHECK])
+        before = await skipping.get_current_time()
+        await handle.signal(ContactRecovery.poke)
+        result = await handle.result()
+    assert result.plan.plan_time.ToDatetime(UTC) - before < FIRST_PAUSE
+    assert fake.calls == [CHECK, CHECK, UNLOCK]
+
+
+async def test_step_of_a_newer_service_waits_for_a_newer_worker(skipping: WorkflowEnvironment) -> None:
+    fake = FakeRecovery(recovery.RECOVERY_KIND_DIRECT)
+    fake.unknown_step = True
+    async with started(skipping.client, fake) as handle:
+        await handle.result()
+    assert fake.calls == [CHECK, CHECK, UNLOCK]
+
+
+async def test_recovery_that_does_not_exist_fails_once(skipping: WorkflowEnvironment) -> None:
+    fake = FakeRecovery()
+    fake.failures[CHECK] = [refused("RESOURCE_NOT_FOUND")]
+    async with started(skipping.client, fake) as handle:
+        with pytest.raises(WorkflowFailureError) as caught:
+            await handle.result()
+    assert isinstance(caught.value.cause, ApplicationError)
+    assert caught.value.cause.type == "RESOURCE_NOT_FOUND"
+    assert fake.name in str(caught.value.cause)
+    assert fake.calls == [CHECK]
+
+
+async def test_name_of_nothing_fails_without_asking(skipping: WorkflowEnvironment) -> None:
+    fake = FakeRecovery()
+    fake.name = "tickets/17"
+    async with started(skipping.client, fake) as handle:
+        with pytest.raises(WorkflowFailureError) as caught:
+            await handle.result()
+    assert isinstance(caught.value.cause, ApplicationError)
+    assert caught.value.cause.type == "INVALID_FIELD"
+    assert fake.calls == []

@@ -1,0 +1,125 @@
+"""What operators see of a recovery in the Temporal UI, and what it costs."""
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.sdk.v1 import WorkflowMetadata
+from temporalio.client import Client
+from temporalio.common import SearchAttributePair, TypedSearchAttributes
+
+from care.v1 import recovery_pb2 as recovery
+from care_workflows import search_attributes, steps
+from care_workflows.contact_recovery import ContactRecovery
+from tests.workflows.fake_steps import FakeRecovery, Handle, refused, started, until_doing
+
+AS_STARTED = TypedSearchAttributes(
+    [
+        SearchAttributePair(search_attributes.ORGANIZATION, "acme"),
+        SearchAttributePair(search_attributes.TICKET, "acme/17"),
+    ]
+)
+
+
+async def details(handle: Handle) -> str:
+    metadata = await handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
+    return metadata.current_details
+
+
+async def attributes(handle: Handle) -> Mapping[str, str | datetime]:
+    found = (await handle.describe()).typed_search_attributes
+    return {pair.key.name: pair.value for pair in found if pair.key.name.startswith("Care")}
+
+
+async def events(handle: Handle) -> Counter[str]:
+    history = await handle.fetch_history()
+    return Counter(EventType.Name(event.event_type).removeprefix("EVENT_TYPE_") for event in history.events)
+
+
+async def test_recovery_is_found_by_what_it_waits_for(dev_client: Client) -> None:
+    fake = FakeRecovery()
+    async with started(dev_client, fake, AS_STARTED) as handle:
+        await until_doing(handle, "Waiting for the customer")
+        found = await attributes(handle)
+        assert fake.expires
+        assert {name: found[name] for name in found if name != "CareNextDeadline"} == {
+            "CareOrganization": "acme",
+            "CareLocation": "harbor",
+            "CareTicket": "acme/17",
+            "CareWaitsFor": "customer",
+            "CareFormExpiry": fake.expires,
+        }
+        assert found["CareNextDeadline"] == fake.expires
+        fake.submit()
+        await handle.signal(ContactRecovery.poke)
+        await handle.result()
+        assert (await attributes(handle)).keys() == found.keys() - {"CareWaitsFor", "CareNextDeadline"}
+
+
+async def test_refused_worker_is_found_as_waiting_for_an_operator(dev_client: Client) -> None:
+    fake = FakeRecovery(recovery.RECOVERY_KIND_DIRECT)
+    fake.failures[steps.CHECK_RECOVERY] = [refused("TOKEN_EXPIRED")]
+    async with started(dev_client, fake, AS_STARTED) as handle:
+        status = await until_doing(handle, "TOKEN_EXPIRED")
+        assert not status.HasField("plan")
+        assert "TOKEN_EXPIRED" in await details(handle)
+        assert (await attributes(handle))["CareWaitsFor"] == "operator"
+        await handle.signal(ContactRecovery.poke)
+        await handle.result()
+
+
+async def test_details_say_what_waits_since_when_until_when_and_what_comes_next(dev_client: Client) -> None:
+    fake = FakeRecovery()
+    async with started(dev_client, fake) as handle:
+        await until_doing(handle, "Waiting for the customer")
+        shown = await details(handle)
+        assert fake.posted
+        assert fake.expires
+        assert shown.startswith("**Waiting for the customer to answer the form.**")
+        assert f"public since {fake.posted.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" in shown
+        assert f"until {fake.expires.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" in shown
+        assert "Next: the form expires" in shown
+        for row in (
+            "| Ticket | `acme/17` |",
+            "| Status | `IN_PROGRESS` |",
+            "| Priority | `HIGH` |",
+            "| Assignee | `alice` |",
+            "| Location | `harbor` |",
+            "| Review site | `local` |",
+            "| As of | `",
+        ):
+            assert row in shown
+        fake.end(recovery.RECOVERY_STATE_REPLACED)
+        await handle.signal(ContactRecovery.poke)
+        await handle.result()
+
+
+async def test_details_say_why_a_reply_was_refused(dev_client: Client) -> None:
+    fake = FakeRecovery()
+    fake.refusals[steps.POST_REPLY] = [recovery.REFUSAL_REASON_LINKS_NOT_ALLOWED]
+    async with started(dev_client, fake) as handle:
+        await handle.result()
+        assert "- Refused: the site takes no links in replies" in await details(handle)
+
+
+async def test_happy_path_is_cheap(dev_client: Client) -> None:
+    fake = FakeRecovery()
+    async with started(dev_client, fake, AS_STARTED) as handle:
+        await until_doing(handle, "Waiting for the customer")
+        fake.submit()
+        await handle.signal(ContactRecovery.poke)
+        await handle.result()
+        found = await events(handle)
+    assert found["ACTIVITY_TASK_SCHEDULED"] == len(fake.calls) == 4
+    # What it waits for, where: on the first plan, when the customer's turn comes, and at the end.
+    assert found["UPSERT_WORKFLOW_SEARCH_ATTRIBUTES"] <= 3
+    assert found["TIMER_STARTED"] <= 1
+
+
+async def test_without_registered_attributes_none_is_named(dev_client: Client) -> None:
+    fake = FakeRecovery(recovery.RECOVERY_KIND_DIRECT)
+    async with started(dev_client, fake) as handle:
+        await handle.result()
+        found = await events(handle)
+    assert found["UPSERT_WORKFLOW_SEARCH_ATTRIBUTES"] == 0

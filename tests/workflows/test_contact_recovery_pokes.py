@@ -1,0 +1,171 @@
+"""Pokes at any moment, on a real server: none is lost, none does harm, and none has to wait for a review site."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from temporalio.api.common.v1 import Payload
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError
+from temporalio.common import RawValue
+from temporalio.exceptions import CancelledError
+
+from care.v1 import recovery_pb2 as recovery
+from care.v1 import worker_service_pb2 as worker
+from care_workflows import steps
+from care_workflows.contact_recovery import ContactRecovery
+from tests.workflows.conftest import CONTINUE_AFTER_EVENTS
+from tests.workflows.fake_steps import FakeRecovery, started, unavailable, until_doing, wake, working
+
+CHECK, POST, READ = steps.CHECK_RECOVERY, steps.POST_REPLY, steps.READ_REPLY
+RETRACT, UNLOCK = steps.RETRACT_REPLY, steps.UNLOCK_CHAT
+
+
+async def test_contact_that_comes_while_the_site_is_down_is_unlocked_without_it(dev_client: Client) -> None:
+    fake = FakeRecovery()
+    fake.failures[POST] = [unavailable(timedelta(days=1))]
+    async with started(dev_client, fake) as handle:
+        await fake.until(lambda: not fake.failures[POST])
+        fake.submit()
+        await handle.signal(ContactRecovery.poke)
+        await handle.result()
+    # The day's pause was cut short, without a second attempt. The chat is open before the site is asked what became of
+    # the first.
+    assert fake.calls == [CHECK, POST, CHECK, UNLOCK, READ]
+
+
+async def test_attempt_that_is_running_ends_before_the_workflow_goes_on(dev_client: Client) -> None:
+    fake = FakeRecovery()
+    fake.gate = asyncio.Event()
+    async with started(dev_client, fake) as handle:
+        await fake.until(lambda: fake.handed_out)
+        fake.submit()
+        await handle.signal(ContactRecovery.poke)
+        # Answered after the poke has been worked on, as a query sees all signals that came before it.
+        status = await handle.query(ContactRecovery.status)
+        assert "Posting" in status.doing
+        assert fake.calls == [CHECK, POST]
+        fake.gate.set()
+        await handle.result()
+    assert fake.public
+    assert fake.calls == [CHECK, POST, CHECK, UNLOCK]
+
+
+async def test_form_withdrawn_while_it_is_posted_is_retracted(dev_client: Client) -> None:
+    fake = FakeRecovery()
+    async with started(dev_client, fake) as handle:
+
+        async def withdraw() -> None:
+            fake.end(recovery.RECOVERY_STATE_WITHDRAWN)
+            await handle.signal(ContactRecovery.poke)
+
+        fake.before_answer[POST] = withdraw
+        await handle.result()
+    assert fake.calls == [CHECK, POST, CHECK, RETRACT]
+    assert not fake.public
+
+
+async def test_form_withdrawn_before_the_outcome_was_known_is_read_first(dev_client: Client) -> None:
+    fake = FakeRecovery()
+    fake.failures[POST] = [unavailable(timedelta(days=1))]
+    async with started(dev_client, fake) as handle:
+        await fake.until(lambda: not fake.failures[POST])
+        fake.public = True  # it had got through
+        fake.end(recovery.RECOVERY_STATE_WITHDRAWN)
+        await handle.signal(ContactRecovery.poke)
+        await handle.result()
+    assert fake.calls == [CHECK, POST, CHECK, READ, RETRACT]
+    assert not fake.public
+
+
+async def test_poke_while_an_answer_is_on_its_way_is_not_slept_over(dev_client: Client) -> None:
+    fake = FakeRecovery()
+    async with started(dev_client, fake) as handle:
+
+        async def submit() -> None:
+            fake.submit()
+            await handle.signal(ContactRecovery.poke)
+
+        fake.before_answer[POST] = submit  # whose answer is: wait for two weeks
+        await handle.result()
+    assert fake.calls == [CHECK, POST, CHECK, UNLOCK]
+
+
+async def test_poke_while_the_last_answer_is_on_its_way_is_not_returned_over(dev_client: Client) -> None:
+    fake = FakeRecovery(recovery.RECOVERY_KIND_DIRECT)
+    async with started(dev_client, fake) as handle:
+
+        async def reject() -> None:
+            fake.end(recovery.RECOVERY_STATE_REJECTED)
+            await handle.signal(ContactRecovery.poke)
+
+        fake.before_answer[UNLOCK] = reject  # whose answer is: done
+        result = await handle.result()
+    assert fake.calls == [CHECK, UNLOCK, CHECK]
+    assert result.plan.state == recovery.RECOVERY_STATE_REJECTED
+
+
+async def test_signals_of_any_shape_do_no_harm(dev_client: Client) -> None:
+    fake = FakeRecovery()
+    garbage = RawValue(Payload(metadata={"encoding": b"json/protobuf", "messageType": b"no.such.Message"}, data=b"{"))
+    async with started(dev_client, fake) as handle:
+        await until_doing(handle, "Waiting for the customer")
+        for name, arguments in (
+            ("poke", [1, "two", {"three": 4}]),
+            ("poke", [garbage]),
+            ("unheard_of", []),
+            ("unheard_of", [garbage, garbage]),
+        ):
+            await handle.signal(name, args=arguments)
+        status = await handle.query(ContactRecovery.status)
+        assert status.plan.state == recovery.RECOVERY_STATE_AWAITING_CONTACT
+        fake.submit()
+        for _ in range(10):
+            await handle.signal(ContactRecovery.poke)
+        await handle.result()
+    assert fake.state == recovery.RECOVERY_STATE_CHAT_UNLOCKED
+    assert fake.calls.count(POST) == fake.calls.count(UNLOCK) == 1
+
+
+async def test_wake_runs_a_finished_one_again(dev_client: Client) -> None:
+    fake = FakeRecovery(recovery.RECOVERY_KIND_DIRECT)
+    async with working(dev_client, fake):
+        first = await wake(dev_client, fake)
+        await first.result()
+        fake.end(recovery.RECOVERY_STATE_REJECTED)
+        second = await wake(dev_client, fake)
+        result = await second.result()
+    assert second.result_run_id != first.result_run_id
+    assert result.plan.step == worker.RECOVERY_STEP_DONE
+    assert fake.calls == [CHECK, UNLOCK, CHECK]
+
+
+async def test_long_history_continues_as_new_and_forgets_nothing(dev_client: Client) -> None:
+    fake = FakeRecovery()
+    async with started(dev_client, fake) as handle:
+        await fake.until(lambda: fake.public)
+        for _ in range(CONTINUE_AFTER_EVENTS // 4):  # each poke makes more than four events
+            checks = fake.calls.count(CHECK)
+            await handle.signal(ContactRecovery.poke)
+            await fake.until_called(CHECK, checks + 1)
+        latest = dev_client.get_workflow_handle(handle.id)
+        assert (await latest.describe()).run_id != handle.result_run_id
+        fake.submit()
+        await latest.signal(ContactRecovery.poke)
+        await handle.result()  # follows the runs
+    assert fake.state == recovery.RECOVERY_STATE_CHAT_UNLOCKED
+    assert fake.calls.count(POST) == 1
+
+
+async def test_cancelled_workflow_lets_the_attempt_end(dev_client: Client) -> None:
+    fake = FakeRecovery()
+    fake.gate = asyncio.Event()
+    async with started(dev_client, fake) as handle:
+        await fake.until(lambda: fake.handed_out)
+        await handle.cancel()
+        await handle.query(ContactRecovery.status)  # answered after the cancellation has been worked on
+        assert (await handle.describe()).status is WorkflowExecutionStatus.RUNNING
+        fake.gate.set()
+        with pytest.raises(WorkflowFailureError) as caught:
+            await handle.result()
+    assert isinstance(caught.value.cause, CancelledError)
+    assert fake.public

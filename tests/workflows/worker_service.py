@@ -1,0 +1,122 @@
+"""A worker service over real gRPC whose answers a test decides, and what was reported to it."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Never
+
+import grpc
+from google.protobuf.any_pb2 import Any
+from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.status_pb2 import Status
+from grpc_status import rpc_status
+
+from care.v1 import worker_service_pb2 as worker
+from care.v1.recovery_pb2 import RECOVERY_STATE_FORM_REQUESTED
+from care.v1.worker_service_pb2_grpc import WorkerServiceServicer, add_WorkerServiceServicer_to_server
+from care_client.client import CareClient
+
+RECOVERY = "organizations/acme/tickets/17/recoveries/r1"
+TOKEN = "the-workers-token"
+LINK = "https://care.example/f/k1.secret-of-the-link"
+TEXT = f"We are sorry, Zoë. Please tell us how to reach you: {LINK}"
+TEXT_WITHOUT_LINK = "We are sorry, Zoë. Please tell us how to reach you:"
+
+
+class ScriptedWorkerService(WorkerServiceServicer):
+    """Answers each call with the plan of the test; grants postings while `grant` is set."""
+
+    def __init__(self) -> None:
+        self.plan = worker.RecoveryPlan(state=RECOVERY_STATE_FORM_REQUESTED, step=worker.RECOVERY_STEP_WAIT)
+        self.grant: worker.PostingGrant | None = worker.PostingGrant(
+            attempt=7,
+            text=TEXT,
+            link=LINK,
+            review_site="local",
+            review_external_id="review-1",
+            location="organizations/acme/locations/harbor",
+        )
+        self.refusal: tuple[grpc.StatusCode, str] | None = None
+        """What every call is refused with: gRPC's code, and the contract's reason unless empty."""
+        self.reports: list[object] = []
+        """Every request but BeginPosting, in order."""
+        self.begun: list[worker.RecoveryStep.ValueType] = []
+        self.tokens: set[str | bytes | None] = set()
+
+    async def _receive(self, request: object, context: grpc.aio.ServicerContext) -> None:
+        metadata: Mapping[str, str | bytes] = dict(context.invocation_metadata() or ())
+        self.tokens.add(metadata.get("authorization"))
+        if self.refusal:
+            await self._refuse(context, *self.refusal)
+        if not isinstance(request, worker.BeginPostingRequest):
+            self.reports.append(request)
+
+    async def _refuse(self, context: grpc.aio.ServicerContext, code: grpc.StatusCode, reason: str) -> Never:
+        status = Status(code=code.value[0], message=f"not for {TEXT}")
+        if reason:
+            detail = Any()
+            detail.Pack(ErrorInfo(domain="care", reason=reason))
+            status.details.append(detail)
+        await context.abort_with_status(rpc_status.to_status(status))
+
+    async def CheckRecovery(
+        self, request: worker.CheckRecoveryRequest, context: grpc.aio.ServicerContext
+    ) -> worker.CheckRecoveryResponse:
+        await self._receive(request, context)
+        return worker.CheckRecoveryResponse(plan=self.plan)
+
+    async def BeginPosting(
+        self, request: worker.BeginPostingRequest, context: grpc.aio.ServicerContext
+    ) -> worker.BeginPostingResponse:
+        await self._receive(request, context)
+        self.begun.append(request.step)
+        return worker.BeginPostingResponse(grant=self.grant, plan=self.plan)
+
+    async def RecordPosted(
+        self, request: worker.RecordPostedRequest, context: grpc.aio.ServicerContext
+    ) -> worker.RecordPostedResponse:
+        await self._receive(request, context)
+        return worker.RecordPostedResponse(plan=self.plan)
+
+    async def RecordRefused(
+        self, request: worker.RecordRefusedRequest, context: grpc.aio.ServicerContext
+    ) -> worker.RecordRefusedResponse:
+        await self._receive(request, context)
+        return worker.RecordRefusedResponse(plan=self.plan)
+
+    async def RecordRetracted(
+        self, request: worker.RecordRetractedRequest, context: grpc.aio.ServicerContext
+    ) -> worker.RecordRetractedResponse:
+        await self._receive(request, context)
+        return worker.RecordRetractedResponse(plan=self.plan)
+
+    async def UnlockChat(
+        self, request: worker.UnlockChatRequest, context: grpc.aio.ServicerContext
+    ) -> worker.UnlockChatResponse:
+        await self._receive(request, context)
+        return worker.UnlockChatResponse(plan=self.plan)
+
+    async def ExpireForm(
+        self, request: worker.ExpireFormRequest, context: grpc.aio.ServicerContext
+    ) -> worker.ExpireFormResponse:
+        await self._receive(request, context)
+        return worker.ExpireFormResponse(plan=self.plan)
+
+
+@asynccontextmanager
+async def served(service: WorkerServiceServicer) -> AsyncIterator[str]:
+    """Serve it on a port of its own; gives the address."""
+    server = grpc.aio.server()
+    add_WorkerServiceServicer_to_server(service, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        await server.stop(grace=None)
+
+
+@asynccontextmanager
+async def connected(service: WorkerServiceServicer) -> AsyncIterator[CareClient]:
+    """Serve it, and connect as a worker does."""
+    async with served(service) as address, CareClient.connect(address, TOKEN) as care:
+        yield care

@@ -1,0 +1,194 @@
+"""What the pages ask of the service: to read a form and to submit to it, and how each of these can fail."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from care.v1 import customer_service_pb2 as pb
+from care_client.errors import CareError, care_errors
+from care_client.roles.logs import get_logger
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from care.v1.customer_service_pb2_grpc import CustomerServiceAsyncStub
+    from care_web.submission import Submission
+
+_READ_SECONDS: Final = 5.0
+_SUBMIT_SECONDS: Final = 10.0
+"""Deadlines of the calls; a person looks at an empty page for that long at most."""
+_DEFAULT_WAIT: Final = timedelta(seconds=10)
+
+_EMBEDDINGS: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""The characters that change the direction of what follows them (UAX #9); a name needs none."""
+
+logger = get_logger(__name__)
+
+
+class FormState(StrEnum):
+    """What became of a form; as ``care.v1.ContactFormState``."""
+
+    OPEN = "open"
+    ANSWERED = "answered"
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
+    REPLACED = "replaced"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A form as its page shows it."""
+
+    state: FormState
+    business_name: str
+    """One line without characters that change the direction of the text around it; may be empty."""
+    reply_text: str
+    consent_text: str
+    phone_region: str
+    """Region of phone numbers without country code; empty if such numbers are refused."""
+    expire_time: datetime | None
+
+    @property
+    def takes_answers(self) -> bool:
+        """Whether it can be filled in."""
+        return self.state in {FormState.OPEN, FormState.ANSWERED}
+
+
+class LinkUnknown(Exception):
+    """The link is none of ours."""
+
+
+class LinkEnded(Exception):
+    """The form takes no answers any more; ``state`` says as far as the refusal tells what became of it."""
+
+    def __init__(self, state: FormState) -> None:
+        super().__init__(state)
+        self.state: Final = state
+
+
+class NotAccepted(Exception):
+    """The service refused some fields; ``fields`` names them as the contract does."""
+
+    def __init__(self, fields: frozenset[str]) -> None:
+        super().__init__(", ".join(sorted(fields)))
+        self.fields: Final = fields
+
+
+class TryLater(Exception):
+    """The service can't be reached or can't do it just now; it may have been done all the same."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"in {seconds} seconds")
+        self.seconds: Final = seconds
+        """How long to wait before the next try."""
+
+
+class TooMany(TryLater):
+    """The link got too many submissions."""
+
+
+class Customers:
+    """``CustomerService`` in the words of the pages."""
+
+    def __init__(self, service: CustomerServiceAsyncStub) -> None:
+        self._service = service
+
+    async def read(self, token: str) -> Form:
+        """Return the form behind a link. Raises ``LinkUnknown`` and ``TryLater``."""
+        try:
+            with care_errors():
+                answer = await self._service.GetContactForm(
+                    pb.GetContactFormRequest(token=token), timeout=_READ_SECONDS
+                )
+        except CareError as error:
+            # A token so odd that the field itself is refused is an unknown link like any other.
+            if error.reason in {"LINK_UNKNOWN", "INVALID_FIELD"}:
+                raise LinkUnknown from None
+            raise _later("GetContactForm", error) from None
+        state = _STATES.get(answer.form.state)
+        if state is None:  # of a newer service than this page
+            logger.error("unknown form state", state=int(answer.form.state))
+            raise TryLater(_seconds(_DEFAULT_WAIT))
+        return Form(
+            state=state,
+            business_name=one_line(answer.form.business_name),
+            reply_text=answer.form.reply_text.strip(),
+            consent_text=answer.form.consent_text.strip(),
+            phone_region=answer.form.phone_region,
+            expire_time=answer.form.expire_time.ToDatetime(UTC) if answer.form.HasField("expire_time") else None,
+        )
+
+    async def submit(self, token: str, submission: Submission) -> None:
+        """Leave an address; safe to repeat.
+
+        Raises ``LinkUnknown``, ``LinkEnded``, ``NotAccepted``, ``TooMany`` and ``TryLater``.
+        """
+        try:
+            await self._submit(token, submission)
+        except CareError as error:
+            if error.reason != "REQUEST_ID_REUSED":
+                raise _refusal(error) from None
+        else:
+            return
+        # The same page was sent before with other words in it, by way of the browser's "back": a further answer.
+        try:
+            await self._submit(token, submission.renewed())
+        except CareError as error:
+            raise _refusal(error) from None
+
+    async def _submit(self, token: str, submission: Submission) -> None:
+        with care_errors():
+            await self._service.SubmitContact(submission.to_request(token), timeout=_SUBMIT_SECONDS)
+
+
+_STATES: Final[Mapping[int, FormState]] = {
+    pb.CONTACT_FORM_STATE_OPEN: FormState.OPEN,
+    pb.CONTACT_FORM_STATE_ANSWERED: FormState.ANSWERED,
+    pb.CONTACT_FORM_STATE_EXPIRED: FormState.EXPIRED,
+    pb.CONTACT_FORM_STATE_WITHDRAWN: FormState.WITHDRAWN,
+    pb.CONTACT_FORM_STATE_REPLACED: FormState.REPLACED,
+    pb.CONTACT_FORM_STATE_CLOSED: FormState.CLOSED,
+}
+
+_ENDINGS: Final = {
+    "LINK_EXPIRED": FormState.EXPIRED,
+    "LINK_WITHDRAWN": FormState.WITHDRAWN,
+    "TICKET_CLOSED": FormState.CLOSED,
+}
+
+
+def one_line(text: str) -> str:
+    """Return ``text`` on one line and unable to turn its surroundings round, fit for a page's title."""
+    visible = (" " if unicodedata.category(c) == "Cc" else c for c in text if c not in _EMBEDDINGS)
+    return " ".join("".join(visible).split())
+
+
+def _refusal(error: CareError) -> Exception:
+    """Return what the pages make of a refused submission."""
+    if error.reason in _ENDINGS:
+        return LinkEnded(_ENDINGS[error.reason])
+    if error.reason == "LINK_UNKNOWN":
+        return LinkUnknown()
+    if error.reason == "INVALID_FIELD":
+        fields = frozenset(violation.field for violation in error.field_violations)
+        return LinkUnknown() if fields == {"token"} else NotAccepted(fields)
+    if error.reason == "RATE_LIMITED":
+        return TooMany(_seconds(error.retry_delay or _DEFAULT_WAIT))
+    return _later("SubmitContact", error)
+
+
+def _later(method: str, error: CareError) -> TryLater:
+    """Return the failure that is worth another try, after telling the operator about it."""
+    log = logger.warning if error.retryable else logger.error
+    log("service call failed", method=method, code=error.code.name, reason=error.reason)
+    return TryLater(_seconds(error.retry_delay or _DEFAULT_WAIT))
+
+
+def _seconds(delay: timedelta) -> int:
+    return max(1, math.ceil(delay.total_seconds()))

@@ -1,0 +1,146 @@
+"""The adapter for the local review site, a development page modelled after the Google Business Profile API."""
+
+import asyncio
+from json import JSONDecodeError
+from types import TracebackType
+from typing import Any, Final, Self
+from urllib.parse import quote
+
+import httpx
+
+from care_workflows.channels.errors import RefusalReason, ReplyRefused, SiteUnavailable, UnavailableReason
+from care_workflows.channels.quiet import quiet_http
+from care_workflows.channels.review_site import PublicReply, ReplyTarget
+
+DEFAULT_DEADLINE: Final = 10.0
+"""Seconds that one request may take from start to end."""
+
+_REASONS: Final = {
+    "TOO_LONG": RefusalReason.TOO_LONG,
+    "LINKS_NOT_ALLOWED": RefusalReason.LINKS_NOT_ALLOWED,
+    "REVIEW_NOT_FOUND": RefusalReason.REVIEW_NOT_FOUND,
+}
+_STATUSES: Final = {
+    401: RefusalReason.NOT_PERMITTED,
+    403: RefusalReason.NOT_PERMITTED,
+    404: RefusalReason.REVIEW_NOT_FOUND,
+}
+
+
+class LocalReviewSite:
+    """Posts to the local review site over HTTP; an implementation of ``ReviewSite``.
+
+    Each write carries its key as ``Idempotency-Key``, and the site applies a key once.
+    """
+
+    def __init__(self, base_url: str, deadline: float = DEFAULT_DEADLINE) -> None:
+        """Point at the site under ``base_url``; opens no connection yet. ``deadline`` is in seconds, per call."""
+        url = httpx.URL(base_url)
+        if url.scheme not in {"http", "https"} or not url.host:
+            raise ValueError(f"base_url must be an absolute http or https URL, got {base_url!r}")
+        if not deadline > 0:
+            raise ValueError(f"deadline must be a positive number of seconds, got {deadline!r}")
+        self._base_url = base_url.rstrip("/")
+        self._deadline = deadline
+        # The deadline below covers the whole exchange; httpx's own limits cover single reads and writes only.
+        # The site runs beside the worker: a proxy from the environment is not the way to it.
+        self._client = httpx.AsyncClient(timeout=None, follow_redirects=False, trust_env=False)
+
+    async def __aenter__(self) -> Self:
+        """Return the adapter itself."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the connections."""
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections; the adapter cannot be used afterwards."""
+        await self._client.aclose()
+
+    async def post_reply(self, target: ReplyTarget, text: str, key: str) -> None:
+        """Make ``text`` the review's public reply; see ``ReviewSite.post_reply``."""
+        await self._put(target, text, f"post:{key}")
+
+    async def retract_reply(self, target: ReplyTarget, text: str, key: str) -> None:
+        """Replace the public reply by ``text``, which has no link; see ``ReviewSite.retract_reply``."""
+        await self._put(target, text, f"retract:{key}")
+
+    async def read_reply(self, target: ReplyTarget) -> PublicReply | None:
+        """Return the reply that is public now, if any; see ``ReviewSite.read_reply``."""
+        response = await self._send("GET", target)
+        if response.status_code == httpx.codes.NOT_FOUND and _error(response).get("reason") == "REPLY_NOT_FOUND":
+            return None
+        _check(response)
+        text = _json_object(response).get("comment")
+        if not isinstance(text, str):
+            raise SiteUnavailable(UnavailableReason.UNEXPECTED_ANSWER)
+        return PublicReply(text)
+
+    async def _put(self, target: ReplyTarget, text: str, key: str) -> None:
+        # Quoted, because a header takes ASCII only and a key may be any text.
+        response = await self._send(
+            "PUT", target, json={"comment": text}, headers={"Idempotency-Key": quote(key, safe="/:")}
+        )
+        _check(response)
+
+    async def _send(
+        self, method: str, target: ReplyTarget, *, json: object = None, headers: dict[str, str] | None = None
+    ) -> httpx.Response:
+        url = f"{self._base_url}/v1/{_segment(target.organization)}/reviews/{_segment(target.external_id)}/reply"
+        try:
+            with quiet_http():
+                async with asyncio.timeout(self._deadline):
+                    return await self._client.request(method, url, json=json, headers=headers)
+        except TimeoutError:
+            reason = UnavailableReason.TIMEOUT
+        except httpx.TransportError:
+            reason = UnavailableReason.CONNECTION
+        except httpx.RequestError:
+            reason = UnavailableReason.UNEXPECTED_ANSWER  # such as a body that is not in its declared encoding
+        # Raised out here, so that httpx's exception, which holds the request, is not kept as the context of ours.
+        raise SiteUnavailable(reason)
+
+
+def _segment(text: str) -> str:
+    """Quote ``text`` as one path segment; the names of RFC 3986 dot segments would otherwise leave the folder."""
+    return text.replace(".", "%2E") if text in {".", ".."} else quote(text, safe="")
+
+
+def _check(response: httpx.Response) -> None:
+    """Raise what the answer's status stands for, unless it is a success."""
+    status = response.status_code
+    if response.is_success:
+        return
+    if status == httpx.codes.TOO_MANY_REQUESTS:
+        raise SiteUnavailable(UnavailableReason.RATE_LIMITED)
+    if status == httpx.codes.REQUEST_TIMEOUT:
+        raise SiteUnavailable(UnavailableReason.TIMEOUT)
+    if response.is_server_error:
+        raise SiteUnavailable(UnavailableReason.SERVER_ERROR)
+    if not response.is_client_error:
+        raise SiteUnavailable(UnavailableReason.UNEXPECTED_ANSWER)
+    error = _error(response)
+    reason = _REASONS.get(str(error.get("reason"))) or _STATUSES.get(status, RefusalReason.OTHER)
+    raise ReplyRefused(reason, str(error.get("message", "")))
+
+
+def _error(response: httpx.Response) -> dict[str, Any]:
+    """Return the ``error`` object of an answer; empty if it has none, as when something else listens there."""
+    try:
+        error = _json_object(response).get("error")
+    except SiteUnavailable:
+        return {}
+    return error if isinstance(error, dict) else {}
+
+
+def _json_object(response: httpx.Response) -> dict[str, Any]:
+    try:
+        body = response.json()
+    except (JSONDecodeError, UnicodeDecodeError):
+        body = None
+    if not isinstance(body, dict):
+        raise SiteUnavailable(UnavailableReason.UNEXPECTED_ANSWER)
+    return body

@@ -1,0 +1,65 @@
+"""Turns what goes wrong in an activity into failures that Temporal may keep: our codes only, never anybody's words.
+
+The message of an exception can hold a request, and with it a text or a link. Temporal stores the messages of failures
+and of their causes, and logs show both, so each is replaced by one that is made of codes alone.
+"""
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import grpc
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+
+from care_client.errors import CareError
+from care_workflows.channels.errors import ReplyRefused, SiteUnavailable
+from care_workflows.steps import SITE_UNAVAILABLE
+
+ADAPTER_ERROR: Final = "AdapterError"
+"""Type of the failure of an attempt in which a channel's adapter raised what its protocol does not allow."""
+
+_HOPELESS: Final = frozenset(
+    {
+        grpc.StatusCode.INVALID_ARGUMENT,
+        grpc.StatusCode.NOT_FOUND,
+        grpc.StatusCode.FAILED_PRECONDITION,
+        grpc.StatusCode.PERMISSION_DENIED,
+        grpc.StatusCode.UNAUTHENTICATED,
+        grpc.StatusCode.UNIMPLEMENTED,
+    }
+)
+"""The same call will fail the same way until somebody changes something."""
+
+
+@contextmanager
+def of_service() -> Iterator[None]:
+    """Raise failed calls of the service as ``ApplicationError``, whose type is the contract's reason or gRPC's code."""
+    try:
+        yield
+    except grpc.aio.AioRpcError as error:
+        failure = CareError.from_rpc_error(error)
+        kind = failure.reason or failure.code.name
+        raise ApplicationError(str(failure), type=kind, non_retryable=failure.code in _HOPELESS) from None
+
+
+@contextmanager
+def of_site() -> Iterator[None]:
+    """Raise failures of a review site as ``ApplicationError`` that are retried; let ``ReplyRefused`` pass."""
+    try:
+        yield
+    except ReplyRefused:
+        raise
+    except SiteUnavailable as error:
+        raise site_unavailable(str(error.reason)) from None
+    except Exception as error:  # noqa: BLE001  (whatever it is, its words must not get out)
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        message = f"{type(error).__name__} in {Path(where.filename).name}, line {where.lineno}"
+        raise ApplicationError(message, type=ADAPTER_ERROR) from None
+
+
+def site_unavailable(reason: str) -> ApplicationError:
+    """Return the failure of an attempt that got no usable answer, for ``reason``, one of our codes."""
+    # Expected, and shown at the pending activity: no warning with a traceback for each attempt.
+    return ApplicationError(reason, type=SITE_UNAVAILABLE, category=ApplicationErrorCategory.BENIGN)

@@ -1,0 +1,38 @@
+"""The plugin that puts Care's workflows and activities into any Temporal worker."""
+
+from datetime import timedelta
+
+from temporalio.plugin import SimplePlugin
+from temporalio.worker import WorkerConfig
+
+from care_client.client import CareClient
+from care_workflows import steps
+from care_workflows.activities import RecoveryActivities
+from care_workflows.channels.registry import ReviewSites
+from care_workflows.contact_recovery import ContactRecovery
+
+
+class CarePlugin(SimplePlugin):
+    """``Worker(client, task_queue="care", plugins=[CarePlugin(care, ReviewSites({"google": GoogleReplies()}))])``.
+
+    Adds to what the worker has; neither its sandbox nor its data converter is changed. The plugin lives on the event
+    loop of ``care``, which the caller closes after the worker.
+    """
+
+    def __init__(self, care: CareClient, review_sites: ReviewSites) -> None:
+        """Act for the service behind ``care``, with a token of the role worker, and post to ``review_sites``."""
+        super().__init__(
+            "care",
+            workflows=[ContactRecovery],
+            activities=RecoveryActivities(care.workers, review_sites).all,
+        )
+
+    def configure_worker(self, config: WorkerConfig) -> WorkerConfig:
+        """Add workflows and activities, and time for attempts under way to end when the worker stops.
+
+        Temporal's default cancels them at once, and starts their retries while the review site may still be working
+        on the request that was torn off.
+        """
+        config = super().configure_worker(config)
+        config["graceful_shutdown_timeout"] = max(config.get("graceful_shutdown_timeout", timedelta()), steps.GRACE)
+        return config

@@ -1,0 +1,135 @@
+"""Says to operators in words what a recovery is doing; pure, and without anything of the customer."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from google.protobuf.descriptor import EnumDescriptor
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from care.v1 import recovery_pb2 as recovery
+from care.v1 import worker_service_pb2 as worker
+from care.v1.ticket_pb2 import TicketPriority, TicketStatus
+from care.v1.worker_service_pb2 import RecoveryPlan
+from care_workflows.names import last_segment, ticket_key
+
+ASKING: Final = "Asking the service what to do next."
+
+_REFUSALS: Final = {
+    recovery.REFUSAL_REASON_TOO_LONG: "the reply is longer than the site takes",
+    recovery.REFUSAL_REASON_LINKS_NOT_ALLOWED: "the site takes no links in replies",
+    recovery.REFUSAL_REASON_REVIEW_NOT_FOUND: "the review is not there any more",
+    recovery.REFUSAL_REASON_NOT_PERMITTED: "our account may not reply there, or the worker has no channel for the site",
+    recovery.REFUSAL_REASON_TAKEN_DOWN: "the site took the reply down after it had been public",
+    recovery.REFUSAL_REASON_OTHER: "for a reason of its own, which the ticket shows",
+}
+
+_ENDS: Final = {
+    recovery.RECOVERY_STATE_CHAT_UNLOCKED: "The chat is open.",
+    recovery.RECOVERY_STATE_REFUSED: "Ended: the review site refused the reply.",
+    recovery.RECOVERY_STATE_WITHDRAWN: "Ended: the assignee took the form back.",
+    recovery.RECOVERY_STATE_EXPIRED: "Ended: nobody answered the form in time.",
+    recovery.RECOVERY_STATE_REJECTED: "Ended: the contact was the wrong person.",
+    recovery.RECOVERY_STATE_REPLACED: "Ended: the contact became known in another way.",
+    recovery.RECOVERY_STATE_ENDED_BY_CLOSE: "Ended: the ticket was closed.",
+}
+
+_RETRIES: Final = (
+    "While the site can't be reached, it tries again after 1 s, 2 s, … up to 5 min; a poke asks anew at once."
+)
+
+
+def doing(plan: RecoveryPlan) -> str:
+    """Say in a sentence what the plan's step is."""
+    site = plan.review_site or "the review site"
+    match plan.step:
+        case worker.RECOVERY_STEP_POST:
+            return f"Posting the reply with the link to the form at {site}."
+        case worker.RECOVERY_STEP_READ:
+            return f"Reading {site}: is the reply public?"
+        case worker.RECOVERY_STEP_RETRACT:
+            return f"Taking the link out of the public reply at {site}."
+        case worker.RECOVERY_STEP_UNLOCK:
+            return "Opening the chat."
+        case worker.RECOVERY_STEP_EXPIRE:
+            return "Ending the form: its time is over."
+        case worker.RECOVERY_STEP_HOLD:
+            return f"Waiting for another recovery of the same review, which is at {site}."
+        case worker.RECOVERY_STEP_WAIT if plan.state == recovery.RECOVERY_STATE_AWAITING_CONTACT:
+            return "Waiting for the customer to answer the form."
+        case worker.RECOVERY_STEP_WAIT:
+            return f"Pausing before the link is taken out of the reply at {site}: the last try was refused."
+        case worker.RECOVERY_STEP_DONE:
+            return _ENDS.get(plan.state, "Nothing more to do.")
+        case _:
+            return f"The service wants step {plan.step}, which this worker does not know: run a newer worker."
+
+
+def paused(reason: str) -> str:
+    """Say that the service refuses the worker, for ``reason`` of the contract or a gRPC code."""
+    return f"Paused: the service refuses this worker ({reason}). Check CARE_TOKEN and the versions of both."
+
+
+def waiting_for(plan: RecoveryPlan) -> str:
+    """Say in a few words what ends the plan's wait by itself."""
+    if plan.step == worker.RECOVERY_STEP_HOLD:
+        return "the review site is free"
+    if plan.state != recovery.RECOVERY_STATE_AWAITING_CONTACT:
+        return "the next try"
+    return "the form expires" if _waits_for_expiry(plan) else "the reply is read again"
+
+
+def details(plan: RecoveryPlan, now_doing: str) -> str:
+    """Return the Markdown that the Temporal UI shows as the workflow's current details."""
+    lines = [f"**{now_doing}**", ""]
+    if plan.state == recovery.RECOVERY_STATE_FORM_REQUESTED:
+        lines.append(f"- Since {_time(plan.create_time)}")
+    elif plan.HasField("post_time"):
+        lines.append(f"- Reply public since {_time(plan.post_time)}")
+    if plan.HasField("expire_time"):
+        lines.append(f"- The form takes answers until {_time(plan.expire_time)}")
+    if plan.step in (worker.RECOVERY_STEP_WAIT, worker.RECOVERY_STEP_HOLD):
+        lines.append(f"- Next: {waiting_for(plan)}, {_time(_next(plan))}; a poke comes first")
+    elif plan.step in (worker.RECOVERY_STEP_POST, worker.RECOVERY_STEP_READ, worker.RECOVERY_STEP_RETRACT):
+        lines.append(f"- {_RETRIES}")
+    if plan.refusal_reason:
+        lines.append(f"- Refused: {_REFUSALS.get(plan.refusal_reason, str(plan.refusal_reason))}")
+    rows = {
+        "Ticket": ticket_key(plan.ticket),
+        "Status": _word(TicketStatus.DESCRIPTOR, plan.ticket_status),
+        "Priority": _word(TicketPriority.DESCRIPTOR, plan.ticket_priority),
+        "Assignee": last_segment(plan.assignee) or "nobody",
+        "Location": last_segment(plan.location),
+        "Review site": plan.review_site or "none",
+        "Recovery": _word(recovery.RecoveryState.DESCRIPTOR, plan.state),
+        "As of": _time(plan.plan_time),
+    }
+    return "\n".join(
+        [*lines, "", "| | |", "|---|---|", *(f"| {name} | {_cell(text)} |" for name, text in rows.items())]
+    )
+
+
+def _next(plan: RecoveryPlan) -> datetime:
+    """When the plan's wait is over."""
+    return plan.plan_time.ToDatetime(UTC) + plan.wait.ToTimedelta()
+
+
+def _waits_for_expiry(plan: RecoveryPlan) -> bool:
+    # The wait is a duration: it may miss the instant a little.
+    return plan.HasField("expire_time") and _next(plan) >= plan.expire_time.ToDatetime(UTC) - timedelta(seconds=1)
+
+
+def _time(time: Timestamp | datetime) -> str:
+    moment = time.ToDatetime(UTC) if isinstance(time, Timestamp) else time
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _word(enum: EnumDescriptor, number: int) -> str:
+    """Return the bare word of an enum's value; the number where this worker's contract does not have it yet."""
+    value = enum.values_by_number.get(number)
+    prefix = enum.values_by_number[0].name.removesuffix("UNSPECIFIED")
+    return value.name.removeprefix(prefix) if value else str(number)
+
+
+def _cell(text: str) -> str:
+    """Show ``text`` in a table of Markdown as it is."""
+    return f"`{text.replace('`', chr(39)).replace('|', '¦')}`" if text else ""

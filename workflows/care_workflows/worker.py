@@ -1,0 +1,88 @@
+"""The role `care work`: a Temporal worker with Care's workflows, and the local review site as its channel."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from typing import Final
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
+from temporalio.client import Client
+from temporalio.envconfig import ClientConfig
+from temporalio.service import RPCError
+from temporalio.worker import Worker
+
+from care_client.client import CareClient
+from care_client.roles import environment, logs
+from care_client.roles.fields import Address, BaseUrl, LogFormat, ServiceAddress
+from care_workflows import search_attributes
+from care_workflows.channels.local_site import LocalReviewSite
+from care_workflows.channels.registry import ReviewSites
+from care_workflows.channels.review_site import ReviewSite
+from care_workflows.plugin import CarePlugin
+
+LOCAL_SITE: Final = "local"
+"""Name of the local review site in ``Review.site``."""
+
+_DEFAULT_TEMPORAL: Final = "127.0.0.1:7233"
+_FIRST_PAUSE: Final = 1.0
+_LONGEST_PAUSE: Final = 30.0
+
+_log = logs.get_logger(__name__)
+
+
+class WorkerSettings(BaseSettings):
+    """What the role reads from the environment; Temporal's own variables come on top."""
+
+    model_config = SettingsConfigDict(env_prefix=environment.PREFIX)
+
+    service_address: ServiceAddress = Address("127.0.0.1", 50051)
+    token: SecretStr
+    review_site_url: BaseUrl | None = None
+    task_queue: str = Field("care", min_length=1)
+    log_format: LogFormat = "json"
+
+
+def main() -> int:
+    """Run the worker until SIGTERM or SIGINT; returns the exit status."""
+    return environment.run(_work, role="work")
+
+
+async def _work() -> None:
+    settings = environment.load(WorkerSettings)
+    logs.configure(settings.log_format)
+    client = await _connect()
+    for command in await search_attributes.register(client):
+        _log.warning("a search attribute is not registered: recoveries are not found by it", to_do=command)
+    async with AsyncExitStack() as stack:
+        sites: dict[str, ReviewSite] = {}
+        if settings.review_site_url:
+            sites[LOCAL_SITE] = await stack.enter_async_context(LocalReviewSite(settings.review_site_url))
+        else:
+            _log.warning("no review site: replies will be refused as NOT_PERMITTED", to_do="set CARE_REVIEW_SITE_URL")
+        care = CareClient.connect(str(settings.service_address), settings.token.get_secret_value())
+        await stack.enter_async_context(care)
+        plugin = CarePlugin(care, ReviewSites(sites))
+        await stack.enter_async_context(Worker(client, task_queue=settings.task_queue, plugins=[plugin]))
+        _log.info("worker ready", task_queue=settings.task_queue, namespace=client.namespace, sites=sorted(sites))
+        await asyncio.Event().wait()  # until `run` cancels
+
+
+async def _connect() -> Client:
+    """Connect to Temporal as ``TEMPORAL_*`` says; wait for the server and its namespace as long as they are missing."""
+    try:
+        config = ClientConfig.load_client_connect_config()
+    except RuntimeError as error:
+        raise environment.ConfigurationError(f"Temporal's configuration cannot be read: {error}") from error
+    address = config.setdefault("target_host", _DEFAULT_TEMPORAL)
+    pause = _FIRST_PAUSE
+    while True:
+        try:
+            client = await Client.connect(**config)
+            await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
+        except (RuntimeError, RPCError) as error:  # what the SDK raises for a connection that fails, and for a refusal
+            _log.warning("waiting for Temporal", address=address, error=str(error), next_try_seconds=pause)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+        else:
+            return client
