@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 import jwt
@@ -18,6 +19,8 @@ _ALGORITHM: Final = "HS256"
 _SUBJECT: Final = re.compile(AGENT_ID)
 _ORGANIZATION: Final = re.compile(ORGANIZATION_ID)
 _MAX_NAME: Final = 200
+_KNOWN: Final = 4_096
+"""How many tokens are remembered."""
 _KINDS: Final = ((Role.AGENT, ActorKind.AGENT), (Role.SERVICE, ActorKind.SERVICE), (Role.WORKER, ActorKind.WORKFLOW))
 
 
@@ -26,6 +29,8 @@ class Authenticator:
 
     def __init__(self, key: bytes) -> None:
         self._key = key
+        # A caller sends the same token with every call; the signature's check is what costs.
+        self._known = lru_cache(maxsize=_KNOWN)(self._verify)
 
     def caller(self, metadata: Iterable[tuple[str, str | bytes]], now: datetime) -> Caller:
         """Returns who calls; refuses with TOKEN_MISSING, TOKEN_INVALID or TOKEN_EXPIRED."""
@@ -36,9 +41,13 @@ class Authenticator:
         scheme, _, token = value.partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise _invalid("The authorization metadata is not of the form: Bearer <token>.")
-        return self._read(self._verify(token.strip()), now)
+        caller, expiry = self._known(token.strip())
+        if expiry <= now.timestamp():
+            raise Refusal(Reason.TOKEN_EXPIRED, "The bearer token's time is over: get a new one.")
+        return caller
 
-    def _verify(self, token: str) -> dict[str, object]:
+    def _verify(self, token: str) -> tuple[Caller, float]:
+        """Returns who the token speaks for, and its expiry as a Unix time."""
         try:
             # Times are checked below, against the clock that everything else goes by.
             claims: dict[str, object] = jwt.decode(
@@ -49,31 +58,30 @@ class Authenticator:
             )
         except jwt.InvalidTokenError as error:
             raise _invalid("The bearer token is malformed or signed by another key.") from error
-        return claims
-
-    def _read(self, claims: dict[str, object], now: datetime) -> Caller:
         expiry = claims.get("exp")
         if not isinstance(expiry, int | float):
             raise _invalid("The token needs an expiry time.", "exp")
-        if expiry <= now.timestamp():
-            raise Refusal(Reason.TOKEN_EXPIRED, "The bearer token's time is over: get a new one.")
-        subject, organization, name = claims.get("sub"), claims.get("org"), claims.get("name", "")
-        if not isinstance(subject, str) or not _SUBJECT.fullmatch(subject):
-            raise _invalid(f"The token's subject must match {AGENT_ID}.", "sub")
-        named = claims.get("roles", [])
-        if not isinstance(named, list):
-            raise _invalid("The token's roles must be a list.", "roles")
-        known = {role.value for role in Role}
-        roles = frozenset(Role(role) for role in named if isinstance(role, str) and role in known)
-        if Role.SUPERVISOR in roles:
-            roles |= {Role.AGENT}
-        kind = next((kind for role, kind in _KINDS if role in roles), ActorKind.SERVICE)
-        if organization is None and kind is not ActorKind.AGENT and roles:
-            return Caller(kind, subject, None, roles, "")
-        if not isinstance(organization, str) or not _ORGANIZATION.fullmatch(organization):
-            raise _invalid("The token needs an organization: only services and workers may do without.", "org")
-        display_name = name[:_MAX_NAME].replace("\0", "") if isinstance(name, str) else ""
-        return Caller(kind, subject, organization, roles, display_name or subject)
+        return _caller(claims), float(expiry)
+
+
+def _caller(claims: dict[str, object]) -> Caller:
+    subject, organization, name = claims.get("sub"), claims.get("org"), claims.get("name", "")
+    if not isinstance(subject, str) or not _SUBJECT.fullmatch(subject):
+        raise _invalid(f"The token's subject must match {AGENT_ID}.", "sub")
+    named = claims.get("roles", [])
+    if not isinstance(named, list):
+        raise _invalid("The token's roles must be a list.", "roles")
+    known = {role.value for role in Role}
+    roles = frozenset(Role(role) for role in named if isinstance(role, str) and role in known)
+    if Role.SUPERVISOR in roles:
+        roles |= {Role.AGENT}
+    kind = next((kind for role, kind in _KINDS if role in roles), ActorKind.SERVICE)
+    if organization is None and kind is not ActorKind.AGENT and roles:
+        return Caller(kind, subject, None, roles, "")
+    if not isinstance(organization, str) or not _ORGANIZATION.fullmatch(organization):
+        raise _invalid("The token needs an organization: only services and workers may do without.", "org")
+    display_name = name[:_MAX_NAME].replace("\0", "") if isinstance(name, str) else ""
+    return Caller(kind, subject, organization, roles, display_name or subject)
 
 
 def _invalid(message: str, claim: str = "") -> Refusal:
