@@ -57,7 +57,7 @@ bench: $(READY) ## Run the benchmarks
 	$(BIN)/python -m benchmarks $(ARGS)
 
 .PHONY: check
-check: check-style check-types check-imports check-protos check-lock ## Run every check that is not a test
+check: check-style check-types check-imports check-protos check-diagrams check-lock ## Run every check that is not a test
 
 .PHONY: check-style
 check-style: $(READY)
@@ -77,6 +77,10 @@ check-protos: $(READY)
 	$(BIN)/python -m tools.contract
 	$(BIN)/python protos/generate.py --check
 
+.PHONY: check-diagrams
+check-diagrams: $(READY)
+	$(BIN)/python -m tools.diagrams --check
+
 .PHONY: check-lock
 check-lock: $(READY)
 	$(BIN)/python -m tools.lock --check
@@ -93,6 +97,14 @@ proto: $(READY) ## Generate protos/python from protos/care
 .PHONY: proto-baseline
 proto-baseline: $(READY) ## Make the present contract the one that later changes may not break
 	$(BIN)/python -m tools.contract --write-baseline
+
+.PHONY: diagrams
+diagrams: $(READY) ## Draw the README's state diagrams from the table
+	$(BIN)/python -m tools.diagrams
+
+.PHONY: migration
+migration: $(READY) ## Write a migration for what the tables have and the last migration has not: make migration M="add labels"
+	$(BIN)/python -m tools.migration "$(M)"
 
 .PHONY: lock
 lock: $(READY) ## Bring requirements.lock up to pyproject.toml (ARGS=--upgrade: newest versions)

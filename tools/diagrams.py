@@ -1,7 +1,7 @@
 """Keeps the README's state diagrams what the table says.
 
-    python -m tools.diagrams            writes them
-    python -m tools.diagrams --check    writes nothing; exit status 1 if they differ
+python -m tools.diagrams            writes them
+python -m tools.diagrams --check    writes nothing; exit status 1 if they differ
 """
 
 from __future__ import annotations

@@ -5,9 +5,6 @@ python -m care_service.storage.migrate revision "what changes"    needs CARE_DAT
 
 from __future__ import annotations
 
-import asyncio
-import os
-import sys
 from pathlib import Path
 from typing import Final
 
@@ -46,14 +43,10 @@ async def upgrade(engine: AsyncEngine) -> None:
         await connection.run_sync(_upgrade)
 
 
-async def _revise(url: str, words: str) -> None:
+async def revise(url: str, words: str) -> None:
+    """Writes a migration for what the tables have and the database at `url` has not, once that is up to date."""
     engine = create_async_engine(driver_url(url))
+    await upgrade(engine)
     async with engine.connect() as connection:
         await connection.run_sync(lambda sync: command.revision(_config(sync), words, autogenerate=True))
     await engine.dispose()
-
-
-if __name__ == "__main__":
-    if len(sys.argv) != 3 or sys.argv[1] != "revision":  # noqa: PLR2004 - the usage below says it
-        sys.exit(__doc__)
-    asyncio.run(_revise(os.environ["CARE_DATABASE_URL"], sys.argv[2]))
