@@ -22,7 +22,17 @@ def with_link(reply_text: str, link: str) -> str:
     return reply_text.replace(FORM_LINK, link)
 
 
+_LED_UP_TO: Final = re.compile(
+    r"(?P<colon>[ \t]*[:\uFF1A])?[ \t]*" + re.escape(FORM_LINK) + r"(?P<stop>[ \t]*[.!?,;])?"
+)
+
+
 def without_link(reply_text: str) -> str:
-    """Returns the reply without its placeholder, and without the blanks and the colon that led up to it."""
-    text = re.sub(r"[ \t]*:?[ \t]*" + re.escape(FORM_LINK), "", reply_text)
+    """Returns the reply without its placeholder; a colon that led up to it becomes a full stop."""
+
+    def closed(match: re.Match[str]) -> str:
+        stop = (match["stop"] or "").strip()
+        return stop or ("." if match["colon"] else "")
+
+    text = _LED_UP_TO.sub(closed, reply_text)
     return re.sub(r"[ \t]+(?=\n|$)", "", text).strip()

@@ -15,7 +15,7 @@ from care_service.domain.case import Case, Decision
 from care_service.domain.names import RecoveryName, TicketName
 from care_service.domain.ports import MessageView, Reader, RecoveryView, TicketStore
 from care_service.domain.refusals import not_found
-from care_service.domain.replies import FORM_LINK
+from care_service.domain.replies import FORM_LINK, without_link
 from care_service.links import Links
 from care_service.rpc import convert, pages
 from care_service.rpc.call import current_call
@@ -44,9 +44,11 @@ class Conversations(conversation_service_pb2_grpc.ConversationServiceServicer):
         request_id = fields.request_id(request.request_id)
         text = fields.text("reply_text", request.reply_text, LONG_TEXT, required=True)
         if (count := text.count(FORM_LINK)) != 1:
-            fields.wrong(
-                "reply_text", f"must contain {FORM_LINK} exactly once, where the link shall stand; it has {count}"
-            )
+            words = f"must contain {FORM_LINK} exactly once, where the link shall stand; it has {count}"
+            fields.wrong("reply_text", words)
+        elif not without_link(text).strip("."):
+            # When the form has ended, this is what remains in public, and no site takes an empty reply.
+            fields.wrong("reply_text", "must say something beside the link")
         fields.check()
         recovery_id, key_id = uuid7(), self._links.current
         command = commands.SendRecoveryForm(
