@@ -1,0 +1,1 @@
+"""Benchmarks: the service against a bare stack, side by side in one run."""
