@@ -52,4 +52,4 @@ def _short(error: Exception) -> str:
 
 def main() -> int:
     """Runs until SIGTERM or SIGINT; returns the exit status."""
-    return environment.run(_serve, "serve")
+    return environment.run(_serve, "serve", ends_process=True)

@@ -4,11 +4,15 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import files
 from pathlib import Path
+from typing import TypeVar
 
 from temporalio.client import WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 
 from care_workflows import search_attributes
+
+Workflow = TypeVar("Workflow")
+Result = TypeVar("Result")
 
 
 @asynccontextmanager
@@ -32,8 +36,8 @@ async def dev_server(extra_args: Sequence[str] = ()) -> AsyncIterator[WorkflowEn
         yield environment
 
 
-async def history_bytes(handle: WorkflowHandle[object, object]) -> bytes:
-    """All that the server keeps of a run, with payloads as they were before encoding: what is not in here was not kept."""
+async def history_bytes(handle: WorkflowHandle[Workflow, Result]) -> bytes:
+    """All that the server keeps of a run, payloads as they were before encoding: what is not in here was not kept."""
     history = await handle.fetch_history()
     return b"\n".join([event.SerializeToString() for event in history.events])
 

@@ -1,4 +1,4 @@
-"""The service and the review site as far as `ContactRecovery` sees them: activities of the real names over one recovery.
+"""The service and the site as far as `ContactRecovery` sees them: activities of the real names over one recovery.
 
 Follows the rules of `CheckRecovery`: a received contact is unlocked first, a requested form is posted, what is handed
 out is read, and what ended while public is retracted. Everything else about the recovery is decided by the test.

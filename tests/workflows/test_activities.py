@@ -1,4 +1,4 @@
-"""The activities against a real review site and a gRPC service: what they write, what they report, what they keep quiet."""
+"""The activities against a real review site and a gRPC service: what they write, report, and keep quiet."""
 
 import asyncio
 import traceback

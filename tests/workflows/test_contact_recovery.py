@@ -15,7 +15,7 @@ from care.v1 import recovery_pb2 as recovery
 from care.v1 import worker_service_pb2 as worker
 from care_workflows import steps
 from care_workflows.contact_recovery import ContactRecovery
-from tests.workflows.fake_steps import FORM_TIME, HOLD_TIME, FakeRecovery, refused, started, unavailable
+from tests.workflows.fake_steps import FORM_TIME, HOLD_TIME, FakeRecovery, refused, started, unavailable, until_doing
 
 CHECK, POST, READ = steps.CHECK_RECOVERY, steps.POST_REPLY, steps.READ_REPLY
 RETRACT, UNLOCK, EXPIRE = steps.RETRACT_REPLY, steps.UNLOCK_CHAT, steps.EXPIRE_FORM
@@ -27,7 +27,7 @@ FIRST_PAUSE = timedelta(minutes=1)
 async def test_form_is_posted_answered_after_days_and_the_chat_unlocked(skipping: WorkflowEnvironment) -> None:
     fake = FakeRecovery()
     async with started(skipping.client, fake) as handle:
-        await fake.until(lambda: fake.public)
+        await until_doing(handle, "Waiting for the customer")
         await skipping.sleep(timedelta(days=3))
         fake.submit()
         await handle.signal(ContactRecovery.poke)
@@ -79,7 +79,7 @@ async def test_refused_retraction_is_tried_again_after_a_pause(skipping: Workflo
 async def test_moderated_reply_ends_it(skipping: WorkflowEnvironment) -> None:
     fake = FakeRecovery()
     async with started(skipping.client, fake) as handle:
-        await fake.until(lambda: fake.public)
+        await until_doing(handle, "Waiting for the customer")
         fake.handed_out = True  # a moderation check is due
         fake.refusals[READ] = [recovery.REFUSAL_REASON_TAKEN_DOWN]
         await handle.signal(ContactRecovery.poke)
@@ -93,7 +93,7 @@ async def test_hold_is_over_by_itself(skipping: WorkflowEnvironment) -> None:
     fake.holds = 3
     async with started(skipping.client, fake) as handle:
         await skipping.sleep(4 * HOLD_TIME)
-        await fake.until(lambda: fake.public)
+        await until_doing(handle, "Waiting for the customer")
         fake.submit()
         await handle.signal(ContactRecovery.poke)
         await handle.result()
@@ -131,7 +131,7 @@ async def test_poke_ends_the_pause_of_a_refused_worker(skipping: WorkflowEnviron
     fake = FakeRecovery(recovery.RECOVERY_KIND_DIRECT)
     fake.failures[CHECK] = [refused("TOKEN_EXPIRED")]
     async with started(skipping.client, fake) as handle:
-        await fake.until(lambda: not fake.failures[CHECK])
+        await until_doing(handle, "TOKEN_EXPIRED")
         before = await skipping.get_current_time()
         await handle.signal(ContactRecovery.poke)
         result = await handle.result()

@@ -23,7 +23,7 @@ AS_STARTED = TypedSearchAttributes(
 
 
 async def details(handle: Handle) -> str:
-    metadata = await handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
+    metadata: WorkflowMetadata = await handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
     return metadata.current_details
 
 

@@ -1,13 +1,10 @@
 """Registration of the search attributes: done where it may be, said where it may not."""
 
+from __future__ import annotations
+
 import grpc
 import pytest
-from temporalio.api.operatorservice.v1 import (
-    ListSearchAttributesRequest,
-    ListSearchAttributesResponse,
-    OperatorServiceServicer,
-    add_OperatorServiceServicer_to_server,
-)
+from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.client import Client
 from temporalio.common import SearchAttributeKey
 from temporalio.service import RPCError
@@ -17,21 +14,26 @@ from care_workflows import search_attributes
 from tests.support.temporal import program
 
 
-class ClosedOperatorService(OperatorServiceServicer):
-    """An operator service that answers every call with one code."""
+class ClosedServer(grpc.GenericRpcHandler):
+    """Answers every call but that of the handshake with one code."""
 
     def __init__(self, code: grpc.StatusCode) -> None:
         self.code = code
 
-    async def ListSearchAttributes(  # type: ignore[override]
-        self, request: ListSearchAttributesRequest, context: grpc.aio.ServicerContext
-    ) -> ListSearchAttributesResponse:
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes]:
+        if handler_call_details.method.endswith("/GetSystemInfo"):
+            return grpc.unary_unary_rpc_method_handler(self.greet)
+        return grpc.unary_unary_rpc_method_handler(self.refuse)
+
+    async def greet(self, request: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
+        return b""
+
+    async def refuse(self, request: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
         await context.abort(self.code, "no")
 
 
 async def commands_of(code: grpc.StatusCode) -> list[str]:
-    server = grpc.aio.server()
-    add_OperatorServiceServicer_to_server(ClosedOperatorService(code), server)
+    server = grpc.aio.server(handlers=[ClosedServer(code)])
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
@@ -184,12 +185,14 @@ async def test_role_works_until_it_is_told_to_stop(dev_client: Client, site: Sit
     assert TEXT not in log
 
 
-async def test_role_says_that_it_waits_for_temporal(unused_tcp_port: int) -> None:
-    variables = {"CARE_TOKEN": TOKEN, "TEMPORAL_ADDRESS": f"127.0.0.1:{unused_tcp_port}"}
-    async with care_work(**variables) as process:
-        assert f"127.0.0.1:{unused_tcp_port}" in await logged(process, "waiting for Temporal")
-        process.send_signal(signal.SIGTERM)
-        await process.communicate()
+async def test_role_says_that_it_waits_for_temporal() -> None:
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))  # and does not listen
+        address = f"127.0.0.1:{deaf.getsockname()[1]}"
+        async with care_work(CARE_TOKEN=TOKEN, TEMPORAL_ADDRESS=address) as process:
+            assert address in await logged(process, "waiting for Temporal")
+            process.send_signal(signal.SIGTERM)
+            await process.communicate()
     assert process.returncode == 0
 
 

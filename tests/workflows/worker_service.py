@@ -2,10 +2,9 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Never
+from typing import Any, Never
 
 import grpc
-from google.protobuf.any_pb2 import Any
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
@@ -20,6 +19,8 @@ TOKEN = "the-workers-token"
 LINK = "https://care.example/f/k1.secret-of-the-link"
 TEXT = f"We are sorry, Zoë. Please tell us how to reach you: {LINK}"
 TEXT_WITHOUT_LINK = "We are sorry, Zoë. Please tell us how to reach you:"
+
+Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class ScriptedWorkerService(WorkerServiceServicer):
@@ -42,7 +43,7 @@ class ScriptedWorkerService(WorkerServiceServicer):
         self.begun: list[worker.RecoveryStep.ValueType] = []
         self.tokens: set[str | bytes | None] = set()
 
-    async def _receive(self, request: object, context: grpc.aio.ServicerContext) -> None:
+    async def _receive(self, request: object, context: Context) -> None:
         metadata: Mapping[str, str | bytes] = dict(context.invocation_metadata() or ())
         self.tokens.add(metadata.get("authorization"))
         if self.refusal:
@@ -50,54 +51,44 @@ class ScriptedWorkerService(WorkerServiceServicer):
         if not isinstance(request, worker.BeginPostingRequest):
             self.reports.append(request)
 
-    async def _refuse(self, context: grpc.aio.ServicerContext, code: grpc.StatusCode, reason: str) -> Never:
+    async def _refuse(self, context: Context, code: grpc.StatusCode, reason: str) -> Never:
         status = Status(code=code.value[0], message=f"not for {TEXT}")
         if reason:
-            detail = Any()
-            detail.Pack(ErrorInfo(domain="care", reason=reason))
-            status.details.append(detail)
+            status.details.add().Pack(ErrorInfo(domain="care", reason=reason))
         await context.abort_with_status(rpc_status.to_status(status))
 
     async def CheckRecovery(
-        self, request: worker.CheckRecoveryRequest, context: grpc.aio.ServicerContext
+        self, request: worker.CheckRecoveryRequest, context: Context
     ) -> worker.CheckRecoveryResponse:
         await self._receive(request, context)
         return worker.CheckRecoveryResponse(plan=self.plan)
 
-    async def BeginPosting(
-        self, request: worker.BeginPostingRequest, context: grpc.aio.ServicerContext
-    ) -> worker.BeginPostingResponse:
+    async def BeginPosting(self, request: worker.BeginPostingRequest, context: Context) -> worker.BeginPostingResponse:
         await self._receive(request, context)
         self.begun.append(request.step)
         return worker.BeginPostingResponse(grant=self.grant, plan=self.plan)
 
-    async def RecordPosted(
-        self, request: worker.RecordPostedRequest, context: grpc.aio.ServicerContext
-    ) -> worker.RecordPostedResponse:
+    async def RecordPosted(self, request: worker.RecordPostedRequest, context: Context) -> worker.RecordPostedResponse:
         await self._receive(request, context)
         return worker.RecordPostedResponse(plan=self.plan)
 
     async def RecordRefused(
-        self, request: worker.RecordRefusedRequest, context: grpc.aio.ServicerContext
+        self, request: worker.RecordRefusedRequest, context: Context
     ) -> worker.RecordRefusedResponse:
         await self._receive(request, context)
         return worker.RecordRefusedResponse(plan=self.plan)
 
     async def RecordRetracted(
-        self, request: worker.RecordRetractedRequest, context: grpc.aio.ServicerContext
+        self, request: worker.RecordRetractedRequest, context: Context
     ) -> worker.RecordRetractedResponse:
         await self._receive(request, context)
         return worker.RecordRetractedResponse(plan=self.plan)
 
-    async def UnlockChat(
-        self, request: worker.UnlockChatRequest, context: grpc.aio.ServicerContext
-    ) -> worker.UnlockChatResponse:
+    async def UnlockChat(self, request: worker.UnlockChatRequest, context: Context) -> worker.UnlockChatResponse:
         await self._receive(request, context)
         return worker.UnlockChatResponse(plan=self.plan)
 
-    async def ExpireForm(
-        self, request: worker.ExpireFormRequest, context: grpc.aio.ServicerContext
-    ) -> worker.ExpireFormResponse:
+    async def ExpireForm(self, request: worker.ExpireFormRequest, context: Context) -> worker.ExpireFormResponse:
         await self._receive(request, context)
         return worker.ExpireFormResponse(plan=self.plan)
 

@@ -98,18 +98,16 @@ class RecoveryActivities:
             if not begun.HasField("grant"):
                 return begun.plan
             visit = Visit(start.recovery, begun.grant, self._review_sites)
+            # An earlier attempt may have got through without being able to report it: what the public sees decides.
+            if begun.grant.read_first and await _is_public(visit):
+                return await self._posted(start, begun.grant.attempt)
             try:
                 await visit.post()
             except ReplyRefused as error:
                 refused = error
             else:
                 return await self._posted(start, begun.grant.attempt)
-            # An earlier attempt may have got through without being able to report it: what the public sees decides.
-            try:
-                public = await visit.link_is_public()
-            except ReplyRefused:
-                public = False  # as far as anybody can know; the agent has to learn of the refusal
-            if public:
+            if await _is_public(visit):
                 return await self._posted(start, begun.grant.attempt)
             reason = _reason(refused)
             return await self._refused(start, begun.grant.attempt, reason, refused.provider_message)
@@ -189,6 +187,14 @@ class RecoveryActivities:
         )
         with failures.of_service():
             return (await self._workers.RecordRefused(request)).plan
+
+
+async def _is_public(visit: Visit) -> bool:
+    """Tell whether the reply with the link is public, as far as anybody can know: a site may refuse to be read."""
+    try:
+        return await visit.link_is_public()
+    except ReplyRefused:
+        return False
 
 
 def _reason(refused: ReplyRefused) -> RefusalReason.ValueType:

@@ -27,13 +27,14 @@ from care.v1.worker_service_pb2 import (
     RECOVERY_STEP_WAIT,
     RecoveryPlan,
 )
+from care_client import workflow_names
 from care_workflows.names import last_segment
 
-ORGANIZATION: Final = SearchAttributeKey.for_keyword("CareOrganization")
+ORGANIZATION: Final = SearchAttributeKey.for_keyword(workflow_names.ORGANIZATION_ATTRIBUTE)
 """The organization's id."""
-LOCATION: Final = SearchAttributeKey.for_keyword("CareLocation")
+LOCATION: Final = SearchAttributeKey.for_keyword(workflow_names.LOCATION_ATTRIBUTE)
 """The location's id within the organization."""
-TICKET: Final = SearchAttributeKey.for_keyword("CareTicket")
+TICKET: Final = SearchAttributeKey.for_keyword(workflow_names.TICKET_ATTRIBUTE)
 """The ticket as ``{organization}/{number}``; all that belongs to one ticket has the same value."""
 WAITS_FOR: Final = SearchAttributeKey.for_keyword("CareWaitsFor")
 """``customer``, ``review-site`` or ``operator``; unset where it waits for nobody."""

@@ -45,7 +45,7 @@ class WorkerSettings(BaseSettings):
 
 def main() -> int:
     """Run the worker until SIGTERM or SIGINT; returns the exit status."""
-    return environment.run(_work, role="work")
+    return environment.run(_work, role="work", ends_process=True)
 
 
 async def _work() -> None:

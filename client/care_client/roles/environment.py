@@ -5,6 +5,7 @@ a mistake too: a misspelt variable would otherwise leave its default in force, u
 """
 
 import asyncio
+import logging
 import os
 import signal
 import sys
@@ -90,18 +91,27 @@ def load(cls: type[S], environ: Mapping[str, str] | None = None) -> S:
     raise ConfigurationError("; ".join(_describe(problem, names) for problem in problems))
 
 
-def run(main: Callable[[], Awaitable[None]], role: str) -> int:
+def run(main: Callable[[], Awaitable[None]], role: str, *, ends_process: bool = False) -> int:
     """Run ``main`` until it returns or SIGTERM or SIGINT comes, and return the exit status; for the main thread only.
 
     The first signal cancels ``main``, which stops gracefully in its ``finally`` and ``async with`` blocks; then the
     status is 0. A second signal ends the process at once. A ``ConfigurationError`` is printed to standard error as the
     line ``care {role}: …``; then the status is 2. Other exceptions are raised.
+
+    With ``ends_process`` the process is over where ``main`` ended well, instead of a return. For roles that use
+    Temporal's SDK: its native threads may still call into the interpreter while that is torn down, which aborts the
+    process now and then (https://github.com/temporalio/sdk-python/issues/300).
     """
     try:
         asyncio.run(_until_signal(main))
     except ConfigurationError as error:
         print(f"care {role}: {error}", file=sys.stderr)  # noqa: T201  (logs may not be configured yet)
         return EXIT_CONFIGURATION
+    if ends_process:
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(EXIT_OK)
     return EXIT_OK
 
 

@@ -42,9 +42,9 @@ class LocalReviewSite:
             raise ValueError(f"deadline must be a positive number of seconds, got {deadline!r}")
         self._base_url = base_url.rstrip("/")
         self._deadline = deadline
-        # The deadline below covers the whole exchange; httpx's own limits cover single reads and writes only.
+        # httpx applies its limit to each single read and write; what covers the whole exchange is in `_send`.
         # The site runs beside the worker: a proxy from the environment is not the way to it.
-        self._client = httpx.AsyncClient(timeout=None, follow_redirects=False, trust_env=False)
+        self._client = httpx.AsyncClient(timeout=deadline, follow_redirects=False, trust_env=False)
 
     async def __aenter__(self) -> Self:
         """Return the adapter itself."""
@@ -94,7 +94,7 @@ class LocalReviewSite:
             with quiet_http():
                 async with asyncio.timeout(self._deadline):
                     return await self._client.request(method, url, json=json, headers=headers)
-        except TimeoutError:
+        except (TimeoutError, httpx.TimeoutException):
             reason = UnavailableReason.TIMEOUT
         except httpx.TransportError:
             reason = UnavailableReason.CONNECTION

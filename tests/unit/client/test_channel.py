@@ -1,0 +1,111 @@
+"""The channel, against a real server: token and deadline on each kind of call."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import grpc
+import pytest
+from grpc.aio import Metadata
+
+from care_client.channel import DEFAULT_DEADLINE, open_channel
+
+
+@dataclass
+class Seen:
+    authorization: list[str | bytes]
+    seconds_left: float | None
+
+
+class Recorder(grpc.GenericRpcHandler):
+    """Serves any unary call, and a stream where the method's name ends in `Stream`; records what came with the call."""
+
+    def __init__(self) -> None:
+        self.calls: list[Seen] = []
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes]:
+        if handler_call_details.method.endswith("Stream"):
+            return grpc.unary_stream_rpc_method_handler(self.stream)
+        return grpc.unary_unary_rpc_method_handler(self.unary)
+
+    async def unary(self, request: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
+        self._record(context)
+        return request
+
+    async def stream(self, request: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> AsyncIterator[bytes]:
+        self._record(context)
+        yield request
+        yield request
+
+    def _record(self, context: grpc.aio.ServicerContext[bytes, bytes]) -> None:
+        metadata = context.invocation_metadata() or ()
+        self.calls.append(Seen([value for key, value in metadata if key == "authorization"], context.time_remaining()))
+
+
+@asynccontextmanager
+async def recording(token: str | None) -> AsyncIterator[tuple[Recorder, grpc.aio.Channel]]:
+    recorder = Recorder()
+    server = grpc.aio.server(handlers=[recorder])
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        async with open_channel(f"127.0.0.1:{port}", token) as channel:
+            yield recorder, channel
+    finally:
+        await server.stop(grace=None)
+
+
+def unary(channel: grpc.aio.Channel) -> grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]:
+    return channel.unary_unary("/x/Unary")
+
+
+def stream(channel: grpc.aio.Channel) -> grpc.aio.UnaryStreamMultiCallable[bytes, bytes]:
+    return channel.unary_stream("/x/Stream")
+
+
+async def test_token_is_sent_with_unary_calls_and_streams() -> None:
+    async with recording("abc") as (recorder, channel):
+        assert await unary(channel)(b"1") == b"1"
+        assert [part async for part in stream(channel)(b"2")] == [b"2", b"2"]
+    assert [call.authorization for call in recorder.calls] == [["Bearer abc"], ["Bearer abc"]]
+
+
+async def test_without_token_none_is_sent() -> None:
+    async with recording(None) as (recorder, channel):
+        await unary(channel)(b"1")
+    assert recorder.calls[0].authorization == []
+
+
+async def test_metadata_of_the_caller_is_kept_and_left_as_it_was() -> None:
+    metadata = Metadata(("x-trace", "1"))
+    async with recording("abc") as (recorder, channel):
+        for _ in range(2):
+            await unary(channel)(b"1", metadata=metadata)
+    assert [call.authorization for call in recorder.calls] == [["Bearer abc"]] * 2
+    assert list(metadata) == [("x-trace", "1")]
+
+
+async def test_unary_calls_have_a_deadline_and_streams_none() -> None:
+    async with recording("abc") as (recorder, channel):
+        await unary(channel)(b"1")
+        await unary(channel)(b"1", timeout=1000)
+        async for _ in stream(channel)(b"2"):
+            pass
+    default, own, endless = [call.seconds_left for call in recorder.calls]
+    assert default is not None
+    assert default < 2 * DEFAULT_DEADLINE  # gRPC's clocks agree roughly only
+    assert own is not None
+    assert own > 2 * DEFAULT_DEADLINE
+    assert endless is None or endless > 10**6  # gRPC's way to say "infinite"
+
+
+async def test_call_fails_at_once_while_nothing_listens() -> None:
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))  # and does not listen
+        async with open_channel(f"127.0.0.1:{deaf.getsockname()[1]}") as channel:
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await unary(channel)(b"1")
+    assert caught.value.code() is grpc.StatusCode.UNAVAILABLE

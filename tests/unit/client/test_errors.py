@@ -1,0 +1,84 @@
+"""`CareError`: what it reads from a failed call, when a retry helps, and what it never says."""
+
+import grpc
+import pytest
+from google.protobuf.any_pb2 import Any
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
+from google.rpc.status_pb2 import Status
+from grpc.aio import AioRpcError, Metadata
+
+from care_client.errors import CareError, FieldViolation, care_errors
+
+PRIVATE = "zoe@example.org"
+
+
+def rpc_error(code: grpc.StatusCode, *details: Message | Any, status: bytes | None = None) -> AioRpcError:
+    rich = Status(code=code.value[0], message=f"about {PRIVATE}")
+    for detail in details:
+        if isinstance(detail, Any):
+            rich.details.append(detail)
+        else:
+            rich.details.add().Pack(detail)
+    trailing = Metadata(("grpc-status-details-bin", rich.SerializeToString() if status is None else status))
+    return AioRpcError(code, Metadata(), trailing, details=f"about {PRIVATE}")
+
+
+def test_details_are_read() -> None:
+    error = CareError.from_rpc_error(
+        rpc_error(
+            grpc.StatusCode.FAILED_PRECONDITION,
+            ErrorInfo(domain="care", reason="TICKET_CLOSED", metadata={"ticket": "organizations/acme/tickets/17"}),
+            BadRequest(field_violations=[BadRequest.FieldViolation(field="note.text", description="is too long")]),
+            RetryInfo(retry_delay=Duration(seconds=2, nanos=500_000_000)),
+        )
+    )
+    assert error.code is grpc.StatusCode.FAILED_PRECONDITION
+    assert error.reason == "TICKET_CLOSED"
+    assert error.metadata == {"ticket": "organizations/acme/tickets/17"}
+    assert error.field_violations == (FieldViolation("note.text", "is too long"),)
+    assert error.retry_delay
+    assert error.retry_delay.total_seconds() == 2.5
+    assert error.message == f"about {PRIVATE}"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        AioRpcError(grpc.StatusCode.UNAVAILABLE, Metadata(), Metadata()),
+        rpc_error(grpc.StatusCode.UNAVAILABLE, ErrorInfo(domain="mesh.example", reason="NO_HEALTHY_UPSTREAM")),
+        rpc_error(grpc.StatusCode.UNAVAILABLE, status=b"\xff not a status"),
+        rpc_error(grpc.StatusCode.UNAVAILABLE, status=Status(code=5).SerializeToString()),
+        rpc_error(grpc.StatusCode.UNAVAILABLE, Any(type_url="type.googleapis.com/google.rpc.ErrorInfo", value=b"\xff")),
+    ],
+    ids=["no details", "another domain's", "no status", "contradicting status", "broken detail"],
+)
+def test_errors_that_are_not_of_care_have_no_reason(error: AioRpcError) -> None:
+    found = CareError.from_rpc_error(error)
+    assert (found.code, found.reason, found.metadata) == (grpc.StatusCode.UNAVAILABLE, "", {})
+    assert str(found) == "UNAVAILABLE"
+
+
+@pytest.mark.parametrize("code", list(grpc.StatusCode))
+def test_retry_helps_where_the_code_says_so(code: grpc.StatusCode) -> None:
+    assert CareError(code).retryable is (code.name in {"UNAVAILABLE", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED"})
+
+
+@pytest.mark.parametrize(("reason", "retryable"), [("CONTENDED", True), ("ETAG_MISMATCH", False), ("", False)])
+def test_aborted_call_is_worth_a_retry_only_if_it_was_contended(reason: str, retryable: bool) -> None:
+    assert CareError(grpc.StatusCode.ABORTED, reason).retryable is retryable
+
+
+def test_text_holds_code_and_reason_only() -> None:
+    with pytest.raises(CareError) as caught, care_errors():
+        raise rpc_error(grpc.StatusCode.INVALID_ARGUMENT, ErrorInfo(domain="care", reason="INVALID_FIELD"))
+    assert str(caught.value) == "INVALID_ARGUMENT: INVALID_FIELD"
+    assert PRIVATE not in repr(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+
+
+def test_other_exceptions_pass() -> None:
+    with pytest.raises(KeyError), care_errors():
+        raise KeyError("x")
