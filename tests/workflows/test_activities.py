@@ -101,6 +101,28 @@ async def test_attempt_repeated_writes_once(
     assert service.reports == [POSTED] * 3
 
 
+async def test_later_attempt_reads_before_it_writes(
+    activities: RecoveryActivities, service: ScriptedWorkerService, site: Site
+) -> None:
+    """The attempt before may have got through; the adapter's key doesn't help, as each attempt has its own."""
+    await ActivityEnvironment().run(activities.post_reply, START)
+    assert service.grant is not None
+    service.grant.attempt, service.grant.read_first = 8, True
+    await ActivityEnvironment().run(activities.post_reply, START)
+    assert await site.writes() == 1
+    assert service.reports[-1] == worker.RecordPostedRequest(name=RECOVERY, attempt=8)
+
+
+async def test_later_attempt_writes_where_nothing_is_public(
+    activities: RecoveryActivities, service: ScriptedWorkerService, site: Site
+) -> None:
+    assert service.grant is not None
+    service.grant.read_first = True
+    await ActivityEnvironment().run(activities.post_reply, START)
+    assert await site.reply() == TEXT
+    assert service.reports == [POSTED]
+
+
 async def test_step_that_is_not_wanted_any_more_touches_nothing(
     activities: RecoveryActivities, service: ScriptedWorkerService, site: Site
 ) -> None:
