@@ -1,6 +1,6 @@
 """The bare stack to compare with: a gRPC server that reads and writes by hand-written asyncpg, and no more.
 
-No tokens, no rules, no log, no activity, no outbox: what is left is what gRPC, protobuf and PostgreSQL cost by themselves.
+No tokens, no rules, no log, no activity, no outbox: what is left is what gRPC, protobuf and PostgreSQL cost alone.
 
     python -m benchmarks.bare DATABASE_URL    prints the port that it listens on
 """

@@ -79,9 +79,9 @@ class Tenant:
         request.update_mask.paths.extend(["can_be_assignee", "can_be_reporter"])
         await self.supervisor.directory.UpdateAgent(request)
 
-    async def settings(self, **given: str) -> None:
-        """Sets fields of the organization."""
-        organization = Organization(name=self.name, **given)
+    async def settings(self, organization: Organization) -> None:
+        """Sets those fields of the organization that are not empty."""
+        organization.name = self.name
         await self.service.directory.UpdateOrganization(directory.UpdateOrganizationRequest(organization=organization))
 
     async def review(self, stars: int = 1, text: str = "Cold soup.", site: str = "local") -> Review:
@@ -181,7 +181,14 @@ class Tenant:
         alice = self.agent("alice").conversations
         if state == "FORM_REQUESTED":
             return recovery
-        grant = await self.posted(recovery)
+        if state == "REFUSED":
+            grant = (await self.begin(recovery, workers.RECOVERY_STEP_POST)).grant
+            refused = workers.RecordRefusedRequest(
+                name=recovery.name, attempt=grant.attempt, reason=REFUSAL_REASON_LINKS_NOT_ALLOWED
+            )
+            await self.worker.workers.RecordRefused(refused)
+            return recovery
+        await self.posted(recovery)
         match state:
             case "AWAITING_CONTACT":
                 pass
@@ -196,11 +203,6 @@ class Tenant:
                 await self.unlock(recovery)
                 if state == "REJECTED":
                     await alice.RejectContact(conversations.RejectContactRequest(name=recovery.name))
-            case "REFUSED":
-                refused = workers.RecordRefusedRequest(
-                    name=recovery.name, attempt=grant.attempt, reason=REFUSAL_REASON_LINKS_NOT_ALLOWED
-                )
-                await self.worker.workers.RecordRefused(refused)
             case "ENDED_BY_CLOSE":
                 await self.agent("alice").tickets.CloseTicket(tickets.CloseTicketRequest(name=ticket.name))
             case _:

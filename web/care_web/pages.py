@@ -116,7 +116,7 @@ class Pages:
             return self._unavailable(token, error.seconds)
         if not form.takes_answers:
             return self._ended(form)
-        return self._form(form, Submission.empty(), HTTPStatus.OK)
+        return self._form(token, form, Submission.empty(), HTTPStatus.OK)
 
     async def _submit(self, request: Request, token: str) -> Response:
         """Take an answer, then redirect, so that reloading the next page sends nothing."""
@@ -130,13 +130,13 @@ class Pages:
             return self.fault(HTTPStatus.BAD_REQUEST)
         # Behind a proxy, uvicorn has put the customer's own address here; without one it is the connection's.
         if wait := await self._limit.admit(request.client.host if request.client else ""):
-            return self._again(submission, TooMany(wait))
+            return self._again(token, submission, TooMany(wait))
         try:
             return await self._pass_on(token, submission)
         except LinkUnknown:
             return self._unknown()
         except TryLater as error:
-            return self._again(submission, error)
+            return self._again(token, submission, error)
 
     async def _pass_on(self, token: str, submission: Submission) -> Response:
         """Submit; of what that raises, ``LinkUnknown`` and ``TryLater`` are left to the caller, as of a second call."""
@@ -147,7 +147,7 @@ class Pages:
             if not form.takes_answers:
                 return self._ended(form)
             errors = _errors(error.fields, submission, form)
-            return self._form(form, submission, HTTPStatus.UNPROCESSABLE_ENTITY, errors)
+            return self._form(token, form, submission, HTTPStatus.UNPROCESSABLE_ENTITY, errors)
         except LinkEnded as error:
             form = await self._customers.read(token)
             # What it says was a moment ago; the refusal counts.
@@ -155,7 +155,12 @@ class Pages:
         return RedirectResponse(f"{_form_path(token)}/thanks", HTTPStatus.SEE_OTHER)
 
     def _form(
-        self, form: Form, submission: Submission, status: HTTPStatus, errors: Mapping[str, str] | None = None
+        self,
+        token: str,
+        form: Form,
+        submission: Submission,
+        status: HTTPStatus,
+        errors: Mapping[str, str] | None = None,
     ) -> HTMLResponse:
         business = form.business_name or ENGLISH["business"]
         title = tell(f"{form.state}.title" if form.state is FormState.ANSWERED else "form.title", business=business)
@@ -163,13 +168,14 @@ class Pages:
             "title": tell("title.error", title=title) if errors else title,
             "form": form,
             "business": business,
+            "path": _form_path(token),
             "submission": submission,
             "errors": errors or {},
             "is_long": len(form.reply_text) > _LONG_REPLY,
         }
         return self._renderer.page("form.html", status, context)
 
-    def _again(self, submission: Submission, error: TryLater) -> HTMLResponse:
+    def _again(self, token: str, submission: Submission, error: TryLater) -> HTMLResponse:
         """Return what was typed, in a form that can be sent again; without the service it knows no business."""
         name = "busy" if isinstance(error, TooMany) else "down"
         status = HTTPStatus.TOO_MANY_REQUESTS if isinstance(error, TooMany) else HTTPStatus.SERVICE_UNAVAILABLE
@@ -177,6 +183,7 @@ class Pages:
             "title": tell("title.error", title=tell(f"{name}.title")),
             "name": name,
             "wait": describe_wait(error.seconds),
+            "path": _form_path(token),
             "submission": submission,
             "errors": {},
         }

@@ -22,6 +22,8 @@ MEDIA_TYPE: Final = "application/x-www-form-urlencoded"
 MAX_BODY_BYTES: Final = 64 * 1024
 """Several times what a message of 4,000 characters needs, each of them four bytes and percent-encoded."""
 _MAX_FIELDS: Final = 20
+_NIL: Final = UUID(int=0)
+"""The UUID that stands for none (RFC 9562); the service takes it for a mistake."""
 
 
 class TooLarge(Exception):
@@ -57,7 +59,8 @@ class Submission:
             pairs = parse_qsl(body.decode(errors="replace"), keep_blank_values=True, max_num_fields=_MAX_FIELDS)
         except ValueError:  # only for too many; raised anew, as the text of an error may quote the body
             raise Unreadable from None
-        values = dict(pairs)
+        # Nobody types NUL or would see it, and the service refuses it.
+        values = {name: value.replace("\0", "") for name, value in pairs}
         return cls(
             request_id=_uuid_or_new(values.get("request_id", "")),
             email=values.get("email", "").strip(),
@@ -105,6 +108,7 @@ async def read_body(request: Request) -> bytes:
 def _uuid_or_new(text: str) -> str:
     """Return ``text`` as a UUID, or a new one: a page that was tampered with loses only the protection of the id."""
     try:
-        return str(UUID(text))
+        request_id = UUID(text)
     except ValueError:
-        return str(uuid4())
+        request_id = _NIL
+    return str(uuid4() if request_id == _NIL else request_id)

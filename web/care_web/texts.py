@@ -14,6 +14,7 @@ ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
         "business": "This business",
         # The form, as it is first opened.
         "form.title": "{business} would like to put things right",
+        "form.greeting": "We’d like to put things right",
         "form.kicker": "Public reply to a review",
         "form.skip": "Go to the form",
         "form.heading": "How can we reach you?",
@@ -22,13 +23,14 @@ ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
         "form.until": "You can use this form until",
         # Somebody has answered it.
         "answered.title": "{business} has contact details already",
-        "answered.lead": "Somebody has filled in this form. If it was you, all is done: the team will get in touch.",
+        "answered.greeting": "We have contact details already",
+        "answered.lead": "Somebody has filled in this form. If it was you, all is done: we’ll get in touch.",
         "answered.invite": "Wasn’t that you, or did something change?",
         "answered.open": "Leave your own details",
         # The fields.
         "email.label": "Email address",
         "phone.label": "Phone number",
-        "phone.hint": "Start with the country code, such as +44 or +1.",
+        "phone.hint": "Start with the country code, such as +44.",
         "phone.hint.region": "If it’s from another country, start with its code, such as +44.",
         "display_name.label": "Your name",
         "message.label": "Anything you’d like to say",
@@ -43,15 +45,15 @@ ENGLISH: Final[Mapping[str, str]] = MappingProxyType(
         "errors.contact": "Enter an email address or a phone number",
         "errors.email": "Enter an email address in full, like name@example.com",
         "errors.phone": "Enter a whole phone number with its country code, like +44 20 7946 0958",
-        "errors.phone.region": "Enter a whole phone number, like 020 7946 0958, or +44 20 7946 0958 from abroad",
+        "errors.phone.region": "Enter the whole phone number with its area code, or with the code of another country",
         "errors.display_name": "Enter a name of at most 200 characters on one line, or leave it out",
         "errors.message": "Enter a message of at most 4,000 characters, or leave it out",
         "errors.consent": "Tick the box if you agree; without it we can’t use your details",
         "errors.other": "Something in the form could not be read. Check it and send it again",
         # It was sent.
         "thanks.title": "Thank you, your details have arrived",
-        "thanks.lead": "The team at {business} will get in touch with you by what you left.",
-        "thanks.lead.unnamed": "The team will get in touch with you by what you left.",
+        "thanks.lead": "The team at {business} will use them to get in touch with you.",
+        "thanks.lead.unnamed": "The team will use them to get in touch with you.",
         "thanks.close": "You can close this page now.",
         "thanks.more": "Change or add something",
         # It has ended.

@@ -135,7 +135,8 @@ def load_reviews(path: Path | None = None) -> list[GoogleReview]:
 def parse_reviews(document: bytes) -> list[GoogleReview]:
     """Return the reviews of a JSON document ``{"reviews": [...]}``.
 
-    Raises ``ReviewsInvalid``, which names the first fault, such as ``reviews[3].starRating``, and counts the others. JSON that spells half a surrogate pair is no Unicode and refused.
+    Raises ``ReviewsInvalid``, which names the first fault, such as ``reviews[3].starRating``, and counts the others.
+    JSON that spells half of a surrogate pair is refused: it is no Unicode.
     """
     try:
         reviews = _LIST.validate_json(document, strict=True).reviews

@@ -1,5 +1,6 @@
 """Puts the site together: routes, middleware and error answers over one store."""
 
+from http import HTTPStatus
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -28,12 +29,15 @@ def create_app(store: Store) -> Starlette:
     async def handle_http_error(request: Request, error: Exception) -> Response:
         if not isinstance(error, HTTPException):
             raise error
-        if error.status_code == 404 and not request.url.path.startswith(f"{_API}/"):
+        is_missing = error.status_code == HTTPStatus.NOT_FOUND
+        if is_missing and not request.url.path.startswith(f"{_API}/"):
             return await pages.handle_not_found(request, error)
-        body = {"code": error.status_code, "status": "NOT_FOUND" if error.status_code == 404 else "UNIMPLEMENTED"}
-        return JSONResponse(
-            {"error": {**body, "message": error.detail}}, status_code=error.status_code, headers=error.headers
-        )
+        body = {
+            "code": error.status_code,
+            "status": "NOT_FOUND" if is_missing else "UNIMPLEMENTED",
+            "message": error.detail,
+        }
+        return JSONResponse({"error": body}, status_code=error.status_code, headers=error.headers)
 
     app = Starlette(
         routes=[

@@ -32,7 +32,7 @@ class QuotedConvertor(Convertor[str]):
 
 
 class RawPath:
-    """Lets the router match the path as it was sent: with ``%2F`` decoded, an id could not be told from two segments."""
+    """Lets the router match the path as it was sent: once ``%2F`` is decoded, an id looks like two segments."""
 
     def __init__(self, app: ASGIApp) -> None:
         """Wrap ``app``."""

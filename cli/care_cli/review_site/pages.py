@@ -1,5 +1,6 @@
 """The site's pages: the list of reviews, one review, and the small forms that change how the site behaves."""
 
+from http import HTTPStatus
 from typing import Final
 from zlib import crc32
 
@@ -72,7 +73,7 @@ class Pages:
         organization, external_id = request.path_params["organization"], request.path_params["external_id"]
         review = self._store.get_review(organization, external_id)
         if review is None:
-            raise HTTPException(404)
+            raise HTTPException(HTTPStatus.NOT_FOUND)
         own = self._store.get_behavior(organization, external_id)
         context = {
             "review": review,
@@ -85,26 +86,30 @@ class Pages:
     async def set_behavior(self, request: Request) -> Response:
         """Take the form of the list: how the site behaves for all reviews."""
         await self._change_behavior(request, "", "")
-        return RedirectResponse(request.app.url_path_for("list_reviews"), status_code=303)
+        return RedirectResponse(request.app.url_path_for("list_reviews"), status_code=HTTPStatus.SEE_OTHER)
 
     async def set_review_behavior(self, request: Request) -> Response:
         """Take the form of a review's page: how the site behaves for this review."""
         await self._change_behavior(request, **request.path_params)
-        return RedirectResponse(request.app.url_path_for("show_review", **request.path_params), status_code=303)
+        return RedirectResponse(
+            request.app.url_path_for("show_review", **request.path_params), status_code=HTTPStatus.SEE_OTHER
+        )
 
     async def take_down(self, request: Request) -> Response:
         """Take the button of a review's page: the reply is moderated away, if it is still there."""
         review = self._store.get_review(**request.path_params)
         if review is None:
-            raise HTTPException(404)
+            raise HTTPException(HTTPStatus.NOT_FOUND)
         if review.reply:
             self._store.take_reply_down(review.organization, review.external_id)
-        return RedirectResponse(request.app.url_path_for("show_review", **request.path_params), status_code=303)
+        return RedirectResponse(
+            request.app.url_path_for("show_review", **request.path_params), status_code=HTTPStatus.SEE_OTHER
+        )
 
     async def handle_not_found(self, request: Request, error: Exception) -> Response:
         """Show that there is no such page."""
         del error
-        return self._templates.TemplateResponse(request, "not_found.html", status_code=404)
+        return self._templates.TemplateResponse(request, "not_found.html", status_code=HTTPStatus.NOT_FOUND)
 
     async def _change_behavior(self, request: Request, organization: str, external_id: str) -> None:
         form = await request.form()

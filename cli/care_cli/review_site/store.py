@@ -9,7 +9,7 @@ from enum import StrEnum
 from importlib.resources import files
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from care_cli.data.reviews import GoogleReview, StarRating
 from care_cli.review_site.behavior import Behavior, Mode
@@ -106,7 +106,7 @@ class Store:
     """
 
     def __init__(self, database: Path) -> None:
-        """Open or create the file ``database``; its folder has to exist. Raises ``sqlite3.Error`` if it is no database."""
+        """Open or create the file ``database`` in a folder that exists. Raises ``sqlite3.Error``."""
         self._connection = sqlite3.connect(database, isolation_level=None)
         self._connection.row_factory = sqlite3.Row
         self._connection.execute("PRAGMA busy_timeout = 5000")
@@ -282,11 +282,11 @@ def _load_time(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def _event(row: Any) -> ReplyEvent:
+def _event(row: sqlite3.Row) -> ReplyEvent:
     return ReplyEvent(EventKind(row["kind"]), row["comment"], _load_time(row["time"]))
 
 
-def _review(row: Any) -> Review:
+def _review(row: sqlite3.Row) -> Review:
     reply_time = _load_time(row["reply_time"]) if row["reply_time"] else None
     return Review(
         organization=row["organization"],

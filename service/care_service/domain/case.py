@@ -122,7 +122,7 @@ def activity(
 ) -> Activity:
     """Makes the one log entry of a change; `recovery` is the one that it moved, with the state before."""
     changes = ticket_changes(before, after)
-    if recovery and recovery[0] != recovery[1].state:
+    if recovery and recovery[1].state not in LIVE and recovery[0] != recovery[1].state:
         moved = FieldChange("recovery.state", recovery[0].value, recovery[1].state.value)
         changes = tuple(sorted((*changes, moved), key=lambda change: change.field))
     return Activity(

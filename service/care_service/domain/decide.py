@@ -45,7 +45,8 @@ def situation(ticket: Ticket, state: RecoveryState, caller: Caller, agent: Agent
         relation=relation,
         roles=caller.roles,
         has_review=ticket.review_id is not None,
-        can_be_assignee=agent is not None and agent.can_be_assignee,
+        # Whoever owns it already may keep it.
+        can_be_assignee=agent is not None and (agent.can_be_assignee or agent.id == ticket.assignee),
     )
 
 

@@ -222,7 +222,7 @@ class Recovery:
     creator: str | None
     mark: Mark
     attempt: int
-    """The attempt whose outcome counts; 0 before the first."""
+    """The attempt whose outcome counts; 0 where none is outstanding."""
     hand_out_time: datetime | None
     """When the last write was handed out."""
     unsettled_until: datetime | None

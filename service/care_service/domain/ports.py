@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -42,6 +42,13 @@ class RequestKey:
     organization: str
     caller: str
     request_id: UUID
+    oldest: datetime
+    """An answer kept before then has had its time."""
+
+
+def customer_key(organization: str, recovery: UUID, request_id: UUID, oldest: datetime) -> RequestKey:
+    """Returns the key of a request that came through a form's link: whoever holds the link is one caller."""
+    return RequestKey(organization, f"CUSTOMER/{recovery}", request_id, oldest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +104,10 @@ class TicketStore(Protocol):
         """Returns what a new ticket is decided on. Makes the organization's entry where it is missing."""
         ...
 
-    async def load_form(self, recovery: UUID, request_id: UUID | None) -> tuple[FormCase, Answer | None] | None:
-        """Returns the ticket behind a form's link; None if there is none."""
+    async def load_form(
+        self, recovery: UUID, request_id: UUID | None, oldest: datetime
+    ) -> tuple[FormCase, Answer | None] | None:
+        """Returns the ticket behind a form's link; None if there is none. `oldest` is as in `RequestKey`."""
         ...
 
     async def load_recovery(self, name: RecoveryName) -> RecoveryLoad | None:
@@ -222,16 +231,18 @@ class Directory(Protocol):
         """Makes the agent's entry, and the organization's, where they are missing."""
         ...
 
-    async def put_organization(self, organization: Organization, record: Record | None) -> None:
-        """Writes an existing organization."""
+    async def put_organization(
+        self, organization: Organization, changed: Collection[str], record: Record | None
+    ) -> None:
+        """Writes the fields `changed` of an existing organization, so that others' changes of other fields stay."""
         ...
 
-    async def put_location(self, location: Location, record: Record | None) -> None:
-        """Writes a location, new or not."""
+    async def put_location(self, location: Location, changed: Collection[str], record: Record | None) -> None:
+        """Writes a location, new or not; of an existing one the fields `changed`."""
         ...
 
-    async def put_agent(self, agent: Agent, record: Record | None) -> None:
-        """Writes an existing agent."""
+    async def put_agent(self, agent: Agent, changed: Collection[str], record: Record | None) -> None:
+        """Writes the fields `changed` of an existing agent."""
         ...
 
     async def put_review(self, review: Review, record: Record | None) -> None:

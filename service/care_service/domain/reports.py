@@ -20,6 +20,9 @@ from care_service.domain.plan import Plan, Sibling, SiteTiming, Step, plan, sett
 
 _RETRACT_PAUSE: Final = timedelta(hours=1)
 _RETRACT_PAUSE_MAX: Final = timedelta(days=1)
+_MOST_DOUBLINGS: Final = 5
+_NONE: Final = 0
+"""No attempt is outstanding: what comes of the last one again, late or doubled, changes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +64,19 @@ def begin_posting(case: RecoveryCase, review: Review, step: Step, now: datetime)
 def report(case: RecoveryCase, command: Report, caller: Caller, now: datetime) -> Decision | None:
     """Returns what to write for a report, or None where it changes nothing."""
     recovery = case.recovery
+    if isinstance(command, RecordPosted | RecordRefused | RecordRetracted) and (
+        recovery.attempt == _NONE or command.attempt != recovery.attempt
+    ):
+        return None
     match command:
         case RecordPosted():
-            return _posted(case, caller, now) if command.attempt == recovery.attempt else None
+            return _posted(case, caller, now)
         case RecordRefused():
-            return _refused(case, command, caller, now) if command.attempt == recovery.attempt else None
+            return _refused(case, command, caller, now)
         case RecordRetracted():
-            if command.attempt != recovery.attempt or recovery.mark is not Mark.TAKING_OUT:
+            if recovery.mark is not Mark.TAKING_OUT:
                 return None
-            retracted = replace(recovery, mark=Mark.RETRACTED, retract_time=now, retract_after=None)
+            retracted = replace(recovery, attempt=_NONE, mark=Mark.RETRACTED, retract_time=now, retract_after=None)
             return _write(case, retracted, ActivityType.REPLY_RETRACTED, caller, now)
         case UnlockChat():
             if recovery.state is not RecoveryState.CONTACT_RECEIVED:
@@ -88,10 +95,10 @@ def _posted(case: RecoveryCase, caller: Caller, now: datetime) -> Decision | Non
     if recovery.mark is Mark.POSTED and recovery.state is RecoveryState.AWAITING_CONTACT:
         # Read again and still there: remembered, so that the next check is a later one.
         ticket = replace(case.case.ticket, revision=case.case.ticket.revision + 1)
-        return Decision(ticket, recovery=replace(recovery, read_time=now))
+        return Decision(ticket, recovery=replace(recovery, attempt=_NONE, read_time=now))
     if recovery.mark is not Mark.OUT:
         return None
-    posted = replace(recovery, mark=Mark.POSTED, post_time=now, read_time=now)
+    posted = replace(recovery, attempt=_NONE, mark=Mark.POSTED, post_time=now, read_time=now)
     if posted.state is RecoveryState.FORM_REQUESTED:
         posted = _fire(posted, Trigger.RECORD_POSTED, now)
     return _write(case, posted, ActivityType.FORM_POSTED, caller, now)
@@ -100,9 +107,10 @@ def _posted(case: RecoveryCase, caller: Caller, now: datetime) -> Decision | Non
 def _refused(case: RecoveryCase, command: RecordRefused, caller: Caller, now: datetime) -> Decision | None:
     recovery = case.recovery
     if recovery.mark is Mark.TAKING_OUT:
-        pause = min(_RETRACT_PAUSE * 2**recovery.retract_refusals, _RETRACT_PAUSE_MAX)
+        pause = min(_RETRACT_PAUSE * 2 ** min(recovery.retract_refusals, _MOST_DOUBLINGS), _RETRACT_PAUSE_MAX)
         refused = replace(
             recovery,
+            attempt=_NONE,
             mark=Mark.POSTED,
             retract_refusals=recovery.retract_refusals + 1,
             retract_after=now + pause,
@@ -115,6 +123,7 @@ def _refused(case: RecoveryCase, command: RecordRefused, caller: Caller, now: da
         return None
     refused = replace(
         recovery,
+        attempt=_NONE,
         mark=recovery.mark if moderated else Mark.NOT_PUBLIC,
         refusal_reason=command.reason,
         refusal_message=command.provider_message,

@@ -19,6 +19,8 @@ _ALGORITHM: Final = "HS256"
 _SUBJECT: Final = re.compile(AGENT_ID)
 _ORGANIZATION: Final = re.compile(ORGANIZATION_ID)
 _MAX_NAME: Final = 200
+_LATEST: Final = 2**53
+"""Beyond all calendars, and within what JSON numbers hold exactly; NaN is not below it."""
 _KNOWN: Final = 4_096
 """How many tokens are remembered."""
 _KINDS: Final = ((Role.AGENT, ActorKind.AGENT), (Role.SERVICE, ActorKind.SERVICE), (Role.WORKER, ActorKind.WORKFLOW))
@@ -59,8 +61,8 @@ class Authenticator:
         except jwt.InvalidTokenError as error:
             raise _invalid("The bearer token is malformed or signed by another key.") from error
         expiry = claims.get("exp")
-        if not isinstance(expiry, int | float):
-            raise _invalid("The token needs an expiry time.", "exp")
+        if not isinstance(expiry, int | float) or not 0 < expiry < _LATEST:
+            raise _invalid("The token needs an expiry time, in seconds since 1970.", "exp")
         return _caller(claims), float(expiry)
 
 
@@ -80,7 +82,8 @@ def _caller(claims: dict[str, object]) -> Caller:
         return Caller(kind, subject, None, roles, "")
     if not isinstance(organization, str) or not _ORGANIZATION.fullmatch(organization):
         raise _invalid("The token needs an organization: only services and workers may do without.", "org")
-    display_name = name[:_MAX_NAME].replace("\0", "") if isinstance(name, str) else ""
+    # Half a surrogate pair is no Unicode, and PostgreSQL stores no NUL.
+    display_name = name[:_MAX_NAME].replace("\0", "").encode(errors="ignore").decode() if isinstance(name, str) else ""
     return Caller(kind, subject, organization, roles, display_name or subject)
 
 

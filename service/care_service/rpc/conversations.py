@@ -152,7 +152,7 @@ class Conversations(conversation_service_pb2_grpc.ConversationServiceServicer):
         fields.check()
         await enter_ticket(self._reader, call, name)
         scope = f"recoveries {name}"
-        after = pages.read_token(request.page_token, scope, lambda key: int(key[0]))
+        after = pages.read_token(request.page_token, scope, lambda key: pages.number(key[0]))
         rows, more = pages.cut(await self._reader.recoveries(name, after, size + 1), size)
         token = pages.make_token(scope, rows[-1][0]) if more else ""
         recoveries = [convert.recovery_message(view) for _, view in rows]
@@ -166,7 +166,7 @@ class Conversations(conversation_service_pb2_grpc.ConversationServiceServicer):
         fields.check()
         await enter_ticket(self._reader, call, name)
         scope = f"messages {name}"
-        after = pages.read_token(request.page_token, scope, lambda key: (int(key[0]), int(key[1])))
+        after = pages.read_token(request.page_token, scope, lambda key: (pages.number(key[0]), pages.number(key[1])))
         rows, more = pages.cut(await self._reader.messages(name, after, size + 1), size)
         last = rows[-1].message if more else None
         token = pages.make_token(scope, last.activity_number, last.ordinal) if last else ""

@@ -17,6 +17,7 @@ from care.v1 import customer_service_pb2 as pb
 from care.v1 import customer_service_pb2_grpc
 from care_service.domain import commands
 from care_service.domain.callers import customer
+from care_service.domain.names import TicketName
 from care_service.domain.ports import Answer, TicketStore
 from care_service.domain.refusals import Reason, Refusal
 from care_service.domain.replies import without_link
@@ -24,7 +25,7 @@ from care_service.domain.submit import FormCase, FormState, form_state, submit_c
 from care_service.links import Links
 from care_service.rpc import convert
 from care_service.rpc.call import Call, current_call
-from care_service.rpc.execute import Repeat, until_committed
+from care_service.rpc.execute import KEPT, Repeat, until_committed
 from care_service.rpc.fields import DISPLAY_NAME, Fields
 
 Context = grpc.aio.ServicerContext[Message, Message]
@@ -32,6 +33,7 @@ Context = grpc.aio.ServicerContext[Message, Message]
 _MESSAGE: Final = 4_000
 _SUBMISSIONS: Final = RateLimitItemPerMinute(10)
 """Per link and process; what is stored per link is bounded anyway, this only keeps the noise down."""
+_ONCE: Final = RateLimitItemPerMinute(1)
 
 
 class Customers(customer_service_pb2_grpc.CustomerServiceServicer):
@@ -74,8 +76,8 @@ class Customers(customer_service_pb2_grpc.CustomerServiceServicer):
         if not request.consent:
             fields.wrong("consent", "is needed: agree, so that the business may contact you")
         fields.check()
-        recovery = self._recovery(request.token)
-        await self._limit(str(recovery[0]))
+        seen, _ = await self._load(self._store, request.token, None)
+        await self._limit(str(seen.recovery.id), request_id)
 
         async def once(store: TicketStore) -> pb.SubmitContactResponse:
             form, kept = await self._load(store, request.token, request_id)
@@ -91,27 +93,28 @@ class Customers(customer_service_pb2_grpc.CustomerServiceServicer):
             return response
 
         try:
-            return await until_committed(self._store, once, None)
+            return await until_committed(
+                self._store, once, TicketName(seen.recovery.organization, seen.recovery.ticket_number)
+            )
         except Refusal as refusal:
             # Whoever holds a public link learns nothing of the ticket.
             raise Refusal(refusal.reason, refusal.message, {}, refusal.violations, refusal.retry_after) from refusal
 
-    def _recovery(self, token: str) -> tuple[UUID, str]:
-        found = self._links.read_form_token(token)
-        if found is None:
-            raise _unknown()
-        return found
-
     async def _load(self, store: TicketStore, token: str, request_id: UUID | None) -> tuple[FormCase, Answer | None]:
         found = self._links.read_form_token(token)
-        loaded = await store.load_form(found[0], request_id) if found else None
+        loaded = await store.load_form(found[0], request_id, current_call().now - KEPT) if found else None
         # A recovery keeps the key that its link was made with: another key's token for it is forged.
         if found is None or loaded is None or loaded[0].recovery.key_id != found[1]:
             raise _unknown()
         return loaded
 
-    async def _limit(self, link: str) -> None:
+    async def _limit(self, link: str, request_id: UUID | None) -> None:
+        """Refuses with RATE_LIMITED too many submissions from a link; repeats of one that was let in don't count."""
+        request = f"{link}/{request_id}"
+        if request_id is not None and not await self._limiter.hit(_ONCE, request):
+            return
         if not await self._limiter.hit(_SUBMISSIONS, link):
+            await self._limiter.clear(_ONCE, request)
             words = "Too many submissions from this link: wait a minute."
             raise Refusal(Reason.RATE_LIMITED, words, retry_after=timedelta(minutes=1))
 

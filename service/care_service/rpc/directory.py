@@ -81,7 +81,7 @@ class DirectoryHandlers(directory_service_pb2_grpc.DirectoryServiceServicer):
                 update_time=call.now,
             )
             response = pb.UpdateOrganizationResponse(organization=convert.organization_message(after))
-            await self._directory.put_organization(after, repeat.record(response))
+            await self._directory.put_organization(after, paths, repeat.record(response))
             return response
 
         return await self._once(repeat, pb.UpdateOrganizationResponse, write)
@@ -131,7 +131,7 @@ class DirectoryHandlers(directory_service_pb2_grpc.DirectoryServiceServicer):
                 update_time=call.now,
             )
             response = pb.UpdateLocationResponse(location=convert.location_message(after))
-            await self._directory.put_location(after, repeat.record(response))
+            await self._directory.put_location(after, paths, repeat.record(response))
             return response
 
         return await self._once(repeat, pb.UpdateLocationResponse, write)
@@ -170,7 +170,7 @@ class DirectoryHandlers(directory_service_pb2_grpc.DirectoryServiceServicer):
                 update_time=call.now,
             )
             response = pb.UpdateAgentResponse(agent=convert.agent_message(after))
-            await self._directory.put_agent(after, repeat.record(response))
+            await self._directory.put_agent(after, paths, repeat.record(response))
             return response
 
         return await self._once(repeat, pb.UpdateAgentResponse, write)
@@ -201,7 +201,7 @@ class DirectoryHandlers(directory_service_pb2_grpc.DirectoryServiceServicer):
         fields.check()
         current_call().enter(organization, parent)
         scope = f"{what} {parent}"
-        return organization, size, pages.read_token(page_token, scope, lambda key: str(key[0])), scope
+        return organization, size, pages.read_token(page_token, scope, lambda key: pages.text(key[0])), scope
 
     async def _once(
         self, repeat: Repeat, response_type: type[ResponseT], write: Callable[[], Awaitable[ResponseT]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import timedelta
 from hashlib import sha256
 from typing import Final, Protocol, TypeVar
 from uuid import UUID
@@ -24,6 +25,8 @@ ResponseT = TypeVar("ResponseT", bound=Message)
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
+KEPT: Final = timedelta(hours=24)
+"""For how long an answer is kept to be given again."""
 _TRIES: Final = 4
 """How often a call is overtaken before it locks the ticket's row."""
 
@@ -64,7 +67,7 @@ class Repeat:
         self._time = call.now
         self.key: RequestKey | None = None
         if request_id is not None:
-            self.key = RequestKey(organization, f"{call.caller.kind}/{call.caller.id}", request_id)
+            self.key = RequestKey(organization, f"{call.caller.kind}/{call.caller.id}", request_id, call.now - KEPT)
             body = request.SerializeToString(deterministic=True)
             self._fingerprint = sha256(f"{call.method}\0".encode() + body).digest()
 

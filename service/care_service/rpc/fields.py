@@ -68,9 +68,12 @@ class Fields:
         return self._normalized(lambda: addresses.normalize_email(text, field))
 
     def phone(self, field: str, text: str) -> str:
-        """Checks that a phone number can be one; it is normalized where its default region is known."""
+        """Normalizes a phone number with a country code; without one, that is left to where its region is known."""
         if "\0" in text or len(text) > addresses.MAX_PHONE:
             self.wrong(field, f"must be at most {addresses.MAX_PHONE} characters, like +1 415 555 0123")
+            return ""
+        if text.strip().startswith("+"):
+            return self._normalized(lambda: addresses.normalize_phone(text, "", field))
         return text.strip()
 
     def _normalized(self, normalize: Callable[[], str]) -> str:
@@ -143,7 +146,8 @@ class Fields:
             return set(allowed)
         for path in given:
             if path not in allowed:
-                hint = f"is not written by an update: use {verbs[path]}" if path in verbs else "is no field to update"
+                verb = verbs.get(path.partition(".")[0])
+                hint = f"is not written by an update: use {verb}" if verb else "is no field to update"
                 self.wrong("update_mask", f"{path!r} {hint}; possible are {', '.join(allowed)}")
         return set(given)
 

@@ -88,7 +88,7 @@ class Reviews(review_service_pb2_grpc.ReviewServiceServicer):
         fields.check()
         scope = f"reviews {request.parent}"
         after = pages.read_token(
-            request.page_token, scope, lambda key: (str(key[0]), datetime.fromisoformat(str(key[1])), UUID(str(key[2])))
+            request.page_token, scope, lambda key: (pages.text(key[0]), pages.time(key[1]), UUID(pages.text(key[2])))
         )
         reviews, more = pages.cut(await self._reader.reviews(organization, after, size + 1), size)
         last = reviews[-1] if more else None

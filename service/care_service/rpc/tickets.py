@@ -28,6 +28,11 @@ _DETAILS = ("subject", "description", "priority", "labels")
 _VERBS = {
     "status": "StartTicket, ResolveTicket, CloseTicket or ReopenTicket",
     "close_reason": "CloseTicket",
+    "resolve_time": "ResolveTicket",
+    "close_time": "CloseTicket",
+    "location": "CreateTicket",
+    "review": "CreateTicket",
+    "reporter": "CreateTicket",
     "assignee": "TakeTicket, AssignTicket or ReleaseTicket",
     "contact_state": "SendRecoveryForm, AddContact or RejectContact",
     "customer": "AddContact",
@@ -121,7 +126,7 @@ class Tickets(ticket_service_pb2_grpc.TicketServiceServicer):
         size = fields.page_size(request.page_size)
         fields.check()
         scope = f"tickets {request.parent}"
-        after = pages.read_token(request.page_token, scope, lambda key: (str(key[0]), int(key[1])))
+        after = pages.read_token(request.page_token, scope, lambda key: (pages.text(key[0]), pages.number(key[1])))
         views, more = pages.cut(await self._reader.tickets(organization, after, size + 1), size)
         own = None
         if call.caller.is_agent and organization is not None:
@@ -198,7 +203,7 @@ class Tickets(ticket_service_pb2_grpc.TicketServiceServicer):
         fields.check()
         await enter_ticket(self._reader, call, name)
         scope = f"activities {name}"
-        after = pages.read_token(request.page_token, scope, lambda key: int(key[0]))
+        after = pages.read_token(request.page_token, scope, lambda key: pages.number(key[0]))
         rows, more = pages.cut(await self._reader.activities(name, after, size + 1), size)
         token = pages.make_token(scope, rows[-1].number) if more else ""
         activities = [convert.activity_message(row) for row in rows]

@@ -71,13 +71,13 @@ class Workers(worker_service_pb2_grpc.WorkerServiceServicer):
 
     async def RecordPosted(self, request: pb.RecordPostedRequest, context: Context) -> pb.RecordPostedResponse:
         """See the contract."""
-        name = self._name(request.name, Fields())
+        name = self._name(request.name, _attempt(request.attempt))
         plan = await self._report(name, commands.RecordPosted(request.attempt))
         return pb.RecordPostedResponse(plan=plan)
 
     async def RecordRefused(self, request: pb.RecordRefusedRequest, context: Context) -> pb.RecordRefusedResponse:
         """See the contract."""
-        fields = Fields()
+        fields = _attempt(request.attempt)
         if request.reason not in recovery_pb2.RefusalReason.values() or not request.reason:
             fields.wrong("reason", "must be a known reason")
         name = self._name(request.name, fields)
@@ -88,7 +88,7 @@ class Workers(worker_service_pb2_grpc.WorkerServiceServicer):
 
     async def RecordRetracted(self, request: pb.RecordRetractedRequest, context: Context) -> pb.RecordRetractedResponse:
         """See the contract."""
-        name = self._name(request.name, Fields())
+        name = self._name(request.name, _attempt(request.attempt))
         plan = await self._report(name, commands.RecordRetracted(request.attempt))
         return pb.RecordRetractedResponse(plan=plan)
 
@@ -151,6 +151,13 @@ class Workers(worker_service_pb2_grpc.WorkerServiceServicer):
             review_url=review.url,
             location=names.location(review.organization, review.location),
         )
+
+
+def _attempt(number: int) -> Fields:
+    fields = Fields()
+    if number < 1:
+        fields.wrong("attempt", "must be the number that BeginPosting gave")
+    return fields
 
 
 def _after(load: RecoveryLoad, decision: Decision) -> RecoveryLoad:

@@ -20,35 +20,34 @@ _RECOVERY_IMMUTABLE = frozenset(
 
 def update_statement(decision: Decision, record: Record | None) -> Statement:
     """Makes the statement for a decision on an existing ticket. It writes nothing where the revision has moved."""
-    statement, ticket = Statement(), decision.ticket
-    guard = ""
-    if decision.review_attempt is not None:
-        # A second CAS, since the recoveries of a review's other tickets are at the same site. It may succeed where the
-        # ticket's fails: then an attempt number is skipped, which does no harm.
-        attempt = statement.parameter(decision.review_attempt, "BIGINT")
-        statement.add(
-            "attempt",
-            f"UPDATE reviews SET posting_attempts = {attempt}"
-            f" WHERE organization = {statement.parameter(ticket.organization, 'TEXT')}"
-            f" AND id = {statement.parameter(ticket.review_id, 'UUID')} AND posting_attempts = {attempt} - 1"
-            " RETURNING 1",
-        )
-        guard = " AND EXISTS (SELECT FROM attempt)"
+    statement, ticket, source = Statement(), decision.ticket, "ticket"
     statement.add(
         "ticket",
         f"UPDATE tickets SET {statement.assignments(TICKET, ticket, _IMMUTABLE)}"
         f" WHERE organization = {statement.parameter(ticket.organization, 'TEXT')}"
         f" AND number = {statement.parameter(ticket.number, 'BIGINT')}"
-        f" AND revision = {statement.parameter(ticket.revision - 1, 'BIGINT')}{guard}"
+        f" AND revision = {statement.parameter(ticket.revision - 1, 'BIGINT')}"
         " RETURNING organization, number",
     )
+    if decision.review_attempt is not None:
+        # A second CAS, since the recoveries of a review's other tickets are at the same site. The ticket's row comes
+        # first, as whoever holds its lock may get here too. Where this CAS fails, the ticket has a new revision for
+        # nothing, which nobody sees.
+        source, attempt = "attempt", statement.parameter(decision.review_attempt, "BIGINT")
+        statement.add(
+            "attempt",
+            f"UPDATE reviews v SET posting_attempts = {attempt} FROM ticket WHERE v.organization = ticket.organization"
+            f" AND v.id = {statement.parameter(ticket.review_id, 'UUID')} AND v.posting_attempts = {attempt} - 1"
+            " RETURNING ticket.organization, ticket.number",
+        )
     if decision.recovery is not None:
         statement.add(
             "recovery",
             f"UPDATE recoveries r SET {statement.assignments(RECOVERY, decision.recovery, _RECOVERY_IMMUTABLE)}"
-            " FROM ticket WHERE r.organization = ticket.organization AND r.ticket_number = ticket.number"
+            f" FROM {source} s WHERE r.organization = s.organization AND r.ticket_number = s.number"
             f" AND r.id = {statement.parameter(decision.recovery.id, 'UUID')} RETURNING 1",
         )
+    statement.result = f"SELECT 1 FROM {source}"
     _add_rows(statement, decision, record)
     return statement
 
@@ -58,6 +57,7 @@ def insert_statement(decision: Decision, record: Record | None) -> Statement:
     statement, ticket = Statement(), decision.ticket
     statement.insert("inserted", TICKET, ticket, None)
     statement.add("ticket", "SELECT 1 FROM inserted")
+    statement.result = "SELECT 1 FROM ticket"
     at = statement.parameter(ticket.create_time, "TIMESTAMPTZ")
     organization = statement.parameter(ticket.organization, "TEXT")
     location = statement.parameter(ticket.location, "TEXT")
@@ -120,7 +120,7 @@ def add_record(statement: Statement, record: Record, source: str) -> None:
 async def run(connection: asyncpg.Connection[asyncpg.Record], statement: Statement) -> None:
     """Executes a commit; raises StaleError where somebody else was faster."""
     try:
-        row = await connection.fetchrow(statement.sql("SELECT 1 FROM ticket"), *statement.parameters)
+        row = await connection.fetchrow(statement.sql(), *statement.parameters)
     except asyncpg.UniqueViolationError as error:
         if error.constraint_name in {"pk_requests", OPEN_TICKET_INDEX}:
             raise StaleError from error

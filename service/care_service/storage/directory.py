@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -9,6 +10,7 @@ import asyncpg
 
 from care_service.domain.entities import Agent, Location, Organization, Review
 from care_service.domain.ports import Answer, Record, RequestKey, StaleError
+from care_service.storage.answers import current_answer
 from care_service.storage.committing import add_record
 from care_service.storage.database import Database
 from care_service.storage.rows import AGENT, LOCATION, ORGANIZATION, REVIEW, EntityT, Mapping
@@ -31,13 +33,12 @@ _SEE_LOCATION: Final = """
     VALUES ($1::TEXT, $2::TEXT, '', '', $3::TIMESTAMPTZ, $3::TIMESTAMPTZ) ON CONFLICT DO NOTHING
 """
 _ANSWER: Final = """
-    SELECT fingerprint, answer FROM requests
+    SELECT fingerprint, answer, create_time FROM requests
     WHERE organization = $1::TEXT AND caller = $2::TEXT AND request_id = $3::UUID
 """
 _REVIEW_KEPT: Final = frozenset(
     {"organization", "id", "create_time", "ingest_time", "ticket_number", "posting_attempts"}
 )
-_KEPT: Final = frozenset({"organization", "id", "create_time"})
 
 
 class PostgresDirectory:
@@ -50,7 +51,7 @@ class PostgresDirectory:
         """See Directory."""
         async with self._database.driver() as connection:
             row = await connection.fetchrow(_ANSWER, key.organization, key.caller, key.request_id)
-        return Answer(row[0], row[1]) if row else None
+            return await current_answer(connection, tuple(row), key) if row else None
 
     async def see_organization(self, organization: str, now: datetime) -> None:
         """See Directory."""
@@ -63,17 +64,19 @@ class PostgresDirectory:
         async with self._database.driver() as connection:
             await connection.execute(_SEE_AGENT, organization, agent, display_name, now)
 
-    async def put_organization(self, organization: Organization, record: Record | None) -> None:
+    async def put_organization(
+        self, organization: Organization, changed: Collection[str], record: Record | None
+    ) -> None:
         """See Directory."""
-        await self._put(ORGANIZATION, organization, _KEPT, "", record)
+        await self._put(ORGANIZATION, organization, {*changed, "update_time"}, "", record)
 
-    async def put_location(self, location: Location, record: Record | None) -> None:
+    async def put_location(self, location: Location, changed: Collection[str], record: Record | None) -> None:
         """See Directory."""
-        await self._put(LOCATION, location, _KEPT, "", record)
+        await self._put(LOCATION, location, {*changed, "update_time"}, "", record)
 
-    async def put_agent(self, agent: Agent, record: Record | None) -> None:
+    async def put_agent(self, agent: Agent, changed: Collection[str], record: Record | None) -> None:
         """See Directory."""
-        await self._put(AGENT, agent, _KEPT, "", record)
+        await self._put(AGENT, agent, {*changed, "update_time"}, "", record)
 
     async def put_review(self, review: Review, record: Record | None) -> None:
         """See Directory."""
@@ -81,17 +84,17 @@ class PostgresDirectory:
         async with self._database.driver() as connection:
             await connection.execute(_SEE_LOCATION, *place)
         newer = " WHERE excluded.update_time >= reviews.update_time"
-        await self._put(REVIEW, review, _REVIEW_KEPT, newer, record)
+        await self._put(REVIEW, review, set(REVIEW.fields) - _REVIEW_KEPT, newer, record)
 
     async def _put(
-        self, mapping: Mapping[EntityT], entity: EntityT, kept: frozenset[str], guard: str, record: Record | None
+        self, mapping: Mapping[EntityT], entity: EntityT, changed: Collection[str], guard: str, record: Record | None
     ) -> None:
         statement = Statement()
         fields = list(mapping.values(entity))
         columns = ", ".join(field for field, _, _ in fields)
         values = ", ".join(statement.parameter(value, sql_type) for _, sql_type, value in fields)
         keys = ", ".join(column.name for column in mapping.table.primary_key.columns)
-        updates = ", ".join(f"{field} = excluded.{field}" for field, _, _ in fields if field not in kept)
+        updates = ", ".join(f"{field} = excluded.{field}" for field, _, _ in fields if field in changed)
         table = mapping.table.name
         statement.add(
             "written",
@@ -102,7 +105,7 @@ class PostgresDirectory:
             add_record(statement, record, "(SELECT 1) always")
         async with self._database.driver() as connection:
             try:
-                await connection.execute(statement.sql("SELECT 1"), *statement.parameters)
+                await connection.execute(statement.sql(), *statement.parameters)
             except asyncpg.UniqueViolationError as error:
                 if error.constraint_name == "pk_requests":
                     raise StaleError from error

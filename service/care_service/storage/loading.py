@@ -10,7 +10,6 @@ import asyncpg
 from care_service.domain.case import Case
 from care_service.domain.entities import Mark
 from care_service.domain.plan import Sibling
-from care_service.domain.ports import Answer
 from care_service.storage.rows import AGENT, CONTACT, LOCATION, ORGANIZATION, RECOVERY, REVIEW, TICKET
 
 _SELECT: Final = ", ".join(
@@ -38,7 +37,7 @@ WIDTH: Final = (
 )
 
 TICKET_QUERY: Final = f"""
-    SELECT {_SELECT}, {AGENT.select_list("a")}, q.fingerprint, q.answer
+    SELECT {_SELECT}, {AGENT.select_list("a")}, q.fingerprint, q.answer, q.create_time
     FROM tickets t {_JOINS} {_NAMED} $3::UUID
     LEFT JOIN agents a ON a.organization = t.organization AND a.id = $4::TEXT
     LEFT JOIN requests q ON q.organization = t.organization AND q.caller = $5::TEXT AND q.request_id = $6::UUID
@@ -46,7 +45,7 @@ TICKET_QUERY: Final = f"""
 """
 
 FORM_QUERY: Final = f"""
-    SELECT {_SELECT}, q.fingerprint, q.answer
+    SELECT {_SELECT}, q.fingerprint, q.answer, q.create_time
     FROM recoveries n JOIN tickets t ON t.organization = n.organization AND t.number = n.ticket_number {_JOINS}
     LEFT JOIN requests q
       ON q.organization = n.organization AND q.caller = 'CUSTOMER/' || $1::UUID::TEXT AND q.request_id = $2::UUID
@@ -76,7 +75,7 @@ RECOVERY_QUERY: Final = f"""
 
 NEW_QUERY: Final = f"""
     SELECT {ORGANIZATION.select_list("o")}, {LOCATION.select_list("l")}, {REVIEW.select_list("v")},
-      {AGENT.select_list("a")}, t.number, q.fingerprint, q.answer
+      {AGENT.select_list("a")}, t.number, q.fingerprint, q.answer, q.create_time
     FROM organizations o
     LEFT JOIN reviews v ON v.organization = o.id AND v.id = $2::UUID
     LEFT JOIN locations l ON l.organization = o.id AND l.id = coalesce($3::TEXT, v.location)
@@ -103,11 +102,6 @@ def read_case(row: Sequence[Any]) -> Case:
         contact=CONTACT.read(row, at := at + len(RECOVERY)),
         named=RECOVERY.read(row, at + len(CONTACT)),
     )
-
-
-def read_answer(row: Sequence[Any]) -> Answer | None:
-    """Makes the kept answer from a row that ends with its two columns."""
-    return Answer(row[-2], row[-1]) if row[-2] is not None else None
 
 
 def read_siblings(row: asyncpg.Record) -> tuple[Sibling, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 
 from care_service.storage.rows import EntityT, Mapping
 
@@ -13,6 +13,8 @@ class Statement:
     def __init__(self) -> None:
         self._parts: list[str] = []
         self.parameters: list[object] = []
+        self.result = "SELECT 1"
+        """What the statement as a whole returns."""
 
     def parameter(self, value: object, sql_type: str) -> str:
         """Adds a parameter and returns how the SQL refers to it."""
@@ -39,11 +41,6 @@ class Statement:
             if field not in but
         )
 
-    def sql(self, result: str) -> str:
-        """Returns the whole statement, ending in `result`."""
-        return f"WITH {', '.join(self._parts)} {result}"
-
-
-def condition(pairs: Iterable[tuple[str, str]]) -> str:
-    """Joins equalities."""
-    return " AND ".join(f"{left} = {right}" for left, right in pairs)
+    def sql(self) -> str:
+        """Returns the whole statement."""
+        return f"WITH {', '.join(self._parts)} {self.result}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
+from datetime import datetime
 from typing import Final, TypeAlias
 from uuid import UUID
 
@@ -13,9 +14,10 @@ import asyncpg
 from care_service.domain.case import Case, Decision
 from care_service.domain.create import NewCase
 from care_service.domain.names import RecoveryName, TicketName
-from care_service.domain.ports import Answer, Record, RecoveryLoad, RequestKey, StaleError, TicketStore
+from care_service.domain.ports import Answer, Record, RecoveryLoad, RequestKey, StaleError, TicketStore, customer_key
 from care_service.domain.submit import FormCase
 from care_service.storage import committing, loading
+from care_service.storage.answers import current_answer
 from care_service.storage.database import Database
 from care_service.storage.rows import AGENT, CONTACT, LOCATION, ORGANIZATION, REVIEW
 
@@ -47,13 +49,14 @@ class PostgresTickets:
             row = await connection.fetchrow(
                 loading.TICKET_QUERY, name.organization, name.number, recovery, agent, caller, request_id
             )
-        if row is None:
-            return None
-        values = tuple(row)
+            if row is None:
+                return None
+            values = tuple(row)
+            answer = await current_answer(connection, values[-3:], request)
         case = loading.read_case(values)
         if agent is not None:
             case = replace(case, agent=AGENT.read(values, loading.WIDTH))
-        return case, loading.read_answer(values)
+        return case, answer
 
     async def load_new(
         self,
@@ -70,9 +73,10 @@ class PostgresTickets:
             row = await connection.fetchrow(
                 loading.NEW_QUERY, organization, review, location, agent, caller, request_id
             )
-        if row is None:
-            raise AssertionError("the caller's organization was seen before")
-        values, at = tuple(row), len(ORGANIZATION)
+            if row is None:
+                raise AssertionError("the caller's organization was seen before")
+            values, at = tuple(row), len(ORGANIZATION)
+            answer = await current_answer(connection, values[-3:], request)
         found = ORGANIZATION.read(values)
         if found is None:
             raise AssertionError("an inner join brings it")
@@ -83,9 +87,11 @@ class PostgresTickets:
             reporter=AGENT.read(values, at := at + len(REVIEW)),
             open_ticket=values[at + len(AGENT)],
         )
-        return case, loading.read_answer(values)
+        return case, answer
 
-    async def load_form(self, recovery: UUID, request_id: UUID | None) -> tuple[FormCase, Answer | None] | None:
+    async def load_form(
+        self, recovery: UUID, request_id: UUID | None, oldest: datetime
+    ) -> tuple[FormCase, Answer | None] | None:
         """See TicketStore."""
         async with self._connection() as connection:
             row = await connection.fetchrow(loading.FORM_QUERY, recovery, request_id)
@@ -96,11 +102,13 @@ class PostgresTickets:
             named = case.named
             if named is None:
                 raise AssertionError("the query begins with it")
+            key = customer_key(named.organization, recovery, request_id, oldest) if request_id else None
+            answer = await current_answer(connection, values[-3:], key)
             rows = await connection.fetch(
                 loading.FORM_CONTACTS_QUERY, named.organization, named.ticket_number, named.id
             )
         contacts = tuple(contact for found in rows if (contact := CONTACT.read(tuple(found))))
-        return FormCase(case, named, contacts), loading.read_answer(values)
+        return FormCase(case, named, contacts), answer
 
     async def load_recovery(self, name: RecoveryName) -> RecoveryLoad | None:
         """See TicketStore."""

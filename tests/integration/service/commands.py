@@ -19,12 +19,17 @@ from tests.unit.domain.design_tables import CODES
 _SETS = ("allowed", "roles")
 
 
-class TicketAnswer(Protocol):
+class Encodable(Protocol):
+    """Any answer."""
+
+    def SerializeToString(self, *, deterministic: bool = ...) -> bytes: ...
+
+
+class TicketAnswer(Encodable, Protocol):
     """What every command answers at least."""
 
-    ticket: Ticket
-
-    def SerializeToString(self) -> bytes: ...
+    @property
+    def ticket(self) -> Ticket: ...
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,8 @@ def request(command: str, target: Target, etag: str = "", request_id: str = "") 
         case "AssignTicket":
             return tickets.AssignTicketRequest(name=name, assignee=target.tenant.agent_name("bob"), **more)
         case "UpdateTicket":
-            return tickets.UpdateTicketRequest(ticket=Ticket(name=name, subject="Colder soup"), **more)
+            given = Ticket(name=name, subject="Colder soup")
+            return tickets.UpdateTicketRequest(ticket=given, etag=etag, request_id=request_id)
         case "SendRecoveryForm":
             return conversations.SendRecoveryFormRequest(parent=name, reply_text=REPLY, **more)
         case "WithdrawRecoveryForm":

@@ -1,4 +1,4 @@
-"""Machine 2 through gRPC: forms and contacts, from every state, for the right caller, with code, reason and metadata."""
+"""Machine 2 through gRPC: forms and contacts from every state, for the right caller, and every refusal in full."""
 
 from __future__ import annotations
 
@@ -226,6 +226,14 @@ async def test_a_known_contact_comes_before_a_missing_review(tenant: Tenant) -> 
     assert_refused(error, "ILLEGAL_TRANSITION", keys)
 
 
+async def test_a_reply_says_something_beside_its_link(tenant: Tenant) -> None:
+    ticket = await tenant.ticket()
+    send = conversations.SendRecoveryFormRequest(parent=ticket.name, reply_text=" {form_link} ")
+    error = await refusal(tenant.agent("alice").conversations.SendRecoveryForm(send))
+    assert_refused(error, "INVALID_FIELD")
+    assert [violation.field for violation in error.field_violations] == ["reply_text"]
+
+
 @pytest.mark.parametrize("text", ["", "Sorry!", "{form_link} or {form_link}", "{ form_link }", "{FORM_LINK}"])
 async def test_the_reply_must_hold_the_placeholder_exactly_once(tenant: Tenant, text: str) -> None:
     ticket = await tenant.ticket()
@@ -327,7 +335,7 @@ async def test_a_wrong_address_is_refused_and_the_field_named(
 
 
 async def test_a_local_number_is_read_in_the_locations_region_or_else_the_organizations(tenant: Tenant) -> None:
-    await tenant.settings(default_phone_region="GB")
+    await tenant.settings(Organization(default_phone_region="GB"))
     alice = tenant.agent("alice").conversations
     add = conversations.AddContactRequest(parent=(await tenant.ticket()).name, phone="020 7946 0018")
     assert (await alice.AddContact(add)).ticket.customer.phone == "+442079460018"

@@ -1,6 +1,7 @@
 """A CustomerService that keeps the contract's rules for a handful of links, served over real gRPC."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -63,14 +64,18 @@ class CustomerService(CustomerServiceServicer):
     def __init__(self) -> None:
         self.links: dict[str, Link] = {}
         self.failure: Failure | None = None
-        self.before_submit: Callable[[], Awaitable[None]] | None = None
-        """Awaited when a submission comes in: lets a test change things between two calls of a page."""
+        self.submit_failure: Failure | None = None
+        """The same for submissions only: between a page's two calls, things may change."""
         self.calls: list[Message] = []
+        self.arrived = asyncio.Event()
+        """Set once a submission has come in."""
+        self.held: asyncio.Event | None = None
+        """Submissions wait for it."""
 
     def add(
         self,
         token: str,
-        state: pb.ContactFormState = pb.CONTACT_FORM_STATE_OPEN,
+        state: pb.ContactFormState.ValueType = pb.CONTACT_FORM_STATE_OPEN,
         *,
         business_name: str = "Harbor Café",
         reply_text: str = REPLY_TEXT.replace("{link}", "").strip(),
@@ -94,10 +99,12 @@ class CustomerService(CustomerServiceServicer):
 
     async def SubmitContact(self, request: pb.SubmitContactRequest, context: Context) -> pb.SubmitContactResponse:
         self.calls.append(request)
-        if self.before_submit:
-            await self.before_submit()
-        if self.failure and not self.failure.after_acting:
-            await _fail(context, self.failure)
+        self.arrived.set()
+        if self.held:
+            await self.held.wait()
+        failure = self.failure or self.submit_failure
+        if failure and not failure.after_acting:
+            await _fail(context, failure)
         link = self.links.get(request.token)
         region = link.form.phone_region if link else ""
         if violations := list(_violations(request, region)):
@@ -108,8 +115,8 @@ class CustomerService(CustomerServiceServicer):
             await self._accept(link, request, context)
         elif earlier != request:
             await _abort(context, code_pb2.ALREADY_EXISTS, "REQUEST_ID_REUSED")
-        if self.failure:
-            await _fail(context, self.failure)
+        if failure:
+            await _fail(context, failure)
         return pb.SubmitContactResponse()
 
     async def _accept(self, link: Link, request: pb.SubmitContactRequest, context: Context) -> None:
@@ -157,7 +164,7 @@ def _violations(request: pb.SubmitContactRequest, region: str) -> list[BadReques
         "consent": not request.consent,
     }
     if not request.email and not request.phone:
-        wrong["email"] = True
+        wrong |= {"email": True, "phone": True}
     return [BadRequest.FieldViolation(field=name, description="is wrong") for name, is_so in wrong.items() if is_so]
 
 

@@ -1,0 +1,38 @@
+"""One running system for the tests of this folder; each test has reviews and tickets of its own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.case import Case
+from tests.support import system as systems
+from tests.support.system import System
+
+VARIABLES = {
+    # Often, so that moderation is noticed while a test waits for it.
+    "CARE_MODERATION_CHECKS": "2s,4s,8s,16s,32s,64s",
+    # The least that goes with the worker's deadline of an attempt, 25 s.
+    "CARE_SETTLE_TIME": "26s",
+}
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    home = Path(tmp_path_factory.mktemp("system"))
+    with systems.system(home, VARIABLES) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+async def system(running: System) -> AsyncIterator[System]:
+    """The system that all of these tests share; what one of them kills is back when it ends."""
+    yield running
+    await running.close()
+
+
+@pytest.fixture
+async def case(system: System) -> Case:
+    return await Case.open(system)

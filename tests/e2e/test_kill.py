@@ -1,0 +1,213 @@
+"""kill -9 of any part at any moment of a recovery: afterwards it completes, with one reply and one open chat."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+from dataclasses import dataclass, field
+from typing import Final
+
+import pytest
+
+from care_service.domain.entities import Mark
+from tests.e2e.case import Case, Person
+from tests.support.system import System
+
+pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(240)]
+
+PARTS: Final = ["serve", "work", "temporal", "postgres", "review-site"]
+
+ROUNDS: Final = 25
+
+SLOW: Final = 3.0
+"""Seconds that leave time to kill something while the review site is at work."""
+
+PATIENCE: Final = 110.0
+"""Seconds, for an attempt whose worker was killed: Temporal waits 30 of them for it, and 26 more pass until what it may
+have left behind counts as settled."""
+
+
+@dataclass
+class Story:
+    """A case on its way to an unlocked chat or, once its last form is withdrawn, to a reply without a link."""
+
+    case: Case
+    person: Person = field(default_factory=Person)
+    sent: list[str] = field(default_factory=list)
+    """The recoveries, the oldest first."""
+    is_withdrawn: bool = False
+
+    async def send(self) -> None:
+        self.sent.append(await self.case.send())
+        self.is_withdrawn = False
+
+    async def withdraw(self) -> None:
+        await self.case.withdraw(self.sent[-1])
+        self.is_withdrawn = True
+
+    async def submit(self) -> None:
+        await self.case.submit(await self.case.link(self.sent[-1], PATIENCE), self.person)
+
+    async def is_posting(self) -> None:
+        await self.case.site.behave("slow", SLOW)
+        await self.send()
+        await self.case.is_marked(self.sent[-1], Mark.OUT)
+
+    async def is_posted(self) -> None:
+        await self.send()
+        await self.case.reaches(self.sent[-1], "AWAITING_CONTACT")
+
+    async def complete(self) -> None:
+        """Do what is left to do, wait for all workflows, and see that it came out as if nothing had been killed."""
+        if not self.is_withdrawn and (await self.case.get(self.sent[-1])).contact.id == "":
+            await self.submit()
+        for recovery in self.sent:
+            await self.case.rests(recovery, PATIENCE)
+            log = await self.case.log(recovery)
+            assert set(log.values()) == {1}, log
+            assert await self.case.mark(recovery) not in {Mark.OUT, Mark.TAKING_OUT}
+        if self.is_withdrawn:
+            assert await self.case.public_link() is None
+        else:
+            await self._is_unlocked(self.sent[-1])
+
+    async def _is_unlocked(self, recovery: str) -> None:
+        found, link = await self.case.get(recovery), await self.case.public_link()
+        assert link is not None
+        assert await self.case.site.reply() == found.reply_text.replace("{form_link}", link)
+        assert (found.contact.email, found.contact.phone) == (self.person.email, self.person.phone)
+        assert list(found.claims) == []
+        log = await self.case.log(recovery)
+        assert [log[kind] for kind in ("FORM_POSTED", "CONTACT_SUBMITTED", "CHAT_UNLOCKED")] == [1, 1, 1]
+
+
+class Moment:
+    """What has happened to a story when the part is killed."""
+
+    async def arrange(self, story: Story) -> None:
+        """Lead up to it; what a slow review site is busy with then, it is still busy with at the kill."""
+
+    async def strike(self, story: Story) -> None:
+        """Do the last thing before the kill, while the worker does nothing."""
+
+
+class Asked(Moment):
+    async def strike(self, story: Story) -> None:
+        await story.send()
+
+
+class Posting(Moment):
+    async def arrange(self, story: Story) -> None:
+        await story.is_posting()
+
+
+class PostingAndWithdrawn(Posting):
+    async def strike(self, story: Story) -> None:
+        await story.withdraw()
+
+
+class PostingAndSentAgain(Posting):
+    async def strike(self, story: Story) -> None:
+        await story.withdraw()
+        await story.send()
+
+
+class Posted(Moment):
+    async def arrange(self, story: Story) -> None:
+        await story.is_posted()
+
+
+class Answered(Posted):
+    async def strike(self, story: Story) -> None:
+        await story.submit()
+        assert await story.case.state(story.sent[-1]) == "CONTACT_RECEIVED"
+
+
+class Withdrawn(Posted):
+    async def strike(self, story: Story) -> None:
+        await story.withdraw()
+
+
+class Retracting(Posted):
+    async def arrange(self, story: Story) -> None:
+        await super().arrange(story)
+        await story.case.site.behave("slow", SLOW)
+        await story.withdraw()
+        await story.case.is_marked(story.sent[-1], Mark.TAKING_OUT)
+
+
+MOMENTS: Final = [
+    Asked(),
+    Posting(),
+    PostingAndWithdrawn(),
+    PostingAndSentAgain(),
+    Posted(),
+    Answered(),
+    Withdrawn(),
+    Retracting(),
+]
+
+
+@pytest.mark.parametrize(
+    "part", ["serve", "work", "temporal", "postgres", pytest.param("review-site", marks=pytest.mark.long)]
+)
+async def test_every_moment_survives_the_kill_of_a_part(system: System, part: str) -> None:
+    """One kill meets a recovery in each of the moments: most of the time is waiting for what was cut off."""
+    stories = [Story(await Case.open(system)) for _ in MOMENTS]
+    pairs = list(zip(MOMENTS, stories, strict=True))
+    await asyncio.gather(*(moment.arrange(story) for moment, story in pairs))
+    with system.processes.frozen("work"):
+        await asyncio.gather(*(moment.strike(story) for moment, story in pairs))
+        system.processes.kill(part)
+    await system.processes.back()
+    await asyncio.gather(*(story.complete() for story in stories))
+
+
+class Chance:
+    """Plays stories and kills parts as a seeded generator says."""
+
+    def __init__(self, system: System, seed: int) -> None:
+        self._system = system
+        self._random = random.Random(seed)  # noqa: S311 - repeats a run, guards nothing
+
+    async def round(self) -> None:
+        """Several stories at once, and up to three kills among them, one after the other."""
+        stories = [Story(await Case.open(self._system)) for _ in range(self._random.randint(3, 8))]
+        kills = [self._random.choice(PARTS) for _ in range(self._random.randint(1, 3))]
+        await asyncio.gather(self._kill(kills), *(self._play(story) for story in stories))
+        await asyncio.gather(*(story.complete() for story in stories))
+
+    async def _kill(self, parts: list[str]) -> None:
+        for part in parts:
+            await self._pause()
+            self._system.processes.kill(part)
+            await self._system.processes.back()
+
+    async def _play(self, story: Story) -> None:
+        if self._random.random() < 1 / 2:
+            await story.case.site.behave("slow", SLOW)
+        await self._pause()
+        await story.send()
+        for _ in range(self._random.randint(0, 2)):
+            await self._pause()
+            await story.withdraw()
+            if self._random.random() < 1 / 3:
+                return
+            await self._pause()
+            await story.send()
+        await self._pause()
+
+    async def _pause(self) -> None:
+        # Not for a condition: the moments in between are what is looked for.
+        await asyncio.sleep(self._random.expovariate(1))
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+async def test_recoveries_survive_kills_at_random_moments(system: System) -> None:
+    seed = int(os.environ.get("KILL_SEED") or random.randrange(2**32))  # noqa: S311 - as above
+    print(f"KILL_SEED={seed} repeats this run")
+    chance = Chance(system, seed)
+    for _ in range(ROUNDS):
+        await chance.round()

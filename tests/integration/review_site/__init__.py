@@ -1,0 +1,1 @@
+"""Tests of the local review site and its adapter: the real app, over HTTP."""

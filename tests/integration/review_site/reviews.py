@@ -1,0 +1,25 @@
+"""Reviews that these tests load."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+from care_cli.data.reviews import GoogleReview, Reviewer, StarRating
+
+ODD_ID: Final = "a/b c?d=e#f%2Fé/reply"
+"""An id that means something else in a URL unless it is quoted as a whole."""
+
+
+def review(
+    review_id: str, *, comment: str = "Cold soup.", author: str = "Kim P.", update_time: datetime | None = None
+) -> GoogleReview:
+    """A review of one star of the location `soho`."""
+    written = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    return GoogleReview(
+        name=f"accounts/1/locations/soho/reviews/{review_id}",
+        review_id=review_id,
+        star_rating=StarRating.ONE,
+        create_time=written,
+        update_time=update_time or written,
+        reviewer=Reviewer(display_name=author),
+        comment=comment,
+    )

@@ -1,0 +1,142 @@
+"""The site's pages: what the public would see, escaped, and the forms for developers."""
+
+from html.parser import HTMLParser
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+from care_cli.data.reviews import dump_reviews, load_reviews
+from tests.integration.review_site.reviews import ODD_ID, review
+
+PAGE = "/acme/reviews/r1"
+
+
+class Page(HTMLParser):
+    """The text and the elements of a page, as a browser's parser would find them."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+    @property
+    def external_links(self) -> list[dict[str, str | None]]:
+        return [link for link in self.all("a") if not (link["href"] or "").startswith(("/", "#"))]
+
+
+async def page(http: httpx.AsyncClient, path: str) -> Page:
+    answer = await http.get(path)
+    assert answer.status_code == 200
+    assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; ")
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert answer.headers["Cache-Control"] == "no-store"
+    return Page(answer.text)
+
+
+@pytest.mark.parametrize("path", ["/", PAGE])
+async def test_a_reply_stands_under_its_review_with_its_link_to_click(http: httpx.AsyncClient, path: str) -> None:
+    await http.put("/v1/acme/reviews/r1/reply", json={"comment": "Sorry! https://example.com/f/a_b-c_."})
+    shown = await page(http, path)
+    assert "Cold soup." in shown.text
+    assert "Sorry! https://example.com/f/a_b-c_." in shown.text
+    link, *_ = shown.external_links
+    assert link == {"href": "https://example.com/f/a_b-c_", "rel": "nofollow noreferrer", "dir": "ltr"}
+
+
+async def test_nothing_that_somebody_wrote_becomes_markup(http: httpx.AsyncClient) -> None:
+    evil = "<script>x</script><img src=x onerror=x>\"'><a href='javascript:x'>{{ 7*7 }}"
+    await http.put("/v1/acme/reviews", content=dump_reviews([review("r1", comment=evil, author=evil)]))
+    await http.put("/v1/acme/reviews/r1/reply", json={"comment": f"{evil} javascript:x ftp://x/ http://"})
+    for path in ("/", PAGE):
+        shown = await page(http, path)
+        assert shown.text.count(evil) >= 3
+        assert not shown.all("script")
+        assert all(image["src"] == "/static/icon.svg" for image in shown.all("img"))
+        assert not shown.external_links
+
+
+async def test_every_review_of_the_demo_is_shown_whole(http: httpx.AsyncClient) -> None:
+    reviews = load_reviews()
+    await http.put("/v1/demo/reviews", content=dump_reviews(reviews))
+    shown = await page(http, "/")
+    assert all(each.comment in shown.text for each in reviews)
+    assert len(shown.all("article")) == len(reviews) + 2
+    for each in reviews:
+        own = await page(http, f"/demo/reviews/{each.review_id}")
+        assert each.comment in own.text
+        assert f"{each.stars} out of 5 stars" in {span.get("aria-label") for span in own.all("span")}
+
+
+async def test_texts_find_their_own_direction(http: httpx.AsyncClient) -> None:
+    shown = await page(http, PAGE)
+    assert {"class": "text", "dir": "auto"} in shown.all("p")
+
+
+async def test_each_review_of_the_list_leads_to_its_page(http: httpx.AsyncClient) -> None:
+    shown = await page(http, "/")
+    links = {link["href"] for link in shown.all("a")}
+    assert {PAGE, f"/acme/reviews/{quote(ODD_ID, safe='')}"} <= links
+
+
+async def test_the_list_can_be_narrowed(http: httpx.AsyncClient) -> None:
+    await http.put("/v1/demo/reviews", content=dump_reviews(load_reviews()))
+    await http.put("/v1/demo/reviews/harbor-0001/reply", json={"comment": "Sorry."})
+    harbor = [each for each in load_reviews() if each.location == "harbor"]
+    path = "/?organization=demo&location=harbor"
+    assert len((await page(http, path)).all("article")) == len(harbor)
+    assert len((await page(http, f"{path}&replied=yes")).all("article")) == 1
+    assert len((await page(http, f"{path}&replied=no")).all("article")) == len(harbor) - 1
+    assert not (await page(http, "/?organization=nobody")).all("article")
+
+
+async def test_the_page_says_that_the_site_removed_the_reply(http: httpx.AsyncClient) -> None:
+    await http.put("/v1/acme/reviews/r1/reply", json={"comment": "Sorry."})
+    answer = await http.post(f"{PAGE}/take-down")
+    assert (answer.status_code, answer.headers["Location"]) == (303, PAGE)
+    for path in ("/", PAGE):
+        shown = await page(http, path)
+        assert "removed by the review site" in shown.text
+        assert "Reply from the owner" not in shown.text
+    assert "Sorry." not in (await page(http, "/")).text
+
+
+async def test_the_forms_change_how_the_site_behaves(http: httpx.AsyncClient) -> None:
+    answer = await http.post("/behavior", data={"mode": "refuse_links", "delay_seconds": "5"})
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/")
+    assert "Refuse replies with a link" in (await page(http, "/")).text
+    answer = await http.post(f"{PAGE}/behavior", data={"mode": "down"})
+    assert (answer.status_code, answer.headers["Location"]) == (303, PAGE)
+    assert (await http.get("/v1/acme/reviews/r1/reply")).status_code == 503
+    await http.post(f"{PAGE}/behavior", data={"mode": "inherit", "delay_seconds": ""})
+    link = await http.put("/v1/acme/reviews/r1/reply", json={"comment": "https://example.com"})
+    assert link.json()["error"]["reason"] == "LINKS_NOT_ALLOWED"
+    assert (await http.post("/behavior", data={"mode": "?"})).status_code == 400
+
+
+async def test_addresses_that_lead_nowhere_get_a_page(http: httpx.AsyncClient) -> None:
+    for path in ("/nothing", "/acme/reviews/none"):
+        answer = await http.get(path)
+        assert answer.status_code == 404
+        assert "There is no such page or review." in answer.text
+
+
+async def test_the_pages_own_files_are_there(http: httpx.AsyncClient) -> None:
+    shown = await page(http, "/")
+    for link in shown.all("link"):
+        assert (await http.get(link["href"] or "")).status_code == 200
+
+
+async def test_an_empty_site_says_how_to_load_reviews(site_url: str) -> None:
+    async with httpx.AsyncClient(base_url=site_url, trust_env=False) as client:
+        assert "PUT /v1/{organization}/reviews" in (await client.get("/")).text

@@ -1,0 +1,81 @@
+"""The parts of the pages that need no connection: texts, ids, addresses, names."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta, timezone
+from importlib.resources import files
+
+import pytest
+
+from care_web.customers import one_line
+from care_web.rate_limit import AddressLimit, group
+from care_web.submission import Submission
+from care_web.texts import ENGLISH, describe_time, describe_wait
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(1, "20 seconds"), (20, "20 seconds"), (21, "a minute"), (60, "a minute"), (61, "2 minutes")]
+)
+def test_a_wait_is_never_told_shorter_than_it_is(seconds: int, words: str) -> None:
+    assert describe_wait(seconds) == words
+
+
+def test_times_are_told_in_utc() -> None:
+    moment = datetime(2026, 1, 1, 1, 5, tzinfo=timezone(timedelta(hours=2)))
+    assert describe_time(moment) == describe_time(moment.astimezone(UTC)) == "31 December 2025, 23:05 UTC"
+
+
+def test_every_text_is_one_that_some_page_shows() -> None:
+    package = files("care_web")
+    sources = [file for folder in (package, package / "templates") for file in folder.iterdir() if file.is_file()]
+    code = "\n".join(file.read_text() for file in sources if file.name != "texts.py")
+    # Keys are written out, or made of a name and an ending.
+    endings = set(re.findall(r"\.(\w+)[\"']", code))
+    unused = {key for key in ENGLISH if f'"{key}"' not in code and key.rpartition(".")[2] not in endings}
+    assert {key for key in unused if not key.startswith("errors.")} == set()
+
+
+@pytest.mark.parametrize("text", ["", " ", "\u202e", "\n\t"])
+def test_a_name_that_shows_nothing_is_empty(text: str) -> None:
+    assert one_line(text) == ""
+
+
+def test_a_name_keeps_its_letters_and_marks_in_any_script() -> None:
+    for name in ("Harbor Café", "مقهى الميناء", "बंदरगाह", "👩‍🍳 Kitchen", "שלום\u200f!"):
+        assert one_line(name) == name
+
+
+def test_a_renewed_id_follows_from_the_id_and_the_content() -> None:
+    submission = Submission.parse(b"email=jane%40example.com&request_id=6f1c0b1e-4c43-4a52-9d0c-3a5b3f4f9d10")
+    again = Submission.parse(b"email=jane%40example.com&request_id=6f1c0b1e-4c43-4a52-9d0c-3a5b3f4f9d10")
+    other = Submission.parse(b"email=joan%40example.com&request_id=6f1c0b1e-4c43-4a52-9d0c-3a5b3f4f9d10")
+    ids = {submission.request_id, submission.renewed().request_id, other.renewed().request_id}
+    assert len(ids) == 3
+    assert again.renewed().request_id == submission.renewed().request_id
+
+
+def test_what_was_typed_does_not_get_into_a_log_by_accident() -> None:
+    assert "jane" not in repr(Submission.parse(b"email=jane%40example.com"))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("192.0.2.1", "192.0.2.2", False),
+        ("192.0.2.1", "::ffff:192.0.2.1", True),
+        ("2001:db8::1", "2001:db8::ffff:1", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("", "testclient", False),
+    ],
+)
+def test_addresses_of_one_subscriber_count_together(one: str, other: str, same: bool) -> None:
+    assert (group(one) == group(other)) is same
+
+
+async def test_so_many_pass_and_no_more() -> None:
+    limit = AddressLimit(per_minute=2)
+    waits = [await limit.admit("192.0.2.1") for _ in range(3)]
+    assert waits[:2] == [0, 0]
+    assert 1 <= waits[2] <= 60
+    assert await limit.admit("192.0.2.2") == 0

@@ -1,0 +1,47 @@
+"""A real headless Chromium for tests of pages: found on the machine, not downloaded."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import pytest
+from playwright.async_api import Browser, async_playwright
+
+_NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+
+_ARGUMENTS: Final = (
+    "--no-sandbox",  # containers have no user namespaces for it; only our own pages are opened
+    "--disable-gpu",
+    # It asks nothing of the network by itself, so that a test sees every request.
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@asynccontextmanager
+async def chromium() -> AsyncIterator[Browser]:
+    """Run the machine's Chromium; where there is none, skip the test, or fail it if the variable CI is set."""
+    executable = find_chromium()
+    if executable is None:
+        reason = f"needs a Chromium: install one, so that {' or '.join(_NAMES[:2])} is on the PATH"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=executable, args=_ARGUMENTS)
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+def find_chromium() -> str | None:
+    """Return the path of a Chromium, or of a Chrome, on this machine."""
+    return next(filter(None, map(shutil.which, _NAMES)), None)

@@ -1,0 +1,33 @@
+"""Serves an ASGI app over real HTTP inside the test's event loop, on a port of its own."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import uvicorn
+from starlette.types import ASGIApp
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield  # signals belong to pytest
+
+
+@asynccontextmanager
+async def serve(app: ASGIApp) -> AsyncIterator[str]:
+    """Serve `app` on a free port of 127.0.0.1 and yield its base URL, without a slash at the end.
+
+    The socket listens before the server starts, so a client may connect at once: it waits for its answer.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = _Server(
+            uvicorn.Config(app, access_log=False, log_config=None, lifespan="off", timeout_graceful_shutdown=1)
+        )
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            await serving

@@ -1,0 +1,121 @@
+"""Plain values for the tests of the rules: people, a ticket, a recovery, all of one organization."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from care_service.domain.callers import Caller, Role
+from care_service.domain.case import Case
+from care_service.domain.decide import new_recovery
+from care_service.domain.entities import (
+    ActorKind,
+    Agent,
+    Contact,
+    Location,
+    Organization,
+    Priority,
+    Recovery,
+    RecoveryKind,
+    Review,
+    Ticket,
+)
+from care_service.domain.lifecycle import LIVE, RecoveryState, TicketStatus
+
+NOW = datetime(2026, 5, 4, 9, tzinfo=UTC)
+EARLIER = NOW - timedelta(days=1)
+REVIEW_ID = UUID("0190a0a0-0000-7000-8000-000000000001")
+RECOVERY_ID = UUID("0190a0a0-0000-7000-8000-000000000002")
+CONTACT_ID = UUID("0190a0a0-0000-7000-8000-000000000003")
+NEW_ID = UUID("0190a0a0-0000-7000-8000-000000000004")
+OTHER_ID = UUID("0190a0a0-0000-7000-8000-000000000005")
+REPLY = "We are sorry: {form_link}"
+
+ORGANIZATION = Organization("acme", "Acme", "", timedelta(days=30), "I agree.", EARLIER, EARLIER)
+LOCATION = Location("acme", "soho", "Acme Soho", "", EARLIER, EARLIER)
+REVIEW = Review(
+    organization="acme",
+    id=REVIEW_ID,
+    site="local",
+    external_id="r1",
+    location="soho",
+    author_display_name="Robin P.",
+    stars=1,
+    text="Cold soup.",
+    url="",
+    create_time=EARLIER,
+    update_time=EARLIER,
+    ingest_time=EARLIER,
+    ticket_number=7,
+    posting_attempts=0,
+)
+TICKET = Ticket(
+    organization="acme",
+    number=7,
+    version=3,
+    revision=5,
+    subject="Cold soup",
+    description="",
+    location="soho",
+    review_id=REVIEW_ID,
+    reporter=None,
+    assignee="alice",
+    status=TicketStatus.OPEN,
+    close_reason=None,
+    priority=Priority.NORMAL,
+    labels=(),
+    contact_state=RecoveryState.NO_CONTACT,
+    recovery_id=None,
+    create_time=EARLIER,
+    update_time=EARLIER,
+    resolve_time=None,
+    close_time=None,
+)
+
+
+def agent_caller(name: str = "alice", *, supervisor: bool = False) -> Caller:
+    roles = {Role.AGENT, Role.SUPERVISOR} if supervisor else {Role.AGENT}
+    return Caller(ActorKind.AGENT, name, "acme", frozenset(roles), name.title())
+
+
+ALICE = agent_caller()
+SERVICE = Caller(ActorKind.SERVICE, "intake", "acme", frozenset({Role.SERVICE}), "intake")
+WORKER = Caller(ActorKind.WORKFLOW, "worker", None, frozenset({Role.WORKER}), "")
+
+
+def agent(name: str, *, can_be_assignee: bool = True, can_be_reporter: bool = True) -> Agent:
+    return Agent("acme", name, name.title(), can_be_assignee, can_be_reporter, EARLIER, EARLIER)
+
+
+def form(state: RecoveryState = RecoveryState.FORM_REQUESTED) -> Recovery:
+    """A form in `state`, that expires 29 days from now; nothing was handed out."""
+    return replace(
+        new_recovery(TICKET, RECOVERY_ID, RecoveryKind.FORM, ALICE, EARLIER),
+        state=state,
+        reply_text=REPLY,
+        key_id="k1",
+        expire_time=EARLIER + timedelta(days=30),
+        end_time=None if state in LIVE else EARLIER,
+    )
+
+
+def contact(contact_id: UUID = CONTACT_ID, email: str = "robin@example.com") -> Contact:
+    return Contact("acme", 7, contact_id, RECOVERY_ID, "Robin", email, "", "", None, EARLIER)
+
+
+def case(recovery: Recovery | None = None, ticket: Ticket = TICKET) -> Case:
+    """A ticket with `recovery`, as its live one if it is live; commands on a recovery name it."""
+    live = recovery if recovery is not None and recovery.state in LIVE else None
+    if live is not None:
+        ticket = replace(ticket, contact_state=live.state, recovery_id=live.id)
+    has_review = ticket.review_id is not None
+    return Case(
+        ticket=ticket,
+        organization=ORGANIZATION,
+        location=LOCATION,
+        review=REVIEW if has_review else None,
+        live=live,
+        named=recovery,
+        agent=agent("alice"),
+    )

@@ -1,0 +1,40 @@
+"""Page tokens: bound to what they were made for, and any other text is refused."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from care_service.domain.refusals import Reason, Refusal
+from care_service.rpc.pages import cut, make_token, read_token
+
+
+def test_no_token_is_the_first_page() -> None:
+    assert read_token("", "tickets", list) is None
+
+
+@given(
+    st.lists(st.integers(min_value=0, max_value=2**63 - 1) | st.text(st.characters(exclude_categories=["Cs", "Cc"])))
+)
+def test_a_token_gives_its_key_back_to_whom_it_was_made_for(key: list[str | int]) -> None:
+    assert read_token(make_token("tickets organizations/acme", *key), "tickets organizations/acme", list) == key
+
+
+def test_a_token_is_for_its_scope_alone() -> None:
+    with pytest.raises(Refusal) as caught:
+        read_token(make_token("tickets organizations/acme", 1), "tickets organizations/other", list)
+    assert caught.value.reason is Reason.INVALID_PAGE_TOKEN
+
+
+@given(st.text(min_size=1))
+def test_any_other_text_is_refused(text: str) -> None:
+    with pytest.raises(Refusal) as caught:
+        read_token(text, "tickets", list)
+    assert caught.value.reason is Reason.INVALID_PAGE_TOKEN
+
+
+def test_a_page_is_cut_where_there_is_one_row_too_many() -> None:
+    assert cut([1, 2, 3], 2) == ([1, 2], True)
+    assert cut([1, 2], 2) == ([1, 2], False)
+    assert cut([], 2) == ([], False)
