@@ -30,6 +30,10 @@ _LOG: Final = get_logger("care.service")
 _GRACE: Final = timedelta(seconds=10)
 
 
+class MissingKeysError(Exception):
+    """Links that customers hold could not be read any more."""
+
+
 class SystemClock:
     """The machine's own time."""
 
@@ -50,7 +54,7 @@ class Running:
 async def service(settings: ServiceSettings, temporal: Client, clock: Clock | None = None) -> AsyncIterator[Running]:
     """Runs the service: migrates the database, serves gRPC and relays the outbox until the block is left.
 
-    `temporal` may be lazy and its server away. Raises OSError where the address is taken, and Refusal
+    `temporal` may be lazy and its server away. Raises OSError where the address is taken, MissingKeysError, and Refusal
     DATABASE_UNAVAILABLE where the database can't be reached.
     """
     database = Database(settings.database_url)
@@ -58,6 +62,8 @@ async def service(settings: ServiceSettings, temporal: Client, clock: Clock | No
         async with database.core():
             pass
         await upgrade(database.engine)
+        if missing := await PostgresReader(database).form_keys() - settings.link_keys.keys():
+            raise MissingKeysError(f"the keys {', '.join(sorted(missing))} are gone, but links of live forms need them")
         relay = Relay(Outbox(database), TemporalWaker(temporal, settings.task_queue))
         server = Server(_parts(settings, database, relay, clock or SystemClock()))
         port = await server.start(str(settings.grpc_address))

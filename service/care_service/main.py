@@ -12,7 +12,7 @@ from temporalio.envconfig import ClientConfig
 
 from care_client.roles import environment, logs
 from care_client.roles.environment import ConfigurationError
-from care_service.application import service
+from care_service.application import MissingKeysError, service
 from care_service.domain.refusals import Reason, Refusal
 from care_service.settings import ServiceSettings
 
@@ -33,6 +33,8 @@ async def _serve() -> None:
     except OSError as error:
         words = f"CARE_GRPC_ADDRESS: {error}; is it taken by another process? Stop that, or choose another port"
         raise ConfigurationError(words) from error
+    except MissingKeysError as error:
+        raise ConfigurationError(f"CARE_LINK_KEYS: {error}; put them back, after the newest") from error
     except (asyncpg.PostgresError, SQLAlchemyError) as error:
         raise ConfigurationError(f"CARE_DATABASE_URL: {_short(error)}") from error
     except Refusal as refusal:

@@ -87,9 +87,15 @@ def plan(recovery: Recovery, siblings: Sequence[Sibling], now: datetime, timing:
         return _hold_until(settle_time(recovery, timing), now) or Plan(Step.READ)
     if state is RecoveryState.AWAITING_CONTACT:
         return _awaiting(recovery, now, timing.checks)
-    if state not in LIVE and state is not RecoveryState.REFUSED and recovery.mark in {Mark.POSTED, Mark.TAKING_OUT}:
+    if state not in LIVE and recovery.mark in {Mark.POSTED, Mark.TAKING_OUT} and not _site_took_it_down(recovery):
         return _retraction(recovery, siblings, now)
     return Plan(Step.DONE)
+
+
+def _site_took_it_down(recovery: Recovery) -> bool:
+    """Whether a REFUSED recovery's reply was public before, rather than appearing late, after the refusal."""
+    appeared_late = recovery.post_time and recovery.end_time and recovery.post_time > recovery.end_time
+    return recovery.state is RecoveryState.REFUSED and not appeared_late
 
 
 def settle_time(recovery: Recovery, timing: SiteTiming) -> datetime | None:

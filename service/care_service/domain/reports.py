@@ -121,16 +121,20 @@ def _refused(case: RecoveryCase, command: RecordRefused, caller: Caller, now: da
     moderated = recovery.mark is Mark.POSTED and recovery.state is RecoveryState.AWAITING_CONTACT
     if recovery.mark is not Mark.OUT and not moderated:
         return None
+    if recovery.state not in FORM_LIVE:
+        # It had ended before anybody knew what became of the reply: nothing that people see has changed.
+        ticket = replace(case.case.ticket, revision=case.case.ticket.revision + 1)
+        return Decision(ticket, recovery=replace(recovery, attempt=_NONE, mark=Mark.NOT_PUBLIC))
+    # An earlier write without an outcome may still appear after this refusal: the site is read once it has settled.
+    unsettled = recovery.unsettled_until is not None and recovery.unsettled_until > now
     refused = replace(
         recovery,
         attempt=_NONE,
-        mark=recovery.mark if moderated else Mark.NOT_PUBLIC,
+        mark=recovery.mark if moderated or unsettled else Mark.NOT_PUBLIC,
         refusal_reason=command.reason,
         refusal_message=command.provider_message,
     )
-    if refused.state in FORM_LIVE:
-        refused = _fire(refused, Trigger.RECORD_REFUSED, now)
-    return _write(case, refused, ActivityType.FORM_REFUSED, caller, now)
+    return _write(case, _fire(refused, Trigger.RECORD_REFUSED, now), ActivityType.FORM_REFUSED, caller, now)
 
 
 def _fire(recovery: Recovery, trigger: Trigger, now: datetime) -> Recovery:

@@ -43,13 +43,15 @@ class Authenticator:
         scheme, _, token = value.partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise _invalid("The authorization metadata is not of the form: Bearer <token>.")
-        caller, expiry = self._known(token.strip())
+        caller, begin, expiry = self._known(token.strip())
+        if begin > now.timestamp():
+            raise _invalid("The bearer token is not valid yet.", "nbf")
         if expiry <= now.timestamp():
             raise Refusal(Reason.TOKEN_EXPIRED, "The bearer token's time is over: get a new one.")
         return caller
 
-    def _verify(self, token: str) -> tuple[Caller, float]:
-        """Returns who the token speaks for, and its expiry as a Unix time."""
+    def _verify(self, token: str) -> tuple[Caller, float, float]:
+        """Returns who the token speaks for, and its `nbf` and `exp` as Unix times (RFC 7519, section 4.1)."""
         try:
             # Times are checked below, against the clock that everything else goes by.
             claims: dict[str, object] = jwt.decode(
@@ -60,10 +62,14 @@ class Authenticator:
             )
         except jwt.InvalidTokenError as error:
             raise _invalid("The bearer token is malformed or signed by another key.") from error
-        expiry = claims.get("exp")
-        if not isinstance(expiry, int | float) or not 0 < expiry < _LATEST:
-            raise _invalid("The token needs an expiry time, in seconds since 1970.", "exp")
-        return _caller(claims), float(expiry)
+        return _caller(claims), _time(claims, "nbf", 0), _time(claims, "exp", None)
+
+
+def _time(claims: dict[str, object], claim: str, default: float | None) -> float:
+    value = claims.get(claim, default)
+    if isinstance(value, int | float) and 0 <= value < _LATEST:
+        return float(value)
+    raise _invalid(f"The token's {claim} must be a time, in seconds since 1970.", claim)
 
 
 def _caller(claims: dict[str, object]) -> Caller:

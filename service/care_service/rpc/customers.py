@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from hashlib import sha256
 from typing import Final
 from uuid import UUID
 
@@ -77,7 +78,7 @@ class Customers(customer_service_pb2_grpc.CustomerServiceServicer):
             fields.wrong("consent", "is needed: agree, so that the business may contact you")
         fields.check()
         seen, _ = await self._load(self._store, request.token, None)
-        await self._limit(str(seen.recovery.id), request_id)
+        await self._limit(str(seen.recovery.id), request)
 
         async def once(store: TicketStore) -> pb.SubmitContactResponse:
             form, kept = await self._load(store, request.token, request_id)
@@ -108,13 +109,13 @@ class Customers(customer_service_pb2_grpc.CustomerServiceServicer):
             raise _unknown()
         return loaded
 
-    async def _limit(self, link: str, request_id: UUID | None) -> None:
+    async def _limit(self, link: str, request: pb.SubmitContactRequest) -> None:
         """Refuses with RATE_LIMITED too many submissions from a link; repeats of one that was let in don't count."""
-        request = f"{link}/{request_id}"
-        if request_id is not None and not await self._limiter.hit(_ONCE, request):
+        body = sha256(request.SerializeToString(deterministic=True)).hexdigest()
+        if request.request_id and not await self._limiter.hit(_ONCE, link, body):
             return
         if not await self._limiter.hit(_SUBMISSIONS, link):
-            await self._limiter.clear(_ONCE, request)
+            await self._limiter.clear(_ONCE, link, body)
             words = "Too many submissions from this link: wait a minute."
             raise Refusal(Reason.RATE_LIMITED, words, retry_after=timedelta(minutes=1))
 

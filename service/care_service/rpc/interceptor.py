@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
+from traceback import extract_tb
 from typing import Any, Final, NoReturn, cast
 
 import grpc
@@ -88,9 +89,11 @@ class CareInterceptor(grpc.aio.ServerInterceptor):
             except Refusal as refusal:
                 reason = refusal.reason.value
                 await _abort(context, refusal)
-            except Exception:  # noqa: BLE001 - logged, and answered in words that give nothing away
+            except Exception as error:  # noqa: BLE001 - logged, and answered in words that give nothing away
                 reason = "BUG"
-                _LOG.exception("call failed", method=policy.method)
+                # Not the message: a driver's quotes values, and those may be a customer's.
+                frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in extract_tb(error.__traceback__)]
+                _LOG.error("call failed", method=policy.method, error=type(error).__qualname__, frames=frames)
                 await context.abort(grpc.StatusCode.INTERNAL, "The service failed; the failure has been logged.")
             finally:
                 _log(policy.method, caller, request, reason, time.perf_counter() - started)

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, and_, or_, select, tuple_
 
 from care_service.domain.entities import Activity, Agent, Contact, Location, Organization, Review
+from care_service.domain.lifecycle import FORM_LIVE
 from care_service.domain.names import RecoveryName, TicketName
 from care_service.domain.ports import MessageView, RecoveryView, TicketView
 from care_service.storage import tables
@@ -189,6 +190,11 @@ class PostgresReader:
         table = mapping.table.c
         query = select(*mapping.columns).where(table.organization == organization).order_by(table.id).limit(limit)
         return await self._entities(mapping, query if after is None else query.where(table.id > after))
+
+    async def form_keys(self) -> set[str]:
+        """Returns the ids of the keys that links of live forms were made with."""
+        query = select(_R.key_id).where(_R.state.in_(sorted(FORM_LIVE))).distinct()
+        return {row[0] for row in await self._rows(query)}
 
     async def organization(self, organization: str) -> Organization | None:
         """See Reader."""

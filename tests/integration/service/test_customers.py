@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64encode
 from datetime import timedelta
-from uuid import UUID
+from secrets import token_bytes
+from uuid import UUID, uuid4
 
 import grpc
 import pytest
@@ -18,7 +19,8 @@ from care.v1 import worker_service_pb2 as workers
 from care.v1.customer_service_pb2 import ContactForm
 from care.v1.directory_pb2 import Location, Organization
 from care.v1.recovery_pb2 import Recovery
-from care_client.errors import CareError
+from care_client.errors import CareError, care_errors
+from care_service.application import MissingKeysError
 from care_service.links import Links
 from tests.integration.service.clocks import SettableClock
 from tests.integration.service.commands import assert_refused
@@ -385,6 +387,30 @@ async def test_no_answer_to_the_team_holds_the_link(tenant: Tenant) -> None:
     thread = await alice.conversations.ListMessages(conversations.ListMessagesRequest(parent=ticket.name))
     shown = (await tenant.get(ticket), await tenant.recovery(recovery), thread, *await tenant.log(ticket))
     assert all(token not in str(message) for message in shown)
+
+
+async def test_submissions_with_one_request_id_and_changing_bodies_are_limited_too(tenant: Tenant) -> None:
+    recovery = await tenant.form(await tenant.ticket())
+    request_id = str(uuid4())
+    reasons = set()
+    for number in range(30):
+        request = customers.SubmitContactRequest(
+            token=tenant.form_token(recovery), email=f"r{number}@example.com", consent=True, request_id=request_id
+        )
+        try:
+            with care_errors():
+                await tenant.customer.customers.SubmitContact(request)
+        except CareError as error:
+            reasons.add(error.reason)
+    assert "RATE_LIMITED" in reasons
+
+
+async def test_a_service_without_the_key_of_a_live_form_does_not_start(tenant: Tenant) -> None:
+    await tenant.form(await tenant.ticket())
+    variables = {"CARE_LINK_KEYS": f"k2:{urlsafe_b64encode(token_bytes(32)).decode()}"}
+    with pytest.raises(MissingKeysError, match="k1"):
+        async with care(tenant.care.settings.database_url, variables=variables):
+            raise AssertionError("it started")
 
 
 async def test_after_a_rotation_of_keys_the_old_link_still_works_and_stays_the_same(tenant: Tenant) -> None:

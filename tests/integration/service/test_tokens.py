@@ -99,6 +99,17 @@ async def test_an_agents_token_needs_an_organization_but_not_a_services_or_worke
         assert (error.reason == "TOKEN_INVALID") == refused, role
 
 
+async def test_a_token_is_not_taken_before_its_time(service: Care) -> None:
+    soon = datetime.now(UTC) + timedelta(minutes=5)
+    assert_refused(await asked(service, f"Bearer {signed(service, {'nbf': soon})}"), "TOKEN_INVALID", {"claim": "nbf"})
+    past = datetime.now(UTC) - timedelta(minutes=5)
+    assert_refused(
+        await asked(service, f"Bearer {signed(service, {'nbf': past})}"),
+        "RESOURCE_NOT_FOUND",
+        {"resource": "organizations/org/tickets/1"},
+    )
+
+
 async def test_an_expired_token_is_told_from_a_wrong_one(service: Care) -> None:
     past = datetime.now(UTC) - timedelta(seconds=1)
     assert_refused(await asked(service, f"Bearer {signed(service, {'exp': past})}"), "TOKEN_EXPIRED")

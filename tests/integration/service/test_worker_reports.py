@@ -231,6 +231,42 @@ async def test_a_link_is_not_taken_out_while_an_earlier_write_may_still_put_it_b
     assert wants(await timed.check(newer)) == "FORM_REQUESTED: POST"
 
 
+async def test_a_write_that_appears_after_the_refusal_is_found_and_taken_out(
+    timed: Tenant, clock: SettableClock
+) -> None:
+    """The first attempt got no answer, the second was refused; then the site carries the first one out."""
+    ticket = await timed.ticket()
+    recovery = await timed.form(ticket)
+    await attempt(timed, recovery, POST)
+    clock.advance(seconds=20)
+    plan = await refused(timed, recovery, await attempt(timed, recovery, POST))
+    assert (wants(plan), wait(plan)) == ("REFUSED: HOLD", timedelta(minutes=1))
+    settle(clock)
+    assert wants(await posted(timed, recovery, await attempt(timed, recovery, READ))) == "REFUSED: RETRACT"
+    assert wants(await retracted(timed, recovery, await attempt(timed, recovery, RETRACT))) == "REFUSED: DONE"
+    found = await timed.recovery(recovery)
+    assert (found.state, found.refusal_reason) == (recovery_pb2.RECOVERY_STATE_REFUSED, LINKS_NOT_ALLOWED)
+    assert await timed.log_types(ticket) == [
+        "REPLY_RETRACTED",
+        "FORM_POSTED",
+        "FORM_REFUSED",
+        "FORM_REQUESTED",
+        "TAKEN",
+        "CREATED",
+    ]
+
+
+async def test_a_refusal_that_stays_one_after_settling_is_logged_once(timed: Tenant, clock: SettableClock) -> None:
+    ticket = await timed.ticket()
+    recovery = await timed.form(ticket)
+    await attempt(timed, recovery, POST)
+    await refused(timed, recovery, await attempt(timed, recovery, POST))
+    settle(clock)
+    assert wants(await refused(timed, recovery, await attempt(timed, recovery, READ), TAKEN_DOWN)) == "REFUSED: DONE"
+    assert (await timed.recovery(recovery)).refusal_reason == LINKS_NOT_ALLOWED
+    assert await timed.log_types(ticket) == ["FORM_REFUSED", "FORM_REQUESTED", "TAKEN", "CREATED"]
+
+
 async def test_a_recovery_that_ended_and_is_not_public_is_done(timed: Tenant, clock: SettableClock) -> None:
     recovery = await timed.form(await timed.ticket())
     await attempt(timed, recovery, POST)

@@ -149,7 +149,13 @@ def test_an_ended_recovery_takes_its_public_link_out_and_is_done_otherwise(state
 
 @pytest.mark.parametrize("mark", [Mark.NOT_PUBLIC, Mark.POSTED])
 def test_what_the_site_refused_or_took_down_needs_no_retraction(mark: Mark) -> None:
-    assert step(at(RecoveryState.REFUSED, mark)) is Step.DONE
+    # The reply was public, if at all, before the refusal.
+    assert step(replace(at(RecoveryState.REFUSED, mark), end_time=NOW + timedelta(hours=1))) is Step.DONE
+
+
+def test_what_appears_at_the_site_after_the_refusal_is_taken_out() -> None:
+    late = replace(at(RecoveryState.REFUSED, Mark.POSTED), end_time=NOW - timedelta(minutes=1), post_time=NOW)
+    assert step(late) is Step.RETRACT
 
 
 @pytest.mark.parametrize("mark", [Mark.NEVER, Mark.POSTED, Mark.NOT_PUBLIC])

@@ -34,7 +34,9 @@ class _TicketStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TicketSt
     TICKET_STATUS_IN_PROGRESS: _TicketStatus.ValueType  # 2
     """The assignee is at work, or a RESOLVED ticket came back."""
     TICKET_STATUS_RESOLVED: _TicketStatus.ValueType  # 3
-    """The assignee holds the trouble to be over; the customer's next word reopens it."""
+    """The assignee holds the trouble to be over; a customer who then answers the form reopens it. A further claim on a form that
+    was answered before does not: anybody could make one.
+    """
     TICKET_STATUS_CLOSED: _TicketStatus.ValueType  # 4
     """Over for good. Every command is refused; nothing leaves this state."""
 
@@ -48,7 +50,9 @@ TICKET_STATUS_OPEN: TicketStatus.ValueType  # 1
 TICKET_STATUS_IN_PROGRESS: TicketStatus.ValueType  # 2
 """The assignee is at work, or a RESOLVED ticket came back."""
 TICKET_STATUS_RESOLVED: TicketStatus.ValueType  # 3
-"""The assignee holds the trouble to be over; the customer's next word reopens it."""
+"""The assignee holds the trouble to be over; a customer who then answers the form reopens it. A further claim on a form that
+was answered before does not: anybody could make one.
+"""
 TICKET_STATUS_CLOSED: TicketStatus.ValueType  # 4
 """Over for good. Every command is refused; nothing leaves this state."""
 Global___TicketStatus: _TypeAlias = TicketStatus  # noqa: Y015
