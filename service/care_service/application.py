@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Final
 
 from temporalio.client import Client
 
+from care_client.roles.fields import Address
 from care_client.roles.logs import get_logger
 from care_service.domain.plan import SiteTiming
 from care_service.domain.ports import Clock
@@ -57,6 +59,7 @@ async def service(settings: ServiceSettings, temporal: Client, clock: Clock | No
     `temporal` may be lazy and its server away. Raises OSError where the address is taken, MissingKeysError, and Refusal
     DATABASE_UNAVAILABLE where the database can't be reached.
     """
+    _require_free(settings.grpc_address)
     database = Database(settings.database_url)
     try:
         async with database.core():
@@ -79,6 +82,17 @@ async def service(settings: ServiceSettings, temporal: Client, clock: Clock | No
             _LOG.info("stopped")
     finally:
         await database.close()
+
+
+def _require_free(address: Address) -> None:
+    """Raises OSError where somebody listens already: gRPC would say so in its own words, in several lines."""
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address.host, address.port))
+        except OSError as error:
+            raise OSError(f"{address} can't be listened on ({error.strerror})") from error
 
 
 def _parts(settings: ServiceSettings, database: Database, relay: Relay, clock: Clock) -> Parts:

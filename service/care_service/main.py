@@ -8,10 +8,10 @@ import asyncpg
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from temporalio.client import Client
-from temporalio.envconfig import ClientConfig
 
 from care_client.roles import environment, logs
 from care_client.roles.environment import ConfigurationError
+from care_client.roles.temporal import connect_config
 from care_service.application import MissingKeysError, service
 from care_service.domain.refusals import Reason, Refusal
 from care_service.settings import ServiceSettings
@@ -20,13 +20,8 @@ from care_service.settings import ServiceSettings
 async def _serve() -> None:
     settings = environment.load(ServiceSettings)
     logs.configure(settings.log_format)
-    try:
-        connect = ClientConfig.load_client_connect_config()
-    except (RuntimeError, ValueError) as error:
-        raise ConfigurationError(f"the TEMPORAL_* variables can't be used: {error}") from error
     # Lazy: the service starts and answers while Temporal is away.
-    connect.setdefault("target_host", "127.0.0.1:7233")
-    temporal = await Client.connect(**connect, lazy=True)
+    temporal = await Client.connect(**connect_config(), lazy=True)
     try:
         async with service(settings, temporal):
             await asyncio.Event().wait()

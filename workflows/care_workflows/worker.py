@@ -4,17 +4,20 @@ import asyncio
 from contextlib import AsyncExitStack
 from typing import Final
 
-from pydantic import Field, SecretStr
+import grpc
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
-from temporalio.envconfig import ClientConfig
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
+from care.v1.worker_service_pb2 import CheckRecoveryRequest
 from care_client.client import CareClient
+from care_client.errors import CareError, care_errors
 from care_client.roles import environment, logs
-from care_client.roles.fields import Address, BaseUrl, LogFormat, ServiceAddress
+from care_client.roles.fields import Address, BaseUrl, BearerToken, LogFormat, ServiceAddress
+from care_client.roles.temporal import connect_config
 from care_workflows import search_attributes
 from care_workflows.channels.local_site import LocalReviewSite
 from care_workflows.channels.registry import ReviewSites
@@ -24,7 +27,7 @@ from care_workflows.plugin import CarePlugin
 LOCAL_SITE: Final = "local"
 """Name of the local review site in ``Review.site``."""
 
-_DEFAULT_TEMPORAL: Final = "127.0.0.1:7233"
+_NO_RECOVERY: Final = "organizations/none/tickets/1/recoveries/00000000-0000-4000-8000-000000000000"
 _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 30.0
 
@@ -37,7 +40,7 @@ class WorkerSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=environment.PREFIX)
 
     service_address: ServiceAddress = Address("127.0.0.1", 50051)
-    token: SecretStr
+    token: BearerToken
     review_site_url: BaseUrl | None = None
     task_queue: str = Field("care", min_length=1)
     log_format: LogFormat = "json"
@@ -60,28 +63,43 @@ async def _work() -> None:
             sites[LOCAL_SITE] = await stack.enter_async_context(LocalReviewSite(settings.review_site_url))
         else:
             _log.warning("no review site: replies will be refused as NOT_PERMITTED", to_do="set CARE_REVIEW_SITE_URL")
-        care = CareClient.connect(str(settings.service_address), settings.token.get_secret_value())
+        care = CareClient.connect(str(settings.service_address), settings.token)
         await stack.enter_async_context(care)
+        await _require_token(care)
         plugin = CarePlugin(care, ReviewSites(sites))
         await stack.enter_async_context(Worker(client, task_queue=settings.task_queue, plugins=[plugin]))
         _log.info("worker ready", task_queue=settings.task_queue, namespace=client.namespace, sites=sorted(sites))
         await asyncio.Event().wait()  # until `run` cancels
 
 
+async def _require_token(care: CareClient) -> None:
+    """Stop at start with a token that the service refuses, rather than let every recovery wait for an operator.
+
+    Asks for a recovery that does not exist. A service that is away says nothing of the token; the worker goes on then.
+    """
+    try:
+        with care_errors():
+            await care.workers.CheckRecovery(CheckRecoveryRequest(name=_NO_RECOVERY))
+    except CareError as error:
+        if error.code in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED):
+            words = (
+                f"CARE_TOKEN: the service refuses it ({error.reason}); make one such as with: care token --role worker"
+            )
+            raise environment.ConfigurationError(words) from None
+
+
 async def _connect() -> Client:
     """Connect to Temporal as ``TEMPORAL_*`` says; wait for the server and its namespace as long as they are missing."""
-    try:
-        config = ClientConfig.load_client_connect_config()
-    except RuntimeError as error:
-        raise environment.ConfigurationError(f"Temporal's configuration cannot be read: {error}") from error
-    address = config.setdefault("target_host", _DEFAULT_TEMPORAL)
+    config = connect_config()
     pause = _FIRST_PAUSE
     while True:
         try:
             client = await Client.connect(**config)
             await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
         except (RuntimeError, RPCError) as error:  # what the SDK raises for a connection that fails, and for a refusal
-            _log.warning("waiting for Temporal", address=address, error=str(error), next_try_seconds=pause)
+            _log.warning(
+                "waiting for Temporal", address=config.get("target_host"), error=str(error), next_try_seconds=pause
+            )
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
         else:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 _HIGHEST_PORT: Final = 65535
 _DURATION: Final = re.compile(r"([0-9]{1,6})([smhd])")
@@ -75,6 +75,13 @@ def _duration(text: str) -> timedelta:
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
+def _bearer_token(text: str) -> str:
+    """Refuse what no HTTP header could carry as one; raises ValueError, which does not show it."""
+    if not re.fullmatch(r"[A-Za-z0-9._~+/-]+=*", text):
+        raise ValueError("is no bearer token; one for development comes from: care token --role worker")
+    return text
+
+
 def _from_text(parse: Callable[[str], object]) -> BeforeValidator:
     """Parse what the environment gave; a value that code gave is of its type already."""
     return BeforeValidator(lambda value: parse(value) if isinstance(value, str) else value)
@@ -94,6 +101,9 @@ Durations = Annotated[tuple[timedelta, ...], _from_text(_durations)]
 
 Duration = Annotated[timedelta, _from_text(_duration)]
 """``90s``, ``1m``: one positive duration."""
+
+BearerToken = Annotated[str, BeforeValidator(_bearer_token), Field(repr=False)]
+"""A bearer token as RFC 6750, section 2.1, spells one."""
 
 LogFormat = Literal["json", "console"]
 """One JSON object a line for machines, or lines for people."""
