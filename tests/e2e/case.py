@@ -130,9 +130,7 @@ class Case:
         """Ask for the form; returns the recovery's name."""
         text = text or f"We are sorry, {word()}. Please tell us how to reach you: {{form_link}}"
         self.keep_private({text.partition("{form_link}")[0].strip(): "a reply's text"})
-        request = conversations.SendRecoveryFormRequest(
-            parent=self.ticket, reply_text=text, request_id=str(uuid4())
-        )
+        request = conversations.SendRecoveryFormRequest(parent=self.ticket, reply_text=text, request_id=str(uuid4()))
         return (await insist(lambda: self.alice.conversations.SendRecoveryForm(request))).recovery.name
 
     async def withdraw(self, recovery: str) -> None:
@@ -218,7 +216,7 @@ class Case:
         await eventually(f"{' or '.join(marks)} of {recovery}", there)
 
     async def has_ended(self, recovery: str) -> bool:
-        """Whether its workflow has nothing left to do."""
+        """Whether its workflow has nothing left to do; one that had ended before may not have been woken again yet."""
         workflow = (await self.system.temporal()).get_workflow_handle(workflow_of(recovery))
         try:
             return (await workflow.describe()).status is WorkflowExecutionStatus.COMPLETED

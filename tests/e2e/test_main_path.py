@@ -1,17 +1,138 @@
-"""From a bad review to an unlocked chat, and the pages that a link leads to later."""
+"""From a bad review to an unlocked chat as its people see it, and the pages that a link leads to later."""
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64decode
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from uuid import uuid4
+
 import pytest
+from playwright.async_api import ViewportSize, expect
 
-from tests.e2e.case import Case, Person
-pytestmark = pytest.mark.xdist_group("system")
+from care.v1.ticket_pb2 import TICKET_STATUS_CLOSED
+from care_cli.stack import secrets
+from care_service.domain.entities import Mark
+from care_service.links import Links
+from care_web.texts import ENGLISH
+from tests.e2e.case import ORGANIZATION, Case, Person, id_of, token_of, workflow_of
+from tests.support.browser import chromium
+from tests.support.system import System
 
-async def test_a(case: Case) -> None:
+PHONE = ViewportSize(width=390, height=844)
+
+
+@pytest.mark.browser
+async def test_a_customer_on_a_phone_without_scripts_opens_the_chat(system: System, case: Case) -> None:
+    recovery = await case.send()
+    await case.reaches(recovery, "AWAITING_CONTACT")
+    person = Person()
+    async with chromium() as browser:
+        context = await browser.new_context(viewport=PHONE, java_script_enabled=False, is_mobile=True, has_touch=True)
+        page = await context.new_page()
+        # The review's own page is all that a customer starts from.
+        await page.goto(case.site.page)
+        reply = page.get_by_role("region", name="Reply from the owner")
+        await reply.get_by_role("link").click()
+        await expect(page.get_by_role("heading", name=ENGLISH["form.heading"])).to_be_visible()
+        assert page.url.startswith(f"{system.stack.urls.web}/f/")
+        await page.get_by_label(ENGLISH["email.label"]).fill(person.email)
+        await page.get_by_label(ENGLISH["phone.label"]).fill(person.phone)
+        await page.get_by_label(ENGLISH["display_name.label"]).fill(person.display_name)
+        await page.get_by_label(ENGLISH["message.label"]).fill(person.message)
+        await page.get_by_role("checkbox").check()
+        await page.get_by_role("button", name=ENGLISH["submit"]).click()
+        await expect(page.get_by_role("heading", name=ENGLISH["thanks.title"])).to_be_visible()
+
+    await case.reaches(recovery, "CHAT_UNLOCKED")
+    contact = (await case.get(recovery)).contact
+    assert (contact.email, contact.phone, contact.display_name, contact.message, contact.verified) == (
+        *(person.email, person.phone, person.display_name, person.message),
+        False,
+    )
+    ways = ["CREATED", "TAKEN", "FORM_REQUESTED", "FORM_POSTED", "CONTACT_SUBMITTED", "CHAT_UNLOCKED"]
+    assert await case.log() == dict.fromkeys(ways, 1)
+
+
+async def test_the_link_leaves_the_public_reply_when_the_ticket_is_closed(case: Case) -> None:
     recovery = await case.send()
     link = await case.link(recovery)
-    await case.reaches(recovery, "AWAITING_CONTACT")
     await case.submit(link, Person())
     await case.reaches(recovery, "CHAT_UNLOCKED")
+    posted = await case.site.reply() or ""
     await case.close()
-    print(await case.log())
+    await case.is_marked(recovery, Mark.RETRACTED)
+    assert link in posted
+    assert token_of(link) not in (await case.site.reply() or "")
+    assert (await case.get_ticket()).status == TICKET_STATUS_CLOSED
+    assert await case.state(recovery) == "ENDED_BY_CLOSE"
+    assert (await case.log())["REPLY_RETRACTED"] == 1
+
+
+# What becomes of a link, by the name of its page.
+
+
+async def _answered(case: Case, recovery: str, link: str) -> None:
+    await case.submit(link, Person())
+
+
+async def _expired(case: Case, recovery: str, link: str) -> None:
+    # The shortest lifetime of a form is an hour; so its end is brought forward, and the workflow told to look again.
+    await case.system.sql("UPDATE recoveries SET expire_time = now() WHERE id = $1", id_of(recovery))
+    await (await case.system.temporal()).get_workflow_handle(workflow_of(recovery)).signal("poke")
+    await case.reaches(recovery, "EXPIRED")
+    await case.rests(recovery)
+    assert await case.public_link() is None
+
+
+async def _withdrawn(case: Case, recovery: str, link: str) -> None:
+    await case.withdraw(recovery)
+
+
+async def _replaced(case: Case, recovery: str, link: str) -> None:
+    await case.add_contact(Person())
+
+
+async def _closed(case: Case, recovery: str, link: str) -> None:
+    await case.close()
+
+
+@pytest.mark.parametrize(
+    ("become", "page", "status"),
+    [
+        (_answered, "answered", HTTPStatus.OK),
+        (_expired, "expired", HTTPStatus.GONE),
+        (_withdrawn, "withdrawn", HTTPStatus.GONE),
+        (_replaced, "replaced", HTTPStatus.GONE),
+        (_closed, "closed", HTTPStatus.GONE),
+    ],
+)
+async def test_a_link_says_what_became_of_its_form(
+    case: Case, become: Callable[[Case, str, str], Awaitable[None]], page: str, status: HTTPStatus
+) -> None:
+    recovery = await case.send()
+    link = await case.link(recovery)
+    await become(case, recovery, link)
+    answer = await case.http.get(link)
+    title = ENGLISH[f"{page}.title"].format(business=ORGANIZATION)
+    assert (answer.status_code, title in answer.text) == (status, True)
+    assert case.ticket not in answer.text
+
+
+async def test_an_unknown_link_and_a_forged_one_are_told_apart_by_nobody(system: System, case: Case) -> None:
+    recovery = await case.send()
+    link = await case.link(recovery)
+    key_id, key = secrets.load(system.stack.home).link_keys.split(":")
+    ours = Links({key_id: urlsafe_b64decode(key)}, key_id, system.stack.urls.web)
+    assert ours.form_link(id_of(recovery), key_id) == link
+    forgers = Links({key_id: bytes(32)}, key_id, system.stack.urls.web)
+    links = [
+        ours.form_link(uuid4(), key_id),  # of no recovery, though the service itself would make it so
+        forgers.form_link(id_of(recovery), key_id),
+        link[:-1],
+        f"{system.stack.urls.web}/f/none",
+    ]
+    answers = [await case.http.get(found) for found in links]
+    assert {answer.status_code for answer in answers} == {HTTPStatus.NOT_FOUND}
+    assert len({answer.text for answer in answers}) == 1
+    assert ENGLISH["unknown.title"] in answers[0].text

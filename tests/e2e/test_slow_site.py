@@ -16,7 +16,7 @@ from tests.e2e.case import Case
 from tests.support.system import System, eventually
 
 # One that waits for an order in which attempts end in timeouts waits long.
-pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 
 SLOW: Final = 3.0
 """Seconds that leave time to act while a reply is being posted; the worker waits as long."""
@@ -83,6 +83,10 @@ async def reaches(case: Case, recovery: str, moment: str) -> None:
             await eventually(f"the retraction of {recovery}", retracting)
         case "rested":
             await case.rests(recovery)
+        case "at once":
+            pass
+        case _:
+            raise ValueError(moment)
 
 
 async def rest(case: Case, sent: list[str], *, newest_is_live: bool) -> None:

@@ -6,16 +6,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-import pytest
-
 from care.v1 import conversation_service_pb2 as conversations
 from care.v1 import ticket_service_pb2 as tickets
 from care.v1.ticket_pb2 import Ticket
 from care_cli.stack.secrets import Role
 from tests.e2e.case import ORGANIZATION, Case, Person
 from tests.support.system import System
-
-pytestmark = pytest.mark.xdist_group("system")
 
 TICKETS = 200
 FORMS = 50

@@ -11,8 +11,6 @@ from care.v1.recovery_pb2 import RECOVERY_STATE_REFUSED, RefusalReason
 from care_service.domain.entities import Mark
 from tests.e2e.case import Case, Person
 
-pytestmark = pytest.mark.xdist_group("system")
-
 
 async def test_the_chat_opens_by_a_contact_known_otherwise_while_the_site_is_down(case: Case) -> None:
     await case.site.behave("down")
@@ -45,9 +43,7 @@ async def test_a_site_that_is_down_delays_a_reply_and_loses_none(case: Case) -> 
     assert len(await case.site.puts()) == 1
 
 
-@pytest.mark.parametrize(
-    ("mode", "reason"), [("refuse_links", "LINKS_NOT_ALLOWED"), ("refuse_too_long", "TOO_LONG")]
-)
+@pytest.mark.parametrize(("mode", "reason"), [("refuse_links", "LINKS_NOT_ALLOWED"), ("refuse_too_long", "TOO_LONG")])
 async def test_the_agent_sees_why_the_site_refused_and_may_send_again(case: Case, mode: str, reason: str) -> None:
     await case.site.behave(mode)
     form = await case.send()

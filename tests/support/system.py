@@ -1,4 +1,4 @@
-"""The whole system as real processes, for tests that treat it as its users do: a stack of its own on ports of its own."""
+"""The whole system as real processes on ports of their own, for tests that treat it as its users do."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _PAUSE: Final = 0.1
 
 
 async def eventually(what: str, probe: Callable[[], Awaitable[T | None]], patience: float = PATIENCE) -> T:
-    """Return the first answer of `probe` that is neither None nor False; fail, naming `what`, after `patience` seconds."""
+    """Return the first answer of `probe` but None and False; fail, naming `what`, after `patience` seconds."""
     with anyio.move_on_after(patience):
         while True:
             if (found := await probe()) is not None and found is not False:
@@ -153,7 +153,7 @@ class System:
         return self._temporal
 
     async def sql(self, query: str, *arguments: object) -> list[asyncpg.Record]:
-        """Runs a statement in the service's database: for what no method shows, and for time that can't be waited for."""
+        """Runs a statement in the service's database, for what no method shows and for time that is too long."""
         connection = await asyncpg.connect(self.stack.database_url)
         try:
             return list(await connection.fetch(query, *arguments))
@@ -166,7 +166,7 @@ class System:
 
     @asynccontextmanager
     async def temporal_away(self) -> AsyncIterator[None]:
-        """Kills Temporal and keeps it from coming back while the block lasts: its UI's port is taken, so it can't start.
+        """Kills Temporal and keeps it away while the block lasts: the port of its UI is taken, so it can't start.
 
         Its own port stays free, so that whoever calls it is refused at once.
         """

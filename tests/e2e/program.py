@@ -1,0 +1,57 @@
+"""The program `care` as somebody types it, for commands that end by themselves."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import pytest
+
+from care_cli.stack.processes import inherited_environment
+
+PATIENCE: Final = 20.0
+"""Seconds until a program that refuses to run has said so; the slowest part is its start."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A program that has ended."""
+
+    status: int | None
+    output: str
+    errors: str
+
+    def refused(self, *words: str) -> None:
+        """It did nothing but say, in one line, what is wrong: `words` are in it."""
+        assert self.status not in (0, None)
+        [line] = [line for line in self.errors.splitlines() if not _is_log(line)]
+        assert [word for word in words if word not in line] == [], line
+        assert "Traceback" not in line
+
+
+def _is_log(line: str) -> bool:
+    """Whether the line only tells what a role did before it came to what is wrong."""
+    return line.startswith("{") and json.loads(line)["level"] == "info"
+
+
+async def care(*arguments: str, variables: Mapping[str, str] = {}, patience: float = PATIENCE) -> Ended:
+    """Run `care` to its end, which has to come by itself, with these variables and none of ours."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-m", "care_cli", *arguments),
+        env={**inherited_environment(), **variables},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(patience):
+            output, errors = await process.communicate()
+    except TimeoutError:
+        process.kill()
+        output, errors = await process.communicate()
+        pytest.fail(f"care {' '.join(arguments)} goes on: {output.decode()}{errors.decode()}")
+    return Ended(process.returncode, output.decode(), errors.decode())

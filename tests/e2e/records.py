@@ -1,0 +1,62 @@
+"""What Temporal and the roles keep of what happened, as bytes to search in."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from temporalio.api.common.v1 import WorkflowExecution as Execution
+from temporalio.api.query.v1 import WorkflowQuery
+from temporalio.api.workflowservice.v1 import QueryWorkflowRequest
+from temporalio.client import Client, WorkflowExecution
+
+_QUERIES: Final = ("status", "__temporal_workflow_metadata")
+"""Ours, and the one by which the Temporal UI asks for the current details."""
+
+
+async def of_workflows(client: Client) -> dict[str, bytes]:
+    """By workflow id, what Temporal's API tells of all its runs.
+
+    That is the description (search attributes, memo, static summary, pending activities with their last failures), the
+    history, whose payloads are plain bytes in it, and the answers to queries.
+    """
+    found: dict[str, bytes] = {}
+    async for execution in client.list_workflows():
+        handle = client.get_workflow_handle(execution.id, run_id=execution.run_id)
+        description = (await handle.describe()).raw_description
+        pieces = [
+            execution.raw_info.SerializeToString(),
+            description.SerializeToString(),
+            *[event.SerializeToString() for event in (await handle.fetch_history()).events],
+            *[await _answer(client, execution, query) for query in _QUERIES],
+        ]
+        found[execution.id] = b"\n".join([found.get(execution.id, b""), *pieces])
+    return found
+
+
+async def _answer(client: Client, execution: WorkflowExecution, query: str) -> bytes:
+    request = QueryWorkflowRequest(
+        namespace=client.namespace,
+        execution=Execution(workflow_id=execution.id, run_id=execution.run_id),
+        query=WorkflowQuery(query_type=query),
+    )
+    return (await client.workflow_service.query_workflow(request)).SerializeToString()
+
+
+def of_database(path: Path) -> bytes:
+    """All values in all tables of an SQLite file; in the file itself long ones are cut into pieces."""
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+        connection.text_factory = bytes
+        tables = [
+            name.decode() for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        ]
+        rows = [row for table in tables for row in connection.execute(f'SELECT * FROM "{table}"')]  # noqa: S608
+    return b"\n".join(value for row in rows for value in row if isinstance(value, bytes))
+
+
+def of_files(home: Path, but: set[str]) -> dict[str, bytes]:
+    """By path, every file below `home` that is not in one of the folders `but`."""
+    files = [path for path in home.rglob("*") if path.is_file() and path.relative_to(home).parts[0] not in but]
+    return {str(path.relative_to(home)): path.read_bytes() for path in files}

@@ -1,0 +1,157 @@
+"""A role or stack that is configured wrongly ends at start, with one line that says what to do."""
+
+from __future__ import annotations
+
+import os
+import socket
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from care_cli.stack.ports import HOST
+from care_cli.stack.secrets import Role, mint
+from tests.e2e.program import care
+from tests.support.system import System, own_ports
+
+SECRET: Final = urlsafe_b64encode(b"to be read nowhere, least in logs").decode()
+"""A key that is long enough; the same in all processes of a run, as it is in the names of tests."""
+
+VALID: Final[Mapping[str, Mapping[str, str]]] = {
+    "serve": {
+        "CARE_DATABASE_URL": f"postgresql://care:{SECRET}@127.0.0.1:1/care",  # where nothing listens
+        "CARE_GRPC_ADDRESS": f"{HOST}:0",
+        "CARE_TOKEN_KEY": SECRET,
+        "CARE_LINK_KEYS": f"k1:{SECRET}",
+        "CARE_WEB_URL": "http://127.0.0.1:8080",
+    },
+    "work": {"CARE_TOKEN": SECRET, "CARE_SERVICE_ADDRESS": f"{HOST}:1"},
+    "web": {"CARE_SERVICE_ADDRESS": f"{HOST}:1", "CARE_WEB_ADDRESS": f"{HOST}:0"},
+}
+"""What is right apart from what a test makes wrong."""
+
+SECRETS: Final = {"CARE_DATABASE_URL", "CARE_LINK_KEYS", "CARE_TOKEN", "CARE_TOKEN_KEY"}
+"""Variables whose values nobody may read in a log."""
+
+
+async def refuses(role: str, variables: Mapping[str, str], *words: str) -> None:
+    """The role ends with one line that has `words`, and nothing that it wrote shows a secret."""
+    ended = await care(role, variables=variables)
+    ended.refused(f"care {role}:", *words)
+    secret = [value for name, value in variables.items() if name in SECRETS]
+    assert [value for value in [SECRET[:10], *secret] if value in ended.output + ended.errors] == []
+
+
+@pytest.mark.parametrize(
+    ("role", "missing"),
+    [
+        ("serve", "CARE_DATABASE_URL"),
+        ("serve", "CARE_TOKEN_KEY"),
+        ("serve", "CARE_LINK_KEYS"),
+        ("serve", "CARE_WEB_URL"),
+        ("work", "CARE_TOKEN"),
+    ],
+)
+async def test_a_missing_variable_is_named_with_an_example(role: str, missing: str) -> None:
+    variables = {name: value for name, value in VALID[role].items() if name != missing}
+    await refuses(role, variables, missing, f'{missing}="')
+
+
+@pytest.mark.parametrize(
+    ("role", "name", "value", "advice"),
+    [
+        ("serve", "CARE_DATABASE_URL", f"mysql://care:{SECRET}@db/care", "postgresql://"),
+        ("serve", "CARE_GRPC_ADDRESS", "50051", "host:port"),
+        ("serve", "CARE_GRPC_ADDRESS", "127.0.0.1:99999", "port"),
+        ("serve", "CARE_TOKEN_KEY", SECRET[:20], "32 bytes"),
+        ("serve", "CARE_LINK_KEYS", SECRET, "id:"),
+        ("serve", "CARE_LINK_KEYS", f"k1:{SECRET[:20]}", "32 bytes"),
+        ("serve", "CARE_LINK_KEYS", f"k1:{SECRET},k1:{SECRET}", "different"),
+        ("serve", "CARE_WEB_URL", "care.example", "http"),
+        ("serve", "CARE_WEB_URL", "ftp://care.example", "http"),
+        ("serve", "CARE_MODERATION_CHECKS", "soon", "10m"),
+        ("serve", "CARE_SETTLE_TIME", "-1m", "1m"),
+        ("serve", "CARE_LOG_FORMAT", "xml", "json"),
+        ("work", "CARE_REVIEW_SITE_URL", "127.0.0.1:8090", "http"),
+        ("work", "CARE_SERVICE_ADDRESS", "127.0.0.1:0", "port"),
+        ("work", "CARE_TOKEN", "two words", "care token"),
+        ("web", "CARE_WEB_ADDRESS", "localhost", "host:port"),
+        ("web", "CARE_SERVICE_ADDRESS", "http://127.0.0.1:50051", "host:port"),
+    ],
+)
+async def test_a_wrong_value_is_answered_with_what_to_write(role: str, name: str, value: str, advice: str) -> None:
+    await refuses(role, {**VALID[role], name: value}, name, advice)
+
+
+@pytest.mark.parametrize("role", list(VALID))
+async def test_an_unknown_variable_is_refused_with_the_likely_one(role: str) -> None:
+    variables = {**VALID[role], "CARE_LOG_FROMAT": "console"}
+    await refuses(role, variables, "CARE_LOG_FROMAT", "did you mean CARE_LOG_FORMAT?")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TEMPORAL_ADDRESS", "http://127.0.0.1:7233"),
+        ("TEMPORAL_PROFILE", "nobody"),
+        ("TEMPORAL_TLS_CLIENT_CERT_PATH", "/nonexistent/client.pem"),
+    ],
+)
+@pytest.mark.parametrize("role", ["serve", "work"])
+async def test_temporals_own_variables_are_checked(system: System, role: str, name: str, value: str) -> None:
+    # All else is right, so that nothing else can be what is complained about.
+    variables = {**system.stack.environment[role], name: value}
+    if role == "serve":
+        variables["CARE_GRPC_ADDRESS"] = f"{HOST}:0"
+    await refuses(role, variables, name)
+
+
+@pytest.mark.parametrize(("role", "name"), [("serve", "CARE_GRPC_ADDRESS"), ("web", "CARE_WEB_ADDRESS")])
+async def test_a_taken_port_is_named(system: System, role: str, name: str) -> None:
+    with socket.create_server((HOST, 0)) as taken:
+        address = f"{HOST}:{taken.getsockname()[1]}"
+        await refuses(role, {**system.stack.environment[role], name: address}, name, address)
+
+
+async def test_a_database_that_cannot_be_reached_is_named_without_its_password() -> None:
+    await refuses("serve", VALID["serve"], "CARE_DATABASE_URL", "127.0.0.1", "running")
+
+
+async def test_a_database_that_does_not_exist_is_named(system: System) -> None:
+    url = system.stack.database_url.replace("/care?", "/nonesuch?")
+    variables = {**system.stack.environment["serve"], "CARE_GRPC_ADDRESS": f"{HOST}:0", "CARE_DATABASE_URL": url}
+    await refuses("serve", variables, "CARE_DATABASE_URL", "nonesuch")
+
+
+@pytest.mark.parametrize("wrong", ["of another key", "of another role"])
+async def test_a_worker_whose_token_the_service_refuses_ends(system: System, tmp_path: Path, wrong: str) -> None:
+    token = mint(tmp_path, role=Role.WORKER) if wrong == "of another key" else system.stack.token(role=Role.SERVICE)
+    variables = {**system.stack.environment["work"], "CARE_TOKEN": token, "CARE_TASK_QUEUE": "of-nobody"}
+    await refuses("work", variables, "CARE_TOKEN", "care token")
+
+
+async def test_a_stack_on_a_taken_port_says_which_and_leaves_nothing_running(tmp_path: Path) -> None:
+    with own_ports() as first, socket.create_server((HOST, first + 4)):
+        ended = await care("up", "--home", str(tmp_path / "home"), "--first-port", str(first))
+    ended.refused(f"port {first + 4}", "--first-port")
+
+
+async def test_a_second_stack_in_one_home_names_the_first(system: System) -> None:
+    with own_ports() as first:
+        ended = await care("up", "--home", str(system.stack.home), "--first-port", str(first))
+    ended.refused(f"process {os.getpid()}", str(system.stack.home))
+
+
+async def test_a_stack_refuses_a_misspelt_variable(tmp_path: Path) -> None:
+    with own_ports() as first:
+        arguments = ("up", "--home", str(tmp_path / "home"), "--first-port", str(first))
+        ended = await care(*arguments, variables={"CARE_SETTLE_TME": "1m"})
+    ended.refused("CARE_SETTLE_TME", "CARE_SETTLE_TIME")
+
+
+@pytest.mark.parametrize("first", ["0", "65530"])
+async def test_a_stack_refuses_ports_that_there_are_not(tmp_path: Path, first: str) -> None:
+    ended = await care("up", "--home", str(tmp_path / "home"), "--first-port", first)
+    ended.refused("--first-port", first)

@@ -1,0 +1,52 @@
+"""`care demo` as a program: on a stack of its own, again on the same data, and on a stack that runs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.e2e.program import care
+from tests.support.system import System, own_ports
+
+PATIENCE: Final = 100.0
+"""Seconds for a whole run, the start of a stack and its end included."""
+
+
+def ticket(output: str) -> int:
+    """The number of the ticket that was played to CLOSED."""
+    [number] = re.findall(r"^Ticket (\d+) is CLOSED", output, re.MULTILINE)
+    return int(number)
+
+
+@pytest.mark.timeout(240)
+async def test_it_plays_a_ticket_to_closed_and_again_on_the_same_data(tmp_path: Path) -> None:
+    with own_ports() as first:
+        arguments = ("demo", "--home", str(tmp_path / "home"), "--first-port", str(first))
+        played = [await care(*arguments, patience=PATIENCE) for _ in range(2)]
+    assert [(run.status, run.errors) for run in played] == [(0, "")] * 2
+    assert ticket(played[1].output) == ticket(played[0].output) + 1
+    for kind in ("FORM_REQUESTED", "FORM_POSTED", "CONTACT_SUBMITTED", "CHAT_UNLOCKED", "CLOSED", "REPLY_RETRACTED"):
+        assert all(f" {kind} " in run.output for run in played)
+
+
+async def test_it_uses_the_stack_that_runs(system: System) -> None:
+    first = str(system.stack.ports.grpc)
+    played = await care("demo", "--home", str(system.stack.home), "--first-port", first, patience=PATIENCE)
+    assert (played.status, played.errors) == (0, "")
+    assert ticket(played.output) > 0
+    assert "Using the stack that runs in" in played.output
+    assert f"{system.stack.urls.temporal_ui}/namespaces/default/workflows/" in played.output
+    assert "PostgreSQL: starting" not in played.output
+
+
+async def test_it_says_what_is_wrong_with_a_file_of_reviews(tmp_path: Path) -> None:
+    reviews = tmp_path / "reviews.json"
+    reviews.write_text('{"reviews": [{"reviewId": "r1"}]}', encoding="utf-8")
+    with own_ports() as first:
+        run = await care(
+            "demo", "--home", str(tmp_path / "home"), "--first-port", str(first), "--reviews", str(reviews)
+        )
+    run.refused("reviews[0]", str(reviews))

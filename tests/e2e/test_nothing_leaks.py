@@ -1,0 +1,125 @@
+"""Nothing of a customer, no text and no link is in a workflow's history, in Temporal's file or in any log."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from urllib.parse import quote, urlsplit
+
+from care.v1 import conversation_service_pb2 as conversations
+from care_service.domain.entities import Mark
+from tests.e2e import records
+from tests.e2e.case import Case, Person, word, workflow_of
+from tests.support.care import refused
+from tests.support.system import System
+
+ALLOWED = {"postgres", "review-site"}
+"""The only folders of a stack that may hold any of it: the service's database, and that of the review site."""
+
+
+async def answered_claimed_and_rejected(case: Case) -> str:
+    """A form answered by two, whose first answer was rejected; the ticket then closed."""
+    recovery = await case.send()
+    link = await case.link(recovery)
+    wrong = Person()
+    mistyped = wrong.answers() | {"email": f"{word()} at example.com"}
+    case.keep_private({mistyped["email"]: "a mistyped email address"})
+    assert (await case.http.post(link, data=mistyped)).status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+    await case.submit(link, wrong)
+    await case.submit(link, Person())
+    await case.reaches(recovery, "CHAT_UNLOCKED")
+    await case.add_note(f"Offered a breakfast, {word()}.")
+    reject = conversations.RejectContactRequest(name=recovery)
+    await case.alice.conversations.RejectContact(reject)
+    direct = await case.add_contact(Person())
+    await case.reaches(direct, "CHAT_UNLOCKED")
+    await case.close()
+    await case.is_marked(recovery, Mark.RETRACTED)
+    return recovery
+
+
+async def refused_by_the_site(case: Case) -> str:
+    """A reply that the site refuses in words of its own, which may quote it."""
+    await case.site.behave("refuse_too_long")
+    recovery = await case.send()
+    await case.reaches(recovery, "REFUSED")
+    await case.rests(recovery)
+    case.keep_private({(await case.get(recovery)).refusal_message: "the review site's words"})
+    return recovery
+
+
+async def withdrawn_after_failures(case: Case) -> str:
+    """A reply that fails at first and is withdrawn once it stands; then one that the service finds too long."""
+    await case.site.behave("down")
+    recovery = await case.send()
+    await case.is_marked(recovery, Mark.OUT)
+    await case.site.behave("accept")
+    await case.link(recovery)
+    await case.withdraw(recovery)
+    async with refused("INVALID_FIELD"):
+        text = f"{word()} " * 1000 + "{form_link}"
+        case.keep_private({text.split(maxsplit=1)[0]: "a reply that is too long"})
+        request = conversations.SendRecoveryFormRequest(parent=case.ticket, reply_text=text)
+        await case.alice.conversations.SendRecoveryForm(request)
+    return recovery
+
+
+async def test_nothing_of_a_customer_is_kept_but_in_the_service_and_at_the_site(system: System) -> None:
+    """Searches for what all tests before it in this process have said and left, too: kills make other logs."""
+    scenes = [answered_claimed_and_rejected, refused_by_the_site, withdrawn_after_failures]
+    done = [await scene(await Case.open(system)) for scene in scenes]
+
+    workflows = await records.of_workflows(await system.temporal())
+    files = records.of_files(system.stack.home, but=ALLOWED)
+    database = records.of_database(system.stack.home / "temporal" / "temporal.db")
+
+    # What is searched is the right thing: the references that may be there are there.
+    for recovery in done:
+        assert recovery.encode() in workflows[workflow_of(recovery)]
+        assert recovery.encode() in database
+        assert recovery.encode() in files["logs/serve.log"]
+    roles = {"logs/serve.log", "logs/work.log", "logs/web.log", "logs/temporal.log", "logs/postgres.log"}
+    assert roles <= files.keys()
+
+    places = {**workflows, **files, "the tables of temporal.db": database}
+    assert found(system.private, places) == []
+
+
+def found(private: Mapping[str, str], places: Mapping[str, bytes]) -> list[str]:
+    """Which private texts, in whatever spelling or part, are in which places."""
+    return [
+        f"{what} in {place}: {spelling}"
+        for text, what in private.items()
+        for spelling in set(spellings(text))
+        for place, content in places.items()
+        if spelling.encode() in content
+    ]
+
+
+def spellings(text: str) -> Iterable[str]:
+    """How a text may be written in a record: as it is, in JSON, in a URL, and by the parts that nothing else has."""
+    assert text
+    yield from (text, json.dumps(text)[1:-1], quote(text, safe=""), quote(text))
+    yield from re.findall(r"word[0-9a-f]{12}", text)
+    if match := re.fullmatch(r"\+44(20)(\d{4})(\d{4})", text):
+        area, first, last = match.groups()
+        yield from (f"{area}{first}{last}", f"{area} {first} {last}", f"{first} {last}", f"{area}) {first} {last}")
+    if "/f/" in text:
+        # The last part of the token is what only the service can make.
+        yield from (urlsplit(text).path, text.rpartition(".")[2])
+
+
+def test_the_search_finds_a_text_in_each_spelling() -> None:
+    person = Person(phone="+442079460123", message="Über „word0123456789ab“")
+    private = {person.phone: "phone", person.message: "words"}
+    for spelling in (
+        "tel:+442079460123",
+        "020 7946 0123",
+        r'{"a": "\u00dcber \u201eword0123456789ab\u201c"}',
+        "%C3%9Cber",
+    ):
+        hidden = spelling if spelling != "%C3%9Cber" else quote(person.message)
+        assert found(private, {"log": hidden.encode()}) != [], spelling
+    assert found(private, {"log": b"2079460124"}) == []
