@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -16,11 +16,13 @@ from care_client.roles.fields import Address
 from care_client.roles.logs import get_logger
 from care_service.domain.plan import SiteTiming
 from care_service.domain.ports import Clock
+from care_service.housekeeping import keep_house
 from care_service.links import Links
 from care_service.relay import Relay, TemporalWaker
 from care_service.rpc.authentication import Authenticator
 from care_service.rpc.server import Parts, Server
 from care_service.settings import ServiceSettings
+from care_service.storage.answers import Answers
 from care_service.storage.database import Database
 from care_service.storage.directory import PostgresDirectory
 from care_service.storage.migrate import upgrade
@@ -68,17 +70,18 @@ async def service(settings: ServiceSettings, temporal: Client, clock: Clock | No
         if missing := await PostgresReader(database).form_keys() - settings.link_keys.keys():
             raise MissingKeysError(f"the keys {', '.join(sorted(missing))} are gone, but links of live forms need them")
         relay = Relay(Outbox(database), TemporalWaker(temporal, settings.task_queue))
-        server = Server(_parts(settings, database, relay, clock or SystemClock()))
+        clock = clock or SystemClock()
+        server = Server(_parts(settings, database, relay, clock))
         port = await server.start(str(settings.grpc_address))
-        relaying = asyncio.create_task(relay.run(), name="relay")
+        tasks = [asyncio.create_task(relay.run()), asyncio.create_task(keep_house(Answers(database), clock))]
         _LOG.info("serving", address=f"{settings.grpc_address.host}:{port}")
         try:
             yield Running(port, relay)
         finally:
             await server.stop(_GRACE)
-            relaying.cancel()
-            with suppress(asyncio.CancelledError):
-                await relaying
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             _LOG.info("stopped")
     finally:
         await database.close()

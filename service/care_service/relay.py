@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
+from math import inf
+from time import monotonic
 from typing import Final, Protocol
 
 from temporalio.client import Client
@@ -20,7 +22,7 @@ from care_client import workflow_names
 from care_client.roles.logs import get_logger
 from care_service.domain import names
 from care_service.domain.refusals import Refusal
-from care_service.storage.outbox import Outbox, Wake
+from care_service.storage.outbox import Wake
 
 _LOG: Final = get_logger("care.relay")
 _BATCH: Final = 50
@@ -29,6 +31,8 @@ _LEASE: Final = timedelta(seconds=60)
 _TIMEOUT: Final = timedelta(seconds=10)
 _POLL: Final = 1.0
 """Seconds between looks without a hint; the fallback for rows that another process wrote, or that were given back."""
+_REGISTERED_BY: Final = 60.0
+"""Seconds; a worker that starts registers them, so that a new namespace has them soon after its first worker."""
 _PAUSE: Final = timedelta(seconds=1)
 _PAUSE_MAX: Final = timedelta(seconds=30)
 
@@ -51,23 +55,25 @@ class TemporalWaker:
     def __init__(self, client: Client, task_queue: str) -> None:
         self._client = client
         self._task_queue = task_queue
-        self._with_attributes = True
+        self._without_until = -inf
+        """Until when search attributes are left out, by the monotonic clock."""
 
     async def wake(self, wake: Wake) -> None:
-        """See Waker. A namespace without our search attributes does without, once it has said so."""
+        """See Waker. Where our search attributes are not registered it does without, and tries again after a while."""
+        with_attributes = monotonic() >= self._without_until
         try:
-            await self._start(wake)
+            await self._start(wake, with_attributes=with_attributes)
         except RPCError as error:
             refused = error.status is RPCStatusCode.INVALID_ARGUMENT and "search attribute" in error.message.lower()
-            if not refused or not self._with_attributes:
+            if not refused or not with_attributes:
                 raise
             _LOG.warning("search attributes are not registered; the worker's log says how to register them")
-            self._with_attributes = False
-            await self._start(wake)
+            self._without_until = monotonic() + _REGISTERED_BY
+            await self._start(wake, with_attributes=False)
 
-    async def _start(self, wake: Wake) -> None:
+    async def _start(self, wake: Wake, *, with_attributes: bool) -> None:
         recovery = names.recovery(wake.organization, wake.ticket_number, wake.resource_id)
-        attributes = TypedSearchAttributes(_pairs(wake)) if self._with_attributes else TypedSearchAttributes.empty
+        attributes = TypedSearchAttributes(_pairs(wake)) if with_attributes else TypedSearchAttributes.empty
         await self._client.start_workflow(
             wake.workflow,
             ContactRecoveryInput(recovery=recovery),
@@ -89,10 +95,26 @@ def _pairs(wake: Wake) -> list[SearchAttributePair[str]]:
     return [*pairs, SearchAttributePair(_LOCATION, wake.location)] if wake.location else pairs
 
 
+class Rows(Protocol):
+    """The outbox."""
+
+    async def claim(self, limit: int, lease: timedelta) -> Sequence[Wake]:
+        """See Outbox."""
+        ...
+
+    async def delete(self, wakes: Sequence[Wake]) -> None:
+        """See Outbox."""
+        ...
+
+    async def release(self, wakes: Sequence[Wake], after: timedelta) -> None:
+        """See Outbox."""
+        ...
+
+
 class Relay:
     """Empties the outbox for as long as it runs."""
 
-    def __init__(self, outbox: Outbox, waker: Waker) -> None:
+    def __init__(self, outbox: Rows, waker: Waker) -> None:
         self._outbox = outbox
         self._waker = waker
         self._hint = asyncio.Event()
@@ -108,8 +130,9 @@ class Relay:
             self._hint.clear()
             try:
                 busy = await self.turn()
-            except Refusal as refusal:
-                _LOG.warning("outbox can't be read", reason=refusal.reason.value)
+            except Exception as error:  # noqa: BLE001 - a relay that ended would leave every later step undone
+                reason = error.reason.value if isinstance(error, Refusal) else type(error).__qualname__
+                _LOG.warning("the outbox can't be worked", reason=reason)
                 busy = False
             if not busy:
                 await self._rest()
@@ -134,7 +157,7 @@ class Relay:
             await self._waker.wake(wake)
         except RPCError as error:
             return error.status.name
-        except RuntimeError as error:  # what the client raises while it has never been connected
+        except Exception as error:  # noqa: BLE001 - whatever it is, the row stays, and the relay must not end by it
             return type(error).__name__
         return None
 

@@ -9,6 +9,8 @@ from typing import Annotated, Final
 
 from pydantic import BeforeValidator, Field, field_validator
 from pydantic_settings import BaseSettings
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from care_client.roles.fields import Address, BaseUrl, Duration, Durations, ListenAddress, LogFormat
 
@@ -67,6 +69,10 @@ class ServiceSettings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _is_postgresql(cls, url: str) -> str:
-        if not url.startswith("postgresql://"):
+        try:
+            good = make_url(url).drivername == "postgresql"
+        except (ArgumentError, ValueError):
+            good = False
+        if not good:
             raise ValueError("must be a URL like postgresql://user:password@host:5432/care")
         return url

@@ -99,7 +99,7 @@ class RecoveryActivities:
                 return begun.plan
             visit = Visit(start.recovery, begun.grant, self._review_sites)
             # An earlier attempt may have got through without being able to report it: what the public sees decides.
-            if begun.grant.read_first and await _is_public(visit):
+            if begun.grant.read_first and await _read(visit):
                 return await self._posted(start, begun.grant.attempt)
             try:
                 await visit.post()
@@ -119,19 +119,11 @@ class RecoveryActivities:
             begun = await self._begin(start, RECOVERY_STEP_READ)
             if not begun.HasField("grant"):
                 return begun.plan
-            try:
-                public = await Visit(start.recovery, begun.grant, self._review_sites).link_is_public()
-            except ReplyRefused as refused:
-                unreadable = failures.site_unavailable(str(refused.reason))
-            else:
-                if public:
-                    return await self._posted(start, begun.grant.attempt)
-                was_public = begun.plan.state == RECOVERY_STATE_AWAITING_CONTACT
-                reason = REFUSAL_REASON_TAKEN_DOWN if was_public else REFUSAL_REASON_OTHER
-                return await self._refused(start, begun.grant.attempt, reason)
-            # That we may not look says nothing about what the public sees. To report a refusal would end a recovery
-            # whose link may well be public; so this is tried until somebody mends our access to the site.
-            raise unreadable
+            if await _read(Visit(start.recovery, begun.grant, self._review_sites)):
+                return await self._posted(start, begun.grant.attempt)
+            was_public = begun.plan.state == RECOVERY_STATE_AWAITING_CONTACT
+            reason = REFUSAL_REASON_TAKEN_DOWN if was_public else REFUSAL_REASON_OTHER
+            return await self._refused(start, begun.grant.attempt, reason)
 
     @activity.defn(name=steps.RETRACT_REPLY)
     async def retract_reply(self, start: ContactRecoveryInput) -> RecoveryPlan:
@@ -187,6 +179,19 @@ class RecoveryActivities:
         )
         with failures.of_service():
             return (await self._workers.RecordRefused(request)).plan
+
+
+async def _read(visit: Visit) -> bool:
+    """Tell whether the reply with the link is public; tried until the site lets us look.
+
+    That we may not look says nothing about what the public sees. To report a refusal would end a recovery whose link
+    may well be public.
+    """
+    try:
+        return await visit.link_is_public()
+    except ReplyRefused as refused:
+        unreadable = failures.site_unavailable(str(refused.reason))
+    raise unreadable
 
 
 async def _is_public(visit: Visit) -> bool:

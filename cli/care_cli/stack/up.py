@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
 import signal
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -52,7 +55,9 @@ def _announce(stack: Stack, home: Path, console: Console) -> None:
         "Temporal UI": stack.urls.temporal_ui,
         "Local review site": stack.urls.review_site,
     }
-    token = f"care token --home {home} --org acme --agent alice"
+    # As it can be typed: in an environment that is not activated, `care` alone would not be found.
+    program = "care" if shutil.which("care") else os.path.relpath(sys.argv[0])
+    token = f"{program} token --home {home} --org acme --agent alice"
     if console.is_terminal:
         table = Table("Part", "Address", title="Care is up")
         for name, address in rows.items():

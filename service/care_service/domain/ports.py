@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Protocol
+from datetime import datetime, timedelta
+from typing import Final, Protocol
 from uuid import UUID
 
 from care_service.domain.case import Case, Decision
@@ -25,6 +25,9 @@ from care_service.domain.entities import (
 from care_service.domain.names import RecoveryName, TicketName
 from care_service.domain.plan import Sibling
 from care_service.domain.submit import FormCase
+
+KEPT: Final = timedelta(hours=24)
+"""For how long an answer is kept to be given again."""
 
 
 class Clock(Protocol):
@@ -246,5 +249,5 @@ class Directory(Protocol):
         ...
 
     async def put_review(self, review: Review, record: Record | None) -> None:
-        """Writes a review, new or not, unless a newer edit is stored; makes its location where it is missing."""
+        """Writes a review and, if need be, its location's entry; raises StaleError where a newer edit is stored."""
         ...

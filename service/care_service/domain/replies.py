@@ -28,7 +28,7 @@ _LED_UP_TO: Final = re.compile(
 
 
 def without_link(reply_text: str) -> str:
-    """Returns the reply without its placeholder; a colon that led up to it becomes a full stop."""
+    """Returns the reply without its placeholder and the brackets around it; a colon before it becomes a full stop."""
 
     def closed(match: re.Match[str]) -> str:
         stop = (match["stop"] or "").strip()

@@ -19,14 +19,14 @@ from care.v1 import customer_service_pb2_grpc
 from care_service.domain import commands
 from care_service.domain.callers import customer
 from care_service.domain.names import TicketName
-from care_service.domain.ports import Answer, TicketStore
+from care_service.domain.ports import KEPT, Answer, TicketStore
 from care_service.domain.refusals import Reason, Refusal
 from care_service.domain.replies import without_link
 from care_service.domain.submit import FormCase, FormState, form_state, submit_contact
 from care_service.links import Links
 from care_service.rpc import convert
 from care_service.rpc.call import Call, current_call
-from care_service.rpc.execute import KEPT, Repeat, until_committed
+from care_service.rpc.execute import Repeat, until_committed
 from care_service.rpc.fields import DISPLAY_NAME, Fields
 
 Context = grpc.aio.ServicerContext[Message, Message]

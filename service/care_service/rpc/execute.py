@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import timedelta
 from hashlib import sha256
 from typing import Final, Protocol, TypeVar
 from uuid import UUID
@@ -17,7 +16,7 @@ from care_service.domain.decide import decide
 from care_service.domain.entities import Ticket
 from care_service.domain.lifecycle import LIVE
 from care_service.domain.names import TicketName
-from care_service.domain.ports import Answer, Record, RequestKey, StaleError, TicketStore
+from care_service.domain.ports import KEPT, Answer, Record, RequestKey, StaleError, TicketStore
 from care_service.domain.refusals import Reason, Refusal, not_found
 from care_service.rpc.call import Call
 
@@ -25,8 +24,6 @@ ResponseT = TypeVar("ResponseT", bound=Message)
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
-KEPT: Final = timedelta(hours=24)
-"""For how long an answer is kept to be given again."""
 _TRIES: Final = 4
 """How often a call is overtaken before it locks the ticket's row."""
 

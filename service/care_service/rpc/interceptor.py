@@ -25,7 +25,9 @@ from care_service.rpc.errors import CODES, DETAILS_KEY, to_status
 from care_service.rpc.policy import Policy, policies
 
 _LOG: Final = get_logger("care.rpc")
-_CODE_NAMES: Final = {"OK": "OK"} | {reason.value: code.name for reason, code in CODES.items()}
+_CODE_NAMES: Final = {"OK": "OK", "CANCELLED": "CANCELLED"} | {
+    reason.value: code.name for reason, code in CODES.items()
+}
 _ANONYMOUS: Final = customer("")
 
 Handler = Callable[[Message, "grpc.aio.ServicerContext[Message, Message]"], Awaitable[Message]]
@@ -80,12 +82,12 @@ class CareInterceptor(grpc.aio.ServerInterceptor):
         async def wrapped(
             request: Message | _Malformed, context: grpc.aio.ServicerContext[Message, Message]
         ) -> Message:
-            started, caller, reason = time.perf_counter(), _ANONYMOUS, "OK"
+            started, caller, reason = time.perf_counter(), _ANONYMOUS, "CANCELLED"
             try:
                 if isinstance(request, _Malformed):
                     raise invalid(Violation("", "the bytes are no message of this method's request type"))
                 caller = await self._identify(policy, context)
-                return await serve(request, context)
+                response = await serve(request, context)
             except Refusal as refusal:
                 reason = refusal.reason.value
                 await _abort(context, refusal)
@@ -95,6 +97,9 @@ class CareInterceptor(grpc.aio.ServerInterceptor):
                 frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in extract_tb(error.__traceback__)]
                 _LOG.error("call failed", method=policy.method, error=type(error).__qualname__, frames=frames)
                 await context.abort(grpc.StatusCode.INTERNAL, "The service failed; the failure has been logged.")
+            else:
+                reason = "OK"
+                return response
             finally:
                 _log(policy.method, caller, request, reason, time.perf_counter() - started)
 

@@ -17,7 +17,7 @@ from care_service.domain import names
 from care_service.domain.entities import Review
 from care_service.domain.names import Child
 from care_service.domain.ports import Directory, Reader, StaleError
-from care_service.domain.refusals import Reason, Refusal, Violation, invalid, not_found
+from care_service.domain.refusals import Reason, Refusal, not_found
 from care_service.rpc import convert, pages
 from care_service.rpc.call import current_call
 from care_service.rpc.execute import Repeat
@@ -30,6 +30,7 @@ _SITE: Final = re.compile(r"[a-z0-9-]{1,40}")
 _EXTERNAL_ID: Final = 512
 _URL: Final = 2_000
 _STARS: Final = range(1, 6)
+_TRIES: Final = 4
 
 
 class Reviews(review_service_pb2_grpc.ReviewServiceServicer):
@@ -52,19 +53,23 @@ class Reviews(review_service_pb2_grpc.ReviewServiceServicer):
         kept = await self._directory.answer(repeat.key) if repeat.key else None
         if (answer := repeat.replay(kept, pb.IngestReviewResponse)) is not None:
             return answer
-        stored = await self._reader.review(organization, review.id)
+        for _ in range(_TRIES):
+            try:
+                return await self._ingest(review, repeat)
+            except StaleError:  # a newer edit, or the same request, was faster
+                kept = await self._directory.answer(repeat.key) if repeat.key else None
+                if (answer := repeat.replay(kept, pb.IngestReviewResponse)) is not None:
+                    return answer
+        raise Refusal(Reason.CONTENDED, "The review was taken in at the same time, again and again: call again.")
+
+    async def _ingest(self, review: Review, repeat: Repeat) -> pb.IngestReviewResponse:
+        stored = await self._reader.review(review.organization, review.id)
         if stored is not None and stored.update_time > review.update_time:
             return pb.IngestReviewResponse(review=convert.review_message(stored))
         if stored is not None:
             review = _edited(stored, review)
         response = pb.IngestReviewResponse(review=convert.review_message(review))
-        try:
-            await self._directory.put_review(review, repeat.record(response))
-        except StaleError:
-            kept = await self._directory.answer(repeat.key) if repeat.key else None
-            if (answer := repeat.replay(kept, pb.IngestReviewResponse)) is not None:
-                return answer
-            raise Refusal(Reason.CONTENDED, "The review was taken in at the same time: call again.") from None
+        await self._directory.put_review(review, repeat.record(response))
         return response
 
     async def GetReview(self, request: pb.GetReviewRequest, context: Context) -> pb.GetReviewResponse:
@@ -83,9 +88,8 @@ class Reviews(review_service_pb2_grpc.ReviewServiceServicer):
     async def ListReviews(self, request: pb.ListReviewsRequest, context: Context) -> pb.ListReviewsResponse:
         """See the contract."""
         call, fields = current_call(), Fields()
-        organization = list_parent(fields, request.parent, call)
         size = fields.page_size(request.page_size)
-        fields.check()
+        organization = list_parent(fields, request.parent, call)
         scope = f"reviews {request.parent}"
         after = pages.read_token(
             request.page_token, scope, lambda key: (pages.text(key[0]), pages.time(key[1]), UUID(pages.text(key[2])))
@@ -109,8 +113,8 @@ def _review(fields: Fields, organization: str, given: review_pb2.Review, now: da
         fields.wrong("review.site", "must be 1 to 40 of lower-case letters, digits and '-'")
     external_id = fields.text("review.external_id", given.external_id, _EXTERNAL_ID, required=True, line=True)
     location = fields.name("review.location", given.location, names.parse_location, Child(organization, ""))
-    if location.organization != organization:
-        raise invalid(Violation("review.location", "belongs to another organization than the review"))
+    if organization and location.organization != organization:
+        fields.wrong("review.location", "belongs to another organization than the review")
     if given.stars not in _STARS:
         fields.wrong("review.stars", "must be 1 to 5")
     if given.url and (len(given.url) > _URL or not _is_url(given.url)):

@@ -79,9 +79,9 @@ class Tickets(ticket_service_pb2_grpc.TicketServiceServicer):
             fields.wrong("ticket.location", "is missing: name a location, or a review")
         command = _create_command(fields, given, location)
         fields.check()
-        call.enter(organization, request.parent)
         for field, child in (("ticket.review", review), ("ticket.location", location)):
             _same_organization(field, child, organization)
+        call.enter(organization, request.parent)
         await self._directory.see_organization(organization, call.now)
         repeat = Repeat(call, organization, request, request_id)
 
@@ -122,9 +122,8 @@ class Tickets(ticket_service_pb2_grpc.TicketServiceServicer):
     async def ListTickets(self, request: pb.ListTicketsRequest, context: Context) -> pb.ListTicketsResponse:
         """See the contract."""
         call, fields = current_call(), Fields()
-        organization = list_parent(fields, request.parent, call)
         size = fields.page_size(request.page_size)
-        fields.check()
+        organization = list_parent(fields, request.parent, call)
         scope = f"tickets {request.parent}"
         after = pages.read_token(request.page_token, scope, lambda key: (pages.text(key[0]), pages.number(key[1])))
         views, more = pages.cut(await self._reader.tickets(organization, after, size + 1), size)
@@ -226,14 +225,15 @@ class Tickets(ticket_service_pb2_grpc.TicketServiceServicer):
 
 
 def list_parent(fields: Fields, parent: str, call: Call) -> str | None:
-    """Reads the parent of a list; None stands for all organizations, which only a caller without one may ask for."""
+    """Checks a list's fields, the parent last; None stands for all, which only a caller without one may ask for."""
     if parent == names.ALL_ORGANIZATIONS:
         if call.caller.organization is not None:
             fields.wrong("parent", "all organizations are for services whose token has none: name yours")
+        fields.check()
         return None
     organization = fields.name("parent", parent, names.parse_organization, "")
-    if organization:
-        call.enter(organization, parent)
+    fields.check()
+    call.enter(organization, parent)
     return organization
 
 

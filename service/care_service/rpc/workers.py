@@ -15,7 +15,7 @@ from care_service.domain.entities import RefusalReason
 from care_service.domain.names import RecoveryName
 from care_service.domain.plan import HANDED_OUT, SiteTiming, Step
 from care_service.domain.ports import RecoveryLoad, TicketStore
-from care_service.domain.refusals import not_found
+from care_service.domain.refusals import Reason, Refusal, not_found
 from care_service.domain.replies import with_link, without_link
 from care_service.domain.reports import RecoveryCase, begin_posting, report
 from care_service.links import Links
@@ -58,6 +58,10 @@ class Workers(worker_service_pb2_grpc.WorkerServiceServicer):
         async def once(store: TicketStore) -> pb.BeginPostingResponse:
             load = await self._load(store, name)
             review = load.case.review
+            if load.recovery.key_id and load.recovery.key_id not in self._links.keys:
+                # Before anything is handed out; an operator sees which key to put back (docs/operating.md).
+                words = f"The link's key {load.recovery.key_id} is not among CARE_LINK_KEYS: put it back."
+                raise Refusal(Reason.LINK_UNKNOWN, words)
             decision = begin_posting(self._case(load), review, step, now) if review else None
             if decision is None:
                 return pb.BeginPostingResponse(plan=self._plan(load))

@@ -3,16 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final
 
 import asyncpg
 
 from care_service.domain.ports import Answer, RequestKey
+from care_service.storage.database import Database
 
 _FORGET: Final = """
     DELETE FROM requests
     WHERE organization = $1::TEXT AND caller = $2::TEXT AND request_id = $3::UUID AND create_time <= $4::TIMESTAMPTZ
 """
+
+_PURGE: Final = """
+    DELETE FROM requests WHERE (organization, caller, request_id) IN (
+      SELECT organization, caller, request_id FROM requests WHERE create_time <= $1::TIMESTAMPTZ LIMIT $2::INTEGER
+    )
+"""
+
+
+class Answers:
+    """Forgets what has had its time: answers hold what the response held, addresses among it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def purge(self, oldest: datetime, limit: int) -> int:
+        """Deletes at most `limit` answers that were kept before `oldest`; returns how many."""
+        async with self._database.driver() as connection:
+            return int((await connection.execute(_PURGE, oldest, limit)).rpartition(" ")[2])
 
 
 async def current_answer(

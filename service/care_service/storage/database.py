@@ -60,6 +60,8 @@ class Database:
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_timeout=5,
+            # Errors go to the log, and parameters hold what is the customers'.
+            hide_parameters=True,
             connect_args={
                 "timeout": 5,
                 "server_settings": {

@@ -101,12 +101,15 @@ class PostgresDirectory:
             f"INSERT INTO {table} ({columns}) VALUES ({values})"
             f" ON CONFLICT ({keys}) DO UPDATE SET {updates}{guard} RETURNING 1",
         )
+        statement.result = "SELECT 1 FROM written"
         if record is not None:
-            add_record(statement, record, "(SELECT 1) always")
+            add_record(statement, record, "written")
         async with self._database.driver() as connection:
             try:
-                await connection.execute(statement.sql(), *statement.parameters)
+                row = await connection.fetchrow(statement.sql(), *statement.parameters)
             except asyncpg.UniqueViolationError as error:
                 if error.constraint_name == "pk_requests":
                     raise StaleError from error
                 raise
+        if row is None:  # the guard let nothing through
+            raise StaleError

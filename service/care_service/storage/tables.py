@@ -252,4 +252,5 @@ requests: Final = Table(
     Column("fingerprint", LargeBinary, nullable=False, comment="SHA-256 over the method and the request's bytes."),
     Column("answer", LargeBinary, nullable=False, comment="The response's bytes."),
     _time("create_time"),
+    Index("ix_requests_create_time", "create_time"),
 )

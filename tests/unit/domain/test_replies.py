@@ -40,6 +40,13 @@ def test_what_remains_keeps_the_words_and_has_neither_placeholder_nor_a_dangling
     assert all(line == line.rstrip() for line in rest.split("\n"))
 
 
+@pytest.mark.parametrize(
+    "text", ["Write to us ({form_link}) now", "Write to us [{form_link}] now", "Write to us <{form_link}> now"]
+)
+def test_brackets_around_the_link_go_with_it(text: str) -> None:
+    assert without_link(text) == "Write to us now"
+
+
 def test_what_remains_never_becomes_longer_than_the_reply() -> None:
     for text in ("a: {form_link}", "{form_link}", "a {form_link}, b"):
         assert len(without_link(text)) <= len(text)

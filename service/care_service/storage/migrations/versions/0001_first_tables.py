@@ -156,6 +156,7 @@ def upgrade() -> None:
         sa.Column("create_time", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("organization", "caller", "request_id", name=op.f("pk_requests")),
     )
+    op.create_index("ix_requests_create_time", "requests", ["create_time"], unique=False)
     op.create_table(
         "reviews",
         sa.Column("organization", sa.Text(), nullable=False),
@@ -234,6 +235,7 @@ def downgrade() -> None:
     op.drop_table("ticket_numbers")
     op.drop_index("ix_reviews_organization_create_time_id", table_name="reviews")
     op.drop_table("reviews")
+    op.drop_index("ix_requests_create_time", table_name="requests")
     op.drop_table("requests")
     op.drop_index("ix_recoveries_organization_review_id", table_name="recoveries")
     op.drop_index("ix_recoveries_id", table_name="recoveries")

@@ -1,0 +1,27 @@
+"""Housekeeping: forgets the answers kept for repeated requests once their 24 hours are over."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from care_client.roles.logs import get_logger
+from care_service.domain.ports import KEPT, Clock
+from care_service.storage.answers import Answers
+
+_LOG: Final = get_logger("care.housekeeping")
+_BATCH: Final = 1_000
+"""Rows of one statement: short, so that it holds nobody up."""
+_PAUSE: Final = 60.0
+"""Seconds between two looks."""
+
+
+async def keep_house(answers: Answers, clock: Clock) -> None:
+    """Runs until cancelled; any number of replicas may."""
+    while True:
+        try:
+            while await answers.purge(clock.now() - KEPT, _BATCH) == _BATCH:
+                pass
+        except Exception as error:  # noqa: BLE001 - whatever it is passes or is repeated; the service must not end by it
+            _LOG.warning("old answers can't be purged", reason=type(error).__qualname__)
+        await asyncio.sleep(_PAUSE)
