@@ -23,7 +23,7 @@ def with_link(reply_text: str, link: str) -> str:
 
 
 _LED_UP_TO: Final = re.compile(
-    r"(?P<colon>[ \t]*[:\uFF1A])?[ \t]*" + re.escape(FORM_LINK) + r"(?P<stop>[ \t]*[.!?,;])?"
+    r"(?P<colon>[ \t]*[:\uFF1A])?[ \t]*[(\[<]?" + re.escape(FORM_LINK) + r"[)\]>]?(?P<stop>[ \t]*[.!?,;])?"
 )
 
 
