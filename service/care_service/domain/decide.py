@@ -102,7 +102,7 @@ def _explain(reason: Reason, command: Command, case: Case, caller: Caller, bits:
             trigger = TRIGGERS[command]
             on_status = trigger in STATUS_TRIGGERS
             keys = status_keys(bits.status) if on_status else recovery_keys(bits.recovery_state)
-            words = f"{command} is not possible in {keys['state']}; possible: {keys['allowed'] or 'nothing'}."
+            words = f"{command} is not possible in {keys['state']}; Ticket.actions says what is."
             return Refusal(reason, words, metadata | keys | {"trigger": trigger.value})
 
 

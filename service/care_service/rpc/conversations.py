@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import grpc
 from google.protobuf.message import Message
@@ -21,9 +22,10 @@ from care_service.rpc import convert, pages
 from care_service.rpc.call import current_call
 from care_service.rpc.execute import Repeat, execute
 from care_service.rpc.fields import DISPLAY_NAME, LONG_TEXT, Fields
-from care_service.rpc.tickets import enter_ticket, show
+from care_service.rpc.tickets import Verb, enter_ticket, show
 
 Context = grpc.aio.ServicerContext[Message, Message]
+ResponseT = TypeVar("ResponseT", bound=Message)
 _NOBODY = TicketName("", 0)
 
 
@@ -70,35 +72,28 @@ class Conversations(conversation_service_pb2_grpc.ConversationServiceServicer):
         self, request: pb.WithdrawRecoveryFormRequest, context: Context
     ) -> pb.WithdrawRecoveryFormResponse:
         """See the contract."""
-        call, fields = current_call(), Fields()
-        name = fields.name("name", request.name, names.parse_recovery, None)
-        request_id = fields.request_id(request.request_id)
-        fields.check()
-        name = _given(name)
-        repeat = Repeat(call, name.organization, request, request_id, request.etag)
-        shown = await self._shown(name)
-
-        def respond(case: Case, _: Decision | None) -> pb.WithdrawRecoveryFormResponse:
-            return pb.WithdrawRecoveryFormResponse(recovery=shown(case), ticket=show(case, call))
-
-        command, answer = commands.WithdrawRecoveryForm(), pb.WithdrawRecoveryFormResponse
-        return await execute(self._store, call, name.ticket, command, repeat, respond, answer, name.id)
+        return await self._verb(request, commands.WithdrawRecoveryForm(), pb.WithdrawRecoveryFormResponse)
 
     async def RejectContact(self, request: pb.RejectContactRequest, context: Context) -> pb.RejectContactResponse:
         """See the contract."""
+        return await self._verb(request, commands.RejectContact(), pb.RejectContactResponse)
+
+    async def _verb(self, request: Verb, command: commands.AgentCommand, response_type: type[ResponseT]) -> ResponseT:
+        """Serves a verb whose request has a recovery's name, and whose answer is the recovery and the ticket."""
         call, fields = current_call(), Fields()
         name = fields.name("name", request.name, names.parse_recovery, None)
         request_id = fields.request_id(request.request_id)
         fields.check()
         name = _given(name)
+        if not isinstance(request, Message):
+            raise TypeError(request)
         repeat = Repeat(call, name.organization, request, request_id, request.etag)
         shown = await self._shown(name)
 
-        def respond(case: Case, _: Decision | None) -> pb.RejectContactResponse:
-            return pb.RejectContactResponse(recovery=shown(case), ticket=show(case, call))
+        def respond(case: Case, _: Decision | None) -> ResponseT:
+            return response_type(recovery=shown(case), ticket=show(case, call))
 
-        command, answer = commands.RejectContact(), pb.RejectContactResponse
-        return await execute(self._store, call, name.ticket, command, repeat, respond, answer, name.id)
+        return await execute(self._store, call, name.ticket, command, repeat, respond, response_type, name.id)
 
     async def _shown(self, name: RecoveryName) -> Callable[[Case], recovery_pb2.Recovery]:
         """Returns what converts the named recovery afterwards; its contacts are read now, no command changes them."""

@@ -75,7 +75,9 @@ class ContactForm(_message.Message):
     business_name: _builtins.str
     """The name of the business: the location's, or else the organization's."""
     reply_text: _builtins.str
-    """The business's public reply without the link's placeholder; empty unless the state is OPEN or ANSWERED."""
+    """The business's public reply as it reads without the link: a colon that led up to it is a full stop. Empty unless the state is OPEN
+    or ANSWERED.
+    """
     consent_text: _builtins.str
     """What the customer agrees to by submitting, in plain text."""
     phone_region: _builtins.str
@@ -110,7 +112,7 @@ class GetContactFormRequest(_message.Message):
 
     TOKEN_FIELD_NUMBER: _builtins.int
     token: _builtins.str
-    """The token from the form's link."""
+    """The token from the form's link: what follows `/f/`."""
     def __init__(
         self,
         *,
@@ -162,7 +164,7 @@ class SubmitContactRequest(_message.Message):
     CONSENT_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     token: _builtins.str
-    """The token from the form's link."""
+    """The token from the form's link: what follows `/f/`."""
     email: _builtins.str
     """An email address."""
     phone: _builtins.str
