@@ -7,6 +7,7 @@ from typing import Final
 
 from care_client.roles.logs import get_logger
 from care_service.domain.ports import KEPT, Clock
+from care_service.domain.refusals import Refusal
 from care_service.storage.answers import Answers
 
 _LOG: Final = get_logger("care.housekeeping")
@@ -23,5 +24,6 @@ async def keep_house(answers: Answers, clock: Clock) -> None:
             while await answers.purge(clock.now() - KEPT, _BATCH) == _BATCH:
                 pass
         except Exception as error:  # noqa: BLE001 - whatever it is passes or is repeated; the service must not end by it
-            _LOG.warning("old answers can't be purged", reason=type(error).__qualname__)
+            reason = error.reason.value if isinstance(error, Refusal) else type(error).__qualname__
+            _LOG.warning("old answers can't be purged", reason=reason)
         await asyncio.sleep(_PAUSE)

@@ -1,6 +1,7 @@
 """Turns the http and https URLs of a plain text into links, and escapes everything else."""
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 from markupsafe import Markup, escape
@@ -23,16 +24,24 @@ def contains_link(text: str) -> bool:
 
 def linkify(text: str) -> Markup:
     """Return ``text`` as safe HTML in which each http or https URL can be clicked."""
-    parts: list[Markup] = []
+    # dir: a URL reads from left to right within an Arabic or Hebrew sentence, too.
+    link = Markup('<a href="{0}" rel="nofollow noreferrer" dir="ltr">{0}</a>')
+    return Markup("").join(escape(before) + (link.format(url) if url else "") for before, url in _pieces(text))
+
+
+def without_links(text: str) -> str:
+    """Return ``text`` with each http or https URL replaced by words: for a reply that is not public any more."""
+    return "".join(before + ("[link]" if url else "") for before, url in _pieces(text))
+
+
+def _pieces(text: str) -> Iterator[tuple[str, str]]:
+    """Yield each URL with the text before it, and at last what follows them with an empty URL."""
     done = 0
     for match in _URL.finditer(text):
         url = _without_punctuation(match.group())
-        parts.append(escape(text[done : match.start()]))
-        # dir: a URL reads from left to right within an Arabic or Hebrew sentence, too.
-        parts.append(Markup('<a href="{0}" rel="nofollow noreferrer" dir="ltr">{0}</a>').format(url))
+        yield text[done : match.start()], url
         done = match.start() + len(url)
-    parts.append(escape(text[done:]))
-    return Markup("").join(parts)
+    yield text[done:], ""
 
 
 def _without_punctuation(url: str) -> str:

@@ -15,7 +15,7 @@ from starlette.templating import Jinja2Templates
 from care_cli.data.faults import describe_fault
 from care_cli.review_site.behavior import MAX_DELAY_SECONDS, Behavior, BehaviorChange, Mode
 from care_cli.review_site.errors import ApiError, Reason
-from care_cli.review_site.links import linkify
+from care_cli.review_site.links import linkify, without_links
 from care_cli.review_site.store import Review, ReviewFilter, Store
 
 _CHANGE: Final = TypeAdapter(BehaviorChange)
@@ -45,7 +45,9 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        environment.filters.update(linkify=linkify, title=_title, author=_author, initial=_initial, color=_color)
+        environment.filters.update(
+            linkify=linkify, without_links=without_links, title=_title, author=_author, initial=_initial, color=_color
+        )
         environment.filters["is_long"] = _is_long
         environment.globals.update(mode_labels=_MODE_LABELS, max_delay=MAX_DELAY_SECONDS)
         self._templates = Jinja2Templates(env=environment)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from care_cli.review_site.links import contains_link, linkify
+from care_cli.review_site.links import contains_link, linkify, without_links
 
 TOKEN = "https://care.example.com/f/k1.QUJD-_.c2lnbmF0dXJl_-_"
 
@@ -61,3 +61,8 @@ def test_markup_is_escaped_on_both_sides_of_a_link_and_in_it() -> None:
 
 def test_several_links_are_all_links() -> None:
     assert linkify("http://a.b http://c.d").count("<a ") == 2
+
+
+def test_what_was_a_link_is_shown_without_it() -> None:
+    assert without_links("Reach us: http://a.b/f/k.x.y. <Thanks> http://c.d") == "Reach us: [link]. <Thanks> [link]"
+    assert without_links("No link") == "No link"
