@@ -57,7 +57,6 @@ class CareInterceptor(grpc.aio.ServerInterceptor):
         self._clock = clock
         self._policies = policies()
         self._wrapped: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
-        self._seen: set[tuple[str, str]] = set()
 
     async def intercept_service(
         self,
@@ -116,20 +115,13 @@ class CareInterceptor(grpc.aio.ServerInterceptor):
             return _ANONYMOUS
         caller = self._authenticator.caller(context.invocation_metadata() or (), now)
         policy.check(caller)
-        if caller.is_agent and caller.organization is not None:
-            await self._see(caller, caller.organization)
-        elif caller.organization is not None and (caller.organization, "") not in self._seen:
+        # An organization and an agent exist from their first valid call.
+        if caller.organization is not None and caller.is_agent:
+            await self._directory.see_agent(caller.organization, caller.id, caller.display_name, now)
+        elif caller.organization is not None:
             await self._directory.see_organization(caller.organization, now)
-            self._seen.add((caller.organization, ""))
         set_call(Call(policy.method, caller, now))
         return caller
-
-    async def _see(self, caller: Caller, organization: str) -> None:
-        """An agent exists from the first valid call; asked of the database once per process."""
-        key = (organization, caller.id)
-        if key not in self._seen:
-            await self._directory.see_agent(organization, caller.id, caller.display_name, self._clock.now())
-            self._seen.add(key)
 
 
 async def _abort(context: grpc.aio.ServicerContext[Message, Message], refusal: Refusal) -> NoReturn:

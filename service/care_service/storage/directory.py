@@ -46,6 +46,8 @@ class PostgresDirectory:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._seen: set[tuple[str, str]] = set()
+        """Organizations (with an empty agent) and agents whose entries this process knows to be there."""
 
     async def answer(self, key: RequestKey) -> Answer | None:
         """See Directory."""
@@ -55,14 +57,20 @@ class PostgresDirectory:
 
     async def see_organization(self, organization: str, now: datetime) -> None:
         """See Directory."""
+        if (organization, "") in self._seen:
+            return
         async with self._database.driver() as connection:
             await connection.execute(_SEE_ORGANIZATION, organization, DEFAULT_FORM_LIFETIME, DEFAULT_CONSENT, now)
+        self._seen.add((organization, ""))
 
     async def see_agent(self, organization: str, agent: str, display_name: str, now: datetime) -> None:
         """See Directory."""
+        if (organization, agent) in self._seen:
+            return
         await self.see_organization(organization, now)
         async with self._database.driver() as connection:
             await connection.execute(_SEE_AGENT, organization, agent, display_name, now)
+        self._seen.add((organization, agent))
 
     async def put_organization(
         self, organization: Organization, changed: Collection[str], record: Record | None
