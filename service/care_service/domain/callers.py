@@ -28,6 +28,8 @@ class Caller:
     """None only for services and workers that serve all organizations, and for customers, who know none."""
     roles: frozenset[Role]
     display_name: str
+    acting_service: str = ""
+    """The service that calls on the agent's behalf: the `sub` of the token's `act` claim (RFC 8693, section 4.1)."""
 
     @property
     def is_agent(self) -> bool:

@@ -137,4 +137,5 @@ def activity(
         recovery_id=recovery[1].id if recovery else recovery_id,
         request_id=request_id,
         create_time=after.update_time,
+        acting_service=caller.acting_service,
     )

@@ -74,6 +74,8 @@ def create_ticket(
         update_time=now,
         resolve_time=None,
         close_time=None,
+        follow_up_of=None,
+        follow_up=None,
     )
     recovery = contact = None
     if command.email or command.phone:

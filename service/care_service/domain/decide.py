@@ -334,6 +334,7 @@ def direct_recovery(
         ticket_number=ticket.number,
         id=command.contact_id,
         recovery_id=command.recovery_id,
+        recovery_ticket_number=ticket.number,
         display_name=command.display_name,
         email=command.email,
         phone=command.phone,

@@ -195,6 +195,10 @@ class Ticket:
     update_time: datetime
     resolve_time: datetime | None
     close_time: datetime | None
+    follow_up_of: int | None
+    """The CLOSED ticket whose customer came back."""
+    follow_up: int | None
+    """The ticket that was raised when this one's customer came back."""
 
     @property
     def name(self) -> str:
@@ -246,6 +250,12 @@ class Recovery:
         """`organizations/{o}/tickets/{n}/recoveries/{id}`."""
         return names.recovery(self.organization, self.ticket_number, self.id)
 
+    @property
+    def reference(self) -> str:
+        """What a customer who answered the form can refer to, `3F9A-12C7`: the end of the id, which is random."""
+        end = self.id.hex[-8:].upper()
+        return f"{end[:4]}-{end[4:]}" if self.kind is RecoveryKind.FORM else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Contact:
@@ -255,6 +265,8 @@ class Contact:
     ticket_number: int
     id: UUID
     recovery_id: UUID
+    recovery_ticket_number: int
+    """The ticket of that recovery: for a claim it can be an earlier one of the same review."""
     display_name: str
     email: str
     phone: str
@@ -306,3 +318,5 @@ class Activity:
     recovery_id: UUID | None
     request_id: UUID | None
     create_time: datetime
+    acting_service: str
+    """The service that called on the actor's behalf; empty if none."""

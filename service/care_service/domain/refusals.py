@@ -13,6 +13,7 @@ class Reason(StrEnum):
 
     INVALID_FIELD = "INVALID_FIELD"
     INVALID_PAGE_TOKEN = "INVALID_PAGE_TOKEN"  # noqa: S105 - a reason, not a secret
+    INVALID_FILTER = "INVALID_FILTER"
     TOKEN_MISSING = "TOKEN_MISSING"  # noqa: S105 - a reason, not a secret
     TOKEN_INVALID = "TOKEN_INVALID"  # noqa: S105 - a reason, not a secret
     TOKEN_EXPIRED = "TOKEN_EXPIRED"  # noqa: S105 - a reason, not a secret

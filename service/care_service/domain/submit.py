@@ -87,6 +87,7 @@ def submit_contact(
         ticket_number=recovery.ticket_number,
         id=command.contact_id,
         recovery_id=recovery.id,
+        recovery_ticket_number=recovery.ticket_number,
         display_name=command.display_name,
         email=command.email,
         phone=phone,

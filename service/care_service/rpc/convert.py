@@ -74,6 +74,8 @@ def ticket_message(ticket: Ticket, contact: Contact | None, situation: Situation
         etag=str(ticket.version),
         actions=action_messages(situation),
         labels=ticket.labels,
+        follow_up_of=names.ticket(organization, ticket.follow_up_of) if ticket.follow_up_of else "",
+        follow_up=names.ticket(organization, ticket.follow_up) if ticket.follow_up else "",
     )
 
 
@@ -107,6 +109,7 @@ def contact_message(contact: Contact) -> recovery_pb2.Contact:
         message=contact.message,
         verified=contact.verify_time is not None,
         create_time=timestamp(contact.create_time),
+        recovery=names.recovery(contact.organization, contact.recovery_ticket_number, contact.recovery_id),
     )
 
 
@@ -131,6 +134,7 @@ def recovery_message(view: RecoveryView) -> recovery_pb2.Recovery:
         unlock_time=timestamp(recovery.unlock_time),
         end_time=timestamp(recovery.end_time),
         retract_time=timestamp(recovery.retract_time),
+        reference=recovery.reference,
     )
 
 
@@ -156,6 +160,7 @@ def activity_message(activity: Activity) -> activity_pb2.Activity:
         message=names.message(organization, number, activity.message_id) if activity.message_id else "",
         recovery=names.recovery(organization, number, activity.recovery_id) if activity.recovery_id else "",
         request_id=str(activity.request_id) if activity.request_id else "",
+        acting_service=activity.acting_service,
     )
 
 

@@ -19,6 +19,7 @@ DETAILS_KEY: Final = "grpc-status-details-bin"
 CODES: Final[dict[Reason, grpc.StatusCode]] = {
     Reason.INVALID_FIELD: grpc.StatusCode.INVALID_ARGUMENT,
     Reason.INVALID_PAGE_TOKEN: grpc.StatusCode.INVALID_ARGUMENT,
+    Reason.INVALID_FILTER: grpc.StatusCode.INVALID_ARGUMENT,
     Reason.TOKEN_MISSING: grpc.StatusCode.UNAUTHENTICATED,
     Reason.TOKEN_INVALID: grpc.StatusCode.UNAUTHENTICATED,
     Reason.TOKEN_EXPIRED: grpc.StatusCode.UNAUTHENTICATED,

@@ -134,6 +134,16 @@ tickets: Final = Table(
     _time("update_time"),
     _time("resolve_time", optional=True),
     _time("close_time", optional=True),
+    Column("follow_up_of", BigInteger, nullable=True),
+    Column("follow_up", BigInteger, nullable=True),
+)
+OPEN_FOLLOW_UP_INDEX: Final = "uq_tickets_open_follow_up"
+Index(
+    OPEN_FOLLOW_UP_INDEX,
+    tickets.c.organization,
+    tickets.c.follow_up_of,
+    unique=True,
+    postgresql_where=text("status <> 'CLOSED' AND follow_up_of IS NOT NULL"),
 )
 OPEN_TICKET_INDEX: Final = "uq_tickets_open_review"
 Index(
@@ -187,6 +197,7 @@ contacts: Final = Table(
     Column("ticket_number", BigInteger, primary_key=True, autoincrement=False),
     Column("id", Uuid, primary_key=True),
     Column("recovery_id", Uuid, nullable=False),
+    Column("recovery_ticket_number", BigInteger, nullable=False),
     _text("display_name"),
     _text("email"),
     _text("phone"),
@@ -227,6 +238,7 @@ activities: Final = Table(
     Column("recovery_id", Uuid, nullable=True),
     Column("request_id", Uuid, nullable=True),
     _time("create_time"),
+    _text("acting_service"),
 )
 
 outbox: Final = Table(

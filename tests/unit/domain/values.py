@@ -71,6 +71,8 @@ TICKET = Ticket(
     update_time=EARLIER,
     resolve_time=None,
     close_time=None,
+    follow_up_of=None,
+    follow_up=None,
 )
 
 
@@ -101,7 +103,7 @@ def form(state: RecoveryState = RecoveryState.FORM_REQUESTED) -> Recovery:
 
 
 def contact(contact_id: UUID = CONTACT_ID, email: str = "robin@example.com") -> Contact:
-    return Contact("acme", 7, contact_id, RECOVERY_ID, "Robin", email, "", "", None, EARLIER)
+    return Contact("acme", 7, contact_id, RECOVERY_ID, 7, "Robin", email, "", "", None, EARLIER)
 
 
 def case(recovery: Recovery | None = None, ticket: Ticket = TICKET) -> Case:

@@ -209,6 +209,7 @@ class Activity(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     RECOVERY_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ACTING_SERVICE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`organizations/{o}/tickets/{n}/activities/{number}`. Numbers run 1, 2, 3… per ticket without gaps; the last is the ticket's
     version and etag.
@@ -225,6 +226,10 @@ class Activity(_message.Message):
     """`…/tickets/{n}/recoveries/{id}`: the recovery that it was about; empty if none."""
     request_id: _builtins.str
     """The `request_id` that the caller gave; empty if none."""
+    acting_service: _builtins.str
+    """The service that called on the actor's behalf: the `sub` of the token's `act` claim (RFC 8693, section 4.1); empty if the
+    actor called by itself.
+    """
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was done."""
@@ -245,10 +250,11 @@ class Activity(_message.Message):
         message: _builtins.str = ...,
         recovery: _builtins.str = ...,
         request_id: _builtins.str = ...,
+        acting_service: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "actor_kind", b"actor_kind", "changes", b"changes", "create_time", b"create_time", "message", b"message", "name", b"name", "recovery", b"recovery", "request_id", b"request_id", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acting_service", b"acting_service", "actor", b"actor", "actor_kind", b"actor_kind", "changes", b"changes", "create_time", b"create_time", "message", b"message", "name", b"name", "recovery", b"recovery", "request_id", b"request_id", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

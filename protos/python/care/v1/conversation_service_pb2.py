@@ -29,7 +29,7 @@ from care.v1 import ticket_pb2 as care_dot_v1_dot_ticket__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"care/v1/conversation_service.proto\x12\x07\x63\x61re.v1\x1a\x14\x63\x61re/v1/access.proto\x1a\x15\x63\x61re/v1/message.proto\x1a\x16\x63\x61re/v1/recovery.proto\x1a\x14\x63\x61re/v1/ticket.proto\x1a\x1fgoogle/api/field_behavior.proto\"k\n\x17SendRecoveryFormRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nreply_text\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x0c\n\x04\x65tag\x18\x04 \x01(\t\"`\n\x18SendRecoveryFormResponse\x12#\n\x08recovery\x18\x01 \x01(\x0b\x32\x11.care.v1.Recovery\x12\x1f\n\x06ticket\x18\x02 \x01(\x0b\x32\x0f.care.v1.Ticket\"S\n\x1bWithdrawRecoveryFormRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\"d\n\x1cWithdrawRecoveryFormResponse\x12#\n\x08recovery\x18\x01 \x01(\x0b\x32\x11.care.v1.Recovery\x12\x1f\n\x06ticket\x18\x02 \x01(\x0b\x32\x0f.care.v1.Ticket\"L\n\x14RejectContactRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\"]\n\x15RejectContactResponse\x12#\n\x08recovery\x18\x01 \x01(\x0b\x32\x11.care.v1.Recovery\x12\x1f\n\x06ticket\x18\x02 \x01(\x0b\x32\x0f.care.v1.Ticket\"\x7f\n\x11\x41\x64\x64\x43ontactRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\r\n\x05\x65mail\x18\x02 \x01(\t\x12\r\n\x05phone\x18\x03 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x04 \x01(\t\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12\x0c\n\x04\x65tag\x18\x06 \x01(\t\"Z\n\x12\x41\x64\x64\x43ontactResponse\x12#\n\x08recovery\x18\x01 \x01(\x0b\x32\x11.care.v1.Recovery\x12\x1f\n\x06ticket\x18\x02 \x01(\x0b\x32\x0f.care.v1.Ticket\"(\n\x12GetRecoveryRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\":\n\x13GetRecoveryResponse\x12#\n\x08recovery\x18\x01 \x01(\x0b\x32\x11.care.v1.Recovery\"T\n\x15ListRecoveriesRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"X\n\x16ListRecoveriesResponse\x12%\n\nrecoveries\x18\x01 \x03(\x0b\x32\x11.care.v1.Recovery\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"R\n\x13ListMessagesRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"S\n\x14ListMessagesResponse\x12\"\n\x08messages\x18\x01 \x03(\x0b\x32\x10.care.v1.Message\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\\\n\x0e\x41\x64\x64NoteRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\x04text\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x0c\n\x04\x65tag\x18\x04 \x01(\t\"U\n\x0f\x41\x64\x64NoteResponse\x12!\n\x07message\x18\x01 \x01(\x0b\x32\x10.care.v1.Message\x12\x1f\n\x06ticket\x18\x02 \x01(\x0b\x32\x0f.care.v1.Ticket2\xe6\x05\n\x13\x43onversationService\x12\x61\n\x10SendRecoveryForm\x12 .care.v1.SendRecoveryFormRequest\x1a!.care.v1.SendRecoveryFormResponse\"\x08\x92\xc2\x18\x04\n\x02\x01\x02\x12m\n\x14WithdrawRecoveryForm\x12$.care.v1.WithdrawRecoveryFormRequest\x1a%.care.v1.WithdrawRecoveryFormResponse\"\x08\x92\xc2\x18\x04\n\x02\x01\x02\x12P\n\nAddContact\x12\x1a.care.v1.AddContactRequest\x1a\x1b.care.v1.AddContactResponse\"\t\x92\xc2\x18\x05\n\x03\x01\x02\x03\x12X\n\rRejectContact\x12\x1d.care.v1.RejectContactRequest\x1a\x1e.care.v1.RejectContactResponse\"\x08\x92\xc2\x18\x04\n\x02\x01\x02\x12S\n\x0bGetRecovery\x12\x1b.care.v1.GetRecoveryRequest\x1a\x1c.care.v1.GetRecoveryResponse\"\t\x92\xc2\x18\x05\n\x03\x01\x02\x03\x12\\\n\x0eListRecoveries\x12\x1e.care.v1.ListRecoveriesRequest\x1a\x1f.care.v1.ListRecoveriesResponse\"\t\x92\xc2\x18\x05\n\x03\x01\x02\x03\x12V\n\x0cListMessages\x12\x1c.care.v1.ListMessagesRequest\x1a\x1d.care.v1.ListMessagesResponse\"\t\x92\xc2\x18\x05\n\x03\x01\x02\x03\x12\x46\n\x07\x41\x64\x64Note\x12\x17.care.v1.AddNoteRequest\x1a\x18.care.v1.AddNoteResponse\"\x08\x92\xc2\x18\x04\n\x02\x01\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"care/v1/conversation_service.proto\x12\x07\x63\x61re.v1\x1a\x14\x63\x61re/v1/access.proto\x1a\x15\x63\x61re/v1/message.proto\x1a\x16\x63\x61re/v1/recovery.proto\x1a\x14\x63\x61re/v1/ticket.proto\x1a\x1fgoogle/api/field_behavior.proto\"k\n\x17SendRecoveryFormRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nreply_text\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x0c\n\x04\x65tag\x18\x04 \x01(\t\"`\n\x18SendRecoveryFormResponse\x12#\n\x08recovery\x18\x01 \x01(\x0b\x32\x11.care.v1.Recovery\x12\x1f\n\x06ticket\x18\x02 \x01(\x0b\x32\x0f.care.v1.Ticket\"S\n\x1bWithdrawRecoveryFormRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\"d\n\x1cWithdrawRecoveryFormResponse\x12#\n\x08recovery\x18\x01 \x01(\x0b\x32\x11.care.v1.Recovery\x12\x1f\n\x06ticket\x18\x02 \x01(\x0b\x32\x0f.care.v1.Ticket\"L\n\x14RejectContactRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x0c\n\x04\x65tag\x18\x03 \x01(\t\"]\n\x15RejectContactResponse\x12#\n\x08recovery\x18\x01 \x01(\x0b\x32\x11.care.v1.Recovery\x12\x1f\n\x06ticket\x18\x02 \x01(\x0b\x32\x0f.care.v1.Ticket\"\x8e\x01\n\x11\x41\x64\x64\x43ontactRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\r\n\x05\x65mail\x18\x02 \x01(\t\x12\r\n\x05phone\x18\x03 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x04 \x01(\t\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12\x0c\n\x04\x65tag\x18\x06 \x01(\t\x12\r\n\x05\x63laim\x18\x07 \x01(\t\"Z\n\x12\x41\x64\x64\x43ontactResponse\x12#\n\x08recovery\x18\x01 \x01(\x0b\x32\x11.care.v1.Recovery\x12\x1f\n\x06ticket\x18\x02 \x01(\x0b\x32\x0f.care.v1.Ticket\"(\n\x12GetRecoveryRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\":\n\x13GetRecoveryResponse\x12#\n\x08recovery\x18\x01 \x01(\x0b\x32\x11.care.v1.Recovery\"T\n\x15ListRecoveriesRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"X\n\x16ListRecoveriesResponse\x12%\n\nrecoveries\x18\x01 \x03(\x0b\x32\x11.care.v1.Recovery\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"R\n\x13ListContactsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"S\n\x14ListContactsResponse\x12\"\n\x08\x63ontacts\x18\x01 \x03(\x0b\x32\x10.care.v1.Contact\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"R\n\x13ListMessagesRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"S\n\x14ListMessagesResponse\x12\"\n\x08messages\x18\x01 \x03(\x0b\x32\x10.care.v1.Message\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\\\n\x0e\x41\x64\x64NoteRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\x04text\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x0c\n\x04\x65tag\x18\x04 \x01(\t\"U\n\x0f\x41\x64\x64NoteResponse\x12!\n\x07message\x18\x01 \x01(\x0b\x32\x10.care.v1.Message\x12\x1f\n\x06ticket\x18\x02 \x01(\x0b\x32\x0f.care.v1.Ticket2\xbe\x06\n\x13\x43onversationService\x12\x61\n\x10SendRecoveryForm\x12 .care.v1.SendRecoveryFormRequest\x1a!.care.v1.SendRecoveryFormResponse\"\x08\x92\xc2\x18\x04\n\x02\x01\x02\x12m\n\x14WithdrawRecoveryForm\x12$.care.v1.WithdrawRecoveryFormRequest\x1a%.care.v1.WithdrawRecoveryFormResponse\"\x08\x92\xc2\x18\x04\n\x02\x01\x02\x12P\n\nAddContact\x12\x1a.care.v1.AddContactRequest\x1a\x1b.care.v1.AddContactResponse\"\t\x92\xc2\x18\x05\n\x03\x01\x02\x03\x12X\n\rRejectContact\x12\x1d.care.v1.RejectContactRequest\x1a\x1e.care.v1.RejectContactResponse\"\x08\x92\xc2\x18\x04\n\x02\x01\x02\x12S\n\x0bGetRecovery\x12\x1b.care.v1.GetRecoveryRequest\x1a\x1c.care.v1.GetRecoveryResponse\"\t\x92\xc2\x18\x05\n\x03\x01\x02\x03\x12\\\n\x0eListRecoveries\x12\x1e.care.v1.ListRecoveriesRequest\x1a\x1f.care.v1.ListRecoveriesResponse\"\t\x92\xc2\x18\x05\n\x03\x01\x02\x03\x12V\n\x0cListContacts\x12\x1c.care.v1.ListContactsRequest\x1a\x1d.care.v1.ListContactsResponse\"\t\x92\xc2\x18\x05\n\x03\x01\x02\x03\x12V\n\x0cListMessages\x12\x1c.care.v1.ListMessagesRequest\x1a\x1d.care.v1.ListMessagesResponse\"\t\x92\xc2\x18\x05\n\x03\x01\x02\x03\x12\x46\n\x07\x41\x64\x64Note\x12\x17.care.v1.AddNoteRequest\x1a\x18.care.v1.AddNoteResponse\"\x08\x92\xc2\x18\x04\n\x02\x01\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -50,6 +50,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETRECOVERYREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
   _globals['_LISTRECOVERIESREQUEST'].fields_by_name['parent']._loaded_options = None
   _globals['_LISTRECOVERIESREQUEST'].fields_by_name['parent']._serialized_options = b'\342A\001\002'
+  _globals['_LISTCONTACTSREQUEST'].fields_by_name['parent']._loaded_options = None
+  _globals['_LISTCONTACTSREQUEST'].fields_by_name['parent']._serialized_options = b'\342A\001\002'
   _globals['_LISTMESSAGESREQUEST'].fields_by_name['parent']._loaded_options = None
   _globals['_LISTMESSAGESREQUEST'].fields_by_name['parent']._serialized_options = b'\342A\001\002'
   _globals['_ADDNOTEREQUEST'].fields_by_name['parent']._loaded_options = None
@@ -68,6 +70,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONVERSATIONSERVICE'].methods_by_name['GetRecovery']._serialized_options = b'\222\302\030\005\n\003\001\002\003'
   _globals['_CONVERSATIONSERVICE'].methods_by_name['ListRecoveries']._loaded_options = None
   _globals['_CONVERSATIONSERVICE'].methods_by_name['ListRecoveries']._serialized_options = b'\222\302\030\005\n\003\001\002\003'
+  _globals['_CONVERSATIONSERVICE'].methods_by_name['ListContacts']._loaded_options = None
+  _globals['_CONVERSATIONSERVICE'].methods_by_name['ListContacts']._serialized_options = b'\222\302\030\005\n\003\001\002\003'
   _globals['_CONVERSATIONSERVICE'].methods_by_name['ListMessages']._loaded_options = None
   _globals['_CONVERSATIONSERVICE'].methods_by_name['ListMessages']._serialized_options = b'\222\302\030\005\n\003\001\002\003'
   _globals['_CONVERSATIONSERVICE'].methods_by_name['AddNote']._loaded_options = None
@@ -84,26 +88,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REJECTCONTACTREQUEST']._serialized_end=641
   _globals['_REJECTCONTACTRESPONSE']._serialized_start=643
   _globals['_REJECTCONTACTRESPONSE']._serialized_end=736
-  _globals['_ADDCONTACTREQUEST']._serialized_start=738
-  _globals['_ADDCONTACTREQUEST']._serialized_end=865
-  _globals['_ADDCONTACTRESPONSE']._serialized_start=867
-  _globals['_ADDCONTACTRESPONSE']._serialized_end=957
-  _globals['_GETRECOVERYREQUEST']._serialized_start=959
-  _globals['_GETRECOVERYREQUEST']._serialized_end=999
-  _globals['_GETRECOVERYRESPONSE']._serialized_start=1001
-  _globals['_GETRECOVERYRESPONSE']._serialized_end=1059
-  _globals['_LISTRECOVERIESREQUEST']._serialized_start=1061
-  _globals['_LISTRECOVERIESREQUEST']._serialized_end=1145
-  _globals['_LISTRECOVERIESRESPONSE']._serialized_start=1147
-  _globals['_LISTRECOVERIESRESPONSE']._serialized_end=1235
-  _globals['_LISTMESSAGESREQUEST']._serialized_start=1237
-  _globals['_LISTMESSAGESREQUEST']._serialized_end=1319
-  _globals['_LISTMESSAGESRESPONSE']._serialized_start=1321
-  _globals['_LISTMESSAGESRESPONSE']._serialized_end=1404
-  _globals['_ADDNOTEREQUEST']._serialized_start=1406
-  _globals['_ADDNOTEREQUEST']._serialized_end=1498
-  _globals['_ADDNOTERESPONSE']._serialized_start=1500
-  _globals['_ADDNOTERESPONSE']._serialized_end=1585
-  _globals['_CONVERSATIONSERVICE']._serialized_start=1588
-  _globals['_CONVERSATIONSERVICE']._serialized_end=2330
+  _globals['_ADDCONTACTREQUEST']._serialized_start=739
+  _globals['_ADDCONTACTREQUEST']._serialized_end=881
+  _globals['_ADDCONTACTRESPONSE']._serialized_start=883
+  _globals['_ADDCONTACTRESPONSE']._serialized_end=973
+  _globals['_GETRECOVERYREQUEST']._serialized_start=975
+  _globals['_GETRECOVERYREQUEST']._serialized_end=1015
+  _globals['_GETRECOVERYRESPONSE']._serialized_start=1017
+  _globals['_GETRECOVERYRESPONSE']._serialized_end=1075
+  _globals['_LISTRECOVERIESREQUEST']._serialized_start=1077
+  _globals['_LISTRECOVERIESREQUEST']._serialized_end=1161
+  _globals['_LISTRECOVERIESRESPONSE']._serialized_start=1163
+  _globals['_LISTRECOVERIESRESPONSE']._serialized_end=1251
+  _globals['_LISTCONTACTSREQUEST']._serialized_start=1253
+  _globals['_LISTCONTACTSREQUEST']._serialized_end=1335
+  _globals['_LISTCONTACTSRESPONSE']._serialized_start=1337
+  _globals['_LISTCONTACTSRESPONSE']._serialized_end=1420
+  _globals['_LISTMESSAGESREQUEST']._serialized_start=1422
+  _globals['_LISTMESSAGESREQUEST']._serialized_end=1504
+  _globals['_LISTMESSAGESRESPONSE']._serialized_start=1506
+  _globals['_LISTMESSAGESRESPONSE']._serialized_end=1589
+  _globals['_ADDNOTEREQUEST']._serialized_start=1591
+  _globals['_ADDNOTEREQUEST']._serialized_end=1683
+  _globals['_ADDNOTERESPONSE']._serialized_start=1685
+  _globals['_ADDNOTERESPONSE']._serialized_end=1770
+  _globals['_CONVERSATIONSERVICE']._serialized_start=1773
+  _globals['_CONVERSATIONSERVICE']._serialized_end=2603
 # @@protoc_insertion_point(module_scope)

@@ -209,7 +209,7 @@ Global___RejectContactResponse: _TypeAlias = RejectContactResponse  # noqa: Y015
 
 @_typing.final
 class AddContactRequest(_message.Message):
-    """Request of AddContact. It needs an email address, a phone number or both."""
+    """Request of AddContact. It needs an email address, a phone number or both; or a claim, and nothing else of the three."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -219,6 +219,7 @@ class AddContactRequest(_message.Message):
     DISPLAY_NAME_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
+    CLAIM_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
     """The ticket: `organizations/{o}/tickets/{n}`."""
     email: _builtins.str
@@ -231,6 +232,10 @@ class AddContactRequest(_message.Message):
     """Makes a repeat safe: a UUID; the same id with the same request acts once and answers the same for 24 hours (AIP-155)."""
     etag: _builtins.str
     """The ticket's etag as last read. If it is given and the ticket has changed since: ETAG_MISMATCH (AIP-154)."""
+    claim: _builtins.str
+    """`Contact.id` of a contact of this ticket, as ListContacts and `Recovery.claims` show them: its addresses and name are used. Leave
+    `email`, `phone` and `display_name` empty then.
+    """
     def __init__(
         self,
         *,
@@ -240,10 +245,11 @@ class AddContactRequest(_message.Message):
         display_name: _builtins.str = ...,
         request_id: _builtins.str = ...,
         etag: _builtins.str = ...,
+        claim: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["display_name", b"display_name", "email", b"email", "etag", b"etag", "parent", b"parent", "phone", b"phone", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "display_name", b"display_name", "email", b"email", "etag", b"etag", "parent", b"parent", "phone", b"phone", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -382,6 +388,64 @@ class ListRecoveriesResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListRecoveriesResponse: _TypeAlias = ListRecoveriesResponse  # noqa: Y015
+
+@_typing.final
+class ListContactsRequest(_message.Message):
+    """Request of ListContacts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARENT_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    parent: _builtins.str
+    """The ticket: `organizations/{o}/tickets/{n}`."""
+    page_size: _builtins.int
+    """How many at most: 1 to 1,000; 0 stands for 50; more than 1,000 is taken as 1,000 (AIP-158)."""
+    page_token: _builtins.str
+    """`next_page_token` of the page before, with the same parent; empty for the first page."""
+    def __init__(
+        self,
+        *,
+        parent: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "parent", b"parent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListContactsRequest: _TypeAlias = ListContactsRequest  # noqa: Y015
+
+@_typing.final
+class ListContactsResponse(_message.Message):
+    """Answer of ListContacts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTACTS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Gives the next page; empty on the last one. Opaque."""
+    @_builtins.property
+    def contacts(self) -> _containers.RepeatedCompositeFieldContainer[_recovery_pb2.Contact]:
+        """The contacts of this page."""
+
+    def __init__(
+        self,
+        *,
+        contacts: _abc.Iterable[_recovery_pb2.Contact] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contacts", b"contacts", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListContactsResponse: _TypeAlias = ListContactsResponse  # noqa: Y015
 
 @_typing.final
 class ListMessagesRequest(_message.Message):

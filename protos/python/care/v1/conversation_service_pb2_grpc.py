@@ -69,6 +69,11 @@ class ConversationServiceStub:
                 request_serializer=care_dot_v1_dot_conversation__service__pb2.ListRecoveriesRequest.SerializeToString,
                 response_deserializer=care_dot_v1_dot_conversation__service__pb2.ListRecoveriesResponse.FromString,
                 _registered_method=True)
+        self.ListContacts = channel.unary_unary(
+                '/care.v1.ConversationService/ListContacts',
+                request_serializer=care_dot_v1_dot_conversation__service__pb2.ListContactsRequest.SerializeToString,
+                response_deserializer=care_dot_v1_dot_conversation__service__pb2.ListContactsResponse.FromString,
+                _registered_method=True)
         self.ListMessages = channel.unary_unary(
                 '/care.v1.ConversationService/ListMessages',
                 request_serializer=care_dot_v1_dot_conversation__service__pb2.ListMessagesRequest.SerializeToString,
@@ -106,8 +111,8 @@ class ConversationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def AddContact(self, request, context):
-        """Enters an address that became known in another way: a live form is replaced by it, and the chat opens soon after. For the assignee or
-        a service. Refusals: ILLEGAL_TRANSITION while a contact is known.
+        """Enters an address that became known in another way, or accepts a claim: a live form is replaced by it, and the chat opens soon
+        after. For the assignee or a service. Refusals: ILLEGAL_TRANSITION while a contact is known: reject that one first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -129,6 +134,14 @@ class ConversationServiceServicer:
 
     def ListRecoveries(self, request, context):
         """Lists a ticket's recoveries, the latest first. Refusals: RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListContacts(self, request, context):
+        """Lists every address that was left for a ticket, the oldest first: those that its recoveries use or used, and claims. Refusals:
+        RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -180,6 +193,11 @@ def add_ConversationServiceServicer_to_server(servicer, server):
                     servicer.ListRecoveries,
                     request_deserializer=care_dot_v1_dot_conversation__service__pb2.ListRecoveriesRequest.FromString,
                     response_serializer=care_dot_v1_dot_conversation__service__pb2.ListRecoveriesResponse.SerializeToString,
+            ),
+            'ListContacts': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListContacts,
+                    request_deserializer=care_dot_v1_dot_conversation__service__pb2.ListContactsRequest.FromString,
+                    response_serializer=care_dot_v1_dot_conversation__service__pb2.ListContactsResponse.SerializeToString,
             ),
             'ListMessages': grpc.unary_unary_rpc_method_handler(
                     servicer.ListMessages,
@@ -359,6 +377,33 @@ class ConversationService:
             '/care.v1.ConversationService/ListRecoveries',
             care_dot_v1_dot_conversation__service__pb2.ListRecoveriesRequest.SerializeToString,
             care_dot_v1_dot_conversation__service__pb2.ListRecoveriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListContacts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/care.v1.ConversationService/ListContacts',
+            care_dot_v1_dot_conversation__service__pb2.ListContactsRequest.SerializeToString,
+            care_dot_v1_dot_conversation__service__pb2.ListContactsResponse.FromString,
             options,
             channel_credentials,
             insecure,

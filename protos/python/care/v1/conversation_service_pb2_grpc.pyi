@@ -47,8 +47,8 @@ class ConversationServiceStub:
     Refusals: ILLEGAL_TRANSITION.
     """
     AddContact: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.AddContactRequest, _conversation_service_pb2.AddContactResponse]
-    """Enters an address that became known in another way: a live form is replaced by it, and the chat opens soon after. For the assignee or
-    a service. Refusals: ILLEGAL_TRANSITION while a contact is known.
+    """Enters an address that became known in another way, or accepts a claim: a live form is replaced by it, and the chat opens soon
+    after. For the assignee or a service. Refusals: ILLEGAL_TRANSITION while a contact is known: reject that one first.
     """
     RejectContact: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.RejectContactRequest, _conversation_service_pb2.RejectContactResponse]
     """Ends a recovery whose contact is the wrong person; the chat with them closes. Refusals: ILLEGAL_TRANSITION."""
@@ -56,6 +56,10 @@ class ConversationServiceStub:
     """Reads one recovery. Refusals: RESOURCE_NOT_FOUND."""
     ListRecoveries: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.ListRecoveriesRequest, _conversation_service_pb2.ListRecoveriesResponse]
     """Lists a ticket's recoveries, the latest first. Refusals: RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN."""
+    ListContacts: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.ListContactsRequest, _conversation_service_pb2.ListContactsResponse]
+    """Lists every address that was left for a ticket, the oldest first: those that its recoveries use or used, and claims. Refusals:
+    RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN.
+    """
     ListMessages: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.ListMessagesRequest, _conversation_service_pb2.ListMessagesResponse]
     """Lists a ticket's thread, the oldest entry first. Refusals: RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN."""
     AddNote: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.AddNoteRequest, _conversation_service_pb2.AddNoteResponse]
@@ -80,8 +84,8 @@ class ConversationServiceAsyncStub(ConversationServiceStub):
     Refusals: ILLEGAL_TRANSITION.
     """
     AddContact: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.AddContactRequest, _conversation_service_pb2.AddContactResponse]  # type: ignore[assignment]
-    """Enters an address that became known in another way: a live form is replaced by it, and the chat opens soon after. For the assignee or
-    a service. Refusals: ILLEGAL_TRANSITION while a contact is known.
+    """Enters an address that became known in another way, or accepts a claim: a live form is replaced by it, and the chat opens soon
+    after. For the assignee or a service. Refusals: ILLEGAL_TRANSITION while a contact is known: reject that one first.
     """
     RejectContact: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.RejectContactRequest, _conversation_service_pb2.RejectContactResponse]  # type: ignore[assignment]
     """Ends a recovery whose contact is the wrong person; the chat with them closes. Refusals: ILLEGAL_TRANSITION."""
@@ -89,6 +93,10 @@ class ConversationServiceAsyncStub(ConversationServiceStub):
     """Reads one recovery. Refusals: RESOURCE_NOT_FOUND."""
     ListRecoveries: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.ListRecoveriesRequest, _conversation_service_pb2.ListRecoveriesResponse]  # type: ignore[assignment]
     """Lists a ticket's recoveries, the latest first. Refusals: RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN."""
+    ListContacts: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.ListContactsRequest, _conversation_service_pb2.ListContactsResponse]  # type: ignore[assignment]
+    """Lists every address that was left for a ticket, the oldest first: those that its recoveries use or used, and claims. Refusals:
+    RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN.
+    """
     ListMessages: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.ListMessagesRequest, _conversation_service_pb2.ListMessagesResponse]  # type: ignore[assignment]
     """Lists a ticket's thread, the oldest entry first. Refusals: RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN."""
     AddNote: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.AddNoteRequest, _conversation_service_pb2.AddNoteResponse]  # type: ignore[assignment]
@@ -128,8 +136,8 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _conversation_service_pb2.AddContactRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_conversation_service_pb2.AddContactResponse, _abc.Awaitable[_conversation_service_pb2.AddContactResponse]]:
-        """Enters an address that became known in another way: a live form is replaced by it, and the chat opens soon after. For the assignee or
-        a service. Refusals: ILLEGAL_TRANSITION while a contact is known.
+        """Enters an address that became known in another way, or accepts a claim: a live form is replaced by it, and the chat opens soon
+        after. For the assignee or a service. Refusals: ILLEGAL_TRANSITION while a contact is known: reject that one first.
         """
 
     @_abc_1.abstractmethod
@@ -155,6 +163,16 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_conversation_service_pb2.ListRecoveriesResponse, _abc.Awaitable[_conversation_service_pb2.ListRecoveriesResponse]]:
         """Lists a ticket's recoveries, the latest first. Refusals: RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN."""
+
+    @_abc_1.abstractmethod
+    def ListContacts(
+        self,
+        request: _conversation_service_pb2.ListContactsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_conversation_service_pb2.ListContactsResponse, _abc.Awaitable[_conversation_service_pb2.ListContactsResponse]]:
+        """Lists every address that was left for a ticket, the oldest first: those that its recoveries use or used, and claims. Refusals:
+        RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN.
+        """
 
     @_abc_1.abstractmethod
     def ListMessages(

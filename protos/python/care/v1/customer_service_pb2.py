@@ -27,7 +27,7 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x63\x61re/v1/customer_service.proto\x12\x07\x63\x61re.v1\x1a\x14\x63\x61re/v1/access.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbf\x01\n\x0b\x43ontactForm\x12(\n\x05state\x18\x01 \x01(\x0e\x32\x19.care.v1.ContactFormState\x12\x15\n\rbusiness_name\x18\x02 \x01(\t\x12\x12\n\nreply_text\x18\x03 \x01(\t\x12\x14\n\x0c\x63onsent_text\x18\x04 \x01(\t\x12\x14\n\x0cphone_region\x18\x05 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\",\n\x15GetContactFormRequest\x12\x13\n\x05token\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"<\n\x16GetContactFormResponse\x12\"\n\x04\x66orm\x18\x01 \x01(\x0b\x32\x14.care.v1.ContactForm\"\x9b\x01\n\x14SubmitContactRequest\x12\x13\n\x05token\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\r\n\x05\x65mail\x18\x02 \x01(\t\x12\r\n\x05phone\x18\x03 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x04 \x01(\t\x12\x0f\n\x07message\x18\x05 \x01(\t\x12\x15\n\x07\x63onsent\x18\x06 \x01(\x08\x42\x04\xe2\x41\x01\x02\x12\x12\n\nrequest_id\x18\x07 \x01(\t\"\x17\n\x15SubmitContactResponse*\xf6\x01\n\x10\x43ontactFormState\x12\"\n\x1e\x43ONTACT_FORM_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x43ONTACT_FORM_STATE_OPEN\x10\x01\x12\x1f\n\x1b\x43ONTACT_FORM_STATE_ANSWERED\x10\x02\x12\x1e\n\x1a\x43ONTACT_FORM_STATE_EXPIRED\x10\x03\x12 \n\x1c\x43ONTACT_FORM_STATE_WITHDRAWN\x10\x04\x12\x1f\n\x1b\x43ONTACT_FORM_STATE_REPLACED\x10\x05\x12\x1d\n\x19\x43ONTACT_FORM_STATE_CLOSED\x10\x06\x32\xc4\x01\n\x0f\x43ustomerService\x12Y\n\x0eGetContactForm\x12\x1e.care.v1.GetContactFormRequest\x1a\x1f.care.v1.GetContactFormResponse\"\x06\x92\xc2\x18\x02\x10\x01\x12V\n\rSubmitContact\x12\x1d.care.v1.SubmitContactRequest\x1a\x1e.care.v1.SubmitContactResponse\"\x06\x92\xc2\x18\x02\x10\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x63\x61re/v1/customer_service.proto\x12\x07\x63\x61re.v1\x1a\x14\x63\x61re/v1/access.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbf\x01\n\x0b\x43ontactForm\x12(\n\x05state\x18\x01 \x01(\x0e\x32\x19.care.v1.ContactFormState\x12\x15\n\rbusiness_name\x18\x02 \x01(\t\x12\x12\n\nreply_text\x18\x03 \x01(\t\x12\x14\n\x0c\x63onsent_text\x18\x04 \x01(\t\x12\x14\n\x0cphone_region\x18\x05 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\",\n\x15GetContactFormRequest\x12\x13\n\x05token\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"<\n\x16GetContactFormResponse\x12\"\n\x04\x66orm\x18\x01 \x01(\x0b\x32\x14.care.v1.ContactForm\"\x9b\x01\n\x14SubmitContactRequest\x12\x13\n\x05token\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\r\n\x05\x65mail\x18\x02 \x01(\t\x12\r\n\x05phone\x18\x03 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x04 \x01(\t\x12\x0f\n\x07message\x18\x05 \x01(\t\x12\x15\n\x07\x63onsent\x18\x06 \x01(\x08\x42\x04\xe2\x41\x01\x02\x12\x12\n\nrequest_id\x18\x07 \x01(\t\"*\n\x15SubmitContactResponse\x12\x11\n\treference\x18\x01 \x01(\t*\xf6\x01\n\x10\x43ontactFormState\x12\"\n\x1e\x43ONTACT_FORM_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x43ONTACT_FORM_STATE_OPEN\x10\x01\x12\x1f\n\x1b\x43ONTACT_FORM_STATE_ANSWERED\x10\x02\x12\x1e\n\x1a\x43ONTACT_FORM_STATE_EXPIRED\x10\x03\x12 \n\x1c\x43ONTACT_FORM_STATE_WITHDRAWN\x10\x04\x12\x1f\n\x1b\x43ONTACT_FORM_STATE_REPLACED\x10\x05\x12\x1d\n\x19\x43ONTACT_FORM_STATE_CLOSED\x10\x06\x32\xc4\x01\n\x0f\x43ustomerService\x12Y\n\x0eGetContactForm\x12\x1e.care.v1.GetContactFormRequest\x1a\x1f.care.v1.GetContactFormResponse\"\x06\x92\xc2\x18\x02\x10\x01\x12V\n\rSubmitContact\x12\x1d.care.v1.SubmitContactRequest\x1a\x1e.care.v1.SubmitContactResponse\"\x06\x92\xc2\x18\x02\x10\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,8 +44,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CUSTOMERSERVICE'].methods_by_name['GetContactForm']._serialized_options = b'\222\302\030\002\020\001'
   _globals['_CUSTOMERSERVICE'].methods_by_name['SubmitContact']._loaded_options = None
   _globals['_CUSTOMERSERVICE'].methods_by_name['SubmitContact']._serialized_options = b'\222\302\030\002\020\001'
-  _globals['_CONTACTFORMSTATE']._serialized_start=617
-  _globals['_CONTACTFORMSTATE']._serialized_end=863
+  _globals['_CONTACTFORMSTATE']._serialized_start=636
+  _globals['_CONTACTFORMSTATE']._serialized_end=882
   _globals['_CONTACTFORM']._serialized_start=132
   _globals['_CONTACTFORM']._serialized_end=323
   _globals['_GETCONTACTFORMREQUEST']._serialized_start=325
@@ -55,7 +55,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SUBMITCONTACTREQUEST']._serialized_start=434
   _globals['_SUBMITCONTACTREQUEST']._serialized_end=589
   _globals['_SUBMITCONTACTRESPONSE']._serialized_start=591
-  _globals['_SUBMITCONTACTRESPONSE']._serialized_end=614
-  _globals['_CUSTOMERSERVICE']._serialized_start=866
-  _globals['_CUSTOMERSERVICE']._serialized_end=1062
+  _globals['_SUBMITCONTACTRESPONSE']._serialized_end=633
+  _globals['_CUSTOMERSERVICE']._serialized_start=885
+  _globals['_CUSTOMERSERVICE']._serialized_end=1081
 # @@protoc_insertion_point(module_scope)

@@ -37,7 +37,7 @@ class _ContactFormStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Cont
     CONTACT_FORM_STATE_REPLACED: _ContactFormState.ValueType  # 5
     """The business reached the customer in another way."""
     CONTACT_FORM_STATE_CLOSED: _ContactFormState.ValueType  # 6
-    """The business closed the case."""
+    """The business closed the case. It still takes an answer, which brings the case up again."""
 
 class ContactFormState(_ContactFormState, metaclass=_ContactFormStateEnumTypeWrapper):
     """What became of a form, as far as whoever holds its link may know."""
@@ -55,7 +55,7 @@ CONTACT_FORM_STATE_WITHDRAWN: ContactFormState.ValueType  # 4
 CONTACT_FORM_STATE_REPLACED: ContactFormState.ValueType  # 5
 """The business reached the customer in another way."""
 CONTACT_FORM_STATE_CLOSED: ContactFormState.ValueType  # 6
-"""The business closed the case."""
+"""The business closed the case. It still takes an answer, which brings the case up again."""
 Global___ContactFormState: _TypeAlias = ContactFormState  # noqa: Y015
 
 @_typing.final
@@ -75,8 +75,8 @@ class ContactForm(_message.Message):
     business_name: _builtins.str
     """The name of the business: the location's, or else the organization's."""
     reply_text: _builtins.str
-    """The business's public reply as it reads without the link: a colon that led up to it is a full stop. Empty unless the state is OPEN
-    or ANSWERED.
+    """The business's public reply as it reads without the link: a colon that led up to it is a full stop. Empty unless the state is OPEN,
+    ANSWERED or CLOSED.
     """
     consent_text: _builtins.str
     """What the customer agrees to by submitting, in plain text."""
@@ -202,12 +202,17 @@ class SubmitContactResponse(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    reference: _builtins.str
+    """What the customer can refer to, such as `3F9A-12C7`: the same for every answer to one form."""
     def __init__(
         self,
+        *,
+        reference: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reference", b"reference"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -65,7 +65,8 @@ class CustomerServiceServicer:
 
     def SubmitContact(self, request, context):
         """Leaves an address. On a form that was answered already it gets the same thanks, and is kept beside the first one for the team to see.
-        Refusals: INVALID_FIELD, LINK_UNKNOWN, LINK_EXPIRED, LINK_WITHDRAWN, TICKET_CLOSED, RATE_LIMITED.
+        After the ticket was closed it raises a follow-up ticket, or is kept with the review's ticket that is not CLOSED. Refusals:
+        INVALID_FIELD, LINK_UNKNOWN, LINK_EXPIRED, LINK_WITHDRAWN, RATE_LIMITED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

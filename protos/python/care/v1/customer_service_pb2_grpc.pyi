@@ -42,7 +42,8 @@ class CustomerServiceStub:
     """
     SubmitContact: _grpc.UnaryUnaryMultiCallable[_customer_service_pb2.SubmitContactRequest, _customer_service_pb2.SubmitContactResponse]
     """Leaves an address. On a form that was answered already it gets the same thanks, and is kept beside the first one for the team to see.
-    Refusals: INVALID_FIELD, LINK_UNKNOWN, LINK_EXPIRED, LINK_WITHDRAWN, TICKET_CLOSED, RATE_LIMITED.
+    After the ticket was closed it raises a follow-up ticket, or is kept with the review's ticket that is not CLOSED. Refusals:
+    INVALID_FIELD, LINK_UNKNOWN, LINK_EXPIRED, LINK_WITHDRAWN, RATE_LIMITED.
     """
 
 @_typing.type_check_only
@@ -59,7 +60,8 @@ class CustomerServiceAsyncStub(CustomerServiceStub):
     """
     SubmitContact: _aio.UnaryUnaryMultiCallable[_customer_service_pb2.SubmitContactRequest, _customer_service_pb2.SubmitContactResponse]  # type: ignore[assignment]
     """Leaves an address. On a form that was answered already it gets the same thanks, and is kept beside the first one for the team to see.
-    Refusals: INVALID_FIELD, LINK_UNKNOWN, LINK_EXPIRED, LINK_WITHDRAWN, TICKET_CLOSED, RATE_LIMITED.
+    After the ticket was closed it raises a follow-up ticket, or is kept with the review's ticket that is not CLOSED. Refusals:
+    INVALID_FIELD, LINK_UNKNOWN, LINK_EXPIRED, LINK_WITHDRAWN, RATE_LIMITED.
     """
 
 class CustomerServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -85,7 +87,8 @@ class CustomerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_customer_service_pb2.SubmitContactResponse, _abc.Awaitable[_customer_service_pb2.SubmitContactResponse]]:
         """Leaves an address. On a form that was answered already it gets the same thanks, and is kept beside the first one for the team to see.
-        Refusals: INVALID_FIELD, LINK_UNKNOWN, LINK_EXPIRED, LINK_WITHDRAWN, TICKET_CLOSED, RATE_LIMITED.
+        After the ticket was closed it raises a follow-up ticket, or is kept with the review's ticket that is not CLOSED. Refusals:
+        INVALID_FIELD, LINK_UNKNOWN, LINK_EXPIRED, LINK_WITHDRAWN, RATE_LIMITED.
         """
 
 def add_CustomerServiceServicer_to_server(servicer: CustomerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

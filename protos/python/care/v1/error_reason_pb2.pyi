@@ -29,7 +29,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     are no message of the method's type. `BadRequest` details name each field and what to do. No metadata.
     """
     ERROR_REASON_INVALID_PAGE_TOKEN: _ErrorReason.ValueType  # 2
-    """INVALID_ARGUMENT. The page token is not one that this method gave for this parent. No metadata."""
+    """INVALID_ARGUMENT. The page token is not one that this method gave for this parent, filter and order. No metadata."""
+    ERROR_REASON_INVALID_FILTER: _ErrorReason.ValueType  # 3
+    """INVALID_ARGUMENT. The filter can't be read (AIP-160): its grammar, a field that can't be filtered by, or a value that the field
+    does not have. `BadRequest` says what to do. Metadata: `position`, where it goes wrong: the number of characters (Unicode code
+    points) before that place; `field`, the field's name where it is about one.
+    """
     ERROR_REASON_TOKEN_MISSING: _ErrorReason.ValueType  # 10
     """UNAUTHENTICATED. The call has no `authorization: Bearer …` metadata. No metadata."""
     ERROR_REASON_TOKEN_INVALID: _ErrorReason.ValueType  # 11
@@ -112,7 +117,12 @@ ERROR_REASON_INVALID_FIELD: ErrorReason.ValueType  # 1
 are no message of the method's type. `BadRequest` details name each field and what to do. No metadata.
 """
 ERROR_REASON_INVALID_PAGE_TOKEN: ErrorReason.ValueType  # 2
-"""INVALID_ARGUMENT. The page token is not one that this method gave for this parent. No metadata."""
+"""INVALID_ARGUMENT. The page token is not one that this method gave for this parent, filter and order. No metadata."""
+ERROR_REASON_INVALID_FILTER: ErrorReason.ValueType  # 3
+"""INVALID_ARGUMENT. The filter can't be read (AIP-160): its grammar, a field that can't be filtered by, or a value that the field
+does not have. `BadRequest` says what to do. Metadata: `position`, where it goes wrong: the number of characters (Unicode code
+points) before that place; `field`, the field's name where it is about one.
+"""
 ERROR_REASON_TOKEN_MISSING: ErrorReason.ValueType  # 10
 """UNAUTHENTICATED. The call has no `authorization: Bearer …` metadata. No metadata."""
 ERROR_REASON_TOKEN_INVALID: ErrorReason.ValueType  # 11

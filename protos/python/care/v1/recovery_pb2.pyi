@@ -155,6 +155,7 @@ class Contact(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     VERIFIED_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
+    RECOVERY_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Unique within the organization; messages to and from the customer carry it."""
     display_name: _builtins.str
@@ -167,6 +168,10 @@ class Contact(_message.Message):
     """What the customer wrote into the form; may be empty."""
     verified: _builtins.bool
     """Whether the chat link that was sent to this address has been used."""
+    recovery: _builtins.str
+    """`organizations/{o}/tickets/{n}/recoveries/{id}`: the recovery that brought it. A claim's may be an earlier ticket's of the same
+    review: its link goes on taking answers after that ticket was closed.
+    """
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was given."""
@@ -181,10 +186,11 @@ class Contact(_message.Message):
         message: _builtins.str = ...,
         verified: _builtins.bool = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
+        recovery: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "display_name", b"display_name", "email", b"email", "id", b"id", "message", b"message", "phone", b"phone", "verified", b"verified"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "display_name", b"display_name", "email", b"email", "id", b"id", "message", b"message", "phone", b"phone", "recovery", b"recovery", "verified", b"verified"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -212,6 +218,7 @@ class Recovery(_message.Message):
     UNLOCK_TIME_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
     RETRACT_TIME_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`organizations/{o}/tickets/{n}/recoveries/{id}`."""
     kind: Global___RecoveryKind.ValueType
@@ -226,13 +233,15 @@ class Recovery(_message.Message):
     """The site's own words for it, for people of the team only; may be empty."""
     creator: _builtins.str
     """`organizations/{o}/agents/{id}`: who asked for it; empty if a service did."""
+    reference: _builtins.str
+    """What a customer who answered the form was given to refer to, such as `3F9A-12C7`; ListTickets filters by it. Empty for DIRECT."""
     @_builtins.property
     def contact(self) -> Global___Contact:
         """The contact that this recovery uses; unset until one is known."""
 
     @_builtins.property
     def claims(self) -> _containers.RepeatedCompositeFieldContainer[Global___Contact]:
-        """Further addresses that were left on the same form after the first; a few at most, oldest first."""
+        """Further addresses that were left on the same form after the first; a few at most, oldest first. AddContact with `claim` accepts one."""
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
@@ -281,10 +290,11 @@ class Recovery(_message.Message):
         unlock_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
         retract_time: _timestamp_pb2.Timestamp | None = ...,
+        reference: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["contact", b"contact", "contact_time", b"contact_time", "create_time", b"create_time", "end_time", b"end_time", "expire_time", b"expire_time", "post_time", b"post_time", "retract_time", b"retract_time", "unlock_time", b"unlock_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["claims", b"claims", "contact", b"contact", "contact_time", b"contact_time", "create_time", b"create_time", "creator", b"creator", "end_time", b"end_time", "expire_time", b"expire_time", "kind", b"kind", "name", b"name", "post_time", b"post_time", "refusal_message", b"refusal_message", "refusal_reason", b"refusal_reason", "reply_text", b"reply_text", "retract_time", b"retract_time", "state", b"state", "unlock_time", b"unlock_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claims", b"claims", "contact", b"contact", "contact_time", b"contact_time", "create_time", b"create_time", "creator", b"creator", "end_time", b"end_time", "expire_time", b"expire_time", "kind", b"kind", "name", b"name", "post_time", b"post_time", "reference", b"reference", "refusal_message", b"refusal_message", "refusal_reason", b"refusal_reason", "reply_text", b"reply_text", "retract_time", b"retract_time", "state", b"state", "unlock_time", b"unlock_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

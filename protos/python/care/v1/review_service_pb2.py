@@ -25,9 +25,10 @@ _sym_db = _symbol_database.Default()
 from care.v1 import access_pb2 as care_dot_v1_dot_access__pb2
 from care.v1 import review_pb2 as care_dot_v1_dot_review__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
+from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x63\x61re/v1/review_service.proto\x12\x07\x63\x61re.v1\x1a\x14\x63\x61re/v1/access.proto\x1a\x14\x63\x61re/v1/review.proto\x1a\x1fgoogle/api/field_behavior.proto\"f\n\x13IngestReviewRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12%\n\x06review\x18\x02 \x01(\x0b\x32\x0f.care.v1.ReviewB\x04\xe2\x41\x01\x02\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"7\n\x14IngestReviewResponse\x12\x1f\n\x06review\x18\x01 \x01(\x0b\x32\x0f.care.v1.Review\"&\n\x10GetReviewRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"4\n\x11GetReviewResponse\x12\x1f\n\x06review\x18\x01 \x01(\x0b\x32\x0f.care.v1.Review\"Q\n\x12ListReviewsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"P\n\x13ListReviewsResponse\x12 \n\x07reviews\x18\x01 \x03(\x0b\x32\x0f.care.v1.Review\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\x89\x02\n\rReviewService\x12T\n\x0cIngestReview\x12\x1c.care.v1.IngestReviewRequest\x1a\x1d.care.v1.IngestReviewResponse\"\x07\x92\xc2\x18\x03\n\x01\x03\x12M\n\tGetReview\x12\x19.care.v1.GetReviewRequest\x1a\x1a.care.v1.GetReviewResponse\"\t\x92\xc2\x18\x05\n\x03\x01\x02\x03\x12S\n\x0bListReviews\x12\x1b.care.v1.ListReviewsRequest\x1a\x1c.care.v1.ListReviewsResponse\"\t\x92\xc2\x18\x05\n\x03\x01\x02\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x63\x61re/v1/review_service.proto\x12\x07\x63\x61re.v1\x1a\x14\x63\x61re/v1/access.proto\x1a\x14\x63\x61re/v1/review.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x17google/rpc/status.proto\"f\n\x13IngestReviewRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12%\n\x06review\x18\x02 \x01(\x0b\x32\x0f.care.v1.ReviewB\x04\xe2\x41\x01\x02\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"7\n\x14IngestReviewResponse\x12\x1f\n\x06review\x18\x01 \x01(\x0b\x32\x0f.care.v1.Review\"{\n\x19\x42\x61tchIngestReviewsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x34\n\x08requests\x18\x02 \x03(\x0b\x32\x1c.care.v1.IngestReviewRequestB\x04\xe2\x41\x01\x02\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"I\n\x1a\x42\x61tchIngestReviewsResponse\x12+\n\x07results\x18\x01 \x03(\x0b\x32\x1a.care.v1.BatchReviewResult\"X\n\x11\x42\x61tchReviewResult\x12\"\n\x06status\x18\x01 \x01(\x0b\x32\x12.google.rpc.Status\x12\x1f\n\x06review\x18\x02 \x01(\x0b\x32\x0f.care.v1.Review\"&\n\x10GetReviewRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"4\n\x11GetReviewResponse\x12\x1f\n\x06review\x18\x01 \x01(\x0b\x32\x0f.care.v1.Review\"a\n\x12ListReviewsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x04 \x01(\t\"P\n\x13ListReviewsResponse\x12 \n\x07reviews\x18\x01 \x03(\x0b\x32\x0f.care.v1.Review\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xf1\x02\n\rReviewService\x12T\n\x0cIngestReview\x12\x1c.care.v1.IngestReviewRequest\x1a\x1d.care.v1.IngestReviewResponse\"\x07\x92\xc2\x18\x03\n\x01\x03\x12\x66\n\x12\x42\x61tchIngestReviews\x12\".care.v1.BatchIngestReviewsRequest\x1a#.care.v1.BatchIngestReviewsResponse\"\x07\x92\xc2\x18\x03\n\x01\x03\x12M\n\tGetReview\x12\x19.care.v1.GetReviewRequest\x1a\x1a.care.v1.GetReviewResponse\"\t\x92\xc2\x18\x05\n\x03\x01\x02\x03\x12S\n\x0bListReviews\x12\x1b.care.v1.ListReviewsRequest\x1a\x1c.care.v1.ListReviewsResponse\"\t\x92\xc2\x18\x05\n\x03\x01\x02\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,28 +39,40 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_INGESTREVIEWREQUEST'].fields_by_name['parent']._serialized_options = b'\342A\001\002'
   _globals['_INGESTREVIEWREQUEST'].fields_by_name['review']._loaded_options = None
   _globals['_INGESTREVIEWREQUEST'].fields_by_name['review']._serialized_options = b'\342A\001\002'
+  _globals['_BATCHINGESTREVIEWSREQUEST'].fields_by_name['parent']._loaded_options = None
+  _globals['_BATCHINGESTREVIEWSREQUEST'].fields_by_name['parent']._serialized_options = b'\342A\001\002'
+  _globals['_BATCHINGESTREVIEWSREQUEST'].fields_by_name['requests']._loaded_options = None
+  _globals['_BATCHINGESTREVIEWSREQUEST'].fields_by_name['requests']._serialized_options = b'\342A\001\002'
   _globals['_GETREVIEWREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_GETREVIEWREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
   _globals['_LISTREVIEWSREQUEST'].fields_by_name['parent']._loaded_options = None
   _globals['_LISTREVIEWSREQUEST'].fields_by_name['parent']._serialized_options = b'\342A\001\002'
   _globals['_REVIEWSERVICE'].methods_by_name['IngestReview']._loaded_options = None
   _globals['_REVIEWSERVICE'].methods_by_name['IngestReview']._serialized_options = b'\222\302\030\003\n\001\003'
+  _globals['_REVIEWSERVICE'].methods_by_name['BatchIngestReviews']._loaded_options = None
+  _globals['_REVIEWSERVICE'].methods_by_name['BatchIngestReviews']._serialized_options = b'\222\302\030\003\n\001\003'
   _globals['_REVIEWSERVICE'].methods_by_name['GetReview']._loaded_options = None
   _globals['_REVIEWSERVICE'].methods_by_name['GetReview']._serialized_options = b'\222\302\030\005\n\003\001\002\003'
   _globals['_REVIEWSERVICE'].methods_by_name['ListReviews']._loaded_options = None
   _globals['_REVIEWSERVICE'].methods_by_name['ListReviews']._serialized_options = b'\222\302\030\005\n\003\001\002\003'
-  _globals['_INGESTREVIEWREQUEST']._serialized_start=118
-  _globals['_INGESTREVIEWREQUEST']._serialized_end=220
-  _globals['_INGESTREVIEWRESPONSE']._serialized_start=222
-  _globals['_INGESTREVIEWRESPONSE']._serialized_end=277
-  _globals['_GETREVIEWREQUEST']._serialized_start=279
-  _globals['_GETREVIEWREQUEST']._serialized_end=317
-  _globals['_GETREVIEWRESPONSE']._serialized_start=319
-  _globals['_GETREVIEWRESPONSE']._serialized_end=371
-  _globals['_LISTREVIEWSREQUEST']._serialized_start=373
-  _globals['_LISTREVIEWSREQUEST']._serialized_end=454
-  _globals['_LISTREVIEWSRESPONSE']._serialized_start=456
-  _globals['_LISTREVIEWSRESPONSE']._serialized_end=536
-  _globals['_REVIEWSERVICE']._serialized_start=539
-  _globals['_REVIEWSERVICE']._serialized_end=804
+  _globals['_INGESTREVIEWREQUEST']._serialized_start=143
+  _globals['_INGESTREVIEWREQUEST']._serialized_end=245
+  _globals['_INGESTREVIEWRESPONSE']._serialized_start=247
+  _globals['_INGESTREVIEWRESPONSE']._serialized_end=302
+  _globals['_BATCHINGESTREVIEWSREQUEST']._serialized_start=304
+  _globals['_BATCHINGESTREVIEWSREQUEST']._serialized_end=427
+  _globals['_BATCHINGESTREVIEWSRESPONSE']._serialized_start=429
+  _globals['_BATCHINGESTREVIEWSRESPONSE']._serialized_end=502
+  _globals['_BATCHREVIEWRESULT']._serialized_start=504
+  _globals['_BATCHREVIEWRESULT']._serialized_end=592
+  _globals['_GETREVIEWREQUEST']._serialized_start=594
+  _globals['_GETREVIEWREQUEST']._serialized_end=632
+  _globals['_GETREVIEWRESPONSE']._serialized_start=634
+  _globals['_GETREVIEWRESPONSE']._serialized_end=686
+  _globals['_LISTREVIEWSREQUEST']._serialized_start=688
+  _globals['_LISTREVIEWSREQUEST']._serialized_end=785
+  _globals['_LISTREVIEWSRESPONSE']._serialized_start=787
+  _globals['_LISTREVIEWSRESPONSE']._serialized_end=867
+  _globals['_REVIEWSERVICE']._serialized_start=870
+  _globals['_REVIEWSERVICE']._serialized_end=1239
 # @@protoc_insertion_point(module_scope)

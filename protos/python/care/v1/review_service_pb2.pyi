@@ -8,6 +8,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.rpc import status_pb2 as _status_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -76,6 +77,92 @@ class IngestReviewResponse(_message.Message):
 Global___IngestReviewResponse: _TypeAlias = IngestReviewResponse  # noqa: Y015
 
 @_typing.final
+class BatchIngestReviewsRequest(_message.Message):
+    """Request of BatchIngestReviews."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARENT_FIELD_NUMBER: _builtins.int
+    REQUESTS_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    parent: _builtins.str
+    """`organizations/{o}`, that of all the reviews."""
+    request_id: _builtins.str
+    """Makes a repeat safe: a UUID, from which each item without a `request_id` of its own gets one by its place in the list (AIP-155)."""
+    @_builtins.property
+    def requests(self) -> _containers.RepeatedCompositeFieldContainer[Global___IngestReviewRequest]:
+        """What to take in: 1 to 100, each with its own `request_id` if wanted. An item's `parent` may be empty; it is the request's."""
+
+    def __init__(
+        self,
+        *,
+        parent: _builtins.str = ...,
+        requests: _abc.Iterable[Global___IngestReviewRequest] | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["parent", b"parent", "request_id", b"request_id", "requests", b"requests"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchIngestReviewsRequest: _TypeAlias = BatchIngestReviewsRequest  # noqa: Y015
+
+@_typing.final
+class BatchIngestReviewsResponse(_message.Message):
+    """Answer of BatchIngestReviews."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___BatchReviewResult]:
+        """What became of each item, in the order of the request."""
+
+    def __init__(
+        self,
+        *,
+        results: _abc.Iterable[Global___BatchReviewResult] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["results", b"results"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchIngestReviewsResponse: _TypeAlias = BatchIngestReviewsResponse  # noqa: Y015
+
+@_typing.final
+class BatchReviewResult(_message.Message):
+    """What became of one item of a batch."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATUS_FIELD_NUMBER: _builtins.int
+    REVIEW_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def status(self) -> _status_pb2.Status:
+        """Code 0 where it succeeded; otherwise what IngestReview would have answered, with the same details."""
+
+    @_builtins.property
+    def review(self) -> _review_pb2.Review:
+        """The review as it is stored; unset where it failed."""
+
+    def __init__(
+        self,
+        *,
+        status: _status_pb2.Status | None = ...,
+        review: _review_pb2.Review | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["review", b"review", "status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["review", b"review", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchReviewResult: _TypeAlias = BatchReviewResult  # noqa: Y015
+
+@_typing.final
 class GetReviewRequest(_message.Message):
     """Request of GetReview."""
 
@@ -130,22 +217,28 @@ class ListReviewsRequest(_message.Message):
     PARENT_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
     """`organizations/{o}`; a service whose token has no organization may ask for `organizations/-`, all of them."""
     page_size: _builtins.int
     """How many at most: 1 to 1,000; 0 stands for 50; more than 1,000 is taken as 1,000 (AIP-158)."""
     page_token: _builtins.str
-    """`next_page_token` of the page before, with the same parent; empty for the first page."""
+    """`next_page_token` of the page before, with the same parent and filter; empty for the first page."""
+    filter: _builtins.str
+    """Which ones (AIP-160): `site`, `external_id`, `location` by name, `stars`, `create_time`, `ticket` by name (`""`: those without one);
+    words by themselves are searched for in the text. Operators as in ListTicketsRequest.
+    """
     def __init__(
         self,
         *,
         parent: _builtins.str = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        filter: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "parent", b"parent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "page_size", b"page_size", "page_token", b"page_token", "parent", b"parent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

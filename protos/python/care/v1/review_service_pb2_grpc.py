@@ -40,6 +40,11 @@ class ReviewServiceStub:
                 request_serializer=care_dot_v1_dot_review__service__pb2.IngestReviewRequest.SerializeToString,
                 response_deserializer=care_dot_v1_dot_review__service__pb2.IngestReviewResponse.FromString,
                 _registered_method=True)
+        self.BatchIngestReviews = channel.unary_unary(
+                '/care.v1.ReviewService/BatchIngestReviews',
+                request_serializer=care_dot_v1_dot_review__service__pb2.BatchIngestReviewsRequest.SerializeToString,
+                response_deserializer=care_dot_v1_dot_review__service__pb2.BatchIngestReviewsResponse.FromString,
+                _registered_method=True)
         self.GetReview = channel.unary_unary(
                 '/care.v1.ReviewService/GetReview',
                 request_serializer=care_dot_v1_dot_review__service__pb2.GetReviewRequest.SerializeToString,
@@ -64,6 +69,13 @@ class ReviewServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def BatchIngestReviews(self, request, context):
+        """IngestReview for up to 100 reviews, one after the other; each succeeds or fails by itself (AIP-231).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetReview(self, request, context):
         """Reads one review. Refusals: RESOURCE_NOT_FOUND.
         """
@@ -72,7 +84,7 @@ class ReviewServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListReviews(self, request, context):
-        """Lists the reviews of an organization, the latest written first. Refusals: INVALID_PAGE_TOKEN.
+        """Lists the reviews of an organization, the latest written first. Refusals: INVALID_FILTER, INVALID_PAGE_TOKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -85,6 +97,11 @@ def add_ReviewServiceServicer_to_server(servicer, server):
                     servicer.IngestReview,
                     request_deserializer=care_dot_v1_dot_review__service__pb2.IngestReviewRequest.FromString,
                     response_serializer=care_dot_v1_dot_review__service__pb2.IngestReviewResponse.SerializeToString,
+            ),
+            'BatchIngestReviews': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchIngestReviews,
+                    request_deserializer=care_dot_v1_dot_review__service__pb2.BatchIngestReviewsRequest.FromString,
+                    response_serializer=care_dot_v1_dot_review__service__pb2.BatchIngestReviewsResponse.SerializeToString,
             ),
             'GetReview': grpc.unary_unary_rpc_method_handler(
                     servicer.GetReview,
@@ -125,6 +142,33 @@ class ReviewService:
             '/care.v1.ReviewService/IngestReview',
             care_dot_v1_dot_review__service__pb2.IngestReviewRequest.SerializeToString,
             care_dot_v1_dot_review__service__pb2.IngestReviewResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchIngestReviews(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/care.v1.ReviewService/BatchIngestReviews',
+            care_dot_v1_dot_review__service__pb2.BatchIngestReviewsRequest.SerializeToString,
+            care_dot_v1_dot_review__service__pb2.BatchIngestReviewsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -37,10 +37,12 @@ class ReviewServiceStub:
     """Takes in a review, or follows an edit of one: idempotent by site and external id. One that is older than what is stored changes
     nothing. Refusals: INVALID_FIELD.
     """
+    BatchIngestReviews: _grpc.UnaryUnaryMultiCallable[_review_service_pb2.BatchIngestReviewsRequest, _review_service_pb2.BatchIngestReviewsResponse]
+    """IngestReview for up to 100 reviews, one after the other; each succeeds or fails by itself (AIP-231)."""
     GetReview: _grpc.UnaryUnaryMultiCallable[_review_service_pb2.GetReviewRequest, _review_service_pb2.GetReviewResponse]
     """Reads one review. Refusals: RESOURCE_NOT_FOUND."""
     ListReviews: _grpc.UnaryUnaryMultiCallable[_review_service_pb2.ListReviewsRequest, _review_service_pb2.ListReviewsResponse]
-    """Lists the reviews of an organization, the latest written first. Refusals: INVALID_PAGE_TOKEN."""
+    """Lists the reviews of an organization, the latest written first. Refusals: INVALID_FILTER, INVALID_PAGE_TOKEN."""
 
 @_typing.type_check_only
 class ReviewServiceAsyncStub(ReviewServiceStub):
@@ -51,10 +53,12 @@ class ReviewServiceAsyncStub(ReviewServiceStub):
     """Takes in a review, or follows an edit of one: idempotent by site and external id. One that is older than what is stored changes
     nothing. Refusals: INVALID_FIELD.
     """
+    BatchIngestReviews: _aio.UnaryUnaryMultiCallable[_review_service_pb2.BatchIngestReviewsRequest, _review_service_pb2.BatchIngestReviewsResponse]  # type: ignore[assignment]
+    """IngestReview for up to 100 reviews, one after the other; each succeeds or fails by itself (AIP-231)."""
     GetReview: _aio.UnaryUnaryMultiCallable[_review_service_pb2.GetReviewRequest, _review_service_pb2.GetReviewResponse]  # type: ignore[assignment]
     """Reads one review. Refusals: RESOURCE_NOT_FOUND."""
     ListReviews: _aio.UnaryUnaryMultiCallable[_review_service_pb2.ListReviewsRequest, _review_service_pb2.ListReviewsResponse]  # type: ignore[assignment]
-    """Lists the reviews of an organization, the latest written first. Refusals: INVALID_PAGE_TOKEN."""
+    """Lists the reviews of an organization, the latest written first. Refusals: INVALID_FILTER, INVALID_PAGE_TOKEN."""
 
 class ReviewServiceServicer(metaclass=_abc_1.ABCMeta):
     """Takes in public reviews from services that watch review sites, and shows them to the team."""
@@ -70,6 +74,14 @@ class ReviewServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def BatchIngestReviews(
+        self,
+        request: _review_service_pb2.BatchIngestReviewsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_review_service_pb2.BatchIngestReviewsResponse, _abc.Awaitable[_review_service_pb2.BatchIngestReviewsResponse]]:
+        """IngestReview for up to 100 reviews, one after the other; each succeeds or fails by itself (AIP-231)."""
+
+    @_abc_1.abstractmethod
     def GetReview(
         self,
         request: _review_service_pb2.GetReviewRequest,
@@ -83,6 +95,6 @@ class ReviewServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _review_service_pb2.ListReviewsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_review_service_pb2.ListReviewsResponse, _abc.Awaitable[_review_service_pb2.ListReviewsResponse]]:
-        """Lists the reviews of an organization, the latest written first. Refusals: INVALID_PAGE_TOKEN."""
+        """Lists the reviews of an organization, the latest written first. Refusals: INVALID_FILTER, INVALID_PAGE_TOKEN."""
 
 def add_ReviewServiceServicer_to_server(servicer: ReviewServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -242,6 +242,8 @@ class Ticket(_message.Message):
     ETAG_FIELD_NUMBER: _builtins.int
     ACTIONS_FIELD_NUMBER: _builtins.int
     LABELS_FIELD_NUMBER: _builtins.int
+    FOLLOW_UP_OF_FIELD_NUMBER: _builtins.int
+    FOLLOW_UP_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`organizations/{organization}/tickets/{number}`."""
     number: _builtins.int
@@ -273,6 +275,12 @@ class Ticket(_message.Message):
     etag: _builtins.str
     """The ticket's version: the number of its latest activity. Send it back with a command, and the command is refused
     with ETAG_MISMATCH if anything has changed since (AIP-154).
+    """
+    follow_up_of: _builtins.str
+    """`organizations/{o}/tickets/{n}`: the CLOSED ticket whose customer came back; empty unless this one was raised for that."""
+    follow_up: _builtins.str
+    """`organizations/{o}/tickets/{n}`: the ticket that was raised because the customer came back after this one was CLOSED; empty if
+    none. Set without a new version: nothing of a CLOSED ticket changes.
     """
     @_builtins.property
     def customer(self) -> Global___Customer:
@@ -328,10 +336,12 @@ class Ticket(_message.Message):
         etag: _builtins.str = ...,
         actions: _abc.Iterable[Global___TicketAction] | None = ...,
         labels: _abc.Iterable[_builtins.str] | None = ...,
+        follow_up_of: _builtins.str = ...,
+        follow_up: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["close_time", b"close_time", "create_time", b"create_time", "customer", b"customer", "resolve_time", b"resolve_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actions", b"actions", "assignee", b"assignee", "close_reason", b"close_reason", "close_time", b"close_time", "contact_state", b"contact_state", "create_time", b"create_time", "customer", b"customer", "description", b"description", "etag", b"etag", "labels", b"labels", "location", b"location", "name", b"name", "number", b"number", "priority", b"priority", "recovery", b"recovery", "reporter", b"reporter", "resolve_time", b"resolve_time", "review", b"review", "status", b"status", "subject", b"subject", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actions", b"actions", "assignee", b"assignee", "close_reason", b"close_reason", "close_time", b"close_time", "contact_state", b"contact_state", "create_time", b"create_time", "customer", b"customer", "description", b"description", "etag", b"etag", "follow_up", b"follow_up", "follow_up_of", b"follow_up_of", "labels", b"labels", "location", b"location", "name", b"name", "number", b"number", "priority", b"priority", "recovery", b"recovery", "reporter", b"reporter", "resolve_time", b"resolve_time", "review", b"review", "status", b"status", "subject", b"subject", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -10,6 +10,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.rpc import status_pb2 as _status_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -132,22 +133,42 @@ class ListTicketsRequest(_message.Message):
     PARENT_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    ORDER_BY_FIELD_NUMBER: _builtins.int
+    INCLUDE_TOTAL_SIZE_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
     """`organizations/{o}`; a service whose token has no organization may ask for `organizations/-`, all of them."""
     page_size: _builtins.int
     """How many at most: 1 to 1,000; 0 stands for 50; more than 1,000 is taken as 1,000 (AIP-158)."""
     page_token: _builtins.str
-    """`next_page_token` of the page before, with the same parent; empty for the first page."""
+    """`next_page_token` of the page before, with the same parent, filter and order; empty for the first page."""
+    filter: _builtins.str
+    """Which ones (AIP-160), such as `status = OPEN AND assignee = "organizations/acme/agents/alice" AND create_time >
+    "2026-01-31T00:00:00Z"`. Fields: `status`, `close_reason`, `priority` and `contact_state` by their bare words; `assignee` and
+    `reporter` by agent name, `location` and `review` by name, each also `""` for none; `labels:vip`; `stars`, of the review;
+    `create_time` and `update_time` (RFC 3339); `reference`, which a customer who answered a form was given. Operators: `=`, `!=`, `<`,
+    `<=`, `>`, `>=`, `:` (has), `AND`, `OR`, `NOT`, parentheses. Words and quoted phrases by themselves are searched for in subject,
+    description and review, in any language, by whole words.
+    """
+    order_by: _builtins.str
+    """In which order (AIP-132): `number`, `create_time`, `update_time` or `priority`, each with ` desc` or without, such as
+    `priority desc, update_time`. Ties go by number, the newest first. Empty: the newest number first.
+    """
+    include_total_size: _builtins.bool
+    """Whether `total_size` is wanted; counting costs more than the page."""
     def __init__(
         self,
         *,
         parent: _builtins.str = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        filter: _builtins.str = ...,
+        order_by: _builtins.str = ...,
+        include_total_size: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "parent", b"parent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "include_total_size", b"include_total_size", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "parent", b"parent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -161,8 +182,11 @@ class ListTicketsResponse(_message.Message):
 
     TICKETS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    TOTAL_SIZE_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """Gives the next page; empty on the last one. Opaque."""
+    total_size: _builtins.int
+    """How many tickets the filter finds, over all pages; 0 unless asked for."""
     @_builtins.property
     def tickets(self) -> _containers.RepeatedCompositeFieldContainer[_ticket_pb2.Ticket]:
         """The tickets of this page."""
@@ -172,14 +196,83 @@ class ListTicketsResponse(_message.Message):
         *,
         tickets: _abc.Iterable[_ticket_pb2.Ticket] | None = ...,
         next_page_token: _builtins.str = ...,
+        total_size: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "tickets", b"tickets"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "tickets", b"tickets", "total_size", b"total_size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListTicketsResponse: _TypeAlias = ListTicketsResponse  # noqa: Y015
+
+@_typing.final
+class CountTicketsRequest(_message.Message):
+    """Request of CountTickets."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARENT_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    parent: _builtins.str
+    """`organizations/{o}`; a service whose token has no organization may ask for `organizations/-`, all of them."""
+    filter: _builtins.str
+    """Which ones: as in ListTicketsRequest."""
+    def __init__(
+        self,
+        *,
+        parent: _builtins.str = ...,
+        filter: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "parent", b"parent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CountTicketsRequest: _TypeAlias = CountTicketsRequest  # noqa: Y015
+
+@_typing.final
+class CountTicketsResponse(_message.Message):
+    """Answer of CountTickets."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OPEN_FIELD_NUMBER: _builtins.int
+    IN_PROGRESS_FIELD_NUMBER: _builtins.int
+    RESOLVED_FIELD_NUMBER: _builtins.int
+    CLOSED_FIELD_NUMBER: _builtins.int
+    AUTO_CLOSED_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    open: _builtins.int
+    """How many are OPEN."""
+    in_progress: _builtins.int
+    """How many are IN_PROGRESS."""
+    resolved: _builtins.int
+    """How many are RESOLVED."""
+    closed: _builtins.int
+    """How many are CLOSED by the team: close reason MANUAL."""
+    auto_closed: _builtins.int
+    """How many are CLOSED by the system: close reason INACTIVITY."""
+    total: _builtins.int
+    """All of them together."""
+    def __init__(
+        self,
+        *,
+        open: _builtins.int = ...,
+        in_progress: _builtins.int = ...,
+        resolved: _builtins.int = ...,
+        closed: _builtins.int = ...,
+        auto_closed: _builtins.int = ...,
+        total: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["auto_closed", b"auto_closed", "closed", b"closed", "in_progress", b"in_progress", "open", b"open", "resolved", b"resolved", "total", b"total"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CountTicketsResponse: _TypeAlias = CountTicketsResponse  # noqa: Y015
 
 @_typing.final
 class UpdateTicketRequest(_message.Message):
@@ -626,6 +719,208 @@ class ReopenTicketResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReopenTicketResponse: _TypeAlias = ReopenTicketResponse  # noqa: Y015
+
+@_typing.final
+class BatchAssignTicketsRequest(_message.Message):
+    """Request of BatchAssignTickets."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARENT_FIELD_NUMBER: _builtins.int
+    REQUESTS_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    parent: _builtins.str
+    """`organizations/{o}`, that of all the tickets."""
+    request_id: _builtins.str
+    """Makes a repeat safe: a UUID, from which each item without a `request_id` of its own gets one by its place in the list (AIP-155)."""
+    @_builtins.property
+    def requests(self) -> _containers.RepeatedCompositeFieldContainer[Global___AssignTicketRequest]:
+        """What to assign: 1 to 100, each with its own `etag` and `request_id` if wanted."""
+
+    def __init__(
+        self,
+        *,
+        parent: _builtins.str = ...,
+        requests: _abc.Iterable[Global___AssignTicketRequest] | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["parent", b"parent", "request_id", b"request_id", "requests", b"requests"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchAssignTicketsRequest: _TypeAlias = BatchAssignTicketsRequest  # noqa: Y015
+
+@_typing.final
+class BatchAssignTicketsResponse(_message.Message):
+    """Answer of BatchAssignTickets."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___BatchTicketResult]:
+        """What became of each item, in the order of the request."""
+
+    def __init__(
+        self,
+        *,
+        results: _abc.Iterable[Global___BatchTicketResult] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["results", b"results"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchAssignTicketsResponse: _TypeAlias = BatchAssignTicketsResponse  # noqa: Y015
+
+@_typing.final
+class BatchResolveTicketsRequest(_message.Message):
+    """Request of BatchResolveTickets."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARENT_FIELD_NUMBER: _builtins.int
+    REQUESTS_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    parent: _builtins.str
+    """`organizations/{o}`, that of all the tickets."""
+    request_id: _builtins.str
+    """Makes a repeat safe: a UUID, from which each item without a `request_id` of its own gets one by its place in the list (AIP-155)."""
+    @_builtins.property
+    def requests(self) -> _containers.RepeatedCompositeFieldContainer[Global___ResolveTicketRequest]:
+        """What to resolve: 1 to 100, each with its own `etag` and `request_id` if wanted."""
+
+    def __init__(
+        self,
+        *,
+        parent: _builtins.str = ...,
+        requests: _abc.Iterable[Global___ResolveTicketRequest] | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["parent", b"parent", "request_id", b"request_id", "requests", b"requests"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchResolveTicketsRequest: _TypeAlias = BatchResolveTicketsRequest  # noqa: Y015
+
+@_typing.final
+class BatchResolveTicketsResponse(_message.Message):
+    """Answer of BatchResolveTickets."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___BatchTicketResult]:
+        """What became of each item, in the order of the request."""
+
+    def __init__(
+        self,
+        *,
+        results: _abc.Iterable[Global___BatchTicketResult] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["results", b"results"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchResolveTicketsResponse: _TypeAlias = BatchResolveTicketsResponse  # noqa: Y015
+
+@_typing.final
+class BatchCloseTicketsRequest(_message.Message):
+    """Request of BatchCloseTickets."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARENT_FIELD_NUMBER: _builtins.int
+    REQUESTS_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    parent: _builtins.str
+    """`organizations/{o}`, that of all the tickets."""
+    request_id: _builtins.str
+    """Makes a repeat safe: a UUID, from which each item without a `request_id` of its own gets one by its place in the list (AIP-155)."""
+    @_builtins.property
+    def requests(self) -> _containers.RepeatedCompositeFieldContainer[Global___CloseTicketRequest]:
+        """What to close: 1 to 100, each with its own `etag` and `request_id` if wanted."""
+
+    def __init__(
+        self,
+        *,
+        parent: _builtins.str = ...,
+        requests: _abc.Iterable[Global___CloseTicketRequest] | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["parent", b"parent", "request_id", b"request_id", "requests", b"requests"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchCloseTicketsRequest: _TypeAlias = BatchCloseTicketsRequest  # noqa: Y015
+
+@_typing.final
+class BatchCloseTicketsResponse(_message.Message):
+    """Answer of BatchCloseTickets."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___BatchTicketResult]:
+        """What became of each item, in the order of the request."""
+
+    def __init__(
+        self,
+        *,
+        results: _abc.Iterable[Global___BatchTicketResult] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["results", b"results"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchCloseTicketsResponse: _TypeAlias = BatchCloseTicketsResponse  # noqa: Y015
+
+@_typing.final
+class BatchTicketResult(_message.Message):
+    """What became of one item of a batch."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    TICKET_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The ticket's name, as it was asked for."""
+    @_builtins.property
+    def status(self) -> _status_pb2.Status:
+        """Code 0 where it succeeded; otherwise what the single method would have answered, with the same details."""
+
+    @_builtins.property
+    def ticket(self) -> _ticket_pb2.Ticket:
+        """The ticket afterwards; unset where it failed."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        status: _status_pb2.Status | None = ...,
+        ticket: _ticket_pb2.Ticket | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["status", b"status", "ticket", b"ticket"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "status", b"status", "ticket", b"ticket"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchTicketResult: _TypeAlias = BatchTicketResult  # noqa: Y015
 
 @_typing.final
 class ListActivitiesRequest(_message.Message):

@@ -54,6 +54,11 @@ class TicketServiceStub:
                 request_serializer=care_dot_v1_dot_ticket__service__pb2.ListTicketsRequest.SerializeToString,
                 response_deserializer=care_dot_v1_dot_ticket__service__pb2.ListTicketsResponse.FromString,
                 _registered_method=True)
+        self.CountTickets = channel.unary_unary(
+                '/care.v1.TicketService/CountTickets',
+                request_serializer=care_dot_v1_dot_ticket__service__pb2.CountTicketsRequest.SerializeToString,
+                response_deserializer=care_dot_v1_dot_ticket__service__pb2.CountTicketsResponse.FromString,
+                _registered_method=True)
         self.UpdateTicket = channel.unary_unary(
                 '/care.v1.TicketService/UpdateTicket',
                 request_serializer=care_dot_v1_dot_ticket__service__pb2.UpdateTicketRequest.SerializeToString,
@@ -94,6 +99,21 @@ class TicketServiceStub:
                 request_serializer=care_dot_v1_dot_ticket__service__pb2.ReopenTicketRequest.SerializeToString,
                 response_deserializer=care_dot_v1_dot_ticket__service__pb2.ReopenTicketResponse.FromString,
                 _registered_method=True)
+        self.BatchAssignTickets = channel.unary_unary(
+                '/care.v1.TicketService/BatchAssignTickets',
+                request_serializer=care_dot_v1_dot_ticket__service__pb2.BatchAssignTicketsRequest.SerializeToString,
+                response_deserializer=care_dot_v1_dot_ticket__service__pb2.BatchAssignTicketsResponse.FromString,
+                _registered_method=True)
+        self.BatchResolveTickets = channel.unary_unary(
+                '/care.v1.TicketService/BatchResolveTickets',
+                request_serializer=care_dot_v1_dot_ticket__service__pb2.BatchResolveTicketsRequest.SerializeToString,
+                response_deserializer=care_dot_v1_dot_ticket__service__pb2.BatchResolveTicketsResponse.FromString,
+                _registered_method=True)
+        self.BatchCloseTickets = channel.unary_unary(
+                '/care.v1.TicketService/BatchCloseTickets',
+                request_serializer=care_dot_v1_dot_ticket__service__pb2.BatchCloseTicketsRequest.SerializeToString,
+                response_deserializer=care_dot_v1_dot_ticket__service__pb2.BatchCloseTicketsResponse.FromString,
+                _registered_method=True)
         self.ListActivities = channel.unary_unary(
                 '/care.v1.TicketService/ListActivities',
                 request_serializer=care_dot_v1_dot_ticket__service__pb2.ListActivitiesRequest.SerializeToString,
@@ -125,7 +145,15 @@ class TicketServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListTickets(self, request, context):
-        """Lists the tickets of an organization, the newest number first. Refusals: INVALID_PAGE_TOKEN.
+        """Lists the tickets of an organization, the newest number first unless `order_by` says otherwise. Refusals: INVALID_FILTER,
+        INVALID_PAGE_TOKEN.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CountTickets(self, request, context):
+        """Counts the tickets of an organization by status. Refusals: INVALID_FILTER.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -190,6 +218,27 @@ class TicketServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def BatchAssignTickets(self, request, context):
+        """AssignTicket for up to 100 tickets, one after the other; each succeeds or fails by itself (AIP-231).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BatchResolveTickets(self, request, context):
+        """ResolveTicket for up to 100 tickets, one after the other; each succeeds or fails by itself (AIP-231).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BatchCloseTickets(self, request, context):
+        """CloseTicket for up to 100 tickets, one after the other; each succeeds or fails by itself (AIP-231).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListActivities(self, request, context):
         """Lists what was done to a ticket, the latest first. Refusals: RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN.
         """
@@ -214,6 +263,11 @@ def add_TicketServiceServicer_to_server(servicer, server):
                     servicer.ListTickets,
                     request_deserializer=care_dot_v1_dot_ticket__service__pb2.ListTicketsRequest.FromString,
                     response_serializer=care_dot_v1_dot_ticket__service__pb2.ListTicketsResponse.SerializeToString,
+            ),
+            'CountTickets': grpc.unary_unary_rpc_method_handler(
+                    servicer.CountTickets,
+                    request_deserializer=care_dot_v1_dot_ticket__service__pb2.CountTicketsRequest.FromString,
+                    response_serializer=care_dot_v1_dot_ticket__service__pb2.CountTicketsResponse.SerializeToString,
             ),
             'UpdateTicket': grpc.unary_unary_rpc_method_handler(
                     servicer.UpdateTicket,
@@ -254,6 +308,21 @@ def add_TicketServiceServicer_to_server(servicer, server):
                     servicer.ReopenTicket,
                     request_deserializer=care_dot_v1_dot_ticket__service__pb2.ReopenTicketRequest.FromString,
                     response_serializer=care_dot_v1_dot_ticket__service__pb2.ReopenTicketResponse.SerializeToString,
+            ),
+            'BatchAssignTickets': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchAssignTickets,
+                    request_deserializer=care_dot_v1_dot_ticket__service__pb2.BatchAssignTicketsRequest.FromString,
+                    response_serializer=care_dot_v1_dot_ticket__service__pb2.BatchAssignTicketsResponse.SerializeToString,
+            ),
+            'BatchResolveTickets': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchResolveTickets,
+                    request_deserializer=care_dot_v1_dot_ticket__service__pb2.BatchResolveTicketsRequest.FromString,
+                    response_serializer=care_dot_v1_dot_ticket__service__pb2.BatchResolveTicketsResponse.SerializeToString,
+            ),
+            'BatchCloseTickets': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchCloseTickets,
+                    request_deserializer=care_dot_v1_dot_ticket__service__pb2.BatchCloseTicketsRequest.FromString,
+                    response_serializer=care_dot_v1_dot_ticket__service__pb2.BatchCloseTicketsResponse.SerializeToString,
             ),
             'ListActivities': grpc.unary_unary_rpc_method_handler(
                     servicer.ListActivities,
@@ -347,6 +416,33 @@ class TicketService:
             '/care.v1.TicketService/ListTickets',
             care_dot_v1_dot_ticket__service__pb2.ListTicketsRequest.SerializeToString,
             care_dot_v1_dot_ticket__service__pb2.ListTicketsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CountTickets(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/care.v1.TicketService/CountTickets',
+            care_dot_v1_dot_ticket__service__pb2.CountTicketsRequest.SerializeToString,
+            care_dot_v1_dot_ticket__service__pb2.CountTicketsResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -563,6 +659,87 @@ class TicketService:
             '/care.v1.TicketService/ReopenTicket',
             care_dot_v1_dot_ticket__service__pb2.ReopenTicketRequest.SerializeToString,
             care_dot_v1_dot_ticket__service__pb2.ReopenTicketResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchAssignTickets(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/care.v1.TicketService/BatchAssignTickets',
+            care_dot_v1_dot_ticket__service__pb2.BatchAssignTicketsRequest.SerializeToString,
+            care_dot_v1_dot_ticket__service__pb2.BatchAssignTicketsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchResolveTickets(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/care.v1.TicketService/BatchResolveTickets',
+            care_dot_v1_dot_ticket__service__pb2.BatchResolveTicketsRequest.SerializeToString,
+            care_dot_v1_dot_ticket__service__pb2.BatchResolveTicketsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchCloseTickets(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/care.v1.TicketService/BatchCloseTickets',
+            care_dot_v1_dot_ticket__service__pb2.BatchCloseTicketsRequest.SerializeToString,
+            care_dot_v1_dot_ticket__service__pb2.BatchCloseTicketsResponse.FromString,
             options,
             channel_credentials,
             insecure,

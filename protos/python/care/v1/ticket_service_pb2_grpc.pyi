@@ -45,7 +45,11 @@ class TicketServiceStub:
     GetTicket: _grpc.UnaryUnaryMultiCallable[_ticket_service_pb2.GetTicketRequest, _ticket_service_pb2.GetTicketResponse]
     """Reads one ticket. Refusals: RESOURCE_NOT_FOUND."""
     ListTickets: _grpc.UnaryUnaryMultiCallable[_ticket_service_pb2.ListTicketsRequest, _ticket_service_pb2.ListTicketsResponse]
-    """Lists the tickets of an organization, the newest number first. Refusals: INVALID_PAGE_TOKEN."""
+    """Lists the tickets of an organization, the newest number first unless `order_by` says otherwise. Refusals: INVALID_FILTER,
+    INVALID_PAGE_TOKEN.
+    """
+    CountTickets: _grpc.UnaryUnaryMultiCallable[_ticket_service_pb2.CountTicketsRequest, _ticket_service_pb2.CountTicketsResponse]
+    """Counts the tickets of an organization by status. Refusals: INVALID_FILTER."""
     UpdateTicket: _grpc.UnaryUnaryMultiCallable[_ticket_service_pb2.UpdateTicketRequest, _ticket_service_pb2.UpdateTicketResponse]
     """Changes subject, description, priority or labels (AIP-134). A mask path that names an output-only or immutable field is
     INVALID_FIELD, and its description names the verb to call. Nothing to change is a success that writes no activity.
@@ -68,6 +72,12 @@ class TicketServiceStub:
     """Any other status to CLOSED, with close reason MANUAL. A live recovery ends in the same commit. There is no way back."""
     ReopenTicket: _grpc.UnaryUnaryMultiCallable[_ticket_service_pb2.ReopenTicketRequest, _ticket_service_pb2.ReopenTicketResponse]
     """RESOLVED to IN_PROGRESS. Refusals: ILLEGAL_TRANSITION."""
+    BatchAssignTickets: _grpc.UnaryUnaryMultiCallable[_ticket_service_pb2.BatchAssignTicketsRequest, _ticket_service_pb2.BatchAssignTicketsResponse]
+    """AssignTicket for up to 100 tickets, one after the other; each succeeds or fails by itself (AIP-231)."""
+    BatchResolveTickets: _grpc.UnaryUnaryMultiCallable[_ticket_service_pb2.BatchResolveTicketsRequest, _ticket_service_pb2.BatchResolveTicketsResponse]
+    """ResolveTicket for up to 100 tickets, one after the other; each succeeds or fails by itself (AIP-231)."""
+    BatchCloseTickets: _grpc.UnaryUnaryMultiCallable[_ticket_service_pb2.BatchCloseTicketsRequest, _ticket_service_pb2.BatchCloseTicketsResponse]
+    """CloseTicket for up to 100 tickets, one after the other; each succeeds or fails by itself (AIP-231)."""
     ListActivities: _grpc.UnaryUnaryMultiCallable[_ticket_service_pb2.ListActivitiesRequest, _ticket_service_pb2.ListActivitiesResponse]
     """Lists what was done to a ticket, the latest first. Refusals: RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN."""
 
@@ -88,7 +98,11 @@ class TicketServiceAsyncStub(TicketServiceStub):
     GetTicket: _aio.UnaryUnaryMultiCallable[_ticket_service_pb2.GetTicketRequest, _ticket_service_pb2.GetTicketResponse]  # type: ignore[assignment]
     """Reads one ticket. Refusals: RESOURCE_NOT_FOUND."""
     ListTickets: _aio.UnaryUnaryMultiCallable[_ticket_service_pb2.ListTicketsRequest, _ticket_service_pb2.ListTicketsResponse]  # type: ignore[assignment]
-    """Lists the tickets of an organization, the newest number first. Refusals: INVALID_PAGE_TOKEN."""
+    """Lists the tickets of an organization, the newest number first unless `order_by` says otherwise. Refusals: INVALID_FILTER,
+    INVALID_PAGE_TOKEN.
+    """
+    CountTickets: _aio.UnaryUnaryMultiCallable[_ticket_service_pb2.CountTicketsRequest, _ticket_service_pb2.CountTicketsResponse]  # type: ignore[assignment]
+    """Counts the tickets of an organization by status. Refusals: INVALID_FILTER."""
     UpdateTicket: _aio.UnaryUnaryMultiCallable[_ticket_service_pb2.UpdateTicketRequest, _ticket_service_pb2.UpdateTicketResponse]  # type: ignore[assignment]
     """Changes subject, description, priority or labels (AIP-134). A mask path that names an output-only or immutable field is
     INVALID_FIELD, and its description names the verb to call. Nothing to change is a success that writes no activity.
@@ -111,6 +125,12 @@ class TicketServiceAsyncStub(TicketServiceStub):
     """Any other status to CLOSED, with close reason MANUAL. A live recovery ends in the same commit. There is no way back."""
     ReopenTicket: _aio.UnaryUnaryMultiCallable[_ticket_service_pb2.ReopenTicketRequest, _ticket_service_pb2.ReopenTicketResponse]  # type: ignore[assignment]
     """RESOLVED to IN_PROGRESS. Refusals: ILLEGAL_TRANSITION."""
+    BatchAssignTickets: _aio.UnaryUnaryMultiCallable[_ticket_service_pb2.BatchAssignTicketsRequest, _ticket_service_pb2.BatchAssignTicketsResponse]  # type: ignore[assignment]
+    """AssignTicket for up to 100 tickets, one after the other; each succeeds or fails by itself (AIP-231)."""
+    BatchResolveTickets: _aio.UnaryUnaryMultiCallable[_ticket_service_pb2.BatchResolveTicketsRequest, _ticket_service_pb2.BatchResolveTicketsResponse]  # type: ignore[assignment]
+    """ResolveTicket for up to 100 tickets, one after the other; each succeeds or fails by itself (AIP-231)."""
+    BatchCloseTickets: _aio.UnaryUnaryMultiCallable[_ticket_service_pb2.BatchCloseTicketsRequest, _ticket_service_pb2.BatchCloseTicketsResponse]  # type: ignore[assignment]
+    """CloseTicket for up to 100 tickets, one after the other; each succeeds or fails by itself (AIP-231)."""
     ListActivities: _aio.UnaryUnaryMultiCallable[_ticket_service_pb2.ListActivitiesRequest, _ticket_service_pb2.ListActivitiesResponse]  # type: ignore[assignment]
     """Lists what was done to a ticket, the latest first. Refusals: RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN."""
 
@@ -146,7 +166,17 @@ class TicketServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ticket_service_pb2.ListTicketsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ticket_service_pb2.ListTicketsResponse, _abc.Awaitable[_ticket_service_pb2.ListTicketsResponse]]:
-        """Lists the tickets of an organization, the newest number first. Refusals: INVALID_PAGE_TOKEN."""
+        """Lists the tickets of an organization, the newest number first unless `order_by` says otherwise. Refusals: INVALID_FILTER,
+        INVALID_PAGE_TOKEN.
+        """
+
+    @_abc_1.abstractmethod
+    def CountTickets(
+        self,
+        request: _ticket_service_pb2.CountTicketsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ticket_service_pb2.CountTicketsResponse, _abc.Awaitable[_ticket_service_pb2.CountTicketsResponse]]:
+        """Counts the tickets of an organization by status. Refusals: INVALID_FILTER."""
 
     @_abc_1.abstractmethod
     def UpdateTicket(
@@ -217,6 +247,30 @@ class TicketServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ticket_service_pb2.ReopenTicketResponse, _abc.Awaitable[_ticket_service_pb2.ReopenTicketResponse]]:
         """RESOLVED to IN_PROGRESS. Refusals: ILLEGAL_TRANSITION."""
+
+    @_abc_1.abstractmethod
+    def BatchAssignTickets(
+        self,
+        request: _ticket_service_pb2.BatchAssignTicketsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ticket_service_pb2.BatchAssignTicketsResponse, _abc.Awaitable[_ticket_service_pb2.BatchAssignTicketsResponse]]:
+        """AssignTicket for up to 100 tickets, one after the other; each succeeds or fails by itself (AIP-231)."""
+
+    @_abc_1.abstractmethod
+    def BatchResolveTickets(
+        self,
+        request: _ticket_service_pb2.BatchResolveTicketsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ticket_service_pb2.BatchResolveTicketsResponse, _abc.Awaitable[_ticket_service_pb2.BatchResolveTicketsResponse]]:
+        """ResolveTicket for up to 100 tickets, one after the other; each succeeds or fails by itself (AIP-231)."""
+
+    @_abc_1.abstractmethod
+    def BatchCloseTickets(
+        self,
+        request: _ticket_service_pb2.BatchCloseTicketsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ticket_service_pb2.BatchCloseTicketsResponse, _abc.Awaitable[_ticket_service_pb2.BatchCloseTicketsResponse]]:
+        """CloseTicket for up to 100 tickets, one after the other; each succeeds or fails by itself (AIP-231)."""
 
     @_abc_1.abstractmethod
     def ListActivities(
