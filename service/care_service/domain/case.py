@@ -39,6 +39,8 @@ class Case:
     """The recovery that the command names, live or not."""
     agent: Agent | None = None
     """The one who would own the ticket: the caller, or for AssignTicket the new assignee."""
+    claim: Contact | None = None
+    """The contact of the ticket that AddContact names."""
 
     @property
     def phone_region(self) -> str:
@@ -55,6 +57,8 @@ class Decision:
     """None only for bookkeeping that nobody can see."""
     recovery: Recovery | None = None
     """An existing recovery, changed."""
+    followed: Ticket | None = None
+    """The CLOSED ticket that a new one follows, with its link to that; it gets no activity."""
     new_recovery: Recovery | None = None
     contact: Contact | None = None
     """A new one."""
@@ -97,6 +101,7 @@ def ticket_changes(before: Ticket | None, after: Ticket) -> tuple[FieldChange, .
             "close_reason": _text(ticket.close_reason),
             "contact_state": _text(ticket.contact_state),
             "description": ticket.description,
+            "follow_up_of": names.ticket(organization, ticket.follow_up_of) if ticket.follow_up_of else "",
             "labels": ",".join(ticket.labels),
             "priority": _text(ticket.priority),
             "recovery": names.recovery(organization, number, ticket.recovery_id) if ticket.recovery_id else "",

@@ -103,6 +103,8 @@ class AddContact:
     display_name: str
     recovery_id: UUID
     contact_id: UUID
+    claim: UUID | None = None
+    """The ticket's contact to take the addresses and the name from, instead of the fields above."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +166,10 @@ class SubmitContact:
     display_name: str
     message: str
     contact_id: UUID
+    recovery_id: UUID
+    """Of the recovery that comes with a follow-up ticket."""
+    message_id: UUID
+    """Of the review's entry in a follow-up ticket's thread."""
 
 
 @dataclass(frozen=True, slots=True)

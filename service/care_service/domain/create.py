@@ -10,11 +10,12 @@ from care_service.domain import addresses, names
 from care_service.domain.callers import Caller
 from care_service.domain.case import Decision, activity
 from care_service.domain.commands import CreateTicket
-from care_service.domain.decide import direct_recovery, message
+from care_service.domain.decide import direct_recovery, message, new_contact
 from care_service.domain.entities import (
     ActivityType,
     ActorKind,
     Agent,
+    Contact,
     Location,
     Message,
     MessageKind,
@@ -53,8 +54,17 @@ def create_ticket(
         raise Refusal(Reason.NOT_REPORTABLE, f"{agent} may not raise tickets.", {"agent": agent})
     if case.review is not None and case.open_ticket is not None:
         raise ticket_exists(organization.id, case.review.id, case.open_ticket)
-    ticket = Ticket(
-        organization=organization.id,
+    ticket = new_ticket(case, number, command, now)
+    contact = None
+    if command.email or command.phone:
+        contact = new_contact(ticket, command, now)
+    return raised(ticket, case.review, contact, command.message_id, caller, now, request_id)
+
+
+def new_ticket(case: NewCase, number: int, command: CreateTicket, now: datetime) -> Ticket:
+    """Makes the ticket, OPEN and unassigned, without a recovery."""
+    return Ticket(
+        organization=case.organization.id,
         number=number,
         version=1,
         revision=1,
@@ -77,15 +87,27 @@ def create_ticket(
         follow_up_of=None,
         follow_up=None,
     )
-    recovery = contact = None
-    if command.email or command.phone:
-        recovery, contact = direct_recovery(ticket, command, caller, now)
+
+
+def raised(
+    ticket: Ticket,
+    review: Review | None,
+    contact: Contact | None,
+    message_id: UUID,
+    caller: Caller,
+    now: datetime,
+    request_id: UUID | None,
+) -> Decision:
+    """Returns what is written with a new ticket: its first activity, its review in the thread, a known contact."""
+    recovery = None
+    if contact is not None:
+        recovery = direct_recovery(ticket, contact, caller, now)
         ticket = replace(ticket, contact_state=recovery.state, recovery_id=recovery.id)
     messages: tuple[Message, ...] = ()
-    if case.review is not None:
-        reviewer = Caller(ActorKind.CUSTOMER, "", None, frozenset(), case.review.author_display_name)
-        entry = message(ticket, command.message_id, MessageKind.REVIEW, reviewer, case.review.text)
-        messages = (replace(entry, create_time=case.review.update_time),)
+    if review is not None:
+        reviewer = Caller(ActorKind.CUSTOMER, "", None, frozenset(), review.author_display_name)
+        entry = message(ticket, message_id, MessageKind.REVIEW, reviewer, review.text)
+        messages = (replace(entry, create_time=review.update_time),)
     log = activity(
         ActivityType.CREATED,
         caller,

@@ -267,7 +267,12 @@ def _add_contact(
     replaced = None
     if case.live is not None and case.live.state in FORM_LIVE:
         replaced = move_recovery(case.live, RECOVERY.fire(case.live.state, Trigger.REPLACE_FORM), now)
-    recovery, contact = direct_recovery(case.ticket, command, caller, now)
+    if command.claim is not None:
+        contact = _accepted(case, command, now)
+    else:
+        addresses.need_one(command.email, command.phone)
+        contact = new_contact(case.ticket, command, now)
+    recovery = direct_recovery(case.ticket, contact, caller, now)
     after = touched(case.ticket, recovery, now)
     entry = activity(
         ActivityType.CONTACT_ADDED,
@@ -324,31 +329,45 @@ def new_recovery(ticket: Ticket, recovery_id: UUID, kind: RecoveryKind, caller: 
     )
 
 
-def direct_recovery(
-    ticket: Ticket, command: commands.AddContact | commands.CreateTicket, caller: Caller, now: datetime
-) -> tuple[Recovery, Contact]:
-    """Makes the recovery of a contact that is known already, and the contact; both normalized beforehand."""
-    addresses.need_one(command.email, command.phone)
-    contact = Contact(
+def new_contact(
+    ticket: Ticket,
+    given: commands.AddContact | commands.CreateTicket | commands.SubmitContact,
+    now: datetime,
+    message: str = "",
+) -> Contact:
+    """Makes the contact that a new recovery of `ticket` brings; the addresses were normalized beforehand."""
+    return Contact(
         organization=ticket.organization,
         ticket_number=ticket.number,
-        id=command.contact_id,
-        recovery_id=command.recovery_id,
+        id=given.contact_id,
+        recovery_id=given.recovery_id,
         recovery_ticket_number=ticket.number,
-        display_name=command.display_name,
-        email=command.email,
-        phone=command.phone,
-        message="",
+        display_name=given.display_name,
+        email=given.email,
+        phone=given.phone,
+        message=message,
         verify_time=None,
         create_time=now,
     )
-    recovery = replace(
-        new_recovery(ticket, command.recovery_id, RecoveryKind.DIRECT, caller, now),
+
+
+def _accepted(case: Case, command: commands.AddContact, now: datetime) -> Contact:
+    """Copies a claim: a contact is used only by the recovery that brought it."""
+    claim = case.claim
+    if claim is None:
+        raise AssertionError("a claim is loaded with the ticket")
+    given = replace(command, email=claim.email, phone=claim.phone, display_name=claim.display_name)
+    return new_contact(case.ticket, given, now, claim.message)
+
+
+def direct_recovery(ticket: Ticket, contact: Contact, caller: Caller, now: datetime) -> Recovery:
+    """Makes the recovery of a contact that is known already."""
+    return replace(
+        new_recovery(ticket, contact.recovery_id, RecoveryKind.DIRECT, caller, now),
         state=RECOVERY.fire(RecoveryState.NO_CONTACT, Trigger.ADD_CONTACT),
         contact_id=contact.id,
         contact_time=now,
     )
-    return recovery, contact
 
 
 def message(

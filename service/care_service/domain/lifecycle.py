@@ -204,7 +204,7 @@ RECOVERY: Final = StateMachine(
             frozenset({_R.NO_CONTACT}),
             _R.CONTACT_RECEIVED,
             frozenset({Party.ASSIGNEE, Party.SERVICE}),
-            "assignee or service; also creation with contact",
+            "assignee or service; also creation with contact, and follow-ups",
         ),
         Rule(Trigger.REPLACE_FORM, FORM_LIVE, _R.REPLACED, frozenset({Party.SYSTEM}), "in the commit of add_contact"),
         Rule(

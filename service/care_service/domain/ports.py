@@ -90,9 +90,15 @@ class TicketStore(Protocol):
     """Loads and commits of DESIGN section 5: one query, one statement."""
 
     async def load(
-        self, name: TicketName, *, agent: str | None, recovery: UUID | None, request: RequestKey | None
+        self,
+        name: TicketName,
+        *,
+        agent: str | None,
+        recovery: UUID | None = None,
+        claim: UUID | None = None,
+        request: RequestKey | None = None,
     ) -> tuple[Case, Answer | None] | None:
-        """Returns the ticket, with the directory's entry of `agent` and the recovery named; None if there is none."""
+        """Returns the ticket with the directory's entry, the recovery and the contact named; None if there is none."""
         ...
 
     async def load_new(
@@ -126,7 +132,7 @@ class TicketStore(Protocol):
         ...
 
     async def commit_new(self, decision: Decision, record: Record | None) -> None:
-        """Writes a new ticket in one statement; raises StaleError."""
+        """Writes a new ticket, and its link at the one it follows, in one statement; raises StaleError."""
         ...
 
     def exclusive(self, name: TicketName) -> AbstractAsyncContextManager[TicketStore]:
@@ -178,6 +184,10 @@ class Reader(Protocol):
 
     async def recovery(self, name: RecoveryName) -> RecoveryView | None:
         """One recovery."""
+        ...
+
+    async def contacts(self, name: TicketName, after: tuple[datetime, UUID] | None, limit: int) -> Sequence[Contact]:
+        """The oldest first."""
         ...
 
     async def messages(self, name: TicketName, after: tuple[int, int] | None, limit: int) -> Sequence[MessageView]:

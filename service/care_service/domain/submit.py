@@ -15,6 +15,7 @@ from care_service.domain.case import Case, Decision, activity, touched
 from care_service.domain.commands import SubmitContact
 from care_service.domain.decide import with_status
 from care_service.domain.entities import ActivityType, Contact, Recovery
+from care_service.domain.follow_up import follow_up
 from care_service.domain.lifecycle import FORM_LIVE, RECOVERY, STATUS, RecoveryState, TicketStatus, Trigger
 from care_service.domain.refusals import Reason, Refusal
 
@@ -39,14 +40,12 @@ _ENDED: Final = {
     RecoveryState.WITHDRAWN: FormState.WITHDRAWN,
     RecoveryState.REFUSED: FormState.WITHDRAWN,
     RecoveryState.REPLACED: FormState.REPLACED,
-    RecoveryState.ENDED_BY_CLOSE: FormState.CLOSED,
 }
 
 _REFUSALS: Final = {
     FormState.EXPIRED: (Reason.LINK_EXPIRED, "The form's time is over."),
     FormState.WITHDRAWN: (Reason.LINK_WITHDRAWN, "The business took the form back."),
     FormState.REPLACED: (Reason.LINK_WITHDRAWN, "The business reached the customer in another way."),
-    FormState.CLOSED: (Reason.TICKET_CLOSED, "The business closed the case."),
 }
 
 
@@ -54,37 +53,57 @@ def form_state(recovery: Recovery, status: TicketStatus, now: datetime) -> FormS
     """Returns what became of the form of `recovery`, whose ticket has `status`, by `now`."""
     if recovery.state in _ENDED:
         return _ENDED[recovery.state]
-    if status is TicketStatus.CLOSED:
-        return FormState.CLOSED
     if recovery.expire_time is not None and recovery.expire_time <= now:
         return FormState.EXPIRED
+    if status is TicketStatus.CLOSED:
+        return FormState.CLOSED
     return FormState.OPEN if recovery.state in FORM_LIVE else FormState.ANSWERED
 
 
 @dataclass(frozen=True, slots=True)
 class FormCase:
-    """A ticket as it was loaded through the link of one of its forms."""
+    """A ticket as it was loaded through the link of one of its forms, and where an answer goes after it was CLOSED."""
 
     case: Case
     """Its `named` recovery is the form's."""
     recovery: Recovery
     submitted: Sequence[Contact]
-    """Every contact that came in through this form."""
+    """Every contact of the ticket that an answer goes to."""
+    open: Case | None = None
+    """The review's ticket that is not CLOSED, where the form's own is."""
+    last: Case | None = None
+    """The ticket that a follow-up would follow, with its assignee as `agent`; where all of the review's are CLOSED."""
+
+    @property
+    def target(self) -> Case:
+        """The ticket that an answer is written to, or that it raises a follow-up of."""
+        return self.open or self.last or self.case
 
 
 def submit_contact(
-    form: FormCase, command: SubmitContact, caller: Caller, now: datetime, request_id: UUID | None = None
+    form: FormCase,
+    number: int,
+    command: SubmitContact,
+    caller: Caller,
+    now: datetime,
+    request_id: UUID | None = None,
 ) -> Decision | None:
-    """Returns what to write for a submission, or None where it is thanked for and nothing new; raises Refusal."""
+    """Returns what to write for a submission, or None where it is thanked for and nothing new; raises Refusal.
+
+    `number` is a follow-up ticket's, where it comes to one: where `form.last` is set.
+    """
     case, recovery = form.case, form.recovery
     phone = addresses.normalize_phone(command.phone, case.phone_region)
     addresses.need_one(command.email, phone)
+    command = replace(command, phone=phone)
     state = form_state(recovery, case.ticket.status, now)
     if state in _REFUSALS:
         raise Refusal(*_REFUSALS[state])
+    if state is FormState.CLOSED and form.last is not None:
+        return follow_up(form.last, number, command, caller, now, request_id)
     contact = Contact(
         organization=recovery.organization,
-        ticket_number=recovery.ticket_number,
+        ticket_number=form.target.ticket.number,
         id=command.contact_id,
         recovery_id=recovery.id,
         recovery_ticket_number=recovery.ticket_number,
@@ -95,7 +114,7 @@ def submit_contact(
         verify_time=None,
         create_time=now,
     )
-    if state is FormState.ANSWERED:
+    if state is not FormState.OPEN:
         return _claim(form, contact, caller, now, request_id)
     moved = replace(
         recovery,
@@ -119,19 +138,25 @@ def submit_contact(
 
 
 def _claim(form: FormCase, contact: Contact, caller: Caller, now: datetime, request_id: UUID | None) -> Decision | None:
+    case, recovery = form.target, form.recovery
+    used = {recovery.contact_id, case.live.contact_id if case.live else None}
+    through_form = [other for other in form.submitted if other.recovery_id == recovery.id]
+    claims = sum(other.id not in used for other in through_form)
     known = any(
         (other.email, other.phone, other.message) == (contact.email, contact.phone, contact.message)
         for other in form.submitted
+        if other.id in used or other in through_form
     )
-    if known or len(form.submitted) > MAX_CLAIMS:
+    if known or claims >= MAX_CLAIMS:
         return None
-    after = touched(form.case.ticket, form.case.live, now)
+    after = touched(case.ticket, case.live, now)
+    own = recovery.ticket_number == case.ticket.number
     entry = activity(
         ActivityType.CONTACT_CLAIMED,
         caller,
-        form.case.ticket,
+        case.ticket,
         after,
-        recovery_id=form.recovery.id,
+        recovery_id=recovery.id if own else None,
         request_id=request_id,
     )
     return Decision(after, entry, contact=contact)

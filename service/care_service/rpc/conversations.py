@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TypeVar
+from uuid import UUID
 
 import grpc
 from google.protobuf.message import Message
@@ -111,13 +112,16 @@ class Conversations(conversation_service_pb2_grpc.ConversationServiceServicer):
         call, fields = current_call(), Fields()
         name = fields.name("parent", request.parent, names.parse_ticket, _NOBODY)
         request_id = fields.request_id(request.request_id)
-        fields.need_one(request.email, request.phone)
+        claim = fields.claim(request.claim, (request.email, request.phone, request.display_name))
+        if not request.claim:
+            fields.need_one(request.email, request.phone)
         command = commands.AddContact(
             email=fields.email("email", request.email),
             phone=fields.phone("phone", request.phone),
             display_name=fields.text("display_name", request.display_name, DISPLAY_NAME, line=True),
             recovery_id=uuid7(),
             contact_id=uuid7(),
+            claim=claim,
         )
         fields.check()
         repeat = Repeat(call, name.organization, request, request_id, request.etag)
@@ -152,6 +156,20 @@ class Conversations(conversation_service_pb2_grpc.ConversationServiceServicer):
         token = pages.make_token(scope, rows[-1][0]) if more else ""
         recoveries = [convert.recovery_message(view) for _, view in rows]
         return pb.ListRecoveriesResponse(recoveries=recoveries, next_page_token=token)
+
+    async def ListContacts(self, request: pb.ListContactsRequest, context: Context) -> pb.ListContactsResponse:
+        """See the contract."""
+        call, fields = current_call(), Fields()
+        name = fields.name("parent", request.parent, names.parse_ticket, _NOBODY)
+        size = fields.page_size(request.page_size)
+        fields.check()
+        await enter_ticket(self._reader, call, name)
+        scope = f"contacts {name}"
+        after = pages.read_token(request.page_token, scope, lambda key: (pages.time(key[0]), UUID(pages.text(key[1]))))
+        rows, more = pages.cut(await self._reader.contacts(name, after, size + 1), size)
+        token = pages.make_token(scope, rows[-1].create_time.isoformat(), str(rows[-1].id)) if more else ""
+        contacts = [convert.contact_message(row) for row in rows]
+        return pb.ListContactsResponse(contacts=contacts, next_page_token=token)
 
     async def ListMessages(self, request: pb.ListMessagesRequest, context: Context) -> pb.ListMessagesResponse:
         """See the contract."""

@@ -50,7 +50,7 @@ class Customers(customer_service_pb2_grpc.CustomerServiceServicer):
         form, _ = await self._load(self._store, request.token, None)
         case, recovery, now = form.case, form.recovery, current_call().now
         state = form_state(recovery, case.ticket.status, now)
-        readable = state in {FormState.OPEN, FormState.ANSWERED}
+        readable = state in {FormState.OPEN, FormState.ANSWERED, FormState.CLOSED}
         return pb.GetContactFormResponse(
             form=pb.ContactForm(
                 state=pb.ContactFormState.Value(f"CONTACT_FORM_STATE_{state}"),
@@ -73,6 +73,8 @@ class Customers(customer_service_pb2_grpc.CustomerServiceServicer):
             display_name=fields.text("display_name", request.display_name, DISPLAY_NAME, line=True),
             message=fields.text("message", request.message, _MESSAGE),
             contact_id=uuid7(),
+            recovery_id=uuid7(),
+            message_id=uuid7(),
         )
         if not request.consent:
             fields.wrong("consent", "is needed: agree, so that the business may contact you")
@@ -87,16 +89,24 @@ class Customers(customer_service_pb2_grpc.CustomerServiceServicer):
             repeat = Repeat(own, form.recovery.organization, request, request_id)
             if (answer := repeat.replay(kept, pb.SubmitContactResponse)) is not None:
                 return answer
-            decision = submit_contact(form, command, caller, call.now, request_id)
-            response = pb.SubmitContactResponse()
-            if decision is not None:
+            # Decided before a number is taken, so that a refusal leaves no gap; then again, with the number.
+            decision = submit_contact(form, 0, command, caller, call.now, request_id)
+            response = pb.SubmitContactResponse(reference=form.recovery.reference)
+            if decision is None:
+                return response
+            if decision.followed is None:
                 await store.commit(decision, repeat.record(response))
+                return response
+            number = await store.next_number(form.recovery.organization)
+            decision = submit_contact(form, number, command, caller, call.now, request_id)
+            if decision is None:
+                raise AssertionError("the number decides nothing but the new ticket's name")
+            await store.commit_new(decision, repeat.record(response))
             return response
 
+        target = seen.target.ticket
         try:
-            return await until_committed(
-                self._store, once, TicketName(seen.recovery.organization, seen.recovery.ticket_number)
-            )
+            return await until_committed(self._store, once, TicketName(target.organization, target.number))
         except Refusal as refusal:
             # Whoever holds a public link learns nothing of the ticket.
             raise Refusal(refusal.reason, refusal.message, {}, refusal.violations, refusal.retry_after) from refusal

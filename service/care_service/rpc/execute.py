@@ -122,15 +122,18 @@ async def execute(
     """Carries out a command on a ticket; `respond` makes the answer from the case as it is afterwards."""
     resource = str(name) if recovery is None else f"{name}/recoveries/{recovery}"
     agent = command.agent if isinstance(command, commands.AssignTicket) else None
+    claim = command.claim if isinstance(command, commands.AddContact) else None
     own = call.caller.id if call.caller.is_agent else None
 
     async def once(store: TicketStore) -> ResponseT:
-        loaded = await store.load(name, agent=agent or own, recovery=recovery, request=repeat.key)
+        loaded = await store.load(name, agent=agent or own, recovery=recovery, claim=claim, request=repeat.key)
         if loaded is None or (recovery is not None and loaded[0].named is None):
             raise not_found(resource)
         case, kept = loaded
         if agent is not None and case.agent is None:
             raise not_found(f"organizations/{name.organization}/agents/{agent}")
+        if claim is not None and case.claim is None:
+            raise not_found(f"{name}/contacts/{claim}")
         if (answer := repeat.replay(kept, response_type)) is not None:
             return answer
         repeat.check_etag(case.ticket)

@@ -89,18 +89,27 @@ class Fields:
             for field in ("email", "phone"):
                 self.wrong(prefix + field, "give an email address, a phone number or both")
 
+    def claim(self, text: str, instead: Iterable[str]) -> UUID | None:
+        """Reads the id of a contact that is given `instead` of other fields, or nothing."""
+        if text and any(instead):
+            self.wrong("claim", "brings its own addresses and name: leave email, phone and display_name empty")
+        return self._uuid("claim", text, "must be the id of a contact of this ticket, as ListContacts shows it")
+
     def request_id(self, text: str) -> UUID | None:
         """Reads a request id: a UUID other than the nil one, or nothing (AIP-155)."""
+        return self._uuid("request_id", text, "must be a UUID like 1b4e28ba-2fa1-41d2-883f-0016d3cca427")
+
+    def _uuid(self, field: str, text: str, hint: str) -> UUID | None:
         if not text:
             return None
         try:
-            request_id = UUID(text)
+            found = UUID(text)
         except ValueError:
-            request_id = UUID(int=0)
-        if not request_id.int or len(text) != 36:  # noqa: PLR2004 - RFC 9562's text form
-            self.wrong("request_id", "must be a UUID like 1b4e28ba-2fa1-41d2-883f-0016d3cca427")
+            found = UUID(int=0)
+        if not found.int or len(text) != 36:  # noqa: PLR2004 - RFC 9562's text form
+            self.wrong(field, hint)
             return None
-        return request_id
+        return found
 
     def labels(self, field: str, labels: Iterable[str]) -> tuple[str, ...]:
         """Reads labels as a sorted set."""

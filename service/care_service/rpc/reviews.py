@@ -19,6 +19,7 @@ from care_service.domain.names import Child
 from care_service.domain.ports import Directory, Reader, StaleError
 from care_service.domain.refusals import Reason, Refusal, not_found
 from care_service.rpc import convert, pages
+from care_service.rpc.batches import serve_each
 from care_service.rpc.call import current_call
 from care_service.rpc.execute import Repeat
 from care_service.rpc.fields import DISPLAY_NAME, LONG_TEXT, Fields
@@ -71,6 +72,23 @@ class Reviews(review_service_pb2_grpc.ReviewServiceServicer):
         response = pb.IngestReviewResponse(review=convert.review_message(review))
         await self._directory.put_review(review, repeat.record(response))
         return response
+
+    async def BatchIngestReviews(
+        self, request: pb.BatchIngestReviewsRequest, context: Context
+    ) -> pb.BatchIngestReviewsResponse:
+        """See the contract."""
+
+        async def ingest(item: pb.IngestReviewRequest) -> pb.IngestReviewResponse:
+            own = pb.IngestReviewRequest(parent=request.parent, review=item.review, request_id=item.request_id)
+            return await self.IngestReview(own, context)
+
+        outcomes = await serve_each(
+            request, current_call(), lambda item, _: item.parent in {"", request.parent}, ingest
+        )
+        results = [
+            pb.BatchReviewResult(status=status, review=answer.review if answer else None) for status, answer in outcomes
+        ]
+        return pb.BatchIngestReviewsResponse(results=results)
 
     async def GetReview(self, request: pb.GetReviewRequest, context: Context) -> pb.GetReviewResponse:
         """See the contract."""

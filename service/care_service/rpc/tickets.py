@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
 import grpc
@@ -19,6 +20,7 @@ from care_service.domain.names import Child, ReviewName, TicketName
 from care_service.domain.ports import Directory, Reader, TicketStore
 from care_service.domain.refusals import Refusal, Violation, invalid, not_found
 from care_service.rpc import convert, pages
+from care_service.rpc.batches import Batch, serve_each, ticket_of
 from care_service.rpc.call import Call, current_call
 from care_service.rpc.execute import Repeat, execute, until_committed
 from care_service.rpc.fields import DISPLAY_NAME, LONG_TEXT, SUBJECT, Fields
@@ -37,10 +39,14 @@ _VERBS = {
     "contact_state": "SendRecoveryForm, AddContact or RejectContact",
     "customer": "AddContact",
     "recovery": "SendRecoveryForm or AddContact",
+    "follow_up_of": "CustomerService.SubmitContact",
+    "follow_up": "CustomerService.SubmitContact",
 }
 
 Context = grpc.aio.ServicerContext[Message, Message]
 ResponseT = TypeVar("ResponseT", bound=Message)
+VerbT = TypeVar("VerbT", pb.AssignTicketRequest, pb.ResolveTicketRequest, pb.CloseTicketRequest)
+TicketResponse = pb.AssignTicketResponse | pb.ResolveTicketResponse | pb.CloseTicketResponse
 
 
 class Verb(Protocol):
@@ -114,7 +120,7 @@ class Tickets(ticket_service_pb2_grpc.TicketServiceServicer):
         fields.check()
         call.enter(name.organization, request.name)
         own = call.caller.id if call.caller.is_agent else None
-        loaded = await self._store.load(name, agent=own, recovery=None, request=None)
+        loaded = await self._store.load(name, agent=own)
         if loaded is None:
             raise not_found(request.name)
         return pb.GetTicketResponse(ticket=show(loaded[0], call))
@@ -193,6 +199,36 @@ class Tickets(ticket_service_pb2_grpc.TicketServiceServicer):
     async def ReopenTicket(self, request: pb.ReopenTicketRequest, context: Context) -> pb.ReopenTicketResponse:
         """See the contract."""
         return await self._verb(request, commands.ReopenTicket(), pb.ReopenTicketResponse)
+
+    async def BatchAssignTickets(
+        self, request: pb.BatchAssignTicketsRequest, context: Context
+    ) -> pb.BatchAssignTicketsResponse:
+        """See the contract."""
+        results = await self._batch(request, lambda item: self.AssignTicket(item, context))
+        return pb.BatchAssignTicketsResponse(results=results)
+
+    async def BatchResolveTickets(
+        self, request: pb.BatchResolveTicketsRequest, context: Context
+    ) -> pb.BatchResolveTicketsResponse:
+        """See the contract."""
+        results = await self._batch(request, lambda item: self.ResolveTicket(item, context))
+        return pb.BatchResolveTicketsResponse(results=results)
+
+    async def BatchCloseTickets(
+        self, request: pb.BatchCloseTicketsRequest, context: Context
+    ) -> pb.BatchCloseTicketsResponse:
+        """See the contract."""
+        results = await self._batch(request, lambda item: self.CloseTicket(item, context))
+        return pb.BatchCloseTicketsResponse(results=results)
+
+    async def _batch(
+        self, batch: Batch[VerbT], serve: Callable[[VerbT], Awaitable[TicketResponse]]
+    ) -> list[pb.BatchTicketResult]:
+        outcomes = await serve_each(batch, current_call(), lambda item, parent: ticket_of(item.name, parent), serve)
+        return [
+            pb.BatchTicketResult(name=item.name, status=status, ticket=answer.ticket if answer else None)
+            for item, (status, answer) in zip(batch.requests, outcomes, strict=True)
+        ]
 
     async def ListActivities(self, request: pb.ListActivitiesRequest, context: Context) -> pb.ListActivitiesResponse:
         """See the contract."""

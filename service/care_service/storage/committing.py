@@ -8,11 +8,13 @@ from care_service.domain.case import Decision
 from care_service.domain.ports import Record, StaleError
 from care_service.storage.rows import ACTIVITY, CONTACT, MESSAGE, RECOVERY, TICKET
 from care_service.storage.statements import Statement
-from care_service.storage.tables import OPEN_TICKET_INDEX
+from care_service.storage.tables import OPEN_FOLLOW_UP_INDEX, OPEN_TICKET_INDEX
 
 _CONTACT_RECOVERY = "ContactRecovery"
 """The workflow type that a woken recovery belongs to."""
-_IMMUTABLE = frozenset({"organization", "number", "location", "review_id", "reporter", "create_time"})
+_IMMUTABLE = frozenset(
+    {"organization", "number", "location", "review_id", "reporter", "create_time", "follow_up_of", "follow_up"}
+)
 _RECOVERY_IMMUTABLE = frozenset(
     {"organization", "ticket_number", "id", "kind", "review_id", "reply_text", "key_id", "creator", "create_time"}
 )
@@ -54,8 +56,18 @@ def update_statement(decision: Decision, record: Record | None) -> Statement:
 
 def insert_statement(decision: Decision, record: Record | None) -> Statement:
     """Makes the statement for a new ticket."""
-    statement, ticket = Statement(), decision.ticket
-    statement.insert("inserted", TICKET, ticket, None)
+    statement, ticket, source = Statement(), decision.ticket, None
+    if decision.followed is not None:
+        # The compare makes sure that each ticket is followed by one at most. Nothing but the link changes on it.
+        source, before = "followed", decision.followed
+        statement.add(
+            source,
+            f"UPDATE tickets SET follow_up = {statement.parameter(before.follow_up, 'BIGINT')}, revision = revision + 1"
+            f" WHERE organization = {statement.parameter(before.organization, 'TEXT')}"
+            f" AND number = {statement.parameter(before.number, 'BIGINT')}"
+            f" AND revision = {statement.parameter(before.revision - 1, 'BIGINT')} RETURNING 1",
+        )
+    statement.insert("inserted", TICKET, ticket, source)
     statement.add("ticket", "SELECT 1 FROM inserted")
     statement.result = "SELECT 1 FROM ticket"
     at = statement.parameter(ticket.create_time, "TIMESTAMPTZ")
@@ -122,7 +134,7 @@ async def run(connection: asyncpg.Connection[asyncpg.Record], statement: Stateme
     try:
         row = await connection.fetchrow(statement.sql(), *statement.parameters)
     except asyncpg.UniqueViolationError as error:
-        if error.constraint_name in {"pk_requests", OPEN_TICKET_INDEX}:
+        if error.constraint_name in {"pk_requests", OPEN_TICKET_INDEX, OPEN_FOLLOW_UP_INDEX}:
             raise StaleError from error
         raise
     if row is None:

@@ -52,11 +52,31 @@ FORM_QUERY: Final = f"""
     WHERE n.id = $1::UUID AND n.kind = 'FORM'
 """
 
-FORM_CONTACTS_QUERY: Final = f"""
+CONTACTS_QUERY: Final = f"""
     SELECT {CONTACT.select_list("c")} FROM contacts c
-    WHERE c.organization = $1::TEXT AND c.ticket_number = $2::BIGINT AND c.recovery_id = $3::UUID
+    WHERE c.organization = $1::TEXT AND c.ticket_number = $2::BIGINT
     ORDER BY c.create_time, c.id
 """
+
+CLAIM_QUERY: Final = f"""
+    SELECT {CONTACT.select_list("c")} FROM contacts c
+    WHERE c.organization = $1::TEXT AND c.ticket_number = $2::BIGINT AND c.id = $3::UUID
+"""
+
+OPEN_QUERY: Final = """
+    SELECT number FROM tickets WHERE organization = $1::TEXT AND review_id = $2::UUID AND status <> 'CLOSED'
+"""
+
+LAST_QUERY: Final = """
+    WITH RECURSIVE chain AS (
+      SELECT number, assignee, follow_up FROM tickets WHERE organization = $1::TEXT AND number = $2::BIGINT
+      UNION ALL
+      SELECT t.number, t.assignee, t.follow_up FROM chain
+      JOIN tickets t ON t.organization = $1::TEXT AND t.number = chain.follow_up
+    )
+    SELECT number, assignee FROM chain WHERE follow_up IS NULL
+"""
+"""The last ticket of a chain of follow-ups, with its assignee."""
 
 RECOVERY_QUERY: Final = f"""
     SELECT {_SELECT},

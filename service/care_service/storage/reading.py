@@ -130,6 +130,18 @@ class PostgresReader:
             grouped[contact.recovery_id] = (*grouped.get(contact.recovery_id, ()), contact)
         return grouped
 
+    async def contacts(self, name: TicketName, after: tuple[datetime, UUID] | None, limit: int) -> Sequence[Contact]:
+        """See Reader."""
+        query = (
+            select(*CONTACT.columns)
+            .where(_C.organization == name.organization, _C.ticket_number == name.number)
+            .order_by(_C.create_time, _C.id)
+            .limit(limit)
+        )
+        if after is not None:
+            query = query.where(tuple_(_C.create_time, _C.id) > tuple_(*after))
+        return await self._entities(CONTACT, query)
+
     async def messages(self, name: TicketName, after: tuple[int, int] | None, limit: int) -> Sequence[MessageView]:
         """See Reader."""
         query = (

@@ -13,6 +13,7 @@ import asyncpg
 
 from care_service.domain.case import Case, Decision
 from care_service.domain.create import NewCase
+from care_service.domain.lifecycle import TicketStatus
 from care_service.domain.names import RecoveryName, TicketName
 from care_service.domain.ports import Answer, Record, RecoveryLoad, RequestKey, StaleError, TicketStore, customer_key
 from care_service.domain.submit import FormCase
@@ -41,7 +42,13 @@ class PostgresTickets:
         return self._database.driver()
 
     async def load(
-        self, name: TicketName, *, agent: str | None, recovery: UUID | None, request: RequestKey | None
+        self,
+        name: TicketName,
+        *,
+        agent: str | None,
+        recovery: UUID | None = None,
+        claim: UUID | None = None,
+        request: RequestKey | None = None,
     ) -> tuple[Case, Answer | None] | None:
         """See TicketStore."""
         caller, request_id = (request.caller, request.request_id) if request else (None, None)
@@ -53,9 +60,12 @@ class PostgresTickets:
                 return None
             values = tuple(row)
             answer = await current_answer(connection, values[-3:], request)
-        case = loading.read_case(values)
-        if agent is not None:
-            case = replace(case, agent=AGENT.read(values, loading.WIDTH))
+            case = loading.read_case(values)
+            if agent is not None:
+                case = replace(case, agent=AGENT.read(values, loading.WIDTH))
+            if claim is not None:
+                found = await connection.fetchrow(loading.CLAIM_QUERY, name.organization, name.number, claim)
+                case = replace(case, claim=CONTACT.read(tuple(found)) if found else None)
         return case, answer
 
     async def load_new(
@@ -104,11 +114,12 @@ class PostgresTickets:
                 raise AssertionError("the query begins with it")
             key = customer_key(named.organization, recovery, request_id, oldest) if request_id else None
             answer = await current_answer(connection, values[-3:], key)
-            rows = await connection.fetch(
-                loading.FORM_CONTACTS_QUERY, named.organization, named.ticket_number, named.id
-            )
+            form = FormCase(case, named, ())
+            if case.ticket.status is TicketStatus.CLOSED:
+                form = await _after_close(connection, form)
+            rows = await connection.fetch(loading.CONTACTS_QUERY, named.organization, form.target.ticket.number)
         contacts = tuple(contact for found in rows if (contact := CONTACT.read(tuple(found))))
-        return FormCase(case, named, contacts), answer
+        return replace(form, submitted=contacts), answer
 
     async def load_recovery(self, name: RecoveryName) -> RecoveryLoad | None:
         """See TicketStore."""
@@ -154,6 +165,24 @@ class PostgresTickets:
             yield _Locked(self._database, connection, lambda: wrote.append(True))
         if wrote:
             self._committed()
+
+
+async def _after_close(connection: Connection, form: FormCase) -> FormCase:
+    """Adds where an answer to a form of a CLOSED ticket goes; the commit's compare makes sure that it still is so."""
+    ticket = form.case.ticket
+    number = await connection.fetchval(loading.OPEN_QUERY, ticket.organization, ticket.review_id)
+    if number is not None:
+        return replace(form, open=await _case(connection, ticket.organization, number, None))
+    number, assignee = await connection.fetchrow(loading.LAST_QUERY, ticket.organization, ticket.number) or (None, None)
+    return replace(form, last=await _case(connection, ticket.organization, number, assignee))
+
+
+async def _case(connection: Connection, organization: str, number: int | None, agent: str | None) -> Case:
+    row = await connection.fetchrow(loading.TICKET_QUERY, organization, number, None, agent, None, None)
+    if row is None:
+        raise AssertionError("tickets are never deleted")
+    values = tuple(row)
+    return replace(loading.read_case(values), agent=AGENT.read(values, loading.WIDTH))
 
 
 class _Locked(PostgresTickets):

@@ -73,7 +73,7 @@ async def test_a_form_says_what_became_of_it_and_its_text_only_while_it_takes_an
     recovery = await tenant.in_recovery_state(await tenant.ticket(), state)
     found = await form(tenant, tenant.form_token(recovery))
     assert state_of(found) == shown
-    if shown in {"OPEN", "ANSWERED"}:
+    if shown in {"OPEN", "ANSWERED", "CLOSED"}:
         assert found.reply_text.startswith(READABLE)
         assert "form_link" not in found.reply_text
     else:
@@ -259,7 +259,6 @@ async def test_only_a_few_claims_are_kept_and_the_rest_gets_the_same_thanks(tena
         ("REFUSED", "LINK_WITHDRAWN"),
         ("WITHDRAWN", "LINK_WITHDRAWN"),
         ("REPLACED", "LINK_WITHDRAWN"),
-        ("ENDED_BY_CLOSE", "TICKET_CLOSED"),
     ],
 )
 async def test_a_submission_to_an_ended_form_is_refused_and_nothing_is_kept(
@@ -271,15 +270,6 @@ async def test_a_submission_to_an_ended_form_is_refused_and_nothing_is_kept(
     assert_says_nothing(await refusal(submit(tenant, tenant.form_token(recovery))), reason)
     assert await tenant.get(ticket) == before
     assert not (await tenant.recovery(recovery)).HasField("contact")
-
-
-async def test_an_answered_form_of_a_closed_ticket_takes_nothing_more(tenant: Tenant) -> None:
-    ticket = await tenant.ticket()
-    recovery = await tenant.in_recovery_state(ticket, "REJECTED")
-    await tenant.agent("alice").tickets.CloseTicket(tickets.CloseTicketRequest(name=ticket.name))
-    token = tenant.form_token(recovery)
-    assert state_of(await form(tenant, token)) == "CLOSED"
-    assert_says_nothing(await refusal(submit(tenant, token, "kim@example.com")), "TICKET_CLOSED")
 
 
 async def test_a_newer_form_of_the_ticket_leaves_the_older_link_withdrawn(tenant: Tenant) -> None:

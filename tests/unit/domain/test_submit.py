@@ -5,26 +5,28 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from itertools import product
+from uuid import UUID
 
 import pytest
 
 from care_service.domain import commands
 from care_service.domain.callers import customer
-from care_service.domain.case import Decision
-from care_service.domain.entities import ActivityType, Contact
+from care_service.domain.case import Case, Decision
+from care_service.domain.entities import ActivityType, Contact, MessageKind, Priority, RecoveryKind
 from care_service.domain.lifecycle import LIVE, RecoveryState, TicketStatus
 from care_service.domain.refusals import Reason, Refusal
 from care_service.domain.submit import FormCase, FormState, form_state, submit_contact
 from tests.unit.domain import values
 from tests.unit.domain.values import NEW_ID, NOW, RECOVERY_ID, TICKET
 
-SUBMISSION = commands.SubmitContact("kim@example.com", "", "Kim", "Hello", NEW_ID)
+FOLLOW_UP_RECOVERY_ID = UUID("0190a0a0-0000-7000-8000-000000000011")
+ENTRY_ID = UUID("0190a0a0-0000-7000-8000-000000000012")
+SUBMISSION = commands.SubmitContact("kim@example.com", "", "Kim", "Hello", NEW_ID, FOLLOW_UP_RECOVERY_ID, ENTRY_ID)
 SOMEBODY = customer(str(RECOVERY_ID))
 REFUSED = {
     FormState.EXPIRED: Reason.LINK_EXPIRED,
     FormState.WITHDRAWN: Reason.LINK_WITHDRAWN,
     FormState.REPLACED: Reason.LINK_WITHDRAWN,
-    FormState.CLOSED: Reason.TICKET_CLOSED,
 }
 
 
@@ -34,7 +36,24 @@ def form(state: RecoveryState, status: TicketStatus = TicketStatus.OPEN, *submit
 
 
 def submit(case: FormCase, command: commands.SubmitContact = SUBMISSION) -> Decision | None:
-    return submit_contact(case, command, SOMEBODY, NOW)
+    return submit_contact(case, 8, command, SOMEBODY, NOW)
+
+
+def after_close(
+    state: RecoveryState = RecoveryState.ENDED_BY_CLOSE,
+    *submitted: Contact,
+    target: Case | None = None,
+    last: Case | None = None,
+) -> FormCase:
+    """A form of ticket 7, which is CLOSED; `target` is the review's ticket that is not, `last` the chain's last one."""
+    return replace(form(state, TicketStatus.CLOSED, *submitted), open=target, last=last)
+
+
+def chain_end(assignee: str | None = "alice", *, can_be_assignee: bool = True) -> Case:
+    """Ticket 7, CLOSED, with its assignee's entry."""
+    closed = replace(TICKET, status=TicketStatus.CLOSED, assignee=assignee, priority=Priority.URGENT, labels=("vip",))
+    entry = values.agent(assignee, can_be_assignee=can_be_assignee) if assignee else None
+    return replace(values.case(ticket=closed), agent=entry)
 
 
 @pytest.mark.parametrize(
@@ -49,11 +68,26 @@ def submit(case: FormCase, command: commands.SubmitContact = SUBMISSION) -> Deci
         (RecoveryState.WITHDRAWN, FormState.WITHDRAWN),
         (RecoveryState.REFUSED, FormState.WITHDRAWN),
         (RecoveryState.REPLACED, FormState.REPLACED),
-        (RecoveryState.ENDED_BY_CLOSE, FormState.CLOSED),
     ],
 )
 def test_the_page_tells_what_became_of_the_form(state: RecoveryState, shown: FormState) -> None:
     assert form_state(values.form(state), TicketStatus.OPEN, NOW) is shown
+
+
+@pytest.mark.parametrize("state", [RecoveryState.ENDED_BY_CLOSE, RecoveryState.REJECTED])
+def test_a_form_of_a_closed_ticket_takes_an_answer_until_its_expiry(state: RecoveryState) -> None:
+    recovery = values.form(state)
+    assert form_state(recovery, TicketStatus.CLOSED, NOW) is FormState.CLOSED
+    assert form_state(replace(recovery, expire_time=NOW), TicketStatus.CLOSED, NOW) is FormState.EXPIRED
+
+
+@pytest.mark.parametrize(
+    "state", [RecoveryState.EXPIRED, RecoveryState.WITHDRAWN, RecoveryState.REFUSED, RecoveryState.REPLACED]
+)
+def test_a_form_that_had_ended_before_its_ticket_was_closed_takes_none(state: RecoveryState) -> None:
+    with pytest.raises(Refusal) as caught:
+        submit(after_close(state, last=chain_end()))
+    assert caught.value.reason is REFUSED[form_state(values.form(state), TicketStatus.OPEN, NOW)]
 
 
 @pytest.mark.parametrize("state", [*sorted(LIVE), RecoveryState.REJECTED])
@@ -68,7 +102,9 @@ def test_a_submission_is_refused_for_exactly_the_forms_that_take_none() -> None:
     for state, status in product(states, TicketStatus):
         if status is TicketStatus.CLOSED and state in LIVE:
             continue  # closing ends a live recovery in the same commit
-        case = form(state, status)
+        if status is not TicketStatus.CLOSED and state is RecoveryState.ENDED_BY_CLOSE:
+            continue  # and nothing leaves CLOSED
+        case = replace(form(state, status), last=chain_end() if status is TicketStatus.CLOSED else None)
         shown = form_state(case.recovery, status, NOW)
         if shown not in REFUSED:
             assert submit(case) is not None
@@ -124,7 +160,7 @@ def test_claims_come_to_an_end() -> None:
         if decision is None:
             break
         assert decision.contact is not None
-        kept.append(decision.contact)
+        kept.append(replace(decision.contact, id=UUID(int=number + 1)))
     assert 2 < len(kept) <= 10
 
 
@@ -132,3 +168,96 @@ def test_a_submission_without_an_address_is_refused() -> None:
     with pytest.raises(Refusal) as caught:
         submit(form(RecoveryState.AWAITING_CONTACT), replace(SUBMISSION, email=""))
     assert caught.value.reason is Reason.INVALID_FIELD
+
+
+# --- after the ticket was closed --------------------------------------------------------------------------------------
+
+
+def test_an_answer_after_the_close_raises_a_follow_up_that_is_linked_both_ways() -> None:
+    decision = submit(after_close(last=chain_end()))
+    assert decision is not None
+    raised, followed = decision.ticket, decision.followed
+    assert followed is not None
+    assert (raised.number, raised.follow_up_of, raised.version) == (8, 7, 1)
+    assert (followed.number, followed.follow_up, followed.status) == (7, 8, TicketStatus.CLOSED)
+    assert (followed.version, followed.revision) == (TICKET.version, TICKET.revision + 1)
+    assert (raised.status, raised.contact_state) == (TicketStatus.OPEN, RecoveryState.CONTACT_RECEIVED)
+    assert (raised.review_id, raised.location, raised.subject) == (TICKET.review_id, TICKET.location, TICKET.subject)
+    assert (raised.priority, raised.labels, raised.reporter) == (Priority.NORMAL, (), None)
+
+
+def test_the_contact_of_a_follow_up_belongs_to_a_recovery_of_its_own() -> None:
+    decision = submit(after_close(last=chain_end()))
+    assert decision is not None
+    contact, recovery = decision.contact, decision.new_recovery
+    assert contact is not None
+    assert recovery is not None
+    assert (recovery.kind, recovery.state) == (RecoveryKind.DIRECT, RecoveryState.CONTACT_RECEIVED)
+    assert (recovery.id, recovery.contact_id, recovery.ticket_number) == (FOLLOW_UP_RECOVERY_ID, contact.id, 8)
+    assert (contact.recovery_id, contact.recovery_ticket_number, contact.ticket_number) == (recovery.id, 8, 8)
+    assert (contact.email, contact.display_name, contact.message) == ("kim@example.com", "Kim", "Hello")
+    assert decision.wakes == (recovery.id,)
+    assert decision.recovery is None
+
+
+def test_a_follow_up_begins_with_one_activity_of_the_customer_and_the_review() -> None:
+    decision = submit(after_close(last=chain_end()))
+    assert decision is not None
+    assert decision.activity is not None
+    assert (decision.activity.type, decision.activity.number) == (ActivityType.CREATED, 1)
+    assert decision.activity.actor == ""
+    changes = {change.field: change.after for change in decision.activity.changes}
+    assert changes["follow_up_of"] == "organizations/acme/tickets/7"
+    assert [message.kind for message in decision.messages] == [MessageKind.REVIEW]
+
+
+@pytest.mark.parametrize(
+    ("end", "assignee"),
+    [
+        (chain_end(), "alice"),
+        (chain_end(can_be_assignee=False), None),
+        (chain_end(assignee=None), None),
+    ],
+)
+def test_a_follow_up_keeps_the_assignee_who_can_still_be_one(end: Case, assignee: str | None) -> None:
+    decision = submit(after_close(last=end))
+    assert decision is not None
+    assert decision.ticket.assignee == assignee
+
+
+def other_ticket(live: RecoveryState | None = None) -> Case:
+    """Ticket 9 of the same review, OPEN."""
+    ticket = replace(TICKET, number=9)
+    return values.case(replace(values.form(live), id=NEW_ID) if live else None, ticket)
+
+
+@pytest.mark.parametrize("live", [None, RecoveryState.AWAITING_CONTACT, RecoveryState.CHAT_UNLOCKED])
+def test_an_answer_after_the_close_is_a_claim_at_the_reviews_ticket_that_is_not_closed(
+    live: RecoveryState | None,
+) -> None:
+    target = other_ticket(live)
+    decision = submit(after_close(target=target))
+    assert decision is not None
+    assert decision.followed is None
+    assert decision.contact is not None
+    assert (decision.contact.ticket_number, decision.contact.recovery_ticket_number) == (9, 7)
+    assert (decision.contact.recovery_id, decision.wakes) == (RECOVERY_ID, ())
+    assert decision.recovery is None
+    assert decision.new_recovery is None
+    before, after = target.ticket, decision.ticket
+    assert (after.contact_state, after.status) == (before.contact_state, before.status)
+    assert (after.number, after.version) == (9, before.version + 1)
+    assert decision.activity is not None
+    assert (decision.activity.type, decision.activity.recovery_id) == (ActivityType.CONTACT_CLAIMED, None)
+
+
+def test_claims_from_an_earlier_tickets_link_come_to_an_end_too() -> None:
+    kept: list[Contact] = []
+    for number in range(100):
+        case = after_close(RecoveryState.ENDED_BY_CLOSE, *kept, target=other_ticket())
+        decision = submit(case, replace(SUBMISSION, email=f"claim{number}@example.com"))
+        if decision is None:
+            break
+        assert decision.contact is not None
+        kept.append(replace(decision.contact, id=UUID(int=number + 1)))
+    assert 2 < len(kept) <= 10

@@ -74,9 +74,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_ALREADY_ASSIGNED: _ErrorReason.ValueType  # 52
     """FAILED_PRECONDITION. Another agent has taken the ticket. Metadata: `ticket`, `assignee` (who owns it)."""
     ERROR_REASON_TICKET_CLOSED: _ErrorReason.ValueType  # 54
-    """FAILED_PRECONDITION. The ticket is CLOSED; nothing leaves CLOSED. Metadata: the machine keys, `ticket`. Given to a customer,
-    it has no metadata.
-    """
+    """FAILED_PRECONDITION. The ticket is CLOSED; nothing leaves CLOSED. Metadata: the machine keys, `ticket`."""
     ERROR_REASON_NO_REVIEW: _ErrorReason.ValueType  # 55
     """FAILED_PRECONDITION. The ticket has no review that could be replied to: use AddContact. Metadata: `ticket`."""
     ERROR_REASON_FORM_LIVE: _ErrorReason.ValueType  # 56
@@ -162,9 +160,7 @@ ERROR_REASON_UNASSIGNED: ErrorReason.ValueType  # 51
 ERROR_REASON_ALREADY_ASSIGNED: ErrorReason.ValueType  # 52
 """FAILED_PRECONDITION. Another agent has taken the ticket. Metadata: `ticket`, `assignee` (who owns it)."""
 ERROR_REASON_TICKET_CLOSED: ErrorReason.ValueType  # 54
-"""FAILED_PRECONDITION. The ticket is CLOSED; nothing leaves CLOSED. Metadata: the machine keys, `ticket`. Given to a customer,
-it has no metadata.
-"""
+"""FAILED_PRECONDITION. The ticket is CLOSED; nothing leaves CLOSED. Metadata: the machine keys, `ticket`."""
 ERROR_REASON_NO_REVIEW: ErrorReason.ValueType  # 55
 """FAILED_PRECONDITION. The ticket has no review that could be replied to: use AddContact. Metadata: `ticket`."""
 ERROR_REASON_FORM_LIVE: ErrorReason.ValueType  # 56

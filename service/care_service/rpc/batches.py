@@ -1,0 +1,93 @@
+"""Batches (AIP-231): many requests of one method in one call, one after the other; each succeeds or fails by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from copy import deepcopy
+from typing import Final, Protocol, TypeVar
+from uuid import UUID, uuid5
+
+from google.protobuf.message import Message
+from google.rpc.status_pb2 import Status
+
+from care_service.domain import names
+from care_service.domain.names import BadNameError
+from care_service.domain.refusals import Refusal
+from care_service.rpc.call import Call
+from care_service.rpc.errors import to_status
+from care_service.rpc.fields import Fields
+
+MAX_ITEMS: Final = 100
+
+
+class Item(Protocol):
+    """A request of the single method."""
+
+    request_id: str
+
+
+ItemT = TypeVar("ItemT", bound=Item)
+ItemT_co = TypeVar("ItemT_co", bound=Item, covariant=True)
+ResponseT = TypeVar("ResponseT", bound=Message)
+
+
+class Batch(Protocol[ItemT_co]):
+    """A request of a batch method."""
+
+    parent: str
+    request_id: str
+
+    @property
+    def requests(self) -> Sequence[ItemT_co]:
+        """The items, each a request of the single method."""
+        ...
+
+
+async def serve_each(
+    batch: Batch[ItemT],
+    call: Call,
+    of_parent: Callable[[ItemT, str], bool],
+    serve: Callable[[ItemT], Awaitable[ResponseT]],
+) -> list[tuple[Status, ResponseT | None]]:
+    """Returns each item's status, and its answer where it succeeded, in the order of the request.
+
+    `of_parent` tells whether an item belongs below the batch's parent; one that does not fails the whole batch. So do
+    an empty batch and one of more than MAX_ITEMS; nothing is carried out then.
+    """
+    fields = Fields()
+    organization = fields.name("parent", batch.parent, names.parse_organization, "")
+    request_id = fields.request_id(batch.request_id)
+    count = len(batch.requests)
+    if not 1 <= count <= MAX_ITEMS:
+        fields.wrong("requests", f"are {count}; a batch takes 1 to {MAX_ITEMS}")
+    elif organization:
+        for index, item in enumerate(batch.requests):
+            if not of_parent(item, organization):
+                fields.wrong(f"requests[{index}]", f"is not of {batch.parent}; all items of a batch are")
+    fields.check()
+    call.enter(organization, batch.parent)
+    return [await _outcome(_numbered(item, request_id, index), serve) for index, item in enumerate(batch.requests)]
+
+
+async def _outcome(item: ItemT, serve: Callable[[ItemT], Awaitable[ResponseT]]) -> tuple[Status, ResponseT | None]:
+    try:
+        return Status(), await serve(item)
+    except Refusal as refusal:
+        return to_status(refusal), None
+
+
+def _numbered(item: ItemT, batch_id: UUID | None, index: int) -> ItemT:
+    """Gives an item without a request id one that follows from the batch's: a repeat of the batch repeats its items."""
+    if batch_id is None or item.request_id:
+        return item
+    copied = deepcopy(item)
+    copied.request_id = str(uuid5(batch_id, str(index)))
+    return copied
+
+
+def ticket_of(name: str, organization: str) -> bool:
+    """Tells whether a ticket's name is not another organization's; one that is no name is the item's own error."""
+    try:
+        return names.parse_ticket(name).organization == organization
+    except BadNameError:
+        return True

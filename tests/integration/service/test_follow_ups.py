@@ -1,0 +1,166 @@
+"""Follow-up tickets: what becomes of an answer to a form whose ticket was CLOSED."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from care.v1 import activity_pb2, recovery_pb2, ticket_pb2
+from care.v1 import conversation_service_pb2 as conversations
+from care.v1 import customer_service_pb2 as customers
+from care.v1 import review_service_pb2 as reviews
+from care.v1 import ticket_service_pb2 as tickets
+from care.v1.recovery_pb2 import Contact, Recovery
+from care.v1.ticket_pb2 import Ticket
+from tests.integration.service.clocks import SettableClock
+from tests.integration.service.commands import assert_refused
+from tests.support.care import refusal
+from tests.support.tenant import Tenant
+
+
+async def closed(tenant: Tenant, state: str = "AWAITING_CONTACT") -> tuple[Ticket, Recovery]:
+    """A CLOSED ticket of alice's, and its form, which was in `state` before."""
+    ticket = await tenant.ticket()
+    recovery = await tenant.in_recovery_state(ticket, state)
+    await close(tenant, ticket)
+    return await tenant.get(ticket), recovery
+
+
+async def close(tenant: Tenant, ticket: Ticket) -> None:
+    await tenant.agent("alice").tickets.CloseTicket(tickets.CloseTicketRequest(name=ticket.name))
+
+
+async def follow_up_of(tenant: Tenant, ticket: Ticket) -> Ticket:
+    return await tenant.get(Ticket(name=(await tenant.get(ticket)).follow_up))
+
+
+async def contacts(tenant: Tenant, ticket: Ticket) -> list[Contact]:
+    request = conversations.ListContactsRequest(parent=ticket.name)
+    return list((await tenant.agent("alice").conversations.ListContacts(request)).contacts)
+
+
+async def test_an_answer_after_the_close_raises_a_ticket_linked_both_ways(tenant: Tenant) -> None:
+    before, recovery = await closed(tenant)
+    await tenant.submit(recovery, message="I am back")
+    follow_up = await follow_up_of(tenant, before)
+    assert follow_up.follow_up_of == before.name
+    assert (follow_up.review, follow_up.location, follow_up.assignee) == (
+        before.review,
+        before.location,
+        tenant.agent_name("alice"),
+    )
+    assert (follow_up.status, follow_up.contact_state, follow_up.reporter) == (
+        ticket_pb2.TICKET_STATUS_OPEN,
+        ticket_pb2.CONTACT_STATE_CONTACT_RECEIVED,
+        "",
+    )
+    assert follow_up.customer.email == "robin@example.com"
+    found = await tenant.recovery(Recovery(name=follow_up.recovery))
+    assert (found.kind, found.contact.message) == (recovery_pb2.RECOVERY_KIND_DIRECT, "I am back")
+    assert await tenant.wakes(follow_up.recovery) == 1
+    (entry,) = await tenant.log(follow_up)
+    assert (entry.type, entry.actor_kind) == (activity_pb2.ACTIVITY_TYPE_CREATED, activity_pb2.ACTOR_KIND_CUSTOMER)
+    review = reviews.GetReviewRequest(name=before.review)
+    assert (await tenant.service.reviews.GetReview(review)).review.ticket == follow_up.name
+
+
+async def test_nothing_but_the_link_changes_on_the_closed_ticket(tenant: Tenant) -> None:
+    before, recovery = await closed(tenant)
+    log = await tenant.log(before)
+    await tenant.submit(recovery)
+    after = await tenant.get(before)
+    assert after.follow_up
+    after.follow_up = ""
+    assert (after, await tenant.log(before)) == (before, log)
+
+
+async def test_a_form_that_had_been_answered_takes_an_answer_after_the_close_too(tenant: Tenant) -> None:
+    for state in ("CHAT_UNLOCKED", "REJECTED"):
+        ticket, recovery = await closed(tenant, state)
+        await tenant.submit(recovery, email="kim@example.com")
+        assert (await follow_up_of(tenant, ticket)).customer.email == "kim@example.com"
+
+
+async def test_a_form_that_was_taken_back_before_the_close_takes_none(tenant: Tenant) -> None:
+    ticket, recovery = await closed(tenant, "WITHDRAWN")
+    request = customers.SubmitContactRequest(token=tenant.form_token(recovery), email="robin@example.com", consent=True)
+    assert_refused(await refusal(tenant.customer.customers.SubmitContact(request)), "LINK_WITHDRAWN")
+    assert (await tenant.get(ticket)).follow_up == ""
+
+
+async def test_the_link_of_a_closed_ticket_is_over_at_its_expiry(timed: Tenant, clock: SettableClock) -> None:
+    ticket, recovery = await closed(timed)
+    clock.advance(days=30)
+    request = customers.SubmitContactRequest(token=timed.form_token(recovery), email="robin@example.com", consent=True)
+    assert_refused(await refusal(timed.customer.customers.SubmitContact(request)), "LINK_EXPIRED")
+    assert (await timed.get(ticket)).follow_up == ""
+
+
+async def test_a_further_answer_is_a_claim_at_the_follow_up(tenant: Tenant) -> None:
+    ticket, recovery = await closed(tenant)
+    await tenant.submit(recovery)
+    before = await follow_up_of(tenant, ticket)
+    await tenant.submit(recovery, email="kim@example.com")
+    after = await tenant.get(before)
+    assert (after.customer, after.contact_state, after.recovery) == (
+        before.customer,
+        before.contact_state,
+        before.recovery,
+    )
+    assert [each.email for each in await contacts(tenant, after)] == ["robin@example.com", "kim@example.com"]
+    assert (await contacts(tenant, after))[1].recovery == recovery.name
+    newest = (await tenant.log(after))[0]
+    assert (newest.type, newest.recovery) == (activity_pb2.ACTIVITY_TYPE_CONTACT_CLAIMED, "")
+    # The very same again is no news.
+    await tenant.submit(recovery, email="kim@example.com")
+    await tenant.submit(recovery)
+    assert (await tenant.get(after)).etag == after.etag
+
+
+async def test_later_answers_go_to_the_end_of_the_chain(tenant: Tenant) -> None:
+    first, recovery = await closed(tenant)
+    await tenant.submit(recovery, email="one@example.com")
+    second = await follow_up_of(tenant, first)
+    await close(tenant, second)
+    await tenant.submit(recovery, email="two@example.com")
+    third = await follow_up_of(tenant, second)
+    assert third.follow_up_of == second.name
+    assert (await tenant.get(first)).follow_up == second.name
+    assert third.customer.email == "two@example.com"
+    await tenant.submit(recovery, email="three@example.com")
+    assert [each.email for each in await contacts(tenant, third)] == ["two@example.com", "three@example.com"]
+
+
+async def test_an_answer_is_a_claim_at_another_ticket_of_the_review_that_is_not_closed(tenant: Tenant) -> None:
+    ticket, recovery = await closed(tenant)
+    create = tickets.CreateTicketRequest(parent=tenant.name, ticket=Ticket(review=ticket.review))
+    other = (await tenant.service.tickets.CreateTicket(create)).ticket
+    await tenant.submit(recovery)
+    assert (await tenant.get(ticket)).follow_up == ""
+    after = await tenant.get(other)
+    assert after.contact_state == ticket_pb2.CONTACT_STATE_NO_CONTACT
+    assert [each.email for each in await contacts(tenant, other)] == ["robin@example.com"]
+    assert await tenant.log_types(other) == ["CONTACT_CLAIMED", "CREATED"]
+
+
+async def test_an_assignee_who_can_be_none_any_more_does_not_inherit(tenant: Tenant) -> None:
+    ticket, recovery = await closed(tenant)
+    await tenant.toggle("alice", can_be_assignee=False)
+    await tenant.submit(recovery)
+    follow_up = await follow_up_of(tenant, ticket)
+    assert follow_up.assignee == ""
+    take = tickets.TakeTicketRequest(name=follow_up.name)
+    assert (await tenant.agent("bob").tickets.TakeTicket(take)).ticket.assignee == tenant.agent_name("bob")
+
+
+async def test_one_request_sent_again_raises_one_follow_up_also_after_that_was_closed(tenant: Tenant) -> None:
+    ticket, recovery = await closed(tenant)
+    request = customers.SubmitContactRequest(
+        token=tenant.form_token(recovery), email="robin@example.com", consent=True, request_id=str(uuid4())
+    )
+    submit = tenant.customer.customers.SubmitContact
+    answer = await submit(request)
+    assert answer.reference == (await tenant.recovery(recovery)).reference
+    follow_up = await follow_up_of(tenant, ticket)
+    await close(tenant, follow_up)
+    assert await submit(request) == answer
+    assert (await tenant.get(follow_up)).follow_up == ""
