@@ -1,7 +1,4 @@
-"""Brings the schema up to date: what `care serve` does at start, and how a new migration is made.
-
-python -m care_service.storage.migrate revision "what changes"    needs CARE_DATABASE_URL of an up-to-date database
-"""
+"""Brings the schema up to date: what `care serve` does at start, and how a new migration is made."""
 
 from __future__ import annotations
 
@@ -10,37 +7,53 @@ from typing import Final
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from care_service.storage.database import driver_url
 
+_SCRIPTS: Final = Path(__file__).parent / "migrations"
 _LOCK: Final = 5_021_001
 """The advisory lock that lets one of several starting replicas migrate while the others wait."""
 
 
 def _config(connection: Connection) -> Config:
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(_SCRIPTS))
     config.attributes["connection"] = connection
     return config
 
 
-def _upgrade(connection: Connection) -> None:
+def _upgrade(connection: Connection, revision: str) -> None:
     connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
     connection.commit()
     try:
-        command.upgrade(_config(connection), "head")
+        command.upgrade(_config(connection), revision)
         connection.commit()
     finally:
         connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _LOCK})
         connection.commit()
 
 
-async def upgrade(engine: AsyncEngine) -> None:
-    """Applies every migration that the database lacks; replicas that start at once take turns."""
+async def upgrade(engine: AsyncEngine, revision: str = "head") -> None:
+    """Applies every migration up to `revision` that the database lacks; replicas that start at once take turns."""
     async with engine.connect() as connection:
-        await connection.run_sync(_upgrade)
+        await connection.run_sync(_upgrade, revision)
+
+
+async def downgrade(engine: AsyncEngine, revision: str) -> None:
+    """Takes back every migration after `revision`: what only those had is lost."""
+    async with engine.connect() as connection:
+        await connection.run_sync(lambda sync: command.downgrade(_config(sync), revision))
+        await connection.commit()
+
+
+def revisions() -> list[str]:
+    """Returns the ids of all migrations, the first one first."""
+    config = Config()
+    config.set_main_option("script_location", str(_SCRIPTS))
+    return [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()][::-1]
 
 
 async def revise(url: str, words: str) -> None:

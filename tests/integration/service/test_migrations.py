@@ -1,0 +1,88 @@
+"""Every migration keeps the rows that are there, on the way up and on the way back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import ARRAY, Boolean, Connection, DateTime, Integer, LargeBinary, MetaData, Table, Text, Uuid
+from sqlalchemy.dialects.postgresql import INTERVAL, JSONB, TSVECTOR
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+from sqlalchemy.types import TypeEngine
+
+from care_cli.stack import postgres
+from care_service.storage.database import driver_url
+from care_service.storage.migrate import downgrade, revisions, upgrade
+
+_numbers = count(1)
+
+VALUES: list[tuple[type[TypeEngine[Any]], object]] = [
+    (ARRAY, ["vip"]),
+    (JSONB, []),
+    (TSVECTOR, "soup"),
+    (Uuid, UUID("0190a0a0-0000-7000-8000-000000000001")),
+    (DateTime, datetime(2026, 5, 4, 9, tzinfo=UTC)),
+    (INTERVAL, timedelta(days=30)),
+    (LargeBinary, b"answer"),
+    (Boolean, True),
+    (Integer, 7),
+    (Text, "some"),
+]
+"""A value for a column of each type that the tables have; the first that fits."""
+
+
+def tables(connection: Connection) -> list[Table]:
+    metadata = MetaData()
+    metadata.reflect(connection)
+    return [table for table in metadata.sorted_tables if table.name != "alembic_version"]
+
+
+def fill(connection: Connection) -> dict[str, dict[str, object]]:
+    """Puts one row into each table, all columns that are not the database's own; returns them."""
+    filled = {}
+    for table in tables(connection):
+        row = {
+            column.name: next(value for kind, value in VALUES if isinstance(column.type, kind))
+            for column in table.columns
+            if column.identity is None and column.computed is None
+        }
+        connection.execute(table.insert().values(row))
+        filled[table.name] = row
+    connection.commit()
+    return filled
+
+
+def contents(connection: Connection) -> dict[str, list[dict[str, object]]]:
+    return {
+        table.name: [dict(row) for row in connection.execute(table.select()).mappings()] for table in tables(connection)
+    }
+
+
+@pytest.fixture
+async def engine(server: postgres.Server) -> AsyncIterator[AsyncEngine]:
+    """An empty database's."""
+    made = create_async_engine(driver_url(server.create_database(f"migrations{next(_numbers)}")), poolclass=NullPool)
+    yield made
+    await made.dispose()
+
+
+@pytest.mark.parametrize("revision", revisions()[:-1])
+async def test_rows_of_an_older_schema_are_all_there_in_the_newest_and_back(engine: AsyncEngine, revision: str) -> None:
+    await upgrade(engine, revision)
+    async with engine.connect() as connection:
+        before = await connection.run_sync(fill)
+    await upgrade(engine)
+    async with engine.connect() as connection:
+        after = await connection.run_sync(contents)
+    for table, row in before.items():
+        (found,) = after[table]
+        assert {column: found[column] for column in row if column in found} == row
+    await downgrade(engine, revision)
+    async with engine.connect() as connection:
+        again = await connection.run_sync(contents)
+    assert {table: {column: rows[0][column] for column in before[table]} for table, rows in again.items()} == before
