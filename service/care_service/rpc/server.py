@@ -7,7 +7,6 @@ from datetime import timedelta
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 
 from care.v1 import (
     conversation_service_pb2_grpc,
@@ -28,6 +27,7 @@ from care_service.rpc.directory import DirectoryHandlers
 from care_service.rpc.interceptor import CareInterceptor
 from care_service.rpc.lifecycle import Lifecycle
 from care_service.rpc.policy import SERVICES
+from care_service.rpc.reflection import add_reflection
 from care_service.rpc.reviews import Reviews
 from care_service.rpc.tickets import Tickets
 from care_service.rpc.workers import Workers
@@ -80,7 +80,7 @@ class Server:
         lifecycle_service_pb2_grpc.add_LifecycleServiceServicer_to_server(Lifecycle(), server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         names = [service.full_name for service in SERVICES]
-        reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
+        add_reflection(server)
         self._names = ["", *names]
 
     async def start(self, address: str) -> int:

@@ -32,14 +32,14 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """INVALID_ARGUMENT. The page token is not one that this method gave for this parent, filter and order. No metadata."""
     ERROR_REASON_INVALID_FILTER: _ErrorReason.ValueType  # 3
     """INVALID_ARGUMENT. The filter can't be read (AIP-160): its grammar, a field that can't be filtered by, or a value that the field
-    does not have. `BadRequest` says what to do. Metadata: `position`, where it goes wrong: the number of characters (Unicode code
-    points) before that place; `field`, the field's name where it is about one.
+    does not have. `BadRequest` says what to do. Metadata: `position` (the number of characters, Unicode code points, before the
+    place that is wrong), `field` (the field's name, where it is about one).
     """
     ERROR_REASON_TOKEN_MISSING: _ErrorReason.ValueType  # 10
     """UNAUTHENTICATED. The call has no `authorization: Bearer …` metadata. No metadata."""
     ERROR_REASON_TOKEN_INVALID: _ErrorReason.ValueType  # 11
-    """UNAUTHENTICATED. The bearer token is malformed, signed by another key, or lacks a claim. Metadata: `claim`, the claim that
-    is missing or wrong, where it is one.
+    """UNAUTHENTICATED. The bearer token is malformed, signed by another key, or lacks a claim. Metadata: `claim` (the claim that
+    is missing or wrong, where it is one).
     """
     ERROR_REASON_TOKEN_EXPIRED: _ErrorReason.ValueType  # 12
     """UNAUTHENTICATED. The bearer token's time is over: get a new one. No metadata."""
@@ -55,7 +55,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """PERMISSION_DENIED. The agent who would raise the ticket has the toggle `can_be_reporter` off. Metadata: `agent`."""
     ERROR_REASON_RESOURCE_NOT_FOUND: _ErrorReason.ValueType  # 30
     """NOT_FOUND. There is no such resource, or it belongs to another organization; the two can't be told apart. Metadata:
-    `resource`, the name that was asked for.
+    `resource` (the name that was asked for).
     """
     ERROR_REASON_LINK_UNKNOWN: _ErrorReason.ValueType  # 31
     """NOT_FOUND. The link is none of ours, or was altered. One answer for all such links. No metadata."""
@@ -90,7 +90,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     present one).
     """
     ERROR_REASON_CONTENDED: _ErrorReason.ValueType  # 61
-    """ABORTED. Others changed the same ticket each time that this call tried; nothing was written: call again. Metadata: `ticket`."""
+    """ABORTED. Others changed the same ticket each time that this call tried; nothing was written: call again. Metadata: `ticket` (where
+    it was one that exists already).
+    """
     ERROR_REASON_RATE_LIMITED: _ErrorReason.ValueType  # 70
     """RESOURCE_EXHAUSTED. Too many submissions from one link. `RetryInfo` says how long to wait. No metadata."""
     ERROR_REASON_DATABASE_UNAVAILABLE: _ErrorReason.ValueType  # 71
@@ -100,12 +102,14 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed. `ErrorInfo.reason` holds the value's name without the prefix (`TICKET_CLOSED`), `ErrorInfo.domain` is
-    `care` (AIP-193). Each value names its gRPC code and its metadata keys; all values of metadata are strings.
+    `care` (AIP-193). Each value names its gRPC code and its metadata keys; all values of metadata are strings. A key is always
+    there, unless "where …" says when. Two other details of `google.rpc` come with some: `BadRequest` and `RetryInfo`, where the
+    value says so.
 
     Two groups of keys recur. The *machine keys* describe the state machine that refused: `machine` (`status` or `recovery`),
     `state` (the present state's bare word; for `recovery` without a live one, `NO_CONTACT`) and `allowed` (the triggers that
     the table has from that state, comma-separated; empty where none). The key `ticket` is the ticket's name. Answers to
-    customers carry none of these.
+    customers, those of CustomerService, carry no metadata at all.
     """
 
 ERROR_REASON_UNSPECIFIED: ErrorReason.ValueType  # 0
@@ -118,14 +122,14 @@ ERROR_REASON_INVALID_PAGE_TOKEN: ErrorReason.ValueType  # 2
 """INVALID_ARGUMENT. The page token is not one that this method gave for this parent, filter and order. No metadata."""
 ERROR_REASON_INVALID_FILTER: ErrorReason.ValueType  # 3
 """INVALID_ARGUMENT. The filter can't be read (AIP-160): its grammar, a field that can't be filtered by, or a value that the field
-does not have. `BadRequest` says what to do. Metadata: `position`, where it goes wrong: the number of characters (Unicode code
-points) before that place; `field`, the field's name where it is about one.
+does not have. `BadRequest` says what to do. Metadata: `position` (the number of characters, Unicode code points, before the
+place that is wrong), `field` (the field's name, where it is about one).
 """
 ERROR_REASON_TOKEN_MISSING: ErrorReason.ValueType  # 10
 """UNAUTHENTICATED. The call has no `authorization: Bearer …` metadata. No metadata."""
 ERROR_REASON_TOKEN_INVALID: ErrorReason.ValueType  # 11
-"""UNAUTHENTICATED. The bearer token is malformed, signed by another key, or lacks a claim. Metadata: `claim`, the claim that
-is missing or wrong, where it is one.
+"""UNAUTHENTICATED. The bearer token is malformed, signed by another key, or lacks a claim. Metadata: `claim` (the claim that
+is missing or wrong, where it is one).
 """
 ERROR_REASON_TOKEN_EXPIRED: ErrorReason.ValueType  # 12
 """UNAUTHENTICATED. The bearer token's time is over: get a new one. No metadata."""
@@ -141,7 +145,7 @@ ERROR_REASON_NOT_REPORTABLE: ErrorReason.ValueType  # 23
 """PERMISSION_DENIED. The agent who would raise the ticket has the toggle `can_be_reporter` off. Metadata: `agent`."""
 ERROR_REASON_RESOURCE_NOT_FOUND: ErrorReason.ValueType  # 30
 """NOT_FOUND. There is no such resource, or it belongs to another organization; the two can't be told apart. Metadata:
-`resource`, the name that was asked for.
+`resource` (the name that was asked for).
 """
 ERROR_REASON_LINK_UNKNOWN: ErrorReason.ValueType  # 31
 """NOT_FOUND. The link is none of ours, or was altered. One answer for all such links. No metadata."""
@@ -176,7 +180,9 @@ ERROR_REASON_ETAG_MISMATCH: ErrorReason.ValueType  # 60
 present one).
 """
 ERROR_REASON_CONTENDED: ErrorReason.ValueType  # 61
-"""ABORTED. Others changed the same ticket each time that this call tried; nothing was written: call again. Metadata: `ticket`."""
+"""ABORTED. Others changed the same ticket each time that this call tried; nothing was written: call again. Metadata: `ticket` (where
+it was one that exists already).
+"""
 ERROR_REASON_RATE_LIMITED: ErrorReason.ValueType  # 70
 """RESOURCE_EXHAUSTED. Too many submissions from one link. `RetryInfo` says how long to wait. No metadata."""
 ERROR_REASON_DATABASE_UNAVAILABLE: ErrorReason.ValueType  # 71

@@ -1,0 +1,66 @@
+"""Server reflection, as v1 and as the older v1alpha: the two differ in their package's name alone.
+
+grpcurl, Postman and buf curl ask for v1 first; grpcio-reflection brings v1alpha only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import grpc
+from google.protobuf import text_format
+from google.protobuf.descriptor import FileDescriptor
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
+from google.protobuf.descriptor_pool import Default, DescriptorPool
+from google.rpc import error_details_pb2
+from grpc_health.v1 import health_pb2
+from grpc_reflection.v1alpha import reflection, reflection_pb2
+
+from care_service.rpc.policy import SERVICES
+
+_OLD: Final = "grpc.reflection.v1alpha"
+_NEW: Final = "grpc.reflection.v1"
+_OLD_FILE: Final = "grpc_reflection/v1alpha/reflection.proto"
+_NEW_FILE: Final = "grpc/reflection/v1/reflection.proto"
+_SERVICE: Final = f"{_NEW}.ServerReflection"
+
+
+def add_reflection(server: grpc.aio.Server) -> None:
+    """Lets clients ask `server` for its services and their descriptors."""
+    health = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
+    names = [*(service.full_name for service in SERVICES), health, reflection.SERVICE_NAME, _SERVICE]
+    servicer = reflection.aio.ReflectionServicer(names, pool=_pool())
+    handler = grpc.stream_stream_rpc_method_handler(
+        servicer.ServerReflectionInfo,
+        request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
+        response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
+    )
+    server.add_generic_rpc_handlers(
+        tuple(
+            grpc.method_handlers_generic_handler(service, {"ServerReflectionInfo": handler})
+            for service in (reflection.SERVICE_NAME, _SERVICE)
+        )
+    )
+
+
+def _pool() -> DescriptorPool:
+    """Makes a pool of our own: in the default one, a library that brings v1 itself would meet our copy of it."""
+    pool, known = DescriptorPool(), set[str]()
+    _add(pool, known, (service.file for service in SERVICES))
+    # Nothing imports the errors' details; whoever prints an error needs them.
+    modules = (health_pb2, reflection_pb2, error_details_pb2)
+    _add(pool, known, (Default().FindFileByName(module.DESCRIPTOR.name) for module in modules))
+    old = FileDescriptorProto.FromString(reflection_pb2.DESCRIPTOR.serialized_pb)
+    words = text_format.MessageToString(old).replace(_OLD_FILE, _NEW_FILE).replace(_OLD, _NEW)
+    pool.AddSerializedFile(text_format.Parse(words, FileDescriptorProto()).SerializeToString())
+    return pool
+
+
+def _add(pool: DescriptorPool, known: set[str], files: Iterable[FileDescriptor]) -> None:
+    for file in files:
+        if file.name not in known:
+            known.add(file.name)
+            # Dependencies first: the pool takes a file only after what it imports.
+            _add(pool, known, file.dependencies)
+            pool.AddSerializedFile(file.serialized_pb)

@@ -1,0 +1,123 @@
+"""What `error_reason.proto` documents of each reason, read from its comments, and the check that an error keeps to it.
+
+The form of a comment: `CODE. Words. Metadata: KEY, KEY… or No metadata.` A key is a word in backticks outside of
+parentheses, or "the machine keys"; "(where …)" after it, whatever else the parentheses say, makes it optional.
+`BadRequest` and `RetryInfo` in the words mean that the error carries one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import grpc
+from google.protobuf.message import Message
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
+from google.rpc.status_pb2 import Status
+from grpc_status import rpc_status
+
+PROTO: Final = Path(__file__).parents[2] / "protos" / "care" / "v1" / "error_reason.proto"
+
+_PREFIX: Final = "ERROR_REASON_"
+_MACHINE_KEYS: Final = frozenset({"machine", "state", "allowed"})
+_VALUE: Final = re.compile(rf"((?:^ *//[^\n]*\n)+) *{_PREFIX}([A-Z_]+) = \d+;", re.MULTILINE)
+_KEY: Final = re.compile(r"(?:`([a-z_]+)`|(the machine keys))(?: \(([^)]*)\))?")
+
+
+@dataclass(frozen=True)
+class Documented:
+    """One reason, as its comment describes it."""
+
+    code: grpc.StatusCode
+    required: frozenset[str]
+    optional: frozenset[str]
+    bad_request: bool
+    retry_info: bool
+
+
+@cache
+def documented() -> Mapping[str, Documented]:
+    """Every reason but UNSPECIFIED, by its bare word."""
+    found = {}
+    for comment, reason in _VALUE.findall(PROTO.read_text(encoding="utf-8")):
+        if reason != "UNSPECIFIED":
+            words = " ".join(line.strip().removeprefix("//").strip() for line in comment.splitlines())
+            found[reason] = _read(reason, words)
+    return found
+
+
+def _read(reason: str, words: str) -> Documented:
+    code = words.partition(".")[0]
+    text, some, keys = words.partition(" Metadata: ")
+    assert bool(some) != ("no metadata." in text.lower()), f"{reason} says neither its metadata nor that it has none"
+    required, optional = set[str](), set[str]()
+    for key, machine, explanation in _KEY.findall(keys.partition(". ")[0]):
+        kind = optional if re.search(r"\bwhere\b", explanation) else required
+        kind |= _MACHINE_KEYS if machine else {key}
+    assert bool(some) == bool(required | optional), f"{reason} names no key"
+    carries = ("`BadRequest`" in text, "`RetryInfo`" in text)
+    return Documented(grpc.StatusCode[code], frozenset(required), frozenset(optional), *carries)
+
+
+@dataclass(frozen=True)
+class Refused:
+    """An error of a handler, checked to be as documented."""
+
+    reason: str
+    metadata: dict[str, str]
+    violations: dict[str, str]
+    """Descriptions by field."""
+    retry_delay: timedelta | None
+    words: str
+    """Everything in it that is for people or programs to read."""
+
+
+def well_formed(error: grpc.aio.AioRpcError, *, to_customer: bool = False) -> Refused:
+    """Reads an error, and fails where it is not what `error_reason.proto` promises."""
+    # grpc-status is made for the blocking client's errors; the asynchronous one's have the same methods.
+    status = rpc_status.from_call(error)  # type: ignore[arg-type]
+    assert status is not None, f"{error.code()} without details: {error.details()!r}"
+    assert status.code == error.code().value[0]
+    assert status.message == error.details()
+    return checked(status, to_customer=to_customer)
+
+
+def checked(status: Status, *, to_customer: bool = False) -> Refused:
+    """Does as `well_formed` does, for the status of an item of a batch too."""
+    details = {each.type_url.rpartition("/")[2]: each for each in status.details}
+    assert len(details) == len(status.details), "two details of one kind"
+    assert details.keys() <= {"google.rpc.ErrorInfo", "google.rpc.BadRequest", "google.rpc.RetryInfo"}
+    assert "google.rpc.ErrorInfo" in details, f"no ErrorInfo: {status.message!r}"
+    info, bad_request, retry = ErrorInfo(), BadRequest(), RetryInfo()
+    for message in (info, bad_request, retry):
+        _unpack(details, message)
+    assert info.domain == "care"
+    assert info.reason in documented(), info.reason
+    rule, keys = documented()[info.reason], info.metadata.keys()
+    assert status.code == rule.code.value[0], f"{info.reason} with {status.code}"
+    assert status.message
+    if to_customer:
+        assert not keys, f"a customer is told of {sorted(keys)}"
+    else:
+        assert rule.required <= keys <= rule.required | rule.optional, f"{info.reason} has {sorted(keys)}"
+    # A final state allows nothing, and a token may name no role.
+    assert all(info.metadata[key] for key in keys - {"allowed", "roles"}), dict(info.metadata)
+    violations = {each.field: each.description for each in bad_request.field_violations}
+    assert all(violations.values())
+    assert bool(violations) == rule.bad_request, info.reason
+    assert ("google.rpc.RetryInfo" in details) == rule.retry_info, info.reason
+    delay = retry.retry_delay.ToTimedelta() if rule.retry_info else None
+    assert delay is None or delay > timedelta()
+    words = "\n".join([status.message, *info.metadata.values(), *violations, *violations.values()])
+    return Refused(info.reason, dict(info.metadata), violations, delay, words)
+
+
+def _unpack(details: Mapping[str, object], message: Message) -> None:
+    packed = details.get(message.DESCRIPTOR.full_name)
+    if packed is not None:
+        message.ParseFromString(packed.value)  # type: ignore[attr-defined]
