@@ -65,10 +65,11 @@ def token(
     agent: Annotated[str | None, typer.Option(help="Id of the person or program: the token's subject.")] = None,
     role: Annotated[Role, typer.Option(help="What the token allows.")] = Role.AGENT,
     name: Annotated[str | None, typer.Option(help="Name to show; the id if there is none.")] = None,
+    acting_service: Annotated[str | None, typer.Option(help="Id of the service that calls on their behalf.")] = None,
     home: Home = homes.DEFAULT,
 ) -> None:
     """Print a development token for the stack of a folder, and nothing else."""
-    typer.echo(mint(home, org, agent, role, name))
+    typer.echo(mint(home, org, agent, role, name, acting_service=acting_service))
 
 
 @app.command()

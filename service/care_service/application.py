@@ -29,6 +29,8 @@ from care_service.storage.migrate import upgrade
 from care_service.storage.outbox import Outbox
 from care_service.storage.reading import PostgresReader
 from care_service.storage.tickets import PostgresTickets
+from care_service.tls import server_credentials
+from care_service.tokens.keeping import TokenKeys, open_keys
 
 _LOG: Final = get_logger("care.service")
 _GRACE: Final = timedelta(seconds=10)
@@ -58,10 +60,12 @@ class Running:
 async def service(settings: ServiceSettings, temporal: Client, clock: Clock | None = None) -> AsyncIterator[Running]:
     """Runs the service: migrates the database, serves gRPC and relays the outbox until the block is left.
 
-    `temporal` may be lazy and its server away. Raises OSError where the address is taken, MissingKeysError, and Refusal
-    DATABASE_UNAVAILABLE where the database can't be reached.
+    `temporal` may be lazy and its server away. Raises OSError where the address is taken, MissingKeysError,
+    ConfigurationError where a file can't be used, and Refusal DATABASE_UNAVAILABLE where the database can't be reached.
     """
     _require_free(settings.grpc_address)
+    credentials = server_credentials(settings.tls_files) if settings.tls_files else None
+    keys = await open_keys(settings.token_keys, settings.token_keys_refresh)
     database = Database(settings.database_url)
     try:
         async with database.core():
@@ -71,10 +75,14 @@ async def service(settings: ServiceSettings, temporal: Client, clock: Clock | No
             raise MissingKeysError(f"the keys {', '.join(sorted(missing))} are gone, but links of live forms need them")
         relay = Relay(Outbox(database), TemporalWaker(temporal, settings.task_queue))
         clock = clock or SystemClock()
-        server = Server(_parts(settings, database, relay, clock))
-        port = await server.start(str(settings.grpc_address))
-        tasks = [asyncio.create_task(relay.run()), asyncio.create_task(keep_house(Answers(database), clock))]
-        _LOG.info("serving", address=f"{settings.grpc_address.host}:{port}")
+        server = Server(_parts(settings, database, relay, clock, keys))
+        port = await server.start(str(settings.grpc_address), credentials)
+        tasks = [
+            asyncio.create_task(relay.run()),
+            asyncio.create_task(keep_house(Answers(database), clock)),
+            asyncio.create_task(keys.run()),
+        ]
+        _LOG.info("serving", address=f"{settings.grpc_address.host}:{port}", tls=credentials is not None)
         try:
             yield Running(port, relay)
         finally:
@@ -98,12 +106,12 @@ def _require_free(address: Address) -> None:
             raise OSError(f"{address} can't be listened on ({error.strerror})") from error
 
 
-def _parts(settings: ServiceSettings, database: Database, relay: Relay, clock: Clock) -> Parts:
+def _parts(settings: ServiceSettings, database: Database, relay: Relay, clock: Clock, keys: TokenKeys) -> Parts:
     return Parts(
         store=PostgresTickets(database, relay.hint),
         reader=PostgresReader(database),
         directory=PostgresDirectory(database),
-        authenticator=Authenticator(settings.token_key),
+        authenticator=Authenticator(keys, settings.token_rules, settings.token_key),
         links=Links(settings.link_keys, next(iter(settings.link_keys)), settings.web_url),
         clock=clock,
         timing=SiteTiming(settings.moderation_checks, settings.settle_time),

@@ -49,6 +49,7 @@ class Care:
 
     def token(self, **claims: object) -> str:
         """A bearer token; `exp` is `expiry` unless it is given."""
+        assert self.settings.token_key
         return jwt.encode({"exp": self.expiry} | claims, self.settings.token_key, algorithm="HS256")
 
     def client(self, token: str | None) -> CareClient:

@@ -61,10 +61,15 @@ def task_queue() -> str:
 
 
 def require_known() -> None:
-    """Raise StackError for a CARE_* variable that no role knows, rather than leave out a misspelt one unnoticed."""
+    """Raise StackError for a CARE_* variable that no role knows, rather than leave out a misspelt one unnoticed.
+
+    Likewise for one that asks for what a stack is not: its keys and its plaintext are for development.
+    """
     from care_client.roles.environment import PREFIX, VARIABLES
 
     adjustable = sorted(frozenset().union(*_PASSED_ON.values()))
     for name in sorted(os.environ):
         if name.startswith(PREFIX) and name not in VARIABLES:
             raise StackError(f"{name} is no variable of Care: unset it; a stack takes {', '.join(adjustable)}")
+    if os.environ.get("CARE_ENVIRONMENT", "development") != "development":
+        raise StackError("CARE_ENVIRONMENT: a stack is for development: unset it, and run the roles one by one instead")

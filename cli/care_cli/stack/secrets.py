@@ -26,6 +26,7 @@ _KEY_BYTES: Final = 48
 """More than the 32 that HS256 asks for (RFC 7518, section 3.2); a multiple of 3, so that base64 needs no padding."""
 
 _LINK_KEY_ID: Final = "dev"
+"""A service in production refuses keys whose ids start like this."""
 
 
 class Role(StrEnum):
@@ -89,19 +90,21 @@ def mint(
     role: Role = Role.AGENT,
     name: str | None = None,
     *,
+    acting_service: str | None = None,
     lifetime: timedelta = TOKEN_LIFETIME,
 ) -> str:
     """Sign a development bearer token (JWT, HS256) with the home's token key.
 
     `agent` becomes `sub` and, unless `name` is given, the name too; a service or worker has a default for it, and
-    without `org` speaks for all organizations. Raises StackError for a person without agent or organization.
+    without `org` speaks for all organizations. `acting_service` calls on the bearer's behalf (RFC 8693, section 4.1).
+    Raises StackError for a person without agent or organization.
     """
     subject = agent or (None if role.is_person else f"care-{role}")
     if not subject:
         raise StackError(f"a token of role {role} names a person: add --agent, for example --agent alice")
     if role.is_person and not org:
         raise StackError(f"a token of role {role} belongs to one organization: add --org, for example --org acme")
-    for option, value in (("--org", org), ("--agent", subject)):
+    for option, value in (("--org", org), ("--agent", subject), ("--acting-service", acting_service)):
         if value is not None and "/" in value:
             raise StackError(f"{option} {value}: give the bare id, without a slash")
     now = datetime.now(UTC)
@@ -114,6 +117,8 @@ def mint(
     }
     if org:
         claims["org"] = org
+    if acting_service:
+        claims["act"] = {"sub": acting_service}
     return jwt.encode(claims, load(home).token_key_bytes, algorithm="HS256")
 
 

@@ -17,6 +17,7 @@ class Reason(StrEnum):
     TOKEN_MISSING = "TOKEN_MISSING"  # noqa: S105 - a reason, not a secret
     TOKEN_INVALID = "TOKEN_INVALID"  # noqa: S105 - a reason, not a secret
     TOKEN_EXPIRED = "TOKEN_EXPIRED"  # noqa: S105 - a reason, not a secret
+    TOKEN_KEYS_UNAVAILABLE = "TOKEN_KEYS_UNAVAILABLE"  # noqa: S105 - a reason, not a secret
     ROLE_NOT_ALLOWED = "ROLE_NOT_ALLOWED"
     NOT_ASSIGNEE = "NOT_ASSIGNEE"
     NOT_ASSIGNABLE = "NOT_ASSIGNABLE"

@@ -23,6 +23,7 @@ CODES: Final[dict[Reason, grpc.StatusCode]] = {
     Reason.TOKEN_MISSING: grpc.StatusCode.UNAUTHENTICATED,
     Reason.TOKEN_INVALID: grpc.StatusCode.UNAUTHENTICATED,
     Reason.TOKEN_EXPIRED: grpc.StatusCode.UNAUTHENTICATED,
+    Reason.TOKEN_KEYS_UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
     Reason.ROLE_NOT_ALLOWED: grpc.StatusCode.PERMISSION_DENIED,
     Reason.NOT_ASSIGNEE: grpc.StatusCode.PERMISSION_DENIED,
     Reason.NOT_ASSIGNABLE: grpc.StatusCode.PERMISSION_DENIED,

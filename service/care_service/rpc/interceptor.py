@@ -113,7 +113,7 @@ class CareInterceptor(grpc.aio.ServerInterceptor):
         if policy.public:
             set_call(Call(policy.method, _ANONYMOUS, now))
             return _ANONYMOUS
-        caller = self._authenticator.caller(context.invocation_metadata() or (), now)
+        caller = await self._authenticator.caller(context.invocation_metadata() or (), now)
         policy.check(caller)
         # An organization and an agent exist from their first valid call.
         if caller.organization is not None and caller.is_agent:
@@ -141,6 +141,7 @@ def _log(method: str, caller: Caller, request: Message | _Malformed, reason: str
         milliseconds=round(seconds * 1000, 1),
         organization=caller.organization,
         caller=caller.id if caller.kind is not ActorKind.CUSTOMER else None,
+        acting_service=caller.acting_service or None,
         **fields,
     )
 

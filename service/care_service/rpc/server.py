@@ -83,10 +83,16 @@ class Server:
         add_reflection(server)
         self._names = ["", *names]
 
-    async def start(self, address: str) -> int:
-        """Listens on `address` and reports SERVING; returns the port. Raises OSError where it can't be had."""
+    async def start(self, address: str, credentials: grpc.ServerCredentials | None = None) -> int:
+        """Listens on `address`, with TLS by `credentials` or without, and reports SERVING; returns the port.
+
+        Raises OSError where it can't be had.
+        """
         try:
-            port = self.grpc.add_insecure_port(address)
+            if credentials is None:
+                port = self.grpc.add_insecure_port(address)
+            else:
+                port = self.grpc.add_secure_port(address, credentials)
         except RuntimeError as error:
             raise OSError(f"{address} can't be listened on") from error
         await self.grpc.start()

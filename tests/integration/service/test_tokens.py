@@ -18,9 +18,14 @@ from tests.support.care import Care, refusal
 from tests.support.tenant import Tenant
 
 
+def secret(service: Care) -> bytes:
+    assert service.settings.token_key
+    return service.settings.token_key
+
+
 def signed(service: Care, claims: dict[str, object], *, key: bytes | None = None, algorithm: str = "HS256") -> str:
     valid: dict[str, object] = {"sub": "alice", "org": "org", "roles": ["agent"], "exp": service.expiry}
-    return jwt.encode(valid | claims, key or service.settings.token_key, algorithm=algorithm)
+    return jwt.encode(valid | claims, key or secret(service), algorithm=algorithm)
 
 
 def unsigned(service: Care, header: dict[str, str]) -> str:
@@ -52,8 +57,8 @@ async def test_a_token_that_is_none_of_ours_is_refused(service: Care) -> None:
         f"Bearer {good[:-3]}AAA",
         f"Bearer {good} x",
         f"Bearer {signed(service, {}, key=b'w' * 32)}",
-        f"Bearer {signed(service, {}, key=service.settings.token_key * 2, algorithm='HS512')}",
-        f"Bearer {signed(service, {}, key=service.settings.token_key * 2, algorithm='HS384')}",
+        f"Bearer {signed(service, {}, key=secret(service) * 2, algorithm='HS512')}",
+        f"Bearer {signed(service, {}, key=secret(service) * 2, algorithm='HS384')}",
         f"Bearer {unsigned(service, {'alg': 'none', 'typ': 'JWT'})}",
         f"Bearer {unsigned(service, {'alg': 'None', 'typ': 'JWT'})}",
         f"Bearer {unsigned(service, {'alg': 'RS256', 'typ': 'JWT'})}",
@@ -111,7 +116,7 @@ async def test_a_token_is_not_taken_before_its_time(service: Care) -> None:
 
 
 async def test_an_expired_token_is_told_from_a_wrong_one(service: Care) -> None:
-    past = datetime.now(UTC) - timedelta(seconds=1)
+    past = datetime.now(UTC) - timedelta(minutes=1)
     assert_refused(await asked(service, f"Bearer {signed(service, {'exp': past})}"), "TOKEN_EXPIRED")
     wrong = signed(service, {"exp": past}, key=b"w" * 32)
     assert_refused(await asked(service, f"Bearer {wrong}"), "TOKEN_INVALID")

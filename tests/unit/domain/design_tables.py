@@ -81,6 +81,7 @@ CODES: Final[dict[str, grpc.StatusCode]] = {
     "TOKEN_MISSING": grpc.StatusCode.UNAUTHENTICATED,
     "TOKEN_INVALID": grpc.StatusCode.UNAUTHENTICATED,
     "TOKEN_EXPIRED": grpc.StatusCode.UNAUTHENTICATED,
+    "TOKEN_KEYS_UNAVAILABLE": grpc.StatusCode.UNAVAILABLE,
     "ROLE_NOT_ALLOWED": grpc.StatusCode.PERMISSION_DENIED,
     "NOT_ASSIGNEE": grpc.StatusCode.PERMISSION_DENIED,
     "NOT_ASSIGNABLE": grpc.StatusCode.PERMISSION_DENIED,

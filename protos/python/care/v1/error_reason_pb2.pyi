@@ -43,6 +43,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_TOKEN_EXPIRED: _ErrorReason.ValueType  # 12
     """UNAUTHENTICATED. The bearer token's time is over: get a new one. No metadata."""
+    ERROR_REASON_TOKEN_KEYS_UNAVAILABLE: _ErrorReason.ValueType  # 13
+    """UNAVAILABLE. The bearer token names a key that is not known, and the issuer's keys can't be had now: try again. With
+    `RetryInfo`. No metadata.
+    """
     ERROR_REASON_ROLE_NOT_ALLOWED: _ErrorReason.ValueType  # 20
     """PERMISSION_DENIED. None of the token's roles may call the method. Metadata: `method` (full name), `roles` (the caller's,
     comma-separated), `allowed` (the roles that may).
@@ -133,6 +137,10 @@ is missing or wrong, where it is one).
 """
 ERROR_REASON_TOKEN_EXPIRED: ErrorReason.ValueType  # 12
 """UNAUTHENTICATED. The bearer token's time is over: get a new one. No metadata."""
+ERROR_REASON_TOKEN_KEYS_UNAVAILABLE: ErrorReason.ValueType  # 13
+"""UNAVAILABLE. The bearer token names a key that is not known, and the issuer's keys can't be had now: try again. With
+`RetryInfo`. No metadata.
+"""
 ERROR_REASON_ROLE_NOT_ALLOWED: ErrorReason.ValueType  # 20
 """PERMISSION_DENIED. None of the token's roles may call the method. Metadata: `method` (full name), `roles` (the caller's,
 comma-separated), `allowed` (the roles that may).

@@ -1,0 +1,1 @@
+"""Bearer tokens: the keys that they are verified with, where those come from, and what their claims mean."""

@@ -1,0 +1,138 @@
+"""The public keys that bearer tokens are verified with, read from a JWK Set (RFC 7517)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+_SYMMETRIC: Final = "HS256"
+_ALGORITHMS: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
+    ("RSA", ""): ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
+    ("EC", "P-256"): ("ES256",),
+    ("EC", "P-384"): ("ES384",),
+    ("EC", "P-521"): ("ES512",),
+    ("OKP", "Ed25519"): ("EdDSA",),
+}
+"""What keys of each type and curve may sign with; first what is meant by a key that does not say.
+
+The algorithm follows from the key alone, never from a token's header (RFC 8725, section 3.1): so no public key is ever
+taken for the secret of an HMAC, and `none` is nobody's algorithm.
+"""
+_PUBLIC_MEMBERS: Final = {"RSA": ("n", "e"), "EC": ("crv", "x", "y"), "OKP": ("crv", "x")}
+"""What identifies a key of each type (RFC 7638, section 3.2)."""
+_SMALLEST_RSA: Final = 2048
+"""Bits: the least that RFC 7518, sections 3.3 and 3.5, allows."""
+
+Material = RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey | bytes
+
+
+class BadDocumentError(Exception):
+    """A document is no JWK Set; the message says what it lacks."""
+
+
+class UnusableKeyError(Exception):
+    """A member of a JWK Set that can verify no token of ours; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key, with the one algorithm that it is used with."""
+
+    id: str | None
+    """Its `kid`."""
+    algorithm: str
+    identity: tuple[str, ...]
+    """What tells it from every other key, as text."""
+    material: Material = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class KeySet:
+    """The keys of one issuer. Two sets are equal where they accept the same tokens."""
+
+    keys: tuple[Key, ...] = ()
+
+    def candidates(self, key_id: str | None) -> tuple[Key, ...]:
+        """Returns the keys that a token may have been signed with which names this one, or none.
+
+        A token need not name a key where there is but one (OpenID Connect Core 1.0, section 10.1).
+        """
+        if key_id is None:
+            return self.keys if len(self.keys) == 1 else ()
+        return tuple(key for key in self.keys if key.id == key_id)
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids, for a log."""
+        return [key.id or "(without kid)" for key in self.keys]
+
+
+def development_key(secret: bytes) -> Key:
+    """Makes the one symmetric key there may be, which never comes out of a JWK Set."""
+    return Key(None, _SYMMETRIC, (), secret)
+
+
+def read(document: bytes) -> tuple[KeySet, list[str]]:
+    """Returns the usable keys of a JWK Set and, for the log, why which others are left out; raises BadDocumentError.
+
+    Keys that are not for signatures are left out silently: sets may hold them (RFC 7517, section 5).
+    """
+    try:
+        content = json.loads(document)
+    except (ValueError, RecursionError) as error:
+        raise BadDocumentError("it is no JSON") from error
+    members = content.get("keys") if isinstance(content, dict) else None
+    if not isinstance(members, list):
+        raise BadDocumentError('it is no JWK Set: an object with the list "keys" (RFC 7517, section 5)')
+    keys: dict[Key, None] = {}
+    refused = []
+    for position, member in enumerate(members):
+        try:
+            if isinstance(member, dict) and not _is_for_signatures(member):
+                continue
+            keys[_read_key(member)] = None
+        except UnusableKeyError as error:
+            key_id = member.get("kid") if isinstance(member, dict) else None
+            refused.append(f"{key_id if isinstance(key_id, str) else f'number {position + 1}'}: {error}")
+    return KeySet(tuple(keys)), refused
+
+
+def _is_for_signatures(member: dict[str, object]) -> bool:
+    """Whether `use` and `key_ops`, where they are given, include verifying (RFC 7517, sections 4.2 and 4.3)."""
+    operations = member.get("key_ops", ["verify"])
+    return member.get("use", "sig") == "sig" and isinstance(operations, list) and "verify" in operations
+
+
+def _read_key(member: object) -> Key:
+    if not isinstance(member, dict):
+        raise UnusableKeyError("it is no JSON object")
+    key_id, key_type = member.get("kid"), member.get("kty")
+    if key_id is not None and not isinstance(key_id, str):
+        raise UnusableKeyError("its kid is no text")
+    if key_type == "oct":
+        raise UnusableKeyError("it is symmetric: whoever may verify with it could sign")
+    if "d" in member:
+        raise UnusableKeyError("it is private: publish only the public part, and make a new key, as this one is known")
+    found = (key_type, "" if key_type == "RSA" else member.get("crv"))
+    # Not looked up: what an issuer wrote there may be no key of a dictionary.
+    algorithms = next((algorithms for kind, algorithms in _ALGORITHMS.items() if kind == found), None)
+    if algorithms is None:
+        raise UnusableKeyError("its type or curve is none of RSA, P-256, P-384, P-521 and Ed25519")
+    algorithm = member.get("alg") or algorithms[0]
+    if algorithm not in algorithms:
+        raise UnusableKeyError(f"its alg is none that such a key signs with: {', '.join(algorithms)}")
+    identity = tuple(str(member.get(name)) for name in ("kty", *_PUBLIC_MEMBERS[str(key_type)]))
+    try:
+        material = jwt.PyJWK(member, algorithm).key
+    except (jwt.PyJWTError, ValueError, TypeError) as error:
+        raise UnusableKeyError("its numbers are missing or wrong") from error
+    if isinstance(material, RSAPublicKey) and material.key_size < _SMALLEST_RSA:
+        raise UnusableKeyError(f"it has {material.key_size} bits; RSA keys need at least {_SMALLEST_RSA}")
+    return Key(key_id, algorithm, identity, material)

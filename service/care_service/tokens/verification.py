@@ -1,0 +1,113 @@
+"""Checks a token's signature, issuer and audience (RFC 7519, section 7.2), once for each token."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import lru_cache
+from typing import Final
+
+import jwt
+
+from care_service.domain.callers import Caller
+from care_service.tokens import claims
+from care_service.tokens.claims import ClaimNames, token_invalid
+from care_service.tokens.keys import Key, KeySet
+
+_KNOWN: Final = 4_096
+"""How many tokens are remembered."""
+
+
+class UnknownKeyError(Exception):
+    """The token names a key that is not among ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRules:
+    """What is asked of every token beside its signature."""
+
+    issuer: str | None = None
+    """What `iss` must be; None asks nothing."""
+    audience: str | None = None
+    """What `aud` must be or contain; None asks nothing."""
+    leeway: timedelta = timedelta(seconds=30)
+    """How far the issuer's clock and ours may be apart."""
+    claims: ClaimNames = field(default_factory=ClaimNames)
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A token with a good signature. Whether now is its time is another matter, at each call."""
+
+    caller: Caller
+    begin: float
+    """`nbf`, a Unix time (RFC 7519, section 4.1)."""
+    expiry: float
+    """`exp`, likewise."""
+
+
+class Verifier:
+    """Verifies tokens by one set of keys; another set needs another one, as this remembers what it has verified."""
+
+    def __init__(self, keys: KeySet, development: Key | None, rules: TokenRules) -> None:
+        self.keys = keys
+        self._development = development
+        self._rules = rules
+        # A caller sends the same token with every call; the signature's check is what costs. Errors are not remembered.
+        self.verify = lru_cache(maxsize=_KNOWN)(self._verify)
+
+    def _verify(self, token: str) -> Verified:
+        """Returns who the token speaks for; refuses with TOKEN_INVALID, or raises UnknownKeyError."""
+        content = self._decode(token)
+        caller = claims.caller(content, self._rules.claims)
+        return Verified(caller, claims.time(content, "nbf", 0), claims.time(content, "exp", None))
+
+    def _decode(self, token: str) -> dict[str, object]:
+        try:
+            candidates = self._candidates(jwt.get_unverified_header(token).get("kid"))
+            for key in candidates[:-1]:
+                try:
+                    return self._decode_with(key, token)
+                except (jwt.InvalidSignatureError, jwt.InvalidAlgorithmError):
+                    continue
+            return self._decode_with(candidates[-1], token)
+        except jwt.MissingRequiredClaimError as error:
+            raise token_invalid(f"The token has no {error.claim}.", error.claim) from error
+        except jwt.InvalidIssuerError as error:
+            raise token_invalid(
+                "The token comes from another issuer than the one that is trusted here.", "iss"
+            ) from error
+        except jwt.InvalidAudienceError as error:
+            raise token_invalid("The token is meant for another audience than this service.", "aud") from error
+        except jwt.InvalidTokenError as error:
+            raise token_invalid("The bearer token is malformed or signed by another key.") from error
+
+    def _candidates(self, key_id: str | None) -> tuple[Key, ...]:
+        found = self.keys.candidates(key_id)
+        if key_id is None and self._development:
+            found = (self._development, *found)
+        if not found:
+            raise UnknownKeyError
+        return found
+
+    def _decode_with(self, key: Key, token: str) -> dict[str, object]:
+        rules = self._rules
+        return jwt.decode(
+            token,
+            key.material,
+            # The key's, whatever the token's header says.
+            algorithms=[key.algorithm],
+            issuer=rules.issuer,
+            audience=rules.audience,
+            options={
+                "verify_iss": rules.issuer is not None,
+                "verify_aud": rules.audience is not None,
+                # Times are checked at each call, against the clock that everything else goes by; the rest are not
+                # ours, or get a check of our own.
+                "verify_exp": False,
+                "verify_nbf": False,
+                "verify_iat": False,
+                "verify_sub": False,
+                "verify_jti": False,
+            },
+        )
