@@ -29,7 +29,7 @@ def up(
     home: Home = homes.DEFAULT,
     first_port: Annotated[
         int | None,
-        typer.Option(help="First of eight consecutive ports, instead of 50051, 8080, 7233, 8233, 8090 and 9464."),
+        typer.Option(help="First of nine consecutive ports, instead of 50051, 8080, 7233, 8233, 8090, 9464 and 9465."),
     ] = None,
 ) -> None:
     """Run the whole system on this machine until Ctrl-C: PostgreSQL, Temporal, and all roles."""
@@ -73,8 +73,16 @@ def token(
 
 
 @app.command()
-def serve() -> None:
+def serve(
+    processes: Annotated[
+        int, typer.Option(min=1, max=64, help="Processes on the one port, as each uses one processor core at most.")
+    ] = 1,
+) -> None:
     """Run the gRPC service, with the relay to Temporal."""
+    if processes > 1:
+        from care_service.processes import main as run_processes
+
+        raise typer.Exit(run_processes(processes))
     from care_service.main import main as run_service
 
     raise typer.Exit(run_service())

@@ -1,4 +1,4 @@
-"""Opens the channel to Care's gRPC service: bearer token, default deadline, keepalive."""
+"""Opens the channel to Care's gRPC service: bearer token, default deadline, keepalive, trace."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final, TypeVar
@@ -12,6 +12,8 @@ from grpc.aio import (
     UnaryUnaryCall,
     UnaryUnaryClientInterceptor,
 )
+
+from care_client import trace_context
 
 DEFAULT_DEADLINE: Final = 10.0
 """Seconds that a call may take where its caller names no deadline. Streams have none: they are there to stay."""
@@ -73,6 +75,10 @@ def _adjusted(details: ClientCallDetails, token: str | None, deadline: float | N
     metadata = Metadata(*(details.metadata or ()))
     if token is not None:
         metadata.add("authorization", f"Bearer {token}")
+    # Calls made within a trace belong to it.
+    traceparent = trace_context.current()
+    if traceparent is not None and metadata.get(trace_context.TRACEPARENT) is None:
+        metadata.add(trace_context.TRACEPARENT, traceparent)
     return ClientCallDetails(
         details.method,
         deadline if details.timeout is None else details.timeout,

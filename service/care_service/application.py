@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final
 
 from temporalio.client import Client
 
 from care_client.roles.fields import Address
 from care_client.roles.logs import get_logger
+from care_service.database_watch import DatabaseWatch, answers
+from care_service.domain.case import Decision
 from care_service.domain.plan import SiteTiming
 from care_service.domain.ports import Clock
 from care_service.housekeeping import keep_house
 from care_service.links import Links
+from care_service.measuring import measure
+from care_service.metrics import Metrics
 from care_service.relay import Relay, TemporalWaker
 from care_service.rpc.authentication import Authenticator
+from care_service.rpc.interceptor import Operations
+from care_service.rpc.limits import Limits
 from care_service.rpc.server import Parts, Server
 from care_service.settings import ServiceSettings
 from care_service.storage.answers import Answers
@@ -33,7 +40,8 @@ from care_service.tls import server_credentials
 from care_service.tokens.keeping import TokenKeys, open_keys
 
 _LOG: Final = get_logger("care.service")
-_GRACE: Final = timedelta(seconds=10)
+_WATCH_STATEMENT: Final = timedelta(seconds=5)
+"""How long a look at the database may take."""
 
 
 class MissingKeysError(Exception):
@@ -57,45 +65,86 @@ class Running:
 
 
 @asynccontextmanager
-async def service(settings: ServiceSettings, temporal: Client, clock: Clock | None = None) -> AsyncIterator[Running]:
+async def service(
+    settings: ServiceSettings,
+    temporal: Client,
+    clock: Clock | None = None,
+    metrics: Metrics | None = None,
+    *,
+    shares_port: bool = False,
+) -> AsyncIterator[Running]:
     """Runs the service: migrates the database, serves gRPC and relays the outbox until the block is left.
 
-    `temporal` may be lazy and its server away. Raises OSError where the address is taken, MissingKeysError,
-    ConfigurationError where a file can't be used, and Refusal DATABASE_UNAVAILABLE where the database can't be reached.
+    `temporal` may be lazy and its server away. With `shares_port`, others of our processes serve the same port. Raises
+    OSError where the address is taken, MissingKeysError, ConfigurationError where a file can't be used, and Refusal
+    DATABASE_UNAVAILABLE where the database can't be reached.
     """
-    _require_free(settings.grpc_address)
+    if not shares_port:
+        require_free(settings.grpc_address)
     credentials = server_credentials(settings.tls_files) if settings.tls_files else None
     keys = await open_keys(settings.token_keys, settings.token_keys_refresh)
-    database = Database(settings.database_url)
+    metrics, clock = metrics or Metrics(), clock or SystemClock()
+    database = Database(settings.database_url, pool_size=settings.database_pool_size)
+    # Apart from the pool, so that what looks after the database is not kept from it by a rush of calls.
+    apart = Database(settings.database_url, pool_size=2, statement_timeout=_WATCH_STATEMENT)
     try:
-        async with database.core():
-            pass
-        await upgrade(database.engine)
-        if missing := await PostgresReader(database).form_keys() - settings.link_keys.keys():
-            raise MissingKeysError(f"the keys {', '.join(sorted(missing))} are gone, but links of live forms need them")
-        relay = Relay(Outbox(database), TemporalWaker(temporal, settings.task_queue))
-        clock = clock or SystemClock()
-        server = Server(_parts(settings, database, relay, clock, keys))
+        await prepare(settings, database)
+        relay = Relay(Outbox(database), TemporalWaker(temporal, settings.task_queue), metrics)
+        watch = DatabaseWatch(partial(answers, apart))
+        limits = Limits(settings.max_calls, settings.max_call_time)
+        parts = _parts(
+            settings, database, _committed(relay, metrics), clock, keys, Operations(limits, metrics, watch.suspect)
+        )
+        server = Server(parts, reuse_port=shares_port)
         port = await server.start(str(settings.grpc_address), credentials)
+        relaying = asyncio.create_task(relay.run())
         tasks = [
-            asyncio.create_task(relay.run()),
-            asyncio.create_task(keep_house(Answers(database), clock)),
+            relaying,
+            asyncio.create_task(keep_house(Answers(database), clock, metrics)),
+            asyncio.create_task(watch.run(server.health.database)),
+            asyncio.create_task(measure(metrics, database, Outbox(apart))),
             asyncio.create_task(keys.run()),
         ]
         _LOG.info("serving", address=f"{settings.grpc_address.host}:{port}", tls=credentials is not None)
         try:
             yield Running(port, relay)
         finally:
-            await server.stop(_GRACE)
+            _LOG.info("draining", seconds=settings.drain_time.total_seconds())
+            relay.end()
+            stopping = asyncio.create_task(server.stop(settings.drain_time))
+            await asyncio.wait({relaying}, timeout=settings.drain_time.total_seconds())
+            await stopping
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             _LOG.info("stopped")
     finally:
         await database.close()
+        await apart.close()
 
 
-def _require_free(address: Address) -> None:
+async def prepare(settings: ServiceSettings, database: Database) -> None:
+    """Brings the database up to date, and sees that it and the settings go together. Raises as `service` does."""
+    async with database.core():
+        pass
+    await upgrade(database.engine)
+    if missing := await PostgresReader(database).form_keys() - settings.link_keys.keys():
+        raise MissingKeysError(f"the keys {', '.join(sorted(missing))} are gone, but links of live forms need them")
+
+
+def _committed(relay: Relay, metrics: Metrics) -> Callable[[Decision], None]:
+    """Returns what follows each commit on a ticket."""
+
+    def committed(decision: Decision) -> None:
+        if decision.activity is not None:
+            metrics.moved(decision.activity)
+        if decision.wakes:
+            relay.hint()
+
+    return committed
+
+
+def require_free(address: Address) -> None:
     """Raises OSError where somebody listens already: gRPC would say so in its own words, in several lines."""
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     with socket.socket(family) as probe:
@@ -106,13 +155,21 @@ def _require_free(address: Address) -> None:
             raise OSError(f"{address} can't be listened on ({error.strerror})") from error
 
 
-def _parts(settings: ServiceSettings, database: Database, relay: Relay, clock: Clock, keys: TokenKeys) -> Parts:
+def _parts(
+    settings: ServiceSettings,
+    database: Database,
+    committed: Callable[[Decision], None],
+    clock: Clock,
+    keys: TokenKeys,
+    operations: Operations,
+) -> Parts:
     return Parts(
-        store=PostgresTickets(database, relay.hint),
+        store=PostgresTickets(database, committed),
         reader=PostgresReader(database),
         directory=PostgresDirectory(database),
         authenticator=Authenticator(keys, settings.token_rules, settings.token_key),
         links=Links(settings.link_keys, next(iter(settings.link_keys)), settings.web_url),
         clock=clock,
         timing=SiteTiming(settings.moderation_checks, settings.settle_time),
+        operations=operations,
     )

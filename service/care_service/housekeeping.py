@@ -8,6 +8,7 @@ from typing import Final
 from care_client.roles.logs import get_logger
 from care_service.domain.ports import KEPT, Clock
 from care_service.domain.refusals import Refusal
+from care_service.metrics import Metrics
 from care_service.storage.answers import Answers
 
 _LOG: Final = get_logger("care.housekeeping")
@@ -17,12 +18,15 @@ _PAUSE: Final = 60.0
 """Seconds between two looks."""
 
 
-async def keep_house(answers: Answers, clock: Clock) -> None:
+async def keep_house(answers: Answers, clock: Clock, metrics: Metrics) -> None:
     """Runs until cancelled; any number of replicas may."""
     while True:
         try:
-            while await answers.purge(clock.now() - KEPT, _BATCH) == _BATCH:
-                pass
+            purged = _BATCH
+            while purged == _BATCH:
+                purged = await answers.purge(clock.now() - KEPT, _BATCH)
+                metrics.purged.inc(purged)
+            metrics.purge_time.set_to_current_time()
         except Exception as error:  # noqa: BLE001 - whatever it is passes or is repeated; the service must not end by it
             reason = error.reason.value if isinstance(error, Refusal) else type(error).__qualname__
             _LOG.warning("old answers can't be purged", reason=reason)

@@ -1,30 +1,54 @@
-"""`care serve`: the gRPC service and the relay, in one process."""
+"""`care serve`: the gRPC service and the relay, in one process. `care_service.processes` runs several of them."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import asyncpg
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from temporalio.client import Client
+from temporalio.contrib.opentelemetry import TracingInterceptor
 
-from care_client.roles import environment, logs
+from care_client.roles import environment, logs, tracing
 from care_client.roles.environment import ConfigurationError
 from care_client.roles.temporal import connect_config
 from care_service.application import MissingKeysError, service
 from care_service.domain.refusals import Reason, Refusal
+from care_service.metrics import Metrics
+from care_service.metrics_endpoint import EndpointError, endpoint
 from care_service.settings import ServiceSettings
+
+SERVICE_NAME = "care-serve"
+"""What its spans say they come from."""
 
 
 async def _serve() -> None:
     settings = environment.load(ServiceSettings)
     logs.configure(settings.log_format)
-    # Lazy: the service starts and answers while Temporal is away.
-    temporal = await Client.connect(**connect_config(), lazy=True)
-    try:
-        async with service(settings, temporal):
+    metrics = Metrics()
+    with tracing.recording(SERVICE_NAME), explained(settings), endpoint(settings.metrics_address, metrics.registry):
+        async with service(settings, await temporal_client(), metrics=metrics):
             await asyncio.Event().wait()
+
+
+async def temporal_client() -> Client:
+    """Returns a client that puts what it starts into the trace of its caller.
+
+    Lazy: the service starts and answers while Temporal is away.
+    """
+    return await Client.connect(**connect_config(), lazy=True, interceptors=[TracingInterceptor()])
+
+
+@contextmanager
+def explained(settings: ServiceSettings) -> Iterator[None]:
+    """Turns what is wrong with the surroundings into ConfigurationError, which names the variable to look at."""
+    try:
+        yield
+    except EndpointError as error:
+        raise ConfigurationError(f"CARE_METRICS_ADDRESS: {error}; choose another address or port") from error
     except OSError as error:
         words = f"CARE_GRPC_ADDRESS: {error}; is it taken by another process? Stop that, or choose another port"
         raise ConfigurationError(words) from error

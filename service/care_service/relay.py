@@ -1,27 +1,31 @@
 """The relay: claims outbox rows and wakes their workflows. Any number of replicas may run it.
 
 A row says only "wake this workflow": signal-with-start starts it, pokes it, or runs a finished one again; order and
-repetition make no difference. While Temporal is away rows wait, and every RPC of the service keeps working.
+repetition make no difference. While Temporal is away rows wait, and every RPC of the service keeps working. A row that
+Temporal refuses again and again is parked, where an operator sees it.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from math import inf
 from time import monotonic
 from typing import Final, Protocol
 
+from opentelemetry import context as contexts
 from temporalio.client import Client
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
 from temporalio.service import RPCError, RPCStatusCode
 
 from care.v1.workflows_pb2 import ContactRecoveryInput
-from care_client import workflow_names
+from care_client import trace_context, workflow_names
 from care_client.roles.logs import get_logger
 from care_service.domain import names
 from care_service.domain.refusals import Refusal
+from care_service.metrics import Metrics
 from care_service.storage.outbox import Wake
 
 _LOG: Final = get_logger("care.relay")
@@ -36,6 +40,16 @@ _REGISTERED_BY: Final = 60.0
 _PAUSE: Final = timedelta(seconds=1)
 _PAUSE_MAX: Final = timedelta(seconds=30)
 
+_PARK_AFTER: Final = 5
+"""Tries of a row that is refused for what it is: some refusals pass with a restart or an upgrade of the server."""
+_REFUSALS: Final = frozenset(
+    {RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.FAILED_PRECONDITION, RPCStatusCode.OUT_OF_RANGE}
+)
+"""What Temporal says of one row. What it says of all (namespace missing, not allowed, too busy) must not park them."""
+_AWAY: Final = frozenset({RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED})
+_CHECK_AFTER: Final = 10.0
+"""Seconds without a word from Temporal after which it is asked how it is."""
+
 _ORGANIZATION: Final = SearchAttributeKey.for_keyword(workflow_names.ORGANIZATION_ATTRIBUTE)
 _LOCATION: Final = SearchAttributeKey.for_keyword(workflow_names.LOCATION_ATTRIBUTE)
 _TICKET: Final = SearchAttributeKey.for_keyword(workflow_names.TICKET_ATTRIBUTE)
@@ -46,6 +60,10 @@ class Waker(Protocol):
 
     async def wake(self, wake: Wake) -> None:
         """Raises RPCError where Temporal can't be reached or refuses."""
+        ...
+
+    async def check(self) -> None:
+        """Asks Temporal whether it is there; raises RPCError or another exception."""
         ...
 
 
@@ -70,6 +88,10 @@ class TemporalWaker:
             _LOG.warning("search attributes are not registered; the worker's log says how to register them")
             self._without_until = monotonic() + _REGISTERED_BY
             await self._start(wake, with_attributes=False)
+
+    async def check(self) -> None:
+        """See Waker."""
+        await self._client.service_client.check_health(timeout=_TIMEOUT)
 
     async def _start(self, wake: Wake, *, with_attributes: bool) -> None:
         recovery = names.recovery(wake.organization, wake.ticket_number, wake.resource_id)
@@ -110,23 +132,45 @@ class Rows(Protocol):
         """See Outbox."""
         ...
 
+    async def park(self, wakes: Sequence[Wake], failure: str) -> None:
+        """See Outbox."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    wake: Wake
+    code: str
+    """What failed, in a word."""
+    is_refusal: bool
+    """The row was refused for what it is; else nobody's could be served."""
+
 
 class Relay:
     """Empties the outbox for as long as it runs."""
 
-    def __init__(self, outbox: Rows, waker: Waker) -> None:
+    def __init__(self, outbox: Rows, waker: Waker, metrics: Metrics) -> None:
         self._outbox = outbox
         self._waker = waker
+        self._metrics = metrics
         self._hint = asyncio.Event()
         self._reachable = True
+        self._heard = monotonic()
+        """When Temporal last answered, or was last found away."""
+        self._ending = False
 
     def hint(self) -> None:
         """Says that there may be something to do: called after each commit that wrote to the outbox."""
         self._hint.set()
 
+    def end(self) -> None:
+        """Lets `run` return once the batch under way is done; what is left waits for another relay."""
+        self._ending = True
+        self._hint.set()
+
     async def run(self) -> None:
-        """Runs until cancelled. A row that was claimed and not done is claimed again after its lease."""
-        while True:
+        """Runs until `end`. A row that was claimed and not done is claimed again after its lease."""
+        while not self._ending:
             self._hint.clear()
             try:
                 busy = await self.turn()
@@ -134,47 +178,88 @@ class Relay:
                 reason = error.reason.value if isinstance(error, Refusal) else type(error).__qualname__
                 _LOG.warning("the outbox can't be worked", reason=reason)
                 busy = False
-            if not busy:
+            if not busy and not self._ending:
                 await self._rest()
+                await self._check()
 
     async def turn(self) -> bool:
         """Handles one batch; returns whether there was anything to do."""
         wakes = await self._outbox.claim(_BATCH, _LEASE)
         if not wakes:
             return False
-        failures = await asyncio.gather(*(self._attempt(wake) for wake in wakes))
-        done = [wake for wake, failure in zip(wakes, failures, strict=True) if failure is None]
-        failed = [wake for wake, failure in zip(wakes, failures, strict=True) if failure is not None]
+        outcomes = await asyncio.gather(*(self._attempt(wake) for wake in wakes))
+        failures = [outcome for outcome in outcomes if isinstance(outcome, _Failure)]
+        done = [outcome for outcome in outcomes if isinstance(outcome, Wake)]
         if done:
             await self._outbox.delete(done)
-        await self._give_back(failed)
-        self._say(next((failure for failure in failures if failure is not None), None), len(failed))
+            self._metrics.woken("woken", len(done))
+        hopeless = [failure for failure in failures if failure.is_refusal and failure.wake.attempts >= _PARK_AFTER]
+        await self._park(hopeless)
+        await self._give_back([failure.wake for failure in failures if failure not in hopeless])
+        away = next((failure.code for failure in failures if not failure.is_refusal), None)
+        self._note(away, rows=len(failures))
         return bool(done)
 
-    async def _attempt(self, wake: Wake) -> str | None:
-        """Returns what failed, in a word; None if nothing did."""
+    async def _attempt(self, wake: Wake) -> Wake | _Failure:
+        """Wakes one, in the trace of the change that asked for it."""
+        attached = contexts.attach(trace_context.parse(wake.traceparent))
         try:
             await self._waker.wake(wake)
         except RPCError as error:
-            return error.status.name
+            return _Failure(wake, error.status.name, error.status in _REFUSALS)
         except Exception as error:  # noqa: BLE001 - whatever it is, the row stays, and the relay must not end by it
-            return type(error).__name__
-        return None
+            # These are of a value that can't be sent; what else there is comes of the connection.
+            return _Failure(wake, type(error).__name__, isinstance(error, TypeError | ValueError))
+        finally:
+            contexts.detach(attached)
+        return wake
+
+    async def _park(self, failures: Sequence[_Failure]) -> None:
+        by_code: dict[str, list[Wake]] = {}
+        for failure in failures:
+            by_code.setdefault(failure.code, []).append(failure.wake)
+        for code, wakes in by_code.items():
+            await self._outbox.park(wakes, code)
+            self._metrics.woken("parked", len(wakes))
+            for wake in wakes:
+                _LOG.error(
+                    "an outbox row is parked: its workflow will not be woken; see care outbox list",
+                    status=code,
+                    row=wake.id,
+                    recovery=names.recovery(wake.organization, wake.ticket_number, wake.resource_id),
+                    attempts=wake.attempts,
+                )
 
     async def _give_back(self, failed: Sequence[Wake]) -> None:
+        self._metrics.woken("failed", len(failed))
         by_attempts: dict[int, list[Wake]] = {}
         for wake in failed:
             by_attempts.setdefault(min(wake.attempts, 10), []).append(wake)
         for attempts, wakes in by_attempts.items():
             await self._outbox.release(wakes, min(_PAUSE * 2 ** (attempts - 1), _PAUSE_MAX))
 
-    def _say(self, failure: str | None, waiting: int) -> None:
+    async def _check(self) -> None:
+        """Looks after Temporal where no row tells how it is."""
+        if monotonic() - self._heard < _CHECK_AFTER:
+            return
+        try:
+            await self._waker.check()
+        except RPCError as error:
+            self._note(error.status.name if error.status in _AWAY else None)
+        except Exception as error:  # noqa: BLE001 - a client that never connected raises what its core says
+            self._note(type(error).__name__)
+        else:
+            self._note(None)
+
+    def _note(self, failure: str | None, rows: int = 0) -> None:
         """Logs when Temporal goes and when it comes back, not each try."""
+        self._heard = monotonic()
         if failure is not None and self._reachable:
-            _LOG.warning("degraded: workflows can't be woken; rows wait in the outbox", status=failure, rows=waiting)
+            _LOG.warning("degraded: workflows can't be woken; rows wait in the outbox", status=failure, rows=rows)
         elif failure is None and not self._reachable:
             _LOG.info("workflows can be woken again")
         self._reachable = failure is None
+        self._metrics.degraded.set(not self._reachable)
 
     async def _rest(self) -> None:
         try:

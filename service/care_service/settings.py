@@ -122,6 +122,16 @@ class ServiceSettings(BaseSettings):
     """When after posting the public reply is read again."""
     settle_time: Duration = timedelta(minutes=1)
     """How long after its hand-out a write may appear at a review site; at least the worker's deadline of an attempt."""
+    metrics_address: ListenAddress | None = None
+    """Where Prometheus and whoever asks for the health are answered; nowhere by default."""
+    database_pool_size: int = Field(20, ge=1, le=1000)
+    """Database connections of one process; two more are for looking after it."""
+    max_calls: int = Field(1000, ge=1)
+    """Calls that one process serves at a time."""
+    max_call_time: Duration = timedelta(seconds=30)
+    """How long a call may take, whatever its client asks for."""
+    drain_time: Duration = timedelta(seconds=10)
+    """How long calls under way have for ending when the service is told to stop."""
     log_format: LogFormat = "json"
 
     @field_validator("database_url")

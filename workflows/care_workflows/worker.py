@@ -9,14 +9,16 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
+from temporalio.contrib.opentelemetry import TracingInterceptor
+from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
 from care.v1.worker_service_pb2 import CheckRecoveryRequest
 from care_client.client import CareClient
 from care_client.errors import CareError, care_errors
-from care_client.roles import environment, logs
-from care_client.roles.fields import Address, BaseUrl, BearerToken, LogFormat, ServiceAddress
+from care_client.roles import environment, logs, tracing
+from care_client.roles.fields import Address, BaseUrl, BearerToken, ListenAddress, LogFormat, ServiceAddress
 from care_client.roles.temporal import connect_config
 from care_workflows import search_attributes
 from care_workflows.channels.local_site import LocalReviewSite
@@ -43,6 +45,7 @@ class WorkerSettings(BaseSettings):
     token: BearerToken
     review_site_url: BaseUrl | None = None
     task_queue: str = Field("care", min_length=1)
+    metrics_address: ListenAddress | None = None
     log_format: LogFormat = "json"
 
 
@@ -54,7 +57,12 @@ def main() -> int:
 async def _work() -> None:
     settings = environment.load(WorkerSettings)
     logs.configure(settings.log_format)
-    client = await _connect()
+    with tracing.recording("care-work"):
+        await _work_as(settings)
+
+
+async def _work_as(settings: WorkerSettings) -> None:
+    client = await _connect(_runtime(settings.metrics_address))
     for command in await search_attributes.register(client):
         _log.warning("a search attribute is not registered: recoveries are not found by it", to_do=command)
     async with AsyncExitStack() as stack:
@@ -88,13 +96,32 @@ async def _require_token(care: CareClient) -> None:
             raise environment.ConfigurationError(words) from None
 
 
-async def _connect() -> Client:
-    """Connect to Temporal as ``TEMPORAL_*`` says; wait for the server and its namespace as long as they are missing."""
+def _runtime(metrics_address: Address | None) -> Runtime | None:
+    """Return what the SDK's core runs on, with its metrics at that address; None for its default."""
+    if metrics_address is None:
+        return None
+    # Names and units as Prometheus wants them.
+    metrics = PrometheusConfig(
+        str(metrics_address), counters_total_suffix=True, unit_suffix=True, durations_as_seconds=True
+    )
+    try:
+        return Runtime(telemetry=TelemetryConfig(metrics=metrics))
+    except (RuntimeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        words = f"{metrics_address} can't be listened on ({reason}); choose another address or port"
+        raise environment.ConfigurationError(f"CARE_METRICS_ADDRESS: {words}") from None
+
+
+async def _connect(runtime: Runtime | None) -> Client:
+    """Connect to Temporal as ``TEMPORAL_*`` says; wait for the server and its namespace as long as they are missing.
+
+    The worker gets the client's interceptor, which puts its workflows and activities into the trace of what woke them.
+    """
     config = connect_config()
     pause = _FIRST_PAUSE
     while True:
         try:
-            client = await Client.connect(**config)
+            client = await Client.connect(**config, interceptors=[TracingInterceptor()], runtime=runtime)
             await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
         except (RuntimeError, RPCError) as error:  # what the SDK raises for a connection that fails, and for a refusal
             _log.warning(

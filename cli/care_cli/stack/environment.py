@@ -14,12 +14,20 @@ from care_cli.stack.ports import HOST, Ports
 DEFAULT_TASK_QUEUE: Final = "care"
 
 _PASSED_ON: Final[Mapping[str, frozenset[str]]] = {
-    "serve": frozenset({"CARE_LOG_FORMAT", "CARE_MODERATION_CHECKS", "CARE_SETTLE_TIME", "CARE_TASK_QUEUE"}),
+    "serve": frozenset(
+        {
+            *("CARE_DATABASE_POOL_SIZE", "CARE_DRAIN_TIME", "CARE_LOG_FORMAT", "CARE_MAX_CALLS", "CARE_MAX_CALL_TIME"),
+            *("CARE_MODERATION_CHECKS", "CARE_SETTLE_TIME", "CARE_TASK_QUEUE"),
+        }
+    ),
     "work": frozenset({"CARE_LOG_FORMAT", "CARE_TASK_QUEUE"}),
     "web": frozenset({"CARE_LOG_FORMAT"}),
     "review-site": frozenset(),
 }
 """Settings of each role that a developer may want otherwise than by default, and on which the stack does not depend."""
+
+_TRACING: Final = "OTEL_"
+"""What the names of OpenTelemetry's variables start with; every role that records traces goes by them."""
 
 
 def settings(home: Path, ports: Ports, database_url: str) -> dict[str, dict[str, str]]:
@@ -38,11 +46,13 @@ def settings(home: Path, ports: Ports, database_url: str) -> dict[str, dict[str,
             "CARE_GRPC_ADDRESS": f"{HOST}:{ports.grpc}",
             "CARE_TOKEN_KEY": keys.token_key,
             "CARE_LINK_KEYS": keys.link_keys,
+            "CARE_METRICS_ADDRESS": f"{HOST}:{ports.metrics}",
             "CARE_WEB_URL": f"http://{HOST}:{ports.web}",
             **temporal_client,
         },
         "work": {
             "CARE_TOKEN": secrets.mint(home, role=secrets.Role.WORKER),
+            "CARE_METRICS_ADDRESS": f"{HOST}:{ports.worker_metrics}",
             "CARE_REVIEW_SITE_URL": f"http://{HOST}:{ports.review_site}",
             **service,
             **temporal_client,
@@ -52,6 +62,8 @@ def settings(home: Path, ports: Ports, database_url: str) -> dict[str, dict[str,
     }
     for role, variables in own.items():
         variables.update({name: os.environ[name] for name in sorted(_PASSED_ON[role]) if name in os.environ})
+        # As they are now, also where a part is started again later.
+        variables.update({name: value for name, value in os.environ.items() if name.startswith(_TRACING)})
     return own
 
 

@@ -12,7 +12,7 @@ from care_cli.stack.errors import StackError
 HOST: Final = "127.0.0.1"
 """Every part of the stack listens on the loopback interface only."""
 
-PORT_COUNT: Final = 8
+PORT_COUNT: Final = 9
 """How many consecutive ports a plan made from a first port takes."""
 
 _HIGHEST_PORT: Final = 65535
@@ -24,10 +24,11 @@ _WANTED_BY: Final = {
     "temporal_ui": "the Temporal UI",
     "review_site": "the local review site",
     "temporal_http": "Temporal's HTTP API",
+    "metrics": "the service's metrics",
     "temporal_metrics": "Temporal's metrics",
+    "worker_metrics": "the worker's metrics",
 }
-"""What each port is for. `metrics` is missing on purpose: it is reserved and nothing listens on it, so that somebody
-else's use of it does no harm."""
+"""What each port is for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,10 +43,11 @@ class Ports:
     metrics: int
     temporal_http: int
     temporal_metrics: int
+    worker_metrics: int
 
     @classmethod
     def plan(cls, first_port: int | None) -> Ports:
-        """Lay out `first_port` and the seven after it, or each part's customary port where there is none.
+        """Lay out `first_port` and the eight after it, or each part's customary port where there is none.
 
         Raises StackError where the range would leave 1..65535. Does not look whether the ports are free.
         """
@@ -59,6 +61,7 @@ class Ports:
                 metrics=9464,
                 temporal_http=0,
                 temporal_metrics=0,
+                worker_metrics=9465,
             )
         last_possible = _HIGHEST_PORT - PORT_COUNT + 1
         if not 1 <= first_port <= last_possible:

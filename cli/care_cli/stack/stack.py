@@ -40,6 +40,9 @@ class Urls:
     """host:port of Temporal's gRPC API."""
     temporal_ui: str
     review_site: str
+    metrics: str
+    """The service's, for Prometheus."""
+    worker_metrics: str
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,8 @@ class Stack:
             temporal=f"{HOST}:{self.ports.temporal}",
             temporal_ui=f"http://{HOST}:{self.ports.temporal_ui}",
             review_site=f"http://{HOST}:{self.ports.review_site}",
+            metrics=f"http://{HOST}:{self.ports.metrics}/metrics",
+            worker_metrics=f"http://{HOST}:{self.ports.worker_metrics}/metrics",
         )
 
     @property

@@ -54,6 +54,8 @@ def _announce(stack: Stack, home: Path, console: Console) -> None:
         "Customer's pages": stack.urls.web,
         "Temporal UI": stack.urls.temporal_ui,
         "Local review site": stack.urls.review_site,
+        "Metrics": stack.urls.metrics,
+        "Worker's metrics": stack.urls.worker_metrics,
     }
     # As it can be typed: in an environment that is not activated, `care` alone would not be found.
     program = "care" if shutil.which("care") else os.path.relpath(sys.argv[0])

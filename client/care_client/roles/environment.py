@@ -23,7 +23,9 @@ PREFIX: Final = "CARE_"
 
 VARIABLES: Final[Mapping[str, str]] = MappingProxyType(
     {
+        "CARE_DATABASE_POOL_SIZE": "how many database connections one process of the service opens at most",
         "CARE_DATABASE_URL": "URL of the service's PostgreSQL database",
+        "CARE_DRAIN_TIME": "how long calls under way may take to end when the service is told to stop",
         "CARE_ENVIRONMENT": "production, where nothing that is meant for development is taken, or development",
         "CARE_GRPC_ADDRESS": "host:port that the gRPC service listens on",
         "CARE_GRPC_PLAINTEXT": "allowed where a proxy beside a service in production does TLS for it, or refused",
@@ -32,6 +34,9 @@ VARIABLES: Final[Mapping[str, str]] = MappingProxyType(
         "CARE_GRPC_TLS_KEY": "PEM file of the private key of the gRPC service's certificate",
         "CARE_LINK_KEYS": "keys of the links to customers, id:base64url, separated by commas; the first makes new ones",
         "CARE_LOG_FORMAT": "json for machines or console for people",
+        "CARE_MAX_CALLS": "how many calls one process of the service serves at a time; more are refused",
+        "CARE_MAX_CALL_TIME": "how long a call may take, whatever deadline its client gives",
+        "CARE_METRICS_ADDRESS": "host:port that answers Prometheus, at /metrics; unset for none",
         "CARE_MODERATION_CHECKS": "durations after posting at which a reply is read again",
         "CARE_REVIEW_SITE_URL": "base URL of the local review site, where replies to reviews of the site `local` go",
         "CARE_SERVICE_ADDRESS": "host:port where the gRPC service is reached",
@@ -52,7 +57,9 @@ VARIABLES: Final[Mapping[str, str]] = MappingProxyType(
 """Every variable that any role knows, with what it is."""
 
 _EXAMPLES: Final[Mapping[str, str]] = {
+    "CARE_DATABASE_POOL_SIZE": "20",
     "CARE_DATABASE_URL": "postgresql://care@127.0.0.1:5432/care",
+    "CARE_DRAIN_TIME": "10s",
     "CARE_ENVIRONMENT": "production",
     "CARE_GRPC_ADDRESS": "127.0.0.1:50051",
     "CARE_GRPC_PLAINTEXT": "allowed",
@@ -61,6 +68,9 @@ _EXAMPLES: Final[Mapping[str, str]] = {
     "CARE_GRPC_TLS_KEY": "/etc/care/tls.key",
     "CARE_LINK_KEYS": """k1:$(python3 -c 'import secrets; print(secrets.token_urlsafe(32))')""",
     "CARE_LOG_FORMAT": "console",
+    "CARE_MAX_CALLS": "1000",
+    "CARE_MAX_CALL_TIME": "30s",
+    "CARE_METRICS_ADDRESS": "127.0.0.1:9464",
     "CARE_MODERATION_CHECKS": "10m,1h,1d,3d",
     "CARE_REVIEW_SITE_URL": "http://127.0.0.1:8090",
     "CARE_SERVICE_ADDRESS": "127.0.0.1:50051",

@@ -1,7 +1,7 @@
 """Structured logs of a role: one line an event on standard error, with an ISO 8601 time in UTC.
 
-Lines of other libraries come in the same form. None may hold what is private to a customer, so what logs URLs or
-headers is silenced, and tracebacks show no local variables.
+Lines that are written within a trace name it (``trace_id``). Lines of other libraries come in the same form. None may
+hold what is private to a customer, so what logs URLs or headers is silenced, and tracebacks show no local variables.
 """
 
 import logging
@@ -9,7 +9,8 @@ import sys
 from typing import Final
 
 import structlog
-from structlog.typing import Processor
+from opentelemetry import trace
+from structlog.typing import EventDict, Processor, WrappedLogger
 
 from care_client.roles.fields import LogFormat
 
@@ -21,6 +22,7 @@ def configure(format: LogFormat) -> None:  # noqa: A002  (the name of the settin
     """Send all logs of the process, structlog's and those of ``logging``, to standard error from level INFO on."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        _add_trace,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -56,6 +58,15 @@ def configure(format: LogFormat) -> None:  # noqa: A002  (the name of the settin
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
     """Return the logger ``name``; usable before ``configure``, which decides what becomes of its lines."""
     return structlog.stdlib.get_logger(name)
+
+
+def _add_trace(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Name the trace that the line belongs to, as OpenTelemetry wants it in logs that are no OTLP."""
+    span = trace.get_current_span().get_span_context()
+    if span.is_valid:
+        event["trace_id"] = f"{span.trace_id:032x}"
+        event["span_id"] = f"{span.span_id:016x}"
+    return event
 
 
 def _renderers(format: LogFormat) -> list[Processor]:  # noqa: A002

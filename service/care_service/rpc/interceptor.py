@@ -5,29 +5,39 @@ The access rules come from the descriptors. A handler raises Refusal; nothing el
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
 from traceback import extract_tb
 from typing import Any, Final, NoReturn, cast
 
 import grpc
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError, Message
+from opentelemetry import context as contexts
+from opentelemetry.trace import set_span_in_context
 
 from care_client.roles.logs import get_logger
 from care_service.domain.callers import Caller, customer
 from care_service.domain.entities import ActorKind
 from care_service.domain.ports import Clock, Directory
-from care_service.domain.refusals import Refusal, Violation, invalid
+from care_service.domain.refusals import Reason, Refusal, Violation, invalid
+from care_service.metrics import Metrics
+from care_service.rpc import spans
 from care_service.rpc.authentication import Authenticator
 from care_service.rpc.call import Call, set_call
 from care_service.rpc.errors import CODES, DETAILS_KEY, to_status
+from care_service.rpc.limits import Limits
 from care_service.rpc.policy import Policy, policies
 
 _LOG: Final = get_logger("care.rpc")
-_CODE_NAMES: Final = {"OK": "OK", "CANCELLED": "CANCELLED"} | {
+_CODE_NAMES: Final = {name: name for name in ("OK", "CANCELLED", "DEADLINE_EXCEEDED")} | {
     reason.value: code.name for reason, code in CODES.items()
 }
+_BUSY_FOR: Final = timedelta(seconds=1)
+"""When a call that found too many others may come again."""
 _ANONYMOUS: Final = customer("")
 
 Handler = Callable[[Message, "grpc.aio.ServicerContext[Message, Message]"], Awaitable[Message]]
@@ -48,13 +58,27 @@ def _guarded(deserialize: Callable[[bytes], Message]) -> Callable[[bytes], Messa
     return guarded
 
 
+@dataclass(frozen=True, slots=True)
+class Operations:
+    """What calls are held to, and who is told of them."""
+
+    limits: Limits
+    metrics: Metrics
+    database_failed: Callable[[], None]
+    """Is told when a call could not reach the database."""
+
+
 class CareInterceptor(grpc.aio.ServerInterceptor):
     """Wraps the handlers of our services; those of health and reflection stay as they are."""
 
-    def __init__(self, authenticator: Authenticator, directory: Directory, clock: Clock) -> None:
+    def __init__(
+        self, authenticator: Authenticator, directory: Directory, clock: Clock, operations: Operations
+    ) -> None:
         self._authenticator = authenticator
         self._directory = directory
         self._clock = clock
+        self._operations = operations
+        self._in_progress = 0
         self._policies = policies()
         self._wrapped: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
 
@@ -78,19 +102,43 @@ class CareInterceptor(grpc.aio.ServerInterceptor):
         serve = cast("Handler", handler.unary_unary)
         deserialize = cast("Callable[[bytes], Message]", handler.request_deserializer)
 
+        operations = self._operations
+
         async def wrapped(
             request: Message | _Malformed, context: grpc.aio.ServicerContext[Message, Message]
         ) -> Message:
             started, caller, reason = time.perf_counter(), _ANONYMOUS, "CANCELLED"
+            limit = asyncio.timeout(operations.limits.call_time.total_seconds())
+            span = spans.begin(policy.method, context.invocation_metadata() or ())
+            attached = contexts.attach(set_span_in_context(span))
+            self._count(1)
             try:
+                if self._in_progress > operations.limits.calls:
+                    words = "The service has too much to do just now; call again with the same request_id."
+                    raise Refusal(Reason.RATE_LIMITED, words, retry_after=_BUSY_FOR)
                 if isinstance(request, _Malformed):
                     raise invalid(Violation("", "the bytes are no message of this method's request type"))
-                caller = await self._identify(policy, context)
-                response = await serve(request, context)
+                async with limit:
+                    caller = await self._identify(policy, context)
+                    response = await serve(request, context)
             except Refusal as refusal:
                 reason = refusal.reason.value
+                if refusal.reason is Reason.DATABASE_UNAVAILABLE:
+                    operations.database_failed()
                 await _abort(context, refusal)
+            except asyncio.CancelledError:
+                # gRPC's doing: the client cancelled, or its deadline passed.
+                left: float | None = context.time_remaining()
+                if left is not None and left <= 0:
+                    reason = "DEADLINE_EXCEEDED"
+                raise
             except Exception as error:  # noqa: BLE001 - logged, and answered in words that give nothing away
+                if limit.expired():
+                    reason = "DEADLINE_EXCEEDED"
+                    # As the client's own deadline ends, which it is better than: without details.
+                    await context.abort(
+                        grpc.StatusCode.DEADLINE_EXCEEDED, "The call took too long; its outcome is unknown."
+                    )
                 reason = "BUG"
                 # Not the message: a driver's quotes values, and those may be a customer's.
                 frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in extract_tb(error.__traceback__)]
@@ -100,13 +148,23 @@ class CareInterceptor(grpc.aio.ServerInterceptor):
                 reason = "OK"
                 return response
             finally:
-                _log(policy.method, caller, request, reason, time.perf_counter() - started)
+                self._count(-1)
+                seconds, code = time.perf_counter() - started, _CODE_NAMES.get(reason, "INTERNAL")
+                operations.metrics.called(policy.method, code, reason, seconds)
+                references = {} if isinstance(request, _Malformed) else _references(request)
+                _log(policy.method, caller, references, code, reason, seconds)
+                spans.end(span, policy.method, code, reason, references)
+                contexts.detach(attached)
 
         return grpc.unary_unary_rpc_method_handler(
             wrapped,
             request_deserializer=_guarded(deserialize),
             response_serializer=handler.response_serializer,
         )
+
+    def _count(self, change: int) -> None:
+        self._in_progress += change
+        self._operations.metrics.calls_in_progress.inc(change)
 
     async def _identify(self, policy: Policy, context: grpc.aio.ServicerContext[Message, Message]) -> Caller:
         now = self._clock.now()
@@ -129,10 +187,8 @@ async def _abort(context: grpc.aio.ServicerContext[Message, Message], refusal: R
     await context.abort(CODES[refusal.reason], refusal.message, details)
 
 
-def _log(method: str, caller: Caller, request: Message | _Malformed, reason: str, seconds: float) -> None:
-    """One line per call, with names and ids only: nothing of a customer, no text, no token."""
-    code = _CODE_NAMES.get(reason, "INTERNAL")
-    fields = {} if isinstance(request, _Malformed) else _references(request)
+def _log(method: str, caller: Caller, references: dict[str, str], code: str, reason: str, seconds: float) -> None:
+    """One line per call, with names and ids only: nothing of a customer, no text, no token; and the trace."""
     _LOG.info(
         "call",
         method=method,
@@ -142,7 +198,7 @@ def _log(method: str, caller: Caller, request: Message | _Malformed, reason: str
         organization=caller.organization,
         caller=caller.id if caller.kind is not ActorKind.CUSTOMER else None,
         acting_service=caller.acting_service or None,
-        **fields,
+        **references,
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2_grpc
 
 from care.v1 import (
     conversation_service_pb2_grpc,
@@ -24,16 +24,18 @@ from care_service.rpc.authentication import Authenticator
 from care_service.rpc.conversations import Conversations
 from care_service.rpc.customers import Customers
 from care_service.rpc.directory import DirectoryHandlers
-from care_service.rpc.interceptor import CareInterceptor
+from care_service.rpc.health import Health
+from care_service.rpc.interceptor import CareInterceptor, Operations
 from care_service.rpc.lifecycle import Lifecycle
+from care_service.rpc.limits import options
 from care_service.rpc.policy import SERVICES
 from care_service.rpc.reflection import add_reflection
 from care_service.rpc.reviews import Reviews
 from care_service.rpc.tickets import Tickets
 from care_service.rpc.workers import Workers
 
-_MAX_REQUEST = 1024 * 1024
-"""Bytes; the longest request that is accepted as a whole is a few texts of 10,000 characters."""
+_WITHOUT_DATABASE = ("care.v1.LifecycleService",)
+"""Services that go on while the database is away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +49,18 @@ class Parts:
     links: Links
     clock: Clock
     timing: SiteTiming
+    operations: Operations
 
 
 class Server:
-    """A grpc.aio server with our services; one event loop per process."""
+    """A grpc.aio server with our services; one event loop per process. With `reuse_port`, several share a port."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._health = health.aio.HealthServicer()
+    def __init__(self, parts: Parts, *, reuse_port: bool = False) -> None:
+        names = [service.full_name for service in SERVICES]
+        self.health = Health(names, _WITHOUT_DATABASE, parts.operations.metrics)
         self.grpc = grpc.aio.server(
-            interceptors=[CareInterceptor(parts.authenticator, parts.directory, parts.clock)],
-            options=[
-                ("grpc.max_receive_message_length", _MAX_REQUEST),
-                # A second process on the same port would answer every other call with another configuration.
-                ("grpc.so_reuseport", 0),
-            ],
+            interceptors=[CareInterceptor(parts.authenticator, parts.directory, parts.clock, parts.operations)],
+            options=options(reuse_port=reuse_port),
         )
         server = self.grpc
         ticket_service_pb2_grpc.add_TicketServiceServicer_to_server(
@@ -78,10 +78,8 @@ class Server:
             Workers(parts.store, parts.links, parts.timing), server
         )
         lifecycle_service_pb2_grpc.add_LifecycleServiceServicer_to_server(Lifecycle(), server)
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
-        names = [service.full_name for service in SERVICES]
+        health_pb2_grpc.add_HealthServicer_to_server(self.health, server)
         add_reflection(server)
-        self._names = ["", *names]
 
     async def start(self, address: str, credentials: grpc.ServerCredentials | None = None) -> int:
         """Listens on `address`, with TLS by `credentials` or without, and reports SERVING; returns the port.
@@ -96,11 +94,10 @@ class Server:
         except RuntimeError as error:
             raise OSError(f"{address} can't be listened on") from error
         await self.grpc.start()
-        for name in self._names:
-            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        await self.health.start()
         return int(port)
 
     async def stop(self, grace: timedelta) -> None:
         """Says NOT_SERVING, takes no new calls, and gives those under way `grace` to end."""
-        await self._health.enter_graceful_shutdown()
+        await self.health.drain()
         await self.grpc.stop(grace.total_seconds())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncpg
 
+from care_client import trace_context
 from care_service.domain.case import Decision
 from care_service.domain.ports import Record, StaleError
 from care_service.storage.rows import ACTIVITY, CONTACT, MESSAGE, RECOVERY, TICKET
@@ -104,9 +105,10 @@ def _add_rows(statement: Statement, decision: Decision, record: Record | None) -
         number = statement.parameter(ticket.number, "BIGINT")
         statement.add(
             f"wake{index}",
-            "INSERT INTO outbox (organization, workflow, ticket_number, resource_id, create_time, claim_time, attempts)"
+            "INSERT INTO outbox"
+            " (organization, workflow, ticket_number, resource_id, create_time, claim_time, attempts, traceparent)"
             f" SELECT {organization}, '{_CONTACT_RECOVERY}', {number}, {statement.parameter(recovery, 'UUID')},"
-            " now(), now(), 0 FROM ticket RETURNING 1",
+            f" now(), now(), 0, {statement.parameter(trace_context.current(), 'TEXT')} FROM ticket RETURNING 1",
         )
     if record is not None:
         add_record(statement, record, "ticket")

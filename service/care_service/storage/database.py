@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from typing import Final
 
@@ -13,7 +13,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from care_service.domain.refusals import Reason, Refusal
 
@@ -54,11 +54,15 @@ def _refuse_closed(connection: object, _: ConnectionPoolEntry, __: object) -> No
 class Database:
     """PostgreSQL behind SQLAlchemy's pool. Hot statements go to the driver's connection, which costs half as much."""
 
-    def __init__(self, url: str, *, pool_size: int = 10, statement_timeout: timedelta = timedelta(seconds=10)) -> None:
+    def __init__(self, url: str, *, pool_size: int = 20, statement_timeout: timedelta = timedelta(seconds=10)) -> None:
+        self.size = pool_size
+        """Connections that may be open at most."""
+        self.waiting = 0
+        """Pieces of work that wait for a connection at this moment."""
         self.engine: AsyncEngine = create_async_engine(
             driver_url(url),
             pool_size=pool_size,
-            max_overflow=pool_size,
+            max_overflow=0,
             pool_timeout=5,
             # Errors go to the log, and parameters hold what is the customers'.
             hide_parameters=True,
@@ -76,11 +80,22 @@ class Database:
         )
         event.listen(self.engine.sync_engine, "checkout", _refuse_closed)
 
+    @property
+    def in_use(self) -> int:
+        """Connections that somebody works with at this moment."""
+        pool = self.engine.pool
+        return pool.checkedout() if isinstance(pool, QueuePool) else 0
+
     @asynccontextmanager
     async def core(self) -> AsyncIterator[AsyncConnection]:
         """Yields a SQLAlchemy connection; raises Refusal DATABASE_UNAVAILABLE."""
         try:
-            async with self.engine.connect() as connection:
+            async with AsyncExitStack() as stack:
+                self.waiting += 1
+                try:
+                    connection = await stack.enter_async_context(self.engine.connect())
+                finally:
+                    self.waiting -= 1
                 yield connection
         except DBAPIError as error:
             if error.connection_invalidated or isinstance(error.orig.__cause__ if error.orig else None, _UNAVAILABLE):

@@ -252,8 +252,12 @@ outbox: Final = Table(
     _time("create_time"),
     Column("claim_time", DateTime(timezone=True), nullable=False, comment="Not to be claimed before: the lease."),
     Column("attempts", Integer, nullable=False),
-    Index("ix_outbox_claim_time", "claim_time"),
+    Column("traceparent", Text, nullable=True, comment="The trace (W3C Trace Context) that the change belongs to."),
+    Column("park_time", DateTime(timezone=True), nullable=True, comment="Given up then: an operator has to see to it."),
+    Column("failure", Text, nullable=True, comment="The code of the failure that it was given up for."),
 )
+Index("ix_outbox_due", outbox.c.claim_time, postgresql_where=text("park_time IS NULL"))
+Index("ix_outbox_parked", outbox.c.park_time, postgresql_where=text("park_time IS NOT NULL"))
 
 requests: Final = Table(
     "requests",

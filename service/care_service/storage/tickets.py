@@ -32,9 +32,9 @@ _NEXT_NUMBER: Final = """
 
 
 class PostgresTickets:
-    """Loads by one query, commits by one statement. `committed` is called after a commit that wrote to the outbox."""
+    """Loads by one query, commits by one statement. `committed` is called with each decision after its commit."""
 
-    def __init__(self, database: Database, committed: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, database: Database, committed: Callable[[Decision], None] = lambda _: None) -> None:
         self._database = database
         self._committed = committed
 
@@ -142,29 +142,27 @@ class PostgresTickets:
         """See TicketStore."""
         async with self._connection() as connection:
             await committing.run(connection, committing.update_statement(decision, record))
-        if decision.wakes:
-            self._committed()
+        self._committed(decision)
 
     async def commit_new(self, decision: Decision, record: Record | None) -> None:
         """See TicketStore."""
         async with self._connection() as connection:
             await committing.run(connection, committing.insert_statement(decision, record))
-        if decision.wakes:
-            self._committed()
+        self._committed(decision)
 
     @asynccontextmanager
     async def exclusive(self, name: TicketName) -> AsyncIterator[TicketStore]:
         """See TicketStore."""
-        wrote: list[bool] = []
+        wrote: list[Decision] = []
         async with self._database.driver() as connection, connection.transaction():
             await connection.execute("SET LOCAL lock_timeout = '3s'")
             try:
                 await connection.execute(_LOCK, name.organization, name.number)
             except asyncpg.LockNotAvailableError as error:
                 raise StaleError from error
-            yield _Locked(self._database, connection, lambda: wrote.append(True))
-        if wrote:
-            self._committed()
+            yield _Locked(self._database, connection, wrote.append)
+        for decision in wrote:
+            self._committed(decision)
 
 
 async def _after_close(connection: Connection, form: FormCase) -> FormCase:
@@ -188,7 +186,7 @@ async def _case(connection: Connection, organization: str, number: int | None, a
 class _Locked(PostgresTickets):
     """The same on one connection, within the transaction that holds the lock."""
 
-    def __init__(self, database: Database, connection: Connection, committed: Callable[[], None]) -> None:
+    def __init__(self, database: Database, connection: Connection, committed: Callable[[Decision], None]) -> None:
         super().__init__(database, committed)
         self._locked = connection
 

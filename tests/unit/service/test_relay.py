@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from temporalio.service import RPCError, RPCStatusCode
 
+from care_client import trace_context
+from care_service.metrics import Metrics
 from care_service.relay import Relay
 from care_service.storage.outbox import Wake
 
-WAKE = Wake("acme", 1, "ContactRecovery", 17, UUID(int=7), 1, "soho")
+WAKE = Wake("acme", 1, "ContactRecovery", 17, UUID(int=7), 1, "soho", f"00-{7:032x}-{8:016x}-01")
 
 
 class Rows:
@@ -21,14 +25,18 @@ class Rows:
 
     def __init__(self, failures: Sequence[Exception] = ()) -> None:
         self._failures = list(failures)
+        self._attempts = 0
         self.waiting = True
         self.released: list[timedelta] = []
+        self.parked: list[tuple[int, str]] = []
+        """At which attempt, and for what."""
         self.deleted = asyncio.Event()
 
     async def claim(self, limit: int, lease: timedelta) -> Sequence[Wake]:
         if self._failures:
             raise self._failures.pop()
-        rows = [WAKE] if self.waiting else []
+        rows = [replace(WAKE, attempts=self._attempts + 1)] if self.waiting else []
+        self._attempts += len(rows)
         self.waiting = False
         return rows
 
@@ -36,8 +44,12 @@ class Rows:
         self.deleted.set()
 
     async def release(self, wakes: Sequence[Wake], after: timedelta) -> None:
-        self.released.append(after)
-        self.waiting = True
+        if wakes:
+            self.released.append(after)
+            self.waiting = True
+
+    async def park(self, wakes: Sequence[Wake], failure: str) -> None:
+        self.parked += [(wake.attempts, failure) for wake in wakes]
 
 
 class Temporal:
@@ -45,10 +57,16 @@ class Temporal:
 
     def __init__(self, failures: Sequence[Exception] = ()) -> None:
         self._failures = list(failures)
+        self.traces: list[str | None] = []
+        self.checked = asyncio.Event()
 
     async def wake(self, wake: Wake) -> None:
+        self.traces.append(trace_context.current())
         if self._failures:
             raise self._failures.pop()
+
+    async def check(self) -> None:
+        self.checked.set()
 
 
 @asynccontextmanager
@@ -66,7 +84,7 @@ async def running(relay: Relay) -> AsyncIterator[None]:
 @pytest.mark.parametrize("failure", [OSError("gone"), ValueError("nonsense"), RuntimeError("never connected")])
 async def test_a_row_that_could_not_be_claimed_is_claimed_later(failure: Exception) -> None:
     rows = Rows([failure])
-    async with running(Relay(rows, Temporal())):
+    async with running(Relay(rows, Temporal(), Metrics())):
         await rows.deleted.wait()
     assert rows.released == []
 
@@ -74,6 +92,57 @@ async def test_a_row_that_could_not_be_claimed_is_claimed_later(failure: Excepti
 @pytest.mark.parametrize("failure", [OSError("gone"), ValueError("no such address"), RuntimeError("never connected")])
 async def test_a_row_whose_workflow_could_not_be_woken_is_given_back_and_woken_later(failure: Exception) -> None:
     rows = Rows()
-    async with running(Relay(rows, Temporal([failure]))):
+    async with running(Relay(rows, Temporal([failure]), Metrics())):
         await rows.deleted.wait()
     assert rows.released == [timedelta(seconds=1)]
+
+
+def refused(code: RPCStatusCode) -> RPCError:
+    return RPCError("as Temporal words it", code, b"")
+
+
+async def test_a_row_that_is_refused_for_what_it_is_is_parked_after_some_tries() -> None:
+    rows, metrics = Rows(), Metrics()
+    relay = Relay(rows, Temporal([refused(RPCStatusCode.INVALID_ARGUMENT)] * 9), metrics)
+    for _ in range(7):
+        await relay.turn()
+    assert rows.parked == [(5, "INVALID_ARGUMENT")]
+    assert rows.released == [timedelta(seconds=1 << step) for step in range(4)]
+    assert not rows.deleted.is_set()
+    assert metrics.registry.get_sample_value("care_outbox_wakes_total", {"result": "parked"}) == 1
+    assert metrics.registry.get_sample_value("care_degraded") == 0
+
+
+@pytest.mark.parametrize(
+    "code", [RPCStatusCode.UNAVAILABLE, RPCStatusCode.NOT_FOUND, RPCStatusCode.PERMISSION_DENIED], ids=lambda c: c.name
+)
+async def test_what_concerns_all_rows_parks_none_and_is_called_degraded_until_it_is_over(code: RPCStatusCode) -> None:
+    rows, metrics = Rows(), Metrics()
+    relay = Relay(rows, Temporal([refused(code)] * 8), metrics)
+    for _ in range(8):
+        await relay.turn()
+    assert (rows.parked, len(rows.released)) == ([], 8)
+    assert metrics.registry.get_sample_value("care_degraded") == 1
+    await relay.turn()
+    assert rows.deleted.is_set()
+    assert metrics.registry.get_sample_value("care_degraded") == 0
+
+
+async def test_a_workflow_is_woken_in_the_trace_of_the_change() -> None:
+    temporal = Temporal()
+    await Relay(Rows(), temporal, Metrics()).turn()
+    assert temporal.traces == [WAKE.traceparent]
+
+
+async def test_it_ends_when_told_to_after_its_batch() -> None:
+    rows = Rows()
+    relay = Relay(rows, Temporal(), Metrics())
+    relay.end()
+    await relay.run()
+    rows.waiting = True
+    relay = Relay(rows, Temporal(), Metrics())
+    async with asyncio.timeout(10):
+        ending = asyncio.create_task(relay.run())
+        await rows.deleted.wait()
+        relay.end()
+        await ending

@@ -1,0 +1,130 @@
+"""What the service counts and measures, for Prometheus. Labels are words of the contract: never who, where or whose.
+
+docs/operating.md says what each is good for. With `PROMETHEUS_MULTIPROC_DIR` set, before this is imported, the library
+keeps all values in files there, and another process adds up those of several (see `care_service.processes`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib.metadata import version
+from platform import python_version
+from typing import Final, Literal
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from care_service.domain.entities import Activity
+from care_service.domain.lifecycle import RecoveryState
+
+_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+"""Upper bounds of a call's duration: most take a few milliseconds, and none more than CARE_MAX_CALL_TIME."""
+_NEW: Final = "NEW"
+"""Where a ticket comes from that did not exist."""
+
+Merge = Literal["livesum", "livemax", "livemostrecent"]
+"""How the values of several processes become one."""
+
+
+class Metrics:
+    """The metrics of one service, in a registry of its own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._calls = Counter(
+            "care_calls",
+            "Calls that were answered, by what they were answered with.",
+            ("method", "code", "reason"),
+            registry=self.registry,
+        )
+        self._seconds = Histogram(
+            "care_call_seconds", "How long calls took.", ("method",), registry=self.registry, buckets=_SECONDS
+        )
+        self.calls_in_progress = self._gauge("care_calls_in_progress", "Calls that are being served.", "livesum")
+        self._transitions = Counter(
+            "care_transitions",
+            "Committed transitions of a ticket's status and of recoveries.",
+            ("machine", "source", "target"),
+            registry=self.registry,
+        )
+        self._wakes = Counter(
+            "care_outbox_wakes",
+            "Tries to wake a workflow: woken, failed (tried again later), parked (given up).",
+            ("result",),
+            registry=self.registry,
+        )
+        self.outbox_rows = self._gauge(
+            "care_outbox_rows", "Outbox rows that wait for their workflow to be woken.", "livemostrecent"
+        )
+        self.outbox_oldest = self._gauge(
+            "care_outbox_oldest_seconds", "Age of the oldest outbox row that is not parked.", "livemostrecent"
+        )
+        self.outbox_parked = self._gauge(
+            "care_outbox_parked_rows", "Outbox rows given up, until `care outbox retry`.", "livemostrecent"
+        )
+        self.pool_size = self._gauge(
+            "care_database_pool_size", "Database connections that the pool may open at most.", "livesum"
+        )
+        self.pool_used = self._gauge("care_database_pool_in_use", "Database connections in use.", "livesum")
+        self.pool_waiters = self._gauge(
+            "care_database_pool_waiters", "Pieces of work that wait for a database connection.", "livesum"
+        )
+        self.degraded = self._gauge(
+            "care_degraded", "1 while Temporal can't be reached: calls work, their further steps wait.", "livemax"
+        )
+        self._serving = self._gauge("care_serving", "1 while gRPC health says SERVING.", "livemax", ("service",))
+        self.purged = Counter("care_answers_purged", "Kept answers that had their time.", registry=self.registry)
+        self.purge_time = self._gauge(
+            "care_answers_purge_time_seconds", "When old answers were last looked for, in Unix time.", "livemax"
+        )
+        self._gauge("care_build_info", "1, for the versions in its labels.", "livemax", ("version", "python")).labels(
+            version("care"), python_version()
+        ).set(1)
+        self._gauge("care_processes", "Processes of this service.", "livesum").set(1)
+        # A label lookup costs more than the count itself.
+        self._calls_of: dict[tuple[str, str, str], Counter] = {}
+        self._seconds_of: dict[str, Histogram] = {}
+
+    def _gauge(self, name: str, words: str, merge: Merge, labels: Iterable[str] = ()) -> Gauge:
+        return Gauge(name, words, labels, registry=self.registry, multiprocess_mode=merge)
+
+    def called(self, method: str, code: str, reason: str, seconds: float) -> None:
+        """Counts a call that is over."""
+        key = (method, code, reason)
+        if (count := self._calls_of.get(key)) is None:
+            count = self._calls_of.setdefault(key, self._calls.labels(*key))
+        if (histogram := self._seconds_of.get(method)) is None:
+            histogram = self._seconds_of.setdefault(method, self._seconds.labels(method))
+        count.inc()
+        histogram.observe(seconds)
+
+    def moved(self, activity: Activity) -> None:
+        """Counts the transitions that a committed activity stands for."""
+        for machine, source, target in transitions(activity):
+            self._transitions.labels(machine, source, target).inc()
+
+    def woken(self, result: Literal["woken", "failed", "parked"], number: int) -> None:
+        """Counts tries to wake a workflow."""
+        self._wakes.labels(result).inc(number)
+
+    def serving(self, service: str, *, is_serving: bool) -> None:
+        """Notes the health of a service; of the whole server where the name is empty."""
+        self._serving.labels(service).set(is_serving)
+
+
+def transitions(activity: Activity) -> list[tuple[str, str, str]]:
+    """Returns the transitions in an activity's changes: machine (`status`, `recovery`), from, to.
+
+    An activity names the present recovery's state (`contact_state`) and, of one that ended, that one's own.
+    """
+    changes = {change.field: change for change in activity.changes}
+    found = []
+    if (status := changes.get("status")) is not None:
+        found.append(("status", status.before or _NEW, status.after))
+    ended = changes.get("recovery.state")
+    if ended is not None:
+        found.append(("recovery", ended.before, ended.after))
+    live = changes.get("contact_state")
+    if live is not None and live.after != RecoveryState.NO_CONTACT:
+        begun_anew = ended is not None or not live.before
+        found.append(("recovery", RecoveryState.NO_CONTACT if begun_anew else live.before, live.after))
+    return found

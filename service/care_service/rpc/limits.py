@@ -1,0 +1,51 @@
+"""How much of the service one client may take: message sizes, calls at a time, their duration, and idle connections."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+MAX_REQUEST: Final = 1024 * 1024
+"""Bytes; the longest request that is accepted as a whole is a few texts of 10,000 characters."""
+MAX_METADATA: Final = 16 * 1024
+"""Bytes; a bearer token with many claims takes two or three thousand."""
+_PING_INTERVAL: Final = timedelta(seconds=20)
+"""Clients that ping more often without any call are taken for broken (gRFC A8). gRPC's own default is five minutes."""
+_KEEPALIVE: Final = timedelta(minutes=1)
+"""When a silent client is asked whether it is still there, so that what died without a word is not kept for hours."""
+_KEEPALIVE_TIMEOUT: Final = timedelta(seconds=20)
+_CONNECTION_AGE: Final = timedelta(minutes=30)
+"""Clients open a new connection then, and meet the processes and replicas that have come since (gRFC A9)."""
+_CONNECTION_AGE_GRACE: Final = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What may be configured."""
+
+    calls: int = 1000
+    """Calls that one process serves at a time; more are refused with RATE_LIMITED. Streams do not count."""
+    call_time: timedelta = timedelta(seconds=30)
+    """How long a call may take at most, whatever deadline its client gave or did not give."""
+
+
+def options(*, reuse_port: bool) -> list[tuple[str, int]]:
+    """Returns the options of the gRPC server."""
+    return [
+        ("grpc.max_receive_message_length", MAX_REQUEST),
+        ("grpc.max_metadata_size", MAX_METADATA),
+        ("grpc.absolute_max_metadata_size", 2 * MAX_METADATA),
+        ("grpc.http2.min_recv_ping_interval_without_data_ms", _milliseconds(_PING_INTERVAL)),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.keepalive_time_ms", _milliseconds(_KEEPALIVE)),
+        ("grpc.keepalive_timeout_ms", _milliseconds(_KEEPALIVE_TIMEOUT)),
+        ("grpc.max_connection_age_ms", _milliseconds(_CONNECTION_AGE)),
+        ("grpc.max_connection_age_grace_ms", _milliseconds(_CONNECTION_AGE_GRACE)),
+        # Another process on the same port, unless it is one of ours, would answer with another configuration.
+        ("grpc.so_reuseport", int(reuse_port)),
+    ]
+
+
+def _milliseconds(duration: timedelta) -> int:
+    return int(duration.total_seconds() * 1000)

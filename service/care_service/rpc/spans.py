@@ -1,0 +1,48 @@
+"""The span of a call: part of the caller's trace where it came with one, else the begin of a trace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from random import getrandbits
+from typing import Final
+
+import grpc
+from opentelemetry import trace
+from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, Status, StatusCode
+
+from care_client import trace_context
+
+_TRACER: Final = trace.get_tracer("care.rpc")
+_OUR_FAULT: Final = frozenset({"INTERNAL", "UNKNOWN", "UNAVAILABLE", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "DATA_LOSS"})
+"""Codes that make the span of a server an error, by OpenTelemetry's conventions; the others are the client's."""
+
+
+def begin(method: str, metadata: Iterable[tuple[str, str | bytes]]) -> Span:
+    """Begins the span of a call to `method` (`care.v1.TicketService/GetTicket`)."""
+    traceparent = next((value for key, value in metadata if key == trace_context.TRACEPARENT), None)
+    parent = trace_context.parse(traceparent if isinstance(traceparent, str) else None)
+    span = _TRACER.start_span(method, parent, SpanKind.SERVER)
+    if span.get_span_context().is_valid:
+        return span
+    # Nobody records: ids all the same, so that the log's lines of the call and of the steps that follow go together.
+    return NonRecordingSpan(SpanContext(getrandbits(128) or 1, getrandbits(64) or 1, is_remote=False))
+
+
+def end(span: Span, method: str, code: str, reason: str, references: Mapping[str, str]) -> None:
+    """Ends it with what the call's line in the log says, too: names and ids, nothing of a customer."""
+    if not span.is_recording():
+        return
+    service, _, name = method.rpartition("/")
+    span.set_attributes(
+        {
+            "rpc.system": "grpc",
+            "rpc.service": service,
+            "rpc.method": name,
+            "rpc.grpc.status_code": int(grpc.StatusCode[code].value[0]),
+            "care.reason": reason,
+            **{f"care.{key}": value for key, value in references.items()},
+        }
+    )
+    if code in _OUR_FAULT:
+        span.set_status(Status(StatusCode.ERROR, reason))
+    span.end()
