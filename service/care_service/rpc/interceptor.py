@@ -189,6 +189,8 @@ async def _abort(context: grpc.aio.ServicerContext[Message, Message], refusal: R
 
 def _log(method: str, caller: Caller, references: dict[str, str], code: str, reason: str, seconds: float) -> None:
     """One line per call, with names and ids only: nothing of a customer, no text, no token; and the trace."""
+    if caller.acting_service:
+        references["acting_service"] = caller.acting_service
     _LOG.info(
         "call",
         method=method,
@@ -197,7 +199,6 @@ def _log(method: str, caller: Caller, references: dict[str, str], code: str, rea
         milliseconds=round(seconds * 1000, 1),
         organization=caller.organization,
         caller=caller.id if caller.kind is not ActorKind.CUSTOMER else None,
-        acting_service=caller.acting_service or None,
         **references,
     )
 
