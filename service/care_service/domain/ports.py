@@ -22,6 +22,8 @@ from care_service.domain.entities import (
     Review,
     Ticket,
 )
+from care_service.domain.filters.conditions import Condition
+from care_service.domain.finding import ReviewQuery, TicketCounts, TicketQuery
 from care_service.domain.names import RecoveryName, TicketName
 from care_service.domain.plan import Sibling
 from care_service.domain.submit import FormCase
@@ -168,10 +170,12 @@ class MessageView:
 class Reader(Protocol):
     """Lists, by keyset: `after` is the last key of the page before, `limit` one more than the page's size."""
 
-    async def tickets(
-        self, organization: str | None, after: tuple[str, int] | None, limit: int
-    ) -> Sequence[TicketView]:
-        """By organization, then the highest number first; of all organizations where none is given."""
+    async def tickets(self, query: TicketQuery) -> Sequence[TicketView]:
+        """A page of tickets; organization by organization, in the direction of the first key, where none is given."""
+        ...
+
+    async def count_tickets(self, organization: str | None, condition: Condition) -> TicketCounts:
+        """How many tickets a filter finds; of all organizations where none is given."""
         ...
 
     async def activities(self, name: TicketName, after: int | None, limit: int) -> Sequence[Activity]:
@@ -194,10 +198,8 @@ class Reader(Protocol):
         """The oldest first."""
         ...
 
-    async def reviews(
-        self, organization: str | None, after: tuple[str, datetime, UUID] | None, limit: int
-    ) -> Sequence[Review]:
-        """By organization, then the latest written first; of all organizations where none is given."""
+    async def reviews(self, query: ReviewQuery) -> Sequence[Review]:
+        """The latest written first; organization by organization where none is given."""
         ...
 
     async def review(self, organization: str, review_id: UUID) -> Review | None:

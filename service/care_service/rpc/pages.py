@@ -1,4 +1,4 @@
-"""Page tokens (AIP-158): the last key of a page, opaque, and bound to the method and parent that it was given for."""
+"""Page tokens (AIP-158): the last key of a page, opaque, and bound to the list that it was given for."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def read_token(token: str, scope: str, parse: Callable[[list[str | int]], KeyT])
             raise ValueError("made for something else")
         return parse(key)
     except (ValueError, TypeError, IndexError, OverflowError, RecursionError) as error:
-        words = "The page token is none that this method gave for this parent: start again without one."
+        words = "The page token is none that was given for this parent, filter and order: start again without one."
         raise Refusal(Reason.INVALID_PAGE_TOKEN, words) from error
 
 

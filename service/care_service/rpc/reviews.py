@@ -15,10 +15,13 @@ from care.v1 import review_pb2, review_service_pb2_grpc
 from care.v1 import review_service_pb2 as pb
 from care_service.domain import names
 from care_service.domain.entities import Review
+from care_service.domain.filters.reviews import REVIEW_FIELDS
+from care_service.domain.filters.schema import read_filter
+from care_service.domain.finding import ReviewQuery
 from care_service.domain.names import Child
 from care_service.domain.ports import Directory, Reader, StaleError
 from care_service.domain.refusals import Reason, Refusal, not_found
-from care_service.rpc import convert, pages
+from care_service.rpc import convert, finding, pages
 from care_service.rpc.batches import serve_each
 from care_service.rpc.call import current_call
 from care_service.rpc.execute import Repeat
@@ -108,14 +111,12 @@ class Reviews(review_service_pb2_grpc.ReviewServiceServicer):
         call, fields = current_call(), Fields()
         size = fields.page_size(request.page_size)
         organization = list_parent(fields, request.parent, call)
-        scope = f"reviews {request.parent}"
-        after = pages.read_token(
-            request.page_token, scope, lambda key: (pages.text(key[0]), pages.time(key[1]), UUID(pages.text(key[2])))
-        )
-        reviews, more = pages.cut(await self._reader.reviews(organization, after, size + 1), size)
-        last = reviews[-1] if more else None
-        key = (last.organization, last.create_time.isoformat(), str(last.id)) if last else ()
-        token = pages.make_token(scope, *key) if key else ""
+        condition = read_filter(request.filter, REVIEW_FIELDS)
+        scope = finding.scope("reviews", request.parent, request.filter)
+        after = finding.read_review_token(request.page_token, scope)
+        query = ReviewQuery(organization, size + 1, condition, after)
+        reviews, more = pages.cut(await self._reader.reviews(query), size)
+        token = finding.review_token(scope, reviews[-1]) if more else ""
         return pb.ListReviewsResponse(
             reviews=[convert.review_message(review) for review in reviews], next_page_token=token
         )

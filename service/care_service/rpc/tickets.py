@@ -16,10 +16,13 @@ from care_service.domain.case import Case, Decision
 from care_service.domain.create import NewCase, create_ticket
 from care_service.domain.decide import situation
 from care_service.domain.entities import Priority
+from care_service.domain.filters.schema import read_filter
+from care_service.domain.filters.tickets import TICKET_FIELDS
+from care_service.domain.finding import TicketQuery
 from care_service.domain.names import Child, ReviewName, TicketName
 from care_service.domain.ports import Directory, Reader, TicketStore
 from care_service.domain.refusals import Refusal, Violation, invalid, not_found
-from care_service.rpc import convert, pages
+from care_service.rpc import convert, finding, pages
 from care_service.rpc.batches import Batch, serve_each, ticket_of
 from care_service.rpc.call import Call, current_call
 from care_service.rpc.execute import Repeat, execute, until_committed
@@ -128,11 +131,16 @@ class Tickets(ticket_service_pb2_grpc.TicketServiceServicer):
     async def ListTickets(self, request: pb.ListTicketsRequest, context: Context) -> pb.ListTicketsResponse:
         """See the contract."""
         call, fields = current_call(), Fields()
-        size = fields.page_size(request.page_size)
+        size, order = fields.page_size(request.page_size), finding.read_order(fields, request.order_by)
         organization = list_parent(fields, request.parent, call)
-        scope = f"tickets {request.parent}"
-        after = pages.read_token(request.page_token, scope, lambda key: (pages.text(key[0]), pages.number(key[1])))
-        views, more = pages.cut(await self._reader.tickets(organization, after, size + 1), size)
+        condition = read_filter(request.filter, TICKET_FIELDS)
+        scope = finding.scope("tickets", request.parent, request.filter, request.order_by)
+        after = finding.read_ticket_token(request.page_token, scope, order)
+        query = TicketQuery(organization, size + 1, condition, order, after)
+        views, more = pages.cut(await self._reader.tickets(query), size)
+        total = 0
+        if request.include_total_size:
+            total = (await self._reader.count_tickets(organization, condition)).total
         own = None
         if call.caller.is_agent and organization is not None:
             own = await self._reader.agent(organization, call.caller.id)
@@ -142,9 +150,21 @@ class Tickets(ticket_service_pb2_grpc.TicketServiceServicer):
             )
             for view in views
         ]
-        last = views[-1].ticket if more else None
-        token = pages.make_token(scope, last.organization, last.number) if last else ""
-        return pb.ListTicketsResponse(tickets=tickets, next_page_token=token)
+        token = finding.ticket_token(scope, order, views[-1].ticket) if more else ""
+        return pb.ListTicketsResponse(tickets=tickets, next_page_token=token, total_size=total)
+
+    async def CountTickets(self, request: pb.CountTicketsRequest, context: Context) -> pb.CountTicketsResponse:
+        """See the contract."""
+        organization = list_parent(Fields(), request.parent, current_call())
+        counts = await self._reader.count_tickets(organization, read_filter(request.filter, TICKET_FIELDS))
+        return pb.CountTicketsResponse(
+            open=counts.open,
+            in_progress=counts.in_progress,
+            resolved=counts.resolved,
+            closed=counts.closed,
+            auto_closed=counts.auto_closed,
+            total=counts.total,
+        )
 
     async def UpdateTicket(self, request: pb.UpdateTicketRequest, context: Context) -> pb.UpdateTicketResponse:
         """See the contract."""

@@ -6,7 +6,9 @@ import asyncpg
 
 from care_client import trace_context
 from care_service.domain.case import Decision
+from care_service.domain.entities import ActivityType
 from care_service.domain.ports import Record, StaleError
+from care_service.storage import terms
 from care_service.storage.rows import ACTIVITY, CONTACT, MESSAGE, RECOVERY, TICKET
 from care_service.storage.statements import Statement
 from care_service.storage.tables import OPEN_FOLLOW_UP_INDEX, OPEN_TICKET_INDEX
@@ -30,8 +32,10 @@ def update_statement(decision: Decision, record: Record | None) -> Statement:
         f" WHERE organization = {statement.parameter(ticket.organization, 'TEXT')}"
         f" AND number = {statement.parameter(ticket.number, 'BIGINT')}"
         f" AND revision = {statement.parameter(ticket.revision - 1, 'BIGINT')}"
-        " RETURNING organization, number",
+        f" RETURNING {terms.TICKET_COLUMNS}",
     )
+    if decision.activity is not None and decision.activity.type is ActivityType.UPDATED:
+        terms.add_update(statement)
     if decision.review_attempt is not None:
         # A second CAS, since the recoveries of a review's other tickets are at the same site. The ticket's row comes
         # first, as whoever holds its lock may get here too. Where this CAS fails, the ticket has a new revision for
@@ -68,8 +72,8 @@ def insert_statement(decision: Decision, record: Record | None) -> Statement:
             f" AND number = {statement.parameter(before.number, 'BIGINT')}"
             f" AND revision = {statement.parameter(before.revision - 1, 'BIGINT')} RETURNING 1",
         )
-    statement.insert("inserted", TICKET, ticket, source)
-    statement.add("ticket", "SELECT 1 FROM inserted")
+    statement.insert("inserted", TICKET, ticket, source, terms.TICKET_COLUMNS)
+    statement.add("ticket", "SELECT * FROM inserted")
     statement.result = "SELECT 1 FROM ticket"
     at = statement.parameter(ticket.create_time, "TIMESTAMPTZ")
     organization = statement.parameter(ticket.organization, "TEXT")
@@ -82,10 +86,11 @@ def insert_statement(decision: Decision, record: Record | None) -> Statement:
     if ticket.review_id is not None:
         statement.add(
             "review",
-            f"UPDATE reviews SET ticket_number = {statement.parameter(ticket.number, 'BIGINT')} FROM ticket"
-            f" WHERE organization = {organization} AND id = {statement.parameter(ticket.review_id, 'UUID')}"
-            " RETURNING 1",
+            f"UPDATE reviews v SET ticket_number = {statement.parameter(ticket.number, 'BIGINT')} FROM ticket"
+            f" WHERE v.organization = {organization} AND v.id = {statement.parameter(ticket.review_id, 'UUID')}"
+            " RETURNING v.stars, v.text",
         )
+    terms.add_insert(statement, has_review=ticket.review_id is not None)
     _add_rows(statement, decision, record)
     return statement
 

@@ -10,6 +10,7 @@ import asyncpg
 
 from care_service.domain.entities import Agent, Location, Organization, Review
 from care_service.domain.ports import Answer, Record, RequestKey, StaleError
+from care_service.storage import terms
 from care_service.storage.answers import current_answer
 from care_service.storage.committing import add_record
 from care_service.storage.database import Database
@@ -76,15 +77,15 @@ class PostgresDirectory:
         self, organization: Organization, changed: Collection[str], record: Record | None
     ) -> None:
         """See Directory."""
-        await self._put(ORGANIZATION, organization, {*changed, "update_time"}, "", record)
+        await self._put(ORGANIZATION, organization, {*changed, "update_time"}, record)
 
     async def put_location(self, location: Location, changed: Collection[str], record: Record | None) -> None:
         """See Directory."""
-        await self._put(LOCATION, location, {*changed, "update_time"}, "", record)
+        await self._put(LOCATION, location, {*changed, "update_time"}, record)
 
     async def put_agent(self, agent: Agent, changed: Collection[str], record: Record | None) -> None:
         """See Directory."""
-        await self._put(AGENT, agent, {*changed, "update_time"}, "", record)
+        await self._put(AGENT, agent, {*changed, "update_time"}, record)
 
     async def put_review(self, review: Review, record: Record | None) -> None:
         """See Directory."""
@@ -92,32 +93,45 @@ class PostgresDirectory:
         async with self._database.driver() as connection:
             await connection.execute(_SEE_LOCATION, *place)
         newer = " WHERE excluded.update_time >= reviews.update_time"
-        await self._put(REVIEW, review, set(REVIEW.fields) - _REVIEW_KEPT, newer, record)
+        statement = _put_statement(REVIEW, review, set(REVIEW.fields) - _REVIEW_KEPT, newer, record)
+        async with self._database.driver() as connection, connection.transaction():
+            await _run(connection, statement)
+            await connection.execute(terms.AFTER_REVIEW, review.organization, review.id)
 
     async def _put(
-        self, mapping: Mapping[EntityT], entity: EntityT, changed: Collection[str], guard: str, record: Record | None
+        self, mapping: Mapping[EntityT], entity: EntityT, changed: Collection[str], record: Record | None
     ) -> None:
-        statement = Statement()
-        fields = list(mapping.values(entity))
-        columns = ", ".join(field for field, _, _ in fields)
-        values = ", ".join(statement.parameter(value, sql_type) for _, sql_type, value in fields)
-        keys = ", ".join(column.name for column in mapping.table.primary_key.columns)
-        updates = ", ".join(f"{field} = excluded.{field}" for field, _, _ in fields if field in changed)
-        table = mapping.table.name
-        statement.add(
-            "written",
-            f"INSERT INTO {table} ({columns}) VALUES ({values})"
-            f" ON CONFLICT ({keys}) DO UPDATE SET {updates}{guard} RETURNING 1",
-        )
-        statement.result = "SELECT 1 FROM written"
-        if record is not None:
-            add_record(statement, record, "written")
         async with self._database.driver() as connection:
-            try:
-                row = await connection.fetchrow(statement.sql(), *statement.parameters)
-            except asyncpg.UniqueViolationError as error:
-                if error.constraint_name == "pk_requests":
-                    raise StaleError from error
-                raise
-        if row is None:  # the guard let nothing through
-            raise StaleError
+            await _run(connection, _put_statement(mapping, entity, changed, "", record))
+
+
+def _put_statement(
+    mapping: Mapping[EntityT], entity: EntityT, changed: Collection[str], guard: str, record: Record | None
+) -> Statement:
+    statement = Statement()
+    fields = list(mapping.values(entity))
+    columns = ", ".join(field for field, _, _ in fields)
+    values = ", ".join(statement.parameter(value, sql_type) for _, sql_type, value in fields)
+    keys = ", ".join(column.name for column in mapping.table.primary_key.columns)
+    updates = ", ".join(f"{field} = excluded.{field}" for field, _, _ in fields if field in changed)
+    table = mapping.table.name
+    statement.add(
+        "written",
+        f"INSERT INTO {table} ({columns}) VALUES ({values})"
+        f" ON CONFLICT ({keys}) DO UPDATE SET {updates}{guard} RETURNING 1",
+    )
+    statement.result = "SELECT 1 FROM written"
+    if record is not None:
+        add_record(statement, record, "written")
+    return statement
+
+
+async def _run(connection: asyncpg.Connection[asyncpg.Record], statement: Statement) -> None:
+    try:
+        row = await connection.fetchrow(statement.sql(), *statement.parameters)
+    except asyncpg.UniqueViolationError as error:
+        if error.constraint_name == "pk_requests":
+            raise StaleError from error
+        raise
+    if row is None:  # the guard let nothing through
+        raise StaleError

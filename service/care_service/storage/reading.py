@@ -7,13 +7,15 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, select, text, tuple_
 
 from care_service.domain.entities import Activity, Agent, Contact, Location, Organization, Review
+from care_service.domain.filters.conditions import Condition
+from care_service.domain.finding import ReviewQuery, Stage, TicketCounts, TicketQuery
 from care_service.domain.lifecycle import FORM_LIVE
 from care_service.domain.names import RecoveryName, TicketName
 from care_service.domain.ports import MessageView, RecoveryView, TicketView
-from care_service.storage import tables
+from care_service.storage import review_lists, tables, ticket_lists
 from care_service.storage.database import Database
 from care_service.storage.rows import (
     ACTIVITY,
@@ -29,19 +31,8 @@ from care_service.storage.rows import (
     Mapping,
 )
 
+_PLAN_FOR_VALUES: Final = text("SET LOCAL plan_cache_mode = force_custom_plan")
 _T, _R, _C, _M, _V = tables.tickets.c, tables.recoveries.c, tables.contacts.c, tables.messages.c, tables.reviews.c
-
-_TICKET_VIEW: Final = (
-    select(*TICKET.columns, *CONTACT.columns)
-    .outerjoin(
-        tables.recoveries,
-        and_(_R.organization == _T.organization, _R.ticket_number == _T.number, _R.id == _T.recovery_id),
-    )
-    .outerjoin(
-        tables.contacts,
-        and_(_C.organization == _R.organization, _C.ticket_number == _R.ticket_number, _C.id == _R.contact_id),
-    )
-)
 
 
 class PostgresReader:
@@ -62,25 +53,24 @@ class PostgresReader:
         found = await self._entities(mapping, select(*mapping.columns).where(*conditions))
         return found[0] if found else None
 
-    async def tickets(
-        self, organization: str | None, after: tuple[str, int] | None, limit: int
-    ) -> Sequence[TicketView]:
+    async def _found(self, query: Select[Any]) -> Sequence[Any]:
+        """Reads what a filter finds, planned for its values: a good plan for some is a bad one for others."""
+        async with self._database.core() as connection:
+            await connection.execute(_PLAN_FOR_VALUES)
+            rows: Sequence[Any] = (await connection.execute(query)).all()
+            return rows
+
+    async def tickets(self, query: TicketQuery) -> Sequence[TicketView]:
         """See Reader."""
-        query = _TICKET_VIEW.order_by(_T.organization, _T.number.desc()).limit(limit)
-        if organization is not None:
-            query = query.where(_T.organization == organization)
-        if after is not None:
-            query = query.where(
-                or_(_T.organization > after[0], and_(_T.organization == after[0], _T.number < after[1]))
-                if organization is None
-                else _T.number < after[1]
-            )
-        views = []
-        for row in await self._rows(query):
-            ticket = TICKET.read(row)
-            if ticket is not None:
-                views.append(TicketView(ticket, CONTACT.read(row, len(TICKET))))
-        return views
+        rows = await self._found(ticket_lists.list_statement(query))
+        found = [(TICKET.read(row), CONTACT.read(row, len(TICKET))) for row in rows]
+        return [TicketView(ticket, contact) for ticket, contact in found if ticket is not None]
+
+    async def count_tickets(self, organization: str | None, condition: Condition) -> TicketCounts:
+        """See Reader."""
+        rows = await self._found(ticket_lists.count_statement(organization, condition))
+        counts: dict[str, int] = dict(map(tuple, rows))
+        return TicketCounts(*(counts.get(stage, 0) for stage in Stage))
 
     async def activities(self, name: TicketName, after: int | None, limit: int) -> Sequence[Activity]:
         """See Reader."""
@@ -163,21 +153,10 @@ class PostgresReader:
         rows = await self._rows(query)
         return [MessageView(message, row[-1]) for row in rows if (message := MESSAGE.read(row))]
 
-    async def reviews(
-        self, organization: str | None, after: tuple[str, datetime, UUID] | None, limit: int
-    ) -> Sequence[Review]:
+    async def reviews(self, query: ReviewQuery) -> Sequence[Review]:
         """See Reader."""
-        query = select(*REVIEW.columns).order_by(_V.organization, _V.create_time.desc(), _V.id.desc()).limit(limit)
-        if organization is not None:
-            query = query.where(_V.organization == organization)
-        if after is not None:
-            older = tuple_(_V.create_time, _V.id) < tuple_(after[1], after[2])
-            query = query.where(
-                or_(_V.organization > after[0], and_(_V.organization == after[0], older))
-                if organization is None
-                else older
-            )
-        return await self._entities(REVIEW, query)
+        rows = await self._found(review_lists.list_statement(query))
+        return [review for row in rows if (review := REVIEW.read(row)) is not None]
 
     async def review(self, organization: str, review_id: UUID) -> Review | None:
         """See Reader."""

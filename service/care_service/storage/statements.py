@@ -25,13 +25,15 @@ class Statement:
         """Adds a CTE."""
         self._parts.append(f"{name} AS ({sql})")
 
-    def insert(self, name: str, mapping: Mapping[EntityT], entity: EntityT, source: str | None) -> None:
+    def insert(
+        self, name: str, mapping: Mapping[EntityT], entity: EntityT, source: str | None, returning: str = "1"
+    ) -> None:
         """Adds a CTE that inserts an entity, once per row of the CTE `source`: not at all if that wrote nothing."""
         fields = list(mapping.values(entity))
         columns = ", ".join(field for field, _, _ in fields)
         values = ", ".join(self.parameter(value, sql_type) for _, sql_type, value in fields)
         origin = f" FROM {source}" if source else ""
-        self.add(name, f"INSERT INTO {mapping.table.name} ({columns}) SELECT {values}{origin} RETURNING 1")
+        self.add(name, f"INSERT INTO {mapping.table.name} ({columns}) SELECT {values}{origin} RETURNING {returning}")
 
     def assignments(self, mapping: Mapping[EntityT], entity: EntityT, but: Collection[str]) -> str:
         """Returns the SET list of an UPDATE for all columns of an entity except `but`."""

@@ -8,6 +8,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Computed,
     DateTime,
     Identity,
     Index,
@@ -20,9 +21,12 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    cast,
+    func,
+    literal_column,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 
 metadata: Final = MetaData(
     naming_convention={
@@ -88,6 +92,8 @@ agents: Final = Table(
     _time("update_time"),
 )
 
+REVIEW_SEARCH: Final = "to_tsvector('simple', text) || array_to_tsvector(ARRAY[' ' || organization])"
+"""The words of a review, and whose it is as a lexeme that no text has: the index alone tells tenants apart."""
 reviews: Final = Table(
     "reviews",
     metadata,
@@ -105,11 +111,24 @@ reviews: Final = Table(
     _time("ingest_time"),
     Column("ticket_number", BigInteger, nullable=True),
     Column("posting_attempts", BigInteger, nullable=False),
+    Column("search", TSVECTOR, Computed(REVIEW_SEARCH, persisted=True), nullable=False),
     UniqueConstraint("organization", "site", "external_id"),
+    # What ListReviews filters by; docs/decisions/0010-finding-tickets.md says why these.
+    Index("ix_reviews_organization_external_id", "organization", "external_id"),
+    Index("ix_reviews_organization_ticket_number", "organization", "ticket_number"),
+    Index("ix_reviews_search", "search", postgresql_using="gin"),
 )
 Index(
     "ix_reviews_organization_create_time_id", reviews.c.organization, reviews.c.create_time.desc(), reviews.c.id.desc()
 )
+for _column in ("location", "site", "stars"):
+    Index(
+        f"ix_reviews_organization_{_column}",
+        reviews.c.organization,
+        reviews.c[_column],
+        reviews.c.create_time.desc(),
+        reviews.c.id.desc(),
+    )
 
 tickets: Final = Table(
     "tickets",
@@ -136,7 +155,32 @@ tickets: Final = Table(
     _time("close_time", optional=True),
     Column("follow_up_of", BigInteger, nullable=True),
     Column("follow_up", BigInteger, nullable=True),
+    # For lists and counts: status and close reason in one, and a priority that can be ordered by.
+    Column("stage", Text, Computed("coalesce(close_reason, status)", persisted=True), nullable=False),
+    Column(
+        "priority_rank",
+        Integer,
+        Computed("coalesce(array_position(ARRAY['LOW', 'NORMAL', 'HIGH', 'URGENT'], priority), 0)", persisted=True),
+        nullable=False,
+    ),
 )
+for _columns in (
+    # Orders,
+    ("create_time", "number"),
+    ("update_time", "number"),
+    # those of one stage: closed tickets are the old ones, so that no other index finds the open ones among them,
+    ("stage", "number"),
+    ("stage", "create_time", "number"),
+    ("stage", "update_time", "number"),
+    # and what is filtered by. See docs/decisions/0010-finding-tickets.md.
+    ("priority_rank", "number"),
+    ("contact_state", "number"),
+    ("assignee", "number"),
+    ("reporter", "number"),
+    ("location", "number"),
+    ("review_id", "number"),
+):
+    Index(None, tickets.c.organization, *(tickets.c[_column] for _column in _columns))
 OPEN_FOLLOW_UP_INDEX: Final = "uq_tickets_open_follow_up"
 Index(
     OPEN_FOLLOW_UP_INDEX,
@@ -152,6 +196,18 @@ Index(
     tickets.c.review_id,
     unique=True,
     postgresql_where=text("status <> 'CLOSED' AND review_id IS NOT NULL"),
+)
+
+ticket_terms: Final = Table(
+    "ticket_terms",
+    metadata,
+    _key(),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("stars", SmallInteger, nullable=True, comment="The review's."),
+    Column("search", TSVECTOR, nullable=False, comment="Words, labels and organization: see terms.py."),
+    Index("ix_ticket_terms_organization_stars_number", "organization", "stars", "number"),
+    Index("ix_ticket_terms_search", "search", postgresql_using="gin"),
+    comment="What a ticket is found by and its work does not change: apart, as every commit rewrites its ticket.",
 )
 
 recoveries: Final = Table(
@@ -189,6 +245,10 @@ recoveries: Final = Table(
     Index("ix_recoveries_id", "id"),
     Index("ix_recoveries_organization_review_id", "organization", "review_id"),
 )
+
+REFERENCE: Final = func.right(cast(recoveries.c.id, Text), literal_column("8"))
+"""Recovery.reference in lower case and without its dash."""
+Index("ix_recoveries_organization_reference", recoveries.c.organization, REFERENCE)
 
 contacts: Final = Table(
     "contacts",

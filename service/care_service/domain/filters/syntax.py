@@ -1,0 +1,92 @@
+"""What the text of a filter says, as a tree, and a tree as text again. Nothing here knows any field."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, TypeAlias
+
+
+class Comparator(StrEnum):
+    """How a field is compared with a value (AIP-160, "Comparison operators" and "Has operator")."""
+
+    LESS_OR_EQUAL = "<="
+    LESS = "<"
+    GREATER_OR_EQUAL = ">="
+    GREATER = ">"
+    NOT_EQUAL = "!="
+    EQUAL = "="
+    HAS = ":"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A bare word or a quoted string, without its quotes and escapes."""
+
+    text: str
+    quoted: bool
+    position: int = dataclasses.field(default=0, compare=False)
+    """How many code points of the filter stand before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restriction:
+    """A field compared with a value."""
+
+    field: Text
+    comparator: Comparator
+    value: Text
+    comparator_position: int = dataclasses.field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    """All of two or more; juxtaposition says the same as the word AND."""
+
+    parts: tuple[Tree, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    """At least one of two or more."""
+
+    parts: tuple[Tree, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """What does not hold."""
+
+    part: Tree
+
+
+Tree: TypeAlias = And | Or | Not | Restriction | Text
+"""A text that stands by itself is searched for."""
+
+KEYWORDS: Final = frozenset({"AND", "OR", "NOT"})
+_ESCAPED: Final = re.compile(r'["\\]')
+
+
+def show(tree: Tree) -> str:
+    """Writes a tree as a filter that is parsed to the same tree again."""
+    match tree:
+        case Text():
+            return _show_text(tree)
+        case Restriction():
+            return f"{_show_text(tree.field)} {tree.comparator} {_show_text(tree.value)}"
+        case Not():
+            return f"NOT {_show_part(tree.part)}"
+        case And():
+            return " AND ".join(map(_show_part, tree.parts))
+        case Or():
+            return " OR ".join(map(_show_part, tree.parts))
+
+
+def _show_part(tree: Tree) -> str:
+    return f"({show(tree)})" if isinstance(tree, And | Or | Not) else show(tree)
+
+
+def _show_text(text: Text) -> str:
+    return '"' + _ESCAPED.sub(r"\\\g<0>", text.text) + '"' if text.quoted else text.text

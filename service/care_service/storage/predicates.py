@@ -1,0 +1,172 @@
+"""Conditions of filters in negation normal form, with the few-valued columns apart: known there, a branch is decided.
+
+A comparison of a column that can be NULL is true or false in SQL terms only as the filter means it: its negation is
+written out, never a NOT over it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from sqlalchemy import ColumnElement, and_, false, or_, true
+
+from care_service.domain.filters.conditions import AllOf, Always, AnyOf, Condition, NotSo
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """A column that is never NULL has one of these values out of a few that are known."""
+
+    column: ColumnElement[str] | ColumnElement[int]
+    key: str
+    """The column's name."""
+    values: frozenset[str | int]
+    domain: frozenset[str | int]
+
+
+@dataclass(frozen=True, slots=True)
+class Sql:
+    """Any other condition."""
+
+    sql: ColumnElement[bool]
+    needs_terms: bool = False
+    """Whether it is about the table of terms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Both:
+    """All of these; none stands for what is always true."""
+
+    parts: tuple[Predicate, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    """One of these; none stands for what is never true."""
+
+    parts: tuple[Predicate, ...] = ()
+
+
+Predicate: TypeAlias = Values | Sql | Both | Either
+Leaf: TypeAlias = Callable[[Condition, bool], Predicate]
+"""Makes the predicate for a condition without parts, or for its negation where the flag is set."""
+
+
+def normal_form(condition: Condition, leaf: Leaf, *, negated: bool = False) -> Predicate:
+    """Pushes negation down to the leaves."""
+    match condition:
+        case NotSo():
+            return normal_form(condition.part, leaf, negated=not negated)
+        case AllOf() | AnyOf():
+            parts = tuple(normal_form(part, leaf, negated=negated) for part in condition.parts)
+            return both(parts) if isinstance(condition, AllOf) is not negated else either(parts)
+        case Always():
+            return Either() if negated else Both()
+        case _:
+            return leaf(condition, negated)
+
+
+def both(parts: tuple[Predicate, ...]) -> Predicate:
+    """Joins with AND; sets of one column are intersected, so that the planner sees each column once."""
+    sets: dict[str, Values] = {}
+    rest: list[Predicate] = []
+    for part in parts:
+        match part:
+            case Values():
+                known = sets.get(part.key)
+                sets[part.key] = part if known is None else _narrowed(known, part)
+            case Both():
+                rest.extend(part.parts)
+            case Either(()):
+                return part
+            case _:
+                rest.append(part)
+    if any(isinstance(part, Values) for part in rest):
+        return both((*sets.values(), *rest))
+    if any(not found.values for found in sets.values()):
+        return Either()
+    kept = (*(found for found in sets.values() if found.values != found.domain), *rest)
+    return kept[0] if len(kept) == 1 else Both(kept)
+
+
+def _narrowed(one: Values, other: Values) -> Values:
+    common = one.values & other.values
+    return Values(one.column, one.key, common, one.domain)
+
+
+def either(parts: tuple[Predicate, ...]) -> Predicate:
+    """Joins with OR; sets of one column are united."""
+    sets: dict[str, Values] = {}
+    rest: list[Predicate] = []
+    for part in parts:
+        match part:
+            case Values():
+                known = sets.get(part.key)
+                united = part.values if known is None else known.values | part.values
+                sets[part.key] = Values(part.column, part.key, united, part.domain)
+            case Either():
+                rest.extend(part.parts)
+            case Both(()):
+                return part
+            case _:
+                rest.append(part)
+    if any(isinstance(part, Values) for part in rest):
+        return either((*sets.values(), *rest))
+    if any(found.values == found.domain for found in sets.values()):
+        return Both()
+    kept = (*(found for found in sets.values() if found.values), *rest)
+    return kept[0] if len(kept) == 1 else Either(kept)
+
+
+def possible(predicate: Predicate, key: str, domain: frozenset[str | int]) -> frozenset[str | int]:
+    """Returns the values of a column that the predicate may hold for."""
+    none: frozenset[str | int] = frozenset()
+    match predicate:
+        case Values() if predicate.key == key:
+            return predicate.values
+        case Both():
+            return domain.intersection(*(possible(part, key, domain) for part in predicate.parts))
+        case Either():
+            return none.union(*(possible(part, key, domain) for part in predicate.parts))
+        case _:
+            return domain
+
+
+def decided(predicate: Predicate, known: Mapping[str, str | int]) -> Predicate:
+    """Returns what is left of a predicate where the values of some columns are known."""
+    match predicate:
+        case Values() if predicate.key in known:
+            return Both() if known[predicate.key] in predicate.values else Either()
+        case Both():
+            return both(tuple(decided(part, known) for part in predicate.parts))
+        case Either():
+            return either(tuple(decided(part, known) for part in predicate.parts))
+        case _:
+            return predicate
+
+
+def needs_terms(predicate: Predicate) -> bool:
+    """Whether the predicate is about the table of terms."""
+    match predicate:
+        case Sql():
+            return predicate.needs_terms
+        case Both() | Either():
+            return any(needs_terms(part) for part in predicate.parts)
+        case _:
+            return False
+
+
+def to_sql(predicate: Predicate) -> ColumnElement[bool]:
+    """Returns the predicate as SQL with bound parameters."""
+    match predicate:
+        case Values():
+            values = sorted(predicate.values, key=str)
+            return predicate.column == values[0] if len(values) == 1 else predicate.column.in_(values)
+        case Sql():
+            return predicate.sql
+        case Both():
+            return and_(true(), *map(to_sql, predicate.parts))
+        case Either():
+            return or_(false(), *map(to_sql, predicate.parts))

@@ -1,0 +1,73 @@
+"""Leaves of filters as SQL that tickets and reviews share: names, comparisons, and full-text search."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, and_, func, literal, or_, true
+from sqlalchemy.dialects.postgresql import REGCONFIG, TSQUERY
+
+from care_service.domain.filters.conditions import Compared, Named
+from care_service.domain.filters.syntax import Comparator
+
+_COMPARE: Final[dict[Comparator, Callable[[Any, Any], Any]]] = {
+    Comparator.EQUAL: operator.eq,
+    Comparator.LESS: operator.lt,
+    Comparator.LESS_OR_EQUAL: operator.le,
+    Comparator.GREATER: operator.gt,
+    Comparator.GREATER_OR_EQUAL: operator.ge,
+}
+_STARS: Final = (-1, 6)
+"""One less and one more than any number of stars: what lies further off compares the same, and may fit no column."""
+
+
+def unless(sql: ColumnElement[bool], negated: bool, *nullable: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Returns a condition, or its negation, which is true where any of the `nullable` columns is NULL."""
+    return or_(~sql, *(column.is_(None) for column in nullable)) if negated else sql
+
+
+def compared(column: ColumnElement[Any], asked: Compared, negated: bool, *, nullable: bool) -> ColumnElement[bool]:
+    """Returns a comparison of a number of stars or of a time."""
+    value: int | datetime = asked.value
+    if isinstance(value, int):
+        value = min(max(value, _STARS[0]), _STARS[1])
+    found: ColumnElement[bool] = _COMPARE[asked.comparator](column, value)
+    return unless(found, negated, *((column,) if nullable else ()))
+
+
+def named(
+    organization: str | None,
+    own: ColumnElement[str],
+    column: ColumnElement[Any],
+    asked: Named,
+    negated: bool,
+) -> ColumnElement[bool]:
+    """Returns whether a column names a resource; in a list of one organization, another's names find nothing."""
+    if organization is None:
+        return unless(and_(own == asked.organization, column == asked.id), negated, column)
+    if organization != asked.organization:
+        return true() if negated else ~true()
+    return unless(column == asked.id, negated, column)
+
+
+def phrase(text: str) -> ColumnElement[Any]:
+    """Returns the text-search query for words that follow each other, in no particular language."""
+    return func.phraseto_tsquery(literal("simple").cast(REGCONFIG), text, type_=TSQUERY)
+
+
+def lexeme(text: str) -> ColumnElement[Any]:
+    """Returns the text-search query for one lexeme as it is, quoted."""
+    quoted = text.replace("\\", "\\\\").replace("'", "''")
+    return literal(f"'{quoted}'").cast(TSQUERY)
+
+
+def found_in(
+    search: ColumnElement[Any], organization: str | None, query: ColumnElement[Any], negated: bool
+) -> ColumnElement[bool]:
+    """Returns whether the terms meet a query. The organization is a lexeme too: the index alone finds its own."""
+    if negated:
+        return ~search.bool_op("@@")(query)
+    return search.bool_op("@@")(query if organization is None else lexeme(f" {organization}").op("&&")(query))
