@@ -1,9 +1,11 @@
 """All services of Care as one object."""
 
+from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 import grpc
+from grpc.aio import ClientInterceptor
 
 from care.v1.conversation_service_pb2_grpc import ConversationServiceStub
 from care.v1.customer_service_pb2_grpc import CustomerServiceStub
@@ -12,7 +14,9 @@ from care.v1.lifecycle_service_pb2_grpc import LifecycleServiceStub
 from care.v1.review_service_pb2_grpc import ReviewServiceStub
 from care.v1.ticket_service_pb2_grpc import TicketServiceStub
 from care.v1.worker_service_pb2_grpc import WorkerServiceStub
-from care_client.channel import open_channel
+from care_client.channel import DEFAULT_DEADLINE, open_channel
+from care_client.tls import Tls
+from care_client.tokens import Token
 
 if TYPE_CHECKING:  # these classes exist for type checkers only
     from care.v1.conversation_service_pb2_grpc import ConversationServiceAsyncStub
@@ -27,12 +31,15 @@ if TYPE_CHECKING:  # these classes exist for type checkers only
 class CareClient:
     """The services of ``care.v1`` on one channel, which it closes at its end.
 
-    ``async with CareClient.connect("127.0.0.1:50051", token) as care: await care.tickets.GetTicket(…)``. Calls raise
-    ``grpc.aio.AioRpcError``; within ``care_client.errors.care_errors`` they raise ``CareError``.
+    ``async with CareClient.connect("127.0.0.1:50051", token) as care: await care.tickets.GetTicket(…)``. Calls that
+    fail raise a ``care_client.errors.CareError``; ``care_client.pages`` walks through lists.
     """
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
-        """Take over ``channel``, such as one with encryption."""
+        """Take over ``channel``, one of ``care_client.channel.open_channel``.
+
+        On any other, calls get neither token, deadline, retries nor request ids, and raise ``grpc.aio.AioRpcError``.
+        """
         self._channel = channel
         self.tickets: TicketServiceAsyncStub = TicketServiceStub(channel)
         self.conversations: ConversationServiceAsyncStub = ConversationServiceStub(channel)
@@ -43,9 +50,28 @@ class CareClient:
         self.lifecycle: LifecycleServiceAsyncStub = LifecycleServiceStub(channel)
 
     @classmethod
-    def connect(cls, address: str, token: str | None = None) -> Self:
-        """Use a new channel to ``address``; see ``care_client.channel.open_channel``."""
-        return cls(open_channel(address, token))
+    def connect(
+        cls,
+        address: str,
+        token: Token | None = None,
+        *,
+        tls: Tls | None = None,
+        deadline: float | None = DEFAULT_DEADLINE,
+        interceptors: Sequence[ClientInterceptor] = (),
+        allow_plaintext_token: bool = False,
+        user_agent: str = "",
+    ) -> Self:
+        """Use a new channel to ``address``; every argument is that of ``care_client.channel.open_channel``."""
+        channel = open_channel(
+            address,
+            token,
+            tls=tls,
+            deadline=deadline,
+            interceptors=interceptors,
+            allow_plaintext_token=allow_plaintext_token,
+            user_agent=user_agent,
+        )
+        return cls(channel)
 
     async def __aenter__(self) -> Self:
         """Return the client itself."""

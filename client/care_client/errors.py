@@ -1,11 +1,27 @@
-"""The one exception for calls that Care refuses or that do not reach it, made from the details of `google.rpc`."""
+"""What failed calls raise, made from the details of `google.rpc`: a class for each kind that callers tell apart.
+
+CareError
+├── InvalidRequest          INVALID_ARGUMENT: a field, a filter or a page token is wrong; see `field_violations`
+├── Unauthenticated         UNAUTHENTICATED: the token is missing, wrong or over
+├── PermissionDenied        PERMISSION_DENIED: somebody else may, such as the assignee
+├── NotFound                NOT_FOUND
+├── AlreadyExists           ALREADY_EXISTS: such as the review's ticket, which `metadata` names
+├── FailedPrecondition      FAILED_PRECONDITION: not now, as the ticket stands
+│   └── IllegalTransition   the state machine refuses; see `machine`, `state` and `allowed`
+├── Conflict                ABORTED: others changed the same ticket; after ETAG_MISMATCH read it again and decide again
+├── ResourceExhausted       RESOURCE_EXHAUSTED: too much, or too often; see `retry_after`
+├── Unavailable             UNAVAILABLE: the service, or its database, can't be reached
+└── DeadlineExceeded        DEADLINE_EXCEEDED: no answer in time
+
+Whatever has another code is a `CareError` itself.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Final, Self, cast
+from typing import Final, cast
 
 import grpc
 from google.protobuf.any_pb2 import Any
@@ -21,6 +37,7 @@ _RETRYABLE_CODES: Final = frozenset(
     {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.DEADLINE_EXCEEDED}
 )
 _CONTENDED: Final = "CONTENDED"
+_CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +61,7 @@ class CareError(Exception):
         message: str = "",
         metadata: Mapping[str, str] | None = None,
         field_violations: Sequence[FieldViolation] = (),
-        retry_delay: timedelta | None = None,
+        retry_after: timedelta | None = None,
     ) -> None:
         super().__init__(f"{code.name}: {reason}" if reason else code.name)
         self.code: Final = code
@@ -55,12 +72,27 @@ class CareError(Exception):
         self.metadata: Final[Mapping[str, str]] = MappingProxyType(dict(metadata or {}))
         """What ``care.v1.ErrorReason`` documents for the reason."""
         self.field_violations: Final = tuple(field_violations)
-        self.retry_delay: Final = retry_delay
+        self.retry_after: Final = retry_after
         """How long to wait at least before the next try; None if the error does not say."""
 
     @property
+    def machine(self) -> str:
+        """The state machine that refused, ``status`` or ``recovery``; empty where none did."""
+        return self.metadata.get("machine", "")
+
+    @property
+    def state(self) -> str:
+        """That machine's present state, by its bare word; empty where none refused."""
+        return self.metadata.get("state", "")
+
+    @property
+    def allowed(self) -> tuple[str, ...]:
+        """The triggers that it has from that state; for ROLE_NOT_ALLOWED, the roles that may call the method."""
+        return tuple(filter(None, self.metadata.get("allowed", "").split(",")))
+
+    @property
     def retryable(self) -> bool:
-        """Whether the same call may succeed later; a call that writes needs its ``request_id`` for that.
+        """Whether the same call may succeed later; a call that writes needs its own ``request_id`` for that.
 
         UNAVAILABLE, RESOURCE_EXHAUSTED, DEADLINE_EXCEEDED, and ABORTED with CONTENDED; after ETAG_MISMATCH the caller
         has to read and decide again instead.
@@ -69,31 +101,84 @@ class CareError(Exception):
             return self.reason == _CONTENDED
         return self.code in _RETRYABLE_CODES
 
-    @classmethod
-    def from_rpc_error(cls, error: grpc.aio.AioRpcError) -> Self:
-        """Read the details of ``error``; those of other domains or without meaning here are left out."""
-        info, bad_request, retry = ErrorInfo(), BadRequest(), RetryInfo()
-        status = _status(error)
-        for detail in status.details if status else ():
-            for message in (info, bad_request, retry):
-                _unpack(detail, message)
-        if info.domain != DOMAIN:
-            info = ErrorInfo()
-        return cls(
-            error.code(),
-            info.reason,
-            message=error.details() or "",
-            metadata=info.metadata,
-            field_violations=[FieldViolation(v.field, v.description) for v in bad_request.field_violations],
-            retry_delay=retry.retry_delay.ToTimedelta() if retry.HasField("retry_delay") else None,
-        )
+    @staticmethod
+    def from_rpc_error(error: grpc.aio.AioRpcError) -> "CareError":
+        """Return the error of the class that fits ``error``.
+
+        Details of other domains or without meaning here are left out.
+        """
+        status = _status(error) or Status()
+        return _make(error.code(), error.details() or "", status.details)
+
+    @staticmethod
+    def from_status(status: Status) -> "CareError":
+        """Return the error of a status that is not OK, such as ``BatchTicketResult.status`` of one item of a batch."""
+        return _make(_CODES.get(status.code, grpc.StatusCode.UNKNOWN), status.message, status.details)
+
+
+class InvalidRequest(CareError):
+    """INVALID_ARGUMENT: the request itself is wrong; ``field_violations`` say where and what to do."""
+
+
+class Unauthenticated(CareError):
+    """UNAUTHENTICATED: the bearer token is missing, wrong or over."""
+
+
+class PermissionDenied(CareError):
+    """PERMISSION_DENIED: this caller may not, but somebody else may."""
+
+
+class NotFound(CareError):
+    """NOT_FOUND: there is no such resource, or it belongs to another organization."""
+
+
+class AlreadyExists(CareError):
+    """ALREADY_EXISTS: what was to be made is there; ``metadata`` names it."""
+
+
+class FailedPrecondition(CareError):
+    """FAILED_PRECONDITION: not as the ticket stands now."""
+
+
+class IllegalTransition(FailedPrecondition):
+    """The state machine refuses: ``machine`` says which, ``state`` where it stands, ``allowed`` what it would take."""
+
+
+class Conflict(CareError):
+    """ABORTED: others changed the ticket. Read it again and decide again, or, where ``retryable``, just call again."""
+
+
+class ResourceExhausted(CareError):
+    """RESOURCE_EXHAUSTED: too much or too often; ``retry_after`` may say how long to wait."""
+
+
+class Unavailable(CareError):
+    """UNAVAILABLE: the service or its database can't be reached; retries within the deadline have been made."""
+
+
+class DeadlineExceeded(CareError):
+    """DEADLINE_EXCEEDED: no answer in time. Whether it was done is unknown."""
+
+
+_CLASSES: Final[Mapping[grpc.StatusCode, type[CareError]]] = {
+    grpc.StatusCode.INVALID_ARGUMENT: InvalidRequest,
+    grpc.StatusCode.UNAUTHENTICATED: Unauthenticated,
+    grpc.StatusCode.PERMISSION_DENIED: PermissionDenied,
+    grpc.StatusCode.NOT_FOUND: NotFound,
+    grpc.StatusCode.ALREADY_EXISTS: AlreadyExists,
+    grpc.StatusCode.FAILED_PRECONDITION: FailedPrecondition,
+    grpc.StatusCode.ABORTED: Conflict,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: ResourceExhausted,
+    grpc.StatusCode.UNAVAILABLE: Unavailable,
+    grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineExceeded,
+}
 
 
 @contextmanager
 def care_errors() -> Iterator[None]:
-    """Turn failed calls into ``CareError``.
+    """Turn failed calls into ``CareError``: for stubs on a channel that ``care_client`` did not open.
 
-    A context manager: ``with care_errors(): response = await care.tickets.GetTicket(request)``.
+    Those of ``CareClient.connect`` and ``open_channel`` raise it by themselves.
     """
     try:
         yield
@@ -101,6 +186,26 @@ def care_errors() -> Iterator[None]:
         failure = CareError.from_rpc_error(error)
         # The cause is dropped: its text holds what the server said, which may quote the request.
         raise failure from None
+
+
+def _make(code: grpc.StatusCode, message: str, details: Sequence[Any]) -> CareError:
+    info, bad_request, retry = ErrorInfo(), BadRequest(), RetryInfo()
+    for detail in details:
+        for found in (info, bad_request, retry):
+            _unpack(detail, found)
+    if info.domain != DOMAIN:
+        info = ErrorInfo()
+    kind = _CLASSES.get(code, CareError)
+    if kind is FailedPrecondition and "machine" in info.metadata:
+        kind = IllegalTransition
+    return kind(
+        code,
+        info.reason,
+        message=message,
+        metadata=info.metadata,
+        field_violations=[FieldViolation(v.field, v.description) for v in bad_request.field_violations],
+        retry_after=retry.retry_delay.ToTimedelta() if retry.HasField("retry_delay") else None,
+    )
 
 
 def _unpack(detail: Any, message: Message) -> None:

@@ -27,7 +27,7 @@ from care_cli.demo.pages import answer_form
 from care_cli.stack.errors import StackError
 from care_cli.stack.secrets import Role
 from care_client.client import CareClient
-from care_client.errors import CareError, care_errors
+from care_client.errors import CareError
 from care_client.workflow_names import contact_recovery_id
 from care_service.domain.entities import Mark
 from tests.e2e.site import SiteReview
@@ -253,8 +253,7 @@ async def insist(call: Callable[[], Awaitable[A]], patience: float = PATIENCE) -
 
     async def attempt() -> A | None:
         try:
-            with care_errors():
-                return await call()
+            return await call()
         except CareError as error:
             if not error.retryable:
                 raise

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from care.v1 import customer_service_pb2 as pb
-from care_client.errors import CareError, care_errors
+from care_client.errors import CareError
 from care_client.roles.logs import get_logger
 
 if TYPE_CHECKING:
@@ -102,10 +102,7 @@ class Customers:
     async def read(self, token: str) -> Form:
         """Return the form behind a link. Raises ``LinkUnknown`` and ``TryLater``."""
         try:
-            with care_errors():
-                answer = await self._service.GetContactForm(
-                    pb.GetContactFormRequest(token=token), timeout=_READ_SECONDS
-                )
+            answer = await self._service.GetContactForm(pb.GetContactFormRequest(token=token), timeout=_READ_SECONDS)
         except CareError as error:
             # A token so odd that the field itself is refused is an unknown link like any other.
             if error.reason in {"LINK_UNKNOWN", "INVALID_FIELD"}:
@@ -143,8 +140,7 @@ class Customers:
             raise _refusal(error) from None
 
     async def _submit(self, token: str, submission: Submission) -> None:
-        with care_errors():
-            await self._service.SubmitContact(submission.to_request(token), timeout=_SUBMIT_SECONDS)
+        await self._service.SubmitContact(submission.to_request(token), timeout=_SUBMIT_SECONDS)
 
 
 _STATES: Final[Mapping[int, FormState]] = {
@@ -179,7 +175,7 @@ def _refusal(error: CareError) -> Exception:
         fields = frozenset(violation.field for violation in error.field_violations)
         return LinkUnknown() if fields == {"token"} else NotAccepted(fields)
     if error.reason == "RATE_LIMITED":
-        return TooMany(_seconds(error.retry_delay or _DEFAULT_WAIT))
+        return TooMany(_seconds(error.retry_after or _DEFAULT_WAIT))
     return _later("SubmitContact", error)
 
 
@@ -187,7 +183,7 @@ def _later(method: str, error: CareError) -> TryLater:
     """Return the failure that is worth another try, after telling the operator about it."""
     log = logger.warning if error.retryable else logger.error
     log("service call failed", method=method, code=error.code.name, reason=error.reason)
-    return TryLater(_seconds(error.retry_delay or _DEFAULT_WAIT))
+    return TryLater(_seconds(error.retry_after or _DEFAULT_WAIT))
 
 
 def _seconds(delay: timedelta) -> int:

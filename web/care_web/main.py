@@ -35,7 +35,7 @@ async def _run() -> None:
     logs.configure(settings.log_format)
     with _listen(settings.web_address) as listener:
         host, port = listener.getsockname()[:2]
-        channel = open_channel(str(settings.service_address))
+        channel = open_channel(str(settings.service_address), tls=settings.tls, user_agent="care-web")
         async with channel:
             logger.info("listening", address=str(Address(host, port)), service=str(settings.service_address))
             await _serve(create_app(CustomerServiceStub(channel)), listener)

@@ -38,10 +38,9 @@ def of_service() -> Iterator[None]:
     """Raise failed calls of the service as ``ApplicationError``, whose type is the contract's reason or gRPC's code."""
     try:
         yield
-    except grpc.aio.AioRpcError as error:
-        failure = CareError.from_rpc_error(error)
-        kind = failure.reason or failure.code.name
-        raise ApplicationError(str(failure), type=kind, non_retryable=failure.code in _HOPELESS) from None
+    except CareError as error:
+        kind = error.reason or error.code.name
+        raise ApplicationError(str(error), type=kind, non_retryable=error.code in _HOPELESS) from None
 
 
 @contextmanager

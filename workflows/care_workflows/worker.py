@@ -2,11 +2,9 @@
 
 import asyncio
 from contextlib import AsyncExitStack
-from typing import Final
+from typing import Final, Self
 
-import grpc
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, model_validator
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.contrib.opentelemetry import TracingInterceptor
@@ -16,9 +14,10 @@ from temporalio.worker import Worker
 
 from care.v1.worker_service_pb2 import CheckRecoveryRequest
 from care_client.client import CareClient
-from care_client.errors import CareError, care_errors
+from care_client.errors import CareError, PermissionDenied, Unauthenticated
 from care_client.roles import environment, logs, tracing
-from care_client.roles.fields import Address, BaseUrl, BearerToken, ListenAddress, LogFormat, ServiceAddress
+from care_client.roles.fields import Address, BaseUrl, ListenAddress, LogFormat
+from care_client.roles.service import AuthorizedConnection
 from care_client.roles.temporal import connect_config
 from care_workflows import search_attributes
 from care_workflows.channels.local_site import LocalReviewSite
@@ -36,17 +35,19 @@ _LONGEST_PAUSE: Final = 30.0
 _log = logs.get_logger(__name__)
 
 
-class WorkerSettings(BaseSettings):
+class WorkerSettings(AuthorizedConnection):
     """What the role reads from the environment; Temporal's own variables come on top."""
 
-    model_config = SettingsConfigDict(env_prefix=environment.PREFIX)
-
-    service_address: ServiceAddress = Address("127.0.0.1", 50051)
-    token: BearerToken
     review_site_url: BaseUrl | None = None
     task_queue: str = Field("care", min_length=1)
     metrics_address: ListenAddress | None = None
     log_format: LogFormat = "json"
+
+    @model_validator(mode="after")
+    def _require_token(self) -> Self:
+        if self.token_source is None:
+            raise ValueError(f"{environment.missing('CARE_TOKEN')}, or set CARE_TOKEN_FILE")
+        return self
 
 
 def main() -> int:
@@ -71,8 +72,7 @@ async def _work_as(settings: WorkerSettings) -> None:
             sites[LOCAL_SITE] = await stack.enter_async_context(LocalReviewSite(settings.review_site_url))
         else:
             _log.warning("no review site: replies will be refused as NOT_PERMITTED", to_do="set CARE_REVIEW_SITE_URL")
-        care = CareClient.connect(str(settings.service_address), settings.token)
-        await stack.enter_async_context(care)
+        care = await stack.enter_async_context(settings.connect(user_agent="care-work"))
         await _require_token(care)
         plugin = CarePlugin(care, ReviewSites(sites))
         await stack.enter_async_context(Worker(client, task_queue=settings.task_queue, plugins=[plugin]))
@@ -86,10 +86,9 @@ async def _require_token(care: CareClient) -> None:
     Asks for a recovery that does not exist. A service that is away says nothing of the token; the worker goes on then.
     """
     try:
-        with care_errors():
-            await care.workers.CheckRecovery(CheckRecoveryRequest(name=_NO_RECOVERY))
+        await care.workers.CheckRecovery(CheckRecoveryRequest(name=_NO_RECOVERY))
     except CareError as error:
-        if error.code in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED):
+        if isinstance(error, (Unauthenticated, PermissionDenied)):
             words = (
                 f"CARE_TOKEN: the service refuses it ({error.reason}); make one such as with: care token --role worker"
             )

@@ -21,7 +21,7 @@ from care_cli.demo.story import Outcome, play
 from care_cli.stack.errors import StackError
 from care_cli.stack.ports import Ports
 from care_cli.stack.stack import Stack, start
-from care_client.errors import CareError, care_errors
+from care_client.errors import CareError
 
 
 def demo(home: Path, first_port: int | None, reviews: Path | None, console: Console, *, keep: bool) -> None:
@@ -38,8 +38,7 @@ def demo(home: Path, first_port: int | None, reviews: Path | None, console: Cons
         else:
             _line(console, f"Using the stack that runs in {home} (pid {stack.pid})")
         try:
-            with care_errors():
-                outcome = asyncio.run(play(stack, given, lambda words: _line(console, f"• {words}")))
+            outcome = asyncio.run(play(stack, given, lambda words: _line(console, f"• {words}")))
         except (CareError, httpx.HTTPError) as error:
             message = getattr(error, "message", "")
             raise StackError(f"a step was refused: {error} {message}".rstrip()) from error

@@ -38,13 +38,19 @@ VARIABLES: Final[Mapping[str, str]] = MappingProxyType(
         "CARE_MAX_CALL_TIME": "how long a call may take, whatever deadline its client gives",
         "CARE_METRICS_ADDRESS": "host:port that answers Prometheus, at /metrics; unset for none",
         "CARE_MODERATION_CHECKS": "durations after posting at which a reply is read again",
+        "CARE_ORGANIZATION": "id of the organization that `care ticket` works in",
         "CARE_REVIEW_SITE_URL": "base URL of the local review site, where replies to reviews of the site `local` go",
         "CARE_SERVICE_ADDRESS": "host:port where the gRPC service is reached",
+        "CARE_SERVICE_CA": "PEM file of the authorities that vouch for the service, or system; plaintext without",
+        "CARE_SERVICE_CERTIFICATE": "PEM file of the certificate that is shown to the service, for mutual TLS",
+        "CARE_SERVICE_KEY": "PEM file of that certificate's private key",
+        "CARE_SERVICE_PLAINTEXT": "yes where the token may go to another machine unencrypted",
         "CARE_SETTLE_TIME": "how long after it was begun a write may appear at a review site at the latest",
         "CARE_TASK_QUEUE": "Temporal task queue of the workflows; the same for service and worker",
         "CARE_TOKEN": "bearer token that the worker calls the service with",
         "CARE_TOKEN_AUDIENCE": "the aud that bearer tokens must have: this service, as their issuer calls it",
         "CARE_TOKEN_CLAIMS": "names of the claims of bearer tokens, where they are not sub, org, roles and name",
+        "CARE_TOKEN_FILE": "file of that token instead, read again when it changes",
         "CARE_TOKEN_ISSUER": "the iss that bearer tokens must have: who issues them",
         "CARE_TOKEN_KEY": "base64url HS256 key of at least 32 bytes that development's bearer tokens are signed with",
         "CARE_TOKEN_KEYS": "https:// URL or file of the JWK Set (RFC 7517) that bearer tokens are signed with",
@@ -72,13 +78,19 @@ _EXAMPLES: Final[Mapping[str, str]] = {
     "CARE_MAX_CALL_TIME": "30s",
     "CARE_METRICS_ADDRESS": "127.0.0.1:9464",
     "CARE_MODERATION_CHECKS": "10m,1h,1d,3d",
+    "CARE_ORGANIZATION": "acme",
     "CARE_REVIEW_SITE_URL": "http://127.0.0.1:8090",
     "CARE_SERVICE_ADDRESS": "127.0.0.1:50051",
+    "CARE_SERVICE_CA": "/etc/care/ca.pem",
+    "CARE_SERVICE_CERTIFICATE": "/etc/care/client.pem",
+    "CARE_SERVICE_KEY": "/etc/care/client.key",
+    "CARE_SERVICE_PLAINTEXT": "yes",
     "CARE_SETTLE_TIME": "1m",
     "CARE_TASK_QUEUE": "care",
     "CARE_TOKEN": "$(care token --role worker)",
     "CARE_TOKEN_AUDIENCE": "care",
     "CARE_TOKEN_CLAIMS": "org=https://example.com/org,roles=groups",
+    "CARE_TOKEN_FILE": "/run/secrets/care-token",
     "CARE_TOKEN_ISSUER": "https://login.example.com",
     "CARE_TOKEN_KEY": """$(python3 -c 'import secrets; print(secrets.token_urlsafe(32))')""",
     "CARE_TOKEN_KEYS": "https://login.example.com/.well-known/jwks.json",
@@ -158,6 +170,12 @@ def _refuse_unknown(environ: Mapping[str, str]) -> None:
     raise ConfigurationError(f"{name} is no variable of Care: {advice}")
 
 
+def missing(name: str) -> str:
+    """Say that the variable ``name`` has to be set, and to what."""
+    example = _EXAMPLES.get(name, "…")
+    return f'{name} is missing: set it to the {VARIABLES.get(name, "value")}, such as {name}="{example}"'
+
+
 def _describe(problem: ErrorDetails, names: Mapping[str, str]) -> str:
     """Say in one line what is wrong with which variable, without the value of a secret."""
     message = problem["msg"].removeprefix("Value error, ").replace("\n", " ")
@@ -165,8 +183,7 @@ def _describe(problem: ErrorDetails, names: Mapping[str, str]) -> str:
         return message  # of a rule about several fields, which names them itself
     name = names.get(str(problem["loc"][0]), str(problem["loc"][0]))
     if problem["type"] == "missing":
-        example = _EXAMPLES.get(name, "…")
-        return f'{name} is missing: set it to the {VARIABLES.get(name, "value")}, such as {name}="{example}"'
+        return missing(name)
     value = problem["input"]
     if name in _SECRETS or not isinstance(value, str) or "@" in value:  # as in http://user:password@host
         return f"{name} {_lower_first(message)}"

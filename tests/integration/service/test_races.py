@@ -22,7 +22,7 @@ from care.v1.recovery_pb2 import Recovery
 from care.v1.review_pb2 import Review
 from care.v1.ticket_pb2 import Ticket
 from care_client.client import CareClient
-from care_client.errors import CareError, care_errors
+from care_client.errors import CareError
 from tests.integration.service.clocks import SettableClock
 from tests.integration.service.commands import Encodable, Target, assert_refused, ready, request, run, send
 from tests.support.care import refusal
@@ -37,8 +37,7 @@ ROUNDS = 10
 async def outcome(call: Awaitable[object]) -> object:
     """The answer of a call, or the error that it is refused with."""
     try:
-        with care_errors():
-            return await call
+        return await call
     except CareError as error:
         return error
 

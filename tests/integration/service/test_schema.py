@@ -30,9 +30,7 @@ from tests.support.care import Care
 )
 def test_the_fields_of_an_entity_are_the_columns_of_its_table_in_the_same_order(mapping: rows.Mapping[object]) -> None:
     # What the database itself counts or works out is no entity's.
-    columns = [
-        column.name for column in mapping.table.columns if column.identity is None and column.computed is None
-    ]
+    columns = [column.name for column in mapping.table.columns if column.identity is None and column.computed is None]
     assert [field.name for field in fields(mapping.entity)] == columns  # type: ignore[arg-type]
 
 

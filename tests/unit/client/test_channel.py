@@ -12,12 +12,14 @@ import pytest
 from grpc.aio import Metadata
 
 from care_client.channel import DEFAULT_DEADLINE, open_channel
+from care_client.errors import Unavailable
 
 
 @dataclass
 class Seen:
     authorization: list[str | bytes]
     seconds_left: float | None
+    user_agent: str
 
 
 class Recorder(grpc.GenericRpcHandler):
@@ -42,17 +44,21 @@ class Recorder(grpc.GenericRpcHandler):
 
     def _record(self, context: grpc.aio.ServicerContext[bytes, bytes]) -> None:
         metadata = context.invocation_metadata() or ()
-        self.calls.append(Seen([value for key, value in metadata if key == "authorization"], context.time_remaining()))
+        tokens = [value for key, value in metadata if key == "authorization"]
+        (agent,) = [str(value) for key, value in metadata if key == "user-agent"]
+        self.calls.append(Seen(tokens, context.time_remaining(), agent))
 
 
 @asynccontextmanager
-async def recording(token: str | None) -> AsyncIterator[tuple[Recorder, grpc.aio.Channel]]:
+async def recording(
+    token: str | None, *, deadline: float | None = DEFAULT_DEADLINE, user_agent: str = ""
+) -> AsyncIterator[tuple[Recorder, grpc.aio.Channel]]:
     recorder = Recorder()
     server = grpc.aio.server(handlers=[recorder])
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:
-        async with open_channel(f"127.0.0.1:{port}", token) as channel:
+        async with open_channel(f"127.0.0.1:{port}", token, deadline=deadline, user_agent=user_agent) as channel:
             yield recorder, channel
     finally:
         await server.stop(grace=None)
@@ -102,10 +108,45 @@ async def test_unary_calls_have_a_deadline_and_streams_none() -> None:
     assert endless is None or endless > 10**6  # gRPC's way to say "infinite"
 
 
-async def test_call_fails_at_once_while_nothing_listens() -> None:
+async def test_deadline_of_the_channel_stands_in_for_the_default() -> None:
+    async with recording(None, deadline=1000) as (recorder, channel):
+        await unary(channel)(b"1")
+    own = recorder.calls[0].seconds_left
+    assert own is not None
+    assert own > 2 * DEFAULT_DEADLINE
+
+
+async def test_call_fails_before_its_deadline_while_nothing_listens() -> None:
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))  # and does not listen
-        async with open_channel(f"127.0.0.1:{deaf.getsockname()[1]}") as channel:
-            with pytest.raises(grpc.aio.AioRpcError) as caught:
+        async with open_channel(f"127.0.0.1:{deaf.getsockname()[1]}", deadline=1000) as channel:
+            with pytest.raises(Unavailable):
                 await unary(channel)(b"1")
-    assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_program_and_client_are_named() -> None:
+    async with recording(None, user_agent="billing/7") as (recorder, channel):
+        await unary(channel)(b"1")
+    assert recorder.calls[0].user_agent.startswith("billing/7 care-client/")
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["care.example:50051", "10.0.0.7:50051", "[2001:db8::1]:50051", "dns:///care.example:50051", "localhost.example:1"],
+)
+def test_token_goes_to_no_other_machine_unencrypted(address: str) -> None:
+    with pytest.raises(ValueError, match="unencrypted"):
+        open_channel(address, "abc")
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["localhost:1", "127.8.8.8:1", "[::1]:1", "dns:///localhost:1", "ipv4:127.0.0.1:1", "unix:/x"],
+)
+async def test_token_may_stay_on_this_machine(address: str) -> None:
+    await open_channel(address, "abc").close()
+
+
+async def test_plaintext_may_be_asked_for_and_needs_no_asking_without_a_token() -> None:
+    await open_channel("care.example:50051", "abc", allow_plaintext_token=True).close()
+    await open_channel("care.example:50051").close()

@@ -1,5 +1,7 @@
 """`CareError`: what it reads from a failed call, when a retry helps, and what it never says."""
 
+import re
+
 import grpc
 import pytest
 from google.protobuf.any_pb2 import Any
@@ -9,7 +11,23 @@ from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 from grpc.aio import AioRpcError, Metadata
 
-from care_client.errors import CareError, FieldViolation, care_errors
+from care_client import errors
+from care_client.errors import (
+    AlreadyExists,
+    CareError,
+    Conflict,
+    DeadlineExceeded,
+    FailedPrecondition,
+    FieldViolation,
+    IllegalTransition,
+    InvalidRequest,
+    NotFound,
+    PermissionDenied,
+    ResourceExhausted,
+    Unauthenticated,
+    Unavailable,
+    care_errors,
+)
 
 PRIVATE = "zoe@example.org"
 
@@ -38,8 +56,8 @@ def test_details_are_read() -> None:
     assert error.reason == "TICKET_CLOSED"
     assert error.metadata == {"ticket": "organizations/acme/tickets/17"}
     assert error.field_violations == (FieldViolation("note.text", "is too long"),)
-    assert error.retry_delay
-    assert error.retry_delay.total_seconds() == 2.5
+    assert error.retry_after
+    assert error.retry_after.total_seconds() == 2.5
     assert error.message == f"about {PRIVATE}"
 
 
@@ -58,6 +76,65 @@ def test_errors_that_are_not_of_care_have_no_reason(error: AioRpcError) -> None:
     found = CareError.from_rpc_error(error)
     assert (found.code, found.reason, found.metadata) == (grpc.StatusCode.UNAVAILABLE, "", {})
     assert str(found) == "UNAVAILABLE"
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("INVALID_ARGUMENT", InvalidRequest),
+        ("UNAUTHENTICATED", Unauthenticated),
+        ("PERMISSION_DENIED", PermissionDenied),
+        ("NOT_FOUND", NotFound),
+        ("ALREADY_EXISTS", AlreadyExists),
+        ("FAILED_PRECONDITION", FailedPrecondition),
+        ("ABORTED", Conflict),
+        ("RESOURCE_EXHAUSTED", ResourceExhausted),
+        ("UNAVAILABLE", Unavailable),
+        ("DEADLINE_EXCEEDED", DeadlineExceeded),
+        ("INTERNAL", CareError),
+        ("UNIMPLEMENTED", CareError),
+    ],
+)
+def test_each_code_has_its_class(code: str, kind: type[CareError]) -> None:
+    assert type(CareError.from_rpc_error(rpc_error(grpc.StatusCode[code]))) is kind
+    assert type(CareError.from_status(Status(code=grpc.StatusCode[code].value[0]))) is kind
+
+
+def test_every_class_is_in_the_tree_that_the_module_draws() -> None:
+    drawn = re.findall(r"(?:├──|└──) (\w+)", errors.__doc__ or "")
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, CareError)]
+    assert sorted(drawn) == sorted(kind.__name__ for kind in kinds if kind is not CareError)
+
+
+def test_a_state_machine_that_refuses_says_where_it_stands_and_what_it_takes() -> None:
+    metadata = {"machine": "status", "state": "RESOLVED", "allowed": "close,reopen", "trigger": "start"}
+    info = ErrorInfo(domain="care", reason="ILLEGAL_TRANSITION", metadata=metadata)
+    error = CareError.from_rpc_error(rpc_error(grpc.StatusCode.FAILED_PRECONDITION, info))
+    assert isinstance(error, IllegalTransition)
+    assert (error.machine, error.state, error.allowed) == ("status", "RESOLVED", ("close", "reopen"))
+
+
+def test_a_refusal_without_a_machine_has_no_state() -> None:
+    error = CareError.from_rpc_error(
+        rpc_error(grpc.StatusCode.FAILED_PRECONDITION, ErrorInfo(domain="care", reason="UNASSIGNED"))
+    )
+    assert not isinstance(error, IllegalTransition)
+    assert (error.machine, error.state, error.allowed) == ("", "", ())
+
+
+def test_nothing_leaves_closed() -> None:
+    metadata = {"machine": "status", "state": "CLOSED", "allowed": ""}
+    info = ErrorInfo(domain="care", reason="TICKET_CLOSED", metadata=metadata)
+    assert CareError.from_rpc_error(rpc_error(grpc.StatusCode.FAILED_PRECONDITION, info)).allowed == ()
+
+
+def test_the_status_of_a_batchs_item_is_read_like_a_call() -> None:
+    status = Status(code=grpc.StatusCode.PERMISSION_DENIED.value[0], message="The ticket belongs to bob.")
+    status.details.add().Pack(ErrorInfo(domain="care", reason="NOT_ASSIGNEE", metadata={"assignee": "bob"}))
+    error = CareError.from_status(status)
+    assert isinstance(error, PermissionDenied)
+    assert (error.code, error.reason) == (grpc.StatusCode.PERMISSION_DENIED, "NOT_ASSIGNEE")
+    assert (error.message, error.metadata) == ("The ticket belongs to bob.", {"assignee": "bob"})
 
 
 @pytest.mark.parametrize("code", list(grpc.StatusCode))

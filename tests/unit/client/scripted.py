@@ -1,0 +1,95 @@
+"""A gRPC server that answers as a test says, any method of the contract, and keeps what came."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import grpc
+from google.protobuf.message import Message
+from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.status_pb2 import Status
+from grpc_status import rpc_status
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An answer that is an error, of Care's own where it has a reason."""
+
+    code: grpc.StatusCode
+    reason: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Call:
+    """What came."""
+
+    method: str
+    """Its simple name."""
+    body: bytes
+    authorization: tuple[str, ...]
+    seconds_left: float | None
+    peer: str
+    """The common name of the client's certificate; empty without mutual TLS."""
+
+
+class Script(grpc.GenericRpcHandler):
+    """Answers with `answers` one after the other, and with the empty message when they are used up."""
+
+    def __init__(self, *answers: Message | Failure) -> None:
+        self.answers = list(answers)
+        self.calls: list[Call] = []
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes]:
+        method = handler_call_details.method.rpartition("/")[2]
+
+        async def answer(request: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
+            return await self._answer(method, request, context)
+
+        async def stream(request: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> AsyncIterator[bytes]:
+            yield await self._answer(method, request, context)
+            while self.answers:
+                yield await self._next(context)
+
+        if method.startswith("Watch"):
+            return grpc.unary_stream_rpc_method_handler(stream)
+        return grpc.unary_unary_rpc_method_handler(answer)
+
+    async def _answer(self, method: str, request: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
+        metadata = context.invocation_metadata() or ()
+        names = context.auth_context().get("x509_common_name", [b""])
+        self.calls.append(
+            Call(
+                method,
+                request,
+                tuple(str(value) for key, value in metadata if key == "authorization"),
+                context.time_remaining(),
+                b"".join(names).decode(),
+            )
+        )
+        return await self._next(context)
+
+    async def _next(self, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
+        given = self.answers.pop(0) if self.answers else b""
+        if isinstance(given, Failure):
+            status = Status(code=given.code.value[0], message="refused by the script")
+            if given.reason:
+                status.details.add().Pack(ErrorInfo(domain="care", reason=given.reason, metadata=given.metadata))
+            await context.abort_with_status(rpc_status.to_status(status))
+        return given.SerializeToString() if isinstance(given, Message) else b""
+
+
+@asynccontextmanager
+async def serving(script: Script, credentials: grpc.ServerCredentials | None = None) -> AsyncIterator[str]:
+    """Serves it on a port of its own, encrypted where there are credentials; gives the address."""
+    server = grpc.aio.server(handlers=[script])
+    port = (
+        server.add_secure_port("127.0.0.1:0", credentials) if credentials else server.add_insecure_port("127.0.0.1:0")
+    )
+    await server.start()
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        await server.stop(grace=None)
