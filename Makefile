@@ -44,6 +44,11 @@ up: $(READY) ## Run the whole system on embedded parts, print its URLs; Ctrl-C s
 demo: $(READY) ## Play one ticket from a bad review to CLOSED, on a running stack or one of its own
 	@$(BIN)/care demo $(ARGS)
 
+.PHONY: compose-env
+compose-env: $(READY) ## Write .env with fresh keys, once, for docker compose up
+	@test ! -e .env || { echo 'There is an .env already, and what runs was made with its keys: to begin anew, docker compose down --volumes, and delete it' >&2; exit 1; }
+	@umask 077 && $(BIN)/care keys >.env.new && mv .env.new .env
+
 .PHONY: test
 test: $(READY) ## Run the tests
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(ARGS)
@@ -107,7 +112,7 @@ migration: $(READY) ## Write a migration for what the tables have and the last m
 	$(BIN)/python -m tools.migration "$(M)"
 
 .PHONY: lock
-lock: $(READY) ## Bring requirements.lock up to pyproject.toml (ARGS=--upgrade: newest versions)
+lock: $(READY) ## Bring the locks up to pyproject.toml (ARGS=--upgrade: newest versions)
 	$(BIN)/python -m tools.lock $(ARGS)
 
 .PHONY: clean

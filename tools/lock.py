@@ -1,10 +1,12 @@
-"""Keeps requirements.lock what pyproject.toml asks for, and free of any machine's traces.
+"""Keeps the two locks what pyproject.toml asks for, and free of any machine's traces.
 
-    python -m tools.lock             write requirements.lock; versions that still fit stay
-    python -m tools.lock --upgrade   write it with the newest versions that fit
-    python -m tools.lock --check     write nothing; exit 1 if it is not current
+    python -m tools.lock             write them; versions that still fit stay
+    python -m tools.lock --upgrade   write them with the newest versions that fit
+    python -m tools.lock --check     write nothing; exit 1 if they are not current
 
-The lock is for every platform and Python at once (markers decide), with hashes, so that an installation is the same
+requirements.lock holds everything, requirements-image.lock the same versions of what the container image needs.
+
+A lock is for every platform and Python at once (markers decide), with hashes, so that an installation is the same
 bytes everywhere. Where no registry is in reach, the check still compares names and versions, and says so.
 """
 
@@ -18,6 +20,7 @@ import sys
 import sysconfig
 import tempfile
 import tomllib
+from collections.abc import Mapping
 from importlib.metadata import requires
 from pathlib import Path
 from typing import Final
@@ -29,17 +32,22 @@ from packaging.version import Version
 ROOT: Final = Path(__file__).resolve().parent.parent
 PROJECT: Final = ROOT / "pyproject.toml"
 LOCK: Final = ROOT / "requirements.lock"
+IMAGE_LOCK: Final = ROOT / "requirements-image.lock"
 COMPILE: Final = (
     "pip",
     "compile",
     "--quiet",
     "--universal",
     "--generate-hashes",
-    "--all-extras",
     "--python-version=3.11",
     "--no-emit-index-url",
     "--custom-compile-command=make lock",
 )
+# Each lock, with what goes into it; the second takes its versions from the first.
+LOCKS: Final[Mapping[Path, tuple[str, ...]]] = {
+    LOCK: ("--all-extras",),
+    IMAGE_LOCK: ("--extra=image", f"--constraints={LOCK.name}", "--no-annotate"),
+}
 # What an index address, a local path or a direct reference would look like.
 FOREIGN: Final = re.compile(r"://|file:|^\s*-(?!-hash)|\s@\s|^[./]", re.MULTILINE)
 PIN: Final = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)", re.MULTILINE)
@@ -98,40 +106,52 @@ def compile_lock(target: Path, *options: str) -> str:
 
 
 def check() -> list[str]:
-    """Returns what is wrong with requirements.lock, a line each."""
+    """Returns what is wrong with the locks, a line each."""
     project, lock = PROJECT.read_text(encoding="utf-8"), LOCK.read_text(encoding="utf-8")
     problems = low_floors(project) + unmet(project, lock)
-    if FOREIGN.search(lock):
-        problems.append("requirements.lock names an index, a path or an address: none of them is the same elsewhere")
+    problems += [
+        f"{path.name} names an index, a path or an address: none of them is the same elsewhere"
+        for path in LOCKS
+        if FOREIGN.search(path.read_text(encoding="utf-8"))
+    ]
     if problems:
         return problems
     with tempfile.TemporaryDirectory() as folder:
-        fresh = Path(folder) / LOCK.name
-        shutil.copyfile(LOCK, fresh)
-        complaint = compile_lock(fresh)
-        if any(sign in complaint for sign in OUT_OF_REACH):
-            print("No package registry is in reach: compared names and versions only.")
-            return []
-        if complaint:
+        for path, options in LOCKS.items():
+            fresh = Path(folder) / path.name
+            shutil.copyfile(path, fresh)
+            complaint = compile_lock(fresh, *options)
+            if any(sign in complaint for sign in OUT_OF_REACH):
+                print("No package registry is in reach: compared names and versions only.")
+                return []
+            if complaint:
+                return [complaint]
+            if fresh.read_text(encoding="utf-8") != path.read_text(encoding="utf-8"):
+                problems.append(f"{path.name} is not what pyproject.toml gives")
+    return problems
+
+
+def write(*options: str) -> list[str]:
+    """Writes the locks; returns uv's complaint, if any."""
+    for path, own in LOCKS.items():
+        # The one for the image follows the other's versions, whatever it held before.
+        if complaint := compile_lock(path, *own, *(options if path == LOCK else ["--upgrade"])):
             return [complaint]
-        return (
-            [] if fresh.read_text(encoding="utf-8") == lock else ["requirements.lock is not what pyproject.toml gives"]
-        )
+    return []
 
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="tools.lock", description=(__doc__ or "").partition("\n")[0])
     mode = parser.add_mutually_exclusive_group()
-    mode.add_argument("--check", action="store_true", help="write nothing; exit 1 if the lock is not current")
+    mode.add_argument("--check", action="store_true", help="write nothing; exit 1 if a lock is not current")
     mode.add_argument("--upgrade", action="store_true", help="take the newest versions that fit")
     options = parser.parse_args(argv)
     if options.check:
         problems = check()
         problems += ["Run `make lock` and commit the result."] if problems else []
     else:
-        complaint = compile_lock(LOCK, *(["--upgrade"] if options.upgrade else []))
-        problems = [complaint] if complaint else []
+        problems = write(*(["--upgrade"] if options.upgrade else []))
     for problem in problems:
         print(problem, file=sys.stderr)
     return 1 if problems else 0

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
+from care_cli.health import Role as HealthRole
+from care_cli.health import check as check_health
 from care_cli.stack import home as homes
 from care_cli.stack.errors import StackError
-from care_cli.stack.secrets import Role, mint
+from care_cli.stack.secrets import Role, mint, sign
 
 app: Final = typer.Typer(
     name="care",
@@ -66,10 +69,36 @@ def token(
     role: Annotated[Role, typer.Option(help="What the token allows.")] = Role.AGENT,
     name: Annotated[str | None, typer.Option(help="Name to show; the id if there is none.")] = None,
     acting_service: Annotated[str | None, typer.Option(help="Id of the service that calls on their behalf.")] = None,
-    home: Home = homes.DEFAULT,
+    home: Annotated[
+        Path | None,
+        typer.Option("--home", help="Folder of a stack's data, with its key.", show_default=str(homes.DEFAULT)),
+    ] = None,
 ) -> None:
-    """Print a development token for the stack of a folder, and nothing else."""
-    typer.echo(mint(home, org, agent, role, name, acting_service=acting_service))
+    """Print a development token, and nothing else: signed with CARE_TOKEN_KEY where that is set and no folder named."""
+    key = os.environ.get("CARE_TOKEN_KEY")
+    if key and not home:
+        typer.echo(sign(key, org, agent, role, name, acting_service=acting_service))
+    else:
+        typer.echo(mint(home or homes.DEFAULT, org, agent, role, name, acting_service=acting_service))
+
+
+@app.command()
+def keys() -> None:
+    """Print fresh keys and passwords for docker-compose.yml, as a file .env; writes nothing."""
+    from care_cli.keys import environment_file
+
+    typer.echo(environment_file(), nl=False)
+
+
+@app.command()
+def health(
+    role: Annotated[HealthRole, typer.Argument(help="The role, by the name of its command.")],
+    address: Annotated[
+        str | None, typer.Option(help="host:port where it listens (`work`: of Temporal), instead of the variable's.")
+    ] = None,
+) -> None:
+    """Exit with status 0 if the role that runs here with the same variables is fit for use; else say why not."""
+    check_health(role, address)
 
 
 @app.command()

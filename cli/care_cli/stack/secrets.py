@@ -25,6 +25,9 @@ TOKEN_LIFETIME: Final = timedelta(days=30)
 _KEY_BYTES: Final = 48
 """More than the 32 that HS256 asks for (RFC 7518, section 3.2); a multiple of 3, so that base64 needs no padding."""
 
+_LEAST_BYTES: Final = 32
+"""What HS256 asks for."""
+
 _LINK_KEY_ID: Final = "dev"
 """A service in production refuses keys whose ids start like this."""
 
@@ -99,6 +102,41 @@ def mint(
     without `org` speaks for all organizations. `acting_service` calls on the bearer's behalf (RFC 8693, section 4.1).
     Raises StackError for a person without agent or organization.
     """
+    claims = _claims(org, agent, role, name, lifetime, acting_service)
+    return jwt.encode(claims, load(home).token_key_bytes, algorithm="HS256")
+
+
+def sign(
+    token_key: str,
+    org: str | None = None,
+    agent: str | None = None,
+    role: Role = Role.AGENT,
+    name: str | None = None,
+    *,
+    lifetime: timedelta = TOKEN_LIFETIME,
+    acting_service: str | None = None,
+) -> str:
+    """`mint` with a key in base64url, as the service has it in CARE_TOKEN_KEY, instead of a home's."""
+    claims = _claims(org, agent, role, name, lifetime, acting_service)
+    try:
+        key = base64.urlsafe_b64decode(token_key + "=" * (-len(token_key) % 4))
+    except ValueError:
+        key = b""
+    if len(key) < _LEAST_BYTES:
+        raise StackError(
+            f"CARE_TOKEN_KEY is not {_LEAST_BYTES} bytes in base64url: set it to the service's, or unset it"
+        )
+    return jwt.encode(claims, key, algorithm="HS256")
+
+
+def _claims(
+    org: str | None,
+    agent: str | None,
+    role: Role,
+    name: str | None,
+    lifetime: timedelta,
+    acting_service: str | None,
+) -> dict[str, object]:
     subject = agent or (None if role.is_person else f"care-{role}")
     if not subject:
         raise StackError(f"a token of role {role} names a person: add --agent, for example --agent alice")
@@ -119,11 +157,16 @@ def mint(
         claims["org"] = org
     if acting_service:
         claims["act"] = {"sub": acting_service}
-    return jwt.encode(claims, load(home).token_key_bytes, algorithm="HS256")
+    return claims
+
+
+def fresh_key() -> str:
+    """A new random key in base64url."""
+    return base64.urlsafe_b64encode(secrets.token_bytes(_KEY_BYTES)).decode("ascii")
 
 
 def _create(path: Path) -> None:
-    fresh = Secrets(token_key=_random_key(), link_key=_random_key())
+    fresh = Secrets(token_key=fresh_key(), link_key=fresh_key())
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # A link, unlike a rename, never replaces the keys that another process made in the meantime.
@@ -153,7 +196,3 @@ def _checked(key: object) -> str:
     if len(base64.urlsafe_b64decode(text)) != _KEY_BYTES:
         raise ValueError("a key has the wrong length")
     return text
-
-
-def _random_key() -> str:
-    return base64.urlsafe_b64encode(secrets.token_bytes(_KEY_BYTES)).decode("ascii")

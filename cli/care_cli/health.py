@@ -1,0 +1,108 @@
+"""`care health`: whether a role is fit for use; for the health checks of containers, which have no other tool.
+
+A role is looked for where the same variables make it listen, so that its container needs no further configuration.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from care_cli.stack.errors import StackError
+
+if TYPE_CHECKING:
+    from care_client.roles.fields import Address
+
+_DEADLINE: Final = 4.0
+"""Seconds for one answer; those who ask regularly give up after somewhat more."""
+
+_LONGEST_POLL: Final = timedelta(seconds=90)
+"""A worker with nothing to do asks Temporal anew about every minute."""
+
+_ANY: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not listened on
+"""Where to find on this machine what listens on all addresses."""
+
+
+class Role(StrEnum):
+    """What can be asked for, by the name of its command."""
+
+    SERVE = "serve"
+    WORK = "work"
+    WEB = "web"
+    REVIEW_SITE = "review-site"
+
+
+def check(role: Role, address: str | None) -> None:
+    """Return if `role` is healthy; raises StackError, which says why not.
+
+    `address` (host:port) counts instead of the role's variable; for `work` it is Temporal's.
+    """
+    from care_cli.stack import health
+
+    match role:
+        case Role.SERVE:
+            where = _address(address, "CARE_GRPC_ADDRESS", "127.0.0.1:50051")
+            asyncio.run(health.grpc_serving(str(where), deadline=_DEADLINE))
+        case Role.WORK:
+            asyncio.run(_worker_polls(address))
+        case Role.WEB:
+            where = _address(address, "CARE_WEB_ADDRESS", "127.0.0.1:8080")
+            asyncio.run(health.http_ok(f"http://{where}/healthz", deadline=_DEADLINE))
+        case Role.REVIEW_SITE:
+            where = _address(address, "", "127.0.0.1:8090")
+            asyncio.run(health.http_ok(f"http://{where}/", deadline=_DEADLINE))
+
+
+def _address(given: str | None, variable: str, default: str) -> Address:
+    from care_client.roles.fields import Address
+
+    try:
+        found = Address.parse(given or os.environ.get(variable) or default, lowest_port=1)
+    except ValueError as error:
+        raise StackError(f"{'--address' if given else variable} {error}") from error
+    return Address(_ANY.get(found.host, found.host), found.port)
+
+
+async def _worker_polls(address: str | None) -> None:
+    """Return if Temporal was asked for work lately from this very machine; a container is one.
+
+    A worker has no port of its own. Temporal forgets one that is gone or hangs only minutes later, hence "lately".
+    """
+    from temporalio.api.enums.v1 import TaskQueueType
+    from temporalio.api.taskqueue.v1 import TaskQueue
+    from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+    from temporalio.client import Client
+    from temporalio.service import RPCError
+
+    from care_client.roles.environment import ConfigurationError
+    from care_client.roles.temporal import connect_config
+
+    queue = os.environ.get("CARE_TASK_QUEUE") or "care"
+    try:
+        config = connect_config()
+        if address:
+            config["target_host"] = address
+        client = await asyncio.wait_for(Client.connect(**config), _DEADLINE)
+        answer = await client.workflow_service.describe_task_queue(
+            DescribeTaskQueueRequest(
+                namespace=client.namespace,
+                task_queue=TaskQueue(name=queue),
+                task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+            ),
+            timeout=timedelta(seconds=_DEADLINE),
+        )
+    except ConfigurationError as error:
+        raise StackError(str(error)) from error
+    except TimeoutError as error:
+        raise StackError(f"Temporal does not answer within {_DEADLINE:g} s") from error
+    except (RuntimeError, RPCError) as error:  # what the SDK raises for a connection that fails, and for a refusal
+        raise StackError(f"Temporal does not answer: {error}") from error
+    oldest = datetime.now(UTC) - _LONGEST_POLL
+    here = f"@{socket.gethostname()}"
+    lately = [poll.identity for poll in answer.pollers if poll.last_access_time.ToDatetime(UTC) > oldest]
+    if not any(identity.endswith(here) for identity in lately):
+        raise StackError(f"no worker on this machine polls the task queue {queue!r}")

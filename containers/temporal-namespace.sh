@@ -1,0 +1,13 @@
+#!/bin/sh
+# Makes the namespace TEMPORAL_NAMESPACE unless there is one. The worker registers its search attributes by itself.
+set -eu
+
+tries=60
+until temporal operator cluster health >/dev/null 2>&1; do
+    tries=$((tries - 1))
+    test "$tries" -gt 0 || { echo "Temporal at $TEMPORAL_ADDRESS does not become healthy" >&2; exit 1; }
+    sleep 1
+done
+# Named outright: these two commands take their namespace from no variable.
+temporal operator namespace describe --namespace "$TEMPORAL_NAMESPACE" >/dev/null 2>&1 ||
+    temporal operator namespace create --namespace "$TEMPORAL_NAMESPACE" --retention "$RETENTION"

