@@ -123,9 +123,7 @@ def sign(
     except ValueError:
         key = b""
     if len(key) < _LEAST_BYTES:
-        raise StackError(
-            f"CARE_TOKEN_KEY is not {_LEAST_BYTES} bytes in base64url: set it to the service's, or unset it"
-        )
+        raise StackError("CARE_TOKEN_KEY is no base64url of 32 bytes or more: set it to the service's, or unset it")
     return jwt.encode(claims, key, algorithm="HS256")
 
 
