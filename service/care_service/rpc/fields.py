@@ -23,6 +23,10 @@ DISPLAY_NAME: Final = 200
 LONG_TEXT: Final = 10_000
 DEFAULT_PAGE: Final = 50
 MAX_PAGE: Final = 1_000
+_MOST_VIOLATIONS: Final = 10
+"""gRPC clients take 8 KiB of trailers by default, and each violation is in them three times over."""
+_QUOTED: Final = 60
+"""Characters of what a client sent that an error repeats."""
 _REGION: Final = re.compile(r"[A-Z]{2}")
 _SAFE_SECONDS: Final = range(-62_135_596_800, 253_402_300_800)
 """The years 1 to 9999, as protobuf's Timestamp."""
@@ -35,8 +39,9 @@ class Fields:
         self._violations: list[Violation] = []
 
     def wrong(self, field: str, description: str) -> None:
-        """Remembers a violation."""
-        self._violations.append(Violation(field, description))
+        """Remembers a violation; of very many only the first few, since an error travels in a call's trailers."""
+        if len(self._violations) < _MOST_VIOLATIONS:
+            self._violations.append(Violation(field, description))
 
     def check(self) -> None:
         """Refuses with INVALID_FIELD if anything was wrong."""
@@ -157,7 +162,7 @@ class Fields:
             if path not in allowed:
                 verb = verbs.get(path.partition(".")[0])
                 hint = f"is not written by an update: use {verb}" if verb else "is no field to update"
-                self.wrong("update_mask", f"{path!r} {hint}; possible are {', '.join(allowed)}")
+                self.wrong("update_mask", f"{ascii(path)[:_QUOTED]} {hint}; possible are {', '.join(allowed)}")
         return set(given)
 
 

@@ -1,0 +1,190 @@
+"""One run of the fuzz: so many calls from one seed, each answer checked against what the contract promises of all."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, Final
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from tests.integration.service.fuzz import callers, mangle
+from tests.integration.service.fuzz.callers import NOBODY, Caller
+from tests.integration.service.fuzz.requests import Requests, ticket_of
+from tests.integration.service.fuzz.world import CANARY, STATES, World, populate, strings
+from tests.support.care import Care
+from tests.support.reasons import Refused, checked, well_formed
+from tests.support.reflection import Reflected
+from tests.support.tenant import Tenant
+
+SECRET_FIELDS: Final = frozenset({"token", "email", "phone", "text", "message", "subject", "description", "reply_text"})
+"""Fields whose values no error may repeat."""
+_LARGEST: Final = 1_000_000
+"""Bytes of a body: beyond it the transport answers."""
+_RENEWED: Final = 40
+"""After how many calls there is a new ticket."""
+_FREE: Final = re.compile(r"\w*(display_name|subject|description|text|message|before|after)")
+"""Fields of answers that hold what somebody wrote."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One call, and how to tell it."""
+
+    number: int
+    kind: str
+    method: str
+    caller: Caller
+    body: bytes
+    request: Any
+    """None where the bytes are no request."""
+
+    def __str__(self) -> str:
+        request = self.body.hex() if self.request is None else str(self.request)
+        return f"call {self.number}: {self.kind} {self.method} by {self.caller.label}\n{request:.4000}"
+
+
+@dataclass
+class Run:
+    """What is called, by whom, and what came of it."""
+
+    seed: int
+    care: Care
+    server: Reflected
+    requests: Requests
+    proper: Mapping[str, Mapping[str, list[Caller]]]
+    """By organization and role."""
+    access: Mapping[str, frozenset[str]]
+    """By method: who may call it."""
+    sent: Counter[str] = field(default_factory=Counter)
+    outcomes: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    secrets: set[str] = field(default_factory=set)
+
+    @property
+    def world(self) -> World:
+        return self.requests.world
+
+    async def calls(self, count: int) -> None:
+        """Makes `count` calls, one after the other, so that a seed makes the same run."""
+        rng = Random(self.seed)
+        for number in range(count):
+            if number % _RENEWED == 0:
+                # The calls close tickets and end recoveries faster than they make new ones.
+                await self.world.renew(rng.choice([self.world.home, self.world.other]), rng.choice(STATES))
+            sent = self._draw(rng, number)
+            try:
+                await self._send(sent)
+            except AssertionError as error:
+                hint = f'again: FUZZ_SEED={self.seed} make test ARGS="tests/integration/service/test_fuzz.py"'
+                raise AssertionError(f"{error}\n{sent}\n{hint}") from error
+
+    def _draw(self, rng: Random, number: int) -> Sent:
+        method = rng.choice(list(self.access))
+        organization = (self.world.home if rng.random() < 0.85 else self.world.other).id
+        kind = rng.choices(["valid", "near-valid", "malformed", "metadata"], [35, 35, 20, 10])[0]
+        make = self.requests.near_valid if kind == "near-valid" else self.requests.valid
+        request = make(rng, method, organization)
+        body = request.SerializeToString(deterministic=True)
+        caller = self._caller(rng, method, organization, request)
+        if kind == "malformed":
+            other = self.requests.valid(rng, rng.choice(list(self.access)), organization)
+            body = mangle.mangled(rng, body, other.SerializeToString(deterministic=True))
+        elif kind == "metadata":
+            caller = callers.odd_metadata(rng, caller)
+        body = body[:_LARGEST]
+        try:
+            request = self.server.request(method)
+            request.ParseFromString(body)
+        except DecodeError:
+            request = None
+        return Sent(number, kind, method, caller, body, request)
+
+    def _caller(self, rng: Random, method: str, organization: str, request: Any) -> Caller:
+        chance, role = rng.random(), rng.choice(sorted(self.access[method]))
+        seen = self.world.tickets.get(ticket_of(request))
+        if chance < 0.5 and "agent" in self.access[method] and seen is not None:
+            for caller in self.proper[organization]["agent"]:
+                if seen.assignee == f"organizations/{organization}/agents/{caller.subject}":
+                    return caller
+        if chance < 0.8:
+            return rng.choice(self.proper[organization][role])
+        other = rng.choice([self.world.home, self.world.other])
+        anybody = [caller for roles in self.proper[other.id].values() for caller in roles]
+        return rng.choice([NOBODY, callers.improper(rng, self.care, other), rng.choice(anybody), rng.choice(anybody)])
+
+    async def _send(self, sent: Sent) -> None:
+        self.sent[sent.kind] += 1
+        self.secrets.update(sent.caller.secrets)
+        error = None
+        try:
+            body = await self.server.send(sent.method, sent.body, sent.caller.metadata)
+        except grpc.aio.AioRpcError as caught:
+            error = caught
+        else:
+            self.outcomes[sent.method]["OK"] += 1
+            self._check_answer(sent, self.server.answer(sent.method).FromString(body))
+        if error is not None:
+            assert error.code() not in {grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN}, error.details()
+            refused = well_formed(error, to_customer=".CustomerService/" in sent.method)
+            self.outcomes[sent.method][refused.reason] += 1
+            self._check(sent, refused)
+
+    def _check(self, sent: Sent, refused: Refused) -> None:
+        public = self.access[sent.method] == {"public"}
+        if sent.request is None:
+            assert refused.reason == "INVALID_FIELD", refused.words
+        elif not public and not sent.caller.bears:
+            assert refused.reason == "TOKEN_MISSING", refused.words
+        elif not public and sent.caller.valid:
+            allowed = bool(sent.caller.roles & self.access[sent.method])
+            assert not refused.reason.startswith("TOKEN_"), refused.words
+            assert (refused.reason == "ROLE_NOT_ALLOWED") != allowed, refused.words
+        self._check_words(sent, refused)
+
+    def _check_words(self, sent: Sent, refused: Refused) -> None:
+        private = list(sent.caller.secrets)
+        if sent.request is not None:
+            fields = [value for _, described, value in strings(sent.request) if described.name in SECRET_FIELDS]
+            private += [value for value in fields if len(value) > 12 and "organizations/" not in value]
+        assert CANARY not in refused.words, refused.words
+        for secret in private:
+            assert secret not in refused.words, f"{secret!r:.100} in {refused.words}"
+
+    def _check_answer(self, sent: Sent, answer: Any) -> None:
+        assert sent.request is not None, "bytes that are no request were served"
+        if sent.caller.valid and self.access[sent.method] != {"public"}:
+            assert sent.caller.roles & self.access[sent.method], "a role that may not call it was served"
+        organization = sent.caller.organization
+        for message, described, value in strings(answer):
+            # An item of a batch is named as it was asked for.
+            named = not _FREE.fullmatch(described.name) and message.DESCRIPTOR.name != "BatchTicketResult"
+            if organization and value.startswith("organizations/") and named:
+                inside = value.split("/")[1] == organization
+                assert inside, f"{message.DESCRIPTOR.name}.{described.name} is another organization's: {value}"
+        for result in getattr(answer, "results", ()):
+            if result.status.code:
+                refused = checked(result.status)
+                self.outcomes[sent.method][f"item {refused.reason}"] += 1
+                self._check_words(sent, refused)
+        self.world.learn(sent.method, organization or self.world.home.id, answer)
+
+
+async def prepared(seed: int, care: Care, server: Reflected, home: Tenant, other: Tenant) -> Run:
+    """Makes two organizations to fuzz in."""
+    world = await populate(home, other)
+    option: Any = server.pool.FindExtensionByName("care.v1.access")
+    roles = server.pool.FindEnumTypeByName("care.v1.Role").values_by_number
+    access = {}
+    for name, method in sorted(server.methods.items()):
+        if name.startswith("care."):
+            options: Any = server.message("google.protobuf.MethodOptions")()
+            options.ParseFromString(method.GetOptions().SerializeToString())
+            rule = options.Extensions[option]
+            named = {roles[role].name.removeprefix("ROLE_").lower() for role in rule.roles}
+            access[name] = frozenset(named or {"public"})
+    proper = {tenant.id: callers.proper(care, tenant) for tenant in (home, other)}
+    return Run(seed, care, server, Requests(server, world), proper, access)

@@ -1,0 +1,171 @@
+"""What requests are made of: names, etags, ids and tokens that exist, gathered from every answer."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, Final
+from uuid import UUID
+
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+
+from care.v1.directory_pb2 import Organization
+from care.v1.ticket_pb2 import Ticket
+from tests.support.tenant import Tenant
+
+CANARY: Final = "zq7canary"
+"""Stands in every text and address that requests carry; no error and no log line may contain it."""
+
+_KEPT: Final = 60
+_CLOSED: Final = "TICKET_STATUS_CLOSED"
+_NAME: Final = re.compile(
+    r"organizations/([a-z0-9-]+)(?:/(locations|agents|reviews|tickets)/[^/]+(?:/(recoveries|messages|activities)/[^/]+)?)?"
+)
+_KINDS: Final = {
+    None: "organization",
+    "locations": "location",
+    "agents": "agent",
+    "reviews": "review",
+    "tickets": "ticket",
+    "recoveries": "recovery",
+    "messages": "message",
+    "activities": "activity",
+}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A ticket as it was last seen."""
+
+    etag: str
+    assignee: str
+    closed: bool
+    recovery: str
+
+
+@dataclass
+class World:
+    """Values by kind and organization; a value that is drawn is drawn from one organization."""
+
+    home: Tenant
+    other: Tenant
+    found: dict[tuple[str, str], list[str]] = field(default_factory=lambda: defaultdict(list))
+    tickets: dict[str, Seen] = field(default_factory=dict)
+
+    def add(self, kind: str, organization: str, value: str) -> None:
+        """Remembers a value; beyond a few dozen of its kind, old ones go."""
+        values = self.found[kind, organization]
+        if value and value not in values:
+            values.append(value)
+            if len(values) > _KEPT:
+                # Not the first in, first out: some old tickets shall stay to be closed and written to again.
+                values.pop(len(value) % _KEPT)
+
+    def draw(self, rng: Random, kind: str, organization: str) -> str:
+        """A value of this kind, or a well-formed one that does not exist."""
+        values = self._likely(kind, organization) if rng.random() < 0.7 else []
+        values = values or self.found[kind, organization]
+        return rng.choice(values) if values and rng.random() < 0.97 else self.missing(rng, kind, organization)
+
+    def _likely(self, kind: str, organization: str) -> list[str]:
+        """Those on which a command may succeed."""
+        if kind not in {"ticket", "recovery"}:
+            return []
+        names = [name for name in self.found["ticket", organization] if name in self.tickets]
+        if kind == "ticket":
+            return [name for name in names if not self.tickets[name].closed]
+        return [self.tickets[name].recovery for name in names if self.tickets[name].recovery]
+
+    def missing(self, rng: Random, kind: str, organization: str) -> str:
+        """What does not exist, in the right form."""
+        name, made = f"organizations/{organization}", UUID(int=rng.getrandbits(128))
+        return {
+            "organization": f"{name}-nowhere",
+            "location": f"{name}/locations/l{rng.randrange(99)}",
+            "agent": f"{name}/agents/a{rng.randrange(99)}",
+            "review": f"{name}/reviews/{made}",
+            "ticket": f"{name}/tickets/{rng.randrange(10**6, 10**9)}",
+            "recovery": f"{name}/tickets/1/recoveries/{made}",
+        }.get(kind, str(made))
+
+    def learn(self, method: str, organization: str, answer: Message) -> None:
+        """Remembers what an answer tells."""
+        for message, described, value in strings(answer):
+            if described.name == "next_page_token":
+                self.add(f"page of {method}", organization, value)
+            elif described.full_name == "care.v1.PostingGrant.link":
+                self.add("token", organization, value.rpartition("/")[2])
+            elif described.full_name == "care.v1.Contact.id":
+                self.add("contact", organization, value)
+            elif match := _NAME.fullmatch(value):
+                self.add(_KINDS[match[3] or match[2]], match[1], value)
+            if described.full_name == "care.v1.Ticket.name":
+                self.see(message)
+        attempt = getattr(getattr(answer, "grant", None), "attempt", 0)
+        if attempt:
+            self.add("attempt", organization, str(attempt))
+
+    async def renew(self, tenant: Tenant, state: str) -> None:
+        """Makes another ticket of alice's, with a recovery in `state`."""
+        await tenant.toggle("alice")
+        ticket = await tenant.ticket()
+        recovery = await tenant.in_recovery_state(ticket, state)
+        self.add("recovery", tenant.id, recovery.name)
+        self.add("token", tenant.id, tenant.form_token(recovery))
+        await self.show(tenant, ticket)
+
+    async def show(self, tenant: Tenant, ticket: Ticket) -> None:
+        """Remembers a ticket as it is now."""
+        self.learn("", tenant.id, await tenant.get(ticket))
+
+    def see(self, ticket: Any) -> None:
+        """Remembers a ticket, whichever class it is of."""
+        closed = ticket.status == ticket.DESCRIPTOR.fields_by_name["status"].enum_type.values_by_name[_CLOSED].number
+        self.tickets[ticket.name] = Seen(ticket.etag, ticket.assignee, closed, ticket.recovery)
+
+
+def strings(message: Message) -> list[tuple[Message, FieldDescriptor, str]]:
+    """Every string in a message, with the message and the field that hold it."""
+    found: list[tuple[Message, FieldDescriptor, str]] = []
+    for described, value in message.ListFields():
+        for each in value if described.is_repeated else [value]:
+            if described.message_type is not None:
+                found += strings(each)
+            elif described.type == FieldDescriptor.TYPE_STRING:
+                found.append((message, described, each))
+    return found
+
+
+STATES: Final = (
+    "FORM_REQUESTED",
+    "AWAITING_CONTACT",
+    "CONTACT_RECEIVED",
+    "CHAT_UNLOCKED",
+    "REFUSED",
+    "WITHDRAWN",
+    "REJECTED",
+    "REPLACED",
+    "ENDED_BY_CLOSE",
+)
+"""Of recoveries. None has expired: a form lives for an hour at least."""
+
+
+async def populate(home: Tenant, other: Tenant) -> World:
+    """Makes two organizations with tickets in every status and recoveries in every state."""
+    world = World(home, other)
+    for tenant in (home, other):
+        await tenant.meet("alice", "bob")
+        await tenant.settings(Organization(display_name="Soup & Co"))
+        for status in ("OPEN", "IN_PROGRESS", "RESOLVED", "CLOSED"):
+            await world.show(tenant, await tenant.in_status(status))
+        await world.show(tenant, await tenant.ticket(None))
+        for state in STATES:
+            await world.renew(tenant, state)
+        world.add("organization", tenant.id, tenant.name)
+        world.add("location", tenant.id, f"{tenant.name}/locations/soho")
+        for agent in ("alice", "bob"):
+            world.add("agent", tenant.id, tenant.agent_name(agent))
+    return world

@@ -1,0 +1,332 @@
+"""Every reason of the contract is provoked through gRPC; all of its metadata is compared with what is written here."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
+
+import grpc
+import pytest
+
+from care.v1 import conversation_service_pb2 as conversations
+from care.v1 import customer_service_pb2 as customers
+from care.v1 import error_reason_pb2
+from care.v1 import review_service_pb2 as reviews
+from care.v1 import ticket_service_pb2 as tickets
+from care.v1.ticket_pb2 import Ticket
+from care_cli.stack import postgres
+from care_client.client import CareClient
+from tests.integration.service.clocks import SettableClock
+from tests.support.care import Care, care
+from tests.support.reasons import Refused, documented, well_formed
+from tests.support.tenant import REPLY, Tenant
+from tests.unit.domain.design_tables import CODES
+
+REQUEST_ID: Final = "1b4e28ba-2fa1-41d2-883f-0016d3cca427"
+
+
+@dataclass(frozen=True)
+class Provoked:
+    """A call that must be refused, and what its error must hold beside the reason."""
+
+    call: Awaitable[object]
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    fields: frozenset[str] = frozenset()
+    """Those that `BadRequest` names."""
+    retry_delay: timedelta | None = None
+    to_customer: bool = False
+
+
+@dataclass(frozen=True)
+class Troubled:
+    """A service whose database may be disturbed: nobody else uses that PostgreSQL."""
+
+    care: Care
+    stop_database: Callable[[], None]
+
+
+@pytest.fixture(scope="module")
+async def troubled(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Troubled]:
+    with ExitStack() as cluster:
+        server = cluster.enter_context(postgres.postgres(tmp_path_factory.mktemp("troubled")))
+        async with care(server.create_database("troubled")) as running:
+            yield Troubled(running, cluster.close)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a reason is provoked."""
+
+    tenant: Tenant
+    timed: Tenant
+    """Its time is `hours_later`'s to set."""
+    hours_later: Callable[[int], None]
+    troubled: Tenant
+    stop_database: Callable[[], None]
+
+    @property
+    def alice(self) -> CareClient:
+        return self.tenant.agent("alice")
+
+
+@pytest.fixture
+def place(tenant: Tenant, timed: Tenant, clock: SettableClock, troubled: Troubled) -> Place:
+    disturbed = Tenant(troubled.care, tenant.id)
+    return Place(tenant, timed, lambda hours: clock.advance(hours=hours), disturbed, troubled.stop_database)
+
+
+def get(client: CareClient, name: str) -> Awaitable[object]:
+    return client.tickets.GetTicket(tickets.GetTicketRequest(name=name))
+
+
+def start(client: CareClient, ticket: Ticket, **more: str) -> Awaitable[object]:
+    return client.tickets.StartTicket(tickets.StartTicketRequest(name=ticket.name, **more))
+
+
+def take(client: CareClient, ticket: Ticket) -> Awaitable[object]:
+    return client.tickets.TakeTicket(tickets.TakeTicketRequest(name=ticket.name))
+
+
+def create(client: CareClient, tenant: Tenant, ticket: Ticket) -> Awaitable[object]:
+    return client.tickets.CreateTicket(tickets.CreateTicketRequest(parent=tenant.name, ticket=ticket))
+
+
+def send_form(client: CareClient, ticket: Ticket) -> Awaitable[object]:
+    request = conversations.SendRecoveryFormRequest(parent=ticket.name, reply_text=REPLY)
+    return client.conversations.SendRecoveryForm(request)
+
+
+def submit(tenant: Tenant, token: str) -> Awaitable[object]:
+    request = customers.SubmitContactRequest(token=token, email="robin@example.com", consent=True)
+    return tenant.customer.customers.SubmitContact(request)
+
+
+async def invalid_field(at: Place) -> Provoked:
+    request = tickets.CreateTicketRequest(parent="acme", ticket=Ticket(subject="two\nlines"), request_id="7")
+    fields = {"parent", "request_id", "ticket.subject", "ticket.location"}
+    return Provoked(at.alice.tickets.CreateTicket(request), fields=frozenset(fields))
+
+
+async def invalid_page_token(at: Place) -> Provoked:
+    request = tickets.ListTicketsRequest(parent=at.tenant.name, page_token="bm9uZQ")
+    return Provoked(at.alice.tickets.ListTickets(request))
+
+
+async def invalid_filter(at: Place) -> Provoked:
+    # 14 characters stand before the field that there is none of.
+    request = tickets.ListTicketsRequest(parent=at.tenant.name, filter='"🍲 é" AND NOT colour = RED')
+    return Provoked(at.alice.tickets.ListTickets(request), {"position": "14", "field": "colour"}, frozenset({"filter"}))
+
+
+async def token_missing(at: Place) -> Provoked:
+    return Provoked(get(at.tenant.customer, f"{at.tenant.name}/tickets/1"))
+
+
+async def token_invalid(at: Place) -> Provoked:
+    token = at.tenant.care.token(sub="two words", org=at.tenant.id, roles=["agent"])
+    return Provoked(get(at.tenant.care.client(token), f"{at.tenant.name}/tickets/1"), {"claim": "sub"})
+
+
+async def token_expired(at: Place) -> Provoked:
+    token = at.tenant.care.token(sub="alice", org=at.tenant.id, roles=["agent"], exp=1)
+    return Provoked(get(at.tenant.care.client(token), f"{at.tenant.name}/tickets/1"))
+
+
+async def role_not_allowed(at: Place) -> Provoked:
+    token = at.tenant.care.token(sub="both", org=at.tenant.id, roles=["worker", "service"])
+    ticket = await at.tenant.ticket(None)
+    method = {"method": "care.v1.TicketService/TakeTicket"}
+    return Provoked(
+        take(at.tenant.care.client(token), ticket), method | {"roles": "service,worker", "allowed": "agent,supervisor"}
+    )
+
+
+async def not_assignee(at: Place) -> Provoked:
+    ticket = await at.tenant.ticket()
+    metadata = {"ticket": ticket.name, "assignee": at.tenant.agent_name("alice")}
+    return Provoked(start(at.tenant.agent("bob"), ticket), metadata)
+
+
+async def not_assignable(at: Place) -> Provoked:
+    await at.tenant.toggle("bob", can_be_assignee=False)
+    ticket = await at.tenant.ticket(None)
+    return Provoked(take(at.tenant.agent("bob"), ticket), {"ticket": ticket.name, "agent": at.tenant.agent_name("bob")})
+
+
+async def not_reportable(at: Place) -> Provoked:
+    await at.tenant.toggle("bob", can_be_reporter=False)
+    given = Ticket(subject="Cold soup", location=f"{at.tenant.name}/locations/soho")
+    return Provoked(create(at.tenant.agent("bob"), at.tenant, given), {"agent": at.tenant.agent_name("bob")})
+
+
+async def resource_not_found(at: Place) -> Provoked:
+    name = f"{at.tenant.name}/tickets/999"
+    return Provoked(get(at.alice, name), {"resource": name})
+
+
+async def link_unknown(at: Place) -> Provoked:
+    request = customers.GetContactFormRequest(token="k1.AAAAAAAAAAAAAAAAAAAAAA.AAAAAAAAAAAAAAAAAAAAAA")
+    return Provoked(at.tenant.customer.customers.GetContactForm(request), to_customer=True)
+
+
+async def request_id_reused(at: Place) -> Provoked:
+    first, second = await at.tenant.ticket(), await at.tenant.ticket()
+    await start(at.alice, first, request_id=REQUEST_ID)
+    return Provoked(start(at.alice, second, request_id=REQUEST_ID), {"request_id": REQUEST_ID})
+
+
+async def ticket_exists(at: Place) -> Provoked:
+    ticket = await at.tenant.ticket()
+    metadata = {"ticket": ticket.name, "review": ticket.review}
+    return Provoked(create(at.alice, at.tenant, Ticket(review=ticket.review)), metadata)
+
+
+async def illegal_transition(at: Place) -> Provoked:
+    ticket = await at.tenant.in_status("RESOLVED")
+    machine = {"machine": "status", "state": "RESOLVED", "allowed": "auto_close,close,reopen"}
+    return Provoked(start(at.alice, ticket), machine | {"ticket": ticket.name, "trigger": "start"})
+
+
+async def unassigned(at: Place) -> Provoked:
+    ticket = await at.tenant.ticket(None)
+    return Provoked(start(at.alice, ticket), {"ticket": ticket.name})
+
+
+async def already_assigned(at: Place) -> Provoked:
+    ticket = await at.tenant.ticket()
+    await at.tenant.meet("bob")
+    metadata = {"ticket": ticket.name, "assignee": at.tenant.agent_name("alice")}
+    return Provoked(take(at.tenant.agent("bob"), ticket), metadata)
+
+
+async def ticket_closed(at: Place) -> Provoked:
+    ticket = await at.tenant.in_status("CLOSED")
+    metadata = {"machine": "status", "state": "CLOSED", "allowed": "", "ticket": ticket.name}
+    return Provoked(start(at.alice, ticket), metadata)
+
+
+async def no_review(at: Place) -> Provoked:
+    ticket = await at.tenant.ticket(with_review=False)
+    return Provoked(send_form(at.alice, ticket), {"ticket": ticket.name})
+
+
+async def form_live(at: Place) -> Provoked:
+    ticket = await at.tenant.ticket()
+    recovery = await at.tenant.in_recovery_state(ticket, "AWAITING_CONTACT")
+    triggers = "expire_form,record_refused,replace_form,submit_contact,ticket_closed,withdraw_form"
+    machine = {"machine": "recovery", "state": "AWAITING_CONTACT", "allowed": triggers}
+    return Provoked(send_form(at.alice, ticket), machine | {"ticket": ticket.name, "recovery": recovery.name})
+
+
+async def link_expired(at: Place) -> Provoked:
+    recovery = await at.timed.form(await at.timed.ticket())
+    at.hours_later(24 * 366)
+    return Provoked(submit(at.timed, at.timed.form_token(recovery)), to_customer=True)
+
+
+async def link_withdrawn(at: Place) -> Provoked:
+    recovery = await at.tenant.in_recovery_state(await at.tenant.ticket(), "WITHDRAWN")
+    return Provoked(submit(at.tenant, at.tenant.form_token(recovery)), to_customer=True)
+
+
+async def etag_mismatch(at: Place) -> Provoked:
+    ticket = await at.tenant.in_status("IN_PROGRESS")  # created, taken, started: version 3
+    return Provoked(start(at.alice, ticket, etag="2"), {"ticket": ticket.name, "etag": "3"})
+
+
+async def contended(at: Place) -> Provoked:
+    ticket = await at.troubled.ticket()
+    async with at.troubled.care.database.driver() as connection:
+        # Somebody else is always faster: no update of a ticket finds its row as it was.
+        await connection.execute(
+            "CREATE FUNCTION overtake() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'"
+        )
+        await connection.execute("CREATE TRIGGER t BEFORE UPDATE ON tickets FOR EACH ROW EXECUTE FUNCTION overtake()")
+    return Provoked(start(at.troubled.agent("alice"), ticket), {"ticket": ticket.name})
+
+
+async def rate_limited(at: Place) -> Provoked:
+    recovery = await at.tenant.form(await at.tenant.ticket())
+    token = at.tenant.form_token(recovery)
+    for _ in range(10):
+        await submit(at.tenant, token)
+    return Provoked(submit(at.tenant, token), retry_delay=timedelta(minutes=1), to_customer=True)
+
+
+async def database_unavailable(at: Place) -> Provoked:
+    request = reviews.ListReviewsRequest(parent=at.troubled.name)
+    await at.troubled.service.reviews.ListReviews(request)
+    at.stop_database()
+    return Provoked(at.troubled.service.reviews.ListReviews(request), retry_delay=timedelta(seconds=1))
+
+
+PROVOCATIONS: Final[Mapping[str, Callable[[Place], Awaitable[Provoked]]]] = {
+    "INVALID_FIELD": invalid_field,
+    "INVALID_PAGE_TOKEN": invalid_page_token,
+    "INVALID_FILTER": invalid_filter,
+    "TOKEN_MISSING": token_missing,
+    "TOKEN_INVALID": token_invalid,
+    "TOKEN_EXPIRED": token_expired,
+    "ROLE_NOT_ALLOWED": role_not_allowed,
+    "NOT_ASSIGNEE": not_assignee,
+    "NOT_ASSIGNABLE": not_assignable,
+    "NOT_REPORTABLE": not_reportable,
+    "RESOURCE_NOT_FOUND": resource_not_found,
+    "LINK_UNKNOWN": link_unknown,
+    "REQUEST_ID_REUSED": request_id_reused,
+    "TICKET_EXISTS": ticket_exists,
+    "ILLEGAL_TRANSITION": illegal_transition,
+    "UNASSIGNED": unassigned,
+    "ALREADY_ASSIGNED": already_assigned,
+    "TICKET_CLOSED": ticket_closed,
+    "NO_REVIEW": no_review,
+    "FORM_LIVE": form_live,
+    "LINK_EXPIRED": link_expired,
+    "LINK_WITHDRAWN": link_withdrawn,
+    "ETAG_MISMATCH": etag_mismatch,
+    "CONTENDED": contended,
+    "RATE_LIMITED": rate_limited,
+    # The last one: the troubled service has no database afterwards.
+    "DATABASE_UNAVAILABLE": database_unavailable,
+}
+
+
+def test_every_reason_of_the_contract_is_provoked_here_and_documented() -> None:
+    names = {name.removeprefix("ERROR_REASON_") for name in error_reason_pb2.ErrorReason.keys()}  # noqa: SIM118 - no dict
+    assert set(PROVOCATIONS) == set(documented()) == names - {"UNSPECIFIED"}
+
+
+def comparable(metadata: Mapping[str, str]) -> dict[str, object]:
+    """The comma-separated values are sets."""
+    return {
+        key: frozenset(value.split(",")) if key in {"allowed", "roles"} else value for key, value in metadata.items()
+    }
+
+
+@pytest.mark.parametrize("reason", PROVOCATIONS)
+@pytest.mark.xdist_group("every_reason")  # its troubled service is one for all, and disturbed in this order
+async def test_an_error_holds_what_the_contract_documents(place: Place, reason: str) -> None:
+    provoked = await PROVOCATIONS[reason](place)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await provoked.call
+    refused: Refused = well_formed(caught.value, to_customer=provoked.to_customer)
+    assert (refused.reason, caught.value.code()) == (reason, CODES[reason]), refused.words
+    assert comparable(refused.metadata) == comparable(provoked.metadata)
+    assert set(refused.violations) == provoked.fields
+    assert refused.retry_delay == provoked.retry_delay
+
+
+async def test_a_customer_is_told_nothing_of_a_request_id_that_was_used(place: Place) -> None:
+    recovery = await place.tenant.form(await place.tenant.ticket())
+    token = place.tenant.form_token(recovery)
+    request = customers.SubmitContactRequest(
+        token=token, email="robin@example.com", consent=True, request_id=REQUEST_ID
+    )
+    await place.tenant.customer.customers.SubmitContact(request)
+    request.email = "sam@example.com"
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await place.tenant.customer.customers.SubmitContact(request)
+    assert well_formed(caught.value, to_customer=True).reason == "REQUEST_ID_REUSED"

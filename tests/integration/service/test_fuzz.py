@@ -1,0 +1,93 @@
+"""Requests fuzzed from the descriptors: whatever is sent, each error is one that the contract documents.
+
+A run follows from its seed: `FUZZ_SEED=7 make test ARGS="tests/integration/service/test_fuzz.py"`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+from collections.abc import AsyncIterator, MutableMapping, Sequence
+from itertools import count
+from typing import Any, Final
+
+import pytest
+from grpc_health.v1 import health_pb2
+from structlog.testing import capture_logs
+
+from care_cli.stack import postgres
+from tests.integration.service.fuzz.invariants import broken
+from tests.integration.service.fuzz.run import Run, prepared
+from tests.integration.service.fuzz.world import CANARY
+from tests.support.care import Care, care
+from tests.support.reflection import reflected
+from tests.support.tenant import Tenant
+
+SEED: Final = int(os.environ.get("FUZZ_SEED", "1"))
+"""The same one for every `make test`, so that a failure is due to a change."""
+
+FIRST_CHECKS: Final = frozenset(
+    {"INVALID_FIELD", "TOKEN_MISSING", "TOKEN_INVALID", "TOKEN_EXPIRED", "ROLE_NOT_ALLOWED", "LINK_UNKNOWN"}
+)
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="module")
+async def fuzzed(server: postgres.Server) -> AsyncIterator[Care]:
+    """A service of its own: what is left in the database is looked at as a whole."""
+    async with care(server.create_database("fuzzed")) as running:
+        yield running
+
+
+async def fuzz(fuzzed: Care, seed: int, calls: int, caplog: pytest.LogCaptureFixture) -> Run:
+    number = next(_numbers)
+    home, other = Tenant(fuzzed, f"home-{number}"), Tenant(fuzzed, f"other-{number}")
+    with capture_logs() as lines, caplog.at_level(logging.WARNING):
+        async with reflected(fuzzed.address) as server:
+            run = await prepared(seed, fuzzed, server, home, other)
+            await run.calls(calls)
+            for service in ("", *(each.full_name for each in server.services if each.full_name.startswith("care."))):
+                request = health_pb2.HealthCheckRequest(service=service).SerializeToString()
+                answer = await server.send("grpc.health.v1.Health/Check", request, ())
+                health = health_pb2.HealthCheckResponse.FromString(answer)
+                assert health.status == health_pb2.HealthCheckResponse.SERVING
+    assert_nothing_private(lines, run)
+    assert [line for line in lines if line["log_level"] in {"error", "critical"}] == []
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
+    assert await broken(fuzzed.database) == {}
+    # Still at work.
+    assert (await home.in_status("CLOSED")).name
+    return run
+
+
+def assert_nothing_private(lines: Sequence[MutableMapping[str, Any]], run: Run) -> None:
+    text = "\n".join(str(line) for line in lines)
+    assert lines
+    assert CANARY not in text
+    links = {value for (kind, _), values in run.world.found.items() if kind == "token" for value in values}
+    assert [secret for secret in run.secrets | links if secret in text] == []
+
+
+def assert_wide(run: Run) -> None:
+    """A run would be worth little if its requests got no further than the first checks."""
+    deep = {method for method, reasons in run.outcomes.items() if reasons.keys() - FIRST_CHECKS}
+    assert deep == set(run.access), {method: run.outcomes[method] for method in run.access.keys() - deep}
+    served = sum(reasons["OK"] for reasons in run.outcomes.values())
+    assert served > 0.2 * run.sent.total(), served
+    assert min(run.sent.values()) > 0.05 * run.sent.total(), run.sent
+
+
+async def test_every_error_of_two_thousand_calls_is_documented(fuzzed: Care, caplog: pytest.LogCaptureFixture) -> None:
+    assert_wide(await fuzz(fuzzed, SEED, 2_000, caplog))
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3_000)
+@pytest.mark.parametrize("part", range(10))
+async def test_every_error_of_fifty_thousand_calls_is_documented(
+    fuzzed: Care, caplog: pytest.LogCaptureFixture, part: int
+) -> None:
+    seed = SEED + part if "FUZZ_SEED" in os.environ else secrets.randbits(32)
+    assert_wide(await fuzz(fuzzed, seed, 5_000, caplog))
