@@ -47,10 +47,15 @@ class Care:
     def links(self) -> Links:
         return Links(self.settings.link_keys, next(iter(self.settings.link_keys)), self.settings.web_url)
 
+    @property
+    def token_key(self) -> bytes:
+        """What its tokens are signed with."""
+        assert self.settings.token_key
+        return self.settings.token_key
+
     def token(self, **claims: object) -> str:
         """A bearer token; `exp` is `expiry` unless it is given."""
-        assert self.settings.token_key
-        return jwt.encode({"exp": self.expiry} | claims, self.settings.token_key, algorithm="HS256")
+        return jwt.encode({"exp": self.expiry} | claims, self.token_key, algorithm="HS256")
 
     def client(self, token: str | None) -> CareClient:
         """A client with this token; one channel per token, closed with the service."""

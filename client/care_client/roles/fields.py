@@ -8,7 +8,7 @@ from functools import partial
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator
 
 _HIGHEST_PORT: Final = 65535
 _DURATION: Final = re.compile(r"([0-9]{1,6})([smhd])")
@@ -102,7 +102,7 @@ Durations = Annotated[tuple[timedelta, ...], _from_text(_durations)]
 Duration = Annotated[timedelta, _from_text(_duration)]
 """``90s``, ``1m``: one positive duration."""
 
-BearerToken = Annotated[str, BeforeValidator(_bearer_token), Field(repr=False)]
+BearerToken = Annotated[str, BeforeValidator(_bearer_token)]
 """A bearer token as RFC 6750, section 2.1, spells one."""
 
 LogFormat = Literal["json", "console"]

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from grpc.aio import ClientInterceptor
-from pydantic import PrivateAttr, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from care_client.channel import is_local
@@ -61,7 +61,7 @@ class ServiceConnection(BaseSettings):
 class AuthorizedConnection(ServiceConnection):
     """A connection with a bearer token, where one is given; whether one must be, is for the role to say."""
 
-    token: BearerToken | None = None
+    token: BearerToken | None = Field(None, repr=False)
     token_file: Path | None = None
     """A file with the token, read again when it changes."""
     service_plaintext: bool = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import grpc
 
+from care_client.errors import care_errors
 from tests.support.care import Care
 
 
@@ -14,5 +15,6 @@ async def raw(service: Care, method: str, body: bytes = b"", token: str | None =
             f"/{method}", request_serializer=lambda data: data, response_deserializer=lambda data: data
         )
         metadata = () if token is None else (("authorization", token),)
-        answer: bytes = await call(body, metadata=metadata)
+        with care_errors():
+            answer: bytes = await call(body, metadata=metadata)
         return answer

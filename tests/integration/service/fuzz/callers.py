@@ -92,9 +92,7 @@ def improper(rng: Random, care: Care, tenant: Tenant) -> Caller:
     match rng.randrange(4):
         case 0:
             # A claim of the wrong kind, signed as it should be. Not jwt.encode: that refuses some of them.
-            token = jwt.api_jws.encode(
-                _json({"exp": _seconds(care)} | fine | {claim: wrong[claim]}), care.settings.token_key
-            )
+            token = jwt.api_jws.encode(_json({"exp": _seconds(care)} | fine | {claim: wrong[claim]}), care.token_key)
             return _refused(f"a token with {claim}={wrong[claim]!r:.60}", token)
         case 1:
             return _refused("a token signed by another key", jwt.encode(fine, "k" * 32, algorithm="HS256"))
