@@ -6,6 +6,7 @@ The access rules come from the descriptors. A handler raises Refusal; nothing el
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -38,6 +39,8 @@ _CODE_NAMES: Final = {name: name for name in ("OK", "CANCELLED", "DEADLINE_EXCEE
 }
 _BUSY_FOR: Final = timedelta(seconds=1)
 """When a call that found too many others may come again."""
+_REFERENCE: Final = re.compile(r"organizations/[a-z0-9/-]{1,180}(/agents/[\w.@+-]{1,128})?|[0-9a-fA-F-]{36}", re.ASCII)
+"""What a resource's name or a request id looks like."""
 _ANONYMOUS: Final = customer("")
 
 Handler = Callable[[Message, "grpc.aio.ServicerContext[Message, Message]"], Awaitable[Message]]
@@ -208,8 +211,8 @@ def _references(request: Message) -> dict[str, str]:
     for field in ("name", "parent", "request_id"):
         described = request.DESCRIPTOR.fields_by_name.get(field)
         if described is not None and described.type == FieldDescriptor.TYPE_STRING:
-            # Cut, and not written at all where it is no name: a client may have put anything there.
-            value = str(getattr(request, field))[:200]
-            if value and value.isascii() and value.isprintable() and "@" not in value.partition("/agents/")[0]:
+            # Not written where it is none: a client may have put anything there, also what is a customer's.
+            value = str(getattr(request, field))
+            if _REFERENCE.fullmatch(value):
                 found[field] = value
     return found

@@ -3,32 +3,35 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from care.v1 import ticket_service_pb2 as tickets
 from care_service.storage.answers import Answers
 from tests.support.tenant import Tenant
 
 
-async def kept(tenant: Tenant) -> int:
+async def kept(tenant: Tenant, requests: list[UUID]) -> list[UUID]:
+    """Those of the requests whose answers are kept."""
+    query = "SELECT request_id FROM requests WHERE organization = $1 AND request_id = ANY($2)"
     async with tenant.care.database.driver() as connection:
-        return int(await connection.fetchval("SELECT count(*) FROM requests WHERE organization = $1", tenant.id))
+        found = {row[0] for row in await connection.fetch(query, tenant.id, requests)}
+    return [request for request in requests if request in found]
 
 
 async def test_old_answers_are_purged_in_batches_and_young_ones_stay(tenant: Tenant) -> None:
     ticket = await tenant.ticket()
-    for verb in ("StartTicket", "ResolveTicket", "ReopenTicket"):
-        request = getattr(tickets, f"{verb}Request")(name=ticket.name, request_id=str(uuid4()))
+    first, second, third = requests = [uuid4() for _ in range(3)]
+    for verb, request_id in zip(("StartTicket", "ResolveTicket", "ReopenTicket"), requests, strict=True):
+        request = getattr(tickets, f"{verb}Request")(name=ticket.name, request_id=str(request_id))
         await getattr(tenant.agent("alice").tickets, verb)(request)
-    assert await kept(tenant) == 3
+    assert await kept(tenant, requests) == requests
     async with tenant.care.database.driver() as connection:
         await connection.execute(
-            "UPDATE requests SET create_time = create_time - interval '25 hours' WHERE organization = $1"
-            " AND request_id IN (SELECT request_id FROM requests WHERE organization = $1 ORDER BY create_time LIMIT 2)",
-            tenant.id,
+            "UPDATE requests SET create_time = create_time - interval '25 hours' WHERE request_id = ANY($1)",
+            [first, second],
         )
     answers, oldest = Answers(tenant.care.database), datetime.now(UTC) - timedelta(hours=24)
     assert await answers.purge(oldest, 1) == 1
-    assert await kept(tenant) == 2
+    assert len(await kept(tenant, requests)) == 2
     await answers.purge(oldest, 100)
-    assert await kept(tenant) == 1
+    assert await kept(tenant, requests) == [third]

@@ -24,7 +24,7 @@ _numbers = count(1)
 VALUES: list[tuple[type[TypeEngine[Any]], object]] = [
     (ARRAY, ["vip"]),
     (JSONB, []),
-    (TSVECTOR, "soup"),
+    (TSVECTOR, "'soup'"),
     (Uuid, UUID("0190a0a0-0000-7000-8000-000000000001")),
     (DateTime, datetime(2026, 5, 4, 9, tzinfo=UTC)),
     (INTERVAL, timedelta(days=30)),
