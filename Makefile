@@ -107,6 +107,10 @@ proto-baseline: $(READY) ## Make the present contract the one that later changes
 diagrams: $(READY) ## Draw the README's state diagrams from the table
 	$(BIN)/python -m tools.diagrams
 
+.PHONY: trace
+trace: $(READY) ## Print the trace of one recovery, through all processes, as a tree (ARGS=--write: into docs/operating.md)
+	@$(BIN)/python -m tools.trace $(ARGS)
+
 .PHONY: migration
 migration: $(READY) ## Write a migration for what the tables have and the last migration has not: make migration M="add labels"
 	$(BIN)/python -m tools.migration "$(M)"

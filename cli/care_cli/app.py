@@ -11,6 +11,7 @@ import typer
 
 from care_cli.health import Role as HealthRole
 from care_cli.health import check as check_health
+from care_cli.outbox.commands import outbox
 from care_cli.stack import home as homes
 from care_cli.stack.errors import StackError
 from care_cli.stack.secrets import Role, mint, sign
@@ -23,6 +24,7 @@ app: Final = typer.Typer(
     # A traceback is for a bug report: whole, and without the values of variables, as there are keys among them.
     pretty_exceptions_enable=False,
 )
+app.add_typer(outbox)
 
 Home = Annotated[Path, typer.Option("--home", help="Folder of the stack's data.", file_okay=False)]
 

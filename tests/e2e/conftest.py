@@ -10,6 +10,7 @@ import pytest
 from tests.e2e.case import Case
 from tests.support import system as systems
 from tests.support.system import System
+from tools.collector import Collector, collecting
 
 VARIABLES = {
     # Often, so that moderation is noticed while a test waits for it.
@@ -28,9 +29,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+def collector() -> Iterator[Collector]:
+    """Gets all spans of the system."""
+    with collecting() as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory, collector: Collector) -> Iterator[System]:
     home = Path(tmp_path_factory.mktemp("system"))
-    with systems.system(home, VARIABLES) as found:
+    with systems.system(home, VARIABLES | collector.variables) as found:
         yield found
 
 

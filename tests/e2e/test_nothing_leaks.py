@@ -1,4 +1,4 @@
-"""Nothing of a customer, no text and no link is in a workflow's history, in Temporal's file or in any log."""
+"""Nothing of a customer, no text and no link is in a workflow's history, in Temporal's file, a log, metric or span."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tests.e2e import records
 from tests.e2e.case import Case, Person, word, workflow_of
 from tests.support.care import refused
 from tests.support.system import System
+from tools.collector import Collector
 
 ALLOWED = {"postgres", "review-site"}
 """The only folders of a stack that may hold any of it: the service's database, and that of the review site."""
@@ -66,7 +67,9 @@ async def withdrawn_after_failures(case: Case) -> str:
     return recovery
 
 
-async def test_nothing_of_a_customer_is_kept_but_in_the_service_and_at_the_site(system: System) -> None:
+async def test_nothing_of_a_customer_is_kept_but_in_the_service_and_at_the_site(
+    system: System, collector: Collector
+) -> None:
     """Searches for what all tests before it in this process have said and left, too: kills make other logs."""
     scenes = [answered_claimed_and_rejected, refused_by_the_site, withdrawn_after_failures]
     done = [await scene(await Case.open(system)) for scene in scenes]
@@ -75,15 +78,24 @@ async def test_nothing_of_a_customer_is_kept_but_in_the_service_and_at_the_site(
     files = records.of_files(system.stack.home, but=ALLOWED)
     database = records.of_database(system.stack.home / "temporal" / "temporal.db")
 
+    http = await system.http()
+    metrics = {
+        url: (await http.get(url)).raise_for_status().content
+        for url in (system.stack.urls.metrics, system.stack.urls.worker_metrics)
+    }
+
     # What is searched is the right thing: the references that may be there are there.
     for recovery in done:
         assert recovery.encode() in workflows[workflow_of(recovery)]
         assert recovery.encode() in database
         assert recovery.encode() in files["logs/serve.log"]
+        assert recovery.encode() in collector.received
     roles = {"logs/serve.log", "logs/work.log", "logs/web.log", "logs/temporal.log", "logs/postgres.log"}
     assert roles <= files.keys()
+    assert b"care_calls_total" in metrics[system.stack.urls.metrics]
+    assert b"temporal_workflow_completed_total" in metrics[system.stack.urls.worker_metrics]
 
-    places = {**workflows, **files, "the tables of temporal.db": database}
+    places = {**workflows, **files, **metrics, "the tables of temporal.db": database, "spans": collector.received}
     assert found(system.private, places) == []
 
 

@@ -11,7 +11,8 @@ from care.v1 import ticket_service_pb2 as tickets
 from care.v1.ticket_pb2 import Ticket
 from care_cli.stack.secrets import Role
 from tests.e2e.case import ORGANIZATION, Case, Person
-from tests.support.system import System
+from tests.support.operations import health, samples
+from tests.support.system import System, eventually
 
 TICKETS = 200
 FORMS = 50
@@ -30,6 +31,15 @@ async def every(given: Sequence[A], call: Callable[[A], Awaitable[B]]) -> list[B
             return await call(item)
 
     return list(await asyncio.gather(*(one(item) for item in given)))
+
+
+async def degraded(system: System, value: int) -> None:
+    """Returns once the metric says so."""
+
+    async def said() -> bool:
+        return (await samples(system.stack.urls.metrics))["care_degraded"] == value
+
+    await eventually(f"care_degraded {value}", said)
 
 
 async def test_tickets_are_created_and_forms_requested_and_all_are_posted_once(system: System) -> None:
@@ -59,11 +69,15 @@ async def test_tickets_are_created_and_forms_requested_and_all_are_posted_once(s
         states = {await case.state(recovery) for case, recovery in zip(cases, requested, strict=True)}
         assert (len(set(created)), states) == (TICKETS, {"FORM_REQUESTED"})
         assert await answered.state(recovery) == "CONTACT_RECEIVED"
+        await degraded(system, 1)
+        services = ("", "care.v1.TicketService")
+        assert {await health(system.stack.urls.grpc, service) for service in services} == {"SERVING"}
 
     await system.processes.back()
     await answered.reaches(recovery, "CHAT_UNLOCKED")
     for case, recovery in zip(cases, requested, strict=True):
         await case.reaches(recovery, "AWAITING_CONTACT")
+    await degraded(system, 0)
     assert [len(await case.site.puts()) for case in cases] == [1] * FORMS
     assert [(await case.log())["FORM_POSTED"] for case in cases] == [1] * FORMS
 

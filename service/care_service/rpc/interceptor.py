@@ -23,6 +23,7 @@ from opentelemetry.trace import set_span_in_context
 from care_client.roles.logs import get_logger
 from care_service.domain.callers import Caller, customer
 from care_service.domain.entities import ActorKind
+from care_service.domain.names import AGENT_ID, LOCATION_ID, ORGANIZATION_ID
 from care_service.domain.ports import Clock, Directory
 from care_service.domain.refusals import Reason, Refusal, Violation, invalid
 from care_service.metrics import Metrics
@@ -39,7 +40,9 @@ _CODE_NAMES: Final = {name: name for name in ("OK", "CANCELLED", "DEADLINE_EXCEE
 }
 _BUSY_FOR: Final = timedelta(seconds=1)
 """When a call that found too many others may come again."""
-_REFERENCE: Final = re.compile(r"organizations/[a-z0-9/-]{1,180}(/agents/[\w.@+-]{1,128})?|[0-9a-fA-F-]{36}", re.ASCII)
+_REFERENCE: Final = re.compile(
+    rf"organizations/(?:-|{ORGANIZATION_ID})(?:/agents/{AGENT_ID}|(?:/[a-z]+/{LOCATION_ID}){{0,2}})|[0-9a-fA-F-]{{36}}"
+)
 """What a resource's name or a request id looks like."""
 _ANONYMOUS: Final = customer("")
 

@@ -1,0 +1,97 @@
+"""What `care outbox` reads and writes, and how it looks."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from care_cli.stack.errors import StackError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from care_service.storage.outbox import Outbox, Parked
+
+T = TypeVar("T")
+
+_VARIABLE = "CARE_DATABASE_URL"
+
+
+def database_url(home: Path) -> str:
+    """The service's database: the one that the environment names, else that of the stack which runs in `home`."""
+    if url := os.environ.get(_VARIABLE):
+        return url
+    from care_cli.stack.stack import Stack
+
+    if (stack := Stack.running(home)) is None:
+        raise StackError(f"no stack runs in {home}: name one with --home, or set {_VARIABLE}")
+    return stack.database_url
+
+
+def parked(url: str, organization: str | None, limit: int) -> Sequence[Parked]:
+    """Returns the parked rows."""
+    return _with_outbox(url, lambda outbox: outbox.parked(organization, limit))
+
+
+def unpark(url: str, organization: str | None, ids: Sequence[int] | None) -> int:
+    """Puts rows back; returns how many."""
+    return _with_outbox(url, lambda outbox: outbox.unpark(organization, ids))
+
+
+def _with_outbox(url: str, work: Callable[[Outbox], Awaitable[T]]) -> T:
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from care_service.domain.refusals import Refusal
+    from care_service.storage.database import Database
+    from care_service.storage.outbox import Outbox
+
+    async def run() -> T:
+        database = Database(url, pool_size=1)
+        try:
+            return await work(Outbox(database))
+        finally:
+            await database.close()
+
+    try:
+        return asyncio.run(run())
+    except Refusal as error:
+        raise StackError("the service's database can't be reached: is it running?") from error
+    except (SQLAlchemyError, ValueError) as error:
+        # Without its words: they may hold the URL, and that a password.
+        raise StackError(f"{_VARIABLE} names no database of Care that this version fits: look at its value") from error
+
+
+def as_json(row: Parked) -> str:
+    """A row as one line."""
+    return json.dumps(
+        {
+            "id": row.id,
+            "recovery": _recovery(row),
+            "workflow": row.workflow,
+            "failure": row.failure,
+            "attempts": row.attempts,
+            "create_time": row.create_time.isoformat(),
+            "park_time": row.park_time.isoformat(),
+        }
+    )
+
+
+def table(rows: Sequence[Parked]) -> Table:
+    """The rows for people."""
+    from rich.table import Table
+
+    shown = Table("Id", "Recovery", "Workflow", "Failure", "Tries", "Parked", title="Parked outbox rows")
+    for row in rows:
+        when = row.park_time.isoformat(sep=" ", timespec="seconds")
+        shown.add_row(str(row.id), _recovery(row), row.workflow, row.failure, str(row.attempts), when)
+    return shown
+
+
+def _recovery(row: Parked) -> str:
+    from care_service.domain import names
+
+    return names.recovery(row.organization, row.ticket_number, row.resource_id)

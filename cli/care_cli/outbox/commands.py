@@ -1,0 +1,63 @@
+"""`care outbox`: shows the rows that Temporal refused for good, and puts them back once the cause is mended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from care_cli.stack import home as homes
+from care_cli.stack.errors import StackError
+
+outbox: Final = typer.Typer(
+    name="outbox",
+    help="Wake-ups of workflows that were given up: see them, and have them tried again.",
+    no_args_is_help=True,
+)
+
+Home = Annotated[
+    Path, typer.Option("--home", help="Folder of a running stack; used without CARE_DATABASE_URL.", file_okay=False)
+]
+Organization = Annotated[str | None, typer.Option("--org", help="Only rows of this organization.")]
+
+
+@outbox.command("list")
+def list_rows(
+    home: Home = homes.DEFAULT,
+    org: Organization = None,
+    limit: Annotated[int, typer.Option(min=1, help="The most rows to show; the longest parked come first.")] = 100,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line instead of a table.")] = False,
+) -> None:
+    """Show the parked rows: which workflow could not be woken, and why."""
+    from care_cli.outbox import access
+
+    rows = access.parked(access.database_url(home), org, limit)
+    if as_json:
+        for row in rows:
+            typer.echo(access.as_json(row))
+        return
+    from rich.console import Console
+
+    console = Console()
+    # A file or a pipe has no width of its own.
+    console = console if console.is_terminal else Console(width=200)
+    console.print(access.table(rows) if rows else "No row is parked.")
+
+
+@outbox.command()
+def retry(
+    ids: Annotated[list[int] | None, typer.Argument(help="The rows' ids, as `care outbox list` shows them.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="All parked rows.")] = False,
+    home: Home = homes.DEFAULT,
+    org: Organization = None,
+) -> None:
+    """Put parked rows back: a relay tries them again at once."""
+    if bool(ids) == every:
+        raise StackError("name the rows to put back, or --all: care outbox list shows them")
+    from care_cli.outbox import access
+
+    number = access.unpark(access.database_url(home), org, None if every else ids)
+    if number == 0 and not every:
+        raise StackError("none of these rows is parked: care outbox list shows those that are")
+    typer.echo(f"{number} put back")

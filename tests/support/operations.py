@@ -1,0 +1,45 @@
+"""What an operator sees of a service: its metrics and its health."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import grpc
+import httpx
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2_grpc import HealthStub
+from prometheus_client.parser import text_string_to_metric_families
+
+
+async def samples(url: str) -> dict[str, float]:
+    """The values at a metrics endpoint, by name with labels in the order of their names: `a_total{code="OK",x="1"}`."""
+    async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
+        text = (await http.get(url)).raise_for_status().text
+    found = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            labels = ",".join(f'{name}="{value}"' for name, value in sorted(sample.labels.items()))
+            found[f"{sample.name}{{{labels}}}" if labels else sample.name] = sample.value
+    return found
+
+
+@asynccontextmanager
+async def watching(address: str, service: str) -> AsyncIterator[AsyncIterator[str]]:
+    """The health of a service at `address`, now and with each change."""
+    async with grpc.aio.insecure_channel(address) as channel:
+        watch = HealthStub(channel).Watch(HealthCheckRequest(service=service))
+
+        async def statuses() -> AsyncIterator[str]:
+            async for answer in watch:
+                yield HealthCheckResponse.ServingStatus.Name(answer.status)
+
+        yield statuses()
+        watch.cancel()
+
+
+async def health(address: str, service: str = "") -> str:
+    """The health of a service at `address`, or of the server as a whole."""
+    async with grpc.aio.insecure_channel(address) as channel:
+        answer = await HealthStub(channel).Check(HealthCheckRequest(service=service))
+        return HealthCheckResponse.ServingStatus.Name(answer.status)
