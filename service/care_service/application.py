@@ -136,8 +136,7 @@ def _committed(relay: Relay, metrics: Metrics) -> Callable[[Decision], None]:
     """Returns what follows each commit on a ticket."""
 
     def committed(decision: Decision) -> None:
-        if decision.activity is not None:
-            metrics.moved(decision.activity)
+        metrics.decided(decision)
         if decision.wakes:
             relay.hint()
 

@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from care_service.domain.entities import Activity
+from care_service.domain.case import Decision
 from care_service.domain.lifecycle import RecoveryState
 
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -97,9 +97,9 @@ class Metrics:
         count.inc()
         histogram.observe(seconds)
 
-    def moved(self, activity: Activity) -> None:
-        """Counts the transitions that a committed activity stands for."""
-        for machine, source, target in transitions(activity):
+    def decided(self, decision: Decision) -> None:
+        """Counts the transitions of a decision that was committed."""
+        for machine, source, target in transitions(decision):
             self._transitions.labels(machine, source, target).inc()
 
     def woken(self, result: Literal["woken", "failed", "parked"], number: int) -> None:
@@ -111,20 +111,18 @@ class Metrics:
         self._serving.labels(service).set(is_serving)
 
 
-def transitions(activity: Activity) -> list[tuple[str, str, str]]:
-    """Returns the transitions in an activity's changes: machine (`status`, `recovery`), from, to.
-
-    An activity names the present recovery's state (`contact_state`) and, of one that ended, that one's own.
-    """
-    changes = {change.field: change for change in activity.changes}
+def transitions(decision: Decision) -> list[tuple[str, str, str]]:
+    """Returns the transitions in a decision: machine (`status`, `recovery`), from, to."""
+    if decision.activity is None:
+        return []
+    changes = {change.field: change for change in decision.activity.changes}
     found = []
     if (status := changes.get("status")) is not None:
         found.append(("status", status.before or _NEW, status.after))
-    ended = changes.get("recovery.state")
-    if ended is not None:
-        found.append(("recovery", ended.before, ended.after))
-    live = changes.get("contact_state")
-    if live is not None and live.after != RecoveryState.NO_CONTACT:
-        begun_anew = ended is not None or not live.before
-        found.append(("recovery", RecoveryState.NO_CONTACT if begun_anew else live.before, live.after))
+    # The log names the state of the recovery that was live, and beside it the one's that ended.
+    before = changes.get("recovery.state") or changes.get("contact_state")
+    if decision.recovery is not None and before is not None and before.before != decision.recovery.state:
+        found.append(("recovery", before.before, decision.recovery.state.value))
+    if decision.new_recovery is not None:
+        found.append(("recovery", RecoveryState.NO_CONTACT.value, decision.new_recovery.state.value))
     return found

@@ -18,6 +18,7 @@ from care_client.roles import environment
 from care_service.application import Running, service
 from care_service.domain.ports import Clock
 from care_service.links import Links
+from care_service.metrics import Metrics
 from care_service.settings import ServiceSettings
 from care_service.storage.database import Database
 
@@ -34,6 +35,7 @@ class Care:
     settings: ServiceSettings
     database: Database
     """The test's own way into the same database, for what no method shows."""
+    metrics: Metrics
     expiry: datetime
     """When its tokens expire: one time for all, so that the same claims make the same token."""
     _exit: AsyncExitStack
@@ -84,10 +86,11 @@ async def care(
     database = Database(database_url)
     async with AsyncExitStack() as exit_stack:
         exit_stack.push_async_callback(database.close)
-        running = await exit_stack.enter_async_context(service(settings, client, clock))
+        metrics = Metrics()
+        running = await exit_stack.enter_async_context(service(settings, client, clock, metrics))
         # A settable clock may be set far ahead.
         expiry = clock.now() + timedelta(days=3650) if clock else datetime.now(UTC) + timedelta(hours=1)
-        yield Care(running, settings, database, expiry, exit_stack)
+        yield Care(running, settings, database, metrics, expiry, exit_stack)
 
 
 async def refusal(call: Awaitable[object]) -> CareError:

@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager
 import grpc
 import httpx
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
-from grpc_health.v1.health_pb2_grpc import HealthStub
 from prometheus_client.parser import text_string_to_metric_families
+
+_HEALTH = "/grpc.health.v1.Health"
 
 
 async def samples(url: str) -> dict[str, float]:
@@ -28,7 +29,10 @@ async def samples(url: str) -> dict[str, float]:
 async def watching(address: str, service: str) -> AsyncIterator[AsyncIterator[str]]:
     """The health of a service at `address`, now and with each change."""
     async with grpc.aio.insecure_channel(address) as channel:
-        watch = HealthStub(channel).Watch(HealthCheckRequest(service=service))
+        method = channel.unary_stream(
+            f"{_HEALTH}/Watch", HealthCheckRequest.SerializeToString, HealthCheckResponse.FromString
+        )
+        watch = method(HealthCheckRequest(service=service))
 
         async def statuses() -> AsyncIterator[str]:
             async for answer in watch:
@@ -41,5 +45,8 @@ async def watching(address: str, service: str) -> AsyncIterator[AsyncIterator[st
 async def health(address: str, service: str = "") -> str:
     """The health of a service at `address`, or of the server as a whole."""
     async with grpc.aio.insecure_channel(address) as channel:
-        answer = await HealthStub(channel).Check(HealthCheckRequest(service=service))
+        check = channel.unary_unary(
+            f"{_HEALTH}/Check", HealthCheckRequest.SerializeToString, HealthCheckResponse.FromString
+        )
+        answer = await check(HealthCheckRequest(service=service))
         return HealthCheckResponse.ServingStatus.Name(answer.status)

@@ -1,0 +1,33 @@
+"""Health follows the database: gone, the services that need it say so; back, they serve again."""
+
+from __future__ import annotations
+
+import httpx
+
+from tests.support.operations import health, watching
+from tests.support.system import System, eventually
+
+
+async def test_while_the_database_is_away_only_what_needs_none_serves(system: System) -> None:
+    address, healthz = system.stack.urls.grpc, system.stack.urls.metrics.replace("/metrics", "/healthz")
+    http = await system.http()
+
+    async def ready() -> bool:
+        return (await http.get(healthz)).status_code == httpx.codes.OK
+
+    await eventually("health before the test", ready)
+    async with (
+        watching(address, "care.v1.TicketService") as tickets,
+        watching(address, "care.v1.LifecycleService") as lifecycle,
+    ):
+        assert await anext(tickets) == "SERVING"
+        assert await anext(lifecycle) == "SERVING"
+        system.processes.kill("postgres")
+        assert await anext(tickets) == "NOT_SERVING"
+        await system.processes.back()
+        assert await anext(tickets) == "SERVING"
+    assert await health(address, "care.v1.LifecycleService") == "SERVING"
+    await eventually("health afterwards", ready)
+    log = (system.logs / "serve.log").read_text()
+    assert "the database can't be reached; not serving" in log
+    assert "the database answers again; serving" in log

@@ -1,0 +1,55 @@
+"""A row that Temporal refuses for good is parked, seen by an operator, and put back once its cause is mended."""
+
+from __future__ import annotations
+
+import json
+
+from tests.e2e.case import Case, id_of
+from tests.e2e.program import care
+from tests.support.operations import samples
+from tests.support.system import System, eventually
+
+LONG = "x" * 2000
+"""Longer than the name of a workflow type may be."""
+
+
+async def test_a_refused_row_is_parked_listed_and_put_back(system: System, case: Case) -> None:
+    recovery = await case.send()
+    await case.reaches(recovery, "AWAITING_CONTACT")
+    # The next row of this recovery is one that no server takes; four tries are behind it.
+    await system.sql(
+        "INSERT INTO outbox (organization, workflow, ticket_number, resource_id, create_time, claim_time, attempts)"
+        " SELECT organization, $2, ticket_number, id, now(), now(), 4 FROM recoveries WHERE id = $1",
+        id_of(recovery),
+        LONG,
+    )
+
+    async def listed() -> dict[str, object] | None:
+        ended = await care("outbox", "list", "--json", "--home", str(system.stack.home))
+        rows = [json.loads(line) for line in ended.output.splitlines()]
+        return next((row for row in rows if row["recovery"] == recovery), None)
+
+    row = await eventually("the parked row", listed)
+    assert (row["failure"], row["attempts"]) == ("INVALID_ARGUMENT", 5)
+    table = await care("outbox", "list", "--home", str(system.stack.home))
+    assert (table.status, "INVALID_ARGUMENT" in table.output) == (0, True)
+
+    async def parked(number: int) -> bool:
+        return (await samples(system.stack.urls.metrics))["care_outbox_parked_rows"] == number
+
+    await eventually("the metric", lambda: parked(1))
+    assert (await samples(system.stack.urls.metrics))["care_degraded"] == 0
+    assert "an outbox row is parked" in (system.logs / "serve.log").read_text()
+
+    await system.sql("UPDATE outbox SET workflow = 'ContactRecovery' WHERE id = $1", row["id"])
+    back = await care("outbox", "retry", str(row["id"]), "--home", str(system.stack.home))
+    assert (back.status, back.output) == (0, "1 put back\n")
+
+    async def gone() -> bool:
+        return await system.sql("SELECT 1 FROM outbox WHERE id = $1", row["id"]) == []
+
+    await eventually("the end of the row", gone)
+    await eventually("the metric", lambda: parked(0))
+    assert (await care("outbox", "list", "--home", str(system.stack.home))).output == "No row is parked.\n"
+    (await care("outbox", "retry", str(row["id"]), "--home", str(system.stack.home))).refused("care outbox list")
+    (await care("outbox", "retry", "--home", str(system.stack.home))).refused("--all")

@@ -1,0 +1,77 @@
+"""The outbox: rows carry their trace; a parked row is nobody's, until it is put back."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, use_span
+
+from care.v1.recovery_pb2 import Recovery
+from care_cli.stack import postgres
+from care_service.storage.outbox import Outbox, Wake
+from tests.support.care import Care, care
+from tests.support.tenant import Tenant
+
+LEASE = timedelta(minutes=10)
+
+
+async def row(tenant: Tenant, recovery: Recovery) -> tuple[int, str | None]:
+    """The id and the trace of a recovery's only row."""
+    query = "SELECT id, traceparent FROM outbox WHERE organization = $1 AND resource_id = $2"
+    async with tenant.care.database.driver() as connection:
+        [found] = await connection.fetch(query, tenant.id, UUID(recovery.name.rpartition("/")[2]))
+    return found["id"], found["traceparent"]
+
+
+async def form(tenant: Tenant) -> Recovery:
+    return await tenant.form(await tenant.ticket())
+
+
+async def test_a_row_carries_the_trace_of_the_call_that_wrote_it(tenant: Tenant) -> None:
+    ticket = await tenant.ticket()
+    caller = SpanContext(0xABCDEF, 0x123456, is_remote=False, trace_flags=TraceFlags(1))
+    with use_span(NonRecordingSpan(caller)):
+        recovery = await tenant.form(ticket)
+    _, traceparent = await row(tenant, recovery)
+    assert (traceparent or "").split("-")[1] == f"{caller.trace_id:032x}"
+
+
+async def test_without_a_trace_of_the_callers_the_call_begins_one(tenant: Tenant) -> None:
+    traces = {((await row(tenant, await form(tenant)))[1] or "").split("-")[1] for _ in range(2)}
+    assert len(traces) == 2
+    assert "0" * 32 not in traces
+
+
+async def test_a_parked_row_is_claimed_by_nobody_until_it_is_put_back(server: postgres.Server) -> None:
+    async with care(server.create_database("parking")) as service:
+        tenant, other = Tenant(service, "parking"), Tenant(service, "other")
+        parked, waiting = await form(tenant), await form(other)
+        # No relay may have a hand in it.
+        service.running.relay.end()
+        await _due(service)
+        outbox = Outbox(service.database)
+        claimed = {wake.organization: wake for wake in await outbox.claim(10, LEASE)}
+        await outbox.park([claimed["parking"]], "INVALID_ARGUMENT")
+        await _due(service)
+        assert [wake.organization for wake in await outbox.claim(10, LEASE)] == ["other"]
+
+        depth = await outbox.depth()
+        assert (depth.waiting, depth.parked) == (1, 1)
+        assert depth.oldest > timedelta(0)
+        [found] = await outbox.parked(None, 10)
+        assert (found.id, found.failure, found.organization) == (claimed["parking"].id, "INVALID_ARGUMENT", "parking")
+        assert str(found.resource_id) in parked.name
+        assert await outbox.parked("other", 10) == []
+
+        assert await outbox.unpark("other", [found.id]) == 0
+        assert await outbox.unpark(None, [found.id]) == 1
+        again: list[Wake] = list(await outbox.claim(10, LEASE))
+        assert [(wake.organization, wake.attempts) for wake in again] == [("parking", 1)]
+        assert (await outbox.depth()).parked == 0
+        assert str(claimed["other"].resource_id) in waiting.name
+
+
+async def _due(service: Care) -> None:
+    async with service.database.driver() as connection:
+        await connection.execute("UPDATE outbox SET claim_time = now()")
