@@ -98,7 +98,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     it was one that exists already).
     """
     ERROR_REASON_RATE_LIMITED: _ErrorReason.ValueType  # 70
-    """RESOURCE_EXHAUSTED. Too many submissions from one link. `RetryInfo` says how long to wait. No metadata."""
+    """RESOURCE_EXHAUSTED. Too many submissions from one link, or more calls at a time than the service takes (then nothing was
+    written). `RetryInfo` says how long to wait. No metadata.
+    """
     ERROR_REASON_DATABASE_UNAVAILABLE: _ErrorReason.ValueType  # 71
     """UNAVAILABLE. The database can't be reached just now. Call again with the same `request_id` after `RetryInfo`'s delay;
     whether a write happened is unknown, and repeating it with that id is safe. No metadata.
@@ -192,7 +194,9 @@ ERROR_REASON_CONTENDED: ErrorReason.ValueType  # 61
 it was one that exists already).
 """
 ERROR_REASON_RATE_LIMITED: ErrorReason.ValueType  # 70
-"""RESOURCE_EXHAUSTED. Too many submissions from one link. `RetryInfo` says how long to wait. No metadata."""
+"""RESOURCE_EXHAUSTED. Too many submissions from one link, or more calls at a time than the service takes (then nothing was
+written). `RetryInfo` says how long to wait. No metadata.
+"""
 ERROR_REASON_DATABASE_UNAVAILABLE: ErrorReason.ValueType  # 71
 """UNAVAILABLE. The database can't be reached just now. Call again with the same `request_id` after `RetryInfo`'s delay;
 whether a write happened is unknown, and repeating it with that id is safe. No metadata.
