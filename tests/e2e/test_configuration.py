@@ -13,7 +13,9 @@ import pytest
 
 from care_cli.stack.ports import HOST
 from care_cli.stack.secrets import Role, mint
+from tests.e2e.case import Case
 from tests.e2e.program import care
+from tests.support.certificates import authority, replace, write_pair
 from tests.support.system import System, own_ports
 
 SECRET: Final = urlsafe_b64encode(b"to be read nowhere, least in logs").decode()
@@ -71,6 +73,8 @@ async def test_a_missing_variable_is_named_with_an_example(role: str, missing: s
         ("serve", "CARE_LINK_KEYS", f"k1:{SECRET},k1:{SECRET}", "different"),
         ("serve", "CARE_WEB_URL", "care.example", "http"),
         ("serve", "CARE_WEB_URL", "ftp://care.example", "http"),
+        ("serve", "CARE_ENVIRONMENT", "production", "CARE_TOKEN_KEY is for development: unset it"),
+        ("serve", "CARE_GRPC_TLS_CERTIFICATE", "/nonexistent/tls.crt", "CARE_GRPC_TLS_KEY"),
         ("serve", "CARE_MODERATION_CHECKS", "soon", "10m"),
         ("serve", "CARE_SETTLE_TIME", "-1m", "1m"),
         ("serve", "CARE_LOG_FORMAT", "xml", "json"),
@@ -130,6 +134,35 @@ async def test_a_worker_whose_token_the_service_refuses_ends(system: System, tmp
     token = mint(tmp_path, role=Role.WORKER) if wrong == "of another key" else system.stack.token(role=Role.SERVICE)
     variables = {**system.stack.environment["work"], "CARE_TOKEN": token, "CARE_TASK_QUEUE": "of-nobody"}
     await refuses("work", variables, "CARE_TOKEN", "care token")
+
+
+@pytest.mark.parametrize(
+    "name", ["CARE_GRPC_TLS_CERTIFICATE", "CARE_GRPC_TLS_KEY", "CARE_GRPC_TLS_CLIENT_CA", "CARE_TOKEN_KEYS"]
+)
+async def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, name: str) -> None:
+    made = authority()
+    write_pair(made, tmp_path / "tls.crt", tmp_path / "tls.key")
+    replace(tmp_path / "clients.crt", made.cert_pem.bytes())
+    variables = {
+        **VALID["serve"],
+        "CARE_GRPC_TLS_CERTIFICATE": str(tmp_path / "tls.crt"),
+        "CARE_GRPC_TLS_KEY": str(tmp_path / "tls.key"),
+        "CARE_GRPC_TLS_CLIENT_CA": str(tmp_path / "clients.crt"),
+        "CARE_TOKEN_ISSUER": "https://login.example.com",
+        "CARE_TOKEN_AUDIENCE": "care",
+        name: str(tmp_path / "wrong"),
+    }
+    for content in (None, b"nothing of use"):
+        if content is not None:
+            (tmp_path / "wrong").write_bytes(content)
+        await refuses("serve", variables, name, str(tmp_path / "wrong"))
+
+
+async def test_a_key_that_live_forms_need_is_missed(system: System, case: Case) -> None:
+    await case.send()
+    keys = f"k2:{SECRET}"
+    variables = {**system.stack.environment["serve"], "CARE_GRPC_ADDRESS": f"{HOST}:0", "CARE_LINK_KEYS": keys}
+    await refuses("serve", variables, "CARE_LINK_KEYS", "dev", "put them back")
 
 
 async def test_a_stack_on_a_taken_port_says_which_and_leaves_nothing_running(tmp_path: Path) -> None:

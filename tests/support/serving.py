@@ -16,12 +16,13 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serve(app: ASGIApp) -> AsyncIterator[str]:
-    """Serve `app` on a free port of 127.0.0.1 and yield its base URL, without a slash at the end.
+async def serve(app: ASGIApp, bound: socket.socket | None = None) -> AsyncIterator[str]:
+    """Serve `app` on a free port of 127.0.0.1, or on that of `bound`; yield its base URL, without a slash at the end.
 
     The socket listens before the server starts, so a client may connect at once: it waits for its answer.
     """
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with bound or socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.listen()
         server = _Server(
             uvicorn.Config(app, access_log=False, log_config=None, lifespan="off", timeout_graceful_shutdown=1)
         )

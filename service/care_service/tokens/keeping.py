@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,7 +17,7 @@ from care_service.tokens.sources import FetchError, FileSource, Source, source_o
 
 _LOG: Final = get_logger("care.tokens")
 PAUSE: Final = timedelta(seconds=5)
-"""At least between a fetch and one that a token causes: whoever forges ids of keys can't have us hammer the issuer."""
+"""At least between two fetches that tokens cause: whoever forges ids of keys can't have us hammer the issuer."""
 
 
 class TokenKeys:
@@ -32,7 +33,7 @@ class TokenKeys:
         self._refresh = refresh
         self._monotonic = monotonic
         self._fetching: asyncio.Task[None] | None = None
-        self._fetched_at = -PAUSE.total_seconds() + monotonic()
+        self._look_from = monotonic()
         self._failures = 0
         self._complaint = ""
         self.current = KeySet()
@@ -50,9 +51,15 @@ class TokenKeys:
         await asyncio.shield(self._fetching)
 
     async def look_again(self) -> None:
-        """Fetches the keys because a token names an unknown one; does nothing if that was done just now."""
-        if self._fetching or self._monotonic() - self._fetched_at >= PAUSE.total_seconds():
+        """Fetches the keys because a token names an unknown one; does nothing if another one did so just now."""
+        if self._fetching:
             await self.fetch()
+        elif self._monotonic() >= self._look_from:
+            self._look_from = math.inf  # until this one's end
+            try:
+                await self.fetch()
+            finally:
+                self._look_from = self._monotonic() + PAUSE.total_seconds()
 
     async def run(self) -> None:
         """Fetches the keys from time to time until it is cancelled, sooner while the issuer is away."""
@@ -91,7 +98,6 @@ class TokenKeys:
                 for reason in refused:
                     _LOG.warning("token key left out", source=source.name, reason=reason)
         finally:
-            self._fetched_at = self._monotonic()
             self._fetching = None
 
 

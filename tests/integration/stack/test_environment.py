@@ -57,3 +57,11 @@ def test_a_misspelled_setting_is_refused(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("CARE_MODERATION_CHEKS", "1s")
     with pytest.raises(StackError, match=r"CARE_MODERATION_CHEKS is no variable of Care: .*CARE_MODERATION_CHECKS"):
         environment.require_known()
+
+
+def test_a_stack_is_for_development(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CARE_ENVIRONMENT", "development")
+    environment.require_known()
+    monkeypatch.setenv("CARE_ENVIRONMENT", "production")
+    with pytest.raises(StackError, match="CARE_ENVIRONMENT: a stack is for development: unset it"):
+        environment.require_known()

@@ -89,6 +89,12 @@ def test_a_program_may_be_of_no_organization_and_has_a_default_name(tmp_path: Pa
     assert "org" not in found
 
 
+def test_a_token_can_name_the_service_that_calls_on_its_bearers_behalf(tmp_path: Path) -> None:
+    assert "act" not in claims(tmp_path, mint(tmp_path, "acme", "alice"))
+    found = claims(tmp_path, mint(tmp_path, "acme", "alice", acting_service="crm"))
+    assert (found["sub"], found["act"]) == ("alice", {"sub": "crm"})
+
+
 @pytest.mark.parametrize("role", [Role.AGENT, Role.SUPERVISOR])
 @pytest.mark.parametrize(("org", "agent", "missing"), [(None, "alice", "--org"), ("acme", None, "--agent")])
 def test_a_person_has_an_organization_and_an_id(
@@ -105,11 +111,12 @@ def test_a_resource_name_is_no_id(tmp_path: Path) -> None:
 
 def test_care_token_prints_the_token_and_nothing_else_before_any_care_up(tmp_path: Path) -> None:
     home = tmp_path / "new"
-    command = [sys.executable, "-m", "care_cli", "token", "--home", str(home), "--org", "acme", "--agent", "bob"]
+    bob = ("--org", "acme", "--agent", "bob", "--acting-service", "crm")
+    command = [sys.executable, "-m", "care_cli", "token", "--home", str(home), *bob]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert done.stderr == ""
     (line,) = done.stdout.splitlines()
-    assert claims(home, line)["sub"] == "bob"
+    assert (claims(home, line)["sub"], claims(home, line)["act"]) == ("bob", {"sub": "crm"})
 
 
 def test_care_token_says_what_is_missing_on_stderr(tmp_path: Path) -> None:

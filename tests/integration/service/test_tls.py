@@ -1,0 +1,174 @@
+"""The server's TLS and mutual TLS, and files that are replaced while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+import pytest
+import trustme
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
+
+from care.v1 import lifecycle_service_pb2 as lifecycle
+from care.v1.lifecycle_service_pb2_grpc import LifecycleServiceStub
+from care_cli.stack import postgres
+from care_client.roles.environment import ConfigurationError
+from care_service.tls import TlsFiles, server_credentials
+from tests.support.care import Care, care
+from tests.support.certificates import authority, channel_credentials, replace, write_pair
+from tests.support.issuer import private_key
+
+
+@pytest.fixture(scope="session")
+def database_url(server: postgres.Server) -> str:
+    return server.create_database("tls")
+
+
+@dataclass
+class Files:
+    """The files of a server, and who vouches for it."""
+
+    folder: Path
+    ca: trustme.CA
+
+    @property
+    def certificate(self) -> Path:
+        return self.folder / "tls.crt"
+
+    @property
+    def key(self) -> Path:
+        return self.folder / "tls.key"
+
+    @property
+    def client_ca(self) -> Path:
+        return self.folder / "clients.crt"
+
+    @property
+    def variables(self) -> dict[str, str]:
+        return {"CARE_GRPC_TLS_CERTIFICATE": str(self.certificate), "CARE_GRPC_TLS_KEY": str(self.key)}
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    made = Files(tmp_path, authority())
+    write_pair(made.ca, made.certificate, made.key)
+    return made
+
+
+async def answers(service: Care, credentials: grpc.ChannelCredentials | None) -> bool:
+    """Whether a new connection with these credentials is served, and not refused before any call."""
+    open_channel = (
+        grpc.aio.insecure_channel(service.address, options=_OWN)
+        if credentials is None
+        else grpc.aio.secure_channel(service.address, credentials, options=_OWN)
+    )
+    async with open_channel as channel:
+        return await served(channel)
+
+
+_OWN = (("grpc.use_local_subchannel_pool", 1),)
+"""Otherwise channels in one process share connections."""
+
+
+async def served(channel: grpc.aio.Channel) -> bool:
+    try:
+        answer = await LifecycleServiceStub(channel).GetLifecycle(lifecycle.GetLifecycleRequest(), timeout=20)
+    except grpc.aio.AioRpcError as error:
+        assert error.code() is grpc.StatusCode.UNAVAILABLE  # noqa: PT017 - no other failure means what this asks
+        return False
+    return len(answer.machines) > 0
+
+
+@asynccontextmanager
+async def secured(database_url: str, files: Files, **more: str) -> AsyncIterator[Care]:
+    async with care(database_url, variables=files.variables | more) as running:
+        yield running
+
+
+async def test_the_server_proves_who_it_is_and_takes_no_plaintext(database_url: str, files: Files) -> None:
+    async with secured(database_url, files) as service:
+        assert await answers(service, channel_credentials(files.ca))
+        assert not await answers(service, channel_credentials(authority()))
+        assert not await answers(service, None)
+
+
+async def test_with_mutual_tls_clients_need_a_certificate_of_the_right_authority(
+    database_url: str, files: Files
+) -> None:
+    clients = authority()
+    replace(files.client_ca, clients.cert_pem.bytes())
+    async with secured(database_url, files, CARE_GRPC_TLS_CLIENT_CA=str(files.client_ca)) as service:
+        assert await answers(service, channel_credentials(files.ca, clients))
+        assert not await answers(service, channel_credentials(files.ca))
+        assert not await answers(service, channel_credentials(files.ca, authority()))
+        # The servers' authority is none of the clients'.
+        assert not await answers(service, channel_credentials(files.ca, files.ca))
+        newer = authority()
+        replace(files.client_ca, clients.cert_pem.bytes() + newer.cert_pem.bytes())
+        assert await answers(service, channel_credentials(files.ca, newer))
+        assert await answers(service, channel_credentials(files.ca, clients))
+        replace(files.client_ca, newer.cert_pem.bytes())
+        assert not await answers(service, channel_credentials(files.ca, clients))
+
+
+async def test_a_renewed_certificate_is_used_without_a_restart(database_url: str, files: Files) -> None:
+    async with (
+        secured(database_url, files) as service,
+        grpc.aio.secure_channel(service.address, channel_credentials(files.ca), options=_OWN) as before,
+    ):
+        assert await served(before)
+        newer = authority()
+        write_pair(newer, files.certificate, files.key)
+        assert await answers(service, channel_credentials(newer))
+        assert not await answers(service, channel_credentials(files.ca))
+        # A connection outlives the certificate that it began with.
+        assert await served(before)
+
+
+async def test_files_that_do_not_fit_leave_the_good_ones_in_use(database_url: str, files: Files) -> None:
+    newer = authority()
+    async with secured(database_url, files) as service:
+        certificate, key = files.folder / "next.crt", files.folder / "next.key"
+        write_pair(newer, certificate, key)
+        for content in (b"", b"no certificate", certificate.read_bytes()):
+            replace(files.certificate, content)
+            assert await answers(service, channel_credentials(files.ca))
+        files.key.unlink()
+        assert await answers(service, channel_credentials(files.ca))
+        replace(files.key, key.read_bytes())
+        assert await answers(service, channel_credentials(newer))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("certificate", None, "CARE_GRPC_TLS_CERTIFICATE: .*/tls.crt can't be read"),
+        ("certificate", b"", "CARE_GRPC_TLS_CERTIFICATE: .* holds no certificate in PEM form"),
+        ("certificate", b"\x30\x82", "CARE_GRPC_TLS_CERTIFICATE: .* holds no certificate in PEM form"),
+        ("key", None, "CARE_GRPC_TLS_KEY: .*/tls.key can't be read"),
+        ("key", b"", "CARE_GRPC_TLS_KEY: .* holds no private key in PEM form"),
+        (
+            "key",
+            private_key("ES256").private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"x")),
+            "CARE_GRPC_TLS_KEY: .* is encrypted",
+        ),
+        ("key", authority().issue_cert("127.0.0.1").private_key_pem.bytes(), "is not the key of the first certificate"),
+        ("client_ca", None, "CARE_GRPC_TLS_CLIENT_CA: .*/clients.crt can't be read"),
+        ("client_ca", b"-----BEGIN CERTIFICATE-----\n", "CARE_GRPC_TLS_CLIENT_CA: .* holds no certificate in PEM form"),
+    ],
+    ids=range(9),
+)
+def test_a_file_that_is_of_no_use_is_named_in_one_line(
+    files: Files, name: str, content: bytes | None, words: str
+) -> None:
+    replace(files.client_ca, files.ca.cert_pem.bytes())
+    path: Path = getattr(files, name)
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ConfigurationError, match=words) as caught:
+        server_credentials(TlsFiles(files.certificate, files.key, files.client_ca))
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,213 @@
+"""When the issuer's keys are fetched, and what is used while they can't be."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+from structlog.testing import capture_logs
+
+from care_client.roles.environment import ConfigurationError
+from care_service.tokens.keeping import PAUSE, TokenKeys, open_keys
+from care_service.tokens.keys import KeySet
+from care_service.tokens.sources import FetchError, UrlSource
+from tests.support.issuer import Issuer, absent_issuer, issuer
+
+HOUR = timedelta(hours=1)
+
+
+class FakeSource:
+    """Gives what it is told to give, when it is told to."""
+
+    name = "fake"
+
+    def __init__(self) -> None:
+        self.issuer = Issuer("")
+        self.error: str | None = None
+        self.asked = 0
+        self.fetching = 0
+        self.open = asyncio.Event()
+        self.open.set()
+        self.was_asked = asyncio.Condition()
+
+    async def fetch(self) -> bytes:
+        async with self.was_asked:
+            self.asked += 1
+            self.was_asked.notify_all()
+        self.fetching += 1
+        try:
+            await self.open.wait()
+        finally:
+            self.fetching -= 1
+        if self.error:
+            raise FetchError(self.error)
+        return self.issuer.document
+
+    async def until(self, enough: Callable[[], bool]) -> None:
+        async with self.was_asked:
+            await self.was_asked.wait_for(enough)
+
+
+class FakeTime:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def test_tokens_with_unknown_keys_cause_one_fetch_in_a_while() -> None:
+    source, time = FakeSource(), FakeTime()
+    keys = TokenKeys(source, HOUR, time)
+    await keys.fetch()
+    for _ in range(100):
+        await keys.look_again()
+    # A fetch at start or in the background keeps no token from asking.
+    assert source.asked == 2
+    time.now += PAUSE.total_seconds() - 0.1
+    await keys.look_again()
+    assert source.asked == 2
+    time.now += 0.2
+    await asyncio.gather(*[keys.look_again() for _ in range(100)])
+    assert source.asked == 3
+
+
+async def test_calls_at_once_wait_for_the_same_fetch() -> None:
+    source = FakeSource()
+    source.issuer.add("a")
+    source.open.clear()
+    keys = TokenKeys(source, HOUR)
+    waiting = [asyncio.create_task(keys.look_again()) for _ in range(10)]
+    await source.until(lambda: source.asked > 0)
+    # The first of them is given up by its caller.
+    waiting[0].cancel()
+    source.open.set()
+    await asyncio.gather(*waiting[1:])
+    assert (source.asked, keys.current.ids) == (1, ["a"])
+
+
+async def test_keys_stay_while_the_issuer_is_away_which_is_said_once() -> None:
+    source = FakeSource()
+    source.issuer.add("a")
+    keys = TokenKeys(source, HOUR)
+    await keys.fetch()
+    assert (keys.away, keys.current.ids) == (False, ["a"])
+    had = keys.current
+    with capture_logs() as lines:
+        source.error = "it is away"
+        for _ in range(3):
+            await keys.fetch()
+        assert (keys.away, keys.current) == (True, had)
+        source.error = None
+        await keys.fetch()
+    assert (keys.away, keys.current) == (False, had)
+    assert [(line["log_level"], line["event"]) for line in lines] == [
+        ("warning", "token keys can't be had: degraded"),
+        ("info", "token keys can be had again"),
+    ]
+
+
+async def test_the_set_is_another_one_only_when_it_differs() -> None:
+    source = FakeSource()
+    source.issuer.add("a")
+    keys = TokenKeys(source, HOUR)
+    await keys.fetch()
+    had = keys.current
+    await keys.fetch()
+    assert keys.current is had
+    source.issuer.add("b", number=1)
+    await keys.fetch()
+    assert keys.current.ids == ["a", "b"]
+    # An issuer that publishes no key at all says so: nothing is good any more.
+    source.issuer.keys.clear()
+    await keys.fetch()
+    assert keys.current == KeySet()
+    assert not keys.away
+
+
+async def test_keys_are_fetched_in_the_background_until_it_ends() -> None:
+    source = FakeSource()
+    keys = TokenKeys(source, timedelta(milliseconds=1))
+    task = asyncio.create_task(keys.run())
+    await source.until(lambda: source.asked >= 2)
+    source.error = "it is away"
+    await source.until(lambda: keys.away)
+    source.error = None
+    await source.until(lambda: not keys.away)
+    source.open.clear()
+    asked = source.asked
+    await source.until(lambda: source.asked > asked)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert source.fetching == 0
+
+
+async def test_without_a_source_there_are_no_keys_and_nothing_to_wait_for() -> None:
+    keys = await open_keys(None, HOUR)
+    await keys.look_again()
+    await keys.run()
+    assert (keys.current, keys.away) == (KeySet(), False)
+
+
+async def test_a_file_is_read_and_read_again(tmp_path: Path) -> None:
+    source, path = FakeSource(), tmp_path / "jwks.json"
+    source.issuer.add("a")
+    path.write_bytes(source.issuer.document)
+    keys = await open_keys(str(path), HOUR)
+    assert keys.current.ids == ["a"]
+    source.issuer.add("b")
+    path.write_bytes(source.issuer.document)
+    await keys.look_again()
+    assert keys.current.ids == ["a", "b"]
+    path.unlink()
+    await keys.fetch()
+    assert (keys.away, keys.current.ids) == (True, ["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "can't be read"),
+        ("", "no JSON"),
+        ("{}", "no JWK Set"),
+        ('{"keys": []}', "no key for signatures"),
+        ('{"keys": [{"kty": "oct", "kid": "a", "k": "c2VjcmV0"}]}', "a: it is symmetric"),
+    ],
+)
+async def test_a_file_that_is_of_no_use_keeps_the_service_from_starting(
+    tmp_path: Path, content: str | None, words: str
+) -> None:
+    path = tmp_path / "jwks.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(ConfigurationError) as caught:
+        await open_keys(str(path), HOUR)
+    said = str(caught.value)
+    assert said.startswith(f"CARE_TOKEN_KEYS: {path}")
+    assert words in said
+    assert "\n" not in said
+    assert "c2VjcmV0" not in said
+
+
+async def test_what_a_url_gives_is_checked() -> None:
+    async with issuer() as found:
+        found.add("a")
+        source = UrlSource(f"{found.url}?tenant=secret")
+        assert source.name == found.url
+        assert await source.fetch() == found.document
+        for status in (404, 500, 204):
+            found.status = status
+            with pytest.raises(FetchError, match=f"HTTP status {status}"):
+                await source.fetch()
+        found.status = httpx.codes.OK
+        for number in range(6_000):
+            found.keys[f"{number:0200}"] = found.keys["a"]
+        with pytest.raises(FetchError, match="longer than"):
+            await source.fetch()
+    async with absent_issuer() as (absent, _):
+        with pytest.raises(FetchError, match="ConnectError"):
+            await UrlSource(absent.url).fetch()
