@@ -148,7 +148,10 @@ class ServiceSettings(BaseSettings):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         """Raises ValueError with the rules that several variables break; they are named, as no field is."""
-        problems = production.problems(self) if self.environment == "production" else []
+        problems = [
+            f"CARE_ENVIRONMENT=production: {problem}"
+            for problem in (production.problems(self) if self.environment == "production" else [])
+        ]
         if self.environment == "development" and self.token_key is None and self.token_keys is None:
             problems.append(
                 "CARE_TOKEN_KEYS is missing: set it to the URL or file of the token issuer's JWK Set, or, for "
