@@ -62,7 +62,7 @@ bench: $(READY) ## Run the benchmarks
 	$(BIN)/python -m benchmarks $(ARGS)
 
 .PHONY: check
-check: check-style check-types check-imports check-protos check-diagrams check-lock ## Run every check that is not a test
+check: check-style check-types check-imports check-protos check-diagrams check-api-docs check-lock ## Run every check that is not a test
 
 .PHONY: check-style
 check-style: $(READY)
@@ -85,6 +85,10 @@ check-protos: $(READY)
 .PHONY: check-diagrams
 check-diagrams: $(READY)
 	$(BIN)/python -m tools.diagrams --check
+
+.PHONY: check-api-docs
+check-api-docs: $(READY)
+	$(BIN)/python -m tools.api_docs --check
 
 .PHONY: check-lock
 check-lock: $(READY)
@@ -110,6 +114,10 @@ diagrams: $(READY) ## Draw the README's state diagrams from the table
 .PHONY: trace
 trace: $(READY) ## Print the trace of one recovery, through all processes, as a tree (ARGS=--write: into docs/operating.md)
 	@$(BIN)/python -m tools.trace $(ARGS)
+
+.PHONY: api-docs
+api-docs: $(READY) ## Write docs/api from protos/care
+	$(BIN)/python -m tools.api_docs
 
 .PHONY: migration
 migration: $(READY) ## Write a migration for what the tables have and the last migration has not: make migration M="add labels"

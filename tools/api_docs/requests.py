@@ -1,0 +1,128 @@
+"""An example request for each method, as JSON would have it; the pages show each in Python and for grpcurl."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+Json = str | int | bool | list["Json"] | dict[str, "Json"]
+
+_ORGANIZATION: Final = "organizations/acme"
+_LOCATION: Final = f"{_ORGANIZATION}/locations/soho"
+_REVIEW: Final = f"{_ORGANIZATION}/reviews/0192f0c1-2f6e-7c3a-9d55-5b8f0a1c2d3e"
+_TICKET: Final = f"{_ORGANIZATION}/tickets/7"
+_RECOVERY: Final = f"{_TICKET}/recoveries/0192f0c5-8a41-7d0e-b6a2-3f1e9c7d5b20"
+_AGENT: Final = f"{_ORGANIZATION}/agents/bob"
+_REQUEST_ID: Final = "6f1c2a52-0f7e-4a0e-9a37-5f0d0b6f2c11"
+_FORM_TOKEN: Final = "k1.the-token-from-the-link"  # noqa: S105 - stands for one
+_NEW_REVIEW: Final[dict[str, Json]] = {
+    "site": "local",
+    "externalId": "r-1",
+    "location": _LOCATION,
+    "authorDisplayName": "Ann",
+    "stars": 1,
+    "text": "Cold soup.",
+    "createTime": "2026-03-01T12:00:00Z",
+}
+
+REQUESTS: Final[Mapping[str, dict[str, Json]]] = MappingProxyType(
+    {
+        "TicketService.CreateTicket": {
+            "parent": _ORGANIZATION,
+            "ticket": {
+                "subject": "Cold soup",
+                "location": _LOCATION,
+                "priority": "TICKET_PRIORITY_HIGH",
+                "labels": ["vip"],
+            },
+            "requestId": _REQUEST_ID,
+        },
+        "TicketService.GetTicket": {"name": _TICKET},
+        "TicketService.ListTickets": {
+            "parent": _ORGANIZATION,
+            "filter": 'status = OPEN AND assignee = "" AND labels:vip',
+            "orderBy": "priority desc, update_time",
+            "pageSize": 20,
+        },
+        "TicketService.CountTickets": {"parent": _ORGANIZATION, "filter": f'location = "{_LOCATION}"'},
+        "TicketService.UpdateTicket": {
+            "ticket": {"name": _TICKET, "priority": "TICKET_PRIORITY_URGENT", "labels": ["vip", "refund"]},
+            "updateMask": "priority,labels",
+            "etag": "3",
+        },
+        "TicketService.TakeTicket": {"name": _TICKET, "requestId": _REQUEST_ID},
+        "TicketService.AssignTicket": {"name": _TICKET, "assignee": _AGENT},
+        "TicketService.ReleaseTicket": {"name": _TICKET},
+        "TicketService.StartTicket": {"name": _TICKET, "etag": "3"},
+        "TicketService.ResolveTicket": {"name": _TICKET},
+        "TicketService.CloseTicket": {"name": _TICKET},
+        "TicketService.ReopenTicket": {"name": _TICKET},
+        "TicketService.BatchAssignTickets": {
+            "parent": _ORGANIZATION,
+            "requests": [
+                {"name": _TICKET, "assignee": _AGENT},
+                {"name": f"{_ORGANIZATION}/tickets/8", "assignee": _AGENT},
+            ],
+        },
+        "TicketService.BatchResolveTickets": {"parent": _ORGANIZATION, "requests": [{"name": _TICKET}]},
+        "TicketService.BatchCloseTickets": {"parent": _ORGANIZATION, "requests": [{"name": _TICKET}]},
+        "TicketService.ListActivities": {"parent": _TICKET, "pageSize": 20},
+        "ConversationService.SendRecoveryForm": {
+            "parent": _TICKET,
+            "replyText": "We are sorry about the soup. Please tell us how to reach you: {form_link}",
+            "requestId": _REQUEST_ID,
+        },
+        "ConversationService.WithdrawRecoveryForm": {"name": _RECOVERY},
+        "ConversationService.AddContact": {"parent": _TICKET, "email": "ann@example.com", "displayName": "Ann"},
+        "ConversationService.RejectContact": {"name": _RECOVERY},
+        "ConversationService.GetRecovery": {"name": _RECOVERY},
+        "ConversationService.ListRecoveries": {"parent": _TICKET},
+        "ConversationService.ListContacts": {"parent": _TICKET},
+        "ConversationService.ListMessages": {"parent": _TICKET, "pageSize": 50},
+        "ConversationService.AddNote": {"parent": _TICKET, "text": "The cook remembers that evening."},
+        "CustomerService.GetContactForm": {"token": _FORM_TOKEN},
+        "CustomerService.SubmitContact": {
+            "token": _FORM_TOKEN,
+            "phone": "+14155550123",
+            "displayName": "Ann",
+            "message": "Please call me.",
+            "consent": True,
+        },
+        "ReviewService.IngestReview": {"parent": _ORGANIZATION, "review": _NEW_REVIEW},
+        "ReviewService.BatchIngestReviews": {"parent": _ORGANIZATION, "requests": [{"review": _NEW_REVIEW}]},
+        "ReviewService.GetReview": {"name": _REVIEW},
+        "ReviewService.ListReviews": {"parent": _ORGANIZATION, "filter": 'stars <= 2 AND ticket = ""'},
+        "DirectoryService.GetOrganization": {"name": _ORGANIZATION},
+        "DirectoryService.UpdateOrganization": {
+            "organization": {"name": _ORGANIZATION, "displayName": "Acme Kitchens", "formLifetime": "1209600s"},
+            "updateMask": "displayName,formLifetime",
+        },
+        "DirectoryService.ListLocations": {"parent": _ORGANIZATION},
+        "DirectoryService.GetLocation": {"name": _LOCATION},
+        "DirectoryService.UpdateLocation": {
+            "location": {"name": _LOCATION, "displayName": "Acme Soho", "defaultPhoneRegion": "GB"},
+            "allowMissing": True,
+        },
+        "DirectoryService.ListAgents": {"parent": _ORGANIZATION},
+        "DirectoryService.GetAgent": {"name": _AGENT},
+        "DirectoryService.UpdateAgent": {
+            "agent": {"name": _AGENT, "canBeAssignee": True},
+            "updateMask": "canBeAssignee",
+        },
+        "LifecycleService.GetLifecycle": {},
+        "WorkerService.CheckRecovery": {"name": _RECOVERY},
+        "WorkerService.BeginPosting": {"name": _RECOVERY, "step": "RECOVERY_STEP_POST"},
+        "WorkerService.RecordPosted": {"name": _RECOVERY, "attempt": "1"},
+        "WorkerService.RecordRefused": {
+            "name": _RECOVERY,
+            "attempt": "1",
+            "reason": "REFUSAL_REASON_LINKS_NOT_ALLOWED",
+            "providerMessage": "Links are not allowed in replies.",
+        },
+        "WorkerService.RecordRetracted": {"name": _RECOVERY, "attempt": "1"},
+        "WorkerService.UnlockChat": {"name": _RECOVERY},
+        "WorkerService.ExpireForm": {"name": _RECOVERY},
+    }
+)
+"""By service and method; the contract's own names in camel case, as the JSON of protobuf spells them."""
