@@ -47,7 +47,7 @@ demo: $(READY) ## Play one ticket from a bad review to CLOSED, on a running stac
 .PHONY: compose-env
 compose-env: $(READY) ## Write .env with fresh keys, once, for docker compose up
 	@test ! -e .env || { echo 'There is an .env already, and what runs was made with its keys: to begin anew, docker compose down --volumes, and delete it' >&2; exit 1; }
-	@umask 077 && $(BIN)/care keys >.env.new && mv .env.new .env
+	@umask 077 && $(BIN)/care keys >.env || { rm -f .env; exit 1; }
 
 .PHONY: test
 test: $(READY) ## Run the tests

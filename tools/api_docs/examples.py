@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sysconfig
 from collections.abc import Iterable
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 from typing import Final, cast
 
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.descriptor_pool import Default
-from google.protobuf.duration_pb2 import Duration
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.json_format import MessageToDict, ParseDict
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
-from google.protobuf.timestamp_pb2 import Timestamp
 
 import care.v1
-from tools.api_docs.contract import PACKAGE, Method, Service
+from tools.api_docs.contract import PACKAGE, ROOT, Method, Service
 from tools.api_docs.requests import REQUESTS
 
 ADDRESS: Final = "127.0.0.1:50051"
-_WIDTH: Final = 88
-"""Columns of an example: what a page shows without scrolling."""
-
 STUBS: Final = {
     "TicketService": "tickets",
     "ConversationService": "conversations",
@@ -65,10 +63,15 @@ def grpcurl(service: Service, method: Method) -> str:
 def python(service: Service, method: Method) -> str:
     """Returns the imports and the call; `care` is a `CareClient`."""
     message = request(service, method)
-    call = f"answer = await care.{STUBS[service.name]}.{method.name}("
-    one_line = f"{call}{_expression(message)})"
-    text = one_line if len(one_line) <= _WIDTH else f"{call}\n    {_expression(message, 4)}\n)"
-    return "\n".join([*_imports(message), "", text])
+    call = f"answer = await care.{STUBS[service.name]}.{method.name}({_expression(message)})"
+    return _formatted("\n".join([*_imports(message), "", call]))
+
+
+def _formatted(source: str) -> str:
+    """Returns code as `make format` would leave it, as it does on the pages too."""
+    ruff = Path(sysconfig.get_path("scripts")) / "ruff"
+    command = [str(ruff), "format", "--quiet", "--stdin-filename=example.py", "-"]
+    return subprocess.run(command, cwd=ROOT, input=source, capture_output=True, text=True, check=True).stdout.rstrip()
 
 
 def _imports(message: Message) -> list[str]:
@@ -97,43 +100,23 @@ def _items(field: FieldDescriptor, value: object) -> list[object]:
     return list(value) if field.is_repeated and isinstance(value, Iterable) else [value]
 
 
-def _expression(message: Message, indent: int | None = None) -> str:
-    """Returns the constructor's call: in one line, or, from column `indent` on, with an argument a line."""
+def _expression(message: Message) -> str:
     arguments = [f"{field.name}={_value(field, value)}" for field, value in message.ListFields()]
-    name = message.DESCRIPTOR.name
-    one_line = f"{name}({', '.join(arguments)})"
-    if indent is None or indent + len(one_line) < _WIDTH:
-        return one_line
-    inner = indent + 4
-    lines = [f"{' ' * inner}{field.name}={_value(field, value, inner)},\n" for field, value in message.ListFields()]
-    return f"{name}(\n{''.join(lines)}{' ' * indent})"
+    return f"{message.DESCRIPTOR.name}({', '.join(arguments)})"
 
 
-def _value(field: FieldDescriptor, value: object, indent: int | None = None) -> str:
-    items = [_item(field, item, indent and indent + (4 if field.is_repeated else 0)) for item in _items(field, value)]
-    if not field.is_repeated:
-        return items[0]
-    one_line = f"[{', '.join(items)}]"
-    if indent is None or (indent + len(field.name) + len(one_line) + 2 <= _WIDTH and "\n" not in one_line):
-        return one_line
-    lines = "".join(f"{' ' * (indent + 4)}{item},\n" for item in items)
-    return f"[\n{lines}{' ' * indent}]"
+def _value(field: FieldDescriptor, value: object) -> str:
+    items = [_item(field, item) for item in _items(field, value)]
+    return f"[{', '.join(items)}]" if field.is_repeated else items[0]
 
 
-def _item(field: FieldDescriptor, item: object, indent: int | None) -> str:
+def _item(field: FieldDescriptor, item: object) -> str:
     match item:
-        case Timestamp() | Duration():
-            parts = [f"{part.name}={value}" for part, value in item.ListFields()]
-            return f"{item.DESCRIPTOR.name}({', '.join(parts)})"
         case FieldMask():
-            return f"FieldMask(paths={json.dumps(list(item.paths))})"
+            return f"FieldMask(paths={list(item.paths)!r})"
         case Message():
-            return _expression(item, indent)
-        case bool():
-            return repr(item)
+            return _expression(item)
         case int() if field.enum_type:
             return str(field.enum_type.values_by_number[item].name)
-        case str():
-            return json.dumps(item, ensure_ascii=False)
         case _:
             return repr(item)
