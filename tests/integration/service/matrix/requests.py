@@ -1,0 +1,149 @@
+"""The matrix's commands as requests for a ticket in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID, uuid4
+
+from google.protobuf.message import Message
+
+from care.v1 import conversation_service_pb2 as conversations
+from care.v1 import customer_service_pb2 as customers
+from care.v1 import ticket_service_pb2 as tickets
+from care.v1 import worker_service_pb2 as workers
+from care.v1.recovery_pb2 import REFUSAL_REASON_TAKEN_DOWN, Recovery
+from care.v1.ticket_pb2 import Ticket
+from care_client.client import CareClient
+from tests.integration.service.matrix.looking import Seen
+from tests.support.tenant import REPLY, Tenant
+
+_ANOTHER_ATTEMPT: Final = 1_000_000
+
+
+@dataclass
+class Place:
+    """A ticket in its place in the matrix."""
+
+    ticket: Ticket
+    recovery: Recovery
+    """The one that the situation is about; where there is none, one that does not exist."""
+    claim: str
+    """A contact of the ticket; where there is none, one that does not exist."""
+    exists: bool = False
+    """Whether there is such a recovery."""
+    attempt: int = 1
+    """The last one that was handed out for the recovery."""
+    seen: Seen | None = None
+    """How it looks now."""
+    digest: str = ""
+    """What is stored of it now."""
+
+    @property
+    def shown(self) -> Seen:
+        """How it looks now."""
+        if self.seen is None:
+            raise AssertionError("World.place looks at it")
+        return self.seen
+
+
+def request(tenant: Tenant, place: Place, command: str) -> Message:
+    """The request of a command."""
+    return (_on_ticket(tenant, place) | _on_conversation(place) | _on_recovery(tenant, place))[command]()
+
+
+def _on_ticket(tenant: Tenant, place: Place) -> dict[str, Callable[[], Message]]:
+    name, parent = place.ticket.name, tenant.name
+
+    def assign(assignee: str) -> tickets.AssignTicketRequest:
+        return tickets.AssignTicketRequest(name=name, assignee=assignee)
+
+    def update(subject: str) -> tickets.UpdateTicketRequest:
+        return tickets.UpdateTicketRequest(ticket=Ticket(name=name, subject=subject))
+
+    bob, resolve, close = tenant.agent_name("bob"), tickets.ResolveTicketRequest, tickets.CloseTicketRequest
+    return {
+        "UpdateTicket": lambda: update(f"Colder soup {uuid4()}"),
+        "UpdateTicket to what it is": lambda: update(place.ticket.subject),
+        "TakeTicket": lambda: tickets.TakeTicketRequest(name=name),
+        "AssignTicket": lambda: assign(bob),
+        "AssignTicket to the assignee": lambda: assign(place.ticket.assignee),
+        "AssignTicket to a barred agent": lambda: assign(tenant.agent_name("dora")),
+        "AssignTicket to a stranger": lambda: assign(tenant.agent_name("nobody")),
+        "BatchAssignTickets": lambda: tickets.BatchAssignTicketsRequest(parent=parent, requests=[assign(bob)]),
+        "ReleaseTicket": lambda: tickets.ReleaseTicketRequest(name=name),
+        "StartTicket": lambda: tickets.StartTicketRequest(name=name),
+        "ResolveTicket": lambda: resolve(name=name),
+        "BatchResolveTickets": lambda: tickets.BatchResolveTicketsRequest(parent=parent, requests=[resolve(name=name)]),
+        "CloseTicket": lambda: close(name=name),
+        "BatchCloseTickets": lambda: tickets.BatchCloseTicketsRequest(parent=parent, requests=[close(name=name)]),
+        "ReopenTicket": lambda: tickets.ReopenTicketRequest(name=name),
+        "CreateTicket for its review": lambda: tickets.CreateTicketRequest(
+            parent=parent, ticket=Ticket(review=place.ticket.review)
+        ),
+    }
+
+
+def _on_conversation(place: Place) -> dict[str, Callable[[], Message]]:
+    name, recovery = place.ticket.name, place.recovery.name
+    return {
+        "AddNote": lambda: conversations.AddNoteRequest(parent=name, text="Called twice"),
+        "SendRecoveryForm": lambda: conversations.SendRecoveryFormRequest(parent=name, reply_text=REPLY),
+        "WithdrawRecoveryForm": lambda: conversations.WithdrawRecoveryFormRequest(name=recovery),
+        "AddContact": lambda: conversations.AddContactRequest(parent=name, email="kim@example.com"),
+        "AddContact by claim": lambda: conversations.AddContactRequest(parent=name, claim=place.claim),
+        "RejectContact": lambda: conversations.RejectContactRequest(name=recovery),
+    }
+
+
+def _on_recovery(tenant: Tenant, place: Place) -> dict[str, Callable[[], Message]]:
+    name = place.recovery.name
+
+    def begin(step: workers.RecoveryStep.ValueType) -> workers.BeginPostingRequest:
+        return workers.BeginPostingRequest(name=name, step=step)
+
+    def retracted(attempt: int) -> workers.RecordRetractedRequest:
+        return workers.RecordRetractedRequest(name=name, attempt=attempt)
+
+    return {
+        "BeginPosting POST": lambda: begin(workers.RECOVERY_STEP_POST),
+        "BeginPosting READ": lambda: begin(workers.RECOVERY_STEP_READ),
+        "BeginPosting RETRACT": lambda: begin(workers.RECOVERY_STEP_RETRACT),
+        "RecordPosted": lambda: posted(place, place.attempt),
+        "RecordPosted of another attempt": lambda: posted(place, _ANOTHER_ATTEMPT),
+        "RecordRefused": lambda: refused(place, place.attempt),
+        "RecordRefused of another attempt": lambda: refused(place, _ANOTHER_ATTEMPT),
+        "RecordRetracted": lambda: retracted(place.attempt),
+        "RecordRetracted of another attempt": lambda: retracted(_ANOTHER_ATTEMPT),
+        "UnlockChat": lambda: workers.UnlockChatRequest(name=name),
+        "ExpireForm too early": lambda: workers.ExpireFormRequest(name=name),
+        "ExpireForm in time": lambda: workers.ExpireFormRequest(name=name),
+        "SubmitContact": lambda: _submit(tenant, place),
+    }
+
+
+def posted(place: Place, attempt: int) -> workers.RecordPostedRequest:
+    """The report that an attempt saw the reply in public."""
+    return workers.RecordPostedRequest(name=place.recovery.name, attempt=attempt)
+
+
+def refused(place: Place, attempt: int) -> workers.RecordRefusedRequest:
+    """The report that an attempt was refused."""
+    reason = REFUSAL_REASON_TAKEN_DOWN
+    return workers.RecordRefusedRequest(name=place.recovery.name, attempt=attempt, reason=reason)
+
+
+def _submit(tenant: Tenant, place: Place) -> customers.SubmitContactRequest:
+    links = tenant.care.links
+    token = links.form_token(UUID(place.recovery.name.rpartition("/")[2]), links.current)
+    return customers.SubmitContactRequest(token=token, email=f"{uuid4().hex}@example.com", consent=True)
+
+
+def send(client: CareClient, message: Message) -> Awaitable[Message]:
+    """Calls the method whose request `message` is."""
+    name = message.DESCRIPTOR.name.removesuffix("Request")
+    stubs = (client.tickets, client.conversations, client.customers, client.workers)
+    stub = next(stub for stub in stubs if hasattr(stub, name))
+    call: Callable[[Message], Awaitable[Message]] = getattr(stub, name)
+    return call(message)

@@ -1,0 +1,220 @@
+"""The matrix: every status, every state of a recovery, every command, every caller, through gRPC on PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pytest
+from google.protobuf.message import Message
+
+from care.v1 import ticket_service_pb2 as tickets
+from care.v1.error_reason_pb2 import ErrorReason
+from care_client.client import CareClient
+from care_client.errors import CareError, care_errors
+from tests.integration.service.clocks import SettableClock
+from tests.integration.service.matrix import comparing
+from tests.integration.service.matrix.expectations import (
+    CALLERS,
+    COMMANDS,
+    ROLES,
+    SITUATIONS,
+    STATUSES,
+    UNREACHABLE,
+    Caller,
+    Done,
+    Expected,
+    Nothing,
+    Raised,
+    Refused,
+    action,
+    expect,
+    method,
+    missing,
+)
+from tests.integration.service.matrix.looking import look, stored
+from tests.integration.service.matrix.methods import METHODS
+from tests.integration.service.matrix.requests import Place, request, send
+from tests.integration.service.matrix.world import PREPARED, World
+from tests.support.tenant import Tenant
+
+REACHABLE = [
+    (status, situation) for status in STATUSES for situation in SITUATIONS if (status, situation) not in UNREACHABLE
+]
+
+
+@pytest.mark.parametrize(("status", "situation"), REACHABLE)
+async def test_every_command_of_every_caller(timed: Tenant, clock: SettableClock, status: str, situation: str) -> None:
+    row = Row(World(timed, clock), status, situation)
+    await row.world.people()
+    for name, caller in CALLERS.items():
+        # Only its assignee closes a ticket, and nobody releases a CLOSED one: every CLOSED ticket has an assignee.
+        if status == "CLOSED" and caller.owner is None:
+            continue
+        await row.check_actions(name, caller)
+        for command in COMMANDS:
+            if makes_sense(name, caller, command):
+                await row.check(name, caller, command)
+    await row.check_silence()
+    if row.wrong:
+        pytest.fail("\n".join([f"{status}, {situation}:", *row.wrong]), pytrace=False)
+
+
+def makes_sense(name: str, caller: Caller, command: str) -> bool:
+    """Leaves out what can't be asked, and most of what strangers are refused for their role, like everybody of it."""
+    if command == "AssignTicket to the assignee" and caller.owner is None:
+        return False
+    shown_by_others = caller.stranger and name != "another organization's agent"
+    return not shown_by_others or bool(ROLES[method(command)] & set(caller.roles))
+
+
+@dataclass
+class Row:
+    """The cells of one status and situation."""
+
+    world: World
+    status: str
+    situation: str
+    wrong: list[str] = field(default_factory=list)
+    """One line for each difference from what is expected."""
+    _places: dict[str | None, Place] = field(default_factory=dict)
+    """By owner: what leaves a ticket in its place shares it."""
+    _silent: list[tuple[str, Caller, str]] = field(default_factory=list)
+    """The cells since the last look that must have written nothing."""
+
+    async def check(self, name: str, caller: Caller, command: str) -> None:
+        """Sends the command and compares what comes of it."""
+        expected = expect(self.status, self.situation, command, caller)
+        if isinstance(expected, Refused | Nothing) and not self._prepares(caller, command):
+            self._silent.append((name, caller, command))
+            await self._check_answer(name, caller, command, expected)
+            return
+        await self.check_silence()
+        place = await self._place(caller.owner)
+        if self._prepares(caller, command):
+            await self.world.prepare(place, self.situation, command)
+            await self.world.settle(place)
+        await self._check_answer(name, caller, command, expected)
+        if isinstance(expected, Refused | Nothing):
+            await self._check_digest(place, name, command)
+        if command == "ExpireForm in time":
+            self._places.clear()  # the time of every form here is over
+        elif command in PREPARED or not await self._back(place, caller, expected):
+            del self._places[caller.owner]
+
+    async def _back(self, place: Place, caller: Caller, expected: Expected) -> bool:
+        """Brings a ticket back to its place where that is cheaper than putting up another; says whether it is there."""
+        if not isinstance(expected, Done) or expected.status is not None or expected.contact_state is not None:
+            return isinstance(expected, Refused | Nothing)
+        if expected.assignee is not None:
+            await self.world.give_back(place, caller.owner)
+        return True
+
+    async def check_silence(self) -> None:
+        """Finds those of the latest cells that wrote something, though they must not have."""
+        silent, self._silent = self._silent, []
+        for owner in {caller.owner for _, caller, _ in silent}:
+            place = await self._place(owner)
+            if await stored(self.world.tenant, place.ticket) == place.digest:
+                continue
+            for name, caller, command in silent:
+                del self._places[owner]
+                place = await self._place(owner)
+                await _answer(self.world.client(caller), request(self.world.tenant, place, command))
+                await self._check_digest(place, name, command)
+
+    @staticmethod
+    def _prepares(caller: Caller, command: str) -> bool:
+        return caller.roles == ("worker",) and not caller.stranger and command in PREPARED
+
+    async def _check_answer(self, name: str, caller: Caller, command: str, expected: Expected) -> None:
+        place = await self._place(caller.owner)
+        sent = request(self.world.tenant, place, command)
+        answer = await _answer(self.world.client(caller), sent)
+        if isinstance(expected, Refused):
+            metadata = self._metadata(place, caller, command, sent, expected)
+            differences = comparing.unlike_refusal(answer, expected.reason, metadata)
+        elif isinstance(answer, CareError) or comparing.refusal_of(answer):
+            differences = [f"{comparing.refusal_of(answer)}, not {expected}"]
+        elif isinstance(expected, Nothing):
+            differences = []
+        else:
+            differences = await self._unlike(place, caller, answer, expected)
+        self.wrong.extend(f"  {command} by {name}: {difference}" for difference in differences)
+
+    async def _check_digest(self, place: Place, name: str, command: str) -> None:
+        if await stored(self.world.tenant, place.ticket) != place.digest:
+            self.wrong.append(f"  {command} by {name}: something was written")
+
+    async def _unlike(self, place: Place, caller: Caller, answer: Message, expected: Expected) -> list[str]:
+        before, shown = place.shown, comparing.ticket_in(answer)
+        await self.world.settle(place)
+        differences = comparing.unlike(before, place.shown, caller, expected)
+        if isinstance(expected, Raised):
+            raised = shown.name if shown else place.ticket.follow_up
+            return differences + comparing.unlike_raised(await look(self.world.tenant, raised), place, expected)
+        if shown is not None:
+            read = tickets.GetTicketRequest(name=place.ticket.name)
+            if (await self.world.client(caller).tickets.GetTicket(read)).ticket != shown:
+                differences.append("the answer's ticket is not the one that is read afterwards")
+        return differences
+
+    async def check_actions(self, name: str, caller: Caller) -> None:
+        """Compares the ticket's own list of what the caller could do."""
+        if caller.stranger or not caller.roles or caller.roles == ("worker",):
+            return
+        place = await self._place(caller.owner)
+        request = tickets.GetTicketRequest(name=place.ticket.name)
+        ticket = (await self.world.client(caller).tickets.GetTicket(request)).ticket
+        found = {each.command: ErrorReason.Name(each.reason).removeprefix("ERROR_REASON_") for each in ticket.actions}
+        for command, reason in found.items():
+            wanted = action(self.status, self.situation, command, caller)
+            if reason != wanted:
+                self.wrong.append(f"  Ticket.actions for {name}: {command} is {reason}, not {wanted}")
+        self.wrong.extend(
+            f"  Ticket.actions for {name}: {each.command} is allowed, though {each.reason}"
+            for each in ticket.actions
+            if each.allowed != (found[each.command] == "UNSPECIFIED")
+        )
+
+    async def _place(self, owner: str | None) -> Place:
+        if owner not in self._places:
+            self._places[owner] = await self.world.place(self.status, self.situation, owner)
+        return self._places[owner]
+
+    def _metadata(
+        self, place: Place, caller: Caller, command: str, request: Message, expected: Refused
+    ) -> Mapping[str, str]:
+        tenant, ticket = self.world.tenant, place.ticket
+        resource = _named(request)
+        if missing(self.situation, command) and not caller.stranger:
+            if command == "AddContact by claim":
+                resource = f"{ticket.name}/contacts/{place.claim}"
+            elif command == "AssignTicket to a stranger":
+                resource = tenant.agent_name("nobody")
+        values = {
+            "ticket": ticket.name,
+            "review": ticket.review,
+            "assignee": ticket.assignee,
+            "recovery": ticket.recovery,
+            "agent": tenant.agent_name("dora"),
+            "method": METHODS[method(command)],
+            "resource": resource,
+        }
+        return dict(expected.keys) | {name: values[name] for name in expected.names}
+
+
+async def _answer(client: CareClient, request: Message) -> Message | CareError:
+    try:
+        with care_errors():
+            return await send(client, request)
+    except CareError as error:
+        return error
+
+
+def _named(request: Message) -> str:
+    """What a request names first: the ticket, the recovery, or where the ticket is to be."""
+    if isinstance(request, tickets.UpdateTicketRequest):
+        return request.ticket.name
+    name: str = getattr(request, "name", "") or getattr(request, "parent", "")
+    return name
