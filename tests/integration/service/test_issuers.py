@@ -160,7 +160,7 @@ async def test_a_service_starts_while_the_issuer_is_away_and_trusts_nobody_until
         found.add("a")
         error = await refused(service, found.token("a"))
         assert_refused(error, "TOKEN_KEYS_UNAVAILABLE")
-        assert error.retry_delay
+        assert error.retry_after
         stranger = sign(private_key("ES256", 1), "ES256", "a")
         assert_refused(await refused(service, stranger), "TOKEN_KEYS_UNAVAILABLE")
         async with arrive():
