@@ -12,14 +12,16 @@ import pytest
 import trustme
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
+from care.v1 import directory_service_pb2 as directory
 from care.v1 import lifecycle_service_pb2 as lifecycle
+from care.v1.directory_service_pb2_grpc import DirectoryServiceStub
 from care.v1.lifecycle_service_pb2_grpc import LifecycleServiceStub
 from care_cli.stack import postgres
 from care_client.roles.environment import ConfigurationError
 from care_service.tls import TlsFiles, server_credentials
 from tests.support.care import Care, care
 from tests.support.certificates import authority, channel_credentials, replace, write_pair
-from tests.support.issuer import private_key
+from tests.support.issuer import Issuer, private_key
 
 
 @pytest.fixture(scope="session")
@@ -140,6 +142,23 @@ async def test_files_that_do_not_fit_leave_the_good_ones_in_use(database_url: st
         assert await answers(service, channel_credentials(files.ca))
         replace(files.key, key.read_bytes())
         assert await answers(service, channel_credentials(newer))
+
+
+async def test_a_service_in_production_is_reached_with_an_issuers_token_by_tls(
+    database_url: str, files: Files, tmp_path: Path
+) -> None:
+    issuer = Issuer(str(tmp_path / "jwks.json"))
+    issuer.add("a", "EdDSA")
+    replace(tmp_path / "jwks.json", issuer.document)
+    production = {**issuer.variables, "CARE_ENVIRONMENT": "production", "CARE_TOKEN_KEY": ""}
+    async with (
+        secured(database_url, files, **production) as service,
+        grpc.aio.secure_channel(service.address, channel_credentials(files.ca), options=_OWN) as channel,
+    ):
+        metadata = (("authorization", f"Bearer {issuer.token('a')}"),)
+        request = directory.GetOrganizationRequest(name="organizations/org")
+        answer = await DirectoryServiceStub(channel).GetOrganization(request, metadata=metadata)
+        assert answer.organization.name == "organizations/org"
 
 
 @pytest.mark.parametrize(

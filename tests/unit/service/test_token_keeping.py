@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Route
 from structlog.testing import capture_logs
 
 from care_client.roles.environment import ConfigurationError
+from care_service.tokens import sources
 from care_service.tokens.keeping import PAUSE, TokenKeys, open_keys
 from care_service.tokens.keys import KeySet
 from care_service.tokens.sources import FetchError, UrlSource
+from tests.support.certificates import authority, write_pair
 from tests.support.issuer import Issuer, absent_issuer, issuer
+from tests.support.serving import serve
 
 HOUR = timedelta(hours=1)
 
@@ -199,7 +205,7 @@ async def test_what_a_url_gives_is_checked() -> None:
         source = UrlSource(f"{found.url}?tenant=secret")
         assert source.name == found.url
         assert await source.fetch() == found.document
-        for status in (404, 500, 204):
+        for status in (404, 500, 204, 302):
             found.status = status
             with pytest.raises(FetchError, match=f"HTTP status {status}"):
                 await source.fetch()
@@ -211,3 +217,27 @@ async def test_what_a_url_gives_is_checked() -> None:
     async with absent_issuer() as (absent, _):
         with pytest.raises(FetchError, match="ConnectError"):
             await UrlSource(absent.url).fetch()
+
+
+async def test_an_issuer_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "_DEADLINE", 0.1)
+    # The system accepts connections for a socket that listens; nobody ever reads from them.
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        source = UrlSource(f"http://127.0.0.1:{silent.getsockname()[1]}/jwks.json")
+        with pytest.raises(FetchError, match="took longer"):
+            await source.fetch()
+
+
+async def test_an_https_issuer_has_to_prove_who_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ca, certificate, key = authority(), tmp_path / "tls.crt", tmp_path / "tls.key"
+    write_pair(ca, certificate, key)
+    found = Issuer("")
+    found.add("a")
+    app = Starlette(routes=[Route("/jwks.json", found.answer)])
+    async with serve(app, tls=(certificate, key)) as url:
+        with pytest.raises(FetchError, match="ConnectError"):
+            await UrlSource(f"{url}/jwks.json").fetch()
+        assert found.asked == 0
+        ca.cert_pem.write_to_path(tmp_path / "ca.crt")
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.crt"))
+        assert await UrlSource(f"{url}/jwks.json").fetch() == found.document
