@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from care_service.settings import ServiceSettings
@@ -21,7 +22,7 @@ def problems(settings: ServiceSettings) -> list[str]:
         found.append(
             "CARE_TOKEN_KEYS is missing: set it to the https:// URL of the token issuer's JWK Set, or to a file"
         )
-    if settings.token_keys and settings.token_keys.startswith("http://"):
+    if settings.token_keys and urlsplit(settings.token_keys).scheme == "http":
         found.append("CARE_TOKEN_KEYS must be an https:// URL or a file in production")
     if made := [key for key in settings.link_keys if key.startswith(DEVELOPMENT_LINK_KEY)]:
         words = f"holds {made[0]}, a key made for development: use keys of your own, whose ids start otherwise"

@@ -115,6 +115,7 @@ def test_production_takes_what_is_complete() -> None:
         ({"CARE_TOKEN_KEY": KEY}, ["CARE_TOKEN_KEY is for development: unset it", "CARE_TOKEN_KEYS"]),
         ({"CARE_TOKEN_KEYS": ""}, ["CARE_TOKEN_KEYS is missing"]),
         ({"CARE_TOKEN_KEYS": "http://login.example.com/keys"}, ["CARE_TOKEN_KEYS must be an https:// URL"]),
+        ({"CARE_TOKEN_KEYS": "HTTP://login.example.com/keys"}, ["CARE_TOKEN_KEYS must be an https:// URL"]),
         ({"CARE_LINK_KEYS": f"k1:{KEY},dev:{KEY}"}, ["CARE_LINK_KEYS holds dev, a key made for development"]),
         ({"CARE_LINK_KEYS": f"dev2:{KEY}"}, ["CARE_LINK_KEYS holds dev2,"]),
         ({"CARE_WEB_URL": "http://care.example.com"}, ["CARE_WEB_URL must start with https://"]),
