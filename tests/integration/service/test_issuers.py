@@ -192,7 +192,7 @@ async def test_a_service_that_calls_for_an_agent_is_logged_beside_them_and_gives
     alice = tenant.agent_name("alice")
     logged = [(entry.actor_kind, entry.actor, entry.acting_service) for entry in await tenant.log(created.ticket)]
     assert logged == [(ACTOR_KIND_AGENT, alice, "crm"), (ACTOR_KIND_AGENT, alice, ""), (ACTOR_KIND_AGENT, alice, "crm")]
-    calls = [(line["caller"], line["acting_service"]) for line in lines if line["event"] == "call"]
+    calls = [(line["caller"], line.get("acting_service")) for line in lines if line["event"] == "call"]
     assert calls == [("alice", "crm"), ("alice", None), ("alice", "crm")]
     # A service may ingest reviews; one that calls for an agent may do what the agent may.
     assert_refused(
