@@ -49,7 +49,7 @@ COPY --from=build /opt/care /opt/care
 
 USER 10001:10001
 WORKDIR /data
-# gRPC, the customer's pages, the local review site.
-EXPOSE 50051 8080 8090
+# gRPC, the customer's pages, the local review site, metrics.
+EXPOSE 50051 8080 8090 9464
 ENTRYPOINT ["care"]
 CMD ["--help"]

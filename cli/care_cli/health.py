@@ -44,6 +44,12 @@ def check(role: Role, address: str | None) -> None:
     from care_cli.stack import health
 
     match role:
+        case Role.SERVE if os.environ.get("CARE_GRPC_TLS_CERTIFICATE"):
+            # Its certificate names it as others call it, not as we would here, and it may want one of ours.
+            if not address and not os.environ.get("CARE_METRICS_ADDRESS"):
+                raise StackError("with CARE_GRPC_TLS_CERTIFICATE set CARE_METRICS_ADDRESS too: health is asked there")
+            where = _address(address, "CARE_METRICS_ADDRESS", "")
+            asyncio.run(health.http_ok(f"http://{where}/healthz", deadline=_DEADLINE))
         case Role.SERVE:
             where = _address(address, "CARE_GRPC_ADDRESS", "127.0.0.1:50051")
             asyncio.run(health.grpc_serving(str(where), deadline=_DEADLINE))

@@ -31,11 +31,10 @@ asyncio.run(main())'''
 
 HANDLE: Final = """\
 from care.v1.ticket_service_pb2 import StartTicketRequest
-from care_client.errors import CareError, care_errors
+from care_client.errors import CareError
 
 try:
-    with care_errors():
-        await care.tickets.StartTicket(StartTicketRequest(name="organizations/acme/tickets/7"))
+    await care.tickets.StartTicket(StartTicketRequest(name="organizations/acme/tickets/7"))
 except CareError as error:
     print(error.code.name, error.reason, dict(error.metadata))"""
 
@@ -200,7 +199,7 @@ def _errors(contract: Contract, links: Links) -> str:
     return _join(
         "# Errors",
         links.paragraphs(enum.comment),
-        "In Python, `care_client` makes an exception of it:",
+        "In Python, a call of `CareClient` raises a `CareError`, or one of its subclasses:",
         _fence("python", HANDLE),
         "grpcurl prints the error's details as JSON; this is the one that says what happened:",
         _fence("json", MessageToJson(_INFO, sort_keys=True)),

@@ -35,7 +35,7 @@ from tests.support.system import PATIENCE
 from tests.support.temporal import program
 
 CARE: Final = [sys.executable, "-P", "-m", "care_cli"]
-OUR_PORTS: Final = ("service:50051", "web:8080", "review-site:8090")
+OUR_PORTS: Final = ("service:50051", "service:9464", "worker:9464", "web:8080", "review-site:8090")
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from care_client.client import CareClient
+from care_client.errors import CareError
 from tools.api_docs import examples
 from tools.api_docs.__main__ import FOLDER
 from tools.api_docs.contract import PACKAGE, Method, Service, load
@@ -174,8 +175,7 @@ def test_the_program_around_the_calls_is_right() -> None:
 
 async def test_the_handling_of_errors_is_right(capsys: pytest.CaptureFixture[str]) -> None:
     assert f"```python\n{HANDLE}\n```" in PAGES["errors.md"]
-    metadata = grpc.aio.Metadata()
-    error = grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, metadata, metadata, "away")
+    error = CareError(grpc.StatusCode.FAILED_PRECONDITION, "UNASSIGNED", metadata={"ticket": "…"})
     async with CareClient.connect("127.0.0.1:1") as client:
         await run(HANDLE, Recorder(client, error))
-    assert capsys.readouterr().out == "UNAVAILABLE  {}\n"
+    assert capsys.readouterr().out == "FAILED_PRECONDITION UNASSIGNED {'ticket': '…'}\n"
