@@ -38,6 +38,13 @@ SECRETS: Final = {"CARE_DATABASE_URL", "CARE_LINK_KEYS", "CARE_TOKEN", "CARE_TOK
 """Variables whose values nobody may read in a log."""
 
 
+def beside(system: System, role: str) -> dict[str, str]:
+    """What a second process of a role needs beside the system's own: the same, but for where only one can listen."""
+    variables = dict(system.stack.environment[role])
+    variables.pop("CARE_METRICS_ADDRESS", None)
+    return variables
+
+
 async def refuses(role: str, variables: Mapping[str, str], *words: str) -> None:
     """The role ends with one line that has `words`, and nothing that it wrote shows a secret."""
     ended = await care(role, variables=variables)
@@ -77,6 +84,12 @@ async def test_a_missing_variable_is_named_with_an_example(role: str, missing: s
         ("serve", "CARE_GRPC_TLS_CERTIFICATE", "/nonexistent/tls.crt", "CARE_GRPC_TLS_KEY"),
         ("serve", "CARE_MODERATION_CHECKS", "soon", "10m"),
         ("serve", "CARE_SETTLE_TIME", "-1m", "1m"),
+        ("serve", "CARE_DRAIN_TIME", "forever", "1m"),
+        ("serve", "CARE_MAX_CALLS", "0", "1"),
+        ("serve", "CARE_MAX_CALL_TIME", "0s", "1m"),
+        ("serve", "CARE_DATABASE_POOL_SIZE", "many", "integer"),
+        ("serve", "CARE_METRICS_ADDRESS", "9464", "host:port"),
+        ("work", "CARE_METRICS_ADDRESS", "9464", "host:port"),
         ("serve", "CARE_LOG_FORMAT", "xml", "json"),
         ("work", "CARE_REVIEW_SITE_URL", "127.0.0.1:8090", "http"),
         ("work", "CARE_SERVICE_ADDRESS", "127.0.0.1:0", "port"),
@@ -106,7 +119,7 @@ async def test_an_unknown_variable_is_refused_with_the_likely_one(role: str) -> 
 @pytest.mark.parametrize("role", ["serve", "work"])
 async def test_temporals_own_variables_are_checked(system: System, role: str, name: str, value: str) -> None:
     # All else is right, so that nothing else can be what is complained about.
-    variables = {**system.stack.environment[role], name: value}
+    variables = {**beside(system, role), name: value}
     if role == "serve":
         variables["CARE_GRPC_ADDRESS"] = f"{HOST}:0"
     await refuses(role, variables, name)
@@ -116,7 +129,20 @@ async def test_temporals_own_variables_are_checked(system: System, role: str, na
 async def test_a_taken_port_is_named(system: System, role: str, name: str) -> None:
     with socket.create_server((HOST, 0)) as taken:
         address = f"{HOST}:{taken.getsockname()[1]}"
-        await refuses(role, {**system.stack.environment[role], name: address}, name, address)
+        await refuses(role, {**beside(system, role), name: address}, name, address)
+
+
+@pytest.mark.parametrize("role", ["serve", "work"])
+async def test_a_taken_metrics_port_is_named(system: System, role: str) -> None:
+    address = system.stack.environment[role]["CARE_METRICS_ADDRESS"]
+    variables = dict(system.stack.environment[role])
+    if role == "serve":
+        variables["CARE_GRPC_ADDRESS"] = f"{HOST}:0"
+    await refuses(role, variables, "CARE_METRICS_ADDRESS", address, "choose another")
+
+
+async def test_an_exporter_of_traces_that_is_not_known_is_named() -> None:
+    await refuses("serve", {**VALID["serve"], "OTEL_TRACES_EXPORTER": "jaeger"}, "OTEL_TRACES_EXPORTER", "otlp")
 
 
 async def test_a_database_that_cannot_be_reached_is_named_without_its_password() -> None:
@@ -125,14 +151,14 @@ async def test_a_database_that_cannot_be_reached_is_named_without_its_password()
 
 async def test_a_database_that_does_not_exist_is_named(system: System) -> None:
     url = system.stack.database_url.replace("/care?", "/nonesuch?")
-    variables = {**system.stack.environment["serve"], "CARE_GRPC_ADDRESS": f"{HOST}:0", "CARE_DATABASE_URL": url}
+    variables = {**beside(system, "serve"), "CARE_GRPC_ADDRESS": f"{HOST}:0", "CARE_DATABASE_URL": url}
     await refuses("serve", variables, "CARE_DATABASE_URL", "nonesuch")
 
 
 @pytest.mark.parametrize("wrong", ["of another key", "of another role"])
 async def test_a_worker_whose_token_the_service_refuses_ends(system: System, tmp_path: Path, wrong: str) -> None:
     token = mint(tmp_path, role=Role.WORKER) if wrong == "of another key" else system.stack.token(role=Role.SERVICE)
-    variables = {**system.stack.environment["work"], "CARE_TOKEN": token, "CARE_TASK_QUEUE": "of-nobody"}
+    variables = {**beside(system, "work"), "CARE_TOKEN": token, "CARE_TASK_QUEUE": "of-nobody"}
     await refuses("work", variables, "CARE_TOKEN", "care token")
 
 
