@@ -50,11 +50,17 @@ class Reflected:
         return GetMessageClass(self.methods[method].output_type)
 
     async def send(self, method: str, body: bytes, metadata: Metadata) -> bytes:
-        """Calls a method with bytes and metadata as they are; raises grpc.aio.AioRpcError."""
-        answer: bytes = await self.channel.unary_unary(
-            f"/{method}", request_serializer=lambda data: data, response_deserializer=lambda data: data
-        )(body, metadata=list(metadata), timeout=60)
-        return answer
+        """See `send`."""
+        return await send(self.channel, method, body, metadata)
+
+
+async def send(channel: grpc.aio.Channel, method: str, body: bytes, metadata: Metadata) -> bytes:
+    """Calls a method with bytes and metadata as they are; raises grpc.aio.AioRpcError."""
+    call = channel.unary_unary(
+        f"/{method}", request_serializer=lambda data: data, response_deserializer=lambda data: data
+    )
+    answer: bytes = await call(body, metadata=list(metadata), timeout=60)
+    return answer
 
 
 @asynccontextmanager

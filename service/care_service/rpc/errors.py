@@ -16,6 +16,12 @@ DOMAIN: Final = "care"
 DETAILS_KEY: Final = "grpc-status-details-bin"
 """The trailing metadata that carries `google.rpc.Status`."""
 
+_LONGEST_MESSAGE: Final = 1_200
+_LONGEST_VALUE: Final = 400
+_LONGEST_DESCRIPTION: Final = 250
+"""Bytes, of metadata and of a violation likewise. Trailers of 8 KiB are what every client takes; of longer ones, gRPC
+makes an error of its own. The message is in them twice, and a binary detail takes a third more than it has."""
+
 CODES: Final[dict[Reason, grpc.StatusCode]] = {
     Reason.INVALID_FIELD: grpc.StatusCode.INVALID_ARGUMENT,
     Reason.INVALID_PAGE_TOKEN: grpc.StatusCode.INVALID_ARGUMENT,
@@ -47,13 +53,24 @@ CODES: Final[dict[Reason, grpc.StatusCode]] = {
 }
 
 
+def message_of(refusal: Refusal) -> str:
+    """Returns the words that go with a refusal's code."""
+    return _short(refusal.message, _LONGEST_MESSAGE)
+
+
 def to_status(refusal: Refusal) -> Status:
-    """Returns the status with its details: ErrorInfo always, BadRequest and RetryInfo where they say something."""
-    details = [ErrorInfo(reason=refusal.reason.value, domain=DOMAIN, metadata=dict(refusal.metadata))]
+    """Returns the status with its details: ErrorInfo always, BadRequest and RetryInfo where they say something.
+
+    What a client sent may stand in any of the words; so they are cut to what its trailers can carry.
+    """
+    metadata = {key: _short(value, _LONGEST_VALUE) for key, value in refusal.metadata.items()}
+    details = [ErrorInfo(reason=refusal.reason.value, domain=DOMAIN, metadata=metadata)]
     packed = [_pack(details[0])]
     if refusal.violations:
         fields = [
-            BadRequest.FieldViolation(field=violation.field, description=violation.description)
+            BadRequest.FieldViolation(
+                field=violation.field, description=_short(violation.description, _LONGEST_DESCRIPTION)
+            )
             for violation in refusal.violations
         ]
         packed.append(_pack(BadRequest(field_violations=fields)))
@@ -61,7 +78,17 @@ def to_status(refusal: Refusal) -> Status:
         delay = Duration()
         delay.FromTimedelta(refusal.retry_after)
         packed.append(_pack(RetryInfo(retry_delay=delay)))
-    return Status(code=CODES[refusal.reason].value[0], message=refusal.message, details=packed)
+    return Status(code=CODES[refusal.reason].value[0], message=message_of(refusal), details=packed)
+
+
+def _short(text: str, longest: int) -> str:
+    """Cuts a text after so many bytes of a header, in which all but printable ASCII is written as `%F0%9F…`."""
+    length = 0
+    for at, character in enumerate(text):
+        length += 1 if " " <= character <= "~" and character != "%" else 3 * len(character.encode())
+        if length > longest:
+            return f"{text[:at]}…"
+    return text
 
 
 def _pack(detail: ErrorInfo | BadRequest | RetryInfo) -> AnyMessage:

@@ -30,7 +30,7 @@ from care_service.metrics import Metrics
 from care_service.rpc import spans
 from care_service.rpc.authentication import Authenticator
 from care_service.rpc.call import Call, set_call
-from care_service.rpc.errors import CODES, DETAILS_KEY, to_status
+from care_service.rpc.errors import CODES, DETAILS_KEY, message_of, to_status
 from care_service.rpc.limits import Limits
 from care_service.rpc.policy import Policy, policies
 
@@ -190,7 +190,7 @@ class CareInterceptor(grpc.aio.ServerInterceptor):
 
 async def _abort(context: grpc.aio.ServicerContext[Message, Message], refusal: Refusal) -> NoReturn:
     details = ((DETAILS_KEY, to_status(refusal).SerializeToString()),)
-    await context.abort(CODES[refusal.reason], refusal.message, details)
+    await context.abort(CODES[refusal.reason], message_of(refusal), details)
 
 
 def _log(method: str, caller: Caller, references: dict[str, str], code: str, reason: str, seconds: float) -> None:
