@@ -92,7 +92,8 @@ def improper(rng: Random, care: Care, tenant: Tenant) -> Caller:
     match rng.randrange(4):
         case 0:
             # A claim of the wrong kind, signed as it should be. Not jwt.encode: that refuses some of them.
-            token = jwt.api_jws.encode(_json({"exp": _seconds(care)} | fine | {claim: wrong[claim]}), care.token_key)
+            claims = {"exp": int(care.expiry.timestamp())} | fine | {claim: wrong[claim]}
+            token = jwt.api_jws.encode(json.dumps(claims).encode(), care.token_key)
             return _refused(f"a token with {claim}={wrong[claim]!r:.60}", token)
         case 1:
             return _refused("a token signed by another key", jwt.encode(fine, "k" * 32, algorithm="HS256"))
@@ -181,11 +182,3 @@ _AUTHORIZATIONS: Final = (
     "Bearer a.b.c Bearer d.e.f",
     "Bearer " + urlsafe_b64encode(b"[" * 3_000).decode() + ".e30.e30",
 )
-
-
-def _seconds(care: Care) -> int:
-    return int(care.expiry.timestamp())
-
-
-def _json(claims: Mapping[str, Any]) -> bytes:
-    return json.dumps(claims).encode()
