@@ -25,6 +25,8 @@ DEFAULT_PAGE: Final = 50
 MAX_PAGE: Final = 1_000
 _MOST_VIOLATIONS: Final = 10
 """gRPC clients take 8 KiB of trailers by default, and each violation is in them three times over."""
+_MOST_PATHS: Final = 100
+"""Of a mask: more than any message has fields. To look at each of the many that fit into a request would take long."""
 _QUOTED: Final = 60
 """Characters of what a client sent that an error repeats."""
 _REGION: Final = re.compile(r"[A-Z]{2}")
@@ -158,6 +160,9 @@ class Fields:
             return set(default)
         if given == ["*"]:
             return set(allowed)
+        if len(given) > _MOST_PATHS:
+            self.wrong("update_mask", f"has {len(given)} paths; possible are {', '.join(allowed)}")
+            return set()
         for path in given:
             if path not in allowed:
                 verb = verbs.get(path.partition(".")[0])
