@@ -135,6 +135,17 @@ def web() -> None:
     raise typer.Exit(run_pages())
 
 
+@app.command(
+    add_help_option=False,  # that of the commands themselves is asked for
+    context_settings={"allow_extra_args": True, "allow_interspersed_args": False, "ignore_unknown_options": True},
+)
+def ticket(context: typer.Context) -> None:
+    """Work on tickets: list, show, take, answer, resolve, and more; see `care ticket --help`."""
+    from care_cli.ticket.app import app as tickets
+
+    tickets(context.args, prog_name="care ticket")
+
+
 @app.command("review-site")
 def review_site(
     address: Annotated[str, typer.Option(help="host:port to listen on.")] = "127.0.0.1:8090",

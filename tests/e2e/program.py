@@ -38,18 +38,23 @@ def _is_log(line: str) -> bool:
     return line.startswith("{") and json.loads(line)["level"] == "info"
 
 
-async def care(*arguments: str, variables: Mapping[str, str] = {}, patience: float = PATIENCE) -> Ended:
-    """Run `care` to its end, which has to come by itself, with these variables and none of ours."""
+async def care(
+    *arguments: str, variables: Mapping[str, str] = {}, given: str = "", patience: float = PATIENCE
+) -> Ended:
+    """Run `care` to its end, which has to come by itself, with these variables and none of ours.
+
+    `given` is what it reads from standard input.
+    """
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", "care_cli", *arguments),
         env={**inherited_environment(), **variables},
-        stdin=asyncio.subprocess.DEVNULL,
+        stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
     try:
         async with asyncio.timeout(patience):
-            output, errors = await process.communicate()
+            output, errors = await process.communicate(given.encode())
     except TimeoutError:
         process.kill()
         output, errors = await process.communicate()

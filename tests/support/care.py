@@ -13,7 +13,7 @@ import jwt
 from temporalio.client import Client
 
 from care_client.client import CareClient
-from care_client.errors import CareError
+from care_client.errors import CareError, care_errors
 from care_client.roles import environment
 from care_service.application import Running, service
 from care_service.domain.ports import Clock
@@ -96,7 +96,8 @@ async def care(
 async def refusal(call: Awaitable[object]) -> CareError:
     """The error that a call is refused with; it must not succeed."""
     try:
-        answer = await call
+        with care_errors():
+            answer = await call
     except CareError as error:
         return error
     raise AssertionError(f"it was not refused: {answer}")
@@ -107,7 +108,8 @@ async def refused(reason: str) -> AsyncIterator[list[CareError]]:
     """Expects the block to be refused with `reason`; the list holds the error afterwards."""
     caught: list[CareError] = []
     try:
-        yield caught
+        with care_errors():
+            yield caught
     except CareError as error:
         caught.append(error)
     assert [error.reason for error in caught] == [reason], [(error.message, error.metadata) for error in caught]

@@ -23,6 +23,7 @@ from care.v1.message_pb2 import Message
 from care.v1.review_pb2 import Review
 from care.v1.ticket_pb2 import TICKET_PRIORITY_HIGH, TICKET_STATUS_CLOSED, Ticket
 from care_cli.data.reviews import GoogleReview, dump_reviews
+from care_cli.demo.cast import AGENT, ORGANIZATION
 from care_cli.demo.pages import answer_form, form_link, reply_is_without, review_page
 from care_cli.demo.waiting import until
 from care_cli.stack.secrets import Role
@@ -30,8 +31,6 @@ from care_cli.stack.stack import Stack
 from care_client.client import CareClient
 from care_client.workflow_names import TICKET_ATTRIBUTE, contact_recovery_id, ticket_value
 
-ORGANIZATION: Final = "demo"
-AGENT: Final = "alice"
 _SITE: Final = "local"
 _BUSINESS: Final = "Copper Kettle"
 _REPLY: Final = (

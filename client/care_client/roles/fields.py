@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator
 
+from care_client.tokens import is_bearer_token
+
 _HIGHEST_PORT: Final = 65535
 _DURATION: Final = re.compile(r"([0-9]{1,6})([smhd])")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -77,7 +79,7 @@ def _duration(text: str) -> timedelta:
 
 def _bearer_token(text: str) -> str:
     """Refuse what no HTTP header could carry as one; raises ValueError, which does not show it."""
-    if not re.fullmatch(r"[A-Za-z0-9._~+/-]+=*", text):
+    if not is_bearer_token(text):
         raise ValueError("is no bearer token; one for development comes from: care token --role worker")
     return text
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -22,6 +23,10 @@ class Failure:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
+class Silence:
+    """No answer at all, as long as the caller waits."""
+
+
 @dataclass(frozen=True)
 class Call:
     """What came."""
@@ -38,7 +43,7 @@ class Call:
 class Script(grpc.GenericRpcHandler):
     """Answers with `answers` one after the other, and with the empty message when they are used up."""
 
-    def __init__(self, *answers: Message | Failure) -> None:
+    def __init__(self, *answers: Message | Failure | Silence) -> None:
         self.answers = list(answers)
         self.calls: list[Call] = []
 
@@ -73,6 +78,8 @@ class Script(grpc.GenericRpcHandler):
 
     async def _next(self, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
         given = self.answers.pop(0) if self.answers else b""
+        if isinstance(given, Silence):
+            await asyncio.Event().wait()  # until the call is cancelled
         if isinstance(given, Failure):
             status = Status(code=given.code.value[0], message="refused by the script")
             if given.reason:

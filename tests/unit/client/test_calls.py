@@ -24,7 +24,7 @@ from care_client.channel import open_channel
 from care_client.client import CareClient
 from care_client.errors import CareError, DeadlineExceeded, IllegalTransition, Unauthenticated, Unavailable
 from care_client.tokens import Token
-from tests.unit.client.scripted import Failure, Script, serving
+from tests.unit.client.scripted import Failure, Script, Silence, serving
 
 TICKET = "organizations/acme/tickets/17"
 AWAY = Failure(grpc.StatusCode.UNAVAILABLE, "DATABASE_UNAVAILABLE")
@@ -133,10 +133,11 @@ async def test_reading_needs_no_request_id() -> None:
 
 
 async def test_a_call_whose_time_is_over_fails_by_its_deadline() -> None:
-    script = Script()
-    async with client(script, deadline=1000) as care:
+    script = Script(Silence(), Silence())
+    async with client(script, deadline=0.5) as care:
         with pytest.raises(DeadlineExceeded):
-            await care.tickets.GetTicket(GetTicketRequest(name=TICKET), timeout=0)
+            await care.tickets.GetTicket(GetTicketRequest(name=TICKET))
+    assert len(script.calls) == 1
 
 
 async def test_a_refusal_comes_as_an_exception_with_all_that_was_said() -> None:

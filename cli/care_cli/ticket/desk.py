@@ -1,0 +1,78 @@
+"""Where a command works: the client, the names that it means, and the way to print."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import TYPE_CHECKING, Final
+
+import typer
+
+if TYPE_CHECKING:
+    from care_cli.ticket.output import Output
+    from care_client.client import CareClient
+
+_NUMBER: Final = re.compile(r"[1-9][0-9]*")
+_SHORT: Final = re.compile(r"([^/]+)/([1-9][0-9]*)")
+_FULL: Final = re.compile(r"organizations/[^/]+/tickets/[1-9][0-9]*")
+
+
+class UsageError(Exception):
+    """The command can't be understood; the message is one line that says what to do."""
+
+
+class NotPossible(Exception):
+    """The ticket is not in the way that the command needs; the message is one line that says what to do."""
+
+
+class Desk:
+    """One caller at one service."""
+
+    def __init__(self, care: CareClient, organization: str, caller: str, output: Output) -> None:
+        """`organization` and `caller` are ids, empty where unknown."""
+        self.care: Final = care
+        self.output: Final = output
+        self._organization = organization
+        self._caller = caller
+
+    @property
+    def organization(self) -> str:
+        """Name of the organization."""
+        if not self._organization:
+            raise UsageError("in which organization? add --organization, such as --organization acme")
+        return f"organizations/{self._organization}"
+
+    def ticket(self, given: str) -> str:
+        """Return the name of a ticket given as `7`, `acme/7` or by its full name."""
+        if _NUMBER.fullmatch(given):
+            return f"{self.organization}/tickets/{given}"
+        if short := _SHORT.fullmatch(given):
+            return f"organizations/{short[1]}/tickets/{short[2]}"
+        if _FULL.fullmatch(given):
+            return given
+        raise UsageError(f"{given!r} is no ticket: give its number, such as 7, or its name")
+
+    def tickets(self, given: list[str]) -> list[str]:
+        """Return the names of several."""
+        return [self.ticket(one) for one in given]
+
+    def resource(self, collection: str, given: str) -> str:
+        """Return the name of an agent, location or review given by its id or by its full name."""
+        return given if given.startswith("organizations/") else f"{self.organization}/{collection}/{given}"
+
+    def agent(self, given: str) -> str:
+        """Return the name of an agent given as `me`, by id or by its full name."""
+        if given != "me":
+            return self.resource("agents", given)
+        if not self._caller:
+            raise UsageError("the token does not say who `me` is: give the agent's id")
+        return self.resource("agents", self._caller)
+
+
+def text_or_input(given: str | None) -> str:
+    """Return the text given, or what stands on standard input where there is none or `-`."""
+    if given is not None and given != "-":
+        return given
+    if sys.stdin.isatty():
+        typer.echo("Write the text; Ctrl-D ends it.", err=True)
+    return sys.stdin.read().strip()

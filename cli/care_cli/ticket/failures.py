@@ -1,0 +1,65 @@
+"""Says in one line why the service refused, and which command helps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from care_cli.ticket.words import bare, one_line
+from care_client.errors import CareError, InvalidRequest
+
+EXIT_REFUSED: Final = 1
+EXIT_USAGE: Final = 2
+EXIT_AGAIN: Final = 3
+"""Not reached, or too busy: the same command may do later."""
+
+_HINTS: Final[Mapping[str, str]] = {
+    "ALREADY_ASSIGNED": "ask {assignee} to hand it over",
+    "CONTENDED": "try again",
+    "DATABASE_UNAVAILABLE": "try again in a moment",
+    "ETAG_MISMATCH": "look again: care ticket show {ticket}",
+    "FORM_LIVE": "wait for it, or: care ticket withdraw {ticket}",
+    "ILLEGAL_TRANSITION": "see what is: care ticket show {ticket}",
+    "INVALID_PAGE_TOKEN": "start over",
+    "NO_REVIEW": "care ticket contact add {ticket} --email …",
+    "NOT_ASSIGNEE": "ask {assignee} to hand it over, or a supervisor to assign it to you",
+    "RESOURCE_NOT_FOUND": "check the number, and --organization",
+    "ROLE_NOT_ALLOWED": "it takes the role {allowed}",
+    "TICKET_CLOSED": "raise another one: care ticket create",
+    "TOKEN_EXPIRED": "get a new token, and set CARE_TOKEN",
+    "TOKEN_INVALID": "get a token of this service, and set CARE_TOKEN",
+    "UNASSIGNED": "care ticket take {ticket}",
+}
+_HINTS_BY_CODE: Final[Mapping[str, str]] = {
+    "DEADLINE_EXCEEDED": "it may have been done: look before you try again",
+    "UNAVAILABLE": "is the service up, and at this address? See --address, or start one with `make up`",
+    "UNIMPLEMENTED": "the service is older than this program",
+}
+
+
+class _Metadata(dict[str, str]):
+    def __missing__(self, key: str) -> str:
+        return "…"
+
+
+def explain(error: CareError) -> str:
+    """Return the line: the reason, what the service says of it, and what to do."""
+    words = [error.message] if error.message else []
+    words += [f"{violation.field}: {violation.description}" for violation in error.field_violations]
+    if error.reason:
+        hint = _HINTS.get(error.reason, "")
+    else:
+        hint = _HINTS_BY_CODE.get(error.code.name, "")
+        # What gRPC itself says of a broken connection is several addresses long, and of no help.
+        words = words if not hint else []
+    metadata = _Metadata({key: bare(value) if "/" in value else value for key, value in error.metadata.items()})
+    said = " ".join(words)
+    line = ": ".join(filter(None, [error.reason or error.code.name, said]))
+    return one_line(f"{line} – {hint.format_map(metadata)}" if hint else line)
+
+
+def exit_status(error: CareError) -> int:
+    """Return the exit status that tells scripts what kind of failure it is."""
+    if isinstance(error, InvalidRequest):
+        return EXIT_USAGE
+    return EXIT_AGAIN if error.retryable else EXIT_REFUSED

@@ -1,0 +1,81 @@
+"""Filters of ListTickets (AIP-160) from options."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """As `TicketStatus`."""
+
+    OPEN = "OPEN"
+    IN_PROGRESS = "IN_PROGRESS"
+    RESOLVED = "RESOLVED"
+    CLOSED = "CLOSED"
+
+
+class Priority(StrEnum):
+    """As `TicketPriority`."""
+
+    LOW = "LOW"
+    NORMAL = "NORMAL"
+    HIGH = "HIGH"
+    URGENT = "URGENT"
+
+
+class ContactState(StrEnum):
+    """As `ContactState`."""
+
+    NO_CONTACT = "NO_CONTACT"
+    FORM_REQUESTED = "FORM_REQUESTED"
+    AWAITING_CONTACT = "AWAITING_CONTACT"
+    CONTACT_RECEIVED = "CONTACT_RECEIVED"
+    CHAT_UNLOCKED = "CHAT_UNLOCKED"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which tickets the options want; None and empty say nothing."""
+
+    words: list[str] | None
+    status: list[Status] | None
+    priority: list[Priority] | None
+    contact: list[ContactState] | None
+    assignee: str | None
+    """Empty for nobody."""
+    location: str | None
+    labels: list[str] | None
+    given: str
+    """A filter as it is."""
+
+    def filter(self) -> str:
+        """Return it in the filter's grammar."""
+        return _all_of(
+            *(_quoted(word) for word in self.words or ()),
+            _any_of("status", self.status or ()),
+            _any_of("priority", self.priority or ()),
+            _any_of("contact_state", self.contact or ()),
+            "" if self.assignee is None else f"assignee = {_quoted(self.assignee)}",
+            "" if self.location is None else f"location = {_quoted(self.location)}",
+            *(f"labels:{_quoted(label)}" for label in self.labels or ()),
+            self.given.strip(),
+        )
+
+
+def _quoted(text: str) -> str:
+    """Return a string of the filter's grammar."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _any_of(field: str, values: Sequence[str]) -> str:
+    """Return that the field has one of the values, which are words or quoted strings; empty for none."""
+    return " OR ".join(f"{field} = {value}" for value in values)
+
+
+def _all_of(*parts: str) -> str:
+    """Return that all the parts hold; empty ones say nothing."""
+    said = [part for part in parts if part]
+    return said[0] if len(said) == 1 else " AND ".join(f"({part})" for part in said)

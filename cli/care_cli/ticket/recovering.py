@@ -1,0 +1,48 @@
+"""The commands about a recovery: the form that goes out, is taken back, or was answered by the wrong person."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from care.v1.conversation_service_pb2 import RejectContactRequest, SendRecoveryFormRequest, WithdrawRecoveryFormRequest
+from care.v1.ticket_service_pb2 import GetTicketRequest
+from care_cli.ticket.desk import Desk, NotPossible, text_or_input
+from care_cli.ticket.reading import TicketArgument
+from care_cli.ticket.working import Etag, report
+
+
+async def form(
+    desk: Desk,
+    ticket: TicketArgument,
+    text: Annotated[
+        str | None,
+        typer.Argument(help="The public reply, with {form_link} once; without it, or with `-`, standard input."),
+    ] = None,
+    *,
+    etag: Etag = "",
+) -> None:
+    """Reply to the ticket's review with a link to a recovery form."""
+    request = SendRecoveryFormRequest(parent=desk.ticket(ticket), reply_text=text_or_input(text), etag=etag)
+    await report(desk, desk.care.conversations.SendRecoveryForm(request))
+
+
+async def withdraw(desk: Desk, ticket: TicketArgument, *, etag: Etag = "") -> None:
+    """Take back a form that nobody has answered."""
+    request = WithdrawRecoveryFormRequest(name=await _live(desk, ticket), etag=etag)
+    await report(desk, desk.care.conversations.WithdrawRecoveryForm(request))
+
+
+async def reject(desk: Desk, ticket: TicketArgument, *, etag: Etag = "") -> None:
+    """Reject the present contact as the wrong person."""
+    request = RejectContactRequest(name=await _live(desk, ticket), etag=etag)
+    await report(desk, desk.care.conversations.RejectContact(request))
+
+
+async def _live(desk: Desk, ticket: str) -> str:
+    """Return the name of the ticket's live recovery."""
+    found = (await desk.care.tickets.GetTicket(GetTicketRequest(name=desk.ticket(ticket)))).ticket
+    if not found.recovery:
+        raise NotPossible(f"ticket {found.number} has no form out and no contact: care ticket show {found.number}")
+    return found.recovery

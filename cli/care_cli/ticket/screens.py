@@ -1,0 +1,230 @@
+"""Tables and screens of tickets, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from care.v1.activity_pb2 import Activity, ActivityType, ActorKind
+from care.v1.error_reason_pb2 import ErrorReason
+from care.v1.message_pb2 import Message, MessageKind
+from care.v1.recovery_pb2 import Contact, Recovery, RecoveryKind, RecoveryState, RefusalReason
+from care.v1.ticket_pb2 import CLOSE_REASON_INACTIVITY, ContactState, Ticket, TicketPriority, TicketStatus
+from care.v1.ticket_service_pb2 import CountTicketsResponse
+from care_cli.ticket.words import bare, one_line, safe, time, word
+
+_STATUS_STYLES: Final = {"OPEN": "bold yellow", "IN_PROGRESS": "bold cyan", "RESOLVED": "bold green", "CLOSED": "dim"}
+_PRIORITY_STYLES: Final = {"URGENT": "bold red", "HIGH": "red", "LOW": "dim"}
+_COMMANDS: Final = {
+    "TakeTicket": "take",
+    "AssignTicket": "assign",
+    "ReleaseTicket": "release",
+    "UpdateTicket": "edit",
+    "StartTicket": "start",
+    "ResolveTicket": "resolve",
+    "CloseTicket": "close",
+    "ReopenTicket": "reopen",
+    "AddNote": "note",
+    "SendRecoveryForm": "form",
+    "WithdrawRecoveryForm": "withdraw",
+    "AddContact": "contact add",
+    "RejectContact": "reject",
+}
+"""What the contract's commands are called here."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A ticket with all that belongs to it."""
+
+    ticket: Ticket
+    thread: Sequence[Message]
+    recoveries: Sequence[Recovery]
+    contacts: Sequence[Contact]
+    activities: Sequence[Activity]
+
+
+def status(ticket: Ticket) -> Text:
+    """Return the status; CLOSED by the system is told from CLOSED by the team."""
+    found = word(TicketStatus, ticket.status)
+    note = " (inactivity)" if ticket.close_reason == CLOSE_REASON_INACTIVITY else ""
+    return Text(found + note, style=_STATUS_STYLES.get(found, ""))
+
+
+def ticket_table(tickets: Iterable[Ticket]) -> Table:
+    """Return one row for each ticket."""
+    table = _table("No.", "Status", "Priority", "Contact", "Subject", "Assignee", "Location", "Updated (UTC)")
+    for ticket in tickets:
+        table.add_row(
+            str(ticket.number),
+            status(ticket),
+            _priority(ticket),
+            word(ContactState, ticket.contact_state),
+            Text(one_line(ticket.subject)),
+            bare(ticket.assignee) or "–",
+            bare(ticket.location),
+            time(ticket.update_time),
+        )
+    return table
+
+
+def count_table(counts: CountTicketsResponse) -> Table:
+    """Return how many there are of each status."""
+    table = _table("Open", "In progress", "Resolved", "Closed", "Auto-closed", "Total")
+    values = (
+        counts.open,
+        counts.in_progress,
+        counts.resolved,
+        counts.closed,
+        counts.auto_closed,
+        counts.total,
+    )
+    table.add_row(*map(str, values))
+    return table
+
+
+def screen(case: Case) -> RenderableType:
+    """Return all of a case: the ticket, the way to the customer, the thread and the log."""
+    parts: list[RenderableType] = [_ticket_panel(case.ticket)]
+    if case.recoveries:
+        parts.append(_recovery_table(case.recoveries))
+    if case.contacts:
+        parts.append(contact_table(case.contacts))
+    if case.thread:
+        parts.append(_thread_table(case.thread))
+    return Group(*parts, activity_table(case.activities))
+
+
+def activity_table(activities: Iterable[Activity]) -> Table:
+    """Return one row for each activity, in the order given."""
+    table = _table("No.", "Time (UTC)", "What", "Who", "Changes", title="Log")
+    for activity in activities:
+        changes = (f"{change.field}: {_short(change.before)} → {_short(change.after)}" for change in activity.changes)
+        who = bare(activity.actor) or word(ActorKind, activity.actor_kind).lower()
+        table.add_row(
+            bare(activity.name),
+            time(activity.create_time),
+            word(ActivityType, activity.type),
+            Text(one_line(f"{who} (by {activity.acting_service})" if activity.acting_service else who)),
+            Text("\n".join(one_line(change) for change in changes)),
+        )
+    return table
+
+
+def contact_table(contacts: Iterable[Contact]) -> Table:
+    """Return one row for each address that was left."""
+    table = _table("Contact", "Who", "Message", "Given (UTC)", title="Contacts")
+    for contact in contacts:
+        who = (contact.display_name, contact.email, contact.phone, "verified" if contact.verified else "not verified")
+        table.add_row(
+            contact.id,
+            Text("\n".join(one_line(words) for words in who if words)),
+            Text(safe(contact.message)),
+            time(contact.create_time),
+        )
+    return table
+
+
+def summary(ticket: Ticket) -> str:
+    """Return in a line how a ticket stands after a command."""
+    words = [f"Ticket {ticket.number} is {status(ticket)}"]
+    words.append(f"assigned to {bare(ticket.assignee)}" if ticket.assignee else "unassigned")
+    words.append(word(ContactState, ticket.contact_state))
+    return ", ".join(words)
+
+
+def _ticket_panel(ticket: Ticket) -> Panel:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim")
+    grid.add_column()
+    customer = ticket.customer
+    verified = "" if not (customer.email or customer.phone) else "verified" if customer.verified else "not verified"
+    rows: list[tuple[str, str | Text]] = [
+        ("Status", status(ticket)),
+        ("Priority", _priority(ticket)),
+        ("Contact", word(ContactState, ticket.contact_state)),
+        ("Customer", _joined(customer.display_name, customer.email, customer.phone, verified)),
+        ("Assignee", bare(ticket.assignee) or "nobody"),
+        ("Reporter", bare(ticket.reporter)),
+        ("Location", bare(ticket.location)),
+        ("Review", bare(ticket.review)),
+        ("Labels", _joined(*ticket.labels)),
+        ("Follow-up of", bare(ticket.follow_up_of)),
+        ("Followed up by", bare(ticket.follow_up)),
+        ("Created", time(ticket.create_time)),
+        ("Updated", time(ticket.update_time)),
+        ("Resolved", time(ticket.resolve_time)),
+        ("Closed", time(ticket.close_time)),
+        ("Version", ticket.etag),
+        ("Description", Text(safe(ticket.description))),
+        ("You may", _joined(*(_COMMANDS.get(a.command, a.command) for a in ticket.actions if a.allowed))),
+        ("Not now", _joined(*(_reason(a.command, a.reason) for a in ticket.actions if not a.allowed))),
+    ]
+    for name, value in rows:
+        if value:
+            grid.add_row(name, value if isinstance(value, Text) else Text(one_line(value)))
+    return Panel(grid, title=Text(one_line(f"Ticket {ticket.number}: {ticket.subject}"), "bold"), title_align="left")
+
+
+def _reason(command: str, reason: ErrorReason.ValueType) -> str:
+    return f"{_COMMANDS.get(command, command)} ({word(ErrorReason, reason)})"
+
+
+def _recovery_table(recoveries: Iterable[Recovery]) -> Table:
+    table = _table("Recovery", "Kind", "State", "Reference", "Requested (UTC)", "Expires (UTC)", "Ended (UTC)", "Reply")
+    table.title = "Recoveries"
+    for recovery in recoveries:
+        refusal = _joined(word(RefusalReason, recovery.refusal_reason), recovery.refusal_message)
+        table.add_row(
+            bare(recovery.name)[:8],
+            word(RecoveryKind, recovery.kind),
+            Text(one_line(": ".join(filter(None, [word(RecoveryState, recovery.state), refusal])))),
+            recovery.reference,
+            time(recovery.create_time),
+            time(recovery.expire_time),
+            time(recovery.end_time),
+            Text(safe(recovery.reply_text)),
+        )
+    return table
+
+
+def _thread_table(thread: Iterable[Message]) -> Table:
+    table = _table("Time (UTC)", "Kind", "Author", "Text", title="Thread")
+    for message in thread:
+        author = message.author_display_name or bare(message.author) or word(ActorKind, message.author_kind).lower()
+        table.add_row(
+            time(message.create_time),
+            word(MessageKind, message.kind),
+            Text(one_line(author)),
+            Text(safe(message.text) or word(RecoveryState, message.recovery_state)),
+        )
+    return table
+
+
+def _table(*columns: str, title: str | None = None) -> Table:
+    table = Table(*columns, title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in table.columns:
+        column.overflow = "fold"  # rather cut in two than cut off
+    table.columns[0].no_wrap = True
+    return table
+
+
+def _priority(ticket: Ticket) -> Text:
+    found = word(TicketPriority, ticket.priority)
+    return Text(found, style=_PRIORITY_STYLES.get(found, ""))
+
+
+def _joined(*words: str) -> str:
+    return ", ".join(filter(None, words))
+
+
+def _short(value: str) -> str:
+    """Cut a name to its id; say that nothing was there."""
+    return bare(value) or "–"

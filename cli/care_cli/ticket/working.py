@@ -1,0 +1,208 @@
+"""The commands that work a ticket: create, edit, own, and lead it to CLOSED."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+from typing import Annotated, Protocol
+
+import typer
+
+from care.v1.conversation_service_pb2 import AddNoteRequest
+from care.v1.ticket_pb2 import Ticket, TicketPriority
+from care.v1.ticket_service_pb2 import (
+    AssignTicketRequest,
+    BatchAssignTicketsRequest,
+    BatchCloseTicketsRequest,
+    BatchResolveTicketsRequest,
+    BatchTicketResult,
+    CloseTicketRequest,
+    CreateTicketRequest,
+    ReleaseTicketRequest,
+    ReopenTicketRequest,
+    ResolveTicketRequest,
+    StartTicketRequest,
+    TakeTicketRequest,
+    UpdateTicketRequest,
+)
+from care_cli.ticket.desk import Desk, UsageError, text_or_input
+from care_cli.ticket.failures import EXIT_REFUSED, explain
+from care_cli.ticket.filters import Priority
+from care_cli.ticket.reading import TicketArgument
+from care_cli.ticket.screens import summary
+from care_cli.ticket.words import bare
+from care_client.errors import CareError
+
+Etag = Annotated[str, typer.Option(help="Only if the ticket's version is still this one.")]
+TicketArguments = Annotated[list[str], typer.Argument(metavar="TICKET...", help="Numbers, such as 7 8 9, or names.")]
+PriorityOption = Annotated[Priority | None, typer.Option(help="How much it presses.")]
+Labels = Annotated[list[str] | None, typer.Option("--label", help="A label; repeat it for several.")]
+
+
+class _Answer(Protocol):
+    @property
+    def ticket(self) -> Ticket: ...
+
+
+async def report(desk: Desk, call: Awaitable[_Answer]) -> None:
+    """Print the ticket as it stands after a call."""
+    _print(desk, (await call).ticket)
+
+
+async def create(
+    desk: Desk,
+    *,
+    review: Annotated[str | None, typer.Option(help="Review's id: subject and location may be left out then.")] = None,
+    subject: Annotated[str, typer.Option(help="What it is about, in one line.")] = "",
+    location: Annotated[str | None, typer.Option(help="Location's id.")] = None,
+    description: Annotated[str, typer.Option(help="More of it; `-` reads it from standard input.")] = "",
+    priority: PriorityOption = None,
+    label: Labels = None,
+) -> None:
+    """Raise a ticket, for a review or without one."""
+    if review is None and (not subject or location is None):
+        raise UsageError("a ticket is about something: give --review, or --subject and --location")
+    ticket = Ticket(
+        review=desk.resource("reviews", review) if review else "",
+        subject=subject,
+        location=desk.resource("locations", location) if location else "",
+        description=text_or_input(description),
+        priority=_priority(priority),
+        labels=label,
+    )
+    await report(desk, desk.care.tickets.CreateTicket(CreateTicketRequest(parent=desk.organization, ticket=ticket)))
+
+
+async def edit(
+    desk: Desk,
+    ticket: TicketArgument,
+    *,
+    subject: Annotated[str | None, typer.Option(help="The new subject.")] = None,
+    description: Annotated[str | None, typer.Option(help="The new one; `-` reads it from standard input.")] = None,
+    priority: PriorityOption = None,
+    label: Labels = None,
+    no_labels: Annotated[bool, typer.Option("--no-labels", help="Take all labels off.")] = False,
+    etag: Etag = "",
+) -> None:
+    """Change a ticket's subject, description, priority or labels, all of which are replaced."""
+    request = UpdateTicketRequest(ticket=Ticket(name=desk.ticket(ticket)), etag=etag)
+    changed = request.update_mask.paths
+    if subject is not None:
+        request.ticket.subject = subject
+        changed.append("subject")
+    if description is not None:
+        request.ticket.description = text_or_input(description)
+        changed.append("description")
+    if priority is not None:
+        request.ticket.priority = _priority(priority)
+        changed.append("priority")
+    if label or no_labels:
+        request.ticket.labels.extend([] if no_labels else label or [])
+        changed.append("labels")
+    if not changed:
+        raise UsageError("nothing to change: give --subject, --description, --priority, --label or --no-labels")
+    await report(desk, desk.care.tickets.UpdateTicket(request))
+
+
+async def take(desk: Desk, ticket: TicketArgument, *, etag: Etag = "") -> None:
+    """Take an unassigned ticket."""
+    await report(desk, desk.care.tickets.TakeTicket(TakeTicketRequest(name=desk.ticket(ticket), etag=etag)))
+
+
+async def assign(
+    desk: Desk,
+    tickets: TicketArguments,
+    *,
+    to: Annotated[str, typer.Option("--to", help="Agent's id, or `me`.")],
+) -> None:
+    """Hand tickets over to another agent."""
+    assignee = desk.agent(to)
+    requests = [AssignTicketRequest(name=name, assignee=assignee) for name in desk.tickets(tickets)]
+    if len(requests) == 1:
+        await report(desk, desk.care.tickets.AssignTicket(requests[0]))
+        return
+    batch = BatchAssignTicketsRequest(parent=_parent(requests), requests=requests)
+    _report_batch(desk, (await desk.care.tickets.BatchAssignTickets(batch)).results)
+
+
+async def release(desk: Desk, ticket: TicketArgument, *, etag: Etag = "") -> None:
+    """Let go of a ticket: it is unassigned afterwards."""
+    await report(desk, desk.care.tickets.ReleaseTicket(ReleaseTicketRequest(name=desk.ticket(ticket), etag=etag)))
+
+
+async def start(desk: Desk, ticket: TicketArgument, *, etag: Etag = "") -> None:
+    """Start to work on a ticket: it is IN_PROGRESS afterwards."""
+    await report(desk, desk.care.tickets.StartTicket(StartTicketRequest(name=desk.ticket(ticket), etag=etag)))
+
+
+async def note(
+    desk: Desk,
+    ticket: TicketArgument,
+    text: Annotated[str | None, typer.Argument(help="The note; without it, or with `-`, standard input.")] = None,
+    *,
+    etag: Etag = "",
+) -> None:
+    """Add an internal note, which no customer ever sees."""
+    request = AddNoteRequest(parent=desk.ticket(ticket), text=text_or_input(text), etag=etag)
+    await report(desk, desk.care.conversations.AddNote(request))
+
+
+async def resolve(desk: Desk, tickets: TicketArguments) -> None:
+    """Resolve tickets: their trouble is over."""
+    requests = [ResolveTicketRequest(name=name) for name in desk.tickets(tickets)]
+    if len(requests) == 1:
+        await report(desk, desk.care.tickets.ResolveTicket(requests[0]))
+        return
+    batch = BatchResolveTicketsRequest(parent=_parent(requests), requests=requests)
+    _report_batch(desk, (await desk.care.tickets.BatchResolveTickets(batch)).results)
+
+
+async def close(desk: Desk, tickets: TicketArguments) -> None:
+    """Close tickets for good: there is no way back."""
+    requests = [CloseTicketRequest(name=name) for name in desk.tickets(tickets)]
+    if len(requests) == 1:
+        await report(desk, desk.care.tickets.CloseTicket(requests[0]))
+        return
+    batch = BatchCloseTicketsRequest(parent=_parent(requests), requests=requests)
+    _report_batch(desk, (await desk.care.tickets.BatchCloseTickets(batch)).results)
+
+
+async def reopen(desk: Desk, ticket: TicketArgument, *, etag: Etag = "") -> None:
+    """Take a resolved ticket up again."""
+    await report(desk, desk.care.tickets.ReopenTicket(ReopenTicketRequest(name=desk.ticket(ticket), etag=etag)))
+
+
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+def _parent(requests: Sequence[_Named]) -> str:
+    """Return the organization of the tickets; whether it is that of all, the service says."""
+    return requests[0].name.partition("/tickets/")[0]
+
+
+def _report_batch(desk: Desk, results: Sequence[BatchTicketResult]) -> None:
+    """Print what became of each; the exit status tells that some were refused."""
+    failed = False
+    for result in results:
+        refused = result.status.code != 0
+        failed = failed or refused
+        if desk.output.as_json:
+            desk.output.json(result)
+        elif not refused:
+            _print(desk, result.ticket)
+        if refused:
+            typer.echo(f"care: ticket {bare(result.name)}: {explain(CareError.from_status(result.status))}", err=True)
+    if failed:
+        raise typer.Exit(EXIT_REFUSED)
+
+
+def _print(desk: Desk, ticket: Ticket) -> None:
+    if desk.output.as_json:
+        desk.output.json(ticket)
+    else:
+        desk.output.line(summary(ticket))
+
+
+def _priority(given: Priority | None) -> TicketPriority.ValueType:
+    return TicketPriority.Value(f"TICKET_PRIORITY_{given or 'UNSPECIFIED'}")

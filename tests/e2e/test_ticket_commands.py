@@ -1,0 +1,26 @@
+"""`care ticket` works on a stack of `care up` without anything being set."""
+
+from __future__ import annotations
+
+import json
+
+from care.v1.ticket_pb2 import Ticket
+from care.v1.ticket_service_pb2 import CreateTicketRequest
+from care_cli.stack.secrets import Role
+from tests.e2e.program import care
+from tests.support.system import System
+
+
+async def test_a_stacks_folder_is_all_that_is_needed(system: System) -> None:
+    intake = system.client("desk", "intake", Role.SERVICE)
+    wanted = Ticket(subject="Cold soup", location="organizations/desk/locations/soho")
+    await intake.tickets.CreateTicket(CreateTicketRequest(parent="organizations/desk", ticket=wanted))
+    stack = ("--home", str(system.stack.home), "--org", "desk")
+    taken = await care("ticket", "take", "1", *stack, "--agent", "bob", "--json")
+    assert (taken.status, taken.errors) == (0, "")
+    assert json.loads(taken.output)["assignee"] == "organizations/desk/agents/bob"
+    # A token for another service, in the environment, is not sent to this one.
+    variables = {"CARE_TOKEN": "of-another-service", "CARE_SERVICE_ADDRESS": "care.example:443"}
+    shown = await care("ticket", "list", *stack, variables=variables)
+    assert (shown.status, shown.errors) == (0, "")
+    assert "Cold soup" in shown.output

@@ -1,0 +1,238 @@
+"""`care ticket …`, the program as somebody types it, against the real service."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from care_cli.stack.secrets import mint
+from tests.e2e.program import Ended, care
+from tests.support.tenant import REPLY, Tenant
+
+
+async def ticket(
+    tenant: Tenant, *arguments: str, agent: str = "alice", roles: Sequence[str] = ("agent",), given: str = ""
+) -> Ended:
+    """Runs it with a token of this agent's in the environment."""
+    token = tenant.care.token(sub=agent, org=tenant.id, roles=list(roles), name=agent.title())
+    # Wide enough that nothing of a table is broken in two.
+    variables = {"CARE_SERVICE_ADDRESS": tenant.care.address, "CARE_TOKEN": token, "COLUMNS": "200"}
+    return await care("ticket", *arguments, variables=variables, given=given)
+
+
+def parsed(ended: Ended) -> list[dict[str, Any]]:
+    """The lines of JSON that it printed; all went well."""
+    assert (ended.status, ended.errors) == (0, "")
+    return [json.loads(line) for line in ended.output.splitlines()]
+
+
+def printed(ended: Ended) -> str:
+    assert (ended.status, ended.errors) == (0, "")
+    assert "\x1b" not in ended.output, "no colors where nobody sees them"
+    return ended.output
+
+
+# --- the way of a ticket ----------------------------------------------------------------------------------------------
+
+
+async def test_a_ticket_is_worked_from_its_creation_to_closed(tenant: Tenant) -> None:
+    created = await ticket(
+        tenant, "create", "--subject", "Cold soup", "--location", "soho", "--priority", "HIGH", "--json"
+    )
+    (found,) = parsed(created)
+    assert found["name"] == f"{tenant.name}/tickets/1"
+    assert (found["subject"], found["priority"], found["reporter"]) == (
+        "Cold soup",
+        "TICKET_PRIORITY_HIGH",
+        tenant.agent_name("alice"),
+    )
+    assert printed(await ticket(tenant, "take", "1")) == "Ticket 1 is OPEN, assigned to alice, NO_CONTACT\n"
+    assert printed(await ticket(tenant, "start", f"{tenant.id}/1")).startswith("Ticket 1 is IN_PROGRESS, ")
+    edited = await ticket(tenant, "edit", "1", "--subject", "Cold tea", "--label", "vip", "--label", "tea", "--json")
+    assert [(one["subject"], sorted(one["labels"])) for one in parsed(edited)] == [("Cold tea", ["tea", "vip"])]
+    printed(await ticket(tenant, "note", "1", "Called back.\nTwice."))
+    printed(await ticket(tenant, "note", "1", given="By post,\nas well.\n"))
+    assert printed(await ticket(tenant, "resolve", "1")).startswith("Ticket 1 is RESOLVED, ")
+    assert printed(await ticket(tenant, "reopen", "1")).startswith("Ticket 1 is IN_PROGRESS, ")
+    assert printed(await ticket(tenant, "close", f"{tenant.name}/tickets/1")).startswith("Ticket 1 is CLOSED, ")
+    (case,) = parsed(await ticket(tenant, "show", "1", "--json"))
+    assert [message["text"] for message in case["messages"]] == ["Called back.\nTwice.", "By post,\nas well."]
+    done = [line["type"].removeprefix("ACTIVITY_TYPE_") for line in parsed(await ticket(tenant, "log", "1", "--json"))]
+    assert done == [
+        *("CREATED", "TAKEN", "STARTED", "UPDATED", "NOTE_ADDED", "NOTE_ADDED", "RESOLVED", "REOPENED", "CLOSED"),
+    ]
+    assert [activity["type"].removeprefix("ACTIVITY_TYPE_") for activity in case["activities"]] == done
+
+
+async def test_a_ticket_changes_hands(tenant: Tenant) -> None:
+    await tenant.ticket(None)
+    await tenant.meet("bob", "cleo")
+    printed(await ticket(tenant, "take", "1"))
+    assert "assigned to bob" in printed(await ticket(tenant, "assign", "1", "--to", "bob"))
+    override = await ticket(
+        tenant, "assign", "1", "--to", tenant.agent_name("cleo"), agent="sue", roles=["agent", "supervisor"]
+    )
+    assert "assigned to cleo" in printed(override)
+    assert "unassigned" in printed(await ticket(tenant, "release", "1", agent="cleo"))
+
+
+async def test_a_form_goes_out_and_is_taken_back_and_a_contact_comes_in_and_is_rejected(tenant: Tenant) -> None:
+    await tenant.ticket()
+    assert "FORM_REQUESTED" in printed(await ticket(tenant, "form", "1", given=REPLY))
+    assert "NO_CONTACT" in printed(await ticket(tenant, "withdraw", "1"))
+    added = await ticket(tenant, "contact", "add", "1", "--email", "robin@example.com", "--name", "Robin")
+    assert "CONTACT_RECEIVED" in printed(added)
+    (contact,) = parsed(await ticket(tenant, "contact", "list", "1", "--json"))
+    assert (contact["email"], contact["displayName"]) == ("robin@example.com", "Robin")
+    assert "robin@example.com" in printed(await ticket(tenant, "contact", "list", "1"))
+    assert "NO_CONTACT" in printed(await ticket(tenant, "reject", "1"))
+    (await ticket(tenant, "reject", "1")).refused("ticket 1 has no form out and no contact")
+
+
+async def test_a_claim_is_accepted(tenant: Tenant) -> None:
+    recovery = await tenant.in_recovery_state(await tenant.ticket(), "CONTACT_RECEIVED")
+    await tenant.submit(recovery, "other@example.com")
+    printed(await ticket(tenant, "reject", "1"))
+    contacts = parsed(await ticket(tenant, "contact", "list", "1", "--json"))
+    (other,) = [contact["id"] for contact in contacts if contact["email"] == "other@example.com"]
+    (accepted,) = parsed(await ticket(tenant, "contact", "claim", "1", other, "--json"))
+    assert (accepted["contactState"], accepted["customer"]["email"]) == (
+        "CONTACT_STATE_CONTACT_RECEIVED",
+        "other@example.com",
+    )
+
+
+# --- finding ----------------------------------------------------------------------------------------------------------
+
+
+async def test_lists_have_a_limit_and_say_so(tenant: Tenant) -> None:
+    for _ in range(3):
+        await tenant.ticket(None)
+    assert [one["number"] for one in parsed(await ticket(tenant, "list", "--json"))] == ["3", "2", "1"]
+    assert [one["number"] for one in parsed(await ticket(tenant, "list", "--json", "--limit", "2"))] == ["3", "2"]
+    limited = printed(await ticket(tenant, "list", "--limit", "2"))
+    assert "There are more than 2: --all shows them" in limited
+    assert "There are more" not in printed(await ticket(tenant, "list", "--limit", "3"))
+    assert "There are more" not in printed(await ticket(tenant, "list", "--all"))
+
+
+async def test_an_empty_list_says_so(tenant: Tenant) -> None:
+    assert "There are none." in printed(await ticket(tenant, "list"))
+    assert parsed(await ticket(tenant, "list", "--json")) == []
+
+
+async def test_a_screen_has_everything_and_a_customers_text_cannot_steer_the_terminal(tenant: Tenant) -> None:
+    found = await tenant.ticket(with_review=False)
+    recovered = await tenant.ticket()
+    await tenant.in_recovery_state(recovered, "CHAT_UNLOCKED")
+    shown = printed(await ticket(tenant, "show", str(recovered.number)))
+    for words in (
+        "Cold soup.",
+        "CHAT_UNLOCKED",
+        "robin@example.com",
+        "FORM_POSTED",
+        "resolve",
+        "You may",
+        "{form_link}",
+    ):
+        assert words in shown
+    printed(await ticket(tenant, "note", str(found.number), "red \x1b[31m and \u202eturned"))
+    shown = printed(await ticket(tenant, "show", str(found.number)))
+    assert "red �[31m and �turned" in shown
+
+
+# --- what goes wrong --------------------------------------------------------------------------------------------------
+
+
+async def test_a_refusal_is_one_line_with_the_reason_and_what_to_do(tenant: Tenant) -> None:
+    await tenant.ticket(None)
+    ended = await ticket(tenant, "start", "1")
+    ended.refused("care: UNASSIGNED: ", "care ticket take 1")
+    assert (ended.status, ended.output) == (1, "")
+    printed(await ticket(tenant, "take", "1"))
+    ended = await ticket(tenant, "start", "1", agent="bob")
+    ended.refused("NOT_ASSIGNEE", "ask alice")
+    ended = await ticket(tenant, "take", "7")
+    ended.refused("RESOURCE_NOT_FOUND", "--organization")
+    assert ended.status == 1
+    ended = await ticket(tenant, "note", "1", given="")
+    ended.refused("INVALID_FIELD", "text")
+    assert ended.status == 2
+
+
+async def test_a_ticket_that_changed_meanwhile_is_not_touched(tenant: Tenant) -> None:
+    await tenant.ticket()
+    (await ticket(tenant, "start", "1", "--etag", "1")).refused("ETAG_MISMATCH", "care ticket show 1")
+    printed(await ticket(tenant, "start", "1", "--etag", "2"))
+
+
+async def test_several_are_closed_at_once_and_each_has_its_own_outcome(tenant: Tenant) -> None:
+    for assignee in ("alice", "bob", "alice"):
+        await tenant.ticket(assignee)
+    ended = await ticket(tenant, "close", "1", "2", "3")
+    assert ended.status == 1
+    assert [line.split(",")[0] for line in ended.output.splitlines()] == ["Ticket 1 is CLOSED", "Ticket 3 is CLOSED"]
+    ended.refused("care: ticket 2: NOT_ASSIGNEE", "ask bob")
+    assert printed(await ticket(tenant, "resolve", "2", agent="bob")).startswith("Ticket 2 is RESOLVED")
+
+
+async def test_a_service_that_is_away_is_told_from_one_that_refuses(tenant: Tenant) -> None:
+    ended = await ticket(tenant, "list", "--address", "127.0.0.1:1")
+    ended.refused("UNAVAILABLE", "--address")
+    assert ended.status == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "advice"),
+    [
+        (["show", "x"], "give its number, such as 7"),
+        (["create", "--subject", "Cold"], "give --review, or --subject and --location"),
+        (["edit", "1"], "nothing to change"),
+        (["contact", "add", "1"], "give --email, --phone or both"),
+        (["list", "--address", "nowhere"], "host:port"),
+        (["list", "--address", "care.example:50051"], "CARE_SERVICE_CA"),
+        (["list", "--token", "two words"], "CARE_TOKEN"),
+        (["list", "--home", "no-such-home"], "make up"),
+    ],
+)
+async def test_a_wrong_command_says_what_to_write(
+    tenant: Tenant, tmp_path: Path, arguments: list[str], advice: str
+) -> None:
+    home = ["--home", str(tmp_path)] if "--home" in arguments else []
+    ended = await ticket(tenant, *[one for one in arguments if one not in {"--home", "no-such-home"}], *home)
+    ended.refused("care: ", advice)
+    assert ended.status == 2
+
+
+async def test_without_a_token_it_says_how_to_get_one(tenant: Tenant) -> None:
+    ended = await care("ticket", "list", variables={"CARE_SERVICE_ADDRESS": tenant.care.address})
+    ended.refused("CARE_TOKEN", "make up")
+
+
+async def test_a_token_that_the_service_does_not_take_says_so(tenant: Tenant, tmp_path: Path) -> None:
+    token = mint(tmp_path, "acme", "alice")
+    ended = await care("ticket", "list", "--address", tenant.care.address, "--token", token)
+    ended.refused("TOKEN_INVALID", "CARE_TOKEN")
+
+
+async def test_a_token_may_stand_in_a_file_and_the_organization_in_an_option(tenant: Tenant, tmp_path: Path) -> None:
+    await tenant.ticket(None)
+    file = tmp_path / "token"
+    file.write_text(tenant.care.token(sub="intake", roles=["service"]))
+    variables = {"CARE_SERVICE_ADDRESS": tenant.care.address, "CARE_TOKEN_FILE": str(file)}
+    (await care("ticket", "list", variables=variables)).refused("--organization")
+    (found,) = parsed(await care("ticket", "list", "--json", "--org", tenant.id, variables=variables))
+    assert found["name"] == f"{tenant.name}/tickets/1"
+    (found,) = parsed(await care("ticket", "list", "--json", variables={**variables, "CARE_ORGANIZATION": tenant.id}))
+    assert found["name"] == f"{tenant.name}/tickets/1"
+
+
+async def test_help_names_every_command() -> None:
+    ended = await care("ticket", "--help")
+    for name in ("list", "count", "show", "log", "create", "take", "assign", "form", "withdraw", "contact", "close"):
+        assert f" {name} " in ended.output
+    assert ended.status == 0

@@ -1,0 +1,61 @@
+"""What `care ticket` says of a refusal, and the exit status that tells scripts which kind it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import grpc
+import pytest
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
+from google.rpc.status_pb2 import Status
+
+from care_cli.ticket.failures import exit_status, explain
+from care_client.errors import CareError
+
+
+def error(code: str, reason: str = "", message: str = "", fields: Mapping[str, str] = {}, **metadata: str) -> CareError:
+    status = Status(code=grpc.StatusCode[code].value[0], message=message)
+    if reason:
+        status.details.add().Pack(ErrorInfo(domain="care", reason=reason, metadata=metadata))
+    if fields:
+        violations = [BadRequest.FieldViolation(field=name, description=words) for name, words in fields.items()]
+        status.details.add().Pack(BadRequest(field_violations=violations))
+    return CareError.from_status(status)
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "status"),
+    [
+        ("FAILED_PRECONDITION", "UNASSIGNED", 1),
+        ("NOT_FOUND", "RESOURCE_NOT_FOUND", 1),
+        ("ABORTED", "ETAG_MISMATCH", 1),
+        ("INTERNAL", "", 1),
+        ("INVALID_ARGUMENT", "INVALID_FILTER", 2),
+        ("ABORTED", "CONTENDED", 3),
+        ("UNAVAILABLE", "", 3),
+        ("DEADLINE_EXCEEDED", "", 3),
+        ("RESOURCE_EXHAUSTED", "RATE_LIMITED", 3),
+    ],
+)
+def test_exit_status_says_what_kind_of_failure_it_is(code: str, reason: str, status: int) -> None:
+    assert exit_status(error(code, reason)) == status
+
+
+def test_the_line_has_the_reason_the_services_words_and_the_command_that_helps() -> None:
+    given = error("FAILED_PRECONDITION", "UNASSIGNED", "Nobody owns the ticket.", ticket="organizations/acme/tickets/7")
+    assert explain(given) == "UNASSIGNED: Nobody owns the ticket. – care ticket take 7"
+
+
+def test_metadata_that_is_missing_leaves_a_gap_and_fails_nothing() -> None:
+    assert explain(error("FAILED_PRECONDITION", "UNASSIGNED", "x")) == "UNASSIGNED: x – care ticket take …"
+
+
+def test_what_the_service_says_stays_on_its_line_and_steers_no_terminal() -> None:
+    given = error("INVALID_ARGUMENT", "INVALID_FIELD", "two\nlines", {"text": "is \x1b[31mred"})
+    assert explain(given) == "INVALID_FIELD: two lines text: is �[31mred"
+
+
+def test_grpcs_own_words_about_a_connection_are_left_out() -> None:
+    line = explain(error("UNAVAILABLE", "", "failed to connect to all addresses; last error: ipv4:127.0.0.1:1"))
+    assert line.startswith("UNAVAILABLE – is the service up")
+    assert "ipv4" not in line
