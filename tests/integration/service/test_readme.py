@@ -23,12 +23,13 @@ async def test_the_example_runs_as_it_stands(service: Care, tenant: Tenant, tmp_
     script.write_text(source, encoding="utf-8")
     token = service.token(sub="alice", org=tenant.id, roles=["agent"], name="Alice")
     process = await asyncio.create_subprocess_exec(
-        sys.executable, script, env={**os.environ, "TOKEN": token}, stdout=asyncio.subprocess.PIPE
+        sys.executable, script, env={**os.environ, "CARE_TOKEN": token}, stdout=asyncio.subprocess.PIPE
     )
     output, _ = await process.communicate()
-    refused, started = output.decode().splitlines()
+    refused, started, listed = output.decode().splitlines()
     assert process.returncode == 0
     assert refused == "UNASSIGNED"
     assert started.startswith(f"{tenant.name}/tickets/1 ")
     assert "'ResolveTicket'" in started
     assert "'StartTicket'" not in started
+    assert listed == f"{tenant.name}/tickets/1 Cold soup"

@@ -120,6 +120,37 @@ async def test_lists_have_a_limit_and_say_so(tenant: Tenant) -> None:
     assert "There are more" not in printed(await ticket(tenant, "list", "--all"))
 
 
+async def test_tickets_are_found_and_counted_by_what_the_options_say(tenant: Tenant) -> None:
+    await tenant.in_status("IN_PROGRESS")
+    await tenant.ticket("bob")
+    await tenant.ticket(None, with_review=False)
+    edited = await ticket(
+        tenant, "edit", "2", "--priority", "URGENT", "--label", "vip", "--subject", "Zeppelin", agent="bob"
+    )
+    printed(edited)
+
+    async def numbers(*options: str) -> list[str]:
+        return [one["number"] for one in parsed(await ticket(tenant, "list", "--json", *options))]
+
+    assert await numbers("--status", "OPEN") == ["3", "2"]
+    assert await numbers("--status", "OPEN", "--status", "IN_PROGRESS", "--assignee", "me") == ["1"]
+    assert await numbers("--assignee", "none") == ["3"]
+    assert await numbers("--assignee", "bob", "--label", "vip", "--priority", "URGENT", "--location", "soho") == ["2"]
+    assert await numbers("zeppelin") == ["2"]
+    assert await numbers("--filter", "number = 1 OR stars = 5", "--status", "OPEN") == []
+    assert await numbers("--order", "priority desc, number") == ["2", "1", "3"]
+    (counts,) = parsed(await ticket(tenant, "count", "--json"))
+    assert {name: value for name, value in counts.items() if value != "0"} == {
+        "open": "2",
+        "inProgress": "1",
+        "total": "3",
+    }
+    assert "3" in printed(await ticket(tenant, "count", "--location", "soho"))
+    refused = await ticket(tenant, "list", "--filter", "status = ")
+    refused.refused("care: INVALID_FILTER")
+    assert refused.status == 2
+
+
 async def test_an_empty_list_says_so(tenant: Tenant) -> None:
     assert "There are none." in printed(await ticket(tenant, "list"))
     assert parsed(await ticket(tenant, "list", "--json")) == []
