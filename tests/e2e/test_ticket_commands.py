@@ -20,7 +20,7 @@ async def test_a_stacks_folder_is_all_that_is_needed(system: System) -> None:
     assert (taken.status, taken.errors) == (0, "")
     assert json.loads(taken.output)["assignee"] == "organizations/desk/agents/bob"
     # A token for another service, in the environment, is not sent to this one.
-    variables = {"CARE_TOKEN": "of-another-service", "CARE_SERVICE_ADDRESS": "care.example:443"}
+    variables = {"CARE_TOKEN": "of-another-service", "CARE_SERVICE_ADDRESS": "care.example:443", "COLUMNS": "200"}
     shown = await care("ticket", "list", *stack, variables=variables)
     assert (shown.status, shown.errors) == (0, "")
     assert "Cold soup" in shown.output

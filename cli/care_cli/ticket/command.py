@@ -100,8 +100,8 @@ def _run(wanted: Wanted, work: Callable[[Desk], Awaitable[None]]) -> int:
     except (UsageError, ConfigurationError, StackError) as error:
         typer.echo(f"care: {error}", err=True)
         return EXIT_USAGE
-    except (OSError, typer.Exit):
-        raise  # a pipe that nobody reads any more is typer's to deal with
+    except (BrokenPipeError, typer.Exit):
+        raise  # typer ends quietly where nobody reads any more
     except Exception as error:  # noqa: BLE001  (a mistake of ours is one line, too)
         where = traceback.extract_tb(error.__traceback__)[-1]
         place = f"{type(error).__name__} in {Path(where.filename).name}, line {where.lineno}"

@@ -60,8 +60,9 @@ def _variables(wanted: Wanted) -> dict[str, str]:
         home = wanted.home or homes.DEFAULT
         for name in (*_ENCRYPTION, "CARE_TOKEN_FILE"):
             variables.pop(name, None)
-        variables["CARE_TOKEN"] = _mint(wanted, home)
+        # First: where nothing runs, no keys are made either.
         variables["CARE_SERVICE_ADDRESS"] = _address(home)
+        variables["CARE_TOKEN"] = _mint(wanted, home)
     if wanted.address:
         variables["CARE_SERVICE_ADDRESS"] = wanted.address
     return variables

@@ -75,4 +75,7 @@ def text_or_input(given: str | None) -> str:
         return given
     if sys.stdin.isatty():
         typer.echo("Write the text; Ctrl-D ends it.", err=True)
-    return sys.stdin.read().strip()
+    try:
+        return sys.stdin.buffer.read().decode().strip()
+    except UnicodeDecodeError:
+        raise UsageError("standard input is no text in UTF-8") from None

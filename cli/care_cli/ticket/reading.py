@@ -26,9 +26,7 @@ from care_client.pages import items
 _PAGE = 1000
 """As many as a page may have: what is shown whole takes few calls."""
 
-Words = Annotated[
-    list[str] | None, typer.Argument(metavar="[WORD]...", help="Words in subject, description or review.")
-]
+Words = Annotated[list[str] | None, typer.Argument(metavar="WORD", help="Words in subject, description or review.")]
 Filter = Annotated[str, typer.Option("--filter", help="A filter as in ListTickets (AIP-160), such as 'stars <= 2'.")]
 StatusOption = Annotated[list[Status] | None, typer.Option("--status", help="Repeat it for any of several.")]
 PriorityOption = Annotated[list[Priority] | None, typer.Option("--priority", help="Repeat it for any of several.")]

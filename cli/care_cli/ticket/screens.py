@@ -60,7 +60,9 @@ def status(ticket: Ticket) -> Text:
 
 def ticket_table(tickets: Iterable[Ticket]) -> Table:
     """Return one row for each ticket."""
-    table = _table("No.", "Status", "Priority", "Contact", "Subject", "Assignee", "Location", "Updated (UTC)")
+    table = _table("No.", "Status", "Priority", "Contact", "Subject", "Assignee", "Updated (UTC)", words=4)
+    # In 80 columns, these still have room.
+    table.columns[4].min_width, table.columns[5].min_width, table.columns[6].min_width = 16, 8, 10
     for ticket in tickets:
         table.add_row(
             str(ticket.number),
@@ -69,7 +71,6 @@ def ticket_table(tickets: Iterable[Ticket]) -> Table:
             word(ContactState, ticket.contact_state),
             Text(one_line(ticket.subject)),
             bare(ticket.assignee) or "–",
-            bare(ticket.location),
             time(ticket.update_time),
         )
     return table
@@ -113,7 +114,7 @@ def activity_table(activities: Iterable[Activity]) -> Table:
             time(activity.create_time),
             word(ActivityType, activity.type),
             Text(one_line(f"{who} (by {activity.acting_service})" if activity.acting_service else who)),
-            Text("\n".join(one_line(change) for change in changes)),
+            _lines(*changes),
         )
     return table
 
@@ -125,7 +126,7 @@ def contact_table(contacts: Iterable[Contact]) -> Table:
         who = (contact.display_name, contact.email, contact.phone, "verified" if contact.verified else "not verified")
         table.add_row(
             contact.id,
-            Text("\n".join(one_line(words) for words in who if words)),
+            _lines(*who),
             Text(safe(contact.message)),
             time(contact.create_time),
         )
@@ -178,18 +179,28 @@ def _reason(command: str, reason: ErrorReason.ValueType) -> str:
 
 
 def _recovery_table(recoveries: Iterable[Recovery]) -> Table:
-    table = _table("Recovery", "Kind", "State", "Reference", "Requested (UTC)", "Expires (UTC)", "Ended (UTC)", "Reply")
-    table.title = "Recoveries"
+    table = _table("Kind", "State", "Since (UTC)", "Reply", title="Recoveries", words=2)
     for recovery in recoveries:
-        refusal = _joined(word(RefusalReason, recovery.refusal_reason), recovery.refusal_message)
+        reference = f"reference {recovery.reference}" if recovery.reference else ""
+        state = (
+            word(RecoveryState, recovery.state),
+            word(RefusalReason, recovery.refusal_reason),
+            recovery.refusal_message,
+            reference,
+        )
+        times = {
+            "requested": recovery.create_time,
+            "public": recovery.post_time,
+            "answered": recovery.contact_time,
+            "unlocked": recovery.unlock_time,
+            "expires": recovery.expire_time,
+            "ended": recovery.end_time,
+            "link removed": recovery.retract_time,
+        }
         table.add_row(
-            bare(recovery.name)[:8],
             word(RecoveryKind, recovery.kind),
-            Text(one_line(": ".join(filter(None, [word(RecoveryState, recovery.state), refusal])))),
-            recovery.reference,
-            time(recovery.create_time),
-            time(recovery.expire_time),
-            time(recovery.end_time),
+            _lines(*state),
+            _lines(*(f"{time(at)} {what}" for what, at in times.items() if at.seconds)),
             Text(safe(recovery.reply_text)),
         )
     return table
@@ -208,12 +219,19 @@ def _thread_table(thread: Iterable[Message]) -> Table:
     return table
 
 
-def _table(*columns: str, title: str | None = None) -> Table:
-    table = Table(*columns, title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+def _table(*columns: str, title: str | None = None, words: int = 1) -> Table:
+    """Return a table whose first columns hold one of our own words each, which stays whole."""
+    table = Table(*columns, title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for column in table.columns:
         column.overflow = "fold"  # rather cut in two than cut off
-    table.columns[0].no_wrap = True
+    for column in table.columns[:words]:
+        column.no_wrap = True
     return table
+
+
+def _lines(*words: str) -> Text:
+    """Return each of them on a line of its own; empty ones take none."""
+    return Text("\n".join(one_line(line) for line in words if line))
 
 
 def _priority(ticket: Ticket) -> Text:
