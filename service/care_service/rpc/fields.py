@@ -32,7 +32,7 @@ _QUOTED: Final = 60
 _REGION: Final = re.compile(r"[A-Z]{2}")
 _SAFE_SECONDS: Final = range(-62_135_596_799, 253_402_300_799)
 """The years 1 to 9999, as protobuf's Timestamp, less the first second and the last: asyncpg writes the first and the
-last moment of them as PostgreSQL's infinities, and reads those as times without a zone, which compare with no others."""
+last moment of them as PostgreSQL's infinities, and reads those back without a zone, to compare with no others."""
 
 
 class Fields:
