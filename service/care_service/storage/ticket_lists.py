@@ -55,7 +55,7 @@ _COLUMNS: Final[dict[OrderField, ColumnElement[Any]]] = {
 def list_statement(query: TicketQuery) -> Select[Any]:
     """Returns the statement for a page: the columns of TICKET, then those of CONTACT."""
     predicate = _predicate(query.condition, query.organization)
-    branches = [branch for branch in _branches(query, predicate) if not isinstance(branch.predicate, Either)]
+    branches = [branch for branch in _branches(query, predicate) if branch.predicate != Either()]
     branches = branches or [_Branch({}, Either(), None)]
     statements = [_branch_statement(query, branch) for branch in branches]
     if len(statements) == 1:
