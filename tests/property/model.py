@@ -1,0 +1,683 @@
+"""The rules of DESIGN section 3 once more, as small as they can be said: what the property test holds the service to.
+
+Plain Python, written from the design alone: it shares no code and no table with the service. A ticket is a value in
+memory here, a request is an `Action`, and `Model.accept` says whether an outcome is the one that the rules give, and
+makes the move. What the rules leave open the model takes from the outcome, and checks it: ids, and when the worker is
+given a step.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+FORM_LIVE: Final = ("FORM_REQUESTED", "AWAITING_CONTACT")
+LIVE: Final = (*FORM_LIVE, "CONTACT_RECEIVED", "CHAT_UNLOCKED")
+HANDED_OUT: Final = ("OUT", "TAKING_OUT")
+WAS_PUBLIC: Final = ("POSTED", "TAKING_OUT", "RETRACTED")
+
+FORM_LIFETIME: Final = timedelta(days=30)
+ANSWERS_KEPT: Final = timedelta(hours=24)
+SETTLE: Final = timedelta(minutes=1)
+"""How long after it was handed out a reply may still appear (the default of CARE_SETTLE_TIME)."""
+MAX_CLAIMS: Final = 5
+"""Claims that are kept of one form at one ticket ("a few": docs/decisions/0014)."""
+
+AGENTS: Final = ("alice", "bob", "dora", "sue")
+SUPERVISOR: Final = "sue"
+SERVICE: Final = "intake"
+WORKER: Final = "worker"
+CUSTOMER: Final = "customer"
+
+ASSIGNEE_ALONE: Final = (
+    "ReleaseTicket",
+    "UpdateTicket",
+    "StartTicket",
+    "ResolveTicket",
+    "CloseTicket",
+    "ReopenTicket",
+    "SendRecoveryForm",
+    "WithdrawRecoveryForm",
+    "AddContact",
+    "RejectContact",
+    "AddNote",
+)
+ON_TICKETS: Final = ("TakeTicket", "AssignTicket", *ASSIGNEE_ALONE)
+REPORTS: Final = ("RecordPosted", "RecordRefused", "RecordRetracted", "UnlockChat", "ExpireForm")
+
+_STATUS: Final = {
+    "StartTicket": (("OPEN",), "IN_PROGRESS", "STARTED"),
+    "ResolveTicket": (("OPEN", "IN_PROGRESS"), "RESOLVED", "RESOLVED"),
+    "CloseTicket": (("OPEN", "IN_PROGRESS", "RESOLVED"), "CLOSED", "CLOSED"),
+    "ReopenTicket": (("RESOLVED",), "IN_PROGRESS", "REOPENED"),
+}
+"""Machine 1: from, to, and what the log calls it."""
+
+
+@dataclass(frozen=True)
+class Action:
+    """A request: tickets, recoveries and contacts by their place in the model, so that it means the same in a copy."""
+
+    method: str
+    caller: str
+    ticket: int = -1
+    recovery: int = -1
+    """Which of the ticket's recoveries; the newest is the last."""
+    text: str = ""
+    """A note, a subject, an address, an assignee, a step, what the customer wrote, or a claim's id."""
+    attempt: int = 0
+    etag: str = ""
+    request_id: str = ""
+    review: int = -1
+
+    @property
+    def key(self) -> tuple[str, str, int, int]:
+        """Whose answer is kept under which id; each link is a caller of its own."""
+        link = (self.ticket, self.recovery) if self.caller == CUSTOMER else (-1, -1)
+        return (self.caller, self.request_id, *link)
+
+    def __str__(self) -> str:
+        values = {
+            "ticket": self.ticket if self.ticket >= 0 else "",
+            "recovery": self.recovery if self.recovery >= 0 else "",
+            "review": self.review if self.review >= 0 else "",
+            "text": self.text,
+            "attempt": self.attempt or "",
+            "etag": self.etag,
+            "request_id": self.request_id[:4],
+        }
+        words = ", ".join(f"{name} {value}" for name, value in values.items() if value != "")
+        return f"{self.method} by {self.caller} ({words})"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a request: a reason, or an answer."""
+
+    reason: str = ""
+    """Why it was refused; empty for a success."""
+    answer: bytes = b""
+    """The whole answer, serialized."""
+    ticket: TicketSeen | None = None
+    """The ticket in the answer."""
+    recovery: str = ""
+    """The name of the recovery in the answer."""
+    grant: int = 0
+    """The attempt that BeginPosting handed out; 0 for none."""
+
+
+@dataclass(frozen=True)
+class TicketSeen:
+    """A ticket as it is shown. Names are the service's own; `Model` binds them to what it knows."""
+
+    name: str
+    status: str
+    contact_state: str
+    close_reason: str
+    assignee: str
+    reporter: str
+    subject: str
+    recovery: str
+    email: str
+    etag: str
+    follow_up_of: str
+    follow_up: str
+    create_time: datetime
+    update_time: datetime
+    resolve_time: datetime | None
+    close_time: datetime | None
+
+
+@dataclass
+class Contact:
+    """An address that was left, and the recovery whose form or command brought it."""
+
+    email: str
+    message: str
+    recovery: Recovery
+    id: str = ""
+
+
+@dataclass
+class Recovery:
+    """Machine 2."""
+
+    ticket: Ticket
+    kind: str
+    state: str
+    creator: str
+    create_time: datetime
+    expire_time: datetime | None = None
+    contact: Contact | None = None
+    end_time: datetime | None = None
+    post_time: datetime | None = None
+    mark: str = "NEVER"
+    """What is known of the reply at the site: NEVER, OUT, TAKING_OUT, POSTED, NOT_PUBLIC, MAYBE, RETRACTED."""
+    attempt: int = 0
+    """The attempt whose outcome counts; 0 for none."""
+    hand_outs: list[datetime] = field(default_factory=list)
+    retract_refused: bool = False
+    moves: int = 1
+    """How many commits changed its state: each must have left an outbox row."""
+    name: str = ""
+
+    @property
+    def live(self) -> bool:
+        return self.state in LIVE
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An activity."""
+
+    type: str
+    actor_kind: str
+    actor: str
+    request_id: str
+    recovery: Recovery | None
+    time: datetime
+
+
+@dataclass(frozen=True)
+class Said:
+    """An entry of the thread."""
+
+    kind: str
+    author: str
+    text: str
+    recovery: Recovery | None = None
+
+
+@dataclass
+class Ticket:
+    """Machine 1, and everything that hangs on it."""
+
+    review: int
+    subject: str
+    reporter: str
+    assignee: str
+    create_time: datetime
+    status: str = "OPEN"
+    close_reason: str = "UNSPECIFIED"
+    resolve_time: datetime | None = None
+    close_time: datetime | None = None
+    follow_up_of: Ticket | None = None
+    follow_up: Ticket | None = None
+    recoveries: list[Recovery] = field(default_factory=list)
+    contacts: list[Contact] = field(default_factory=list)
+    log: list[Entry] = field(default_factory=list)
+    thread: list[Said] = field(default_factory=list)
+    name: str = ""
+
+    @property
+    def live(self) -> Recovery | None:
+        return next((recovery for recovery in self.recoveries if recovery.live), None)
+
+    @property
+    def contact_state(self) -> str:
+        return self.live.state if self.live else "NO_CONTACT"
+
+    @property
+    def etag(self) -> str:
+        return str(len(self.log))
+
+
+@dataclass
+class Kept:
+    """An answer that is kept for a repeat."""
+
+    action: Action
+    time: datetime
+    answer: bytes
+    """Empty while nobody has seen it."""
+
+
+class Unlike(Exception):
+    """An outcome is not the one that the rules give."""
+
+
+class Model:
+    """One organization."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+        self.tickets: list[Ticket] = []
+        self.reviews: list[str] = []
+        self.review_text = ""
+        self.attempts: dict[int, int] = {}
+        """Of each review the last attempt that was handed out."""
+        self.barred: set[str] = set()
+        """The agents who may be assigned nothing."""
+        self.kept: dict[tuple[str, str, int, int], Kept] = {}
+
+    def copy(self) -> Model:
+        """A model of its own in the same state."""
+        return copy.deepcopy(self)
+
+    # --- what is there ------------------------------------------------------------------------------------------------
+
+    def siblings(self, recovery: Recovery) -> Iterator[tuple[bool, Recovery]]:
+        """The other recoveries of the same review, each with whether it is newer."""
+        newer = False
+        everyone = [
+            each for ticket in self.tickets if ticket.review == recovery.ticket.review for each in ticket.recoveries
+        ]
+        # Recoveries of one review come one after another: one ticket of it at a time is not CLOSED.
+        for each in everyone:
+            if each is recovery:
+                newer = True
+            else:
+                yield newer, each
+
+    def open_ticket(self, review: int) -> Ticket | None:
+        """The review's ticket that is not CLOSED."""
+        return next((each for each in self.tickets if each.review == review and each.status != "CLOSED"), None)
+
+    def recovery(self, action: Action) -> Recovery:
+        """The recovery that an action names."""
+        return self.tickets[action.ticket].recoveries[action.recovery]
+
+    def contact(self, action: Action) -> Contact | None:
+        """The contact that AddContact names as a claim."""
+        return next((each for each in self.tickets[action.ticket].contacts if each.id == action.text), None)
+
+    # --- what may be done ---------------------------------------------------------------------------------------------
+
+    def refusal(self, action: Action) -> str:
+        """Why an action must be refused, by the order of refusals; empty where it must not."""
+        role = self.role_refusal(action)
+        if role:
+            return role
+        kept = self._kept(action)
+        if kept is not None:
+            return "" if kept.action == action else "REQUEST_ID_REUSED"
+        if action.caller == WORKER:
+            return ""
+        if action.method == "SubmitContact":
+            return self._link_refusal(self.recovery(action))
+        if action.method == "CreateTicket":
+            return "TICKET_EXISTS" if self.open_ticket(action.review) else ""
+        ticket = self.tickets[action.ticket]
+        if action.etag and action.etag != ticket.etag:
+            return "ETAG_MISMATCH"
+        if ticket.status == "CLOSED":
+            return "TICKET_CLOSED"
+        return (
+            self._owner_refusal(action, ticket) or self._machine_refusal(action, ticket) or self._rest(action, ticket)
+        )
+
+    def form_state(self, recovery: Recovery) -> str:
+        """What the page of a form must say of it."""
+        ended = {"WITHDRAWN": "WITHDRAWN", "REFUSED": "WITHDRAWN", "REPLACED": "REPLACED", "EXPIRED": "EXPIRED"}
+        if recovery.state in ended:
+            return ended[recovery.state]
+        if recovery.expire_time is not None and recovery.expire_time <= self.now:
+            return "EXPIRED"
+        if recovery.ticket.status == "CLOSED":
+            return "CLOSED"
+        return "OPEN" if recovery.state in FORM_LIVE else "ANSWERED"
+
+    def role_refusal(self, action: Action) -> str:
+        """ROLE_NOT_ALLOWED where the caller's role may not call the method, whatever it is about."""
+        if action.method == "SubmitContact":
+            return ""
+        if action.method in REPORTS or action.method == "BeginPosting":
+            return "" if action.caller == WORKER else "ROLE_NOT_ALLOWED"
+        services = action.method in {"AddContact", "CreateTicket"}
+        return "" if action.caller in AGENTS or (services and action.caller == SERVICE) else "ROLE_NOT_ALLOWED"
+
+    def _kept(self, action: Action) -> Kept | None:
+        kept = self.kept.get(action.key) if action.request_id else None
+        return kept if kept is not None and self.now - kept.time < ANSWERS_KEPT else None
+
+    def _link_refusal(self, recovery: Recovery) -> str:
+        if recovery.state in {"WITHDRAWN", "REFUSED", "REPLACED"}:
+            return "LINK_WITHDRAWN"
+        over = recovery.expire_time is not None and recovery.expire_time <= self.now
+        return "LINK_EXPIRED" if recovery.state == "EXPIRED" or over else ""
+
+    @staticmethod
+    def _owner_refusal(action: Action, ticket: Ticket) -> str:
+        if action.caller == SERVICE:
+            return ""
+        if action.method == "TakeTicket":
+            return "ALREADY_ASSIGNED" if ticket.assignee not in {"", action.caller} else ""
+        if action.method == "AssignTicket" and action.caller == SUPERVISOR:
+            return ""
+        if not ticket.assignee:
+            return "UNASSIGNED"
+        return "" if ticket.assignee == action.caller else "NOT_ASSIGNEE"
+
+    def _machine_refusal(self, action: Action, ticket: Ticket) -> str:
+        illegal = "ILLEGAL_TRANSITION"
+        if action.method in _STATUS:
+            return "" if ticket.status in _STATUS[action.method][0] else illegal
+        match action.method:
+            case "SendRecoveryForm":
+                if ticket.contact_state in FORM_LIVE:
+                    return "FORM_LIVE"
+                return "" if ticket.live is None else illegal
+            case "AddContact":
+                return "" if ticket.live is None or ticket.contact_state in FORM_LIVE else illegal
+            case "WithdrawRecoveryForm":
+                return "" if self.recovery(action).state in FORM_LIVE else illegal
+            case "RejectContact":
+                return "" if self.recovery(action).state in {"CONTACT_RECEIVED", "CHAT_UNLOCKED"} else illegal
+            case _:
+                return ""
+
+    def _rest(self, action: Action, ticket: Ticket) -> str:
+        owner = {"TakeTicket": action.caller, "AssignTicket": action.text}.get(action.method, ticket.assignee)
+        return "NOT_ASSIGNABLE" if owner in self.barred and owner != ticket.assignee else ""
+
+    # --- what comes of it ---------------------------------------------------------------------------------------------
+
+    def accept(self, action: Action, outcome: Outcome) -> None:
+        """Makes the move that an action is; raises Unlike where its outcome is not the one that the rules give."""
+        refusal = self.refusal(action)
+        if outcome.reason != refusal:
+            raise Unlike(f"{action}: {outcome.reason or 'a success'}, not {refusal or 'a success'}")
+        if refusal:
+            return
+        kept = self._kept(action)
+        if kept is not None:
+            if kept.answer and outcome.answer != kept.answer:
+                raise Unlike(f"{action}: the repeat is answered otherwise")
+            kept.answer = outcome.answer
+            return
+        changed = self._do(action, outcome)
+        if changed and action.request_id:
+            self.kept[action.key] = Kept(action, self.now, outcome.answer)
+        if outcome.ticket is not None:
+            shown = self.tickets[action.ticket if action.ticket >= 0 else -1]
+            self.compare(shown, outcome.ticket, str(action))
+
+    def _do(self, action: Action, outcome: Outcome) -> bool:
+        """Makes the move; says whether it changed anything that is kept under the request's id."""
+        match action.method:
+            case "CreateTicket":
+                self._create(action, outcome)
+                return True
+            case "SubmitContact":
+                return self._submit(action)
+            case "BeginPosting":
+                self._begin(action, outcome.grant)
+                return False
+            case method if method in REPORTS:
+                self._report(action)
+                return False
+            case _:
+                return self._command(action, outcome)
+
+    def _log(self, ticket: Ticket, kind: str, action: Action, recovery: Recovery | None = None) -> None:
+        caller = action.caller
+        actor_kind = {SERVICE: "SERVICE", WORKER: "WORKFLOW", CUSTOMER: "CUSTOMER"}.get(caller, "AGENT")
+        actor = "" if caller in {WORKER, CUSTOMER} else caller
+        ticket.log.append(Entry(kind, actor_kind, actor, action.request_id, recovery, self.now))
+
+    def _move(self, recovery: Recovery, state: str) -> None:
+        recovery.state, recovery.moves = state, recovery.moves + 1
+        recovery.end_time = None if state in LIVE else self.now
+
+    def _create(self, action: Action, outcome: Outcome) -> None:
+        reporter = action.caller if action.caller in AGENTS else ""
+        ticket = Ticket(action.review, action.text, reporter, "", self.now)
+        ticket.name = outcome.ticket.name if outcome.ticket else ""
+        self._raised(ticket, action, None)
+
+    def _raised(self, ticket: Ticket, action: Action, contact: tuple[str, str] | None) -> None:
+        self.tickets.append(ticket)
+        recovery = self._direct(ticket, "", contact) if contact else None
+        ticket.thread.append(Said("REVIEW", "", self.review_text))
+        self._log(ticket, "CREATED", action, recovery)
+
+    def _direct(self, ticket: Ticket, creator: str, contact: tuple[str, str]) -> Recovery:
+        recovery = Recovery(ticket, "DIRECT", "CONTACT_RECEIVED", creator, self.now)
+        recovery.contact = Contact(*contact, recovery)
+        ticket.contacts.append(recovery.contact)
+        ticket.recoveries.append(recovery)
+        return recovery
+
+    def _command(self, action: Action, outcome: Outcome) -> bool:
+        ticket, caller = self.tickets[action.ticket], action.caller
+        if action.method in _STATUS:
+            _, status, kind = _STATUS[action.method]
+            self._status(ticket, status, kind, action)
+            return True
+        match action.method:
+            case "TakeTicket" | "AssignTicket":
+                owner = caller if action.method == "TakeTicket" else action.text
+                if ticket.assignee == owner:
+                    return False
+                own = ticket.assignee == caller
+                kind = "TAKEN" if action.method == "TakeTicket" else "ASSIGNED" if own else "ASSIGNED_BY_OVERRIDE"
+                ticket.assignee = owner
+                self._log(ticket, kind, action)
+            case "ReleaseTicket":
+                ticket.assignee = ""
+                self._log(ticket, "RELEASED", action)
+            case "UpdateTicket":
+                if ticket.subject == action.text:
+                    return False
+                ticket.subject = action.text
+                self._log(ticket, "UPDATED", action)
+            case "AddNote":
+                ticket.thread.append(Said("NOTE", caller, action.text))
+                self._log(ticket, "NOTE_ADDED", action)
+            case _:
+                self._recovery_command(ticket, action, outcome)
+        return True
+
+    def _recovery_command(self, ticket: Ticket, action: Action, outcome: Outcome) -> None:
+        caller = action.caller
+        match action.method:
+            case "SendRecoveryForm":
+                expires = self.now + FORM_LIFETIME
+                recovery = Recovery(ticket, "FORM", "FORM_REQUESTED", caller, self.now, expires, name=outcome.recovery)
+                ticket.recoveries.append(recovery)
+                ticket.thread.append(Said("REVIEW_REPLY", caller, action.text, recovery))
+                ticket.thread.append(Said("RECOVERY_FORM", caller, "", recovery))
+                self._log(ticket, "FORM_REQUESTED", action, recovery)
+            case "AddContact":
+                claim = self.contact(action)
+                contact = (claim.email, claim.message) if claim else (action.text, "")
+                if ticket.live is not None:
+                    self._move(ticket.live, "REPLACED")
+                recovery = self._direct(ticket, caller if caller in AGENTS else "", contact)
+                recovery.name = outcome.recovery
+                self._log(ticket, "CONTACT_ADDED", action, recovery)
+            case "WithdrawRecoveryForm":
+                self._move(self.recovery(action), "WITHDRAWN")
+                self._log(ticket, "FORM_WITHDRAWN", action, self.recovery(action))
+            case "RejectContact":
+                self._move(self.recovery(action), "REJECTED")
+                self._log(ticket, "CONTACT_REJECTED", action, self.recovery(action))
+            case method:
+                raise ValueError(method)
+
+    def _status(self, ticket: Ticket, status: str, kind: str, action: Action) -> None:
+        ended = None
+        if status == "CLOSED":
+            ticket.close_reason, ticket.close_time, ended = "MANUAL", self.now, ticket.live
+            if ended is not None:
+                self._move(ended, "ENDED_BY_CLOSE")
+        else:
+            ticket.resolve_time = self.now if status == "RESOLVED" else None
+        ticket.status = status
+        self._log(ticket, kind, action, ended)
+
+    # --- the customer -------------------------------------------------------------------------------------------------
+
+    def _submit(self, action: Action) -> bool:
+        recovery = self.recovery(action)
+        ticket = recovery.ticket
+        email, _, message = action.text.partition("|")
+        if ticket.status == "CLOSED":
+            there = self.open_ticket(ticket.review)
+            if there is not None:
+                return self._claim(there, recovery, email, message, action)
+            self._follow_up(ticket, email, message, action)
+            return True
+        if recovery.state not in FORM_LIVE:
+            return self._claim(ticket, recovery, email, message, action)
+        recovery.contact = Contact(email, message, recovery)
+        ticket.contacts.append(recovery.contact)
+        self._move(recovery, "CONTACT_RECEIVED")
+        if ticket.status == "RESOLVED":
+            ticket.status, ticket.resolve_time = "IN_PROGRESS", None
+        self._log(ticket, "CONTACT_SUBMITTED", action, recovery)
+        return True
+
+    def _claim(self, ticket: Ticket, recovery: Recovery, email: str, message: str, action: Action) -> bool:
+        """Keeps a further answer beside the contact in use; the very same again, and too many, are no news."""
+        live = ticket.live
+        used = [each for each in (recovery.contact, live.contact if live else None) if each is not None]
+        brought = [each for each in ticket.contacts if each.recovery is recovery]
+        known = [each for each in ticket.contacts if any(each is one for one in (*used, *brought))]
+        claims = [each for each in brought if not any(each is one for one in used)]
+        if (email, message) in {(each.email, each.message) for each in known} or len(claims) >= MAX_CLAIMS:
+            return False
+        ticket.contacts.append(Contact(email, message, recovery))
+        self._log(ticket, "CONTACT_CLAIMED", action, recovery if recovery.ticket is ticket else None)
+        return True
+
+    def _follow_up(self, ticket: Ticket, email: str, message: str, action: Action) -> None:
+        while ticket.follow_up is not None:
+            ticket = ticket.follow_up
+        assignee = "" if ticket.assignee in self.barred else ticket.assignee
+        ticket.follow_up = Ticket(ticket.review, ticket.subject, "", assignee, self.now, follow_up_of=ticket)
+        self._raised(ticket.follow_up, action, (email, message))
+
+    # --- the worker ---------------------------------------------------------------------------------------------------
+
+    def _begin(self, action: Action, grant: int) -> None:
+        recovery, step, now = self.recovery(action), action.text, self.now
+        review = recovery.ticket.review
+        siblings = list(self.siblings(recovery))
+        before = [each for newer, each in siblings if not newer]
+        after = {each.mark for newer, each in siblings if newer}
+        settled = all(each.mark not in {*HANDED_OUT, "MAYBE"} and _settled(each, now) for each in before)
+        over = recovery.expire_time is not None and recovery.expire_time <= now
+        if not grant:
+            wanted = recovery.state == "FORM_REQUESTED" and not over and settled
+            if step == "POST" and wanted:
+                raise Unlike(f"{action}: nobody else is at the site, but it was not handed out")
+            public = recovery.mark == "POSTED" and not recovery.live and recovery.state != "REFUSED"
+            alone = (
+                not after & {"OUT", "MAYBE", *WAS_PUBLIC} and _settled(recovery, now) and not recovery.retract_refused
+            )
+            if step == "RETRACT" and public and alone:
+                raise Unlike(f"{action}: the link is public and leads nowhere, but it is not to be taken out")
+            return
+        if grant <= self.attempts.get(review, 0):
+            raise Unlike(f"{action}: attempt {grant} is not a new one")
+        may = {
+            "POST": recovery.state == "FORM_REQUESTED" and not over and not any(e.mark in HANDED_OUT for e in before),
+            "READ": recovery.mark in {"OUT", "MAYBE"} or recovery.state == "AWAITING_CONTACT",
+            "RETRACT": not recovery.live
+            and recovery.mark in {"POSTED", "TAKING_OUT"}
+            and not after & {"OUT", *WAS_PUBLIC},
+        }
+        if not may[step]:
+            raise Unlike(f"{action}: handed out, though it is {recovery.state}, {recovery.mark}")
+        self.attempts[review], recovery.attempt = grant, grant
+        if step != "READ":
+            recovery.mark = "OUT" if step == "POST" else "TAKING_OUT"
+            recovery.hand_outs.append(now)
+        elif recovery.mark == "MAYBE":
+            recovery.mark = "OUT"
+
+    def _report(self, action: Action) -> None:
+        recovery = self.recovery(action)
+        ticket = recovery.ticket
+        if action.method.startswith("Record") and (not recovery.attempt or action.attempt != recovery.attempt):
+            return
+        match action.method:
+            case "RecordPosted":
+                self._posted(recovery, action)
+            case "RecordRefused":
+                self._refused(recovery, action)
+            case "RecordRetracted" if recovery.mark == "TAKING_OUT":
+                recovery.attempt, recovery.mark = 0, "RETRACTED"
+                self._log(ticket, "REPLY_RETRACTED", action, recovery)
+            case "UnlockChat" if recovery.state == "CONTACT_RECEIVED":
+                self._move(recovery, "CHAT_UNLOCKED")
+                self._log(ticket, "CHAT_UNLOCKED", action, recovery)
+            case "ExpireForm" if recovery.state in FORM_LIVE and recovery.expire_time:
+                if recovery.expire_time <= self.now:
+                    self._move(recovery, "EXPIRED")
+                    self._log(ticket, "FORM_EXPIRED", action, recovery)
+            case _:
+                pass
+
+    def _posted(self, recovery: Recovery, action: Action) -> None:
+        if recovery.mark == "POSTED" and recovery.state == "AWAITING_CONTACT":
+            recovery.attempt = 0
+        elif recovery.mark == "OUT":
+            recovery.attempt, recovery.mark, recovery.post_time = 0, "POSTED", self.now
+            if recovery.state == "FORM_REQUESTED":
+                self._move(recovery, "AWAITING_CONTACT")
+            self._log(recovery.ticket, "FORM_POSTED", action, recovery)
+
+    def _refused(self, recovery: Recovery, action: Action) -> None:
+        if recovery.mark == "TAKING_OUT":
+            recovery.attempt, recovery.mark, recovery.retract_refused = 0, "POSTED", True
+            self._log(recovery.ticket, "RETRACTION_REFUSED", action, recovery)
+            return
+        moderated = recovery.mark == "POSTED" and recovery.state == "AWAITING_CONTACT"
+        if recovery.mark != "OUT" and not moderated:
+            return
+        recovery.attempt = 0
+        if recovery.state not in FORM_LIVE:
+            recovery.mark = "NOT_PUBLIC"
+            return
+        if not moderated:
+            # Of an earlier write something may still appear: then the site is read again.
+            recovery.mark = "MAYBE" if len(recovery.hand_outs) > 1 else "NOT_PUBLIC"
+        self._move(recovery, "REFUSED")
+        self._log(recovery.ticket, "FORM_REFUSED", action, recovery)
+
+    # --- what is seen -------------------------------------------------------------------------------------------------
+
+    def bind(self, recovery: Recovery, name: str) -> str:
+        """The name of a recovery: the one that is seen, where it was not known before."""
+        taken = {each.name for ticket in self.tickets for each in ticket.recoveries}
+        if not recovery.name and name not in taken:
+            recovery.name = name
+        return recovery.name
+
+    def compare(self, ticket: Ticket, seen: TicketSeen, where: str) -> None:
+        """Raises Unlike where a ticket is not seen as it must be."""
+        live = ticket.live
+        wanted = TicketSeen(
+            name=ticket.name,
+            status=ticket.status,
+            contact_state=ticket.contact_state,
+            close_reason=ticket.close_reason,
+            assignee=ticket.assignee,
+            reporter=ticket.reporter,
+            subject=ticket.subject,
+            recovery=self.bind(live, seen.recovery) if live else "",
+            email=live.contact.email if live and live.contact else "",
+            etag=ticket.etag,
+            follow_up_of=ticket.follow_up_of.name if ticket.follow_up_of else "",
+            follow_up=ticket.follow_up.name if ticket.follow_up else "",
+            create_time=ticket.create_time,
+            update_time=ticket.log[-1].time,
+            resolve_time=ticket.resolve_time,
+            close_time=ticket.close_time,
+        )
+        if wanted != seen:
+            differences = [
+                f"{name} is {getattr(seen, name)!r}, not {value!r}"
+                for name, value in vars(wanted).items()
+                if getattr(seen, name) != value
+            ]
+            raise Unlike(f"{where}: {'; '.join(differences)}")
+
+
+def _settled(recovery: Recovery, now: datetime) -> bool:
+    return all(time + SETTLE <= now for time in recovery.hand_outs)

@@ -1,0 +1,257 @@
+"""Carries the model's actions out against the running service, and reads back everything that is seen of tickets."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import count
+from typing import Final
+from uuid import UUID
+
+import grpc
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from care.v1 import conversation_service_pb2 as conversations
+from care.v1 import customer_service_pb2 as customers
+from care.v1 import message_pb2, recovery_pb2, ticket_pb2
+from care.v1 import ticket_service_pb2 as tickets
+from care.v1 import worker_service_pb2 as workers
+from care.v1.activity_pb2 import Activity
+from care.v1.error_reason_pb2 import ErrorReason
+from care.v1.recovery_pb2 import Contact, Recovery
+from care.v1.ticket_pb2 import Ticket
+from care_client.client import CareClient
+from care_client.errors import CareError, care_errors
+from tests.property.model import AGENTS, CUSTOMER, SERVICE, SUPERVISOR, WORKER, Action, Model, Outcome, TicketSeen
+from tests.support.care import Care
+from tests.support.tenant import Tenant
+
+_MOST: Final = 1000
+_SUBMISSIONS: Final = 9
+"""How often one link is used: the service lets ten a minute in."""
+_organizations = count(1)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Everything that is seen of a ticket."""
+
+    ticket: Ticket
+    log: list[Activity]
+    """The latest first."""
+    thread: list[message_pb2.Message]
+    recoveries: list[Recovery]
+    """The latest first."""
+    contacts: list[Contact]
+
+
+@dataclass
+class World:
+    """One organization of a running service, with one connection for all callers."""
+
+    care: Care
+    channel: grpc.aio.Channel
+    tenant: Tenant = field(init=False)
+    submissions: Counter[str] = field(default_factory=Counter)
+    """By recovery, how often its link was used."""
+
+    def __post_init__(self) -> None:
+        self.tenant = Tenant(self.care, f"example-{next(_organizations)}")
+        # A bare channel: nothing fills in a request id, tries again or waits.
+        self._client = CareClient(self.channel)
+
+    # --- calling ------------------------------------------------------------------------------------------------------
+
+    def token(self, caller: str, organization: str = "") -> str:
+        """The bearer token of a caller, of this organization unless another is named."""
+        roles = {SERVICE: ["service"], WORKER: ["worker"], SUPERVISOR: ["agent", "supervisor"]}.get(caller, ["agent"])
+        name = {"name": caller.title()} if caller in AGENTS else {}
+        return self.care.token(sub=caller, org=organization or self.tenant.id, roles=roles, **name)
+
+    async def call(self, caller: str, message: Message, organization: str = "") -> Message:
+        """Calls the method whose request `message` is; raises CareError."""
+        name = message.DESCRIPTOR.name.removesuffix("Request")
+        client = self._client
+        stubs = (client.tickets, client.conversations, client.customers, client.workers)
+        method: Callable[..., Awaitable[Message]] = getattr(next(s for s in stubs if hasattr(s, name)), name)
+        with care_errors():
+            return await method(message, metadata=self._metadata(caller, organization))
+
+    def _metadata(self, caller: str, organization: str = "") -> tuple[tuple[str, str], ...]:
+        if caller == CUSTOMER:
+            return ()
+        return (("authorization", f"Bearer {self.token(caller, organization)}"),)
+
+    async def carry_out(self, model: Model, action: Action) -> Outcome:
+        """Sends an action and returns what comes of it."""
+        request = self.request(model, action)
+        try:
+            answer = await self.call(action.caller, request)
+        except CareError as error:
+            return Outcome(reason=error.reason or f"{error.code.name}: {error.message}")
+        ticket, recovery, grant = (getattr(answer, name, None) for name in ("ticket", "recovery", "grant"))
+        return Outcome(
+            answer=answer.SerializeToString(deterministic=True),
+            ticket=ticket_seen(ticket) if isinstance(ticket, Ticket) else None,
+            recovery=recovery.name if isinstance(recovery, Recovery) else "",
+            grant=grant.attempt if isinstance(grant, workers.PostingGrant) else 0,
+        )
+
+    async def lose(self, model: Model, action: Action, patience: int) -> None:
+        """Sends an action and hangs up after a while: nobody learns what came of it."""
+        sending = asyncio.create_task(self.carry_out(model, action))
+        for _ in range(patience):
+            await asyncio.sleep(0)
+        sending.cancel()
+        with suppress(asyncio.CancelledError):
+            await sending
+
+    def request(self, model: Model, action: Action) -> Message:
+        """The request of an action."""
+        if action.method == "CreateTicket":
+            given = Ticket(review=model.reviews[action.review], subject=action.text)
+            return tickets.CreateTicketRequest(parent=self.tenant.name, ticket=given, request_id=action.request_id)
+        ticket = model.tickets[action.ticket]
+        if action.recovery >= 0:
+            return self._on_recovery(ticket.recoveries[action.recovery].name, action)
+        return self._on_ticket(model, ticket.name, action)
+
+    def _on_ticket(self, model: Model, name: str, action: Action) -> Message:
+        more = {"etag": action.etag, "request_id": action.request_id}
+        match action.method:
+            case "UpdateTicket":
+                given = Ticket(name=name, subject=action.text)
+                return tickets.UpdateTicketRequest(ticket=given, etag=action.etag, request_id=action.request_id)
+            case "AssignTicket":
+                return tickets.AssignTicketRequest(name=name, assignee=self.tenant.agent_name(action.text), **more)
+            case "AddNote":
+                return conversations.AddNoteRequest(parent=name, text=action.text, **more)
+            case "SendRecoveryForm":
+                return conversations.SendRecoveryFormRequest(parent=name, reply_text=action.text, **more)
+            case "AddContact":
+                contact = {"claim" if model.contact(action) else "email": action.text}
+                return conversations.AddContactRequest(parent=name, **contact, **more)
+            case method:
+                built: Message = getattr(tickets, f"{method}Request")(name=name, **more)
+                return built
+
+    def _on_recovery(self, name: str, action: Action) -> Message:
+        match action.method:
+            case "SubmitContact":
+                self.submissions[name] += 1
+                email, _, words = action.text.partition("|")
+                return customers.SubmitContactRequest(
+                    token=self.link(name), email=email, message=words, consent=True, request_id=action.request_id
+                )
+            case "BeginPosting":
+                step = workers.RecoveryStep.Value(f"RECOVERY_STEP_{action.text}")
+                return workers.BeginPostingRequest(name=name, step=step)
+            case "RecordRefused":
+                reason = recovery_pb2.REFUSAL_REASON_LINKS_NOT_ALLOWED
+                return workers.RecordRefusedRequest(name=name, attempt=action.attempt, reason=reason)
+            case "RecordPosted":
+                return workers.RecordPostedRequest(name=name, attempt=action.attempt)
+            case "RecordRetracted":
+                return workers.RecordRetractedRequest(name=name, attempt=action.attempt)
+            case "UnlockChat" | "ExpireForm":
+                report: Message = getattr(workers, f"{action.method}Request")(name=name)
+                return report
+            case method:
+                built: Message = getattr(conversations, f"{method}Request")(
+                    name=name, etag=action.etag, request_id=action.request_id
+                )
+                return built
+
+    def link(self, recovery: str) -> str:
+        """The token of a form's link."""
+        return self.care.links.form_token(UUID(recovery.rpartition("/")[2]), self.care.links.current)
+
+    def may_submit(self, recovery: str) -> bool:
+        """Whether the link of a recovery was not used so often that it is refused for that."""
+        return self.submissions[recovery] < _SUBMISSIONS
+
+    # --- reading ------------------------------------------------------------------------------------------------------
+
+    async def look(self, name: str) -> Seen:
+        """Reads everything of a ticket."""
+        client, metadata, most = self._client, self._metadata(SERVICE), _MOST
+        ticket, log, thread, recoveries, contacts = await asyncio.gather(
+            self.ticket(name),
+            client.tickets.ListActivities(
+                tickets.ListActivitiesRequest(parent=name, page_size=most), metadata=metadata
+            ),
+            client.conversations.ListMessages(
+                conversations.ListMessagesRequest(parent=name, page_size=most), metadata=metadata
+            ),
+            client.conversations.ListRecoveries(
+                conversations.ListRecoveriesRequest(parent=name, page_size=most), metadata=metadata
+            ),
+            client.conversations.ListContacts(
+                conversations.ListContactsRequest(parent=name, page_size=most), metadata=metadata
+            ),
+        )
+        return Seen(
+            ticket,
+            list(log.activities),
+            list(thread.messages),
+            list(recoveries.recoveries),
+            list(contacts.contacts),
+        )
+
+    async def ticket(self, name: str, caller: str = SERVICE) -> Ticket:
+        """Reads a ticket as `caller` sees it."""
+        request = tickets.GetTicketRequest(name=name)
+        return (await self._client.tickets.GetTicket(request, metadata=self._metadata(caller))).ticket
+
+    async def ticket_names(self) -> set[str]:
+        """Every ticket of the organization."""
+        request = tickets.ListTicketsRequest(parent=self.tenant.name, page_size=_MOST)
+        answer = await self._client.tickets.ListTickets(request, metadata=self._metadata(SERVICE))
+        return {ticket.name for ticket in answer.tickets}
+
+    async def wakes(self) -> Counter[str]:
+        """By the recovery's id, how many outbox rows wait; without a Temporal server they stay."""
+        async with self.care.database.driver() as connection:
+            rows = await connection.fetch("SELECT resource_id FROM outbox WHERE organization = $1", self.tenant.id)
+        return Counter(str(row[0]) for row in rows)
+
+
+def actions(ticket: Ticket) -> dict[str, str]:
+    """What a ticket says that its reader could do: by command the reason why not, or nothing."""
+    assert all(each.allowed == (not each.reason) for each in ticket.actions)
+    return {
+        each.command: "" if each.allowed else ErrorReason.Name(each.reason).removeprefix("ERROR_REASON_")
+        for each in ticket.actions
+    }
+
+
+def time(stamp: Timestamp) -> datetime:
+    """A time, as the model has it."""
+    return stamp.ToDatetime(tzinfo=UTC)
+
+
+def ticket_seen(ticket: Ticket) -> TicketSeen:
+    """A ticket, as the model compares it."""
+    return TicketSeen(
+        name=ticket.name,
+        status=ticket_pb2.TicketStatus.Name(ticket.status).removeprefix("TICKET_STATUS_"),
+        contact_state=ticket_pb2.ContactState.Name(ticket.contact_state).removeprefix("CONTACT_STATE_"),
+        close_reason=ticket_pb2.CloseReason.Name(ticket.close_reason).removeprefix("CLOSE_REASON_"),
+        assignee=ticket.assignee.rpartition("/")[2],
+        reporter=ticket.reporter.rpartition("/")[2],
+        subject=ticket.subject,
+        recovery=ticket.recovery,
+        email=ticket.customer.email,
+        etag=ticket.etag,
+        follow_up_of=ticket.follow_up_of,
+        follow_up=ticket.follow_up,
+        create_time=time(ticket.create_time),
+        update_time=time(ticket.update_time),
+        resolve_time=time(ticket.resolve_time) if ticket.HasField("resolve_time") else None,
+        close_time=time(ticket.close_time) if ticket.HasField("close_time") else None,
+    )
