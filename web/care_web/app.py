@@ -40,7 +40,7 @@ def create_app(
             *asset_routes([stylesheet, icon]),
         ],
         # In here, around all that handles a request: Starlette's own last resort, further out, gets nothing to do.
-        middleware=[Middleware(SafeHeaders), Middleware(LastResort, answer=pages.broken())],
+        middleware=[Middleware(SafeHeaders), Middleware(LastResort, answer=pages.broken)],
         # Starlette types a handler by Exception, but calls it for its own class only.
         exception_handlers={HTTPException: cast("ExceptionHandler", pages.handle_http_error)},
     )

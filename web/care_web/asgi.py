@@ -1,10 +1,11 @@
 """What holds for every answer, whichever part of the application makes it: safe headers, and a page for a failure."""
 
 import traceback
+from collections.abc import Callable
 from typing import Final
 
 from starlette.datastructures import MutableHeaders
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -52,7 +53,7 @@ class LastResort:
     Both may hold what is private to a customer; so the exception is not handed on to the server, which logs it whole.
     """
 
-    def __init__(self, app: ASGIApp, answer: Response) -> None:
+    def __init__(self, app: ASGIApp, answer: Callable[[HTTPConnection], Response]) -> None:
         self._app = app
         self._answer = answer
 
@@ -74,4 +75,4 @@ class LastResort:
             where = [f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in frames]
             logger.error("page failed", error=type(error).__qualname__, where=where)  # noqa: TRY400  (see above)
             if not started:
-                await self._answer(scope, receive, send)
+                await self._answer(HTTPConnection(scope))(scope, receive, send)

@@ -57,7 +57,7 @@ class Form:
     @property
     def takes_answers(self) -> bool:
         """Whether it can be filled in."""
-        return self.state in {FormState.OPEN, FormState.ANSWERED}
+        return self.state in {FormState.OPEN, FormState.ANSWERED, FormState.CLOSED}
 
 
 class LinkUnknown(Exception):
@@ -121,26 +121,25 @@ class Customers:
             expire_time=answer.form.expire_time.ToDatetime(UTC) if answer.form.HasField("expire_time") else None,
         )
 
-    async def submit(self, token: str, submission: Submission) -> None:
-        """Leave an address; safe to repeat.
+    async def submit(self, token: str, submission: Submission) -> str:
+        """Leave an address and return what the customer can refer to; safe to repeat.
 
         Raises ``LinkUnknown``, ``LinkEnded``, ``NotAccepted``, ``TooMany`` and ``TryLater``.
         """
         try:
-            await self._submit(token, submission)
+            return await self._submit(token, submission)
         except CareError as error:
             if error.reason != "REQUEST_ID_REUSED":
                 raise _refusal(error) from None
-        else:
-            return
         # The same page was sent before with other words in it, by way of the browser's "back": a further answer.
         try:
-            await self._submit(token, submission.renewed())
+            return await self._submit(token, submission.renewed())
         except CareError as error:
             raise _refusal(error) from None
 
-    async def _submit(self, token: str, submission: Submission) -> None:
-        await self._service.SubmitContact(submission.to_request(token), timeout=_SUBMIT_SECONDS)
+    async def _submit(self, token: str, submission: Submission) -> str:
+        answer = await self._service.SubmitContact(submission.to_request(token), timeout=_SUBMIT_SECONDS)
+        return answer.reference
 
 
 _STATES: Final[Mapping[int, FormState]] = {
@@ -155,7 +154,6 @@ _STATES: Final[Mapping[int, FormState]] = {
 _ENDINGS: Final = {
     "LINK_EXPIRED": FormState.EXPIRED,
     "LINK_WITHDRAWN": FormState.WITHDRAWN,
-    "TICKET_CLOSED": FormState.CLOSED,
 }
 
 

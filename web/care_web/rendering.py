@@ -4,17 +4,18 @@ from collections.abc import Mapping
 from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
 from care_web.assets import Asset
-from care_web.texts import ENGLISH, describe_time
+from care_web.languages import LANGUAGES
+from care_web.visit import PARAMETER, Visit
 
-_BDI: Final = Markup("<bdi>{}</bdi>")
+_WITHOUT: Final[Mapping[str, object]] = {"form_id": "", "kept": {}}
+"""What most pages have not: a form that the switch of the languages has to carry along, and a query of their own."""
 
 
 class Renderer:
-    """Templates, texts and the addresses of static files."""
+    """Templates and the addresses of static files."""
 
     def __init__(self, stylesheet: Asset, icon: Asset) -> None:
         self._environment = Environment(
@@ -24,22 +25,20 @@ class Renderer:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.globals.update(say=say, tell=tell, stylesheet=stylesheet.path, icon=icon.path)
-        self._environment.filters.update(in_words=describe_time)
+        self._environment.globals.update(
+            stylesheet=stylesheet.path, icon=icon.path, languages=list(LANGUAGES.values()), parameter=PARAMETER
+        )
 
     def page(
-        self, template: str, status: int, context: Mapping[str, object], headers: Mapping[str, str] | None = None
+        self,
+        visit: Visit,
+        template: str,
+        status: int,
+        context: Mapping[str, object],
+        headers: Mapping[str, str] | None = None,
     ) -> HTMLResponse:
-        """Return the page that ``template`` makes of ``context``."""
-        content = self._environment.get_template(template).render(context)
-        return HTMLResponse(content, status_code=status, headers=headers)
-
-
-def say(key: str, **values: str) -> Markup:
-    """Return a text as HTML, what is filled in isolated from the direction of the words around it."""
-    return escape(ENGLISH[key]).format(**{name: _BDI.format(value) for name, value in values.items()})
-
-
-def tell(key: str, **values: str) -> str:
-    """Return a text without markup, for titles and attributes."""
-    return ENGLISH[key].format(**values)
+        """Return the page that ``template`` makes of ``context``, in the visit's language."""
+        language = visit.language
+        words = {"language": language, "say": language.say, "tell": language.tell, "in_words": language.time}
+        content = self._environment.get_template(template).render({**_WITHOUT, **words, **context})
+        return HTMLResponse(content, status_code=status, headers={**visit.headers, **(headers or {})})

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 from uuid import UUID, uuid4, uuid5
 
 from care.v1.customer_service_pb2 import SubmitContactRequest
+from care_web.visit import PARAMETER
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -46,6 +47,13 @@ class Submission:
     display_name: str = ""
     message: str = ""
     consent: bool = False
+    switch: str = ""
+    """The tag of the language that was asked for instead of sending the form; empty if it was sent."""
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether nothing has been typed or ticked."""
+        return not (self.email or self.phone or self.display_name or self.message or self.consent)
 
     @classmethod
     def empty(cls) -> Self:
@@ -69,6 +77,7 @@ class Submission:
             # Browsers send line ends as CRLF (HTML, "constructing the entry list"), which would count double.
             message=values.get("message", "").replace("\r\n", "\n").strip(),
             consent="consent" in values,
+            switch=values.get(PARAMETER, ""),
         )
 
     def renewed(self) -> Submission:

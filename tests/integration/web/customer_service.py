@@ -27,6 +27,8 @@ Context = grpc.aio.ServicerContext[Message, Message]
 
 EXPIRE_TIME = datetime(2031, 5, 3, 14, 5, tzinfo=UTC)
 
+REFERENCE = "3F9A-12C7"
+
 REPLY_TEXT = """Dear guest,
 
 we are sorry that your table was not ready. Please tell us how to reach you: {link}
@@ -44,7 +46,7 @@ class Link:
 
     @property
     def takes_answers(self) -> bool:
-        return self.form.state in {pb.CONTACT_FORM_STATE_OPEN, pb.CONTACT_FORM_STATE_ANSWERED}
+        return self.form.state in _TAKING_ANSWERS
 
 
 @dataclass
@@ -66,6 +68,7 @@ class CustomerService(CustomerServiceServicer):
         self.failure: Failure | None = None
         self.submit_failure: Failure | None = None
         """The same for submissions only: between a page's two calls, things may change."""
+        self.reference = REFERENCE
         self.calls: list[Message] = []
         self.arrived = asyncio.Event()
         """Set once a submission has come in."""
@@ -117,7 +120,7 @@ class CustomerService(CustomerServiceServicer):
             await _abort(context, code_pb2.ALREADY_EXISTS, "REQUEST_ID_REUSED")
         if failure:
             await _fail(context, failure)
-        return pb.SubmitContactResponse()
+        return pb.SubmitContactResponse(reference=self.reference)
 
     async def _accept(self, link: Link, request: pb.SubmitContactRequest, context: Context) -> None:
         if not link.takes_answers:
@@ -132,11 +135,12 @@ class CustomerService(CustomerServiceServicer):
         return link
 
 
+_TAKING_ANSWERS = frozenset({pb.CONTACT_FORM_STATE_OPEN, pb.CONTACT_FORM_STATE_ANSWERED, pb.CONTACT_FORM_STATE_CLOSED})
+
 _ENDINGS = {
     pb.CONTACT_FORM_STATE_EXPIRED: "LINK_EXPIRED",
     pb.CONTACT_FORM_STATE_WITHDRAWN: "LINK_WITHDRAWN",
     pb.CONTACT_FORM_STATE_REPLACED: "LINK_WITHDRAWN",
-    pb.CONTACT_FORM_STATE_CLOSED: "TICKET_CLOSED",
 }
 
 _MAX_NAME, _MAX_MESSAGE = 200, 4000

@@ -25,10 +25,11 @@ async def test_the_form_shows_the_business_its_words_and_what_is_agreed_to(
     page = Page(response)
     assert response.status_code == 200
     assert response.headers["Content-Type"] == "text/html; charset=utf-8"
-    assert page.one("html").attributes == {"lang": "en"}
+    assert page.one("html").attributes == {"lang": "en", "dir": "ltr"}
     assert page.title == "Harbor Café would like to put things right"
     assert "".join(page.one("blockquote").parts) == "We are sorry.\n\nThe team"
     assert page.one("blockquote").attributes["dir"] == "auto"
+    assert page.one("blockquote").attributes["lang"] == "", "nobody knows which language the business wrote it in"
     assert page.one("label", for_="consent").text == "You may call me."
     assert page.one("time").attributes["datetime"] == "2031-05-03T14:05:00+00:00"
     assert page.one("time").text == "3 May 2031, 14:05 UTC"
@@ -41,9 +42,9 @@ async def test_the_fields_say_to_browsers_and_keyboards_what_they_are(
     service.add("t")
     page = Page(await pages.get("/f/t"))
     expected = {
-        "email": {"type": "email", "autocomplete": "email", "inputmode": "email"},
-        "phone": {"type": "tel", "autocomplete": "tel", "inputmode": "tel"},
-        "display_name": {"type": "text", "autocomplete": "name"},
+        "email": {"type": "email", "autocomplete": "email", "inputmode": "email", "dir": "ltr"},
+        "phone": {"type": "tel", "autocomplete": "tel", "inputmode": "tel", "dir": "ltr"},
+        "display_name": {"type": "text", "autocomplete": "name", "dir": "auto"},
         "consent": {"type": "checkbox", "required": ""},
     }
     for name, attributes in expected.items():
@@ -93,13 +94,28 @@ async def test_an_answered_form_says_so_and_can_still_be_used(
     assert "email" in page.values
 
 
+async def test_a_form_of_a_closed_case_says_that_an_answer_brings_the_case_up_again(
+    service: CustomerService, pages: httpx.AsyncClient
+) -> None:
+    link = service.add("t", pb.CONTACT_FORM_STATE_CLOSED)
+    response = await pages.get("/f/t")
+    page = Page(response)
+    assert response.status_code == 200
+    assert page.title == "Harbor Café had closed this case"
+    assert page.heading == "We had closed this case"
+    assert "leave your details, and we’ll take it up again" in page.one("main").text
+    assert "we are sorry that your table was not ready" in page.one("blockquote").text
+    answer = await pages.post("/f/t", data=page.values | {"email": "jane@example.com", "consent": "yes"})
+    assert answer.status_code == 303
+    assert [claim.email for claim in link.claims] == ["jane@example.com"]
+
+
 @pytest.mark.parametrize(
     ("state", "heading", "words"),
     [
         (pb.CONTACT_FORM_STATE_EXPIRED, "This form has closed", "It took answers until 3 May 2031, 14:05 UTC."),
         (pb.CONTACT_FORM_STATE_WITHDRAWN, "This form is no longer in use", "Harbor Café has taken it back"),
         (pb.CONTACT_FORM_STATE_REPLACED, "This form is no longer needed", "Harbor Café is in touch with the customer"),
-        (pb.CONTACT_FORM_STATE_CLOSED, "This case has been closed", "Harbor Café has closed the case"),
     ],
 )
 async def test_an_ended_form_says_what_became_of_it(
@@ -164,7 +180,7 @@ async def test_the_page_says_when_the_service_is_away_and_when_to_come_back(
     assert response.status_code == 503
     assert response.headers["Retry-After"] == "90"
     assert "Wait 2 minutes" in page.one("main").text
-    assert page.one("a").attributes["href"] == "/f/t%3F%C3%BC"
+    assert page.one("a", class_="action").attributes["href"] == "/f/t%3F%C3%BC"
 
 
 async def test_what_others_wrote_is_text_and_not_markup(service: CustomerService, pages: httpx.AsyncClient) -> None:
@@ -187,15 +203,20 @@ async def test_a_name_cannot_turn_the_page_round(service: CustomerService, pages
     response = await pages.get("/f/t")
     page = Page(response)
     assert page.title == "Harbor Café would like to put things right"
-    assert [name.text for name in page.all("bdi")] == ["Harbor Café", "Harbor Café"]
+    assert [name.text for name in page.all("bdi")] == ["Harbor Café", "+44", "Harbor Café"]
     # The reply keeps its characters: it is a block of its own, and none of them reaches beyond the end of a block.
     assert page.one("blockquote").text == f"{RLO}sorry{PDI}"
     assert RLO not in response.text.replace(f"{RLO}sorry", "")
 
 
-async def test_a_business_without_a_visible_name_gets_one(service: CustomerService, pages: httpx.AsyncClient) -> None:
+async def test_a_business_without_a_visible_name_speaks_for_itself(
+    service: CustomerService, pages: httpx.AsyncClient
+) -> None:
     service.add("t", business_name=RLO)
-    assert Page(await pages.get("/f/t")).title == "This business would like to put things right"
+    page = Page(await pages.get("/f/t"))
+    assert page.title == "We’d like to put things right"
+    assert "only our team sees it" in page.one("main").text
+    assert page.all("bdi") == page.all("bdi", dir="ltr"), "where a name would be, nothing is"
 
 
 async def test_reading_pages_submits_nothing(service: CustomerService, pages: httpx.AsyncClient) -> None:

@@ -1,39 +1,12 @@
-"""The parts of the pages that need no connection: texts, ids, addresses, names."""
+"""The parts of the pages that need no connection: ids, addresses, names."""
 
 from __future__ import annotations
-
-import re
-from datetime import UTC, datetime, timedelta, timezone
-from importlib.resources import files
 
 import pytest
 
 from care_web.customers import one_line
 from care_web.rate_limit import AddressLimit, group
 from care_web.submission import Submission
-from care_web.texts import ENGLISH, describe_time, describe_wait
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"), [(1, "20 seconds"), (20, "20 seconds"), (21, "a minute"), (60, "a minute"), (61, "2 minutes")]
-)
-def test_a_wait_is_never_told_shorter_than_it_is(seconds: int, words: str) -> None:
-    assert describe_wait(seconds) == words
-
-
-def test_times_are_told_in_utc() -> None:
-    moment = datetime(2026, 1, 1, 1, 5, tzinfo=timezone(timedelta(hours=2)))
-    assert describe_time(moment) == describe_time(moment.astimezone(UTC)) == "31 December 2025, 23:05 UTC"
-
-
-def test_every_text_is_one_that_some_page_shows() -> None:
-    package = files("care_web")
-    sources = [file for folder in (package, package / "templates") for file in folder.iterdir() if file.is_file()]
-    code = "\n".join(file.read_text() for file in sources if file.name != "texts.py")
-    # Keys are written out, or made of a name and an ending.
-    endings = set(re.findall(r"\.(\w+)[\"']", code))
-    unused = {key for key in ENGLISH if f'"{key}"' not in code and key.rpartition(".")[2] not in endings}
-    assert {key for key in unused if not key.startswith("errors.")} == set()
 
 
 @pytest.mark.parametrize("text", ["", " ", "\u202e", "\n\t"])

@@ -31,6 +31,9 @@ TYPED = {**JANE, "message": JANE["message"].strip()}
 """What is shown of it."""
 
 
+THANKS = "/f/t/thanks?reference=3F9A-12C7"
+
+
 def without_id(values: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in values.items() if name != "request_id"}
 
@@ -45,7 +48,7 @@ async def test_an_answer_is_taken_and_thanked_for(service: CustomerService, page
     values = await filled_in(pages)
     response = await pages.post("/f/t", data=values)
     assert response.status_code == 303
-    assert response.headers["Location"] == "/f/t/thanks"
+    assert response.headers["Location"] == THANKS
     assert link.claims == [
         pb.SubmitContactRequest(
             token="t",
@@ -62,7 +65,9 @@ async def test_an_answer_is_taken_and_thanked_for(service: CustomerService, page
     assert thanks.status_code == 200
     assert page.heading == "Thank you, your details have arrived"
     assert "The team at Harbor Café" in page.one("main").text
-    assert page.one("a").attributes["href"] == "/f/t"
+    assert page.one("dl", class_="reference").text == "Your reference number 3F9A-12C7"
+    assert page.one("dd").attributes == {"dir": "ltr", "translate": "no"}
+    assert page.one("a", class_="action").attributes["href"] == "/f/t"
 
 
 async def test_line_ends_and_white_space_arrive_as_they_were_meant(
@@ -94,7 +99,29 @@ async def test_thanks_stand_whatever_becomes_of_the_form_later(
     service.failure = Failure(code_pb2.UNAVAILABLE, "DATABASE_UNAVAILABLE")
     response = await pages.get("/f/t/thanks")
     assert response.status_code == 200
-    assert "The team will use them" in Page(response).one("main").text
+    assert "We’ll use them" in Page(response).one("main").text
+
+
+@pytest.mark.parametrize(
+    "written", ["3f9a-12c7", "3F9A-12C7 ", "CALL-0900-1234", "<b>1-</b>", "", "3F9A\u2010C712"], ids=ascii
+)
+async def test_only_what_looks_like_a_reference_is_shown_as_one(
+    service: CustomerService, pages: httpx.AsyncClient, written: str
+) -> None:
+    service.add("t", pb.CONTACT_FORM_STATE_ANSWERED)
+    page = Page(await pages.get("/f/t/thanks", params={"reference": written}))
+    assert page.heading == "Thank you, your details have arrived"
+    assert page.all("dl") == []
+    assert "if you ask about your case" not in page.one("main").text
+
+
+async def test_an_answer_without_a_reference_is_thanked_for_all_the_same(
+    service: CustomerService, pages: httpx.AsyncClient
+) -> None:
+    service.add("t")
+    service.reference = ""
+    response = await pages.post("/f/t", data=JANE)
+    assert (response.status_code, response.headers["Location"]) == (303, "/f/t/thanks")
 
 
 async def test_nobody_is_thanked_for_nothing(service: CustomerService, pages: httpx.AsyncClient) -> None:
@@ -110,7 +137,7 @@ async def test_a_double_click_acts_once(service: CustomerService, pages: httpx.A
     link = service.add("t")
     values = await filled_in(pages)
     responses = await asyncio.gather(*(pages.post("/f/t", data=values) for _ in range(3)))
-    assert {(response.status_code, response.headers["Location"]) for response in responses} == {(303, "/f/t/thanks")}
+    assert {(response.status_code, response.headers["Location"]) for response in responses} == {(303, THANKS)}
     assert len(link.claims) == 1
 
 
@@ -142,7 +169,7 @@ async def test_an_answer_without_a_usable_request_id_is_taken(
 
 ONE_OF_BOTH = "Enter an email address or a phone number"
 EMAIL = "Enter an email address in full, like name@example.com"
-PHONE = "Enter a whole phone number with its country code, like +44 20 7946 0958"
+PHONE = "Enter a whole phone number that starts with its country code, such as +44"
 NAME = "Enter a name of at most 200 characters on one line, or leave it out"
 MESSAGE = "Enter a message of at most 4,000 characters, or leave it out"
 CONSENT = "Tick the box if you agree; without it we can’t use your details"
@@ -233,7 +260,6 @@ async def test_a_refused_field_that_the_page_does_not_have_is_told_in_general(
         (pb.CONTACT_FORM_STATE_EXPIRED, "This form has closed"),
         (pb.CONTACT_FORM_STATE_WITHDRAWN, "This form is no longer in use"),
         (pb.CONTACT_FORM_STATE_REPLACED, "This form is no longer needed"),
-        (pb.CONTACT_FORM_STATE_CLOSED, "This case has been closed"),
     ],
 )
 @pytest.mark.parametrize("answers", [JANE, {"email": "jane@"}], ids=["right", "wrong"])
@@ -257,7 +283,6 @@ async def test_a_form_that_ended_while_it_was_open_says_so(
     [
         ("LINK_EXPIRED", "This form has closed"),
         ("LINK_WITHDRAWN", "This form is no longer in use"),
-        ("TICKET_CLOSED", "This case has been closed"),
     ],
 )
 async def test_a_refusal_counts_even_where_the_form_reads_as_open(
