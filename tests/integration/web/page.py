@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
@@ -19,8 +20,8 @@ class Element:
 
     @property
     def text(self) -> str:
-        """All text inside, with white space collapsed."""
-        return " ".join("".join(self.parts).split())
+        """All text inside, with white space collapsed as HTML does it: spaces that don't break are none."""
+        return re.sub(r"[ \t\n\f\r]+", " ", "".join(self.parts)).strip(" ")
 
 
 class Page(HTMLParser):

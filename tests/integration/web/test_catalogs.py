@@ -1,0 +1,173 @@
+"""The texts in all languages: none is missing, each fills in what the others do, and each keeps its script's rules."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta, timezone
+from importlib.resources import files
+from string import Formatter
+from typing import cast
+
+import pytest
+
+from care_web.languages import DEFAULT, LANGUAGES, Language
+from care_web.texts.catalog import Catalog
+
+KEYS = sorted(Catalog.__required_keys__)
+EACH = pytest.mark.parametrize("language", LANGUAGES.values(), ids=list(LANGUAGES))
+TRANSLATIONS = [language for language in LANGUAGES.values() if language is not DEFAULT]
+
+FSI, PDI = "\u2068", "\u2069"
+
+
+def texts(language: Language) -> Mapping[str, str]:
+    return cast("Mapping[str, str]", language.catalog)
+
+
+def placeholders(text: str) -> list[str]:
+    return sorted(name for _, name, _, _ in Formatter().parse(text) if name is not None)
+
+
+def test_there_are_five_languages_each_by_the_name_that_it_has_for_itself() -> None:
+    assert [(language.tag, language.name, language.direction) for language in LANGUAGES.values()] == [
+        ("en", "English", "ltr"),
+        ("es", "Español", "ltr"),
+        ("fr", "Français", "ltr"),
+        ("de", "Deutsch", "ltr"),
+        ("ar", "العربية", "rtl"),
+    ]
+
+
+@EACH
+def test_no_text_is_missing_or_too_many_or_empty(language: Language) -> None:
+    assert sorted(texts(language)) == KEYS
+    assert [key for key in KEYS if texts(language)[key] != texts(language)[key].strip()] == []
+    assert [key for key in KEYS if not texts(language)[key]] == []
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_every_language_fills_in_the_same(key: str) -> None:
+    filled_in = {language.tag: placeholders(texts(language)[key]) for language in LANGUAGES.values()}
+    assert {tag: names for tag, names in filled_in.items() if names != filled_in["en"]} == {}
+
+
+def test_only_a_text_with_a_business_has_one_for_none_and_that_has_it_not() -> None:
+    named = {key for key in KEYS if "business" in placeholders(texts(DEFAULT)[key])}
+    assert {f"{key}.unnamed" for key in named} == {key for key in KEYS if key.endswith(".unnamed")}
+    assert not any(placeholders(texts(DEFAULT)[key]) for key in KEYS if key.endswith(".unnamed"))
+
+
+@pytest.mark.parametrize("language", TRANSLATIONS, ids=lambda language: language.tag)
+def test_nothing_was_left_in_english(language: Language) -> None:
+    same = {key for key in KEYS if texts(language)[key] == texts(DEFAULT)[key]}
+    # Words that the languages share, and an address that is none in any of them.
+    assert same <= {"title.error", "errors.prefix", "example.address"}
+
+
+def test_every_text_is_one_that_some_page_shows() -> None:
+    package = files("care_web")
+    sources = [file for folder in (package, package / "templates") for file in folder.iterdir() if file.is_file()]
+    code = "\n".join(file.read_text() for file in sources)
+    # Keys are written out, or made of a name and an ending.
+    endings = set(re.findall(r"\.(\w+)[\"']", code)) | {"unnamed"}
+    unused = {key for key in KEYS if f'"{key}"' not in code and key.rpartition(".")[2] not in endings}
+    assert {key for key in unused if not key.startswith(("errors.", "example."))} == set()
+
+
+@EACH
+def test_apostrophes_and_quotes_are_those_of_print(language: Language) -> None:
+    assert [key for key in KEYS if set("'\"`") & set(texts(language)[key])] == []
+
+
+def test_french_keeps_its_marks_on_the_line_of_their_word() -> None:
+    loose = re.compile(r"(?<![\u00a0\u202f])[?!;]|(?<!\u00a0):|\d \d")
+    assert {key: text for key, text in texts(LANGUAGES["fr"]).items() if loose.search(text)} == {}
+
+
+def test_arabic_is_written_with_its_own_marks() -> None:
+    latin = re.compile(r"[?;]|, ")
+    assert {key: text for key, text in texts(LANGUAGES["ar"]).items() if latin.search(text)} == {}
+
+
+def test_nobody_is_addressed_like_a_friend() -> None:
+    friendly = {
+        "de": r"\b(?:du|dich|dir|dein\w*)\b",
+        "fr": r"\b(?:tu|te|toi|ton|ta|tes)\b",
+        "es": r"\b(?:tú|te|ti|tus?)\b",
+    }
+    for tag, words in friendly.items():
+        found = [text for text in texts(LANGUAGES[tag]).values() if re.search(words, text, re.IGNORECASE)]
+        assert found == [], tag
+
+
+# --- times and waits --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("tag", "words"),
+    [
+        ("en", "31 December 2025, 23:05 UTC"),
+        ("es", "31 de diciembre de 2025, 23:05 (hora UTC)"),
+        ("fr", "31 décembre 2025, 23:05 (heure UTC)"),
+        ("de", "31. Dezember 2025, 23:05 Uhr (UTC)"),
+        ("ar", "31 ديسمبر 2025، 11:05 م (UTC)"),
+    ],
+)
+def test_times_are_told_in_utc_as_the_language_writes_them(tag: str, words: str) -> None:
+    moment = datetime(2026, 1, 1, 1, 5, tzinfo=timezone(timedelta(hours=2)))
+    told = LANGUAGES[tag].time(moment)
+    # Some languages keep the number and its unit together.
+    assert told.striptags().replace("\u202f", " ").replace("\u00a0", " ") == words
+    assert told == LANGUAGES[tag].time(moment.astimezone(UTC))
+    assert 'datetime="2025-12-31T23:05:00+00:00"' in told
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(1, "20 seconds"), (20, "20 seconds"), (21, "1 minute"), (60, "1 minute"), (61, "2 minutes")],
+)
+def test_a_wait_is_never_told_shorter_than_it_is(seconds: int, words: str) -> None:
+    assert DEFAULT.wait(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("tag", "words"),
+    [
+        ("es", ["20 segundos", "1 minuto", "2 minutos", "3 minutos", "15 minutos"]),
+        ("fr", ["20 secondes", "1 minute", "2 minutes", "3 minutes", "15 minutes"]),
+        ("de", ["20 Sekunden", "1 Minute", "2 Minuten", "3 Minuten", "15 Minuten"]),
+        # One, two, a few and many: four forms.
+        ("ar", ["20 ثانية", "دقيقة", "دقيقتان", "3 دقائق", "15 دقيقة"]),
+    ],
+)
+def test_a_wait_has_the_plural_of_its_language(tag: str, words: list[str]) -> None:
+    told = [LANGUAGES[tag].wait(seconds) for seconds in (20, 60, 120, 180, 900)]
+    assert [text.replace("\u202f", " ").replace("\u00a0", " ") for text in told] == words
+
+
+# --- directions -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("tag", "name", "title"),
+    [
+        ("en", "Harbor Café", "Harbor Café had closed this case"),
+        ("en", "مقهى الميناء", f"{FSI}مقهى الميناء{PDI} had closed this case"),
+        ("ar", "Harbor Café", f"سبق أن أغلق فريق {FSI}Harbor Café{PDI} هذه الحالة"),
+        ("ar", "مقهى الميناء", f"سبق أن أغلق فريق {FSI}مقهى الميناء{PDI} هذه الحالة"),
+    ],
+)
+def test_a_name_in_a_title_is_isolated_where_directions_meet(tag: str, name: str, title: str) -> None:
+    assert LANGUAGES[tag].tell("closed.title", business=name) == title
+
+
+@EACH
+def test_examples_run_rightwards_in_every_language(language: Language) -> None:
+    assert re.search(r'<bdi dir="ltr">\+\d+</bdi>', language.say("phone.hint"))
+    assert re.search(r'<bdi dir="ltr">\w+@example\.com</bdi>', language.say("errors.email"))
+
+
+@EACH
+def test_what_is_filled_in_is_text_and_not_markup(language: Language) -> None:
+    assert "<bdi>&lt;b&gt;{code}</bdi>" in language.say("form.private", business="<b>{code}")
