@@ -258,7 +258,7 @@ def page_token(rng: Random, world: World, now: str) -> str:
         content = json.loads(urlsafe_b64decode(token + "=" * (-len(token) % 4)))
     except ValueError:
         return changed(rng, token)
-    if not isinstance(content, list) or rng.random() < 0.3:
+    if not isinstance(content, list) or not content or rng.random() < 0.3:
         return rng.choice([*given, changed(rng, token)])
     for _ in range(rng.randint(1, 2)):
         content[rng.randrange(len(content))] = rng.choice(_KEYS)
