@@ -24,6 +24,7 @@ from care_cli.stack.ports import HOST
 from care_cli.stack.processes import inherited_environment
 from care_client.client import CareClient
 from tests.e2e.case import ORGANIZATION, Case
+from tests.e2e.program import care
 from tests.support.operations import health, samples, watching
 from tests.support.system import System, eventually
 from tools import ports
@@ -189,11 +190,11 @@ async def test_a_drained_service_finishes_its_calls_and_takes_no_new_ones(
 
 
 async def test_one_line_says_that_the_port_is_taken(system: System, tmp_path: Path) -> None:
-    from tests.e2e.program import care
-
     for options in ((), ("--processes", "2")):
         variables = dict(system.stack.environment["serve"])
         del variables["CARE_METRICS_ADDRESS"]
-        (await care("serve", *options, variables=variables)).refused("CARE_GRPC_ADDRESS", system.stack.urls.grpc)
+        (await care("serve", *options, variables=variables, patience=60)).refused(
+            "CARE_GRPC_ADDRESS", system.stack.urls.grpc
+        )
         variables = {**system.stack.environment["serve"], "CARE_GRPC_ADDRESS": f"{HOST}:0"}
-        (await care("serve", *options, variables=variables)).refused("CARE_METRICS_ADDRESS", "another")
+        (await care("serve", *options, variables=variables, patience=60)).refused("CARE_METRICS_ADDRESS", "another")

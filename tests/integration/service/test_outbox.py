@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from uuid import UUID
 
@@ -9,8 +10,9 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, use_s
 
 from care.v1.recovery_pb2 import Recovery
 from care_cli.stack import postgres
+from care_service.storage.database import Database
 from care_service.storage.outbox import Outbox, Wake
-from tests.support.care import Care, care
+from tests.support.care import care
 from tests.support.tenant import Tenant
 
 LEASE = timedelta(minutes=10)
@@ -26,6 +28,12 @@ async def row(tenant: Tenant, recovery: Recovery) -> tuple[int, str | None]:
 
 async def form(tenant: Tenant) -> Recovery:
     return await tenant.form(await tenant.ticket())
+
+
+async def due(database: Database) -> None:
+    """Lets all rows be claimed at once, whatever leases there are."""
+    async with database.driver() as connection:
+        await connection.execute("UPDATE outbox SET claim_time = now()")
 
 
 async def test_a_row_carries_the_trace_of_the_call_that_wrote_it(tenant: Tenant) -> None:
@@ -44,16 +52,18 @@ async def test_without_a_trace_of_the_callers_the_call_begins_one(tenant: Tenant
 
 
 async def test_a_parked_row_is_claimed_by_nobody_until_it_is_put_back(server: postgres.Server) -> None:
-    async with care(server.create_database("parking")) as service:
-        tenant, other = Tenant(service, "parking"), Tenant(service, "other")
-        parked, waiting = await form(tenant), await form(other)
-        # No relay may have a hand in it.
-        service.running.relay.end()
-        await _due(service)
-        outbox = Outbox(service.database)
+    url = server.create_database("parking")
+    async with care(url) as service:
+        parked, waiting = await form(Tenant(service, "parking")), await form(Tenant(service, "other"))
+    # Without the service: no relay may have a hand in it.
+    async with AsyncExitStack() as opened:
+        database = Database(url)
+        opened.push_async_callback(database.close)
+        await due(database)
+        outbox = Outbox(database)
         claimed = {wake.organization: wake for wake in await outbox.claim(10, LEASE)}
         await outbox.park([claimed["parking"]], "INVALID_ARGUMENT")
-        await _due(service)
+        await due(database)
         assert [wake.organization for wake in await outbox.claim(10, LEASE)] == ["other"]
 
         depth = await outbox.depth()
@@ -70,8 +80,3 @@ async def test_a_parked_row_is_claimed_by_nobody_until_it_is_put_back(server: po
         assert [(wake.organization, wake.attempts) for wake in again] == [("parking", 1)]
         assert (await outbox.depth()).parked == 0
         assert str(claimed["other"].resource_id) in waiting.name
-
-
-async def _due(service: Care) -> None:
-    async with service.database.driver() as connection:
-        await connection.execute("UPDATE outbox SET claim_time = now()")
