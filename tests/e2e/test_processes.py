@@ -68,7 +68,8 @@ async def serving(system: System, folder: Path, *options: str) -> AsyncIterator[
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-P", "-m", "care_cli", "serve", *options),
-            env={**inherited_environment(), **system.stack.environment["serve"], **own},
+            # Its temporary files are the test's: nobody removes them for a parent that was killed.
+            env={**inherited_environment(), **system.stack.environment["serve"], **own, "TMPDIR": str(folder)},
             stdin=PIPE,
             stdout=output,
             stderr=asyncio.subprocess.STDOUT,
@@ -193,8 +194,7 @@ async def test_one_line_says_that_the_port_is_taken(system: System, tmp_path: Pa
     for options in ((), ("--processes", "2")):
         variables = dict(system.stack.environment["serve"])
         del variables["CARE_METRICS_ADDRESS"]
-        (await care("serve", *options, variables=variables, patience=60)).refused(
-            "CARE_GRPC_ADDRESS", system.stack.urls.grpc
-        )
+        taken = await care("serve", *options, variables=variables, patience=60)
+        taken.refused("CARE_GRPC_ADDRESS", system.stack.urls.grpc)
         variables = {**system.stack.environment["serve"], "CARE_GRPC_ADDRESS": f"{HOST}:0"}
         (await care("serve", *options, variables=variables, patience=60)).refused("CARE_METRICS_ADDRESS", "another")
