@@ -33,6 +33,10 @@ class Sql:
     sql: ColumnElement[bool]
     needs_terms: bool = False
     """Whether it is about the table of terms."""
+    elsewhere: bool = False
+    """Whether it is about any other table than the tickets'."""
+    in_order: bool = False
+    """Whether an index has the tickets that it finds in the order of their numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +151,32 @@ def decided(predicate: Predicate, known: Mapping[str, str | int]) -> Predicate:
             return predicate
 
 
+def alternatives(predicate: Predicate) -> list[Predicate]:
+    """Splits at an OR that reaches into another table: no index serves one over two tables, but one each part."""
+    match predicate:
+        case Either() if _is_elsewhere(predicate):
+            return list(predicate.parts)
+        case Both():
+            for index, part in enumerate(predicate.parts):
+                if isinstance(part, Either) and _is_elsewhere(part):
+                    others = (*predicate.parts[:index], *predicate.parts[index + 1 :])
+                    return [both((*others, alternative)) for alternative in part.parts]
+        case _:
+            pass
+    return [predicate]
+
+
+def is_in_order(predicate: Predicate) -> bool:
+    """Whether an index has what the predicate finds, and nothing else, in the order of numbers."""
+    match predicate:
+        case Values():
+            return len(predicate.values) == 1
+        case Sql():
+            return predicate.in_order
+        case _:
+            return False
+
+
 def needs_terms(predicate: Predicate) -> bool:
     """Whether the predicate is about the table of terms."""
     match predicate:
@@ -154,6 +184,16 @@ def needs_terms(predicate: Predicate) -> bool:
             return predicate.needs_terms
         case Both() | Either():
             return any(needs_terms(part) for part in predicate.parts)
+        case _:
+            return False
+
+
+def _is_elsewhere(predicate: Predicate) -> bool:
+    match predicate:
+        case Sql():
+            return predicate.needs_terms or predicate.elsewhere
+        case Both() | Either():
+            return any(_is_elsewhere(part) for part in predicate.parts)
         case _:
             return False
 

@@ -68,6 +68,5 @@ def found_in(
     search: ColumnElement[Any], organization: str | None, query: ColumnElement[Any], negated: bool
 ) -> ColumnElement[bool]:
     """Returns whether the terms meet a query. The organization is a lexeme too: the index alone finds its own."""
-    if negated:
-        return ~search.bool_op("@@")(query)
-    return search.bool_op("@@")(query if organization is None else lexeme(f" {organization}").op("&&")(query))
+    asked = func.tsquery_not(query, type_=TSQUERY) if negated else query
+    return search.bool_op("@@")(asked if organization is None else lexeme(f" {organization}").op("&&")(asked))

@@ -165,20 +165,17 @@ tickets: Final = Table(
     ),
 )
 for _columns in (
-    # Orders,
+    # The orders,
     ("create_time", "number"),
     ("update_time", "number"),
-    # those of one stage: closed tickets are the old ones, so that no other index finds the open ones among them,
+    # those of one stage: closed tickets are the old ones, so that open ones are far to seek among all,
     ("stage", "number"),
     ("stage", "create_time", "number"),
     ("stage", "update_time", "number"),
-    # and what is filtered by. See docs/decisions/0010-finding-tickets.md.
+    # and what is filtered by. Each costs every commit something: see docs/decisions/0010-finding-tickets.md.
     ("priority_rank", "number"),
     ("contact_state", "number"),
     ("assignee", "number"),
-    ("reporter", "number"),
-    ("location", "number"),
-    ("review_id", "number"),
 ):
     Index(None, tickets.c.organization, *(tickets.c[_column] for _column in _columns))
 OPEN_FOLLOW_UP_INDEX: Final = "uq_tickets_open_follow_up"
@@ -203,9 +200,12 @@ ticket_terms: Final = Table(
     metadata,
     _key(),
     Column("number", BigInteger, primary_key=True, autoincrement=False),
+    _text("location"),
+    _text("reporter", optional=True),
+    Column("review_id", Uuid, nullable=True),
     Column("stars", SmallInteger, nullable=True, comment="The review's."),
     Column("search", TSVECTOR, nullable=False, comment="Words, labels and organization: see terms.py."),
-    Index("ix_ticket_terms_organization_stars_number", "organization", "stars", "number"),
+    *(Index(None, "organization", column, "number") for column in ("location", "reporter", "review_id", "stars")),
     Index("ix_ticket_terms_search", "search", postgresql_using="gin"),
     comment="What a ticket is found by and its work does not change: apart, as every commit rewrites its ticket.",
 )

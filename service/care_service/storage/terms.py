@@ -11,7 +11,7 @@ from typing import Final
 
 from care_service.storage.statements import Statement
 
-TICKET_COLUMNS: Final = "organization, number, subject, description, labels, review_id"
+TICKET_COLUMNS: Final = "organization, number, subject, description, labels, location, reporter, review_id"
 """What the CTE `ticket` of a commit returns."""
 
 
@@ -33,8 +33,9 @@ def add_insert(statement: Statement, *, has_review: bool) -> None:
     source, stars, text = ("ticket t, review v", "v.stars", "v.text") if has_review else ("ticket t", "NULL", "''")
     statement.add(
         "terms",
-        "INSERT INTO ticket_terms (organization, number, stars, search)"
-        f" SELECT t.organization, t.number, {stars}::SMALLINT, {search(text)} FROM {source} RETURNING 1",
+        "INSERT INTO ticket_terms (organization, number, location, reporter, review_id, stars, search)"
+        f" SELECT t.organization, t.number, t.location, t.reporter, t.review_id, {stars}::SMALLINT, {search(text)}"
+        f" FROM {source} RETURNING 1",
     )
 
 
@@ -54,8 +55,10 @@ def add_update(statement: Statement) -> None:
 
 AFTER_REVIEW: Final = f"""
     UPDATE ticket_terms m SET stars = v.stars, search = {search("v.text")}
-    FROM tickets t JOIN reviews v ON v.organization = t.organization AND v.id = t.review_id
-    WHERE v.organization = $1::TEXT AND v.id = $2::UUID AND m.organization = t.organization AND m.number = t.number
+    FROM tickets t, reviews v
+    WHERE m.organization = $1::TEXT AND m.review_id = $2::UUID
+      AND v.organization = m.organization AND v.id = m.review_id
+      AND t.organization = m.organization AND t.number = m.number
 """
 """After an edit of a review: a statement of its own in the same transaction, which sees every ticket of the review, as
 whoever raises one locks the review too."""

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, FromClause, Select, and_, func, or_, select, true, tuple_, union_all
+from sqlalchemy import ColumnElement, FromClause, Select, and_, func, or_, select, true, tuple_, union, union_all
 
 from care_service.domain.entities import Priority
 from care_service.domain.filters.conditions import Compared, Condition, Equals, Named, OneOf, Present, Words
+from care_service.domain.filters.syntax import Comparator
 from care_service.domain.filters.tickets import CONTACT_STATES
 from care_service.domain.finding import (
     CLOSED_STAGES,
@@ -29,7 +30,9 @@ from care_service.storage.predicates import (
     Predicate,
     Sql,
     Values,
+    alternatives,
     decided,
+    is_in_order,
     needs_terms,
     normal_form,
     possible,
@@ -52,16 +55,37 @@ _COLUMNS: Final[dict[OrderField, ColumnElement[Any]]] = {
 }
 
 
-def list_statement(query: TicketQuery) -> Select[Any]:
-    """Returns the statement for a page: the columns of TICKET, then those of CONTACT."""
+def candidates_statements(query: TicketQuery) -> list[Select[Any]]:
+    """Returns statements for all that meets the filter, none where walking in order is best however much that is."""
     predicate = _predicate(query.condition, query.organization)
-    branches = [branch for branch in _branches(query, predicate) if branch.predicate != Either()]
-    branches = branches or [_Branch({}, Either(), None)]
-    statements = [_branch_statement(query, branch) for branch in branches]
-    if len(statements) == 1:
-        page = statements[0].subquery("page")
+    if query.organization is None or all(branch.predicate == Both() for branch in _branches(query, predicate)):
+        return []
+    if query.order[0].field is OrderField.NUMBER and is_in_order(predicate):
+        return []
+    return [_matches(query, _Branch({}, part, None)) for part in alternatives(predicate)]
+
+
+def list_statement(query: TicketQuery, *, gather: bool) -> Select[Any]:
+    """Returns the statement for a page: the columns of TICKET, then those of CONTACT.
+
+    Either walks through the tickets in order until the page is full, which is best for a filter that many meet; or, to
+    `gather`, finds all that meet it first, and then sorts them.
+    """
+    predicate = _predicate(query.condition, query.organization)
+    if gather:
+        finds = [_matches(query, _Branch({}, part, None)) for part in alternatives(predicate)]
+        all_keys = (
+            (union(*finds) if finds[1:] else finds[0]).cte("found").prefix_with("MATERIALIZED", dialect="postgresql")
+        )
+        sorted_keys = select(all_keys).order_by(*_order(query, all_keys.c)).limit(query.limit)
+        if query.after is not None:
+            sorted_keys = sorted_keys.where(_after_keys(all_keys.c, query.order, _values(query, query.after)))
+        page = sorted_keys.subquery("page")
     else:
-        page = union_all(*(select(each.subquery()) for each in statements)).subquery("page")
+        branches = [branch for branch in _branches(query, predicate) if branch.predicate != Either()]
+        walks = [_walk(query, branch) for branch in branches or [_Branch({}, Either(), None)]]
+        arms = union_all(*(select(walk.subquery()) for walk in walks)) if walks[1:] else walks[0]
+        page = arms.subquery("page")
     tickets, recoveries, contacts = tables.tickets, tables.recoveries, tables.contacts
     return (
         select(*TICKET.columns, *CONTACT.columns)
@@ -121,7 +145,11 @@ def _branches(query: TicketQuery, predicate: Predicate) -> list[_Branch]:
     return branches
 
 
-def _branch_statement(query: TicketQuery, branch: _Branch) -> Select[Any]:
+def _walk(query: TicketQuery, branch: _Branch) -> Select[Any]:
+    return _matches(query, branch).order_by(*_order(query, _T)).limit(query.limit)
+
+
+def _matches(query: TicketQuery, branch: _Branch) -> Select[Any]:
     keys = [_COLUMNS[key.field].label(key.field.value) for key in query.order]
     statement = (
         select(_T.organization, *keys)
@@ -133,9 +161,7 @@ def _branch_statement(query: TicketQuery, branch: _Branch) -> Select[Any]:
         statement = statement.where(_T.organization == query.organization)
         if needs_terms(branch.predicate):
             statement = statement.where(_M.organization == query.organization)
-    if branch.after is not None:
-        statement = statement.where(branch.after)
-    return statement.order_by(*_order(query, None)).limit(query.limit)
+    return statement if branch.after is None else statement.where(branch.after)
 
 
 def _sources(predicate: Predicate) -> FromClause:
@@ -146,50 +172,60 @@ def _sources(predicate: Predicate) -> FromClause:
 
 def _order(query: TicketQuery, columns: Any) -> list[ColumnElement[Any]]:  # noqa: ANN401 - SQLAlchemy's collections
     """Returns ORDER BY. Organizations come in the first key's direction, so that an index has both."""
-    keys = [(key, _COLUMNS[key.field] if columns is None else columns[key.field.value]) for key in query.order]
-    ordered = [column.desc() if key.descending else column.asc() for key, column in keys]
+    keyed = [(key, _column(columns, key)) for key in query.order]
+    ordered: list[ColumnElement[Any]] = [column.desc() if key.descending else column.asc() for key, column in keyed]
     if query.organization is not None:
         return ordered
-    organization = _T.organization if columns is None else columns.organization
-    return [organization.desc() if query.order[0].descending else organization.asc(), *ordered]
+    own = columns.organization
+    return [own.desc() if query.order[0].descending else own.asc(), *ordered]
 
 
 def _after(query: TicketQuery, place: TicketPlace, rank: str | int | None) -> ColumnElement[bool] | None:
     """Returns what comes after a place, None where nothing of this rank does."""
-    keys, values = list(query.order), [_value(value, key) for key, value in zip(query.order, place.values, strict=True)]
+    keys, values = query.order, _values(query, place)
     if rank is not None:
         reached = int(str(values[0]))
         if int(rank) != reached:
             later = int(rank) < reached if keys[0].descending else int(rank) > reached
             return true() if later else None
         keys, values = keys[1:], values[1:]
-    within = _after_keys(keys, values)
+    within = _after_keys(_T, keys, values)
     if query.organization is not None:
         return within
     descending = query.order[0].descending
     own = _T.organization
     reached_organization = own <= place.organization if descending else own >= place.organization
     beyond = own < place.organization if descending else own > place.organization
-    return and_(reached_organization, or_(beyond, within))
+    return and_(reached_organization, or_(beyond, and_(own == place.organization, within)))
 
 
-def _value(value: KeyValue, key: OrderKey) -> KeyValue:
-    return _RANKS[str(value)] if key.field is OrderField.PRIORITY else value
+def _values(query: TicketQuery, place: TicketPlace) -> list[KeyValue]:
+    keyed = zip(query.order, place.values, strict=True)
+    return [_RANKS[str(value)] if key.field is OrderField.PRIORITY else value for key, value in keyed]
 
 
-def _after_keys(keys: Sequence[OrderKey], values: Sequence[KeyValue]) -> ColumnElement[bool]:
-    columns = [_COLUMNS[key.field] for key in keys]
+def _after_keys(
+    columns: Any,  # noqa: ANN401 - SQLAlchemy's collections
+    keys: Sequence[OrderKey],
+    values: Sequence[KeyValue],
+) -> ColumnElement[bool]:
+    own = [_column(columns, key) for key in keys]
     if len({key.descending for key in keys}) == 1:
         if len(keys) == 1:
-            return columns[0] < values[0] if keys[0].descending else columns[0] > values[0]
-        row, place = tuple_(*columns), tuple_(*values)
+            return own[0] < values[0] if keys[0].descending else own[0] > values[0]
+        row, place = tuple_(*own), tuple_(*values)
         return row < place if keys[0].descending else row > place
-    first, value, down = columns[0], values[0], keys[0].descending
+    first, value, down = own[0], values[0], keys[0].descending
     # The first half is redundant, and what an index is entered by.
     return and_(
         first <= value if down else first >= value,
-        or_(first < value if down else first > value, and_(first == value, _after_keys(keys[1:], values[1:]))),
+        or_(first < value if down else first > value, and_(first == value, _after_keys(columns, keys[1:], values[1:]))),
     )
+
+
+def _column(columns: Any, key: OrderKey) -> ColumnElement[Any]:  # noqa: ANN401 - SQLAlchemy's collections
+    found: ColumnElement[Any] = _COLUMNS[key.field] if columns is _T else columns[key.field.value]
+    return found
 
 
 def _predicate(condition: Condition, organization: str | None) -> Predicate:
@@ -203,9 +239,11 @@ def _leaf(condition: Condition, organization: str | None, *, negated: bool) -> P
         case Present():
             return _present(condition.field, organization, negated=negated)
         case Named():
-            return Sql(named(organization, _T.organization, _NAMES[condition.field], condition, negated))
+            found = named(organization, _T.organization, _NAMES[condition.field], condition, negated)
+            return Sql(found, needs_terms=condition.field != "assignee", in_order=not negated)
         case Compared(field="stars"):
-            return Sql(compared(_M.stars, condition, negated, nullable=True), needs_terms=True)
+            stars = compared(_M.stars, condition, negated, nullable=True)
+            return Sql(stars, needs_terms=True, in_order=condition.comparator is Comparator.EQUAL and not negated)
         case Compared():
             return Sql(compared(_COLUMNS[OrderField(condition.field)], condition, negated, nullable=False))
         case Equals(field="labels"):
@@ -213,7 +251,7 @@ def _leaf(condition: Condition, organization: str | None, *, negated: bool) -> P
                 return Sql(unless(_T.labels.contains([condition.text]), negated))
             return _label(condition.text, organization)
         case Equals():
-            return Sql(unless(_has_reference(condition.text, organization), negated))
+            return Sql(unless(_has_reference(condition.text, organization), negated), elsewhere=True)
         case Words():
             return Sql(found_in(_M.search, organization, phrase(condition.text), negated), needs_terms=True)
         case _:
@@ -222,9 +260,9 @@ def _leaf(condition: Condition, organization: str | None, *, negated: bool) -> P
 
 _NAMES: Final[dict[str, ColumnElement[Any]]] = {
     "assignee": _T.assignee,
-    "reporter": _T.reporter,
-    "location": _T.location,
-    "review": _T.review_id,
+    "reporter": _M.reporter,
+    "location": _M.location,
+    "review": _M.review_id,
 }
 
 
@@ -262,7 +300,8 @@ def _present(field: str, organization: str | None, *, negated: bool) -> Predicat
         case "location":  # every ticket has one
             return Either() if negated else Both()
         case _:
-            return Sql(_NAMES[field].is_(None) if negated else _NAMES[field].is_not(None))
+            found = _NAMES[field].is_(None) if negated else _NAMES[field].is_not(None)
+            return Sql(found, needs_terms=field != "assignee")
 
 
 def _label(label: str, organization: str) -> Predicate:

@@ -141,21 +141,34 @@ class ListTicketsRequest(_message.Message):
     page_size: _builtins.int
     """How many at most: 1 to 1,000; 0 stands for 50; more than 1,000 is taken as 1,000 (AIP-158)."""
     page_token: _builtins.str
-    """`next_page_token` of the page before, with the same parent, filter and order; empty for the first page."""
+    """`next_page_token` of the page before, with the same parent, filter and order; empty for the first page. Pages go on after the
+    last ticket, so that a walk misses and repeats none that stays as it is, whatever else is written meanwhile.
+    """
     filter: _builtins.str
     """Which ones (AIP-160), such as `status = OPEN AND assignee = "organizations/acme/agents/alice" AND create_time >
-    "2026-01-31T00:00:00Z"`. Fields: `status`, `close_reason`, `priority` and `contact_state` by their bare words; `assignee` and
-    `reporter` by agent name, `location` and `review` by name, each also `""` for none; `labels:vip`; `stars`, of the review;
-    `create_time` and `update_time` (RFC 3339); `reference`, which a customer who answered a form was given. Operators: `=`, `!=`, `<`,
-    `<=`, `>`, `>=`, `:` (has), `AND`, `OR`, `NOT`, parentheses. Words and quoted phrases by themselves are searched for in subject,
-    description and review, in any language, by whole words.
+    "2026-01-31T00:00:00Z"`. At most 4,000 characters, 100 comparisons and words, 20 parentheses deep.
+
+    Fields: `status`, `close_reason`, `priority` and `contact_state` by their bare words, of which only `priority` has an order, LOW
+    to URGENT; `assignee` and `reporter` by agent name, `location` and `review` by name (another organization's name finds
+    nothing); `labels:vip`; `stars`, of the review; `create_time` and `update_time`, RFC 3339 with offset, in quotes; `reference`,
+    which a customer who answered a form was given. `""` stands for none, as in `assignee = ""`, and `:*` for any, as in `labels:*`,
+    for whatever a ticket may lack.
+
+    Operators: `=`, `!=`, `:` (for `labels` has, else the same as `=`); of numbers, times and `priority` also `<`, `<=`, `>`, `>=`.
+    `!=` and `NOT` are true of what has no value; the others are not. `AND`, which may be left out; `OR`, which binds tighter than
+    `AND` (AIP-160); `NOT` or a `-` directly before; parentheses. Values with spaces or any of `()<>=:!` in them go in quotes, `"` or
+    `'`, in which a backslash escapes a quote or a backslash.
+
+    Words and quoted phrases by themselves are searched for in subject, description and review, in any language, by whole words,
+    in any case. No functions, no traversal of fields.
     """
     order_by: _builtins.str
     """In which order (AIP-132): `number`, `create_time`, `update_time` or `priority`, each with ` desc` or without, such as
-    `priority desc, update_time`. Ties go by number, the newest first. Empty: the newest number first.
+    `priority desc, update_time`. Ties go by number, the newest first. Empty: the newest number first. Over all organizations,
+    these come one after the other, in the direction of the first key. Another field, or one twice, is INVALID_FIELD.
     """
     include_total_size: _builtins.bool
-    """Whether `total_size` is wanted; counting costs more than the page."""
+    """Whether `total_size` is wanted; counting reads everything that the filter finds, where the page reads little."""
     def __init__(
         self,
         *,

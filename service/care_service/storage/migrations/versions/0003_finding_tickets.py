@@ -18,10 +18,8 @@ _TICKETS = (
     ("priority_rank", "number"),
     ("contact_state", "number"),
     ("assignee", "number"),
-    ("reporter", "number"),
-    ("location", "number"),
-    ("review_id", "number"),
 )
+_TERMS = ("location", "reporter", "review_id", "stars")
 _REVIEWS = ("location", "site", "stars")
 
 
@@ -43,6 +41,9 @@ def upgrade() -> None:
         "ticket_terms",
         sa.Column("organization", sa.Text(), nullable=False),
         sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("location", sa.Text(), nullable=False),
+        sa.Column("reporter", sa.Text(), nullable=True),
+        sa.Column("review_id", sa.Uuid(), nullable=True),
         sa.Column("stars", sa.SmallInteger(), nullable=True, comment="The review's."),
         sa.Column(
             "search",
@@ -55,14 +56,16 @@ def upgrade() -> None:
     )
     # As storage/terms.py had it when this was written.
     op.execute(
-        "INSERT INTO ticket_terms (organization, number, stars, search)"
-        " SELECT t.organization, t.number, v.stars,"
+        "INSERT INTO ticket_terms (organization, number, location, reporter, review_id, stars, search)"
+        " SELECT t.organization, t.number, t.location, t.reporter, t.review_id, v.stars,"
         " to_tsvector('simple', concat_ws(E'\\n', t.subject, t.description, v.text))"
         " || array_to_tsvector(ARRAY[' ' || t.organization] || ARRAY(SELECT ' ' || t.organization || ' ' || label"
         " FROM unnest(CASE t.labels WHEN '{}' THEN '{}' ELSE t.labels || '*'::TEXT END) AS label))"
         " FROM tickets t LEFT JOIN reviews v ON v.organization = t.organization AND v.id = t.review_id"
     )
-    op.create_index("ix_ticket_terms_organization_stars_number", "ticket_terms", ["organization", "stars", "number"])
+    for column in _TERMS:
+        index = f"ix_ticket_terms_organization_{column}_number"
+        op.create_index(index, "ticket_terms", ["organization", column, "number"])
     op.create_index("ix_ticket_terms_search", "ticket_terms", ["search"], postgresql_using="gin")
     for columns in _TICKETS:
         op.create_index(f"ix_tickets_organization_{'_'.join(columns)}", "tickets", ["organization", *columns])

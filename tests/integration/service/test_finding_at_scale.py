@@ -1,0 +1,215 @@
+"""At a million tickets in one organization, and others beside it, every page is served by indexes and reads little."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import Select
+
+from care_cli.stack import postgres
+from care_service.domain.filters.reviews import REVIEW_FIELDS
+from care_service.domain.filters.schema import read_filter
+from care_service.domain.filters.tickets import TICKET_FIELDS
+from care_service.domain.finding import ReviewPlace, ReviewQuery, TicketPlace, TicketQuery
+from care_service.rpc.fields import Fields
+from care_service.rpc.finding import read_order
+from care_service.storage import review_lists, ticket_lists
+from care_service.storage.database import Database
+from care_service.storage.estimating import Explain
+from care_service.storage.reading import PLANNING, PostgresReader
+from tests.integration.service.many_tickets import BIG, MILLION, RARE_TICKET, fill
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(3600), pytest.mark.xdist_group("million")]
+
+O = f"organizations/{BIG}"  # noqa: E741 - stands in many filters
+PAGE = 51
+LITTLE = MILLION // 8
+"""How many rows and index entries a page may read. Most read some hundreds; a million would be all of them."""
+LARGE_TABLES = {"tickets", "ticket_terms", "reviews", "recoveries"}
+ORDERS = [
+    "",
+    "number",
+    "create_time",
+    "create_time desc",
+    "update_time",
+    "update_time desc",
+    "priority",
+    "priority desc",
+    "priority desc, update_time",
+]
+
+TICKETS = [
+    # Many, few and none, by every field.
+    "",
+    "status = OPEN",
+    "status != CLOSED",
+    "status = CLOSED",
+    "status = OPEN OR status = RESOLVED",
+    "close_reason = INACTIVITY",
+    'close_reason = ""',
+    "priority = URGENT",
+    "priority = NORMAL",
+    "priority >= HIGH",
+    "contact_state = NO_CONTACT",
+    "contact_state = AWAITING_CONTACT",
+    "contact_state = FORM_REQUESTED",
+    f"assignee = {O}/agents/a7",
+    f"assignee != {O}/agents/a7",
+    f"assignee = {O}/agents/nobody",
+    'assignee = ""',
+    "assignee:*",
+    f"reporter = {O}/agents/rare",
+    f"reporter = {O}/agents/r3",
+    'reporter = ""',
+    f"location = {O}/locations/l7",
+    f"location != {O}/locations/l7",
+    f"location = {O}/locations/nowhere",
+    'review = ""',
+    f"review = {O}/reviews/0190a0a0-0000-7000-8000-000000000000",
+    "labels:rare",
+    "labels:vip",
+    "labels:none",
+    "labels:*",
+    "NOT labels:vip",
+    "stars = 1",
+    "stars = 5",
+    "stars = 4",
+    "stars <= 2",
+    'stars = ""',
+    'create_time > "2025-11-20T00:00:00Z"',
+    'create_time > "2024-01-01T01:00:00Z"',
+    'create_time < "2024-01-02T00:00:00Z"',
+    'update_time > "2025-12-20T00:00:00Z"',
+    'update_time < "2024-01-03T00:00:00Z"',
+    "reference = 3F9A-12C7",
+    "reference = 0000-0000",
+    "reference != 3F9A-12C7",
+    "marzipan",
+    "soup",
+    "word77",
+    "nothing",
+    '"cold soup"',
+    '"cold and word77"',
+    "-word77",
+    # And mixed.
+    f"status = OPEN assignee = {O}/agents/a7",
+    'status = OPEN assignee = ""',
+    "status = OPEN word77",
+    "status = OPEN stars = 5",
+    "status = OPEN priority = URGENT",
+    f"assignee = {O}/agents/a7 OR labels:rare",
+    f"stars = 5 OR labels:rare OR reporter = {O}/agents/rare",
+    "marzipan OR reference = 3F9A-12C7",
+]
+
+REVIEWS = [
+    "",
+    "site = google",
+    "site = rare",
+    "external_id = x77",
+    "site = google external_id = x77",
+    f"location = {O}/locations/l7",
+    "stars = 1",
+    "stars = 5",
+    "stars = 4",
+    'create_time > "2025-11-20T00:00:00Z"',
+    'create_time < "2024-01-02T00:00:00Z"',
+    f"ticket = {O}/tickets/77",
+    'ticket = ""',
+    "ticket:*",
+    "marzipan",
+    "soup",
+    "word77",
+    "-word77",
+]
+
+
+@pytest.fixture(scope="module")
+def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[postgres.Server]:
+    with postgres.postgres(tmp_path_factory.mktemp("million")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+async def million(own_server: postgres.Server) -> AsyncIterator[Database]:
+    database = Database(own_server.create_database("million"))
+    await fill(database)
+    yield database
+    await database.close()
+
+
+def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for part in plan.get("Plans", ()):
+        yield from _nodes(part)
+
+
+async def assert_reads_little(database: Database, statement: Select[Any]) -> None:
+    """Runs a statement and looks at what each scan of its plan visited."""
+    async with database.core() as connection:
+        await connection.execute(PLANNING)
+        explain = Explain(statement, "(ANALYZE, FORMAT JSON)")
+        found = (await connection.execute(explain)).scalar_one()
+    plan = (json.loads(found) if isinstance(found, str) else found)[0]["Plan"]
+    read = 0.0
+    for node in _nodes(plan):
+        if node["Node Type"] == "Seq Scan":
+            assert node["Relation Name"] not in LARGE_TABLES, plan
+        if "Scan" in node["Node Type"] and node["Node Type"] not in {"CTE Scan", "Subquery Scan", "Bitmap Heap Scan"}:
+            removed = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
+            read += (node["Actual Rows"] + removed) * node["Actual Loops"]
+    assert read <= LITTLE, json.dumps(plan)
+
+
+@pytest.mark.parametrize("filter_text", TICKETS, ids=[each or "everything" for each in TICKETS])
+async def test_a_page_of_tickets_reads_little_in_every_order(million: Database, filter_text: str) -> None:
+    reader = PostgresReader(million)
+    condition = read_filter(filter_text, TICKET_FIELDS)
+    for order_by in ORDERS:
+        order = read_order(Fields(), order_by)
+        query = TicketQuery(BIG, PAGE, condition, order)
+        await assert_reads_little(million, await reader.page_statement(query))
+        views = await reader.tickets(query)
+        if len(views) < PAGE:
+            continue
+        last = views[-1].ticket
+        place = TicketPlace(BIG, tuple(getattr(last, key.field) for key in order))
+        query = TicketQuery(BIG, PAGE, condition, order, place)
+        await assert_reads_little(million, await reader.page_statement(query))
+
+
+@pytest.mark.parametrize("filter_text", REVIEWS, ids=[each or "everything" for each in REVIEWS])
+async def test_a_page_of_reviews_reads_little(million: Database, filter_text: str) -> None:
+    query = ReviewQuery(BIG, PAGE, read_filter(filter_text, REVIEW_FIELDS))
+    await assert_reads_little(million, review_lists.list_statement(query))
+    found = await PostgresReader(million).reviews(query)
+    if len(found) == PAGE:
+        place = ReviewPlace(BIG, found[-1].create_time, found[-1].id)
+        await assert_reads_little(million, review_lists.list_statement(ReviewQuery(BIG, PAGE, query.condition, place)))
+
+
+@pytest.mark.parametrize(
+    "filter_text", ["labels:rare", f"reporter = {O}/agents/rare", "reference = 3F9A-12C7", "marzipan"]
+)
+async def test_one_ticket_in_a_million_is_found(million: Database, filter_text: str) -> None:
+    query = TicketQuery(BIG, PAGE, read_filter(filter_text, TICKET_FIELDS))
+    assert [view.ticket.number for view in await PostgresReader(million).tickets(query)] == [RARE_TICKET]
+
+
+async def test_a_million_tickets_are_counted(million: Database) -> None:
+    counts = await PostgresReader(million).count_tickets(BIG, read_filter("", TICKET_FIELDS))
+    assert counts.total == MILLION
+    # Every nineteenth of those that are closed, which are the first 950,000.
+    assert (counts.closed, counts.auto_closed) == (900_000, 50_000)
+
+
+async def test_a_small_organization_does_not_read_the_big_ones(million: Database) -> None:
+    reader = PostgresReader(million)
+    for filter_text in TICKETS:
+        condition = read_filter(filter_text.replace(O, "organizations/small"), TICKET_FIELDS)
+        query = TicketQuery("small", PAGE, condition, read_order(Fields(), "priority desc, update_time"))
+        await assert_reads_little(million, await reader.page_statement(query))
+        await assert_reads_little(million, ticket_lists.count_statement("small", condition))

@@ -1,0 +1,29 @@
+"""The filters and orders in docs/finding.md are ones."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from care_service.domain.filters.conditions import Always
+from care_service.domain.filters.schema import read_filter
+from care_service.domain.filters.tickets import TICKET_FIELDS
+from care_service.rpc.fields import Fields
+from care_service.rpc.finding import read_order
+
+DOCS = Path(__file__).parents[3] / "docs" / "finding.md"
+ROWS = re.findall(r"^\| [^|]+ \| `([^|]+)` \| (?:`([^|]+)` )?\|$", DOCS.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def test_there_are_examples() -> None:
+    assert len(ROWS) == 7
+
+
+@pytest.mark.parametrize(("text", "order"), ROWS)
+def test_an_example_is_a_filter_and_an_order(text: str, order: str) -> None:
+    assert read_filter(text, TICKET_FIELDS) != Always()
+    fields = Fields()
+    read_order(fields, order)
+    fields.check()

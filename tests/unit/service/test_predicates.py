@@ -1,0 +1,62 @@
+"""Predicates: negation goes down to the leaves, and a known column decides what it can."""
+
+from __future__ import annotations
+
+from itertools import product
+
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import literal_column
+
+from care_service.domain.filters.conditions import AllOf, Always, AnyOf, Condition, NotSo, OneOf
+from care_service.storage.predicates import Both, Either, Predicate, Values, decided, normal_form, possible
+
+DOMAIN: frozenset[str | int] = frozenset("abc")
+COLUMNS = ("one", "other")
+SETS = st.frozensets(st.sampled_from("abc"))
+LEAVES = st.builds(OneOf, st.sampled_from(COLUMNS), SETS) | st.just(Always())
+
+
+def _joined(parts: st.SearchStrategy[Condition]) -> st.SearchStrategy[Condition]:
+    several = st.lists(parts, min_size=2, max_size=3).map(tuple)
+    return st.builds(AllOf, several) | st.builds(AnyOf, several) | st.builds(NotSo, parts)
+
+
+CONDITIONS = st.recursive(LEAVES, _joined, max_leaves=12)
+
+
+def holds(condition: Condition, row: dict[str, str]) -> bool:
+    """What a condition means, written a second time."""
+    match condition:
+        case AllOf():
+            return all(holds(part, row) for part in condition.parts)
+        case AnyOf():
+            return any(holds(part, row) for part in condition.parts)
+        case NotSo():
+            return not holds(condition.part, row)
+        case OneOf():
+            return row[condition.field] in condition.values
+        case _:
+            return True
+
+
+def leaf(condition: Condition, negated: bool) -> Predicate:
+    assert isinstance(condition, OneOf)
+    found: frozenset[str | int] = DOMAIN - condition.values if negated else DOMAIN & condition.values
+    return Values(literal_column(condition.field), condition.field, found, DOMAIN)
+
+
+ROWS = [dict(zip(COLUMNS, values, strict=True)) for values in product("abc", repeat=2)]
+
+
+@given(CONDITIONS)
+def test_what_is_known_decides_a_predicate_as_its_condition_means_it(condition: Condition) -> None:
+    predicate = normal_form(condition, leaf)
+    for row in ROWS:
+        assert decided(predicate, row) == (Both() if holds(condition, row) else Either())
+
+
+@given(CONDITIONS, st.sampled_from(COLUMNS))
+def test_no_value_that_occurs_is_called_impossible(condition: Condition, column: str) -> None:
+    occur = {row[column] for row in ROWS if holds(condition, row)}
+    assert occur <= possible(normal_form(condition, leaf), column, DOMAIN)
