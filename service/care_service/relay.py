@@ -157,7 +157,7 @@ class Relay:
         self._reachable = True
         self._heard = monotonic()
         """When Temporal last answered, or was last found away."""
-        self._ending = False
+        self._end = asyncio.Event()
 
     def hint(self) -> None:
         """Says that there may be something to do: called after each commit that wrote to the outbox."""
@@ -165,12 +165,12 @@ class Relay:
 
     def end(self) -> None:
         """Lets `run` return once the batch under way is done; what is left waits for another relay."""
-        self._ending = True
+        self._end.set()
         self._hint.set()
 
     async def run(self) -> None:
         """Runs until `end`. A row that was claimed and not done is claimed again after its lease."""
-        while not self._ending:
+        while not self._end.is_set():
             self._hint.clear()
             try:
                 busy = await self.turn()
@@ -178,13 +178,14 @@ class Relay:
                 reason = error.reason.value if isinstance(error, Refusal) else type(error).__qualname__
                 _LOG.warning("the outbox can't be worked", reason=reason)
                 busy = False
-            if not busy and not self._ending:
+            if not busy and not self._end.is_set():
                 await self._rest()
                 await self._check()
 
     async def turn(self) -> bool:
         """Handles one batch; returns whether there was anything to do."""
-        wakes = await self._outbox.claim(_BATCH, _LEASE)
+        # While Temporal is away, one row asks for all: thousands of tries would only cost.
+        wakes = await self._outbox.claim(_BATCH if self._reachable else 1, _LEASE)
         if not wakes:
             return False
         outcomes = await asyncio.gather(*(self._attempt(wake) for wake in wakes))
@@ -262,8 +263,9 @@ class Relay:
         self._metrics.degraded.set(not self._reachable)
 
     async def _rest(self) -> None:
+        """Waits for a hint; while Temporal is away, hints do not hasten the next try."""
         try:
             async with asyncio.timeout(_POLL):
-                await self._hint.wait()
+                await (self._hint if self._reachable else self._end).wait()
         except TimeoutError:
             pass

@@ -28,6 +28,8 @@ class Rows:
         self._attempts = 0
         self.waiting = True
         self.released: list[timedelta] = []
+        self.limits: list[int] = []
+        """How many rows each claim asked for."""
         self.parked: list[tuple[int, str]] = []
         """At which attempt, and for what."""
         self.deleted = asyncio.Event()
@@ -35,6 +37,7 @@ class Rows:
     async def claim(self, limit: int, lease: timedelta) -> Sequence[Wake]:
         if self._failures:
             raise self._failures.pop()
+        self.limits.append(limit)
         rows = [replace(WAKE, attempts=self._attempts + 1)] if self.waiting else []
         self._attempts += len(rows)
         self.waiting = False
@@ -126,6 +129,16 @@ async def test_what_concerns_all_rows_parks_none_and_is_called_degraded_until_it
     await relay.turn()
     assert rows.deleted.is_set()
     assert metrics.registry.get_sample_value("care_degraded") == 0
+
+
+async def test_while_temporal_is_away_one_row_asks_for_all() -> None:
+    rows = Rows()
+    relay = Relay(rows, Temporal([refused(RPCStatusCode.UNAVAILABLE)] * 3), Metrics())
+    for _ in range(5):
+        await relay.turn()
+    first, *while_away, back = rows.limits
+    assert while_away == [1, 1, 1]
+    assert first == back > 1
 
 
 async def test_a_workflow_is_woken_in_the_trace_of_the_change() -> None:
