@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, select, text, tuple_
+from sqlalchemy import ColumnElement, Select, TextClause, and_, select, text, tuple_
 
 from care_service.domain.entities import Activity, Agent, Contact, Location, Organization, Review
 from care_service.domain.filters.conditions import Condition
@@ -38,6 +38,8 @@ PLANNING: Final = text(
 )
 """For the transaction of a list: planned for its values, as a good plan for some is a bad one for others; and by one
 process, as a page that reads little gains nothing by more, and they make scans of whole tables look cheap."""
+LOOPING: Final = text("SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)")
+"""Likewise for a page of tickets: joined row by row, as there are few; the other joins read whole tables."""
 _FEW: Final = 10_000
 """As many tickets are sorted in hundredths of a second. Where more of a million meet a filter, a page is full soon."""
 _T, _R, _C, _M, _V = tables.tickets.c, tables.recoveries.c, tables.contacts.c, tables.messages.c, tables.reviews.c
@@ -61,10 +63,11 @@ class PostgresReader:
         found = await self._entities(mapping, select(*mapping.columns).where(*conditions))
         return found[0] if found else None
 
-    async def _found(self, query: Select[Any]) -> Sequence[Any]:
+    async def _found(self, query: Select[Any], *settings: TextClause) -> Sequence[Any]:
         """Reads what a filter finds."""
         async with self._database.core() as connection:
-            await connection.execute(PLANNING)
+            for setting in (PLANNING, *settings):
+                await connection.execute(setting)
             rows: Sequence[Any] = (await connection.execute(query)).all()
             return rows
 
@@ -79,7 +82,7 @@ class PostgresReader:
 
     async def tickets(self, query: TicketQuery) -> Sequence[TicketView]:
         """See Reader."""
-        rows = await self._found(await self.page_statement(query))
+        rows = await self._found(await self.page_statement(query), LOOPING)
         found = [(TICKET.read(row), CONTACT.read(row, len(TICKET))) for row in rows]
         return [TicketView(ticket, contact) for ticket, contact in found if ticket is not None]
 
