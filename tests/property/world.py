@@ -177,11 +177,11 @@ class World:
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
-    async def look(self, name: str) -> Seen:
-        """Reads everything of a ticket."""
+    async def look(self, name: str, caller: str) -> Seen:
+        """Reads everything of a ticket, what could be done with it as `caller`."""
         client, metadata, most = self._client, self._metadata(SERVICE), _MOST
         ticket, log, thread, recoveries, contacts = await asyncio.gather(
-            self.ticket(name),
+            self.ticket(name, caller),
             client.tickets.ListActivities(
                 tickets.ListActivitiesRequest(parent=name, page_size=most), metadata=metadata
             ),
@@ -203,16 +203,16 @@ class World:
             list(contacts.contacts),
         )
 
-    async def ticket(self, name: str, caller: str = SERVICE) -> Ticket:
+    async def ticket(self, name: str, caller: str) -> Ticket:
         """Reads a ticket as `caller` sees it."""
         request = tickets.GetTicketRequest(name=name)
         return (await self._client.tickets.GetTicket(request, metadata=self._metadata(caller))).ticket
 
-    async def ticket_names(self) -> set[str]:
-        """Every ticket of the organization."""
+    async def tickets(self, caller: str) -> dict[str, Ticket]:
+        """Every ticket of the organization as `caller` sees it, by name."""
         request = tickets.ListTicketsRequest(parent=self.tenant.name, page_size=_MOST)
-        answer = await self._client.tickets.ListTickets(request, metadata=self._metadata(SERVICE))
-        return {ticket.name for ticket in answer.tickets}
+        answer = await self._client.tickets.ListTickets(request, metadata=self._metadata(caller))
+        return {ticket.name: ticket for ticket in answer.tickets}
 
     async def wakes(self) -> Counter[str]:
         """By the recovery's id, how many outbox rows wait; without a Temporal server they stay."""

@@ -1,0 +1,210 @@
+"""Bugs that the property must find: each a small patch of the running service, a mistake that could be made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import pytest
+
+from care_service.domain import commands, decide, follow_up, permissions, reports, submit
+from care_service.domain.case import Case, Decision
+from care_service.domain.entities import ActivityType, Ticket
+from care_service.domain.lifecycle import RECOVERY, STATUS, RecoveryState, StateMachine, TicketStatus, Trigger
+from care_service.domain.permissions import Command, Situation
+from care_service.domain.ports import Record, StaleError
+from care_service.domain.refusals import Reason
+from care_service.rpc import call, customers, execute, workers
+from care_service.rpc.execute import Repeat
+from care_service.storage.tickets import PostgresTickets
+
+Patch = pytest.MonkeyPatch
+_ANY: Final[Any] = Any
+
+
+def _sources(patch: Patch, machine: StateMachine[Any], trigger: Trigger, *more: object) -> None:
+    """Lets a trigger be fired from more states than the table has."""
+    rules = tuple(
+        replace(rule, sources=rule.sources | frozenset(more)) if rule.trigger is trigger else rule
+        for rule in machine.rules
+    )
+    wrong = StateMachine(machine.name, type(machine.initial), machine.initial, rules)
+    for name, value in vars(wrong).items():
+        patch.setattr(machine, name, value)
+
+
+def _deciding(patch: Patch, command: type, change: Callable[[Case, Decision], Decision]) -> None:
+    """Changes what is decided for a command."""
+    right = decide._DECIDERS[command]
+
+    def wrong(case: Case, *rest: Any) -> Decision | None:  # noqa: ANN401 - as the table has them
+        decision = right(case, *rest)
+        return None if decision is None else change(case, decision)
+
+    patch.setitem(decide._DECIDERS, command, wrong)
+
+
+def _refusing(patch: Patch, forgotten: Callable[[Command, Situation, Reason], bool]) -> None:
+    """Forgets some refusals."""
+    right = permissions.refusal
+
+    def wrong(command: Command, situation: Situation) -> Reason | None:
+        reason = right(command, situation)
+        return None if reason is not None and forgotten(command, situation, reason) else reason
+
+    patch.setattr(decide, "refusal", wrong)
+
+
+def etag_is_not_compared(patch: Patch) -> None:
+    patch.setattr(Repeat, "check_etag", lambda self, ticket: None)
+
+
+def resolved_ticket_can_be_started(patch: Patch) -> None:
+    _sources(patch, STATUS, Trigger.START, TicketStatus.RESOLVED)
+
+
+def contact_can_be_added_to_an_open_chat(patch: Patch) -> None:
+    _sources(patch, RECOVERY, Trigger.ADD_CONTACT, RecoveryState.CHAT_UNLOCKED)
+
+
+def whoever_comes_second_is_told_that_it_worked(patch: Patch) -> None:
+    right = PostgresTickets.commit
+
+    async def wrong(self: PostgresTickets, decision: Decision, record: Record | None) -> None:
+        try:
+            await right(self, decision, record)
+        except StaleError:
+            return
+
+    patch.setattr(PostgresTickets, "commit", wrong)
+
+
+def repeat_is_executed_again(patch: Patch) -> None:
+    patch.setattr(Repeat, "record", lambda self, response: None)
+
+
+def answers_are_kept_forever(patch: Patch) -> None:
+    for module in (execute, customers):
+        patch.setattr(module, "KEPT", timedelta(days=10_000))
+
+
+def close_leaves_the_recovery_live(patch: Patch) -> None:
+    right = decide._DECIDERS[commands.CloseTicket]
+    patch.setitem(decide._DECIDERS, commands.CloseTicket, lambda case, *rest: right(replace(case, live=None), *rest))
+
+
+def note_takes_two_numbers(patch: Patch) -> None:
+    def skipping(_: Case, decision: Decision) -> Decision:
+        ticket = replace(decision.ticket, version=decision.ticket.version + 1)
+        assert decision.activity is not None
+        return replace(decision, ticket=ticket, activity=replace(decision.activity, number=ticket.version))
+
+    _deciding(patch, commands.AddNote, skipping)
+
+
+def closed_ticket_takes_a_note(patch: Patch) -> None:
+    _refusing(patch, lambda command, _, reason: command is Command.ADD_NOTE and reason is Reason.TICKET_CLOSED)
+
+
+def another_agent_may_write_notes(patch: Patch) -> None:
+    _refusing(patch, lambda command, _, reason: command is Command.ADD_NOTE and reason is Reason.NOT_ASSIGNEE)
+
+
+def claim_replaces_the_contact(patch: Patch) -> None:
+    right = submit._claim
+
+    def wrong(form: submit.FormCase, *rest: Any) -> Decision | None:  # noqa: ANN401 - handed on
+        decision = right(form, *rest)
+        if decision is None or decision.contact is None or form.target.live is None:
+            return decision
+        return replace(decision, recovery=replace(form.target.live, contact_id=decision.contact.id))
+
+    patch.setattr(submit, "_claim", wrong)
+
+
+def other_organizations_are_let_in(patch: Patch) -> None:
+    patch.setattr(call.Call, "enter", lambda self, organization, resource: None)
+
+
+def follow_up_is_made_though_there_is_one(patch: Patch) -> None:
+    right = submit.submit_contact
+
+    def wrong(form: submit.FormCase, *rest: Any) -> Decision | None:  # noqa: ANN401 - handed on
+        return right(replace(form, open=None, last=form.open or form.last), *rest)
+
+    patch.setattr(customers, "submit_contact", wrong)
+
+
+def follow_up_forgets_the_assignee(patch: Patch) -> None:
+    right = follow_up.follow_up
+
+    def wrong(*given: Any) -> Decision:  # noqa: ANN401 - handed on
+        decision = right(*given)
+        return replace(decision, ticket=replace(decision.ticket, assignee=None))
+
+    patch.setattr(submit, "follow_up", wrong)
+
+
+def reopened_ticket_keeps_its_resolve_time(patch: Patch) -> None:
+    right = decide.with_status
+
+    def wrong(ticket: Ticket, trigger: Trigger, now: datetime) -> Ticket:
+        after = right(ticket, trigger, now)
+        return replace(after, resolve_time=ticket.resolve_time) if trigger is Trigger.REOPEN else after
+
+    patch.setattr(decide, "with_status", wrong)
+    patch.setattr(submit, "with_status", wrong)
+
+
+def late_report_counts(patch: Patch) -> None:
+    right = reports.report
+
+    def wrong(case: reports.RecoveryCase, command: Any, *rest: Any) -> Decision | None:  # noqa: ANN401 - any report
+        if hasattr(command, "attempt"):
+            command = replace(command, attempt=case.recovery.attempt)
+        return right(case, command, *rest)
+
+    patch.setattr(workers, "report", wrong)
+
+
+def expired_link_takes_an_answer(patch: Patch) -> None:
+    right = submit.form_state
+    patch.setattr(submit, "form_state", lambda recovery, status, now: right(recovery, status, recovery.create_time))
+
+
+def withdrawal_wakes_nobody(patch: Patch) -> None:
+    _deciding(patch, commands.WithdrawRecoveryForm, lambda _, decision: replace(decision, wakes=()))
+
+
+def barred_agent_may_take(patch: Patch) -> None:
+    _refusing(patch, lambda _, __, reason: reason is Reason.NOT_ASSIGNABLE)
+
+
+def form_replaced_by_a_contact_stays_live(patch: Patch) -> None:
+    _deciding(patch, commands.AddContact, lambda _, decision: replace(decision, recovery=None))
+
+
+def note_is_logged_as_an_update(patch: Patch) -> None:
+    def mistaken(_: Case, decision: Decision) -> Decision:
+        assert decision.activity is not None
+        return replace(decision, activity=replace(decision.activity, message_id=None, type=ActivityType.UPDATED))
+
+    _deciding(patch, commands.AddNote, mistaken)
+
+
+@contextmanager
+def planted(bug: Callable[[Patch], None]) -> Iterator[None]:
+    """The service with a bug while the block lasts; what it had worked out before is forgotten."""
+    with pytest.MonkeyPatch.context() as patch:
+        _forget()
+        bug(patch)
+        yield
+    _forget()
+
+
+def _forget() -> None:
+    permissions.refusal.cache_clear()
+    permissions.actions.cache_clear()
