@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
+from axe_playwright_python.async_playwright import Axe
 from google.rpc import code_pb2
 from playwright.async_api import Browser, BrowserContext, Page, Request, expect
 
@@ -15,6 +16,7 @@ from care.v1 import customer_service_pb2 as pb
 from care.v1.customer_service_pb2_grpc import CustomerServiceStub
 from care_client.channel import open_channel
 from care_web.app import create_app
+from care_web.languages import LANGUAGES
 from tests.integration.web import customer_service
 from tests.integration.web.customer_service import CustomerService, Failure
 from tests.support.browser import chromium
@@ -29,6 +31,13 @@ DESK = {"width": 1280, "height": 900}
 SEND = "main form button"
 """The button that sends the form; the other buttons are those of the languages."""
 GIVEN = "reference=3F9A-12C7"
+
+HEADINGS = (
+    *("root.title", "missing.title", "unknown.title", "form.greeting", "answered.greeting", "closed.greeting"),
+    *("expired.title", "withdrawn.title", "replaced.title", "thanks.title", "large.title", "unreadable.title"),
+    *("down.title", "busy.title", "unavailable.title"),
+)
+"""Of all states that a reader can meet without a mistake of ours."""
 
 LONG_WORD = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft"
 SMALLEST_TARGET = 44
@@ -64,7 +73,10 @@ async def site() -> AsyncIterator[Site]:
     service = CustomerService()
     service.add("open")
     service.add("answered", pb.CONTACT_FORM_STATE_ANSWERED)
+    service.add("closed", pb.CONTACT_FORM_STATE_CLOSED)
     service.add("expired", pb.CONTACT_FORM_STATE_EXPIRED)
+    service.add("withdrawn", pb.CONTACT_FORM_STATE_WITHDRAWN)
+    service.add("replaced", pb.CONTACT_FORM_STATE_REPLACED)
     service.add("long", business_name=LONG_WORD, reply_text=f"{LONG_WORD} " * 20, consent_text=LONG_WORD)
     async with (
         customer_service.serve(service) as address,
@@ -137,6 +149,7 @@ async def test_a_customer_fills_in_the_form_by_keyboard_alone(browser: Browser, 
         await page.keyboard.press("Enter")
         await expect(page).to_have_url(f"{site.url}/f/open/thanks?{GIVEN}")
         await expect(page.get_by_role("heading", level=1)).to_have_text("Thank you, your details have arrived")
+        await expect(page.locator("dd")).to_have_text("3F9A-12C7")
         await page.reload()
         await expect(page).to_have_url(f"{site.url}/f/open/thanks?{GIVEN}")
     [claim] = site.service.links["open"].claims
@@ -225,9 +238,10 @@ async def test_nothing_is_wider_than_the_screen_and_everything_can_be_hit(
 ) -> None:
     async with visiting(browser, site, size) as visit:
         page = visit.page
-        for path in ("/f/open", "/f/long", "/f/answered", "/f/expired", "/f/unknown", "/f/answered/thanks", "/"):
-            await page.goto(path)
-            await assert_fits(page, size["width"])
+        for tag in LANGUAGES:
+            for path in ("/f/open", "/f/long", "/f/answered", "/f/expired", f"/f/answered/thanks?{GIVEN}", "/"):
+                await page.goto(f"{path}{'&' if '?' in path else '?'}lang={tag}")
+                await assert_fits(page, size["width"])
         await page.goto("/f/long")
         await page.get_by_label("Anything you’d like to say").fill(LONG_WORD)
         await page.locator(SEND).click()
@@ -327,5 +341,173 @@ async def test_nothing_moves_for_those_who_asked_for_that(browser: Browser, site
         )
         assert set(durations) == {"0s"}
         assert await page.locator("html").evaluate("node => getComputedStyle(node).scrollBehavior") == "auto"
+    finally:
+        await context.close()
+
+
+# --- languages --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_reader_switches_the_language_by_keyboard_and_keeps_what_was_typed(
+    browser: Browser, site: Site
+) -> None:
+    async with visiting(browser, site) as visit:
+        page = visit.page
+        await page.goto("/f/open")
+        await page.get_by_label("Email address").fill("jane@example.com")
+        await page.get_by_label("Anything you’d like to say").fill("Cold soup.")
+        await page.get_by_role("checkbox").check()
+        await press_until(page, "Shift+Tab", "button[value=de]")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("html")).to_have_attribute("lang", "de")
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Wir möchten es wiedergutmachen")
+        await expect(page.get_by_label("E-Mail-Adresse")).to_have_value("jane@example.com")
+        await expect(page.get_by_label("Was Sie uns sagen möchten")).to_have_value("Cold soup.")
+        await expect(page.get_by_role("checkbox")).to_be_checked()
+        assert site.service.links["open"].claims == [], "nothing has been sent yet"
+        await press_until(page, "Tab", "email")
+        await page.keyboard.press("Enter")
+        await expect(page).to_have_url(f"{site.url}/f/open/thanks?lang=de&{GIVEN}")
+        thanks = page.get_by_role("heading", level=1)
+        await expect(thanks).to_have_text("Vielen Dank, Ihre Kontaktdaten sind angekommen")
+        await press_until(page, "Tab", "a[lang=ar]")
+        await page.keyboard.press("Enter")
+        await expect(thanks).to_have_text("شكرًا لكم، وصلتنا بياناتكم")
+        await expect(page.locator("dd")).to_have_text("3F9A-12C7")
+    [claim] = site.service.links["open"].claims
+    assert (claim.email, claim.message) == ("jane@example.com", "Cold soup.")
+
+
+async def test_the_enter_key_sends_the_form_and_switches_nothing(browser: Browser, site: Site) -> None:
+    async with visiting(browser, site) as visit:
+        page = visit.page
+        await page.goto("/f/open?lang=es")
+        await page.get_by_role("checkbox").check()
+        await page.get_by_label("Correo electrónico").fill("jane@example.com")
+        await page.keyboard.press("Enter")
+        await expect(page).to_have_url(f"{site.url}/f/open/thanks?lang=es&{GIVEN}")
+    assert len(site.service.links["open"].claims) == 1
+
+
+async def test_a_browser_is_spoken_to_in_its_own_language(browser: Browser, site: Site) -> None:
+    context = await browser.new_context(locale="fr-CA", java_script_enabled=False, base_url=site.url)
+    try:
+        page = await context.new_page()
+        await page.goto("/f/open")
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Nous souhaitons y remédier")
+    finally:
+        await context.close()
+
+
+async def test_arabic_runs_leftwards_and_addresses_do_not(browser: Browser, site: Site) -> None:
+    async with visiting(browser, site) as visit:
+        page = visit.page
+        await page.goto("/f/open?lang=ar")
+        assert await page.locator("html").evaluate("node => getComputedStyle(node).direction") == "rtl"
+        for field in ("email", "phone"):
+            assert await page.locator(f"#{field}").evaluate("node => getComputedStyle(node).direction") == "ltr"
+        box, words = await page.locator("#consent").bounding_box(), await page.locator(".tick .lines").bounding_box()
+        assert box
+        assert words
+        assert box["x"] > words["x"] + words["width"], "the tick box is where reading begins"
+        quote = page.locator("blockquote")
+        assert await quote.evaluate("node => getComputedStyle(node).direction") == "ltr", "an English reply"
+
+
+async def test_one_touch_takes_the_whole_reference(browser: Browser, site: Site) -> None:
+    async with visiting(browser, site) as visit:
+        page = visit.page
+        for tag in LANGUAGES:
+            await page.goto(f"/f/answered/thanks?lang={tag}&{GIVEN}")
+            await page.locator("dd").click()
+            assert await page.evaluate("getSelection().toString()") == "3F9A-12C7", tag
+
+
+# --- what axe finds ---------------------------------------------------------------------------------------------------
+
+
+async def each_state(page: Page, site: Site, tag: str) -> AsyncIterator[str]:
+    """Bring ``page`` into each state that a reader can meet, in the language ``tag``; yields the state's name."""
+
+    async def send(path: str, email: str = "jane@example.com", message: str = "") -> None:
+        await page.goto(f"{path}?lang={tag}")
+        if await page.locator("details:not([open]) > summary").count():
+            await page.locator("summary").click()
+        await page.locator("#email").fill(email)
+        await page.locator("#message").fill(message)
+        await page.locator(SEND).click()
+
+    paths = ("/", "/nowhere", "/f/open", "/f/long", "/f/unknown")
+    states = ("/f/answered", "/f/closed", "/f/expired", "/f/withdrawn", "/f/replaced", "/f/answered/thanks")
+    for path in (*paths, *states):
+        await page.goto(f"{path}?lang={tag}&{GIVEN}")
+        yield path
+    for path in ("/f/open", "/f/answered"):
+        await send(path, "jane@")
+        await expect(page.locator("[aria-invalid=true]")).to_have_count(2)
+        yield f"mistakes in {path}"
+    await send("/f/open", message="x" * 70_000)
+    yield "too large"
+    await page.goto(f"/f/open?lang={tag}")
+    await page.locator("#form").evaluate(
+        """form => form.insertAdjacentHTML("beforeend", '<input name="more">'.repeat(30))"""
+    )
+    await page.locator(SEND).click()
+    yield "unreadable"
+    for failure, name in (
+        (Failure(code_pb2.UNAVAILABLE, "DATABASE_UNAVAILABLE", 90), "away"),
+        (Failure(code_pb2.RESOURCE_EXHAUSTED, "RATE_LIMITED", 90), "limited"),
+    ):
+        site.service.submit_failure = failure
+        await send("/f/open")
+        await expect(page.locator(".summary.calm")).to_be_focused()
+        yield name
+        site.service.submit_failure = None
+    site.service.failure = Failure(code_pb2.UNAVAILABLE, "DATABASE_UNAVAILABLE", 90)
+    await page.goto(f"/f/open?lang={tag}")
+    yield "unavailable"
+    site.service.failure = None
+
+
+ALL = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
+"""All that axe has on by default, its best practices included; and WCAG 2.2's size of targets, which it has off."""
+COLORS = {"resultTypes": ["violations"], "runOnly": ["color-contrast"]}
+"""What another color scheme can change."""
+
+
+@pytest.mark.parametrize("tag", list(LANGUAGES))
+async def test_axe_finds_nothing_wrong_with_any_page(browser: Browser, site: Site, tag: str) -> None:
+    # Axe is a script: these windows run scripts, where those of customers need none.
+    context = await browser.new_context(base_url=site.url, reduced_motion="reduce")
+    found: dict[str, str] = {}
+    seen = set()
+    try:
+        page = await context.new_page()
+        async for state in each_state(page, site, tag):
+            await expect(page.locator("html")).to_have_attribute("lang", tag)
+            seen.add(await page.locator("h1").inner_text())
+            for size in (PHONE, DESK):
+                await page.set_viewport_size({"width": size["width"], "height": size["height"]})
+                await page.emulate_media(color_scheme="light")
+                in_light = await Axe().run(page, options=ALL)
+                await page.emulate_media(color_scheme="dark")
+                in_dark = await Axe().run(page, options=COLORS)
+                for scheme, results in {"light": in_light, "dark": in_dark}.items():
+                    if results.violations_count:
+                        found[f"{state}, {size['width']}, {scheme}"] = results.generate_report()
+    finally:
+        await context.close()
+    assert found == {}
+    assert seen == {LANGUAGES[tag].tell(key) for key in HEADINGS}
+
+
+async def test_axe_would_find_what_is_wrong(browser: Browser, site: Site) -> None:
+    context = await browser.new_context(base_url=site.url)
+    try:
+        page = await context.new_page()
+        await page.goto("/f/open")
+        await page.locator("label[for=email]").evaluate("node => node.remove()")
+        results = await Axe().run(page, options=ALL)
+        assert "label" in [violation["id"] for violation in results.response["violations"]]
     finally:
         await context.close()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from html import unescape
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 from google.rpc import code_pb2
+from markupsafe import Markup
 
 from care.v1 import customer_service_pb2 as pb
 from care_web.languages import LANGUAGES, Language
@@ -82,6 +85,11 @@ async def ask(
     )
 
 
+def read(text: Markup) -> str:
+    """Return what is read of a text as HTML; its ``striptags`` would take the spaces that don't break for others."""
+    return unescape(re.sub("<[^>]*>", "", text))
+
+
 def assert_speaks(response: httpx.Response, language: Language) -> Page:
     page = Page(response)
     assert page.one("html").attributes == {"lang": language.tag, "dir": language.direction}
@@ -90,19 +98,19 @@ def assert_speaks(response: httpx.Response, language: Language) -> Page:
     return page
 
 
-@EACH
 @pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: f"{answer.status} {answer.heading}")
 async def test_every_page_speaks_the_language_that_the_browser_asks_for(
-    links: CustomerService, pages: httpx.AsyncClient, answer: Answer, language: Language
+    links: CustomerService, pages: httpx.AsyncClient, answer: Answer
 ) -> None:
     links.failure = answer.failure
-    response = await ask(pages, answer, {"Accept-Language": f"{language.tag}-XX, nl;q=0.9"})
-    assert response.status_code == answer.status
-    page = assert_speaks(response, language)
-    assert page.heading == language.tell(answer.heading)
-    everything = page.one("body").text
-    assert [key for key in answer.texts if language.tell(key) not in everything] == []
-    assert "{" not in everything, "nothing is left to be filled in"
+    for language in LANGUAGES.values():
+        response = await ask(pages, answer, {"Accept-Language": f"{language.tag}-XX, nl;q=0.9"})
+        assert response.status_code == answer.status
+        page = assert_speaks(response, language)
+        assert page.heading == language.tell(answer.heading)
+        everything = page.one("body").text
+        assert [key for key in answer.texts if language.tell(key) not in everything] == []
+        assert "{" not in everything, "nothing is left to be filled in"
 
 
 @EACH
@@ -112,8 +120,8 @@ async def test_what_a_page_fills_in_is_said_in_its_language(
     headers = {"Accept-Language": language.tag}
     form = Page(await pages.get("/f/open", headers=headers))
     assert form.title == language.tell("form.title", business=NAME)
-    assert language.say("form.private", business=NAME).striptags() in form.one("main").text
-    assert language.say("form.until", time=language.time(EXPIRE_TIME)).striptags() in form.one("main").text
+    assert read(language.say("form.private", business=NAME)) in form.one("main").text
+    assert read(language.say("form.until", time=language.time(EXPIRE_TIME))) in form.one("main").text
     links.failure = AWAY
     away = Page(await pages.get("/f/open", headers=headers))
     assert language.wait(90) in away.one("main").text
@@ -125,7 +133,7 @@ async def test_mistakes_are_told_in_the_language_of_the_page(
 ) -> None:
     wrong = {"email": "jane@", "phone": "12", "display_name": "x" * 201, "message": "x" * 4001}
     page = Page(await pages.post("/f/open", data=wrong, headers={"Accept-Language": language.tag}))
-    told = {name: language.say(f"errors.{name}").striptags() for name in (*wrong, "consent")}
+    told = {name: read(language.say(f"errors.{name}")) for name in (*wrong, "consent")}
     assert page.summary == told
     for name, words in told.items():
         assert page.by_id(f"{name}-error").text == f"{language.tell('errors.prefix')} {words}"
@@ -182,15 +190,15 @@ async def test_every_page_offers_the_other_languages_by_their_own_names(
     assert page.one("nav").attributes["aria-label"] == "Sprache"
 
 
-@EACH
 @pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: f"{answer.status} {answer.heading}")
 async def test_a_choice_counts_more_than_what_the_browser_asks_for(
-    links: CustomerService, pages: httpx.AsyncClient, answer: Answer, language: Language
+    links: CustomerService, pages: httpx.AsyncClient, answer: Answer
 ) -> None:
     links.failure = answer.failure
-    other = "fr" if language.tag != "fr" else "es"
-    page = assert_speaks(await ask(pages, answer, {"Accept-Language": other}, f"lang={language.tag}"), language)
-    assert page.heading == language.tell(answer.heading)
+    for language in LANGUAGES.values():
+        other = "fr" if language.tag != "fr" else "es"
+        page = assert_speaks(await ask(pages, answer, {"Accept-Language": other}, f"lang={language.tag}"), language)
+        assert page.heading == language.tell(answer.heading)
 
 
 @pytest.mark.parametrize("choice", ["nl", "DE", "", "<b>", "de&lang=nl"])
