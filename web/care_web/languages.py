@@ -69,14 +69,15 @@ class Language:
         utc = moment.astimezone(UTC)
         day = format_date(utc, "long", self.locale)
         hour = format_time(utc, "short", tzinfo=UTC, locale=self.locale)
-        words = str(get_datetime_format("long", self.locale)).format(hour, day)
+        words = str(get_datetime_format("long", self.locale)).format(_on_one_line(hour), _on_one_line(day))
         return _TIME.format(utc.isoformat(), self._text("utc").format(time=words))
 
     def wait(self, seconds: int) -> str:
         """Return a time to wait in words, never shorter than ``seconds``."""
         if seconds <= _SECONDS_SAID_AS_FEW:
-            return format_unit(_SECONDS_SAID_AS_FEW, "duration-second", locale=self.locale)
-        return format_unit(math.ceil(seconds / _SECONDS_OF_MINUTE), "duration-minute", locale=self.locale)
+            return _on_one_line(format_unit(_SECONDS_SAID_AS_FEW, "duration-second", locale=self.locale))
+        minutes = math.ceil(seconds / _SECONDS_OF_MINUTE)
+        return _on_one_line(format_unit(minutes, "duration-minute", locale=self.locale))
 
     def _template(self, key: str, values: Mapping[str, str]) -> str:
         return self._text(f"{key}.unnamed" if values.get("business") == "" else key)
@@ -88,6 +89,11 @@ class Language:
         """Return ``value`` such that it keeps its own order where it or its surroundings run leftwards."""
         leftwards = any(unicodedata.bidirectional(character) in {"R", "AL"} for character in value)
         return _ISOLATED.format(value) if leftwards or self.direction == "rtl" else value
+
+
+def _on_one_line(words: str) -> str:
+    """Return ``words`` with spaces that don't break: a number stays with its unit, a day with its month."""
+    return words.replace(" ", "\u00a0")
 
 
 DEFAULT: Final = Language("en", "English", ENGLISH, Locale("en", "GB"))

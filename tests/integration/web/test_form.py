@@ -32,7 +32,7 @@ async def test_the_form_shows_the_business_its_words_and_what_is_agreed_to(
     assert page.one("blockquote").attributes["lang"] == "", "nobody knows which language the business wrote it in"
     assert page.one("label", for_="consent").text == "You may call me."
     assert page.one("time").attributes["datetime"] == "2031-05-03T14:05:00+00:00"
-    assert page.one("time").text == "3 May 2031, 14:05 UTC"
+    assert page.one("time").text == "3\u00a0May\u00a02031, 14:05 UTC"
     assert page.summary == {}
 
 
@@ -113,7 +113,7 @@ async def test_a_form_of_a_closed_case_says_that_an_answer_brings_the_case_up_ag
 @pytest.mark.parametrize(
     ("state", "heading", "words"),
     [
-        (pb.CONTACT_FORM_STATE_EXPIRED, "This form has closed", "It took answers until 3 May 2031, 14:05 UTC."),
+        (pb.CONTACT_FORM_STATE_EXPIRED, "This form has closed", "It took answers until 3\u00a0May\u00a02031, 14:05 UTC."),
         (pb.CONTACT_FORM_STATE_WITHDRAWN, "This form is no longer in use", "Harbor Café has taken it back"),
         (pb.CONTACT_FORM_STATE_REPLACED, "This form is no longer needed", "Harbor Café is in touch with the customer"),
     ],
@@ -179,7 +179,7 @@ async def test_the_page_says_when_the_service_is_away_and_when_to_come_back(
     page = Page(response)
     assert response.status_code == 503
     assert response.headers["Retry-After"] == "90"
-    assert "Wait 2 minutes" in page.one("main").text
+    assert "Wait 2\u00a0minutes" in page.one("main").text
     assert page.one("a", class_="action").attributes["href"] == "/f/t%3F%C3%BC"
 
 

@@ -1,4 +1,7 @@
-"""The pages in French: *vous*; before ``:``, ``?``, ``;`` and inside guillemets stands a space that does not break."""
+"""The pages in French: *vous*.
+
+Before ``:``, ``?``, ``;`` stands a space that does not break; ``e-mail`` in running text has such a hyphen.
+"""
 
 from typing import Final
 
@@ -14,7 +17,7 @@ FRENCH: Final[Catalog] = {
     "form.kicker": "Réponse publique à un avis",
     "form.skip": "Aller au formulaire",
     "form.heading": "Comment pouvons-nous vous joindre\u202f?",
-    "form.lead": "Indiquez une adresse e-mail ou un numéro de téléphone. L’un des deux suffit.",
+    "form.lead": "Indiquez une adresse e\u2011mail ou un numéro de téléphone. L’un des deux suffit.",
     "form.private": "Le lien vers cette page est public. Ce que vous écrivez ne l’est pas\u00a0: seule l’équipe {business} le verra.",
     "form.private.unnamed": "Le lien vers cette page est public. Ce que vous écrivez ne l’est pas\u00a0: seule notre équipe le verra.",
     "form.until": "Vous pouvez utiliser ce formulaire jusqu’au {time}.",
@@ -43,8 +46,8 @@ FRENCH: Final[Catalog] = {
     "example.code": "+33",
     "errors.heading": "Veuillez vérifier votre saisie",
     "errors.prefix": "Erreur\u00a0:",
-    "errors.contact": "Indiquez une adresse e-mail ou un numéro de téléphone",
-    "errors.email": "Indiquez une adresse e-mail complète, par exemple {address}",
+    "errors.contact": "Indiquez une adresse e\u2011mail ou un numéro de téléphone",
+    "errors.email": "Indiquez une adresse e\u2011mail complète, par exemple {address}",
     "errors.phone": "Indiquez le numéro de téléphone complet avec l’indicatif du pays, par exemple {code}",
     "errors.phone.region": "Indiquez le numéro complet avec son indicatif régional, ou avec l’indicatif d’un autre pays",
     "errors.display_name": "Indiquez un nom de 200 caractères au maximum, sur une seule ligne, ou laissez ce champ vide",

@@ -1,4 +1,4 @@
-"""The pages in German: *Sie*, and words that need no choice of a gender."""
+"""The pages in German: *Sie*, words that need no choice of a gender, and in running text a hyphen in ``E-Mail`` that does not break."""
 
 from typing import Final
 
@@ -14,7 +14,7 @@ GERMAN: Final[Catalog] = {
     "form.kicker": "Öffentliche Antwort auf eine Bewertung",
     "form.skip": "Zum Formular",
     "form.heading": "Wie können wir Sie erreichen?",
-    "form.lead": "Geben Sie eine E-Mail-Adresse oder eine Telefonnummer an. Eins von beiden genügt.",
+    "form.lead": "Geben Sie eine E\u2011Mail-Adresse oder eine Telefonnummer an. Eins von beiden genügt.",
     "form.private": "Der Link zu dieser Seite ist öffentlich. Was Sie schreiben, ist es nicht: Das sieht nur das Team von {business}.",
     "form.private.unnamed": "Der Link zu dieser Seite ist öffentlich. Was Sie schreiben, ist es nicht: Das sieht nur unser Team.",
     "form.until": "Sie können dieses Formular bis zum {time} nutzen.",
@@ -43,8 +43,8 @@ GERMAN: Final[Catalog] = {
     "example.code": "+49",
     "errors.heading": "Bitte prüfen Sie Ihre Angaben",
     "errors.prefix": "Fehler:",
-    "errors.contact": "Geben Sie eine E-Mail-Adresse oder eine Telefonnummer an",
-    "errors.email": "Geben Sie eine vollständige E-Mail-Adresse an, zum Beispiel {address}",
+    "errors.contact": "Geben Sie eine E\u2011Mail-Adresse oder eine Telefonnummer an",
+    "errors.email": "Geben Sie eine vollständige E\u2011Mail-Adresse an, zum Beispiel {address}",
     "errors.phone": "Geben Sie die vollständige Telefonnummer mit Landesvorwahl an, zum Beispiel {code}",
     "errors.phone.region": "Geben Sie die vollständige Telefonnummer mit Ortsvorwahl oder mit der Vorwahl eines anderen Landes an",
     "errors.display_name": "Geben Sie einen Namen mit höchstens 200 Zeichen in einer Zeile an, oder lassen Sie das Feld leer",
