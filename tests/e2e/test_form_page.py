@@ -406,12 +406,23 @@ async def test_arabic_runs_leftwards_and_addresses_do_not(browser: Browser, site
         assert await page.locator("html").evaluate("node => getComputedStyle(node).direction") == "rtl"
         for field in ("email", "phone"):
             assert await page.locator(f"#{field}").evaluate("node => getComputedStyle(node).direction") == "ltr"
+        plus, digit = await page.locator("#phone-hint bdi").evaluate(_LEFT_EDGES)
+        assert plus < digit, "the sign of a country code stands before it"
         box, words = await page.locator("#consent").bounding_box(), await page.locator(".tick .lines").bounding_box()
         assert box
         assert words
         assert box["x"] > words["x"] + words["width"], "the tick box is where reading begins"
         quote = page.locator("blockquote")
         assert await quote.evaluate("node => getComputedStyle(node).direction") == "ltr", "an English reply"
+
+
+_LEFT_EDGES = """node => [0, 1].map(start => {
+    const range = document.createRange();
+    range.setStart(node.firstChild, start);
+    range.setEnd(node.firstChild, start + 1);
+    return range.getBoundingClientRect().left;
+})"""
+"""Returns where the first two characters of a node begin, in CSS pixels."""
 
 
 async def test_one_touch_takes_the_whole_reference(browser: Browser, site: Site) -> None:

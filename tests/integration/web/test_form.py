@@ -113,7 +113,7 @@ async def test_a_form_of_a_closed_case_says_that_an_answer_brings_the_case_up_ag
 @pytest.mark.parametrize(
     ("state", "heading", "words"),
     [
-        (pb.CONTACT_FORM_STATE_EXPIRED, "This form has closed", "It took answers until 3\u00a0May\u00a02031, 14:05 UTC."),
+        (pb.CONTACT_FORM_STATE_EXPIRED, "This form has closed", "until 3\u00a0May\u00a02031, 14:05 UTC."),
         (pb.CONTACT_FORM_STATE_WITHDRAWN, "This form is no longer in use", "Harbor Café has taken it back"),
         (pb.CONTACT_FORM_STATE_REPLACED, "This form is no longer needed", "Harbor Café is in touch with the customer"),
     ],
