@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(3600), pytest.mark.xdist_gro
 O = f"organizations/{BIG}"  # noqa: E741 - stands in many filters
 PAGE = 51
 LITTLE = MILLION // 8
-"""How many rows and index entries a page may read. Most read some hundreds; a million would be all of them."""
+"""How many rows and index entries a page may read. Most read hundreds or a few thousand; a million would be all."""
 LARGE_TABLES = {"tickets", "ticket_terms", "reviews", "recoveries"}
 ORDERS = [
     "",
