@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,8 +26,23 @@ _LARGEST: Final = 1_000_000
 """Bytes of a body: beyond it the transport answers."""
 _RENEWED: Final = 40
 """After how many calls there is a new ticket."""
-_FREE: Final = re.compile(r"\w*(display_name|subject|description|text|message|before|after)")
-"""Fields of answers that hold what somebody wrote."""
+_REFERENCES: Final = frozenset(
+    [
+        "name",
+        "location",
+        "review",
+        "ticket",
+        "reporter",
+        "assignee",
+        "recovery",
+        "follow_up_of",
+        "follow_up",
+        "author",
+        "actor",
+        "creator",
+    ]
+)
+"""Fields of answers that name resources; the others may hold whatever somebody wrote."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +175,7 @@ class Run:
         organization = sent.caller.organization
         for message, described, value in strings(answer):
             # An item of a batch is named as it was asked for.
-            named = not _FREE.fullmatch(described.name) and message.DESCRIPTOR.name != "BatchTicketResult"
+            named = described.name in _REFERENCES and message.DESCRIPTOR.name != "BatchTicketResult"
             if organization and value.startswith("organizations/") and named:
                 inside = value.split("/")[1] == organization
                 assert inside, f"{message.DESCRIPTOR.name}.{described.name} is another organization's: {value}"
