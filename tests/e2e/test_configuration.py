@@ -187,7 +187,7 @@ async def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, name: str) ->
 async def test_a_key_that_live_forms_need_is_missed(system: System, case: Case) -> None:
     await case.send()
     keys = f"k2:{SECRET}"
-    variables = {**system.stack.environment["serve"], "CARE_GRPC_ADDRESS": f"{HOST}:0", "CARE_LINK_KEYS": keys}
+    variables = {**beside(system, "serve"), "CARE_GRPC_ADDRESS": f"{HOST}:0", "CARE_LINK_KEYS": keys}
     await refuses("serve", variables, "CARE_LINK_KEYS", "dev", "put them back")
 
 
