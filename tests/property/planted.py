@@ -109,10 +109,6 @@ def closed_ticket_takes_a_note(patch: Patch) -> None:
     _refusing(patch, lambda command, _, reason: command is Command.ADD_NOTE and reason is Reason.TICKET_CLOSED)
 
 
-def another_agent_may_write_notes(patch: Patch) -> None:
-    _refusing(patch, lambda command, _, reason: command is Command.ADD_NOTE and reason is Reason.NOT_ASSIGNEE)
-
-
 def claim_replaces_the_contact(patch: Patch) -> None:
     right = submit._claim
 
@@ -177,10 +173,6 @@ def expired_link_takes_an_answer(patch: Patch) -> None:
 
 def withdrawal_wakes_nobody(patch: Patch) -> None:
     _deciding(patch, commands.WithdrawRecoveryForm, lambda _, decision: replace(decision, wakes=()))
-
-
-def barred_agent_may_take(patch: Patch) -> None:
-    _refusing(patch, lambda _, __, reason: reason is Reason.NOT_ASSIGNABLE)
 
 
 def form_replaced_by_a_contact_stays_live(patch: Patch) -> None:

@@ -29,11 +29,9 @@ SOON: Final = (
 LATER: Final = (
     planted.contact_can_be_added_to_an_open_chat,
     planted.answers_are_kept_forever,
-    planted.another_agent_may_write_notes,
     planted.follow_up_forgets_the_assignee,
     planted.expired_link_takes_an_answer,
     planted.withdrawal_wakes_nobody,
-    planted.barred_agent_may_take,
     planted.form_replaced_by_a_contact_stays_live,
     planted.note_is_logged_as_an_update,
 )
