@@ -38,7 +38,7 @@ _WEIGHTS: Final = {
     "UpdateTicket": 0.5,
 }
 """What leads further is chosen more often than what leads back; 1 for the others."""
-_LIKELY: Final = 0.7
+_LIKELY: Final = 0.65
 """How often an action is one that changes something, if nothing comes in between."""
 _REUSED: Final = 0.05
 """How often a request id is one that the caller used for another request."""
@@ -60,10 +60,11 @@ def drawn(
         likely = [each for each in everything if not model.refusal(each) and _moves(model, each)]
         options = [each for each in likely if each.caller in callers] or likely
     else:
-        # By what will come of it first: rare refusals are as likely as the others.
-        ends: dict[str, list[Action]] = {}
+        # By what will come of which method: rare refusals are as likely as the others.
+        ends: dict[tuple[str, str], list[Action]] = {}
         for each in options:
-            ends.setdefault(model.refusal(each) or ("done" if _moves(model, each) else "nothing"), []).append(each)
+            end = model.refusal(each) or ("done" if _moves(model, each) else "nothing")
+            ends.setdefault((each.method, end), []).append(each)
         options = ends[chance.choice(sorted(ends))] if ends else []
     if not options:
         return None
