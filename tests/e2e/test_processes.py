@@ -168,6 +168,8 @@ async def test_a_drained_service_finishes_its_calls_and_takes_no_new_ones(
             call = asyncio.ensure_future(alice.tickets.StartTicket(tickets.StartTicketRequest(name=case.ticket)))
 
             async def under_way() -> bool:
+                if call.done():
+                    raise AssertionError(f"it did not wait: {call}")
                 query = (
                     "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%UPDATE tickets%'"
                 )

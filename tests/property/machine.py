@@ -337,7 +337,6 @@ def hold(bench: Bench, examples: int, steps: int, *, shrink: bool = True) -> Non
             stateful_step_count=steps,
             derandomize=True,
             database=None,
-            deadline=None,
             phases=phases,
             print_blob=False,
             report_multiple_bugs=False,

@@ -38,6 +38,7 @@ class Reason(StrEnum):
     CONTENDED = "CONTENDED"
     RATE_LIMITED = "RATE_LIMITED"
     DATABASE_UNAVAILABLE = "DATABASE_UNAVAILABLE"
+    TIME_LIMIT_EXCEEDED = "TIME_LIMIT_EXCEEDED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +76,9 @@ def invalid(*violations: Violation) -> Refusal:
 def not_found(resource: str) -> Refusal:
     """Makes the refusal for a resource that does not exist, or that is another organization's."""
     return Refusal(Reason.RESOURCE_NOT_FOUND, f"{resource} does not exist, or is not yours.", {"resource": resource})
+
+
+def took_too_long() -> Refusal:
+    """Makes the refusal of a call that reached a limit of the service's own: its whole time, or that of a statement."""
+    words = "The call took too long: ask for less, or call again with the same request_id."
+    return Refusal(Reason.TIME_LIMIT_EXCEEDED, words)

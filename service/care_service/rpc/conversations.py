@@ -152,9 +152,10 @@ class Conversations(conversation_service_pb2_grpc.ConversationServiceServicer):
         await enter_ticket(self._reader, call, name)
         scope = f"recoveries {name}"
         after = pages.read_token(request.page_token, scope, lambda key: pages.number(key[0]))
-        rows, more = pages.cut(await self._reader.recoveries(name, after, size + 1), size)
-        token = pages.make_token(scope, rows[-1][0]) if more else ""
-        recoveries = [convert.recovery_message(view) for _, view in rows]
+        rows = await self._reader.recoveries(name, after, size + 1)
+        recoveries, token = pages.cut(
+            rows, size, lambda row: convert.recovery_message(row[1]), lambda row: pages.make_token(scope, row[0])
+        )
         return pb.ListRecoveriesResponse(recoveries=recoveries, next_page_token=token)
 
     async def ListContacts(self, request: pb.ListContactsRequest, context: Context) -> pb.ListContactsResponse:
@@ -166,9 +167,13 @@ class Conversations(conversation_service_pb2_grpc.ConversationServiceServicer):
         await enter_ticket(self._reader, call, name)
         scope = f"contacts {name}"
         after = pages.read_token(request.page_token, scope, lambda key: (pages.time(key[0]), UUID(pages.text(key[1]))))
-        rows, more = pages.cut(await self._reader.contacts(name, after, size + 1), size)
-        token = pages.make_token(scope, rows[-1].create_time.isoformat(), str(rows[-1].id)) if more else ""
-        contacts = [convert.contact_message(row) for row in rows]
+        rows = await self._reader.contacts(name, after, size + 1)
+        contacts, token = pages.cut(
+            rows,
+            size,
+            convert.contact_message,
+            lambda row: pages.make_token(scope, row.create_time.isoformat(), str(row.id)),
+        )
         return pb.ListContactsResponse(contacts=contacts, next_page_token=token)
 
     async def ListMessages(self, request: pb.ListMessagesRequest, context: Context) -> pb.ListMessagesResponse:
@@ -180,10 +185,13 @@ class Conversations(conversation_service_pb2_grpc.ConversationServiceServicer):
         await enter_ticket(self._reader, call, name)
         scope = f"messages {name}"
         after = pages.read_token(request.page_token, scope, lambda key: (pages.number(key[0]), pages.number(key[1])))
-        rows, more = pages.cut(await self._reader.messages(name, after, size + 1), size)
-        last = rows[-1].message if more else None
-        token = pages.make_token(scope, last.activity_number, last.ordinal) if last else ""
-        messages = [convert.thread_message(row) for row in rows]
+        rows = await self._reader.messages(name, after, size + 1)
+        messages, token = pages.cut(
+            rows,
+            size,
+            convert.thread_message,
+            lambda row: pages.make_token(scope, row.message.activity_number, row.message.ordinal),
+        )
         return pb.ListMessagesResponse(messages=messages, next_page_token=token)
 
     async def AddNote(self, request: pb.AddNoteRequest, context: Context) -> pb.AddNoteResponse:

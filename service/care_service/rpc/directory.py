@@ -91,9 +91,8 @@ class DirectoryHandlers(directory_service_pb2_grpc.DirectoryServiceServicer):
         organization, size, after, scope = self._list(
             request.parent, request.page_size, request.page_token, "locations"
         )
-        rows, more = pages.cut(await self._reader.locations(organization, after, size + 1), size)
-        token = pages.make_token(scope, rows[-1].id) if more else ""
-        locations = [convert.location_message(row) for row in rows]
+        rows = await self._reader.locations(organization, after, size + 1)
+        locations, token = pages.cut(rows, size, convert.location_message, lambda row: pages.make_token(scope, row.id))
         return pb.ListLocationsResponse(locations=locations, next_page_token=token)
 
     async def GetLocation(self, request: pb.GetLocationRequest, context: Context) -> pb.GetLocationResponse:
@@ -139,9 +138,9 @@ class DirectoryHandlers(directory_service_pb2_grpc.DirectoryServiceServicer):
     async def ListAgents(self, request: pb.ListAgentsRequest, context: Context) -> pb.ListAgentsResponse:
         """See the contract."""
         organization, size, after, scope = self._list(request.parent, request.page_size, request.page_token, "agents")
-        rows, more = pages.cut(await self._reader.agents(organization, after, size + 1), size)
-        token = pages.make_token(scope, rows[-1].id) if more else ""
-        return pb.ListAgentsResponse(agents=[convert.agent_message(row) for row in rows], next_page_token=token)
+        rows = await self._reader.agents(organization, after, size + 1)
+        agents, token = pages.cut(rows, size, convert.agent_message, lambda row: pages.make_token(scope, row.id))
+        return pb.ListAgentsResponse(agents=agents, next_page_token=token)
 
     async def GetAgent(self, request: pb.GetAgentRequest, context: Context) -> pb.GetAgentResponse:
         """See the contract."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
 from typing import Final, TypeVar
 from uuid import UUID
 
@@ -27,6 +28,8 @@ _MOST_VIOLATIONS: Final = 10
 """gRPC clients take 8 KiB of trailers by default, and each violation is in them three times over."""
 _MOST_PATHS: Final = 100
 """Of a mask: more than any message has fields. To look at each of the many that fit into a request would take long."""
+_FAST_CLOCK: Final = timedelta(days=1)
+"""How far ahead the clock of whoever sends a time may be: further is a mistake, as no site runs ahead of all zones."""
 _QUOTED: Final = 60
 """Characters of what a client sent that an error repeats."""
 _REGION: Final = re.compile(r"[A-Z]{2}")
@@ -136,10 +139,12 @@ class Fields:
             self.wrong(field, "must be an ISO 3166-1 alpha-2 code such as US, or empty")
         return text
 
-    def timestamp(self, field: str, value: Timestamp) -> None:
-        """Checks that a timestamp is one (google.protobuf.Timestamp: years 1 to 9999)."""
+    def past(self, field: str, value: Timestamp, now: datetime) -> None:
+        """Checks that a timestamp is one (google.protobuf.Timestamp: years 1 to 9999), and not ahead of any clock."""
         if value.seconds not in _SAFE_SECONDS or not 0 <= value.nanos < 1_000_000_000:  # noqa: PLR2004 - nanoseconds
             self.wrong(field, "is no valid time")
+        elif value.seconds > (now + _FAST_CLOCK).timestamp():
+            self.wrong(field, f"is more than {_FAST_CLOCK.days} day ahead of the service's clock")
 
     def duration(self, field: str, value: Duration, shortest: int, longest: int) -> None:
         """Checks that a duration has between `shortest` and `longest` seconds."""

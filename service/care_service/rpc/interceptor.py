@@ -25,7 +25,7 @@ from care_service.domain.callers import Caller, customer
 from care_service.domain.entities import ActorKind
 from care_service.domain.names import AGENT_ID, LOCATION_ID, ORGANIZATION_ID
 from care_service.domain.ports import Clock, Directory
-from care_service.domain.refusals import Reason, Refusal, Violation, invalid
+from care_service.domain.refusals import Reason, Refusal, Violation, invalid, took_too_long
 from care_service.metrics import Metrics
 from care_service.rpc import spans
 from care_service.rpc.authentication import Authenticator
@@ -140,11 +140,8 @@ class CareInterceptor(grpc.aio.ServerInterceptor):
                 raise
             except Exception as error:  # noqa: BLE001 - logged, and answered in words that give nothing away
                 if limit.expired():
-                    reason = "DEADLINE_EXCEEDED"
-                    # As the client's own deadline ends, which it is better than: without details.
-                    await context.abort(
-                        grpc.StatusCode.DEADLINE_EXCEEDED, "The call took too long; its outcome is unknown."
-                    )
+                    reason = Reason.TIME_LIMIT_EXCEEDED.value
+                    await _abort(context, took_too_long())
                 reason = "BUG"
                 # Not the message: a driver's quotes values, and those may be a customer's.
                 frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in extract_tb(error.__traceback__)]

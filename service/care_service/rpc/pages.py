@@ -6,12 +6,18 @@ import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Final, TypeVar
+
+from google.protobuf.message import Message
 
 from care_service.domain.refusals import Reason, Refusal
 
 T = TypeVar("T")
 KeyT = TypeVar("KeyT")
+MessageT = TypeVar("MessageT", bound=Message)
+
+_MAX_BYTES: Final = 3 * 1024 * 1024
+"""Of a page: gRPC's clients refuse answers of more than 4 MiB unless told otherwise."""
 
 
 def make_token(scope: str, *key: str | int) -> str:
@@ -55,6 +61,19 @@ def time(part: str | int) -> datetime:
     return found.astimezone(UTC)
 
 
-def cut(rows: Sequence[T], size: int) -> tuple[Sequence[T], bool]:
-    """Splits what was loaded with one row too many into the page and whether there is another."""
-    return rows[:size], len(rows) > size
+def cut(
+    rows: Sequence[T], size: int, convert: Callable[[T], MessageT], token: Callable[[T], str]
+) -> tuple[list[MessageT], str]:
+    """Makes a page of what was loaded with one row too many: its messages, and the last one's token if others follow.
+
+    A page has fewer than `size` messages where they would be too long together for an answer (AIP-158 allows that).
+    """
+    page: list[MessageT] = []
+    length = 0
+    for row in rows[:size]:
+        message = convert(row)
+        length += message.ByteSize()
+        if page and length > _MAX_BYTES:
+            break
+        page.append(message)
+    return page, token(rows[len(page) - 1]) if len(page) < len(rows) else ""

@@ -115,11 +115,9 @@ class Reviews(review_service_pb2_grpc.ReviewServiceServicer):
         scope = finding.scope("reviews", request.parent, request.filter)
         after = finding.read_review_token(request.page_token, scope)
         query = ReviewQuery(organization, size + 1, condition, after)
-        reviews, more = pages.cut(await self._reader.reviews(query), size)
-        token = finding.review_token(scope, reviews[-1]) if more else ""
-        return pb.ListReviewsResponse(
-            reviews=[convert.review_message(review) for review in reviews], next_page_token=token
-        )
+        rows = await self._reader.reviews(query)
+        reviews, token = pages.cut(rows, size, convert.review_message, lambda row: finding.review_token(scope, row))
+        return pb.ListReviewsResponse(reviews=reviews, next_page_token=token)
 
 
 def review_id(organization: str, site: str, external_id: str) -> UUID:
@@ -140,8 +138,8 @@ def _review(fields: Fields, organization: str, given: review_pb2.Review, now: da
         fields.wrong("review.url", f"must be an http or https URL of at most {_URL} characters, or empty")
     if not given.HasField("create_time"):
         fields.wrong("review.create_time", "is missing: say when the review was written")
-    fields.timestamp("review.create_time", given.create_time)
-    fields.timestamp("review.update_time", given.update_time)
+    fields.past("review.create_time", given.create_time, now)
+    fields.past("review.update_time", given.update_time, now)
     author = fields.text("review.author_display_name", given.author_display_name, DISPLAY_NAME, line=True)
     text = fields.text("review.text", given.text, LONG_TEXT)
     fields.check()

@@ -20,7 +20,7 @@ from care_service.domain.filters.schema import read_filter
 from care_service.domain.filters.tickets import TICKET_FIELDS
 from care_service.domain.finding import TicketQuery
 from care_service.domain.names import Child, ReviewName, TicketName
-from care_service.domain.ports import Directory, Reader, TicketStore
+from care_service.domain.ports import Directory, Reader, TicketStore, TicketView
 from care_service.domain.refusals import Refusal, Violation, invalid, not_found
 from care_service.rpc import convert, finding, pages
 from care_service.rpc.batches import Batch, serve_each, ticket_of
@@ -137,20 +137,19 @@ class Tickets(ticket_service_pb2_grpc.TicketServiceServicer):
         scope = finding.scope("tickets", request.parent, request.filter, request.order_by)
         after = finding.read_ticket_token(request.page_token, scope, order)
         query = TicketQuery(organization, size + 1, condition, order, after)
-        views, more = pages.cut(await self._reader.tickets(query), size)
+        views = await self._reader.tickets(query)
         total = 0
         if request.include_total_size:
             total = (await self._reader.count_tickets(organization, condition)).total
         own = None
         if call.caller.is_agent and organization is not None:
             own = await self._reader.agent(organization, call.caller.id)
-        tickets = [
-            convert.ticket_message(
-                view.ticket, view.contact, situation(view.ticket, view.ticket.contact_state, call.caller, own)
-            )
-            for view in views
-        ]
-        token = finding.ticket_token(scope, order, views[-1].ticket) if more else ""
+
+        def message(view: TicketView) -> ticket_pb2.Ticket:
+            bits = situation(view.ticket, view.ticket.contact_state, call.caller, own)
+            return convert.ticket_message(view.ticket, view.contact, bits)
+
+        tickets, token = pages.cut(views, size, message, lambda view: finding.ticket_token(scope, order, view.ticket))
         return pb.ListTicketsResponse(tickets=tickets, next_page_token=token, total_size=total)
 
     async def CountTickets(self, request: pb.CountTicketsRequest, context: Context) -> pb.CountTicketsResponse:
@@ -259,9 +258,10 @@ class Tickets(ticket_service_pb2_grpc.TicketServiceServicer):
         await enter_ticket(self._reader, call, name)
         scope = f"activities {name}"
         after = pages.read_token(request.page_token, scope, lambda key: pages.number(key[0]))
-        rows, more = pages.cut(await self._reader.activities(name, after, size + 1), size)
-        token = pages.make_token(scope, rows[-1].number) if more else ""
-        activities = [convert.activity_message(row) for row in rows]
+        rows = await self._reader.activities(name, after, size + 1)
+        activities, token = pages.cut(
+            rows, size, convert.activity_message, lambda row: pages.make_token(scope, row.number)
+        )
         return pb.ListActivitiesResponse(activities=activities, next_page_token=token)
 
     async def _verb(self, request: Verb, command: commands.AgentCommand, response_type: type[ResponseT]) -> ResponseT:

@@ -1,4 +1,4 @@
-"""The connection pool, and the one place where a database that is away becomes DATABASE_UNAVAILABLE."""
+"""The connection pool, and the one place where a database that is away, or too slow, becomes a refusal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
-from care_service.domain.refusals import Reason, Refusal
+from care_service.domain.refusals import Reason, Refusal, took_too_long
 
 _RETRY_AFTER: Final = timedelta(seconds=1)
 _UNAVAILABLE: Final = (
@@ -27,7 +27,6 @@ _UNAVAILABLE: Final = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
-    asyncpg.QueryCanceledError,
     DisconnectionError,
     PoolTimeoutError,
 )
@@ -88,25 +87,35 @@ class Database:
 
     @asynccontextmanager
     async def core(self) -> AsyncIterator[AsyncConnection]:
-        """Yields a SQLAlchemy connection; raises Refusal DATABASE_UNAVAILABLE."""
+        """Yields a SQLAlchemy connection; raises Refusal DATABASE_UNAVAILABLE or TIME_LIMIT_EXCEEDED."""
         try:
             async with AsyncExitStack() as stack:
-                self.waiting += 1
-                try:
-                    connection = await stack.enter_async_context(self.engine.connect())
-                finally:
-                    self.waiting -= 1
-                yield connection
+                yield await self._connect(stack)
         except DBAPIError as error:
-            if error.connection_invalidated or isinstance(error.orig.__cause__ if error.orig else None, _UNAVAILABLE):
+            cause = error.orig.__cause__ if error.orig else None
+            if isinstance(cause, asyncpg.QueryCanceledError):
+                raise took_too_long() from error
+            if error.connection_invalidated or isinstance(cause, _UNAVAILABLE):
                 raise unavailable() from error
             raise
+        except asyncpg.QueryCanceledError as error:
+            raise took_too_long() from error
         except _UNAVAILABLE as error:
             raise unavailable() from error
 
+    async def _connect(self, stack: AsyncExitStack) -> AsyncConnection:
+        self.waiting += 1
+        try:
+            return await stack.enter_async_context(self.engine.connect())
+        except DBAPIError as error:
+            # Whatever PostgreSQL says to somebody who wants in, such as that the database takes no connections.
+            raise unavailable() from error
+        finally:
+            self.waiting -= 1
+
     @asynccontextmanager
     async def driver(self) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
-        """Yields the driver's connection, outside any transaction; raises Refusal DATABASE_UNAVAILABLE."""
+        """Yields the driver's connection, outside any transaction; raises the same refusals."""
         async with self.core() as connection:
             raw = await connection.get_raw_connection()
             driver = raw.driver_connection

@@ -16,6 +16,7 @@ from care_service.storage.committing import add_record
 from care_service.storage.database import Database
 from care_service.storage.rows import AGENT, LOCATION, ORGANIZATION, REVIEW, EntityT, Mapping
 from care_service.storage.statements import Statement
+from care_service.storage.tables import REVIEW_IDENTITY
 
 DEFAULT_FORM_LIFETIME: Final = timedelta(days=30)
 DEFAULT_CONSENT: Final = "I agree that you use these details to contact me about my review, and for nothing else."
@@ -130,7 +131,9 @@ async def _run(connection: asyncpg.Connection[asyncpg.Record], statement: Statem
     try:
         row = await connection.fetchrow(statement.sql(), *statement.parameters)
     except asyncpg.UniqueViolationError as error:
-        if error.constraint_name == "pk_requests":
+        # The same request, or the same review, at the same time: the review's id, by which the statement knows a
+        # conflict, and what the id is made of are two indexes, of which either may see the other row first.
+        if error.constraint_name in {"pk_requests", REVIEW_IDENTITY}:
             raise StaleError from error
         raise
     if row is None:  # the guard let nothing through

@@ -92,6 +92,7 @@ agents: Final = Table(
     _time("update_time"),
 )
 
+REVIEW_IDENTITY: Final = "uq_reviews_organization_site_external_id"
 REVIEW_SEARCH: Final = "to_tsvector('simple', text) || array_to_tsvector(ARRAY[' ' || organization])"
 """The words of a review, and whose it is as a lexeme that no text has: the index alone tells tenants apart."""
 reviews: Final = Table(
@@ -112,7 +113,7 @@ reviews: Final = Table(
     Column("ticket_number", BigInteger, nullable=True),
     Column("posting_attempts", BigInteger, nullable=False),
     Column("search", TSVECTOR, Computed(REVIEW_SEARCH, persisted=True), nullable=False),
-    UniqueConstraint("organization", "site", "external_id"),
+    UniqueConstraint("organization", "site", "external_id", name=REVIEW_IDENTITY),
     # What ListReviews filters by; docs/decisions/0010-finding-tickets.md says why these.
     Index("ix_reviews_organization_external_id", "organization", "external_id"),
     Index("ix_reviews_organization_ticket_number", "organization", "ticket_number"),

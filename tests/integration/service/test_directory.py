@@ -119,23 +119,3 @@ async def test_a_wrong_field_of_a_review_is_named(tenant: Tenant, given: Review,
     error = await refusal(tenant.service.reviews.IngestReview(request))
     assert_refused(error, "INVALID_FIELD")
     assert [violation.field for violation in error.field_violations] == [field]
-
-
-@pytest.mark.parametrize("seconds", [-62_135_596_799, 253_402_300_798])
-async def test_the_earliest_and_the_latest_time_are_taken(tenant: Tenant, seconds: int) -> None:
-    review = Review(site="local", external_id=str(seconds), location=f"{tenant.name}/locations/soho", stars=1)
-    review.create_time.seconds = seconds
-    request = reviews.IngestReviewRequest(parent=tenant.name, review=review)
-    stored = (await tenant.service.reviews.IngestReview(request)).review
-    listed = (await tenant.service.reviews.ListReviews(reviews.ListReviewsRequest(parent=tenant.name))).reviews
-    assert [each.create_time for each in listed] == [stored.create_time] == [review.create_time]
-
-
-@pytest.mark.parametrize(("seconds", "nanos"), [(-62_135_596_800, 0), (253_402_300_799, 0), (2**63 - 1, 0), (0, -1)])
-async def test_a_time_that_is_none_is_refused(tenant: Tenant, seconds: int, nanos: int) -> None:
-    review = Review(site="local", external_id="never", location=f"{tenant.name}/locations/soho", stars=1)
-    review.create_time.seconds, review.create_time.nanos = seconds, nanos
-    request = reviews.IngestReviewRequest(parent=tenant.name, review=review)
-    error = await refusal(tenant.service.reviews.IngestReview(request))
-    assert_refused(error, "INVALID_FIELD")
-    assert [violation.field for violation in error.field_violations] == ["review.create_time"]

@@ -66,7 +66,8 @@ class Troubled:
 async def troubled(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Troubled]:
     with ExitStack() as cluster:
         server = cluster.enter_context(postgres.postgres(tmp_path_factory.mktemp("troubled")))
-        async with care(server.create_database("troubled")) as running:
+        variables = {"CARE_MAX_CALL_TIME": "3s"}
+        async with care(server.create_database("troubled"), variables=variables) as running:
             yield Troubled(running, cluster.close)
 
 
@@ -300,6 +301,18 @@ async def rate_limited(at: Place) -> Provoked:
     return Provoked(at.tenant.care, None, submit(at.tenant, recovery), retry_delay=timedelta(minutes=1))
 
 
+async def time_limit_exceeded(at: Place) -> Provoked:
+    async with at.troubled.care.database.driver() as connection:
+        await connection.execute(
+            "CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(60); RETURN NEW; END'"
+        )
+        await connection.execute(
+            "CREATE TRIGGER lingering BEFORE INSERT ON tickets FOR EACH ROW EXECUTE FUNCTION linger()"
+        )
+    given = Ticket(subject="Cold soup", location=f"{at.troubled.name}/locations/soho")
+    return at.by("alice", create(at.troubled, given), tenant=at.troubled)
+
+
 async def database_unavailable(at: Place) -> Provoked:
     request = reviews.ListReviewsRequest(parent=at.troubled.name)
     await at.troubled.service.reviews.ListReviews(request)
@@ -334,6 +347,7 @@ PROVOCATIONS: Final[Mapping[str, Callable[[Place], Awaitable[Provoked]]]] = {
     "ETAG_MISMATCH": etag_mismatch,
     "CONTENDED": contended,
     "RATE_LIMITED": rate_limited,
+    "TIME_LIMIT_EXCEEDED": time_limit_exceeded,
     # The last one: the troubled service has no database afterwards.
     "DATABASE_UNAVAILABLE": database_unavailable,
 }

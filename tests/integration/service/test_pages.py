@@ -15,6 +15,7 @@ from care.v1 import ticket_service_pb2 as tickets
 from care.v1.directory_pb2 import Location
 from care.v1.ticket_pb2 import Ticket
 from care_client.errors import CareError
+from care_client.pages import pages as client_pages
 from tests.integration.service.commands import assert_refused
 from tests.support.care import refusal
 from tests.support.tenant import Tenant
@@ -216,3 +217,16 @@ async def test_lists_come_in_the_documented_order(tenant: Tenant) -> None:
     assert newest != older
     log = [entry.recovery for entry in await tenant.log(ticket) if entry.recovery]
     assert (log[0], log[-1]) == (newest, older)
+
+
+async def test_a_page_ends_before_it_is_too_long_for_clients_as_they_are(tenant: Tenant) -> None:
+    ticket = await tenant.ticket()
+    alice = tenant.agent("alice")
+    texts = [f"{number} {'🍲' * 9_990}" for number in range(110)]  # 4.4 MB together
+    for text in texts:
+        await alice.conversations.AddNote(conversations.AddNoteRequest(parent=ticket.name, text=text))
+    request = conversations.ListMessagesRequest(parent=ticket.name, page_size=1_000)
+    pages = [page async for page in client_pages(alice.conversations.ListMessages, request)]
+    assert [message.text for page in pages for message in page.messages if message.text in texts] == texts
+    assert len(pages) == 2
+    assert all(page.ByteSize() <= 3 * 1024 * 1024 + 10_000 for page in pages)

@@ -21,11 +21,12 @@ from care.v1.directory_pb2 import Agent, Location, Organization
 from care.v1.recovery_pb2 import Recovery
 from care.v1.review_pb2 import Review
 from care.v1.ticket_pb2 import Ticket
+from care_cli.stack import postgres
 from care_client.client import CareClient
 from care_client.errors import CareError
 from tests.integration.service.clocks import SettableClock
 from tests.integration.service.commands import Encodable, Target, assert_refused, ready, request, run, send
-from tests.support.care import refusal
+from tests.support.care import care, refusal
 from tests.support.tenant import Tenant
 from tests.unit.domain.design_tables import COMMANDS
 
@@ -538,6 +539,28 @@ async def test_fifty_repeats_of_a_review_take_it_in_once_and_answer_the_same_als
     edit.request_id = ingest.request_id
     error = await refusal(client.IngestReview(edit))
     assert_refused(error, "REQUEST_ID_REUSED", {"request_id": ingest.request_id})
+
+
+async def test_the_same_review_at_the_very_same_moment_is_no_failure(server: postgres.Server) -> None:
+    async with care(server.create_database("same_moment")) as service:
+        async with service.database.driver() as connection:
+            # Both callers find no such review, and then write theirs: a slow index, which comes before those that hold
+            # reviews apart, gives them the time. PostgreSQL goes through a table's indexes in the order of creation.
+            await connection.execute("""
+                CREATE FUNCTION slowly(external_id text) RETURNS text IMMUTABLE LANGUAGE plpgsql
+                AS 'BEGIN PERFORM pg_sleep(0.2); RETURN external_id; END';
+                CREATE INDEX slow ON reviews (slowly(external_id));
+                ALTER TABLE reviews DROP CONSTRAINT pk_reviews,
+                  ADD CONSTRAINT pk_reviews PRIMARY KEY (organization, id);
+                ALTER TABLE reviews DROP CONSTRAINT uq_reviews_organization_site_external_id,
+                  ADD CONSTRAINT uq_reviews_organization_site_external_id UNIQUE (organization, site, external_id);
+            """)
+        tenant = Tenant(service, "acme")
+        ingest = ingestion(tenant, "")
+        # Known already, so that nothing but the review is new.
+        await tenant.service.reviews.IngestReview(ingestion(tenant, ""))
+        answers = await asyncio.gather(*(tenant.service.reviews.IngestReview(ingest) for _ in range(2)))
+        assert answers[0].review == answers[1].review
 
 
 _names = count(1)

@@ -102,6 +102,7 @@ CODES: Final[dict[str, grpc.StatusCode]] = {
     "CONTENDED": grpc.StatusCode.ABORTED,
     "RATE_LIMITED": grpc.StatusCode.RESOURCE_EXHAUSTED,
     "DATABASE_UNAVAILABLE": grpc.StatusCode.UNAVAILABLE,
+    "TIME_LIMIT_EXCEEDED": grpc.StatusCode.DEADLINE_EXCEEDED,
 }
 """Each reason's code."""
 

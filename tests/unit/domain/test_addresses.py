@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from care_service.domain.addresses import normalize_email, normalize_phone
@@ -43,7 +43,6 @@ def test_what_cannot_be_reached_is_refused(given_text: str, region: str) -> None
     assert [violation.field for violation in caught.value.violations] == ["ticket.customer.phone"]
 
 
-@settings(deadline=None)  # the first number of a country loads its metadata
 @given(st.text(max_size=60), st.sampled_from(["", "US", "GB", "IT"]))
 def test_a_phone_number_is_normalized_or_refused_whatever_is_typed(text: str, region: str) -> None:
     normal = accepted(lambda: normalize_phone(text, region))
@@ -54,7 +53,6 @@ def test_a_phone_number_is_normalized_or_refused_whatever_is_typed(text: str, re
         assert normalize_phone(normal, region) == normal
 
 
-@settings(deadline=None)
 @given(st.text(max_size=60) | st.emails())
 def test_an_email_address_is_normalized_or_refused_whatever_is_typed(text: str) -> None:
     normal = accepted(lambda: normalize_email(text))

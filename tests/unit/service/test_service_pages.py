@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.wrappers_pb2 import StringValue
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,7 +36,19 @@ def test_any_other_text_is_refused(text: str) -> None:
     assert caught.value.reason is Reason.INVALID_PAGE_TOKEN
 
 
+def page(numbers: list[int], size: int) -> tuple[list[int], str]:
+    """Cuts a page out of rows that are numbers."""
+    messages, token = cut(numbers, size, lambda number: Duration(seconds=number), lambda number: f"after {number}")
+    return [message.seconds for message in messages], token
+
+
 def test_a_page_is_cut_where_there_is_one_row_too_many() -> None:
-    assert cut([1, 2, 3], 2) == ([1, 2], True)
-    assert cut([1, 2], 2) == ([1, 2], False)
-    assert cut([], 2) == ([], False)
+    assert page([1, 2, 3], 2) == ([1, 2], "after 2")
+    assert page([1, 2], 2) == ([1, 2], "")
+    assert page([], 2) == ([], "")
+
+
+def test_a_page_holds_one_message_at_least_however_long() -> None:
+    texts = ["x" * 5_000_000, "y"]
+    messages, token = cut(texts, 2, lambda text: StringValue(value=text), lambda text: text[:1])
+    assert ([message.value for message in messages], token) == (texts[:1], "x")

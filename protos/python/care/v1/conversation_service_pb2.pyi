@@ -343,7 +343,9 @@ class ListRecoveriesRequest(_message.Message):
     parent: _builtins.str
     """The ticket: `organizations/{o}/tickets/{n}`."""
     page_size: _builtins.int
-    """How many at most: 1 to 1,000; 0 stands for 50; more than 1,000 is taken as 1,000 (AIP-158)."""
+    """How many at most: 1 to 1,000; 0 stands for 50; more than 1,000 is taken as 1,000. A page holds fewer where they would be
+    over 3 MiB together: another follows if `next_page_token` is set (AIP-158).
+    """
     page_token: _builtins.str
     """`next_page_token` of the page before, with the same parent; empty for the first page."""
     def __init__(
@@ -401,7 +403,9 @@ class ListContactsRequest(_message.Message):
     parent: _builtins.str
     """The ticket: `organizations/{o}/tickets/{n}`."""
     page_size: _builtins.int
-    """How many at most: 1 to 1,000; 0 stands for 50; more than 1,000 is taken as 1,000 (AIP-158)."""
+    """How many at most: 1 to 1,000; 0 stands for 50; more than 1,000 is taken as 1,000. A page holds fewer where they would be
+    over 3 MiB together: another follows if `next_page_token` is set (AIP-158).
+    """
     page_token: _builtins.str
     """`next_page_token` of the page before, with the same parent; empty for the first page."""
     def __init__(
@@ -459,7 +463,9 @@ class ListMessagesRequest(_message.Message):
     parent: _builtins.str
     """The ticket: `organizations/{o}/tickets/{n}`."""
     page_size: _builtins.int
-    """How many at most: 1 to 1,000; 0 stands for 50; more than 1,000 is taken as 1,000 (AIP-158)."""
+    """How many at most: 1 to 1,000; 0 stands for 50; more than 1,000 is taken as 1,000. A page holds fewer where they would be
+    over 3 MiB together: another follows if `next_page_token` is set (AIP-158).
+    """
     page_token: _builtins.str
     """`next_page_token` of the page before, with the same parent; empty for the first page."""
     def __init__(

@@ -105,6 +105,12 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """UNAVAILABLE. The database can't be reached just now. Call again with the same `request_id` after `RetryInfo`'s delay;
     whether a write happened is unknown, and repeating it with that id is safe. No metadata.
     """
+    ERROR_REASON_TIME_LIMIT_EXCEEDED: _ErrorReason.ValueType  # 72
+    """DEADLINE_EXCEEDED. The call took longer than the service allows any call, whatever deadline its client gave: ask for less,
+    such as by a narrower filter, or call again with the same `request_id`; whether a write happened is unknown, and repeating
+    it with that id is safe. Where a client's own deadline passes first, its library gives DEADLINE_EXCEEDED without a reason.
+    No metadata.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed. `ErrorInfo.reason` holds the value's name without the prefix (`TICKET_CLOSED`), `ErrorInfo.domain` is
@@ -200,5 +206,11 @@ written). `RetryInfo` says how long to wait. No metadata.
 ERROR_REASON_DATABASE_UNAVAILABLE: ErrorReason.ValueType  # 71
 """UNAVAILABLE. The database can't be reached just now. Call again with the same `request_id` after `RetryInfo`'s delay;
 whether a write happened is unknown, and repeating it with that id is safe. No metadata.
+"""
+ERROR_REASON_TIME_LIMIT_EXCEEDED: ErrorReason.ValueType  # 72
+"""DEADLINE_EXCEEDED. The call took longer than the service allows any call, whatever deadline its client gave: ask for less,
+such as by a narrower filter, or call again with the same `request_id`; whether a write happened is unknown, and repeating
+it with that id is safe. Where a client's own deadline passes first, its library gives DEADLINE_EXCEEDED without a reason.
+No metadata.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

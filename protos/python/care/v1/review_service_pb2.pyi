@@ -221,7 +221,9 @@ class ListReviewsRequest(_message.Message):
     parent: _builtins.str
     """`organizations/{o}`; a service whose token has no organization may ask for `organizations/-`, all of them."""
     page_size: _builtins.int
-    """How many at most: 1 to 1,000; 0 stands for 50; more than 1,000 is taken as 1,000 (AIP-158)."""
+    """How many at most: 1 to 1,000; 0 stands for 50; more than 1,000 is taken as 1,000. A page holds fewer where they would be
+    over 3 MiB together: another follows if `next_page_token` is set (AIP-158).
+    """
     page_token: _builtins.str
     """`next_page_token` of the page before, with the same parent and filter; empty for the first page."""
     filter: _builtins.str

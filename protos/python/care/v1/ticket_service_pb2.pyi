@@ -139,7 +139,9 @@ class ListTicketsRequest(_message.Message):
     parent: _builtins.str
     """`organizations/{o}`; a service whose token has no organization may ask for `organizations/-`, all of them."""
     page_size: _builtins.int
-    """How many at most: 1 to 1,000; 0 stands for 50; more than 1,000 is taken as 1,000 (AIP-158)."""
+    """How many at most: 1 to 1,000; 0 stands for 50; more than 1,000 is taken as 1,000. A page holds fewer where they would be
+    over 3 MiB together: another follows if `next_page_token` is set (AIP-158).
+    """
     page_token: _builtins.str
     """`next_page_token` of the page before, with the same parent, filter and order; empty for the first page. Pages go on after the
     last ticket, so that a walk misses and repeats none that stays as it is, whatever else is written meanwhile.
@@ -947,7 +949,9 @@ class ListActivitiesRequest(_message.Message):
     parent: _builtins.str
     """The ticket: `organizations/{o}/tickets/{n}`."""
     page_size: _builtins.int
-    """How many at most: 1 to 1,000; 0 stands for 50; more than 1,000 is taken as 1,000 (AIP-158)."""
+    """How many at most: 1 to 1,000; 0 stands for 50; more than 1,000 is taken as 1,000. A page holds fewer where they would be
+    over 3 MiB together: another follows if `next_page_token` is set (AIP-158).
+    """
     page_token: _builtins.str
     """`next_page_token` of the page before, with the same parent; empty for the first page."""
     def __init__(
