@@ -49,13 +49,22 @@ _STORED = """
     UNION ALL SELECT v::TEXT FROM reviews v JOIN tickets t ON t.organization = v.organization AND t.review_id = v.id
       WHERE t.organization = $1 AND t.number = $2
     UNION ALL SELECT 'outbox ' || resource_id FROM outbox WHERE organization = $1 AND ticket_number = $2
-    UNION ALL SELECT 'tickets ' || count(*) FROM tickets WHERE organization = $1
-    UNION ALL SELECT 'answers ' || count(*) FROM requests WHERE organization = $1
+"""
+_BESIDES = """
+    SELECT (SELECT count(*) FROM tickets WHERE organization = $1),
+      (SELECT count(*) FROM requests WHERE organization = $1)
 """
 
 
 async def stored(tenant: Tenant, ticket: Ticket) -> str:
-    """A digest of everything that is stored of a ticket, and of how much the organization has besides."""
+    """A digest of everything that is stored of a ticket."""
     async with tenant.care.database.driver() as connection:
         rows = await connection.fetch(_STORED, tenant.id, ticket.number)
     return sha256("\n".join(sorted(row[0] for row in rows)).encode()).hexdigest()
+
+
+async def besides(tenant: Tenant) -> tuple[int, int]:
+    """How many tickets, and how many answers kept for a repeat, the organization has."""
+    async with tenant.care.database.driver() as connection:
+        tickets, answers = await connection.fetchrow(_BESIDES, tenant.id) or (0, 0)
+    return tickets, answers

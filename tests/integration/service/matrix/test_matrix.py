@@ -32,7 +32,7 @@ from tests.integration.service.matrix.expectations import (
     method,
     missing,
 )
-from tests.integration.service.matrix.looking import look, stored
+from tests.integration.service.matrix.looking import besides, look, stored
 from tests.integration.service.matrix.methods import METHODS
 from tests.integration.service.matrix.requests import Place, request, send
 from tests.integration.service.matrix.world import PREPARED, World
@@ -81,11 +81,14 @@ class Row:
     """By owner: what leaves a ticket in its place shares it."""
     _silent: list[tuple[str, Caller, str]] = field(default_factory=list)
     """The cells since the last look that must have written nothing."""
+    _besides: tuple[int, int] = (0, 0)
+    """What the organization had before those cells."""
 
     async def check(self, name: str, caller: Caller, command: str) -> None:
         """Sends the command and compares what comes of it."""
         expected = expect(self.status, self.situation, command, caller)
         if isinstance(expected, Refused | Nothing) and not self._prepares(caller, command):
+            await self._place(caller.owner)
             self._silent.append((name, caller, command))
             await self._check_answer(name, caller, command, expected)
             return
@@ -94,6 +97,7 @@ class Row:
         if self._prepares(caller, command):
             await self.world.prepare(place, self.situation, command)
             await self.world.settle(place)
+            self._besides = await besides(self.world.tenant)
         await self._check_answer(name, caller, command, expected)
         if isinstance(expected, Refused | Nothing):
             await self._check_digest(place, name, command)
@@ -101,6 +105,7 @@ class Row:
             self._places.clear()  # the time of every form here is over
         elif command in PREPARED or not await self._back(place, caller, expected):
             del self._places[caller.owner]
+        self._besides = await besides(self.world.tenant)
 
     async def _back(self, place: Place, caller: Caller, expected: Expected) -> bool:
         """Brings a ticket back to its place where that is cheaper than putting up another; says whether it is there."""
@@ -113,15 +118,19 @@ class Row:
     async def check_silence(self) -> None:
         """Finds those of the latest cells that wrote something, though they must not have."""
         silent, self._silent = self._silent, []
+        if not silent:
+            return
+        quiet = await besides(self.world.tenant) == self._besides
         for owner in {caller.owner for _, caller, _ in silent}:
-            place = await self._place(owner)
-            if await stored(self.world.tenant, place.ticket) == place.digest:
+            place = self._places[owner]
+            if quiet and await stored(self.world.tenant, place.ticket) == place.digest:
                 continue
             for name, caller, command in silent:
-                del self._places[owner]
-                place = await self._place(owner)
-                await _answer(self.world.client(caller), request(self.world.tenant, place, command))
-                await self._check_digest(place, name, command)
+                if caller.owner == owner:
+                    del self._places[owner]
+                    place = await self._place(owner)
+                    await _answer(self.world.client(caller), request(self.world.tenant, place, command))
+                    await self._check_digest(place, name, command)
 
     @staticmethod
     def _prepares(caller: Caller, command: str) -> bool:
@@ -143,7 +152,8 @@ class Row:
         self.wrong.extend(f"  {command} by {name}: {difference}" for difference in differences)
 
     async def _check_digest(self, place: Place, name: str, command: str) -> None:
-        if await stored(self.world.tenant, place.ticket) != place.digest:
+        tenant = self.world.tenant
+        if (await stored(tenant, place.ticket), await besides(tenant)) != (place.digest, self._besides):
             self.wrong.append(f"  {command} by {name}: something was written")
 
     async def _unlike(self, place: Place, caller: Caller, answer: Message, expected: Expected) -> list[str]:
@@ -179,7 +189,9 @@ class Row:
 
     async def _place(self, owner: str | None) -> Place:
         if owner not in self._places:
+            await self.check_silence()
             self._places[owner] = await self.world.place(self.status, self.situation, owner)
+            self._besides = await besides(self.world.tenant)
         return self._places[owner]
 
     def _metadata(
