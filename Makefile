@@ -13,8 +13,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # Options for the command that a target runs: make demo ARGS=--keep
 ARGS ?=
-# Each pytest worker has its own PostgreSQL and Temporal; two of them suit a machine of two cores.
-WORKERS ?= 2
+# Each pytest worker has its own PostgreSQL and Temporal. Three keep two cores busy, as much of their time is waiting.
+WORKERS ?= 3
 
 .PHONY: help
 help: ## Say what there is

@@ -31,16 +31,23 @@ def is_free(first: int, count: int) -> bool:
     return True
 
 
-def main(argv: list[str]) -> int:
-    """Runs the command line; returns the exit status."""
-    count = int(argv[0]) if argv else 10
+def first_free(count: int) -> int:
+    """Returns the first of a row of free ports; raises OSError where there is none."""
     for _ in range(TRIES):
         first = random.randrange(LOWEST, HIGHEST - count)  # noqa: S311 - spreads concurrent runs, guards nothing
         if is_free(first, count):
-            print(first)
-            return 0
-    print(f"no {count} free ports in a row between {LOWEST} and {HIGHEST}", file=sys.stderr)
-    return 1
+            return first
+    raise OSError(f"no {count} free ports in a row between {LOWEST} and {HIGHEST}")
+
+
+def main(argv: list[str]) -> int:
+    """Runs the command line; returns the exit status."""
+    try:
+        print(first_free(int(argv[0]) if argv else 10))
+    except OSError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
 
 
 if __name__ == "__main__":

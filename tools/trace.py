@@ -7,7 +7,6 @@ python -m tools.trace --write    puts the tree into docs/operating.md, without d
 from __future__ import annotations
 
 import os
-import random
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -60,17 +59,9 @@ def tree(spans: Sequence[Span], everything: Sequence[Span], *, durations: bool) 
 
 async def _record(collector: Collector, home: Path) -> list[Span]:
     """Plays the demo's ticket on a system of its own, and returns all spans once its roles have ended."""
-    async with running(home, _first_port()) as stack:
+    async with running(home, ports.first_free(PORT_COUNT)) as stack:
         await play(stack, load_reviews(), lambda _: None)
     return collector.spans
-
-
-def _first_port() -> int:
-    for _ in range(ports.TRIES):
-        first = random.randrange(ports.LOWEST, ports.HIGHEST - PORT_COUNT)  # noqa: S311 - spreads runs, guards nothing
-        if ports.is_free(first, PORT_COUNT):
-            return first
-    sys.exit(f"no {PORT_COUNT} free ports in a row between {ports.LOWEST} and {ports.HIGHEST}")
 
 
 def _written(text: str, lines: str) -> str:

@@ -100,7 +100,14 @@ def health(
     ] = None,
 ) -> None:
     """Exit with status 0 if the role that runs here with the same variables is fit for use; else say why not."""
-    check_health(role, address)
+    from care_client.roles.environment import end_process
+
+    try:
+        check_health(role, address)
+    except StackError as error:
+        typer.echo(f"care: {error}", err=True)
+        end_process(1)
+    end_process(0)  # Temporal's SDK, by which a worker is looked for, now and then aborts a process that ends otherwise
 
 
 @app.command()

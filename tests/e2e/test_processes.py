@@ -61,7 +61,7 @@ class Serving:
 @asynccontextmanager
 async def serving(system: System, folder: Path, *options: str) -> AsyncIterator[Serving]:
     """Runs `care serve` until the block is left; entered when it is healthy."""
-    first = next(port for port in range(ports.LOWEST + os.getpid() % 10_000, ports.HIGHEST) if ports.is_free(port, 2))
+    first = ports.first_free(2)
     grpc_address, metrics_address = f"{HOST}:{first}", f"{HOST}:{first + 1}"
     own = {"CARE_GRPC_ADDRESS": grpc_address, "CARE_METRICS_ADDRESS": metrics_address, "CARE_DRAIN_TIME": "30s"}
     log = folder / "serve.log"

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping
 from difflib import get_close_matches
 from types import MappingProxyType
-from typing import Final, TypeVar
+from typing import Final, NoReturn, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -152,11 +152,16 @@ def run(main: Callable[[], Awaitable[None]], role: str, *, ends_process: bool = 
         print(f"care {role}: {error}", file=sys.stderr)  # noqa: T201  (logs may not be configured yet)
         return EXIT_CONFIGURATION
     if ends_process:
-        logging.shutdown()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(EXIT_OK)
+        end_process(EXIT_OK)
     return EXIT_OK
+
+
+def end_process(status: int) -> NoReturn:
+    """End the process at once, with what was logged and printed, but without tearing the interpreter down."""
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def _refuse_unknown(environ: Mapping[str, str]) -> None:
