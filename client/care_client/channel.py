@@ -44,8 +44,8 @@ _OPTIONS: Final = (
     # A service that comes back is noticed within the retries of a call, not after the defaults of 1 s to two minutes.
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 5_000),
-    # A page of 1,000 tickets whose texts are as long as they may be is 44 MB.
-    ("grpc.max_receive_message_length", 64 * 1024 * 1024),
+    # A page ends at 3 MiB, but the answer to a batch of 100 tickets may be longer than gRPC's default of 4 MiB.
+    ("grpc.max_receive_message_length", 16 * 1024 * 1024),
 )
 
 

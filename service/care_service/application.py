@@ -129,7 +129,7 @@ async def prepare(settings: ServiceSettings, database: Database) -> None:
         pass
     await upgrade(database.engine)
     if missing := await PostgresReader(database).form_keys() - settings.link_keys.keys():
-        raise MissingKeysError(f"the keys {', '.join(sorted(missing))} are gone, but links of live forms need them")
+        raise MissingKeysError(f"the keys {', '.join(sorted(missing))} are gone, but links that are out need them")
 
 
 def _committed(relay: Relay, metrics: Metrics) -> Callable[[Decision], None]:

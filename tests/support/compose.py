@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -81,6 +81,19 @@ def required() -> set[str]:
     return {match["name"] for match in _VARIABLE.finditer(text()) if match["kind"] == "?"}
 
 
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that stands twice, as Docker Compose does."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, object]:
+        """See yaml.SafeLoader; the keys of this very mapping are compared, before others are merged into it."""
+        keys = [key.value for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
+        twice = sorted({key for key in keys if keys.count(key) > 1})
+        if twice:
+            raise yaml.constructor.ConstructorError(None, None, f"{twice} stands twice", node.start_mark)
+        found: dict[Hashable, object] = super().construct_mapping(node, deep=deep)
+        return found
+
+
 def load(variables: Mapping[str, str]) -> Compose:
     """docker-compose.yml with `variables` filled in, and defaults for those that have one."""
 
@@ -89,7 +102,7 @@ def load(variables: Mapping[str, str]) -> Compose:
 
     filled = _VARIABLE.sub(fill, text())
     assert "${" not in filled, "a variable in a form that these tests do not know"
-    return cast("Compose", yaml.safe_load(filled))
+    return cast("Compose", yaml.load(filled, _Loader))  # noqa: S506 - a SafeLoader
 
 
 @dataclass(frozen=True)

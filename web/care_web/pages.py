@@ -36,7 +36,7 @@ _MAX_TOKEN_CHARACTERS: Final = 200
 _LONG_REPLY: Final = 500
 """From so many characters on, a phone shows the form so far down that a link to it helps."""
 
-_REFERENCE: Final = re.compile(r"[0-9A-Z]{4}-[0-9A-Z]{4}")
+_REFERENCE: Final = re.compile(r"[0-9A-F]{4}-[0-9A-F]{4}")
 """What a reference looks like. It comes back in the thanks page's address, where anybody could write anything."""
 
 _FORM_ID: Final = "form"

@@ -118,7 +118,10 @@ class TicketStore(Protocol):
     async def load_form(
         self, recovery: UUID, request_id: UUID | None, oldest: datetime
     ) -> tuple[FormCase, Answer | None] | None:
-        """Returns the ticket behind a form's link; None if there is none. `oldest` is as in `RequestKey`."""
+        """Returns the ticket behind a form's link; None if there is none. `oldest` is as in `RequestKey`.
+
+        Raises StaleError where the place that an answer goes to changed while it was looked for.
+        """
         ...
 
     async def load_recovery(self, name: RecoveryName) -> RecoveryLoad | None:

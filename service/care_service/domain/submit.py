@@ -20,8 +20,8 @@ from care_service.domain.lifecycle import FORM_LIVE, RECOVERY, STATUS, RecoveryS
 from care_service.domain.refusals import Reason, Refusal
 
 MAX_CLAIMS: Final = 5
-"""Further submissions that are kept of one form: enough that a stranger can't lock the real customer out by the first,
-few enough that nobody can fill the database through a public link."""
+"""Further submissions that are kept of one form until the team turns to them: enough that a stranger can't lock the
+real customer out by the first, few enough that nobody can fill the database through a public link."""
 
 
 class FormState(StrEnum):
@@ -141,7 +141,8 @@ def _claim(form: FormCase, contact: Contact, caller: Caller, now: datetime, requ
     case, recovery = form.target, form.recovery
     used = {recovery.contact_id, case.live.contact_id if case.live else None}
     through_form = [other for other in form.submitted if other.recovery_id == recovery.id]
-    claims = sum(other.id not in used for other in through_form)
+    seen = _seen_time(case, recovery)
+    claims = sum(other.id not in used and (seen is None or other.create_time >= seen) for other in through_form)
     known = any(
         (other.email, other.phone, other.message) == (contact.email, contact.phone, contact.message)
         for other in form.submitted
@@ -160,3 +161,9 @@ def _claim(form: FormCase, contact: Contact, caller: Caller, now: datetime, requ
         request_id=request_id,
     )
     return Decision(after, entry, contact=contact)
+
+
+def _seen_time(case: Case, recovery: Recovery) -> datetime | None:
+    """Returns when the team last rejected or accepted somebody, having seen who was there; None if never."""
+    accepted = case.live.create_time if case.live is not None and case.live.id != recovery.id else None
+    return max((time for time in (recovery.end_time, accepted) if time is not None), default=None)

@@ -47,7 +47,7 @@ class Customers(customer_service_pb2_grpc.CustomerServiceServicer):
 
     async def GetContactForm(self, request: pb.GetContactFormRequest, context: Context) -> pb.GetContactFormResponse:
         """See the contract."""
-        form, _ = await self._load(self._store, request.token, None)
+        form = await self._seen(request.token)
         case, recovery, now = form.case, form.recovery, current_call().now
         state = form_state(recovery, case.ticket.status, now)
         readable = state in {FormState.OPEN, FormState.ANSWERED, FormState.CLOSED}
@@ -79,7 +79,7 @@ class Customers(customer_service_pb2_grpc.CustomerServiceServicer):
         if not request.consent:
             fields.wrong("consent", "is needed: agree, so that the business may contact you")
         fields.check()
-        seen, _ = await self._load(self._store, request.token, None)
+        seen = await self._seen(request.token)
         await self._limit(str(seen.recovery.id), request)
 
         async def once(store: TicketStore) -> pb.SubmitContactResponse:
@@ -110,6 +110,12 @@ class Customers(customer_service_pb2_grpc.CustomerServiceServicer):
         except Refusal as refusal:
             # Whoever holds a public link learns nothing of the ticket.
             raise Refusal(refusal.reason, refusal.message, {}, refusal.violations, refusal.retry_after) from refusal
+
+    async def _seen(self, token: str) -> FormCase:
+        async def once(store: TicketStore) -> FormCase:
+            return (await self._load(store, token, None))[0]
+
+        return await until_committed(self._store, once, None)
 
     async def _load(self, store: TicketStore, token: str, request_id: UUID | None) -> tuple[FormCase, Answer | None]:
         found = self._links.read_form_token(token)

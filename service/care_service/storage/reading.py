@@ -7,12 +7,11 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, TextClause, and_, select, text, tuple_
+from sqlalchemy import ColumnElement, Select, TextClause, and_, func, or_, select, text, tuple_
 
-from care_service.domain.entities import Activity, Agent, Contact, Location, Organization, Review
+from care_service.domain.entities import Activity, Agent, Contact, Location, Mark, Organization, Review
 from care_service.domain.filters.conditions import Condition
 from care_service.domain.finding import ReviewQuery, Stage, TicketCounts, TicketQuery
-from care_service.domain.lifecycle import FORM_LIVE
 from care_service.domain.names import RecoveryName, TicketName
 from care_service.domain.ports import MessageView, RecoveryView, TicketView
 from care_service.storage import review_lists, tables, ticket_lists
@@ -203,8 +202,25 @@ class PostgresReader:
         return await self._entities(mapping, query if after is None else query.where(table.id > after))
 
     async def form_keys(self) -> set[str]:
-        """Returns the ids of the keys that links of live forms were made with."""
-        query = select(_R.key_id).where(_R.state.in_(sorted(FORM_LIVE))).distinct()
+        """Returns the ids of the keys that links which are out were made with.
+
+        Those that still take an answer, live or not; and those that stand in a public reply, to be found and taken out.
+        """
+        newer = tables.recoveries.alias()
+        replaced = (
+            select(newer.c.id)
+            .where(
+                newer.c.organization == _R.organization,
+                newer.c.review_id == _R.review_id,
+                newer.c.position > _R.position,
+                newer.c.mark == Mark.POSTED,
+            )
+            .exists()
+        )
+        public = or_(
+            _R.mark.in_([Mark.OUT, Mark.TAKING_OUT]), and_(_R.mark == Mark.POSTED, _R.end_time.is_not(None), ~replaced)
+        )
+        query = select(_R.key_id).where(_R.key_id != "", or_(_R.expire_time > func.now(), public)).distinct()
         return {row[0] for row in await self._rows(query)}
 
     async def organization(self, organization: str) -> Organization | None:

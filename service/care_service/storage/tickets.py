@@ -166,13 +166,22 @@ class PostgresTickets:
 
 
 async def _after_close(connection: Connection, form: FormCase) -> FormCase:
-    """Adds where an answer to a form of a CLOSED ticket goes; the commit's compare makes sure that it still is so."""
+    """Adds where an answer to a form of a CLOSED ticket goes; the commit's compare makes sure that it still is so.
+
+    Raises StaleError where it is no longer so when the ticket itself is loaded: what the commit compares is of then.
+    """
     ticket = form.case.ticket
     number = await connection.fetchval(loading.OPEN_QUERY, ticket.organization, ticket.review_id)
     if number is not None:
-        return replace(form, open=await _case(connection, ticket.organization, number, None))
+        case = await _case(connection, ticket.organization, number, None)
+        if case.ticket.status is TicketStatus.CLOSED:
+            raise StaleError
+        return replace(form, open=case)
     number, assignee = await connection.fetchrow(loading.LAST_QUERY, ticket.organization, ticket.number) or (None, None)
-    return replace(form, last=await _case(connection, ticket.organization, number, assignee))
+    case = await _case(connection, ticket.organization, number, assignee)
+    if case.ticket.follow_up is not None:
+        raise StaleError
+    return replace(form, last=case)
 
 
 async def _case(connection: Connection, organization: str, number: int | None, agent: str | None) -> Case:

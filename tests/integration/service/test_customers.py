@@ -18,6 +18,7 @@ from care.v1 import worker_service_pb2 as workers
 from care.v1.customer_service_pb2 import ContactForm
 from care.v1.directory_pb2 import Location, Organization
 from care.v1.recovery_pb2 import Recovery
+from care_cli.stack import postgres
 from care_client.errors import CareError, ResourceExhausted
 from care_service.application import MissingKeysError
 from care_service.links import Links
@@ -393,12 +394,41 @@ async def test_submissions_with_one_request_id_and_changing_bodies_are_limited_t
     assert "RATE_LIMITED" in reasons
 
 
-async def test_a_service_without_the_key_of_a_live_form_does_not_start(tenant: Tenant) -> None:
-    await tenant.form(await tenant.ticket())
-    variables = {"CARE_LINK_KEYS": f"k2:{urlsafe_b64encode(token_bytes(32)).decode()}"}
-    with pytest.raises(MissingKeysError, match="k1"):
-        async with care(tenant.care.settings.database_url, variables=variables):
-            raise AssertionError("it started")
+@pytest.mark.parametrize(
+    ("state", "is_needed"),
+    [
+        ("FORM_REQUESTED", True),
+        # Its link takes further answers, and one that raises a follow-up after the close.
+        ("CHAT_UNLOCKED", True),
+        # In the public reply it still stands.
+        ("WITHDRAWN", True),
+        ("DIRECT", False),
+    ],
+)
+async def test_a_service_without_the_key_of_a_link_that_is_out_does_not_start(
+    server: postgres.Server, state: str, is_needed: bool
+) -> None:
+    async with care(server.create_database(f"key_of_{state.lower()}")) as service:
+        tenant = Tenant(service, "acme")
+        ticket = await tenant.ticket()
+        if state == "DIRECT":
+            await tenant.agent("alice").conversations.AddContact(
+                conversations.AddContactRequest(parent=ticket.name, email="kim@example.com")
+            )
+        else:
+            await tenant.in_recovery_state(ticket, state)
+            async with service.database.driver() as connection:
+                await connection.execute(
+                    "UPDATE recoveries SET expire_time = now() - interval '1 minute' WHERE state = 'WITHDRAWN'"
+                )
+        variables = {"CARE_LINK_KEYS": f"k2:{urlsafe_b64encode(token_bytes(32)).decode()}"}
+        if is_needed:
+            with pytest.raises(MissingKeysError, match="k1"):
+                async with care(service.settings.database_url, variables=variables):
+                    raise AssertionError("it started")
+        else:
+            async with care(service.settings.database_url, variables=variables) as other:
+                assert other.address
 
 
 async def test_after_a_rotation_of_keys_the_old_link_still_works_and_stays_the_same(tenant: Tenant) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from uuid import uuid4
+
+import pytest
 
 from care.v1 import activity_pb2, recovery_pb2, ticket_pb2
 from care.v1 import conversation_service_pb2 as conversations
@@ -11,6 +14,8 @@ from care.v1 import review_service_pb2 as reviews
 from care.v1 import ticket_service_pb2 as tickets
 from care.v1.recovery_pb2 import Contact, Recovery
 from care.v1.ticket_pb2 import Ticket
+from care_service.domain.case import Case
+from care_service.storage import tickets as storage
 from tests.integration.service.clocks import SettableClock
 from tests.integration.service.commands import assert_refused
 from tests.support.care import refusal
@@ -164,3 +169,41 @@ async def test_one_request_sent_again_raises_one_follow_up_also_after_that_was_c
     await close(tenant, follow_up)
     assert await submit(request) == answer
     assert (await tenant.get(follow_up)).follow_up == ""
+
+
+def in_between(monkeypatch: pytest.MonkeyPatch, happening: Awaitable[object]) -> None:
+    """Lets something happen once, after it was found where an answer goes, and before that ticket is loaded."""
+    # The first load only tells whose link it is.
+    load, still_to_come = storage._case, [happening, None]
+
+    async def interrupted(
+        connection: storage.Connection, organization: str, number: int | None, agent: str | None
+    ) -> Case:
+        if still_to_come and (now := still_to_come.pop()):
+            await now
+        return await load(connection, organization, number, agent)
+
+    monkeypatch.setattr(storage, "_case", interrupted)
+
+
+async def test_an_answer_that_meets_the_close_of_the_follow_up_raises_the_next_one(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, recovery = await closed(tenant)
+    await tenant.submit(recovery)
+    second = await follow_up_of(tenant, first)
+    in_between(monkeypatch, close(tenant, second))
+    await tenant.submit(recovery, email="sam@example.com")
+    third = await follow_up_of(tenant, second)
+    assert third.customer.email == "sam@example.com"
+    assert (await tenant.log(second))[0].type == activity_pb2.ACTIVITY_TYPE_CLOSED
+
+
+async def test_an_answer_that_meets_another_follow_up_is_a_claim_at_that(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, recovery = await closed(tenant)
+    in_between(monkeypatch, tenant.submit(recovery))
+    await tenant.submit(recovery, email="sam@example.com")
+    second = await follow_up_of(tenant, first)
+    assert [contact.email for contact in await contacts(tenant, second)] == ["robin@example.com", "sam@example.com"]

@@ -125,7 +125,7 @@ async def test_a_deadline_of_the_clients_own_is_counted_as_that(narrow: Care) ->
 async def test_a_request_that_is_too_large_is_refused(narrow: Care) -> None:
     tenant = Tenant(narrow, "wordy")
     request = tickets.CreateTicketRequest(
-        parent=f"organizations/{tenant.id}", ticket=Ticket(description="x" * 1024 * 1024)
+        parent=f"organizations/{tenant.id}", ticket=Ticket(description="x" * 4 * 1024 * 1024)
     )
     error = await refusal(tenant.agent("alice").tickets.CreateTicket(request))
     assert error.code is grpc.StatusCode.RESOURCE_EXHAUSTED

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import typer
 from pydantic_settings import BaseSettings
+from yaml.constructor import ConstructorError
 
 from care_cli.app import app
 from care_client.roles import environment
@@ -191,3 +192,12 @@ def test_the_databases_get_their_passwords() -> None:
     assert wanted <= set(SERVICES["postgres"]["environment"])
     databases = re.findall(r"^CREATE DATABASE (\w+) OWNER (\w+);$", script, re.MULTILINE)
     assert databases == [("care", "care"), ("temporal", "temporal"), ("temporal_visibility", "temporal")]
+
+
+def test_a_key_that_stands_twice_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    key = "      CARE_SERVICE_PLAINTEXT:"
+    twice = compose.text().replace(key, f"{key} x\n{key}", 1)
+    assert twice != compose.text()
+    monkeypatch.setattr(compose, "text", lambda: twice)
+    with pytest.raises(ConstructorError, match="CARE_SERVICE_PLAINTEXT"):
+        compose.load(VARIABLES)

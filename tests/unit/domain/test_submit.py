@@ -15,7 +15,7 @@ from care_service.domain.case import Case, Decision
 from care_service.domain.entities import ActivityType, Contact, MessageKind, Priority, RecoveryKind
 from care_service.domain.lifecycle import LIVE, RecoveryState, TicketStatus
 from care_service.domain.refusals import Reason, Refusal
-from care_service.domain.submit import FormCase, FormState, form_state, submit_contact
+from care_service.domain.submit import MAX_CLAIMS, FormCase, FormState, form_state, submit_contact
 from tests.unit.domain import values
 from tests.unit.domain.values import NEW_ID, NOW, RECOVERY_ID, TICKET
 
@@ -162,6 +162,21 @@ def test_claims_come_to_an_end() -> None:
         assert decision.contact is not None
         kept.append(replace(decision.contact, id=UUID(int=number + 1)))
     assert 2 < len(kept) <= 10
+
+
+def test_once_the_team_rejected_somebody_there_is_room_for_claims_again() -> None:
+    claims = [
+        values.contact(),
+        *(replace(values.contact(), id=UUID(int=number)) for number in range(1, MAX_CLAIMS + 1)),
+    ]
+    full = form(RecoveryState.CONTACT_RECEIVED, TicketStatus.OPEN, *claims)
+    assert submit(full, replace(SUBMISSION, email="late@example.com")) is None
+    later = values.contact().create_time + timedelta(minutes=1)
+    rejected = replace(full.recovery, state=RecoveryState.REJECTED, end_time=later)
+    case = replace(full.case, named=rejected, live=None, contact=None)
+    decision = submit(FormCase(case, rejected, claims), replace(SUBMISSION, email="late@example.com"))
+    assert decision is not None
+    assert decision.contact is not None
 
 
 def test_a_submission_without_an_address_is_refused() -> None:

@@ -280,7 +280,7 @@ class Ticket(_message.Message):
     """`organizations/{o}/tickets/{n}`: the CLOSED ticket whose customer came back; empty unless this one was raised for that."""
     follow_up: _builtins.str
     """`organizations/{o}/tickets/{n}`: the ticket that was raised because the customer came back after this one was CLOSED; empty if
-    none. Set without a new version: nothing of a CLOSED ticket changes.
+    none. Set without a new version or `etag`, and without an activity: nothing of a CLOSED ticket changes.
     """
     @_builtins.property
     def customer(self) -> Global___Customer:
