@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, func, literal, or_, true
+from sqlalchemy import ColumnElement, Integer, and_, func, literal, or_, true
 from sqlalchemy.dialects.postgresql import REGCONFIG, TSQUERY
 
 from care_service.domain.filters.conditions import Compared, Named
@@ -67,6 +67,14 @@ def lexeme(text: str) -> ColumnElement[Any]:
 def found_in(
     search: ColumnElement[Any], organization: str | None, query: ColumnElement[Any], negated: bool
 ) -> ColumnElement[bool]:
-    """Returns whether the terms meet a query. The organization is a lexeme too: the index alone finds its own."""
+    """Returns whether the terms meet a query. The organization is a lexeme too: the index alone finds its own.
+
+    Of some words nothing is left to search for, such as of what looks like a tag of HTML: they are in no text. For
+    PostgreSQL, though, a query without a lexeme adds nothing to the organization's, and by itself is met by none.
+    """
+    lexemes = func.numnode(query, type_=Integer)
     asked = func.tsquery_not(query, type_=TSQUERY) if negated else query
-    return search.bool_op("@@")(asked if organization is None else lexeme(f" {organization}").op("&&")(asked))
+    met = search.bool_op("@@")(asked if organization is None else lexeme(f" {organization}").op("&&")(asked))
+    if not negated:
+        return and_(met, lexemes > 0)
+    return or_(met, lexemes == 0) if organization is None else met

@@ -268,6 +268,12 @@ FOUND: list[tuple[str, str]] = [
     ('"late cold pizza"', "B"),
     ('"late pizza"', ""),
     ("-soup", "GFEDC"),
+    # Of which nothing is left to search for.
+    ('"<marzipan>"', ""),
+    ('NOT "<br>"', "GFEDCBA"),
+    ("&amp; OR umbrella", "E"),
+    ("umbrella &amp;", ""),
+    ("a" * 3_000, ""),
     ("soup status = OPEN", "A"),
     # Mixed: OR binds tighter than AND.
     ("status = OPEN AND stars = 1 OR stars = 2", "FA"),
@@ -282,7 +288,9 @@ FOUND: list[tuple[str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("text", "letters"), FOUND, ids=[text or "nothing" for text, _ in FOUND])
+@pytest.mark.parametrize(
+    ("text", "letters"), [pytest.param(text, letters, id=text[:100] or "nothing") for text, letters in FOUND]
+)
 async def test_a_filter_finds(world: World, text: str, letters: str) -> None:
     page = await world.page(text)
     assert "".join(world.letters[ticket.name] for ticket in page.tickets) == letters
@@ -408,6 +416,9 @@ async def test_a_service_without_organization_finds_over_all_of_them_page_by_pag
             break
         request.page_token = token
     assert len(met) == len(set(met))
+    for nothing, is_found in (('"<br>"', False), ('NOT "<br>"', True)):
+        request = tickets.ListTicketsRequest(parent="organizations/-", filter=nothing, order_by=order)
+        assert bool((await everywhere.tickets.ListTickets(request)).tickets) == is_found
     own = [world.letters[name] for name in met if name in world.letters]
     assert "".join(own) == await world.find("stars:*", order)
 
