@@ -7,6 +7,7 @@ from copy import deepcopy
 from typing import Final, Protocol, TypeVar
 from uuid import UUID, uuid5
 
+import grpc
 from google.protobuf.message import Message
 from google.rpc.status_pb2 import Status
 
@@ -14,10 +15,12 @@ from care_service.domain import names
 from care_service.domain.names import BadNameError
 from care_service.domain.refusals import Refusal
 from care_service.rpc.call import Call
-from care_service.rpc.errors import to_status
+from care_service.rpc.errors import CODES, to_status
 from care_service.rpc.fields import Fields
 
 MAX_ITEMS: Final = 100
+_OF_ALL: Final = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
+"""What is no item's own: the call ends with it, as the next items would only wait for the same; it may be repeated."""
 
 
 class Item(Protocol):
@@ -52,7 +55,8 @@ async def serve_each(
     """Returns each item's status, and its answer where it succeeded, in the order of the request.
 
     `of_parent` tells whether an item belongs below the batch's parent; one that does not fails the whole batch. So do
-    an empty batch and one of more than MAX_ITEMS; nothing is carried out then.
+    an empty batch and one of more than MAX_ITEMS; nothing is carried out then. Where the database is away, or a time
+    limit is reached, the batch ends with that; the items before were carried out.
     """
     fields = Fields()
     organization = fields.name("parent", batch.parent, names.parse_organization, "")
@@ -73,6 +77,8 @@ async def _outcome(item: ItemT, serve: Callable[[ItemT], Awaitable[ResponseT]]) 
     try:
         return Status(), await serve(item)
     except Refusal as refusal:
+        if CODES[refusal.reason] in _OF_ALL:
+            raise
         return to_status(refusal), None
 
 

@@ -70,7 +70,8 @@ class ReviewServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def BatchIngestReviews(self, request, context):
-        """IngestReview for up to 100 reviews, one after the other; each succeeds or fails by itself (AIP-231).
+        """IngestReview for up to 100 reviews, one after the other; each succeeds or fails by itself (AIP-231). DATABASE_UNAVAILABLE and
+        TIME_LIMIT_EXCEEDED end the batch as a whole; repeat it with the same `request_id`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -38,7 +38,9 @@ class ReviewServiceStub:
     nothing. Refusals: INVALID_FIELD.
     """
     BatchIngestReviews: _grpc.UnaryUnaryMultiCallable[_review_service_pb2.BatchIngestReviewsRequest, _review_service_pb2.BatchIngestReviewsResponse]
-    """IngestReview for up to 100 reviews, one after the other; each succeeds or fails by itself (AIP-231)."""
+    """IngestReview for up to 100 reviews, one after the other; each succeeds or fails by itself (AIP-231). DATABASE_UNAVAILABLE and
+    TIME_LIMIT_EXCEEDED end the batch as a whole; repeat it with the same `request_id`.
+    """
     GetReview: _grpc.UnaryUnaryMultiCallable[_review_service_pb2.GetReviewRequest, _review_service_pb2.GetReviewResponse]
     """Reads one review. Refusals: RESOURCE_NOT_FOUND."""
     ListReviews: _grpc.UnaryUnaryMultiCallable[_review_service_pb2.ListReviewsRequest, _review_service_pb2.ListReviewsResponse]
@@ -54,7 +56,9 @@ class ReviewServiceAsyncStub(ReviewServiceStub):
     nothing. Refusals: INVALID_FIELD.
     """
     BatchIngestReviews: _aio.UnaryUnaryMultiCallable[_review_service_pb2.BatchIngestReviewsRequest, _review_service_pb2.BatchIngestReviewsResponse]  # type: ignore[assignment]
-    """IngestReview for up to 100 reviews, one after the other; each succeeds or fails by itself (AIP-231)."""
+    """IngestReview for up to 100 reviews, one after the other; each succeeds or fails by itself (AIP-231). DATABASE_UNAVAILABLE and
+    TIME_LIMIT_EXCEEDED end the batch as a whole; repeat it with the same `request_id`.
+    """
     GetReview: _aio.UnaryUnaryMultiCallable[_review_service_pb2.GetReviewRequest, _review_service_pb2.GetReviewResponse]  # type: ignore[assignment]
     """Reads one review. Refusals: RESOURCE_NOT_FOUND."""
     ListReviews: _aio.UnaryUnaryMultiCallable[_review_service_pb2.ListReviewsRequest, _review_service_pb2.ListReviewsResponse]  # type: ignore[assignment]
@@ -79,7 +83,9 @@ class ReviewServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _review_service_pb2.BatchIngestReviewsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_review_service_pb2.BatchIngestReviewsResponse, _abc.Awaitable[_review_service_pb2.BatchIngestReviewsResponse]]:
-        """IngestReview for up to 100 reviews, one after the other; each succeeds or fails by itself (AIP-231)."""
+        """IngestReview for up to 100 reviews, one after the other; each succeeds or fails by itself (AIP-231). DATABASE_UNAVAILABLE and
+        TIME_LIMIT_EXCEEDED end the batch as a whole; repeat it with the same `request_id`.
+        """
 
     @_abc_1.abstractmethod
     def GetReview(

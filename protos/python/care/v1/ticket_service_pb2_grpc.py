@@ -219,21 +219,24 @@ class TicketServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def BatchAssignTickets(self, request, context):
-        """AssignTicket for up to 100 tickets, one after the other; each succeeds or fails by itself (AIP-231).
+        """AssignTicket for up to 100 tickets, one after the other; each succeeds or fails by itself (AIP-231). DATABASE_UNAVAILABLE and
+        TIME_LIMIT_EXCEEDED end the batch as a whole; repeat it with the same `request_id`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BatchResolveTickets(self, request, context):
-        """ResolveTicket for up to 100 tickets, one after the other; each succeeds or fails by itself (AIP-231).
+        """ResolveTicket for up to 100 tickets, one after the other; each succeeds or fails by itself (AIP-231). DATABASE_UNAVAILABLE and
+        TIME_LIMIT_EXCEEDED end the batch as a whole; repeat it with the same `request_id`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BatchCloseTickets(self, request, context):
-        """CloseTicket for up to 100 tickets, one after the other; each succeeds or fails by itself (AIP-231).
+        """CloseTicket for up to 100 tickets, one after the other; each succeeds or fails by itself (AIP-231). DATABASE_UNAVAILABLE and
+        TIME_LIMIT_EXCEEDED end the batch as a whole; repeat it with the same `request_id`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -73,11 +73,17 @@ class TicketServiceStub:
     ReopenTicket: _grpc.UnaryUnaryMultiCallable[_ticket_service_pb2.ReopenTicketRequest, _ticket_service_pb2.ReopenTicketResponse]
     """RESOLVED to IN_PROGRESS. Refusals: ILLEGAL_TRANSITION."""
     BatchAssignTickets: _grpc.UnaryUnaryMultiCallable[_ticket_service_pb2.BatchAssignTicketsRequest, _ticket_service_pb2.BatchAssignTicketsResponse]
-    """AssignTicket for up to 100 tickets, one after the other; each succeeds or fails by itself (AIP-231)."""
+    """AssignTicket for up to 100 tickets, one after the other; each succeeds or fails by itself (AIP-231). DATABASE_UNAVAILABLE and
+    TIME_LIMIT_EXCEEDED end the batch as a whole; repeat it with the same `request_id`.
+    """
     BatchResolveTickets: _grpc.UnaryUnaryMultiCallable[_ticket_service_pb2.BatchResolveTicketsRequest, _ticket_service_pb2.BatchResolveTicketsResponse]
-    """ResolveTicket for up to 100 tickets, one after the other; each succeeds or fails by itself (AIP-231)."""
+    """ResolveTicket for up to 100 tickets, one after the other; each succeeds or fails by itself (AIP-231). DATABASE_UNAVAILABLE and
+    TIME_LIMIT_EXCEEDED end the batch as a whole; repeat it with the same `request_id`.
+    """
     BatchCloseTickets: _grpc.UnaryUnaryMultiCallable[_ticket_service_pb2.BatchCloseTicketsRequest, _ticket_service_pb2.BatchCloseTicketsResponse]
-    """CloseTicket for up to 100 tickets, one after the other; each succeeds or fails by itself (AIP-231)."""
+    """CloseTicket for up to 100 tickets, one after the other; each succeeds or fails by itself (AIP-231). DATABASE_UNAVAILABLE and
+    TIME_LIMIT_EXCEEDED end the batch as a whole; repeat it with the same `request_id`.
+    """
     ListActivities: _grpc.UnaryUnaryMultiCallable[_ticket_service_pb2.ListActivitiesRequest, _ticket_service_pb2.ListActivitiesResponse]
     """Lists what was done to a ticket, the latest first. Refusals: RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN."""
 
@@ -126,11 +132,17 @@ class TicketServiceAsyncStub(TicketServiceStub):
     ReopenTicket: _aio.UnaryUnaryMultiCallable[_ticket_service_pb2.ReopenTicketRequest, _ticket_service_pb2.ReopenTicketResponse]  # type: ignore[assignment]
     """RESOLVED to IN_PROGRESS. Refusals: ILLEGAL_TRANSITION."""
     BatchAssignTickets: _aio.UnaryUnaryMultiCallable[_ticket_service_pb2.BatchAssignTicketsRequest, _ticket_service_pb2.BatchAssignTicketsResponse]  # type: ignore[assignment]
-    """AssignTicket for up to 100 tickets, one after the other; each succeeds or fails by itself (AIP-231)."""
+    """AssignTicket for up to 100 tickets, one after the other; each succeeds or fails by itself (AIP-231). DATABASE_UNAVAILABLE and
+    TIME_LIMIT_EXCEEDED end the batch as a whole; repeat it with the same `request_id`.
+    """
     BatchResolveTickets: _aio.UnaryUnaryMultiCallable[_ticket_service_pb2.BatchResolveTicketsRequest, _ticket_service_pb2.BatchResolveTicketsResponse]  # type: ignore[assignment]
-    """ResolveTicket for up to 100 tickets, one after the other; each succeeds or fails by itself (AIP-231)."""
+    """ResolveTicket for up to 100 tickets, one after the other; each succeeds or fails by itself (AIP-231). DATABASE_UNAVAILABLE and
+    TIME_LIMIT_EXCEEDED end the batch as a whole; repeat it with the same `request_id`.
+    """
     BatchCloseTickets: _aio.UnaryUnaryMultiCallable[_ticket_service_pb2.BatchCloseTicketsRequest, _ticket_service_pb2.BatchCloseTicketsResponse]  # type: ignore[assignment]
-    """CloseTicket for up to 100 tickets, one after the other; each succeeds or fails by itself (AIP-231)."""
+    """CloseTicket for up to 100 tickets, one after the other; each succeeds or fails by itself (AIP-231). DATABASE_UNAVAILABLE and
+    TIME_LIMIT_EXCEEDED end the batch as a whole; repeat it with the same `request_id`.
+    """
     ListActivities: _aio.UnaryUnaryMultiCallable[_ticket_service_pb2.ListActivitiesRequest, _ticket_service_pb2.ListActivitiesResponse]  # type: ignore[assignment]
     """Lists what was done to a ticket, the latest first. Refusals: RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN."""
 
@@ -254,7 +266,9 @@ class TicketServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ticket_service_pb2.BatchAssignTicketsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ticket_service_pb2.BatchAssignTicketsResponse, _abc.Awaitable[_ticket_service_pb2.BatchAssignTicketsResponse]]:
-        """AssignTicket for up to 100 tickets, one after the other; each succeeds or fails by itself (AIP-231)."""
+        """AssignTicket for up to 100 tickets, one after the other; each succeeds or fails by itself (AIP-231). DATABASE_UNAVAILABLE and
+        TIME_LIMIT_EXCEEDED end the batch as a whole; repeat it with the same `request_id`.
+        """
 
     @_abc_1.abstractmethod
     def BatchResolveTickets(
@@ -262,7 +276,9 @@ class TicketServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ticket_service_pb2.BatchResolveTicketsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ticket_service_pb2.BatchResolveTicketsResponse, _abc.Awaitable[_ticket_service_pb2.BatchResolveTicketsResponse]]:
-        """ResolveTicket for up to 100 tickets, one after the other; each succeeds or fails by itself (AIP-231)."""
+        """ResolveTicket for up to 100 tickets, one after the other; each succeeds or fails by itself (AIP-231). DATABASE_UNAVAILABLE and
+        TIME_LIMIT_EXCEEDED end the batch as a whole; repeat it with the same `request_id`.
+        """
 
     @_abc_1.abstractmethod
     def BatchCloseTickets(
@@ -270,7 +286,9 @@ class TicketServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ticket_service_pb2.BatchCloseTicketsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ticket_service_pb2.BatchCloseTicketsResponse, _abc.Awaitable[_ticket_service_pb2.BatchCloseTicketsResponse]]:
-        """CloseTicket for up to 100 tickets, one after the other; each succeeds or fails by itself (AIP-231)."""
+        """CloseTicket for up to 100 tickets, one after the other; each succeeds or fails by itself (AIP-231). DATABASE_UNAVAILABLE and
+        TIME_LIMIT_EXCEEDED end the batch as a whole; repeat it with the same `request_id`.
+        """
 
     @_abc_1.abstractmethod
     def ListActivities(
