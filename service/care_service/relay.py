@@ -8,6 +8,7 @@ Temporal refuses again and again is parked, where an operator sees it.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -47,6 +48,8 @@ _REFUSALS: Final = frozenset(
 )
 """What Temporal says of one row. What it says of all (namespace missing, not allowed, too busy) must not park them."""
 _AWAY: Final = frozenset({RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED})
+_REFUSALS_OF_ALL: Final = frozenset(status.name for status in RPCStatusCode if status not in _AWAY)
+"""What Temporal says when it is there, and can wake nothing."""
 _CHECK_AFTER: Final = 10.0
 """Seconds without a word from Temporal after which it is asked how it is."""
 
@@ -155,6 +158,10 @@ class Relay:
         self._metrics = metrics
         self._hint = asyncio.Event()
         self._reachable = True
+        self._refuses = False
+        """Temporal is there, and wakes nothing: no namespace, no permission. Only a wake shows when that is over."""
+        self._refusals: Counter[tuple[str, int]] = Counter()
+        """How often this relay's rows were refused for what they are; tries while Temporal was away don't count."""
         self._heard = monotonic()
         """When Temporal last answered, or was last found away."""
         self._end = asyncio.Event()
@@ -193,8 +200,10 @@ class Relay:
         done = [outcome for outcome in outcomes if isinstance(outcome, Wake)]
         if done:
             await self._outbox.delete(done)
+            for wake in done:
+                self._refusals.pop((wake.organization, wake.id), None)
             self._metrics.woken("woken", len(done))
-        hopeless = [failure for failure in failures if failure.is_refusal and failure.wake.attempts >= _PARK_AFTER]
+        hopeless = [failure for failure in failures if failure.is_refusal and self._refused(failure.wake)]
         await self._park(hopeless)
         await self._give_back([failure.wake for failure in failures if failure not in hopeless])
         away = next((failure.code for failure in failures if not failure.is_refusal), None)
@@ -214,6 +223,15 @@ class Relay:
         finally:
             contexts.detach(attached)
         return wake
+
+    def _refused(self, wake: Wake) -> bool:
+        """Counts a refusal of a row; returns whether it is to be given up."""
+        key = (wake.organization, wake.id)
+        self._refusals[key] += 1
+        if self._refusals[key] < _PARK_AFTER:
+            return False
+        del self._refusals[key]
+        return True
 
     async def _park(self, failures: Sequence[_Failure]) -> None:
         by_code: dict[str, list[Wake]] = {}
@@ -246,10 +264,14 @@ class Relay:
         try:
             await self._waker.check()
         except RPCError as error:
-            self._note(error.status.name if error.status in _AWAY else None)
+            if error.status in _AWAY:
+                self._note(error.status.name)
+                return
         except Exception as error:  # noqa: BLE001 - a client that never connected raises what its core says
             self._note(type(error).__name__)
-        else:
+            return
+        self._heard = monotonic()
+        if not self._refuses:
             self._note(None)
 
     def _note(self, failure: str | None, rows: int = 0) -> None:
@@ -260,6 +282,7 @@ class Relay:
         elif failure is None and not self._reachable:
             _LOG.info("workflows can be woken again")
         self._reachable = failure is None
+        self._refuses = failure in _REFUSALS_OF_ALL
         self._metrics.degraded.set(not self._reachable)
 
     async def _rest(self) -> None:

@@ -13,6 +13,7 @@ import pytest
 from temporalio.service import RPCError, RPCStatusCode
 
 from care_client import trace_context
+from care_service import relay as relay_module
 from care_service.metrics import Metrics
 from care_service.relay import Relay
 from care_service.storage.outbox import Wake
@@ -114,6 +115,33 @@ async def test_a_row_that_is_refused_for_what_it_is_is_parked_after_some_tries()
     assert not rows.deleted.is_set()
     assert metrics.registry.get_sample_value("care_outbox_wakes_total", {"result": "parked"}) == 1
     assert metrics.registry.get_sample_value("care_degraded") == 0
+
+
+async def test_tries_while_temporal_was_away_park_no_row() -> None:
+    rows = Rows()
+    # The last is raised first.
+    failures = [refused(RPCStatusCode.INVALID_ARGUMENT)] * 4 + [refused(RPCStatusCode.UNAVAILABLE)] * 9
+    relay = Relay(rows, Temporal(failures), Metrics())
+    for _ in range(14):
+        await relay.turn()
+    assert rows.parked == []
+    assert rows.deleted.is_set()
+
+
+@pytest.mark.parametrize(
+    ("code", "degraded"), [(RPCStatusCode.UNAVAILABLE, 0), (RPCStatusCode.NOT_FOUND, 1)], ids=["away", "no namespace"]
+)
+async def test_a_temporal_that_is_there_and_wakes_nothing_is_no_end_of_it(
+    code: RPCStatusCode, degraded: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay_module, "_CHECK_AFTER", 0.0)
+    metrics, temporal = Metrics(), Temporal([refused(code)])
+    relay = Relay(Rows(), temporal, metrics)
+    await relay.turn()
+    assert metrics.registry.get_sample_value("care_degraded") == 1
+    await relay._check()
+    assert temporal.checked.is_set()
+    assert metrics.registry.get_sample_value("care_degraded") == degraded
 
 
 @pytest.mark.parametrize(
