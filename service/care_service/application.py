@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,6 +20,7 @@ from care_service.domain.case import Decision
 from care_service.domain.plan import SiteTiming
 from care_service.domain.ports import Clock
 from care_service.housekeeping import keep_house
+from care_service.lasting import lasting
 from care_service.links import Links
 from care_service.measuring import measure
 from care_service.metrics import Metrics
@@ -97,14 +98,14 @@ async def service(
         )
         server = Server(parts, reuse_port=shares_port)
         port = await server.start(str(settings.grpc_address), credentials)
-        relaying = asyncio.create_task(relay.run())
-        tasks = [
-            relaying,
-            asyncio.create_task(keep_house(Answers(database), clock, metrics)),
-            asyncio.create_task(watch.run(server.health.database)),
-            asyncio.create_task(measure(metrics, database, Outbox(apart))),
-            asyncio.create_task(keys.run()),
-        ]
+        relaying = asyncio.create_task(lasting("relay", relay.run))
+        beside: dict[str, Callable[[], Awaitable[None]]] = {
+            "housekeeping": partial(keep_house, Answers(database), clock, metrics),
+            "database watch": partial(watch.run, server.health.database),
+            "measuring": partial(measure, metrics, database, Outbox(apart)),
+            "token keys": keys.run,
+        }
+        tasks = [relaying, *(asyncio.create_task(lasting(name, run)) for name, run in beside.items())]
         _LOG.info("serving", address=f"{settings.grpc_address.host}:{port}", tls=credentials is not None)
         try:
             yield Running(port, relay)

@@ -121,7 +121,7 @@ class CareInterceptor(grpc.aio.ServerInterceptor):
             try:
                 if self._in_progress > operations.limits.calls:
                     words = "The service has too much to do just now; call again with the same request_id."
-                    raise Refusal(Reason.RATE_LIMITED, words, retry_after=_BUSY_FOR)
+                    raise Refusal(Reason.OVERLOADED, words, retry_after=_BUSY_FOR)
                 if isinstance(request, _Malformed):
                     raise invalid(Violation("", "the bytes are no message of this method's request type"))
                 async with limit:

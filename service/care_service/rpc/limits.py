@@ -25,7 +25,7 @@ class Limits:
     """What may be configured."""
 
     calls: int = 1000
-    """Calls that one process serves at a time; more are refused with RATE_LIMITED. Streams do not count."""
+    """Calls that one process serves at a time; more are refused with OVERLOADED. Streams do not count."""
     call_time: timedelta = timedelta(seconds=30)
     """How long a call may take at most, whatever deadline its client gave or did not give."""
 

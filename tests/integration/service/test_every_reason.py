@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import ExitStack
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
@@ -26,6 +27,7 @@ from tests.integration.service.renew_access import full_name, methods
 from tests.support.care import NOWHERE, Care, care
 from tests.support.reasons import Refused, documented, well_formed
 from tests.support.reflection import send
+from tests.support.system import eventually
 from tests.support.tenant import REPLY, Tenant
 from tests.unit.domain.design_tables import CODES
 
@@ -94,6 +96,9 @@ class Place:
     stop_database: Callable[[], None]
     waiting: Care
     """A service that can't reach the issuer of its tokens."""
+    narrow: Care
+    """A service that takes one call at a time."""
+    until_the_end: AsyncExitStack
 
     def by(
         self,
@@ -110,10 +115,19 @@ class Place:
         return Provoked(tenant.care, token, request, metadata, frozenset(fields))
 
 
+@pytest.fixture(scope="module")
+async def narrow(server: postgres.Server) -> AsyncIterator[Care]:
+    async with care(server.create_database("one_at_a_time"), variables={"CARE_MAX_CALLS": "1"}) as running:
+        yield running
+
+
 @pytest.fixture
-def place(tenant: Tenant, timed: Tenant, clock: SettableClock, troubled: Troubled, waiting: Care) -> Place:
-    disturbed = Tenant(troubled.care, tenant.id)
-    return Place(tenant, timed, lambda hours: clock.advance(hours=hours), disturbed, troubled.stop_database, waiting)
+async def place(
+    tenant: Tenant, timed: Tenant, clock: SettableClock, troubled: Troubled, waiting: Care, narrow: Care
+) -> AsyncIterator[Place]:
+    disturbed, advance = Tenant(troubled.care, tenant.id), lambda hours: clock.advance(hours=hours)
+    async with AsyncExitStack() as until_the_end:
+        yield Place(tenant, timed, advance, disturbed, troubled.stop_database, waiting, narrow, until_the_end)
 
 
 def get(name: str) -> tickets.GetTicketRequest:
@@ -313,6 +327,22 @@ async def time_limit_exceeded(at: Place) -> Provoked:
     return at.by("alice", create(at.troubled, given), tenant=at.troubled)
 
 
+async def overloaded(at: Place) -> Provoked:
+    tenant = Tenant(at.narrow, at.tenant.id)
+    ticket = await tenant.ticket()
+    connection = await at.until_the_end.enter_async_context(at.narrow.database.driver())
+    await at.until_the_end.enter_async_context(connection.transaction())
+    await connection.execute("SELECT 1 FROM tickets FOR UPDATE")
+    waiting = asyncio.ensure_future(tenant.agent("alice").tickets.StartTicket(start(ticket)))
+    at.until_the_end.callback(waiting.cancel)
+
+    async def is_served() -> bool:
+        return at.narrow.metrics.registry.get_sample_value("care_calls_in_progress") == 1
+
+    await eventually("a call that waits", is_served)
+    return replace(at.by("alice", get(ticket.name), tenant=tenant), retry_delay=timedelta(seconds=1))
+
+
 async def database_unavailable(at: Place) -> Provoked:
     request = reviews.ListReviewsRequest(parent=at.troubled.name)
     await at.troubled.service.reviews.ListReviews(request)
@@ -348,6 +378,7 @@ PROVOCATIONS: Final[Mapping[str, Callable[[Place], Awaitable[Provoked]]]] = {
     "CONTENDED": contended,
     "RATE_LIMITED": rate_limited,
     "TIME_LIMIT_EXCEEDED": time_limit_exceeded,
+    "OVERLOADED": overloaded,
     # The last one: the troubled service has no database afterwards.
     "DATABASE_UNAVAILABLE": database_unavailable,
 }

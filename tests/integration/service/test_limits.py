@@ -65,7 +65,7 @@ async def test_a_call_too_many_is_told_when_to_come_again(narrow: Care) -> None:
         waiting = [asyncio.ensure_future(alice.conversations.AddNote(note)) for _ in range(2)]
         await in_progress(narrow, 2)
         error = await refusal(alice.lifecycle.GetLifecycle(lifecycle.GetLifecycleRequest()))
-    assert (error.code, error.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "RATE_LIMITED")
+    assert (error.code, error.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED")
     assert error.retry_after == timedelta(seconds=1)
     await asyncio.gather(*waiting)
     await alice.lifecycle.GetLifecycle(lifecycle.GetLifecycleRequest())

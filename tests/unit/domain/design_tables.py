@@ -103,6 +103,7 @@ CODES: Final[dict[str, grpc.StatusCode]] = {
     "RATE_LIMITED": grpc.StatusCode.RESOURCE_EXHAUSTED,
     "DATABASE_UNAVAILABLE": grpc.StatusCode.UNAVAILABLE,
     "TIME_LIMIT_EXCEEDED": grpc.StatusCode.DEADLINE_EXCEEDED,
+    "OVERLOADED": grpc.StatusCode.RESOURCE_EXHAUSTED,
 }
 """Each reason's code."""
 

@@ -98,9 +98,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     it was one that exists already).
     """
     ERROR_REASON_RATE_LIMITED: _ErrorReason.ValueType  # 70
-    """RESOURCE_EXHAUSTED. Too many submissions from one link, or more calls at a time than the service takes (then nothing was
-    written). `RetryInfo` says how long to wait. No metadata.
-    """
+    """RESOURCE_EXHAUSTED. Too many submissions from one link. `RetryInfo` says how long to wait. No metadata."""
     ERROR_REASON_DATABASE_UNAVAILABLE: _ErrorReason.ValueType  # 71
     """UNAVAILABLE. The database can't be reached just now. Call again with the same `request_id` after `RetryInfo`'s delay;
     whether a write happened is unknown, and repeating it with that id is safe. No metadata.
@@ -110,6 +108,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     such as by a narrower filter, or call again with the same `request_id`; whether a write happened is unknown, and repeating
     it with that id is safe. Where a client's own deadline passes first, its library gives DEADLINE_EXCEEDED without a reason.
     No metadata.
+    """
+    ERROR_REASON_OVERLOADED: _ErrorReason.ValueType  # 73
+    """RESOURCE_EXHAUSTED. The service has more calls at a time than it takes; nothing was written. `RetryInfo` says how long to wait. No
+    metadata.
     """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
@@ -200,9 +202,7 @@ ERROR_REASON_CONTENDED: ErrorReason.ValueType  # 61
 it was one that exists already).
 """
 ERROR_REASON_RATE_LIMITED: ErrorReason.ValueType  # 70
-"""RESOURCE_EXHAUSTED. Too many submissions from one link, or more calls at a time than the service takes (then nothing was
-written). `RetryInfo` says how long to wait. No metadata.
-"""
+"""RESOURCE_EXHAUSTED. Too many submissions from one link. `RetryInfo` says how long to wait. No metadata."""
 ERROR_REASON_DATABASE_UNAVAILABLE: ErrorReason.ValueType  # 71
 """UNAVAILABLE. The database can't be reached just now. Call again with the same `request_id` after `RetryInfo`'s delay;
 whether a write happened is unknown, and repeating it with that id is safe. No metadata.
@@ -212,5 +212,9 @@ ERROR_REASON_TIME_LIMIT_EXCEEDED: ErrorReason.ValueType  # 72
 such as by a narrower filter, or call again with the same `request_id`; whether a write happened is unknown, and repeating
 it with that id is safe. Where a client's own deadline passes first, its library gives DEADLINE_EXCEEDED without a reason.
 No metadata.
+"""
+ERROR_REASON_OVERLOADED: ErrorReason.ValueType  # 73
+"""RESOURCE_EXHAUSTED. The service has more calls at a time than it takes; nothing was written. `RetryInfo` says how long to wait. No
+metadata.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

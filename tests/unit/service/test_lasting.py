@@ -1,0 +1,34 @@
+"""What runs beside the calls does not end by a failure that nobody expected."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from structlog.testing import capture_logs
+
+from care_service import lasting as module
+from care_service.lasting import lasting
+
+
+async def test_what_fails_is_logged_without_its_words_and_runs_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_PAUSE", 0.0)
+    outcomes: list[Exception | None] = [None, ValueError("robin@example.com"), KeyError("a")]
+
+    async def run() -> None:
+        if (outcome := outcomes.pop()) is not None:
+            raise outcome
+
+    with capture_logs() as logs:
+        await lasting("watch", run)
+    assert outcomes == []
+    assert [(line["part"], line["error"]) for line in logs] == [("watch", "KeyError"), ("watch", "ValueError")]
+    assert "robin" not in str(logs)
+
+
+async def test_it_can_be_cancelled() -> None:
+    task = asyncio.create_task(lasting("for ever", asyncio.Event().wait))  # type: ignore[arg-type]  # never returns
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
