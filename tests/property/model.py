@@ -131,7 +131,7 @@ class TicketSeen:
     close_time: datetime | None
 
 
-@dataclass
+@dataclass(eq=False)  # they refer to each other
 class Contact:
     """An address that was left, and the recovery whose form or command brought it."""
 
@@ -141,7 +141,7 @@ class Contact:
     id: str = ""
 
 
-@dataclass
+@dataclass(eq=False)  # they refer to each other
 class Recovery:
     """Machine 2."""
 
@@ -191,7 +191,7 @@ class Said:
     recovery: Recovery | None = None
 
 
-@dataclass
+@dataclass(eq=False)  # they refer to each other
 class Ticket:
     """Machine 1, and everything that hangs on it."""
 
