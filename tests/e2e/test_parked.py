@@ -16,10 +16,10 @@ LONG = "x" * 2000
 async def test_a_refused_row_is_parked_listed_and_put_back(system: System, case: Case) -> None:
     recovery = await case.send()
     await case.reaches(recovery, "AWAITING_CONTACT")
-    # The next row of this recovery is one that no server takes; four tries are behind it.
+    # The next row of this recovery is one that no server takes, however often it is tried.
     await system.sql(
         "INSERT INTO outbox (organization, workflow, ticket_number, resource_id, create_time, claim_time, attempts)"
-        " SELECT organization, $2, ticket_number, id, now(), now(), 4 FROM recoveries WHERE id = $1",
+        " SELECT organization, $2, ticket_number, id, now(), now(), 0 FROM recoveries WHERE id = $1",
         id_of(recovery),
         LONG,
     )
