@@ -38,7 +38,7 @@ PLANNING: Final = text(
 """For the transaction of a list: planned for its values, as a good plan for some is a bad one for others; and by one
 process, as a page that reads little gains nothing by more, and they make scans of whole tables look cheap."""
 LOOPING: Final = text("SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)")
-"""Likewise for a page of tickets: joined row by row, as there are few; the other joins read whole tables."""
+"""Likewise for a page of tickets, or few to count: joined row by row; the other joins read whole tables."""
 _FEW: Final = 10_000
 """As many tickets are sorted in hundredths of a second. Where more of a million meet a filter, a page is full soon."""
 _T, _R, _C, _M, _V = tables.tickets.c, tables.recoveries.c, tables.contacts.c, tables.messages.c, tables.reviews.c
@@ -75,9 +75,11 @@ class PostgresReader:
         candidates = ticket_lists.candidates_statements(query)
         if not candidates:
             return ticket_lists.list_statement(query, gather=False)
+        return ticket_lists.list_statement(query, gather=await self._are_few(candidates))
+
+    async def _are_few(self, candidates: Sequence[Select[Any]]) -> bool:
         async with self._database.core() as connection:
-            estimates = [await estimated_rows(connection, each) for each in candidates]
-        return ticket_lists.list_statement(query, gather=sum(estimates) <= _FEW)
+            return sum([await estimated_rows(connection, each) for each in candidates]) <= _FEW
 
     async def tickets(self, query: TicketQuery) -> Sequence[TicketView]:
         """See Reader."""
@@ -85,9 +87,18 @@ class PostgresReader:
         found = [(TICKET.read(row), CONTACT.read(row, len(TICKET))) for row in rows]
         return [TicketView(ticket, contact) for ticket, contact in found if ticket is not None]
 
+    async def count_statement(
+        self, organization: str | None, condition: Condition
+    ) -> tuple[Select[Any], Sequence[TextClause]]:
+        """Returns the statement that counts and its settings, having asked PostgreSQL how many there are to count."""
+        counted = ticket_lists.counted_statements(organization, condition)
+        few = bool(counted) and await self._are_few(counted)
+        return ticket_lists.count_statement(organization, condition, gather=few), (LOOPING,) if few else ()
+
     async def count_tickets(self, organization: str | None, condition: Condition) -> TicketCounts:
         """See Reader."""
-        rows = await self._found(ticket_lists.count_statement(organization, condition))
+        statement, settings = await self.count_statement(organization, condition)
+        rows = await self._found(statement, *settings)
         counts: dict[str, int] = dict(map(tuple, rows))
         return TicketCounts(*(counts.get(stage, 0) for stage in Stage))
 

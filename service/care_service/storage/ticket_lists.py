@@ -58,9 +58,9 @@ _COLUMNS: Final[dict[OrderField, ColumnElement[Any]]] = {
 def candidates_statements(query: TicketQuery) -> list[Select[Any]]:
     """Returns statements for all that meets the filter, none where walking in order is best however much that is."""
     predicate = _predicate(query.condition, query.organization)
-    if query.organization is None or all(branch.predicate == Both() for branch in _branches(query, predicate)):
+    if all(branch.predicate == Both() for branch in _branches(query, predicate)):
         return []
-    if query.order[0].field is OrderField.NUMBER and is_in_order(predicate):
+    if query.organization is not None and query.order[0].field is OrderField.NUMBER and is_in_order(predicate):
         return []
     return [_matches(query, _Branch({}, part, None)) for part in alternatives(predicate)]
 
@@ -79,7 +79,7 @@ def list_statement(query: TicketQuery, *, gather: bool) -> Select[Any]:
         )
         sorted_keys = select(all_keys).order_by(*_order(query, all_keys.c)).limit(query.limit)
         if query.after is not None:
-            sorted_keys = sorted_keys.where(_after_keys(all_keys.c, query.order, _values(query, query.after)))
+            sorted_keys = sorted_keys.where(_after_place(query, query.after, all_keys.c))
         page = sorted_keys.subquery("page")
     else:
         branches = [branch for branch in _branches(query, predicate) if branch.predicate != Either()]
@@ -104,15 +104,35 @@ def list_statement(query: TicketQuery, *, gather: bool) -> Select[Any]:
     )
 
 
-def count_statement(organization: str | None, condition: Condition) -> Select[Any]:
-    """Returns the statement for the stages that occur and how many tickets each has."""
+def counted_statements(organization: str | None, condition: Condition) -> list[Select[Any]]:
+    """Returns statements for all that is counted, none where that is everything."""
     predicate = _predicate(condition, organization)
-    statement = select(_T.stage, func.count()).select_from(_sources(predicate)).where(to_sql(predicate))
-    if organization is not None:
-        statement = statement.where(_T.organization == organization)
-        if needs_terms(predicate):
-            statement = statement.where(_M.organization == organization)
-    return statement.group_by(_T.stage)
+    return [] if predicate == Both() else [_counted(organization, part) for part in alternatives(predicate)]
+
+
+def count_statement(organization: str | None, condition: Condition, *, gather: bool) -> Select[Any]:
+    """Returns the statement for the stages that occur and how many tickets each has.
+
+    Either by one look at every ticket, which is best for a filter that many meet; or, to `gather`, with the parts of an
+    OR apart, each found by its own index.
+    """
+    predicate = _predicate(condition, organization)
+    finds = [_counted(organization, part) for part in (alternatives(predicate) if gather else [predicate])]
+    found = (union(*finds) if finds[1:] else finds[0]).subquery("found")
+    return select(found.c.stage, func.count()).group_by(found.c.stage)
+
+
+def _counted(organization: str | None, predicate: Predicate) -> Select[Any]:
+    columns = _T.organization, _T.number, _T.stage
+    return _of_organization(select(*columns).select_from(_sources(predicate)), organization, predicate)
+
+
+def _of_organization(statement: Select[Any], organization: str | None, predicate: Predicate) -> Select[Any]:
+    statement = statement.where(to_sql(predicate))
+    if organization is None:
+        return statement
+    statement = statement.where(_T.organization == organization)
+    return statement.where(_M.organization == organization) if needs_terms(predicate) else statement
 
 
 @dataclass(frozen=True)
@@ -155,12 +175,8 @@ def _matches(query: TicketQuery, branch: _Branch) -> Select[Any]:
         select(_T.organization, *keys)
         .select_from(_sources(branch.predicate))
         .where(*(_T[column] == value for column, value in branch.known.items()))
-        .where(to_sql(branch.predicate))
     )
-    if query.organization is not None:
-        statement = statement.where(_T.organization == query.organization)
-        if needs_terms(branch.predicate):
-            statement = statement.where(_M.organization == query.organization)
+    statement = _of_organization(statement, query.organization, branch.predicate)
     return statement if branch.after is None else statement.where(branch.after)
 
 
@@ -189,11 +205,21 @@ def _after(query: TicketQuery, place: TicketPlace, rank: str | int | None) -> Co
             later = int(rank) < reached if keys[0].descending else int(rank) > reached
             return true() if later else None
         keys, values = keys[1:], values[1:]
-    within = _after_keys(_T, keys, values)
+    if query.organization is None:
+        return _after_place(query, place, _T)
+    return _after_keys(_T, keys, values)
+
+
+def _after_place(
+    query: TicketQuery,
+    place: TicketPlace,
+    columns: Any,  # noqa: ANN401 - SQLAlchemy's collections
+) -> ColumnElement[bool]:
+    within = _after_keys(columns, query.order, _values(query, place))
     if query.organization is not None:
         return within
     descending = query.order[0].descending
-    own = _T.organization
+    own: ColumnElement[str] = columns.organization
     reached_organization = own <= place.organization if descending else own >= place.organization
     beyond = own < place.organization if descending else own > place.organization
     return and_(reached_organization, or_(beyond, and_(own == place.organization, within)))

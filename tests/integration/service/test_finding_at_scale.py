@@ -16,7 +16,7 @@ from care_service.domain.filters.tickets import TICKET_FIELDS
 from care_service.domain.finding import ReviewPlace, ReviewQuery, TicketPlace, TicketQuery
 from care_service.rpc.fields import Fields
 from care_service.rpc.finding import read_order
-from care_service.storage import review_lists, ticket_lists
+from care_service.storage import review_lists
 from care_service.storage.database import Database
 from care_service.storage.estimating import Explain
 from care_service.storage.reading import LOOPING, PLANNING, PostgresReader
@@ -213,4 +213,5 @@ async def test_a_small_organization_does_not_read_the_big_ones(million: Database
         condition = read_filter(filter_text.replace(O, "organizations/small"), TICKET_FIELDS)
         query = TicketQuery("small", PAGE, condition, read_order(Fields(), "priority desc, update_time"))
         await assert_reads_little(million, await reader.page_statement(query), LOOPING)
-        await assert_reads_little(million, ticket_lists.count_statement("small", condition))
+        statement, settings = await reader.count_statement("small", condition)
+        await assert_reads_little(million, statement, *settings)

@@ -88,10 +88,15 @@ async def known(service: Care) -> Tenant:
         ("суп", "B"),
         ('"cold soup"', "A"),
         ("-soup", "DB"),
+        # Of which nothing is left to search for.
+        ('"<br>"', ""),
+        ('-"<br>"', "DCBA"),
+        ("a" * 3_000, ""),
         ("pizza OR stars = 3", "CB"),
         ("NOT (pizza OR stars = 3)", "DA"),
         ("stars = 1 OR ticket:* soup", "CA"),
     ],
+    ids=lambda given: given[:100],
 )
 @pytest.mark.parametrize("size", [1, 50])
 async def test_a_filter_of_reviews_finds(known: Tenant, text: str, letters: str, size: int) -> None:

@@ -407,7 +407,19 @@ async def test_a_service_without_organization_finds_over_all_of_them_page_by_pag
     request = tickets.ListTicketsRequest(parent="organizations/-", filter=text, order_by=order, include_total_size=True)
     all_at_once = await everywhere.tickets.ListTickets(request)
     assert [world.letters.get(ticket.name) for ticket in all_at_once.tickets if "finding/" in ticket.name] == ["B"]
-    request = tickets.ListTicketsRequest(parent="organizations/-", filter="stars:*", order_by=order, page_size=3)
+    for nothing, is_found in (('"<br>"', False), ('NOT "<br>"', True)):
+        request = tickets.ListTicketsRequest(parent="organizations/-", filter=nothing, order_by=order)
+        assert bool((await everywhere.tickets.ListTickets(request)).tickets) == is_found
+
+
+# Walked through, in branches, gathered, and gathered part by part.
+@pytest.mark.parametrize("text", ["", "status != CLOSED", "stars:*", "umbrella OR labels:food OR stars = 5"])
+@pytest.mark.parametrize("order", ["", "number", "update_time desc", "priority, update_time desc"])
+async def test_pages_over_all_organizations_go_through_one_after_the_other(world: World, order: str, text: str) -> None:
+    everywhere = world.tenant.care.client(world.tenant.care.token(sub="intake", roles=["service"]))
+    request = tickets.ListTicketsRequest(
+        parent="organizations/-", filter=text, order_by=order, page_size=3, include_total_size=True
+    )
     met: list[str] = []
     while True:
         page = await everywhere.tickets.ListTickets(request)
@@ -415,12 +427,11 @@ async def test_a_service_without_organization_finds_over_all_of_them_page_by_pag
         if not (token := page.next_page_token):
             break
         request.page_token = token
-    assert len(met) == len(set(met))
-    for nothing, is_found in (('"<br>"', False), ('NOT "<br>"', True)):
-        request = tickets.ListTicketsRequest(parent="organizations/-", filter=nothing, order_by=order)
-        assert bool((await everywhere.tickets.ListTickets(request)).tickets) == is_found
+    assert len(met) == len(set(met)) == page.total_size
+    organizations = [name.split("/")[1] for name in met]
+    assert organizations == sorted(organizations, reverse=order in {"", "update_time desc"})
     own = [world.letters[name] for name in met if name in world.letters]
-    assert "".join(own) == await world.find("stars:*", order)
+    assert "".join(own) == await world.find(text, order)
 
 
 async def test_an_edited_review_is_found_by_its_new_text_and_stars(tenant: Tenant) -> None:
