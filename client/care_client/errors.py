@@ -33,9 +33,7 @@ from grpc_status import rpc_status
 DOMAIN: Final = "care"
 """The ``ErrorInfo.domain`` of errors that Care itself gives."""
 
-_RETRYABLE_CODES: Final = frozenset(
-    {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.DEADLINE_EXCEEDED}
-)
+_RETRYABLE_CODES: Final = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
 _CONTENDED: Final = "CONTENDED"
 _CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 
@@ -51,7 +49,11 @@ class FieldViolation:
 
 
 class CareError(Exception):
-    """A call failed. ``str()`` holds code and reason only: what a request contained must not get into logs by it."""
+    """A call failed.
+
+    ``str()`` holds code, reason and the names of fields, as what a request contained must not get into logs by it;
+    ``message`` and ``field_violations`` say what is wrong with them.
+    """
 
     def __init__(
         self,
@@ -63,7 +65,8 @@ class CareError(Exception):
         field_violations: Sequence[FieldViolation] = (),
         retry_after: timedelta | None = None,
     ) -> None:
-        super().__init__(f"{code.name}: {reason}" if reason else code.name)
+        fields = ", ".join(violation.field for violation in field_violations if violation.field)
+        super().__init__(": ".join(filter(None, [code.name, reason, fields])))
         self.code: Final = code
         self.reason: Final = reason
         """Bare word of ``care.v1.ErrorReason``, such as ``TICKET_CLOSED``; empty where Care itself did not answer."""
@@ -87,18 +90,23 @@ class CareError(Exception):
 
     @property
     def allowed(self) -> tuple[str, ...]:
-        """The triggers that it has from that state; for ROLE_NOT_ALLOWED, the roles that may call the method."""
+        """The triggers that it has from that state; for ROLE_NOT_ALLOWED, the roles that may call the method.
+
+        Triggers are the state machine's words, and some are the system's own: draw buttons from ``Ticket.actions``.
+        """
         return tuple(filter(None, self.metadata.get("allowed", "").split(",")))
 
     @property
     def retryable(self) -> bool:
         """Whether the same call may succeed later; a call that writes needs its own ``request_id`` for that.
 
-        UNAVAILABLE, RESOURCE_EXHAUSTED, DEADLINE_EXCEEDED, and ABORTED with CONTENDED; after ETAG_MISMATCH the caller
-        has to read and decide again instead.
+        UNAVAILABLE, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED unless gRPC itself says so (of a message that is too long),
+        and ABORTED with CONTENDED; after ETAG_MISMATCH the caller has to read and decide again instead.
         """
         if self.code is grpc.StatusCode.ABORTED:
             return self.reason == _CONTENDED
+        if self.code is grpc.StatusCode.RESOURCE_EXHAUSTED:
+            return self.retry_after is not None or bool(self.reason)
         return self.code in _RETRYABLE_CODES
 
     @staticmethod

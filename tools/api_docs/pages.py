@@ -92,7 +92,10 @@ def _index(contract: Contract, links: Links) -> str:
         " no files. `-plaintext` is for a service without TLS:",
         _fence("sh", f"grpcurl -plaintext {examples.ADDRESS} list"),
         "Both want a bearer token in `TOKEN`. One for development, of an agent, comes from:",
-        _fence("sh", "export TOKEN=$(care token --org acme --agent alice)"),
+        _fence(
+            "sh",
+            "export TOKEN=$(care token --org acme --agent alice)  # --home DIR for a stack elsewhere than in .care",
+        ),
         "Its `roles` say what it may call; each method names those that may:",
         table(("role", ""), roles),
     )

@@ -32,7 +32,9 @@ _HINTS: Final[Mapping[str, str]] = {
 }
 _HINTS_BY_CODE: Final[Mapping[str, str]] = {
     "DEADLINE_EXCEEDED": "it may have been done: look before you try again",
-    "UNAVAILABLE": "is the service up, and at this address? See --address, or start one with `make up`",
+    "UNAVAILABLE": (
+        "is the service up, and at this address? See --address; with TLS set CARE_SERVICE_CA; `make up` starts one"
+    ),
     "UNIMPLEMENTED": "the service is older than this program",
 }
 
@@ -45,7 +47,12 @@ class _Metadata(dict[str, str]):
 def explain(error: CareError) -> str:
     """Return the line: the reason, what the service says of it, and what to do."""
     words = [error.message] if error.message else []
-    words += [f"{violation.field}: {violation.description}" for violation in error.field_violations]
+    # The service's words have what is wrong with each field already; another's may not.
+    words += [
+        f"{violation.field}: {violation.description}"
+        for violation in error.field_violations
+        if violation.description not in error.message
+    ]
     if error.reason:
         hint = _HINTS.get(error.reason, "")
     else:

@@ -78,7 +78,7 @@ async def list_tickets(  # noqa: PLR0913  (each is an option)
     if more:
         desk.output.line(f"There are more than {limit}: --all shows them, --limit more of them.")
     elif not shown:
-        desk.output.line("There are none.")
+        desk.output.line(f"There are none in {desk.organization}.")
 
 
 async def count(

@@ -156,7 +156,7 @@ async def test_tickets_are_found_and_counted_by_what_the_options_say(tenant: Ten
 
 
 async def test_an_empty_list_says_so(tenant: Tenant) -> None:
-    assert "There are none." in printed(await ticket(tenant, "list"))
+    assert f"There are none in {tenant.name}." in printed(await ticket(tenant, "list"))
     assert parsed(await ticket(tenant, "list", "--json")) == []
 
 

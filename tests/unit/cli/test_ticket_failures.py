@@ -55,6 +55,11 @@ def test_what_the_service_says_stays_on_its_line_and_steers_no_terminal() -> Non
     assert explain(given) == "INVALID_FIELD: two lines text: is �[31mred"
 
 
+def test_what_is_wrong_with_a_field_is_said_once() -> None:
+    given = error("INVALID_ARGUMENT", "INVALID_FIELD", "text: is missing", {"text": "is missing"})
+    assert explain(given) == "INVALID_FIELD: text: is missing"
+
+
 def test_grpcs_own_words_about_a_connection_are_left_out() -> None:
     line = explain(error("UNAVAILABLE", "", "failed to connect to all addresses; last error: ipv4:127.0.0.1:1"))
     assert line.startswith("UNAVAILABLE – is the service up")

@@ -139,7 +139,12 @@ def test_the_status_of_a_batchs_item_is_read_like_a_call() -> None:
 
 @pytest.mark.parametrize("code", list(grpc.StatusCode))
 def test_retry_helps_where_the_code_says_so(code: grpc.StatusCode) -> None:
-    assert CareError(code).retryable is (code.name in {"UNAVAILABLE", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED"})
+    assert CareError(code).retryable is (code.name in {"UNAVAILABLE", "DEADLINE_EXCEEDED"})
+
+
+@pytest.mark.parametrize(("reason", "retryable"), [("RATE_LIMITED", True), ("OVERLOADED", True), ("", False)])
+def test_too_much_is_worth_a_retry_unless_it_is_a_message_that_is_too_long(reason: str, retryable: bool) -> None:
+    assert CareError(grpc.StatusCode.RESOURCE_EXHAUSTED, reason).retryable is retryable
 
 
 @pytest.mark.parametrize(("reason", "retryable"), [("CONTENDED", True), ("ETAG_MISMATCH", False), ("", False)])
@@ -147,10 +152,18 @@ def test_aborted_call_is_worth_a_retry_only_if_it_was_contended(reason: str, ret
     assert CareError(grpc.StatusCode.ABORTED, reason).retryable is retryable
 
 
-def test_text_holds_code_and_reason_only() -> None:
+def test_text_holds_code_reason_and_fields_only() -> None:
+    fields = [
+        BadRequest.FieldViolation(field="email", description=PRIVATE),
+        BadRequest.FieldViolation(field="request_id", description=PRIVATE),
+    ]
     with pytest.raises(CareError) as caught, care_errors():
-        raise rpc_error(grpc.StatusCode.INVALID_ARGUMENT, ErrorInfo(domain="care", reason="INVALID_FIELD"))
-    assert str(caught.value) == "INVALID_ARGUMENT: INVALID_FIELD"
+        raise rpc_error(
+            grpc.StatusCode.INVALID_ARGUMENT,
+            ErrorInfo(domain="care", reason="INVALID_FIELD"),
+            BadRequest(field_violations=fields),
+        )
+    assert str(caught.value) == "INVALID_ARGUMENT: INVALID_FIELD: email, request_id"
     assert PRIVATE not in repr(caught.value)
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__

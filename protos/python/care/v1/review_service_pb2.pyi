@@ -86,7 +86,7 @@ class BatchIngestReviewsRequest(_message.Message):
     REQUESTS_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
-    """`organizations/{o}`, that of all the reviews."""
+    """`organizations/{o}`, that of all the reviews: an item of another one fails the batch as a whole, and nothing is done."""
     request_id: _builtins.str
     """Makes a repeat safe: a UUID, from which each item without a `request_id` of its own gets one by its place in the list (AIP-155)."""
     @_builtins.property

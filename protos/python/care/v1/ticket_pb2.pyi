@@ -254,7 +254,7 @@ class Ticket(_message.Message):
     """More of it; up to 10,000 characters."""
     location: _builtins.str
     """`organizations/{o}/locations/{id}`: the shop or branch. In CreateTicket it may be left out where `review` is given, whose
-    location it then is.
+    location it then is. A location is there from its first mention on, so a mistyped id is a location of its own.
     """
     review: _builtins.str
     """`organizations/{o}/reviews/{id}`: the review that it came from; empty if none."""

@@ -745,7 +745,7 @@ class BatchAssignTicketsRequest(_message.Message):
     REQUESTS_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
-    """`organizations/{o}`, that of all the tickets."""
+    """`organizations/{o}`, that of all the tickets: an item of another one fails the batch as a whole, and nothing is done."""
     request_id: _builtins.str
     """Makes a repeat safe: a UUID, from which each item without a `request_id` of its own gets one by its place in the list (AIP-155)."""
     @_builtins.property
@@ -801,7 +801,7 @@ class BatchResolveTicketsRequest(_message.Message):
     REQUESTS_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
-    """`organizations/{o}`, that of all the tickets."""
+    """`organizations/{o}`, that of all the tickets: an item of another one fails the batch as a whole, and nothing is done."""
     request_id: _builtins.str
     """Makes a repeat safe: a UUID, from which each item without a `request_id` of its own gets one by its place in the list (AIP-155)."""
     @_builtins.property
@@ -857,7 +857,7 @@ class BatchCloseTicketsRequest(_message.Message):
     REQUESTS_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
-    """`organizations/{o}`, that of all the tickets."""
+    """`organizations/{o}`, that of all the tickets: an item of another one fails the batch as a whole, and nothing is done."""
     request_id: _builtins.str
     """Makes a repeat safe: a UUID, from which each item without a `request_id` of its own gets one by its place in the list (AIP-155)."""
     @_builtins.property

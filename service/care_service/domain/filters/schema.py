@@ -52,8 +52,8 @@ class Field(ABC):
         """Returns what a restriction of this field asks for; raises Refusal."""
         field, value = asked.field.text, asked.value
         if asked.comparator not in self.comparators:
-            known = ", ".join(self.comparators)
-            raise bad_filter(asked.comparator_position, f"{field} is compared by {known} only: use one of these", field)
+            known = ", ".join(f"'{comparator}'" for comparator in self.comparators)
+            raise bad_filter(asked.comparator_position, f"{field} takes {known} only, not '{asked.comparator}'", field)
         if asked.comparator is Comparator.HAS and value.text == "*" and not value.quoted:
             return Present(field) if self.optional else Always()
         if asked.comparator in _ORDER:
