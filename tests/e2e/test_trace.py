@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, use_span
 
@@ -16,6 +17,20 @@ AGENTS = SpanContext(0x0AF7651916CD43DD8448EB211C80319C, 0xB7AD6B7169203331, is_
 TRACE = f"{AGENTS.trace_id:032x}"
 
 
+STEPS = {
+    "CheckRecovery": "check_recovery",
+    "BeginPosting": "post_reply",
+    "RecordPosted": "post_reply",
+    "UnlockChat": "unlock_chat",
+}
+"""The worker's calls, and the activity that makes each."""
+
+
+def is_whole(line: str) -> bool:
+    """Whether it is a line of JSON that was written to its end."""
+    return line.startswith("{") and line.endswith("}")
+
+
 async def recovered(case: Case) -> str:
     """A recovery whose form was asked for within that trace, and whose customer came in another."""
     with use_span(NonRecordingSpan(AGENTS)):
@@ -26,21 +41,26 @@ async def recovered(case: Case) -> str:
     return recovery
 
 
-async def of_trace(collector: Collector, recovery: str) -> list[Span]:
-    """What came of the trace, once each span has its parent and the workflow's end is among them."""
+async def of_trace(collector: Collector, recovery: str, names: Collection[str]) -> list[Span]:
+    """What came of the trace, once spans of all `names` are there, and each span's parent.
+
+    Every process hands its spans over in batches of its own, so the end of the workflow tells nothing of a call's.
+    """
 
     async def whole() -> list[Span] | None:
         found = [span for span in collector.spans if span.trace == TRACE]
         known = {span.id for span in found} | {f"{AGENTS.span_id:016x}"}
-        ended = any(span.name == "CompleteWorkflow:ContactRecovery" for span in found)
-        return found if ended and all(span.parent in known for span in found) else None
+        arrived = {span.name for span in found}.issuperset(names)
+        return found if arrived and all(span.parent in known for span in found) else None
 
     return await eventually(f"the trace of {recovery}", whole)
 
 
 async def test_one_trace_goes_from_the_agents_call_to_the_unlocked_chat(case: Case, collector: Collector) -> None:
     recovery = await recovered(case)
-    spans = until(await of_trace(collector, recovery), BEGIN, END)
+    calls = [f"care.v1.WorkerService/{method}" for method in STEPS]
+    whole = await of_trace(collector, recovery, {"CompleteWorkflow:ContactRecovery", BEGIN, *calls})
+    spans = until(whole, BEGIN, END)
     by_id = {span.id: span for span in spans}
 
     def way(span: Span) -> list[tuple[str, str]]:
@@ -51,15 +71,9 @@ async def test_one_trace_goes_from_the_agents_call_to_the_unlocked_chat(case: Ca
         ("care-serve", "care.v1.ConversationService/SendRecoveryForm"),
         ("care-serve", "SignalWithStartWorkflow:ContactRecovery"),
     ]
-    steps = {
-        "CheckRecovery": "check_recovery",
-        "BeginPosting": "post_reply",
-        "RecordPosted": "post_reply",
-        "UnlockChat": "unlock_chat",
-    }
     found = {span.name: way(span) for span in spans}
     assert found["RunWorkflow:ContactRecovery"] == [*begun, ("care-work", "RunWorkflow:ContactRecovery")]
-    for method, activity in steps.items():
+    for method, activity in STEPS.items():
         assert found[f"care.v1.WorkerService/{method}"] == [
             *begun,
             ("care-work", f"StartActivity:{activity}"),
@@ -75,13 +89,14 @@ async def test_one_trace_goes_from_the_agents_call_to_the_unlocked_chat(case: Ca
     assert run.attributes["temporalWorkflowID"] == workflow_of(recovery)
 
     # The customer's call is a trace of its own, which the workflow that it woke is linked to.
-    [submitted] = [
-        span
-        for span in collector.spans
-        if span.name == "care.v1.CustomerService/SubmitContact"
-        and any(span.trace in poke.links for poke in spans if poke.name == "HandleSignal:poke")
-    ]
-    assert submitted.trace != TRACE
+    woken = {trace for poke in whole if poke.name == "HandleSignal:poke" for trace in poke.links}
+
+    async def submitted() -> list[Span] | None:
+        name = "care.v1.CustomerService/SubmitContact"
+        return [span for span in collector.spans if span.name == name and span.trace in woken] or None
+
+    [submission] = await eventually("the customer's call", submitted)
+    assert submission.trace != TRACE
 
 
 async def test_the_lines_of_the_logs_name_the_trace(system: System, case: Case) -> None:
@@ -89,9 +104,16 @@ async def test_the_lines_of_the_logs_name_the_trace(system: System, case: Case) 
     with use_span(NonRecordingSpan(other)):
         recovery = await case.send()
     await case.reaches(recovery, "AWAITING_CONTACT")
-    lines = [json.loads(line) for line in (system.logs / "serve.log").read_text().splitlines() if line.startswith("{")]
-    calls = [line for line in lines if line["event"] == "call"]
-    of_trace = {line["method"].rpartition("/")[2] for line in calls if line["trace_id"] == f"{other.trace_id:032x}"}
-    assert {"SendRecoveryForm", "CheckRecovery", "BeginPosting", "RecordPosted"} <= of_trace
-    [sent] = [line for line in calls if line["trace_id"] == f"{1:032x}" and "SendRecoveryForm" in line["method"]]
-    assert (sent["parent"], len(sent["request_id"])) == (case.ticket, 36)
+    sent_in = f"{other.trace_id:032x}"
+
+    async def calls() -> list[dict[str, object]] | None:
+        """The lines of the trace's calls; a call's own line is written after its change can be seen."""
+        lines = (system.logs / "serve.log").read_text().splitlines()
+        found = [line for line in map(json.loads, filter(is_whole, lines)) if line["event"] == "call"]
+        of_trace = [line for line in found if line["trace_id"] == sent_in]
+        methods = {line["method"].rpartition("/")[2] for line in of_trace}
+        return of_trace if methods.issuperset({"SendRecoveryForm", *STEPS} - {"UnlockChat"}) else None
+
+    lines = await eventually("a line of each call", calls)
+    [sent] = [line for line in lines if str(line["method"]).endswith("SendRecoveryForm")]
+    assert (sent["parent"], len(str(sent["request_id"]))) == (case.ticket, 36)
