@@ -165,5 +165,8 @@ def _claim(form: FormCase, contact: Contact, caller: Caller, now: datetime, requ
 
 def _seen_time(case: Case, recovery: Recovery) -> datetime | None:
     """Returns when the team last rejected or accepted somebody, having seen who was there; None if never."""
-    accepted = case.live.create_time if case.live is not None and case.live.id != recovery.id else None
+    live = case.live
+    # A recovery that nobody of the team began is a follow-up that the customer raised: nobody has seen anything.
+    is_teams = live is not None and live.id != recovery.id and live.creator is not None
+    accepted = live.create_time if live is not None and is_teams else None
     return max((time for time in (recovery.end_time, accepted) if time is not None), default=None)

@@ -276,3 +276,14 @@ def test_claims_from_an_earlier_tickets_link_come_to_an_end_too() -> None:
         assert decision.contact is not None
         kept.append(replace(decision.contact, id=UUID(int=number + 1)))
     assert 2 < len(kept) <= 10
+
+
+@pytest.mark.parametrize(("creator", "has_room"), [(None, False), ("alice", True)])
+def test_a_follow_up_that_the_customer_raised_makes_no_room_for_claims(creator: str | None, *, has_room: bool) -> None:
+    """Those who called at the same moment have an earlier time than it: they count, as nobody has seen them yet."""
+    claims = [replace(values.contact(), id=UUID(int=number)) for number in range(1, MAX_CLAIMS + 1)]
+    live = replace(values.form(RecoveryState.CHAT_UNLOCKED), id=NEW_ID, creator=creator, create_time=NOW)
+    target = values.case(live, replace(TICKET, number=9))
+    ended = replace(values.form(RecoveryState.ENDED_BY_CLOSE), end_time=None)
+    case = replace(after_close(RecoveryState.ENDED_BY_CLOSE, *claims, target=target), recovery=ended)
+    assert (submit(case, replace(SUBMISSION, email="late@example.com")) is not None) is has_room
