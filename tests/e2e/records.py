@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
@@ -57,6 +57,10 @@ def of_database(path: Path) -> bytes:
 
 
 def of_files(home: Path, but: set[str]) -> dict[str, bytes]:
-    """By path, every file below `home` that is not in one of the folders `but`."""
-    files = [path for path in home.rglob("*") if path.is_file() and path.relative_to(home).parts[0] not in but]
-    return {str(path.relative_to(home)): path.read_bytes() for path in files}
+    """By path, every file below `home` that is not in one of the folders `but`; of a system that runs meanwhile."""
+    found = {}
+    for path in home.rglob("*"):
+        if path.is_file() and path.relative_to(home).parts[0] not in but:
+            with suppress(FileNotFoundError):  # a journal that is gone by now
+                found[str(path.relative_to(home))] = path.read_bytes()
+    return found
