@@ -8,7 +8,13 @@ from google.protobuf.message import Message
 from grpc.aio import UnaryUnaryMultiCallable
 
 from care.v1.activity_pb2 import Activity
-from care.v1.conversation_service_pb2 import ListContactsResponse, ListMessagesResponse, ListRecoveriesResponse
+from care.v1.conversation_service_pb2 import (
+    ListContactsResponse,
+    ListMessagesResponse,
+    ListRecoveriesResponse,
+    ListUnmatchedMessagesResponse,
+    UnmatchedMessage,
+)
 from care.v1.directory_pb2 import Agent, Location
 from care.v1.directory_service_pb2 import ListAgentsResponse, ListLocationsResponse
 from care.v1.message_pb2 import Message as ThreadMessage
@@ -62,6 +68,13 @@ def items(
 def items(
     method: UnaryUnaryMultiCallable[_Request, ListMessagesResponse], request: _Request, *, timeout: float | None = None
 ) -> AsyncIterator[ThreadMessage]: ...
+@overload
+def items(
+    method: UnaryUnaryMultiCallable[_Request, ListUnmatchedMessagesResponse],
+    request: _Request,
+    *,
+    timeout: float | None = None,
+) -> AsyncIterator[UnmatchedMessage]: ...
 @overload
 def items(
     method: UnaryUnaryMultiCallable[_Request, ListRecoveriesResponse],

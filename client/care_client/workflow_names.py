@@ -4,6 +4,8 @@ from typing import Final
 
 CONTACT_RECOVERY: Final = "ContactRecovery"
 """The workflow type."""
+MESSAGE_DELIVERY: Final = "MessageDelivery"
+"""The workflow type."""
 POKE: Final = "poke"
 """The signal that says: look again. It has no argument."""
 
@@ -18,6 +20,11 @@ TICKET_ATTRIBUTE: Final = "CareTicket"
 def contact_recovery_id(organization: str, ticket_number: int, recovery: str) -> str:
     """Return the workflow id of a recovery, given its UUID as text."""
     return f"contact-recovery/{organization}/{ticket_number}/{recovery}"
+
+
+def message_delivery_id(organization: str, ticket_number: int, message: str) -> str:
+    """Return the workflow id of a message's delivery, given the message's UUID as text."""
+    return f"message-delivery/{organization}/{ticket_number}/{message}"
 
 
 def ticket_value(organization: str, ticket_number: int) -> str:

@@ -19,6 +19,7 @@ from care_service.database_watch import DatabaseWatch, answers
 from care_service.domain.case import Decision
 from care_service.domain.plan import SiteTiming
 from care_service.domain.ports import Clock
+from care_service.following import Followers
 from care_service.housekeeping import keep_house
 from care_service.lasting import lasting
 from care_service.links import Links
@@ -33,6 +34,7 @@ from care_service.settings import ServiceSettings
 from care_service.storage.answers import Answers
 from care_service.storage.database import Database
 from care_service.storage.directory import PostgresDirectory
+from care_service.storage.feed import PostgresFeed
 from care_service.storage.migrate import upgrade
 from care_service.storage.outbox import Outbox
 from care_service.storage.reading import PostgresReader
@@ -92,10 +94,11 @@ async def service(
         await prepare(settings, database)
         relay = Relay(Outbox(database), TemporalWaker(temporal, settings.task_queue), metrics)
         watch = DatabaseWatch(partial(answers, apart))
-        limits = Limits(settings.max_calls, settings.max_call_time)
-        parts = _parts(
-            settings, database, _committed(relay, metrics), clock, keys, Operations(limits, metrics, watch.suspect)
-        )
+        limits = Limits(settings.max_calls, settings.max_streams, settings.max_call_time)
+        # One connection of the pool at most is taken by looking at the feed, whatever the number of streams.
+        followers = Followers(PostgresFeed(database))
+        operations = Operations(limits, metrics, watch.suspect)
+        parts = _parts(settings, database, _committed(relay, followers, metrics), clock, keys, followers, operations)
         server = Server(parts, reuse_port=shares_port)
         port = await server.start(str(settings.grpc_address), credentials)
         relaying = asyncio.create_task(lasting("relay", relay.run))
@@ -104,6 +107,7 @@ async def service(
             "database watch": partial(watch.run, server.health.database),
             "measuring": partial(measure, metrics, database, Outbox(apart)),
             "token keys": keys.run,
+            "following": followers.run,
         }
         tasks = [relaying, *(asyncio.create_task(lasting(name, run)) for name, run in beside.items())]
         _LOG.info("serving", address=f"{settings.grpc_address.host}:{port}", tls=credentials is not None)
@@ -112,6 +116,7 @@ async def service(
         finally:
             _LOG.info("draining", seconds=settings.drain_time.total_seconds())
             relay.end()
+            followers.end()
             stopping = asyncio.create_task(server.stop(settings.drain_time))
             await asyncio.wait({relaying}, timeout=settings.drain_time.total_seconds())
             await stopping
@@ -133,13 +138,15 @@ async def prepare(settings: ServiceSettings, database: Database) -> None:
         raise MissingKeysError(f"the keys {', '.join(sorted(missing))} are gone, but links that are out need them")
 
 
-def _committed(relay: Relay, metrics: Metrics) -> Callable[[Decision], None]:
+def _committed(relay: Relay, followers: Followers, metrics: Metrics) -> Callable[[Decision], None]:
     """Returns what follows each commit on a ticket."""
 
     def committed(decision: Decision) -> None:
         metrics.decided(decision)
-        if decision.wakes:
+        if decision.wakes or decision.new_deliveries:
             relay.hint()
+        if decision.activity is not None:
+            followers.hint()
 
     return committed
 
@@ -161,11 +168,14 @@ def _parts(
     committed: Callable[[Decision], None],
     clock: Clock,
     keys: TokenKeys,
+    followers: Followers,
     operations: Operations,
 ) -> Parts:
     return Parts(
         store=PostgresTickets(database, committed),
         reader=PostgresReader(database),
+        feed=PostgresFeed(database),
+        followers=followers,
         directory=PostgresDirectory(database),
         authenticator=Authenticator(keys, settings.token_rules, settings.token_key),
         links=Links(settings.link_keys, next(iter(settings.link_keys)), settings.web_url),

@@ -16,6 +16,7 @@ from uuid import UUID
 
 _MAC_BYTES: Final = 16
 _FORM: Final = b"care form link v1"
+_CHAT: Final = b"care chat link v1"
 
 
 def _encode(data: bytes) -> str:
@@ -28,7 +29,7 @@ def _decode(text: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Makes and reads the tokens of form links."""
+    """Makes and reads the tokens of links to forms and chats. One purpose's token is none of the other's."""
 
     keys: Mapping[str, bytes]
     """By key id; at least 32 bytes each."""
@@ -39,8 +40,7 @@ class Links:
 
     def form_token(self, recovery: UUID, key_id: str) -> str:
         """Returns the token of a recovery's form link; the same whenever it is asked for."""
-        mac = hmac.digest(self.keys[key_id], _FORM + recovery.bytes, sha256)[:_MAC_BYTES]
-        return f"{key_id}.{_encode(recovery.bytes)}.{_encode(mac)}"
+        return self._token(_FORM, recovery, key_id)
 
     def form_link(self, recovery: UUID, key_id: str) -> str:
         """Returns the form link itself."""
@@ -48,13 +48,32 @@ class Links:
 
     def read_form_token(self, token: str) -> tuple[UUID, str] | None:
         """Returns the recovery's id and the key id; None for any token that is none of ours."""
+        return self._read(_FORM, token)
+
+    def chat_token(self, contact: UUID, key_id: str) -> str:
+        """Returns the token of a contact's chat link; the same whenever it is asked for."""
+        return self._token(_CHAT, contact, key_id)
+
+    def chat_link(self, contact: UUID, key_id: str) -> str:
+        """Returns the chat link itself."""
+        return f"{self.base_url}/c/{self.chat_token(contact, key_id)}"
+
+    def read_chat_token(self, token: str) -> tuple[UUID, str] | None:
+        """Returns the contact's id and the key id; None for any token that is none of ours."""
+        return self._read(_CHAT, token)
+
+    def _token(self, purpose: bytes, resource: UUID, key_id: str) -> str:
+        mac = hmac.digest(self.keys[key_id], purpose + resource.bytes, sha256)[:_MAC_BYTES]
+        return f"{key_id}.{_encode(resource.bytes)}.{_encode(mac)}"
+
+    def _read(self, purpose: bytes, token: str) -> tuple[UUID, str] | None:
         parts = token.split(".")
         if len(parts) != 3 or parts[0] not in self.keys:  # noqa: PLR2004 - the three parts above
             return None
         try:
-            recovery = UUID(bytes=_decode(parts[1]))
+            resource = UUID(bytes=_decode(parts[1]))
         except ValueError:
             return None
         # Compared as text: base64 has several spellings of the same bytes, and only one is ours.
-        expected = self.form_token(recovery, parts[0])
-        return (recovery, parts[0]) if hmac.compare_digest(expected.encode(), token.encode()) else None
+        expected = self._token(purpose, resource, parts[0])
+        return (resource, parts[0]) if hmac.compare_digest(expected.encode(), token.encode()) else None

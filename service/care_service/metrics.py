@@ -40,6 +40,7 @@ class Metrics:
             "care_call_seconds", "How long calls took.", ("method",), registry=self.registry, buckets=_SECONDS
         )
         self.calls_in_progress = self._gauge("care_calls_in_progress", "Calls that are being served.", "livesum")
+        self.streams_in_progress = self._gauge("care_streams_in_progress", "Streams that are open.", "livesum")
         self._transitions = Counter(
             "care_transitions",
             "Committed transitions of a ticket's status and of recoveries.",
@@ -87,14 +88,16 @@ class Metrics:
     def _gauge(self, name: str, words: str, merge: Merge, labels: Iterable[str] = ()) -> Gauge:
         return Gauge(name, words, labels, registry=self.registry, multiprocess_mode=merge)
 
-    def called(self, method: str, code: str, reason: str, seconds: float) -> None:
-        """Counts a call that is over."""
+    def called(self, method: str, code: str, reason: str, seconds: float | None) -> None:
+        """Counts a call that is over; of a stream, whose duration says nothing of us, without its `seconds`."""
         key = (method, code, reason)
         if (count := self._calls_of.get(key)) is None:
             count = self._calls_of.setdefault(key, self._calls.labels(*key))
+        count.inc()
+        if seconds is None:
+            return
         if (histogram := self._seconds_of.get(method)) is None:
             histogram = self._seconds_of.setdefault(method, self._seconds.labels(method))
-        count.inc()
         histogram.observe(seconds)
 
     def decided(self, decision: Decision) -> None:

@@ -21,7 +21,7 @@ from temporalio.client import Client
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
 from temporalio.service import RPCError, RPCStatusCode
 
-from care.v1.workflows_pb2 import ContactRecoveryInput
+from care.v1.workflows_pb2 import ContactRecoveryInput, MessageDeliveryInput
 from care_client import trace_context, workflow_names
 from care_client.roles.logs import get_logger
 from care_service.domain import names
@@ -97,19 +97,34 @@ class TemporalWaker:
         await self._client.service_client.check_health(timeout=_TIMEOUT)
 
     async def _start(self, wake: Wake, *, with_attributes: bool) -> None:
-        recovery = names.recovery(wake.organization, wake.ticket_number, wake.resource_id)
+        start, workflow_id, summary = _start_of(wake)
         attributes = TypedSearchAttributes(_pairs(wake)) if with_attributes else TypedSearchAttributes.empty
         await self._client.start_workflow(
             wake.workflow,
-            ContactRecoveryInput(recovery=recovery),
-            id=workflow_names.contact_recovery_id(wake.organization, wake.ticket_number, str(wake.resource_id)),
+            start,
+            id=workflow_id,
             task_queue=self._task_queue,
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
             start_signal=workflow_names.POKE,
-            static_summary=f"Contact recovery of ticket {wake.organization}/{wake.ticket_number}",
+            static_summary=summary,
             search_attributes=attributes,
             rpc_timeout=_TIMEOUT,
         )
+
+
+def _start_of(wake: Wake) -> tuple[ContactRecoveryInput | MessageDeliveryInput, str, str]:
+    """Returns the input, the id and the summary of a row's workflow; raises ValueError for a type that isn't ours."""
+    place, resource = (wake.organization, wake.ticket_number), str(wake.resource_id)
+    ticket = workflow_names.ticket_value(*place)
+    match wake.workflow:
+        case workflow_names.CONTACT_RECOVERY:
+            start = ContactRecoveryInput(recovery=names.recovery(*place, wake.resource_id))
+            return start, workflow_names.contact_recovery_id(*place, resource), f"Contact recovery of ticket {ticket}"
+        case workflow_names.MESSAGE_DELIVERY:
+            message = MessageDeliveryInput(message=names.message(*place, wake.resource_id))
+            return message, workflow_names.message_delivery_id(*place, resource), f"Message of ticket {ticket}"
+        case _:
+            raise ValueError(f"{wake.workflow} is no workflow of Care")
 
 
 def _pairs(wake: Wake) -> list[SearchAttributePair[str]]:

@@ -127,7 +127,9 @@ class ServiceSettings(BaseSettings):
     database_pool_size: int = Field(20, ge=1, le=1000)
     """Database connections of one process; two more are for looking after it."""
     max_calls: int = Field(1000, ge=1)
-    """Calls that one process serves at a time."""
+    """Calls that one process serves at a time, streams apart."""
+    max_streams: int = Field(10_000, ge=1)
+    """Streams that one process serves at a time."""
     max_call_time: Duration = timedelta(seconds=30)
     """How long a call may take, whatever its client asks for."""
     drain_time: Duration = timedelta(seconds=10)

@@ -51,11 +51,24 @@ class Reflected:
 
     async def send(self, method: str, body: bytes, metadata: Metadata) -> bytes:
         """See `send`."""
-        return await send(self.channel, method, body, metadata)
+        return await send(self.channel, method, body, metadata, streams=bool(self.methods[method].server_streaming))
 
 
-async def send(channel: grpc.aio.Channel, method: str, body: bytes, metadata: Metadata) -> bytes:
-    """Calls a method with bytes and metadata as they are; raises grpc.aio.AioRpcError."""
+async def send(
+    channel: grpc.aio.Channel, method: str, body: bytes, metadata: Metadata, *, streams: bool = False
+) -> bytes:
+    """Calls a method with bytes and metadata as they are; of a stream, returns the first answer.
+
+    Raises grpc.aio.AioRpcError.
+    """
+    if streams:
+        stream = channel.unary_stream(
+            f"/{method}", request_serializer=lambda data: data, response_deserializer=lambda data: data
+        )(body, metadata=list(metadata), timeout=60)
+        async for first in stream:
+            stream.cancel()
+            return bytes(first)
+        raise AssertionError(f"{method} ended without an answer")
     call = channel.unary_unary(
         f"/{method}", request_serializer=lambda data: data, response_deserializer=lambda data: data
     )

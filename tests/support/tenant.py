@@ -17,6 +17,7 @@ from care.v1 import ticket_service_pb2 as tickets
 from care.v1 import worker_service_pb2 as workers
 from care.v1.activity_pb2 import Activity, ActivityType
 from care.v1.directory_pb2 import Agent, Organization
+from care.v1.message_pb2 import Message, MessageKind
 from care.v1.recovery_pb2 import REFUSAL_REASON_LINKS_NOT_ALLOWED, Recovery
 from care.v1.review_pb2 import Review
 from care.v1.ticket_pb2 import Ticket
@@ -148,6 +149,25 @@ class Tenant:
 
     async def unlock(self, recovery: Recovery) -> None:
         await self.worker.workers.UnlockChat(workers.UnlockChatRequest(name=recovery.name))
+
+    def chat_token(self, contact: str) -> str:
+        """What follows `/c/` in the private link of a contact whose chat is open."""
+        links = self.care.links
+        return links.chat_token(UUID(contact), links.current)
+
+    async def open_chat(self, ticket: Ticket) -> str:
+        """Uses the private link of the contact that the ticket's chat is with, as its page does; returns the token."""
+        recovery = (await self.get(ticket)).recovery
+        found = await self.service.conversations.GetRecovery(conversations.GetRecoveryRequest(name=recovery))
+        token = self.chat_token(found.recovery.contact.id)
+        await self.customer.customers.GetChat(customers.GetChatRequest(token=token))
+        return token
+
+    async def thread(self, ticket: Ticket, kind: str = "") -> list[Message]:
+        """All entries of the thread, or those of a kind, the oldest first."""
+        request = conversations.ListMessagesRequest(parent=ticket.name, page_size=1000)
+        entries = (await self.service.conversations.ListMessages(request)).messages
+        return [entry for entry in entries if kind in {"", MessageKind.Name(entry.kind).removeprefix("MESSAGE_KIND_")}]
 
     async def get(self, ticket: Ticket, agent: str = "alice") -> Ticket:
         return (await self.agent(agent).tickets.GetTicket(tickets.GetTicketRequest(name=ticket.name))).ticket

@@ -10,6 +10,7 @@ from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
 from care.v1 import worker_service_pb2 as worker
+from care.v1.message_pb2 import CHANNEL_EMAIL, DELIVERY_STATE_QUEUED
 from care.v1.recovery_pb2 import RECOVERY_STATE_FORM_REQUESTED
 from care.v1.worker_service_pb2_grpc import WorkerServiceServicer, add_WorkerServiceServicer_to_server
 from care_client.client import CareClient
@@ -19,6 +20,11 @@ TOKEN = "the-workers-token"
 LINK = "https://care.example/f/k1.secret-of-the-link"
 TEXT = f"We are sorry, Zoë. Please tell us how to reach you: {LINK}"
 TEXT_WITHOUT_LINK = "We are sorry, Zoë. Please tell us how to reach you:"
+
+MESSAGE = "organizations/acme/tickets/17/messages/m1"
+ADDRESS = "zoe@example.com"
+ANSWER = "We looked into it, Zoë."
+CHAT_LINK = "https://care.example/c/k1.secret-of-the-chat"
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -36,10 +42,23 @@ class ScriptedWorkerService(WorkerServiceServicer):
             review_external_id="review-1",
             location="organizations/acme/locations/harbor",
         )
+        self.delivery_plan = worker.DeliveryPlan(state=DELIVERY_STATE_QUEUED, step=worker.DELIVERY_STEP_SEND)
+        self.delivery_grant: worker.DeliveryGrant | None = worker.DeliveryGrant(
+            attempt=3,
+            channel=CHANNEL_EMAIL,
+            address=ADDRESS,
+            display_name="Zoë",
+            business_name="Harbor Kitchen",
+            text=f"{ANSWER} {CHAT_LINK}",
+            chat_link=CHAT_LINK,
+            idempotency_key="m1",
+            thread_key="c1",
+            location="organizations/acme/locations/harbor",
+        )
         self.refusal: tuple[grpc.StatusCode, str] | None = None
         """What every call is refused with: gRPC's code, and the contract's reason unless empty."""
         self.reports: list[object] = []
-        """Every request but BeginPosting, in order."""
+        """Every request but those that hand out, in order."""
         self.begun: list[worker.RecoveryStep.ValueType] = []
         self.tokens: set[str | bytes | None] = set()
 
@@ -48,7 +67,7 @@ class ScriptedWorkerService(WorkerServiceServicer):
         self.tokens.add(metadata.get("authorization"))
         if self.refusal:
             await self._refuse(context, *self.refusal)
-        if not isinstance(request, worker.BeginPostingRequest):
+        if not isinstance(request, (worker.BeginPostingRequest, worker.BeginDeliveryRequest)):
             self.reports.append(request)
 
     async def _refuse(self, context: Context, code: grpc.StatusCode, reason: str) -> Never:
@@ -91,6 +110,24 @@ class ScriptedWorkerService(WorkerServiceServicer):
     async def ExpireForm(self, request: worker.ExpireFormRequest, context: Context) -> worker.ExpireFormResponse:
         await self._receive(request, context)
         return worker.ExpireFormResponse(plan=self.plan)
+
+    async def BeginDelivery(
+        self, request: worker.BeginDeliveryRequest, context: Context
+    ) -> worker.BeginDeliveryResponse:
+        await self._receive(request, context)
+        return worker.BeginDeliveryResponse(
+            plan=self.delivery_plan, grant=self.delivery_grant if request.step else None
+        )
+
+    async def RecordDelivered(
+        self, request: worker.RecordDeliveredRequest, context: Context
+    ) -> worker.RecordDeliveredResponse:
+        await self._receive(request, context)
+        return worker.RecordDeliveredResponse(plan=self.delivery_plan)
+
+    async def RecordFailed(self, request: worker.RecordFailedRequest, context: Context) -> worker.RecordFailedResponse:
+        await self._receive(request, context)
+        return worker.RecordFailedResponse(plan=self.delivery_plan)
 
 
 @asynccontextmanager

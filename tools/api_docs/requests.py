@@ -16,6 +16,8 @@ _RECOVERY: Final = f"{_TICKET}/recoveries/0192f0c5-8a41-7d0e-b6a2-3f1e9c7d5b20"
 _AGENT: Final = f"{_ORGANIZATION}/agents/bob"
 _REQUEST_ID: Final = "6f1c2a52-0f7e-4a0e-9a37-5f0d0b6f2c11"
 _FORM_TOKEN: Final = "k1.the-token-from-the-link"  # noqa: S105 - stands for one
+_CHAT_TOKEN: Final = "k1.the-token-from-the-private-link"  # noqa: S105 - stands for one
+_MESSAGE: Final = f"{_TICKET}/messages/0192f0c9-41b7-7e55-a0d3-6c2b8e4f1a97"
 _NEW_REVIEW: Final[dict[str, Json]] = {
     "site": "local",
     "externalId": "r-1",
@@ -46,6 +48,7 @@ REQUESTS: Final[Mapping[str, dict[str, Json]]] = MappingProxyType(
             "pageSize": 20,
         },
         "TicketService.CountTickets": {"parent": _ORGANIZATION, "filter": f'location = "{_LOCATION}"'},
+        "TicketService.WatchTickets": {"parent": _ORGANIZATION, "filter": "status != CLOSED"},
         "TicketService.UpdateTicket": {
             "ticket": {"name": _TICKET, "priority": "TICKET_PRIORITY_URGENT", "labels": ["vip", "refund"]},
             "updateMask": "priority,labels",
@@ -81,6 +84,21 @@ REQUESTS: Final[Mapping[str, dict[str, Json]]] = MappingProxyType(
         "ConversationService.ListContacts": {"parent": _TICKET},
         "ConversationService.ListMessages": {"parent": _TICKET, "pageSize": 50},
         "ConversationService.AddNote": {"parent": _TICKET, "text": "The cook remembers that evening."},
+        "ConversationService.SendMessage": {"parent": _TICKET, "text": "We are sorry, Ann.", "requestId": _REQUEST_ID},
+        "ConversationService.IngestMessage": {
+            "parent": _ORGANIZATION,
+            "message": {
+                "channel": "CHANNEL_EMAIL",
+                "externalId": "CAF4a@mail.example.com",
+                "sender": "ann@example.com",
+                "subject": "Re: Cold soup",
+                "text": "Thank you, Tuesday is fine.",
+            },
+        },
+        "ConversationService.ListUnmatchedMessages": {"parent": _ORGANIZATION},
+        "CustomerService.GetChat": {"token": _CHAT_TOKEN},
+        "CustomerService.PostMessage": {"token": _CHAT_TOKEN, "text": "Tuesday is fine.", "requestId": _REQUEST_ID},
+        "CustomerService.WatchChat": {"token": _CHAT_TOKEN},
         "CustomerService.GetContactForm": {"token": _FORM_TOKEN},
         "CustomerService.SubmitContact": {
             "token": _FORM_TOKEN,
@@ -122,6 +140,14 @@ REQUESTS: Final[Mapping[str, dict[str, Json]]] = MappingProxyType(
         },
         "WorkerService.RecordRetracted": {"name": _RECOVERY, "attempt": "1"},
         "WorkerService.UnlockChat": {"name": _RECOVERY},
+        "WorkerService.BeginDelivery": {"name": _MESSAGE, "step": "DELIVERY_STEP_SEND"},
+        "WorkerService.RecordDelivered": {"name": _MESSAGE, "attempt": "1", "state": "DELIVERY_STATE_SENT"},
+        "WorkerService.RecordFailed": {
+            "name": _MESSAGE,
+            "attempt": "1",
+            "reason": "DELIVERY_FAILURE_ADDRESS_REFUSED",
+            "providerMessage": "550 5.1.1 No such user",
+        },
         "WorkerService.ExpireForm": {"name": _RECOVERY},
     }
 )

@@ -14,8 +14,8 @@ import grpc
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from care_client.errors import CareError
-from care_workflows.channels.errors import ReplyRefused, SiteUnavailable
-from care_workflows.steps import SITE_UNAVAILABLE
+from care_workflows.channels.errors import MessageRefused, MessengerUnavailable, ReplyRefused, SiteUnavailable
+from care_workflows.steps import MESSENGER_UNAVAILABLE, SITE_UNAVAILABLE
 
 ADAPTER_ERROR: Final = "AdapterError"
 """Type of the failure of an attempt in which a channel's adapter raised what its protocol does not allow."""
@@ -53,12 +53,38 @@ def of_site() -> Iterator[None]:
     except SiteUnavailable as error:
         raise site_unavailable(str(error.reason)) from None
     except Exception as error:  # noqa: BLE001  (whatever it is, its words must not get out)
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        message = f"{type(error).__name__} in {Path(where.filename).name}, line {where.lineno}"
-        raise ApplicationError(message, type=ADAPTER_ERROR) from None
+        raise _of_adapter(error) from None
+
+
+@contextmanager
+def of_messenger() -> Iterator[None]:
+    """Raise failures of a messenger as ``ApplicationError`` that are retried; let ``MessageRefused`` pass."""
+    try:
+        yield
+    except MessageRefused:
+        raise
+    except MessengerUnavailable as error:
+        raise messenger_unavailable(str(error.reason)) from None
+    except Exception as error:  # noqa: BLE001  (whatever it is, its words must not get out)
+        raise _of_adapter(error) from None
 
 
 def site_unavailable(reason: str) -> ApplicationError:
     """Return the failure of an attempt that got no usable answer, for ``reason``, one of our codes."""
+    return _unavailable(reason, SITE_UNAVAILABLE)
+
+
+def messenger_unavailable(reason: str) -> ApplicationError:
+    """Return the failure of an attempt that got no usable answer of a provider, for ``reason``, one of our codes."""
+    return _unavailable(reason, MESSENGER_UNAVAILABLE)
+
+
+def _unavailable(reason: str, kind: str) -> ApplicationError:
     # Expected, and shown at the pending activity: no warning with a traceback for each attempt.
-    return ApplicationError(reason, type=SITE_UNAVAILABLE, category=ApplicationErrorCategory.BENIGN)
+    return ApplicationError(reason, type=kind, category=ApplicationErrorCategory.BENIGN)
+
+
+def _of_adapter(error: Exception) -> ApplicationError:
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    message = f"{type(error).__name__} in {Path(where.filename).name}, line {where.lineno}"
+    return ApplicationError(message, type=ADAPTER_ERROR)

@@ -6,6 +6,25 @@ from typing import Final, NamedTuple
 _RECOVERY: Final = re.compile(r"organizations/(?P<organization>[^/]+)/tickets/(?P<ticket>[0-9]+)/recoveries/[^/]+")
 
 
+_MESSAGE: Final = re.compile(r"organizations/(?P<organization>[^/]+)/tickets/(?P<ticket>[0-9]+)/messages/[^/]+")
+
+
+class MessageName(NamedTuple):
+    """What a message's name says."""
+
+    organization: str
+    ticket: str
+    """The ticket's number."""
+
+
+def parse_message(name: str) -> MessageName:
+    """Take ``organizations/{o}/tickets/{n}/messages/{id}`` apart; raises ValueError."""
+    match = _MESSAGE.fullmatch(name)
+    if not match:
+        raise ValueError("not a name of the form organizations/{o}/tickets/{n}/messages/{id}")
+    return MessageName(match["organization"], match["ticket"])
+
+
 class RecoveryName(NamedTuple):
     """What a recovery's name says."""
 

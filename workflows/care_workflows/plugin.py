@@ -8,23 +8,31 @@ from temporalio.worker import WorkerConfig
 from care_client.client import CareClient
 from care_workflows import steps
 from care_workflows.activities import RecoveryActivities
-from care_workflows.channels.registry import ReviewSites
+from care_workflows.channels.registry import Messengers, ReviewSites
 from care_workflows.contact_recovery import ContactRecovery
+from care_workflows.delivering import DeliveryActivities
+from care_workflows.message_delivery import MessageDelivery
 
 
 class CarePlugin(SimplePlugin):
-    """``Worker(client, task_queue="care", plugins=[CarePlugin(care, ReviewSites({"google": GoogleReplies()}))])``.
+    """``Worker(client, task_queue="care", plugins=[CarePlugin(care, ReviewSites({…}), Messengers({"EMAIL": …}))])``.
 
     Adds to what the worker has; neither its sandbox nor its data converter is changed. The plugin lives on the event
     loop of ``care``, which the caller closes after the worker.
     """
 
-    def __init__(self, care: CareClient, review_sites: ReviewSites) -> None:
-        """Act for the service behind ``care``, with a token of the role worker, and post to ``review_sites``."""
+    def __init__(self, care: CareClient, review_sites: ReviewSites, messengers: Messengers | None = None) -> None:
+        """Act for the service behind ``care``, with a token of the role worker.
+
+        Messages to customers fail as NO_CHANNEL where ``messengers`` has none for them.
+        """
         super().__init__(
             "care",
-            workflows=[ContactRecovery],
-            activities=RecoveryActivities(care.workers, review_sites).all,
+            workflows=[ContactRecovery, MessageDelivery],
+            activities=[
+                *RecoveryActivities(care.workers, review_sites).all,
+                *DeliveryActivities(care.workers, messengers or Messengers({})).all,
+            ],
         )
 
     def configure_worker(self, config: WorkerConfig) -> WorkerConfig:

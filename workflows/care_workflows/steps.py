@@ -12,9 +12,15 @@ READ_REPLY: Final = "read_reply"
 RETRACT_REPLY: Final = "retract_reply"
 UNLOCK_CHAT: Final = "unlock_chat"
 EXPIRE_FORM: Final = "expire_form"
+ASK_DELIVERY: Final = "ask_delivery"
+SEND_MESSAGE: Final = "send_message"
+CHECK_MESSAGE: Final = "check_message"
 
 SITE_UNAVAILABLE: Final = "SiteUnavailable"
 """Type of the failure of an attempt that a review site gave no usable answer to; retried."""
+
+MESSENGER_UNAVAILABLE: Final = "MessengerUnavailable"
+"""Type of the failure of an attempt that a provider gave no usable answer to; retried."""
 
 ATTEMPT_DEADLINE: Final = timedelta(seconds=25)
 """How long one attempt at a review site may take in all, reports included.
@@ -38,3 +44,10 @@ SITE_STEP: Final = ActivityConfig(
     cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 )
 """A step at the review site, which may be down for days. See ``ContactRecovery`` for how a poke ends its retries."""
+
+MESSENGER_STEP: Final = ActivityConfig(
+    start_to_close_timeout=timedelta(seconds=30),
+    retry_policy=RetryPolicy(initial_interval=timedelta(seconds=2), maximum_interval=timedelta(minutes=15)),
+    cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+)
+"""A step at a provider, which may be down for days. The service ends it: it hands nothing out once the time is over."""

@@ -1,5 +1,6 @@
 """Says to operators in words what a recovery is doing; pure, and without anything of the customer."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -82,30 +83,33 @@ def details(plan: RecoveryPlan, now_doing: str) -> str:
     """Return the Markdown that the Temporal UI shows as the workflow's current details."""
     lines = [f"**{now_doing}**", ""]
     if plan.state == recovery.RECOVERY_STATE_FORM_REQUESTED:
-        lines.append(f"- Since {_time(plan.create_time)}")
+        lines.append(f"- Since {time_words(plan.create_time)}")
     elif plan.HasField("post_time"):
-        lines.append(f"- Reply public since {_time(plan.post_time)}")
+        lines.append(f"- Reply public since {time_words(plan.post_time)}")
     if plan.HasField("expire_time"):
-        lines.append(f"- The form takes answers until {_time(plan.expire_time)}")
+        lines.append(f"- The form takes answers until {time_words(plan.expire_time)}")
     if plan.step in (worker.RECOVERY_STEP_WAIT, worker.RECOVERY_STEP_HOLD):
-        lines.append(f"- Next: {waiting_for(plan)}, {_time(_next(plan))}; a poke comes first")
+        lines.append(f"- Next: {waiting_for(plan)}, {time_words(_next(plan))}; a poke comes first")
     elif plan.step in (worker.RECOVERY_STEP_POST, worker.RECOVERY_STEP_READ, worker.RECOVERY_STEP_RETRACT):
         lines.append(f"- {_RETRIES}")
     if plan.refusal_reason:
         lines.append(f"- Refused: {_REFUSALS.get(plan.refusal_reason, str(plan.refusal_reason))}")
     rows = {
         "Ticket": ticket_key(plan.ticket),
-        "Status": _word(TicketStatus.DESCRIPTOR, plan.ticket_status),
-        "Priority": _word(TicketPriority.DESCRIPTOR, plan.ticket_priority),
+        "Status": word(TicketStatus.DESCRIPTOR, plan.ticket_status),
+        "Priority": word(TicketPriority.DESCRIPTOR, plan.ticket_priority),
         "Assignee": last_segment(plan.assignee) or "nobody",
         "Location": last_segment(plan.location),
         "Review site": plan.review_site or "none",
-        "Recovery": _word(recovery.RecoveryState.DESCRIPTOR, plan.state),
-        "As of": _time(plan.plan_time),
+        "Recovery": word(recovery.RecoveryState.DESCRIPTOR, plan.state),
+        "As of": time_words(plan.plan_time),
     }
-    return "\n".join(
-        [*lines, "", "| | |", "|---|---|", *(f"| {name} | {_cell(text)} |" for name, text in rows.items())]
-    )
+    return "\n".join([*lines, "", *table(rows)])
+
+
+def table(rows: Mapping[str, str]) -> list[str]:
+    """Return the lines of a table in Markdown, of names and texts."""
+    return ["| | |", "|---|---|", *(f"| {name} | {_cell(text)} |" for name, text in rows.items())]
 
 
 def _next(plan: RecoveryPlan) -> datetime:
@@ -118,12 +122,13 @@ def _waits_for_expiry(plan: RecoveryPlan) -> bool:
     return plan.HasField("expire_time") and _next(plan) >= plan.expire_time.ToDatetime(UTC) - timedelta(seconds=1)
 
 
-def _time(time: Timestamp | datetime) -> str:
+def time_words(time: Timestamp | datetime) -> str:
+    """Say when, in UTC."""
     moment = time.ToDatetime(UTC) if isinstance(time, Timestamp) else time
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _word(enum: EnumDescriptor, number: int) -> str:
+def word(enum: EnumDescriptor, number: int) -> str:
     """Return the bare word of an enum's value; the number where this worker's contract does not have it yet."""
     value = enum.values_by_number.get(number)
     prefix = enum.values_by_number[0].name.removesuffix("UNSPECIFIED")

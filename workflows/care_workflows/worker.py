@@ -2,9 +2,9 @@
 
 import asyncio
 from contextlib import AsyncExitStack
-from typing import Final, Self
+from typing import Final, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SecretStr, model_validator
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.contrib.opentelemetry import TracingInterceptor
@@ -16,13 +16,15 @@ from care.v1.worker_service_pb2 import CheckRecoveryRequest
 from care_client.client import CareClient
 from care_client.errors import CareError, PermissionDenied, Unauthenticated
 from care_client.roles import environment, logs, tracing
-from care_client.roles.fields import Address, BaseUrl, ListenAddress, LogFormat
+from care_client.roles.fields import Address, BaseUrl, ListenAddress, LogFormat, ServiceAddress
 from care_client.roles.service import AuthorizedConnection
 from care_client.roles.temporal import connect_config
 from care_workflows import search_attributes
 from care_workflows.channels.local_site import LocalReviewSite
-from care_workflows.channels.registry import ReviewSites
+from care_workflows.channels.messenger import Messenger
+from care_workflows.channels.registry import Messengers, ReviewSites
 from care_workflows.channels.review_site import ReviewSite
+from care_workflows.channels.smtp import SmtpEmail, SmtpServer
 from care_workflows.plugin import CarePlugin
 
 LOCAL_SITE: Final = "local"
@@ -39,9 +41,35 @@ class WorkerSettings(AuthorizedConnection):
     """What the role reads from the environment; Temporal's own variables come on top."""
 
     review_site_url: BaseUrl | None = None
+    smtp_address: ServiceAddress | None = None
+    """host:port of the server that sends email for us."""
+    smtp_security: Literal["tls", "starttls", "none"] = "starttls"
+    smtp_sender: str = ""
+    smtp_username: str = ""
+    smtp_password: SecretStr = SecretStr("")
     task_queue: str = Field("care", min_length=1)
     metrics_address: ListenAddress | None = None
     log_format: LogFormat = "json"
+
+    @property
+    def smtp_server(self) -> SmtpServer | None:
+        """Where email goes to; None where none is configured."""
+        if self.smtp_address is None:
+            return None
+        return SmtpServer(
+            host=self.smtp_address.host,
+            port=self.smtp_address.port,
+            sender=self.smtp_sender,
+            security=self.smtp_security,
+            username=self.smtp_username,
+            password=self.smtp_password.get_secret_value(),
+        )
+
+    @model_validator(mode="after")
+    def _require_sender(self) -> Self:
+        if self.smtp_address is not None and not self.smtp_sender:
+            raise ValueError(environment.missing("CARE_SMTP_SENDER"))
+        return self
 
     @model_validator(mode="after")
     def _require_token(self) -> Self:
@@ -74,7 +102,12 @@ async def _work_as(settings: WorkerSettings) -> None:
             _log.warning("no review site: replies will be refused as NOT_PERMITTED", to_do="set CARE_REVIEW_SITE_URL")
         care = await stack.enter_async_context(settings.connect(user_agent="care-work"))
         await _require_token(care)
-        plugin = CarePlugin(care, ReviewSites(sites))
+        messengers: dict[str, Messenger] = {}
+        if settings.smtp_server is not None:
+            messengers["EMAIL"] = SmtpEmail(settings.smtp_server)
+        else:
+            _log.warning("no email: messages will fail as NO_CHANNEL", to_do="set CARE_SMTP_ADDRESS")
+        plugin = CarePlugin(care, ReviewSites(sites), Messengers(messengers))
         await stack.enter_async_context(Worker(client, task_queue=settings.task_queue, plugins=[plugin]))
         _log.info("worker ready", task_queue=settings.task_queue, namespace=client.namespace, sites=sorted(sites))
         await asyncio.Event().wait()  # until `run` cancels

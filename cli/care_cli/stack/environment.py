@@ -16,7 +16,8 @@ DEFAULT_TASK_QUEUE: Final = "care"
 _PASSED_ON: Final[Mapping[str, frozenset[str]]] = {
     "serve": frozenset(
         {
-            *("CARE_DATABASE_POOL_SIZE", "CARE_DRAIN_TIME", "CARE_LOG_FORMAT", "CARE_MAX_CALLS", "CARE_MAX_CALL_TIME"),
+            *("CARE_DATABASE_POOL_SIZE", "CARE_DRAIN_TIME", "CARE_LOG_FORMAT"),
+            *("CARE_MAX_CALLS", "CARE_MAX_CALL_TIME", "CARE_MAX_STREAMS"),
             *("CARE_MODERATION_CHECKS", "CARE_SETTLE_TIME", "CARE_TASK_QUEUE"),
         }
     ),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
 
-from care_service.domain.entities import Priority, RefusalReason
+from care_service.domain.entities import Channel, DeliveryFailure, DeliveryState, Priority, RefusalReason
 from care_service.domain.permissions import Command
 
 
@@ -123,6 +123,15 @@ class AddNote:
     message_id: UUID
 
 
+@dataclass(frozen=True, slots=True)
+class SendMessage:
+    """A message to the customer."""
+
+    command: ClassVar[Command] = Command.SEND_MESSAGE
+    text: str
+    message_id: UUID
+
+
 AgentCommand = (
     TakeTicket
     | AssignTicket
@@ -137,6 +146,7 @@ AgentCommand = (
     | AddContact
     | RejectContact
     | AddNote
+    | SendMessage
 )
 
 
@@ -197,7 +207,12 @@ class RecordRetracted:
 
 @dataclass(frozen=True, slots=True)
 class UnlockChat:
-    """The chat opens."""
+    """The chat opens, and the customer is sent its link."""
+
+    message_id: UUID
+    """Of the greeting that carries the link."""
+    key_id: str
+    """The key that the link is made with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,3 +221,43 @@ class ExpireForm:
 
 
 Report = RecordPosted | RecordRefused | RecordRetracted | UnlockChat | ExpireForm
+
+
+@dataclass(frozen=True, slots=True)
+class PostMessage:
+    """A customer writes: on the chat's page, or by a channel."""
+
+    text: str
+    message_id: UUID
+    recovery_id: UUID
+    """Of the recovery that comes with a follow-up ticket."""
+    contact_id: UUID
+    """Of the contact that comes with it."""
+    review_message_id: UUID
+    """Of the review's entry in its thread."""
+    channel: Channel | None = None
+    """None on the page."""
+    automatic: bool = False
+    """A machine wrote it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordDelivered:
+    """The provider took the message, or says that it arrived."""
+
+    attempt: int
+    state: DeliveryState
+    provider_id: str
+    can_be_checked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RecordFailed:
+    """The provider refused the message, or says that it did not arrive."""
+
+    attempt: int
+    reason: DeliveryFailure
+    provider_message: str
+
+
+DeliveryReport = RecordDelivered | RecordFailed

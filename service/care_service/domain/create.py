@@ -105,9 +105,7 @@ def raised(
         ticket = replace(ticket, contact_state=recovery.state, recovery_id=recovery.id)
     messages: tuple[Message, ...] = ()
     if review is not None:
-        reviewer = Caller(ActorKind.CUSTOMER, "", None, frozenset(), review.author_display_name)
-        entry = message(ticket, message_id, MessageKind.REVIEW, reviewer, review.text)
-        messages = (replace(entry, create_time=review.update_time),)
+        messages = (review_entry(ticket, review, message_id),)
     log = activity(
         ActivityType.CREATED,
         caller,
@@ -120,6 +118,13 @@ def raised(
     return Decision(
         ticket, log, new_recovery=recovery, contact=contact, messages=messages, wakes=(recovery.id,) if recovery else ()
     )
+
+
+def review_entry(ticket: Ticket, review: Review, message_id: UUID) -> Message:
+    """Makes the entry of the thread that shows the review as it is, dated as its site dates it."""
+    reviewer = Caller(ActorKind.CUSTOMER, "", None, frozenset(), review.author_display_name)
+    entry = message(ticket, message_id, MessageKind.REVIEW, reviewer, review.text)
+    return replace(entry, create_time=review.update_time)
 
 
 def ticket_exists(organization: str, review_id: UUID, number: int) -> Refusal:

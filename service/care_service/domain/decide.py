@@ -11,6 +11,7 @@ from uuid import UUID
 from care_service.domain import addresses, commands, names, replies
 from care_service.domain.callers import Caller
 from care_service.domain.case import Case, Decision, activity, move_recovery, touched
+from care_service.domain.delivery import new_delivery
 from care_service.domain.entities import (
     ActivityType,
     ActorKind,
@@ -94,6 +95,9 @@ def _explain(reason: Reason, command: Command, case: Case, caller: Caller, bits:
             return Refusal(reason, f"Tickets may not be assigned to {agent}.", metadata | {"agent": agent})
         case Reason.NO_REVIEW:
             return Refusal(reason, "The ticket has no review to reply to: use AddContact.", metadata)
+        case Reason.CHAT_LOCKED:
+            words = "The chat with the customer is not open: it opens once a contact is known."
+            return Refusal(reason, words, metadata | recovery_keys(bits.recovery_state))
         case Reason.FORM_LIVE:
             live = case.live.name if case.live else ""
             keys = metadata | recovery_keys(bits.recovery_state) | {"recovery": live}
@@ -247,7 +251,8 @@ def _withdraw(
 
 
 def _reject(case: Case, _: commands.RejectContact, caller: Caller, now: datetime, request_id: UUID | None) -> Decision:
-    return end_recovery(case, Trigger.REJECT_CONTACT, ActivityType.CONTACT_REJECTED, caller, now, request_id)
+    decision = end_recovery(case, Trigger.REJECT_CONTACT, ActivityType.CONTACT_REJECTED, caller, now, request_id)
+    return replace(decision, given_up=_named(case).contact_id)
 
 
 def end_recovery(
@@ -295,6 +300,19 @@ def _add_note(
         ActivityType.NOTE_ADDED, caller, case.ticket, after, message_id=command.message_id, request_id=request_id
     )
     return Decision(after, entry, messages=(note,))
+
+
+def _send_message(
+    case: Case, command: commands.SendMessage, caller: Caller, now: datetime, request_id: UUID | None
+) -> Decision:
+    if case.contact is None:
+        raise AssertionError("an open chat has a contact")
+    after = touched(case.ticket, case.live, now)
+    sent = replace(
+        message(after, command.message_id, MessageKind.AGENT_MESSAGE, caller, command.text), contact_id=case.contact.id
+    )
+    entry = activity(ActivityType.MESSAGE_SENT, caller, case.ticket, after, message_id=sent.id, request_id=request_id)
+    return Decision(after, entry, messages=(sent,), new_deliveries=(new_delivery(sent, case.contact, case.location),))
 
 
 def new_recovery(ticket: Ticket, recovery_id: UUID, kind: RecoveryKind, caller: Caller, now: datetime) -> Recovery:
@@ -346,6 +364,7 @@ def new_contact(
         email=given.email,
         phone=given.phone,
         message=message,
+        key_id="",
         verify_time=None,
         create_time=now,
     )
@@ -386,6 +405,9 @@ def message(
         author_display_name=caller.display_name,
         text=text,
         recovery_id=None,
+        contact_id=None,
+        channel=None,
+        automatic=False,
         create_time=ticket.update_time,
     )
 
@@ -405,4 +427,5 @@ _DECIDERS: Final[dict[type, Callable[[Case, Any, Caller, datetime, UUID | None],
     commands.AddContact: _add_contact,
     commands.RejectContact: _reject,
     commands.AddNote: _add_note,
+    commands.SendMessage: _send_message,
 }

@@ -68,6 +68,48 @@ class MessageKind(StrEnum):
     REVIEW_REPLY = "REVIEW_REPLY"
     RECOVERY_FORM = "RECOVERY_FORM"
     NOTE = "NOTE"
+    AGENT_MESSAGE = "AGENT_MESSAGE"
+    CUSTOMER_MESSAGE = "CUSTOMER_MESSAGE"
+
+
+class Channel(StrEnum):
+    """How a message travels."""
+
+    EMAIL = "EMAIL"
+    SMS = "SMS"
+
+
+class DeliveryState(StrEnum):
+    """How far a message to the customer got; `care.v1.DeliveryState` documents each value."""
+
+    QUEUED = "QUEUED"
+    SENT = "SENT"
+    DELIVERED = "DELIVERED"
+    FAILED = "FAILED"
+
+
+class DeliveryFailure(StrEnum):
+    """Why a message was not delivered; `care.v1.DeliveryFailure` documents each value."""
+
+    ADDRESS_REFUSED = "ADDRESS_REFUSED"
+    UNSUBSCRIBED = "UNSUBSCRIBED"
+    CONTENT_REFUSED = "CONTENT_REFUSED"
+    NOT_PERMITTED = "NOT_PERMITTED"
+    TIMED_OUT = "TIMED_OUT"
+    CONTACT_REJECTED = "CONTACT_REJECTED"
+    NO_CHANNEL = "NO_CHANNEL"
+    BOUNCED = "BOUNCED"
+    OTHER = "OTHER"
+
+
+class IngestOutcome(StrEnum):
+    """What became of a message that came in; `care.v1.IngestOutcome` documents each value."""
+
+    ACCEPTED = "ACCEPTED"
+    RECORDED = "RECORDED"
+    FOLLOWED_UP = "FOLLOWED_UP"
+    UNMATCHED = "UNMATCHED"
+    CHAT_LOCKED = "CHAT_LOCKED"
 
 
 class ActorKind(StrEnum):
@@ -105,6 +147,13 @@ class ActivityType(StrEnum):
     CONTACT_REJECTED = "CONTACT_REJECTED"
     CHAT_UNLOCKED = "CHAT_UNLOCKED"
     NOTE_ADDED = "NOTE_ADDED"
+    MESSAGE_SENT = "MESSAGE_SENT"
+    MESSAGE_RECEIVED = "MESSAGE_RECEIVED"
+    DELIVERY_SENT = "DELIVERY_SENT"
+    DELIVERY_CONFIRMED = "DELIVERY_CONFIRMED"
+    DELIVERY_FAILED = "DELIVERY_FAILED"
+    CONTACT_VERIFIED = "CONTACT_VERIFIED"
+    REVIEW_EDITED = "REVIEW_EDITED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +165,8 @@ class Organization:
     default_phone_region: str
     form_lifetime: timedelta
     consent_text: str
+    chat_greeting: str
+    """What opens a chat, with the placeholder of its link."""
     create_time: datetime
     update_time: datetime
 
@@ -128,6 +179,8 @@ class Location:
     id: str
     display_name: str
     default_phone_region: str
+    preferred_channel: Channel | None
+    """By which a contact with both addresses is written to; email where None."""
     create_time: datetime
     update_time: datetime
 
@@ -271,7 +324,10 @@ class Contact:
     email: str
     phone: str
     message: str
+    key_id: str
+    """The key that the token of its chat's link is made with; pinned when the chat opens, and empty before."""
     verify_time: datetime | None
+    """When the chat's link was first used."""
     create_time: datetime
 
 
@@ -291,7 +347,60 @@ class Message:
     author_display_name: str
     text: str
     recovery_id: UUID | None
+    contact_id: UUID | None
+    """Whom it is for or from, where it is between the business and the customer."""
+    channel: Channel | None
+    """How it came from the customer; None from the chat's page."""
+    automatic: bool
+    """A machine wrote it."""
     create_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """The way of a message to the customer."""
+
+    organization: str
+    ticket_number: int
+    message_id: UUID
+    contact_id: UUID
+    state: DeliveryState
+    channel: Channel
+    failure_reason: DeliveryFailure | None
+    failure_message: str
+    attempt: int
+    """The attempt whose outcome counts; 0 where none is outstanding."""
+    attempts: int
+    """How many were handed out."""
+    provider_id: str
+    check_time: datetime | None
+    """When the provider is to be asked how far it got."""
+    checks: int
+    """How often it was asked."""
+    create_time: datetime
+    give_up_time: datetime
+    send_time: datetime | None
+    end_time: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """A message as it came in by a channel."""
+
+    organization: str
+    channel: Channel
+    external_id: str
+    sender: str
+    subject: str
+    text: str
+    in_reply_to: tuple[str, ...]
+    automatic: bool
+    send_time: datetime
+    outcome: IngestOutcome
+    ticket_number: int | None
+    """The ticket that it went to, or whose chat is locked."""
+    message_id: UUID | None
+    ingest_time: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,14 @@ from care_service.domain.entities import Priority
 
 
 def follow_up(
-    last: Case, number: int, command: SubmitContact, caller: Caller, now: datetime, request_id: UUID | None
+    last: Case,
+    number: int,
+    command: SubmitContact,
+    caller: Caller,
+    now: datetime,
+    request_id: UUID | None,
+    *,
+    verify_time: datetime | None = None,
 ) -> Decision:
     """Returns the ticket that follows `last`, with the links both ways.
 
@@ -43,6 +50,6 @@ def follow_up(
         assignee=before.assignee if assignable else None,
         follow_up_of=before.number,
     )
-    contact = new_contact(ticket, details, now, command.message)
+    contact = replace(new_contact(ticket, details, now, command.message), verify_time=verify_time)
     decision = raised(ticket, case.review, contact, command.message_id, caller, now, request_id)
     return replace(decision, followed=replace(before, revision=before.revision + 1, follow_up=number))

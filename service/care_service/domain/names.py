@@ -20,6 +20,7 @@ _AGENT: Final = re.compile(rf"organizations/({ORGANIZATION_ID})/agents/({AGENT_I
 _REVIEW: Final = re.compile(rf"organizations/({ORGANIZATION_ID})/reviews/({_UUID})")
 _TICKET: Final = re.compile(rf"organizations/({ORGANIZATION_ID})/tickets/({_NUMBER})")
 _RECOVERY: Final = re.compile(rf"organizations/({ORGANIZATION_ID})/tickets/({_NUMBER})/recoveries/({_UUID})")
+_MESSAGE: Final = re.compile(rf"organizations/({ORGANIZATION_ID})/tickets/({_NUMBER})/messages/({_UUID})")
 
 ALL_ORGANIZATIONS: Final = "organizations/-"
 
@@ -70,6 +71,23 @@ class RecoveryName:
 
     def __str__(self) -> str:
         return recovery(self.organization, self.number, self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class MessageName:
+    """`organizations/{o}/tickets/{n}/messages/{id}`."""
+
+    organization: str
+    number: int
+    id: UUID
+
+    @property
+    def ticket(self) -> TicketName:
+        """The ticket in whose thread the message stands."""
+        return TicketName(self.organization, self.number)
+
+    def __str__(self) -> str:
+        return message(self.organization, self.number, self.id)
 
 
 def organization(organization_id: str) -> str:
@@ -152,3 +170,9 @@ def parse_recovery(name: str) -> RecoveryName:
     """Takes `organizations/{o}/tickets/{n}/recoveries/{id}` apart; raises BadNameError."""
     match = _match(_RECOVERY, name, "organizations/{organization}/tickets/{number}/recoveries/{recovery}")
     return RecoveryName(match[1], int(match[2]), UUID(match[3]))
+
+
+def parse_message(name: str) -> MessageName:
+    """Reads a message's name; raises BadNameError."""
+    match = _match(_MESSAGE, name, "organizations/{organization}/tickets/{number}/messages/{uuid}")
+    return MessageName(match[1], int(match[2]), UUID(match[3]))

@@ -30,6 +30,7 @@ class Command(StrEnum):
     WITHDRAW_FORM = "WithdrawRecoveryForm"
     ADD_CONTACT = "AddContact"
     REJECT_CONTACT = "RejectContact"
+    SEND_MESSAGE = "SendMessage"
     ADD_NOTE = "AddNote"
 
 
@@ -109,6 +110,8 @@ def _parties(command: Command) -> frozenset[Party]:
 
 def _machine_refusal(command: Command, situation: Situation) -> Reason | None:
     trigger = TRIGGERS.get(command)
+    if command is Command.SEND_MESSAGE:
+        return None if situation.recovery_state is RecoveryState.CHAT_UNLOCKED else Reason.CHAT_LOCKED
     if trigger is None:
         return None
     if trigger in STATUS_TRIGGERS:

@@ -10,11 +10,16 @@ from typing import Final, Protocol
 from uuid import UUID
 
 from care_service.domain.case import Case, Decision
+from care_service.domain.chat import ChatCase
 from care_service.domain.create import NewCase
+from care_service.domain.delivery import DeliveryCase
 from care_service.domain.entities import (
     Activity,
     Agent,
+    Channel,
     Contact,
+    Delivery,
+    Inbound,
     Location,
     Message,
     Organization,
@@ -22,9 +27,10 @@ from care_service.domain.entities import (
     Review,
     Ticket,
 )
+from care_service.domain.feed import Follow, Place, Seen, Touched
 from care_service.domain.filters.conditions import Condition
 from care_service.domain.finding import ReviewQuery, TicketCounts, TicketQuery
-from care_service.domain.names import RecoveryName, TicketName
+from care_service.domain.names import MessageName, RecoveryName, TicketName
 from care_service.domain.plan import Sibling
 from care_service.domain.submit import FormCase
 
@@ -88,6 +94,18 @@ class RecoveryLoad:
     siblings: tuple[Sibling, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class InboundQuery:
+    """Whom a message that came in belongs to: what it names, what it answers, or who sent it."""
+
+    organization: str
+    channel: Channel
+    external_id: str
+    sender: str
+    in_reply_to: tuple[str, ...]
+    ticket: int | None
+
+
 class TicketStore(Protocol):
     """Loads and commits of DESIGN section 5: one query, one statement."""
 
@@ -128,6 +146,27 @@ class TicketStore(Protocol):
         """Returns the ticket of a recovery, for its workflow; None if there is none."""
         ...
 
+    async def load_delivery(self, name: MessageName) -> DeliveryCase | None:
+        """Returns the ticket of a message to a customer, for its workflow; None if there is none."""
+        ...
+
+    async def load_chat(
+        self, contact: UUID, request_id: UUID | None, oldest: datetime
+    ) -> tuple[ChatCase, Answer | None] | None:
+        """Returns the ticket behind a chat's link; None if there is none. `oldest` is as in `RequestKey`.
+
+        Raises StaleError where the place that a message goes to changed while it was looked for.
+        """
+        ...
+
+    async def load_inbound(self, query: InboundQuery) -> tuple[Inbound | None, ChatCase | None]:
+        """Returns what was taken in already with that id, and the chat that the message belongs to."""
+        ...
+
+    async def keep_inbound(self, inbound: Inbound) -> None:
+        """Keeps a message that found no open chat; raises StaleError where it was taken in already."""
+        ...
+
     async def next_number(self, organization: str) -> int:
         """Takes the organization's next ticket number; one that is not used leaves a gap."""
         ...
@@ -164,10 +203,11 @@ class RecoveryView:
 
 @dataclass(frozen=True, slots=True)
 class MessageView:
-    """An entry of the thread, with the state of its recovery."""
+    """An entry of the thread, with the state of its recovery, and how far it got."""
 
     message: Message
     recovery_state: str | None
+    delivery: Delivery | None = None
 
 
 class Reader(Protocol):
@@ -197,8 +237,28 @@ class Reader(Protocol):
         """The oldest first."""
         ...
 
-    async def messages(self, name: TicketName, after: tuple[int, int] | None, limit: int) -> Sequence[MessageView]:
-        """The oldest first."""
+    async def messages(
+        self, name: TicketName, after: tuple[int, int] | None, limit: int, *, latest_first: bool = False
+    ) -> Sequence[MessageView]:
+        """The oldest first, or the latest."""
+        ...
+
+    async def message(self, name: TicketName, message: UUID) -> MessageView | None:
+        """One entry of the thread."""
+        ...
+
+    async def chat_messages(self, chat: ChatCase, before: tuple[int, int] | None, limit: int) -> Sequence[Message]:
+        """What a contact and the business wrote to each other, the latest first."""
+        ...
+
+    async def chat_messages_after(self, chat: ChatCase, after: tuple[int, int] | None, limit: int) -> Sequence[Message]:
+        """The same, the oldest first."""
+        ...
+
+    async def unmatched(
+        self, organization: str, after: tuple[datetime, str, str] | None, limit: int
+    ) -> Sequence[Inbound]:
+        """Messages that came in and found no open chat, the latest first."""
         ...
 
     async def reviews(self, query: ReviewQuery) -> Sequence[Review]:
@@ -263,6 +323,25 @@ class Directory(Protocol):
         """Writes the fields `changed` of an existing agent."""
         ...
 
-    async def put_review(self, review: Review, record: Record | None) -> None:
-        """Writes a review and, if need be, its location's entry; raises StaleError where a newer edit is stored."""
+    async def put_review(self, review: Review, record: Record | None, noted: Decision | None = None) -> None:
+        """Writes a review, what its ticket notes of that, and, if need be, its location's entry.
+
+        Raises StaleError where a newer edit is stored, or the ticket has changed.
+        """
+        ...
+
+
+class Feed(Protocol):
+    """The activity log of all tickets, in an order that nothing is added to in hindsight."""
+
+    async def here(self) -> Place:
+        """Returns the present end of the feed: what is committed from now on comes after it."""
+        ...
+
+    async def touched(self, after: Place, limit: int) -> Touched:
+        """Returns which tickets have something new; of at most `limit` activities."""
+        ...
+
+    async def changes(self, follow: Follow, after: Place, limit: int) -> Seen:
+        """Returns what comes next, in order; those of one ticket in the order of their numbers."""
         ...

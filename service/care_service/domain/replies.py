@@ -6,6 +6,8 @@ import re
 from typing import Final
 
 FORM_LINK: Final = "{form_link}"
+CHAT_LINK: Final = "{chat_link}"
+"""Stands in a greeting for the private link, which nothing stored holds."""
 
 _DEFAULT_LIMIT: Final = 4096
 _BYTE_LIMITS: Final[dict[str, int]] = {"google": 4096, "local": 4096}
@@ -22,17 +24,30 @@ def with_link(reply_text: str, link: str) -> str:
     return reply_text.replace(FORM_LINK, link)
 
 
-_LED_UP_TO: Final = re.compile(
-    r"(?P<colon>[ \t]*[:\uFF1A])?[ \t]*[(\[<]?" + re.escape(FORM_LINK) + r"[)\]>]?(?P<stop>[ \t]*[.!?,;])?"
-)
+def _leading_up_to(placeholder: str) -> re.Pattern[str]:
+    return re.compile(
+        r"(?P<colon>[ \t]*[:\uFF1A])?[ \t]*[(\[<]?" + re.escape(placeholder) + r"[)\]>]?(?P<stop>[ \t]*[.!?,;])?"
+    )
+
+
+_LED_UP_TO: Final = _leading_up_to(FORM_LINK)
+_CHAT_LED_UP_TO: Final = _leading_up_to(CHAT_LINK)
 
 
 def without_link(reply_text: str) -> str:
     """Returns the reply without its placeholder and the brackets around it; a colon before it becomes a full stop."""
+    return _without(reply_text, _LED_UP_TO)
 
+
+def _without(text: str, leading: re.Pattern[str]) -> str:
     def closed(match: re.Match[str]) -> str:
         stop = (match["stop"] or "").strip()
         return stop or ("." if match["colon"] else "")
 
-    text = _LED_UP_TO.sub(closed, reply_text)
+    text = leading.sub(closed, text)
     return re.sub(r"[ \t]+(?=\n|$)", "", text).strip()
+
+
+def without_chat_link(text: str) -> str:
+    """Returns a message as it reads on the chat's own page, which needs no link to itself."""
+    return _without(text, _CHAT_LED_UP_TO)

@@ -14,7 +14,9 @@ from typing import Final
 from care_service.domain.callers import Caller
 from care_service.domain.case import Case, Decision, activity, move_recovery, touched
 from care_service.domain.commands import ExpireForm, RecordPosted, RecordRefused, RecordRetracted, Report, UnlockChat
-from care_service.domain.entities import ActivityType, Mark, Recovery, Review
+from care_service.domain.decide import message
+from care_service.domain.delivery import new_delivery
+from care_service.domain.entities import ActivityType, Mark, MessageKind, Recovery, Review
 from care_service.domain.lifecycle import FORM_LIVE, RECOVERY, RecoveryState, Trigger
 from care_service.domain.plan import Plan, Sibling, SiteTiming, Step, plan, settle_time
 
@@ -81,13 +83,38 @@ def report(case: RecoveryCase, command: Report, caller: Caller, now: datetime) -
         case UnlockChat():
             if recovery.state is not RecoveryState.CONTACT_RECEIVED:
                 return None
-            unlocked = replace(_fire(recovery, Trigger.UNLOCK_CHAT, now), unlock_time=now)
-            return _write(case, unlocked, ActivityType.CHAT_UNLOCKED, caller, now)
+            return _unlocked(case, command, caller, now)
         case ExpireForm():
             due = recovery.expire_time is not None and recovery.expire_time <= now
             if recovery.state not in FORM_LIVE or not due:
                 return None
             return _write(case, _fire(recovery, Trigger.EXPIRE_FORM, now), ActivityType.FORM_EXPIRED, caller, now)
+
+
+def _unlocked(case: RecoveryCase, command: UnlockChat, caller: Caller, now: datetime) -> Decision:
+    contact = case.case.contact
+    if contact is None:
+        raise AssertionError("whoever is received has left an address")
+    unlocked = replace(_fire(case.recovery, Trigger.UNLOCK_CHAT, now), unlock_time=now)
+    decision = _write(case, unlocked, ActivityType.CHAT_UNLOCKED, caller, now)
+    greeting = replace(
+        message(
+            decision.ticket,
+            command.message_id,
+            MessageKind.AGENT_MESSAGE,
+            caller,
+            case.case.organization.chat_greeting,
+        ),
+        contact_id=contact.id,
+        recovery_id=unlocked.id,
+    )
+    return replace(
+        decision,
+        activity=replace(decision.activity, message_id=greeting.id) if decision.activity else None,
+        known_contact=replace(contact, key_id=command.key_id),
+        messages=(greeting,),
+        new_deliveries=(new_delivery(greeting, contact, case.case.location),),
+    )
 
 
 def _posted(case: RecoveryCase, caller: Caller, now: datetime) -> Decision | None:

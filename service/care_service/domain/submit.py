@@ -111,6 +111,7 @@ def submit_contact(
         email=command.email,
         phone=phone,
         message=command.message,
+        key_id="",
         verify_time=None,
         create_time=now,
     )

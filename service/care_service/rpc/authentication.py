@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from care_service.domain.callers import Caller
 from care_service.domain.refusals import Reason, Refusal
 from care_service.tokens.claims import token_invalid
 from care_service.tokens.keeping import PAUSE, TokenKeys
@@ -23,8 +22,8 @@ class Authenticator:
         self._development = development_key(secret) if secret else None
         self._verifier = Verifier(keys.current, self._development, rules)
 
-    async def caller(self, metadata: Iterable[tuple[str, str | bytes]], now: datetime) -> Caller:
-        """Returns who calls.
+    async def verified(self, metadata: Iterable[tuple[str, str | bytes]], now: datetime) -> Verified:
+        """Returns who calls, and until when.
 
         Refuses with TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, or TOKEN_KEYS_UNAVAILABLE while the token's key can't
         be looked for.
@@ -37,12 +36,15 @@ class Authenticator:
         if scheme.lower() != "bearer" or not token:
             raise token_invalid("The authorization metadata is not of the form: Bearer <token>.")
         verified = await self._verified(token.strip())
-        leeway = self._rules.leeway.total_seconds()
-        if verified.begin > now.timestamp() + leeway:
+        if verified.begin > now.timestamp() + self._rules.leeway.total_seconds():
             raise token_invalid("The bearer token is not valid yet.", "nbf")
-        if verified.expiry <= now.timestamp() - leeway:
-            raise Refusal(Reason.TOKEN_EXPIRED, "The bearer token's time is over: get a new one.")
-        return verified.caller
+        if self.has_expired(verified.expiry, now):
+            raise token_expired()
+        return verified
+
+    def has_expired(self, expiry: float, now: datetime) -> bool:
+        """Tells whether a token's time, as in `Verified.expiry`, is over."""
+        return expiry <= now.timestamp() - self._rules.leeway.total_seconds()
 
     async def _verified(self, token: str) -> Verified:
         try:
@@ -62,3 +64,8 @@ class Authenticator:
             # With all that it remembers: a token may be signed by a key that is gone.
             self._verifier = Verifier(self._keys.current, self._development, self._rules)
         return self._verifier.verify(token)
+
+
+def token_expired() -> Refusal:
+    """Makes the refusal of a token whose time is over."""
+    return Refusal(Reason.TOKEN_EXPIRED, "The bearer token's time is over: get a new one.")

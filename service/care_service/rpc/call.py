@@ -20,6 +20,8 @@ class Call:
     caller: Caller
     now: datetime
     """One instant for the whole call, in UTC."""
+    expiry: float | None = None
+    """When the token's time is over, as a Unix time; None where none was asked for."""
 
     def enter(self, organization: str, resource: str) -> None:
         """Refuses with RESOURCE_NOT_FOUND where `resource` belongs to an organization that is not the caller's."""

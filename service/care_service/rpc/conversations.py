@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 from uuid import UUID
 
 import grpc
@@ -23,17 +23,21 @@ from care_service.rpc import convert, pages
 from care_service.rpc.call import current_call
 from care_service.rpc.execute import Repeat, execute
 from care_service.rpc.fields import DISPLAY_NAME, LONG_TEXT, Fields
-from care_service.rpc.tickets import Verb, enter_ticket, show
+from care_service.rpc.inbound import Inbounds
+from care_service.rpc.parents import enter_ticket
+from care_service.rpc.tickets import Verb, show
 
 Context = grpc.aio.ServicerContext[Message, Message]
 ResponseT = TypeVar("ResponseT", bound=Message)
 _NOBODY = TicketName("", 0)
+_ORDERS: Final = {"": False, "create_time": False, "create_time asc": False, "create_time desc": True}
 
 
-class Conversations(conversation_service_pb2_grpc.ConversationServiceServicer):
+class Conversations(Inbounds, conversation_service_pb2_grpc.ConversationServiceServicer):
     """Converts, calls the core, converts."""
 
     def __init__(self, store: TicketStore, reader: Reader, links: Links) -> None:
+        super().__init__(store, reader)
         self._store = store
         self._reader = reader
         self._links = links
@@ -183,9 +187,13 @@ class Conversations(conversation_service_pb2_grpc.ConversationServiceServicer):
         size = fields.page_size(request.page_size)
         fields.check()
         await enter_ticket(self._reader, call, name)
-        scope = f"messages {name}"
+        latest_first = _ORDERS.get(request.order_by.strip())
+        if latest_first is None:
+            fields.wrong("order_by", f"must be one of {', '.join(filter(None, _ORDERS))}, or empty")
+            fields.check()
+        scope = f"messages {name}{' desc' if latest_first else ''}"
         after = pages.read_token(request.page_token, scope, lambda key: (pages.number(key[0]), pages.number(key[1])))
-        rows = await self._reader.messages(name, after, size + 1)
+        rows = await self._reader.messages(name, after, size + 1, latest_first=bool(latest_first))
         messages, token = pages.cut(
             rows,
             size,
@@ -193,6 +201,23 @@ class Conversations(conversation_service_pb2_grpc.ConversationServiceServicer):
             lambda row: pages.make_token(scope, row.message.activity_number, row.message.ordinal),
         )
         return pb.ListMessagesResponse(messages=messages, next_page_token=token)
+
+    async def SendMessage(self, request: pb.SendMessageRequest, context: Context) -> pb.SendMessageResponse:
+        """See the contract."""
+        call, fields = current_call(), Fields()
+        name = fields.name("parent", request.parent, names.parse_ticket, _NOBODY)
+        request_id = fields.request_id(request.request_id)
+        command = commands.SendMessage(fields.text("text", request.text, LONG_TEXT, required=True), uuid7())
+        fields.check()
+        repeat = Repeat(call, name.organization, request, request_id, request.etag)
+
+        def respond(case: Case, decision: Decision | None) -> pb.SendMessageResponse:
+            if decision is None:
+                raise AssertionError("a message always changes something")
+            view = MessageView(decision.messages[0], None, decision.new_deliveries[0])
+            return pb.SendMessageResponse(message=convert.thread_message(view), ticket=show(case, call))
+
+        return await execute(self._store, call, name, command, repeat, respond, pb.SendMessageResponse)
 
     async def AddNote(self, request: pb.AddNoteRequest, context: Context) -> pb.AddNoteResponse:
         """See the contract."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import Final
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from care.v1 import (
     activity_pb2,
+    conversation_service_pb2,
+    customer_service_pb2,
     directory_pb2,
     error_reason_pb2,
     message_pb2,
@@ -19,12 +22,18 @@ from care.v1 import (
     worker_service_pb2,
 )
 from care_service.domain import names
+from care_service.domain.delivery import DeliveryCase, DeliveryPlan
 from care_service.domain.entities import (
     Activity,
     ActorKind,
     Agent,
+    Channel,
     Contact,
+    Delivery,
+    Inbound,
     Location,
+    Message,
+    MessageKind,
     Organization,
     Recovery,
     Review,
@@ -33,6 +42,9 @@ from care_service.domain.entities import (
 from care_service.domain.permissions import Situation, actions
 from care_service.domain.plan import Plan
 from care_service.domain.ports import MessageView, RecoveryLoad, RecoveryView
+from care_service.domain.replies import without_chat_link
+
+CHANNELS: Final = {message_pb2.CHANNEL_EMAIL: Channel.EMAIL, message_pb2.CHANNEL_SMS: Channel.SMS}
 
 
 def timestamp(time: datetime | None) -> Timestamp | None:
@@ -180,6 +192,45 @@ def thread_message(view: MessageView) -> message_pb2.Message:
         recovery=names.recovery(organization, number, message.recovery_id) if message.recovery_id else "",
         recovery_state=recovery_pb2.RecoveryState.Value(f"RECOVERY_STATE_{state}"),
         create_time=timestamp(message.create_time),
+        contact=str(message.contact_id) if message.contact_id else "",
+        delivery=delivery_message(view.delivery) if view.delivery else None,
+        channel=channel(message.channel),
+        automatic=message.automatic,
+    )
+
+
+def channel(found: Channel | None) -> message_pb2.Channel.ValueType:
+    """Converts a channel."""
+    return message_pb2.Channel.Value(f"CHANNEL_{found or 'UNSPECIFIED'}")
+
+
+def delivery_message(delivery: Delivery) -> message_pb2.Delivery:
+    """Converts how far a message got."""
+    return message_pb2.Delivery(
+        state=message_pb2.DeliveryState.Value(f"DELIVERY_STATE_{delivery.state}"),
+        channel=channel(delivery.channel),
+        failure_reason=delivery_failure(delivery),
+        failure_message=delivery.failure_message,
+        send_time=timestamp(delivery.send_time),
+        end_time=timestamp(delivery.end_time),
+    )
+
+
+def delivery_failure(delivery: Delivery) -> message_pb2.DeliveryFailure.ValueType:
+    """Converts why a message was not delivered."""
+    return message_pb2.DeliveryFailure.Value(f"DELIVERY_FAILURE_{delivery.failure_reason or 'UNSPECIFIED'}")
+
+
+def chat_message(message: Message) -> customer_service_pb2.ChatMessage:
+    """Converts a message to what the customer sees of it: nothing of who wrote it but the side."""
+    is_customers = message.kind is MessageKind.CUSTOMER_MESSAGE
+    return customer_service_pb2.ChatMessage(
+        id=str(message.id),
+        author=(
+            customer_service_pb2.CHAT_AUTHOR_CUSTOMER if is_customers else customer_service_pb2.CHAT_AUTHOR_BUSINESS
+        ),
+        text=without_chat_link(message.text),
+        create_time=timestamp(message.create_time),
     )
 
 
@@ -212,6 +263,7 @@ def organization_message(organization: Organization) -> directory_pb2.Organizati
         default_phone_region=organization.default_phone_region,
         form_lifetime=lifetime,
         consent_text=organization.consent_text,
+        chat_greeting=organization.chat_greeting,
         create_time=timestamp(organization.create_time),
         update_time=timestamp(organization.update_time),
     )
@@ -223,6 +275,7 @@ def location_message(location: Location) -> directory_pb2.Location:
         name=names.location(location.organization, location.id),
         display_name=location.display_name,
         default_phone_region=location.default_phone_region,
+        preferred_channel=channel(location.preferred_channel),
         create_time=timestamp(location.create_time),
         update_time=timestamp(location.update_time),
     )
@@ -263,4 +316,49 @@ def plan_message(load: RecoveryLoad, plan: Plan, now: datetime) -> worker_servic
         expire_time=timestamp(recovery.expire_time),
         refusal_reason=refusal_reason(recovery),
         plan_time=timestamp(now),
+    )
+
+
+def delivery_plan_message(case: DeliveryCase, plan: DeliveryPlan, now: datetime) -> worker_service_pb2.DeliveryPlan:
+    """Converts what a delivery wants next, with what an operator likes to see beside it."""
+    ticket, delivery = case.case.ticket, case.delivery
+    wait = None
+    if plan.wait is not None:
+        wait = Duration()
+        wait.FromTimedelta(plan.wait)
+    return worker_service_pb2.DeliveryPlan(
+        state=message_pb2.DeliveryState.Value(f"DELIVERY_STATE_{delivery.state}"),
+        step=worker_service_pb2.DeliveryStep.Value(f"DELIVERY_STEP_{plan.step}"),
+        wait=wait,
+        channel=channel(delivery.channel),
+        failure_reason=delivery_failure(delivery),
+        ticket=ticket.name,
+        location=names.location(ticket.organization, ticket.location),
+        assignee=names.agent(ticket.organization, ticket.assignee) if ticket.assignee else "",
+        ticket_status=ticket_pb2.TicketStatus.Value(f"TICKET_STATUS_{ticket.status}"),
+        ticket_priority=ticket_pb2.TicketPriority.Value(f"TICKET_PRIORITY_{ticket.priority}"),
+        create_time=timestamp(delivery.create_time),
+        give_up_time=timestamp(delivery.give_up_time),
+        attempts=delivery.attempts,
+        plan_time=timestamp(now),
+    )
+
+
+def unmatched_message(inbound: Inbound) -> conversation_service_pb2.UnmatchedMessage:
+    """Converts a message that came in and found no open chat."""
+    ticket = names.ticket(inbound.organization, inbound.ticket_number) if inbound.ticket_number else ""
+    return conversation_service_pb2.UnmatchedMessage(
+        message=conversation_service_pb2.InboundMessage(
+            channel=channel(inbound.channel),
+            external_id=inbound.external_id,
+            sender=inbound.sender,
+            subject=inbound.subject,
+            text=inbound.text,
+            in_reply_to=inbound.in_reply_to,
+            automatic=inbound.automatic,
+            send_time=timestamp(inbound.send_time),
+        ),
+        outcome=conversation_service_pb2.IngestOutcome.Value(f"INGEST_OUTCOME_{inbound.outcome}"),
+        ticket=ticket,
+        ingest_time=timestamp(inbound.ingest_time),
     )

@@ -19,13 +19,15 @@ from care.v1 import customer_service_pb2_grpc
 from care_service.domain import commands
 from care_service.domain.callers import customer
 from care_service.domain.names import TicketName
-from care_service.domain.ports import KEPT, Answer, TicketStore
+from care_service.domain.ports import KEPT, Answer, Reader, TicketStore
 from care_service.domain.refusals import Reason, Refusal
 from care_service.domain.replies import without_link
 from care_service.domain.submit import FormCase, FormState, form_state, submit_contact
+from care_service.following import Followers
 from care_service.links import Links
 from care_service.rpc import convert
 from care_service.rpc.call import Call, current_call
+from care_service.rpc.chats import Chats
 from care_service.rpc.execute import Repeat, until_committed
 from care_service.rpc.fields import DISPLAY_NAME, Fields
 
@@ -37,10 +39,11 @@ _SUBMISSIONS: Final = RateLimitItemPerMinute(10)
 _ONCE: Final = RateLimitItemPerMinute(1)
 
 
-class Customers(customer_service_pb2_grpc.CustomerServiceServicer):
+class Customers(Chats, customer_service_pb2_grpc.CustomerServiceServicer):
     """Converts, calls the core, converts."""
 
-    def __init__(self, store: TicketStore, links: Links) -> None:
+    def __init__(self, store: TicketStore, reader: Reader, links: Links, followers: Followers) -> None:
+        super().__init__(store, reader, links, followers)
         self._store = store
         self._links = links
         self._limiter = MovingWindowRateLimiter(MemoryStorage())

@@ -10,14 +10,16 @@ import grpc
 from google.protobuf.message import Message
 
 from care.v1 import directory_service_pb2 as pb
-from care.v1 import directory_service_pb2_grpc
+from care.v1 import directory_service_pb2_grpc, message_pb2
 from care_service.domain import names
 from care_service.domain.entities import Agent, Location, Organization
 from care_service.domain.names import Child
 from care_service.domain.ports import Directory, Reader, StaleError
 from care_service.domain.refusals import Reason, Refusal, not_found
+from care_service.domain.replies import CHAT_LINK
 from care_service.rpc import convert, pages
 from care_service.rpc.call import current_call
+from care_service.rpc.convert import CHANNELS
 from care_service.rpc.execute import Repeat
 from care_service.rpc.fields import DISPLAY_NAME, Fields
 
@@ -27,9 +29,10 @@ ResponseT = TypeVar("ResponseT", bound=Message)
 _HOUR: Final = 3_600
 _YEAR: Final = 365 * 24 * _HOUR
 _CONSENT: Final = 1_000
+_GREETING: Final = 1_000
 _NOTHING: Final = Child("", "")
-_ORGANIZATION_FIELDS: Final = ("display_name", "default_phone_region", "form_lifetime", "consent_text")
-_LOCATION_FIELDS: Final = ("display_name", "default_phone_region")
+_ORGANIZATION_FIELDS: Final = ("display_name", "default_phone_region", "form_lifetime", "consent_text", "chat_greeting")
+_LOCATION_FIELDS: Final = ("display_name", "default_phone_region", "preferred_channel")
 _AGENT_FIELDS: Final = ("display_name", "can_be_assignee", "can_be_reporter")
 
 
@@ -61,6 +64,10 @@ class DirectoryHandlers(directory_service_pb2_grpc.DirectoryServiceServicer):
         display_name = fields.text("organization.display_name", given.display_name, DISPLAY_NAME, line=True)
         region = fields.region("organization.default_phone_region", given.default_phone_region)
         consent = fields.text("organization.consent_text", given.consent_text, _CONSENT)
+        greeting = fields.text("organization.chat_greeting", given.chat_greeting, _GREETING)
+        if "chat_greeting" in paths and greeting.count(CHAT_LINK) != 1:
+            words = f"must contain {CHAT_LINK} exactly once, where the link shall stand"
+            fields.wrong("organization.chat_greeting", words)
         if "form_lifetime" in paths:
             fields.duration("organization.form_lifetime", given.form_lifetime, _HOUR, _YEAR)
         for path in {"display_name", "consent_text"} & paths:
@@ -78,6 +85,7 @@ class DirectoryHandlers(directory_service_pb2_grpc.DirectoryServiceServicer):
                 default_phone_region=region if "default_phone_region" in paths else before.default_phone_region,
                 form_lifetime=given.form_lifetime.ToTimedelta() if "form_lifetime" in paths else before.form_lifetime,
                 consent_text=consent if "consent_text" in paths else before.consent_text,
+                chat_greeting=greeting if "chat_greeting" in paths else before.chat_greeting,
                 update_time=call.now,
             )
             response = pb.UpdateOrganizationResponse(organization=convert.organization_message(after))
@@ -112,6 +120,9 @@ class DirectoryHandlers(directory_service_pb2_grpc.DirectoryServiceServicer):
         paths = fields.mask(request.update_mask.paths, _LOCATION_FIELDS, {}, filled)
         display_name = fields.text("location.display_name", given.display_name, DISPLAY_NAME, line=True)
         region = fields.region("location.default_phone_region", given.default_phone_region)
+        if given.preferred_channel not in message_pb2.Channel.values():
+            fields.wrong("location.preferred_channel", "must be EMAIL, SMS or unspecified")
+        channel = CHANNELS.get(given.preferred_channel)
         fields.check()
         call.enter(name.organization, given.name)
         repeat = Repeat(call, name.organization, request, request_id)
@@ -122,11 +133,12 @@ class DirectoryHandlers(directory_service_pb2_grpc.DirectoryServiceServicer):
                 if not request.allow_missing:
                     raise not_found(given.name)
                 await self._directory.see_organization(name.organization, call.now)
-                before = Location(name.organization, name.id, "", "", call.now, call.now)
+                before = Location(name.organization, name.id, "", "", None, call.now, call.now)
             after = replace(
                 before,
                 display_name=display_name if "display_name" in paths else before.display_name,
                 default_phone_region=region if "default_phone_region" in paths else before.default_phone_region,
+                preferred_channel=channel if "preferred_channel" in paths else before.preferred_channel,
                 update_time=call.now,
             )
             response = pb.UpdateLocationResponse(location=convert.location_message(after))

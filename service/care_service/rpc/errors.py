@@ -41,6 +41,7 @@ CODES: Final[dict[Reason, grpc.StatusCode]] = {
     Reason.ILLEGAL_TRANSITION: grpc.StatusCode.FAILED_PRECONDITION,
     Reason.UNASSIGNED: grpc.StatusCode.FAILED_PRECONDITION,
     Reason.ALREADY_ASSIGNED: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.CHAT_LOCKED: grpc.StatusCode.FAILED_PRECONDITION,
     Reason.TICKET_CLOSED: grpc.StatusCode.FAILED_PRECONDITION,
     Reason.NO_REVIEW: grpc.StatusCode.FAILED_PRECONDITION,
     Reason.FORM_LIVE: grpc.StatusCode.FAILED_PRECONDITION,

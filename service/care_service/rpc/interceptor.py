@@ -8,17 +8,20 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from traceback import extract_tb
-from typing import Any, Final, NoReturn, cast
+from typing import Any, Final, NoReturn, TypeVar, cast
 
 import grpc
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError, Message
 from opentelemetry import context as contexts
 from opentelemetry.trace import set_span_in_context
+from prometheus_client import Gauge
 
 from care_client.roles.logs import get_logger
 from care_service.domain.callers import Caller, customer
@@ -28,8 +31,8 @@ from care_service.domain.ports import Clock, Directory
 from care_service.domain.refusals import Reason, Refusal, Violation, invalid, took_too_long
 from care_service.metrics import Metrics
 from care_service.rpc import spans
-from care_service.rpc.authentication import Authenticator
-from care_service.rpc.call import Call, set_call
+from care_service.rpc.authentication import Authenticator, token_expired
+from care_service.rpc.call import Call, current_call, set_call
 from care_service.rpc.errors import CODES, DETAILS_KEY, message_of, to_status
 from care_service.rpc.limits import Limits
 from care_service.rpc.policy import Policy, policies
@@ -40,13 +43,19 @@ _CODE_NAMES: Final = {name: name for name in ("OK", "CANCELLED", "DEADLINE_EXCEE
 }
 _BUSY_FOR: Final = timedelta(seconds=1)
 """When a call that found too many others may come again."""
+_TAKEN_WITHIN: Final = 30.0
+"""Seconds that a stream's client may take to make room for the next message. What it was sent waits in gRPC's window
+for it (64 KiB to some MiB) and not in ours."""
 _REFERENCE: Final = re.compile(
     rf"organizations/(?:-|{ORGANIZATION_ID})(?:/agents/{AGENT_ID}|(?:/[a-z]+/{LOCATION_ID}){{0,2}})|[0-9a-fA-F-]{{36}}"
 )
 """What a resource's name or a request id looks like."""
 _ANONYMOUS: Final = customer("")
 
-Handler = Callable[[Message, "grpc.aio.ServicerContext[Message, Message]"], Awaitable[Message]]
+Context = grpc.aio.ServicerContext[Message, Message]
+Handler = Callable[[Message, Context], Awaitable[Message]]
+StreamHandler = Callable[[Message, Context], AsyncGenerator[Message, None]]
+AnswerT = TypeVar("AnswerT")
 
 
 class _Malformed:
@@ -74,6 +83,20 @@ class Operations:
     """Is told when a call could not reach the database."""
 
 
+class _Load:
+    """How many calls of a kind are being served, how many may be, and for how long each."""
+
+    def __init__(self, gauge: Gauge, limit: int, seconds: float | None) -> None:
+        self._gauge = gauge
+        self.limit = limit
+        self.seconds = seconds
+        self.number = 0
+
+    def count(self, change: int) -> None:
+        self.number += change
+        self._gauge.inc(change)
+
+
 class CareInterceptor(grpc.aio.ServerInterceptor):
     """Wraps the handlers of our services; those of health and reflection stay as they are."""
 
@@ -84,7 +107,9 @@ class CareInterceptor(grpc.aio.ServerInterceptor):
         self._directory = directory
         self._clock = clock
         self._operations = operations
-        self._in_progress = 0
+        limits, metrics = operations.limits, operations.metrics
+        self._calls = _Load(metrics.calls_in_progress, limits.calls, limits.call_time.total_seconds())
+        self._streams = _Load(metrics.streams_in_progress, limits.streams, None)
         self._policies = policies()
         self._wrapped: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
 
@@ -105,59 +130,22 @@ class CareInterceptor(grpc.aio.ServerInterceptor):
 
     def _wrap(self, handler: grpc.RpcMethodHandler[Any, Any], policy: Policy) -> grpc.RpcMethodHandler[Any, Any]:
         # grpc.aio takes coroutine functions where the stubs know only plain ones.
-        serve = cast("Handler", handler.unary_unary)
         deserialize = cast("Callable[[bytes], Message]", handler.request_deserializer)
+        if handler.response_streaming:
+            stream = cast("StreamHandler", handler.unary_stream)
 
-        operations = self._operations
+            async def wrapped_stream(request: Message | _Malformed, context: Context) -> None:
+                await self._serve(policy, request, context, partial(self._send_all, stream), self._streams)
 
-        async def wrapped(
-            request: Message | _Malformed, context: grpc.aio.ServicerContext[Message, Message]
-        ) -> Message:
-            started, caller, reason = time.perf_counter(), _ANONYMOUS, "CANCELLED"
-            limit = asyncio.timeout(operations.limits.call_time.total_seconds())
-            span = spans.begin(policy.method, context.invocation_metadata() or ())
-            attached = contexts.attach(set_span_in_context(span))
-            self._count(1)
-            try:
-                if self._in_progress > operations.limits.calls:
-                    words = "The service has too much to do just now; call again with the same request_id."
-                    raise Refusal(Reason.OVERLOADED, words, retry_after=_BUSY_FOR)
-                if isinstance(request, _Malformed):
-                    raise invalid(Violation("", "the bytes are no message of this method's request type"))
-                async with limit:
-                    caller = await self._identify(policy, context)
-                    response = await serve(request, context)
-            except Refusal as refusal:
-                reason = refusal.reason.value
-                if refusal.reason is Reason.DATABASE_UNAVAILABLE:
-                    operations.database_failed()
-                await _abort(context, refusal)
-            except asyncio.CancelledError:
-                # gRPC's doing: the client cancelled, or its deadline passed.
-                left: float | None = context.time_remaining()
-                if left is not None and left <= 0:
-                    reason = "DEADLINE_EXCEEDED"
-                raise
-            except Exception as error:  # noqa: BLE001 - logged, and answered in words that give nothing away
-                if limit.expired():
-                    reason = Reason.TIME_LIMIT_EXCEEDED.value
-                    await _abort(context, took_too_long())
-                reason = "BUG"
-                # Not the message: a driver's quotes values, and those may be a customer's.
-                frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in extract_tb(error.__traceback__)]
-                _LOG.error("call failed", method=policy.method, error=type(error).__qualname__, frames=frames)
-                await context.abort(grpc.StatusCode.INTERNAL, "The service failed; the failure has been logged.")
-            else:
-                reason = "OK"
-                return response
-            finally:
-                self._count(-1)
-                seconds, code = time.perf_counter() - started, _CODE_NAMES.get(reason, "INTERNAL")
-                operations.metrics.called(policy.method, code, reason, seconds)
-                references = {} if isinstance(request, _Malformed) else _references(request)
-                _log(policy.method, caller, references, code, reason, seconds)
-                spans.end(span, policy.method, code, reason, references)
-                contexts.detach(attached)
+            return grpc.unary_stream_rpc_method_handler(
+                cast("Any", wrapped_stream),
+                request_deserializer=_guarded(deserialize),
+                response_serializer=handler.response_serializer,
+            )
+        serve = cast("Handler", handler.unary_unary)
+
+        async def wrapped(request: Message | _Malformed, context: Context) -> Message:
+            return await self._serve(policy, request, context, serve, self._calls)
 
         return grpc.unary_unary_rpc_method_handler(
             wrapped,
@@ -165,27 +153,93 @@ class CareInterceptor(grpc.aio.ServerInterceptor):
             response_serializer=handler.response_serializer,
         )
 
-    def _count(self, change: int) -> None:
-        self._in_progress += change
-        self._operations.metrics.calls_in_progress.inc(change)
+    async def _serve(
+        self,
+        policy: Policy,
+        request: Message | _Malformed,
+        context: Context,
+        serve: Callable[[Message, Context], Awaitable[AnswerT]],
+        load: _Load,
+    ) -> AnswerT:
+        operations, started = self._operations, time.perf_counter()
+        caller, reason = _ANONYMOUS, "CANCELLED"
+        limit = asyncio.timeout(load.seconds)
+        span = spans.begin(policy.method, context.invocation_metadata() or ())
+        attached = contexts.attach(set_span_in_context(span))
+        load.count(1)
+        try:
+            if load.number > load.limit:
+                words = "The service has too much to do just now; call again with the same request_id."
+                raise Refusal(Reason.OVERLOADED, words, retry_after=_BUSY_FOR)
+            if isinstance(request, _Malformed):
+                raise invalid(Violation("", "the bytes are no message of this method's request type"))
+            async with limit:
+                caller = await self._identify(policy, context)
+                answer = await serve(request, context)
+        except Refusal as refusal:
+            reason = refusal.reason.value
+            if refusal.reason is Reason.DATABASE_UNAVAILABLE:
+                operations.database_failed()
+            await _abort(context, refusal)
+        except asyncio.CancelledError:
+            # gRPC's doing: the client cancelled, or its deadline passed.
+            left: float | None = context.time_remaining()
+            if left is not None and left <= 0:
+                reason = "DEADLINE_EXCEEDED"
+            raise
+        except Exception as error:  # noqa: BLE001 - logged, and answered in words that give nothing away
+            if limit.expired():
+                reason = Reason.TIME_LIMIT_EXCEEDED.value
+                await _abort(context, took_too_long())
+            reason = "BUG"
+            # Not the message: a driver's quotes values, and those may be a customer's.
+            frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in extract_tb(error.__traceback__)]
+            _LOG.error("call failed", method=policy.method, error=type(error).__qualname__, frames=frames)
+            await context.abort(grpc.StatusCode.INTERNAL, "The service failed; the failure has been logged.")
+        else:
+            reason = "OK"
+            return answer
+        finally:
+            load.count(-1)
+            seconds, code = time.perf_counter() - started, _CODE_NAMES.get(reason, "INTERNAL")
+            operations.metrics.called(policy.method, code, reason, seconds if load.seconds else None)
+            references = {} if isinstance(request, _Malformed) else _references(request)
+            _log(policy.method, caller, references, code, reason, seconds)
+            spans.end(span, policy.method, code, reason, references)
+            contexts.detach(attached)
 
-    async def _identify(self, policy: Policy, context: grpc.aio.ServicerContext[Message, Message]) -> Caller:
+    async def _send_all(self, stream: StreamHandler, request: Message, context: Context) -> None:
+        """Sends what a stream yields, while its client takes it and its token is good."""
+        call = current_call()
+        async with aclosing(stream(request, context)) as responses:
+            async for response in responses:
+                if call.expiry is not None and self._authenticator.has_expired(call.expiry, self._clock.now()):
+                    raise token_expired()
+                try:
+                    async with asyncio.timeout(_TAKEN_WITHIN):
+                        await context.write(response)
+                except TimeoutError:
+                    words = "The stream is not read as fast as it is written: resume it after what you have."
+                    raise Refusal(Reason.RATE_LIMITED, words, retry_after=_BUSY_FOR) from None
+
+    async def _identify(self, policy: Policy, context: Context) -> Caller:
         now = self._clock.now()
         if policy.public:
             set_call(Call(policy.method, _ANONYMOUS, now))
             return _ANONYMOUS
-        caller = await self._authenticator.caller(context.invocation_metadata() or (), now)
+        verified = await self._authenticator.verified(context.invocation_metadata() or (), now)
+        caller = verified.caller
         policy.check(caller)
         # An organization and an agent exist from their first valid call.
         if caller.organization is not None and caller.is_agent:
             await self._directory.see_agent(caller.organization, caller.id, caller.display_name, now)
         elif caller.organization is not None:
             await self._directory.see_organization(caller.organization, now)
-        set_call(Call(policy.method, caller, now))
+        set_call(Call(policy.method, caller, now, verified.expiry))
         return caller
 
 
-async def _abort(context: grpc.aio.ServicerContext[Message, Message], refusal: Refusal) -> NoReturn:
+async def _abort(context: Context, refusal: Refusal) -> NoReturn:
     details = ((DETAILS_KEY, to_status(refusal).SerializeToString()),)
     await context.abort(CODES[refusal.reason], message_of(refusal), details)
 

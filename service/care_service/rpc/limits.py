@@ -26,6 +26,8 @@ class Limits:
 
     calls: int = 1000
     """Calls that one process serves at a time; more are refused with OVERLOADED. Streams do not count."""
+    streams: int = 10_000
+    """Streams that one process serves at a time; more are refused likewise."""
     call_time: timedelta = timedelta(seconds=30)
     """How long a call may take at most, whatever deadline its client gave or did not give."""
 

@@ -10,6 +10,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 import grpc
 from google.protobuf.message import Message
+from uuid_utils.compat import uuid7
 
 from care.v1 import review_pb2, review_service_pb2_grpc
 from care.v1 import review_service_pb2 as pb
@@ -18,15 +19,16 @@ from care_service.domain.entities import Review
 from care_service.domain.filters.reviews import REVIEW_FIELDS
 from care_service.domain.filters.schema import read_filter
 from care_service.domain.finding import ReviewQuery
-from care_service.domain.names import Child
-from care_service.domain.ports import Directory, Reader, StaleError
+from care_service.domain.names import Child, TicketName
+from care_service.domain.ports import Directory, Reader, StaleError, TicketStore
 from care_service.domain.refusals import Reason, Refusal, not_found
+from care_service.domain.review_edits import note_edit
 from care_service.rpc import convert, finding, pages
 from care_service.rpc.batches import serve_each
-from care_service.rpc.call import current_call
+from care_service.rpc.call import Call, current_call
 from care_service.rpc.execute import Repeat
 from care_service.rpc.fields import DISPLAY_NAME, LONG_TEXT, Fields
-from care_service.rpc.tickets import list_parent
+from care_service.rpc.parents import list_parent
 
 Context = grpc.aio.ServicerContext[Message, Message]
 
@@ -40,7 +42,8 @@ _TRIES: Final = 4
 class Reviews(review_service_pb2_grpc.ReviewServiceServicer):
     """Converts, calls the storage, converts."""
 
-    def __init__(self, reader: Reader, directory: Directory) -> None:
+    def __init__(self, store: TicketStore, reader: Reader, directory: Directory) -> None:
+        self._store = store
         self._reader = reader
         self._directory = directory
 
@@ -59,21 +62,25 @@ class Reviews(review_service_pb2_grpc.ReviewServiceServicer):
             return answer
         for _ in range(_TRIES):
             try:
-                return await self._ingest(review, repeat)
+                return await self._ingest(review, repeat, call)
             except StaleError:  # a newer edit, or the same request, was faster
                 kept = await self._directory.answer(repeat.key) if repeat.key else None
                 if (answer := repeat.replay(kept, pb.IngestReviewResponse)) is not None:
                     return answer
         raise Refusal(Reason.CONTENDED, "The review was taken in at the same time, again and again: call again.")
 
-    async def _ingest(self, review: Review, repeat: Repeat) -> pb.IngestReviewResponse:
+    async def _ingest(self, review: Review, repeat: Repeat, call: Call) -> pb.IngestReviewResponse:
         stored = await self._reader.review(review.organization, review.id)
         if stored is not None and stored.update_time > review.update_time:
             return pb.IngestReviewResponse(review=convert.review_message(stored))
         if stored is not None:
             review = _edited(stored, review)
+        noted = None
+        if stored is not None and stored.ticket_number is not None:
+            loaded = await self._store.load(TicketName(stored.organization, stored.ticket_number), agent=None)
+            noted = note_edit(loaded[0], review, uuid7(), call.caller, call.now) if loaded else None
         response = pb.IngestReviewResponse(review=convert.review_message(review))
-        await self._directory.put_review(review, repeat.record(response))
+        await self._directory.put_review(review, repeat.record(response), noted)
         return response
 
     async def BatchIngestReviews(

@@ -18,7 +18,8 @@ from care.v1 import (
     worker_service_pb2_grpc,
 )
 from care_service.domain.plan import SiteTiming
-from care_service.domain.ports import Clock, Directory, Reader, TicketStore
+from care_service.domain.ports import Clock, Directory, Feed, Reader, TicketStore
+from care_service.following import Followers
 from care_service.links import Links
 from care_service.rpc.authentication import Authenticator
 from care_service.rpc.conversations import Conversations
@@ -44,6 +45,8 @@ class Parts:
 
     store: TicketStore
     reader: Reader
+    feed: Feed
+    followers: Followers
     directory: Directory
     authenticator: Authenticator
     links: Links
@@ -64,13 +67,17 @@ class Server:
         )
         server = self.grpc
         ticket_service_pb2_grpc.add_TicketServiceServicer_to_server(
-            Tickets(parts.store, parts.reader, parts.directory), server
+            Tickets(parts.store, parts.reader, parts.directory, parts.feed, parts.followers), server
         )
         conversation_service_pb2_grpc.add_ConversationServiceServicer_to_server(
             Conversations(parts.store, parts.reader, parts.links), server
         )
-        customer_service_pb2_grpc.add_CustomerServiceServicer_to_server(Customers(parts.store, parts.links), server)
-        review_service_pb2_grpc.add_ReviewServiceServicer_to_server(Reviews(parts.reader, parts.directory), server)
+        customer_service_pb2_grpc.add_CustomerServiceServicer_to_server(
+            Customers(parts.store, parts.reader, parts.links, parts.followers), server
+        )
+        review_service_pb2_grpc.add_ReviewServiceServicer_to_server(
+            Reviews(parts.store, parts.reader, parts.directory), server
+        )
         directory_service_pb2_grpc.add_DirectoryServiceServicer_to_server(
             DirectoryHandlers(parts.reader, parts.directory), server
         )

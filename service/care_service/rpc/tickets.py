@@ -20,13 +20,16 @@ from care_service.domain.filters.schema import read_filter
 from care_service.domain.filters.tickets import TICKET_FIELDS
 from care_service.domain.finding import TicketQuery
 from care_service.domain.names import Child, ReviewName, TicketName
-from care_service.domain.ports import Directory, Reader, TicketStore, TicketView
+from care_service.domain.ports import Directory, Feed, Reader, TicketStore, TicketView
 from care_service.domain.refusals import Refusal, Violation, invalid, not_found
+from care_service.following import Followers
 from care_service.rpc import convert, finding, pages
 from care_service.rpc.batches import Batch, serve_each, ticket_of
 from care_service.rpc.call import Call, current_call
 from care_service.rpc.execute import Repeat, execute, until_committed
 from care_service.rpc.fields import DISPLAY_NAME, LONG_TEXT, SUBJECT, Fields
+from care_service.rpc.parents import enter_ticket, list_parent
+from care_service.rpc.watching import Watches
 
 _NOBODY = TicketName("", 0)
 _DETAILS = ("subject", "description", "priority", "labels")
@@ -66,10 +69,13 @@ def show(case: Case, call: Call) -> ticket_pb2.Ticket:
     return convert.ticket_message(case.ticket, case.contact, bits)
 
 
-class Tickets(ticket_service_pb2_grpc.TicketServiceServicer):
+class Tickets(Watches, ticket_service_pb2_grpc.TicketServiceServicer):
     """Converts, calls the core, converts."""
 
-    def __init__(self, store: TicketStore, reader: Reader, directory: Directory) -> None:
+    def __init__(
+        self, store: TicketStore, reader: Reader, directory: Directory, feed: Feed, followers: Followers
+    ) -> None:
+        super().__init__(feed, followers, reader)
         self._store = store
         self._reader = reader
         self._directory = directory
@@ -278,26 +284,6 @@ class Tickets(ticket_service_pb2_grpc.TicketServiceServicer):
             return response_type(ticket=show(case, call))
 
         return await execute(self._store, call, name, command, repeat, respond, response_type)
-
-
-def list_parent(fields: Fields, parent: str, call: Call) -> str | None:
-    """Checks a list's fields, the parent last; None stands for all, which only a caller without one may ask for."""
-    if parent == names.ALL_ORGANIZATIONS:
-        if call.caller.organization is not None:
-            fields.wrong("parent", "all organizations are for services whose token has none: name yours")
-        fields.check()
-        return None
-    organization = fields.name("parent", parent, names.parse_organization, "")
-    fields.check()
-    call.enter(organization, parent)
-    return organization
-
-
-async def enter_ticket(reader: Reader, call: Call, name: TicketName) -> None:
-    """Refuses with RESOURCE_NOT_FOUND a ticket that does not exist or is another organization's."""
-    call.enter(name.organization, str(name))
-    if not await reader.ticket_exists(name):
-        raise not_found(str(name))
 
 
 def _created(case: NewCase, decision: Decision) -> Case:

@@ -6,6 +6,7 @@ from typing import Final
 
 import grpc
 from google.protobuf.message import Message
+from uuid_utils.compat import uuid7
 
 from care.v1 import recovery_pb2, worker_service_pb2_grpc
 from care.v1 import worker_service_pb2 as pb
@@ -21,6 +22,7 @@ from care_service.domain.reports import RecoveryCase, begin_posting, report
 from care_service.links import Links
 from care_service.rpc import convert
 from care_service.rpc.call import current_call
+from care_service.rpc.deliveries import Deliveries
 from care_service.rpc.execute import applied, until_committed
 from care_service.rpc.fields import Fields
 
@@ -34,10 +36,11 @@ _STEPS: Final = {
 }
 
 
-class Workers(worker_service_pb2_grpc.WorkerServiceServicer):
+class Workers(Deliveries, worker_service_pb2_grpc.WorkerServiceServicer):
     """Converts, calls the core, converts."""
 
     def __init__(self, store: TicketStore, links: Links, timing: SiteTiming) -> None:
+        super().__init__(store, links)
         self._store = store
         self._links = links
         self._timing = timing
@@ -99,7 +102,7 @@ class Workers(worker_service_pb2_grpc.WorkerServiceServicer):
     async def UnlockChat(self, request: pb.UnlockChatRequest, context: Context) -> pb.UnlockChatResponse:
         """See the contract."""
         name = self._name(request.name, Fields())
-        return pb.UnlockChatResponse(plan=await self._report(name, commands.UnlockChat()))
+        return pb.UnlockChatResponse(plan=await self._report(name, commands.UnlockChat(uuid7(), self._links.current)))
 
     async def ExpireForm(self, request: pb.ExpireFormRequest, context: Context) -> pb.ExpireFormResponse:
         """See the contract."""

@@ -9,14 +9,20 @@ from care_service.domain.case import Decision
 from care_service.domain.entities import ActivityType
 from care_service.domain.ports import Record, StaleError
 from care_service.storage import terms
-from care_service.storage.rows import ACTIVITY, CONTACT, MESSAGE, RECOVERY, TICKET
+from care_service.storage.rows import ACTIVITY, CONTACT, DELIVERY, INBOUND, MESSAGE, RECOVERY, TICKET
 from care_service.storage.statements import Statement
 from care_service.storage.tables import OPEN_FOLLOW_UP_INDEX, OPEN_TICKET_INDEX
 
 _CONTACT_RECOVERY = "ContactRecovery"
 """The workflow type that a woken recovery belongs to."""
+_MESSAGE_DELIVERY = "MessageDelivery"
+"""The workflow type that a new delivery belongs to."""
 _IMMUTABLE = frozenset(
     {"organization", "number", "location", "review_id", "reporter", "create_time", "follow_up_of", "follow_up"}
+)
+_CONTACT_MUTABLE = frozenset({"key_id", "verify_time"})
+_DELIVERY_IMMUTABLE = frozenset(
+    {"organization", "ticket_number", "message_id", "contact_id", "channel", "create_time", "give_up_time"}
 )
 _RECOVERY_IMMUTABLE = frozenset(
     {"organization", "ticket_number", "id", "kind", "review_id", "reply_text", "key_id", "creator", "create_time"}
@@ -53,6 +59,29 @@ def update_statement(decision: Decision, record: Record | None) -> Statement:
             f"UPDATE recoveries r SET {statement.assignments(RECOVERY, decision.recovery, _RECOVERY_IMMUTABLE)}"
             f" FROM {source} s WHERE r.organization = s.organization AND r.ticket_number = s.number"
             f" AND r.id = {statement.parameter(decision.recovery.id, 'UUID')} RETURNING 1",
+        )
+    if decision.known_contact is not None:
+        statement.add(
+            "known_contact",
+            f"UPDATE contacts c SET"
+            f" {statement.assignments(CONTACT, decision.known_contact, set(CONTACT.fields) - _CONTACT_MUTABLE)}"
+            f" FROM {source} s WHERE c.organization = s.organization AND c.ticket_number = s.number"
+            f" AND c.id = {statement.parameter(decision.known_contact.id, 'UUID')} RETURNING 1",
+        )
+    if decision.delivery is not None:
+        statement.add(
+            "delivery",
+            f"UPDATE deliveries d SET {statement.assignments(DELIVERY, decision.delivery, _DELIVERY_IMMUTABLE)}"
+            f" FROM {source} s WHERE d.organization = s.organization AND d.ticket_number = s.number"
+            f" AND d.message_id = {statement.parameter(decision.delivery.message_id, 'UUID')} RETURNING 1",
+        )
+    if decision.given_up is not None:
+        statement.add(
+            "given_up",
+            f"UPDATE deliveries d SET state = 'FAILED', failure_reason = 'CONTACT_REJECTED', attempt = 0,"
+            f" end_time = {statement.parameter(ticket.update_time, 'TIMESTAMPTZ')}"
+            f" FROM {source} s WHERE d.organization = s.organization AND d.ticket_number = s.number"
+            f" AND d.contact_id = {statement.parameter(decision.given_up, 'UUID')} AND d.state = 'QUEUED' RETURNING 1",
         )
     statement.result = f"SELECT 1 FROM {source}"
     _add_rows(statement, decision, record)
@@ -105,14 +134,20 @@ def _add_rows(statement: Statement, decision: Decision, record: Record | None) -
         statement.insert("contact", CONTACT, decision.contact, "ticket")
     for index, message in enumerate(decision.messages):
         statement.insert(f"message{index}", MESSAGE, message, "ticket")
-    for index, recovery in enumerate(decision.wakes):
+    for index, delivery in enumerate(decision.new_deliveries):
+        statement.insert(f"delivery{index}", DELIVERY, delivery, "ticket")
+    if decision.inbound is not None:
+        statement.insert("inbound", INBOUND, decision.inbound, "ticket")
+    wakes = [(_CONTACT_RECOVERY, recovery) for recovery in decision.wakes]
+    wakes += [(_MESSAGE_DELIVERY, delivery.message_id) for delivery in decision.new_deliveries]
+    for index, (workflow, resource) in enumerate(wakes):
         organization = statement.parameter(ticket.organization, "TEXT")
         number = statement.parameter(ticket.number, "BIGINT")
         statement.add(
             f"wake{index}",
             "INSERT INTO outbox"
             " (organization, workflow, ticket_number, resource_id, create_time, claim_time, attempts, traceparent)"
-            f" SELECT {organization}, '{_CONTACT_RECOVERY}', {number}, {statement.parameter(recovery, 'UUID')},"
+            f" SELECT {organization}, '{workflow}', {number}, {statement.parameter(resource, 'UUID')},"
             f" now(), now(), 0, {statement.parameter(trace_context.current(), 'TEXT')} FROM ticket RETURNING 1",
         )
     if record is not None:
@@ -141,7 +176,7 @@ async def run(connection: asyncpg.Connection[asyncpg.Record], statement: Stateme
     try:
         row = await connection.fetchrow(statement.sql(), *statement.parameters)
     except asyncpg.UniqueViolationError as error:
-        if error.constraint_name in {"pk_requests", OPEN_TICKET_INDEX, OPEN_FOLLOW_UP_INDEX}:
+        if error.constraint_name in {"pk_requests", "pk_inbound_messages", OPEN_TICKET_INDEX, OPEN_FOLLOW_UP_INDEX}:
             raise StaleError from error
         raise
     if row is None:

@@ -8,11 +8,12 @@ from typing import Final
 
 import asyncpg
 
+from care_service.domain.case import Decision
 from care_service.domain.entities import Agent, Location, Organization, Review
 from care_service.domain.ports import Answer, Record, RequestKey, StaleError
 from care_service.storage import terms
 from care_service.storage.answers import current_answer
-from care_service.storage.committing import add_record
+from care_service.storage.committing import add_record, run, update_statement
 from care_service.storage.database import Database
 from care_service.storage.rows import AGENT, LOCATION, ORGANIZATION, REVIEW, EntityT, Mapping
 from care_service.storage.statements import Statement
@@ -20,11 +21,13 @@ from care_service.storage.tables import REVIEW_IDENTITY
 
 DEFAULT_FORM_LIFETIME: Final = timedelta(days=30)
 DEFAULT_CONSENT: Final = "I agree that you use these details to contact me about my review, and for nothing else."
+DEFAULT_GREETING: Final = "Thank you for getting in touch. You can write to us privately here: {chat_link}"
 
 _SEE_ORGANIZATION: Final = """
     INSERT INTO organizations
-      (id, display_name, default_phone_region, form_lifetime, consent_text, create_time, update_time)
-    VALUES ($1::TEXT, $1::TEXT, '', $2::INTERVAL, $3::TEXT, $4::TIMESTAMPTZ, $4::TIMESTAMPTZ) ON CONFLICT DO NOTHING
+      (id, display_name, default_phone_region, form_lifetime, consent_text, chat_greeting, create_time, update_time)
+    VALUES ($1::TEXT, $1::TEXT, '', $2::INTERVAL, $3::TEXT, $4::TEXT, $5::TIMESTAMPTZ, $5::TIMESTAMPTZ)
+    ON CONFLICT DO NOTHING
 """
 _SEE_AGENT: Final = """
     INSERT INTO agents (organization, id, display_name, can_be_assignee, can_be_reporter, create_time, update_time)
@@ -62,7 +65,9 @@ class PostgresDirectory:
         if (organization, "") in self._seen:
             return
         async with self._database.driver() as connection:
-            await connection.execute(_SEE_ORGANIZATION, organization, DEFAULT_FORM_LIFETIME, DEFAULT_CONSENT, now)
+            await connection.execute(
+                _SEE_ORGANIZATION, organization, DEFAULT_FORM_LIFETIME, DEFAULT_CONSENT, DEFAULT_GREETING, now
+            )
         self._seen.add((organization, ""))
 
     async def see_agent(self, organization: str, agent: str, display_name: str, now: datetime) -> None:
@@ -88,14 +93,21 @@ class PostgresDirectory:
         """See Directory."""
         await self._put(AGENT, agent, {*changed, "update_time"}, record)
 
-    async def put_review(self, review: Review, record: Record | None) -> None:
+    async def put_review(self, review: Review, record: Record | None, noted: Decision | None = None) -> None:
         """See Directory."""
         place = (review.organization, review.location, review.ingest_time)
         async with self._database.driver() as connection:
             await connection.execute(_SEE_LOCATION, *place)
-        newer = " WHERE excluded.update_time >= reviews.update_time"
+        # A ticket that came up in the meantime has to note the edit too.
+        newer = (
+            " WHERE excluded.update_time >= reviews.update_time"
+            " AND excluded.ticket_number IS NOT DISTINCT FROM reviews.ticket_number"
+        )
         statement = _put_statement(REVIEW, review, set(REVIEW.fields) - _REVIEW_KEPT, newer, record)
         async with self._database.driver() as connection, connection.transaction():
+            if noted is not None:
+                # First, as every commit on a ticket locks the ticket's row before the review's.
+                await run(connection, update_statement(noted, None))
             await _run(connection, statement)
             await connection.execute(terms.AFTER_REVIEW, review.organization, review.id)
 

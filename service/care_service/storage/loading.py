@@ -10,7 +10,18 @@ import asyncpg
 from care_service.domain.case import Case
 from care_service.domain.entities import Mark
 from care_service.domain.plan import Sibling
-from care_service.storage.rows import AGENT, CONTACT, LOCATION, ORGANIZATION, RECOVERY, REVIEW, TICKET
+from care_service.storage.rows import (
+    AGENT,
+    CONTACT,
+    DELIVERY,
+    INBOUND,
+    LOCATION,
+    MESSAGE,
+    ORGANIZATION,
+    RECOVERY,
+    REVIEW,
+    TICKET,
+)
 
 _SELECT: Final = ", ".join(
     (
@@ -32,6 +43,11 @@ _JOINS: Final = """
       ON c.organization = r.organization AND c.ticket_number = r.ticket_number AND c.id = r.contact_id
 """
 _NAMED: Final = "LEFT JOIN recoveries n ON n.organization = t.organization AND n.ticket_number = t.number AND n.id = "
+_USER: Final = """(
+      SELECT u.id FROM recoveries u
+      WHERE u.organization = k.organization AND u.ticket_number = k.ticket_number AND u.contact_id = k.id LIMIT 1
+    )"""
+"""The recovery that uses a contact."""
 WIDTH: Final = (
     len(TICKET) + len(ORGANIZATION) + len(LOCATION) + len(REVIEW) + len(RECOVERY) + len(CONTACT) + len(RECOVERY)
 )
@@ -104,6 +120,54 @@ NEW_QUERY: Final = f"""
     LEFT JOIN requests q ON q.organization = o.id AND q.caller = $5::TEXT AND q.request_id = $6::UUID
     WHERE o.id = $1::TEXT
 """
+
+DELIVERY_QUERY: Final = f"""
+    SELECT {_SELECT}, {MESSAGE.select_list("m")}, {DELIVERY.select_list("d")}, {CONTACT.select_list("k")}
+    FROM deliveries d
+    JOIN messages m
+      ON m.organization = d.organization AND m.ticket_number = d.ticket_number AND m.id = d.message_id
+    JOIN contacts k
+      ON k.organization = d.organization AND k.ticket_number = d.ticket_number AND k.id = d.contact_id
+    JOIN tickets t ON t.organization = d.organization AND t.number = d.ticket_number {_JOINS} {_NAMED} {_USER}
+    WHERE d.organization = $1::TEXT AND d.ticket_number = $2::BIGINT AND d.message_id = $3::UUID
+"""
+
+CHAT_QUERY: Final = f"""
+    SELECT {_SELECT}, {CONTACT.select_list("k")}, q.fingerprint, q.answer, q.create_time
+    FROM contacts k
+    JOIN tickets t ON t.organization = k.organization AND t.number = k.ticket_number {_JOINS} {_NAMED} {_USER}
+    LEFT JOIN requests q
+      ON q.organization = k.organization AND q.caller = 'CUSTOMER/' || k.id::TEXT AND q.request_id = $2::UUID
+    WHERE k.id = $1::UUID
+"""
+
+INBOUND_QUERY: Final = f"""
+    SELECT {INBOUND.select_list("i")} FROM inbound_messages i
+    WHERE i.organization = $1::TEXT AND i.channel = $2::TEXT AND i.external_id = $3::TEXT
+"""
+
+ANSWERED_QUERY: Final = """
+    SELECT contact_id FROM (
+      SELECT m.contact_id, m.create_time FROM messages m
+      WHERE m.organization = $1::TEXT AND m.id = ANY ($2::UUID[]) AND m.contact_id IS NOT NULL
+      UNION ALL
+      SELECT m.contact_id, m.create_time FROM inbound_messages i
+      JOIN messages m
+        ON m.organization = i.organization AND m.ticket_number = i.ticket_number AND m.id = i.message_id
+      WHERE i.organization = $1::TEXT AND i.channel = $3::TEXT AND i.external_id = ANY ($4::TEXT[])
+    ) answered ORDER BY create_time DESC LIMIT 1
+"""
+"""The contact of the latest of the messages that a message says it answers."""
+
+SENDER_QUERY: Final = """
+    SELECT c.id FROM contacts c
+    JOIN recoveries u
+      ON u.organization = c.organization AND u.ticket_number = c.ticket_number AND u.contact_id = c.id
+    WHERE c.organization = $1::TEXT AND c.{address} = $2::TEXT AND u.unlock_time IS NOT NULL
+      AND ($3::BIGINT IS NULL OR c.ticket_number = $3::BIGINT)
+    ORDER BY (u.state = 'CHAT_UNLOCKED') DESC, u.unlock_time DESC LIMIT 1
+"""
+"""The contact of an address whose chat is open, or was the last to be."""
 
 
 def read_case(row: Sequence[Any]) -> Case:

@@ -9,7 +9,19 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, TextClause, and_, func, or_, select, text, tuple_
 
-from care_service.domain.entities import Activity, Agent, Contact, Location, Mark, Organization, Review
+from care_service.domain.chat import ChatCase
+from care_service.domain.entities import (
+    Activity,
+    Agent,
+    Contact,
+    Inbound,
+    Location,
+    Mark,
+    Message,
+    MessageKind,
+    Organization,
+    Review,
+)
 from care_service.domain.filters.conditions import Condition
 from care_service.domain.finding import ReviewQuery, Stage, TicketCounts, TicketQuery
 from care_service.domain.names import RecoveryName, TicketName
@@ -21,6 +33,8 @@ from care_service.storage.rows import (
     ACTIVITY,
     AGENT,
     CONTACT,
+    DELIVERY,
+    INBOUND,
     LOCATION,
     MESSAGE,
     ORGANIZATION,
@@ -42,6 +56,11 @@ LOOPING: Final = text("SELECT set_config('enable_hashjoin', 'off', true), set_co
 _FEW: Final = 10_000
 """As many tickets are sorted in hundredths of a second. Where more of a million meet a filter, a page is full soon."""
 _T, _R, _C, _M, _V = tables.tickets.c, tables.recoveries.c, tables.contacts.c, tables.messages.c, tables.reviews.c
+_D = tables.deliveries.c
+
+
+_PLACE: Final = (_M.activity_number, _M.ordinal)
+"""Where an entry stands in its thread."""
 
 
 class PostgresReader:
@@ -162,26 +181,47 @@ class PostgresReader:
             query = query.where(tuple_(_C.create_time, _C.id) > tuple_(*after))
         return await self._entities(CONTACT, query)
 
-    async def messages(self, name: TicketName, after: tuple[int, int] | None, limit: int) -> Sequence[MessageView]:
+    async def messages(
+        self, name: TicketName, after: tuple[int, int] | None, limit: int, *, latest_first: bool = False
+    ) -> Sequence[MessageView]:
         """See Reader."""
+        place = (_M.activity_number, _M.ordinal)
+        query = _thread(name).order_by(*(column.desc() if latest_first else column for column in place)).limit(limit)
+        if after is not None:
+            here, there = tuple_(*place), tuple_(*after)
+            query = query.where(here < there if latest_first else here > there)
+        return [view for row in await self._rows(query) if (view := _view(row))]
+
+    async def message(self, name: TicketName, message: UUID) -> MessageView | None:
+        """See Reader."""
+        rows = await self._rows(_thread(name).where(_M.id == message))
+        return _view(rows[0]) if rows else None
+
+    async def chat_messages(self, chat: ChatCase, before: tuple[int, int] | None, limit: int) -> Sequence[Message]:
+        """See Reader."""
+        query = _chat(chat.contact).order_by(*(column.desc() for column in _PLACE)).limit(limit)
+        return await self._entities(
+            MESSAGE, query if before is None else query.where(tuple_(*_PLACE) < tuple_(*before))
+        )
+
+    async def chat_messages_after(self, chat: ChatCase, after: tuple[int, int] | None, limit: int) -> Sequence[Message]:
+        """See Reader."""
+        query = _chat(chat.contact).order_by(*_PLACE).limit(limit)
+        return await self._entities(MESSAGE, query if after is None else query.where(tuple_(*_PLACE) > tuple_(*after)))
+
+    async def unmatched(
+        self, organization: str, after: tuple[datetime, str, str] | None, limit: int
+    ) -> Sequence[Inbound]:
+        """See Reader."""
+        table = tables.inbound_messages.c
+        place = (table.ingest_time, table.channel, table.external_id)
         query = (
-            select(*MESSAGE.columns, _R.state)
-            .outerjoin(
-                tables.recoveries,
-                and_(
-                    _R.organization == _M.organization,
-                    _R.ticket_number == _M.ticket_number,
-                    _R.id == _M.recovery_id,
-                ),
-            )
-            .where(_M.organization == name.organization, _M.ticket_number == name.number)
-            .order_by(_M.activity_number, _M.ordinal)
+            select(*INBOUND.columns)
+            .where(table.organization == organization, table.message_id.is_(None))
+            .order_by(*(column.desc() for column in place))
             .limit(limit)
         )
-        if after is not None:
-            query = query.where(tuple_(_M.activity_number, _M.ordinal) > tuple_(*after))
-        rows = await self._rows(query)
-        return [MessageView(message, row[-1]) for row in rows if (message := MESSAGE.read(row))]
+        return await self._entities(INBOUND, query if after is None else query.where(tuple_(*place) < tuple_(*after)))
 
     async def reviews(self, query: ReviewQuery) -> Sequence[Review]:
         """See Reader."""
@@ -247,3 +287,43 @@ class PostgresReader:
         """See Reader."""
         table = tables.agents.c
         return await self._entity(AGENT, table.organization == organization, table.id == agent)
+
+
+def _thread(name: TicketName) -> Select[Any]:
+    """Returns the query for a ticket's thread, each entry with how far it got and how its recovery stands."""
+    return (
+        select(*MESSAGE.columns, *DELIVERY.columns, _R.state)
+        .outerjoin(
+            tables.recoveries,
+            and_(
+                _R.organization == _M.organization,
+                _R.ticket_number == _M.ticket_number,
+                _R.id == _M.recovery_id,
+            ),
+        )
+        .outerjoin(
+            tables.deliveries,
+            and_(
+                _D.organization == _M.organization,
+                _D.ticket_number == _M.ticket_number,
+                _D.message_id == _M.id,
+            ),
+        )
+        .where(_M.organization == name.organization, _M.ticket_number == name.number)
+    )
+
+
+def _view(row: Sequence[Any]) -> MessageView | None:
+    message = MESSAGE.read(row)
+    return MessageView(message, row[-1], DELIVERY.read(row, len(MESSAGE))) if message else None
+
+
+def _chat(contact: Contact) -> Select[Any]:
+    """What a contact and the business wrote to each other: all that a chat's link ever shows of a thread."""
+    return select(*MESSAGE.columns).where(
+        _M.organization == contact.organization,
+        _M.ticket_number == contact.ticket_number,
+        _M.contact_id == contact.id,
+        # Whatever else may carry a contact one day: a customer is shown nothing but these.
+        _M.kind.in_([MessageKind.AGENT_MESSAGE, MessageKind.CUSTOMER_MESSAGE]),
+    )

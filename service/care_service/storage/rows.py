@@ -16,7 +16,9 @@ from care_service.domain.entities import (
     Activity,
     Agent,
     Contact,
+    Delivery,
     FieldChange,
+    Inbound,
     Location,
     Message,
     Organization,
@@ -108,3 +110,5 @@ RECOVERY: Final = Mapping(Recovery, tables.recoveries)
 CONTACT: Final = Mapping(Contact, tables.contacts)
 MESSAGE: Final = Mapping(Message, tables.messages)
 ACTIVITY: Final = Mapping(Activity, tables.activities)
+DELIVERY: Final = Mapping(Delivery, tables.deliveries)
+INBOUND: Final = Mapping(Inbound, tables.inbound_messages)

@@ -27,6 +27,18 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
+from sqlalchemy.types import UserDefinedType
+
+
+class XID8(UserDefinedType[str]):
+    """PostgreSQL's transaction id of 64 bits, which SQLAlchemy has no type for."""
+
+    cache_ok: bool | None = True
+
+    def get_col_spec(self, **_: object) -> str:
+        """See UserDefinedType."""
+        return "XID8"
+
 
 metadata: Final = MetaData(
     naming_convention={
@@ -57,6 +69,7 @@ organizations: Final = Table(
     _text("default_phone_region"),
     Column("form_lifetime", Interval, nullable=False),
     _text("consent_text"),
+    _text("chat_greeting"),
     _time("create_time"),
     _time("update_time"),
 )
@@ -76,6 +89,7 @@ locations: Final = Table(
     _key("id"),
     _text("display_name"),
     _text("default_phone_region"),
+    _text("preferred_channel", optional=True),
     _time("create_time"),
     _time("update_time"),
 )
@@ -263,8 +277,14 @@ contacts: Final = Table(
     _text("email"),
     _text("phone"),
     _text("message"),
+    _text("key_id"),
     _time("verify_time", optional=True),
     _time("create_time"),
+    # A chat's link holds no more than this id.
+    Index("ix_contacts_id", "id"),
+    # By whom a message that comes in was written.
+    Index("ix_contacts_organization_email", "organization", "email", postgresql_where=text("email <> ''")),
+    Index("ix_contacts_organization_phone", "organization", "phone", postgresql_where=text("phone <> ''")),
 )
 
 messages: Final = Table(
@@ -281,8 +301,63 @@ messages: Final = Table(
     _text("author_display_name"),
     _text("text"),
     Column("recovery_id", Uuid, nullable=True),
+    Column("contact_id", Uuid, nullable=True),
+    _text("channel", optional=True),
+    Column("automatic", Boolean, nullable=False),
     _time("create_time"),
     UniqueConstraint("organization", "ticket_number", "activity_number", "ordinal"),
+    # What an email answers.
+    Index("ix_messages_organization_id", "organization", "id"),
+)
+
+deliveries: Final = Table(
+    "deliveries",
+    metadata,
+    _key(),
+    Column("ticket_number", BigInteger, primary_key=True, autoincrement=False),
+    Column("message_id", Uuid, primary_key=True),
+    Column("contact_id", Uuid, nullable=False),
+    _text("state"),
+    _text("channel"),
+    _text("failure_reason", optional=True),
+    _text("failure_message"),
+    Column("attempt", BigInteger, nullable=False),
+    Column("attempts", BigInteger, nullable=False),
+    _text("provider_id"),
+    _time("check_time", optional=True),
+    Column("checks", Integer, nullable=False),
+    _time("create_time"),
+    _time("give_up_time"),
+    _time("send_time", optional=True),
+    _time("end_time", optional=True),
+    comment="Apart from messages, which are never changed.",
+)
+
+inbound_messages: Final = Table(
+    "inbound_messages",
+    metadata,
+    _key(),
+    _key("channel"),
+    _key("external_id"),
+    _text("sender"),
+    _text("subject"),
+    _text("text"),
+    Column("in_reply_to", ARRAY(Text), nullable=False),
+    Column("automatic", Boolean, nullable=False),
+    _time("send_time"),
+    _text("outcome"),
+    Column("ticket_number", BigInteger, nullable=True),
+    Column("message_id", Uuid, nullable=True),
+    _time("ingest_time"),
+    Index(
+        "ix_inbound_messages_unmatched",
+        "organization",
+        "ingest_time",
+        "channel",
+        "external_id",
+        postgresql_where=text("message_id IS NULL"),
+    ),
+    comment="What came in by a channel, once each; also what found no open chat.",
 )
 
 activities: Final = Table(
@@ -300,6 +375,12 @@ activities: Final = Table(
     Column("request_id", Uuid, nullable=True),
     _time("create_time"),
     _text("acting_service"),
+    # Where followers of the log are. Rows become visible in the order of commits, which is no order of numbers taken
+    # before: whoever follows reads up to the oldest transaction that still runs.
+    Column("transaction", XID8, server_default=text("pg_current_xact_id()"), nullable=False),
+    Column("position", BigInteger, Identity(always=True), nullable=False),
+    Index("ix_activities_transaction_position", "transaction", "position"),
+    Index("ix_activities_organization_transaction_position", "organization", "transaction", "position"),
 )
 
 outbox: Final = Table(

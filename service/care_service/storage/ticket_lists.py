@@ -7,7 +7,20 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, FromClause, Select, and_, func, or_, select, true, tuple_, union, union_all
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Select,
+    and_,
+    exists,
+    func,
+    or_,
+    select,
+    true,
+    tuple_,
+    union,
+    union_all,
+)
 
 from care_service.domain.entities import Priority
 from care_service.domain.filters.conditions import Compared, Condition, Equals, Named, OneOf, Present, Words
@@ -163,6 +176,17 @@ def _branches(query: TicketQuery, predicate: Predicate) -> list[_Branch]:
             after = bound
         branches.append(_Branch(known, decided(predicate, known), after))
     return branches
+
+
+def met_by_ticket(condition: Condition, organization: str | None) -> ColumnElement[bool] | None:
+    """Returns whether a ticket that is at hand meets a filter; None where every one does."""
+    predicate = _predicate(condition, organization)
+    if predicate == Both():
+        return None
+    if not needs_terms(predicate):
+        return to_sql(predicate)
+    of_ticket = and_(_M.organization == _T.organization, _M.number == _T.number)
+    return exists().where(of_ticket, to_sql(predicate)).correlate(tables.tickets)
 
 
 def _walk(query: TicketQuery, branch: _Branch) -> Select[Any]:

@@ -5,22 +5,35 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final, TypeAlias
 from uuid import UUID
 
 import asyncpg
 
 from care_service.domain.case import Case, Decision
+from care_service.domain.chat import ChatCase
 from care_service.domain.create import NewCase
-from care_service.domain.lifecycle import TicketStatus
-from care_service.domain.names import RecoveryName, TicketName
-from care_service.domain.ports import Answer, Record, RecoveryLoad, RequestKey, StaleError, TicketStore, customer_key
+from care_service.domain.delivery import DeliveryCase
+from care_service.domain.entities import Channel, Inbound, Ticket
+from care_service.domain.lifecycle import RecoveryState, TicketStatus
+from care_service.domain.names import MessageName, RecoveryName, TicketName
+from care_service.domain.ports import (
+    Answer,
+    InboundQuery,
+    Record,
+    RecoveryLoad,
+    RequestKey,
+    StaleError,
+    TicketStore,
+    customer_key,
+)
 from care_service.domain.submit import FormCase
 from care_service.storage import committing, loading
 from care_service.storage.answers import current_answer
 from care_service.storage.database import Database
-from care_service.storage.rows import AGENT, CONTACT, LOCATION, ORGANIZATION, REVIEW
+from care_service.storage.rows import AGENT, CONTACT, DELIVERY, INBOUND, LOCATION, MESSAGE, ORGANIZATION, REVIEW
+from care_service.storage.statements import Statement
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -116,7 +129,9 @@ class PostgresTickets:
             answer = await current_answer(connection, values[-3:], key)
             form = FormCase(case, named, ())
             if case.ticket.status is TicketStatus.CLOSED:
-                form = await _after_close(connection, form)
+                target = await _after_close(connection, case.ticket)
+                is_open = target.ticket.status is not TicketStatus.CLOSED
+                form = replace(form, open=target) if is_open else replace(form, last=target)
             rows = await connection.fetch(loading.CONTACTS_QUERY, named.organization, form.target.ticket.number)
         contacts = tuple(contact for found in rows if (contact := CONTACT.read(tuple(found))))
         return replace(form, submitted=contacts), answer
@@ -131,6 +146,71 @@ class PostgresTickets:
         if case.named is None:
             return None
         return RecoveryLoad(case, case.named, loading.read_siblings(row))
+
+    async def load_delivery(self, name: MessageName) -> DeliveryCase | None:
+        """See TicketStore."""
+        async with self._connection() as connection:
+            row = await connection.fetchrow(loading.DELIVERY_QUERY, name.organization, name.number, name.id)
+        if row is None:
+            return None
+        values, at = tuple(row), loading.WIDTH
+        case = loading.read_case(values)
+        message = MESSAGE.read(values, at)
+        delivery = DELIVERY.read(values, at := at + len(MESSAGE))
+        contact = CONTACT.read(values, at + len(DELIVERY))
+        if message is None or delivery is None or contact is None:
+            raise AssertionError("inner joins bring them")
+        rejected = case.named is not None and case.named.state is RecoveryState.REJECTED
+        return DeliveryCase(case, message, delivery, contact, rejected)
+
+    async def load_chat(
+        self, contact: UUID, request_id: UUID | None, oldest: datetime
+    ) -> tuple[ChatCase, Answer | None] | None:
+        """See TicketStore."""
+        async with self._connection() as connection:
+            row = await connection.fetchrow(loading.CHAT_QUERY, contact, request_id)
+            if row is None:
+                return None
+            values = tuple(row)
+            case, own = loading.read_case(values), CONTACT.read(values, loading.WIDTH)
+            if own is None:
+                raise AssertionError("the query begins with it")
+            if case.named is None:
+                return None
+            key = customer_key(own.organization, contact, request_id, oldest) if request_id else None
+            answer = await current_answer(connection, values[-3:], key)
+            chat = ChatCase(case, own, case.named)
+            if case.ticket.status is TicketStatus.CLOSED:
+                chat = replace(chat, last=await _after_close(connection, case.ticket))
+        return chat, answer
+
+    async def load_inbound(self, query: InboundQuery) -> tuple[Inbound | None, ChatCase | None]:
+        """See TicketStore."""
+        ids = [found for text in query.in_reply_to if (found := _message_id(text))]
+        place = (query.organization, query.channel.value)
+        async with self._connection() as connection:
+            row = await connection.fetchrow(loading.INBOUND_QUERY, *place, query.external_id)
+            if row is not None:
+                return INBOUND.read(tuple(row)), None
+            contact = None
+            if query.ticket is None:
+                contact = await connection.fetchval(
+                    loading.ANSWERED_QUERY, query.organization, ids, query.channel.value, list(query.in_reply_to)
+                )
+            if contact is None:
+                address = "email" if query.channel is Channel.EMAIL else "phone"
+                statement = loading.SENDER_QUERY.format(address=address)
+                contact = await connection.fetchval(statement, query.organization, query.sender, query.ticket)
+        chat = await self.load_chat(contact, None, datetime.min.replace(tzinfo=UTC)) if contact else None
+        return None, chat[0] if chat else None
+
+    async def keep_inbound(self, inbound: Inbound) -> None:
+        """See TicketStore."""
+        statement = Statement()
+        statement.insert("inbound", INBOUND, inbound, None)
+        statement.result = "SELECT 1 FROM inbound"
+        async with self._connection() as connection:
+            await committing.run(connection, statement)
 
     async def next_number(self, organization: str) -> int:
         """See TicketStore."""
@@ -165,23 +245,31 @@ class PostgresTickets:
             self._committed(decision)
 
 
-async def _after_close(connection: Connection, form: FormCase) -> FormCase:
-    """Adds where an answer to a form of a CLOSED ticket goes; the commit's compare makes sure that it still is so.
+async def _after_close(connection: Connection, ticket: Ticket) -> Case:
+    """Returns where goes what a customer of a CLOSED ticket says.
 
-    Raises StaleError where it is no longer so when the ticket itself is loaded: what the commit compares is of then.
+    To the review's ticket that is not CLOSED, or else the end of the chain of follow-ups. The commit's compare makes
+    sure that it still is so.
+
+    Raises StaleError where it is no longer so when that ticket itself is loaded: what the commit compares is of then.
     """
-    ticket = form.case.ticket
-    number = await connection.fetchval(loading.OPEN_QUERY, ticket.organization, ticket.review_id)
-    if number is not None:
-        case = await _case(connection, ticket.organization, number, None)
-        if case.ticket.status is TicketStatus.CLOSED:
-            raise StaleError
-        return replace(form, open=case)
-    number, assignee = await connection.fetchrow(loading.LAST_QUERY, ticket.organization, ticket.number) or (None, None)
+    found = await connection.fetchval(loading.OPEN_QUERY, ticket.organization, ticket.review_id)
+    number, assignee = found, None
+    if number is None:
+        row = await connection.fetchrow(loading.LAST_QUERY, ticket.organization, ticket.number)
+        number, assignee = row or (None, None)
     case = await _case(connection, ticket.organization, number, assignee)
-    if case.ticket.follow_up is not None:
+    if case.ticket.follow_up is not None or (found is not None and case.ticket.status is TicketStatus.CLOSED):
         raise StaleError
-    return replace(form, last=case)
+    return case
+
+
+def _message_id(text: str) -> UUID | None:
+    """Returns the message whose idempotency key an email's id begins with, as those that we send do."""
+    try:
+        return UUID(text.partition("@")[0])
+    except ValueError:
+        return None
 
 
 async def _case(connection: Connection, organization: str, number: int | None, agent: str | None) -> Case:

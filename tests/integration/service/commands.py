@@ -49,10 +49,10 @@ async def ready(tenant: Tenant, command: str) -> Target:
             return Target(tenant, await tenant.ticket(None))
         case "ReopenTicket":
             return Target(tenant, await tenant.in_status("RESOLVED"))
-        case "WithdrawRecoveryForm" | "RejectContact":
+        case "WithdrawRecoveryForm" | "RejectContact" | "SendMessage":
             ticket = await tenant.ticket()
-            state = "FORM_REQUESTED" if command == "WithdrawRecoveryForm" else "CONTACT_RECEIVED"
-            recovery = await tenant.in_recovery_state(ticket, state)
+            states = {"WithdrawRecoveryForm": "FORM_REQUESTED", "RejectContact": "CONTACT_RECEIVED"}
+            recovery = await tenant.in_recovery_state(ticket, states.get(command, "CHAT_UNLOCKED"))
             return Target(tenant, await tenant.get(ticket), recovery.name)
         case _:
             return Target(tenant, await tenant.ticket())
@@ -75,6 +75,8 @@ def request(command: str, target: Target, etag: str = "", request_id: str = "") 
             return conversations.RejectContactRequest(name=target.recovery, **more)
         case "AddContact":
             return conversations.AddContactRequest(parent=name, email="robin@example.com", **more)
+        case "SendMessage":
+            return conversations.SendMessageRequest(parent=name, text="We looked into it", **more)
         case "AddNote":
             return conversations.AddNoteRequest(parent=name, text="Called twice", **more)
         case _:

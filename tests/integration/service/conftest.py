@@ -7,13 +7,17 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from sqlalchemy.dialects.postgresql.base import ischema_names
 
 from care_cli.stack import postgres
+from care_service.storage import tables
 from tests.integration.service.clocks import SettableClock
 from tests.support.care import Care, care
 from tests.support.tenant import Tenant
 
 _numbers = count(1)
+# SQLAlchemy does not know the type when it reads a schema.
+ischema_names["xid8"] = tables.XID8
 
 
 @pytest.fixture(scope="session")

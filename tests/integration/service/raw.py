@@ -5,16 +5,16 @@ from __future__ import annotations
 import grpc
 
 from care_client.errors import care_errors
+from tests.integration.service.renew_access import full_name, methods
 from tests.support.care import Care
+from tests.support.reflection import send
+
+_STREAMS = {full_name(method) for method in methods() if method.server_streaming}
 
 
 async def raw(service: Care, method: str, body: bytes = b"", token: str | None = None) -> bytes:
-    """Calls a method with bytes as they are."""
+    """Calls a method with bytes as they are; returns its answer, or the first of a stream."""
     async with grpc.aio.insecure_channel(service.address) as channel:
-        call = channel.unary_unary(
-            f"/{method}", request_serializer=lambda data: data, response_deserializer=lambda data: data
-        )
         metadata = () if token is None else (("authorization", token),)
         with care_errors():
-            answer: bytes = await call(body, metadata=metadata)
-        return answer
+            return await send(channel, method, body, metadata, streams=method in _STREAMS)

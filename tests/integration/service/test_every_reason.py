@@ -281,6 +281,13 @@ async def form_live(at: Place) -> Provoked:
     return at.by("alice", send_form(ticket), machine | {"ticket": ticket.name, "recovery": recovery.name})
 
 
+async def chat_locked(at: Place) -> Provoked:
+    ticket = await at.tenant.ticket()
+    machine = {"machine": "recovery", "state": "NO_CONTACT", "allowed": "request_form,add_contact"}
+    request = conversations.SendMessageRequest(parent=ticket.name, text="Hello")
+    return at.by("alice", request, machine | {"ticket": ticket.name})
+
+
 async def link_expired(at: Place) -> Provoked:
     recovery = await at.timed.form(await at.timed.ticket())
     at.hours_later(24 * 366)
@@ -372,6 +379,7 @@ PROVOCATIONS: Final[Mapping[str, Callable[[Place], Awaitable[Provoked]]]] = {
     "TICKET_CLOSED": ticket_closed,
     "NO_REVIEW": no_review,
     "FORM_LIVE": form_live,
+    "CHAT_LOCKED": chat_locked,
     "LINK_EXPIRED": link_expired,
     "LINK_WITHDRAWN": link_withdrawn,
     "ETAG_MISMATCH": etag_mismatch,

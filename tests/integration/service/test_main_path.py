@@ -45,6 +45,7 @@ async def test_a_review_leads_to_an_unlocked_chat(tenant: Tenant) -> None:
         message_pb2.MESSAGE_KIND_REVIEW,
         message_pb2.MESSAGE_KIND_REVIEW_REPLY,
         message_pb2.MESSAGE_KIND_RECOVERY_FORM,
+        message_pb2.MESSAGE_KIND_AGENT_MESSAGE,
     ]
     assert thread[0].text == "Cold soup."
     assert thread[2].recovery_state == recovery_pb2.RECOVERY_STATE_CHAT_UNLOCKED

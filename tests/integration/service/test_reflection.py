@@ -196,6 +196,7 @@ async def claimed_form(player: Player, tenant: Tenant, ticket: str) -> None:
     await player.call("worker", "WorkerService/ExpireForm", name=recovery)
     shown = await player.call("alice", "ConversationService/GetRecovery", name=recovery)
     assert shown["recovery"]["state"] == "RECOVERY_STATE_CHAT_UNLOCKED"
+    await chat(player, tenant, ticket)
     await player.call("alice", "ConversationService/RejectContact", name=recovery)
     contacts = (await player.call("alice", "ConversationService/ListContacts", parent=ticket))["contacts"]
     assert [contact["email"] for contact in contacts] == ["robin@example.com", "sam@example.com"]
@@ -203,6 +204,32 @@ async def claimed_form(player: Player, tenant: Tenant, ticket: str) -> None:
     assert (await player.call("alice", "ConversationService/ListRecoveries", parent=ticket))["recoveries"]
     await player.call("alice", "ConversationService/AddNote", parent=ticket, text="Called twice")
     assert (await player.call("alice", "ConversationService/ListMessages", parent=ticket))["messages"]
+
+
+async def chat(player: Player, tenant: Tenant, ticket: str) -> None:
+    sent = await player.call("alice", "ConversationService/SendMessage", parent=ticket, text="We looked into it.")
+    message = sent["message"]["name"]
+    send = {"name": message, "step": "DELIVERY_STEP_SEND"}
+    grant = (await player.call("worker", "WorkerService/BeginDelivery", **send))["grant"]
+    report = {"name": message, "attempt": grant["attempt"], "state": "DELIVERY_STATE_SENT"}
+    await player.call("worker", "WorkerService/RecordDelivered", **report)
+    failed = {"name": message, "attempt": grant["attempt"], "reason": "DELIVERY_FAILURE_BOUNCED"}
+    plan = (await player.call("worker", "WorkerService/RecordFailed", **failed))["plan"]
+    assert plan["state"] == "DELIVERY_STATE_SENT", "the attempt was reported already"
+    token = grant["chat_link"].rpartition("/")[2]
+    shown = await player.call("nobody", "CustomerService/GetChat", token=token)
+    assert [message["author"] for message in shown["chat"]["messages"]] == ["CHAT_AUTHOR_BUSINESS"] * 2
+    await player.call("nobody", "CustomerService/PostMessage", token=token, text="Thank you.")
+    watched = await player.call("nobody", "CustomerService/WatchChat", token=token)
+    assert len(watched["messages"]) == 3
+    email = {"channel": "CHANNEL_EMAIL", "external_id": f"{uuid4()}@mail.example.com", "text": "Me again."}
+    for sender, outcome in {"robin@example.com": "ACCEPTED", "stranger@example.com": "UNMATCHED"}.items():
+        inbound = email | {"sender": sender, "external_id": f"{uuid4()}@mail.example.com"}
+        answer = await player.call("intake", "ConversationService/IngestMessage", parent=tenant.name, message=inbound)
+        assert answer["outcome"] == f"INGEST_OUTCOME_{outcome}"
+    kept = await player.call("alice", "ConversationService/ListUnmatchedMessages", parent=tenant.name)
+    assert [each["message"]["sender"] for each in kept["messages"]] == ["stranger@example.com"]
+    assert (await player.call("alice", "TicketService/WatchTickets", parent=ticket))["resume_token"]
 
 
 async def forms_that_end(player: Player, refused: str, withdrawn: str) -> None:

@@ -65,6 +65,8 @@ def expected_of_machine(command: str, at: Situation) -> str | None:
             possible = state in RECOVERY["withdraw_form"][0]
         case "RejectContact":
             possible = state in RECOVERY["reject_contact"][0]
+        case "SendMessage":
+            return None if state == "CHAT_UNLOCKED" else "CHAT_LOCKED"
         case "AddContact":
             possible = state == "NO_CONTACT" or form_is_live
         case _:
@@ -114,6 +116,7 @@ MADE: dict[str, commands.AgentCommand] = {
     "WithdrawRecoveryForm": commands.WithdrawRecoveryForm(),
     "AddContact": commands.AddContact("kim@example.com", "", "Kim", values.NEW_ID, values.OTHER_ID),
     "RejectContact": commands.RejectContact(),
+    "SendMessage": commands.SendMessage("We looked into it", values.NEW_ID),
     "AddNote": commands.AddNote("Called", values.NEW_ID),
 }
 
@@ -131,7 +134,7 @@ def loaded(at: Situation) -> tuple[Case, Caller]:
     kind = ActorKind.AGENT if Role.AGENT in at.roles else ActorKind.SERVICE
     caller = Caller(kind, "alice", "acme", at.roles, "Alice")
     owner = values.agent("bob", can_be_assignee=at.can_be_assignee)
-    return replace(values.case(recovery, ticket), agent=owner), caller
+    return replace(values.case(recovery, ticket), agent=owner, contact=values.contact()), caller
 
 
 def refused_with(case: Case, command: str, caller: Caller) -> str | None:

@@ -14,7 +14,7 @@ from care_service.domain.lifecycle import RecoveryState
 from care_service.domain.plan import SiteTiming, Step
 from care_service.domain.reports import RecoveryCase, begin_posting, report
 from tests.unit.domain import values
-from tests.unit.domain.values import NOW, RECOVERY_ID, REVIEW, WORKER
+from tests.unit.domain.values import NEW_ID, NOW, RECOVERY_ID, REVIEW, WORKER
 
 TIMING = SiteTiming(checks=(timedelta(minutes=10),), settle=timedelta(minutes=1))
 
@@ -123,7 +123,7 @@ def test_the_pause_after_a_refused_retraction_grows_and_never_beyond_a_day(refus
 
 @pytest.mark.parametrize("state", [state for state in RecoveryState if state is not RecoveryState.CONTACT_RECEIVED])
 def test_unlocking_anything_but_a_received_contact_changes_nothing(state: RecoveryState) -> None:
-    assert report(at(state, Mark.NEVER, 0), commands.UnlockChat(), WORKER, NOW) is None
+    assert report(at(state, Mark.NEVER, 0), commands.UnlockChat(NEW_ID, "k1"), WORKER, NOW) is None
 
 
 @pytest.mark.parametrize("state", RecoveryState)

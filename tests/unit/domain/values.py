@@ -32,8 +32,8 @@ NEW_ID = UUID("0190a0a0-0000-7000-8000-000000000004")
 OTHER_ID = UUID("0190a0a0-0000-7000-8000-000000000005")
 REPLY = "We are sorry: {form_link}"
 
-ORGANIZATION = Organization("acme", "Acme", "", timedelta(days=30), "I agree.", EARLIER, EARLIER)
-LOCATION = Location("acme", "soho", "Acme Soho", "", EARLIER, EARLIER)
+ORGANIZATION = Organization("acme", "Acme", "", timedelta(days=30), "I agree.", "Hello! {chat_link}", EARLIER, EARLIER)
+LOCATION = Location("acme", "soho", "Acme Soho", "", None, EARLIER, EARLIER)
 REVIEW = Review(
     organization="acme",
     id=REVIEW_ID,
@@ -103,7 +103,7 @@ def form(state: RecoveryState = RecoveryState.FORM_REQUESTED) -> Recovery:
 
 
 def contact(contact_id: UUID = CONTACT_ID, email: str = "robin@example.com") -> Contact:
-    return Contact("acme", 7, contact_id, RECOVERY_ID, 7, "Robin", email, "", "", None, EARLIER)
+    return Contact("acme", 7, contact_id, RECOVERY_ID, 7, "Robin", email, "", "", "", None, EARLIER)
 
 
 def case(recovery: Recovery | None = None, ticket: Ticket = TICKET) -> Case:

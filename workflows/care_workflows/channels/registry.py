@@ -1,8 +1,9 @@
-"""Which adapter serves which review site."""
+"""Which adapter serves which review site, and which channel to customers."""
 
 from collections.abc import Mapping
 
-from care_workflows.channels.errors import RefusalReason, ReplyRefused
+from care_workflows.channels.errors import DeliveryFailure, MessageRefused, RefusalReason, ReplyRefused
+from care_workflows.channels.messenger import Messenger
 from care_workflows.channels.review_site import ReviewSite
 
 
@@ -32,3 +33,27 @@ class ReviewSites:
                 f"This worker has no adapter for the review site {site!r}; it has: {', '.join(self.names) or 'none'}."
             )
         raise ReplyRefused(RefusalReason.NOT_PERMITTED, message)
+
+
+class Messengers:
+    """The ways to customers that a worker has, by the bare word of the contract's ``Channel``: EMAIL, SMS."""
+
+    def __init__(self, messengers: Mapping[str, Messenger]) -> None:
+        """Register ``messengers``; later changes to the mapping have no effect."""
+        self._messengers = dict(messengers)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The registered channels in alphabetical order."""
+        return tuple(sorted(self._messengers))
+
+    def get(self, channel: str) -> Messenger:
+        """Return the adapter of ``channel``; raises ``MessageRefused`` with NO_CHANNEL for one that has none.
+
+        A refusal for the same reason as with ``ReviewSites``.
+        """
+        try:
+            return self._messengers[channel]
+        except KeyError:
+            message = f"This worker has no adapter for {channel}; it has: {', '.join(self.names) or 'none'}."
+        raise MessageRefused(DeliveryFailure.NO_CHANNEL, message)

@@ -74,6 +74,20 @@ class _ActivityTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Activity
     """The chat opened."""
     ACTIVITY_TYPE_NOTE_ADDED: _ActivityType.ValueType  # 23
     """The assignee wrote an internal note."""
+    ACTIVITY_TYPE_MESSAGE_SENT: _ActivityType.ValueType  # 24
+    """The assignee wrote to the customer."""
+    ACTIVITY_TYPE_MESSAGE_RECEIVED: _ActivityType.ValueType  # 25
+    """The customer wrote. A RESOLVED ticket is reopened by it, unless a machine wrote."""
+    ACTIVITY_TYPE_DELIVERY_SENT: _ActivityType.ValueType  # 26
+    """A provider took a message to the customer."""
+    ACTIVITY_TYPE_DELIVERY_CONFIRMED: _ActivityType.ValueType  # 27
+    """A message to the customer arrived."""
+    ACTIVITY_TYPE_DELIVERY_FAILED: _ActivityType.ValueType  # 28
+    """A message to the customer could not be delivered."""
+    ACTIVITY_TYPE_CONTACT_VERIFIED: _ActivityType.ValueType  # 29
+    """The customer opened the chat by the link that was sent to them: the address is theirs."""
+    ACTIVITY_TYPE_REVIEW_EDITED: _ActivityType.ValueType  # 30
+    """The review was edited at its site."""
 
 class ActivityType(_ActivityType, metaclass=_ActivityTypeEnumTypeWrapper):
     """What was done."""
@@ -126,6 +140,20 @@ ACTIVITY_TYPE_CHAT_UNLOCKED: ActivityType.ValueType  # 22
 """The chat opened."""
 ACTIVITY_TYPE_NOTE_ADDED: ActivityType.ValueType  # 23
 """The assignee wrote an internal note."""
+ACTIVITY_TYPE_MESSAGE_SENT: ActivityType.ValueType  # 24
+"""The assignee wrote to the customer."""
+ACTIVITY_TYPE_MESSAGE_RECEIVED: ActivityType.ValueType  # 25
+"""The customer wrote. A RESOLVED ticket is reopened by it, unless a machine wrote."""
+ACTIVITY_TYPE_DELIVERY_SENT: ActivityType.ValueType  # 26
+"""A provider took a message to the customer."""
+ACTIVITY_TYPE_DELIVERY_CONFIRMED: ActivityType.ValueType  # 27
+"""A message to the customer arrived."""
+ACTIVITY_TYPE_DELIVERY_FAILED: ActivityType.ValueType  # 28
+"""A message to the customer could not be delivered."""
+ACTIVITY_TYPE_CONTACT_VERIFIED: ActivityType.ValueType  # 29
+"""The customer opened the chat by the link that was sent to them: the address is theirs."""
+ACTIVITY_TYPE_REVIEW_EDITED: ActivityType.ValueType  # 30
+"""The review was edited at its site."""
 Global___ActivityType: _TypeAlias = ActivityType  # noqa: Y015
 
 class _ActorKind:

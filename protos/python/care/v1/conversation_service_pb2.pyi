@@ -9,7 +9,9 @@ from care.v1 import ticket_pb2 as _ticket_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -20,6 +22,42 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _IngestOutcome:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _IngestOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_IngestOutcome.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    INGEST_OUTCOME_UNSPECIFIED: _IngestOutcome.ValueType  # 0
+    """Not set; never sent."""
+    INGEST_OUTCOME_ACCEPTED: _IngestOutcome.ValueType  # 1
+    """It stands in the thread of `ticket`, and reopened that if it was RESOLVED."""
+    INGEST_OUTCOME_RECORDED: _IngestOutcome.ValueType  # 2
+    """A machine wrote it: it stands in the thread of `ticket`, and changed nothing else."""
+    INGEST_OUTCOME_FOLLOWED_UP: _IngestOutcome.ValueType  # 3
+    """The ticket is CLOSED: it stands in the thread of `ticket`, which follows that one."""
+    INGEST_OUTCOME_UNMATCHED: _IngestOutcome.ValueType  # 4
+    """No chat of the sender's was found: kept as unmatched."""
+    INGEST_OUTCOME_CHAT_LOCKED: _IngestOutcome.ValueType  # 5
+    """The chat of `ticket` is not open to the sender: kept as unmatched."""
+
+class IngestOutcome(_IngestOutcome, metaclass=_IngestOutcomeEnumTypeWrapper):
+    """What became of a message that came in."""
+
+INGEST_OUTCOME_UNSPECIFIED: IngestOutcome.ValueType  # 0
+"""Not set; never sent."""
+INGEST_OUTCOME_ACCEPTED: IngestOutcome.ValueType  # 1
+"""It stands in the thread of `ticket`, and reopened that if it was RESOLVED."""
+INGEST_OUTCOME_RECORDED: IngestOutcome.ValueType  # 2
+"""A machine wrote it: it stands in the thread of `ticket`, and changed nothing else."""
+INGEST_OUTCOME_FOLLOWED_UP: IngestOutcome.ValueType  # 3
+"""The ticket is CLOSED: it stands in the thread of `ticket`, which follows that one."""
+INGEST_OUTCOME_UNMATCHED: IngestOutcome.ValueType  # 4
+"""No chat of the sender's was found: kept as unmatched."""
+INGEST_OUTCOME_CHAT_LOCKED: IngestOutcome.ValueType  # 5
+"""The chat of `ticket` is not open to the sender: kept as unmatched."""
+Global___IngestOutcome: _TypeAlias = IngestOutcome  # noqa: Y015
 
 @_typing.final
 class SendRecoveryFormRequest(_message.Message):
@@ -460,6 +498,7 @@ class ListMessagesRequest(_message.Message):
     PARENT_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    ORDER_BY_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
     """The ticket: `organizations/{o}/tickets/{n}`."""
     page_size: _builtins.int
@@ -468,16 +507,19 @@ class ListMessagesRequest(_message.Message):
     """
     page_token: _builtins.str
     """`next_page_token` of the page before, with the same parent; empty for the first page."""
+    order_by: _builtins.str
+    """`create_time` or `create_time desc` (AIP-132); empty stands for the first. A page token keeps to the order that it was given in."""
     def __init__(
         self,
         *,
         parent: _builtins.str = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        order_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "parent", b"parent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "parent", b"parent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -574,3 +616,291 @@ class AddNoteResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AddNoteResponse: _TypeAlias = AddNoteResponse  # noqa: Y015
+
+@_typing.final
+class SendMessageRequest(_message.Message):
+    """Request of SendMessage."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARENT_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    parent: _builtins.str
+    """The ticket: `organizations/{o}/tickets/{n}`."""
+    text: _builtins.str
+    """The message: 1 to 10,000 characters of plain text."""
+    request_id: _builtins.str
+    """Makes a repeat safe: a UUID; the same id with the same request acts once and answers the same for 24 hours (AIP-155)."""
+    etag: _builtins.str
+    """The ticket's etag as last read. If it is given and the ticket has changed since: ETAG_MISMATCH (AIP-154)."""
+    def __init__(
+        self,
+        *,
+        parent: _builtins.str = ...,
+        text: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        etag: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "parent", b"parent", "request_id", b"request_id", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SendMessageRequest: _TypeAlias = SendMessageRequest  # noqa: Y015
+
+@_typing.final
+class SendMessageResponse(_message.Message):
+    """Answer of SendMessage."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    TICKET_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def message(self) -> _message_pb2.Message:
+        """The message, QUEUED."""
+
+    @_builtins.property
+    def ticket(self) -> _ticket_pb2.Ticket:
+        """The ticket afterwards."""
+
+    def __init__(
+        self,
+        *,
+        message: _message_pb2.Message | None = ...,
+        ticket: _ticket_pb2.Ticket | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "ticket", b"ticket"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "ticket", b"ticket"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SendMessageResponse: _TypeAlias = SendMessageResponse  # noqa: Y015
+
+@_typing.final
+class InboundMessage(_message.Message):
+    """An email or SMS as it came in."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    EXTERNAL_ID_FIELD_NUMBER: _builtins.int
+    SENDER_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    IN_REPLY_TO_FIELD_NUMBER: _builtins.int
+    AUTOMATIC_FIELD_NUMBER: _builtins.int
+    SEND_TIME_FIELD_NUMBER: _builtins.int
+    channel: _message_pb2.Channel.ValueType
+    """How it came."""
+    external_id: _builtins.str
+    """The channel's own id of it: an email's Message-ID without its angle brackets, an SMS provider's message id; up to 998 characters."""
+    sender: _builtins.str
+    """Who sent it: an email address, or a phone number with its country code."""
+    subject: _builtins.str
+    """An email's subject; up to 998 characters; may be empty."""
+    text: _builtins.str
+    """What was written, in plain text and without what was quoted: 1 to 10,000 characters."""
+    automatic: _builtins.bool
+    """A machine wrote it: an email whose `Auto-Submitted` is not `no` (RFC 3834), a bounce, an out-of-office notice."""
+    @_builtins.property
+    def in_reply_to(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The ids of the messages that it answers: of an email, those of In-Reply-To and References, without their angle brackets. Up to 100."""
+
+    @_builtins.property
+    def send_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was sent, as the channel says; unset stands for now. Not more than a day ahead."""
+
+    def __init__(
+        self,
+        *,
+        channel: _message_pb2.Channel.ValueType = ...,
+        external_id: _builtins.str = ...,
+        sender: _builtins.str = ...,
+        subject: _builtins.str = ...,
+        text: _builtins.str = ...,
+        in_reply_to: _abc.Iterable[_builtins.str] | None = ...,
+        automatic: _builtins.bool = ...,
+        send_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["send_time", b"send_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["automatic", b"automatic", "channel", b"channel", "external_id", b"external_id", "in_reply_to", b"in_reply_to", "send_time", b"send_time", "sender", b"sender", "subject", b"subject", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___InboundMessage: _TypeAlias = InboundMessage  # noqa: Y015
+
+@_typing.final
+class IngestMessageRequest(_message.Message):
+    """Request of IngestMessage. It goes to the ticket that is named, or else to that of the message it answers, or else to the latest ticket
+    whose chat is or was with the sender.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARENT_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    TICKET_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    parent: _builtins.str
+    """The organization: `organizations/{o}`."""
+    ticket: _builtins.str
+    """`organizations/{o}/tickets/{n}`, where it is known; else empty."""
+    request_id: _builtins.str
+    """Makes a repeat safe: a UUID; the same id with the same request acts once and answers the same for 24 hours (AIP-155). Without it the
+    message's own id does.
+    """
+    @_builtins.property
+    def message(self) -> Global___InboundMessage:
+        """The message."""
+
+    def __init__(
+        self,
+        *,
+        parent: _builtins.str = ...,
+        message: Global___InboundMessage | None = ...,
+        ticket: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "parent", b"parent", "request_id", b"request_id", "ticket", b"ticket"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___IngestMessageRequest: _TypeAlias = IngestMessageRequest  # noqa: Y015
+
+@_typing.final
+class IngestMessageResponse(_message.Message):
+    """Answer of IngestMessage."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    TICKET_FIELD_NUMBER: _builtins.int
+    outcome: Global___IngestOutcome.ValueType
+    """What became of it."""
+    ticket: _builtins.str
+    """`organizations/{o}/tickets/{n}`: the ticket that it went to, or whose chat is locked; empty for UNMATCHED."""
+    @_builtins.property
+    def message(self) -> _message_pb2.Message:
+        """The entry of the thread; unset where it was kept as unmatched."""
+
+    def __init__(
+        self,
+        *,
+        outcome: Global___IngestOutcome.ValueType = ...,
+        message: _message_pb2.Message | None = ...,
+        ticket: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "outcome", b"outcome", "ticket", b"ticket"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___IngestMessageResponse: _TypeAlias = IngestMessageResponse  # noqa: Y015
+
+@_typing.final
+class UnmatchedMessage(_message.Message):
+    """A message that came in and found no open chat."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    TICKET_FIELD_NUMBER: _builtins.int
+    INGEST_TIME_FIELD_NUMBER: _builtins.int
+    outcome: Global___IngestOutcome.ValueType
+    """Why: UNMATCHED or CHAT_LOCKED."""
+    ticket: _builtins.str
+    """`organizations/{o}/tickets/{n}` whose chat was locked; empty for UNMATCHED."""
+    @_builtins.property
+    def message(self) -> Global___InboundMessage:
+        """It."""
+
+    @_builtins.property
+    def ingest_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was taken in."""
+
+    def __init__(
+        self,
+        *,
+        message: Global___InboundMessage | None = ...,
+        outcome: Global___IngestOutcome.ValueType = ...,
+        ticket: _builtins.str = ...,
+        ingest_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ingest_time", b"ingest_time", "message", b"message"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ingest_time", b"ingest_time", "message", b"message", "outcome", b"outcome", "ticket", b"ticket"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnmatchedMessage: _TypeAlias = UnmatchedMessage  # noqa: Y015
+
+@_typing.final
+class ListUnmatchedMessagesRequest(_message.Message):
+    """Request of ListUnmatchedMessages."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARENT_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    parent: _builtins.str
+    """The organization: `organizations/{o}`."""
+    page_size: _builtins.int
+    """How many at most: 1 to 1,000; 0 stands for 50; more than 1,000 is taken as 1,000. A page holds fewer where they would be
+    over 3 MiB together: another follows if `next_page_token` is set (AIP-158).
+    """
+    page_token: _builtins.str
+    """`next_page_token` of the page before, with the same parent; empty for the first page."""
+    def __init__(
+        self,
+        *,
+        parent: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "parent", b"parent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListUnmatchedMessagesRequest: _TypeAlias = ListUnmatchedMessagesRequest  # noqa: Y015
+
+@_typing.final
+class ListUnmatchedMessagesResponse(_message.Message):
+    """Answer of ListUnmatchedMessages."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MESSAGES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Gives the next page; empty on the last one. Opaque."""
+    @_builtins.property
+    def messages(self) -> _containers.RepeatedCompositeFieldContainer[Global___UnmatchedMessage]:
+        """The messages of this page."""
+
+    def __init__(
+        self,
+        *,
+        messages: _abc.Iterable[Global___UnmatchedMessage] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["messages", b"messages", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListUnmatchedMessagesResponse: _TypeAlias = ListUnmatchedMessagesResponse  # noqa: Y015

@@ -79,6 +79,21 @@ class ConversationServiceStub:
                 request_serializer=care_dot_v1_dot_conversation__service__pb2.ListMessagesRequest.SerializeToString,
                 response_deserializer=care_dot_v1_dot_conversation__service__pb2.ListMessagesResponse.FromString,
                 _registered_method=True)
+        self.SendMessage = channel.unary_unary(
+                '/care.v1.ConversationService/SendMessage',
+                request_serializer=care_dot_v1_dot_conversation__service__pb2.SendMessageRequest.SerializeToString,
+                response_deserializer=care_dot_v1_dot_conversation__service__pb2.SendMessageResponse.FromString,
+                _registered_method=True)
+        self.IngestMessage = channel.unary_unary(
+                '/care.v1.ConversationService/IngestMessage',
+                request_serializer=care_dot_v1_dot_conversation__service__pb2.IngestMessageRequest.SerializeToString,
+                response_deserializer=care_dot_v1_dot_conversation__service__pb2.IngestMessageResponse.FromString,
+                _registered_method=True)
+        self.ListUnmatchedMessages = channel.unary_unary(
+                '/care.v1.ConversationService/ListUnmatchedMessages',
+                request_serializer=care_dot_v1_dot_conversation__service__pb2.ListUnmatchedMessagesRequest.SerializeToString,
+                response_deserializer=care_dot_v1_dot_conversation__service__pb2.ListUnmatchedMessagesResponse.FromString,
+                _registered_method=True)
         self.AddNote = channel.unary_unary(
                 '/care.v1.ConversationService/AddNote',
                 request_serializer=care_dot_v1_dot_conversation__service__pb2.AddNoteRequest.SerializeToString,
@@ -148,7 +163,32 @@ class ConversationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListMessages(self, request, context):
-        """Lists a ticket's thread, the oldest entry first. Refusals: RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN.
+        """Lists a ticket's thread, the oldest entry first unless `order_by` says otherwise. Refusals: RESOURCE_NOT_FOUND,
+        INVALID_PAGE_TOKEN.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SendMessage(self, request, context):
+        """Writes to the customer. The message stands in the chat at once, and is carried to the customer's address by a workflow:
+        `Message.delivery` says how far it got. Refusals: CHAT_LOCKED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def IngestMessage(self, request, context):
+        """Takes in an email or SMS that a customer sent. The same message, by channel and external id, is taken in once however often it
+        comes. `outcome` says what became of it; what finds no open chat is kept for a person to see. Refusals: RESOURCE_NOT_FOUND where a
+        ticket is named that does not exist.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListUnmatchedMessages(self, request, context):
+        """Lists what was taken in and found no open chat, the latest first. Refusals: INVALID_PAGE_TOKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -203,6 +243,21 @@ def add_ConversationServiceServicer_to_server(servicer, server):
                     servicer.ListMessages,
                     request_deserializer=care_dot_v1_dot_conversation__service__pb2.ListMessagesRequest.FromString,
                     response_serializer=care_dot_v1_dot_conversation__service__pb2.ListMessagesResponse.SerializeToString,
+            ),
+            'SendMessage': grpc.unary_unary_rpc_method_handler(
+                    servicer.SendMessage,
+                    request_deserializer=care_dot_v1_dot_conversation__service__pb2.SendMessageRequest.FromString,
+                    response_serializer=care_dot_v1_dot_conversation__service__pb2.SendMessageResponse.SerializeToString,
+            ),
+            'IngestMessage': grpc.unary_unary_rpc_method_handler(
+                    servicer.IngestMessage,
+                    request_deserializer=care_dot_v1_dot_conversation__service__pb2.IngestMessageRequest.FromString,
+                    response_serializer=care_dot_v1_dot_conversation__service__pb2.IngestMessageResponse.SerializeToString,
+            ),
+            'ListUnmatchedMessages': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListUnmatchedMessages,
+                    request_deserializer=care_dot_v1_dot_conversation__service__pb2.ListUnmatchedMessagesRequest.FromString,
+                    response_serializer=care_dot_v1_dot_conversation__service__pb2.ListUnmatchedMessagesResponse.SerializeToString,
             ),
             'AddNote': grpc.unary_unary_rpc_method_handler(
                     servicer.AddNote,
@@ -431,6 +486,87 @@ class ConversationService:
             '/care.v1.ConversationService/ListMessages',
             care_dot_v1_dot_conversation__service__pb2.ListMessagesRequest.SerializeToString,
             care_dot_v1_dot_conversation__service__pb2.ListMessagesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SendMessage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/care.v1.ConversationService/SendMessage',
+            care_dot_v1_dot_conversation__service__pb2.SendMessageRequest.SerializeToString,
+            care_dot_v1_dot_conversation__service__pb2.SendMessageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def IngestMessage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/care.v1.ConversationService/IngestMessage',
+            care_dot_v1_dot_conversation__service__pb2.IngestMessageRequest.SerializeToString,
+            care_dot_v1_dot_conversation__service__pb2.IngestMessageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListUnmatchedMessages(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/care.v1.ConversationService/ListUnmatchedMessages',
+            care_dot_v1_dot_conversation__service__pb2.ListUnmatchedMessagesRequest.SerializeToString,
+            care_dot_v1_dot_conversation__service__pb2.ListUnmatchedMessagesResponse.FromString,
             options,
             channel_credentials,
             insecure,

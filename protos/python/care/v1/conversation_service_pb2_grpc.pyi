@@ -61,7 +61,20 @@ class ConversationServiceStub:
     RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN.
     """
     ListMessages: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.ListMessagesRequest, _conversation_service_pb2.ListMessagesResponse]
-    """Lists a ticket's thread, the oldest entry first. Refusals: RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN."""
+    """Lists a ticket's thread, the oldest entry first unless `order_by` says otherwise. Refusals: RESOURCE_NOT_FOUND,
+    INVALID_PAGE_TOKEN.
+    """
+    SendMessage: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.SendMessageRequest, _conversation_service_pb2.SendMessageResponse]
+    """Writes to the customer. The message stands in the chat at once, and is carried to the customer's address by a workflow:
+    `Message.delivery` says how far it got. Refusals: CHAT_LOCKED.
+    """
+    IngestMessage: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.IngestMessageRequest, _conversation_service_pb2.IngestMessageResponse]
+    """Takes in an email or SMS that a customer sent. The same message, by channel and external id, is taken in once however often it
+    comes. `outcome` says what became of it; what finds no open chat is kept for a person to see. Refusals: RESOURCE_NOT_FOUND where a
+    ticket is named that does not exist.
+    """
+    ListUnmatchedMessages: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.ListUnmatchedMessagesRequest, _conversation_service_pb2.ListUnmatchedMessagesResponse]
+    """Lists what was taken in and found no open chat, the latest first. Refusals: INVALID_PAGE_TOKEN."""
     AddNote: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.AddNoteRequest, _conversation_service_pb2.AddNoteResponse]
     """Adds an internal note to the thread. No customer ever sees it."""
 
@@ -98,7 +111,20 @@ class ConversationServiceAsyncStub(ConversationServiceStub):
     RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN.
     """
     ListMessages: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.ListMessagesRequest, _conversation_service_pb2.ListMessagesResponse]  # type: ignore[assignment]
-    """Lists a ticket's thread, the oldest entry first. Refusals: RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN."""
+    """Lists a ticket's thread, the oldest entry first unless `order_by` says otherwise. Refusals: RESOURCE_NOT_FOUND,
+    INVALID_PAGE_TOKEN.
+    """
+    SendMessage: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.SendMessageRequest, _conversation_service_pb2.SendMessageResponse]  # type: ignore[assignment]
+    """Writes to the customer. The message stands in the chat at once, and is carried to the customer's address by a workflow:
+    `Message.delivery` says how far it got. Refusals: CHAT_LOCKED.
+    """
+    IngestMessage: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.IngestMessageRequest, _conversation_service_pb2.IngestMessageResponse]  # type: ignore[assignment]
+    """Takes in an email or SMS that a customer sent. The same message, by channel and external id, is taken in once however often it
+    comes. `outcome` says what became of it; what finds no open chat is kept for a person to see. Refusals: RESOURCE_NOT_FOUND where a
+    ticket is named that does not exist.
+    """
+    ListUnmatchedMessages: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.ListUnmatchedMessagesRequest, _conversation_service_pb2.ListUnmatchedMessagesResponse]  # type: ignore[assignment]
+    """Lists what was taken in and found no open chat, the latest first. Refusals: INVALID_PAGE_TOKEN."""
     AddNote: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.AddNoteRequest, _conversation_service_pb2.AddNoteResponse]  # type: ignore[assignment]
     """Adds an internal note to the thread. No customer ever sees it."""
 
@@ -180,7 +206,38 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _conversation_service_pb2.ListMessagesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_conversation_service_pb2.ListMessagesResponse, _abc.Awaitable[_conversation_service_pb2.ListMessagesResponse]]:
-        """Lists a ticket's thread, the oldest entry first. Refusals: RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN."""
+        """Lists a ticket's thread, the oldest entry first unless `order_by` says otherwise. Refusals: RESOURCE_NOT_FOUND,
+        INVALID_PAGE_TOKEN.
+        """
+
+    @_abc_1.abstractmethod
+    def SendMessage(
+        self,
+        request: _conversation_service_pb2.SendMessageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_conversation_service_pb2.SendMessageResponse, _abc.Awaitable[_conversation_service_pb2.SendMessageResponse]]:
+        """Writes to the customer. The message stands in the chat at once, and is carried to the customer's address by a workflow:
+        `Message.delivery` says how far it got. Refusals: CHAT_LOCKED.
+        """
+
+    @_abc_1.abstractmethod
+    def IngestMessage(
+        self,
+        request: _conversation_service_pb2.IngestMessageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_conversation_service_pb2.IngestMessageResponse, _abc.Awaitable[_conversation_service_pb2.IngestMessageResponse]]:
+        """Takes in an email or SMS that a customer sent. The same message, by channel and external id, is taken in once however often it
+        comes. `outcome` says what became of it; what finds no open chat is kept for a person to see. Refusals: RESOURCE_NOT_FOUND where a
+        ticket is named that does not exist.
+        """
+
+    @_abc_1.abstractmethod
+    def ListUnmatchedMessages(
+        self,
+        request: _conversation_service_pb2.ListUnmatchedMessagesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_conversation_service_pb2.ListUnmatchedMessagesResponse, _abc.Awaitable[_conversation_service_pb2.ListUnmatchedMessagesResponse]]:
+        """Lists what was taken in and found no open chat, the latest first. Refusals: INVALID_PAGE_TOKEN."""
 
     @_abc_1.abstractmethod
     def AddNote(

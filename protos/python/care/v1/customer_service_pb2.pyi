@@ -3,9 +3,11 @@
 isort:skip_file
 The customer's side: what whoever holds a form's link can see and do."""
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
@@ -17,6 +19,54 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _ChatState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ChatStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ChatState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CHAT_STATE_UNSPECIFIED: _ChatState.ValueType  # 0
+    """Not set; never sent."""
+    CHAT_STATE_OPEN: _ChatState.ValueType  # 1
+    """It does."""
+    CHAT_STATE_CLOSED: _ChatState.ValueType  # 2
+    """The business closed the case. A message still is taken, and brings the case up again."""
+
+class ChatState(_ChatState, metaclass=_ChatStateEnumTypeWrapper):
+    """Whether a chat takes messages, as far as the customer may know."""
+
+CHAT_STATE_UNSPECIFIED: ChatState.ValueType  # 0
+"""Not set; never sent."""
+CHAT_STATE_OPEN: ChatState.ValueType  # 1
+"""It does."""
+CHAT_STATE_CLOSED: ChatState.ValueType  # 2
+"""The business closed the case. A message still is taken, and brings the case up again."""
+Global___ChatState: _TypeAlias = ChatState  # noqa: Y015
+
+class _ChatAuthor:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ChatAuthorEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ChatAuthor.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CHAT_AUTHOR_UNSPECIFIED: _ChatAuthor.ValueType  # 0
+    """Not set; never sent."""
+    CHAT_AUTHOR_BUSINESS: _ChatAuthor.ValueType  # 1
+    """The business. Which of its people is not said."""
+    CHAT_AUTHOR_CUSTOMER: _ChatAuthor.ValueType  # 2
+    """The customer."""
+
+class ChatAuthor(_ChatAuthor, metaclass=_ChatAuthorEnumTypeWrapper):
+    """Who wrote a message of a chat."""
+
+CHAT_AUTHOR_UNSPECIFIED: ChatAuthor.ValueType  # 0
+"""Not set; never sent."""
+CHAT_AUTHOR_BUSINESS: ChatAuthor.ValueType  # 1
+"""The business. Which of its people is not said."""
+CHAT_AUTHOR_CUSTOMER: ChatAuthor.ValueType  # 2
+"""The customer."""
+Global___ChatAuthor: _TypeAlias = ChatAuthor  # noqa: Y015
 
 class _ContactFormState:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -57,6 +107,244 @@ CONTACT_FORM_STATE_REPLACED: ContactFormState.ValueType  # 5
 CONTACT_FORM_STATE_CLOSED: ContactFormState.ValueType  # 6
 """The business closed the case. It still takes an answer, which brings the case up again."""
 Global___ContactFormState: _TypeAlias = ContactFormState  # noqa: Y015
+
+@_typing.final
+class ChatMessage(_message.Message):
+    """A message as the customer sees it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    AUTHOR_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """Identifies it within the chat."""
+    author: Global___ChatAuthor.ValueType
+    """Who wrote it."""
+    text: _builtins.str
+    """The text, plain; up to 10,000 characters. Show it inert: it may look like markup."""
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was written."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        author: Global___ChatAuthor.ValueType = ...,
+        text: _builtins.str = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "create_time", b"create_time", "id", b"id", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChatMessage: _TypeAlias = ChatMessage  # noqa: Y015
+
+@_typing.final
+class Chat(_message.Message):
+    """A chat as its page shows it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATE_FIELD_NUMBER: _builtins.int
+    BUSINESS_NAME_FIELD_NUMBER: _builtins.int
+    MESSAGES_FIELD_NUMBER: _builtins.int
+    state: Global___ChatState.ValueType
+    """Whether it takes messages."""
+    business_name: _builtins.str
+    """The name of the business: the location's, or else the organization's."""
+    @_builtins.property
+    def messages(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChatMessage]:
+        """Messages, the oldest first."""
+
+    def __init__(
+        self,
+        *,
+        state: Global___ChatState.ValueType = ...,
+        business_name: _builtins.str = ...,
+        messages: _abc.Iterable[Global___ChatMessage] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["business_name", b"business_name", "messages", b"messages", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Chat: _TypeAlias = Chat  # noqa: Y015
+
+@_typing.final
+class GetChatRequest(_message.Message):
+    """Request of GetChat."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOKEN_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    token: _builtins.str
+    """The token from the chat's link: what follows `/c/`."""
+    page_size: _builtins.int
+    """How many messages at most: 1 to 1,000; 0 stands for 50; more than 1,000 is taken as 1,000 (AIP-158)."""
+    page_token: _builtins.str
+    """`earlier_page_token` of an answer, for the messages before those; empty for the latest."""
+    def __init__(
+        self,
+        *,
+        token: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetChatRequest: _TypeAlias = GetChatRequest  # noqa: Y015
+
+@_typing.final
+class GetChatResponse(_message.Message):
+    """Answer of GetChat."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHAT_FIELD_NUMBER: _builtins.int
+    EARLIER_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    earlier_page_token: _builtins.str
+    """Gives the messages before these; empty where there are none. Opaque."""
+    @_builtins.property
+    def chat(self) -> Global___Chat:
+        """The chat."""
+
+    def __init__(
+        self,
+        *,
+        chat: Global___Chat | None = ...,
+        earlier_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["chat", b"chat"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chat", b"chat", "earlier_page_token", b"earlier_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetChatResponse: _TypeAlias = GetChatResponse  # noqa: Y015
+
+@_typing.final
+class PostMessageRequest(_message.Message):
+    """Request of PostMessage."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOKEN_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    token: _builtins.str
+    """The token from the chat's link: what follows `/c/`."""
+    text: _builtins.str
+    """The message: 1 to 10,000 characters of plain text."""
+    request_id: _builtins.str
+    """Makes a repeat safe: a UUID; the same id with the same request acts once and answers the same for 24 hours (AIP-155)."""
+    def __init__(
+        self,
+        *,
+        token: _builtins.str = ...,
+        text: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id", "text", b"text", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PostMessageRequest: _TypeAlias = PostMessageRequest  # noqa: Y015
+
+@_typing.final
+class PostMessageResponse(_message.Message):
+    """Answer of PostMessage."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def message(self) -> Global___ChatMessage:
+        """The message."""
+
+    def __init__(
+        self,
+        *,
+        message: Global___ChatMessage | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PostMessageResponse: _TypeAlias = PostMessageResponse  # noqa: Y015
+
+@_typing.final
+class WatchChatRequest(_message.Message):
+    """Request of WatchChat."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOKEN_FIELD_NUMBER: _builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: _builtins.int
+    token: _builtins.str
+    """The token from the chat's link: what follows `/c/`."""
+    resume_token: _builtins.str
+    """`resume_token` of the last answer that was seen: what came after it follows, nothing twice. Empty to begin with the whole chat."""
+    def __init__(
+        self,
+        *,
+        token: _builtins.str = ...,
+        resume_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["resume_token", b"resume_token", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchChatRequest: _TypeAlias = WatchChatRequest  # noqa: Y015
+
+@_typing.final
+class WatchChatResponse(_message.Message):
+    """Answer of WatchChat."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MESSAGES_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: _builtins.int
+    state: Global___ChatState.ValueType
+    """Whether the chat takes messages now."""
+    resume_token: _builtins.str
+    """To resume after this answer. Opaque."""
+    @_builtins.property
+    def messages(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChatMessage]:
+        """Messages that are new since the last answer, the oldest first; none in a heartbeat."""
+
+    def __init__(
+        self,
+        *,
+        messages: _abc.Iterable[Global___ChatMessage] | None = ...,
+        state: Global___ChatState.ValueType = ...,
+        resume_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["messages", b"messages", "resume_token", b"resume_token", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchChatResponse: _TypeAlias = WatchChatResponse  # noqa: Y015
 
 @_typing.final
 class ContactForm(_message.Message):

@@ -47,6 +47,21 @@ class CustomerServiceStub:
                 request_serializer=care_dot_v1_dot_customer__service__pb2.SubmitContactRequest.SerializeToString,
                 response_deserializer=care_dot_v1_dot_customer__service__pb2.SubmitContactResponse.FromString,
                 _registered_method=True)
+        self.GetChat = channel.unary_unary(
+                '/care.v1.CustomerService/GetChat',
+                request_serializer=care_dot_v1_dot_customer__service__pb2.GetChatRequest.SerializeToString,
+                response_deserializer=care_dot_v1_dot_customer__service__pb2.GetChatResponse.FromString,
+                _registered_method=True)
+        self.PostMessage = channel.unary_unary(
+                '/care.v1.CustomerService/PostMessage',
+                request_serializer=care_dot_v1_dot_customer__service__pb2.PostMessageRequest.SerializeToString,
+                response_deserializer=care_dot_v1_dot_customer__service__pb2.PostMessageResponse.FromString,
+                _registered_method=True)
+        self.WatchChat = channel.unary_stream(
+                '/care.v1.CustomerService/WatchChat',
+                request_serializer=care_dot_v1_dot_customer__service__pb2.WatchChatRequest.SerializeToString,
+                response_deserializer=care_dot_v1_dot_customer__service__pb2.WatchChatResponse.FromString,
+                _registered_method=True)
 
 
 class CustomerServiceServicer:
@@ -72,6 +87,29 @@ class CustomerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetChat(self, request, context):
+        """Reads the chat behind a private link: the latest messages with the one contact that the link was sent to, and no others. The first
+        use marks that contact as verified. Refusals: LINK_UNKNOWN, also for the link of a contact that was rejected; INVALID_PAGE_TOKEN.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PostMessage(self, request, context):
+        """Writes to the business. A RESOLVED ticket is reopened by it; of a CLOSED one a follow-up is raised, and the customer is sent a link to
+        its chat. Refusals: INVALID_FIELD, LINK_UNKNOWN, CHAT_LOCKED while the follow-up's chat is not open yet, RATE_LIMITED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchChat(self, request, context):
+        """Follows the chat: first what it holds, then each change. Ends with LINK_UNKNOWN when the contact is rejected. Refusals: as GetChat's.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CustomerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -84,6 +122,21 @@ def add_CustomerServiceServicer_to_server(servicer, server):
                     servicer.SubmitContact,
                     request_deserializer=care_dot_v1_dot_customer__service__pb2.SubmitContactRequest.FromString,
                     response_serializer=care_dot_v1_dot_customer__service__pb2.SubmitContactResponse.SerializeToString,
+            ),
+            'GetChat': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetChat,
+                    request_deserializer=care_dot_v1_dot_customer__service__pb2.GetChatRequest.FromString,
+                    response_serializer=care_dot_v1_dot_customer__service__pb2.GetChatResponse.SerializeToString,
+            ),
+            'PostMessage': grpc.unary_unary_rpc_method_handler(
+                    servicer.PostMessage,
+                    request_deserializer=care_dot_v1_dot_customer__service__pb2.PostMessageRequest.FromString,
+                    response_serializer=care_dot_v1_dot_customer__service__pb2.PostMessageResponse.SerializeToString,
+            ),
+            'WatchChat': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchChat,
+                    request_deserializer=care_dot_v1_dot_customer__service__pb2.WatchChatRequest.FromString,
+                    response_serializer=care_dot_v1_dot_customer__service__pb2.WatchChatResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -143,6 +196,87 @@ class CustomerService:
             '/care.v1.CustomerService/SubmitContact',
             care_dot_v1_dot_customer__service__pb2.SubmitContactRequest.SerializeToString,
             care_dot_v1_dot_customer__service__pb2.SubmitContactResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetChat(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/care.v1.CustomerService/GetChat',
+            care_dot_v1_dot_customer__service__pb2.GetChatRequest.SerializeToString,
+            care_dot_v1_dot_customer__service__pb2.GetChatResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PostMessage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/care.v1.CustomerService/PostMessage',
+            care_dot_v1_dot_customer__service__pb2.PostMessageRequest.SerializeToString,
+            care_dot_v1_dot_customer__service__pb2.PostMessageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchChat(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/care.v1.CustomerService/WatchChat',
+            care_dot_v1_dot_customer__service__pb2.WatchChatRequest.SerializeToString,
+            care_dot_v1_dot_customer__service__pb2.WatchChatResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -45,6 +45,16 @@ class CustomerServiceStub:
     After the ticket was closed it raises a follow-up ticket, or is kept with the review's ticket that is not CLOSED. Refusals:
     INVALID_FIELD, LINK_UNKNOWN, LINK_EXPIRED, LINK_WITHDRAWN, RATE_LIMITED.
     """
+    GetChat: _grpc.UnaryUnaryMultiCallable[_customer_service_pb2.GetChatRequest, _customer_service_pb2.GetChatResponse]
+    """Reads the chat behind a private link: the latest messages with the one contact that the link was sent to, and no others. The first
+    use marks that contact as verified. Refusals: LINK_UNKNOWN, also for the link of a contact that was rejected; INVALID_PAGE_TOKEN.
+    """
+    PostMessage: _grpc.UnaryUnaryMultiCallable[_customer_service_pb2.PostMessageRequest, _customer_service_pb2.PostMessageResponse]
+    """Writes to the business. A RESOLVED ticket is reopened by it; of a CLOSED one a follow-up is raised, and the customer is sent a link to
+    its chat. Refusals: INVALID_FIELD, LINK_UNKNOWN, CHAT_LOCKED while the follow-up's chat is not open yet, RATE_LIMITED.
+    """
+    WatchChat: _grpc.UnaryStreamMultiCallable[_customer_service_pb2.WatchChatRequest, _customer_service_pb2.WatchChatResponse]
+    """Follows the chat: first what it holds, then each change. Ends with LINK_UNKNOWN when the contact is rejected. Refusals: as GetChat's."""
 
 @_typing.type_check_only
 class CustomerServiceAsyncStub(CustomerServiceStub):
@@ -63,6 +73,16 @@ class CustomerServiceAsyncStub(CustomerServiceStub):
     After the ticket was closed it raises a follow-up ticket, or is kept with the review's ticket that is not CLOSED. Refusals:
     INVALID_FIELD, LINK_UNKNOWN, LINK_EXPIRED, LINK_WITHDRAWN, RATE_LIMITED.
     """
+    GetChat: _aio.UnaryUnaryMultiCallable[_customer_service_pb2.GetChatRequest, _customer_service_pb2.GetChatResponse]  # type: ignore[assignment]
+    """Reads the chat behind a private link: the latest messages with the one contact that the link was sent to, and no others. The first
+    use marks that contact as verified. Refusals: LINK_UNKNOWN, also for the link of a contact that was rejected; INVALID_PAGE_TOKEN.
+    """
+    PostMessage: _aio.UnaryUnaryMultiCallable[_customer_service_pb2.PostMessageRequest, _customer_service_pb2.PostMessageResponse]  # type: ignore[assignment]
+    """Writes to the business. A RESOLVED ticket is reopened by it; of a CLOSED one a follow-up is raised, and the customer is sent a link to
+    its chat. Refusals: INVALID_FIELD, LINK_UNKNOWN, CHAT_LOCKED while the follow-up's chat is not open yet, RATE_LIMITED.
+    """
+    WatchChat: _aio.UnaryStreamMultiCallable[_customer_service_pb2.WatchChatRequest, _customer_service_pb2.WatchChatResponse]  # type: ignore[assignment]
+    """Follows the chat: first what it holds, then each change. Ends with LINK_UNKNOWN when the contact is rejected. Refusals: as GetChat's."""
 
 class CustomerServiceServicer(metaclass=_abc_1.ABCMeta):
     """Answers to the form's link. The link stands in a public reply, so holding it proves nothing about who wrote the review: nothing of the
@@ -90,5 +110,33 @@ class CustomerServiceServicer(metaclass=_abc_1.ABCMeta):
         After the ticket was closed it raises a follow-up ticket, or is kept with the review's ticket that is not CLOSED. Refusals:
         INVALID_FIELD, LINK_UNKNOWN, LINK_EXPIRED, LINK_WITHDRAWN, RATE_LIMITED.
         """
+
+    @_abc_1.abstractmethod
+    def GetChat(
+        self,
+        request: _customer_service_pb2.GetChatRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_customer_service_pb2.GetChatResponse, _abc.Awaitable[_customer_service_pb2.GetChatResponse]]:
+        """Reads the chat behind a private link: the latest messages with the one contact that the link was sent to, and no others. The first
+        use marks that contact as verified. Refusals: LINK_UNKNOWN, also for the link of a contact that was rejected; INVALID_PAGE_TOKEN.
+        """
+
+    @_abc_1.abstractmethod
+    def PostMessage(
+        self,
+        request: _customer_service_pb2.PostMessageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_customer_service_pb2.PostMessageResponse, _abc.Awaitable[_customer_service_pb2.PostMessageResponse]]:
+        """Writes to the business. A RESOLVED ticket is reopened by it; of a CLOSED one a follow-up is raised, and the customer is sent a link to
+        its chat. Refusals: INVALID_FIELD, LINK_UNKNOWN, CHAT_LOCKED while the follow-up's chat is not open yet, RATE_LIMITED.
+        """
+
+    @_abc_1.abstractmethod
+    def WatchChat(
+        self,
+        request: _customer_service_pb2.WatchChatRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_customer_service_pb2.WatchChatResponse], _abc.AsyncIterator[_customer_service_pb2.WatchChatResponse]]:
+        """Follows the chat: first what it holds, then each change. Ends with LINK_UNKNOWN when the contact is rejected. Refusals: as GetChat's."""
 
 def add_CustomerServiceServicer_to_server(servicer: CustomerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

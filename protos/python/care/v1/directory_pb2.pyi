@@ -3,6 +3,7 @@
 isort:skip_file
 The directory: organizations, their locations and their agents."""
 
+from care.v1 import message_pb2 as _message_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
@@ -29,6 +30,7 @@ class Organization(_message.Message):
     DEFAULT_PHONE_REGION_FIELD_NUMBER: _builtins.int
     FORM_LIFETIME_FIELD_NUMBER: _builtins.int
     CONSENT_TEXT_FIELD_NUMBER: _builtins.int
+    CHAT_GREETING_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     name: _builtins.str
@@ -41,6 +43,10 @@ class Organization(_message.Message):
     """
     consent_text: _builtins.str
     """What a customer agrees to by submitting the form, in plain text; up to 1,000 characters. A general sentence until it is set."""
+    chat_greeting: _builtins.str
+    """What the customer is sent when their chat opens, in plain text with `{chat_link}` exactly once, where the private link shall stand; up
+    to 1,000 characters. A general sentence until it is set.
+    """
     @_builtins.property
     def form_lifetime(self) -> _duration_pb2.Duration:
         """How long a recovery form takes answers, from the request on: 1 hour to 365 days. 30 days until it is set."""
@@ -61,12 +67,13 @@ class Organization(_message.Message):
         default_phone_region: _builtins.str = ...,
         form_lifetime: _duration_pb2.Duration | None = ...,
         consent_text: _builtins.str = ...,
+        chat_greeting: _builtins.str = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "form_lifetime", b"form_lifetime", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["consent_text", b"consent_text", "create_time", b"create_time", "default_phone_region", b"default_phone_region", "display_name", b"display_name", "form_lifetime", b"form_lifetime", "name", b"name", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chat_greeting", b"chat_greeting", "consent_text", b"consent_text", "create_time", b"create_time", "default_phone_region", b"default_phone_region", "display_name", b"display_name", "form_lifetime", b"form_lifetime", "name", b"name", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -81,6 +88,7 @@ class Location(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     DISPLAY_NAME_FIELD_NUMBER: _builtins.int
     DEFAULT_PHONE_REGION_FIELD_NUMBER: _builtins.int
+    PREFERRED_CHANNEL_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     name: _builtins.str
@@ -89,6 +97,8 @@ class Location(_message.Message):
     """The name that customers see; up to 200 characters. The organization's where it is empty."""
     default_phone_region: _builtins.str
     """Overrides the organization's `default_phone_region` where it is not empty."""
+    preferred_channel: _message_pb2.Channel.ValueType
+    """How a customer who left both an email address and a phone number is written to; by email where it is unspecified."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was first mentioned."""
@@ -103,12 +113,13 @@ class Location(_message.Message):
         name: _builtins.str = ...,
         display_name: _builtins.str = ...,
         default_phone_region: _builtins.str = ...,
+        preferred_channel: _message_pb2.Channel.ValueType = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "default_phone_region", b"default_phone_region", "display_name", b"display_name", "name", b"name", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "default_phone_region", b"default_phone_region", "display_name", b"display_name", "name", b"name", "preferred_channel", b"preferred_channel", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -77,6 +77,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION. Nobody owns the ticket: take it first. Metadata: `ticket`."""
     ERROR_REASON_ALREADY_ASSIGNED: _ErrorReason.ValueType  # 52
     """FAILED_PRECONDITION. Another agent has taken the ticket. Metadata: `ticket`, `assignee` (who owns it)."""
+    ERROR_REASON_CHAT_LOCKED: _ErrorReason.ValueType  # 53
+    """FAILED_PRECONDITION. The chat with the customer is not open: send a form or add a contact, and wait for CHAT_UNLOCKED. Metadata:
+    the machine keys, `ticket`; none for customers.
+    """
     ERROR_REASON_TICKET_CLOSED: _ErrorReason.ValueType  # 54
     """FAILED_PRECONDITION. The ticket is CLOSED; nothing leaves CLOSED. Metadata: the machine keys, `ticket`."""
     ERROR_REASON_NO_REVIEW: _ErrorReason.ValueType  # 55
@@ -181,6 +185,10 @@ ERROR_REASON_UNASSIGNED: ErrorReason.ValueType  # 51
 """FAILED_PRECONDITION. Nobody owns the ticket: take it first. Metadata: `ticket`."""
 ERROR_REASON_ALREADY_ASSIGNED: ErrorReason.ValueType  # 52
 """FAILED_PRECONDITION. Another agent has taken the ticket. Metadata: `ticket`, `assignee` (who owns it)."""
+ERROR_REASON_CHAT_LOCKED: ErrorReason.ValueType  # 53
+"""FAILED_PRECONDITION. The chat with the customer is not open: send a form or add a contact, and wait for CHAT_UNLOCKED. Metadata:
+the machine keys, `ticket`; none for customers.
+"""
 ERROR_REASON_TICKET_CLOSED: ErrorReason.ValueType  # 54
 """FAILED_PRECONDITION. The ticket is CLOSED; nothing leaves CLOSED. Metadata: the machine keys, `ticket`."""
 ERROR_REASON_NO_REVIEW: ErrorReason.ValueType  # 55

@@ -27,15 +27,23 @@ from care.v1 import recovery_pb2 as care_dot_v1_dot_recovery__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15\x63\x61re/v1/message.proto\x12\x07\x63\x61re.v1\x1a\x16\x63\x61re/v1/activity.proto\x1a\x16\x63\x61re/v1/recovery.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x92\x02\n\x07Message\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\"\n\x04kind\x18\x02 \x01(\x0e\x32\x14.care.v1.MessageKind\x12\'\n\x0b\x61uthor_kind\x18\x03 \x01(\x0e\x32\x12.care.v1.ActorKind\x12\x0e\n\x06\x61uthor\x18\x04 \x01(\t\x12\x1b\n\x13\x61uthor_display_name\x18\x05 \x01(\t\x12\x0c\n\x04text\x18\x06 \x01(\t\x12\x10\n\x08recovery\x18\x07 \x01(\t\x12.\n\x0erecovery_state\x18\x08 \x01(\x0e\x32\x16.care.v1.RecoveryState\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\x9a\x01\n\x0bMessageKind\x12\x1c\n\x18MESSAGE_KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13MESSAGE_KIND_REVIEW\x10\x01\x12\x1d\n\x19MESSAGE_KIND_REVIEW_REPLY\x10\x02\x12\x1e\n\x1aMESSAGE_KIND_RECOVERY_FORM\x10\x03\x12\x15\n\x11MESSAGE_KIND_NOTE\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15\x63\x61re/v1/message.proto\x12\x07\x63\x61re.v1\x1a\x16\x63\x61re/v1/activity.proto\x1a\x16\x63\x61re/v1/recovery.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfc\x01\n\x08\x44\x65livery\x12%\n\x05state\x18\x01 \x01(\x0e\x32\x16.care.v1.DeliveryState\x12!\n\x07\x63hannel\x18\x02 \x01(\x0e\x32\x10.care.v1.Channel\x12\x30\n\x0e\x66\x61ilure_reason\x18\x03 \x01(\x0e\x32\x18.care.v1.DeliveryFailure\x12\x17\n\x0f\x66\x61ilure_message\x18\x04 \x01(\t\x12-\n\tsend_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xfe\x02\n\x07Message\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\"\n\x04kind\x18\x02 \x01(\x0e\x32\x14.care.v1.MessageKind\x12\'\n\x0b\x61uthor_kind\x18\x03 \x01(\x0e\x32\x12.care.v1.ActorKind\x12\x0e\n\x06\x61uthor\x18\x04 \x01(\t\x12\x1b\n\x13\x61uthor_display_name\x18\x05 \x01(\t\x12\x0c\n\x04text\x18\x06 \x01(\t\x12\x10\n\x08recovery\x18\x07 \x01(\t\x12.\n\x0erecovery_state\x18\x08 \x01(\x0e\x32\x16.care.v1.RecoveryState\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x63ontact\x18\n \x01(\t\x12#\n\x08\x64\x65livery\x18\x0b \x01(\x0b\x32\x11.care.v1.Delivery\x12!\n\x07\x63hannel\x18\x0c \x01(\x0e\x32\x10.care.v1.Channel\x12\x11\n\tautomatic\x18\r \x01(\x08*\xdd\x01\n\x0bMessageKind\x12\x1c\n\x18MESSAGE_KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13MESSAGE_KIND_REVIEW\x10\x01\x12\x1d\n\x19MESSAGE_KIND_REVIEW_REPLY\x10\x02\x12\x1e\n\x1aMESSAGE_KIND_RECOVERY_FORM\x10\x03\x12\x15\n\x11MESSAGE_KIND_NOTE\x10\x04\x12\x1e\n\x1aMESSAGE_KIND_AGENT_MESSAGE\x10\x05\x12!\n\x1dMESSAGE_KIND_CUSTOMER_MESSAGE\x10\x06*F\n\x07\x43hannel\x12\x17\n\x13\x43HANNEL_UNSPECIFIED\x10\x00\x12\x11\n\rCHANNEL_EMAIL\x10\x01\x12\x0f\n\x0b\x43HANNEL_SMS\x10\x02*\x9c\x01\n\rDeliveryState\x12\x1e\n\x1a\x44\x45LIVERY_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15\x44\x45LIVERY_STATE_QUEUED\x10\x01\x12\x17\n\x13\x44\x45LIVERY_STATE_SENT\x10\x02\x12\x1c\n\x18\x44\x45LIVERY_STATE_DELIVERED\x10\x03\x12\x19\n\x15\x44\x45LIVERY_STATE_FAILED\x10\x04*\xe8\x02\n\x0f\x44\x65liveryFailure\x12 \n\x1c\x44\x45LIVERY_FAILURE_UNSPECIFIED\x10\x00\x12$\n DELIVERY_FAILURE_ADDRESS_REFUSED\x10\x01\x12!\n\x1d\x44\x45LIVERY_FAILURE_UNSUBSCRIBED\x10\x02\x12$\n DELIVERY_FAILURE_CONTENT_REFUSED\x10\x03\x12\"\n\x1e\x44\x45LIVERY_FAILURE_NOT_PERMITTED\x10\x04\x12\x1e\n\x1a\x44\x45LIVERY_FAILURE_TIMED_OUT\x10\x05\x12%\n!DELIVERY_FAILURE_CONTACT_REJECTED\x10\x06\x12\x1f\n\x1b\x44\x45LIVERY_FAILURE_NO_CHANNEL\x10\x07\x12\x1c\n\x18\x44\x45LIVERY_FAILURE_BOUNCED\x10\x08\x12\x1a\n\x16\x44\x45LIVERY_FAILURE_OTHER\x10\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'care.v1.message_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MESSAGEKIND']._serialized_start=393
-  _globals['_MESSAGEKIND']._serialized_end=547
-  _globals['_MESSAGE']._serialized_start=116
-  _globals['_MESSAGE']._serialized_end=390
+  _globals['_MESSAGEKIND']._serialized_start=756
+  _globals['_MESSAGEKIND']._serialized_end=977
+  _globals['_CHANNEL']._serialized_start=979
+  _globals['_CHANNEL']._serialized_end=1049
+  _globals['_DELIVERYSTATE']._serialized_start=1052
+  _globals['_DELIVERYSTATE']._serialized_end=1208
+  _globals['_DELIVERYFAILURE']._serialized_start=1211
+  _globals['_DELIVERYFAILURE']._serialized_end=1571
+  _globals['_DELIVERY']._serialized_start=116
+  _globals['_DELIVERY']._serialized_end=368
+  _globals['_MESSAGE']._serialized_start=371
+  _globals['_MESSAGE']._serialized_end=753
 # @@protoc_insertion_point(module_scope)

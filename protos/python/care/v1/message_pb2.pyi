@@ -29,13 +29,19 @@ class _MessageKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MessageKi
     MESSAGE_KIND_UNSPECIFIED: _MessageKind.ValueType  # 0
     """Not set; never stored."""
     MESSAGE_KIND_REVIEW: _MessageKind.ValueType  # 1
-    """The review that the ticket came from, as it stood then."""
+    """The review that the ticket came from, as it stood then; and each edit of it since, as an entry of its own."""
     MESSAGE_KIND_REVIEW_REPLY: _MessageKind.ValueType  # 2
     """Our public reply to the review; the link is shown as the placeholder `{form_link}`."""
     MESSAGE_KIND_RECOVERY_FORM: _MessageKind.ValueType  # 3
     """The recovery form that went with the reply; `recovery_state` is its outcome."""
     MESSAGE_KIND_NOTE: _MessageKind.ValueType  # 4
     """An internal note. No customer ever sees one."""
+    MESSAGE_KIND_AGENT_MESSAGE: _MessageKind.ValueType  # 5
+    """What the business wrote to the customer; `delivery` says how far it got. The greeting that opens a chat is one, by a workflow; the
+    private link in it is shown as the placeholder `{chat_link}`.
+    """
+    MESSAGE_KIND_CUSTOMER_MESSAGE: _MessageKind.ValueType  # 6
+    """What the customer wrote, on the chat's page or by email or SMS."""
 
 class MessageKind(_MessageKind, metaclass=_MessageKindEnumTypeWrapper):
     """What an entry of the thread is."""
@@ -43,14 +49,174 @@ class MessageKind(_MessageKind, metaclass=_MessageKindEnumTypeWrapper):
 MESSAGE_KIND_UNSPECIFIED: MessageKind.ValueType  # 0
 """Not set; never stored."""
 MESSAGE_KIND_REVIEW: MessageKind.ValueType  # 1
-"""The review that the ticket came from, as it stood then."""
+"""The review that the ticket came from, as it stood then; and each edit of it since, as an entry of its own."""
 MESSAGE_KIND_REVIEW_REPLY: MessageKind.ValueType  # 2
 """Our public reply to the review; the link is shown as the placeholder `{form_link}`."""
 MESSAGE_KIND_RECOVERY_FORM: MessageKind.ValueType  # 3
 """The recovery form that went with the reply; `recovery_state` is its outcome."""
 MESSAGE_KIND_NOTE: MessageKind.ValueType  # 4
 """An internal note. No customer ever sees one."""
+MESSAGE_KIND_AGENT_MESSAGE: MessageKind.ValueType  # 5
+"""What the business wrote to the customer; `delivery` says how far it got. The greeting that opens a chat is one, by a workflow; the
+private link in it is shown as the placeholder `{chat_link}`.
+"""
+MESSAGE_KIND_CUSTOMER_MESSAGE: MessageKind.ValueType  # 6
+"""What the customer wrote, on the chat's page or by email or SMS."""
 Global___MessageKind: _TypeAlias = MessageKind  # noqa: Y015
+
+class _Channel:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ChannelEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Channel.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CHANNEL_UNSPECIFIED: _Channel.ValueType  # 0
+    """Not set: written on the chat's page, or not a message that travels."""
+    CHANNEL_EMAIL: _Channel.ValueType  # 1
+    """Email."""
+    CHANNEL_SMS: _Channel.ValueType  # 2
+    """SMS."""
+
+class Channel(_Channel, metaclass=_ChannelEnumTypeWrapper):
+    """How a message travels."""
+
+CHANNEL_UNSPECIFIED: Channel.ValueType  # 0
+"""Not set: written on the chat's page, or not a message that travels."""
+CHANNEL_EMAIL: Channel.ValueType  # 1
+"""Email."""
+CHANNEL_SMS: Channel.ValueType  # 2
+"""SMS."""
+Global___Channel: _TypeAlias = Channel  # noqa: Y015
+
+class _DeliveryState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DeliveryStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DeliveryState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DELIVERY_STATE_UNSPECIFIED: _DeliveryState.ValueType  # 0
+    """Not set: not a message that is delivered."""
+    DELIVERY_STATE_QUEUED: _DeliveryState.ValueType  # 1
+    """It waits for its workflow, or is being tried again."""
+    DELIVERY_STATE_SENT: _DeliveryState.ValueType  # 2
+    """The provider took it."""
+    DELIVERY_STATE_DELIVERED: _DeliveryState.ValueType  # 3
+    """The provider says that it arrived. Email servers do not say so."""
+    DELIVERY_STATE_FAILED: _DeliveryState.ValueType  # 4
+    """It will not arrive; `failure_reason` says why. Still shown on the chat's page, unless its contact was rejected."""
+
+class DeliveryState(_DeliveryState, metaclass=_DeliveryStateEnumTypeWrapper):
+    """How far a message to the customer got."""
+
+DELIVERY_STATE_UNSPECIFIED: DeliveryState.ValueType  # 0
+"""Not set: not a message that is delivered."""
+DELIVERY_STATE_QUEUED: DeliveryState.ValueType  # 1
+"""It waits for its workflow, or is being tried again."""
+DELIVERY_STATE_SENT: DeliveryState.ValueType  # 2
+"""The provider took it."""
+DELIVERY_STATE_DELIVERED: DeliveryState.ValueType  # 3
+"""The provider says that it arrived. Email servers do not say so."""
+DELIVERY_STATE_FAILED: DeliveryState.ValueType  # 4
+"""It will not arrive; `failure_reason` says why. Still shown on the chat's page, unless its contact was rejected."""
+Global___DeliveryState: _TypeAlias = DeliveryState  # noqa: Y015
+
+class _DeliveryFailure:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DeliveryFailureEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DeliveryFailure.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DELIVERY_FAILURE_UNSPECIFIED: _DeliveryFailure.ValueType  # 0
+    """It was not refused."""
+    DELIVERY_FAILURE_ADDRESS_REFUSED: _DeliveryFailure.ValueType  # 1
+    """The provider does not take this address, or there is no such mailbox or number."""
+    DELIVERY_FAILURE_UNSUBSCRIBED: _DeliveryFailure.ValueType  # 2
+    """The recipient has asked not to be written to by this channel."""
+    DELIVERY_FAILURE_CONTENT_REFUSED: _DeliveryFailure.ValueType  # 3
+    """The provider does not take the message for what it says or how long it is."""
+    DELIVERY_FAILURE_NOT_PERMITTED: _DeliveryFailure.ValueType  # 4
+    """The provider does not let this account send it: credentials, permissions, its sender, or money."""
+    DELIVERY_FAILURE_TIMED_OUT: _DeliveryFailure.ValueType  # 5
+    """The provider could not be reached, or put it off, until the time for trying was over."""
+    DELIVERY_FAILURE_CONTACT_REJECTED: _DeliveryFailure.ValueType  # 6
+    """The contact was rejected before it was sent."""
+    DELIVERY_FAILURE_NO_CHANNEL: _DeliveryFailure.ValueType  # 7
+    """No channel is set up that could reach the contact."""
+    DELIVERY_FAILURE_BOUNCED: _DeliveryFailure.ValueType  # 8
+    """It came back later: the provider took it, and then reported that it did not arrive."""
+    DELIVERY_FAILURE_OTHER: _DeliveryFailure.ValueType  # 9
+    """Anything else; `failure_message` has the provider's own words."""
+
+class DeliveryFailure(_DeliveryFailure, metaclass=_DeliveryFailureEnumTypeWrapper):
+    """Why a message was not delivered, in our words."""
+
+DELIVERY_FAILURE_UNSPECIFIED: DeliveryFailure.ValueType  # 0
+"""It was not refused."""
+DELIVERY_FAILURE_ADDRESS_REFUSED: DeliveryFailure.ValueType  # 1
+"""The provider does not take this address, or there is no such mailbox or number."""
+DELIVERY_FAILURE_UNSUBSCRIBED: DeliveryFailure.ValueType  # 2
+"""The recipient has asked not to be written to by this channel."""
+DELIVERY_FAILURE_CONTENT_REFUSED: DeliveryFailure.ValueType  # 3
+"""The provider does not take the message for what it says or how long it is."""
+DELIVERY_FAILURE_NOT_PERMITTED: DeliveryFailure.ValueType  # 4
+"""The provider does not let this account send it: credentials, permissions, its sender, or money."""
+DELIVERY_FAILURE_TIMED_OUT: DeliveryFailure.ValueType  # 5
+"""The provider could not be reached, or put it off, until the time for trying was over."""
+DELIVERY_FAILURE_CONTACT_REJECTED: DeliveryFailure.ValueType  # 6
+"""The contact was rejected before it was sent."""
+DELIVERY_FAILURE_NO_CHANNEL: DeliveryFailure.ValueType  # 7
+"""No channel is set up that could reach the contact."""
+DELIVERY_FAILURE_BOUNCED: DeliveryFailure.ValueType  # 8
+"""It came back later: the provider took it, and then reported that it did not arrive."""
+DELIVERY_FAILURE_OTHER: DeliveryFailure.ValueType  # 9
+"""Anything else; `failure_message` has the provider's own words."""
+Global___DeliveryFailure: _TypeAlias = DeliveryFailure  # noqa: Y015
+
+@_typing.final
+class Delivery(_message.Message):
+    """How far a message to the customer got, and by which way."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATE_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    FAILURE_REASON_FIELD_NUMBER: _builtins.int
+    FAILURE_MESSAGE_FIELD_NUMBER: _builtins.int
+    SEND_TIME_FIELD_NUMBER: _builtins.int
+    END_TIME_FIELD_NUMBER: _builtins.int
+    state: Global___DeliveryState.ValueType
+    """How far it got."""
+    channel: Global___Channel.ValueType
+    """The channel that it was handed to, or is to be handed to."""
+    failure_reason: Global___DeliveryFailure.ValueType
+    """For FAILED, why."""
+    failure_message: _builtins.str
+    """For FAILED, the provider's own words, for people of the team only; may be empty."""
+    @_builtins.property
+    def send_time(self) -> _timestamp_pb2.Timestamp:
+        """When the provider took it; unset before."""
+
+    @_builtins.property
+    def end_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was known to have arrived, or to have failed; unset before."""
+
+    def __init__(
+        self,
+        *,
+        state: Global___DeliveryState.ValueType = ...,
+        channel: Global___Channel.ValueType = ...,
+        failure_reason: Global___DeliveryFailure.ValueType = ...,
+        failure_message: _builtins.str = ...,
+        send_time: _timestamp_pb2.Timestamp | None = ...,
+        end_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "send_time", b"send_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel", b"channel", "end_time", b"end_time", "failure_message", b"failure_message", "failure_reason", b"failure_reason", "send_time", b"send_time", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Delivery: _TypeAlias = Delivery  # noqa: Y015
 
 @_typing.final
 class Message(_message.Message):
@@ -67,6 +233,10 @@ class Message(_message.Message):
     RECOVERY_FIELD_NUMBER: _builtins.int
     RECOVERY_STATE_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
+    CONTACT_FIELD_NUMBER: _builtins.int
+    DELIVERY_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    AUTOMATIC_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`organizations/{o}/tickets/{n}/messages/{id}`."""
     kind: Global___MessageKind.ValueType
@@ -83,9 +253,19 @@ class Message(_message.Message):
     """`…/tickets/{n}/recoveries/{id}`: the recovery that a REVIEW_REPLY or RECOVERY_FORM belongs to; empty otherwise."""
     recovery_state: _recovery_pb2.RecoveryState.ValueType
     """For RECOVERY_FORM, how the recovery stands now; unspecified otherwise."""
+    contact: _builtins.str
+    """`Contact.id` of the one whom it is for or from; empty unless it is an AGENT_MESSAGE or a CUSTOMER_MESSAGE."""
+    channel: Global___Channel.ValueType
+    """For CUSTOMER_MESSAGE, how it came: unspecified where it was written on the chat's page."""
+    automatic: _builtins.bool
+    """For CUSTOMER_MESSAGE: a machine wrote it, such as an out-of-office notice or a bounce. It reopened nothing."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was written; for REVIEW, when the review was."""
+
+    @_builtins.property
+    def delivery(self) -> Global___Delivery:
+        """For AGENT_MESSAGE, how far it got; unset otherwise."""
 
     def __init__(
         self,
@@ -99,10 +279,14 @@ class Message(_message.Message):
         recovery: _builtins.str = ...,
         recovery_state: _recovery_pb2.RecoveryState.ValueType = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
+        contact: _builtins.str = ...,
+        delivery: Global___Delivery | None = ...,
+        channel: Global___Channel.ValueType = ...,
+        automatic: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "delivery", b"delivery"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "author_display_name", b"author_display_name", "author_kind", b"author_kind", "create_time", b"create_time", "kind", b"kind", "name", b"name", "recovery", b"recovery", "recovery_state", b"recovery_state", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "author_display_name", b"author_display_name", "author_kind", b"author_kind", "automatic", b"automatic", "channel", b"channel", "contact", b"contact", "create_time", b"create_time", "delivery", b"delivery", "kind", b"kind", "name", b"name", "recovery", b"recovery", "recovery_state", b"recovery_state", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

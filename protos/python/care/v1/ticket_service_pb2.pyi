@@ -4,6 +4,7 @@ isort:skip_file
 Tickets: raising, finding and owning them, and working them through their status."""
 
 from care.v1 import activity_pb2 as _activity_pb2
+from care.v1 import message_pb2 as _message_pb2
 from care.v1 import ticket_pb2 as _ticket_pb2
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
@@ -996,3 +997,75 @@ class ListActivitiesResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListActivitiesResponse: _TypeAlias = ListActivitiesResponse  # noqa: Y015
+
+@_typing.final
+class WatchTicketsRequest(_message.Message):
+    """Request of WatchTickets."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARENT_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: _builtins.int
+    parent: _builtins.str
+    """`organizations/{o}`; a service whose token has no organization may follow `organizations/-`, all of them. Or one ticket:
+    `organizations/{o}/tickets/{n}`.
+    """
+    filter: _builtins.str
+    """As in ListTickets; the ticket is compared as it is when its activity is sent. Empty for all."""
+    resume_token: _builtins.str
+    """`resume_token` of the last answer that was seen; empty to begin now. It stays good for as long as activities are kept."""
+    def __init__(
+        self,
+        *,
+        parent: _builtins.str = ...,
+        filter: _builtins.str = ...,
+        resume_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "parent", b"parent", "resume_token", b"resume_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchTicketsRequest: _TypeAlias = WatchTicketsRequest  # noqa: Y015
+
+@_typing.final
+class WatchTicketsResponse(_message.Message):
+    """Answer of WatchTickets: an activity, or a heartbeat."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACTIVITY_FIELD_NUMBER: _builtins.int
+    TICKET_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: _builtins.int
+    resume_token: _builtins.str
+    """To resume after this answer. Opaque."""
+    @_builtins.property
+    def activity(self) -> _activity_pb2.Activity:
+        """What was done; unset in a heartbeat."""
+
+    @_builtins.property
+    def ticket(self) -> _ticket_pb2.Ticket:
+        """The ticket as it is when this is sent, perhaps with later changes already, for the caller; unset in a heartbeat."""
+
+    @_builtins.property
+    def message(self) -> _message_pb2.Message:
+        """The entry of the thread that came with it; unset where none did."""
+
+    def __init__(
+        self,
+        *,
+        activity: _activity_pb2.Activity | None = ...,
+        ticket: _ticket_pb2.Ticket | None = ...,
+        message: _message_pb2.Message | None = ...,
+        resume_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["activity", b"activity", "message", b"message", "ticket", b"ticket"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["activity", b"activity", "message", b"message", "resume_token", b"resume_token", "ticket", b"ticket"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchTicketsResponse: _TypeAlias = WatchTicketsResponse  # noqa: Y015

@@ -119,6 +119,11 @@ class TicketServiceStub:
                 request_serializer=care_dot_v1_dot_ticket__service__pb2.ListActivitiesRequest.SerializeToString,
                 response_deserializer=care_dot_v1_dot_ticket__service__pb2.ListActivitiesResponse.FromString,
                 _registered_method=True)
+        self.WatchTickets = channel.unary_stream(
+                '/care.v1.TicketService/WatchTickets',
+                request_serializer=care_dot_v1_dot_ticket__service__pb2.WatchTicketsRequest.SerializeToString,
+                response_deserializer=care_dot_v1_dot_ticket__service__pb2.WatchTicketsResponse.FromString,
+                _registered_method=True)
 
 
 class TicketServiceServicer:
@@ -249,6 +254,15 @@ class TicketServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchTickets(self, request, context):
+        """Follows the tickets of an organization, of a filter, or one: every activity from now on, or from where `resume_token` left off. Each
+        is sent once, those of one ticket in order. A stream that can't keep up ends with RESOURCE_EXHAUSTED, RATE_LIMITED: resume it.
+        Refusals: INVALID_FILTER, INVALID_PAGE_TOKEN for a resume token that was not given for the same parent, RESOURCE_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_TicketServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -331,6 +345,11 @@ def add_TicketServiceServicer_to_server(servicer, server):
                     servicer.ListActivities,
                     request_deserializer=care_dot_v1_dot_ticket__service__pb2.ListActivitiesRequest.FromString,
                     response_serializer=care_dot_v1_dot_ticket__service__pb2.ListActivitiesResponse.SerializeToString,
+            ),
+            'WatchTickets': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchTickets,
+                    request_deserializer=care_dot_v1_dot_ticket__service__pb2.WatchTicketsRequest.FromString,
+                    response_serializer=care_dot_v1_dot_ticket__service__pb2.WatchTicketsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -770,6 +789,33 @@ class TicketService:
             '/care.v1.TicketService/ListActivities',
             care_dot_v1_dot_ticket__service__pb2.ListActivitiesRequest.SerializeToString,
             care_dot_v1_dot_ticket__service__pb2.ListActivitiesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchTickets(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/care.v1.TicketService/WatchTickets',
+            care_dot_v1_dot_ticket__service__pb2.WatchTicketsRequest.SerializeToString,
+            care_dot_v1_dot_ticket__service__pb2.WatchTicketsResponse.FromString,
             options,
             channel_credentials,
             insecure,

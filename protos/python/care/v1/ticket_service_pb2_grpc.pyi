@@ -86,6 +86,11 @@ class TicketServiceStub:
     """
     ListActivities: _grpc.UnaryUnaryMultiCallable[_ticket_service_pb2.ListActivitiesRequest, _ticket_service_pb2.ListActivitiesResponse]
     """Lists what was done to a ticket, the latest first. Refusals: RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN."""
+    WatchTickets: _grpc.UnaryStreamMultiCallable[_ticket_service_pb2.WatchTicketsRequest, _ticket_service_pb2.WatchTicketsResponse]
+    """Follows the tickets of an organization, of a filter, or one: every activity from now on, or from where `resume_token` left off. Each
+    is sent once, those of one ticket in order. A stream that can't keep up ends with RESOURCE_EXHAUSTED, RATE_LIMITED: resume it.
+    Refusals: INVALID_FILTER, INVALID_PAGE_TOKEN for a resume token that was not given for the same parent, RESOURCE_NOT_FOUND.
+    """
 
 @_typing.type_check_only
 class TicketServiceAsyncStub(TicketServiceStub):
@@ -145,6 +150,11 @@ class TicketServiceAsyncStub(TicketServiceStub):
     """
     ListActivities: _aio.UnaryUnaryMultiCallable[_ticket_service_pb2.ListActivitiesRequest, _ticket_service_pb2.ListActivitiesResponse]  # type: ignore[assignment]
     """Lists what was done to a ticket, the latest first. Refusals: RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN."""
+    WatchTickets: _aio.UnaryStreamMultiCallable[_ticket_service_pb2.WatchTicketsRequest, _ticket_service_pb2.WatchTicketsResponse]  # type: ignore[assignment]
+    """Follows the tickets of an organization, of a filter, or one: every activity from now on, or from where `resume_token` left off. Each
+    is sent once, those of one ticket in order. A stream that can't keep up ends with RESOURCE_EXHAUSTED, RATE_LIMITED: resume it.
+    Refusals: INVALID_FILTER, INVALID_PAGE_TOKEN for a resume token that was not given for the same parent, RESOURCE_NOT_FOUND.
+    """
 
 class TicketServiceServicer(metaclass=_abc_1.ABCMeta):
     """Works tickets from OPEN to CLOSED. One verb per transition of machine 1; status is never written directly (AIP-216).
@@ -297,5 +307,16 @@ class TicketServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ticket_service_pb2.ListActivitiesResponse, _abc.Awaitable[_ticket_service_pb2.ListActivitiesResponse]]:
         """Lists what was done to a ticket, the latest first. Refusals: RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN."""
+
+    @_abc_1.abstractmethod
+    def WatchTickets(
+        self,
+        request: _ticket_service_pb2.WatchTicketsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_ticket_service_pb2.WatchTicketsResponse], _abc.AsyncIterator[_ticket_service_pb2.WatchTicketsResponse]]:
+        """Follows the tickets of an organization, of a filter, or one: every activity from now on, or from where `resume_token` left off. Each
+        is sent once, those of one ticket in order. A stream that can't keep up ends with RESOURCE_EXHAUSTED, RATE_LIMITED: resume it.
+        Refusals: INVALID_FILTER, INVALID_PAGE_TOKEN for a resume token that was not given for the same parent, RESOURCE_NOT_FOUND.
+        """
 
 def add_TicketServiceServicer_to_server(servicer: TicketServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -23,6 +23,7 @@ _sym_db = _symbol_database.Default()
 
 
 from care.v1 import access_pb2 as care_dot_v1_dot_access__pb2
+from care.v1 import message_pb2 as care_dot_v1_dot_message__pb2
 from care.v1 import recovery_pb2 as care_dot_v1_dot_recovery__pb2
 from care.v1 import ticket_pb2 as care_dot_v1_dot_ticket__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
@@ -30,7 +31,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x63\x61re/v1/worker_service.proto\x12\x07\x63\x61re.v1\x1a\x14\x63\x61re/v1/access.proto\x1a\x16\x63\x61re/v1/recovery.proto\x1a\x14\x63\x61re/v1/ticket.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc1\x04\n\x0cRecoveryPlan\x12%\n\x05state\x18\x01 \x01(\x0e\x32\x16.care.v1.RecoveryState\x12#\n\x04step\x18\x02 \x01(\x0e\x32\x15.care.v1.RecoveryStep\x12\'\n\x04wait\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12#\n\x04kind\x18\x04 \x01(\x0e\x32\x15.care.v1.RecoveryKind\x12\x0e\n\x06ticket\x18\x05 \x01(\t\x12\x10\n\x08location\x18\x06 \x01(\t\x12\x10\n\x08\x61ssignee\x18\x07 \x01(\t\x12,\n\rticket_status\x18\x08 \x01(\x0e\x32\x15.care.v1.TicketStatus\x12\x30\n\x0fticket_priority\x18\t \x01(\x0e\x32\x17.care.v1.TicketPriority\x12\x13\n\x0breview_site\x18\n \x01(\t\x12/\n\x0b\x63reate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tpost_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\x0erefusal_reason\x18\x0e \x01(\x0e\x32\x16.care.v1.RefusalReason\x12-\n\tplan_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"*\n\x14\x43heckRecoveryRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"<\n\x15\x43heckRecoveryResponse\x12#\n\x04plan\x18\x01 \x01(\x0b\x32\x15.care.v1.RecoveryPlan\"T\n\x13\x42\x65ginPostingRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12)\n\x04step\x18\x02 \x01(\x0e\x32\x15.care.v1.RecoveryStepB\x04\xe2\x41\x01\x02\"\xa6\x01\n\x0cPostingGrant\x12\x0f\n\x07\x61ttempt\x18\x01 \x01(\x03\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x0c\n\x04link\x18\x03 \x01(\t\x12\x13\n\x0breview_site\x18\x04 \x01(\t\x12\x1a\n\x12review_external_id\x18\x05 \x01(\t\x12\x12\n\nreview_url\x18\x06 \x01(\t\x12\x10\n\x08location\x18\x07 \x01(\t\x12\x12\n\nread_first\x18\x08 \x01(\x08\"a\n\x14\x42\x65ginPostingResponse\x12$\n\x05grant\x18\x01 \x01(\x0b\x32\x15.care.v1.PostingGrant\x12#\n\x04plan\x18\x02 \x01(\x0b\x32\x15.care.v1.RecoveryPlan\"@\n\x13RecordPostedRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07\x61ttempt\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x02\";\n\x14RecordPostedResponse\x12#\n\x04plan\x18\x01 \x01(\x0b\x32\x15.care.v1.RecoveryPlan\"\x89\x01\n\x14RecordRefusedRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07\x61ttempt\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x02\x12,\n\x06reason\x18\x03 \x01(\x0e\x32\x16.care.v1.RefusalReasonB\x04\xe2\x41\x01\x02\x12\x18\n\x10provider_message\x18\x04 \x01(\t\"<\n\x15RecordRefusedResponse\x12#\n\x04plan\x18\x01 \x01(\x0b\x32\x15.care.v1.RecoveryPlan\"C\n\x16RecordRetractedRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07\x61ttempt\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x02\">\n\x17RecordRetractedResponse\x12#\n\x04plan\x18\x01 \x01(\x0b\x32\x15.care.v1.RecoveryPlan\"\'\n\x11UnlockChatRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"9\n\x12UnlockChatResponse\x12#\n\x04plan\x18\x01 \x01(\x0b\x32\x15.care.v1.RecoveryPlan\"\'\n\x11\x45xpireFormRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"9\n\x12\x45xpireFormResponse\x12#\n\x04plan\x18\x01 \x01(\x0b\x32\x15.care.v1.RecoveryPlan*\xf4\x01\n\x0cRecoveryStep\x12\x1d\n\x19RECOVERY_STEP_UNSPECIFIED\x10\x00\x12\x16\n\x12RECOVERY_STEP_POST\x10\x01\x12\x16\n\x12RECOVERY_STEP_HOLD\x10\x02\x12\x16\n\x12RECOVERY_STEP_READ\x10\x03\x12\x18\n\x14RECOVERY_STEP_UNLOCK\x10\x04\x12\x16\n\x12RECOVERY_STEP_WAIT\x10\x05\x12\x19\n\x15RECOVERY_STEP_RETRACT\x10\x06\x12\x18\n\x14RECOVERY_STEP_EXPIRE\x10\x07\x12\x16\n\x12RECOVERY_STEP_DONE\x10\x08\x32\xec\x04\n\rWorkerService\x12W\n\rCheckRecovery\x12\x1d.care.v1.CheckRecoveryRequest\x1a\x1e.care.v1.CheckRecoveryResponse\"\x07\x92\xc2\x18\x03\n\x01\x04\x12T\n\x0c\x42\x65ginPosting\x12\x1c.care.v1.BeginPostingRequest\x1a\x1d.care.v1.BeginPostingResponse\"\x07\x92\xc2\x18\x03\n\x01\x04\x12T\n\x0cRecordPosted\x12\x1c.care.v1.RecordPostedRequest\x1a\x1d.care.v1.RecordPostedResponse\"\x07\x92\xc2\x18\x03\n\x01\x04\x12W\n\rRecordRefused\x12\x1d.care.v1.RecordRefusedRequest\x1a\x1e.care.v1.RecordRefusedResponse\"\x07\x92\xc2\x18\x03\n\x01\x04\x12]\n\x0fRecordRetracted\x12\x1f.care.v1.RecordRetractedRequest\x1a .care.v1.RecordRetractedResponse\"\x07\x92\xc2\x18\x03\n\x01\x04\x12N\n\nUnlockChat\x12\x1a.care.v1.UnlockChatRequest\x1a\x1b.care.v1.UnlockChatResponse\"\x07\x92\xc2\x18\x03\n\x01\x04\x12N\n\nExpireForm\x12\x1a.care.v1.ExpireFormRequest\x1a\x1b.care.v1.ExpireFormResponse\"\x07\x92\xc2\x18\x03\n\x01\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x63\x61re/v1/worker_service.proto\x12\x07\x63\x61re.v1\x1a\x14\x63\x61re/v1/access.proto\x1a\x15\x63\x61re/v1/message.proto\x1a\x16\x63\x61re/v1/recovery.proto\x1a\x14\x63\x61re/v1/ticket.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc1\x04\n\x0cRecoveryPlan\x12%\n\x05state\x18\x01 \x01(\x0e\x32\x16.care.v1.RecoveryState\x12#\n\x04step\x18\x02 \x01(\x0e\x32\x15.care.v1.RecoveryStep\x12\'\n\x04wait\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12#\n\x04kind\x18\x04 \x01(\x0e\x32\x15.care.v1.RecoveryKind\x12\x0e\n\x06ticket\x18\x05 \x01(\t\x12\x10\n\x08location\x18\x06 \x01(\t\x12\x10\n\x08\x61ssignee\x18\x07 \x01(\t\x12,\n\rticket_status\x18\x08 \x01(\x0e\x32\x15.care.v1.TicketStatus\x12\x30\n\x0fticket_priority\x18\t \x01(\x0e\x32\x17.care.v1.TicketPriority\x12\x13\n\x0breview_site\x18\n \x01(\t\x12/\n\x0b\x63reate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tpost_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\x0erefusal_reason\x18\x0e \x01(\x0e\x32\x16.care.v1.RefusalReason\x12-\n\tplan_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"*\n\x14\x43heckRecoveryRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"<\n\x15\x43heckRecoveryResponse\x12#\n\x04plan\x18\x01 \x01(\x0b\x32\x15.care.v1.RecoveryPlan\"T\n\x13\x42\x65ginPostingRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12)\n\x04step\x18\x02 \x01(\x0e\x32\x15.care.v1.RecoveryStepB\x04\xe2\x41\x01\x02\"\xa6\x01\n\x0cPostingGrant\x12\x0f\n\x07\x61ttempt\x18\x01 \x01(\x03\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x0c\n\x04link\x18\x03 \x01(\t\x12\x13\n\x0breview_site\x18\x04 \x01(\t\x12\x1a\n\x12review_external_id\x18\x05 \x01(\t\x12\x12\n\nreview_url\x18\x06 \x01(\t\x12\x10\n\x08location\x18\x07 \x01(\t\x12\x12\n\nread_first\x18\x08 \x01(\x08\"a\n\x14\x42\x65ginPostingResponse\x12$\n\x05grant\x18\x01 \x01(\x0b\x32\x15.care.v1.PostingGrant\x12#\n\x04plan\x18\x02 \x01(\x0b\x32\x15.care.v1.RecoveryPlan\"@\n\x13RecordPostedRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07\x61ttempt\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x02\";\n\x14RecordPostedResponse\x12#\n\x04plan\x18\x01 \x01(\x0b\x32\x15.care.v1.RecoveryPlan\"\x89\x01\n\x14RecordRefusedRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07\x61ttempt\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x02\x12,\n\x06reason\x18\x03 \x01(\x0e\x32\x16.care.v1.RefusalReasonB\x04\xe2\x41\x01\x02\x12\x18\n\x10provider_message\x18\x04 \x01(\t\"<\n\x15RecordRefusedResponse\x12#\n\x04plan\x18\x01 \x01(\x0b\x32\x15.care.v1.RecoveryPlan\"C\n\x16RecordRetractedRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07\x61ttempt\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x02\">\n\x17RecordRetractedResponse\x12#\n\x04plan\x18\x01 \x01(\x0b\x32\x15.care.v1.RecoveryPlan\"\'\n\x11UnlockChatRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"9\n\x12UnlockChatResponse\x12#\n\x04plan\x18\x01 \x01(\x0b\x32\x15.care.v1.RecoveryPlan\"\'\n\x11\x45xpireFormRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"9\n\x12\x45xpireFormResponse\x12#\n\x04plan\x18\x01 \x01(\x0b\x32\x15.care.v1.RecoveryPlan\"\x90\x04\n\x0c\x44\x65liveryPlan\x12%\n\x05state\x18\x01 \x01(\x0e\x32\x16.care.v1.DeliveryState\x12#\n\x04step\x18\x02 \x01(\x0e\x32\x15.care.v1.DeliveryStep\x12\'\n\x04wait\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12!\n\x07\x63hannel\x18\x04 \x01(\x0e\x32\x10.care.v1.Channel\x12\x30\n\x0e\x66\x61ilure_reason\x18\x05 \x01(\x0e\x32\x18.care.v1.DeliveryFailure\x12\x0e\n\x06ticket\x18\x06 \x01(\t\x12\x10\n\x08location\x18\x07 \x01(\t\x12\x10\n\x08\x61ssignee\x18\x08 \x01(\t\x12,\n\rticket_status\x18\t \x01(\x0e\x32\x15.care.v1.TicketStatus\x12\x30\n\x0fticket_priority\x18\n \x01(\x0e\x32\x17.care.v1.TicketPriority\x12/\n\x0b\x63reate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0cgive_up_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x61ttempts\x18\r \x01(\x03\x12-\n\tplan_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"O\n\x14\x42\x65ginDeliveryRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12#\n\x04step\x18\x02 \x01(\x0e\x32\x15.care.v1.DeliveryStep\"\xf6\x01\n\rDeliveryGrant\x12\x0f\n\x07\x61ttempt\x18\x01 \x01(\x03\x12!\n\x07\x63hannel\x18\x02 \x01(\x0e\x32\x10.care.v1.Channel\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x04 \x01(\t\x12\x15\n\rbusiness_name\x18\x05 \x01(\t\x12\x0c\n\x04text\x18\x06 \x01(\t\x12\x11\n\tchat_link\x18\x07 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x08 \x01(\t\x12\x12\n\nthread_key\x18\t \x01(\t\x12\x13\n\x0bprovider_id\x18\n \x01(\t\x12\x10\n\x08location\x18\x0b \x01(\t\"c\n\x15\x42\x65ginDeliveryResponse\x12%\n\x05grant\x18\x01 \x01(\x0b\x32\x16.care.v1.DeliveryGrant\x12#\n\x04plan\x18\x02 \x01(\x0b\x32\x15.care.v1.DeliveryPlan\"\x9d\x01\n\x16RecordDeliveredRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07\x61ttempt\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x02\x12+\n\x05state\x18\x03 \x01(\x0e\x32\x16.care.v1.DeliveryStateB\x04\xe2\x41\x01\x02\x12\x13\n\x0bprovider_id\x18\x04 \x01(\t\x12\x16\n\x0e\x63\x61n_be_checked\x18\x05 \x01(\x08\">\n\x17RecordDeliveredResponse\x12#\n\x04plan\x18\x01 \x01(\x0b\x32\x15.care.v1.DeliveryPlan\"\x8a\x01\n\x13RecordFailedRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07\x61ttempt\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x02\x12.\n\x06reason\x18\x03 \x01(\x0e\x32\x18.care.v1.DeliveryFailureB\x04\xe2\x41\x01\x02\x12\x18\n\x10provider_message\x18\x04 \x01(\t\";\n\x14RecordFailedResponse\x12#\n\x04plan\x18\x01 \x01(\x0b\x32\x15.care.v1.DeliveryPlan*\xf4\x01\n\x0cRecoveryStep\x12\x1d\n\x19RECOVERY_STEP_UNSPECIFIED\x10\x00\x12\x16\n\x12RECOVERY_STEP_POST\x10\x01\x12\x16\n\x12RECOVERY_STEP_HOLD\x10\x02\x12\x16\n\x12RECOVERY_STEP_READ\x10\x03\x12\x18\n\x14RECOVERY_STEP_UNLOCK\x10\x04\x12\x16\n\x12RECOVERY_STEP_WAIT\x10\x05\x12\x19\n\x15RECOVERY_STEP_RETRACT\x10\x06\x12\x18\n\x14RECOVERY_STEP_EXPIRE\x10\x07\x12\x16\n\x12RECOVERY_STEP_DONE\x10\x08*\x8e\x01\n\x0c\x44\x65liveryStep\x12\x1d\n\x19\x44\x45LIVERY_STEP_UNSPECIFIED\x10\x00\x12\x16\n\x12\x44\x45LIVERY_STEP_SEND\x10\x01\x12\x17\n\x13\x44\x45LIVERY_STEP_CHECK\x10\x02\x12\x16\n\x12\x44\x45LIVERY_STEP_WAIT\x10\x03\x12\x16\n\x12\x44\x45LIVERY_STEP_DONE\x10\x04\x32\xfa\x06\n\rWorkerService\x12W\n\rCheckRecovery\x12\x1d.care.v1.CheckRecoveryRequest\x1a\x1e.care.v1.CheckRecoveryResponse\"\x07\x92\xc2\x18\x03\n\x01\x04\x12T\n\x0c\x42\x65ginPosting\x12\x1c.care.v1.BeginPostingRequest\x1a\x1d.care.v1.BeginPostingResponse\"\x07\x92\xc2\x18\x03\n\x01\x04\x12T\n\x0cRecordPosted\x12\x1c.care.v1.RecordPostedRequest\x1a\x1d.care.v1.RecordPostedResponse\"\x07\x92\xc2\x18\x03\n\x01\x04\x12W\n\rRecordRefused\x12\x1d.care.v1.RecordRefusedRequest\x1a\x1e.care.v1.RecordRefusedResponse\"\x07\x92\xc2\x18\x03\n\x01\x04\x12]\n\x0fRecordRetracted\x12\x1f.care.v1.RecordRetractedRequest\x1a .care.v1.RecordRetractedResponse\"\x07\x92\xc2\x18\x03\n\x01\x04\x12N\n\nUnlockChat\x12\x1a.care.v1.UnlockChatRequest\x1a\x1b.care.v1.UnlockChatResponse\"\x07\x92\xc2\x18\x03\n\x01\x04\x12N\n\nExpireForm\x12\x1a.care.v1.ExpireFormRequest\x1a\x1b.care.v1.ExpireFormResponse\"\x07\x92\xc2\x18\x03\n\x01\x04\x12W\n\rBeginDelivery\x12\x1d.care.v1.BeginDeliveryRequest\x1a\x1e.care.v1.BeginDeliveryResponse\"\x07\x92\xc2\x18\x03\n\x01\x04\x12]\n\x0fRecordDelivered\x12\x1f.care.v1.RecordDeliveredRequest\x1a .care.v1.RecordDeliveredResponse\"\x07\x92\xc2\x18\x03\n\x01\x04\x12T\n\x0cRecordFailed\x12\x1c.care.v1.RecordFailedRequest\x1a\x1d.care.v1.RecordFailedResponse\"\x07\x92\xc2\x18\x03\n\x01\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -61,6 +62,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UNLOCKCHATREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
   _globals['_EXPIREFORMREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_EXPIREFORMREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
+  _globals['_BEGINDELIVERYREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_BEGINDELIVERYREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
+  _globals['_RECORDDELIVEREDREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_RECORDDELIVEREDREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
+  _globals['_RECORDDELIVEREDREQUEST'].fields_by_name['attempt']._loaded_options = None
+  _globals['_RECORDDELIVEREDREQUEST'].fields_by_name['attempt']._serialized_options = b'\342A\001\002'
+  _globals['_RECORDDELIVEREDREQUEST'].fields_by_name['state']._loaded_options = None
+  _globals['_RECORDDELIVEREDREQUEST'].fields_by_name['state']._serialized_options = b'\342A\001\002'
+  _globals['_RECORDFAILEDREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_RECORDFAILEDREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
+  _globals['_RECORDFAILEDREQUEST'].fields_by_name['attempt']._loaded_options = None
+  _globals['_RECORDFAILEDREQUEST'].fields_by_name['attempt']._serialized_options = b'\342A\001\002'
+  _globals['_RECORDFAILEDREQUEST'].fields_by_name['reason']._loaded_options = None
+  _globals['_RECORDFAILEDREQUEST'].fields_by_name['reason']._serialized_options = b'\342A\001\002'
   _globals['_WORKERSERVICE'].methods_by_name['CheckRecovery']._loaded_options = None
   _globals['_WORKERSERVICE'].methods_by_name['CheckRecovery']._serialized_options = b'\222\302\030\003\n\001\004'
   _globals['_WORKERSERVICE'].methods_by_name['BeginPosting']._loaded_options = None
@@ -75,40 +90,64 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WORKERSERVICE'].methods_by_name['UnlockChat']._serialized_options = b'\222\302\030\003\n\001\004'
   _globals['_WORKERSERVICE'].methods_by_name['ExpireForm']._loaded_options = None
   _globals['_WORKERSERVICE'].methods_by_name['ExpireForm']._serialized_options = b'\222\302\030\003\n\001\004'
-  _globals['_RECOVERYSTEP']._serialized_start=1910
-  _globals['_RECOVERYSTEP']._serialized_end=2154
-  _globals['_RECOVERYPLAN']._serialized_start=208
-  _globals['_RECOVERYPLAN']._serialized_end=785
-  _globals['_CHECKRECOVERYREQUEST']._serialized_start=787
-  _globals['_CHECKRECOVERYREQUEST']._serialized_end=829
-  _globals['_CHECKRECOVERYRESPONSE']._serialized_start=831
-  _globals['_CHECKRECOVERYRESPONSE']._serialized_end=891
-  _globals['_BEGINPOSTINGREQUEST']._serialized_start=893
-  _globals['_BEGINPOSTINGREQUEST']._serialized_end=977
-  _globals['_POSTINGGRANT']._serialized_start=980
-  _globals['_POSTINGGRANT']._serialized_end=1146
-  _globals['_BEGINPOSTINGRESPONSE']._serialized_start=1148
-  _globals['_BEGINPOSTINGRESPONSE']._serialized_end=1245
-  _globals['_RECORDPOSTEDREQUEST']._serialized_start=1247
-  _globals['_RECORDPOSTEDREQUEST']._serialized_end=1311
-  _globals['_RECORDPOSTEDRESPONSE']._serialized_start=1313
-  _globals['_RECORDPOSTEDRESPONSE']._serialized_end=1372
-  _globals['_RECORDREFUSEDREQUEST']._serialized_start=1375
-  _globals['_RECORDREFUSEDREQUEST']._serialized_end=1512
-  _globals['_RECORDREFUSEDRESPONSE']._serialized_start=1514
-  _globals['_RECORDREFUSEDRESPONSE']._serialized_end=1574
-  _globals['_RECORDRETRACTEDREQUEST']._serialized_start=1576
-  _globals['_RECORDRETRACTEDREQUEST']._serialized_end=1643
-  _globals['_RECORDRETRACTEDRESPONSE']._serialized_start=1645
-  _globals['_RECORDRETRACTEDRESPONSE']._serialized_end=1707
-  _globals['_UNLOCKCHATREQUEST']._serialized_start=1709
-  _globals['_UNLOCKCHATREQUEST']._serialized_end=1748
-  _globals['_UNLOCKCHATRESPONSE']._serialized_start=1750
-  _globals['_UNLOCKCHATRESPONSE']._serialized_end=1807
-  _globals['_EXPIREFORMREQUEST']._serialized_start=1809
-  _globals['_EXPIREFORMREQUEST']._serialized_end=1848
-  _globals['_EXPIREFORMRESPONSE']._serialized_start=1850
-  _globals['_EXPIREFORMRESPONSE']._serialized_end=1907
-  _globals['_WORKERSERVICE']._serialized_start=2157
-  _globals['_WORKERSERVICE']._serialized_end=2777
+  _globals['_WORKERSERVICE'].methods_by_name['BeginDelivery']._loaded_options = None
+  _globals['_WORKERSERVICE'].methods_by_name['BeginDelivery']._serialized_options = b'\222\302\030\003\n\001\004'
+  _globals['_WORKERSERVICE'].methods_by_name['RecordDelivered']._loaded_options = None
+  _globals['_WORKERSERVICE'].methods_by_name['RecordDelivered']._serialized_options = b'\222\302\030\003\n\001\004'
+  _globals['_WORKERSERVICE'].methods_by_name['RecordFailed']._loaded_options = None
+  _globals['_WORKERSERVICE'].methods_by_name['RecordFailed']._serialized_options = b'\222\302\030\003\n\001\004'
+  _globals['_RECOVERYSTEP']._serialized_start=3321
+  _globals['_RECOVERYSTEP']._serialized_end=3565
+  _globals['_DELIVERYSTEP']._serialized_start=3568
+  _globals['_DELIVERYSTEP']._serialized_end=3710
+  _globals['_RECOVERYPLAN']._serialized_start=231
+  _globals['_RECOVERYPLAN']._serialized_end=808
+  _globals['_CHECKRECOVERYREQUEST']._serialized_start=810
+  _globals['_CHECKRECOVERYREQUEST']._serialized_end=852
+  _globals['_CHECKRECOVERYRESPONSE']._serialized_start=854
+  _globals['_CHECKRECOVERYRESPONSE']._serialized_end=914
+  _globals['_BEGINPOSTINGREQUEST']._serialized_start=916
+  _globals['_BEGINPOSTINGREQUEST']._serialized_end=1000
+  _globals['_POSTINGGRANT']._serialized_start=1003
+  _globals['_POSTINGGRANT']._serialized_end=1169
+  _globals['_BEGINPOSTINGRESPONSE']._serialized_start=1171
+  _globals['_BEGINPOSTINGRESPONSE']._serialized_end=1268
+  _globals['_RECORDPOSTEDREQUEST']._serialized_start=1270
+  _globals['_RECORDPOSTEDREQUEST']._serialized_end=1334
+  _globals['_RECORDPOSTEDRESPONSE']._serialized_start=1336
+  _globals['_RECORDPOSTEDRESPONSE']._serialized_end=1395
+  _globals['_RECORDREFUSEDREQUEST']._serialized_start=1398
+  _globals['_RECORDREFUSEDREQUEST']._serialized_end=1535
+  _globals['_RECORDREFUSEDRESPONSE']._serialized_start=1537
+  _globals['_RECORDREFUSEDRESPONSE']._serialized_end=1597
+  _globals['_RECORDRETRACTEDREQUEST']._serialized_start=1599
+  _globals['_RECORDRETRACTEDREQUEST']._serialized_end=1666
+  _globals['_RECORDRETRACTEDRESPONSE']._serialized_start=1668
+  _globals['_RECORDRETRACTEDRESPONSE']._serialized_end=1730
+  _globals['_UNLOCKCHATREQUEST']._serialized_start=1732
+  _globals['_UNLOCKCHATREQUEST']._serialized_end=1771
+  _globals['_UNLOCKCHATRESPONSE']._serialized_start=1773
+  _globals['_UNLOCKCHATRESPONSE']._serialized_end=1830
+  _globals['_EXPIREFORMREQUEST']._serialized_start=1832
+  _globals['_EXPIREFORMREQUEST']._serialized_end=1871
+  _globals['_EXPIREFORMRESPONSE']._serialized_start=1873
+  _globals['_EXPIREFORMRESPONSE']._serialized_end=1930
+  _globals['_DELIVERYPLAN']._serialized_start=1933
+  _globals['_DELIVERYPLAN']._serialized_end=2461
+  _globals['_BEGINDELIVERYREQUEST']._serialized_start=2463
+  _globals['_BEGINDELIVERYREQUEST']._serialized_end=2542
+  _globals['_DELIVERYGRANT']._serialized_start=2545
+  _globals['_DELIVERYGRANT']._serialized_end=2791
+  _globals['_BEGINDELIVERYRESPONSE']._serialized_start=2793
+  _globals['_BEGINDELIVERYRESPONSE']._serialized_end=2892
+  _globals['_RECORDDELIVEREDREQUEST']._serialized_start=2895
+  _globals['_RECORDDELIVEREDREQUEST']._serialized_end=3052
+  _globals['_RECORDDELIVEREDRESPONSE']._serialized_start=3054
+  _globals['_RECORDDELIVEREDRESPONSE']._serialized_end=3116
+  _globals['_RECORDFAILEDREQUEST']._serialized_start=3119
+  _globals['_RECORDFAILEDREQUEST']._serialized_end=3257
+  _globals['_RECORDFAILEDRESPONSE']._serialized_start=3259
+  _globals['_RECORDFAILEDRESPONSE']._serialized_end=3318
+  _globals['_WORKERSERVICE']._serialized_start=3713
+  _globals['_WORKERSERVICE']._serialized_end=4603
 # @@protoc_insertion_point(module_scope)

@@ -3,6 +3,7 @@
 isort:skip_file
 The worker's side: how workflows learn what a recovery wants next, and report what they did."""
 
+from care.v1 import message_pb2 as _message_pb2
 from care.v1 import recovery_pb2 as _recovery_pb2
 from care.v1 import ticket_pb2 as _ticket_pb2
 from google.protobuf import descriptor as _descriptor
@@ -68,6 +69,38 @@ RECOVERY_STEP_EXPIRE: RecoveryStep.ValueType  # 7
 RECOVERY_STEP_DONE: RecoveryStep.ValueType  # 8
 """Nothing more to do, unless the recovery is woken again."""
 Global___RecoveryStep: _TypeAlias = RecoveryStep  # noqa: Y015
+
+class _DeliveryStep:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DeliveryStepEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DeliveryStep.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DELIVERY_STEP_UNSPECIFIED: _DeliveryStep.ValueType  # 0
+    """Not set; never sent."""
+    DELIVERY_STEP_SEND: _DeliveryStep.ValueType  # 1
+    """Send it."""
+    DELIVERY_STEP_CHECK: _DeliveryStep.ValueType  # 2
+    """Ask the provider whether it arrived."""
+    DELIVERY_STEP_WAIT: _DeliveryStep.ValueType  # 3
+    """Nothing to do before `wait` is over or the message is poked."""
+    DELIVERY_STEP_DONE: _DeliveryStep.ValueType  # 4
+    """Nothing more to do."""
+
+class DeliveryStep(_DeliveryStep, metaclass=_DeliveryStepEnumTypeWrapper):
+    """What a message to a customer wants next."""
+
+DELIVERY_STEP_UNSPECIFIED: DeliveryStep.ValueType  # 0
+"""Not set; never sent."""
+DELIVERY_STEP_SEND: DeliveryStep.ValueType  # 1
+"""Send it."""
+DELIVERY_STEP_CHECK: DeliveryStep.ValueType  # 2
+"""Ask the provider whether it arrived."""
+DELIVERY_STEP_WAIT: DeliveryStep.ValueType  # 3
+"""Nothing to do before `wait` is over or the message is poked."""
+DELIVERY_STEP_DONE: DeliveryStep.ValueType  # 4
+"""Nothing more to do."""
+Global___DeliveryStep: _TypeAlias = DeliveryStep  # noqa: Y015
 
 @_typing.final
 class RecoveryPlan(_message.Message):
@@ -558,3 +591,323 @@ class ExpireFormResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ExpireFormResponse: _TypeAlias = ExpireFormResponse  # noqa: Y015
+
+@_typing.final
+class DeliveryPlan(_message.Message):
+    """What a message wants next, with what an operator likes to see beside it. Holds nothing of the customer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATE_FIELD_NUMBER: _builtins.int
+    STEP_FIELD_NUMBER: _builtins.int
+    WAIT_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    FAILURE_REASON_FIELD_NUMBER: _builtins.int
+    TICKET_FIELD_NUMBER: _builtins.int
+    LOCATION_FIELD_NUMBER: _builtins.int
+    ASSIGNEE_FIELD_NUMBER: _builtins.int
+    TICKET_STATUS_FIELD_NUMBER: _builtins.int
+    TICKET_PRIORITY_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    GIVE_UP_TIME_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
+    PLAN_TIME_FIELD_NUMBER: _builtins.int
+    state: _message_pb2.DeliveryState.ValueType
+    """How far it got."""
+    step: Global___DeliveryStep.ValueType
+    """What it wants next."""
+    channel: _message_pb2.Channel.ValueType
+    """The channel that it goes by."""
+    failure_reason: _message_pb2.DeliveryFailure.ValueType
+    """For FAILED, why."""
+    ticket: _builtins.str
+    """The ticket's name."""
+    location: _builtins.str
+    """The ticket's location, by name."""
+    assignee: _builtins.str
+    """The ticket's assignee, by name; empty if nobody."""
+    ticket_status: _ticket_pb2.TicketStatus.ValueType
+    """The ticket's status."""
+    ticket_priority: _ticket_pb2.TicketPriority.ValueType
+    """The ticket's priority."""
+    attempts: _builtins.int
+    """How many attempts were handed out."""
+    @_builtins.property
+    def wait(self) -> _duration_pb2.Duration:
+        """For WAIT: how long until it is worth asking again, if nothing pokes before."""
+
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was written."""
+
+    @_builtins.property
+    def give_up_time(self) -> _timestamp_pb2.Timestamp:
+        """When trying ends, and the message is FAILED."""
+
+    @_builtins.property
+    def plan_time(self) -> _timestamp_pb2.Timestamp:
+        """When this plan was made, by the service's clock."""
+
+    def __init__(
+        self,
+        *,
+        state: _message_pb2.DeliveryState.ValueType = ...,
+        step: Global___DeliveryStep.ValueType = ...,
+        wait: _duration_pb2.Duration | None = ...,
+        channel: _message_pb2.Channel.ValueType = ...,
+        failure_reason: _message_pb2.DeliveryFailure.ValueType = ...,
+        ticket: _builtins.str = ...,
+        location: _builtins.str = ...,
+        assignee: _builtins.str = ...,
+        ticket_status: _ticket_pb2.TicketStatus.ValueType = ...,
+        ticket_priority: _ticket_pb2.TicketPriority.ValueType = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+        give_up_time: _timestamp_pb2.Timestamp | None = ...,
+        attempts: _builtins.int = ...,
+        plan_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "give_up_time", b"give_up_time", "plan_time", b"plan_time", "wait", b"wait"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignee", b"assignee", "attempts", b"attempts", "channel", b"channel", "create_time", b"create_time", "failure_reason", b"failure_reason", "give_up_time", b"give_up_time", "location", b"location", "plan_time", b"plan_time", "state", b"state", "step", b"step", "ticket", b"ticket", "ticket_priority", b"ticket_priority", "ticket_status", b"ticket_status", "wait", b"wait"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeliveryPlan: _TypeAlias = DeliveryPlan  # noqa: Y015
+
+@_typing.final
+class BeginDeliveryRequest(_message.Message):
+    """Request of BeginDelivery."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    STEP_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """`organizations/{o}/tickets/{n}/messages/{id}`."""
+    step: Global___DeliveryStep.ValueType
+    """The step that the caller is about to take, SEND or CHECK; unspecified only to be told what is wanted."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        step: Global___DeliveryStep.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "step", b"step"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BeginDeliveryRequest: _TypeAlias = BeginDeliveryRequest  # noqa: Y015
+
+@_typing.final
+class DeliveryGrant(_message.Message):
+    """What an attempt to send needs. Never let it leave the process that asked for it: it holds the address and the private link."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    BUSINESS_NAME_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    CHAT_LINK_FIELD_NUMBER: _builtins.int
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    THREAD_KEY_FIELD_NUMBER: _builtins.int
+    PROVIDER_ID_FIELD_NUMBER: _builtins.int
+    LOCATION_FIELD_NUMBER: _builtins.int
+    attempt: _builtins.int
+    """The attempt's number, to be given back with its outcome."""
+    channel: _message_pb2.Channel.ValueType
+    """The channel to use."""
+    address: _builtins.str
+    """The email address, or the phone number in E.164."""
+    display_name: _builtins.str
+    """The customer's name; may be empty."""
+    business_name: _builtins.str
+    """The name of the business."""
+    text: _builtins.str
+    """What to say, in plain text, with the link where it belongs."""
+    chat_link: _builtins.str
+    """The private link to the chat."""
+    idempotency_key: _builtins.str
+    """The same for every attempt at this message, and no other's: for the provider's own deduplication, and an email's Message-ID."""
+    thread_key: _builtins.str
+    """The same for all messages of one chat, and no other's: for an email's References, so that they stand together."""
+    provider_id: _builtins.str
+    """For CHECK: the provider's id of the message."""
+    location: _builtins.str
+    """The ticket's location, by name."""
+    def __init__(
+        self,
+        *,
+        attempt: _builtins.int = ...,
+        channel: _message_pb2.Channel.ValueType = ...,
+        address: _builtins.str = ...,
+        display_name: _builtins.str = ...,
+        business_name: _builtins.str = ...,
+        text: _builtins.str = ...,
+        chat_link: _builtins.str = ...,
+        idempotency_key: _builtins.str = ...,
+        thread_key: _builtins.str = ...,
+        provider_id: _builtins.str = ...,
+        location: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "attempt", b"attempt", "business_name", b"business_name", "channel", b"channel", "chat_link", b"chat_link", "display_name", b"display_name", "idempotency_key", b"idempotency_key", "location", b"location", "provider_id", b"provider_id", "text", b"text", "thread_key", b"thread_key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeliveryGrant: _TypeAlias = DeliveryGrant  # noqa: Y015
+
+@_typing.final
+class BeginDeliveryResponse(_message.Message):
+    """Answer of BeginDelivery."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GRANT_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def grant(self) -> Global___DeliveryGrant:
+        """What the attempt needs; unset where the step is not wanted any more."""
+
+    @_builtins.property
+    def plan(self) -> Global___DeliveryPlan:
+        """What the message wants now."""
+
+    def __init__(
+        self,
+        *,
+        grant: Global___DeliveryGrant | None = ...,
+        plan: Global___DeliveryPlan | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["grant", b"grant", "plan", b"plan"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["grant", b"grant", "plan", b"plan"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BeginDeliveryResponse: _TypeAlias = BeginDeliveryResponse  # noqa: Y015
+
+@_typing.final
+class RecordDeliveredRequest(_message.Message):
+    """Request of RecordDelivered."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    PROVIDER_ID_FIELD_NUMBER: _builtins.int
+    CAN_BE_CHECKED_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """`organizations/{o}/tickets/{n}/messages/{id}`."""
+    attempt: _builtins.int
+    """The attempt that saw it; another one's report changes nothing."""
+    state: _message_pb2.DeliveryState.ValueType
+    """SENT, or DELIVERED where the provider said so."""
+    provider_id: _builtins.str
+    """The provider's id of the message; up to 998 characters; may be empty."""
+    can_be_checked: _builtins.bool
+    """Whether the provider can be asked later how far it got."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        attempt: _builtins.int = ...,
+        state: _message_pb2.DeliveryState.ValueType = ...,
+        provider_id: _builtins.str = ...,
+        can_be_checked: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "can_be_checked", b"can_be_checked", "name", b"name", "provider_id", b"provider_id", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordDeliveredRequest: _TypeAlias = RecordDeliveredRequest  # noqa: Y015
+
+@_typing.final
+class RecordDeliveredResponse(_message.Message):
+    """Answer of RecordDelivered."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLAN_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def plan(self) -> Global___DeliveryPlan:
+        """What the message wants next."""
+
+    def __init__(
+        self,
+        *,
+        plan: Global___DeliveryPlan | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["plan", b"plan"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["plan", b"plan"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordDeliveredResponse: _TypeAlias = RecordDeliveredResponse  # noqa: Y015
+
+@_typing.final
+class RecordFailedRequest(_message.Message):
+    """Request of RecordFailed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    PROVIDER_MESSAGE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """`organizations/{o}/tickets/{n}/messages/{id}`."""
+    attempt: _builtins.int
+    """The attempt that failed; another one's report changes nothing."""
+    reason: _message_pb2.DeliveryFailure.ValueType
+    """Why, in our words."""
+    provider_message: _builtins.str
+    """The provider's own words, for people of the team only; cut after 2,000 characters; may be empty."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        attempt: _builtins.int = ...,
+        reason: _message_pb2.DeliveryFailure.ValueType = ...,
+        provider_message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "name", b"name", "provider_message", b"provider_message", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordFailedRequest: _TypeAlias = RecordFailedRequest  # noqa: Y015
+
+@_typing.final
+class RecordFailedResponse(_message.Message):
+    """Answer of RecordFailed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLAN_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def plan(self) -> Global___DeliveryPlan:
+        """What the message wants next."""
+
+    def __init__(
+        self,
+        *,
+        plan: Global___DeliveryPlan | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["plan", b"plan"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["plan", b"plan"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordFailedResponse: _TypeAlias = RecordFailedResponse  # noqa: Y015

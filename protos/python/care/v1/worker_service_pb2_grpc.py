@@ -72,6 +72,21 @@ class WorkerServiceStub:
                 request_serializer=care_dot_v1_dot_worker__service__pb2.ExpireFormRequest.SerializeToString,
                 response_deserializer=care_dot_v1_dot_worker__service__pb2.ExpireFormResponse.FromString,
                 _registered_method=True)
+        self.BeginDelivery = channel.unary_unary(
+                '/care.v1.WorkerService/BeginDelivery',
+                request_serializer=care_dot_v1_dot_worker__service__pb2.BeginDeliveryRequest.SerializeToString,
+                response_deserializer=care_dot_v1_dot_worker__service__pb2.BeginDeliveryResponse.FromString,
+                _registered_method=True)
+        self.RecordDelivered = channel.unary_unary(
+                '/care.v1.WorkerService/RecordDelivered',
+                request_serializer=care_dot_v1_dot_worker__service__pb2.RecordDeliveredRequest.SerializeToString,
+                response_deserializer=care_dot_v1_dot_worker__service__pb2.RecordDeliveredResponse.FromString,
+                _registered_method=True)
+        self.RecordFailed = channel.unary_unary(
+                '/care.v1.WorkerService/RecordFailed',
+                request_serializer=care_dot_v1_dot_worker__service__pb2.RecordFailedRequest.SerializeToString,
+                response_deserializer=care_dot_v1_dot_worker__service__pb2.RecordFailedResponse.FromString,
+                _registered_method=True)
 
 
 class WorkerServiceServicer:
@@ -132,6 +147,28 @@ class WorkerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def BeginDelivery(self, request, context):
+        """Says what a message to a customer wants next, and hands it out where that is to be sent: names a new attempt, whose outcome alone
+        counts from now on. Refusals: RESOURCE_NOT_FOUND where there is no such message.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecordDelivered(self, request, context):
+        """Reports that the provider took the message, or that it arrived.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecordFailed(self, request, context):
+        """Reports that the provider refused the message, or that it did not arrive.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_WorkerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -169,6 +206,21 @@ def add_WorkerServiceServicer_to_server(servicer, server):
                     servicer.ExpireForm,
                     request_deserializer=care_dot_v1_dot_worker__service__pb2.ExpireFormRequest.FromString,
                     response_serializer=care_dot_v1_dot_worker__service__pb2.ExpireFormResponse.SerializeToString,
+            ),
+            'BeginDelivery': grpc.unary_unary_rpc_method_handler(
+                    servicer.BeginDelivery,
+                    request_deserializer=care_dot_v1_dot_worker__service__pb2.BeginDeliveryRequest.FromString,
+                    response_serializer=care_dot_v1_dot_worker__service__pb2.BeginDeliveryResponse.SerializeToString,
+            ),
+            'RecordDelivered': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordDelivered,
+                    request_deserializer=care_dot_v1_dot_worker__service__pb2.RecordDeliveredRequest.FromString,
+                    response_serializer=care_dot_v1_dot_worker__service__pb2.RecordDeliveredResponse.SerializeToString,
+            ),
+            'RecordFailed': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordFailed,
+                    request_deserializer=care_dot_v1_dot_worker__service__pb2.RecordFailedRequest.FromString,
+                    response_serializer=care_dot_v1_dot_worker__service__pb2.RecordFailedResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -363,6 +415,87 @@ class WorkerService:
             '/care.v1.WorkerService/ExpireForm',
             care_dot_v1_dot_worker__service__pb2.ExpireFormRequest.SerializeToString,
             care_dot_v1_dot_worker__service__pb2.ExpireFormResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BeginDelivery(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/care.v1.WorkerService/BeginDelivery',
+            care_dot_v1_dot_worker__service__pb2.BeginDeliveryRequest.SerializeToString,
+            care_dot_v1_dot_worker__service__pb2.BeginDeliveryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordDelivered(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/care.v1.WorkerService/RecordDelivered',
+            care_dot_v1_dot_worker__service__pb2.RecordDeliveredRequest.SerializeToString,
+            care_dot_v1_dot_worker__service__pb2.RecordDeliveredResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordFailed(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/care.v1.WorkerService/RecordFailed',
+            care_dot_v1_dot_worker__service__pb2.RecordFailedRequest.SerializeToString,
+            care_dot_v1_dot_worker__service__pb2.RecordFailedResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -55,6 +55,14 @@ class WorkerServiceStub:
     """Opens the chat of a recovery that is CONTACT_RECEIVED."""
     ExpireForm: _grpc.UnaryUnaryMultiCallable[_worker_service_pb2.ExpireFormRequest, _worker_service_pb2.ExpireFormResponse]
     """Ends a form whose time is over. Not due yet is a success; the plan says how long to wait."""
+    BeginDelivery: _grpc.UnaryUnaryMultiCallable[_worker_service_pb2.BeginDeliveryRequest, _worker_service_pb2.BeginDeliveryResponse]
+    """Says what a message to a customer wants next, and hands it out where that is to be sent: names a new attempt, whose outcome alone
+    counts from now on. Refusals: RESOURCE_NOT_FOUND where there is no such message.
+    """
+    RecordDelivered: _grpc.UnaryUnaryMultiCallable[_worker_service_pb2.RecordDeliveredRequest, _worker_service_pb2.RecordDeliveredResponse]
+    """Reports that the provider took the message, or that it arrived."""
+    RecordFailed: _grpc.UnaryUnaryMultiCallable[_worker_service_pb2.RecordFailedRequest, _worker_service_pb2.RecordFailedResponse]
+    """Reports that the provider refused the message, or that it did not arrive."""
 
 @_typing.type_check_only
 class WorkerServiceAsyncStub(WorkerServiceStub):
@@ -83,6 +91,14 @@ class WorkerServiceAsyncStub(WorkerServiceStub):
     """Opens the chat of a recovery that is CONTACT_RECEIVED."""
     ExpireForm: _aio.UnaryUnaryMultiCallable[_worker_service_pb2.ExpireFormRequest, _worker_service_pb2.ExpireFormResponse]  # type: ignore[assignment]
     """Ends a form whose time is over. Not due yet is a success; the plan says how long to wait."""
+    BeginDelivery: _aio.UnaryUnaryMultiCallable[_worker_service_pb2.BeginDeliveryRequest, _worker_service_pb2.BeginDeliveryResponse]  # type: ignore[assignment]
+    """Says what a message to a customer wants next, and hands it out where that is to be sent: names a new attempt, whose outcome alone
+    counts from now on. Refusals: RESOURCE_NOT_FOUND where there is no such message.
+    """
+    RecordDelivered: _aio.UnaryUnaryMultiCallable[_worker_service_pb2.RecordDeliveredRequest, _worker_service_pb2.RecordDeliveredResponse]  # type: ignore[assignment]
+    """Reports that the provider took the message, or that it arrived."""
+    RecordFailed: _aio.UnaryUnaryMultiCallable[_worker_service_pb2.RecordFailedRequest, _worker_service_pb2.RecordFailedResponse]  # type: ignore[assignment]
+    """Reports that the provider refused the message, or that it did not arrive."""
 
 class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
     """Reports of the durable steps. Every answer carries the recovery's plan: its present state, what it wants next and for how
@@ -150,5 +166,31 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_worker_service_pb2.ExpireFormResponse, _abc.Awaitable[_worker_service_pb2.ExpireFormResponse]]:
         """Ends a form whose time is over. Not due yet is a success; the plan says how long to wait."""
+
+    @_abc_1.abstractmethod
+    def BeginDelivery(
+        self,
+        request: _worker_service_pb2.BeginDeliveryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_worker_service_pb2.BeginDeliveryResponse, _abc.Awaitable[_worker_service_pb2.BeginDeliveryResponse]]:
+        """Says what a message to a customer wants next, and hands it out where that is to be sent: names a new attempt, whose outcome alone
+        counts from now on. Refusals: RESOURCE_NOT_FOUND where there is no such message.
+        """
+
+    @_abc_1.abstractmethod
+    def RecordDelivered(
+        self,
+        request: _worker_service_pb2.RecordDeliveredRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_worker_service_pb2.RecordDeliveredResponse, _abc.Awaitable[_worker_service_pb2.RecordDeliveredResponse]]:
+        """Reports that the provider took the message, or that it arrived."""
+
+    @_abc_1.abstractmethod
+    def RecordFailed(
+        self,
+        request: _worker_service_pb2.RecordFailedRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_worker_service_pb2.RecordFailedResponse, _abc.Awaitable[_worker_service_pb2.RecordFailedResponse]]:
+        """Reports that the provider refused the message, or that it did not arrive."""
 
 def add_WorkerServiceServicer_to_server(servicer: WorkerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from care.v1 import worker_service_pb2 as care_dot_v1_dot_worker__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x63\x61re/v1/workflows.proto\x12\x07\x63\x61re.v1\x1a\x1c\x63\x61re/v1/worker_service.proto\"(\n\x14\x43ontactRecoveryInput\x12\x10\n\x08recovery\x18\x01 \x01(\t\"<\n\x15\x43ontactRecoveryResult\x12#\n\x04plan\x18\x01 \x01(\x0b\x32\x15.care.v1.RecoveryPlan\"K\n\x15\x43ontactRecoveryStatus\x12\r\n\x05\x64oing\x18\x01 \x01(\t\x12#\n\x04plan\x18\x02 \x01(\x0b\x32\x15.care.v1.RecoveryPlanb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x63\x61re/v1/workflows.proto\x12\x07\x63\x61re.v1\x1a\x1c\x63\x61re/v1/worker_service.proto\"(\n\x14\x43ontactRecoveryInput\x12\x10\n\x08recovery\x18\x01 \x01(\t\"<\n\x15\x43ontactRecoveryResult\x12#\n\x04plan\x18\x01 \x01(\x0b\x32\x15.care.v1.RecoveryPlan\"K\n\x15\x43ontactRecoveryStatus\x12\r\n\x05\x64oing\x18\x01 \x01(\t\x12#\n\x04plan\x18\x02 \x01(\x0b\x32\x15.care.v1.RecoveryPlan\"\'\n\x14MessageDeliveryInput\x12\x0f\n\x07message\x18\x01 \x01(\t\"<\n\x15MessageDeliveryResult\x12#\n\x04plan\x18\x01 \x01(\x0b\x32\x15.care.v1.DeliveryPlan\"K\n\x15MessageDeliveryStatus\x12\r\n\x05\x64oing\x18\x01 \x01(\t\x12#\n\x04plan\x18\x02 \x01(\x0b\x32\x15.care.v1.DeliveryPlanb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,4 +38,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONTACTRECOVERYRESULT']._serialized_end=168
   _globals['_CONTACTRECOVERYSTATUS']._serialized_start=170
   _globals['_CONTACTRECOVERYSTATUS']._serialized_end=245
+  _globals['_MESSAGEDELIVERYINPUT']._serialized_start=247
+  _globals['_MESSAGEDELIVERYINPUT']._serialized_end=286
+  _globals['_MESSAGEDELIVERYRESULT']._serialized_start=288
+  _globals['_MESSAGEDELIVERYRESULT']._serialized_end=348
+  _globals['_MESSAGEDELIVERYSTATUS']._serialized_start=350
+  _globals['_MESSAGEDELIVERYSTATUS']._serialized_end=425
 # @@protoc_insertion_point(module_scope)

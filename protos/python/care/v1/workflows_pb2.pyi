@@ -92,3 +92,79 @@ class ContactRecoveryStatus(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ContactRecoveryStatus: _TypeAlias = ContactRecoveryStatus  # noqa: Y015
+
+@_typing.final
+class MessageDeliveryInput(_message.Message):
+    """Input of the workflow type `MessageDelivery`, whose id is `message-delivery/{organization}/{number}/{message}`. Its signal `poke` has no
+    argument and says: look again.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    message: _builtins.str
+    """`organizations/{o}/tickets/{n}/messages/{id}`."""
+    def __init__(
+        self,
+        *,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MessageDeliveryInput: _TypeAlias = MessageDeliveryInput  # noqa: Y015
+
+@_typing.final
+class MessageDeliveryResult(_message.Message):
+    """Result of the workflow type `MessageDelivery`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLAN_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def plan(self) -> _worker_service_pb2.DeliveryPlan:
+        """The last plan that it followed; its step is DONE."""
+
+    def __init__(
+        self,
+        *,
+        plan: _worker_service_pb2.DeliveryPlan | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["plan", b"plan"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["plan", b"plan"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MessageDeliveryResult: _TypeAlias = MessageDeliveryResult  # noqa: Y015
+
+@_typing.final
+class MessageDeliveryStatus(_message.Message):
+    """Answer of the query `status` of the workflow type `MessageDelivery`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOING_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
+    doing: _builtins.str
+    """What it is doing or waiting for, in words."""
+    @_builtins.property
+    def plan(self) -> _worker_service_pb2.DeliveryPlan:
+        """The last plan that the service gave; unset before the first."""
+
+    def __init__(
+        self,
+        *,
+        doing: _builtins.str = ...,
+        plan: _worker_service_pb2.DeliveryPlan | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["plan", b"plan"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["doing", b"doing", "plan", b"plan"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MessageDeliveryStatus: _TypeAlias = MessageDeliveryStatus  # noqa: Y015

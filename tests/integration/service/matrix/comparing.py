@@ -125,7 +125,7 @@ def _log(before: Seen, after: Seen, caller: Caller, expected: Done) -> list[str]
 
 def actor_kind(activity: str, caller: Caller) -> str:
     """Who the log must say did it: whoever submits through the link is the customer, whatever token they have."""
-    if activity in {"CONTACT_SUBMITTED", "CONTACT_CLAIMED"}:
+    if activity in {"CONTACT_SUBMITTED", "CONTACT_CLAIMED", "MESSAGE_RECEIVED"}:
         return "CUSTOMER"
     return {"worker": "WORKFLOW", "service": "SERVICE"}.get(caller.roles[0], "AGENT")
 

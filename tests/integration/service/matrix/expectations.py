@@ -95,25 +95,34 @@ ROLES: Final[dict[str, frozenset[str]]] = {
     "AddContact": _TEAM_AND_SERVICES,
     "RejectContact": _TEAM,
     "AddNote": _TEAM,
+    "SendMessage": _TEAM,
     "SubmitContact": _ANYBODY,
+    "PostMessage": _ANYBODY,
+    "IngestMessage": frozenset({"service"}),
     "BeginPosting": _WORKER,
     "RecordPosted": _WORKER,
     "RecordRefused": _WORKER,
     "RecordRetracted": _WORKER,
     "UnlockChat": _WORKER,
     "ExpireForm": _WORKER,
+    "BeginDelivery": _WORKER,
+    "RecordDelivered": _WORKER,
+    "RecordFailed": _WORKER,
 }
 """Every method that writes to a ticket, and its callers; of the public one the link is checked, not the caller."""
 
 NOT_ON_A_TICKET: Final = frozenset(
     {
         # Reading.
-        *("GetTicket", "ListTickets", "CountTickets", "ListActivities"),
-        *("GetRecovery", "ListRecoveries", "ListContacts", "ListMessages"),
+        *("GetTicket", "ListTickets", "CountTickets", "ListActivities", "WatchTickets"),
+        *("GetRecovery", "ListRecoveries", "ListContacts", "ListMessages", "ListUnmatchedMessages"),
+        # The first of these marks the contact as verified, which the world has done (test_chats).
+        *("GetChat", "WatchChat"),
         *("GetContactForm", "CheckRecovery", "GetLifecycle"),
         *("GetReview", "ListReviews"),
         *("GetOrganization", "ListLocations", "GetLocation", "ListAgents", "GetAgent"),
-        # Writing something else.
+        # Writing something else. An edit of a review is noted on its ticket by a service, whatever the ticket's state
+        # is, unless it is CLOSED (test_review_edits).
         *("IngestReview", "BatchIngestReviews", "UpdateOrganization", "UpdateLocation", "UpdateAgent"),
     }
 )
@@ -152,6 +161,16 @@ COMMANDS: Final = (
     "RecordRefused",
     "RecordRetracted",
     "UnlockChat",
+    "SendMessage",
+    "PostMessage",
+    "IngestMessage",
+    "IngestMessage by a machine",
+    "BeginDelivery SEND",
+    "BeginDelivery CHECK",
+    "RecordDelivered of another attempt",
+    "RecordFailed of another attempt",
+    "RecordDelivered",
+    "RecordFailed",
     "SubmitContact",
     "ExpireForm too early",
     "ExpireForm in time",
@@ -244,6 +263,19 @@ _SUBMIT_AFTER_CLOSE: Final = {
     "ENDED_BY_CLOSE": "follow-up",
 }
 
+# --- the chat ---------------------------------------------------------------------------------------------------------
+
+# A contact has a chat from the unlock on, until it is rejected.
+_WITH_CHAT: Final = frozenset({"CHAT_UNLOCKED", "ENDED_BY_CLOSE"})
+
+# The greeting is QUEUED when a chat opens; a rejected contact's is FAILED. Bookkeeping goes on after a close.
+_DELIVERY: Final = {
+    "BeginDelivery SEND": "hidden",
+    "BeginDelivery CHECK": "-",
+    "RecordDelivered": "DELIVERY_SENT",
+    "RecordFailed": "DELIVERY_FAILED",
+}
+
 # --- the worker's reports ---------------------------------------------------------------------------------------------
 
 # Whatever the status: workflow bookkeeping is still recorded on a CLOSED ticket. The attempt is the one that the
@@ -275,6 +307,7 @@ _WORKER_COLUMNS: Final = {
 _ACTIVITIES: Final = {
     "UpdateTicket": "UPDATED",
     "AddNote": "NOTE_ADDED",
+    "SendMessage": "MESSAGE_SENT",
     "TakeTicket": "TAKEN",
     "ReleaseTicket": "RELEASED",
     "StartTicket": "STARTED",
@@ -335,7 +368,12 @@ class Raised:
     followed: bool
 
 
-Expected = Refused | Done | Nothing | Hidden | Raised
+@dataclass(frozen=True)
+class Unmatched:
+    """A success that changes nothing of the ticket: what came in found no open chat."""
+
+
+Expected = Refused | Done | Nothing | Hidden | Raised | Unmatched
 
 
 def expect(status: str, situation: str, command: str, caller: Caller) -> Expected:
@@ -352,10 +390,16 @@ def expect(status: str, situation: str, command: str, caller: Caller) -> Expecte
             return Refused("RESOURCE_NOT_FOUND", names=("resource",))
     if missing(situation, command):
         return Refused("RESOURCE_NOT_FOUND", names=("resource",))
+    if command in _DELIVERY or name in _DELIVERY:
+        return _delivery(situation, command)
     if roles == _WORKER:
         return _report(situation, command)
     if name == "SubmitContact":
         return _submit(status, situation)
+    if name == "PostMessage":
+        return _write(status, situation, automatic=False) or Refused("LINK_UNKNOWN")
+    if name == "IngestMessage":
+        return _write(status, situation, automatic=command.endswith("machine")) or Unmatched()
     if name == "CreateTicket":
         return Raised(followed=False) if status == "CLOSED" else Refused("TICKET_EXISTS", names=("ticket", "review"))
     if status == "CLOSED":
@@ -386,6 +430,8 @@ def missing(situation: str, command: str) -> bool:
         return situation not in {"CONTACT_RECEIVED", "CHAT_UNLOCKED", "REJECTED", "REPLACED", "ENDED_BY_CLOSE"}
     if command == "AssignTicket to a stranger":
         return True
+    if method(command) in {"BeginDelivery", "RecordDelivered", "RecordFailed"}:
+        return situation not in _WITH_CHAT | {"REJECTED"}
     names_one = method(command) in {"WithdrawRecoveryForm", "RejectContact"} or ROLES[method(command)] == _WORKER
     return situation == "NO_CONTACT" and names_one
 
@@ -428,6 +474,8 @@ def _moved(status: str, situation: str, name: str, command: str, caller: Caller)
     if name == "AssignTicket":
         return Done("ASSIGNED" if caller.owns else "ASSIGNED_BY_OVERRIDE", assignee="bob")
     activity = _ACTIVITIES[name]
+    if name == "SendMessage" and situation != "CHAT_UNLOCKED":
+        return _refused("CHAT_LOCKED", "recovery", contact_state(status, situation))
     if name == "TakeTicket":
         return Done(activity, assignee="sue" if caller.supervises else "bob")
     if name == "ReleaseTicket":
@@ -467,6 +515,27 @@ def _submit(status: str, situation: str) -> Expected:
         return Refused(after)
     reopened = "IN_PROGRESS" if status == "RESOLVED" else None
     return Done("CONTACT_SUBMITTED", status=reopened, contact_state=after, named=after)
+
+
+def _write(status: str, situation: str, *, automatic: bool) -> Expected | None:
+    """What comes of a customer's message; None where no chat is theirs."""
+    if situation not in _WITH_CHAT:
+        return None
+    if status == "CLOSED":
+        return Unmatched() if automatic else Raised(followed=True)
+    reopened = "IN_PROGRESS" if status == "RESOLVED" and not automatic else None
+    return Done("MESSAGE_RECEIVED", status=reopened)
+
+
+def _delivery(situation: str, command: str) -> Expected:
+    after = "-" if situation == "REJECTED" or command.endswith("of another attempt") else _DELIVERY[command]
+    match after:
+        case "-":
+            return Nothing()
+        case "hidden":
+            return Hidden()
+        case _:
+            return Done(after)
 
 
 def _report(situation: str, command: str) -> Expected:

@@ -45,6 +45,9 @@ _STORED = """
     UNION ALL SELECT r::TEXT FROM recoveries r WHERE organization = $1 AND ticket_number = $2
     UNION ALL SELECT c::TEXT FROM contacts c WHERE organization = $1 AND ticket_number = $2
     UNION ALL SELECT m::TEXT FROM messages m WHERE organization = $1 AND ticket_number = $2
+    UNION ALL SELECT d::TEXT FROM deliveries d WHERE organization = $1 AND ticket_number = $2
+    UNION ALL SELECT i::TEXT FROM inbound_messages i WHERE organization = $1 AND ticket_number = $2
+      AND message_id IS NOT NULL
     UNION ALL SELECT a::TEXT FROM activities a WHERE organization = $1 AND ticket_number = $2
     UNION ALL SELECT v::TEXT FROM reviews v JOIN tickets t ON t.organization = v.organization AND t.review_id = v.id
       WHERE t.organization = $1 AND t.number = $2

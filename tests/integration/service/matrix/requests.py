@@ -13,6 +13,7 @@ from care.v1 import conversation_service_pb2 as conversations
 from care.v1 import customer_service_pb2 as customers
 from care.v1 import ticket_service_pb2 as tickets
 from care.v1 import worker_service_pb2 as workers
+from care.v1.message_pb2 import CHANNEL_EMAIL, DELIVERY_FAILURE_ADDRESS_REFUSED, DELIVERY_STATE_SENT
 from care.v1.recovery_pb2 import REFUSAL_REASON_TAKEN_DOWN, Recovery
 from care.v1.ticket_pb2 import Ticket
 from care_client.client import CareClient
@@ -31,6 +32,12 @@ class Place:
     """The one that the situation is about; where there is none, one that does not exist."""
     claim: str
     """A contact of the ticket; where there is none, one that does not exist."""
+    greeting: str
+    """The message that opened the chat; where there is none, one that does not exist."""
+    has_chat: bool = False
+    """Whether there is."""
+    email: str = "nobody@example.com"
+    """The address of the contact."""
     exists: bool = False
     """Whether there is such a recovery."""
     attempt: int = 1
@@ -50,7 +57,7 @@ class Place:
 
 def request(tenant: Tenant, place: Place, command: str) -> Message:
     """The request of a command."""
-    return (_on_ticket(tenant, place) | _on_conversation(place) | _on_recovery(tenant, place))[command]()
+    return (_on_ticket(tenant, place) | _on_conversation(tenant, place) | _on_recovery(tenant, place))[command]()
 
 
 def _on_ticket(tenant: Tenant, place: Place) -> dict[str, Callable[[], Message]]:
@@ -85,7 +92,7 @@ def _on_ticket(tenant: Tenant, place: Place) -> dict[str, Callable[[], Message]]
     }
 
 
-def _on_conversation(place: Place) -> dict[str, Callable[[], Message]]:
+def _on_conversation(tenant: Tenant, place: Place) -> dict[str, Callable[[], Message]]:
     name, recovery = place.ticket.name, place.recovery.name
     return {
         "AddNote": lambda: conversations.AddNoteRequest(parent=name, text="Called twice"),
@@ -94,6 +101,10 @@ def _on_conversation(place: Place) -> dict[str, Callable[[], Message]]:
         "AddContact": lambda: conversations.AddContactRequest(parent=name, email="kim@example.com"),
         "AddContact by claim": lambda: conversations.AddContactRequest(parent=name, claim=place.claim),
         "RejectContact": lambda: conversations.RejectContactRequest(name=recovery),
+        "SendMessage": lambda: conversations.SendMessageRequest(parent=name, text="We looked into it."),
+        "PostMessage": lambda: customers.PostMessageRequest(token=tenant.chat_token(place.claim), text="Thank you."),
+        "IngestMessage": lambda: _ingest(tenant, place, automatic=False),
+        "IngestMessage by a machine": lambda: _ingest(tenant, place, automatic=True),
     }
 
 
@@ -106,7 +117,24 @@ def _on_recovery(tenant: Tenant, place: Place) -> dict[str, Callable[[], Message
     def retracted(attempt: int) -> workers.RecordRetractedRequest:
         return workers.RecordRetractedRequest(name=name, attempt=attempt)
 
+    def begin_delivery(step: workers.DeliveryStep.ValueType) -> workers.BeginDeliveryRequest:
+        return workers.BeginDeliveryRequest(name=place.greeting, step=step)
+
+    def delivered(attempt: int) -> workers.RecordDeliveredRequest:
+        return workers.RecordDeliveredRequest(name=place.greeting, attempt=attempt, state=DELIVERY_STATE_SENT)
+
+    def failed(attempt: int) -> workers.RecordFailedRequest:
+        return workers.RecordFailedRequest(
+            name=place.greeting, attempt=attempt, reason=DELIVERY_FAILURE_ADDRESS_REFUSED
+        )
+
     return {
+        "BeginDelivery SEND": lambda: begin_delivery(workers.DELIVERY_STEP_SEND),
+        "BeginDelivery CHECK": lambda: begin_delivery(workers.DELIVERY_STEP_CHECK),
+        "RecordDelivered": lambda: delivered(place.attempt),
+        "RecordDelivered of another attempt": lambda: delivered(_ANOTHER_ATTEMPT),
+        "RecordFailed": lambda: failed(place.attempt),
+        "RecordFailed of another attempt": lambda: failed(_ANOTHER_ATTEMPT),
         "BeginPosting POST": lambda: begin(workers.RECOVERY_STEP_POST),
         "BeginPosting READ": lambda: begin(workers.RECOVERY_STEP_READ),
         "BeginPosting RETRACT": lambda: begin(workers.RECOVERY_STEP_RETRACT),
@@ -138,6 +166,18 @@ def _submit(tenant: Tenant, place: Place) -> customers.SubmitContactRequest:
     links = tenant.care.links
     token = links.form_token(UUID(place.recovery.name.rpartition("/")[2]), links.current)
     return customers.SubmitContactRequest(token=token, email=f"{uuid4().hex}@example.com", consent=True)
+
+
+def _ingest(tenant: Tenant, place: Place, *, automatic: bool) -> conversations.IngestMessageRequest:
+    """An email from the address of the contact, wherever it belongs."""
+    message = conversations.InboundMessage(
+        channel=CHANNEL_EMAIL,
+        external_id=f"{uuid4()}@mail.example.com",
+        sender=place.email,
+        text="Thank you.",
+        automatic=automatic,
+    )
+    return conversations.IngestMessageRequest(parent=tenant.name, message=message, ticket=place.ticket.name)
 
 
 def send(client: CareClient, message: Message) -> Awaitable[Message]:

@@ -9,6 +9,7 @@ import pytest
 from google.protobuf.message import Message
 
 from care.v1 import ticket_service_pb2 as tickets
+from care.v1.conversation_service_pb2 import INGEST_OUTCOME_CHAT_LOCKED, INGEST_OUTCOME_UNMATCHED
 from care.v1.error_reason_pb2 import ErrorReason
 from care_client.client import CareClient
 from care_client.errors import CareError, care_errors
@@ -27,6 +28,7 @@ from tests.integration.service.matrix.expectations import (
     Nothing,
     Raised,
     Refused,
+    Unmatched,
     action,
     expect,
     method,
@@ -87,7 +89,7 @@ class Row:
     async def check(self, name: str, caller: Caller, command: str) -> None:
         """Sends the command and compares what comes of it."""
         expected = expect(self.status, self.situation, command, caller)
-        if isinstance(expected, Refused | Nothing) and not self._prepares(caller, command):
+        if isinstance(expected, Refused | Nothing | Unmatched) and not self._prepares(caller, command):
             await self._place(caller.owner)
             self._silent.append((name, caller, command))
             await self._check_answer(name, caller, command, expected)
@@ -110,7 +112,7 @@ class Row:
     async def _back(self, place: Place, caller: Caller, expected: Expected) -> bool:
         """Brings a ticket back to its place where that is cheaper than putting up another; says whether it is there."""
         if not isinstance(expected, Done) or expected.status is not None or expected.contact_state is not None:
-            return isinstance(expected, Refused | Nothing)
+            return isinstance(expected, Refused | Nothing | Unmatched)
         if expected.assignee is not None:
             await self.world.give_back(place, caller.owner)
         return True
@@ -147,6 +149,9 @@ class Row:
             differences = [f"{comparing.refusal_of(answer)}, not {expected}"]
         elif isinstance(expected, Nothing):
             differences = []
+        elif isinstance(expected, Unmatched):
+            outcome = getattr(answer, "outcome", None)
+            differences = [] if outcome in {INGEST_OUTCOME_UNMATCHED, INGEST_OUTCOME_CHAT_LOCKED} else ["it was taken"]
         else:
             differences = await self._unlike(place, caller, answer, expected)
         self.wrong.extend(f"  {command} by {name}: {difference}" for difference in differences)

@@ -28,7 +28,7 @@ _LIFETIME: Final = 120
 """Minutes that a form takes answers here: longer than all checks that a row waits for."""
 _NO_ATTEMPT: Final = 1_000_000
 _REPORTS: Final = frozenset({"RecordPosted", "RecordRefused", "RecordRetracted"})
-PREPARED: Final = _REPORTS | {"BeginPosting READ", "ExpireForm in time"}
+PREPARED: Final = _REPORTS | {"BeginPosting READ", "ExpireForm in time", "RecordDelivered", "RecordFailed"}
 """The worker's commands that have a time, or report the outcome of a step that was begun."""
 
 
@@ -71,7 +71,7 @@ class World:
         """A ticket in a status, with a recovery in a state, and with an owner."""
         ticket = await self.tenant.ticket()
         alice, name = self.tenant.agent("alice"), ticket.name
-        place = Place(ticket, Recovery(name=f"{name}/recoveries/{uuid4()}"), str(uuid4()))
+        place = Place(ticket, Recovery(name=f"{name}/recoveries/{uuid4()}"), str(uuid4()), f"{name}/messages/{uuid4()}")
         if situation != "NO_CONTACT":
             place.recovery = await self.tenant.form(ticket)
             await self._lead(place, situation)
@@ -95,7 +95,10 @@ class World:
         await self.settle(place)
         if not missing(situation, "AddContact by claim"):
             listed = await alice.conversations.ListContacts(conversations.ListContactsRequest(parent=name))
-            place.claim = listed.contacts[0].id
+            place.claim, place.email = listed.contacts[0].id, listed.contacts[0].email
+            greetings = await self.tenant.thread(place.ticket, "AGENT_MESSAGE")
+            place.has_chat = bool(greetings)
+            place.greeting = greetings[0].name if greetings else place.greeting
         return place
 
     async def settle(self, place: Place) -> None:
@@ -130,6 +133,7 @@ class World:
             case "CHAT_UNLOCKED" | "REJECTED" | "ENDED_BY_CLOSE" if situation == state:
                 await tenant.submit(recovery)
                 await tenant.unlock(recovery)
+                await tenant.open_chat(place.ticket)
                 if state == "REJECTED":
                     await alice.RejectContact(conversations.RejectContactRequest(name=recovery.name))
             case _ if situation == "ENDED_BY_CLOSE,unanswered":
@@ -152,6 +156,10 @@ class World:
             self.clock.advance(minutes=_LIFETIME)
         elif situation == "AWAITING_CONTACT" and command in {"BeginPosting READ", "RecordPosted", "RecordRefused"}:
             self.clock.advance(minutes=_FIRST_CHECK)
+        if command in {"RecordDelivered", "RecordFailed"} and place.has_chat:
+            begun = workers.BeginDeliveryRequest(name=place.greeting, step=workers.DELIVERY_STEP_SEND)
+            handed_out = await self.tenant.worker.workers.BeginDelivery(begun)
+            place.attempt = handed_out.grant.attempt or place.attempt
         if command in _REPORTS and situation != "NO_CONTACT":
             for step in _STEPS:
                 answer = await self.tenant.begin(place.recovery, step)

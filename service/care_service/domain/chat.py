@@ -1,0 +1,130 @@
+"""A customer writes: on the page of their chat, or by email or SMS."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from care_service.domain.callers import Caller
+from care_service.domain.case import Case, Decision, activity, touched
+from care_service.domain.commands import PostMessage, SubmitContact
+from care_service.domain.decide import message, with_status
+from care_service.domain.entities import ActivityType, Contact, Message, MessageKind, Recovery, Ticket
+from care_service.domain.follow_up import follow_up
+from care_service.domain.lifecycle import RecoveryState, TicketStatus, Trigger
+from care_service.domain.refusals import Reason, Refusal
+
+
+class ChatState(StrEnum):
+    """Whether a chat takes messages; `care.v1.ChatState` documents each value."""
+
+    OPEN = "OPEN"
+    CLOSED = "CLOSED"
+
+
+@dataclass(frozen=True, slots=True)
+class ChatCase:
+    """A ticket as it was loaded for a contact of its chat, and where a message goes after it was CLOSED."""
+
+    case: Case
+    contact: Contact
+    recovery: Recovery
+    """The one that uses the contact."""
+    last: Case | None = None
+    """The end of the chain of follow-ups, with its assignee as `agent`; where the ticket is CLOSED."""
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether the contact was found to be the wrong person, or never got a link."""
+        return self.recovery.state is RecoveryState.REJECTED or not self.contact.key_id
+
+    @property
+    def state(self) -> ChatState:
+        """What the customer may know of it."""
+        return ChatState.CLOSED if self.case.ticket.status is TicketStatus.CLOSED else ChatState.OPEN
+
+    @property
+    def target(self) -> Case:
+        """The ticket that a message is written to, or that it raises a follow-up of."""
+        return self.last or self.case
+
+
+def post_message(
+    chat: ChatCase, number: int, command: PostMessage, caller: Caller, now: datetime, request_id: UUID | None = None
+) -> Decision:
+    """Returns what to write for a customer's message; raises Refusal CHAT_LOCKED.
+
+    `number` is a follow-up ticket's, where it comes to one. A machine's message reopens nothing and raises nothing.
+    """
+    target = chat.target
+    if target.ticket.status is TicketStatus.CLOSED:
+        if command.automatic:
+            raise chat_locked()
+        return _followed_up(chat.contact, target, number, command, caller, now, request_id)
+    contact = _writer(chat)
+    ticket = target.ticket
+    if ticket.status is TicketStatus.RESOLVED and not command.automatic:
+        ticket = with_status(ticket, Trigger.REOPEN, now)
+    after = touched(ticket, target.live, now)
+    written = customer_message(after, contact.id, command, caller)
+    entry = activity(
+        ActivityType.MESSAGE_RECEIVED, caller, target.ticket, after, message_id=written.id, request_id=request_id
+    )
+    return Decision(after, entry, messages=(written,))
+
+
+def _followed_up(
+    contact: Contact,
+    last: Case,
+    number: int,
+    command: PostMessage,
+    caller: Caller,
+    now: datetime,
+    request_id: UUID | None,
+) -> Decision:
+    """Raises the follow-up of `last` with the message in its thread; the customer is sent a link to its chat."""
+    details = SubmitContact(
+        email=contact.email,
+        phone=contact.phone,
+        display_name=contact.display_name,
+        message="",
+        contact_id=command.contact_id,
+        recovery_id=command.recovery_id,
+        message_id=command.review_message_id,
+    )
+    decision = follow_up(last, number, details, caller, now, request_id, verify_time=contact.verify_time)
+    written = customer_message(decision.ticket, command.contact_id, command, caller, ordinal=len(decision.messages))
+    return replace(decision, messages=(*decision.messages, written))
+
+
+def _writer(chat: ChatCase) -> Contact:
+    """Returns the contact that the message is from: the chat's own, or the same person's in the follow-up."""
+    target, own = chat.target, chat.contact
+    if target.live is None or target.live.state is not RecoveryState.CHAT_UNLOCKED or target.contact is None:
+        raise chat_locked()
+    same = (target.contact.email, target.contact.phone) == (own.email, own.phone)
+    if target.contact.id != own.id and not (chat.last and same):
+        raise chat_locked()
+    return target.contact
+
+
+def customer_message(ticket: Ticket, contact: UUID, command: PostMessage, caller: Caller, ordinal: int = 0) -> Message:
+    """Makes the entry of the thread, belonging to the ticket's latest activity."""
+    entry = message(ticket, command.message_id, MessageKind.CUSTOMER_MESSAGE, caller, command.text, ordinal=ordinal)
+    return replace(entry, contact_id=contact, channel=command.channel, automatic=command.automatic)
+
+
+def verified(chat: ChatCase, caller: Caller, now: datetime) -> Decision | None:
+    """Returns what to write when the chat's link is used: at the first time, that the address is the customer's."""
+    if chat.contact.verify_time is not None or chat.state is ChatState.CLOSED:
+        return None
+    ticket = touched(chat.case.ticket, chat.case.live, now)
+    entry = activity(ActivityType.CONTACT_VERIFIED, caller, chat.case.ticket, ticket, recovery_id=chat.recovery.id)
+    return Decision(ticket, entry, known_contact=replace(chat.contact, verify_time=now))
+
+
+def chat_locked() -> Refusal:
+    """Makes the refusal of a message for which there is no open chat. Customers get no metadata."""
+    return Refusal(Reason.CHAT_LOCKED, "The chat is not open now: try again in a minute.")

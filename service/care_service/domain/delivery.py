@@ -1,0 +1,174 @@
+"""The way of a message to the customer: what it wants next, and what comes of the attempts at it.
+
+A report that comes late, twice or about another attempt is a success that changes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from care_service.domain.callers import Caller
+from care_service.domain.case import Case, Decision, activity, touched
+from care_service.domain.commands import DeliveryReport, RecordDelivered, RecordFailed
+from care_service.domain.entities import (
+    ActivityType,
+    Channel,
+    Contact,
+    Delivery,
+    DeliveryFailure,
+    DeliveryState,
+    Location,
+    Message,
+)
+
+TRIED_FOR: Final = timedelta(days=3)
+"""For how long a message is tried to be sent: a mail server that is down over a weekend gets it still."""
+_FIRST_CHECK: Final = timedelta(minutes=1)
+_LAST_CHECK: Final = 11
+"""Doubling from a minute, the provider is asked for the last time a day and a half after sending."""
+_NONE: Final = 0
+_OVER: Final = frozenset({DeliveryState.DELIVERED, DeliveryState.FAILED})
+
+
+class DeliveryStep(StrEnum):
+    """What a delivery wants next; `care.v1.DeliveryStep` documents each value."""
+
+    SEND = "SEND"
+    CHECK = "CHECK"
+    WAIT = "WAIT"
+    DONE = "DONE"
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryPlan:
+    """What a delivery wants next, and for how long it waits."""
+
+    step: DeliveryStep
+    wait: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryCase:
+    """A ticket as it was loaded for the delivery of one of its messages."""
+
+    case: Case
+    message: Message
+    delivery: Delivery
+    contact: Contact
+    """Whom the message is for."""
+    is_rejected: bool
+    """The recovery that brought the contact was rejected."""
+
+    def plan(self, now: datetime) -> DeliveryPlan:
+        """Returns what the delivery wants at `now`."""
+        delivery = self.delivery
+        if delivery.state is DeliveryState.QUEUED:
+            return DeliveryPlan(DeliveryStep.SEND)
+        if delivery.state in _OVER or delivery.check_time is None:
+            return DeliveryPlan(DeliveryStep.DONE)
+        if delivery.check_time > now:
+            return DeliveryPlan(DeliveryStep.WAIT, delivery.check_time - now)
+        return DeliveryPlan(DeliveryStep.CHECK)
+
+
+def channel_for(contact: Contact, location: Location | None) -> Channel:
+    """Returns how a contact is written to: by the one address that is known; of both, as the location prefers."""
+    if not contact.phone:
+        return Channel.EMAIL
+    if not contact.email:
+        return Channel.SMS
+    return (location and location.preferred_channel) or Channel.EMAIL
+
+
+def new_delivery(message: Message, contact: Contact, location: Location | None) -> Delivery:
+    """Makes the delivery of a new message, QUEUED."""
+    return Delivery(
+        organization=message.organization,
+        ticket_number=message.ticket_number,
+        message_id=message.id,
+        contact_id=contact.id,
+        state=DeliveryState.QUEUED,
+        channel=channel_for(contact, location),
+        failure_reason=None,
+        failure_message="",
+        attempt=_NONE,
+        attempts=0,
+        provider_id="",
+        check_time=None,
+        checks=0,
+        create_time=message.create_time,
+        give_up_time=message.create_time + TRIED_FOR,
+        send_time=None,
+        end_time=None,
+    )
+
+
+def begin_delivery(case: DeliveryCase, step: DeliveryStep, caller: Caller, now: datetime) -> Decision | None:
+    """Hands out an attempt, or gives the message up; None where the delivery does not want `step`.
+
+    A hand-out writes no activity: nobody can see it.
+    """
+    delivery = case.delivery
+    if case.plan(now).step is not step or step not in {DeliveryStep.SEND, DeliveryStep.CHECK}:
+        return None
+    if step is DeliveryStep.SEND and case.is_rejected:
+        return _failed(case, DeliveryFailure.CONTACT_REJECTED, "", caller, now)
+    if step is DeliveryStep.SEND and delivery.give_up_time <= now:
+        return _failed(case, DeliveryFailure.TIMED_OUT, "", caller, now)
+    number = delivery.attempts + 1
+    ticket = replace(case.case.ticket, revision=case.case.ticket.revision + 1)
+    return Decision(ticket, delivery=replace(delivery, attempt=number, attempts=number))
+
+
+def report_delivery(case: DeliveryCase, command: DeliveryReport, caller: Caller, now: datetime) -> Decision | None:
+    """Returns what to write for a report, or None where it changes nothing."""
+    delivery = case.delivery
+    if delivery.attempt == _NONE or command.attempt != delivery.attempt:
+        return None
+    if isinstance(command, RecordFailed):
+        return _failed(case, command.reason, command.provider_message, caller, now)
+    return _delivered(case, command, caller, now)
+
+
+def _delivered(case: DeliveryCase, command: RecordDelivered, caller: Caller, now: datetime) -> Decision:
+    before = case.delivery
+    arrived = command.state is DeliveryState.DELIVERED
+    checks = before.checks + (before.state is DeliveryState.SENT)
+    asked_again = command.can_be_checked and not arrived and checks < _LAST_CHECK
+    after = replace(
+        before,
+        state=command.state,
+        failure_reason=None,
+        failure_message="",
+        attempt=_NONE,
+        provider_id=command.provider_id or before.provider_id,
+        check_time=now + _FIRST_CHECK * 2**checks if asked_again else None,
+        checks=checks,
+        send_time=before.send_time or now,
+        end_time=now if arrived else None,
+    )
+    if after.state is before.state:  # asked again, and no further
+        return Decision(replace(case.case.ticket, revision=case.case.ticket.revision + 1), delivery=after)
+    return _write(case, after, ActivityType.DELIVERY_CONFIRMED if arrived else ActivityType.DELIVERY_SENT, caller, now)
+
+
+def _failed(case: DeliveryCase, reason: DeliveryFailure, words: str, caller: Caller, now: datetime) -> Decision:
+    after = replace(
+        case.delivery,
+        state=DeliveryState.FAILED,
+        failure_reason=reason,
+        failure_message=words,
+        attempt=_NONE,
+        check_time=None,
+        end_time=now,
+    )
+    return _write(case, after, ActivityType.DELIVERY_FAILED, caller, now)
+
+
+def _write(case: DeliveryCase, after: Delivery, kind: ActivityType, caller: Caller, now: datetime) -> Decision:
+    before = case.case.ticket
+    ticket = touched(before, case.case.live, now)
+    return Decision(ticket, activity(kind, caller, before, ticket, message_id=after.message_id), delivery=after)

@@ -1,0 +1,171 @@
+"""The chat's half of CustomerService: what a private link opens. No token is ever logged here."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+import grpc
+from google.protobuf.message import Message
+from limits import RateLimitItemPerMinute
+from limits.aio.storage import MemoryStorage
+from limits.aio.strategies import MovingWindowRateLimiter
+from uuid_utils.compat import uuid7
+
+from care.v1 import customer_service_pb2 as pb
+from care_service.domain import commands, entities
+from care_service.domain.callers import customer
+from care_service.domain.chat import ChatCase, ChatState, post_message, verified
+from care_service.domain.names import TicketName
+from care_service.domain.ports import KEPT, Answer, Reader, TicketStore
+from care_service.domain.refusals import Reason, Refusal
+from care_service.following import Followers
+from care_service.links import Links
+from care_service.rpc import convert, pages
+from care_service.rpc.call import Call, current_call
+from care_service.rpc.execute import Repeat, until_committed
+from care_service.rpc.fields import LONG_TEXT, Fields
+from care_service.rpc.watching import HEARTBEAT
+
+Context = grpc.aio.ServicerContext[Message, Message]
+
+_BATCH: Final = 100
+_MESSAGES: Final = RateLimitItemPerMinute(30)
+"""Per link and process: more than a person writes."""
+
+
+class Chats:
+    """Converts, calls the core, converts."""
+
+    def __init__(self, store: TicketStore, reader: Reader, links: Links, followers: Followers) -> None:
+        self._chat_store = store
+        self._reader = reader
+        self._chat_links = links
+        self._followers = followers
+        self._message_limiter = MovingWindowRateLimiter(MemoryStorage())
+
+    async def GetChat(self, request: pb.GetChatRequest, context: Context) -> pb.GetChatResponse:
+        """See the contract."""
+        fields = Fields()
+        size = fields.page_size(request.page_size)
+        fields.check()
+        chat = await self._opened(request.token)
+        scope = f"chat {chat.contact.id}"
+        before = pages.read_token(request.page_token, scope, _place)
+        rows = await self._reader.chat_messages(chat, before, size + 1)
+        messages, token = pages.cut(
+            rows, size, convert.chat_message, lambda row: pages.make_token(scope, row.activity_number, row.ordinal)
+        )
+        return pb.GetChatResponse(
+            chat=pb.Chat(
+                state=pb.ChatState.Value(f"CHAT_STATE_{chat.state}"),
+                business_name=_business(chat),
+                messages=reversed(messages),
+            ),
+            earlier_page_token=token,
+        )
+
+    async def WatchChat(
+        self, request: pb.WatchChatRequest, context: Context
+    ) -> AsyncGenerator[pb.WatchChatResponse, None]:
+        """See the contract."""
+        chat = await self._opened(request.token)
+        ticket, scope = chat.case.ticket, f"watch chat {chat.contact.id}"
+        place = pages.read_token(request.resume_token, scope, _place)
+        said: ChatState | None = None
+        async with self._followers.following(ticket.organization, ticket.number) as interest:
+            while not interest.is_over:
+                # Loaded each time: a contact that was rejected in the meantime is shown nothing more.
+                chat, _ = await self._load_chat(self._chat_store, request.token, None)
+                rows = await self._reader.chat_messages_after(chat, place, _BATCH)
+                place = (rows[-1].activity_number, rows[-1].ordinal) if rows else place
+                if rows or chat.state is not said:
+                    said = chat.state
+                    yield _watched(chat, rows, scope, place)
+                while len(rows) < _BATCH and not await interest.wait(HEARTBEAT):
+                    yield _watched(chat, (), scope, place)
+
+    async def PostMessage(self, request: pb.PostMessageRequest, context: Context) -> pb.PostMessageResponse:
+        """See the contract."""
+        call, fields = current_call(), Fields()
+        request_id = fields.request_id(request.request_id)
+        command = commands.PostMessage(
+            text=fields.text("text", request.text, LONG_TEXT, required=True),
+            message_id=uuid7(),
+            recovery_id=uuid7(),
+            contact_id=uuid7(),
+            review_message_id=uuid7(),
+        )
+        fields.check()
+        seen = await self._opened(request.token)
+        await self._limit_messages(str(seen.contact.id))
+
+        async def once(store: TicketStore) -> pb.PostMessageResponse:
+            chat, kept = await self._load_chat(store, request.token, request_id)
+            caller = customer(str(chat.contact.id))
+            repeat = Repeat(Call(call.method, caller, call.now), chat.contact.organization, request, request_id)
+            if (answer := repeat.replay(kept, pb.PostMessageResponse)) is not None:
+                return answer
+            # Decided before a number is taken, so that a refusal leaves no gap; then again, with the number.
+            decision = post_message(chat, 0, command, caller, call.now, request_id)
+            response = pb.PostMessageResponse(message=convert.chat_message(decision.messages[-1]))
+            if decision.followed is None:
+                await store.commit(decision, repeat.record(response))
+            else:
+                number = await store.next_number(chat.contact.organization)
+                decision = post_message(chat, number, command, caller, call.now, request_id)
+                await store.commit_new(decision, repeat.record(response))
+            return response
+
+        target = seen.target.ticket
+        return await until_committed(self._chat_store, once, TicketName(target.organization, target.number))
+
+    async def _opened(self, token: str) -> ChatCase:
+        """Loads the chat of a link, and notes its first use."""
+        call = current_call()
+
+        async def once(store: TicketStore) -> ChatCase:
+            chat, _ = await self._load_chat(store, token, None)
+            decision = verified(chat, customer(str(chat.contact.id)), call.now)
+            if decision is not None:
+                await store.commit(decision, None)
+            return chat
+
+        return await until_committed(self._chat_store, once, None)
+
+    async def _load_chat(
+        self, store: TicketStore, token: str, request_id: UUID | None
+    ) -> tuple[ChatCase, Answer | None]:
+        found = self._chat_links.read_chat_token(token)
+        loaded = await store.load_chat(found[0], request_id, current_call().now - KEPT) if found else None
+        # A contact keeps the key that its link was made with: another key's token for it is forged.
+        if found is None or loaded is None or loaded[0].contact.key_id != found[1] or loaded[0].is_dead:
+            raise Refusal(Reason.LINK_UNKNOWN, "The link is none of ours: open it again from the message it came in.")
+        return loaded
+
+    async def _limit_messages(self, link: str) -> None:
+        if not await self._message_limiter.hit(_MESSAGES, link):
+            words = "Too many messages by this link: wait a minute."
+            raise Refusal(Reason.RATE_LIMITED, words, retry_after=timedelta(minutes=1))
+
+
+def _place(key: list[str | int]) -> tuple[int, int]:
+    return pages.number(key[0]), pages.number(key[1])
+
+
+def _watched(
+    chat: ChatCase, rows: Sequence[entities.Message], scope: str, place: tuple[int, int] | None
+) -> pb.WatchChatResponse:
+    return pb.WatchChatResponse(
+        messages=map(convert.chat_message, rows),
+        state=pb.ChatState.Value(f"CHAT_STATE_{chat.state}"),
+        # Before the first message there is no place to resume from but the beginning.
+        resume_token=pages.make_token(scope, *place) if place else "",
+    )
+
+
+def _business(chat: ChatCase) -> str:
+    location = chat.case.location
+    return (location and location.display_name) or chat.case.organization.display_name

@@ -1,0 +1,151 @@
+"""The deliveries' half of WorkerService: every answer carries what the message wants next."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import grpc
+from google.protobuf.message import Message
+
+from care.v1 import message_pb2
+from care.v1 import worker_service_pb2 as pb
+from care_service.domain import commands, names
+from care_service.domain.case import Decision
+from care_service.domain.delivery import DeliveryCase, DeliveryStep, begin_delivery, report_delivery
+from care_service.domain.entities import Channel, DeliveryFailure, DeliveryState
+from care_service.domain.names import MessageName
+from care_service.domain.ports import TicketStore
+from care_service.domain.refusals import Reason, Refusal, not_found
+from care_service.domain.replies import CHAT_LINK
+from care_service.links import Links
+from care_service.rpc import convert
+from care_service.rpc.call import current_call
+from care_service.rpc.execute import applied, until_committed
+from care_service.rpc.fields import Fields
+
+Context = grpc.aio.ServicerContext[Message, Message]
+
+_PROVIDER_MESSAGE: Final = 2_000
+_PROVIDER_ID: Final = 998
+_STEPS: Final = {pb.DELIVERY_STEP_SEND: DeliveryStep.SEND, pb.DELIVERY_STEP_CHECK: DeliveryStep.CHECK}
+_REACHED: Final = {
+    message_pb2.DELIVERY_STATE_SENT: DeliveryState.SENT,
+    message_pb2.DELIVERY_STATE_DELIVERED: DeliveryState.DELIVERED,
+}
+
+
+class Deliveries:
+    """Converts, calls the core, converts."""
+
+    def __init__(self, store: TicketStore, links: Links) -> None:
+        self._delivery_store = store
+        self._delivery_links = links
+
+    async def BeginDelivery(self, request: pb.BeginDeliveryRequest, context: Context) -> pb.BeginDeliveryResponse:
+        """See the contract."""
+        fields, call = Fields(), current_call()
+        if request.step and request.step not in _STEPS:
+            fields.wrong("step", "must be SEND or CHECK, or left out to be told what is wanted")
+        name = self._message(request.name, fields)
+        step = _STEPS.get(request.step)
+
+        async def once(store: TicketStore) -> pb.BeginDeliveryResponse:
+            case = await self._load_message(store, name)
+            if case.contact.key_id not in self._delivery_links.keys:
+                # Before anything is handed out; an operator sees which key to put back (docs/operating.md).
+                words = f"The link's key {case.contact.key_id} is not among CARE_LINK_KEYS: put it back."
+                raise Refusal(Reason.LINK_UNKNOWN, words)
+            decision = begin_delivery(case, step, call.caller, call.now) if step else None
+            if decision is None:
+                return pb.BeginDeliveryResponse(plan=_plan(case))
+            await store.commit(decision, None)
+            after = _after(case, decision)
+            grant = self._delivery_grant(after) if after.delivery.attempt else None
+            return pb.BeginDeliveryResponse(grant=grant, plan=_plan(after))
+
+        return await until_committed(self._delivery_store, once, name.ticket)
+
+    async def RecordDelivered(self, request: pb.RecordDeliveredRequest, context: Context) -> pb.RecordDeliveredResponse:
+        """See the contract."""
+        fields = _attempt(request.attempt)
+        if request.state not in _REACHED:
+            fields.wrong("state", "must be SENT or DELIVERED")
+        provider_id = fields.text("provider_id", request.provider_id, _PROVIDER_ID, line=True)
+        name = self._message(request.name, fields)
+        command = commands.RecordDelivered(
+            request.attempt, _REACHED[request.state], provider_id, request.can_be_checked
+        )
+        return pb.RecordDeliveredResponse(plan=await self._report_delivery(name, command))
+
+    async def RecordFailed(self, request: pb.RecordFailedRequest, context: Context) -> pb.RecordFailedResponse:
+        """See the contract."""
+        fields = _attempt(request.attempt)
+        if request.reason not in message_pb2.DeliveryFailure.values() or not request.reason:
+            fields.wrong("reason", "must be a known reason")
+        name = self._message(request.name, fields)
+        reason = DeliveryFailure(message_pb2.DeliveryFailure.Name(request.reason).removeprefix("DELIVERY_FAILURE_"))
+        words = request.provider_message.replace("\0", "")[:_PROVIDER_MESSAGE]
+        command = commands.RecordFailed(request.attempt, reason, words)
+        return pb.RecordFailedResponse(plan=await self._report_delivery(name, command))
+
+    def _message(self, text: str, fields: Fields) -> MessageName:
+        name = fields.name("name", text, names.parse_message, None)
+        fields.check()
+        if name is None:
+            raise AssertionError("check() refuses a name that can't be read")
+        current_call().enter(name.organization, text)
+        return name
+
+    async def _load_message(self, store: TicketStore, name: MessageName) -> DeliveryCase:
+        case = await store.load_delivery(name)
+        if case is None:
+            raise not_found(str(name))
+        return case
+
+    async def _report_delivery(self, name: MessageName, command: commands.DeliveryReport) -> pb.DeliveryPlan:
+        call = current_call()
+
+        async def once(store: TicketStore) -> pb.DeliveryPlan:
+            case = await self._load_message(store, name)
+            decision = report_delivery(case, command, call.caller, call.now)
+            if decision is not None:
+                await store.commit(decision, None)
+                case = _after(case, decision)
+            return _plan(case)
+
+        return await until_committed(self._delivery_store, once, name.ticket)
+
+    def _delivery_grant(self, case: DeliveryCase) -> pb.DeliveryGrant:
+        delivery, contact, ticket = case.delivery, case.contact, case.case.ticket
+        link = self._delivery_links.chat_link(contact.id, contact.key_id)
+        location = case.case.location
+        return pb.DeliveryGrant(
+            attempt=delivery.attempt,
+            channel=convert.channel(delivery.channel),
+            address=contact.email if delivery.channel is Channel.EMAIL else contact.phone,
+            display_name=contact.display_name,
+            business_name=(location and location.display_name) or case.case.organization.display_name,
+            text=case.message.text.replace(CHAT_LINK, link),
+            chat_link=link,
+            idempotency_key=str(delivery.message_id),
+            thread_key=str(contact.id),
+            provider_id=delivery.provider_id,
+            location=names.location(ticket.organization, ticket.location),
+        )
+
+
+def _attempt(number: int) -> Fields:
+    fields = Fields()
+    if number < 1:
+        fields.wrong("attempt", "must be the number that BeginDelivery gave")
+    return fields
+
+
+def _plan(case: DeliveryCase) -> pb.DeliveryPlan:
+    now = current_call().now
+    return convert.delivery_plan_message(case, case.plan(now), now)
+
+
+def _after(case: DeliveryCase, decision: Decision) -> DeliveryCase:
+    delivery = decision.delivery or case.delivery
+    return DeliveryCase(applied(case.case, decision), case.message, delivery, case.contact, case.is_rejected)

@@ -1,0 +1,188 @@
+"""What comes in by email and SMS, as internal services hand it over: the intake's part of ConversationService."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+import grpc
+from google.protobuf.message import Message
+from uuid_utils.compat import uuid7
+
+from care.v1 import conversation_service_pb2 as pb
+from care.v1 import message_pb2
+from care_service.domain import commands, names
+from care_service.domain.callers import customer
+from care_service.domain.chat import ChatCase, post_message
+from care_service.domain.entities import Channel, Inbound, IngestOutcome
+from care_service.domain.names import TicketName
+from care_service.domain.ports import InboundQuery, MessageView, Reader, TicketStore
+from care_service.domain.refusals import Reason, Refusal, not_found
+from care_service.rpc import convert, pages
+from care_service.rpc.call import current_call
+from care_service.rpc.convert import CHANNELS
+from care_service.rpc.execute import until_committed
+from care_service.rpc.fields import LONG_TEXT, Fields
+
+Context = grpc.aio.ServicerContext[Message, Message]
+
+_LINE: Final = 998
+"""Characters of a line of an email (RFC 5322, section 2.1.1)."""
+_ANSWERED: Final = 100
+_NOBODY: Final = TicketName("", 0)
+
+
+class Inbounds:
+    """Converts, calls the core, converts."""
+
+    def __init__(self, store: TicketStore, reader: Reader) -> None:
+        self._inbound_store = store
+        self._inbound_reader = reader
+
+    async def IngestMessage(self, request: pb.IngestMessageRequest, context: Context) -> pb.IngestMessageResponse:
+        """See the contract."""
+        call, fields = current_call(), Fields()
+        organization = fields.name("parent", request.parent, names.parse_organization, "")
+        # The message's own id makes it safe to repeat; the request id is only checked for its form.
+        fields.request_id(request.request_id)
+        ticket = fields.name("ticket", request.ticket, names.parse_ticket, _NOBODY) if request.ticket else None
+        if ticket is not None and organization and ticket.organization != organization:
+            fields.wrong("ticket", "belongs to another organization than the message")
+        inbound = _inbound(fields, organization, request.message, call.now)
+        fields.check()
+        call.enter(organization, request.parent)
+        if ticket is not None and not await self._inbound_reader.ticket_exists(ticket):
+            raise not_found(request.ticket)
+        query = InboundQuery(
+            organization=organization,
+            channel=inbound.channel,
+            external_id=inbound.external_id,
+            sender=inbound.sender,
+            in_reply_to=inbound.in_reply_to,
+            ticket=ticket.number if ticket else None,
+        )
+        command = commands.PostMessage(
+            text=inbound.text,
+            message_id=uuid7(),
+            recovery_id=uuid7(),
+            contact_id=uuid7(),
+            review_message_id=uuid7(),
+            channel=inbound.channel,
+            automatic=inbound.automatic,
+        )
+
+        async def once(store: TicketStore) -> pb.IngestMessageResponse:
+            known, chat = await store.load_inbound(query)
+            if known is not None:
+                return await self._again(known)
+            return await _take_in(store, inbound, chat, command, call.now)
+
+        return await until_committed(self._inbound_store, once, None)
+
+    async def ListUnmatchedMessages(
+        self, request: pb.ListUnmatchedMessagesRequest, context: Context
+    ) -> pb.ListUnmatchedMessagesResponse:
+        """See the contract."""
+        call, fields = current_call(), Fields()
+        organization = fields.name("parent", request.parent, names.parse_organization, "")
+        size = fields.page_size(request.page_size)
+        fields.check()
+        call.enter(organization, request.parent)
+        scope = f"unmatched {organization}"
+        after = pages.read_token(
+            request.page_token, scope, lambda key: (pages.time(key[0]), pages.text(key[1]), pages.text(key[2]))
+        )
+        rows = await self._inbound_reader.unmatched(organization, after, size + 1)
+        messages, token = pages.cut(
+            rows,
+            size,
+            convert.unmatched_message,
+            lambda row: pages.make_token(scope, row.ingest_time.isoformat(), row.channel.value, row.external_id),
+        )
+        return pb.ListUnmatchedMessagesResponse(messages=messages, next_page_token=token)
+
+    async def _again(self, known: Inbound) -> pb.IngestMessageResponse:
+        """Answers as it did when the message was taken in."""
+        message = None
+        if known.message_id is not None and known.ticket_number is not None:
+            name = TicketName(known.organization, known.ticket_number)
+            view = await self._inbound_reader.message(name, known.message_id)
+            message = convert.thread_message(view) if view else None
+        return _answer(known, message)
+
+
+async def _take_in(
+    store: TicketStore, inbound: Inbound, chat: ChatCase | None, command: commands.PostMessage, now: datetime
+) -> pb.IngestMessageResponse:
+    if chat is None or chat.is_dead or inbound.sender not in {chat.contact.email, chat.contact.phone}:
+        kept = replace(inbound, outcome=IngestOutcome.UNMATCHED)
+        await store.keep_inbound(kept)
+        return _answer(kept, None)
+    caller = customer(str(chat.contact.id))
+    try:
+        decision = post_message(chat, 0, command, caller, now)
+        if decision.followed is not None:
+            number = await store.next_number(inbound.organization)
+            decision = post_message(chat, number, command, caller, now)
+    except Refusal as refusal:
+        if refusal.reason is not Reason.CHAT_LOCKED:
+            raise
+        kept = replace(inbound, outcome=IngestOutcome.CHAT_LOCKED, ticket_number=chat.target.ticket.number)
+        await store.keep_inbound(kept)
+        return _answer(kept, None)
+    outcome = IngestOutcome.RECORDED if inbound.automatic else IngestOutcome.ACCEPTED
+    if decision.followed is not None:
+        outcome = IngestOutcome.FOLLOWED_UP
+    written = decision.messages[-1]
+    taken = replace(inbound, outcome=outcome, ticket_number=written.ticket_number, message_id=written.id)
+    decision = replace(decision, inbound=taken)
+    await (store.commit_new if decision.followed is not None else store.commit)(decision, None)
+    return _answer(taken, convert.thread_message(MessageView(written, None)))
+
+
+def _answer(inbound: Inbound, message: message_pb2.Message | None) -> pb.IngestMessageResponse:
+    number = inbound.ticket_number
+    return pb.IngestMessageResponse(
+        outcome=pb.IngestOutcome.Value(f"INGEST_OUTCOME_{inbound.outcome}"),
+        message=message,
+        ticket=names.ticket(inbound.organization, number) if number else "",
+    )
+
+
+def _inbound(fields: Fields, organization: str, given: pb.InboundMessage, now: datetime) -> Inbound:
+    channel = CHANNELS.get(given.channel)
+    if channel is None:
+        fields.wrong("message.channel", "must be EMAIL or SMS")
+    external_id = fields.text("message.external_id", given.external_id, _LINE, required=True, line=True)
+    if channel is Channel.SMS:
+        if not given.sender.strip().startswith("+"):
+            fields.wrong("message.sender", "must be a phone number with its country code, like +1 415 555 0123")
+        sender = fields.phone("message.sender", given.sender)
+    else:
+        sender = fields.email("message.sender", given.sender)
+    if not given.sender.strip():
+        fields.wrong("message.sender", "is missing: say who sent it")
+    if len(given.in_reply_to) > _ANSWERED:
+        fields.wrong("message.in_reply_to", f"are {len(given.in_reply_to)}; at most {_ANSWERED} are taken")
+    answered = tuple(fields.text("message.in_reply_to", each, _LINE, line=True) for each in given.in_reply_to)
+    if given.HasField("send_time"):
+        fields.past("message.send_time", given.send_time, now)
+    subject = fields.text("message.subject", given.subject, _LINE)
+    text = fields.text("message.text", given.text, LONG_TEXT, required=True)
+    fields.check()
+    return Inbound(
+        organization=organization,
+        channel=channel or Channel.EMAIL,
+        external_id=external_id,
+        sender=sender,
+        subject=subject,
+        text=text,
+        in_reply_to=answered,
+        automatic=given.automatic,
+        send_time=convert.from_timestamp(given.send_time) if given.HasField("send_time") else now,
+        outcome=IngestOutcome.UNMATCHED,
+        ticket_number=None,
+        message_id=None,
+        ingest_time=now,
+    )

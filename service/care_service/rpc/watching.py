@@ -1,0 +1,96 @@
+"""TicketService.WatchTickets: a stream that goes on where its client left off."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import Final
+
+import grpc
+from google.protobuf.message import Message
+
+from care.v1 import ticket_service_pb2 as pb
+from care_service.domain import names
+from care_service.domain.decide import situation
+from care_service.domain.entities import Agent
+from care_service.domain.feed import Change, Follow, Place
+from care_service.domain.filters.schema import read_filter
+from care_service.domain.filters.tickets import TICKET_FIELDS
+from care_service.domain.names import TicketName
+from care_service.domain.ports import Feed, MessageView, Reader
+from care_service.domain.refusals import not_found
+from care_service.following import Followers
+from care_service.rpc import convert, pages
+from care_service.rpc.call import Call, current_call
+from care_service.rpc.fields import Fields
+from care_service.rpc.parents import list_parent
+
+Context = grpc.aio.ServicerContext[Message, Message]
+
+HEARTBEAT: Final = 20.0
+"""Seconds of silence after which a stream says that it is there: proxies close what is silent for a minute."""
+_BATCH: Final = 100
+_NOBODY: Final = TicketName("", 0)
+
+
+class Watches:
+    """Follows the feed for one client each."""
+
+    def __init__(self, feed: Feed, followers: Followers, reader: Reader) -> None:
+        self._feed = feed
+        self._followers = followers
+        self._watch_reader = reader
+
+    async def WatchTickets(
+        self, request: pb.WatchTicketsRequest, context: Context
+    ) -> AsyncGenerator[pb.WatchTicketsResponse, None]:
+        """See the contract."""
+        call = current_call()
+        follow = await self._follow(request, call)
+        scope = f"watch {request.parent}"
+        place = pages.read_token(
+            request.resume_token, scope, lambda key: Place(pages.number(key[0]), pages.number(key[1]))
+        )
+
+        def token(place: Place) -> str:
+            return pages.make_token(scope, place.transaction, place.position)
+
+        async with self._followers.following(follow.organization, follow.ticket) as interest:
+            if place is None:
+                place = await self._feed.here()
+                # At once, so that whoever is cut off before the first change has a place to resume from.
+                yield pb.WatchTicketsResponse(resume_token=token(place))
+            while not interest.is_over:
+                seen = await self._feed.changes(follow, place, _BATCH)
+                own = await self._caller_in(seen.changes[0].ticket.organization, call) if seen.changes else None
+                for change in seen.changes:
+                    yield _response(change, call, own, token(change.place))
+                place = seen.place
+                if len(seen.changes) < _BATCH and not await interest.wait(HEARTBEAT):
+                    yield pb.WatchTicketsResponse(resume_token=token(place))
+
+    async def _follow(self, request: pb.WatchTicketsRequest, call: Call) -> Follow:
+        condition = read_filter(request.filter, TICKET_FIELDS)
+        fields = Fields()
+        if "/tickets/" not in request.parent:
+            return Follow(list_parent(fields, request.parent, call), None, condition)
+        name = fields.name("parent", request.parent, names.parse_ticket, _NOBODY)
+        fields.check()
+        call.enter(name.organization, request.parent)
+        if not await self._watch_reader.ticket_exists(name):
+            raise not_found(request.parent)
+        return Follow(name.organization, name.number, condition)
+
+    async def _caller_in(self, organization: str, call: Call) -> Agent | None:
+        """Returns the caller's entry, that the tickets' actions depend on; agents have one organization."""
+        return await self._watch_reader.agent(organization, call.caller.id) if call.caller.is_agent else None
+
+
+def _response(change: Change, call: Call, own: Agent | None, token: str) -> pb.WatchTicketsResponse:
+    bits = situation(change.ticket, change.ticket.contact_state, call.caller, own)
+    view = MessageView(change.message, None, change.delivery) if change.message else None
+    return pb.WatchTicketsResponse(
+        activity=convert.activity_message(change.activity),
+        ticket=convert.ticket_message(change.ticket, change.contact, bits),
+        message=convert.thread_message(view) if view else None,
+        resume_token=token,
+    )
