@@ -134,7 +134,7 @@ async def prepare(settings: ServiceSettings, database: Database) -> None:
     async with database.core():
         pass
     await upgrade(database.engine)
-    if missing := await PostgresReader(database).form_keys() - settings.link_keys.keys():
+    if missing := await PostgresReader(database).link_keys() - settings.link_keys.keys():
         raise MissingKeysError(f"the keys {', '.join(sorted(missing))} are gone, but links that are out need them")
 
 

@@ -355,6 +355,11 @@ class Message:
     """A machine wrote it."""
     create_time: datetime
 
+    @property
+    def is_greeting(self) -> bool:
+        """Whether it opened the chat: the only kind whose text has a place for the private link."""
+        return self.kind is MessageKind.AGENT_MESSAGE and self.author_kind is ActorKind.WORKFLOW
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:

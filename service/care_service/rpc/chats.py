@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
 import grpc
 from google.protobuf.message import Message
-from limits import RateLimitItemPerMinute
-from limits.aio.storage import MemoryStorage
-from limits.aio.strategies import MovingWindowRateLimiter
 from uuid_utils.compat import uuid7
 
 from care.v1 import customer_service_pb2 as pb
@@ -27,13 +23,14 @@ from care_service.rpc import convert, pages
 from care_service.rpc.call import Call, current_call
 from care_service.rpc.execute import Repeat, until_committed
 from care_service.rpc.fields import LONG_TEXT, Fields
+from care_service.rpc.strangers import LinkLimit, told_nothing
 from care_service.rpc.watching import HEARTBEAT
 
 Context = grpc.aio.ServicerContext[Message, Message]
 
 _BATCH: Final = 100
-_MESSAGES: Final = RateLimitItemPerMinute(30)
-"""Per link and process: more than a person writes."""
+_MESSAGES: Final = 30
+"""Per minute, link and process: more than a person writes."""
 
 
 class Chats:
@@ -44,7 +41,7 @@ class Chats:
         self._reader = reader
         self._chat_links = links
         self._followers = followers
-        self._message_limiter = MovingWindowRateLimiter(MemoryStorage())
+        self._messages = LinkLimit(_MESSAGES, "Too many messages by this link: wait a minute.")
 
     async def GetChat(self, request: pb.GetChatRequest, context: Context) -> pb.GetChatResponse:
         """See the contract."""
@@ -100,7 +97,7 @@ class Chats:
         )
         fields.check()
         seen = await self._opened(request.token)
-        await self._limit_messages(str(seen.contact.id))
+        await self._messages.check(str(seen.contact.id), request)
 
         async def once(store: TicketStore) -> pb.PostMessageResponse:
             chat, kept = await self._load_chat(store, request.token, request_id)
@@ -120,7 +117,8 @@ class Chats:
             return response
 
         target = seen.target.ticket
-        return await until_committed(self._chat_store, once, TicketName(target.organization, target.number))
+        with told_nothing():
+            return await until_committed(self._chat_store, once, TicketName(target.organization, target.number))
 
     async def _opened(self, token: str) -> ChatCase:
         """Loads the chat of a link, and notes its first use."""
@@ -144,11 +142,6 @@ class Chats:
         if found is None or loaded is None or loaded[0].contact.key_id != found[1] or loaded[0].is_dead:
             raise Refusal(Reason.LINK_UNKNOWN, "The link is none of ours: open it again from the message it came in.")
         return loaded
-
-    async def _limit_messages(self, link: str) -> None:
-        if not await self._message_limiter.hit(_MESSAGES, link):
-            words = "Too many messages by this link: wait a minute."
-            raise Refusal(Reason.RATE_LIMITED, words, retry_after=timedelta(minutes=1))
 
 
 def _place(key: list[str | int]) -> tuple[int, int]:

@@ -229,7 +229,7 @@ def chat_message(message: Message) -> customer_service_pb2.ChatMessage:
         author=(
             customer_service_pb2.CHAT_AUTHOR_CUSTOMER if is_customers else customer_service_pb2.CHAT_AUTHOR_BUSINESS
         ),
-        text=without_chat_link(message.text),
+        text=without_chat_link(message.text) if message.is_greeting else message.text,
         create_time=timestamp(message.create_time),
     )
 

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from hashlib import sha256
 from typing import Final
 from uuid import UUID
 
 import grpc
 from google.protobuf.message import Message
-from limits import RateLimitItemPerMinute
-from limits.aio.storage import MemoryStorage
-from limits.aio.strategies import MovingWindowRateLimiter
 from uuid_utils.compat import uuid7
 
 from care.v1 import customer_service_pb2 as pb
@@ -30,13 +25,13 @@ from care_service.rpc.call import Call, current_call
 from care_service.rpc.chats import Chats
 from care_service.rpc.execute import Repeat, until_committed
 from care_service.rpc.fields import DISPLAY_NAME, Fields
+from care_service.rpc.strangers import LinkLimit, told_nothing
 
 Context = grpc.aio.ServicerContext[Message, Message]
 
 _MESSAGE: Final = 4_000
-_SUBMISSIONS: Final = RateLimitItemPerMinute(10)
-"""Per link and process; what is stored per link is bounded anyway, this only keeps the noise down."""
-_ONCE: Final = RateLimitItemPerMinute(1)
+_SUBMISSIONS: Final = 10
+"""Per minute, link and process; what is stored per link is bounded anyway, this only keeps the noise down."""
 
 
 class Customers(Chats, customer_service_pb2_grpc.CustomerServiceServicer):
@@ -46,7 +41,7 @@ class Customers(Chats, customer_service_pb2_grpc.CustomerServiceServicer):
         super().__init__(store, reader, links, followers)
         self._store = store
         self._links = links
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        self._submissions = LinkLimit(_SUBMISSIONS, "Too many submissions from this link: wait a minute.")
 
     async def GetContactForm(self, request: pb.GetContactFormRequest, context: Context) -> pb.GetContactFormResponse:
         """See the contract."""
@@ -83,7 +78,7 @@ class Customers(Chats, customer_service_pb2_grpc.CustomerServiceServicer):
             fields.wrong("consent", "is needed: agree, so that the business may contact you")
         fields.check()
         seen = await self._seen(request.token)
-        await self._limit(str(seen.recovery.id), request)
+        await self._submissions.check(str(seen.recovery.id), request)
 
         async def once(store: TicketStore) -> pb.SubmitContactResponse:
             form, kept = await self._load(store, request.token, request_id)
@@ -108,11 +103,8 @@ class Customers(Chats, customer_service_pb2_grpc.CustomerServiceServicer):
             return response
 
         target = seen.target.ticket
-        try:
+        with told_nothing():
             return await until_committed(self._store, once, TicketName(target.organization, target.number))
-        except Refusal as refusal:
-            # Whoever holds a public link learns nothing of the ticket.
-            raise Refusal(refusal.reason, refusal.message, {}, refusal.violations, refusal.retry_after) from refusal
 
     async def _seen(self, token: str) -> FormCase:
         async def once(store: TicketStore) -> FormCase:
@@ -127,16 +119,6 @@ class Customers(Chats, customer_service_pb2_grpc.CustomerServiceServicer):
         if found is None or loaded is None or loaded[0].recovery.key_id != found[1]:
             raise _unknown()
         return loaded
-
-    async def _limit(self, link: str, request: pb.SubmitContactRequest) -> None:
-        """Refuses with RATE_LIMITED too many submissions from a link; repeats of one that was let in don't count."""
-        body = sha256(request.SerializeToString(deterministic=True)).hexdigest()
-        if request.request_id and not await self._limiter.hit(_ONCE, link, body):
-            return
-        if not await self._limiter.hit(_SUBMISSIONS, link):
-            await self._limiter.clear(_ONCE, link, body)
-            words = "Too many submissions from this link: wait a minute."
-            raise Refusal(Reason.RATE_LIMITED, words, retry_after=timedelta(minutes=1))
 
 
 def _unknown() -> Refusal:

@@ -125,7 +125,7 @@ class Deliveries:
             address=contact.email if delivery.channel is Channel.EMAIL else contact.phone,
             display_name=contact.display_name,
             business_name=(location and location.display_name) or case.case.organization.display_name,
-            text=case.message.text.replace(CHAT_LINK, link),
+            text=case.message.text.replace(CHAT_LINK, link) if case.message.is_greeting else case.message.text,
             chat_link=link,
             idempotency_key=str(delivery.message_id),
             thread_key=str(contact.id),

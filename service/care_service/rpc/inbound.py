@@ -115,7 +115,7 @@ class Inbounds:
 async def _take_in(
     store: TicketStore, inbound: Inbound, chat: ChatCase | None, command: commands.PostMessage, now: datetime
 ) -> pb.IngestMessageResponse:
-    if chat is None or chat.is_dead or inbound.sender not in {chat.contact.email, chat.contact.phone}:
+    if chat is None or chat.is_dead or inbound.sender.lower() not in {chat.contact.email.lower(), chat.contact.phone}:
         kept = replace(inbound, outcome=IngestOutcome.UNMATCHED)
         await store.keep_inbound(kept)
         return _answer(kept, None)

@@ -36,7 +36,8 @@ _SITE: Final = re.compile(r"[a-z0-9-]{1,40}")
 _EXTERNAL_ID: Final = 512
 _URL: Final = 2_000
 _STARS: Final = range(1, 6)
-_TRIES: Final = 4
+_TRIES: Final = 12
+"""Of every round, one of those who meet is through."""
 
 
 class Reviews(review_service_pb2_grpc.ReviewServiceServicer):

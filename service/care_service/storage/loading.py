@@ -163,7 +163,7 @@ SENDER_QUERY: Final = """
     SELECT c.id FROM contacts c
     JOIN recoveries u
       ON u.organization = c.organization AND u.ticket_number = c.ticket_number AND u.contact_id = c.id
-    WHERE c.organization = $1::TEXT AND c.{address} = $2::TEXT AND u.unlock_time IS NOT NULL
+    WHERE c.organization = $1::TEXT AND c.{address} <> '' AND {value} = $2::TEXT AND u.unlock_time IS NOT NULL
       AND ($3::BIGINT IS NULL OR c.ticket_number = $3::BIGINT)
     ORDER BY (u.state = 'CHAT_UNLOCKED') DESC, u.unlock_time DESC LIMIT 1
 """

@@ -24,6 +24,7 @@ from care_service.domain.entities import (
 )
 from care_service.domain.filters.conditions import Condition
 from care_service.domain.finding import ReviewQuery, Stage, TicketCounts, TicketQuery
+from care_service.domain.lifecycle import RecoveryState
 from care_service.domain.names import RecoveryName, TicketName
 from care_service.domain.ports import MessageView, RecoveryView, TicketView
 from care_service.storage import review_lists, tables, ticket_lists
@@ -252,10 +253,11 @@ class PostgresReader:
         query = select(*mapping.columns).where(table.organization == organization).order_by(table.id).limit(limit)
         return await self._entities(mapping, query if after is None else query.where(table.id > after))
 
-    async def form_keys(self) -> set[str]:
+    async def link_keys(self) -> set[str]:
         """Returns the ids of the keys that links which are out were made with.
 
-        Those that still take an answer, live or not; and those that stand in a public reply, to be found and taken out.
+        Forms that still take an answer, live or not, or stand in a public reply, to be found and taken out; and chats
+        that are open.
         """
         newer = tables.recoveries.alias()
         replaced = (
@@ -271,8 +273,17 @@ class PostgresReader:
         public = or_(
             _R.mark.in_([Mark.OUT, Mark.TAKING_OUT]), and_(_R.mark == Mark.POSTED, _R.end_time.is_not(None), ~replaced)
         )
-        query = select(_R.key_id).where(_R.key_id != "", or_(_R.expire_time > func.now(), public)).distinct()
-        return {row[0] for row in await self._rows(query)}
+        forms = select(_R.key_id).where(_R.key_id != "", or_(_R.expire_time > func.now(), public))
+        # Links to chats of CLOSED tickets may go with an old key: their customers write by email, or are sent another.
+        chats = (
+            select(_C.key_id)
+            .join(
+                tables.recoveries,
+                and_(_R.organization == _C.organization, _R.ticket_number == _C.ticket_number, _R.contact_id == _C.id),
+            )
+            .where(_C.key_id != "", _R.state == RecoveryState.CHAT_UNLOCKED)
+        )
+        return {row[0] for query in (forms, chats) for row in await self._rows(query.distinct())}
 
     async def organization(self, organization: str) -> Organization | None:
         """See Reader."""

@@ -283,7 +283,7 @@ contacts: Final = Table(
     # A chat's link holds no more than this id.
     Index("ix_contacts_id", "id"),
     # By whom a message that comes in was written.
-    Index("ix_contacts_organization_email", "organization", "email", postgresql_where=text("email <> ''")),
+    Index("ix_contacts_organization_email", "organization", text("lower(email)"), postgresql_where=text("email <> ''")),
     Index("ix_contacts_organization_phone", "organization", "phone", postgresql_where=text("phone <> ''")),
 )
 

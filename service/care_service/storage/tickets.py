@@ -198,9 +198,10 @@ class PostgresTickets:
                     loading.ANSWERED_QUERY, query.organization, ids, query.channel.value, list(query.in_reply_to)
                 )
             if contact is None:
-                address = "email" if query.channel is Channel.EMAIL else "phone"
-                statement = loading.SENDER_QUERY.format(address=address)
-                contact = await connection.fetchval(statement, query.organization, query.sender, query.ticket)
+                address, value = ("email", "lower(c.email)") if query.channel is Channel.EMAIL else ("phone", "c.phone")
+                statement = loading.SENDER_QUERY.format(address=address, value=value)
+                # Which letters are capitals may matter to a mail server (RFC 5321, section 2.4), but to none that is.
+                contact = await connection.fetchval(statement, query.organization, query.sender.lower(), query.ticket)
         chat = await self.load_chat(contact, None, datetime.min.replace(tzinfo=UTC)) if contact else None
         return None, chat[0] if chat else None
 

@@ -53,7 +53,8 @@ async def ready(tenant: Tenant, command: str) -> Target:
             ticket = await tenant.ticket()
             states = {"WithdrawRecoveryForm": "FORM_REQUESTED", "RejectContact": "CONTACT_RECEIVED"}
             recovery = await tenant.in_recovery_state(ticket, states.get(command, "CHAT_UNLOCKED"))
-            return Target(tenant, await tenant.get(ticket), recovery.name)
+            names_it = command in states
+            return Target(tenant, await tenant.get(ticket), recovery.name if names_it else "")
         case _:
             return Target(tenant, await tenant.ticket())
 

@@ -15,6 +15,8 @@ from tests.support.reflection import Reflected
 _REQUIRED: Final = 2
 _WRITTEN_BY_NOBODY: Final = frozenset({3, 5, 8})
 """`google.api.FieldBehavior`: OUTPUT_ONLY, IMMUTABLE, IDENTIFIER."""
+_SMS: Final = 2
+"""`care.v1.Channel`: SMS."""
 _KNOWN: Final = frozenset({"google.protobuf.Timestamp", "google.protobuf.Duration", "google.protobuf.FieldMask"})
 
 
@@ -99,6 +101,8 @@ class Requests:
         if kind.name == "AddContactRequest" and message.claim:
             for field in ("email", "phone", "display_name") if rng.random() < 0.5 else ("claim",):
                 message.ClearField(field)
+        if kind.name == "InboundMessage" and message.channel == _SMS:
+            message.sender = "+442079460018"
         if kind.name in {"AddContactRequest", "SubmitContactRequest"} and not getattr(message, "claim", ""):
             message.email = message.email or "robin@example.com"
 

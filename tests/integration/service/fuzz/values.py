@@ -14,8 +14,12 @@ from google.protobuf.descriptor import FieldDescriptor
 
 from tests.integration.service.fuzz.world import CANARY, World
 
-_BELOW_ORGANIZATION: Final = re.compile(r"(Create|Ingest|Count|Batch)\w+|List(Tickets|Reviews|Locations|Agents)")
+_BELOW_ORGANIZATION: Final = re.compile(
+    r"(Create|Ingest|Count|Batch)\w+|List(Tickets|Reviews|Locations|Agents|UnmatchedMessages)|WatchTickets"
+)
 _OF_RECOVERY: Final = re.compile(r"\w*(Recovery|RecoveryForm|Contact|Posting|Posted|Refused|Retracted|Chat|ExpireForm)")
+_OF_DELIVERY: Final = {"BeginDelivery", "RecordDelivered", "RecordFailed"}
+_OF_CHAT: Final = {"GetChatRequest", "PostMessageRequest", "WatchChatRequest"}
 _OF_DIRECTORY: Final = {"GetOrganization": "organization", "GetLocation": "location", "GetAgent": "agent"}
 _RESOURCES: Final = {"location", "review", "assignee", "reporter", "recovery", "ticket"}
 
@@ -45,6 +49,8 @@ def resource(message: str, field: str) -> str:
         return message.lower()
     if field == "name" and method == "GetReview":
         return "review"
+    if field == "name" and method in _OF_DELIVERY:
+        return "delivery"
     if field == "name":
         return _OF_DIRECTORY.get(method) or ("recovery" if _OF_RECOVERY.fullmatch(method) else "ticket")
     if field not in _RESOURCES:
@@ -64,7 +70,9 @@ def valid(rng: Random, world: World, organization: str, method: str, described: 
     message = described.containing_type
     if message is not None and (kind := resource(message.name, name)):
         return world.draw(rng, kind, organization)
-    if name == "page_token":
+    if name == "token" and message is not None and message.name in _OF_CHAT:
+        return world.draw(rng, "chat", organization)
+    if name in {"page_token", "resume_token"}:
         return world.draw(rng, f"page of {method}", organization) if rng.random() < 0.5 else ""
     make = _TEXTS.get(name)
     if make is not None:
@@ -106,10 +114,14 @@ _TEXTS: Final[dict[str, Callable[[Random, World, str], str]]] = {
     "labels": lambda rng, world, organization: rng.choice(["vip", "refund", "late-2", "a_b.c"]),
     "site": lambda rng, world, organization: rng.choice(["local", "google"]),
     "external_id": lambda rng, world, organization: f"f{rng.randrange(200)}",
+    "sender": lambda rng, world, organization: rng.choice([f"{CANARY}{rng.randrange(99)}@example.com", _KNOWN_SENDER]),
+    "chat_greeting": lambda rng, world, organization: f"{CANARY}: write to us: {{chat_link}}",
     "url": lambda rng, world, organization: rng.choice(["", "https://reviews.example/1?a=b"]),
     "default_phone_region": lambda rng, world, organization: rng.choice(["US", "GB", "DE", ""]),
 }
 
+_KNOWN_SENDER: Final = "robin@example.com"
+"""Whose chats `World.renew` opens."""
 _STRANGE: Final = (
     "",
     " ",
@@ -223,7 +235,7 @@ def nasty(rng: Random, world: World, described: FieldDescriptor, now: Any) -> An
         return rng.choice(_INTEGERS)
     if described.type != FieldDescriptor.TYPE_STRING:
         raise AssertionError(f"no values are made yet for {described.full_name}")
-    if described.name == "page_token" and rng.random() < 0.7:
+    if described.name in {"page_token", "resume_token"} and rng.random() < 0.7:
         return page_token(rng, world, now)
     if rng.random() < 0.4:
         return rng.choice(_STRANGE)

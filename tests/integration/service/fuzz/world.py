@@ -89,15 +89,20 @@ class World:
             "review": f"{name}/reviews/{made}",
             "ticket": f"{name}/tickets/{rng.randrange(10**6, 10**9)}",
             "recovery": f"{name}/tickets/1/recoveries/{made}",
+            "delivery": f"{name}/tickets/1/messages/{made}",
         }.get(kind, str(made))
 
     def learn(self, method: str, organization: str, answer: Message) -> None:
         """Remembers what an answer tells."""
         for message, described, value in strings(answer):
-            if described.name == "next_page_token":
+            if described.name in {"next_page_token", "earlier_page_token", "resume_token"}:
                 self.add(f"page of {method}", organization, value)
             elif described.full_name == "care.v1.PostingGrant.link":
                 self.add("token", organization, value.rpartition("/")[2])
+            elif described.full_name == "care.v1.DeliveryGrant.chat_link":
+                self.add("chat", organization, value.rpartition("/")[2])
+            elif described.full_name == "care.v1.Message.name" and message.HasField("delivery"):
+                self.add("delivery", organization, value)
             elif described.full_name == "care.v1.Contact.id":
                 self.add("contact", organization, value)
             elif match := _NAME.fullmatch(value):
@@ -115,6 +120,10 @@ class World:
         recovery = await tenant.in_recovery_state(ticket, state)
         self.add("recovery", tenant.id, recovery.name)
         self.add("token", tenant.id, tenant.form_token(recovery))
+        if state == "CHAT_UNLOCKED":
+            self.add("chat", tenant.id, await tenant.open_chat(ticket))
+            for message in await tenant.thread(ticket, "AGENT_MESSAGE"):
+                self.add("delivery", tenant.id, message.name)
         await self.show(tenant, ticket)
 
     async def show(self, tenant: Tenant, ticket: Ticket) -> None:

@@ -24,11 +24,11 @@ def upgrade() -> None:
     op.add_column("contacts", sa.Column("key_id", sa.Text(), nullable=False, server_default=""))
     op.alter_column("contacts", "key_id", server_default=None)
     op.create_index("ix_contacts_id", "contacts", ["id"])
-    for column in ("email", "phone"):
+    for column, value in (("email", sa.text("lower(email)")), ("phone", "phone")):
         op.create_index(
             f"ix_contacts_organization_{column}",
             "contacts",
-            ["organization", column],
+            ["organization", value],
             postgresql_where=sa.text(f"{column} <> ''"),
         )
     op.add_column("messages", sa.Column("contact_id", sa.Uuid(), nullable=True))

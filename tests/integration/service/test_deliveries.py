@@ -1,0 +1,289 @@
+"""The way of a message to the customer, as the worker takes it: what is handed out, and what its reports do."""
+
+from __future__ import annotations
+
+from datetime import UTC, timedelta
+from itertools import pairwise
+
+import pytest
+
+from care.v1 import conversation_service_pb2 as conversations
+from care.v1 import directory_service_pb2 as directory
+from care.v1 import message_pb2
+from care.v1 import ticket_service_pb2 as tickets
+from care.v1 import worker_service_pb2 as workers
+from care.v1.directory_pb2 import Location, Organization
+from care.v1.message_pb2 import Channel, DeliveryFailure, DeliveryState, Message
+from care.v1.recovery_pb2 import Recovery
+from care.v1.ticket_pb2 import Ticket
+from tests.integration.service.clocks import SettableClock
+from tests.integration.service.commands import assert_refused
+from tests.support.care import WEB_URL, refusal
+from tests.support.tenant import Tenant
+
+SEND, CHECK = workers.DELIVERY_STEP_SEND, workers.DELIVERY_STEP_CHECK
+WAIT, DONE = workers.DELIVERY_STEP_WAIT, workers.DELIVERY_STEP_DONE
+SENT, DELIVERED = message_pb2.DELIVERY_STATE_SENT, message_pb2.DELIVERY_STATE_DELIVERED
+BOUNCED, REFUSED = message_pb2.DELIVERY_FAILURE_BOUNCED, message_pb2.DELIVERY_FAILURE_ADDRESS_REFUSED
+
+
+async def unlocked(tenant: Tenant, address: str = "robin@example.com", phone: str = "") -> tuple[Ticket, Recovery]:
+    ticket = await tenant.ticket()
+    recovery = await tenant.form(ticket)
+    await tenant.posted(recovery)
+    await tenant.submit(recovery, email=address, phone=phone, display_name="Robin P.")
+    await tenant.unlock(recovery)
+    return ticket, recovery
+
+
+async def sent(tenant: Tenant, ticket: Ticket, text: str = "We looked into it.") -> Message:
+    request = conversations.SendMessageRequest(parent=ticket.name, text=text)
+    return (await tenant.agent("alice").conversations.SendMessage(request)).message
+
+
+async def begin(
+    tenant: Tenant, message: str, step: workers.DeliveryStep.ValueType = workers.DELIVERY_STEP_UNSPECIFIED
+) -> workers.BeginDeliveryResponse:
+    return await tenant.worker.workers.BeginDelivery(workers.BeginDeliveryRequest(name=message, step=step))
+
+
+async def delivered(
+    tenant: Tenant,
+    message: str,
+    attempt: int,
+    state: DeliveryState.ValueType = SENT,
+    provider_id: str = "",
+    *,
+    can_be_checked: bool = False,
+) -> workers.DeliveryPlan:
+    request = workers.RecordDeliveredRequest(
+        name=message, attempt=attempt, state=state, provider_id=provider_id, can_be_checked=can_be_checked
+    )
+    return (await tenant.worker.workers.RecordDelivered(request)).plan
+
+
+async def failed(
+    tenant: Tenant, message: str, attempt: int, reason: DeliveryFailure.ValueType = REFUSED, words: str = ""
+) -> workers.DeliveryPlan:
+    request = workers.RecordFailedRequest(name=message, attempt=attempt, reason=reason, provider_message=words)
+    return (await tenant.worker.workers.RecordFailed(request)).plan
+
+
+async def entry(tenant: Tenant, ticket: Ticket, message: str) -> Message:
+    return next(each for each in await tenant.thread(ticket) if each.name == message)
+
+
+# --- what is handed out -----------------------------------------------------------------------------------------------
+
+
+async def test_a_greeting_is_handed_out_with_the_private_link_where_it_belongs(tenant: Tenant) -> None:
+    await tenant.settings(Organization(display_name="Acme", chat_greeting="Hello, write to us: {chat_link}. Bye"))
+    ticket, _ = await unlocked(tenant)
+    [greeting] = await tenant.thread(ticket, "AGENT_MESSAGE")
+    answer = await begin(tenant, greeting.name, SEND)
+    grant = answer.grant
+    contact = (
+        (await tenant.service.conversations.ListContacts(conversations.ListContactsRequest(parent=ticket.name)))
+        .contacts[0]
+        .id
+    )
+    link = f"{WEB_URL}/c/{tenant.chat_token(contact)}"
+    assert grant.text == f"Hello, write to us: {link}. Bye"
+    assert (grant.chat_link, grant.address, grant.display_name) == (link, "robin@example.com", "Robin P.")
+    assert (grant.channel, grant.business_name) == (message_pb2.CHANNEL_EMAIL, "Acme")
+    assert grant.idempotency_key == greeting.name.rpartition("/")[2]
+    assert (grant.thread_key, grant.location) == (contact, f"{tenant.name}/locations/soho")
+    assert "{chat_link}" in (await entry(tenant, ticket, greeting.name)).text
+
+
+async def test_only_a_greeting_has_a_place_for_the_link(tenant: Tenant) -> None:
+    ticket, _ = await unlocked(tenant)
+    message = await sent(tenant, ticket, "What {chat_link} means")
+    assert (await begin(tenant, message.name, SEND)).grant.text == "What {chat_link} means"
+
+
+async def test_a_plan_holds_nothing_of_the_customer(tenant: Tenant) -> None:
+    ticket, _ = await unlocked(tenant)
+    message = await sent(tenant, ticket, "Very private")
+    plan = (await begin(tenant, message.name)).plan
+    shown = str(plan)
+    for private in ("Very private", "robin", "Robin", WEB_URL):
+        assert private not in shown
+    assert (plan.step, plan.ticket, plan.attempts) == (SEND, ticket.name, 0)
+
+
+@pytest.mark.parametrize(
+    ("email", "phone", "preferred", "channel"),
+    [
+        ("robin@example.com", "", "SMS", "EMAIL"),
+        ("", "+14155552671", "EMAIL", "SMS"),
+        ("robin@example.com", "+14155552671", "UNSPECIFIED", "EMAIL"),
+        ("robin@example.com", "+14155552671", "EMAIL", "EMAIL"),
+        ("robin@example.com", "+14155552671", "SMS", "SMS"),
+    ],
+)
+async def test_a_message_goes_by_email_first_or_as_the_location_prefers(
+    tenant: Tenant, email: str, phone: str, preferred: str, channel: str
+) -> None:
+    location = Location(name=f"{tenant.name}/locations/soho", preferred_channel=Channel.Value(f"CHANNEL_{preferred}"))
+    await tenant.service.directory.UpdateLocation(
+        directory.UpdateLocationRequest(location=location, allow_missing=True)
+    )
+    ticket, _ = await unlocked(tenant, email, phone)
+    message = await sent(tenant, ticket)
+    grant = (await begin(tenant, message.name, SEND)).grant
+    assert Channel.Name(grant.channel) == f"CHANNEL_{channel}"
+    assert grant.address == (email if channel == "EMAIL" else phone)
+
+
+async def test_a_message_that_is_none_of_ours_has_no_delivery(tenant: Tenant) -> None:
+    ticket, _ = await unlocked(tenant)
+    await tenant.agent("alice").conversations.AddNote(conversations.AddNoteRequest(parent=ticket.name, text="Internal"))
+    [note] = await tenant.thread(ticket, "NOTE")
+    assert_refused(await refusal(begin(tenant, note.name, SEND)), "RESOURCE_NOT_FOUND", {"resource": note.name})
+
+
+# --- what comes of it -------------------------------------------------------------------------------------------------
+
+
+async def test_what_a_provider_took_is_sent_and_logged_once(tenant: Tenant) -> None:
+    ticket, _ = await unlocked(tenant)
+    message = await sent(tenant, ticket)
+    attempt = (await begin(tenant, message.name, SEND)).grant.attempt
+    for _ in range(3):
+        assert (await delivered(tenant, message.name, attempt)).step == DONE
+    found = (await entry(tenant, ticket, message.name)).delivery
+    assert (found.state, found.HasField("send_time"), found.HasField("end_time")) == (SENT, True, False)
+    assert (await tenant.log_types(ticket)).count("DELIVERY_SENT") == 1
+    assert (await begin(tenant, message.name, SEND)).HasField("grant") is False
+
+
+async def test_what_a_provider_refused_has_failed_with_its_reason_in_thread_and_log(tenant: Tenant) -> None:
+    ticket, _ = await unlocked(tenant)
+    message = await sent(tenant, ticket)
+    attempt = (await begin(tenant, message.name, SEND)).grant.attempt
+    plan = await failed(tenant, message.name, attempt, REFUSED, "550 5.1.1 No such user")
+    assert (plan.step, plan.state, plan.failure_reason) == (DONE, message_pb2.DELIVERY_STATE_FAILED, REFUSED)
+    found = (await entry(tenant, ticket, message.name)).delivery
+    assert (found.failure_reason, found.failure_message) == (REFUSED, "550 5.1.1 No such user")
+    [logged, *_] = await tenant.log(ticket)
+    assert (logged.message, (await tenant.log_types(ticket))[0]) == (message.name, "DELIVERY_FAILED")
+
+
+async def test_another_attempts_report_changes_nothing(tenant: Tenant) -> None:
+    ticket, _ = await unlocked(tenant)
+    message = await sent(tenant, ticket)
+    first = (await begin(tenant, message.name, SEND)).grant.attempt
+    second = (await begin(tenant, message.name, SEND)).grant.attempt
+    assert first != second
+    assert (await failed(tenant, message.name, first)).step == SEND
+    assert (await delivered(tenant, message.name, second)).state == SENT
+
+
+async def test_a_message_is_given_up_after_three_days(timed: Tenant, clock: SettableClock) -> None:
+    ticket, _ = await unlocked(timed)
+    message = await sent(timed, ticket)
+    plan = (await begin(timed, message.name)).plan
+    assert plan.give_up_time.ToDatetime(UTC) == clock.now() + timedelta(days=3)
+    clock.advance(days=2, hours=23)
+    assert (await begin(timed, message.name, SEND)).HasField("grant")
+    clock.advance(hours=1)
+    answer = await begin(timed, message.name, SEND)
+    assert not answer.HasField("grant")
+    assert answer.plan.failure_reason == message_pb2.DELIVERY_FAILURE_TIMED_OUT
+    assert (await timed.log_types(ticket))[0] == "DELIVERY_FAILED"
+
+
+async def test_a_provider_that_knows_more_is_asked_later_and_later(timed: Tenant, clock: SettableClock) -> None:
+    ticket, _ = await unlocked(timed)
+    message = await sent(timed, ticket)
+    attempt = (await begin(timed, message.name, SEND)).grant.attempt
+    plan = await delivered(timed, message.name, attempt, SENT, "SM17", can_be_checked=True)
+    waits = []
+    while plan.step == WAIT:
+        waits.append(plan.wait.ToTimedelta())
+        clock.advance(seconds=waits[-1].total_seconds())
+        begun = await begin(timed, message.name, CHECK)
+        assert begun.grant.provider_id == "SM17"
+        plan = await delivered(timed, message.name, begun.grant.attempt, SENT, can_be_checked=True)
+    assert plan.step == DONE
+    assert waits[0] == timedelta(minutes=1)
+    assert all(later == 2 * earlier for earlier, later in pairwise(waits))
+    assert timedelta(days=1) < sum(waits, timedelta()) < timedelta(days=3)
+    assert (await timed.log_types(ticket)).count("DELIVERY_SENT") == 1
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+async def test_what_a_provider_says_later_is_recorded(timed: Tenant, clock: SettableClock, *, arrives: bool) -> None:
+    ticket, _ = await unlocked(timed)
+    message = await sent(timed, ticket)
+    attempt = (await begin(timed, message.name, SEND)).grant.attempt
+    await delivered(timed, message.name, attempt, SENT, "SM17", can_be_checked=True)
+    clock.advance(minutes=1)
+    attempt = (await begin(timed, message.name, CHECK)).grant.attempt
+    if arrives:
+        plan = await delivered(timed, message.name, attempt, DELIVERED)
+    else:
+        plan = await failed(timed, message.name, attempt, BOUNCED)
+    assert plan.step == DONE
+    assert (await timed.log_types(ticket))[0] == ("DELIVERY_CONFIRMED" if arrives else "DELIVERY_FAILED")
+    found = (await entry(timed, ticket, message.name)).delivery
+    assert found.HasField("send_time")
+    assert found.HasField("end_time")
+
+
+# --- a contact that was the wrong one ---------------------------------------------------------------------------------
+
+
+async def test_what_is_queued_for_a_rejected_contact_reaches_nobody(tenant: Tenant) -> None:
+    ticket, recovery = await unlocked(tenant, "wrong@example.com")
+    messages = [(await sent(tenant, ticket, f"Secret {number}")).name for number in range(3)]
+    begun = (await begin(tenant, messages[0], SEND)).grant.attempt
+    alice = tenant.agent("alice").conversations
+    await alice.RejectContact(conversations.RejectContactRequest(name=recovery.name))
+    rejected = message_pb2.DELIVERY_FAILURE_CONTACT_REJECTED
+    for name in messages:
+        assert (await entry(tenant, ticket, name)).delivery.failure_reason == rejected
+        answer = await begin(tenant, name, SEND)
+        assert (answer.HasField("grant"), answer.plan.step) == (False, DONE)
+    assert (await tenant.log_types(ticket)).count("CONTACT_REJECTED") == 1
+    # An attempt that was under way reports late.
+    assert (await delivered(tenant, messages[0], begun)).failure_reason == rejected
+    added = await alice.AddContact(conversations.AddContactRequest(parent=ticket.name, email="right@example.com"))
+    await tenant.unlock(added.recovery)
+    for name in messages:
+        assert not (await begin(tenant, name, SEND)).HasField("grant")
+    new = await sent(tenant, ticket, "Hello")
+    assert (await begin(tenant, new.name, SEND)).grant.address == "right@example.com"
+
+
+async def test_what_is_queued_when_the_ticket_closes_is_still_sent(tenant: Tenant) -> None:
+    ticket, _ = await unlocked(tenant)
+    message = await sent(tenant, ticket, "Good bye")
+    await tenant.agent("alice").tickets.CloseTicket(tickets.CloseTicketRequest(name=ticket.name))
+    attempt = (await begin(tenant, message.name, SEND)).grant.attempt
+    assert (await delivered(tenant, message.name, attempt)).state == SENT
+    assert (await entry(tenant, ticket, message.name)).delivery.state == SENT
+
+
+@pytest.mark.parametrize(
+    ("request_", "field"),
+    [
+        (workers.BeginDeliveryRequest(step=WAIT), "step"),
+        (workers.RecordDeliveredRequest(attempt=0, state=SENT), "attempt"),
+        (workers.RecordDeliveredRequest(attempt=1), "state"),
+        (workers.RecordDeliveredRequest(attempt=1, state=SENT, provider_id="x" * 999), "provider_id"),
+        (workers.RecordFailedRequest(attempt=1), "reason"),
+    ],
+)
+async def test_reports_that_say_nothing_are_refused_by_their_field(
+    tenant: Tenant,
+    request_: workers.BeginDeliveryRequest | workers.RecordDeliveredRequest | workers.RecordFailedRequest,
+    field: str,
+) -> None:
+    ticket, _ = await unlocked(tenant)
+    request_.name = (await tenant.thread(ticket, "AGENT_MESSAGE"))[0].name
+    call = getattr(tenant.worker.workers, request_.DESCRIPTOR.name.removesuffix("Request"))
+    error = await refusal(call(request_))
+    assert_refused(error, "INVALID_FIELD")
+    assert [each.field for each in error.field_violations] == [field]

@@ -1,0 +1,249 @@
+"""Email and SMS that come in: whose they are, what they reopen, and what is kept for a person to see."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import uuid4
+
+import pytest
+
+from care.v1 import conversation_service_pb2 as conversations
+from care.v1 import message_pb2, ticket_pb2
+from care.v1 import ticket_service_pb2 as tickets
+from care.v1.conversation_service_pb2 import InboundMessage, IngestMessageResponse, IngestOutcome
+from care.v1.recovery_pb2 import Recovery
+from care.v1.ticket_pb2 import Ticket
+from tests.integration.service.commands import assert_refused
+from tests.support.care import refusal
+from tests.support.tenant import Tenant
+
+EMAIL, SMS = message_pb2.CHANNEL_EMAIL, message_pb2.CHANNEL_SMS
+
+
+def email(sender: str = "robin@example.com", text: str = "Hello", **more: object) -> InboundMessage:
+    given = InboundMessage(channel=EMAIL, external_id=f"{uuid4()}@mail.example.com", sender=sender, text=text)
+    given.MergeFrom(InboundMessage(**more))  # type: ignore[arg-type]
+    return given
+
+
+async def ingest(tenant: Tenant, message: InboundMessage, ticket: str = "") -> IngestMessageResponse:
+    request = conversations.IngestMessageRequest(parent=tenant.name, message=message, ticket=ticket)
+    return await tenant.service.conversations.IngestMessage(request)
+
+
+def outcome(answer: IngestMessageResponse) -> str:
+    return IngestOutcome.Name(answer.outcome).removeprefix("INGEST_OUTCOME_")
+
+
+async def unlocked(tenant: Tenant, address: str = "robin@example.com", **more: str) -> Ticket:
+    """A ticket of alice's whose chat is open."""
+    ticket = await tenant.ticket()
+    recovery = await tenant.form(ticket)
+    await tenant.posted(recovery)
+    await tenant.submit(recovery, email=address, **more)
+    await tenant.unlock(recovery)
+    return ticket
+
+
+async def close(tenant: Tenant, ticket: Ticket) -> None:
+    await tenant.agent("alice").tickets.CloseTicket(tickets.CloseTicketRequest(name=ticket.name))
+
+
+async def resolve(tenant: Tenant, ticket: Ticket) -> None:
+    await tenant.agent("alice").tickets.ResolveTicket(tickets.ResolveTicketRequest(name=ticket.name))
+
+
+async def kept(tenant: Tenant) -> list[tuple[str, str, str]]:
+    """Sender, outcome and ticket of what was kept as unmatched, the latest first."""
+    request = conversations.ListUnmatchedMessagesRequest(parent=tenant.name)
+    listed = (await tenant.agent("alice").conversations.ListUnmatchedMessages(request)).messages
+    return [
+        (each.message.sender, IngestOutcome.Name(each.outcome).removeprefix("INGEST_OUTCOME_"), each.ticket)
+        for each in listed
+    ]
+
+
+# --- whose it is ------------------------------------------------------------------------------------------------------
+
+
+async def test_a_message_is_known_by_the_senders_address(tenant: Tenant) -> None:
+    ticket = await unlocked(tenant)
+    answer = await ingest(tenant, email("Robin@Example.COM", "My second thought"))
+    assert (outcome(answer), answer.ticket) == ("ACCEPTED", ticket.name)
+    [entry] = await tenant.thread(ticket, "CUSTOMER_MESSAGE")
+    assert entry == answer.message
+    assert (entry.text, entry.channel, entry.automatic) == ("My second thought", EMAIL, False)
+
+
+async def test_an_sms_is_known_by_the_number(tenant: Tenant) -> None:
+    ticket = await unlocked(tenant, "", phone="+1 415 555 2671")
+    message = InboundMessage(channel=SMS, external_id="SM1", sender="+1 (415) 555-2671", text="Hi")
+    answer = await ingest(tenant, message)
+    assert (outcome(answer), answer.ticket, answer.message.channel) == ("ACCEPTED", ticket.name, SMS)
+
+
+async def test_of_two_chats_with_one_address_it_is_the_one_that_is_answered(tenant: Tenant) -> None:
+    first, second = await unlocked(tenant), await unlocked(tenant)
+    assert (await ingest(tenant, email())).ticket == second.name
+    [greeting] = await tenant.thread(first, "AGENT_MESSAGE")
+    sent = f"{greeting.name.rpartition('/')[2]}@care.example.com"
+    answer = await ingest(tenant, email(in_reply_to=["unknown@elsewhere.example", sent]))
+    assert answer.ticket == first.name
+    # And what answers that answer.
+    again = email(in_reply_to=[(await ingest(tenant, email(external_id="a@b.example", in_reply_to=[sent]))).ticket])
+    again.in_reply_to[:] = ["a@b.example"]
+    assert (await ingest(tenant, again)).ticket == first.name
+
+
+async def test_a_named_ticket_comes_first(tenant: Tenant) -> None:
+    first, _ = await unlocked(tenant), await unlocked(tenant)
+    assert (await ingest(tenant, email(), first.name)).ticket == first.name
+    nobodys = f"{tenant.name}/tickets/999999"
+    assert_refused(await refusal(ingest(tenant, email(), nobodys)), "RESOURCE_NOT_FOUND", {"resource": nobodys})
+    other = Tenant(tenant.care, f"{tenant.id}-other")
+    error = await refusal(ingest(tenant, email(), (await other.ticket()).name))
+    assert_refused(error, "INVALID_FIELD")
+
+
+async def test_nobody_writes_to_a_chat_of_somebody_else_by_naming_it_or_answering_it(tenant: Tenant) -> None:
+    ticket = await unlocked(tenant)
+    [greeting] = await tenant.thread(ticket, "AGENT_MESSAGE")
+    sent = f"{greeting.name.rpartition('/')[2]}@care.example.com"
+    for message, named in ((email("eve@example.com"), ticket.name), (email("eve@example.com", in_reply_to=[sent]), "")):
+        assert outcome(await ingest(tenant, message, named)) == "UNMATCHED"
+    assert await tenant.thread(ticket, "CUSTOMER_MESSAGE") == []
+
+
+async def test_another_organizations_chats_are_never_found(tenant: Tenant) -> None:
+    ticket = await unlocked(tenant)
+    [greeting] = await tenant.thread(ticket, "AGENT_MESSAGE")
+    other = Tenant(tenant.care, f"{tenant.id}-other")
+    await other.ticket()
+    sent = f"{greeting.name.rpartition('/')[2]}@care.example.com"
+    answer = await ingest(other, email(in_reply_to=[sent]))
+    assert (outcome(answer), answer.ticket) == ("UNMATCHED", "")
+
+
+async def test_what_finds_no_open_chat_is_kept_for_a_person_to_see(tenant: Tenant) -> None:
+    ticket = await tenant.ticket()
+    await tenant.in_recovery_state(ticket, "CONTACT_RECEIVED")
+    assert outcome(await ingest(tenant, email(), ticket.name)) == "UNMATCHED"
+    assert outcome(await ingest(tenant, email("stranger@example.com"))) == "UNMATCHED"
+    following = await unlocked(tenant, "sam@example.com")
+    await close(tenant, following)
+    await ingest(tenant, email("sam@example.com"))
+    locked = await ingest(tenant, email("sam@example.com", text="Before it opened"))
+    last = (await tenant.get(following)).follow_up
+    assert (outcome(locked), locked.ticket) == ("CHAT_LOCKED", last)
+    assert await kept(tenant) == [
+        ("sam@example.com", "CHAT_LOCKED", last),
+        ("stranger@example.com", "UNMATCHED", ""),
+        ("robin@example.com", "UNMATCHED", ""),
+    ]
+
+
+async def test_the_unmatched_are_listed_page_by_page(tenant: Tenant) -> None:
+    await tenant.meet("alice")
+    for number in range(7):
+        await ingest(tenant, email(f"s{number}@example.com"))
+    found: list[str] = []
+    page = ""
+    for _ in range(9):
+        request = conversations.ListUnmatchedMessagesRequest(parent=tenant.name, page_size=3, page_token=page)
+        answer = await tenant.agent("alice").conversations.ListUnmatchedMessages(request)
+        found += [each.message.sender for each in answer.messages]
+        page = answer.next_page_token
+        if not page:
+            break
+    assert found == [f"s{number}@example.com" for number in reversed(range(7))]
+
+
+# --- what it does -----------------------------------------------------------------------------------------------------
+
+
+async def test_a_message_that_comes_five_times_is_taken_in_once(tenant: Tenant) -> None:
+    ticket = await unlocked(tenant)
+    await resolve(tenant, ticket)
+    message = email(text="Only once")
+    answers = [await ingest(tenant, message) for _ in range(5)]
+    assert all(answer == answers[0] for answer in answers)
+    assert len(await tenant.thread(ticket, "CUSTOMER_MESSAGE")) == 1
+    assert (await tenant.log_types(ticket)).count("MESSAGE_RECEIVED") == 1
+    stranger = email("stranger@example.com")
+    assert len({outcome(await ingest(tenant, stranger)) for _ in range(5)}) == 1
+    assert len(await kept(tenant)) == 1
+
+
+async def test_a_message_that_comes_five_times_at_the_same_moment_is_taken_in_once(tenant: Tenant) -> None:
+    for sender in ("robin@example.com", "stranger@example.com"):
+        ticket = await unlocked(tenant)
+        message = email(sender)
+        answers = await asyncio.gather(*(ingest(tenant, message) for _ in range(5)))
+        assert all(answer == answers[0] for answer in answers)
+        count = 1 if sender == "robin@example.com" else 0
+        assert len(await tenant.thread(ticket, "CUSTOMER_MESSAGE")) == count
+    assert len(await kept(tenant)) == 1
+
+
+async def test_an_email_and_an_sms_of_one_id_are_two(tenant: Tenant) -> None:
+    ticket = await unlocked(tenant, phone="+1 415 555 2671")
+    await ingest(tenant, email(external_id="1"))
+    await ingest(tenant, InboundMessage(channel=SMS, external_id="1", sender="+14155552671", text="Hi"))
+    assert len(await tenant.thread(ticket, "CUSTOMER_MESSAGE")) == 1 + 1
+
+
+async def test_a_message_reopens_a_resolved_ticket_but_a_machines_does_not(tenant: Tenant) -> None:
+    ticket = await unlocked(tenant)
+    await resolve(tenant, ticket)
+    answer = await ingest(tenant, email(text="I am out of office", automatic=True))
+    assert (outcome(answer), answer.message.automatic) == ("RECORDED", True)
+    assert (await tenant.get(ticket)).status == ticket_pb2.TICKET_STATUS_RESOLVED
+    assert outcome(await ingest(tenant, email(text="I am back"))) == "ACCEPTED"
+    assert (await tenant.get(ticket)).status == ticket_pb2.TICKET_STATUS_IN_PROGRESS
+
+
+async def test_a_message_to_a_closed_ticket_goes_to_its_follow_up_but_a_machines_raises_none(tenant: Tenant) -> None:
+    ticket = await unlocked(tenant)
+    await close(tenant, ticket)
+    away = await ingest(tenant, email(text="I am out of office", automatic=True))
+    assert (outcome(away), (await tenant.get(ticket)).follow_up) == ("CHAT_LOCKED", "")
+    answer = await ingest(tenant, email(text="Once more"))
+    following = Ticket(name=(await tenant.get(ticket)).follow_up)
+    assert (outcome(answer), answer.ticket) == ("FOLLOWED_UP", following.name)
+    assert [entry.text for entry in await tenant.thread(following, "CUSTOMER_MESSAGE")] == ["Once more"]
+    await tenant.unlock(Recovery(name=(await tenant.get(following)).recovery))
+    later = await ingest(tenant, email(text="And more"))
+    assert (outcome(later), later.ticket) == ("ACCEPTED", following.name)
+
+
+# --- what it may be ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"channel": 99}, "message.channel"),
+        ({"external_id": "x" * 999}, "message.external_id"),
+        ({"external_id": "two\nlines"}, "message.external_id"),
+        ({"sender": "nobody"}, "message.sender"),
+        ({"sender": "a@b@c"}, "message.sender"),
+        ({"subject": "x" * 999}, "message.subject"),
+        ({"text": "x" * 10_001}, "message.text"),
+        ({"text": "nu\0ll"}, "message.text"),
+        ({"in_reply_to": ["x"] * 101}, "message.in_reply_to"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+async def test_what_is_no_message_is_refused_by_its_field(
+    tenant: Tenant, change: dict[str, object], field: str
+) -> None:
+    error = await refusal(ingest(tenant, email(**change)))  # type: ignore[arg-type]
+    assert_refused(error, "INVALID_FIELD")
+    assert [each.field for each in error.field_violations] == [field]
+
+
+async def test_what_is_missing_is_named(tenant: Tenant) -> None:
+    error = await refusal(ingest(tenant, InboundMessage()))
+    assert {each.field for each in error.field_violations} == {
+        *("message.channel", "message.external_id", "message.sender", "message.text")
+    }
