@@ -2,9 +2,10 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Final, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, PrivateAttr, SecretStr, model_validator
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.contrib.opentelemetry import TracingInterceptor
@@ -13,13 +14,16 @@ from temporalio.service import RPCError
 from temporalio.worker import Worker
 
 from care.v1.worker_service_pb2 import CheckRecoveryRequest
+from care_client.channel import is_local
 from care_client.client import CareClient
 from care_client.errors import CareError, PermissionDenied, Unauthenticated
 from care_client.roles import environment, logs, tracing
 from care_client.roles.fields import Address, BaseUrl, ListenAddress, LogFormat, ServiceAddress
 from care_client.roles.service import AuthorizedConnection
 from care_client.roles.temporal import connect_config
+from care_client.tls import Tls
 from care_workflows import search_attributes
+from care_workflows.channels.email_composing import parse_mailbox
 from care_workflows.channels.local_site import LocalReviewSite
 from care_workflows.channels.messenger import Messenger
 from care_workflows.channels.registry import Messengers, ReviewSites
@@ -44,12 +48,16 @@ class WorkerSettings(AuthorizedConnection):
     smtp_address: ServiceAddress | None = None
     """host:port of the server that sends email for us."""
     smtp_security: Literal["tls", "starttls", "none"] = "starttls"
+    smtp_ca: Path | None = None
+    """PEM file of the authorities that vouch for it; without it those that the machine trusts."""
     smtp_sender: str = ""
     smtp_username: str = ""
     smtp_password: SecretStr = SecretStr("")
     task_queue: str = Field("care", min_length=1)
     metrics_address: ListenAddress | None = None
     log_format: LogFormat = "json"
+
+    _smtp_ca: bytes | None = PrivateAttr(None)
 
     @property
     def smtp_server(self) -> SmtpServer | None:
@@ -61,6 +69,7 @@ class WorkerSettings(AuthorizedConnection):
             port=self.smtp_address.port,
             sender=self.smtp_sender,
             security=self.smtp_security,
+            ca=self._smtp_ca,
             username=self.smtp_username,
             password=self.smtp_password.get_secret_value(),
         )
@@ -69,6 +78,29 @@ class WorkerSettings(AuthorizedConnection):
     def _require_sender(self) -> Self:
         if self.smtp_address is not None and not self.smtp_sender:
             raise ValueError(environment.missing("CARE_SMTP_SENDER"))
+        if self.smtp_sender:
+            try:
+                parse_mailbox(self.smtp_sender)
+            except ValueError as error:
+                raise ValueError(f"CARE_SMTP_SENDER {error}") from None
+        return self
+
+    @model_validator(mode="after")
+    def _load_smtp_ca(self) -> Self:
+        if self.smtp_ca is not None:
+            try:
+                self._smtp_ca = Tls.load(self.smtp_ca).ca
+            except ValueError as error:
+                raise ValueError(f"CARE_SMTP_CA: {error}") from None
+        return self
+
+    @model_validator(mode="after")
+    def _keep_password_secret(self) -> Self:
+        is_plain = self.smtp_security == "none" and bool(self.smtp_username)
+        if self.smtp_address is not None and is_plain and not is_local(str(self.smtp_address)):
+            raise ValueError(
+                f"the password would go to {self.smtp_address} unencrypted: set CARE_SMTP_SECURITY to tls or starttls"
+            )
         return self
 
     @model_validator(mode="after")

@@ -48,6 +48,7 @@ VARIABLES: Final[Mapping[str, str]] = MappingProxyType(
         "CARE_SERVICE_PLAINTEXT": "yes where the token may go to another machine unencrypted",
         "CARE_SETTLE_TIME": "how long after it was begun a write may appear at a review site at the latest",
         "CARE_SMTP_ADDRESS": "host:port of the server that sends email; without it emails fail as NO_CHANNEL",
+        "CARE_SMTP_CA": "PEM file of the authorities that vouch for that server, instead of those the machine trusts",
         "CARE_SMTP_PASSWORD": "password for the server that sends email",
         "CARE_SMTP_SECURITY": "`tls`, `starttls` or `none`: how the server that sends email is spoken to",
         "CARE_SMTP_SENDER": "address that emails to customers are from",
@@ -94,6 +95,7 @@ _EXAMPLES: Final[Mapping[str, str]] = {
     "CARE_SERVICE_PLAINTEXT": "yes",
     "CARE_SETTLE_TIME": "1m",
     "CARE_SMTP_ADDRESS": "smtp.example.com:587",
+    "CARE_SMTP_CA": "/etc/care/mail-ca.pem",
     "CARE_SMTP_PASSWORD": "…",
     "CARE_SMTP_SECURITY": "starttls",
     "CARE_SMTP_SENDER": "care@example.com",
@@ -112,7 +114,9 @@ _EXAMPLES: Final[Mapping[str, str]] = {
     "CARE_WEB_URL": "http://127.0.0.1:8080",
 }
 
-_SECRETS: Final = frozenset({"CARE_DATABASE_URL", "CARE_LINK_KEYS", "CARE_TOKEN", "CARE_TOKEN_KEY"})
+_SECRETS: Final = frozenset(
+    {"CARE_DATABASE_URL", "CARE_LINK_KEYS", "CARE_SMTP_PASSWORD", "CARE_TOKEN", "CARE_TOKEN_KEY"}
+)
 """Variables whose values no message may show; a database URL can hold a password."""
 
 EXIT_OK: Final = 0

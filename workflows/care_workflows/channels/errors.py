@@ -43,6 +43,8 @@ class UnavailableReason(StrEnum):
     """The site answered with a 5xx status."""
     RATE_LIMITED = "RATE_LIMITED"
     """The site asks us to slow down (429)."""
+    NOT_SECURE = "NOT_SECURE"
+    """The provider offered no encryption, or none that we may trust, and it was asked for. Nothing was sent."""
     DEFERRED = "DEFERRED"
     """The provider puts the message off for now (SMTP 4yz)."""
     UNEXPECTED_ANSWER = "UNEXPECTED_ANSWER"
