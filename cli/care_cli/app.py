@@ -34,7 +34,9 @@ def up(
     home: Home = homes.DEFAULT,
     first_port: Annotated[
         int | None,
-        typer.Option(help="First of nine consecutive ports, instead of 50051, 8080, 7233, 8233, 8090, 9464 and 9465."),
+        typer.Option(
+            help="First of 11 consecutive ports, instead of 50051, 8080, 7233, 8233, 8090, 9464, 9465, 1025 and 8025."
+        ),
     ] = None,
 ) -> None:
     """Run the whole system on this machine until Ctrl-C: PostgreSQL, Temporal, and all roles."""
@@ -159,10 +161,27 @@ def review_site(
     database: Annotated[Path, typer.Option(help="File of the site's data.")] = homes.DEFAULT / "review-site/reviews.db",
 ) -> None:
     """Run the local review site, where the development organization's reviews and replies stand."""
-    from care_cli.review_site.main import CannotStart, run
+    from care_cli.listening import CannotStart
+    from care_cli.review_site.main import run
 
     try:
         run(address, database)
+    except CannotStart as error:
+        _fail(error)
+
+
+@app.command()
+def mailbox(
+    address: Annotated[str, typer.Option(help="host:port of the page.")] = "127.0.0.1:8025",
+    smtp_address: Annotated[str, typer.Option(help="host:port that takes the emails.")] = "127.0.0.1:1025",
+    folder: Annotated[Path, typer.Option(help="Folder of the emails, a maildir.")] = homes.DEFAULT / "mailbox",
+) -> None:
+    """Run the local mailbox, which takes every email and shows it instead of delivering it."""
+    from care_cli.listening import CannotStart
+    from care_cli.mailbox.main import run
+
+    try:
+        run(address, smtp_address, folder)
     except CannotStart as error:
         _fail(error)
 

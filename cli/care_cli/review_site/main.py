@@ -2,7 +2,6 @@
 
 import logging
 import signal
-import socket
 import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
@@ -10,18 +9,14 @@ from typing import Final
 
 import uvicorn
 
+from care_cli.listening import CannotStart, bound_address, listen
 from care_cli.review_site.app import create_app
 from care_cli.review_site.store import Store
 
 _log = logging.getLogger(__name__)
 
-_MAX_PORT: Final = 65535
 _SHUTDOWN_SECONDS: Final = 5
 """How long requests under way may take to end; a slow write that needs longer is lost, as in a crash."""
-
-
-class CannotStart(Exception):
-    """The site cannot run with what it was given; the message is one line that says what to do."""
 
 
 def run(address: str, database: Path) -> None:
@@ -29,7 +24,7 @@ def run(address: str, database: Path) -> None:
 
     To be called in the main thread. Makes the file and its folder if they are missing. Raises ``CannotStart``.
     """
-    with closing(_listen(address)) as listener, closing(_open(database)) as store:
+    with closing(listen(address)) as listener, closing(_open(database)) as store:
         config = uvicorn.Config(
             create_app(store),
             access_log=False,
@@ -40,25 +35,9 @@ def run(address: str, database: Path) -> None:
         # After its graceful shutdown uvicorn raises the signal again: as KeyboardInterrupt it ends here, and what was
         # opened above is closed.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-        _log.info("The local review site listens on %s", _url(listener))
+        _log.info("The local review site listens on http://%s/", bound_address(listener))
         with suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listener])
-
-
-def _listen(address: str) -> socket.socket:
-    host, _, port = address.rpartition(":")
-    if not host or not port.isascii() or not port.isdigit() or int(port) > _MAX_PORT:
-        raise CannotStart(f"The address must be host:port, such as 127.0.0.1:8090; got {address!r}.")
-    host = host.removeprefix("[").removesuffix("]")
-    try:
-        return socket.create_server((host, int(port)), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError as error:
-        raise CannotStart(f"Cannot listen on {address}: {error.strerror}. Choose another address or port.") from error
-
-
-def _url(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
 def _open(database: Path) -> Store:

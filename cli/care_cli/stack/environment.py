@@ -24,6 +24,7 @@ _PASSED_ON: Final[Mapping[str, frozenset[str]]] = {
     "work": frozenset({"CARE_LOG_FORMAT", "CARE_TASK_QUEUE"}),
     "web": frozenset({"CARE_LOG_FORMAT"}),
     "review-site": frozenset(),
+    "mailbox": frozenset(),
 }
 """Settings of each role that a developer may want otherwise than by default, and on which the stack does not depend."""
 
@@ -55,11 +56,15 @@ def settings(home: Path, ports: Ports, database_url: str) -> dict[str, dict[str,
             "CARE_TOKEN": secrets.mint(home, role=secrets.Role.WORKER),
             "CARE_METRICS_ADDRESS": f"{HOST}:{ports.worker_metrics}",
             "CARE_REVIEW_SITE_URL": f"http://{HOST}:{ports.review_site}",
+            "CARE_SMTP_ADDRESS": f"{HOST}:{ports.mailbox_smtp}",
+            "CARE_SMTP_SECURITY": "none",
+            "CARE_SMTP_SENDER": "care@example.com",
             **service,
             **temporal_client,
         },
         "web": {"CARE_WEB_ADDRESS": f"{HOST}:{ports.web}", **service},
         "review-site": {},
+        "mailbox": {},
     }
     for role, variables in own.items():
         variables.update({name: os.environ[name] for name in sorted(_PASSED_ON[role]) if name in os.environ})

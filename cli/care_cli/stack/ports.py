@@ -12,7 +12,7 @@ from care_cli.stack.errors import StackError
 HOST: Final = "127.0.0.1"
 """Every part of the stack listens on the loopback interface only."""
 
-PORT_COUNT: Final = 9
+PORT_COUNT: Final = 11
 """How many consecutive ports a plan made from a first port takes."""
 
 _HIGHEST_PORT: Final = 65535
@@ -27,6 +27,8 @@ _WANTED_BY: Final = {
     "metrics": "the service's metrics",
     "temporal_metrics": "Temporal's metrics",
     "worker_metrics": "the worker's metrics",
+    "mailbox_smtp": "the local mailbox's SMTP server",
+    "mailbox": "the local mailbox's page",
 }
 """What each port is for."""
 
@@ -44,10 +46,12 @@ class Ports:
     temporal_http: int
     temporal_metrics: int
     worker_metrics: int
+    mailbox_smtp: int
+    mailbox: int
 
     @classmethod
     def plan(cls, first_port: int | None) -> Ports:
-        """Lay out `first_port` and the eight after it, or each part's customary port where there is none.
+        """Lay out `first_port` and the ten after it, or each part's customary port where there is none.
 
         Raises StackError where the range would leave 1..65535. Does not look whether the ports are free.
         """
@@ -62,6 +66,8 @@ class Ports:
                 temporal_http=0,
                 temporal_metrics=0,
                 worker_metrics=9465,
+                mailbox_smtp=1025,
+                mailbox=8025,
             )
         last_possible = _HIGHEST_PORT - PORT_COUNT + 1
         if not 1 <= first_port <= last_possible:

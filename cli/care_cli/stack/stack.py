@@ -43,6 +43,8 @@ class Urls:
     metrics: str
     """The service's, for Prometheus."""
     worker_metrics: str
+    mailbox: str
+    """The page of the local mailbox, where every email ends up."""
 
 
 @dataclass(frozen=True)
@@ -72,11 +74,12 @@ class Stack:
             review_site=f"http://{HOST}:{self.ports.review_site}",
             metrics=f"http://{HOST}:{self.ports.metrics}/metrics",
             worker_metrics=f"http://{HOST}:{self.ports.worker_metrics}/metrics",
+            mailbox=f"http://{HOST}:{self.ports.mailbox}",
         )
 
     @property
     def environment(self) -> Mapping[str, Mapping[str, str]]:
-        """The CARE_* and TEMPORAL_* variables of each role: `serve`, `work`, `web`, `review-site`."""
+        """The CARE_* and TEMPORAL_* variables of each role: `serve`, `work`, `web`, `review-site`, `mailbox`."""
         return environment.settings(self.home, self.ports, self.database_url)
 
     @property
@@ -121,7 +124,10 @@ async def running(home: Path, first_port: int | None = None, reporter: Reporter 
             # The service first: it brings the database up to date, and the others want to talk to it at once.
             await supervisor.start(_service(stack, variables["serve"]))
             await supervisor.start(
-                _worker(stack, variables["work"]), _web(stack, variables["web"]), _review_site(stack)
+                _worker(stack, variables["work"]),
+                _web(stack, variables["web"]),
+                _review_site(stack),
+                _mailbox(stack),
             )
             homes.publish(held, ports)
             yield stack
@@ -175,6 +181,17 @@ def _review_site(stack: Stack) -> Part:
     ]
     healthy = partial(health.http_ok, f"{stack.urls.review_site}/")
     return _role("review-site", "Local review site", {}, healthy, *options)
+
+
+def _mailbox(stack: Stack) -> Part:
+    options = [
+        *("--address", f"{HOST}:{stack.ports.mailbox}"),
+        *("--smtp-address", f"{HOST}:{stack.ports.mailbox_smtp}"),
+        *("--folder", str(stack.home / "mailbox")),
+    ]
+    # The page answers only once its SMTP server listens.
+    healthy = partial(health.http_ok, f"{stack.urls.mailbox}/")
+    return _role("mailbox", "Local mailbox", {}, healthy, *options)
 
 
 def _role(

@@ -54,6 +54,7 @@ def _announce(stack: Stack, home: Path, console: Console) -> None:
         "Customer's pages": stack.urls.web,
         "Temporal UI": stack.urls.temporal_ui,
         "Local review site": stack.urls.review_site,
+        "Local mailbox": stack.urls.mailbox,
         "Metrics": stack.urls.metrics,
         "Worker's metrics": stack.urls.worker_metrics,
     }

@@ -14,7 +14,8 @@ import httpx
 import pytest
 
 from care_cli.data.reviews import dump_reviews
-from care_cli.review_site.main import CannotStart, run
+from care_cli.listening import CannotStart
+from care_cli.review_site.main import run
 from tests.integration.review_site.reviews import review
 
 PROGRAM = """

@@ -12,6 +12,8 @@ from care_cli.stack import environment, secrets
 from care_cli.stack.errors import StackError
 from care_cli.stack.ports import Ports
 from care_cli.stack.processes import inherited_environment
+from care_client.roles.environment import load
+from care_workflows.worker import WorkerSettings
 
 DATABASE = "postgresql://care@/care?host=/somewhere"
 
@@ -24,6 +26,9 @@ def test_the_roles_find_each_other(tmp_path: Path) -> None:
     assert roles["serve"]["CARE_WEB_URL"] == f"http://{roles['web']['CARE_WEB_ADDRESS']}" == "http://127.0.0.1:20001"
     assert roles["serve"]["TEMPORAL_ADDRESS"] == roles["work"]["TEMPORAL_ADDRESS"] == "127.0.0.1:20002"
     assert roles["work"]["CARE_REVIEW_SITE_URL"] == "http://127.0.0.1:20004"
+    assert roles["work"]["CARE_SMTP_ADDRESS"] == "127.0.0.1:20009"
+    environment_of_worker = {name: value for name, value in roles["work"].items() if name.startswith("CARE_")}
+    assert load(WorkerSettings, environment_of_worker).smtp_server is not None
 
 
 def test_only_the_service_gets_keys_and_database_and_the_worker_its_token(tmp_path: Path) -> None:

@@ -153,7 +153,7 @@ def test_what_is_published_is_where_the_role_listens(service: str, variable: str
 
 def test_containers_find_each_other() -> None:
     """Every host that a variable names is a container that listens there."""
-    listening = {"postgres:5432", "temporal:7233", "service:50051", "review-site:8090"}
+    listening = {"postgres:5432", "temporal:7233", "service:50051", "review-site:8090", "mailpit:1025"}
     named = {
         host
         for service in OWN.values()

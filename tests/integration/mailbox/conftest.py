@@ -1,0 +1,42 @@
+"""The local mailbox, served over HTTP and SMTP from a folder of its own."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from care_cli.mailbox import smtp
+from care_cli.mailbox.app import create_app
+from care_cli.mailbox.store import Store
+from care_workflows.channels.smtp import SmtpEmail, SmtpServer
+from tests.support.serving import serve
+
+
+@pytest.fixture
+def smtp_listener() -> socket.socket:
+    return socket.create_server(("127.0.0.1", 0))
+
+
+@pytest.fixture
+async def url(tmp_path: Path, smtp_listener: socket.socket) -> AsyncIterator[str]:
+    """The page's; its SMTP server runs, too."""
+    store = Store(tmp_path / "mailbox")
+    async with smtp.serve(store, smtp_listener), serve(create_app(store, smtp_listener)) as url:
+        yield url
+
+
+@pytest.fixture
+async def http(url: str) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture
+def worker(url: str, smtp_listener: socket.socket) -> SmtpEmail:
+    """The worker's adapter, which sends to the mailbox."""
+    host, port = smtp_listener.getsockname()
+    return SmtpEmail(SmtpServer(host, port, "care@example.com", security="none"))

@@ -1,0 +1,32 @@
+"""Messages for the mailbox, and raw emails that no adapter of ours would send."""
+
+from __future__ import annotations
+
+import aiosmtplib
+
+from care_workflows.channels.messenger import Outgoing
+
+LINK = "https://care.example.com/c/k1.token"
+
+
+def message(text: str = "Sorry!", *, key: str = "k1", address: str = "kim@example.org", name: str = "Kim") -> Outgoing:
+    """What the worker sends."""
+    return Outgoing(
+        organization="acme",
+        location="soho",
+        business_name="Acme Café",
+        address=address,
+        display_name=name,
+        text=text,
+        chat_link=LINK,
+        key=key,
+        thread_key="t1",
+    )
+
+
+async def send_raw(port: int, content: bytes, recipient: str = "kim@example.org") -> None:
+    """Hand over an email byte for byte."""
+    async with aiosmtplib.SMTP(hostname="127.0.0.1", port=port, start_tls=False) as client:
+        await client.mail("a@example.net", options=["SMTPUTF8"], encoding="utf-8")
+        await client.rcpt(recipient, encoding="utf-8")
+        await client.data(content)
