@@ -7,7 +7,7 @@ and failures hold our codes alone, as Temporal keeps both.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any
 
 from temporalio import activity
@@ -18,7 +18,6 @@ from care.v1.worker_service_pb2 import (
     DELIVERY_STEP_SEND,
     BeginDeliveryRequest,
     BeginDeliveryResponse,
-    DeliveryGrant,
     DeliveryPlan,
     DeliveryStep,
     RecordDeliveredRequest,
@@ -67,8 +66,8 @@ class DeliveryActivities:
     async def send_message(self, start: MessageDeliveryInput) -> DeliveryPlan:
         """Hand the message to its provider, and report what became of it."""
 
-        async def send(messenger: Messenger, grant: DeliveryGrant) -> Receipt:
-            return await messenger.send(_outgoing(start.message, grant))
+        async def send(messenger: Messenger, begun: BeginDeliveryResponse) -> Receipt:
+            return await messenger.send(_outgoing(start.message, begun))
 
         return await self._attempt(start, DELIVERY_STEP_SEND, send)
 
@@ -76,8 +75,8 @@ class DeliveryActivities:
     async def check_message(self, start: MessageDeliveryInput) -> DeliveryPlan:
         """Ask the provider how far the message got, and report it."""
 
-        async def check(messenger: Messenger, grant: DeliveryGrant) -> Receipt:
-            return await messenger.check(grant.provider_id)
+        async def check(messenger: Messenger, begun: BeginDeliveryResponse) -> Receipt:
+            return await messenger.check(begun.grant.provider_id)
 
         return await self._attempt(start, DELIVERY_STEP_CHECK, check)
 
@@ -85,7 +84,7 @@ class DeliveryActivities:
         self,
         start: MessageDeliveryInput,
         step: DeliveryStep.ValueType,
-        act: Callable[[Messenger, DeliveryGrant], Awaitable[Receipt]],
+        act: Callable[[Messenger, BeginDeliveryResponse], Awaitable[Receipt]],
     ) -> DeliveryPlan:
         async with self._in_time():
             begun = await self._begin(start, step)
@@ -95,7 +94,7 @@ class DeliveryActivities:
             try:
                 with failures.of_messenger():
                     messenger = self._messengers.get(Channel.Name(begun.grant.channel).removeprefix("CHANNEL_"))
-                    receipt = await act(messenger, begun.grant)
+                    receipt = await act(messenger, begun)
             except MessageRefused as refused:
                 request = RecordFailedRequest(
                     name=start.message,
@@ -130,9 +129,12 @@ class DeliveryActivities:
             return await self._workers.BeginDelivery(BeginDeliveryRequest(name=start.message, step=step))
 
 
-def _outgoing(message: str, grant: DeliveryGrant) -> Outgoing:
+def _outgoing(message: str, begun: BeginDeliveryResponse) -> Outgoing:
+    grant = begun.grant
     return Outgoing(
         organization=parse_message(message).organization,
+        message=message,
+        create_time=begun.plan.create_time.ToDatetime(UTC),
         location=last_segment(grant.location),
         business_name=grant.business_name,
         address=grant.address,

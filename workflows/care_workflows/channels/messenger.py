@@ -1,6 +1,7 @@
 """The protocol between the workflows and a messenger: one message to one address."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
@@ -20,6 +21,10 @@ class Outgoing:
 
     organization: str
     """Id of the organization, as in ``organizations/{organization}``."""
+    message: str
+    """Its resource name, ``organizations/{organization}/tickets/{ticket}/messages/{message}``."""
+    create_time: datetime
+    """When it was written."""
     location: str
     """Id of the location within the organization."""
     business_name: str

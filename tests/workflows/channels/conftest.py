@@ -1,0 +1,11 @@
+"""What the tests of adapters have in common: no proxy between them and the servers of this machine."""
+
+import os
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
