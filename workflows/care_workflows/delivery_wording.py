@@ -29,18 +29,22 @@ _RETRIES: Final = (
 
 def doing(plan: DeliveryPlan) -> str:
     """Say in a sentence what the plan's step is."""
-    channel = word(Channel.DESCRIPTOR, plan.channel)
     match plan.step:
         case worker.DELIVERY_STEP_SEND:
-            return f"Sending the message by {channel}."
+            return f"Sending the message by {word(Channel.DESCRIPTOR, plan.channel)}."
         case worker.DELIVERY_STEP_CHECK:
-            return f"Asking the provider of {channel} whether the message arrived."
+            return checking(plan)
         case worker.DELIVERY_STEP_WAIT:
             return "Waiting before the provider is asked whether the message arrived."
         case worker.DELIVERY_STEP_DONE:
             return f"Done: the message is {word(DeliveryState.DESCRIPTOR, plan.state)}."
         case _:
             return f"The service wants step {plan.step}, which this worker does not know: run a newer worker."
+
+
+def checking(plan: DeliveryPlan) -> str:
+    """Say that the provider is asked, whatever the plan's step is."""
+    return f"Asking the provider of {word(Channel.DESCRIPTOR, plan.channel)} whether the message arrived."
 
 
 def details(plan: DeliveryPlan, now_doing: str) -> str:

@@ -82,12 +82,16 @@ class Following(ABC, Generic[PlanT]):
                     # handlers don't await, so none can be unfinished here.
                     workflow.continue_as_new(self._start)
                 # Before it asks: what is signaled from here on may be missing in the answer.
-                self._poked = False
+                poked, self._poked = self._poked, False
                 self._say(wording.ASKING)
-                plan = await self._ask(ask)
+                plan = await self._look_again(ask) if poked else await self._ask(ask)
             else:
                 plan = await self._take_step(plan)
         return plan
+
+    async def _look_again(self, ask: str) -> PlanT | None:
+        """Find out what is new, after a poke: from the service, unless a workflow knows where else to look."""
+        return await self._ask(ask)
 
     async def _ask(self, activity: str) -> PlanT | None:
         """Take a step that needs the service alone; returns its answer, or None where it is to be asked anew."""

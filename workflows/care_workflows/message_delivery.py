@@ -19,6 +19,7 @@ _PROVIDER_STEPS: Final = {
     worker.DELIVERY_STEP_SEND: steps.SEND_MESSAGE,
     worker.DELIVERY_STEP_CHECK: steps.CHECK_MESSAGE,
 }
+_PROVIDER_MAY_KNOW_MORE: Final = frozenset({worker.DELIVERY_STEP_CHECK, worker.DELIVERY_STEP_WAIT})
 
 
 @workflow.defn
@@ -52,6 +53,16 @@ class MessageDelivery(Following[DeliveryPlan]):
 
     def _is_over(self, plan: DeliveryPlan) -> bool:
         return plan.step == worker.DELIVERY_STEP_DONE
+
+    async def _look_again(self, ask: str) -> DeliveryPlan | None:
+        """Ask the provider at once, where it may know more: it may be its callback that pokes.
+
+        The step asks the service first, which may want nothing of the kind any more.
+        """
+        if self._plan is None or self._plan.step not in _PROVIDER_MAY_KNOW_MORE:
+            return await super()._look_again(ask)
+        self._say(wording.checking(self._plan))
+        return await self._go_outside(steps.CHECK_MESSAGE, steps.MESSENGER_STEP)
 
     async def _take_step(self, plan: DeliveryPlan) -> DeliveryPlan | None:
         if plan.step in _PROVIDER_STEPS:

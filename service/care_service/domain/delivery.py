@@ -42,6 +42,12 @@ class DeliveryStep(StrEnum):
     DONE = "DONE"
 
 
+_BEGUN_FROM: Final = {
+    DeliveryStep.SEND: {DeliveryStep.SEND},
+    DeliveryStep.CHECK: {DeliveryStep.CHECK, DeliveryStep.WAIT},
+}
+
+
 @dataclass(frozen=True, slots=True)
 class DeliveryPlan:
     """What a delivery wants next, and for how long it waits."""
@@ -109,10 +115,11 @@ def new_delivery(message: Message, contact: Contact, location: Location | None) 
 def begin_delivery(case: DeliveryCase, step: DeliveryStep, caller: Caller, now: datetime) -> Decision | None:
     """Hands out an attempt, or gives the message up; None where the delivery does not want `step`.
 
+    A CHECK is handed out before its time, too: who asks for it has reason to believe that the provider knows more.
     A hand-out writes no activity: nobody can see it.
     """
     delivery = case.delivery
-    if case.plan(now).step is not step or step not in {DeliveryStep.SEND, DeliveryStep.CHECK}:
+    if case.plan(now).step not in _BEGUN_FROM.get(step, ()):
         return None
     if step is DeliveryStep.SEND and case.is_rejected:
         return _failed(case, DeliveryFailure.CONTACT_REJECTED, "", caller, now)
@@ -136,7 +143,12 @@ def report_delivery(case: DeliveryCase, command: DeliveryReport, caller: Caller,
 def _delivered(case: DeliveryCase, command: RecordDelivered, caller: Caller, now: datetime) -> Decision:
     before = case.delivery
     arrived = command.state is DeliveryState.DELIVERED
-    checks = before.checks + (before.state is DeliveryState.SENT)
+    if before.check_time is not None and now < before.check_time:
+        # Hints, of which there may be many, neither use up the checks nor put them off.
+        checks, next_check = before.checks, before.check_time
+    else:
+        checks = before.checks + (before.state is DeliveryState.SENT)
+        next_check = now + _FIRST_CHECK * 2**checks
     asked_again = command.can_be_checked and not arrived and checks < _LAST_CHECK
     after = replace(
         before,
@@ -145,7 +157,7 @@ def _delivered(case: DeliveryCase, command: RecordDelivered, caller: Caller, now
         failure_message="",
         attempt=_NONE,
         provider_id=command.provider_id or before.provider_id,
-        check_time=now + _FIRST_CHECK * 2**checks if asked_again else None,
+        check_time=next_check if asked_again else None,
         checks=checks,
         send_time=before.send_time or now,
         end_time=now if arrived else None,

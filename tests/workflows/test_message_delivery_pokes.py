@@ -1,0 +1,92 @@
+"""A poke of a message's workflow asks the provider at once, once, and after everything that the poke may be about."""
+
+import asyncio
+
+from temporalio.client import Client
+
+from care.v1.message_pb2 import DELIVERY_STATE_DELIVERED
+from care_workflows import steps
+from care_workflows.message_delivery import MessageDelivery
+from tests.workflows.fake_delivery import FakeDelivery, carried, until_waiting
+
+ASK, SEND, CHECK = steps.ASK_DELIVERY, steps.SEND_MESSAGE, steps.CHECK_MESSAGE
+
+
+async def test_each_poke_of_a_message_that_was_sent_is_one_check(dev_client: Client) -> None:
+    fake = FakeDelivery()
+    async with carried(dev_client, fake) as handle:
+        await until_waiting(handle)
+        assert fake.calls == [ASK, SEND]
+        for number in (1, 2):
+            await handle.signal(MessageDelivery.poke)
+            await fake.until_called(CHECK, number)
+            await until_waiting(handle)
+        fake.arrived = True
+        await handle.signal(MessageDelivery.poke)
+        result = await handle.result()
+    assert fake.calls == [ASK, SEND, CHECK, CHECK, CHECK]
+    assert result.plan.state == DELIVERY_STATE_DELIVERED
+
+
+async def test_poke_that_overtakes_the_provider_s_answer_is_a_check_after_it(dev_client: Client) -> None:
+    fake = FakeDelivery()
+    fake.arrived = True
+    gate = fake.gates[SEND] = asyncio.Event()
+    async with carried(dev_client, fake) as handle:
+        await fake.until(lambda: SEND not in fake.gates)
+        await handle.signal(MessageDelivery.poke)
+        gate.set()
+        await handle.result()
+    assert fake.calls == [ASK, SEND, CHECK]
+
+
+async def test_poke_while_a_check_is_on_its_way_is_another_one(dev_client: Client) -> None:
+    fake = FakeDelivery()
+    gate = fake.gates[CHECK] = asyncio.Event()
+    async with carried(dev_client, fake) as handle:
+        await until_waiting(handle)
+        await handle.signal(MessageDelivery.poke)
+        await fake.until(lambda: CHECK not in fake.gates)
+        fake.arrived = True  # too late for the check, whose answer says otherwise
+        await handle.signal(MessageDelivery.poke)
+        gate.set()
+        await handle.result()
+    assert fake.calls == [ASK, SEND, CHECK, CHECK]
+
+
+async def test_poke_ends_the_pause_of_a_check_that_failed(dev_client: Client) -> None:
+    fake = FakeDelivery()
+    fake.down = [CHECK]
+    async with carried(dev_client, fake) as handle:
+        await until_waiting(handle)
+        await handle.signal(MessageDelivery.poke)
+        await fake.until(lambda: not fake.down)
+        fake.arrived = True
+        await handle.signal(MessageDelivery.poke)
+        await handle.result()
+    assert fake.calls == [ASK, SEND, CHECK, CHECK]
+
+
+async def test_poke_of_a_message_that_is_not_sent_yet_asks_the_service(dev_client: Client) -> None:
+    fake = FakeDelivery()
+    fake.down = [SEND]
+    async with carried(dev_client, fake) as handle:
+        await fake.until(lambda: not fake.down)
+        await handle.signal(MessageDelivery.poke)
+        await until_waiting(handle)
+        await handle.terminate()
+    assert fake.calls == [ASK, SEND, ASK, SEND]
+
+
+async def test_operators_are_told_of_a_check_that_a_poke_began(dev_client: Client) -> None:
+    fake = FakeDelivery()
+    gate = fake.gates[CHECK] = asyncio.Event()
+    async with carried(dev_client, fake) as handle:
+        await until_waiting(handle)
+        fake.arrived = True
+        await handle.signal(MessageDelivery.poke)
+        await fake.until(lambda: CHECK not in fake.gates)
+        status = await handle.query(MessageDelivery.status)
+        assert status.doing == "Asking the provider of SMS whether the message arrived."
+        gate.set()
+        await handle.result()
