@@ -1,6 +1,7 @@
 """The role `care work` as a process, and the plugin in somebody else's worker: real channels, real server, no leaks."""
 
 import asyncio
+import json
 import os
 import signal
 import socket
@@ -8,25 +9,35 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
+import httpx
 import pytest
 from temporalio.client import Client, WorkflowHandle
 from temporalio.worker import Worker
 
 from care.v1 import recovery_pb2 as recovery
 from care.v1 import worker_service_pb2 as worker
-from care.v1.workflows_pb2 import ContactRecoveryInput, ContactRecoveryResult
+from care.v1.message_pb2 import CHANNEL_SMS, DELIVERY_STATE_DELIVERED, DELIVERY_STATE_SENT
+from care.v1.workflows_pb2 import ContactRecoveryInput, ContactRecoveryResult, MessageDeliveryInput
+from care_client.workflow_names import message_delivery_id
 from care_workflows.channels.local_site import LocalReviewSite
 from care_workflows.channels.registry import ReviewSites
 from care_workflows.contact_recovery import ContactRecovery
+from care_workflows.message_delivery import MessageDelivery
 from care_workflows.plugin import CarePlugin
 from tests.support.temporal import history_bytes
 from tests.workflows import review_site
+from tests.workflows.channels import sms_provider
+from tests.workflows.channels.values import AUTH_TOKEN, PHONE
 from tests.workflows.review_site import Site
 from tests.workflows.worker_service import (
+    ANSWER,
+    CHAT_LINK,
     LINK,
+    MESSAGE,
     RECOVERY,
     TEXT,
     TEXT_WITHOUT_LINK,
@@ -68,6 +79,33 @@ class PostsOnce(ScriptedWorkerService):
 
     def _plan(self, step: worker.RecoveryStep.ValueType) -> worker.RecoveryPlan:
         return worker.RecoveryPlan(state=recovery.RECOVERY_STATE_WITHDRAWN, step=step, review_site="local")
+
+
+class SendsOnce(ScriptedWorkerService):
+    """Wants its message sent by SMS, and to know in a day whether it arrived."""
+
+    async def BeginDelivery(
+        self, request: worker.BeginDeliveryRequest, context: object
+    ) -> worker.BeginDeliveryResponse:
+        assert self.delivery_grant
+        self.delivery_grant.channel = CHANNEL_SMS
+        self.delivery_grant.address = PHONE
+        grant = self.delivery_grant if request.step else None
+        return worker.BeginDeliveryResponse(plan=self.delivery_plan, grant=grant)
+
+    async def RecordDelivered(
+        self, request: worker.RecordDeliveredRequest, context: object
+    ) -> worker.RecordDeliveredResponse:
+        self.reports.append(request)
+        assert self.delivery_grant
+        self.delivery_grant.provider_id = request.provider_id
+        self.delivery_plan.state = request.state
+        if request.state == DELIVERY_STATE_DELIVERED:
+            self.delivery_plan.step = worker.DELIVERY_STEP_DONE
+        else:
+            self.delivery_plan.step = worker.DELIVERY_STEP_WAIT
+            self.delivery_plan.wait.FromTimedelta(timedelta(days=1))
+        return worker.RecordDeliveredResponse(plan=self.delivery_plan)
 
 
 @pytest.fixture
@@ -183,6 +221,58 @@ async def test_role_works_until_it_is_told_to_stop(dev_client: Client, site: Sit
     log += rest.decode()
     assert [secret for secret in SECRETS if secret in log] == []
     assert TEXT not in log
+
+
+async def test_role_sends_sms_and_takes_callbacks(dev_client: Client) -> None:
+    service, queue, public = SendsOnce(), f"role-{uuid4().hex}", "https://news.example"
+    async with served(service) as address, sms_provider.running() as provider:
+        variables = {
+            "CARE_SERVICE_ADDRESS": address,
+            "CARE_TOKEN": TOKEN,
+            "CARE_SMS_URL": provider.url,
+            "CARE_SMS_ACCOUNT": sms_provider.ACCOUNT,
+            "CARE_SMS_AUTH_TOKEN": AUTH_TOKEN,
+            "CARE_SMS_SENDER": sms_provider.SENDER,
+            "CARE_SMS_CALLBACK_URL": public,
+            "CARE_SMS_CALLBACK_ADDRESS": "127.0.0.1:0",
+            "CARE_TASK_QUEUE": queue,
+            "TEMPORAL_ADDRESS": dev_client.service_client.config.target_host,
+            "NO_PROXY": "127.0.0.1",
+        }
+        async with care_work(**variables) as process:
+            log = await logged(process, "worker ready")
+            [line] = [json.loads(line) for line in log.splitlines() if "taking callbacks" in line]
+            handle = await dev_client.start_workflow(
+                MessageDelivery.run,
+                MessageDeliveryInput(message=MESSAGE),
+                id=message_delivery_id("acme", 17, "m1"),
+                task_queue=queue,
+                start_signal="poke",
+            )
+            while not (await handle.query(MessageDelivery.status)).doing.startswith("Waiting"):
+                pass
+            [(sid, message)] = provider.messages.items()
+            provider.becomes(sid, "delivered")
+            form = {"MessageSid": sid, "MessageStatus": "delivered", "To": PHONE}
+            url = message["StatusCallback"]
+            async with httpx.AsyncClient(trust_env=False) as http:
+                local = url.replace(public, f"http://{line['address']}")
+                headers = {"X-Twilio-Signature": sms_provider.sign(url, form)}
+                (await http.post(local, data=form, headers=headers)).raise_for_status()
+            result = await handle.result()
+            process.send_signal(signal.SIGTERM)
+            _, rest = await process.communicate()
+    assert process.returncode == 0
+    assert result.plan.step == worker.DELIVERY_STEP_DONE
+    assert provider.forms == [
+        {"To": PHONE, "From": sms_provider.SENDER, "Body": f"{ANSWER} {CHAT_LINK}", "StatusCallback": url}
+    ]
+    states = [report.state for report in service.reports if isinstance(report, worker.RecordDeliveredRequest)]
+    assert states == [DELIVERY_STATE_SENT, DELIVERY_STATE_DELIVERED]
+    kept = await history_bytes(handle)
+    assert MESSAGE.encode() in kept
+    secrets = (*SECRETS, PHONE, ANSWER, CHAT_LINK, AUTH_TOKEN)
+    assert [secret for secret in secrets if secret.encode() in kept or secret in log + rest.decode()] == []
 
 
 async def test_role_says_that_it_waits_for_temporal() -> None:

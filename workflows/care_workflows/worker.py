@@ -2,10 +2,9 @@
 
 import asyncio
 from contextlib import AsyncExitStack
-from pathlib import Path
-from typing import Final, Literal, Self
+from typing import Final, Self
 
-from pydantic import Field, PrivateAttr, SecretStr, model_validator
+from pydantic import Field, model_validator
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.contrib.opentelemetry import TracingInterceptor
@@ -14,21 +13,21 @@ from temporalio.service import RPCError
 from temporalio.worker import Worker
 
 from care.v1.worker_service_pb2 import CheckRecoveryRequest
-from care_client.channel import is_local
 from care_client.client import CareClient
 from care_client.errors import CareError, PermissionDenied, Unauthenticated
-from care_client.roles import environment, logs, tracing
-from care_client.roles.fields import Address, BaseUrl, ListenAddress, LogFormat, ServiceAddress
+from care_client.roles import environment, http_server, logs, tracing
+from care_client.roles.fields import Address, BaseUrl, ListenAddress, LogFormat
 from care_client.roles.service import AuthorizedConnection
 from care_client.roles.temporal import connect_config
-from care_client.tls import Tls
-from care_workflows import search_attributes
-from care_workflows.channels.email_composing import parse_mailbox
+from care_workflows import callbacks, search_attributes
+from care_workflows.channel_settings import SmsSettings, SmtpSettings, WebhookSettings, require_one_way
 from care_workflows.channels.local_site import LocalReviewSite
 from care_workflows.channels.messenger import Messenger
 from care_workflows.channels.registry import Messengers, ReviewSites
 from care_workflows.channels.review_site import ReviewSite
-from care_workflows.channels.smtp import SmtpEmail, SmtpServer
+from care_workflows.channels.sms import TwilioSms
+from care_workflows.channels.smtp import SmtpEmail
+from care_workflows.channels.webhook import SignedWebhook
 from care_workflows.plugin import CarePlugin
 
 LOCAL_SITE: Final = "local"
@@ -41,66 +40,18 @@ _LONGEST_PAUSE: Final = 30.0
 _log = logs.get_logger(__name__)
 
 
-class WorkerSettings(AuthorizedConnection):
+class WorkerSettings(SmtpSettings, SmsSettings, WebhookSettings, AuthorizedConnection):
     """What the role reads from the environment; Temporal's own variables come on top."""
 
     review_site_url: BaseUrl | None = None
-    smtp_address: ServiceAddress | None = None
-    """host:port of the server that sends email for us."""
-    smtp_security: Literal["tls", "starttls", "none"] = "starttls"
-    smtp_ca: Path | None = None
-    """PEM file of the authorities that vouch for it; without it those that the machine trusts."""
-    smtp_sender: str = ""
-    smtp_username: str = ""
-    smtp_password: SecretStr = SecretStr("")
     task_queue: str = Field("care", min_length=1)
     metrics_address: ListenAddress | None = None
     log_format: LogFormat = "json"
 
-    _smtp_ca: bytes | None = PrivateAttr(None)
-
-    @property
-    def smtp_server(self) -> SmtpServer | None:
-        """Where email goes to; None where none is configured."""
-        if self.smtp_address is None:
-            return None
-        return SmtpServer(
-            host=self.smtp_address.host,
-            port=self.smtp_address.port,
-            sender=self.smtp_sender,
-            security=self.smtp_security,
-            ca=self._smtp_ca,
-            username=self.smtp_username,
-            password=self.smtp_password.get_secret_value(),
-        )
-
     @model_validator(mode="after")
-    def _require_sender(self) -> Self:
-        if self.smtp_address is not None and not self.smtp_sender:
-            raise ValueError(environment.missing("CARE_SMTP_SENDER"))
-        if self.smtp_sender:
-            try:
-                parse_mailbox(self.smtp_sender)
-            except ValueError as error:
-                raise ValueError(f"CARE_SMTP_SENDER {error}") from None
-        return self
-
-    @model_validator(mode="after")
-    def _load_smtp_ca(self) -> Self:
-        if self.smtp_ca is not None:
-            try:
-                self._smtp_ca = Tls.load(self.smtp_ca).ca
-            except ValueError as error:
-                raise ValueError(f"CARE_SMTP_CA: {error}") from None
-        return self
-
-    @model_validator(mode="after")
-    def _keep_password_secret(self) -> Self:
-        is_plain = self.smtp_security == "none" and bool(self.smtp_username)
-        if self.smtp_address is not None and is_plain and not is_local(str(self.smtp_address)):
-            raise ValueError(
-                f"the password would go to {self.smtp_address} unencrypted: set CARE_SMTP_SECURITY to tls or starttls"
-            )
+    def _require_one_way(self) -> Self:
+        served = {"EMAIL": "CARE_SMTP_ADDRESS"} if self.smtp_address else {}
+        require_one_way(self.webhook_channels, served | ({"SMS": "CARE_SMS_URL"} if self.sms_url else {}))
         return self
 
     @model_validator(mode="after")
@@ -134,15 +85,33 @@ async def _work_as(settings: WorkerSettings) -> None:
             _log.warning("no review site: replies will be refused as NOT_PERMITTED", to_do="set CARE_REVIEW_SITE_URL")
         care = await stack.enter_async_context(settings.connect(user_agent="care-work"))
         await _require_token(care)
-        messengers: dict[str, Messenger] = {}
-        if settings.smtp_server is not None:
-            messengers["EMAIL"] = SmtpEmail(settings.smtp_server)
-        else:
-            _log.warning("no email: messages will fail as NO_CHANNEL", to_do="set CARE_SMTP_ADDRESS")
-        plugin = CarePlugin(care, ReviewSites(sites), Messengers(messengers))
+        messengers = Messengers(await _messengers(settings, stack))
+        plugin = CarePlugin(care, ReviewSites(sites), messengers)
+        if settings.sms is not None and settings.sms_callback_address is not None:
+            listener = http_server.listen(settings.sms_callback_address, "CARE_SMS_CALLBACK_ADDRESS")
+            app = callbacks.create_app(client, settings.sms)
+            await stack.enter_async_context(http_server.serving(app, listener))
+            _log.info("taking callbacks", address=str(Address(*listener.getsockname()[:2])))
         await stack.enter_async_context(Worker(client, task_queue=settings.task_queue, plugins=[plugin]))
         _log.info("worker ready", task_queue=settings.task_queue, namespace=client.namespace, sites=sorted(sites))
         await asyncio.Event().wait()  # until `run` cancels
+
+
+async def _messengers(settings: WorkerSettings, stack: AsyncExitStack) -> dict[str, Messenger]:
+    """Return the ways to customers; those that keep connections are closed by ``stack``."""
+    messengers: dict[str, Messenger] = {}
+    if settings.smtp_server is not None:
+        messengers["EMAIL"] = SmtpEmail(settings.smtp_server)
+    if settings.sms is not None:
+        messengers["SMS"] = await stack.enter_async_context(TwilioSms(settings.sms))
+    if settings.webhook is not None:
+        for channel in settings.webhook_channels:
+            messengers[channel] = await stack.enter_async_context(SignedWebhook(settings.webhook, channel))
+    for channel, variable in {"EMAIL": "CARE_SMTP_ADDRESS", "SMS": "CARE_SMS_URL"}.items():
+        if channel not in messengers:
+            to_do = f"set {variable} or CARE_WEBHOOK_URL"
+            _log.warning("no way to customers: their messages will fail as NO_CHANNEL", channel=channel, to_do=to_do)
+    return messengers
 
 
 async def _require_token(care: CareClient) -> None:

@@ -47,6 +47,12 @@ VARIABLES: Final[Mapping[str, str]] = MappingProxyType(
         "CARE_SERVICE_KEY": "PEM file of that certificate's private key",
         "CARE_SERVICE_PLAINTEXT": "yes where the token may go to another machine unencrypted",
         "CARE_SETTLE_TIME": "how long after it was begun a write may appear at a review site at the latest",
+        "CARE_SMS_ACCOUNT": "SID of the account that sends SMS",
+        "CARE_SMS_AUTH_TOKEN": "the account's auth token, which callbacks are signed with, too",
+        "CARE_SMS_CALLBACK_ADDRESS": "host:port that the worker takes the SMS provider's callbacks at",
+        "CARE_SMS_CALLBACK_URL": "public base URL of that listener, for the SMS provider",
+        "CARE_SMS_SENDER": "phone number, short code, name or messaging service that SMS are from",
+        "CARE_SMS_URL": "base URL of a provider with Twilio's Messages API; without it SMS fail as NO_CHANNEL",
         "CARE_SMTP_ADDRESS": "host:port of the server that sends email; without it emails fail as NO_CHANNEL",
         "CARE_SMTP_CA": "PEM file of the authorities that vouch for that server, instead of those the machine trusts",
         "CARE_SMTP_PASSWORD": "password for the server that sends email",
@@ -63,6 +69,9 @@ VARIABLES: Final[Mapping[str, str]] = MappingProxyType(
         "CARE_TOKEN_KEYS": "https:// URL or file of the JWK Set (RFC 7517) that bearer tokens are signed with",
         "CARE_TOKEN_KEYS_REFRESH": "how often CARE_TOKEN_KEYS is fetched again",
         "CARE_TOKEN_LEEWAY": "how far the clock of the tokens' issuer may be from ours, 0s to 300s",
+        "CARE_WEBHOOK_CHANNELS": "channels whose messages are posted to CARE_WEBHOOK_URL: EMAIL, SMS or both",
+        "CARE_WEBHOOK_SECRETS": "whsec_ secrets that those posts are signed with, separated by commas",
+        "CARE_WEBHOOK_URL": "URL that messages are posted to, where a channel of your own carries them",
         "CARE_WEB_ADDRESS": "host:port that the customer's pages listen on",
         "CARE_WEB_URL": "public base URL of the customer's pages, which links to customers start with",
     }
@@ -94,6 +103,12 @@ _EXAMPLES: Final[Mapping[str, str]] = {
     "CARE_SERVICE_KEY": "/etc/care/client.key",
     "CARE_SERVICE_PLAINTEXT": "yes",
     "CARE_SETTLE_TIME": "1m",
+    "CARE_SMS_ACCOUNT": "AC…",
+    "CARE_SMS_AUTH_TOKEN": "…",
+    "CARE_SMS_CALLBACK_ADDRESS": "0.0.0.0:8081",
+    "CARE_SMS_CALLBACK_URL": "https://callbacks.example.com",
+    "CARE_SMS_SENDER": "+15005550006",
+    "CARE_SMS_URL": "https://api.twilio.com",
     "CARE_SMTP_ADDRESS": "smtp.example.com:587",
     "CARE_SMTP_CA": "/etc/care/mail-ca.pem",
     "CARE_SMTP_PASSWORD": "…",
@@ -110,14 +125,20 @@ _EXAMPLES: Final[Mapping[str, str]] = {
     "CARE_TOKEN_KEYS": "https://login.example.com/.well-known/jwks.json",
     "CARE_TOKEN_KEYS_REFRESH": "5m",
     "CARE_TOKEN_LEEWAY": "30s",
+    "CARE_WEBHOOK_CHANNELS": "SMS",
+    "CARE_WEBHOOK_SECRETS": "whsec_$(openssl rand -base64 32)",
+    "CARE_WEBHOOK_URL": "https://example.com/messages",
     "CARE_WEB_ADDRESS": "127.0.0.1:8080",
     "CARE_WEB_URL": "http://127.0.0.1:8080",
 }
 
 _SECRETS: Final = frozenset(
-    {"CARE_DATABASE_URL", "CARE_LINK_KEYS", "CARE_SMTP_PASSWORD", "CARE_TOKEN", "CARE_TOKEN_KEY"}
+    {
+        *("CARE_DATABASE_URL", "CARE_LINK_KEYS", "CARE_TOKEN", "CARE_TOKEN_KEY"),
+        *("CARE_SMS_AUTH_TOKEN", "CARE_SMTP_PASSWORD", "CARE_WEBHOOK_SECRETS", "CARE_WEBHOOK_URL"),
+    }
 )
-"""Variables whose values no message may show; a database URL can hold a password."""
+"""Variables whose values no message may show; a database's or a webhook's URL can hold a password."""
 
 EXIT_OK: Final = 0
 EXIT_CONFIGURATION: Final = 2

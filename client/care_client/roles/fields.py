@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Annotated, Final, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BeforeValidator
 
@@ -45,6 +45,19 @@ class Address:
 
 def _base_url(text: str) -> str:
     """Return an absolute http(s) URL without a slash at its end; raises ValueError."""
+    if "@" in _http_url(text).netloc or "?" in text or "#" in text:
+        raise ValueError("must have no user, password, query or fragment, such as http://127.0.0.1:8080")
+    return text.rstrip("/")
+
+
+def _endpoint_url(text: str) -> str:
+    """Return an absolute http(s) URL as it is; raises ValueError."""
+    if "@" in _http_url(text).netloc or "#" in text:
+        raise ValueError("must have no user, password or fragment, such as http://127.0.0.1:8080/path?query")
+    return text
+
+
+def _http_url(text: str) -> SplitResult:
     try:
         parts = urlsplit(text)
         valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
@@ -53,9 +66,7 @@ def _base_url(text: str) -> str:
         parts = urlsplit("")
     if not valid or re.search(r"\s", text):
         raise ValueError("must be an absolute http or https URL, such as http://127.0.0.1:8080")
-    if "@" in parts.netloc or "?" in text or "#" in text:
-        raise ValueError("must have no user, password, query or fragment, such as http://127.0.0.1:8080")
-    return text.rstrip("/")
+    return parts
 
 
 def _durations(text: str) -> tuple[timedelta, ...]:
@@ -97,6 +108,9 @@ ServiceAddress = Annotated[Address, _from_text(partial(Address.parse, lowest_por
 
 BaseUrl = Annotated[str, BeforeValidator(_base_url)]
 """Absolute http or https URL, kept without a slash at its end."""
+
+EndpointUrl = Annotated[str, BeforeValidator(_endpoint_url)]
+"""Absolute http or https URL of one thing, kept as it is; may have a query."""
 
 Durations = Annotated[tuple[timedelta, ...], _from_text(_durations)]
 """``10m,1h,1d``: positive durations in growing order; the units are s, m, h and d."""

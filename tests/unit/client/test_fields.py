@@ -5,11 +5,20 @@ from datetime import timedelta
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from care_client.roles.fields import Address, BaseUrl, Duration, Durations, ListenAddress, ServiceAddress
+from care_client.roles.fields import (
+    Address,
+    BaseUrl,
+    Duration,
+    Durations,
+    EndpointUrl,
+    ListenAddress,
+    ServiceAddress,
+)
 
 LISTEN: TypeAdapter[Address] = TypeAdapter(ListenAddress)
 SERVICE: TypeAdapter[Address] = TypeAdapter(ServiceAddress)
 URL: TypeAdapter[str] = TypeAdapter(BaseUrl)
+ENDPOINT: TypeAdapter[str] = TypeAdapter(EndpointUrl)
 DURATION: TypeAdapter[timedelta] = TypeAdapter(Duration)
 DURATIONS: TypeAdapter[tuple[timedelta, ...]] = TypeAdapter(Durations)
 
@@ -74,6 +83,19 @@ def test_base_urls(text: str, url: str) -> None:
 def test_wrong_base_urls_name_a_right_one(text: str) -> None:
     with pytest.raises(ValidationError, match=r"such as http://127\.0\.0\.1:8080"):
         URL.validate_python(text)
+
+
+@pytest.mark.parametrize("text", ["https://example.com", "http://127.0.0.1:8080/hook/", "https://example.com/?a=b"])
+def test_endpoint_urls_are_kept_as_they_are(text: str) -> None:
+    assert ENDPOINT.validate_python(text) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["", "/hook", "ftp://h/hook", "http://h:0/", "http://u:p@h/", "http://h/#x", "http://h/ x"]
+)
+def test_wrong_endpoint_urls_name_a_right_one(text: str) -> None:
+    with pytest.raises(ValidationError, match=r"such as http://127\.0\.0\.1:8080"):
+        ENDPOINT.validate_python(text)
 
 
 def test_durations() -> None:

@@ -33,7 +33,7 @@ class Caller:
         """Call back about a message of ticket 17 of acme, as its proxy hands it on to the listener."""
         form = FORM if form is None else form
         url = callback_url(PUBLIC, f"organizations/acme/tickets/17/messages/{message}")
-        headers = {"X-Twilio-Signature": (sign(url, form) if signature is None else signature).encode("latin-1")}
+        headers = {b"X-Twilio-Signature": (sign(url, form) if signature is None else signature).encode("latin-1")}
         path = url.removeprefix(PUBLIC)
         return (await self._http.request(method, path, data=form, headers=headers)).status_code
 
