@@ -1,4 +1,4 @@
-"""The README's example does what it says, as it stands."""
+"""The README's examples do what they say, as they stand."""
 
 from __future__ import annotations
 
@@ -8,22 +8,33 @@ import re
 import sys
 from pathlib import Path
 
-from tests.support.care import Care
+from care.v1.ticket_service_pb2 import WatchTicketsRequest
 from tests.support.tenant import Tenant
 
 _README = Path(__file__).parents[3] / "README.md"
 
 
-async def test_the_example_runs_as_it_stands(service: Care, tenant: Tenant, tmp_path: Path) -> None:
-    found = re.search(r"<!-- example -->\n```python\n(.*?)```", _README.read_text(encoding="utf-8"), re.DOTALL)
+def example(mark: str, tenant: Tenant, folder: Path) -> Path:
+    """A script of the example behind a mark, changed in nothing but the address and the organization."""
+    found = re.search(rf"<!-- {mark} -->\n```python\n(.*?)```", _README.read_text(encoding="utf-8"), re.DOTALL)
     assert found
-    # The address and the organization are this test's; nothing else is changed.
-    source = found[1].replace("127.0.0.1:50051", service.address).replace("organizations/acme", tenant.name)
-    script = tmp_path / "example.py"
+    source = found[1].replace("127.0.0.1:50051", tenant.care.address).replace("organizations/acme", tenant.name)
+    script = folder / "example.py"
     script.write_text(source, encoding="utf-8")
-    token = service.token(sub="alice", org=tenant.id, roles=["agent"], name="Alice")
+    return script
+
+
+def environment(tenant: Tenant, **more: str) -> dict[str, str]:
+    token = tenant.care.token(sub="alice", org=tenant.id, roles=["agent"], name="Alice")
+    return {**os.environ, "CARE_TOKEN": token, **more}
+
+
+async def test_the_example_runs_as_it_stands(tenant: Tenant, tmp_path: Path) -> None:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, script, env={**os.environ, "CARE_TOKEN": token}, stdout=asyncio.subprocess.PIPE
+        sys.executable,
+        example("example", tenant, tmp_path),
+        env=environment(tenant),
+        stdout=asyncio.subprocess.PIPE,
     )
     output, _ = await process.communicate()
     refused, started, listed = output.decode().splitlines()
@@ -33,3 +44,25 @@ async def test_the_example_runs_as_it_stands(service: Care, tenant: Tenant, tmp_
     assert "'ResolveTicket'" in started
     assert "'StartTicket'" not in started
     assert listed == f"{tenant.name}/tickets/1 Cold soup"
+
+
+async def test_the_example_of_a_live_stream_shows_each_change_and_goes_on_after_its_own_end(
+    tenant: Tenant, tmp_path: Path
+) -> None:
+    await tenant.meet("alice")
+    watching = tenant.agent("alice").tickets.WatchTickets(WatchTicketsRequest(parent=tenant.name))
+    token = (await anext(aiter(watching))).resume_token
+    watching.cancel()
+    ticket = await tenant.ticket()
+    script = example("watching example", tenant, tmp_path)
+    for expected in ("CREATED", "TAKEN"):
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, script, env=environment(tenant, RESUME_TOKEN=token), stdout=asyncio.subprocess.PIPE
+        )
+        assert process.stdout is not None
+        try:
+            name, what, token = (await process.stdout.readline()).decode().split()
+        finally:
+            process.kill()
+            await process.communicate()
+        assert (name, what) == (ticket.name, f"ACTIVITY_TYPE_{expected}")

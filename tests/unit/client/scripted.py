@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import grpc
 from google.protobuf.message import Message
-from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
@@ -21,10 +22,25 @@ class Failure:
     code: grpc.StatusCode
     reason: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
+    retry_after: timedelta | None = None
+
+    def __str__(self) -> str:
+        return f"{self.code.name} {self.reason}".strip()
 
 
 class Silence:
     """No answer at all, as long as the caller waits."""
+
+    def __init__(self) -> None:
+        self.over = asyncio.Event()
+        """Set when the caller waits no more."""
+
+
+class End:
+    """The orderly end of a stream."""
+
+    def __str__(self) -> str:
+        return "end"
 
 
 @dataclass(frozen=True)
@@ -43,7 +59,7 @@ class Call:
 class Script(grpc.GenericRpcHandler):
     """Answers with `answers` one after the other, and with the empty message when they are used up."""
 
-    def __init__(self, *answers: Message | Failure | Silence) -> None:
+    def __init__(self, *answers: Message | Failure | Silence | End) -> None:
         self.answers = list(answers)
         self.calls: list[Call] = []
 
@@ -54,15 +70,21 @@ class Script(grpc.GenericRpcHandler):
             return await self._answer(method, request, context)
 
         async def stream(request: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> AsyncIterator[bytes]:
-            yield await self._answer(method, request, context)
-            while self.answers:
+            self._note(method, request, context)
+            while self.answers and not isinstance(self.answers[0], End):
                 yield await self._next(context)
+            if self.answers:
+                self.answers.pop(0)
 
         if method.startswith("Watch"):
             return grpc.unary_stream_rpc_method_handler(stream)
         return grpc.unary_unary_rpc_method_handler(answer)
 
     async def _answer(self, method: str, request: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
+        self._note(method, request, context)
+        return await self._next(context)
+
+    def _note(self, method: str, request: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> None:
         metadata = context.invocation_metadata() or ()
         names = context.auth_context().get("x509_common_name", [b""])
         self.calls.append(
@@ -74,16 +96,22 @@ class Script(grpc.GenericRpcHandler):
                 b"".join(names).decode(),
             )
         )
-        return await self._next(context)
 
     async def _next(self, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
         given = self.answers.pop(0) if self.answers else b""
         if isinstance(given, Silence):
-            await asyncio.Event().wait()  # until the call is cancelled
+            try:
+                await asyncio.Event().wait()  # until the call is cancelled
+            finally:
+                given.over.set()
         if isinstance(given, Failure):
             status = Status(code=given.code.value[0], message="refused by the script")
             if given.reason:
                 status.details.add().Pack(ErrorInfo(domain="care", reason=given.reason, metadata=given.metadata))
+            if given.retry_after is not None:
+                delay = RetryInfo()
+                delay.retry_delay.FromTimedelta(given.retry_after)
+                status.details.add().Pack(delay)
             await context.abort_with_status(rpc_status.to_status(status))
         return given.SerializeToString() if isinstance(given, Message) else b""
 

@@ -1,0 +1,217 @@
+"""`follow` and `watch_tickets`: what they go on after, what they give up on, and the pauses between."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
+from datetime import timedelta
+
+import grpc
+import pytest
+from google.protobuf.message import Message
+
+from care.v1.activity_pb2 import Activity
+from care.v1.customer_service_pb2 import ChatMessage, WatchChatRequest, WatchChatResponse
+from care.v1.ticket_service_pb2 import WatchTicketsRequest, WatchTicketsResponse
+from care_client.client import CareClient
+from care_client.errors import CareError, Unauthenticated
+from care_client.tokens import Token
+from care_client.watching import follow, watch_tickets
+from tests.unit.client.scripted import End, Failure, Script, Silence, serving
+from tests.unit.client.test_calls import Tokens
+
+PARENT = "organizations/acme"
+AWAY = Failure(grpc.StatusCode.UNAVAILABLE, "DATABASE_UNAVAILABLE")
+EXPIRED = Failure(grpc.StatusCode.UNAUTHENTICATED, "TOKEN_EXPIRED")
+END = End()
+
+
+def change(name: str) -> WatchTicketsResponse:
+    return WatchTicketsResponse(activity=Activity(name=name), resume_token=f"after {name}")
+
+
+def heartbeat(token: str) -> WatchTicketsResponse:
+    return WatchTicketsResponse(resume_token=token)
+
+
+@asynccontextmanager
+async def client(script: Script, token: Token | None = None) -> AsyncIterator[CareClient]:
+    async with serving(script) as address, CareClient.connect(address, token) as care:
+        yield care
+
+
+async def watched(script: Script, number: int, token: Token | None = None) -> list[str]:
+    """The first changes, by name."""
+    async with client(script, token) as care:
+        request = WatchTicketsRequest(parent=PARENT)
+        async with aclosing(watch_tickets(care.tickets, request, longest_pause=0.001)) as changes:
+            return [(await anext(changes)).activity.name for _ in range(number)]
+
+
+def resumed(script: Script) -> list[str]:
+    """From where each stream was asked for."""
+    return [WatchTicketsRequest.FromString(call.body).resume_token for call in script.calls]
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        END,
+        AWAY,
+        Failure(grpc.StatusCode.RESOURCE_EXHAUSTED, "RATE_LIMITED", retry_after=timedelta(milliseconds=1)),
+        Failure(grpc.StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED"),
+        Failure(grpc.StatusCode.DEADLINE_EXCEEDED, "TIME_LIMIT_EXCEEDED"),
+        Failure(grpc.StatusCode.ABORTED, "CONTENDED"),
+        Failure(grpc.StatusCode.UNAVAILABLE),
+        Failure(grpc.StatusCode.CANCELLED),
+        Failure(grpc.StatusCode.INTERNAL),
+        Failure(grpc.StatusCode.UNKNOWN),
+    ],
+    ids=lambda end: f"{end}",
+)
+async def test_a_stream_that_ends_is_resumed_after_what_was_seen(end: Failure | End) -> None:
+    script = Script(heartbeat("now"), change("a"), change("b"), end, change("c"), end, change("d"), Silence())
+    assert await watched(script, 4) == ["a", "b", "c", "d"]
+    assert resumed(script) == ["", "after b", "after c"]
+
+
+async def test_what_a_heartbeat_says_counts_too() -> None:
+    script = Script(change("a"), heartbeat("later"), END, change("b"), Silence())
+    assert await watched(script, 2) == ["a", "b"]
+    assert resumed(script) == ["", "later"]
+
+
+async def test_it_begins_where_the_request_says_and_leaves_that_as_it_is() -> None:
+    script = Script(change("b"), END, change("c"), Silence())
+    request = WatchTicketsRequest(parent=PARENT, filter="status = OPEN", resume_token="after a")
+    async with client(script) as care:
+        changes = watch_tickets(care.tickets, request, longest_pause=0.001)
+        assert [(await anext(changes)).activity.name for _ in range(2)] == ["b", "c"]
+    assert resumed(script) == ["after a", "after b"]
+    assert WatchTicketsRequest.FromString(script.calls[1].body).filter == "status = OPEN"
+    assert request.resume_token == "after a"
+
+
+async def test_streams_that_end_before_they_say_anything_are_tried_again() -> None:
+    # More often than the retries of a call go.
+    script = Script(*[AWAY] * 8, END, END, change("a"), Silence())
+    assert await watched(script, 1) == ["a"]
+    assert set(resumed(script)) == {""}
+
+
+async def test_a_stream_whose_token_is_over_goes_on_with_another() -> None:
+    # The old token is tried once more, as it may have been renewed meanwhile for another call.
+    script = Script(change("a"), EXPIRED, EXPIRED, change("b"), Silence())
+    assert await watched(script, 2, Tokens()) == ["a", "b"]
+    assert [call.authorization for call in script.calls] == [("Bearer t1",), ("Bearer t1",), ("Bearer t2",)]
+    assert resumed(script) == ["", "after a", "after a"]
+
+
+async def test_a_token_that_is_over_for_good_ends_it() -> None:
+    script = Script(change("a"), EXPIRED, EXPIRED, change("b"))
+    async with client(script, "t1") as care:
+        changes = watch_tickets(care.tickets, WatchTicketsRequest(parent=PARENT), longest_pause=0.001)
+        assert (await anext(changes)).activity.name == "a"
+        with pytest.raises(Unauthenticated) as caught:
+            await anext(changes)
+    assert caught.value.reason == "TOKEN_EXPIRED"
+    assert len(script.calls) == 2
+
+
+GIVEN_UP: Sequence[Failure] = (
+    Failure(grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FILTER"),
+    Failure(grpc.StatusCode.INVALID_ARGUMENT, "INVALID_PAGE_TOKEN"),
+    Failure(grpc.StatusCode.PERMISSION_DENIED, "ROLE_NOT_ALLOWED"),
+    Failure(grpc.StatusCode.NOT_FOUND, "RESOURCE_NOT_FOUND"),
+    Failure(grpc.StatusCode.NOT_FOUND, "LINK_UNKNOWN"),
+    Failure(grpc.StatusCode.UNAUTHENTICATED, "TOKEN_MISSING"),
+    Failure(grpc.StatusCode.UNIMPLEMENTED),
+    Failure(grpc.StatusCode.RESOURCE_EXHAUSTED),  # a message that is too long for gRPC
+)
+
+
+@pytest.mark.parametrize("failure", GIVEN_UP, ids=str)
+@pytest.mark.parametrize("before", [(), (change("a"),)], ids=["at the start", "later"])
+async def test_a_refusal_is_raised(before: Sequence[Message], failure: Failure) -> None:
+    script = Script(*before, failure, change("b"))
+    with pytest.raises(CareError) as caught:
+        await watched(script, 2)
+    assert (caught.value.code, caught.value.reason) == (failure.code, failure.reason)
+    assert len(script.calls) == 1
+
+
+@pytest.mark.parametrize("code", [grpc.StatusCode.CANCELLED, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN])
+async def test_what_breaks_at_the_start_is_no_broken_connection(code: grpc.StatusCode) -> None:
+    script = Script(change("a"), END, Failure(code), change("b"))
+    with pytest.raises(CareError) as caught:
+        await watched(script, 2)
+    assert caught.value.code is code
+    assert len(script.calls) == 2
+
+
+async def test_a_caller_who_leaves_ends_the_stream_at_the_service() -> None:
+    silence = Silence()
+    script = Script(change("a"), silence)
+    async with client(script) as care:
+        changes = watch_tickets(care.tickets, WatchTicketsRequest(parent=PARENT))
+        async with aclosing(changes):
+            assert (await anext(changes)).activity.name == "a"
+        async with asyncio.timeout(30):
+            await silence.over.wait()
+
+
+async def test_any_watch_method_is_followed_with_its_heartbeats() -> None:
+    first, second = (
+        WatchChatResponse(messages=[ChatMessage(id=name)], resume_token=f"after {name}") for name in ("a", "b")
+    )
+    idle = WatchChatResponse(resume_token="after b")
+    script = Script(first, AWAY, second, idle, Silence())
+    async with client(script) as care:
+        answers = follow(care.customers.WatchChat, WatchChatRequest(token="t"), longest_pause=0.001)
+        assert [await anext(answers) for _ in range(3)] == [first, second, idle]
+    assert [WatchChatRequest.FromString(call.body).resume_token for call in script.calls] == ["", "after a"]
+
+
+# --- pauses -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses that were asked for; none is made."""
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+
+    monkeypatch.setattr("care_client.watching.asyncio.sleep", sleep)
+    return pauses
+
+
+async def test_pauses_double_up_to_the_longest_and_are_a_half_by_chance(slept: list[float]) -> None:
+    script = Script(*[END] * 6, change("a"), END, change("b"), Silence())
+    async with client(script) as care:
+        changes = watch_tickets(care.tickets, WatchTicketsRequest(parent=PARENT), longest_pause=1.0)
+        assert [(await anext(changes)).activity.name for _ in range(2)] == ["a", "b"]
+    for pause, whole in zip(slept, [0.2, 0.4, 0.8, 1.0, 1.0, 1.0, 0.2], strict=True):
+        assert whole / 2 <= pause <= whole
+
+
+async def test_the_service_says_how_long_to_wait_at_least(slept: list[float]) -> None:
+    busy = Failure(grpc.StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED", retry_after=timedelta(seconds=7))
+    script = Script(busy, change("a"), Silence())
+    async with client(script) as care:
+        changes = watch_tickets(care.tickets, WatchTicketsRequest(parent=PARENT))
+        assert (await anext(changes)).activity.name == "a"
+    (pause,) = slept
+    assert 7 < pause <= 7.2
+
+
+async def test_the_same_state_told_again_is_no_progress(slept: list[float]) -> None:
+    known = WatchChatResponse(resume_token="after a")
+    script = Script(known, END, known, END, known, END, known, Silence())
+    async with client(script) as care:
+        answers = follow(care.customers.WatchChat, WatchChatRequest(token="t"))
+        assert [await anext(answers) for _ in range(4)] == [known] * 4
+    first, second, third = slept
+    assert first <= 0.2 <= second <= 0.4 <= third
