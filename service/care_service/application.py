@@ -19,7 +19,7 @@ from care_service.database_watch import DatabaseWatch, answers
 from care_service.domain.case import Decision
 from care_service.domain.plan import SiteTiming
 from care_service.domain.ports import Clock
-from care_service.following import Followers
+from care_service.following import Followers, Pace
 from care_service.housekeeping import keep_house
 from care_service.lasting import lasting
 from care_service.links import Links
@@ -74,6 +74,7 @@ async def service(
     clock: Clock | None = None,
     metrics: Metrics | None = None,
     *,
+    pace: Pace | None = None,
     shares_port: bool = False,
 ) -> AsyncIterator[Running]:
     """Runs the service: migrates the database, serves gRPC and relays the outbox until the block is left.
@@ -95,9 +96,9 @@ async def service(
         relay = Relay(Outbox(database), TemporalWaker(temporal, settings.task_queue), metrics)
         watch = DatabaseWatch(partial(answers, apart))
         limits = Limits(settings.max_calls, settings.max_streams, settings.max_call_time)
-        # One connection of the pool at most is taken by looking at the feed, whatever the number of streams.
-        followers = Followers(PostgresFeed(database))
-        operations = Operations(limits, metrics, watch.suspect)
+        pace = pace or Pace()
+        followers = Followers(PostgresFeed(database), pace)
+        operations = Operations(limits, metrics, pace, watch.suspect)
         parts = _parts(settings, database, _committed(relay, followers, metrics), clock, keys, followers, operations)
         server = Server(parts, reuse_port=shares_port)
         port = await server.start(str(settings.grpc_address), credentials)

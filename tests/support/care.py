@@ -17,6 +17,7 @@ from care_client.errors import CareError, care_errors
 from care_client.roles import environment
 from care_service.application import Running, service
 from care_service.domain.ports import Clock
+from care_service.following import Pace
 from care_service.links import Links
 from care_service.metrics import Metrics
 from care_service.settings import ServiceSettings
@@ -71,7 +72,12 @@ class Care:
 
 @asynccontextmanager
 async def care(
-    database_url: str, *, temporal: Client | None = None, clock: Clock | None = None, variables: Mapping[str, str] = {}
+    database_url: str,
+    *,
+    temporal: Client | None = None,
+    clock: Clock | None = None,
+    pace: Pace | None = None,
+    variables: Mapping[str, str] = {},
 ) -> AsyncIterator[Care]:
     """Runs the service with fresh keys until the block is left."""
     values = {
@@ -87,7 +93,7 @@ async def care(
     async with AsyncExitStack() as exit_stack:
         exit_stack.push_async_callback(database.close)
         metrics = Metrics()
-        running = await exit_stack.enter_async_context(service(settings, client, clock, metrics))
+        running = await exit_stack.enter_async_context(service(settings, client, clock, metrics, pace=pace))
         # A settable clock may be set far ahead.
         expiry = clock.now() + timedelta(days=3650) if clock else datetime.now(UTC) + timedelta(hours=1)
         yield Care(running, settings, database, metrics, expiry, exit_stack)

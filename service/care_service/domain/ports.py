@@ -342,6 +342,9 @@ class Feed(Protocol):
         """Returns which tickets have something new; of at most `limit` activities."""
         ...
 
-    async def changes(self, follow: Follow, after: Place, limit: int) -> Seen:
-        """Returns what comes next, in order; those of one ticket in the order of their numbers."""
+    async def changes(self, follow: Follow, after: Place, through: Place, limit: int) -> Seen:
+        """Returns what comes next, in order; those of one ticket in the order of their numbers.
+
+        `through` is a place that `here` or `touched` returned: what comes later may not all be there yet.
+        """
         ...

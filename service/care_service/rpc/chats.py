@@ -24,7 +24,6 @@ from care_service.rpc.call import Call, current_call
 from care_service.rpc.execute import Repeat, until_committed
 from care_service.rpc.fields import LONG_TEXT, Fields
 from care_service.rpc.strangers import LinkLimit, told_nothing
-from care_service.rpc.watching import HEARTBEAT
 
 Context = grpc.aio.ServicerContext[Message, Message]
 
@@ -73,16 +72,20 @@ class Chats:
         place = pages.read_token(request.resume_token, scope, _place)
         said: ChatState | None = None
         async with self._followers.following(ticket.organization, ticket.number) as interest:
+            has_news = True
             while not interest.is_over:
-                # Loaded each time: a contact that was rejected in the meantime is shown nothing more.
-                chat, _ = await self._load_chat(self._chat_store, request.token, None)
-                rows = await self._reader.chat_messages_after(chat, place, _BATCH)
-                place = (rows[-1].activity_number, rows[-1].ordinal) if rows else place
-                if rows or chat.state is not said:
+                rows: Sequence[entities.Message] = ()
+                if has_news:
+                    # Loaded each time: a contact that was rejected in the meantime is shown nothing more.
+                    chat, _ = await self._load_chat(self._chat_store, request.token, None)
+                    rows = await self._reader.chat_messages_after(chat, place, _BATCH)
+                    place = (rows[-1].activity_number, rows[-1].ordinal) if rows else place
+                if rows or chat.state is not said or interest.is_silent:
                     said = chat.state
                     yield _watched(chat, rows, scope, place)
-                while len(rows) < _BATCH and not await interest.wait(HEARTBEAT):
-                    yield _watched(chat, (), scope, place)
+                    interest.spoke()
+                if len(rows) < _BATCH:
+                    has_news = await interest.wait()
 
     async def PostMessage(self, request: pb.PostMessageRequest, context: Context) -> pb.PostMessageResponse:
         """See the contract."""

@@ -29,6 +29,7 @@ from care_service.domain.entities import ActorKind
 from care_service.domain.names import AGENT_ID, LOCATION_ID, ORGANIZATION_ID
 from care_service.domain.ports import Clock, Directory
 from care_service.domain.refusals import Reason, Refusal, Violation, invalid, took_too_long
+from care_service.following import Pace
 from care_service.metrics import Metrics
 from care_service.rpc import spans
 from care_service.rpc.authentication import Authenticator, token_expired
@@ -43,9 +44,6 @@ _CODE_NAMES: Final = {name: name for name in ("OK", "CANCELLED", "DEADLINE_EXCEE
 }
 _BUSY_FOR: Final = timedelta(seconds=1)
 """When a call that found too many others may come again."""
-_TAKEN_WITHIN: Final = 30.0
-"""Seconds that a stream's client may take to make room for the next message. What it was sent waits in gRPC's window
-for it (64 KiB to some MiB) and not in ours."""
 _REFERENCE: Final = re.compile(
     rf"organizations/(?:-|{ORGANIZATION_ID})(?:/agents/{AGENT_ID}|(?:/[a-z]+/{LOCATION_ID}){{0,2}})|[0-9a-fA-F-]{{36}}"
 )
@@ -79,6 +77,7 @@ class Operations:
 
     limits: Limits
     metrics: Metrics
+    pace: Pace
     database_failed: Callable[[], None]
     """Is told when a call could not reach the database."""
 
@@ -216,7 +215,7 @@ class CareInterceptor(grpc.aio.ServerInterceptor):
                 if call.expiry is not None and self._authenticator.has_expired(call.expiry, self._clock.now()):
                     raise token_expired()
                 try:
-                    async with asyncio.timeout(_TAKEN_WITHIN):
+                    async with asyncio.timeout(self._operations.pace.taken_within):
                         await context.write(response)
                 except TimeoutError:
                     words = "The stream is not read as fast as it is written: resume it after what you have."

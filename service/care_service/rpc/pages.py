@@ -35,8 +35,13 @@ def read_token(token: str, scope: str, parse: Callable[[list[str | int]], KeyT])
             raise ValueError("made for something else")
         return parse(key)
     except (ValueError, TypeError, IndexError, OverflowError, RecursionError) as error:
-        words = "The page token is none that was given for this parent, filter and order: start again without one."
-        raise Refusal(Reason.INVALID_PAGE_TOKEN, words) from error
+        raise wrong_token() from error
+
+
+def wrong_token() -> Refusal:
+    """Makes the refusal of a token that is none of ours, or another list's."""
+    words = "The page token is none that was given for this parent, filter and order: start again without one."
+    return Refusal(Reason.INVALID_PAGE_TOKEN, words)
 
 
 def text(part: str | int) -> str:

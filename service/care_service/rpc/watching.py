@@ -26,8 +26,6 @@ from care_service.rpc.parents import list_parent
 
 Context = grpc.aio.ServicerContext[Message, Message]
 
-HEARTBEAT: Final = 20.0
-"""Seconds of silence after which a stream says that it is there: proxies close what is silent for a minute."""
 _BATCH: Final = 100
 _NOBODY: Final = TicketName("", 0)
 
@@ -55,18 +53,27 @@ class Watches:
             return pages.make_token(scope, place.transaction, place.position)
 
         async with self._followers.following(follow.organization, follow.ticket) as interest:
+            through = await self._feed.here()
             if place is None:
-                place = await self._feed.here()
+                place = through
                 # At once, so that whoever is cut off before the first change has a place to resume from.
                 yield pb.WatchTicketsResponse(resume_token=token(place))
+            elif place > through:
+                # Of a database that was restored from a dump, in which transactions are counted anew.
+                raise pages.wrong_token()
             while not interest.is_over:
-                seen = await self._feed.changes(follow, place, _BATCH)
-                own = await self._caller_in(seen.changes[0].ticket.organization, call) if seen.changes else None
-                for change in seen.changes:
-                    yield _response(change, call, own, token(change.place))
-                place = seen.place
-                if len(seen.changes) < _BATCH and not await interest.wait(HEARTBEAT):
+                if place < through:
+                    seen = await self._followers.changes(follow, place, through, _BATCH)
+                    own = await self._caller_in(seen.changes[0].ticket.organization, call) if seen.changes else None
+                    for change in seen.changes:
+                        yield _response(change, call, own, token(change.place))
+                        interest.spoke()
+                    place = seen.place
+                if interest.is_silent:
                     yield pb.WatchTicketsResponse(resume_token=token(place))
+                    interest.spoke()
+                if place >= through and await interest.wait():
+                    through = max(through, interest.through or through)
 
     async def _follow(self, request: pb.WatchTicketsRequest, call: Call) -> Follow:
         condition = read_filter(request.filter, TICKET_FIELDS)

@@ -58,16 +58,12 @@ class PostgresFeed:
         last = Place(int(rows[-1][2]), rows[-1][3]) if rows else after
         return Touched(last, frozenset((row[0], row[1]) for row in rows))
 
-    async def changes(self, follow: Follow, after: Place, limit: int) -> Seen:
+    async def changes(self, follow: Follow, after: Place, through: Place, limit: int) -> Seen:
         """See Feed."""
-        # Asked first: of what is committed between the two looks, all or nothing is past this.
-        here = await self.here()
-        if here <= after:
-            return Seen((), after)
         async with self._database.core() as connection:
-            rows = (await connection.execute(_statement(follow, after, here, limit))).all()
+            rows = (await connection.execute(_statement(follow, after, through, limit))).all()
         changes = tuple(change for row in rows if (change := _change(row)) is not None)
-        return Seen(changes, changes[-1].place if len(changes) == limit else here)
+        return Seen(changes, changes[-1].place if len(changes) == limit else through)
 
 
 def _statement(follow: Follow, after: Place, through: Place, limit: int) -> Select[Any]:
