@@ -1,4 +1,4 @@
-"""What the role `care work` reads from the environment about the ways to customers: email, SMS, and a webhook for one's own."""
+"""What the role `care work` reads from the environment about the ways to customers: email, SMS, a webhook."""
 
 import binascii
 from base64 import b64decode

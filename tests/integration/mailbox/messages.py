@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import aiosmtplib
 
 from care_workflows.channels.messenger import Outgoing
@@ -13,6 +15,8 @@ def message(text: str = "Sorry!", *, key: str = "k1", address: str = "kim@exampl
     """What the worker sends."""
     return Outgoing(
         organization="acme",
+        message=f"organizations/acme/tickets/7/messages/{key}",
+        create_time=datetime(2026, 5, 4, 9, tzinfo=UTC),
         location="soho",
         business_name="Acme Café",
         address=address,

@@ -9,6 +9,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 import trustme
@@ -29,6 +30,8 @@ SENDER = "care@example.com"
 LINK = "https://care.example.com/c/k1.private-token"
 MESSAGE = Outgoing(
     organization="acme",
+    message="organizations/acme/tickets/7/messages/3f0c1a52-0a53-4c4e-9d2e-8b0a1c1f6f01",
+    create_time=datetime(2026, 5, 4, 9, tzinfo=UTC),
     location="soho",
     business_name="Acme Café",
     address="kim@example.org",

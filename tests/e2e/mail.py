@@ -1,0 +1,62 @@
+"""What the customer finds in their mailbox."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from tests.support.system import System, eventually
+
+_LINK = re.compile(r"http://[^\s/]+/c/\S+[^\s.,]")
+
+
+@dataclass(frozen=True)
+class Email:
+    """One email."""
+
+    subject: str
+    text: str
+    html: str
+    message_id: str
+    in_reply_to: str
+
+    @property
+    def chat_link(self) -> str:
+        links: set[str] = set(_LINK.findall(self.text))
+        [link] = links
+        return link
+
+    @property
+    def chat_token(self) -> str:
+        return self.chat_link.rpartition("/")[2]
+
+
+async def emails(system: System, address: str) -> Sequence[Email]:
+    """All emails to an address, the oldest first."""
+    async with httpx.AsyncClient() as http:
+        answer = await http.get(f"{system.stack.urls.mailbox}/v1/emails", params={"to": address})
+    found: list[dict[str, Any]] = answer.raise_for_status().json()["emails"]
+    return [
+        Email(
+            subject=each["subject"],
+            text=each["text"],
+            html=each["html"],
+            message_id=each["messageId"].strip("<>"),
+            in_reply_to=each["inReplyTo"].strip("<>"),
+        )
+        for each in reversed(found)
+    ]
+
+
+async def until_emails(system: System, address: str, number: int) -> Sequence[Email]:
+    """The emails to an address, once there are so many."""
+
+    async def there() -> Sequence[Email] | None:
+        found = await emails(system, address)
+        return found if len(found) >= number else None
+
+    return await eventually(f"{number} emails", there)

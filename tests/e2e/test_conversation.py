@@ -1,0 +1,163 @@
+"""A whole conversation: what agents send reaches a real mailbox, and what customers write reaches the team's stream."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+from care.v1 import conversation_service_pb2 as conversations
+from care.v1 import customer_service_pb2 as customers
+from care.v1 import message_pb2, ticket_pb2
+from care.v1 import ticket_service_pb2 as tickets
+from care.v1.activity_pb2 import ActivityType
+from care.v1.message_pb2 import DeliveryState, Message
+from care.v1.ticket_service_pb2 import WatchTicketsRequest, WatchTicketsResponse
+from care_client.watching import watch_tickets
+from tests.e2e.case import Case, Person, insist, word
+from tests.e2e.mail import until_emails
+from tests.support.system import eventually
+
+
+@dataclass
+class Watch:
+    """What the team's stream has shown of a ticket so far."""
+
+    seen: list[WatchTicketsResponse] = field(default_factory=list)
+
+    @property
+    def types(self) -> list[str]:
+        return [ActivityType.Name(each.activity.type).removeprefix("ACTIVITY_TYPE_") for each in self.seen]
+
+    async def shows(self, kind: str, text: str = "") -> WatchTicketsResponse:
+        """Returns the change, once it has been shown."""
+
+        async def there() -> WatchTicketsResponse | None:
+            found = (each for each, name in zip(self.seen, self.types, strict=True) if name == kind)
+            return next((each for each in found if text in each.message.text), None)
+
+        return await eventually(f"{kind} in the stream", there)
+
+
+@asynccontextmanager
+async def watched(case: Case) -> AsyncIterator[Watch]:
+    """Follows the case's ticket as an agent's desk does."""
+    watch = Watch()
+
+    async def follow() -> None:
+        async for change in watch_tickets(case.alice.tickets, WatchTicketsRequest(parent=case.ticket)):
+            watch.seen.append(change)
+
+    task = asyncio.ensure_future(follow())
+    try:
+        yield watch
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def say(case: Case, text: str, ticket: str = "") -> Message:
+    """What alice writes to the customer."""
+    case.keep_private({text: "an agent's words to the customer"})
+    request = conversations.SendMessageRequest(parent=ticket or case.ticket, text=text, request_id=str(uuid4()))
+    return (await insist(lambda: case.alice.conversations.SendMessage(request))).message
+
+
+async def write(case: Case, token: str, text: str) -> None:
+    """What the customer writes on the chat's page."""
+    case.keep_private({text: "a customer's words", token: "a chat link's token"})
+    request = customers.PostMessageRequest(token=token, text=text, request_id=str(uuid4()))
+    await insist(lambda: case.system.client("e2e", "nobody").customers.PostMessage(request))
+
+
+async def thread(case: Case, ticket: str) -> list[Message]:
+    request = conversations.ListMessagesRequest(parent=ticket, page_size=1000)
+    return list((await insist(lambda: case.alice.conversations.ListMessages(request))).messages)
+
+
+async def is_delivered(case: Case, message: Message, state: DeliveryState.ValueType, ticket: str = "") -> Message:
+    """Returns the message once its delivery is in `state`."""
+
+    async def there() -> Message | None:
+        found = next(each for each in await thread(case, ticket or case.ticket) if each.name == message.name)
+        return found if found.delivery.state == state else None
+
+    return await eventually(f"{DeliveryState.Name(state)} of {message.name}", there)
+
+
+async def test_agent_and_customer_talk_until_after_the_close(case: Case) -> None:
+    person = Person(phone="")
+    recovery = await case.send()
+    link = await case.link(recovery)
+    async with watched(case) as watch:
+        await case.submit(link, person)
+        await watch.shows("CHAT_UNLOCKED")
+
+        # The greeting brings the private link; whoever opens it has the address.
+        [greeting] = await until_emails(case.system, person.email, 1)
+        token = greeting.chat_token
+        case.keep_private({greeting.chat_link: "a chat's link", token: "a chat link's token"})
+        nobody = case.system.client("e2e", "nobody").customers
+        chat = (await insist(lambda: nobody.GetChat(customers.GetChatRequest(token=token)))).chat
+        assert [each.author for each in chat.messages] == [customers.CHAT_AUTHOR_BUSINESS]
+        await watch.shows("CONTACT_VERIFIED")
+        assert (await case.get(recovery)).contact.verified
+
+        # There and back: by the page, by email, and by email again.
+        question = f"When will you look into it, {word()}?"
+        await write(case, token, question)
+        assert (await watch.shows("MESSAGE_RECEIVED", question)).message.text == question
+        answer = await say(case, f"Tomorrow morning, {word()}.")
+        [_, email] = await until_emails(case.system, person.email, 2)
+        assert answer.text in email.text
+        assert (email.in_reply_to, email.message_id != greeting.message_id) == (greeting.in_reply_to, True)
+        assert email.chat_link == greeting.chat_link
+        await is_delivered(case, answer, message_pb2.DELIVERY_STATE_SENT)
+        await watch.shows("DELIVERY_SENT")
+        by_email = await ingest(case, person, f"Thank you, {word()}.", email.message_id)
+        assert by_email.outcome == conversations.INGEST_OUTCOME_ACCEPTED
+
+        # What comes after the resolution reopens the ticket, unless a machine wrote it.
+        await case.alice.tickets.ResolveTicket(tickets.ResolveTicketRequest(name=case.ticket))
+        await ingest(case, person, f"I am away, {word()}.", email.message_id, automatic=True)
+        assert (await case.get_ticket()).status == ticket_pb2.TICKET_STATUS_RESOLVED
+        await write(case, token, f"Wait, one more thing, {word()}.")
+        assert (await case.get_ticket()).status == ticket_pb2.TICKET_STATUS_IN_PROGRESS
+        await case.add_note(f"They never stop, {word()}.")
+        await case.close()
+        await watch.shows("CLOSED")
+        assert [int(each.activity.name.rpartition("/")[2]) for each in watch.seen] == sorted(
+            {int(each.activity.name.rpartition("/")[2]) for each in watch.seen}
+        )
+
+    # After the close the same person goes on in a follow-up, and is sent its link.
+    late = f"It broke again, {word()}."
+    await write(case, token, late)
+    following = (await case.get_ticket()).follow_up
+    [*_, fresh] = await until_emails(case.system, person.email, 3)
+    assert fresh.chat_token != token
+    case.keep_private({fresh.chat_link: "a chat's link", fresh.chat_token: "a chat link's token"})
+    again = await say(case, f"We are on it, {word()}.", following)
+    await is_delivered(case, again, message_pb2.DELIVERY_STATE_SENT, following)
+    shown = (await insist(lambda: nobody.GetChat(customers.GetChatRequest(token=fresh.chat_token)))).chat
+    assert late in [each.text for each in shown.messages]
+    assert again.text in [each.text for each in shown.messages]
+
+
+async def ingest(
+    case: Case, person: Person, text: str, answered: str, *, automatic: bool = False
+) -> conversations.IngestMessageResponse:
+    """What the team's mail intake hands over."""
+    case.keep_private({text: "a customer's words"})
+    message = conversations.InboundMessage(
+        channel=message_pb2.CHANNEL_EMAIL,
+        external_id=f"{uuid4()}@mail.example.com",
+        sender=person.email,
+        text=text,
+        in_reply_to=[answered],
+        automatic=automatic,
+    )
+    request = conversations.IngestMessageRequest(parent="organizations/e2e", message=message)
+    return await insist(lambda: case.intake.conversations.IngestMessage(request))
