@@ -93,7 +93,7 @@ async def test_a_missing_variable_is_named_with_an_example(role: str, missing: s
         ("serve", "CARE_LOG_FORMAT", "xml", "json"),
         ("work", "CARE_REVIEW_SITE_URL", "127.0.0.1:8090", "http"),
         ("work", "CARE_SERVICE_ADDRESS", "127.0.0.1:0", "port"),
-        ("work", "CARE_SMS_URL", "https://api.twilio.com", "CARE_SMS_ACCOUNT is missing"),
+        ("work", "CARE_SMS_URL", "api.twilio.com", "http"),
         ("work", "CARE_TOKEN", "two words", "care token"),
         ("work", "CARE_WEBHOOK_SECRETS", SECRET, "whsec_"),
         ("web", "CARE_WEB_ADDRESS", "localhost", "host:port"),
