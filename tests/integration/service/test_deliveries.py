@@ -213,6 +213,21 @@ async def test_a_provider_that_knows_more_is_asked_later_and_later(timed: Tenant
     assert (await timed.log_types(ticket)).count("DELIVERY_SENT") == 1
 
 
+async def test_a_provider_is_asked_before_its_time_where_somebody_has_a_hint(timed: Tenant) -> None:
+    ticket, _ = await unlocked(timed)
+    message = await sent(timed, ticket)
+    attempt = (await begin(timed, message.name, SEND)).grant.attempt
+    plan = await delivered(timed, message.name, attempt, SENT, "SM17", can_be_checked=True)
+    for _ in range(20):
+        begun = await begin(timed, message.name, CHECK)
+        assert begun.grant.provider_id == "SM17"
+        after = await delivered(timed, message.name, begun.grant.attempt, SENT, can_be_checked=True)
+        assert (after.step, after.wait) == (WAIT, plan.wait)
+    attempt = (await begin(timed, message.name, CHECK)).grant.attempt
+    assert (await delivered(timed, message.name, attempt, DELIVERED)).step == DONE
+    assert not (await begin(timed, message.name, CHECK)).HasField("grant")
+
+
 @pytest.mark.parametrize("arrives", [True, False])
 async def test_what_a_provider_says_later_is_recorded(timed: Tenant, clock: SettableClock, *, arrives: bool) -> None:
     ticket, _ = await unlocked(timed)
