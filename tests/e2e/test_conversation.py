@@ -18,7 +18,7 @@ from care.v1.ticket_service_pb2 import WatchTicketsRequest, WatchTicketsResponse
 from care_client.watching import watch_tickets
 from tests.e2e.case import Case, Person, insist, word
 from tests.e2e.mail import until_emails
-from tests.support.system import eventually
+from tests.support.system import PATIENCE, eventually
 
 
 @dataclass
@@ -77,14 +77,16 @@ async def thread(case: Case, ticket: str) -> list[Message]:
     return list((await insist(lambda: case.alice.conversations.ListMessages(request))).messages)
 
 
-async def is_delivered(case: Case, message: Message, state: DeliveryState.ValueType, ticket: str = "") -> Message:
+async def is_delivered(
+    case: Case, message: Message, state: DeliveryState.ValueType, ticket: str = "", patience: float = PATIENCE
+) -> Message:
     """Returns the message once its delivery is in `state`."""
 
     async def there() -> Message | None:
         found = next(each for each in await thread(case, ticket or case.ticket) if each.name == message.name)
         return found if found.delivery.state == state else None
 
-    return await eventually(f"{DeliveryState.Name(state)} of {message.name}", there)
+    return await eventually(f"{DeliveryState.Name(state)} of {message.name}", there, patience)
 
 
 async def test_agent_and_customer_talk_until_after_the_close(case: Case) -> None:
