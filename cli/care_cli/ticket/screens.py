@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,7 +14,7 @@ from rich.text import Text
 
 from care.v1.activity_pb2 import Activity, ActivityType, ActorKind
 from care.v1.error_reason_pb2 import ErrorReason
-from care.v1.message_pb2 import Message, MessageKind
+from care.v1.message_pb2 import Channel, DeliveryFailure, DeliveryState, Message, MessageKind
 from care.v1.recovery_pb2 import Contact, Recovery, RecoveryKind, RecoveryState, RefusalReason
 from care.v1.ticket_pb2 import CLOSE_REASON_INACTIVITY, ContactState, Ticket, TicketPriority, TicketStatus
 from care.v1.ticket_service_pb2 import CountTicketsResponse
@@ -31,6 +31,7 @@ _COMMANDS: Final = {
     "ResolveTicket": "resolve",
     "CloseTicket": "close",
     "ReopenTicket": "reopen",
+    "SendMessage": "message",
     "AddNote": "note",
     "SendRecoveryForm": "form",
     "WithdrawRecoveryForm": "withdraw",
@@ -212,11 +213,25 @@ def _thread_table(thread: Iterable[Message]) -> Table:
         author = message.author_display_name or bare(message.author) or word(ActorKind, message.author_kind).lower()
         table.add_row(
             time(message.create_time),
-            word(MessageKind, message.kind),
+            _lines(word(MessageKind, message.kind), *_delivery(message)),
             Text(one_line(author)),
             Text(safe(message.text) or word(RecoveryState, message.recovery_state)),
         )
     return table
+
+
+def _delivery(message: Message) -> Iterator[str]:
+    """Yield how far a message got, and, for one that came in, by which way."""
+    if message.channel:
+        yield f"by {word(Channel, message.channel)}"
+    if message.automatic:
+        yield "by a machine"
+    if message.HasField("delivery"):
+        delivery = message.delivery
+        yield f"{word(DeliveryState, delivery.state)} by {word(Channel, delivery.channel)}"
+        if delivery.failure_reason:
+            yield word(DeliveryFailure, delivery.failure_reason)
+            yield delivery.failure_message
 
 
 def _table(*columns: str, title: str | None = None, words: int = 1) -> Table:

@@ -7,7 +7,7 @@ from typing import Annotated, Protocol
 
 import typer
 
-from care.v1.conversation_service_pb2 import AddNoteRequest
+from care.v1.conversation_service_pb2 import AddNoteRequest, SendMessageRequest
 from care.v1.ticket_pb2 import Ticket, TicketPriority
 from care.v1.ticket_service_pb2 import (
     AssignTicketRequest,
@@ -144,6 +144,18 @@ async def note(
     """Add an internal note, which no customer ever sees."""
     request = AddNoteRequest(parent=desk.ticket(ticket), text=text_or_input(text), etag=etag)
     await report(desk, desk.care.conversations.AddNote(request))
+
+
+async def message(
+    desk: Desk,
+    ticket: TicketArgument,
+    text: Annotated[str | None, typer.Argument(help="The message; without it, or with `-`, standard input.")] = None,
+    *,
+    etag: Etag = "",
+) -> None:
+    """Write to the customer, whose chat has to be open; `show` tells how far it got."""
+    request = SendMessageRequest(parent=desk.ticket(ticket), text=text_or_input(text), etag=etag)
+    await report(desk, desk.care.conversations.SendMessage(request))
 
 
 async def resolve(desk: Desk, tickets: TicketArguments) -> None:
