@@ -279,9 +279,10 @@ def token_of(link: str) -> str:
 
 
 def _described(person: Person) -> dict[str, str]:
-    return {
+    described = {
         person.email: "an email address",
         person.phone: "a phone number",
         person.display_name: "a customer's name",
         person.message: "a customer's words",
     }
+    return {text: what for text, what in described.items() if text}

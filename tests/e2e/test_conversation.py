@@ -6,19 +6,18 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from uuid import uuid4
 
 from care.v1 import conversation_service_pb2 as conversations
 from care.v1 import customer_service_pb2 as customers
 from care.v1 import message_pb2, ticket_pb2
 from care.v1 import ticket_service_pb2 as tickets
 from care.v1.activity_pb2 import ActivityType
-from care.v1.message_pb2 import DeliveryState, Message
 from care.v1.ticket_service_pb2 import WatchTicketsRequest, WatchTicketsResponse
 from care_client.watching import watch_tickets
 from tests.e2e.case import Case, Person, insist, word
 from tests.e2e.mail import until_emails
-from tests.support.system import PATIENCE, eventually
+from tests.e2e.talk import ingest, is_delivered, say, write
+from tests.support.system import eventually
 
 
 @dataclass
@@ -56,37 +55,6 @@ async def watched(case: Case) -> AsyncIterator[Watch]:
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-
-
-async def say(case: Case, text: str, ticket: str = "") -> Message:
-    """What alice writes to the customer."""
-    case.keep_private({text: "an agent's words to the customer"})
-    request = conversations.SendMessageRequest(parent=ticket or case.ticket, text=text, request_id=str(uuid4()))
-    return (await insist(lambda: case.alice.conversations.SendMessage(request))).message
-
-
-async def write(case: Case, token: str, text: str) -> None:
-    """What the customer writes on the chat's page."""
-    case.keep_private({text: "a customer's words", token: "a chat link's token"})
-    request = customers.PostMessageRequest(token=token, text=text, request_id=str(uuid4()))
-    await insist(lambda: case.system.client("e2e", "nobody").customers.PostMessage(request))
-
-
-async def thread(case: Case, ticket: str) -> list[Message]:
-    request = conversations.ListMessagesRequest(parent=ticket, page_size=1000)
-    return list((await insist(lambda: case.alice.conversations.ListMessages(request))).messages)
-
-
-async def is_delivered(
-    case: Case, message: Message, state: DeliveryState.ValueType, ticket: str = "", patience: float = PATIENCE
-) -> Message:
-    """Returns the message once its delivery is in `state`."""
-
-    async def there() -> Message | None:
-        found = next(each for each in await thread(case, ticket or case.ticket) if each.name == message.name)
-        return found if found.delivery.state == state else None
-
-    return await eventually(f"{DeliveryState.Name(state)} of {message.name}", there, patience)
 
 
 async def test_agent_and_customer_talk_until_after_the_close(case: Case) -> None:
@@ -146,20 +114,3 @@ async def test_agent_and_customer_talk_until_after_the_close(case: Case) -> None
     shown = (await insist(lambda: nobody.GetChat(customers.GetChatRequest(token=fresh.chat_token)))).chat
     assert late in [each.text for each in shown.messages]
     assert again.text in [each.text for each in shown.messages]
-
-
-async def ingest(
-    case: Case, person: Person, text: str, answered: str, *, automatic: bool = False
-) -> conversations.IngestMessageResponse:
-    """What the team's mail intake hands over."""
-    case.keep_private({text: "a customer's words"})
-    message = conversations.InboundMessage(
-        channel=message_pb2.CHANNEL_EMAIL,
-        external_id=f"{uuid4()}@mail.example.com",
-        sender=person.email,
-        text=text,
-        in_reply_to=[answered],
-        automatic=automatic,
-    )
-    request = conversations.IngestMessageRequest(parent="organizations/e2e", message=message)
-    return await insist(lambda: case.intake.conversations.IngestMessage(request))

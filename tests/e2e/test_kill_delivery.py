@@ -9,7 +9,7 @@ import pytest
 from care.v1 import message_pb2
 from tests.e2e.case import Case, Person
 from tests.e2e.mail import emails, until_emails
-from tests.e2e.test_conversation import is_delivered, say, thread
+from tests.e2e.talk import is_delivered, say, thread
 from tests.support.system import eventually
 
 pytestmark = pytest.mark.timeout(240)

@@ -9,15 +9,19 @@ from http import HTTPStatus
 from urllib.parse import quote, urlsplit
 
 from care.v1 import conversation_service_pb2 as conversations
+from care.v1.message_pb2 import DELIVERY_STATE_SENT
 from care_service.domain.entities import Mark
 from tests.e2e import records
 from tests.e2e.case import Case, Person, word, workflow_of
+from tests.e2e.mail import until_emails
+from tests.e2e.talk import ingest, is_delivered, say, write
 from tests.support.care import refused
 from tests.support.system import System
 from tools.collector import Collector
 
-ALLOWED = {"postgres", "review-site"}
-"""The only folders of a stack that may hold any of it: the service's database, and that of the review site."""
+ALLOWED = {"postgres", "review-site", "mailbox"}
+"""The only folders of a stack that may hold any of it: the service's database, and those of the two that stand for the
+world outside."""
 
 
 async def answered_claimed_and_rejected(case: Case) -> str:
@@ -67,11 +71,24 @@ async def withdrawn_after_failures(case: Case) -> str:
     return recovery
 
 
+async def talked_with(case: Case) -> str:
+    """A chat that went both ways."""
+    person = Person(phone="")
+    recovery = await case.add_contact(person)
+    [greeting] = await until_emails(case.system, person.email, 1)
+    case.keep_private({greeting.chat_link: "a chat's link"})
+    await write(case, greeting.chat_token, f"Hello, {word()}.")
+    await is_delivered(case, await say(case, f"We looked into it, {word()}."), DELIVERY_STATE_SENT)
+    await ingest(case, person, f"Thank you, {word()}.", greeting.message_id)
+    await is_delivered(case, await say(case, f"Good bye, {word()}."), DELIVERY_STATE_SENT)
+    return recovery
+
+
 async def test_nothing_of_a_customer_is_kept_but_in_the_service_and_at_the_site(
     system: System, collector: Collector
 ) -> None:
     """Searches for what all tests before it in this process have said and left, too: kills make other logs."""
-    scenes = [answered_claimed_and_rejected, refused_by_the_site, withdrawn_after_failures]
+    scenes = [answered_claimed_and_rejected, refused_by_the_site, withdrawn_after_failures, talked_with]
     done = [await scene(await Case.open(system)) for scene in scenes]
 
     workflows = await records.of_workflows(await system.temporal())
@@ -118,7 +135,7 @@ def spellings(text: str) -> Iterable[str]:
     if match := re.fullmatch(r"\+44(20)(\d{4})(\d{4})", text):
         area, first, last = match.groups()
         yield from (f"{area}{first}{last}", f"{area} {first} {last}", f"{first} {last}", f"{area}) {first} {last}")
-    if "/f/" in text:
+    if "/f/" in text or "/c/" in text:
         # The last part of the token is what only the service can make.
         yield from (urlsplit(text).path, text.rpartition(".")[2])
 
