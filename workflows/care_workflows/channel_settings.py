@@ -1,4 +1,4 @@
-"""What the role `care work` reads from the environment about the ways to customers: email, SMS, a webhook."""
+"""What the role `care work` reads from the environment about its channels: Google, email, SMS, a webhook."""
 
 import binascii
 from base64 import b64decode
@@ -15,6 +15,8 @@ from care_client.roles import environment
 from care_client.roles.fields import Address, BaseUrl, EndpointUrl, ListenAddress, ServiceAddress
 from care_client.tls import Tls
 from care_workflows.channels.email_composing import parse_mailbox
+from care_workflows.channels.google_account import GoogleAccount
+from care_workflows.channels.google_business import DEFAULT_DEADLINE, PUBLIC_URL, GoogleBusiness
 from care_workflows.channels.sms import SmsAccount
 from care_workflows.channels.smtp import SmtpServer
 from care_workflows.channels.webhook import WebhookEndpoint
@@ -51,6 +53,38 @@ def _channels(value: object) -> object:
     if not set(channels) <= set(CHANNELS) or len(set(channels)) < len(channels):
         raise ValueError("must be EMAIL, SMS, or both with a comma between")
     return channels
+
+
+class GoogleSettings(BaseSettings):
+    """Replies to reviews at Google Business Profile."""
+
+    google_credentials_file: Path | None = None
+    """The key of the service account that replies."""
+    google_url: BaseUrl = PUBLIC_URL
+    google_overwrite: bool = False
+    """Whether replies that we did not write are replaced."""
+
+    _google_account: GoogleAccount | None = PrivateAttr(None)
+
+    @property
+    def google(self) -> GoogleBusiness | None:
+        """The adapter; None where no service account is configured. To be asked for once."""
+        if self._google_account is None:
+            return None
+        return GoogleBusiness(self._google_account, self.google_url, overwrite=self.google_overwrite)
+
+    @model_validator(mode="after")
+    def _load_google_account(self) -> Self:
+        if self.google_credentials_file is None:
+            return self
+        url = urlsplit(self.google_url)
+        if url.scheme != "https" and not is_local(f"{url.hostname}:0"):
+            raise ValueError(f"CARE_GOOGLE_URL: tokens would go to {self.google_url} unencrypted: give an https URL")
+        try:
+            self._google_account = GoogleAccount.load(self.google_credentials_file, DEFAULT_DEADLINE)
+        except ValueError as error:
+            raise ValueError(f"CARE_GOOGLE_CREDENTIALS_FILE: {error}") from None
+        return self
 
 
 class SmtpSettings(BaseSettings):

@@ -1,4 +1,4 @@
-"""The role `care work`: a Temporal worker with Care's workflows, and the local review site as its channel."""
+"""The role `care work`: a Temporal worker with Care's workflows, and the channels that are configured."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -20,7 +20,7 @@ from care_client.roles.fields import Address, BaseUrl, ListenAddress, LogFormat
 from care_client.roles.service import AuthorizedConnection
 from care_client.roles.temporal import connect_config
 from care_workflows import callbacks, search_attributes
-from care_workflows.channel_settings import SmsSettings, SmtpSettings, WebhookSettings, require_one_way
+from care_workflows.channel_settings import GoogleSettings, SmsSettings, SmtpSettings, WebhookSettings, require_one_way
 from care_workflows.channels.local_site import LocalReviewSite
 from care_workflows.channels.messenger import Messenger
 from care_workflows.channels.registry import Messengers, ReviewSites
@@ -33,6 +33,9 @@ from care_workflows.plugin import CarePlugin
 LOCAL_SITE: Final = "local"
 """Name of the local review site in ``Review.site``."""
 
+GOOGLE_SITE: Final = "google"
+"""Name of Google Business Profile in ``Review.site``."""
+
 _NO_RECOVERY: Final = "organizations/none/tickets/1/recoveries/00000000-0000-4000-8000-000000000000"
 _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 30.0
@@ -40,7 +43,7 @@ _LONGEST_PAUSE: Final = 30.0
 _log = logs.get_logger(__name__)
 
 
-class WorkerSettings(SmtpSettings, SmsSettings, WebhookSettings, AuthorizedConnection):
+class WorkerSettings(GoogleSettings, SmtpSettings, SmsSettings, WebhookSettings, AuthorizedConnection):
     """What the role reads from the environment; Temporal's own variables come on top."""
 
     review_site_url: BaseUrl | None = None
@@ -81,8 +84,11 @@ async def _work_as(settings: WorkerSettings) -> None:
         sites: dict[str, ReviewSite] = {}
         if settings.review_site_url:
             sites[LOCAL_SITE] = await stack.enter_async_context(LocalReviewSite(settings.review_site_url))
-        else:
-            _log.warning("no review site: replies will be refused as NOT_PERMITTED", to_do="set CARE_REVIEW_SITE_URL")
+        if google := settings.google:
+            sites[GOOGLE_SITE] = await stack.enter_async_context(google)
+        if not sites:
+            to_do = "set CARE_GOOGLE_CREDENTIALS_FILE or CARE_REVIEW_SITE_URL"
+            _log.warning("no review site: replies will be refused as NOT_PERMITTED", to_do=to_do)
         care = await stack.enter_async_context(settings.connect(user_agent="care-work"))
         await _require_token(care)
         messengers = Messengers(await _messengers(settings, stack))

@@ -45,6 +45,8 @@ class UnavailableReason(StrEnum):
     """The site asks us to slow down (429)."""
     NOT_SECURE = "NOT_SECURE"
     """The provider offered no encryption, or none that we may trust, and it was asked for. Nothing was sent."""
+    IN_MODERATION = "IN_MODERATION"
+    """The site has the reply, and has not decided yet whether the public may see it."""
     DEFERRED = "DEFERRED"
     """The provider puts the message off for now (SMTP 4yz)."""
     UNEXPECTED_ANSWER = "UNEXPECTED_ANSWER"
