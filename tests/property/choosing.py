@@ -144,6 +144,7 @@ def _on_ticket(model: Model, number: int, ticket: Ticket) -> Iterator[Action]:
         for subject in ("Cold soup", "Colder soup"):
             yield Action("UpdateTicket", caller, number, text=subject)
         yield Action("AddNote", caller, number, text="Called twice, nobody home")
+        yield Action("SendMessage", caller, number, text="We looked into it")
         yield Action("SendRecoveryForm", caller, number, text=REPLY)
 
 

@@ -23,6 +23,8 @@ FORM_LIFETIME: Final = timedelta(days=30)
 ANSWERS_KEPT: Final = timedelta(hours=24)
 SETTLE: Final = timedelta(minutes=1)
 """How long after it was handed out a reply may still appear (the default of CARE_SETTLE_TIME)."""
+GREETING: Final = "Thank you for getting in touch. You can write to us privately here: {chat_link}"
+"""What opens a chat, until an organization has words of its own."""
 MAX_CLAIMS: Final = 5
 """Claims that are kept of one form at one ticket ("a few": docs/decisions/0014)."""
 
@@ -43,6 +45,7 @@ ASSIGNEE_ALONE: Final = (
     "WithdrawRecoveryForm",
     "AddContact",
     "RejectContact",
+    "SendMessage",
     "AddNote",
 )
 ON_TICKETS: Final = ("TakeTicket", "AssignTicket", *ASSIGNEE_ALONE)
@@ -366,6 +369,8 @@ class Model:
                 return "" if self.recovery(action).state in FORM_LIVE else illegal
             case "RejectContact":
                 return "" if self.recovery(action).state in {"CONTACT_RECEIVED", "CHAT_UNLOCKED"} else illegal
+            case "SendMessage":
+                return "" if ticket.contact_state == "CHAT_UNLOCKED" else "CHAT_LOCKED"
             case _:
                 return ""
 
@@ -467,6 +472,9 @@ class Model:
             case "AddNote":
                 ticket.thread.append(Said("NOTE", caller, action.text))
                 self._log(ticket, "NOTE_ADDED", action)
+            case "SendMessage":
+                ticket.thread.append(Said("AGENT_MESSAGE", caller, action.text))
+                self._log(ticket, "MESSAGE_SENT", action)
             case _:
                 self._recovery_command(ticket, action, outcome)
         return True
@@ -605,6 +613,7 @@ class Model:
                 self._log(ticket, "REPLY_RETRACTED", action, recovery)
             case "UnlockChat" if recovery.state == "CONTACT_RECEIVED":
                 self._move(recovery, "CHAT_UNLOCKED")
+                ticket.thread.append(Said("AGENT_MESSAGE", "", GREETING, recovery))
                 self._log(ticket, "CHAT_UNLOCKED", action, recovery)
             case "ExpireForm" if recovery.state in FORM_LIVE and recovery.expire_time:
                 if recovery.expire_time <= self.now:

@@ -129,6 +129,8 @@ class World:
                 return tickets.UpdateTicketRequest(ticket=given, etag=action.etag, request_id=action.request_id)
             case "AssignTicket":
                 return tickets.AssignTicketRequest(name=name, assignee=self.tenant.agent_name(action.text), **more)
+            case "SendMessage":
+                return conversations.SendMessageRequest(parent=name, text=action.text, **more)
             case "AddNote":
                 return conversations.AddNoteRequest(parent=name, text=action.text, **more)
             case "SendRecoveryForm":

@@ -16,6 +16,7 @@ from care.v1.message_pb2 import Message
 from care.v1.recovery_pb2 import Recovery
 from care.v1.ticket_pb2 import Ticket
 from care_client.errors import ResourceExhausted
+from care_client.pages import items
 from care_service.links import Links
 from tests.integration.service.clocks import SettableClock
 from tests.integration.service.commands import assert_refused
@@ -106,6 +107,22 @@ async def test_a_message_is_written_with_its_delivery_and_one_activity(tenant: T
     assert entry.type == activity_pb2.ACTIVITY_TYPE_MESSAGE_SENT
     assert (entry.message, int((await tenant.get(ticket)).etag)) == (message.name, int(before.etag) + 1)
     assert await tenant.wakes(message.name) == 1
+
+
+async def test_a_thread_is_read_from_either_end(tenant: Tenant) -> None:
+    ticket, _, token = await open_chat(tenant)
+    for number in range(5):
+        await post(tenant, token, f"{number}")
+    found: dict[str, list[str]] = {}
+    for order in ("create_time", "create_time desc"):
+        request = conversations.ListMessagesRequest(parent=ticket.name, order_by=order, page_size=3)
+        found[order] = [entry.name async for entry in items(tenant.agent("alice").conversations.ListMessages, request)]
+    assert found["create_time desc"] == found["create_time"][::-1]
+    assert found["create_time"] == [entry.name for entry in await tenant.thread(ticket)]
+    wrong = conversations.ListMessagesRequest(parent=ticket.name, order_by="text")
+    error = await refusal(tenant.agent("alice").conversations.ListMessages(wrong))
+    assert_refused(error, "INVALID_FIELD")
+    assert [each.field for each in error.field_violations] == ["order_by"]
 
 
 async def test_a_repeat_of_a_message_writes_it_once(tenant: Tenant) -> None:

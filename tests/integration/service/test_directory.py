@@ -55,6 +55,14 @@ async def test_a_wrong_setting_of_the_organization_is_named(
     assert [violation.field for violation in error.field_violations] == [field]
 
 
+@pytest.mark.parametrize("greeting", ["Hello", "{chat_link} {chat_link}", f"{'x' * 1000} {{chat_link}}"])
+async def test_a_greeting_has_the_link_once(tenant: Tenant, greeting: str) -> None:
+    await tenant.meet("alice")
+    error = await refusal(tenant.settings(Organization(chat_greeting=greeting)))
+    assert_refused(error, "INVALID_FIELD")
+    assert {each.field for each in error.field_violations} == {"organization.chat_greeting"}
+
+
 @pytest.mark.parametrize(("seconds", "taken"), [(3_599, False), (3_600, True), (31_536_000, True), (31_536_001, False)])
 async def test_a_form_lives_between_an_hour_and_a_year(tenant: Tenant, seconds: int, *, taken: bool) -> None:
     request = directory.UpdateOrganizationRequest(organization=Organization(name=tenant.name))

@@ -685,7 +685,9 @@ class BeginDeliveryRequest(_message.Message):
     name: _builtins.str
     """`organizations/{o}/tickets/{n}/messages/{id}`."""
     step: Global___DeliveryStep.ValueType
-    """The step that the caller is about to take, SEND or CHECK; unspecified only to be told what is wanted."""
+    """The step that the caller is about to take, SEND or CHECK; unspecified only to be told what is wanted. A CHECK may begin before its
+    time, as where the provider has called back.
+    """
     def __init__(
         self,
         *,
