@@ -160,12 +160,29 @@ class CareInterceptor(grpc.aio.ServerInterceptor):
         serve: Callable[[Message, Context], Awaitable[AnswerT]],
         load: _Load,
     ) -> AnswerT:
+        load.count(1)
+        try:
+            return await self._answer(policy, request, context, serve, load)
+        except Refusal as refusal:
+            # Behind what a slow client of a stream has not read yet, this waits, and the stream counts as long.
+            await _abort(context, refusal)
+        finally:
+            load.count(-1)
+
+    async def _answer(
+        self,
+        policy: Policy,
+        request: Message | _Malformed,
+        context: Context,
+        serve: Callable[[Message, Context], Awaitable[AnswerT]],
+        load: _Load,
+    ) -> AnswerT:
+        """Serves a call, logs and counts it; raises the refusal that it is answered with."""
         operations, started = self._operations, time.perf_counter()
         caller, reason = _ANONYMOUS, "CANCELLED"
         limit = asyncio.timeout(load.seconds)
         span = spans.begin(policy.method, context.invocation_metadata() or ())
         attached = contexts.attach(set_span_in_context(span))
-        load.count(1)
         try:
             if load.number > load.limit:
                 words = "The service has too much to do just now; call again with the same request_id."
@@ -179,7 +196,7 @@ class CareInterceptor(grpc.aio.ServerInterceptor):
             reason = refusal.reason.value
             if refusal.reason is Reason.DATABASE_UNAVAILABLE:
                 operations.database_failed()
-            await _abort(context, refusal)
+            raise
         except asyncio.CancelledError:
             # gRPC's doing: the client cancelled, or its deadline passed.
             left: float | None = context.time_remaining()
@@ -189,7 +206,7 @@ class CareInterceptor(grpc.aio.ServerInterceptor):
         except Exception as error:  # noqa: BLE001 - logged, and answered in words that give nothing away
             if limit.expired():
                 reason = Reason.TIME_LIMIT_EXCEEDED.value
-                await _abort(context, took_too_long())
+                raise took_too_long() from None
             reason = "BUG"
             # Not the message: a driver's quotes values, and those may be a customer's.
             frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in extract_tb(error.__traceback__)]
@@ -199,7 +216,6 @@ class CareInterceptor(grpc.aio.ServerInterceptor):
             reason = "OK"
             return answer
         finally:
-            load.count(-1)
             seconds, code = time.perf_counter() - started, _CODE_NAMES.get(reason, "INTERNAL")
             operations.metrics.called(policy.method, code, reason, seconds if load.seconds else None)
             references = {} if isinstance(request, _Malformed) else _references(request)

@@ -45,9 +45,7 @@ class Watches:
         call = current_call()
         follow = await self._follow(request, call)
         scope = f"watch {request.parent}"
-        place = pages.read_token(
-            request.resume_token, scope, lambda key: Place(pages.number(key[0]), pages.number(key[1]))
-        )
+        place = pages.read_token(request.resume_token, scope, _place)
 
         def token(place: Place) -> str:
             return pages.make_token(scope, place.transaction, place.position)
@@ -90,6 +88,13 @@ class Watches:
     async def _caller_in(self, organization: str, call: Call) -> Agent | None:
         """Returns the caller's entry, that the tickets' actions depend on; agents have one organization."""
         return await self._watch_reader.agent(organization, call.caller.id) if call.caller.is_agent else None
+
+
+def _place(key: list[str | int]) -> Place:
+    transaction, position = pages.number(key[0]), pages.number(key[1])
+    if min(transaction, position) < 0:
+        raise ValueError("no such place was given")
+    return Place(transaction, position)
 
 
 def _response(change: Change, call: Call, own: Agent | None, token: str) -> pb.WatchTicketsResponse:
