@@ -17,6 +17,12 @@ _CONTACT_RECOVERY = "ContactRecovery"
 """The workflow type that a woken recovery belongs to."""
 _MESSAGE_DELIVERY = "MessageDelivery"
 """The workflow type that a new delivery belongs to."""
+_TRANSACTION = """greatest(pg_current_xact_id(), (
+    SELECT a.transaction FROM activities a
+    WHERE a.organization = ticket.organization AND a.ticket_number = ticket.number ORDER BY a.number DESC LIMIT 1
+))"""
+"""Where an activity is for followers: never before the one that it comes after. A transaction that waits for a ticket's
+lock may have its number before those that it waits for; theirs says that all of both can be seen, just as well."""
 _IMMUTABLE = frozenset(
     {"organization", "number", "location", "review_id", "reporter", "create_time", "follow_up_of", "follow_up"}
 )
@@ -127,7 +133,7 @@ def insert_statement(decision: Decision, record: Record | None) -> Statement:
 def _add_rows(statement: Statement, decision: Decision, record: Record | None) -> None:
     ticket = decision.ticket
     if decision.activity is not None:
-        statement.insert("activity", ACTIVITY, decision.activity, "ticket")
+        statement.insert("activity", ACTIVITY, decision.activity, "ticket", computed={"transaction": _TRANSACTION})
     if decision.new_recovery is not None:
         statement.insert("new_recovery", RECOVERY, decision.new_recovery, "ticket")
     if decision.contact is not None:

@@ -4,8 +4,8 @@ Rows become visible in the order of commits, which is neither that of a sequence
 the feed is (transaction, position), and only what is older than every transaction that still runs is read: nothing can
 come before that any more. Transactions are short, and cut off otherwise, so the feed is behind by moments.
 
-Those of one ticket come in the order of their numbers: a transaction gets its number with its first write, which is
-that of the ticket's row, or of its lock; and whoever waited for another's write there finds the revision moved.
+Those of one ticket come in the order of their numbers: each is put at the transaction of the one before where that is
+the later one, as may be for who waited for a ticket's lock. The earlier of two that are there is there too.
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from collections.abc import Mapping as Mapped
+from types import MappingProxyType
 
 from care_service.storage.rows import EntityT, Mapping
 
@@ -26,12 +28,21 @@ class Statement:
         self._parts.append(f"{name} AS ({sql})")
 
     def insert(
-        self, name: str, mapping: Mapping[EntityT], entity: EntityT, source: str | None, returning: str = "1"
+        self,
+        name: str,
+        mapping: Mapping[EntityT],
+        entity: EntityT,
+        source: str | None,
+        returning: str = "1",
+        computed: Mapped[str, str] = MappingProxyType({}),
     ) -> None:
-        """Adds a CTE that inserts an entity, once per row of the CTE `source`: not at all if that wrote nothing."""
+        """Adds a CTE that inserts an entity, once per row of the CTE `source`: not at all if that wrote nothing.
+
+        `computed` has the SQL of columns that are no field of the entity.
+        """
         fields = list(mapping.values(entity))
-        columns = ", ".join(field for field, _, _ in fields)
-        values = ", ".join(self.parameter(value, sql_type) for _, sql_type, value in fields)
+        columns = ", ".join([*(field for field, _, _ in fields), *computed])
+        values = ", ".join([*(self.parameter(value, sql_type) for _, sql_type, value in fields), *computed.values()])
         origin = f" FROM {source}" if source else ""
         self.add(name, f"INSERT INTO {mapping.table.name} ({columns}) SELECT {values}{origin} RETURNING {returning}")
 
