@@ -1,0 +1,189 @@
+"""WatchChat: the chat as it is, then each message once and in order, until the link shows nothing more."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+
+import pytest
+
+from care.v1 import conversation_service_pb2 as conversations
+from care.v1 import customer_service_pb2 as customers
+from care.v1 import ticket_service_pb2 as tickets
+from care.v1.customer_service_pb2 import WatchChatRequest, WatchChatResponse
+from care.v1.recovery_pb2 import Recovery
+from care.v1.ticket_pb2 import Ticket
+from care_cli.stack import postgres
+from care_client.errors import Conflict, NotFound
+from care_service.following import Pace
+from care_service.rpc.pages import make_token
+from tests.integration.service.commands import assert_refused
+from tests.support.care import Care, care, refusal
+from tests.support.tenant import Tenant
+from tests.support.watching import Stream, stream
+
+
+async def open_chat(tenant: Tenant) -> tuple[Ticket, Recovery, str]:
+    """A ticket of alice's whose chat is open, its recovery, and the private link's token."""
+    ticket = await tenant.ticket()
+    recovery = await tenant.in_recovery_state(ticket, "CHAT_UNLOCKED")
+    return ticket, recovery, await tenant.open_chat(ticket)
+
+
+def watching(
+    tenant: Tenant, token: str, resume_token: str = ""
+) -> AbstractAsyncContextManager[Stream[WatchChatResponse]]:
+    request = WatchChatRequest(token=token, resume_token=resume_token)
+    return stream(tenant.customer.customers.WatchChat, request)
+
+
+async def send(tenant: Tenant, ticket: Ticket, text: str) -> None:
+    request = conversations.SendMessageRequest(parent=ticket.name, text=text)
+    await tenant.agent("alice").conversations.SendMessage(request, timeout=60)
+
+
+async def post(tenant: Tenant, token: str, text: str) -> None:
+    await tenant.customer.customers.PostMessage(customers.PostMessageRequest(token=token, text=text), timeout=60)
+
+
+async def add_note(tenant: Tenant, ticket: Ticket) -> None:
+    request = conversations.AddNoteRequest(parent=ticket.name, text="The cook is new.")
+    await tenant.agent("alice").conversations.AddNote(request)
+
+
+def texts(answer: WatchChatResponse) -> list[str]:
+    return [message.text for message in answer.messages]
+
+
+async def test_it_begins_with_what_the_chat_holds_and_goes_on_with_what_is_new(tenant: Tenant) -> None:
+    ticket, _, token = await open_chat(tenant)
+    await send(tenant, ticket, "We looked into it.")
+    chat = (await tenant.customer.customers.GetChat(customers.GetChatRequest(token=token))).chat
+    async with watching(tenant, token) as opened:
+        first = await opened.next()
+        assert list(first.messages) == list(chat.messages)
+        assert first.state == customers.CHAT_STATE_OPEN
+        await post(tenant, token, "Thank you!")
+        second = await opened.next()
+        assert texts(second) == ["Thank you!"]
+        # Notes are nothing to customers, not even a sign of life.
+        await add_note(tenant, ticket)
+        await send(tenant, ticket, "Come again.")
+        assert texts(await opened.next()) == ["Come again."]
+    async with watching(tenant, token, first.resume_token) as opened:
+        assert texts(await opened.next()) == ["Thank you!", "Come again."]
+    async with watching(tenant, token, second.resume_token) as opened:
+        assert texts(await opened.next()) == ["Come again."]
+
+
+async def test_the_end_of_the_case_is_told_and_so_is_its_state_after_each_cut(tenant: Tenant) -> None:
+    ticket, _, token = await open_chat(tenant)
+    async with watching(tenant, token) as opened:
+        assert (await opened.next()).state == customers.CHAT_STATE_OPEN
+        await tenant.agent("alice").tickets.CloseTicket(tickets.CloseTicketRequest(name=ticket.name))
+        closed = await opened.next()
+        assert (closed.state, texts(closed)) == (customers.CHAT_STATE_CLOSED, [])
+    async with watching(tenant, token, closed.resume_token) as opened:
+        again = await opened.next()
+        assert (again.state, texts(again)) == (customers.CHAT_STATE_CLOSED, [])
+
+
+async def test_a_contact_that_is_rejected_is_shown_nothing_more(tenant: Tenant) -> None:
+    _, recovery, token = await open_chat(tenant)
+    async with watching(tenant, token) as opened:
+        seen = await opened.next()
+        reject = conversations.RejectContactRequest(name=recovery.name)
+        await tenant.agent("alice").conversations.RejectContact(reject)
+        with pytest.raises(NotFound) as caught:
+            await opened.rest()
+    assert_refused(caught.value, "LINK_UNKNOWN")
+    async with watching(tenant, token, seen.resume_token) as opened:
+        assert_refused(await refusal(opened.next()), "LINK_UNKNOWN")
+
+
+async def test_links_and_places_of_others_are_refused(tenant: Tenant) -> None:
+    _, _, token = await open_chat(tenant)
+    _, _, other = await open_chat(tenant)
+    async with watching(tenant, other) as opened:
+        place = (await opened.next()).resume_token
+    for wrong in (place, "x", make_token("watch organizations/-", 1, 1)):
+        async with watching(tenant, token, wrong) as opened:
+            assert_refused(await refusal(opened.next()), "INVALID_PAGE_TOKEN")
+    for link in ("", "x", f"{token}x"):
+        async with watching(tenant, link) as opened:
+            assert_refused(await refusal(opened.next()), "LINK_UNKNOWN")
+
+
+async def test_a_silent_chat_says_that_it_is_there_whatever_else_is_done_to_the_ticket(
+    server: postgres.Server,
+) -> None:
+    async with care(server.create_database("silent_chat"), pace=Pace(heartbeat=0.05)) as service:
+        tenant = Tenant(service, "acme")
+        ticket, _, token = await open_chat(tenant)
+
+        async def write() -> None:
+            while True:
+                await add_note(tenant, ticket)
+
+        async with watching(tenant, token) as opened:
+            first = await opened.next()
+            for _ in range(3):
+                heartbeat = await opened.next()
+                assert (texts(heartbeat), heartbeat.resume_token) == ([], first.resume_token)
+            writing = asyncio.create_task(write())
+            for _ in range(3):
+                heartbeat = await opened.next()
+                assert (texts(heartbeat), heartbeat.resume_token) == ([], first.resume_token)
+            writing.cancel()
+
+
+@pytest.fixture(scope="module")
+async def services(server: postgres.Server) -> AsyncIterator[tuple[Care, Care]]:
+    """Two services on one database with the same keys."""
+    url = server.create_database("chat_twice")
+    keys = {"CARE_TOKEN_KEY": secrets.token_urlsafe(32), "CARE_LINK_KEYS": f"k1:{secrets.token_urlsafe(32)}"}
+    async with care(url, variables=keys) as first, care(url, variables=keys) as second:
+        yield first, second
+
+
+async def test_each_message_comes_once_and_in_order_across_a_hundred_cuts(services: tuple[Care, Care]) -> None:
+    seed = random.SystemRandom().randrange(10**6)
+    chance = random.Random(seed)  # noqa: S311  (a seed makes the same choices)
+    tenants = [Tenant(each, "acme") for each in services]
+    ticket, _, token = await open_chat(tenants[0])
+
+    async def insist(write: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                return await write()
+            except Conflict:
+                continue
+
+    async def write(name: str) -> None:
+        for number in range(30):
+            tenant, text = chance.choice(tenants), f"{name} {number}"
+            # By a link 30 in a minute are taken at most.
+            is_posted = name == "customer" and number < 20
+            await insist(partial(post, tenant, token, text) if is_posted else partial(send, tenant, ticket, text))
+            if chance.random() < 0.3:
+                await insist(partial(add_note, tenant, ticket))
+
+    writers = [asyncio.create_task(write(name)) for name in ("customer", "one", "two", "three")]
+    seen: list[str] = []
+    place, cuts = "", 0
+    while len(seen) < 1 + 4 * 30 or cuts < 100:
+        async with watching(chance.choice(tenants), token, place) as opened:
+            for _ in range(chance.randint(0, 3)):
+                if len(seen) == 1 + 4 * 30:
+                    break
+                answer = await opened.next()
+                seen += [message.id for message in answer.messages]
+                place = answer.resume_token
+        cuts += 1
+    await asyncio.gather(*writers)
+    shown = await tenants[0].customer.customers.GetChat(customers.GetChatRequest(token=token, page_size=1000))
+    assert seen == [message.id for message in shown.chat.messages], f"seed {seed}"
