@@ -19,7 +19,8 @@ from care_client.channel import open_channel
 from care_web.app import create_app
 from care_web.languages import LANGUAGES
 from tests.integration.web import customer_service
-from tests.integration.web.customer_service import CustomerService, Failure
+from tests.integration.web.customer_service import CustomerService
+from tests.integration.web.refusals import Failure
 from tests.support.browser import chromium
 from tests.support.serving import serve
 

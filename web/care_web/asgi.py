@@ -11,10 +11,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from care_client.roles.logs import get_logger
 
+_NOTHING_OF_OTHERS: Final = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
 HEADERS: Final = {
     # No script, no frame, nothing of others; a page can only be styled and sent back to where it came from.
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self';"
-    " base-uri 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": _NOTHING_OF_OTHERS,
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
@@ -25,11 +28,17 @@ HEADERS: Final = {
     "X-Robots-Tag": "noindex, nofollow",
 }
 
+LIVE: Final = {
+    # Beyond that our own script, which asks nobody but us.
+    "Content-Security-Policy": f"{_NOTHING_OF_OTHERS}; script-src 'self'; connect-src 'self'",
+}
+"""For a page that shows what is new by itself."""
+
 logger = get_logger(__name__)
 
 
 class SafeHeaders:
-    """Adds ``HEADERS`` to every answer, and keeps it from caches unless it says otherwise."""
+    """Adds ``HEADERS`` to every answer, and keeps it from caches; an answer's own headers count before these."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -40,8 +49,8 @@ class SafeHeaders:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                headers.update(HEADERS)
-                headers.setdefault("Cache-Control", "no-store")
+                for name, value in (*HEADERS.items(), ("Cache-Control", "no-store")):
+                    headers.setdefault(name, value)
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

@@ -11,7 +11,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-_MEDIA_TYPES: Final[Mapping[str, str]] = {".css": "text/css", ".svg": "image/svg+xml"}
+_MEDIA_TYPES: Final[Mapping[str, str]] = {
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+}
 _HASH_CHARACTERS: Final = 12
 
 
@@ -20,7 +24,7 @@ class Asset:
     """A static file."""
 
     path: str
-    """Its path in the site, such as ``/static/form.0123456789ab.css``."""
+    """Its path in the site, such as ``/static/pages.0123456789ab.css``."""
     content: bytes
     media_type: str
 

@@ -1,17 +1,17 @@
-"""What the pages ask of the service: to read a form and to submit to it, and how each of these can fail."""
+"""What the form's pages ask of the service: to read a form and to submit to it, and how each of these can fail."""
 
 from __future__ import annotations
 
-import math
 import unicodedata
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from care.v1 import customer_service_pb2 as pb
 from care_client.errors import CareError
 from care_client.roles.logs import get_logger
+from care_web.failures import DEFAULT_WAIT, TryLater, reading_refusal, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 _READ_SECONDS: Final = 5.0
 _SUBMIT_SECONDS: Final = 10.0
 """Deadlines of the calls; a person looks at an empty page for that long at most."""
-_DEFAULT_WAIT: Final = timedelta(seconds=10)
 
 _EMBEDDINGS: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """The characters that change the direction of what follows them (UAX #9); a name needs none."""
@@ -60,37 +59,12 @@ class Form:
         return self.state in {FormState.OPEN, FormState.ANSWERED, FormState.CLOSED}
 
 
-class LinkUnknown(Exception):
-    """The link is none of ours."""
-
-
 class LinkEnded(Exception):
     """The form takes no answers any more; ``state`` says as far as the refusal tells what became of it."""
 
     def __init__(self, state: FormState) -> None:
         super().__init__(state)
         self.state: Final = state
-
-
-class NotAccepted(Exception):
-    """The service refused some fields; ``fields`` names them as the contract does."""
-
-    def __init__(self, fields: frozenset[str]) -> None:
-        super().__init__(", ".join(sorted(fields)))
-        self.fields: Final = fields
-
-
-class TryLater(Exception):
-    """The service can't be reached or can't do it just now; it may have been done all the same."""
-
-    def __init__(self, seconds: int) -> None:
-        super().__init__(f"in {seconds} seconds")
-        self.seconds: Final = seconds
-        """How long to wait before the next try."""
-
-
-class TooMany(TryLater):
-    """The link got too many submissions."""
 
 
 class Customers:
@@ -104,14 +78,11 @@ class Customers:
         try:
             answer = await self._service.GetContactForm(pb.GetContactFormRequest(token=token), timeout=_READ_SECONDS)
         except CareError as error:
-            # A token so odd that the field itself is refused is an unknown link like any other.
-            if error.reason in {"LINK_UNKNOWN", "INVALID_FIELD"}:
-                raise LinkUnknown from None
-            raise _later("GetContactForm", error) from None
+            raise reading_refusal("GetContactForm", error) from None
         state = _STATES.get(answer.form.state)
         if state is None:  # of a newer service than this page
             logger.error("unknown form state", state=int(answer.form.state))
-            raise TryLater(_seconds(_DEFAULT_WAIT))
+            raise TryLater(DEFAULT_WAIT)
         return Form(
             state=state,
             business_name=one_line(answer.form.business_name),
@@ -167,22 +138,4 @@ def _refusal(error: CareError) -> Exception:
     """Return what the pages make of a refused submission."""
     if error.reason in _ENDINGS:
         return LinkEnded(_ENDINGS[error.reason])
-    if error.reason == "LINK_UNKNOWN":
-        return LinkUnknown()
-    if error.reason == "INVALID_FIELD":
-        fields = frozenset(violation.field for violation in error.field_violations)
-        return LinkUnknown() if fields == {"token"} else NotAccepted(fields)
-    if error.reason == "RATE_LIMITED":
-        return TooMany(_seconds(error.retry_after or _DEFAULT_WAIT))
-    return _later("SubmitContact", error)
-
-
-def _later(method: str, error: CareError) -> TryLater:
-    """Return the failure that is worth another try, after telling the operator about it."""
-    log = logger.warning if error.retryable else logger.error
-    log("service call failed", method=method, code=error.code.name, reason=error.reason)
-    return TryLater(_seconds(error.retry_after or _DEFAULT_WAIT))
-
-
-def _seconds(delay: timedelta) -> int:
-    return max(1, math.ceil(delay.total_seconds()))
+    return refusal("SubmitContact", error)

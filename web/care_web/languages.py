@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal, cast
 
 from babel import Locale
 from babel.dates import format_date, format_time, get_datetime_format
+from babel.numbers import format_decimal
 from babel.units import format_unit
 from markupsafe import Markup, escape
 
@@ -71,6 +72,10 @@ class Language:
         hour = format_time(utc, "short", tzinfo=UTC, locale=self.locale)
         words = str(get_datetime_format("long", self.locale)).format(_on_one_line(hour), _on_one_line(day))
         return _TIME.format(utc.isoformat(), self._text("utc").format(time=words))
+
+    def number(self, value: int) -> str:
+        """Return a number with the separators of the language."""
+        return format_decimal(value, locale=self.locale)
 
     def wait(self, seconds: int) -> str:
         """Return a time to wait in words, never shorter than ``seconds``."""

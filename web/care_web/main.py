@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from sse_starlette.sse import AppStatus
+
 from care.v1.customer_service_pb2_grpc import CustomerServiceStub
 from care_client.channel import open_channel
 from care_client.roles import environment, http_server, logs
@@ -25,6 +27,11 @@ async def _run() -> None:
     with http_server.listen(settings.web_address, "CARE_WEB_ADDRESS") as listener:
         host, port = listener.getsockname()[:2]
         channel = open_channel(str(settings.service_address), tls=settings.tls, user_agent="care-web")
-        async with channel, http_server.serving(create_app(CustomerServiceStub(channel)), listener):
-            logger.info("listening", address=str(Address(host, port)), service=str(settings.service_address))
-            await asyncio.Event().wait()  # until `run` cancels
+        async with channel:
+            app = create_app(CustomerServiceStub(channel), max_streams=settings.max_streams)
+            async with http_server.serving(app, listener) as server:
+                logger.info("listening", address=str(Address(host, port)), service=str(settings.service_address))
+                try:
+                    await asyncio.shield(server)  # until `run` cancels
+                finally:
+                    AppStatus.should_exit = True  # ends the streams; browsers come again, to another process

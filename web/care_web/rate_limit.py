@@ -1,27 +1,41 @@
-"""Limits how often one network address may submit; the service limits each link besides."""
+"""Limits how often one network address may send something; the service limits each link besides."""
+
+from __future__ import annotations
 
 import math
 import time
+from datetime import timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from limits import RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import MovingWindowRateLimiter
+
+from care_web.failures import TooMany
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
 
 _IPV6_PREFIX: Final = 64
 """What one subscriber has at least; its single addresses change by themselves (RFC 6177, RFC 8981)."""
 
 
 class AddressLimit:
-    """So many submissions a minute for each address, counted in this process; addresses are forgotten after that."""
+    """So many requests a minute for each address, counted in this process; addresses are forgotten after that."""
 
     def __init__(self, per_minute: int) -> None:
         self._limit = RateLimitItemPerMinute(per_minute)
         self._window = MovingWindowRateLimiter(MemoryStorage())
 
+    async def check(self, request: Request) -> None:
+        """Count one request that sends something; raises ``TooMany`` where it may not pass."""
+        # Behind a proxy, uvicorn has put the customer's own address here; without one it is the connection's.
+        if wait := await self.admit(request.client.host if request.client else ""):
+            raise TooMany(timedelta(seconds=wait))
+
     async def admit(self, address: str) -> int:
-        """Count one submission; return 0 if it may pass, else the seconds to wait."""
+        """Count one request; return 0 if it may pass, else the seconds to wait."""
         key = group(address)
         if await self._window.hit(self._limit, key):
             return 0

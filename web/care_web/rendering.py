@@ -17,7 +17,7 @@ _WITHOUT: Final[Mapping[str, object]] = {"form_id": "", "kept": {}}
 class Renderer:
     """Templates and the addresses of static files."""
 
-    def __init__(self, stylesheet: Asset, icon: Asset) -> None:
+    def __init__(self, stylesheet: Asset, icon: Asset, script: Asset) -> None:
         self._environment = Environment(
             loader=PackageLoader("care_web"),
             autoescape=True,
@@ -26,7 +26,11 @@ class Renderer:
             lstrip_blocks=True,
         )
         self._environment.globals.update(
-            stylesheet=stylesheet.path, icon=icon.path, languages=list(LANGUAGES.values()), parameter=PARAMETER
+            stylesheet=stylesheet.path,
+            icon=icon.path,
+            script=script.path,
+            languages=list(LANGUAGES.values()),
+            parameter=PARAMETER,
         )
 
     def page(
@@ -38,7 +42,11 @@ class Renderer:
         headers: Mapping[str, str] | None = None,
     ) -> HTMLResponse:
         """Return the page that ``template`` makes of ``context``, in the visit's language."""
+        content = self.part(visit, template, context)
+        return HTMLResponse(content, status_code=status, headers={**visit.headers, **(headers or {})})
+
+    def part(self, visit: Visit, template: str, context: Mapping[str, object]) -> str:
+        """Return the HTML that ``template`` makes of ``context``, in the visit's language."""
         language = visit.language
         words = {"language": language, "say": language.say, "tell": language.tell, "in_words": language.time}
-        content = self._environment.get_template(template).render({**_WITHOUT, **words, **context})
-        return HTMLResponse(content, status_code=status, headers={**visit.headers, **(headers or {})})
+        return self._environment.get_template(template).render({**_WITHOUT, **words, **context})

@@ -1,7 +1,10 @@
 """The configuration of `care web`."""
 
+from pydantic import Field
+
 from care_client.roles.fields import Address, ListenAddress, LogFormat
 from care_client.roles.service import ServiceConnection
+from care_web.live import MAX_STREAMS
 
 
 class WebSettings(ServiceConnection):
@@ -12,3 +15,5 @@ class WebSettings(ServiceConnection):
 
     web_address: ListenAddress = Address("127.0.0.1", 8080)
     log_format: LogFormat = "json"
+    max_streams: int = Field(default=MAX_STREAMS, ge=1)
+    """How many chats one process keeps up to date at a time; to more, browsers come again later."""

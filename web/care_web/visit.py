@@ -1,4 +1,4 @@
-"""In which language a request is answered, and how its addresses carry a language that was chosen.
+"""By which link and in which language a request comes, and how addresses carry a language that was chosen.
 
 A choice lives in the address, as ``?lang=de``, and goes from page to page with it: the pages set no cookie, and say so.
 """
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 PARAMETER: Final = "lang"
 """Names the chosen language: in a query, and among the form's fields where a button of the switch was pressed."""
+
+_MAX_TOKEN_CHARACTERS: Final = 200
+"""Several times the length of ours; what is longer is no link of ours, and not worth a call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +51,9 @@ class Visit:
         """Return the address of ``path`` with ``query`` in which a chosen language stays chosen."""
         parameters = ({PARAMETER: self.language.tag} if self.chosen else {}) | dict(query or {})
         return f"{path}?{urlencode(parameters)}" if parameters else path
+
+
+def link_token(request: HTTPConnection) -> str | None:
+    """Return the token of the link in the request's path; None if it can't be one of ours."""
+    token = str(request.path_params["token"])
+    return token if len(token) <= _MAX_TOKEN_CHARACTERS else None

@@ -29,8 +29,11 @@ def listen(address: Address, variable: str) -> socket.socket:
 
 
 @asynccontextmanager
-async def serving(app: "ASGIApp", listener: socket.socket) -> AsyncIterator[None]:
-    """Serve ``app`` while the context is open; then let requests under way end, and close ``listener``."""
+async def serving(app: "ASGIApp", listener: socket.socket) -> AsyncIterator[asyncio.Task[None]]:
+    """Serve ``app`` while the context is open; then let requests under way end, and close ``listener``.
+
+    Gives the task that serves, which ends by itself only where it fails.
+    """
     config = uvicorn.Config(
         app,
         access_log=False,  # paths can hold the tokens of links
@@ -44,7 +47,7 @@ async def serving(app: "ASGIApp", listener: socket.socket) -> AsyncIterator[None
     with listener:
         task = asyncio.create_task(server.serve(sockets=[listener]))
         try:
-            yield
+            yield task
         finally:
             server.should_exit = True
             await task

@@ -5,23 +5,21 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import NoReturn
 
 import grpc
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
-from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.rpc import code_pb2
-from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
-from google.rpc.status_pb2 import Status
-from grpc_status import rpc_status
+from google.rpc.error_details_pb2 import BadRequest
 
 from care.v1 import customer_service_pb2 as pb
 from care.v1.customer_service_pb2_grpc import (
     CustomerServiceServicer,
     add_CustomerServiceServicer_to_server,
 )
+from tests.integration.web.chat_service import ChatService
+from tests.integration.web.refusals import Failure, abort, fail
 
 Context = grpc.aio.ServicerContext[Message, Message]
 
@@ -49,27 +47,15 @@ class Link:
         return self.form.state in _TAKING_ANSWERS
 
 
-@dataclass
-class Failure:
-    """What the service answers instead of doing its work."""
-
-    code: int
-    reason: str
-    retry_seconds: int = 0
-    after_acting: bool = False
-    """Whether a submission is carried out before its answer gets lost."""
-
-
-class CustomerService(CustomerServiceServicer):
-    """Links by token; ``failure`` stands for what can go wrong inside."""
+class CustomerService(ChatService, CustomerServiceServicer):
+    """Forms by token; ``failure`` stands for what can go wrong inside."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.links: dict[str, Link] = {}
-        self.failure: Failure | None = None
         self.submit_failure: Failure | None = None
         """The same for submissions only: between a page's two calls, things may change."""
         self.reference = REFERENCE
-        self.calls: list[Message] = []
         self.arrived = asyncio.Event()
         """Set once a submission has come in."""
         self.held: asyncio.Event | None = None
@@ -97,7 +83,7 @@ class CustomerService(CustomerServiceServicer):
     async def GetContactForm(self, request: pb.GetContactFormRequest, context: Context) -> pb.GetContactFormResponse:
         self.calls.append(request)
         if self.failure:
-            await _fail(context, self.failure)
+            await fail(context, self.failure)
         return pb.GetContactFormResponse(form=(await self._link(request.token, context)).form)
 
     async def SubmitContact(self, request: pb.SubmitContactRequest, context: Context) -> pb.SubmitContactResponse:
@@ -107,31 +93,31 @@ class CustomerService(CustomerServiceServicer):
             await self.held.wait()
         failure = self.failure or self.submit_failure
         if failure and not failure.after_acting:
-            await _fail(context, failure)
+            await fail(context, failure)
         link = self.links.get(request.token)
         region = link.form.phone_region if link else ""
         if violations := list(_violations(request, region)):
-            await _abort(context, code_pb2.INVALID_ARGUMENT, "INVALID_FIELD", BadRequest(field_violations=violations))
+            await abort(context, code_pb2.INVALID_ARGUMENT, "INVALID_FIELD", BadRequest(field_violations=violations))
         link = await self._link(request.token, context)
         earlier = next((claim for claim in link.claims if claim.request_id == request.request_id), None)
         if earlier is None:
             await self._accept(link, request, context)
         elif earlier != request:
-            await _abort(context, code_pb2.ALREADY_EXISTS, "REQUEST_ID_REUSED")
+            await abort(context, code_pb2.ALREADY_EXISTS, "REQUEST_ID_REUSED")
         if failure:
-            await _fail(context, failure)
+            await fail(context, failure)
         return pb.SubmitContactResponse(reference=self.reference)
 
     async def _accept(self, link: Link, request: pb.SubmitContactRequest, context: Context) -> None:
         if not link.takes_answers:
-            await _abort(context, code_pb2.FAILED_PRECONDITION, _ENDINGS[link.form.state])
+            await abort(context, code_pb2.FAILED_PRECONDITION, _ENDINGS[link.form.state])
         link.claims.append(request)
         link.form.state = pb.CONTACT_FORM_STATE_ANSWERED
 
     async def _link(self, token: str, context: Context) -> Link:
         link = self.links.get(token)
         if link is None:
-            await _abort(context, code_pb2.NOT_FOUND, "LINK_UNKNOWN")
+            await abort(context, code_pb2.NOT_FOUND, "LINK_UNKNOWN")
         return link
 
 
@@ -185,17 +171,3 @@ def _is_phone(text: str, region: str) -> bool:
         return phonenumbers.is_valid_number(phonenumbers.parse(text, region or None))
     except phonenumbers.NumberParseException:
         return False
-
-
-async def _fail(context: Context, failure: Failure) -> NoReturn:
-    retry = RetryInfo(retry_delay=Duration(seconds=failure.retry_seconds))
-    await _abort(context, failure.code, failure.reason, *([retry] if failure.retry_seconds else []))
-
-
-async def _abort(context: Context, code: int, reason: str, *details: Message) -> NoReturn:
-    # The words quote what no log may hold, so that the tests notice a page that logs them.
-    status = Status(code=code, message=f"refused {context.peer()} jane@example.com")
-    for detail in (ErrorInfo(reason=reason, domain="care"), *details):
-        status.details.add().Pack(detail)
-    await context.abort_with_status(rpc_status.to_status(status))
-    raise AssertionError("abort raises")

@@ -14,8 +14,9 @@ from structlog.testing import capture_logs
 
 from care.v1 import customer_service_pb2 as pb
 from care_web.app import create_app
-from tests.integration.web.customer_service import CustomerService, Failure
+from tests.integration.web.customer_service import CustomerService
 from tests.integration.web.page import Page
+from tests.integration.web.refusals import Failure
 from tests.support.serving import serve
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ ANSWERS = [
     Request(404, "GET", "/f/open/"),
     Request(404, "GET", "/f/"),
     Request(404, "GET", "/no/such/page"),
-    Request(404, "GET", "/static/form.css"),
+    Request(404, "GET", "/static/pages.css"),
     Request(404, "GET", "/static/../app.py"),
     Request(404, "GET", "/static/..%2f..%2fapp.py"),
     Request(405, "DELETE", "/f/open"),

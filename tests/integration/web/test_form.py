@@ -9,8 +9,9 @@ import pytest
 from google.rpc import code_pb2
 
 from care.v1 import customer_service_pb2 as pb
-from tests.integration.web.customer_service import CustomerService, Failure
+from tests.integration.web.customer_service import CustomerService
 from tests.integration.web.page import Page
+from tests.integration.web.refusals import Failure
 
 RLO, PDI, RLI = "\u202e", "\u2069", "\u2067"
 

@@ -15,8 +15,9 @@ from markupsafe import Markup
 
 from care.v1 import customer_service_pb2 as pb
 from care_web.languages import LANGUAGES, Language
-from tests.integration.web.customer_service import EXPIRE_TIME, CustomerService, Failure
+from tests.integration.web.customer_service import EXPIRE_TIME, CustomerService
 from tests.integration.web.page import Page
+from tests.integration.web.refusals import Failure
 
 EACH = pytest.mark.parametrize("language", LANGUAGES.values(), ids=list(LANGUAGES))
 NAME = "Harbor Café"
@@ -57,7 +58,7 @@ ANSWERS = [
     Answer("down.title", 503, "/f/open", data=GOOD, failure=AWAY, texts=("kept", "consent.earlier", "submit.again")),
     Answer("busy.title", 429, "/f/open", data=GOOD, failure=LIMITED, texts=("kept", "submit.again")),
     Answer("form.greeting", 422, "/f/open", data={}, texts=("errors.heading", "errors.contact", "errors.consent")),
-    Answer("large.title", 413, "/f/open", data={"message": "x" * 70_000}, texts=("large.lead",)),
+    Answer("large.title", 413, "/f/open", data={"message": "x" * 70_000}),
     Answer("unreadable.title", 415, "/f/open", content=b"{}", texts=("unreadable.lead",)),
     Answer("unreadable.title", 405, "/f/open/thanks", data=GOOD),
     Answer("missing.title", 404, "/nowhere", texts=("missing.lead", "missing.advice")),
@@ -122,6 +123,8 @@ async def test_what_a_page_fills_in_is_said_in_its_language(
     assert form.title == language.tell("form.title", business=NAME)
     assert read(language.say("form.private", business=NAME)) in form.one("main").text
     assert read(language.say("form.until", time=language.time(EXPIRE_TIME))) in form.one("main").text
+    large = Page(await pages.post("/f/open", headers=headers, data={"message": "x" * 70_000}))
+    assert read(language.say("large.lead", limit=language.number(4000))) in large.one("main").text
     links.failure = AWAY
     away = Page(await pages.get("/f/open", headers=headers))
     assert language.wait(90) in away.one("main").text

@@ -17,8 +17,9 @@ import httpx
 import pytest
 from google.rpc import code_pb2
 
-from tests.integration.web.customer_service import CustomerService, Failure, serve
+from tests.integration.web.customer_service import CustomerService, serve
 from tests.integration.web.page import Page
+from tests.integration.web.refusals import Failure
 
 TOKEN = "token-of-a-link"
 PRIVATE = {

@@ -15,8 +15,9 @@ from care.v1 import customer_service_pb2 as pb
 from care.v1.customer_service_pb2_grpc import CustomerServiceStub
 from care_client.channel import open_channel
 from care_web.app import create_app
-from tests.integration.web.customer_service import CustomerService, Failure, serve
+from tests.integration.web.customer_service import CustomerService, serve
 from tests.integration.web.page import Page
+from tests.integration.web.refusals import Failure
 
 JANE = {
     "email": "jane@example.com",

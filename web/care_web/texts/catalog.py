@@ -1,6 +1,6 @@
 """What every language has to say: the keys of the catalogs, so that mypy finds a text that is missing or too many.
 
-In the texts, ``{business}``, ``{time}``, ``{wait}`` and ``{title}`` are filled in by the page, ``{code}`` and
+In the texts, ``{business}``, ``{time}``, ``{wait}``, ``{limit}`` and ``{title}`` are filled in by the page, ``{code}`` and
 ``{address}`` by the catalog's own examples. A key that ends in ``.unnamed`` stands in for the one without that ending
 where the business has no name: most languages would not let any other noun take the place of a name.
 """
@@ -45,6 +45,7 @@ Catalog = TypedDict(
         "display_name.label": str,
         "message.label": str,
         "message.hint": str,
+        "text.label": str,
         "optional": str,
         "consent.earlier": str,
         "submit": str,
@@ -82,12 +83,32 @@ Catalog = TypedDict(
         "replaced.lead.unnamed": str,
         "ended.elsewhere": str,
         "ended.elsewhere.unnamed": str,
+        # The chat.
+        "chat.title": str,
+        "chat.title.unnamed": str,
+        "chat.thread": str,
+        "chat.empty": str,
+        "chat.you": str,
+        "chat.us": str,
+        "chat.earlier": str,
+        "chat.latest": str,
+        "chat.refresh": str,
+        "chat.send": str,
+        "chat.private": str,
+        "chat.closed": str,
+        "chat.closed.unnamed": str,
+        "chat.sent": str,
+        "chat.gone": str,
+        "chat.errors.empty": str,
+        "chat.errors.long": str,
         # It can't be taken or shown just now.
         "busy.title": str,
         "busy.lead": str,
         "down.title": str,
         "down.lead": str,
         "kept": str,
+        "locked.title": str,
+        "locked.lead": str,
         "unavailable.title": str,
         "unavailable.lead": str,
         "unavailable.retry": str,

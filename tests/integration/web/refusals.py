@@ -1,0 +1,38 @@
+"""How the service of these tests refuses and fails, as the contract says."""
+
+from dataclasses import dataclass
+from typing import NoReturn
+
+import grpc
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
+from google.rpc.status_pb2 import Status
+from grpc_status import rpc_status
+
+
+@dataclass
+class Failure:
+    """What the service answers instead of doing its work."""
+
+    code: int
+    reason: str
+    retry_seconds: int = 0
+    after_acting: bool = False
+    """Whether a submission is carried out before its answer gets lost."""
+
+
+async def fail(context: grpc.aio.ServicerContext[Message, Message], failure: Failure) -> NoReturn:
+    retry = RetryInfo(retry_delay=Duration(seconds=failure.retry_seconds))
+    await abort(context, failure.code, failure.reason, *([retry] if failure.retry_seconds else []))
+
+
+async def abort(
+    context: grpc.aio.ServicerContext[Message, Message], code: int, reason: str, *details: Message
+) -> NoReturn:
+    # The words quote what no log may hold, so that the tests notice a page that logs them.
+    status = Status(code=code, message=f"refused {context.peer()} jane@example.com")
+    for detail in (ErrorInfo(reason=reason, domain="care"), *details):
+        status.details.add().Pack(detail)
+    await context.abort_with_status(rpc_status.to_status(status))
+    raise AssertionError("abort raises")
