@@ -1,6 +1,7 @@
 """The role `care work`: a Temporal worker with Care's workflows, and the channels that are configured."""
 
 import asyncio
+from collections.abc import Awaitable
 from contextlib import AsyncExitStack
 from typing import Final, Self
 
@@ -93,14 +94,15 @@ async def _work_as(settings: WorkerSettings) -> None:
         await _require_token(care)
         messengers = Messengers(await _messengers(settings, stack))
         plugin = CarePlugin(care, ReviewSites(sites), messengers)
+        listening: Awaitable[None] | None = None
         if settings.sms is not None and settings.sms_callback_address is not None:
             listener = http_server.listen(settings.sms_callback_address, "CARE_SMS_CALLBACK_ADDRESS")
             app = callbacks.create_app(client, settings.sms)
-            await stack.enter_async_context(http_server.serving(app, listener))
+            listening = asyncio.shield(await stack.enter_async_context(http_server.serving(app, listener)))
             _log.info("taking callbacks", address=str(Address(*listener.getsockname()[:2])))
         await stack.enter_async_context(Worker(client, task_queue=settings.task_queue, plugins=[plugin]))
         _log.info("worker ready", task_queue=settings.task_queue, namespace=client.namespace, sites=sorted(sites))
-        await asyncio.Event().wait()  # until `run` cancels
+        await (listening or asyncio.Event().wait())  # until `run` cancels
 
 
 async def _messengers(settings: WorkerSettings, stack: AsyncExitStack) -> dict[str, Messenger]:
