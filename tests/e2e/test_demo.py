@@ -28,8 +28,11 @@ async def test_it_plays_a_ticket_to_closed_and_again_on_the_same_data(tmp_path: 
         played = [await care(*arguments, patience=PATIENCE) for _ in range(2)]
     assert [(run.status, run.errors) for run in played] == [(0, "")] * 2
     assert ticket(played[1].output) == ticket(played[0].output) + 1
-    for kind in ("FORM_REQUESTED", "FORM_POSTED", "CONTACT_SUBMITTED", "CHAT_UNLOCKED", "CLOSED", "REPLY_RETRACTED"):
-        assert all(f" {kind} " in run.output for run in played)
+    for kind in (
+        *("FORM_REQUESTED", "FORM_POSTED", "CONTACT_SUBMITTED", "CHAT_UNLOCKED", "CONTACT_VERIFIED"),
+        *("MESSAGE_RECEIVED", "MESSAGE_SENT", "DELIVERY_SENT", "CLOSED", "REPLY_RETRACTED"),
+    ):
+        assert all(f" {kind} " in run.output for run in played), kind
 
 
 async def test_it_uses_the_stack_that_runs(system: System) -> None:

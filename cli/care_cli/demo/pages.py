@@ -63,3 +63,17 @@ async def answer_form(http: httpx.AsyncClient, link: str, answers: dict[str, str
     thanks = urljoin(link, sent.headers["location"])
     (await http.get(thanks)).raise_for_status()
     return thanks
+
+
+async def chat_links(http: httpx.AsyncClient, mailbox: str, address: str, web: str) -> list[str]:
+    """Returns the private links in the emails to an address, one of each email, the oldest first."""
+    answer = (await http.get(f"{mailbox}/v1/emails", params={"to": address})).raise_for_status()
+    emails = answer.json()["emails"]
+    return [
+        next(link for link in _read(email["html"]).links if link.startswith(f"{web}/c/")) for email in reversed(emails)
+    ]
+
+
+async def write_in_chat(http: httpx.AsyncClient, link: str, text: str) -> None:
+    """Opens the chat and writes into it."""
+    await answer_form(http, link, {"text": text})

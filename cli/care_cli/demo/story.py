@@ -24,7 +24,7 @@ from care.v1.review_pb2 import Review
 from care.v1.ticket_pb2 import TICKET_PRIORITY_HIGH, TICKET_STATUS_CLOSED, Ticket
 from care_cli.data.reviews import GoogleReview, dump_reviews
 from care_cli.demo.cast import AGENT, ORGANIZATION
-from care_cli.demo.pages import answer_form, form_link, reply_is_without, review_page
+from care_cli.demo.pages import answer_form, chat_links, form_link, reply_is_without, review_page, write_in_chat
 from care_cli.demo.waiting import until
 from care_cli.stack.secrets import Role
 from care_cli.stack.stack import Stack
@@ -37,7 +37,6 @@ _REPLY: Final = (
     "We are very sorry about this visit, and would like to make it right. Please tell us how to reach you: {form_link}"
 )
 _ANSWERS: Final = {
-    "email": "customer@example.com",
     "phone": "",
     "display_name": "A customer",
     "message": "Thank you for asking. Mornings are best.",
@@ -75,6 +74,7 @@ class Story:
         review = await self._pick(await self._ingest(given))
         ticket = await self._take_up(review)
         recovery = await self._recover(ticket, review)
+        await self._talk(ticket)
         await self._finish(ticket)
         page = review_page(self._stack.urls.review_site, ORGANIZATION, review.external_id)
         reply = f"{self._stack.urls.review_site}/v1/{ORGANIZATION}/reviews/{quote(review.external_id, safe='')}/reply"
@@ -161,11 +161,27 @@ class Story:
         if link is None:
             raise AssertionError("a posted reply shows its link")
         self._say("The reply is public, and the workflow waits for the customer")
-        await answer_form(self._http, link, _ANSWERS)
+        await answer_form(self._http, link, _ANSWERS | {"email": _address(ticket)})
         self._say("The customer has opened the link and left an address")
         await self._reaches(recovery, recovery_pb2.RECOVERY_STATE_CHAT_UNLOCKED)
         self._say("The chat is unlocked")
         return recovery
+
+    async def _talk(self, ticket: Ticket) -> None:
+        """The customer finds the private link in an email, writes on its page, and is answered by email and there."""
+        urls, address = self._stack.urls, _address(ticket)
+
+        async def link_of(email: int) -> str | None:
+            links = await chat_links(self._http, urls.mailbox, address, urls.web)
+            return links[email] if len(links) > email else None
+
+        link = await until("an email with the link to the chat", lambda: link_of(0))
+        await write_in_chat(self._http, link, "Would Tuesday at nine suit you?")
+        self._say("The customer has followed the private link in their email, and written on its page")
+        answer = conversations.SendMessageRequest(parent=ticket.name, text="It would: a table by the window is yours.")
+        await self._agent.conversations.SendMessage(answer)
+        await until("the email with the answer", lambda: link_of(1))
+        self._say(f"Alice has answered; the customer reads it there and by email: {urls.mailbox}")
 
     async def _reaches(self, recovery: str, state: recovery_pb2.RecoveryState.ValueType) -> None:
         request = conversations.GetRecoveryRequest(name=recovery)
@@ -205,6 +221,11 @@ class Story:
         _, organization, _, number, _, recovery_id = recovery.split("/")
         workflow = contact_recovery_id(organization, int(number), recovery_id)
         return f"{self._stack.urls.temporal_ui}/namespaces/default/workflows/{quote(workflow, safe='')}"
+
+
+def _address(ticket: Ticket) -> str:
+    """Returns the customer's address, another one for each ticket, whose emails stay apart."""
+    return f"customer-{ticket.number}@example.com"
 
 
 async def play(stack: Stack, given: Sequence[GoogleReview], say: Say) -> Outcome:

@@ -68,7 +68,7 @@ def post_message(
     if ticket.status is TicketStatus.RESOLVED and not command.automatic:
         ticket = with_status(ticket, Trigger.REOPEN, now)
     after = touched(ticket, target.live, now)
-    written = customer_message(after, contact.id, command, caller)
+    written = customer_message(after, contact, command, caller)
     entry = activity(
         ActivityType.MESSAGE_RECEIVED, caller, target.ticket, after, message_id=written.id, request_id=request_id
     )
@@ -95,7 +95,9 @@ def _followed_up(
         message_id=command.review_message_id,
     )
     decision = follow_up(last, number, details, caller, now, request_id, verify_time=contact.verify_time)
-    written = customer_message(decision.ticket, command.contact_id, command, caller, ordinal=len(decision.messages))
+    if decision.contact is None:
+        raise AssertionError("a follow-up begins with a contact")
+    written = customer_message(decision.ticket, decision.contact, command, caller, ordinal=len(decision.messages))
     return replace(decision, messages=(*decision.messages, written))
 
 
@@ -110,10 +112,18 @@ def _writer(chat: ChatCase) -> Contact:
     return target.contact
 
 
-def customer_message(ticket: Ticket, contact: UUID, command: PostMessage, caller: Caller, ordinal: int = 0) -> Message:
+def customer_message(
+    ticket: Ticket, contact: Contact, command: PostMessage, caller: Caller, ordinal: int = 0
+) -> Message:
     """Makes the entry of the thread, belonging to the ticket's latest activity."""
     entry = message(ticket, command.message_id, MessageKind.CUSTOMER_MESSAGE, caller, command.text, ordinal=ordinal)
-    return replace(entry, contact_id=contact, channel=command.channel, automatic=command.automatic)
+    return replace(
+        entry,
+        author_display_name=contact.display_name,
+        contact_id=contact.id,
+        channel=command.channel,
+        automatic=command.automatic,
+    )
 
 
 def verified(chat: ChatCase, caller: Caller, now: datetime) -> Decision | None:

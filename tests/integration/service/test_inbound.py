@@ -10,6 +10,7 @@ import pytest
 from care.v1 import conversation_service_pb2 as conversations
 from care.v1 import message_pb2, ticket_pb2
 from care.v1 import ticket_service_pb2 as tickets
+from care.v1.activity_pb2 import ACTOR_KIND_CUSTOMER
 from care.v1.conversation_service_pb2 import InboundMessage, IngestMessageResponse, IngestOutcome
 from care.v1.recovery_pb2 import Recovery
 from care.v1.ticket_pb2 import Ticket
@@ -67,12 +68,13 @@ async def kept(tenant: Tenant) -> list[tuple[str, str, str]]:
 
 
 async def test_a_message_is_known_by_the_senders_address(tenant: Tenant) -> None:
-    ticket = await unlocked(tenant)
+    ticket = await unlocked(tenant, display_name="Robin P.")
     answer = await ingest(tenant, email("Robin@Example.COM", "My second thought"))
     assert (outcome(answer), answer.ticket) == ("ACCEPTED", ticket.name)
     [entry] = await tenant.thread(ticket, "CUSTOMER_MESSAGE")
     assert entry == answer.message
     assert (entry.text, entry.channel, entry.automatic) == ("My second thought", EMAIL, False)
+    assert (entry.author_kind, entry.author_display_name) == (ACTOR_KIND_CUSTOMER, "Robin P.")
 
 
 async def test_an_sms_is_known_by_the_number(tenant: Tenant) -> None:
