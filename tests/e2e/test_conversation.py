@@ -2,59 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-
 from care.v1 import conversation_service_pb2 as conversations
 from care.v1 import customer_service_pb2 as customers
 from care.v1 import message_pb2, ticket_pb2
 from care.v1 import ticket_service_pb2 as tickets
-from care.v1.activity_pb2 import ActivityType
-from care.v1.ticket_service_pb2 import WatchTicketsRequest, WatchTicketsResponse
-from care_client.watching import watch_tickets
 from tests.e2e.case import Case, Person, insist, word
 from tests.e2e.mail import until_emails
-from tests.e2e.talk import ingest, is_delivered, say, write
-from tests.support.system import eventually
-
-
-@dataclass
-class Watch:
-    """What the team's stream has shown of a ticket so far."""
-
-    seen: list[WatchTicketsResponse] = field(default_factory=list)
-
-    @property
-    def types(self) -> list[str]:
-        return [ActivityType.Name(each.activity.type).removeprefix("ACTIVITY_TYPE_") for each in self.seen]
-
-    async def shows(self, kind: str, text: str = "") -> WatchTicketsResponse:
-        """Returns the change, once it has been shown."""
-
-        async def there() -> WatchTicketsResponse | None:
-            found = (each for each, name in zip(self.seen, self.types, strict=True) if name == kind)
-            return next((each for each in found if text in each.message.text), None)
-
-        return await eventually(f"{kind} in the stream", there)
-
-
-@asynccontextmanager
-async def watched(case: Case) -> AsyncIterator[Watch]:
-    """Follows the case's ticket as an agent's desk does."""
-    watch = Watch()
-
-    async def follow() -> None:
-        async for change in watch_tickets(case.alice.tickets, WatchTicketsRequest(parent=case.ticket)):
-            watch.seen.append(change)
-
-    task = asyncio.ensure_future(follow())
-    try:
-        yield watch
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+from tests.e2e.talk import ingest, is_delivered, say, watched, write
 
 
 async def test_agent_and_customer_talk_until_after_the_close(case: Case) -> None:
