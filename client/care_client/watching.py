@@ -22,7 +22,7 @@ LONGEST_PAUSE: Final = 15.0
 
 _FIRST_PAUSE: Final = 0.2
 _TOKEN: Final = "resume_token"  # noqa: S105  (of a place in the stream)
-_CUT: Final = frozenset({grpc.StatusCode.CANCELLED, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN})
+_CUT: Final = frozenset({grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN})
 """What gRPC may say where a connection breaks in the middle of a stream; at its start, it is a failure like others."""
 _TOKEN_IS_OVER: Final = frozenset({"TOKEN_EXPIRED", "TOKEN_INVALID"})
 """Ends a stream that goes on with another token. At its start, another one was asked for and did not help either."""
@@ -112,6 +112,7 @@ class _Pauses:
 
 
 def _passes(error: CareError, *, has_begun: bool) -> bool:
-    if error.retryable:
+    # A gRPC server that more streams are begun at than it can take up at once cancels some of them.
+    if error.retryable or error.code is grpc.StatusCode.CANCELLED:
         return True
     return has_begun and (error.reason in _TOKEN_IS_OVER or (error.code in _CUT and not error.reason))
