@@ -112,8 +112,12 @@ class TemporalWaker:
         )
 
 
+class UnknownWorkflowError(ValueError):
+    """A row names a workflow that is none of Care's, such as one of a newer service."""
+
+
 def _start_of(wake: Wake) -> tuple[ContactRecoveryInput | MessageDeliveryInput, str, str]:
-    """Returns the input, the id and the summary of a row's workflow; raises ValueError for a type that isn't ours."""
+    """Returns the input, the id and the summary of a row's workflow; raises UnknownWorkflowError."""
     place, resource = (wake.organization, wake.ticket_number), str(wake.resource_id)
     ticket = workflow_names.ticket_value(*place)
     match wake.workflow:
@@ -124,7 +128,7 @@ def _start_of(wake: Wake) -> tuple[ContactRecoveryInput | MessageDeliveryInput, 
             message = MessageDeliveryInput(message=names.message(*place, wake.resource_id))
             return message, workflow_names.message_delivery_id(*place, resource), f"Message of ticket {ticket}"
         case _:
-            raise ValueError(f"{wake.workflow} is no workflow of Care")
+            raise UnknownWorkflowError(wake.workflow)
 
 
 def _pairs(wake: Wake) -> list[SearchAttributePair[str]]:
