@@ -93,7 +93,10 @@ class LiveChat:
         events = self._events(Visit.of(request), token, request)
         try:
             with self._streams.one(token):
-                await EventSourceResponse(events, ping=_PING_SECONDS, send_timeout=_SEND_SECONDS)(scope, receive, send)
+                response = EventSourceResponse(events, ping=_PING_SECONDS, send_timeout=_SEND_SECONDS)
+                await response(scope, receive, send)
+                if response.active and request.method == "GET":  # this process stops: the library leaves it open
+                    await send({"type": "http.response.body", "body": b"", "more_body": False})
         except (TooMany, Full) as failure:
             headers = {"Retry-After": str(failure.seconds)}
             refusal = PlainTextResponse("Too many open streams: come again later.\n", failure.status, headers)

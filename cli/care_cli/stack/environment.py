@@ -22,7 +22,7 @@ _PASSED_ON: Final[Mapping[str, frozenset[str]]] = {
         }
     ),
     "work": frozenset({"CARE_LOG_FORMAT", "CARE_TASK_QUEUE"}),
-    "web": frozenset({"CARE_LOG_FORMAT"}),
+    "web": frozenset({"CARE_LOG_FORMAT", "CARE_MAX_STREAMS"}),
     "review-site": frozenset(),
     "mailbox": frozenset(),
 }

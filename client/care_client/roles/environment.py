@@ -39,7 +39,7 @@ VARIABLES: Final[Mapping[str, str]] = MappingProxyType(
         "CARE_LOG_FORMAT": "json for machines or console for people",
         "CARE_MAX_CALLS": "how many calls one process of the service serves at a time; more are refused",
         "CARE_MAX_CALL_TIME": "how long a call may take, whatever deadline its client gives",
-        "CARE_MAX_STREAMS": "how many streams one process of the service has open at a time; more are refused",
+        "CARE_MAX_STREAMS": "how many streams one process, of the service or of the pages, has open at a time",
         "CARE_METRICS_ADDRESS": "host:port that answers Prometheus, at /metrics; unset for none",
         "CARE_MODERATION_CHECKS": "durations after posting at which a reply is read again",
         "CARE_ORGANIZATION": "id of the organization that `care ticket` works in",

@@ -146,6 +146,14 @@ def test_a_wait_has_the_plural_of_its_language(tag: str, words: list[str]) -> No
     assert [text.replace("\u202f", " ").replace("\u00a0", " ") for text in told] == words
 
 
+@pytest.mark.parametrize(
+    ("tag", "number"),
+    [("en", "10,000"), ("es", "10.000"), ("fr", "10\u202f000"), ("de", "10.000"), ("ar", "10,000")],
+)
+def test_numbers_have_the_separators_of_their_language(tag: str, number: str) -> None:
+    assert LANGUAGES[tag].number(10_000) == number
+
+
 # --- directions -------------------------------------------------------------------------------------------------------
 
 

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 GOOD = {"email": "jane@example.com", "consent": "yes"}
 UNAVAILABLE = Failure(code_pb2.UNAVAILABLE, "DATABASE_UNAVAILABLE")
+LIMITED = Failure(code_pb2.RESOURCE_EXHAUSTED, "RATE_LIMITED", 5)
+SCRIPTS = {"script-src": "'self'", "connect-src": "'self'"}
+"""What a page that shows what is new by itself may do beyond the others."""
 
 
 @dataclass
@@ -63,11 +66,24 @@ ANSWERS = [
     Request(422, "POST", "/f/open", data={"email": "x"}),
     Request(503, "GET", "/f/open", failure=UNAVAILABLE),
     Request(503, "POST", "/f/open", data=GOOD, failure=UNAVAILABLE),
-    Request(429, "POST", "/f/open", data=GOOD, failure=Failure(code_pb2.RESOURCE_EXHAUSTED, "RATE_LIMITED", 5)),
+    Request(429, "POST", "/f/open", data=GOOD, failure=LIMITED),
+    Request(200, "GET", "/c/chat"),
+    Request(303, "GET", "/c/chat?before=nonsense"),
+    Request(303, "POST", "/c/chat", data={"text": "Hello"}),
+    Request(303, "POST", "/c/chat", data={"before": ""}),
+    Request(404, "GET", "/c/unknown"),
+    Request(404, "GET", "/c/chat/"),
+    Request(405, "POST", "/c/chat/events", data={}),
+    Request(413, "POST", "/c/chat", data={"text": "x" * 1_100_000}),
+    Request(415, "POST", "/c/chat", content=b"{}"),
+    Request(422, "POST", "/c/chat", data={"text": ""}),
+    Request(503, "GET", "/c/chat", failure=UNAVAILABLE),
+    Request(503, "POST", "/c/chat", data={"text": "Hello"}, failure=UNAVAILABLE),
+    Request(429, "POST", "/c/chat", data={"text": "Hello"}, failure=LIMITED),
 ]
 
 
-def assert_is_safe(response: httpx.Response) -> None:
+def assert_is_safe(response: httpx.Response, *, live: bool = False) -> None:
     headers = response.headers
     policy = dict(directive.strip().split(" ", 1) for directive in headers["Content-Security-Policy"].split(";"))
     assert policy == {
@@ -77,7 +93,7 @@ def assert_is_safe(response: httpx.Response) -> None:
         "form-action": "'self'",
         "base-uri": "'none'",
         "frame-ancestors": "'none'",
-    }
+    } | (SCRIPTS if live else {})
     assert headers["Referrer-Policy"] == "no-referrer"
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["X-Frame-Options"] == "DENY"
@@ -94,6 +110,7 @@ async def test_every_answer_is_safe_and_kept_by_no_cache(
     service.add("open")
     service.add("answered", pb.CONTACT_FORM_STATE_ANSWERED)
     service.add("expired", pb.CONTACT_FORM_STATE_EXPIRED)
+    service.add_chat("chat")
     service.failure = request_.failure
     url = httpx.URL("http://care.example").copy_with(raw_path=request_.path.encode())
     media_type = {"Content-Type": "application/x-www-form-urlencoded"} if request_.data is not None else {}
@@ -101,7 +118,7 @@ async def test_every_answer_is_safe_and_kept_by_no_cache(
         request_.method, url, data=request_.data, content=request_.content, headers=media_type
     )
     assert response.status_code == request_.status
-    assert_is_safe(response)
+    assert_is_safe(response, live=request_.path == "/c/chat" and request_.status in {200, 422})
     assert response.headers["Cache-Control"] == "no-store"
     if request_.status != 303 and request_.path != "/healthz":
         page = Page(response)
@@ -115,15 +132,20 @@ async def test_a_method_that_a_page_does_not_have_is_named(pages: httpx.AsyncCli
     assert set(response.headers["Allow"].split(", ")) == {"GET", "HEAD", "POST"}
 
 
-async def test_pages_load_own_files_only_and_browsers_may_keep_those(pages: httpx.AsyncClient) -> None:
-    files = {link.attributes["href"] for link in Page(await pages.get("/")).all("link")}
-    assert {path.rpartition(".")[2] for path in files} == {"css", "svg"}
+async def test_pages_load_own_files_only_and_browsers_may_keep_those(
+    service: CustomerService, pages: httpx.AsyncClient
+) -> None:
+    service.add_chat("chat")
+    page = Page(await pages.get("/c/chat"))
+    files = {link.attributes["href"] for link in page.all("link")} | {page.one("script").attributes["src"]}
+    assert {path.rpartition(".")[2] for path in files} == {"css", "svg", "js"}
+    types = {"css": "text/css", "svg": "image/svg+xml", "js": "text/javascript"}
     for path in files:
         response = await pages.get(path)
         assert response.status_code == 200
         assert_is_safe(response)
         assert response.headers["Cache-Control"] == "public, max-age=31536000, immutable"
-        assert response.headers["Content-Type"].startswith("text/css" if path.endswith(".css") else "image/svg+xml")
+        assert response.headers["Content-Type"].startswith(types[path.rpartition(".")[2]])
         namespaces = ("http://www.w3.org/2000/svg",)
         assert set(re.findall(r"https?://[^\s\"']+", response.text)) <= set(namespaces)
         assert "@import" not in response.text
@@ -140,12 +162,15 @@ async def test_nothing_is_made_of_the_host_that_a_request_names(
     service: CustomerService, pages: httpx.AsyncClient
 ) -> None:
     service.add("open")
+    service.add_chat("chat")
     headers = {"Host": "evil.example", "X-Forwarded-Host": "evil.example"}
     answers = [
         await pages.get("/f/open", headers=headers),
         await pages.get("/f/open/", headers=headers),
         await pages.get("/f/open/thanks", headers=headers),
         await pages.post("/f/open", data=GOOD, headers=headers),
+        await pages.get("/c/chat", headers=headers),
+        await pages.post("/c/chat", data={"text": "Hello"}, headers=headers),
     ]
     for answer in answers:
         assert "evil" not in answer.text + str(answer.headers)
@@ -154,6 +179,7 @@ async def test_nothing_is_made_of_the_host_that_a_request_names(
 async def test_head_is_like_get_without_a_body(service: CustomerService, pages: httpx.AsyncClient) -> None:
     service.add("open")
     service.add("expired", pb.CONTACT_FORM_STATE_EXPIRED)
+    service.add_chat("chat")
     app = cast("httpx.ASGITransport", pages._transport).app
     async with serve(app) as url, httpx.AsyncClient(base_url=url, trust_env=False) as browser:
         for path in ("/", "/healthz", "/f/open", "/f/expired", "/f/unknown", "/f/open/thanks"):
@@ -162,6 +188,7 @@ async def test_head_is_like_get_without_a_body(service: CustomerService, pages: 
             assert head.content == b""
             assert head.headers["Content-Length"] == get.headers["Content-Length"]
             assert_is_safe(head)
+        assert (await browser.head("/c/chat")).status_code == 200
 
 
 class Broken:

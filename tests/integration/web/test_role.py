@@ -128,6 +128,27 @@ async def test_a_request_under_way_ends_before_the_role_does(service: CustomerSe
     assert len(link.claims) == 1
 
 
+async def test_open_streams_end_when_it_is_told_to_stop_and_nothing_private_is_logged(service: CustomerService) -> None:
+    chat = service.add_chat(TOKEN)
+    await chat.say(PRIVATE["message"])
+    async with serve(service) as address, running(address) as role:
+        async with httpx.AsyncClient(base_url=role.url, trust_env=False) as browser:
+            page = Page(await browser.get(f"/c/{TOKEN}"))
+            assert (await browser.post(f"/c/{TOKEN}", data=page.values | PRIVATE)).status_code == 422
+            assert (await browser.post(f"/c/{TOKEN}", data={"text": PRIVATE["message"]})).status_code == 303
+            async with browser.stream("GET", f"/c/{TOKEN}/events") as stream:
+                lines = stream.aiter_lines()
+                assert [await anext(lines) for _ in range(4)][2:] == ["event: state", "data: open"]
+                stopping = asyncio.create_task(role.stop())
+                async for _ in lines:
+                    pass  # to its end, which is no broken connection
+        assert await stopping == 0
+    log = "\n".join(role.lines)
+    assert "Cancel" not in log
+    for private in (TOKEN, "/c/", *list(PRIVATE.values())[:-1]):
+        assert private not in log
+
+
 @pytest.mark.parametrize(
     ("variables", "words"),
     [

@@ -1,0 +1,314 @@
+"""The chat's page in a real browser as a customer uses it: live, without scripts, by keyboard, among hostile words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from google.rpc import code_pb2
+from playwright.async_api import Browser, Page, ViewportSize, expect
+
+from care.v1 import customer_service_pb2 as pb
+from care.v1.customer_service_pb2_grpc import CustomerServiceStub
+from care_client.channel import open_channel
+from care_web.app import create_app
+from care_web.languages import LANGUAGES
+from tests.integration.web import customer_service
+from tests.integration.web.chat_service import Chat
+from tests.integration.web.customer_service import CustomerService
+from tests.integration.web.refusals import Failure
+from tests.support.browser import chromium
+from tests.support.serving import serve
+
+pytestmark = pytest.mark.browser
+
+SMALLEST: ViewportSize = {"width": 320, "height": 568}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+DESK: ViewportSize = {"width": 1280, "height": 900}
+
+CUSTOMER = pb.CHAT_AUTHOR_CUSTOMER
+LONG_WORD = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft" * 3
+HOSTILE = (
+    "<script>document.title = 'stolen'</script><img src=x onerror=\"document.title = 'stolen'\">",
+    "</p></div></li></ol></form><form action=/f/other><input name=card>",
+    "\u202egnp.exe \u2067mixed\u2066",
+    "Z\u0351\u0352\u0353\u0354\u0355\u0356\u0357\u0358\u0359\u035a" * 30,
+    LONG_WORD,
+    "two  spaces\n\n  and lines",
+)
+
+
+@dataclass
+class Site:
+    """The pages on a port of their own, and the service behind them."""
+
+    url: str
+    service: CustomerService
+
+    @property
+    def chat(self) -> Chat:
+        return self.service.chats["chat"]
+
+
+@pytest.fixture(scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with chromium() as found:
+        yield found
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[Site]:
+    service = CustomerService()
+    service.add_chat("empty")
+    chat, long = service.add_chat("chat"), service.add_chat("long", Chat(business_name=LONG_WORD))
+    await chat.say("How can we help?")
+    await chat.say("The soup was cold.", CUSTOMER)
+    for number in range(70):
+        await long.say(f"Message {number}", CUSTOMER if number % 2 else pb.CHAT_AUTHOR_BUSINESS)
+    async with (
+        customer_service.serve(service) as address,
+        open_channel(address) as channel,
+        serve(create_app(CustomerServiceStub(channel))) as url,
+    ):
+        yield Site(url, service)
+
+
+@asynccontextmanager
+async def visiting(
+    browser: Browser, site: Site, size: ViewportSize = PHONE, *, scripts: bool = True, zone: str = "America/New_York"
+) -> AsyncIterator[Page]:
+    """A fresh window; it must ask for nothing but our own files, keep no cookie, and be content."""
+    context = await browser.new_context(
+        viewport=size,
+        java_script_enabled=scripts,
+        base_url=site.url,
+        locale="en-US",
+        timezone_id=zone,
+        reduced_motion="reduce",
+    )
+    requests: list[str] = []
+    complaints: list[str] = []  # such as a violated content security policy
+    try:
+        page = await context.new_page()
+        context.on("request", lambda request: requests.append(request.url))
+        # A status such as 422 is told on the console too, and a stream that ended; those are meant.
+        meant = re.compile(r"the server responded|ERR_INCOMPLETE_CHUNKED_ENCODING")
+        page.on("console", lambda line: None if meant.search(line.text) else complaints.append(line.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        yield page
+        assert [url for url in requests if not url.startswith(f"{site.url}/")] == []
+        assert await context.cookies() == []
+        assert complaints == []
+    finally:
+        await context.close()
+
+
+async def test_a_message_appears_by_itself_and_nothing_typed_is_lost(browser: Browser, site: Site) -> None:
+    async with visiting(browser, site) as page:
+        await page.goto("/c/chat")
+        text = page.get_by_label("Your message")
+        await text.fill("I am still typ")
+        await expect(page.get_by_role("button", name="Show new messages")).to_be_hidden()
+        await site.chat.say("We are so sorry!")
+        new = page.locator("#messages li").nth(2)
+        await expect(new).to_contain_text("Harbor Café May 3, 2031 at 10:07 AM")
+        await expect(new.locator(".said")).to_have_text("We are so sorry!")
+        await expect(new).to_be_in_viewport()
+        await expect(text).to_have_value("I am still typ")
+        await expect(text).to_be_focused()
+        await text.press_sequentially("ing")
+        await page.get_by_role("button", name="Send").click()
+        await expect(page.locator("#messages .own").last).to_contain_text("I am still typing")
+        await expect(page.locator("#messages li")).to_have_count(4)
+        await expect(text).to_be_focused()
+        await expect(text).to_have_value("")
+    assert [post.text for post in site.chat.posts] == ["I am still typing"]
+
+
+async def test_times_are_told_by_the_readers_own_clock(browser: Browser, site: Site) -> None:
+    async with visiting(browser, site, zone="Asia/Tokyo") as page:
+        await page.goto("/c/chat?lang=de")
+        await expect(page.locator("time").first).to_have_text("3. Mai 2031 um 23:05")
+    async with visiting(browser, site, scripts=False, zone="Asia/Tokyo") as page:
+        await page.goto("/c/chat?lang=de")
+        await expect(page.locator("time").first).to_have_text("3. Mai 2031, 14:05 Uhr (UTC)")
+
+
+async def test_a_stream_that_was_cut_off_goes_on_where_it_was(browser: Browser, site: Site) -> None:
+    async with visiting(browser, site) as page:
+        await page.goto("/c/chat")
+        await site.chat.watched_by(1)
+        await site.chat.cut()
+        await site.chat.watched_by(0)
+        await expect(page.get_by_role("button", name="Show new messages")).to_be_visible()
+        await site.chat.say("While you were away")
+        await site.chat.watched_by(1)
+        await site.chat.say("And now")
+        await expect(page.locator(".said")).to_have_text(
+            ["How can we help?", "The soup was cold.", "While you were away", "And now"], timeout=20_000
+        )
+        await expect(page.get_by_role("button", name="Show new messages")).to_be_hidden()
+
+
+async def test_what_becomes_of_the_chat_is_said_as_it_happens(browser: Browser, site: Site) -> None:
+    async with visiting(browser, site) as page:
+        await page.goto("/c/chat")
+        closed, gone = (
+            page.get_by_text("Harbor Café has closed this case."),
+            page.get_by_text("Please reload the page."),
+        )
+        await expect(closed).to_be_hidden()
+        await site.chat.watched_by(1)
+        await site.chat.close()
+        await expect(closed).to_be_visible()
+        await expect(gone).to_be_hidden()
+        await site.chat.die()
+        await expect(gone).to_be_visible()
+        await page.reload()
+        await expect(page.get_by_role("heading", level=1)).to_have_text("We don’t know this link")
+
+
+async def test_without_scripts_a_button_shows_what_is_new_and_keeps_what_was_typed(
+    browser: Browser, site: Site
+) -> None:
+    async with visiting(browser, site, scripts=False) as page:
+        await page.goto("/c/chat")
+        await site.chat.say("We are so sorry!")
+        await page.get_by_label("Your message").fill("Not sent\nyet")
+        await page.get_by_role("button", name="Show new messages").click()
+        await expect(page.locator(".said").last).to_have_text("We are so sorry!")
+        await expect(page.locator(".said").last).to_be_in_viewport()
+        await expect(page.get_by_label("Your message")).to_have_value("Not sent\nyet")
+        assert site.chat.posts == []
+        await page.get_by_role("button", name="Send").click()
+        await expect(page.locator(".said").last).to_have_text("Not sent\nyet")
+        await page.reload()
+    assert [post.text for post in site.chat.posts] == ["Not sent\nyet"]
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "none"])
+async def test_the_latest_messages_are_what_one_sees_first(browser: Browser, site: Site, scripts: bool) -> None:
+    for size in (SMALLEST, PHONE, DESK):
+        async with visiting(browser, site, size, scripts=scripts) as page:
+            await page.goto("/c/long")
+            await expect(page.get_by_text("Message 69", exact=True)).to_be_in_viewport()
+            await expect(page.get_by_text("Message 20", exact=True)).not_to_be_in_viewport()
+
+
+async def test_who_reads_earlier_messages_is_not_moved_by_new_ones(browser: Browser, site: Site) -> None:
+    async with visiting(browser, site) as page:
+        await page.goto("/c/long")
+        await site.service.chats["long"].watched_by(1)
+        old = page.get_by_text("Message 40", exact=True)
+        await old.scroll_into_view_if_needed()
+        before = await old.bounding_box()
+        assert before
+        await site.service.chats["long"].say("New\n" * 10)
+        await expect(page.locator("#messages li")).to_have_count(51)
+        after = await old.bounding_box()
+        assert after
+        assert after["y"] == pytest.approx(before["y"], abs=1)
+
+
+async def test_a_customer_writes_by_keyboard_alone(browser: Browser, site: Site) -> None:
+    async with visiting(browser, site) as page:
+        await page.goto("/c/long")
+        reached = []
+        for _ in range(12):
+            await page.keyboard.press("Tab")
+            reached.append(await page.evaluate("document.activeElement.id || document.activeElement.textContent"))
+            style, width = await page.locator("*:focus").evaluate(
+                "node => [getComputedStyle(node).outlineStyle, getComputedStyle(node).outlineWidth]"
+            )
+            assert (style, width) == ("solid", "3px"), reached
+            if reached[-1] == "text":
+                break
+        assert reached[-3:] == ["thread", "Show earlier messages", "text"]
+        await page.keyboard.type("Hello\nagain")
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("Enter")
+        await expect(page.locator(".said").last).to_have_text("Hello\nagain")
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["live", "loaded"])
+async def test_hostile_messages_are_inert_and_stay_in_their_boxes(browser: Browser, site: Site, scripts: bool) -> None:
+    async with visiting(browser, site, SMALLEST, scripts=scripts) as page:
+        if scripts:
+            await page.goto("/c/chat")
+            await site.chat.watched_by(1)
+        for words in HOSTILE:
+            await site.chat.say(words)
+        if not scripts:
+            await page.goto("/c/chat")
+        said = page.locator(".said p")
+        await expect(said).to_have_count(2 + len(HOSTILE))
+        assert await said.evaluate_all("nodes => nodes.map(node => node.textContent)") == [
+            "How can we help?",
+            "The soup was cold.",
+            *HOSTILE,
+        ]
+        await expect(page).to_have_title("Chat with Harbor Café")
+        assert await page.locator("form, img, input:not([type=hidden])").count() == 1, "the page's own form"
+        assert await page.evaluate("document.documentElement.scrollWidth") <= SMALLEST["width"]
+        thread = page.locator("#thread")
+        assert await thread.evaluate("node => node.scrollWidth <= node.clientWidth")
+        assert await said.last.evaluate("node => getComputedStyle(node).whiteSpace") == "pre-wrap"
+        bidi = await said.evaluate_all("nodes => nodes.map(node => getComputedStyle(node).unicodeBidi)")
+        assert set(bidi) == {"plaintext"}
+
+
+async def each_state(page: Page, site: Site, tag: str) -> AsyncIterator[str]:
+    """Bring ``page`` into each state that a reader can meet, in the language ``tag``; yields the state's name."""
+    for path in ("/c/chat", "/c/empty", "/c/long", "/c/long?before=20"):
+        await page.goto(f"{path}{'&' if '?' in path else '?'}lang={tag}")
+        yield path
+    await page.goto(f"/c/chat?lang={tag}")
+    await page.locator("main form button").click()
+    await expect(page.locator("[aria-invalid=true]")).to_be_focused()
+    yield "mistake"
+    for failure in (
+        Failure(code_pb2.UNAVAILABLE, "DATABASE_UNAVAILABLE", 90),
+        Failure(code_pb2.FAILED_PRECONDITION, "CHAT_LOCKED"),
+    ):
+        site.service.post_failure = failure
+        await page.goto(f"/c/chat?lang={tag}")
+        await page.locator("#text").fill("Hello")
+        await page.locator("main form button").click()
+        await expect(page.locator(".summary.calm")).to_be_focused()
+        yield failure.reason
+    site.service.post_failure = None
+    await site.chat.close()
+    await page.goto(f"/c/chat?lang={tag}")
+    yield "closed"
+    await page.goto(f"/c/chat?lang={tag}&sent=yes")
+    yield "sent"
+
+
+ALL = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
+"""All that axe has on by default, its best practices included; and WCAG 2.2's size of targets, which it has off."""
+
+
+@pytest.mark.parametrize("tag", list(LANGUAGES))
+async def test_axe_finds_nothing_wrong_and_everything_fits(browser: Browser, site: Site, tag: str) -> None:
+    found: dict[str, str] = {}
+    async with visiting(browser, site) as page:
+        async for state in each_state(page, site, tag):
+            await expect(page.locator("html")).to_have_attribute("lang", tag)
+            for size, dark in ((PHONE, False), (PHONE, True), (SMALLEST, False), (DESK, False)):
+                await page.set_viewport_size(size)
+                await page.emulate_media(color_scheme="dark" if dark else "light")
+                assert await page.evaluate("document.documentElement.scrollWidth") <= size["width"], state
+                for target in await page.locator("main button:visible, textarea").all():
+                    box = await target.bounding_box()
+                    assert box
+                    assert min(box["height"], box["width"]) >= 44, state
+                if size is not PHONE and tag not in {"en", "ar"}:
+                    continue  # where there is room, words change nothing more
+                results = await Axe().run(page, options=ALL)
+                if results.violations_count:
+                    found[f"{state}, {size['width']}, {dark}"] = results.generate_report()
+    assert found == {}
