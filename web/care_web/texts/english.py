@@ -93,7 +93,7 @@ ENGLISH: Final[Catalog] = {
     "down.lead": "Wait {wait}, then send it again. Sending twice does no harm.",
     "kept": "What you typed is still here.",
     "locked.title": "This case goes on in a new chat",
-    "locked.lead": "We’ll send you the link to it: please write there. Or wait {wait}, then send your message again here.",
+    "locked.lead": "We’ll send you the link to the new chat: please write there. Or wait {wait}, then send your message again here.",
     "unavailable.title": "This page can’t be shown just now",
     "unavailable.lead": "Your link still works. Wait {wait}, then try again.",
     "unavailable.retry": "Try again",

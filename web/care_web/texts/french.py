@@ -96,7 +96,7 @@ FRENCH: Final[Catalog] = {
     "down.lead": "Patientez {wait}, puis renvoyez-la. L’envoyer deux fois ne pose aucun problème.",
     "kept": "Ce que vous avez saisi est toujours là.",
     "locked.title": "Ce dossier se poursuit dans une nouvelle discussion",
-    "locked.lead": "Nous vous en enverrons le lien\u00a0: écrivez-nous là-bas. Ou patientez {wait}, puis renvoyez votre message ici.",
+    "locked.lead": "Nous vous enverrons le lien vers la nouvelle discussion\u00a0: écrivez-nous là-bas. Ou patientez {wait}, puis renvoyez votre message ici.",
     "unavailable.title": "Cette page ne peut pas être affichée pour le moment",
     "unavailable.lead": "Votre lien reste valable. Patientez {wait}, puis réessayez.",
     "unavailable.retry": "Réessayer",

@@ -93,7 +93,7 @@ GERMAN: Final[Catalog] = {
     "down.lead": "Warten Sie {wait} und senden Sie sie dann noch einmal ab. Doppelt absenden schadet nicht.",
     "kept": "Was Sie eingegeben haben, ist noch da.",
     "locked.title": "Dieser Fall geht in einem neuen Chat weiter",
-    "locked.lead": "Wir senden Ihnen den Link dorthin: Bitte schreiben Sie dort. Oder warten Sie {wait} und senden Sie Ihre Nachricht hier noch einmal ab.",
+    "locked.lead": "Wir senden Ihnen den Link zum neuen Chat: Bitte schreiben Sie dort. Oder warten Sie {wait} und senden Sie Ihre Nachricht hier noch einmal ab.",
     "unavailable.title": "Diese Seite kann gerade nicht angezeigt werden",
     "unavailable.lead": "Ihr Link gilt weiterhin. Warten Sie {wait} und versuchen Sie es dann noch einmal.",
     "unavailable.retry": "Noch einmal versuchen",

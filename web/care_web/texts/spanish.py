@@ -93,7 +93,7 @@ SPANISH: Final[Catalog] = {
     "down.lead": "Espere {wait} y vuelva a enviarla. Si llega dos veces, no pasa nada.",
     "kept": "Lo que ha escrito sigue aquí.",
     "locked.title": "Este caso continúa en un nuevo chat",
-    "locked.lead": "Le enviaremos el enlace: escríbanos allí, por favor. O espere {wait} y vuelva a enviar su mensaje aquí.",
+    "locked.lead": "Le enviaremos el enlace al nuevo chat: escríbanos allí, por favor. O espere {wait} y vuelva a enviar su mensaje aquí.",
     "unavailable.title": "Ahora mismo no se puede mostrar esta página",
     "unavailable.lead": "Su enlace sigue siendo válido. Espere {wait} y vuelva a intentarlo.",
     "unavailable.retry": "Intentar de nuevo",
