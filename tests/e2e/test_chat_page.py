@@ -154,9 +154,24 @@ async def test_a_stream_that_was_cut_off_goes_on_where_it_was(browser: Browser, 
         await expect(page.get_by_role("button", name="Show new messages")).to_be_hidden()
 
 
-async def test_what_becomes_of_the_chat_is_said_as_it_happens(browser: Browser, site: Site) -> None:
+async def test_a_stream_that_was_refused_is_asked_for_again_after_a_while(browser: Browser, site: Site) -> None:
     async with visiting(browser, site) as page:
-        await page.goto("/c/chat")
+        await page.clock.install()
+        await page.route("**/events?*", lambda route: route.fulfill(status=503), times=1)
+        async with page.expect_response("**/events?*"):
+            await page.goto("/c/chat")
+        await expect(page.get_by_role("button", name="Show new messages")).to_be_visible()
+        await site.chat.say("While you were away")
+        await page.clock.fast_forward("01:00")
+        await expect(page.locator(".said")).to_have_text(
+            ["How can we help?", "The soup was cold.", "While you were away"]
+        )
+
+
+@pytest.mark.parametrize("path", ["/c/chat", "/c/chat?sent=yes"], ids=["opened", "sent"])
+async def test_what_becomes_of_the_chat_is_said_as_it_happens(browser: Browser, site: Site, path: str) -> None:
+    async with visiting(browser, site) as page:
+        await page.goto(path)
         closed, gone = (
             page.get_by_text("Harbor Café has closed this case."),
             page.get_by_text("Please reload the page."),
