@@ -106,6 +106,18 @@ class InboundQuery:
     ticket: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class InboundLoad:
+    """What a message that came in was loaded with."""
+
+    known: Inbound | None
+    """It, where it was taken in already."""
+    chat: ChatCase | None
+    """The chat that it belongs to."""
+    is_answer: bool = False
+    """The chat was found by what the message answers."""
+
+
 class TicketStore(Protocol):
     """Loads and commits of DESIGN section 5: one query, one statement."""
 
@@ -159,7 +171,7 @@ class TicketStore(Protocol):
         """
         ...
 
-    async def load_inbound(self, query: InboundQuery) -> tuple[Inbound | None, ChatCase | None]:
+    async def load_inbound(self, query: InboundQuery) -> InboundLoad:
         """Returns what was taken in already with that id, and the chat that the message belongs to."""
         ...
 

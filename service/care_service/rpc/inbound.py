@@ -17,7 +17,7 @@ from care_service.domain.callers import customer
 from care_service.domain.chat import ChatCase, post_message
 from care_service.domain.entities import Channel, Inbound, IngestOutcome
 from care_service.domain.names import TicketName
-from care_service.domain.ports import InboundQuery, MessageView, Reader, TicketStore
+from care_service.domain.ports import InboundLoad, InboundQuery, MessageView, Reader, TicketStore
 from care_service.domain.refusals import Reason, Refusal, not_found
 from care_service.rpc import convert, pages
 from care_service.rpc.call import current_call
@@ -73,9 +73,10 @@ class Inbounds:
         )
 
         async def once(store: TicketStore) -> pb.IngestMessageResponse:
-            known, chat = await store.load_inbound(query)
-            if known is not None:
-                return await self._again(known)
+            loaded = await store.load_inbound(query)
+            if loaded.known is not None:
+                return await self._again(loaded.known)
+            chat = loaded.chat if loaded.chat and _is_theirs(loaded.chat, inbound, loaded) else None
             return await _take_in(store, inbound, chat, command, call.now)
 
         return await until_committed(self._inbound_store, once, None)
@@ -112,10 +113,20 @@ class Inbounds:
         return _answer(known, message)
 
 
+def _is_theirs(chat: ChatCase, inbound: Inbound, loaded: InboundLoad) -> bool:
+    """Tells whether the sender may write into the chat: the contact itself, or a mail server about what it was sent.
+
+    A bounce comes from the server's own address, and names the message that it is about (RFC 3464), whose id nobody
+    knows but who was sent it.
+    """
+    is_contact = inbound.sender.lower() in {chat.contact.email.lower(), chat.contact.phone}
+    return not chat.is_dead and (is_contact or (inbound.automatic and loaded.is_answer))
+
+
 async def _take_in(
     store: TicketStore, inbound: Inbound, chat: ChatCase | None, command: commands.PostMessage, now: datetime
 ) -> pb.IngestMessageResponse:
-    if chat is None or chat.is_dead or inbound.sender.lower() not in {chat.contact.email.lower(), chat.contact.phone}:
+    if chat is None:
         kept = replace(inbound, outcome=IngestOutcome.UNMATCHED)
         await store.keep_inbound(kept)
         return _answer(kept, None)

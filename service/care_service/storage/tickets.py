@@ -20,6 +20,7 @@ from care_service.domain.lifecycle import RecoveryState, TicketStatus
 from care_service.domain.names import MessageName, RecoveryName, TicketName
 from care_service.domain.ports import (
     Answer,
+    InboundLoad,
     InboundQuery,
     Record,
     RecoveryLoad,
@@ -184,26 +185,27 @@ class PostgresTickets:
                 chat = replace(chat, last=await _after_close(connection, case.ticket))
         return chat, answer
 
-    async def load_inbound(self, query: InboundQuery) -> tuple[Inbound | None, ChatCase | None]:
+    async def load_inbound(self, query: InboundQuery) -> InboundLoad:
         """See TicketStore."""
         ids = [found for text in query.in_reply_to if (found := _message_id(text))]
         place = (query.organization, query.channel.value)
         async with self._connection() as connection:
             row = await connection.fetchrow(loading.INBOUND_QUERY, *place, query.external_id)
             if row is not None:
-                return INBOUND.read(tuple(row)), None
+                return InboundLoad(INBOUND.read(tuple(row)), None)
             contact = None
             if query.ticket is None:
                 contact = await connection.fetchval(
                     loading.ANSWERED_QUERY, query.organization, ids, query.channel.value, list(query.in_reply_to)
                 )
+            is_answer = contact is not None
             if contact is None:
                 address, value = ("email", "lower(c.email)") if query.channel is Channel.EMAIL else ("phone", "c.phone")
                 statement = loading.SENDER_QUERY.format(address=address, value=value)
                 # Which letters are capitals may matter to a mail server (RFC 5321, section 2.4), but to none that is.
                 contact = await connection.fetchval(statement, query.organization, query.sender.lower(), query.ticket)
         chat = await self.load_chat(contact, None, datetime.min.replace(tzinfo=UTC)) if contact else None
-        return None, chat[0] if chat else None
+        return InboundLoad(None, chat[0] if chat else None, is_answer)
 
     async def keep_inbound(self, inbound: Inbound) -> None:
         """See TicketStore."""

@@ -204,6 +204,22 @@ async def test_a_message_reopens_a_resolved_ticket_but_a_machines_does_not(tenan
     assert (await tenant.get(ticket)).status == ticket_pb2.TICKET_STATUS_IN_PROGRESS
 
 
+async def test_a_bounce_is_recorded_where_the_message_is_that_came_back(tenant: Tenant) -> None:
+    ticket = await unlocked(tenant)
+    await resolve(tenant, ticket)
+    [greeting] = await tenant.thread(ticket, "AGENT_MESSAGE")
+    sent = f"{greeting.name.rpartition('/')[2]}@care.example.com"
+    server, words = "mailer-daemon@mail.example.com", "The mailbox is full"
+    answer = await ingest(tenant, email(server, words, in_reply_to=[sent], automatic=True))
+    assert (outcome(answer), answer.ticket) == ("RECORDED", ticket.name)
+    assert (await tenant.get(ticket)).status == ticket_pb2.TICKET_STATUS_RESOLVED
+    # Whoever is no machine is somebody; and a machine that answers nothing of ours is anybody's.
+    for stranger in (email(server, words, in_reply_to=[sent]), email(server, words, automatic=True)):
+        assert outcome(await ingest(tenant, stranger)) == "UNMATCHED"
+        assert outcome(await ingest(tenant, stranger, ticket.name)) == "UNMATCHED"
+    assert len(await tenant.thread(ticket, "CUSTOMER_MESSAGE")) == 1
+
+
 async def test_a_message_to_a_closed_ticket_goes_to_its_follow_up_but_a_machines_raises_none(tenant: Tenant) -> None:
     ticket = await unlocked(tenant)
     await close(tenant, ticket)
