@@ -23,10 +23,10 @@ SOON: Final = (
     planted.other_organizations_are_let_in,
     planted.follow_up_is_made_though_there_is_one,
     planted.reopened_ticket_keeps_its_resolve_time,
-    planted.late_report_counts,
     planted.note_takes_two_numbers,
 )
 LATER: Final = (
+    planted.late_report_counts,
     planted.contact_can_be_added_to_an_open_chat,
     planted.answers_are_kept_forever,
     planted.follow_up_forgets_the_assignee,
