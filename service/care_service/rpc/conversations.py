@@ -185,12 +185,11 @@ class Conversations(Inbounds, conversation_service_pb2_grpc.ConversationServiceS
         call, fields = current_call(), Fields()
         name = fields.name("parent", request.parent, names.parse_ticket, _NOBODY)
         size = fields.page_size(request.page_size)
-        fields.check()
-        await enter_ticket(self._reader, call, name)
         latest_first = _ORDERS.get(request.order_by.strip())
         if latest_first is None:
             fields.wrong("order_by", f"must be one of {', '.join(filter(None, _ORDERS))}, or empty")
-            fields.check()
+        fields.check()
+        await enter_ticket(self._reader, call, name)
         scope = f"messages {name}{' desc' if latest_first else ''}"
         after = pages.read_token(request.page_token, scope, lambda key: (pages.number(key[0]), pages.number(key[1])))
         rows = await self._reader.messages(name, after, size + 1, latest_first=bool(latest_first))

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from care_service.storage.database import driver_url
 
 _SCRIPTS: Final = Path(__file__).parent / "migrations"
-_LOCK: Final = 5_021_001
+LOCK: Final = 5_021_001
 """The advisory lock that lets one of several starting replicas migrate while the others wait."""
 
 
@@ -26,13 +26,17 @@ def _config(connection: Connection) -> Config:
 
 
 def _upgrade(connection: Connection, revision: str) -> None:
-    connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
+    # A large table takes as long as it takes, and so does waiting for the replica that migrates it.
+    connection.execute(text("SET statement_timeout = 0"))
+    connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": LOCK})
     connection.commit()
     try:
         command.upgrade(_config(connection), revision)
         connection.commit()
     finally:
-        connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _LOCK})
+        connection.rollback()  # of a migration that failed, so that the rest can be said
+        connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": LOCK})
+        connection.execute(text("RESET statement_timeout"))
         connection.commit()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -16,8 +17,9 @@ from sqlalchemy.pool import NullPool
 from sqlalchemy.types import TypeEngine
 
 from care_cli.stack import postgres
-from care_service.storage.database import driver_url
-from care_service.storage.migrate import downgrade, revisions, upgrade
+from care_service.storage.database import Database, driver_url
+from care_service.storage.migrate import LOCK, downgrade, revisions, upgrade
+from tests.support.system import eventually
 
 _numbers = count(1)
 
@@ -86,3 +88,24 @@ async def test_rows_of_an_older_schema_are_all_there_in_the_newest_and_back(engi
     async with engine.connect() as connection:
         again = await connection.run_sync(contents)
     assert {table: {column: rows[0][column] for column in before[table]} for table, rows in again.items()} == before
+
+
+async def test_a_migration_is_not_held_to_the_time_of_a_statement(server: postgres.Server) -> None:
+    """Neither what it does to large tables, nor waiting for the replica that does it."""
+    url = server.create_database(f"migrations{next(_numbers)}")
+    database, other = Database(url, statement_timeout=timedelta(milliseconds=50)), Database(url)
+    async with other.driver() as holder:
+        await holder.execute("SELECT pg_advisory_lock($1)", LOCK)
+        upgrading = asyncio.ensure_future(upgrade(database.engine))
+
+        async def waits() -> bool:
+            query = "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'advisory' AND now() - query_start > '0.2 s'"
+            return upgrading.done() or await holder.fetchval(query) is not None
+
+        await eventually("an upgrade that waits for longer than a statement may take", waits)
+        await holder.execute("SELECT pg_advisory_unlock($1)", LOCK)
+    await upgrading
+    async with database.driver() as connection:
+        assert await connection.fetchval("SHOW statement_timeout") == "50ms"
+    await database.close()
+    await other.close()
