@@ -51,15 +51,15 @@ class Deliveries:
 
         async def once(store: TicketStore) -> pb.BeginDeliveryResponse:
             case = await self._load_message(store, name)
-            if case.contact.key_id not in self._delivery_links.keys:
-                # Before anything is handed out; an operator sees which key to put back (docs/operating.md).
-                words = f"The link's key {case.contact.key_id} is not among CARE_LINK_KEYS: put it back."
-                raise Refusal(Reason.LINK_UNKNOWN, words)
             decision = begin_delivery(case, step, call.caller, call.now) if step else None
             if decision is None:
                 return pb.BeginDeliveryResponse(plan=_plan(case))
-            await store.commit(decision, None)
             after = _after(case, decision)
+            # Before anything is handed out; an operator sees which key to put back (docs/operating.md).
+            if after.delivery.attempt and case.contact.key_id not in self._delivery_links.keys:
+                words = f"The link's key {case.contact.key_id} is not among CARE_LINK_KEYS: put it back."
+                raise Refusal(Reason.LINK_UNKNOWN, words)
+            await store.commit(decision, None)
             grant = self._delivery_grant(after) if after.delivery.attempt else None
             return pb.BeginDeliveryResponse(grant=grant, plan=_plan(after))
 

@@ -77,6 +77,8 @@ class Inbounds:
             if loaded.known is not None:
                 return await self._again(loaded.known)
             chat = loaded.chat if loaded.chat and _is_theirs(loaded.chat, inbound, loaded) else None
+            if chat is None:
+                return await _keep(store, inbound, query.ticket)
             return await _take_in(store, inbound, chat, command, call.now)
 
         return await until_committed(self._inbound_store, once, None)
@@ -123,13 +125,17 @@ def _is_theirs(chat: ChatCase, inbound: Inbound, loaded: InboundLoad) -> bool:
     return not chat.is_dead and (is_contact or (inbound.automatic and loaded.is_answer))
 
 
+async def _keep(store: TicketStore, inbound: Inbound, ticket: int | None) -> pb.IngestMessageResponse:
+    """Keeps what found no chat; of a ticket that was named or found, the sender's is not open."""
+    outcome = IngestOutcome.CHAT_LOCKED if ticket else IngestOutcome.UNMATCHED
+    kept = replace(inbound, outcome=outcome, ticket_number=ticket)
+    await store.keep_inbound(kept)
+    return _answer(kept, None)
+
+
 async def _take_in(
-    store: TicketStore, inbound: Inbound, chat: ChatCase | None, command: commands.PostMessage, now: datetime
+    store: TicketStore, inbound: Inbound, chat: ChatCase, command: commands.PostMessage, now: datetime
 ) -> pb.IngestMessageResponse:
-    if chat is None:
-        kept = replace(inbound, outcome=IngestOutcome.UNMATCHED)
-        await store.keep_inbound(kept)
-        return _answer(kept, None)
     caller = customer(str(chat.contact.id))
     try:
         decision = post_message(chat, 0, command, caller, now)
@@ -139,9 +145,7 @@ async def _take_in(
     except Refusal as refusal:
         if refusal.reason is not Reason.CHAT_LOCKED:
             raise
-        kept = replace(inbound, outcome=IngestOutcome.CHAT_LOCKED, ticket_number=chat.target.ticket.number)
-        await store.keep_inbound(kept)
-        return _answer(kept, None)
+        return await _keep(store, inbound, chat.target.ticket.number)
     outcome = IngestOutcome.RECORDED if inbound.automatic else IngestOutcome.ACCEPTED
     if decision.followed is not None:
         outcome = IngestOutcome.FOLLOWED_UP

@@ -147,24 +147,31 @@ INBOUND_QUERY: Final = f"""
 """
 
 ANSWERED_QUERY: Final = """
-    SELECT contact_id FROM (
-      SELECT m.contact_id, m.create_time FROM messages m
+    SELECT a.contact_id FROM (
+      SELECT m.organization, m.ticket_number, m.contact_id, m.create_time FROM messages m
       WHERE m.organization = $1::TEXT AND m.id = ANY ($2::UUID[]) AND m.contact_id IS NOT NULL
       UNION ALL
-      SELECT m.contact_id, m.create_time FROM inbound_messages i
+      SELECT c.organization, c.ticket_number, c.id, c.create_time FROM contacts c
+      WHERE c.organization = $1::TEXT AND c.id = ANY ($5::UUID[])
+      UNION ALL
+      SELECT m.organization, m.ticket_number, m.contact_id, m.create_time FROM inbound_messages i
       JOIN messages m
         ON m.organization = i.organization AND m.ticket_number = i.ticket_number AND m.id = i.message_id
       WHERE i.organization = $1::TEXT AND i.channel = $3::TEXT AND i.external_id = ANY ($4::TEXT[])
-    ) answered ORDER BY create_time DESC LIMIT 1
+    ) a
+    JOIN recoveries u
+      ON u.organization = a.organization AND u.ticket_number = a.ticket_number AND u.contact_id = a.contact_id
+    WHERE u.unlock_time IS NOT NULL AND u.state <> 'REJECTED'
+    ORDER BY a.create_time DESC LIMIT 1
 """
-"""The contact of the latest of the messages that a message says it answers."""
+"""The contact of the latest of the messages, or of the chats, that a message says it answers."""
 
 SENDER_QUERY: Final = """
     SELECT c.id FROM contacts c
     JOIN recoveries u
       ON u.organization = c.organization AND u.ticket_number = c.ticket_number AND u.contact_id = c.id
     WHERE c.organization = $1::TEXT AND c.{address} <> '' AND {value} = $2::TEXT AND u.unlock_time IS NOT NULL
-      AND ($3::BIGINT IS NULL OR c.ticket_number = $3::BIGINT)
+      AND u.state <> 'REJECTED' AND ($3::BIGINT IS NULL OR c.ticket_number = $3::BIGINT)
     ORDER BY (u.state = 'CHAT_UNLOCKED') DESC, u.unlock_time DESC LIMIT 1
 """
 """The contact of an address whose chat is open, or was the last to be."""

@@ -187,7 +187,8 @@ class PostgresTickets:
 
     async def load_inbound(self, query: InboundQuery) -> InboundLoad:
         """See TicketStore."""
-        ids = [found for text in query.in_reply_to if (found := _message_id(text))]
+        messages = [found for text in query.in_reply_to if (found := _id_in(text, ""))]
+        chats = [found for text in query.in_reply_to if (found := _id_in(text, "chat-"))]
         place = (query.organization, query.channel.value)
         async with self._connection() as connection:
             row = await connection.fetchrow(loading.INBOUND_QUERY, *place, query.external_id)
@@ -196,7 +197,12 @@ class PostgresTickets:
             contact = None
             if query.ticket is None:
                 contact = await connection.fetchval(
-                    loading.ANSWERED_QUERY, query.organization, ids, query.channel.value, list(query.in_reply_to)
+                    loading.ANSWERED_QUERY,
+                    query.organization,
+                    messages,
+                    query.channel.value,
+                    list(query.in_reply_to),
+                    chats,
                 )
             is_answer = contact is not None
             if contact is None:
@@ -267,10 +273,11 @@ async def _after_close(connection: Connection, ticket: Ticket) -> Case:
     return case
 
 
-def _message_id(text: str) -> UUID | None:
-    """Returns the message whose idempotency key an email's id begins with, as those that we send do."""
+def _id_in(text: str, prefix: str) -> UUID | None:
+    """Returns the id in an email's id as we make them: a message's own, or, after `chat-`, that of the chat's contact."""
+    local = text.partition("@")[0]
     try:
-        return UUID(text.partition("@")[0])
+        return UUID(local.removeprefix(prefix)) if local.startswith(prefix) else None
     except ValueError:
         return None
 

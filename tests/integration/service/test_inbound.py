@@ -97,6 +97,27 @@ async def test_of_two_chats_with_one_address_it_is_the_one_that_is_answered(tena
     assert (await ingest(tenant, again)).ticket == first.name
 
 
+async def test_an_answer_is_known_by_its_chat_where_the_message_is_not_named(tenant: Tenant) -> None:
+    first, _ = await unlocked(tenant), await unlocked(tenant)
+    [greeting] = await tenant.thread(first, "AGENT_MESSAGE")
+    references = ["0102-made-by-a-relay@mail.example.com", f"chat-{greeting.contact}@care.example.com"]
+    assert (await ingest(tenant, email(in_reply_to=references))).ticket == first.name
+    other = Tenant(tenant.care, f"{tenant.id}-other")
+    await other.ticket()
+    assert outcome(await ingest(other, email(in_reply_to=references))) == "UNMATCHED"
+
+
+async def test_a_rejected_contact_hides_no_chat_of_the_same_address(tenant: Tenant) -> None:
+    ticket, wrong = await unlocked(tenant), await unlocked(tenant)
+    [greeting] = await tenant.thread(wrong, "AGENT_MESSAGE")
+    recovery = (await tenant.get(wrong)).recovery
+    reject = conversations.RejectContactRequest(name=recovery)
+    await tenant.agent("alice").conversations.RejectContact(reject)
+    answered = [f"{greeting.name.rpartition('/')[2]}@care.example.com"]
+    for message in (email(), email(in_reply_to=answered)):
+        assert (await ingest(tenant, message)).ticket == ticket.name
+
+
 async def test_a_named_ticket_comes_first(tenant: Tenant) -> None:
     first, _ = await unlocked(tenant), await unlocked(tenant)
     assert (await ingest(tenant, email(), first.name)).ticket == first.name
@@ -111,8 +132,9 @@ async def test_nobody_writes_to_a_chat_of_somebody_else_by_naming_it_or_answerin
     ticket = await unlocked(tenant)
     [greeting] = await tenant.thread(ticket, "AGENT_MESSAGE")
     sent = f"{greeting.name.rpartition('/')[2]}@care.example.com"
-    for message, named in ((email("eve@example.com"), ticket.name), (email("eve@example.com", in_reply_to=[sent]), "")):
-        assert outcome(await ingest(tenant, message, named)) == "UNMATCHED"
+    named = await ingest(tenant, email("eve@example.com"), ticket.name)
+    assert (outcome(named), named.ticket) == ("CHAT_LOCKED", ticket.name)
+    assert outcome(await ingest(tenant, email("eve@example.com", in_reply_to=[sent]))) == "UNMATCHED"
     assert await tenant.thread(ticket, "CUSTOMER_MESSAGE") == []
 
 
@@ -129,7 +151,7 @@ async def test_another_organizations_chats_are_never_found(tenant: Tenant) -> No
 async def test_what_finds_no_open_chat_is_kept_for_a_person_to_see(tenant: Tenant) -> None:
     ticket = await tenant.ticket()
     await tenant.in_recovery_state(ticket, "CONTACT_RECEIVED")
-    assert outcome(await ingest(tenant, email(), ticket.name)) == "UNMATCHED"
+    assert outcome(await ingest(tenant, email(), ticket.name)) == "CHAT_LOCKED"
     assert outcome(await ingest(tenant, email("stranger@example.com"))) == "UNMATCHED"
     following = await unlocked(tenant, "sam@example.com")
     await close(tenant, following)
@@ -140,7 +162,7 @@ async def test_what_finds_no_open_chat_is_kept_for_a_person_to_see(tenant: Tenan
     assert await kept(tenant) == [
         ("sam@example.com", "CHAT_LOCKED", last),
         ("stranger@example.com", "UNMATCHED", ""),
-        ("robin@example.com", "UNMATCHED", ""),
+        ("robin@example.com", "CHAT_LOCKED", ticket.name),
     ]
 
 
@@ -216,7 +238,6 @@ async def test_a_bounce_is_recorded_where_the_message_is_that_came_back(tenant: 
     # Whoever is no machine is somebody; and a machine that answers nothing of ours is anybody's.
     for stranger in (email(server, words, in_reply_to=[sent]), email(server, words, automatic=True)):
         assert outcome(await ingest(tenant, stranger)) == "UNMATCHED"
-        assert outcome(await ingest(tenant, stranger, ticket.name)) == "UNMATCHED"
     assert len(await tenant.thread(ticket, "CUSTOMER_MESSAGE")) == 1
 
 
