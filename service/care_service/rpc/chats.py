@@ -77,7 +77,9 @@ class Chats:
                 rows: Sequence[entities.Message] = ()
                 if has_news:
                     # Loaded each time: a contact that was rejected in the meantime is shown nothing more.
-                    chat, _ = await self._load_chat(self._chat_store, request.token, None)
+                    chat, _ = await until_committed(
+                        self._chat_store, lambda store: self._load_chat(store, request.token, None), None
+                    )
                     rows = await self._reader.chat_messages_after(chat, place, _BATCH)
                     place = (rows[-1].activity_number, rows[-1].ordinal) if rows else place
                 if rows or chat.state is not said or interest.is_silent:
@@ -126,6 +128,10 @@ class Chats:
     async def _opened(self, token: str) -> ChatCase:
         """Loads the chat of a link, and notes its first use."""
         call = current_call()
+        seen, _ = await until_committed(self._chat_store, lambda store: self._load_chat(store, token, None), None)
+        if verified(seen, customer(str(seen.contact.id)), call.now) is None:
+            return seen
+        ticket = seen.case.ticket
 
         async def once(store: TicketStore) -> ChatCase:
             chat, _ = await self._load_chat(store, token, None)
@@ -134,7 +140,8 @@ class Chats:
                 await store.commit(decision, None)
             return chat
 
-        return await until_committed(self._chat_store, once, None)
+        with told_nothing():
+            return await until_committed(self._chat_store, once, TicketName(ticket.organization, ticket.number))
 
     async def _load_chat(
         self, store: TicketStore, token: str, request_id: UUID | None

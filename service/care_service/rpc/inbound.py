@@ -81,7 +81,11 @@ class Inbounds:
                 return await _keep(store, inbound, query.ticket)
             return await _take_in(store, inbound, chat, command, call.now)
 
-        return await until_committed(self._inbound_store, once, None)
+        # Looked for once before, so that a busy ticket can be locked as the last resort.
+        seen = await until_committed(self._inbound_store, lambda store: store.load_inbound(query), None)
+        target = seen.chat.target.ticket if seen.chat else None
+        place = TicketName(target.organization, target.number) if target else None
+        return await until_committed(self._inbound_store, once, place)
 
     async def ListUnmatchedMessages(
         self, request: pb.ListUnmatchedMessagesRequest, context: Context

@@ -274,7 +274,7 @@ async def _after_close(connection: Connection, ticket: Ticket) -> Case:
 
 
 def _id_in(text: str, prefix: str) -> UUID | None:
-    """Returns the id in an email's id as we make them: a message's own, or, after `chat-`, that of the chat's contact."""
+    """Returns the id in an email's id as we make them: a message's, or, after `chat-`, that of the chat's contact."""
     local = text.partition("@")[0]
     try:
         return UUID(local.removeprefix(prefix)) if local.startswith(prefix) else None

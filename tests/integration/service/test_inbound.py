@@ -209,6 +209,15 @@ async def test_a_message_that_comes_five_times_at_the_same_moment_is_taken_in_on
     assert len(await kept(tenant)) == 1
 
 
+async def test_on_a_busy_ticket_messages_are_taken_in_like_commands(tenant: Tenant) -> None:
+    ticket = await unlocked(tenant)
+    note = conversations.AddNoteRequest(parent=ticket.name, text="Called")
+    alice = tenant.agent("alice").conversations
+    taken = [ingest(tenant, email(text=f"{number}")) for number in range(20)]
+    await asyncio.gather(*taken, *(alice.AddNote(note) for _ in range(20)))
+    assert len(await tenant.thread(ticket, "CUSTOMER_MESSAGE")) == len(await tenant.thread(ticket, "NOTE")) == 20
+
+
 async def test_an_email_and_an_sms_of_one_id_are_two(tenant: Tenant) -> None:
     ticket = await unlocked(tenant, phone="+1 415 555 2671")
     await ingest(tenant, email(external_id="1"))
