@@ -177,7 +177,7 @@ def _parts(
         reader=PostgresReader(database),
         feed=PostgresFeed(database),
         followers=followers,
-        directory=PostgresDirectory(database),
+        directory=PostgresDirectory(database, committed),
         authenticator=Authenticator(keys, settings.token_rules, settings.token_key),
         links=Links(settings.link_keys, next(iter(settings.link_keys)), settings.web_url),
         clock=clock,

@@ -110,7 +110,7 @@ def closed_ticket_takes_a_note(patch: Patch) -> None:
 
 
 def claim_replaces_the_contact(patch: Patch) -> None:
-    right = submit._claim
+    right = submit.claim
 
     def wrong(form: submit.FormCase, *rest: Any) -> Decision | None:  # noqa: ANN401 - handed on
         decision = right(form, *rest)
@@ -118,7 +118,7 @@ def claim_replaces_the_contact(patch: Patch) -> None:
             return decision
         return replace(decision, recovery=replace(form.target.live, contact_id=decision.contact.id))
 
-    patch.setattr(submit, "_claim", wrong)
+    patch.setattr(submit, "claim", wrong)
 
 
 def other_organizations_are_let_in(patch: Patch) -> None:

@@ -104,7 +104,8 @@ class ChatPages:
         except LinkUnknown:
             return self._answers.unknown(visit)
         except NotAccepted:
-            error = "chat.errors.long" if draft.text else "chat.errors.empty"
+            # Empty, too, is what consists of characters that nobody sees.
+            error = "chat.errors.long" if len(draft.text) > MAX_TEXT_CHARACTERS else "chat.errors.empty"
             return await self._show(visit, token, draft, error=error)
         except TryLater as failure:
             return self._again(visit, token, draft, failure)

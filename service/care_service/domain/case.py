@@ -75,6 +75,8 @@ class Decision:
     """The contact to whom nothing that is still QUEUED shall be sent."""
     inbound: Inbound | None = None
     """The message that came in by a channel, to be taken in once."""
+    admitted: tuple[Inbound, ...] = ()
+    """Those that were kept while the chat was locked, and enter its thread now."""
     wakes: tuple[UUID, ...] = ()
     """The recoveries whose workflow shall look again."""
     review_attempt: int | None = None

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from care_service.domain.callers import Caller
+from care_service.domain.callers import Caller, customer
 from care_service.domain.case import Case, Decision, activity, touched
 from care_service.domain.commands import PostMessage, SubmitContact
 from care_service.domain.decide import message, with_status
-from care_service.domain.entities import ActivityType, Contact, Message, MessageKind, Recovery, Ticket
+from care_service.domain.entities import ActivityType, Contact, Inbound, Message, MessageKind, Recovery, Ticket
 from care_service.domain.follow_up import follow_up
 from care_service.domain.lifecycle import RecoveryState, TicketStatus, Trigger
 from care_service.domain.refusals import Reason, Refusal
+from care_service.domain.submit import FormCase, claim
 
 
 class ChatState(StrEnum):
@@ -33,7 +35,10 @@ class ChatCase:
     recovery: Recovery
     """The one that uses the contact."""
     last: Case | None = None
-    """The end of the chain of follow-ups, with its assignee as `agent`; where the ticket is CLOSED."""
+    """Where a message goes after the ticket was CLOSED, with its assignee as `agent`: the review's ticket that is not,
+    or else the end of the chain of follow-ups."""
+    claims: Sequence[Contact] = ()
+    """The contacts of `last`."""
 
     @property
     def is_dead(self) -> bool:
@@ -53,22 +58,27 @@ class ChatCase:
 
 def post_message(
     chat: ChatCase, number: int, command: PostMessage, caller: Caller, now: datetime, request_id: UUID | None = None
-) -> Decision:
+) -> Decision | None:
     """Returns what to write for a customer's message; raises Refusal CHAT_LOCKED.
 
     `number` is a follow-up ticket's, where it comes to one. A machine's message reopens nothing and raises nothing.
+    None where the message is with the team already, as a claim: see `_claimed`.
     """
     target = chat.target
     if target.ticket.status is TicketStatus.CLOSED:
         if command.automatic:
             raise chat_locked()
         return _followed_up(chat.contact, target, number, command, caller, now, request_id)
-    contact = _writer(chat)
+    contact = target.contact
+    if contact is None or not _same_person(contact, chat.contact):
+        return _claimed(chat, command, caller, now, request_id)
+    if target.ticket.contact_state is not RecoveryState.CHAT_UNLOCKED:
+        raise chat_locked()
     ticket = target.ticket
     if ticket.status is TicketStatus.RESOLVED and not command.automatic:
         ticket = with_status(ticket, Trigger.REOPEN, now)
     after = touched(ticket, target.live, now)
-    written = customer_message(after, contact, command, caller)
+    written = customer_message(after, contact, command.message_id, command)
     entry = activity(
         ActivityType.MESSAGE_RECEIVED, caller, target.ticket, after, message_id=written.id, request_id=request_id
     )
@@ -97,32 +107,57 @@ def _followed_up(
     decision = follow_up(last, number, details, caller, now, request_id, verify_time=contact.verify_time)
     if decision.contact is None:
         raise AssertionError("a follow-up begins with a contact")
-    written = customer_message(decision.ticket, decision.contact, command, caller, ordinal=len(decision.messages))
+    ordinal = len(decision.messages)
+    written = customer_message(decision.ticket, decision.contact, command.message_id, command, ordinal)
     return replace(decision, messages=(*decision.messages, written))
 
 
-def _writer(chat: ChatCase) -> Contact:
-    """Returns the contact that the message is from: the chat's own, or the same person's in the follow-up."""
-    target, own = chat.target, chat.contact
-    if target.live is None or target.live.state is not RecoveryState.CHAT_UNLOCKED or target.contact is None:
+def _same_person(contact: Contact, own: Contact) -> bool:
+    """Tells whether whoever has the chat of `own` is whom the chat of `contact` is with: by any address of both."""
+    return (
+        contact.id == own.id
+        or (own.email != "" and own.email.lower() == contact.email.lower())
+        or (own.phone != "" and own.phone == contact.phone)
+    )
+
+
+def _claimed(
+    chat: ChatCase, command: PostMessage, caller: Caller, now: datetime, request_id: UUID | None
+) -> Decision | None:
+    """Hands the message to the team of the review's newer ticket, which does not know the customer: as a claim there.
+
+    They accept it or not, as they do with what is left at an old form. What came by a channel is kept by that.
+    """
+    if chat.last is None or command.channel is not None:
         raise chat_locked()
-    same = (target.contact.email, target.contact.phone) == (own.email, own.phone)
-    if target.contact.id != own.id and not (chat.last and same):
-        raise chat_locked()
-    return target.contact
+    said = replace(
+        chat.contact,
+        ticket_number=chat.last.ticket.number,
+        id=command.contact_id,
+        recovery_id=chat.recovery.id,
+        recovery_ticket_number=chat.recovery.ticket_number,
+        message=command.text,
+        key_id="",
+        create_time=now,
+    )
+    decision = claim(FormCase(chat.case, chat.recovery, chat.claims, open=chat.last), said, caller, now, request_id)
+    if decision is None and said.message not in {other.message for other in chat.claims}:
+        raise chat_locked("The team has several messages of yours: it will write to you.")
+    return decision
 
 
 def customer_message(
-    ticket: Ticket, contact: Contact, command: PostMessage, caller: Caller, ordinal: int = 0
+    ticket: Ticket, contact: Contact, message_id: UUID, said: PostMessage | Inbound, ordinal: int = 0
 ) -> Message:
     """Makes the entry of the thread, belonging to the ticket's latest activity."""
-    entry = message(ticket, command.message_id, MessageKind.CUSTOMER_MESSAGE, caller, command.text, ordinal=ordinal)
+    author = customer(str(contact.id))
+    entry = message(ticket, message_id, MessageKind.CUSTOMER_MESSAGE, author, said.text, ordinal=ordinal)
     return replace(
         entry,
         author_display_name=contact.display_name,
         contact_id=contact.id,
-        channel=command.channel,
-        automatic=command.automatic,
+        channel=said.channel,
+        automatic=said.automatic,
     )
 
 
@@ -135,6 +170,6 @@ def verified(chat: ChatCase, caller: Caller, now: datetime) -> Decision | None:
     return Decision(ticket, entry, known_contact=replace(chat.contact, verify_time=now))
 
 
-def chat_locked() -> Refusal:
+def chat_locked(words: str = "The chat is being opened: try again in a minute.") -> Refusal:
     """Makes the refusal of a message for which there is no open chat. Customers get no metadata."""
-    return Refusal(Reason.CHAT_LOCKED, "The chat is not open now: try again in a minute.")
+    return Refusal(Reason.CHAT_LOCKED, words)

@@ -20,6 +20,7 @@ from care_service.domain.entities import (
     Delivery,
     DeliveryFailure,
     DeliveryState,
+    FieldChange,
     Location,
     Message,
 )
@@ -131,11 +132,17 @@ def begin_delivery(case: DeliveryCase, step: DeliveryStep, caller: Caller, now: 
 
 
 def report_delivery(case: DeliveryCase, command: DeliveryReport, caller: Caller, now: datetime) -> Decision | None:
-    """Returns what to write for a report, or None where it changes nothing."""
+    """Returns what to write for a report, or None where it changes nothing.
+
+    An attempt that was under way when the contact was rejected may have been a success: the thread shall say so.
+    """
     delivery = case.delivery
     if delivery.attempt == _NONE or command.attempt != delivery.attempt:
         return None
     if isinstance(command, RecordFailed):
+        if delivery.state is DeliveryState.FAILED:
+            ticket = replace(case.case.ticket, revision=case.case.ticket.revision + 1)
+            return Decision(ticket, delivery=replace(delivery, attempt=_NONE))
         return _failed(case, command.reason, command.provider_message, caller, now)
     return _delivered(case, command, caller, now)
 
@@ -183,4 +190,9 @@ def _failed(case: DeliveryCase, reason: DeliveryFailure, words: str, caller: Cal
 def _write(case: DeliveryCase, after: Delivery, kind: ActivityType, caller: Caller, now: datetime) -> Decision:
     before = case.case.ticket
     ticket = touched(before, case.case.live, now)
-    return Decision(ticket, activity(kind, caller, before, ticket, message_id=after.message_id), delivery=after)
+    entry = activity(kind, caller, before, ticket, message_id=after.message_id)
+    moved: tuple[FieldChange, ...] = (FieldChange("delivery.state", case.delivery.state.value, after.state.value),)
+    if after.failure_reason is not None:
+        # Not the provider's words: they may hold the address.
+        moved = (FieldChange("delivery.failure_reason", "", after.failure_reason.value), *moved)
+    return Decision(ticket, replace(entry, changes=moved), delivery=after)

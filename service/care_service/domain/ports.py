@@ -116,6 +116,8 @@ class InboundLoad:
     """The chat that it belongs to."""
     is_answer: bool = False
     """The chat was found by what the message answers."""
+    named: Ticket | None = None
+    """The ticket that the query names, no newer than the chat."""
 
 
 class TicketStore(Protocol):
@@ -171,12 +173,18 @@ class TicketStore(Protocol):
         """
         ...
 
-    async def load_inbound(self, query: InboundQuery) -> InboundLoad:
+    async def load_inbound(
+        self, query: InboundQuery, request: RequestKey | None = None
+    ) -> tuple[InboundLoad, Answer | None]:
         """Returns what was taken in already with that id, and the chat that the message belongs to."""
         ...
 
-    async def keep_inbound(self, inbound: Inbound) -> None:
-        """Keeps a message that found no open chat; raises StaleError where it was taken in already."""
+    async def load_kept(self, name: TicketName, contact: Contact, limit: int) -> Sequence[Inbound]:
+        """Returns what a contact sent while the ticket's chat was locked, the oldest first, at most `limit`."""
+        ...
+
+    async def keep_inbound(self, inbound: Inbound, record: Record | None) -> None:
+        """Keeps a message that found no ticket; raises StaleError where it was taken in already."""
         ...
 
     async def next_number(self, organization: str) -> int:

@@ -10,14 +10,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 from care_service.domain.callers import Caller
 from care_service.domain.case import Case, Decision, activity, move_recovery, touched
+from care_service.domain.chat import customer_message
 from care_service.domain.commands import ExpireForm, RecordPosted, RecordRefused, RecordRetracted, Report, UnlockChat
-from care_service.domain.decide import message
+from care_service.domain.decide import message, with_status
 from care_service.domain.delivery import new_delivery
-from care_service.domain.entities import ActivityType, Mark, MessageKind, Recovery, Review
-from care_service.domain.lifecycle import FORM_LIVE, RECOVERY, RecoveryState, Trigger
+from care_service.domain.entities import (
+    ActivityType,
+    Inbound,
+    IngestOutcome,
+    Mark,
+    MessageKind,
+    Recovery,
+    Review,
+    Ticket,
+)
+from care_service.domain.lifecycle import FORM_LIVE, RECOVERY, RecoveryState, TicketStatus, Trigger
 from care_service.domain.plan import Plan, Sibling, SiteTiming, Step, plan, settle_time
 
 _RETRACT_PAUSE: Final = timedelta(hours=1)
@@ -36,6 +47,8 @@ class RecoveryCase:
     siblings: Sequence[Sibling]
     """The other recoveries of the same review."""
     timing: SiteTiming
+    kept: Sequence[Inbound] = ()
+    """What the contact sent before its chat was unlocked, with the ids that its entries of the thread shall have."""
 
     def plan(self, now: datetime) -> Plan:
         """Returns what the recovery wants at `now`."""
@@ -96,7 +109,15 @@ def _unlocked(case: RecoveryCase, command: UnlockChat, caller: Caller, now: date
     if contact is None:
         raise AssertionError("whoever is received has left an address")
     unlocked = replace(_fire(case.recovery, Trigger.UNLOCK_CHAT, now), unlock_time=now)
-    decision = _write(case, unlocked, ActivityType.CHAT_UNLOCKED, caller, now)
+    # Whoever wrote while the chat was not open yet is heard now, as if it had been.
+    ticket = case.case.ticket
+    if ticket.status is TicketStatus.RESOLVED and not all(inbound.automatic for inbound in case.kept):
+        ticket = with_status(ticket, Trigger.REOPEN, now)
+    decision = _write(case, unlocked, ActivityType.CHAT_UNLOCKED, caller, now, ticket)
+    said = [
+        customer_message(decision.ticket, contact, _given_id(inbound), inbound, ordinal)
+        for ordinal, inbound in enumerate(case.kept, start=1)
+    ]
     greeting = replace(
         message(
             decision.ticket,
@@ -112,9 +133,19 @@ def _unlocked(case: RecoveryCase, command: UnlockChat, caller: Caller, now: date
         decision,
         activity=replace(decision.activity, message_id=greeting.id) if decision.activity else None,
         known_contact=replace(contact, key_id=command.key_id),
-        messages=(greeting,),
+        messages=(greeting, *said),
+        admitted=tuple(
+            replace(inbound, outcome=IngestOutcome.RECORDED if inbound.automatic else IngestOutcome.ACCEPTED)
+            for inbound in case.kept
+        ),
         new_deliveries=(new_delivery(greeting, contact, case.case.location),),
     )
+
+
+def _given_id(inbound: Inbound) -> UUID:
+    if inbound.message_id is None:
+        raise AssertionError("what is taken in was given the id of its entry")
+    return inbound.message_id
 
 
 def _posted(case: RecoveryCase, caller: Caller, now: datetime) -> Decision | None:
@@ -168,10 +199,18 @@ def _fire(recovery: Recovery, trigger: Trigger, now: datetime) -> Recovery:
     return move_recovery(recovery, RECOVERY.fire(recovery.state, trigger), now)
 
 
-def _write(case: RecoveryCase, after: Recovery, kind: ActivityType, caller: Caller, now: datetime) -> Decision:
+def _write(
+    case: RecoveryCase,
+    after: Recovery,
+    kind: ActivityType,
+    caller: Caller,
+    now: datetime,
+    moved: Ticket | None = None,
+) -> Decision:
+    """Makes the decision of a report; `moved` is the ticket where its status changes too."""
     before, live = case.recovery, case.case.live
     is_live_one = live is not None and live.id == after.id
-    ticket = touched(case.case.ticket, after if is_live_one else live, now)
+    ticket = touched(moved or case.case.ticket, after if is_live_one else live, now)
     entry = activity(kind, caller, case.case.ticket, ticket, recovery=(before.state, after), recovery_id=after.id)
     # A report may come late, its workflow asleep again: whatever moved the state pokes.
     wakes = (after.id,) if after.state is not before.state else ()

@@ -116,7 +116,7 @@ def submit_contact(
         create_time=now,
     )
     if state is not FormState.OPEN:
-        return _claim(form, contact, caller, now, request_id)
+        return claim(form, contact, caller, now, request_id)
     moved = replace(
         recovery,
         state=RECOVERY.fire(recovery.state, Trigger.SUBMIT_CONTACT),
@@ -138,7 +138,8 @@ def submit_contact(
     return Decision(after, entry, recovery=moved, contact=contact, wakes=(moved.id,))
 
 
-def _claim(form: FormCase, contact: Contact, caller: Caller, now: datetime, request_id: UUID | None) -> Decision | None:
+def claim(form: FormCase, contact: Contact, caller: Caller, now: datetime, request_id: UUID | None) -> Decision | None:
+    """Returns what to write for a contact that the team may accept; None where it is known, or a few are there."""
     case, recovery = form.target, form.recovery
     used = {recovery.contact_id, case.live.contact_id if case.live else None}
     through_form = [other for other in form.submitted if other.recovery_id == recovery.id]

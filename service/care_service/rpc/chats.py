@@ -112,12 +112,18 @@ class Chats:
                 return answer
             # Decided before a number is taken, so that a refusal leaves no gap; then again, with the number.
             decision = post_message(chat, 0, command, caller, call.now, request_id)
-            response = pb.PostMessageResponse(message=convert.chat_message(decision.messages[-1]))
+            if decision is None:
+                return pb.PostMessageResponse()
+            # What the team of another ticket was handed is in no chat yet.
+            written = convert.chat_message(decision.messages[-1]) if decision.messages else None
+            response = pb.PostMessageResponse(message=written)
             if decision.followed is None:
                 await store.commit(decision, repeat.record(response))
             else:
                 number = await store.next_number(chat.contact.organization)
                 decision = post_message(chat, number, command, caller, call.now, request_id)
+                if decision is None:
+                    raise AssertionError("what raises a follow-up once does so again")
                 await store.commit_new(decision, repeat.record(response))
             return response
 

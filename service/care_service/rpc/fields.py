@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
@@ -32,6 +33,8 @@ _FAST_CLOCK: Final = timedelta(days=1)
 """How far ahead the clock of whoever sends a time may be: further is a mistake, as no site runs ahead of all zones."""
 _QUOTED: Final = 60
 """Characters of what a client sent that an error repeats."""
+_INVISIBLE: Final = frozenset({"Cc", "Cf", "Zl", "Zp", "Zs"})
+"""Categories of Unicode: controls, format characters such as U+200B, separators."""
 _REGION: Final = re.compile(r"[A-Z]{2}")
 _SAFE_SECONDS: Final = range(-62_135_596_799, 253_402_300_799)
 """The years 1 to 9999, as protobuf's Timestamp, less the first second and the last: asyncpg writes the first and the
@@ -63,8 +66,11 @@ class Fields:
             return fallback
 
     def text(self, field: str, text: str, longest: int, *, required: bool = False, line: bool = False) -> str:
-        """Checks a text: its length in characters, no NUL (PostgreSQL stores none), and for a `line` no line breaks."""
-        if required and not text.strip():
+        """Checks a text: its length in characters, no NUL (PostgreSQL stores none), and for a `line` no line breaks.
+
+        One that is `required` has a character that can be seen.
+        """
+        if required and all(unicodedata.category(character) in _INVISIBLE for character in text):
             self.wrong(field, "is missing: say something")
         elif len(text) > longest:
             self.wrong(field, f"is {len(text)} characters long; at most {longest} are taken")

@@ -14,15 +14,16 @@ from care.v1 import conversation_service_pb2 as pb
 from care.v1 import message_pb2
 from care_service.domain import commands, names
 from care_service.domain.callers import customer
+from care_service.domain.case import Decision
 from care_service.domain.chat import ChatCase, post_message
-from care_service.domain.entities import Channel, Inbound, IngestOutcome
+from care_service.domain.entities import Channel, Inbound, IngestOutcome, Ticket
 from care_service.domain.names import TicketName
 from care_service.domain.ports import InboundLoad, InboundQuery, MessageView, Reader, TicketStore
 from care_service.domain.refusals import Reason, Refusal, not_found
 from care_service.rpc import convert, pages
 from care_service.rpc.call import current_call
 from care_service.rpc.convert import CHANNELS
-from care_service.rpc.execute import until_committed
+from care_service.rpc.execute import Repeat, until_committed
 from care_service.rpc.fields import LONG_TEXT, Fields
 
 Context = grpc.aio.ServicerContext[Message, Message]
@@ -44,8 +45,7 @@ class Inbounds:
         """See the contract."""
         call, fields = current_call(), Fields()
         organization = fields.name("parent", request.parent, names.parse_organization, "")
-        # The message's own id makes it safe to repeat; the request id is only checked for its form.
-        fields.request_id(request.request_id)
+        request_id = fields.request_id(request.request_id)
         ticket = fields.name("ticket", request.ticket, names.parse_ticket, _NOBODY) if request.ticket else None
         if ticket is not None and organization and ticket.organization != organization:
             fields.wrong("ticket", "belongs to another organization than the message")
@@ -72,18 +72,21 @@ class Inbounds:
             automatic=inbound.automatic,
         )
 
+        repeat = Repeat(call, organization, request, request_id)
+
         async def once(store: TicketStore) -> pb.IngestMessageResponse:
-            loaded = await store.load_inbound(query)
+            loaded, kept = await store.load_inbound(query, repeat.key)
+            if (answer := repeat.replay(kept, pb.IngestMessageResponse)) is not None:
+                return answer
             if loaded.known is not None:
                 return await self._again(loaded.known)
-            chat = loaded.chat if loaded.chat and _is_theirs(loaded.chat, inbound, loaded) else None
-            if chat is None:
-                return await _keep(store, inbound, query.ticket)
-            return await _take_in(store, inbound, chat, command, call.now)
+            if loaded.chat is None or not _is_theirs(loaded.chat, inbound, loaded):
+                return await _keep(store, inbound, loaded.named, repeat)
+            return await _take_in(store, inbound, loaded.chat, command, repeat, call.now)
 
         # Looked for once before, so that a busy ticket can be locked as the last resort.
-        seen = await until_committed(self._inbound_store, lambda store: store.load_inbound(query), None)
-        target = seen.chat.target.ticket if seen.chat else None
+        seen, _ = await until_committed(self._inbound_store, lambda store: store.load_inbound(query), None)
+        target = seen.chat.target.ticket if seen.chat else seen.named
         place = TicketName(target.organization, target.number) if target else None
         return await until_committed(self._inbound_store, once, place)
 
@@ -129,35 +132,50 @@ def _is_theirs(chat: ChatCase, inbound: Inbound, loaded: InboundLoad) -> bool:
     return not chat.is_dead and (is_contact or (inbound.automatic and loaded.is_answer))
 
 
-async def _keep(store: TicketStore, inbound: Inbound, ticket: int | None) -> pb.IngestMessageResponse:
+async def _keep(
+    store: TicketStore, inbound: Inbound, ticket: Ticket | None, repeat: Repeat
+) -> pb.IngestMessageResponse:
     """Keeps what found no chat; of a ticket that was named or found, the sender's is not open."""
-    outcome = IngestOutcome.CHAT_LOCKED if ticket else IngestOutcome.UNMATCHED
-    kept = replace(inbound, outcome=outcome, ticket_number=ticket)
-    await store.keep_inbound(kept)
-    return _answer(kept, None)
+    if ticket is None:
+        answer = _answer(inbound, None)
+        await store.keep_inbound(inbound, repeat.record(answer))
+        return answer
+    kept = replace(inbound, outcome=IngestOutcome.CHAT_LOCKED, ticket_number=ticket.number)
+    answer = _answer(kept, None)
+    # Bookkeeping on the ticket, so that whoever opens its chat at this very moment looks again, and finds it.
+    await store.commit(Decision(replace(ticket, revision=ticket.revision + 1), inbound=kept), repeat.record(answer))
+    return answer
 
 
 async def _take_in(
-    store: TicketStore, inbound: Inbound, chat: ChatCase, command: commands.PostMessage, now: datetime
+    store: TicketStore,
+    inbound: Inbound,
+    chat: ChatCase,
+    command: commands.PostMessage,
+    repeat: Repeat,
+    now: datetime,
 ) -> pb.IngestMessageResponse:
     caller = customer(str(chat.contact.id))
     try:
-        decision = post_message(chat, 0, command, caller, now)
-        if decision.followed is not None:
+        decision = post_message(chat, 0, command, caller, now, repeat.request_id)
+        if decision is not None and decision.followed is not None:
             number = await store.next_number(inbound.organization)
-            decision = post_message(chat, number, command, caller, now)
+            decision = post_message(chat, number, command, caller, now, repeat.request_id)
     except Refusal as refusal:
         if refusal.reason is not Reason.CHAT_LOCKED:
             raise
-        return await _keep(store, inbound, chat.target.ticket.number)
+        return await _keep(store, inbound, chat.target.ticket, repeat)
+    if decision is None:
+        raise AssertionError("only what the page takes can be with the team already")
     outcome = IngestOutcome.RECORDED if inbound.automatic else IngestOutcome.ACCEPTED
     if decision.followed is not None:
         outcome = IngestOutcome.FOLLOWED_UP
     written = decision.messages[-1]
     taken = replace(inbound, outcome=outcome, ticket_number=written.ticket_number, message_id=written.id)
+    answer = _answer(taken, convert.thread_message(MessageView(written, None)))
     decision = replace(decision, inbound=taken)
-    await (store.commit_new if decision.followed is not None else store.commit)(decision, None)
-    return _answer(taken, convert.thread_message(MessageView(written, None)))
+    await (store.commit_new if decision.followed is not None else store.commit)(decision, repeat.record(answer))
+    return answer
 
 
 def _answer(inbound: Inbound, message: message_pb2.Message | None) -> pb.IngestMessageResponse:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import grpc
@@ -29,6 +30,8 @@ from care_service.rpc.fields import Fields
 Context = grpc.aio.ServicerContext[Message, Message]
 
 _PROVIDER_MESSAGE: Final = 2_000
+_KEPT: Final = 50
+"""Messages that enter a chat when it opens; further ones stay among the unmatched."""
 _STEPS: Final = {
     pb.RECOVERY_STEP_POST: Step.POST,
     pb.RECOVERY_STEP_READ: Step.READ,
@@ -101,8 +104,8 @@ class Workers(Deliveries, worker_service_pb2_grpc.WorkerServiceServicer):
 
     async def UnlockChat(self, request: pb.UnlockChatRequest, context: Context) -> pb.UnlockChatResponse:
         """See the contract."""
-        name = self._name(request.name, Fields())
-        return pb.UnlockChatResponse(plan=await self._report(name, commands.UnlockChat(uuid7(), self._links.current)))
+        name, command = self._name(request.name, Fields()), commands.UnlockChat(uuid7(), self._links.current)
+        return pb.UnlockChatResponse(plan=await self._report(name, command))
 
     async def ExpireForm(self, request: pb.ExpireFormRequest, context: Context) -> pb.ExpireFormResponse:
         """See the contract."""
@@ -128,7 +131,11 @@ class Workers(Deliveries, worker_service_pb2_grpc.WorkerServiceServicer):
 
         async def once(store: TicketStore) -> pb.RecoveryPlan:
             load = await self._load(store, name)
-            decision = report(self._case(load), command, call.caller, call.now)
+            case = self._case(load)
+            if isinstance(command, commands.UnlockChat) and load.case.contact is not None:
+                kept = await store.load_kept(name.ticket, load.case.contact, _KEPT)
+                case = replace(case, kept=tuple(replace(inbound, message_id=uuid7()) for inbound in kept))
+            decision = report(case, command, call.caller, call.now)
             if decision is not None:
                 await store.commit(decision, None)
                 load = _after(load, decision)

@@ -16,6 +16,11 @@ _FORGET: Final = """
     WHERE organization = $1::TEXT AND caller = $2::TEXT AND request_id = $3::UUID AND create_time <= $4::TIMESTAMPTZ
 """
 
+_FIND: Final = """
+    SELECT fingerprint, answer, create_time FROM requests
+    WHERE organization = $1::TEXT AND caller = $2::TEXT AND request_id = $3::UUID
+"""
+
 _PURGE: Final = """
     DELETE FROM requests WHERE (organization, caller, request_id) IN (
       SELECT organization, caller, request_id FROM requests WHERE create_time <= $1::TIMESTAMPTZ LIMIT $2::INTEGER
@@ -33,6 +38,12 @@ class Answers:
         """Deletes at most `limit` answers that were kept before `oldest`; returns how many."""
         async with self._database.driver() as connection:
             return int((await connection.execute(_PURGE, oldest, limit)).rpartition(" ")[2])
+
+
+async def find_answer(connection: asyncpg.Connection[asyncpg.Record], key: RequestKey) -> Answer | None:
+    """Returns the answer kept for a request, by a query of its own."""
+    row = await connection.fetchrow(_FIND, key.organization, key.caller, key.request_id)
+    return await current_answer(connection, tuple(row), key) if row else None
 
 
 async def current_answer(

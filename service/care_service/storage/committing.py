@@ -84,7 +84,8 @@ def update_statement(decision: Decision, record: Record | None) -> Statement:
     if decision.given_up is not None:
         statement.add(
             "given_up",
-            f"UPDATE deliveries d SET state = 'FAILED', failure_reason = 'CONTACT_REJECTED', attempt = 0,"
+            # An attempt that is under way still may report that it was sent after all.
+            "UPDATE deliveries d SET state = 'FAILED', failure_reason = 'CONTACT_REJECTED',"
             f" end_time = {statement.parameter(ticket.update_time, 'TIMESTAMPTZ')}"
             f" FROM {source} s WHERE d.organization = s.organization AND d.ticket_number = s.number"
             f" AND d.contact_id = {statement.parameter(decision.given_up, 'UUID')} AND d.state = 'QUEUED' RETURNING 1",
@@ -144,6 +145,15 @@ def _add_rows(statement: Statement, decision: Decision, record: Record | None) -
         statement.insert(f"delivery{index}", DELIVERY, delivery, "ticket")
     if decision.inbound is not None:
         statement.insert("inbound", INBOUND, decision.inbound, "ticket")
+    for index, inbound in enumerate(decision.admitted):
+        statement.add(
+            f"admitted{index}",
+            f"UPDATE inbound_messages i SET outcome = {statement.parameter(inbound.outcome.value, 'TEXT')},"
+            f" message_id = {statement.parameter(inbound.message_id, 'UUID')}"
+            " FROM ticket s WHERE i.organization = s.organization"
+            f" AND i.channel = {statement.parameter(inbound.channel.value, 'TEXT')}"
+            f" AND i.external_id = {statement.parameter(inbound.external_id, 'TEXT')} RETURNING 1",
+        )
     wakes = [(_CONTACT_RECOVERY, recovery) for recovery in decision.wakes]
     wakes += [(_MESSAGE_DELIVERY, delivery.message_id) for delivery in decision.new_deliveries]
     for index, (workflow, resource) in enumerate(wakes):

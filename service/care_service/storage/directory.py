@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -12,7 +12,7 @@ from care_service.domain.case import Decision
 from care_service.domain.entities import Agent, Location, Organization, Review
 from care_service.domain.ports import Answer, Record, RequestKey, StaleError
 from care_service.storage import terms
-from care_service.storage.answers import current_answer
+from care_service.storage.answers import find_answer
 from care_service.storage.committing import add_record, run, update_statement
 from care_service.storage.database import Database
 from care_service.storage.rows import AGENT, LOCATION, ORGANIZATION, REVIEW, EntityT, Mapping
@@ -37,28 +37,24 @@ _SEE_LOCATION: Final = """
     INSERT INTO locations (organization, id, display_name, default_phone_region, create_time, update_time)
     VALUES ($1::TEXT, $2::TEXT, '', '', $3::TIMESTAMPTZ, $3::TIMESTAMPTZ) ON CONFLICT DO NOTHING
 """
-_ANSWER: Final = """
-    SELECT fingerprint, answer, create_time FROM requests
-    WHERE organization = $1::TEXT AND caller = $2::TEXT AND request_id = $3::UUID
-"""
 _REVIEW_KEPT: Final = frozenset(
     {"organization", "id", "create_time", "ingest_time", "ticket_number", "posting_attempts"}
 )
 
 
 class PostgresDirectory:
-    """Writes by statements that can be repeated."""
+    """Writes by statements that can be repeated. `committed` is called with what a ticket notes of it, afterwards."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, committed: Callable[[Decision], None] = lambda _: None) -> None:
         self._database = database
+        self._committed = committed
         self._seen: set[tuple[str, str]] = set()
         """Organizations (with an empty agent) and agents whose entries this process knows to be there."""
 
     async def answer(self, key: RequestKey) -> Answer | None:
         """See Directory."""
         async with self._database.driver() as connection:
-            row = await connection.fetchrow(_ANSWER, key.organization, key.caller, key.request_id)
-            return await current_answer(connection, tuple(row), key) if row else None
+            return await find_answer(connection, key)
 
     async def see_organization(self, organization: str, now: datetime) -> None:
         """See Directory."""
@@ -110,6 +106,8 @@ class PostgresDirectory:
                 await run(connection, update_statement(noted, None))
             await _run(connection, statement)
             await connection.execute(terms.AFTER_REVIEW, review.organization, review.id)
+        if noted is not None:
+            self._committed(noted)
 
     async def _put(
         self, mapping: Mapping[EntityT], entity: EntityT, changed: Collection[str], record: Record | None

@@ -146,6 +146,13 @@ INBOUND_QUERY: Final = f"""
     WHERE i.organization = $1::TEXT AND i.channel = $2::TEXT AND i.external_id = $3::TEXT
 """
 
+KEPT_QUERY: Final = f"""
+    SELECT {INBOUND.select_list("i")} FROM inbound_messages i
+    WHERE i.organization = $1::TEXT AND i.ticket_number = $2::BIGINT AND i.message_id IS NULL
+      AND (i.channel = 'EMAIL' AND lower(i.sender) = $3::TEXT OR i.channel = 'SMS' AND i.sender = $4::TEXT)
+    ORDER BY i.ingest_time, i.external_id LIMIT $5::INTEGER
+"""
+
 ANSWERED_QUERY: Final = """
     SELECT a.contact_id FROM (
       SELECT m.organization, m.ticket_number, m.contact_id, m.create_time FROM messages m

@@ -257,7 +257,7 @@ class PostgresReader:
         """Returns the ids of the keys that links which are out were made with.
 
         Forms that still take an answer, live or not, or stand in a public reply, to be found and taken out; and chats
-        that are open.
+        that are open, or in which a message is about to be sent.
         """
         newer = tables.recoveries.alias()
         replaced = (
@@ -283,7 +283,15 @@ class PostgresReader:
             )
             .where(_C.key_id != "", _R.state == RecoveryState.CHAT_UNLOCKED)
         )
-        return {row[0] for query in (forms, chats) for row in await self._rows(query.distinct())}
+        queued = (
+            select(_C.key_id)
+            .join(
+                tables.deliveries,
+                and_(_D.organization == _C.organization, _D.ticket_number == _C.ticket_number, _D.contact_id == _C.id),
+            )
+            .where(_D.state == "QUEUED")
+        )
+        return {row[0] for query in (forms, chats, queued) for row in await self._rows(query.distinct())}
 
     async def organization(self, organization: str) -> Organization | None:
         """See Reader."""

@@ -330,6 +330,13 @@ deliveries: Final = Table(
     _time("give_up_time"),
     _time("send_time", optional=True),
     _time("end_time", optional=True),
+    Index(
+        "ix_deliveries_queued",
+        "organization",
+        "ticket_number",
+        "contact_id",
+        postgresql_where=text("state = 'QUEUED'"),
+    ),
     comment="Apart from messages, which are never changed.",
 )
 
@@ -356,6 +363,12 @@ inbound_messages: Final = Table(
         "channel",
         "external_id",
         postgresql_where=text("message_id IS NULL"),
+    ),
+    Index(
+        "ix_inbound_messages_organization_ticket_number",
+        "organization",
+        "ticket_number",
+        postgresql_where=text("message_id IS NULL AND ticket_number IS NOT NULL"),
     ),
     comment="What came in by a channel, once each; also what found no open chat.",
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from care_service.domain.case import Case, Decision
 from care_service.domain.chat import ChatCase
 from care_service.domain.create import NewCase
 from care_service.domain.delivery import DeliveryCase
-from care_service.domain.entities import Channel, Inbound, Ticket
+from care_service.domain.entities import Channel, Contact, Inbound, Ticket
 from care_service.domain.lifecycle import RecoveryState, TicketStatus
 from care_service.domain.names import MessageName, RecoveryName, TicketName
 from care_service.domain.ports import (
@@ -31,7 +31,7 @@ from care_service.domain.ports import (
 )
 from care_service.domain.submit import FormCase
 from care_service.storage import committing, loading
-from care_service.storage.answers import current_answer
+from care_service.storage.answers import current_answer, find_answer
 from care_service.storage.database import Database
 from care_service.storage.rows import AGENT, CONTACT, DELIVERY, INBOUND, LOCATION, MESSAGE, ORGANIZATION, REVIEW
 from care_service.storage.statements import Statement
@@ -134,8 +134,7 @@ class PostgresTickets:
                 is_open = target.ticket.status is not TicketStatus.CLOSED
                 form = replace(form, open=target) if is_open else replace(form, last=target)
             rows = await connection.fetch(loading.CONTACTS_QUERY, named.organization, form.target.ticket.number)
-        contacts = tuple(contact for found in rows if (contact := CONTACT.read(tuple(found))))
-        return replace(form, submitted=contacts), answer
+        return replace(form, submitted=_contacts(rows)), answer
 
     async def load_recovery(self, name: RecoveryName) -> RecoveryLoad | None:
         """See TicketStore."""
@@ -182,20 +181,28 @@ class PostgresTickets:
             answer = await current_answer(connection, values[-3:], key)
             chat = ChatCase(case, own, case.named)
             if case.ticket.status is TicketStatus.CLOSED:
-                chat = replace(chat, last=await _after_close(connection, case.ticket))
+                last = await _after_close(connection, case.ticket)
+                rows = await connection.fetch(loading.CONTACTS_QUERY, own.organization, last.ticket.number)
+                chat = replace(chat, last=last, claims=_contacts(rows))
         return chat, answer
 
-    async def load_inbound(self, query: InboundQuery) -> InboundLoad:
+    async def load_inbound(
+        self, query: InboundQuery, request: RequestKey | None = None
+    ) -> tuple[InboundLoad, Answer | None]:
         """See TicketStore."""
         messages = [found for text in query.in_reply_to if (found := _id_in(text, ""))]
         chats = [found for text in query.in_reply_to if (found := _id_in(text, "chat-"))]
         place = (query.organization, query.channel.value)
         async with self._connection() as connection:
+            answer = await find_answer(connection, request) if request else None
             row = await connection.fetchrow(loading.INBOUND_QUERY, *place, query.external_id)
             if row is not None:
-                return InboundLoad(INBOUND.read(tuple(row)), None)
-            contact = None
-            if query.ticket is None:
+                return InboundLoad(INBOUND.read(tuple(row)), None), answer
+            contact = named = None
+            if query.ticket is not None:
+                # Before the chat: what the commit compares must not be newer than what was found of that.
+                named = (await _case(connection, query.organization, query.ticket, None)).ticket
+            else:
                 contact = await connection.fetchval(
                     loading.ANSWERED_QUERY,
                     query.organization,
@@ -211,13 +218,22 @@ class PostgresTickets:
                 # Which letters are capitals may matter to a mail server (RFC 5321, section 2.4), but to none that is.
                 contact = await connection.fetchval(statement, query.organization, query.sender.lower(), query.ticket)
         chat = await self.load_chat(contact, None, datetime.min.replace(tzinfo=UTC)) if contact else None
-        return InboundLoad(None, chat[0] if chat else None, is_answer)
+        return InboundLoad(None, chat[0] if chat else None, is_answer, named), answer
 
-    async def keep_inbound(self, inbound: Inbound) -> None:
+    async def load_kept(self, name: TicketName, contact: Contact, limit: int) -> Sequence[Inbound]:
+        """See TicketStore."""
+        addresses = (contact.email.lower(), contact.phone)
+        async with self._connection() as connection:
+            rows = await connection.fetch(loading.KEPT_QUERY, name.organization, name.number, *addresses, limit)
+        return [inbound for row in rows if (inbound := INBOUND.read(tuple(row)))]
+
+    async def keep_inbound(self, inbound: Inbound, record: Record | None) -> None:
         """See TicketStore."""
         statement = Statement()
         statement.insert("inbound", INBOUND, inbound, None)
         statement.result = "SELECT 1 FROM inbound"
+        if record is not None:
+            committing.add_record(statement, record, "inbound")
         async with self._connection() as connection:
             await committing.run(connection, statement)
 
@@ -271,6 +287,10 @@ async def _after_close(connection: Connection, ticket: Ticket) -> Case:
     if case.ticket.follow_up is not None or (found is not None and case.ticket.status is TicketStatus.CLOSED):
         raise StaleError
     return case
+
+
+def _contacts(rows: Sequence[asyncpg.Record]) -> tuple[Contact, ...]:
+    return tuple(contact for row in rows if (contact := CONTACT.read(tuple(row))))
 
 
 def _id_in(text: str, prefix: str) -> UUID | None:

@@ -17,6 +17,7 @@ from care.v1.recovery_pb2 import Recovery
 from care.v1.ticket_pb2 import Ticket
 from care_client.errors import ResourceExhausted
 from care_client.pages import items
+from care_service.domain.submit import MAX_CLAIMS
 from care_service.links import Links
 from tests.integration.service.clocks import SettableClock
 from tests.integration.service.commands import assert_refused
@@ -145,7 +146,9 @@ async def test_texts_are_kept_as_they_are(tenant: Tenant, text: str) -> None:
     assert [each.text for each in (await tenant.thread(ticket))[-2:]] == [text, text]
 
 
-@pytest.mark.parametrize("text", ["", "  \n ", "x" * 10_001, "x" * 100_000, "nu\0ll"], ids=lambda text: ascii(text[:9]))
+@pytest.mark.parametrize(
+    "text", ["", "  \n ", "\u200b\ufeff\u2066", "x" * 10_001, "x" * 100_000, "nu\0ll"], ids=lambda text: ascii(text[:9])
+)
 async def test_texts_that_are_none_are_refused_to_both_sides_and_leave_nothing(tenant: Tenant, text: str) -> None:
     ticket, _, token = await open_chat(tenant)
     before = await tenant.thread(ticket)
@@ -225,6 +228,53 @@ async def test_a_message_comes_to_the_end_of_the_chain(tenant: Tenant) -> None:
 
 
 # --- what a link is good for ------------------------------------------------------------------------------------------
+
+
+async def test_where_the_review_has_a_ticket_of_others_its_team_is_handed_the_message_as_a_claim(
+    tenant: Tenant,
+) -> None:
+    ticket, _, token = await open_chat(tenant, phone="+1 415 555 2671")
+    await tenant.agent("alice").tickets.CloseTicket(tickets.CloseTicketRequest(name=ticket.name))
+    given = Ticket(review=ticket.review)
+    newer = (await tenant.agent("alice").tickets.CreateTicket(_create(tenant, given))).ticket
+    answer = await tenant.customer.customers.PostMessage(customers.PostMessageRequest(token=token, text="Me again"))
+    assert not answer.HasField("message")
+    [claim] = (await tenant.service.conversations.ListContacts(_contacts(newer))).contacts
+    assert (claim.email, claim.phone, claim.message) == ("robin@example.com", "+14155552671", "Me again")
+    assert (await tenant.log_types(newer))[0] == "CONTACT_CLAIMED"
+    # The same words again are with the team already; and they are not handed any number of them.
+    await tenant.customer.customers.PostMessage(customers.PostMessageRequest(token=token, text="Me again"))
+    for number in range(MAX_CLAIMS - 1):
+        await post(tenant, token, f"And {number}")
+    assert_refused(await refusal(post(tenant, token, "One too many")), "CHAT_LOCKED", {})
+    assert len((await tenant.service.conversations.ListContacts(_contacts(newer))).contacts) == MAX_CLAIMS
+    # Accepted, they are whom the chat is with, by the old link and by the new one.
+    await tenant.agent("alice").tickets.TakeTicket(tickets.TakeTicketRequest(name=newer.name))
+    accept = conversations.AddContactRequest(parent=newer.name, claim=claim.id)
+    await tenant.agent("alice").conversations.AddContact(accept)
+    assert_refused(await refusal(post(tenant, token, "Too early")), "CHAT_LOCKED", {})
+    await tenant.unlock(Recovery(name=(await tenant.get(newer)).recovery))
+    await post(tenant, token, "Thank you!")
+    assert [each.text for each in await tenant.thread(newer, "CUSTOMER_MESSAGE")] == ["Thank you!"]
+
+
+@pytest.mark.parametrize("added", [{"email": "Robin@Example.com"}, {"phone": "+14155552671"}], ids=["email", "phone"])
+async def test_a_customer_whom_the_team_of_the_newer_ticket_knows_by_one_address_is_heard(
+    tenant: Tenant, added: dict[str, str]
+) -> None:
+    ticket, _, token = await open_chat(tenant, phone="+1 415 555 2671")
+    alice = tenant.agent("alice")
+    await alice.tickets.CloseTicket(tickets.CloseTicketRequest(name=ticket.name))
+    newer = (await alice.tickets.CreateTicket(_create(tenant, Ticket(review=ticket.review)))).ticket
+    await alice.tickets.TakeTicket(tickets.TakeTicketRequest(name=newer.name))
+    await alice.conversations.AddContact(conversations.AddContactRequest(parent=newer.name, **added))
+    await tenant.unlock(Recovery(name=(await tenant.get(newer)).recovery))
+    await post(tenant, token, "Me again")
+    assert [each.text for each in await tenant.thread(newer, "CUSTOMER_MESSAGE")] == ["Me again"]
+
+
+def _create(tenant: Tenant, ticket: Ticket) -> tickets.CreateTicketRequest:
+    return tickets.CreateTicketRequest(parent=tenant.name, ticket=ticket)
 
 
 async def test_the_link_of_a_rejected_contact_is_unknown_and_the_next_contact_sees_nothing_of_it(

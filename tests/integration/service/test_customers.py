@@ -17,6 +17,7 @@ from care.v1 import ticket_service_pb2 as tickets
 from care.v1 import worker_service_pb2 as workers
 from care.v1.customer_service_pb2 import ContactForm
 from care.v1.directory_pb2 import Location, Organization
+from care.v1.message_pb2 import DELIVERY_STATE_SENT
 from care.v1.recovery_pb2 import Recovery
 from care_cli.stack import postgres
 from care_client.errors import CareError, ResourceExhausted
@@ -403,6 +404,10 @@ async def test_submissions_with_one_request_id_and_changing_bodies_are_limited_t
         # In the public reply it still stands.
         ("WITHDRAWN", True),
         ("DIRECT", False),
+        # Chats: an open one, and one that was closed with the greeting not sent yet, and with it sent.
+        ("DIRECT_UNLOCKED", True),
+        ("DIRECT_QUEUED", True),
+        ("DIRECT_SENT", False),
     ],
 )
 async def test_a_service_without_the_key_of_a_link_that_is_out_does_not_start(
@@ -411,10 +416,20 @@ async def test_a_service_without_the_key_of_a_link_that_is_out_does_not_start(
     async with care(server.create_database(f"key_of_{state.lower()}")) as service:
         tenant = Tenant(service, "acme")
         ticket = await tenant.ticket()
-        if state == "DIRECT":
-            await tenant.agent("alice").conversations.AddContact(
+        if state.startswith("DIRECT"):
+            added = await tenant.agent("alice").conversations.AddContact(
                 conversations.AddContactRequest(parent=ticket.name, email="kim@example.com")
             )
+            if state != "DIRECT":
+                await tenant.unlock(added.recovery)
+            if state in {"DIRECT_QUEUED", "DIRECT_SENT"}:
+                await tenant.agent("alice").tickets.CloseTicket(tickets.CloseTicketRequest(name=ticket.name))
+            if state == "DIRECT_SENT":
+                [greeting] = await tenant.thread(ticket, "AGENT_MESSAGE")
+                begin = workers.BeginDeliveryRequest(name=greeting.name, step=workers.DELIVERY_STEP_SEND)
+                attempt = (await tenant.worker.workers.BeginDelivery(begin)).grant.attempt
+                sent = workers.RecordDeliveredRequest(name=greeting.name, attempt=attempt, state=DELIVERY_STATE_SENT)
+                await tenant.worker.workers.RecordDelivered(sent)
         else:
             await tenant.in_recovery_state(ticket, state)
             async with service.database.driver() as connection:

@@ -168,6 +168,11 @@ async def test_what_a_provider_refused_has_failed_with_its_reason_in_thread_and_
     assert (found.failure_reason, found.failure_message) == (REFUSED, "550 5.1.1 No such user")
     [logged, *_] = await tenant.log(ticket)
     assert (logged.message, (await tenant.log_types(ticket))[0]) == (message.name, "DELIVERY_FAILED")
+    # Why is said there too, but not in the provider's words, which may hold the address.
+    assert [(change.field, change.before, change.after) for change in logged.changes] == [
+        ("delivery.failure_reason", "", "ADDRESS_REFUSED"),
+        ("delivery.state", "QUEUED", "FAILED"),
+    ]
 
 
 async def test_another_attempts_report_changes_nothing(tenant: Tenant) -> None:
@@ -253,7 +258,7 @@ async def test_what_a_provider_says_later_is_recorded(timed: Tenant, clock: Sett
 async def test_what_is_queued_for_a_rejected_contact_reaches_nobody(tenant: Tenant) -> None:
     ticket, recovery = await unlocked(tenant, "wrong@example.com")
     messages = [(await sent(tenant, ticket, f"Secret {number}")).name for number in range(3)]
-    begun = (await begin(tenant, messages[0], SEND)).grant.attempt
+    begun, failed = [(await begin(tenant, name, SEND)).grant.attempt for name in messages[:2]]
     alice = tenant.agent("alice").conversations
     await alice.RejectContact(conversations.RejectContactRequest(name=recovery.name))
     rejected = message_pb2.DELIVERY_FAILURE_CONTACT_REJECTED
@@ -262,8 +267,18 @@ async def test_what_is_queued_for_a_rejected_contact_reaches_nobody(tenant: Tena
         answer = await begin(tenant, name, SEND)
         assert (answer.HasField("grant"), answer.plan.step) == (False, DONE)
     assert (await tenant.log_types(ticket)).count("CONTACT_REJECTED") == 1
-    # An attempt that was under way reports late.
-    assert (await delivered(tenant, messages[0], begun)).failure_reason == rejected
+    # Of attempts that were under way, those who look at the thread learn what went out.
+    report = workers.RecordFailedRequest(
+        name=messages[1], attempt=failed, reason=message_pb2.DELIVERY_FAILURE_ADDRESS_REFUSED
+    )
+    await tenant.worker.workers.RecordFailed(report)
+    assert (await entry(tenant, ticket, messages[1])).delivery.failure_reason == rejected
+    assert (await delivered(tenant, messages[0], begun)).state == SENT
+    [entry_, *_] = await tenant.log(ticket)
+    assert [(change.field, change.before, change.after) for change in entry_.changes] == [
+        ("delivery.state", "FAILED", "SENT")
+    ]
+    assert (await delivered(tenant, messages[1], failed)).failure_reason == rejected
     added = await alice.AddContact(conversations.AddContactRequest(parent=ticket.name, email="right@example.com"))
     await tenant.unlock(added.recovery)
     for name in messages:

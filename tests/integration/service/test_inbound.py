@@ -10,7 +10,7 @@ import pytest
 from care.v1 import conversation_service_pb2 as conversations
 from care.v1 import message_pb2, ticket_pb2
 from care.v1 import ticket_service_pb2 as tickets
-from care.v1.activity_pb2 import ACTOR_KIND_CUSTOMER
+from care.v1.activity_pb2 import ACTIVITY_TYPE_CHAT_UNLOCKED, ACTOR_KIND_CUSTOMER
 from care.v1.conversation_service_pb2 import InboundMessage, IngestMessageResponse, IngestOutcome
 from care.v1.recovery_pb2 import Recovery
 from care.v1.ticket_pb2 import Ticket
@@ -262,6 +262,70 @@ async def test_a_message_to_a_closed_ticket_goes_to_its_follow_up_but_a_machines
     await tenant.unlock(Recovery(name=(await tenant.get(following)).recovery))
     later = await ingest(tenant, email(text="And more"))
     assert (outcome(later), later.ticket) == ("ACCEPTED", following.name)
+
+
+async def test_what_came_before_a_chat_was_open_enters_its_thread_when_it_opens(tenant: Tenant) -> None:
+    ticket = await unlocked(tenant)
+    await close(tenant, ticket)
+    await ingest(tenant, email(text="One"))
+    second = email("Robin@Example.com", "Two")
+    assert outcome(await ingest(tenant, second)) == "CHAT_LOCKED"
+    away = await ingest(tenant, email(text="I am out of office", automatic=True))
+    following = Ticket(name=(await tenant.get(ticket)).follow_up)
+    assert (outcome(away), away.ticket) == ("CHAT_LOCKED", following.name)
+    await resolve(tenant, following)
+    await tenant.unlock(Recovery(name=(await tenant.get(following)).recovery))
+    said = await tenant.thread(following, "CUSTOMER_MESSAGE")
+    assert [(each.text, each.automatic) for each in said] == [
+        ("One", False),
+        ("Two", False),
+        ("I am out of office", True),
+    ]
+    assert {(each.contact, each.author_kind) for each in said} == {(said[0].contact, ACTOR_KIND_CUSTOMER)}
+    assert (await tenant.get(following)).status == ticket_pb2.TICKET_STATUS_IN_PROGRESS
+    assert await kept(tenant) == []
+    again = await ingest(tenant, second)
+    assert (outcome(again), again.message) == ("ACCEPTED", said[1])
+    [opened, *_] = await tenant.log(following)
+    assert (opened.type, len(await tenant.log(following))) == (ACTIVITY_TYPE_CHAT_UNLOCKED, 3)
+
+
+async def test_what_a_machine_sent_before_a_chat_was_open_reopens_nothing(tenant: Tenant) -> None:
+    ticket = await tenant.ticket()
+    recovery = await tenant.in_recovery_state(ticket, "CONTACT_RECEIVED")
+    await resolve(tenant, ticket)
+    await ingest(tenant, email(text="I am out of office", automatic=True), ticket.name)
+    await ingest(tenant, email("sam@example.com"), ticket.name)
+    await tenant.unlock(recovery)
+    assert len(await tenant.thread(ticket, "CUSTOMER_MESSAGE")) == 1
+    assert (await tenant.get(ticket)).status == ticket_pb2.TICKET_STATUS_RESOLVED
+    assert await kept(tenant) == [("sam@example.com", "CHAT_LOCKED", ticket.name)]
+
+
+async def test_whatever_comes_at_the_moment_a_chat_opens_stands_in_its_thread_once(tenant: Tenant) -> None:
+    for _ in range(5):
+        ticket = await tenant.ticket()
+        recovery = await tenant.in_recovery_state(ticket, "CONTACT_RECEIVED")
+        taken = [ingest(tenant, email(text=f"{number}"), ticket.name) for number in range(10)]
+        await asyncio.gather(*taken[:5], tenant.unlock(recovery), *taken[5:])
+        said = await tenant.thread(ticket, "CUSTOMER_MESSAGE")
+        assert sorted(each.text for each in said) == sorted(f"{number}" for number in range(10))
+    assert await kept(tenant) == []
+
+
+async def test_a_request_id_makes_one_request_of_its_repeats(tenant: Tenant) -> None:
+    ticket = await unlocked(tenant)
+    for first in (email(), email("stranger@example.com"), email("stranger@example.com")):
+        named = ticket.name if first.sender.startswith("stranger") else ""
+        request = conversations.IngestMessageRequest(
+            parent=tenant.name, message=first, ticket=named, request_id=str(uuid4())
+        )
+        answer = await tenant.service.conversations.IngestMessage(request)
+        assert await tenant.service.conversations.IngestMessage(request) == answer
+        request.message.external_id = "another@mail.example.com"
+        error = await refusal(tenant.service.conversations.IngestMessage(request))
+        assert_refused(error, "REQUEST_ID_REUSED", {"request_id": request.request_id})
+    assert len(await tenant.thread(ticket, "CUSTOMER_MESSAGE")) == 1
 
 
 # --- what it may be ---------------------------------------------------------------------------------------------------

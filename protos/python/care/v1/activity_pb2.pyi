@@ -69,9 +69,11 @@ class _ActivityTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Activity
     ACTIVITY_TYPE_CONTACT_ADDED: _ActivityType.ValueType  # 20
     """The assignee or a service entered a known address; a live form was replaced by it."""
     ACTIVITY_TYPE_CONTACT_REJECTED: _ActivityType.ValueType  # 21
-    """The assignee found the contact to be the wrong person."""
+    """The assignee found the contact to be the wrong person. Every message to them that is QUEUED is FAILED by that, with the reason
+    CONTACT_REJECTED; there are no entries for these.
+    """
     ACTIVITY_TYPE_CHAT_UNLOCKED: _ActivityType.ValueType  # 22
-    """The chat opened."""
+    """The chat opened. What the customer sent before entered the thread with that, after the greeting that `message` names."""
     ACTIVITY_TYPE_NOTE_ADDED: _ActivityType.ValueType  # 23
     """The assignee wrote an internal note."""
     ACTIVITY_TYPE_MESSAGE_SENT: _ActivityType.ValueType  # 24
@@ -83,7 +85,7 @@ class _ActivityTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Activity
     ACTIVITY_TYPE_DELIVERY_CONFIRMED: _ActivityType.ValueType  # 27
     """A message to the customer arrived."""
     ACTIVITY_TYPE_DELIVERY_FAILED: _ActivityType.ValueType  # 28
-    """A message to the customer could not be delivered."""
+    """A message to the customer could not be delivered; `changes` has the reason as `delivery.failure_reason`."""
     ACTIVITY_TYPE_CONTACT_VERIFIED: _ActivityType.ValueType  # 29
     """The customer opened the chat by the link that was sent to them: the address is theirs."""
     ACTIVITY_TYPE_REVIEW_EDITED: _ActivityType.ValueType  # 30
@@ -135,9 +137,11 @@ ACTIVITY_TYPE_CONTACT_CLAIMED: ActivityType.ValueType  # 19
 ACTIVITY_TYPE_CONTACT_ADDED: ActivityType.ValueType  # 20
 """The assignee or a service entered a known address; a live form was replaced by it."""
 ACTIVITY_TYPE_CONTACT_REJECTED: ActivityType.ValueType  # 21
-"""The assignee found the contact to be the wrong person."""
+"""The assignee found the contact to be the wrong person. Every message to them that is QUEUED is FAILED by that, with the reason
+CONTACT_REJECTED; there are no entries for these.
+"""
 ACTIVITY_TYPE_CHAT_UNLOCKED: ActivityType.ValueType  # 22
-"""The chat opened."""
+"""The chat opened. What the customer sent before entered the thread with that, after the greeting that `message` names."""
 ACTIVITY_TYPE_NOTE_ADDED: ActivityType.ValueType  # 23
 """The assignee wrote an internal note."""
 ACTIVITY_TYPE_MESSAGE_SENT: ActivityType.ValueType  # 24
@@ -149,7 +153,7 @@ ACTIVITY_TYPE_DELIVERY_SENT: ActivityType.ValueType  # 26
 ACTIVITY_TYPE_DELIVERY_CONFIRMED: ActivityType.ValueType  # 27
 """A message to the customer arrived."""
 ACTIVITY_TYPE_DELIVERY_FAILED: ActivityType.ValueType  # 28
-"""A message to the customer could not be delivered."""
+"""A message to the customer could not be delivered; `changes` has the reason as `delivery.failure_reason`."""
 ACTIVITY_TYPE_CONTACT_VERIFIED: ActivityType.ValueType  # 29
 """The customer opened the chat by the link that was sent to them: the address is theirs."""
 ACTIVITY_TYPE_REVIEW_EDITED: ActivityType.ValueType  # 30
@@ -198,8 +202,8 @@ class FieldChange(_message.Message):
     BEFORE_FIELD_NUMBER: _builtins.int
     AFTER_FIELD_NUMBER: _builtins.int
     field: _builtins.str
-    """The field of Ticket (`status`, `assignee`, `contact_state`, `priority`…), or `recovery.state` for a recovery that is no
-    longer live.
+    """The field of Ticket (`status`, `assignee`, `contact_state`, `priority`…), `recovery.state` for a recovery that is no
+    longer live, `review.stars`, or `delivery.state` and `delivery.failure_reason` of the message that the entry names.
     """
     before: _builtins.str
     """The value before, as text: enums by their bare word, references by name, labels comma-separated; empty if unset."""

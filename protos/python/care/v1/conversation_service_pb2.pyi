@@ -40,7 +40,9 @@ class _IngestOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_IngestO
     INGEST_OUTCOME_UNMATCHED: _IngestOutcome.ValueType  # 4
     """No chat of the sender's was found: kept as unmatched."""
     INGEST_OUTCOME_CHAT_LOCKED: _IngestOutcome.ValueType  # 5
-    """The chat of `ticket` is not open to the sender: kept as unmatched."""
+    """The chat of `ticket` is not open to the sender: kept as unmatched. It enters the thread when a chat of that ticket with the sender's
+    address is opened.
+    """
 
 class IngestOutcome(_IngestOutcome, metaclass=_IngestOutcomeEnumTypeWrapper):
     """What became of a message that came in."""
@@ -56,7 +58,9 @@ INGEST_OUTCOME_FOLLOWED_UP: IngestOutcome.ValueType  # 3
 INGEST_OUTCOME_UNMATCHED: IngestOutcome.ValueType  # 4
 """No chat of the sender's was found: kept as unmatched."""
 INGEST_OUTCOME_CHAT_LOCKED: IngestOutcome.ValueType  # 5
-"""The chat of `ticket` is not open to the sender: kept as unmatched."""
+"""The chat of `ticket` is not open to the sender: kept as unmatched. It enters the thread when a chat of that ticket with the sender's
+address is opened.
+"""
 Global___IngestOutcome: _TypeAlias = IngestOutcome  # noqa: Y015
 
 @_typing.final

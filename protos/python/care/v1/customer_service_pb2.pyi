@@ -273,7 +273,9 @@ class PostMessageResponse(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def message(self) -> Global___ChatMessage:
-        """The message."""
+        """The message. Unset where it stands in no chat yet: the review has a newer ticket, whose team does not know this customer, and was
+        handed the message together with the address.
+        """
 
     def __init__(
         self,

@@ -97,7 +97,8 @@ class CustomerServiceServicer:
 
     def PostMessage(self, request, context):
         """Writes to the business. A RESOLVED ticket is reopened by it; of a CLOSED one a follow-up is raised, and the customer is sent a link to
-        its chat. Refusals: INVALID_FIELD, LINK_UNKNOWN, CHAT_LOCKED while the follow-up's chat is not open yet, RATE_LIMITED.
+        its chat. Refusals: INVALID_FIELD, LINK_UNKNOWN, CHAT_LOCKED while the follow-up's chat is not open yet, or the team
+        of a newer ticket was handed several messages already; RATE_LIMITED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

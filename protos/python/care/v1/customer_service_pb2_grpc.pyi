@@ -51,7 +51,8 @@ class CustomerServiceStub:
     """
     PostMessage: _grpc.UnaryUnaryMultiCallable[_customer_service_pb2.PostMessageRequest, _customer_service_pb2.PostMessageResponse]
     """Writes to the business. A RESOLVED ticket is reopened by it; of a CLOSED one a follow-up is raised, and the customer is sent a link to
-    its chat. Refusals: INVALID_FIELD, LINK_UNKNOWN, CHAT_LOCKED while the follow-up's chat is not open yet, RATE_LIMITED.
+    its chat. Refusals: INVALID_FIELD, LINK_UNKNOWN, CHAT_LOCKED while the follow-up's chat is not open yet, or the team
+    of a newer ticket was handed several messages already; RATE_LIMITED.
     """
     WatchChat: _grpc.UnaryStreamMultiCallable[_customer_service_pb2.WatchChatRequest, _customer_service_pb2.WatchChatResponse]
     """Follows the chat: first what it holds, then each change. Ends with LINK_UNKNOWN when the contact is rejected. Refusals: as GetChat's."""
@@ -79,7 +80,8 @@ class CustomerServiceAsyncStub(CustomerServiceStub):
     """
     PostMessage: _aio.UnaryUnaryMultiCallable[_customer_service_pb2.PostMessageRequest, _customer_service_pb2.PostMessageResponse]  # type: ignore[assignment]
     """Writes to the business. A RESOLVED ticket is reopened by it; of a CLOSED one a follow-up is raised, and the customer is sent a link to
-    its chat. Refusals: INVALID_FIELD, LINK_UNKNOWN, CHAT_LOCKED while the follow-up's chat is not open yet, RATE_LIMITED.
+    its chat. Refusals: INVALID_FIELD, LINK_UNKNOWN, CHAT_LOCKED while the follow-up's chat is not open yet, or the team
+    of a newer ticket was handed several messages already; RATE_LIMITED.
     """
     WatchChat: _aio.UnaryStreamMultiCallable[_customer_service_pb2.WatchChatRequest, _customer_service_pb2.WatchChatResponse]  # type: ignore[assignment]
     """Follows the chat: first what it holds, then each change. Ends with LINK_UNKNOWN when the contact is rejected. Refusals: as GetChat's."""
@@ -128,7 +130,8 @@ class CustomerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_customer_service_pb2.PostMessageResponse, _abc.Awaitable[_customer_service_pb2.PostMessageResponse]]:
         """Writes to the business. A RESOLVED ticket is reopened by it; of a CLOSED one a follow-up is raised, and the customer is sent a link to
-        its chat. Refusals: INVALID_FIELD, LINK_UNKNOWN, CHAT_LOCKED while the follow-up's chat is not open yet, RATE_LIMITED.
+        its chat. Refusals: INVALID_FIELD, LINK_UNKNOWN, CHAT_LOCKED while the follow-up's chat is not open yet, or the team
+        of a newer ticket was handed several messages already; RATE_LIMITED.
         """
 
     @_abc_1.abstractmethod

@@ -58,6 +58,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("organization", "ticket_number", "message_id", name="pk_deliveries"),
         comment="Apart from messages, which are never changed.",
     )
+    op.create_index(
+        "ix_deliveries_queued",
+        "deliveries",
+        ["organization", "ticket_number", "contact_id"],
+        postgresql_where=sa.text("state = 'QUEUED'"),
+    )
     op.create_table(
         "inbound_messages",
         sa.Column("organization", sa.Text(), nullable=False),
@@ -81,6 +87,12 @@ def upgrade() -> None:
         "inbound_messages",
         ["organization", "ingest_time", "channel", "external_id"],
         postgresql_where=sa.text("message_id IS NULL"),
+    )
+    op.create_index(
+        "ix_inbound_messages_organization_ticket_number",
+        "inbound_messages",
+        ["organization", "ticket_number"],
+        postgresql_where=sa.text("message_id IS NULL AND ticket_number IS NOT NULL"),
     )
     # Numbered in the order of what was written so far; new rows follow, whatever transaction they come from.
     op.execute("ALTER TABLE activities ADD COLUMN transaction XID8 NOT NULL DEFAULT pg_current_xact_id()")
