@@ -128,7 +128,7 @@ def _is_theirs(chat: ChatCase, inbound: Inbound, loaded: InboundLoad) -> bool:
     A bounce comes from the server's own address, and names the message that it is about (RFC 3464), whose id nobody
     knows but who was sent it.
     """
-    is_contact = inbound.sender.lower() in {chat.contact.email.lower(), chat.contact.phone}
+    is_contact = inbound.sender != "" and inbound.sender.lower() in {chat.contact.email.lower(), chat.contact.phone}
     return not chat.is_dead and (is_contact or (inbound.automatic and loaded.is_answer))
 
 
@@ -198,8 +198,9 @@ def _inbound(fields: Fields, organization: str, given: pb.InboundMessage, now: d
         sender = fields.phone("message.sender", given.sender)
     else:
         sender = fields.email("message.sender", given.sender)
-    if not given.sender.strip():
-        fields.wrong("message.sender", "is missing: say who sent it")
+    if not given.sender.strip() and not given.automatic:
+        # Bounces come from nobody, so that they are never answered (RFC 5321, section 4.5.5).
+        fields.wrong("message.sender", "is missing: say who sent it; only a machine's email may have none")
     if len(given.in_reply_to) > _ANSWERED:
         fields.wrong("message.in_reply_to", f"are {len(given.in_reply_to)}; at most {_ANSWERED} are taken")
     answered = tuple(fields.text("message.in_reply_to", each, _LINE, line=True) for each in given.in_reply_to)

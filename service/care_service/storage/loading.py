@@ -148,7 +148,7 @@ INBOUND_QUERY: Final = f"""
 
 KEPT_QUERY: Final = f"""
     SELECT {INBOUND.select_list("i")} FROM inbound_messages i
-    WHERE i.organization = $1::TEXT AND i.ticket_number = $2::BIGINT AND i.message_id IS NULL
+    WHERE i.organization = $1::TEXT AND i.ticket_number = $2::BIGINT AND i.message_id IS NULL AND i.sender <> ''
       AND (i.channel = 'EMAIL' AND lower(i.sender) = $3::TEXT OR i.channel = 'SMS' AND i.sender = $4::TEXT)
     ORDER BY i.ingest_time, i.external_id LIMIT $5::INTEGER
 """
@@ -168,7 +168,7 @@ ANSWERED_QUERY: Final = """
     ) a
     JOIN recoveries u
       ON u.organization = a.organization AND u.ticket_number = a.ticket_number AND u.contact_id = a.contact_id
-    WHERE u.unlock_time IS NOT NULL AND u.state <> 'REJECTED'
+    WHERE u.unlock_time IS NOT NULL AND u.state <> 'REJECTED' AND ($6::BIGINT IS NULL OR a.ticket_number = $6::BIGINT)
     ORDER BY a.create_time DESC LIMIT 1
 """
 """The contact of the latest of the messages, or of the chats, that a message says it answers."""

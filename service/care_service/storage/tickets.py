@@ -198,19 +198,19 @@ class PostgresTickets:
             row = await connection.fetchrow(loading.INBOUND_QUERY, *place, query.external_id)
             if row is not None:
                 return InboundLoad(INBOUND.read(tuple(row)), None), answer
-            contact = named = None
+            named = None
             if query.ticket is not None:
                 # Before the chat: what the commit compares must not be newer than what was found of that.
                 named = (await _case(connection, query.organization, query.ticket, None)).ticket
-            else:
-                contact = await connection.fetchval(
-                    loading.ANSWERED_QUERY,
-                    query.organization,
-                    messages,
-                    query.channel.value,
-                    list(query.in_reply_to),
-                    chats,
-                )
+            contact = await connection.fetchval(
+                loading.ANSWERED_QUERY,
+                query.organization,
+                messages,
+                query.channel.value,
+                list(query.in_reply_to),
+                chats,
+                query.ticket,
+            )
             is_answer = contact is not None
             if contact is None:
                 address, value = ("email", "lower(c.email)") if query.channel is Channel.EMAIL else ("phone", "c.phone")

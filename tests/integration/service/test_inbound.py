@@ -244,10 +244,20 @@ async def test_a_bounce_is_recorded_where_the_message_is_that_came_back(tenant: 
     answer = await ingest(tenant, email(server, words, in_reply_to=[sent], automatic=True))
     assert (outcome(answer), answer.ticket) == ("RECORDED", ticket.name)
     assert (await tenant.get(ticket)).status == ticket_pb2.TICKET_STATUS_RESOLVED
+    for further in (
+        email("", words, in_reply_to=[sent], automatic=True),
+        email(server, in_reply_to=[sent], automatic=True),
+    ):
+        named = await ingest(tenant, further, ticket.name)
+        assert (outcome(named), named.ticket) == ("RECORDED", ticket.name)
+    assert outcome(await ingest(tenant, email("", words, automatic=True))) == "UNMATCHED"
+    other = await unlocked(tenant, "sam@example.com")
+    lost = await ingest(tenant, email("", words, in_reply_to=[sent], automatic=True), other.name)
+    assert (outcome(lost), lost.ticket) == ("CHAT_LOCKED", other.name)
     # Whoever is no machine is somebody; and a machine that answers nothing of ours is anybody's.
     for stranger in (email(server, words, in_reply_to=[sent]), email(server, words, automatic=True)):
         assert outcome(await ingest(tenant, stranger)) == "UNMATCHED"
-    assert len(await tenant.thread(ticket, "CUSTOMER_MESSAGE")) == 1
+    assert len(await tenant.thread(ticket, "CUSTOMER_MESSAGE")) == 1 + 2
 
 
 async def test_a_message_to_a_closed_ticket_goes_to_its_follow_up_but_a_machines_raises_none(tenant: Tenant) -> None:

@@ -704,7 +704,9 @@ class InboundMessage(_message.Message):
     external_id: _builtins.str
     """The channel's own id of it: an email's Message-ID without its angle brackets, an SMS provider's message id; up to 998 characters."""
     sender: _builtins.str
-    """Who sent it: an email address, or a phone number with its country code."""
+    """Who sent it: an email address, or a phone number with its country code. Only a machine's email may have none, as bounces do
+    (`MAIL FROM:<>`, RFC 5321, section 4.5.5).
+    """
     subject: _builtins.str
     """An email's subject; up to 998 characters; may be empty."""
     text: _builtins.str
