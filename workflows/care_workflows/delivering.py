@@ -67,7 +67,7 @@ class DeliveryActivities:
         """Hand the message to its provider, and report what became of it."""
 
         async def send(messenger: Messenger, begun: BeginDeliveryResponse) -> Receipt:
-            return await messenger.send(_outgoing(start.message, begun))
+            return await messenger.send(outgoing(start.message, begun))
 
         return await self._attempt(start, DELIVERY_STEP_SEND, send)
 
@@ -129,7 +129,8 @@ class DeliveryActivities:
             return await self._workers.BeginDelivery(BeginDeliveryRequest(name=start.message, step=step))
 
 
-def _outgoing(message: str, begun: BeginDeliveryResponse) -> Outgoing:
+def outgoing(message: str, begun: BeginDeliveryResponse) -> Outgoing:
+    """Return the message of that resource name as a channel gets it, of what the service handed out."""
     grant = begun.grant
     return Outgoing(
         organization=parse_message(message).organization,
