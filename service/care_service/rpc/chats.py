@@ -36,9 +36,9 @@ class Chats:
     """Converts, calls the core, converts."""
 
     def __init__(self, store: TicketStore, reader: Reader, links: Links, followers: Followers) -> None:
-        self._chat_store = store
+        self._store = store
         self._reader = reader
-        self._chat_links = links
+        self._links = links
         self._followers = followers
         self._messages = LinkLimit(_MESSAGES, "Too many messages by this link: wait a minute.")
 
@@ -78,7 +78,7 @@ class Chats:
                 if has_news:
                     # Loaded each time: a contact that was rejected in the meantime is shown nothing more.
                     chat, _ = await until_committed(
-                        self._chat_store, lambda store: self._load_chat(store, request.token, None), None
+                        self._store, lambda store: self._load_chat(store, request.token, None), None
                     )
                     rows = await self._reader.chat_messages_after(chat, place, _BATCH)
                     place = (rows[-1].activity_number, rows[-1].ordinal) if rows else place
@@ -129,12 +129,12 @@ class Chats:
 
         target = seen.target.ticket
         with told_nothing():
-            return await until_committed(self._chat_store, once, TicketName(target.organization, target.number))
+            return await until_committed(self._store, once, TicketName(target.organization, target.number))
 
     async def _opened(self, token: str) -> ChatCase:
         """Loads the chat of a link, and notes its first use."""
         call = current_call()
-        seen, _ = await until_committed(self._chat_store, lambda store: self._load_chat(store, token, None), None)
+        seen, _ = await until_committed(self._store, lambda store: self._load_chat(store, token, None), None)
         if verified(seen, customer(str(seen.contact.id)), call.now) is None:
             return seen
         ticket = seen.case.ticket
@@ -147,12 +147,12 @@ class Chats:
             return chat
 
         with told_nothing():
-            return await until_committed(self._chat_store, once, TicketName(ticket.organization, ticket.number))
+            return await until_committed(self._store, once, TicketName(ticket.organization, ticket.number))
 
     async def _load_chat(
         self, store: TicketStore, token: str, request_id: UUID | None
     ) -> tuple[ChatCase, Answer | None]:
-        found = self._chat_links.read_chat_token(token)
+        found = self._links.read_chat_token(token)
         loaded = await store.load_chat(found[0], request_id, current_call().now - KEPT) if found else None
         # A contact keeps the key that its link was made with: another key's token for it is forged.
         if found is None or loaded is None or loaded[0].contact.key_id != found[1] or loaded[0].is_dead:

@@ -38,8 +38,6 @@ class Conversations(Inbounds, conversation_service_pb2_grpc.ConversationServiceS
 
     def __init__(self, store: TicketStore, reader: Reader, links: Links) -> None:
         super().__init__(store, reader)
-        self._store = store
-        self._reader = reader
         self._links = links
 
     async def SendRecoveryForm(

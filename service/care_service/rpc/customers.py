@@ -39,8 +39,6 @@ class Customers(Chats, customer_service_pb2_grpc.CustomerServiceServicer):
 
     def __init__(self, store: TicketStore, reader: Reader, links: Links, followers: Followers) -> None:
         super().__init__(store, reader, links, followers)
-        self._store = store
-        self._links = links
         self._submissions = LinkLimit(_SUBMISSIONS, "Too many submissions from this link: wait a minute.")
 
     async def GetContactForm(self, request: pb.GetContactFormRequest, context: Context) -> pb.GetContactFormResponse:

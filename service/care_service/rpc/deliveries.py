@@ -38,8 +38,8 @@ class Deliveries:
     """Converts, calls the core, converts."""
 
     def __init__(self, store: TicketStore, links: Links) -> None:
-        self._delivery_store = store
-        self._delivery_links = links
+        self._store = store
+        self._links = links
 
     async def BeginDelivery(self, request: pb.BeginDeliveryRequest, context: Context) -> pb.BeginDeliveryResponse:
         """See the contract."""
@@ -55,15 +55,13 @@ class Deliveries:
             if decision is None:
                 return pb.BeginDeliveryResponse(plan=_plan(case))
             after = _after(case, decision)
-            # Before anything is handed out; an operator sees which key to put back (docs/operating.md).
-            if after.delivery.attempt and case.contact.key_id not in self._delivery_links.keys:
-                words = f"The link's key {case.contact.key_id} is not among CARE_LINK_KEYS: put it back."
-                raise Refusal(Reason.LINK_UNKNOWN, words)
+            grant = None
+            if after.delivery.attempt:
+                grant = self._to_send(after) if step is DeliveryStep.SEND else _to_check(after)
             await store.commit(decision, None)
-            grant = self._delivery_grant(after) if after.delivery.attempt else None
             return pb.BeginDeliveryResponse(grant=grant, plan=_plan(after))
 
-        return await until_committed(self._delivery_store, once, name.ticket)
+        return await until_committed(self._store, once, name.ticket)
 
     async def RecordDelivered(self, request: pb.RecordDeliveredRequest, context: Context) -> pb.RecordDeliveredResponse:
         """See the contract."""
@@ -113,11 +111,12 @@ class Deliveries:
                 case = _after(case, decision)
             return _plan(case)
 
-        return await until_committed(self._delivery_store, once, name.ticket)
+        return await until_committed(self._store, once, name.ticket)
 
-    def _delivery_grant(self, case: DeliveryCase) -> pb.DeliveryGrant:
+    def _to_send(self, case: DeliveryCase) -> pb.DeliveryGrant:
         delivery, contact, ticket = case.delivery, case.contact, case.case.ticket
-        link = self._delivery_links.chat_link(contact.id, contact.key_id)
+        need_key(self._links, contact.key_id)
+        link = self._links.chat_link(contact.id, contact.key_id)
         location = case.case.location
         return pb.DeliveryGrant(
             attempt=delivery.attempt,
@@ -129,9 +128,28 @@ class Deliveries:
             chat_link=link,
             idempotency_key=str(delivery.message_id),
             thread_key=str(contact.id),
-            provider_id=delivery.provider_id,
             location=names.location(ticket.organization, ticket.location),
         )
+
+
+def need_key(links: Links, key_id: str) -> None:
+    """Refuses with LINK_UNKNOWN where a link's key is gone: before anything is handed out.
+
+    An operator sees in the workflow which key to put back (docs/operating.md).
+    """
+    if key_id not in links.keys:
+        raise Refusal(Reason.LINK_UNKNOWN, f"The link's key {key_id} is not among CARE_LINK_KEYS: put it back.")
+
+
+def _to_check(case: DeliveryCase) -> pb.DeliveryGrant:
+    """Hands out what asking the provider takes: nothing of the message, nor of the customer."""
+    delivery, ticket = case.delivery, case.case.ticket
+    return pb.DeliveryGrant(
+        attempt=delivery.attempt,
+        channel=convert.channel(delivery.channel),
+        provider_id=delivery.provider_id,
+        location=names.location(ticket.organization, ticket.location),
+    )
 
 
 def _attempt(number: int) -> Fields:

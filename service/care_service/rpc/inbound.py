@@ -38,8 +38,8 @@ class Inbounds:
     """Converts, calls the core, converts."""
 
     def __init__(self, store: TicketStore, reader: Reader) -> None:
-        self._inbound_store = store
-        self._inbound_reader = reader
+        self._store = store
+        self._reader = reader
 
     async def IngestMessage(self, request: pb.IngestMessageRequest, context: Context) -> pb.IngestMessageResponse:
         """See the contract."""
@@ -52,7 +52,7 @@ class Inbounds:
         inbound = _inbound(fields, organization, request.message, call.now)
         fields.check()
         call.enter(organization, request.parent)
-        if ticket is not None and not await self._inbound_reader.ticket_exists(ticket):
+        if ticket is not None and not await self._reader.ticket_exists(ticket):
             raise not_found(request.ticket)
         query = InboundQuery(
             organization=organization,
@@ -85,10 +85,10 @@ class Inbounds:
             return await _take_in(store, inbound, loaded.chat, command, repeat, call.now)
 
         # Looked for once before, so that a busy ticket can be locked as the last resort.
-        seen, _ = await until_committed(self._inbound_store, lambda store: store.load_inbound(query), None)
+        seen, _ = await until_committed(self._store, lambda store: store.load_inbound(query), None)
         target = seen.chat.target.ticket if seen.chat else seen.named
         place = TicketName(target.organization, target.number) if target else None
-        return await until_committed(self._inbound_store, once, place)
+        return await until_committed(self._store, once, place)
 
     async def ListUnmatchedMessages(
         self, request: pb.ListUnmatchedMessagesRequest, context: Context
@@ -103,7 +103,7 @@ class Inbounds:
         after = pages.read_token(
             request.page_token, scope, lambda key: (pages.time(key[0]), pages.text(key[1]), pages.text(key[2]))
         )
-        rows = await self._inbound_reader.unmatched(organization, after, size + 1)
+        rows = await self._reader.unmatched(organization, after, size + 1)
         messages, token = pages.cut(
             rows,
             size,
@@ -117,7 +117,7 @@ class Inbounds:
         message = None
         if known.message_id is not None and known.ticket_number is not None:
             name = TicketName(known.organization, known.ticket_number)
-            view = await self._inbound_reader.message(name, known.message_id)
+            view = await self._reader.message(name, known.message_id)
             message = convert.thread_message(view) if view else None
         return _answer(known, message)
 

@@ -17,13 +17,13 @@ from care_service.domain.entities import RefusalReason
 from care_service.domain.names import RecoveryName
 from care_service.domain.plan import HANDED_OUT, SiteTiming, Step
 from care_service.domain.ports import RecoveryLoad, TicketStore
-from care_service.domain.refusals import Reason, Refusal, not_found
+from care_service.domain.refusals import not_found
 from care_service.domain.replies import with_link, without_link
 from care_service.domain.reports import RecoveryCase, begin_posting, report
 from care_service.links import Links
 from care_service.rpc import convert
 from care_service.rpc.call import current_call
-from care_service.rpc.deliveries import Deliveries
+from care_service.rpc.deliveries import Deliveries, need_key
 from care_service.rpc.execute import applied, until_committed
 from care_service.rpc.fields import Fields
 
@@ -44,8 +44,6 @@ class Workers(Deliveries, worker_service_pb2_grpc.WorkerServiceServicer):
 
     def __init__(self, store: TicketStore, links: Links, timing: SiteTiming) -> None:
         super().__init__(store, links)
-        self._store = store
-        self._links = links
         self._timing = timing
 
     async def CheckRecovery(self, request: pb.CheckRecoveryRequest, context: Context) -> pb.CheckRecoveryResponse:
@@ -64,10 +62,8 @@ class Workers(Deliveries, worker_service_pb2_grpc.WorkerServiceServicer):
         async def once(store: TicketStore) -> pb.BeginPostingResponse:
             load = await self._load(store, name)
             review = load.case.review
-            if load.recovery.key_id and load.recovery.key_id not in self._links.keys:
-                # Before anything is handed out; an operator sees which key to put back (docs/operating.md).
-                words = f"The link's key {load.recovery.key_id} is not among CARE_LINK_KEYS: put it back."
-                raise Refusal(Reason.LINK_UNKNOWN, words)
+            if load.recovery.key_id:
+                need_key(self._links, load.recovery.key_id)
             decision = begin_posting(self._case(load), review, step, now) if review else None
             if decision is None:
                 return pb.BeginPostingResponse(plan=self._plan(load))

@@ -724,7 +724,7 @@ class DeliveryGrant(_message.Message):
     channel: _message_pb2.Channel.ValueType
     """The channel to use."""
     address: _builtins.str
-    """The email address, or the phone number in E.164."""
+    """The email address, or the phone number in E.164. This, and all that follows up to `thread_key`, is empty for CHECK."""
     display_name: _builtins.str
     """The customer's name; may be empty."""
     business_name: _builtins.str
