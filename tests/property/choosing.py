@@ -10,6 +10,7 @@ from uuid import UUID
 
 from tests.property.model import (
     AGENTS,
+    BY_LINK,
     CUSTOMER,
     FORM_LIVE,
     SERVICE,
@@ -32,6 +33,9 @@ _WEIGHTS: Final = {
     "BeginPosting": 4,
     "RecordPosted": 2,
     "SubmitContact": 2,
+    "UnlockChat": 2,
+    "GetChat": 2,
+    "PostMessage": 2,
     "AssignTicket": 0.5,
     "CreateTicket": 0.5,
     "ReleaseTicket": 0.5,
@@ -51,8 +55,7 @@ def drawn(
     everything = [
         each
         for each in possible(model)
-        if (ticket is None or each.ticket == ticket)
-        and (each.caller != CUSTOMER or world.may_submit(model.recovery(each).name))
+        if (ticket is None or each.ticket == ticket) and (each.caller != CUSTOMER or world.may_come(each))
     ]
     options = [each for each in everything if each.caller in callers]
     if chance.random() < _LIKELY:
@@ -79,7 +82,9 @@ def _addressed(chance: Random, model: Model, action: Action) -> Action:
     """Adds an etag, right or stale, and a request id, new or used before."""
     if action.caller == WORKER:
         return action
-    if action.method not in {"CreateTicket", "SubmitContact"}:
+    if action.method == "GetChat":
+        return action
+    if action.method not in {"CreateTicket", *BY_LINK}:
         now = int(model.tickets[action.ticket].etag)
         (etag,) = chance.choices(["", str(now), str(max(1, now - 1))], [5, 4, 1])
         action = replace(action, etag=etag)
@@ -96,6 +101,10 @@ def _moves(model: Model, action: Action) -> bool:
         case "TakeTicket" | "AssignTicket":
             owner = action.caller if action.method == "TakeTicket" else action.text
             return model.tickets[action.ticket].assignee != owner
+        case "GetChat":
+            recovery = model.recovery(action)
+            first = recovery.contact is not None and not recovery.contact.verified
+            return first and recovery.ticket.status != "CLOSED"
         case "UpdateTicket":
             return model.tickets[action.ticket].subject != action.text
         case "BeginPosting":
@@ -159,6 +168,12 @@ def _on_recovery(number: int, place: int, recovery: Recovery) -> Iterator[Action
             yield Action(method, WORKER, number, place, attempt=attempt)
     yield Action("UnlockChat", WORKER, number, place)
     yield Action("ExpireForm", WORKER, number, place)
+    if recovery.contact is not None and recovery.contact.id:
+        yield Action("GetChat", CUSTOMER, number, place)
+        # The first use of a link is a commit of its own: it comes by GetChat, so that every action is one.
+        if recovery.contact.verified or recovery.ticket.status == "CLOSED" or recovery.state == "REJECTED":
+            for words in ("Thank you", "One more thing"):
+                yield Action("PostMessage", CUSTOMER, number, place, words)
     if recovery.kind == "FORM":
         for email in _EMAILS:
             for words in ("", "Call me"):

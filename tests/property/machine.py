@@ -133,7 +133,7 @@ class Lifecycle(RuleBasedStateMachine):
         # Who asks for an attempt again gets another one; its own loss is for the worker's tests.
         if action is None or action.method == "BeginPosting":
             return
-        if action.caller != WORKER and not action.request_id:
+        if action.caller != WORKER and action.method != "GetChat" and not action.request_id:
             action = replace(action, request_id=str(UUID(int=chance.getrandbits(128), version=4)))
         patience = chance.randrange(25)
         note(f"lost after {patience}: {action}")
@@ -266,7 +266,7 @@ class Lifecycle(RuleBasedStateMachine):
         return ""
 
     def _lets_in(self, action: Action) -> bool:
-        return action.caller != CUSTOMER or self.world.may_submit(self.model.recovery(action).name)
+        return action.caller != CUSTOMER or self.world.may_come(action)
 
     def _drawn(self, chance: Random, callers: tuple[str, ...], ticket: int | None = None) -> Action | None:
         return choosing.drawn(chance, self.model, self.world, callers, ticket)

@@ -48,6 +48,8 @@ ASSIGNEE_ALONE: Final = (
     "SendMessage",
     "AddNote",
 )
+BY_CHAT: Final = ("GetChat", "PostMessage")
+BY_LINK: Final = ("SubmitContact", *BY_CHAT)
 ON_TICKETS: Final = ("TakeTicket", "AssignTicket", *ASSIGNEE_ALONE)
 REPORTS: Final = ("RecordPosted", "RecordRefused", "RecordRetracted", "UnlockChat", "ExpireForm")
 
@@ -77,10 +79,14 @@ class Action:
     review: int = -1
 
     @property
-    def key(self) -> tuple[str, str, int, int]:
+    def link(self) -> tuple[str, int, int]:
+        """The link that a customer comes by: one opens the form of a recovery, another its chat."""
+        return ("chat" if self.method in BY_CHAT else "form", self.ticket, self.recovery)
+
+    @property
+    def key(self) -> tuple[str, str, tuple[str, int, int]]:
         """Whose answer is kept under which id; each link is a caller of its own."""
-        link = (self.ticket, self.recovery) if self.caller == CUSTOMER else (-1, -1)
-        return (self.caller, self.request_id, *link)
+        return (self.caller, self.request_id, self.link if self.caller == CUSTOMER else ("", -1, -1))
 
     def __str__(self) -> str:
         values = {
@@ -110,6 +116,8 @@ class Outcome:
     """The name of the recovery in the answer."""
     grant: int = 0
     """The attempt that BeginPosting handed out; 0 for none."""
+    chat: tuple[str, ...] | None = None
+    """What was said in the chat that was opened, the greeting apart."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +150,7 @@ class Contact:
     message: str
     recovery: Recovery
     id: str = ""
+    verified: bool = False
 
 
 @dataclass(eq=False)  # they refer to each other
@@ -163,6 +172,8 @@ class Recovery:
     """The attempt whose outcome counts; 0 for none."""
     hand_outs: list[datetime] = field(default_factory=list)
     retract_refused: bool = False
+    unlocked: bool = False
+    """Whether the chat with its contact was opened, and its link sent."""
     moves: int = 1
     """How many commits changed its state: each must have left an outbox row."""
     name: str = ""
@@ -170,6 +181,10 @@ class Recovery:
     @property
     def live(self) -> bool:
         return self.state in LIVE
+
+    @property
+    def has_chat(self) -> bool:
+        return self.unlocked and self.state != "REJECTED"
 
 
 @dataclass(frozen=True)
@@ -192,6 +207,8 @@ class Said:
     author: str
     text: str
     recovery: Recovery | None = None
+    contact: Contact | None = None
+    """Whom it is for, or from."""
 
 
 @dataclass(eq=False)  # they refer to each other
@@ -254,7 +271,7 @@ class Model:
         """Of each review the last attempt that was handed out."""
         self.barred: set[str] = set()
         """The agents who may be assigned nothing."""
-        self.kept: dict[tuple[str, str, int, int], Kept] = {}
+        self.kept: dict[tuple[str, str, tuple[str, int, int]], Kept] = {}
 
     def copy(self) -> Model:
         """A model of its own in the same state."""
@@ -294,6 +311,8 @@ class Model:
         role = self.role_refusal(action)
         if role:
             return role
+        if action.method in BY_CHAT and not self.recovery(action).has_chat:
+            return "LINK_UNKNOWN"
         kept = self._kept(action)
         if kept is not None:
             return "" if kept.action == action else "REQUEST_ID_REUSED"
@@ -301,6 +320,8 @@ class Model:
             return ""
         if action.method == "SubmitContact":
             return self._link_refusal(self.recovery(action))
+        if action.method in BY_CHAT:
+            return self._chat_refusal(self.recovery(action), action.text) if action.method == "PostMessage" else ""
         if action.method == "CreateTicket":
             return "TICKET_EXISTS" if self.open_ticket(action.review) else ""
         ticket = self.tickets[action.ticket]
@@ -325,7 +346,7 @@ class Model:
 
     def role_refusal(self, action: Action) -> str:
         """ROLE_NOT_ALLOWED where the caller's role may not call the method, whatever it is about."""
-        if action.method == "SubmitContact":
+        if action.method in BY_LINK:
             return ""
         if action.method in REPORTS or action.method == "BeginPosting":
             return "" if action.caller == WORKER else "ROLE_NOT_ALLOWED"
@@ -341,6 +362,16 @@ class Model:
             return "LINK_WITHDRAWN"
         over = recovery.expire_time is not None and recovery.expire_time <= self.now
         return "LINK_EXPIRED" if recovery.state == "EXPIRED" or over else ""
+
+    def _chat_refusal(self, recovery: Recovery, text: str) -> str:
+        there = self.open_ticket(recovery.ticket.review) if recovery.ticket.status == "CLOSED" else None
+        if there is None:
+            return ""
+        if _is_with(there, recovery):
+            return "" if there.contact_state == "CHAT_UNLOCKED" else "CHAT_LOCKED"
+        email = recovery.contact.email if recovery.contact else ""
+        lost = not self._is_claim(there, recovery, email, text) and text not in {e.message for e in there.contacts}
+        return "CHAT_LOCKED" if lost else ""
 
     @staticmethod
     def _owner_refusal(action: Action, ticket: Ticket) -> str:
@@ -408,6 +439,11 @@ class Model:
                 return True
             case "SubmitContact":
                 return self._submit(action)
+            case "GetChat":
+                self._open_chat(action, outcome)
+                return False
+            case "PostMessage":
+                return self._post(action)
             case "BeginPosting":
                 self._begin(action, outcome.grant)
                 return False
@@ -473,7 +509,8 @@ class Model:
                 ticket.thread.append(Said("NOTE", caller, action.text))
                 self._log(ticket, "NOTE_ADDED", action)
             case "SendMessage":
-                ticket.thread.append(Said("AGENT_MESSAGE", caller, action.text))
+                contact = ticket.live.contact if ticket.live else None
+                ticket.thread.append(Said("AGENT_MESSAGE", caller, action.text, contact=contact))
                 self._log(ticket, "MESSAGE_SENT", action)
             case _:
                 self._recovery_command(ticket, action, outcome)
@@ -539,25 +576,66 @@ class Model:
         self._log(ticket, "CONTACT_SUBMITTED", action, recovery)
         return True
 
-    def _claim(self, ticket: Ticket, recovery: Recovery, email: str, message: str, action: Action) -> bool:
-        """Keeps a further answer beside the contact in use; the very same again, and too many, are no news."""
+    @staticmethod
+    def _is_claim(ticket: Ticket, recovery: Recovery, email: str, message: str) -> bool:
+        """Whether a further answer is kept beside the contact in use; not the very same again, and not too many."""
         live = ticket.live
         used = [each for each in (recovery.contact, live.contact if live else None) if each is not None]
         brought = [each for each in ticket.contacts if each.recovery is recovery]
         known = [each for each in ticket.contacts if any(each is one for one in (*used, *brought))]
         claims = [each for each in brought if not any(each is one for one in used)]
-        if (email, message) in {(each.email, each.message) for each in known} or len(claims) >= MAX_CLAIMS:
+        return (email, message) not in {(each.email, each.message) for each in known} and len(claims) < MAX_CLAIMS
+
+    def _claim(self, ticket: Ticket, recovery: Recovery, email: str, message: str, action: Action) -> bool:
+        if not self._is_claim(ticket, recovery, email, message):
             return False
         ticket.contacts.append(Contact(email, message, recovery))
         self._log(ticket, "CONTACT_CLAIMED", action, recovery if recovery.ticket is ticket else None)
         return True
 
-    def _follow_up(self, ticket: Ticket, email: str, message: str, action: Action) -> None:
+    def _open_chat(self, action: Action, outcome: Outcome) -> None:
+        """Reads the chat; the first time tells that the address is the customer's."""
+        recovery = self.recovery(action)
+        ticket, contact = recovery.ticket, recovery.contact
+        said = tuple(each.text for each in ticket.thread if each.contact is contact and each.recovery is None)
+        if outcome.chat is not None and outcome.chat != said:
+            raise Unlike(f"{action}: the chat shows {outcome.chat}, not {said}")
+        if contact is not None and not contact.verified and ticket.status != "CLOSED":
+            contact.verified = True
+            self._log(ticket, "CONTACT_VERIFIED", action, recovery)
+
+    def _post(self, action: Action) -> bool:
+        recovery = self.recovery(action)
+        ticket = recovery.ticket
+        if recovery.contact is None:
+            raise AssertionError("a chat is with somebody")
+        if ticket.status == "CLOSED":
+            there = self.open_ticket(ticket.review)
+            if there is None:
+                self._follow_up(ticket, recovery.contact.email, "", action, recovery.contact)
+                return True
+            if not _is_with(there, recovery):
+                return self._claim(there, recovery, recovery.contact.email, action.text, action)
+            ticket = there
+        if ticket.status == "RESOLVED":
+            ticket.status, ticket.resolve_time = "IN_PROGRESS", None
+        contact = ticket.live.contact if ticket.live else None
+        ticket.thread.append(Said("CUSTOMER_MESSAGE", "", action.text, contact=contact))
+        self._log(ticket, "MESSAGE_RECEIVED", action)
+        return True
+
+    def _follow_up(
+        self, ticket: Ticket, email: str, message: str, action: Action, writer: Contact | None = None
+    ) -> None:
         while ticket.follow_up is not None:
             ticket = ticket.follow_up
         assignee = "" if ticket.assignee in self.barred else ticket.assignee
         ticket.follow_up = Ticket(ticket.review, ticket.subject, "", assignee, self.now, follow_up_of=ticket)
         self._raised(ticket.follow_up, action, (email, message))
+        if writer is not None:
+            contact = ticket.follow_up.contacts[0]
+            contact.verified = writer.verified
+            ticket.follow_up.thread.append(Said("CUSTOMER_MESSAGE", "", action.text, contact=contact))
 
     # --- the worker ---------------------------------------------------------------------------------------------------
 
@@ -613,7 +691,8 @@ class Model:
                 self._log(ticket, "REPLY_RETRACTED", action, recovery)
             case "UnlockChat" if recovery.state == "CONTACT_RECEIVED":
                 self._move(recovery, "CHAT_UNLOCKED")
-                ticket.thread.append(Said("AGENT_MESSAGE", "", GREETING, recovery))
+                recovery.unlocked = True
+                ticket.thread.append(Said("AGENT_MESSAGE", "", GREETING, recovery, recovery.contact))
                 self._log(ticket, "CHAT_UNLOCKED", action, recovery)
             case "ExpireForm" if recovery.state in FORM_LIVE and recovery.expire_time:
                 if recovery.expire_time <= self.now:
@@ -686,6 +765,12 @@ class Model:
                 if getattr(seen, name) != value
             ]
             raise Unlike(f"{where}: {'; '.join(differences)}")
+
+
+def _is_with(ticket: Ticket, recovery: Recovery) -> bool:
+    """Whether the chat of a ticket is with whom a recovery brought, or will be."""
+    there, here = ticket.live.contact if ticket.live else None, recovery.contact
+    return there is not None and here is not None and there.email == here.email
 
 
 def _settled(recovery: Recovery, now: datetime) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pytest
 
-from care_service.domain import commands, decide, follow_up, permissions, reports, submit
+from care_service.domain import chat, commands, decide, follow_up, permissions, reports, submit
 from care_service.domain.case import Case, Decision
 from care_service.domain.entities import ActivityType, Ticket
 from care_service.domain.lifecycle import RECOVERY, STATUS, RecoveryState, StateMachine, TicketStatus, Trigger
@@ -119,6 +119,14 @@ def claim_replaces_the_contact(patch: Patch) -> None:
         return replace(decision, recovery=replace(form.target.live, contact_id=decision.contact.id))
 
     patch.setattr(submit, "claim", wrong)
+
+
+def customers_message_leaves_the_ticket_resolved(patch: Patch) -> None:
+    patch.setattr(chat, "with_status", lambda ticket, *_: ticket)
+
+
+def customer_of_another_ticket_is_heard_in_its_chat(patch: Patch) -> None:
+    patch.setattr(chat, "_same_person", lambda *_: True)
 
 
 def other_organizations_are_let_in(patch: Patch) -> None:

@@ -27,7 +27,20 @@ from care.v1.recovery_pb2 import Contact, Recovery
 from care.v1.ticket_pb2 import Ticket
 from care_client.client import CareClient
 from care_client.errors import CareError, care_errors
-from tests.property.model import AGENTS, CUSTOMER, SERVICE, SUPERVISOR, WORKER, Action, Model, Outcome, TicketSeen
+from tests.property.model import (
+    AGENTS,
+    BY_CHAT,
+    CUSTOMER,
+    GREETING,
+    SERVICE,
+    SUPERVISOR,
+    WORKER,
+    Action,
+    Model,
+    Outcome,
+    TicketSeen,
+)
+from tests.property.model import Recovery as Known
 from tests.support.care import Care
 from tests.support.tenant import Tenant
 
@@ -57,8 +70,8 @@ class World:
     care: Care
     channel: grpc.aio.Channel
     tenant: Tenant = field(init=False)
-    submissions: Counter[str] = field(default_factory=Counter)
-    """By recovery, how often its link was used."""
+    submissions: Counter[tuple[str, int, int]] = field(default_factory=Counter)
+    """How often a link was used."""
 
     def __post_init__(self) -> None:
         self.tenant = Tenant(self.care, f"example-{next(_organizations)}")
@@ -94,12 +107,17 @@ class World:
             answer = await self.call(action.caller, request)
         except CareError as error:
             return Outcome(reason=error.reason or f"{error.code.name}: {error.message}")
+        chat = None
+        if isinstance(answer, customers.GetChatResponse):
+            begins = GREETING.partition("{")[0].split(" privately")[0]
+            chat = tuple(each.text for each in answer.chat.messages if not each.text.startswith(begins))
         ticket, recovery, grant = (getattr(answer, name, None) for name in ("ticket", "recovery", "grant"))
         return Outcome(
             answer=answer.SerializeToString(deterministic=True),
             ticket=ticket_seen(ticket) if isinstance(ticket, Ticket) else None,
             recovery=recovery.name if isinstance(recovery, Recovery) else "",
             grant=grant.attempt if isinstance(grant, workers.PostingGrant) else 0,
+            chat=chat,
         )
 
     async def lose(self, model: Model, action: Action, patience: int) -> None:
@@ -117,6 +135,10 @@ class World:
             given = Ticket(review=model.reviews[action.review], subject=action.text)
             return tickets.CreateTicketRequest(parent=self.tenant.name, ticket=given, request_id=action.request_id)
         ticket = model.tickets[action.ticket]
+        if action.caller == CUSTOMER:
+            self.submissions[action.link] += 1
+        if action.method in BY_CHAT:
+            return self._by_chat(ticket.recoveries[action.recovery], action)
         if action.recovery >= 0:
             return self._on_recovery(ticket.recoveries[action.recovery].name, action)
         return self._on_ticket(model, ticket.name, action)
@@ -145,7 +167,6 @@ class World:
     def _on_recovery(self, name: str, action: Action) -> Message:
         match action.method:
             case "SubmitContact":
-                self.submissions[name] += 1
                 email, _, words = action.text.partition("|")
                 return customers.SubmitContactRequest(
                     token=self.link(name), email=email, message=words, consent=True, request_id=action.request_id
@@ -169,13 +190,19 @@ class World:
                 )
                 return built
 
+    def _by_chat(self, recovery: Known, action: Action) -> Message:
+        token = self.tenant.chat_token(recovery.contact.id if recovery.contact else "")
+        if action.method == "GetChat":
+            return customers.GetChatRequest(token=token, page_size=_MOST)
+        return customers.PostMessageRequest(token=token, text=action.text, request_id=action.request_id)
+
     def link(self, recovery: str) -> str:
         """The token of a form's link."""
         return self.care.links.form_token(UUID(recovery.rpartition("/")[2]), self.care.links.current)
 
-    def may_submit(self, recovery: str) -> bool:
-        """Whether the link of a recovery was not used so often that it is refused for that."""
-        return self.submissions[recovery] < _SUBMISSIONS
+    def may_come(self, action: Action) -> bool:
+        """Whether the link that a customer comes by was not used so often that it is refused for that."""
+        return self.submissions[action.link] < _SUBMISSIONS
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
