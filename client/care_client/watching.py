@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterable
 from contextlib import aclosing
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
@@ -17,6 +17,8 @@ from care_client.errors import CareError
 if TYPE_CHECKING:  # this class exists for type checkers only
     from care.v1.ticket_service_pb2_grpc import TicketServiceAsyncStub
 
+LONGEST_SILENCE: Final = 60.0
+"""Seconds; the service says something every 20. A connection that broke without a word would be waited at for ever."""
 LONGEST_PAUSE: Final = 15.0
 """Seconds between two tries at most, unless the service asks for more."""
 
@@ -35,6 +37,7 @@ class _Answer(Protocol):
 
 _Request = TypeVar("_Request", bound=Message)
 _Response = TypeVar("_Response", bound=_Answer)
+_Answered = TypeVar("_Answered")
 
 
 async def watch_tickets(
@@ -52,17 +55,34 @@ async def watch_tickets(
                 yield answer
 
 
+async def heard(answers: AsyncIterable[_Answered], within: float = LONGEST_SILENCE) -> AsyncGenerator[_Answered, None]:
+    """Yield what a stream sends; raises TimeoutError where nothing comes for so many seconds, not even a heartbeat."""
+    each = aiter(answers)
+    while True:
+        try:
+            async with asyncio.timeout(within):
+                answer = await anext(each)
+        except StopAsyncIteration:
+            return
+        yield answer
+
+
 async def follow(
-    method: UnaryStreamMultiCallable[_Request, _Response], request: _Request, *, longest_pause: float = LONGEST_PAUSE
+    method: UnaryStreamMultiCallable[_Request, _Response],
+    request: _Request,
+    *,
+    longest_pause: float = LONGEST_PAUSE,
+    longest_silence: float = LONGEST_SILENCE,
 ) -> AsyncGenerator[_Response, None]:
     """Yield what a Watch method sends, heartbeats too, and resume after the last answer whenever the stream ends.
 
     ``async for answer in follow(care.customers.WatchChat, request)``. The first answer comes at once: what is read
     from then on with other methods is as new as what the stream began with. ``request`` stays as it is.
 
-    It goes on after the stream's orderly end, a broken connection, a service that is away or has too much to do, and
-    a token that is over (with another one of the client's source), with pauses that grow from a fraction of a second
-    to ``longest_pause`` seconds, longer or shorter by chance.
+    It goes on after the stream's orderly end, a broken connection or one of which nothing is heard for
+    ``longest_silence`` seconds, a service that is away or has too much to do, and a token that is over (with another
+    one of the client's source), with pauses that grow from a fraction of a second to ``longest_pause`` seconds, longer
+    or shorter by chance.
 
     Raises:
         CareError: A refusal, which the same request would meet again: such as InvalidRequest, NotFound,
@@ -75,17 +95,20 @@ async def follow(
         retry_after, has_begun = None, False
         call = method(following)
         try:
-            async for answer in call:
-                # The first answer of a stream may say what is known already, and may be all that there is.
-                if has_begun or answer.resume_token != getattr(following, _TOKEN):
-                    pauses.reset()
-                has_begun = True
-                yield answer
-                setattr(following, _TOKEN, answer.resume_token)
+            async with aclosing(heard(call, longest_silence)) as answers:
+                async for answer in answers:
+                    # The first answer of a stream may say what is known already, and may be all that there is.
+                    if has_begun or answer.resume_token != getattr(following, _TOKEN):
+                        pauses.reset()
+                    has_begun = True
+                    yield answer
+                    setattr(following, _TOKEN, answer.resume_token)
         except CareError as error:
             if not _passes(error, has_begun=has_begun):
                 raise
             retry_after = error.retry_after
+        except TimeoutError:
+            pass  # as any other broken connection
         finally:
             call.cancel()  # where the caller leaves in the middle; of no effect where it has ended
         await asyncio.sleep(pauses.next(retry_after))

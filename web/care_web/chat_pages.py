@@ -18,7 +18,7 @@ from care_web.chats import Chats, NoSuchPlace
 from care_web.draft import BEFORE, MAX_BODY_BYTES, MAX_TEXT_CHARACTERS, Draft
 from care_web.failures import LinkUnknown, NotAccepted, TryLater
 from care_web.languages import LANGUAGES
-from care_web.live import AFTER
+from care_web.live import RESUME
 from care_web.posted import NotPosted, read_form
 from care_web.visit import PARAMETER, Visit, link_token
 
@@ -129,5 +129,5 @@ def _path(token: str) -> str:
 
 def _events(visit: Visit, token: str, chat: Chat) -> str:
     """Return the address of what comes after the messages of ``chat``, in the language of the page."""
-    after = {AFTER: chat.messages[-1].id} if chat.messages else {}
-    return visit.url(f"{_path(token)}/events", {PARAMETER: visit.language.tag, **after})
+    resume = {RESUME: chat.resume_token} if chat.resume_token else {}
+    return visit.url(f"{_path(token)}/events", {PARAMETER: visit.language.tag, **resume})

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from care.v1 import customer_service_pb2 as pb
 from care_client.errors import CareError
+from care_client.watching import LONGEST_SILENCE, heard
 from care_web.customers import one_line
 from care_web.failures import DEFAULT_WAIT, TryLater, reading_refusal, refusal
 
@@ -46,6 +47,8 @@ class Chat:
     messages: Sequence[ChatMessage]
     earlier: str
     """The page token of the messages before these; empty where there are none."""
+    resume_token: str
+    """The place after the latest messages, to watch from; empty where there are none, or these are earlier ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +74,10 @@ class ChatLocked(TryLater):
 class Chats:
     """``CustomerService`` in the words of the chat's page."""
 
-    def __init__(self, service: CustomerServiceAsyncStub) -> None:
+    def __init__(self, service: CustomerServiceAsyncStub, longest_silence: float = LONGEST_SILENCE) -> None:
+        """``longest_silence`` is the seconds after which a stream of which nothing is heard is given up."""
         self._service = service
+        self._longest_silence = longest_silence
 
     async def read(self, token: str, before: str = "") -> Chat:
         """Return the latest messages, or those before a place.
@@ -90,6 +95,7 @@ class Chats:
             is_closed=answer.chat.state == pb.CHAT_STATE_CLOSED,
             messages=_messages(answer.chat.messages),
             earlier=answer.earlier_page_token,
+            resume_token=answer.resume_token,
         )
 
     async def post(self, token: str, draft: Draft) -> None:
@@ -116,8 +122,11 @@ class Chats:
         Raises ``LinkUnknown``, ``NoSuchPlace`` and ``TryLater``.
         """
         try:
-            async for answer in self._service.WatchChat(pb.WatchChatRequest(token=token, resume_token=resume_token)):
+            request = pb.WatchChatRequest(token=token, resume_token=resume_token)
+            async for answer in heard(self._service.WatchChat(request), self._longest_silence):
                 yield News(answer.state == pb.CHAT_STATE_CLOSED, _messages(answer.messages), answer.resume_token)
+        except TimeoutError:
+            raise TryLater(DEFAULT_WAIT) from None
         except CareError as error:
             if error.retryable:  # streams end when the service restarts, all at once: not worth a line each
                 raise TryLater(error.retry_after or DEFAULT_WAIT) from None

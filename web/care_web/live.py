@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from care_web.chats import ChatMessage, Chats
     from care_web.rendering import Renderer
 
-AFTER: Final = "after"
-"""Names the last message that the page shows already, in the query."""
+RESUME: Final = "resume"
+"""Names, in the query, the place after the last message that the page shows already."""
 MAX_STREAMS: Final = 10_000
 """Of one process."""
 STREAMS_PER_LINK: Final = 5
@@ -78,7 +78,7 @@ class LiveChat:
     """GET ``/c/{token}/events``, as an ASGI application: it lasts as long as the stream.
 
     Events without a type hold messages as HTML; ``state`` says whether the case is ``open`` or ``closed``; ``gone``
-    that there is nothing more to come. Whatever else ends the stream, the browser comes again.
+    that nothing more comes to this page. Whatever else ends the stream, the browser comes again.
     """
 
     def __init__(self, chats: Chats, renderer: Renderer, streams: Streams) -> None:
@@ -105,9 +105,7 @@ class LiveChat:
             return  # the server closes what it can't write to
 
     async def _events(self, visit: Visit, token: str, request: Request) -> AsyncGenerator[ServerSentEvent, None]:
-        resume_token = request.headers.get("Last-Event-ID", "")
-        # Who resumes has seen it before.
-        unseen = Unseen("" if resume_token else request.query_params.get(AFTER, ""))
+        resume_token = request.headers.get("Last-Event-ID") or request.query_params.get(RESUME, "")
         was_closed: bool | None = None
         yield ServerSentEvent(retry=_RETRY_MILLISECONDS + randbelow(_RETRY_MILLISECONDS))
         if not token:
@@ -120,31 +118,12 @@ class LiveChat:
                         was_closed = news.is_closed
                         yield ServerSentEvent("closed" if was_closed else "open", event="state")
                     if news.messages:
-                        # Where none is unseen, the id alone: browsers keep it, and tell the page nothing.
-                        yield ServerSentEvent(self._html(visit, unseen.of(news.messages)), id=news.resume_token)
+                        yield ServerSentEvent(self._html(visit, news.messages), id=news.resume_token)
         except (LinkUnknown, NoSuchPlace):
             yield _GONE
         except TryLater as failure:
             yield ServerSentEvent(retry=failure.seconds * 1000)
 
-    def _html(self, visit: Visit, messages: Sequence[ChatMessage]) -> str | None:
+    def _html(self, visit: Visit, messages: Sequence[ChatMessage]) -> str:
         # The name of the business is left to the page: it stands there already.
-        return self._renderer.part(visit, "messages.html", {"messages": messages, "us": ""}) if messages else None
-
-
-class Unseen:
-    """Leaves out what a page shows already: all up to its last message."""
-
-    def __init__(self, last: str) -> None:
-        """``last`` is the id of that message; empty if the page shows none."""
-        self._last = last
-
-    def of(self, messages: Sequence[ChatMessage]) -> Sequence[ChatMessage]:
-        """Return those of ``messages``, the next ones of the chat, that are not shown yet."""
-        if not self._last:
-            return messages
-        ids = [message.id for message in messages]
-        if self._last not in ids:
-            return []
-        place, self._last = ids.index(self._last), ""
-        return messages[place + 1 :]
+        return self._renderer.part(visit, "messages.html", {"messages": messages, "us": ""})

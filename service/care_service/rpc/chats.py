@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections import Counter
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
@@ -30,6 +33,11 @@ Context = grpc.aio.ServicerContext[Message, Message]
 _BATCH: Final = 100
 _MESSAGES: Final = 30
 """Per minute, link and process: more than a person writes."""
+_LOOKS: Final = 120
+"""Likewise: more than a person reloads a page."""
+_STREAMS: Final = 10
+"""Of one link at a time, in one process: more than a person has windows open."""
+_STREAMS_WAIT: Final = timedelta(seconds=30)
 
 
 class Chats:
@@ -41,6 +49,9 @@ class Chats:
         self._links = links
         self._followers = followers
         self._messages = LinkLimit(_MESSAGES, "Too many messages by this link: wait a minute.")
+        self._looks = LinkLimit(_LOOKS, "The chat is read too often by this link: wait a minute, or use WatchChat.")
+        self._streams: Counter[UUID] = Counter()
+        """Open ones, by contact."""
 
     async def GetChat(self, request: pb.GetChatRequest, context: Context) -> pb.GetChatResponse:
         """See the contract."""
@@ -48,6 +59,7 @@ class Chats:
         size = fields.page_size(request.page_size)
         fields.check()
         chat = await self._opened(request.token)
+        await self._looks.check(str(chat.contact.id))
         scope = f"chat {chat.contact.id}"
         before = pages.read_token(request.page_token, scope, _place)
         rows = await self._reader.chat_messages(chat, before, size + 1)
@@ -61,6 +73,7 @@ class Chats:
                 messages=reversed(messages),
             ),
             earlier_page_token=token,
+            resume_token=_resume_token(chat, rows[0]) if rows and before is None else "",
         )
 
     async def WatchChat(
@@ -68,26 +81,27 @@ class Chats:
     ) -> AsyncGenerator[pb.WatchChatResponse, None]:
         """See the contract."""
         chat = await self._opened(request.token)
-        ticket, scope = chat.case.ticket, f"watch chat {chat.contact.id}"
-        place = pages.read_token(request.resume_token, scope, _place)
+        ticket = chat.case.ticket
+        place = pages.read_token(request.resume_token, _watch_scope(chat), _place)
         said: ChatState | None = None
-        async with self._followers.following(ticket.organization, ticket.number) as interest:
-            has_news = True
-            while not interest.is_over:
-                rows: Sequence[entities.Message] = ()
-                if has_news:
-                    # Loaded each time: a contact that was rejected in the meantime is shown nothing more.
-                    chat, _ = await until_committed(
-                        self._store, lambda store: self._load_chat(store, request.token, None), None
-                    )
-                    rows = await self._reader.chat_messages_after(chat, place, _BATCH)
-                    place = (rows[-1].activity_number, rows[-1].ordinal) if rows else place
-                if rows or chat.state is not said or interest.is_silent:
-                    said = chat.state
-                    yield _watched(chat, rows, scope, place)
-                    interest.spoke()
-                if len(rows) < _BATCH:
-                    has_news = await interest.wait()
+        with self._one_stream(chat.contact.id):
+            async with self._followers.following(ticket.organization, ticket.number) as interest:
+                has_news = True
+                while not interest.is_over:
+                    rows: Sequence[entities.Message] = ()
+                    if has_news:
+                        # Loaded each time: a contact that was rejected in the meantime is shown nothing more.
+                        chat, _ = await until_committed(
+                            self._store, lambda store: self._load_chat(store, request.token, None), None
+                        )
+                        rows = await self._reader.chat_messages_after(chat, place, _BATCH)
+                        place = (rows[-1].activity_number, rows[-1].ordinal) if rows else place
+                    if rows or chat.state is not said or interest.is_silent:
+                        said = chat.state
+                        yield _watched(chat, rows, place)
+                        interest.spoke()
+                    if len(rows) < _BATCH:
+                        has_news = await interest.wait()
 
     async def PostMessage(self, request: pb.PostMessageRequest, context: Context) -> pb.PostMessageResponse:
         """See the contract."""
@@ -131,6 +145,20 @@ class Chats:
         with told_nothing():
             return await until_committed(self._store, once, TicketName(target.organization, target.number))
 
+    @contextmanager
+    def _one_stream(self, contact: UUID) -> Iterator[None]:
+        """Counts a stream for the block; refuses with RATE_LIMITED one too many, which would take others' places."""
+        if self._streams[contact] >= _STREAMS:
+            words = "Too many streams by this link: close one, or come again later."
+            raise Refusal(Reason.RATE_LIMITED, words, retry_after=_STREAMS_WAIT)
+        self._streams[contact] += 1
+        try:
+            yield
+        finally:
+            self._streams[contact] -= 1
+            if not self._streams[contact]:
+                del self._streams[contact]
+
     async def _opened(self, token: str) -> ChatCase:
         """Loads the chat of a link, and notes its first use."""
         call = current_call()
@@ -164,14 +192,20 @@ def _place(key: list[str | int]) -> tuple[int, int]:
     return pages.number(key[0]), pages.number(key[1])
 
 
-def _watched(
-    chat: ChatCase, rows: Sequence[entities.Message], scope: str, place: tuple[int, int] | None
-) -> pb.WatchChatResponse:
+def _watch_scope(chat: ChatCase) -> str:
+    return f"watch chat {chat.contact.id}"
+
+
+def _resume_token(chat: ChatCase, last: entities.Message) -> str:
+    return pages.make_token(_watch_scope(chat), last.activity_number, last.ordinal)
+
+
+def _watched(chat: ChatCase, rows: Sequence[entities.Message], place: tuple[int, int] | None) -> pb.WatchChatResponse:
     return pb.WatchChatResponse(
         messages=map(convert.chat_message, rows),
         state=pb.ChatState.Value(f"CHAT_STATE_{chat.state}"),
         # Before the first message there is no place to resume from but the beginning.
-        resume_token=pages.make_token(scope, *place) if place else "",
+        resume_token=pages.make_token(_watch_scope(chat), *place) if place else "",
     )
 
 

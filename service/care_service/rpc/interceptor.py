@@ -44,6 +44,8 @@ _CODE_NAMES: Final = {name: name for name in ("OK", "CANCELLED", "DEADLINE_EXCEE
 }
 _BUSY_FOR: Final = timedelta(seconds=1)
 """When a call that found too many others may come again."""
+_STRANGERS_PART: Final = 0.8
+"""Of the places, those that callers without a bearer token may have among them."""
 _REFERENCE: Final = re.compile(
     rf"organizations/(?:-|{ORGANIZATION_ID})(?:/agents/{AGENT_ID}|(?:/[a-z]+/{LOCATION_ID}){{0,2}})|[0-9a-fA-F-]{{36}}"
 )
@@ -83,17 +85,26 @@ class Operations:
 
 
 class _Load:
-    """How many calls of a kind are being served, how many may be, and for how long each."""
+    """How many calls of a kind are being served, how many may be, and for how long each.
+
+    Those that anybody with a link can make leave some of the places to the team.
+    """
 
     def __init__(self, gauge: Gauge, limit: int, seconds: float | None) -> None:
         self._gauge = gauge
-        self.limit = limit
+        self._limit = limit
+        self._limit_of_strangers = max(1, int(limit * _STRANGERS_PART))
         self.seconds = seconds
-        self.number = 0
+        self._number = 0
+        self._of_strangers = 0
 
-    def count(self, change: int) -> None:
-        self.number += change
+    def count(self, change: int, policy: Policy) -> None:
+        self._number += change
+        self._of_strangers += change if policy.public else 0
         self._gauge.inc(change)
+
+    def is_too_much_for(self, policy: Policy) -> bool:
+        return self._number > self._limit or (policy.public and self._of_strangers > self._limit_of_strangers)
 
 
 class CareInterceptor(grpc.aio.ServerInterceptor):
@@ -160,14 +171,14 @@ class CareInterceptor(grpc.aio.ServerInterceptor):
         serve: Callable[[Message, Context], Awaitable[AnswerT]],
         load: _Load,
     ) -> AnswerT:
-        load.count(1)
+        load.count(1, policy)
         try:
             return await self._answer(policy, request, context, serve, load)
         except Refusal as refusal:
             # Behind what a slow client of a stream has not read yet, this waits, and the stream counts as long.
             await _abort(context, refusal)
         finally:
-            load.count(-1)
+            load.count(-1, policy)
 
     async def _answer(
         self,
@@ -184,7 +195,7 @@ class CareInterceptor(grpc.aio.ServerInterceptor):
         span = spans.begin(policy.method, context.invocation_metadata() or ())
         attached = contexts.attach(set_span_in_context(span))
         try:
-            if load.number > load.limit:
+            if load.is_too_much_for(policy):
                 words = "The service has too much to do just now; call again with the same request_id."
                 raise Refusal(Reason.OVERLOADED, words, retry_after=_BUSY_FOR)
             if isinstance(request, _Malformed):

@@ -36,14 +36,21 @@ class LinkLimit:
         self._words = words
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
 
-    async def check(self, link: str, request: Repeatable) -> None:
-        """Refuses with RATE_LIMITED one request too many."""
+    async def check(self, link: str, request: Repeatable | None = None) -> None:
+        """Refuses with RATE_LIMITED one request too many; what only reads is no `request` that could be repeated."""
+        if request is None:
+            if not await self._limiter.hit(self._most, link):
+                raise self._refusal()
+            return
         body = sha256(request.SerializeToString(deterministic=True)).hexdigest()
         if request.request_id and not await self._limiter.hit(_ONCE, link, body):
             return
         if not await self._limiter.hit(self._most, link):
             await self._limiter.clear(_ONCE, link, body)
-            raise Refusal(Reason.RATE_LIMITED, self._words, retry_after=timedelta(minutes=1))
+            raise self._refusal()
+
+    def _refusal(self) -> Refusal:
+        return Refusal(Reason.RATE_LIMITED, self._words, retry_after=timedelta(minutes=1))
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -331,6 +333,14 @@ async def test_too_many_messages_by_one_link_are_put_off(timed: Tenant, clock: S
         await write()
     assert caught.value.reason == "RATE_LIMITED"
     assert caught.value.retry_after is not None
+
+
+async def test_a_link_that_is_used_all_the_time_is_put_off(timed: Tenant, clock: SettableClock) -> None:
+    _, _, token = await open_chat(timed)
+    answers = await asyncio.gather(*(chat(timed, token) for _ in range(150)), return_exceptions=True)
+    refused = [answer for answer in answers if isinstance(answer, ResourceExhausted)]
+    assert 0 < len(refused) < 100
+    assert {(error.reason, error.retry_after) for error in refused} == {("RATE_LIMITED", timedelta(minutes=1))}
 
 
 async def test_a_long_chat_is_shown_page_by_page_from_its_end(tenant: Tenant) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import random
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from functools import partial
 
 import pytest
@@ -18,7 +18,7 @@ from care.v1.customer_service_pb2 import WatchChatRequest, WatchChatResponse
 from care.v1.recovery_pb2 import Recovery
 from care.v1.ticket_pb2 import Ticket
 from care_cli.stack import postgres
-from care_client.errors import Conflict, NotFound
+from care_client.errors import Conflict, NotFound, ResourceExhausted
 from care_service.following import Pace
 from care_service.rpc.pages import make_token
 from tests.integration.service.commands import assert_refused
@@ -78,6 +78,39 @@ async def test_it_begins_with_what_the_chat_holds_and_goes_on_with_what_is_new(t
         assert texts(await opened.next()) == ["Thank you!", "Come again."]
     async with watching(tenant, token, second.resume_token) as opened:
         assert texts(await opened.next()) == ["Come again."]
+
+
+async def test_it_goes_on_after_what_was_read(tenant: Tenant) -> None:
+    ticket, _, token = await open_chat(tenant)
+    await send(tenant, ticket, "We looked into it.")
+    read = await tenant.customer.customers.GetChat(customers.GetChatRequest(token=token, page_size=1))
+    assert [message.text for message in read.chat.messages] == ["We looked into it."]
+    await post(tenant, token, "Thank you!")
+    async with watching(tenant, token, read.resume_token) as opened:
+        assert texts(await opened.next()) == ["Thank you!"]
+    earlier = customers.GetChatRequest(token=token, page_size=1, page_token=read.earlier_page_token)
+    assert (await tenant.customer.customers.GetChat(earlier)).resume_token == "", "more comes between it and the end"
+
+
+async def test_one_link_and_all_links_leave_places_for_others(server: postgres.Server) -> None:
+    most = 15
+    async with care(server.create_database("strangers"), variables={"CARE_MAX_STREAMS": f"{most}"}) as service:
+        tenant = Tenant(service, "acme")
+        (_, _, first), (ticket, _, second) = [await open_chat(tenant) for _ in range(2)]
+        async with AsyncExitStack() as stack:
+            for token, number, reason in ((first, 10, "RATE_LIMITED"), (second, 2, "OVERLOADED")):
+                for _ in range(number):  # together four in five of all
+                    await (await stack.enter_async_context(watching(tenant, token))).next()
+                async with watching(tenant, token) as one_more:
+                    with pytest.raises(ResourceExhausted) as caught:
+                        await one_more.next()
+                assert caught.value.reason == reason
+                assert caught.value.retry_after
+            request = tickets.WatchTicketsRequest(parent=ticket.name)
+            async with stream(tenant.agent("alice").tickets.WatchTickets, request) as agents:
+                await agents.next()
+        async with watching(tenant, first) as again:
+            await again.next()
 
 
 async def test_the_end_of_the_case_is_told_and_so_is_its_state_after_each_cut(tenant: Tenant) -> None:

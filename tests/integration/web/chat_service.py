@@ -39,6 +39,8 @@ class Chat:
     """Open streams."""
     cuts: int = 0
     """How often all streams were cut off."""
+    is_silent: bool = False
+    """Whether streams stay open, but say nothing."""
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def say(self, text: str, author: pb.ChatAuthor.ValueType = pb.CHAT_AUTHOR_BUSINESS) -> pb.ChatMessage:
@@ -96,7 +98,8 @@ class ChatService:
         end = await _place(request.page_token, context, len(chat.messages))
         start = max(0, end - (request.page_size or _PAGE))
         shown = pb.Chat(state=chat.state, business_name=chat.business_name, messages=chat.messages[start:end])
-        return pb.GetChatResponse(chat=shown, earlier_page_token=str(start) if start else "")
+        resume_token = str(end) if end and not request.page_token else ""
+        return pb.GetChatResponse(chat=shown, earlier_page_token=str(start) if start else "", resume_token=resume_token)
 
     async def PostMessage(self, request: pb.PostMessageRequest, context: Context) -> pb.PostMessageResponse:
         self.calls.append(request)
@@ -130,7 +133,7 @@ class ChatService:
         try:
             while chat.cuts == cuts:
                 chat = await self._chat(request.token, context)
-                if chat.messages[place:] or chat.state != said:
+                if not chat.is_silent and (chat.messages[place:] or chat.state != said):
                     said, news, place = chat.state, chat.messages[place:], len(chat.messages)
                     yield pb.WatchChatResponse(messages=news, state=said, resume_token=str(place) if place else "")
                     continue

@@ -6,11 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from care_web.chats import ChatMessage
 from care_web.customers import one_line
 from care_web.draft import Draft
 from care_web.failures import TooMany
-from care_web.live import Full, Streams, Unseen
+from care_web.live import Full, Streams
 from care_web.posted import parse_form
 from care_web.rate_limit import AddressLimit, group
 from care_web.submission import Submission
@@ -62,21 +61,6 @@ async def test_so_many_pass_and_no_more() -> None:
     assert waits[:2] == [0, 0]
     assert 1 <= waits[2] <= 60
     assert await limit.admit("192.0.2.2") == 0
-
-
-@pytest.mark.parametrize(
-    ("last", "batches", "unseen"),
-    [
-        ("", ["ab", "c"], ["ab", "c"]),
-        ("b", ["abc", "d"], ["c", "d"]),
-        ("b", ["ab", "cd"], ["", "cd"]),
-        ("c", ["ab", "cd", "c"], ["", "d", "c"]),
-    ],
-)
-def test_what_a_page_shows_already_is_left_out(last: str, batches: list[str], unseen: list[str]) -> None:
-    left = Unseen(last)
-    told = [left.of([ChatMessage(name, False, "", EPOCH) for name in batch]) for batch in batches]
-    assert ["".join(message.id for message in messages) for messages in told] == unseen
 
 
 def test_a_stream_that_ends_makes_room_for_another() -> None:

@@ -76,6 +76,16 @@ async def test_a_stream_that_ends_is_resumed_after_what_was_seen(end: Failure | 
     assert resumed(script) == ["", "after b", "after c"]
 
 
+async def test_a_stream_of_which_nothing_is_heard_is_given_up_and_resumed() -> None:
+    script = Script(change("a"), Silence(), heartbeat("later"), Silence(), change("b"), Silence())
+    async with client(script) as care:
+        request = WatchTicketsRequest(parent=PARENT)
+        following = follow(care.tickets.WatchTickets, request, longest_pause=0.001, longest_silence=0.05)
+        async with aclosing(following) as answers:
+            assert [(await anext(answers)).resume_token for _ in range(3)] == ["after a", "later", "after b"]
+    assert resumed(script)[:3] == ["", "after a", "later"]
+
+
 async def test_what_a_heartbeat_says_counts_too() -> None:
     script = Script(change("a"), heartbeat("later"), END, change("b"), Silence())
     assert await watched(script, 2) == ["a", "b"]

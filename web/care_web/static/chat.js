@@ -42,18 +42,23 @@ function add(html) {
   byId("empty")?.remove();
 }
 
-/** Follows the chat from the last message on that the page shows. The browser itself comes again after most failures. */
-function follow() {
+/**
+ * Follows the chat from the last message on that the page shows. The browser itself comes again after most failures.
+ * @param {string} [place] After the last message that came in; the page knows the one that it begins with.
+ */
+function follow(place) {
   const url = new URL(thread.dataset.events, location.href);
-  const last = list.lastElementChild?.dataset.id;
-  if (last) {
-    url.searchParams.set("after", last);
+  if (place) {
+    url.searchParams.set("resume", place);
   }
   const events = new EventSource(url);
   events.addEventListener("open", () => {
     refresh.hidden = true;
   });
-  events.addEventListener("message", (event) => add(event.data));
+  events.addEventListener("message", (event) => {
+    add(event.data);
+    place = event.lastEventId;
+  });
   events.addEventListener("state", (event) => {
     closed.hidden = event.data !== "closed" || "sent" in thread.dataset;
   });
@@ -65,7 +70,7 @@ function follow() {
   events.addEventListener("error", () => {
     refresh.hidden = false;
     if (events.readyState === EventSource.CLOSED) {
-      setTimeout(follow, PAUSE * (1 + Math.random()));
+      setTimeout(() => follow(place), PAUSE * (1 + Math.random()));
     }
   });
 }

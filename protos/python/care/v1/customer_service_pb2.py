@@ -27,7 +27,7 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x63\x61re/v1/customer_service.proto\x12\x07\x63\x61re.v1\x1a\x14\x63\x61re/v1/access.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"}\n\x0b\x43hatMessage\x12\n\n\x02id\x18\x01 \x01(\t\x12#\n\x06\x61uthor\x18\x02 \x01(\x0e\x32\x13.care.v1.ChatAuthor\x12\x0c\n\x04text\x18\x03 \x01(\t\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"h\n\x04\x43hat\x12!\n\x05state\x18\x01 \x01(\x0e\x32\x12.care.v1.ChatState\x12\x15\n\rbusiness_name\x18\x02 \x01(\t\x12&\n\x08messages\x18\x03 \x03(\x0b\x32\x14.care.v1.ChatMessage\"L\n\x0eGetChatRequest\x12\x13\n\x05token\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"J\n\x0fGetChatResponse\x12\x1b\n\x04\x63hat\x18\x01 \x01(\x0b\x32\r.care.v1.Chat\x12\x1a\n\x12\x65\x61rlier_page_token\x18\x02 \x01(\t\"Q\n\x12PostMessageRequest\x12\x13\n\x05token\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\x04text\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"<\n\x13PostMessageResponse\x12%\n\x07message\x18\x01 \x01(\x0b\x32\x14.care.v1.ChatMessage\"=\n\x10WatchChatRequest\x12\x13\n\x05token\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x0cresume_token\x18\x02 \x01(\t\"t\n\x11WatchChatResponse\x12&\n\x08messages\x18\x01 \x03(\x0b\x32\x14.care.v1.ChatMessage\x12!\n\x05state\x18\x02 \x01(\x0e\x32\x12.care.v1.ChatState\x12\x14\n\x0cresume_token\x18\x03 \x01(\t\"\xbf\x01\n\x0b\x43ontactForm\x12(\n\x05state\x18\x01 \x01(\x0e\x32\x19.care.v1.ContactFormState\x12\x15\n\rbusiness_name\x18\x02 \x01(\t\x12\x12\n\nreply_text\x18\x03 \x01(\t\x12\x14\n\x0c\x63onsent_text\x18\x04 \x01(\t\x12\x14\n\x0cphone_region\x18\x05 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\",\n\x15GetContactFormRequest\x12\x13\n\x05token\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"<\n\x16GetContactFormResponse\x12\"\n\x04\x66orm\x18\x01 \x01(\x0b\x32\x14.care.v1.ContactForm\"\x9b\x01\n\x14SubmitContactRequest\x12\x13\n\x05token\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\r\n\x05\x65mail\x18\x02 \x01(\t\x12\r\n\x05phone\x18\x03 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x04 \x01(\t\x12\x0f\n\x07message\x18\x05 \x01(\t\x12\x15\n\x07\x63onsent\x18\x06 \x01(\x08\x42\x04\xe2\x41\x01\x02\x12\x12\n\nrequest_id\x18\x07 \x01(\t\"*\n\x15SubmitContactResponse\x12\x11\n\treference\x18\x01 \x01(\t*S\n\tChatState\x12\x1a\n\x16\x43HAT_STATE_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x43HAT_STATE_OPEN\x10\x01\x12\x15\n\x11\x43HAT_STATE_CLOSED\x10\x02*]\n\nChatAuthor\x12\x1b\n\x17\x43HAT_AUTHOR_UNSPECIFIED\x10\x00\x12\x18\n\x14\x43HAT_AUTHOR_BUSINESS\x10\x01\x12\x18\n\x14\x43HAT_AUTHOR_CUSTOMER\x10\x02*\xf6\x01\n\x10\x43ontactFormState\x12\"\n\x1e\x43ONTACT_FORM_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x43ONTACT_FORM_STATE_OPEN\x10\x01\x12\x1f\n\x1b\x43ONTACT_FORM_STATE_ANSWERED\x10\x02\x12\x1e\n\x1a\x43ONTACT_FORM_STATE_EXPIRED\x10\x03\x12 \n\x1c\x43ONTACT_FORM_STATE_WITHDRAWN\x10\x04\x12\x1f\n\x1b\x43ONTACT_FORM_STATE_REPLACED\x10\x05\x12\x1d\n\x19\x43ONTACT_FORM_STATE_CLOSED\x10\x06\x32\xaa\x03\n\x0f\x43ustomerService\x12Y\n\x0eGetContactForm\x12\x1e.care.v1.GetContactFormRequest\x1a\x1f.care.v1.GetContactFormResponse\"\x06\x92\xc2\x18\x02\x10\x01\x12V\n\rSubmitContact\x12\x1d.care.v1.SubmitContactRequest\x1a\x1e.care.v1.SubmitContactResponse\"\x06\x92\xc2\x18\x02\x10\x01\x12\x44\n\x07GetChat\x12\x17.care.v1.GetChatRequest\x1a\x18.care.v1.GetChatResponse\"\x06\x92\xc2\x18\x02\x10\x01\x12P\n\x0bPostMessage\x12\x1b.care.v1.PostMessageRequest\x1a\x1c.care.v1.PostMessageResponse\"\x06\x92\xc2\x18\x02\x10\x01\x12L\n\tWatchChat\x12\x19.care.v1.WatchChatRequest\x1a\x1a.care.v1.WatchChatResponse\"\x06\x92\xc2\x18\x02\x10\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x63\x61re/v1/customer_service.proto\x12\x07\x63\x61re.v1\x1a\x14\x63\x61re/v1/access.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"}\n\x0b\x43hatMessage\x12\n\n\x02id\x18\x01 \x01(\t\x12#\n\x06\x61uthor\x18\x02 \x01(\x0e\x32\x13.care.v1.ChatAuthor\x12\x0c\n\x04text\x18\x03 \x01(\t\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"h\n\x04\x43hat\x12!\n\x05state\x18\x01 \x01(\x0e\x32\x12.care.v1.ChatState\x12\x15\n\rbusiness_name\x18\x02 \x01(\t\x12&\n\x08messages\x18\x03 \x03(\x0b\x32\x14.care.v1.ChatMessage\"L\n\x0eGetChatRequest\x12\x13\n\x05token\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"`\n\x0fGetChatResponse\x12\x1b\n\x04\x63hat\x18\x01 \x01(\x0b\x32\r.care.v1.Chat\x12\x1a\n\x12\x65\x61rlier_page_token\x18\x02 \x01(\t\x12\x14\n\x0cresume_token\x18\x03 \x01(\t\"Q\n\x12PostMessageRequest\x12\x13\n\x05token\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\x04text\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"<\n\x13PostMessageResponse\x12%\n\x07message\x18\x01 \x01(\x0b\x32\x14.care.v1.ChatMessage\"=\n\x10WatchChatRequest\x12\x13\n\x05token\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x14\n\x0cresume_token\x18\x02 \x01(\t\"t\n\x11WatchChatResponse\x12&\n\x08messages\x18\x01 \x03(\x0b\x32\x14.care.v1.ChatMessage\x12!\n\x05state\x18\x02 \x01(\x0e\x32\x12.care.v1.ChatState\x12\x14\n\x0cresume_token\x18\x03 \x01(\t\"\xbf\x01\n\x0b\x43ontactForm\x12(\n\x05state\x18\x01 \x01(\x0e\x32\x19.care.v1.ContactFormState\x12\x15\n\rbusiness_name\x18\x02 \x01(\t\x12\x12\n\nreply_text\x18\x03 \x01(\t\x12\x14\n\x0c\x63onsent_text\x18\x04 \x01(\t\x12\x14\n\x0cphone_region\x18\x05 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\",\n\x15GetContactFormRequest\x12\x13\n\x05token\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"<\n\x16GetContactFormResponse\x12\"\n\x04\x66orm\x18\x01 \x01(\x0b\x32\x14.care.v1.ContactForm\"\x9b\x01\n\x14SubmitContactRequest\x12\x13\n\x05token\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\r\n\x05\x65mail\x18\x02 \x01(\t\x12\r\n\x05phone\x18\x03 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x04 \x01(\t\x12\x0f\n\x07message\x18\x05 \x01(\t\x12\x15\n\x07\x63onsent\x18\x06 \x01(\x08\x42\x04\xe2\x41\x01\x02\x12\x12\n\nrequest_id\x18\x07 \x01(\t\"*\n\x15SubmitContactResponse\x12\x11\n\treference\x18\x01 \x01(\t*S\n\tChatState\x12\x1a\n\x16\x43HAT_STATE_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x43HAT_STATE_OPEN\x10\x01\x12\x15\n\x11\x43HAT_STATE_CLOSED\x10\x02*]\n\nChatAuthor\x12\x1b\n\x17\x43HAT_AUTHOR_UNSPECIFIED\x10\x00\x12\x18\n\x14\x43HAT_AUTHOR_BUSINESS\x10\x01\x12\x18\n\x14\x43HAT_AUTHOR_CUSTOMER\x10\x02*\xf6\x01\n\x10\x43ontactFormState\x12\"\n\x1e\x43ONTACT_FORM_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x43ONTACT_FORM_STATE_OPEN\x10\x01\x12\x1f\n\x1b\x43ONTACT_FORM_STATE_ANSWERED\x10\x02\x12\x1e\n\x1a\x43ONTACT_FORM_STATE_EXPIRED\x10\x03\x12 \n\x1c\x43ONTACT_FORM_STATE_WITHDRAWN\x10\x04\x12\x1f\n\x1b\x43ONTACT_FORM_STATE_REPLACED\x10\x05\x12\x1d\n\x19\x43ONTACT_FORM_STATE_CLOSED\x10\x06\x32\xaa\x03\n\x0f\x43ustomerService\x12Y\n\x0eGetContactForm\x12\x1e.care.v1.GetContactFormRequest\x1a\x1f.care.v1.GetContactFormResponse\"\x06\x92\xc2\x18\x02\x10\x01\x12V\n\rSubmitContact\x12\x1d.care.v1.SubmitContactRequest\x1a\x1e.care.v1.SubmitContactResponse\"\x06\x92\xc2\x18\x02\x10\x01\x12\x44\n\x07GetChat\x12\x17.care.v1.GetChatRequest\x1a\x18.care.v1.GetChatResponse\"\x06\x92\xc2\x18\x02\x10\x01\x12P\n\x0bPostMessage\x12\x1b.care.v1.PostMessageRequest\x1a\x1c.care.v1.PostMessageResponse\"\x06\x92\xc2\x18\x02\x10\x01\x12L\n\tWatchChat\x12\x19.care.v1.WatchChatRequest\x1a\x1a.care.v1.WatchChatResponse\"\x06\x92\xc2\x18\x02\x10\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -58,12 +58,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CUSTOMERSERVICE'].methods_by_name['PostMessage']._serialized_options = b'\222\302\030\002\020\001'
   _globals['_CUSTOMERSERVICE'].methods_by_name['WatchChat']._loaded_options = None
   _globals['_CUSTOMERSERVICE'].methods_by_name['WatchChat']._serialized_options = b'\222\302\030\002\020\001'
-  _globals['_CHATSTATE']._serialized_start=1348
-  _globals['_CHATSTATE']._serialized_end=1431
-  _globals['_CHATAUTHOR']._serialized_start=1433
-  _globals['_CHATAUTHOR']._serialized_end=1526
-  _globals['_CONTACTFORMSTATE']._serialized_start=1529
-  _globals['_CONTACTFORMSTATE']._serialized_end=1775
+  _globals['_CHATSTATE']._serialized_start=1370
+  _globals['_CHATSTATE']._serialized_end=1453
+  _globals['_CHATAUTHOR']._serialized_start=1455
+  _globals['_CHATAUTHOR']._serialized_end=1548
+  _globals['_CONTACTFORMSTATE']._serialized_start=1551
+  _globals['_CONTACTFORMSTATE']._serialized_end=1797
   _globals['_CHATMESSAGE']._serialized_start=131
   _globals['_CHATMESSAGE']._serialized_end=256
   _globals['_CHAT']._serialized_start=258
@@ -71,25 +71,25 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETCHATREQUEST']._serialized_start=364
   _globals['_GETCHATREQUEST']._serialized_end=440
   _globals['_GETCHATRESPONSE']._serialized_start=442
-  _globals['_GETCHATRESPONSE']._serialized_end=516
-  _globals['_POSTMESSAGEREQUEST']._serialized_start=518
-  _globals['_POSTMESSAGEREQUEST']._serialized_end=599
-  _globals['_POSTMESSAGERESPONSE']._serialized_start=601
-  _globals['_POSTMESSAGERESPONSE']._serialized_end=661
-  _globals['_WATCHCHATREQUEST']._serialized_start=663
-  _globals['_WATCHCHATREQUEST']._serialized_end=724
-  _globals['_WATCHCHATRESPONSE']._serialized_start=726
-  _globals['_WATCHCHATRESPONSE']._serialized_end=842
-  _globals['_CONTACTFORM']._serialized_start=845
-  _globals['_CONTACTFORM']._serialized_end=1036
-  _globals['_GETCONTACTFORMREQUEST']._serialized_start=1038
-  _globals['_GETCONTACTFORMREQUEST']._serialized_end=1082
-  _globals['_GETCONTACTFORMRESPONSE']._serialized_start=1084
-  _globals['_GETCONTACTFORMRESPONSE']._serialized_end=1144
-  _globals['_SUBMITCONTACTREQUEST']._serialized_start=1147
-  _globals['_SUBMITCONTACTREQUEST']._serialized_end=1302
-  _globals['_SUBMITCONTACTRESPONSE']._serialized_start=1304
-  _globals['_SUBMITCONTACTRESPONSE']._serialized_end=1346
-  _globals['_CUSTOMERSERVICE']._serialized_start=1778
-  _globals['_CUSTOMERSERVICE']._serialized_end=2204
+  _globals['_GETCHATRESPONSE']._serialized_end=538
+  _globals['_POSTMESSAGEREQUEST']._serialized_start=540
+  _globals['_POSTMESSAGEREQUEST']._serialized_end=621
+  _globals['_POSTMESSAGERESPONSE']._serialized_start=623
+  _globals['_POSTMESSAGERESPONSE']._serialized_end=683
+  _globals['_WATCHCHATREQUEST']._serialized_start=685
+  _globals['_WATCHCHATREQUEST']._serialized_end=746
+  _globals['_WATCHCHATRESPONSE']._serialized_start=748
+  _globals['_WATCHCHATRESPONSE']._serialized_end=864
+  _globals['_CONTACTFORM']._serialized_start=867
+  _globals['_CONTACTFORM']._serialized_end=1058
+  _globals['_GETCONTACTFORMREQUEST']._serialized_start=1060
+  _globals['_GETCONTACTFORMREQUEST']._serialized_end=1104
+  _globals['_GETCONTACTFORMRESPONSE']._serialized_start=1106
+  _globals['_GETCONTACTFORMRESPONSE']._serialized_end=1166
+  _globals['_SUBMITCONTACTREQUEST']._serialized_start=1169
+  _globals['_SUBMITCONTACTREQUEST']._serialized_end=1324
+  _globals['_SUBMITCONTACTRESPONSE']._serialized_start=1326
+  _globals['_SUBMITCONTACTRESPONSE']._serialized_end=1368
+  _globals['_CUSTOMERSERVICE']._serialized_start=1800
+  _globals['_CUSTOMERSERVICE']._serialized_end=2226
 # @@protoc_insertion_point(module_scope)

@@ -214,8 +214,11 @@ class GetChatResponse(_message.Message):
 
     CHAT_FIELD_NUMBER: _builtins.int
     EARLIER_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: _builtins.int
     earlier_page_token: _builtins.str
     """Gives the messages before these; empty where there are none. Opaque."""
+    resume_token: _builtins.str
+    """For WatchChat, to go on after these messages. Set where they are the latest ones: with an empty `page_token`, unless there are none."""
     @_builtins.property
     def chat(self) -> Global___Chat:
         """The chat."""
@@ -225,10 +228,11 @@ class GetChatResponse(_message.Message):
         *,
         chat: Global___Chat | None = ...,
         earlier_page_token: _builtins.str = ...,
+        resume_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["chat", b"chat"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chat", b"chat", "earlier_page_token", b"earlier_page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chat", b"chat", "earlier_page_token", b"earlier_page_token", "resume_token", b"resume_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

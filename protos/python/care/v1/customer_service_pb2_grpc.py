@@ -89,7 +89,8 @@ class CustomerServiceServicer:
 
     def GetChat(self, request, context):
         """Reads the chat behind a private link: the latest messages with the one contact that the link was sent to, and no others. The first
-        use marks that contact as verified. Refusals: LINK_UNKNOWN, also for the link of a contact that was rejected; INVALID_PAGE_TOKEN.
+        use marks that contact as verified. Refusals: LINK_UNKNOWN, also for the link of a contact that was rejected; INVALID_PAGE_TOKEN;
+        RATE_LIMITED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -105,7 +106,8 @@ class CustomerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchChat(self, request, context):
-        """Follows the chat: first what it holds, then each change. Ends with LINK_UNKNOWN when the contact is rejected. Refusals: as GetChat's.
+        """Follows the chat: first what it holds, then each change. Ends with LINK_UNKNOWN when the contact is rejected. Refusals: as GetChat's;
+        RATE_LIMITED, too, where the link has ten streams open in one process.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

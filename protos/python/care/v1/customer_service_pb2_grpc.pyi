@@ -47,7 +47,8 @@ class CustomerServiceStub:
     """
     GetChat: _grpc.UnaryUnaryMultiCallable[_customer_service_pb2.GetChatRequest, _customer_service_pb2.GetChatResponse]
     """Reads the chat behind a private link: the latest messages with the one contact that the link was sent to, and no others. The first
-    use marks that contact as verified. Refusals: LINK_UNKNOWN, also for the link of a contact that was rejected; INVALID_PAGE_TOKEN.
+    use marks that contact as verified. Refusals: LINK_UNKNOWN, also for the link of a contact that was rejected; INVALID_PAGE_TOKEN;
+    RATE_LIMITED.
     """
     PostMessage: _grpc.UnaryUnaryMultiCallable[_customer_service_pb2.PostMessageRequest, _customer_service_pb2.PostMessageResponse]
     """Writes to the business. A RESOLVED ticket is reopened by it; of a CLOSED one a follow-up is raised, and the customer is sent a link to
@@ -55,7 +56,9 @@ class CustomerServiceStub:
     of a newer ticket was handed several messages already; RATE_LIMITED.
     """
     WatchChat: _grpc.UnaryStreamMultiCallable[_customer_service_pb2.WatchChatRequest, _customer_service_pb2.WatchChatResponse]
-    """Follows the chat: first what it holds, then each change. Ends with LINK_UNKNOWN when the contact is rejected. Refusals: as GetChat's."""
+    """Follows the chat: first what it holds, then each change. Ends with LINK_UNKNOWN when the contact is rejected. Refusals: as GetChat's;
+    RATE_LIMITED, too, where the link has ten streams open in one process.
+    """
 
 @_typing.type_check_only
 class CustomerServiceAsyncStub(CustomerServiceStub):
@@ -76,7 +79,8 @@ class CustomerServiceAsyncStub(CustomerServiceStub):
     """
     GetChat: _aio.UnaryUnaryMultiCallable[_customer_service_pb2.GetChatRequest, _customer_service_pb2.GetChatResponse]  # type: ignore[assignment]
     """Reads the chat behind a private link: the latest messages with the one contact that the link was sent to, and no others. The first
-    use marks that contact as verified. Refusals: LINK_UNKNOWN, also for the link of a contact that was rejected; INVALID_PAGE_TOKEN.
+    use marks that contact as verified. Refusals: LINK_UNKNOWN, also for the link of a contact that was rejected; INVALID_PAGE_TOKEN;
+    RATE_LIMITED.
     """
     PostMessage: _aio.UnaryUnaryMultiCallable[_customer_service_pb2.PostMessageRequest, _customer_service_pb2.PostMessageResponse]  # type: ignore[assignment]
     """Writes to the business. A RESOLVED ticket is reopened by it; of a CLOSED one a follow-up is raised, and the customer is sent a link to
@@ -84,7 +88,9 @@ class CustomerServiceAsyncStub(CustomerServiceStub):
     of a newer ticket was handed several messages already; RATE_LIMITED.
     """
     WatchChat: _aio.UnaryStreamMultiCallable[_customer_service_pb2.WatchChatRequest, _customer_service_pb2.WatchChatResponse]  # type: ignore[assignment]
-    """Follows the chat: first what it holds, then each change. Ends with LINK_UNKNOWN when the contact is rejected. Refusals: as GetChat's."""
+    """Follows the chat: first what it holds, then each change. Ends with LINK_UNKNOWN when the contact is rejected. Refusals: as GetChat's;
+    RATE_LIMITED, too, where the link has ten streams open in one process.
+    """
 
 class CustomerServiceServicer(metaclass=_abc_1.ABCMeta):
     """Answers to the form's link. The link stands in a public reply, so holding it proves nothing about who wrote the review: nothing of the
@@ -120,7 +126,8 @@ class CustomerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_customer_service_pb2.GetChatResponse, _abc.Awaitable[_customer_service_pb2.GetChatResponse]]:
         """Reads the chat behind a private link: the latest messages with the one contact that the link was sent to, and no others. The first
-        use marks that contact as verified. Refusals: LINK_UNKNOWN, also for the link of a contact that was rejected; INVALID_PAGE_TOKEN.
+        use marks that contact as verified. Refusals: LINK_UNKNOWN, also for the link of a contact that was rejected; INVALID_PAGE_TOKEN;
+        RATE_LIMITED.
         """
 
     @_abc_1.abstractmethod
@@ -140,6 +147,8 @@ class CustomerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _customer_service_pb2.WatchChatRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_customer_service_pb2.WatchChatResponse], _abc.AsyncIterator[_customer_service_pb2.WatchChatResponse]]:
-        """Follows the chat: first what it holds, then each change. Ends with LINK_UNKNOWN when the contact is rejected. Refusals: as GetChat's."""
+        """Follows the chat: first what it holds, then each change. Ends with LINK_UNKNOWN when the contact is rejected. Refusals: as GetChat's;
+        RATE_LIMITED, too, where the link has ten streams open in one process.
+        """
 
 def add_CustomerServiceServicer_to_server(servicer: CustomerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
