@@ -25,6 +25,7 @@ class Visit:
             site=grant.review_site,
             external_id=grant.review_external_id,
             url=grant.review_url,
+            link=grant.link,
         )
 
     async def post(self) -> None:

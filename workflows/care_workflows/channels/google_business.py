@@ -118,7 +118,8 @@ class GoogleBusiness:
     async def retract_reply(self, target: ReplyTarget, text: str, key: str) -> None:
         """Replace our reply by ``text``, which has no link; see ``ReviewSite.retract_reply``.
 
-        Where there is no reply any more there is nothing to take a link out of, and none is written.
+        Where there is no reply any more, or none with a link to our forms, nothing is written. Of a reply that the
+        owner has reworded only the link goes.
         """
         del key
         await self._in_time(self._retract(target, text))
@@ -139,18 +140,17 @@ class GoogleBusiness:
         present = await self._read(target)
         if present is not None and present.text == text:
             return present
-        self._keep_foreign(present, text)
+        if present is not None and not self._overwrite and not _is_ours(present.text, text):
+            raise ReplyRefused(RefusalReason.OTHER, _FOREIGN_WORDS)
         return await self._write(target, text)
 
     async def _retract(self, target: ReplyTarget, text: str) -> None:
         present = await self._read(target)
-        if present is not None and present.text != text:
-            self._keep_foreign(present, text)
-            await self._write(target, text)
-
-    def _keep_foreign(self, present: _Reply | None, text: str) -> None:
-        if present is not None and not self._overwrite and not _is_ours(present.text, text):
-            raise ReplyRefused(RefusalReason.OTHER, _FOREIGN_WORDS)
+        if present is None or _forms(present.text).isdisjoint(_forms(target.link)):
+            return
+        is_as_posted = _said(present.text) == _said(text)
+        reworded = "" if is_as_posted else _without_forms(present.text, _forms(target.link))
+        await self._write(target, reworded or text)
 
     async def _read(self, target: ReplyTarget) -> _Reply | None:
         response = await self._call("GET", _name(target))
@@ -207,8 +207,8 @@ def _name(target: ReplyTarget) -> str:
 def _is_ours(present: str, text: str) -> bool:
     """Tell whether we wrote the reply that is there, by what we are about to write instead.
 
-    It is, where both say the same but for links and punctuation: the same reply with an earlier link, or the one that
-    a retraction is about. And it is, where both have a link to our forms: an earlier recovery's, in whatever words.
+    It is, where both say the same but for links and punctuation: the same reply with an earlier link. And it is,
+    where both have a link to our forms: an earlier recovery's, in whatever words.
     """
     said = _said(text)
     return (said != "" and _said(present) == said) or not _forms(present).isdisjoint(_forms(text))
@@ -221,6 +221,15 @@ def _said(text: str) -> str:
 def _forms(text: str) -> set[str]:
     """Return where the links to forms lead that a text has, without their tokens."""
     return set(_FORM_LINK.findall(text))
+
+
+def _without_forms(text: str, forms: set[str]) -> str:
+    """Return a text without the links that lead to these forms."""
+
+    def left(match: re.Match[str]) -> str:
+        return "" if match[1] in forms else match[0]
+
+    return re.sub(rf"[ \t]*{_FORM_LINK.pattern}", left, text).strip()
 
 
 def _check(response: httpx.Response) -> None:

@@ -18,6 +18,8 @@ class ReplyTarget:
     """The site's own id of the review; any characters."""
     url: str = ""
     """Where people read the review; empty where the site gives none."""
+    link: str = field(default="", repr=False)
+    """The link to the form that the reply is about: in its text, or to be taken out of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,4 +48,7 @@ class ReviewSite(Protocol):
         """Return the reply that is public now; None if there is none or the site has taken it down."""
 
     async def retract_reply(self, target: ReplyTarget, text: str, key: str) -> None:
-        """Take the link out of the public reply: ``text``, which has no link, replaces it."""
+        """Take the link out of the public reply: ``text``, which has no link, replaces it.
+
+        A success as well where there is none of our links to take out.
+        """
