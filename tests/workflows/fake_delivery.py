@@ -6,12 +6,13 @@ The provider would be asked again in a day, so what is asked in a test is asked 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 from temporalio import activity
 from temporalio.client import Client, WorkflowHandle
+from temporalio.common import TypedSearchAttributes
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
@@ -28,6 +29,9 @@ from care_client.workflow_names import message_delivery_id
 from care_workflows import steps
 from care_workflows.message_delivery import MessageDelivery
 
+PLANNED = datetime(2031, 5, 3, 14, 5, tzinfo=UTC)
+"""When the service said that the provider is asked again in a day."""
+
 Handle = WorkflowHandle[MessageDelivery, MessageDeliveryResult]
 
 
@@ -40,8 +44,12 @@ class FakeDelivery:
         self.state: DeliveryState.ValueType = DELIVERY_STATE_QUEUED
         self.arrived = False
         """Whether the provider says so from now on."""
+        self.ends_with_sending = False
+        """Whether there is nothing to be asked later."""
         self.down: list[str] = []
         """Activities whose next call fails, to be repeated in a day."""
+        self.refused: list[str] = []
+        """Activities whose next call the service refuses for good."""
         self.gates: dict[str, asyncio.Event] = {}
         """What an activity waits for between what it learned and its answer; each once."""
         self.calls: list[str] = []
@@ -81,8 +89,11 @@ class FakeDelivery:
         if name in self.down:
             self.down.remove(name)
             raise ApplicationError("TIMEOUT", type="MessengerUnavailable", next_retry_delay=timedelta(days=1))
+        if name in self.refused:
+            self.refused.remove(name)
+            raise ApplicationError("TOKEN_EXPIRED", type="TOKEN_EXPIRED", non_retryable=True)
         if name == steps.SEND_MESSAGE:
-            self.state = DELIVERY_STATE_SENT
+            self.state = DELIVERY_STATE_DELIVERED if self.ends_with_sending else DELIVERY_STATE_SENT
         if name == steps.CHECK_MESSAGE and self.arrived:
             self.state = DELIVERY_STATE_DELIVERED
         plan = self._plan()
@@ -98,6 +109,7 @@ class FakeDelivery:
         elif self.state == DELIVERY_STATE_SENT:
             plan.step = worker.DELIVERY_STEP_WAIT
             plan.wait.FromTimedelta(timedelta(days=1))
+            plan.plan_time.FromDatetime(PLANNED)
         else:
             plan.step = worker.DELIVERY_STEP_DONE
         return plan
@@ -108,7 +120,9 @@ class FakeDelivery:
 
 
 @asynccontextmanager
-async def carried(client: Client, fake: FakeDelivery) -> AsyncIterator[Handle]:
+async def carried(
+    client: Client, fake: FakeDelivery, attributes: TypedSearchAttributes = TypedSearchAttributes.empty
+) -> AsyncIterator[Handle]:
     """Run a worker, and the workflow as the relay starts it."""
     async with Worker(client, task_queue=fake.task_queue, workflows=[MessageDelivery], activities=fake.activities):
         yield await client.start_workflow(
@@ -117,6 +131,7 @@ async def carried(client: Client, fake: FakeDelivery) -> AsyncIterator[Handle]:
             id=fake.workflow_id,
             task_queue=fake.task_queue,
             start_signal="poke",
+            search_attributes=attributes,
         )
 
 

@@ -3,10 +3,11 @@
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.sdk.v1 import WorkflowMetadata
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowHandle
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 
 from care.v1 import recovery_pb2 as recovery
@@ -27,12 +28,12 @@ async def details(handle: Handle) -> str:
     return metadata.current_details
 
 
-async def attributes(handle: Handle) -> Mapping[str, str | datetime]:
+async def attributes(handle: WorkflowHandle[Any, Any]) -> Mapping[str, str | datetime]:
     found = (await handle.describe()).typed_search_attributes
     return {pair.key.name: pair.value for pair in found if pair.key.name.startswith("Care")}
 
 
-async def events(handle: Handle) -> Counter[str]:
+async def events(handle: WorkflowHandle[Any, Any]) -> Counter[str]:
     history = await handle.fetch_history()
     return Counter(EventType.Name(event.event_type).removeprefix("EVENT_TYPE_") for event in history.events)
 

@@ -1,5 +1,6 @@
 """The workflow `MessageDelivery`: carries one message to the customer by email or SMS."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from temporalio import workflow
@@ -11,7 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from care.v1.worker_service_pb2 import DeliveryPlan
     from care.v1.workflows_pb2 import MessageDeliveryInput, MessageDeliveryResult, MessageDeliveryStatus
     from care_workflows import delivery_wording as wording
-    from care_workflows import steps
+    from care_workflows import search_attributes, steps
     from care_workflows.following import SHORTEST_WAIT, Following
     from care_workflows.names import parse_message
 
@@ -72,6 +73,9 @@ class MessageDelivery(Following[DeliveryPlan]):
         else:  # of a service that is newer than this worker
             await self._pause(wording.doing(plan))
         return None
+
+    def _updates(self, plan: DeliveryPlan) -> Sequence[search_attributes.Update]:
+        return search_attributes.delivery_updates(plan, workflow.info().typed_search_attributes)
 
     def _doing_words(self, plan: DeliveryPlan) -> str:
         return wording.doing(plan)

@@ -18,6 +18,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from care.v1.recovery_pb2 import RECOVERY_STATE_AWAITING_CONTACT
 from care.v1.worker_service_pb2 import (
+    DELIVERY_STEP_WAIT,
     RECOVERY_STEP_EXPIRE,
     RECOVERY_STEP_HOLD,
     RECOVERY_STEP_POST,
@@ -25,6 +26,7 @@ from care.v1.worker_service_pb2 import (
     RECOVERY_STEP_RETRACT,
     RECOVERY_STEP_UNLOCK,
     RECOVERY_STEP_WAIT,
+    DeliveryPlan,
     RecoveryPlan,
 )
 from care_client import workflow_names
@@ -37,7 +39,7 @@ LOCATION: Final = SearchAttributeKey.for_keyword(workflow_names.LOCATION_ATTRIBU
 TICKET: Final = SearchAttributeKey.for_keyword(workflow_names.TICKET_ATTRIBUTE)
 """The ticket as ``{organization}/{number}``; all that belongs to one ticket has the same value."""
 WAITS_FOR: Final = SearchAttributeKey.for_keyword("CareWaitsFor")
-"""``customer``, ``review-site`` or ``operator``; unset where it waits for nobody."""
+"""``customer``, ``review-site``, ``provider`` or ``operator``; unset where it waits for nobody."""
 NEXT_DEADLINE: Final = SearchAttributeKey.for_datetime("CareNextDeadline")
 """When something happens by itself next."""
 FORM_EXPIRY: Final = SearchAttributeKey.for_datetime("CareFormExpiry")
@@ -45,6 +47,7 @@ FORM_EXPIRY: Final = SearchAttributeKey.for_datetime("CareFormExpiry")
 
 CUSTOMER: Final = "customer"
 REVIEW_SITE: Final = "review-site"
+PROVIDER: Final = "provider"
 OPERATOR: Final = "operator"
 
 SEARCH_ATTRIBUTES: Final[Mapping[str, str]] = MappingProxyType(
@@ -83,6 +86,14 @@ def updates(plan: RecoveryPlan, current: TypedSearchAttributes) -> list[Update]:
     ]
     if plan.HasField("expire_time"):
         found.append(_update(FORM_EXPIRY, plan.expire_time.ToDatetime(UTC), current))
+    return [update for update in found if update]
+
+
+def delivery_updates(plan: DeliveryPlan, current: TypedSearchAttributes) -> list[Update]:
+    """Return what the plan of a message changes of ``current``: most are sent at once, and set nothing."""
+    waits = plan.step == DELIVERY_STEP_WAIT
+    deadline = plan.plan_time.ToDatetime(UTC) + plan.wait.ToTimedelta() if waits else None
+    found = [_update(WAITS_FOR, PROVIDER if waits else None, current), _update(NEXT_DEADLINE, deadline, current)]
     return [update for update in found if update]
 
 

@@ -22,7 +22,7 @@ FAILURES = {
     DeliveryFailure.UNSUBSCRIBED: [21610],
     DeliveryFailure.CONTENT_REFUSED: [21602, 21605, 21617, 21618, 21619, 30007, 30019, 30038],
     DeliveryFailure.NOT_PERMITTED: [
-        *(20003, 20005, 20006, 20008, 20404, 21212, 21219, 21408, 21601, 21603, 21606, 21607, 21608, 21609, 21659),
+        *(20005, 20006, 20008, 20404, 21212, 21219, 21408, 21601, 21603, 21606, 21607, 21608, 21609, 21659),
         *(21660, 21661, 21701, 21702, 21703, 21704, 21705, 30002, 30010, 30018, 30023, 30024, 30027, 30032, 30033),
         *(30034, 30035, 30037, 30044),
     ],
@@ -101,7 +101,6 @@ async def test_a_refusal_is_told_by_its_code(provider: SmsProvider, sms: TwilioS
     ("status", "failure"),
     [
         (400, DeliveryFailure.OTHER),
-        (401, DeliveryFailure.NOT_PERMITTED),
         (403, DeliveryFailure.NOT_PERMITTED),
         (404, DeliveryFailure.NOT_PERMITTED),
     ],
@@ -115,12 +114,17 @@ async def test_a_refusal_without_a_known_code_is_told_by_its_status(
     assert refused.value.reason is failure
 
 
-async def test_wrong_credentials_are_not_permitted(provider: SmsProvider) -> None:
+async def test_with_wrong_credentials_messages_wait_for_right_ones(provider: SmsProvider, sms: TwilioSms) -> None:
     async with TwilioSms(replace(provider.account(), auth_token="another")) as adapter:
-        with pytest.raises(MessageRefused) as refused:
+        with pytest.raises(MessengerUnavailable) as unavailable:
             await adapter.send(MESSAGE)
-    assert refused.value.reason is DeliveryFailure.NOT_PERMITTED
+    assert unavailable.value.reason is UnavailableReason.LOGIN_REFUSED
     assert provider.forms == []
+    for status, code in ((401, 99999), (400, 20003)):
+        provider.refusal = (status, code)
+        with pytest.raises(MessengerUnavailable) as unavailable:
+            await sms.send(MESSAGE)
+        assert unavailable.value.reason is UnavailableReason.LOGIN_REFUSED
 
 
 @pytest.mark.parametrize(("status", "code"), [(429, 20429), (400, 21611)])

@@ -274,13 +274,11 @@ async def test_a_server_that_puts_us_off_is_tried_again(command: str, answer: st
     [
         ("MAIL", "550 5.1.8 sender's domain does not exist", DeliveryFailure.NOT_PERMITTED),
         ("MAIL", "553 5.7.1 not your address", DeliveryFailure.NOT_PERMITTED),
-        ("MAIL", "530 5.7.0 log in first", DeliveryFailure.NOT_PERMITTED),
         ("MAIL", "552 5.3.4 too big", DeliveryFailure.CONTENT_REFUSED),
         ("RCPT", "550 5.1.1 no such user", DeliveryFailure.ADDRESS_REFUSED),
         ("RCPT", "550 no such user", DeliveryFailure.ADDRESS_REFUSED),
         ("RCPT", "552 5.2.2 mailbox full", DeliveryFailure.ADDRESS_REFUSED),
         ("RCPT", "554 5.7.1 relaying denied", DeliveryFailure.NOT_PERMITTED),
-        ("RCPT", "530 log in first", DeliveryFailure.NOT_PERMITTED),
         ("DATA", "554 5.6.0 looks like spam", DeliveryFailure.CONTENT_REFUSED),
         ("DATA", "552 too big", DeliveryFailure.CONTENT_REFUSED),
         ("DATA", "550 5.1.1 no such user", DeliveryFailure.ADDRESS_REFUSED),
@@ -414,20 +412,25 @@ async def test_an_email_goes_encrypted_and_with_a_login(security: str) -> None:
 
 
 @pytest.mark.parametrize("login", [{"username": USER, "password": "wrong"}, {}])
-async def test_a_wrong_login_and_a_missing_one_are_refused(login: dict[str, str]) -> None:
+async def test_with_a_wrong_login_or_none_messages_wait_for_a_right_one(login: dict[str, str]) -> None:
     ca, inbox = authority(), Inbox()
     async with serve_mail(inbox, starttls=certified(ca), wants_login=True) as port:
-        refused = await refusal(encrypted(port, ca, **login))
-    assert refused.reason is DeliveryFailure.NOT_PERMITTED
+        assert await outage(encrypted(port, ca, **login)) is UnavailableReason.LOGIN_REFUSED
     assert not inbox.envelopes
 
 
-async def test_a_login_that_the_server_does_not_offer_is_refused() -> None:
+async def test_where_the_server_offers_no_login_messages_wait_for_one() -> None:
     ca, inbox = authority(), Inbox()
     async with serve_mail(inbox, tls=certified(ca)) as port:
-        refused = await refusal(encrypted(port, ca, security="tls", username=USER, password=PASSWORD))
-    assert refused.reason is DeliveryFailure.NOT_PERMITTED
+        adapter = encrypted(port, ca, security="tls", username=USER, password=PASSWORD)
+        assert await outage(adapter) is UnavailableReason.LOGIN_REFUSED
     assert not inbox.envelopes
+
+
+@pytest.mark.parametrize("command", ["MAIL", "RCPT"])
+async def test_a_server_that_wants_a_login_late_is_understood(command: str) -> None:
+    async with serve_mail(Inbox({command: "530 5.7.0 log in first"})) as port:
+        assert await outage(plain(port)) is UnavailableReason.LOGIN_REFUSED
 
 
 @asynccontextmanager

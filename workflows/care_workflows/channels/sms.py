@@ -14,14 +14,14 @@ import httpx
 from care_workflows.channels.errors import DeliveryFailure, MessageRefused, MessengerUnavailable, UnavailableReason
 from care_workflows.channels.exchange import DEFAULT_DEADLINE, Answer, ProviderHttp
 from care_workflows.channels.messenger import Outgoing, Progress, Receipt
-from care_workflows.channels.sms_codes import FAILURES, PASSING
+from care_workflows.channels.sms_codes import FAILURES, LOGIN_REFUSED, PASSING
 from care_workflows.channels.sms_text import fit
 from care_workflows.names import last_segment, parse_message
 
 _DELIVERED: Final = frozenset({"delivered", "read"})
 _NOT_DELIVERED: Final = frozenset({"undelivered", "failed", "canceled"})
 _MESSAGING_SERVICE: Final = re.compile(r"MG[0-9a-fA-F]{32}")
-_OF_THE_ACCOUNT: Final = frozenset({httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND})
+_OF_THE_ACCOUNT: Final = frozenset({httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND})
 _LONGEST_SID: Final = 200
 
 
@@ -121,6 +121,8 @@ def _refusal(answer: Answer) -> MessageRefused | MessengerUnavailable:
     code = _code(answer, "code")
     if code in PASSING:
         return MessengerUnavailable(UnavailableReason.RATE_LIMITED)
+    if code == LOGIN_REFUSED or (answer.status == httpx.codes.UNAUTHORIZED and code not in FAILURES):
+        return MessengerUnavailable(UnavailableReason.LOGIN_REFUSED)
     otherwise = DeliveryFailure.NOT_PERMITTED if answer.status in _OF_THE_ACCOUNT else DeliveryFailure.OTHER
     return MessageRefused(FAILURES.get(code, otherwise), _words(code, answer.text("message")))
 

@@ -18,7 +18,7 @@ _CODES: Final = {
         *(30007, 30019, 30038),  # filtered by a carrier or by the provider; too large for the carrier
     ),
     DeliveryFailure.NOT_PERMITTED: (
-        *(20003, 20005, 20006, 20008, 20404),  # credentials, and what they are for
+        *(20005, 20006, 20008, 20404),  # what the credentials are for
         *(21212, 21601, 21603, 21606, 21607, 21659, 21660, 21661),  # the sender is not one of ours that can send this
         *(21219, 21608, 30044),  # a trial account
         *(21408, 21609),  # a region that is switched off; the callback's URL
@@ -36,6 +36,9 @@ FAILURES: Final[Mapping[int, DeliveryFailure]] = MappingProxyType(
     {code: failure for failure, codes in _CODES.items() for code in codes}
 )
 """Why a message is refused, or did not arrive."""
+
+LOGIN_REFUSED: Final = 20003
+"""Wrong credentials: not the message's fault."""
 
 PASSING: Final = frozenset({20429, 21611})
 """Codes of refusals that pass: too many requests, or too many messages in the sender's queue."""

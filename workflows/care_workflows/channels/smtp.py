@@ -114,7 +114,7 @@ class SmtpEmail:
             await client.ehlo()
         if server.username:
             if not client.supported_auth_methods:
-                raise MessageRefused(DeliveryFailure.NOT_PERMITTED, "The mail server offers no login that we know.")
+                raise MessengerUnavailable(UnavailableReason.LOGIN_REFUSED)
             await client.login(server.username, server.password)
 
     async def _hand_over(self, client: aiosmtplib.SMTP, message: Outgoing) -> None:
@@ -154,19 +154,21 @@ def _answered(error: aiosmtplib.SMTPResponseException, code: int, words: str) ->
         return MessengerUnavailable(UnavailableReason.DEFERRED)
     if code not in _PERMANENT:
         return MessengerUnavailable(UnavailableReason.UNEXPECTED_ANSWER)
+    if isinstance(error, aiosmtplib.SMTPAuthenticationError) or code == _AUTHENTICATION_REQUIRED:
+        return MessengerUnavailable(UnavailableReason.LOGIN_REFUSED)
     match error:
         case aiosmtplib.SMTPSenderRefused() if code == _TOO_LARGE or words.startswith("5.3.4"):
             reason = DeliveryFailure.CONTENT_REFUSED
         case aiosmtplib.SMTPRecipientRefused() | aiosmtplib.SMTPDataError() if words.startswith("5.7."):
             reason = DeliveryFailure.NOT_PERMITTED
-        case aiosmtplib.SMTPRecipientRefused() if code != _AUTHENTICATION_REQUIRED:
+        case aiosmtplib.SMTPRecipientRefused():
             reason = DeliveryFailure.ADDRESS_REFUSED
         case aiosmtplib.SMTPDataError() if words.startswith(("5.1.", "5.2.1")):
             reason = DeliveryFailure.ADDRESS_REFUSED
         case aiosmtplib.SMTPDataError():
             reason = DeliveryFailure.CONTENT_REFUSED
         case _:
-            reason = DeliveryFailure.NOT_PERMITTED  # not the message: the connection, the login or the sender
+            reason = DeliveryFailure.NOT_PERMITTED  # not the message: the connection or the sender
     return MessageRefused(reason, words)
 
 

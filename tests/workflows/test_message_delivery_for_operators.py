@@ -1,0 +1,37 @@
+"""What operators see of a message on its way in the Temporal UI's list, and what that costs."""
+
+from datetime import timedelta
+
+from temporalio.client import Client
+
+from care_workflows import steps
+from care_workflows.message_delivery import MessageDelivery
+from tests.workflows.fake_delivery import PLANNED, FakeDelivery, carried, until_waiting
+from tests.workflows.test_contact_recovery_for_operators import AS_STARTED, attributes, events
+
+
+async def test_message_is_found_by_what_it_waits_for(dev_client: Client) -> None:
+    fake = FakeDelivery()
+    fake.refused = [steps.SEND_MESSAGE]
+    async with carried(dev_client, fake, AS_STARTED) as handle:
+        while "TOKEN_EXPIRED" not in (await handle.query(MessageDelivery.status)).doing:
+            pass
+        assert (await attributes(handle))["CareWaitsFor"] == "operator"
+        await handle.signal(MessageDelivery.poke)
+        await until_waiting(handle)
+        found = await attributes(handle)
+        assert (found["CareWaitsFor"], found["CareNextDeadline"]) == ("provider", PLANNED + timedelta(days=1))
+        fake.arrived = True
+        await handle.signal(MessageDelivery.poke)
+        await handle.result()
+        assert (await attributes(handle)).keys() == {"CareOrganization", "CareTicket"}
+
+
+async def test_message_that_is_over_at_once_sets_nothing(dev_client: Client) -> None:
+    fake = FakeDelivery()
+    fake.ends_with_sending = True
+    async with carried(dev_client, fake, AS_STARTED) as handle:
+        await handle.result()
+        found = await events(handle)
+    assert found["UPSERT_WORKFLOW_SEARCH_ATTRIBUTES"] == found["TIMER_STARTED"] == 0
+    assert found["ACTIVITY_TASK_SCHEDULED"] == 2
