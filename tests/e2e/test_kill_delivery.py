@@ -38,7 +38,7 @@ async def is_handed_out(case: Case, message: str, attempts: int = 1) -> None:
     await eventually(f"the hand-out of {message}", there)
 
 
-async def test_a_mail_server_that_is_killed_while_it_takes_an_email(case: Case) -> None:
+async def test_a_mail_server_that_is_killed_while_an_email_is_on_its_way_to_it(case: Case) -> None:
     person = await unlocked(case)
     with case.system.processes.frozen("mailbox"):
         message = await say(case, "First words")
