@@ -131,7 +131,7 @@ class Following(ABC, Generic[PlanT]):
                 message = f"The service knows no {self._resource}"
                 raise ApplicationError(message, type=_NOT_FOUND, non_retryable=True)
             # What else is hopeless to repeat at once (a token that expired, a service older or newer than the worker)
-            # is mended by an operator, not by the customer: it must not end their recovery.
+            # is mended by an operator, not by the customer: it must end neither a recovery nor a delivery.
             await self._pause(wording.paused(cause.type or "no reason given"))
         elif error is not None and not isinstance(error, ActivityError):
             raise error

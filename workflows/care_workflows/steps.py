@@ -23,10 +23,10 @@ MESSENGER_UNAVAILABLE: Final = "MessengerUnavailable"
 """Type of the failure of an attempt that a provider gave no usable answer to; retried."""
 
 ATTEMPT_DEADLINE: Final = timedelta(seconds=25)
-"""How long one attempt at a review site may take in all, reports included.
+"""How long one attempt at a review site or a provider may take in all, reports included.
 
 Shorter than the time after which Temporal starts the next one, so that no attempt outlives its retry and writes to the
-site after it.
+site, or sends a message, after it.
 """
 
 GRACE: Final = timedelta(seconds=30)
