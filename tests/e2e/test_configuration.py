@@ -10,11 +10,20 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from pydantic_settings import BaseSettings
+from temporalio.client import Client
 
 from care_cli.stack.ports import HOST
 from care_cli.stack.secrets import Role, mint
+from care_client.roles import environment
+from care_client.roles.environment import ConfigurationError
+from care_client.roles.temporal import connect_config
+from care_service.application import service
+from care_service.settings import ServiceSettings
+from care_web.settings import WebSettings
+from care_workflows.worker import WorkerSettings
 from tests.e2e.case import Case
-from tests.e2e.program import care
+from tests.e2e.program import Ended, care
 from tests.support.certificates import authority, replace, write_pair
 from tests.support.system import System, own_ports
 
@@ -34,6 +43,12 @@ VALID: Final[Mapping[str, Mapping[str, str]]] = {
 }
 """What is right apart from what a test makes wrong."""
 
+SETTINGS: Final[Mapping[str, type[BaseSettings]]] = {
+    "serve": ServiceSettings,
+    "work": WorkerSettings,
+    "web": WebSettings,
+}
+
 SECRETS: Final = {"CARE_DATABASE_URL", "CARE_LINK_KEYS", "CARE_TOKEN", "CARE_TOKEN_KEY"}
 """Variables whose values nobody may read in a log."""
 
@@ -45,12 +60,43 @@ def beside(system: System, role: str) -> dict[str, str]:
     return variables
 
 
-async def refuses(role: str, variables: Mapping[str, str], *words: str) -> None:
+def shows_no_secret(variables: Mapping[str, str], written: str) -> None:
+    secret = [value for name, value in variables.items() if name in SECRETS]
+    assert [value for value in [SECRET[:10], *secret] if value in written] == []
+
+
+async def refuses(role: str, variables: Mapping[str, str], *words: str) -> Ended:
     """The role ends with one line that has `words`, and nothing that it wrote shows a secret."""
     ended = await care(role, variables=variables)
     ended.refused(f"care {role}:", *words)
-    secret = [value for name, value in variables.items() if name in SECRETS]
-    assert [value for value in [SECRET[:10], *secret] if value in ended.output + ended.errors] == []
+    shows_no_secret(variables, ended.output + ended.errors)
+    return ended
+
+
+def complaint(role: str, variables: Mapping[str, str]) -> str:
+    """What the role's settings, the first that it reads, have to say: one line without a secret."""
+    with pytest.raises(ConfigurationError) as caught:
+        environment.load(SETTINGS[role], variables)
+    said = str(caught.value)
+    assert "\n" not in said
+    shows_no_secret(variables, said)
+    return said
+
+
+@pytest.mark.parametrize(
+    ("role", "wrong"),
+    [
+        ("serve", {"CARE_TOKEN_KEY": SECRET[:20], "CARE_LINK_KEYS": SECRET}),
+        ("serve", {"CARE_LOG_FROMAT": "console"}),
+        ("work", {"CARE_TOKEN": f"{SECRET} {SECRET}"}),
+        ("web", {"CARE_WEB_ADDRESS": "localhost"}),
+    ],
+)
+async def test_a_role_ends_with_what_its_settings_say(role: str, wrong: Mapping[str, str]) -> None:
+    """So the tests below ask the settings, not a process each."""
+    variables = {**VALID[role], **wrong}
+    ended = await refuses(role, variables, *wrong)
+    assert ended.errors == f"care {role}: {complaint(role, variables)}\n"
 
 
 @pytest.mark.parametrize(
@@ -63,9 +109,9 @@ async def refuses(role: str, variables: Mapping[str, str], *words: str) -> None:
         ("work", "CARE_TOKEN"),
     ],
 )
-async def test_a_missing_variable_is_named_with_an_example(role: str, missing: str) -> None:
+def test_a_missing_variable_is_named_with_an_example(role: str, missing: str) -> None:
     variables = {name: value for name, value in VALID[role].items() if name != missing}
-    await refuses(role, variables, missing, f'{missing}="')
+    assert f'{missing}="' in complaint(role, variables)
 
 
 @pytest.mark.parametrize(
@@ -100,14 +146,17 @@ async def test_a_missing_variable_is_named_with_an_example(role: str, missing: s
         ("web", "CARE_SERVICE_ADDRESS", "http://127.0.0.1:50051", "host:port"),
     ],
 )
-async def test_a_wrong_value_is_answered_with_what_to_write(role: str, name: str, value: str, advice: str) -> None:
-    await refuses(role, {**VALID[role], name: value}, name, advice)
+def test_a_wrong_value_is_answered_with_what_to_write(role: str, name: str, value: str, advice: str) -> None:
+    said = complaint(role, {**VALID[role], name: value})
+    assert name in said
+    assert advice in said
 
 
 @pytest.mark.parametrize("role", list(VALID))
-async def test_an_unknown_variable_is_refused_with_the_likely_one(role: str) -> None:
-    variables = {**VALID[role], "CARE_LOG_FROMAT": "console"}
-    await refuses(role, variables, "CARE_LOG_FROMAT", "did you mean CARE_LOG_FORMAT?")
+def test_an_unknown_variable_is_refused_with_the_likely_one(role: str) -> None:
+    said = complaint(role, {**VALID[role], "CARE_LOG_FROMAT": "console"})
+    assert "CARE_LOG_FROMAT" in said
+    assert "did you mean CARE_LOG_FORMAT?" in said
 
 
 @pytest.mark.parametrize(
@@ -118,13 +167,18 @@ async def test_an_unknown_variable_is_refused_with_the_likely_one(role: str) -> 
         ("TEMPORAL_TLS_CLIENT_CERT_PATH", "/nonexistent/client.pem"),
     ],
 )
+def test_temporals_own_variables_are_checked(name: str, value: str) -> None:
+    with pytest.raises(ConfigurationError, match=name):
+        connect_config({name: value})
+
+
 @pytest.mark.parametrize("role", ["serve", "work"])
-async def test_temporals_own_variables_are_checked(system: System, role: str, name: str, value: str) -> None:
+async def test_a_role_checks_temporals_own_variables(system: System, role: str) -> None:
     # All else is right, so that nothing else can be what is complained about.
-    variables = {**beside(system, role), name: value}
+    variables = {**beside(system, role), "TEMPORAL_PROFILE": "nobody"}
     if role == "serve":
         variables["CARE_GRPC_ADDRESS"] = f"{HOST}:0"
-    await refuses(role, variables, name)
+    await refuses(role, variables, "TEMPORAL_PROFILE")
 
 
 @pytest.mark.parametrize(("role", "name"), [("serve", "CARE_GRPC_ADDRESS"), ("web", "CARE_WEB_ADDRESS")])
@@ -180,10 +234,20 @@ async def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, name: str) ->
         "CARE_TOKEN_AUDIENCE": "care",
         name: str(tmp_path / "wrong"),
     }
-    for content in (None, b"nothing of use"):
-        if content is not None:
-            (tmp_path / "wrong").write_bytes(content)
-        await refuses("serve", variables, name, str(tmp_path / "wrong"))
+    await refuses("serve", variables, name, str(tmp_path / "wrong"))
+    (tmp_path / "wrong").write_bytes(b"nothing of use")
+    with pytest.raises(ConfigurationError) as caught:
+        await _serve_with(variables)
+    said = str(caught.value)
+    assert [word for word in (name, str(tmp_path / "wrong")) if word not in said] == [], said
+    assert "\n" not in said
+
+
+async def _serve_with(variables: Mapping[str, str]) -> None:
+    """Starts the service in this process."""
+    temporal = await Client.connect(f"{HOST}:1", lazy=True)
+    async with service(environment.load(ServiceSettings, variables), temporal):
+        pytest.fail("it runs")
 
 
 async def test_a_key_that_live_forms_need_is_missed(system: System, case: Case) -> None:
