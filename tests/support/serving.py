@@ -5,15 +5,44 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Final
 
 import uvicorn
 from starlette.types import ASGIApp
 
+_PAUSE: Final = 0.005
+"""Seconds between two looks at whether all connections are over, which uvicorn tells nobody."""
+
 
 class _Server(uvicorn.Server):
+    """Uvicorn's server without its own pauses: it starts and stops hundreds of times here, and each took 0.25 s."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.stopped = asyncio.Event()
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield  # signals belong to pytest
+
+    async def main_loop(self) -> None:
+        await self.on_tick(0)  # puts the headers of all answers together
+        await self.stopped.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        for listener in sockets or []:
+            listener.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        try:
+            async with asyncio.timeout(self.config.timeout_graceful_shutdown):
+                while self.server_state.connections or self.server_state.tasks:  # noqa: ASYNC110 - there is no event
+                    await asyncio.sleep(_PAUSE)
+        except TimeoutError:
+            for task in self.server_state.tasks:
+                task.cancel()
 
 
 @asynccontextmanager
@@ -43,5 +72,5 @@ async def serve(
         try:
             yield f"{'https' if tls else 'http'}://127.0.0.1:{listener.getsockname()[1]}"
         finally:
-            server.should_exit = True
+            server.stopped.set()
             await serving

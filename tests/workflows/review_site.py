@@ -1,22 +1,14 @@
 """The real local review site, served over HTTP on a port of its own, with one review."""
 
-import asyncio
-import socket
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import httpx
-import uvicorn
 
 from care_cli.review_site.app import create_app
 from care_cli.review_site.store import Store
-
-
-class _Server(uvicorn.Server):
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield  # signals belong to pytest
+from tests.support.serving import serve
 
 
 class Site:
@@ -53,23 +45,19 @@ class Site:
 @asynccontextmanager
 async def running(folder: Path) -> AsyncIterator[Site]:
     """Serve a site that keeps its data below `folder`."""
-    with closing(socket.create_server(("127.0.0.1", 0))) as listener, closing(Store(folder / "site.db")) as store:
-        server = _Server(uvicorn.Config(create_app(store), log_config=None, lifespan="off"))
-        serving = asyncio.create_task(server.serve(sockets=[listener]))
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        try:
-            async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
-                review = {
-                    "name": "accounts/acme/locations/harbor/reviews/review-1",
-                    "reviewId": "review-1",
-                    "reviewer": {"displayName": "Zoë"},
-                    "starRating": "ONE",
-                    "comment": "Cold soup.",
-                    "createTime": "2026-11-01T12:00:00Z",
-                    "updateTime": "2026-11-01T12:00:00Z",
-                }
-                (await client.put("/v1/acme/reviews", json={"reviews": [review]})).raise_for_status()
-                yield Site(url, client)
-        finally:
-            server.should_exit = True
-            await serving
+    with closing(Store(folder / "site.db")) as store:
+        async with (
+            serve(create_app(store)) as url,
+            httpx.AsyncClient(base_url=url, trust_env=False) as client,
+        ):
+            review = {
+                "name": "accounts/acme/locations/harbor/reviews/review-1",
+                "reviewId": "review-1",
+                "reviewer": {"displayName": "Zoë"},
+                "starRating": "ONE",
+                "comment": "Cold soup.",
+                "createTime": "2026-11-01T12:00:00Z",
+                "updateTime": "2026-11-01T12:00:00Z",
+            }
+            (await client.put("/v1/acme/reviews", json={"reviews": [review]})).raise_for_status()
+            yield Site(url, client)
