@@ -7,13 +7,13 @@ from typing import Any, Never
 import grpc
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
-from grpc_status import rpc_status
 
 from care.v1 import worker_service_pb2 as worker
 from care.v1.message_pb2 import CHANNEL_EMAIL, DELIVERY_STATE_QUEUED
 from care.v1.recovery_pb2 import RECOVERY_STATE_FORM_REQUESTED
 from care.v1.worker_service_pb2_grpc import WorkerServiceServicer, add_WorkerServiceServicer_to_server
 from care_client.client import CareClient
+from tests.support.aborting import abort
 
 RECOVERY = "organizations/acme/tickets/17/recoveries/r1"
 TOKEN = "the-workers-token"
@@ -74,7 +74,7 @@ class ScriptedWorkerService(WorkerServiceServicer):
         status = Status(code=code.value[0], message=f"not for {TEXT}")
         if reason:
             status.details.add().Pack(ErrorInfo(domain="care", reason=reason))
-        await context.abort_with_status(rpc_status.to_status(status))
+        await abort(context, status)
 
     async def CheckRecovery(
         self, request: worker.CheckRecoveryRequest, context: Context

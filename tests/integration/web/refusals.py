@@ -8,7 +8,8 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
-from grpc_status import rpc_status
+
+from tests.support import aborting
 
 
 @dataclass
@@ -34,5 +35,4 @@ async def abort(
     status = Status(code=code, message=f"refused {context.peer()} jane@example.com")
     for detail in (ErrorInfo(reason=reason, domain="care"), *details):
         status.details.add().Pack(detail)
-    await context.abort_with_status(rpc_status.to_status(status))
-    raise AssertionError("abort raises")
+    await aborting.abort(context, status)
