@@ -1,4 +1,8 @@
-"""`care ticket …`, the program as somebody types it, against the real service."""
+"""`care ticket …`, the program as somebody types it, against the real service.
+
+Where a test runs many commands, their processes are forked from one that has imported the program; the others start
+the interpreter, as somebody who types does.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from typing import Any
 import pytest
 
 from care_cli.stack.secrets import mint
-from tests.e2e.program import Ended, care
+from tests.e2e.program import Ended, care, forked_care
 from tests.support.tenant import REPLY, Tenant
 
 
@@ -21,7 +25,7 @@ async def ticket(
     token = tenant.care.token(sub=agent, org=tenant.id, roles=list(roles), name=agent.title())
     # Wide enough that nothing of a table is broken in two.
     variables = {"CARE_SERVICE_ADDRESS": tenant.care.address, "CARE_TOKEN": token, "COLUMNS": "200"}
-    return await care("ticket", *arguments, variables=variables, given=given)
+    return await forked_care("ticket", *arguments, variables=variables, given=given)
 
 
 def parsed(ended: Ended) -> list[dict[str, Any]]:

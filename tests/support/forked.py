@@ -1,0 +1,57 @@
+"""The program `care` forked from a process that has imported it already: most of a short command's time is imports."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
+from typing import Final
+
+_IMPORTED: Final = ("pytest", "care_cli.app", "care_cli.ticket.app", __name__)
+"""What is there before a command is known; pytest because multiprocessing has the parent's main module imported."""
+_STANDARD_INPUT, _STANDARD_OUTPUT, _STANDARD_ERRORS = 0, 1, 2
+
+
+def _context() -> ForkServerContext:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(_IMPORTED))
+    return context
+
+
+_CONTEXT: Final = _context()
+
+
+def run(arguments: Sequence[str], variables: Mapping[str, str], folder: Path, patience: float) -> int | None:
+    """Run the program to its end and return its status, None where it had to be killed after `patience` seconds.
+
+    It reads `folder`/input, and writes `folder`/output and `folder`/errors.
+    """
+    process = _CONTEXT.Process(target=_care, args=(list(arguments), dict(variables), folder), daemon=True)
+    process.start()
+    process.join(patience)
+    if process.is_alive():
+        process.kill()
+        process.join()
+        return None
+    return process.exitcode
+
+
+def _care(arguments: list[str], variables: dict[str, str], folder: Path) -> None:
+    os.environ.clear()
+    os.environ.update(variables)
+    for number, name, flags in (
+        (_STANDARD_INPUT, "input", os.O_RDONLY),
+        (_STANDARD_OUTPUT, "output", os.O_WRONLY | os.O_CREAT),
+        (_STANDARD_ERRORS, "errors", os.O_WRONLY | os.O_CREAT),
+    ):
+        os.dup2(os.open(folder / name, flags), number)
+    sys.stdin = open(_STANDARD_INPUT, encoding="utf-8", closefd=False)  # noqa: SIM115 - until the process ends
+    sys.stdout = open(_STANDARD_OUTPUT, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stderr = open(_STANDARD_ERRORS, "w", encoding="utf-8", closefd=False, buffering=1)  # noqa: SIM115
+    sys.argv = ["care", *arguments]
+    from care_cli.app import main
+
+    main()
