@@ -24,6 +24,12 @@ async def test_a_refused_row_is_parked_listed_and_put_back(system: System, case:
         NEWER,
     )
 
+    async def parked(number: int) -> bool:
+        return (await samples(system.stack.urls.metrics))["care_outbox_parked_rows"] == number
+
+    # Asked of the metric, as a program that is started again and again keeps everything else from its work.
+    await eventually("the metric", lambda: parked(1))
+
     async def listed() -> dict[str, object] | None:
         ended = await care("outbox", "list", "--json", "--home", str(system.stack.home))
         rows = [json.loads(line) for line in ended.output.splitlines()]
@@ -34,10 +40,6 @@ async def test_a_refused_row_is_parked_listed_and_put_back(system: System, case:
     table = await care("outbox", "list", "--home", str(system.stack.home))
     assert (table.status, "UnknownWorkflowError" in table.output) == (0, True)
 
-    async def parked(number: int) -> bool:
-        return (await samples(system.stack.urls.metrics))["care_outbox_parked_rows"] == number
-
-    await eventually("the metric", lambda: parked(1))
     assert (await samples(system.stack.urls.metrics))["care_degraded"] == 0
     assert "an outbox row is parked" in (system.logs / "serve.log").read_text()
 

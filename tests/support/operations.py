@@ -10,12 +10,14 @@ import httpx
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.support.plain_http import NO_TLS
+
 _HEALTH = "/grpc.health.v1.Health"
 
 
 async def samples(url: str) -> dict[str, float]:
     """The values at a metrics endpoint, by name with labels in the order of their names: `a_total{code="OK",x="1"}`."""
-    async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
+    async with httpx.AsyncClient(trust_env=False, verify=NO_TLS, timeout=30) as http:
         text = (await http.get(url)).raise_for_status().text
     found = {}
     for family in text_string_to_metric_families(text):

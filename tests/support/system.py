@@ -26,6 +26,7 @@ from care_cli.stack.processes import Part
 from care_cli.stack.secrets import Role
 from care_cli.stack.stack import Stack, running
 from care_client.client import CareClient
+from tests.support.plain_http import NO_TLS
 from tools import ports
 
 T = TypeVar("T")
@@ -143,7 +144,7 @@ class System:
     async def http(self) -> httpx.AsyncClient:
         """An HTTP client at a network address of its own (RFC 5737), as the pages limit how often one may submit."""
         address = f"198.51.100.{next(self._addresses)}"
-        client = httpx.AsyncClient(timeout=30, trust_env=False, headers={"X-Forwarded-For": address})
+        client = httpx.AsyncClient(timeout=30, trust_env=False, verify=NO_TLS, headers={"X-Forwarded-For": address})
         return await self._exit.enter_async_context(client)
 
     async def temporal(self) -> Client:

@@ -8,6 +8,7 @@ import httpx
 
 from care_cli.review_site.app import create_app
 from care_cli.review_site.store import Store
+from tests.support.plain_http import NO_TLS
 from tests.support.serving import serve
 
 
@@ -48,7 +49,7 @@ async def running(folder: Path) -> AsyncIterator[Site]:
     with closing(Store(folder / "site.db")) as store:
         async with (
             serve(create_app(store)) as url,
-            httpx.AsyncClient(base_url=url, trust_env=False) as client,
+            httpx.AsyncClient(base_url=url, trust_env=False, verify=NO_TLS) as client,
         ):
             review = {
                 "name": "accounts/acme/locations/harbor/reviews/review-1",

@@ -13,6 +13,7 @@ from care_cli.mailbox import smtp
 from care_cli.mailbox.app import create_app
 from care_cli.mailbox.store import Store
 from care_workflows.channels.smtp import SmtpEmail, SmtpServer
+from tests.support.plain_http import NO_TLS
 from tests.support.serving import serve
 
 
@@ -31,7 +32,7 @@ async def url(tmp_path: Path, smtp_listener: socket.socket) -> AsyncIterator[str
 
 @pytest.fixture
 async def http(url: str) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=url, trust_env=False, verify=NO_TLS) as client:
         yield client
 
 

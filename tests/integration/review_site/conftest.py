@@ -14,6 +14,7 @@ from care_cli.review_site.store import Store
 from care_workflows.channels.local_site import LocalReviewSite
 from care_workflows.channels.review_site import ReplyTarget
 from tests.integration.review_site.reviews import ODD_ID, review
+from tests.support.plain_http import NO_TLS
 from tests.support.serving import serve
 
 REVIEWS: Final[list[GoogleReview]] = [review("r1"), review(ODD_ID)]
@@ -28,7 +29,7 @@ async def site_url(tmp_path: Path) -> AsyncIterator[str]:
 
 @pytest.fixture
 async def http(site_url: str) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=site_url, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=site_url, trust_env=False, verify=NO_TLS) as client:
         answer = await client.put("/v1/acme/reviews", content=dump_reviews(REVIEWS))
         assert answer.json() == {"reviewCount": 2}
         yield client

@@ -25,6 +25,7 @@ from tests.integration.web.chat_service import Chat
 from tests.integration.web.customer_service import CustomerService
 from tests.integration.web.page import Page
 from tests.integration.web.refusals import Failure
+from tests.support.plain_http import NO_TLS
 from tests.support.serving import serve
 
 EVENTS = "/c/t/events?lang=en"
@@ -76,7 +77,7 @@ async def browser(service: CustomerService) -> AsyncIterator[httpx.AsyncClient]:
         customer_service.serve(service) as address,
         open_channel(address) as channel,
         serve(create_app(CustomerServiceStub(channel), max_streams=MAX_STREAMS)) as url,
-        httpx.AsyncClient(base_url=url, trust_env=False) as client,
+        httpx.AsyncClient(base_url=url, trust_env=False, verify=NO_TLS) as client,
     ):
         yield client
 

@@ -17,6 +17,7 @@ from care_web.app import create_app
 from tests.integration.web.customer_service import CustomerService
 from tests.integration.web.page import Page
 from tests.integration.web.refusals import Failure
+from tests.support.plain_http import NO_TLS
 from tests.support.serving import serve
 
 if TYPE_CHECKING:
@@ -181,7 +182,7 @@ async def test_head_is_like_get_without_a_body(service: CustomerService, pages: 
     service.add("expired", pb.CONTACT_FORM_STATE_EXPIRED)
     service.add_chat("chat")
     app = cast("httpx.ASGITransport", pages._transport).app
-    async with serve(app) as url, httpx.AsyncClient(base_url=url, trust_env=False) as browser:
+    async with serve(app) as url, httpx.AsyncClient(base_url=url, trust_env=False, verify=NO_TLS) as browser:
         for path in ("/", "/healthz", "/f/open", "/f/expired", "/f/unknown", "/f/open/thanks"):
             get, head = await browser.get(path), await browser.head(path)
             assert head.status_code == get.status_code

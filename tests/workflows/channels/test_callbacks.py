@@ -12,6 +12,7 @@ from temporalio.client import Client
 from care_workflows import steps
 from care_workflows.callbacks import create_app
 from care_workflows.channels.sms import SmsAccount, callback_url
+from tests.support.plain_http import NO_TLS
 from tests.support.serving import serve
 from tests.workflows.channels.sms_provider import ACCOUNT, SENDER, sign
 from tests.workflows.channels.values import AUTH_TOKEN, PERSONAL, PHONE
@@ -41,7 +42,10 @@ class Caller:
 @asynccontextmanager
 async def listening(temporal: Client) -> AsyncIterator[Caller]:
     account = SmsAccount("https://sms.example", ACCOUNT, AUTH_TOKEN, SENDER, PUBLIC)
-    async with serve(create_app(temporal, account)) as url, httpx.AsyncClient(base_url=url, trust_env=False) as http:
+    async with (
+        serve(create_app(temporal, account)) as url,
+        httpx.AsyncClient(base_url=url, trust_env=False, verify=NO_TLS) as http,
+    ):
         yield Caller(http)
 
 
@@ -113,7 +117,7 @@ async def test_a_callback_that_is_too_long_is_not_read(caller: Caller) -> None:
 @pytest.mark.parametrize("content", [b"\xff=\xfe", b"&".join(b"a=b" for _ in range(1000)), b"{}", b""])
 async def test_what_is_no_form_is_not_signed(dev_client: Client, content: bytes) -> None:
     account = SmsAccount("https://sms.example", ACCOUNT, AUTH_TOKEN, SENDER, PUBLIC)
-    async with serve(create_app(dev_client, account)) as url, httpx.AsyncClient(trust_env=False) as http:
+    async with serve(create_app(dev_client, account)) as url, httpx.AsyncClient(trust_env=False, verify=NO_TLS) as http:
         answer = await http.post(f"{url}/sms/acme/17/m1", content=content, headers={"X-Twilio-Signature": "x"})
     assert answer.status_code == 403
 
@@ -130,5 +134,5 @@ async def test_what_is_no_form_is_not_signed(dev_client: Client, content: bytes)
 )
 async def test_nothing_else_is_there(dev_client: Client, method: str, path: str, status: int) -> None:
     account = SmsAccount("https://sms.example", ACCOUNT, AUTH_TOKEN, SENDER, PUBLIC)
-    async with serve(create_app(dev_client, account)) as url, httpx.AsyncClient(trust_env=False) as http:
+    async with serve(create_app(dev_client, account)) as url, httpx.AsyncClient(trust_env=False, verify=NO_TLS) as http:
         assert (await http.request(method, f"{url}{path}")).status_code == status
