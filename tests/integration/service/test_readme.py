@@ -1,4 +1,4 @@
-"""The README's examples do what they say, as they stand."""
+"""The examples of the README and of docs/ do what they say, as they stand."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ import re
 import sys
 from pathlib import Path
 
+from care.v1.message_pb2 import Message
 from care.v1.ticket_service_pb2 import WatchTicketsRequest
 from tests.support.tenant import Tenant
 
-_README = Path(__file__).parents[3] / "README.md"
+_ROOT = Path(__file__).parents[3]
 
 
-def example(mark: str, tenant: Tenant, folder: Path) -> Path:
+def example(mark: str, tenant: Tenant, folder: Path, document: str = "README.md") -> Path:
     """A script of the example behind a mark, changed in nothing but the address and the organization."""
-    found = re.search(rf"<!-- {mark} -->\n```python\n(.*?)```", _README.read_text(encoding="utf-8"), re.DOTALL)
+    found = re.search(
+        rf"<!-- {mark} -->\n```python\n(.*?)```", (_ROOT / document).read_text(encoding="utf-8"), re.DOTALL
+    )
     assert found
     source = found[1].replace("127.0.0.1:50051", tenant.care.address).replace("organizations/acme", tenant.name)
     script = folder / "example.py"
@@ -66,3 +69,40 @@ async def test_the_example_of_a_live_stream_shows_each_change_and_goes_on_after_
             process.kill()
             await process.communicate()
         assert (name, what) == (ticket.name, f"ACTIVITY_TYPE_{expected}")
+
+
+def answering(greeting: Message, words: str, *headers: str) -> bytes:
+    """An email, as a mail server has it, in answer to a greeting."""
+    lines = [
+        "Message-ID: <1@mail.example.com>",
+        "From: Robin P. <robin@example.com>",
+        "Subject: Re: Your message",
+        f"References: <chat-{greeting.contact}@care.example.com>",
+        f"In-Reply-To: <{greeting.name.rpartition('/')[2]}@care.example.com>",
+        *headers,
+        "",
+        words,
+    ]
+    return "\r\n".join(lines).encode()
+
+
+async def test_the_example_of_an_intake_hands_an_email_over_once(tenant: Tenant, tmp_path: Path) -> None:
+    ticket = await tenant.ticket()
+    await tenant.in_recovery_state(ticket, "CHAT_UNLOCKED")
+    [greeting] = await tenant.thread(ticket, "AGENT_MESSAGE")
+    token = tenant.care.token(sub="intake", org=tenant.id, roles=["service"])
+    script = example("intake example", tenant, tmp_path, "docs/intake.md")
+    away = answering(greeting, "I am away", "Auto-Submitted: auto-replied").replace(b"<1@", b"<2@")
+    for email, outcome in ((answering(greeting, "Thank you"), "ACCEPTED"), (away, "RECORDED")):
+        for _ in range(2):
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                script,
+                env={**os.environ, "CARE_TOKEN": token},
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+            )
+            output, _ = await process.communicate(email)
+            assert output.decode().split() == [f"INGEST_OUTCOME_{outcome}", ticket.name]
+    said = [entry.text.strip() for entry in await tenant.thread(ticket, "CUSTOMER_MESSAGE")]
+    assert said == ["Thank you", "I am away"]
