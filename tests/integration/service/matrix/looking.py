@@ -41,7 +41,7 @@ async def look(tenant: Tenant, ticket: str, recovery: str = "") -> Seen:
 
 # The relay may touch an outbox row at any time: its columns are left out.
 _STORED = """
-    SELECT t::TEXT FROM tickets t WHERE organization = $1 AND number = $2
+    SELECT (to_jsonb(t) - $3::TEXT)::TEXT FROM tickets t WHERE organization = $1 AND number = $2
     UNION ALL SELECT r::TEXT FROM recoveries r WHERE organization = $1 AND ticket_number = $2
     UNION ALL SELECT c::TEXT FROM contacts c WHERE organization = $1 AND ticket_number = $2
     UNION ALL SELECT m::TEXT FROM messages m WHERE organization = $1 AND ticket_number = $2
@@ -59,11 +59,19 @@ _BESIDES = """
 """
 
 
-async def stored(tenant: Tenant, ticket: Ticket) -> str:
-    """A digest of everything that is stored of a ticket."""
+async def stored(tenant: Tenant, ticket: Ticket, *, but: str = "") -> str:
+    """A digest of everything that is stored of a ticket; `but` a column of its own."""
     async with tenant.care.database.driver() as connection:
-        rows = await connection.fetch(_STORED, tenant.id, ticket.number)
+        rows = await connection.fetch(_STORED, tenant.id, ticket.number, but)
     return sha256("\n".join(sorted(row[0] for row in rows)).encode()).hexdigest()
+
+
+async def forget_kept(tenant: Tenant) -> None:
+    """Forgets what found no open chat: it would enter the thread when that is opened."""
+    async with tenant.care.database.driver() as connection:
+        await connection.execute(
+            "DELETE FROM inbound_messages WHERE organization = $1 AND message_id IS NULL", tenant.id
+        )
 
 
 async def besides(tenant: Tenant) -> tuple[int, int]:

@@ -34,7 +34,7 @@ from tests.integration.service.matrix.expectations import (
     method,
     missing,
 )
-from tests.integration.service.matrix.looking import besides, look, stored
+from tests.integration.service.matrix.looking import besides, forget_kept, look, stored
 from tests.integration.service.matrix.methods import METHODS
 from tests.integration.service.matrix.requests import Place, request, send
 from tests.integration.service.matrix.world import PREPARED, World
@@ -89,7 +89,10 @@ class Row:
     async def check(self, name: str, caller: Caller, command: str) -> None:
         """Sends the command and compares what comes of it."""
         expected = expect(self.status, self.situation, command, caller)
-        if isinstance(expected, Refused | Nothing | Unmatched) and not self._prepares(caller, command):
+        if isinstance(expected, Unmatched):
+            await self._check_kept(name, caller, command, expected)
+            return
+        if isinstance(expected, Refused | Nothing) and not self._prepares(caller, command):
             await self._place(caller.owner)
             self._silent.append((name, caller, command))
             await self._check_answer(name, caller, command, expected)
@@ -112,7 +115,7 @@ class Row:
     async def _back(self, place: Place, caller: Caller, expected: Expected) -> bool:
         """Brings a ticket back to its place where that is cheaper than putting up another; says whether it is there."""
         if not isinstance(expected, Done) or expected.status is not None or expected.contact_state is not None:
-            return isinstance(expected, Refused | Nothing | Unmatched)
+            return isinstance(expected, Refused | Nothing)
         if expected.assignee is not None:
             await self.world.give_back(place, caller.owner)
         return True
@@ -155,6 +158,17 @@ class Row:
         else:
             differences = await self._unlike(place, caller, answer, expected)
         self.wrong.extend(f"  {command} by {name}: {difference}" for difference in differences)
+
+    async def _check_kept(self, name: str, caller: Caller, command: str, expected: Unmatched) -> None:
+        """What is kept beside the ticket leaves it as it is but for its revision, which nobody sees."""
+        await self.check_silence()
+        tenant, place = self.world.tenant, await self._place(caller.owner)
+        before = await stored(tenant, place.ticket, but="revision")
+        await self._check_answer(name, caller, command, expected)
+        if await stored(tenant, place.ticket, but="revision") != before:
+            self.wrong.append(f"  {command} by {name}: something was written")
+        await forget_kept(tenant)
+        place.digest, self._besides = await stored(tenant, place.ticket), await besides(tenant)
 
     async def _check_digest(self, place: Place, name: str, command: str) -> None:
         tenant = self.world.tenant
