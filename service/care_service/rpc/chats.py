@@ -141,9 +141,14 @@ class Chats:
                 await store.commit_new(decision, repeat.record(response))
             return response
 
-        target = seen.target.ticket
+        async def place() -> TicketName:
+            chat, _ = await until_committed(
+                self._store, lambda store: self._load_chat(store, request.token, None), None
+            )
+            return TicketName(chat.target.ticket.organization, chat.target.ticket.number)
+
         with told_nothing():
-            return await until_committed(self._store, once, TicketName(target.organization, target.number))
+            return await until_committed(self._store, once, place)
 
     @contextmanager
     def _one_stream(self, contact: UUID) -> Iterator[None]:

@@ -100,9 +100,12 @@ class Customers(Chats, customer_service_pb2_grpc.CustomerServiceServicer):
             await store.commit_new(decision, repeat.record(response))
             return response
 
-        target = seen.target.ticket
+        async def place() -> TicketName:
+            target = (await self._seen(request.token)).target.ticket
+            return TicketName(target.organization, target.number)
+
         with told_nothing():
-            return await until_committed(self._store, once, TicketName(target.organization, target.number))
+            return await until_committed(self._store, once, place)
 
     async def _seen(self, token: str) -> FormCase:
         async def once(store: TicketStore) -> FormCase:

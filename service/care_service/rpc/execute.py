@@ -36,13 +36,20 @@ class Once(Protocol[T_co]):
         ...
 
 
-async def until_committed(store: TicketStore, once: Once[T], name: TicketName | None) -> T:
-    """Repeats a try that is overtaken, at last under the ticket's lock; refuses with CONTENDED if even that fails."""
+async def until_committed(
+    store: TicketStore, once: Once[T], name: TicketName | Callable[[], Awaitable[TicketName | None]] | None
+) -> T:
+    """Repeats a try that is overtaken, at last under the ticket's lock; refuses with CONTENDED if even that fails.
+
+    Where the ticket that is written to may have changed meanwhile, such as to a follow-up, `name` looks for it anew.
+    """
     for _ in range(_TRIES):
         try:
             return await once(store)
         except StaleError:
             continue
+    if callable(name):
+        name = await name()
     if name is not None:
         try:
             async with store.exclusive(name) as locked:

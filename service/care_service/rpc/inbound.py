@@ -84,10 +84,11 @@ class Inbounds:
                 return await _keep(store, inbound, loaded.named, repeat)
             return await _take_in(store, inbound, loaded.chat, command, repeat, call.now)
 
-        # Looked for once before, so that a busy ticket can be locked as the last resort.
-        seen, _ = await until_committed(self._store, lambda store: store.load_inbound(query), None)
-        target = seen.chat.target.ticket if seen.chat else seen.named
-        place = TicketName(target.organization, target.number) if target else None
+        async def place() -> TicketName | None:
+            seen, _ = await until_committed(self._store, lambda store: store.load_inbound(query), None)
+            target = seen.chat.target.ticket if seen.chat else seen.named
+            return TicketName(target.organization, target.number) if target else None
+
         return await until_committed(self._store, once, place)
 
     async def ListUnmatchedMessages(
