@@ -12,6 +12,7 @@ from care.v1.customer_service_pb2_grpc import CustomerServiceStub
 from care.v1.directory_service_pb2_grpc import DirectoryServiceStub
 from care.v1.lifecycle_service_pb2_grpc import LifecycleServiceStub
 from care.v1.review_service_pb2_grpc import ReviewServiceStub
+from care.v1.settings_service_pb2_grpc import SettingsServiceStub
 from care.v1.ticket_service_pb2_grpc import TicketServiceStub
 from care.v1.worker_service_pb2_grpc import WorkerServiceStub
 from care_client.channel import DEFAULT_DEADLINE, open_channel
@@ -24,6 +25,7 @@ if TYPE_CHECKING:  # these classes exist for type checkers only
     from care.v1.directory_service_pb2_grpc import DirectoryServiceAsyncStub
     from care.v1.lifecycle_service_pb2_grpc import LifecycleServiceAsyncStub
     from care.v1.review_service_pb2_grpc import ReviewServiceAsyncStub
+    from care.v1.settings_service_pb2_grpc import SettingsServiceAsyncStub
     from care.v1.ticket_service_pb2_grpc import TicketServiceAsyncStub
     from care.v1.worker_service_pb2_grpc import WorkerServiceAsyncStub
 
@@ -46,6 +48,7 @@ class CareClient:
         self.customers: CustomerServiceAsyncStub = CustomerServiceStub(channel)
         self.reviews: ReviewServiceAsyncStub = ReviewServiceStub(channel)
         self.directory: DirectoryServiceAsyncStub = DirectoryServiceStub(channel)
+        self.settings: SettingsServiceAsyncStub = SettingsServiceStub(channel)
         self.workers: WorkerServiceAsyncStub = WorkerServiceStub(channel)
         self.lifecycle: LifecycleServiceAsyncStub = LifecycleServiceStub(channel)
 

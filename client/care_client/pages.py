@@ -21,6 +21,8 @@ from care.v1.message_pb2 import Message as ThreadMessage
 from care.v1.recovery_pb2 import Contact, Recovery
 from care.v1.review_pb2 import Review
 from care.v1.review_service_pb2 import ListReviewsResponse
+from care.v1.settings_pb2 import SettingsRevision
+from care.v1.settings_service_pb2 import ListSettingsRevisionsResponse
 from care.v1.ticket_pb2 import Ticket
 from care.v1.ticket_service_pb2 import ListActivitiesResponse, ListTicketsResponse
 
@@ -94,6 +96,13 @@ def items(
 def items(
     method: UnaryUnaryMultiCallable[_Request, ListLocationsResponse], request: _Request, *, timeout: float | None = None
 ) -> AsyncIterator[Location]: ...
+@overload
+def items(
+    method: UnaryUnaryMultiCallable[_Request, ListSettingsRevisionsResponse],
+    request: _Request,
+    *,
+    timeout: float | None = None,
+) -> AsyncIterator[SettingsRevision]: ...
 @overload
 def items(
     method: UnaryUnaryMultiCallable[_Request, ListAgentsResponse], request: _Request, *, timeout: float | None = None

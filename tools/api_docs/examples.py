@@ -29,6 +29,7 @@ STUBS: Final = {
     "CustomerService": "customers",
     "ReviewService": "reviews",
     "DirectoryService": "directory",
+    "SettingsService": "settings",
     "LifecycleService": "lifecycle",
     "WorkerService": "workers",
 }

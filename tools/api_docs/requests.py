@@ -129,6 +129,21 @@ REQUESTS: Final[Mapping[str, dict[str, Json]]] = MappingProxyType(
             "updateMask": "canBeAssignee",
         },
         "LifecycleService.GetLifecycle": {},
+        "SettingsService.GetSettings": {"name": f"{_LOCATION}/settings"},
+        "SettingsService.UpdateSettings": {
+            "settings": {
+                "name": f"{_LOCATION}/settings",
+                "inactivityDays": 14,
+                "businessHours": {
+                    "timeZone": "Europe/Berlin",
+                    "hours": [{"day": "WEEKDAY_MONDAY", "start": "09:00", "end": "17:30"}],
+                    "holidays": ["2026-12-25"],
+                },
+            },
+            "requestId": _REQUEST_ID,
+        },
+        "SettingsService.ListSettingsRevisions": {"parent": f"{_LOCATION}/settings"},
+        "SettingsService.PreviewReply": {"name": f"{_LOCATION}/settings", "language": "en", "site": "google"},
         "WorkerService.CheckRecovery": {"name": _RECOVERY},
         "WorkerService.BeginPosting": {"name": _RECOVERY, "step": "RECOVERY_STEP_POST"},
         "WorkerService.RecordPosted": {"name": _RECOVERY, "attempt": "1"},

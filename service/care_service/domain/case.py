@@ -16,14 +16,14 @@ from care_service.domain.entities import (
     Delivery,
     FieldChange,
     Inbound,
-    Location,
     Message,
-    Organization,
     Recovery,
     Review,
     Ticket,
 )
 from care_service.domain.lifecycle import LIVE, RecoveryState
+from care_service.domain.organizations import Location, Organization
+from care_service.domain.settings import Settings, effective
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,11 @@ class Case:
     """The one who would own the ticket: the caller, or for AssignTicket the new assignee."""
     claim: Contact | None = None
     """The contact of the ticket that AddContact names."""
+
+    @property
+    def settings(self) -> Settings:
+        """What the location and the organization want of the ticket."""
+        return effective(self.organization.settings, self.location.settings if self.location else None)
 
     @property
     def phone_region(self) -> str:

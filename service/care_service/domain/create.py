@@ -11,19 +11,9 @@ from care_service.domain.callers import Caller
 from care_service.domain.case import Decision, activity
 from care_service.domain.commands import CreateTicket
 from care_service.domain.decide import direct_recovery, message, new_contact
-from care_service.domain.entities import (
-    ActivityType,
-    ActorKind,
-    Agent,
-    Contact,
-    Location,
-    Message,
-    MessageKind,
-    Organization,
-    Review,
-    Ticket,
-)
+from care_service.domain.entities import ActivityType, ActorKind, Agent, Contact, Message, MessageKind, Review, Ticket
 from care_service.domain.lifecycle import STATUS, RecoveryState
+from care_service.domain.organizations import Location, Organization
 from care_service.domain.refusals import Reason, Refusal, Violation, invalid
 
 

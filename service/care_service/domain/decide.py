@@ -220,7 +220,7 @@ def _send_form(
         state=RECOVERY.fire(RecoveryState.NO_CONTACT, Trigger.REQUEST_FORM),
         reply_text=command.reply_text,
         key_id=command.key_id,
-        expire_time=now + case.organization.form_lifetime,
+        expire_time=now + case.settings.form_lifetime,
     )
     after = touched(case.ticket, recovery, now)
     entry = activity(
@@ -312,7 +312,7 @@ def _send_message(
         message(after, command.message_id, MessageKind.AGENT_MESSAGE, caller, command.text), contact_id=case.contact.id
     )
     entry = activity(ActivityType.MESSAGE_SENT, caller, case.ticket, after, message_id=sent.id, request_id=request_id)
-    return Decision(after, entry, messages=(sent,), new_deliveries=(new_delivery(sent, case.contact, case.location),))
+    return Decision(after, entry, messages=(sent,), new_deliveries=(new_delivery(sent, case.contact, case.settings),))
 
 
 def new_recovery(ticket: Ticket, recovery_id: UUID, kind: RecoveryKind, caller: Caller, now: datetime) -> Recovery:

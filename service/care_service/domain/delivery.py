@@ -21,9 +21,9 @@ from care_service.domain.entities import (
     DeliveryFailure,
     DeliveryState,
     FieldChange,
-    Location,
     Message,
 )
+from care_service.domain.settings import Settings
 
 TRIED_FOR: Final = timedelta(days=3)
 """For how long a message is tried to be sent: a mail server that is down over a weekend gets it still."""
@@ -81,16 +81,16 @@ class DeliveryCase:
         return DeliveryPlan(DeliveryStep.CHECK)
 
 
-def channel_for(contact: Contact, location: Location | None) -> Channel:
-    """Returns how a contact is written to: by the one address that is known; of both, as the location prefers."""
+def channel_for(contact: Contact, settings: Settings) -> Channel:
+    """Returns how a contact is written to: by the one address that is known; of both, as the settings say."""
     if not contact.phone:
         return Channel.EMAIL
     if not contact.email:
         return Channel.SMS
-    return (location and location.preferred_channel) or Channel.EMAIL
+    return settings.preferred_channel
 
 
-def new_delivery(message: Message, contact: Contact, location: Location | None) -> Delivery:
+def new_delivery(message: Message, contact: Contact, settings: Settings) -> Delivery:
     """Makes the delivery of a new message, QUEUED."""
     return Delivery(
         organization=message.organization,
@@ -98,7 +98,7 @@ def new_delivery(message: Message, contact: Contact, location: Location | None) 
         message_id=message.id,
         contact_id=contact.id,
         state=DeliveryState.QUEUED,
-        channel=channel_for(contact, location),
+        channel=channel_for(contact, settings),
         failure_reason=None,
         failure_message="",
         attempt=_NONE,

@@ -6,7 +6,7 @@ The fields of each class are the columns of its table, in the same order (a test
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -157,35 +157,6 @@ class ActivityType(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Organization:
-    """A tenant and its settings."""
-
-    id: str
-    display_name: str
-    default_phone_region: str
-    form_lifetime: timedelta
-    consent_text: str
-    chat_greeting: str
-    """What opens a chat, with the placeholder of its link."""
-    create_time: datetime
-    update_time: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Location:
-    """A shop or branch."""
-
-    organization: str
-    id: str
-    display_name: str
-    default_phone_region: str
-    preferred_channel: Channel | None
-    """By which a contact with both addresses is written to; email where None."""
-    create_time: datetime
-    update_time: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class Agent:
     """A person of the team."""
 
@@ -194,6 +165,8 @@ class Agent:
     display_name: str
     can_be_assignee: bool
     can_be_reporter: bool
+    locations: tuple[str, ...]
+    """Where tickets are assigned to them by themselves; everywhere, where none is named."""
     create_time: datetime
     update_time: datetime
 

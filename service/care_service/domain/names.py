@@ -16,6 +16,7 @@ _UUID: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 
 _ORGANIZATION: Final = re.compile(rf"organizations/({ORGANIZATION_ID})")
 _LOCATION: Final = re.compile(rf"organizations/({ORGANIZATION_ID})/locations/({LOCATION_ID})")
+_SETTINGS: Final = re.compile(rf"organizations/({ORGANIZATION_ID})(?:/locations/({LOCATION_ID}))?/settings")
 _AGENT: Final = re.compile(rf"organizations/({ORGANIZATION_ID})/agents/({AGENT_ID})")
 _REVIEW: Final = re.compile(rf"organizations/({ORGANIZATION_ID})/reviews/({_UUID})")
 _TICKET: Final = re.compile(rf"organizations/({ORGANIZATION_ID})/tickets/({_NUMBER})")
@@ -100,6 +101,11 @@ def location(organization_id: str, location_id: str) -> str:
     return f"organizations/{organization_id}/locations/{location_id}"
 
 
+def settings(organization_id: str, location_id: str = "") -> str:
+    """Returns the name of an organization's settings, or of a location's."""
+    return f"{location(organization_id, location_id) if location_id else organization(organization_id)}/settings"
+
+
 def agent(organization_id: str, agent_id: str) -> str:
     """Makes an agent's name."""
     return f"organizations/{organization_id}/agents/{agent_id}"
@@ -146,6 +152,13 @@ def parse_location(name: str) -> Child:
     """Takes `organizations/{o}/locations/{id}` apart; raises BadNameError."""
     match = _match(_LOCATION, name, "organizations/{organization}/locations/{location}")
     return Child(match[1], match[2])
+
+
+def parse_settings(name: str) -> Child:
+    """Takes `organizations/{o}/settings` apart, or a location's, whose id is empty else; raises BadNameError."""
+    form = "organizations/{organization}/settings or organizations/{organization}/locations/{location}/settings"
+    match = _match(_SETTINGS, name, form)
+    return Child(match[1], match[2] or "")
 
 
 def parse_agent(name: str) -> Child:

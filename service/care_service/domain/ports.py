@@ -20,9 +20,7 @@ from care_service.domain.entities import (
     Contact,
     Delivery,
     Inbound,
-    Location,
     Message,
-    Organization,
     Recovery,
     Review,
     Ticket,
@@ -31,7 +29,9 @@ from care_service.domain.feed import Follow, Place, Seen, Touched
 from care_service.domain.filters.conditions import Condition
 from care_service.domain.finding import ReviewQuery, TicketCounts, TicketQuery
 from care_service.domain.names import MessageName, RecoveryName, TicketName
+from care_service.domain.organizations import Location, Organization
 from care_service.domain.plan import Sibling
+from care_service.domain.settings import SettingsRevision
 from care_service.domain.submit import FormCase
 
 KEPT: Final = timedelta(hours=24)
@@ -313,6 +313,12 @@ class Reader(Protocol):
         """One agent."""
         ...
 
+    async def settings_revisions(
+        self, organization: str, location: str, before: int | None, limit: int
+    ) -> Sequence[SettingsRevision]:
+        """The latest first; of the organization's own settings where no location is named."""
+        ...
+
 
 class Directory(Protocol):
     """Writes of what is no ticket. Each is one transaction, together with the record of its answer."""
@@ -330,13 +336,26 @@ class Directory(Protocol):
         ...
 
     async def put_organization(
-        self, organization: Organization, changed: Collection[str], record: Record | None
+        self,
+        organization: Organization,
+        changed: Collection[str],
+        record: Record | None,
+        revision: SettingsRevision | None = None,
     ) -> None:
-        """Writes the fields `changed` of an existing organization, so that others' changes of other fields stay."""
+        """Writes the fields `changed` of an existing organization, so that others' changes of other fields stay.
+
+        With a `revision` its settings as well; raises StaleError where they were changed since it was loaded.
+        """
         ...
 
-    async def put_location(self, location: Location, changed: Collection[str], record: Record | None) -> None:
-        """Writes a location, new or not; of an existing one the fields `changed`."""
+    async def put_location(
+        self,
+        location: Location,
+        changed: Collection[str],
+        record: Record | None,
+        revision: SettingsRevision | None = None,
+    ) -> None:
+        """Writes a location, new or not; of an existing one the fields `changed`. With a `revision` as above."""
         ...
 
     async def put_agent(self, agent: Agent, changed: Collection[str], record: Record | None) -> None:

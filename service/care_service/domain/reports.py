@@ -124,7 +124,7 @@ def _unlocked(case: RecoveryCase, command: UnlockChat, caller: Caller, now: date
             command.message_id,
             MessageKind.AGENT_MESSAGE,
             caller,
-            case.case.organization.chat_greeting,
+            case.case.settings.chat_greeting,
         ),
         contact_id=contact.id,
         recovery_id=unlocked.id,
@@ -138,7 +138,7 @@ def _unlocked(case: RecoveryCase, command: UnlockChat, caller: Caller, now: date
             replace(inbound, outcome=IngestOutcome.RECORDED if inbound.automatic else IngestOutcome.ACCEPTED)
             for inbound in case.kept
         ),
-        new_deliveries=(new_delivery(greeting, contact, case.case.location),),
+        new_deliveries=(new_delivery(greeting, contact, case.case.settings),),
     )
 
 

@@ -30,19 +30,20 @@ from care_service.domain.entities import (
     Channel,
     Contact,
     Delivery,
+    FieldChange,
     Inbound,
-    Location,
     Message,
     MessageKind,
-    Organization,
     Recovery,
     Review,
     Ticket,
 )
+from care_service.domain.organizations import Location, Organization
 from care_service.domain.permissions import Situation, actions
 from care_service.domain.plan import Plan
 from care_service.domain.ports import MessageView, RecoveryLoad, RecoveryView
 from care_service.domain.replies import without_chat_link
+from care_service.domain.settings import effective
 
 CHANNELS: Final = {message_pb2.CHANNEL_EMAIL: Channel.EMAIL, message_pb2.CHANNEL_SMS: Channel.SMS}
 
@@ -155,6 +156,11 @@ def refusal_reason(recovery: Recovery) -> recovery_pb2.RefusalReason.ValueType:
     return recovery_pb2.RefusalReason.Value(f"REFUSAL_REASON_{recovery.refusal_reason or 'UNSPECIFIED'}")
 
 
+def field_change(change: FieldChange) -> activity_pb2.FieldChange:
+    """Converts one value that a change replaced."""
+    return activity_pb2.FieldChange(field=change.field, before=change.before, after=change.after)
+
+
 def activity_message(activity: Activity) -> activity_pb2.Activity:
     """Converts a row of the log."""
     organization, number = activity.organization, activity.ticket_number
@@ -165,10 +171,7 @@ def activity_message(activity: Activity) -> activity_pb2.Activity:
         actor_kind=activity_pb2.ActorKind.Value(f"ACTOR_KIND_{activity.actor_kind}"),
         actor=names.agent(organization, activity.actor) if is_agent else activity.actor,
         create_time=timestamp(activity.create_time),
-        changes=[
-            activity_pb2.FieldChange(field=change.field, before=change.before, after=change.after)
-            for change in activity.changes
-        ],
+        changes=map(field_change, activity.changes),
         message=names.message(organization, number, activity.message_id) if activity.message_id else "",
         recovery=names.recovery(organization, number, activity.recovery_id) if activity.recovery_id else "",
         request_id=str(activity.request_id) if activity.request_id else "",
@@ -255,15 +258,16 @@ def review_message(review: Review) -> review_pb2.Review:
 
 def organization_message(organization: Organization) -> directory_pb2.Organization:
     """Converts an organization."""
+    settings = effective(organization.settings, None)
     lifetime = Duration()
-    lifetime.FromTimedelta(organization.form_lifetime)
+    lifetime.FromTimedelta(settings.form_lifetime)
     return directory_pb2.Organization(
         name=names.organization(organization.id),
         display_name=organization.display_name,
         default_phone_region=organization.default_phone_region,
         form_lifetime=lifetime,
-        consent_text=organization.consent_text,
-        chat_greeting=organization.chat_greeting,
+        consent_text=settings.consent_text,
+        chat_greeting=settings.chat_greeting,
         create_time=timestamp(organization.create_time),
         update_time=timestamp(organization.update_time),
     )
@@ -271,11 +275,12 @@ def organization_message(organization: Organization) -> directory_pb2.Organizati
 
 def location_message(location: Location) -> directory_pb2.Location:
     """Converts a location."""
+    own = location.settings
     return directory_pb2.Location(
         name=names.location(location.organization, location.id),
         display_name=location.display_name,
         default_phone_region=location.default_phone_region,
-        preferred_channel=channel(location.preferred_channel),
+        preferred_channel=channel(own.values.preferred_channel if "preferred_channel" in own.names else None),
         create_time=timestamp(location.create_time),
         update_time=timestamp(location.update_time),
     )
@@ -288,6 +293,7 @@ def agent_message(agent: Agent) -> directory_pb2.Agent:
         display_name=agent.display_name,
         can_be_assignee=agent.can_be_assignee,
         can_be_reporter=agent.can_be_reporter,
+        locations=[names.location(agent.organization, each) for each in agent.locations],
         create_time=timestamp(agent.create_time),
         update_time=timestamp(agent.update_time),
     )

@@ -52,7 +52,7 @@ class Customers(Chats, customer_service_pb2_grpc.CustomerServiceServicer):
                 state=pb.ContactFormState.Value(f"CONTACT_FORM_STATE_{state}"),
                 business_name=(case.location and case.location.display_name) or case.organization.display_name,
                 reply_text=without_link(recovery.reply_text) if readable else "",
-                consent_text=case.organization.consent_text,
+                consent_text=case.settings.consent_text,
                 phone_region=case.phone_region,
                 expire_time=convert.timestamp(recovery.expire_time),
             )

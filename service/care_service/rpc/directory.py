@@ -12,28 +12,30 @@ from google.protobuf.message import Message
 from care.v1 import directory_service_pb2 as pb
 from care.v1 import directory_service_pb2_grpc, message_pb2
 from care_service.domain import names
-from care_service.domain.entities import Agent, Location, Organization
+from care_service.domain.entities import Agent
 from care_service.domain.names import Child
+from care_service.domain.organizations import Location, Organization
 from care_service.domain.ports import Directory, Reader, StaleError
 from care_service.domain.refusals import Reason, Refusal, not_found
-from care_service.domain.replies import CHAT_LINK
+from care_service.domain.settings import Layer, Settings
 from care_service.rpc import convert, pages
 from care_service.rpc.call import current_call
 from care_service.rpc.convert import CHANNELS
 from care_service.rpc.execute import Repeat
-from care_service.rpc.fields import DISPLAY_NAME, Fields
+from care_service.rpc.fields import DISPLAY_NAME, LONG_TEXT, Fields
+from care_service.rpc.revising import check_everywhere, revision
 
 Context = grpc.aio.ServicerContext[Message, Message]
 ResponseT = TypeVar("ResponseT", bound=Message)
 
 _HOUR: Final = 3_600
 _YEAR: Final = 365 * 24 * _HOUR
-_CONSENT: Final = 1_000
-_GREETING: Final = 1_000
+_SETTINGS: Final = frozenset({"form_lifetime", "consent_text", "chat_greeting"})
+_MOST_LOCATIONS: Final = 1_000
 _NOTHING: Final = Child("", "")
 _ORGANIZATION_FIELDS: Final = ("display_name", "default_phone_region", "form_lifetime", "consent_text", "chat_greeting")
 _LOCATION_FIELDS: Final = ("display_name", "default_phone_region", "preferred_channel")
-_AGENT_FIELDS: Final = ("display_name", "can_be_assignee", "can_be_reporter")
+_AGENT_FIELDS: Final = ("display_name", "can_be_assignee", "can_be_reporter", "locations")
 
 
 class DirectoryHandlers(directory_service_pb2_grpc.DirectoryServiceServicer):
@@ -63,33 +65,36 @@ class DirectoryHandlers(directory_service_pb2_grpc.DirectoryServiceServicer):
         paths = fields.mask(request.update_mask.paths, _ORGANIZATION_FIELDS, {}, filled)
         display_name = fields.text("organization.display_name", given.display_name, DISPLAY_NAME, line=True)
         region = fields.region("organization.default_phone_region", given.default_phone_region)
-        consent = fields.text("organization.consent_text", given.consent_text, _CONSENT)
-        greeting = fields.text("organization.chat_greeting", given.chat_greeting, _GREETING)
-        if "chat_greeting" in paths and greeting.count(CHAT_LINK) != 1:
-            words = f"must contain {CHAT_LINK} exactly once, where the link shall stand"
-            fields.wrong("organization.chat_greeting", words)
+        of_settings = frozenset(paths & _SETTINGS)
+        values = Settings(
+            consent_text=fields.text("organization.consent_text", given.consent_text, LONG_TEXT),
+            chat_greeting=fields.text("organization.chat_greeting", given.chat_greeting, LONG_TEXT),
+        )
         if "form_lifetime" in paths:
             fields.duration("organization.form_lifetime", given.form_lifetime, _HOUR, _YEAR)
-        for path in {"display_name", "consent_text"} & paths:
-            if not getattr(given, path).strip():
-                fields.wrong(f"organization.{path}", "must not be empty")
+        if "display_name" in paths and not display_name:
+            fields.wrong("organization.display_name", "must not be empty")
         fields.check()
+        if "form_lifetime" in paths:
+            values = replace(values, form_lifetime=given.form_lifetime.ToTimedelta())
         call.enter(name, given.name)
         repeat = Repeat(call, name, request, request_id)
 
         async def write() -> pb.UpdateOrganizationResponse:
             before = await self._organization(name)
+            settings = before.settings.changed(Layer(values, of_settings), of_settings)
+            revised = revision(before, settings, call.caller, call.now)
             after = replace(
                 before,
                 display_name=display_name if "display_name" in paths else before.display_name,
                 default_phone_region=region if "default_phone_region" in paths else before.default_phone_region,
-                form_lifetime=given.form_lifetime.ToTimedelta() if "form_lifetime" in paths else before.form_lifetime,
-                consent_text=consent if "consent_text" in paths else before.consent_text,
-                chat_greeting=greeting if "chat_greeting" in paths else before.chat_greeting,
+                settings=settings,
+                settings_revision=revised.number if revised else before.settings_revision,
                 update_time=call.now,
             )
+            await check_everywhere(self._reader, after, "organization")
             response = pb.UpdateOrganizationResponse(organization=convert.organization_message(after))
-            await self._directory.put_organization(after, paths, repeat.record(response))
+            await self._directory.put_organization(after, paths - of_settings, repeat.record(response), revised)
             return response
 
         return await self._once(repeat, pb.UpdateOrganizationResponse, write)
@@ -133,16 +138,21 @@ class DirectoryHandlers(directory_service_pb2_grpc.DirectoryServiceServicer):
                 if not request.allow_missing:
                     raise not_found(given.name)
                 await self._directory.see_organization(name.organization, call.now)
-                before = Location(name.organization, name.id, "", "", None, call.now, call.now)
+                before = Location(name.organization, name.id, "", "", Layer(), 0, call.now, call.now)
+            own = frozenset(paths & {"preferred_channel"})
+            given_channel = Layer(Settings(preferred_channel=channel), own) if channel else Layer()
+            settings = before.settings.changed(given_channel, own)
+            revised = revision(before, settings, call.caller, call.now)
             after = replace(
                 before,
                 display_name=display_name if "display_name" in paths else before.display_name,
                 default_phone_region=region if "default_phone_region" in paths else before.default_phone_region,
-                preferred_channel=channel if "preferred_channel" in paths else before.preferred_channel,
+                settings=settings,
+                settings_revision=revised.number if revised else before.settings_revision,
                 update_time=call.now,
             )
             response = pb.UpdateLocationResponse(location=convert.location_message(after))
-            await self._directory.put_location(after, paths, repeat.record(response))
+            await self._directory.put_location(after, paths - own, repeat.record(response), revised)
             return response
 
         return await self._once(repeat, pb.UpdateLocationResponse, write)
@@ -167,6 +177,11 @@ class DirectoryHandlers(directory_service_pb2_grpc.DirectoryServiceServicer):
         filled = [field for field in _AGENT_FIELDS if getattr(given, field)]
         paths = fields.mask(request.update_mask.paths, _AGENT_FIELDS, {}, filled)
         display_name = fields.text("agent.display_name", given.display_name, DISPLAY_NAME, line=True)
+        places = [fields.name("agent.locations", each, names.parse_location, _NOTHING) for each in given.locations]
+        if len(places) > _MOST_LOCATIONS:
+            fields.wrong("agent.locations", f"are {len(places)}; at most {_MOST_LOCATIONS} are taken")
+        if any(place.organization != name.organization for place in places if place.organization):
+            fields.wrong("agent.locations", "must be locations of the agent's organization")
         fields.check()
         call.enter(name.organization, given.name)
         repeat = Repeat(call, name.organization, request, request_id)
@@ -178,6 +193,7 @@ class DirectoryHandlers(directory_service_pb2_grpc.DirectoryServiceServicer):
                 display_name=display_name if "display_name" in paths else before.display_name,
                 can_be_assignee=given.can_be_assignee if "can_be_assignee" in paths else before.can_be_assignee,
                 can_be_reporter=given.can_be_reporter if "can_be_reporter" in paths else before.can_be_reporter,
+                locations=tuple(sorted({place.id for place in places})) if "locations" in paths else before.locations,
                 update_time=call.now,
             )
             response = pb.UpdateAgentResponse(agent=convert.agent_message(after))

@@ -14,6 +14,7 @@ from care.v1 import (
     directory_service_pb2,
     lifecycle_service_pb2,
     review_service_pb2,
+    settings_service_pb2,
     ticket_service_pb2,
     worker_service_pb2,
 )
@@ -28,6 +29,7 @@ SERVICES: Final[tuple[ServiceDescriptor, ...]] = tuple(
         (customer_service_pb2, "CustomerService"),
         (review_service_pb2, "ReviewService"),
         (directory_service_pb2, "DirectoryService"),
+        (settings_service_pb2, "SettingsService"),
         (worker_service_pb2, "WorkerService"),
         (lifecycle_service_pb2, "LifecycleService"),
     )

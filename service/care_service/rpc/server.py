@@ -14,6 +14,7 @@ from care.v1 import (
     directory_service_pb2_grpc,
     lifecycle_service_pb2_grpc,
     review_service_pb2_grpc,
+    settings_service_pb2_grpc,
     ticket_service_pb2_grpc,
     worker_service_pb2_grpc,
 )
@@ -32,6 +33,7 @@ from care_service.rpc.limits import options
 from care_service.rpc.policy import SERVICES
 from care_service.rpc.reflection import add_reflection
 from care_service.rpc.reviews import Reviews
+from care_service.rpc.settings import SettingsHandlers
 from care_service.rpc.tickets import Tickets
 from care_service.rpc.workers import Workers
 
@@ -80,6 +82,9 @@ class Server:
         )
         directory_service_pb2_grpc.add_DirectoryServiceServicer_to_server(
             DirectoryHandlers(parts.reader, parts.directory), server
+        )
+        settings_service_pb2_grpc.add_SettingsServiceServicer_to_server(
+            SettingsHandlers(parts.reader, parts.directory, parts.links), server
         )
         worker_service_pb2_grpc.add_WorkerServiceServicer_to_server(
             Workers(parts.store, parts.links, parts.timing), server

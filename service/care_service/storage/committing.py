@@ -116,8 +116,10 @@ def insert_statement(decision: Decision, record: Record | None) -> Statement:
     location = statement.parameter(ticket.location, "TEXT")
     statement.add(
         "place",
-        "INSERT INTO locations (organization, id, display_name, default_phone_region, create_time, update_time)"
-        f" SELECT {organization}, {location}, '', '', {at}, {at} FROM ticket ON CONFLICT DO NOTHING RETURNING 1",
+        "INSERT INTO locations"
+        " (organization, id, display_name, default_phone_region, settings, settings_revision, create_time, update_time)"
+        f" SELECT {organization}, {location}, '', '', '{{}}', 0, {at}, {at} FROM ticket"
+        " ON CONFLICT DO NOTHING RETURNING 1",
     )
     if ticket.review_id is not None:
         statement.add(

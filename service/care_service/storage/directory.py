@@ -3,39 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 import asyncpg
 
 from care_service.domain.case import Decision
-from care_service.domain.entities import Agent, Location, Organization, Review
+from care_service.domain.entities import Agent, Review
+from care_service.domain.organizations import Location, Organization
 from care_service.domain.ports import Answer, Record, RequestKey, StaleError
+from care_service.domain.settings import SettingsRevision
 from care_service.storage import terms
 from care_service.storage.answers import find_answer
 from care_service.storage.committing import add_record, run, update_statement
 from care_service.storage.database import Database
-from care_service.storage.rows import AGENT, LOCATION, ORGANIZATION, REVIEW, EntityT, Mapping
+from care_service.storage.rows import AGENT, LOCATION, ORGANIZATION, REVIEW, SETTINGS_REVISION, EntityT, Mapping
 from care_service.storage.statements import Statement
 from care_service.storage.tables import REVIEW_IDENTITY
 
-DEFAULT_FORM_LIFETIME: Final = timedelta(days=30)
-DEFAULT_CONSENT: Final = "I agree that you use these details to contact me about my review, and for nothing else."
-DEFAULT_GREETING: Final = "Thank you for getting in touch. You can write to us privately here: {chat_link}"
-
 _SEE_ORGANIZATION: Final = """
     INSERT INTO organizations
-      (id, display_name, default_phone_region, form_lifetime, consent_text, chat_greeting, create_time, update_time)
-    VALUES ($1::TEXT, $1::TEXT, '', $2::INTERVAL, $3::TEXT, $4::TEXT, $5::TIMESTAMPTZ, $5::TIMESTAMPTZ)
-    ON CONFLICT DO NOTHING
+      (id, display_name, default_phone_region, settings, settings_revision, create_time, update_time)
+    VALUES ($1::TEXT, $1::TEXT, '', '{}', 0, $2::TIMESTAMPTZ, $2::TIMESTAMPTZ) ON CONFLICT DO NOTHING
 """
 _SEE_AGENT: Final = """
-    INSERT INTO agents (organization, id, display_name, can_be_assignee, can_be_reporter, create_time, update_time)
-    VALUES ($1::TEXT, $2::TEXT, $3::TEXT, true, true, $4::TIMESTAMPTZ, $4::TIMESTAMPTZ) ON CONFLICT DO NOTHING
+    INSERT INTO agents
+      (organization, id, display_name, can_be_assignee, can_be_reporter, locations, create_time, update_time)
+    VALUES ($1::TEXT, $2::TEXT, $3::TEXT, true, true, '{}', $4::TIMESTAMPTZ, $4::TIMESTAMPTZ) ON CONFLICT DO NOTHING
 """
 _SEE_LOCATION: Final = """
-    INSERT INTO locations (organization, id, display_name, default_phone_region, create_time, update_time)
-    VALUES ($1::TEXT, $2::TEXT, '', '', $3::TIMESTAMPTZ, $3::TIMESTAMPTZ) ON CONFLICT DO NOTHING
+    INSERT INTO locations
+      (organization, id, display_name, default_phone_region, settings, settings_revision, create_time, update_time)
+    VALUES ($1::TEXT, $2::TEXT, '', '', '{}', 0, $3::TIMESTAMPTZ, $3::TIMESTAMPTZ) ON CONFLICT DO NOTHING
 """
 _REVIEW_KEPT: Final = frozenset(
     {"organization", "id", "create_time", "ingest_time", "ticket_number", "posting_attempts"}
@@ -61,9 +60,7 @@ class PostgresDirectory:
         if (organization, "") in self._seen:
             return
         async with self._database.driver() as connection:
-            await connection.execute(
-                _SEE_ORGANIZATION, organization, DEFAULT_FORM_LIFETIME, DEFAULT_CONSENT, DEFAULT_GREETING, now
-            )
+            await connection.execute(_SEE_ORGANIZATION, organization, now)
         self._seen.add((organization, ""))
 
     async def see_agent(self, organization: str, agent: str, display_name: str, now: datetime) -> None:
@@ -76,14 +73,24 @@ class PostgresDirectory:
         self._seen.add((organization, agent))
 
     async def put_organization(
-        self, organization: Organization, changed: Collection[str], record: Record | None
+        self,
+        organization: Organization,
+        changed: Collection[str],
+        record: Record | None,
+        revision: SettingsRevision | None = None,
     ) -> None:
         """See Directory."""
-        await self._put(ORGANIZATION, organization, {*changed, "update_time"}, record)
+        await self._put(ORGANIZATION, organization, {*changed, "update_time"}, record, revision)
 
-    async def put_location(self, location: Location, changed: Collection[str], record: Record | None) -> None:
+    async def put_location(
+        self,
+        location: Location,
+        changed: Collection[str],
+        record: Record | None,
+        revision: SettingsRevision | None = None,
+    ) -> None:
         """See Directory."""
-        await self._put(LOCATION, location, {*changed, "update_time"}, record)
+        await self._put(LOCATION, location, {*changed, "update_time"}, record, revision)
 
     async def put_agent(self, agent: Agent, changed: Collection[str], record: Record | None) -> None:
         """See Directory."""
@@ -110,10 +117,22 @@ class PostgresDirectory:
             self._committed(noted)
 
     async def _put(
-        self, mapping: Mapping[EntityT], entity: EntityT, changed: Collection[str], record: Record | None
+        self,
+        mapping: Mapping[EntityT],
+        entity: EntityT,
+        changed: Collection[str],
+        record: Record | None,
+        revision: SettingsRevision | None = None,
     ) -> None:
+        guard = ""
+        if revision is not None:
+            changed = {*changed, "settings", "settings_revision"}
+            guard = f" WHERE {mapping.table.name}.settings_revision = excluded.settings_revision - 1"
+        statement = _put_statement(mapping, entity, changed, guard, record)
+        if revision is not None:
+            statement.insert("revision", SETTINGS_REVISION, revision, "written")
         async with self._database.driver() as connection:
-            await _run(connection, _put_statement(mapping, entity, changed, "", record))
+            await _run(connection, statement)
 
 
 def _put_statement(
@@ -143,7 +162,7 @@ async def _run(connection: asyncpg.Connection[asyncpg.Record], statement: Statem
     except asyncpg.UniqueViolationError as error:
         # The same request, or the same review, at the same time: the review's id, by which the statement knows a
         # conflict, and what the id is made of are two indexes, of which either may see the other row first.
-        if error.constraint_name in {"pk_requests", REVIEW_IDENTITY}:
+        if error.constraint_name in {"pk_requests", "pk_settings_revisions", REVIEW_IDENTITY}:
             raise StaleError from error
         raise
     if row is None:  # the guard let nothing through

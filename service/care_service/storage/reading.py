@@ -10,23 +10,14 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, TextClause, and_, func, or_, select, text, tuple_
 
 from care_service.domain.chat import ChatCase
-from care_service.domain.entities import (
-    Activity,
-    Agent,
-    Contact,
-    Inbound,
-    Location,
-    Mark,
-    Message,
-    MessageKind,
-    Organization,
-    Review,
-)
+from care_service.domain.entities import Activity, Agent, Contact, Inbound, Mark, Message, MessageKind, Review
 from care_service.domain.filters.conditions import Condition
 from care_service.domain.finding import ReviewQuery, Stage, TicketCounts, TicketQuery
 from care_service.domain.lifecycle import RecoveryState
 from care_service.domain.names import RecoveryName, TicketName
+from care_service.domain.organizations import Location, Organization
 from care_service.domain.ports import MessageView, RecoveryView, TicketView
+from care_service.domain.settings import SettingsRevision
 from care_service.storage import review_lists, tables, ticket_lists
 from care_service.storage.database import Database
 from care_service.storage.estimating import estimated_rows
@@ -41,6 +32,7 @@ from care_service.storage.rows import (
     ORGANIZATION,
     RECOVERY,
     REVIEW,
+    SETTINGS_REVISION,
     TICKET,
     EntityT,
     Mapping,
@@ -301,6 +293,19 @@ class PostgresReader:
         """See Reader."""
         table = tables.locations.c
         return await self._entity(LOCATION, table.organization == organization, table.id == location)
+
+    async def settings_revisions(
+        self, organization: str, location: str, before: int | None, limit: int
+    ) -> Sequence[SettingsRevision]:
+        """See Reader."""
+        table = tables.settings_revisions.c
+        query = (
+            select(*SETTINGS_REVISION.columns)
+            .where(table.organization == organization, table.location == location)
+            .order_by(table.number.desc())
+            .limit(limit)
+        )
+        return await self._entities(SETTINGS_REVISION, query if before is None else query.where(table.number < before))
 
     async def agent(self, organization: str, agent: str) -> Agent | None:
         """See Reader."""

@@ -19,14 +19,14 @@ from care_service.domain.entities import (
     Delivery,
     FieldChange,
     Inbound,
-    Location,
     Message,
-    Organization,
     Recovery,
     Review,
     Ticket,
 )
-from care_service.storage import tables
+from care_service.domain.organizations import Location, Organization
+from care_service.domain.settings import Layer, SettingsRevision
+from care_service.storage import settings_json, tables
 
 EntityT = TypeVar("EntityT")
 
@@ -43,6 +43,8 @@ def _decoder(hint: object) -> Decoder | None:
         return _optional(inner) if inner else None
     if isinstance(hint, type) and issubclass(hint, StrEnum):
         return hint
+    if hint is Layer:
+        return settings_json.decode
     if get_origin(hint) is tuple:
         return _decode_changes if get_args(hint)[0] is FieldChange else tuple
     return None
@@ -60,6 +62,8 @@ def _decode_changes(value: str | list[list[str]]) -> tuple[FieldChange, ...]:
 def _encode(value: object) -> object:
     if isinstance(value, tuple) and value and isinstance(value[0], FieldChange):
         return json.dumps([dataclasses.astuple(change) for change in value], ensure_ascii=False)
+    if isinstance(value, Layer):
+        return settings_json.encode(value)
     return value
 
 
@@ -112,3 +116,4 @@ MESSAGE: Final = Mapping(Message, tables.messages)
 ACTIVITY: Final = Mapping(Activity, tables.activities)
 DELIVERY: Final = Mapping(Delivery, tables.deliveries)
 INBOUND: Final = Mapping(Inbound, tables.inbound_messages)
+SETTINGS_REVISION: Final = Mapping(SettingsRevision, tables.settings_revisions)

@@ -13,7 +13,6 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
-    Interval,
     LargeBinary,
     MetaData,
     SmallInteger,
@@ -61,15 +60,21 @@ def _key(name: str = "organization") -> Column[str]:
     return Column(name, Text, primary_key=True)
 
 
+def _settings() -> tuple[Column[object], Column[object]]:
+    """Only what is set here, as JSON; and how often that changed."""
+    return (
+        Column("settings", JSONB, nullable=False),
+        Column("settings_revision", Integer, nullable=False),
+    )
+
+
 organizations: Final = Table(
     "organizations",
     metadata,
     _key("id"),
     _text("display_name"),
     _text("default_phone_region"),
-    Column("form_lifetime", Interval, nullable=False),
-    _text("consent_text"),
-    _text("chat_greeting"),
+    *_settings(),
     _time("create_time"),
     _time("update_time"),
 )
@@ -89,7 +94,7 @@ locations: Final = Table(
     _key("id"),
     _text("display_name"),
     _text("default_phone_region"),
-    _text("preferred_channel", optional=True),
+    *_settings(),
     _time("create_time"),
     _time("update_time"),
 )
@@ -102,8 +107,21 @@ agents: Final = Table(
     _text("display_name"),
     Column("can_be_assignee", Boolean, nullable=False),
     Column("can_be_reporter", Boolean, nullable=False),
+    Column("locations", ARRAY(Text), nullable=False),
     _time("create_time"),
     _time("update_time"),
+)
+
+settings_revisions: Final = Table(
+    "settings_revisions",
+    metadata,
+    _key(),
+    _key("location"),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    _text("author"),
+    Column("changes", JSONB, nullable=False),
+    _time("create_time"),
+    comment="Every change of settings; those of the organization have an empty location.",
 )
 
 REVIEW_IDENTITY: Final = "uq_reviews_organization_site_external_id"

@@ -36,6 +36,8 @@ VALUES: list[tuple[type[TypeEngine[Any]], object]] = [
     (Text, "some"),
 ]
 """A value for a column of each type that the tables have; the first that fits."""
+MOVED = {"organizations": {"form_lifetime", "consent_text", "chat_greeting"}, "locations": {"preferred_channel"}}
+"""Columns that became a part of `settings`: gone on the way up, there again on the way back."""
 
 
 def tables(connection: Connection) -> list[Table]:
@@ -51,7 +53,7 @@ def fill(connection: Connection) -> dict[str, dict[str, object]]:
         row = {
             column.name: next(value for kind, value in VALUES if isinstance(column.type, kind))
             for column in table.columns
-            if column.identity is None and column.computed is None
+            if column.identity is None and column.computed is None and column.server_default is None
         }
         connection.execute(table.insert().values(row))
         filled[table.name] = row
@@ -83,7 +85,12 @@ async def test_rows_of_an_older_schema_are_all_there_in_the_newest_and_back(engi
         after = await connection.run_sync(contents)
     for table, row in before.items():
         (found,) = after[table]
-        assert {column: found[column] for column in row if column in found} == row
+        moved = row.keys() & MOVED.get(table, set())
+        assert row.keys() - found.keys() == moved
+        assert {column: value for column, value in found.items() if column in row} == {
+            column: value for column, value in row.items() if column not in moved
+        }
+        assert found.get("settings", {}).keys() >= moved - {"form_lifetime"}, "30 days are the default"
     await downgrade(engine, revision)
     async with engine.connect() as connection:
         again = await connection.run_sync(contents)

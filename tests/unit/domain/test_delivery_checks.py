@@ -8,6 +8,7 @@ import pytest
 from care_service.domain.commands import RecordDelivered
 from care_service.domain.delivery import DeliveryCase, DeliveryStep, begin_delivery, new_delivery, report_delivery
 from care_service.domain.entities import ActorKind, DeliveryState, Message, MessageKind
+from care_service.domain.settings import Settings
 from tests.unit.domain.values import CONTACT_ID, NEW_ID, NOW, WORKER, case, contact
 
 MINUTE = timedelta(minutes=1)
@@ -31,7 +32,7 @@ def queued() -> DeliveryCase:
         channel=None,
         automatic=False,
     )
-    return DeliveryCase(case(), message, new_delivery(message, contact(), None), contact(), is_rejected=False)
+    return DeliveryCase(case(), message, new_delivery(message, contact(), Settings()), contact(), is_rejected=False)
 
 
 def begun(before: DeliveryCase, step: DeliveryStep, now: datetime) -> DeliveryCase:

@@ -9,19 +9,10 @@ from uuid import UUID
 from care_service.domain.callers import Caller, Role
 from care_service.domain.case import Case
 from care_service.domain.decide import new_recovery
-from care_service.domain.entities import (
-    ActorKind,
-    Agent,
-    Contact,
-    Location,
-    Organization,
-    Priority,
-    Recovery,
-    RecoveryKind,
-    Review,
-    Ticket,
-)
+from care_service.domain.entities import ActorKind, Agent, Contact, Priority, Recovery, RecoveryKind, Review, Ticket
 from care_service.domain.lifecycle import LIVE, RecoveryState, TicketStatus
+from care_service.domain.organizations import Location, Organization
+from care_service.domain.settings import Layer, Settings
 
 NOW = datetime(2026, 5, 4, 9, tzinfo=UTC)
 EARLIER = NOW - timedelta(days=1)
@@ -32,8 +23,11 @@ NEW_ID = UUID("0190a0a0-0000-7000-8000-000000000004")
 OTHER_ID = UUID("0190a0a0-0000-7000-8000-000000000005")
 REPLY = "We are sorry: {form_link}"
 
-ORGANIZATION = Organization("acme", "Acme", "", timedelta(days=30), "I agree.", "Hello! {chat_link}", EARLIER, EARLIER)
-LOCATION = Location("acme", "soho", "Acme Soho", "", None, EARLIER, EARLIER)
+SETTINGS = Layer(
+    Settings(consent_text="I agree.", chat_greeting="Hello! {chat_link}"), frozenset({"consent_text", "chat_greeting"})
+)
+ORGANIZATION = Organization("acme", "Acme", "", SETTINGS, 1, EARLIER, EARLIER)
+LOCATION = Location("acme", "soho", "Acme Soho", "", Layer(), 0, EARLIER, EARLIER)
 REVIEW = Review(
     organization="acme",
     id=REVIEW_ID,
@@ -87,7 +81,7 @@ WORKER = Caller(ActorKind.WORKFLOW, "worker", None, frozenset({Role.WORKER}), ""
 
 
 def agent(name: str, *, can_be_assignee: bool = True, can_be_reporter: bool = True) -> Agent:
-    return Agent("acme", name, name.title(), can_be_assignee, can_be_reporter, EARLIER, EARLIER)
+    return Agent("acme", name, name.title(), can_be_assignee, can_be_reporter, (), EARLIER, EARLIER)
 
 
 def form(state: RecoveryState = RecoveryState.FORM_REQUESTED) -> Recovery:

@@ -4,10 +4,12 @@ isort:skip_file
 The directory: organizations, their locations and their agents."""
 
 from care.v1 import message_pb2 as _message_pb2
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -42,14 +44,12 @@ class Organization(_message.Message):
     numbers are refused.
     """
     consent_text: _builtins.str
-    """What a customer agrees to by submitting the form, in plain text; up to 1,000 characters. A general sentence until it is set."""
+    """The organization's `Settings.consent_text`, likewise."""
     chat_greeting: _builtins.str
-    """What the customer is sent when their chat opens, in plain text with `{chat_link}` exactly once, where the private link shall stand; up
-    to 1,000 characters. A general sentence until it is set.
-    """
+    """The organization's `Settings.chat_greeting`, likewise."""
     @_builtins.property
     def form_lifetime(self) -> _duration_pb2.Duration:
-        """How long a recovery form takes answers, from the request on: 1 hour to 365 days. 30 days until it is set."""
+        """The organization's `Settings.form_lifetime`, to be written here as well."""
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
@@ -98,7 +98,7 @@ class Location(_message.Message):
     default_phone_region: _builtins.str
     """Overrides the organization's `default_phone_region` where it is not empty."""
     preferred_channel: _message_pb2.Channel.ValueType
-    """How a customer who left both an email address and a phone number is written to; by email where it is unspecified."""
+    """The location's own `Settings.preferred_channel`, to be written here as well; unspecified where it has none."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was first mentioned."""
@@ -135,6 +135,7 @@ class Agent(_message.Message):
     DISPLAY_NAME_FIELD_NUMBER: _builtins.int
     CAN_BE_ASSIGNEE_FIELD_NUMBER: _builtins.int
     CAN_BE_REPORTER_FIELD_NUMBER: _builtins.int
+    LOCATIONS_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     name: _builtins.str
@@ -145,6 +146,12 @@ class Agent(_message.Message):
     """Whether tickets may be assigned to them. On until it is switched off."""
     can_be_reporter: _builtins.bool
     """Whether they may raise tickets. On until it is switched off."""
+    @_builtins.property
+    def locations(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """`organizations/{o}/locations/{l}`: where tickets are assigned to them by themselves (`Settings.auto_assign`); up to 1,000. Everywhere,
+        where none is named.
+        """
+
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When their first call came."""
@@ -160,12 +167,13 @@ class Agent(_message.Message):
         display_name: _builtins.str = ...,
         can_be_assignee: _builtins.bool = ...,
         can_be_reporter: _builtins.bool = ...,
+        locations: _abc.Iterable[_builtins.str] | None = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["can_be_assignee", b"can_be_assignee", "can_be_reporter", b"can_be_reporter", "create_time", b"create_time", "display_name", b"display_name", "name", b"name", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["can_be_assignee", b"can_be_assignee", "can_be_reporter", b"can_be_reporter", "create_time", b"create_time", "display_name", b"display_name", "locations", b"locations", "name", b"name", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -419,7 +419,7 @@ class UpdateAgentRequest(_message.Message):
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """Which of `display_name`, `can_be_assignee`, `can_be_reporter` to set; `*` for all of
+        """Which of `display_name`, `can_be_assignee`, `can_be_reporter`, `locations` to set; `*` for all of
         them. Without a mask, those that are not empty in `agent`; a toggle is switched off only by a
         mask that names it.
         """
