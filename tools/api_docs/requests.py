@@ -132,7 +132,7 @@ REQUESTS: Final[Mapping[str, dict[str, Json]]] = MappingProxyType(
         "SettingsService.GetSettings": {"name": f"{_LOCATION}/settings"},
         "SettingsService.UpdateSettings": {
             "settings": {
-                "name": f"{_LOCATION}/settings",
+                "name": f"{_ORGANIZATION}/locations/harbor/settings",
                 "inactivityDays": 14,
                 "businessHours": {
                     "timeZone": "Europe/Berlin",
@@ -143,7 +143,11 @@ REQUESTS: Final[Mapping[str, dict[str, Json]]] = MappingProxyType(
             "requestId": _REQUEST_ID,
         },
         "SettingsService.ListSettingsRevisions": {"parent": f"{_LOCATION}/settings"},
-        "SettingsService.PreviewReply": {"name": f"{_LOCATION}/settings", "language": "en", "site": "google"},
+        "SettingsService.PreviewReply": {
+            "name": f"{_LOCATION}/settings",
+            "site": "google",
+            "replyText": "We are sorry. Please tell us how to reach you: {form_link}",
+        },
         "WorkerService.CheckRecovery": {"name": _RECOVERY},
         "WorkerService.BeginPosting": {"name": _RECOVERY, "step": "RECOVERY_STEP_POST"},
         "WorkerService.RecordPosted": {"name": _RECOVERY, "attempt": "1"},
