@@ -6,6 +6,8 @@ CONTACT_RECOVERY: Final = "ContactRecovery"
 """The workflow type."""
 MESSAGE_DELIVERY: Final = "MessageDelivery"
 """The workflow type."""
+TICKET_WORKFLOW: Final = "TicketWorkflow"
+"""The workflow type."""
 POKE: Final = "poke"
 """The signal that says: look again. It has no argument."""
 
@@ -25,6 +27,11 @@ def contact_recovery_id(organization: str, ticket_number: int, recovery: str) ->
 def message_delivery_id(organization: str, ticket_number: int, message: str) -> str:
     """Return the workflow id of a message's delivery, given the message's UUID as text."""
     return f"message-delivery/{organization}/{ticket_number}/{message}"
+
+
+def ticket_workflow_id(organization: str, ticket_number: int) -> str:
+    """Return the workflow id of a ticket."""
+    return f"ticket/{organization}/{ticket_number}"
 
 
 def ticket_value(organization: str, ticket_number: int) -> str:

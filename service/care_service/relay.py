@@ -14,14 +14,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from math import inf
 from time import monotonic
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
+from uuid import UUID
 
 from opentelemetry import context as contexts
 from temporalio.client import Client
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
 from temporalio.service import RPCError, RPCStatusCode
 
-from care.v1.workflows_pb2 import ContactRecoveryInput, MessageDeliveryInput
+from care.v1.workflows_pb2 import ContactRecoveryInput, MessageDeliveryInput, TicketWorkflowInput
 from care_client import trace_context, workflow_names
 from care_client.roles.logs import get_logger
 from care_service.domain import names
@@ -116,17 +117,24 @@ class UnknownWorkflowError(ValueError):
     """A row names a workflow that is none of Care's, such as one of a newer service."""
 
 
-def _start_of(wake: Wake) -> tuple[ContactRecoveryInput | MessageDeliveryInput, str, str]:
+_Start: TypeAlias = ContactRecoveryInput | MessageDeliveryInput | TicketWorkflowInput
+
+
+def _start_of(wake: Wake) -> tuple[_Start, str, str]:
     """Returns the input, the id and the summary of a row's workflow; raises UnknownWorkflowError."""
-    place, resource = (wake.organization, wake.ticket_number), str(wake.resource_id)
+    place, resource = (wake.organization, wake.ticket_number), wake.resource_id
     ticket = workflow_names.ticket_value(*place)
-    match wake.workflow:
-        case workflow_names.CONTACT_RECOVERY:
-            start = ContactRecoveryInput(recovery=names.recovery(*place, wake.resource_id))
-            return start, workflow_names.contact_recovery_id(*place, resource), f"Contact recovery of ticket {ticket}"
-        case workflow_names.MESSAGE_DELIVERY:
-            message = MessageDeliveryInput(message=names.message(*place, wake.resource_id))
-            return message, workflow_names.message_delivery_id(*place, resource), f"Message of ticket {ticket}"
+    match wake.workflow, resource:
+        case workflow_names.TICKET_WORKFLOW, None:
+            own = TicketWorkflowInput(ticket=names.ticket(*place))
+            return own, workflow_names.ticket_workflow_id(*place), f"Ticket {ticket}"
+        case workflow_names.CONTACT_RECOVERY, UUID() as recovery:
+            start = ContactRecoveryInput(recovery=names.recovery(*place, recovery))
+            workflow_id = workflow_names.contact_recovery_id(*place, str(recovery))
+            return start, workflow_id, f"Contact recovery of ticket {ticket}"
+        case workflow_names.MESSAGE_DELIVERY, UUID() as message:
+            carried = MessageDeliveryInput(message=names.message(*place, message))
+            return carried, workflow_names.message_delivery_id(*place, str(message)), f"Message of ticket {ticket}"
         case _:
             raise UnknownWorkflowError(wake.workflow)
 
@@ -264,7 +272,9 @@ class Relay:
                     "an outbox row is parked: its workflow will not be woken; see care outbox list",
                     status=code,
                     row=wake.id,
-                    recovery=names.recovery(wake.organization, wake.ticket_number, wake.resource_id),
+                    workflow=wake.workflow,
+                    ticket=names.ticket(wake.organization, wake.ticket_number),
+                    resource=str(wake.resource_id or ""),
                     attempts=wake.attempts,
                 )
 

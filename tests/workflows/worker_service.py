@@ -55,6 +55,7 @@ class ScriptedWorkerService(WorkerServiceServicer):
             thread_key="c1",
             location="organizations/acme/locations/harbor",
         )
+        self.deadline_plan = worker.DeadlinePlan(step=worker.DEADLINE_STEP_DONE)
         self.refusal: tuple[grpc.StatusCode, str] | None = None
         """What every call is refused with: gRPC's code, and the contract's reason unless empty."""
         self.reports: list[object] = []
@@ -110,6 +111,16 @@ class ScriptedWorkerService(WorkerServiceServicer):
     async def ExpireForm(self, request: worker.ExpireFormRequest, context: Context) -> worker.ExpireFormResponse:
         await self._receive(request, context)
         return worker.ExpireFormResponse(plan=self.plan)
+
+    async def GetNextDeadline(
+        self, request: worker.GetNextDeadlineRequest, context: Context
+    ) -> worker.GetNextDeadlineResponse:
+        await self._receive(request, context)
+        return worker.GetNextDeadlineResponse(plan=self.deadline_plan)
+
+    async def FireDeadline(self, request: worker.FireDeadlineRequest, context: Context) -> worker.FireDeadlineResponse:
+        await self._receive(request, context)
+        return worker.FireDeadlineResponse(plan=self.deadline_plan)
 
     async def BeginDelivery(
         self, request: worker.BeginDeliveryRequest, context: Context

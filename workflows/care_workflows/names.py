@@ -3,42 +3,38 @@
 import re
 from typing import Final, NamedTuple
 
-_RECOVERY: Final = re.compile(r"organizations/(?P<organization>[^/]+)/tickets/(?P<ticket>[0-9]+)/recoveries/[^/]+")
+_TICKET: Final = r"organizations/(?P<organization>[^/]+)/tickets/(?P<ticket>[0-9]+)"
 
 
-_MESSAGE: Final = re.compile(r"organizations/(?P<organization>[^/]+)/tickets/(?P<ticket>[0-9]+)/messages/[^/]+")
-
-
-class MessageName(NamedTuple):
-    """What a message's name says."""
+class Place(NamedTuple):
+    """What the name of a ticket says, or of something that belongs to one."""
 
     organization: str
     ticket: str
     """The ticket's number."""
 
 
-def parse_message(name: str) -> MessageName:
-    """Take ``organizations/{o}/tickets/{n}/messages/{id}`` apart; raises ValueError."""
-    match = _MESSAGE.fullmatch(name)
-    if not match:
-        raise ValueError("not a name of the form organizations/{o}/tickets/{n}/messages/{id}")
-    return MessageName(match["organization"], match["ticket"])
+def parse_ticket(name: str) -> Place:
+    """Take ``organizations/{o}/tickets/{n}`` apart; raises ValueError."""
+    return _parse(name, "")
 
 
-class RecoveryName(NamedTuple):
-    """What a recovery's name says."""
-
-    organization: str
-    ticket: str
-    """The ticket's number."""
-
-
-def parse_recovery(name: str) -> RecoveryName:
+def parse_recovery(name: str) -> Place:
     """Take ``organizations/{o}/tickets/{n}/recoveries/{id}`` apart; raises ValueError."""
-    match = _RECOVERY.fullmatch(name)
+    return _parse(name, "/recoveries/")
+
+
+def parse_message(name: str) -> Place:
+    """Take ``organizations/{o}/tickets/{n}/messages/{id}`` apart; raises ValueError."""
+    return _parse(name, "/messages/")
+
+
+def _parse(name: str, child: str) -> Place:
+    match = re.fullmatch(_TICKET + (f"{child}[^/]+" if child else ""), name)
     if not match:
-        raise ValueError("not a name of the form organizations/{o}/tickets/{n}/recoveries/{id}")
-    return RecoveryName(match["organization"], match["ticket"])
+        form = "organizations/{o}/tickets/{n}" + (f"{child}{{id}}" if child else "")
+        raise ValueError(f"not a name of the form {form}")
+    return Place(match["organization"], match["ticket"])
 
 
 def last_segment(name: str) -> str:

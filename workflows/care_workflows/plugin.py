@@ -12,6 +12,8 @@ from care_workflows.channels.registry import Messengers, ReviewSites
 from care_workflows.contact_recovery import ContactRecovery
 from care_workflows.delivering import DeliveryActivities
 from care_workflows.message_delivery import MessageDelivery
+from care_workflows.ticket_deadlines import TicketActivities
+from care_workflows.ticket_workflow import TicketWorkflow
 
 
 class CarePlugin(SimplePlugin):
@@ -28,10 +30,11 @@ class CarePlugin(SimplePlugin):
         """
         super().__init__(
             "care",
-            workflows=[ContactRecovery, MessageDelivery],
+            workflows=[ContactRecovery, MessageDelivery, TicketWorkflow],
             activities=[
                 *RecoveryActivities(care.workers, review_sites).all,
                 *DeliveryActivities(care.workers, messengers or Messengers({})).all,
+                *TicketActivities(care.workers).all,
             ],
         )
 

@@ -18,6 +18,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from care.v1.recovery_pb2 import RECOVERY_STATE_AWAITING_CONTACT
 from care.v1.worker_service_pb2 import (
+    DEADLINE_STEP_WAIT,
     DELIVERY_STEP_WAIT,
     RECOVERY_STEP_EXPIRE,
     RECOVERY_STEP_HOLD,
@@ -26,6 +27,7 @@ from care.v1.worker_service_pb2 import (
     RECOVERY_STEP_RETRACT,
     RECOVERY_STEP_UNLOCK,
     RECOVERY_STEP_WAIT,
+    DeadlinePlan,
     DeliveryPlan,
     RecoveryPlan,
 )
@@ -94,6 +96,15 @@ def delivery_updates(plan: DeliveryPlan, current: TypedSearchAttributes) -> list
     waits = plan.step == DELIVERY_STEP_WAIT
     deadline = plan.plan_time.ToDatetime(UTC) + plan.wait.ToTimedelta() if waits else None
     found = [_update(WAITS_FOR, PROVIDER if waits else None, current), _update(NEXT_DEADLINE, deadline, current)]
+    return [update for update in found if update]
+
+
+def ticket_updates(plan: DeadlinePlan, current: TypedSearchAttributes) -> list[Update]:
+    """Return what the plan of a ticket changes of ``current``: who has to act, and when something happens by itself."""
+    waits = plan.step == DEADLINE_STEP_WAIT
+    deadline = plan.deadline_time.ToDatetime(UTC) if waits and plan.HasField("deadline_time") else None
+    customer = CUSTOMER if waits and plan.HasField("wait_time") else None
+    found = [_update(WAITS_FOR, customer, current), _update(NEXT_DEADLINE, deadline, current)]
     return [update for update in found if update]
 
 

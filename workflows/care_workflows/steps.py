@@ -15,6 +15,8 @@ EXPIRE_FORM: Final = "expire_form"
 ASK_DELIVERY: Final = "ask_delivery"
 SEND_MESSAGE: Final = "send_message"
 CHECK_MESSAGE: Final = "check_message"
+GET_NEXT_DEADLINE: Final = "get_next_deadline"
+FIRE_DEADLINE: Final = "fire_deadline"
 
 SITE_UNAVAILABLE: Final = "SiteUnavailable"
 """Type of the failure of an attempt that a review site gave no usable answer to; retried."""

@@ -94,4 +94,6 @@ def table(rows: Sequence[Parked]) -> Table:
 def _recovery(row: Parked) -> str:
     from care_service.domain import names
 
+    if row.resource_id is None:
+        return names.ticket(row.organization, row.ticket_number)
     return names.recovery(row.organization, row.ticket_number, row.resource_id)

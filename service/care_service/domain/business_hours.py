@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +34,20 @@ class Pause:
 
     start: datetime
     end: datetime | None
+
+
+def due_time(
+    hours: BusinessHours | None, start: datetime, after: timedelta, pauses: Sequence[Pause] = ()
+) -> datetime | None:
+    """Returns the first instant at which so much time is over; None while a pause that goes on stands before it."""
+    if hours is not None:
+        raise NotImplementedError
+    at = start
+    for pause in sorted(pauses, key=lambda each: each.start):
+        if pause.start >= at + after:
+            break
+        if pause.end is None:
+            return None
+        after -= max(pause.start - at, timedelta())
+        at = max(at, pause.end)
+    return at + after

@@ -84,6 +84,8 @@ class Decision:
     """Those that were kept while the chat was locked, and enter its thread now."""
     wakes: tuple[UUID, ...] = ()
     """The recoveries whose workflow shall look again."""
+    wakes_ticket: bool = False
+    """Whether the ticket's own workflow shall."""
     review_attempt: int | None = None
     """The attempt number that is handed out now; commits only if the review's last one is the number before."""
 

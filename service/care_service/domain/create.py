@@ -15,6 +15,7 @@ from care_service.domain.entities import ActivityType, ActorKind, Agent, Contact
 from care_service.domain.lifecycle import STATUS, RecoveryState
 from care_service.domain.organizations import Location, Organization
 from care_service.domain.refusals import Reason, Refusal, Violation, invalid
+from care_service.domain.timing import Timing
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,7 @@ def new_ticket(case: NewCase, number: int, command: CreateTicket, now: datetime)
         close_time=None,
         follow_up_of=None,
         follow_up=None,
+        timing=Timing(active_time=now),
     )
 
 

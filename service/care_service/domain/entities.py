@@ -12,6 +12,7 @@ from uuid import UUID
 
 from care_service.domain import names
 from care_service.domain.lifecycle import RecoveryState, TicketStatus
+from care_service.domain.timing import Timing
 
 
 class CloseReason(StrEnum):
@@ -154,6 +155,11 @@ class ActivityType(StrEnum):
     DELIVERY_FAILED = "DELIVERY_FAILED"
     CONTACT_VERIFIED = "CONTACT_VERIFIED"
     REVIEW_EDITED = "REVIEW_EDITED"
+    FORM_REMINDED = "FORM_REMINDED"
+    FIRST_RESPONSE_MISSED = "FIRST_RESPONSE_MISSED"
+    RESOLUTION_MISSED = "RESOLUTION_MISSED"
+    INACTIVITY_WARNED = "INACTIVITY_WARNED"
+    AUTO_CLOSED = "AUTO_CLOSED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +231,7 @@ class Ticket:
     """The CLOSED ticket whose customer came back."""
     follow_up: int | None
     """The ticket that was raised when this one's customer came back."""
+    timing: Timing
 
     @property
     def name(self) -> str:

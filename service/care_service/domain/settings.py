@@ -99,6 +99,10 @@ class Settings:
     """None: every hour of every day."""
     preferred_channel: Channel = Channel.EMAIL
     consent_text: str = "I agree that you use these details to contact me about my review, and for nothing else."
+    closing_notice: str = (
+        "We have not heard from you for a while. Write to us if there is anything left to do; otherwise we will soon"
+        " close this conversation."
+    )
     chat_greeting: str = f"Thank you for getting in touch. You can write to us privately here: {CHAT_LINK}"
 
     def priority(self, stars: int) -> Priority:
@@ -178,6 +182,8 @@ def _check_days(settings: Settings) -> Iterator[tuple[str, str]]:
 def _check_texts(settings: Settings) -> Iterator[tuple[str, str]]:
     if not settings.consent_text.strip() or len(settings.consent_text) > _SHORT:
         yield "consent_text", f"must have 1 to {_SHORT} characters"
+    if not settings.closing_notice.strip() or len(settings.closing_notice) > _SHORT:
+        yield "closing_notice", f"must have 1 to {_SHORT} characters"
     if settings.chat_greeting.count(CHAT_LINK) != 1 or len(settings.chat_greeting) > _SHORT:
         yield (
             "chat_greeting",

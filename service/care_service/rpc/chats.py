@@ -24,7 +24,7 @@ from care_service.following import Followers
 from care_service.links import Links
 from care_service.rpc import convert, pages
 from care_service.rpc.call import Call, current_call
-from care_service.rpc.execute import Repeat, until_committed
+from care_service.rpc.execute import Repeat, timed, until_committed
 from care_service.rpc.fields import LONG_TEXT, Fields
 from care_service.rpc.strangers import LinkLimit, told_nothing
 
@@ -132,13 +132,13 @@ class Chats:
             written = convert.chat_message(decision.messages[-1]) if decision.messages else None
             response = pb.PostMessageResponse(message=written)
             if decision.followed is None:
-                await store.commit(decision, repeat.record(response))
+                await store.commit(timed(chat.target, decision), repeat.record(response))
             else:
                 number = await store.next_number(chat.contact.organization)
                 decision = post_message(chat, number, command, caller, call.now, request_id)
                 if decision is None:
                     raise AssertionError("what raises a follow-up once does so again")
-                await store.commit_new(decision, repeat.record(response))
+                await store.commit_new(timed(chat.target, decision), repeat.record(response))
             return response
 
         async def place() -> TicketName:
@@ -176,7 +176,7 @@ class Chats:
             chat, _ = await self._load_chat(store, token, None)
             decision = verified(chat, customer(str(chat.contact.id)), call.now)
             if decision is not None:
-                await store.commit(decision, None)
+                await store.commit(timed(chat.case, decision), None)
             return chat
 
         with told_nothing():

@@ -22,6 +22,7 @@ from care.v1 import (
     worker_service_pb2,
 )
 from care_service.domain import names
+from care_service.domain.case import Case
 from care_service.domain.delivery import DeliveryCase, DeliveryPlan
 from care_service.domain.entities import (
     Activity,
@@ -38,6 +39,7 @@ from care_service.domain.entities import (
     Review,
     Ticket,
 )
+from care_service.domain.lifecycle import TicketStatus
 from care_service.domain.organizations import Location, Organization
 from care_service.domain.permissions import Situation, actions
 from care_service.domain.plan import Plan
@@ -89,6 +91,8 @@ def ticket_message(ticket: Ticket, contact: Contact | None, situation: Situation
         labels=ticket.labels,
         follow_up_of=names.ticket(organization, ticket.follow_up_of) if ticket.follow_up_of else "",
         follow_up=names.ticket(organization, ticket.follow_up) if ticket.follow_up else "",
+        first_response_due_time=timestamp(ticket.timing.first_response_due_time),
+        resolution_due_time=timestamp(ticket.timing.resolution_due_time),
     )
 
 
@@ -296,6 +300,39 @@ def agent_message(agent: Agent) -> directory_pb2.Agent:
         locations=[names.location(agent.organization, each) for each in agent.locations],
         create_time=timestamp(agent.create_time),
         update_time=timestamp(agent.update_time),
+    )
+
+
+def deadline_plan_message(case: Case, now: datetime) -> worker_service_pb2.DeadlinePlan:
+    """Converts what happens to a ticket by itself next, with what an operator likes to see beside it."""
+    ticket, timing = case.ticket, case.ticket.timing
+    kind, time, wait = timing.next_kind, timing.next_time, None
+    if ticket.status is TicketStatus.CLOSED:
+        step, kind, time = worker_service_pb2.DEADLINE_STEP_DONE, None, None
+    elif time is not None and time <= now:
+        step = worker_service_pb2.DEADLINE_STEP_FIRE
+    else:
+        step = worker_service_pb2.DEADLINE_STEP_WAIT
+        if time is not None:
+            wait = Duration()
+            wait.FromTimedelta(time - now)
+    return worker_service_pb2.DeadlinePlan(
+        step=step,
+        wait=wait,
+        kind=worker_service_pb2.DeadlineKind.Value(f"DEADLINE_KIND_{kind or 'UNSPECIFIED'}"),
+        deadline_time=timestamp(time),
+        ticket=ticket.name,
+        location=names.location(ticket.organization, ticket.location),
+        assignee=names.agent(ticket.organization, ticket.assignee) if ticket.assignee else "",
+        ticket_status=ticket_pb2.TicketStatus.Value(f"TICKET_STATUS_{ticket.status}"),
+        ticket_priority=ticket_pb2.TicketPriority.Value(f"TICKET_PRIORITY_{ticket.priority}"),
+        contact_state=ticket_pb2.ContactState.Value(f"CONTACT_STATE_{ticket.contact_state}"),
+        create_time=timestamp(ticket.create_time),
+        active_time=timestamp(timing.active_time),
+        wait_time=timestamp(timing.waits_since),
+        first_response_due_time=timestamp(timing.first_response_due_time),
+        resolution_due_time=timestamp(timing.resolution_due_time),
+        plan_time=timestamp(now),
     )
 
 

@@ -23,7 +23,7 @@ from care_service.links import Links
 from care_service.rpc import convert
 from care_service.rpc.call import Call, current_call
 from care_service.rpc.chats import Chats
-from care_service.rpc.execute import Repeat, until_committed
+from care_service.rpc.execute import Repeat, timed, until_committed
 from care_service.rpc.fields import DISPLAY_NAME, Fields
 from care_service.rpc.strangers import LinkLimit, told_nothing
 
@@ -91,13 +91,13 @@ class Customers(Chats, customer_service_pb2_grpc.CustomerServiceServicer):
             if decision is None:
                 return response
             if decision.followed is None:
-                await store.commit(decision, repeat.record(response))
+                await store.commit(timed(form.target, decision), repeat.record(response))
                 return response
             number = await store.next_number(form.recovery.organization)
             decision = submit_contact(form, number, command, caller, call.now, request_id)
             if decision is None:
                 raise AssertionError("the number decides nothing but the new ticket's name")
-            await store.commit_new(decision, repeat.record(response))
+            await store.commit_new(timed(form.target, decision), repeat.record(response))
             return response
 
         async def place() -> TicketName:

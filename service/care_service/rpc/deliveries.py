@@ -20,7 +20,7 @@ from care_service.domain.replies import CHAT_LINK
 from care_service.links import Links
 from care_service.rpc import convert
 from care_service.rpc.call import current_call
-from care_service.rpc.execute import applied, until_committed
+from care_service.rpc.execute import applied, timed, until_committed
 from care_service.rpc.fields import Fields
 
 Context = grpc.aio.ServicerContext[Message, Message]
@@ -58,7 +58,7 @@ class Deliveries:
             grant = None
             if after.delivery.attempt:
                 grant = self._to_send(after) if step is DeliveryStep.SEND else _to_check(after)
-            await store.commit(decision, None)
+            await store.commit(timed(case.case, decision), None)
             return pb.BeginDeliveryResponse(grant=grant, plan=_plan(after))
 
         return await until_committed(self._store, once, name.ticket)
@@ -107,6 +107,7 @@ class Deliveries:
             case = await self._load_message(store, name)
             decision = report_delivery(case, command, call.caller, call.now)
             if decision is not None:
+                decision = timed(case.case, decision)
                 await store.commit(decision, None)
                 case = _after(case, decision)
             return _plan(case)

@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 
 from care_service.domain import commands
 from care_service.domain.case import Case, Decision
+from care_service.domain.deadlines import keep_time
 from care_service.domain.decide import decide
 from care_service.domain.entities import Ticket
 from care_service.domain.lifecycle import LIVE
@@ -116,6 +117,13 @@ def applied(case: Case, decision: Decision) -> Case:
     return replace(case, ticket=decision.ticket, live=live, contact=contact, named=named)
 
 
+def timed(case: Case, decision: Decision) -> Decision:
+    """Returns the decision on a ticket, or on a follow-up of it, with what the ticket remembers for its deadlines."""
+    if decision.followed is not None:
+        return keep_time(decision, case.settings, decision.new_recovery)
+    return keep_time(decision, case.settings, applied(case, decision).live)
+
+
 async def execute(
     store: TicketStore,
     call: Call,
@@ -147,6 +155,7 @@ async def execute(
         decision = decide(case, command, call.caller, call.now, repeat.request_id)
         if decision is None:
             return respond(case, None)
+        decision = timed(case, decision)
         response = respond(applied(case, decision), decision)
         await store.commit(decision, repeat.record(response))
         return response

@@ -23,7 +23,7 @@ from care_service.domain.refusals import Reason, Refusal, not_found
 from care_service.rpc import convert, pages
 from care_service.rpc.call import current_call
 from care_service.rpc.convert import CHANNELS
-from care_service.rpc.execute import Repeat, until_committed
+from care_service.rpc.execute import Repeat, timed, until_committed
 from care_service.rpc.fields import LONG_TEXT, Fields
 
 Context = grpc.aio.ServicerContext[Message, Message]
@@ -174,7 +174,7 @@ async def _take_in(
     written = decision.messages[-1]
     taken = replace(inbound, outcome=outcome, ticket_number=written.ticket_number, message_id=written.id)
     answer = _answer(taken, convert.thread_message(MessageView(written, None)))
-    decision = replace(decision, inbound=taken)
+    decision = timed(chat.target, replace(decision, inbound=taken))
     await (store.commit_new if decision.followed is not None else store.commit)(decision, repeat.record(answer))
     return answer
 

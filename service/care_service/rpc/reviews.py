@@ -26,7 +26,7 @@ from care_service.domain.review_edits import note_edit
 from care_service.rpc import convert, finding, pages
 from care_service.rpc.batches import serve_each
 from care_service.rpc.call import Call, current_call
-from care_service.rpc.execute import Repeat
+from care_service.rpc.execute import Repeat, timed
 from care_service.rpc.fields import DISPLAY_NAME, LONG_TEXT, Fields
 from care_service.rpc.parents import list_parent
 
@@ -80,6 +80,7 @@ class Reviews(review_service_pb2_grpc.ReviewServiceServicer):
         if stored is not None and stored.ticket_number is not None:
             loaded = await self._store.load(TicketName(stored.organization, stored.ticket_number), agent=None)
             noted = note_edit(loaded[0], review, uuid7(), call.caller, call.now) if loaded else None
+            noted = timed(loaded[0], noted) if loaded and noted else None
         response = pb.IngestReviewResponse(review=convert.review_message(review))
         await self._directory.put_review(review, repeat.record(response), noted)
         return response

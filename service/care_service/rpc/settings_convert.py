@@ -177,6 +177,7 @@ _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "deadlines": _deadlines,
     "business_hours": _hours,
     "preferred_channel": _channel,
+    "closing_notice": _text,
     "consent_text": _text,
     "chat_greeting": _text,
 }
@@ -272,6 +273,7 @@ _WRITERS: Final[Mapping[str, Callable[[settings_pb2.Settings, Any], None]]] = {
     "deadlines": _write_deadlines,
     "business_hours": _write_hours,
     "preferred_channel": _write_channel,
+    "closing_notice": _plain("closing_notice"),
     "consent_text": _plain("consent_text"),
     "chat_greeting": _plain("chat_greeting"),
 }

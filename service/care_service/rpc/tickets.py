@@ -14,6 +14,7 @@ from care.v1 import ticket_service_pb2 as pb
 from care_service.domain import commands, names
 from care_service.domain.case import Case, Decision
 from care_service.domain.create import NewCase, create_ticket
+from care_service.domain.deadlines import keep_time
 from care_service.domain.decide import situation
 from care_service.domain.entities import Priority
 from care_service.domain.filters.schema import read_filter
@@ -22,6 +23,7 @@ from care_service.domain.finding import TicketQuery
 from care_service.domain.names import Child, ReviewName, TicketName
 from care_service.domain.ports import Directory, Feed, Reader, TicketStore, TicketView
 from care_service.domain.refusals import Refusal, Violation, invalid, not_found
+from care_service.domain.settings import effective
 from care_service.following import Followers
 from care_service.rpc import convert, finding, pages
 from care_service.rpc.batches import Batch, serve_each, ticket_of
@@ -116,6 +118,8 @@ class Tickets(Watches, ticket_service_pb2_grpc.TicketServiceServicer):
             create_ticket(case, 0, command, call.caller, call.now, request_id)
             number = await store.next_number(organization)
             decision = create_ticket(case, number, command, call.caller, call.now, request_id)
+            settings = effective(case.organization.settings, case.location.settings if case.location else None)
+            decision = keep_time(decision, settings, decision.new_recovery)
             response = pb.CreateTicketResponse(ticket=show(_created(case, decision), call))
             await store.commit_new(decision, repeat.record(response))
             return response

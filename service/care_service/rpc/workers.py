@@ -23,8 +23,9 @@ from care_service.domain.reports import RecoveryCase, begin_posting, report
 from care_service.links import Links
 from care_service.rpc import convert
 from care_service.rpc.call import current_call
+from care_service.rpc.deadlines import Deadlines
 from care_service.rpc.deliveries import Deliveries, need_key
-from care_service.rpc.execute import applied, until_committed
+from care_service.rpc.execute import applied, timed, until_committed
 from care_service.rpc.fields import Fields
 
 Context = grpc.aio.ServicerContext[Message, Message]
@@ -39,11 +40,11 @@ _STEPS: Final = {
 }
 
 
-class Workers(Deliveries, worker_service_pb2_grpc.WorkerServiceServicer):
+class Workers(Deliveries, Deadlines, worker_service_pb2_grpc.WorkerServiceServicer):
     """Converts, calls the core, converts."""
 
     def __init__(self, store: TicketStore, links: Links, timing: SiteTiming) -> None:
-        super().__init__(store, links)
+        Deliveries.__init__(self, store, links)
         self._timing = timing
 
     async def CheckRecovery(self, request: pb.CheckRecoveryRequest, context: Context) -> pb.CheckRecoveryResponse:
@@ -133,6 +134,7 @@ class Workers(Deliveries, worker_service_pb2_grpc.WorkerServiceServicer):
                 case = replace(case, kept=tuple(replace(inbound, message_id=uuid7()) for inbound in kept))
             decision = report(case, command, call.caller, call.now)
             if decision is not None:
+                decision = timed(load.case, decision)
                 await store.commit(decision, None)
                 load = _after(load, decision)
             return self._plan(load)

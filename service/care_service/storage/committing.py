@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import asyncpg
 
-from care_client import trace_context
+from care_client import trace_context, workflow_names
 from care_service.domain.case import Decision
 from care_service.domain.entities import ActivityType
 from care_service.domain.ports import Record, StaleError
@@ -13,10 +15,6 @@ from care_service.storage.rows import ACTIVITY, CONTACT, DELIVERY, INBOUND, MESS
 from care_service.storage.statements import Statement
 from care_service.storage.tables import OPEN_FOLLOW_UP_INDEX, OPEN_TICKET_INDEX
 
-_CONTACT_RECOVERY = "ContactRecovery"
-"""The workflow type that a woken recovery belongs to."""
-_MESSAGE_DELIVERY = "MessageDelivery"
-"""The workflow type that a new delivery belongs to."""
 _TRANSACTION = """greatest(pg_current_xact_id(), (
     SELECT a.transaction FROM activities a
     WHERE a.organization = ticket.organization AND a.ticket_number = ticket.number ORDER BY a.number DESC LIMIT 1
@@ -156,8 +154,10 @@ def _add_rows(statement: Statement, decision: Decision, record: Record | None) -
             f" AND i.channel = {statement.parameter(inbound.channel.value, 'TEXT')}"
             f" AND i.external_id = {statement.parameter(inbound.external_id, 'TEXT')} RETURNING 1",
         )
-    wakes = [(_CONTACT_RECOVERY, recovery) for recovery in decision.wakes]
-    wakes += [(_MESSAGE_DELIVERY, delivery.message_id) for delivery in decision.new_deliveries]
+    wakes: list[tuple[str, UUID | None]] = [(workflow_names.CONTACT_RECOVERY, recovery) for recovery in decision.wakes]
+    if decision.wakes_ticket:
+        wakes.append((workflow_names.TICKET_WORKFLOW, None))
+    wakes += [(workflow_names.MESSAGE_DELIVERY, delivery.message_id) for delivery in decision.new_deliveries]
     for index, (workflow, resource) in enumerate(wakes):
         organization = statement.parameter(ticket.organization, "TEXT")
         number = statement.parameter(ticket.number, "BIGINT")

@@ -8,6 +8,7 @@ from typing import Final
 
 import asyncpg
 
+from care_client import workflow_names
 from care_service.domain.case import Decision
 from care_service.domain.entities import Agent, Review
 from care_service.domain.organizations import Location, Organization
@@ -36,6 +37,17 @@ _SEE_LOCATION: Final = """
       (organization, id, display_name, default_phone_region, settings, settings_revision, create_time, update_time)
     VALUES ($1::TEXT, $2::TEXT, '', '', '{}', 0, $3::TIMESTAMPTZ, $3::TIMESTAMPTZ) ON CONFLICT DO NOTHING
 """
+_OF_DEADLINES: Final = frozenset(
+    {
+        "inactivity_days",
+        "inactivity_warning_days",
+        "grace_days",
+        "form_reminders",
+        "deadlines",
+        "business_hours",
+    }
+)
+"""The settings that deadlines are reckoned by."""
 _REVIEW_KEPT: Final = frozenset(
     {"organization", "id", "create_time", "ingest_time", "ticket_number", "posting_attempts"}
 )
@@ -131,8 +143,24 @@ class PostgresDirectory:
         statement = _put_statement(mapping, entity, changed, guard, record)
         if revision is not None:
             statement.insert("revision", SETTINGS_REVISION, revision, "written")
+            _wake_tickets(statement, revision)
         async with self._database.driver() as connection:
             await _run(connection, statement)
+
+
+def _wake_tickets(statement: Statement, revision: SettingsRevision) -> None:
+    """Adds the rows by which all tickets that the settings hold for look at their deadlines again."""
+    if not _OF_DEADLINES & {change.field for change in revision.changes}:
+        return
+    here = f" AND t.location = {statement.parameter(revision.location, 'TEXT')}" if revision.location else ""
+    statement.add(
+        "wakes",
+        "INSERT INTO outbox (organization, workflow, ticket_number, create_time, claim_time, attempts)"
+        f" SELECT t.organization, '{workflow_names.TICKET_WORKFLOW}', t.number, now(), now(), 0"
+        " FROM tickets t, written"
+        f" WHERE t.organization = {statement.parameter(revision.organization, 'TEXT')} AND t.status <> 'CLOSED'{here}"
+        " RETURNING 1",
+    )
 
 
 def _put_statement(

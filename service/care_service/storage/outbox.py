@@ -56,7 +56,8 @@ class Wake:
     id: int
     workflow: str
     ticket_number: int
-    resource_id: UUID
+    resource_id: UUID | None
+    """The recovery's or the message's; None for the ticket's own workflow."""
     attempts: int
     location: str | None
     traceparent: str | None = None
@@ -81,7 +82,7 @@ class Parked:
     id: int
     workflow: str
     ticket_number: int
-    resource_id: UUID
+    resource_id: UUID | None
     attempts: int
     create_time: datetime
     park_time: datetime

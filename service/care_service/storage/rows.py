@@ -26,7 +26,8 @@ from care_service.domain.entities import (
 )
 from care_service.domain.organizations import Location, Organization
 from care_service.domain.settings import Layer, SettingsRevision
-from care_service.storage import settings_json, tables
+from care_service.domain.timing import Timing
+from care_service.storage import settings_json, tables, timing_json
 
 EntityT = TypeVar("EntityT")
 
@@ -45,6 +46,8 @@ def _decoder(hint: object) -> Decoder | None:
         return hint
     if hint is Layer:
         return settings_json.decode
+    if hint is Timing:
+        return timing_json.decode
     if get_origin(hint) is tuple:
         return _decode_changes if get_args(hint)[0] is FieldChange else tuple
     return None
@@ -64,6 +67,8 @@ def _encode(value: object) -> object:
         return json.dumps([dataclasses.astuple(change) for change in value], ensure_ascii=False)
     if isinstance(value, Layer):
         return settings_json.encode(value)
+    if isinstance(value, Timing):
+        return timing_json.encode(value)
     return value
 
 

@@ -188,6 +188,7 @@ tickets: Final = Table(
     _time("close_time", optional=True),
     Column("follow_up_of", BigInteger, nullable=True),
     Column("follow_up", BigInteger, nullable=True),
+    Column("timing", JSONB, nullable=False),
     # For lists and counts: status and close reason in one, and a priority that can be ordered by.
     Column("stage", Text, Computed("coalesce(close_reason, status)", persisted=True), nullable=False),
     Column(
@@ -421,7 +422,7 @@ outbox: Final = Table(
     Column("id", BigInteger, Identity(always=True), primary_key=True),
     Column("workflow", Text, nullable=False, comment="The workflow type to wake."),
     Column("ticket_number", BigInteger, nullable=False),
-    Column("resource_id", Uuid, nullable=False),
+    Column("resource_id", Uuid, nullable=True, comment="NULL for the ticket itself."),
     _time("create_time"),
     Column("claim_time", DateTime(timezone=True), nullable=False, comment="Not to be claimed before: the lease."),
     Column("attempts", Integer, nullable=False),

@@ -17,3 +17,9 @@ class SettableClock:
     def advance(self, **how_long: float) -> None:
         """Sets it forward; the arguments are those of timedelta."""
         self._now += timedelta(**how_long)
+
+    def set(self, moment: datetime) -> None:
+        """Sets it to a moment that has not passed yet."""
+        if moment < self._now:
+            raise ValueError(moment)
+        self._now = moment

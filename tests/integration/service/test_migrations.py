@@ -90,7 +90,8 @@ async def test_rows_of_an_older_schema_are_all_there_in_the_newest_and_back(engi
         assert {column: value for column, value in found.items() if column in row} == {
             column: value for column, value in row.items() if column not in moved
         }
-        assert found.get("settings", {}).keys() >= moved - {"form_lifetime"}, "30 days are the default"
+        settings = found.get("settings")
+        assert not moved or (isinstance(settings, dict) and settings.keys() >= moved - {"form_lifetime"}), "the default"
     await downgrade(engine, revision)
     async with engine.connect() as connection:
         again = await connection.run_sync(contents)

@@ -13,6 +13,7 @@ from care_service.domain.entities import ActorKind, Agent, Contact, Priority, Re
 from care_service.domain.lifecycle import LIVE, RecoveryState, TicketStatus
 from care_service.domain.organizations import Location, Organization
 from care_service.domain.settings import Layer, Settings
+from care_service.domain.timing import Timing
 
 NOW = datetime(2026, 5, 4, 9, tzinfo=UTC)
 EARLIER = NOW - timedelta(days=1)
@@ -67,6 +68,7 @@ TICKET = Ticket(
     close_time=None,
     follow_up_of=None,
     follow_up=None,
+    timing=Timing(active_time=EARLIER),
 )
 
 

@@ -90,6 +90,18 @@ class _ActivityTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Activity
     """The customer opened the chat by the link that was sent to them: the address is theirs."""
     ACTIVITY_TYPE_REVIEW_EDITED: _ActivityType.ValueType  # 30
     """The review was edited at its site."""
+    ACTIVITY_TYPE_FORM_REMINDED: _ActivityType.ValueType  # 32
+    """The assignee is reminded: a form waits for its customer."""
+    ACTIVITY_TYPE_FIRST_RESPONSE_MISSED: _ActivityType.ValueType  # 33
+    """Nobody answered the customer by `first_response_due_time`."""
+    ACTIVITY_TYPE_RESOLUTION_MISSED: _ActivityType.ValueType  # 34
+    """The ticket was not resolved by `resolution_due_time`."""
+    ACTIVITY_TYPE_INACTIVITY_WARNED: _ActivityType.ValueType  # 35
+    """The assignee is warned: nobody has said or done anything for long, and the ticket will be closed. `message` names what the customer
+    was sent, where they are warned as well.
+    """
+    ACTIVITY_TYPE_AUTO_CLOSED: _ActivityType.ValueType  # 36
+    """The ticket was closed by itself: nobody said or did anything for long, or it had been RESOLVED for as long as settings say."""
 
 class ActivityType(_ActivityType, metaclass=_ActivityTypeEnumTypeWrapper):
     """What was done."""
@@ -158,6 +170,18 @@ ACTIVITY_TYPE_CONTACT_VERIFIED: ActivityType.ValueType  # 29
 """The customer opened the chat by the link that was sent to them: the address is theirs."""
 ACTIVITY_TYPE_REVIEW_EDITED: ActivityType.ValueType  # 30
 """The review was edited at its site."""
+ACTIVITY_TYPE_FORM_REMINDED: ActivityType.ValueType  # 32
+"""The assignee is reminded: a form waits for its customer."""
+ACTIVITY_TYPE_FIRST_RESPONSE_MISSED: ActivityType.ValueType  # 33
+"""Nobody answered the customer by `first_response_due_time`."""
+ACTIVITY_TYPE_RESOLUTION_MISSED: ActivityType.ValueType  # 34
+"""The ticket was not resolved by `resolution_due_time`."""
+ACTIVITY_TYPE_INACTIVITY_WARNED: ActivityType.ValueType  # 35
+"""The assignee is warned: nobody has said or done anything for long, and the ticket will be closed. `message` names what the customer
+was sent, where they are warned as well.
+"""
+ACTIVITY_TYPE_AUTO_CLOSED: ActivityType.ValueType  # 36
+"""The ticket was closed by itself: nobody said or did anything for long, or it had been RESOLVED for as long as settings say."""
 Global___ActivityType: _TypeAlias = ActivityType  # noqa: Y015
 
 class _ActorKind:

@@ -398,6 +398,7 @@ class Settings(_message.Message):
     PREFERRED_CHANNEL_FIELD_NUMBER: _builtins.int
     CONSENT_TEXT_FIELD_NUMBER: _builtins.int
     CHAT_GREETING_FIELD_NUMBER: _builtins.int
+    CLOSING_NOTICE_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`organizations/{o}/settings` or `organizations/{o}/locations/{l}/settings` (a singleton, AIP-156)."""
@@ -417,6 +418,8 @@ class Settings(_message.Message):
     """What a customer agrees to by submitting the form, in plain text; up to 1,000 characters; a general sentence."""
     chat_greeting: _builtins.str
     """What the customer is sent when their chat opens, with `{chat_link}` exactly once; up to 1,000 characters; a general sentence."""
+    closing_notice: _builtins.str
+    """What the customer is sent where `warn_customer` says so; up to 1,000 characters; a general sentence."""
     etag: _builtins.str
     """The number of its last revision, as a text: `UpdateSettingsRequest.etag` compares it (AIP-154)."""
     @_builtins.property
@@ -466,16 +469,19 @@ class Settings(_message.Message):
         preferred_channel: _message_pb2.Channel.ValueType | None = ...,
         consent_text: _builtins.str | None = ...,
         chat_greeting: _builtins.str | None = ...,
+        closing_notice: _builtins.str | None = ...,
         etag: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_auto_assign", b"_auto_assign", "_chat_greeting", b"_chat_greeting", "_consent_text", b"_consent_text", "_grace_days", b"_grace_days", "_inactivity_days", b"_inactivity_days", "_inactivity_warning_days", b"_inactivity_warning_days", "_preferred_channel", b"_preferred_channel", "_warn_customer", b"_warn_customer", "auto_assign", b"auto_assign", "business_hours", b"business_hours", "chat_greeting", b"chat_greeting", "consent_text", b"consent_text", "deadlines", b"deadlines", "form_lifetime", b"form_lifetime", "form_reminders", b"form_reminders", "grace_days", b"grace_days", "inactivity_days", b"inactivity_days", "inactivity_warning_days", b"inactivity_warning_days", "preferred_channel", b"preferred_channel", "reply_templates", b"reply_templates", "star_priorities", b"star_priorities", "ticket_creation", b"ticket_creation", "warn_customer", b"warn_customer"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_auto_assign", b"_auto_assign", "_chat_greeting", b"_chat_greeting", "_closing_notice", b"_closing_notice", "_consent_text", b"_consent_text", "_grace_days", b"_grace_days", "_inactivity_days", b"_inactivity_days", "_inactivity_warning_days", b"_inactivity_warning_days", "_preferred_channel", b"_preferred_channel", "_warn_customer", b"_warn_customer", "auto_assign", b"auto_assign", "business_hours", b"business_hours", "chat_greeting", b"chat_greeting", "closing_notice", b"closing_notice", "consent_text", b"consent_text", "deadlines", b"deadlines", "form_lifetime", b"form_lifetime", "form_reminders", b"form_reminders", "grace_days", b"grace_days", "inactivity_days", b"inactivity_days", "inactivity_warning_days", b"inactivity_warning_days", "preferred_channel", b"preferred_channel", "reply_templates", b"reply_templates", "star_priorities", b"star_priorities", "ticket_creation", b"ticket_creation", "warn_customer", b"warn_customer"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_auto_assign", b"_auto_assign", "_chat_greeting", b"_chat_greeting", "_consent_text", b"_consent_text", "_grace_days", b"_grace_days", "_inactivity_days", b"_inactivity_days", "_inactivity_warning_days", b"_inactivity_warning_days", "_preferred_channel", b"_preferred_channel", "_warn_customer", b"_warn_customer", "auto_assign", b"auto_assign", "business_hours", b"business_hours", "chat_greeting", b"chat_greeting", "consent_text", b"consent_text", "deadlines", b"deadlines", "etag", b"etag", "form_lifetime", b"form_lifetime", "form_reminders", b"form_reminders", "grace_days", b"grace_days", "inactivity_days", b"inactivity_days", "inactivity_warning_days", b"inactivity_warning_days", "name", b"name", "preferred_channel", b"preferred_channel", "reply_templates", b"reply_templates", "star_priorities", b"star_priorities", "ticket_creation", b"ticket_creation", "warn_customer", b"warn_customer"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_auto_assign", b"_auto_assign", "_chat_greeting", b"_chat_greeting", "_closing_notice", b"_closing_notice", "_consent_text", b"_consent_text", "_grace_days", b"_grace_days", "_inactivity_days", b"_inactivity_days", "_inactivity_warning_days", b"_inactivity_warning_days", "_preferred_channel", b"_preferred_channel", "_warn_customer", b"_warn_customer", "auto_assign", b"auto_assign", "business_hours", b"business_hours", "chat_greeting", b"chat_greeting", "closing_notice", b"closing_notice", "consent_text", b"consent_text", "deadlines", b"deadlines", "etag", b"etag", "form_lifetime", b"form_lifetime", "form_reminders", b"form_reminders", "grace_days", b"grace_days", "inactivity_days", b"inactivity_days", "inactivity_warning_days", b"inactivity_warning_days", "name", b"name", "preferred_channel", b"preferred_channel", "reply_templates", b"reply_templates", "star_priorities", b"star_priorities", "ticket_creation", b"ticket_creation", "warn_customer", b"warn_customer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__auto_assign: _TypeAlias = _typing.Literal["auto_assign"]  # noqa: Y015
     _WhichOneofArgType__auto_assign: _TypeAlias = _typing.Literal["_auto_assign", b"_auto_assign"]  # noqa: Y015
     _WhichOneofReturnType__chat_greeting: _TypeAlias = _typing.Literal["chat_greeting"]  # noqa: Y015
     _WhichOneofArgType__chat_greeting: _TypeAlias = _typing.Literal["_chat_greeting", b"_chat_greeting"]  # noqa: Y015
+    _WhichOneofReturnType__closing_notice: _TypeAlias = _typing.Literal["closing_notice"]  # noqa: Y015
+    _WhichOneofArgType__closing_notice: _TypeAlias = _typing.Literal["_closing_notice", b"_closing_notice"]  # noqa: Y015
     _WhichOneofReturnType__consent_text: _TypeAlias = _typing.Literal["consent_text"]  # noqa: Y015
     _WhichOneofArgType__consent_text: _TypeAlias = _typing.Literal["_consent_text", b"_consent_text"]  # noqa: Y015
     _WhichOneofReturnType__grace_days: _TypeAlias = _typing.Literal["grace_days"]  # noqa: Y015
@@ -492,6 +498,8 @@ class Settings(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__auto_assign) -> _WhichOneofReturnType__auto_assign | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__chat_greeting) -> _WhichOneofReturnType__chat_greeting | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__closing_notice) -> _WhichOneofReturnType__closing_notice | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__consent_text) -> _WhichOneofReturnType__consent_text | None: ...
     @_typing.overload

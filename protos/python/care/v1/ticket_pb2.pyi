@@ -244,6 +244,8 @@ class Ticket(_message.Message):
     LABELS_FIELD_NUMBER: _builtins.int
     FOLLOW_UP_OF_FIELD_NUMBER: _builtins.int
     FOLLOW_UP_FIELD_NUMBER: _builtins.int
+    FIRST_RESPONSE_DUE_TIME_FIELD_NUMBER: _builtins.int
+    RESOLUTION_DUE_TIME_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`organizations/{organization}/tickets/{number}`."""
     number: _builtins.int
@@ -312,6 +314,14 @@ class Ticket(_message.Message):
         and repeats don't count.
         """
 
+    @_builtins.property
+    def first_response_due_time(self) -> _timestamp_pb2.Timestamp:
+        """By when the customer shall be answered, by the public reply or a message; unset without such a deadline, or while its clock stands."""
+
+    @_builtins.property
+    def resolution_due_time(self) -> _timestamp_pb2.Timestamp:
+        """By when the ticket shall be RESOLVED or CLOSED; unset likewise."""
+
     def __init__(
         self,
         *,
@@ -338,10 +348,12 @@ class Ticket(_message.Message):
         labels: _abc.Iterable[_builtins.str] | None = ...,
         follow_up_of: _builtins.str = ...,
         follow_up: _builtins.str = ...,
+        first_response_due_time: _timestamp_pb2.Timestamp | None = ...,
+        resolution_due_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["close_time", b"close_time", "create_time", b"create_time", "customer", b"customer", "resolve_time", b"resolve_time", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["close_time", b"close_time", "create_time", b"create_time", "customer", b"customer", "first_response_due_time", b"first_response_due_time", "resolution_due_time", b"resolution_due_time", "resolve_time", b"resolve_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actions", b"actions", "assignee", b"assignee", "close_reason", b"close_reason", "close_time", b"close_time", "contact_state", b"contact_state", "create_time", b"create_time", "customer", b"customer", "description", b"description", "etag", b"etag", "follow_up", b"follow_up", "follow_up_of", b"follow_up_of", "labels", b"labels", "location", b"location", "name", b"name", "number", b"number", "priority", b"priority", "recovery", b"recovery", "reporter", b"reporter", "resolve_time", b"resolve_time", "review", b"review", "status", b"status", "subject", b"subject", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actions", b"actions", "assignee", b"assignee", "close_reason", b"close_reason", "close_time", b"close_time", "contact_state", b"contact_state", "create_time", b"create_time", "customer", b"customer", "description", b"description", "etag", b"etag", "first_response_due_time", b"first_response_due_time", "follow_up", b"follow_up", "follow_up_of", b"follow_up_of", "labels", b"labels", "location", b"location", "name", b"name", "number", b"number", "priority", b"priority", "recovery", b"recovery", "reporter", b"reporter", "resolution_due_time", b"resolution_due_time", "resolve_time", b"resolve_time", "review", b"review", "status", b"status", "subject", b"subject", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -22,6 +22,74 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _DeadlineKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DeadlineKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DeadlineKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DEADLINE_KIND_UNSPECIFIED: _DeadlineKind.ValueType  # 0
+    """Nothing."""
+    DEADLINE_KIND_FORM_REMINDER: _DeadlineKind.ValueType  # 1
+    """The assignee is reminded that a form waits for its customer."""
+    DEADLINE_KIND_FIRST_RESPONSE: _DeadlineKind.ValueType  # 2
+    """It is noted that nobody answered the customer in time."""
+    DEADLINE_KIND_RESOLUTION: _DeadlineKind.ValueType  # 3
+    """It is noted that the ticket was not resolved in time."""
+    DEADLINE_KIND_INACTIVITY_WARNING: _DeadlineKind.ValueType  # 4
+    """The assignee, and where settings say so the customer, is warned of the close."""
+    DEADLINE_KIND_INACTIVITY_CLOSE: _DeadlineKind.ValueType  # 5
+    """The ticket is closed: nobody has said or done anything for long."""
+    DEADLINE_KIND_GRACE_CLOSE: _DeadlineKind.ValueType  # 6
+    """The ticket is closed: it has been RESOLVED for long enough."""
+
+class DeadlineKind(_DeadlineKind, metaclass=_DeadlineKindEnumTypeWrapper):
+    """What happens to a ticket by itself."""
+
+DEADLINE_KIND_UNSPECIFIED: DeadlineKind.ValueType  # 0
+"""Nothing."""
+DEADLINE_KIND_FORM_REMINDER: DeadlineKind.ValueType  # 1
+"""The assignee is reminded that a form waits for its customer."""
+DEADLINE_KIND_FIRST_RESPONSE: DeadlineKind.ValueType  # 2
+"""It is noted that nobody answered the customer in time."""
+DEADLINE_KIND_RESOLUTION: DeadlineKind.ValueType  # 3
+"""It is noted that the ticket was not resolved in time."""
+DEADLINE_KIND_INACTIVITY_WARNING: DeadlineKind.ValueType  # 4
+"""The assignee, and where settings say so the customer, is warned of the close."""
+DEADLINE_KIND_INACTIVITY_CLOSE: DeadlineKind.ValueType  # 5
+"""The ticket is closed: nobody has said or done anything for long."""
+DEADLINE_KIND_GRACE_CLOSE: DeadlineKind.ValueType  # 6
+"""The ticket is closed: it has been RESOLVED for long enough."""
+Global___DeadlineKind: _TypeAlias = DeadlineKind  # noqa: Y015
+
+class _DeadlineStep:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DeadlineStepEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DeadlineStep.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DEADLINE_STEP_UNSPECIFIED: _DeadlineStep.ValueType  # 0
+    """Not set; never sent."""
+    DEADLINE_STEP_FIRE: _DeadlineStep.ValueType  # 1
+    """Let the deadline have its effect: its time is over."""
+    DEADLINE_STEP_WAIT: _DeadlineStep.ValueType  # 2
+    """Nothing to do before `wait` is over, if there is one, or the ticket is poked."""
+    DEADLINE_STEP_DONE: _DeadlineStep.ValueType  # 3
+    """Nothing more to do: the ticket is CLOSED."""
+
+class DeadlineStep(_DeadlineStep, metaclass=_DeadlineStepEnumTypeWrapper):
+    """What a ticket wants next."""
+
+DEADLINE_STEP_UNSPECIFIED: DeadlineStep.ValueType  # 0
+"""Not set; never sent."""
+DEADLINE_STEP_FIRE: DeadlineStep.ValueType  # 1
+"""Let the deadline have its effect: its time is over."""
+DEADLINE_STEP_WAIT: DeadlineStep.ValueType  # 2
+"""Nothing to do before `wait` is over, if there is one, or the ticket is poked."""
+DEADLINE_STEP_DONE: DeadlineStep.ValueType  # 3
+"""Nothing more to do: the ticket is CLOSED."""
+Global___DeadlineStep: _TypeAlias = DeadlineStep  # noqa: Y015
+
 class _RecoveryStep:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -101,6 +169,196 @@ DELIVERY_STEP_WAIT: DeliveryStep.ValueType  # 3
 DELIVERY_STEP_DONE: DeliveryStep.ValueType  # 4
 """Nothing more to do."""
 Global___DeliveryStep: _TypeAlias = DeliveryStep  # noqa: Y015
+
+@_typing.final
+class DeadlinePlan(_message.Message):
+    """What happens to a ticket by itself next, with what an operator likes to see beside it. Holds nothing of the customer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STEP_FIELD_NUMBER: _builtins.int
+    WAIT_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    DEADLINE_TIME_FIELD_NUMBER: _builtins.int
+    TICKET_FIELD_NUMBER: _builtins.int
+    LOCATION_FIELD_NUMBER: _builtins.int
+    ASSIGNEE_FIELD_NUMBER: _builtins.int
+    TICKET_STATUS_FIELD_NUMBER: _builtins.int
+    TICKET_PRIORITY_FIELD_NUMBER: _builtins.int
+    CONTACT_STATE_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    ACTIVE_TIME_FIELD_NUMBER: _builtins.int
+    WAIT_TIME_FIELD_NUMBER: _builtins.int
+    FIRST_RESPONSE_DUE_TIME_FIELD_NUMBER: _builtins.int
+    RESOLUTION_DUE_TIME_FIELD_NUMBER: _builtins.int
+    PLAN_TIME_FIELD_NUMBER: _builtins.int
+    step: Global___DeadlineStep.ValueType
+    """What it wants next."""
+    kind: Global___DeadlineKind.ValueType
+    """Which deadline that is."""
+    ticket: _builtins.str
+    """The ticket's name."""
+    location: _builtins.str
+    """The ticket's location, by name."""
+    assignee: _builtins.str
+    """The ticket's assignee, by name; empty if nobody."""
+    ticket_status: _ticket_pb2.TicketStatus.ValueType
+    """The ticket's status."""
+    ticket_priority: _ticket_pb2.TicketPriority.ValueType
+    """The ticket's priority."""
+    contact_state: _ticket_pb2.ContactState.ValueType
+    """How far the contact with the customer is."""
+    @_builtins.property
+    def wait(self) -> _duration_pb2.Duration:
+        """For WAIT: how long until the next deadline; unset where there is none."""
+
+    @_builtins.property
+    def deadline_time(self) -> _timestamp_pb2.Timestamp:
+        """When it is."""
+
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When the ticket was created."""
+
+    @_builtins.property
+    def active_time(self) -> _timestamp_pb2.Timestamp:
+        """When somebody last said or did anything."""
+
+    @_builtins.property
+    def wait_time(self) -> _timestamp_pb2.Timestamp:
+        """Since when we wait for the customer; unset where we do not."""
+
+    @_builtins.property
+    def first_response_due_time(self) -> _timestamp_pb2.Timestamp:
+        """By when the customer shall be answered; unset without such a deadline."""
+
+    @_builtins.property
+    def resolution_due_time(self) -> _timestamp_pb2.Timestamp:
+        """By when it shall be resolved; unset likewise."""
+
+    @_builtins.property
+    def plan_time(self) -> _timestamp_pb2.Timestamp:
+        """When this plan was made, by the service's clock."""
+
+    def __init__(
+        self,
+        *,
+        step: Global___DeadlineStep.ValueType = ...,
+        wait: _duration_pb2.Duration | None = ...,
+        kind: Global___DeadlineKind.ValueType = ...,
+        deadline_time: _timestamp_pb2.Timestamp | None = ...,
+        ticket: _builtins.str = ...,
+        location: _builtins.str = ...,
+        assignee: _builtins.str = ...,
+        ticket_status: _ticket_pb2.TicketStatus.ValueType = ...,
+        ticket_priority: _ticket_pb2.TicketPriority.ValueType = ...,
+        contact_state: _ticket_pb2.ContactState.ValueType = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+        active_time: _timestamp_pb2.Timestamp | None = ...,
+        wait_time: _timestamp_pb2.Timestamp | None = ...,
+        first_response_due_time: _timestamp_pb2.Timestamp | None = ...,
+        resolution_due_time: _timestamp_pb2.Timestamp | None = ...,
+        plan_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["active_time", b"active_time", "create_time", b"create_time", "deadline_time", b"deadline_time", "first_response_due_time", b"first_response_due_time", "plan_time", b"plan_time", "resolution_due_time", b"resolution_due_time", "wait", b"wait", "wait_time", b"wait_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active_time", b"active_time", "assignee", b"assignee", "contact_state", b"contact_state", "create_time", b"create_time", "deadline_time", b"deadline_time", "first_response_due_time", b"first_response_due_time", "kind", b"kind", "location", b"location", "plan_time", b"plan_time", "resolution_due_time", b"resolution_due_time", "step", b"step", "ticket", b"ticket", "ticket_priority", b"ticket_priority", "ticket_status", b"ticket_status", "wait", b"wait", "wait_time", b"wait_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeadlinePlan: _TypeAlias = DeadlinePlan  # noqa: Y015
+
+@_typing.final
+class GetNextDeadlineRequest(_message.Message):
+    """Request of GetNextDeadline."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """`organizations/{o}/tickets/{n}`."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetNextDeadlineRequest: _TypeAlias = GetNextDeadlineRequest  # noqa: Y015
+
+@_typing.final
+class GetNextDeadlineResponse(_message.Message):
+    """Answer of GetNextDeadline."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLAN_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def plan(self) -> Global___DeadlinePlan:
+        """What the ticket wants next."""
+
+    def __init__(
+        self,
+        *,
+        plan: Global___DeadlinePlan | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["plan", b"plan"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["plan", b"plan"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetNextDeadlineResponse: _TypeAlias = GetNextDeadlineResponse  # noqa: Y015
+
+@_typing.final
+class FireDeadlineRequest(_message.Message):
+    """Request of FireDeadline."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """`organizations/{o}/tickets/{n}`."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FireDeadlineRequest: _TypeAlias = FireDeadlineRequest  # noqa: Y015
+
+@_typing.final
+class FireDeadlineResponse(_message.Message):
+    """Answer of FireDeadline."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLAN_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def plan(self) -> Global___DeadlinePlan:
+        """What the ticket wants next."""
+
+    def __init__(
+        self,
+        *,
+        plan: Global___DeadlinePlan | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["plan", b"plan"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["plan", b"plan"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FireDeadlineResponse: _TypeAlias = FireDeadlineResponse  # noqa: Y015
 
 @_typing.final
 class RecoveryPlan(_message.Message):

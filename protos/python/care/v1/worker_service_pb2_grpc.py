@@ -87,6 +87,16 @@ class WorkerServiceStub:
                 request_serializer=care_dot_v1_dot_worker__service__pb2.RecordFailedRequest.SerializeToString,
                 response_deserializer=care_dot_v1_dot_worker__service__pb2.RecordFailedResponse.FromString,
                 _registered_method=True)
+        self.GetNextDeadline = channel.unary_unary(
+                '/care.v1.WorkerService/GetNextDeadline',
+                request_serializer=care_dot_v1_dot_worker__service__pb2.GetNextDeadlineRequest.SerializeToString,
+                response_deserializer=care_dot_v1_dot_worker__service__pb2.GetNextDeadlineResponse.FromString,
+                _registered_method=True)
+        self.FireDeadline = channel.unary_unary(
+                '/care.v1.WorkerService/FireDeadline',
+                request_serializer=care_dot_v1_dot_worker__service__pb2.FireDeadlineRequest.SerializeToString,
+                response_deserializer=care_dot_v1_dot_worker__service__pb2.FireDeadlineResponse.FromString,
+                _registered_method=True)
 
 
 class WorkerServiceServicer:
@@ -169,6 +179,20 @@ class WorkerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetNextDeadline(self, request, context):
+        """Says what happens to a ticket by itself next, and when. Refusals: RESOURCE_NOT_FOUND where there is no such ticket.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FireDeadline(self, request, context):
+        """Lets the first deadline of a ticket that is over have its effect. None over is a success; the plan says how long to wait.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_WorkerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -221,6 +245,16 @@ def add_WorkerServiceServicer_to_server(servicer, server):
                     servicer.RecordFailed,
                     request_deserializer=care_dot_v1_dot_worker__service__pb2.RecordFailedRequest.FromString,
                     response_serializer=care_dot_v1_dot_worker__service__pb2.RecordFailedResponse.SerializeToString,
+            ),
+            'GetNextDeadline': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetNextDeadline,
+                    request_deserializer=care_dot_v1_dot_worker__service__pb2.GetNextDeadlineRequest.FromString,
+                    response_serializer=care_dot_v1_dot_worker__service__pb2.GetNextDeadlineResponse.SerializeToString,
+            ),
+            'FireDeadline': grpc.unary_unary_rpc_method_handler(
+                    servicer.FireDeadline,
+                    request_deserializer=care_dot_v1_dot_worker__service__pb2.FireDeadlineRequest.FromString,
+                    response_serializer=care_dot_v1_dot_worker__service__pb2.FireDeadlineResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -496,6 +530,60 @@ class WorkerService:
             '/care.v1.WorkerService/RecordFailed',
             care_dot_v1_dot_worker__service__pb2.RecordFailedRequest.SerializeToString,
             care_dot_v1_dot_worker__service__pb2.RecordFailedResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetNextDeadline(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/care.v1.WorkerService/GetNextDeadline',
+            care_dot_v1_dot_worker__service__pb2.GetNextDeadlineRequest.SerializeToString,
+            care_dot_v1_dot_worker__service__pb2.GetNextDeadlineResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FireDeadline(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/care.v1.WorkerService/FireDeadline',
+            care_dot_v1_dot_worker__service__pb2.FireDeadlineRequest.SerializeToString,
+            care_dot_v1_dot_worker__service__pb2.FireDeadlineResponse.FromString,
             options,
             channel_credentials,
             insecure,

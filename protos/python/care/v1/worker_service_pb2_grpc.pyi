@@ -63,6 +63,10 @@ class WorkerServiceStub:
     """Reports that the provider took the message, or that it arrived."""
     RecordFailed: _grpc.UnaryUnaryMultiCallable[_worker_service_pb2.RecordFailedRequest, _worker_service_pb2.RecordFailedResponse]
     """Reports that the provider refused the message, or that it did not arrive."""
+    GetNextDeadline: _grpc.UnaryUnaryMultiCallable[_worker_service_pb2.GetNextDeadlineRequest, _worker_service_pb2.GetNextDeadlineResponse]
+    """Says what happens to a ticket by itself next, and when. Refusals: RESOURCE_NOT_FOUND where there is no such ticket."""
+    FireDeadline: _grpc.UnaryUnaryMultiCallable[_worker_service_pb2.FireDeadlineRequest, _worker_service_pb2.FireDeadlineResponse]
+    """Lets the first deadline of a ticket that is over have its effect. None over is a success; the plan says how long to wait."""
 
 @_typing.type_check_only
 class WorkerServiceAsyncStub(WorkerServiceStub):
@@ -99,6 +103,10 @@ class WorkerServiceAsyncStub(WorkerServiceStub):
     """Reports that the provider took the message, or that it arrived."""
     RecordFailed: _aio.UnaryUnaryMultiCallable[_worker_service_pb2.RecordFailedRequest, _worker_service_pb2.RecordFailedResponse]  # type: ignore[assignment]
     """Reports that the provider refused the message, or that it did not arrive."""
+    GetNextDeadline: _aio.UnaryUnaryMultiCallable[_worker_service_pb2.GetNextDeadlineRequest, _worker_service_pb2.GetNextDeadlineResponse]  # type: ignore[assignment]
+    """Says what happens to a ticket by itself next, and when. Refusals: RESOURCE_NOT_FOUND where there is no such ticket."""
+    FireDeadline: _aio.UnaryUnaryMultiCallable[_worker_service_pb2.FireDeadlineRequest, _worker_service_pb2.FireDeadlineResponse]  # type: ignore[assignment]
+    """Lets the first deadline of a ticket that is over have its effect. None over is a success; the plan says how long to wait."""
 
 class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
     """Reports of the durable steps. Every answer carries the recovery's plan: its present state, what it wants next and for how
@@ -192,5 +200,21 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_worker_service_pb2.RecordFailedResponse, _abc.Awaitable[_worker_service_pb2.RecordFailedResponse]]:
         """Reports that the provider refused the message, or that it did not arrive."""
+
+    @_abc_1.abstractmethod
+    def GetNextDeadline(
+        self,
+        request: _worker_service_pb2.GetNextDeadlineRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_worker_service_pb2.GetNextDeadlineResponse, _abc.Awaitable[_worker_service_pb2.GetNextDeadlineResponse]]:
+        """Says what happens to a ticket by itself next, and when. Refusals: RESOURCE_NOT_FOUND where there is no such ticket."""
+
+    @_abc_1.abstractmethod
+    def FireDeadline(
+        self,
+        request: _worker_service_pb2.FireDeadlineRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_worker_service_pb2.FireDeadlineResponse, _abc.Awaitable[_worker_service_pb2.FireDeadlineResponse]]:
+        """Lets the first deadline of a ticket that is over have its effect. None over is a success; the plan says how long to wait."""
 
 def add_WorkerServiceServicer_to_server(servicer: WorkerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

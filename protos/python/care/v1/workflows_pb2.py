@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from care.v1 import worker_service_pb2 as care_dot_v1_dot_worker__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x63\x61re/v1/workflows.proto\x12\x07\x63\x61re.v1\x1a\x1c\x63\x61re/v1/worker_service.proto\"(\n\x14\x43ontactRecoveryInput\x12\x10\n\x08recovery\x18\x01 \x01(\t\"<\n\x15\x43ontactRecoveryResult\x12#\n\x04plan\x18\x01 \x01(\x0b\x32\x15.care.v1.RecoveryPlan\"K\n\x15\x43ontactRecoveryStatus\x12\r\n\x05\x64oing\x18\x01 \x01(\t\x12#\n\x04plan\x18\x02 \x01(\x0b\x32\x15.care.v1.RecoveryPlan\"\'\n\x14MessageDeliveryInput\x12\x0f\n\x07message\x18\x01 \x01(\t\"<\n\x15MessageDeliveryResult\x12#\n\x04plan\x18\x01 \x01(\x0b\x32\x15.care.v1.DeliveryPlan\"K\n\x15MessageDeliveryStatus\x12\r\n\x05\x64oing\x18\x01 \x01(\t\x12#\n\x04plan\x18\x02 \x01(\x0b\x32\x15.care.v1.DeliveryPlanb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x63\x61re/v1/workflows.proto\x12\x07\x63\x61re.v1\x1a\x1c\x63\x61re/v1/worker_service.proto\"(\n\x14\x43ontactRecoveryInput\x12\x10\n\x08recovery\x18\x01 \x01(\t\"<\n\x15\x43ontactRecoveryResult\x12#\n\x04plan\x18\x01 \x01(\x0b\x32\x15.care.v1.RecoveryPlan\"K\n\x15\x43ontactRecoveryStatus\x12\r\n\x05\x64oing\x18\x01 \x01(\t\x12#\n\x04plan\x18\x02 \x01(\x0b\x32\x15.care.v1.RecoveryPlan\"\'\n\x14MessageDeliveryInput\x12\x0f\n\x07message\x18\x01 \x01(\t\"<\n\x15MessageDeliveryResult\x12#\n\x04plan\x18\x01 \x01(\x0b\x32\x15.care.v1.DeliveryPlan\"K\n\x15MessageDeliveryStatus\x12\r\n\x05\x64oing\x18\x01 \x01(\t\x12#\n\x04plan\x18\x02 \x01(\x0b\x32\x15.care.v1.DeliveryPlan\"%\n\x13TicketWorkflowInput\x12\x0e\n\x06ticket\x18\x01 \x01(\t\";\n\x14TicketWorkflowResult\x12#\n\x04plan\x18\x01 \x01(\x0b\x32\x15.care.v1.DeadlinePlan\"J\n\x14TicketWorkflowStatus\x12\r\n\x05\x64oing\x18\x01 \x01(\t\x12#\n\x04plan\x18\x02 \x01(\x0b\x32\x15.care.v1.DeadlinePlanb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,4 +44,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MESSAGEDELIVERYRESULT']._serialized_end=348
   _globals['_MESSAGEDELIVERYSTATUS']._serialized_start=350
   _globals['_MESSAGEDELIVERYSTATUS']._serialized_end=425
+  _globals['_TICKETWORKFLOWINPUT']._serialized_start=427
+  _globals['_TICKETWORKFLOWINPUT']._serialized_end=464
+  _globals['_TICKETWORKFLOWRESULT']._serialized_start=466
+  _globals['_TICKETWORKFLOWRESULT']._serialized_end=525
+  _globals['_TICKETWORKFLOWSTATUS']._serialized_start=527
+  _globals['_TICKETWORKFLOWSTATUS']._serialized_end=601
 # @@protoc_insertion_point(module_scope)

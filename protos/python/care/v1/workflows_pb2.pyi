@@ -168,3 +168,79 @@ class MessageDeliveryStatus(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___MessageDeliveryStatus: _TypeAlias = MessageDeliveryStatus  # noqa: Y015
+
+@_typing.final
+class TicketWorkflowInput(_message.Message):
+    """Input of the workflow type `TicketWorkflow`, whose id is `ticket/{organization}/{number}`. Its signal `poke` has no argument and says:
+    look again.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TICKET_FIELD_NUMBER: _builtins.int
+    ticket: _builtins.str
+    """`organizations/{o}/tickets/{n}`."""
+    def __init__(
+        self,
+        *,
+        ticket: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ticket", b"ticket"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TicketWorkflowInput: _TypeAlias = TicketWorkflowInput  # noqa: Y015
+
+@_typing.final
+class TicketWorkflowResult(_message.Message):
+    """Result of the workflow type `TicketWorkflow`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLAN_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def plan(self) -> _worker_service_pb2.DeadlinePlan:
+        """The last plan that it followed; its step is DONE."""
+
+    def __init__(
+        self,
+        *,
+        plan: _worker_service_pb2.DeadlinePlan | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["plan", b"plan"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["plan", b"plan"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TicketWorkflowResult: _TypeAlias = TicketWorkflowResult  # noqa: Y015
+
+@_typing.final
+class TicketWorkflowStatus(_message.Message):
+    """Answer of the query `status` of the workflow type `TicketWorkflow`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOING_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
+    doing: _builtins.str
+    """What it is waiting for, in words."""
+    @_builtins.property
+    def plan(self) -> _worker_service_pb2.DeadlinePlan:
+        """The last plan that the service gave; unset before the first."""
+
+    def __init__(
+        self,
+        *,
+        doing: _builtins.str = ...,
+        plan: _worker_service_pb2.DeadlinePlan | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["plan", b"plan"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["doing", b"doing", "plan", b"plan"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TicketWorkflowStatus: _TypeAlias = TicketWorkflowStatus  # noqa: Y015

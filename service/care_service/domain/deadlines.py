@@ -1,0 +1,254 @@
+"""Deadlines: what becomes of a ticket by time alone, when, and what is written then.
+
+Everything is computed from the present state and the settings that hold, so that a changed setting or priority moves
+whatever has not happened yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from care_service.domain.business_hours import Pause, due_time
+from care_service.domain.callers import Caller
+from care_service.domain.case import Case, Decision, activity, move_recovery, touched
+from care_service.domain.decide import message
+from care_service.domain.delivery import new_delivery
+from care_service.domain.entities import (
+    Activity,
+    ActivityType,
+    ActorKind,
+    CloseReason,
+    MessageKind,
+    Recovery,
+    Ticket,
+)
+from care_service.domain.lifecycle import FORM_LIVE, RECOVERY, STATUS, RecoveryState, TicketStatus, Trigger
+from care_service.domain.settings import Settings
+from care_service.domain.timing import DeadlineKind, Timing
+
+_ORDER: Final = {kind: place for place, kind in enumerate(DeadlineKind)}
+_WAITED_FOR: Final = frozenset({ActivityType.FORM_EXPIRED, ActivityType.FORM_REFUSED, ActivityType.DELIVERY_FAILED})
+"""What the workflow records, and an agent has to deal with: the time without anybody's word begins anew."""
+_ANSWERS: Final = frozenset({ActivityType.FORM_POSTED, ActivityType.MESSAGE_SENT})
+_PROMPT: Final = timedelta(hours=1)
+"""A warning that is not later than that counts from when it was due, so that what follows is not late as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """What happens by itself, and when."""
+
+    kind: DeadlineKind
+    time: datetime
+
+
+def upcoming(ticket: Ticket, live: Recovery | None, settings: Settings) -> list[Deadline]:
+    """Returns what will happen to a ticket by itself if nobody does anything, what comes first at the beginning.
+
+    What is overdue is in it as well, until it is recorded.
+    """
+    found = (
+        [] if ticket.status is TicketStatus.CLOSED else [*_closings(ticket, settings), *_others(ticket, live, settings)]
+    )
+    return sorted(found, key=lambda deadline: (deadline.time, _ORDER[deadline.kind]))
+
+
+def _closings(ticket: Ticket, settings: Settings) -> Iterator[Deadline]:
+    # Never while a form is out, however long that is; afterwards the time begins anew.
+    if ticket.contact_state in FORM_LIVE:
+        return
+    if ticket.status is TicketStatus.RESOLVED:
+        if settings.grace_days and ticket.resolve_time is not None:
+            since = max(ticket.resolve_time, ticket.timing.active_time)
+            yield Deadline(DeadlineKind.GRACE_CLOSE, since + timedelta(days=settings.grace_days))
+        return
+    if not settings.inactivity_days:
+        return
+    timing, warned = ticket.timing, timedelta(days=settings.inactivity_warning_days)
+    close = timing.active_time + timedelta(days=settings.inactivity_days)
+    if warned and timing.warn_time is None:
+        yield Deadline(DeadlineKind.INACTIVITY_WARNING, close - warned)
+    elif warned and timing.warn_time is not None:
+        # Whoever was warned has the whole time, also where a setting has changed meanwhile.
+        yield Deadline(DeadlineKind.INACTIVITY_CLOSE, max(close, timing.warn_time + warned))
+    else:
+        yield Deadline(DeadlineKind.INACTIVITY_CLOSE, close)
+
+
+def _others(ticket: Ticket, live: Recovery | None, settings: Settings) -> Iterator[Deadline]:
+    timing = ticket.timing
+    if live is not None and live.state is RecoveryState.AWAITING_CONTACT and live.post_time is not None:
+        for after in settings.form_reminders[timing.reminders :]:
+            yield Deadline(DeadlineKind.FORM_REMINDER, live.post_time + after)
+    if ticket.status is TicketStatus.RESOLVED:
+        return
+    if timing.first_response_due_time and not timing.first_response_missed and timing.first_response_time is None:
+        yield Deadline(DeadlineKind.FIRST_RESPONSE, timing.first_response_due_time)
+    if timing.resolution_due_time and not timing.resolution_missed:
+        yield Deadline(DeadlineKind.RESOLUTION, timing.resolution_due_time)
+
+
+# --- what every commit keeps ------------------------------------------------------------------------------------------
+
+
+def keep_time(decision: Decision, settings: Settings, live: Recovery | None) -> Decision:
+    """Returns `decision` with its ticket's timing, for a commit that writes an activity.
+
+    `live` is the ticket's live recovery afterwards. The ticket's workflow is woken by what brings its next deadline
+    forward, by its creation and by its close; by nothing else.
+    """
+    entry = decision.activity
+    if entry is None:
+        return decision
+    before = decision.ticket.timing
+    ticket = replace(decision.ticket, timing=_kept(decision.ticket, entry))
+    ticket = reckoned(ticket, live, settings)
+    return replace(decision, ticket=ticket, wakes_ticket=_is_sooner(entry, ticket, before))
+
+
+def reckoned(ticket: Ticket, live: Recovery | None, settings: Settings) -> Ticket:
+    """Returns `ticket` with its due times, and with what happens next, by the settings that hold now."""
+    timing = ticket.timing
+    first, resolution = timing.first_response_due_time, timing.resolution_due_time
+    named = settings.deadlines.of(ticket.priority)
+    if ticket.status in {TicketStatus.OPEN, TicketStatus.IN_PROGRESS}:
+        resolution = _due(ticket, named.resolution, settings)
+        if timing.first_response_time is None:
+            first = _due(ticket, named.first_response, settings)
+    ticket = replace(ticket, timing=replace(timing, first_response_due_time=first, resolution_due_time=resolution))
+    nearest = next(iter(upcoming(ticket, live, settings)), None)
+    kind, time = (nearest.kind, nearest.time) if nearest else (None, None)
+    return replace(ticket, timing=replace(ticket.timing, next_kind=kind, next_time=time))
+
+
+def _due(ticket: Ticket, after: timedelta | None, settings: Settings) -> datetime | None:
+    if after is None:
+        return None
+    timing, pauses = ticket.timing, ticket.timing.pauses
+    if timing.waits_since is not None:
+        pauses = (*pauses, Pause(timing.waits_since, None))
+    if not settings.deadlines.paused_while_waiting:
+        pauses = ()
+    return due_time(settings.business_hours, ticket.create_time, after, pauses)
+
+
+def _kept(ticket: Ticket, entry: Activity) -> Timing:
+    timing, now = ticket.timing, entry.create_time
+    if entry.actor_kind is not ActorKind.WORKFLOW or entry.type in _WAITED_FOR:
+        timing = replace(timing, active_time=now, warn_time=None)
+    if entry.type in _ANSWERS and timing.first_response_time is None:
+        timing = replace(timing, first_response_time=now)
+    if entry.type is ActivityType.FORM_REQUESTED:
+        timing = replace(timing, reminders=0)
+    waits = _waits(ticket, entry)
+    if waits and timing.waits_since is None:
+        return replace(timing, waits_since=now)
+    if not waits and timing.waits_since is not None:
+        return replace(timing, waits_since=None, pauses=(*timing.pauses, Pause(timing.waits_since, now)))
+    return timing
+
+
+def _waits(ticket: Ticket, entry: Activity) -> bool:
+    """Tells whether we wait for the customer: a form is out, or the last word of an open chat was ours."""
+    if ticket.status is TicketStatus.CLOSED:
+        return False
+    if ticket.contact_state is RecoveryState.CHAT_UNLOCKED:
+        if entry.type is ActivityType.MESSAGE_SENT:
+            return True
+        was_open = not any(change.field == "contact_state" for change in entry.changes)
+        heard = entry.type is ActivityType.MESSAGE_RECEIVED
+        return was_open and not heard and ticket.timing.waits_since is not None
+    return ticket.contact_state is RecoveryState.AWAITING_CONTACT
+
+
+def _is_sooner(entry: Activity, ticket: Ticket, before: Timing) -> bool:
+    if entry.type is ActivityType.CREATED or ticket.status is TicketStatus.CLOSED:
+        return True
+    after = ticket.timing.next_time
+    return after is not None and (before.next_time is None or after < before.next_time)
+
+
+# --- what is written when one is over ---------------------------------------------------------------------------------
+
+
+def fire(case: Case, message_id: UUID, caller: Caller, now: datetime) -> Decision | None:
+    """Returns what to write for the first deadline that is over; where none is, None or the timing as it is now.
+
+    Decided from the ticket as it is loaded: a customer who wrote in the same second has moved the deadline.
+    """
+    settings = case.settings
+    ticket = reckoned(case.ticket, case.live, settings)
+    due = next((each for each in upcoming(ticket, case.live, settings) if each.time <= now), None)
+    if due is None:
+        return refreshed(case)
+    before = replace(case, ticket=ticket)
+    match due.kind:
+        case DeadlineKind.INACTIVITY_CLOSE | DeadlineKind.GRACE_CLOSE:
+            return _closed(before, caller, now)
+        case DeadlineKind.INACTIVITY_WARNING:
+            return _warned(before, due, message_id, caller, now)
+        case DeadlineKind.FORM_REMINDER:
+            reached = [at for at in settings.form_reminders if _posted(before) + at <= now]
+            timing = replace(ticket.timing, reminders=len(reached))
+            return _noted(before, timing, ActivityType.FORM_REMINDED, caller, now)
+        case DeadlineKind.FIRST_RESPONSE:
+            timing = replace(ticket.timing, first_response_missed=True)
+            return _noted(before, timing, ActivityType.FIRST_RESPONSE_MISSED, caller, now)
+        case DeadlineKind.RESOLUTION:
+            timing = replace(ticket.timing, resolution_missed=True)
+            return _noted(before, timing, ActivityType.RESOLUTION_MISSED, caller, now)
+
+
+def refreshed(case: Case) -> Decision | None:
+    """Returns the bookkeeping where settings have moved what the ticket says of its deadlines; None where not."""
+    ticket = reckoned(case.ticket, case.live, case.settings)
+    if ticket.timing == case.ticket.timing or ticket.status is TicketStatus.CLOSED:
+        return None
+    return Decision(replace(ticket, revision=ticket.revision + 1))
+
+
+def _posted(case: Case) -> datetime:
+    if case.live is None or case.live.post_time is None:
+        raise AssertionError("only of a form that is out is anybody reminded")
+    return case.live.post_time
+
+
+def _noted(case: Case, timing: Timing, kind: ActivityType, caller: Caller, now: datetime) -> Decision:
+    after = replace(touched(case.ticket, case.live, now), timing=timing)
+    live = case.live.id if case.live and kind is ActivityType.FORM_REMINDED else None
+    return Decision(after, activity(kind, caller, case.ticket, after, recovery_id=live))
+
+
+def _warned(case: Case, due: Deadline, message_id: UUID, caller: Caller, now: datetime) -> Decision:
+    warned = due.time if now - due.time <= _PROMPT else now
+    after = replace(touched(case.ticket, case.live, now), timing=replace(case.ticket.timing, warn_time=warned))
+    is_open = after.contact_state is RecoveryState.CHAT_UNLOCKED
+    if not (case.settings.warn_customer and is_open and case.contact is not None):
+        return Decision(after, activity(ActivityType.INACTIVITY_WARNED, caller, case.ticket, after))
+    said = replace(
+        message(after, message_id, MessageKind.AGENT_MESSAGE, caller, case.settings.closing_notice),
+        contact_id=case.contact.id,
+    )
+    entry = activity(ActivityType.INACTIVITY_WARNED, caller, case.ticket, after, message_id=said.id)
+    delivery = new_delivery(said, case.contact, case.settings)
+    return Decision(after, entry, messages=(said,), new_deliveries=(delivery,))
+
+
+def _closed(case: Case, caller: Caller, now: datetime) -> Decision:
+    live, ended, moved = case.live, None, None
+    after = replace(
+        case.ticket,
+        status=STATUS.fire(case.ticket.status, Trigger.AUTO_CLOSE),
+        close_time=now,
+        close_reason=CloseReason.INACTIVITY,
+    )
+    if live is not None:
+        ended = move_recovery(live, RECOVERY.fire(live.state, Trigger.TICKET_CLOSED), now)
+        moved = (live.state, ended)
+    after = touched(after, ended or live, now)
+    entry = activity(ActivityType.AUTO_CLOSED, caller, case.ticket, after, recovery=moved)
+    return Decision(after, entry, recovery=ended, wakes=(ended.id,) if ended else ())

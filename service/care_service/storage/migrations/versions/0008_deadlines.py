@@ -1,0 +1,29 @@
+"""What tickets remember for their deadlines; and wakes of tickets, which have no id but their number."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0008"
+down_revision = "0006"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Applies the change: nobody has done anything since a ticket's last change; each open one gets its workflow."""
+    op.add_column("tickets", sa.Column("timing", postgresql.JSONB(), nullable=True))
+    op.execute("UPDATE tickets SET timing = jsonb_build_object('active_time', update_time)")
+    op.alter_column("tickets", "timing", nullable=False)
+    op.alter_column("outbox", "resource_id", nullable=True)
+    op.execute("""
+        INSERT INTO outbox (organization, workflow, ticket_number, create_time, claim_time, attempts)
+        SELECT organization, 'TicketWorkflow', number, now(), now(), 0 FROM tickets WHERE status <> 'CLOSED'
+    """)
+
+
+def downgrade() -> None:
+    """Takes it back; what was to be woken of tickets is not any more."""
+    op.execute("DELETE FROM outbox WHERE resource_id IS NULL")
+    op.alter_column("outbox", "resource_id", nullable=False)
+    op.drop_column("tickets", "timing")

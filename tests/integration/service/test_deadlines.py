@@ -1,0 +1,307 @@
+"""What becomes of a ticket by time alone: when, what is written, and what moves it. The clock is the test's."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.field_mask_pb2 import FieldMask
+
+from care.v1 import conversation_service_pb2 as conversations
+from care.v1 import customer_service_pb2 as customers
+from care.v1 import settings_service_pb2, ticket_pb2
+from care.v1 import ticket_service_pb2 as tickets
+from care.v1 import worker_service_pb2 as workers
+from care.v1.recovery_pb2 import Recovery
+from care.v1.settings_pb2 import Deadlines, FormReminders, PriorityDeadlines, Settings
+from care.v1.ticket_pb2 import Ticket
+from care.v1.worker_service_pb2 import DeadlineKind, DeadlinePlan
+from tests.integration.service.clocks import SettableClock
+from tests.support.tenant import Tenant
+
+DAY = timedelta(days=1)
+
+
+def duration(value: timedelta) -> Duration:
+    made = Duration()
+    made.FromTimedelta(value)
+    return made
+
+
+async def settings(tenant: Tenant, given: Settings) -> None:
+    given.name = f"{tenant.name}/settings"
+    await tenant.meet("alice")
+    await tenant.supervisor.settings.UpdateSettings(settings_service_pb2.UpdateSettingsRequest(settings=given))
+
+
+async def plan(tenant: Tenant, ticket: Ticket) -> DeadlinePlan:
+    request = workers.GetNextDeadlineRequest(name=ticket.name)
+    return (await tenant.worker.workers.GetNextDeadline(request)).plan
+
+
+async def fire(tenant: Tenant, ticket: Ticket) -> DeadlinePlan:
+    return (await tenant.worker.workers.FireDeadline(workers.FireDeadlineRequest(name=ticket.name))).plan
+
+
+def kind(found: DeadlinePlan) -> str:
+    return DeadlineKind.Name(found.kind).removeprefix("DEADLINE_KIND_")
+
+
+def at(found: DeadlinePlan) -> datetime:
+    return found.deadline_time.ToDatetime(UTC)
+
+
+async def passes(tenant: Tenant, ticket: Ticket, clock: SettableClock, *expected: tuple[str, timedelta]) -> None:
+    """Lets time pass from deadline to deadline, as the workflow does: each comes at that instant and not before."""
+    begin = clock.now()
+    for what, after in expected:
+        found = await plan(tenant, ticket)
+        assert (kind(found), at(found) - begin) == (what, after)
+        # An instant before, nothing happens.
+        clock.set(at(found) - timedelta(microseconds=1))
+        early = await fire(tenant, ticket)
+        assert (early.step, kind(early)) == (workers.DEADLINE_STEP_WAIT, what)
+        clock.set(at(found))
+        assert (await plan(tenant, ticket)).step == workers.DEADLINE_STEP_FIRE
+        await fire(tenant, ticket)
+
+
+# --- inactivity -------------------------------------------------------------------------------------------------------
+
+
+async def test_a_ticket_that_nobody_touches_is_warned_of_and_closed(timed: Tenant, clock: SettableClock) -> None:
+    ticket = await timed.ticket()
+    await passes(timed, ticket, clock, ("INACTIVITY_WARNING", 27 * DAY), ("INACTIVITY_CLOSE", 30 * DAY))
+    closed = await timed.get(ticket)
+    assert closed.status == ticket_pb2.TICKET_STATUS_CLOSED
+    assert closed.close_reason == ticket_pb2.CLOSE_REASON_INACTIVITY
+    assert (await timed.log_types(ticket))[:2] == ["AUTO_CLOSED", "INACTIVITY_WARNED"]
+    last = await fire(timed, ticket)
+    assert (last.step, last.HasField("deadline_time")) == (workers.DEADLINE_STEP_DONE, False)
+    assert (await timed.log_types(ticket)).count("AUTO_CLOSED") == 1
+
+
+async def test_whoever_says_or_does_something_puts_it_off(timed: Tenant, clock: SettableClock) -> None:
+    ticket = await timed.ticket()
+    clock.advance(days=28)
+    await fire(timed, ticket)
+    await timed.agent("alice").conversations.AddNote(conversations.AddNoteRequest(parent=ticket.name, text="Called"))
+    await passes(timed, ticket, clock, ("INACTIVITY_WARNING", 27 * DAY), ("INACTIVITY_CLOSE", 30 * DAY))
+
+
+async def test_who_was_warned_late_still_has_the_whole_time(timed: Tenant, clock: SettableClock) -> None:
+    ticket = await timed.ticket()
+    clock.advance(days=90)
+    await fire(timed, ticket)
+    await passes(timed, ticket, clock, ("INACTIVITY_CLOSE", 3 * DAY))
+
+
+async def test_a_customer_who_writes_in_the_same_instant_wins(timed: Tenant, clock: SettableClock) -> None:
+    ticket = await timed.ticket()
+    await timed.in_recovery_state(ticket, "CHAT_UNLOCKED")
+    token = await timed.open_chat(ticket)
+    clock.advance(days=27)
+    await fire(timed, ticket)
+    clock.advance(days=3)
+    assert (await plan(timed, ticket)).step == workers.DEADLINE_STEP_FIRE
+    await timed.customer.customers.PostMessage(customers.PostMessageRequest(token=token, text="Wait!"))
+    after = await fire(timed, ticket)
+    assert (after.step, kind(after)) == (workers.DEADLINE_STEP_WAIT, "INACTIVITY_WARNING")
+    assert (await timed.get(ticket)).status == ticket_pb2.TICKET_STATUS_OPEN
+
+
+async def test_a_form_that_is_out_keeps_it_open_and_its_end_begins_the_time_anew(
+    timed: Tenant, clock: SettableClock
+) -> None:
+    await settings(timed, Settings(inactivity_days=5, inactivity_warning_days=0, form_reminders=FormReminders()))
+    ticket = await timed.ticket()
+    recovery = await timed.form(ticket)
+    await timed.posted(recovery)
+    assert kind(await plan(timed, ticket)) == "UNSPECIFIED"
+    clock.advance(days=30)
+    await timed.worker.workers.ExpireForm(workers.ExpireFormRequest(name=recovery.name))
+    await passes(timed, ticket, clock, ("INACTIVITY_CLOSE", 5 * DAY))
+
+
+@pytest.mark.parametrize("warn", [True, False])
+async def test_the_customer_is_warned_where_settings_say_so(timed: Tenant, clock: SettableClock, warn: bool) -> None:
+    await settings(timed, Settings(warn_customer=warn, closing_notice="We will close this."))
+    ticket = await timed.ticket()
+    await timed.in_recovery_state(ticket, "CHAT_UNLOCKED")
+    clock.advance(days=27)
+    await fire(timed, ticket)
+    said = [entry.text for entry in await timed.thread(ticket, "AGENT_MESSAGE")][1:]
+    assert said == (["We will close this."] if warn else [])
+    [logged, *_] = await timed.log(ticket)
+    assert bool(logged.message) is warn
+    await passes(timed, ticket, clock, ("INACTIVITY_CLOSE", 3 * DAY))
+
+
+# --- resolved ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_resolved_ticket_is_closed_after_its_grace(timed: Tenant, clock: SettableClock) -> None:
+    ticket = await timed.ticket()
+    await timed.in_recovery_state(ticket, "CHAT_UNLOCKED")
+    await timed.agent("alice").tickets.ResolveTicket(tickets.ResolveTicketRequest(name=ticket.name))
+    await passes(timed, ticket, clock, ("GRACE_CLOSE", 7 * DAY))
+    closed = await timed.get(ticket)
+    assert (closed.status, closed.contact_state) == (
+        ticket_pb2.TICKET_STATUS_CLOSED,
+        ticket_pb2.CONTACT_STATE_NO_CONTACT,
+    )
+
+
+async def test_a_customer_who_comes_back_ends_the_grace(timed: Tenant, clock: SettableClock) -> None:
+    ticket = await timed.ticket()
+    await timed.in_recovery_state(ticket, "CHAT_UNLOCKED")
+    token = await timed.open_chat(ticket)
+    await timed.agent("alice").tickets.ResolveTicket(tickets.ResolveTicketRequest(name=ticket.name))
+    clock.advance(days=6)
+    await timed.customer.customers.PostMessage(customers.PostMessageRequest(token=token, text="Not yet"))
+    assert kind(await plan(timed, ticket)) == "INACTIVITY_WARNING"
+
+
+@pytest.mark.parametrize("given", [Settings(grace_days=0, inactivity_days=0), Settings(grace_days=0)])
+async def test_zero_days_are_never(timed: Tenant, clock: SettableClock, given: Settings) -> None:
+    await settings(timed, given)
+    ticket = await timed.ticket()
+    await timed.agent("alice").tickets.ResolveTicket(tickets.ResolveTicketRequest(name=ticket.name))
+    found = await plan(timed, ticket)
+    assert (found.step, found.HasField("wait"), kind(found)) == (workers.DEADLINE_STEP_WAIT, False, "UNSPECIFIED")
+
+
+# --- forms ------------------------------------------------------------------------------------------------------------
+
+
+async def test_the_assignee_is_reminded_of_a_form_that_waits(timed: Tenant, clock: SettableClock) -> None:
+    ticket = await timed.ticket()
+    recovery = await timed.form(ticket)
+    await timed.posted(recovery)
+    await passes(timed, ticket, clock, ("FORM_REMINDER", 3 * DAY), ("FORM_REMINDER", 7 * DAY))
+    assert kind(await plan(timed, ticket)) == "UNSPECIFIED"
+    reminders = [entry for entry in await timed.log(ticket) if entry.recovery and entry.actor_kind == 3]
+    assert (await timed.log_types(ticket)).count("FORM_REMINDED") == 2
+    assert {entry.recovery for entry in reminders} == {recovery.name}
+    # Another form is another one to be reminded of.
+    withdraw = conversations.WithdrawRecoveryFormRequest(name=recovery.name)
+    await timed.agent("alice").conversations.WithdrawRecoveryForm(withdraw)
+    second = await timed.form(ticket)
+    await timed.check(recovery)
+    grant = (await timed.begin(second, workers.RECOVERY_STEP_POST)).grant
+    if grant.attempt:
+        report = workers.RecordPostedRequest(name=second.name, attempt=grant.attempt)
+        await timed.worker.workers.RecordPosted(report)
+        assert kind(await plan(timed, ticket)) == "FORM_REMINDER"
+
+
+async def test_reminders_that_are_over_together_are_one(timed: Tenant, clock: SettableClock) -> None:
+    ticket = await timed.ticket()
+    await timed.posted(await timed.form(ticket))
+    clock.advance(days=8)
+    await fire(timed, ticket)
+    assert (await timed.log_types(ticket)).count("FORM_REMINDED") == 1
+    assert (await plan(timed, ticket)).step == workers.DEADLINE_STEP_WAIT
+
+
+# --- first response and resolution ------------------------------------------------------------------------------------
+
+NORMAL = PriorityDeadlines(
+    priority=ticket_pb2.TICKET_PRIORITY_NORMAL,
+    first_response=duration(timedelta(hours=4)),
+    resolution=duration(2 * DAY),
+)
+HIGH = PriorityDeadlines(priority=ticket_pb2.TICKET_PRIORITY_HIGH, resolution=duration(timedelta(hours=8)))
+
+
+async def test_what_is_not_done_in_time_is_noted_once(timed: Tenant, clock: SettableClock) -> None:
+    await settings(timed, Settings(deadlines=Deadlines(priorities=[NORMAL])))
+    ticket = await timed.ticket()
+    assert ticket.first_response_due_time.ToDatetime(UTC) == clock.now() + timedelta(hours=4)
+    assert ticket.resolution_due_time.ToDatetime(UTC) == clock.now() + 2 * DAY
+    await timed.agent("alice").conversations.AddNote(conversations.AddNoteRequest(parent=ticket.name, text="Hm"))
+    await passes(
+        timed,
+        ticket,
+        clock,
+        ("FIRST_RESPONSE", timedelta(hours=4)),
+        ("RESOLUTION", 2 * DAY),
+        ("INACTIVITY_WARNING", 27 * DAY),
+    )
+    types = await timed.log_types(ticket)
+    assert (types.count("FIRST_RESPONSE_MISSED"), types.count("RESOLUTION_MISSED")) == (1, 1)
+
+
+@pytest.mark.parametrize("answer", ["reply", "message"])
+async def test_the_first_response_is_the_public_reply_or_a_message(
+    timed: Tenant, clock: SettableClock, answer: str
+) -> None:
+    await settings(timed, Settings(deadlines=Deadlines(priorities=[NORMAL])))
+    ticket = await timed.ticket()
+    if answer == "reply":
+        recovery = await timed.form(ticket)
+        assert kind(await plan(timed, ticket)) == "FIRST_RESPONSE", "it is not public yet"
+        await timed.posted(recovery)
+    else:
+        add = conversations.AddContactRequest(parent=ticket.name, email="kim@example.com")
+        await timed.unlock((await timed.agent("alice").conversations.AddContact(add)).recovery)
+        assert kind(await plan(timed, ticket)) == "FIRST_RESPONSE", "the greeting is a machine's"
+        send = conversations.SendMessageRequest(parent=ticket.name, text="We looked into it")
+        await timed.agent("alice").conversations.SendMessage(send)
+    assert kind(await plan(timed, ticket)) == "RESOLUTION"
+
+
+async def test_a_changed_priority_moves_what_is_due_at_once(timed: Tenant, clock: SettableClock) -> None:
+    await settings(timed, Settings(deadlines=Deadlines(priorities=[NORMAL, HIGH])))
+    ticket = await timed.ticket()
+    created = clock.now()
+    clock.advance(hours=1)
+    given = Ticket(name=ticket.name, priority=ticket_pb2.TICKET_PRIORITY_HIGH)
+    request = tickets.UpdateTicketRequest(ticket=given, update_mask=FieldMask(paths=["priority"]))
+    updated = (await timed.agent("alice").tickets.UpdateTicket(request)).ticket
+    assert updated.resolution_due_time.ToDatetime(UTC) == created + timedelta(hours=8)
+    assert not updated.HasField("first_response_due_time")
+    found = await plan(timed, ticket)
+    assert (kind(found), at(found)) == ("RESOLUTION", created + timedelta(hours=8))
+
+
+async def test_a_changed_setting_moves_what_is_due(timed: Tenant, clock: SettableClock) -> None:
+    ticket = await timed.ticket()
+    created = clock.now()
+    await settings(timed, Settings(inactivity_days=10, deadlines=Deadlines(priorities=[NORMAL])))
+    found = await plan(timed, ticket)
+    assert (kind(found), at(found)) == ("FIRST_RESPONSE", created + timedelta(hours=4))
+    assert (await timed.get(ticket)).resolution_due_time.ToDatetime(UTC) == created + 2 * DAY
+    etag = (await timed.get(ticket)).etag
+    assert (await plan(timed, ticket), (await timed.get(ticket)).etag) == (found, etag)
+
+
+@pytest.mark.parametrize("paused", [True, False])
+async def test_the_clock_stands_while_we_wait_for_the_customer(
+    timed: Tenant, clock: SettableClock, paused: bool
+) -> None:
+    await settings(timed, Settings(deadlines=Deadlines(priorities=[HIGH, NORMAL], paused_while_waiting=paused)))
+    ticket = await timed.ticket()
+    created = clock.now()
+    clock.advance(hours=2)
+    await timed.posted(recovery := await timed.form(ticket))
+    waiting = await timed.get(ticket)
+    assert waiting.HasField("resolution_due_time") is not paused
+    clock.advance(hours=10)
+    await timed.submit(recovery)
+    token = await _opened(timed, ticket, recovery)
+    shown = (await timed.get(ticket)).resolution_due_time.ToDatetime(UTC)
+    assert shown - created == 2 * DAY + (timedelta(hours=10) if paused else timedelta())
+    # The last word is ours, and then theirs.
+    send = conversations.SendMessageRequest(parent=ticket.name, text="Which day was it?")
+    await timed.agent("alice").conversations.SendMessage(send)
+    clock.advance(hours=5)
+    await timed.customer.customers.PostMessage(customers.PostMessageRequest(token=token, text="Monday"))
+    shown = (await timed.get(ticket)).resolution_due_time.ToDatetime(UTC)
+    assert shown - created == 2 * DAY + (timedelta(hours=15) if paused else timedelta())
+
+
+async def _opened(tenant: Tenant, ticket: Ticket, recovery: Recovery) -> str:
+    await tenant.unlock(recovery)
+    return await tenant.open_chat(ticket)
