@@ -129,6 +129,8 @@ REQUESTS: Final[Mapping[str, dict[str, Json]]] = MappingProxyType(
             "updateMask": "canBeAssignee",
         },
         "LifecycleService.GetLifecycle": {},
+        "WorkerService.GetNextDeadline": {"name": _TICKET},
+        "WorkerService.FireDeadline": {"name": _TICKET},
         "SettingsService.GetSettings": {"name": f"{_LOCATION}/settings"},
         "SettingsService.UpdateSettings": {
             "settings": {

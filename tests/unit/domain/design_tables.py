@@ -177,6 +177,8 @@ ACCESS: Final[dict[str, frozenset[str]]] = {
     "WorkerService/BeginDelivery": _WORKERS,
     "WorkerService/RecordDelivered": _WORKERS,
     "WorkerService/RecordFailed": _WORKERS,
+    "WorkerService/GetNextDeadline": _WORKERS,
+    "WorkerService/FireDeadline": _WORKERS,
     "LifecycleService/GetLifecycle": _PUBLIC,
 }
 """Who may call each method."""
