@@ -1,53 +1,205 @@
-"""Business hours, and the instants at which so much time of them is over."""
+"""Business hours: how much of a stretch of time lies within them, and when a deadline that counts only them is due.
+
+What counts is time that really passes. The hours of a local day become instants by the rules of their zone: where the
+clock leaps over a wall time, that is the instant of the leap; where it shows one twice, hours start at the first and
+end at the second. So a day that is open around the clock has 23 or 25 hours when the clock changes.
+"""
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from importlib.resources import files
+from itertools import pairwise
+from typing import Final
+from zoneinfo import ZoneInfo
+
+MAX_INTERVALS: Final = 8
+"""Of a day."""
+MAX_HOLIDAYS: Final = 400
+"""Sixteen a year for a quarter of a century."""
+HORIZON: Final = timedelta(days=5 * 366)
+"""Five years, whichever they are: what is not due by then is never due."""
+
+_WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_MIDNIGHT: Final = 24 * 60
+_DAY: Final = timedelta(days=1)
+_WEEK: Final = timedelta(weeks=1)
+_SECOND: Final = timedelta(seconds=1)
+_NOTHING: Final = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """Of a local day, in minutes since local midnight, half open: 0 <= start < end <= 1440."""
+    """Hours of a local day, in minutes since its midnight: from `start` until just before `end`."""
 
     start: int
     end: int
 
+    def __str__(self) -> str:
+        return f"{self.start // 60:02}:{self.start % 60:02}–{self.end // 60:02}:{self.end % 60:02}"
+
 
 @dataclass(frozen=True, slots=True)
 class BusinessHours:
-    """The hours of a week in a time zone."""
+    """When an organization, or one of its locations, is at work. Only what `check` has no objection to can be used."""
 
     zone: str
+    """A name of the IANA time zone database."""
     week: tuple[tuple[Interval, ...], ...]
+    """Seven days, Monday first; the intervals of each are sorted and don't overlap."""
     holidays: frozenset[date] = frozenset()
+    """Local dates without any hours."""
 
     def check(self) -> Iterator[str]:
-        """Yields what is wrong, in words that say what to do."""
-        yield from ()
+        """Yields what is wrong, in words that go on after the name of the setting and say what to do."""
+        if self.zone not in _zones():
+            yield "names an unknown time zone; give one of the IANA database, like Europe/Berlin"
+        if len(self.week) != len(_WEEKDAYS):
+            yield f"has {len(self.week)} days in its week; give seven, Monday first, without intervals where a day is off"
+        elif not any(self.week):
+            yield "has no hours on any day; give at least one interval, or no business hours at all to count every hour"
+        for name, intervals in zip(_WEEKDAYS, self.week, strict=False):
+            yield from _check_day(name, intervals)
+        if len(self.holidays) > MAX_HOLIDAYS:
+            yield f"has {len(self.holidays)} holidays; give at most {MAX_HOLIDAYS}, without those long over"
+
+
+ALWAYS: Final[BusinessHours | None] = None
+"""Every hour of every day."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Half open; `end` None: goes on."""
+    """A stretch that doesn't count: from `start` until just before `end`, or, without one, going on."""
 
     start: datetime
     end: datetime | None
 
 
+def worked(hours: BusinessHours | None, start: datetime, end: datetime, pauses: Sequence[Pause] = ()) -> timedelta:
+    """Returns how much of the time from `start` to `end` lies within the hours and outside of all pauses."""
+    counted = _NOTHING
+    for opens, closes in _running(start.astimezone(UTC), end.astimezone(UTC), pauses):
+        counted += _count(hours, opens, closes, timedelta.max)[0]
+    return counted
+
+
 def due_time(
     hours: BusinessHours | None, start: datetime, after: timedelta, pauses: Sequence[Pause] = ()
 ) -> datetime | None:
-    """Returns the first instant at which so much time is over; None while a pause that goes on stands before it."""
-    if hours is not None:
-        raise NotImplementedError
-    at = start
-    for pause in sorted(pauses, key=lambda each: each.start):
-        if pause.start >= at + after:
+    """Returns the first instant, in UTC, up to which `after` (zero or more) was worked since `start`.
+
+    None where a pause that goes on stands before it, and where it is not reached within `HORIZON`.
+    """
+    start = start.astimezone(UTC)
+    if after <= _NOTHING:
+        return start
+    for opens, closes in _running(start, start + HORIZON, pauses):
+        counted, due = _count(hours, opens, closes, after)
+        if due is not None:
+            return due
+        after -= counted
+    return None
+
+
+def _running(start: datetime, end: datetime, pauses: Sequence[Pause]) -> Iterator[tuple[datetime, datetime]]:
+    """Yields the stretches from `start` to `end` that no pause covers, in their order."""
+    real = (pause for pause in pauses if pause.end is None or pause.end > pause.start)
+    for pause in sorted(real, key=lambda pause: pause.start):
+        if pause.start >= end:
             break
+        if start < pause.start:
+            yield start, pause.start
         if pause.end is None:
-            return None
-        after -= max(pause.start - at, timedelta())
-        at = max(at, pause.end)
-    return at + after
+            return
+        start = max(start, pause.end)
+    if start < end:
+        yield start, end
+
+
+def _count(
+    hours: BusinessHours | None, start: datetime, end: datetime, enough: timedelta
+) -> tuple[timedelta, datetime | None]:
+    """Returns what was worked from `start` to `end`; or `enough`, where it was that much, with the instant of it."""
+    if hours is None:
+        return (end - start, None) if end - start < enough else (enough, start + enough)
+    zone = ZoneInfo(hours.zone)
+    usual = timedelta(minutes=sum(each.end - each.start for intervals in hours.week for each in intervals))
+    counted, at = _NOTHING, start
+    # Where a clock goes back over midnight, hours of the days before and after can be in the stretch, too.
+    day, last = start.astimezone(zone).date() - _DAY, end.astimezone(zone).date() + _DAY
+    while day <= last:
+        if day.weekday() == 0 and counted + usual < enough and (whole := _even_week(hours.zone, day)) is not None:
+            monday, next_monday = whole
+            if at <= monday and next_monday <= end and hours.holidays.isdisjoint(_days(day)):
+                counted, day = counted + usual, day + _WEEK
+                continue
+        for opens, closes in () if day in hours.holidays else _spans(hours.zone, hours.week[day.weekday()], day):
+            # Where the clock goes back, hours that touch on its dial overlap in time; they count once.
+            opening, closing = max(opens, at), min(closes, end)
+            if opening < closing:
+                if counted + (closing - opening) >= enough:
+                    return enough, opening + (enough - counted)
+                counted, at = counted + (closing - opening), closing
+        day += _DAY
+    return counted, None
+
+
+def _days(monday: date) -> Iterator[date]:
+    """Yields the days of a week."""
+    return (monday + timedelta(days=days) for days in range(7))
+
+
+@lru_cache(maxsize=4096)
+def _even_week(zone: str, monday: date) -> tuple[datetime, datetime] | None:
+    """Returns the instants at which a week begins and ends; None if the clock is changed in it or at its ends."""
+    midnights = [datetime.combine(monday + timedelta(days=days), time(), ZoneInfo(zone)) for days in range(8)]
+    offsets = {each.replace(fold=fold).utcoffset() for each in midnights for fold in (0, 1)}
+    return (midnights[0].astimezone(UTC), midnights[-1].astimezone(UTC)) if len(offsets) == 1 else None
+
+
+@lru_cache(maxsize=4096)
+def _spans(zone: str, intervals: tuple[Interval, ...], day: date) -> tuple[tuple[datetime, datetime], ...]:
+    """Returns the hours of a day as instants. They start, and end, in their order, but may overlap."""
+    rules, midnight = ZoneInfo(zone), datetime.combine(day, time())
+    return tuple(
+        (
+            _instant(rules, midnight + timedelta(minutes=each.start), second=False),
+            _instant(rules, midnight + timedelta(minutes=each.end), second=True),
+        )
+        for each in intervals
+    )
+
+
+def _instant(zone: ZoneInfo, wall: datetime, *, second: bool) -> datetime:
+    """Returns the instant at which the clock shows `wall`: the first or the second, or that of its leap over it."""
+    former, latter = (wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+    if former <= latter:
+        return latter if second else former
+    # PEP 495 gives a wall time that does not exist an instant on either side of the leap, the later one first.
+    # The leap itself is in between, where the clock shows `wall` or more for the first time; rules count whole seconds.
+    tried = range((former - latter) // _SECOND + 1)
+    passed = bisect_left(tried, wall, key=lambda each: (latter + each * _SECOND).astimezone(zone).replace(tzinfo=None))
+    return latter + passed * _SECOND
+
+
+def _check_day(name: str, intervals: tuple[Interval, ...]) -> Iterator[str]:
+    """Yields what is wrong with a day of the week."""
+    if len(intervals) > MAX_INTERVALS:
+        yield f"has {len(intervals)} intervals on {name}; give at most {MAX_INTERVALS}"
+    for each in intervals:
+        if not 0 <= each.start < each.end <= _MIDNIGHT:
+            yield f"has {each} on {name}; let an interval end after its start, and both lie from 00:00 to 24:00"
+    for former, latter in pairwise(intervals):
+        if latter.start < former.end:
+            yield f"has {former} before {latter} on {name}; sort the intervals, and join those that overlap"
+
+
+@lru_cache(maxsize=1)
+def _zones() -> frozenset[str]:
+    """Returns the names of all zones: those of the package, so that every system knows the same."""
+    return frozenset(files("tzdata").joinpath("zones").read_text(encoding="utf-8").split())
