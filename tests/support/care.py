@@ -69,6 +69,11 @@ class Care:
             self._clients[key] = client
         return self._clients[key]
 
+    async def waiting_wakes(self) -> int:
+        """How many outbox rows wait to be carried out."""
+        async with self.database.driver() as connection:
+            return int(await connection.fetchval("SELECT count(*) FROM outbox"))
+
 
 @asynccontextmanager
 async def care(

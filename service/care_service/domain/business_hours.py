@@ -59,7 +59,7 @@ class BusinessHours:
         if self.zone not in _zones():
             yield "names an unknown time zone; give one of the IANA database, like Europe/Berlin"
         if len(self.week) != len(_WEEKDAYS):
-            yield f"has {len(self.week)} days in its week; give seven, Monday first, without intervals where a day is off"
+            yield f"has {len(self.week)} days in its week; give seven, Monday first, empty where a day is off"
         elif not any(self.week):
             yield "has no hours on any day; give at least one interval, or no business hours at all to count every hour"
         for name, intervals in zip(_WEEKDAYS, self.week, strict=False):

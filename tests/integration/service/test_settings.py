@@ -101,6 +101,7 @@ WHOLE = Settings(
     ),
     preferred_channel=CHANNEL_SMS,
     consent_text="I agree.",
+    closing_notice="We close this.",
     chat_greeting="Hello! {chat_link}",
 )
 FIELDS = [field.name for field in Settings.DESCRIPTOR.fields if field.name not in {"name", "etag"}]

@@ -15,7 +15,7 @@ def upgrade() -> None:
     op.add_column("tickets", sa.Column("timing", postgresql.JSONB(), nullable=True))
     op.execute("UPDATE tickets SET timing = jsonb_build_object('active_time', update_time)")
     op.alter_column("tickets", "timing", nullable=False)
-    op.alter_column("outbox", "resource_id", nullable=True)
+    op.alter_column("outbox", "resource_id", nullable=True, comment="NULL for the ticket itself.")
     op.execute("""
         INSERT INTO outbox (organization, workflow, ticket_number, create_time, claim_time, attempts)
         SELECT organization, 'TicketWorkflow', number, now(), now(), 0 FROM tickets WHERE status <> 'CLOSED'
@@ -25,5 +25,5 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Takes it back; what was to be woken of tickets is not any more."""
     op.execute("DELETE FROM outbox WHERE resource_id IS NULL")
-    op.alter_column("outbox", "resource_id", nullable=False)
+    op.alter_column("outbox", "resource_id", nullable=False, comment=None)
     op.drop_column("tickets", "timing")
