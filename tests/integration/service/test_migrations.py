@@ -84,7 +84,8 @@ async def test_rows_of_an_older_schema_are_all_there_in_the_newest_and_back(engi
     async with engine.connect() as connection:
         after = await connection.run_sync(contents)
     for table, row in before.items():
-        (found,) = after[table]
+        # Migrations wake the tickets that are there.
+        (found,) = [each for each in after[table] if each.get("workflow") != "TicketWorkflow"]
         moved = row.keys() & MOVED.get(table, set())
         assert row.keys() - found.keys() == moved
         assert {column: value for column, value in found.items() if column in row} == {

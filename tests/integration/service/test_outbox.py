@@ -59,6 +59,8 @@ async def test_a_parked_row_is_claimed_by_nobody_until_it_is_put_back(server: po
     async with AsyncExitStack() as opened:
         database = Database(url)
         opened.push_async_callback(database.close)
+        async with database.driver() as connection:
+            await connection.execute("DELETE FROM outbox WHERE resource_id IS NULL")
         await due(database)
         outbox = Outbox(database)
         claimed = {wake.organization: wake for wake in await outbox.claim(10, LEASE)}

@@ -149,6 +149,14 @@ async def directory(player: Player, tenant: Tenant) -> None:
     assert (await player.call("bob", "DirectoryService/ListAgents", parent=tenant.name))["agents"]
     agent = (await player.call("bob", "DirectoryService/GetAgent", name=tenant.agent_name("bob")))["agent"]
     assert agent["display_name"] == "B"
+    settings = f"{tenant.name}/settings"
+    changed = {"name": settings, "grace_days": 5}
+    answer = await player.call("sue", "SettingsService/UpdateSettings", settings=changed)
+    assert answer["effective"]["grace_days"] == 5
+    assert (await player.call("sue", "SettingsService/GetSettings", name=settings))["settings"]["etag"] == "2"
+    assert (await player.call("sue", "SettingsService/ListSettingsRevisions", parent=settings))["revisions"]
+    text = "Sorry: {form_link}"
+    assert (await player.call("sue", "SettingsService/PreviewReply", name=settings, reply_text=text))["length_bytes"]
 
 
 async def intake(player: Player, tenant: Tenant) -> list[str]:
@@ -167,6 +175,9 @@ async def intake(player: Player, tenant: Tenant) -> list[str]:
         made = await player.call("intake", "TicketService/CreateTicket", parent=tenant.name, ticket={"review": each})
         tickets.append(made["ticket"]["name"])
         await player.call("alice", "TicketService/TakeTicket", name=tickets[-1], request_id=str(uuid4()))
+    for method in ("GetNextDeadline", "FireDeadline"):
+        plan = (await player.call("worker", f"WorkerService/{method}", name=tickets[-1]))["plan"]
+        assert plan["kind"] == "DEADLINE_KIND_INACTIVITY_WARNING"
     return tickets
 
 

@@ -94,8 +94,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_LINK_WITHDRAWN: _ErrorReason.ValueType  # 58
     """FAILED_PRECONDITION. The business took the form back, or replaced it. Given to customers; no metadata."""
     ERROR_REASON_ETAG_MISMATCH: _ErrorReason.ValueType  # 60
-    """ABORTED. The ticket changed since the `etag` was read: read it again and decide again. Metadata: `ticket` or `settings`,
-    `etag` (the present one).
+    """ABORTED. The ticket changed since the `etag` was read: read it again and decide again. Metadata: `ticket` (where it is a
+    ticket's), `settings` (where it is theirs), `etag` (the present one).
     """
     ERROR_REASON_CONTENDED: _ErrorReason.ValueType  # 61
     """ABORTED. Others changed the same ticket each time that this call tried; nothing was written: call again. Metadata: `ticket` (where
@@ -202,8 +202,8 @@ ERROR_REASON_LINK_EXPIRED: ErrorReason.ValueType  # 57
 ERROR_REASON_LINK_WITHDRAWN: ErrorReason.ValueType  # 58
 """FAILED_PRECONDITION. The business took the form back, or replaced it. Given to customers; no metadata."""
 ERROR_REASON_ETAG_MISMATCH: ErrorReason.ValueType  # 60
-"""ABORTED. The ticket changed since the `etag` was read: read it again and decide again. Metadata: `ticket` or `settings`,
-`etag` (the present one).
+"""ABORTED. The ticket changed since the `etag` was read: read it again and decide again. Metadata: `ticket` (where it is a
+ticket's), `settings` (where it is theirs), `etag` (the present one).
 """
 ERROR_REASON_CONTENDED: ErrorReason.ValueType  # 61
 """ABORTED. Others changed the same ticket each time that this call tried; nothing was written: call again. Metadata: `ticket` (where

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Final
@@ -103,6 +104,8 @@ class Requests:
                 message.ClearField(field)
         if kind.name == "InboundMessage" and message.channel == _SMS:
             message.sender = "+442079460018"
+        if settle := _OF_SETTINGS.get(kind.name):
+            settle(message)
         if kind.name in {"AddContactRequest", "SubmitContactRequest"} and not getattr(message, "claim", ""):
             message.email = message.email or "robin@example.com"
 
@@ -181,3 +184,50 @@ def _places(message: Any) -> list[tuple[Any, FieldDescriptor]]:
         elif message.HasField(described.name):
             found += _places(getattr(message, described.name))
     return found
+
+
+def _settle_settings(message: Any) -> None:
+    for field in ("inactivity_days", "inactivity_warning_days", "grace_days"):
+        if message.HasField(field):
+            setattr(message, field, {"inactivity_days": 10, "inactivity_warning_days": 2}.get(field, 7))
+    # What has to be in order among several: once each.
+    del message.form_reminders.after[1:]
+    del message.reply_templates.templates[1:]
+    del message.star_priorities.priorities[1:]
+    del message.deadlines.priorities[1:]
+    del message.business_hours.hours[1:]
+
+
+def _settle_template(message: Any) -> None:
+    message.text = "Please tell us more: {form_link}"
+    message.language = message.language or "en"
+
+
+def _settle_deadlines(message: Any) -> None:
+    message.priority = message.priority or 1
+    message.ClearField("first_response")
+
+
+def _settle_hours(message: Any) -> None:
+    message.day, message.start, message.end = message.day or 1, "09:00", "17:30"
+
+
+def _settle_business(message: Any) -> None:
+    message.time_zone = message.time_zone or "Europe/Berlin"
+    if not message.hours:
+        message.hours.add(day=1, start="09:00", end="17:30")
+
+
+def _settle_priority(message: Any) -> None:
+    message.stars, message.priority = message.stars or 1, message.priority or 1
+
+
+_OF_SETTINGS: Final[dict[str, Callable[[Any], None]]] = {
+    "Settings": _settle_settings,
+    "ReplyTemplate": _settle_template,
+    "PriorityDeadlines": _settle_deadlines,
+    "OpenHours": _settle_hours,
+    "BusinessHours": _settle_business,
+    "StarPriority": _settle_priority,
+}
+"""What settings ask of two values at once, or of one that stands in any message."""

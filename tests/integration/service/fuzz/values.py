@@ -21,6 +21,7 @@ _OF_RECOVERY: Final = re.compile(r"\w*(Recovery|RecoveryForm|Contact|Posting|Pos
 _OF_DELIVERY: Final = {"BeginDelivery", "RecordDelivered", "RecordFailed"}
 _OF_CHAT: Final = {"GetChatRequest", "PostMessageRequest", "WatchChatRequest"}
 _OF_DIRECTORY: Final = {"GetOrganization": "organization", "GetLocation": "location", "GetAgent": "agent"}
+_OF_SETTINGS: Final = {"GetSettings", "PreviewReply", "ListSettingsRevisions"}
 _RESOURCES: Final = {"location", "review", "assignee", "reporter", "recovery", "ticket"}
 
 _FILTERS: Final = (
@@ -43,6 +44,8 @@ _ORDERS: Final = ("", "number", "number desc", "create_time", "update_time desc"
 def resource(message: str, field: str) -> str:
     """Which kind of resource the field names; empty if none."""
     method = message.removesuffix("Request")
+    if field in {"name", "parent"} and method in _OF_SETTINGS:
+        return "settings"
     if field == "parent":
         return "organization" if _BELOW_ORGANIZATION.fullmatch(method) else "ticket"
     if field == "name" and method == message:
@@ -115,6 +118,10 @@ _TEXTS: Final[dict[str, Callable[[Random, World, str], str]]] = {
     "site": lambda rng, world, organization: rng.choice(["local", "google"]),
     "external_id": lambda rng, world, organization: f"f{rng.randrange(200)}",
     "sender": lambda rng, world, organization: rng.choice([f"{CANARY}{rng.randrange(99)}@example.com", _KNOWN_SENDER]),
+    "language": lambda rng, world, organization: rng.choice(["en", "pt-BR", "de"]),
+    "time_zone": lambda rng, world, organization: rng.choice(["Europe/Berlin", "Asia/Kolkata"]),
+    "holidays": lambda rng, world, organization: rng.choice(["2026-12-25", "2027-01-01"]),
+    "sites": lambda rng, world, organization: rng.choice(["local", "google"]),
     "chat_greeting": lambda rng, world, organization: f"{CANARY}: write to us: {{chat_link}}",
     "url": lambda rng, world, organization: rng.choice(["", "https://reviews.example/1?a=b"]),
     "default_phone_region": lambda rng, world, organization: rng.choice(["US", "GB", "DE", ""]),

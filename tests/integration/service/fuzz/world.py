@@ -85,6 +85,7 @@ class World:
         return {
             "organization": f"{name}-nowhere",
             "location": f"{name}/locations/l{rng.randrange(99)}",
+            "settings": f"{name}/locations/l{rng.randrange(99)}/settings",
             "agent": f"{name}/agents/a{rng.randrange(99)}",
             "review": f"{name}/reviews/{made}",
             "ticket": f"{name}/tickets/{rng.randrange(10**6, 10**9)}",
@@ -175,6 +176,8 @@ async def populate(home: Tenant, other: Tenant) -> World:
             await world.renew(tenant, state)
         world.add("organization", tenant.id, tenant.name)
         world.add("location", tenant.id, f"{tenant.name}/locations/soho")
+        for place in (tenant.name, f"{tenant.name}/locations/soho"):
+            world.add("settings", tenant.id, f"{place}/settings")
         for agent in ("alice", "bob"):
             world.add("agent", tenant.id, tenant.agent_name(agent))
     return world

@@ -104,6 +104,8 @@ ROLES: Final[dict[str, frozenset[str]]] = {
     "RecordRefused": _WORKER,
     "RecordRetracted": _WORKER,
     "UnlockChat": _WORKER,
+    "GetNextDeadline": _WORKER,
+    "FireDeadline": _WORKER,
     "ExpireForm": _WORKER,
     "BeginDelivery": _WORKER,
     "RecordDelivered": _WORKER,
@@ -161,6 +163,8 @@ COMMANDS: Final = (
     "RecordRefused",
     "RecordRetracted",
     "UnlockChat",
+    "GetNextDeadline",
+    "FireDeadline",
     "SendMessage",
     "PostMessage",
     "IngestMessage",
@@ -432,6 +436,8 @@ def missing(situation: str, command: str) -> bool:
         return True
     if method(command) in {"BeginDelivery", "RecordDelivered", "RecordFailed"}:
         return situation not in _WITH_CHAT | {"REJECTED"}
+    if command in {"GetNextDeadline", "FireDeadline"}:
+        return False
     names_one = method(command) in {"WithdrawRecoveryForm", "RejectContact"} or ROLES[method(command)] == _WORKER
     return situation == "NO_CONTACT" and names_one
 
@@ -539,7 +545,8 @@ def _delivery(situation: str, command: str) -> Expected:
 
 
 def _report(situation: str, command: str) -> Expected:
-    if command.endswith("of another attempt") or command == "ExpireForm too early":
+    # No deadline is over: everything here happens within minutes.
+    if command.endswith("of another attempt") or command in {"ExpireForm too early", "GetNextDeadline", "FireDeadline"}:
         return Nothing()
     name = method(command)
     after = _WORKER_TABLE[recovery_state(situation)][_WORKER_COLUMNS.get(command, name)]

@@ -51,7 +51,8 @@ _STORED = """
     UNION ALL SELECT a::TEXT FROM activities a WHERE organization = $1 AND ticket_number = $2
     UNION ALL SELECT v::TEXT FROM reviews v JOIN tickets t ON t.organization = v.organization AND t.review_id = v.id
       WHERE t.organization = $1 AND t.number = $2
-    UNION ALL SELECT 'outbox ' || workflow || coalesce(resource_id::TEXT, '') FROM outbox WHERE organization = $1 AND ticket_number = $2
+    UNION ALL SELECT 'outbox ' || workflow || coalesce(resource_id::TEXT, '') FROM outbox
+      WHERE organization = $1 AND ticket_number = $2
 """
 _BESIDES = """
     SELECT (SELECT count(*) FROM tickets WHERE organization = $1),

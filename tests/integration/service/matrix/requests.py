@@ -145,6 +145,8 @@ def _on_recovery(tenant: Tenant, place: Place) -> dict[str, Callable[[], Message
         "RecordRetracted": lambda: retracted(place.attempt),
         "RecordRetracted of another attempt": lambda: retracted(_ANOTHER_ATTEMPT),
         "UnlockChat": lambda: workers.UnlockChatRequest(name=name),
+        "GetNextDeadline": lambda: workers.GetNextDeadlineRequest(name=place.ticket.name),
+        "FireDeadline": lambda: workers.FireDeadlineRequest(name=place.ticket.name),
         "ExpireForm too early": lambda: workers.ExpireFormRequest(name=name),
         "ExpireForm in time": lambda: workers.ExpireFormRequest(name=name),
         "SubmitContact": lambda: _submit(tenant, place),
