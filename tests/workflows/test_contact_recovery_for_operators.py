@@ -13,7 +13,7 @@ from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from care.v1 import recovery_pb2 as recovery
 from care_workflows import search_attributes, steps
 from care_workflows.contact_recovery import ContactRecovery
-from tests.workflows.fake_steps import FakeRecovery, Handle, refused, started, until_doing
+from tests.workflows.fake_steps import FakeRecovery, refused, started, until_doing
 
 AS_STARTED = TypedSearchAttributes(
     [
@@ -23,7 +23,7 @@ AS_STARTED = TypedSearchAttributes(
 )
 
 
-async def details(handle: Handle) -> str:
+async def details(handle: WorkflowHandle[Any, Any]) -> str:
     metadata: WorkflowMetadata = await handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
     return metadata.current_details
 
