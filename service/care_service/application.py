@@ -25,6 +25,7 @@ from care_service.lasting import lasting
 from care_service.links import Links
 from care_service.measuring import measure
 from care_service.metrics import Metrics
+from care_service.reconciling import TemporalRunning, reconcile
 from care_service.relay import Relay, TemporalWaker
 from care_service.rpc.authentication import Authenticator
 from care_service.rpc.interceptor import Operations
@@ -39,6 +40,7 @@ from care_service.storage.migrate import upgrade
 from care_service.storage.outbox import Outbox
 from care_service.storage.reading import PostgresReader
 from care_service.storage.tickets import PostgresTickets
+from care_service.storage.wanted import WantedWorkflows
 from care_service.tls import server_credentials
 from care_service.tokens.keeping import TokenKeys, open_keys
 
@@ -109,6 +111,7 @@ async def service(
             "measuring": partial(measure, metrics, database, Outbox(apart)),
             "token keys": keys.run,
             "following": followers.run,
+            "reconciling": partial(reconcile, WantedWorkflows(database), TemporalRunning(temporal), metrics),
         }
         tasks = [relaying, *(asyncio.create_task(lasting(name, run)) for name, run in beside.items())]
         _LOG.info("serving", address=f"{settings.grpc_address.host}:{port}", tls=credentials is not None)

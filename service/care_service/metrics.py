@@ -74,6 +74,12 @@ class Metrics:
         )
         self._serving = self._gauge("care_serving", "1 while gRPC health says SERVING.", "livemax", ("service",))
         self.purged = Counter("care_answers_purged", "Kept answers that had their time.", registry=self.registry)
+        self.reconciled = Counter(
+            "care_reconciled_workflows",
+            "Workflows that had to run, did not, and were woken.",
+            ["workflow"],
+            registry=self.registry,
+        )
         self.purge_time = self._gauge(
             "care_answers_purge_time_seconds", "When old answers were last looked for, in Unix time.", "livemax"
         )

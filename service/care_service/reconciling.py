@@ -1,0 +1,72 @@
+"""The reconciler: the database says which workflows must run, and those that do not are started again.
+
+A workflow may have been terminated by hand, or the database or Temporal restored from a copy that is older than the
+other. Nothing is compared but whether there is one: what it has to do, it asks the service.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Sequence
+from typing import Final, Protocol
+
+from temporalio.client import Client
+
+from care_client.roles.logs import get_logger
+from care_service.metrics import Metrics
+from care_service.storage.wanted import WORKFLOWS, Wanted, WantedWorkflows
+
+_LOG: Final = get_logger("care.reconciling")
+_PAGE: Final = 100
+"""Workflows that Temporal is asked for at a time: its visibility query stays short."""
+PAUSE: Final = 300.0
+"""Seconds between the end of one round and the next."""
+_QUIET: Final = '"'
+
+
+class Running(Protocol):
+    """Tells which workflows run."""
+
+    async def running(self, workflow_ids: Sequence[str]) -> Collection[str]:
+        """Returns those of the ids of which a run is going on; raises RPCError where that can't be told."""
+        ...
+
+
+class TemporalRunning:
+    """Asks Temporal's visibility store."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def running(self, workflow_ids: Sequence[str]) -> Collection[str]:
+        """See Running. Ids hold no quotation marks: see `care_client.workflow_names`."""
+        if any(_QUIET in each for each in workflow_ids):
+            raise AssertionError("an id would end its quotation")
+        listed = ", ".join(f'"{each}"' for each in workflow_ids)
+        query = f'ExecutionStatus="Running" AND WorkflowId IN ({listed})'
+        return {found.id async for found in self._client.list_workflows(query)}
+
+
+async def missing(wanted: WantedWorkflows, running: Running) -> AsyncIterator[list[Wanted]]:
+    """Yields the workflows that must run and do not, page by page, those of a page of one type."""
+    for workflow in WORKFLOWS:
+        after: Wanted | None = None
+        while page := await wanted.page(workflow, after, _PAGE):
+            found = await running.running([each.workflow_id for each in page])
+            if lost := [each for each in page if each.workflow_id not in found]:
+                yield lost
+            after = page[-1]
+
+
+async def reconcile(wanted: WantedWorkflows, running: Running, metrics: Metrics, pause: float = PAUSE) -> None:
+    """Starts again what is missing, round by round; runs until cancelled. Any number of replicas may."""
+    while True:
+        await asyncio.sleep(pause)
+        try:
+            async for lost in missing(wanted, running):
+                # Visibility lags a little behind: what has just begun may be woken once more, which does no harm.
+                await wanted.wake(lost)
+                metrics.reconciled.labels(lost[0].workflow).inc(len(lost))
+                _LOG.warning("workflows that must run did not: woken", workflow=lost[0].workflow, number=len(lost))
+        except Exception as error:  # noqa: BLE001 - whatever it is passes or is repeated; the service must not end by it
+            _LOG.warning("workflows can't be compared", reason=type(error).__qualname__)

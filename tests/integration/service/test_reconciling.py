@@ -1,0 +1,102 @@
+"""What must run and does not is found by comparing the database with a real Temporal server, and woken."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.service import RPCError
+
+from care.v1 import ticket_service_pb2 as tickets
+from care_cli.stack import postgres
+from care_client.workflow_names import contact_recovery_id, ticket_workflow_id
+from care_service.reconciling import TemporalRunning, missing
+from care_service.storage.wanted import Wanted, WantedWorkflows
+from tests.integration.service.clocks import SettableClock
+from tests.support import temporal
+from tests.support.care import care
+from tests.support.system import eventually
+from tests.support.tenant import Tenant
+
+
+@pytest.fixture(scope="module")
+async def client() -> AsyncIterator[Client]:
+    async with temporal.dev_server() as environment:
+        yield environment.client
+
+
+async def is_running(client: Client, workflow_id: str) -> bool:
+    try:
+        return (await client.get_workflow_handle(workflow_id).describe()).status is WorkflowExecutionStatus.RUNNING
+    except RPCError:
+        return False
+
+
+async def until_running(client: Client, *workflow_ids: str) -> None:
+    """Waits until all of them run, and are found by that: visibility comes after."""
+
+    async def there() -> bool:
+        found = await TemporalRunning(client).running(workflow_ids)
+        return set(found) == set(workflow_ids)
+
+    await eventually("running workflows", there)
+
+
+async def lost(wanted: WantedWorkflows, client: Client) -> set[str]:
+    return {each.workflow_id async for page in missing(wanted, TemporalRunning(client)) for each in page}
+
+
+async def test_what_was_terminated_by_hand_is_found_and_runs_again(server: postgres.Server, client: Client) -> None:
+    # The service's clock is behind the database's: what it makes is old enough to be looked for.
+    async with care(server.create_database("reconciling"), temporal=client, clock=SettableClock()) as service:
+        tenant, wanted = Tenant(service, "acme"), WantedWorkflows(service.database)
+        ticket, closed = [await tenant.ticket() for _ in range(2)]
+        recovery = await tenant.form(ticket)
+        await tenant.agent("alice").tickets.CloseTicket(tickets.CloseTicketRequest(name=closed.name))
+        ids = (
+            ticket_workflow_id("acme", ticket.number),
+            contact_recovery_id("acme", ticket.number, recovery.name.rpartition("/")[2]),
+        )
+        await until_running(client, *ids)
+        assert await lost(wanted, client) == set()
+        for each in ids:
+            await client.get_workflow_handle(each).terminate()
+
+        async def unseen() -> bool:
+            return await lost(wanted, client) == set(ids)
+
+        await eventually("terminated workflows", unseen)
+        async for page in missing(wanted, TemporalRunning(client)):
+            await wanted.wake(page)
+        await until_running(client, *ids)
+        assert await lost(wanted, client) == set()
+
+
+async def test_pages_of_any_size_find_the_same(server: postgres.Server) -> None:
+    async with care(server.create_database("pages_of_wanted"), clock=SettableClock()) as service:
+        for organization in ("one", "two"):
+            tenant = Tenant(service, organization)
+            for _ in range(3):
+                await tenant.in_recovery_state(await tenant.ticket(), "CHAT_UNLOCKED")
+        async with service.database.driver() as connection:
+            await connection.execute("DELETE FROM outbox")
+        wanted = WantedWorkflows(service.database)
+        for workflow, number in (("TicketWorkflow", 6), ("MessageDelivery", 6), ("ContactRecovery", 0)):
+            found: list[Wanted] = []
+            after: Wanted | None = None
+            while page := await wanted.page(workflow, after, 2):
+                found += page
+                after = page[-1]
+            assert len({each.workflow_id for each in found}) == len(found) == number
+
+
+async def test_what_a_row_will_wake_is_not_missing(server: postgres.Server) -> None:
+    async with care(server.create_database("woken_anyhow"), clock=SettableClock()) as service:
+        tenant = Tenant(service, "acme")
+        await tenant.ticket()
+        wanted = WantedWorkflows(service.database)
+        assert await wanted.page("TicketWorkflow", None, 10) == []
+        async with service.database.driver() as connection:
+            await connection.execute("DELETE FROM outbox")
+        assert len(await wanted.page("TicketWorkflow", None, 10)) == 1
