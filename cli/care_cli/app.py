@@ -9,6 +9,7 @@ from typing import Annotated, Final
 
 import typer
 
+from care_cli.doctor.commands import doctor
 from care_cli.health import Role as HealthRole
 from care_cli.health import check as check_health
 from care_cli.outbox.commands import outbox
@@ -25,6 +26,7 @@ app: Final = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(outbox)
+app.command()(doctor)
 
 Home = Annotated[Path, typer.Option("--home", help="Folder of the stack's data.", file_okay=False)]
 

@@ -21,7 +21,6 @@ _PAGE: Final = 100
 """Workflows that Temporal is asked for at a time: its visibility query stays short."""
 PAUSE: Final = 300.0
 """Seconds between the end of one round and the next."""
-_QUIET: Final = '"'
 
 
 class Running(Protocol):
@@ -40,7 +39,7 @@ class TemporalRunning:
 
     async def running(self, workflow_ids: Sequence[str]) -> Collection[str]:
         """See Running. Ids hold no quotation marks: see `care_client.workflow_names`."""
-        if any(_QUIET in each for each in workflow_ids):
+        if any('"' in each for each in workflow_ids):
             raise AssertionError("an id would end its quotation")
         listed = ", ".join(f'"{each}"' for each in workflow_ids)
         query = f'ExecutionStatus="Running" AND WorkflowId IN ({listed})'

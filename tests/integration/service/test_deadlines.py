@@ -188,12 +188,8 @@ async def test_the_assignee_is_reminded_of_a_form_that_waits(timed: Tenant, cloc
     withdraw = conversations.WithdrawRecoveryFormRequest(name=recovery.name)
     await timed.agent("alice").conversations.WithdrawRecoveryForm(withdraw)
     second = await timed.form(ticket)
-    await timed.check(recovery)
-    grant = (await timed.begin(second, workers.RECOVERY_STEP_POST)).grant
-    if grant.attempt:
-        report = workers.RecordPostedRequest(name=second.name, attempt=grant.attempt)
-        await timed.worker.workers.RecordPosted(report)
-        assert kind(await plan(timed, ticket)) == "FORM_REMINDER"
+    await timed.posted(second)
+    assert kind(await plan(timed, ticket)) == "FORM_REMINDER"
 
 
 async def test_reminders_that_are_over_together_are_one(timed: Tenant, clock: SettableClock) -> None:

@@ -1,0 +1,1 @@
+"""`care doctor`: what the database and Temporal disagree about."""

@@ -1,0 +1,60 @@
+"""What `care doctor` compares: the workflows that must run by the database, and those that run in Temporal."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from care_cli.outbox.access import database_url
+from care_cli.stack.errors import StackError
+
+if TYPE_CHECKING:
+    from care_service.storage.wanted import Wanted
+
+
+def temporal_variables(home: Path) -> dict[str, str]:
+    """Temporal's variables: those of the environment, else the address of the stack which runs in `home`."""
+    if any(name.startswith("TEMPORAL_") for name in os.environ):
+        return dict(os.environ)
+    from care_cli.stack.stack import Stack
+
+    stack = Stack.running(home)
+    return {**os.environ, "TEMPORAL_ADDRESS": stack.urls.temporal} if stack else dict(os.environ)
+
+
+def missing(home: Path) -> Sequence[Wanted]:
+    """Returns the workflows that must run and do not, and that no row of the outbox is about to wake.
+
+    Raises StackError where the database or Temporal can't be asked.
+    """
+    from sqlalchemy.exc import SQLAlchemyError
+    from temporalio.client import Client
+    from temporalio.service import RPCError
+
+    from care_client.roles.temporal import connect_config
+    from care_service import reconciling
+    from care_service.domain.refusals import Refusal
+    from care_service.storage.database import Database
+    from care_service.storage.wanted import WantedWorkflows
+
+    async def run() -> Sequence[Wanted]:
+        database = Database(database_url(home), pool_size=1)
+        try:
+            client = await Client.connect(**connect_config(temporal_variables(home)))
+            pages = reconciling.missing(WantedWorkflows(database), reconciling.TemporalRunning(client))
+            return [each async for page in pages for each in page]
+        finally:
+            await database.close()
+
+    try:
+        return asyncio.run(run())
+    except Refusal as error:
+        raise StackError("the service's database can't be reached: is it running?") from error
+    except (SQLAlchemyError, ValueError) as error:
+        # Without its words: they may hold the URL, and that a password.
+        raise StackError("CARE_DATABASE_URL names no database of Care that this version fits") from error
+    except (RPCError, RuntimeError) as error:
+        raise StackError("Temporal can't be asked: is it running at TEMPORAL_ADDRESS?") from error

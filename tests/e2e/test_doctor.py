@@ -1,0 +1,29 @@
+"""`care doctor` on a running stack: what was terminated by hand is named."""
+
+from __future__ import annotations
+
+from care_client.workflow_names import ticket_workflow_id
+from care_workflows.ticket_workflow import TicketWorkflow
+from tests.e2e.case import ORGANIZATION, Case
+from tests.e2e.program import care
+from tests.support.system import eventually
+
+
+async def test_a_workflow_that_was_terminated_is_named(case: Case) -> None:
+    workflow_id = ticket_workflow_id(ORGANIZATION, case.ticket.number)
+    handle = (await case.system.temporal()).get_workflow_handle(workflow_id)
+
+    async def sleeps() -> bool:
+        return "Waiting" in (await handle.query(TicketWorkflow.status)).doing
+
+    await eventually("the ticket's workflow", sleeps)
+    await handle.terminate()
+    # It is looked for once the ticket is a minute old.
+    older = "UPDATE tickets SET create_time = create_time - interval '1 hour' WHERE organization = $1 AND number = $2"
+    await case.system.sql(older, ORGANIZATION, case.ticket.number)
+
+    async def named() -> bool:
+        ended = await care("doctor", "--home", str(case.system.stack.home))
+        return ended.status == 1 and f"TicketWorkflow does not run: {workflow_id}" in ended.output
+
+    await eventually("the doctor's finding", named)
