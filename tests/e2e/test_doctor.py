@@ -10,7 +10,8 @@ from tests.support.system import eventually
 
 
 async def test_a_workflow_that_was_terminated_is_named(case: Case) -> None:
-    workflow_id = ticket_workflow_id(ORGANIZATION, case.ticket.number)
+    number = int(case.ticket.rpartition("/")[2])
+    workflow_id = ticket_workflow_id(ORGANIZATION, number)
     handle = (await case.system.temporal()).get_workflow_handle(workflow_id)
 
     async def sleeps() -> bool:
@@ -20,7 +21,7 @@ async def test_a_workflow_that_was_terminated_is_named(case: Case) -> None:
     await handle.terminate()
     # It is looked for once the ticket is a minute old.
     older = "UPDATE tickets SET create_time = create_time - interval '1 hour' WHERE organization = $1 AND number = $2"
-    await case.system.sql(older, ORGANIZATION, case.ticket.number)
+    await case.system.sql(older, ORGANIZATION, number)
 
     async def named() -> bool:
         ended = await care("doctor", "--home", str(case.system.stack.home))
