@@ -157,7 +157,8 @@ class CreateTicket:
     subject: str
     description: str
     location: str
-    priority: Priority
+    priority: Priority | None
+    """None: what the settings want for the review."""
     labels: tuple[str, ...]
     email: str
     phone: str

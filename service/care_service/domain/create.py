@@ -8,13 +8,24 @@ from uuid import UUID
 
 from care_service.domain import addresses, names
 from care_service.domain.callers import Caller
-from care_service.domain.case import Decision, activity
+from care_service.domain.case import Decision, activity, ticket_changes
 from care_service.domain.commands import CreateTicket
 from care_service.domain.decide import direct_recovery, message, new_contact
-from care_service.domain.entities import ActivityType, ActorKind, Agent, Contact, Message, MessageKind, Review, Ticket
+from care_service.domain.entities import (
+    ActivityType,
+    ActorKind,
+    Agent,
+    Contact,
+    Message,
+    MessageKind,
+    Priority,
+    Review,
+    Ticket,
+)
 from care_service.domain.lifecycle import STATUS, RecoveryState
 from care_service.domain.organizations import Location, Organization
 from care_service.domain.refusals import Reason, Refusal, Violation, invalid
+from care_service.domain.settings import Settings, effective
 from care_service.domain.timing import Timing
 
 
@@ -30,6 +41,11 @@ class NewCase:
     """The review's ticket that is not CLOSED."""
     reporter: Agent | None
     """The caller's entry, where the caller is an agent."""
+
+    @property
+    def settings(self) -> Settings:
+        """What the location and the organization want of the ticket."""
+        return effective(self.organization.settings, self.location.settings if self.location else None)
 
 
 def create_ticket(
@@ -67,7 +83,7 @@ def new_ticket(case: NewCase, number: int, command: CreateTicket, now: datetime)
         assignee=None,
         status=STATUS.initial,
         close_reason=None,
-        priority=command.priority,
+        priority=command.priority or _priority(case),
         labels=command.labels,
         contact_state=RecoveryState.NO_CONTACT,
         recovery_id=None,
@@ -124,6 +140,19 @@ def ticket_exists(organization: str, review_id: UUID, number: int) -> Refusal:
     ticket = names.ticket(organization, number)
     metadata = {"ticket": ticket, "review": names.review(organization, review_id)}
     return Refusal(Reason.TICKET_EXISTS, f"The review has {ticket}, which is not CLOSED: use that one.", metadata)
+
+
+def assigned(decision: Decision, agent: str) -> Decision:
+    """Returns the decision on a new ticket, with its assignee."""
+    ticket = replace(decision.ticket, assignee=agent)
+    entry = decision.activity
+    if entry is None:
+        raise AssertionError("a new ticket has its first activity")
+    return replace(decision, ticket=ticket, activity=replace(entry, changes=ticket_changes(None, ticket)))
+
+
+def _priority(case: NewCase) -> Priority:
+    return case.settings.priority(case.review.stars) if case.review else Priority.NORMAL
 
 
 def _from_review(command: CreateTicket, review: Review | None) -> CreateTicket:

@@ -155,6 +155,7 @@ class ActivityType(StrEnum):
     DELIVERY_FAILED = "DELIVERY_FAILED"
     CONTACT_VERIFIED = "CONTACT_VERIFIED"
     REVIEW_EDITED = "REVIEW_EDITED"
+    REVIEW_DELETED = "REVIEW_DELETED"
     FORM_REMINDED = "FORM_REMINDED"
     FIRST_RESPONSE_MISSED = "FIRST_RESPONSE_MISSED"
     RESOLUTION_MISSED = "RESOLUTION_MISSED"
@@ -193,6 +194,8 @@ class Review:
     create_time: datetime
     update_time: datetime
     ingest_time: datetime
+    delete_time: datetime | None
+    """When it was deleted at its site; None while it is there."""
     ticket_number: int | None
     """Its latest ticket."""
     posting_attempts: int

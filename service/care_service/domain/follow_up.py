@@ -11,7 +11,6 @@ from care_service.domain.case import Case, Decision
 from care_service.domain.commands import CreateTicket, SubmitContact
 from care_service.domain.create import NewCase, new_ticket, raised
 from care_service.domain.decide import new_contact
-from care_service.domain.entities import Priority
 
 
 def follow_up(
@@ -35,7 +34,7 @@ def follow_up(
         subject=before.subject,
         description="",
         location=before.location,
-        priority=Priority.NORMAL,
+        priority=None,
         labels=(),
         email=command.email,
         phone=command.phone,

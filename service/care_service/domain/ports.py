@@ -31,7 +31,7 @@ from care_service.domain.finding import ReviewQuery, TicketCounts, TicketQuery
 from care_service.domain.names import MessageName, RecoveryName, TicketName
 from care_service.domain.organizations import Location, Organization
 from care_service.domain.plan import Sibling
-from care_service.domain.settings import SettingsRevision
+from care_service.domain.settings import AutoAssign, SettingsRevision
 from care_service.domain.submit import FormCase
 
 KEPT: Final = timedelta(hours=24)
@@ -189,6 +189,10 @@ class TicketStore(Protocol):
 
     async def next_number(self, organization: str) -> int:
         """Takes the organization's next ticket number; one that is not used leaves a gap."""
+        ...
+
+    async def next_assignee(self, organization: str, location: str, how: AutoAssign) -> str | None:
+        """Takes the turn of one of the location's assignees; None where it has none."""
         ...
 
     async def commit(self, decision: Decision, record: Record | None) -> None:
@@ -362,8 +366,16 @@ class Directory(Protocol):
         """Writes the fields `changed` of an existing agent."""
         ...
 
-    async def put_review(self, review: Review, record: Record | None, noted: Decision | None = None) -> None:
-        """Writes a review, what its ticket notes of that, and, if need be, its location's entry.
+    async def put_review(
+        self,
+        review: Review,
+        record: Record | None,
+        *,
+        is_new: bool,
+        noted: Decision | None = None,
+        raised: Decision | None = None,
+    ) -> None:
+        """Writes a review, what its ticket notes of that, the ticket that it raises, and its location's entry.
 
         Raises StaleError where a newer edit is stored, or the ticket has changed.
         """

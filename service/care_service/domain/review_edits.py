@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from care_service.domain.callers import Caller
@@ -14,16 +15,35 @@ from care_service.domain.lifecycle import TicketStatus
 
 
 def note_edit(case: Case, edited: Review, message_id: UUID, caller: Caller, now: datetime) -> Decision | None:
-    """Returns what to write to the ticket; None where it is CLOSED, or nothing changed that a reader of it sees."""
+    """Returns what to write to the ticket; None where it is CLOSED, or nothing changed that a reader of it sees.
+
+    A deletion has no entry in the thread: what stood there last is there already.
+    """
     before = case.review
     if before is None or case.ticket.status is TicketStatus.CLOSED or _shown(before) == _shown(edited):
         return None
     ticket = touched(case.ticket, case.live, now)
+    changes = tuple(_changes(before, edited))
+    if edited.delete_time is not None:
+        entry = activity(ActivityType.REVIEW_DELETED, caller, case.ticket, ticket)
+        return Decision(ticket, replace(entry, changes=changes))
     entry = activity(ActivityType.REVIEW_EDITED, caller, case.ticket, ticket, message_id=message_id)
-    if before.stars != edited.stars:
-        entry = replace(entry, changes=(FieldChange("review.stars", str(before.stars), str(edited.stars)),))
-    return Decision(ticket, entry, messages=(review_entry(ticket, edited, message_id),))
+    return Decision(ticket, replace(entry, changes=changes), messages=(review_entry(ticket, edited, message_id),))
 
 
-def _shown(review: Review) -> tuple[int, str, str]:
+def _shown(review: Review) -> tuple[object, ...]:
+    if review.delete_time is not None:
+        return ()
     return review.stars, review.text, review.author_display_name
+
+
+def _changes(before: Review, edited: Review) -> Iterator[FieldChange]:
+    deleted = (_instant(before.delete_time), _instant(edited.delete_time))
+    if deleted[0] != deleted[1]:
+        yield FieldChange("review.delete_time", *deleted)
+    if before.stars != edited.stars:
+        yield FieldChange("review.stars", str(before.stars), str(edited.stars))
+
+
+def _instant(time: datetime | None) -> str:
+    return time.astimezone(UTC).isoformat().replace("+00:00", "Z") if time else ""

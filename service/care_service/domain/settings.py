@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Final
 
 from care_service.domain.business_hours import BusinessHours
-from care_service.domain.entities import Channel, FieldChange, Priority
+from care_service.domain.entities import Channel, FieldChange, Priority, Review
 from care_service.domain.replies import CHAT_LINK, FORM_LINK
 
 _DAYS: Final = range(366)
@@ -40,6 +40,11 @@ class TicketCreation:
 
     stars: tuple[int, ...] = ()
     sites: tuple[str, ...] = ()
+
+    def wants(self, review: Review) -> bool:
+        """Tells whether a review as it is now shall have a ticket."""
+        is_there = review.delete_time is None
+        return is_there and review.stars in self.stars and (not self.sites or review.site in self.sites)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from care_service.rpc import convert, pages
 from care_service.rpc.call import Call, current_call
 from care_service.rpc.execute import Repeat, timed, until_committed
 from care_service.rpc.fields import LONG_TEXT, Fields
+from care_service.rpc.raising import follow_up
 from care_service.rpc.strangers import LinkLimit, told_nothing
 
 Context = grpc.aio.ServicerContext[Message, Message]
@@ -134,10 +135,9 @@ class Chats:
             if decision.followed is None:
                 await store.commit(timed(chat.target, decision), repeat.record(response))
             else:
-                number = await store.next_number(chat.contact.organization)
-                decision = post_message(chat, number, command, caller, call.now, request_id)
-                if decision is None:
-                    raise AssertionError("what raises a follow-up once does so again")
+                decision = await follow_up(
+                    store, chat.target, lambda number: post_message(chat, number, command, caller, call.now, request_id)
+                )
                 await store.commit_new(timed(chat.target, decision), repeat.record(response))
             return response
 

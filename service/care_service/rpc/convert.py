@@ -257,6 +257,7 @@ def review_message(review: Review) -> review_pb2.Review:
         update_time=timestamp(review.update_time),
         ticket=names.ticket(organization, review.ticket_number) if review.ticket_number else "",
         ingest_time=timestamp(review.ingest_time),
+        delete_time=timestamp(review.delete_time) if review.delete_time else None,
     )
 
 

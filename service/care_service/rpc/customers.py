@@ -25,6 +25,7 @@ from care_service.rpc.call import Call, current_call
 from care_service.rpc.chats import Chats
 from care_service.rpc.execute import Repeat, timed, until_committed
 from care_service.rpc.fields import DISPLAY_NAME, Fields
+from care_service.rpc.raising import follow_up
 from care_service.rpc.strangers import LinkLimit, told_nothing
 
 Context = grpc.aio.ServicerContext[Message, Message]
@@ -93,10 +94,9 @@ class Customers(Chats, customer_service_pb2_grpc.CustomerServiceServicer):
             if decision.followed is None:
                 await store.commit(timed(form.target, decision), repeat.record(response))
                 return response
-            number = await store.next_number(form.recovery.organization)
-            decision = submit_contact(form, number, command, caller, call.now, request_id)
-            if decision is None:
-                raise AssertionError("the number decides nothing but the new ticket's name")
+            decision = await follow_up(
+                store, form.target, lambda number: submit_contact(form, number, command, caller, call.now, request_id)
+            )
             await store.commit_new(timed(form.target, decision), repeat.record(response))
             return response
 

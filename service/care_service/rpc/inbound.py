@@ -25,6 +25,7 @@ from care_service.rpc.call import current_call
 from care_service.rpc.convert import CHANNELS
 from care_service.rpc.execute import Repeat, timed, until_committed
 from care_service.rpc.fields import LONG_TEXT, Fields
+from care_service.rpc.raising import follow_up
 
 Context = grpc.aio.ServicerContext[Message, Message]
 
@@ -160,8 +161,9 @@ async def _take_in(
     try:
         decision = post_message(chat, 0, command, caller, now, repeat.request_id)
         if decision is not None and decision.followed is not None:
-            number = await store.next_number(inbound.organization)
-            decision = post_message(chat, number, command, caller, now, repeat.request_id)
+            decision = await follow_up(
+                store, chat.target, lambda number: post_message(chat, number, command, caller, now, repeat.request_id)
+            )
     except Refusal as refusal:
         if refusal.reason is not Reason.CHAT_LOCKED:
             raise

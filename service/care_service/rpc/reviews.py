@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 from urllib.parse import urlsplit
@@ -15,6 +16,9 @@ from uuid_utils.compat import uuid7
 from care.v1 import review_pb2, review_service_pb2_grpc
 from care.v1 import review_service_pb2 as pb
 from care_service.domain import names
+from care_service.domain.case import Decision
+from care_service.domain.create import create_ticket
+from care_service.domain.deadlines import keep_time
 from care_service.domain.entities import Review
 from care_service.domain.filters.reviews import REVIEW_FIELDS
 from care_service.domain.filters.schema import read_filter
@@ -23,12 +27,14 @@ from care_service.domain.names import Child, TicketName
 from care_service.domain.ports import Directory, Reader, StaleError, TicketStore
 from care_service.domain.refusals import Reason, Refusal, not_found
 from care_service.domain.review_edits import note_edit
+from care_service.domain.review_tickets import by_itself, is_wanted
 from care_service.rpc import convert, finding, pages
 from care_service.rpc.batches import serve_each
 from care_service.rpc.call import Call, current_call
 from care_service.rpc.execute import Repeat, timed
 from care_service.rpc.fields import DISPLAY_NAME, LONG_TEXT, Fields
 from care_service.rpc.parents import list_parent
+from care_service.rpc.raising import auto_assigned
 
 Context = grpc.aio.ServicerContext[Message, Message]
 
@@ -81,9 +87,29 @@ class Reviews(review_service_pb2_grpc.ReviewServiceServicer):
             loaded = await self._store.load(TicketName(stored.organization, stored.ticket_number), agent=None)
             noted = note_edit(loaded[0], review, uuid7(), call.caller, call.now) if loaded else None
             noted = timed(loaded[0], noted) if loaded and noted else None
+        raised = await self._raised(stored, review, call)
+        if raised is not None:
+            review = replace(review, ticket_number=raised.ticket.number)
         response = pb.IngestReviewResponse(review=convert.review_message(review))
-        await self._directory.put_review(review, repeat.record(response), noted)
+        record = repeat.record(response)
+        await self._directory.put_review(review, record, is_new=stored is None, noted=noted, raised=raised)
         return response
+
+    async def _raised(self, stored: Review | None, review: Review, call: Call) -> Decision | None:
+        """Returns the ticket that the settings want for a review, where it has none and did not before."""
+        if stored is not None and (stored.stars, stored.delete_time) == (review.stars, review.delete_time):
+            return None
+        case, _ = await self._store.load_new(
+            review.organization, review=review.id, location=review.location, agent=None, request=None
+        )
+        if not is_wanted(case, stored, review):
+            return None
+        case, command = replace(case, review=review), by_itself(uuid7(), uuid7(), uuid7())
+        decision = create_ticket(
+            case, await self._store.next_number(review.organization), command, call.caller, call.now
+        )
+        decision = await auto_assigned(self._store, case.settings, decision)
+        return keep_time(decision, case.settings, None)
 
     async def BatchIngestReviews(
         self, request: pb.BatchIngestReviewsRequest, context: Context
@@ -151,8 +177,11 @@ def _review(fields: Fields, organization: str, given: review_pb2.Review, now: da
     fields.past("review.update_time", given.update_time, now)
     author = fields.text("review.author_display_name", given.author_display_name, DISPLAY_NAME, line=True)
     text = fields.text("review.text", given.text, LONG_TEXT)
+    fields.past("review.delete_time", given.delete_time, now)
     fields.check()
     written = convert.from_timestamp(given.create_time)
+    updated = convert.from_timestamp(given.update_time) if given.HasField("update_time") else written
+    deleted = convert.from_timestamp(given.delete_time) if given.HasField("delete_time") else None
     return Review(
         organization=organization,
         id=review_id(organization, given.site, external_id),
@@ -164,8 +193,10 @@ def _review(fields: Fields, organization: str, given: review_pb2.Review, now: da
         text=text,
         url=given.url,
         create_time=written,
-        update_time=convert.from_timestamp(given.update_time) if given.HasField("update_time") else written,
+        # Deleting it is its last edit: what is told later of the time before it changes nothing.
+        update_time=max(updated, deleted or updated),
         ingest_time=now,
+        delete_time=deleted,
         ticket_number=None,
         posting_attempts=0,
     )
@@ -194,6 +225,7 @@ def _edited(stored: Review, edit: Review) -> Review:
         create_time=stored.create_time,
         update_time=edit.update_time,
         ingest_time=stored.ingest_time,
+        delete_time=edit.delete_time,
         ticket_number=stored.ticket_number,
         posting_attempts=stored.posting_attempts,
     )

@@ -23,7 +23,6 @@ from care_service.domain.finding import TicketQuery
 from care_service.domain.names import Child, ReviewName, TicketName
 from care_service.domain.ports import Directory, Feed, Reader, TicketStore, TicketView
 from care_service.domain.refusals import Refusal, Violation, invalid, not_found
-from care_service.domain.settings import effective
 from care_service.following import Followers
 from care_service.rpc import convert, finding, pages
 from care_service.rpc.batches import Batch, serve_each, ticket_of
@@ -31,6 +30,7 @@ from care_service.rpc.call import Call, current_call
 from care_service.rpc.execute import Repeat, execute, until_committed
 from care_service.rpc.fields import DISPLAY_NAME, LONG_TEXT, SUBJECT, Fields
 from care_service.rpc.parents import enter_ticket, list_parent
+from care_service.rpc.raising import auto_assigned
 from care_service.rpc.watching import Watches
 
 _NOBODY = TicketName("", 0)
@@ -118,8 +118,8 @@ class Tickets(Watches, ticket_service_pb2_grpc.TicketServiceServicer):
             create_ticket(case, 0, command, call.caller, call.now, request_id)
             number = await store.next_number(organization)
             decision = create_ticket(case, number, command, call.caller, call.now, request_id)
-            settings = effective(case.organization.settings, case.location.settings if case.location else None)
-            decision = keep_time(decision, settings, decision.new_recovery)
+            decision = await auto_assigned(store, case.settings, decision)
+            decision = keep_time(decision, case.settings, decision.new_recovery)
             response = pb.CreateTicketResponse(ticket=show(_created(case, decision), call))
             await store.commit_new(decision, repeat.record(response))
             return response
@@ -185,7 +185,7 @@ class Tickets(Watches, ticket_service_pb2_grpc.TicketServiceServicer):
         command = commands.UpdateTicket(
             subject=_subject(fields, given.subject, required=True) if "subject" in paths else None,
             description=_description(fields, given.description) if "description" in paths else None,
-            priority=_priority(fields, given, required=True) if "priority" in paths else None,
+            priority=_priority(fields, given) if "priority" in paths else None,
             labels=fields.labels("ticket.labels", given.labels) if "labels" in paths else None,
         )
         fields.check()
@@ -319,12 +319,10 @@ def _description(fields: Fields, description: str) -> str:
     return fields.text("ticket.description", description, LONG_TEXT)
 
 
-def _priority(fields: Fields, given: ticket_pb2.Ticket, *, required: bool = False) -> Priority:
+def _priority(fields: Fields, given: ticket_pb2.Ticket) -> Priority:
     known = ticket_pb2.TicketPriority.values()
-    if given.priority not in known or (required and not given.priority):
+    if given.priority not in known or not given.priority:
         fields.wrong("ticket.priority", "must be LOW, NORMAL, HIGH or URGENT")
-        return Priority.NORMAL
-    if not given.priority:
         return Priority.NORMAL
     return Priority(ticket_pb2.TicketPriority.Name(given.priority).removeprefix("TICKET_PRIORITY_"))
 
@@ -335,7 +333,7 @@ def _create_command(fields: Fields, given: ticket_pb2.Ticket, location: Child | 
         subject=_subject(fields, given.subject, required=not given.review),
         description=_description(fields, given.description),
         location=location.id if location else "",
-        priority=_priority(fields, given),
+        priority=_priority(fields, given) if given.priority else None,
         labels=fields.labels("ticket.labels", given.labels),
         email=fields.email("ticket.customer.email", customer.email),
         phone=fields.phone("ticket.customer.phone", customer.phone),

@@ -16,11 +16,11 @@ from care_service.domain.ports import Answer, Record, RequestKey, StaleError
 from care_service.domain.settings import SettingsRevision
 from care_service.storage import terms
 from care_service.storage.answers import find_answer
-from care_service.storage.committing import add_record, run, update_statement
+from care_service.storage.committing import add_record, insert_statement, update_statement
 from care_service.storage.database import Database
 from care_service.storage.rows import AGENT, LOCATION, ORGANIZATION, REVIEW, SETTINGS_REVISION, EntityT, Mapping
 from care_service.storage.statements import Statement
-from care_service.storage.tables import REVIEW_IDENTITY
+from care_service.storage.tables import OPEN_TICKET_INDEX, REVIEW_IDENTITY
 
 _SEE_ORGANIZATION: Final = """
     INSERT INTO organizations
@@ -108,7 +108,15 @@ class PostgresDirectory:
         """See Directory."""
         await self._put(AGENT, agent, {*changed, "update_time"}, record)
 
-    async def put_review(self, review: Review, record: Record | None, noted: Decision | None = None) -> None:
+    async def put_review(
+        self,
+        review: Review,
+        record: Record | None,
+        *,
+        is_new: bool,
+        noted: Decision | None = None,
+        raised: Decision | None = None,
+    ) -> None:
         """See Directory."""
         place = (review.organization, review.location, review.ingest_time)
         async with self._database.driver() as connection:
@@ -119,14 +127,18 @@ class PostgresDirectory:
             " AND excluded.ticket_number IS NOT DISTINCT FROM reviews.ticket_number"
         )
         statement = _put_statement(REVIEW, review, set(REVIEW.fields) - _REVIEW_KEPT, newer, record)
+        # First, as every commit on a ticket has the ticket's row before the review's; only a review that nobody else
+        # knows yet has to be there before its ticket.
+        writes = [update_statement(noted, None)] if noted else []
+        writes += [insert_statement(raised, None)] if raised else []
+        writes.insert(0 if is_new else len(writes), statement)
         async with self._database.driver() as connection, connection.transaction():
-            if noted is not None:
-                # First, as every commit on a ticket locks the ticket's row before the review's.
-                await run(connection, update_statement(noted, None))
-            await _run(connection, statement)
+            for each in writes:
+                await _run(connection, each)
             await connection.execute(terms.AFTER_REVIEW, review.organization, review.id)
-        if noted is not None:
-            self._committed(noted)
+        for decision in (noted, raised):
+            if decision is not None:
+                self._committed(decision)
 
     async def _put(
         self,
@@ -190,7 +202,8 @@ async def _run(connection: asyncpg.Connection[asyncpg.Record], statement: Statem
     except asyncpg.UniqueViolationError as error:
         # The same request, or the same review, at the same time: the review's id, by which the statement knows a
         # conflict, and what the id is made of are two indexes, of which either may see the other row first.
-        if error.constraint_name in {"pk_requests", "pk_settings_revisions", REVIEW_IDENTITY}:
+        # Or a ticket that somebody raised for the review.
+        if error.constraint_name in {"pk_requests", "pk_settings_revisions", REVIEW_IDENTITY, OPEN_TICKET_INDEX}:
             raise StaleError from error
         raise
     if row is None:  # the guard let nothing through

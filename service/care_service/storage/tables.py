@@ -142,6 +142,7 @@ reviews: Final = Table(
     _time("create_time"),
     _time("update_time"),
     _time("ingest_time"),
+    Column("delete_time", DateTime(timezone=True), nullable=True),
     Column("ticket_number", BigInteger, nullable=True),
     Column("posting_attempts", BigInteger, nullable=False),
     Column("search", TSVECTOR, Computed(REVIEW_SEARCH, persisted=True), nullable=False),
@@ -413,6 +414,15 @@ activities: Final = Table(
     Column("position", BigInteger, Identity(always=True), nullable=False),
     Index("ix_activities_transaction_position", "transaction", "position"),
     Index("ix_activities_organization_transaction_position", "organization", "transaction", "position"),
+)
+
+assignment_turns: Final = Table(
+    "assignment_turns",
+    metadata,
+    _key(),
+    _key("location"),
+    _text("agent"),
+    comment="Who had the last turn where the new tickets of a location go round among its assignees.",
 )
 
 outbox: Final = Table(

@@ -29,6 +29,7 @@ from care_service.domain.ports import (
     TicketStore,
     customer_key,
 )
+from care_service.domain.settings import AutoAssign
 from care_service.domain.submit import FormCase
 from care_service.storage import committing, loading
 from care_service.storage.answers import current_answer, find_answer
@@ -43,6 +44,28 @@ _NEXT_NUMBER: Final = """
     INSERT INTO ticket_numbers AS n (organization, last_number) VALUES ($1::TEXT, 1)
     ON CONFLICT (organization) DO UPDATE SET last_number = n.last_number + 1 RETURNING last_number
 """
+_ASSIGNEES: Final = """
+    SELECT id FROM agents WHERE organization = $1::TEXT AND can_be_assignee
+      AND (locations = '{}' OR $2::TEXT = ANY(locations))
+"""
+"""The assignees of a location."""
+_NEXT_TURN: Final = f"""
+    WITH assignees AS ({_ASSIGNEES})
+    INSERT INTO assignment_turns AS turn (organization, location, agent)
+    SELECT $1::TEXT, $2::TEXT, min(id) FROM assignees HAVING count(*) > 0
+    ON CONFLICT (organization, location) DO UPDATE SET agent = coalesce(
+      (SELECT min(id) FROM assignees WHERE id > turn.agent), (SELECT min(id) FROM assignees)
+    ) RETURNING agent
+"""
+"""By id, and from the beginning after the last one. The row is locked, so that each turn is somebody else's."""
+_LEAST_LOADED: Final = f"""
+    WITH assignees AS ({_ASSIGNEES}), loads AS (
+      SELECT assignee, count(*) AS tickets FROM tickets
+      WHERE organization = $1::TEXT AND stage IN ('OPEN', 'IN_PROGRESS') GROUP BY assignee
+    )
+    SELECT id FROM assignees LEFT JOIN loads ON assignee = id ORDER BY coalesce(tickets, 0), id LIMIT 1
+"""
+"""Tickets that are raised at the same moment may all go to the same one."""
 
 
 class PostgresTickets:
@@ -242,6 +265,13 @@ class PostgresTickets:
         async with self._connection() as connection:
             number = await connection.fetchval(_NEXT_NUMBER, organization)
         return int(number)
+
+    async def next_assignee(self, organization: str, location: str, how: AutoAssign) -> str | None:
+        """See TicketStore."""
+        statement = _LEAST_LOADED if how is AutoAssign.LEAST_LOADED else _NEXT_TURN
+        async with self._connection() as connection:
+            agent = await connection.fetchval(statement, organization, location)
+        return None if agent is None else str(agent)
 
     async def commit(self, decision: Decision, record: Record | None) -> None:
         """See TicketStore."""

@@ -42,6 +42,7 @@ REVIEW = Review(
     create_time=EARLIER,
     update_time=EARLIER,
     ingest_time=EARLIER,
+    delete_time=None,
     ticket_number=7,
     posting_attempts=0,
 )

@@ -90,6 +90,8 @@ class _ActivityTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Activity
     """The customer opened the chat by the link that was sent to them: the address is theirs."""
     ACTIVITY_TYPE_REVIEW_EDITED: _ActivityType.ValueType  # 30
     """The review was edited at its site."""
+    ACTIVITY_TYPE_REVIEW_DELETED: _ActivityType.ValueType  # 31
+    """The review was deleted at its site; `changes` has when."""
     ACTIVITY_TYPE_FORM_REMINDED: _ActivityType.ValueType  # 32
     """The assignee is reminded: a form waits for its customer."""
     ACTIVITY_TYPE_FIRST_RESPONSE_MISSED: _ActivityType.ValueType  # 33
@@ -170,6 +172,8 @@ ACTIVITY_TYPE_CONTACT_VERIFIED: ActivityType.ValueType  # 29
 """The customer opened the chat by the link that was sent to them: the address is theirs."""
 ACTIVITY_TYPE_REVIEW_EDITED: ActivityType.ValueType  # 30
 """The review was edited at its site."""
+ACTIVITY_TYPE_REVIEW_DELETED: ActivityType.ValueType  # 31
+"""The review was deleted at its site; `changes` has when."""
 ACTIVITY_TYPE_FORM_REMINDED: ActivityType.ValueType  # 32
 """The assignee is reminded: a form waits for its customer."""
 ACTIVITY_TYPE_FIRST_RESPONSE_MISSED: ActivityType.ValueType  # 33

@@ -35,6 +35,7 @@ class Review(_message.Message):
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     TICKET_FIELD_NUMBER: _builtins.int
     INGEST_TIME_FIELD_NUMBER: _builtins.int
+    DELETE_TIME_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`organizations/{o}/reviews/{id}`; the id follows from site and external id, so that it is the same however often it is ingested."""
     site: _builtins.str
@@ -67,6 +68,12 @@ class Review(_message.Message):
     def ingest_time(self) -> _timestamp_pb2.Timestamp:
         """When Care first took it in."""
 
+    @_builtins.property
+    def delete_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was deleted at the site; unset while it is there. Ingest it once more with this set, and `update_time` will be no earlier;
+        where it comes back, ingest it with a later `update_time` and without this.
+        """
+
     def __init__(
         self,
         *,
@@ -82,10 +89,11 @@ class Review(_message.Message):
         update_time: _timestamp_pb2.Timestamp | None = ...,
         ticket: _builtins.str = ...,
         ingest_time: _timestamp_pb2.Timestamp | None = ...,
+        delete_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "ingest_time", b"ingest_time", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "delete_time", b"delete_time", "ingest_time", b"ingest_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["author_display_name", b"author_display_name", "create_time", b"create_time", "external_id", b"external_id", "ingest_time", b"ingest_time", "location", b"location", "name", b"name", "site", b"site", "stars", b"stars", "text", b"text", "ticket", b"ticket", "update_time", b"update_time", "url", b"url"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["author_display_name", b"author_display_name", "create_time", b"create_time", "delete_time", b"delete_time", "external_id", b"external_id", "ingest_time", b"ingest_time", "location", b"location", "name", b"name", "site", b"site", "stars", b"stars", "text", b"text", "ticket", b"ticket", "update_time", b"update_time", "url", b"url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -62,8 +62,10 @@ class ReviewServiceServicer:
     """
 
     def IngestReview(self, request, context):
-        """Takes in a review, or follows an edit of one: idempotent by site and external id. One that is older than what is stored changes
-        nothing. Refusals: INVALID_FIELD.
+        """Takes in a review, or follows an edit or the deletion of one: idempotent by site and external id. One that is older than what is
+        stored changes nothing. What a ticket's team sees of it changes by an entry in the thread and the activity log of the review's ticket
+        that is not CLOSED. Where there is none, and the settings of its location want one for such a review and did not for what was
+        stored before (Settings.ticket_creation), a ticket is raised in the same transaction: `ticket` names it. Refusals: INVALID_FIELD.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -34,8 +34,10 @@ class ReviewServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ReviewServiceAsyncStub: ...
     IngestReview: _grpc.UnaryUnaryMultiCallable[_review_service_pb2.IngestReviewRequest, _review_service_pb2.IngestReviewResponse]
-    """Takes in a review, or follows an edit of one: idempotent by site and external id. One that is older than what is stored changes
-    nothing. Refusals: INVALID_FIELD.
+    """Takes in a review, or follows an edit or the deletion of one: idempotent by site and external id. One that is older than what is
+    stored changes nothing. What a ticket's team sees of it changes by an entry in the thread and the activity log of the review's ticket
+    that is not CLOSED. Where there is none, and the settings of its location want one for such a review and did not for what was
+    stored before (Settings.ticket_creation), a ticket is raised in the same transaction: `ticket` names it. Refusals: INVALID_FIELD.
     """
     BatchIngestReviews: _grpc.UnaryUnaryMultiCallable[_review_service_pb2.BatchIngestReviewsRequest, _review_service_pb2.BatchIngestReviewsResponse]
     """IngestReview for up to 100 reviews, one after the other; each succeeds or fails by itself (AIP-231). DATABASE_UNAVAILABLE and
@@ -52,8 +54,10 @@ class ReviewServiceAsyncStub(ReviewServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     IngestReview: _aio.UnaryUnaryMultiCallable[_review_service_pb2.IngestReviewRequest, _review_service_pb2.IngestReviewResponse]  # type: ignore[assignment]
-    """Takes in a review, or follows an edit of one: idempotent by site and external id. One that is older than what is stored changes
-    nothing. Refusals: INVALID_FIELD.
+    """Takes in a review, or follows an edit or the deletion of one: idempotent by site and external id. One that is older than what is
+    stored changes nothing. What a ticket's team sees of it changes by an entry in the thread and the activity log of the review's ticket
+    that is not CLOSED. Where there is none, and the settings of its location want one for such a review and did not for what was
+    stored before (Settings.ticket_creation), a ticket is raised in the same transaction: `ticket` names it. Refusals: INVALID_FIELD.
     """
     BatchIngestReviews: _aio.UnaryUnaryMultiCallable[_review_service_pb2.BatchIngestReviewsRequest, _review_service_pb2.BatchIngestReviewsResponse]  # type: ignore[assignment]
     """IngestReview for up to 100 reviews, one after the other; each succeeds or fails by itself (AIP-231). DATABASE_UNAVAILABLE and
@@ -73,8 +77,10 @@ class ReviewServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _review_service_pb2.IngestReviewRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_review_service_pb2.IngestReviewResponse, _abc.Awaitable[_review_service_pb2.IngestReviewResponse]]:
-        """Takes in a review, or follows an edit of one: idempotent by site and external id. One that is older than what is stored changes
-        nothing. Refusals: INVALID_FIELD.
+        """Takes in a review, or follows an edit or the deletion of one: idempotent by site and external id. One that is older than what is
+        stored changes nothing. What a ticket's team sees of it changes by an entry in the thread and the activity log of the review's ticket
+        that is not CLOSED. Where there is none, and the settings of its location want one for such a review and did not for what was
+        stored before (Settings.ticket_creation), a ticket is raised in the same transaction: `ticket` names it. Refusals: INVALID_FIELD.
         """
 
     @_abc_1.abstractmethod

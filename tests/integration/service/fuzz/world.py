@@ -10,9 +10,12 @@ from typing import Any, Final
 from uuid import UUID
 
 from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 
 from care.v1.directory_pb2 import Organization
+from care.v1.settings_pb2 import Settings
+from care.v1.settings_service_pb2 import UpdateSettingsRequest
 from care.v1.ticket_pb2 import Ticket
 from tests.support.tenant import Tenant
 
@@ -117,6 +120,11 @@ class World:
     async def renew(self, tenant: Tenant, state: str) -> None:
         """Makes another ticket of alice's, with a recovery in `state`."""
         await tenant.toggle("alice")
+        # What the calls have set meanwhile would raise or assign the ticket by itself.
+        for place in (tenant.name, f"{tenant.name}/locations/soho"):
+            mask = FieldMask(paths=["ticket_creation", "auto_assign"])
+            request = UpdateSettingsRequest(settings=Settings(name=f"{place}/settings"), update_mask=mask)
+            await tenant.supervisor.settings.UpdateSettings(request)
         ticket = await tenant.ticket()
         recovery = await tenant.in_recovery_state(ticket, state)
         self.add("recovery", tenant.id, recovery.name)
