@@ -17,6 +17,12 @@ LOCATION_ATTRIBUTE: Final = "CareLocation"
 """Search attribute, Keyword: the location's id."""
 TICKET_ATTRIBUTE: Final = "CareTicket"
 """Search attribute, Keyword: the ticket as `{organization}/{number}`."""
+WAITS_FOR_ATTRIBUTE: Final = "CareWaitsFor"
+"""Search attribute, Keyword: who has to act next; REVIEW_SITE, for one."""
+NEXT_DEADLINE_ATTRIBUTE: Final = "CareNextDeadline"
+"""Search attribute, Datetime: when something happens by itself next."""
+REVIEW_SITE: Final = "review-site"
+"""The value of WAITS_FOR_ATTRIBUTE of a workflow that waits for the review site."""
 
 
 def contact_recovery_id(organization: str, ticket_number: int, recovery: str) -> str:

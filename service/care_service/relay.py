@@ -1,7 +1,7 @@
 """The relay: claims outbox rows and wakes their workflows. Any number of replicas may run it.
 
-A row says only "wake this workflow": signal-with-start starts it, pokes it, or runs a finished one again; order and
-repetition make no difference. While Temporal is away rows wait, and every RPC of the service keeps working. A row that
+A row says only "wake this workflow": one that runs is poked, any other is started; order and repetition make no
+difference. While Temporal is away rows wait, and every RPC of the service keeps working. A row that
 Temporal refuses again and again is parked, where an operator sees it.
 """
 
@@ -11,7 +11,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from math import inf
 from time import monotonic
 from typing import Final, Protocol, TypeAlias
@@ -19,7 +19,13 @@ from uuid import UUID
 
 from opentelemetry import context as contexts
 from temporalio.client import Client
-from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
+from temporalio.common import (
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
 from temporalio.service import RPCError, RPCStatusCode
 
 from care.v1.workflows_pb2 import ContactRecoveryInput, MessageDeliveryInput, TicketWorkflowInput
@@ -57,6 +63,8 @@ _CHECK_AFTER: Final = 10.0
 _ORGANIZATION: Final = SearchAttributeKey.for_keyword(workflow_names.ORGANIZATION_ATTRIBUTE)
 _LOCATION: Final = SearchAttributeKey.for_keyword(workflow_names.LOCATION_ATTRIBUTE)
 _TICKET: Final = SearchAttributeKey.for_keyword(workflow_names.TICKET_ATTRIBUTE)
+_WAITS_FOR: Final = SearchAttributeKey.for_keyword(workflow_names.WAITS_FOR_ATTRIBUTE)
+_NEXT_DEADLINE: Final = SearchAttributeKey.for_datetime(workflow_names.NEXT_DEADLINE_ATTRIBUTE)
 
 
 class Waker(Protocol):
@@ -72,7 +80,11 @@ class Waker(Protocol):
 
 
 class TemporalWaker:
-    """Wakes by signal-with-start."""
+    """Pokes what runs and starts what does not.
+
+    Not by signal-with-start, as Temporal bills that as two: a workflow that is started asks the service first, so that
+    a signal tells it nothing. For the same reason one that somebody else has started in between is as good.
+    """
 
     def __init__(self, client: Client, task_queue: str) -> None:
         self._client = client
@@ -82,6 +94,8 @@ class TemporalWaker:
 
     async def wake(self, wake: Wake) -> None:
         """See Waker. Where our search attributes are not registered it does without, and tries again after a while."""
+        if await self._poke(wake):
+            return
         with_attributes = monotonic() >= self._without_until
         try:
             await self._start(wake, with_attributes=with_attributes)
@@ -97,6 +111,18 @@ class TemporalWaker:
         """See Waker."""
         await self._client.service_client.check_health(timeout=_TIMEOUT)
 
+    async def _poke(self, wake: Wake) -> bool:
+        """Returns whether a run of it is going on, which looks again now."""
+        _, workflow_id, _ = _start_of(wake)
+        try:
+            await self._client.get_workflow_handle(workflow_id).signal(workflow_names.POKE, rpc_timeout=_TIMEOUT)
+        except RPCError as error:
+            # Of a namespace that is not there as well: starting says so then.
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            return False
+        return True
+
     async def _start(self, wake: Wake, *, with_attributes: bool) -> None:
         start, workflow_id, summary = _start_of(wake)
         attributes = TypedSearchAttributes(_pairs(wake)) if with_attributes else TypedSearchAttributes.empty
@@ -106,7 +132,7 @@ class TemporalWaker:
             id=workflow_id,
             task_queue=self._task_queue,
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-            start_signal=workflow_names.POKE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             static_summary=summary,
             search_attributes=attributes,
             rpc_timeout=_TIMEOUT,
@@ -139,12 +165,19 @@ def _start_of(wake: Wake) -> tuple[_Start, str, str]:
             raise UnknownWorkflowError(wake.workflow)
 
 
-def _pairs(wake: Wake) -> list[SearchAttributePair[str]]:
-    pairs = [
+def _pairs(wake: Wake) -> list[SearchAttributePair[str] | SearchAttributePair[datetime]]:
+    """What can be said from the beginning, so that the workflow need not: changing attributes is billed."""
+    pairs: list[SearchAttributePair[str] | SearchAttributePair[datetime]] = [
         SearchAttributePair(_ORGANIZATION, wake.organization),
         SearchAttributePair(_TICKET, workflow_names.ticket_value(wake.organization, wake.ticket_number)),
     ]
-    return [*pairs, SearchAttributePair(_LOCATION, wake.location)] if wake.location else pairs
+    if wake.location:
+        pairs.append(SearchAttributePair(_LOCATION, wake.location))
+    if wake.is_posting:
+        pairs.append(SearchAttributePair(_WAITS_FOR, workflow_names.REVIEW_SITE))
+    if wake.next_time:
+        pairs.append(SearchAttributePair(_NEXT_DEADLINE, wake.next_time))
+    return pairs
 
 
 class Rows(Protocol):

@@ -34,6 +34,7 @@ from tests.workflows.worker_service import (
 )
 
 START = ContactRecoveryInput(recovery=RECOVERY)
+TICKET = "organizations/acme/tickets/17"
 POSTED = worker.RecordPostedRequest(name=RECOVERY, attempt=7)
 RETRACTED = worker.RecordRetractedRequest(name=RECOVERY, attempt=7)
 
@@ -281,6 +282,29 @@ async def test_service_steps_return_its_plan(activities: RecoveryActivities, ser
         worker.UnlockChatRequest(name=RECOVERY),
         worker.ExpireFormRequest(name=RECOVERY),
     ]
+
+
+@pytest.mark.parametrize(
+    ("step", "then"),
+    [
+        (worker.RECOVERY_STEP_UNLOCK, [worker.UnlockChatRequest(name=RECOVERY)]),
+        (worker.RECOVERY_STEP_EXPIRE, [worker.ExpireFormRequest(name=RECOVERY)]),
+        (
+            worker.RECOVERY_STEP_REMIND,
+            [worker.FireDeadlineRequest(name=TICKET), worker.CheckRecoveryRequest(name=RECOVERY)],
+        ),
+        (worker.RECOVERY_STEP_POST, []),
+    ],
+)
+async def test_what_the_service_does_by_itself_is_done_where_it_is_found(
+    activities: RecoveryActivities,
+    service: ScriptedWorkerService,
+    step: worker.RecoveryStep.ValueType,
+    then: list[object],
+) -> None:
+    service.plan.step, service.plan.ticket = step, TICKET
+    assert await ActivityEnvironment().run(activities.check_recovery, START) == service.plan
+    assert service.reports == [worker.CheckRecoveryRequest(name=RECOVERY), *then]
 
 
 @pytest.mark.parametrize(

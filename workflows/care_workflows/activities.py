@@ -19,13 +19,17 @@ from care.v1.recovery_pb2 import (
     RefusalReason,
 )
 from care.v1.worker_service_pb2 import (
+    RECOVERY_STEP_EXPIRE,
     RECOVERY_STEP_POST,
     RECOVERY_STEP_READ,
+    RECOVERY_STEP_REMIND,
     RECOVERY_STEP_RETRACT,
+    RECOVERY_STEP_UNLOCK,
     BeginPostingRequest,
     BeginPostingResponse,
     CheckRecoveryRequest,
     ExpireFormRequest,
+    FireDeadlineRequest,
     RecordPostedRequest,
     RecordRefusedRequest,
     RecordRetractedRequest,
@@ -74,9 +78,18 @@ class RecoveryActivities:
 
     @activity.defn(name=steps.CHECK_RECOVERY)
     async def check_recovery(self, start: ContactRecoveryInput) -> RecoveryPlan:
-        """Ask what the recovery wants next."""
+        """Ask what the recovery wants next, and do at once what the service does by itself: that saves an activity."""
         with failures.of_service():
-            return (await self._workers.CheckRecovery(CheckRecoveryRequest(name=start.recovery))).plan
+            plan = (await self._workers.CheckRecovery(CheckRecoveryRequest(name=start.recovery))).plan
+        if plan.step == RECOVERY_STEP_UNLOCK:
+            return await self.unlock_chat(start)
+        if plan.step == RECOVERY_STEP_EXPIRE:
+            return await self.expire_form(start)
+        if plan.step == RECOVERY_STEP_REMIND:
+            with failures.of_service():
+                await self._workers.FireDeadline(FireDeadlineRequest(name=plan.ticket))
+                return (await self._workers.CheckRecovery(CheckRecoveryRequest(name=start.recovery))).plan
+        return plan
 
     @activity.defn(name=steps.UNLOCK_CHAT)
     async def unlock_chat(self, start: ContactRecoveryInput) -> RecoveryPlan:

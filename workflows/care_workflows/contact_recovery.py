@@ -18,6 +18,7 @@ with workflow.unsafe.imports_passed_through():
 _SERVICE_STEPS: Final = {
     worker.RECOVERY_STEP_UNLOCK: steps.UNLOCK_CHAT,
     worker.RECOVERY_STEP_EXPIRE: steps.EXPIRE_FORM,
+    worker.RECOVERY_STEP_REMIND: steps.CHECK_RECOVERY,
 }
 _SITE_STEPS: Final = {
     worker.RECOVERY_STEP_POST: steps.POST_REPLY,

@@ -18,12 +18,16 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from care.v1.recovery_pb2 import RECOVERY_STATE_AWAITING_CONTACT
 from care.v1.worker_service_pb2 import (
+    DEADLINE_STEP_DONE,
     DEADLINE_STEP_WAIT,
+    DELIVERY_STEP_DONE,
     DELIVERY_STEP_WAIT,
+    RECOVERY_STEP_DONE,
     RECOVERY_STEP_EXPIRE,
     RECOVERY_STEP_HOLD,
     RECOVERY_STEP_POST,
     RECOVERY_STEP_READ,
+    RECOVERY_STEP_REMIND,
     RECOVERY_STEP_RETRACT,
     RECOVERY_STEP_UNLOCK,
     RECOVERY_STEP_WAIT,
@@ -40,15 +44,15 @@ LOCATION: Final = SearchAttributeKey.for_keyword(workflow_names.LOCATION_ATTRIBU
 """The location's id within the organization."""
 TICKET: Final = SearchAttributeKey.for_keyword(workflow_names.TICKET_ATTRIBUTE)
 """The ticket as ``{organization}/{number}``; all that belongs to one ticket has the same value."""
-WAITS_FOR: Final = SearchAttributeKey.for_keyword("CareWaitsFor")
+WAITS_FOR: Final = SearchAttributeKey.for_keyword(workflow_names.WAITS_FOR_ATTRIBUTE)
 """``customer``, ``review-site``, ``provider`` or ``operator``; unset where it waits for nobody."""
-NEXT_DEADLINE: Final = SearchAttributeKey.for_datetime("CareNextDeadline")
+NEXT_DEADLINE: Final = SearchAttributeKey.for_datetime(workflow_names.NEXT_DEADLINE_ATTRIBUTE)
 """When something happens by itself next."""
 FORM_EXPIRY: Final = SearchAttributeKey.for_datetime("CareFormExpiry")
 """When the form stops taking answers."""
 
 CUSTOMER: Final = "customer"
-REVIEW_SITE: Final = "review-site"
+REVIEW_SITE: Final = workflow_names.REVIEW_SITE
 PROVIDER: Final = "provider"
 OPERATOR: Final = "operator"
 
@@ -63,6 +67,8 @@ _TYPES: Final = {
     "Datetime": IndexedValueType.INDEXED_VALUE_TYPE_DATETIME,
 }
 
+_MOMENTS: Final = (RECOVERY_STEP_UNLOCK, RECOVERY_STEP_EXPIRE, RECOVERY_STEP_REMIND, RECOVERY_STEP_DONE)
+
 _MAY_NOT: Final = (RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNIMPLEMENTED)
 
 _SAME_TIME: Final = timedelta(minutes=1)
@@ -75,9 +81,10 @@ Update = SearchAttributeUpdate[str] | SearchAttributeUpdate[datetime]
 def updates(plan: RecoveryPlan, current: TypedSearchAttributes) -> list[Update]:
     """Return what ``plan`` changes of ``current``.
 
-    Temporal bills each upsert, so the list is empty where nothing changes, and for steps that take but a moment.
+    Temporal bills each upsert, so the list is empty where nothing changes, for steps that take but a moment, and at the
+    end: filters name the workflows that run.
     """
-    if plan.step in (RECOVERY_STEP_UNLOCK, RECOVERY_STEP_EXPIRE):
+    if plan.step in _MOMENTS:
         return []
     waits = plan.step == RECOVERY_STEP_WAIT
     deadline = plan.plan_time.ToDatetime(UTC) + plan.wait.ToTimedelta() if waits else None
@@ -93,6 +100,8 @@ def updates(plan: RecoveryPlan, current: TypedSearchAttributes) -> list[Update]:
 
 def delivery_updates(plan: DeliveryPlan, current: TypedSearchAttributes) -> list[Update]:
     """Return what the plan of a message changes of ``current``: most are sent at once, and set nothing."""
+    if plan.step == DELIVERY_STEP_DONE:
+        return []
     waits = plan.step == DELIVERY_STEP_WAIT
     deadline = plan.plan_time.ToDatetime(UTC) + plan.wait.ToTimedelta() if waits else None
     found = [_update(WAITS_FOR, PROVIDER if waits else None, current), _update(NEXT_DEADLINE, deadline, current)]
@@ -101,6 +110,8 @@ def delivery_updates(plan: DeliveryPlan, current: TypedSearchAttributes) -> list
 
 def ticket_updates(plan: DeadlinePlan, current: TypedSearchAttributes) -> list[Update]:
     """Return what the plan of a ticket changes of ``current``: who has to act, and when something happens by itself."""
+    if plan.step == DEADLINE_STEP_DONE:
+        return []
     waits = plan.step == DEADLINE_STEP_WAIT
     deadline = plan.deadline_time.ToDatetime(UTC) if waits and plan.HasField("deadline_time") else None
     customer = CUSTOMER if waits and plan.HasField("wait_time") else None

@@ -9,7 +9,6 @@ from care_workflows.names import last_segment, ticket_key
 from care_workflows.wording import table, time_words, word
 
 _NEXT: Final = {
-    worker.DEADLINE_KIND_FORM_REMINDER: "the assignee is reminded of the form",
     worker.DEADLINE_KIND_FIRST_RESPONSE: "the first response is overdue",
     worker.DEADLINE_KIND_RESOLUTION: "the resolution is overdue",
     worker.DEADLINE_KIND_INACTIVITY_WARNING: "the assignee is warned that the ticket will be closed",

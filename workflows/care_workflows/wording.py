@@ -34,6 +34,7 @@ _ENDS: Final = {
     recovery.RECOVERY_STATE_ENDED_BY_CLOSE: "Ended: the ticket was closed.",
 }
 
+_READ_AGAIN: Final = "the reply is read again"
 _RETRIES: Final = (
     "While the site can't be reached, it tries again after 1 s, 2 s, … up to 5 min; a poke asks anew at once."
 )
@@ -53,6 +54,8 @@ def doing(plan: RecoveryPlan) -> str:
             return "Opening the chat."
         case worker.RECOVERY_STEP_EXPIRE:
             return "Ending the form: its time is over."
+        case worker.RECOVERY_STEP_REMIND:
+            return "Reminding the assignee of the form."
         case worker.RECOVERY_STEP_HOLD:
             return f"Waiting for another recovery of the same review, which is at {site}."
         case worker.RECOVERY_STEP_WAIT if plan.state == recovery.RECOVERY_STATE_AWAITING_CONTACT:
@@ -76,7 +79,9 @@ def waiting_for(plan: RecoveryPlan) -> str:
         return "the review site is free"
     if plan.state != recovery.RECOVERY_STATE_AWAITING_CONTACT:
         return "the next try"
-    return "the form expires" if _waits_for_expiry(plan) else "the reply is read again"
+    if plan.HasField("remind_time") and _is_next(plan, plan.remind_time):
+        return "the assignee is reminded"
+    return "the form expires" if plan.HasField("expire_time") and _is_next(plan, plan.expire_time) else _READ_AGAIN
 
 
 def details(plan: RecoveryPlan, now_doing: str) -> str:
@@ -117,9 +122,9 @@ def _next(plan: RecoveryPlan) -> datetime:
     return plan.plan_time.ToDatetime(UTC) + plan.wait.ToTimedelta()
 
 
-def _waits_for_expiry(plan: RecoveryPlan) -> bool:
+def _is_next(plan: RecoveryPlan, time: Timestamp) -> bool:
     # The wait is a duration: it may miss the instant a little.
-    return plan.HasField("expire_time") and _next(plan) >= plan.expire_time.ToDatetime(UTC) - timedelta(seconds=1)
+    return abs(_next(plan) - time.ToDatetime(UTC)) <= timedelta(seconds=1)
 
 
 def time_words(time: Timestamp | datetime) -> str:

@@ -57,6 +57,17 @@ def upcoming(ticket: Ticket, live: Recovery | None, settings: Settings) -> list[
     return sorted(found, key=lambda deadline: (deadline.time, _ORDER[deadline.kind]))
 
 
+def next_reminder(ticket: Ticket, live: Recovery | None, settings: Settings) -> datetime | None:
+    """Returns when the assignee is to be reminded of a form next: that is for its recovery to wait for."""
+    return next(_reminders(ticket, live, settings), None)
+
+
+def _reminders(ticket: Ticket, live: Recovery | None, settings: Settings) -> Iterator[datetime]:
+    if live is not None and live.state is RecoveryState.AWAITING_CONTACT and live.post_time is not None:
+        for after in settings.form_reminders[ticket.timing.reminders :]:
+            yield live.post_time + after
+
+
 def _closings(ticket: Ticket, settings: Settings) -> Iterator[Deadline]:
     # Never while a form is out, however long that is; afterwards the time begins anew.
     if ticket.contact_state in FORM_LIVE:
@@ -81,9 +92,8 @@ def _closings(ticket: Ticket, settings: Settings) -> Iterator[Deadline]:
 
 def _others(ticket: Ticket, live: Recovery | None, settings: Settings) -> Iterator[Deadline]:
     timing = ticket.timing
-    if live is not None and live.state is RecoveryState.AWAITING_CONTACT and live.post_time is not None:
-        for after in settings.form_reminders[timing.reminders :]:
-            yield Deadline(DeadlineKind.FORM_REMINDER, live.post_time + after)
+    for time in _reminders(ticket, live, settings):
+        yield Deadline(DeadlineKind.FORM_REMINDER, time)
     if ticket.status is TicketStatus.RESOLVED:
         return
     if timing.first_response_due_time and not timing.first_response_missed and timing.first_response_time is None:
@@ -120,7 +130,8 @@ def reckoned(ticket: Ticket, live: Recovery | None, settings: Settings) -> Ticke
         if timing.first_response_time is None:
             first = _due(ticket, named.first_response, settings)
     ticket = replace(ticket, timing=replace(timing, first_response_due_time=first, resolution_due_time=resolution))
-    nearest = next(iter(upcoming(ticket, live, settings)), None)
+    own = (each for each in upcoming(ticket, live, settings) if each.kind is not DeadlineKind.FORM_REMINDER)
+    nearest = next(own, None)
     kind, time = (nearest.kind, nearest.time) if nearest else (None, None)
     return replace(ticket, timing=replace(ticket.timing, next_kind=kind, next_time=time))
 

@@ -26,6 +26,7 @@ class Step(StrEnum):
     RETRACT = "RETRACT"
     EXPIRE = "EXPIRE"
     DONE = "DONE"
+    REMIND = "REMIND"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +74,14 @@ def next_check(recovery: Recovery, checks: Sequence[timedelta]) -> datetime | No
     return next((at for offset in sorted(checks) if (at := recovery.post_time + offset) > seen), None)
 
 
-def plan(recovery: Recovery, siblings: Sequence[Sibling], now: datetime, timing: SiteTiming) -> Plan:
-    """Returns what `recovery` wants at `now`."""
+def plan(
+    recovery: Recovery,
+    siblings: Sequence[Sibling],
+    now: datetime,
+    timing: SiteTiming,
+    reminder: datetime | None = None,
+) -> Plan:
+    """Returns what `recovery` wants at `now`; its assignee is to be reminded at `reminder`."""
     state = recovery.state
     if state is RecoveryState.CONTACT_RECEIVED:
         return Plan(Step.UNLOCK)
@@ -86,7 +93,7 @@ def plan(recovery: Recovery, siblings: Sequence[Sibling], now: datetime, timing:
     if recovery.mark is Mark.OUT:
         return _hold_until(settle_time(recovery, timing), now) or Plan(Step.READ)
     if state is RecoveryState.AWAITING_CONTACT:
-        return _awaiting(recovery, now, timing.checks)
+        return _awaiting(recovery, now, timing.checks, reminder)
     if state not in LIVE and recovery.mark in {Mark.POSTED, Mark.TAKING_OUT} and not _site_took_it_down(recovery):
         return _retraction(recovery, siblings, now)
     return Plan(Step.DONE)
@@ -112,11 +119,13 @@ def _hold_until(time: datetime | None, now: datetime) -> Plan | None:
     return Plan(Step.HOLD, time - now) if time is not None and time > now else None
 
 
-def _awaiting(recovery: Recovery, now: datetime, checks: Sequence[timedelta]) -> Plan:
+def _awaiting(recovery: Recovery, now: datetime, checks: Sequence[timedelta], reminder: datetime | None) -> Plan:
     check = next_check(recovery, checks)
     if check is not None and check <= now:
         return Plan(Step.READ)
-    times = [time for time in (recovery.expire_time, check) if time is not None]
+    if reminder is not None and reminder <= now:
+        return Plan(Step.REMIND)
+    times = [time for time in (recovery.expire_time, check, reminder) if time is not None]
     return Plan(Step.WAIT, min(times) - now)
 
 

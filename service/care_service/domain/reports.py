@@ -16,6 +16,7 @@ from care_service.domain.callers import Caller
 from care_service.domain.case import Case, Decision, activity, move_recovery, touched
 from care_service.domain.chat import customer_message
 from care_service.domain.commands import ExpireForm, RecordPosted, RecordRefused, RecordRetracted, Report, UnlockChat
+from care_service.domain.deadlines import next_reminder
 from care_service.domain.decide import message, with_status
 from care_service.domain.delivery import new_delivery
 from care_service.domain.entities import (
@@ -52,7 +53,13 @@ class RecoveryCase:
 
     def plan(self, now: datetime) -> Plan:
         """Returns what the recovery wants at `now`."""
-        return plan(self.recovery, self.siblings, now, self.timing)
+        return plan(self.recovery, self.siblings, now, self.timing, self.reminder)
+
+    @property
+    def reminder(self) -> datetime | None:
+        """When the assignee is to be reminded of the form next."""
+        is_live = self.case.live is not None and self.case.live.id == self.recovery.id
+        return next_reminder(self.case.ticket, self.recovery, self.case.settings) if is_live else None
 
 
 def begin_posting(case: RecoveryCase, review: Review, step: Step, now: datetime) -> Decision | None:

@@ -10,7 +10,7 @@ from care_service.domain.business_hours import Pause
 
 
 class DeadlineKind(StrEnum):
-    """What happens to a ticket by itself; `care.v1.DeadlineKind` documents each value.
+    """What happens to a ticket by itself; `care.v1.DeadlineKind` documents each value but that of reminders.
 
     In the order in which they happen where several are due at one instant.
     """
@@ -46,4 +46,4 @@ class Timing:
     """Those that are over for the live form."""
     next_kind: DeadlineKind | None = None
     next_time: datetime | None = None
-    """What happens next by itself, as of the last commit; None: nothing."""
+    """What happens next by itself, as of the last commit; None: nothing. Reminders are their recovery's to wait for."""

@@ -337,7 +337,9 @@ def deadline_plan_message(case: Case, now: datetime) -> worker_service_pb2.Deadl
     )
 
 
-def plan_message(load: RecoveryLoad, plan: Plan, now: datetime) -> worker_service_pb2.RecoveryPlan:
+def plan_message(
+    load: RecoveryLoad, plan: Plan, reminder: datetime | None, now: datetime
+) -> worker_service_pb2.RecoveryPlan:
     """Converts what a recovery wants next, with what an operator likes to see beside it."""
     ticket, recovery, review = load.case.ticket, load.recovery, load.case.review
     wait = None
@@ -360,6 +362,7 @@ def plan_message(load: RecoveryLoad, plan: Plan, now: datetime) -> worker_servic
         expire_time=timestamp(recovery.expire_time),
         refusal_reason=refusal_reason(recovery),
         plan_time=timestamp(now),
+        remind_time=timestamp(reminder),
     )
 
 

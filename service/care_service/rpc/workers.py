@@ -146,7 +146,8 @@ class Workers(Deliveries, Deadlines, worker_service_pb2_grpc.WorkerServiceServic
 
     def _plan(self, load: RecoveryLoad) -> pb.RecoveryPlan:
         now = current_call().now
-        return convert.plan_message(load, self._case(load).plan(now), now)
+        case = self._case(load)
+        return convert.plan_message(load, case.plan(now), case.reminder, now)
 
     def _grant(self, load: RecoveryLoad, step: Step) -> pb.PostingGrant:
         recovery, review = load.recovery, load.case.review

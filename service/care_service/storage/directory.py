@@ -42,12 +42,13 @@ _OF_DEADLINES: Final = frozenset(
         "inactivity_days",
         "inactivity_warning_days",
         "grace_days",
-        "form_reminders",
         "deadlines",
         "business_hours",
     }
 )
 """The settings that deadlines are reckoned by."""
+_OF_FORMS: Final = frozenset({"form_reminders"})
+"""Those that a form that is out is treated by."""
 _REVIEW_KEPT: Final = frozenset(
     {"organization", "id", "create_time", "ingest_time", "ticket_number", "posting_attempts"}
 )
@@ -161,18 +162,28 @@ class PostgresDirectory:
 
 
 def _wake_tickets(statement: Statement, revision: SettingsRevision) -> None:
-    """Adds the rows by which all tickets that the settings hold for look at their deadlines again."""
-    if not _OF_DEADLINES & {change.field for change in revision.changes}:
-        return
-    here = f" AND t.location = {statement.parameter(revision.location, 'TEXT')}" if revision.location else ""
-    statement.add(
-        "wakes",
-        "INSERT INTO outbox (organization, workflow, ticket_number, create_time, claim_time, attempts)"
-        f" SELECT t.organization, '{workflow_names.TICKET_WORKFLOW}', t.number, now(), now(), 0"
-        " FROM tickets t, written"
-        f" WHERE t.organization = {statement.parameter(revision.organization, 'TEXT')} AND t.status <> 'CLOSED'{here}"
-        " RETURNING 1",
-    )
+    """Adds the rows by which all tickets that the settings hold for look at their deadlines again, and their forms."""
+    changed = {change.field for change in revision.changes}
+    for name, fields, workflow, resource, condition in (
+        ("ticket_wakes", _OF_DEADLINES, workflow_names.TICKET_WORKFLOW, "NULL::UUID", "t.status <> 'CLOSED'"),
+        (
+            "form_wakes",
+            _OF_FORMS,
+            workflow_names.CONTACT_RECOVERY,
+            "t.recovery_id",
+            "t.contact_state = 'AWAITING_CONTACT'",
+        ),
+    ):
+        if fields & changed:
+            here = f" AND t.location = {statement.parameter(revision.location, 'TEXT')}" if revision.location else ""
+            statement.add(
+                name,
+                "INSERT INTO outbox"
+                " (organization, workflow, ticket_number, resource_id, create_time, claim_time, attempts)"
+                f" SELECT t.organization, '{workflow}', t.number, {resource}, now(), now(), 0 FROM tickets t, written"
+                f" WHERE t.organization = {statement.parameter(revision.organization, 'TEXT')} AND {condition}{here}"
+                " RETURNING 1",
+            )
 
 
 def _put_statement(

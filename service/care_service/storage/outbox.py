@@ -21,7 +21,11 @@ _CLAIM: Final = """
     FROM due WHERE o.organization = due.organization AND o.id = due.id
     RETURNING o.organization, o.id, o.workflow, o.ticket_number, o.resource_id, o.attempts,
       (SELECT t.location FROM tickets t WHERE t.organization = o.organization AND t.number = o.ticket_number),
-      o.traceparent
+      o.traceparent,
+      (SELECT (t.timing ->> 'next_time')::TIMESTAMPTZ FROM tickets t
+       WHERE t.organization = o.organization AND t.number = o.ticket_number AND o.resource_id IS NULL),
+      EXISTS (SELECT 1 FROM recoveries r WHERE r.organization = o.organization AND r.ticket_number = o.ticket_number
+        AND r.id = o.resource_id AND r.state = 'FORM_REQUESTED')
 """
 _DELETE: Final = "DELETE FROM outbox WHERE (organization, id) IN (SELECT * FROM unnest($1::TEXT[], $2::BIGINT[]))"
 _RELEASE: Final = """
@@ -62,6 +66,10 @@ class Wake:
     location: str | None
     traceparent: str | None = None
     """The trace that the change belongs to, as W3C Trace Context writes it."""
+    next_time: datetime | None = None
+    """When something happens by itself to the ticket next, where it is the ticket's own workflow."""
+    is_posting: bool = False
+    """Whether it is a recovery whose reply is to be posted."""
 
 
 @dataclass(frozen=True, slots=True)

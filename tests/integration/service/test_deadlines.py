@@ -179,7 +179,18 @@ async def test_the_assignee_is_reminded_of_a_form_that_waits(timed: Tenant, cloc
     ticket = await timed.ticket()
     recovery = await timed.form(ticket)
     await timed.posted(recovery)
-    await passes(timed, ticket, clock, ("FORM_REMINDER", 3 * DAY), ("FORM_REMINDER", 7 * DAY))
+    for after in (3 * DAY, 7 * DAY):
+        next_one = (await timed.check(recovery)).remind_time.ToDatetime(UTC)
+        assert next_one - (await timed.check(recovery)).post_time.ToDatetime(UTC) == after
+        clock.set(next_one - timedelta(microseconds=1))
+        before = await timed.log_types(ticket)
+        await fire(timed, ticket)
+        assert await timed.log_types(ticket) == before
+        clock.set(next_one)
+        await fire(timed, ticket)
+        assert await timed.log_types(ticket) == ["FORM_REMINDED", *before]
+    assert not (await timed.check(recovery)).HasField("remind_time")
+    # The ticket's own workflow has nothing to do with it.
     assert kind(await plan(timed, ticket)) == "UNSPECIFIED"
     reminders = [entry for entry in await timed.log(ticket) if entry.recovery and entry.actor_kind == 3]
     assert (await timed.log_types(ticket)).count("FORM_REMINDED") == 2
@@ -189,7 +200,7 @@ async def test_the_assignee_is_reminded_of_a_form_that_waits(timed: Tenant, cloc
     await timed.agent("alice").conversations.WithdrawRecoveryForm(withdraw)
     second = await timed.form(ticket)
     await timed.posted(second)
-    assert kind(await plan(timed, ticket)) == "FORM_REMINDER"
+    assert (await timed.check(second)).HasField("remind_time")
 
 
 async def test_reminders_that_are_over_together_are_one(timed: Tenant, clock: SettableClock) -> None:
@@ -199,6 +210,16 @@ async def test_reminders_that_are_over_together_are_one(timed: Tenant, clock: Se
     await fire(timed, ticket)
     assert (await timed.log_types(ticket)).count("FORM_REMINDED") == 1
     assert (await plan(timed, ticket)).step == workers.DEADLINE_STEP_WAIT
+
+
+async def test_a_changed_setting_moves_reminders_and_wakes_the_form(timed: Tenant, clock: SettableClock) -> None:
+    recovery = await timed.form(await timed.ticket())
+    await timed.posted(recovery)
+    before = await timed.wakes(recovery.name)
+    await settings(timed, Settings(form_reminders=FormReminders(after=[Duration(seconds=86_400)])))
+    assert await timed.wakes(recovery.name) == before + 1
+    found = await timed.check(recovery)
+    assert found.remind_time.ToDatetime(UTC) - found.post_time.ToDatetime(UTC) == DAY
 
 
 # --- first response and resolution ------------------------------------------------------------------------------------

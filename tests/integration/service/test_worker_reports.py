@@ -6,12 +6,15 @@ from datetime import timedelta
 from typing import Final
 
 import pytest
+from google.protobuf.duration_pb2 import Duration
 
 from care.v1 import conversation_service_pb2 as conversations
 from care.v1 import recovery_pb2, ticket_pb2
 from care.v1 import ticket_service_pb2 as tickets
 from care.v1 import worker_service_pb2 as workers
 from care.v1.recovery_pb2 import Recovery
+from care.v1.settings_pb2 import FormReminders, Settings
+from care.v1.settings_service_pb2 import UpdateSettingsRequest
 from care.v1.ticket_pb2 import Ticket
 from tests.integration.service.clocks import SettableClock
 from tests.integration.service.commands import assert_refused
@@ -342,6 +345,7 @@ async def test_the_reply_of_a_rejected_contact_loses_its_link(timed: Tenant) -> 
 
 async def test_a_form_waits_until_its_time_is_over_and_not_less(timed: Tenant, clock: SettableClock) -> None:
     recovery = await timed.form(await timed.ticket())
+    await remind(timed)
     await timed.posted(recovery)
     clock.advance(days=4)
     assert wants(await posted(timed, recovery, await attempt(timed, recovery, READ))) == "AWAITING_CONTACT: WAIT"
@@ -389,6 +393,7 @@ async def test_the_site_is_read_again_at_each_configured_time_after_posting(
     timed: Tenant, clock: SettableClock
 ) -> None:
     recovery = await timed.form(await timed.ticket())
+    await remind(timed)
     plan = await posted(timed, recovery, await attempt(timed, recovery, POST))
     passed = timedelta()
     for check in CHECKS:
@@ -398,6 +403,34 @@ async def test_the_site_is_read_again_at_each_configured_time_after_posting(
         assert wants(await timed.check(recovery)) == "AWAITING_CONTACT: READ"
         plan = await posted(timed, recovery, await attempt(timed, recovery, READ))
     assert (wants(plan), wait(plan)) == ("AWAITING_CONTACT: WAIT", MONTH - passed)
+
+
+async def remind(tenant: Tenant, *hours: int) -> None:
+    """Has assignees reminded so long after a form's reply is public, and never else."""
+    after = [Duration(seconds=each * 3600) for each in hours]
+    given = Settings(name=f"{tenant.name}/settings", form_reminders=FormReminders(after=after))
+    await tenant.supervisor.settings.UpdateSettings(UpdateSettingsRequest(settings=given))
+
+
+async def test_the_reminder_comes_in_its_time_and_after_the_site(timed: Tenant, clock: SettableClock) -> None:
+    ticket = await timed.ticket()
+    recovery = await timed.form(ticket)
+    await remind(timed, 2)
+    await posted(timed, recovery, await attempt(timed, recovery, POST))
+    clock.advance(hours=1)
+    plan = await posted(timed, recovery, await attempt(timed, recovery, READ))
+    assert (wants(plan), wait(plan)) == ("AWAITING_CONTACT: WAIT", timedelta(hours=1))
+    clock.advance(hours=1)
+    assert wants(await timed.check(recovery)) == "AWAITING_CONTACT: REMIND"
+    await timed.worker.workers.FireDeadline(workers.FireDeadlineRequest(name=ticket.name))
+    assert (await timed.log_types(ticket))[0] == "FORM_REMINDED"
+    assert wait(await timed.check(recovery)) == timedelta(hours=22)
+    # What is due at the site comes first: a reply that was taken down is nothing to be reminded of.
+    await remind(timed, 1, 24)
+    clock.advance(hours=22)
+    assert wants(await timed.check(recovery)) == "AWAITING_CONTACT: READ"
+    plan = await posted(timed, recovery, await attempt(timed, recovery, READ))
+    assert wants(plan) == "AWAITING_CONTACT: REMIND"
 
 
 async def test_checks_that_were_missed_are_made_up_for_by_one(timed: Tenant, clock: SettableClock) -> None:

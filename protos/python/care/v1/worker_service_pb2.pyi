@@ -30,17 +30,15 @@ class _DeadlineKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Deadline
     DESCRIPTOR: _descriptor.EnumDescriptor
     DEADLINE_KIND_UNSPECIFIED: _DeadlineKind.ValueType  # 0
     """Nothing."""
-    DEADLINE_KIND_FORM_REMINDER: _DeadlineKind.ValueType  # 1
-    """The assignee is reminded that a form waits for its customer."""
-    DEADLINE_KIND_FIRST_RESPONSE: _DeadlineKind.ValueType  # 2
+    DEADLINE_KIND_FIRST_RESPONSE: _DeadlineKind.ValueType  # 1
     """It is noted that nobody answered the customer in time."""
-    DEADLINE_KIND_RESOLUTION: _DeadlineKind.ValueType  # 3
+    DEADLINE_KIND_RESOLUTION: _DeadlineKind.ValueType  # 2
     """It is noted that the ticket was not resolved in time."""
-    DEADLINE_KIND_INACTIVITY_WARNING: _DeadlineKind.ValueType  # 4
+    DEADLINE_KIND_INACTIVITY_WARNING: _DeadlineKind.ValueType  # 3
     """The assignee, and where settings say so the customer, is warned of the close."""
-    DEADLINE_KIND_INACTIVITY_CLOSE: _DeadlineKind.ValueType  # 5
+    DEADLINE_KIND_INACTIVITY_CLOSE: _DeadlineKind.ValueType  # 4
     """The ticket is closed: nobody has said or done anything for long."""
-    DEADLINE_KIND_GRACE_CLOSE: _DeadlineKind.ValueType  # 6
+    DEADLINE_KIND_GRACE_CLOSE: _DeadlineKind.ValueType  # 5
     """The ticket is closed: it has been RESOLVED for long enough."""
 
 class DeadlineKind(_DeadlineKind, metaclass=_DeadlineKindEnumTypeWrapper):
@@ -48,17 +46,15 @@ class DeadlineKind(_DeadlineKind, metaclass=_DeadlineKindEnumTypeWrapper):
 
 DEADLINE_KIND_UNSPECIFIED: DeadlineKind.ValueType  # 0
 """Nothing."""
-DEADLINE_KIND_FORM_REMINDER: DeadlineKind.ValueType  # 1
-"""The assignee is reminded that a form waits for its customer."""
-DEADLINE_KIND_FIRST_RESPONSE: DeadlineKind.ValueType  # 2
+DEADLINE_KIND_FIRST_RESPONSE: DeadlineKind.ValueType  # 1
 """It is noted that nobody answered the customer in time."""
-DEADLINE_KIND_RESOLUTION: DeadlineKind.ValueType  # 3
+DEADLINE_KIND_RESOLUTION: DeadlineKind.ValueType  # 2
 """It is noted that the ticket was not resolved in time."""
-DEADLINE_KIND_INACTIVITY_WARNING: DeadlineKind.ValueType  # 4
+DEADLINE_KIND_INACTIVITY_WARNING: DeadlineKind.ValueType  # 3
 """The assignee, and where settings say so the customer, is warned of the close."""
-DEADLINE_KIND_INACTIVITY_CLOSE: DeadlineKind.ValueType  # 5
+DEADLINE_KIND_INACTIVITY_CLOSE: DeadlineKind.ValueType  # 4
 """The ticket is closed: nobody has said or done anything for long."""
-DEADLINE_KIND_GRACE_CLOSE: DeadlineKind.ValueType  # 6
+DEADLINE_KIND_GRACE_CLOSE: DeadlineKind.ValueType  # 5
 """The ticket is closed: it has been RESOLVED for long enough."""
 Global___DeadlineKind: _TypeAlias = DeadlineKind  # noqa: Y015
 
@@ -114,6 +110,8 @@ class _RecoveryStepEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Recovery
     """End the form: its time is over."""
     RECOVERY_STEP_DONE: _RecoveryStep.ValueType  # 8
     """Nothing more to do, unless the recovery is woken again."""
+    RECOVERY_STEP_REMIND: _RecoveryStep.ValueType  # 9
+    """Remind the assignee that the form waits for its customer: FireDeadline of the ticket."""
 
 class RecoveryStep(_RecoveryStep, metaclass=_RecoveryStepEnumTypeWrapper):
     """What a recovery wants next."""
@@ -136,6 +134,8 @@ RECOVERY_STEP_EXPIRE: RecoveryStep.ValueType  # 7
 """End the form: its time is over."""
 RECOVERY_STEP_DONE: RecoveryStep.ValueType  # 8
 """Nothing more to do, unless the recovery is woken again."""
+RECOVERY_STEP_REMIND: RecoveryStep.ValueType  # 9
+"""Remind the assignee that the form waits for its customer: FireDeadline of the ticket."""
 Global___RecoveryStep: _TypeAlias = RecoveryStep  # noqa: Y015
 
 class _DeliveryStep:
@@ -381,6 +381,7 @@ class RecoveryPlan(_message.Message):
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     REFUSAL_REASON_FIELD_NUMBER: _builtins.int
     PLAN_TIME_FIELD_NUMBER: _builtins.int
+    REMIND_TIME_FIELD_NUMBER: _builtins.int
     state: _recovery_pb2.RecoveryState.ValueType
     """The recovery's present state."""
     step: Global___RecoveryStep.ValueType
@@ -421,6 +422,10 @@ class RecoveryPlan(_message.Message):
     def plan_time(self) -> _timestamp_pb2.Timestamp:
         """When this plan was made, by the service's clock."""
 
+    @_builtins.property
+    def remind_time(self) -> _timestamp_pb2.Timestamp:
+        """When the assignee is reminded of the form next; unset where not."""
+
     def __init__(
         self,
         *,
@@ -439,10 +444,11 @@ class RecoveryPlan(_message.Message):
         expire_time: _timestamp_pb2.Timestamp | None = ...,
         refusal_reason: _recovery_pb2.RefusalReason.ValueType = ...,
         plan_time: _timestamp_pb2.Timestamp | None = ...,
+        remind_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "expire_time", b"expire_time", "plan_time", b"plan_time", "post_time", b"post_time", "wait", b"wait"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "expire_time", b"expire_time", "plan_time", b"plan_time", "post_time", b"post_time", "remind_time", b"remind_time", "wait", b"wait"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignee", b"assignee", "create_time", b"create_time", "expire_time", b"expire_time", "kind", b"kind", "location", b"location", "plan_time", b"plan_time", "post_time", b"post_time", "refusal_reason", b"refusal_reason", "review_site", b"review_site", "state", b"state", "step", b"step", "ticket", b"ticket", "ticket_priority", b"ticket_priority", "ticket_status", b"ticket_status", "wait", b"wait"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assignee", b"assignee", "create_time", b"create_time", "expire_time", b"expire_time", "kind", b"kind", "location", b"location", "plan_time", b"plan_time", "post_time", b"post_time", "refusal_reason", b"refusal_reason", "remind_time", b"remind_time", "review_site", b"review_site", "state", b"state", "step", b"step", "ticket", b"ticket", "ticket_priority", b"ticket_priority", "ticket_status", b"ticket_status", "wait", b"wait"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
