@@ -202,6 +202,13 @@ class FakeRecovery:
                 self.state = recovery.RECOVERY_STATE_EXPIRED
             return await self._answer(steps.EXPIRE_FORM)
 
+    @activity.defn(name=steps.EXPIRE_FORM_NOW)
+    async def expire_form_now(self, start: ContactRecoveryInput) -> RecoveryPlan:
+        async with self._called(steps.EXPIRE_FORM_NOW, start):
+            if self.state in _FORM_LIVE:
+                self.state = recovery.RECOVERY_STATE_EXPIRED
+            return await self._answer(steps.EXPIRE_FORM_NOW)
+
     @property
     def activities(self) -> Sequence[Callable[..., Any]]:
         return [
@@ -211,6 +218,7 @@ class FakeRecovery:
             self.retract_reply,
             self.unlock_chat,
             self.expire_form,
+            self.expire_form_now,
         ]
 
     def _record_posted(self) -> None:

@@ -74,6 +74,7 @@ class RecoveryActivities:
             self.retract_reply,
             self.unlock_chat,
             self.expire_form,
+            self.expire_form_now,
         ]
 
     @activity.defn(name=steps.CHECK_RECOVERY)
@@ -102,6 +103,12 @@ class RecoveryActivities:
         """End the form, if its time is over by the service's clock."""
         with failures.of_service():
             return (await self._workers.ExpireForm(ExpireFormRequest(name=start.recovery))).plan
+
+    @activity.defn(name=steps.EXPIRE_FORM_NOW)
+    async def expire_form_now(self, start: ContactRecoveryInput) -> RecoveryPlan:
+        """End the form before its time, as an operator wants it."""
+        with failures.of_service():
+            return (await self._workers.ExpireForm(ExpireFormRequest(name=start.recovery, early=True))).plan
 
     @activity.defn(name=steps.POST_REPLY)
     async def post_reply(self, start: ContactRecoveryInput) -> RecoveryPlan:

@@ -9,6 +9,7 @@ from temporalio.exceptions import ApplicationError
 # Passed through the sandbox: none of it keeps state, and generated code may exist once in a process only.
 with workflow.unsafe.imports_passed_through():
     from care.v1 import worker_service_pb2 as worker
+    from care.v1.recovery_pb2 import RECOVERY_STATE_AWAITING_CONTACT, RECOVERY_STATE_FORM_REQUESTED
     from care.v1.worker_service_pb2 import RecoveryPlan
     from care.v1.workflows_pb2 import ContactRecoveryInput, ContactRecoveryResult, ContactRecoveryStatus
     from care_workflows import search_attributes, steps, wording
@@ -25,6 +26,7 @@ _SITE_STEPS: Final = {
     worker.RECOVERY_STEP_READ: steps.READ_REPLY,
     worker.RECOVERY_STEP_RETRACT: steps.RETRACT_REPLY,
 }
+_FORM_LIVE: Final = (RECOVERY_STATE_FORM_REQUESTED, RECOVERY_STATE_AWAITING_CONTACT)
 _WAITS: Final = (worker.RECOVERY_STEP_WAIT, worker.RECOVERY_STEP_HOLD)
 
 
@@ -36,6 +38,7 @@ class ContactRecovery(Following[RecoveryPlan]):
     def __init__(self, start: ContactRecoveryInput) -> None:
         """Begin without a plan, so that the first thing is to ask."""
         super().__init__(start, start.recovery, RecoveryPlan)
+        self._ends_now = False
 
     @workflow.run
     async def run(self, start: ContactRecoveryInput) -> ContactRecoveryResult:
@@ -54,6 +57,38 @@ class ContactRecovery(Following[RecoveryPlan]):
     def status(self) -> ContactRecoveryStatus:
         """Say what it is doing and what the service said last."""
         return ContactRecoveryStatus(doing=self._doing, plan=self._plan)
+
+    @workflow.update
+    async def post_again_now(self) -> str:
+        """Try again at the review site now, rather than after the pause; say in a sentence what comes of it.
+
+        Rejected with NOTHING_TO_POST where it does not want anything of the site.
+        """
+        return await self._looked()
+
+    @post_again_now.validator
+    def _is_at_site(self) -> None:
+        if self._plan is None or self._plan.step not in _SITE_STEPS:
+            words = f"Nothing is to be done at the review site: {self._doing}"
+            raise ApplicationError(words, type="NOTHING_TO_POST", non_retryable=True)
+
+    @workflow.update
+    async def expire_now(self) -> str:
+        """End the form before its time, by the service's rules; say in a sentence what comes of it.
+
+        Rejected with NO_FORM where no form is out or is about to be.
+        """
+        self._ends_now = True
+        return await self._looked()
+
+    @expire_now.validator
+    def _has_form(self) -> None:
+        if self._plan is None or self._plan.state not in _FORM_LIVE:
+            raise ApplicationError(f"No form takes answers: {self._doing}", type="NO_FORM", non_retryable=True)
+
+    async def _look_again(self, ask: str) -> RecoveryPlan | None:
+        ends_now, self._ends_now = self._ends_now, False
+        return await self._ask(steps.EXPIRE_FORM_NOW if ends_now else ask)
 
     def _is_over(self, plan: RecoveryPlan) -> bool:
         return plan.step == worker.RECOVERY_STEP_DONE

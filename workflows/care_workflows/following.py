@@ -40,11 +40,27 @@ class Following(ABC, Generic[PlanT]):
         self._plan: PlanT | None = None
         self._doing = wording.ASKING
         self._pauses = 0
+        self._orders = self._taken = self._served = 0
+        """Updates that came in; those of them that the present question covers, and those that are answered."""
+        self._told = wording.ASKING
+        self._continues = False
 
     @workflow.signal
     def poke(self, *_ignored: object) -> None:
         """Look again. Arguments are ignored: a call that doesn't fit would fail the workflow's task for ever."""
         self._poked = True
+
+    @workflow.update
+    async def look_again(self) -> str:
+        """Look again at once, and say in a sentence what comes of it: for operators."""
+        return await self._looked()
+
+    async def _looked(self) -> str:
+        """Have it look again; returns what it does then."""
+        self._orders += 1
+        order, self._poked = self._orders, True
+        await workflow.wait_condition(lambda: self._served >= order or self._continues)
+        return self._told
 
     @workflow.signal(dynamic=True)
     def unknown_signal(self, name: str, _arguments: Sequence[RawValue]) -> None:
@@ -75,19 +91,26 @@ class Following(ABC, Generic[PlanT]):
     async def _follow_to_the_end(self, ask: str) -> PlanT:
         """Follow the service's plans, which the activity ``ask`` brings, until one says that nothing is left to do."""
         plan: PlanT | None = None
-        while plan is None or self._poked or not self._is_over(plan):
+        while not (plan is not None and self._is_over(plan) and await self._is_left_alone()):
             if plan is None or self._poked:
                 if workflow.info().is_continue_as_new_suggested():
-                    # Nothing has to be carried over, the flag neither: the new run begins by asking. The signal
-                    # handlers don't await, so none can be unfinished here.
+                    # Nothing has to be carried over, the flag neither: the new run begins by asking, which is what
+                    # whoever waits for an answer is told.
+                    self._continues = True
+                    await workflow.wait_condition(workflow.all_handlers_finished)
                     workflow.continue_as_new(self._start)
                 # Before it asks: what is signaled from here on may be missing in the answer.
-                poked, self._poked = self._poked, False
+                poked, self._poked, self._taken = self._poked, False, self._orders
                 self._say(wording.ASKING)
                 plan = await self._look_again(ask) if poked else await self._ask(ask)
             else:
                 plan = await self._take_step(plan)
         return plan
+
+    async def _is_left_alone(self) -> bool:
+        """Tell, at the end, that nobody wants it to look again, and that whoever did has the answer."""
+        await workflow.wait_condition(lambda: self._poked or workflow.all_handlers_finished())
+        return not self._poked
 
     async def _look_again(self, ask: str) -> PlanT | None:
         """Find out what is new, after a poke: from the service, unless a workflow knows where else to look."""
@@ -140,13 +163,16 @@ class Following(ABC, Generic[PlanT]):
     def _follow(self, plan: PlanT) -> PlanT:
         self._plan = plan
         self._pauses = 0
-        self._say(self._doing_words(plan))
+        words = self._doing_words(plan)
+        self._say(words)
+        self._tell(words)
         self._upsert(self._updates(plan))
         return plan
 
     async def _pause(self, words: str) -> None:
         """Wait for a poke or an hour at most; less at first, as most obstacles pass quickly."""
         self._say(words)
+        self._tell(words)
         self._upsert(search_attributes.waits_for_operator(workflow.info().typed_search_attributes))
         workflow.logger.warning("%s", words)
         pause = min(_FIRST_PAUSE * 2**self._pauses, _LONGEST_PAUSE)
@@ -157,6 +183,10 @@ class Following(ABC, Generic[PlanT]):
         """Wait for a poke, for ``duration`` at most."""
         with suppress(TimeoutError):
             await workflow.wait_condition(lambda: self._poked, timeout=duration, timeout_summary=summary)
+
+    def _tell(self, words: str) -> None:
+        """Answer the updates that the question covered."""
+        self._served, self._told = self._taken, words
 
     def _say(self, words: str) -> None:
         """Show ``words`` to operators; costs nothing, as no event is written."""

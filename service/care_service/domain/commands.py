@@ -220,6 +220,9 @@ class UnlockChat:
 class ExpireForm:
     """The form's time may be over."""
 
+    early: bool = False
+    """Whether it ends even if not."""
+
 
 Report = RecordPosted | RecordRefused | RecordRetracted | UnlockChat | ExpireForm
 

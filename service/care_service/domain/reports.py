@@ -104,11 +104,14 @@ def report(case: RecoveryCase, command: Report, caller: Caller, now: datetime) -
             if recovery.state is not RecoveryState.CONTACT_RECEIVED:
                 return None
             return _unlocked(case, command, caller, now)
-        case ExpireForm():
+        case ExpireForm(early):
             due = recovery.expire_time is not None and recovery.expire_time <= now
-            if recovery.state not in FORM_LIVE or not due:
+            if recovery.state not in FORM_LIVE or not (due or early):
                 return None
-            return _write(case, _fire(recovery, Trigger.EXPIRE_FORM, now), ActivityType.FORM_EXPIRED, caller, now)
+            expired = _fire(recovery, Trigger.EXPIRE_FORM, now)
+            if not due:
+                expired = replace(expired, expire_time=now)
+            return _write(case, expired, ActivityType.FORM_EXPIRED, caller, now)
 
 
 def _unlocked(case: RecoveryCase, command: UnlockChat, caller: Caller, now: datetime) -> Decision:

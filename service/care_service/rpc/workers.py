@@ -107,7 +107,7 @@ class Workers(Deliveries, Deadlines, worker_service_pb2_grpc.WorkerServiceServic
     async def ExpireForm(self, request: pb.ExpireFormRequest, context: Context) -> pb.ExpireFormResponse:
         """See the contract."""
         name = self._name(request.name, Fields())
-        return pb.ExpireFormResponse(plan=await self._report(name, commands.ExpireForm()))
+        return pb.ExpireFormResponse(plan=await self._report(name, commands.ExpireForm(request.early)))
 
     def _name(self, text: str, fields: Fields) -> RecoveryName:
         name = fields.name("name", text, names.parse_recovery, None)

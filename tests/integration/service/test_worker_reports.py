@@ -365,6 +365,28 @@ async def test_a_form_waits_until_its_time_is_over_and_not_less(timed: Tenant, c
     assert await timed.wakes(recovery.name) == before + 1
 
 
+async def test_an_operator_ends_a_form_before_its_time(timed: Tenant, clock: SettableClock) -> None:
+    ticket = await timed.ticket()
+    recovery = await timed.form(ticket)
+    await timed.posted(recovery)
+    clock.advance(hours=5)
+    early = workers.ExpireFormRequest(name=recovery.name, early=True)
+    assert wants((await timed.worker.workers.ExpireForm(early)).plan) == "EXPIRED: RETRACT"
+    assert (await timed.log_types(ticket))[0] == "FORM_EXPIRED"
+    ended = await timed.recovery(recovery)
+    assert ended.expire_time == ended.end_time
+    assert wants((await timed.worker.workers.ExpireForm(early)).plan) == "EXPIRED: RETRACT"
+    assert (await timed.log_types(ticket)).count("FORM_EXPIRED") == 1
+
+
+async def test_a_contact_that_was_faster_than_the_operator_stays(timed: Tenant) -> None:
+    recovery = await timed.form(await timed.ticket())
+    await timed.posted(recovery)
+    await timed.submit(recovery)
+    early = workers.ExpireFormRequest(name=recovery.name, early=True)
+    assert wants((await timed.worker.workers.ExpireForm(early)).plan) == "CONTACT_RECEIVED: UNLOCK"
+
+
 async def test_a_form_that_could_not_be_posted_in_time_expires_too(timed: Tenant, clock: SettableClock) -> None:
     recovery = await timed.form(await timed.ticket())
     await attempt(timed, recovery, POST)

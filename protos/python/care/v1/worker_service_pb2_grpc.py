@@ -151,7 +151,8 @@ class WorkerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ExpireForm(self, request, context):
-        """Ends a form whose time is over. Not due yet is a success; the plan says how long to wait.
+        """Ends a form whose time is over, or, if `early` is set, one whose time is not; `expire_time` is now then. Not due yet is a success;
+        the plan says how long to wait.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

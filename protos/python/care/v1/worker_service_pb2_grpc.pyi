@@ -54,7 +54,9 @@ class WorkerServiceStub:
     UnlockChat: _grpc.UnaryUnaryMultiCallable[_worker_service_pb2.UnlockChatRequest, _worker_service_pb2.UnlockChatResponse]
     """Opens the chat of a recovery that is CONTACT_RECEIVED."""
     ExpireForm: _grpc.UnaryUnaryMultiCallable[_worker_service_pb2.ExpireFormRequest, _worker_service_pb2.ExpireFormResponse]
-    """Ends a form whose time is over. Not due yet is a success; the plan says how long to wait."""
+    """Ends a form whose time is over, or, if `early` is set, one whose time is not; `expire_time` is now then. Not due yet is a success;
+    the plan says how long to wait.
+    """
     BeginDelivery: _grpc.UnaryUnaryMultiCallable[_worker_service_pb2.BeginDeliveryRequest, _worker_service_pb2.BeginDeliveryResponse]
     """Says what a message to a customer wants next, and hands it out where that is to be sent: names a new attempt, whose outcome alone
     counts from now on. Refusals: RESOURCE_NOT_FOUND where there is no such message.
@@ -94,7 +96,9 @@ class WorkerServiceAsyncStub(WorkerServiceStub):
     UnlockChat: _aio.UnaryUnaryMultiCallable[_worker_service_pb2.UnlockChatRequest, _worker_service_pb2.UnlockChatResponse]  # type: ignore[assignment]
     """Opens the chat of a recovery that is CONTACT_RECEIVED."""
     ExpireForm: _aio.UnaryUnaryMultiCallable[_worker_service_pb2.ExpireFormRequest, _worker_service_pb2.ExpireFormResponse]  # type: ignore[assignment]
-    """Ends a form whose time is over. Not due yet is a success; the plan says how long to wait."""
+    """Ends a form whose time is over, or, if `early` is set, one whose time is not; `expire_time` is now then. Not due yet is a success;
+    the plan says how long to wait.
+    """
     BeginDelivery: _aio.UnaryUnaryMultiCallable[_worker_service_pb2.BeginDeliveryRequest, _worker_service_pb2.BeginDeliveryResponse]  # type: ignore[assignment]
     """Says what a message to a customer wants next, and hands it out where that is to be sent: names a new attempt, whose outcome alone
     counts from now on. Refusals: RESOURCE_NOT_FOUND where there is no such message.
@@ -173,7 +177,9 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _worker_service_pb2.ExpireFormRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_worker_service_pb2.ExpireFormResponse, _abc.Awaitable[_worker_service_pb2.ExpireFormResponse]]:
-        """Ends a form whose time is over. Not due yet is a success; the plan says how long to wait."""
+        """Ends a form whose time is over, or, if `early` is set, one whose time is not; `expire_time` is now then. Not due yet is a success;
+        the plan says how long to wait.
+        """
 
     @_abc_1.abstractmethod
     def BeginDelivery(

@@ -1,0 +1,120 @@
+"""Operators' updates on a real server: each goes through the service's rules, and says what came of it."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from temporalio.client import Client, WorkflowUpdateFailedError
+from temporalio.exceptions import ApplicationError
+
+from care.v1 import recovery_pb2 as recovery
+from care_workflows import steps
+from care_workflows.contact_recovery import ContactRecovery
+from care_workflows.ticket_workflow import TicketWorkflow
+from tests.workflows import fake_ticket
+from tests.workflows.conftest import CONTINUE_AFTER_EVENTS
+from tests.workflows.fake_steps import FakeRecovery, refused, started, unavailable, until_doing
+from tests.workflows.fake_ticket import FakeTicket
+
+CHECK, POST, RETRACT = steps.CHECK_RECOVERY, steps.POST_REPLY, steps.RETRACT_REPLY
+
+
+async def rejection(update: object) -> str:
+    with pytest.raises(WorkflowUpdateFailedError) as failed:
+        await update  # type: ignore[misc]
+    assert isinstance(failed.value.cause, ApplicationError)
+    return failed.value.cause.type or ""
+
+
+async def test_looking_again_is_answered_by_what_comes_of_it(dev_client: Client) -> None:
+    fake = FakeRecovery()
+    async with started(dev_client, fake) as handle:
+        await until_doing(handle, "Waiting for the customer")
+        asked = fake.calls.count(CHECK)
+        words = await handle.execute_update(ContactRecovery.look_again)
+        assert words == "Waiting for the customer to answer the form."
+        assert fake.calls.count(CHECK) == asked + 1
+        fake.submit()
+        # The chat is open by the time that it looks again, and the last answer is given all the same.
+        words = await handle.execute_update(ContactRecovery.look_again)
+        assert words in {"Opening the chat.", "The chat is open."}
+        assert (await handle.result()).plan.state == recovery.RECOVERY_STATE_CHAT_UNLOCKED
+
+
+async def test_many_at_once_are_all_answered(dev_client: Client) -> None:
+    fake = FakeRecovery()
+    async with started(dev_client, fake) as handle:
+        await until_doing(handle, "Waiting for the customer")
+        answers = await asyncio.gather(*(handle.execute_update(ContactRecovery.look_again) for _ in range(8)))
+        assert set(answers) == {"Waiting for the customer to answer the form."}
+
+
+async def test_a_service_that_refuses_is_the_answer(dev_client: Client) -> None:
+    fake = FakeRecovery()
+    async with started(dev_client, fake) as handle:
+        await until_doing(handle, "Waiting for the customer")
+        fake.failures[CHECK] = [refused("TOKEN_EXPIRED")]
+        assert "TOKEN_EXPIRED" in await handle.execute_update(ContactRecovery.look_again)
+
+
+async def test_posting_again_does_not_wait_for_the_pause(dev_client: Client) -> None:
+    fake = FakeRecovery()
+    fake.failures[POST] = [unavailable(timedelta(days=1))]
+    async with started(dev_client, fake) as handle:
+        await fake.until(lambda: not fake.failures[POST])
+        await handle.execute_update(ContactRecovery.post_again_now)
+        await until_doing(handle, "Waiting for the customer")
+        assert fake.calls.count(POST) == 2
+        assert await rejection(handle.execute_update(ContactRecovery.post_again_now)) == "NOTHING_TO_POST"
+
+
+async def test_a_form_is_ended_before_its_time_and_its_link_is_taken_out(dev_client: Client) -> None:
+    fake = FakeRecovery()
+    async with started(dev_client, fake) as handle:
+        await until_doing(handle, "Waiting for the customer")
+        await handle.execute_update(ContactRecovery.expire_now)
+        assert (await handle.result()).plan.state == recovery.RECOVERY_STATE_EXPIRED
+    assert fake.calls[-2:] == [steps.EXPIRE_FORM_NOW, RETRACT]
+    assert not fake.public
+
+
+async def test_a_customer_who_was_faster_wins_against_the_operator(dev_client: Client) -> None:
+    fake = FakeRecovery()
+    async with started(dev_client, fake) as handle:
+        await until_doing(handle, "Waiting for the customer")
+        fake.submit()
+        await handle.execute_update(ContactRecovery.expire_now)
+        assert (await handle.result()).plan.state == recovery.RECOVERY_STATE_CHAT_UNLOCKED
+
+
+async def test_where_no_form_is_out_nothing_can_be_ended(dev_client: Client) -> None:
+    fake = FakeRecovery(recovery.RECOVERY_KIND_DIRECT)
+    fake.failures[steps.UNLOCK_CHAT] = [unavailable(timedelta(days=1))]
+    async with started(dev_client, fake) as handle:
+        await until_doing(handle, "Opening the chat")
+        assert await rejection(handle.execute_update(ContactRecovery.expire_now)) == "NO_FORM"
+        await handle.signal(ContactRecovery.poke)
+
+
+async def test_a_ticket_looks_again_too(dev_client: Client) -> None:
+    fake = FakeTicket(timedelta(days=30))
+    async with fake_ticket.watched_over(dev_client, fake) as handle:
+        await fake_ticket.until_doing(handle, "Waiting until the ticket is closed for inactivity")
+        fake.closed = True
+        assert await handle.execute_update(TicketWorkflow.look_again) == "Done: the ticket is CLOSED."
+        await handle.result()
+
+
+async def test_an_update_is_answered_where_the_history_begins_anew(dev_client: Client) -> None:
+    fake = FakeTicket(timedelta(days=30))
+    async with fake_ticket.watched_over(dev_client, fake) as handle:
+        await fake_ticket.until_doing(handle, "Waiting until")
+        first = (await handle.describe()).run_id
+        for _ in range(CONTINUE_AFTER_EVENTS):
+            assert await handle.execute_update(TicketWorkflow.look_again)
+            if (await handle.describe()).run_id != first:
+                break
+        else:
+            raise AssertionError("it never began anew")
+        fake.closed = True
+        await handle.execute_update(TicketWorkflow.look_again)
