@@ -111,7 +111,9 @@ async def service(
             "measuring": partial(measure, metrics, database, Outbox(apart)),
             "token keys": keys.run,
             "following": followers.run,
-            "reconciling": partial(reconcile, WantedWorkflows(database), TemporalRunning(temporal), metrics),
+            "reconciling": partial(
+                reconcile, WantedWorkflows(database), TemporalRunning(temporal), metrics, settings.reconcile_interval
+            ),
         }
         tasks = [relaying, *(asyncio.create_task(lasting(name, run)) for name, run in beside.items())]
         _LOG.info("serving", address=f"{settings.grpc_address.host}:{port}", tls=credentials is not None)
@@ -147,7 +149,7 @@ def _committed(relay: Relay, followers: Followers, metrics: Metrics) -> Callable
 
     def committed(decision: Decision) -> None:
         metrics.decided(decision)
-        if decision.wakes or decision.new_deliveries:
+        if decision.wakes or decision.wakes_ticket or decision.new_deliveries:
             relay.hint()
         if decision.activity is not None:
             followers.hint()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Sequence
+from datetime import timedelta
 from typing import Final, Protocol
 
 from temporalio.client import Client
@@ -19,8 +20,6 @@ from care_service.storage.wanted import WORKFLOWS, Wanted, WantedWorkflows
 _LOG: Final = get_logger("care.reconciling")
 _PAGE: Final = 100
 """Workflows that Temporal is asked for at a time: its visibility query stays short."""
-PAUSE: Final = 300.0
-"""Seconds between the end of one round and the next."""
 
 
 class Running(Protocol):
@@ -57,15 +56,21 @@ async def missing(wanted: WantedWorkflows, running: Running) -> AsyncIterator[li
             after = page[-1]
 
 
-async def reconcile(wanted: WantedWorkflows, running: Running, metrics: Metrics, pause: float = PAUSE) -> None:
-    """Starts again what is missing, round by round; runs until cancelled. Any number of replicas may."""
+async def reconcile(wanted: WantedWorkflows, running: Running, metrics: Metrics, pause: timedelta) -> None:
+    """Starts again what is missing, round by round; runs until cancelled. Of the replicas, one does at a time."""
     while True:
-        await asyncio.sleep(pause)
+        await asyncio.sleep(pause.total_seconds())
         try:
-            async for lost in missing(wanted, running):
-                # Visibility lags a little behind: what has just begun may be woken once more, which does no harm.
-                await wanted.wake(lost)
-                metrics.reconciled.labels(lost[0].workflow).inc(len(lost))
-                _LOG.warning("workflows that must run did not: woken", workflow=lost[0].workflow, number=len(lost))
+            async with wanted.turn() as is_ours:
+                if is_ours:
+                    await _round(wanted, running, metrics)
         except Exception as error:  # noqa: BLE001 - whatever it is passes or is repeated; the service must not end by it
             _LOG.warning("workflows can't be compared", reason=type(error).__qualname__)
+
+
+async def _round(wanted: WantedWorkflows, running: Running, metrics: Metrics) -> None:
+    async for lost in missing(wanted, running):
+        # Visibility lags a little behind: what runs after all is not disturbed by being started again.
+        await wanted.wake(lost)
+        metrics.reconciled.labels(lost[0].workflow).inc(len(lost))
+        _LOG.warning("workflows that must run did not: woken", workflow=lost[0].workflow, number=len(lost))

@@ -82,8 +82,8 @@ class Waker(Protocol):
 class TemporalWaker:
     """Pokes what runs and starts what does not.
 
-    Not by signal-with-start, as Temporal bills that as two: a workflow that is started asks the service first, so that
-    a signal tells it nothing. For the same reason one that somebody else has started in between is as good.
+    Not by signal-with-start, as that is billed as two: a workflow that is started asks the service first, so that a
+    signal tells it nothing. For the same reason one that somebody else has started in between is as good.
     """
 
     def __init__(self, client: Client, task_queue: str) -> None:
@@ -94,7 +94,7 @@ class TemporalWaker:
 
     async def wake(self, wake: Wake) -> None:
         """See Waker. Where our search attributes are not registered it does without, and tries again after a while."""
-        if await self._poke(wake):
+        if not wake.is_first and await self._poke(wake):
             return
         with_attributes = monotonic() >= self._without_until
         try:

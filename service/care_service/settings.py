@@ -122,6 +122,8 @@ class ServiceSettings(BaseSettings):
     """When after posting the public reply is read again."""
     settle_time: Duration = timedelta(minutes=1)
     """How long after its hand-out a write may appear at a review site; at least the worker's deadline of an attempt."""
+    reconcile_interval: Duration = timedelta(minutes=5)
+    """How long after one comparison of the database with Temporal the next begins, and what is missing runs again."""
     metrics_address: ListenAddress | None = None
     """Where Prometheus and whoever asks for the health are answered; nowhere by default."""
     database_pool_size: int = Field(20, ge=1, le=1000)

@@ -21,7 +21,7 @@ STEPS = {
     "CheckRecovery": "check_recovery",
     "BeginPosting": "post_reply",
     "RecordPosted": "post_reply",
-    "UnlockChat": "unlock_chat",
+    "UnlockChat": "check_recovery",
 }
 """The worker's calls, and the activity that makes each."""
 
@@ -69,7 +69,7 @@ async def test_one_trace_goes_from_the_agents_call_to_the_unlocked_chat(case: Ca
 
     begun = [
         ("care-serve", "care.v1.ConversationService/SendRecoveryForm"),
-        ("care-serve", "SignalWithStartWorkflow:ContactRecovery"),
+        ("care-serve", "StartWorkflow:ContactRecovery"),
     ]
     found = {span.name: way(span) for span in spans}
     assert found["RunWorkflow:ContactRecovery"] == [*begun, ("care-work", "RunWorkflow:ContactRecovery")]

@@ -18,7 +18,7 @@ _PASSED_ON: Final[Mapping[str, frozenset[str]]] = {
         {
             *("CARE_DATABASE_POOL_SIZE", "CARE_DRAIN_TIME", "CARE_LOG_FORMAT"),
             *("CARE_MAX_CALLS", "CARE_MAX_CALL_TIME", "CARE_MAX_STREAMS"),
-            *("CARE_MODERATION_CHECKS", "CARE_SETTLE_TIME", "CARE_TASK_QUEUE"),
+            *("CARE_MODERATION_CHECKS", "CARE_RECONCILE_INTERVAL", "CARE_SETTLE_TIME", "CARE_TASK_QUEUE"),
         }
     ),
     "work": frozenset({"CARE_LOG_FORMAT", "CARE_TASK_QUEUE"}),

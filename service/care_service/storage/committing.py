@@ -154,18 +154,22 @@ def _add_rows(statement: Statement, decision: Decision, record: Record | None) -
             f" AND i.channel = {statement.parameter(inbound.channel.value, 'TEXT')}"
             f" AND i.external_id = {statement.parameter(inbound.external_id, 'TEXT')} RETURNING 1",
         )
-    wakes: list[tuple[str, UUID | None]] = [(workflow_names.CONTACT_RECOVERY, recovery) for recovery in decision.wakes]
+    new = decision.new_recovery.id if decision.new_recovery else None
+    wakes: list[tuple[str, UUID | None, bool]] = [
+        (workflow_names.CONTACT_RECOVERY, recovery, recovery == new) for recovery in decision.wakes
+    ]
     if decision.wakes_ticket:
-        wakes.append((workflow_names.TICKET_WORKFLOW, None))
-    wakes += [(workflow_names.MESSAGE_DELIVERY, delivery.message_id) for delivery in decision.new_deliveries]
-    for index, (workflow, resource) in enumerate(wakes):
+        wakes.append((workflow_names.TICKET_WORKFLOW, None, ticket.version == 1))
+    wakes += [(workflow_names.MESSAGE_DELIVERY, delivery.message_id, True) for delivery in decision.new_deliveries]
+    for index, (workflow, resource, is_first) in enumerate(wakes):
         organization = statement.parameter(ticket.organization, "TEXT")
         number = statement.parameter(ticket.number, "BIGINT")
         statement.add(
             f"wake{index}",
             "INSERT INTO outbox"
-            " (organization, workflow, ticket_number, resource_id, create_time, claim_time, attempts, traceparent)"
-            f" SELECT {organization}, '{workflow}', {number}, {statement.parameter(resource, 'UUID')},"
+            " (organization, workflow, ticket_number, resource_id, is_first, create_time, claim_time, attempts,"
+            " traceparent)"
+            f" SELECT {organization}, '{workflow}', {number}, {statement.parameter(resource, 'UUID')}, {is_first},"
             f" now(), now(), 0, {statement.parameter(trace_context.current(), 'TEXT')} FROM ticket RETURNING 1",
         )
     if record is not None:

@@ -21,7 +21,7 @@ _CLAIM: Final = """
     FROM due WHERE o.organization = due.organization AND o.id = due.id
     RETURNING o.organization, o.id, o.workflow, o.ticket_number, o.resource_id, o.attempts,
       (SELECT t.location FROM tickets t WHERE t.organization = o.organization AND t.number = o.ticket_number),
-      o.traceparent,
+      o.is_first, o.traceparent,
       (SELECT (t.timing ->> 'next_time')::TIMESTAMPTZ FROM tickets t
        WHERE t.organization = o.organization AND t.number = o.ticket_number AND o.resource_id IS NULL),
       EXISTS (SELECT 1 FROM recoveries r WHERE r.organization = o.organization AND r.ticket_number = o.ticket_number
@@ -64,6 +64,8 @@ class Wake:
     """The recovery's or the message's; None for the ticket's own workflow."""
     attempts: int
     location: str | None
+    is_first: bool = False
+    """Whether it does not run yet."""
     traceparent: str | None = None
     """The trace that the change belongs to, as W3C Trace Context writes it."""
     next_time: datetime | None = None

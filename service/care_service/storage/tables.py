@@ -281,6 +281,23 @@ recoveries: Final = Table(
     Index("ix_recoveries_organization_review_id", "organization", "review_id"),
 )
 
+OPEN_TICKETS: Final = "status <> 'CLOSED'"
+"""The tickets that have a workflow."""
+Index("ix_tickets_open", tickets.c.organization, tickets.c.number, postgresql_where=text(OPEN_TICKETS))
+
+WORKED_RECOVERIES: Final = (
+    "(state IN ('FORM_REQUESTED', 'AWAITING_CONTACT', 'CONTACT_RECEIVED') OR mark IN ('OUT', 'TAKING_OUT')"
+    " OR mark = 'POSTED' AND state <> 'CHAT_UNLOCKED')"
+)
+"""The recoveries that a workflow may have something to do for."""
+Index(
+    "ix_recoveries_worked",
+    recoveries.c.organization,
+    recoveries.c.ticket_number,
+    recoveries.c.id,
+    postgresql_where=text(WORKED_RECOVERIES),
+)
+
 REFERENCE: Final = func.right(cast(recoveries.c.id, Text), literal_column("8"))
 """Recovery.reference in lower case and without its dash."""
 Index("ix_recoveries_organization_reference", recoveries.c.organization, REFERENCE)
@@ -433,6 +450,13 @@ outbox: Final = Table(
     Column("workflow", Text, nullable=False, comment="The workflow type to wake."),
     Column("ticket_number", BigInteger, nullable=False),
     Column("resource_id", Uuid, nullable=True, comment="NULL for the ticket itself."),
+    Column(
+        "is_first",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="The workflow does not run yet: it is started, and not poked where somebody else has done so.",
+    ),
     _time("create_time"),
     Column("claim_time", DateTime(timezone=True), nullable=False, comment="Not to be claimed before: the lease."),
     Column("attempts", Integer, nullable=False),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
 from care_client import workflow_names
 from care_service.storage.database import Database
+from care_service.storage.tables import OPEN_TICKETS, WORKED_RECOVERIES
 
 
 def _not_woken(alias: str, number: str, resource: str, workflow: str) -> str:
@@ -21,7 +23,7 @@ def _not_woken(alias: str, number: str, resource: str, workflow: str) -> str:
 
 _TICKETS: Final = f"""
     SELECT t.organization, t.number, NULL::UUID FROM tickets t
-    WHERE t.status <> 'CLOSED' AND (t.organization, t.number) > ($1::TEXT, $2::BIGINT)
+    WHERE {OPEN_TICKETS} AND (t.organization, t.number) > ($1::TEXT, $2::BIGINT)
       AND $3::UUID IS NOT NULL
       AND {_not_woken("t", "number", "NULL", workflow_names.TICKET_WORKFLOW)}
     ORDER BY t.organization, t.number LIMIT $4
@@ -29,7 +31,12 @@ _TICKETS: Final = f"""
 _RECOVERIES: Final = f"""
     SELECT r.organization, r.ticket_number, r.id FROM recoveries r
     WHERE (r.organization, r.ticket_number, r.id) > ($1::TEXT, $2::BIGINT, $3::UUID)
-      AND (r.state IN ('FORM_REQUESTED', 'AWAITING_CONTACT', 'CONTACT_RECEIVED') OR r.mark IN ('OUT', 'TAKING_OUT'))
+      AND {WORKED_RECOVERIES}
+      -- What ended while its reply was public takes the link out, unless a newer reply stands there, or the site did.
+      AND (r.state IN ('FORM_REQUESTED', 'AWAITING_CONTACT', 'CONTACT_RECEIVED') OR r.mark IN ('OUT', 'TAKING_OUT')
+        OR (r.state <> 'REFUSED' OR r.post_time > r.end_time) AND NOT EXISTS (
+          SELECT 1 FROM recoveries n WHERE n.organization = r.organization AND n.review_id = r.review_id
+            AND n.position > r.position AND n.mark IN ('POSTED', 'TAKING_OUT', 'RETRACTED')))
       AND {_not_woken("r", "ticket_number", "r.id", workflow_names.CONTACT_RECOVERY)}
     ORDER BY r.organization, r.ticket_number, r.id LIMIT $4
 """
@@ -48,10 +55,12 @@ _QUERIES: Final = {
 WORKFLOWS: Final = tuple(_QUERIES)
 """The workflow types, in the order in which they are gone through."""
 _WAKE: Final = """
-    INSERT INTO outbox (organization, workflow, ticket_number, resource_id, create_time, claim_time, attempts)
-    SELECT organization, $4::TEXT, number, resource, now(), now(), 0
+    INSERT INTO outbox (organization, workflow, ticket_number, resource_id, is_first, create_time, claim_time, attempts)
+    SELECT organization, $4::TEXT, number, resource, true, now(), now(), 0
     FROM unnest($1::TEXT[], $2::BIGINT[], $3::UUID[]) AS missing (organization, number, resource)
 """
+_LOCK: Final = "SELECT pg_try_advisory_lock(hashtext('care reconciler'), 0)"
+_UNLOCK: Final = "SELECT pg_advisory_unlock(hashtext('care reconciler'), 0)"
 _BEGIN: Final = UUID(int=0)
 
 
@@ -80,6 +89,20 @@ class WantedWorkflows:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[bool]:
+        """Tells whether nobody else is at it; until the block is left nobody else will be.
+
+        The lock is the session's: a transaction that was open for so long would hold up the feed of changes.
+        """
+        async with self._database.driver() as connection:
+            is_ours = bool(await connection.fetchval(_LOCK))
+            try:
+                yield is_ours
+            finally:
+                if is_ours:
+                    await connection.execute(_UNLOCK)
 
     async def page(self, workflow: str, after: Wanted | None, limit: int) -> Sequence[Wanted]:
         """Returns those of a type that come after another, by organization, ticket and id."""

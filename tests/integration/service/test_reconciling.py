@@ -8,16 +8,20 @@ import pytest
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError
 
+from care.v1 import conversation_service_pb2 as conversations
 from care.v1 import ticket_service_pb2 as tickets
 from care_cli.stack import postgres
 from care_client.workflow_names import contact_recovery_id, ticket_workflow_id
 from care_service.reconciling import TemporalRunning, missing
+from care_service.storage.database import Database
 from care_service.storage.wanted import Wanted, WantedWorkflows
 from tests.integration.service.clocks import SettableClock
 from tests.support import temporal
 from tests.support.care import care
 from tests.support.system import eventually
 from tests.support.tenant import Tenant
+
+SOON = {"CARE_RECONCILE_INTERVAL": "1s"}
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +75,78 @@ async def test_what_was_terminated_by_hand_is_found_and_runs_again(server: postg
             await wanted.wake(page)
         await until_running(client, *ids)
         assert await lost(wanted, client) == set()
+
+
+async def test_what_was_terminated_by_hand_comes_back_by_itself(server: postgres.Server, client: Client) -> None:
+    url = server.create_database("coming_back")
+    async with care(url, temporal=client, clock=SettableClock(), variables=SOON) as service:
+        ticket = await Tenant(service, "comes-back").ticket()
+        workflow_id = ticket_workflow_id("comes-back", ticket.number)
+        await until_running(client, workflow_id)
+        first = (await client.get_workflow_handle(workflow_id).describe()).run_id
+        await client.get_workflow_handle(workflow_id).terminate()
+
+        async def runs_again() -> bool:
+            found = await client.get_workflow_handle(workflow_id).describe()
+            return found.status is WorkflowExecutionStatus.RUNNING and found.run_id != first
+
+        await eventually("another run", runs_again)
+
+
+async def test_a_database_that_was_restored_from_a_backup_has_its_workflows_again(
+    server: postgres.Server, client: Client
+) -> None:
+    url = server.create_database("backed_up")
+    async with care(url, temporal=client, clock=SettableClock()) as service:
+        tenant = Tenant(service, "restored")
+        ticket = await tenant.ticket()
+        recovery = await tenant.form(ticket)
+        ids = (
+            ticket_workflow_id("restored", ticket.number),
+            contact_recovery_id("restored", ticket.number, recovery.name.rpartition("/")[2]),
+        )
+        await until_running(client, *ids)
+    database = Database(server.url)
+    async with database.driver() as connection:
+        await connection.execute("CREATE DATABASE restored TEMPLATE backed_up")
+    await database.close()
+    # What happened after the backup: it was closed, and its workflows ended.
+    for each in ids:
+        await client.get_workflow_handle(each).terminate()
+    async with care(server.create_database("restored"), temporal=client, clock=SettableClock(), variables=SOON):
+        await until_running(client, *ids)
+
+
+async def test_of_the_replicas_one_compares_at_a_time(server: postgres.Server) -> None:
+    async with care(server.create_database("turns"), clock=SettableClock()) as service:
+        one, other = WantedWorkflows(service.database), WantedWorkflows(service.database)
+        async with one.turn() as mine, other.turn() as theirs:
+            assert (mine, theirs) == (True, False)
+        async with other.turn() as theirs:
+            assert theirs
+
+
+async def test_links_that_are_still_public_are_worked_on_until_they_are_not(server: postgres.Server) -> None:
+    async with care(server.create_database("still_public"), clock=SettableClock()) as service:
+        tenant, wanted = Tenant(service, "acme"), WantedWorkflows(service.database)
+        ticket = await tenant.ticket()
+        recovery = await tenant.form(ticket)
+        await tenant.posted(recovery)
+        withdraw = conversations.WithdrawRecoveryFormRequest(name=recovery.name)
+        await tenant.agent("alice").conversations.WithdrawRecoveryForm(withdraw)
+
+        async def worked() -> list[str]:
+            async with service.database.driver() as connection:
+                await connection.execute("DELETE FROM outbox")
+            page = await wanted.page("ContactRecovery", None, 10)
+            return [str(each.resource_id) for each in page]
+
+        own = recovery.name.rpartition("/")[2]
+        assert await worked() == [own]
+        newer = await tenant.form(ticket)
+        # A newer reply that is public has replaced it.
+        await tenant.posted(newer)
+        assert await worked() == [newer.name.rpartition("/")[2]]
 
 
 async def test_pages_of_any_size_find_the_same(server: postgres.Server) -> None:

@@ -18,7 +18,7 @@ from care_service.metrics import Metrics
 from care_service.relay import Relay
 from care_service.storage.outbox import Wake
 
-WAKE = Wake("acme", 1, "ContactRecovery", 17, UUID(int=7), 1, "soho", f"00-{7:032x}-{8:016x}-01")
+WAKE = Wake("acme", 1, "ContactRecovery", 17, UUID(int=7), 1, "soho", False, f"00-{7:032x}-{8:016x}-01")
 
 
 class Rows:

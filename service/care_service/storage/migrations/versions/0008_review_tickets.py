@@ -1,4 +1,4 @@
-"""When reviews were deleted at their sites, and whose turn it is to be assigned a location's next ticket."""
+"""Deleted reviews, turns of a location's assignees, and what finds and starts workflows that must run."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -20,9 +20,34 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("organization", "location", name="pk_assignment_turns"),
         comment="Who had the last turn where the new tickets of a location go round among its assignees.",
     )
+    op.add_column(
+        "outbox",
+        sa.Column(
+            "is_first",
+            sa.Boolean(),
+            nullable=False,
+            server_default=sa.text("false"),
+            comment="The workflow does not run yet: it is started, and not poked where somebody else has done so.",
+        ),
+    )
+    op.create_index(
+        "ix_tickets_open", "tickets", ["organization", "number"], postgresql_where=sa.text("status <> 'CLOSED'")
+    )
+    op.create_index(
+        "ix_recoveries_worked",
+        "recoveries",
+        ["organization", "ticket_number", "id"],
+        postgresql_where=sa.text(
+            "(state IN ('FORM_REQUESTED', 'AWAITING_CONTACT', 'CONTACT_RECEIVED') OR mark IN ('OUT', 'TAKING_OUT')"
+            " OR mark = 'POSTED' AND state <> 'CHAT_UNLOCKED')"
+        ),
+    )
 
 
 def downgrade() -> None:
     """Takes it back; deleted reviews look as if they were there."""
+    op.drop_index("ix_recoveries_worked", "recoveries")
+    op.drop_index("ix_tickets_open", "tickets")
+    op.drop_column("outbox", "is_first")
     op.drop_table("assignment_turns")
     op.drop_column("reviews", "delete_time")
