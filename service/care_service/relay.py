@@ -173,7 +173,7 @@ def _pairs(wake: Wake) -> list[SearchAttributePair[str] | SearchAttributePair[da
     ]
     if wake.location:
         pairs.append(SearchAttributePair(_LOCATION, wake.location))
-    if wake.is_posting:
+    if wake.goes_to_site:
         pairs.append(SearchAttributePair(_WAITS_FOR, workflow_names.REVIEW_SITE))
     if wake.next_time:
         pairs.append(SearchAttributePair(_NEXT_DEADLINE, wake.next_time))

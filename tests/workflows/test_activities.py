@@ -284,6 +284,17 @@ async def test_service_steps_return_its_plan(activities: RecoveryActivities, ser
     ]
 
 
+async def test_whoever_reports_asks_anew_so_that_nobody_has_to_wake_the_workflow(
+    activities: RecoveryActivities, service: ScriptedWorkerService
+) -> None:
+    service.plan.plan_time.FromMicroseconds(1_772_366_400_000_001)
+    asked = worker.CheckRecoveryRequest(name=RECOVERY, report_time=service.plan.plan_time)
+    for step in (activities.post_reply, activities.unlock_chat, activities.expire_form, activities.expire_form_now):
+        service.asked_after.clear()
+        assert await ActivityEnvironment().run(step, START) == service.plan
+        assert service.asked_after == [asked]
+
+
 @pytest.mark.parametrize(
     ("step", "then"),
     [

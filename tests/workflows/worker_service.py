@@ -59,7 +59,9 @@ class ScriptedWorkerService(WorkerServiceServicer):
         self.refusal: tuple[grpc.StatusCode, str] | None = None
         """What every call is refused with: gRPC's code, and the contract's reason unless empty."""
         self.reports: list[object] = []
-        """Every request but those that hand out, in order."""
+        """Every request but those that hand out or follow a report, in order."""
+        self.asked_after: list[worker.CheckRecoveryRequest] = []
+        """What was asked right after a report."""
         self.begun: list[worker.RecoveryStep.ValueType] = []
         self.tokens: set[str | bytes | None] = set()
 
@@ -68,7 +70,9 @@ class ScriptedWorkerService(WorkerServiceServicer):
         self.tokens.add(metadata.get("authorization"))
         if self.refusal:
             await self._refuse(context, *self.refusal)
-        if not isinstance(request, (worker.BeginPostingRequest, worker.BeginDeliveryRequest)):
+        if isinstance(request, worker.CheckRecoveryRequest) and request.HasField("report_time"):
+            self.asked_after.append(request)
+        elif not isinstance(request, (worker.BeginPostingRequest, worker.BeginDeliveryRequest)):
             self.reports.append(request)
 
     async def _refuse(self, context: Context, code: grpc.StatusCode, reason: str) -> Never:

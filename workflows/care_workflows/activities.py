@@ -82,33 +82,35 @@ class RecoveryActivities:
         """Ask what the recovery wants next, and do at once what the service does by itself: that saves an activity."""
         with failures.of_service():
             plan = (await self._workers.CheckRecovery(CheckRecoveryRequest(name=start.recovery))).plan
-        if plan.step == RECOVERY_STEP_UNLOCK:
-            return await self.unlock_chat(start)
-        if plan.step == RECOVERY_STEP_EXPIRE:
-            return await self.expire_form(start)
-        if plan.step == RECOVERY_STEP_REMIND:
-            with failures.of_service():
+            if plan.step == RECOVERY_STEP_UNLOCK:
+                return await self.unlock_chat(start)
+            if plan.step == RECOVERY_STEP_EXPIRE:
+                return await self.expire_form(start)
+            if plan.step == RECOVERY_STEP_REMIND:
                 await self._workers.FireDeadline(FireDeadlineRequest(name=plan.ticket))
                 return (await self._workers.CheckRecovery(CheckRecoveryRequest(name=start.recovery))).plan
-        return plan
+            return plan
 
     @activity.defn(name=steps.UNLOCK_CHAT)
     async def unlock_chat(self, start: ContactRecoveryInput) -> RecoveryPlan:
         """Open the chat."""
         with failures.of_service():
-            return (await self._workers.UnlockChat(UnlockChatRequest(name=start.recovery))).plan
+            plan = (await self._workers.UnlockChat(UnlockChatRequest(name=start.recovery))).plan
+            return await self._asked_after(start, plan)
 
     @activity.defn(name=steps.EXPIRE_FORM)
     async def expire_form(self, start: ContactRecoveryInput) -> RecoveryPlan:
         """End the form, if its time is over by the service's clock."""
         with failures.of_service():
-            return (await self._workers.ExpireForm(ExpireFormRequest(name=start.recovery))).plan
+            plan = (await self._workers.ExpireForm(ExpireFormRequest(name=start.recovery))).plan
+            return await self._asked_after(start, plan)
 
     @activity.defn(name=steps.EXPIRE_FORM_NOW)
     async def expire_form_now(self, start: ContactRecoveryInput) -> RecoveryPlan:
         """End the form before its time, as an operator wants it."""
         with failures.of_service():
-            return (await self._workers.ExpireForm(ExpireFormRequest(name=start.recovery, early=True))).plan
+            plan = (await self._workers.ExpireForm(ExpireFormRequest(name=start.recovery, early=True))).plan
+            return await self._asked_after(start, plan)
 
     @activity.defn(name=steps.POST_REPLY)
     async def post_reply(self, start: ContactRecoveryInput) -> RecoveryPlan:
@@ -184,7 +186,16 @@ class RecoveryActivities:
     async def _posted(self, start: ContactRecoveryInput, attempt: int) -> RecoveryPlan:
         request = RecordPostedRequest(name=start.recovery, attempt=attempt)
         with failures.of_service():
-            return (await self._workers.RecordPosted(request)).plan
+            return await self._asked_after(start, (await self._workers.RecordPosted(request)).plan)
+
+    async def _asked_after(self, start: ContactRecoveryInput, reported: RecoveryPlan) -> RecoveryPlan:
+        """Ask anew after a report that was answered with the plan ``reported``.
+
+        So the workflow need not be woken to do so, which costs a signal and an activity. Whatever becomes of this
+        attempt, the workflow has this answer or asks.
+        """
+        request = CheckRecoveryRequest(name=start.recovery, report_time=reported.plan_time)
+        return (await self._workers.CheckRecovery(request)).plan
 
     async def _retracted(self, start: ContactRecoveryInput, attempt: int) -> RecoveryPlan:
         request = RecordRetractedRequest(name=start.recovery, attempt=attempt)
@@ -198,7 +209,7 @@ class RecoveryActivities:
             name=start.recovery, attempt=attempt, reason=reason, provider_message=provider_message
         )
         with failures.of_service():
-            return (await self._workers.RecordRefused(request)).plan
+            return await self._asked_after(start, (await self._workers.RecordRefused(request)).plan)
 
 
 async def _read(visit: Visit) -> bool:

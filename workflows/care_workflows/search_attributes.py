@@ -93,7 +93,7 @@ def updates(plan: RecoveryPlan, current: TypedSearchAttributes) -> list[Update]:
         _update(WAITS_FOR, _waits_for(plan), current),
         _update(NEXT_DEADLINE, deadline, current),
     ]
-    if plan.HasField("expire_time"):
+    if waits and plan.HasField("expire_time"):
         found.append(_update(FORM_EXPIRY, plan.expire_time.ToDatetime(UTC), current))
     return [update for update in found if update]
 

@@ -84,6 +84,8 @@ class Decision:
     """Those that were kept while the chat was locked, and enter its thread now."""
     wakes: tuple[UUID, ...] = ()
     """The recoveries whose workflow shall look again."""
+    report_time: datetime | None = None
+    """Of a workflow's own report: its wakes wait for a while, and are taken back by who asks with that time."""
     wakes_ticket: bool = False
     """Whether the ticket's own workflow shall."""
     review_attempt: int | None = None

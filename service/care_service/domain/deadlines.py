@@ -34,6 +34,8 @@ _ORDER: Final = {kind: place for place, kind in enumerate(DeadlineKind)}
 _WAITED_FOR: Final = frozenset({ActivityType.FORM_EXPIRED, ActivityType.FORM_REFUSED, ActivityType.DELIVERY_FAILED})
 """What the workflow records, and an agent has to deal with: the time without anybody's word begins anew."""
 _ANSWERS: Final = frozenset({ActivityType.FORM_POSTED, ActivityType.MESSAGE_SENT})
+_TURNS: Final = frozenset({ActivityType.CREATED, ActivityType.CLOSED, ActivityType.AUTO_CLOSED})
+"""What its workflow begins or ends with; what is noted of a CLOSED ticket afterwards is none of its business."""
 _PROMPT: Final = timedelta(hours=1)
 """A warning that is not later than that counts from when it was due, so that what follows is not late as well."""
 
@@ -114,10 +116,17 @@ def keep_time(decision: Decision, settings: Settings, live: Recovery | None) -> 
     entry = decision.activity
     if entry is None:
         return decision
-    before = decision.ticket.timing
     ticket = replace(decision.ticket, timing=_kept(decision.ticket, entry))
     ticket = reckoned(ticket, live, settings)
-    return replace(decision, ticket=ticket, wakes_ticket=_is_sooner(entry, ticket, before))
+    decision = replace(decision, ticket=ticket)
+    return replace(told(decision), wakes_ticket=True) if _is_sooner(entry, ticket) else decision
+
+
+def told(decision: Decision) -> Decision:
+    """Returns `decision` with its ticket's workflow knowing what happens next: it needs no wake."""
+    timing = decision.ticket.timing
+    ticket = replace(decision.ticket, timing=replace(timing, watch_time=timing.next_time))
+    return replace(decision, ticket=ticket, wakes_ticket=False)
 
 
 def reckoned(ticket: Ticket, live: Recovery | None, settings: Settings) -> Ticket:
@@ -176,11 +185,11 @@ def _waits(ticket: Ticket, entry: Activity) -> bool:
     return ticket.contact_state is RecoveryState.AWAITING_CONTACT
 
 
-def _is_sooner(entry: Activity, ticket: Ticket, before: Timing) -> bool:
-    if entry.type is ActivityType.CREATED or ticket.status is TicketStatus.CLOSED:
+def _is_sooner(entry: Activity, ticket: Ticket) -> bool:
+    if entry.type in _TURNS:
         return True
-    after = ticket.timing.next_time
-    return after is not None and (before.next_time is None or after < before.next_time)
+    time, watched = ticket.timing.next_time, ticket.timing.watch_time
+    return time is not None and (watched is None or time < watched)
 
 
 # --- what is written when one is over ---------------------------------------------------------------------------------
@@ -215,11 +224,15 @@ def fire(case: Case, message_id: UUID, caller: Caller, now: datetime) -> Decisio
 
 
 def refreshed(case: Case) -> Decision | None:
-    """Returns the bookkeeping where settings have moved what the ticket says of its deadlines; None where not."""
-    ticket = reckoned(case.ticket, case.live, case.settings)
+    """Returns the bookkeeping for a workflow that asks: what settings have moved, and until when it will sleep.
+
+    None where that is known already.
+    """
+    decision = told(Decision(reckoned(case.ticket, case.live, case.settings)))
+    ticket = decision.ticket
     if ticket.timing == case.ticket.timing or ticket.status is TicketStatus.CLOSED:
         return None
-    return Decision(replace(ticket, revision=ticket.revision + 1))
+    return replace(decision, ticket=replace(ticket, revision=ticket.revision + 1))
 
 
 def _posted(case: Case) -> datetime:

@@ -195,6 +195,10 @@ class TicketStore(Protocol):
         """Takes the turn of one of the location's assignees; None where it has none."""
         ...
 
+    async def take_back_wake(self, name: RecoveryName, report_time: datetime) -> None:
+        """Forgets the wake of a report, as its workflow has asked since; of none or of one that is out, nothing."""
+        ...
+
     async def commit(self, decision: Decision, record: Record | None) -> None:
         """Writes a decision on an existing ticket in one statement; raises StaleError."""
         ...

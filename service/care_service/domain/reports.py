@@ -222,6 +222,6 @@ def _write(
     is_live_one = live is not None and live.id == after.id
     ticket = touched(moved or case.case.ticket, after if is_live_one else live, now)
     entry = activity(kind, caller, case.case.ticket, ticket, recovery=(before.state, after), recovery_id=after.id)
-    # A report may come late, its workflow asleep again: whatever moved the state pokes.
+    # A report may come late, its workflow asleep again: whatever moved the state pokes, unless who reported asks anew.
     wakes = (after.id,) if after.state is not before.state else ()
-    return Decision(ticket, entry, recovery=after, wakes=wakes)
+    return Decision(ticket, entry, recovery=after, wakes=wakes, report_time=now)

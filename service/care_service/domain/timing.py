@@ -47,3 +47,5 @@ class Timing:
     next_kind: DeadlineKind | None = None
     next_time: datetime | None = None
     """What happens next by itself, as of the last commit; None: nothing. Reminders are their recovery's to wait for."""
+    watch_time: datetime | None = None
+    """When the ticket's workflow will ask by itself, as far as it was told; None: not at all."""

@@ -11,7 +11,7 @@ from uuid_utils.compat import uuid7
 from care.v1 import worker_service_pb2 as pb
 from care_service.domain import names
 from care_service.domain.case import Case
-from care_service.domain.deadlines import fire, refreshed
+from care_service.domain.deadlines import fire, refreshed, told
 from care_service.domain.names import TicketName
 from care_service.domain.ports import TicketStore
 from care_service.domain.refusals import not_found
@@ -50,7 +50,7 @@ class Deadlines:
             case = await _load(store, name)
             decision = fire(case, uuid7(), call.caller, call.now)
             if decision is not None:
-                decision = timed(case, decision)
+                decision = told(timed(case, decision))
                 await store.commit(decision, None)
                 case = applied(case, decision)
             return pb.FireDeadlineResponse(plan=_plan(case, call.now))

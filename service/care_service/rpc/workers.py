@@ -50,6 +50,9 @@ class Workers(Deliveries, Deadlines, worker_service_pb2_grpc.WorkerServiceServic
     async def CheckRecovery(self, request: pb.CheckRecoveryRequest, context: Context) -> pb.CheckRecoveryResponse:
         """See the contract."""
         name = self._name(request.name, Fields())
+        if request.HasField("report_time"):
+            # Before the load: what comes in after that is woken for by its own row.
+            await self._store.take_back_wake(name, convert.from_timestamp(request.report_time))
         return pb.CheckRecoveryResponse(plan=self._plan(await self._load(self._store, name)))
 
     async def BeginPosting(self, request: pb.BeginPostingRequest, context: Context) -> pb.BeginPostingResponse:

@@ -21,6 +21,8 @@ _TRANSACTION = """greatest(pg_current_xact_id(), (
 ))"""
 """Where an activity is for followers: never before the one that it comes after. A transaction that waits for a ticket's
 lock may have its number before those that it waits for; theirs says that all of both can be seen, just as well."""
+_REPORTED = "30 seconds"
+"""How long a report's wake waits: an attempt at a review site, which reports last of all, is over by then."""
 _IMMUTABLE = frozenset(
     {"organization", "number", "location", "review_id", "reporter", "create_time", "follow_up_of", "follow_up"}
 )
@@ -162,15 +164,20 @@ def _add_rows(statement: Statement, decision: Decision, record: Record | None) -
         wakes.append((workflow_names.TICKET_WORKFLOW, None, ticket.version == 1))
     wakes += [(workflow_names.MESSAGE_DELIVERY, delivery.message_id, True) for delivery in decision.new_deliveries]
     for index, (workflow, resource, is_first) in enumerate(wakes):
+        reported, claimed = "NULL::TIMESTAMPTZ", "now()"
+        if decision.report_time is not None and workflow == workflow_names.CONTACT_RECOVERY:
+            reported = statement.parameter(decision.report_time, "TIMESTAMPTZ")
+            claimed = f"now() + interval '{_REPORTED}'"
         organization = statement.parameter(ticket.organization, "TEXT")
         number = statement.parameter(ticket.number, "BIGINT")
         statement.add(
             f"wake{index}",
             "INSERT INTO outbox"
-            " (organization, workflow, ticket_number, resource_id, is_first, create_time, claim_time, attempts,"
-            " traceparent)"
+            " (organization, workflow, ticket_number, resource_id, is_first, report_time, create_time, claim_time,"
+            " attempts, traceparent)"
             f" SELECT {organization}, '{workflow}', {number}, {statement.parameter(resource, 'UUID')}, {is_first},"
-            f" now(), now(), 0, {statement.parameter(trace_context.current(), 'TEXT')} FROM ticket RETURNING 1",
+            f" {reported}, now(), {claimed}, 0, {statement.parameter(trace_context.current(), 'TEXT')}"
+            " FROM ticket RETURNING 1",
         )
     if record is not None:
         add_record(statement, record, "ticket")

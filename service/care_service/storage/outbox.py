@@ -25,7 +25,7 @@ _CLAIM: Final = """
       (SELECT (t.timing ->> 'next_time')::TIMESTAMPTZ FROM tickets t
        WHERE t.organization = o.organization AND t.number = o.ticket_number AND o.resource_id IS NULL),
       EXISTS (SELECT 1 FROM recoveries r WHERE r.organization = o.organization AND r.ticket_number = o.ticket_number
-        AND r.id = o.resource_id AND r.state = 'FORM_REQUESTED')
+        AND r.id = o.resource_id AND (r.state = 'FORM_REQUESTED' OR r.end_time IS NOT NULL AND r.mark = 'POSTED'))
 """
 _DELETE: Final = "DELETE FROM outbox WHERE (organization, id) IN (SELECT * FROM unnest($1::TEXT[], $2::BIGINT[]))"
 _RELEASE: Final = """
@@ -70,8 +70,8 @@ class Wake:
     """The trace that the change belongs to, as W3C Trace Context writes it."""
     next_time: datetime | None = None
     """When something happens by itself to the ticket next, where it is the ticket's own workflow."""
-    is_posting: bool = False
-    """Whether it is a recovery whose reply is to be posted."""
+    goes_to_site: bool = False
+    """Whether it is a recovery whose reply is to be posted, or to be rid of its link."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -457,6 +457,12 @@ outbox: Final = Table(
         server_default=text("false"),
         comment="The workflow does not run yet: it is started, and not poked where somebody else has done so.",
     ),
+    Column(
+        "report_time",
+        DateTime(timezone=True),
+        nullable=True,
+        comment="Of the workflow's own report that it wakes for: taken back by who asks with this time.",
+    ),
     _time("create_time"),
     Column("claim_time", DateTime(timezone=True), nullable=False, comment="Not to be claimed before: the lease."),
     Column("attempts", Integer, nullable=False),

@@ -40,6 +40,10 @@ from care_service.storage.statements import Statement
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 _LOCK: Final = "SELECT 1 FROM tickets WHERE organization = $1::TEXT AND number = $2::BIGINT FOR UPDATE"
+_TAKE_BACK: Final = """
+    DELETE FROM outbox WHERE organization = $1::TEXT AND ticket_number = $2::BIGINT AND resource_id = $3::UUID
+      AND report_time = $4::TIMESTAMPTZ
+"""
 _NEXT_NUMBER: Final = """
     INSERT INTO ticket_numbers AS n (organization, last_number) VALUES ($1::TEXT, 1)
     ON CONFLICT (organization) DO UPDATE SET last_number = n.last_number + 1 RETURNING last_number
@@ -272,6 +276,11 @@ class PostgresTickets:
         async with self._connection() as connection:
             agent = await connection.fetchval(statement, organization, location)
         return None if agent is None else str(agent)
+
+    async def take_back_wake(self, name: RecoveryName, report_time: datetime) -> None:
+        """See TicketStore."""
+        async with self._connection() as connection:
+            await connection.execute(_TAKE_BACK, name.organization, name.number, name.id, report_time)
 
     async def commit(self, decision: Decision, record: Record | None) -> None:
         """See TicketStore."""

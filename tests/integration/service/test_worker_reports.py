@@ -340,6 +340,24 @@ async def test_the_reply_of_a_rejected_contact_loses_its_link(timed: Tenant) -> 
     assert wants(await timed.check(recovery)) == "REJECTED: RETRACT"
 
 
+async def test_whoever_asks_with_the_time_of_the_report_needs_no_wake(timed: Tenant, clock: SettableClock) -> None:
+    recovery = await timed.form(await timed.ticket())
+    before = await timed.wakes(recovery.name)
+    plan = await posted(timed, recovery, await attempt(timed, recovery, POST))
+    assert await timed.wakes(recovery.name) == before + 1
+    # Another one's time, or another recovery, takes nothing back; nor is a wake taken back that is not a report's.
+    await timed.submit(recovery)
+    other = await timed.form(await timed.ticket())
+    for name, off in ((recovery.name, 1), (other.name, 0)):
+        request = workers.CheckRecoveryRequest(name=name, report_time=plan.plan_time)
+        request.report_time.nanos += off * 1000
+        await timed.worker.workers.CheckRecovery(request)
+    assert await timed.wakes(recovery.name) == before + 2
+    request = workers.CheckRecoveryRequest(name=recovery.name, report_time=plan.plan_time)
+    assert wants((await timed.worker.workers.CheckRecovery(request)).plan) == "CONTACT_RECEIVED: UNLOCK"
+    assert await timed.wakes(recovery.name) == before + 1
+
+
 # --- expiry -----------------------------------------------------------------------------------------------------------
 
 

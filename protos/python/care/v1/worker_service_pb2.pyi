@@ -461,16 +461,24 @@ class CheckRecoveryRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     NAME_FIELD_NUMBER: _builtins.int
+    REPORT_TIME_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`organizations/{o}/tickets/{n}/recoveries/{id}`."""
+    @_builtins.property
+    def report_time(self) -> _timestamp_pb2.Timestamp:
+        """`plan_time` of the answer to the report that came before, by the same attempt: the workflow is not woken for that report, as this
+        answer is what it would ask for. Without it the wake comes half a minute after the report.
+        """
+
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
+        report_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["report_time", b"report_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "report_time", b"report_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

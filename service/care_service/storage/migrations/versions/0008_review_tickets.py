@@ -30,6 +30,15 @@ def upgrade() -> None:
             comment="The workflow does not run yet: it is started, and not poked where somebody else has done so.",
         ),
     )
+    op.add_column(
+        "outbox",
+        sa.Column(
+            "report_time",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="Of the workflow's own report that it wakes for: taken back by who asks with this time.",
+        ),
+    )
     op.create_index(
         "ix_tickets_open", "tickets", ["organization", "number"], postgresql_where=sa.text("status <> 'CLOSED'")
     )
@@ -48,6 +57,7 @@ def downgrade() -> None:
     """Takes it back; deleted reviews look as if they were there."""
     op.drop_index("ix_recoveries_worked", "recoveries")
     op.drop_index("ix_tickets_open", "tickets")
+    op.drop_column("outbox", "report_time")
     op.drop_column("outbox", "is_first")
     op.drop_table("assignment_turns")
     op.drop_column("reviews", "delete_time")
