@@ -6,11 +6,14 @@ import asyncio
 import os
 import re
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 from care.v1.message_pb2 import Message
+from care.v1.review_pb2 import Review
+from care.v1.review_service_pb2 import IngestReviewRequest
 from care.v1.ticket_service_pb2 import WatchTicketsRequest
-from tests.support.tenant import Tenant
+from tests.support.tenant import Tenant, timestamp
 
 _ROOT = Path(__file__).parents[3]
 
@@ -47,6 +50,29 @@ async def test_the_example_runs_as_it_stands(tenant: Tenant, tmp_path: Path) -> 
     assert "'ResolveTicket'" in started
     assert "'StartTicket'" not in started
     assert listed == f"{tenant.name}/tickets/1 Cold soup"
+
+
+async def test_the_example_of_settings_says_what_holds_and_where_it_comes_from(tenant: Tenant, tmp_path: Path) -> None:
+    await tenant.service.reviews.IngestReview(IngestReviewRequest(parent=tenant.name, review=at(tenant, "harbor")))
+    token = tenant.care.token(sub="sue", org=tenant.id, roles=["agent", "supervisor"])
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        example("settings example", tenant, tmp_path, "docs/settings.md"),
+        env={**os.environ, "CARE_TOKEN": token},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    output, _ = await process.communicate()
+    assert process.returncode == 0
+    place = f"{tenant.name}/locations/harbor/settings"
+    fields = ("auto_assign", "inactivity_days", "ticket_creation")
+    assert output.decode().splitlines() == ["14 7", str([f"{field}: {place}" for field in fields])]
+
+
+def at(tenant: Tenant, location: str) -> Review:
+    """A review of a location, which is there from then on."""
+    review = Review(site="local", external_id="r-1", location=f"{tenant.name}/locations/{location}", stars=3)
+    review.create_time.CopyFrom(timestamp(datetime(2026, 3, 1, tzinfo=UTC)))
+    return review
 
 
 async def test_the_example_of_a_live_stream_shows_each_change_and_goes_on_after_its_own_end(

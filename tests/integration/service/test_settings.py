@@ -255,6 +255,37 @@ async def test_a_repeat_changes_nothing_more(soho: Tenant) -> None:
         (
             Settings(
                 business_hours=BusinessHours(
+                    time_zone="Mars/Olympus",
+                    hours=[OpenHours(day=settings_pb2.WEEKDAY_MONDAY, start="09:00", end="17:00")],
+                )
+            ),
+            "business_hours",
+        ),
+        (
+            Settings(
+                business_hours=BusinessHours(
+                    time_zone="UTC",
+                    hours=[
+                        OpenHours(day=settings_pb2.WEEKDAY_MONDAY, start="09:00", end="13:00"),
+                        OpenHours(day=settings_pb2.WEEKDAY_MONDAY, start="12:00", end="17:00"),
+                    ],
+                )
+            ),
+            "business_hours",
+        ),
+        (
+            Settings(
+                business_hours=BusinessHours(
+                    time_zone="UTC",
+                    hours=[OpenHours(day=settings_pb2.WEEKDAY_MONDAY, start="09:00", end="17:00")],
+                    holidays=["2026-02-30"],
+                )
+            ),
+            "business_hours",
+        ),
+        (
+            Settings(
+                business_hours=BusinessHours(
                     time_zone="UTC", hours=[OpenHours(day=settings_pb2.WEEKDAY_MONDAY, start="17:00", end="09:00")]
                 )
             ),
