@@ -19,6 +19,9 @@ from care_workflows.ticket_workflow import TicketWorkflow
 class CarePlugin(SimplePlugin):
     """``Worker(client, task_queue="care", plugins=[CarePlugin(care, ReviewSites({…}), Messengers({"EMAIL": …}))])``.
 
+    Or ``Client.connect(…, plugins=[CarePlugin(…)])``: all workers of that client take it over, each with the workflows
+    on its own task queue. Give it to one of the two; the SDK warns of both.
+
     Adds to what the worker has; neither its sandbox nor its data converter is changed. The plugin lives on the event
     loop of ``care``, which the caller closes after the worker.
     """
