@@ -20,11 +20,12 @@ class Lifecycle(lifecycle_service_pb2_grpc.LifecycleServiceServicer):
 
     async def GetLifecycle(self, request: pb.GetLifecycleRequest, context: Context) -> pb.GetLifecycleResponse:
         """See the contract."""
-        return _lifecycle()
+        return lifecycle()
 
 
 @cache
-def _lifecycle() -> pb.GetLifecycleResponse:
+def lifecycle() -> pb.GetLifecycleResponse:
+    """Returns both machines."""
     return pb.GetLifecycleResponse(machines=[_machine(STATUS), _machine(RECOVERY)])
 
 

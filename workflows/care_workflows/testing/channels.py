@@ -1,0 +1,70 @@
+"""Fake channels: a review site and a messenger that remember what they were given, and fail when told to."""
+
+from collections import deque
+
+from care_workflows.channels.errors import MessageRefused, MessengerUnavailable, ReplyRefused, SiteUnavailable
+from care_workflows.channels.messenger import Outgoing, Progress, Receipt
+from care_workflows.channels.review_site import PublicReply, ReplyTarget
+
+
+class FakeReviewSite:
+    """A ``ReviewSite`` with one public reply per review, which a write replaces."""
+
+    def __init__(self) -> None:
+        """Begin without any reply."""
+        self.replies: dict[str, str] = {}
+        """What the public sees now, by the review's external id; change it as a moderator would."""
+        self.writes: list[tuple[str, str]] = []
+        """Every reply that became public: the review's external id and the text, in order."""
+        self.fails_with: deque[ReplyRefused | SiteUnavailable] = deque()
+        """What the next writes raise, in order, before they do anything. Reading always works."""
+        self._keys: set[str] = set()
+
+    async def post_reply(self, target: ReplyTarget, text: str, key: str) -> None:
+        """See ``ReviewSite``."""
+        self._write(target, text, f"post:{key}")
+
+    async def read_reply(self, target: ReplyTarget) -> PublicReply | None:
+        """See ``ReviewSite``."""
+        text = self.replies.get(target.external_id)
+        return None if text is None else PublicReply(text)
+
+    async def retract_reply(self, target: ReplyTarget, text: str, key: str) -> None:
+        """See ``ReviewSite``."""
+        self._write(target, text, f"retract:{key}")
+
+    def _write(self, target: ReplyTarget, text: str, key: str) -> None:
+        if self.fails_with:
+            raise self.fails_with.popleft()
+        if key not in self._keys:
+            self._keys.add(key)
+            self.writes.append((target.external_id, text))
+            self.replies[target.external_id] = text
+
+
+class FakeMessenger:
+    """A ``Messenger`` that says of each message that it arrived, or what ``progress`` says."""
+
+    def __init__(self) -> None:
+        """Begin with nothing sent."""
+        self.sent: list[Outgoing] = []
+        """Every message that was taken, in order; one that was repeated with its key stands here once."""
+        self.progress = Progress.DELIVERED
+        """How far messages get from now on. SENT can be checked later."""
+        self.fails_with: deque[MessageRefused | MessengerUnavailable] = deque()
+        """What the next sendings raise, in order, before they do anything."""
+
+    async def send(self, message: Outgoing) -> Receipt:
+        """See ``Messenger``."""
+        if self.fails_with:
+            raise self.fails_with.popleft()
+        if message.key not in {earlier.key for earlier in self.sent}:
+            self.sent.append(message)
+        return self._receipt(message.key)
+
+    async def check(self, provider_id: str) -> Receipt:
+        """See ``Messenger``."""
+        return self._receipt(provider_id)
+
+    def _receipt(self, provider_id: str) -> Receipt:
+        return Receipt(self.progress, provider_id, can_be_checked=self.progress is Progress.SENT)
