@@ -1,0 +1,182 @@
+"""Care's workflows from a team's own: as children, or taken as they run already."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.exceptions import ApplicationError, ChildWorkflowError
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
+
+from care.v1.recovery_pb2 import RECOVERY_STATE_CHAT_UNLOCKED, RECOVERY_STATE_EXPIRED
+from care.v1.workflows_pb2 import ContactRecoveryResult
+from care_workflows import CarePlugin, embedding
+from care_workflows.contact_recovery import ContactRecovery
+from care_workflows.testing import CareTestKit, Policy
+from tests.support import temporal
+from tests.workflows.embedding_team import Pokes, RunsRecovery
+
+STARTED = EventType.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_STARTED
+FAILED_TO_START = EventType.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_FAILED
+SIGNALED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
+
+
+@pytest.fixture
+async def environment() -> AsyncIterator[WorkflowEnvironment]:
+    """A server for each test, as the kit asks for."""
+    async with temporal.time_skipping() as found:
+        yield found
+
+
+@asynccontextmanager
+async def embedded(
+    environment: WorkflowEnvironment, *, relay: bool, policy: Policy | None = None
+) -> AsyncIterator[CareTestKit]:
+    """A team's worker with its own workflows and Care's."""
+    async with (
+        CareTestKit(environment, relay=relay, policy=policy) as kit,
+        Worker(environment.client, task_queue="care", workflows=[RunsRecovery, Pokes], plugins=[kit.plugin]),
+    ):
+        yield kit
+
+
+async def run(client: Client, recovery: str) -> WorkflowHandle[RunsRecovery, ContactRecoveryResult]:
+    return await client.start_workflow(RunsRecovery.run, recovery, id=f"mine-{uuid4()}", task_queue="care")
+
+
+async def events(handle: WorkflowHandle[Any, Any]) -> Sequence[EventType.ValueType]:
+    return [event.event_type for event in (await handle.fetch_history()).events]
+
+
+async def test_a_recovery_runs_as_a_child(environment: WorkflowEnvironment) -> None:
+    async with embedded(environment, relay=False) as kit:
+        form = await kit.send_form(await kit.create_ticket())
+        handle = await run(environment.client, form)
+        while kit.recovery(form).state != "AWAITING_CONTACT":
+            await environment.sleep(timedelta(seconds=1))
+        await kit.settled(form)
+        await kit.submit_contact(form)
+        await embedding.wake(environment.client, form)
+        result = await handle.result()
+        assert result.plan.state == RECOVERY_STATE_CHAT_UNLOCKED
+        assert STARTED in await events(handle)
+        assert FAILED_TO_START not in await events(handle)
+
+
+async def test_a_recovery_that_runs_already_is_awaited(environment: WorkflowEnvironment) -> None:
+    async with embedded(environment, relay=True, policy=Policy(form_lifetime=timedelta(days=5))) as kit:
+        form = await kit.send_form(await kit.create_ticket())
+        await kit.settled(form)
+        handle = await run(environment.client, form)
+        result = await handle.result()
+        assert result.plan.state == RECOVERY_STATE_EXPIRED
+        ended = kit.recovery(form).end_time
+        assert ended is not None
+        # The pauses have grown to an hour by then.
+        assert result.plan.plan_time.ToDatetime(ended.tzinfo) - ended <= embedding.LONGEST_PAUSE + timedelta(minutes=1)
+        assert FAILED_TO_START in await events(handle)
+
+
+async def test_a_recovery_outlives_whoever_embeds_it(environment: WorkflowEnvironment) -> None:
+    async with embedded(environment, relay=False) as kit:
+        form = await kit.send_form(await kit.create_ticket())
+        handle = await run(environment.client, form)
+        while kit.recovery(form).state != "AWAITING_CONTACT":
+            await environment.sleep(timedelta(seconds=1))
+        await kit.settled(form)
+        await handle.terminate()
+        await kit.submit_contact(form)
+        await kit.end(form)
+        assert kit.recovery(form).state == "CHAT_UNLOCKED"
+
+
+async def test_a_recovery_that_does_not_exist_fails_with_the_contracts_reason(environment: WorkflowEnvironment) -> None:
+    async with embedded(environment, relay=False) as kit:
+        form = await kit.send_form(await kit.create_ticket())
+        handle = await run(environment.client, f"{form.rpartition('/')[0]}/{uuid4()}")
+        with pytest.raises(WorkflowFailureError) as caught:
+            await handle.result()
+    child = caught.value.cause
+    assert isinstance(child, ChildWorkflowError)
+    assert isinstance(child.cause, ApplicationError)
+    assert child.cause.type == "RESOURCE_NOT_FOUND"
+
+
+async def test_what_is_no_name_of_a_recovery_fails_at_once(environment: WorkflowEnvironment) -> None:
+    async with embedded(environment, relay=False):
+        handle = await run(environment.client, "tickets/17")
+        with pytest.raises(WorkflowFailureError) as caught:
+            await handle.result()
+    assert isinstance(caught.value.cause, ApplicationError)
+    assert caught.value.cause.type == "INVALID_FIELD"
+
+
+async def test_start_or_poke_starts_what_does_not_run_and_pokes_what_does(environment: WorkflowEnvironment) -> None:
+    async with embedded(environment, relay=False) as kit:
+        ticket = await kit.create_ticket()
+        poked = environment.client.get_workflow_handle(embedding.workflow_id(ticket))
+        for times in range(2):
+            await environment.client.execute_workflow(Pokes.run, ticket, id=f"mine-{uuid4()}", task_queue="care")
+            await kit.settled(ticket)
+            assert (await events(poked)).count(SIGNALED) == times
+
+
+async def test_the_plugin_of_a_client_is_taken_over_by_its_workers(environment: WorkflowEnvironment) -> None:
+    async with CareTestKit(environment) as kit:
+        config = environment.client.config()
+        config["plugins"] = [kit.plugin]
+        client = Client(**config)
+        async with Worker(client, task_queue="care"):
+            await kit.end(await kit.add_contact(await kit.create_ticket(review=None)))
+
+
+def test_the_package_loads_no_channel_and_no_client_by_itself() -> None:
+    """Workflows import it inside the sandbox, and a team's workflow has `embedding` besides."""
+    program = (
+        "import sys, care_workflows, care_workflows.embedding;"
+        "print(sorted({'care_client.client', 'httpx', 'aiosmtplib', 'care_workflows.plugin'} & set(sys.modules)))"
+    )
+    found = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert found.stdout.strip() == "[]"
+    assert CarePlugin.__module__ == "care_workflows.plugin"
+
+
+def test_an_unknown_name_of_the_package_is_an_attribute_error() -> None:
+    import care_workflows
+
+    with pytest.raises(AttributeError, match="Nonsense"):
+        _ = care_workflows.Nonsense
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("organizations/acme/tickets/17/recoveries/r1", "contact-recovery/acme/17/r1"),
+        ("organizations/acme/tickets/17/messages/m1", "message-delivery/acme/17/m1"),
+        ("organizations/acme/tickets/17", "ticket/acme/17"),
+    ],
+)
+def test_each_name_has_its_workflow(name: str, expected: str) -> None:
+    assert embedding.workflow_id(name) == expected
+    assert {pair.key.name: pair.value for pair in embedding.search_attributes(name)} == {
+        "CareOrganization": "acme",
+        "CareTicket": "acme/17",
+    }
+
+
+def test_another_name_has_none() -> None:
+    with pytest.raises(ValueError, match="not the name of"):
+        embedding.workflow_id("organizations/acme/reviews/1")
+
+
+def test_the_kit_and_the_workflow_mean_the_same_type() -> None:
+    assert embedding.workflow_type("organizations/acme/tickets/17/recoveries/r1") == ContactRecovery.__name__
