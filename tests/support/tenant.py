@@ -85,10 +85,12 @@ class Tenant:
         organization.name = self.name
         await self.service.directory.UpdateOrganization(directory.UpdateOrganizationRequest(organization=organization))
 
-    async def review(self, stars: int = 1, text: str = "Cold soup.", site: str = "local") -> Review:
+    async def review(
+        self, stars: int = 1, text: str = "Cold soup.", site: str = "local", external_id: str = ""
+    ) -> Review:
         review = Review(
             site=site,
-            external_id=f"r{next(_externals)}",
+            external_id=external_id or f"r{next(_externals)}",
             location=f"{self.name}/locations/soho",
             author_display_name="Robin P.",
             stars=stars,

@@ -1,0 +1,1 @@
+"""Programs that embed Care's workflows; `docs/embedding.md` walks through them."""
