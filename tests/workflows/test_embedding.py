@@ -11,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from temporalio import activity
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError, ChildWorkflowError
@@ -22,6 +23,7 @@ from care.v1.workflows_pb2 import ContactRecoveryResult
 from care_workflows import CarePlugin, embedding
 from care_workflows.contact_recovery import ContactRecovery
 from care_workflows.testing import CareTestKit, Policy
+from examples.compensation import ISSUE_VOUCHER, Compensation
 from tests.support import temporal
 from tests.workflows.embedding_team import Pokes, RunsRecovery
 
@@ -84,6 +86,39 @@ async def test_a_recovery_that_runs_already_is_awaited(environment: WorkflowEnvi
         # The pauses have grown to an hour by then.
         assert result.plan.plan_time.ToDatetime(ended.tzinfo) - ended <= embedding.LONGEST_PAUSE + timedelta(minutes=1)
         assert FAILED_TO_START in await events(handle)
+
+
+@pytest.mark.parametrize("reached", [True, False])
+async def test_the_vouchers_workflow_is_tested_with_the_kit(environment: WorkflowEnvironment, reached: bool) -> None:
+    """As `docs/embedding.md` shows it."""
+    issued: list[str] = []
+
+    @activity.defn(name=ISSUE_VOUCHER)
+    async def issue(recovery: str) -> None:
+        issued.append(recovery)
+
+    async with (
+        CareTestKit(environment) as kit,
+        Worker(
+            environment.client,
+            task_queue="care",
+            workflows=[Compensation],
+            activities=[issue],
+            plugins=[kit.plugin],
+        ),
+    ):
+        form = await kit.send_form(await kit.create_ticket())
+        await kit.settled(form)
+        await environment.sleep(timedelta(days=3))
+        if reached:
+            await kit.submit_contact(form)
+        else:
+            await kit.settled(form)
+            await kit.withdraw_form(form)
+        compensated = await environment.client.execute_workflow(
+            Compensation.run, form, id=f"mine-{uuid4()}", task_queue="care"
+        )
+    assert (compensated, issued) == (reached, [form] if reached else [])
 
 
 async def test_a_recovery_outlives_whoever_embeds_it(environment: WorkflowEnvironment) -> None:

@@ -66,3 +66,9 @@ def failed(delivery: Delivery, reason: str, words: str) -> None:
     if delivery.state != "FAILED":
         delivery.state, delivery.check_time = "FAILED", None
         delivery.failure_reason, delivery.failure_message = reason, words
+
+
+def give_up(delivery: Delivery) -> None:
+    """Its contact is rejected: what is queued fails at once. An attempt under way may still report that it was sent."""
+    if delivery.state == "QUEUED":
+        delivery.state, delivery.failure_reason = "FAILED", "CONTACT_REJECTED"

@@ -7,7 +7,7 @@ from typing import Final
 from uuid import uuid4
 
 from care_workflows.testing import waiting
-from care_workflows.testing.delivering import TRIED_FOR
+from care_workflows.testing.delivering import TRIED_FOR, give_up
 from care_workflows.testing.lifecycle import FORM_LIVE, NO_CONTACT, RECOVERY, STATUS
 from care_workflows.testing.records import Delivery, Policy, Recovery, Review, Ticket
 from care_workflows.testing.recovering import move
@@ -15,6 +15,7 @@ from care_workflows.testing.refusals import not_found, refused
 
 FORM_LINK: Final = "{form_link}"
 _SITE: Final = "local"
+_MOST_CLAIMS: Final = 5
 _GREETING: Final = "Thank you for getting in touch."
 _CLOSED_BY_HAND: Final = "close"
 
@@ -106,8 +107,11 @@ class Desk:
         self._move(recovery, "withdraw_form", now)
 
     def reject_contact(self, recovery: Recovery, now: datetime) -> None:
-        """Say that it was the wrong person, as ``RejectContact``; what is queued for them fails when it is begun."""
+        """Say that it was the wrong person, as ``RejectContact``; what is queued for them fails."""
         self._move(recovery, "reject_contact", now)
+        for message in self.ticket(recovery.name).messages:
+            if message.recovery == recovery.name:
+                give_up(message)
 
     def add_contact(self, ticket: Ticket, email: str, phone: str, now: datetime) -> tuple[Recovery, Recovery | None]:
         """Enter an address, as ``AddContact``; returns the new recovery, and the form that it replaced, if any."""
@@ -151,6 +155,8 @@ class Desk:
         if not email and not phone:
             raise refused("INVALID_FIELD", "email: give an email address, a phone number or both")
         ticket = self.ticket(recovery.name)
+        if recovery.kind != "FORM":
+            raise refused("LINK_UNKNOWN", "There is no such form.")
         if recovery.state == "EXPIRED":
             raise refused("LINK_EXPIRED", "The form's time is over.")
         if recovery.state in ("WITHDRAWN", "REFUSED", "REPLACED"):
@@ -160,7 +166,10 @@ class Desk:
         if ticket.status == "CLOSED":
             return self._follow_up(ticket, email, phone, now)
         if recovery.state not in FORM_LIVE:
-            waiting.happened(ticket, now=now, by_person=True)
+            known = [(recovery.email, recovery.phone), *recovery.claims]
+            if (email, phone) not in known and len(recovery.claims) < _MOST_CLAIMS:
+                recovery.claims.append((email, phone))
+                waiting.happened(ticket, now=now, by_person=True)
             return None
         move(recovery, "submit_contact", now)
         recovery.email, recovery.phone = email, phone

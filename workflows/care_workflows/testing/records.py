@@ -54,6 +54,8 @@ class Recovery:
     link: str = ""
     email: str = ""
     phone: str = ""
+    claims: list[tuple[str, str]] = field(default_factory=list)
+    """Email and phone of each further answer to the form."""
     refusal_reason: str = ""
     refusal_message: str = ""
     attempt: int = 0

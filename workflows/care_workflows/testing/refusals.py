@@ -13,6 +13,7 @@ from care_client.errors import DOMAIN, CareError
 _CODES: Final[Mapping[str, grpc.StatusCode]] = {
     "INVALID_FIELD": grpc.StatusCode.INVALID_ARGUMENT,
     "RESOURCE_NOT_FOUND": grpc.StatusCode.NOT_FOUND,
+    "LINK_UNKNOWN": grpc.StatusCode.NOT_FOUND,
     "TICKET_EXISTS": grpc.StatusCode.ALREADY_EXISTS,
     "ILLEGAL_TRANSITION": grpc.StatusCode.FAILED_PRECONDITION,
     "CHAT_LOCKED": grpc.StatusCode.FAILED_PRECONDITION,

@@ -123,8 +123,7 @@ class FakeWorkerService(WorkerServiceServicer):
             now = await self._now()
             delivery = self._desk.message(request.name)
             contact = self._desk.recovery(delivery.recovery)
-            step = _DELIVERY_STEPS.get(request.step, "")
-            grant = None
+            step, before, grant = _DELIVERY_STEPS.get(request.step, ""), delivery.state, None
             if delivering.begin(delivery, step, is_rejected=contact.state == "REJECTED", now=now):
                 grant = pb.DeliveryGrant(attempt=delivery.attempt, channel=_channel(delivery), location=self._location)
                 if step == "SEND":
@@ -136,6 +135,7 @@ class FakeWorkerService(WorkerServiceServicer):
                     grant.thread_key = contact.name
                 else:
                     grant.provider_id = delivery.provider_id
+            self._note_failure(delivery, before, now)
             return pb.BeginDeliveryResponse(grant=grant, plan=self._delivery_plan(delivery, now))
 
     async def RecordDelivered(self, request: pb.RecordDeliveredRequest, context: Context) -> pb.RecordDeliveredResponse:
@@ -161,8 +161,9 @@ class FakeWorkerService(WorkerServiceServicer):
             delivery = self._desk.message(request.name)
             if delivery.attempt and request.attempt == delivery.attempt:
                 reason = message_pb2.DeliveryFailure.Name(request.reason).removeprefix("DELIVERY_FAILURE_")
+                before = delivery.state
                 delivering.failed(delivery, reason, request.provider_message)
-                waiting.happened(self._desk.ticket(delivery.name), now=now, by_person=True)
+                self._note_failure(delivery, before, now)
             return pb.RecordFailedResponse(plan=self._delivery_plan(delivery, now))
 
     async def GetNextDeadline(self, request: pb.GetNextDeadlineRequest, context: Context) -> pb.GetNextDeadlineResponse:
@@ -188,6 +189,11 @@ class FakeWorkerService(WorkerServiceServicer):
     @property
     def _assignee(self) -> str:
         return f"organizations/{self._desk.organization}/agents/{_ASSIGNEE}"
+
+    def _note_failure(self, delivery: Delivery, before: str, now: datetime) -> None:
+        """An agent has to deal with a message that failed: the time without anybody's word begins anew."""
+        if delivery.state == "FAILED" and before != "FAILED":
+            waiting.happened(self._desk.ticket(delivery.name), now=now, by_person=True)
 
     async def _after(self, recovery: Recovery, moved: str, now: datetime) -> pb.RecoveryPlan:
         """Return the plan after a report; where it moved the state, the ticket's workflow is woken.

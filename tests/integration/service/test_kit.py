@@ -1,0 +1,337 @@
+"""The test kit tells the truth: the same scripts, played against it and the real service, get the same answers."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final, cast
+
+import pytest
+from google.protobuf import json_format
+from temporalio.testing import WorkflowEnvironment
+
+from care.v1 import conversation_service_pb2 as conversations
+from care.v1 import customer_service_pb2 as customers
+from care.v1 import ticket_service_pb2 as tickets
+from care.v1 import worker_service_pb2 as worker
+from care.v1.lifecycle_service_pb2 import GetLifecycleRequest
+from care.v1.message_pb2 import (
+    DELIVERY_FAILURE_ADDRESS_REFUSED,
+    DELIVERY_STATE_DELIVERED,
+    DELIVERY_STATE_SENT,
+    MESSAGE_KIND_AGENT_MESSAGE,
+)
+from care.v1.recovery_pb2 import REFUSAL_REASON_LINKS_NOT_ALLOWED, REFUSAL_REASON_OTHER
+from care_cli.stack import postgres
+from care_client.client import CareClient
+from care_client.errors import CareError, care_errors
+from care_workflows.testing import CareTestKit, lifecycle
+from tests.integration.service.clocks import SettableClock
+from tests.support.care import Care, care
+from tests.support.tenant import Tenant
+
+LENGTH: Final = 40
+ENDED: Final = 0.6
+"""How many attempts have an outcome at once."""
+SEEDS: Final = range(24)
+
+LOCAL: Final = (
+    # Names, which each side makes by itself; who and where, which the kit has one of; and what it leaves out.
+    "ticket",
+    "location",
+    "assignee",
+    "first_response_due_time",
+    "resolution_due_time",
+)
+
+
+class Environment:
+    """As much of Temporal's environment as a kit without relay needs: the time."""
+
+    def __init__(self, clock: SettableClock) -> None:
+        self._clock = clock
+
+    async def get_current_time(self) -> datetime:
+        return self._clock.now()
+
+
+@dataclass
+class Side:
+    """The kit or the service: workers' stubs, what people do, and what became of it, in the order of creation."""
+
+    workers: CareClient
+    people: Any
+    ticket: str = ""
+    recoveries: list[str] = field(default_factory=list)
+    attempts: dict[str, int] = field(default_factory=dict)
+
+
+class RealPeople:
+    """The kit's controls, as calls of the real service by alice, the customer and whoever looks."""
+
+    def __init__(self, tenant: Tenant) -> None:
+        self._tenant = tenant
+        self._alice = tenant.agent("alice")
+
+    async def create_ticket(self) -> str:
+        return (await self._tenant.ticket()).name
+
+    async def send_form(self, ticket: str) -> str:
+        request = conversations.SendRecoveryFormRequest(parent=ticket, reply_text="Write to us: {form_link}")
+        return (await self._alice.conversations.SendRecoveryForm(request)).recovery.name
+
+    async def withdraw_form(self, recovery: str) -> None:
+        await self._alice.conversations.WithdrawRecoveryForm(conversations.WithdrawRecoveryFormRequest(name=recovery))
+
+    async def reject_contact(self, recovery: str) -> None:
+        await self._alice.conversations.RejectContact(conversations.RejectContactRequest(name=recovery))
+
+    async def add_contact(self, ticket: str) -> str:
+        request = conversations.AddContactRequest(parent=ticket, email="customer@example.com")
+        return (await self._alice.conversations.AddContact(request)).recovery.name
+
+    async def submit_contact(self, recovery: str) -> None:
+        found = await self._alice.conversations.GetRecovery(conversations.GetRecoveryRequest(name=recovery))
+        token = self._tenant.form_token(found.recovery)
+        request = customers.SubmitContactRequest(token=token, email="customer@example.com", consent=True)
+        await self._tenant.customer.customers.SubmitContact(request)
+
+    async def send_message(self, ticket: str) -> None:
+        await self._alice.conversations.SendMessage(conversations.SendMessageRequest(parent=ticket, text="Hello."))
+
+    async def start(self, ticket: str) -> None:
+        await self._alice.tickets.StartTicket(tickets.StartTicketRequest(name=ticket))
+
+    async def resolve(self, ticket: str) -> None:
+        await self._alice.tickets.ResolveTicket(tickets.ResolveTicketRequest(name=ticket))
+
+    async def reopen(self, ticket: str) -> None:
+        await self._alice.tickets.ReopenTicket(tickets.ReopenTicketRequest(name=ticket))
+
+    async def close(self, ticket: str) -> None:
+        await self._alice.tickets.CloseTicket(tickets.CloseTicketRequest(name=ticket))
+
+    async def messages(self, ticket: str) -> list[str]:
+        """Those that go to the customer, in order."""
+        request = conversations.ListMessagesRequest(parent=ticket, page_size=1000)
+        found = (await self._alice.conversations.ListMessages(request)).messages
+        return [message.name for message in found if message.kind == MESSAGE_KIND_AGENT_MESSAGE]
+
+
+class KitPeople:
+    """The kit's controls, and how to find its messages."""
+
+    def __init__(self, kit: CareTestKit) -> None:
+        self._kit = kit
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - the kit's own methods
+        return getattr(self._kit, name)
+
+    async def messages(self, ticket: str) -> list[str]:
+        return [message.name for message in self._kit.ticket(ticket).messages]
+
+
+Move = Callable[[Side], Awaitable[object]]
+
+
+def said(answer: object) -> object:
+    """What has to be the same on both sides."""
+    if not hasattr(answer, "plan"):
+        return None
+    given = json_format.MessageToDict(cast("worker.CheckRecoveryResponse", answer), preserving_proto_field_name=True)
+    plan = {name: value for name, value in given["plan"].items() if name not in LOCAL}
+    grant = given.get("grant")
+    kept = {name: grant.get(name) for name in ("attempt", "read_first", "channel", "address")} if grant else None
+    return plan, kept
+
+
+async def outcome(move: Move, side: Side) -> object:
+    """The answer, or the reason of the refusal with what the machine says."""
+    try:
+        with care_errors():
+            return said(await move(side))
+    except CareError as error:
+        return error.code, error.reason, error.machine, error.state, error.allowed
+
+
+def by_people(name: str) -> Move:
+    """A command on the ticket."""
+
+    async def move(side: Side) -> None:
+        made = await getattr(side.people, name)(side.ticket)
+        if made and "/recoveries/" in made:
+            side.recoveries.append(made)
+
+    return move
+
+
+def on_recovery(name: str, place: int) -> Move:
+    """A command on one of the recoveries."""
+
+    async def move(side: Side) -> None:
+        await getattr(side.people, name)(side.recoveries[place])
+
+    return move
+
+
+def at_site(step: worker.RecoveryStep.ValueType, place: int) -> Move:
+    """An attempt begins."""
+
+    async def move(side: Side) -> object:
+        name = side.recoveries[place]
+        answer = await side.workers.workers.BeginPosting(worker.BeginPostingRequest(name=name, step=step))
+        side.attempts[name] = answer.grant.attempt or side.attempts.get(name, 0)
+        return answer
+
+    return move
+
+
+def report(method: str, place: int, **more: object) -> Move:
+    """The last attempt at a recovery has an outcome; a call without attempts is made likewise."""
+
+    async def move(side: Side) -> object:
+        name = side.recoveries[place]
+        request: Any = getattr(worker, f"{method}Request")(name=name, **more)
+        if hasattr(request, "attempt"):
+            request.attempt = side.attempts.get(name, 0) or 1
+        return await getattr(side.workers.workers, method)(request)
+
+    return move
+
+
+def delivery(step: worker.DeliveryStep.ValueType) -> Move:
+    """An attempt at the ticket's last message begins."""
+
+    async def move(side: Side) -> object:
+        messages = await side.people.messages(side.ticket)
+        if not messages:
+            return None
+        answer = await side.workers.workers.BeginDelivery(worker.BeginDeliveryRequest(name=messages[-1], step=step))
+        side.attempts[messages[-1]] = answer.grant.attempt or side.attempts.get(messages[-1], 0)
+        return answer
+
+    return move
+
+
+def delivery_report(method: str, **more: object) -> Move:
+    async def move(side: Side) -> object:
+        messages = await side.people.messages(side.ticket)
+        if not messages:
+            return None
+        request: Any = getattr(worker, f"{method}Request")(name=messages[-1], **more)
+        request.attempt = side.attempts.get(messages[-1], 0) or 1
+        return await getattr(side.workers.workers, method)(request)
+
+    return move
+
+
+def by_time(method: str) -> Move:
+    async def move(side: Side) -> object:
+        request: Any = getattr(worker, f"{method}Request")(name=side.ticket)
+        return await getattr(side.workers.workers, method)(request)
+
+    return move
+
+
+def chosen(chance: random.Random, recoveries: int) -> tuple[str, Move]:
+    """The next move of a script; the recovery that it is about is mostly the newest."""
+    on_ticket = ["send_form"] * 4 + ["add_contact", "send_message", "send_message", "start", "resolve", "reopen"]
+    moves = [(name, by_people(name)) for name in on_ticket]
+    moves += [("close", by_people("close"))] if chance.random() < 0.2 else []
+    moves += [(name, by_time(name)) for name in ("GetNextDeadline", "FireDeadline", "FireDeadline")]
+    moves += [
+        ("SEND", delivery(worker.DELIVERY_STEP_SEND)),
+        ("CHECK", delivery(worker.DELIVERY_STEP_CHECK)),
+        ("SENT", delivery_report("RecordDelivered", state=DELIVERY_STATE_SENT, provider_id="p", can_be_checked=True)),
+        ("DELIVERED", delivery_report("RecordDelivered", state=DELIVERY_STATE_DELIVERED)),
+        ("FAILED", delivery_report("RecordFailed", reason=DELIVERY_FAILURE_ADDRESS_REFUSED)),
+    ]
+    if recoveries:
+        place = chance.choice([recoveries - 1] * 3 + list(range(recoveries)))
+        for name in ("withdraw_form", "reject_contact", "submit_contact", "submit_contact"):
+            moves.append((f"{name} {place}", on_recovery(name, place)))
+        steps = [worker.RECOVERY_STEP_POST] * 3 + [worker.RECOVERY_STEP_READ, worker.RECOVERY_STEP_RETRACT] * 2
+        moves += [(f"{worker.RecoveryStep.Name(step)} {place}", at_site(step, place)) for step in steps]
+        for method in ("CheckRecovery", "RecordPosted", "RecordPosted", "RecordRetracted", "UnlockChat", "ExpireForm"):
+            moves.append((f"{method} {place}", report(method, place)))
+        for reason in (REFUSAL_REASON_LINKS_NOT_ALLOWED, REFUSAL_REASON_OTHER):
+            moves.append((f"RecordRefused {place}", report("RecordRefused", place, reason=reason)))
+    return chance.choice(moves)
+
+
+def outcomes(name: str) -> list[tuple[str, Move]]:
+    """What may come of an attempt that has just begun; nothing of another move."""
+    step, _, place = name.partition(" ")
+    if step in ("SEND", "CHECK"):
+        sent = delivery_report("RecordDelivered", state=DELIVERY_STATE_SENT, provider_id="p", can_be_checked=True)
+        return [("SENT", sent), ("DELIVERED", delivery_report("RecordDelivered", state=DELIVERY_STATE_DELIVERED))]
+    if step not in worker.RecoveryStep.keys():  # noqa: SIM118 - an enum's wrapper is no mapping
+        return []
+    good = "RecordRetracted" if step == worker.RecoveryStep.Name(worker.RECOVERY_STEP_RETRACT) else "RecordPosted"
+    bad = report("RecordRefused", int(place), reason=REFUSAL_REASON_OTHER)
+    return [(f"{good} {place}", report(good, int(place)))] * 2 + [(f"RecordRefused {place}", bad)]
+
+
+def pause(chance: random.Random, *, hasty: bool) -> timedelta:
+    """In hasty scripts attempts meet each other; in the others time is over."""
+    if hasty:
+        return timedelta(seconds=chance.choice([0, 1, 2, 20, 60]))
+    days = [timedelta(days=number) for number in (1, 8, 31)]
+    return chance.choice([timedelta(seconds=1)] * 6 + [timedelta(minutes=1), timedelta(hours=1)] * 3 + days)
+
+
+@pytest.fixture(scope="module")
+def years() -> SettableClock:
+    """A clock of these scripts' own, which they set forward by years."""
+    return SettableClock()
+
+
+@pytest.fixture(scope="module")
+async def lasting(server: postgres.Server, years: SettableClock) -> AsyncIterator[Care]:
+    async with care(server.create_database("kit"), clock=years) as running:
+        yield running
+
+
+@asynccontextmanager
+async def both(tenant: Tenant, clock: SettableClock) -> AsyncIterator[tuple[Side, Side]]:
+    environment = cast("WorkflowEnvironment", Environment(clock))
+    async with CareTestKit(environment, relay=False) as kit:
+        sides = Side(kit.care, KitPeople(kit)), Side(tenant.worker, RealPeople(tenant))
+        for side in sides:
+            side.ticket = await side.people.create_ticket()
+        yield sides
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_kit_and_service_answer_the_same(lasting: Care, years: SettableClock, seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311 - the same seed makes the same script
+    script: list[str] = []
+    async with both(Tenant(lasting, f"kit-{seed}"), years) as (kit, real):
+        for _ in range(LENGTH):
+            begun = outcomes(script[-2]) if script and chance.random() < ENDED else []
+            name, move = chance.choice(begun) if begun else chosen(chance, len(real.recoveries))
+            script.append(name)
+            got, wanted = await outcome(move, kit), await outcome(move, real)
+            assert got == wanted, " ".join(script)
+            assert len(kit.recoveries) == len(real.recoveries), script
+            step = pause(chance, hasty=seed % 2 == 1)
+            script.append(str(step))
+            years.advance(seconds=step.total_seconds())
+
+
+async def test_the_kits_table_is_the_services(tenant: Tenant) -> None:
+    answer = await tenant.customer.lifecycle.GetLifecycle(GetLifecycleRequest())
+    real = {machine.name: machine for machine in answer.machines}
+    for table in (lifecycle.STATUS, lifecycle.RECOVERY):
+        machine = real[table.name]
+        for state in machine.states:
+            expected = [each.trigger for each in machine.transitions if state.name in each.sources]
+            new = [each.trigger for each in machine.transitions if not each.sources]
+            assert list(table.allowed(state.name)) == (new if state.name == lifecycle.NO_CONTACT else expected)
+            assert table.is_final(state.name) == state.final
+            for each in machine.transitions:
+                if state.name in each.sources:
+                    assert table.fire(state.name, each.trigger) == each.target
