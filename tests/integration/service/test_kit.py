@@ -34,7 +34,7 @@ from tests.support.care import Care, care
 from tests.support.tenant import Tenant
 
 LENGTH: Final = 40
-SEEDS: Final = range(24)
+SEEDS: Final = range(18)
 OFTEN: Final = 0.65
 RARELY: Final = 0.25
 SITE_STEPS: Final = (worker.RECOVERY_STEP_POST, worker.RECOVERY_STEP_READ, worker.RECOVERY_STEP_RETRACT)
