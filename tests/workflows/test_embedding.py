@@ -109,7 +109,7 @@ async def test_the_vouchers_workflow_is_tested_with_the_kit(environment: Workflo
     ):
         form = await kit.send_form(await kit.create_ticket())
         await kit.settled(form)
-        await environment.sleep(timedelta(days=3))
+        await environment.sleep(timedelta(days=2))
         if reached:
             await kit.submit_contact(form)
         else:

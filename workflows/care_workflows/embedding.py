@@ -103,7 +103,7 @@ async def wake(
     task_queue: str = TASK_QUEUE,
     search_attributes: TypedSearchAttributes = TypedSearchAttributes.empty,
 ) -> WorkflowHandle[Any, Any]:
-    """Do as ``start_or_poke``, from a program: as the service's relay does, in one call (signal-with-start)."""
+    """Do as ``start_or_poke``, from a program, in one call (signal-with-start)."""
     wanted = _of(name)
     return await client.start_workflow(
         wanted.name,

@@ -26,8 +26,17 @@ class Plan(NamedTuple):
     wait: timedelta | None = None
 
 
-def plan(recovery: Recovery, siblings: Sequence[Recovery], now: datetime, policy: Policy) -> Plan:
-    """Return what ``recovery`` wants; ``siblings`` are the others of its review."""
+def plan(
+    recovery: Recovery,
+    siblings: Sequence[Recovery],
+    now: datetime,
+    policy: Policy,
+    reminder: datetime | None = None,
+) -> Plan:
+    """Return what ``recovery`` wants; ``siblings`` are the others of its review.
+
+    Its assignee is to be reminded at ``reminder``.
+    """
     state = recovery.state
     if state == "CONTACT_RECEIVED":
         return Plan("UNLOCK")
@@ -39,7 +48,7 @@ def plan(recovery: Recovery, siblings: Sequence[Recovery], now: datetime, policy
     if recovery.mark == "OUT":
         return _hold_until(_settle_time(recovery, policy), now) or Plan("READ")
     if state == "AWAITING_CONTACT":
-        return _awaiting(recovery, now, policy)
+        return _awaiting(recovery, now, policy, reminder)
     if not is_live(state) and recovery.mark in ("POSTED", "TAKING_OUT") and not _was_taken_down(recovery):
         return _retraction(recovery, siblings, now)
     return Plan("DONE")
@@ -102,10 +111,14 @@ def retracted(recovery: Recovery) -> None:
         recovery.attempt, recovery.mark, recovery.retract_after = 0, "RETRACTED", None
 
 
-def expired(recovery: Recovery, now: datetime) -> str:
-    """End the form if its time is over; returns the state that it moved to, if it moved."""
-    due = recovery.state in FORM_LIVE and _is_over(recovery.expire_time, now)
-    return move(recovery, "expire_form", now) if due else ""
+def expired(recovery: Recovery, now: datetime, *, early: bool = False) -> str:
+    """End the form if its time is over, or ``early``; returns the state that it moved to, if it moved."""
+    due = _is_over(recovery.expire_time, now)
+    if recovery.state not in FORM_LIVE or not (due or early):
+        return ""
+    if not due:
+        recovery.expire_time = now
+    return move(recovery, "expire_form", now)
 
 
 def move(recovery: Recovery, trigger: str, now: datetime) -> str:
@@ -135,11 +148,14 @@ def _hold_until(time: datetime | None, now: datetime) -> Plan | None:
     return Plan("HOLD", time - now) if time is not None and time > now else None
 
 
-def _awaiting(recovery: Recovery, now: datetime, policy: Policy) -> Plan:
+def _awaiting(recovery: Recovery, now: datetime, policy: Policy, reminder: datetime | None) -> Plan:
     check = _next_check(recovery, policy)
     if _is_over(check, now):
         return Plan("READ")
-    return Plan("WAIT", min(time for time in (recovery.expire_time, check) if time is not None) - now)
+    if _is_over(reminder, now):
+        return Plan("REMIND")
+    times = (recovery.expire_time, check, reminder)
+    return Plan("WAIT", min(time for time in times if time is not None) - now)
 
 
 def _next_check(recovery: Recovery, policy: Policy) -> datetime | None:

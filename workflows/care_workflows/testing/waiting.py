@@ -35,11 +35,13 @@ def contact_state(ticket: Ticket) -> str:
 
 
 def upcoming(ticket: Ticket, policy: Policy) -> Deadline | None:
-    """Return what happens next if nobody does anything."""
-    if ticket.status == "CLOSED":
-        return None
-    found = [*_closings(ticket, policy), *_reminders(ticket, policy)]
-    return min(found, key=lambda deadline: (deadline.time, _ORDER.index(deadline.kind)), default=None)
+    """Return what happens next if nobody does anything; reminders are for their recovery to wait for."""
+    return min(_closings(ticket, policy), default=None) if ticket.status != "CLOSED" else None
+
+
+def reminder(ticket: Ticket, recovery: Recovery, policy: Policy) -> datetime | None:
+    """Return when the assignee is to be reminded of a recovery's form next."""
+    return min((each.time for each in _reminders(ticket, policy)), default=None) if live(ticket) is recovery else None
 
 
 def happened(ticket: Ticket, *, now: datetime, by_person: bool) -> None:
@@ -56,7 +58,10 @@ def happened(ticket: Ticket, *, now: datetime, by_person: bool) -> None:
 
 def fire(ticket: Ticket, now: datetime, policy: Policy) -> Recovery | None:
     """Let the first deadline that is over have its effect; returns the recovery that a close has ended."""
-    due = upcoming(ticket, policy)
+    if ticket.status == "CLOSED":
+        return None
+    found = [*_closings(ticket, policy), *_reminders(ticket, policy)]
+    due = min(found, key=lambda deadline: (deadline.time, _ORDER.index(deadline.kind)), default=None)
     if due is None or due.time > now:
         return None
     ticket.happened.append(due.kind)

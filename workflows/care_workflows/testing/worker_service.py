@@ -114,7 +114,7 @@ class FakeWorkerService(WorkerServiceServicer):
         async with _refusals(context):
             now = await self._now()
             recovery = self._desk.recovery(request.name)
-            moved = recovering.expired(recovery, now)
+            moved = recovering.expired(recovery, now, early=request.early)
             return pb.ExpireFormResponse(plan=await self._after(recovery, moved, now))
 
     async def BeginDelivery(self, request: pb.BeginDeliveryRequest, context: Context) -> pb.BeginDeliveryResponse:
@@ -207,8 +207,9 @@ class FakeWorkerService(WorkerServiceServicer):
         return self._plan(recovery, now)
 
     def _plan(self, recovery: Recovery, now: datetime) -> pb.RecoveryPlan:
-        wanted = recovering.plan(recovery, self._desk.siblings(recovery), now, self._desk.policy)
         ticket = self._desk.ticket(recovery.name)
+        reminder = waiting.reminder(ticket, recovery, self._desk.policy)
+        wanted = recovering.plan(recovery, self._desk.siblings(recovery), now, self._desk.policy, reminder)
         made = pb.RecoveryPlan(
             state=recovery_pb2.RecoveryState.Value(f"RECOVERY_STATE_{recovery.state}"),
             step=pb.RecoveryStep.Value(f"RECOVERY_STEP_{wanted.step}"),
@@ -226,7 +227,7 @@ class FakeWorkerService(WorkerServiceServicer):
         if wanted.wait is not None:
             made.wait.FromTimedelta(wanted.wait)
         times = {"create_time": recovery.create_time, "post_time": recovery.post_time}
-        _set_times(made, times | {"expire_time": recovery.expire_time, "plan_time": now})
+        _set_times(made, times | {"expire_time": recovery.expire_time, "plan_time": now, "remind_time": reminder})
         return made
 
     def _delivery_plan(self, delivery: Delivery, now: datetime) -> pb.DeliveryPlan:
