@@ -115,6 +115,10 @@ diagrams: $(READY) ## Draw the README's state diagrams, and write the test kit's
 trace: $(READY) ## Print the trace of one recovery, through all processes, as a tree (ARGS=--write: into docs/operating.md)
 	@$(BIN)/python -m tools.trace $(ARGS)
 
+.PHONY: screenshots
+screenshots: $(READY) ## Take the screenshots of docs/runbook.md from a running system (needs a Chromium)
+	@$(BIN)/python -m tools.screenshots
+
 .PHONY: api-docs
 api-docs: $(READY) ## Write docs/api from protos/care
 	$(BIN)/python -m tools.api_docs

@@ -1,0 +1,109 @@
+"""Takes the screenshots of docs/runbook.md from a running system of its own.
+
+python -m tools.screenshots            writes docs/images, and the time of the examples into docs/runbook.md
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+import anyio
+
+from care_cli.stack.errors import StackError
+from care_cli.stack.ports import PORT_COUNT
+from care_cli.stack.stack import running
+from tools import ports
+from tools.screenshots import browser, desk
+from tools.screenshots.browser import DETAILS, EVENT_HISTORY, PENDING_ACTIVITIES
+from tools.screenshots.processes import Processes
+from tools.screenshots.questions import PAGE, Question, at, read
+from tools.screenshots.situations import arranged
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A screenshot: of a list or, where a tab is named, of the page behind its first row."""
+
+    rows: Sequence[str]
+    """What the ids in the list begin with; the list has these rows in some order, and no others."""
+    tab: str = ""
+    """A tab of the page of the first of `rows`, which is the latest."""
+    shows: str = ""
+    """The words that answer the question."""
+    until: str = ""
+    """Selects what the picture reaches down to, where that is neither the end of the list nor of the details."""
+    filter: int = 0
+    """Which of the question's filters."""
+
+
+_OF_TICKET_5: Final = [
+    *("message-delivery/acme/5", "ticket/acme/5", "message-delivery/acme/5", "message-delivery/acme/5"),
+    "contact-recovery/acme/5",
+]
+_FAILURE: Final = "div:has(> p:text-is('Last Failure'))"
+SHOTS: Final = {
+    "customers": Shot(["contact-recovery/acme/2", "contact-recovery/acme/1"]),
+    "expiring": Shot(["contact-recovery/acme/2"]),
+    "refused": Shot(["contact-recovery/acme/3"], tab=DETAILS, shows="Refused: the site takes no links in replies"),
+    "ticket": Shot(_OF_TICKET_5),
+    "doing": Shot(_OF_TICKET_5, tab=DETAILS, shows="Sending the message by EMAIL."),
+    "next": Shot(["ticket/acme/6"], tab=DETAILS, shows="Next: the ticket is closed for inactivity"),
+    "site": Shot(["contact-recovery/acme/4"]),
+    "site-down": Shot(["contact-recovery/acme/4"], tab=PENDING_ACTIVITIES, shows="SERVER_ERROR", until=_FAILURE),
+    "messages": Shot(["message-delivery/acme/5"]),
+    "provider": Shot(["message-delivery/acme/5"], tab=PENDING_ACTIVITIES, shows="TIMEOUT", until=_FAILURE),
+    "operator": Shot(["contact-recovery/acme/11"]),
+    "paused": Shot(["contact-recovery/acme/11"], tab=DETAILS, shows="Paused: the service refuses this worker"),
+    "closing": Shot(["ticket/acme/7", "ticket/acme/6"]),
+    "ended": Shot(["contact-recovery/acme/99", "ticket/acme/9", "ticket/acme/8"]),
+    "again": Shot(["ticket/acme/8", "ticket/acme/8"], filter=1),
+    "stuck": Shot(["contact-recovery/acme/10"]),
+    "problem": Shot(["contact-recovery/acme/10"], tab=EVENT_HISTORY, shows="not registered", until=".alert"),
+    "location": Shot(["ticket/acme/7", "ticket/acme/6"]),
+}
+
+
+async def _take(home: Path) -> None:
+    processes = Processes()
+    async with (
+        running(home, ports.first_free(PORT_COUNT), processes) as stack,
+        desk.opened(stack) as alice,
+        arranged(stack, processes, alice),
+        browser.opened(stack.urls.temporal_ui) as ui,
+    ):
+        text = at(PAGE.read_text(encoding="utf-8"), datetime.now(UTC))
+        for question in read(text):
+            await _answer(ui, question)
+    PAGE.write_text(text, encoding="utf-8")
+
+
+async def _answer(ui: browser.Ui, question: Question) -> None:
+    for image in question.images:
+        shot = SHOTS[image.stem]
+        await ui.list(question.filters[shot.filter], shot.rows)
+        if shot.tab:
+            await ui.open(shot.rows[0], shot.tab, shot.shows)
+        await ui.shoot(image, shot.until or ("iframe" if shot.tab else "table tbody tr"))
+        print(f"{question.number:2}  {image.name}")
+
+
+def main() -> None:
+    """Takes all of them."""
+    print("Starting the system and bringing tickets into every situation (a minute) …", file=sys.stderr)
+    with TemporaryDirectory(prefix="care-screenshots-") as folder:
+        # Servers that may not run as root run as another account, which has to get through.
+        Path(folder).chmod(0o711)
+        try:
+            anyio.run(_take, Path(folder) / "stack")
+        except StackError as error:
+            sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()
