@@ -20,7 +20,15 @@ from care_cli.stack.ports import PORT_COUNT
 from care_cli.stack.stack import running
 from tools import ports
 from tools.screenshots import browser, desk
-from tools.screenshots.browser import DETAILS, EVENT_HISTORY, PENDING_ACTIVITIES
+from tools.screenshots.browser import (
+    ALL_DETAILS,
+    DETAILS,
+    EVENT_HISTORY,
+    LAST_FAILURE,
+    PENDING_ACTIVITIES,
+    PROBLEM,
+    ROWS,
+)
 from tools.screenshots.processes import Processes
 from tools.screenshots.questions import PAGE, Question, at, read
 from tools.screenshots.situations import arranged
@@ -46,25 +54,25 @@ _OF_TICKET_5: Final = [
     *("message-delivery/acme/5", "ticket/acme/5", "message-delivery/acme/5", "message-delivery/acme/5"),
     "contact-recovery/acme/5",
 ]
-_FAILURE: Final = "div:has(> p:text-is('Last Failure'))"
 SHOTS: Final = {
     "customers": Shot(["contact-recovery/acme/2", "contact-recovery/acme/1"]),
+    "waiting": Shot(["contact-recovery/acme/2", "contact-recovery/acme/1"], tab=DETAILS, shows="Reply public since"),
     "expiring": Shot(["contact-recovery/acme/2"]),
     "refused": Shot(["contact-recovery/acme/3"], tab=DETAILS, shows="Refused: the site takes no links in replies"),
     "ticket": Shot(_OF_TICKET_5),
     "doing": Shot(_OF_TICKET_5, tab=DETAILS, shows="Sending the message by EMAIL."),
     "next": Shot(["ticket/acme/6"], tab=DETAILS, shows="Next: the ticket is closed for inactivity"),
     "site": Shot(["contact-recovery/acme/4"]),
-    "site-down": Shot(["contact-recovery/acme/4"], tab=PENDING_ACTIVITIES, shows="SERVER_ERROR", until=_FAILURE),
+    "site-down": Shot(["contact-recovery/acme/4"], tab=PENDING_ACTIVITIES, shows="SERVER_ERROR", until=LAST_FAILURE),
     "messages": Shot(["message-delivery/acme/5"]),
-    "provider": Shot(["message-delivery/acme/5"], tab=PENDING_ACTIVITIES, shows="TIMEOUT", until=_FAILURE),
+    "provider": Shot(["message-delivery/acme/5"], tab=PENDING_ACTIVITIES, shows="TIMEOUT", until=LAST_FAILURE),
     "operator": Shot(["contact-recovery/acme/11"]),
     "paused": Shot(["contact-recovery/acme/11"], tab=DETAILS, shows="Paused: the service refuses this worker"),
     "closing": Shot(["ticket/acme/7", "ticket/acme/6"]),
     "ended": Shot(["contact-recovery/acme/99", "ticket/acme/9", "ticket/acme/8"]),
     "again": Shot(["ticket/acme/8", "ticket/acme/8"], filter=1),
     "stuck": Shot(["contact-recovery/acme/10"]),
-    "problem": Shot(["contact-recovery/acme/10"], tab=EVENT_HISTORY, shows="not registered", until=".alert"),
+    "problem": Shot(["contact-recovery/acme/10"], tab=EVENT_HISTORY, shows="not registered", until=PROBLEM),
     "location": Shot(["ticket/acme/7", "ticket/acme/6"]),
 }
 
@@ -89,7 +97,7 @@ async def _answer(ui: browser.Ui, question: Question) -> None:
         await ui.list(question.filters[shot.filter], shot.rows)
         if shot.tab:
             await ui.open(shot.rows[0], shot.tab, shot.shows)
-        await ui.shoot(image, shot.until or ("iframe" if shot.tab else "table tbody tr"))
+        await ui.shoot(image, shot.until or (ALL_DETAILS if shot.tab else ROWS))
         print(f"{question.number:2}  {image.name}")
 
 

@@ -26,6 +26,11 @@ _PATIENCE: Final = 60_000
 
 DETAILS: Final = "User Metadata"
 """The tab of a workflow's page that has its current details; each text there is a page of its own."""
+ROWS: Final = "table tbody tr"
+ALL_DETAILS: Final = "xpath=//h3[contains(., 'Current Details')]/ancestor::div[4]"
+LAST_FAILURE: Final = "div:has(> p:text-is('Last Failure'))"
+PROBLEM: Final = ".alert"
+"""Selectors of what pictures reach down to."""
 PENDING_ACTIVITIES: Final = "Pending Activities"
 EVENT_HISTORY: Final = "Event History"
 
@@ -42,7 +47,7 @@ class Ui:
         await self._page.goto(f"{self._url}?query={quote(query, safe='')}")
         for row in rows:
             await expect(self._row(row)).to_be_visible(timeout=_PATIENCE)
-        await expect(self._page.locator("table tbody tr")).to_have_count(len(rows))
+        await expect(self._page.locator(ROWS)).to_have_count(len(rows))
 
     async def open(self, row: str, tab: str, shows: str) -> None:
         """Opens a row of the list and one of its page's tabs; returns once `shows` is there."""

@@ -34,6 +34,13 @@ _ENDS: Final = {
     recovery.RECOVERY_STATE_ENDED_BY_CLOSE: "Ended: the ticket was closed.",
 }
 
+_FORM_OPEN: Final = frozenset(
+    {
+        recovery.RECOVERY_STATE_FORM_REQUESTED,
+        recovery.RECOVERY_STATE_AWAITING_CONTACT,
+        recovery.RECOVERY_STATE_ENDED_BY_CLOSE,  # for a follow-up
+    }
+)
 _READ_AGAIN: Final = "the reply is read again"
 _RETRIES: Final = (
     "While the site can't be reached, it tries again after 1 s, 2 s, … up to 5 min; a poke asks anew at once."
@@ -70,7 +77,8 @@ def doing(plan: RecoveryPlan) -> str:
 
 def paused(reason: str) -> str:
     """Say that the service refuses the worker, for ``reason`` of the contract or a gRPC code."""
-    return f"Paused: the service refuses this worker ({reason}). Check CARE_TOKEN and the versions of both."
+    words = "Check CARE_TOKEN and the versions of both; it asks again within the hour."
+    return f"Paused: the service refuses this worker ({reason}). {words}"
 
 
 def waiting_for(plan: RecoveryPlan) -> str:
@@ -91,7 +99,7 @@ def details(plan: RecoveryPlan, now_doing: str) -> str:
         lines.append(f"- Since {time_words(plan.create_time)}")
     elif plan.HasField("post_time"):
         lines.append(f"- Reply public since {time_words(plan.post_time)}")
-    if plan.HasField("expire_time"):
+    if plan.HasField("expire_time") and plan.state in _FORM_OPEN:
         lines.append(f"- The form takes answers until {time_words(plan.expire_time)}")
     if plan.step in (worker.RECOVERY_STEP_WAIT, worker.RECOVERY_STEP_HOLD):
         lines.append(f"- Next: {waiting_for(plan)}, {time_words(_next(plan))}; a poke comes first")
