@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from temporalio.api.enums.v1 import EventType
@@ -13,7 +13,7 @@ from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from care.v1 import recovery_pb2 as recovery
 from care_workflows import search_attributes, steps
 from care_workflows.contact_recovery import ContactRecovery
-from tests.workflows.fake_steps import FakeRecovery, refused, started, until_doing
+from tests.workflows.fake_steps import FakeRecovery, refused, started, unavailable, until_doing
 
 AS_STARTED = TypedSearchAttributes(
     [
@@ -69,6 +69,21 @@ async def test_refused_worker_is_found_as_waiting_for_an_operator(dev_client: Cl
         assert (await attributes(handle))["CareWaitsFor"] == "operator"
         await handle.signal(ContactRecovery.poke)
         await handle.result()
+
+
+async def test_details_say_how_the_last_attempts_failed_until_one_succeeds(dev_client: Client) -> None:
+    fake = FakeRecovery()
+    fake.failures[steps.POST_REPLY] = [*[unavailable(timedelta(milliseconds=1))] * 5, unavailable(timedelta(days=1))]
+    async with started(dev_client, fake, AS_STARTED) as handle:
+        await fake.until(lambda: not fake.failures[steps.POST_REPLY])
+        # After five tries the service was asked anew, and the site is tried again.
+        assert fake.calls == [steps.CHECK_RECOVERY, *[steps.POST_REPLY] * 5, steps.CHECK_RECOVERY, steps.POST_REPLY]
+        shown = await details(handle)
+        assert "- Last failure: no connection could be made, or it broke, 20" in shown
+        assert shown.startswith("**Posting the reply with the link to the form at local.**")
+        await handle.signal(ContactRecovery.poke)
+        await until_doing(handle, "Waiting for the customer")
+        assert "Last failure" not in await details(handle)
 
 
 async def test_details_say_what_waits_since_when_until_when_and_what_comes_next(dev_client: Client) -> None:

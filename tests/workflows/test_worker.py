@@ -53,10 +53,12 @@ SECRETS = (LINK, LINK.rpartition("/")[2], "Zoë", "We are sorry", TOKEN)
 class PostsOnce(ScriptedWorkerService):
     """Wants its reply posted; then it wants it taken out again, and then nothing more."""
 
+    _step: worker.RecoveryStep.ValueType = worker.RECOVERY_STEP_POST
+
     async def CheckRecovery(
         self, request: worker.CheckRecoveryRequest, context: object
     ) -> worker.CheckRecoveryResponse:
-        return worker.CheckRecoveryResponse(plan=self._plan(worker.RECOVERY_STEP_POST))
+        return worker.CheckRecoveryResponse(plan=self._plan(self._step))
 
     async def RecordPosted(self, request: worker.RecordPostedRequest, context: object) -> worker.RecordPostedResponse:
         self.reports.append(request)
@@ -78,6 +80,7 @@ class PostsOnce(ScriptedWorkerService):
         return worker.RecordRetractedResponse(plan=self._plan(worker.RECOVERY_STEP_DONE))
 
     def _plan(self, step: worker.RecoveryStep.ValueType) -> worker.RecoveryPlan:
+        self._step = step
         return worker.RecoveryPlan(state=recovery.RECOVERY_STATE_WITHDRAWN, step=step, review_site="local")
 
 

@@ -15,10 +15,7 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from care_client.errors import CareError
 from care_workflows.channels.errors import MessageRefused, MessengerUnavailable, ReplyRefused, SiteUnavailable
-from care_workflows.steps import MESSENGER_UNAVAILABLE, SITE_UNAVAILABLE
-
-ADAPTER_ERROR: Final = "AdapterError"
-"""Type of the failure of an attempt in which a channel's adapter raised what its protocol does not allow."""
+from care_workflows.steps import ADAPTER_ERROR, MESSENGER_UNAVAILABLE, SITE_UNAVAILABLE
 
 _HOPELESS: Final = frozenset(
     {

@@ -12,7 +12,7 @@ from typing import Final, Generic, TypeVar
 from google.protobuf.message import Message
 from temporalio import workflow
 from temporalio.common import RawValue
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, RetryState
 
 # Passed through the sandbox: none of it keeps state, and generated code may exist once in a process only.
 with workflow.unsafe.imports_passed_through():
@@ -44,6 +44,8 @@ class Following(ABC, Generic[PlanT]):
         """Updates that came in; those of them that the present question covers, and those that are answered."""
         self._told = wording.ASKING
         self._continues = False
+        self._failing, self._failure = "", ""
+        """The activity that fails at present, and how it did so last, in words."""
 
     @workflow.signal
     def poke(self, *_ignored: object) -> None:
@@ -88,6 +90,10 @@ class Following(ABC, Generic[PlanT]):
         del plan
         return ()
 
+    def _updates_of_failing(self) -> Sequence[search_attributes.Update]:
+        """Return what changes of the search attributes where a step fails again and again; nothing likewise."""
+        return ()
+
     async def _follow_to_the_end(self, ask: str) -> PlanT:
         """Follow the service's plans, which the activity ``ask`` brings, until one says that nothing is left to do."""
         plan: PlanT | None = None
@@ -120,9 +126,9 @@ class Following(ABC, Generic[PlanT]):
         """Take a step that needs the service alone; returns its answer, or None where it is to be asked anew."""
         step = self._begin(activity, steps.SERVICE_STEP)
         await workflow.wait([step])
-        return await self._answer(step)
+        return await self._answer(activity, step)
 
-    async def _go_outside(self, activity: str, options: workflow.ActivityConfig) -> PlanT | None:
+    async def _go_outside(self, activity: str, tries: steps.Tries) -> PlanT | None:
         """Take a step at somebody else's; returns the service's answer, or None where it is to be asked anew.
 
         They may be down for days, and a poke may mean that the step is not wanted any more: a contact that came in
@@ -131,24 +137,30 @@ class Following(ABC, Generic[PlanT]):
         at once. An attempt that is running hears nothing of it and is not torn apart with a reply half posted; it ends
         by itself within its deadline, and is waited for.
         """
-        step = self._begin(activity, options)
+        step = self._begin(activity, tries)
         try:
             await workflow.wait_condition(lambda: self._poked or step.done())
         finally:  # also where the workflow itself is cancelled
             step.cancel()
             await workflow.wait([step])
-        return await self._answer(step)
+        return await self._answer(activity, step)
 
-    def _begin(self, activity: str, options: workflow.ActivityConfig) -> workflow.ActivityHandle[PlanT]:
+    def _begin(self, activity: str, tries: steps.Tries) -> workflow.ActivityHandle[PlanT]:
+        options = tries.patiently if self._failing == activity else tries.soon
         options = options | {"summary": self._doing}
         return workflow.start_activity(activity, self._start, result_type=self._plan_type, **options)
 
-    async def _answer(self, step: workflow.ActivityHandle[PlanT]) -> PlanT | None:
+    async def _answer(self, activity: str, step: workflow.ActivityHandle[PlanT]) -> PlanT | None:
         """Return the plan that a step which is over brought; None where the service is to be asked anew."""
         error = None if step.cancelled() else step.exception()
         if not step.cancelled() and error is None:
+            if self._failing == activity:
+                self._failing, self._failure = "", ""
             return self._follow(step.result())
         cause = error.cause if isinstance(error, ActivityError) else None
+        if isinstance(error, ActivityError) and error.retry_state is RetryState.MAXIMUM_ATTEMPTS_REACHED:
+            self._failing, self._failure = activity, f"{wording.failure(cause)}, {wording.time_words(workflow.now())}"
+            self._upsert(self._updates_of_failing())
         if isinstance(cause, ApplicationError) and cause.non_retryable:
             if cause.type == _NOT_FOUND:
                 message = f"The service knows no {self._resource}"
@@ -191,7 +203,11 @@ class Following(ABC, Generic[PlanT]):
     def _say(self, words: str) -> None:
         """Show ``words`` to operators; costs nothing, as no event is written."""
         self._doing = words
-        workflow.set_current_details(self._details(self._plan, words) if self._plan else f"**{words}**")
+        shown = self._details(self._plan, words) if self._plan else f"**{words}**"
+        if self._failure:
+            head, _, rest = shown.partition("\n\n")
+            shown = f"{head}\n\n- Last failure: {self._failure}\n{rest}"
+        workflow.set_current_details(shown)
 
     def _upsert(self, updates: Sequence[search_attributes.Update]) -> None:
         # Where it was not started with them they are not registered, and naming them would fail its task.

@@ -77,6 +77,9 @@ class MessageDelivery(Following[DeliveryPlan]):
     def _updates(self, plan: DeliveryPlan) -> Sequence[search_attributes.Update]:
         return search_attributes.delivery_updates(plan, workflow.info().typed_search_attributes)
 
+    def _updates_of_failing(self) -> Sequence[search_attributes.Update]:
+        return search_attributes.waits_for_provider(workflow.info().typed_search_attributes)
+
     def _doing_words(self, plan: DeliveryPlan) -> str:
         return wording.doing(plan)
 

@@ -20,7 +20,6 @@ from care.v1.recovery_pb2 import RECOVERY_STATE_AWAITING_CONTACT
 from care.v1.worker_service_pb2 import (
     DEADLINE_STEP_DONE,
     DEADLINE_STEP_WAIT,
-    DELIVERY_STEP_DONE,
     DELIVERY_STEP_WAIT,
     RECOVERY_STEP_DONE,
     RECOVERY_STEP_EXPIRE,
@@ -100,11 +99,10 @@ def updates(plan: RecoveryPlan, current: TypedSearchAttributes) -> list[Update]:
 
 def delivery_updates(plan: DeliveryPlan, current: TypedSearchAttributes) -> list[Update]:
     """Return what the plan of a message changes of ``current``: most are sent at once, and set nothing."""
-    if plan.step == DELIVERY_STEP_DONE:
+    if plan.step != DELIVERY_STEP_WAIT:
         return []
-    waits = plan.step == DELIVERY_STEP_WAIT
-    deadline = plan.plan_time.ToDatetime(UTC) + plan.wait.ToTimedelta() if waits else None
-    found = [_update(WAITS_FOR, PROVIDER if waits else None, current), _update(NEXT_DEADLINE, deadline, current)]
+    deadline = plan.plan_time.ToDatetime(UTC) + plan.wait.ToTimedelta()
+    found = [_update(WAITS_FOR, PROVIDER, current), _update(NEXT_DEADLINE, deadline, current)]
     return [update for update in found if update]
 
 
@@ -117,6 +115,12 @@ def ticket_updates(plan: DeadlinePlan, current: TypedSearchAttributes) -> list[U
     customer = CUSTOMER if waits and plan.HasField("wait_time") else None
     found = [_update(WAITS_FOR, customer, current), _update(NEXT_DEADLINE, deadline, current)]
     return [update for update in found if update]
+
+
+def waits_for_provider(current: TypedSearchAttributes) -> list[Update]:
+    """Return what changes of ``current`` where a provider could not be reached for a while."""
+    update = _update(WAITS_FOR, PROVIDER, current)
+    return [update] if update else []
 
 
 def waits_for_operator(current: TypedSearchAttributes) -> list[Update]:

@@ -6,11 +6,13 @@ from typing import Final
 
 from google.protobuf.descriptor import EnumDescriptor
 from google.protobuf.timestamp_pb2 import Timestamp
+from temporalio.exceptions import ApplicationError
 
 from care.v1 import recovery_pb2 as recovery
 from care.v1 import worker_service_pb2 as worker
 from care.v1.ticket_pb2 import TicketPriority, TicketStatus
 from care.v1.worker_service_pb2 import RecoveryPlan
+from care_workflows import steps
 from care_workflows.names import last_segment, ticket_key
 
 ASKING: Final = "Asking the service what to do next."
@@ -41,6 +43,20 @@ _FORM_OPEN: Final = frozenset(
         recovery.RECOVERY_STATE_ENDED_BY_CLOSE,  # for a follow-up
     }
 )
+_FAILURES: Final = {
+    "TIMEOUT": "no answer in time",
+    "CONNECTION": "no connection could be made, or it broke",
+    "SERVER_ERROR": "the other side failed (5xx)",
+    "RATE_LIMITED": "the other side asks us to slow down (429)",
+    "NOT_SECURE": "the provider offers no encryption that we may trust",
+    "LOGIN_REFUSED": "the provider does not take our credentials",
+    "IN_MODERATION": "the site has not decided yet whether the reply may be public",
+    "DEFERRED": "the provider puts the message off for now",
+    "UNEXPECTED_ANSWER": "an answer that this provider does not give: look at its address",
+    "ATTEMPT_DEADLINE": "no answer in time",
+}
+"""`UnavailableReason`, and the deadline of an attempt."""
+
 _READ_AGAIN: Final = "the reply is read again"
 _RETRIES: Final = (
     "While the site can't be reached, it tries again after 1 s, 2 s, … up to 5 min; a poke asks anew at once."
@@ -79,6 +95,19 @@ def paused(reason: str) -> str:
     """Say that the service refuses the worker, for ``reason`` of the contract or a gRPC code."""
     words = "Check CARE_TOKEN and the versions of both; it asks again within the hour."
     return f"Paused: the service refuses this worker ({reason}). {words}"
+
+
+def failure(cause: BaseException | None) -> str:
+    """Say in a few words why an activity failed, made of our codes alone."""
+    match cause:
+        case ApplicationError(type=steps.SITE_UNAVAILABLE | steps.MESSENGER_UNAVAILABLE, message=code):
+            return _FAILURES.get(code, f"no usable answer ({code})")
+        case ApplicationError(type=steps.ADAPTER_ERROR, message=place):
+            return f"the adapter failed: {place}"
+        case ApplicationError(type=reason):
+            return f"the service gave no answer ({reason})"
+        case _:
+            return "an attempt did not end in time; its worker may have died"
 
 
 def waiting_for(plan: RecoveryPlan) -> str:

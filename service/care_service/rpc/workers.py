@@ -49,7 +49,9 @@ class Workers(Deliveries, Deadlines, worker_service_pb2_grpc.WorkerServiceServic
 
     async def CheckRecovery(self, request: pb.CheckRecoveryRequest, context: Context) -> pb.CheckRecoveryResponse:
         """See the contract."""
-        name = self._name(request.name, Fields())
+        fields = Fields()
+        fields.past("report_time", request.report_time, current_call().now)
+        name = self._name(request.name, fields)
         if request.HasField("report_time"):
             # Before the load: what comes in after that is woken for by its own row.
             await self._store.take_back_wake(name, convert.from_timestamp(request.report_time))

@@ -377,7 +377,12 @@ class Unmatched:
     """A success that changes nothing of the ticket: what came in found no open chat."""
 
 
-Expected = Refused | Done | Nothing | Hidden | Raised | Unmatched
+@dataclass(frozen=True)
+class Remembered:
+    """A success that nobody sees: until when the ticket's workflow sleeps is remembered."""
+
+
+Expected = Refused | Done | Nothing | Hidden | Raised | Unmatched | Remembered
 
 
 def expect(status: str, situation: str, command: str, caller: Caller) -> Expected:
@@ -545,8 +550,9 @@ def _delivery(situation: str, command: str) -> Expected:
 
 
 def _report(situation: str, command: str) -> Expected:
-    # No deadline is over: everything here happens within minutes.
-    if command.endswith("of another attempt") or command in {"ExpireForm too early", "GetNextDeadline", "FireDeadline"}:
+    if command in {"GetNextDeadline", "FireDeadline"}:
+        return Remembered()  # no deadline is over: everything here happens within minutes
+    if command.endswith("of another attempt") or command == "ExpireForm too early":
         return Nothing()
     name = method(command)
     after = _WORKER_TABLE[recovery_state(situation)][_WORKER_COLUMNS.get(command, name)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -41,7 +42,7 @@ async def look(tenant: Tenant, ticket: str, recovery: str = "") -> Seen:
 
 # The relay may touch an outbox row at any time: its columns are left out.
 _STORED = """
-    SELECT (to_jsonb(t) - $3::TEXT)::TEXT FROM tickets t WHERE organization = $1 AND number = $2
+    SELECT (to_jsonb(t) - $3::TEXT[])::TEXT FROM tickets t WHERE organization = $1 AND number = $2
     UNION ALL SELECT r::TEXT FROM recoveries r WHERE organization = $1 AND ticket_number = $2
     UNION ALL SELECT c::TEXT FROM contacts c WHERE organization = $1 AND ticket_number = $2
     UNION ALL SELECT m::TEXT FROM messages m WHERE organization = $1 AND ticket_number = $2
@@ -60,10 +61,10 @@ _BESIDES = """
 """
 
 
-async def stored(tenant: Tenant, ticket: Ticket, *, but: str = "") -> str:
-    """A digest of everything that is stored of a ticket; `but` a column of its own."""
+async def stored(tenant: Tenant, ticket: Ticket, *, but: Sequence[str] = ()) -> str:
+    """A digest of everything that is stored of a ticket; `but` columns of its own."""
     async with tenant.care.database.driver() as connection:
-        rows = await connection.fetch(_STORED, tenant.id, ticket.number, but)
+        rows = await connection.fetch(_STORED, tenant.id, ticket.number, list(but))
     return sha256("\n".join(sorted(row[0] for row in rows)).encode()).hexdigest()
 
 

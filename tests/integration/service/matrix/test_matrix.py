@@ -28,6 +28,7 @@ from tests.integration.service.matrix.expectations import (
     Nothing,
     Raised,
     Refused,
+    Remembered,
     Unmatched,
     action,
     expect,
@@ -89,7 +90,7 @@ class Row:
     async def check(self, name: str, caller: Caller, command: str) -> None:
         """Sends the command and compares what comes of it."""
         expected = expect(self.status, self.situation, command, caller)
-        if isinstance(expected, Unmatched):
+        if isinstance(expected, Unmatched | Remembered):
             await self._check_kept(name, caller, command, expected)
             return
         if isinstance(expected, Refused | Nothing) and not self._prepares(caller, command):
@@ -150,7 +151,7 @@ class Row:
             differences = comparing.unlike_refusal(answer, expected.reason, metadata)
         elif isinstance(answer, CareError) or comparing.refusal_of(answer):
             differences = [f"{comparing.refusal_of(answer)}, not {expected}"]
-        elif isinstance(expected, Nothing):
+        elif isinstance(expected, Nothing | Remembered):
             differences = []
         elif isinstance(expected, Unmatched):
             outcome = getattr(answer, "outcome", None)
@@ -159,13 +160,14 @@ class Row:
             differences = await self._unlike(place, caller, answer, expected)
         self.wrong.extend(f"  {command} by {name}: {difference}" for difference in differences)
 
-    async def _check_kept(self, name: str, caller: Caller, command: str, expected: Unmatched) -> None:
-        """What is kept beside the ticket leaves it as it is but for its revision, which nobody sees."""
+    async def _check_kept(self, name: str, caller: Caller, command: str, expected: Unmatched | Remembered) -> None:
+        """What is kept beside the ticket leaves it as it is but for its revision and timing, which nobody sees."""
         await self.check_silence()
         tenant, place = self.world.tenant, await self._place(caller.owner)
-        before = await stored(tenant, place.ticket, but="revision")
+        unseen = ["revision"] if isinstance(expected, Unmatched) else ["revision", "timing"]
+        before = await stored(tenant, place.ticket, but=unseen)
         await self._check_answer(name, caller, command, expected)
-        if await stored(tenant, place.ticket, but="revision") != before:
+        if await stored(tenant, place.ticket, but=unseen) != before:
             self.wrong.append(f"  {command} by {name}: something was written")
         await forget_kept(tenant)
         place.digest, self._besides = await stored(tenant, place.ticket), await besides(tenant)
