@@ -119,6 +119,14 @@ trace: $(READY) ## Print the trace of one recovery, through all processes, as a 
 screenshots: $(READY) ## Take the screenshots of docs/runbook.md from a running system (needs a Chromium)
 	@$(BIN)/python -m tools.screenshots
 
+.PHONY: histories
+histories: $(READY) ## Record the workflows' paths that have no history yet (ARGS=--help), and what each costs
+	@$(BIN)/python -m tests.workflows.recording $(ARGS)
+
+.PHONY: counts
+counts: $(READY) ## Print what each path of the workflows costs (ARGS=--write: into docs/operating.md)
+	@$(BIN)/python -m tests.workflows.recording.table $(ARGS)
+
 .PHONY: api-docs
 api-docs: $(READY) ## Write docs/api from protos/care
 	$(BIN)/python -m tools.api_docs

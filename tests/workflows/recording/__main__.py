@@ -1,0 +1,75 @@
+"""Plays paths of Care's workflows on real servers, and commits how they went to tests/workflows/histories.
+
+python -m tests.workflows.recording                   those that have no history yet
+python -m tests.workflows.recording NAME …            these, over what there is
+python -m tests.workflows.recording --all             all of them
+python -m tests.workflows.recording --before PATCH …  keeps what there is as what was before that patch
+
+What is committed shows that code of today goes on with what code of before began. So record a path anew only where its
+history may go: docs/changing-workflows.md says when.
+"""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Iterable, Sequence
+from contextlib import AsyncExitStack
+
+from care_client.roles.environment import end_process
+from tests.support import temporal
+from tests.workflows.recording import committed, table
+from tests.workflows.recording.everything import PATHS
+from tests.workflows.recording.normal_form import dumped
+from tests.workflows.recording.stage import Stage
+
+CONTINUE_AFTER_EVENTS = 20
+"""History length from which the server with short histories suggests to continue as new."""
+
+
+PATIENCE = 60
+"""Seconds after which a path that does not end stops the command."""
+
+
+def main(argv: Sequence[str]) -> None:
+    """Records, and brings the table of costs up to date."""
+    parser = argparse.ArgumentParser(prog="make histories", description="Record how the workflows' paths go.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="a path; without any, those without a history")
+    parser.add_argument("--all", action="store_true", help="record all paths anew")
+    parser.add_argument("--before", metavar="PATCH", help="keep the present histories as those before this patch")
+    parser.add_argument("--list", action="store_true", help="name the paths, and record nothing")
+    options = parser.parse_args(argv)
+    if options.list:
+        print("\n".join(f"{path.name:45} {path.words}" for path in PATHS.values()))
+        return
+    if unknown := sorted(set(options.names) - set(PATHS)):
+        parser.error(f"there is no path {', '.join(unknown)}: see --list")
+    missing = [name for name in PATHS if not committed.of_path(name)]
+    wanted = list(PATHS) if options.all else options.names or missing
+    asyncio.run(_record(wanted, options.before))
+    table.write()
+
+
+async def _record(names: Iterable[str], patch: str | None) -> None:
+    async with AsyncExitStack() as stack:
+        limit = f"limit.historyCount.suggestContinueAsNew={CONTINUE_AFTER_EVENTS}"
+        usual = await stack.enter_async_context(temporal.dev_server())
+        short = await stack.enter_async_context(temporal.dev_server(["--dynamic-config-value", limit]))
+        for name in names:
+            stage = Stage((short if PATHS[name].histories_are_short else usual).client)
+            async with asyncio.timeout(PATIENCE):
+                await PATHS[name].play(stage)
+            for present in committed.of_path(name):
+                if patch:
+                    committed.set_aside(present, patch)
+                else:
+                    committed.remove(present)
+            for number, history in enumerate(stage.histories, start=1):
+                part = f".{number}" if len(stage.histories) > 1 else ""
+                committed.write(name + part, dumped(history))
+            print(f"{name}: {sum(len(history.events) for history in stage.histories)} events", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
+    # Not by tearing the interpreter down, which the native threads of Temporal's SDK may still call into.
+    end_process(0)

@@ -1,0 +1,142 @@
+"""The paths of `MessageDelivery`."""
+
+from datetime import timedelta
+from functools import partial
+
+from care.v1 import worker_service_pb2 as worker
+from care.v1.message_pb2 import DELIVERY_STATE_FAILED, DELIVERY_STATE_SENT
+from care_workflows import steps
+from care_workflows.message_delivery import MessageDelivery
+from tests.workflows.fake_delivery import FakeDelivery, until_waiting
+from tests.workflows.recording import paths
+from tests.workflows.recording.stage import Stage
+
+ASK, SEND, CHECK = steps.ASK_DELIVERY, steps.SEND_MESSAGE, steps.CHECK_MESSAGE
+
+path = partial(paths.path, "delivery")
+
+
+class SoonAskedAgain(FakeDelivery):
+    """Has the provider asked again in a second rather than in a day."""
+
+    def _plan(self) -> worker.DeliveryPlan:
+        plan = super()._plan()
+        if self.state == DELIVERY_STATE_SENT and self.calls[-1] == ASK:
+            plan.step = worker.DELIVERY_STEP_CHECK
+            plan.ClearField("wait")
+        elif self.state == DELIVERY_STATE_SENT:
+            plan.wait.FromTimedelta(timedelta(seconds=1))
+        return plan
+
+
+@path()
+async def sent(stage: Stage) -> None:
+    """The message is sent, and that is all that can be known."""
+    fake = FakeDelivery()
+    fake.ends_with_sending = True
+    async with stage.delivery(fake) as played:
+        await played.ends()
+
+
+@path()
+async def delivered(stage: Stage) -> None:
+    """The provider calls back: the message has arrived."""
+    fake = FakeDelivery()
+    async with stage.delivery(fake) as played:
+        await until_waiting(played.handle)
+        fake.arrived = True
+        await played.poke()
+        await played.ends()
+
+
+@path()
+async def asked(stage: Stage) -> None:
+    """The provider does not call back, and is asked after a while."""
+    fake = SoonAskedAgain()
+    async with stage.delivery(fake) as played:
+        await until_waiting(played.handle)
+        fake.arrived = True
+        await played.ends()
+
+
+@path()
+async def failed(stage: Stage) -> None:
+    """The provider calls back: the message will not arrive."""
+    fake = FakeDelivery()
+    async with stage.delivery(fake) as played:
+        await until_waiting(played.handle)
+        fake.state = DELIVERY_STATE_FAILED
+        await played.poke()
+        await played.ends()
+
+
+@path()
+async def given_up(stage: Stage) -> None:
+    """The contact was rejected before the message was sent."""
+    fake = FakeDelivery()
+    fake.state = DELIVERY_STATE_FAILED
+    async with stage.delivery(fake) as played:
+        await played.ends()
+
+
+@path()
+async def retried(stage: Stage) -> None:
+    """The provider is down; a poke ends the pause, and the second attempt sends the message."""
+    fake = FakeDelivery()
+    fake.down = [SEND]
+    fake.ends_with_sending = True
+    async with stage.delivery(fake) as played:
+        await fake.until(lambda: not fake.down)
+        await played.poke()
+        await played.ends()
+
+
+@path()
+async def check_retried(stage: Stage) -> None:
+    """The provider is down when it is asked; a poke ends the pause."""
+    fake = FakeDelivery()
+    fake.down = [CHECK]
+    async with stage.delivery(fake) as played:
+        await until_waiting(played.handle)
+        await played.poke()
+        await fake.until(lambda: not fake.down)
+        fake.arrived = True
+        await played.poke()
+        await played.ends()
+
+
+@path()
+async def paused(stage: Stage) -> None:
+    """The service refuses the worker: it waits for an operator, and goes on once it is poked."""
+    fake = FakeDelivery()
+    fake.refused = [ASK]
+    fake.ends_with_sending = True
+    async with stage.delivery(fake) as played:
+        while "TOKEN_EXPIRED" not in (await played.handle.query(MessageDelivery.status)).doing:
+            pass
+        await played.poke()
+        await played.ends()
+
+
+@path()
+async def looked_again(stage: Stage) -> None:
+    """An operator has it look again, by an update."""
+    fake = FakeDelivery()
+    async with stage.delivery(fake) as played:
+        await until_waiting(played.handle)
+        fake.arrived = True
+        await played.handle.execute_update(MessageDelivery.look_again)
+        await played.ends()
+
+
+@path(histories_are_short=True)
+async def continued_as_new(stage: Stage) -> None:
+    """Its history grows long, here after 20 events already: it begins anew."""
+    fake = FakeDelivery()
+    async with stage.delivery(fake) as played:
+        first = (await played.handle.describe()).run_id
+        while (await played.handle.describe()).run_id == first:
+            await until_waiting(played.handle)
+            calls = len(fake.calls)
+            await played.poke()
+            await fake.until(lambda: len(fake.calls) > calls)  # noqa: B023 - awaited in this round of the loop

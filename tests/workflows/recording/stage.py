@@ -1,0 +1,133 @@
+"""Where paths are played: a real Temporal server, on which the service's own waker starts and pokes workflows."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, Generic, Protocol, TypeVar
+from uuid import UUID
+
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle, WorkflowHistory
+from temporalio.worker import Worker
+
+from care_client import workflow_names
+from care_service.relay import TemporalWaker
+from care_service.storage.outbox import Wake
+from care_workflows.contact_recovery import ContactRecovery
+from care_workflows.message_delivery import MessageDelivery
+from care_workflows.ticket_workflow import TicketWorkflow
+from tests.workflows import fake_delivery, fake_steps, fake_ticket
+from tests.workflows.fake_delivery import FakeDelivery
+from tests.workflows.fake_steps import FakeRecovery
+from tests.workflows.fake_ticket import FakeTicket
+
+TASK_QUEUE: Final = "care"
+
+_ORGANIZATION: Final = "acme"
+_TICKET: Final = 17
+_RESOURCE: Final = UUID("00000000-0000-4000-8000-000000000000")
+
+H = TypeVar("H", bound=WorkflowHandle[Any, Any])
+
+
+class _Fake(Protocol):
+    @property
+    def activities(self) -> Sequence[Callable[..., Any]]: ...
+
+
+@dataclass(frozen=True)
+class Played(Generic[H]):
+    """A workflow that runs, and the way that the service pokes it."""
+
+    handle: H
+    _waker: TemporalWaker
+    _wake: Wake
+
+    async def poke(self) -> None:
+        """Pokes as the relay does."""
+        await self._waker.wake(self._wake)
+
+    async def ends(self) -> None:
+        """Waits until it has ended, well or not."""
+        with suppress(WorkflowFailureError):
+            await self.handle.result()
+
+
+@dataclass
+class Stage:
+    """A server on which one path is played at a time, and what was recorded of it."""
+
+    client: Client
+    histories: list[WorkflowHistory] = field(default_factory=list)
+
+    @asynccontextmanager
+    async def recovery(
+        self, fake: FakeRecovery, *, is_posting: bool = True
+    ) -> AsyncIterator[Played[fake_steps.Handle]]:
+        """Runs a recovery's workflow, and records it when the block is left; `is_posting` is what the relay knows."""
+        fake.name = f"organizations/{_ORGANIZATION}/tickets/{_TICKET}/recoveries/{_RESOURCE}"
+        workflow_id = workflow_names.contact_recovery_id(_ORGANIZATION, _TICKET, str(_RESOURCE))
+        handle = self.client.get_workflow_handle_for(ContactRecovery.run, workflow_id)
+        wake = _wake(ContactRecovery, _RESOURCE, is_posting=is_posting)
+        async with self._played(ContactRecovery, fake, handle, wake) as played:
+            yield played
+
+    @asynccontextmanager
+    async def delivery(self, fake: FakeDelivery) -> AsyncIterator[Played[fake_delivery.Handle]]:
+        """Runs a message's workflow, and records it when the block is left."""
+        fake.id = str(_RESOURCE)
+        handle = self.client.get_workflow_handle_for(MessageDelivery.run, fake.workflow_id)
+        async with self._played(MessageDelivery, fake, handle, _wake(MessageDelivery, _RESOURCE)) as played:
+            yield played
+
+    @asynccontextmanager
+    async def ticket(self, fake: FakeTicket) -> AsyncIterator[Played[fake_ticket.Handle]]:
+        """Runs a ticket's workflow, and records it when the block is left."""
+        fake.number = _TICKET
+        workflow_id = workflow_names.ticket_workflow_id(_ORGANIZATION, _TICKET)
+        handle = self.client.get_workflow_handle_for(TicketWorkflow.run, workflow_id)
+        # The service says when the first deadline is: what is known at the start need not be changed later.
+        next_time = fake_ticket.PLANNED + fake.waits[0] if fake.waits else None
+        async with self._played(TicketWorkflow, fake, handle, _wake(TicketWorkflow, None, next_time)) as played:
+            yield played
+
+    async def record(self, workflow_id: str, run_id: str) -> None:
+        """Keeps the history of a run."""
+        self.histories.append(await self.client.get_workflow_handle(workflow_id, run_id=run_id).fetch_history())
+
+    @asynccontextmanager
+    async def _played(self, workflow: type, fake: _Fake, handle: H, first: Wake) -> AsyncIterator[Played[H]]:
+        waker = TemporalWaker(self.client, TASK_QUEUE)
+        async with Worker(self.client, task_queue=TASK_QUEUE, workflows=[workflow], activities=fake.activities):
+            await waker.wake(first)
+            run_id = (await handle.describe()).run_id
+            later = _wake(workflow, first.resource_id, first.next_time, is_first=False)
+            try:
+                yield Played(handle, waker, later)
+            finally:
+                # Recorded as it is: a path may end while it waits.
+                await self.record(handle.id, run_id)
+                if (await handle.describe()).status is WorkflowExecutionStatus.RUNNING:
+                    await handle.terminate()
+
+
+def _wake(
+    workflow: type,
+    resource: UUID | None,
+    next_time: datetime | None = None,
+    *,
+    is_posting: bool = False,
+    is_first: bool = True,
+) -> Wake:
+    return Wake(
+        organization=_ORGANIZATION,
+        id=0,
+        workflow=workflow.__name__,
+        ticket_number=_TICKET,
+        resource_id=resource,
+        attempts=0,
+        location="harbor",
+        is_first=is_first,
+        next_time=next_time,
+        is_posting=is_posting,
+    )

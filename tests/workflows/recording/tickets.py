@@ -1,0 +1,122 @@
+"""The paths of `TicketWorkflow`. Months are seconds here: to a replay it makes no difference for how long it slept."""
+
+from datetime import timedelta
+from functools import partial
+
+from care_workflows import steps
+from care_workflows.ticket_workflow import TicketWorkflow
+from tests.workflows.fake_ticket import FakeTicket, until_doing
+from tests.workflows.recording import paths
+from tests.workflows.recording.stage import Stage
+
+path = partial(paths.path, "ticket")
+
+_MONTH = timedelta(days=30)
+_SECOND = timedelta(seconds=1)
+
+
+@path()
+async def closed(stage: Stage) -> None:
+    """Somebody closes the ticket before anything is due."""
+    fake = FakeTicket(_MONTH)
+    async with stage.ticket(fake) as played:
+        await until_doing(played.handle, "Waiting until")
+        fake.closed = True
+        await played.poke()
+        await played.ends()
+
+
+@path()
+async def auto_closed(stage: Stage) -> None:
+    """The assignee is warned of the inactivity, and then the ticket is closed for it."""
+    async with stage.ticket(FakeTicket(_SECOND, _SECOND)) as played:
+        await played.ends()
+
+
+@path()
+async def closed_at_once(stage: Stage) -> None:
+    """The ticket is closed by the time that its workflow starts."""
+    fake = FakeTicket(_MONTH)
+    fake.closed = True
+    async with stage.ticket(fake) as played:
+        await played.ends()
+
+
+@path()
+async def without_deadlines(stage: Stage) -> None:
+    """Nothing happens to the ticket by itself, until somebody closes it."""
+    fake = FakeTicket()
+    async with stage.ticket(fake) as played:
+        await until_doing(played.handle, "Waiting: nothing happens")
+        fake.closed = True
+        await played.poke()
+        await played.ends()
+
+
+@path()
+async def sooner(stage: Stage) -> None:
+    """A changed setting brings the next deadline forward."""
+    fake = FakeTicket(_MONTH)
+    async with stage.ticket(fake) as played:
+        await until_doing(played.handle, "Waiting until")
+        fake.waits = [_SECOND]
+        await played.poke()
+        await played.ends()
+
+
+@path()
+async def waits_for_the_customer(stage: Stage) -> None:
+    """The last word becomes ours, and then the ticket is closed for inactivity."""
+    fake = FakeTicket(_MONTH)
+    async with stage.ticket(fake) as played:
+        await until_doing(played.handle, "Waiting until")
+        fake.waits_for_customer = True
+        fake.waits = [_SECOND]
+        await played.poke()
+        await played.ends()
+
+
+@path()
+async def paused(stage: Stage) -> None:
+    """The service refuses the worker: it waits for an operator, and goes on once it is poked."""
+    fake = FakeTicket(_MONTH)
+    fake.refused = [steps.GET_NEXT_DEADLINE]
+    async with stage.ticket(fake) as played:
+        await until_doing(played.handle, "TOKEN_EXPIRED")
+        fake.closed = True
+        await played.poke()
+        await played.ends()
+
+
+@path()
+async def strange_signals(stage: Stage) -> None:
+    """It gets a signal of an unknown name, and one with arguments that it does not have."""
+    fake = FakeTicket(_MONTH)
+    async with stage.ticket(fake) as played:
+        await until_doing(played.handle, "Waiting until")
+        await played.handle.signal("settings-changed", "twice")
+        fake.closed = True
+        await played.handle.signal("poke", args=["with", 2, "arguments"])
+        await played.ends()
+
+
+@path()
+async def looked_again(stage: Stage) -> None:
+    """An operator has it look again, by an update."""
+    fake = FakeTicket(_MONTH)
+    async with stage.ticket(fake) as played:
+        await until_doing(played.handle, "Waiting until")
+        fake.closed = True
+        await played.handle.execute_update(TicketWorkflow.look_again)
+        await played.ends()
+
+
+@path(histories_are_short=True)
+async def continued_as_new(stage: Stage) -> None:
+    """Its history grows long, here after 20 events already: it begins anew."""
+    fake = FakeTicket(_MONTH)
+    async with stage.ticket(fake) as played:
+        first = (await played.handle.describe()).run_id
+        while (await played.handle.describe()).run_id == first:
+            await played.poke()
+            await until_doing(played.handle, "Waiting until")

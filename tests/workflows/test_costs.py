@@ -1,0 +1,93 @@
+"""What a path costs: the table of docs/operating.md, and the rules by which it is counted."""
+
+import pytest
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.client import WorkflowHistory
+
+from tests.workflows.recording import committed, costs, table
+
+E = EventType
+
+
+def history(*events: HistoryEvent) -> WorkflowHistory:
+    for number, event in enumerate(events, start=1):
+        event.event_id = number
+    return WorkflowHistory("any", list(events))
+
+
+def event(kind: E.ValueType) -> HistoryEvent:
+    return HistoryEvent(event_type=kind)
+
+
+def started_activity(attempt: int) -> HistoryEvent:
+    made = event(E.EVENT_TYPE_ACTIVITY_TASK_STARTED)
+    made.activity_task_started_event_attributes.attempt = attempt
+    return made
+
+
+def marker(task: int) -> HistoryEvent:
+    made = event(E.EVENT_TYPE_MARKER_RECORDED)
+    made.marker_recorded_event_attributes.workflow_task_completed_event_id = task
+    return made
+
+
+def upsert(*names: str) -> HistoryEvent:
+    made = event(E.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES)
+    for name in names:
+        fields = made.upsert_workflow_search_attributes_event_attributes.search_attributes.indexed_fields
+        fields[name].data = b'"x"'
+    return made
+
+
+def test_the_page_has_what_the_histories_say() -> None:
+    """`make counts ARGS=--write` brings it up to date."""
+    page = table.PAGE.read_text(encoding="utf-8")
+    assert table.updated(page) == page
+
+
+def test_each_action_is_counted_once() -> None:
+    found = costs.actions(
+        history(
+            event(E.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED),
+            event(E.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED),
+            event(E.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED),
+            event(E.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED),
+            started_activity(attempt=1),
+            event(E.EVENT_TYPE_TIMER_STARTED),
+            event(E.EVENT_TYPE_TIMER_FIRED),
+            event(E.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED),
+            event(E.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_COMPLETED),
+            upsert("CareWaitsFor", "CareNextDeadline"),
+            event(E.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW),
+        )
+    )
+    kinds = (costs.START, costs.SIGNAL, costs.ACTIVITY, costs.TIMER, costs.UPDATE, costs.ATTRIBUTES)
+    assert found == dict.fromkeys(kinds, 1)
+
+
+def test_attempts_after_the_first_are_actions() -> None:
+    found = costs.actions(history(event(E.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED), started_activity(attempt=4)))
+    assert found == {costs.ACTIVITY: 1, costs.RETRY: 3}
+
+
+def test_a_signal_that_starts_is_one_action_with_the_start() -> None:
+    started, signaled = E.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED, E.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
+    assert costs.actions(history(event(started), event(signaled))) == {costs.START: 1}
+    twice = costs.actions(history(event(started), event(signaled), event(signaled)))
+    assert twice == {costs.START: 1, costs.SIGNAL: 1}
+
+
+def test_markers_of_one_task_are_one_action_and_the_change_version_is_none() -> None:
+    found = costs.actions(history(marker(task=4), marker(task=4), marker(task=9), upsert("TemporalChangeVersion")))
+    assert found == {costs.MARKER: 2}
+
+
+def test_what_is_not_known_to_be_free_is_refused() -> None:
+    with pytest.raises(ValueError, match="EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED"):
+        costs.actions(history(event(E.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED)))
+
+
+def test_attempts_of_a_site_that_was_down_are_in_its_history() -> None:
+    [name] = committed.of_path("recovery-site-down")
+    assert costs.actions(committed.load(name))[costs.RETRY] == 2

@@ -1,0 +1,127 @@
+"""Code of today goes on with what code of before began: every committed history can be replayed."""
+
+import os
+import re
+import socket
+from base64 import b64decode
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from temporalio.api.enums.v1 import EventType, TaskQueueKind
+from temporalio.client import Client, WorkflowHistory
+from temporalio.worker import Replayer, Worker
+from temporalio.workflow import NondeterminismError
+
+from care.v1 import recovery_pb2 as recovery
+from care_workflows.contact_recovery import ContactRecovery
+from care_workflows.message_delivery import MessageDelivery
+from care_workflows.ticket_workflow import TicketWorkflow
+from tests.workflows.changed import Deprecated, Patched, Unguarded
+from tests.workflows.fake_steps import FakeRecovery, wake
+from tests.workflows.recording import committed, normal_form
+from tests.workflows.recording.everything import PATHS
+
+NAMES = committed.names()
+OLD = "recovery-direct-contact"
+
+
+async def replay(history: WorkflowHistory, *workflows: type) -> None:
+    """Raises where the workflows' code would do something else than the history says."""
+    await Replayer(workflows=workflows).replay_workflow(history)
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_it_is_replayed(name: str) -> None:
+    await replay(committed.load(name), ContactRecovery, MessageDelivery, TicketWorkflow)
+
+
+def test_each_path_has_a_history_and_each_history_a_path() -> None:
+    """`make histories` records what is missing."""
+    assert {committed.path_of(name) for name in NAMES if committed.is_present(name)} == set(PATHS)
+    assert {committed.path_of(name) for name in NAMES} == set(PATHS)
+
+
+@pytest.mark.parametrize("name", [name for name, path in PATHS.items() if path.histories_are_short])
+def test_what_continues_as_new_does(name: str) -> None:
+    [history] = [committed.load(found) for found in committed.of_path(name)]
+    assert history.events[-1].event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW
+
+
+@pytest.mark.parametrize("name", ["recovery-unlocked", "recovery-expired", "recovery-not-found"])
+async def test_a_careless_change_is_found(name: str) -> None:
+    [history] = [committed.load(found) for found in committed.of_path(name)]
+    with pytest.raises(NondeterminismError):
+        await replay(history, Unguarded)
+
+
+# --- changing a workflow in steps: docs/changing-workflows.md ---------------------------------------------------------
+
+
+async def recorded(client: Client, workflow: type) -> WorkflowHistory:
+    """How that version of `ContactRecovery` does it, through a file."""
+    fake = FakeRecovery(recovery.RECOVERY_KIND_DIRECT)
+    async with Worker(client, task_queue=fake.task_queue, workflows=[workflow], activities=fake.activities):
+        handle = await wake(client, fake)
+        await handle.result()
+        return normal_form.loaded(normal_form.dumped(await handle.fetch_history()))
+
+
+async def test_a_change_is_made_in_steps_that_each_go_on_with_the_one_before(dev_client: Client) -> None:
+    old = committed.load(OLD)
+    first, second, third = [await recorded(dev_client, step) for step in (Patched, Deprecated, Unguarded)]
+    goes_on: list[tuple[WorkflowHistory, type]] = [
+        *((old, Patched), (first, Patched), (first, Deprecated)),
+        *((second, Deprecated), (second, Unguarded), (third, Unguarded)),
+    ]
+    for before, after in goes_on:
+        await replay(before, after)
+    # None may be left out.
+    too_soon: list[tuple[WorkflowHistory, type]] = [
+        *((old, Deprecated), (old, Unguarded), (first, ContactRecovery), (first, Unguarded)),
+    ]
+    for before, after in too_soon:
+        with pytest.raises(NondeterminismError):
+            await replay(before, after)
+
+
+# --- what the files must not hold -------------------------------------------------------------------------------------
+
+
+def texts(value: normal_form.Json) -> Iterator[str]:
+    """All texts in a file, payloads as they were before encoding."""
+    match value:
+        case {"metadata": {"encoding": str()}, **rest}:
+            yield b64decode(str(rest.get("data", ""))).decode()
+        case dict():
+            for key, inner in value.items():
+                yield key
+                yield from texts(inner)
+        case list():
+            for inner in value:
+                yield from texts(inner)
+        case str():
+            yield value
+        case _:  # numbers and the like
+            pass
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_tells_of_the_machine_that_recorded_it(name: str) -> None:
+    found = "\n".join(texts(normal_form.plain(committed.load(name))))
+    of_machines = re.compile(
+        r"\bpid\b|\d+@|\.py\b|identity|stackTrace|/(?:home|root|tmp|Users)/|127\.0\.0\.1|localhost"
+    )
+    assert of_machines.findall(found) == []
+    assert [own for own in (socket.gethostname(), str(Path.cwd()), f"{os.getpid()}@") if own in found] == []
+
+
+def test_what_tells_of_a_machine_is_taken_out(tmp_path: Path) -> None:
+    history = committed.load(OLD)
+    for event in history.events:
+        if event.HasField("workflow_task_started_event_attributes"):
+            event.workflow_task_started_event_attributes.identity = "4711@host"
+        if event.HasField("workflow_task_scheduled_event_attributes"):
+            queue = event.workflow_task_scheduled_event_attributes.task_queue
+            queue.name, queue.kind = "4711@host-queue", TaskQueueKind.TASK_QUEUE_KIND_STICKY
+    assert "4711" not in normal_form.dumped(history)
