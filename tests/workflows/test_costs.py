@@ -46,6 +46,14 @@ def test_the_page_has_what_the_histories_say() -> None:
     assert table.updated(page) == page
 
 
+def test_a_whole_ticket_takes_twelve_at_most() -> None:
+    """With the pokes that the service really sends; see docs/decisions/0018-few-actions.md."""
+    histories = [committed.load(name) for name in committed.of_path("one-ticket")]
+    found = {history.workflow_id.partition("/")[0]: costs.actions(history).total() for history in histories}
+    assert set(found) == {"contact-recovery", "ticket"}
+    assert sum(found.values()) <= 12
+
+
 def test_each_action_is_counted_once() -> None:
     found = costs.actions(
         history(

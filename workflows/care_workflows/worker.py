@@ -30,6 +30,7 @@ from care_workflows.channels.sms import TwilioSms
 from care_workflows.channels.smtp import SmtpEmail
 from care_workflows.channels.webhook import SignedWebhook
 from care_workflows.plugin import CarePlugin
+from care_workflows.versions import VersionSettings
 
 LOCAL_SITE: Final = "local"
 """Name of the local review site in ``Review.site``."""
@@ -44,7 +45,7 @@ _LONGEST_PAUSE: Final = 30.0
 _log = logs.get_logger(__name__)
 
 
-class WorkerSettings(GoogleSettings, SmtpSettings, SmsSettings, WebhookSettings, AuthorizedConnection):
+class WorkerSettings(GoogleSettings, SmtpSettings, SmsSettings, WebhookSettings, VersionSettings, AuthorizedConnection):
     """What the role reads from the environment; Temporal's own variables come on top."""
 
     review_site_url: BaseUrl | None = None
@@ -100,8 +101,18 @@ async def _work_as(settings: WorkerSettings) -> None:
             app = callbacks.create_app(client, settings.sms)
             listening = asyncio.shield(await stack.enter_async_context(http_server.serving(app, listener)))
             _log.info("taking callbacks", address=str(Address(*listener.getsockname()[:2])))
-        await stack.enter_async_context(Worker(client, task_queue=settings.task_queue, plugins=[plugin]))
-        _log.info("worker ready", task_queue=settings.task_queue, namespace=client.namespace, sites=sorted(sites))
+        deployment = settings.deployment_config
+        await stack.enter_async_context(
+            Worker(client, task_queue=settings.task_queue, plugins=[plugin], deployment_config=deployment)
+        )
+        version = deployment.version.to_canonical_string() if deployment else None
+        _log.info(
+            "worker ready",
+            task_queue=settings.task_queue,
+            namespace=client.namespace,
+            sites=sorted(sites),
+            version=version,
+        )
         await (listening or asyncio.Event().wait())  # until `run` cancels
 
 

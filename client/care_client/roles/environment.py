@@ -78,6 +78,8 @@ VARIABLES: Final[Mapping[str, str]] = MappingProxyType(
         "CARE_WEBHOOK_URL": "URL that messages are posted to, where a channel of your own carries them",
         "CARE_WEB_ADDRESS": "host:port that the customer's pages listen on",
         "CARE_WEB_URL": "public base URL of the customer's pages, which links to customers start with",
+        "CARE_WORKER_BUILD_ID": "what the worker's version is called, another one for each build",
+        "CARE_WORKER_DEPLOYMENT": "Temporal worker deployment that the worker belongs to; unset for no versioning",
     }
 )
 """Every variable that any role knows, with what it is."""
@@ -138,6 +140,8 @@ _EXAMPLES: Final[Mapping[str, str]] = {
     "CARE_WEBHOOK_URL": "https://example.com/messages",
     "CARE_WEB_ADDRESS": "127.0.0.1:8080",
     "CARE_WEB_URL": "http://127.0.0.1:8080",
+    "CARE_WORKER_BUILD_ID": "2026-11-23.1",
+    "CARE_WORKER_DEPLOYMENT": "care",
 }
 
 _SECRETS: Final = frozenset(

@@ -1,21 +1,25 @@
 """One whole ticket on the real service, database included: so the pokes are those that the service really sends."""
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
-from temporalio.client import Client
+from temporalio.client import WorkflowHandle
+from temporalio.service import RPCError
 from temporalio.worker import Worker
 
 from care.v1 import ticket_service_pb2 as tickets
-from care.v1.recovery_pb2 import RECOVERY_STATE_AWAITING_CONTACT, RECOVERY_STATE_CHAT_UNLOCKED
+from care.v1.workflows_pb2 import ContactRecoveryStatus, TicketWorkflowStatus
 from care_cli.stack import postgres
 from care_client import workflow_names
 from care_workflows.channels.messenger import Outgoing, Progress, Receipt
 from care_workflows.channels.registry import Messengers, ReviewSites
 from care_workflows.channels.review_site import PublicReply, ReplyTarget
+from care_workflows.contact_recovery import ContactRecovery
 from care_workflows.plugin import CarePlugin
+from care_workflows.ticket_workflow import TicketWorkflow
 from tests.support.care import care
 from tests.support.system import eventually
 from tests.support.tenant import Tenant
@@ -28,11 +32,9 @@ class _Site:
 
     def __init__(self) -> None:
         self.text: str | None = None
-        self.writes = 0
 
     async def post_reply(self, target: ReplyTarget, text: str, key: str) -> None:
         self.text = text
-        self.writes += 1
 
     async def read_reply(self, target: ReplyTarget) -> PublicReply | None:
         return None if self.text is None else PublicReply(self.text)
@@ -53,7 +55,7 @@ class _Mailbox:
 
 @path("one")
 async def ticket(stage: Stage) -> None:
-    """A ticket is raised, its customer found and written to, and the ticket is closed by its assignee."""
+    """A ticket from its creation to its close by the assignee, with a customer who answers the form in between."""
     with _database_url() as url:
         await _play(stage, url)
 
@@ -69,42 +71,42 @@ def _database_url() -> Iterator[str]:
 
 async def _play(stage: Stage, database_url: str) -> None:
     async with care(database_url, temporal=stage.client, variables={"CARE_TASK_QUEUE": TASK_QUEUE}) as service:
-        tenant, site = Tenant(service, "acme"), _Site()
-        plugin = CarePlugin(tenant.worker, ReviewSites({"local": site}), Messengers({"EMAIL": _Mailbox()}))
+        tenant = Tenant(service, "acme")
+        plugin = CarePlugin(tenant.worker, ReviewSites({"local": _Site()}), Messengers({"EMAIL": _Mailbox()}))
         async with Worker(stage.client, task_queue=TASK_QUEUE, plugins=[plugin]):
             ticket = await tenant.ticket()
+            watching = stage.client.get_workflow_handle_for(
+                TicketWorkflow.run, workflow_names.ticket_workflow_id(tenant.id, ticket.number)
+            )
+            await eventually("the ticket's workflow", lambda: _waits(watching.query(TicketWorkflow.status)))
             recovery = await tenant.form(ticket)
-            id_ = recovery.name.rpartition("/")[2]
-            recovery_workflow = workflow_names.contact_recovery_id(tenant.id, ticket.number, id_)
-            ticket_workflow = workflow_names.ticket_workflow_id(tenant.id, ticket.number)
-
-            async def in_state(state: int) -> bool:
-                return (await tenant.recovery(recovery)).state == state and not await service.waiting_wakes()
-
-            async def retracted() -> bool:
-                return site.writes > writes and not await service.waiting_wakes()
-
-            await eventually("posting", lambda: in_state(RECOVERY_STATE_AWAITING_CONTACT))
+            recovering = stage.client.get_workflow_handle_for(
+                ContactRecovery.run,
+                workflow_names.contact_recovery_id(tenant.id, ticket.number, recovery.name.rpartition("/")[2]),
+            )
+            await eventually("the form", lambda: _waits(recovering.query(ContactRecovery.status)))
             await tenant.submit(recovery)
-            await eventually("unlocking", lambda: in_state(RECOVERY_STATE_CHAT_UNLOCKED))
-            await stage.client.get_workflow_handle(recovery_workflow).result()
-            writes = site.writes
+            await _record(stage, recovering)
             await tenant.agent("alice").tickets.CloseTicket(tickets.CloseTicketRequest(name=ticket.name))
-            await eventually("retracting", retracted)
-            for workflow_id in (recovery_workflow, ticket_workflow):
-                for run_id in await _runs(stage.client, workflow_id):
-                    await stage.record(workflow_id, run_id)
+            await _record(stage, watching)
+
+            async def idle() -> bool:
+                running = await stage.client.count_workflows('ExecutionStatus="Running"')
+                return not running.count and not await service.waiting_wakes()
+
+            # The chat's link is sent to the customer, and the form's is taken out of the reply.
+            await eventually("the end of all workflows", idle)
 
 
-async def _runs(client: Client, workflow_id: str) -> list[str]:
-    """All runs, the earliest first, once the latest has ended well."""
-    handle = client.get_workflow_handle(workflow_id)
+async def _waits(asked: Awaitable[TicketWorkflowStatus | ContactRecoveryStatus]) -> bool:
+    """Tells whether a workflow waits until something is due, or for the customer; not while it is not started."""
+    try:
+        return (await asked).doing.startswith(("Waiting until", "Waiting for the customer"))
+    except RPCError:
+        return False
+
+
+async def _record(stage: Stage, handle: WorkflowHandle[Any, Any]) -> None:
+    """Records the latest run once it has ended well."""
     await handle.result()
-    latest = (await handle.describe()).run_id
-
-    async def listed() -> list[str] | None:
-        found = [run async for run in client.list_workflows(f'WorkflowId="{workflow_id}"')]
-        runs = [run.run_id for run in sorted(found, key=lambda run: run.start_time)]
-        return runs if latest in runs else None
-
-    return await eventually("the list of runs", listed)
+    await stage.record(handle.id, (await handle.describe()).run_id)

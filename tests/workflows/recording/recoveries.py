@@ -63,7 +63,7 @@ async def unlocked(stage: Stage) -> None:
 @path()
 async def direct_contact(stage: Stage) -> None:
     """The contact is known: the chat is unlocked at once."""
-    async with stage.recovery(direct(), is_posting=False) as played:
+    async with stage.recovery(direct()) as played:
         await played.ends()
 
 
@@ -143,7 +143,7 @@ async def closed(stage: Stage) -> None:
     fake = FakeRecovery()
     fake.public, fake.posted = True, datetime.now(UTC)
     fake.state = recovery.RECOVERY_STATE_ENDED_BY_CLOSE
-    async with stage.recovery(fake, is_posting=False) as played:
+    async with stage.recovery(fake) as played:
         await played.ends()
 
 
@@ -155,7 +155,7 @@ async def retraction_refused(stage: Stage) -> None:
     fake.state = recovery.RECOVERY_STATE_EXPIRED
     fake.refusals[RETRACT] = [recovery.REFUSAL_REASON_OTHER, recovery.REFUSAL_REASON_OTHER]
     with patch.object(fake_steps, "RETRACT_PAUSE", _SECOND):
-        async with stage.recovery(fake, is_posting=False) as played:
+        async with stage.recovery(fake) as played:
             await played.ends()
 
 
@@ -235,7 +235,7 @@ async def service_down(stage: Stage) -> None:
     """The service is down for two attempts."""
     fake = direct()
     fake.failures[CHECK] = [ApplicationError("UNAVAILABLE", type="DATABASE_UNAVAILABLE") for _ in range(2)]
-    async with stage.recovery(fake, is_posting=False) as played:
+    async with stage.recovery(fake) as played:
         await played.ends()
 
 
@@ -257,7 +257,7 @@ async def paused(stage: Stage) -> None:
     """The service refuses the worker: it waits for an operator, and goes on once it is poked."""
     fake = direct()
     fake.failures[CHECK] = [refused("TOKEN_EXPIRED")]
-    async with stage.recovery(fake, is_posting=False) as played:
+    async with stage.recovery(fake) as played:
         await until_doing(played.handle, "TOKEN_EXPIRED")
         await played.poke()
         await played.ends()
@@ -268,7 +268,7 @@ async def unknown_step(stage: Stage) -> None:
     """A newer service wants what this worker does not know: it waits for a newer worker."""
     fake = direct()
     fake.unknown_step = True
-    async with stage.recovery(fake, is_posting=False) as played:
+    async with stage.recovery(fake) as played:
         await fake.until_called(CHECK, 1)
         await fake.until(lambda: not fake.unknown_step)
         await until_doing(played.handle, "newer")
@@ -281,7 +281,7 @@ async def not_found(stage: Stage) -> None:
     """The service knows no such recovery: it fails once."""
     fake = direct()
     fake.failures[CHECK] = [refused("RESOURCE_NOT_FOUND")]
-    async with stage.recovery(fake, is_posting=False) as played:
+    async with stage.recovery(fake) as played:
         await played.ends()
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle, WorkflowHistory
 from temporalio.worker import Worker
 
+from care.v1.recovery_pb2 import RECOVERY_KIND_FORM
 from care_client import workflow_names
 from care_service.relay import TemporalWaker
 from care_service.storage.outbox import Wake
@@ -61,14 +62,12 @@ class Stage:
     histories: list[WorkflowHistory] = field(default_factory=list)
 
     @asynccontextmanager
-    async def recovery(
-        self, fake: FakeRecovery, *, is_posting: bool = True
-    ) -> AsyncIterator[Played[fake_steps.Handle]]:
-        """Runs a recovery's workflow, and records it when the block is left; `is_posting` is what the relay knows."""
+    async def recovery(self, fake: FakeRecovery) -> AsyncIterator[Played[fake_steps.Handle]]:
+        """Runs a recovery's workflow, and records it when the block is left."""
         fake.name = f"organizations/{_ORGANIZATION}/tickets/{_TICKET}/recoveries/{_RESOURCE}"
         workflow_id = workflow_names.contact_recovery_id(_ORGANIZATION, _TICKET, str(_RESOURCE))
         handle = self.client.get_workflow_handle_for(ContactRecovery.run, workflow_id)
-        wake = _wake(ContactRecovery, _RESOURCE, is_posting=is_posting)
+        wake = _wake(ContactRecovery, _RESOURCE, goes_to_site=fake.kind == RECOVERY_KIND_FORM)
         async with self._played(ContactRecovery, fake, handle, wake) as played:
             yield played
 
@@ -116,7 +115,7 @@ def _wake(
     resource: UUID | None,
     next_time: datetime | None = None,
     *,
-    is_posting: bool = False,
+    goes_to_site: bool = False,
     is_first: bool = True,
 ) -> Wake:
     return Wake(
@@ -129,5 +128,5 @@ def _wake(
         location="harbor",
         is_first=is_first,
         next_time=next_time,
-        is_posting=is_posting,
+        goes_to_site=goes_to_site,
     )
