@@ -3,9 +3,11 @@
 import pytest
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
-from temporalio.client import WorkflowHistory
+from temporalio.client import Client, WorkflowHistory
 
 from tests.workflows.recording import committed, costs, table
+from tests.workflows.recording.everything import PATHS
+from tests.workflows.recording.stage import Stage
 
 E = EventType
 
@@ -44,6 +46,15 @@ def test_the_page_has_what_the_histories_say() -> None:
     """`make counts ARGS=--write` brings it up to date."""
     page = table.PAGE.read_text(encoding="utf-8")
     assert table.updated(page) == page
+
+
+@pytest.mark.parametrize("name", ["recovery-unlocked", "ticket-closed", "delivery-delivered"])
+async def test_what_is_played_today_costs_what_is_recorded(dev_client: Client, name: str) -> None:
+    """Where it does not, docs/changing-workflows.md says how to record it anew."""
+    stage = Stage(dev_client)
+    await PATHS[name].play(stage)
+    recorded = [costs.actions(committed.load(found)) for found in committed.of_path(name)]
+    assert [costs.actions(history) for history in stage.histories] == recorded
 
 
 def test_a_whole_ticket_takes_twelve_at_most() -> None:

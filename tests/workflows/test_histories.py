@@ -85,6 +85,16 @@ async def test_a_change_is_made_in_steps_that_each_go_on_with_the_one_before(dev
             await replay(before, after)
 
 
+def test_what_was_before_a_patch_is_kept_beside_what_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(committed, "FOLDER", tmp_path)
+    committed.write("recovery-any.1", "before")
+    committed.set_aside("recovery-any.1", "some-patch")
+    committed.write("recovery-any.1", "after")
+    assert committed.names() == ["recovery-any.1", "recovery-any.1.before-some-patch"]
+    assert committed.of_path("recovery-any") == ["recovery-any.1"]
+    assert {committed.path_of(name) for name in committed.names()} == {"recovery-any"}
+
+
 # --- what the files must not hold -------------------------------------------------------------------------------------
 
 
@@ -116,7 +126,7 @@ def test_nothing_tells_of_the_machine_that_recorded_it(name: str) -> None:
     assert [own for own in (socket.gethostname(), str(Path.cwd()), f"{os.getpid()}@") if own in found] == []
 
 
-def test_what_tells_of_a_machine_is_taken_out(tmp_path: Path) -> None:
+def test_what_tells_of_a_machine_is_taken_out() -> None:
     history = committed.load(OLD)
     for event in history.events:
         if event.HasField("workflow_task_started_event_attributes"):

@@ -101,6 +101,19 @@ async def test_a_waiting_workflow_moves_to_the_version_that_is_current_and_back(
     assert await versions(handle) == ["1", "2", "1"]
 
 
+async def test_what_a_worker_without_a_version_began_moves_to_the_first_version(dev_client: Client) -> None:
+    deployment, fake = f"care-{uuid4().hex}", FakeTicket(MONTH)
+    async with Worker(dev_client, task_queue=fake.task_queue, workflows=[TicketWorkflow], activities=fake.activities):
+        handle = await start(dev_client, fake.task_queue, fake.number)
+        await until_doing(handle, "Waiting")
+    async with worker_of(dev_client, fake, deployment, "1"):
+        await make_current(dev_client, deployment, "1")
+        fake.closed = True
+        await handle.signal(TicketWorkflow.poke)
+        await handle.result()
+    assert await versions(handle) == ["", "1"]
+
+
 async def test_a_version_that_is_not_current_gets_nothing(dev_client: Client) -> None:
     deployment, fake, other = f"care-{uuid4().hex}", FakeTicket(), FakeTicket()
     fake.closed = True

@@ -5,12 +5,14 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from unittest.mock import patch
 
+from temporalio import activity
 from temporalio.api.common.v1 import Payload
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
 from care.v1 import recovery_pb2 as recovery
 from care.v1 import worker_service_pb2 as worker
+from care.v1.workflows_pb2 import ContactRecoveryInput
 from care_workflows import steps
 from care_workflows.contact_recovery import ContactRecovery
 from tests.workflows import fake_steps
@@ -27,11 +29,29 @@ _SECOND = timedelta(seconds=1)
 _WAITING = "Waiting for the customer"
 
 
+class Prompt(FakeRecovery):
+    """Does at once what the service does by itself, as the worker's own activity: that saves a step."""
+
+    @activity.defn(name=CHECK)
+    async def check_recovery(self, start: ContactRecoveryInput) -> worker.RecoveryPlan:
+        async with self._called(CHECK, start):
+            plan = await self._answer(CHECK)
+        match plan.step:
+            case worker.RECOVERY_STEP_UNLOCK:
+                return await self.unlock_chat(start)
+            case worker.RECOVERY_STEP_EXPIRE:
+                return await self.expire_form(start)
+            case worker.RECOVERY_STEP_REMIND:
+                return await self._answer(CHECK)
+            case _:
+                return plan
+
+
 def direct() -> FakeRecovery:
-    return FakeRecovery(recovery.RECOVERY_KIND_DIRECT)
+    return Prompt(recovery.RECOVERY_KIND_DIRECT)
 
 
-class Reminding(FakeRecovery):
+class Reminding(Prompt):
     """Wants the assignee reminded once before it waits on."""
 
     is_reminded = False
@@ -52,7 +72,7 @@ class Reminding(FakeRecovery):
 @path()
 async def unlocked(stage: Stage) -> None:
     """The reply is posted, the customer answers, the chat is unlocked."""
-    fake = FakeRecovery()
+    fake = Prompt()
     async with stage.recovery(fake) as played:
         await until_doing(played.handle, _WAITING)
         fake.submit()
@@ -64,6 +84,17 @@ async def unlocked(stage: Stage) -> None:
 async def direct_contact(stage: Stage) -> None:
     """The contact is known: the chat is unlocked at once."""
     async with stage.recovery(direct()) as played:
+        await played.ends()
+
+
+@path()
+async def unlocked_by_a_step(stage: Stage) -> None:
+    """As `recovery-unlocked`, where the service wants the chat opened as a step of its own."""
+    fake = FakeRecovery()
+    async with stage.recovery(fake) as played:
+        await until_doing(played.handle, _WAITING)
+        fake.submit()
+        await played.poke()
         await played.ends()
 
 
@@ -85,7 +116,7 @@ async def reminded(stage: Stage) -> None:
 @path()
 async def refused_by_the_site(stage: Stage) -> None:
     """The review site refuses the reply."""
-    fake = FakeRecovery()
+    fake = Prompt()
     fake.refusals[POST] = [recovery.REFUSAL_REASON_LINKS_NOT_ALLOWED]
     async with stage.recovery(fake) as played:
         await played.ends()
@@ -94,7 +125,7 @@ async def refused_by_the_site(stage: Stage) -> None:
 @path()
 async def taken_down(stage: Stage) -> None:
     """The review site takes the reply down after it was public."""
-    fake = FakeRecovery()
+    fake = Prompt()
     async with stage.recovery(fake) as played:
         await until_doing(played.handle, _WAITING)
         fake.handed_out = True  # a moderation check is due
@@ -106,6 +137,15 @@ async def taken_down(stage: Stage) -> None:
 @path()
 async def expired(stage: Stage) -> None:
     """Nobody answers: the form expires, and its link is taken out of the reply."""
+    fake = Prompt()
+    fake.expires = datetime.now(UTC) + 2 * _SECOND
+    async with stage.recovery(fake) as played:
+        await played.ends()
+
+
+@path()
+async def expired_by_a_step(stage: Stage) -> None:
+    """As `recovery-expired`, where the service wants the form ended as a step of its own."""
     fake = FakeRecovery()
     fake.expires = datetime.now(UTC) + 2 * _SECOND
     async with stage.recovery(fake) as played:
@@ -115,7 +155,7 @@ async def expired(stage: Stage) -> None:
 @path()
 async def withdrawn(stage: Stage) -> None:
     """The assignee withdraws the form, and its link is taken out of the reply."""
-    fake = FakeRecovery()
+    fake = Prompt()
     async with stage.recovery(fake) as played:
         await until_doing(played.handle, _WAITING)
         fake.end(recovery.RECOVERY_STATE_WITHDRAWN)
@@ -126,7 +166,7 @@ async def withdrawn(stage: Stage) -> None:
 @path()
 async def withdrawn_while_posting(stage: Stage) -> None:
     """The form is withdrawn while the reply is being posted: it is posted, and its link is taken out."""
-    fake = FakeRecovery()
+    fake = Prompt()
     async with stage.recovery(fake) as played:
 
         async def withdraw() -> None:
@@ -140,7 +180,7 @@ async def withdrawn_while_posting(stage: Stage) -> None:
 @path()
 async def closed(stage: Stage) -> None:
     """The ticket is closed after the chat was unlocked: the link is taken out of the reply, in a run of its own."""
-    fake = FakeRecovery()
+    fake = Prompt()
     fake.public, fake.posted = True, datetime.now(UTC)
     fake.state = recovery.RECOVERY_STATE_ENDED_BY_CLOSE
     async with stage.recovery(fake) as played:
@@ -150,7 +190,7 @@ async def closed(stage: Stage) -> None:
 @path()
 async def retraction_refused(stage: Stage) -> None:
     """The review site refuses to change the reply of an ended form, twice; it is tried again after a pause."""
-    fake = FakeRecovery()
+    fake = Prompt()
     fake.public, fake.posted = True, datetime.now(UTC)
     fake.state = recovery.RECOVERY_STATE_EXPIRED
     fake.refusals[RETRACT] = [recovery.REFUSAL_REASON_OTHER, recovery.REFUSAL_REASON_OTHER]
@@ -165,7 +205,7 @@ async def retraction_refused(stage: Stage) -> None:
 @path()
 async def answered_while_posting(stage: Stage) -> None:
     """The contact comes while the reply is being posted; the chat is unlocked once that attempt is over."""
-    fake = FakeRecovery()
+    fake = Prompt()
     fake.gate = asyncio.Event()
     async with stage.recovery(fake) as played:
         await fake.until(lambda: fake.handed_out)
@@ -179,7 +219,7 @@ async def answered_while_posting(stage: Stage) -> None:
 @path()
 async def answered_while_the_site_is_down(stage: Stage) -> None:
     """The contact comes while the site is down: the pause ends, the chat is unlocked, then the site is asked."""
-    fake = FakeRecovery()
+    fake = Prompt()
     fake.failures[POST] = [unavailable(timedelta(days=1))]
     async with stage.recovery(fake) as played:
         await fake.until(lambda: not fake.failures[POST])
@@ -191,7 +231,7 @@ async def answered_while_the_site_is_down(stage: Stage) -> None:
 @path()
 async def answered_before_the_last_answer(stage: Stage) -> None:
     """A poke comes while the workflow's own question is on its way: it asks again instead of sleeping."""
-    fake = FakeRecovery()
+    fake = Prompt()
     async with stage.recovery(fake) as played:
 
         async def submit() -> None:
@@ -208,7 +248,7 @@ async def answered_before_the_last_answer(stage: Stage) -> None:
 @path()
 async def site_down(stage: Stage) -> None:
     """The review site is down for two attempts."""
-    fake = FakeRecovery()
+    fake = Prompt()
     fake.failures[POST] = [unavailable(), unavailable()]
     async with stage.recovery(fake) as played:
         await until_doing(played.handle, _WAITING)
@@ -220,7 +260,7 @@ async def site_down(stage: Stage) -> None:
 @path()
 async def withdrawn_before_the_outcome_was_known(stage: Stage) -> None:
     """The form is withdrawn while the site is down: the site is read before the link is taken out."""
-    fake = FakeRecovery()
+    fake = Prompt()
     fake.failures[POST] = [unavailable(timedelta(days=1))]
     async with stage.recovery(fake) as played:
         await fake.until(lambda: not fake.failures[POST])
@@ -242,7 +282,7 @@ async def service_down(stage: Stage) -> None:
 @path()
 async def held(stage: Stage) -> None:
     """It has to wait for another recovery of the same review."""
-    fake = FakeRecovery()
+    fake = Prompt()
     fake.holds = 2
     with patch.object(fake_steps, "HOLD_TIME", _SECOND):
         async with stage.recovery(fake) as played:
@@ -288,7 +328,7 @@ async def not_found(stage: Stage) -> None:
 @path()
 async def cancelled(stage: Stage) -> None:
     """Somebody cancels the workflow while the reply is being posted: the attempt ends first."""
-    fake = FakeRecovery()
+    fake = Prompt()
     fake.gate = asyncio.Event()
     async with stage.recovery(fake) as played:
         await fake.until(lambda: fake.handed_out)
@@ -304,7 +344,7 @@ async def cancelled(stage: Stage) -> None:
 @path()
 async def poked(stage: Stage) -> None:
     """It is poked three times for nothing while it waits."""
-    fake = FakeRecovery()
+    fake = Prompt()
     async with stage.recovery(fake) as played:
         for checks in range(3):
             await until_doing(played.handle, _WAITING)
@@ -319,7 +359,7 @@ async def poked(stage: Stage) -> None:
 @path()
 async def strange_signals(stage: Stage) -> None:
     """It gets signals of unknown names, and with arguments that nobody can read."""
-    fake = FakeRecovery()
+    fake = Prompt()
     garbage = RawValue(Payload(metadata={"encoding": b"json/protobuf", "messageType": b"no.such.Message"}, data=b"{"))
     async with stage.recovery(fake) as played:
         await until_doing(played.handle, _WAITING)
@@ -333,7 +373,7 @@ async def strange_signals(stage: Stage) -> None:
 @path()
 async def looked_again(stage: Stage) -> None:
     """An operator has it look again, by an update."""
-    fake = FakeRecovery()
+    fake = Prompt()
     async with stage.recovery(fake) as played:
         await until_doing(played.handle, _WAITING)
         await played.handle.execute_update(ContactRecovery.look_again)
@@ -345,7 +385,7 @@ async def looked_again(stage: Stage) -> None:
 @path()
 async def posted_again_now(stage: Stage) -> None:
     """An operator ends the pause of a site that was down, by an update."""
-    fake = FakeRecovery()
+    fake = Prompt()
     fake.failures[POST] = [unavailable(timedelta(days=1))]
     async with stage.recovery(fake) as played:
         await fake.until(lambda: not fake.failures[POST])
@@ -359,7 +399,7 @@ async def posted_again_now(stage: Stage) -> None:
 @path()
 async def expired_now(stage: Stage) -> None:
     """An operator ends the form before its time, by an update."""
-    fake = FakeRecovery()
+    fake = Prompt()
     async with stage.recovery(fake) as played:
         await until_doing(played.handle, _WAITING)
         await played.handle.execute_update(ContactRecovery.expire_now)
@@ -369,7 +409,7 @@ async def expired_now(stage: Stage) -> None:
 @path(histories_are_short=True)
 async def continued_as_new(stage: Stage) -> None:
     """Its history grows long, here after 20 events already: it begins anew, and forgets nothing."""
-    fake = FakeRecovery()
+    fake = Prompt()
     async with stage.recovery(fake) as played:
         first = (await played.handle.describe()).run_id
         while (await played.handle.describe()).run_id == first:
