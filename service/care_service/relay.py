@@ -82,8 +82,8 @@ class Waker(Protocol):
 class TemporalWaker:
     """Pokes what runs and starts what does not.
 
-    Not by signal-with-start, as that is billed as two: a workflow that is started asks the service first, so that a
-    signal tells it nothing. For the same reason one that somebody else has started in between is as good.
+    Not by signal-with-start: a workflow that is started asks the service first, so that a signal tells it nothing. For
+    the same reason one that somebody else has started in between is as good.
     """
 
     def __init__(self, client: Client, task_queue: str) -> None:
