@@ -21,7 +21,7 @@ from temporalio.envconfig import ClientConfig
 from temporalio.worker import Worker
 
 from examples.compensation import ISSUE_VOUCHER, Compensation
-from examples.own_review_site import care_plugin
+from examples.own_review_site import care_plugin, told_to_stop
 
 
 @dataclass(frozen=True)
@@ -38,15 +38,14 @@ class VoucherDesk:
 
 
 async def main() -> None:
-    """Work until Ctrl-C."""
+    """Work until told to stop."""
     desk = VoucherDesk(Path(os.environ["VOUCHERS"]))
     async with care_plugin() as plugin:
         client = await Client.connect(**ClientConfig.load_client_connect_config(), plugins=[plugin])
         async with Worker(client, task_queue="care", workflows=[Compensation], activities=[desk.issue]):
             print("ready", flush=True)
-            await asyncio.Event().wait()
+            await told_to_stop()
 
 
 if __name__ == "__main__":
-    with suppress(KeyboardInterrupt):
-        asyncio.run(main())
+    asyncio.run(main())

@@ -7,8 +7,9 @@ Temporal is found by its own variables, such as TEMPORAL_ADDRESS.
 
 import asyncio
 import os
+import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -59,17 +60,24 @@ async def care_plugin() -> AsyncIterator[CarePlugin]:
         yield CarePlugin(care, ReviewSites({"shop": ShopSite(http)}))
 
 
+async def told_to_stop() -> None:
+    """Wait for Ctrl-C, or for SIGTERM, as whoever runs containers sends it."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await stop.wait()
+
+
 async def main() -> None:
-    """Work until Ctrl-C."""
+    """Work until told to stop; attempts under way are let end."""
     async with care_plugin() as plugin:
         client = await Client.connect(**ClientConfig.load_client_connect_config(), plugins=[plugin])
         for command in await search_attributes.register(client):
             print(f"somebody with more rights has to run: {command}")
         async with Worker(client, task_queue="care"):
             print("ready", flush=True)
-            await asyncio.Event().wait()
+            await told_to_stop()
 
 
 if __name__ == "__main__":
-    with suppress(KeyboardInterrupt):
-        asyncio.run(main())
+    asyncio.run(main())

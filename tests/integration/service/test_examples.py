@@ -91,7 +91,7 @@ async def team(server: postgres.Server, tmp_path_factory: pytest.TempPathFactory
 
 @asynccontextmanager
 async def running(module: str, variables: Mapping[str, str]) -> AsyncIterator[None]:
-    """Run an example until the block is left, and end it as Ctrl-C does."""
+    """Run an example until the block is left, and end it as a container is ended."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -106,7 +106,7 @@ async def running(module: str, variables: Mapping[str, str]) -> AsyncIterator[No
         yield
     finally:
         if process.returncode is None:
-            process.send_signal(signal.SIGINT)
+            process.send_signal(signal.SIGTERM)
         assert await process.wait() == 0
 
 
