@@ -26,6 +26,7 @@ from temporalio.common import (
     WorkflowIDConflictPolicy,
     WorkflowIDReusePolicy,
 )
+from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from care.v1.workflows_pb2 import ContactRecoveryInput, MessageDeliveryInput, TicketWorkflowInput
@@ -82,8 +83,7 @@ class Waker(Protocol):
 class TemporalWaker:
     """Pokes what runs and starts what does not.
 
-    Not by signal-with-start: a workflow that is started asks the service first, so that a signal tells it nothing. For
-    the same reason one that somebody else has started in between is as good.
+    Not by signal-with-start: a workflow that is started asks the service first, so that a signal tells it nothing.
     """
 
     def __init__(self, client: Client, task_queue: str) -> None:
@@ -96,6 +96,15 @@ class TemporalWaker:
         """See Waker. Where our search attributes are not registered it does without, and tries again after a while."""
         if not wake.is_first and await self._poke(wake):
             return
+        try:
+            await self._begin(wake)
+        except WorkflowAlreadyStartedError:
+            # Started in between; or, after the database was restored from a copy, the sleeping run of another ticket
+            # that had the same number.
+            if not await self._poke(wake):
+                await self._begin(wake)
+
+    async def _begin(self, wake: Wake) -> None:
         with_attributes = monotonic() >= self._without_until
         try:
             await self._start(wake, with_attributes=with_attributes)
@@ -132,7 +141,7 @@ class TemporalWaker:
             id=workflow_id,
             task_queue=self._task_queue,
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
             static_summary=summary,
             search_attributes=attributes,
             rpc_timeout=_TIMEOUT,

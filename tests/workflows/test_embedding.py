@@ -14,7 +14,7 @@ import pytest
 from temporalio import activity
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
-from temporalio.exceptions import ApplicationError, ChildWorkflowError
+from temporalio.exceptions import ApplicationError, CancelledError, ChildWorkflowError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
@@ -129,6 +129,24 @@ async def test_a_recovery_outlives_whoever_embeds_it(environment: WorkflowEnviro
             await environment.sleep(timedelta(seconds=1))
         await kit.settled(form)
         await handle.terminate()
+        await kit.submit_contact(form)
+        await kit.end(form)
+        assert kit.recovery(form).state == "CHAT_UNLOCKED"
+
+
+async def test_whoever_embeds_a_recovery_can_be_cancelled_and_the_recovery_goes_on(
+    environment: WorkflowEnvironment,
+) -> None:
+    async with embedded(environment, relay=False) as kit:
+        form = await kit.send_form(await kit.create_ticket())
+        handle = await run(environment.client, form)
+        while kit.recovery(form).state != "AWAITING_CONTACT":
+            await environment.sleep(timedelta(seconds=1))
+        await kit.settled(form)
+        await handle.cancel()
+        with pytest.raises(WorkflowFailureError) as caught:
+            await handle.result()
+        assert isinstance(caught.value.cause, CancelledError)
         await kit.submit_contact(form)
         await kit.end(form)
         assert kit.recovery(form).state == "CHAT_UNLOCKED"

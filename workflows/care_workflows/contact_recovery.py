@@ -87,8 +87,14 @@ class ContactRecovery(Following[RecoveryPlan]):
             raise ApplicationError(f"No form takes answers: {self._doing}", type="NO_FORM", non_retryable=True)
 
     async def _look_again(self, ask: str) -> RecoveryPlan | None:
-        ends_now, self._ends_now = self._ends_now, False
-        return await self._ask(steps.EXPIRE_FORM_NOW if ends_now else ask)
+        if not self._ends_now:
+            return await self._ask(ask)
+        plan = await self._ask(steps.EXPIRE_FORM_NOW)
+        if plan is None:
+            self._poked = True  # it is still to be ended
+        else:
+            self._ends_now = False
+        return plan
 
     def _is_over(self, plan: RecoveryPlan) -> bool:
         return plan.step == worker.RECOVERY_STEP_DONE

@@ -5,6 +5,7 @@ anybody else can; so whoever wants it must take it as it is, started or not. Imp
 with ``workflow.unsafe.imports_passed_through()``.
 """
 
+import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final, NamedTuple
@@ -70,6 +71,9 @@ async def run_recovery(
         except WorkflowAlreadyStartedError:
             poked = poked or await _poked(wanted)
         except ChildWorkflowError as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise asyncio.CancelledError from error  # the caller's own: the recovery goes on
             if not isinstance(error.cause, (CancelledError, TerminatedError)):
                 raise
             # Somebody has stopped the run by hand. The recovery itself is in the database, and still wants its steps.

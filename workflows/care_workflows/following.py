@@ -43,7 +43,6 @@ class Following(ABC, Generic[PlanT]):
         self._orders = self._taken = self._served = 0
         """Updates that came in; those of them that the present question covers, and those that are answered."""
         self._told = wording.ASKING
-        self._continues = False
         self._failing, self._failure = "", ""
         """The activity that fails at present, and how it did so last, in words."""
 
@@ -61,7 +60,7 @@ class Following(ABC, Generic[PlanT]):
         """Have it look again; returns what it does then."""
         self._orders += 1
         order, self._poked = self._orders, True
-        await workflow.wait_condition(lambda: self._served >= order or self._continues)
+        await workflow.wait_condition(lambda: self._served >= order)
         return self._told
 
     @workflow.signal(dynamic=True)
@@ -98,13 +97,9 @@ class Following(ABC, Generic[PlanT]):
         """Follow the service's plans, which the activity ``ask`` brings, until one says that nothing is left to do."""
         plan: PlanT | None = None
         while not (plan is not None and self._is_over(plan) and await self._is_left_alone()):
+            if workflow.info().is_continue_as_new_suggested():
+                await self._begin_anew()
             if plan is None or self._poked:
-                if workflow.info().is_continue_as_new_suggested():
-                    # Nothing has to be carried over, the flag neither: the new run begins by asking, which is what
-                    # whoever waits for an answer is told.
-                    self._continues = True
-                    await workflow.wait_condition(workflow.all_handlers_finished)
-                    workflow.continue_as_new(self._start)
                 # Before it asks: what is signaled from here on may be missing in the answer.
                 poked, self._poked, self._taken = self._poked, False, self._orders
                 self._say(wording.ASKING)
@@ -112,6 +107,16 @@ class Following(ABC, Generic[PlanT]):
             else:
                 plan = await self._take_step(plan)
         return plan
+
+    async def _begin_anew(self) -> None:
+        """Continue as new, unless an update still waits for its answer: that comes first.
+
+        Nothing has to be carried over, the flag neither: the new run begins by asking.
+        """
+        if self._served == self._orders:
+            await workflow.wait_condition(workflow.all_handlers_finished)
+        if self._served == self._orders:
+            workflow.continue_as_new(self._start)
 
     async def _is_left_alone(self) -> bool:
         """Tell, at the end, that nobody wants it to look again, and that whoever did has the answer."""
@@ -161,6 +166,7 @@ class Following(ABC, Generic[PlanT]):
         if isinstance(error, ActivityError) and error.retry_state is RetryState.MAXIMUM_ATTEMPTS_REACHED:
             self._failing, self._failure = activity, f"{wording.failure(cause)}, {wording.time_words(workflow.now())}"
             self._upsert(self._updates_of_failing())
+            self._tell(f"It failed: {self._failure}; it is tried again.")
         if isinstance(cause, ApplicationError) and cause.non_retryable:
             if cause.type == _NOT_FOUND:
                 message = f"The service knows no {self._resource}"

@@ -83,7 +83,8 @@ def _closings(ticket: Ticket, settings: Settings) -> Iterator[Deadline]:
         return
     timing, warned = ticket.timing, timedelta(days=settings.inactivity_warning_days)
     close = timing.active_time + timedelta(days=settings.inactivity_days)
-    if warned and timing.warn_time is None:
+    if warned and (timing.warn_time is None or timing.warn_time < close - warned):
+        # Nobody was warned, or so early that it was of another close: a setting was raised since.
         yield Deadline(DeadlineKind.INACTIVITY_WARNING, close - warned)
     elif warned and timing.warn_time is not None:
         # Whoever was warned has the whole time, also where a setting has changed meanwhile.
@@ -96,12 +97,14 @@ def _others(ticket: Ticket, live: Recovery | None, settings: Settings) -> Iterat
     timing = ticket.timing
     for time in _reminders(ticket, live, settings):
         yield Deadline(DeadlineKind.FORM_REMINDER, time)
-    if ticket.status is TicketStatus.RESOLVED:
-        return
-    if timing.first_response_due_time and not timing.first_response_missed and timing.first_response_time is None:
-        yield Deadline(DeadlineKind.FIRST_RESPONSE, timing.first_response_due_time)
-    if timing.resolution_due_time and not timing.resolution_missed:
-        yield Deadline(DeadlineKind.RESOLUTION, timing.resolution_due_time)
+    # What came too late is missed as well, though nobody may have looked at the clock in between.
+    is_resolved = ticket.status is TicketStatus.RESOLVED
+    due, answered = timing.first_response_due_time, timing.first_response_time
+    if due and not timing.first_response_missed and (answered > due if answered else not is_resolved):
+        yield Deadline(DeadlineKind.FIRST_RESPONSE, due)
+    due, resolved = timing.resolution_due_time, ticket.resolve_time if is_resolved else None
+    if due and not timing.resolution_missed and (resolved is None or resolved > due):
+        yield Deadline(DeadlineKind.RESOLUTION, due)
 
 
 # --- what every commit keeps ------------------------------------------------------------------------------------------
@@ -116,7 +119,9 @@ def keep_time(decision: Decision, settings: Settings, live: Recovery | None) -> 
     entry = decision.activity
     if entry is None:
         return decision
-    ticket = replace(decision.ticket, timing=_kept(decision.ticket, entry))
+    # What a machine answers is nobody's word.
+    is_machine = bool(decision.messages) and decision.messages[-1].automatic
+    ticket = replace(decision.ticket, timing=_kept(decision.ticket, entry, is_machine=is_machine))
     ticket = reckoned(ticket, live, settings)
     decision = replace(decision, ticket=ticket)
     return replace(told(decision), wakes_ticket=True) if _is_sooner(entry, ticket) else decision
@@ -156,15 +161,18 @@ def _due(ticket: Ticket, after: timedelta | None, settings: Settings) -> datetim
     return due_time(settings.business_hours, ticket.create_time, after, pauses)
 
 
-def _kept(ticket: Ticket, entry: Activity) -> Timing:
+def _kept(ticket: Ticket, entry: Activity, *, is_machine: bool) -> Timing:
     timing, now = ticket.timing, entry.create_time
-    if entry.actor_kind is not ActorKind.WORKFLOW or entry.type in _WAITED_FOR:
+    by_somebody = entry.actor_kind is not ActorKind.WORKFLOW and not is_machine
+    # That the warning itself did not arrive puts nothing off: it would be sent again and again.
+    notice_failed = entry.type is ActivityType.DELIVERY_FAILED and timing.warn_time is not None
+    if by_somebody or (entry.type in _WAITED_FOR and not notice_failed):
         timing = replace(timing, active_time=now, warn_time=None)
     if entry.type in _ANSWERS and timing.first_response_time is None:
         timing = replace(timing, first_response_time=now)
     if entry.type is ActivityType.FORM_REQUESTED:
         timing = replace(timing, reminders=0)
-    waits = _waits(ticket, entry)
+    waits = _waits(ticket, entry, is_machine=is_machine)
     if waits and timing.waits_since is None:
         return replace(timing, waits_since=now)
     if not waits and timing.waits_since is not None:
@@ -172,7 +180,7 @@ def _kept(ticket: Ticket, entry: Activity) -> Timing:
     return timing
 
 
-def _waits(ticket: Ticket, entry: Activity) -> bool:
+def _waits(ticket: Ticket, entry: Activity, *, is_machine: bool) -> bool:
     """Tells whether we wait for the customer: a form is out, or the last word of an open chat was ours."""
     if ticket.status is TicketStatus.CLOSED:
         return False
@@ -180,7 +188,7 @@ def _waits(ticket: Ticket, entry: Activity) -> bool:
         if entry.type is ActivityType.MESSAGE_SENT:
             return True
         was_open = not any(change.field == "contact_state" for change in entry.changes)
-        heard = entry.type is ActivityType.MESSAGE_RECEIVED
+        heard = entry.type is ActivityType.MESSAGE_RECEIVED and not is_machine
         return was_open and not heard and ticket.timing.waits_since is not None
     return ticket.contact_state is RecoveryState.AWAITING_CONTACT
 

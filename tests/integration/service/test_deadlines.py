@@ -13,6 +13,7 @@ from care.v1 import customer_service_pb2 as customers
 from care.v1 import settings_service_pb2, ticket_pb2
 from care.v1 import ticket_service_pb2 as tickets
 from care.v1 import worker_service_pb2 as workers
+from care.v1.message_pb2 import CHANNEL_EMAIL, DELIVERY_FAILURE_BOUNCED
 from care.v1.recovery_pb2 import Recovery
 from care.v1.settings_pb2 import Deadlines, FormReminders, PriorityDeadlines, Settings
 from care.v1.ticket_pb2 import Ticket
@@ -95,6 +96,47 @@ async def test_who_was_warned_late_still_has_the_whole_time(timed: Tenant, clock
     clock.advance(days=90)
     await fire(timed, ticket)
     await passes(timed, ticket, clock, ("INACTIVITY_CLOSE", 3 * DAY))
+
+
+async def test_who_was_warned_long_before_a_setting_was_raised_is_warned_again(
+    timed: Tenant, clock: SettableClock
+) -> None:
+    ticket = await timed.ticket()
+    clock.advance(days=27)
+    await fire(timed, ticket)
+    await settings(timed, Settings(inactivity_days=90))
+    begin = (await timed.get(ticket)).create_time.ToDatetime(UTC)
+    found = await plan(timed, ticket)
+    assert (kind(found), at(found) - begin) == ("INACTIVITY_WARNING", 87 * DAY)
+
+
+async def test_a_warning_that_does_not_arrive_puts_nothing_off(timed: Tenant, clock: SettableClock) -> None:
+    await settings(timed, Settings(warn_customer=True))
+    ticket = await timed.ticket()
+    await timed.in_recovery_state(ticket, "CHAT_UNLOCKED")
+    clock.advance(days=27)
+    await fire(timed, ticket)
+    [*_, notice] = await timed.thread(ticket, "AGENT_MESSAGE")
+    begin = workers.BeginDeliveryRequest(name=notice.name, step=workers.DELIVERY_STEP_SEND)
+    grant = (await timed.worker.workers.BeginDelivery(begin)).grant
+    failed = workers.RecordFailedRequest(name=notice.name, attempt=grant.attempt, reason=DELIVERY_FAILURE_BOUNCED)
+    await timed.worker.workers.RecordFailed(failed)
+    assert (await timed.log_types(ticket))[0] == "DELIVERY_FAILED"
+    assert kind(await plan(timed, ticket)) == "INACTIVITY_CLOSE"
+
+
+async def test_a_machine_s_answer_puts_nothing_off(timed: Tenant, clock: SettableClock) -> None:
+    ticket = await timed.ticket()
+    await timed.in_recovery_state(ticket, "CHAT_UNLOCKED")
+    clock.advance(days=27)
+    await fire(timed, ticket)
+    inbound = conversations.InboundMessage(
+        channel=CHANNEL_EMAIL, external_id="away-1", sender="robin@example.com", text="I am away.", automatic=True
+    )
+    request = conversations.IngestMessageRequest(parent=timed.name, message=inbound)
+    await timed.service.conversations.IngestMessage(request)
+    assert (await timed.log_types(ticket))[0] == "MESSAGE_RECEIVED"
+    assert kind(await plan(timed, ticket)) == "INACTIVITY_CLOSE"
 
 
 async def test_a_customer_who_writes_in_the_same_instant_wins(timed: Tenant, clock: SettableClock) -> None:
@@ -220,6 +262,22 @@ async def test_a_changed_setting_moves_reminders_and_wakes_the_form(timed: Tenan
     assert await timed.wakes(recovery.name) == before + 1
     found = await timed.check(recovery)
     assert found.remind_time.ToDatetime(UTC) - found.post_time.ToDatetime(UTC) == DAY
+
+
+async def test_an_answer_that_came_too_late_is_missed_though_nobody_looked_in_between(
+    timed: Tenant, clock: SettableClock
+) -> None:
+    normal = PriorityDeadlines(priority=ticket_pb2.TICKET_PRIORITY_NORMAL, first_response=duration(DAY))
+    await settings(timed, Settings(deadlines=Deadlines(priorities=[normal])))
+    ticket = await timed.ticket()
+    clock.advance(days=2)
+    await timed.posted(await timed.form(ticket))
+    assert (kind(await plan(timed, ticket)), (await plan(timed, ticket)).step) == (
+        "FIRST_RESPONSE",
+        workers.DEADLINE_STEP_FIRE,
+    )
+    await fire(timed, ticket)
+    assert (await timed.log_types(ticket))[0] == "FIRST_RESPONSE_MISSED"
 
 
 # --- first response and resolution ------------------------------------------------------------------------------------

@@ -270,5 +270,6 @@ async def test_a_ticket_goes_through_ninety_days_with_everything_at_its_instant(
             ("AUTO_CLOSED", begin + (80 + 7) * DAY),
         ]
         workflow = environment.client.get_workflow_handle(ticket_workflow_id(tenant.id, ticket.number))
-        assert (await workflow.describe()).status is not None
+        await workflow.result()
+        assert (await workflow.describe()).status is client.WorkflowExecutionStatus.COMPLETED
         assert len(run.mailbox.sent) == 2
