@@ -22,8 +22,8 @@ from care_service.domain.entities import (
     Ticket,
 )
 from care_service.domain.lifecycle import LIVE, RecoveryState
-from care_service.domain.organizations import Location, Organization
-from care_service.domain.settings import Settings, effective
+from care_service.domain.organizations import Location, Organization, settings_at
+from care_service.domain.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Case:
     @property
     def settings(self) -> Settings:
         """What the location and the organization want of the ticket."""
-        return effective(self.organization.settings, self.location.settings if self.location else None)
+        return settings_at(self.organization, self.location)
 
     @property
     def phone_region(self) -> str:

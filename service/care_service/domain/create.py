@@ -23,9 +23,9 @@ from care_service.domain.entities import (
     Ticket,
 )
 from care_service.domain.lifecycle import STATUS, RecoveryState
-from care_service.domain.organizations import Location, Organization
+from care_service.domain.organizations import Location, Organization, settings_at
 from care_service.domain.refusals import Reason, Refusal, Violation, invalid
-from care_service.domain.settings import Settings, effective
+from care_service.domain.settings import Settings
 from care_service.domain.timing import Timing
 
 
@@ -45,7 +45,7 @@ class NewCase:
     @property
     def settings(self) -> Settings:
         """What the location and the organization want of the ticket."""
-        return effective(self.organization.settings, self.location.settings if self.location else None)
+        return settings_at(self.organization, self.location)
 
 
 def create_ticket(

@@ -83,14 +83,14 @@ def _closings(ticket: Ticket, settings: Settings) -> Iterator[Deadline]:
         return
     timing, warned = ticket.timing, timedelta(days=settings.inactivity_warning_days)
     close = timing.active_time + timedelta(days=settings.inactivity_days)
-    if warned and (timing.warn_time is None or timing.warn_time < close - warned):
+    if not warned:
+        yield Deadline(DeadlineKind.INACTIVITY_CLOSE, close)
+    elif timing.warn_time is None or timing.warn_time < close - warned:
         # Nobody was warned, or so early that it was of another close: a setting was raised since.
         yield Deadline(DeadlineKind.INACTIVITY_WARNING, close - warned)
-    elif warned and timing.warn_time is not None:
+    else:
         # Whoever was warned has the whole time, also where a setting has changed meanwhile.
         yield Deadline(DeadlineKind.INACTIVITY_CLOSE, max(close, timing.warn_time + warned))
-    else:
-        yield Deadline(DeadlineKind.INACTIVITY_CLOSE, close)
 
 
 def _others(ticket: Ticket, live: Recovery | None, settings: Settings) -> Iterator[Deadline]:

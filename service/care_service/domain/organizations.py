@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from care_service.domain.settings import Layer
+from care_service.domain.settings import Layer, Settings, effective
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +34,8 @@ class Location:
     settings_revision: int
     create_time: datetime
     update_time: datetime
+
+
+def settings_at(organization: Organization, location: Location | None) -> Settings:
+    """Returns what holds at a location, or for the organization as a whole."""
+    return effective(organization.settings, location.settings if location else None)

@@ -40,12 +40,11 @@ from care_service.domain.entities import (
     Ticket,
 )
 from care_service.domain.lifecycle import TicketStatus
-from care_service.domain.organizations import Location, Organization
+from care_service.domain.organizations import Location, Organization, settings_at
 from care_service.domain.permissions import Situation, actions
 from care_service.domain.plan import Plan
 from care_service.domain.ports import MessageView, RecoveryLoad, RecoveryView
 from care_service.domain.replies import without_chat_link
-from care_service.domain.settings import effective
 
 CHANNELS: Final = {message_pb2.CHANNEL_EMAIL: Channel.EMAIL, message_pb2.CHANNEL_SMS: Channel.SMS}
 
@@ -263,7 +262,7 @@ def review_message(review: Review) -> review_pb2.Review:
 
 def organization_message(organization: Organization) -> directory_pb2.Organization:
     """Converts an organization."""
-    settings = effective(organization.settings, None)
+    settings = settings_at(organization, None)
     lifetime = Duration()
     lifetime.FromTimedelta(settings.form_lifetime)
     return directory_pb2.Organization(

@@ -7,7 +7,7 @@ from datetime import datetime
 from care_service.domain import names
 from care_service.domain.callers import Caller
 from care_service.domain.entities import FieldChange
-from care_service.domain.organizations import Location, Organization
+from care_service.domain.organizations import Location, Organization, settings_at
 from care_service.domain.ports import Reader
 from care_service.domain.settings import FIELDS, Layer, SettingsRevision, check, effective
 from care_service.rpc import settings_convert
@@ -19,7 +19,7 @@ _PLACES = 1_000
 async def check_everywhere(reader: Reader, organization: Organization, prefix: str) -> None:
     """Refuses with INVALID_FIELD what would not hold together for the organization, or for one of its locations."""
     fields, after = Fields(), None
-    for field, words in check(effective(organization.settings, None)):
+    for field, words in check(settings_at(organization, None)):
         fields.wrong(f"{prefix}.{field}", words)
     while True:
         locations = await reader.locations(organization.id, after, _PLACES)

@@ -13,11 +13,11 @@ from care.v1 import settings_pb2, settings_service_pb2_grpc
 from care.v1 import settings_service_pb2 as pb
 from care_service.domain import names
 from care_service.domain.names import Child
-from care_service.domain.organizations import Location, Organization
+from care_service.domain.organizations import Location, Organization, settings_at
 from care_service.domain.ports import Directory, Reader, StaleError
 from care_service.domain.refusals import Reason, Refusal, not_found
 from care_service.domain.replies import FORM_LINK, byte_limit, with_link
-from care_service.domain.settings import FIELDS, Layer, SettingsRevision, effective
+from care_service.domain.settings import FIELDS, Layer, SettingsRevision
 from care_service.links import Links
 from care_service.rpc import convert, pages, settings_convert
 from care_service.rpc.call import current_call
@@ -96,7 +96,7 @@ class SettingsHandlers(settings_service_pb2_grpc.SettingsServiceServicer):
             fields.wrong("reply_text", f"must contain {FORM_LINK} exactly once, where the link shall stand")
         fields.check()
         organization, location = await self._places(self._name("name", request.name), request.name)
-        holding = effective(organization.settings, location.settings if location else None)
+        holding = settings_at(organization, location)
         template = None if given else holding.template(language)
         if not given and template is None:
             fields.wrong("reply_text", "is missing, and there is no template: say something, or set reply_templates")
@@ -167,7 +167,7 @@ def _shown(
     """Returns what is set at a place, what holds there, and where each field of that comes from."""
     place = location or organization
     own = names.settings(organization.id, location.id if location else "")
-    holding = effective(organization.settings, location.settings if location else None)
+    holding = settings_at(organization, location)
     sources = []
     for field in sorted(FIELDS):
         source = ""
