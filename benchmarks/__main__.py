@@ -30,9 +30,9 @@ import psutil
 from care.v1.conversation_service_pb2 import AddNoteRequest
 from care.v1.ticket_pb2 import Ticket
 from care.v1.ticket_service_pb2 import CreateTicketRequest, GetTicketRequest, TakeTicketRequest
-from care_cli.stack import health
-from care_cli.stack.postgres import postgres
 from care_client.client import CareClient
+from care_dev.stack import health
+from care_dev.stack.postgres import postgres
 
 _ROUNDS: Final = 5
 _CONCURRENCY: Final = 16

@@ -13,8 +13,8 @@ from typing import Final
 from google.protobuf import json_format
 
 from care.v1.lifecycle_service_pb2 import GetLifecycleResponse
-from care_service.diagrams import diagrams
-from care_service.rpc.lifecycle import lifecycle
+from care_rules.diagrams import diagrams
+from care_service.rpc.lifecycle_service import lifecycle
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
 _README: Final = _ROOT / "README.md"

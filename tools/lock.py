@@ -45,7 +45,7 @@ COMPILE: Final = (
 )
 # Each lock, with what goes into it; the second takes its versions from the first.
 LOCKS: Final[Mapping[Path, tuple[str, ...]]] = {
-    LOCK: ("--all-extras",),
+    LOCK: ("--all-extras", "--group=maintain"),
     IMAGE_LOCK: ("--extra=image", f"--constraints={LOCK.name}", "--no-annotate"),
 }
 # What an index address, a local path or a direct reference would look like.
@@ -64,9 +64,11 @@ def pins(lock: str) -> dict[str, set[Version]]:
 
 
 def wanted(project: str) -> list[Requirement]:
-    """Returns the requirements of the base and of all extras, those on our own extras excepted."""
-    table = tomllib.loads(project)["project"]
-    lines = [*table["dependencies"], *(line for extra in table["optional-dependencies"].values() for line in extra)]
+    """Returns the requirements of the base, all extras and the maintainers' group, except those on our own extras."""
+    tables = tomllib.loads(project)
+    table = tables["project"]
+    named = [*table["optional-dependencies"].values(), *tables["dependency-groups"].values()]
+    lines = [*table["dependencies"], *(line for group in named for line in group)]
     found = [Requirement(line) for line in lines]
     return [requirement for requirement in found if requirement.name != table["name"]]
 

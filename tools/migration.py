@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from care_cli.stack.postgres import postgres
+from care_dev.stack.postgres import postgres
 from care_service.storage.migrate import revise
 
 

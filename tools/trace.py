@@ -15,10 +15,10 @@ from typing import Final
 
 import anyio
 
-from care_cli.data.reviews import load_reviews
-from care_cli.demo.story import play
-from care_cli.stack.ports import PORT_COUNT
-from care_cli.stack.stack import running
+from care_dev.data.reviews import load_reviews
+from care_dev.demo.story import play
+from care_dev.stack.ports import PORT_COUNT
+from care_dev.stack.stack import running
 from tools import ports
 from tools.collector import Collector, Span, collecting
 

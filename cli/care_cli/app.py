@@ -13,9 +13,9 @@ from care_cli.doctor.commands import doctor
 from care_cli.health import Role as HealthRole
 from care_cli.health import check as check_health
 from care_cli.outbox.commands import outbox
-from care_cli.stack import home as homes
-from care_cli.stack.errors import StackError
-from care_cli.stack.secrets import Role, mint, sign
+from care_dev.stack import home as homes
+from care_dev.stack.errors import StackError
+from care_dev.stack.secrets import Role, mint, sign
 
 app: Final = typer.Typer(
     name="care",
@@ -44,7 +44,7 @@ def up(
     """Run the whole system on this machine until Ctrl-C: PostgreSQL, Temporal, and all roles."""
     from rich.console import Console
 
-    from care_cli.stack.up import up as run_stack
+    from care_dev.stack.up import up as run_stack
 
     run_stack(home, first_port, Console())
 
@@ -61,7 +61,7 @@ def demo(
     """Play one real ticket from a bad review to CLOSED, on the stack of a folder or on one of its own."""
     from rich.console import Console
 
-    from care_cli.demo.command import demo as play_demo
+    from care_dev.demo.command import demo as play_demo
 
     # A file or a pipe has no width of its own; the tables want more than the 80 columns that are assumed then.
     console = Console()
@@ -104,7 +104,7 @@ def health(
     ] = None,
 ) -> None:
     """Exit with status 0 if the role that runs here with the same variables is fit for use; else say why not."""
-    from care_client.roles.environment import end_process
+    from care_roles.environment import end_process
 
     try:
         check_health(role, address)
@@ -122,10 +122,10 @@ def serve(
 ) -> None:
     """Run the gRPC service, with the relay to Temporal."""
     if processes > 1:
-        from care_service.processes import main as run_processes
+        from care_service.running.supervisor import main as run_processes
 
         raise typer.Exit(run_processes(processes))
-    from care_service.main import main as run_service
+    from care_service.running.main import main as run_service
 
     raise typer.Exit(run_service())
 
@@ -163,8 +163,8 @@ def review_site(
     database: Annotated[Path, typer.Option(help="File of the site's data.")] = homes.DEFAULT / "review-site/reviews.db",
 ) -> None:
     """Run the local review site, where the development organization's reviews and replies stand."""
-    from care_cli.listening import CannotStart
-    from care_cli.review_site.main import run
+    from care_dev.listening import CannotStart
+    from care_dev.review_site.main import run
 
     try:
         run(address, database)
@@ -179,8 +179,8 @@ def mailbox(
     folder: Annotated[Path, typer.Option(help="Folder of the emails, a maildir.")] = homes.DEFAULT / "mailbox",
 ) -> None:
     """Run the local mailbox, which takes every email and shows it instead of delivering it."""
-    from care_cli.listening import CannotStart
-    from care_cli.mailbox.main import run
+    from care_dev.listening import CannotStart
+    from care_dev.mailbox.main import run
 
     try:
         run(address, smtp_address, folder)

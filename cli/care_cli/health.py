@@ -12,10 +12,10 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from care_cli.stack.errors import StackError
+from care_dev.stack.errors import StackError
 
 if TYPE_CHECKING:
-    from care_client.roles.fields import Address
+    from care_roles.fields import Address
 
 _DEADLINE: Final = 4.0
 """Seconds for one answer; those who ask regularly give up after somewhat more."""
@@ -41,7 +41,7 @@ def check(role: Role, address: str | None) -> None:
 
     `address` (host:port) counts instead of the role's variable; for `work` it is Temporal's.
     """
-    from care_cli.stack import health
+    from care_dev.stack import health
 
     match role:
         case Role.SERVE if os.environ.get("CARE_GRPC_TLS_CERTIFICATE"):
@@ -64,7 +64,7 @@ def check(role: Role, address: str | None) -> None:
 
 
 def _address(given: str | None, variable: str, default: str) -> Address:
-    from care_client.roles.fields import Address
+    from care_roles.fields import Address
 
     try:
         found = Address.parse(given or os.environ.get(variable) or default, lowest_port=1)
@@ -84,8 +84,8 @@ async def _worker_polls(address: str | None) -> None:
     from temporalio.client import Client
     from temporalio.service import RPCError
 
-    from care_client.roles.environment import ConfigurationError
-    from care_client.roles.temporal import connect_config
+    from care_roles.environment import ConfigurationError
+    from care_roles.temporal import connect_config
 
     queue = os.environ.get("CARE_TASK_QUEUE") or "care"
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from care_cli.stack.secrets import Role, Secrets, fresh_key, sign
+from care_dev.stack.secrets import Role, Secrets, fresh_key, sign
 
 WORKER_TOKEN_LIFETIME: Final = timedelta(days=365)
 """Nobody is there to renew it, as a login would; the comment in front of it says how to."""

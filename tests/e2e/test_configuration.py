@@ -13,13 +13,13 @@ import pytest
 from pydantic_settings import BaseSettings
 from temporalio.client import Client
 
-from care_cli.stack.ports import HOST
-from care_cli.stack.secrets import Role, mint
-from care_client.roles import environment
-from care_client.roles.environment import ConfigurationError
-from care_client.roles.temporal import connect_config
-from care_service.application import service
-from care_service.settings import ServiceSettings
+from care_dev.stack.ports import HOST
+from care_dev.stack.secrets import Role, mint
+from care_roles import environment
+from care_roles.environment import ConfigurationError
+from care_roles.temporal import connect_config
+from care_service.running.application import service
+from care_service.running.configuration import ServiceSettings
 from care_web.settings import WebSettings
 from care_workflows.worker import WorkerSettings
 from tests.e2e.case import Case

@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from care_service.domain.entities import Mark
+from care_rules.entities import ReplyState
 from tests.e2e.case import Case, Person
 from tests.support.system import System
 
@@ -53,7 +53,7 @@ class Story:
     async def is_posting(self) -> None:
         await self.case.site.behave("slow", SLOW)
         await self.send()
-        await self.case.is_marked(self.sent[-1], Mark.OUT)
+        await self.case.is_marked(self.sent[-1], ReplyState.POSTING)
 
     async def is_posted(self) -> None:
         await self.send()
@@ -67,7 +67,7 @@ class Story:
             await self.case.rests(recovery, PATIENCE)
             log = await self.case.log(recovery)
             assert set(log.values()) == {1}, log
-            assert await self.case.mark(recovery) not in {Mark.OUT, Mark.TAKING_OUT}
+            assert await self.case.reply_state(recovery) not in {ReplyState.POSTING, ReplyState.RETRACTING}
         if self.is_withdrawn:
             assert await self.case.public_link() is None
         else:
@@ -135,7 +135,7 @@ class Retracting(Posted):
         await super().arrange(story)
         await story.case.site.behave("slow", SLOW)
         await story.withdraw()
-        await story.case.is_marked(story.sent[-1], Mark.TAKING_OUT)
+        await story.case.is_marked(story.sent[-1], ReplyState.RETRACTING)
 
 
 MOMENTS: Final = [
@@ -152,7 +152,7 @@ MOMENTS: Final = [
 
 async def test_every_moment_survives_the_kill_of_each_part(system: System) -> None:
     """Each kill meets a recovery in each of the moments; what was cut off is waited for by all at the same time."""
-    told: list[tuple[str, Moment, Story]] = []
+    mark_workflow_informed: list[tuple[str, Moment, Story]] = []
     for part in PARTS:
         scenes = [(moment, Story(await Case.open(system))) for moment in MOMENTS]
         await asyncio.gather(*(moment.arrange(story) for moment, story in scenes))
@@ -160,7 +160,7 @@ async def test_every_moment_survives_the_kill_of_each_part(system: System) -> No
             await asyncio.gather(*(moment.strike(story) for moment, story in scenes))
             system.processes.kill(part)
         await system.processes.back()
-        told += [(part, moment, story) for moment, story in scenes]
+        mark_workflow_informed += [(part, moment, story) for moment, story in scenes]
 
     async def complete(part: str, moment: Moment, story: Story) -> None:
         try:
@@ -169,7 +169,7 @@ async def test_every_moment_survives_the_kill_of_each_part(system: System) -> No
             error.add_note(f"{part} was killed at the moment {type(moment).__name__}")
             raise
 
-    await asyncio.gather(*(complete(*scene) for scene in told))
+    await asyncio.gather(*(complete(*scene) for scene in mark_workflow_informed))
 
 
 class Chance:

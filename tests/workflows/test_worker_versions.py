@@ -15,8 +15,8 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker
 
 from care.v1.workflows_pb2 import TicketWorkflowInput, TicketWorkflowResult
-from care_client.roles import environment
-from care_client.roles.environment import ConfigurationError
+from care_roles import environment
+from care_roles.environment import ConfigurationError
 from care_workflows import steps
 from care_workflows.ticket_workflow import TicketWorkflow
 from care_workflows.versions import VersionSettings

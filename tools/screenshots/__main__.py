@@ -15,9 +15,9 @@ from typing import Final
 
 import anyio
 
-from care_cli.stack.errors import StackError
-from care_cli.stack.ports import PORT_COUNT
-from care_cli.stack.stack import running
+from care_dev.stack.errors import StackError
+from care_dev.stack.ports import PORT_COUNT
+from care_dev.stack.stack import running
 from tools import ports
 from tools.screenshots import browser, desk
 from tools.screenshots.browser import (

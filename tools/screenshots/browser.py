@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from playwright.async_api import Locator, Page, ViewportSize, async_playwright, expect
 
-from care_cli.stack.errors import StackError
+from care_dev.stack.errors import StackError
 
 _NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 _NAMESPACE: Final = "default"

@@ -23,12 +23,12 @@ from care.v1.recovery_pb2 import RecoveryState
 from care.v1.review_pb2 import Review
 from care.v1.settings_pb2 import Deadlines, PriorityDeadlines, Settings
 from care.v1.ticket_pb2 import TICKET_PRIORITY_NORMAL, Ticket
-from care_cli.data.reviews import GoogleReview, Reviewer, StarRating, dump_reviews
-from care_cli.demo.pages import answer_form, form_link, review_page
-from care_cli.demo.waiting import until
-from care_cli.stack.secrets import Role
-from care_cli.stack.stack import Stack
 from care_client.client import CareClient
+from care_dev.data.reviews import GoogleReview, Reviewer, StarRating, dump_reviews
+from care_dev.demo.pages import answer_form, form_link, review_page
+from care_dev.demo.waiting import until
+from care_dev.stack.secrets import Role
+from care_dev.stack.stack import Stack
 
 ORGANIZATION: Final = "acme"
 _PARENT: Final = f"organizations/{ORGANIZATION}"

@@ -7,7 +7,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from care_cli.stack.processes import Part
+from care_dev.stack.processes import Part
 
 
 class Processes:

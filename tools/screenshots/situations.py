@@ -17,11 +17,11 @@ from temporalio.worker import Worker
 from care.v1.settings_pb2 import Settings
 from care.v1.ticket_pb2 import Ticket
 from care.v1.workflows_pb2 import ContactRecoveryInput, TicketWorkflowInput
-from care_cli.demo.waiting import until
-from care_cli.stack.secrets import Role
-from care_cli.stack.stack import Stack
 from care_client import workflow_names
 from care_client.client import CareClient
+from care_dev.demo.waiting import until
+from care_dev.stack.secrets import Role
+from care_dev.stack.stack import Stack
 from care_workflows import search_attributes
 from care_workflows.channels.registry import ReviewSites
 from care_workflows.plugin import CarePlugin

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from care.v1 import customer_service_pb2 as pb
 from care_client.errors import CareError
-from care_client.roles.logs import get_logger
+from care_roles.logs import get_logger
 from care_web.failures import DEFAULT_WAIT, TryLater, reading_refusal, refusal
 
 if TYPE_CHECKING:

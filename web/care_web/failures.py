@@ -7,7 +7,7 @@ from datetime import timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from care_client.roles.logs import get_logger
+from care_roles.logs import get_logger
 
 if TYPE_CHECKING:
     from care_client.errors import CareError

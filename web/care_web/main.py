@@ -8,8 +8,8 @@ from sse_starlette.sse import AppStatus
 
 from care.v1.customer_service_pb2_grpc import CustomerServiceStub
 from care_client.channel import open_channel
-from care_client.roles import environment, http_server, logs
-from care_client.roles.fields import Address
+from care_roles import environment, http_server, logs
+from care_roles.fields import Address
 from care_web.app import create_app
 from care_web.settings import WebSettings
 

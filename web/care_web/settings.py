@@ -2,8 +2,8 @@
 
 from pydantic import Field
 
-from care_client.roles.fields import Address, ListenAddress, LogFormat
-from care_client.roles.service import ServiceConnection
+from care_roles.fields import Address, ListenAddress, LogFormat
+from care_roles.service import ServiceConnection
 from care_web.live import MAX_STREAMS
 
 

@@ -16,8 +16,8 @@ from starlette.routing import Route
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from care_client.roles import logs
 from care_client.workflow_names import POKE, message_delivery_id
+from care_roles import logs
 from care_workflows.channels.sms import SmsAccount, callback_url
 from care_workflows.channels.sms_signature import HEADER, is_signed
 

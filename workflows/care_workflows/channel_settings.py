@@ -11,9 +11,9 @@ from pydantic import BeforeValidator, Field, PrivateAttr, SecretStr, model_valid
 from pydantic_settings import BaseSettings
 
 from care_client.channel import is_local
-from care_client.roles import environment
-from care_client.roles.fields import Address, BaseUrl, EndpointUrl, ListenAddress, ServiceAddress
 from care_client.tls import Tls
+from care_roles import environment
+from care_roles.fields import Address, BaseUrl, EndpointUrl, ListenAddress, ServiceAddress
 from care_workflows.channels.email_composing import parse_mailbox
 from care_workflows.channels.google_account import GoogleAccount
 from care_workflows.channels.google_business import DEFAULT_DEADLINE, PUBLIC_URL, GoogleBusiness

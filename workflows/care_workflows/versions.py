@@ -7,7 +7,7 @@ from pydantic_settings import BaseSettings
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.worker import WorkerDeploymentConfig
 
-from care_client.roles import environment
+from care_roles import environment
 
 _DeploymentName = Annotated[str, Field(min_length=1, pattern=r"^[^.]+$")]
 """Without a dot, which ends it in a version's full name."""

@@ -16,10 +16,10 @@ from temporalio.worker import Worker
 from care.v1.worker_service_pb2 import CheckRecoveryRequest
 from care_client.client import CareClient
 from care_client.errors import CareError, PermissionDenied, Unauthenticated
-from care_client.roles import environment, http_server, logs, tracing
-from care_client.roles.fields import Address, BaseUrl, ListenAddress, LogFormat
-from care_client.roles.service import AuthorizedConnection
-from care_client.roles.temporal import connect_config
+from care_roles import environment, http_server, logs, tracing
+from care_roles.fields import Address, BaseUrl, ListenAddress, LogFormat
+from care_roles.service import AuthorizedConnection
+from care_roles.temporal import connect_config
 from care_workflows import callbacks, search_attributes
 from care_workflows.channel_settings import GoogleSettings, SmsSettings, SmtpSettings, WebhookSettings, require_one_way
 from care_workflows.channels.local_site import LocalReviewSite

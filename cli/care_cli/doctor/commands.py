@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from care_cli.stack import home as homes
+from care_dev.stack import home as homes
 
 Home = Annotated[
     Path,

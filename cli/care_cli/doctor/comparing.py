@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from care_cli.outbox.access import database_url
-from care_cli.stack.errors import StackError
+from care_dev.stack.errors import StackError
 
 if TYPE_CHECKING:
-    from care_service.storage.wanted import Wanted
+    from care_service.storage.missing_workflows import Wanted
 
 
 def temporal_variables(home: Path) -> dict[str, str]:
     """Temporal's variables: those of the environment, else the address of the stack which runs in `home`."""
     if any(name.startswith("TEMPORAL_") for name in os.environ):
         return dict(os.environ)
-    from care_cli.stack.stack import Stack
+    from care_dev.stack.stack import Stack
 
     stack = Stack.running(home)
     return {**os.environ, "TEMPORAL_ADDRESS": stack.urls.temporal} if stack else dict(os.environ)
@@ -34,11 +34,11 @@ def missing(home: Path) -> Sequence[Wanted]:
     from temporalio.client import Client
     from temporalio.service import RPCError
 
-    from care_client.roles.temporal import connect_config
-    from care_service import reconciling
-    from care_service.domain.refusals import Refusal
+    from care_roles.temporal import connect_config
+    from care_rules.refusals import Refusal
+    from care_service.running import reconciling
     from care_service.storage.database import Database
-    from care_service.storage.wanted import WantedWorkflows
+    from care_service.storage.missing_workflows import WantedWorkflows
 
     async def run() -> Sequence[Wanted]:
         database = Database(database_url(home), pool_size=1)

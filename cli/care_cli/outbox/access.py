@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from care_cli.stack.errors import StackError
+from care_dev.stack.errors import StackError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -25,7 +25,7 @@ def database_url(home: Path) -> str:
     """The service's database: the one that the environment names, else that of the stack which runs in `home`."""
     if url := os.environ.get(_VARIABLE):
         return url
-    from care_cli.stack.stack import Stack
+    from care_dev.stack.stack import Stack
 
     if (stack := Stack.running(home)) is None:
         raise StackError(f"no stack runs in {home}: name one with --home, or set {_VARIABLE}")
@@ -45,7 +45,7 @@ def unpark(url: str, organization: str | None, ids: Sequence[int] | None) -> int
 def _with_outbox(url: str, work: Callable[[Outbox], Awaitable[T]]) -> T:
     from sqlalchemy.exc import SQLAlchemyError
 
-    from care_service.domain.refusals import Refusal
+    from care_rules.refusals import Refusal
     from care_service.storage.database import Database
     from care_service.storage.outbox import Outbox
 
@@ -92,7 +92,7 @@ def table(rows: Sequence[Parked]) -> Table:
 
 
 def _recovery(row: Parked) -> str:
-    from care_service.domain import names
+    from care_rules import names
 
     if row.resource_id is None:
         return names.ticket(row.organization, row.ticket_number)

@@ -7,8 +7,8 @@ from typing import Annotated, Final
 
 import typer
 
-from care_cli.stack import home as homes
-from care_cli.stack.errors import StackError
+from care_dev.stack import home as homes
+from care_dev.stack.errors import StackError
 
 outbox: Final = typer.Typer(
     name="outbox",

@@ -12,13 +12,13 @@ from typing import Annotated, Any, Concatenate, Final, ParamSpec
 
 import typer
 
-from care_cli.stack.errors import StackError
-from care_cli.stack.secrets import Role
 from care_cli.ticket.connection import Wanted, open_desk
 from care_cli.ticket.desk import Desk, NotPossible, UsageError
 from care_cli.ticket.failures import EXIT_REFUSED, EXIT_USAGE, exit_status, explain
 from care_client.errors import CareError
-from care_client.roles.environment import ConfigurationError
+from care_dev.stack.errors import StackError
+from care_dev.stack.secrets import Role
+from care_roles.environment import ConfigurationError
 
 _P = ParamSpec("_P")
 

@@ -11,15 +11,15 @@ from typing import Final
 
 import jwt
 
-from care_cli.demo.cast import AGENT, ORGANIZATION
-from care_cli.stack import home as homes
-from care_cli.stack.ports import HOST
-from care_cli.stack.secrets import Role, mint
 from care_cli.ticket.desk import Desk, UsageError
 from care_cli.ticket.output import Output
-from care_client.roles import environment
-from care_client.roles.service import AuthorizedConnection
 from care_client.tokens import token_source
+from care_dev.demo.cast import AGENT, ORGANIZATION
+from care_dev.stack import home as homes
+from care_dev.stack.ports import HOST
+from care_dev.stack.secrets import Role, mint
+from care_roles import environment
+from care_roles.service import AuthorizedConnection
 
 _ENCRYPTION: Final = ("CARE_SERVICE_CA", "CARE_SERVICE_CERTIFICATE", "CARE_SERVICE_KEY")
 

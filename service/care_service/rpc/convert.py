@@ -21,10 +21,9 @@ from care.v1 import (
     ticket_pb2,
     worker_service_pb2,
 )
-from care_service.domain import names
-from care_service.domain.case import Case
-from care_service.domain.delivery import DeliveryCase, DeliveryPlan
-from care_service.domain.entities import (
+from care_rules import names
+from care_rules.delivery import DeliveryPlan, DeliverySnapshot
+from care_rules.entities import (
     Activity,
     ActorKind,
     Agent,
@@ -39,12 +38,13 @@ from care_service.domain.entities import (
     Review,
     Ticket,
 )
-from care_service.domain.lifecycle import TicketStatus
-from care_service.domain.organizations import Location, Organization, settings_at
-from care_service.domain.permissions import Situation, actions
-from care_service.domain.plan import Plan
-from care_service.domain.ports import MessageView, RecoveryLoad, RecoveryView
-from care_service.domain.replies import without_chat_link
+from care_rules.lifecycle import TicketStatus
+from care_rules.organizations import Location, Organization, settings_at
+from care_rules.permissions import Situation, actions
+from care_rules.plan import Plan
+from care_rules.replies import without_chat_link
+from care_rules.snapshot import TicketSnapshot
+from care_service.usecases.ports import MessageView, RecoverySnapshot, RecoveryView
 
 CHANNELS: Final = {message_pb2.CHANNEL_EMAIL: Channel.EMAIL, message_pb2.CHANNEL_SMS: Channel.SMS}
 
@@ -303,9 +303,9 @@ def agent_message(agent: Agent) -> directory_pb2.Agent:
     )
 
 
-def deadline_plan_message(case: Case, now: datetime) -> worker_service_pb2.DeadlinePlan:
+def deadline_plan_message(snapshot: TicketSnapshot, now: datetime) -> worker_service_pb2.DeadlinePlan:
     """Converts what happens to a ticket by itself next, with what an operator likes to see beside it."""
-    ticket, timing = case.ticket, case.ticket.timing
+    ticket, timing = snapshot.ticket, snapshot.ticket.timing
     kind, time, wait = timing.next_kind, timing.next_time, None
     if ticket.status is TicketStatus.CLOSED:
         step, kind, time = worker_service_pb2.DEADLINE_STEP_DONE, None, None
@@ -337,10 +337,10 @@ def deadline_plan_message(case: Case, now: datetime) -> worker_service_pb2.Deadl
 
 
 def plan_message(
-    load: RecoveryLoad, plan: Plan, reminder: datetime | None, now: datetime
+    load: RecoverySnapshot, plan: Plan, reminder: datetime | None, now: datetime
 ) -> worker_service_pb2.RecoveryPlan:
     """Converts what a recovery wants next, with what an operator likes to see beside it."""
-    ticket, recovery, review = load.case.ticket, load.recovery, load.case.review
+    ticket, recovery, review = load.snapshot.ticket, load.recovery, load.snapshot.review
     wait = None
     if plan.wait is not None:
         wait = Duration()
@@ -365,9 +365,11 @@ def plan_message(
     )
 
 
-def delivery_plan_message(case: DeliveryCase, plan: DeliveryPlan, now: datetime) -> worker_service_pb2.DeliveryPlan:
+def delivery_plan_message(
+    snapshot: DeliverySnapshot, plan: DeliveryPlan, now: datetime
+) -> worker_service_pb2.DeliveryPlan:
     """Converts what a delivery wants next, with what an operator likes to see beside it."""
-    ticket, delivery = case.case.ticket, case.delivery
+    ticket, delivery = snapshot.snapshot.ticket, snapshot.delivery
     wait = None
     if plan.wait is not None:
         wait = Duration()

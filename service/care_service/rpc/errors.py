@@ -10,7 +10,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 
-from care_service.domain.refusals import Reason, Refusal
+from care_rules.refusals import Reason, Refusal
 
 DOMAIN: Final = "care"
 DETAILS_KEY: Final = "grpc-status-details-bin"

@@ -18,8 +18,8 @@ from care.v1 import (
     ticket_service_pb2,
     worker_service_pb2,
 )
-from care_service.domain.callers import Caller, Role
-from care_service.domain.refusals import Reason, Refusal
+from care_rules.callers import Caller, Role
+from care_rules.refusals import Reason, Refusal
 
 SERVICES: Final[tuple[ServiceDescriptor, ...]] = tuple(
     module.DESCRIPTOR.services_by_name[name]

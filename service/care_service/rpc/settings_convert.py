@@ -12,9 +12,9 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import MessageToDict
 
 from care.v1 import message_pb2, settings_pb2, ticket_pb2
-from care_service.domain.business_hours import BusinessHours, Interval
-from care_service.domain.entities import Channel, Priority
-from care_service.domain.settings import (
+from care_rules.business_hours import BusinessHours, Interval
+from care_rules.entities import Channel, Priority
+from care_rules.settings import (
     FIELDS,
     AutoAssign,
     Deadlines,

@@ -9,18 +9,18 @@ from typing import Final
 import asyncpg
 
 from care_client import workflow_names
-from care_service.domain.case import Decision
-from care_service.domain.entities import Agent, Review
-from care_service.domain.organizations import Location, Organization
-from care_service.domain.ports import Answer, Record, RequestKey, StaleError
-from care_service.domain.settings import SettingsRevision
+from care_rules.decision import Decision
+from care_rules.entities import Agent, Review
+from care_rules.organizations import Location, Organization
+from care_rules.settings import SettingsRevision
 from care_service.storage import terms
-from care_service.storage.answers import find_answer
 from care_service.storage.committing import add_record, insert_statement, update_statement
 from care_service.storage.database import Database
 from care_service.storage.rows import AGENT, LOCATION, ORGANIZATION, REVIEW, SETTINGS_REVISION, EntityT, Mapping
 from care_service.storage.statements import Statement
+from care_service.storage.stored_responses import find_stored_response
 from care_service.storage.tables import OPEN_TICKET_INDEX, REVIEW_IDENTITY
+from care_service.usecases.ports import IdempotencyRecord, RequestKey, StaleError, StoredResponse
 
 _SEE_ORGANIZATION: Final = """
     INSERT INTO organizations
@@ -63,10 +63,10 @@ class PostgresDirectory:
         self._seen: set[tuple[str, str]] = set()
         """Organizations (with an empty agent) and agents whose entries this process knows to be there."""
 
-    async def answer(self, key: RequestKey) -> Answer | None:
+    async def answer(self, key: RequestKey) -> StoredResponse | None:
         """See Directory."""
         async with self._database.driver() as connection:
-            return await find_answer(connection, key)
+            return await find_stored_response(connection, key)
 
     async def see_organization(self, organization: str, now: datetime) -> None:
         """See Directory."""
@@ -89,7 +89,7 @@ class PostgresDirectory:
         self,
         organization: Organization,
         changed: Collection[str],
-        record: Record | None,
+        record: IdempotencyRecord | None,
         revision: SettingsRevision | None = None,
     ) -> None:
         """See Directory."""
@@ -99,20 +99,20 @@ class PostgresDirectory:
         self,
         location: Location,
         changed: Collection[str],
-        record: Record | None,
+        record: IdempotencyRecord | None,
         revision: SettingsRevision | None = None,
     ) -> None:
         """See Directory."""
         await self._put(LOCATION, location, {*changed, "update_time"}, record, revision)
 
-    async def put_agent(self, agent: Agent, changed: Collection[str], record: Record | None) -> None:
+    async def put_agent(self, agent: Agent, changed: Collection[str], record: IdempotencyRecord | None) -> None:
         """See Directory."""
         await self._put(AGENT, agent, {*changed, "update_time"}, record)
 
     async def put_review(
         self,
         review: Review,
-        record: Record | None,
+        record: IdempotencyRecord | None,
         *,
         is_new: bool,
         noted: Decision | None = None,
@@ -146,7 +146,7 @@ class PostgresDirectory:
         mapping: Mapping[EntityT],
         entity: EntityT,
         changed: Collection[str],
-        record: Record | None,
+        record: IdempotencyRecord | None,
         revision: SettingsRevision | None = None,
     ) -> None:
         guard = ""
@@ -187,7 +187,7 @@ def _wake_tickets(statement: Statement, revision: SettingsRevision) -> None:
 
 
 def _put_statement(
-    mapping: Mapping[EntityT], entity: EntityT, changed: Collection[str], guard: str, record: Record | None
+    mapping: Mapping[EntityT], entity: EntityT, changed: Collection[str], guard: str, record: IdempotencyRecord | None
 ) -> Statement:
     statement = Statement()
     fields = list(mapping.values(entity))

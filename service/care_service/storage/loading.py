@@ -7,9 +7,9 @@ from typing import Any, Final
 
 import asyncpg
 
-from care_service.domain.case import Case
-from care_service.domain.entities import Mark
-from care_service.domain.plan import Sibling
+from care_rules.entities import ReplyState
+from care_rules.plan import Sibling
+from care_rules.snapshot import TicketSnapshot
 from care_service.storage.rows import (
     AGENT,
     CONTACT,
@@ -99,7 +99,7 @@ RECOVERY_QUERY: Final = f"""
       ARRAY(SELECT s.position > n.position FROM recoveries s
             WHERE s.organization = n.organization AND s.review_id = n.review_id AND s.id <> n.id
             ORDER BY s.position) AS newer,
-      ARRAY(SELECT s.mark FROM recoveries s
+      ARRAY(SELECT s.reply_state FROM recoveries s
             WHERE s.organization = n.organization AND s.review_id = n.review_id AND s.id <> n.id
             ORDER BY s.position) AS marks,
       ARRAY(SELECT s.unsettled_until FROM recoveries s
@@ -184,14 +184,14 @@ SENDER_QUERY: Final = """
 """The contact of an address whose chat is open, or was the last to be."""
 
 
-def read_case(row: Sequence[Any]) -> Case:
+def read_case(row: Sequence[Any]) -> TicketSnapshot:
     """Makes the case from a row that begins with the shared columns."""
     at = 0
     ticket = TICKET.read(row, at)
     organization = ORGANIZATION.read(row, at := at + len(TICKET))
     if ticket is None or organization is None:
         raise AssertionError("inner joins bring both")
-    return Case(
+    return TicketSnapshot(
         ticket=ticket,
         organization=organization,
         location=LOCATION.read(row, at := at + len(ORGANIZATION)),
@@ -205,4 +205,4 @@ def read_case(row: Sequence[Any]) -> Case:
 def read_siblings(row: asyncpg.Record) -> tuple[Sibling, ...]:
     """Makes the siblings from the row's three arrays."""
     columns = zip(row["newer"], row["marks"], row["unsettled"], strict=True)
-    return tuple(Sibling(newer, Mark(mark), unsettled) for newer, mark, unsettled in columns)
+    return tuple(Sibling(newer, ReplyState(reply_state), unsettled) for newer, reply_state, unsettled in columns)

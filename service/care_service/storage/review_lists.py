@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, and_, or_, select, tuple_
 
-from care_service.domain.filters.conditions import Compared, Condition, Equals, Named, Present, Words
-from care_service.domain.finding import ReviewPlace, ReviewQuery
+from care_rules.filters.conditions import Compared, Condition, Equals, Named, Present, Words
+from care_rules.finding import ReviewPlace, ReviewQuery
 from care_service.storage import tables
 from care_service.storage.predicates import Both, Either, Predicate, Sql, normal_form, to_sql
 from care_service.storage.rows import REVIEW

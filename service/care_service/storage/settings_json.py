@@ -8,7 +8,7 @@ from typing import Final
 
 from pydantic import TypeAdapter
 
-from care_service.domain.settings import Layer, Settings
+from care_rules.settings import Layer, Settings
 
 _ADAPTER: Final = TypeAdapter(Settings)
 _FEW: Final = 4_096

@@ -22,11 +22,11 @@ from sqlalchemy import (
     union_all,
 )
 
-from care_service.domain.entities import Priority
-from care_service.domain.filters.conditions import Compared, Condition, Equals, Named, OneOf, Present, Words
-from care_service.domain.filters.syntax import Comparator
-from care_service.domain.filters.tickets import CONTACT_STATES
-from care_service.domain.finding import (
+from care_rules.entities import Priority
+from care_rules.filters.conditions import Compared, Condition, Equals, Named, OneOf, Present, Words
+from care_rules.filters.syntax import Comparator
+from care_rules.filters.tickets import CONTACT_STATES
+from care_rules.finding import (
     CLOSED_STAGES,
     KeyValue,
     OrderField,

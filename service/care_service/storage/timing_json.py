@@ -7,7 +7,7 @@ from typing import Final
 
 from pydantic import TypeAdapter
 
-from care_service.domain.timing import Timing
+from care_rules.timing import Timing
 
 _ADAPTER: Final = TypeAdapter(Timing)
 

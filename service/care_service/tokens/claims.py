@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Final, Self
 
-from care_service.domain.callers import Caller, Role
-from care_service.domain.entities import ActorKind
-from care_service.domain.names import AGENT_ID, ORGANIZATION_ID
-from care_service.domain.refusals import Reason, Refusal
+from care_rules.callers import Caller, Role
+from care_rules.entities import ActorKind
+from care_rules.names import AGENT_ID, ORGANIZATION_ID
+from care_rules.refusals import Reason, Refusal
 
 Claims = Mapping[str, object]
 

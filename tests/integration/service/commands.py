@@ -14,7 +14,7 @@ from care.v1.ticket_pb2 import Ticket
 from care_client.client import CareClient
 from care_client.errors import CareError
 from tests.support.tenant import REPLY, Tenant
-from tests.unit.domain.design_tables import CODES
+from tests.unit.rules.design_tables import CODES
 
 _SETS = ("allowed", "roles")
 

@@ -25,9 +25,9 @@ from care.v1.message_pb2 import (
     MESSAGE_KIND_AGENT_MESSAGE,
 )
 from care.v1.recovery_pb2 import REFUSAL_REASON_LINKS_NOT_ALLOWED, REFUSAL_REASON_OTHER
-from care_cli.stack import postgres
 from care_client.client import CareClient
 from care_client.errors import CareError, care_errors
+from care_dev.stack import postgres
 from care_workflows.testing import CareTestKit, lifecycle
 from tests.integration.service.clocks import SettableClock
 from tests.support.care import Care, care
@@ -299,7 +299,7 @@ def years() -> SettableClock:
 
 
 @pytest.fixture(scope="module")
-async def lasting(server: postgres.Server, years: SettableClock) -> AsyncIterator[Care]:
+async def run_forever(server: postgres.Server, years: SettableClock) -> AsyncIterator[Care]:
     async with care(server.create_database("kit"), clock=years) as running:
         yield running
 
@@ -315,11 +315,11 @@ async def both(tenant: Tenant, clock: SettableClock) -> AsyncIterator[tuple[Side
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-async def test_kit_and_service_answer_the_same(lasting: Care, years: SettableClock, seed: int) -> None:
+async def test_kit_and_service_answer_the_same(run_forever: Care, years: SettableClock, seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 - the same seed makes the same script
     script: list[str] = []
     name, answer = "", None
-    async with both(Tenant(lasting, f"kit-{seed}"), years) as (kit, real):
+    async with both(Tenant(run_forever, f"kit-{seed}"), years) as (kit, real):
         for _ in range(LENGTH):
             wanted = as_wanted(chance, name, answer) if chance.random() < OFTEN else None
             about_recovery = real.recoveries and chance.random() < OFTEN

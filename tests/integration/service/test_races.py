@@ -21,14 +21,14 @@ from care.v1.directory_pb2 import Agent, Location, Organization
 from care.v1.recovery_pb2 import Recovery
 from care.v1.review_pb2 import Review
 from care.v1.ticket_pb2 import Ticket
-from care_cli.stack import postgres
 from care_client.client import CareClient
 from care_client.errors import CareError
+from care_dev.stack import postgres
 from tests.integration.service.clocks import SettableClock
 from tests.integration.service.commands import Encodable, Target, assert_refused, ready, request, run, send
 from tests.support.care import care, refusal
 from tests.support.tenant import Tenant
-from tests.unit.domain.design_tables import COMMANDS
+from tests.unit.rules.design_tables import COMMANDS
 
 TIMES = 50
 ROUNDS = 10
@@ -62,9 +62,9 @@ async def test_of_fifty_agents_who_take_one_ticket_one_gets_it_and_the_others_ar
     winners = [agent for agent, each in zip(agents, outcomes, strict=True) if not isinstance(each, CareError)]
     assert len(winners) == 1
     owner = {"ticket": ticket.name, "assignee": tenant.agent_name(winners[0])}
-    told = refusals(outcomes)
-    assert len(told) == TIMES - 1
-    for error in told:
+    mark_workflow_informed = refusals(outcomes)
+    assert len(mark_workflow_informed) == TIMES - 1
+    for error in mark_workflow_informed:
         assert_refused(error, "ALREADY_ASSIGNED", owner)
     after = await tenant.get(ticket)
     assert (after.assignee, after.etag) == (owner["assignee"], "2")

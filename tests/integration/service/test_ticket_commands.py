@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from care_cli.stack.secrets import mint
+from care_dev.stack.secrets import mint
 from tests.e2e.program import Ended, care, forked_care
 from tests.support.tenant import REPLY, Tenant
 

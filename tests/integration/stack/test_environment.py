@@ -8,11 +8,11 @@ from pathlib import Path
 import jwt
 import pytest
 
-from care_cli.stack import environment, secrets
-from care_cli.stack.errors import StackError
-from care_cli.stack.ports import Ports
-from care_cli.stack.processes import inherited_environment
-from care_client.roles.environment import load
+from care_dev.stack import environment, secrets
+from care_dev.stack.errors import StackError
+from care_dev.stack.ports import Ports
+from care_dev.stack.processes import inherited_environment
+from care_roles.environment import load
 from care_workflows.worker import WorkerSettings
 
 DATABASE = "postgresql://care@/care?host=/somewhere"

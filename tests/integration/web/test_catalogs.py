@@ -116,11 +116,11 @@ def test_nobody_is_addressed_like_a_friend() -> None:
 )
 def test_times_are_told_in_utc_as_the_language_writes_them(tag: str, words: str) -> None:
     moment = datetime(2026, 1, 1, 1, 5, tzinfo=timezone(timedelta(hours=2)))
-    told = LANGUAGES[tag].time(moment)
+    mark_workflow_informed = LANGUAGES[tag].time(moment)
     # Some languages keep the number and its unit together.
-    assert told.striptags().replace("\u202f", " ").replace("\u00a0", " ") == words
-    assert told == LANGUAGES[tag].time(moment.astimezone(UTC))
-    assert 'datetime="2025-12-31T23:05:00+00:00"' in told
+    assert mark_workflow_informed.striptags().replace("\u202f", " ").replace("\u00a0", " ") == words
+    assert mark_workflow_informed == LANGUAGES[tag].time(moment.astimezone(UTC))
+    assert 'datetime="2025-12-31T23:05:00+00:00"' in mark_workflow_informed
 
 
 @pytest.mark.parametrize(
@@ -142,8 +142,8 @@ def test_a_wait_is_never_told_shorter_than_it_is(seconds: int, words: str) -> No
     ],
 )
 def test_a_wait_has_the_plural_of_its_language(tag: str, words: list[str]) -> None:
-    told = [LANGUAGES[tag].wait(seconds) for seconds in (20, 60, 120, 180, 900)]
-    assert [text.replace("\u202f", " ").replace("\u00a0", " ") for text in told] == words
+    mark_workflow_informed = [LANGUAGES[tag].wait(seconds) for seconds in (20, 60, 120, 180, 900)]
+    assert [text.replace("\u202f", " ").replace("\u00a0", " ") for text in mark_workflow_informed] == words
 
 
 @pytest.mark.parametrize(

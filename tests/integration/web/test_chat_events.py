@@ -111,10 +111,10 @@ async def test_what_comes_is_told_as_the_page_shows_it(browser: httpx.AsyncClien
         state = await anext(found)
         assert (state.type, state.data) == ("state", "closed")
     reloaded = Page(await browser.get("/c/t"))
-    told = Page(httpx.Response(200, text=event.data))
-    [item] = told.all("li")
+    mark_workflow_informed = Page(httpx.Response(200, text=event.data))
+    [item] = mark_workflow_informed.all("li")
     assert item.attributes == reloaded.all("li")[-1].attributes
-    assert told.one("time").text == reloaded.all("time")[-1].text
+    assert mark_workflow_informed.one("time").text == reloaded.all("time")[-1].text
 
 
 async def test_a_page_that_shows_nothing_is_told_everything(browser: httpx.AsyncClient, chat: Chat) -> None:
@@ -133,18 +133,18 @@ async def test_what_comes_speaks_the_language_of_the_page(browser: httpx.AsyncCl
 
 async def test_who_is_cut_off_again_and_again_is_told_each_message_once(browser: httpx.AsyncClient, chat: Chat) -> None:
     chance = random.Random(4)  # noqa: S311 - repeats a run, guards nothing
-    told: list[str] = []
+    mark_workflow_informed: list[str] = []
     last_id = ""
 
     async def follow() -> None:
         nonlocal last_id
-        while "198" not in told:
+        while "198" not in mark_workflow_informed:
             headers = {"Last-Event-ID": last_id} if last_id else {}
             async with following(browser, f"{EVENTS}&resume=2", headers) as found:
                 async for event in found:
                     last_id = event.id or last_id
                     if event.type == "message" and event.data:
-                        told.extend(event.texts)
+                        mark_workflow_informed.extend(event.texts)
                     if chance.random() < 0.2:
                         break  # the client's own doing; else it is the service that ends the stream
 
@@ -155,7 +155,7 @@ async def test_who_is_cut_off_again_and_again_is_told_each_message_once(browser:
             if number % 20 == 0:
                 await chat.watched_by(1)
                 await chat.cut()
-    assert told == [str(number) for number in range(199)]
+    assert mark_workflow_informed == [str(number) for number in range(199)]
 
 
 async def test_a_service_that_ends_the_stream_ends_it_for_a_while(browser: httpx.AsyncClient, chat: Chat) -> None:

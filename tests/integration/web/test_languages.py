@@ -146,9 +146,9 @@ async def test_mistakes_are_told_in_the_language_of_the_page(
 ) -> None:
     wrong = {"email": "jane@", "phone": "12", "display_name": "x" * 201, "message": "x" * 4001}
     page = Page(await pages.post("/f/open", data=wrong, headers={"Accept-Language": language.tag}))
-    told = {name: read(language.say(f"errors.{name}")) for name in (*wrong, "consent")}
-    assert page.summary == told
-    for name, words in told.items():
+    mark_workflow_informed = {name: read(language.say(f"errors.{name}")) for name in (*wrong, "consent")}
+    assert page.summary == mark_workflow_informed
+    for name, words in mark_workflow_informed.items():
         assert page.by_id(f"{name}-error").text == f"{language.tell('errors.prefix')} {words}"
     assert page.title == language.tell("title.error", title=language.tell("form.title", business=NAME))
 

@@ -13,9 +13,9 @@ from pydantic_settings import BaseSettings
 from yaml.constructor import ConstructorError
 
 from care_cli.app import app
-from care_client.roles import environment
-from care_client.roles.temporal import connect_config
-from care_service.settings import ServiceSettings
+from care_roles import environment
+from care_roles.temporal import connect_config
+from care_service.running.configuration import ServiceSettings
 from care_web.settings import WebSettings
 from care_workflows.worker import WorkerSettings
 from tests.support import compose

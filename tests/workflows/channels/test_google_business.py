@@ -14,8 +14,8 @@ from uuid import uuid4
 import pytest
 from starlette.responses import JSONResponse, Response
 
-from care_client.roles import environment
-from care_service.links import Links
+from care_roles import environment
+from care_service.usecases.links import Links
 from care_workflows.channels.errors import (
     RefusalReason,
     ReplyRefused,

@@ -12,8 +12,8 @@ from temporalio.worker import Worker
 
 from care.v1 import ticket_service_pb2 as tickets
 from care.v1.workflows_pb2 import ContactRecoveryStatus, TicketWorkflowStatus
-from care_cli.stack import postgres
 from care_client import workflow_names
+from care_dev.stack import postgres
 from care_workflows.channels.messenger import Outgoing, Progress, Receipt
 from care_workflows.channels.registry import Messengers, ReviewSites
 from care_workflows.channels.review_site import PublicReply, ReplyTarget

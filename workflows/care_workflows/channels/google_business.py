@@ -30,7 +30,7 @@ REPLY_LIMIT_BYTES: Final = 4096
 _NAME: Final = re.compile(r"accounts/[A-Za-z0-9_=-]+/locations/[A-Za-z0-9_=-]+/reviews/[A-Za-z0-9_=-]+")
 _LINK: Final = re.compile(r"https?://\S+", re.IGNORECASE)
 _FORM_LINK: Final = re.compile(r"(https?://\S+/f/)[^\s./]+\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{22}")
-"""A link to a form ends in a key's id, a UUID's 16 bytes and a MAC's 16, in base64url; see `care_service.links`."""
+"""A link to a form ends in a key's id, a UUID's 16 bytes and a MAC's 16, in base64url (`usecases.links`)."""
 
 _REFUSALS: Final[dict[int, RefusalReason]] = {
     httpx.codes.UNAUTHORIZED: RefusalReason.NOT_PERMITTED,

@@ -1,0 +1,136 @@
+"""What a decision writes: the changes to commit, and the activity that logs them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from care_rules import names
+from care_rules.callers import Caller
+from care_rules.entities import (
+    Activity,
+    ActivityType,
+    Contact,
+    Delivery,
+    FieldChange,
+    Inbound,
+    Message,
+    Recovery,
+    Ticket,
+)
+from care_rules.lifecycle import LIVE, RecoveryState
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to write, all of it in one commit. Entities are given whole, as they shall be afterwards."""
+
+    ticket: Ticket
+    activity: Activity | None = None
+    """None only for bookkeeping that nobody can see."""
+    recovery: Recovery | None = None
+    """An existing recovery, changed."""
+    followed: Ticket | None = None
+    """The CLOSED ticket that a new one follows, with its link to that; it gets no activity."""
+    new_recovery: Recovery | None = None
+    contact: Contact | None = None
+    """A new one."""
+    known_contact: Contact | None = None
+    """An existing one, changed."""
+    messages: tuple[Message, ...] = ()
+    new_deliveries: tuple[Delivery, ...] = ()
+    """Of those messages that are to be carried to the customer; their workflows are woken."""
+    delivery: Delivery | None = None
+    """An existing delivery, changed."""
+    given_up: UUID | None = None
+    """The contact to whom nothing that is still QUEUED shall be sent."""
+    inbound: Inbound | None = None
+    """The message that came in by a channel, to be taken in once."""
+    admitted: tuple[Inbound, ...] = ()
+    """Those that were kept while the chat was locked, and enter its thread now."""
+    wakes: tuple[UUID, ...] = ()
+    """The recoveries whose workflow shall look again."""
+    report_time: datetime | None = None
+    """Of a workflow's own report: its wakes wait for a while, and are taken back by who asks with that time."""
+    wakes_ticket: bool = False
+    """Whether the ticket's own workflow shall."""
+    review_attempt: int | None = None
+    """The attempt number that is handed out now; commits only if the review's last one is the number before."""
+
+
+def move_recovery(recovery: Recovery, state: RecoveryState, now: datetime) -> Recovery:
+    """Returns `recovery` in `state`, ended `now` where that is an ended state."""
+    return replace(recovery, state=state, end_time=None if state in LIVE else now)
+
+
+def bump_version(ticket: Ticket, live: Recovery | None, now: datetime) -> Ticket:
+    """Returns `ticket` after a change made `now`, with `live` as its live recovery if that is still live."""
+    is_live = live is not None and live.state in LIVE
+    return replace(
+        ticket,
+        version=ticket.version + 1,
+        revision=ticket.revision + 1,
+        update_time=now,
+        recovery_id=live.id if live and is_live else None,
+        contact_state=live.state if live and is_live else RecoveryState.NO_CONTACT,
+    )
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def ticket_changes(before: Ticket | None, after: Ticket) -> tuple[FieldChange, ...]:
+    """Compares two versions of a ticket field by field, in the order of the fields' names."""
+
+    def values(ticket: Ticket) -> dict[str, str]:
+        organization, number = ticket.organization, ticket.number
+        return {
+            "assignee": names.agent(organization, ticket.assignee) if ticket.assignee else "",
+            "close_reason": _text(ticket.close_reason),
+            "contact_state": _text(ticket.contact_state),
+            "description": ticket.description,
+            "follow_up_of": names.ticket(organization, ticket.follow_up_of) if ticket.follow_up_of else "",
+            "labels": ",".join(ticket.labels),
+            "priority": _text(ticket.priority),
+            "recovery": names.recovery(organization, number, ticket.recovery_id) if ticket.recovery_id else "",
+            "status": _text(ticket.status),
+            "subject": ticket.subject,
+        }
+
+    new = values(after)
+    old = values(before) if before else dict.fromkeys(new, "")
+    return tuple(FieldChange(field, old[field], new[field]) for field in new if old[field] != new[field])
+
+
+def activity(
+    kind: ActivityType,
+    caller: Caller,
+    before: Ticket | None,
+    after: Ticket,
+    *,
+    recovery: tuple[RecoveryState, Recovery] | None = None,
+    recovery_id: UUID | None = None,
+    message_id: UUID | None = None,
+    request_id: UUID | None = None,
+) -> Activity:
+    """Makes the one log entry of a change; `recovery` is the one that it moved, with the state before."""
+    changes = ticket_changes(before, after)
+    if recovery and recovery[1].state not in LIVE and recovery[0] != recovery[1].state:
+        moved = FieldChange("recovery.state", recovery[0].value, recovery[1].state.value)
+        changes = tuple(sorted((*changes, moved), key=lambda change: change.field))
+    return Activity(
+        organization=after.organization,
+        ticket_number=after.number,
+        number=after.version,
+        type=kind,
+        actor_kind=caller.kind,
+        actor=caller.actor,
+        changes=changes,
+        message_id=message_id,
+        recovery_id=recovery[1].id if recovery else recovery_id,
+        request_id=request_id,
+        create_time=after.update_time,
+        acting_service=caller.acting_service,
+    )
