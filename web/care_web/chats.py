@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from care.v1 import customer_service_pb2 as pb
 from care_client.errors import CareError
-from care_client.watching import LONGEST_SILENCE, heard
+from care_client.watching import MAX_SILENCE, raise_on_silence
 from care_web.customers import one_line
 from care_web.failures import DEFAULT_WAIT, TryLater, reading_refusal, refusal
 
@@ -74,8 +74,8 @@ class ChatLocked(TryLater):
 class Chats:
     """``CustomerService`` in the words of the chat's page."""
 
-    def __init__(self, service: CustomerServiceAsyncStub, longest_silence: float = LONGEST_SILENCE) -> None:
-        """``longest_silence`` is the seconds after which a stream of which nothing is heard is given up."""
+    def __init__(self, service: CustomerServiceAsyncStub, longest_silence: float = MAX_SILENCE) -> None:
+        """``longest_silence`` is the seconds after which a stream of which nothing is raise_on_silence is given up."""
         self._service = service
         self._longest_silence = longest_silence
 
@@ -123,7 +123,7 @@ class Chats:
         """
         try:
             request = pb.WatchChatRequest(token=token, resume_token=resume_token)
-            async for answer in heard(self._service.WatchChat(request), self._longest_silence):
+            async for answer in raise_on_silence(self._service.WatchChat(request), self._longest_silence):
                 yield News(answer.state == pb.CHAT_STATE_CLOSED, _messages(answer.messages), answer.resume_token)
         except TimeoutError:
             raise TryLater(DEFAULT_WAIT) from None
