@@ -210,6 +210,6 @@ async def test_a_mistake_of_ours_gets_a_page_and_a_log_line_without_anything_pri
     assert Page(response).heading == "Something went wrong on our side"
     [line] = lines
     assert (line["log_level"], line["error"]) == ("error", "LookupError")
-    assert any("in GetContactForm" in frame for frame in line["where"])
+    assert any("in GetContactForm" in frame for frame in line["stack"])
     assert "secret-token" not in str(line)
     assert "jane@example.com" not in str(line)

@@ -1,4 +1,4 @@
-"""The pages in English: the texts that the other languages translate."""
+"""The texts in English, the source of all translations. Customers read "case" where the code says "ticket"."""
 
 from typing import Final
 
@@ -84,7 +84,7 @@ ENGLISH: Final[Catalog] = {
     "chat.closed": "{business} has closed this case. If you write, we’ll take it up again and send you a link to its new chat.",
     "chat.closed.unnamed": "We have closed this case. If you write, we’ll take it up again and send you a link to its new chat.",
     "chat.sent": "Thank you, your message has arrived. We’re taking the case up again and will send you a link to its new chat.",
-    "chat.gone": "No more messages come in here. Please reload the page.",
+    "chat.ended": "No more messages come in here. Please reload the page.",
     "chat.errors.empty": "Write a message before you send it",
     "chat.errors.long": "Shorten your message to at most {limit} characters",
     "busy.title": "Please wait a moment",
