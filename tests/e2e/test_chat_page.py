@@ -184,7 +184,7 @@ async def test_what_becomes_of_the_chat_is_said_as_it_happens(browser: Browser, 
         await site.chat.die()
         await expect(gone).to_be_visible()
         await page.reload()
-        await expect(page.get_by_role("heading", level=1)).to_have_text("We don’t know this link")
+        await expect(page.get_by_role("heading", level=1)).to_have_text("This link is not valid")
 
 
 async def test_without_scripts_a_button_shows_what_is_new_and_keeps_what_was_typed(

@@ -150,7 +150,7 @@ async def test_a_customer_fills_in_the_form_by_keyboard_alone(browser: Browser, 
         await press_until(page, "Tab", SEND)
         await page.keyboard.press("Enter")
         await expect(page).to_have_url(f"{site.url}/f/open/thanks?{GIVEN}")
-        await expect(page.get_by_role("heading", level=1)).to_have_text("Thank you, your details have arrived")
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Thank you, we’ve received your details")
         await expect(page.locator("dd")).to_have_text("3F9A-12C7")
         await page.reload()
         await expect(page).to_have_url(f"{site.url}/f/open/thanks?{GIVEN}")
@@ -175,7 +175,7 @@ async def test_mistakes_get_the_focus_and_lead_to_their_fields(browser: Browser,
         email = page.get_by_role("textbox", name="Email address")
         await expect(email).to_be_focused()
         await expect(email).to_have_accessible_description(
-            "Error: Enter an email address in full, like name@example.com"
+            "Error: Enter a complete email address, such as name@example.com"
         )
         await page.keyboard.press("End")
         await page.keyboard.type("example.com")
@@ -226,7 +226,7 @@ async def test_a_service_that_is_away_costs_nobody_their_words(browser: Browser,
         await page.get_by_role("checkbox").check()
         site.service.failure = Failure(code_pb2.UNAVAILABLE, "DATABASE_UNAVAILABLE")
         await page.locator(SEND).click()
-        await expect(page.get_by_role("heading", level=1)).to_have_text("We can’t take your answer just now")
+        await expect(page.get_by_role("heading", level=1)).to_have_text("We can’t receive your answer right now")
         site.service.failure = None
         await page.get_by_role("button", name="Send again").click()
         await expect(page).to_have_url(f"{site.url}/f/open/thanks?{GIVEN}")

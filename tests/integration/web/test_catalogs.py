@@ -160,8 +160,8 @@ def test_numbers_have_the_separators_of_their_language(tag: str, number: str) ->
 @pytest.mark.parametrize(
     ("tag", "name", "title"),
     [
-        ("en", "Harbor Café", "Harbor Café had closed this case"),
-        ("en", "مقهى الميناء", f"{FSI}مقهى الميناء{PDI} had closed this case"),
+        ("en", "Harbor Café", "Harbor Café has closed this case"),
+        ("en", "مقهى الميناء", f"{FSI}مقهى الميناء{PDI} has closed this case"),
         ("ar", "Harbor Café", f"سبق أن أغلق فريق {FSI}Harbor Café{PDI} هذه الحالة"),
         ("ar", "مقهى الميناء", f"سبق أن أغلق فريق {FSI}مقهى الميناء{PDI} هذه الحالة"),
     ],

@@ -114,12 +114,12 @@ async def test_a_closed_case_can_be_brought_up_again(
     page = Page(await pages.get("/c/t"))
     [notice] = notices(page)
     assert notice == (
-        "Harbor Café has closed this case. If you write, we’ll take it up again and send you a link to its new chat."
+        "Harbor Café has closed this case. If you write, we’ll reopen it and send you a link to the new chat."
     )
     answer = await pages.post("/c/t", data=page.values | {"text": "It happened again."})
     assert answer.headers["Location"] == SENT
     [notice] = notices(Page(await pages.get(SENT)))
-    assert notice.startswith("Thank you, your message has arrived.")
+    assert notice.startswith("Thank you, we’ve received your message.")
     assert [post.text for post in chat.posts] == ["It happened again."]
 
 
@@ -289,14 +289,14 @@ async def test_a_body_beyond_all_measure_is_refused_unread(pages: httpx.AsyncCli
 @pytest.mark.parametrize(
     ("failure", "status", "heading"),
     [
-        (AWAY, 503, "We can’t take your answer just now"),
+        (AWAY, 503, "We can’t receive your answer right now"),
         (LIMITED, 429, "Please wait a moment"),
         (
             Failure(code_pb2.FAILED_PRECONDITION, "CHAT_LOCKED", retry_seconds=90),
             409,
-            "This case goes on in a new chat",
+            "This case continues in a new chat",
         ),
-        (Failure(code_pb2.INTERNAL, "", retry_seconds=90), 503, "We can’t take your answer just now"),
+        (Failure(code_pb2.INTERNAL, "", retry_seconds=90), 503, "We can’t receive your answer right now"),
     ],
 )
 async def test_a_message_that_has_to_wait_is_kept_and_can_be_sent_again(

@@ -155,7 +155,7 @@ async def test_pages_load_own_files_only_and_browsers_may_keep_those(
 
 async def test_the_root_explains_itself(pages: httpx.AsyncClient) -> None:
     page = Page(await pages.get("/"))
-    assert page.heading == "Nothing to fill in here"
+    assert page.heading == "There is nothing to fill in here"
     assert "open the link in the reply" in page.one("main").text
 
 
