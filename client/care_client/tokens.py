@@ -65,8 +65,8 @@ class TokenFile:
 
     def _read(self) -> None:
         try:
-            found = self._path.stat()
-            version = (found.st_ino, found.st_size, found.st_mtime_ns)
+            status = self._path.stat()
+            version = (status.st_ino, status.st_size, status.st_mtime_ns)
             if version == self._version:
                 return
             token = self._path.read_bytes().strip().decode("ascii", "replace")
