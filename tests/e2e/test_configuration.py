@@ -20,7 +20,7 @@ from care_roles.environment import ConfigurationError
 from care_roles.temporal import connect_config
 from care_service.running.application import service
 from care_service.running.configuration import ServiceSettings
-from care_web.settings import WebSettings
+from care_web.configuration import WebConfiguration
 from care_workflows.worker import WorkerSettings
 from tests.e2e.case import Case
 from tests.e2e.program import Ended, care
@@ -46,7 +46,7 @@ VALID: Final[Mapping[str, Mapping[str, str]]] = {
 SETTINGS: Final[Mapping[str, type[BaseSettings]]] = {
     "serve": ServiceSettings,
     "work": WorkerSettings,
-    "web": WebSettings,
+    "web": WebConfiguration,
 }
 
 SECRETS: Final = {"CARE_DATABASE_URL", "CARE_LINK_KEYS", "CARE_TOKEN", "CARE_TOKEN_KEY"}

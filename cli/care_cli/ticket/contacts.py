@@ -11,7 +11,7 @@ from care_cli.ticket.desk import Desk, UsageError
 from care_cli.ticket.reading import TicketArgument
 from care_cli.ticket.screens import contact_table
 from care_cli.ticket.working import Etag, report
-from care_client.pages import items
+from care_client.paging import items
 
 
 async def list_contacts(desk: Desk, ticket: TicketArgument) -> None:

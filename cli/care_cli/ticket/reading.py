@@ -21,7 +21,7 @@ from care.v1.ticket_service_pb2 import (
 from care_cli.ticket import screens
 from care_cli.ticket.desk import Desk
 from care_cli.ticket.filters import ContactState, Priority, Selection, Status
-from care_client.pages import items
+from care_client.paging import items
 
 _PAGE = 1000
 """The largest page size: complete output takes few calls."""

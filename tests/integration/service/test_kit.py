@@ -299,7 +299,7 @@ def years() -> SettableClock:
 
 
 @pytest.fixture(scope="module")
-async def run_forever(server: postgres.Server, years: SettableClock) -> AsyncIterator[Care]:
+async def lasting(server: postgres.Server, years: SettableClock) -> AsyncIterator[Care]:
     async with care(server.create_database("kit"), clock=years) as running:
         yield running
 
@@ -315,11 +315,11 @@ async def both(tenant: Tenant, clock: SettableClock) -> AsyncIterator[tuple[Side
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-async def test_kit_and_service_answer_the_same(run_forever: Care, years: SettableClock, seed: int) -> None:
+async def test_kit_and_service_answer_the_same(lasting: Care, years: SettableClock, seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 - the same seed makes the same script
     script: list[str] = []
     name, answer = "", None
-    async with both(Tenant(run_forever, f"kit-{seed}"), years) as (kit, real):
+    async with both(Tenant(lasting, f"kit-{seed}"), years) as (kit, real):
         for _ in range(LENGTH):
             wanted = as_wanted(chance, name, answer) if chance.random() < OFTEN else None
             about_recovery = real.recoveries and chance.random() < OFTEN

@@ -92,8 +92,8 @@ async def test_a_refusal_is_told_by_its_code(provider: SmsProvider, sms: TwilioS
         provider.refusal = (400, code)
         with pytest.raises(MessageRefused) as refused:
             await sms.send(MESSAGE)
-        mark_workflow_informed = (refused.value.reason, refused.value.provider_message)
-        assert mark_workflow_informed == (failure, f"{code}: words about {code}")
+        told = (refused.value.reason, refused.value.provider_message)
+        assert told == (failure, f"{code}: words about {code}")
         assert shown(refused.value) == []
 
 
@@ -172,8 +172,8 @@ async def test_why_it_did_not_arrive_is_told_by_its_code(provider: SmsProvider, 
         provider.becomes(sid, "undelivered", code)
         with pytest.raises(MessageRefused) as refused:
             await sms.check(sid)
-        mark_workflow_informed = (refused.value.reason, refused.value.provider_message)
-        assert mark_workflow_informed == (failure, f"{code}: words about {code}")
+        told = (refused.value.reason, refused.value.provider_message)
+        assert told == (failure, f"{code}: words about {code}")
 
 
 async def test_a_message_that_the_provider_forgot_is_asked_for_no_more(sms: TwilioSms) -> None:

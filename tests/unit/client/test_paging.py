@@ -13,7 +13,7 @@ import care.v1
 from care.v1.ticket_pb2 import Ticket
 from care.v1.ticket_service_pb2 import ListTicketsRequest, ListTicketsResponse
 from care_client.client import CareClient
-from care_client.pages import items, pages
+from care_client.paging import items, pages
 from tests.unit.client.scripted import Script, serving
 
 

@@ -1,4 +1,4 @@
-"""How a call to the service can fail, in the words of the pages."""
+"""The errors that the pages distinguish when a call to the service fails."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ if TYPE_CHECKING:
     from care_client.errors import CareError
 
 DEFAULT_WAIT: Final = timedelta(seconds=10)
+"""How long to wait before a retry if the error does not say."""
 
 logger = get_logger(__name__)
 
 
 class LinkUnknown(Exception):
-    """The link is none of ours."""
+    """The link is not valid."""
 
 
-class NotAccepted(Exception):
-    """The service refused some fields; ``fields`` names them as the contract does."""
+class InvalidFields(Exception):
+    """The service refused some fields. ``fields`` has their names in the contract."""
 
     def __init__(self, fields: frozenset[str]) -> None:
         super().__init__(", ".join(sorted(fields)))
@@ -30,10 +31,10 @@ class NotAccepted(Exception):
 
 
 class TryLater(Exception):
-    """The service can't be reached or can't do it just now; it may have been done all the same."""
+    """The service cannot be reached or cannot handle the call now. The call may have taken effect."""
 
-    name: ClassVar[str] = "down"
-    """What its texts start with."""
+    key: ClassVar[str] = "down"
+    """The group of texts that explains the error."""
     status: ClassVar[HTTPStatus] = HTTPStatus.SERVICE_UNAVAILABLE
 
     def __init__(self, wait: timedelta) -> None:
@@ -42,28 +43,33 @@ class TryLater(Exception):
         super().__init__(f"in {self.seconds} seconds")
 
 
-class TooMany(TryLater):
-    """The link, or the address, sent too much in a short time."""
+class RateLimited(TryLater):
+    """The link, or the network address, has sent too much in a short time."""
 
-    name = "busy"
+    key = "busy"
     status = HTTPStatus.TOO_MANY_REQUESTS
 
 
-def refusal(method: str, error: CareError) -> Exception:
-    """Return what the pages make of a call that failed; tells the operator of what is no customer's mistake."""
+def convert_error(method: str, error: CareError) -> Exception:
+    """Return the pages' error for a failed call of ``method``.
+
+    A failure that the customer did not cause is logged.
+    """
     if error.reason == "LINK_UNKNOWN":
         return LinkUnknown()
     if error.reason == "INVALID_FIELD":
         fields = frozenset(violation.field for violation in error.field_violations)
-        return LinkUnknown() if fields == {"token"} else NotAccepted(fields)
+        return LinkUnknown() if fields == {"token"} else InvalidFields(fields)
     if error.reason == "RATE_LIMITED":
-        return TooMany(error.retry_after or DEFAULT_WAIT)
+        return RateLimited(error.retry_after or DEFAULT_WAIT)
     log = logger.warning if error.retryable else logger.error
     log("service call failed", method=method, code=error.code.name, reason=error.reason)
     return TryLater(error.retry_after or DEFAULT_WAIT)
 
 
-def reading_refusal(method: str, error: CareError) -> Exception:
-    """Return the same for a call that has no fields of a customer's: ``LinkUnknown`` or ``TryLater``."""
-    # A token so odd that the field itself is refused is an unknown link like any other.
-    return LinkUnknown() if error.reason == "INVALID_FIELD" else refusal(method, error)
+def convert_read_error(method: str, error: CareError) -> Exception:
+    """Return the pages' error for a failed call that takes nothing from the customer but the token.
+
+    That is ``LinkUnknown`` or ``TryLater``, because the only field that the service can refuse is the token.
+    """
+    return LinkUnknown() if error.reason == "INVALID_FIELD" else convert_error(method, error)

@@ -1,4 +1,4 @@
-"""Walks through what List methods give page by page (AIP-158), one page or one item at a time."""
+"""Iterates over the results of List methods (AIP-158), page by page or item by item."""
 
 from collections.abc import AsyncIterator
 from typing import Any, Final, Protocol, TypeVar, overload
@@ -34,25 +34,25 @@ class _Page(Protocol):
 
 _Request = TypeVar("_Request", bound=Message)
 _Response = TypeVar("_Response", bound=_Page)
-_TOKEN: Final = "page_token"  # noqa: S105  (of a page)
+_PAGE_TOKEN: Final = "page_token"  # noqa: S105  (not a credential)
 
 
 async def pages(
     method: UnaryUnaryMultiCallable[_Request, _Response], request: _Request, *, timeout: float | None = None
 ) -> AsyncIterator[_Response]:
-    """Yield the answers of a List method, from the page that ``request`` asks for to the last one.
+    """Yield the responses of a List method, from the page that ``request`` asks for to the last one.
 
-    ``async for page in pages(care.tickets.ListTickets, request)``. ``timeout`` is for each page.
-    ``request`` stays as it is.
+    ``async for page in pages(care.tickets.ListTickets, request)``. ``timeout`` is the deadline of each call in seconds.
+    ``request`` is not changed.
     """
-    following = type(request)()
-    following.CopyFrom(request)
+    next_request = type(request)()
+    next_request.CopyFrom(request)
     while True:
-        page = await method(following, timeout=timeout)
+        page = await method(next_request, timeout=timeout)
         yield page
         if not page.next_page_token:
             return
-        setattr(following, _TOKEN, page.next_page_token)
+        setattr(next_request, _PAGE_TOKEN, page.next_page_token)
 
 
 @overload
@@ -110,10 +110,10 @@ def items(
 async def items(
     method: UnaryUnaryMultiCallable[_Request, Any], request: _Request, *, timeout: float | None = None
 ) -> AsyncIterator[Any]:
-    """Yield what a List method lists, over all pages, as ``pages`` does.
+    """Yield the items of a List method, from the page that ``request`` asks for to the last one.
 
-    ``async for ticket in items(care.tickets.ListTickets, request)``. A page is asked for when the one before has been
-    gone through, so whoever leaves the loop early asks for no more of them than needed.
+    ``async for ticket in items(care.tickets.ListTickets, request)``. Arguments are those of ``pages``. A page is
+    requested once all items of the previous page were yielded, so leaving the loop early saves calls.
     """
     async for page in pages(method, request, timeout=timeout):
         for item in getattr(page, _items_field(page)):
@@ -121,6 +121,6 @@ async def items(
 
 
 def _items_field(page: Message) -> str:
-    """Return the name of the field that holds the page's items: the one list of messages that such an answer has."""
+    """Return the name of the field that holds the items: the response's only repeated message field."""
     (name,) = (f.name for f in page.DESCRIPTOR.fields if f.is_repeated and f.type == FieldDescriptor.TYPE_MESSAGE)
     return str(name)

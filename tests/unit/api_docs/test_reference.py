@@ -21,12 +21,12 @@ from care_client.client import CareClient
 from care_client.errors import CareError
 from tools.api_docs import examples
 from tools.api_docs.__main__ import FOLDER
-from tools.api_docs.contract import PACKAGE, Method, Service, load
-from tools.api_docs.markdown import page, refusals
-from tools.api_docs.pages import CONNECT, HANDLE, pages
+from tools.api_docs.contract import PACKAGE, Method, Service, load_contract
+from tools.api_docs.markdown import page_name, split_refusals
+from tools.api_docs.reference import CONNECT, HANDLE, reference_pages
 from tools.api_docs.requests import REQUESTS
 
-CONTRACT = load()
+CONTRACT = load_contract()
 METHODS = [(service, method) for service in CONTRACT.services for method in service.methods]
 IDS = [f"{service.name}.{method.name}" for service, method in METHODS]
 PAGES = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.iterdir()}
@@ -36,7 +36,7 @@ each_method = pytest.mark.parametrize(("service", "method"), METHODS, ids=IDS)
 
 def section(service: Service, method: Method) -> str:
     """A method's part of the committed page."""
-    found = re.search(rf"^## {method.name}\n(.*?)(?=^## |\Z)", PAGES[page(service)], re.MULTILINE | re.DOTALL)
+    found = re.search(rf"^## {method.name}\n(.*?)(?=^## |\Z)", PAGES[page_name(service)], re.MULTILINE | re.DOTALL)
     assert found
     return found[1]
 
@@ -51,7 +51,7 @@ def anchors(text: str) -> set[str]:
 
 
 def test_the_pages_are_what_the_contract_says() -> None:
-    assert pages(CONTRACT) == PAGES, "run: make api-docs"
+    assert reference_pages(CONTRACT) == PAGES, "run: make api-docs"
 
 
 def test_every_example_is_for_a_method_that_is_there() -> None:
@@ -83,12 +83,12 @@ def test_every_error_reason_and_every_method_has_a_section() -> None:
     assert anchors(PAGES["errors.md"]) == {reason.lower() for reason in reasons if reason != "UNSPECIFIED"} | {"errors"}
     for service in CONTRACT.services:
         headings = {service.name, *(method.name for method in service.methods)}
-        assert anchors(PAGES[page(service)]) == {heading.lower() for heading in headings}
+        assert anchors(PAGES[page_name(service)]) == {heading.lower() for heading in headings}
 
 
 @each_method
 def test_refusals_are_reasons_of_the_contract(service: Service, method: Method) -> None:
-    _, refused = refusals(method.comment)
+    _, refused = split_refusals(method.comment)
     words = re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", refused)
     assert [
         word for word in words if f"ERROR_REASON_{word}" not in CONTRACT.enums[f"{PACKAGE}.ErrorReason"].values
@@ -161,7 +161,7 @@ async def test_the_call_in_python_is_right(service: Service, method: Method) -> 
     async with CareClient.connect("127.0.0.1:1") as client:
         care = Recorder(client)
         names = await run(code(section(service, method), "python"), care)
-    assert names["answer"] == f"answer of {method.name}"
+    assert names["response"] == f"answer of {method.name}"
     assert care.requests == [examples.request(service, method)]
 
 

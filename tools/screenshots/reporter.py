@@ -1,4 +1,4 @@
-"""Remembers the processes of a stack, so that one of them can be made to answer nobody."""
+"""Keeps track of a stack's processes, so that one of them can be frozen."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from contextlib import contextmanager, suppress
 from care_dev.stack.processes import Part
 
 
-class Processes:
-    """The reporter of a stack that remembers its processes."""
+class ProcessReporter:
+    """A stack's reporter that remembers the process ids."""
 
     def __init__(self) -> None:
         self._pids: dict[str, int] = {}
@@ -27,8 +27,8 @@ class Processes:
         """See Reporter."""
 
     @contextmanager
-    def frozen(self, part: str) -> Iterator[None]:
-        """Lets the part answer nobody while the block lasts."""
+    def freeze(self, part: str) -> Iterator[None]:
+        """Stops the process of a part, so that its clients get no responses. Continues it at the end of the block."""
         pid = self._pids[part]
         os.kill(pid, signal.SIGSTOP)
         try:

@@ -1,4 +1,4 @@
-"""What an agent, a customer and the review site do to a ticket, through the public interfaces alone."""
+"""Does to tickets what agents, customers and the review site do, through public interfaces only."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ _REPLY: Final = "We are sorry about this visit. Please tell us how to reach you:
 _TEXT: Final = "We waited for an hour, and the soup was cold."
 
 
-class Desk:
-    """The desk of the agent alice, who owns every ticket, with what comes in from outside."""
+class TicketDriver:
+    """Acts as the agent alice, who owns every ticket, and as customers and the review site."""
 
     def __init__(
         self,
@@ -55,29 +55,29 @@ class Desk:
         self._http = http
 
     async def name_business(self, locations: Mapping[str, Settings]) -> None:
-        """Names the organization and its locations, each with settings of its own."""
+        """Sets the names of the organization and its locations, and their settings."""
         organization = Organization(name=_PARENT, display_name="Copper Kettle", default_phone_region="GB")
         await self._service.directory.UpdateOrganization(directory.UpdateOrganizationRequest(organization=organization))
-        promised = PriorityDeadlines(
-            priority=TICKET_PRIORITY_NORMAL, first_response=_span(days=2), resolution=_span(days=5)
+        deadlines = PriorityDeadlines(
+            priority=TICKET_PRIORITY_NORMAL, first_response=_duration(days=2), resolution=_duration(days=5)
         )
-        await self._set(Settings(name=f"{_PARENT}/settings", deadlines=Deadlines(priorities=[promised])))
-        for location, wanted in locations.items():
-            name = f"{_PARENT}/locations/{location}"
-            place = Location(name=name, display_name=f"Copper Kettle {location.title()}")
-            request = directory.UpdateLocationRequest(location=place, allow_missing=True)
+        await self._update(Settings(name=f"{_PARENT}/settings", deadlines=Deadlines(priorities=[deadlines])))
+        for location_id, settings in locations.items():
+            name = f"{_PARENT}/locations/{location_id}"
+            location = Location(name=name, display_name=f"Copper Kettle {location_id.title()}")
+            request = directory.UpdateLocationRequest(location=location, allow_missing=True)
             await self._service.directory.UpdateLocation(request)
-            if wanted.ListFields():
-                wanted.name = f"{name}/settings"
-                await self._set(wanted)
+            if settings.ListFields():
+                settings.name = f"{name}/settings"
+                await self._update(settings)
 
-    async def _set(self, wanted: Settings) -> None:
-        paths = [field.name for field, _ in wanted.ListFields() if field.name != "name"]
-        request = settings_service.UpdateSettingsRequest(settings=wanted, update_mask=FieldMask(paths=paths))
+    async def _update(self, settings: Settings) -> None:
+        paths = [field.name for field, _ in settings.ListFields() if field.name != "name"]
+        request = settings_service.UpdateSettingsRequest(settings=settings, update_mask=FieldMask(paths=paths))
         await self._supervisor.settings.UpdateSettings(request)
 
-    async def raise_ticket(self, location: str, behaves: str = "accept") -> Ticket:
-        """Publishes a bad review, raises a ticket for it, and takes it; the site does to its replies as it is told."""
+    async def raise_ticket(self, location: str, site_mode: str = "accept") -> Ticket:
+        """Publishes a bad review, creates a ticket for it and takes it. `site_mode` is how the site handles replies."""
         now = datetime.now(UTC)
         external_id = f"{location}-{now:%H%M%S%f}"
         review = GoogleReview(
@@ -91,11 +91,11 @@ class Desk:
         )
         site = f"{self._stack.urls.review_site}/v1"
         (await self._http.put(f"{site}/{ORGANIZATION}/reviews", content=dump_reviews([review]))).raise_for_status()
-        behavior = {"mode": behaves, "organization": ORGANIZATION, "external_id": external_id}
+        behavior = {"mode": site_mode, "organization": ORGANIZATION, "external_id": external_id}
         (await self._http.put(f"{site}/behavior", json=behavior)).raise_for_status()
-        written = Timestamp()
-        written.FromDatetime(now)
-        taken_in = Review(
+        create_time = Timestamp()
+        create_time.FromDatetime(now)
+        ingested = Review(
             site="local",
             external_id=external_id,
             location=f"{_PARENT}/locations/{location}",
@@ -103,78 +103,78 @@ class Desk:
             stars=1,
             text=_TEXT,
             url=review_page(self._stack.urls.review_site, ORGANIZATION, external_id),
-            create_time=written,
+            create_time=create_time,
         )
-        ingest = reviews.IngestReviewRequest(parent=_PARENT, review=taken_in)
+        ingest = reviews.IngestReviewRequest(parent=_PARENT, review=ingested)
         name = (await self._service.reviews.IngestReview(ingest)).review.name
         create = tickets.CreateTicketRequest(parent=_PARENT, ticket=Ticket(review=name))
         ticket = (await self._service.tickets.CreateTicket(create)).ticket
         return (await self._agent.tickets.TakeTicket(tickets.TakeTicketRequest(name=ticket.name))).ticket
 
     async def send_form(self, ticket: Ticket, state: str) -> str:
-        """Asks for the form; returns the recovery's name, once it is in `state`."""
+        """Sends the recovery form, and waits until the recovery is in `state`. Returns the recovery's name."""
         request = conversations.SendRecoveryFormRequest(parent=ticket.name, reply_text=_REPLY)
         recovery = (await self._agent.conversations.SendRecoveryForm(request)).recovery.name
-        await self.reaches(recovery, state)
+        await self.wait_for_state(recovery, state)
         return recovery
 
-    async def answer(self, ticket: Ticket, recovery: str) -> None:
-        """Has the customer answer the form; returns once the chat is open."""
-        found = await self._service.reviews.GetReview(reviews.GetReviewRequest(name=ticket.review))
-        link = await form_link(self._http, found.review.url, self._stack.urls.web)
+    async def submit_form(self, ticket: Ticket, recovery: str) -> None:
+        """Submits the form as the customer, and waits until the chat is open."""
+        response = await self._service.reviews.GetReview(reviews.GetReviewRequest(name=ticket.review))
+        link = await form_link(self._http, response.review.url, self._stack.urls.web)
         if link is None:
-            raise AssertionError("a posted reply shows its link")
+            raise AssertionError("the posted reply has no link")
         email = f"customer-{ticket.number}@example.com"
-        answers = {"email": email, "phone": "", "display_name": "A customer", "message": "", "consent": "yes"}
-        await answer_form(self._http, link, answers)
-        await self.reaches(recovery, "CHAT_UNLOCKED")
+        fields = {"email": email, "phone": "", "display_name": "A customer", "message": "", "consent": "yes"}
+        await answer_form(self._http, link, fields)
+        await self.wait_for_state(recovery, "CHAT_UNLOCKED")
 
-    async def reaches(self, recovery: str, state: str) -> None:
-        """Returns once the recovery is in `state`."""
+    async def wait_for_state(self, recovery: str, state: str) -> None:
+        """Waits until the recovery is in `state`."""
         request = conversations.GetRecoveryRequest(name=recovery)
 
-        async def there() -> bool | None:
-            found = (await self._agent.conversations.GetRecovery(request)).recovery.state
-            return True if found == RecoveryState.Value(f"RECOVERY_STATE_{state}") else None
+        async def is_reached() -> bool | None:
+            current = (await self._agent.conversations.GetRecovery(request)).recovery.state
+            return True if current == RecoveryState.Value(f"RECOVERY_STATE_{state}") else None
 
-        await until(f"{state} of {recovery}", there)
+        await until(f"{state} of {recovery}", is_reached)
 
-    async def write(self, ticket: Ticket) -> str:
-        """Writes to the customer; returns the message's name."""
+    async def send_message(self, ticket: Ticket) -> str:
+        """Sends a message to the customer. Returns the message's name."""
         request = conversations.SendMessageRequest(parent=ticket.name, text="Would Tuesday at nine suit you?")
         return (await self._agent.conversations.SendMessage(request)).message.name
 
-    async def is_sent(self, ticket: Ticket, message: str) -> None:
-        """Returns once the mail server has the message."""
+    async def wait_until_sent(self, ticket: Ticket, message: str) -> None:
+        """Waits until the mail server has accepted the message."""
         request = conversations.ListMessagesRequest(parent=ticket.name)
 
-        async def there() -> bool | None:
-            found = (await self._agent.conversations.ListMessages(request)).messages
-            return any(each.name == message and each.delivery.state == DELIVERY_STATE_SENT for each in found) or None
+        async def is_sent() -> bool | None:
+            messages = (await self._agent.conversations.ListMessages(request)).messages
+            return any(each.name == message and each.delivery.state == DELIVERY_STATE_SENT for each in messages) or None
 
-        await until(f"sending {message}", there)
+        await until(f"sending {message}", is_sent)
 
     async def resolve(self, ticket: Ticket) -> None:
         """Resolves the ticket."""
         await self._agent.tickets.ResolveTicket(tickets.ResolveTicketRequest(name=ticket.name))
 
 
-def _span(*, days: int) -> Duration:
-    found = Duration()
-    found.FromTimedelta(timedelta(days=days))
-    return found
+def _duration(*, days: int) -> Duration:
+    duration = Duration()
+    duration.FromTimedelta(timedelta(days=days))
+    return duration
 
 
 @asynccontextmanager
-async def opened(stack: Stack) -> AsyncIterator[Desk]:
-    """A desk at a stack."""
+async def open_driver(stack: Stack) -> AsyncIterator[TicketDriver]:
+    """Connects a driver to a stack."""
     async with AsyncExitStack() as resources:
 
         async def client(caller: str, role: Role) -> CareClient:
-            connected = CareClient.connect(stack.urls.grpc, stack.token(ORGANIZATION, caller, role))
-            return await resources.enter_async_context(connected)
+            care = CareClient.connect(stack.urls.grpc, stack.token(ORGANIZATION, caller, role))
+            return await resources.enter_async_context(care)
 
-        yield Desk(
+        yield TicketDriver(
             stack,
             service=await client("intake", Role.SERVICE),
             agent=await client("alice", Role.AGENT),
