@@ -15,6 +15,7 @@ import httpx
 
 from care_workflows.channels.errors import RefusalReason, ReplyRefused, SiteUnavailable, UnavailableReason
 from care_workflows.channels.google_account import GoogleAccount
+from care_workflows.channels.google_reply_text import have_same_form, is_by_care, is_same_wording, remove_form_links
 from care_workflows.channels.httpx_logging import suppress_httpx_logs
 from care_workflows.channels.review_site import PublicReply, ReplyTarget
 
@@ -28,12 +29,6 @@ REPLY_LIMIT_BYTES: Final = 4096
 """The limit of `ReviewReply.comment`, in bytes of UTF-8 and not in characters."""
 
 _REVIEW_NAME: Final = re.compile(r"accounts/[A-Za-z0-9_=-]+/locations/[A-Za-z0-9_=-]+/reviews/[A-Za-z0-9_=-]+")
-_LINK: Final = re.compile(r"https?://\S+", re.IGNORECASE)
-_FORM_LINK: Final = re.compile(r"(https?://\S+/f/)[^\s./]+\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{22}")
-"""A link to a form ends with a key id, the 16 bytes of a UUID and the 16 of a MAC, in base64url.
-
-The service builds it in `care_service.links`.
-"""
 
 _REFUSALS: Final[dict[int, RefusalReason]] = {
     httpx.codes.UNAUTHORIZED: RefusalReason.NOT_PERMITTED,
@@ -69,7 +64,7 @@ class GoogleBusiness:
     A review has one reply, and a write replaces it. So a repeated write is harmless without a key. A reply that Care
     did not write is kept, unless ``overwrite`` is set.
 
-    Google does not say who wrote a reply, so the adapter recognizes Care's replies by their text; see ``_is_ours``. A
+    Google does not say who wrote a reply, so the adapter recognizes Care's replies by their text; see ``is_by_care``. A
     reply that somebody writes between our read and our write is lost, because Google has no conditional writes.
     """
 
@@ -143,16 +138,15 @@ class GoogleBusiness:
         present = await self._read(target)
         if present is not None and present.text == text:
             return present
-        if present is not None and not self._overwrite and not _is_ours(present.text, text):
+        if present is not None and not self._overwrite and not is_by_care(present.text, text):
             raise ReplyRefused(RefusalReason.OTHER, _FOREIGN_REPLY_MESSAGE)
         return await self._write(target, text)
 
     async def _retract(self, target: ReplyTarget, text: str) -> None:
         present = await self._read(target)
-        if present is None or _form_addresses(present.text).isdisjoint(_form_addresses(target.link)):
+        if present is None or not have_same_form(present.text, target.link):
             return
-        is_unchanged = _letters(present.text) == _letters(text)
-        reworded = "" if is_unchanged else _without_form_links(present.text, _form_addresses(target.link))
+        reworded = "" if is_same_wording(present.text, text) else remove_form_links(present.text, target.link)
         await self._write(target, reworded or text)
 
     async def _read(self, target: ReplyTarget) -> _Reply | None:
@@ -205,36 +199,6 @@ def _review_name(target: ReplyTarget) -> str:
         explanation = "The review's external id is not a Google resource name: accounts/…/locations/…/reviews/…."
         raise ReplyRefused(RefusalReason.REVIEW_NOT_FOUND, explanation)
     return target.external_id
-
-
-def _is_ours(present: str, text: str) -> bool:
-    """Tell whether Care wrote the ``present`` reply, by comparing it with the ``text`` that is to replace it.
-
-    Care wrote it if both differ only in links and punctuation: then it is the same reply with an earlier link. Care
-    also wrote it if both have a link to our forms: then it is the reply of an earlier recovery.
-    """
-    letters = _letters(text)
-    is_same_text = letters != "" and _letters(present) == letters
-    return is_same_text or not _form_addresses(present).isdisjoint(_form_addresses(text))
-
-
-def _letters(text: str) -> str:
-    """Return the letters and digits outside of links, without case."""
-    return "".join(character for character in _LINK.sub("", text).casefold() if character.isalnum())
-
-
-def _form_addresses(text: str) -> set[str]:
-    """Return the links to forms in a text, without their tokens."""
-    return set(_FORM_LINK.findall(text))
-
-
-def _without_form_links(text: str, addresses: set[str]) -> str:
-    """Return a text without the links to forms at these addresses."""
-
-    def replacement(match: re.Match[str]) -> str:
-        return "" if match[1] in addresses else match[0]
-
-    return re.sub(rf"[ \t]*{_FORM_LINK.pattern}", replacement, text).strip()
 
 
 def _raise_for_status(response: httpx.Response) -> None:
