@@ -26,7 +26,7 @@ from care.v1.message_pb2 import (
 )
 from care.v1.workflows_pb2 import MessageDeliveryInput, MessageDeliveryResult, MessageDeliveryStatus
 from care_client.workflow_names import message_delivery_id
-from care_workflows import steps
+from care_workflows import activity_names
 from care_workflows.message_delivery import MessageDelivery
 
 PLANNED = datetime(2031, 5, 3, 14, 5, tzinfo=UTC)
@@ -71,17 +71,17 @@ class FakeDelivery:
     def activities(self) -> Sequence[Callable[..., Any]]:
         return [self.ask_delivery, self.send_message, self.check_message]
 
-    @activity.defn(name=steps.ASK_DELIVERY)
+    @activity.defn(name=activity_names.ASK_DELIVERY)
     async def ask_delivery(self, start: MessageDeliveryInput) -> worker.DeliveryPlan:
-        return await self._do(steps.ASK_DELIVERY)
+        return await self._do(activity_names.ASK_DELIVERY)
 
-    @activity.defn(name=steps.SEND_MESSAGE)
+    @activity.defn(name=activity_names.SEND_MESSAGE)
     async def send_message(self, start: MessageDeliveryInput) -> worker.DeliveryPlan:
-        return await self._do(steps.SEND_MESSAGE)
+        return await self._do(activity_names.SEND_MESSAGE)
 
-    @activity.defn(name=steps.CHECK_MESSAGE)
+    @activity.defn(name=activity_names.CHECK_MESSAGE)
     async def check_message(self, start: MessageDeliveryInput) -> worker.DeliveryPlan:
-        return await self._do(steps.CHECK_MESSAGE)
+        return await self._do(activity_names.CHECK_MESSAGE)
 
     async def _do(self, name: str) -> worker.DeliveryPlan:
         self.calls.append(name)
@@ -92,9 +92,9 @@ class FakeDelivery:
         if name in self.refused:
             self.refused.remove(name)
             raise ApplicationError("TOKEN_EXPIRED", type="TOKEN_EXPIRED", non_retryable=True)
-        if name == steps.SEND_MESSAGE:
+        if name == activity_names.SEND_MESSAGE:
             self.state = DELIVERY_STATE_DELIVERED if self.ends_with_sending else DELIVERY_STATE_SENT
-        if name == steps.CHECK_MESSAGE and self.arrived:
+        if name == activity_names.CHECK_MESSAGE and self.arrived:
             self.state = DELIVERY_STATE_DELIVERED
         plan = self._plan()
         if gate := self.gates.pop(name, None):

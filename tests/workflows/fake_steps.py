@@ -22,7 +22,7 @@ from care.v1 import worker_service_pb2 as worker
 from care.v1.ticket_pb2 import TICKET_PRIORITY_HIGH, TICKET_STATUS_IN_PROGRESS
 from care.v1.worker_service_pb2 import RecoveryPlan
 from care.v1.workflows_pb2 import ContactRecoveryInput, ContactRecoveryResult, ContactRecoveryStatus
-from care_workflows import steps
+from care_workflows import activity_names, failure_types
 from care_workflows.contact_recovery import ContactRecovery
 
 FORM_TIME: Final = timedelta(days=14)
@@ -36,7 +36,7 @@ _LIVE: Final = (*_FORM_LIVE, recovery.RECOVERY_STATE_CONTACT_RECEIVED, recovery.
 
 def unavailable(retry_after: timedelta | None = None) -> ApplicationError:
     """What an attempt at a site that is down raises."""
-    return ApplicationError("CONNECTION", type=steps.SITE_UNAVAILABLE, next_retry_delay=retry_after)
+    return ApplicationError("CONNECTION", type=failure_types.SITE_UNAVAILABLE, next_retry_delay=retry_after)
 
 
 def refused(reason: str) -> ApplicationError:
@@ -146,68 +146,68 @@ class FakeRecovery:
             return worker.RECOVERY_STEP_RETRACT, nothing
         return worker.RECOVERY_STEP_DONE, nothing
 
-    @activity.defn(name=steps.CHECK_RECOVERY)
+    @activity.defn(name=activity_names.CHECK_RECOVERY)
     async def check_recovery(self, start: ContactRecoveryInput) -> RecoveryPlan:
-        async with self._called(steps.CHECK_RECOVERY, start):
-            return await self._answer(steps.CHECK_RECOVERY)
+        async with self._called(activity_names.CHECK_RECOVERY, start):
+            return await self._answer(activity_names.CHECK_RECOVERY)
 
-    @activity.defn(name=steps.POST_REPLY)
+    @activity.defn(name=activity_names.POST_REPLY)
     async def post_reply(self, start: ContactRecoveryInput) -> RecoveryPlan:
-        async with self._called(steps.POST_REPLY, start):
+        async with self._called(activity_names.POST_REPLY, start):
             if self.state == recovery.RECOVERY_STATE_FORM_REQUESTED:
                 self.handed_out = True
                 if self.gate:
                     await self._notify()
                     await self.gate.wait()
-                self._fail(steps.POST_REPLY)
+                self._fail(activity_names.POST_REPLY)
                 self.handed_out = False
-                if reason := self._refusal(steps.POST_REPLY):
+                if reason := self._refusal(activity_names.POST_REPLY):
                     self._refuse(reason)
                 else:
                     self._record_posted()
-            return await self._answer(steps.POST_REPLY)
+            return await self._answer(activity_names.POST_REPLY)
 
-    @activity.defn(name=steps.READ_REPLY)
+    @activity.defn(name=activity_names.READ_REPLY)
     async def read_reply(self, start: ContactRecoveryInput) -> RecoveryPlan:
-        async with self._called(steps.READ_REPLY, start):
-            self._fail(steps.READ_REPLY)
+        async with self._called(activity_names.READ_REPLY, start):
+            self._fail(activity_names.READ_REPLY)
             self.handed_out = False
-            if reason := self._refusal(steps.READ_REPLY):
+            if reason := self._refusal(activity_names.READ_REPLY):
                 self._refuse(reason)
             elif self.public:
                 self._record_posted()
-            return await self._answer(steps.READ_REPLY)
+            return await self._answer(activity_names.READ_REPLY)
 
-    @activity.defn(name=steps.RETRACT_REPLY)
+    @activity.defn(name=activity_names.RETRACT_REPLY)
     async def retract_reply(self, start: ContactRecoveryInput) -> RecoveryPlan:
-        async with self._called(steps.RETRACT_REPLY, start):
-            self._fail(steps.RETRACT_REPLY)
-            if self._refusal(steps.RETRACT_REPLY):
+        async with self._called(activity_names.RETRACT_REPLY, start):
+            self._fail(activity_names.RETRACT_REPLY)
+            if self._refusal(activity_names.RETRACT_REPLY):
                 self._retry_at = activity.info().started_time + RETRACT_PAUSE
             else:
                 self.public = False
-            return await self._answer(steps.RETRACT_REPLY)
+            return await self._answer(activity_names.RETRACT_REPLY)
 
-    @activity.defn(name=steps.UNLOCK_CHAT)
+    @activity.defn(name=activity_names.UNLOCK_CHAT)
     async def unlock_chat(self, start: ContactRecoveryInput) -> RecoveryPlan:
-        async with self._called(steps.UNLOCK_CHAT, start):
+        async with self._called(activity_names.UNLOCK_CHAT, start):
             if self.state == recovery.RECOVERY_STATE_CONTACT_RECEIVED:
                 self.state = recovery.RECOVERY_STATE_CHAT_UNLOCKED
-            return await self._answer(steps.UNLOCK_CHAT)
+            return await self._answer(activity_names.UNLOCK_CHAT)
 
-    @activity.defn(name=steps.EXPIRE_FORM)
+    @activity.defn(name=activity_names.EXPIRE_FORM)
     async def expire_form(self, start: ContactRecoveryInput) -> RecoveryPlan:
-        async with self._called(steps.EXPIRE_FORM, start):
+        async with self._called(activity_names.EXPIRE_FORM, start):
             if self.state in _FORM_LIVE and self.expires and activity.info().started_time >= self.expires:
                 self.state = recovery.RECOVERY_STATE_EXPIRED
-            return await self._answer(steps.EXPIRE_FORM)
+            return await self._answer(activity_names.EXPIRE_FORM)
 
-    @activity.defn(name=steps.EXPIRE_FORM_NOW)
+    @activity.defn(name=activity_names.EXPIRE_FORM_NOW)
     async def expire_form_now(self, start: ContactRecoveryInput) -> RecoveryPlan:
-        async with self._called(steps.EXPIRE_FORM_NOW, start):
+        async with self._called(activity_names.EXPIRE_FORM_NOW, start):
             if self.state in _FORM_LIVE:
                 self.state = recovery.RECOVERY_STATE_EXPIRED
-            return await self._answer(steps.EXPIRE_FORM_NOW)
+            return await self._answer(activity_names.EXPIRE_FORM_NOW)
 
     @property
     def activities(self) -> Sequence[Callable[..., Any]]:

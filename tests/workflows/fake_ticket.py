@@ -16,7 +16,7 @@ from care.v1 import worker_service_pb2 as worker
 from care.v1.ticket_pb2 import TICKET_STATUS_CLOSED, TICKET_STATUS_OPEN
 from care.v1.workflows_pb2 import TicketWorkflowInput, TicketWorkflowResult
 from care_client.workflow_names import ticket_workflow_id
-from care_workflows import steps
+from care_workflows import activity_names
 from care_workflows.ticket_workflow import TicketWorkflow
 
 Handle = WorkflowHandle[TicketWorkflow, TicketWorkflowResult]
@@ -42,16 +42,16 @@ class FakeTicket:
     def activities(self) -> Sequence[Callable[..., Any]]:
         return [self.get_next_deadline, self.fire_deadline]
 
-    @activity.defn(name=steps.GET_NEXT_DEADLINE)
+    @activity.defn(name=activity_names.GET_NEXT_DEADLINE)
     async def get_next_deadline(self, start: TicketWorkflowInput) -> worker.DeadlinePlan:
-        return await self._do(steps.GET_NEXT_DEADLINE)
+        return await self._do(activity_names.GET_NEXT_DEADLINE)
 
-    @activity.defn(name=steps.FIRE_DEADLINE)
+    @activity.defn(name=activity_names.FIRE_DEADLINE)
     async def fire_deadline(self, start: TicketWorkflowInput) -> worker.DeadlinePlan:
         if self.waits:
             self.waits.pop(0)
             self.closed = not self.waits
-        return await self._do(steps.FIRE_DEADLINE)
+        return await self._do(activity_names.FIRE_DEADLINE)
 
     async def _do(self, name: str) -> worker.DeadlinePlan:
         self.calls.append(name)

@@ -5,11 +5,11 @@ import asyncio
 from temporalio.client import Client
 
 from care.v1.message_pb2 import DELIVERY_STATE_DELIVERED
-from care_workflows import steps
+from care_workflows import activity_names
 from care_workflows.message_delivery import MessageDelivery
 from tests.workflows.fake_delivery import FakeDelivery, carried, until_waiting
 
-ASK, SEND, CHECK = steps.ASK_DELIVERY, steps.SEND_MESSAGE, steps.CHECK_MESSAGE
+ASK, SEND, CHECK = activity_names.ASK_DELIVERY, activity_names.SEND_MESSAGE, activity_names.CHECK_MESSAGE
 
 
 async def test_each_poke_of_a_message_that_was_sent_is_one_check(dev_client: Client) -> None:
@@ -87,6 +87,6 @@ async def test_operators_are_told_of_a_check_that_a_poke_began(dev_client: Clien
         await handle.signal(MessageDelivery.poke)
         await fake.until(lambda: CHECK not in fake.gates)
         status = await handle.query(MessageDelivery.status)
-        assert status.doing == "Asking the provider of SMS whether the message arrived."
+        assert status.doing == "Asking the SMS provider whether the message arrived."
         gate.set()
         await handle.result()

@@ -5,13 +5,13 @@ from functools import partial
 
 from care.v1 import worker_service_pb2 as worker
 from care.v1.message_pb2 import DELIVERY_STATE_FAILED, DELIVERY_STATE_SENT
-from care_workflows import steps
+from care_workflows import activity_names
 from care_workflows.message_delivery import MessageDelivery
 from tests.workflows.fake_delivery import FakeDelivery, until_waiting
 from tests.workflows.recording import paths
 from tests.workflows.recording.stage import Stage
 
-ASK, SEND, CHECK = steps.ASK_DELIVERY, steps.SEND_MESSAGE, steps.CHECK_MESSAGE
+ASK, SEND, CHECK = activity_names.ASK_DELIVERY, activity_names.SEND_MESSAGE, activity_names.CHECK_MESSAGE
 
 path = partial(paths.path, "delivery")
 

@@ -15,12 +15,12 @@ from care.v1 import recovery_pb2 as recovery
 from care.v1 import worker_service_pb2 as worker
 from care.v1.workflows_pb2 import ContactRecoveryInput
 from care_client.client import CareClient
-from care_workflows import steps
-from care_workflows.activities import RecoveryActivities
+from care_workflows import activity_options
 from care_workflows.channels.errors import RefusalReason, ReplyRefused
 from care_workflows.channels.local_site import LocalReviewSite
 from care_workflows.channels.registry import ReviewSites
 from care_workflows.channels.review_site import PublicReply, ReplyTarget
+from care_workflows.recovery_activities import RecoveryActivities
 from tests.workflows import review_site
 from tests.workflows.review_site import Site
 from tests.workflows.worker_service import (
@@ -169,8 +169,8 @@ async def test_attempt_ends_within_its_deadline(care: CareClient, service: Scrip
     assert (failure.type, failure.message) == ("SiteUnavailable", "ATTEMPT_DEADLINE")
     assert service.reports == []
     # Temporal starts the next attempt later than that.
-    for options in steps.SITE_STEP:
-        assert options["start_to_close_timeout"] > steps.ATTEMPT_DEADLINE  # type: ignore[operator]
+    for options in (activity_options.SITE_RETRIES.early, activity_options.SITE_RETRIES.late):
+        assert options["start_to_close_timeout"] > activity_options.ATTEMPT_DEADLINE  # type: ignore[operator]
 
 
 async def test_site_without_adapter_is_refused(care: CareClient, service: ScriptedWorkerService) -> None:
@@ -379,7 +379,7 @@ async def test_words_of_an_adapters_exception_stay_inside(care: CareClient, serv
     activities = RecoveryActivities(care.workers, ReviewSites({"local": TalkativeSite()}))
     posting = await failure_of(activities.post_reply)
     assert posting.type == "AdapterError"
-    assert posting.message.startswith("KeyError in test_activities.py, line ")
+    assert posting.message.startswith("KeyError in test_recovery_activities.py, line ")
     assert (await failure_of(activities.retract_reply)).message.startswith("InvalidStateError in ")
     assert (await failure_of(activities.read_reply)).message == "OTHER"
     assert service.reports == []

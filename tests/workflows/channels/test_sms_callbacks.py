@@ -9,9 +9,9 @@ import pytest
 from structlog.testing import capture_logs
 from temporalio.client import Client
 
-from care_workflows import steps
-from care_workflows.callbacks import create_app
+from care_workflows import activity_names
 from care_workflows.channels.sms import SmsAccount, callback_url
+from care_workflows.sms_callbacks import create_app
 from tests.support.plain_http import NO_TLS
 from tests.support.serving import serve
 from tests.workflows.channels.sms_provider import ACCOUNT, SENDER, sign
@@ -62,7 +62,7 @@ async def test_a_signed_callback_has_the_provider_asked(dev_client: Client, call
         fake.arrived = True
         assert await caller.tell(fake.id) == 204
         await handle.result()
-    assert fake.calls == [steps.ASK_DELIVERY, steps.SEND_MESSAGE, steps.CHECK_MESSAGE]
+    assert fake.calls == [activity_names.ASK_DELIVERY, activity_names.SEND_MESSAGE, activity_names.CHECK_MESSAGE]
 
 
 async def test_what_a_callback_says_is_not_believed_but_asked(dev_client: Client, caller: Caller) -> None:
@@ -70,7 +70,7 @@ async def test_what_a_callback_says_is_not_believed_but_asked(dev_client: Client
     async with carried(dev_client, fake) as handle:
         await until_waiting(handle)
         assert await caller.tell(fake.id, {"MessageStatus": "delivered"}) == 204
-        await fake.until_called(steps.CHECK_MESSAGE)
+        await fake.until_called(activity_names.CHECK_MESSAGE)
         await until_waiting(handle)  # as the provider itself knows of nothing
         fake.arrived = True
         assert await caller.tell(fake.id, {"MessageStatus": "failed"}) == 204
@@ -91,7 +91,7 @@ async def test_a_callback_that_is_not_signed_does_nothing(dev_client: Client, ca
         await handle.terminate()
     signals = [event for event in history.events if event.HasField("workflow_execution_signaled_event_attributes")]
     assert len(signals) == 1  # the one that it was started with
-    assert fake.calls == [steps.ASK_DELIVERY, steps.SEND_MESSAGE]
+    assert fake.calls == [activity_names.ASK_DELIVERY, activity_names.SEND_MESSAGE]
     assert len(logs) == 1  # strangers fill no log
     assert [secret for secret in PERSONAL if secret in str(logs)] == []
 
@@ -107,7 +107,7 @@ async def test_a_callback_about_what_nobody_waits_for_is_taken_and_does_nothing(
         assert await caller.tell(fake.id) == 204
         await handle.result()
         assert await caller.tell(fake.id) == 204  # the workflow is over
-    assert fake.calls.count(steps.CHECK_MESSAGE) == 1
+    assert fake.calls.count(activity_names.CHECK_MESSAGE) == 1
 
 
 async def test_a_callback_that_is_too_long_is_not_read(caller: Caller) -> None:

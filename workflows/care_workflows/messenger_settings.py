@@ -1,8 +1,8 @@
-"""What the role `care work` reads from the environment about its channels: Google, email, SMS, a webhook."""
+"""The environment variables of `care work` for messages to customers: SMTP, SMS and a signed webhook."""
 
 import binascii
 from base64 import b64decode
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
@@ -14,9 +14,7 @@ from care_client.channel import is_local
 from care_client.tls import Tls
 from care_roles import environment
 from care_roles.fields import Address, BaseUrl, EndpointUrl, ListenAddress, ServiceAddress
-from care_workflows.channels.email_composing import parse_mailbox
-from care_workflows.channels.google_account import GoogleAccount
-from care_workflows.channels.google_business import DEFAULT_DEADLINE, PUBLIC_URL, GoogleBusiness
+from care_workflows.channels.email_message import parse_email_address
 from care_workflows.channels.sms import SmsAccount
 from care_workflows.channels.smtp import SmtpServer
 from care_workflows.channels.webhook import WebhookEndpoint
@@ -27,8 +25,8 @@ CHANNELS: Final = ("EMAIL", "SMS")
 _SECRET_BYTES: Final = range(24, 65)
 
 
-def _webhook_secrets(value: object) -> object:
-    """Read ``whsec_…,whsec_…``; raises ValueError, which does not show it."""
+def _parse_webhook_secrets(value: object) -> object:
+    """Parse ``whsec_…,whsec_…``; raises ValueError, whose message does not contain the value."""
     if not isinstance(value, str):
         return value
     secrets = [part.strip() for part in value.split(",")]
@@ -45,56 +43,24 @@ def _is_webhook_secret(text: str) -> bool:
     return text.startswith("whsec_") and len(key) in _SECRET_BYTES
 
 
-def _channels(value: object) -> object:
-    """Read ``EMAIL,SMS``; raises ValueError."""
+def _parse_channels(value: object) -> object:
+    """Parse ``EMAIL,SMS``; raises ValueError."""
     if not isinstance(value, str):
         return value
     channels = [part.strip() for part in value.split(",")]
     if not set(channels) <= set(CHANNELS) or len(set(channels)) < len(channels):
-        raise ValueError("must be EMAIL, SMS, or both with a comma between")
+        raise ValueError("must be EMAIL, SMS, or both separated by a comma")
     return channels
 
 
-class GoogleSettings(BaseSettings):
-    """Replies to reviews at Google Business Profile."""
-
-    google_credentials_file: Path | None = None
-    """The key of the service account that replies."""
-    google_url: BaseUrl = PUBLIC_URL
-    google_overwrite: bool = False
-    """Whether replies that we did not write are replaced."""
-
-    _google_account: GoogleAccount | None = PrivateAttr(None)
-
-    @property
-    def google(self) -> GoogleBusiness | None:
-        """The adapter; None where no service account is configured. To be asked for once."""
-        if self._google_account is None:
-            return None
-        return GoogleBusiness(self._google_account, self.google_url, overwrite=self.google_overwrite)
-
-    @model_validator(mode="after")
-    def _load_google_account(self) -> Self:
-        if self.google_credentials_file is None:
-            return self
-        url = urlsplit(self.google_url)
-        if url.scheme != "https" and not is_local(f"{url.hostname}:0"):
-            raise ValueError(f"CARE_GOOGLE_URL: tokens would go to {self.google_url} unencrypted: give an https URL")
-        try:
-            self._google_account = GoogleAccount.load(self.google_credentials_file, DEFAULT_DEADLINE)
-        except ValueError as error:
-            raise ValueError(f"CARE_GOOGLE_CREDENTIALS_FILE: {error}") from None
-        return self
-
-
 class SmtpSettings(BaseSettings):
-    """Which server sends email for us."""
+    """The server that sends email for us."""
 
     smtp_address: ServiceAddress | None = None
-    """host:port of the server that sends email for us."""
+    """host:port of the server; None for no email by SMTP."""
     smtp_security: Literal["tls", "starttls", "none"] = "starttls"
     smtp_ca: Path | None = None
-    """PEM file of the authorities that vouch for it; without it those that the machine trusts."""
+    """PEM file of the certificate authorities to trust; None for the machine's own."""
     smtp_sender: str = ""
     smtp_username: str = ""
     smtp_password: SecretStr = SecretStr("")
@@ -103,7 +69,7 @@ class SmtpSettings(BaseSettings):
 
     @property
     def smtp_server(self) -> SmtpServer | None:
-        """Where email goes to; None where none is configured."""
+        """The server; None if none is configured."""
         if self.smtp_address is None:
             return None
         return SmtpServer(
@@ -122,7 +88,7 @@ class SmtpSettings(BaseSettings):
             raise ValueError(environment.missing("CARE_SMTP_SENDER"))
         if self.smtp_sender:
             try:
-                parse_mailbox(self.smtp_sender)
+                parse_email_address(self.smtp_sender)
             except ValueError as error:
                 raise ValueError(f"CARE_SMTP_SENDER {error}") from None
         return self
@@ -147,7 +113,7 @@ class SmtpSettings(BaseSettings):
 
 
 class SmsSettings(BaseSettings):
-    """Who sends SMS for us; all of it together, or none."""
+    """The account that sends SMS for us: all of its variables or none."""
 
     sms_url: BaseUrl | None = None
     """Base URL of a provider that speaks Twilio's Messages API."""
@@ -155,12 +121,12 @@ class SmsSettings(BaseSettings):
     sms_auth_token: SecretStr = SecretStr("")
     sms_sender: str = ""
     sms_callback_url: BaseUrl | None = None
-    """Public base URL behind which ``sms_callback_address`` listens."""
+    """Public base URL that leads to ``sms_callback_address``."""
     sms_callback_address: ListenAddress | None = None
 
     @property
     def sms(self) -> SmsAccount | None:
-        """Who sends SMS; None where nobody is configured."""
+        """The account; None if none is configured."""
         if self.sms_url is None:
             return None
         return SmsAccount(
@@ -184,24 +150,24 @@ class SmsSettings(BaseSettings):
             "CARE_SMS_CALLBACK_ADDRESS": self.sms_callback_address,
         }
         if any(callbacks.values()):
-            _require(callbacks | account)
+            _require_all(callbacks | account)
         elif any(account.values()):
-            _require(account)
+            _require_all(account)
         _require_encryption("CARE_SMS_URL", self.sms_url)
         return self
 
 
 class WebhookSettings(BaseSettings):
-    """Who takes messages by a signed webhook, and of which channels; all of it together, or none."""
+    """The signed webhook that receives messages: all of its variables or none."""
 
     webhook_url: EndpointUrl | None = Field(None, repr=False)
-    webhook_secrets: Annotated[tuple[SecretStr, ...], BeforeValidator(_webhook_secrets)] = ()
-    """Each signs; more than one while the receiver changes from one to another."""
-    webhook_channels: Annotated[tuple[str, ...], BeforeValidator(_channels)] = ()
+    webhook_secrets: Annotated[tuple[SecretStr, ...], BeforeValidator(_parse_webhook_secrets)] = ()
+    """Each of them signs. There is more than one while the receiver moves to a new secret."""
+    webhook_channels: Annotated[tuple[str, ...], BeforeValidator(_parse_channels)] = ()
 
     @property
     def webhook(self) -> WebhookEndpoint | None:
-        """Who takes the messages; None where nobody is configured."""
+        """The endpoint; None if none is configured."""
         if self.webhook_url is None:
             return None
         return WebhookEndpoint(self.webhook_url, [secret.get_secret_value() for secret in self.webhook_secrets])
@@ -214,21 +180,28 @@ class WebhookSettings(BaseSettings):
             "CARE_WEBHOOK_CHANNELS": self.webhook_channels,
         }
         if any(webhook.values()):
-            _require(webhook)
+            _require_all(webhook)
         _require_encryption("CARE_WEBHOOK_URL", self.webhook_url)
         return self
 
 
-def require_one_way(channels: Iterable[str], served: Mapping[str, str]) -> None:
-    """Raise ValueError where the webhook is to serve one of ``channels`` that a variable in ``served`` serves, too."""
-    for channel in channels:
-        if channel in served:
-            raise ValueError(
-                f"CARE_WEBHOOK_CHANNELS has {channel}, which {served[channel]} serves: take one of the two away"
-            )
+class MessengerSettings(SmtpSettings, SmsSettings, WebhookSettings):
+    """All ways to customers, with at most one for each channel."""
+
+    @model_validator(mode="after")
+    def _require_one_messenger_per_channel(self) -> Self:
+        served = {"EMAIL": "CARE_SMTP_ADDRESS"} if self.smtp_address else {}
+        if self.sms_url:
+            served["SMS"] = "CARE_SMS_URL"
+        for channel in self.webhook_channels:
+            if channel in served:
+                raise ValueError(
+                    f"CARE_WEBHOOK_CHANNELS has {channel}, which {served[channel]} serves: remove one of the two"
+                )
+        return self
 
 
-def _require(values: Mapping[str, object]) -> None:
+def _require_all(values: Mapping[str, object]) -> None:
     for name, value in values.items():
         if not value:
             raise ValueError(environment.missing(name))
@@ -238,4 +211,4 @@ def _require_encryption(name: str, url: str | None) -> None:
     parts = urlsplit(url or "")
     port = parts.port or 80
     if parts.scheme == "http" and not is_local(str(Address(parts.hostname or "", port))):
-        raise ValueError(f"{name} must be https: what is the customer's would leave this machine unencrypted")
+        raise ValueError(f"{name} must be https: customer data would leave this machine unencrypted")

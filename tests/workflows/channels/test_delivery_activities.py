@@ -23,7 +23,7 @@ from care_workflows.channels.messenger import Messenger
 from care_workflows.channels.registry import Messengers
 from care_workflows.channels.sms import TwilioSms
 from care_workflows.channels.webhook import SignedWebhook, WebhookEndpoint
-from care_workflows.delivering import DeliveryActivities
+from care_workflows.delivery_activities import DeliveryActivities
 from tests.support.serving import serve
 from tests.workflows.channels import sms_provider
 from tests.workflows.channels.bad_servers import Recorder

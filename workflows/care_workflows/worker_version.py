@@ -1,4 +1,4 @@
-"""Which version of the worker this is, where Temporal's worker versioning is used: see docs/changing-workflows.md."""
+"""The version of this worker, for Temporal's Worker Versioning; see docs/changing-workflows.md."""
 
 from typing import Annotated, Self
 
@@ -10,11 +10,11 @@ from temporalio.worker import WorkerDeploymentConfig
 from care_roles import environment
 
 _DeploymentName = Annotated[str, Field(min_length=1, pattern=r"^[^.]+$")]
-"""Without a dot, which ends it in a version's full name."""
+"""Contains no dot, because Temporal separates deployment and build id by a dot."""
 
 
 class VersionSettings(BaseSettings):
-    """Both or neither; with neither the worker takes whatever is on its task queue."""
+    """Set both or neither. Without them the worker takes all tasks of its task queue."""
 
     worker_deployment: _DeploymentName | None = None
     worker_build_id: str | None = Field(None, min_length=1)
@@ -28,11 +28,12 @@ class VersionSettings(BaseSettings):
 
     @property
     def deployment_config(self) -> WorkerDeploymentConfig | None:
-        """What the worker tells Temporal of its version; None without one.
+        """The worker's version, as Temporal takes it; None without one.
 
-        Its workflows move to the version that is current, at their next task: they wait for weeks and months, so a
-        version that kept what it began would have to run that long, and a mended mistake would reach nobody who waits.
-        Said here and not at each workflow, as Temporal refuses the tasks of an unversioned worker whose workflows do.
+        The workflows are auto-upgrade: at their next task they move to the current version. They wait for weeks and
+        months. If they were pinned, old workers would have to run that long, and a fix would not reach a waiting
+        workflow. The behavior is set here and not at each workflow, because Temporal refuses the tasks of an
+        unversioned worker whose workflows declare one.
         """
         if self.worker_deployment is None or self.worker_build_id is None:
             return None
