@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import ARRAY, Boolean, Connection, DateTime, Integer, LargeBinary, MetaData, Table, Text, Uuid
+from sqlalchemy import ARRAY, Boolean, Connection, DateTime, Integer, LargeBinary, MetaData, Table, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import INTERVAL, JSONB, TSVECTOR
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
@@ -18,7 +18,7 @@ from sqlalchemy.types import TypeEngine
 
 from care_cli.stack import postgres
 from care_service.storage.database import Database, driver_url
-from care_service.storage.migrate import LOCK, downgrade, revisions, upgrade
+from care_service.storage.migrate import LOCK, NewerDatabaseError, downgrade, revisions, upgrade
 from tests.support.system import eventually
 
 _numbers = count(1)
@@ -97,6 +97,17 @@ async def test_rows_of_an_older_schema_are_all_there_in_the_newest_and_back(engi
     async with engine.connect() as connection:
         again = await connection.run_sync(contents)
     assert {table: {column: rows[0][column] for column in before[table]} for table, rows in again.items()} == before
+
+
+async def test_a_database_that_a_newer_version_migrated_is_refused_and_stays_as_it_is(engine: AsyncEngine) -> None:
+    await upgrade(engine)
+    async with engine.begin() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = 'of_tomorrow'"))
+    with pytest.raises(NewerDatabaseError, match="of_tomorrow"):
+        await upgrade(engine)
+    async with engine.begin() as connection:
+        assert await connection.scalar(text("SELECT version_num FROM alembic_version")) == "of_tomorrow"
+        assert await connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": LOCK}) is True
 
 
 async def test_a_migration_is_not_held_to_the_time_of_a_statement(server: postgres.Server) -> None:
