@@ -48,7 +48,9 @@ def _options(
     ] = None,
     home: Annotated[
         Path | None,
-        typer.Option(help="Folder of a stack of `care up`, to work on that one.", rich_help_panel=_PANEL),
+        typer.Option(
+            help="Folder of a stack of `care up`, to work on that one.", rich_help_panel=_PANEL, readable=False
+        ),
     ] = None,
     agent: Annotated[
         str | None, typer.Option(help="On such a stack: as whom.", show_default="alice", rich_help_panel=_PANEL)
