@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from typing import Protocol, TypeVar
 
 import grpc
@@ -169,14 +170,7 @@ class Tickets(Watches, ticket_service_pb2_grpc.TicketServiceServicer):
         """See the contract."""
         organization = list_parent(Fields(), request.parent, current_call())
         counts = await self._reader.count_tickets(organization, read_filter(request.filter, TICKET_FIELDS))
-        return pb.CountTicketsResponse(
-            open=counts.open,
-            in_progress=counts.in_progress,
-            resolved=counts.resolved,
-            closed=counts.closed,
-            auto_closed=counts.auto_closed,
-            total=counts.total,
-        )
+        return pb.CountTicketsResponse(**asdict(counts))
 
     async def UpdateTicket(self, request: pb.UpdateTicketRequest, context: Context) -> pb.UpdateTicketResponse:
         """See the contract."""
