@@ -25,6 +25,7 @@ from care_rules.settings import (
     StarPriority,
     TicketCreation,
 )
+from care_service.rpc import enums
 
 _HOUR: Final = 60
 _MAX_SECONDS: Final = 10 * 365 * 86_400
@@ -82,21 +83,21 @@ def _duration(value: Duration) -> timedelta:
 
 
 def _priority(value: ticket_pb2.TicketPriority.ValueType) -> Priority:
-    if value not in ticket_pb2.TicketPriority.values() or not value:
-        raise UnreadableError("must name priorities: LOW, NORMAL, HIGH or URGENT")
-    return Priority(ticket_pb2.TicketPriority.Name(value).removeprefix("TICKET_PRIORITY_"))
+    if (priority := enums.PRIORITY.from_contract(value)) is None:
+        raise UnreadableError(f"must name priorities: {enums.PRIORITY.choices}")
+    return priority
 
 
 def _auto_assign(value: settings_pb2.AutoAssign.ValueType) -> AutoAssign:
-    if value not in settings_pb2.AutoAssign.values() or not value:
-        raise UnreadableError("must be OFF, ROUND_ROBIN or LEAST_LOADED")
-    return AutoAssign(settings_pb2.AutoAssign.Name(value).removeprefix("AUTO_ASSIGN_"))
+    if (found := enums.AUTO_ASSIGN.from_contract(value)) is None:
+        raise UnreadableError(f"must be {enums.AUTO_ASSIGN.choices}")
+    return found
 
 
 def _channel(value: message_pb2.Channel.ValueType) -> Channel:
-    if value not in message_pb2.Channel.values() or not value:
-        raise UnreadableError("must be EMAIL or SMS")
-    return Channel(message_pb2.Channel.Name(value).removeprefix("CHANNEL_"))
+    if (channel := enums.CHANNEL.from_contract(value)) is None:
+        raise UnreadableError(f"must be {enums.CHANNEL.choices}")
+    return channel
 
 
 def _creation(value: settings_pb2.TicketCreation) -> TicketCreation:
@@ -186,10 +187,6 @@ _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
 # --- writing ----------------------------------------------------------------------------------------------------------
 
 
-def _number(priority: Priority) -> ticket_pb2.TicketPriority.ValueType:
-    return ticket_pb2.TicketPriority.Value(f"TICKET_PRIORITY_{priority}")
-
-
 def _write_creation(made: settings_pb2.Settings, value: TicketCreation) -> None:
     made.ticket_creation.SetInParent()
     made.ticket_creation.stars.extend(value.stars)
@@ -199,7 +196,7 @@ def _write_creation(made: settings_pb2.Settings, value: TicketCreation) -> None:
 def _write_star_priorities(made: settings_pb2.Settings, value: tuple[StarPriority, ...]) -> None:
     made.star_priorities.SetInParent()
     for each in value:
-        made.star_priorities.priorities.add(stars=each.stars, priority=_number(each.priority))
+        made.star_priorities.priorities.add(stars=each.stars, priority=enums.PRIORITY.to_contract(each.priority))
 
 
 def _write_templates(made: settings_pb2.Settings, value: tuple[ReplyTemplate, ...]) -> None:
@@ -218,7 +215,7 @@ def _write_deadlines(made: settings_pb2.Settings, value: Deadlines) -> None:
     made.deadlines.SetInParent()
     made.deadlines.paused_while_waiting = value.paused_while_waiting
     for each in value.priorities:
-        one = made.deadlines.priorities.add(priority=_number(each.priority))
+        one = made.deadlines.priorities.add(priority=enums.PRIORITY.to_contract(each.priority))
         if each.first_response is not None:
             one.first_response.FromTimedelta(each.first_response)
         if each.resolution is not None:
@@ -241,7 +238,7 @@ def _clock(minutes: int) -> str:
 
 
 def _write_auto_assign(made: settings_pb2.Settings, value: AutoAssign) -> None:
-    made.auto_assign = settings_pb2.AutoAssign.Value(f"AUTO_ASSIGN_{value}")
+    made.auto_assign = enums.AUTO_ASSIGN.to_contract(value)
 
 
 def _write_lifetime(made: settings_pb2.Settings, value: timedelta) -> None:
@@ -249,7 +246,7 @@ def _write_lifetime(made: settings_pb2.Settings, value: timedelta) -> None:
 
 
 def _write_channel(made: settings_pb2.Settings, value: Channel) -> None:
-    made.preferred_channel = message_pb2.Channel.Value(f"CHANNEL_{value}")
+    made.preferred_channel = enums.CHANNEL.to_contract(value)
 
 
 def _plain(name: str) -> Callable[[settings_pb2.Settings, Any], None]:

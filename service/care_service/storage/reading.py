@@ -341,7 +341,10 @@ def _thread(name: TicketName) -> Select[Any]:
 
 def _view(row: Sequence[Any]) -> MessageView | None:
     message = MESSAGE.read(row)
-    return MessageView(message, row[-1], DELIVERY.read(row, len(MESSAGE))) if message else None
+    if message is None:
+        return None
+    state = None if row[-1] is None else RecoveryState(row[-1])
+    return MessageView(message, state, DELIVERY.read(row, len(MESSAGE)))
 
 
 def _chat(contact: Contact) -> Select[Any]:
