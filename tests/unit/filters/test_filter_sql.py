@@ -23,7 +23,7 @@ from care_rules.names import BadNameError
 from care_service.rpc.fields import Fields
 from care_service.rpc.list_queries import read_order, read_ticket_token, ticket_token
 from care_service.storage import review_lists, tables, ticket_lists
-from tests.unit.rules.values import TICKET
+from tests.support.sample_tickets import TICKET
 
 PROTOS = Path(__file__).parents[3] / "protos" / "care" / "v1"
 DIALECT = make_url("postgresql+asyncpg://").get_dialect()()

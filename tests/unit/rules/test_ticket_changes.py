@@ -12,7 +12,7 @@ from care_rules.decision import LOGGED, NOT_LOGGED, ticket_changes
 from care_rules.entities import CloseReason, FieldChange, Priority, Ticket
 from care_rules.lifecycle import RecoveryState, TicketStatus
 from care_rules.timing import Timing
-from tests.unit.rules.values import EARLIER, NOW, OTHER_ID, RECOVERY_ID, TICKET
+from tests.support.sample_tickets import EARLIER, NOW, OTHER_ID, RECOVERY_ID, TICKET
 
 FIELDS = [field.name for field in fields(Ticket)]
 
