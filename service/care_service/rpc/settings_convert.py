@@ -25,6 +25,7 @@ from care_rules.settings import (
     StarPriority,
     TicketCreation,
 )
+from care_rules.total import total
 from care_service.rpc import enums
 
 _HOUR: Final = 60
@@ -164,24 +165,27 @@ def _as_it_is(value: Any) -> Any:  # noqa: ANN401 - a number or a truth, as the 
     return value
 
 
-_READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
-    "ticket_creation": _creation,
-    "star_priorities": _star_priorities,
-    "auto_assign": _auto_assign,
-    "inactivity_days": _as_it_is,
-    "inactivity_warning_days": _as_it_is,
-    "warn_customer": _as_it_is,
-    "grace_days": _as_it_is,
-    "reply_templates": _templates,
-    "form_lifetime": _duration,
-    "form_reminders": _reminders,
-    "deadlines": _deadlines,
-    "business_hours": _hours,
-    "preferred_channel": _channel,
-    "closing_notice": _text,
-    "consent_text": _text,
-    "chat_greeting": _text,
-}
+_READERS: Final[Mapping[str, Callable[[Any], Any]]] = total(
+    FIELDS,
+    {
+        "ticket_creation": _creation,
+        "star_priorities": _star_priorities,
+        "auto_assign": _auto_assign,
+        "inactivity_days": _as_it_is,
+        "inactivity_warning_days": _as_it_is,
+        "warn_customer": _as_it_is,
+        "grace_days": _as_it_is,
+        "reply_templates": _templates,
+        "form_lifetime": _duration,
+        "form_reminders": _reminders,
+        "deadlines": _deadlines,
+        "business_hours": _hours,
+        "preferred_channel": _channel,
+        "closing_notice": _text,
+        "consent_text": _text,
+        "chat_greeting": _text,
+    },
+)
 
 
 # --- writing ----------------------------------------------------------------------------------------------------------
@@ -256,21 +260,24 @@ def _plain(name: str) -> Callable[[settings_pb2.Settings, Any], None]:
     return write
 
 
-_WRITERS: Final[Mapping[str, Callable[[settings_pb2.Settings, Any], None]]] = {
-    "ticket_creation": _write_creation,
-    "star_priorities": _write_star_priorities,
-    "auto_assign": _write_auto_assign,
-    "inactivity_days": _plain("inactivity_days"),
-    "inactivity_warning_days": _plain("inactivity_warning_days"),
-    "warn_customer": _plain("warn_customer"),
-    "grace_days": _plain("grace_days"),
-    "reply_templates": _write_templates,
-    "form_lifetime": _write_lifetime,
-    "form_reminders": _write_reminders,
-    "deadlines": _write_deadlines,
-    "business_hours": _write_hours,
-    "preferred_channel": _write_channel,
-    "closing_notice": _plain("closing_notice"),
-    "consent_text": _plain("consent_text"),
-    "chat_greeting": _plain("chat_greeting"),
-}
+_WRITERS: Final[Mapping[str, Callable[[settings_pb2.Settings, Any], None]]] = total(
+    FIELDS,
+    {
+        "ticket_creation": _write_creation,
+        "star_priorities": _write_star_priorities,
+        "auto_assign": _write_auto_assign,
+        "inactivity_days": _plain("inactivity_days"),
+        "inactivity_warning_days": _plain("inactivity_warning_days"),
+        "warn_customer": _plain("warn_customer"),
+        "grace_days": _plain("grace_days"),
+        "reply_templates": _write_templates,
+        "form_lifetime": _write_lifetime,
+        "form_reminders": _write_reminders,
+        "deadlines": _write_deadlines,
+        "business_hours": _write_hours,
+        "preferred_channel": _write_channel,
+        "closing_notice": _plain("closing_notice"),
+        "consent_text": _plain("consent_text"),
+        "chat_greeting": _plain("chat_greeting"),
+    },
+)

@@ -44,6 +44,7 @@ NEEDLESS: dict[type[Enum], str] = {
     lifecycle.Trigger: "a word of GetLifecycle and of errors' metadata, which are text",
     permissions.Command: "the name of a method, compared with the contract's methods below",
     permissions.Relation: "a step of the rules on the way to an answer",
+    settings.Moves: "what the service itself does after a change of settings",
     syntax.Comparator: "a sign within a filter's text",
 }
 """Enums of the rules that the contract has no enum for, each with the reason."""
