@@ -13,7 +13,8 @@ from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from care.v1 import recovery_pb2 as recovery
 from care_workflows import activity_names, search_attributes
 from care_workflows.contact_recovery import ContactRecovery
-from tests.workflows.fake_steps import FakeRecovery, refused, started, unavailable, until_doing
+from tests.workflows.fake_activities import refused
+from tests.workflows.fake_steps import FakeRecovery, started, unavailable, until_doing
 
 AS_STARTED = TypedSearchAttributes(
     [

@@ -13,7 +13,8 @@ from care_workflows.contact_recovery import ContactRecovery
 from care_workflows.ticket_workflow import TicketWorkflow
 from tests.workflows import fake_ticket
 from tests.workflows.conftest import CONTINUE_AFTER_EVENTS
-from tests.workflows.fake_steps import FakeRecovery, refused, started, unavailable, until_doing
+from tests.workflows.fake_activities import refused
+from tests.workflows.fake_steps import FakeRecovery, started, unavailable, until_doing
 from tests.workflows.fake_ticket import FakeTicket
 
 CHECK, POST, RETRACT = activity_names.CHECK_RECOVERY, activity_names.POST_REPLY, activity_names.RETRACT_REPLY

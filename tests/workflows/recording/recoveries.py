@@ -16,7 +16,8 @@ from care.v1.workflows_pb2 import ContactRecoveryInput
 from care_workflows import activity_names
 from care_workflows.contact_recovery import ContactRecovery
 from tests.workflows import fake_steps
-from tests.workflows.fake_steps import FakeRecovery, refused, unavailable, until_doing
+from tests.workflows.fake_activities import refused
+from tests.workflows.fake_steps import FakeRecovery, unavailable, until_doing
 from tests.workflows.recording import paths
 from tests.workflows.recording.stage import Stage
 
@@ -34,7 +35,7 @@ class Prompt(FakeRecovery):
 
     @activity.defn(name=CHECK)
     async def check_recovery(self, start: ContactRecoveryInput) -> worker.RecoveryPlan:
-        async with self._called(CHECK, start):
+        async with self._working_on(start, CHECK):
             plan = await self._answer(CHECK)
         match plan.step:
             case worker.RECOVERY_STEP_UNLOCK:

@@ -5,6 +5,7 @@ from functools import partial
 
 from care_workflows import activity_names
 from care_workflows.ticket_workflow import TicketWorkflow
+from tests.workflows.fake_activities import refused
 from tests.workflows.fake_ticket import FakeTicket, until_doing
 from tests.workflows.recording import paths
 from tests.workflows.recording.stage import Stage
@@ -80,7 +81,7 @@ async def waits_for_the_customer(stage: Stage) -> None:
 async def paused(stage: Stage) -> None:
     """The service refuses the worker: it waits for an operator, and goes on once it is poked."""
     fake = FakeTicket(_MONTH)
-    fake.refused = [activity_names.GET_NEXT_DEADLINE]
+    fake.failures[activity_names.GET_NEXT_DEADLINE] = [refused("TOKEN_EXPIRED")]
     async with stage.ticket(fake) as played:
         await until_doing(played.handle, "TOKEN_EXPIRED")
         fake.closed = True
