@@ -108,7 +108,7 @@ proto-baseline: $(READY) ## Make the present contract the one that later changes
 	$(BIN)/python -m tools.contract --write-baseline
 
 .PHONY: diagrams
-diagrams: $(READY) ## Draw the README's state diagrams, and write the test kit's copy of the table
+diagrams: $(READY) ## Draw the README's state diagrams
 	$(BIN)/python -m tools.diagrams
 
 .PHONY: trace

@@ -132,6 +132,16 @@ def begin_delivery(snapshot: DeliverySnapshot, step: DeliveryStep, caller: Calle
     return Decision(ticket, delivery=replace(delivery, attempt=number, attempts=number))
 
 
+def cancel_delivery(delivery: Delivery, now: datetime) -> Delivery:
+    """Returns `delivery` after its contact was rejected: what is still queued fails.
+
+    An attempt that is under way may still report that the message was sent.
+    """
+    if delivery.state is not DeliveryState.QUEUED:
+        return delivery
+    return replace(delivery, state=DeliveryState.FAILED, failure_reason=DeliveryFailure.CONTACT_REJECTED, end_time=now)
+
+
 def report_delivery(
     snapshot: DeliverySnapshot, command: DeliveryReport, caller: Caller, now: datetime
 ) -> Decision | None:
