@@ -32,7 +32,8 @@ _FIRST_CHECK: Final = timedelta(minutes=1)
 _LAST_CHECK: Final = 11
 """Doubling from a minute, the provider is asked for the last time a day and a half after sending."""
 _NONE: Final = 0
-_OVER: Final = frozenset({DeliveryState.DELIVERED, DeliveryState.FAILED})
+FINISHED: Final = frozenset({DeliveryState.DELIVERED, DeliveryState.FAILED})
+"""The states in which nothing more is done for a message, unless a late report says so."""
 
 
 class DeliveryStep(StrEnum):
@@ -75,7 +76,7 @@ class DeliverySnapshot:
         delivery = self.delivery
         if delivery.state is DeliveryState.QUEUED:
             return DeliveryPlan(DeliveryStep.SEND)
-        if delivery.state in _OVER or delivery.check_time is None:
+        if delivery.state in FINISHED or delivery.check_time is None:
             return DeliveryPlan(DeliveryStep.DONE)
         if delivery.check_time > now:
             return DeliveryPlan(DeliveryStep.WAIT, delivery.check_time - now)

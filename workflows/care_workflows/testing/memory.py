@@ -115,11 +115,11 @@ class Memory:
         if from_own_workflow:
             decision = mark_workflow_informed(decision)
         self.tickets |= {each.number: each for each in (decision.ticket, decision.followed) if each}
-        self.contacts |= {each.id: each for each in (decision.contact, decision.known_contact) if each}
+        self.contacts |= {each.id: each for each in (decision.contact, decision.changed_contact) if each}
         self.messages |= {each.id: each for each in decision.messages}
         self.deliveries |= {each.message_id: each for each in (*decision.new_deliveries, decision.delivery) if each}
-        if decision.given_up is not None:
-            self._cancel_deliveries(decision.given_up, ticket.update_time)
+        if decision.cancel_deliveries_to is not None:
+            self._cancel_deliveries(decision.cancel_deliveries_to, ticket.update_time)
         if decision.review_attempt is not None and ticket.review_id is not None:
             review = self.reviews[ticket.review_id]
             self.reviews[review.id] = replace(review, posting_attempts=decision.review_attempt)

@@ -1,25 +1,25 @@
-"""Keeps `ticket_terms`: what a ticket is found by besides its own columns. Written with the ticket and with its review.
+"""Writes `ticket_terms`, by which tickets are found besides their own columns: with the ticket, and with its review.
 
-The row of the review is locked before the terms are written, by whoever writes them: so that of a ticket's change and
-its review's edit at the same time, the later one sees the other's text. Locks are taken in one order, ticket, review,
-terms; nobody holds terms and wants another.
+The row of the review is locked before terms are written. So where a ticket's change and its review's edit happen at the
+same time, the later one sees the text of the other. Locks are taken in the order ticket, review, terms. No transaction
+waits for another lock while it holds one on terms.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from care_service.storage.statements import Statement
+from care_service.storage.statement_builder import Statement
 
 TICKET_COLUMNS: Final = "organization, number, subject, description, labels, location, reporter, review_id"
-"""What the CTE `ticket` of a commit returns."""
+"""The columns that the CTE `ticket` of a commit returns."""
 
 
 def search(review_text: str) -> str:
-    """Returns the SQL for `search` from a ticket `t` and the text of its review, both columns.
+    """Returns the SQL for the column `search`, from a ticket `t` and the column with the text of its review.
 
-    Lexemes that begin with a space are none that a text can have: ` acme` says whose it is, ` acme vip` is a label,
-    ` acme *` says that there is one.
+    No text has lexemes that begin with a space. So ` acme` is the organization, ` acme vip` is a label, and ` acme *`
+    says that there is a label.
     """
     return (
         "to_tsvector('simple', concat_ws(E'\\n', t.subject, t.description, " + review_text + "))"
@@ -29,7 +29,7 @@ def search(review_text: str) -> str:
 
 
 def add_insert(statement: Statement, *, has_review: bool) -> None:
-    """Adds the CTE for a new ticket, after `ticket` and, if it has one, `review`, which has locked the review."""
+    """Adds the CTE for a new ticket, after `ticket` and, if the ticket has a review, `review`, which locks it."""
     source, stars, text = ("ticket t, review v", "v.stars", "v.text") if has_review else ("ticket t", "NULL", "''")
     statement.add(
         "terms",
@@ -40,7 +40,7 @@ def add_insert(statement: Statement, *, has_review: bool) -> None:
 
 
 def add_update(statement: Statement) -> None:
-    """Adds the CTEs for a ticket whose subject, description or labels changed, after `ticket`."""
+    """Adds the CTEs for a ticket whose subject, description or labels have changed, after `ticket`."""
     statement.add(
         "text",
         "SELECT v.text FROM reviews v JOIN ticket ON v.organization = ticket.organization AND v.id = ticket.review_id"
@@ -54,11 +54,13 @@ def add_update(statement: Statement) -> None:
 
 
 AFTER_REVIEW: Final = f"""
+    -- Writes the search terms of all tickets of a review after an edit of the review.
+    -- $1, $2: organization and review
     UPDATE ticket_terms m SET stars = v.stars, search = {search("v.text")}
     FROM tickets t, reviews v
     WHERE m.organization = $1::TEXT AND m.review_id = $2::UUID
       AND v.organization = m.organization AND v.id = m.review_id
       AND t.organization = m.organization AND t.number = m.number
 """
-"""After an edit of a review: a statement of its own in the same transaction, which sees every ticket of the review, as
-whoever raises one locks the review too."""
+"""A statement of its own in the transaction of the edit. It sees every ticket of the review, because creating a ticket
+locks the review too."""
