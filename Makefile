@@ -115,6 +115,10 @@ diagrams: $(READY) ## Draw the README's state diagrams
 trace: $(READY) ## Print the trace of one recovery, through all processes, as a tree (ARGS=--write: into docs/operating.md)
 	@$(BIN)/python -m tools.trace $(ARGS)
 
+.PHONY: sql
+sql: $(READY) ## List the service's SQL statements, or print some whole (ARGS=outbox.CLAIM)
+	@$(BIN)/python -m tools.sql $(ARGS)
+
 .PHONY: screenshots
 screenshots: $(READY) ## Take the screenshots of docs/runbook.md from a running system (needs a Chromium)
 	@$(BIN)/python -m tools.screenshots

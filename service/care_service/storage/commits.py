@@ -19,7 +19,7 @@ from care_service.usecases.ports import IdempotencyRecord, StaleError
 _TRANSACTION = """greatest(pg_current_xact_id(), (
     SELECT a.transaction FROM activities a
     WHERE a.organization = ticket.organization AND a.ticket_number = ticket.number ORDER BY a.number DESC LIMIT 1
-))"""
+  ))"""
 """The transaction id that places an activity in the change feed: never lower than that of the ticket's activity before.
 A transaction that waited for the ticket's lock may have a lower id than the one that held the lock. The higher id is
 right for the feed too: once that transaction is visible, this one is."""
@@ -47,10 +47,10 @@ def update_statement(decision: Decision, record: IdempotencyRecord | None) -> St
     statement.add(
         "ticket",
         f"UPDATE tickets SET {statement.assignments(TICKET, ticket, _TICKET_IMMUTABLE)}"
-        f" WHERE organization = {statement.parameter(ticket.organization, 'TEXT')}"
+        f"\n  WHERE organization = {statement.parameter(ticket.organization, 'TEXT')}"
         f" AND number = {statement.parameter(ticket.number, 'BIGINT')}"
         f" AND revision = {statement.parameter(ticket.revision - 1, 'BIGINT')}"
-        f" RETURNING {search_terms.TICKET_COLUMNS}",
+        f"\n  RETURNING {search_terms.TICKET_COLUMNS}",
     )
     if decision.activity is not None and decision.activity.type is ActivityType.UPDATED:
         search_terms.add_update(statement)
@@ -63,13 +63,13 @@ def update_statement(decision: Decision, record: IdempotencyRecord | None) -> St
             "attempt",
             f"UPDATE reviews v SET posting_attempts = {attempt} FROM ticket WHERE v.organization = ticket.organization"
             f" AND v.id = {statement.parameter(ticket.review_id, 'UUID')} AND v.posting_attempts = {attempt} - 1"
-            " RETURNING ticket.organization, ticket.number",
+            "\n  RETURNING ticket.organization, ticket.number",
         )
     if decision.recovery is not None:
         statement.add(
             "recovery",
             f"UPDATE recoveries r SET {statement.assignments(RECOVERY, decision.recovery, _RECOVERY_IMMUTABLE)}"
-            f" FROM {source} s WHERE r.organization = s.organization AND r.ticket_number = s.number"
+            f"\n  FROM {source} s WHERE r.organization = s.organization AND r.ticket_number = s.number"
             f" AND r.id = {statement.parameter(decision.recovery.id, 'UUID')} RETURNING 1",
         )
     if decision.changed_contact is not None:
@@ -77,14 +77,14 @@ def update_statement(decision: Decision, record: IdempotencyRecord | None) -> St
             "changed_contact",
             f"UPDATE contacts c SET"
             f" {statement.assignments(CONTACT, decision.changed_contact, set(CONTACT.fields) - _CONTACT_MUTABLE)}"
-            f" FROM {source} s WHERE c.organization = s.organization AND c.ticket_number = s.number"
+            f"\n  FROM {source} s WHERE c.organization = s.organization AND c.ticket_number = s.number"
             f" AND c.id = {statement.parameter(decision.changed_contact.id, 'UUID')} RETURNING 1",
         )
     if decision.delivery is not None:
         statement.add(
             "delivery",
             f"UPDATE deliveries d SET {statement.assignments(DELIVERY, decision.delivery, _DELIVERY_IMMUTABLE)}"
-            f" FROM {source} s WHERE d.organization = s.organization AND d.ticket_number = s.number"
+            f"\n  FROM {source} s WHERE d.organization = s.organization AND d.ticket_number = s.number"
             f" AND d.message_id = {statement.parameter(decision.delivery.message_id, 'UUID')} RETURNING 1",
         )
     if decision.cancel_deliveries_to is not None:
@@ -92,9 +92,9 @@ def update_statement(decision: Decision, record: IdempotencyRecord | None) -> St
             "cancelled_deliveries",
             f"UPDATE deliveries d SET {CANCEL_DELIVERY},"
             f" end_time = {statement.parameter(ticket.update_time, 'TIMESTAMPTZ')}"
-            f" FROM {source} s WHERE d.organization = s.organization AND d.ticket_number = s.number"
+            f"\n  FROM {source} s WHERE d.organization = s.organization AND d.ticket_number = s.number"
             f" AND d.contact_id = {statement.parameter(decision.cancel_deliveries_to, 'UUID')} AND d.{IS_QUEUED}"
-            " RETURNING 1",
+            "\n  RETURNING 1",
         )
     statement.result = f"SELECT 1 FROM {source}"
     _add_rows(statement, decision, record)
@@ -110,7 +110,7 @@ def insert_statement(decision: Decision, record: IdempotencyRecord | None) -> St
         statement.add(
             source,
             f"UPDATE tickets SET follow_up = {statement.parameter(before.follow_up, 'BIGINT')}, revision = revision + 1"
-            f" WHERE organization = {statement.parameter(before.organization, 'TEXT')}"
+            f"\n  WHERE organization = {statement.parameter(before.organization, 'TEXT')}"
             f" AND number = {statement.parameter(before.number, 'BIGINT')}"
             f" AND revision = {statement.parameter(before.revision - 1, 'BIGINT')} RETURNING 1",
         )
@@ -124,15 +124,15 @@ def insert_statement(decision: Decision, record: IdempotencyRecord | None) -> St
         "location",
         "INSERT INTO locations"
         " (organization, id, display_name, default_phone_region, settings, settings_revision, create_time, update_time)"
-        f" SELECT {organization}, {location}, '', '', '{{}}', 0, {at}, {at} FROM ticket"
-        " ON CONFLICT DO NOTHING RETURNING 1",
+        f"\n  SELECT {organization}, {location}, '', '', '{{}}', 0, {at}, {at} FROM ticket"
+        "\n  ON CONFLICT DO NOTHING RETURNING 1",
     )
     if ticket.review_id is not None:
         statement.add(
             "review",
             f"UPDATE reviews v SET ticket_number = {statement.parameter(ticket.number, 'BIGINT')} FROM ticket"
-            f" WHERE v.organization = {organization} AND v.id = {statement.parameter(ticket.review_id, 'UUID')}"
-            " RETURNING v.stars, v.text",
+            f"\n  WHERE v.organization = {organization} AND v.id = {statement.parameter(ticket.review_id, 'UUID')}"
+            "\n  RETURNING v.stars, v.text",
         )
     search_terms.add_insert(statement, has_review=ticket.review_id is not None)
     _add_rows(statement, decision, record)
@@ -158,7 +158,7 @@ def _add_rows(statement: Statement, decision: Decision, record: IdempotencyRecor
             f"admitted{index}",
             f"UPDATE inbound_messages i SET outcome = {statement.parameter(inbound.outcome.value, 'TEXT')},"
             f" message_id = {statement.parameter(inbound.message_id, 'UUID')}"
-            " FROM ticket s WHERE i.organization = s.organization"
+            "\n  FROM ticket s WHERE i.organization = s.organization"
             f" AND i.channel = {statement.parameter(inbound.channel.value, 'TEXT')}"
             f" AND i.external_id = {statement.parameter(inbound.external_id, 'TEXT')} RETURNING 1",
         )
@@ -180,9 +180,9 @@ def _add_rows(statement: Statement, decision: Decision, record: IdempotencyRecor
             f"wake{index}",
             "INSERT INTO outbox (organization, workflow, ticket_number, resource_id, is_new_workflow,"
             " report_time, create_time, claim_time, attempts, traceparent)"
-            f" SELECT {organization}, '{workflow}', {number}, {statement.parameter(resource, 'UUID')}, {is_new},"
+            f"\n  SELECT {organization}, '{workflow}', {number}, {statement.parameter(resource, 'UUID')}, {is_new},"
             f" {reported}, now(), {claimed}, 0, {statement.parameter(trace_context.current(), 'TEXT')}"
-            " FROM ticket RETURNING 1",
+            "\n  FROM ticket RETURNING 1",
         )
     if record is not None:
         add_record(statement, record, "ticket")
@@ -201,7 +201,7 @@ def add_record(statement: Statement, record: IdempotencyRecord, source: str) -> 
     statement.add(
         "record",
         "INSERT INTO requests (organization, caller, request_id, fingerprint, answer, create_time)"
-        f" SELECT {', '.join(values)} FROM {source} RETURNING 1",
+        f"\n  SELECT {', '.join(values)} FROM {source} RETURNING 1",
     )
 
 

@@ -113,7 +113,8 @@ LAST_FOLLOW_UP_QUERY: Final = """
 
 def _of_siblings(value: str) -> str:
     return f"""ARRAY(SELECT {value} FROM recoveries s
-        WHERE s.organization = n.organization AND s.review_id = n.review_id AND s.id <> n.id ORDER BY s.position)"""
+        WHERE s.organization = n.organization AND s.review_id = n.review_id AND s.id <> n.id
+        ORDER BY s.position)"""
 
 
 RECOVERY_QUERY: Final = f"""

@@ -51,10 +51,9 @@ MAY_WANT_STEP: Final = (
 
 
 def _newer(states: str) -> str:
-    return (
-        "EXISTS (SELECT 1 FROM recoveries n WHERE n.organization = r.organization AND n.review_id = r.review_id"
-        f" AND n.position > r.position AND n.reply_state {states})"
-    )
+    return f"""EXISTS (
+            SELECT 1 FROM recoveries n WHERE n.organization = r.organization AND n.review_id = r.review_id
+              AND n.position > r.position AND n.reply_state {states})"""
 
 
 _SHOWS_LINK: Final = f"""r.reply_state IN {names(SHOWS_LINK)}
@@ -65,16 +64,16 @@ _SHOWS_LINK: Final = f"""r.reply_state IN {names(SHOWS_LINK)}
             OR NOT {_newer(f"IN {names(WAS_PUBLIC)}")})"""
 WANTS_STEP: Final = f"""(r.state IN {names(UNFINISHED)}
         OR r.reply_state = '{ReplyState.POSTING}'
-        OR r.state NOT IN {names(LIVE)} AND {_SHOWS_LINK})"""
+        OR r.state NOT IN {names(LIVE)}
+          AND {_SHOWS_LINK})"""
 """A recovery wants a step. Rule: `plan.plan` says anything but DONE."""
 NEEDS_FORM_LINK: Final = f"""(r.expire_time > now()
         OR r.reply_state = '{ReplyState.POSTING}'
         OR {_SHOWS_LINK})"""
 """The link to a FORM is still needed. Rule: `plan.needs_form_link`."""
-NEEDS_REVIEW_SITE: Final = (
-    f"(r.state = '{RecoveryState.FORM_REQUESTED}'"
-    f" OR r.state NOT IN {names(LIVE)} AND r.reply_state IN {names(SHOWS_LINK | HANDED_OUT)})"
-)
+NEEDS_REVIEW_SITE: Final = f"""(r.state = '{RecoveryState.FORM_REQUESTED}'
+            OR r.state NOT IN {names(LIVE)}
+              AND r.reply_state IN {names(SHOWS_LINK | HANDED_OUT)})"""
 """A recovery waits for the review site, as far as its own row tells. Rule: the step of `plan.plan`."""
 CHAT_IS_OPEN: Final = f"state = '{RecoveryState.CHAT_UNLOCKED}'"
 """The chat of a recovery takes messages. Rule: `permissions.refusal` of SendMessage."""

@@ -23,8 +23,9 @@ def search(review_text: str) -> str:
     """
     return (
         "to_tsvector('simple', concat_ws(E'\\n', t.subject, t.description, " + review_text + "))"
-        " || array_to_tsvector(ARRAY[' ' || t.organization] || ARRAY(SELECT ' ' || t.organization || ' ' || label"
-        " FROM unnest(CASE t.labels WHEN '{}' THEN '{}' ELSE t.labels || '*'::TEXT END) AS label))"
+        "\n      || array_to_tsvector(ARRAY[' ' || t.organization]"
+        "\n        || ARRAY(SELECT ' ' || t.organization || ' ' || label"
+        "\n          FROM unnest(CASE t.labels WHEN '{}' THEN '{}' ELSE t.labels || '*'::TEXT END) AS label))"
     )
 
 
@@ -34,8 +35,9 @@ def add_insert(statement: Statement, *, has_review: bool) -> None:
     statement.add(
         "terms",
         "INSERT INTO ticket_terms (organization, number, location, reporter, review_id, stars, search)"
-        f" SELECT t.organization, t.number, t.location, t.reporter, t.review_id, {stars}::SMALLINT, {search(text)}"
-        f" FROM {source} RETURNING 1",
+        f"\n  SELECT t.organization, t.number, t.location, t.reporter, t.review_id, {stars}::SMALLINT,"
+        f"\n    {search(text)}"
+        f"\n  FROM {source} RETURNING 1",
     )
 
 
@@ -48,15 +50,16 @@ def add_update(statement: Statement) -> None:
     )
     statement.add(
         "terms",
-        f"UPDATE ticket_terms m SET search = {search('v.text')} FROM ticket t LEFT JOIN text v ON true"
-        " WHERE m.organization = t.organization AND m.number = t.number RETURNING 1",
+        f"UPDATE ticket_terms m SET search = {search('v.text')}\n  FROM ticket t LEFT JOIN text v ON true"
+        "\n  WHERE m.organization = t.organization AND m.number = t.number RETURNING 1",
     )
 
 
 AFTER_REVIEW: Final = f"""
     -- Writes the search terms of all tickets of a review after an edit of the review.
     -- $1, $2: organization and review
-    UPDATE ticket_terms m SET stars = v.stars, search = {search("v.text")}
+    UPDATE ticket_terms m SET stars = v.stars,
+      search = {search("v.text")}
     FROM tickets t, reviews v
     WHERE m.organization = $1::TEXT AND m.review_id = $2::UUID
       AND v.organization = m.organization AND v.id = m.review_id

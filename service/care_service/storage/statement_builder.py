@@ -47,8 +47,11 @@ class Statement:
         fields = list(mapping.values(entity))
         columns = ", ".join([*(field for field, _, _ in fields), *computed])
         values = ", ".join([*(self.parameter(value, sql_type) for _, sql_type, value in fields), *computed.values()])
-        origin = f" FROM {source}" if source else ""
-        self.add(name, f"INSERT INTO {mapping.table.name} ({columns}) SELECT {values}{origin} RETURNING {returning}")
+        origin = f"\n  FROM {source}" if source else ""
+        self.add(
+            name,
+            f"INSERT INTO {mapping.table.name} ({columns})\n  SELECT {values}{origin}\n  RETURNING {returning}",
+        )
 
     def assignments(self, mapping: Mapping[EntityT], entity: EntityT, excluded: Collection[str]) -> str:
         """Returns the SET list of an UPDATE for all columns of an entity except the `excluded`."""

@@ -1,4 +1,4 @@
-"""Statements use the indexes that were made for them, in a database where most rows are finished."""
+"""Statements are valid as they are printed, and use their indexes in a database where most rows are finished."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ from care_service.storage.outbox import CLAIM
 from care_service.storage.rows import DELIVERY, RECOVERY, TICKET
 from care_service.storage.tickets import TAKE_BACK_WAKE
 from tests.integration.service.stored import LONG_AGO, NOW, examples, fetch, migrated, store
+from tools.sql import statements
 
+STATEMENTS = statements()
 FINISHED = 20_000
 OPEN = 200
 SOME_ID = UUID(int=1)
@@ -51,6 +53,12 @@ async def database(server: postgres.Server) -> AsyncIterator[Database]:
         )
         await fetch(database, "ANALYZE")
         yield database
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+async def test_a_statement_as_it_is_printed_is_valid(database: Database, name: str) -> None:
+    async with database.driver() as connection:
+        await connection.prepare(STATEMENTS[name])
 
 
 @pytest.mark.parametrize(
