@@ -26,7 +26,7 @@ from care_rules.entities import (
     Recovery,
     Ticket,
 )
-from care_rules.lifecycle import FORM_LIVE, RECOVERY, STATUS, RecoveryState, TicketStatus, Trigger
+from care_rules.lifecycle import FORM_LIVE, RECOVERY, STATUS, UNRESOLVED, RecoveryState, TicketStatus, Trigger
 from care_rules.settings import Settings
 from care_rules.snapshot import TicketSnapshot
 from care_rules.timing import DeadlineKind, Timing
@@ -140,7 +140,7 @@ def recompute_deadlines(ticket: Ticket, live: Recovery | None, settings: Setting
     timing = ticket.timing
     first, resolution = timing.first_response_due_time, timing.resolution_due_time
     named = settings.deadlines.of(ticket.priority)
-    if ticket.status in {TicketStatus.OPEN, TicketStatus.IN_PROGRESS}:
+    if ticket.status in UNRESOLVED:
         resolution = _due(ticket, named.resolution, settings)
         if timing.first_response_time is None:
             first = _due(ticket, named.first_response, settings)

@@ -39,15 +39,15 @@ class Decision:
     new_recovery: Recovery | None = None
     contact: Contact | None = None
     """A new one."""
-    known_contact: Contact | None = None
+    changed_contact: Contact | None = None
     """An existing one, changed."""
     messages: tuple[Message, ...] = ()
     new_deliveries: tuple[Delivery, ...] = ()
     """Of those messages that are to be carried to the customer; their workflows are woken."""
     delivery: Delivery | None = None
     """An existing delivery, changed."""
-    given_up: UUID | None = None
-    """The contact to whom nothing that is still QUEUED shall be sent."""
+    cancel_deliveries_to: UUID | None = None
+    """The contact that is rejected: its queued messages fail, as `delivery.cancel_delivery` says."""
     inbound: Inbound | None = None
     """The message that came in by a channel, to be taken in once."""
     admitted: tuple[Inbound, ...] = ()

@@ -145,7 +145,7 @@ def _unlocked(snapshot: RecoveryCase, command: UnlockChat, caller: Caller, now: 
     return replace(
         decision,
         activity=replace(decision.activity, message_id=greeting.id) if decision.activity else None,
-        known_contact=replace(contact, key_id=command.key_id),
+        changed_contact=replace(contact, key_id=command.key_id),
         messages=(greeting, *said),
         admitted=tuple(
             replace(inbound, outcome=IngestOutcome.RECORDED if inbound.automatic else IngestOutcome.ACCEPTED)

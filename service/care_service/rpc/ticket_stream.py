@@ -20,7 +20,7 @@ from care_service.rpc import convert, page_tokens
 from care_service.rpc.call import Call, current_call
 from care_service.rpc.fields import Fields
 from care_service.rpc.parents import list_parent
-from care_service.usecases.feed import Change, Follow, Place
+from care_service.usecases.feed import Change, FeedFilter, FeedPosition
 from care_service.usecases.ports import Feed, MessageView, Reader
 from care_service.usecases.streams import Followers
 
@@ -47,11 +47,11 @@ class Watches:
         scope = f"watch {request.parent}"
         place = page_tokens.read_token(request.resume_token, scope, _place)
 
-        def token(place: Place) -> str:
-            return page_tokens.make_token(scope, place.transaction, place.position)
+        def token(place: FeedPosition) -> str:
+            return page_tokens.make_token(scope, place.transaction, place.sequence)
 
         async with self._followers.following(follow.organization, follow.ticket) as interest:
-            through = await self._feed.here()
+            through = await self._feed.end()
             if place is None:
                 place = through
                 # At once, so that whoever is cut off before the first change has a place to resume from.
@@ -64,37 +64,37 @@ class Watches:
                     seen = await self._followers.changes(follow, place, through, _BATCH)
                     own = await self._caller_in(seen.changes[0].ticket.organization, call) if seen.changes else None
                     for change in seen.changes:
-                        yield _response(change, call, own, token(change.place))
+                        yield _response(change, call, own, token(change.position))
                         interest.spoke()
-                    place = seen.place
+                    place = seen.position
                 if interest.is_silent:
                     yield pb.WatchTicketsResponse(resume_token=token(place))
                     interest.spoke()
                 if place >= through and await interest.wait():
                     through = max(through, interest.through or through)
 
-    async def _follow(self, request: pb.WatchTicketsRequest, call: Call) -> Follow:
+    async def _follow(self, request: pb.WatchTicketsRequest, call: Call) -> FeedFilter:
         condition = read_filter(request.filter, TICKET_FIELDS)
         fields = Fields()
         if "/tickets/" not in request.parent:
-            return Follow(list_parent(fields, request.parent, call), None, condition)
+            return FeedFilter(list_parent(fields, request.parent, call), None, condition)
         name = fields.name("parent", request.parent, names.parse_ticket, _NOBODY)
         fields.check()
         call.enter(name.organization, request.parent)
         if not await self._watch_reader.ticket_exists(name):
             raise not_found(request.parent)
-        return Follow(name.organization, name.number, condition)
+        return FeedFilter(name.organization, name.number, condition)
 
     async def _caller_in(self, organization: str, call: Call) -> Agent | None:
         """Returns the caller's entry, that the tickets' actions depend on; agents have one organization."""
         return await self._watch_reader.agent(organization, call.caller.id) if call.caller.is_agent else None
 
 
-def _place(key: list[str | int]) -> Place:
+def _place(key: list[str | int]) -> FeedPosition:
     transaction, position = page_tokens.number(key[0]), page_tokens.number(key[1])
     if min(transaction, position) < 0:
         raise ValueError("no such place was given")
-    return Place(transaction, position)
+    return FeedPosition(transaction, position)
 
 
 def _response(change: Change, call: Call, own: Agent | None, token: str) -> pb.WatchTicketsResponse:

@@ -1,4 +1,4 @@
-"""The lists, by keyset pages: `domain.ports.Reader` on PostgreSQL."""
+"""Reads single resources, and lists by keyset pages, on PostgreSQL. Implements `Reader`."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, TextClause, and_, func, or_, select, text, tuple_
+from sqlalchemy import ColumnElement, Select, TextClause, and_, select, text, tuple_
 
 from care_rules.chat import ChatSnapshot
-from care_rules.entities import Activity, Agent, Contact, Inbound, Message, MessageKind, ReplyState, Review
+from care_rules.entities import Activity, Agent, Contact, Inbound, Message, MessageKind, Review
 from care_rules.filters.conditions import Condition
 from care_rules.finding import ReviewQuery, TicketCounts, TicketQuery
 from care_rules.lifecycle import RecoveryState
@@ -19,7 +19,7 @@ from care_rules.organizations import Location, Organization
 from care_rules.settings import SettingsRevision
 from care_service.storage import review_lists, tables, ticket_lists
 from care_service.storage.database import Database
-from care_service.storage.estimating import estimated_rows
+from care_service.storage.row_estimates import estimated_rows
 from care_service.storage.rows import (
     ACTIVITY,
     AGENT,
@@ -42,22 +42,23 @@ PLANNING: Final = text(
     "SELECT set_config('plan_cache_mode', 'force_custom_plan', true),"
     " set_config('max_parallel_workers_per_gather', '0', true)"
 )
-"""For the transaction of a list: planned for its values, as a good plan for some is a bad one for others; and by one
-process, as a page that reads little gains nothing by more, and they make scans of whole tables look cheap."""
+"""For the transaction of a list. Statements are planned for their values, because a good plan for some values is a bad
+one for others. One process runs them, because a page reads too little to gain by more, and parallel plans make scans of
+whole tables look cheap."""
 LOOPING: Final = text("SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)")
-"""Likewise for a page of tickets, or few to count: joined row by row; the other joins read whole tables."""
+"""For a page of tickets, or a count of few: tables are joined row by row, because the other joins read whole tables."""
 _FEW: Final = 10_000
-"""As many tickets are sorted in hundredths of a second. Where more of a million meet a filter, a page is full soon."""
+"""So many tickets are sorted in hundredths of a second. Where more of a million match a filter, a page is full soon."""
 _T, _R, _C, _M, _V = tables.tickets.c, tables.recoveries.c, tables.contacts.c, tables.messages.c, tables.reviews.c
 _D = tables.deliveries.c
 
 
 _PLACE: Final = (_M.activity_number, _M.ordinal)
-"""Where an entry stands in its thread."""
+"""The columns that order the entries of a thread."""
 
 
 class PostgresReader:
-    """Reads through SQLAlchemy Core, whose compiled statements are cached by shape."""
+    """Reads by SQLAlchemy Core, which caches compiled statements by their shape."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -75,7 +76,7 @@ class PostgresReader:
         return found[0] if found else None
 
     async def _found(self, query: Select[Any], *settings: TextClause) -> Sequence[Any]:
-        """Reads what a filter finds."""
+        """Reads what a filter finds, under the settings for the planner."""
         async with self._database.core() as connection:
             for setting in (PLANNING, *settings):
                 await connection.execute(setting)
@@ -83,7 +84,7 @@ class PostgresReader:
             return rows
 
     async def page_statement(self, query: TicketQuery) -> Select[Any]:
-        """Returns the statement for a page of tickets, having asked PostgreSQL how many there are to choose from."""
+        """Returns the statement for a page of tickets; asks PostgreSQL first how many tickets match the filter."""
         candidates = ticket_lists.candidates_statements(query)
         if not candidates:
             return ticket_lists.list_statement(query, gather=False)
@@ -102,7 +103,7 @@ class PostgresReader:
     async def count_statement(
         self, organization: str | None, condition: Condition
     ) -> tuple[Select[Any], Sequence[TextClause]]:
-        """Returns the statement that counts and its settings, having asked PostgreSQL how many there are to count."""
+        """Returns the statement for counts, and its settings; asks PostgreSQL first how many tickets match."""
         counted = ticket_lists.counted_statements(organization, condition)
         few = bool(counted) and await self._are_few(counted)
         return ticket_lists.count_statement(organization, condition, gather=few), (LOOPING,) if few else ()
@@ -246,47 +247,6 @@ class PostgresReader:
         query = select(*mapping.columns).where(table.organization == organization).order_by(table.id).limit(limit)
         return await self._entities(mapping, query if after is None else query.where(table.id > after))
 
-    async def link_keys(self) -> set[str]:
-        """Returns the ids of the keys that links which are out were made with.
-
-        Forms that still take an answer, live or not, or stand in a public reply, to be found and taken out; and chats
-        that are open, or in which a message is about to be sent.
-        """
-        newer = tables.recoveries.alias()
-        replaced = (
-            select(newer.c.id)
-            .where(
-                newer.c.organization == _R.organization,
-                newer.c.review_id == _R.review_id,
-                newer.c.position > _R.position,
-                newer.c.reply_state == ReplyState.POSTED,
-            )
-            .exists()
-        )
-        public = or_(
-            _R.reply_state.in_([ReplyState.POSTING, ReplyState.RETRACTING]),
-            and_(_R.reply_state == ReplyState.POSTED, _R.end_time.is_not(None), ~replaced),
-        )
-        forms = select(_R.key_id).where(_R.key_id != "", or_(_R.expire_time > func.now(), public))
-        # Links to chats of CLOSED tickets may go with an old key: their customers write by email, or are sent another.
-        chats = (
-            select(_C.key_id)
-            .join(
-                tables.recoveries,
-                and_(_R.organization == _C.organization, _R.ticket_number == _C.ticket_number, _R.contact_id == _C.id),
-            )
-            .where(_C.key_id != "", _R.state == RecoveryState.CHAT_UNLOCKED)
-        )
-        queued = (
-            select(_C.key_id)
-            .join(
-                tables.deliveries,
-                and_(_D.organization == _C.organization, _D.ticket_number == _C.ticket_number, _D.contact_id == _C.id),
-            )
-            .where(_D.state == "QUEUED")
-        )
-        return {row[0] for query in (forms, chats, queued) for row in await self._rows(query.distinct())}
-
     async def organization(self, organization: str) -> Organization | None:
         """See Reader."""
         return await self._entity(ORGANIZATION, tables.organizations.c.id == organization)
@@ -316,7 +276,7 @@ class PostgresReader:
 
 
 def _thread(name: TicketName) -> Select[Any]:
-    """Returns the query for a ticket's thread, each entry with how far it got and how its recovery stands."""
+    """Returns the query for a ticket's thread: each entry with its delivery and the state of its recovery."""
     return (
         select(*MESSAGE.columns, *DELIVERY.columns, _R.state)
         .outerjoin(
@@ -348,11 +308,11 @@ def _view(row: Sequence[Any]) -> MessageView | None:
 
 
 def _chat(contact: Contact) -> Select[Any]:
-    """What a contact and the business wrote to each other: all that a chat's link ever shows of a thread."""
+    """Returns the query for what a contact and the business wrote to each other: all that the link to a chat shows."""
     return select(*MESSAGE.columns).where(
         _M.organization == contact.organization,
         _M.ticket_number == contact.ticket_number,
         _M.contact_id == contact.id,
-        # Whatever else may carry a contact one day: a customer is shown nothing but these.
+        # Customers see these kinds only, whatever other entries may refer to a contact one day.
         _M.kind.in_([MessageKind.AGENT_MESSAGE, MessageKind.CUSTOMER_MESSAGE]),
     )

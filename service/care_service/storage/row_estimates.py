@@ -1,4 +1,4 @@
-"""Asks PostgreSQL how many rows it expects a statement to find."""
+"""How many rows PostgreSQL expects a statement to find."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ROWS: Final = re.compile(r"rows=([0-9]+)")
 
 
 class Explain(Executable, ClauseElement):
-    """EXPLAIN of a statement: plans it, and runs it if `how` says ANALYZE."""
+    """EXPLAIN of a statement. It plans the statement, and runs it if `how` says ANALYZE."""
 
     inherit_cache: bool | None = False
 
@@ -29,7 +29,7 @@ def _compile(element: Explain, compiler: SQLCompiler, **options: Any) -> str:  #
 
 
 async def estimated_rows(connection: AsyncConnection, statement: Select[Any]) -> int:
-    """Returns the planner's estimate from its statistics, which takes about as long as planning the statement."""
+    """Returns the planner's estimate, from its statistics. It takes about as long as planning the statement."""
     plan: str = (await connection.execute(Explain(statement))).scalars().first() or ""
     found = _ROWS.search(plan)
     if found is None:

@@ -1,4 +1,4 @@
-"""Leaves of filters as SQL that tickets and reviews share: names, comparisons, and full-text search."""
+"""Conditions of filters as SQL, for tickets and reviews alike: names, comparisons, and full-text search."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _COMPARE: Final[dict[Comparator, Callable[[Any, Any], Any]]] = {
     Comparator.GREATER_OR_EQUAL: operator.ge,
 }
 _STARS: Final = (-1, 6)
-"""One less and one more than any number of stars: what lies further off compares the same, and may fit no column."""
+"""One below and one above all numbers of stars. Numbers beyond compare the same, and may not fit the column."""
 
 
 def unless(sql: ColumnElement[bool], negated: bool, *nullable: ColumnElement[Any]) -> ColumnElement[bool]:
-    """Returns a condition, or its negation, which is true where any of the `nullable` columns is NULL."""
+    """Returns a condition, or its negation; the negation is true where any of the `nullable` columns is NULL."""
     return or_(~sql, *(column.is_(None) for column in nullable)) if negated else sql
 
 
 def compared(column: ColumnElement[Any], asked: Compared, negated: bool, *, nullable: bool) -> ColumnElement[bool]:
-    """Returns a comparison of a number of stars or of a time."""
+    """Returns a comparison with a number of stars or a time."""
     value: int | datetime = asked.value
     if isinstance(value, int):
         value = min(max(value, _STARS[0]), _STARS[1])
@@ -45,7 +45,7 @@ def named(
     asked: Named,
     negated: bool,
 ) -> ColumnElement[bool]:
-    """Returns whether a column names a resource; in a list of one organization, another's names find nothing."""
+    """Returns whether a column names a resource. In a list of one organization, names of another find nothing."""
     if organization is None:
         return unless(and_(own == asked.organization, column == asked.id), negated, column)
     if organization != asked.organization:
@@ -54,12 +54,12 @@ def named(
 
 
 def phrase(text: str) -> ColumnElement[Any]:
-    """Returns the text-search query for words that follow each other, in no particular language."""
+    """Returns the text-search query for words in this order, in no particular language."""
     return func.phraseto_tsquery(literal("simple").cast(REGCONFIG), text, type_=TSQUERY)
 
 
 def lexeme(text: str) -> ColumnElement[Any]:
-    """Returns the text-search query for one lexeme as it is, quoted."""
+    """Returns the text-search query for one lexeme, which is taken literally."""
     quoted = text.replace("\\", "\\\\").replace("'", "''")
     return literal(f"'{quoted}'").cast(TSQUERY)
 
@@ -67,14 +67,14 @@ def lexeme(text: str) -> ColumnElement[Any]:
 def found_in(
     search: ColumnElement[Any], organization: str | None, query: ColumnElement[Any], negated: bool
 ) -> ColumnElement[bool]:
-    """Returns whether the terms meet a query. The organization is a lexeme too: the index alone finds its own.
+    """Returns whether the terms match a query. The organization is a lexeme too, so that the index finds only its own.
 
-    Of some words nothing is left to search for, such as of what looks like a tag of HTML: they are in no text. For
-    PostgreSQL, though, a query without a lexeme adds nothing to the organization's, and by itself is met by none.
+    Some queries have no lexeme, such as one for an HTML tag. They must match nothing. PostgreSQL ignores such a query
+    where it is joined with the organization's lexeme, so the number of lexemes is checked as well.
     """
     lexemes = func.numnode(query, type_=Integer)
     asked = func.tsquery_not(query, type_=TSQUERY) if negated else query
-    met = search.bool_op("@@")(asked if organization is None else lexeme(f" {organization}").op("&&")(asked))
+    matches = search.bool_op("@@")(asked if organization is None else lexeme(f" {organization}").op("&&")(asked))
     if not negated:
-        return and_(met, lexemes > 0)
-    return or_(met, lexemes == 0) if organization is None else met
+        return and_(matches, lexemes > 0)
+    return or_(matches, lexemes == 0) if organization is None else matches
