@@ -44,7 +44,7 @@ class Decision:
     delivery: Delivery | None = None
     """An existing delivery, changed."""
     cancel_deliveries_to: UUID | None = None
-    """The contact to whom nothing that is still QUEUED shall be sent."""
+    """The contact that is rejected: its queued messages fail, as `delivery.cancel_delivery` says."""
     inbound: Inbound | None = None
     """The message that came in by a channel, to be taken in once."""
     admitted: tuple[Inbound, ...] = ()

@@ -16,6 +16,7 @@ from care_service.storage.statement_builder import Statement
 from care_service.storage.tables import OPEN_FOLLOW_UP_INDEX, OPEN_TICKET_INDEX
 from care_service.usecases.ports import IdempotencyRecord, StaleError
 
+_PURPOSE = "Commits a decision: the ticket if its revision has not changed, and what comes with it only then."
 _TRANSACTION = """greatest(pg_current_xact_id(), (
     SELECT a.transaction FROM activities a
     WHERE a.organization = ticket.organization AND a.ticket_number = ticket.number ORDER BY a.number DESC LIMIT 1
@@ -37,13 +38,9 @@ _RECOVERY_IMMUTABLE = frozenset(
 )
 
 
-COMMIT = "Commits a decision: the ticket if its revision has not changed, and what comes with it only then."
-"""What a commit is for, as the comment at its beginning."""
-
-
 def update_statement(decision: Decision, record: IdempotencyRecord | None) -> Statement:
     """Returns the statement for a decision on an existing ticket. It writes nothing if the revision has changed."""
-    statement, ticket, source = Statement(COMMIT), decision.ticket, "ticket"
+    statement, ticket, source = Statement(_PURPOSE), decision.ticket, "ticket"
     statement.add(
         "ticket",
         f"UPDATE tickets SET {statement.assignments(TICKET, ticket, _TICKET_IMMUTABLE)}"
@@ -103,7 +100,7 @@ def update_statement(decision: Decision, record: IdempotencyRecord | None) -> St
 
 def insert_statement(decision: Decision, record: IdempotencyRecord | None) -> Statement:
     """Returns the statement for a new ticket. It writes nothing if the ticket that the new one follows has changed."""
-    statement, ticket, source = Statement(COMMIT), decision.ticket, None
+    statement, ticket, source = Statement(_PURPOSE), decision.ticket, None
     if decision.followed is not None:
         # Comparing the revision makes sure that a ticket gets one follow-up at most. Nothing else of it changes.
         source, before = "followed", decision.followed
@@ -140,7 +137,6 @@ def insert_statement(decision: Decision, record: IdempotencyRecord | None) -> St
 
 
 def _add_rows(statement: Statement, decision: Decision, record: IdempotencyRecord | None) -> None:
-    ticket = decision.ticket
     if decision.activity is not None:
         statement.insert("activity", ACTIVITY, decision.activity, "ticket", computed={"transaction": _TRANSACTION})
     if decision.new_recovery is not None:
@@ -162,7 +158,14 @@ def _add_rows(statement: Statement, decision: Decision, record: IdempotencyRecor
             f" AND i.channel = {statement.parameter(inbound.channel.value, 'TEXT')}"
             f" AND i.external_id = {statement.parameter(inbound.external_id, 'TEXT')} RETURNING 1",
         )
-    new = decision.new_recovery.id if decision.new_recovery else None
+    _add_wakes(statement, decision)
+    if record is not None:
+        add_record(statement, record, "ticket")
+
+
+def _add_wakes(statement: Statement, decision: Decision) -> None:
+    """Adds the CTEs that write the outbox."""
+    ticket, new = decision.ticket, decision.new_recovery.id if decision.new_recovery else None
     wakes: list[tuple[str, UUID | None, bool]] = [
         (workflow_names.CONTACT_RECOVERY, recovery, recovery == new) for recovery in decision.wakes
     ]
@@ -184,8 +187,6 @@ def _add_rows(statement: Statement, decision: Decision, record: IdempotencyRecor
             f" {reported}, now(), {claimed}, 0, {statement.parameter(trace_context.current(), 'TEXT')}"
             "\n  FROM ticket RETURNING 1",
         )
-    if record is not None:
-        add_record(statement, record, "ticket")
 
 
 def add_record(statement: Statement, record: IdempotencyRecord, source: str) -> None:

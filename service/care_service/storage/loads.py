@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import asyncpg
 
-from care_rules.entities import Channel, ReplyState
+from care_rules.entities import ActorKind, Channel, ReplyState
 from care_rules.plan import Sibling
 from care_rules.snapshot import TicketSnapshot
 from care_service.storage.rows import (
@@ -73,7 +73,8 @@ FORM_QUERY: Final = f"""
     FROM recoveries n
     JOIN tickets t ON t.organization = n.organization AND t.number = n.ticket_number{_JOINS}
     LEFT JOIN requests q
-      ON q.organization = n.organization AND q.caller = 'CUSTOMER/' || $1::UUID::TEXT AND q.request_id = $2::UUID
+      ON q.organization = n.organization AND q.request_id = $2::UUID
+        AND q.caller = '{ActorKind.CUSTOMER}/' || $1::UUID::TEXT
     WHERE n.id = $1::UUID AND n.{IS_FORM}
 """
 
@@ -166,7 +167,8 @@ CHAT_QUERY: Final = f"""
     JOIN tickets t ON t.organization = k.organization AND t.number = k.ticket_number{_JOINS}
     {_NAMED} {_USER}
     LEFT JOIN requests q
-      ON q.organization = k.organization AND q.caller = 'CUSTOMER/' || k.id::TEXT AND q.request_id = $2::UUID
+      ON q.organization = k.organization AND q.request_id = $2::UUID
+        AND q.caller = '{ActorKind.CUSTOMER}/' || k.id::TEXT
     WHERE k.id = $1::UUID
 """
 

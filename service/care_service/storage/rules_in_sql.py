@@ -43,6 +43,7 @@ PRIORITY_RANK: Final = (
 # --- recoveries -------------------------------------------------------------------------------------------------------
 
 IS_FORM: Final = f"kind = '{RecoveryKind.FORM}'"
+"""A recovery has a form."""
 MAY_WANT_STEP: Final = (
     f"(state IN {names(UNFINISHED)} OR reply_state IN {names(HANDED_OUT)}"
     f" OR reply_state = '{ReplyState.POSTED}' AND state <> '{RecoveryState.CHAT_UNLOCKED}')"
