@@ -25,10 +25,13 @@ RUN awk '/^[a-z]/ { wanted = /^(hatchling|packaging|pathspec|pluggy|tomlkit|trov
 COPY pyproject.toml README.md LICENSE ./
 COPY protos/python protos/python
 COPY client client
+COPY rules rules
+COPY roles roles
 COPY service service
 COPY workflows workflows
 COPY web web
 COPY cli cli
+COPY dev dev
 RUN pip wheel --no-deps --no-build-isolation --wheel-dir dist . \
     && pip --python /opt/care/bin/python install --no-deps dist/*.whl
 

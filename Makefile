@@ -83,7 +83,7 @@ check-imports: $(READY)
 
 .PHONY: check-protos
 check-protos: $(READY)
-	$(BIN)/python -m tools.contract
+	$(BIN)/python -m tools.buf_checks
 	$(BIN)/python protos/generate.py --check
 
 .PHONY: check-diagrams
@@ -109,7 +109,7 @@ proto: $(READY) ## Generate protos/python from protos/care
 
 .PHONY: proto-baseline
 proto-baseline: $(READY) ## Make the present contract the one that later changes may not break
-	$(BIN)/python -m tools.contract --write-baseline
+	$(BIN)/python -m tools.buf_checks --write-baseline
 
 .PHONY: diagrams
 diagrams: $(READY) ## Draw the README's state diagrams, and write the test kit's copy of the table

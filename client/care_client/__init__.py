@@ -1,1 +1,1 @@
-"""The client of Care's gRPC services; `care_client.roles` has what all processes of the system share."""
+"""The Python client of Care's gRPC services."""

@@ -1,7 +1,7 @@
 """What the service counts and measures, for Prometheus. Labels are words of the contract: never who, where or whose.
 
 docs/operating.md says what each is good for. With `PROMETHEUS_MULTIPROC_DIR` set, before this is imported, the library
-keeps all values in files there, and another process adds up those of several (see `care_service.processes`).
+keeps all values in files there, and another process adds up those of several (see `care_service.running.supervisor`).
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Final, Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from care_service.domain.case import Decision
-from care_service.domain.lifecycle import RecoveryState
+from care_rules.decision import Decision
+from care_rules.lifecycle import RecoveryState
 
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Upper bounds of a call's duration: most take a few milliseconds, and none more than CARE_MAX_CALL_TIME."""

@@ -23,13 +23,13 @@ from care.v1.activity_pb2 import ActivityType
 from care.v1.recovery_pb2 import Recovery, RecoveryState
 from care.v1.review_pb2 import Review
 from care.v1.ticket_pb2 import Ticket
-from care_cli.demo.pages import answer_form
-from care_cli.stack.errors import StackError
-from care_cli.stack.secrets import Role
 from care_client.client import CareClient
 from care_client.errors import CareError
 from care_client.workflow_names import contact_recovery_id
-from care_service.domain.entities import Mark
+from care_dev.demo.pages import answer_form
+from care_dev.stack.errors import StackError
+from care_dev.stack.secrets import Role
+from care_rules.entities import ReplyState
 from tests.e2e.site import SiteReview
 from tests.support.system import PATIENCE, System, eventually
 
@@ -207,11 +207,11 @@ class Case:
 
         await eventually(f"{state} of {recovery}", there, patience)
 
-    async def is_marked(self, recovery: str, *marks: Mark) -> None:
+    async def is_marked(self, recovery: str, *marks: ReplyState) -> None:
         """Return once its reply at the review site is marked as one of `marks`."""
 
         async def there() -> bool:
-            return await self.mark(recovery) in marks
+            return await self.reply_state(recovery) in marks
 
         await eventually(f"{' or '.join(marks)} of {recovery}", there)
 
@@ -233,9 +233,9 @@ class Case:
 
         await eventually(f"the end of {workflow_of(recovery)}", ended, patience)
 
-    async def mark(self, recovery: str) -> Mark:
-        [row] = await self.system.sql("SELECT mark FROM recoveries WHERE id = $1", id_of(recovery))
-        return Mark(row["mark"])
+    async def reply_state(self, recovery: str) -> ReplyState:
+        [row] = await self.system.sql("SELECT reply_state FROM recoveries WHERE id = $1", id_of(recovery))
+        return ReplyState(row["reply_state"])
 
     async def log(self, recovery: str = "") -> Counter[str]:
         """How often each thing was done; with a recovery, to that one."""

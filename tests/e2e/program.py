@@ -13,7 +13,7 @@ from typing import Final
 
 import pytest
 
-from care_cli.stack.processes import inherited_environment
+from care_dev.stack.processes import inherited_environment
 from tests.support import forked
 
 PATIENCE: Final = 20.0

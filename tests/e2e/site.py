@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import httpx
 
-from care_cli.data.reviews import GoogleReview, Reviewer, StarRating, dump_reviews
+from care_dev.data.reviews import GoogleReview, Reviewer, StarRating, dump_reviews
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class SiteReview:
         answer.raise_for_status()
 
     async def behave(self, mode: str, delay_seconds: float = 0.0) -> None:
-        """Set what becomes of requests for it: `care_cli.review_site.behavior.Mode`."""
+        """Set what becomes of requests for it: `care_dev.review_site.behavior.Mode`."""
         change = {
             "mode": mode,
             "delay_seconds": delay_seconds,

@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from care_service.domain.entities import Mark
+from care_rules.entities import ReplyState
 from tests.e2e.case import Case, Person
 from tests.support.system import System
 
@@ -53,7 +53,7 @@ class Story:
     async def is_posting(self) -> None:
         await self.case.site.behave("slow", SLOW)
         await self.send()
-        await self.case.is_marked(self.sent[-1], Mark.OUT)
+        await self.case.is_marked(self.sent[-1], ReplyState.POSTING)
 
     async def is_posted(self) -> None:
         await self.send()
@@ -67,7 +67,7 @@ class Story:
             await self.case.rests(recovery, PATIENCE)
             log = await self.case.log(recovery)
             assert set(log.values()) == {1}, log
-            assert await self.case.mark(recovery) not in {Mark.OUT, Mark.TAKING_OUT}
+            assert await self.case.reply_state(recovery) not in {ReplyState.POSTING, ReplyState.RETRACTING}
         if self.is_withdrawn:
             assert await self.case.public_link() is None
         else:
@@ -135,7 +135,7 @@ class Retracting(Posted):
         await super().arrange(story)
         await story.case.site.behave("slow", SLOW)
         await story.withdraw()
-        await story.case.is_marked(story.sent[-1], Mark.TAKING_OUT)
+        await story.case.is_marked(story.sent[-1], ReplyState.RETRACTING)
 
 
 MOMENTS: Final = [

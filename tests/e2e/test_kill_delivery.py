@@ -51,7 +51,9 @@ async def test_a_mail_server_that_is_killed_while_an_email_is_on_its_way_to_it(c
     await is_shown_once(case, message.name)
 
 
-async def test_a_worker_that_is_killed_after_the_server_took_an_email_and_before_it_was_recorded(case: Case) -> None:
+async def test_a_worker_that_is_killed_after_the_server_took_an_email_and_before_it_was_recorded(
+    case: Case,
+) -> None:
     person = await unlocked(case)
     with ExitStack() as service:
         with case.system.processes.frozen("mailbox"):

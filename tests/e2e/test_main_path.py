@@ -11,10 +11,10 @@ import pytest
 from playwright.async_api import ViewportSize, expect
 
 from care.v1.ticket_pb2 import TICKET_STATUS_CLOSED
-from care_cli.stack import secrets
-from care_service.domain.entities import Mark
-from care_service.links import Links
-from care_web.languages import DEFAULT
+from care_dev.stack import secrets
+from care_rules.entities import ReplyState
+from care_service.usecases.links import Links
+from care_web.languages import DEFAULT_LANGUAGE
 from care_web.texts.english import ENGLISH
 from tests.e2e.case import ORGANIZATION, Case, Person, id_of, token_of, workflow_of
 from tests.support.browser import chromium
@@ -62,7 +62,7 @@ async def test_the_link_leaves_the_public_reply_when_the_ticket_is_closed(case: 
     await case.reaches(recovery, "CHAT_UNLOCKED")
     posted = await case.site.reply() or ""
     await case.close()
-    await case.is_marked(recovery, Mark.RETRACTED)
+    await case.is_marked(recovery, ReplyState.RETRACTED)
     assert link in posted
     assert token_of(link) not in (await case.site.reply() or "")
     assert (await case.get_ticket()).status == TICKET_STATUS_CLOSED
@@ -115,7 +115,7 @@ async def test_a_link_says_what_became_of_its_form(
     link = await case.link(recovery)
     await become(case, recovery, link)
     answer = await case.http.get(link)
-    title = DEFAULT.tell(f"{page}.title", business=ORGANIZATION)
+    title = DEFAULT_LANGUAGE.translate_plain(f"{page}.title", business=ORGANIZATION)
     assert (answer.status_code, title in answer.text) == (status, True)
     assert case.ticket not in answer.text
 

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlsplit
 
 from care.v1 import conversation_service_pb2 as conversations
 from care.v1.message_pb2 import DELIVERY_STATE_SENT
-from care_service.domain.entities import Mark
+from care_rules.entities import ReplyState
 from tests.e2e import records
 from tests.e2e.case import Case, Person, word, workflow_of
 from tests.e2e.mail import until_emails
@@ -41,7 +41,7 @@ async def answered_claimed_and_rejected(case: Case) -> str:
     direct = await case.add_contact(Person())
     await case.reaches(direct, "CHAT_UNLOCKED")
     await case.close()
-    await case.is_marked(recovery, Mark.RETRACTED)
+    await case.is_marked(recovery, ReplyState.RETRACTED)
     return recovery
 
 
@@ -59,7 +59,7 @@ async def withdrawn_after_failures(case: Case) -> str:
     """A reply that fails at first and is withdrawn once it stands; then one that the service finds too long."""
     await case.site.behave("down")
     recovery = await case.send()
-    await case.is_marked(recovery, Mark.OUT)
+    await case.is_marked(recovery, ReplyState.POSTING)
     await case.site.behave("accept")
     await case.link(recovery)
     await case.withdraw(recovery)

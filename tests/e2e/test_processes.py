@@ -20,9 +20,9 @@ import pytest
 
 from care.v1 import lifecycle_service_pb2 as lifecycle
 from care.v1 import ticket_service_pb2 as tickets
-from care_cli.stack.ports import HOST
-from care_cli.stack.processes import inherited_environment
 from care_client.client import CareClient
+from care_dev.stack.ports import HOST
+from care_dev.stack.processes import inherited_environment
 from tests.e2e.case import ORGANIZATION, Case
 from tests.e2e.program import care
 from tests.support.operations import health, samples, watching

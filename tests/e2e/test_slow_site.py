@@ -11,7 +11,7 @@ from typing import Final
 import httpx
 import pytest
 
-from care_service.domain.entities import Mark
+from care_rules.entities import ReplyState
 from tests.e2e.case import Case
 from tests.support.system import System, eventually
 
@@ -27,7 +27,7 @@ SLOWER_THAN_THE_WORKER: Final = 12.0
 PATIENCE: Final = 200.0
 """Seconds, for attempts that end in timeouts and the time in which each of them may still have an effect."""
 
-AT_REST: Final = {Mark.NEVER, Mark.POSTED, Mark.NOT_PUBLIC, Mark.RETRACTED}
+AT_REST: Final = {ReplyState.NONE, ReplyState.POSTED, ReplyState.NOT_PUBLIC, ReplyState.RETRACTED}
 """Nothing is handed out."""
 
 
@@ -72,13 +72,13 @@ async def play(case: Case, order: Order) -> list[str]:
 async def reaches(case: Case, recovery: str, moment: str) -> None:
     match moment:
         case "posting":
-            await case.is_marked(recovery, Mark.OUT)
+            await case.is_marked(recovery, ReplyState.POSTING)
         case "posted":
             await case.reaches(recovery, "AWAITING_CONTACT")
         case "retracting":
 
             async def retracting() -> bool:
-                return await case.mark(recovery) is Mark.TAKING_OUT or await case.has_ended(recovery)
+                return await case.reply_state(recovery) is ReplyState.RETRACTING or await case.has_ended(recovery)
 
             await eventually(f"the retraction of {recovery}", retracting)
         case "rested":
@@ -126,7 +126,7 @@ async def test_the_newest_reply_stands_and_no_dead_link_is_public(
         assert link is not None
         assert reply == (await case.get(sent[-1])).reply_text.replace("{form_link}", link)
         assert (await case.http.get(link)).status_code == httpx.codes.OK
-    assert {await case.mark(recovery) for recovery in sent} <= AT_REST
+    assert {await case.reply_state(recovery) for recovery in sent} <= AT_REST
     withdrawn = sent if order.again == "never" else sent[:-1]
     assert {await case.state(recovery) for recovery in withdrawn} == {"WITHDRAWN"}
     assert (await case.log())["FORM_WITHDRAWN"] == len(withdrawn)

@@ -9,7 +9,7 @@ from typing import TypeVar
 from care.v1 import conversation_service_pb2 as conversations
 from care.v1 import ticket_service_pb2 as tickets
 from care.v1.ticket_pb2 import Ticket
-from care_cli.stack.secrets import Role
+from care_dev.stack.secrets import Role
 from tests.e2e.case import ORGANIZATION, Case, Person
 from tests.support.operations import health, samples
 from tests.support.system import System, eventually

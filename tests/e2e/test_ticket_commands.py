@@ -6,7 +6,7 @@ import json
 
 from care.v1.ticket_pb2 import Ticket
 from care.v1.ticket_service_pb2 import CreateTicketRequest
-from care_cli.stack.secrets import Role
+from care_dev.stack.secrets import Role
 from tests.e2e.program import care
 from tests.support.system import System
 

@@ -8,23 +8,23 @@ import pytest
 from care.v1 import conversation_service_pb2 as conversations
 from care.v1.message_pb2 import MESSAGE_KIND_RECOVERY_FORM
 from care.v1.recovery_pb2 import RECOVERY_STATE_REFUSED, RefusalReason
-from care_service.domain.entities import Mark
+from care_rules.entities import ReplyState
 from tests.e2e.case import Case, Person
 
 
 async def test_the_chat_opens_by_a_contact_known_otherwise_while_the_site_is_down(case: Case) -> None:
     await case.site.behave("down")
     form = await case.send()
-    await case.is_marked(form, Mark.OUT)
+    await case.is_marked(form, ReplyState.POSTING)
     direct = await case.add_contact(Person())
     await case.reaches(direct, "CHAT_UNLOCKED")
     assert await case.state(form) == "REPLACED"
     # The site is down to the end, and so the form has nothing to come to rest with.
-    assert await case.mark(form) is Mark.OUT
+    assert await case.reply_state(form) is ReplyState.POSTING
 
     await case.site.behave("accept")
     await case.rests(form, 110)
-    assert (await case.mark(form), await case.site.puts()) == (Mark.NOT_PUBLIC, [])
+    assert (await case.reply_state(form), await case.site.puts()) == (ReplyState.NOT_PUBLIC, [])
     assert await case.state(direct) == "CHAT_UNLOCKED"
 
 
@@ -37,7 +37,7 @@ async def test_a_reply_that_appears_after_the_worker_gave_up_is_seen_to_be_publi
 async def test_a_site_that_is_down_delays_a_reply_and_loses_none(case: Case) -> None:
     await case.site.behave("down")
     form = await case.send()
-    await case.is_marked(form, Mark.OUT)
+    await case.is_marked(form, ReplyState.POSTING)
     await case.site.behave("accept")
     await case.reaches(form, "AWAITING_CONTACT")
     assert len(await case.site.puts()) == 1

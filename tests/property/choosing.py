@@ -111,8 +111,8 @@ def _moves(model: Model, action: Action) -> bool:
             recovery = model.recovery(action)
             wanted = {
                 "POST": recovery.state == "FORM_REQUESTED",
-                "READ": recovery.state == "AWAITING_CONTACT" or recovery.mark in {"OUT", "MAYBE"},
-                "RETRACT": not recovery.live and recovery.mark in {"POSTED", "TAKING_OUT"},
+                "READ": recovery.state == "AWAITING_CONTACT" or recovery.reply_state in {"POSTING", "MAYBE"},
+                "RETRACT": not recovery.live and recovery.reply_state in {"POSTED", "RETRACTING"},
             }
             return wanted[action.text]
         case "RecordPosted" | "RecordRefused" | "RecordRetracted":

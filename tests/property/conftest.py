@@ -10,7 +10,7 @@ import grpc
 import pytest
 from structlog.testing import capture_logs
 
-from care_cli.stack import postgres
+from care_dev.stack import postgres
 from tests.property.machine import Bench, ExampleClock
 from tests.support.care import care
 

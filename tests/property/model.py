@@ -16,8 +16,8 @@ from typing import Final
 
 FORM_LIVE: Final = ("FORM_REQUESTED", "AWAITING_CONTACT")
 LIVE: Final = (*FORM_LIVE, "CONTACT_RECEIVED", "CHAT_UNLOCKED")
-HANDED_OUT: Final = ("OUT", "TAKING_OUT")
-WAS_PUBLIC: Final = ("POSTED", "TAKING_OUT", "RETRACTED")
+HANDED_OUT: Final = ("POSTING", "RETRACTING")
+WAS_PUBLIC: Final = ("POSTED", "RETRACTING", "RETRACTED")
 
 FORM_LIFETIME: Final = timedelta(days=30)
 ANSWERS_KEPT: Final = timedelta(hours=24)
@@ -166,8 +166,8 @@ class Recovery:
     contact: Contact | None = None
     end_time: datetime | None = None
     post_time: datetime | None = None
-    mark: str = "NEVER"
-    """What is known of the reply at the site: NEVER, OUT, TAKING_OUT, POSTED, NOT_PUBLIC, MAYBE, RETRACTED."""
+    reply_state: str = "NONE"
+    """What is known of the reply at the site: NONE, POSTING, RETRACTING, POSTED, NOT_PUBLIC, MAYBE, RETRACTED."""
     attempt: int = 0
     """The attempt whose outcome counts; 0 for none."""
     hand_outs: list[datetime] = field(default_factory=list)
@@ -644,16 +644,18 @@ class Model:
         review = recovery.ticket.review
         siblings = list(self.siblings(recovery))
         before = [each for newer, each in siblings if not newer]
-        after = {each.mark for newer, each in siblings if newer}
-        settled = all(each.mark not in {*HANDED_OUT, "MAYBE"} and _settled(each, now) for each in before)
+        after = {each.reply_state for newer, each in siblings if newer}
+        settled = all(each.reply_state not in {*HANDED_OUT, "MAYBE"} and _settled(each, now) for each in before)
         over = recovery.expire_time is not None and recovery.expire_time <= now
         if not grant:
             wanted = recovery.state == "FORM_REQUESTED" and not over and settled
             if step == "POST" and wanted:
                 raise Unlike(f"{action}: nobody else is at the site, but it was not handed out")
-            public = recovery.mark == "POSTED" and not recovery.live and recovery.state != "REFUSED"
+            public = recovery.reply_state == "POSTED" and not recovery.live and recovery.state != "REFUSED"
             alone = (
-                not after & {"OUT", "MAYBE", *WAS_PUBLIC} and _settled(recovery, now) and not recovery.retract_refused
+                not after & {"POSTING", "MAYBE", *WAS_PUBLIC}
+                and _settled(recovery, now)
+                and not recovery.retract_refused
             )
             if step == "RETRACT" and public and alone:
                 raise Unlike(f"{action}: the link is public and leads nowhere, but it is not to be taken out")
@@ -661,20 +663,22 @@ class Model:
         if grant <= self.attempts.get(review, 0):
             raise Unlike(f"{action}: attempt {grant} is not a new one")
         may = {
-            "POST": recovery.state == "FORM_REQUESTED" and not over and not any(e.mark in HANDED_OUT for e in before),
-            "READ": recovery.mark in {"OUT", "MAYBE"} or recovery.state == "AWAITING_CONTACT",
+            "POST": recovery.state == "FORM_REQUESTED"
+            and not over
+            and not any(e.reply_state in HANDED_OUT for e in before),
+            "READ": recovery.reply_state in {"POSTING", "MAYBE"} or recovery.state == "AWAITING_CONTACT",
             "RETRACT": not recovery.live
-            and recovery.mark in {"POSTED", "TAKING_OUT"}
-            and not after & {"OUT", *WAS_PUBLIC},
+            and recovery.reply_state in {"POSTED", "RETRACTING"}
+            and not after & {"POSTING", *WAS_PUBLIC},
         }
         if not may[step]:
-            raise Unlike(f"{action}: handed out, though it is {recovery.state}, {recovery.mark}")
+            raise Unlike(f"{action}: handed out, though it is {recovery.state}, {recovery.reply_state}")
         self.attempts[review], recovery.attempt = grant, grant
         if step != "READ":
-            recovery.mark = "OUT" if step == "POST" else "TAKING_OUT"
+            recovery.reply_state = "POSTING" if step == "POST" else "RETRACTING"
             recovery.hand_outs.append(now)
-        elif recovery.mark == "MAYBE":
-            recovery.mark = "OUT"
+        elif recovery.reply_state == "MAYBE":
+            recovery.reply_state = "POSTING"
 
     def _report(self, action: Action) -> None:
         recovery = self.recovery(action)
@@ -686,8 +690,8 @@ class Model:
                 self._posted(recovery, action)
             case "RecordRefused":
                 self._refused(recovery, action)
-            case "RecordRetracted" if recovery.mark == "TAKING_OUT":
-                recovery.attempt, recovery.mark = 0, "RETRACTED"
+            case "RecordRetracted" if recovery.reply_state == "RETRACTING":
+                recovery.attempt, recovery.reply_state = 0, "RETRACTED"
                 self._log(ticket, "REPLY_RETRACTED", action, recovery)
             case "UnlockChat" if recovery.state == "CONTACT_RECEIVED":
                 self._move(recovery, "CHAT_UNLOCKED")
@@ -702,29 +706,29 @@ class Model:
                 pass
 
     def _posted(self, recovery: Recovery, action: Action) -> None:
-        if recovery.mark == "POSTED" and recovery.state == "AWAITING_CONTACT":
+        if recovery.reply_state == "POSTED" and recovery.state == "AWAITING_CONTACT":
             recovery.attempt = 0
-        elif recovery.mark == "OUT":
-            recovery.attempt, recovery.mark, recovery.post_time = 0, "POSTED", self.now
+        elif recovery.reply_state == "POSTING":
+            recovery.attempt, recovery.reply_state, recovery.post_time = 0, "POSTED", self.now
             if recovery.state == "FORM_REQUESTED":
                 self._move(recovery, "AWAITING_CONTACT")
             self._log(recovery.ticket, "FORM_POSTED", action, recovery)
 
     def _refused(self, recovery: Recovery, action: Action) -> None:
-        if recovery.mark == "TAKING_OUT":
-            recovery.attempt, recovery.mark, recovery.retract_refused = 0, "POSTED", True
+        if recovery.reply_state == "RETRACTING":
+            recovery.attempt, recovery.reply_state, recovery.retract_refused = 0, "POSTED", True
             self._log(recovery.ticket, "RETRACTION_REFUSED", action, recovery)
             return
-        moderated = recovery.mark == "POSTED" and recovery.state == "AWAITING_CONTACT"
-        if recovery.mark != "OUT" and not moderated:
+        moderated = recovery.reply_state == "POSTED" and recovery.state == "AWAITING_CONTACT"
+        if recovery.reply_state != "POSTING" and not moderated:
             return
         recovery.attempt = 0
         if recovery.state not in FORM_LIVE:
-            recovery.mark = "NOT_PUBLIC"
+            recovery.reply_state = "NOT_PUBLIC"
             return
         if not moderated:
             # Of an earlier write something may still appear: then the site is read again.
-            recovery.mark = "MAYBE" if len(recovery.hand_outs) > 1 else "NOT_PUBLIC"
+            recovery.reply_state = "MAYBE" if len(recovery.hand_outs) > 1 else "NOT_PUBLIC"
         self._move(recovery, "REFUSED")
         self._log(recovery.ticket, "FORM_REFUSED", action, recovery)
 

@@ -10,16 +10,19 @@ from typing import Any, Final
 
 import pytest
 
-from care_service.domain import chat, commands, decide, follow_up, permissions, reports, submit
-from care_service.domain.case import Case, Decision
-from care_service.domain.entities import ActivityType, Ticket
-from care_service.domain.lifecycle import RECOVERY, STATUS, RecoveryState, StateMachine, TicketStatus, Trigger
-from care_service.domain.permissions import Command, Situation
-from care_service.domain.ports import Record, StaleError
-from care_service.domain.refusals import Reason
-from care_service.rpc import call, customers, execute, workers
+from care_rules import chat, commands, decide, follow_up, permissions, reports, submit
+from care_rules.decision import Decision
+from care_rules.entities import ActivityType, Ticket
+from care_rules.lifecycle import RECOVERY, STATUS, RecoveryState, StateMachine, TicketStatus, Trigger
+from care_rules.permissions import Command, Situation
+from care_rules.refusals import Reason
+from care_rules.snapshot import TicketSnapshot
+from care_service.rpc import call, execute
+from care_service.rpc import customer_service as customers
+from care_service.rpc import worker_service as workers
 from care_service.rpc.execute import Repeat
 from care_service.storage.tickets import PostgresTickets
+from care_service.usecases.ports import IdempotencyRecord, StaleError
 
 Patch = pytest.MonkeyPatch
 _ANY: Final[Any] = Any
@@ -36,11 +39,11 @@ def _sources(patch: Patch, machine: StateMachine[Any], trigger: Trigger, *more: 
         patch.setattr(machine, name, value)
 
 
-def _deciding(patch: Patch, command: type, change: Callable[[Case, Decision], Decision]) -> None:
+def _deciding(patch: Patch, command: type, change: Callable[[TicketSnapshot, Decision], Decision]) -> None:
     """Changes what is decided for a command."""
     right = decide._DECIDERS[command]
 
-    def wrong(case: Case, *rest: Any) -> Decision | None:  # noqa: ANN401 - as the table has them
+    def wrong(case: TicketSnapshot, *rest: Any) -> Decision | None:  # noqa: ANN401 - as the table has them
         decision = right(case, *rest)
         return None if decision is None else change(case, decision)
 
@@ -73,7 +76,7 @@ def contact_can_be_added_to_an_open_chat(patch: Patch) -> None:
 def whoever_comes_second_is_told_that_it_worked(patch: Patch) -> None:
     right = PostgresTickets.commit
 
-    async def wrong(self: PostgresTickets, decision: Decision, record: Record | None) -> None:
+    async def wrong(self: PostgresTickets, decision: Decision, record: IdempotencyRecord | None) -> None:
         try:
             await right(self, decision, record)
         except StaleError:
@@ -97,7 +100,7 @@ def close_leaves_the_recovery_live(patch: Patch) -> None:
 
 
 def note_takes_two_numbers(patch: Patch) -> None:
-    def skipping(_: Case, decision: Decision) -> Decision:
+    def skipping(_: TicketSnapshot, decision: Decision) -> Decision:
         ticket = replace(decision.ticket, version=decision.ticket.version + 1)
         assert decision.activity is not None
         return replace(decision, ticket=ticket, activity=replace(decision.activity, number=ticket.version))
@@ -112,7 +115,7 @@ def closed_ticket_takes_a_note(patch: Patch) -> None:
 def claim_replaces_the_contact(patch: Patch) -> None:
     right = submit.claim
 
-    def wrong(form: submit.FormCase, *rest: Any) -> Decision | None:  # noqa: ANN401 - handed on
+    def wrong(form: submit.FormSnapshot, *rest: Any) -> Decision | None:  # noqa: ANN401 - handed on
         decision = right(form, *rest)
         if decision is None or decision.contact is None or form.target.live is None:
             return decision
@@ -136,7 +139,7 @@ def other_organizations_are_let_in(patch: Patch) -> None:
 def follow_up_is_made_though_there_is_one(patch: Patch) -> None:
     right = submit.submit_contact
 
-    def wrong(form: submit.FormCase, *rest: Any) -> Decision | None:  # noqa: ANN401 - handed on
+    def wrong(form: submit.FormSnapshot, *rest: Any) -> Decision | None:  # noqa: ANN401 - handed on
         return right(replace(form, open=None, last=form.open or form.last), *rest)
 
     patch.setattr(customers, "submit_contact", wrong)
@@ -188,7 +191,7 @@ def form_replaced_by_a_contact_stays_live(patch: Patch) -> None:
 
 
 def note_is_logged_as_an_update(patch: Patch) -> None:
-    def mistaken(_: Case, decision: Decision) -> Decision:
+    def mistaken(_: TicketSnapshot, decision: Decision) -> Decision:
         assert decision.activity is not None
         return replace(decision, activity=replace(decision.activity, message_id=None, type=ActivityType.UPDATED))
 

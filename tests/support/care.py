@@ -14,14 +14,14 @@ from temporalio.client import Client
 
 from care_client.client import CareClient
 from care_client.errors import CareError, care_errors
-from care_client.roles import environment
-from care_service.application import Running, service
-from care_service.domain.ports import Clock
-from care_service.following import Pace
-from care_service.links import Links
+from care_roles import environment
 from care_service.metrics import Metrics
-from care_service.settings import ServiceSettings
+from care_service.running.application import Running, service
+from care_service.running.configuration import ServiceSettings
 from care_service.storage.database import Database
+from care_service.usecases.links import Links
+from care_service.usecases.ports import Clock
+from care_service.usecases.streams import Pace
 
 WEB_URL = "https://care.example"
 NOWHERE = "127.0.0.1:1"

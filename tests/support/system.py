@@ -20,12 +20,12 @@ import httpx
 import pytest
 from temporalio.client import Client
 
-from care_cli.stack.blocking import blocking
-from care_cli.stack.ports import HOST, PORT_COUNT
-from care_cli.stack.processes import Part
-from care_cli.stack.secrets import Role
-from care_cli.stack.stack import Stack, running
 from care_client.client import CareClient
+from care_dev.stack.blocking import blocking
+from care_dev.stack.ports import HOST, PORT_COUNT
+from care_dev.stack.processes import Part
+from care_dev.stack.secrets import Role
+from care_dev.stack.stack import Stack, running
 from tests.support.plain_http import NO_TLS
 from tools import ports
 

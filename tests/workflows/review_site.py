@@ -6,8 +6,8 @@ from pathlib import Path
 
 import httpx
 
-from care_cli.review_site.app import create_app
-from care_cli.review_site.store import Store
+from care_dev.review_site.app import create_app
+from care_dev.review_site.store import Store
 from tests.support.plain_http import NO_TLS
 from tests.support.serving import serve
 

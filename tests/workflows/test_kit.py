@@ -104,7 +104,7 @@ async def test_a_withdrawn_form_is_retracted(skipping: WorkflowEnvironment) -> N
         await kit.settled(form)
         await kit.withdraw_form(form)
         await kit.end(form)
-        assert kit.recovery(form).mark == "RETRACTED"
+        assert kit.recovery(form).reply_state == "RETRACTED"
         with pytest.raises(FailedPrecondition) as caught:
             await kit.submit_contact(form)
     assert caught.value.reason == "LINK_WITHDRAWN"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from care_service.domain.refusals import Reason, Refusal
+from care_rules.refusals import Reason, Refusal
 from care_service.tokens.claims import token_invalid
 from care_service.tokens.keeping import PAUSE, TokenKeys
 from care_service.tokens.keys import development_key

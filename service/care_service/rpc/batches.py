@@ -11,9 +11,9 @@ import grpc
 from google.protobuf.message import Message
 from google.rpc.status_pb2 import Status
 
-from care_service.domain import names
-from care_service.domain.names import BadNameError
-from care_service.domain.refusals import Refusal
+from care_rules import names
+from care_rules.names import BadNameError
+from care_rules.refusals import Refusal
 from care_service.rpc.call import Call
 from care_service.rpc.errors import CODES, to_status
 from care_service.rpc.fields import Fields

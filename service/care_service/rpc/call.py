@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from care_service.domain.callers import Caller
-from care_service.domain.refusals import not_found
+from care_rules.callers import Caller
+from care_rules.refusals import not_found
 
 
 @dataclass(frozen=True, slots=True)

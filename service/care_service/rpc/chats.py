@@ -14,20 +14,20 @@ from google.protobuf.message import Message
 from uuid_utils.compat import uuid7
 
 from care.v1 import customer_service_pb2 as pb
-from care_service.domain import commands, entities
-from care_service.domain.callers import customer
-from care_service.domain.chat import ChatCase, ChatState, post_message, verified
-from care_service.domain.names import TicketName
-from care_service.domain.ports import KEPT, Answer, Reader, TicketStore
-from care_service.domain.refusals import Reason, Refusal
-from care_service.following import Followers
-from care_service.links import Links
-from care_service.rpc import convert, pages
+from care_rules import commands, entities
+from care_rules.callers import customer
+from care_rules.chat import ChatSnapshot, ChatState, post_message, verified
+from care_rules.names import TicketName
+from care_rules.refusals import Reason, Refusal
+from care_service.rpc import convert, enums, page_tokens
 from care_service.rpc.call import Call, current_call
 from care_service.rpc.execute import Repeat, timed, until_committed
 from care_service.rpc.fields import LONG_TEXT, Fields
+from care_service.rpc.link_limits import LinkLimit, without_metadata
 from care_service.rpc.raising import follow_up
-from care_service.rpc.strangers import LinkLimit, told_nothing
+from care_service.usecases.links import Links
+from care_service.usecases.ports import REQUEST_ID_LIFETIME, Reader, StoredResponse, TicketStore
+from care_service.usecases.streams import Followers
 
 Context = grpc.aio.ServicerContext[Message, Message]
 
@@ -62,14 +62,17 @@ class Chats:
         chat = await self._opened(request.token)
         await self._looks.check(str(chat.contact.id))
         scope = f"chat {chat.contact.id}"
-        before = pages.read_token(request.page_token, scope, _place)
+        before = page_tokens.read_token(request.page_token, scope, _place)
         rows = await self._reader.chat_messages(chat, before, size + 1)
-        messages, token = pages.cut(
-            rows, size, convert.chat_message, lambda row: pages.make_token(scope, row.activity_number, row.ordinal)
+        messages, token = page_tokens.cut(
+            rows,
+            size,
+            convert.chat_message,
+            lambda row: page_tokens.make_token(scope, row.activity_number, row.ordinal),
         )
         return pb.GetChatResponse(
             chat=pb.Chat(
-                state=pb.ChatState.Value(f"CHAT_STATE_{chat.state}"),
+                state=enums.CHAT_STATE.to_contract(chat.state),
                 business_name=_business(chat),
                 messages=reversed(messages),
             ),
@@ -82,8 +85,8 @@ class Chats:
     ) -> AsyncGenerator[pb.WatchChatResponse, None]:
         """See the contract."""
         chat = await self._opened(request.token)
-        ticket = chat.case.ticket
-        place = pages.read_token(request.resume_token, _watch_scope(chat), _place)
+        ticket = chat.snapshot.ticket
+        place = page_tokens.read_token(request.resume_token, _watch_scope(chat), _place)
         said: ChatState | None = None
         with self._one_stream(chat.contact.id):
             async with self._followers.following(ticket.organization, ticket.number) as interest:
@@ -147,7 +150,7 @@ class Chats:
             )
             return TicketName(chat.target.ticket.organization, chat.target.ticket.number)
 
-        with told_nothing():
+        with without_metadata():
             return await until_committed(self._store, once, place)
 
     @contextmanager
@@ -164,29 +167,31 @@ class Chats:
             if not self._streams[contact]:
                 del self._streams[contact]
 
-    async def _opened(self, token: str) -> ChatCase:
+    async def _opened(self, token: str) -> ChatSnapshot:
         """Loads the chat of a link, and notes its first use."""
         call = current_call()
         seen, _ = await until_committed(self._store, lambda store: self._load_chat(store, token, None), None)
         if verified(seen, customer(str(seen.contact.id)), call.now) is None:
             return seen
-        ticket = seen.case.ticket
+        ticket = seen.snapshot.ticket
 
-        async def once(store: TicketStore) -> ChatCase:
+        async def once(store: TicketStore) -> ChatSnapshot:
             chat, _ = await self._load_chat(store, token, None)
             decision = verified(chat, customer(str(chat.contact.id)), call.now)
             if decision is not None:
-                await store.commit(timed(chat.case, decision), None)
+                await store.commit(timed(chat.snapshot, decision), None)
             return chat
 
-        with told_nothing():
+        with without_metadata():
             return await until_committed(self._store, once, TicketName(ticket.organization, ticket.number))
 
     async def _load_chat(
         self, store: TicketStore, token: str, request_id: UUID | None
-    ) -> tuple[ChatCase, Answer | None]:
+    ) -> tuple[ChatSnapshot, StoredResponse | None]:
         found = self._links.read_chat_token(token)
-        loaded = await store.load_chat(found[0], request_id, current_call().now - KEPT) if found else None
+        loaded = (
+            await store.load_chat(found[0], request_id, current_call().now - REQUEST_ID_LIFETIME) if found else None
+        )
         # A contact keeps the key that its link was made with: another key's token for it is forged.
         if found is None or loaded is None or loaded[0].contact.key_id != found[1] or loaded[0].is_dead:
             raise Refusal(Reason.LINK_UNKNOWN, "The link is none of ours: open it again from the message it came in.")
@@ -194,26 +199,28 @@ class Chats:
 
 
 def _place(key: list[str | int]) -> tuple[int, int]:
-    return pages.number(key[0]), pages.number(key[1])
+    return page_tokens.number(key[0]), page_tokens.number(key[1])
 
 
-def _watch_scope(chat: ChatCase) -> str:
+def _watch_scope(chat: ChatSnapshot) -> str:
     return f"watch chat {chat.contact.id}"
 
 
-def _resume_token(chat: ChatCase, last: entities.Message) -> str:
-    return pages.make_token(_watch_scope(chat), last.activity_number, last.ordinal)
+def _resume_token(chat: ChatSnapshot, last: entities.Message) -> str:
+    return page_tokens.make_token(_watch_scope(chat), last.activity_number, last.ordinal)
 
 
-def _watched(chat: ChatCase, rows: Sequence[entities.Message], place: tuple[int, int] | None) -> pb.WatchChatResponse:
+def _watched(
+    chat: ChatSnapshot, rows: Sequence[entities.Message], place: tuple[int, int] | None
+) -> pb.WatchChatResponse:
     return pb.WatchChatResponse(
         messages=map(convert.chat_message, rows),
-        state=pb.ChatState.Value(f"CHAT_STATE_{chat.state}"),
+        state=enums.CHAT_STATE.to_contract(chat.state),
         # Before the first message there is no place to resume from but the beginning.
-        resume_token=pages.make_token(_watch_scope(chat), *place) if place else "",
+        resume_token=page_tokens.make_token(_watch_scope(chat), *place) if place else "",
     )
 
 
-def _business(chat: ChatCase) -> str:
-    location = chat.case.location
-    return (location and location.display_name) or chat.case.organization.display_name
+def _business(chat: ChatSnapshot) -> str:
+    location = chat.snapshot.location
+    return (location and location.display_name) or chat.snapshot.organization.display_name

@@ -9,16 +9,16 @@ from google.protobuf.message import Message
 from uuid_utils.compat import uuid7
 
 from care.v1 import worker_service_pb2 as pb
-from care_service.domain import names
-from care_service.domain.case import Case
-from care_service.domain.deadlines import fire, refreshed, told
-from care_service.domain.names import TicketName
-from care_service.domain.ports import TicketStore
-from care_service.domain.refusals import not_found
+from care_rules import names
+from care_rules.deadlines import fire, mark_workflow_informed, refresh_deadlines
+from care_rules.names import TicketName
+from care_rules.refusals import not_found
+from care_rules.snapshot import TicketSnapshot
 from care_service.rpc import convert
 from care_service.rpc.call import current_call
 from care_service.rpc.execute import applied, timed, until_committed
 from care_service.rpc.fields import Fields
+from care_service.usecases.ports import TicketStore
 
 Context = grpc.aio.ServicerContext[Message, Message]
 
@@ -33,12 +33,12 @@ class Deadlines:
         name, now = self._ticket(request.name), current_call().now
 
         async def once(store: TicketStore) -> pb.GetNextDeadlineResponse:
-            case = await _load(store, name)
-            decision = refreshed(case)
+            snapshot = await _load(store, name)
+            decision = refresh_deadlines(snapshot)
             if decision is not None:
                 await store.commit(decision, None)
-                case = applied(case, decision)
-            return pb.GetNextDeadlineResponse(plan=_plan(case, now))
+                snapshot = applied(snapshot, decision)
+            return pb.GetNextDeadlineResponse(plan=_plan(snapshot, now))
 
         return await until_committed(self._store, once, name)
 
@@ -47,13 +47,13 @@ class Deadlines:
         name, call = self._ticket(request.name), current_call()
 
         async def once(store: TicketStore) -> pb.FireDeadlineResponse:
-            case = await _load(store, name)
-            decision = fire(case, uuid7(), call.caller, call.now)
+            snapshot = await _load(store, name)
+            decision = fire(snapshot, uuid7(), call.caller, call.now)
             if decision is not None:
-                decision = told(timed(case, decision))
+                decision = mark_workflow_informed(timed(snapshot, decision))
                 await store.commit(decision, None)
-                case = applied(case, decision)
-            return pb.FireDeadlineResponse(plan=_plan(case, call.now))
+                snapshot = applied(snapshot, decision)
+            return pb.FireDeadlineResponse(plan=_plan(snapshot, call.now))
 
         return await until_committed(self._store, once, name)
 
@@ -67,12 +67,12 @@ class Deadlines:
         return name
 
 
-async def _load(store: TicketStore, name: TicketName) -> Case:
+async def _load(store: TicketStore, name: TicketName) -> TicketSnapshot:
     loaded = await store.load(name, agent=None)
     if loaded is None:
         raise not_found(str(name))
     return loaded[0]
 
 
-def _plan(case: Case, now: datetime) -> pb.DeadlinePlan:
-    return convert.deadline_plan_message(case, now)
+def _plan(snapshot: TicketSnapshot, now: datetime) -> pb.DeadlinePlan:
+    return convert.deadline_plan_message(snapshot, now)

@@ -7,30 +7,28 @@ from typing import Final
 import grpc
 from google.protobuf.message import Message
 
-from care.v1 import message_pb2
 from care.v1 import worker_service_pb2 as pb
-from care_service.domain import commands, names
-from care_service.domain.case import Decision
-from care_service.domain.delivery import DeliveryCase, DeliveryStep, begin_delivery, report_delivery
-from care_service.domain.entities import Channel, DeliveryFailure, DeliveryState
-from care_service.domain.names import MessageName
-from care_service.domain.ports import TicketStore
-from care_service.domain.refusals import Reason, Refusal, not_found
-from care_service.domain.replies import CHAT_LINK
-from care_service.links import Links
-from care_service.rpc import convert
+from care_rules import commands, names
+from care_rules.decision import Decision
+from care_rules.delivery import DeliverySnapshot, DeliveryStep, begin_delivery, report_delivery
+from care_rules.entities import DeliveryFailure, DeliveryState
+from care_rules.names import MessageName
+from care_rules.refusals import Reason, Refusal, not_found
+from care_rules.replies import CHAT_LINK
+from care_service.rpc import convert, enums
 from care_service.rpc.call import current_call
 from care_service.rpc.execute import applied, timed, until_committed
 from care_service.rpc.fields import Fields
+from care_service.usecases.links import Links
+from care_service.usecases.ports import TicketStore
 
 Context = grpc.aio.ServicerContext[Message, Message]
 
 _PROVIDER_MESSAGE: Final = 2_000
 _PROVIDER_ID: Final = 998
-_STEPS: Final = {pb.DELIVERY_STEP_SEND: DeliveryStep.SEND, pb.DELIVERY_STEP_CHECK: DeliveryStep.CHECK}
+_STEPS: Final = {enums.DELIVERY_STEP.to_contract(step): step for step in (DeliveryStep.SEND, DeliveryStep.CHECK)}
 _REACHED: Final = {
-    message_pb2.DELIVERY_STATE_SENT: DeliveryState.SENT,
-    message_pb2.DELIVERY_STATE_DELIVERED: DeliveryState.DELIVERED,
+    enums.DELIVERY_STATE.to_contract(state): state for state in (DeliveryState.SENT, DeliveryState.DELIVERED)
 }
 
 
@@ -50,15 +48,15 @@ class Deliveries:
         step = _STEPS.get(request.step)
 
         async def once(store: TicketStore) -> pb.BeginDeliveryResponse:
-            case = await self._load_message(store, name)
-            decision = begin_delivery(case, step, call.caller, call.now) if step else None
+            snapshot = await self._load_message(store, name)
+            decision = begin_delivery(snapshot, step, call.caller, call.now) if step else None
             if decision is None:
-                return pb.BeginDeliveryResponse(plan=_plan(case))
-            after = _after(case, decision)
+                return pb.BeginDeliveryResponse(plan=_plan(snapshot))
+            after = _after(snapshot, decision)
             grant = None
             if after.delivery.attempt:
                 grant = self._to_send(after) if step is DeliveryStep.SEND else _to_check(after)
-            await store.commit(timed(case.case, decision), None)
+            await store.commit(timed(snapshot.snapshot, decision), None)
             return pb.BeginDeliveryResponse(grant=grant, plan=_plan(after))
 
         return await until_committed(self._store, once, name.ticket)
@@ -78,10 +76,11 @@ class Deliveries:
     async def RecordFailed(self, request: pb.RecordFailedRequest, context: Context) -> pb.RecordFailedResponse:
         """See the contract."""
         fields = _attempt(request.attempt)
-        if request.reason not in message_pb2.DeliveryFailure.values() or not request.reason:
+        reason = enums.DELIVERY_FAILURE.from_contract(request.reason)
+        if reason is None:
             fields.wrong("reason", "must be a known reason")
+            reason = DeliveryFailure.OTHER
         name = self._message(request.name, fields)
-        reason = DeliveryFailure(message_pb2.DeliveryFailure.Name(request.reason).removeprefix("DELIVERY_FAILURE_"))
         words = request.provider_message.replace("\0", "")[:_PROVIDER_MESSAGE]
         command = commands.RecordFailed(request.attempt, reason, words)
         return pb.RecordFailedResponse(plan=await self._report_delivery(name, command))
@@ -94,38 +93,40 @@ class Deliveries:
         current_call().enter(name.organization, text)
         return name
 
-    async def _load_message(self, store: TicketStore, name: MessageName) -> DeliveryCase:
-        case = await store.load_delivery(name)
-        if case is None:
+    async def _load_message(self, store: TicketStore, name: MessageName) -> DeliverySnapshot:
+        snapshot = await store.load_delivery(name)
+        if snapshot is None:
             raise not_found(str(name))
-        return case
+        return snapshot
 
     async def _report_delivery(self, name: MessageName, command: commands.DeliveryReport) -> pb.DeliveryPlan:
         call = current_call()
 
         async def once(store: TicketStore) -> pb.DeliveryPlan:
-            case = await self._load_message(store, name)
-            decision = report_delivery(case, command, call.caller, call.now)
+            snapshot = await self._load_message(store, name)
+            decision = report_delivery(snapshot, command, call.caller, call.now)
             if decision is not None:
-                decision = timed(case.case, decision)
+                decision = timed(snapshot.snapshot, decision)
                 await store.commit(decision, None)
-                case = _after(case, decision)
-            return _plan(case)
+                snapshot = _after(snapshot, decision)
+            return _plan(snapshot)
 
         return await until_committed(self._store, once, name.ticket)
 
-    def _to_send(self, case: DeliveryCase) -> pb.DeliveryGrant:
-        delivery, contact, ticket = case.delivery, case.contact, case.case.ticket
+    def _to_send(self, snapshot: DeliverySnapshot) -> pb.DeliveryGrant:
+        delivery, contact, ticket = snapshot.delivery, snapshot.contact, snapshot.snapshot.ticket
         need_key(self._links, contact.key_id)
         link = self._links.chat_link(contact.id, contact.key_id)
-        location = case.case.location
+        location = snapshot.snapshot.location
         return pb.DeliveryGrant(
             attempt=delivery.attempt,
-            channel=convert.channel(delivery.channel),
-            address=contact.email if delivery.channel is Channel.EMAIL else contact.phone,
+            channel=enums.CHANNEL.to_contract(delivery.channel),
+            address=contact.address(delivery.channel),
             display_name=contact.display_name,
-            business_name=(location and location.display_name) or case.case.organization.display_name,
-            text=case.message.text.replace(CHAT_LINK, link) if case.message.is_greeting else case.message.text,
+            business_name=(location and location.display_name) or snapshot.snapshot.organization.display_name,
+            text=snapshot.message.text.replace(CHAT_LINK, link)
+            if snapshot.message.is_greeting
+            else snapshot.message.text,
             chat_link=link,
             idempotency_key=str(delivery.message_id),
             thread_key=str(contact.id),
@@ -142,12 +143,12 @@ def need_key(links: Links, key_id: str) -> None:
         raise Refusal(Reason.LINK_UNKNOWN, f"The link's key {key_id} is not among CARE_LINK_KEYS: put it back.")
 
 
-def _to_check(case: DeliveryCase) -> pb.DeliveryGrant:
+def _to_check(snapshot: DeliverySnapshot) -> pb.DeliveryGrant:
     """Hands out what asking the provider takes: nothing of the message, nor of the customer."""
-    delivery, ticket = case.delivery, case.case.ticket
+    delivery, ticket = snapshot.delivery, snapshot.snapshot.ticket
     return pb.DeliveryGrant(
         attempt=delivery.attempt,
-        channel=convert.channel(delivery.channel),
+        channel=enums.CHANNEL.to_contract(delivery.channel),
         provider_id=delivery.provider_id,
         location=names.location(ticket.organization, ticket.location),
     )
@@ -160,11 +161,13 @@ def _attempt(number: int) -> Fields:
     return fields
 
 
-def _plan(case: DeliveryCase) -> pb.DeliveryPlan:
+def _plan(snapshot: DeliverySnapshot) -> pb.DeliveryPlan:
     now = current_call().now
-    return convert.delivery_plan_message(case, case.plan(now), now)
+    return convert.delivery_plan_message(snapshot, snapshot.plan(now), now)
 
 
-def _after(case: DeliveryCase, decision: Decision) -> DeliveryCase:
-    delivery = decision.delivery or case.delivery
-    return DeliveryCase(applied(case.case, decision), case.message, delivery, case.contact, case.is_rejected)
+def _after(snapshot: DeliverySnapshot, decision: Decision) -> DeliverySnapshot:
+    delivery = decision.delivery or snapshot.delivery
+    return DeliverySnapshot(
+        applied(snapshot.snapshot, decision), snapshot.message, delivery, snapshot.contact, snapshot.is_rejected
+    )

@@ -10,16 +10,24 @@ from uuid import UUID
 
 from google.protobuf.message import Message
 
-from care_service.domain import commands
-from care_service.domain.case import Case, Decision
-from care_service.domain.deadlines import keep_time
-from care_service.domain.decide import decide
-from care_service.domain.entities import Ticket
-from care_service.domain.lifecycle import LIVE
-from care_service.domain.names import TicketName
-from care_service.domain.ports import KEPT, Answer, Record, RequestKey, StaleError, TicketStore
-from care_service.domain.refusals import Reason, Refusal, not_found
+from care_rules import commands
+from care_rules.deadlines import keep_time
+from care_rules.decide import decide
+from care_rules.decision import Decision
+from care_rules.entities import Ticket
+from care_rules.lifecycle import LIVE
+from care_rules.names import TicketName
+from care_rules.refusals import Reason, Refusal, not_found
+from care_rules.snapshot import TicketSnapshot
 from care_service.rpc.call import Call
+from care_service.usecases.ports import (
+    REQUEST_ID_LIFETIME,
+    IdempotencyRecord,
+    RequestKey,
+    StaleError,
+    StoredResponse,
+    TicketStore,
+)
 
 ResponseT = TypeVar("ResponseT", bound=Message)
 T = TypeVar("T")
@@ -72,11 +80,13 @@ class Repeat:
         self._time = call.now
         self.key: RequestKey | None = None
         if request_id is not None:
-            self.key = RequestKey(organization, f"{call.caller.kind}/{call.caller.id}", request_id, call.now - KEPT)
+            self.key = RequestKey(
+                organization, f"{call.caller.kind}/{call.caller.id}", request_id, call.now - REQUEST_ID_LIFETIME
+            )
             body = request.SerializeToString(deterministic=True)
             self._fingerprint = sha256(f"{call.method}\0".encode() + body).digest()
 
-    def replay(self, kept: Answer | None, response_type: type[ResponseT]) -> ResponseT | None:
+    def replay(self, kept: StoredResponse | None, response_type: type[ResponseT]) -> ResponseT | None:
         """Returns the answer given before; refuses with REQUEST_ID_REUSED where it was another request's."""
         if kept is None:
             return None
@@ -91,17 +101,17 @@ class Repeat:
             metadata = {"ticket": ticket.name, "etag": str(ticket.version)}
             raise Refusal(Reason.ETAG_MISMATCH, "The ticket has changed since: read it again.", metadata)
 
-    def record(self, response: Message) -> Record | None:
+    def record(self, response: Message) -> IdempotencyRecord | None:
         """Returns the answer to keep with the commit."""
         if self.key is None:
             return None
-        answer = Answer(self._fingerprint, response.SerializeToString(deterministic=True))
-        return Record(self.key, answer, self._time)
+        answer = StoredResponse(self._fingerprint, response.SerializeToString(deterministic=True))
+        return IdempotencyRecord(self.key, answer, self._time)
 
 
-def applied(case: Case, decision: Decision) -> Case:
+def applied(snapshot: TicketSnapshot, decision: Decision) -> TicketSnapshot:
     """Returns the case as it is after the commit of `decision`."""
-    live, contact, named = case.live, case.contact, case.named
+    live, contact, named = snapshot.live, snapshot.contact, snapshot.named
     changed = [each for each in (decision.recovery, decision.new_recovery) if each is not None]
     for recovery in changed:
         if named is not None and recovery.id == named.id:
@@ -114,14 +124,14 @@ def applied(case: Case, decision: Decision) -> Case:
         contact = None
     if decision.contact is not None and live is not None and decision.contact.id == live.contact_id:
         contact = decision.contact
-    return replace(case, ticket=decision.ticket, live=live, contact=contact, named=named)
+    return replace(snapshot, ticket=decision.ticket, live=live, contact=contact, named=named)
 
 
-def timed(case: Case, decision: Decision) -> Decision:
+def timed(snapshot: TicketSnapshot, decision: Decision) -> Decision:
     """Returns the decision on a ticket, or on a follow-up of it, with what the ticket remembers for its deadlines."""
     if decision.followed is not None:
-        return keep_time(decision, case.settings, decision.new_recovery)
-    return keep_time(decision, case.settings, applied(case, decision).live)
+        return keep_time(decision, snapshot.settings, decision.new_recovery)
+    return keep_time(decision, snapshot.settings, applied(snapshot, decision).live)
 
 
 async def execute(
@@ -130,7 +140,7 @@ async def execute(
     name: TicketName,
     command: commands.AgentCommand,
     repeat: Repeat,
-    respond: Callable[[Case, Decision | None], ResponseT],
+    respond: Callable[[TicketSnapshot, Decision | None], ResponseT],
     response_type: type[ResponseT],
     recovery: UUID | None = None,
 ) -> ResponseT:
@@ -144,19 +154,19 @@ async def execute(
         loaded = await store.load(name, agent=agent or own, recovery=recovery, claim=claim, request=repeat.key)
         if loaded is None or (recovery is not None and loaded[0].named is None):
             raise not_found(resource)
-        case, kept = loaded
-        if agent is not None and case.agent is None:
+        snapshot, kept = loaded
+        if agent is not None and snapshot.agent is None:
             raise not_found(f"organizations/{name.organization}/agents/{agent}")
-        if claim is not None and case.claim is None:
+        if claim is not None and snapshot.claim is None:
             raise not_found(f"{name}/contacts/{claim}")
         if (answer := repeat.replay(kept, response_type)) is not None:
             return answer
-        repeat.check_etag(case.ticket)
-        decision = decide(case, command, call.caller, call.now, repeat.request_id)
+        repeat.check_etag(snapshot.ticket)
+        decision = decide(snapshot, command, call.caller, call.now, repeat.request_id)
         if decision is None:
-            return respond(case, None)
-        decision = timed(case, decision)
-        response = respond(applied(case, decision), decision)
+            return respond(snapshot, None)
+        decision = timed(snapshot, decision)
+        response = respond(applied(snapshot, decision), decision)
         await store.commit(decision, repeat.record(response))
         return response
 

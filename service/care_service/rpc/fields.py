@@ -12,9 +12,9 @@ from uuid import UUID
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from care_service.domain import addresses
-from care_service.domain.names import BadNameError
-from care_service.domain.refusals import Refusal, Violation, invalid
+from care_rules import addresses
+from care_rules.names import BadNameError
+from care_rules.refusals import Refusal, Violation, invalid
 
 T = TypeVar("T")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from typing import Final
+from typing import Final, assert_never
 
 import grpc
 from google.protobuf.message import Message
@@ -12,20 +12,19 @@ from uuid_utils.compat import uuid7
 
 from care.v1 import conversation_service_pb2 as pb
 from care.v1 import message_pb2
-from care_service.domain import commands, names
-from care_service.domain.callers import customer
-from care_service.domain.case import Decision
-from care_service.domain.chat import ChatCase, post_message
-from care_service.domain.entities import Channel, Inbound, IngestOutcome, Ticket
-from care_service.domain.names import TicketName
-from care_service.domain.ports import InboundLoad, InboundQuery, MessageView, Reader, TicketStore
-from care_service.domain.refusals import Reason, Refusal, not_found
-from care_service.rpc import convert, pages
+from care_rules import commands, names
+from care_rules.callers import customer
+from care_rules.chat import ChatSnapshot, post_message
+from care_rules.decision import Decision
+from care_rules.entities import Channel, Inbound, IngestOutcome, Ticket
+from care_rules.names import TicketName
+from care_rules.refusals import Reason, Refusal, not_found
+from care_service.rpc import convert, enums, page_tokens
 from care_service.rpc.call import current_call
-from care_service.rpc.convert import CHANNELS
 from care_service.rpc.execute import Repeat, timed, until_committed
 from care_service.rpc.fields import LONG_TEXT, Fields
 from care_service.rpc.raising import follow_up
+from care_service.usecases.ports import InboundQuery, InboundSnapshot, MessageView, Reader, TicketStore
 
 Context = grpc.aio.ServicerContext[Message, Message]
 
@@ -102,15 +101,17 @@ class Inbounds:
         fields.check()
         call.enter(organization, request.parent)
         scope = f"unmatched {organization}"
-        after = pages.read_token(
-            request.page_token, scope, lambda key: (pages.time(key[0]), pages.text(key[1]), pages.text(key[2]))
+        after = page_tokens.read_token(
+            request.page_token,
+            scope,
+            lambda key: (page_tokens.time(key[0]), page_tokens.text(key[1]), page_tokens.text(key[2])),
         )
         rows = await self._reader.unmatched(organization, after, size + 1)
-        messages, token = pages.cut(
+        messages, token = page_tokens.cut(
             rows,
             size,
             convert.unmatched_message,
-            lambda row: pages.make_token(scope, row.ingest_time.isoformat(), row.channel.value, row.external_id),
+            lambda row: page_tokens.make_token(scope, row.ingest_time.isoformat(), row.channel.value, row.external_id),
         )
         return pb.ListUnmatchedMessagesResponse(messages=messages, next_page_token=token)
 
@@ -124,7 +125,7 @@ class Inbounds:
         return _answer(known, message)
 
 
-def _is_theirs(chat: ChatCase, inbound: Inbound, loaded: InboundLoad) -> bool:
+def _is_theirs(chat: ChatSnapshot, inbound: Inbound, loaded: InboundSnapshot) -> bool:
     """Tells whether the sender may write into the chat: the contact itself, or a mail server about what it was sent.
 
     A bounce comes from the server's own address, and names the message that it is about (RFC 3464), whose id nobody
@@ -152,7 +153,7 @@ async def _keep(
 async def _take_in(
     store: TicketStore,
     inbound: Inbound,
-    chat: ChatCase,
+    chat: ChatSnapshot,
     command: commands.PostMessage,
     repeat: Repeat,
     now: datetime,
@@ -184,23 +185,27 @@ async def _take_in(
 def _answer(inbound: Inbound, message: message_pb2.Message | None) -> pb.IngestMessageResponse:
     number = inbound.ticket_number
     return pb.IngestMessageResponse(
-        outcome=pb.IngestOutcome.Value(f"INGEST_OUTCOME_{inbound.outcome}"),
+        outcome=enums.INGEST_OUTCOME.to_contract(inbound.outcome),
         message=message,
         ticket=names.ticket(inbound.organization, number) if number else "",
     )
 
 
 def _inbound(fields: Fields, organization: str, given: pb.InboundMessage, now: datetime) -> Inbound:
-    channel = CHANNELS.get(given.channel)
+    channel = enums.CHANNEL.from_contract(given.channel)
     if channel is None:
-        fields.wrong("message.channel", "must be EMAIL or SMS")
+        fields.wrong("message.channel", f"must be {enums.CHANNEL.choices}")
+        channel = Channel.EMAIL
     external_id = fields.text("message.external_id", given.external_id, _LINE, required=True, line=True)
-    if channel is Channel.SMS:
-        if not given.sender.strip().startswith("+"):
-            fields.wrong("message.sender", "must be a phone number with its country code, like +1 415 555 0123")
-        sender = fields.phone("message.sender", given.sender)
-    else:
-        sender = fields.email("message.sender", given.sender)
+    match channel:
+        case Channel.SMS:
+            if not given.sender.strip().startswith("+"):
+                fields.wrong("message.sender", "must be a phone number with its country code, like +1 415 555 0123")
+            sender = fields.phone("message.sender", given.sender)
+        case Channel.EMAIL:
+            sender = fields.email("message.sender", given.sender)
+        case _:
+            assert_never(channel)
     if not given.sender.strip() and not given.automatic:
         # Bounces come from nobody, so that they are never answered (RFC 5321, section 4.5.5).
         fields.wrong("message.sender", "is missing: say who sent it; only a machine's email may have none")
@@ -214,7 +219,7 @@ def _inbound(fields: Fields, organization: str, given: pb.InboundMessage, now: d
     fields.check()
     return Inbound(
         organization=organization,
-        channel=channel or Channel.EMAIL,
+        channel=channel,
         external_id=external_id,
         sender=sender,
         subject=subject,

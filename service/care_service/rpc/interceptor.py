@@ -23,13 +23,11 @@ from opentelemetry import context as contexts
 from opentelemetry.trace import set_span_in_context
 from prometheus_client import Gauge
 
-from care_client.roles.logs import get_logger
-from care_service.domain.callers import Caller, customer
-from care_service.domain.entities import ActorKind
-from care_service.domain.names import AGENT_ID, LOCATION_ID, ORGANIZATION_ID
-from care_service.domain.ports import Clock, Directory
-from care_service.domain.refusals import Reason, Refusal, Violation, invalid, took_too_long
-from care_service.following import Pace
+from care_roles.logs import get_logger
+from care_rules.callers import Caller, customer
+from care_rules.entities import ActorKind
+from care_rules.names import AGENT_ID, LOCATION_ID, ORGANIZATION_ID
+from care_rules.refusals import Reason, Refusal, Violation, invalid, took_too_long
 from care_service.metrics import Metrics
 from care_service.rpc import spans
 from care_service.rpc.authentication import Authenticator, token_expired
@@ -37,6 +35,8 @@ from care_service.rpc.call import Call, current_call, set_call
 from care_service.rpc.errors import CODES, DETAILS_KEY, message_of, to_status
 from care_service.rpc.limits import Limits
 from care_service.rpc.policy import Policy, policies
+from care_service.usecases.ports import Clock, Directory
+from care_service.usecases.streams import Pace
 
 _LOG: Final = get_logger("care.rpc")
 _CODE_NAMES: Final = {name: name for name in ("OK", "CANCELLED", "DEADLINE_EXCEEDED")} | {

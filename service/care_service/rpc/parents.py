@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from care_service.domain import names
-from care_service.domain.names import TicketName
-from care_service.domain.ports import Reader
-from care_service.domain.refusals import not_found
+from care_rules import names
+from care_rules.names import TicketName
+from care_rules.refusals import not_found
 from care_service.rpc.call import Call
 from care_service.rpc.fields import Fields
+from care_service.usecases.ports import Reader
 
 
 def list_parent(fields: Fields, parent: str, call: Call) -> str | None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from care_service.domain.case import Case, Decision
-from care_service.domain.create import assigned
-from care_service.domain.ports import TicketStore
-from care_service.domain.settings import AutoAssign, Settings
+from care_rules.create import assigned
+from care_rules.decision import Decision
+from care_rules.settings import AutoAssign, Settings
+from care_rules.snapshot import TicketSnapshot
+from care_service.usecases.ports import TicketStore
 
 
 async def auto_assigned(store: TicketStore, settings: Settings, decision: Decision) -> Decision:
@@ -22,7 +23,7 @@ async def auto_assigned(store: TicketStore, settings: Settings, decision: Decisi
     return assigned(decision, agent) if agent else decision
 
 
-async def follow_up(store: TicketStore, last: Case, decide: Callable[[int], Decision | None]) -> Decision:
+async def follow_up(store: TicketStore, last: TicketSnapshot, decide: Callable[[int], Decision | None]) -> Decision:
     """Returns what `decide` says for a number that is taken now, where it raises a ticket that follows `last`."""
     decision = decide(await store.next_number(last.ticket.organization))
     if decision is None:

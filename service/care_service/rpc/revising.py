@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from care_service.domain import names
-from care_service.domain.callers import Caller
-from care_service.domain.entities import FieldChange
-from care_service.domain.organizations import Location, Organization, settings_at
-from care_service.domain.ports import Reader
-from care_service.domain.settings import FIELDS, Layer, SettingsRevision, check, effective
+from care_rules import names
+from care_rules.callers import Caller
+from care_rules.entities import FieldChange
+from care_rules.organizations import Location, Organization, settings_at
+from care_rules.settings import FIELDS, Layer, SettingsRevision, check, effective
 from care_service.rpc import settings_convert
 from care_service.rpc.fields import Fields
+from care_service.usecases.ports import Reader
 
 _PLACES = 1_000
 

@@ -18,24 +18,24 @@ from care.v1 import (
     ticket_service_pb2_grpc,
     worker_service_pb2_grpc,
 )
-from care_service.domain.plan import SiteTiming
-from care_service.domain.ports import Clock, Directory, Feed, Reader, TicketStore
-from care_service.following import Followers
-from care_service.links import Links
+from care_rules.plan import SiteTiming
 from care_service.rpc.authentication import Authenticator
-from care_service.rpc.conversations import Conversations
-from care_service.rpc.customers import Customers
-from care_service.rpc.directory import DirectoryHandlers
+from care_service.rpc.conversation_service import Conversations
+from care_service.rpc.customer_service import Customers
+from care_service.rpc.directory_service import DirectoryHandlers
 from care_service.rpc.health import Health
 from care_service.rpc.interceptor import CareInterceptor, Operations
-from care_service.rpc.lifecycle import Lifecycle
+from care_service.rpc.lifecycle_service import Lifecycle
 from care_service.rpc.limits import options
 from care_service.rpc.policy import SERVICES
 from care_service.rpc.reflection import add_reflection
-from care_service.rpc.reviews import Reviews
-from care_service.rpc.settings import SettingsHandlers
-from care_service.rpc.tickets import Tickets
-from care_service.rpc.workers import Workers
+from care_service.rpc.review_service import Reviews
+from care_service.rpc.settings_service import SettingsHandlers
+from care_service.rpc.ticket_service import Tickets
+from care_service.rpc.worker_service import Workers
+from care_service.usecases.links import Links
+from care_service.usecases.ports import Clock, Directory, Feed, Reader, TicketStore
+from care_service.usecases.streams import Followers
 
 _WITHOUT_DATABASE = ("care.v1.LifecycleService",)
 """Services that go on while the database is away."""

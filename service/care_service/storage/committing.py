@@ -7,13 +7,13 @@ from uuid import UUID
 import asyncpg
 
 from care_client import trace_context, workflow_names
-from care_service.domain.case import Decision
-from care_service.domain.entities import ActivityType
-from care_service.domain.ports import Record, StaleError
+from care_rules.decision import Decision
+from care_rules.entities import ActivityType
 from care_service.storage import terms
 from care_service.storage.rows import ACTIVITY, CONTACT, DELIVERY, INBOUND, MESSAGE, RECOVERY, TICKET
 from care_service.storage.statements import Statement
 from care_service.storage.tables import OPEN_FOLLOW_UP_INDEX, OPEN_TICKET_INDEX
+from care_service.usecases.ports import IdempotencyRecord, StaleError
 
 _TRANSACTION = """greatest(pg_current_xact_id(), (
     SELECT a.transaction FROM activities a
@@ -35,7 +35,7 @@ _RECOVERY_IMMUTABLE = frozenset(
 )
 
 
-def update_statement(decision: Decision, record: Record | None) -> Statement:
+def update_statement(decision: Decision, record: IdempotencyRecord | None) -> Statement:
     """Makes the statement for a decision on an existing ticket. It writes nothing where the revision has moved."""
     statement, ticket, source = Statement(), decision.ticket, "ticket"
     statement.add(
@@ -95,7 +95,7 @@ def update_statement(decision: Decision, record: Record | None) -> Statement:
     return statement
 
 
-def insert_statement(decision: Decision, record: Record | None) -> Statement:
+def insert_statement(decision: Decision, record: IdempotencyRecord | None) -> Statement:
     """Makes the statement for a new ticket."""
     statement, ticket, source = Statement(), decision.ticket, None
     if decision.followed is not None:
@@ -133,7 +133,7 @@ def insert_statement(decision: Decision, record: Record | None) -> Statement:
     return statement
 
 
-def _add_rows(statement: Statement, decision: Decision, record: Record | None) -> None:
+def _add_rows(statement: Statement, decision: Decision, record: IdempotencyRecord | None) -> None:
     ticket = decision.ticket
     if decision.activity is not None:
         statement.insert("activity", ACTIVITY, decision.activity, "ticket", computed={"transaction": _TRANSACTION})
@@ -183,7 +183,7 @@ def _add_rows(statement: Statement, decision: Decision, record: Record | None) -
         add_record(statement, record, "ticket")
 
 
-def add_record(statement: Statement, record: Record, source: str) -> None:
+def add_record(statement: Statement, record: IdempotencyRecord, source: str) -> None:
     """Adds the CTE that keeps an answer, if the CTE `source` wrote anything."""
     values = (
         statement.parameter(record.key.organization, "TEXT"),

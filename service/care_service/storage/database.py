@@ -15,7 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
-from care_service.domain.refusals import Reason, Refusal, took_too_long
+from care_rules.refusals import Reason, Refusal, took_too_long
 
 _RETRY_AFTER: Final = timedelta(seconds=1)
 _UNAVAILABLE: Final = (

@@ -9,18 +9,18 @@ from typing import Final
 import asyncpg
 
 from care_client import workflow_names
-from care_service.domain.case import Decision
-from care_service.domain.entities import Agent, Review
-from care_service.domain.organizations import Location, Organization
-from care_service.domain.ports import Answer, Record, RequestKey, StaleError
-from care_service.domain.settings import SettingsRevision
+from care_rules.decision import Decision
+from care_rules.entities import Agent, Review
+from care_rules.organizations import Location, Organization
+from care_rules.settings import Moves, SettingsRevision, settings_that_move
 from care_service.storage import terms
-from care_service.storage.answers import find_answer
 from care_service.storage.committing import add_record, insert_statement, update_statement
 from care_service.storage.database import Database
 from care_service.storage.rows import AGENT, LOCATION, ORGANIZATION, REVIEW, SETTINGS_REVISION, EntityT, Mapping
 from care_service.storage.statements import Statement
+from care_service.storage.stored_responses import find_stored_response
 from care_service.storage.tables import OPEN_TICKET_INDEX, REVIEW_IDENTITY
+from care_service.usecases.ports import IdempotencyRecord, RequestKey, StaleError, StoredResponse
 
 _SEE_ORGANIZATION: Final = """
     INSERT INTO organizations
@@ -37,18 +37,6 @@ _SEE_LOCATION: Final = """
       (organization, id, display_name, default_phone_region, settings, settings_revision, create_time, update_time)
     VALUES ($1::TEXT, $2::TEXT, '', '', '{}', 0, $3::TIMESTAMPTZ, $3::TIMESTAMPTZ) ON CONFLICT DO NOTHING
 """
-_OF_DEADLINES: Final = frozenset(
-    {
-        "inactivity_days",
-        "inactivity_warning_days",
-        "grace_days",
-        "deadlines",
-        "business_hours",
-    }
-)
-"""The settings that deadlines are reckoned by."""
-_OF_FORMS: Final = frozenset({"form_reminders"})
-"""Those that a form that is out is treated by."""
 _REVIEW_KEPT: Final = frozenset(
     {"organization", "id", "create_time", "ingest_time", "ticket_number", "posting_attempts"}
 )
@@ -63,10 +51,10 @@ class PostgresDirectory:
         self._seen: set[tuple[str, str]] = set()
         """Organizations (with an empty agent) and agents whose entries this process knows to be there."""
 
-    async def answer(self, key: RequestKey) -> Answer | None:
+    async def answer(self, key: RequestKey) -> StoredResponse | None:
         """See Directory."""
         async with self._database.driver() as connection:
-            return await find_answer(connection, key)
+            return await find_stored_response(connection, key)
 
     async def see_organization(self, organization: str, now: datetime) -> None:
         """See Directory."""
@@ -89,7 +77,7 @@ class PostgresDirectory:
         self,
         organization: Organization,
         changed: Collection[str],
-        record: Record | None,
+        record: IdempotencyRecord | None,
         revision: SettingsRevision | None = None,
     ) -> None:
         """See Directory."""
@@ -99,20 +87,20 @@ class PostgresDirectory:
         self,
         location: Location,
         changed: Collection[str],
-        record: Record | None,
+        record: IdempotencyRecord | None,
         revision: SettingsRevision | None = None,
     ) -> None:
         """See Directory."""
         await self._put(LOCATION, location, {*changed, "update_time"}, record, revision)
 
-    async def put_agent(self, agent: Agent, changed: Collection[str], record: Record | None) -> None:
+    async def put_agent(self, agent: Agent, changed: Collection[str], record: IdempotencyRecord | None) -> None:
         """See Directory."""
         await self._put(AGENT, agent, {*changed, "update_time"}, record)
 
     async def put_review(
         self,
         review: Review,
-        record: Record | None,
+        record: IdempotencyRecord | None,
         *,
         is_new: bool,
         noted: Decision | None = None,
@@ -146,7 +134,7 @@ class PostgresDirectory:
         mapping: Mapping[EntityT],
         entity: EntityT,
         changed: Collection[str],
-        record: Record | None,
+        record: IdempotencyRecord | None,
         revision: SettingsRevision | None = None,
     ) -> None:
         guard = ""
@@ -164,17 +152,17 @@ class PostgresDirectory:
 def _wake_tickets(statement: Statement, revision: SettingsRevision) -> None:
     """Adds the rows by which all tickets that the settings hold for look at their deadlines again, and their forms."""
     changed = {change.field for change in revision.changes}
-    for name, fields, workflow, resource, condition in (
-        ("ticket_wakes", _OF_DEADLINES, workflow_names.TICKET_WORKFLOW, "NULL::UUID", "t.status <> 'CLOSED'"),
+    for name, moved, workflow, resource, condition in (
+        ("ticket_wakes", Moves.DEADLINES, workflow_names.TICKET_WORKFLOW, "NULL::UUID", "t.status <> 'CLOSED'"),
         (
             "form_wakes",
-            _OF_FORMS,
+            Moves.REMINDERS,
             workflow_names.CONTACT_RECOVERY,
             "t.recovery_id",
             "t.contact_state = 'AWAITING_CONTACT'",
         ),
     ):
-        if fields & changed:
+        if settings_that_move(moved) & changed:
             here = f" AND t.location = {statement.parameter(revision.location, 'TEXT')}" if revision.location else ""
             statement.add(
                 name,
@@ -187,7 +175,7 @@ def _wake_tickets(statement: Statement, revision: SettingsRevision) -> None:
 
 
 def _put_statement(
-    mapping: Mapping[EntityT], entity: EntityT, changed: Collection[str], guard: str, record: Record | None
+    mapping: Mapping[EntityT], entity: EntityT, changed: Collection[str], guard: str, record: IdempotencyRecord | None
 ) -> Statement:
     statement = Statement()
     fields = list(mapping.values(entity))

@@ -15,11 +15,11 @@ from typing import Any, Final
 
 from sqlalchemy import BigInteger, Select, Tuple, and_, cast, literal, select, tuple_
 
-from care_service.domain.feed import Change, Follow, Place, Seen, Touched
 from care_service.storage import tables, ticket_lists
 from care_service.storage.database import Database
 from care_service.storage.rows import ACTIVITY, CONTACT, DELIVERY, MESSAGE, TICKET
 from care_service.storage.tables import XID8
+from care_service.usecases.feed import Change, Follow, Place, Seen, Touched
 
 _A, _T, _R, _C, _M, _D = (
     tables.activities.c,
@@ -51,7 +51,7 @@ class PostgresFeed:
         async with self._database.driver() as connection:
             return Place(int(await connection.fetchval(_HERE)), _LAST)
 
-    async def touched(self, after: Place, limit: int) -> Touched:
+    async def bump_version(self, after: Place, limit: int) -> Touched:
         """See Feed."""
         async with self._database.driver() as connection:
             rows = await connection.fetch(_TOUCHED, str(after.transaction), after.position, limit)

@@ -25,7 +25,8 @@ _CLAIM: Final = """
       (SELECT (t.timing ->> 'next_time')::TIMESTAMPTZ FROM tickets t
        WHERE t.organization = o.organization AND t.number = o.ticket_number AND o.resource_id IS NULL),
       EXISTS (SELECT 1 FROM recoveries r WHERE r.organization = o.organization AND r.ticket_number = o.ticket_number
-        AND r.id = o.resource_id AND (r.state = 'FORM_REQUESTED' OR r.end_time IS NOT NULL AND r.mark = 'POSTED'))
+        AND r.id = o.resource_id
+        AND (r.state = 'FORM_REQUESTED' OR r.end_time IS NOT NULL AND r.reply_state = 'POSTED'))
 """
 _DELETE: Final = "DELETE FROM outbox WHERE (organization, id) IN (SELECT * FROM unnest($1::TEXT[], $2::BIGINT[]))"
 _RELEASE: Final = """

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from sqlalchemy import ColumnElement, and_, false, or_, true
 
-from care_service.domain.filters.conditions import AllOf, Always, AnyOf, Condition, NotSo
+from care_rules.filters.conditions import AllOf, Always, AnyOf, Condition, NotSo
 
 
 @dataclass(frozen=True, slots=True)

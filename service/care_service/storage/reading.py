@@ -9,15 +9,14 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, TextClause, and_, func, or_, select, text, tuple_
 
-from care_service.domain.chat import ChatCase
-from care_service.domain.entities import Activity, Agent, Contact, Inbound, Mark, Message, MessageKind, Review
-from care_service.domain.filters.conditions import Condition
-from care_service.domain.finding import ReviewQuery, Stage, TicketCounts, TicketQuery
-from care_service.domain.lifecycle import RecoveryState
-from care_service.domain.names import RecoveryName, TicketName
-from care_service.domain.organizations import Location, Organization
-from care_service.domain.ports import MessageView, RecoveryView, TicketView
-from care_service.domain.settings import SettingsRevision
+from care_rules.chat import ChatSnapshot
+from care_rules.entities import Activity, Agent, Contact, Inbound, Message, MessageKind, ReplyState, Review
+from care_rules.filters.conditions import Condition
+from care_rules.finding import ReviewQuery, TicketCounts, TicketQuery
+from care_rules.lifecycle import RecoveryState
+from care_rules.names import RecoveryName, TicketName
+from care_rules.organizations import Location, Organization
+from care_rules.settings import SettingsRevision
 from care_service.storage import review_lists, tables, ticket_lists
 from care_service.storage.database import Database
 from care_service.storage.estimating import estimated_rows
@@ -37,6 +36,7 @@ from care_service.storage.rows import (
     EntityT,
     Mapping,
 )
+from care_service.usecases.ports import MessageView, RecoveryView, TicketView
 
 PLANNING: Final = text(
     "SELECT set_config('plan_cache_mode', 'force_custom_plan', true),"
@@ -111,8 +111,7 @@ class PostgresReader:
         """See Reader."""
         statement, settings = await self.count_statement(organization, condition)
         rows = await self._found(statement, *settings)
-        counts: dict[str, int] = dict(map(tuple, rows))
-        return TicketCounts(*(counts.get(stage, 0) for stage in Stage))
+        return TicketCounts.by_stage(dict(map(tuple, rows)))
 
     async def activities(self, name: TicketName, after: int | None, limit: int) -> Sequence[Activity]:
         """See Reader."""
@@ -190,14 +189,16 @@ class PostgresReader:
         rows = await self._rows(_thread(name).where(_M.id == message))
         return _view(rows[0]) if rows else None
 
-    async def chat_messages(self, chat: ChatCase, before: tuple[int, int] | None, limit: int) -> Sequence[Message]:
+    async def chat_messages(self, chat: ChatSnapshot, before: tuple[int, int] | None, limit: int) -> Sequence[Message]:
         """See Reader."""
         query = _chat(chat.contact).order_by(*(column.desc() for column in _PLACE)).limit(limit)
         return await self._entities(
             MESSAGE, query if before is None else query.where(tuple_(*_PLACE) < tuple_(*before))
         )
 
-    async def chat_messages_after(self, chat: ChatCase, after: tuple[int, int] | None, limit: int) -> Sequence[Message]:
+    async def chat_messages_after(
+        self, chat: ChatSnapshot, after: tuple[int, int] | None, limit: int
+    ) -> Sequence[Message]:
         """See Reader."""
         query = _chat(chat.contact).order_by(*_PLACE).limit(limit)
         return await self._entities(MESSAGE, query if after is None else query.where(tuple_(*_PLACE) > tuple_(*after)))
@@ -258,12 +259,13 @@ class PostgresReader:
                 newer.c.organization == _R.organization,
                 newer.c.review_id == _R.review_id,
                 newer.c.position > _R.position,
-                newer.c.mark == Mark.POSTED,
+                newer.c.reply_state == ReplyState.POSTED,
             )
             .exists()
         )
         public = or_(
-            _R.mark.in_([Mark.OUT, Mark.TAKING_OUT]), and_(_R.mark == Mark.POSTED, _R.end_time.is_not(None), ~replaced)
+            _R.reply_state.in_([ReplyState.POSTING, ReplyState.RETRACTING]),
+            and_(_R.reply_state == ReplyState.POSTED, _R.end_time.is_not(None), ~replaced),
         )
         forms = select(_R.key_id).where(_R.key_id != "", or_(_R.expire_time > func.now(), public))
         # Links to chats of CLOSED tickets may go with an old key: their customers write by email, or are sent another.
@@ -339,7 +341,10 @@ def _thread(name: TicketName) -> Select[Any]:
 
 def _view(row: Sequence[Any]) -> MessageView | None:
     message = MESSAGE.read(row)
-    return MessageView(message, row[-1], DELIVERY.read(row, len(MESSAGE))) if message else None
+    if message is None:
+        return None
+    state = None if row[-1] is None else RecoveryState(row[-1])
+    return MessageView(message, state, DELIVERY.read(row, len(MESSAGE)))
 
 
 def _chat(contact: Contact) -> Select[Any]:

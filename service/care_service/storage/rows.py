@@ -12,7 +12,7 @@ from typing import Any, Final, Generic, TypeVar, get_args, get_origin, get_type_
 from sqlalchemy import Column, Table
 from sqlalchemy.engine import make_url
 
-from care_service.domain.entities import (
+from care_rules.entities import (
     Activity,
     Agent,
     Contact,
@@ -24,9 +24,9 @@ from care_service.domain.entities import (
     Review,
     Ticket,
 )
-from care_service.domain.organizations import Location, Organization
-from care_service.domain.settings import Layer, SettingsRevision
-from care_service.domain.timing import Timing
+from care_rules.organizations import Location, Organization
+from care_rules.settings import Layer, SettingsRevision
+from care_rules.timing import Timing
 from care_service.storage import settings_json, tables, timing_json
 
 EntityT = TypeVar("EntityT")

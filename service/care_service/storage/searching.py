@@ -10,8 +10,8 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Integer, and_, func, literal, or_, true
 from sqlalchemy.dialects.postgresql import REGCONFIG, TSQUERY
 
-from care_service.domain.filters.conditions import Compared, Named
-from care_service.domain.filters.syntax import Comparator
+from care_rules.filters.conditions import Compared, Named
+from care_rules.filters.syntax import Comparator
 
 _COMPARE: Final[dict[Comparator, Callable[[Any, Any], Any]]] = {
     Comparator.EQUAL: operator.eq,

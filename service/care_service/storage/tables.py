@@ -260,7 +260,7 @@ recoveries: Final = Table(
     _text("refusal_reason", optional=True),
     _text("refusal_message"),
     _text("creator", optional=True),
-    _text("mark"),
+    _text("reply_state"),
     Column("attempt", BigInteger, nullable=False),
     _time("hand_out_time", optional=True),
     _time("unsettled_until", optional=True),
@@ -286,8 +286,8 @@ OPEN_TICKETS: Final = "status <> 'CLOSED'"
 Index("ix_tickets_open", tickets.c.organization, tickets.c.number, postgresql_where=text(OPEN_TICKETS))
 
 WORKED_RECOVERIES: Final = (
-    "(state IN ('FORM_REQUESTED', 'AWAITING_CONTACT', 'CONTACT_RECEIVED') OR mark IN ('OUT', 'TAKING_OUT')"
-    " OR mark = 'POSTED' AND state <> 'CHAT_UNLOCKED')"
+    "(state IN ('FORM_REQUESTED', 'AWAITING_CONTACT', 'CONTACT_RECEIVED') OR reply_state IN ('POSTING', 'RETRACTING')"
+    " OR reply_state = 'POSTED' AND state <> 'CHAT_UNLOCKED')"
 )
 """The recoveries that a workflow may have something to do for."""
 Index(

@@ -6,36 +6,37 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, assert_never
 from uuid import UUID
 
 import asyncpg
 
-from care_service.domain.case import Case, Decision
-from care_service.domain.chat import ChatCase
-from care_service.domain.create import NewCase
-from care_service.domain.delivery import DeliveryCase
-from care_service.domain.entities import Channel, Contact, Inbound, Ticket
-from care_service.domain.lifecycle import RecoveryState, TicketStatus
-from care_service.domain.names import MessageName, RecoveryName, TicketName
-from care_service.domain.ports import (
-    Answer,
-    InboundLoad,
-    InboundQuery,
-    Record,
-    RecoveryLoad,
-    RequestKey,
-    StaleError,
-    TicketStore,
-    customer_key,
-)
-from care_service.domain.settings import AutoAssign
-from care_service.domain.submit import FormCase
+from care_rules.chat import ChatSnapshot
+from care_rules.create import CreationSnapshot
+from care_rules.decision import Decision
+from care_rules.delivery import DeliverySnapshot
+from care_rules.entities import Contact, Inbound, Ticket
+from care_rules.lifecycle import RecoveryState, TicketStatus
+from care_rules.names import MessageName, RecoveryName, TicketName
+from care_rules.settings import AutoAssign
+from care_rules.snapshot import TicketSnapshot
+from care_rules.submit import FormSnapshot
 from care_service.storage import committing, loading
-from care_service.storage.answers import current_answer, find_answer
 from care_service.storage.database import Database
 from care_service.storage.rows import AGENT, CONTACT, DELIVERY, INBOUND, LOCATION, MESSAGE, ORGANIZATION, REVIEW
 from care_service.storage.statements import Statement
+from care_service.storage.stored_responses import current_response, find_stored_response
+from care_service.usecases.ports import (
+    IdempotencyRecord,
+    InboundQuery,
+    InboundSnapshot,
+    RecoverySnapshot,
+    RequestKey,
+    StaleError,
+    StoredResponse,
+    TicketStore,
+    customer_key,
+)
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -90,7 +91,7 @@ class PostgresTickets:
         recovery: UUID | None = None,
         claim: UUID | None = None,
         request: RequestKey | None = None,
-    ) -> tuple[Case, Answer | None] | None:
+    ) -> tuple[TicketSnapshot, StoredResponse | None] | None:
         """See TicketStore."""
         caller, request_id = (request.caller, request.request_id) if request else (None, None)
         async with self._connection() as connection:
@@ -100,14 +101,14 @@ class PostgresTickets:
             if row is None:
                 return None
             values = tuple(row)
-            answer = await current_answer(connection, values[-3:], request)
-            case = loading.read_case(values)
+            answer = await current_response(connection, values[-3:], request)
+            snapshot = loading.read_case(values)
             if agent is not None:
-                case = replace(case, agent=AGENT.read(values, loading.WIDTH))
+                snapshot = replace(snapshot, agent=AGENT.read(values, loading.WIDTH))
             if claim is not None:
                 found = await connection.fetchrow(loading.CLAIM_QUERY, name.organization, name.number, claim)
-                case = replace(case, claim=CONTACT.read(tuple(found)) if found else None)
-        return case, answer
+                snapshot = replace(snapshot, claim=CONTACT.read(tuple(found)) if found else None)
+        return snapshot, answer
 
     async def load_new(
         self,
@@ -117,7 +118,7 @@ class PostgresTickets:
         location: str | None,
         agent: str | None,
         request: RequestKey | None,
-    ) -> tuple[NewCase, Answer | None]:
+    ) -> tuple[CreationSnapshot, StoredResponse | None]:
         """See TicketStore."""
         caller, request_id = (request.caller, request.request_id) if request else (None, None)
         async with self._connection() as connection:
@@ -127,104 +128,104 @@ class PostgresTickets:
             if row is None:
                 raise AssertionError("the caller's organization was seen before")
             values, at = tuple(row), len(ORGANIZATION)
-            answer = await current_answer(connection, values[-3:], request)
+            answer = await current_response(connection, values[-3:], request)
         found = ORGANIZATION.read(values)
         if found is None:
             raise AssertionError("an inner join brings it")
-        case = NewCase(
+        snapshot = CreationSnapshot(
             organization=found,
             location=LOCATION.read(values, at),
             review=REVIEW.read(values, at := at + len(LOCATION)),
             reporter=AGENT.read(values, at := at + len(REVIEW)),
             open_ticket=values[at + len(AGENT)],
         )
-        return case, answer
+        return snapshot, answer
 
     async def load_form(
         self, recovery: UUID, request_id: UUID | None, oldest: datetime
-    ) -> tuple[FormCase, Answer | None] | None:
+    ) -> tuple[FormSnapshot, StoredResponse | None] | None:
         """See TicketStore."""
         async with self._connection() as connection:
             row = await connection.fetchrow(loading.FORM_QUERY, recovery, request_id)
             if row is None:
                 return None
             values = tuple(row)
-            case = loading.read_case(values)
-            named = case.named
+            snapshot = loading.read_case(values)
+            named = snapshot.named
             if named is None:
                 raise AssertionError("the query begins with it")
             key = customer_key(named.organization, recovery, request_id, oldest) if request_id else None
-            answer = await current_answer(connection, values[-3:], key)
-            form = FormCase(case, named, ())
-            if case.ticket.status is TicketStatus.CLOSED:
-                target = await _after_close(connection, case.ticket)
+            answer = await current_response(connection, values[-3:], key)
+            form = FormSnapshot(snapshot, named, ())
+            if snapshot.ticket.status is TicketStatus.CLOSED:
+                target = await _after_close(connection, snapshot.ticket)
                 is_open = target.ticket.status is not TicketStatus.CLOSED
                 form = replace(form, open=target) if is_open else replace(form, last=target)
             rows = await connection.fetch(loading.CONTACTS_QUERY, named.organization, form.target.ticket.number)
         return replace(form, submitted=_contacts(rows)), answer
 
-    async def load_recovery(self, name: RecoveryName) -> RecoveryLoad | None:
+    async def load_recovery(self, name: RecoveryName) -> RecoverySnapshot | None:
         """See TicketStore."""
         async with self._connection() as connection:
             row = await connection.fetchrow(loading.RECOVERY_QUERY, name.organization, name.number, name.id)
         if row is None:
             return None
-        case = loading.read_case(tuple(row))
-        if case.named is None:
+        snapshot = loading.read_case(tuple(row))
+        if snapshot.named is None:
             return None
-        return RecoveryLoad(case, case.named, loading.read_siblings(row))
+        return RecoverySnapshot(snapshot, snapshot.named, loading.read_siblings(row))
 
-    async def load_delivery(self, name: MessageName) -> DeliveryCase | None:
+    async def load_delivery(self, name: MessageName) -> DeliverySnapshot | None:
         """See TicketStore."""
         async with self._connection() as connection:
             row = await connection.fetchrow(loading.DELIVERY_QUERY, name.organization, name.number, name.id)
         if row is None:
             return None
         values, at = tuple(row), loading.WIDTH
-        case = loading.read_case(values)
+        snapshot = loading.read_case(values)
         message = MESSAGE.read(values, at)
         delivery = DELIVERY.read(values, at := at + len(MESSAGE))
         contact = CONTACT.read(values, at + len(DELIVERY))
         if message is None or delivery is None or contact is None:
             raise AssertionError("inner joins bring them")
-        rejected = case.named is not None and case.named.state is RecoveryState.REJECTED
-        return DeliveryCase(case, message, delivery, contact, rejected)
+        rejected = snapshot.named is not None and snapshot.named.state is RecoveryState.REJECTED
+        return DeliverySnapshot(snapshot, message, delivery, contact, rejected)
 
     async def load_chat(
         self, contact: UUID, request_id: UUID | None, oldest: datetime
-    ) -> tuple[ChatCase, Answer | None] | None:
+    ) -> tuple[ChatSnapshot, StoredResponse | None] | None:
         """See TicketStore."""
         async with self._connection() as connection:
             row = await connection.fetchrow(loading.CHAT_QUERY, contact, request_id)
             if row is None:
                 return None
             values = tuple(row)
-            case, own = loading.read_case(values), CONTACT.read(values, loading.WIDTH)
+            snapshot, own = loading.read_case(values), CONTACT.read(values, loading.WIDTH)
             if own is None:
                 raise AssertionError("the query begins with it")
-            if case.named is None:
+            if snapshot.named is None:
                 return None
             key = customer_key(own.organization, contact, request_id, oldest) if request_id else None
-            answer = await current_answer(connection, values[-3:], key)
-            chat = ChatCase(case, own, case.named)
-            if case.ticket.status is TicketStatus.CLOSED:
-                last = await _after_close(connection, case.ticket)
+            answer = await current_response(connection, values[-3:], key)
+            chat = ChatSnapshot(snapshot, own, snapshot.named)
+            if snapshot.ticket.status is TicketStatus.CLOSED:
+                last = await _after_close(connection, snapshot.ticket)
                 rows = await connection.fetch(loading.CONTACTS_QUERY, own.organization, last.ticket.number)
                 chat = replace(chat, last=last, claims=_contacts(rows))
         return chat, answer
 
     async def load_inbound(
         self, query: InboundQuery, request: RequestKey | None = None
-    ) -> tuple[InboundLoad, Answer | None]:
+    ) -> tuple[InboundSnapshot, StoredResponse | None]:
         """See TicketStore."""
         messages = [found for text in query.in_reply_to if (found := _id_in(text, ""))]
         chats = [found for text in query.in_reply_to if (found := _id_in(text, "chat-"))]
         place = (query.organization, query.channel.value)
         async with self._connection() as connection:
-            answer = await find_answer(connection, request) if request else None
+            answer = await find_stored_response(connection, request) if request else None
             row = await connection.fetchrow(loading.INBOUND_QUERY, *place, query.external_id)
             if row is not None:
-                return InboundLoad(INBOUND.read(tuple(row)), None), answer
+                return InboundSnapshot(INBOUND.read(tuple(row)), None), answer
             named = None
             if query.ticket is not None:
                 # Before the chat: what the commit compares must not be newer than what was found of that.
@@ -240,12 +241,10 @@ class PostgresTickets:
             )
             is_answer = contact is not None
             if contact is None:
-                address, value = ("email", "lower(c.email)") if query.channel is Channel.EMAIL else ("phone", "c.phone")
-                statement = loading.SENDER_QUERY.format(address=address, value=value)
-                # Which letters are capitals may matter to a mail server (RFC 5321, section 2.4), but to none that is.
+                statement = loading.SENDER_QUERIES[query.channel]
                 contact = await connection.fetchval(statement, query.organization, query.sender.lower(), query.ticket)
         chat = await self.load_chat(contact, None, datetime.min.replace(tzinfo=UTC)) if contact else None
-        return InboundLoad(None, chat[0] if chat else None, is_answer, named), answer
+        return InboundSnapshot(None, chat[0] if chat else None, is_answer, named), answer
 
     async def load_kept(self, name: TicketName, contact: Contact, limit: int) -> Sequence[Inbound]:
         """See TicketStore."""
@@ -254,7 +253,7 @@ class PostgresTickets:
             rows = await connection.fetch(loading.KEPT_QUERY, name.organization, name.number, *addresses, limit)
         return [inbound for row in rows if (inbound := INBOUND.read(tuple(row)))]
 
-    async def keep_inbound(self, inbound: Inbound, record: Record | None) -> None:
+    async def keep_inbound(self, inbound: Inbound, record: IdempotencyRecord | None) -> None:
         """See TicketStore."""
         statement = Statement()
         statement.insert("inbound", INBOUND, inbound, None)
@@ -272,7 +271,15 @@ class PostgresTickets:
 
     async def next_assignee(self, organization: str, location: str, how: AutoAssign) -> str | None:
         """See TicketStore."""
-        statement = _LEAST_LOADED if how is AutoAssign.LEAST_LOADED else _NEXT_TURN
+        match how:
+            case AutoAssign.OFF:
+                return None
+            case AutoAssign.ROUND_ROBIN:
+                statement = _NEXT_TURN
+            case AutoAssign.LEAST_LOADED:
+                statement = _LEAST_LOADED
+            case _:
+                assert_never(how)
         async with self._connection() as connection:
             agent = await connection.fetchval(statement, organization, location)
         return None if agent is None else str(agent)
@@ -282,13 +289,13 @@ class PostgresTickets:
         async with self._connection() as connection:
             await connection.execute(_TAKE_BACK, name.organization, name.number, name.id, report_time)
 
-    async def commit(self, decision: Decision, record: Record | None) -> None:
+    async def commit(self, decision: Decision, record: IdempotencyRecord | None) -> None:
         """See TicketStore."""
         async with self._connection() as connection:
             await committing.run(connection, committing.update_statement(decision, record))
         self._committed(decision)
 
-    async def commit_new(self, decision: Decision, record: Record | None) -> None:
+    async def commit_new(self, decision: Decision, record: IdempotencyRecord | None) -> None:
         """See TicketStore."""
         async with self._connection() as connection:
             await committing.run(connection, committing.insert_statement(decision, record))
@@ -309,7 +316,7 @@ class PostgresTickets:
             self._committed(decision)
 
 
-async def _after_close(connection: Connection, ticket: Ticket) -> Case:
+async def _after_close(connection: Connection, ticket: Ticket) -> TicketSnapshot:
     """Returns where goes what a customer of a CLOSED ticket says.
 
     To the review's ticket that is not CLOSED, or else the end of the chain of follow-ups. The commit's compare makes
@@ -322,10 +329,10 @@ async def _after_close(connection: Connection, ticket: Ticket) -> Case:
     if number is None:
         row = await connection.fetchrow(loading.LAST_QUERY, ticket.organization, ticket.number)
         number, assignee = row or (None, None)
-    case = await _case(connection, ticket.organization, number, assignee)
-    if case.ticket.follow_up is not None or (found is not None and case.ticket.status is TicketStatus.CLOSED):
+    snapshot = await _case(connection, ticket.organization, number, assignee)
+    if snapshot.ticket.follow_up is not None or (found is not None and snapshot.ticket.status is TicketStatus.CLOSED):
         raise StaleError
-    return case
+    return snapshot
 
 
 def _contacts(rows: Sequence[asyncpg.Record]) -> tuple[Contact, ...]:
@@ -341,7 +348,7 @@ def _id_in(text: str, prefix: str) -> UUID | None:
         return None
 
 
-async def _case(connection: Connection, organization: str, number: int | None, agent: str | None) -> Case:
+async def _case(connection: Connection, organization: str, number: int | None, agent: str | None) -> TicketSnapshot:
     row = await connection.fetchrow(loading.TICKET_QUERY, organization, number, None, agent, None, None)
     if row is None:
         raise AssertionError("tickets are never deleted")

@@ -10,8 +10,8 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
-from care_client.roles.environment import ConfigurationError
-from care_client.roles.logs import get_logger
+from care_roles.environment import ConfigurationError
+from care_roles.logs import get_logger
 from care_service.tokens.keys import BadDocumentError, KeySet, read
 from care_service.tokens.sources import FetchError, FileSource, Source, source_of
 

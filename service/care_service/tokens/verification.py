@@ -9,7 +9,7 @@ from typing import Final
 
 import jwt
 
-from care_service.domain.callers import Caller
+from care_rules.callers import Caller
 from care_service.tokens import claims
 from care_service.tokens.claims import ClaimNames, token_invalid
 from care_service.tokens.keys import Key, KeySet

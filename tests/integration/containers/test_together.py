@@ -24,10 +24,10 @@ from temporalio.client import Client
 
 from care.v1.ticket_pb2 import TICKET_STATUS_IN_PROGRESS, Ticket
 from care.v1.ticket_service_pb2 import CreateTicketRequest, StartTicketRequest, TakeTicketRequest
-from care_cli.stack import postgres, temporal
-from care_cli.stack.health import NotHealthyError
-from care_cli.stack.processes import Part, Supervisor, inherited_environment
 from care_client.client import CareClient
+from care_dev.stack import postgres, temporal
+from care_dev.stack.health import NotHealthyError
+from care_dev.stack.processes import Part, Supervisor, inherited_environment
 from care_workflows.search_attributes import SEARCH_ATTRIBUTES
 from tests.support import compose
 from tests.support.compose import OWN_IMAGE, ROOT, Compose, Service

@@ -47,8 +47,8 @@ def install(folder: Path, wheel: Wheel, *arguments: str) -> tuple[Path, set[str]
     # As if the wheel were published: beside the registries that pip knows on this machine.
     links = f"{os.environ.get('PIP_FIND_LINKS', '')} {wheel.path.parent}".strip()
     done = run(
-        *(sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check", "--no-input"),
-        *("install", "--quiet", "--report", report, *arguments),
+        *(sys.executable, "-m", "pip", "--python", str(python), "--disable-pip-version-check", "--no-input"),
+        *("install", "--quiet", "--report", str(report), *arguments),
         PIP_FIND_LINKS=links,
     )
     if done.returncode != 0 and any(sign in done.stderr for sign in OUT_OF_REACH) and not os.environ.get("CI"):

@@ -9,9 +9,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from care_cli.mailbox import smtp
-from care_cli.mailbox.app import create_app
-from care_cli.mailbox.store import Store
+from care_dev.mailbox import smtp
+from care_dev.mailbox.app import create_app
+from care_dev.mailbox.store import Store
 from care_workflows.channels.smtp import SmtpEmail, SmtpServer
 from tests.support.plain_http import NO_TLS
 from tests.support.serving import serve

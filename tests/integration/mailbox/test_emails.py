@@ -41,7 +41,7 @@ async def test_the_latest_comes_first_and_an_address_can_be_chosen(worker: SmtpE
 async def test_a_long_list_is_cut_and_counted(
     worker: SmtpEmail, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("care_cli.mailbox.store.LISTED_EMAILS", 2)
+    monkeypatch.setattr("care_dev.mailbox.store.LISTED_EMAILS", 2)
     for number in range(3):
         await worker.send(message(key=f"k{number}"))
     for query in ("", "?to=kim@example.org"):

@@ -15,15 +15,15 @@ from pathlib import Path
 import httpx
 import pytest
 
-from care_cli.listening import CannotStart
-from care_cli.mailbox.main import run
+from care_dev.listening import CannotStart
+from care_dev.mailbox.main import run
 from care_workflows.channels.smtp import SmtpEmail, SmtpServer
 from tests.integration.mailbox.messages import message
 
 PROGRAM = """
 import logging, sys
 from pathlib import Path
-from care_cli.mailbox.main import run
+from care_dev.mailbox.main import run
 logging.basicConfig(level=logging.INFO, format="%(message)s")
 run("127.0.0.1:0", "127.0.0.1:0", Path(sys.argv[1]))
 print("returned", flush=True)

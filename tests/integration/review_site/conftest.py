@@ -8,9 +8,9 @@ from typing import Final
 import httpx
 import pytest
 
-from care_cli.data.reviews import GoogleReview, dump_reviews
-from care_cli.review_site.app import create_app
-from care_cli.review_site.store import Store
+from care_dev.data.reviews import GoogleReview, dump_reviews
+from care_dev.review_site.app import create_app
+from care_dev.review_site.store import Store
 from care_workflows.channels.local_site import LocalReviewSite
 from care_workflows.channels.review_site import ReplyTarget
 from tests.integration.review_site.reviews import ODD_ID, review

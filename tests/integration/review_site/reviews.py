@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Final
 
-from care_cli.data.reviews import GoogleReview, Reviewer, StarRating
+from care_dev.data.reviews import GoogleReview, Reviewer, StarRating
 
 ODD_ID: Final = "a/b c?d=e#f%2Fé/reply"
 """An id that means something else in a URL unless it is quoted as a whole."""

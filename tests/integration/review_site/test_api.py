@@ -7,7 +7,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from care_cli.data.reviews import dump_reviews
+from care_dev.data.reviews import dump_reviews
 from tests.integration.review_site.reviews import ODD_ID, review
 
 R1 = "/v1/acme/reviews/r1"

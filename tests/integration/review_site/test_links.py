@@ -2,7 +2,7 @@
 
 import pytest
 
-from care_cli.review_site.links import contains_link, linkify, without_links
+from care_dev.review_site.links import contains_link, linkify, without_links
 
 TOKEN = "https://care.example.com/f/k1.QUJD-_.c2lnbmF0dXJl_-_"
 

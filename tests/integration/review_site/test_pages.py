@@ -5,7 +5,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from care_cli.data.reviews import dump_reviews, load_reviews
+from care_dev.data.reviews import dump_reviews, load_reviews
 from tests.integration.review_site.reviews import ODD_ID, review
 from tests.support.page import Page
 

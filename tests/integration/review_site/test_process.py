@@ -13,15 +13,15 @@ from pathlib import Path
 import httpx
 import pytest
 
-from care_cli.data.reviews import dump_reviews
-from care_cli.listening import CannotStart
-from care_cli.review_site.main import run
+from care_dev.data.reviews import dump_reviews
+from care_dev.listening import CannotStart
+from care_dev.review_site.main import run
 from tests.integration.review_site.reviews import review
 
 PROGRAM = """
 import logging, sys
 from pathlib import Path
-from care_cli.review_site.main import run
+from care_dev.review_site.main import run
 logging.basicConfig(level=logging.INFO, format="%(message)s")
 run("127.0.0.1:0", Path(sys.argv[1]))
 print("returned", flush=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from care_cli.data.reviews import ReviewsInvalid, dump_reviews, load_reviews, parse_reviews
+from care_dev.data.reviews import ReviewsInvalid, dump_reviews, load_reviews, parse_reviews
 from tests.integration.review_site.reviews import review
 
 ZERO_WIDTH_JOINER = "\u200d"

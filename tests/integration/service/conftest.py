@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.dialects.postgresql.base import ischema_names
 
-from care_cli.stack import postgres
+from care_dev.stack import postgres
 from care_service.storage import tables
 from tests.integration.service.clocks import SettableClock
 from tests.support.care import Care, care

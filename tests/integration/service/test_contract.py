@@ -15,14 +15,14 @@ from grpc_reflection.v1alpha import reflection_pb2
 from care.v1 import error_reason_pb2
 from care.v1 import lifecycle_service_pb2 as lifecycle
 from care.v1 import ticket_service_pb2 as tickets
-from care_service.domain.refusals import Reason
+from care_rules.refusals import Reason
 from care_service.rpc.errors import CODES as SERVICE_CODES
 from tests.integration.service.commands import assert_refused
 from tests.integration.service.raw import raw
 from tests.integration.service.renew_access import SNAPSHOT, access, full_name, methods, rendered
 from tests.support.care import Care, refusal
+from tests.support.design_tables import ACCESS, CODES, RECOVERY, STATUS
 from tests.support.tenant import Tenant
-from tests.unit.domain.design_tables import ACCESS, CODES, RECOVERY, STATUS
 
 METHODS = tuple(full_name(method) for method in methods())
 ROLES = ("agent", "supervisor", "service", "worker")

@@ -19,10 +19,10 @@ from care.v1.customer_service_pb2 import ContactForm
 from care.v1.directory_pb2 import Location, Organization
 from care.v1.message_pb2 import DELIVERY_STATE_SENT
 from care.v1.recovery_pb2 import Recovery
-from care_cli.stack import postgres
 from care_client.errors import CareError, ResourceExhausted
-from care_service.application import MissingKeysError
-from care_service.links import Links
+from care_dev.stack import postgres
+from care_service.running.application import MissingKeysError
+from care_service.usecases.links import Links
 from tests.integration.service.clocks import SettableClock
 from tests.integration.service.commands import assert_refused
 from tests.support.care import WEB_URL, care, refusal

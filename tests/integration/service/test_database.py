@@ -9,8 +9,8 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
-from care_cli.stack import postgres
-from care_service.domain.refusals import Refusal
+from care_dev.stack import postgres
+from care_rules.refusals import Refusal
 from care_service.storage.database import Database
 
 

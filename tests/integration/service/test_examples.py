@@ -20,10 +20,10 @@ from temporalio.client import Client
 from care.v1 import ticket_service_pb2 as tickets
 from care.v1.recovery_pb2 import Recovery
 from care.v1.ticket_pb2 import Ticket
-from care_cli.review_site.app import create_app
-from care_cli.review_site.store import Store
-from care_cli.stack import postgres
-from care_cli.stack.processes import inherited_environment
+from care_dev.review_site.app import create_app
+from care_dev.review_site.store import Store
+from care_dev.stack import postgres
+from care_dev.stack.processes import inherited_environment
 from care_workflows import embedding
 from examples.compensation import Compensation
 from examples.own_review_site import ShopSite

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Select, TextClause
 
-from care_cli.stack import postgres
-from care_service.domain.filters.reviews import REVIEW_FIELDS
-from care_service.domain.filters.schema import read_filter
-from care_service.domain.filters.tickets import TICKET_FIELDS
-from care_service.domain.finding import ReviewPlace, ReviewQuery, TicketPlace, TicketQuery
+from care_dev.stack import postgres
+from care_rules.filters.reviews import REVIEW_FIELDS
+from care_rules.filters.schema import read_filter
+from care_rules.filters.tickets import TICKET_FIELDS
+from care_rules.finding import ReviewPlace, ReviewQuery, TicketPlace, TicketQuery
 from care_service.rpc.fields import Fields
-from care_service.rpc.finding import read_order
+from care_service.rpc.list_queries import read_order
 from care_service.storage import review_lists
 from care_service.storage.database import Database
 from care_service.storage.estimating import Explain

@@ -14,7 +14,7 @@ from care.v1 import review_service_pb2 as reviews
 from care.v1 import ticket_service_pb2 as tickets
 from care.v1.recovery_pb2 import Contact, Recovery
 from care.v1.ticket_pb2 import Ticket
-from care_service.domain.case import Case
+from care_rules.snapshot import TicketSnapshot
 from care_service.storage import tickets as storage
 from tests.integration.service.clocks import SettableClock
 from tests.integration.service.commands import assert_refused
@@ -178,7 +178,7 @@ def in_between(monkeypatch: pytest.MonkeyPatch, happening: Awaitable[object]) ->
 
     async def interrupted(
         connection: storage.Connection, organization: str, number: int | None, agent: str | None
-    ) -> Case:
+    ) -> TicketSnapshot:
         if still_to_come and (now := still_to_come.pop()):
             await now
         return await load(connection, organization, number, agent)

@@ -16,7 +16,7 @@ import pytest
 from grpc_health.v1 import health_pb2
 from structlog.testing import capture_logs
 
-from care_cli.stack import postgres
+from care_dev.stack import postgres
 from tests.integration.service.fuzz.invariants import broken
 from tests.integration.service.fuzz.run import Run, prepared
 from tests.integration.service.fuzz.world import CANARY

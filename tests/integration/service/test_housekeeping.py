@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 from care.v1 import ticket_service_pb2 as tickets
-from care_service.storage.answers import Answers
+from care_service.storage.stored_responses import Answers
 from tests.support.tenant import Tenant
 
 

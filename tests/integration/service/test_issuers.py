@@ -16,8 +16,8 @@ from care.v1 import review_service_pb2 as reviews
 from care.v1 import ticket_service_pb2 as tickets
 from care.v1.activity_pb2 import ACTOR_KIND_AGENT
 from care.v1.ticket_pb2 import Ticket
-from care_cli.stack import postgres
 from care_client.errors import CareError, care_errors
+from care_dev.stack import postgres
 from tests.integration.service.commands import assert_refused
 from tests.support.care import Care, care, refusal
 from tests.support.issuer import ALGORITHMS, Issuer, absent_issuer, issuer, private_key, sign

@@ -25,9 +25,9 @@ from care.v1.message_pb2 import (
     MESSAGE_KIND_AGENT_MESSAGE,
 )
 from care.v1.recovery_pb2 import REFUSAL_REASON_LINKS_NOT_ALLOWED, REFUSAL_REASON_OTHER
-from care_cli.stack import postgres
 from care_client.client import CareClient
 from care_client.errors import CareError, care_errors
+from care_dev.stack import postgres
 from care_workflows.testing import CareTestKit, lifecycle
 from tests.integration.service.clocks import SettableClock
 from tests.support.care import Care, care

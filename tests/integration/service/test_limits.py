@@ -14,8 +14,8 @@ from care.v1 import conversation_service_pb2 as conversations
 from care.v1 import lifecycle_service_pb2 as lifecycle
 from care.v1 import ticket_service_pb2 as tickets
 from care.v1.ticket_pb2 import Ticket
-from care_cli.stack import postgres
 from care_client.errors import DeadlineExceeded
+from care_dev.stack import postgres
 from tests.support.care import Care, care, refusal
 from tests.support.reasons import well_formed
 from tests.support.system import eventually

@@ -10,15 +10,15 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import ARRAY, Boolean, Connection, DateTime, Integer, LargeBinary, MetaData, Table, Text, Uuid
+from sqlalchemy import ARRAY, Boolean, Connection, DateTime, Integer, LargeBinary, MetaData, Table, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import INTERVAL, JSONB, TSVECTOR
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 from sqlalchemy.types import TypeEngine
 
-from care_cli.stack import postgres
+from care_dev.stack import postgres
 from care_service.storage.database import Database, driver_url
-from care_service.storage.migrate import LOCK, downgrade, revisions, upgrade
+from care_service.storage.migrate import LOCK, NewerDatabaseError, downgrade, revisions, upgrade
 from tests.support.system import eventually
 
 _numbers = count(1)
@@ -38,6 +38,17 @@ VALUES: list[tuple[type[TypeEngine[Any]], object]] = [
 """A value for a column of each type that the tables have; the first that fits."""
 MOVED = {"organizations": {"form_lifetime", "consent_text", "chat_greeting"}, "locations": {"preferred_channel"}}
 """Columns that became a part of `settings`: gone on the way up, there again on the way back."""
+RENAMED = {"recoveries": {"mark": "reply_state"}}
+"""Columns that have another name in the newest schema."""
+REPLY_STATES = {
+    "NEVER": "NONE",
+    "OUT": "POSTING",
+    "TAKING_OUT": "RETRACTING",
+    "POSTED": "POSTED",
+    "NOT_PUBLIC": "NOT_PUBLIC",
+    "RETRACTED": "RETRACTED",
+}
+"""The values of `mark` and of `reply_state`, which replaced it."""
 
 
 def tables(connection: Connection) -> list[Table]:
@@ -87,16 +98,50 @@ async def test_rows_of_an_older_schema_are_all_there_in_the_newest_and_back(engi
         # Migrations wake the tickets that are there.
         (found,) = [each for each in after[table] if each.get("workflow") != "TicketWorkflow"]
         moved = row.keys() & MOVED.get(table, set())
-        assert row.keys() - found.keys() == moved
-        assert {column: value for column, value in found.items() if column in row} == {
-            column: value for column, value in row.items() if column not in moved
-        }
+        renamed = RENAMED.get(table, {})
+        kept = {renamed.get(column, column): value for column, value in row.items() if column not in moved}
+        assert {column: value for column, value in found.items() if column in kept} == kept
         settings = found.get("settings")
         assert not moved or (isinstance(settings, dict) and settings.keys() >= moved - {"form_lifetime"}), "the default"
     await downgrade(engine, revision)
     async with engine.connect() as connection:
         again = await connection.run_sync(contents)
     assert {table: {column: rows[0][column] for column in before[table]} for table, rows in again.items()} == before
+
+
+async def test_reply_states_have_their_new_names_and_go_back(engine: AsyncEngine) -> None:
+    await upgrade(engine, "0008")
+
+    def put(connection: Connection) -> None:
+        row = fill(connection)["recoveries"]
+        recoveries = next(table for table in tables(connection) if table.name == "recoveries")
+        connection.execute(recoveries.delete())
+        for number, value in enumerate(REPLY_STATES):
+            connection.execute(recoveries.insert().values(row | {"ticket_number": number, "mark": value}))
+        connection.commit()
+
+    async def values(column: str) -> list[str]:
+        async with engine.connect() as connection:
+            rows = await connection.execute(text(f"SELECT {column} FROM recoveries ORDER BY ticket_number"))  # noqa: S608 - a constant
+            return list(rows.scalars())
+
+    async with engine.connect() as connection:
+        await connection.run_sync(put)
+    await upgrade(engine, "0009")
+    assert await values("reply_state") == list(REPLY_STATES.values())
+    await downgrade(engine, "0008")
+    assert await values("mark") == list(REPLY_STATES)
+
+
+async def test_a_database_that_a_newer_version_migrated_is_refused_and_stays_as_it_is(engine: AsyncEngine) -> None:
+    await upgrade(engine)
+    async with engine.begin() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = 'of_tomorrow'"))
+    with pytest.raises(NewerDatabaseError, match="of_tomorrow"):
+        await upgrade(engine)
+    async with engine.begin() as connection:
+        assert await connection.scalar(text("SELECT version_num FROM alembic_version")) == "of_tomorrow"
+        assert await connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": LOCK}) is True
 
 
 async def test_a_migration_is_not_held_to_the_time_of_a_statement(server: postgres.Server) -> None:

@@ -9,7 +9,7 @@ from uuid import UUID
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, use_span
 
 from care.v1.recovery_pb2 import Recovery
-from care_cli.stack import postgres
+from care_dev.stack import postgres
 from care_service.storage.database import Database
 from care_service.storage.outbox import Outbox, Wake
 from tests.support.care import care

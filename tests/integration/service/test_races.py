@@ -21,14 +21,14 @@ from care.v1.directory_pb2 import Agent, Location, Organization
 from care.v1.recovery_pb2 import Recovery
 from care.v1.review_pb2 import Review
 from care.v1.ticket_pb2 import Ticket
-from care_cli.stack import postgres
 from care_client.client import CareClient
 from care_client.errors import CareError
+from care_dev.stack import postgres
 from tests.integration.service.clocks import SettableClock
 from tests.integration.service.commands import Encodable, Target, assert_refused, ready, request, run, send
 from tests.support.care import care, refusal
+from tests.support.design_tables import COMMANDS
 from tests.support.tenant import Tenant
-from tests.unit.domain.design_tables import COMMANDS
 
 TIMES = 50
 ROUNDS = 10

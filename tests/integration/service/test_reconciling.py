@@ -10,11 +10,11 @@ from temporalio.service import RPCError
 
 from care.v1 import conversation_service_pb2 as conversations
 from care.v1 import ticket_service_pb2 as tickets
-from care_cli.stack import postgres
 from care_client.workflow_names import contact_recovery_id, ticket_workflow_id
-from care_service.reconciling import TemporalRunning, missing
+from care_dev.stack import postgres
+from care_service.running.reconciling import TemporalRunning, missing
 from care_service.storage.database import Database
-from care_service.storage.wanted import Wanted, WantedWorkflows
+from care_service.storage.missing_workflows import Wanted, WantedWorkflows
 from tests.integration.service.clocks import SettableClock
 from tests.support import temporal
 from tests.support.care import care

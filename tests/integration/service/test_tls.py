@@ -16,9 +16,9 @@ from care.v1 import directory_service_pb2 as directory
 from care.v1 import lifecycle_service_pb2 as lifecycle
 from care.v1.directory_service_pb2_grpc import DirectoryServiceStub
 from care.v1.lifecycle_service_pb2_grpc import LifecycleServiceStub
-from care_cli.stack import postgres
-from care_client.roles.environment import ConfigurationError
-from care_service.tls import TlsFiles, server_credentials
+from care_dev.stack import postgres
+from care_roles.environment import ConfigurationError
+from care_service.running.tls import TlsFiles, server_credentials
 from tests.support.care import Care, care
 from tests.support.certificates import authority, channel_credentials, replace, write_pair
 from tests.support.issuer import Issuer, private_key

@@ -17,10 +17,10 @@ from care.v1 import ticket_service_pb2 as tickets
 from care.v1.customer_service_pb2 import WatchChatRequest, WatchChatResponse
 from care.v1.recovery_pb2 import Recovery
 from care.v1.ticket_pb2 import Ticket
-from care_cli.stack import postgres
 from care_client.errors import Conflict, NotFound, ResourceExhausted
-from care_service.following import Pace
-from care_service.rpc.pages import make_token
+from care_dev.stack import postgres
+from care_service.rpc.page_tokens import make_token
+from care_service.usecases.streams import Pace
 from tests.integration.service.commands import assert_refused
 from tests.support.care import Care, care, refusal
 from tests.support.tenant import Tenant

@@ -16,9 +16,9 @@ from care.v1 import conversation_service_pb2 as conversations
 from care.v1 import ticket_service_pb2 as tickets
 from care.v1.ticket_pb2 import Ticket
 from care.v1.ticket_service_pb2 import WatchTicketsResponse
-from care_cli.stack import postgres
 from care_client.client import CareClient
 from care_client.errors import Conflict
+from care_dev.stack import postgres
 from tests.support.care import Care, care
 from tests.support.tenant import Tenant
 from tests.support.watching import place, watching

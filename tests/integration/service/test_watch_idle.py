@@ -10,10 +10,10 @@ from contextlib import asynccontextmanager
 import pytest
 
 from care.v1.ticket_service_pb2 import WatchTicketsRequest, WatchTicketsResponse
-from care_cli.stack import postgres
 from care_client.client import CareClient
-from care_service.domain.feed import Follow, Place, Seen
+from care_dev.stack import postgres
 from care_service.storage.feed import PostgresFeed
+from care_service.usecases.feed import Follow, Place, Seen
 from tests.support.care import Care, care
 from tests.support.tenant import Tenant
 from tests.support.watching import Stream

@@ -17,12 +17,12 @@ from care.v1 import ticket_service_pb2 as tickets
 from care.v1 import worker_service_pb2 as workers
 from care.v1.ticket_pb2 import Ticket
 from care.v1.ticket_service_pb2 import WatchTicketsResponse
-from care_cli.stack import postgres
 from care_client.client import CareClient
 from care_client.errors import CareError
 from care_client.watching import watch_tickets
-from care_service.following import Pace
-from care_service.rpc.pages import make_token
+from care_dev.stack import postgres
+from care_service.rpc.page_tokens import make_token
+from care_service.usecases.streams import Pace
 from tests.integration.service.clocks import SettableClock
 from tests.integration.service.commands import assert_refused
 from tests.support.care import Care, care
@@ -465,7 +465,7 @@ async def test_a_stream_that_can_see_nothing_says_so_and_is_resumed(server: post
         tenant = Tenant(service, "acme")
         await tenant.meet("alice")
         alice = tenant.agent("alice")
-        changes = watch_tickets(alice.tickets, tickets.WatchTicketsRequest(parent=tenant.name), longest_pause=0.1)
+        changes = watch_tickets(alice.tickets, tickets.WatchTicketsRequest(parent=tenant.name), max_pause=0.1)
         following = asyncio.ensure_future(anext(changes))
         async with watching(alice, tenant.name) as opened:
             await opened.next()

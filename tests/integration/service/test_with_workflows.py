@@ -19,8 +19,8 @@ from care.v1 import settings_service_pb2
 from care.v1 import ticket_service_pb2 as tickets
 from care.v1.settings_pb2 import Settings
 from care.v1.ticket_pb2 import Ticket
-from care_cli.stack import postgres
 from care_client.workflow_names import contact_recovery_id, ticket_workflow_id
+from care_dev.stack import postgres
 from care_workflows.channels.registry import Messengers, ReviewSites
 from care_workflows.channels.review_site import PublicReply, ReplyTarget
 from care_workflows.contact_recovery import ContactRecovery

@@ -9,7 +9,7 @@ import anyio
 import psutil
 from anyio.abc import Process
 
-from care_cli.stack.processes import Part
+from care_dev.stack.processes import Part
 
 PATIENCE = 60.0
 """Seconds after which a condition that is still not true fails its test; no condition here takes long."""

@@ -8,11 +8,11 @@ from pathlib import Path
 import jwt
 import pytest
 
-from care_cli.stack import environment, secrets
-from care_cli.stack.errors import StackError
-from care_cli.stack.ports import Ports
-from care_cli.stack.processes import inherited_environment
-from care_client.roles.environment import load
+from care_dev.stack import environment, secrets
+from care_dev.stack.errors import StackError
+from care_dev.stack.ports import Ports
+from care_dev.stack.processes import inherited_environment
+from care_roles.environment import load
 from care_workflows.worker import WorkerSettings
 
 DATABASE = "postgresql://care@/care?host=/somewhere"
@@ -60,7 +60,7 @@ def test_variables_meant_for_something_else_are_not_inherited(name: str, monkeyp
 def test_a_misspelled_setting_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     environment.require_known()
     monkeypatch.setenv("CARE_MODERATION_CHEKS", "1s")
-    with pytest.raises(StackError, match=r"CARE_MODERATION_CHEKS is no variable of Care: .*CARE_MODERATION_CHECKS"):
+    with pytest.raises(StackError, match=r"CARE_MODERATION_CHEKS is not a variable of Care: .*CARE_MODERATION_CHECKS"):
         environment.require_known()
 
 

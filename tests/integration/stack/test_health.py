@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from care_cli.health import Role, check
-from care_cli.stack.errors import StackError
+from care_dev.stack.errors import StackError
 
 
 @contextmanager

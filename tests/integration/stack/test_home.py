@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from care_cli.stack import home as homes
-from care_cli.stack.errors import StackError
-from care_cli.stack.ports import Ports
-from care_cli.stack.stack import Stack
+from care_dev.stack import home as homes
+from care_dev.stack.errors import StackError
+from care_dev.stack.ports import Ports
+from care_dev.stack.stack import Stack
 
 HOLD = """
 import sys
 from pathlib import Path
-from care_cli.stack import home
-from care_cli.stack.ports import Ports
+from care_dev.stack import home
+from care_dev.stack.ports import Ports
 with home.hold(Path(sys.argv[1])) as held:
     home.publish(held, Ports.plan(20000))
     print("held", flush=True)

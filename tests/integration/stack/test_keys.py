@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from care_cli.app import app
 from care_cli.keys import WORKER_TOKEN_LIFETIME
-from care_cli.stack.errors import StackError
-from care_cli.stack.secrets import Role, mint, sign
+from care_dev.stack.errors import StackError
+from care_dev.stack.secrets import Role, mint, sign
 from tests.support.compose import fresh_variables
 
 

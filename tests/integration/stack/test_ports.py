@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from care_cli.stack.errors import StackError
-from care_cli.stack.ports import Ports
+from care_dev.stack.errors import StackError
+from care_dev.stack.ports import Ports
 
 
 @pytest.fixture

@@ -11,15 +11,15 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from care_cli.stack import launch, postgres
-from care_cli.stack.errors import StackError
-from care_cli.stack.processes import Supervisor
+from care_dev.stack import launch, postgres
+from care_dev.stack.errors import StackError
+from care_dev.stack.processes import Supervisor
 from tests.integration.stack.conditions import Recorder, is_alive, program, until
 
 OWNS_A_SERVER = """
 import sys
 from pathlib import Path
-from care_cli.stack.postgres import postgres
+from care_dev.stack.postgres import postgres
 with postgres(Path(sys.argv[1])) as server:
     print("healthy", flush=True)
     sys.stdin.read()

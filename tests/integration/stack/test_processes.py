@@ -10,9 +10,9 @@ from pathlib import Path
 import anyio
 import pytest
 
-from care_cli.stack.errors import StackError
-from care_cli.stack.health import NotHealthyError
-from care_cli.stack.processes import Part, Supervisor
+from care_dev.stack.errors import StackError
+from care_dev.stack.health import NotHealthyError
+from care_dev.stack.processes import Part, Supervisor
 from tests.integration.stack.conditions import Recorder, is_alive, program, until
 
 WRITES_PID_AND_WAITS = """
@@ -48,7 +48,7 @@ SUPERVISES = """
 import sys
 from pathlib import Path
 import anyio
-from care_cli.stack.processes import Part, Supervisor
+from care_dev.stack.processes import Part, Supervisor
 
 async def main(folder: Path) -> None:
     async def healthy() -> None:

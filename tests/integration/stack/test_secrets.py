@@ -14,9 +14,9 @@ from pathlib import Path
 import jwt
 import pytest
 
-from care_cli.stack import secrets
-from care_cli.stack.errors import StackError
-from care_cli.stack.secrets import Role, mint
+from care_dev.stack import secrets
+from care_dev.stack.errors import StackError
+from care_dev.stack.secrets import Role, mint
 
 
 def claims(home: Path, token: str) -> dict[str, object]:

@@ -13,9 +13,9 @@ import pytest
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 
-from care_cli.stack import temporal
-from care_cli.stack.errors import StackError
-from care_cli.stack.processes import Supervisor
+from care_dev.stack import temporal
+from care_dev.stack.errors import StackError
+from care_dev.stack.processes import Supervisor
 from tests.integration.stack.conditions import Recorder
 
 TICKET = SearchAttributeKey.for_keyword("StackTestTicket")

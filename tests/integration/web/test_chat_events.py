@@ -17,9 +17,9 @@ from care.v1 import customer_service_pb2 as pb
 from care.v1.customer_service_pb2_grpc import CustomerServiceStub
 from care_client.channel import open_channel
 from care_web.app import create_app
-from care_web.chats import Chats
-from care_web.failures import TryLater
-from care_web.live import STREAMS_PER_LINK
+from care_web.chat_client import ChatClient
+from care_web.chat_events import MAX_STREAMS_PER_LINK
+from care_web.service_errors import TryLater
 from tests.integration.web import customer_service
 from tests.integration.web.chat_service import Chat
 from tests.integration.web.customer_service import CustomerService
@@ -100,7 +100,7 @@ async def following(
 
 async def test_what_comes_is_told_as_the_page_shows_it(browser: httpx.AsyncClient, chat: Chat) -> None:
     page = Page(await browser.get("/c/t"))
-    async with following(browser, page.by_id("thread").attributes["data-events"]) as found:
+    async with following(browser, page.by_id("thread").attributes["data-events-url"]) as found:
         state = await anext(found)
         assert (state.type, state.data) == ("state", "open")
         await chat.say("<b>Three</b>\r\nlines\n" + RLO)
@@ -180,18 +180,18 @@ async def test_a_rejected_contact_is_told_that_it_is_over(browser: httpx.AsyncCl
     async with following(browser) as found:
         assert [(await anext(found)).type for _ in range(2)] == ["state", "message"]
         await chat.die()
-        assert [event.type async for event in found] == ["gone"]
+        assert [event.type async for event in found] == ["ended"]
 
 
 @pytest.mark.parametrize("path", ["/c/unknown/events", f"/c/{'x' * 201}/events", "/c/%00/events"])
 async def test_all_unknown_links_get_one_answer(browser: httpx.AsyncClient, path: str) -> None:
     async with following(browser, path) as found:
-        assert [(event.type, event.data) async for event in found] == [("gone", "gone")]
+        assert [(event.type, event.data) async for event in found] == [("ended", "ended")]
 
 
 async def test_a_place_that_is_none_of_the_chats_asks_for_a_reload(browser: httpx.AsyncClient, chat: Chat) -> None:
     async with following(browser, headers={"Last-Event-ID": "nonsense"}) as found:
-        assert [event.type async for event in found] == ["gone"]
+        assert [event.type async for event in found] == ["ended"]
     assert chat.watchers == 0
 
 
@@ -206,7 +206,7 @@ async def test_a_service_of_which_nothing_is_heard_is_given_up(service: Customer
     chat.is_silent = True
     async with customer_service.serve(service) as address, open_channel(address) as channel:
         with pytest.raises(TryLater):
-            await anext(Chats(CustomerServiceStub(channel), longest_silence=0.05).watch("t"))
+            await anext(ChatClient(CustomerServiceStub(channel), max_silence=0.05).watch("t"))
         await chat.watched_by(0)
 
 
@@ -229,14 +229,14 @@ async def test_one_link_has_so_many_streams_and_all_links_so_many(
                 await anext(found)
                 await leave.wait()
 
-        for _ in range(STREAMS_PER_LINK):
+        for _ in range(MAX_STREAMS_PER_LINK):
             group.create_task(stay(EVENTS))
-        await chat.watched_by(STREAMS_PER_LINK)
+        await chat.watched_by(MAX_STREAMS_PER_LINK)
         refused = await browser.get(EVENTS)
         assert (refused.status_code, refused.headers["Retry-After"]) == (429, "30")
-        for _ in range(MAX_STREAMS - STREAMS_PER_LINK):
+        for _ in range(MAX_STREAMS - MAX_STREAMS_PER_LINK):
             group.create_task(stay("/c/other/events"))
-        await other.watched_by(MAX_STREAMS - STREAMS_PER_LINK)
+        await other.watched_by(MAX_STREAMS - MAX_STREAMS_PER_LINK)
         assert (await browser.get("/c/other/events")).status_code == 503
         assert (await browser.get("/c/t")).status_code == 200, "pages are shown all the same"
         leave.set()

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from care_client.roles.environment import ConfigurationError, load
-from care_client.roles.fields import Address
+from care_roles.environment import ConfigurationError, load
+from care_roles.fields import Address
 from care_workflows.channels.sms import SmsAccount
 from care_workflows.channels.webhook import WebhookEndpoint
 from care_workflows.worker import WorkerSettings

@@ -31,9 +31,9 @@ class Absent:
             raise ModuleNotFoundError(name)
 sys.meta_path.insert(0, Absent())
 import care_cli.app, care_cli.health, care_cli.keys, care_cli.outbox.access, care_cli.outbox.commands
-import care_cli.review_site.main, care_cli.stack.health
+import care_dev.review_site.main, care_dev.stack.health
 import care_cli.ticket.contacts, care_cli.ticket.reading, care_cli.ticket.recovering, care_cli.ticket.working
-import care_service.main, care_web.main, care_workflows.worker
+import care_service.running.main, care_web.main, care_workflows.worker
 """
 """Imports what the image runs, as if modules were not installed."""
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from care_service.domain.filters.conditions import Always
-from care_service.domain.filters.schema import read_filter
-from care_service.domain.filters.tickets import TICKET_FIELDS
+from care_rules.filters.conditions import Always
+from care_rules.filters.schema import read_filter
+from care_rules.filters.tickets import TICKET_FIELDS
 from care_service.rpc.fields import Fields
-from care_service.rpc.finding import read_order
+from care_service.rpc.list_queries import read_order
 
 DOCS = Path(__file__).parents[3] / "docs" / "finding.md"
 ROWS = re.findall(r"^\| [^|]+ \| `([^|]+)` \| (?:`([^|]+)` )?\|$", DOCS.read_text(encoding="utf-8"), re.MULTILINE)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from care_service.domain.filters.conditions import (
+from care_rules.filters.conditions import (
     AllOf,
     Always,
     AnyOf,
@@ -23,11 +23,11 @@ from care_service.domain.filters.conditions import (
     Present,
     Words,
 )
-from care_service.domain.filters.reviews import REVIEW_FIELDS
-from care_service.domain.filters.schema import read_filter
-from care_service.domain.filters.syntax import Comparator
-from care_service.domain.filters.tickets import TICKET_FIELDS
-from care_service.domain.refusals import Reason, Refusal
+from care_rules.filters.reviews import REVIEW_FIELDS
+from care_rules.filters.schema import read_filter
+from care_rules.filters.syntax import Comparator
+from care_rules.filters.tickets import TICKET_FIELDS
+from care_rules.refusals import Reason, Refusal
 
 REVIEW = "organizations/acme/reviews/0190a0a0-0000-7000-8000-000000000000"
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from care_service.domain.filters.parser import MAX_DEPTH, MAX_LENGTH, MAX_TERMS, parse
-from care_service.domain.filters.syntax import And, Comparator, Not, Or, Restriction, Text, Tree, show
-from care_service.domain.refusals import Reason, Refusal
+from care_rules.filters.parser import MAX_DEPTH, MAX_LENGTH, MAX_TERMS, parse
+from care_rules.filters.syntax import And, Comparator, Not, Or, Restriction, Text, Tree, show
+from care_rules.refusals import Reason, Refusal
 
 
 def word(text: str) -> Text:

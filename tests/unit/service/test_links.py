@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from care_service.links import Links
+from care_service.usecases.links import Links
 
 KEY, OTHER = b"k" * 32, b"o" * 32
 LINKS = Links({"k1": KEY}, "k1", "https://care.example")

@@ -7,9 +7,9 @@ import socket
 import httpx
 import pytest
 
-from care_client.roles.fields import Address
+from care_roles.fields import Address
 from care_service.metrics import Metrics
-from care_service.metrics_endpoint import EndpointError, endpoint
+from care_service.running.metrics_endpoint import EndpointError, endpoint
 
 
 def test_it_serves_metrics_and_health_and_nothing_else() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import literal_column
 
-from care_service.domain.filters.conditions import AllOf, Always, AnyOf, Condition, NotSo, OneOf
+from care_rules.filters.conditions import AllOf, Always, AnyOf, Condition, NotSo, OneOf
 from care_service.storage.predicates import Both, Either, Predicate, Values, decided, normal_form, possible
 
 DOMAIN: frozenset[str | int] = frozenset("abc")

@@ -13,9 +13,9 @@ import pytest
 from temporalio.service import RPCError, RPCStatusCode
 
 from care_client import trace_context
-from care_service import relay as relay_module
 from care_service.metrics import Metrics
-from care_service.relay import Relay
+from care_service.running import relay as relay_module
+from care_service.running.relay import Relay
 from care_service.storage.outbox import Wake
 
 WAKE = Wake("acme", 1, "ContactRecovery", 17, UUID(int=7), 1, "soho", False, f"00-{7:032x}-{8:016x}-01")

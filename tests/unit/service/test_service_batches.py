@@ -8,9 +8,9 @@ import grpc
 import pytest
 
 from care.v1 import ticket_service_pb2 as tickets
-from care_service.domain.callers import Caller, Role
-from care_service.domain.entities import ActorKind
-from care_service.domain.refusals import Reason, Refusal
+from care_rules.callers import Caller, Role
+from care_rules.entities import ActorKind
+from care_rules.refusals import Reason, Refusal
 from care_service.rpc.batches import serve_each
 from care_service.rpc.call import Call
 from care_service.rpc.errors import CODES

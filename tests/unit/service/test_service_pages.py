@@ -8,8 +8,8 @@ from google.protobuf.wrappers_pb2 import StringValue
 from hypothesis import given
 from hypothesis import strategies as st
 
-from care_service.domain.refusals import Reason, Refusal
-from care_service.rpc.pages import cut, make_token, read_token
+from care_rules.refusals import Reason, Refusal
+from care_service.rpc.page_tokens import cut, make_token, read_token
 
 
 def test_no_token_is_the_first_page() -> None:

@@ -9,12 +9,12 @@ from typing import Final
 
 import pytest
 
-from care_cli.stack import environment as stack
-from care_cli.stack.ports import Ports
-from care_client.roles import environment
-from care_client.roles.environment import ConfigurationError
-from care_service.settings import ServiceSettings
-from care_service.tls import TlsFiles
+from care_dev.stack import environment as stack
+from care_dev.stack.ports import Ports
+from care_roles import environment
+from care_roles.environment import ConfigurationError
+from care_service.running.configuration import ServiceSettings
+from care_service.running.tls import TlsFiles
 from care_service.tokens.claims import ClaimNames
 from care_service.tokens.verification import TokenRules
 

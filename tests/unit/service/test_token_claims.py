@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from care_service.domain.callers import Role
-from care_service.domain.entities import ActorKind
-from care_service.domain.refusals import Reason, Refusal
+from care_rules.callers import Role
+from care_rules.entities import ActorKind
+from care_rules.refusals import Reason, Refusal
 from care_service.tokens.claims import ClaimNames, caller
 
 NAMES = ClaimNames()

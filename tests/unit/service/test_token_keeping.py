@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from structlog.testing import capture_logs
 
-from care_client.roles.environment import ConfigurationError
+from care_roles.environment import ConfigurationError
 from care_service.tokens import sources
 from care_service.tokens.keeping import PAUSE, TokenKeys, open_keys
 from care_service.tokens.keys import KeySet

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from care_service.domain.refusals import Reason, Refusal
+from care_rules.refusals import Reason, Refusal
 from care_service.tokens.keys import BadDocumentError, KeySet, development_key, read
 from care_service.tokens.verification import TokenRules, UnknownKeyError, Verifier
 from tests.support.issuer import ALGORITHMS, AUDIENCE, ISSUER, jwk, private_key, sign

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from care_client.roles import environment
+from care_roles import environment
 from care_workflows.worker import WorkerSettings
 from tests.support.certificates import authority
 

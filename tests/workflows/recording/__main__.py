@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack
 
-from care_client.roles.environment import end_process
+from care_roles.environment import end_process
 from tests.support import temporal
 from tests.workflows.recording import committed, table
 from tests.workflows.recording.everything import PATHS

@@ -12,7 +12,7 @@ from temporalio.worker import Worker
 
 from care.v1.recovery_pb2 import RECOVERY_KIND_FORM
 from care_client import workflow_names
-from care_service.relay import TemporalWaker
+from care_service.running.relay import TemporalWaker
 from care_service.storage.outbox import Wake
 from care_workflows.contact_recovery import ContactRecovery
 from care_workflows.message_delivery import MessageDelivery

@@ -48,8 +48,8 @@ class Recovery:
     kind: str
     state: str
     create_time: datetime
-    mark: str = "NEVER"
-    """The reply at the review site: NEVER, OUT, TAKING_OUT, POSTED, NOT_PUBLIC or RETRACTED."""
+    reply_state: str = "NONE"
+    """The reply at the review site: NONE, POSTING, RETRACTING, POSTED, NOT_PUBLIC or RETRACTED."""
     reply_text: str = ""
     link: str = ""
     email: str = ""

@@ -15,8 +15,8 @@ _HOLD: Final = timedelta(seconds=2)
 _RETRACT_PAUSE: Final = timedelta(hours=1)
 _LONGEST_RETRACT_PAUSE: Final = timedelta(days=1)
 _MOST_DOUBLINGS: Final = 5
-_HANDED_OUT: Final = ("OUT", "TAKING_OUT")
-_WAS_PUBLIC: Final = frozenset({"POSTED", "TAKING_OUT", "RETRACTED"})
+_HANDED_OUT: Final = ("POSTING", "RETRACTING")
+_WAS_PUBLIC: Final = frozenset({"POSTED", "RETRACTING", "RETRACTED"})
 
 
 class Plan(NamedTuple):
@@ -45,11 +45,11 @@ def plan(
     if state == "FORM_REQUESTED":
         held = any(sibling.number < recovery.number and _is_at_site(sibling, now) for sibling in siblings)
         return Plan("HOLD", _HOLD) if held else Plan("POST")
-    if recovery.mark == "OUT":
+    if recovery.reply_state == "POSTING":
         return _hold_until(_settle_time(recovery, policy), now) or Plan("READ")
     if state == "AWAITING_CONTACT":
         return _awaiting(recovery, now, policy, reminder)
-    if not is_live(state) and recovery.mark in ("POSTED", "TAKING_OUT") and not _was_taken_down(recovery):
+    if not is_live(state) and recovery.reply_state in ("POSTED", "RETRACTING") and not _was_taken_down(recovery):
         return _retraction(recovery, siblings, now)
     return Plan("DONE")
 
@@ -64,7 +64,7 @@ def begin(
     if step != "READ":
         # Of the write before, if it has no outcome, something may still be under way.
         recovery.unsettled_until = _settle_time(recovery, policy)
-        recovery.mark = "OUT" if step == "POST" else "TAKING_OUT"
+        recovery.reply_state = "POSTING" if step == "POST" else "RETRACTING"
         recovery.hand_out_time = now
     recovery.attempt = review.attempts
     return True
@@ -72,43 +72,43 @@ def begin(
 
 def posted(recovery: Recovery, now: datetime) -> str:
     """Record that the reply with the link is public; returns the state that it moved to, if it moved."""
-    if recovery.mark == "POSTED" and recovery.state == "AWAITING_CONTACT":
+    if recovery.reply_state == "POSTED" and recovery.state == "AWAITING_CONTACT":
         recovery.attempt, recovery.read_time = 0, now
         return ""
-    if recovery.mark != "OUT":
+    if recovery.reply_state != "POSTING":
         return ""
-    recovery.attempt, recovery.mark = 0, "POSTED"
+    recovery.attempt, recovery.reply_state = 0, "POSTED"
     recovery.post_time = recovery.read_time = now
     return move(recovery, "record_posted", now) if recovery.state == "FORM_REQUESTED" else ""
 
 
 def not_posted(recovery: Recovery, reason: str, words: str, now: datetime) -> str:
     """Record that the site refused; returns the state that it moved to, if it moved."""
-    if recovery.mark == "TAKING_OUT":
+    if recovery.reply_state == "RETRACTING":
         pause = min(_RETRACT_PAUSE * 2 ** min(recovery.retract_refusals, _MOST_DOUBLINGS), _LONGEST_RETRACT_PAUSE)
-        recovery.attempt, recovery.mark = 0, "POSTED"
+        recovery.attempt, recovery.reply_state = 0, "POSTED"
         recovery.retract_refusals += 1
         recovery.retract_after = now + pause
         recovery.refusal_reason, recovery.refusal_message = reason, words
         return ""
-    moderated = recovery.mark == "POSTED" and recovery.state == "AWAITING_CONTACT"
-    if recovery.mark != "OUT" and not moderated:
+    moderated = recovery.reply_state == "POSTED" and recovery.state == "AWAITING_CONTACT"
+    if recovery.reply_state != "POSTING" and not moderated:
         return ""
     recovery.attempt = 0
     if recovery.state not in FORM_LIVE:
-        recovery.mark = "NOT_PUBLIC"
+        recovery.reply_state = "NOT_PUBLIC"
         return ""
     # An earlier write without an outcome may still appear after this refusal: the site is read once it has settled.
     unsettled = recovery.unsettled_until is not None and recovery.unsettled_until > now
-    recovery.mark = recovery.mark if moderated or unsettled else "NOT_PUBLIC"
+    recovery.reply_state = recovery.reply_state if moderated or unsettled else "NOT_PUBLIC"
     recovery.refusal_reason, recovery.refusal_message = reason, words
     return move(recovery, "record_refused", now)
 
 
 def retracted(recovery: Recovery) -> None:
     """Record that the public reply stands without the link."""
-    if recovery.mark == "TAKING_OUT":
-        recovery.attempt, recovery.mark, recovery.retract_after = 0, "RETRACTED", None
+    if recovery.reply_state == "RETRACTING":
+        recovery.attempt, recovery.reply_state, recovery.retract_after = 0, "RETRACTED", None
 
 
 def expired(recovery: Recovery, now: datetime, *, early: bool = False) -> str:
@@ -135,13 +135,13 @@ def _was_taken_down(recovery: Recovery) -> bool:
 
 
 def _settle_time(recovery: Recovery, policy: Policy) -> datetime | None:
-    handed_out = recovery.hand_out_time is not None and recovery.mark in _HANDED_OUT
+    handed_out = recovery.hand_out_time is not None and recovery.reply_state in _HANDED_OUT
     last = recovery.hand_out_time + policy.settle if handed_out and recovery.hand_out_time else None
     return max((time for time in (last, recovery.unsettled_until) if time is not None), default=None)
 
 
 def _is_at_site(sibling: Recovery, now: datetime) -> bool:
-    return sibling.mark in _HANDED_OUT or (sibling.unsettled_until is not None and sibling.unsettled_until > now)
+    return sibling.reply_state in _HANDED_OUT or (sibling.unsettled_until is not None and sibling.unsettled_until > now)
 
 
 def _hold_until(time: datetime | None, now: datetime) -> Plan | None:
@@ -167,14 +167,14 @@ def _next_check(recovery: Recovery, policy: Policy) -> datetime | None:
 
 
 def _retraction(recovery: Recovery, siblings: Sequence[Recovery], now: datetime) -> Plan:
-    newer = {sibling.mark for sibling in siblings if sibling.number > recovery.number}
-    if "OUT" in newer:
+    newer = {sibling.reply_state for sibling in siblings if sibling.number > recovery.number}
+    if "POSTING" in newer:
         return Plan("HOLD", _HOLD)
     if newer & _WAS_PUBLIC:
         return Plan("DONE")
     if recovery.retract_after is not None and recovery.retract_after > now:
         return Plan("WAIT", recovery.retract_after - now)
-    if recovery.mark == "TAKING_OUT":
+    if recovery.reply_state == "RETRACTING":
         return Plan("RETRACT")
     return _hold_until(recovery.unsettled_until, now) or Plan("RETRACT")
 

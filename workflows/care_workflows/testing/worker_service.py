@@ -55,7 +55,7 @@ class FakeWorkerService(WorkerServiceServicer):
             now = await self._now()
             recovery = self._desk.recovery(request.name)
             review = self._desk.ticket(request.name).review
-            step, before, grant = _SITE_STEPS[request.step], recovery.mark, None
+            step, before, grant = _SITE_STEPS[request.step], recovery.reply_state, None
             siblings = self._desk.siblings(recovery)
             if review and recovering.begin(recovery, siblings, review, step, now, self._desk.policy):
                 link = "" if step == "RETRACT" else recovery.link
@@ -66,7 +66,7 @@ class FakeWorkerService(WorkerServiceServicer):
                     review_site=review.site,
                     review_external_id=review.external_id,
                     location=self._location,
-                    read_first=step == "POST" and before in ("OUT", "TAKING_OUT"),
+                    read_first=step == "POST" and before in ("POSTING", "RETRACTING"),
                 )
             return pb.BeginPostingResponse(grant=grant, plan=self._plan(recovery, now))
 

@@ -1,1 +1,0 @@
-"""What every role (`care serve`, `care work`, `care web`) does alike: read its environment, run, and log."""

@@ -1,0 +1,25 @@
+"""Waits for what happens elsewhere: asks again until it is so, or says what did not happen."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+import anyio
+
+from care_dev.stack.errors import StackError
+
+T = TypeVar("T")
+
+_PAUSE: Final = 0.2
+_DEADLINE: Final = 60.0
+
+
+async def until(what: str, probe: Callable[[], Awaitable[T | None]]) -> T:
+    """Returns the first answer of `probe` that is not None; raises StackError, naming `what`, after a minute."""
+    with anyio.move_on_after(_DEADLINE):
+        while True:
+            if (found := await probe()) is not None:
+                return found
+            await anyio.sleep(_PAUSE)
+    raise StackError(f"{what} did not happen within {_DEADLINE:.0f} s: look into the logs of the stack")

@@ -1,0 +1,102 @@
+"""The folder of a stack: who holds it now (`stack.lock`), and what runs in it (`stack.json`)."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from care_dev.stack.errors import StackError, naming
+from care_dev.stack.ports import Ports
+
+DEFAULT: Final = Path(".care")
+
+_LOCK: Final = "stack.lock"
+_STATE: Final = "stack.json"
+
+_PROBE_PATIENCE: Final = 0.5
+"""Seconds for which somebody who only looks whether the lock is held may keep us from taking it."""
+
+
+@dataclass(frozen=True)
+class State:
+    """A stack that has become healthy, as written down for other programs."""
+
+    pid: int
+    """The process that owns it."""
+    ports: Ports
+
+
+@contextmanager
+def hold(home: Path) -> Iterator[Path]:
+    """Be the only stack of `home`, and get its absolute path; the lock ends with the process, however that ends.
+
+    Raises StackError where another stack has it, naming its process.
+    """
+    with naming(home):
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Unbuffered: what a full disk refuses must not be tried again when the file is closed.
+        lock = (home / _LOCK).open("ab", buffering=0)
+    with lock:
+        deadline = time.monotonic() + _PROBE_PATIENCE
+        while not _locked(lock.fileno()):
+            if time.monotonic() > deadline:
+                raise StackError(_running_already(home))
+            time.sleep(0.02)
+        with naming(home):
+            lock.truncate(0)
+            lock.write(f"{os.getpid()}\n".encode("ascii"))
+            # One that was killed leaves its own behind.
+            (home / _STATE).unlink(missing_ok=True)
+        try:
+            yield home.absolute()
+        finally:
+            (home / _STATE).unlink(missing_ok=True)
+            lock.truncate(0)
+
+
+def publish(home: Path, ports: Ports) -> None:
+    """Write down that the stack held by this process is healthy."""
+    new = home / f"{_STATE}.new"
+    with naming(home / _STATE):
+        new.write_text(json.dumps({"pid": os.getpid(), "ports": ports.as_dict()}, indent=2) + "\n", encoding="utf-8")
+        new.replace(home / _STATE)
+
+
+def state(home: Path) -> State | None:
+    """What runs in `home` and is healthy, if anything."""
+    if not is_held(home):
+        return None
+    with naming(home / _STATE), suppress(FileNotFoundError):
+        values = json.loads((home / _STATE).read_text(encoding="utf-8"))
+        return State(pid=int(values["pid"]), ports=Ports(**values["ports"]))
+    return None
+
+
+def is_held(home: Path) -> bool:
+    """Whether a stack runs in `home`, or is about to."""
+    with naming(home), suppress(FileNotFoundError), (home / _LOCK).open("rb") as lock:
+        return not _locked(lock.fileno())
+    return False
+
+
+def _locked(descriptor: int) -> bool:
+    """Take the lock if nobody has it, and say whether we have it now; closing the file gives it back."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _running_already(home: Path) -> str:
+    owner = (home / _LOCK).read_text(encoding="ascii").strip()
+    if not owner:
+        return f"a stack is just starting or stopping in {home}: try again, or choose another folder with --home"
+    return f"a stack runs in {home} already (process {owner}): press Ctrl-C in its terminal, or run: kill {owner}"

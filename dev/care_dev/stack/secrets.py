@@ -1,0 +1,196 @@
+"""Development secrets of a home, made once and kept in its `secrets.json`, and the bearer tokens signed with them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+import jwt
+
+from care_dev.stack.errors import StackError
+
+TOKEN_LIFETIME: Final = timedelta(days=30)
+"""Long, since it is for development: nobody wants to log in again in the middle of an afternoon."""
+
+_KEY_BYTES: Final = 48
+"""More than the 32 that HS256 asks for (RFC 7518, section 3.2); a multiple of 3, so that base64 needs no padding."""
+
+_LEAST_BYTES: Final = 32
+"""What HS256 asks for."""
+
+_LINK_KEY_ID: Final = "dev"
+"""A service in production refuses keys whose ids start like this."""
+
+
+class Role(StrEnum):
+    """Who a development token speaks for."""
+
+    AGENT = "agent"
+    SUPERVISOR = "supervisor"
+    SERVICE = "service"
+    WORKER = "worker"
+
+    @property
+    def claims(self) -> list[str]:
+        """The token's `roles`: a supervisor is an agent who may do more."""
+        return ["agent", "supervisor"] if self is Role.SUPERVISOR else [self.value]
+
+    @property
+    def is_person(self) -> bool:
+        """Whether the token names a person of one organization's team rather than a program."""
+        return self in (Role.AGENT, Role.SUPERVISOR)
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """The keys of one home, each in base64url (RFC 4648, section 5) as the service's settings take them."""
+
+    token_key: str
+    link_key: str
+
+    @property
+    def link_keys(self) -> str:
+        """The value of CARE_LINK_KEYS."""
+        return f"{_LINK_KEY_ID}:{self.link_key}"
+
+    @property
+    def token_key_bytes(self) -> bytes:
+        """The HS256 key itself."""
+        return base64.urlsafe_b64decode(self.token_key)
+
+
+def load(home: Path) -> Secrets:
+    """Read the home's secrets; the first caller, of however many at once, makes them (mode 0600).
+
+    Raises StackError where the file is there but is not one of ours.
+    """
+    path = home / "secrets.json"
+    try:
+        if not path.exists():
+            _create(path)
+        values = json.loads(path.read_text(encoding="utf-8"))
+        return Secrets(token_key=_checked(values["token_key"]), link_key=_checked(values["link_key"]))
+    except OSError as error:
+        raise StackError(f"{path} cannot be read ({error.strerror}): use the account that made it") from error
+    except (ValueError, TypeError, KeyError) as error:
+        raise StackError(f"{path} is damaged: delete it, and new keys are made (old tokens and links end)") from error
+
+
+def mint(
+    home: Path,
+    org: str | None = None,
+    agent: str | None = None,
+    role: Role = Role.AGENT,
+    name: str | None = None,
+    *,
+    acting_service: str | None = None,
+    lifetime: timedelta = TOKEN_LIFETIME,
+) -> str:
+    """Sign a development bearer token (JWT, HS256) with the home's token key.
+
+    `agent` becomes `sub` and, unless `name` is given, the name too; a service or worker has a default for it, and
+    without `org` speaks for all organizations. `acting_service` calls on the bearer's behalf (RFC 8693, section 4.1).
+    Raises StackError for a person without agent or organization.
+    """
+    claims = _claims(org, agent, role, name, lifetime, acting_service)
+    return jwt.encode(claims, load(home).token_key_bytes, algorithm="HS256")
+
+
+def sign(
+    token_key: str,
+    org: str | None = None,
+    agent: str | None = None,
+    role: Role = Role.AGENT,
+    name: str | None = None,
+    *,
+    lifetime: timedelta = TOKEN_LIFETIME,
+    acting_service: str | None = None,
+) -> str:
+    """`mint` with a key in base64url, as the service has it in CARE_TOKEN_KEY, instead of a home's."""
+    claims = _claims(org, agent, role, name, lifetime, acting_service)
+    try:
+        key = base64.urlsafe_b64decode(token_key + "=" * (-len(token_key) % 4))
+    except ValueError:
+        key = b""
+    if len(key) < _LEAST_BYTES:
+        raise StackError("CARE_TOKEN_KEY is no base64url of 32 bytes or more: set it to the service's, or unset it")
+    return jwt.encode(claims, key, algorithm="HS256")
+
+
+def _claims(
+    org: str | None,
+    agent: str | None,
+    role: Role,
+    name: str | None,
+    lifetime: timedelta,
+    acting_service: str | None,
+) -> dict[str, object]:
+    subject = agent or (None if role.is_person else f"care-{role}")
+    if not subject:
+        raise StackError(f"a token of role {role} names a person: add --agent, for example --agent alice")
+    if role.is_person and not org:
+        raise StackError(f"a token of role {role} belongs to one organization: add --org, for example --org acme")
+    for option, value in (("--org", org), ("--agent", subject), ("--acting-service", acting_service)):
+        if value is not None and "/" in value:
+            raise StackError(f"{option} {value}: give the bare id, without a slash")
+    now = datetime.now(UTC)
+    claims: dict[str, object] = {
+        "sub": subject,
+        "roles": role.claims,
+        "name": name or subject,
+        "iat": now,
+        "exp": now + lifetime,
+    }
+    if org:
+        claims["org"] = org
+    if acting_service:
+        claims["act"] = {"sub": acting_service}
+    return claims
+
+
+def fresh_key() -> str:
+    """A new random key in base64url."""
+    return base64.urlsafe_b64encode(secrets.token_bytes(_KEY_BYTES)).decode("ascii")
+
+
+def _create(path: Path) -> None:
+    fresh = Secrets(token_key=fresh_key(), link_key=fresh_key())
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # A link, unlike a rename, never replaces the keys that another process made in the meantime.
+        text = json.dumps(asdict(fresh), indent=2) + "\n"
+        with _private_file(path.parent, text) as temporary, suppress(FileExistsError):
+            path.hardlink_to(temporary)
+    except OSError as error:
+        raise StackError(f"{path} cannot be written ({error.strerror}): choose another folder with --home") from error
+
+
+@contextmanager
+def _private_file(folder: Path, text: str) -> Iterator[Path]:
+    """A complete file of mode 0600 (which is what mkstemp gives) that is gone afterwards."""
+    descriptor, name = tempfile.mkstemp(dir=folder, prefix=".secrets-")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        yield Path(name)
+    finally:
+        Path(name).unlink()
+
+
+def _checked(key: object) -> str:
+    text = str(key)
+    if len(base64.urlsafe_b64decode(text)) != _KEY_BYTES:
+        raise ValueError("a key has the wrong length")
+    return text

@@ -1,0 +1,77 @@
+"""Structured logs of a role: one line per event on standard error, with an ISO 8601 time in UTC.
+
+A line written within a trace names it (``trace_id``). Lines of other libraries have the same form. No line may hold a
+customer's data: loggers that print URLs or headers are silenced, and tracebacks show no local variables.
+"""
+
+import logging
+import sys
+from typing import Final
+
+import structlog
+from opentelemetry import trace
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from care_roles.fields import LogFormat
+
+_QUIET: Final = ("httpcore", "httpx", "uvicorn.access")
+"""Loggers that print each request's URL, which may hold the token of a customer's link."""
+
+
+def configure(format: LogFormat) -> None:  # noqa: A002  (the name of the setting)
+    """Send all logs of the process (structlog and ``logging``) of level INFO and above to standard error."""
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        _add_trace,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.stdlib.PositionalArgumentsFormatter(),
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_renderers(format)],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(logging.INFO)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    # Temporal's SDK logs each failed poll of a server that is down. The worker logs that itself, once.
+    logging.getLogger("temporalio").setLevel(logging.WARNING)
+    logging.captureWarnings(capture=True)
+
+
+def get_logger(name: str) -> structlog.stdlib.BoundLogger:
+    """Return the logger ``name``. It can be made before ``configure`` is called."""
+    return structlog.stdlib.get_logger(name)
+
+
+def _add_trace(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Add the trace and span ids, as OpenTelemetry specifies for logs in formats other than OTLP."""
+    span = trace.get_current_span().get_span_context()
+    if span.is_valid:
+        event["trace_id"] = f"{span.trace_id:032x}"
+        event["span_id"] = f"{span.span_id:016x}"
+    return event
+
+
+def _renderers(format: LogFormat) -> list[Processor]:  # noqa: A002
+    if format == "console":
+        # structlog's default shows local variables if rich is installed.
+        plain = structlog.dev.plain_traceback
+        return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
+    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]

@@ -1,0 +1,1 @@
+"""The rules of Care as pure functions: state machines, decisions, deadlines, permissions, and the filter grammar."""

@@ -1,0 +1,51 @@
+"""Email addresses and phone numbers: checked and normalized by the libraries that know how."""
+
+from __future__ import annotations
+
+import phonenumbers
+from email_validator import EmailNotValidError, validate_email
+
+from care_rules.refusals import Violation, invalid
+
+MAX_EMAIL = 254
+"""Characters (RFC 5321, section 4.5.3.1.3, less the angle brackets)."""
+MAX_PHONE = 40
+"""Characters as typed; E.164 itself has at most 15 digits."""
+
+
+def normalize_email(email: str, field: str = "email") -> str:
+    """Returns the address in its normal form, empty if it is empty; refuses with INVALID_FIELD. No DNS is asked."""
+    if not (email := email.strip()):
+        return ""
+    if len(email) > MAX_EMAIL:
+        raise invalid(Violation(field, f"is longer than {MAX_EMAIL} characters"))
+    try:
+        return validate_email(email, check_deliverability=False).normalized
+    except EmailNotValidError as error:
+        raise invalid(Violation(field, "is no email address; write it like name@example.com")) from error
+
+
+def normalize_phone(phone: str, region: str, field: str = "phone") -> str:
+    """Returns the number in E.164 form, empty if it is empty; refuses with INVALID_FIELD.
+
+    `region` (ISO 3166-1 alpha-2, or empty) is the one of numbers without a country code.
+    """
+    if not (phone := phone.strip()):
+        return ""
+    example = "write it with the country code, like +1 415 555 0123"
+    if len(phone) > MAX_PHONE:
+        raise invalid(Violation(field, f"is longer than {MAX_PHONE} characters; {example}"))
+    try:
+        number = phonenumbers.parse(phone, region or None)
+    except phonenumbers.NumberParseException as error:
+        raise invalid(Violation(field, f"is no phone number that can be understood; {example}")) from error
+    if not phonenumbers.is_valid_number(number) or number.extension:
+        raise invalid(Violation(field, f"is no phone number that can be reached; {example}"))
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def need_one(email: str, phone: str) -> None:
+    """Refuses with INVALID_FIELD where neither is given."""
+    if not email and not phone:
+        words = "give an email address, a phone number or both"
+        raise invalid(Violation("email", words), Violation("phone", words))

@@ -1,0 +1,178 @@
+"""A customer writes: on the page of their chat, or by email or SMS."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from care_rules.callers import Caller, customer
+from care_rules.commands import PostMessage, SubmitContact
+from care_rules.decide import message, with_status
+from care_rules.decision import Decision, activity, bump_version
+from care_rules.entities import ActivityType, Contact, Inbound, Message, MessageKind, Recovery, Ticket
+from care_rules.follow_up import follow_up
+from care_rules.lifecycle import RecoveryState, TicketStatus, Trigger
+from care_rules.refusals import Reason, Refusal
+from care_rules.snapshot import TicketSnapshot
+from care_rules.submit import FormSnapshot, claim
+
+
+class ChatState(StrEnum):
+    """Whether a chat takes messages; `care.v1.ChatState` documents each value."""
+
+    OPEN = "OPEN"
+    CLOSED = "CLOSED"
+
+
+@dataclass(frozen=True, slots=True)
+class ChatSnapshot:
+    """A ticket as it was loaded for a contact of its chat, and where a message goes after it was CLOSED."""
+
+    snapshot: TicketSnapshot
+    contact: Contact
+    recovery: Recovery
+    """The one that uses the contact."""
+    last: TicketSnapshot | None = None
+    """Where a message goes after the ticket was CLOSED, with its assignee as `agent`: the review's ticket that is not,
+    or else the end of the chain of follow-ups."""
+    claims: Sequence[Contact] = ()
+    """The contacts of `last`."""
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether the contact was found to be the wrong person, or never got a link."""
+        return self.recovery.state is RecoveryState.REJECTED or not self.contact.key_id
+
+    @property
+    def state(self) -> ChatState:
+        """What the customer may know of it."""
+        return ChatState.CLOSED if self.snapshot.ticket.status is TicketStatus.CLOSED else ChatState.OPEN
+
+    @property
+    def target(self) -> TicketSnapshot:
+        """The ticket that a message is written to, or that it raises a follow-up of."""
+        return self.last or self.snapshot
+
+
+def post_message(
+    chat: ChatSnapshot, number: int, command: PostMessage, caller: Caller, now: datetime, request_id: UUID | None = None
+) -> Decision | None:
+    """Returns what to write for a customer's message; raises Refusal CHAT_LOCKED.
+
+    `number` is a follow-up ticket's, where it comes to one. A machine's message reopens nothing and raises nothing.
+    None where the message is with the team already, as a claim: see `_claimed`.
+    """
+    target = chat.target
+    if target.ticket.status is TicketStatus.CLOSED:
+        if command.automatic:
+            raise chat_locked()
+        return _followed_up(chat.contact, target, number, command, caller, now, request_id)
+    contact = target.contact
+    if contact is None or not _same_person(contact, chat.contact):
+        return _claimed(chat, command, caller, now, request_id)
+    if target.ticket.contact_state is not RecoveryState.CHAT_UNLOCKED:
+        raise chat_locked()
+    ticket = target.ticket
+    if ticket.status is TicketStatus.RESOLVED and not command.automatic:
+        ticket = with_status(ticket, Trigger.REOPEN, now)
+    after = bump_version(ticket, target.live, now)
+    written = customer_message(after, contact, command.message_id, command)
+    entry = activity(
+        ActivityType.MESSAGE_RECEIVED, caller, target.ticket, after, message_id=written.id, request_id=request_id
+    )
+    return Decision(after, entry, messages=(written,))
+
+
+def _followed_up(
+    contact: Contact,
+    last: TicketSnapshot,
+    number: int,
+    command: PostMessage,
+    caller: Caller,
+    now: datetime,
+    request_id: UUID | None,
+) -> Decision:
+    """Raises the follow-up of `last` with the message in its thread; the customer is sent a link to its chat."""
+    details = SubmitContact(
+        email=contact.email,
+        phone=contact.phone,
+        display_name=contact.display_name,
+        message="",
+        contact_id=command.contact_id,
+        recovery_id=command.recovery_id,
+        message_id=command.review_message_id,
+    )
+    decision = follow_up(last, number, details, caller, now, request_id, verify_time=contact.verify_time)
+    if decision.contact is None:
+        raise AssertionError("a follow-up begins with a contact")
+    ordinal = len(decision.messages)
+    written = customer_message(decision.ticket, decision.contact, command.message_id, command, ordinal)
+    return replace(decision, messages=(*decision.messages, written))
+
+
+def _same_person(contact: Contact, own: Contact) -> bool:
+    """Tells whether whoever has the chat of `own` is whom the chat of `contact` is with: by any address of both."""
+    return (
+        contact.id == own.id
+        or (own.email != "" and own.email.lower() == contact.email.lower())
+        or (own.phone != "" and own.phone == contact.phone)
+    )
+
+
+def _claimed(
+    chat: ChatSnapshot, command: PostMessage, caller: Caller, now: datetime, request_id: UUID | None
+) -> Decision | None:
+    """Hands the message to the team of the review's newer ticket, which does not know the customer: as a claim there.
+
+    They accept it or not, as they do with what is left at an old form. What came by a channel is kept by that.
+    """
+    if chat.last is None or command.channel is not None:
+        raise chat_locked()
+    said = replace(
+        chat.contact,
+        ticket_number=chat.last.ticket.number,
+        id=command.contact_id,
+        recovery_id=chat.recovery.id,
+        recovery_ticket_number=chat.recovery.ticket_number,
+        message=command.text,
+        key_id="",
+        create_time=now,
+    )
+    decision = claim(
+        FormSnapshot(chat.snapshot, chat.recovery, chat.claims, open=chat.last), said, caller, now, request_id
+    )
+    if decision is None and said.message not in {other.message for other in chat.claims}:
+        raise chat_locked("The team has several messages of yours: it will write to you.")
+    return decision
+
+
+def customer_message(
+    ticket: Ticket, contact: Contact, message_id: UUID, said: PostMessage | Inbound, ordinal: int = 0
+) -> Message:
+    """Makes the entry of the thread, belonging to the ticket's latest activity."""
+    author = customer(str(contact.id))
+    entry = message(ticket, message_id, MessageKind.CUSTOMER_MESSAGE, author, said.text, ordinal=ordinal)
+    return replace(
+        entry,
+        author_display_name=contact.display_name,
+        contact_id=contact.id,
+        channel=said.channel,
+        automatic=said.automatic,
+    )
+
+
+def verified(chat: ChatSnapshot, caller: Caller, now: datetime) -> Decision | None:
+    """Returns what to write when the chat's link is used: at the first time, that the address is the customer's."""
+    if chat.contact.verify_time is not None or chat.state is ChatState.CLOSED:
+        return None
+    ticket = bump_version(chat.snapshot.ticket, chat.snapshot.live, now)
+    entry = activity(ActivityType.CONTACT_VERIFIED, caller, chat.snapshot.ticket, ticket, recovery_id=chat.recovery.id)
+    return Decision(ticket, entry, known_contact=replace(chat.contact, verify_time=now))
+
+
+def chat_locked(words: str = "The chat is being opened: try again in a minute.") -> Refusal:
+    """Makes the refusal of a message for which there is no open chat. Customers get no metadata."""
+    return Refusal(Reason.CHAT_LOCKED, words)

@@ -1,0 +1,159 @@
+"""What a decision writes: the changes to commit, and the activity that logs them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from care_rules import names
+from care_rules.callers import Caller
+from care_rules.entities import (
+    Activity,
+    ActivityType,
+    Contact,
+    Delivery,
+    FieldChange,
+    Inbound,
+    Message,
+    Recovery,
+    Ticket,
+)
+from care_rules.lifecycle import LIVE, RecoveryState
+from care_rules.total import total
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to write, all of it in one commit. Entities are given whole, as they shall be afterwards."""
+
+    ticket: Ticket
+    activity: Activity | None = None
+    """None only for bookkeeping that nobody can see."""
+    recovery: Recovery | None = None
+    """An existing recovery, changed."""
+    followed: Ticket | None = None
+    """The CLOSED ticket that a new one follows, with its link to that; it gets no activity."""
+    new_recovery: Recovery | None = None
+    contact: Contact | None = None
+    """A new one."""
+    known_contact: Contact | None = None
+    """An existing one, changed."""
+    messages: tuple[Message, ...] = ()
+    new_deliveries: tuple[Delivery, ...] = ()
+    """Of those messages that are to be carried to the customer; their workflows are woken."""
+    delivery: Delivery | None = None
+    """An existing delivery, changed."""
+    given_up: UUID | None = None
+    """The contact to whom nothing that is still QUEUED shall be sent."""
+    inbound: Inbound | None = None
+    """The message that came in by a channel, to be taken in once."""
+    admitted: tuple[Inbound, ...] = ()
+    """Those that were kept while the chat was locked, and enter its thread now."""
+    wakes: tuple[UUID, ...] = ()
+    """The recoveries whose workflow shall look again."""
+    report_time: datetime | None = None
+    """Of a workflow's own report: its wakes wait for a while, and are taken back by who asks with that time."""
+    wakes_ticket: bool = False
+    """Whether the ticket's own workflow shall."""
+    review_attempt: int | None = None
+    """The attempt number that is handed out now; commits only if the review's last one is the number before."""
+
+
+def move_recovery(recovery: Recovery, state: RecoveryState, now: datetime) -> Recovery:
+    """Returns `recovery` in `state`, ended `now` where that is an ended state."""
+    return replace(recovery, state=state, end_time=None if state in LIVE else now)
+
+
+def bump_version(ticket: Ticket, live: Recovery | None, now: datetime) -> Ticket:
+    """Returns `ticket` after a change made `now`, with `live` as its live recovery if that is still live."""
+    is_live = live is not None and live.state in LIVE
+    return replace(
+        ticket,
+        version=ticket.version + 1,
+        revision=ticket.revision + 1,
+        update_time=now,
+        recovery_id=live.id if live and is_live else None,
+        contact_state=live.state if live and is_live else RecoveryState.NO_CONTACT,
+    )
+
+
+LOGGED: Final[Mapping[str, Callable[[Ticket], str]]] = {
+    "assignee": lambda ticket: names.agent(ticket.organization, ticket.assignee) if ticket.assignee else "",
+    "close_reason": lambda ticket: ticket.close_reason or "",
+    "contact_state": lambda ticket: ticket.contact_state,
+    "description": lambda ticket: ticket.description,
+    "follow_up_of": lambda ticket: (
+        names.ticket(ticket.organization, ticket.follow_up_of) if ticket.follow_up_of else ""
+    ),
+    "labels": lambda ticket: ",".join(ticket.labels),
+    "priority": lambda ticket: ticket.priority,
+    "recovery_id": lambda ticket: (
+        names.recovery(ticket.organization, ticket.number, ticket.recovery_id) if ticket.recovery_id else ""
+    ),
+    "status": lambda ticket: ticket.status,
+    "subject": lambda ticket: ticket.subject,
+}
+"""The fields of a ticket whose changes its log shows, each with its value as text. In the order of their names."""
+
+NOT_LOGGED: Final[Mapping[str, str]] = {
+    "organization": "never changes",
+    "number": "never changes",
+    "location": "never changes",
+    "review_id": "never changes",
+    "reporter": "never changes",
+    "create_time": "never changes",
+    "version": "the number of the activity",
+    "revision": "counts writes, also those that nobody can see",
+    "update_time": "the time of the activity",
+    "resolve_time": "the time of the activity that changes `status`",
+    "close_time": "the time of the activity that changes `status`",
+    "follow_up": "stands in the new ticket's log as `follow_up_of`; a CLOSED ticket gets no activity",
+    "timing": "bookkeeping of deadlines; each deadline that passes is an activity of its own",
+}
+"""The other fields of a ticket, each with the reason why its log does not show it."""
+
+total((field.name for field in fields(Ticket)), {**LOGGED, **NOT_LOGGED})
+
+_SHOWN_AS: Final = {"recovery_id": "recovery"}
+"""What the log calls a field, where that is the contract's name and another one."""
+
+
+def ticket_changes(before: Ticket | None, after: Ticket) -> tuple[FieldChange, ...]:
+    """Compares two versions of a ticket field by field, in the order of the fields' names."""
+    compared = ((field, text(before) if before else "", text(after)) for field, text in LOGGED.items())
+    return tuple(FieldChange(_SHOWN_AS.get(field, field), old, new) for field, old, new in compared if old != new)
+
+
+def activity(
+    kind: ActivityType,
+    caller: Caller,
+    before: Ticket | None,
+    after: Ticket,
+    *,
+    recovery: tuple[RecoveryState, Recovery] | None = None,
+    recovery_id: UUID | None = None,
+    message_id: UUID | None = None,
+    request_id: UUID | None = None,
+) -> Activity:
+    """Makes the one log entry of a change; `recovery` is the one that it moved, with the state before."""
+    changes = ticket_changes(before, after)
+    if recovery and recovery[1].state not in LIVE and recovery[0] != recovery[1].state:
+        moved = FieldChange("recovery.state", recovery[0].value, recovery[1].state.value)
+        changes = tuple(sorted((*changes, moved), key=lambda change: change.field))
+    return Activity(
+        organization=after.organization,
+        ticket_number=after.number,
+        number=after.version,
+        type=kind,
+        actor_kind=caller.kind,
+        actor=caller.actor,
+        changes=changes,
+        message_id=message_id,
+        recovery_id=recovery[1].id if recovery else recovery_id,
+        request_id=request_id,
+        create_time=after.update_time,
+        acting_service=caller.acting_service,
+    )

@@ -1,0 +1,205 @@
+"""The way of a message to the customer: what it wants next, and what comes of the attempts at it.
+
+A report that comes late, twice or about another attempt is a success that changes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from care_rules.callers import Caller
+from care_rules.commands import DeliveryReport, RecordDelivered, RecordFailed
+from care_rules.decision import Decision, activity, bump_version
+from care_rules.entities import (
+    ActivityType,
+    Channel,
+    Contact,
+    Delivery,
+    DeliveryFailure,
+    DeliveryState,
+    FieldChange,
+    Message,
+)
+from care_rules.settings import Settings
+from care_rules.snapshot import TicketSnapshot
+
+TRIED_FOR: Final = timedelta(days=3)
+"""For how long a message is tried to be sent: a mail server that is down over a weekend gets it still."""
+_FIRST_CHECK: Final = timedelta(minutes=1)
+_LAST_CHECK: Final = 11
+"""Doubling from a minute, the provider is asked for the last time a day and a half after sending."""
+_NONE: Final = 0
+_OVER: Final = frozenset({DeliveryState.DELIVERED, DeliveryState.FAILED})
+
+
+class DeliveryStep(StrEnum):
+    """What a delivery wants next; `care.v1.DeliveryStep` documents each value."""
+
+    SEND = "SEND"
+    CHECK = "CHECK"
+    WAIT = "WAIT"
+    DONE = "DONE"
+
+
+_BEGUN_FROM: Final = {
+    DeliveryStep.SEND: {DeliveryStep.SEND},
+    DeliveryStep.CHECK: {DeliveryStep.CHECK, DeliveryStep.WAIT},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryPlan:
+    """What a delivery wants next, and for how long it waits."""
+
+    step: DeliveryStep
+    wait: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverySnapshot:
+    """A ticket as it was loaded for the delivery of one of its messages."""
+
+    snapshot: TicketSnapshot
+    message: Message
+    delivery: Delivery
+    contact: Contact
+    """Whom the message is for."""
+    is_rejected: bool
+    """The recovery that brought the contact was rejected."""
+
+    def plan(self, now: datetime) -> DeliveryPlan:
+        """Returns what the delivery wants at `now`."""
+        delivery = self.delivery
+        if delivery.state is DeliveryState.QUEUED:
+            return DeliveryPlan(DeliveryStep.SEND)
+        if delivery.state in _OVER or delivery.check_time is None:
+            return DeliveryPlan(DeliveryStep.DONE)
+        if delivery.check_time > now:
+            return DeliveryPlan(DeliveryStep.WAIT, delivery.check_time - now)
+        return DeliveryPlan(DeliveryStep.CHECK)
+
+
+def channel_for(contact: Contact, settings: Settings) -> Channel:
+    """Returns how a contact is written to: by the one address that is known; of both, as the settings say."""
+    if not contact.phone:
+        return Channel.EMAIL
+    if not contact.email:
+        return Channel.SMS
+    return settings.preferred_channel
+
+
+def new_delivery(message: Message, contact: Contact, settings: Settings) -> Delivery:
+    """Makes the delivery of a new message, QUEUED."""
+    return Delivery(
+        organization=message.organization,
+        ticket_number=message.ticket_number,
+        message_id=message.id,
+        contact_id=contact.id,
+        state=DeliveryState.QUEUED,
+        channel=channel_for(contact, settings),
+        failure_reason=None,
+        failure_message="",
+        attempt=_NONE,
+        attempts=0,
+        provider_id="",
+        check_time=None,
+        checks=0,
+        create_time=message.create_time,
+        give_up_time=message.create_time + TRIED_FOR,
+        send_time=None,
+        end_time=None,
+    )
+
+
+def begin_delivery(snapshot: DeliverySnapshot, step: DeliveryStep, caller: Caller, now: datetime) -> Decision | None:
+    """Hands out an attempt, or gives the message up; None where the delivery does not want `step`.
+
+    A CHECK is handed out before its time, too: who asks for it has reason to believe that the provider knows more.
+    A hand-out writes no activity: nobody can see it.
+    """
+    delivery = snapshot.delivery
+    if snapshot.plan(now).step not in _BEGUN_FROM.get(step, ()):
+        return None
+    if step is DeliveryStep.SEND and snapshot.is_rejected:
+        return _failed(snapshot, DeliveryFailure.CONTACT_REJECTED, "", caller, now)
+    if step is DeliveryStep.SEND and delivery.give_up_time <= now:
+        return _failed(snapshot, DeliveryFailure.TIMED_OUT, "", caller, now)
+    number = delivery.attempts + 1
+    ticket = replace(snapshot.snapshot.ticket, revision=snapshot.snapshot.ticket.revision + 1)
+    return Decision(ticket, delivery=replace(delivery, attempt=number, attempts=number))
+
+
+def report_delivery(
+    snapshot: DeliverySnapshot, command: DeliveryReport, caller: Caller, now: datetime
+) -> Decision | None:
+    """Returns what to write for a report, or None where it changes nothing.
+
+    An attempt that was under way when the contact was rejected may have been a success: the thread shall say so.
+    """
+    delivery = snapshot.delivery
+    if delivery.attempt == _NONE or command.attempt != delivery.attempt:
+        return None
+    if isinstance(command, RecordFailed):
+        if delivery.state is DeliveryState.FAILED:
+            ticket = replace(snapshot.snapshot.ticket, revision=snapshot.snapshot.ticket.revision + 1)
+            return Decision(ticket, delivery=replace(delivery, attempt=_NONE))
+        return _failed(snapshot, command.reason, command.provider_message, caller, now)
+    return _delivered(snapshot, command, caller, now)
+
+
+def _delivered(snapshot: DeliverySnapshot, command: RecordDelivered, caller: Caller, now: datetime) -> Decision:
+    before = snapshot.delivery
+    arrived = command.state is DeliveryState.DELIVERED
+    if before.check_time is not None and now < before.check_time:
+        # Hints, of which there may be many, neither use up the checks nor put them off.
+        checks, next_check = before.checks, before.check_time
+    else:
+        checks = before.checks + (before.state is DeliveryState.SENT)
+        next_check = now + _FIRST_CHECK * 2**checks
+    asked_again = command.can_be_checked and not arrived and checks < _LAST_CHECK
+    after = replace(
+        before,
+        state=command.state,
+        failure_reason=None,
+        failure_message="",
+        attempt=_NONE,
+        provider_id=command.provider_id or before.provider_id,
+        check_time=next_check if asked_again else None,
+        checks=checks,
+        send_time=before.send_time or now,
+        end_time=now if arrived else None,
+    )
+    if after.state is before.state:  # asked again, and no further
+        return Decision(
+            replace(snapshot.snapshot.ticket, revision=snapshot.snapshot.ticket.revision + 1), delivery=after
+        )
+    return _write(
+        snapshot, after, ActivityType.DELIVERY_CONFIRMED if arrived else ActivityType.DELIVERY_SENT, caller, now
+    )
+
+
+def _failed(snapshot: DeliverySnapshot, reason: DeliveryFailure, words: str, caller: Caller, now: datetime) -> Decision:
+    after = replace(
+        snapshot.delivery,
+        state=DeliveryState.FAILED,
+        failure_reason=reason,
+        failure_message=words,
+        attempt=_NONE,
+        check_time=None,
+        end_time=now,
+    )
+    return _write(snapshot, after, ActivityType.DELIVERY_FAILED, caller, now)
+
+
+def _write(snapshot: DeliverySnapshot, after: Delivery, kind: ActivityType, caller: Caller, now: datetime) -> Decision:
+    before = snapshot.snapshot.ticket
+    ticket = bump_version(before, snapshot.snapshot.live, now)
+    entry = activity(kind, caller, before, ticket, message_id=after.message_id)
+    moved: tuple[FieldChange, ...] = (FieldChange("delivery.state", snapshot.delivery.state.value, after.state.value),)
+    if after.failure_reason is not None:
+        # Not the provider's words: they may hold the address.
+        moved = (FieldChange("delivery.failure_reason", "", after.failure_reason.value), *moved)
+    return Decision(ticket, replace(entry, changes=moved), delivery=after)

@@ -1,0 +1,59 @@
+"""What tickets can be filtered by."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+from uuid import UUID
+
+from care_rules import names
+from care_rules.entities import CloseReason, Priority
+from care_rules.filters.schema import EnumField, Field, NameField, NumberField, TextField, TimeField
+from care_rules.filters.syntax import Comparator
+from care_rules.lifecycle import LIVE, RecoveryState, TicketStatus
+
+
+def agent(name: str) -> tuple[str, str]:
+    """Takes an agent's name apart; raises BadNameError."""
+    found = names.parse_agent(name)
+    return found.organization, found.id
+
+
+def location(name: str) -> tuple[str, str]:
+    """Takes a location's name apart; raises BadNameError."""
+    found = names.parse_location(name)
+    return found.organization, found.id
+
+
+def _review(name: str) -> tuple[str, UUID]:
+    found = names.parse_review(name)
+    return found.organization, found.id
+
+
+LABEL: Final = re.compile(r"[a-z0-9_.-]{1,40}")
+_REFERENCE: Final = re.compile(r"[0-9A-Fa-f]{4}-?[0-9A-Fa-f]{4}")
+CONTACT_STATES: Final = (RecoveryState.NO_CONTACT, *(state for state in RecoveryState if state in LIVE))
+
+TICKET_FIELDS: Final[Mapping[str, Field]] = {
+    "status": EnumField(tuple(TicketStatus)),
+    "close_reason": EnumField(tuple(CloseReason), optional=True),
+    "priority": EnumField(tuple(Priority), is_ordered=True),
+    "contact_state": EnumField(CONTACT_STATES),
+    "assignee": NameField(agent),
+    "reporter": NameField(agent),
+    "location": NameField(location),
+    "review": NameField(_review),
+    "labels": TextField(
+        LABEL,
+        "a label, 1 to 40 of lower-case letters, digits, '-', '_' and '.', or * for any",
+        comparators=(Comparator.HAS,),
+        optional=True,
+    ),
+    "stars": NumberField(),
+    "create_time": TimeField(),
+    "update_time": TimeField(),
+    "reference": TextField(
+        _REFERENCE, "what the customer was shown, such as 3F9A-12C7", lambda text: text.replace("-", "").lower()
+    ),
+}

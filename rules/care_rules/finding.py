@@ -1,0 +1,129 @@
+"""What a list is asked for: which entries, in which order, from where on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Final, Self, TypeAlias
+from uuid import UUID
+
+from care_rules.entities import CloseReason
+from care_rules.filters.conditions import Always, Condition
+from care_rules.lifecycle import TicketStatus
+from care_rules.total import total
+
+KeyValue: TypeAlias = str | int | datetime
+
+
+class OrderField(StrEnum):
+    """What tickets can be ordered by."""
+
+    NUMBER = "number"
+    CREATE_TIME = "create_time"
+    UPDATE_TIME = "update_time"
+    PRIORITY = "priority"
+
+
+@dataclass(frozen=True, slots=True)
+class OrderKey:
+    """One key of an order."""
+
+    field: OrderField
+    descending: bool
+
+
+def complete_order(keys: tuple[OrderKey, ...]) -> tuple[OrderKey, ...]:
+    """Returns an order in which no two tickets of an organization tie: it ends with the number, the newest first."""
+    for index, key in enumerate(keys):
+        if key.field is OrderField.NUMBER:
+            return keys[: index + 1]
+    return (*keys, OrderKey(OrderField.NUMBER, descending=True))
+
+
+@dataclass(frozen=True, slots=True)
+class TicketPlace:
+    """Where a page of tickets ends: the last one's organization and its values of the order's keys."""
+
+    organization: str
+    values: tuple[KeyValue, ...]
+    """A priority is its word."""
+
+
+@dataclass(frozen=True, slots=True)
+class TicketQuery:
+    """A page of tickets; organization by organization where none is given."""
+
+    organization: str | None
+    limit: int
+    condition: Condition = field(default_factory=Always)
+    order: tuple[OrderKey, ...] = (OrderKey(OrderField.NUMBER, descending=True),)
+    """Complete."""
+    after: TicketPlace | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewPlace:
+    """Where a page of reviews ends."""
+
+    organization: str
+    create_time: datetime
+    id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewQuery:
+    """A page of reviews, the latest written first; organization by organization where none is given."""
+
+    organization: str | None
+    limit: int
+    condition: Condition = field(default_factory=Always)
+    after: ReviewPlace | None = None
+
+
+Stage: TypeAlias = TicketStatus | CloseReason
+"""Status and close reason in one word: of a CLOSED ticket the close reason, of any other the status."""
+
+STAGES: Final[tuple[Stage, ...]] = (
+    *(status for status in TicketStatus if status is not TicketStatus.CLOSED),
+    *CloseReason,
+)
+CLOSED_STAGES: Final = frozenset(CloseReason)
+
+
+def stages_of_status(status: TicketStatus) -> frozenset[Stage]:
+    """Returns the stages of a status."""
+    return CLOSED_STAGES if status is TicketStatus.CLOSED else frozenset({status})
+
+
+_COUNTS: Final = total(
+    STAGES,
+    {
+        TicketStatus.OPEN: "open",
+        TicketStatus.IN_PROGRESS: "in_progress",
+        TicketStatus.RESOLVED: "resolved",
+        CloseReason.MANUAL: "closed",
+        CloseReason.INACTIVITY: "auto_closed",
+    },
+)
+"""Where TicketCounts counts the tickets of a stage."""
+
+
+@dataclass(frozen=True, slots=True)
+class TicketCounts:
+    """How many tickets there are by stage. The fields are named as in the contract's `CountTicketsResponse`."""
+
+    open: int
+    in_progress: int
+    resolved: int
+    closed: int
+    auto_closed: int
+    total: int
+    """All tickets, also those whose stage only a newer release knows."""
+
+    @classmethod
+    def by_stage(cls, counts: Mapping[str, int]) -> Self:
+        """Makes the counts from how many tickets each stage has; a stage that is missing has none."""
+        known = {field: counts.get(stage, 0) for stage, field in _COUNTS.items()}
+        return cls(**known, total=sum(counts.values()))

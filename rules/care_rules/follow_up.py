@@ -1,0 +1,55 @@
+"""Follow-up tickets: what is raised when the customer of a CLOSED ticket comes back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from care_rules.callers import Caller
+from care_rules.commands import CreateTicket, SubmitContact
+from care_rules.create import CreationSnapshot, new_ticket, raised
+from care_rules.decide import new_contact
+from care_rules.decision import Decision
+from care_rules.snapshot import TicketSnapshot
+
+
+def follow_up(
+    last: TicketSnapshot,
+    number: int,
+    command: SubmitContact,
+    caller: Caller,
+    now: datetime,
+    request_id: UUID | None,
+    *,
+    verify_time: datetime | None = None,
+) -> Decision:
+    """Returns the ticket that follows `last`, with the links both ways.
+
+    It inherits review, location and subject, and the assignee while `last.agent`, their entry, can be one. The contact
+    is the one that was left now, of a recovery of its own: a contact is used only by the recovery that brought it.
+    """
+    before = last.ticket
+    snapshot = CreationSnapshot(last.organization, last.location, last.review, open_ticket=None, reporter=None)
+    details = CreateTicket(
+        subject=before.subject,
+        description="",
+        location=before.location,
+        priority=None,
+        labels=(),
+        email=command.email,
+        phone=command.phone,
+        display_name=command.display_name,
+        recovery_id=command.recovery_id,
+        contact_id=command.contact_id,
+        message_id=command.message_id,
+    )
+    assignable = last.agent is not None and last.agent.can_be_assignee and last.agent.id == before.assignee
+    ticket = replace(
+        new_ticket(snapshot, number, details, now),
+        assignee=before.assignee if assignable else None,
+        follow_up_of=before.number,
+    )
+    contact = replace(new_contact(ticket, details, now, command.message), verify_time=verify_time)
+    decision = raised(ticket, snapshot.review, contact, command.message_id, caller, now, request_id)
+    return replace(decision, followed=replace(before, revision=before.revision + 1, follow_up=number))

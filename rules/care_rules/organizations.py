@@ -1,0 +1,41 @@
+"""Organizations and their locations, with the settings of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from care_rules.settings import Layer, Settings, effective
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    """A tenant."""
+
+    id: str
+    display_name: str
+    default_phone_region: str
+    settings: Layer
+    settings_revision: int
+    """Of the last change; 0 before the first."""
+    create_time: datetime
+    update_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A shop or branch."""
+
+    organization: str
+    id: str
+    display_name: str
+    default_phone_region: str
+    settings: Layer
+    settings_revision: int
+    create_time: datetime
+    update_time: datetime
+
+
+def settings_at(organization: Organization, location: Location | None) -> Settings:
+    """Returns what holds at a location, or for the organization as a whole."""
+    return effective(organization.settings, location.settings if location else None)

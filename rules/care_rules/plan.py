@@ -1,0 +1,151 @@
+"""What a recovery wants next: the answer to the workflow, decided from the present state alone.
+
+The order of the checks is that of the model that the rules were checked with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from care_rules.entities import Recovery, ReplyState
+from care_rules.lifecycle import FORM_LIVE, LIVE, RecoveryState
+
+
+class Step(StrEnum):
+    """What a recovery can want; `care.v1.RecoveryStep` documents each value."""
+
+    POST = "POST"
+    HOLD = "HOLD"
+    READ = "READ"
+    UNLOCK = "UNLOCK"
+    WAIT = "WAIT"
+    RETRACT = "RETRACT"
+    EXPIRE = "EXPIRE"
+    DONE = "DONE"
+    REMIND = "REMIND"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The next step, and for HOLD and WAIT how long until it is worth asking again."""
+
+    step: Step
+    wait: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sibling:
+    """Another recovery of the same review, whichever of its tickets it belongs to."""
+
+    newer: bool
+    """Whether it was asked for after the one that plans."""
+    reply_state: ReplyState
+    unsettled_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SiteTiming:
+    """How review sites are treated in time."""
+
+    checks: Sequence[timedelta]
+    """When after posting the public reply is to be read again: sites moderate replies after they have taken them."""
+    settle: timedelta
+    """How long after its hand-out a write may appear at the site at the latest.
+
+    An attempt that timed out, or whose worker was killed, may have left a request behind that the site carries out
+    later. Until then "not public" is no answer, and no text that must stand may be written.
+    """
+
+
+HOLD_TIME: Final = timedelta(seconds=2)
+HANDED_OUT: Final = frozenset({ReplyState.POSTING, ReplyState.RETRACTING})
+_WAS_PUBLIC: Final = frozenset({ReplyState.POSTED, ReplyState.RETRACTING, ReplyState.RETRACTED})
+
+
+def next_check(recovery: Recovery, checks: Sequence[timedelta]) -> datetime | None:
+    """Returns when the public reply is to be read again; None after the last check."""
+    if recovery.post_time is None:
+        return None
+    seen = recovery.read_time or recovery.post_time
+    return next((at for offset in sorted(checks) if (at := recovery.post_time + offset) > seen), None)
+
+
+def plan(
+    recovery: Recovery,
+    siblings: Sequence[Sibling],
+    now: datetime,
+    timing: SiteTiming,
+    reminder: datetime | None = None,
+) -> Plan:
+    """Returns what `recovery` wants at `now`; its assignee is to be reminded at `reminder`."""
+    state = recovery.state
+    if state is RecoveryState.CONTACT_RECEIVED:
+        return Plan(Step.UNLOCK)
+    if state in FORM_LIVE and recovery.expire_time is not None and recovery.expire_time <= now:
+        return Plan(Step.EXPIRE)
+    if state is RecoveryState.FORM_REQUESTED:
+        held = any(not sibling.newer and _is_at_site(sibling, now) for sibling in siblings)
+        return Plan(Step.HOLD, HOLD_TIME) if held else Plan(Step.POST)
+    if recovery.reply_state is ReplyState.POSTING:
+        return _hold_until(settle_time(recovery, timing), now) or Plan(Step.READ)
+    if state is RecoveryState.AWAITING_CONTACT:
+        return _awaiting(recovery, now, timing.checks, reminder)
+    if (
+        state not in LIVE
+        and recovery.reply_state in {ReplyState.POSTED, ReplyState.RETRACTING}
+        and not _site_took_it_down(recovery)
+    ):
+        return _retraction(recovery, siblings, now)
+    return Plan(Step.DONE)
+
+
+def _site_took_it_down(recovery: Recovery) -> bool:
+    """Whether a REFUSED recovery's reply was public before, rather than appearing late, after the refusal."""
+    appeared_late = recovery.post_time and recovery.end_time and recovery.post_time > recovery.end_time
+    return recovery.state is RecoveryState.REFUSED and not appeared_late
+
+
+def settle_time(recovery: Recovery, timing: SiteTiming) -> datetime | None:
+    """Returns until when a write of `recovery`, handed out and without an outcome, may appear at the site."""
+    last = (
+        recovery.hand_out_time + timing.settle
+        if recovery.hand_out_time and recovery.reply_state in HANDED_OUT
+        else None
+    )
+    return max((time for time in (last, recovery.unsettled_until) if time is not None), default=None)
+
+
+def _is_at_site(sibling: Sibling, now: datetime) -> bool:
+    return sibling.reply_state in HANDED_OUT or (sibling.unsettled_until is not None and sibling.unsettled_until > now)
+
+
+def _hold_until(time: datetime | None, now: datetime) -> Plan | None:
+    return Plan(Step.HOLD, time - now) if time is not None and time > now else None
+
+
+def _awaiting(recovery: Recovery, now: datetime, checks: Sequence[timedelta], reminder: datetime | None) -> Plan:
+    check = next_check(recovery, checks)
+    if check is not None and check <= now:
+        return Plan(Step.READ)
+    if reminder is not None and reminder <= now:
+        return Plan(Step.REMIND)
+    times = [time for time in (recovery.expire_time, check, reminder) if time is not None]
+    return Plan(Step.WAIT, min(times) - now)
+
+
+def _retraction(recovery: Recovery, siblings: Sequence[Sibling], now: datetime) -> Plan:
+    newer = {sibling.reply_state for sibling in siblings if sibling.newer}
+    if ReplyState.POSTING in newer:
+        return Plan(Step.HOLD, HOLD_TIME)
+    if newer & _WAS_PUBLIC:
+        return Plan(Step.DONE)
+    if recovery.retract_after is not None and recovery.retract_after > now:
+        return Plan(Step.WAIT, recovery.retract_after - now)
+    if recovery.reply_state is ReplyState.RETRACTING:
+        # Began after the writes with the link had settled, and writes the same again.
+        return Plan(Step.RETRACT)
+    return _hold_until(recovery.unsettled_until, now) or Plan(Step.RETRACT)

@@ -1,0 +1,232 @@
+"""What workflows report: hand-outs at the review site and their outcomes, the unlocked chat, the expired form.
+
+A report that comes late, twice, about another attempt or about a recovery that has ended is a success that changes
+nothing, or changes no more than the mark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from care_rules.callers import Caller
+from care_rules.chat import customer_message
+from care_rules.commands import ExpireForm, RecordPosted, RecordRefused, RecordRetracted, Report, UnlockChat
+from care_rules.deadlines import next_reminder
+from care_rules.decide import message, with_status
+from care_rules.decision import Decision, activity, bump_version, move_recovery
+from care_rules.delivery import new_delivery
+from care_rules.entities import (
+    ActivityType,
+    Inbound,
+    IngestOutcome,
+    MessageKind,
+    Recovery,
+    ReplyState,
+    Review,
+    Ticket,
+)
+from care_rules.lifecycle import FORM_LIVE, RECOVERY, RecoveryState, TicketStatus, Trigger
+from care_rules.plan import Plan, Sibling, SiteTiming, Step, plan, settle_time
+from care_rules.snapshot import TicketSnapshot
+
+_RETRACT_PAUSE: Final = timedelta(hours=1)
+_RETRACT_PAUSE_MAX: Final = timedelta(days=1)
+_MOST_DOUBLINGS: Final = 5
+_NONE: Final = 0
+"""No attempt is outstanding: what comes of the last one again, late or doubled, changes nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryCase:
+    """A ticket as it was loaded for the workflow of one of its recoveries."""
+
+    snapshot: TicketSnapshot
+    recovery: Recovery
+    siblings: Sequence[Sibling]
+    """The other recoveries of the same review."""
+    timing: SiteTiming
+    kept: Sequence[Inbound] = ()
+    """What the contact sent before its chat was unlocked, with the ids that its entries of the thread shall have."""
+
+    def plan(self, now: datetime) -> Plan:
+        """Returns what the recovery wants at `now`."""
+        return plan(self.recovery, self.siblings, now, self.timing, self.reminder)
+
+    @property
+    def reminder(self) -> datetime | None:
+        """When the assignee is to be reminded of the form next."""
+        is_live = self.snapshot.live is not None and self.snapshot.live.id == self.recovery.id
+        return next_reminder(self.snapshot.ticket, self.recovery, self.snapshot.settings) if is_live else None
+
+
+def begin_posting(snapshot: RecoveryCase, review: Review, step: Step, now: datetime) -> Decision | None:
+    """Hands out a step at the review site as a new attempt; None where the recovery does not want that step.
+
+    Writes no activity: nobody can see it, and an attempt per retry would bury the log while a site is down.
+    """
+    if step not in {Step.POST, Step.READ, Step.RETRACT} or snapshot.plan(now).step is not step:
+        return None
+    attempt = review.posting_attempts + 1
+    handed_out = replace(snapshot.recovery, attempt=attempt)
+    if step is not Step.READ:
+        handed_out = replace(
+            handed_out,
+            reply_state=ReplyState.POSTING if step is Step.POST else ReplyState.RETRACTING,
+            hand_out_time=now,
+            # Of the write before, if it has no outcome, something may still be under way.
+            unsettled_until=settle_time(snapshot.recovery, snapshot.timing),
+        )
+    ticket = replace(snapshot.snapshot.ticket, revision=snapshot.snapshot.ticket.revision + 1)
+    return Decision(ticket, recovery=handed_out, review_attempt=attempt)
+
+
+def report(snapshot: RecoveryCase, command: Report, caller: Caller, now: datetime) -> Decision | None:
+    """Returns what to write for a report, or None where it changes nothing."""
+    recovery = snapshot.recovery
+    if isinstance(command, RecordPosted | RecordRefused | RecordRetracted) and (
+        recovery.attempt == _NONE or command.attempt != recovery.attempt
+    ):
+        return None
+    match command:
+        case RecordPosted():
+            return _posted(snapshot, caller, now)
+        case RecordRefused():
+            return _refused(snapshot, command, caller, now)
+        case RecordRetracted():
+            if recovery.reply_state is not ReplyState.RETRACTING:
+                return None
+            retracted = replace(
+                recovery, attempt=_NONE, reply_state=ReplyState.RETRACTED, retract_time=now, retract_after=None
+            )
+            return _write(snapshot, retracted, ActivityType.REPLY_RETRACTED, caller, now)
+        case UnlockChat():
+            if recovery.state is not RecoveryState.CONTACT_RECEIVED:
+                return None
+            return _unlocked(snapshot, command, caller, now)
+        case ExpireForm(early):
+            due = recovery.expire_time is not None and recovery.expire_time <= now
+            if recovery.state not in FORM_LIVE or not (due or early):
+                return None
+            expired = _fire(recovery, Trigger.EXPIRE_FORM, now)
+            if not due:
+                expired = replace(expired, expire_time=now)
+            return _write(snapshot, expired, ActivityType.FORM_EXPIRED, caller, now)
+
+
+def _unlocked(snapshot: RecoveryCase, command: UnlockChat, caller: Caller, now: datetime) -> Decision:
+    contact = snapshot.snapshot.contact
+    if contact is None:
+        raise AssertionError("whoever is received has left an address")
+    unlocked = replace(_fire(snapshot.recovery, Trigger.UNLOCK_CHAT, now), unlock_time=now)
+    # Whoever wrote while the chat was not open yet is heard now, as if it had been.
+    ticket = snapshot.snapshot.ticket
+    if ticket.status is TicketStatus.RESOLVED and not all(inbound.automatic for inbound in snapshot.kept):
+        ticket = with_status(ticket, Trigger.REOPEN, now)
+    decision = _write(snapshot, unlocked, ActivityType.CHAT_UNLOCKED, caller, now, ticket)
+    said = [
+        customer_message(decision.ticket, contact, _given_id(inbound), inbound, ordinal)
+        for ordinal, inbound in enumerate(snapshot.kept, start=1)
+    ]
+    greeting = replace(
+        message(
+            decision.ticket,
+            command.message_id,
+            MessageKind.AGENT_MESSAGE,
+            caller,
+            snapshot.snapshot.settings.chat_greeting,
+        ),
+        contact_id=contact.id,
+        recovery_id=unlocked.id,
+    )
+    return replace(
+        decision,
+        activity=replace(decision.activity, message_id=greeting.id) if decision.activity else None,
+        known_contact=replace(contact, key_id=command.key_id),
+        messages=(greeting, *said),
+        admitted=tuple(
+            replace(inbound, outcome=IngestOutcome.RECORDED if inbound.automatic else IngestOutcome.ACCEPTED)
+            for inbound in snapshot.kept
+        ),
+        new_deliveries=(new_delivery(greeting, contact, snapshot.snapshot.settings),),
+    )
+
+
+def _given_id(inbound: Inbound) -> UUID:
+    if inbound.message_id is None:
+        raise AssertionError("what is taken in was given the id of its entry")
+    return inbound.message_id
+
+
+def _posted(snapshot: RecoveryCase, caller: Caller, now: datetime) -> Decision | None:
+    recovery = snapshot.recovery
+    if recovery.reply_state is ReplyState.POSTED and recovery.state is RecoveryState.AWAITING_CONTACT:
+        # Read again and still there: remembered, so that the next check is a later one.
+        ticket = replace(snapshot.snapshot.ticket, revision=snapshot.snapshot.ticket.revision + 1)
+        return Decision(ticket, recovery=replace(recovery, attempt=_NONE, read_time=now))
+    if recovery.reply_state is not ReplyState.POSTING:
+        return None
+    posted = replace(recovery, attempt=_NONE, reply_state=ReplyState.POSTED, post_time=now, read_time=now)
+    if posted.state is RecoveryState.FORM_REQUESTED:
+        posted = _fire(posted, Trigger.RECORD_POSTED, now)
+    return _write(snapshot, posted, ActivityType.FORM_POSTED, caller, now)
+
+
+def _refused(snapshot: RecoveryCase, command: RecordRefused, caller: Caller, now: datetime) -> Decision | None:
+    recovery = snapshot.recovery
+    if recovery.reply_state is ReplyState.RETRACTING:
+        pause = min(_RETRACT_PAUSE * 2 ** min(recovery.retract_refusals, _MOST_DOUBLINGS), _RETRACT_PAUSE_MAX)
+        refused = replace(
+            recovery,
+            attempt=_NONE,
+            reply_state=ReplyState.POSTED,
+            retract_refusals=recovery.retract_refusals + 1,
+            retract_after=now + pause,
+            refusal_reason=command.reason,
+            refusal_message=command.provider_message,
+        )
+        return _write(snapshot, refused, ActivityType.RETRACTION_REFUSED, caller, now)
+    moderated = recovery.reply_state is ReplyState.POSTED and recovery.state is RecoveryState.AWAITING_CONTACT
+    if recovery.reply_state is not ReplyState.POSTING and not moderated:
+        return None
+    if recovery.state not in FORM_LIVE:
+        # It had ended before anybody knew what became of the reply: nothing that people see has changed.
+        ticket = replace(snapshot.snapshot.ticket, revision=snapshot.snapshot.ticket.revision + 1)
+        return Decision(ticket, recovery=replace(recovery, attempt=_NONE, reply_state=ReplyState.NOT_PUBLIC))
+    # An earlier write without an outcome may still appear after this refusal: the site is read once it has settled.
+    unsettled = recovery.unsettled_until is not None and recovery.unsettled_until > now
+    refused = replace(
+        recovery,
+        attempt=_NONE,
+        reply_state=recovery.reply_state if moderated or unsettled else ReplyState.NOT_PUBLIC,
+        refusal_reason=command.reason,
+        refusal_message=command.provider_message,
+    )
+    return _write(snapshot, _fire(refused, Trigger.RECORD_REFUSED, now), ActivityType.FORM_REFUSED, caller, now)
+
+
+def _fire(recovery: Recovery, trigger: Trigger, now: datetime) -> Recovery:
+    return move_recovery(recovery, RECOVERY.fire(recovery.state, trigger), now)
+
+
+def _write(
+    snapshot: RecoveryCase,
+    after: Recovery,
+    kind: ActivityType,
+    caller: Caller,
+    now: datetime,
+    moved: Ticket | None = None,
+) -> Decision:
+    """Makes the decision of a report; `moved` is the ticket where its status changes too."""
+    before, live = snapshot.recovery, snapshot.snapshot.live
+    is_live_one = live is not None and live.id == after.id
+    ticket = bump_version(moved or snapshot.snapshot.ticket, after if is_live_one else live, now)
+    entry = activity(
+        kind, caller, snapshot.snapshot.ticket, ticket, recovery=(before.state, after), recovery_id=after.id
+    )
+    # A report may come late, its workflow asleep again: whatever moved the state pokes, unless who reported asks anew.
+    wakes = (after.id,) if after.state is not before.state else ()
+    return Decision(ticket, entry, recovery=after, wakes=wakes, report_time=now)

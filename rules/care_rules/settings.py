@@ -1,0 +1,284 @@
+"""Settings: what an organization, and field by field one of its locations, wants of its tickets.
+
+The contract documents each field (`care.v1.Settings`); here are the values, their defaults, what a change of each
+moves, and what must hold of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime, timedelta
+from enum import Enum, StrEnum, auto
+from typing import Any, Final
+
+from care_rules.business_hours import BusinessHours
+from care_rules.entities import Channel, FieldChange, Priority, Review
+from care_rules.replies import CHAT_LINK, FORM_LINK
+from care_rules.stored_fields import fields_by_stored_name
+from care_rules.total import total
+
+_DAYS: Final = range(366)
+_MAX_REMINDERS: Final = 5
+_MAX_TEMPLATES: Final = 50
+_HOUR: Final = timedelta(hours=1)
+_MINUTE: Final = timedelta(minutes=1)
+_YEAR: Final = timedelta(days=365)
+_LONG: Final = 10_000
+_SHORT: Final = 1_000
+_STARS: Final = range(1, 6)
+
+
+class AutoAssign(StrEnum):
+    """Who a new ticket is assigned to by itself."""
+
+    OFF = "OFF"
+    ROUND_ROBIN = "ROUND_ROBIN"
+    LEAST_LOADED = "LEAST_LOADED"
+
+
+@dataclass(frozen=True, slots=True)
+class TicketCreation:
+    """Which reviews get a ticket by themselves: by their stars, and by their site where any are named."""
+
+    stars: tuple[int, ...] = ()
+    sites: tuple[str, ...] = ()
+
+    def wants(self, review: Review) -> bool:
+        """Tells whether a review as it is now shall have a ticket."""
+        is_there = review.delete_time is None
+        return is_there and review.stars in self.stars and (not self.sites or review.site in self.sites)
+
+
+@dataclass(frozen=True, slots=True)
+class StarPriority:
+    """The priority of new tickets for reviews with so many stars."""
+
+    stars: int
+    priority: Priority
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyTemplate:
+    """A text for the public reply, and its language (BCP 47)."""
+
+    language: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class PriorityDeadlines:
+    """By when tickets of a priority shall be answered and resolved, in business hours; None: no deadline."""
+
+    priority: Priority
+    first_response: timedelta | None
+    resolution: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """The deadlines of all priorities, and whether their clock stands while we wait for the customer."""
+
+    priorities: tuple[PriorityDeadlines, ...] = ()
+    paused_while_waiting: bool = False
+
+    def of(self, priority: Priority) -> PriorityDeadlines:
+        """Returns the deadlines of `priority`; of one that is not named, none."""
+        named = (each for each in self.priorities if each.priority is priority)
+        return next(named, PriorityDeadlines(priority, None, None))
+
+
+class Moves(Enum):
+    """What a change of a setting moves for tickets that are open: their workflows have to look again."""
+
+    DEADLINES = auto()
+    """When a ticket is due, warned of or closed."""
+    REMINDERS = auto()
+    """When the assignee is reminded of a form that is out."""
+
+
+_MOVES: Final = "moves"
+
+
+def moves(*moved: Moves) -> dict[str, Any]:
+    """Returns the metadata of a setting: what a change of it moves. `formerly` adds the names that it had before."""
+    return {_MOVES: frozenset(moved)}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What holds for a ticket: every field has a value. The fields are named as in the contract.
+
+    The names are stored: to give a field another one, add `formerly` with the present name to its metadata.
+    """
+
+    ticket_creation: TicketCreation = field(default=TicketCreation(), metadata=moves())
+    star_priorities: tuple[StarPriority, ...] = field(default=(), metadata=moves())
+    auto_assign: AutoAssign = field(default=AutoAssign.OFF, metadata=moves())
+    inactivity_days: int = field(default=30, metadata=moves(Moves.DEADLINES))
+    inactivity_warning_days: int = field(default=3, metadata=moves(Moves.DEADLINES))
+    warn_customer: bool = field(default=False, metadata=moves())
+    grace_days: int = field(default=7, metadata=moves(Moves.DEADLINES))
+    reply_templates: tuple[ReplyTemplate, ...] = field(default=(), metadata=moves())
+    form_lifetime: timedelta = field(default=timedelta(days=30), metadata=moves())
+    """A form keeps the lifetime that it was requested with."""
+    form_reminders: tuple[timedelta, ...] = field(
+        default=(timedelta(days=3), timedelta(days=7)), metadata=moves(Moves.REMINDERS)
+    )
+    deadlines: Deadlines = field(default=Deadlines(), metadata=moves(Moves.DEADLINES))
+    business_hours: BusinessHours | None = field(default=None, metadata=moves(Moves.DEADLINES))
+    """None: every hour of every day."""
+    preferred_channel: Channel = field(default=Channel.EMAIL, metadata=moves())
+    consent_text: str = field(
+        default="I agree that you use these details to contact me about my review, and for nothing else.",
+        metadata=moves(),
+    )
+    closing_notice: str = field(
+        default="We have not heard from you for a while. Write to us if there is anything left to do; otherwise we will"
+        " soon close this conversation.",
+        metadata=moves(),
+    )
+    chat_greeting: str = field(
+        default=f"Thank you for getting in touch. You can write to us privately here: {CHAT_LINK}", metadata=moves()
+    )
+
+    def priority(self, stars: int) -> Priority:
+        """Returns the priority of a new ticket for a review with so many stars."""
+        return next((each.priority for each in self.star_priorities if each.stars == stars), Priority.NORMAL)
+
+    def template(self, language: str) -> ReplyTemplate | None:
+        """Returns the template of a language, else that of it without its region, else the first one."""
+        wanted = (language.lower(), language.lower().partition("-")[0])
+        for tag in wanted:
+            for each in self.reply_templates:
+                if each.language.lower() == tag:
+                    return each
+        return next(iter(self.reply_templates), None)
+
+
+FIELDS: Final = tuple(each.name for each in fields(Settings))
+_MOVED: Final[Mapping[str, frozenset[Moves]]] = total(
+    FIELDS, {each.name: each.metadata[_MOVES] for each in fields(Settings) if _MOVES in each.metadata}
+)
+
+
+def settings_that_move(moved: Moves) -> frozenset[str]:
+    """Returns the settings whose change moves something for tickets that are open."""
+    return frozenset(name for name in FIELDS if moved in _MOVED[name])
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """What is set at one place: of `values` those fields that are named. The others are of no meaning."""
+
+    values: Settings = Settings()
+    names: frozenset[str] = frozenset()
+    stored: tuple[tuple[str, str], ...] = ()
+    """What is stored here, as JSON by its stored name: also what this release does not know or can't read.
+
+    A write of other settings leaves it as it is.
+    """
+
+    def over(self, below: Settings) -> Settings:
+        """Returns the values set here, and those of `below` for the rest."""
+        return replace(below, **{name: getattr(self.values, name) for name in self.names}) if self.names else below
+
+    def changed(self, given: Layer, paths: frozenset[str]) -> Layer:
+        """Returns the layer in which the fields `paths` are as in `given`: set or not."""
+        if not paths:
+            return self
+        new = Layer(given.values, given.names & paths)
+        known = fields_by_stored_name(Settings)
+        untouched = tuple((name, value) for name, value in self.stored if known.get(name) not in paths)
+        return Layer(new.over(self.values), (self.names - paths) | new.names, untouched)
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsRevision:
+    """A change of the settings of an organization or, where one is named, of a location."""
+
+    organization: str
+    location: str
+    """Empty for the organization's own."""
+    number: int
+    author: str
+    """An agent's full name, or a service's `sub`."""
+    changes: tuple[FieldChange, ...]
+    create_time: datetime
+
+
+def effective(organization: Layer, location: Layer | None) -> Settings:
+    """Returns what holds: the location's fields, else the organization's, else the defaults."""
+    whole = organization.over(Settings())
+    return location.over(whole) if location else whole
+
+
+def check(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Yields what is wrong with settings as a whole: a field's path, and words that say what to do."""
+    yield from _check_days(settings)
+    yield from _check_texts(settings)
+    yield from _check_form(settings)
+    yield from _check_stars(settings)
+    yield from _check_deadlines(settings.deadlines)
+    if settings.business_hours is not None:
+        yield from (("business_hours", words) for words in settings.business_hours.check())
+
+
+def _check_days(settings: Settings) -> Iterator[tuple[str, str]]:
+    for name in ("inactivity_days", "inactivity_warning_days", "grace_days"):
+        if getattr(settings, name) not in _DAYS:
+            yield name, "must be 0 to 365 days"
+    inactivity, warning = settings.inactivity_days, settings.inactivity_warning_days
+    if inactivity > 0 and warning >= inactivity:
+        yield "inactivity_warning_days", f"must be less than inactivity_days, which are {inactivity}"
+
+
+def _check_texts(settings: Settings) -> Iterator[tuple[str, str]]:
+    if not settings.consent_text.strip() or len(settings.consent_text) > _SHORT:
+        yield "consent_text", f"must have 1 to {_SHORT} characters"
+    if not settings.closing_notice.strip() or len(settings.closing_notice) > _SHORT:
+        yield "closing_notice", f"must have 1 to {_SHORT} characters"
+    if settings.chat_greeting.count(CHAT_LINK) != 1 or len(settings.chat_greeting) > _SHORT:
+        yield (
+            "chat_greeting",
+            f"must contain {CHAT_LINK} exactly once, where the link shall stand; up to {_SHORT} characters",
+        )
+    languages = [template.language.lower() for template in settings.reply_templates]
+    if len(languages) > _MAX_TEMPLATES or len(set(languages)) < len(languages):
+        yield "reply_templates", f"must be at most {_MAX_TEMPLATES}, one for each language"
+    for template in settings.reply_templates:
+        if not template.language.replace("-", "").isalnum() or not template.language.isascii():
+            yield "reply_templates", f"have {template.language[:20]!r}, which is no language tag such as en or pt-BR"
+        if template.text.count(FORM_LINK) != 1 or len(template.text) > _LONG:
+            words = f"must have {FORM_LINK} exactly once in the one for {template.language}; up to {_LONG} characters"
+            yield "reply_templates", words
+
+
+def _check_form(settings: Settings) -> Iterator[tuple[str, str]]:
+    if not _HOUR <= settings.form_lifetime <= _YEAR:
+        yield "form_lifetime", "must be 1 hour to 365 days"
+    reminders = settings.form_reminders
+    if len(reminders) > _MAX_REMINDERS or list(reminders) != sorted(set(reminders)):
+        yield "form_reminders", f"must be at most {_MAX_REMINDERS}, in rising order"
+    elif reminders and not _HOUR <= reminders[0] <= reminders[-1] < _YEAR:
+        yield "form_reminders", "must be 1 hour to 364 days"
+
+
+def _check_stars(settings: Settings) -> Iterator[tuple[str, str]]:
+    if not set(settings.ticket_creation.stars) <= set(_STARS):
+        yield "ticket_creation", "must name stars from 1 to 5"
+    stars = [each.stars for each in settings.star_priorities]
+    if not set(stars) <= set(_STARS) or len(set(stars)) < len(stars):
+        yield "star_priorities", "must name stars from 1 to 5, each once"
+
+
+def _check_deadlines(deadlines: Deadlines) -> Iterator[tuple[str, str]]:
+    priorities = [each.priority for each in deadlines.priorities]
+    if len(set(priorities)) < len(priorities):
+        yield "deadlines", "must name each priority once"
+    for each in deadlines.priorities:
+        for duration in (each.first_response, each.resolution):
+            if duration is not None and not _MINUTE <= duration <= _YEAR:
+                yield "deadlines", f"must be a minute to 365 days for {each.priority}"
+        if each.first_response and each.resolution and each.first_response > each.resolution:
+            yield "deadlines", f"must have the first response before the resolution for {each.priority}"

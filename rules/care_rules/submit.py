@@ -1,0 +1,190 @@
+"""A customer answers the form: what becomes of a submission, and what the page may know of the form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+from care_rules import addresses
+from care_rules.callers import Caller
+from care_rules.commands import SubmitContact
+from care_rules.decide import with_status
+from care_rules.decision import Decision, activity, bump_version
+from care_rules.entities import ActivityType, Contact, Recovery
+from care_rules.follow_up import follow_up
+from care_rules.lifecycle import FORM_LIVE, LIVE, RECOVERY, STATUS, RecoveryState, TicketStatus, Trigger
+from care_rules.refusals import Reason, Refusal
+from care_rules.snapshot import TicketSnapshot
+from care_rules.total import total
+
+MAX_CLAIMS: Final = 5
+"""Further submissions that are kept of one form until the team turns to them: enough that a stranger can't lock the
+real customer out by the first, few enough that nobody can fill the database through a public link."""
+
+
+class FormState(StrEnum):
+    """What became of a form; `care.v1.ContactFormState` documents each value."""
+
+    OPEN = "OPEN"
+    ANSWERED = "ANSWERED"
+    EXPIRED = "EXPIRED"
+    WITHDRAWN = "WITHDRAWN"
+    REPLACED = "REPLACED"
+    CLOSED = "CLOSED"
+
+
+_ENDED: Final = total(
+    RecoveryState,
+    {
+        RecoveryState.EXPIRED: FormState.EXPIRED,
+        RecoveryState.WITHDRAWN: FormState.WITHDRAWN,
+        RecoveryState.REFUSED: FormState.WITHDRAWN,
+        RecoveryState.REPLACED: FormState.REPLACED,
+    }
+    | dict.fromkeys(LIVE | {RecoveryState.NO_CONTACT, RecoveryState.REJECTED, RecoveryState.ENDED_BY_CLOSE}),
+)
+"""What became of a form by its recovery's state alone; None where its time and its ticket decide."""
+
+_REFUSALS: Final[Mapping[FormState, tuple[Reason, str] | None]] = total(
+    FormState,
+    {
+        FormState.OPEN: None,
+        FormState.ANSWERED: None,
+        FormState.CLOSED: None,
+        FormState.EXPIRED: (Reason.LINK_EXPIRED, "The form's time is over."),
+        FormState.WITHDRAWN: (Reason.LINK_WITHDRAWN, "The business took the form back."),
+        FormState.REPLACED: (Reason.LINK_WITHDRAWN, "The business reached the customer in another way."),
+    },
+)
+"""Why a form takes no answer; None where it takes one."""
+
+
+def form_state(recovery: Recovery, status: TicketStatus, now: datetime) -> FormState:
+    """Returns what became of the form of `recovery`, whose ticket has `status`, by `now`."""
+    if (ended := _ENDED[recovery.state]) is not None:
+        return ended
+    if recovery.expire_time is not None and recovery.expire_time <= now:
+        return FormState.EXPIRED
+    if status is TicketStatus.CLOSED:
+        return FormState.CLOSED
+    return FormState.OPEN if recovery.state in FORM_LIVE else FormState.ANSWERED
+
+
+@dataclass(frozen=True, slots=True)
+class FormSnapshot:
+    """A ticket as it was loaded through the link of one of its forms, and where an answer goes after it was CLOSED."""
+
+    snapshot: TicketSnapshot
+    """Its `named` recovery is the form's."""
+    recovery: Recovery
+    submitted: Sequence[Contact]
+    """Every contact of the ticket that an answer goes to."""
+    open: TicketSnapshot | None = None
+    """The review's ticket that is not CLOSED, where the form's own is."""
+    last: TicketSnapshot | None = None
+    """The ticket that a follow-up would follow, with its assignee as `agent`; where all of the review's are CLOSED."""
+
+    @property
+    def target(self) -> TicketSnapshot:
+        """The ticket that an answer is written to, or that it raises a follow-up of."""
+        return self.open or self.last or self.snapshot
+
+
+def submit_contact(
+    form: FormSnapshot,
+    number: int,
+    command: SubmitContact,
+    caller: Caller,
+    now: datetime,
+    request_id: UUID | None = None,
+) -> Decision | None:
+    """Returns what to write for a submission, or None where it is thanked for and nothing new; raises Refusal.
+
+    `number` is a follow-up ticket's, where it comes to one: where `form.last` is set.
+    """
+    snapshot, recovery = form.snapshot, form.recovery
+    phone = addresses.normalize_phone(command.phone, snapshot.phone_region)
+    addresses.need_one(command.email, phone)
+    command = replace(command, phone=phone)
+    state = form_state(recovery, snapshot.ticket.status, now)
+    if (refused := _REFUSALS[state]) is not None:
+        raise Refusal(*refused)
+    if state is FormState.CLOSED and form.last is not None:
+        return follow_up(form.last, number, command, caller, now, request_id)
+    contact = Contact(
+        organization=recovery.organization,
+        ticket_number=form.target.ticket.number,
+        id=command.contact_id,
+        recovery_id=recovery.id,
+        recovery_ticket_number=recovery.ticket_number,
+        display_name=command.display_name,
+        email=command.email,
+        phone=phone,
+        message=command.message,
+        key_id="",
+        verify_time=None,
+        create_time=now,
+    )
+    if state is not FormState.OPEN:
+        return claim(form, contact, caller, now, request_id)
+    moved = replace(
+        recovery,
+        state=RECOVERY.fire(recovery.state, Trigger.SUBMIT_CONTACT),
+        contact_id=contact.id,
+        contact_time=now,
+    )
+    ticket = snapshot.ticket
+    if ticket.status is TicketStatus.RESOLVED and Trigger.REOPEN in STATUS.allowed(ticket.status):
+        ticket = with_status(ticket, Trigger.REOPEN, now)
+    after = bump_version(ticket, moved, now)
+    entry = activity(
+        ActivityType.CONTACT_SUBMITTED,
+        caller,
+        snapshot.ticket,
+        after,
+        recovery=(recovery.state, moved),
+        request_id=request_id,
+    )
+    return Decision(after, entry, recovery=moved, contact=contact, wakes=(moved.id,))
+
+
+def claim(
+    form: FormSnapshot, contact: Contact, caller: Caller, now: datetime, request_id: UUID | None
+) -> Decision | None:
+    """Returns what to write for a contact that the team may accept; None where it is known, or a few are there."""
+    snapshot, recovery = form.target, form.recovery
+    used = {recovery.contact_id, snapshot.live.contact_id if snapshot.live else None}
+    through_form = [other for other in form.submitted if other.recovery_id == recovery.id]
+    seen = _seen_time(snapshot, recovery)
+    claims = sum(other.id not in used and (seen is None or other.create_time >= seen) for other in through_form)
+    known = any(
+        (other.email, other.phone, other.message) == (contact.email, contact.phone, contact.message)
+        for other in form.submitted
+        if other.id in used or other in through_form
+    )
+    if known or claims >= MAX_CLAIMS:
+        return None
+    after = bump_version(snapshot.ticket, snapshot.live, now)
+    own = recovery.ticket_number == snapshot.ticket.number
+    entry = activity(
+        ActivityType.CONTACT_CLAIMED,
+        caller,
+        snapshot.ticket,
+        after,
+        recovery_id=recovery.id if own else None,
+        request_id=request_id,
+    )
+    return Decision(after, entry, contact=contact)
+
+
+def _seen_time(snapshot: TicketSnapshot, recovery: Recovery) -> datetime | None:
+    """Returns when the team last rejected or accepted somebody, having seen who was there; None if never."""
+    live = snapshot.live
+    # A recovery that nobody of the team began is a follow-up that the customer raised: nobody has seen anything.
+    is_teams = live is not None and live.id != recovery.id and live.creator is not None
+    accepted = live.create_time if live is not None and is_teams else None
+    return max((time for time in (recovery.end_time, accepted) if time is not None), default=None)

@@ -1,0 +1,253 @@
+"""DirectoryService."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Final, TypeVar
+
+import grpc
+from google.protobuf.message import Message
+
+from care.v1 import directory_service_pb2 as pb
+from care.v1 import directory_service_pb2_grpc
+from care_rules import names
+from care_rules.entities import Agent, Channel
+from care_rules.names import Child
+from care_rules.organizations import Location, Organization
+from care_rules.refusals import Reason, Refusal, not_found
+from care_rules.settings import Layer, Settings
+from care_service.rpc import convert, enums, page_tokens
+from care_service.rpc.call import current_call
+from care_service.rpc.execute import Repeat
+from care_service.rpc.fields import DISPLAY_NAME, LONG_TEXT, Fields
+from care_service.rpc.revising import check_everywhere, revision
+from care_service.usecases.ports import Directory, Reader, StaleError
+
+Context = grpc.aio.ServicerContext[Message, Message]
+ResponseT = TypeVar("ResponseT", bound=Message)
+
+_HOUR: Final = 3_600
+_YEAR: Final = 365 * 24 * _HOUR
+_SETTINGS: Final = frozenset({"form_lifetime", "consent_text", "chat_greeting"})
+_MOST_LOCATIONS: Final = 1_000
+_NOTHING: Final = Child("", "")
+_ORGANIZATION_FIELDS: Final = ("display_name", "default_phone_region", "form_lifetime", "consent_text", "chat_greeting")
+_LOCATION_FIELDS: Final = ("display_name", "default_phone_region", "preferred_channel")
+_AGENT_FIELDS: Final = ("display_name", "can_be_assignee", "can_be_reporter", "locations")
+
+
+class DirectoryHandlers(directory_service_pb2_grpc.DirectoryServiceServicer):
+    """Converts, calls the storage, converts."""
+
+    def __init__(self, reader: Reader, directory: Directory) -> None:
+        self._reader = reader
+        self._directory = directory
+
+    async def GetOrganization(self, request: pb.GetOrganizationRequest, context: Context) -> pb.GetOrganizationResponse:
+        """See the contract."""
+        call, fields = current_call(), Fields()
+        name = fields.name("name", request.name, names.parse_organization, "")
+        fields.check()
+        call.enter(name, request.name)
+        found = await self._organization(name)
+        return pb.GetOrganizationResponse(organization=convert.organization_message(found))
+
+    async def UpdateOrganization(
+        self, request: pb.UpdateOrganizationRequest, context: Context
+    ) -> pb.UpdateOrganizationResponse:
+        """See the contract."""
+        call, fields, given = current_call(), Fields(), request.organization
+        name = fields.name("organization.name", given.name, names.parse_organization, "")
+        request_id = fields.request_id(request.request_id)
+        filled = [field.name for field, _ in given.ListFields() if field.name in _ORGANIZATION_FIELDS]
+        paths = fields.mask(request.update_mask.paths, _ORGANIZATION_FIELDS, {}, filled)
+        display_name = fields.text("organization.display_name", given.display_name, DISPLAY_NAME, line=True)
+        region = fields.region("organization.default_phone_region", given.default_phone_region)
+        of_settings = frozenset(paths & _SETTINGS)
+        values = Settings(
+            consent_text=fields.text("organization.consent_text", given.consent_text, LONG_TEXT),
+            chat_greeting=fields.text("organization.chat_greeting", given.chat_greeting, LONG_TEXT),
+        )
+        if "form_lifetime" in paths:
+            fields.duration("organization.form_lifetime", given.form_lifetime, _HOUR, _YEAR)
+        if "display_name" in paths and not display_name:
+            fields.wrong("organization.display_name", "must not be empty")
+        fields.check()
+        if "form_lifetime" in paths:
+            values = replace(values, form_lifetime=given.form_lifetime.ToTimedelta())
+        call.enter(name, given.name)
+        repeat = Repeat(call, name, request, request_id)
+
+        async def write() -> pb.UpdateOrganizationResponse:
+            before = await self._organization(name)
+            settings = before.settings.changed(Layer(values, of_settings), of_settings)
+            revised = revision(before, settings, call.caller, call.now)
+            after = replace(
+                before,
+                display_name=display_name if "display_name" in paths else before.display_name,
+                default_phone_region=region if "default_phone_region" in paths else before.default_phone_region,
+                settings=settings,
+                settings_revision=revised.number if revised else before.settings_revision,
+                update_time=call.now,
+            )
+            await check_everywhere(self._reader, after, "organization")
+            response = pb.UpdateOrganizationResponse(organization=convert.organization_message(after))
+            await self._directory.put_organization(after, paths - of_settings, repeat.record(response), revised)
+            return response
+
+        return await self._once(repeat, pb.UpdateOrganizationResponse, write)
+
+    async def ListLocations(self, request: pb.ListLocationsRequest, context: Context) -> pb.ListLocationsResponse:
+        """See the contract."""
+        organization, size, after, scope = self._list(
+            request.parent, request.page_size, request.page_token, "locations"
+        )
+        rows = await self._reader.locations(organization, after, size + 1)
+        locations, token = page_tokens.cut(
+            rows, size, convert.location_message, lambda row: page_tokens.make_token(scope, row.id)
+        )
+        return pb.ListLocationsResponse(locations=locations, next_page_token=token)
+
+    async def GetLocation(self, request: pb.GetLocationRequest, context: Context) -> pb.GetLocationResponse:
+        """See the contract."""
+        name = self._child(request.name, names.parse_location)
+        found = await self._reader.location(name.organization, name.id)
+        if found is None:
+            raise not_found(request.name)
+        return pb.GetLocationResponse(location=convert.location_message(found))
+
+    async def UpdateLocation(self, request: pb.UpdateLocationRequest, context: Context) -> pb.UpdateLocationResponse:
+        """See the contract."""
+        call, fields, given = current_call(), Fields(), request.location
+        name = fields.name("location.name", given.name, names.parse_location, _NOTHING)
+        request_id = fields.request_id(request.request_id)
+        filled = [field for field in _LOCATION_FIELDS if getattr(given, field)]
+        paths = fields.mask(request.update_mask.paths, _LOCATION_FIELDS, {}, filled)
+        display_name = fields.text("location.display_name", given.display_name, DISPLAY_NAME, line=True)
+        region = fields.region("location.default_phone_region", given.default_phone_region)
+        channel = enums.CHANNEL.from_contract(given.preferred_channel)
+        if channel is None and given.preferred_channel:
+            fields.wrong("location.preferred_channel", f"must be {', '.join(Channel)} or unspecified")
+        fields.check()
+        call.enter(name.organization, given.name)
+        repeat = Repeat(call, name.organization, request, request_id)
+
+        async def write() -> pb.UpdateLocationResponse:
+            before = await self._reader.location(name.organization, name.id)
+            if before is None:
+                if not request.allow_missing:
+                    raise not_found(given.name)
+                await self._directory.see_organization(name.organization, call.now)
+                before = Location(name.organization, name.id, "", "", Layer(), 0, call.now, call.now)
+            own = frozenset(paths & {"preferred_channel"})
+            given_channel = Layer(Settings(preferred_channel=channel), own) if channel else Layer()
+            settings = before.settings.changed(given_channel, own)
+            revised = revision(before, settings, call.caller, call.now)
+            after = replace(
+                before,
+                display_name=display_name if "display_name" in paths else before.display_name,
+                default_phone_region=region if "default_phone_region" in paths else before.default_phone_region,
+                settings=settings,
+                settings_revision=revised.number if revised else before.settings_revision,
+                update_time=call.now,
+            )
+            response = pb.UpdateLocationResponse(location=convert.location_message(after))
+            await self._directory.put_location(after, paths - own, repeat.record(response), revised)
+            return response
+
+        return await self._once(repeat, pb.UpdateLocationResponse, write)
+
+    async def ListAgents(self, request: pb.ListAgentsRequest, context: Context) -> pb.ListAgentsResponse:
+        """See the contract."""
+        organization, size, after, scope = self._list(request.parent, request.page_size, request.page_token, "agents")
+        rows = await self._reader.agents(organization, after, size + 1)
+        agents, token = page_tokens.cut(
+            rows, size, convert.agent_message, lambda row: page_tokens.make_token(scope, row.id)
+        )
+        return pb.ListAgentsResponse(agents=agents, next_page_token=token)
+
+    async def GetAgent(self, request: pb.GetAgentRequest, context: Context) -> pb.GetAgentResponse:
+        """See the contract."""
+        name = self._child(request.name, names.parse_agent)
+        return pb.GetAgentResponse(agent=convert.agent_message(await self._agent(name, request.name)))
+
+    async def UpdateAgent(self, request: pb.UpdateAgentRequest, context: Context) -> pb.UpdateAgentResponse:
+        """See the contract."""
+        call, fields, given = current_call(), Fields(), request.agent
+        name = fields.name("agent.name", given.name, names.parse_agent, _NOTHING)
+        request_id = fields.request_id(request.request_id)
+        filled = [field for field in _AGENT_FIELDS if getattr(given, field)]
+        paths = fields.mask(request.update_mask.paths, _AGENT_FIELDS, {}, filled)
+        display_name = fields.text("agent.display_name", given.display_name, DISPLAY_NAME, line=True)
+        places = [fields.name("agent.locations", each, names.parse_location, _NOTHING) for each in given.locations]
+        if len(places) > _MOST_LOCATIONS:
+            fields.wrong("agent.locations", f"are {len(places)}; at most {_MOST_LOCATIONS} are taken")
+        if any(place.organization != name.organization for place in places if place.organization):
+            fields.wrong("agent.locations", "must be locations of the agent's organization")
+        fields.check()
+        call.enter(name.organization, given.name)
+        repeat = Repeat(call, name.organization, request, request_id)
+
+        async def write() -> pb.UpdateAgentResponse:
+            before = await self._agent(name, given.name)
+            after = replace(
+                before,
+                display_name=display_name if "display_name" in paths else before.display_name,
+                can_be_assignee=given.can_be_assignee if "can_be_assignee" in paths else before.can_be_assignee,
+                can_be_reporter=given.can_be_reporter if "can_be_reporter" in paths else before.can_be_reporter,
+                locations=tuple(sorted({place.id for place in places})) if "locations" in paths else before.locations,
+                update_time=call.now,
+            )
+            response = pb.UpdateAgentResponse(agent=convert.agent_message(after))
+            await self._directory.put_agent(after, paths, repeat.record(response))
+            return response
+
+        return await self._once(repeat, pb.UpdateAgentResponse, write)
+
+    async def _organization(self, organization: str) -> Organization:
+        found = await self._reader.organization(organization)
+        if found is None:
+            raise not_found(names.organization(organization))
+        return found
+
+    async def _agent(self, name: Child, resource: str) -> Agent:
+        found = await self._reader.agent(name.organization, name.id)
+        if found is None:
+            raise not_found(resource)
+        return found
+
+    def _child(self, text: str, parse: Callable[[str], Child]) -> Child:
+        fields = Fields()
+        name = fields.name("name", text, parse, _NOTHING)
+        fields.check()
+        current_call().enter(name.organization, text)
+        return name
+
+    def _list(self, parent: str, page_size: int, page_token: str, what: str) -> tuple[str, int, str | None, str]:
+        fields = Fields()
+        organization = fields.name("parent", parent, names.parse_organization, "")
+        size = fields.page_size(page_size)
+        fields.check()
+        current_call().enter(organization, parent)
+        scope = f"{what} {parent}"
+        return (
+            organization,
+            size,
+            page_tokens.read_token(page_token, scope, lambda key: page_tokens.text(key[0])),
+            scope,
+        )
+
+    async def _once(
+        self, repeat: Repeat, response_type: type[ResponseT], write: Callable[[], Awaitable[ResponseT]]
+    ) -> ResponseT:
+        """Answers a repeated request as before; otherwise writes."""
+        for _ in range(2):
+            kept = await self._directory.answer(repeat.key) if repeat.key else None
+            if (answer := repeat.replay(kept, response_type)) is not None:
+                return answer
+            try:
+                return await write()
+            except StaleError:
+                continue  # the same request at the same time: its answer is kept by now
+        raise Refusal(Reason.CONTENDED, "The same entry was written at the same time: call again.")

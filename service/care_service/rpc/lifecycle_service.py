@@ -1,0 +1,50 @@
+"""LifecycleService: the table itself."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import grpc
+from google.protobuf.message import Message
+
+from care.v1 import lifecycle_service_pb2 as pb
+from care.v1 import lifecycle_service_pb2_grpc
+from care_rules.diagrams import mermaid
+from care_rules.lifecycle import RECOVERY, STATUS, RecoveryState, StateMachine, StateT
+
+Context = grpc.aio.ServicerContext[Message, Message]
+
+
+class Lifecycle(lifecycle_service_pb2_grpc.LifecycleServiceServicer):
+    """Shows what `domain.lifecycle` holds."""
+
+    async def GetLifecycle(self, request: pb.GetLifecycleRequest, context: Context) -> pb.GetLifecycleResponse:
+        """See the contract."""
+        return lifecycle()
+
+
+@cache
+def lifecycle() -> pb.GetLifecycleResponse:
+    """Returns both machines."""
+    return pb.GetLifecycleResponse(machines=[_machine(STATUS), _machine(RECOVERY)])
+
+
+def _machine(machine: StateMachine[StateT]) -> pb.StateMachine:
+    return pb.StateMachine(
+        name=machine.name,
+        states=[
+            pb.State(name=state.value, initial=state is machine.initial, final=machine.is_final(state))
+            for state in machine.states
+        ],
+        transitions=[
+            pb.Transition(
+                trigger=rule.trigger.value,
+                # "NO_CONTACT" is no recovery's state: such a rule makes a new one.
+                sources=[state.value for state in machine.sources(rule) if state != RecoveryState.NO_CONTACT],
+                target=rule.target.value,
+                who=rule.who,
+            )
+            for rule in machine.rules
+        ],
+        mermaid=mermaid(machine),
+    )

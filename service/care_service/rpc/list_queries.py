@@ -1,0 +1,101 @@
+"""What the lists of tickets and reviews are asked for: filter, order, page token."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from hashlib import sha256
+from typing import Final, assert_never
+from uuid import UUID
+
+from care_rules.entities import Priority, Review, Ticket
+from care_rules.finding import (
+    KeyValue,
+    OrderField,
+    OrderKey,
+    ReviewPlace,
+    TicketPlace,
+    complete_order,
+)
+from care_service.rpc import page_tokens
+from care_service.rpc.fields import Fields
+
+_DIRECTIONS: Final = {"": False, "asc": False, "desc": True}
+
+
+def read_order(fields: Fields, text: str) -> tuple[OrderKey, ...]:
+    """Reads `order_by` (AIP-132) and completes it; remembers what is wrong with it."""
+    keys: list[OrderKey] = []
+    for part in text.split(",") if text.strip() else ():
+        name, _, direction = " ".join(part.split()).partition(" ")
+        if name not in set(OrderField):
+            fields.wrong("order_by", f"{name!r} can't be ordered by; possible are {', '.join(OrderField)}")
+        elif direction not in _DIRECTIONS:
+            fields.wrong("order_by", f"after {name} may stand desc or nothing, not {direction!r}")
+        elif any(key.field == name for key in keys):
+            fields.wrong("order_by", f"{name} stands there twice: name it once")
+        else:
+            keys.append(OrderKey(OrderField(name), _DIRECTIONS[direction]))
+    return complete_order(tuple(keys))
+
+
+def scope(what: str, parent: str, *asked: str) -> str:
+    """Returns what a page token is bound to: the list, the parent, and the filter and order as they were given."""
+    bound = f" {sha256(repr(asked).encode()).hexdigest()[:16]}" if any(asked) else ""
+    return f"{what} {parent}{bound}"
+
+
+def ticket_token(scoped: str, order: tuple[OrderKey, ...], last: Ticket) -> str:
+    """Makes the token that goes on after a ticket."""
+    values = [_value(key.field, last) for key in order]
+    parts = [value.isoformat() if isinstance(value, datetime) else value for value in values]
+    return page_tokens.make_token(scoped, last.organization, *parts)
+
+
+def _value(field: OrderField, ticket: Ticket) -> KeyValue:
+    match field:
+        case OrderField.NUMBER:
+            return ticket.number
+        case OrderField.CREATE_TIME:
+            return ticket.create_time
+        case OrderField.UPDATE_TIME:
+            return ticket.update_time
+        case OrderField.PRIORITY:
+            return ticket.priority.value
+        case _:
+            assert_never(field)
+
+
+def read_ticket_token(token: str, scoped: str, order: tuple[OrderKey, ...]) -> TicketPlace | None:
+    """Returns where a page of tickets goes on; raises Refusal INVALID_PAGE_TOKEN."""
+
+    def place(key: list[str | int]) -> TicketPlace:
+        values = [_read_value(each.field, part) for each, part in zip(order, key[1:], strict=True)]
+        return TicketPlace(page_tokens.text(key[0]), tuple(values))
+
+    return page_tokens.read_token(token, scoped, place)
+
+
+def _read_value(field: OrderField, part: str | int) -> KeyValue:
+    match field:
+        case OrderField.NUMBER:
+            return page_tokens.number(part)
+        case OrderField.PRIORITY:
+            return Priority(str(part)).value
+        case OrderField.CREATE_TIME | OrderField.UPDATE_TIME:
+            return page_tokens.time(part)
+        case _:
+            assert_never(field)
+
+
+def review_token(scoped: str, last: Review) -> str:
+    """Makes the token that goes on after a review."""
+    return page_tokens.make_token(scoped, last.organization, last.create_time.isoformat(), str(last.id))
+
+
+def read_review_token(token: str, scoped: str) -> ReviewPlace | None:
+    """Returns where a page of reviews goes on; raises Refusal INVALID_PAGE_TOKEN."""
+    return page_tokens.read_token(
+        token,
+        scoped,
+        lambda key: ReviewPlace(page_tokens.text(key[0]), page_tokens.time(key[1]), UUID(page_tokens.text(key[2]))),
+    )

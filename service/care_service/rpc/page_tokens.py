@@ -1,0 +1,84 @@
+"""Page tokens (AIP-158): the last key of a page, opaque, and bound to the list that it was given for."""
+
+from __future__ import annotations
+
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Final, TypeVar
+
+from google.protobuf.message import Message
+
+from care_rules.refusals import Reason, Refusal
+
+T = TypeVar("T")
+KeyT = TypeVar("KeyT")
+MessageT = TypeVar("MessageT", bound=Message)
+
+_MAX_BYTES: Final = 3 * 1024 * 1024
+"""Of a page: gRPC's clients refuse answers of more than 4 MiB unless told otherwise."""
+
+
+def make_token(scope: str, *key: str | int) -> str:
+    """Makes the token that goes on after `key`."""
+    return urlsafe_b64encode(json.dumps([scope, *key], separators=(",", ":")).encode()).rstrip(b"=").decode()
+
+
+def read_token(token: str, scope: str, parse: Callable[[list[str | int]], KeyT]) -> KeyT | None:
+    """Returns a token's key, None for an empty one; refuses with INVALID_PAGE_TOKEN what was not made for `scope`."""
+    if not token:
+        return None
+    try:
+        found, *key = json.loads(urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+        if found != scope or not all(isinstance(part, str | int) for part in key):
+            raise ValueError("made for something else")
+        return parse(key)
+    except (ValueError, TypeError, IndexError, OverflowError, RecursionError) as error:
+        raise wrong_token() from error
+
+
+def wrong_token() -> Refusal:
+    """Makes the refusal of a token that is none of ours, or another list's."""
+    words = "The page token is none that was given for this parent, filter and order: start again without one."
+    return Refusal(Reason.INVALID_PAGE_TOKEN, words)
+
+
+def text(part: str | int) -> str:
+    """Reads a part of a key as text that PostgreSQL takes; raises ValueError."""
+    if not isinstance(part, str) or not part.isprintable():
+        raise ValueError("no such text was given")
+    return part
+
+
+def number(part: str | int) -> int:
+    """Reads a part of a key as a bigint; raises ValueError."""
+    if not isinstance(part, int) or abs(part) >= 2**63:
+        raise ValueError("no such number was given")
+    return part
+
+
+def time(part: str | int) -> datetime:
+    """Reads a part of a key as a time in UTC; raises ValueError or OverflowError."""
+    found = datetime.fromisoformat(text(part))
+    if found.tzinfo is None:
+        raise ValueError("no such time was given")
+    return found.astimezone(UTC)
+
+
+def cut(
+    rows: Sequence[T], size: int, convert: Callable[[T], MessageT], token: Callable[[T], str]
+) -> tuple[list[MessageT], str]:
+    """Makes a page of what was loaded with one row too many: its messages, and the last one's token if others follow.
+
+    A page has fewer than `size` messages where they would be too long together for an answer (AIP-158 allows that).
+    """
+    page: list[MessageT] = []
+    length = 0
+    for row in rows[:size]:
+        message = convert(row)
+        length += message.ByteSize()
+        if page and length > _MAX_BYTES:
+            break
+        page.append(message)
+    return page, token(rows[len(page) - 1]) if len(page) < len(rows) else ""

@@ -1,0 +1,1 @@
+"""How the service runs: composition root, configuration, relay, background tasks, processes."""

@@ -1,0 +1,191 @@
+"""The composition root: builds the service from its settings, runs it, and disposes of everything it opened."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Final
+
+from temporalio.client import Client
+
+from care_roles.fields import Address
+from care_roles.logs import get_logger
+from care_rules.decision import Decision
+from care_rules.plan import SiteTiming
+from care_service.metrics import Metrics
+from care_service.rpc.authentication import Authenticator
+from care_service.rpc.interceptor import Operations
+from care_service.rpc.limits import Limits
+from care_service.rpc.server import Parts, Server
+from care_service.running.background import run_forever
+from care_service.running.configuration import ServiceSettings
+from care_service.running.database_watch import DatabaseWatch, answers
+from care_service.running.gauges import measure
+from care_service.running.purging import purge_expired_responses
+from care_service.running.reconciling import TemporalRunning, reconcile
+from care_service.running.relay import Relay, TemporalWaker
+from care_service.running.tls import server_credentials
+from care_service.storage.database import Database
+from care_service.storage.directory import PostgresDirectory
+from care_service.storage.feed import PostgresFeed
+from care_service.storage.migrate import upgrade
+from care_service.storage.missing_workflows import WantedWorkflows
+from care_service.storage.outbox import Outbox
+from care_service.storage.reading import PostgresReader
+from care_service.storage.stored_responses import Answers
+from care_service.storage.tickets import PostgresTickets
+from care_service.tokens.keeping import TokenKeys, open_keys
+from care_service.usecases.links import Links
+from care_service.usecases.ports import Clock
+from care_service.usecases.streams import Followers, Pace
+
+_LOG: Final = get_logger("care.service")
+_WATCH_STATEMENT: Final = timedelta(seconds=5)
+"""How long a look at the database may take."""
+
+
+class MissingKeysError(Exception):
+    """Links that customers hold could not be read any more."""
+
+
+class SystemClock:
+    """The machine's own time."""
+
+    def now(self) -> datetime:
+        """See Clock."""
+        return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A service that answers."""
+
+    port: int
+    relay: Relay
+
+
+@asynccontextmanager
+async def service(
+    settings: ServiceSettings,
+    temporal: Client,
+    clock: Clock | None = None,
+    metrics: Metrics | None = None,
+    *,
+    pace: Pace | None = None,
+    shares_port: bool = False,
+) -> AsyncIterator[Running]:
+    """Runs the service: migrates the database, serves gRPC and relays the outbox until the block is left.
+
+    `temporal` may be lazy and its server away. With `shares_port`, others of our processes serve the same port. Raises
+    OSError where the address is taken, MissingKeysError, NewerDatabaseError, ConfigurationError where a file can't be
+    used, and Refusal DATABASE_UNAVAILABLE where the database can't be reached.
+    """
+    if not shares_port:
+        require_free(settings.grpc_address)
+    credentials = server_credentials(settings.tls_files) if settings.tls_files else None
+    keys = await open_keys(settings.token_keys, settings.token_keys_refresh)
+    metrics, clock = metrics or Metrics(), clock or SystemClock()
+    database = Database(settings.database_url, pool_size=settings.database_pool_size)
+    # Apart from the pool, so that what looks after the database is not kept from it by a rush of calls.
+    apart = Database(settings.database_url, pool_size=2, statement_timeout=_WATCH_STATEMENT)
+    try:
+        await prepare(settings, database)
+        relay = Relay(Outbox(database), TemporalWaker(temporal, settings.task_queue), metrics)
+        watch = DatabaseWatch(partial(answers, apart))
+        limits = Limits(settings.max_calls, settings.max_streams, settings.max_call_time)
+        pace = pace or Pace()
+        followers = Followers(PostgresFeed(database), pace)
+        operations = Operations(limits, metrics, pace, watch.suspect)
+        parts = _parts(settings, database, _committed(relay, followers, metrics), clock, keys, followers, operations)
+        server = Server(parts, reuse_port=shares_port)
+        port = await server.start(str(settings.grpc_address), credentials)
+        relaying = asyncio.create_task(run_forever("relay", relay.run))
+        beside: dict[str, Callable[[], Awaitable[None]]] = {
+            "housekeeping": partial(purge_expired_responses, Answers(database), clock, metrics),
+            "database watch": partial(watch.run, server.health.database),
+            "measuring": partial(measure, metrics, database, Outbox(apart)),
+            "token keys": keys.run,
+            "following": followers.run,
+            "reconciling": partial(
+                reconcile, WantedWorkflows(database), TemporalRunning(temporal), metrics, settings.reconcile_interval
+            ),
+        }
+        tasks = [relaying, *(asyncio.create_task(run_forever(name, run)) for name, run in beside.items())]
+        _LOG.info("serving", address=f"{settings.grpc_address.host}:{port}", tls=credentials is not None)
+        try:
+            yield Running(port, relay)
+        finally:
+            _LOG.info("draining", seconds=settings.drain_time.total_seconds())
+            relay.end()
+            followers.end()
+            stopping = asyncio.create_task(server.stop(settings.drain_time))
+            await asyncio.wait({relaying}, timeout=settings.drain_time.total_seconds())
+            await stopping
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            _LOG.info("stopped")
+    finally:
+        await database.close()
+        await apart.close()
+
+
+async def prepare(settings: ServiceSettings, database: Database) -> None:
+    """Brings the database up to date, and sees that it and the settings go together. Raises as `service` does."""
+    async with database.core():
+        pass
+    await upgrade(database.engine)
+    if missing := await PostgresReader(database).link_keys() - settings.link_keys.keys():
+        raise MissingKeysError(f"the keys {', '.join(sorted(missing))} are gone, but links that are out need them")
+
+
+def _committed(relay: Relay, followers: Followers, metrics: Metrics) -> Callable[[Decision], None]:
+    """Returns what follows each commit on a ticket."""
+
+    def committed(decision: Decision) -> None:
+        metrics.decided(decision)
+        if decision.wakes or decision.wakes_ticket or decision.new_deliveries:
+            relay.hint()
+        if decision.activity is not None:
+            followers.hint()
+
+    return committed
+
+
+def require_free(address: Address) -> None:
+    """Raises OSError where somebody listens already: gRPC would say so in its own words, in several lines."""
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address.host, address.port))
+        except OSError as error:
+            raise OSError(f"{address} can't be listened on ({error.strerror})") from error
+
+
+def _parts(
+    settings: ServiceSettings,
+    database: Database,
+    committed: Callable[[Decision], None],
+    clock: Clock,
+    keys: TokenKeys,
+    followers: Followers,
+    operations: Operations,
+) -> Parts:
+    return Parts(
+        store=PostgresTickets(database, committed),
+        reader=PostgresReader(database),
+        feed=PostgresFeed(database),
+        followers=followers,
+        directory=PostgresDirectory(database, committed),
+        authenticator=Authenticator(keys, settings.token_rules, settings.token_key),
+        links=Links(settings.link_keys, next(iter(settings.link_keys)), settings.web_url),
+        clock=clock,
+        timing=SiteTiming(settings.moderation_checks, settings.settle_time),
+        operations=operations,
+    )

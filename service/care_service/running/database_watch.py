@@ -1,0 +1,79 @@
+"""Watches whether the database answers, and says so to whoever asks for the service's health."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final, Protocol
+
+from care_roles.logs import get_logger
+from care_rules.refusals import Refusal
+from care_service.storage.database import Database
+
+_LOG: Final = get_logger("care.health")
+_PAUSE: Final = 2.0
+"""Seconds between two looks while all is well."""
+_PAUSE_AWAY: Final = 0.5
+_ANSWER_WITHIN: Final = 2.0
+"""Seconds; `SELECT 1` takes a thousandth of it."""
+
+
+class Tell(Protocol):
+    """Is told when the database goes and when it comes back."""
+
+    def __call__(self, *, is_there: bool) -> Awaitable[None]:
+        """Takes note."""
+        ...
+
+
+async def answers(database: Database) -> bool:
+    """Asks the database for nothing. Tries twice: a connection that broke says nothing of a new one."""
+    for _ in range(2):
+        try:
+            async with asyncio.timeout(_ANSWER_WITHIN), database.driver() as connection:
+                await connection.execute("SELECT 1")
+        except (Refusal, TimeoutError):
+            continue
+        return True
+    return False
+
+
+class DatabaseWatch:
+    """Looks every two seconds, and at once when a call failed. `ask` must not wait for the pool that calls share.
+
+    A pool at its limit is no database that is away: to say NOT_SERVING then would send the load to the next replica,
+    and bring that down as well.
+    """
+
+    def __init__(self, ask: Callable[[], Awaitable[bool]]) -> None:
+        self._ask = ask
+        self._hint = asyncio.Event()
+
+    def suspect(self) -> None:
+        """Says that a call could not reach the database."""
+        self._hint.set()
+
+    async def run(self, tell: Tell) -> None:
+        """Runs until cancelled; calls `tell` with each change."""
+        was_there = True
+        while True:
+            self._hint.clear()
+            if (is_there := await self._ask()) != was_there:
+                if is_there:
+                    _LOG.info("the database answers again; serving")
+                else:
+                    _LOG.error("the database can't be reached; not serving")
+                await tell(is_there=is_there)
+                was_there = is_there
+            await self._rest(_PAUSE if is_there else _PAUSE_AWAY)
+
+    async def _rest(self, seconds: float) -> None:
+        if seconds == _PAUSE_AWAY:
+            # Every call fails now: their hints would make it a busy loop.
+            await asyncio.sleep(seconds)
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await self._hint.wait()
+        except TimeoutError:
+            pass

@@ -1,0 +1,35 @@
+"""Measures what nothing counts by itself: the outbox's depth and age, and the use of the connection pool."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from care_roles.logs import get_logger
+from care_rules.refusals import Refusal
+from care_service.metrics import Metrics
+from care_service.storage.database import Database
+from care_service.storage.outbox import Outbox
+
+_LOG: Final = get_logger("care.measuring")
+_PAUSE: Final = 5.0
+"""Seconds between two measurements; a scrape usually comes every fifteen or thirty."""
+
+
+async def measure(metrics: Metrics, pool: Database, outbox: Outbox) -> None:
+    """Runs until cancelled."""
+    metrics.pool_size.set(pool.size)
+    while True:
+        metrics.pool_used.set(pool.in_use)
+        metrics.pool_waiters.set(pool.waiting)
+        try:
+            depth = await outbox.depth()
+        except Refusal:
+            pass  # its health says so; the last values stay
+        except Exception as error:  # noqa: BLE001 - whatever it is, the service must not go blind by it
+            _LOG.warning("the outbox can't be measured", reason=type(error).__qualname__)
+        else:
+            metrics.outbox_rows.set(depth.waiting)
+            metrics.outbox_parked.set(depth.parked)
+            metrics.outbox_oldest.set(depth.oldest.total_seconds())
+        await asyncio.sleep(_PAUSE)

@@ -1,0 +1,79 @@
+"""`care serve`: the gRPC service and the relay, in one process. `supervisor` runs several of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import asyncpg
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
+from temporalio.client import Client
+from temporalio.contrib.opentelemetry import TracingInterceptor
+
+from care_roles import environment, logs, tracing
+from care_roles.environment import ConfigurationError
+from care_roles.temporal import connect_config
+from care_rules.refusals import Reason, Refusal
+from care_service.metrics import Metrics
+from care_service.running.application import MissingKeysError, service
+from care_service.running.configuration import ServiceSettings
+from care_service.running.metrics_endpoint import EndpointError, endpoint
+from care_service.storage.migrate import NewerDatabaseError
+
+SERVICE_NAME = "care-serve"
+"""What its spans say they come from."""
+
+
+async def _serve() -> None:
+    settings = environment.load(ServiceSettings)
+    logs.configure(settings.log_format)
+    metrics = Metrics()
+    with tracing.recording(SERVICE_NAME), explained(settings), endpoint(settings.metrics_address, metrics.registry):
+        async with service(settings, await temporal_client(), metrics=metrics):
+            await asyncio.Event().wait()
+
+
+async def temporal_client() -> Client:
+    """Returns a client that puts what it starts into the trace of its caller.
+
+    Lazy: the service starts and answers while Temporal is away.
+    """
+    return await Client.connect(**connect_config(), lazy=True, interceptors=[TracingInterceptor()])
+
+
+@contextmanager
+def explained(settings: ServiceSettings) -> Iterator[None]:
+    """Turns what is wrong with the surroundings into ConfigurationError, which names the variable to look at."""
+    try:
+        yield
+    except EndpointError as error:
+        raise ConfigurationError(f"CARE_METRICS_ADDRESS: {error}; choose another address or port") from error
+    except OSError as error:
+        words = f"CARE_GRPC_ADDRESS: {error}; is it taken by another process? Stop that, or choose another port"
+        raise ConfigurationError(words) from error
+    except MissingKeysError as error:
+        raise ConfigurationError(f"CARE_LINK_KEYS: {error}; put them back, after the newest") from error
+    except NewerDatabaseError as error:
+        raise ConfigurationError(f"CARE_DATABASE_URL: {error}") from error
+    except (asyncpg.PostgresError, SQLAlchemyError) as error:
+        raise ConfigurationError(f"CARE_DATABASE_URL: {_short(error)}") from error
+    except Refusal as refusal:
+        if refusal.reason is not Reason.DATABASE_UNAVAILABLE:
+            raise
+        url = make_url(settings.database_url)
+        where = f"{url.host or url.query.get('host', 'the local socket')}, database {url.database}"
+        words = f"CARE_DATABASE_URL: PostgreSQL at {where} can't be reached; is it running?"
+        raise ConfigurationError(words) from refusal
+
+
+def _short(error: Exception) -> str:
+    """The driver's first line: it names the role or database, never the password."""
+    cause = getattr(error, "orig", None) or error
+    return str(cause.__cause__ or cause).splitlines()[0]
+
+
+def main() -> int:
+    """Runs until SIGTERM or SIGINT; returns the exit status."""
+    return environment.run(_serve, "serve", ends_process=True)

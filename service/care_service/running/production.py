@@ -1,0 +1,88 @@
+"""What `CARE_ENVIRONMENT=production` asks of the configuration: nothing that is meant for development."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from ipaddress import ip_address
+from typing import Final, Protocol
+from urllib.parse import urlsplit
+
+from care_roles.fields import Address
+from care_service.running.tls import TlsFiles
+
+DEVELOPMENT_LINK_KEY: Final = "dev"
+"""What the ids of link keys made for development start with, as those of `care up`."""
+
+
+class RestrictedSettings(Protocol):
+    """The settings that production restricts."""
+
+    @property
+    def token_key(self) -> bytes | None:
+        """The HS256 key of bearer tokens, for development."""
+        ...
+
+    @property
+    def token_keys(self) -> str | None:
+        """The URL or path of the issuer's JWK Set."""
+        ...
+
+    @property
+    def link_keys(self) -> Collection[str]:
+        """The ids of the keys of links."""
+        ...
+
+    @property
+    def web_url(self) -> str:
+        """Where customers reach the pages."""
+        ...
+
+    @property
+    def tls_files(self) -> TlsFiles | None:
+        """The files of the server's TLS; None where it speaks plaintext."""
+        ...
+
+    @property
+    def grpc_plaintext(self) -> str:
+        """Whether a service without TLS may listen to more than this machine: `allowed` or `refused`."""
+        ...
+
+    @property
+    def grpc_address(self) -> Address:
+        """Where the service listens."""
+        ...
+
+
+def problems(settings: RestrictedSettings) -> list[str]:
+    """Returns what must not be in production, each with what to do; nothing where all is well."""
+    found = []
+    if settings.token_key is not None:
+        found.append("CARE_TOKEN_KEY is for development: unset it, and name the issuer's keys in CARE_TOKEN_KEYS")
+    elif settings.token_keys is None:
+        found.append(
+            "CARE_TOKEN_KEYS is missing: set it to the https:// URL of the token issuer's JWK Set, or to a file"
+        )
+    if settings.token_keys and urlsplit(settings.token_keys).scheme == "http":
+        found.append("CARE_TOKEN_KEYS must be an https:// URL or a file in production")
+    if made := [key for key in settings.link_keys if key.startswith(DEVELOPMENT_LINK_KEY)]:
+        words = f"holds {made[0]}, a key made for development: use keys of your own, whose ids start otherwise"
+        found.append(f"CARE_LINK_KEYS {words}")
+    if not settings.web_url.startswith("https://"):
+        found.append("CARE_WEB_URL must start with https:// in production: customers type their addresses there")
+    if (
+        settings.tls_files is None
+        and settings.grpc_plaintext != "allowed"
+        and not _is_loopback(settings.grpc_address.host)
+    ):
+        words = (
+            "bearer tokens would cross the network in plain text: set CARE_GRPC_TLS_CERTIFICATE and CARE_GRPC_TLS_KEY"
+        )
+        found.append(f"CARE_GRPC_ADDRESS: {words}, or, where a proxy beside it does TLS, CARE_GRPC_PLAINTEXT=allowed")
+    return found
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,33 @@
+"""Housekeeping: forgets the answers kept for repeated requests once their 24 hours are over."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from care_roles.logs import get_logger
+from care_rules.refusals import Refusal
+from care_service.metrics import Metrics
+from care_service.storage.stored_responses import Answers
+from care_service.usecases.ports import REQUEST_ID_LIFETIME, Clock
+
+_LOG: Final = get_logger("care.housekeeping")
+_BATCH: Final = 1_000
+"""Rows of one statement: short, so that it holds nobody up."""
+_PAUSE: Final = 60.0
+"""Seconds between two looks."""
+
+
+async def purge_expired_responses(answers: Answers, clock: Clock, metrics: Metrics) -> None:
+    """Runs until cancelled; any number of replicas may."""
+    while True:
+        try:
+            purged = _BATCH
+            while purged == _BATCH:
+                purged = await answers.purge(clock.now() - REQUEST_ID_LIFETIME, _BATCH)
+                metrics.purged.inc(purged)
+            metrics.purge_time.set_to_current_time()
+        except Exception as error:  # noqa: BLE001 - whatever it is passes or is repeated; the service must not end by it
+            reason = error.reason.value if isinstance(error, Refusal) else type(error).__qualname__
+            _LOG.warning("old answers can't be purged", reason=reason)
+        await asyncio.sleep(_PAUSE)

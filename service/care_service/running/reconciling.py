@@ -1,0 +1,76 @@
+"""The reconciler: the database says which workflows must run, and those that do not are started again.
+
+A workflow may have been terminated by hand, or the database or Temporal restored from a copy that is older than the
+other. Nothing is compared but whether there is one: what it has to do, it asks the service.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Sequence
+from datetime import timedelta
+from typing import Final, Protocol
+
+from temporalio.client import Client
+
+from care_roles.logs import get_logger
+from care_service.metrics import Metrics
+from care_service.storage.missing_workflows import WORKFLOWS, Wanted, WantedWorkflows
+
+_LOG: Final = get_logger("care.reconciling")
+_PAGE: Final = 100
+"""Workflows that Temporal is asked for at a time: its visibility query stays short."""
+
+
+class Running(Protocol):
+    """Tells which workflows run."""
+
+    async def running(self, workflow_ids: Sequence[str]) -> Collection[str]:
+        """Returns those of the ids of which a run is going on; raises RPCError where that can't be told."""
+        ...
+
+
+class TemporalRunning:
+    """Asks Temporal's visibility store."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def running(self, workflow_ids: Sequence[str]) -> Collection[str]:
+        """See Running. Ids hold no quotation marks: see `care_client.workflow_names`."""
+        if any('"' in each for each in workflow_ids):
+            raise AssertionError("an id would end its quotation")
+        listed = ", ".join(f'"{each}"' for each in workflow_ids)
+        query = f'ExecutionStatus="Running" AND WorkflowId IN ({listed})'
+        return {found.id async for found in self._client.list_workflows(query)}
+
+
+async def missing(wanted: WantedWorkflows, running: Running) -> AsyncIterator[list[Wanted]]:
+    """Yields the workflows that must run and do not, page by page, those of a page of one type."""
+    for workflow in WORKFLOWS:
+        after: Wanted | None = None
+        while page := await wanted.page(workflow, after, _PAGE):
+            found = await running.running([each.workflow_id for each in page])
+            if lost := [each for each in page if each.workflow_id not in found]:
+                yield lost
+            after = page[-1]
+
+
+async def reconcile(wanted: WantedWorkflows, running: Running, metrics: Metrics, pause: timedelta) -> None:
+    """Starts again what is missing, round by round; runs until cancelled. Of the replicas, one does at a time."""
+    while True:
+        await asyncio.sleep(pause.total_seconds())
+        try:
+            async with wanted.turn() as is_ours:
+                if is_ours:
+                    await _round(wanted, running, metrics)
+        except Exception as error:  # noqa: BLE001 - whatever it is passes or is repeated; the service must not end by it
+            _LOG.warning("workflows can't be compared", reason=type(error).__qualname__)
+
+
+async def _round(wanted: WantedWorkflows, running: Running, metrics: Metrics) -> None:
+    async for lost in missing(wanted, running):
+        # Visibility lags a little behind: what runs after all is not disturbed by being started again.
+        await wanted.wake(lost)
+        metrics.reconciled.labels(lost[0].workflow).inc(len(lost))
+        _LOG.warning("workflows that must run did not: woken", workflow=lost[0].workflow, number=len(lost))

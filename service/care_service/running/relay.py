@@ -1,0 +1,365 @@
+"""The relay: claims outbox rows and wakes their workflows. Any number of replicas may run it.
+
+A row says only "wake this workflow": one that runs is poked, any other is started; order and repetition make no
+difference. While Temporal is away rows wait, and every RPC of the service keeps working. A row that
+Temporal refuses again and again is parked, where an operator sees it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import inf
+from time import monotonic
+from typing import Final, Protocol, TypeAlias
+from uuid import UUID
+
+from opentelemetry import context as contexts
+from temporalio.client import Client
+from temporalio.common import (
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from care.v1.workflows_pb2 import ContactRecoveryInput, MessageDeliveryInput, TicketWorkflowInput
+from care_client import trace_context, workflow_names
+from care_roles.logs import get_logger
+from care_rules import names
+from care_rules.refusals import Refusal
+from care_service.metrics import Metrics
+from care_service.storage.outbox import Wake
+
+_LOG: Final = get_logger("care.relay")
+_BATCH: Final = 50
+_LEASE: Final = timedelta(seconds=60)
+"""Longer than a batch can take, so that no row is claimed twice while Temporal is slow."""
+_TIMEOUT: Final = timedelta(seconds=10)
+_POLL: Final = 1.0
+"""Seconds between looks without a hint; the fallback for rows that another process wrote, or that were given back."""
+_REGISTERED_BY: Final = 60.0
+"""Seconds; a worker that starts registers them, so that a new namespace has them soon after its first worker."""
+_PAUSE: Final = timedelta(seconds=1)
+_PAUSE_MAX: Final = timedelta(seconds=30)
+
+_PARK_AFTER: Final = 5
+"""Tries of a row that is refused for what it is: some refusals pass with a restart or an upgrade of the server."""
+_REFUSALS: Final = frozenset(
+    {RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.FAILED_PRECONDITION, RPCStatusCode.OUT_OF_RANGE}
+)
+"""What Temporal says of one row. What it says of all (namespace missing, not allowed, too busy) must not park them."""
+_AWAY: Final = frozenset({RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED})
+_REFUSALS_OF_ALL: Final = frozenset(status.name for status in RPCStatusCode if status not in _AWAY)
+"""What Temporal says when it is there, and can wake nothing."""
+_CHECK_AFTER: Final = 10.0
+"""Seconds without a word from Temporal after which it is asked how it is."""
+
+_ORGANIZATION: Final = SearchAttributeKey.for_keyword(workflow_names.ORGANIZATION_ATTRIBUTE)
+_LOCATION: Final = SearchAttributeKey.for_keyword(workflow_names.LOCATION_ATTRIBUTE)
+_TICKET: Final = SearchAttributeKey.for_keyword(workflow_names.TICKET_ATTRIBUTE)
+_WAITS_FOR: Final = SearchAttributeKey.for_keyword(workflow_names.WAITS_FOR_ATTRIBUTE)
+_NEXT_DEADLINE: Final = SearchAttributeKey.for_datetime(workflow_names.NEXT_DEADLINE_ATTRIBUTE)
+
+
+class Waker(Protocol):
+    """Wakes one workflow."""
+
+    async def wake(self, wake: Wake) -> None:
+        """Raises RPCError where Temporal can't be reached or refuses."""
+        ...
+
+    async def check(self) -> None:
+        """Asks Temporal whether it is there; raises RPCError or another exception."""
+        ...
+
+
+class TemporalWaker:
+    """Pokes what runs and starts what does not.
+
+    Not by signal-with-start: a workflow that is started asks the service first, so that a signal tells it nothing.
+    """
+
+    def __init__(self, client: Client, task_queue: str) -> None:
+        self._client = client
+        self._task_queue = task_queue
+        self._without_until = -inf
+        """Until when search attributes are left out, by the monotonic clock."""
+
+    async def wake(self, wake: Wake) -> None:
+        """See Waker. Where our search attributes are not registered it does without, and tries again after a while."""
+        if not wake.is_first and await self._poke(wake):
+            return
+        try:
+            await self._begin(wake)
+        except WorkflowAlreadyStartedError:
+            # Started in between; or, after the database was restored from a copy, the sleeping run of another ticket
+            # that had the same number.
+            if not await self._poke(wake):
+                await self._begin(wake)
+
+    async def _begin(self, wake: Wake) -> None:
+        with_attributes = monotonic() >= self._without_until
+        try:
+            await self._start(wake, with_attributes=with_attributes)
+        except RPCError as error:
+            refused = error.status is RPCStatusCode.INVALID_ARGUMENT and "search attribute" in error.message.lower()
+            if not refused or not with_attributes:
+                raise
+            _LOG.warning("search attributes are not registered; the worker's log says how to register them")
+            self._without_until = monotonic() + _REGISTERED_BY
+            await self._start(wake, with_attributes=False)
+
+    async def check(self) -> None:
+        """See Waker."""
+        await self._client.service_client.check_health(timeout=_TIMEOUT)
+
+    async def _poke(self, wake: Wake) -> bool:
+        """Returns whether a run of it is going on, which looks again now."""
+        _, workflow_id, _ = _start_of(wake)
+        try:
+            await self._client.get_workflow_handle(workflow_id).signal(workflow_names.POKE, rpc_timeout=_TIMEOUT)
+        except RPCError as error:
+            # Of a namespace that is not there as well: starting says so then.
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            return False
+        return True
+
+    async def _start(self, wake: Wake, *, with_attributes: bool) -> None:
+        start, workflow_id, summary = _start_of(wake)
+        attributes = TypedSearchAttributes(_pairs(wake)) if with_attributes else TypedSearchAttributes.empty
+        await self._client.start_workflow(
+            wake.workflow,
+            start,
+            id=workflow_id,
+            task_queue=self._task_queue,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+            static_summary=summary,
+            search_attributes=attributes,
+            rpc_timeout=_TIMEOUT,
+        )
+
+
+class UnknownWorkflowError(ValueError):
+    """A row names a workflow that is none of Care's, such as one of a newer service."""
+
+
+_Start: TypeAlias = ContactRecoveryInput | MessageDeliveryInput | TicketWorkflowInput
+
+
+def _start_of(wake: Wake) -> tuple[_Start, str, str]:
+    """Returns the input, the id and the summary of a row's workflow; raises UnknownWorkflowError."""
+    place, resource = (wake.organization, wake.ticket_number), wake.resource_id
+    ticket = workflow_names.ticket_value(*place)
+    match wake.workflow, resource:
+        case workflow_names.TICKET_WORKFLOW, None:
+            own = TicketWorkflowInput(ticket=names.ticket(*place))
+            return own, workflow_names.ticket_workflow_id(*place), f"Ticket {ticket}"
+        case workflow_names.CONTACT_RECOVERY, UUID() as recovery:
+            start = ContactRecoveryInput(recovery=names.recovery(*place, recovery))
+            workflow_id = workflow_names.contact_recovery_id(*place, str(recovery))
+            return start, workflow_id, f"Contact recovery of ticket {ticket}"
+        case workflow_names.MESSAGE_DELIVERY, UUID() as message:
+            carried = MessageDeliveryInput(message=names.message(*place, message))
+            return carried, workflow_names.message_delivery_id(*place, str(message)), f"Message of ticket {ticket}"
+        case _:
+            raise UnknownWorkflowError(wake.workflow)
+
+
+def _pairs(wake: Wake) -> list[SearchAttributePair[str] | SearchAttributePair[datetime]]:
+    """What can be said from the beginning, so that the workflow need not: changing attributes is billed."""
+    pairs: list[SearchAttributePair[str] | SearchAttributePair[datetime]] = [
+        SearchAttributePair(_ORGANIZATION, wake.organization),
+        SearchAttributePair(_TICKET, workflow_names.ticket_value(wake.organization, wake.ticket_number)),
+    ]
+    if wake.location:
+        pairs.append(SearchAttributePair(_LOCATION, wake.location))
+    if wake.goes_to_site:
+        pairs.append(SearchAttributePair(_WAITS_FOR, workflow_names.REVIEW_SITE))
+    if wake.next_time:
+        pairs.append(SearchAttributePair(_NEXT_DEADLINE, wake.next_time))
+    return pairs
+
+
+class Rows(Protocol):
+    """The outbox."""
+
+    async def claim(self, limit: int, lease: timedelta) -> Sequence[Wake]:
+        """See Outbox."""
+        ...
+
+    async def delete(self, wakes: Sequence[Wake]) -> None:
+        """See Outbox."""
+        ...
+
+    async def release(self, wakes: Sequence[Wake], after: timedelta) -> None:
+        """See Outbox."""
+        ...
+
+    async def park(self, wakes: Sequence[Wake], failure: str) -> None:
+        """See Outbox."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    wake: Wake
+    code: str
+    """What failed, in a word."""
+    is_refusal: bool
+    """The row was refused for what it is; else nobody's could be served."""
+
+
+class Relay:
+    """Empties the outbox for as long as it runs."""
+
+    def __init__(self, outbox: Rows, waker: Waker, metrics: Metrics) -> None:
+        self._outbox = outbox
+        self._waker = waker
+        self._metrics = metrics
+        self._hint = asyncio.Event()
+        self._reachable = True
+        self._refuses = False
+        """Temporal is there, and wakes nothing: no namespace, no permission. Only a wake shows when that is over."""
+        self._refusals: Counter[tuple[str, int]] = Counter()
+        """How often this relay's rows were refused for what they are; tries while Temporal was away don't count."""
+        self._heard = monotonic()
+        """When Temporal last answered, or was last found away."""
+        self._end = asyncio.Event()
+
+    def hint(self) -> None:
+        """Says that there may be something to do: called after each commit that wrote to the outbox."""
+        self._hint.set()
+
+    def end(self) -> None:
+        """Lets `run` return once the batch under way is done; what is left waits for another relay."""
+        self._end.set()
+        self._hint.set()
+
+    async def run(self) -> None:
+        """Runs until `end`. A row that was claimed and not done is claimed again after its lease."""
+        while not self._end.is_set():
+            self._hint.clear()
+            try:
+                busy = await self.turn()
+            except Exception as error:  # noqa: BLE001 - a relay that ended would leave every later step undone
+                reason = error.reason.value if isinstance(error, Refusal) else type(error).__qualname__
+                _LOG.warning("the outbox can't be worked", reason=reason)
+                busy = False
+            if not busy and not self._end.is_set():
+                await self._rest()
+                await self._check()
+
+    async def turn(self) -> bool:
+        """Handles one batch; returns whether there was anything to do."""
+        # While Temporal is away, one row asks for all: thousands of tries would only cost.
+        wakes = await self._outbox.claim(_BATCH if self._reachable else 1, _LEASE)
+        if not wakes:
+            return False
+        outcomes = await asyncio.gather(*(self._attempt(wake) for wake in wakes))
+        failures = [outcome for outcome in outcomes if isinstance(outcome, _Failure)]
+        done = [outcome for outcome in outcomes if isinstance(outcome, Wake)]
+        if done:
+            await self._outbox.delete(done)
+            for wake in done:
+                self._refusals.pop((wake.organization, wake.id), None)
+            self._metrics.woken("woken", len(done))
+        hopeless = [failure for failure in failures if failure.is_refusal and self._refused(failure.wake)]
+        await self._park(hopeless)
+        await self._give_back([failure.wake for failure in failures if failure not in hopeless])
+        away = next((failure.code for failure in failures if not failure.is_refusal), None)
+        self._note(away, rows=len(failures))
+        return bool(done)
+
+    async def _attempt(self, wake: Wake) -> Wake | _Failure:
+        """Wakes one, in the trace of the change that asked for it."""
+        attached = contexts.attach(trace_context.parse(wake.traceparent))
+        try:
+            await self._waker.wake(wake)
+        except RPCError as error:
+            return _Failure(wake, error.status.name, error.status in _REFUSALS)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the row stays, and the relay must not end by it
+            # These are of a value that can't be sent; what else there is comes of the connection.
+            return _Failure(wake, type(error).__name__, isinstance(error, TypeError | ValueError))
+        finally:
+            contexts.detach(attached)
+        return wake
+
+    def _refused(self, wake: Wake) -> bool:
+        """Counts a refusal of a row; returns whether it is to be given up."""
+        key = (wake.organization, wake.id)
+        self._refusals[key] += 1
+        if self._refusals[key] < _PARK_AFTER:
+            return False
+        del self._refusals[key]
+        return True
+
+    async def _park(self, failures: Sequence[_Failure]) -> None:
+        by_code: dict[str, list[Wake]] = {}
+        for failure in failures:
+            by_code.setdefault(failure.code, []).append(failure.wake)
+        for code, wakes in by_code.items():
+            await self._outbox.park(wakes, code)
+            self._metrics.woken("parked", len(wakes))
+            for wake in wakes:
+                _LOG.error(
+                    "an outbox row is parked: its workflow will not be woken; see care outbox list",
+                    status=code,
+                    row=wake.id,
+                    workflow=wake.workflow,
+                    ticket=names.ticket(wake.organization, wake.ticket_number),
+                    resource=str(wake.resource_id or ""),
+                    attempts=wake.attempts,
+                )
+
+    async def _give_back(self, failed: Sequence[Wake]) -> None:
+        self._metrics.woken("failed", len(failed))
+        by_attempts: dict[int, list[Wake]] = {}
+        for wake in failed:
+            by_attempts.setdefault(min(wake.attempts, 10), []).append(wake)
+        for attempts, wakes in by_attempts.items():
+            await self._outbox.release(wakes, min(_PAUSE * 2 ** (attempts - 1), _PAUSE_MAX))
+
+    async def _check(self) -> None:
+        """Looks after Temporal where no row tells how it is."""
+        if monotonic() - self._heard < _CHECK_AFTER:
+            return
+        try:
+            await self._waker.check()
+        except RPCError as error:
+            if error.status in _AWAY:
+                self._note(error.status.name)
+                return
+        except Exception as error:  # noqa: BLE001 - a client that never connected raises what its core says
+            self._note(type(error).__name__)
+            return
+        self._heard = monotonic()
+        if not self._refuses:
+            self._note(None)
+
+    def _note(self, failure: str | None, rows: int = 0) -> None:
+        """Logs when Temporal goes and when it comes back, not each try."""
+        self._heard = monotonic()
+        if failure is not None and self._reachable:
+            _LOG.warning("degraded: workflows can't be woken; rows wait in the outbox", status=failure, rows=rows)
+        elif failure is None and not self._reachable:
+            _LOG.info("workflows can be woken again")
+        self._reachable = failure is None
+        self._refuses = failure in _REFUSALS_OF_ALL
+        self._metrics.degraded.set(not self._reachable)
+
+    async def _rest(self) -> None:
+        """Waits for a hint; while Temporal is away, hints do not hasten the next try."""
+        try:
+            async with asyncio.timeout(_POLL):
+                await (self._hint if self._reachable else self._end).wait()
+        except TimeoutError:
+            pass

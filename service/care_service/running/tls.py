@@ -1,0 +1,130 @@
+"""TLS of the gRPC server, and mutual TLS: from PEM files that may be replaced while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import Final, cast
+
+import grpc
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+
+from care_roles.environment import ConfigurationError
+from care_roles.logs import get_logger
+
+_LOG: Final = get_logger("care.tls")
+
+Stamp = tuple[tuple[int, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """Where the PEM files are."""
+
+    certificate: Path
+    """The server's certificate, with those between it and its authority after it."""
+    key: Path
+    """Its private key, not encrypted."""
+    client_ca: Path | None
+    """The authorities of clients' certificates. Where given, a client without one of theirs gets no connection."""
+
+
+def server_credentials(files: TlsFiles) -> grpc.ServerCredentials:
+    """Returns credentials that follow the files: each new connection gets what is in them then.
+
+    Raises ConfigurationError where they can't be used now. Later mistakes are logged; what was good last stays in use.
+    """
+    watched = _Watched(files)
+    # The stubs do not know that None stands for "no change".
+    changed = cast("Callable[[], grpc.ServerCertificateConfiguration]", watched.changed)
+    required = files.client_ca is not None
+    return grpc.dynamic_ssl_server_credentials(watched.first, changed, require_client_authentication=required)
+
+
+class _Watched:
+    """The files, read again when they change."""
+
+    def __init__(self, files: TlsFiles) -> None:
+        self._files = files
+        # gRPC asks from threads of its own.
+        self._lock = Lock()
+        # Before the content: what is replaced in between is read again.
+        self._seen = _stamp(files)
+        self.first = _read(files)
+
+    def changed(self) -> grpc.ServerCertificateConfiguration | None:
+        """Returns the content if it is good and not what was seen last; asked before every handshake."""
+        with self._lock:
+            stamp = _stamp(self._files)
+            if stamp == self._seen:
+                return None
+            self._seen = stamp
+            try:
+                # Certificate and key are seldom replaced at the same instant. Until both are, they don't match.
+                return _read(self._files)
+            except ConfigurationError as error:
+                _LOG.warning("tls files can't be used; the last good ones stay in use", reason=str(error))
+                return None
+
+
+def _stamp(files: TlsFiles) -> Stamp:
+    """Returns what differs after a file, or a link to it, has been replaced."""
+    stamps = []
+    for path in (files.certificate, files.key, files.client_ca):
+        try:
+            found = path.stat() if path else None
+        except OSError:
+            found = None
+        stamps.append((found.st_ino, found.st_size, found.st_mtime_ns) if found else (0, 0, 0))
+    return tuple(stamps)
+
+
+def _read(files: TlsFiles) -> grpc.ServerCertificateConfiguration:
+    """Reads and checks the files; raises ConfigurationError. gRPC itself would end each handshake without a word."""
+    chain, key = _content("CERTIFICATE", files.certificate), _content("KEY", files.key)
+    certificates = _certificates("CERTIFICATE", files.certificate, chain)
+    try:
+        public = load_pem_private_key(key, password=None).public_key()
+    except TypeError as error:
+        raise _error(
+            "KEY", files.key, "is encrypted: store the key without a password, readable to this account"
+        ) from error
+    except ValueError as error:
+        raise _error("KEY", files.key, "holds no private key in PEM form (-----BEGIN PRIVATE KEY-----)") from error
+    form = Encoding.DER, PublicFormat.SubjectPublicKeyInfo
+    if certificates[0].public_key().public_bytes(*form) != public.public_bytes(*form):
+        words = f"is not the key of the first certificate in {files.certificate}: name the two that belong together"
+        raise _error("KEY", files.key, words)
+    authorities = None
+    if files.client_ca:
+        authorities = _content("CLIENT_CA", files.client_ca)
+        _certificates("CLIENT_CA", files.client_ca, authorities)
+    _LOG.info(
+        "tls certificate",
+        certificate=str(files.certificate),
+        expires=certificates[0].not_valid_after_utc.isoformat(),
+        clients_need_certificates=authorities is not None,
+    )
+    return grpc.ssl_server_certificate_configuration([(key, chain)], root_certificates=authorities)
+
+
+def _content(variable: str, path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        words = f"can't be read ({error.strerror}): name a file that this account may read"
+        raise _error(variable, path, words) from error
+
+
+def _certificates(variable: str, path: Path, pem: bytes) -> list[x509.Certificate]:
+    try:
+        return x509.load_pem_x509_certificates(pem)
+    except ValueError as error:
+        raise _error(variable, path, "holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)") from error
+
+
+def _error(variable: str, path: Path, words: str) -> ConfigurationError:
+    return ConfigurationError(f"CARE_GRPC_TLS_{variable}: {path} {words}")

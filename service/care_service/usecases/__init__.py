@@ -1,0 +1,1 @@
+"""What the service does for a caller, one function per command, free of gRPC and of SQL."""

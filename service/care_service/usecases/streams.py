@@ -1,0 +1,198 @@
+"""Tells the streams of this process that there is something new: one look at the feed for all of them.
+
+Each stream reads for itself from where it is, at its own pace, so a slow consumer fills no memory; idle ones cost
+nothing but the one look, and those that want the same at the same moment share one read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from care_roles.logs import get_logger
+from care_rules.refusals import Refusal
+from care_service.usecases.feed import Follow, Place, Seen
+from care_service.usecases.ports import Feed
+
+_LOG: Final = get_logger("care.following")
+_LIMIT: Final = 1_000
+_READS: Final = 4
+"""Reads of the feed at a time: a change that many wait for leaves most of the connections to calls."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """The times of streams, in seconds."""
+
+    look: float = 0.25
+    """Between two looks while anybody follows; the fallback for what other processes committed."""
+    heartbeat: float = 20.0
+    """Of silence, after which a stream says that it is there: proxies close what is silent for a minute."""
+    taken_within: float = 30.0
+    """That a stream's client may take to make room for the next message. What it was sent waits in gRPC's window for
+    it (64 KiB to some MiB) and not in ours."""
+    retry: float = 1.0
+    """Between two looks while the database can't be reached."""
+
+
+class Interest:
+    """What a stream follows, whether there is something new of it, and whether it is time to say anything at all."""
+
+    def __init__(self, heartbeat: float) -> None:
+        self._heartbeat = heartbeat
+        self._news = asyncio.Event()
+        self._spoken = asyncio.get_running_loop().time()
+        self._failure: Refusal | None = None
+
+        self.through: Place | None = None
+        """Up to where there may be something new; None before the first look."""
+        self.is_over = False
+        """The service stops: whoever follows goes on elsewhere."""
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing has been said for so long that it is time for a heartbeat."""
+        return asyncio.get_running_loop().time() >= self._spoken + self._heartbeat
+
+    def spoke(self) -> None:
+        """Says that the stream said something."""
+        self._spoken = asyncio.get_running_loop().time()
+
+    def tell(self, through: Place) -> None:
+        """Says that there may be something new."""
+        self.through = through
+        self._news.set()
+
+    def end(self) -> None:
+        """Says that there will be nothing new here."""
+        self.is_over = True
+        self._news.set()
+
+    def fail(self, refusal: Refusal) -> None:
+        """Ends the stream with a refusal."""
+        self._failure = refusal
+        self._news.set()
+
+    async def wait(self) -> bool:
+        """Returns whether there is something new, once there is or it is time for a heartbeat.
+
+        Raises the refusal that the feed can't be read with: heartbeats alone would be a lie then.
+        """
+        try:
+            async with asyncio.timeout_at(self._spoken + self._heartbeat):
+                await self._news.wait()
+        except TimeoutError:
+            return False
+        self._news.clear()
+        if self._failure is not None:
+            raise self._failure
+        return True
+
+
+class Followers:
+    """The streams of this process."""
+
+    def __init__(self, feed: Feed, pace: Pace) -> None:
+        self._feed = feed
+        self._pace = pace
+        self._hint = asyncio.Event()
+        self._interests: dict[tuple[str | None, int | None], set[Interest]] = {}
+        self._reads: dict[tuple[Follow, Place, Place, int], asyncio.Task[Seen]] = {}
+        self._reading = asyncio.Semaphore(_READS)
+        self._is_over = False
+
+    def hint(self) -> None:
+        """Says that something was committed in this process."""
+        self._hint.set()
+
+    def end(self) -> None:
+        """Ends all streams, present and to come: the service stops."""
+        self._is_over = True
+        for interest in self._all():
+            interest.end()
+
+    @asynccontextmanager
+    async def following(self, organization: str | None, ticket: int | None) -> AsyncIterator[Interest]:
+        """Keeps an interest for the block."""
+        interest, key = Interest(self._pace.heartbeat), (organization, ticket)
+        if self._is_over:
+            interest.end()
+        self._interests.setdefault(key, set()).add(interest)
+        self._hint.set()
+        try:
+            yield interest
+        finally:
+            self._interests[key].discard(interest)
+            if not self._interests[key]:
+                del self._interests[key]
+
+    async def changes(self, follow: Follow, after: Place, through: Place, limit: int) -> Seen:
+        """Reads the feed, once for all streams that are at the same place and were told the same."""
+        key = (follow, after, through, limit)
+        read = self._reads.get(key)
+        if read is None:
+            read = self._reads[key] = asyncio.create_task(self._read(*key))
+
+            def done(read: asyncio.Task[Seen]) -> None:
+                del self._reads[key]
+                read.cancelled() or read.exception()  # asked for, as nobody may wait for it any more
+
+            read.add_done_callback(done)
+        # Whoever is cut off meanwhile takes it from nobody else.
+        return await asyncio.shield(read)
+
+    async def run(self) -> None:
+        """Looks at the feed while anybody follows; runs until cancelled."""
+        place: Place | None = None
+        has_failed = False
+        while True:
+            self._hint.clear()
+            if not self._interests:
+                place = None
+                await self._hint.wait()
+                continue
+            try:
+                place = await self._begin() if place is None else await self._look(place)
+            except Refusal as refusal:
+                if has_failed:  # twice: no mishap of one moment
+                    self._fail(refusal)
+                has_failed = True
+                await asyncio.sleep(self._pace.retry)
+            else:
+                has_failed = False
+
+    async def _begin(self) -> Place:
+        place = await self._feed.here()
+        # Whoever came in the meantime reads for itself from where it is.
+        for interest in self._all():
+            interest.tell(place)
+        return place
+
+    async def _look(self, place: Place) -> Place:
+        bump_version = await self._feed.bump_version(place, _LIMIT)
+        for organization, ticket in bump_version.tickets:
+            for key in ((organization, ticket), (organization, None), (None, None)):
+                for interest in self._interests.get(key, ()):
+                    interest.tell(bump_version.place)
+        if bump_version.place == place:
+            try:
+                async with asyncio.timeout(self._pace.look):
+                    await self._hint.wait()
+            except TimeoutError:
+                pass
+        return bump_version.place
+
+    def _fail(self, refusal: Refusal) -> None:
+        _LOG.warning("the feed can't be read", reason=refusal.reason.value)
+        for interest in self._all():
+            interest.fail(refusal)
+
+    async def _read(self, follow: Follow, after: Place, through: Place, limit: int) -> Seen:
+        async with self._reading:
+            return await self._feed.changes(follow, after, through, limit)
+
+    def _all(self) -> list[Interest]:
+        return [interest for interests in self._interests.values() for interest in interests]

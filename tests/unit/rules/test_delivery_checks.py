@@ -1,0 +1,119 @@
+"""When a provider is asked how far a message got: by and by, and at once where somebody has reason to."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from care_rules.commands import RecordDelivered
+from care_rules.delivery import DeliverySnapshot, DeliveryStep, begin_delivery, new_delivery, report_delivery
+from care_rules.entities import ActorKind, DeliveryState, Message, MessageKind
+from care_rules.settings import Settings
+from tests.support.sample_tickets import CONTACT_ID, NEW_ID, NOW, WORKER, contact, snapshot
+
+MINUTE = timedelta(minutes=1)
+
+
+def queued() -> DeliverySnapshot:
+    message = Message(
+        organization="acme",
+        ticket_number=7,
+        id=NEW_ID,
+        activity_number=4,
+        ordinal=0,
+        kind=MessageKind.AGENT_MESSAGE,
+        author_kind=ActorKind.AGENT,
+        author="alice",
+        author_display_name="Alice",
+        text="Hello",
+        recovery_id=None,
+        create_time=NOW,
+        contact_id=CONTACT_ID,
+        channel=None,
+        automatic=False,
+    )
+    return DeliverySnapshot(
+        snapshot(), message, new_delivery(message, contact(), Settings()), contact(), is_rejected=False
+    )
+
+
+def begun(before: DeliverySnapshot, step: DeliveryStep, now: datetime) -> DeliverySnapshot:
+    decision = begin_delivery(before, step, WORKER, now)
+    assert decision
+    assert decision.delivery
+    return replace(before, delivery=decision.delivery)
+
+
+def reported(
+    before: DeliverySnapshot, now: datetime, state: DeliveryState = DeliveryState.SENT, *, can_be_checked: bool = True
+) -> DeliverySnapshot:
+    report = RecordDelivered(before.delivery.attempt, state, "provider-1", can_be_checked)
+    decision = report_delivery(before, report, WORKER, now)
+    assert decision
+    assert decision.delivery
+    return replace(before, delivery=decision.delivery)
+
+
+@pytest.fixture
+def sent() -> DeliverySnapshot:
+    """Sent now; the first check is due in a minute."""
+    return reported(begun(queued(), DeliveryStep.SEND, NOW), NOW)
+
+
+def test_a_check_is_handed_out_before_its_time(sent: DeliverySnapshot) -> None:
+    assert sent.plan(NOW).step is DeliveryStep.WAIT
+    assert begun(sent, DeliveryStep.CHECK, NOW).delivery.attempt == 2
+
+
+def test_a_check_is_handed_out_when_it_is_due(sent: DeliverySnapshot) -> None:
+    assert sent.plan(NOW + MINUTE).step is DeliveryStep.CHECK
+    assert begun(sent, DeliveryStep.CHECK, NOW + MINUTE).delivery.attempt == 2
+
+
+@pytest.mark.parametrize("step", [DeliveryStep.SEND, DeliveryStep.WAIT, DeliveryStep.DONE])
+def test_nothing_else_is_handed_out_for_what_was_sent(sent: DeliverySnapshot, step: DeliveryStep) -> None:
+    for now in (NOW, NOW + MINUTE):
+        assert begin_delivery(sent, step, WORKER, now) is None
+
+
+def test_what_was_not_sent_yet_is_not_checked() -> None:
+    assert begin_delivery(queued(), DeliveryStep.CHECK, WORKER, NOW) is None
+
+
+def test_what_can_be_asked_no_more_is_not_checked(sent: DeliverySnapshot) -> None:
+    for after in (
+        reported(begun(queued(), DeliveryStep.SEND, NOW), NOW, can_be_checked=False),
+        reported(begun(sent, DeliveryStep.CHECK, NOW), NOW, DeliveryState.DELIVERED),
+    ):
+        assert after.plan(NOW).step is DeliveryStep.DONE
+        assert begin_delivery(after, DeliveryStep.CHECK, WORKER, NOW) is None
+
+
+def test_checks_before_their_time_neither_use_up_the_others_nor_put_them_off(sent: DeliverySnapshot) -> None:
+    early = sent
+    for _ in range(50):
+        early = reported(begun(early, DeliveryStep.CHECK, NOW), NOW + MINUTE / 2)
+    assert early.plan(NOW + MINUTE / 2).wait == MINUTE / 2
+    assert replace(early.delivery, attempts=0) == replace(sent.delivery, attempts=0)
+
+
+def test_checks_that_are_due_grow_rarer_and_end(sent: DeliverySnapshot) -> None:
+    after, now, waits = sent, NOW, []
+    while (plan := after.plan(now)).step is DeliveryStep.WAIT:
+        assert plan.wait
+        waits.append(plan.wait)
+        now += plan.wait
+        after = reported(begun(after, DeliveryStep.CHECK, now), now)
+    assert waits == [MINUTE * 2**number for number in range(11)]
+    assert after.plan(now).step is DeliveryStep.DONE
+    assert after.delivery.state is DeliveryState.SENT
+
+
+def test_an_early_check_that_finds_it_delivered_ends_it(sent: DeliverySnapshot) -> None:
+    after = reported(begun(sent, DeliveryStep.CHECK, NOW), NOW, DeliveryState.DELIVERED)
+    assert (after.delivery.state, after.delivery.end_time) == (DeliveryState.DELIVERED, NOW)
+
+
+def test_an_early_check_that_finds_it_unknown_ends_the_checks(sent: DeliverySnapshot) -> None:
+    after = reported(begun(sent, DeliveryStep.CHECK, NOW), NOW, can_be_checked=False)
+    assert (after.delivery.state, after.plan(NOW).step) == (DeliveryState.SENT, DeliveryStep.DONE)

@@ -1,0 +1,174 @@
+"""Every command in every situation against the order of refusals, written out here a second time by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import product
+
+import pytest
+
+from care_rules import commands
+from care_rules.callers import Caller, Role
+from care_rules.decide import decide, situation
+from care_rules.entities import ActorKind
+from care_rules.lifecycle import LIVE, RecoveryState, TicketStatus
+from care_rules.permissions import Command, Relation, Situation, actions, refusal
+from care_rules.refusals import Reason, Refusal
+from care_rules.snapshot import TicketSnapshot
+from tests.support import sample_tickets as values
+from tests.support.design_tables import COMMANDS, RECOVERY, STATUS, STATUS_VERBS
+
+ROLES = (
+    frozenset({Role.AGENT}),
+    frozenset({Role.AGENT, Role.SUPERVISOR}),
+    frozenset({Role.SERVICE}),
+    frozenset({Role.WORKER}),
+)
+
+
+def situations() -> Iterator[Situation]:
+    for status, state, relation, roles, has_review, can_be_assignee in product(
+        TicketStatus, RecoveryState, Relation, ROLES, (True, False), (True, False)
+    ):
+        yield Situation(status, state, relation, roles, has_review, can_be_assignee)
+
+
+def expected(command: str, at: Situation) -> str | None:
+    """The design's order: role, CLOSED, owner, machine, the rest."""
+    agent, supervisor = Role.AGENT in at.roles, Role.SUPERVISOR in at.roles
+    service = Role.SERVICE in at.roles and command == "AddContact"
+    if not agent and not service:
+        return "ROLE_NOT_ALLOWED"
+    if at.status == "CLOSED":
+        return "TICKET_CLOSED"
+    assignee_alone = not service and command != "TakeTicket" and not (command == "AssignTicket" and supervisor)
+    if assignee_alone and at.relation is Relation.NOBODYS:
+        return "UNASSIGNED"
+    if assignee_alone and at.relation is Relation.OTHERS:
+        return "NOT_ASSIGNEE"
+    if command == "TakeTicket" and at.relation is Relation.OTHERS:
+        return "ALREADY_ASSIGNED"
+    return expected_of_machine(command, at) or expected_of_the_rest(command, at)
+
+
+def expected_of_machine(command: str, at: Situation) -> str | None:
+    state, form_is_live = at.recovery_state, at.recovery_state in {"FORM_REQUESTED", "AWAITING_CONTACT"}
+    match command:
+        case "StartTicket" | "ResolveTicket" | "CloseTicket" | "ReopenTicket":
+            possible = at.status in STATUS[STATUS_VERBS[command]][0]
+        case "SendRecoveryForm":
+            if form_is_live:
+                return "FORM_LIVE"
+            possible = state == "NO_CONTACT"
+        case "WithdrawRecoveryForm":
+            possible = state in RECOVERY["withdraw_form"][0]
+        case "RejectContact":
+            possible = state in RECOVERY["reject_contact"][0]
+        case "SendMessage":
+            return None if state == "CHAT_UNLOCKED" else "CHAT_LOCKED"
+        case "AddContact":
+            possible = state == "NO_CONTACT" or form_is_live
+        case _:
+            possible = True
+    return None if possible else "ILLEGAL_TRANSITION"
+
+
+def expected_of_the_rest(command: str, at: Situation) -> str | None:
+    if command == "SendRecoveryForm" and not at.has_review:
+        return "NO_REVIEW"
+    # On one's own ticket, TakeTicket changes nothing, and so needs no toggle.
+    takes = command == "TakeTicket" and at.relation is Relation.NOBODYS
+    if (takes or command == "AssignTicket") and not at.can_be_assignee:
+        return "NOT_ASSIGNABLE"
+    return None
+
+
+def test_the_commands_are_the_contracts() -> None:
+    assert tuple(command.value for command in Command) == COMMANDS
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_first_reason_in_the_order_of_refusals_is_given(command: str) -> None:
+    wrong = [at for at in situations() if refusal(Command(command), at) != expected(command, at)]
+    assert wrong == []
+
+
+def test_the_actions_of_a_ticket_are_the_refusals_of_its_commands() -> None:
+    for at in situations():
+        found = {command.value: reason for command, reason in actions(at)}
+        assert found.pop("AssignTicket") == expected("AssignTicket", replace(at, can_be_assignee=True))
+        assert found == {command: expected(command, at) for command in COMMANDS if command != "AssignTicket"}
+
+
+MADE: dict[str, commands.AgentCommand] = {
+    "TakeTicket": commands.TakeTicket(),
+    "AssignTicket": commands.AssignTicket("bob"),
+    "ReleaseTicket": commands.ReleaseTicket(),
+    "UpdateTicket": commands.UpdateTicket(subject="New"),
+    "StartTicket": commands.StartTicket(),
+    "ResolveTicket": commands.ResolveTicket(),
+    "CloseTicket": commands.CloseTicket(),
+    "ReopenTicket": commands.ReopenTicket(),
+    "SendRecoveryForm": commands.SendRecoveryForm(
+        values.REPLY, "https://care.example/f/x", "k1", values.NEW_ID, values.CONTACT_ID, values.OTHER_ID
+    ),
+    "WithdrawRecoveryForm": commands.WithdrawRecoveryForm(),
+    "AddContact": commands.AddContact("kim@example.com", "", "Kim", values.NEW_ID, values.OTHER_ID),
+    "RejectContact": commands.RejectContact(),
+    "SendMessage": commands.SendMessage("We looked into it", values.NEW_ID),
+    "AddNote": commands.AddNote("Called", values.NEW_ID),
+}
+
+
+def loaded(at: Situation) -> tuple[TicketSnapshot, Caller]:
+    """A case and a caller that are in a situation."""
+    recovery = None if at.recovery_state is RecoveryState.NO_CONTACT else values.form(at.recovery_state)
+    assignee = {Relation.MINE: "alice", Relation.OTHERS: "carol", Relation.NOBODYS: None}[at.relation]
+    ticket = replace(
+        values.TICKET,
+        status=at.status,
+        assignee=assignee,
+        review_id=values.REVIEW_ID if at.has_review else None,
+    )
+    kind = ActorKind.AGENT if Role.AGENT in at.roles else ActorKind.SERVICE
+    caller = Caller(kind, "alice", "acme", at.roles, "Alice")
+    owner = values.agent("bob", can_be_assignee=at.can_be_assignee)
+    return replace(values.snapshot(recovery, ticket), agent=owner, contact=values.contact()), caller
+
+
+def refused_with(snapshot: TicketSnapshot, command: str, caller: Caller) -> str | None:
+    try:
+        decide(snapshot, MADE[command], caller, values.NOW)
+    except Refusal as found:
+        return found.reason
+    return None
+
+
+def consistent(at: Situation) -> bool:
+    """Whether a ticket can be in the situation: no live recovery if CLOSED, and a service owns none."""
+    owned_by_a_service = at.relation is Relation.MINE and Role.AGENT not in at.roles
+    return not owned_by_a_service and not (at.status is TicketStatus.CLOSED and at.recovery_state in LIVE)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_deciding_refuses_exactly_where_the_actions_say_so(command: str) -> None:
+    for at in filter(consistent, situations()):
+        snapshot, caller = loaded(at)
+        state = snapshot.named.state if snapshot.named else RecoveryState.NO_CONTACT
+        assert situation(snapshot.ticket, state, caller, snapshot.agent) == at
+        if command in {"WithdrawRecoveryForm", "RejectContact"} and snapshot.named is None:
+            continue  # these are loaded with the recovery that they name, or not at all
+        if snapshot.named is not None and snapshot.live is None and command in {"SendRecoveryForm", "AddContact"}:
+            continue  # these name no recovery
+        assert refused_with(snapshot, command, caller) == expected(command, at), at
+
+
+def test_a_refusal_for_a_live_form_names_it() -> None:
+    snapshot, caller = loaded(
+        Situation(TicketStatus.OPEN, RecoveryState.FORM_REQUESTED, Relation.MINE, ROLES[0], True, True)
+    )
+    with pytest.raises(Refusal) as caught:
+        decide(snapshot, MADE["SendRecoveryForm"], caller, values.NOW)
+    assert caught.value.reason is Reason.FORM_LIVE
+    assert caught.value.metadata["recovery"] == f"organizations/acme/tickets/7/recoveries/{values.RECOVERY_ID}"

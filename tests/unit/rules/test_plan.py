@@ -1,0 +1,207 @@
+"""What a recovery wants next, from its state, its mark at the site, and those of the review's other recoveries."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from care_rules.entities import Recovery, ReplyState
+from care_rules.lifecycle import RecoveryState
+from care_rules.plan import Plan, Sibling, SiteTiming, Step, plan
+from tests.support import sample_tickets as values
+from tests.support.sample_tickets import NOW
+
+TIMING = SiteTiming(
+    checks=(timedelta(minutes=10), timedelta(hours=1), timedelta(days=1), timedelta(days=3)),
+    settle=timedelta(minutes=1),
+)
+ENDED_WITH_A_LINK = (
+    RecoveryState.WITHDRAWN,
+    RecoveryState.EXPIRED,
+    RecoveryState.REJECTED,
+    RecoveryState.REPLACED,
+    RecoveryState.ENDED_BY_CLOSE,
+)
+
+
+def at(state: RecoveryState, reply_state: ReplyState = ReplyState.NONE) -> Recovery:
+    """A form whose reply, if it was ever public, was seen there just now, and whose writes have settled."""
+    public = reply_state in {ReplyState.POSTED, ReplyState.RETRACTING, ReplyState.RETRACTED}
+    return replace(
+        values.form(state),
+        reply_state=reply_state,
+        attempt=0 if reply_state is ReplyState.NONE else 1,
+        hand_out_time=None if reply_state is ReplyState.NONE else NOW - timedelta(hours=2),
+        post_time=NOW if public else None,
+        read_time=NOW if public else None,
+    )
+
+
+def step(recovery: Recovery, *siblings: Sibling) -> Step:
+    return plan(recovery, siblings, NOW, TIMING).step
+
+
+@pytest.mark.parametrize("reply_state", ReplyState)
+@pytest.mark.parametrize("sibling", [ReplyState.POSTING, ReplyState.RETRACTING])
+def test_a_received_contact_is_unlocked_whatever_happens_at_the_site(
+    reply_state: ReplyState, sibling: ReplyState
+) -> None:
+    recovery = at(RecoveryState.CONTACT_RECEIVED, reply_state)
+    assert step(recovery, Sibling(newer=False, reply_state=sibling)) is Step.UNLOCK
+    overdue = replace(recovery, expire_time=NOW)
+    assert step(overdue) is Step.UNLOCK
+
+
+@pytest.mark.parametrize("reply_state", [ReplyState.NONE, ReplyState.POSTING])
+def test_a_requested_form_is_posted_again_and_again_until_there_is_an_outcome(reply_state: ReplyState) -> None:
+    assert plan(at(RecoveryState.FORM_REQUESTED, reply_state), [], NOW, TIMING) == Plan(Step.POST)
+
+
+@pytest.mark.parametrize("reply_state", ReplyState)
+def test_a_requested_form_holds_for_older_hand_outs_alone(reply_state: ReplyState) -> None:
+    held = reply_state in {ReplyState.POSTING, ReplyState.RETRACTING}
+    requested = at(RecoveryState.FORM_REQUESTED)
+    assert step(requested, Sibling(newer=False, reply_state=reply_state)) is (Step.HOLD if held else Step.POST)
+    assert step(requested, Sibling(newer=True, reply_state=reply_state)) is Step.POST
+
+
+def test_a_hold_lasts_seconds() -> None:
+    wait = plan(
+        at(RecoveryState.FORM_REQUESTED), [Sibling(newer=False, reply_state=ReplyState.POSTING)], NOW, TIMING
+    ).wait
+    assert wait is not None
+    assert timedelta() < wait <= timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("state", "reply_state"),
+    [(RecoveryState.FORM_REQUESTED, ReplyState.POSTING), (RecoveryState.AWAITING_CONTACT, ReplyState.POSTED)],
+)
+def test_a_live_form_expires_at_its_time_and_not_before(state: RecoveryState, reply_state: ReplyState) -> None:
+    recovery = replace(at(state, reply_state), expire_time=NOW)
+    assert step(recovery) is Step.EXPIRE
+    later = replace(recovery, expire_time=NOW + timedelta(microseconds=1))
+    assert step(later) is not Step.EXPIRE
+
+
+def test_a_public_form_waits_for_its_next_check_or_its_expiry_whichever_comes_first() -> None:
+    awaiting = at(RecoveryState.AWAITING_CONTACT, ReplyState.POSTED)
+    assert plan(awaiting, [], NOW, TIMING) == Plan(Step.WAIT, timedelta(minutes=10))
+    short = replace(awaiting, expire_time=NOW + timedelta(minutes=3))
+    assert plan(short, [], NOW, TIMING) == Plan(Step.WAIT, timedelta(minutes=3))
+
+
+@pytest.mark.parametrize(
+    ("seen", "asked", "expected"),
+    [
+        (timedelta(), timedelta(minutes=9), Plan(Step.WAIT, timedelta(minutes=1))),
+        (timedelta(), timedelta(minutes=10), Plan(Step.READ)),
+        (timedelta(minutes=10), timedelta(minutes=10), Plan(Step.WAIT, timedelta(minutes=50))),
+        (timedelta(minutes=30), timedelta(minutes=30), Plan(Step.WAIT, timedelta(minutes=30))),
+        (timedelta(hours=2), timedelta(hours=2), Plan(Step.WAIT, timedelta(hours=22))),
+        (timedelta(minutes=10), timedelta(days=2), Plan(Step.READ)),
+        (timedelta(days=2), timedelta(days=2), Plan(Step.WAIT, timedelta(days=1))),
+        (timedelta(days=3), timedelta(days=3), Plan(Step.WAIT, timedelta(days=25, hours=24))),
+    ],
+)
+def test_a_check_is_due_once_its_time_has_passed_without_a_reading(
+    seen: timedelta, asked: timedelta, expected: Plan
+) -> None:
+    awaiting = replace(
+        at(RecoveryState.AWAITING_CONTACT, ReplyState.POSTED),
+        read_time=NOW + seen,
+        expire_time=NOW + timedelta(days=29),
+    )
+    assert plan(awaiting, [], NOW + asked, TIMING) == expected
+
+
+def test_checks_need_not_be_given_in_order() -> None:
+    awaiting = at(RecoveryState.AWAITING_CONTACT, ReplyState.POSTED)
+    backwards = replace(TIMING, checks=tuple(reversed(TIMING.checks)))
+    assert plan(awaiting, [], NOW, backwards) == Plan(Step.WAIT, timedelta(minutes=10))
+
+
+@pytest.mark.parametrize("state", [*ENDED_WITH_A_LINK, RecoveryState.CHAT_UNLOCKED])
+def test_a_hand_out_that_was_overtaken_is_looked_up_at_the_site(state: RecoveryState) -> None:
+    assert step(at(state, ReplyState.POSTING)) is Step.READ
+
+
+def test_a_hand_out_without_an_outcome_is_given_its_time_to_settle() -> None:
+    out = replace(at(RecoveryState.WITHDRAWN, ReplyState.POSTING), hand_out_time=NOW - timedelta(seconds=20))
+    assert plan(out, [], NOW, TIMING) == Plan(Step.HOLD, timedelta(seconds=40))
+    assert plan(out, [], NOW + timedelta(seconds=40), TIMING) == Plan(Step.READ)
+
+
+def test_an_earlier_write_that_may_still_appear_holds_up_retraction_and_newer_posts() -> None:
+    until = NOW + timedelta(seconds=30)
+    posted = replace(at(RecoveryState.WITHDRAWN, ReplyState.POSTED), unsettled_until=until)
+    assert plan(posted, [], NOW, TIMING) == Plan(Step.HOLD, timedelta(seconds=30))
+    assert plan(posted, [], until, TIMING) == Plan(Step.RETRACT)
+    sibling = Sibling(newer=False, reply_state=ReplyState.POSTED, unsettled_until=until)
+    requested = at(RecoveryState.FORM_REQUESTED)
+    assert plan(requested, [sibling], NOW, TIMING).step is Step.HOLD
+    assert plan(requested, [sibling], until, TIMING).step is Step.POST
+
+
+@pytest.mark.parametrize("state", ENDED_WITH_A_LINK)
+@pytest.mark.parametrize("reply_state", ReplyState)
+def test_an_ended_recovery_takes_its_public_link_out_and_is_done_otherwise(
+    state: RecoveryState, reply_state: ReplyState
+) -> None:
+    expected = {ReplyState.POSTING: Step.READ, ReplyState.POSTED: Step.RETRACT, ReplyState.RETRACTING: Step.RETRACT}
+    assert step(at(state, reply_state)) is expected.get(reply_state, Step.DONE)
+
+
+@pytest.mark.parametrize("reply_state", [ReplyState.NOT_PUBLIC, ReplyState.POSTED])
+def test_what_the_site_refused_or_took_down_needs_no_retraction(reply_state: ReplyState) -> None:
+    # The reply was public, if at all, before the refusal.
+    assert step(replace(at(RecoveryState.REFUSED, reply_state), end_time=NOW + timedelta(hours=1))) is Step.DONE
+
+
+def test_what_appears_at_the_site_after_the_refusal_is_taken_out() -> None:
+    late = replace(at(RecoveryState.REFUSED, ReplyState.POSTED), end_time=NOW - timedelta(minutes=1), post_time=NOW)
+    assert step(late) is Step.RETRACT
+
+
+@pytest.mark.parametrize("reply_state", [ReplyState.NONE, ReplyState.POSTED, ReplyState.NOT_PUBLIC])
+def test_an_open_chat_wants_nothing_more(reply_state: ReplyState) -> None:
+    assert step(at(RecoveryState.CHAT_UNLOCKED, reply_state)) is Step.DONE
+
+
+@pytest.mark.parametrize(
+    ("newer", "expected"),
+    [
+        (ReplyState.NONE, Step.RETRACT),
+        (ReplyState.NOT_PUBLIC, Step.RETRACT),
+        (ReplyState.POSTING, Step.HOLD),
+        (ReplyState.POSTED, Step.DONE),
+        # It was posted over the older reply, and is being or was taken out since.
+        (ReplyState.RETRACTING, Step.DONE),
+        (ReplyState.RETRACTED, Step.DONE),
+    ],
+)
+def test_only_a_newer_reply_that_was_public_makes_a_retraction_unnecessary(newer: ReplyState, expected: Step) -> None:
+    posted = at(RecoveryState.WITHDRAWN, ReplyState.POSTED)
+    assert step(posted, Sibling(newer=True, reply_state=newer)) is expected
+
+
+@pytest.mark.parametrize("reply_state", ReplyState)
+def test_an_older_reply_says_nothing_about_a_retraction(reply_state: ReplyState) -> None:
+    assert (
+        step(at(RecoveryState.WITHDRAWN, ReplyState.POSTED), Sibling(newer=False, reply_state=reply_state))
+        is Step.RETRACT
+    )
+
+
+def test_a_newer_hand_out_comes_before_a_newer_outcome() -> None:
+    posted = at(RecoveryState.WITHDRAWN, ReplyState.POSTED)
+    siblings = (Sibling(newer=True, reply_state=ReplyState.POSTED), Sibling(newer=True, reply_state=ReplyState.POSTING))
+    assert step(posted, *siblings) is Step.HOLD
+
+
+def test_a_refused_retraction_waits_out_its_pause() -> None:
+    paused = replace(at(RecoveryState.WITHDRAWN, ReplyState.POSTED), retract_after=NOW + timedelta(hours=1))
+    assert plan(paused, [], NOW, TIMING) == Plan(Step.WAIT, timedelta(hours=1))
+    assert plan(paused, [], NOW + timedelta(hours=1), TIMING) == Plan(Step.RETRACT)

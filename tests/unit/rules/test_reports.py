@@ -1,0 +1,145 @@
+"""Reports of workflows: what each writes, and when it writes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from care_rules import commands
+from care_rules.decision import Decision
+from care_rules.entities import ActivityType, Recovery, RefusalReason, ReplyState
+from care_rules.lifecycle import RecoveryState
+from care_rules.plan import SiteTiming, Step
+from care_rules.reports import RecoveryCase, begin_posting, report
+from tests.support import sample_tickets as values
+from tests.support.sample_tickets import NEW_ID, NOW, RECOVERY_ID, REVIEW, WORKER
+
+TIMING = SiteTiming(checks=(timedelta(minutes=10),), settle=timedelta(minutes=1))
+
+
+def at(state: RecoveryState, reply_state: ReplyState, attempt: int = 1) -> RecoveryCase:
+    posted = values.EARLIER if reply_state in {ReplyState.POSTED, ReplyState.RETRACTING} else None
+    recovery = replace(values.form(state), reply_state=reply_state, attempt=attempt, post_time=posted, read_time=posted)
+    return RecoveryCase(values.snapshot(recovery), recovery, (), TIMING)
+
+
+def refused(attempt: int = 1) -> commands.RecordRefused:
+    return commands.RecordRefused(attempt, RefusalReason.LINKS_NOT_ALLOWED, "No links")
+
+
+def written(decision: Decision | None) -> Recovery:
+    assert decision is not None
+    assert decision.recovery is not None
+    return decision.recovery
+
+
+def test_a_hand_out_names_the_reviews_next_attempt_and_writes_no_activity() -> None:
+    review = replace(REVIEW, posting_attempts=41)
+    decision = begin_posting(at(RecoveryState.FORM_REQUESTED, ReplyState.NONE, 0), review, Step.POST, NOW)
+    assert decision is not None
+    assert decision.activity is None
+    assert decision.review_attempt == 42
+    assert (written(decision).attempt, written(decision).reply_state) == (42, ReplyState.POSTING)
+    # Nobody can see it, so the etag stays; but whoever decided on the ticket before has to decide again.
+    assert (decision.ticket.version, decision.ticket.revision) == (3, 6)
+
+
+def test_a_hand_out_to_read_leaves_the_mark_as_it_is() -> None:
+    due = at(RecoveryState.AWAITING_CONTACT, ReplyState.POSTED)
+    assert written(begin_posting(due, REVIEW, Step.READ, NOW)).reply_state is ReplyState.POSTED
+
+
+@pytest.mark.parametrize("step", Step)
+def test_only_the_step_that_is_wanted_is_handed_out(step: Step) -> None:
+    decision = begin_posting(at(RecoveryState.FORM_REQUESTED, ReplyState.NONE, 0), REVIEW, step, NOW)
+    assert (decision is not None) == (step is Step.POST)
+
+
+@pytest.mark.parametrize("step", [Step.UNLOCK, Step.EXPIRE, Step.WAIT, Step.DONE])
+def test_what_is_no_step_at_the_site_is_never_handed_out(step: Step) -> None:
+    contact = at(RecoveryState.CONTACT_RECEIVED, ReplyState.POSTING)
+    assert begin_posting(contact, REVIEW, step, NOW) is None
+
+
+@pytest.mark.parametrize("state", RecoveryState)
+@pytest.mark.parametrize("reply_state", ReplyState)
+def test_a_report_of_another_attempt_changes_nothing(state: RecoveryState, reply_state: ReplyState) -> None:
+    snapshot = at(state, reply_state, attempt=2)
+    for command in (commands.RecordPosted(1), refused(3), commands.RecordRetracted(1)):
+        assert report(snapshot, command, WORKER, NOW) is None
+
+
+def test_a_posted_report_moves_a_requested_form_and_wakes_it() -> None:
+    decision = report(at(RecoveryState.FORM_REQUESTED, ReplyState.POSTING), commands.RecordPosted(1), WORKER, NOW)
+    after = written(decision)
+    assert (after.state, after.reply_state, after.post_time) == (RecoveryState.AWAITING_CONTACT, ReplyState.POSTED, NOW)
+    assert decision is not None
+    assert decision.wakes == (RECOVERY_ID,)
+    assert decision.ticket.contact_state is RecoveryState.AWAITING_CONTACT
+
+
+@pytest.mark.parametrize(
+    "state", [RecoveryState.WITHDRAWN, RecoveryState.CHAT_UNLOCKED, RecoveryState.ENDED_BY_CLOSE, RecoveryState.EXPIRED]
+)
+def test_the_outcome_of_an_overtaken_hand_out_lifts_the_mark_and_moves_no_state(state: RecoveryState) -> None:
+    posted = written(report(at(state, ReplyState.POSTING), commands.RecordPosted(1), WORKER, NOW))
+    assert (posted.state, posted.reply_state) == (state, ReplyState.POSTED)
+    not_public = written(report(at(state, ReplyState.POSTING), refused(), WORKER, NOW))
+    assert (not_public.state, not_public.reply_state) == (state, ReplyState.NOT_PUBLIC)
+
+
+@pytest.mark.parametrize("reply_state", [ReplyState.NONE, ReplyState.NOT_PUBLIC, ReplyState.RETRACTED])
+def test_an_outcome_without_a_hand_out_changes_nothing(reply_state: ReplyState) -> None:
+    for state in (RecoveryState.WITHDRAWN, RecoveryState.REFUSED, RecoveryState.CHAT_UNLOCKED):
+        for command in (commands.RecordPosted(1), refused(), commands.RecordRetracted(1)):
+            assert report(at(state, reply_state), command, WORKER, NOW) is None
+
+
+def test_a_retraction_counts_only_while_it_is_handed_out() -> None:
+    snapshot = at(RecoveryState.WITHDRAWN, ReplyState.POSTED)
+    assert report(snapshot, commands.RecordRetracted(1), WORKER, NOW) is None
+    taking_out = at(RecoveryState.WITHDRAWN, ReplyState.RETRACTING)
+    # "Posted" is no outcome of a retraction.
+    assert report(taking_out, commands.RecordPosted(1), WORKER, NOW) is None
+    after = written(report(taking_out, commands.RecordRetracted(1), WORKER, NOW))
+    assert (after.reply_state, after.retract_time) == (ReplyState.RETRACTED, NOW)
+
+
+@pytest.mark.parametrize("refusals", [0, 1, 5, 40, 1_000])
+def test_the_pause_after_a_refused_retraction_grows_and_never_beyond_a_day(refusals: int) -> None:
+    snapshot = at(RecoveryState.WITHDRAWN, ReplyState.RETRACTING)
+    often = replace(snapshot, recovery=replace(snapshot.recovery, retract_refusals=refusals))
+    decision = report(often, refused(), WORKER, NOW)
+    after = written(decision)
+    assert after.retract_after is not None
+    assert NOW < after.retract_after <= NOW + timedelta(days=1)
+    assert (after.reply_state, after.state) == (ReplyState.POSTED, RecoveryState.WITHDRAWN)
+    assert decision is not None
+    assert decision.activity is not None
+    assert decision.activity.type is ActivityType.RETRACTION_REFUSED
+
+
+@pytest.mark.parametrize("state", [state for state in RecoveryState if state is not RecoveryState.CONTACT_RECEIVED])
+def test_unlocking_anything_but_a_received_contact_changes_nothing(state: RecoveryState) -> None:
+    assert report(at(state, ReplyState.NONE, 0), commands.UnlockChat(NEW_ID, "k1"), WORKER, NOW) is None
+
+
+@pytest.mark.parametrize("state", RecoveryState)
+def test_only_a_live_form_whose_time_is_over_expires(state: RecoveryState) -> None:
+    snapshot = at(state, ReplyState.NONE, 0)
+    assert report(snapshot, commands.ExpireForm(), WORKER, NOW) is None
+    overdue = replace(snapshot, recovery=replace(snapshot.recovery, expire_time=NOW))
+    decision = report(overdue, commands.ExpireForm(), WORKER, NOW)
+    live = state in {RecoveryState.FORM_REQUESTED, RecoveryState.AWAITING_CONTACT}
+    assert (decision is not None) == live
+
+
+def test_a_report_on_an_ended_recovery_leaves_the_tickets_live_one_alone() -> None:
+    ended = replace(values.form(RecoveryState.WITHDRAWN), reply_state=ReplyState.POSTING, attempt=1)
+    live = replace(values.form(RecoveryState.CHAT_UNLOCKED), id=values.NEW_ID)
+    snapshot = replace(values.snapshot(live), named=ended)
+    decision = report(RecoveryCase(snapshot, ended, (), TIMING), commands.RecordPosted(1), WORKER, NOW)
+    assert decision is not None
+    assert (decision.ticket.recovery_id, decision.ticket.contact_state) == (live.id, RecoveryState.CHAT_UNLOCKED)

@@ -1,0 +1,290 @@
+"""A customer's submission: what becomes of it in every state of the form and the ticket."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from itertools import product
+from uuid import UUID
+
+import pytest
+
+from care_rules import commands
+from care_rules.callers import customer
+from care_rules.decision import Decision
+from care_rules.entities import ActivityType, Contact, MessageKind, Priority, RecoveryKind
+from care_rules.lifecycle import LIVE, RecoveryState, TicketStatus
+from care_rules.refusals import Reason, Refusal
+from care_rules.snapshot import TicketSnapshot
+from care_rules.submit import MAX_CLAIMS, FormSnapshot, FormState, form_state, submit_contact
+from tests.support import sample_tickets as values
+from tests.support.sample_tickets import NEW_ID, NOW, RECOVERY_ID, TICKET
+
+FOLLOW_UP_RECOVERY_ID = UUID("0190a0a0-0000-7000-8000-000000000011")
+ENTRY_ID = UUID("0190a0a0-0000-7000-8000-000000000012")
+SUBMISSION = commands.SubmitContact("kim@example.com", "", "Kim", "Hello", NEW_ID, FOLLOW_UP_RECOVERY_ID, ENTRY_ID)
+SOMEBODY = customer(str(RECOVERY_ID))
+REFUSED = {
+    FormState.EXPIRED: Reason.LINK_EXPIRED,
+    FormState.WITHDRAWN: Reason.LINK_WITHDRAWN,
+    FormState.REPLACED: Reason.LINK_WITHDRAWN,
+}
+
+
+def form(state: RecoveryState, status: TicketStatus = TicketStatus.OPEN, *submitted: Contact) -> FormSnapshot:
+    recovery = values.form(state)
+    return FormSnapshot(values.snapshot(recovery, replace(TICKET, status=status)), recovery, submitted)
+
+
+def submit(snapshot: FormSnapshot, command: commands.SubmitContact = SUBMISSION) -> Decision | None:
+    return submit_contact(snapshot, 8, command, SOMEBODY, NOW)
+
+
+def after_close(
+    state: RecoveryState = RecoveryState.ENDED_BY_CLOSE,
+    *submitted: Contact,
+    target: TicketSnapshot | None = None,
+    last: TicketSnapshot | None = None,
+) -> FormSnapshot:
+    """A form of ticket 7, which is CLOSED; `target` is the review's ticket that is not, `last` the chain's last one."""
+    return replace(form(state, TicketStatus.CLOSED, *submitted), open=target, last=last)
+
+
+def chain_end(assignee: str | None = "alice", *, can_be_assignee: bool = True) -> TicketSnapshot:
+    """Ticket 7, CLOSED, with its assignee's entry."""
+    closed = replace(TICKET, status=TicketStatus.CLOSED, assignee=assignee, priority=Priority.URGENT, labels=("vip",))
+    entry = values.agent(assignee, can_be_assignee=can_be_assignee) if assignee else None
+    return replace(values.snapshot(ticket=closed), agent=entry)
+
+
+@pytest.mark.parametrize(
+    ("state", "shown"),
+    [
+        (RecoveryState.FORM_REQUESTED, FormState.OPEN),
+        (RecoveryState.AWAITING_CONTACT, FormState.OPEN),
+        (RecoveryState.CONTACT_RECEIVED, FormState.ANSWERED),
+        (RecoveryState.CHAT_UNLOCKED, FormState.ANSWERED),
+        (RecoveryState.REJECTED, FormState.ANSWERED),
+        (RecoveryState.EXPIRED, FormState.EXPIRED),
+        (RecoveryState.WITHDRAWN, FormState.WITHDRAWN),
+        (RecoveryState.REFUSED, FormState.WITHDRAWN),
+        (RecoveryState.REPLACED, FormState.REPLACED),
+    ],
+)
+def test_the_page_tells_what_became_of_the_form(state: RecoveryState, shown: FormState) -> None:
+    assert form_state(values.form(state), TicketStatus.OPEN, NOW) is shown
+
+
+@pytest.mark.parametrize("state", [RecoveryState.ENDED_BY_CLOSE, RecoveryState.REJECTED])
+def test_a_form_of_a_closed_ticket_takes_an_answer_until_its_expiry(state: RecoveryState) -> None:
+    recovery = values.form(state)
+    assert form_state(recovery, TicketStatus.CLOSED, NOW) is FormState.CLOSED
+    assert form_state(replace(recovery, expire_time=NOW), TicketStatus.CLOSED, NOW) is FormState.EXPIRED
+
+
+@pytest.mark.parametrize(
+    "state", [RecoveryState.EXPIRED, RecoveryState.WITHDRAWN, RecoveryState.REFUSED, RecoveryState.REPLACED]
+)
+def test_a_form_that_had_ended_before_its_ticket_was_closed_takes_none(state: RecoveryState) -> None:
+    with pytest.raises(Refusal) as caught:
+        submit(after_close(state, last=chain_end()))
+    assert caught.value.reason is REFUSED[form_state(values.form(state), TicketStatus.OPEN, NOW)]
+
+
+@pytest.mark.parametrize("state", [*sorted(LIVE), RecoveryState.REJECTED])
+def test_a_form_is_over_from_its_expiry_on(state: RecoveryState) -> None:
+    expires = replace(values.form(state), expire_time=NOW)
+    assert form_state(expires, TicketStatus.OPEN, NOW) is FormState.EXPIRED
+    assert form_state(expires, TicketStatus.OPEN, NOW - timedelta(microseconds=1)) is not FormState.EXPIRED
+
+
+def test_a_submission_is_refused_for_exactly_the_forms_that_take_none() -> None:
+    states = [state for state in RecoveryState if state is not RecoveryState.NO_CONTACT]
+    for state, status in product(states, TicketStatus):
+        if status is TicketStatus.CLOSED and state in LIVE:
+            continue  # closing ends a live recovery in the same commit
+        if status is not TicketStatus.CLOSED and state is RecoveryState.ENDED_BY_CLOSE:
+            continue  # and nothing leaves CLOSED
+        snapshot = replace(form(state, status), last=chain_end() if status is TicketStatus.CLOSED else None)
+        shown = form_state(snapshot.recovery, status, NOW)
+        if shown not in REFUSED:
+            assert submit(snapshot) is not None
+            continue
+        with pytest.raises(Refusal) as caught:
+            submit(snapshot)
+        assert (caught.value.reason, caught.value.metadata) == (REFUSED[shown], {})
+
+
+@pytest.mark.parametrize("status", [TicketStatus.OPEN, TicketStatus.IN_PROGRESS, TicketStatus.RESOLVED])
+def test_a_submission_reopens_a_resolved_ticket_and_leaves_others_as_they_are(status: TicketStatus) -> None:
+    decision = submit(form(RecoveryState.AWAITING_CONTACT, status))
+    assert decision is not None
+    expected = TicketStatus.IN_PROGRESS if status is TicketStatus.RESOLVED else status
+    assert decision.ticket.status is expected
+    assert decision.activity is not None
+    assert decision.activity.type is ActivityType.CONTACT_SUBMITTED
+    assert decision.wakes == (RECOVERY_ID,)
+
+
+def test_the_log_of_a_submission_names_nobody_and_no_address() -> None:
+    decision = submit(form(RecoveryState.AWAITING_CONTACT))
+    assert decision is not None
+    assert decision.activity is not None
+    assert decision.activity.actor == ""
+    assert "kim" not in repr(decision.activity).lower()
+
+
+def test_the_same_claim_again_is_no_news_but_another_message_is() -> None:
+    first = replace(values.contact(email="kim@example.com"), message="Hello")
+    snapshot = form(RecoveryState.CONTACT_RECEIVED, TicketStatus.OPEN, values.contact(), first)
+    assert submit(snapshot) is None
+    decision = submit(snapshot, replace(SUBMISSION, message="Please call"))
+    assert decision is not None
+    assert decision.contact is not None
+    assert decision.recovery is None
+    assert decision.wakes == ()
+
+
+def test_a_claim_touches_neither_the_contact_nor_the_live_recovery_of_the_ticket() -> None:
+    live = replace(values.form(RecoveryState.CHAT_UNLOCKED), id=NEW_ID)
+    rejected = values.form(RecoveryState.REJECTED)
+    decision = submit(FormSnapshot(replace(values.snapshot(live), named=rejected), rejected, (values.contact(),)))
+    assert decision is not None
+    assert (decision.ticket.recovery_id, decision.ticket.contact_state) == (NEW_ID, RecoveryState.CHAT_UNLOCKED)
+
+
+def test_claims_come_to_an_end() -> None:
+    kept: list[Contact] = [values.contact()]
+    for number in range(100):
+        snapshot = form(RecoveryState.CONTACT_RECEIVED, TicketStatus.OPEN, *kept)
+        decision = submit(snapshot, replace(SUBMISSION, email=f"claim{number}@example.com"))
+        if decision is None:
+            break
+        assert decision.contact is not None
+        kept.append(replace(decision.contact, id=UUID(int=number + 1)))
+    assert 2 < len(kept) <= 10
+
+
+def test_once_the_team_rejected_somebody_there_is_room_for_claims_again() -> None:
+    claims = [
+        values.contact(),
+        *(replace(values.contact(), id=UUID(int=number)) for number in range(1, MAX_CLAIMS + 1)),
+    ]
+    full = form(RecoveryState.CONTACT_RECEIVED, TicketStatus.OPEN, *claims)
+    assert submit(full, replace(SUBMISSION, email="late@example.com")) is None
+    later = values.contact().create_time + timedelta(minutes=1)
+    rejected = replace(full.recovery, state=RecoveryState.REJECTED, end_time=later)
+    snapshot = replace(full.snapshot, named=rejected, live=None, contact=None)
+    decision = submit(FormSnapshot(snapshot, rejected, claims), replace(SUBMISSION, email="late@example.com"))
+    assert decision is not None
+    assert decision.contact is not None
+
+
+def test_a_submission_without_an_address_is_refused() -> None:
+    with pytest.raises(Refusal) as caught:
+        submit(form(RecoveryState.AWAITING_CONTACT), replace(SUBMISSION, email=""))
+    assert caught.value.reason is Reason.INVALID_FIELD
+
+
+# --- after the ticket was closed --------------------------------------------------------------------------------------
+
+
+def test_an_answer_after_the_close_raises_a_follow_up_that_is_linked_both_ways() -> None:
+    decision = submit(after_close(last=chain_end()))
+    assert decision is not None
+    raised, followed = decision.ticket, decision.followed
+    assert followed is not None
+    assert (raised.number, raised.follow_up_of, raised.version) == (8, 7, 1)
+    assert (followed.number, followed.follow_up, followed.status) == (7, 8, TicketStatus.CLOSED)
+    assert (followed.version, followed.revision) == (TICKET.version, TICKET.revision + 1)
+    assert (raised.status, raised.contact_state) == (TicketStatus.OPEN, RecoveryState.CONTACT_RECEIVED)
+    assert (raised.review_id, raised.location, raised.subject) == (TICKET.review_id, TICKET.location, TICKET.subject)
+    assert (raised.priority, raised.labels, raised.reporter) == (Priority.NORMAL, (), None)
+
+
+def test_the_contact_of_a_follow_up_belongs_to_a_recovery_of_its_own() -> None:
+    decision = submit(after_close(last=chain_end()))
+    assert decision is not None
+    contact, recovery = decision.contact, decision.new_recovery
+    assert contact is not None
+    assert recovery is not None
+    assert (recovery.kind, recovery.state) == (RecoveryKind.DIRECT, RecoveryState.CONTACT_RECEIVED)
+    assert (recovery.id, recovery.contact_id, recovery.ticket_number) == (FOLLOW_UP_RECOVERY_ID, contact.id, 8)
+    assert (contact.recovery_id, contact.recovery_ticket_number, contact.ticket_number) == (recovery.id, 8, 8)
+    assert (contact.email, contact.display_name, contact.message) == ("kim@example.com", "Kim", "Hello")
+    assert decision.wakes == (recovery.id,)
+    assert decision.recovery is None
+
+
+def test_a_follow_up_begins_with_one_activity_of_the_customer_and_the_review() -> None:
+    decision = submit(after_close(last=chain_end()))
+    assert decision is not None
+    assert decision.activity is not None
+    assert (decision.activity.type, decision.activity.number) == (ActivityType.CREATED, 1)
+    assert decision.activity.actor == ""
+    changes = {change.field: change.after for change in decision.activity.changes}
+    assert changes["follow_up_of"] == "organizations/acme/tickets/7"
+    assert [message.kind for message in decision.messages] == [MessageKind.REVIEW]
+
+
+@pytest.mark.parametrize(
+    ("end", "assignee"),
+    [
+        (chain_end(), "alice"),
+        (chain_end(can_be_assignee=False), None),
+        (chain_end(assignee=None), None),
+    ],
+)
+def test_a_follow_up_keeps_the_assignee_who_can_still_be_one(end: TicketSnapshot, assignee: str | None) -> None:
+    decision = submit(after_close(last=end))
+    assert decision is not None
+    assert decision.ticket.assignee == assignee
+
+
+def other_ticket(live: RecoveryState | None = None) -> TicketSnapshot:
+    """Ticket 9 of the same review, OPEN."""
+    ticket = replace(TICKET, number=9)
+    return values.snapshot(replace(values.form(live), id=NEW_ID) if live else None, ticket)
+
+
+@pytest.mark.parametrize("live", [None, RecoveryState.AWAITING_CONTACT, RecoveryState.CHAT_UNLOCKED])
+def test_an_answer_after_the_close_is_a_claim_at_the_reviews_ticket_that_is_not_closed(
+    live: RecoveryState | None,
+) -> None:
+    target = other_ticket(live)
+    decision = submit(after_close(target=target))
+    assert decision is not None
+    assert decision.followed is None
+    assert decision.contact is not None
+    assert (decision.contact.ticket_number, decision.contact.recovery_ticket_number) == (9, 7)
+    assert (decision.contact.recovery_id, decision.wakes) == (RECOVERY_ID, ())
+    assert decision.recovery is None
+    assert decision.new_recovery is None
+    before, after = target.ticket, decision.ticket
+    assert (after.contact_state, after.status) == (before.contact_state, before.status)
+    assert (after.number, after.version) == (9, before.version + 1)
+    assert decision.activity is not None
+    assert (decision.activity.type, decision.activity.recovery_id) == (ActivityType.CONTACT_CLAIMED, None)
+
+
+def test_claims_from_an_earlier_tickets_link_come_to_an_end_too() -> None:
+    kept: list[Contact] = []
+    for number in range(100):
+        snapshot = after_close(RecoveryState.ENDED_BY_CLOSE, *kept, target=other_ticket())
+        decision = submit(snapshot, replace(SUBMISSION, email=f"claim{number}@example.com"))
+        if decision is None:
+            break
+        assert decision.contact is not None
+        kept.append(replace(decision.contact, id=UUID(int=number + 1)))
+    assert 2 < len(kept) <= 10
+
+
+@pytest.mark.parametrize(("creator", "has_room"), [(None, False), ("alice", True)])
+def test_a_follow_up_that_the_customer_raised_makes_no_room_for_claims(creator: str | None, *, has_room: bool) -> None:
+    """Those who called at the same moment have an earlier time than it: they count, as nobody has seen them yet."""
+    claims = [replace(values.contact(), id=UUID(int=number)) for number in range(1, MAX_CLAIMS + 1)]
+    live = replace(values.form(RecoveryState.CHAT_UNLOCKED), id=NEW_ID, creator=creator, create_time=NOW)
+    target = values.snapshot(live, replace(TICKET, number=9))
+    ended = replace(values.form(RecoveryState.ENDED_BY_CLOSE), end_time=None)
+    snapshot = replace(after_close(RecoveryState.ENDED_BY_CLOSE, *claims, target=target), recovery=ended)
+    assert (submit(snapshot, replace(SUBMISSION, email="late@example.com")) is not None) is has_room
