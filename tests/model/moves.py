@@ -12,7 +12,7 @@ from tests.model.states import (
     ACTIVE,
     DONE,
     GONE,
-    NONE,
+    NO_ATTEMPT,
     RECEIVED,
     TAKE_BACK,
     WAIT,
@@ -52,7 +52,7 @@ class Model:
         """Returns the states that explorations begin with, each with its name."""
         budget = self.budget
         timer = WAIT if budget.status else DONE
-        empty = State(ACTIVE, timer, 0, budget.moderations, budget.duplications, None, NONE, ())
+        empty = State(ACTIVE, timer, 0, budget.moderations, budget.duplications, None, NO_ATTEMPT, ())
         found = [("a ticket of a review", empty)]
         if budget.direct:
             found.append(("a ticket that was created with a contact", empty._replace(recoveries=(new(1, RECEIVED),))))
@@ -72,7 +72,7 @@ class Model:
         if state.late:
             for label, after in _late(state, self.rules):
                 yield Move(FAULT, state.late.recovery, label, after)
-        if state.outlived not in {NONE, GONE}:
+        if state.outlived not in {NO_ATTEMPT, GONE}:
             number, step = state.outlived
             after = write(state, number, step)._replace(outlived=GONE)
             yield Move(FAULT, number, f"workflow {number}: the attempt that outlived its retry writes ({step})", after)

@@ -104,7 +104,7 @@ def violations_at_rest(state: State) -> Iterator[str]:
             yield NEVER_UNLOCKED
         if recovery.state == REQUESTED:
             yield NEVER_POSTED
-        if recovery.mark in HANDED_OUT:
+        if recovery.reply_state in HANDED_OUT:
             yield HANDED_OUT_FOR_EVER
     if state.status == CLOSED and state.timer != DONE:
         yield TICKET_GOES_ON

@@ -21,7 +21,7 @@ RULES: Final = {
     "poke-on-report": "a report that moves a state writes a wake: the report may be late, the workflow asleep again",
     "take-back-own": "an attempt takes back the wake of its own report, and no other row",
     "ask-after-crash": "a workflow whose attempt ended without an answer asks",
-    "retract-is-marked": "the text without the link is handed out under a mark too, so that newer recoveries HOLD",
+    "retract-is-known": "a retraction that was handed out is recorded as such, so that newer recoveries HOLD",
     "retract-waits": "a retraction HOLDs while a newer recovery is handed out, and decides again after its outcome",
     "per-review": "HOLD and `newer` count the recoveries of all tickets of the review, not of one ticket",
     "keep-poke": "a poke that arrives while an answer is on its way makes the workflow look again",

@@ -23,13 +23,13 @@ ENDED_BY_CLOSE: Final = "ENDED_BY_CLOSE"
 FORM_LIVE: Final = (REQUESTED, AWAITING)
 LIVE: Final = (REQUESTED, AWAITING, RECEIVED, UNLOCKED)
 
-# Mark of a recovery: what the service knows of its reply. POSTING and RETRACTING mean handed out, without an outcome.
-NEVER: Final = "never handed out"
-POSTING: Final = "posting"
-RETRACTING: Final = "retracting"
-POSTED: Final = "posted"
-NOT_PUBLIC: Final = "not public"
-RETRACTED: Final = "retracted"
+# Reply state: what the service knows of a recovery's reply. POSTING and RETRACTING: handed out, without an outcome.
+NONE: Final = "NONE"
+POSTING: Final = "POSTING"
+RETRACTING: Final = "RETRACTING"
+POSTED: Final = "POSTED"
+NOT_PUBLIC: Final = "NOT_PUBLIC"
+RETRACTED: Final = "RETRACTED"
 HANDED_OUT: Final = (POSTING, RETRACTING)
 WAS_PUBLIC: Final = (POSTED, RETRACTING, RETRACTED)
 
@@ -68,7 +68,7 @@ class Recovery(NamedTuple):
     form: bool
     """Whether it began with a form; otherwise the contact was given directly."""
     state: str
-    mark: str
+    reply_state: str
     seen: bool
     """Whether its link has been public, so that a customer may hold it."""
     workflow: str
@@ -112,11 +112,11 @@ class State(NamedTuple):
     """How many messages may still be delayed or delivered twice."""
     late: Late | None
     outlived: tuple[int, str]
-    """An attempt that outlived its retry, as recovery and step; NONE or GONE."""
+    """An attempt that outlived its retry, as recovery and step; NO_ATTEMPT or GONE."""
     recoveries: tuple[Recovery, ...]
 
 
-NONE: Final = (0, "")
+NO_ATTEMPT: Final = (0, "")
 GONE: Final = (0, "gone")
 """The attempt that outlived its retry has ended. Only one per path is explored."""
 
@@ -141,7 +141,7 @@ FULL: Final = (Budget(2, 0, 1, 1, False), Budget(1, 1, 1, 1, True), Budget(2, 1,
 def new(ticket: int, state: str) -> Recovery:
     """Returns a recovery as its creation leaves it."""
     form = state == REQUESTED
-    return Recovery(ticket, form, state, NEVER, False, UNSTARTED, True, False, False)
+    return Recovery(ticket, form, state, NONE, False, UNSTARTED, True, False, False)
 
 
 def replace(state: State, number: int, recovery: Recovery) -> State:

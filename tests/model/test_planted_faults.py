@@ -36,7 +36,7 @@ NOTICED_IN = {
     "poke-on-report": WITH_FAULT,
     "take-back-own": WITH_FAULT,
     "ask-after-crash": ONE_FORM,
-    "retract-is-marked": TWO_FORMS,
+    "retract-is-known": TWO_FORMS,
     "retract-waits": TWO_FORMS,
     "per-review": TWO_FORMS,
     "keep-poke": ONE_FORM,

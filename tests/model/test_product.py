@@ -14,24 +14,16 @@ from uuid import UUID
 
 import pytest
 
-from care_service.domain import commands, lifecycle
-from care_service.domain.entities import Mark, RefusalReason
-from care_service.domain.lifecycle import RecoveryState, TicketStatus
-from care_service.domain.plan import Sibling, SiteTiming, Step
-from care_service.domain.reports import RecoveryCase, begin_posting, report
+from care_rules import commands, lifecycle
+from care_rules.entities import RefusalReason, ReplyState
+from care_rules.lifecycle import RecoveryState, TicketStatus
+from care_rules.plan import Sibling, SiteTiming, Step
+from care_rules.reports import RecoveryCase, begin_posting, report
 from tests.model import service, states
 from tests.model.moves import Model
 from tests.model.rules import Rules
-from tests.unit.domain import values
+from tests.support import sample_tickets
 
-MARKS = {
-    states.NEVER: Mark.NEVER,
-    states.POSTING: Mark.OUT,
-    states.RETRACTING: Mark.TAKING_OUT,
-    states.POSTED: Mark.POSTED,
-    states.NOT_PUBLIC: Mark.NOT_PUBLIC,
-    states.RETRACTED: Mark.RETRACTED,
-}
 STEPS = {
     states.sends("unlocked"): Step.UNLOCK,
     states.HOLD: Step.HOLD,
@@ -41,6 +33,7 @@ STEPS = {
     states.RETRACT: Step.RETRACT,
     states.DONE: Step.DONE,
 }
+REPLIES = [reply.value for reply in ReplyState]
 STATES = [state.value for state in RecoveryState if state is not RecoveryState.NO_CONTACT]
 TIMING = SiteTiming(checks=(), settle=timedelta(0))
 ATTEMPT = 7
@@ -48,49 +41,51 @@ EXPLORED = (states.Budget(1, 0, 0, 1, status=True), states.Budget(1, 1, 0, 0, st
 """Together they have every transition."""
 
 
-def modelled(state: str, mark: str, older: str | None = None, newer: str | None = None) -> tuple[states.State, int]:
-    """A state of the model with such a recovery, and its number; the review's other recoveries have these marks."""
-    others = [states.new(1, states.WITHDRAWN)._replace(mark=other or states.NEVER) for other in (older, newer)]
-    own = states.new(1, state)._replace(mark=mark)
+def modelled(state: str, reply: str, older: str | None = None, newer: str | None = None) -> tuple[states.State, int]:
+    """A state of the model with such a recovery, and its number; the others of the review have these replies."""
+    others = [states.new(1, states.WITHDRAWN)._replace(reply_state=other or states.NONE) for other in (older, newer)]
+    own = states.new(1, state)._replace(reply_state=reply)
     recoveries = (*others[: older is not None], own, *others[1 : 1 + (newer is not None)])
-    empty = states.State(states.ACTIVE, states.WAIT, 0, 0, 0, None, states.NONE, recoveries)
+    empty = states.State(states.ACTIVE, states.WAIT, 0, 0, 0, None, states.NO_ATTEMPT, recoveries)
     return empty, 1 + (older is not None)
 
 
-def real(state: str, mark: str, older: str | None = None, newer: str | None = None) -> RecoveryCase:
+def real(state: str, reply: str, older: str | None = None, newer: str | None = None) -> RecoveryCase:
     """The same as the product loads it. Nothing is due; what was public was so before the recovery ended."""
-    form = values.form(RecoveryState(state))
-    recovery = replace(form, mark=MARKS[mark], attempt=ATTEMPT, post_time=values.EARLIER - timedelta(hours=1))
+    form = sample_tickets.form(RecoveryState(state))
+    recovery = replace(
+        form, reply_state=ReplyState(reply), attempt=ATTEMPT, post_time=sample_tickets.EARLIER - timedelta(hours=1)
+    )
     siblings = [
-        Sibling(newer=is_newer, mark=MARKS[other])
+        Sibling(newer=is_newer, reply_state=ReplyState(other))
         for is_newer, other in ((False, older), (True, newer))
         if other is not None
     ]
-    case = replace(values.case(recovery), contact=values.contact())
+    case = replace(sample_tickets.snapshot(recovery), contact=sample_tickets.contact())
     return RecoveryCase(case, recovery, siblings, TIMING)
 
 
 @pytest.mark.parametrize("state", STATES)
 def test_the_next_step_is_the_models(state: str) -> None:
-    others = (None, *MARKS)
+    others = (None, *REPLIES)
     differ = []
-    for mark, older, newer in product(MARKS, others, others):
-        expected, _ = service.answer(*modelled(state, mark, older, newer), Rules())
-        step = real(state, mark, older, newer).plan(values.NOW).step
+    for reply, older, newer in product(REPLIES, others, others):
+        expected, _ = service.answer(*modelled(state, reply, older, newer), Rules())
+        step = real(state, reply, older, newer).plan(sample_tickets.NOW).step
         if step is not STEPS[expected]:
-            differ.append((mark, older, newer, step))
+            differ.append((reply, older, newer, step))
     assert differ == []
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_a_hand_out_leaves_the_models_mark(state: str) -> None:
-    for mark in MARKS:
-        step, expected = service.answer(*modelled(state, mark), Rules())
+def test_a_hand_out_leaves_the_models_reply_state(state: str) -> None:
+    for reply in REPLIES:
+        step, expected = service.answer(*modelled(state, reply), Rules())
         if step in states.AT_SITE:
-            decision = begin_posting(real(state, mark), values.REVIEW, STEPS[step], values.NOW)
+            decision = begin_posting(real(state, reply), sample_tickets.REVIEW, STEPS[step], sample_tickets.NOW)
             assert decision is not None
             assert decision.recovery is not None
-            assert decision.recovery.mark is MARKS[expected]
+            assert decision.recovery.reply_state == expected
 
 
 COMMANDS: dict[str, commands.Report] = {
@@ -101,24 +96,24 @@ COMMANDS: dict[str, commands.Report] = {
     "unlocked": commands.UnlockChat(UUID(int=1), "k1"),
     "expired": commands.ExpireForm(early=True),
 }
-MARKS_OF_REPORT = {"refused": (states.POSTING,), "moderated": (states.POSTED,)}
-"""The product has one report for both, and tells them apart by the mark. Other reports may find any mark."""
+REPLIES_OF_REPORT = {"refused": [states.POSTING], "moderated": [states.POSTED]}
+"""The product has one report for both, and tells them apart by the reply state. Other reports may find any."""
 
 
 @pytest.mark.parametrize("kind", states.REPORTS)
 @pytest.mark.parametrize("state", STATES)
 def test_a_report_does_what_it_does_in_the_model(state: str, kind: str) -> None:
-    for mark in MARKS_OF_REPORT.get(kind, tuple(MARKS)):
-        begin, number = modelled(state, mark)
+    for reply in REPLIES_OF_REPORT.get(kind, REPLIES):
+        begin, number = modelled(state, reply)
         expected, moved = service.report(begin, number, kind, Rules(), stale=False)
         own = expected.recoveries[number - 1]
-        case = real(state, mark)
-        decision = report(case, COMMANDS[kind], values.WORKER, values.NOW)
+        case = real(state, reply)
+        decision = report(case, COMMANDS[kind], sample_tickets.WORKER, sample_tickets.NOW)
         recovery = (decision.recovery if decision else None) or case.recovery
-        assert (recovery.state, recovery.mark) == (own.state, MARKS[own.mark])
+        assert (recovery.state, recovery.reply_state) == (own.state, own.reply_state)
         # A report that moves the state wakes, and can be taken back by who asks with its time.
         assert bool(decision and decision.wakes) == moved
-        assert decision is None or not moved or decision.report_time == values.NOW
+        assert decision is None or not moved or decision.report_time == sample_tickets.NOW
 
 
 @pytest.mark.parametrize("kind", ["posted", "refused", "retracted"])
@@ -128,10 +123,10 @@ def test_a_report_of_another_attempt_changes_nothing(kind: str) -> None:
         "refused": commands.RecordRefused(ATTEMPT - 1, RefusalReason.OTHER, ""),
         "retracted": commands.RecordRetracted(ATTEMPT - 1),
     }
-    for state, mark in product(STATES, MARKS):
-        begin, number = modelled(state, mark)
+    for state, reply in product(STATES, REPLIES):
+        begin, number = modelled(state, reply)
         assert service.report(begin, number, kind, Rules(), stale=True) == (begin, False)
-        assert report(real(state, mark), late[kind], values.WORKER, values.NOW) is None
+        assert report(real(state, reply), late[kind], sample_tickets.WORKER, sample_tickets.NOW) is None
 
 
 def reached(budget: states.Budget) -> Iterator[tuple[states.State, states.State]]:

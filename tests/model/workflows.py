@@ -18,7 +18,7 @@ from tests.model.states import (
     DUE,
     FORM_LIVE,
     HOLD,
-    NONE,
+    NO_ATTEMPT,
     POST,
     READ,
     RETRACT,
@@ -128,7 +128,7 @@ def _site_attempt(state: State, number: int, step: str, rules: Rules) -> Moves:
         written = write(state, number, step)
         report_of = "retracted" if step == RETRACT else "posted"
         yield False, f"writes to the site ({step})", _at(written, number, sends(report_of))
-        if not rules["attempt-deadline"] and state.outlived == NONE:
+        if not rules["attempt-deadline"] and state.outlived == NO_ATTEMPT:
             outlived = _at(state, number, ASK)._replace(outlived=(number, step))
             yield True, "the attempt times out but goes on", outlived
     yield True, "the worker crashes or the site is down", _at(state, number, ASK)
@@ -171,9 +171,9 @@ def _ask(state: State, number: int, recovery: Recovery, rules: Rules) -> Moves:
     An attempt that has reported asks once more, by a request that first takes back the report's wake. The model does
     not tell it apart from a workflow that asks after a crash: while the row is there, both may happen.
     """
-    step, mark = answer(state, number, rules)
+    step, reply_state = answer(state, number, rules)
     if step != HOLD:
-        asked = replace(state, number, recovery._replace(workflow=step, mark=mark))
+        asked = replace(state, number, recovery._replace(workflow=step, reply_state=reply_state))
         yield False, f"asks, {recovery.state}: {step}", _outdated(asked, number, step, rules)
     if not recovery.report_row:
         return
@@ -181,7 +181,7 @@ def _ask(state: State, number: int, recovery: Recovery, rules: Rules) -> Moves:
     if not rules["take-back-own"]:
         taken = taken._replace(poke_row=False)
     if step != HOLD:
-        asked = replace(state, number, taken._replace(workflow=step, mark=mark))
+        asked = replace(state, number, taken._replace(workflow=step, reply_state=reply_state))
         label = f"takes its wake back and asks, {recovery.state}: {step}"
         yield False, label, _outdated(asked, number, step, rules)
     lost = taken._replace(workflow=ASK if rules["ask-after-crash"] else WAIT)
