@@ -16,6 +16,7 @@ from care_rules.entities import ActivityType, Ticket
 from care_rules.lifecycle import RECOVERY, STATUS, RecoveryState, StateMachine, TicketStatus, Trigger
 from care_rules.permissions import Command, Situation
 from care_rules.refusals import Reason
+from care_rules.scheduling import ScheduledDecision
 from care_rules.snapshot import TicketSnapshot
 from care_service.rpc import call, execute
 from care_service.rpc import customer_service as customers
@@ -76,9 +77,9 @@ def contact_can_be_added_to_an_open_chat(patch: Patch) -> None:
 def whoever_comes_second_is_told_that_it_worked(patch: Patch) -> None:
     right = PostgresTickets.commit
 
-    async def wrong(self: PostgresTickets, decision: Decision, record: IdempotencyRecord | None) -> None:
+    async def wrong(self: PostgresTickets, scheduled: ScheduledDecision, record: IdempotencyRecord | None) -> None:
         try:
-            await right(self, decision, record)
+            await right(self, scheduled, record)
         except StaleError:
             return
 
@@ -91,7 +92,7 @@ def repeat_is_executed_again(patch: Patch) -> None:
 
 def answers_are_kept_forever(patch: Patch) -> None:
     for module in (execute, customers):
-        patch.setattr(module, "KEPT", timedelta(days=10_000))
+        patch.setattr(module, "REQUEST_ID_LIFETIME", timedelta(days=10_000))
 
 
 def close_leaves_the_recovery_live(patch: Patch) -> None:
@@ -169,7 +170,7 @@ def reopened_ticket_keeps_its_resolve_time(patch: Patch) -> None:
 def late_report_counts(patch: Patch) -> None:
     right = reports.report
 
-    def wrong(case: reports.RecoveryCase, command: Any, *rest: Any) -> Decision | None:  # noqa: ANN401 - any report
+    def wrong(case: reports.RecoverySnapshot, command: Any, *rest: Any) -> Decision | None:  # noqa: ANN401 - any report
         if hasattr(command, "attempt"):
             command = replace(command, attempt=case.recovery.attempt)
         return right(case, command, *rest)

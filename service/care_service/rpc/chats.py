@@ -19,9 +19,10 @@ from care_rules.callers import customer
 from care_rules.chat import ChatSnapshot, ChatState, post_message, verified
 from care_rules.names import TicketName
 from care_rules.refusals import Reason, Refusal
+from care_rules.scheduling import schedule
 from care_service.rpc import convert, page_tokens
 from care_service.rpc.call import Call, current_call
-from care_service.rpc.execute import Repeat, timed, until_committed
+from care_service.rpc.execute import Repeat, until_committed
 from care_service.rpc.fields import LONG_TEXT, Fields
 from care_service.rpc.link_limits import LinkLimit, without_metadata
 from care_service.rpc.raising import follow_up
@@ -136,12 +137,12 @@ class Chats:
             written = convert.chat_message(decision.messages[-1]) if decision.messages else None
             response = pb.PostMessageResponse(message=written)
             if decision.followed is None:
-                await store.commit(timed(chat.target, decision), repeat.record(response))
+                await store.commit(schedule(chat.target, decision), repeat.record(response))
             else:
                 decision = await follow_up(
                     store, chat.target, lambda number: post_message(chat, number, command, caller, call.now, request_id)
                 )
-                await store.commit_new(timed(chat.target, decision), repeat.record(response))
+                await store.commit_new(schedule(chat.target, decision), repeat.record(response))
             return response
 
         async def place() -> TicketName:
@@ -179,7 +180,7 @@ class Chats:
             chat, _ = await self._load_chat(store, token, None)
             decision = verified(chat, customer(str(chat.contact.id)), call.now)
             if decision is not None:
-                await store.commit(timed(chat.snapshot, decision), None)
+                await store.commit(schedule(chat.snapshot, decision), None)
             return chat
 
         with without_metadata():

@@ -43,8 +43,9 @@ from care_rules.organizations import Location, Organization, settings_at
 from care_rules.permissions import Situation, actions
 from care_rules.plan import Plan
 from care_rules.replies import without_chat_link
+from care_rules.reports import RecoverySnapshot
 from care_rules.snapshot import TicketSnapshot
-from care_service.usecases.ports import MessageView, RecoverySnapshot, RecoveryView
+from care_service.usecases.ports import MessageView, RecoveryView
 
 CHANNELS: Final = {message_pb2.CHANNEL_EMAIL: Channel.EMAIL, message_pb2.CHANNEL_SMS: Channel.SMS}
 

@@ -16,11 +16,12 @@ from care_rules.callers import customer
 from care_rules.names import TicketName
 from care_rules.refusals import Reason, Refusal
 from care_rules.replies import without_link
+from care_rules.scheduling import schedule
 from care_rules.submit import FormSnapshot, FormState, form_state, submit_contact
 from care_service.rpc import convert
 from care_service.rpc.call import Call, current_call
 from care_service.rpc.chats import Chats
-from care_service.rpc.execute import Repeat, timed, until_committed
+from care_service.rpc.execute import Repeat, until_committed
 from care_service.rpc.fields import DISPLAY_NAME, Fields
 from care_service.rpc.link_limits import LinkLimit, without_metadata
 from care_service.rpc.raising import follow_up
@@ -93,12 +94,12 @@ class Customers(Chats, customer_service_pb2_grpc.CustomerServiceServicer):
             if decision is None:
                 return response
             if decision.followed is None:
-                await store.commit(timed(form.target, decision), repeat.record(response))
+                await store.commit(schedule(form.target, decision), repeat.record(response))
                 return response
             decision = await follow_up(
                 store, form.target, lambda number: submit_contact(form, number, command, caller, call.now, request_id)
             )
-            await store.commit_new(timed(form.target, decision), repeat.record(response))
+            await store.commit_new(schedule(form.target, decision), repeat.record(response))
             return response
 
         async def place() -> TicketName:

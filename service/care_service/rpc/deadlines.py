@@ -10,13 +10,14 @@ from uuid_utils.compat import uuid7
 
 from care.v1 import worker_service_pb2 as pb
 from care_rules import names
-from care_rules.deadlines import fire, mark_workflow_informed, refresh_deadlines
+from care_rules.firing import fire
 from care_rules.names import TicketName
 from care_rules.refusals import not_found
-from care_rules.snapshot import TicketSnapshot
+from care_rules.scheduling import refresh_deadlines
+from care_rules.snapshot import TicketSnapshot, apply
 from care_service.rpc import convert
 from care_service.rpc.call import current_call
-from care_service.rpc.execute import applied, timed, until_committed
+from care_service.rpc.execute import until_committed
 from care_service.rpc.fields import Fields
 from care_service.usecases.ports import TicketStore
 
@@ -34,10 +35,10 @@ class Deadlines:
 
         async def once(store: TicketStore) -> pb.GetNextDeadlineResponse:
             snapshot = await _load(store, name)
-            decision = refresh_deadlines(snapshot)
-            if decision is not None:
-                await store.commit(decision, None)
-                snapshot = applied(snapshot, decision)
+            scheduled = refresh_deadlines(snapshot)
+            if scheduled is not None:
+                await store.commit(scheduled, None)
+                snapshot = apply(snapshot, scheduled.decision)
             return pb.GetNextDeadlineResponse(plan=_plan(snapshot, now))
 
         return await until_committed(self._store, once, name)
@@ -48,11 +49,10 @@ class Deadlines:
 
         async def once(store: TicketStore) -> pb.FireDeadlineResponse:
             snapshot = await _load(store, name)
-            decision = fire(snapshot, uuid7(), call.caller, call.now)
-            if decision is not None:
-                decision = mark_workflow_informed(timed(snapshot, decision))
-                await store.commit(decision, None)
-                snapshot = applied(snapshot, decision)
+            scheduled = fire(snapshot, uuid7(), call.caller, call.now)
+            if scheduled is not None:
+                await store.commit(scheduled, None)
+                snapshot = apply(snapshot, scheduled.decision)
             return pb.FireDeadlineResponse(plan=_plan(snapshot, call.now))
 
         return await until_committed(self._store, once, name)

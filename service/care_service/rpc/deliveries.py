@@ -16,9 +16,11 @@ from care_rules.entities import Channel, DeliveryFailure, DeliveryState
 from care_rules.names import MessageName
 from care_rules.refusals import Reason, Refusal, not_found
 from care_rules.replies import CHAT_LINK
+from care_rules.scheduling import schedule
+from care_rules.snapshot import apply
 from care_service.rpc import convert
 from care_service.rpc.call import current_call
-from care_service.rpc.execute import applied, timed, until_committed
+from care_service.rpc.execute import until_committed
 from care_service.rpc.fields import Fields
 from care_service.usecases.links import Links
 from care_service.usecases.ports import TicketStore
@@ -58,7 +60,7 @@ class Deliveries:
             grant = None
             if after.delivery.attempt:
                 grant = self._to_send(after) if step is DeliveryStep.SEND else _to_check(after)
-            await store.commit(timed(snapshot.snapshot, decision), None)
+            await store.commit(schedule(snapshot.snapshot, decision), None)
             return pb.BeginDeliveryResponse(grant=grant, plan=_plan(after))
 
         return await until_committed(self._store, once, name.ticket)
@@ -107,9 +109,9 @@ class Deliveries:
             snapshot = await self._load_message(store, name)
             decision = report_delivery(snapshot, command, call.caller, call.now)
             if decision is not None:
-                decision = timed(snapshot.snapshot, decision)
-                await store.commit(decision, None)
-                snapshot = _after(snapshot, decision)
+                scheduled = schedule(snapshot.snapshot, decision)
+                await store.commit(scheduled, None)
+                snapshot = _after(snapshot, scheduled.decision)
             return _plan(snapshot)
 
         return await until_committed(self._store, once, name.ticket)
@@ -170,5 +172,5 @@ def _plan(snapshot: DeliverySnapshot) -> pb.DeliveryPlan:
 def _after(snapshot: DeliverySnapshot, decision: Decision) -> DeliverySnapshot:
     delivery = decision.delivery or snapshot.delivery
     return DeliverySnapshot(
-        applied(snapshot.snapshot, decision), snapshot.message, delivery, snapshot.contact, snapshot.is_rejected
+        apply(snapshot.snapshot, decision), snapshot.message, delivery, snapshot.contact, snapshot.is_rejected
     )

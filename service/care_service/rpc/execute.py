@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from hashlib import sha256
 from typing import Final, Protocol, TypeVar
 from uuid import UUID
@@ -11,14 +10,13 @@ from uuid import UUID
 from google.protobuf.message import Message
 
 from care_rules import commands
-from care_rules.deadlines import keep_time
 from care_rules.decide import decide
 from care_rules.decision import Decision
 from care_rules.entities import Ticket
-from care_rules.lifecycle import LIVE
 from care_rules.names import TicketName
 from care_rules.refusals import Reason, Refusal, not_found
-from care_rules.snapshot import TicketSnapshot
+from care_rules.scheduling import schedule
+from care_rules.snapshot import TicketSnapshot, apply
 from care_service.rpc.call import Call
 from care_service.usecases.ports import (
     REQUEST_ID_LIFETIME,
@@ -109,31 +107,6 @@ class Repeat:
         return IdempotencyRecord(self.key, answer, self._time)
 
 
-def applied(snapshot: TicketSnapshot, decision: Decision) -> TicketSnapshot:
-    """Returns the case as it is after the commit of `decision`."""
-    live, contact, named = snapshot.live, snapshot.contact, snapshot.named
-    changed = [each for each in (decision.recovery, decision.new_recovery) if each is not None]
-    for recovery in changed:
-        if named is not None and recovery.id == named.id:
-            named = recovery
-        if recovery.state in LIVE:
-            live = recovery
-        elif live is not None and recovery.id == live.id:
-            live = None
-    if live is None or (contact is not None and contact.id != live.contact_id):
-        contact = None
-    if decision.contact is not None and live is not None and decision.contact.id == live.contact_id:
-        contact = decision.contact
-    return replace(snapshot, ticket=decision.ticket, live=live, contact=contact, named=named)
-
-
-def timed(snapshot: TicketSnapshot, decision: Decision) -> Decision:
-    """Returns the decision on a ticket, or on a follow-up of it, with what the ticket remembers for its deadlines."""
-    if decision.followed is not None:
-        return keep_time(decision, snapshot.settings, decision.new_recovery)
-    return keep_time(decision, snapshot.settings, applied(snapshot, decision).live)
-
-
 async def execute(
     store: TicketStore,
     call: Call,
@@ -165,9 +138,10 @@ async def execute(
         decision = decide(snapshot, command, call.caller, call.now, repeat.request_id)
         if decision is None:
             return respond(snapshot, None)
-        decision = timed(snapshot, decision)
-        response = respond(applied(snapshot, decision), decision)
-        await store.commit(decision, repeat.record(response))
+        scheduled = schedule(snapshot, decision)
+        decision = scheduled.decision
+        response = respond(apply(snapshot, decision), decision)
+        await store.commit(scheduled, repeat.record(response))
         return response
 
     call.enter(name.organization, resource)

@@ -19,10 +19,11 @@ from care_rules.decision import Decision
 from care_rules.entities import Channel, Inbound, IngestOutcome, Ticket
 from care_rules.names import TicketName
 from care_rules.refusals import Reason, Refusal, not_found
+from care_rules.scheduling import keep_schedule, schedule
 from care_service.rpc import convert, page_tokens
 from care_service.rpc.call import current_call
 from care_service.rpc.convert import CHANNELS
-from care_service.rpc.execute import Repeat, timed, until_committed
+from care_service.rpc.execute import Repeat, until_committed
 from care_service.rpc.fields import LONG_TEXT, Fields
 from care_service.rpc.raising import follow_up
 from care_service.usecases.ports import InboundQuery, InboundSnapshot, MessageView, Reader, TicketStore
@@ -147,7 +148,8 @@ async def _keep(
     kept = replace(inbound, outcome=IngestOutcome.CHAT_LOCKED, ticket_number=ticket.number)
     answer = _answer(kept, None)
     # Bookkeeping on the ticket, so that whoever opens its chat at this very moment looks again, and finds it.
-    await store.commit(Decision(replace(ticket, revision=ticket.revision + 1), inbound=kept), repeat.record(answer))
+    decision = Decision(replace(ticket, revision=ticket.revision + 1), inbound=kept)
+    await store.commit(keep_schedule(decision), repeat.record(answer))
     return answer
 
 
@@ -178,8 +180,8 @@ async def _take_in(
     written = decision.messages[-1]
     taken = replace(inbound, outcome=outcome, ticket_number=written.ticket_number, message_id=written.id)
     answer = _answer(taken, convert.thread_message(MessageView(written, None)))
-    decision = timed(chat.target, replace(decision, inbound=taken))
-    await (store.commit_new if decision.followed is not None else store.commit)(decision, repeat.record(answer))
+    scheduled = schedule(chat.target, replace(decision, inbound=taken))
+    await (store.commit_new if decision.followed is not None else store.commit)(scheduled, repeat.record(answer))
     return answer
 
 

@@ -17,8 +17,6 @@ from care.v1 import review_pb2, review_service_pb2_grpc
 from care.v1 import review_service_pb2 as pb
 from care_rules import names
 from care_rules.create import create_ticket
-from care_rules.deadlines import keep_time
-from care_rules.decision import Decision
 from care_rules.entities import Review
 from care_rules.filters.reviews import REVIEW_FIELDS
 from care_rules.filters.schema import read_filter
@@ -27,10 +25,11 @@ from care_rules.names import Child, TicketName
 from care_rules.refusals import Reason, Refusal, not_found
 from care_rules.review_edits import note_edit
 from care_rules.review_tickets import by_itself, is_wanted
+from care_rules.scheduling import ScheduledDecision, schedule, schedule_new_ticket
 from care_service.rpc import convert, list_queries, page_tokens
 from care_service.rpc.batches import serve_each
 from care_service.rpc.call import Call, current_call
-from care_service.rpc.execute import Repeat, timed
+from care_service.rpc.execute import Repeat
 from care_service.rpc.fields import DISPLAY_NAME, LONG_TEXT, Fields
 from care_service.rpc.parents import list_parent
 from care_service.rpc.raising import auto_assigned
@@ -85,17 +84,17 @@ class Reviews(review_service_pb2_grpc.ReviewServiceServicer):
         noted = None
         if stored is not None and stored.ticket_number is not None:
             loaded = await self._store.load(TicketName(stored.organization, stored.ticket_number), agent=None)
-            noted = note_edit(loaded[0], review, uuid7(), call.caller, call.now) if loaded else None
-            noted = timed(loaded[0], noted) if loaded and noted else None
+            edit = note_edit(loaded[0], review, uuid7(), call.caller, call.now) if loaded else None
+            noted = schedule(loaded[0], edit) if loaded and edit else None
         raised = await self._raised(stored, review, call)
         if raised is not None:
-            review = replace(review, ticket_number=raised.ticket.number)
+            review = replace(review, ticket_number=raised.decision.ticket.number)
         response = pb.IngestReviewResponse(review=convert.review_message(review))
         record = repeat.record(response)
         await self._directory.put_review(review, record, is_new=stored is None, noted=noted, raised=raised)
         return response
 
-    async def _raised(self, stored: Review | None, review: Review, call: Call) -> Decision | None:
+    async def _raised(self, stored: Review | None, review: Review, call: Call) -> ScheduledDecision | None:
         """Returns the ticket that the settings want for a review, where it has none and did not before."""
         if stored is not None and (stored.stars, stored.delete_time) == (review.stars, review.delete_time):
             return None
@@ -109,7 +108,7 @@ class Reviews(review_service_pb2_grpc.ReviewServiceServicer):
             snapshot, await self._store.next_number(review.organization), command, call.caller, call.now
         )
         decision = await auto_assigned(self._store, snapshot.settings, decision)
-        return keep_time(decision, snapshot.settings, None)
+        return schedule_new_ticket(snapshot.settings, decision)
 
     async def BatchIngestReviews(
         self, request: pb.BatchIngestReviewsRequest, context: Context

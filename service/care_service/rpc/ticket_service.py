@@ -13,7 +13,6 @@ from care.v1 import ticket_pb2, ticket_service_pb2_grpc
 from care.v1 import ticket_service_pb2 as pb
 from care_rules import commands, names
 from care_rules.create import CreationSnapshot, create_ticket
-from care_rules.deadlines import keep_time
 from care_rules.decide import situation
 from care_rules.decision import Decision
 from care_rules.entities import Priority
@@ -22,6 +21,7 @@ from care_rules.filters.tickets import TICKET_FIELDS
 from care_rules.finding import TicketQuery
 from care_rules.names import Child, ReviewName, TicketName
 from care_rules.refusals import Refusal, Violation, invalid, not_found
+from care_rules.scheduling import schedule_new_ticket
 from care_rules.snapshot import TicketSnapshot
 from care_service.rpc import convert, list_queries, page_tokens
 from care_service.rpc.batches import Batch, serve_each, ticket_of
@@ -120,9 +120,9 @@ class Tickets(Watches, ticket_service_pb2_grpc.TicketServiceServicer):
             number = await store.next_number(organization)
             decision = create_ticket(snapshot, number, command, call.caller, call.now, request_id)
             decision = await auto_assigned(store, snapshot.settings, decision)
-            decision = keep_time(decision, snapshot.settings, decision.new_recovery)
-            response = pb.CreateTicketResponse(ticket=show(_created(snapshot, decision), call))
-            await store.commit_new(decision, repeat.record(response))
+            scheduled = schedule_new_ticket(snapshot.settings, decision)
+            response = pb.CreateTicketResponse(ticket=show(_created(snapshot, scheduled.decision), call))
+            await store.commit_new(scheduled, repeat.record(response))
             return response
 
         return await until_committed(self._store, once, None)

@@ -18,15 +18,17 @@ from care_rules.names import RecoveryName
 from care_rules.plan import HANDED_OUT, SiteTiming, Step
 from care_rules.refusals import not_found
 from care_rules.replies import with_link, without_link
-from care_rules.reports import RecoveryCase, begin_posting, report
+from care_rules.reports import RecoverySnapshot, begin_posting, report
+from care_rules.scheduling import keep_schedule, schedule
+from care_rules.snapshot import apply
 from care_service.rpc import convert
 from care_service.rpc.call import current_call
 from care_service.rpc.deadlines import Deadlines
 from care_service.rpc.deliveries import Deliveries, need_key
-from care_service.rpc.execute import applied, timed, until_committed
+from care_service.rpc.execute import until_committed
 from care_service.rpc.fields import Fields
 from care_service.usecases.links import Links
-from care_service.usecases.ports import RecoverySnapshot, TicketStore
+from care_service.usecases.ports import TicketStore
 
 Context = grpc.aio.ServicerContext[Message, Message]
 
@@ -70,10 +72,10 @@ class Workers(Deliveries, Deadlines, worker_service_pb2_grpc.WorkerServiceServic
             review = load.snapshot.review
             if load.recovery.key_id:
                 need_key(self._links, load.recovery.key_id)
-            decision = begin_posting(self._case(load), review, step, now) if review else None
+            decision = begin_posting(load, review, step, self._timing, now) if review else None
             if decision is None:
                 return pb.BeginPostingResponse(plan=self._plan(load))
-            await store.commit(decision, None)
+            await store.commit(keep_schedule(decision), None)
             after = _after(load, decision)
             grant = self._grant(after, step)
             grant.read_first = step is Step.POST and load.recovery.reply_state in HANDED_OUT
@@ -133,26 +135,21 @@ class Workers(Deliveries, Deadlines, worker_service_pb2_grpc.WorkerServiceServic
 
         async def once(store: TicketStore) -> pb.RecoveryPlan:
             load = await self._load(store, name)
-            snapshot = self._case(load)
             if isinstance(command, commands.UnlockChat) and load.snapshot.contact is not None:
                 kept = await store.load_kept(name.ticket, load.snapshot.contact, _KEPT)
-                snapshot = replace(snapshot, kept=tuple(replace(inbound, message_id=uuid7()) for inbound in kept))
-            decision = report(snapshot, command, call.caller, call.now)
+                load = replace(load, kept=tuple(replace(inbound, message_id=uuid7()) for inbound in kept))
+            decision = report(load, command, call.caller, call.now)
             if decision is not None:
-                decision = timed(load.snapshot, decision)
-                await store.commit(decision, None)
-                load = _after(load, decision)
+                scheduled = schedule(load.snapshot, decision)
+                await store.commit(scheduled, None)
+                load = _after(load, scheduled.decision)
             return self._plan(load)
 
         return await until_committed(self._store, once, name.ticket)
 
-    def _case(self, load: RecoverySnapshot) -> RecoveryCase:
-        return RecoveryCase(load.snapshot, load.recovery, load.siblings, self._timing)
-
     def _plan(self, load: RecoverySnapshot) -> pb.RecoveryPlan:
         now = current_call().now
-        snapshot = self._case(load)
-        return convert.plan_message(load, snapshot.plan(now), snapshot.reminder, now)
+        return convert.plan_message(load, load.plan(now, self._timing), load.reminder, now)
 
     def _grant(self, load: RecoverySnapshot, step: Step) -> pb.PostingGrant:
         recovery, review = load.recovery, load.snapshot.review
@@ -179,5 +176,5 @@ def _attempt(number: int) -> Fields:
 
 
 def _after(load: RecoverySnapshot, decision: Decision) -> RecoverySnapshot:
-    snapshot = applied(load.snapshot, decision)
+    snapshot = apply(load.snapshot, decision)
     return RecoverySnapshot(snapshot, decision.recovery or load.recovery, load.siblings)

@@ -9,6 +9,7 @@ import asyncpg
 from care_client import trace_context, workflow_names
 from care_rules.decision import Decision
 from care_rules.entities import ActivityType
+from care_rules.scheduling import ScheduledDecision
 from care_service.storage import terms
 from care_service.storage.rows import ACTIVITY, CONTACT, DELIVERY, INBOUND, MESSAGE, RECOVERY, TICKET
 from care_service.storage.statements import Statement
@@ -35,8 +36,9 @@ _RECOVERY_IMMUTABLE = frozenset(
 )
 
 
-def update_statement(decision: Decision, record: IdempotencyRecord | None) -> Statement:
+def update_statement(scheduled: ScheduledDecision, record: IdempotencyRecord | None) -> Statement:
     """Makes the statement for a decision on an existing ticket. It writes nothing where the revision has moved."""
+    decision = scheduled.decision
     statement, ticket, source = Statement(), decision.ticket, "ticket"
     statement.add(
         "ticket",
@@ -95,8 +97,9 @@ def update_statement(decision: Decision, record: IdempotencyRecord | None) -> St
     return statement
 
 
-def insert_statement(decision: Decision, record: IdempotencyRecord | None) -> Statement:
+def insert_statement(scheduled: ScheduledDecision, record: IdempotencyRecord | None) -> Statement:
     """Makes the statement for a new ticket."""
+    decision = scheduled.decision
     statement, ticket, source = Statement(), decision.ticket, None
     if decision.followed is not None:
         # The compare makes sure that each ticket is followed by one at most. Nothing but the link changes on it.

@@ -18,6 +18,8 @@ from care_rules.delivery import DeliverySnapshot
 from care_rules.entities import Channel, Contact, Inbound, Ticket
 from care_rules.lifecycle import RecoveryState, TicketStatus
 from care_rules.names import MessageName, RecoveryName, TicketName
+from care_rules.reports import RecoverySnapshot
+from care_rules.scheduling import ScheduledDecision
 from care_rules.settings import AutoAssign
 from care_rules.snapshot import TicketSnapshot
 from care_rules.submit import FormSnapshot
@@ -30,7 +32,6 @@ from care_service.usecases.ports import (
     IdempotencyRecord,
     InboundQuery,
     InboundSnapshot,
-    RecoverySnapshot,
     RequestKey,
     StaleError,
     StoredResponse,
@@ -283,17 +284,17 @@ class PostgresTickets:
         async with self._connection() as connection:
             await connection.execute(_TAKE_BACK, name.organization, name.number, name.id, report_time)
 
-    async def commit(self, decision: Decision, record: IdempotencyRecord | None) -> None:
+    async def commit(self, scheduled: ScheduledDecision, record: IdempotencyRecord | None) -> None:
         """See TicketStore."""
         async with self._connection() as connection:
-            await committing.run(connection, committing.update_statement(decision, record))
-        self._committed(decision)
+            await committing.run(connection, committing.update_statement(scheduled, record))
+        self._committed(scheduled.decision)
 
-    async def commit_new(self, decision: Decision, record: IdempotencyRecord | None) -> None:
+    async def commit_new(self, scheduled: ScheduledDecision, record: IdempotencyRecord | None) -> None:
         """See TicketStore."""
         async with self._connection() as connection:
-            await committing.run(connection, committing.insert_statement(decision, record))
-        self._committed(decision)
+            await committing.run(connection, committing.insert_statement(scheduled, record))
+        self._committed(scheduled.decision)
 
     @asynccontextmanager
     async def exclusive(self, name: TicketName) -> AsyncIterator[TicketStore]:
