@@ -98,8 +98,11 @@ def _scheduled(decision: Decision, settings: Settings, live: Recovery | None) ->
     is_automatic = bool(decision.messages) and decision.messages[-1].automatic
     ticket = replace(decision.ticket, timing=_new_timing(decision.ticket, entry, is_automatic=is_automatic))
     ticket = recompute_deadlines(ticket, live, settings)
-    informed = _with_informed_workflow(replace(decision, ticket=ticket))
-    return ScheduledDecision(replace(informed, wakes_ticket=True) if _needs_wake(entry, ticket) else informed, _MAKER)
+    decision = replace(decision, ticket=ticket)
+    if _needs_wake(entry, ticket):
+        # The wake informs the workflow, which then needs no other one for the same deadline.
+        decision = replace(_with_informed_workflow(decision), wakes_ticket=True)
+    return ScheduledDecision(decision, _MAKER)
 
 
 def _with_informed_workflow(decision: Decision) -> Decision:

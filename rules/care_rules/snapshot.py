@@ -35,6 +35,11 @@ class TicketSnapshot:
         return settings_at(self.organization, self.location)
 
     @property
+    def business_name(self) -> str:
+        """The business as its customers know it: the location's display name, or else the organization's."""
+        return (self.location and self.location.display_name) or self.organization.display_name
+
+    @property
     def phone_region(self) -> str:
         """The region of phone numbers without a country code: the location's, or else the organization's."""
         return (self.location and self.location.default_phone_region) or self.organization.default_phone_region

@@ -19,7 +19,7 @@ from care_service.storage import tables, ticket_lists
 from care_service.storage.database import Database
 from care_service.storage.rows import ACTIVITY, CONTACT, DELIVERY, MESSAGE, TICKET
 from care_service.storage.tables import XID8
-from care_service.usecases.feed import Change, Follow, Place, Seen, Touched
+from care_service.usecases.feed import Change, ChangedTickets, Follow, Place, Seen
 
 _A, _T, _R, _C, _M, _D = (
     tables.activities.c,
@@ -51,12 +51,12 @@ class PostgresFeed:
         async with self._database.driver() as connection:
             return Place(int(await connection.fetchval(_HERE)), _LAST)
 
-    async def bump_version(self, after: Place, limit: int) -> Touched:
+    async def changed_tickets(self, after: Place, limit: int) -> ChangedTickets:
         """See Feed."""
         async with self._database.driver() as connection:
             rows = await connection.fetch(_TOUCHED, str(after.transaction), after.position, limit)
         last = Place(int(rows[-1][2]), rows[-1][3]) if rows else after
-        return Touched(last, frozenset((row[0], row[1]) for row in rows))
+        return ChangedTickets(last, frozenset((row[0], row[1]) for row in rows))
 
     async def changes(self, follow: Follow, after: Place, through: Place, limit: int) -> Seen:
         """See Feed."""

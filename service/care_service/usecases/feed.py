@@ -1,4 +1,4 @@
-"""The change feed: what followers of tickets are told, and where each of them is in it."""
+"""The change feed: what followers of tickets get, and their places in it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from care_rules.filters.conditions import Condition
 
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
-    """Where a follower of the feed is: what it has seen goes up to here."""
+    """A place in the feed: a follower at it has seen everything up to here."""
 
     transaction: int
     position: int
@@ -18,18 +18,18 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Follow:
-    """What is followed."""
+    """The tickets that a follower wants to hear about."""
 
     organization: str | None
-    """None for all."""
+    """None for all organizations."""
     ticket: int | None
-    """One ticket; None for all."""
+    """A ticket's number; None for all tickets."""
     condition: Condition
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """An activity, with its ticket as it is when it is read, and the entry of the thread that came with it."""
+    """An activity, with its ticket at the time of the read, and with its entry of the thread."""
 
     place: Place
     activity: Activity
@@ -40,16 +40,17 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Touched:
-    """Which tickets have something new, and up to where that was looked for."""
+class ChangedTickets:
+    """The tickets that have new activities, up to a place."""
 
     place: Place
     tickets: frozenset[tuple[str, int]]
+    """Organizations and ticket numbers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A look at the feed: what it found, and up to where it looked."""
+    """What a read of the feed found, and the place that it read up to."""
 
     changes: tuple[Change, ...]
     place: Place

@@ -33,7 +33,7 @@ from care_rules.scheduling import ScheduledDecision
 from care_rules.settings import AutoAssign, SettingsRevision
 from care_rules.snapshot import TicketSnapshot
 from care_rules.submit import FormSnapshot
-from care_service.usecases.feed import Follow, Place, Seen, Touched
+from care_service.usecases.feed import ChangedTickets, Follow, Place, Seen
 
 REQUEST_ID_LIFETIME: Final = timedelta(hours=24)
 """For how long an answer is kept to be given again."""
@@ -387,13 +387,13 @@ class Feed(Protocol):
         """Returns the present end of the feed: what is committed from now on comes after it."""
         ...
 
-    async def bump_version(self, after: Place, limit: int) -> Touched:
-        """Returns which tickets have something new; of at most `limit` activities."""
+    async def changed_tickets(self, after: Place, limit: int) -> ChangedTickets:
+        """Returns the tickets of the next activities, of at most `limit`."""
         ...
 
     async def changes(self, follow: Follow, after: Place, through: Place, limit: int) -> Seen:
         """Returns what comes next, in order; those of one ticket in the order of their numbers.
 
-        `through` is a place that `here` or `touched` returned: what comes later may not all be there yet.
+        `through` is a place that `here` or `changed_tickets` returned: later activities may not all be visible yet.
         """
         ...

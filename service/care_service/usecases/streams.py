@@ -172,18 +172,18 @@ class Followers:
         return place
 
     async def _look(self, place: Place) -> Place:
-        bump_version = await self._feed.bump_version(place, _LIMIT)
-        for organization, ticket in bump_version.tickets:
+        changed = await self._feed.changed_tickets(place, _LIMIT)
+        for organization, ticket in changed.tickets:
             for key in ((organization, ticket), (organization, None), (None, None)):
                 for interest in self._interests.get(key, ()):
-                    interest.tell(bump_version.place)
-        if bump_version.place == place:
+                    interest.tell(changed.place)
+        if changed.place == place:
             try:
                 async with asyncio.timeout(self._pace.look):
                     await self._hint.wait()
             except TimeoutError:
                 pass
-        return bump_version.place
+        return changed.place
 
     def _fail(self, refusal: Refusal) -> None:
         _LOG.warning("the feed can't be read", reason=refusal.reason.value)

@@ -56,7 +56,10 @@ def test_only_an_earlier_deadline_wakes_the_workflow() -> None:
     for watched, wakes in ((None, True), (later, False), (sooner, True)):
         timing = replace(TICKET.timing, watch_time=watched)
         moved = replace(decision, ticket=replace(decision.ticket, timing=timing))
-        assert schedule(snapshot, moved).decision.wakes_ticket is wakes
+        scheduled = schedule(snapshot, moved).decision
+        assert scheduled.wakes_ticket is wakes
+        # What the workflow knows changes with a wake alone.
+        assert scheduled.ticket.timing.watch_time == (NOW + WARNING if wakes else watched)
 
 
 def test_the_response_to_the_workflow_itself_wakes_nobody() -> None:
