@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, overload
+from typing import Final, TypeVar
 
 from care_rules.create import assigned
 from care_rules.decision import Decision
@@ -11,25 +11,20 @@ from care_rules.scheduling import ScheduledDecision
 from care_rules.settings import AutoAssign, Settings
 from care_service.usecases.ports import IdempotencyRecord, TicketStore
 
+DecisionT = TypeVar("DecisionT", Decision, Decision | None)
 _NO_NUMBER: Final = 0
 
 
-@overload
-async def decide_with_number(store: TicketStore, settings: Settings, decide: Callable[[int], Decision]) -> Decision: ...
-@overload
-async def decide_with_number(
-    store: TicketStore, settings: Settings, decide: Callable[[int], Decision | None]
-) -> Decision | None: ...
-async def decide_with_number(
-    store: TicketStore, settings: Settings, decide: Callable[[int], Decision | None]
-) -> Decision | None:
+async def decide_with_number(store: TicketStore, settings: Settings, decide: Callable[[int], DecisionT]) -> DecisionT:
     """Returns what `decide` returns for the number of a new ticket, with an assignee where the settings give one.
 
     `settings` are those of the new ticket's location. A decision that raises no ticket is returned as it is.
     """
     # Decides before it takes a number, so that a refusal leaves no gap. Then decides again, with the number.
     decision = decide(_NO_NUMBER)
-    if decision is None or not decision.is_new_ticket:
+    if decision is None:
+        return None
+    if not decision.is_new_ticket:
         return decision
     decision = decide(await store.next_number(decision.ticket.organization))
     if decision is None:
