@@ -79,7 +79,7 @@ check-imports: $(READY)
 
 .PHONY: check-protos
 check-protos: $(READY)
-	$(BIN)/python -m tools.contract
+	$(BIN)/python -m tools.buf_checks
 	$(BIN)/python protos/generate.py --check
 
 .PHONY: check-diagrams
@@ -105,15 +105,19 @@ proto: $(READY) ## Generate protos/python from protos/care
 
 .PHONY: proto-baseline
 proto-baseline: $(READY) ## Make the present contract the one that later changes may not break
-	$(BIN)/python -m tools.contract --write-baseline
+	$(BIN)/python -m tools.buf_checks --write-baseline
 
 .PHONY: diagrams
-diagrams: $(READY) ## Draw the README's state diagrams, and write the test kit's copy of the table
+diagrams: $(READY) ## Draw the README's state diagrams
 	$(BIN)/python -m tools.diagrams
 
 .PHONY: trace
 trace: $(READY) ## Print the trace of one recovery, through all processes, as a tree (ARGS=--write: into docs/operating.md)
 	@$(BIN)/python -m tools.trace $(ARGS)
+
+.PHONY: sql
+sql: $(READY) ## List the service's SQL statements, or print some whole (ARGS=outbox.CLAIM)
+	@$(BIN)/python -m tools.sql $(ARGS)
 
 .PHONY: screenshots
 screenshots: $(READY) ## Take the screenshots of docs/runbook.md from a running system (needs a Chromium)

@@ -1,1 +1,1 @@
-"""Benchmarks: the service against a bare stack, side by side in one run."""
+"""Benchmarks that compare the service with a minimal gRPC server in one run."""

@@ -1,9 +1,9 @@
-"""Measures reads and writes of the service and of the bare stack in turns, and prints their ratio.
+"""Measures reads and writes of the service and of a bare stack alternately, and prints their ratio.
 
     python -m benchmarks [calls per round]
 
-What counts is the server process's CPU time per call: it says how many calls one process can serve, and load from
-elsewhere on the machine disturbs it least. Each figure is the median over the rounds.
+The main figure is the server process's CPU time per call. It determines how many calls one process can serve, and other
+load on the machine hardly affects it. Each figure is the median of all rounds.
 """
 
 from __future__ import annotations
@@ -44,16 +44,16 @@ Call = Callable[[CareClient, int], Awaitable[object]]
 
 async def _read(client: CareClient, index: int) -> object:
     name = f"{_PARENT}/tickets/{index % _TICKETS + 1}"
-    answer = await client.tickets.GetTicket(GetTicketRequest(name=name))
-    assert answer.ticket.subject == "Cold soup"
-    return answer
+    response = await client.tickets.GetTicket(GetTicketRequest(name=name))
+    assert response.ticket.subject == "Cold soup"
+    return response
 
 
 async def _write(client: CareClient, index: int) -> object:
     parent = f"{_PARENT}/tickets/{index % _TICKETS + 1}"
-    answer = await client.conversations.AddNote(AddNoteRequest(parent=parent, text="Called back."))
-    assert answer.message.text == "Called back."
-    return answer
+    response = await client.conversations.AddNote(AddNoteRequest(parent=parent, text="Called back."))
+    assert response.message.text == "Called back."
+    return response
 
 
 @asynccontextmanager
@@ -76,18 +76,18 @@ async def _process(
 
 
 async def _measure(server: psutil.Process, client: CareClient, call: Call, count: int) -> tuple[float, float]:
-    """Returns microseconds of CPU per call of the server, and calls per second."""
+    """Returns the server's CPU time per call in microseconds, and the calls per second."""
     indices = iter(range(count))
 
     async def work() -> None:
         for index in indices:
             await call(client, index)
 
-    before, began = server.cpu_times(), perf_counter()
+    cpu_before, start = server.cpu_times(), perf_counter()
     await asyncio.gather(*(work() for _ in range(_CONCURRENCY)))
-    took, after = perf_counter() - began, server.cpu_times()
-    cpu = after.user + after.system - before.user - before.system
-    return cpu / count * 1e6, count / took
+    duration, cpu_after = perf_counter() - start, server.cpu_times()
+    cpu = cpu_after.user + cpu_after.system - cpu_before.user - cpu_before.system
+    return cpu / count * 1e6, count / duration
 
 
 async def _prepare(client: CareClient) -> None:
@@ -109,7 +109,7 @@ async def _compare(
         cpu = {side: median(each[0] for each in rounds) for side, rounds in results.items()}
         rate = {side: median(each[1] for each in rounds) for side, rounds in results.items()}
         print(
-            f"{name:18} {cpu['care'] / cpu['bare']:.2f} times the bare stack's CPU per call"
+            f"{name:18} {cpu['care'] / cpu['bare']:.2f} times the bare stack's CPU time per call"
             f" ({cpu['care']:.0f} us, bare {cpu['bare']:.0f} us);"
             f" {rate['care']:.0f} calls/s, bare {rate['bare']:.0f}"
         )
@@ -147,10 +147,10 @@ def _free_port() -> int:
 
 
 def main() -> None:
-    """Runs on a PostgreSQL of its own."""
+    """Runs the benchmarks on a temporary PostgreSQL."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 2_000
     with tempfile.TemporaryDirectory(prefix="care-bench-") as folder:
-        Path(folder).chmod(0o711)  # PostgreSQL runs as another user where this one is root
+        Path(folder).chmod(0o711)  # if this account is root, PostgreSQL runs as another one
         with postgres(Path(folder)) as server:
             asyncio.run(_run(server.create_database("care"), server.create_database("bare"), count))
 

@@ -1,8 +1,8 @@
-"""The bare stack to compare with: a gRPC server that reads and writes by hand-written asyncpg, and no more.
+"""The bare stack: a gRPC server that only reads and writes with asyncpg.
 
-No tokens, no rules, no log, no activity, no outbox: what is left is what gRPC, protobuf and PostgreSQL cost alone.
+It has no tokens, rules, logs, activities or outbox, so its cost is that of gRPC, protobuf and PostgreSQL alone.
 
-    python -m benchmarks.bare DATABASE_URL    prints the port that it listens on
+    python -m benchmarks.bare DATABASE_URL    prints its port
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import grpc
 from google.protobuf.message import Message
 
 from care.v1.conversation_service_pb2 import AddNoteRequest, AddNoteResponse
-from care.v1.message_pb2 import Message as Entry
+from care.v1.message_pb2 import Message as ThreadMessage
 from care.v1.ticket_pb2 import Ticket
 from care.v1.ticket_service_pb2 import GetTicketRequest, GetTicketResponse
 
@@ -29,13 +29,13 @@ _TABLES = """
 
 
 class Handlers:
-    """GetTicket as one SELECT; AddNote as the usual transaction of four statements."""
+    """GetTicket as one SELECT, and AddNote as a transaction of locking, updating and inserting."""
 
     def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
         self._pool = pool
 
     async def get_ticket(self, request: GetTicketRequest, context: Context) -> GetTicketResponse:
-        """Reads one row."""
+        """Reads the ticket."""
         number = int(request.name.rpartition("/")[2])
         row = await self._pool.fetchrow("SELECT version, subject FROM bare_tickets WHERE number = $1", number)
         if row is None:
@@ -44,16 +44,16 @@ class Handlers:
         return GetTicketResponse(ticket=ticket)
 
     async def add_note(self, request: AddNoteRequest, _: Context) -> AddNoteResponse:
-        """Locks the ticket, counts it up, and inserts the note."""
+        """Locks the ticket, increments its version and inserts the note."""
         number = int(request.parent.rpartition("/")[2])
         async with self._pool.acquire() as connection, connection.transaction():
             version = await connection.fetchval("SELECT version FROM bare_tickets WHERE number = $1 FOR UPDATE", number)
             await connection.execute("UPDATE bare_tickets SET version = $2 WHERE number = $1", number, version + 1)
             await connection.execute("INSERT INTO bare_notes VALUES ($1, $2, $3)", number, version + 1, request.text)
-        return AddNoteResponse(message=Entry(text=request.text))
+        return AddNoteResponse(message=ThreadMessage(text=request.text))
 
     def add_to(self, server: grpc.aio.Server) -> None:
-        """Serves the two methods under the names of the contract."""
+        """Registers the two methods under the names of the contract."""
         get = grpc.unary_unary_rpc_method_handler(
             self.get_ticket, GetTicketRequest.FromString, GetTicketResponse.SerializeToString
         )
@@ -69,7 +69,7 @@ class Handlers:
 
 
 async def main(url: str) -> None:
-    """Serves until it is killed."""
+    """Serves until the process is terminated."""
     async with asyncpg.create_pool(url, min_size=10, max_size=20) as pool:
         await pool.execute(_TABLES)
         server = grpc.aio.server()

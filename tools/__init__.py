@@ -1,1 +1,1 @@
-"""Checks of the project itself, run by `make check`; nothing here is installed or shipped."""
+"""Development tools: checks of the project, generated documentation, screenshots. They are not installed."""

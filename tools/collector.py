@@ -1,4 +1,4 @@
-"""A collector of OpenTelemetry spans: takes OTLP over HTTP and keeps what came, for tools and tests."""
+"""A collector of OpenTelemetry spans for tools and tests. It receives OTLP over HTTP and keeps everything in memory."""
 
 from __future__ import annotations
 
@@ -14,30 +14,31 @@ from typing import Final
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
-_DELAY: Final = 200
-"""Milliseconds after which a role hands over its spans; OpenTelemetry's own are five seconds."""
+_EXPORT_DELAY: Final = 200
+"""Milliseconds before a role exports its spans. OpenTelemetry's default is five seconds."""
 
 
 @dataclass(frozen=True)
 class Span:
-    """One span, with the service that it came from."""
+    """A span, with the name of the service that recorded it."""
 
     service: str
     name: str
     trace: str
     id: str
     parent: str
-    """Empty where it begins a trace."""
-    begin: int
-    """Nanoseconds of Unix time."""
+    """The id of the parent span. Empty for the root of a trace."""
+    start: int
+    """Unix time in nanoseconds."""
     end: int
+    """Unix time in nanoseconds."""
     attributes: dict[str, str]
     links: tuple[str, ...]
-    """The traces that it is linked to."""
+    """The ids of the traces that the span is linked to."""
 
 
 class Collector:
-    """Keeps all spans that it was sent."""
+    """Keeps all spans that were exported to it."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -47,35 +48,35 @@ class Collector:
 
     @property
     def spans(self) -> list[Span]:
-        """Those that came until now."""
+        """The spans received so far."""
         with self._lock:
             return list(self._spans)
 
     @property
     def received(self) -> bytes:
-        """All that came, as it came: what is not in here was not sent."""
+        """The bodies of all requests received so far, to prove what was not exported."""
         with self._lock:
             return b"\n".join(self._bytes)
 
     @property
     def variables(self) -> dict[str, str]:
-        """What makes a role send its spans here."""
+        """The environment variables that make a role export its spans here."""
         return {
             "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{self.port}",
-            "OTEL_BSP_SCHEDULE_DELAY": str(_DELAY),
+            "OTEL_BSP_SCHEDULE_DELAY": str(_EXPORT_DELAY),
         }
 
     def add(self, body: bytes) -> None:
-        """Takes the body of a request."""
+        """Stores the spans of a request's body."""
         request = ExportTraceServiceRequest.FromString(body)
-        found = [
+        spans = [
             Span(
                 service=_texts(resource.resource.attributes).get("service.name", ""),
                 name=span.name,
                 trace=span.trace_id.hex(),
                 id=span.span_id.hex(),
                 parent=span.parent_span_id.hex(),
-                begin=span.start_time_unix_nano,
+                start=span.start_time_unix_nano,
                 end=span.end_time_unix_nano,
                 attributes=_texts(span.attributes),
                 links=tuple(link.trace_id.hex() for link in span.links),
@@ -86,12 +87,12 @@ class Collector:
         ]
         with self._lock:
             self._bytes.append(body)
-            self._spans += found
+            self._spans += spans
 
 
 @contextmanager
-def collecting() -> Iterator[Collector]:
-    """Runs a collector on a port of its own while the block lasts."""
+def run_collector() -> Iterator[Collector]:
+    """Runs a collector on a free port."""
     collector = Collector()
 
     class Handler(BaseHTTPRequestHandler):
@@ -104,7 +105,7 @@ def collecting() -> Iterator[Collector]:
             self.end_headers()
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (the base class's name)
-            """Say nothing."""
+            """Logs nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True

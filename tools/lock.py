@@ -1,13 +1,14 @@
-"""Keeps the two locks what pyproject.toml asks for, and free of any machine's traces.
+"""Writes and checks the two lock files.
 
-    python -m tools.lock             write them; versions that still fit stay
-    python -m tools.lock --upgrade   write them with the newest versions that fit
-    python -m tools.lock --check     write nothing; exit 1 if they are not current
+    python -m tools.lock             write them, and keep the versions that still match pyproject.toml
+    python -m tools.lock --upgrade   write them with the newest versions that match
+    python -m tools.lock --check     write nothing; exit with status 1 if they are out of date
 
-requirements.lock holds everything, requirements-image.lock the same versions of what the container image needs.
+requirements.lock has all dependencies. requirements-image.lock has those of the container image, in the same versions.
 
-A lock is for every platform and Python at once (markers decide), with hashes, so that an installation is the same
-bytes everywhere. Where no registry is in reach, the check still compares names and versions, and says so.
+A lock is valid for all platforms and Python versions, by markers. It has hashes, so that every installation is
+identical. It contains no paths and addresses of the machine that wrote it. If no package registry is reachable, the
+check compares only names and versions, and says so.
 """
 
 from __future__ import annotations
@@ -43,49 +44,49 @@ COMPILE: Final = (
     "--no-emit-index-url",
     "--custom-compile-command=make lock",
 )
-# Each lock, with what goes into it; the second takes its versions from the first.
+# The options for each lock. The second lock takes its versions from the first.
 LOCKS: Final[Mapping[Path, tuple[str, ...]]] = {
     LOCK: ("--all-extras", "--group=maintain"),
     IMAGE_LOCK: ("--extra=image", f"--constraints={LOCK.name}", "--no-annotate"),
 }
-# What an index address, a local path or a direct reference would look like.
+# Matches an index address, a local path or a direct reference.
 FOREIGN: Final = re.compile(r"://|file:|^\s*-(?!-hash)|\s@\s|^[./]", re.MULTILINE)
 PIN: Final = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)", re.MULTILINE)
-# How uv says that a registry was out of reach, as opposed to: it answered no.
-OUT_OF_REACH: Final = ("error sending request", "Failed to fetch", "dns error")
+# How uv reports that a registry was not reachable, as opposed to one that has no matching package.
+UNREACHABLE: Final = ("error sending request", "Failed to fetch", "dns error")
 
 
-def pins(lock: str) -> dict[str, set[Version]]:
-    """Returns the locked versions of each name; markers can give a name several."""
-    found: dict[str, set[Version]] = {}
+def locked_versions(lock: str) -> dict[str, set[Version]]:
+    """Returns the locked versions of each package. With markers, a package can have several."""
+    versions: dict[str, set[Version]] = {}
     for name, version in PIN.findall(lock):
-        found.setdefault(canonicalize_name(name), set()).add(Version(version))
-    return found
+        versions.setdefault(canonicalize_name(name), set()).add(Version(version))
+    return versions
 
 
-def wanted(project: str) -> list[Requirement]:
+def all_requirements(project: str) -> list[Requirement]:
     """Returns the requirements of the base, all extras and the maintainers' group, except those on our own extras."""
     tables = tomllib.loads(project)
     table = tables["project"]
-    named = [*table["optional-dependencies"].values(), *tables["dependency-groups"].values()]
-    lines = [*table["dependencies"], *(line for group in named for line in group)]
-    found = [Requirement(line) for line in lines]
-    return [requirement for requirement in found if requirement.name != table["name"]]
+    groups = [*table["optional-dependencies"].values(), *tables["dependency-groups"].values()]
+    lines = [*table["dependencies"], *(line for group in groups for line in group)]
+    requirements = [Requirement(line) for line in lines]
+    return [requirement for requirement in requirements if requirement.name != table["name"]]
 
 
-def unmet(project: str, lock: str) -> list[str]:
-    """Returns a line for each requirement that the lock does not hold."""
-    locked = pins(lock)
+def unmet_requirements(project: str, lock: str) -> list[str]:
+    """Returns an error for each requirement that the lock does not meet."""
+    locked = locked_versions(lock)
     return [
-        f"pyproject.toml asks for {requirement}, requirements.lock has no such version"
-        for requirement in wanted(project)
+        f"pyproject.toml requires {requirement}, but requirements.lock has no such version"
+        for requirement in all_requirements(project)
         if not any(version in requirement.specifier for version in locked.get(canonicalize_name(requirement.name), ()))
     ]
 
 
 def low_floors(project: str) -> list[str]:
-    """Returns a line for each runtime that pyproject.toml would accept although generated code refuses it."""
-    base = {requirement.name: requirement for requirement in wanted(project)}
+    """Returns an error for each runtime that pyproject.toml allows in a version too old for the generated code."""
+    base = {requirement.name: requirement for requirement in all_requirements(project)}
     generator = next(iter(base["grpcio-tools"].specifier)).version
     tools = [Requirement(line) for line in requires("grpcio-tools") or []]
     protobuf = next(
@@ -93,26 +94,26 @@ def low_floors(project: str) -> list[str]:
     )
     floors = {"grpcio": generator, "protobuf": protobuf}
     return [
-        f"pyproject.toml must ask for {name}>={floor}: that is what grpcio-tools {generator} generates code for"
+        f"pyproject.toml must require {name}>={floor}: grpcio-tools {generator} generates code for that version"
         for name, floor in floors.items()
         if f">={floor}" != str(base[name].specifier)
     ]
 
 
 def compile_lock(target: Path, *options: str) -> str:
-    """Resolves pyproject.toml into `target`, preferring the versions that it holds; returns uv's complaint, if any."""
+    """Resolves pyproject.toml into `target`, preferring the versions in it. Returns uv's error, or an empty string."""
     uv = Path(sysconfig.get_path("scripts")) / "uv"
     command = [str(uv), *COMPILE, *options, f"--output-file={target}", PROJECT.name]
     done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
-    return "" if done.returncode == 0 else done.stderr.strip() or f"uv stopped with status {done.returncode}"
+    return "" if done.returncode == 0 else done.stderr.strip() or f"uv exited with status {done.returncode}"
 
 
 def check() -> list[str]:
-    """Returns what is wrong with the locks, a line each."""
+    """Returns the problems of the locks."""
     project, lock = PROJECT.read_text(encoding="utf-8"), LOCK.read_text(encoding="utf-8")
-    problems = low_floors(project) + unmet(project, lock)
+    problems = low_floors(project) + unmet_requirements(project, lock)
     problems += [
-        f"{path.name} names an index, a path or an address: none of them is the same elsewhere"
+        f"{path.name} contains an index, a path or an address, which differ between machines"
         for path in LOCKS
         if FOREIGN.search(path.read_text(encoding="utf-8"))
     ]
@@ -122,32 +123,32 @@ def check() -> list[str]:
         for path, options in LOCKS.items():
             fresh = Path(folder) / path.name
             shutil.copyfile(path, fresh)
-            complaint = compile_lock(fresh, *options)
-            if any(sign in complaint for sign in OUT_OF_REACH):
-                print("No package registry is in reach: compared names and versions only.")
+            error = compile_lock(fresh, *options)
+            if any(sign in error for sign in UNREACHABLE):
+                print("No package registry is reachable: compared only names and versions.")
                 return []
-            if complaint:
-                return [complaint]
+            if error:
+                return [error]
             if fresh.read_text(encoding="utf-8") != path.read_text(encoding="utf-8"):
-                problems.append(f"{path.name} is not what pyproject.toml gives")
+                problems.append(f"{path.name} is out of date with pyproject.toml")
     return problems
 
 
 def write(*options: str) -> list[str]:
-    """Writes the locks; returns uv's complaint, if any."""
+    """Writes the locks. Returns uv's errors."""
     for path, own in LOCKS.items():
-        # The one for the image follows the other's versions, whatever it held before.
-        if complaint := compile_lock(path, *own, *(options if path == LOCK else ["--upgrade"])):
-            return [complaint]
+        # The image's lock takes the other's versions, so its own previous versions must not be preferred.
+        if error := compile_lock(path, *own, *(options if path == LOCK else ["--upgrade"])):
+            return [error]
     return []
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs the command line; returns the exit status."""
+    """Runs the command and returns its exit status."""
     parser = argparse.ArgumentParser(prog="tools.lock", description=(__doc__ or "").partition("\n")[0])
     mode = parser.add_mutually_exclusive_group()
-    mode.add_argument("--check", action="store_true", help="write nothing; exit 1 if a lock is not current")
-    mode.add_argument("--upgrade", action="store_true", help="take the newest versions that fit")
+    mode.add_argument("--check", action="store_true", help="write nothing; exit with status 1 if a lock is out of date")
+    mode.add_argument("--upgrade", action="store_true", help="use the newest versions that match")
     options = parser.parse_args(argv)
     if options.check:
         problems = check()

@@ -1,8 +1,8 @@
-"""Writes a new Alembic migration from what the tables have and an up-to-date database has not.
+"""Writes an Alembic migration for the differences between the table definitions and the latest migration.
 
-    python -m tools.migration "what changes"
+    python -m tools.migration "add labels"
 
-Runs on a PostgreSQL of its own, so that no database of yours is asked.
+It starts a temporary PostgreSQL and uses no other database.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from care_service.storage.migrate import revise
 
 
 def main() -> None:
-    """Writes it below `service/care_service/storage/migrations/versions`."""
-    words = " ".join(sys.argv[1:]).strip()
-    if not words:
-        sys.exit('say what changes: make migration M="add labels"')
+    """Writes the migration to `service/care_service/storage/migrations/versions`."""
+    description = " ".join(sys.argv[1:]).strip()
+    if not description:
+        sys.exit('describe the change: make migration M="add labels"')
     with tempfile.TemporaryDirectory(prefix="care-migration-") as folder, postgres(Path(folder)) as server:
-        asyncio.run(revise(server.create_database("migration"), words))
+        asyncio.run(revise(server.create_database("migration"), description))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Prints the first of a row of free TCP ports on this machine, for `care up --first-port`.
+"""Prints the first of several consecutive free TCP ports, for `care up --first-port`.
 
     python -m tools.ports [COUNT]
 
-The ports are free at the moment of asking: whoever takes them next should do so soon.
+The ports are not reserved, so use them soon.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import sys
 from contextlib import ExitStack
 from typing import Final
 
-# Below the range that Linux and macOS hand out by themselves.
+# Below the ephemeral ports of Linux and macOS.
 LOWEST: Final = 10_000
 HIGHEST: Final = 30_000
 TRIES: Final = 200
 
 
 def is_free(first: int, count: int) -> bool:
-    """Returns whether all of `count` ports from `first` on can be bound at once."""
+    """Returns whether the `count` ports from `first` on are free."""
     with ExitStack() as stack:
         for port in range(first, first + count):
             listener = stack.enter_context(socket.socket())
@@ -32,16 +32,16 @@ def is_free(first: int, count: int) -> bool:
 
 
 def first_free(count: int) -> int:
-    """Returns the first of a row of free ports; raises OSError where there is none."""
+    """Returns the first of `count` consecutive free ports. Raises OSError if it finds none."""
     for _ in range(TRIES):
-        first = random.randrange(LOWEST, HIGHEST - count)  # noqa: S311 - spreads concurrent runs, guards nothing
+        first = random.randrange(LOWEST, HIGHEST - count)  # noqa: S311 - keeps concurrent runs apart, not for cryptography
         if is_free(first, count):
             return first
-    raise OSError(f"no {count} free ports in a row between {LOWEST} and {HIGHEST}")
+    raise OSError(f"found no {count} consecutive free ports between {LOWEST} and {HIGHEST}")
 
 
 def main(argv: list[str]) -> int:
-    """Runs the command line; returns the exit status."""
+    """Runs the command and returns its exit status."""
     try:
         print(first_free(int(argv[0]) if argv else 10))
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The commands of `care`. Each imports what it needs itself, so that a role starts without the others' libraries."""
+"""The commands of `care`. Each imports its own libraries, so that a role starts without those of the others."""
 
 from __future__ import annotations
 
@@ -22,13 +22,14 @@ app: Final = typer.Typer(
     help="Care: from a bad public review to a private, resolved conversation.",
     no_args_is_help=True,
     add_completion=False,
-    # A traceback is for a bug report: whole, and without the values of variables, as there are keys among them.
+    # Tracebacks go into bug reports: they must be complete, and must not show variables, which may hold keys.
     pretty_exceptions_enable=False,
 )
 app.add_typer(outbox)
 app.command()(doctor)
 
-Home = Annotated[Path, typer.Option("--home", help="Folder of the stack's data.", file_okay=False)]
+# Not `readable`: where that fails, our own error says what to do.
+Home = Annotated[Path, typer.Option("--home", help="Folder of the stack's data.", file_okay=False, readable=False)]
 
 
 @app.command()
@@ -52,35 +53,45 @@ def up(
 @app.command()
 def demo(
     home: Home = homes.DEFAULT,
-    first_port: Annotated[int | None, typer.Option(help="As of `care up`.")] = None,
+    first_port: Annotated[int | None, typer.Option(help="First port, as for `care up`.")] = None,
     reviews: Annotated[
-        Path | None, typer.Option(help="Reviews in the Google Business Profile API's JSON form, instead of our own.")
+        Path | None,
+        typer.Option(
+            help="JSON file of reviews in the form of the Google Business Profile API, instead of the built-in ones."
+        ),
     ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the stack running afterwards, until Ctrl-C.")] = False,
 ) -> None:
-    """Play one real ticket from a bad review to CLOSED, on the stack of a folder or on one of its own."""
+    """Play one real ticket from a bad review to CLOSED, on the running stack of a folder or on a new one."""
     from rich.console import Console
 
     from care_dev.demo.command import demo as play_demo
 
-    # A file or a pipe has no width of its own; the tables want more than the 80 columns that are assumed then.
+    # A file or a pipe has no width, and the default of 80 columns is too narrow for the tables.
     console = Console()
     play_demo(home, first_port, reviews, console if console.is_terminal else Console(width=140), keep=keep)
 
 
 @app.command()
 def token(
-    org: Annotated[str | None, typer.Option(help="Organization; only service and worker may be without.")] = None,
+    org: Annotated[str | None, typer.Option(help="Organization. Only service and worker tokens may have none.")] = None,
     agent: Annotated[str | None, typer.Option(help="Id of the person or program: the token's subject.")] = None,
     role: Annotated[Role, typer.Option(help="What the token allows.")] = Role.AGENT,
-    name: Annotated[str | None, typer.Option(help="Name to show; the id if there is none.")] = None,
-    acting_service: Annotated[str | None, typer.Option(help="Id of the service that calls on their behalf.")] = None,
+    name: Annotated[str | None, typer.Option(help="Display name; default: the id.")] = None,
+    acting_service: Annotated[
+        str | None, typer.Option(help="Id of the service that calls on the agent's behalf.")
+    ] = None,
     home: Annotated[
         Path | None,
-        typer.Option("--home", help="Folder of a stack's data, with its key.", show_default=str(homes.DEFAULT)),
+        typer.Option(
+            "--home",
+            help="Folder of a stack's data, which holds its key.",
+            show_default=str(homes.DEFAULT),
+            readable=False,
+        ),
     ] = None,
 ) -> None:
-    """Print a development token, and nothing else: signed with CARE_TOKEN_KEY where that is set and no folder named."""
+    """Print a development token and nothing else. CARE_TOKEN_KEY signs it if that is set and --home is not given."""
     key = os.environ.get("CARE_TOKEN_KEY")
     if key and not home:
         typer.echo(sign(key, org, agent, role, name, acting_service=acting_service))
@@ -90,7 +101,7 @@ def token(
 
 @app.command()
 def keys() -> None:
-    """Print fresh keys and passwords for docker-compose.yml, as a file .env; writes nothing."""
+    """Print an .env file for docker-compose.yml with fresh keys and passwords. Writes no file."""
     from care_cli.keys import environment_file
 
     typer.echo(environment_file(), nl=False)
@@ -98,12 +109,12 @@ def keys() -> None:
 
 @app.command()
 def health(
-    role: Annotated[HealthRole, typer.Argument(help="The role, by the name of its command.")],
+    role: Annotated[HealthRole, typer.Argument(help="The role: the name of its command.")],
     address: Annotated[
-        str | None, typer.Option(help="host:port where it listens (`work`: of Temporal), instead of the variable's.")
+        str | None, typer.Option(help="host:port of the role (for `work`: of Temporal), instead of its variable.")
     ] = None,
 ) -> None:
-    """Exit with status 0 if the role that runs here with the same variables is fit for use; else say why not."""
+    """Check the health of the role that runs here with the same variables. Exits 0 if healthy; else prints why not."""
     from care_roles.environment import end_process
 
     try:
@@ -111,16 +122,19 @@ def health(
     except StackError as error:
         typer.echo(f"care: {error}", err=True)
         end_process(1)
-    end_process(0)  # Temporal's SDK, by which a worker is looked for, now and then aborts a process that ends otherwise
+    end_process(0)  # a normal exit sometimes aborts while Temporal's SDK is loaded
 
 
 @app.command()
 def serve(
     processes: Annotated[
-        int, typer.Option(min=1, max=64, help="Processes on the one port, as each uses one processor core at most.")
+        int,
+        typer.Option(
+            min=1, max=64, help="Number of processes that share the port. Each uses at most one processor core."
+        ),
     ] = 1,
 ) -> None:
-    """Run the gRPC service, with the relay to Temporal."""
+    """Run the gRPC service and the relay to Temporal."""
     if processes > 1:
         from care_service.running.supervisor import main as run_processes
 
@@ -147,7 +161,7 @@ def web() -> None:
 
 
 @app.command(
-    add_help_option=False,  # that of the commands themselves is asked for
+    add_help_option=False,  # the nested commands have their own
     context_settings={"allow_extra_args": True, "allow_interspersed_args": False, "ignore_unknown_options": True},
 )
 def ticket(context: typer.Context) -> None:
@@ -160,9 +174,10 @@ def ticket(context: typer.Context) -> None:
 @app.command("review-site")
 def review_site(
     address: Annotated[str, typer.Option(help="host:port to listen on.")] = "127.0.0.1:8090",
-    database: Annotated[Path, typer.Option(help="File of the site's data.")] = homes.DEFAULT / "review-site/reviews.db",
+    database: Annotated[Path, typer.Option(help="File of the site's data.", readable=False)] = homes.DEFAULT
+    / "review-site/reviews.db",
 ) -> None:
-    """Run the local review site, where the development organization's reviews and replies stand."""
+    """Run the practice review site, which has the development organization's reviews and replies."""
     from care_dev.listening import CannotStart
     from care_dev.review_site.main import run
 
@@ -175,10 +190,11 @@ def review_site(
 @app.command()
 def mailbox(
     address: Annotated[str, typer.Option(help="host:port of the page.")] = "127.0.0.1:8025",
-    smtp_address: Annotated[str, typer.Option(help="host:port that takes the emails.")] = "127.0.0.1:1025",
-    folder: Annotated[Path, typer.Option(help="Folder of the emails, a maildir.")] = homes.DEFAULT / "mailbox",
+    smtp_address: Annotated[str, typer.Option(help="host:port that receives the emails.")] = "127.0.0.1:1025",
+    folder: Annotated[Path, typer.Option(help="Folder of the emails, a maildir.", readable=False)] = homes.DEFAULT
+    / "mailbox",
 ) -> None:
-    """Run the local mailbox, which takes every email and shows it instead of delivering it."""
+    """Run the practice mailbox, which shows every email instead of delivering it."""
     from care_dev.listening import CannotStart
     from care_dev.mailbox.main import run
 

@@ -1,6 +1,6 @@
-"""`care health`: whether a role is fit for use; for the health checks of containers, which have no other tool.
+"""`care health`: checks the health of a role, for the health checks of containers.
 
-A role is looked for where the same variables make it listen, so that its container needs no further configuration.
+It finds the role by the role's own variables, so that a container needs no further configuration.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import socket
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, assert_never
 
 from care_dev.stack.errors import StackError
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from care_roles.fields import Address
 
 _DEADLINE: Final = 4.0
-"""Seconds for one answer; those who ask regularly give up after somewhat more."""
+"""Seconds to wait for an answer: less than the usual timeout of a container's health check."""
 
 _LONGEST_POLL: Final = timedelta(seconds=90)
-"""A worker with nothing to do asks Temporal anew about every minute."""
+"""An idle worker polls Temporal about once a minute."""
 
 _ANY: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not listened on
-"""Where to find on this machine what listens on all addresses."""
+"""The loopback address of each address that means: all addresses."""
 
 
 class Role(StrEnum):
-    """What can be asked for, by the name of its command."""
+    """The roles that can be checked. Each value is the name of a command."""
 
     SERVE = "serve"
     WORK = "work"
@@ -37,17 +37,19 @@ class Role(StrEnum):
 
 
 def check(role: Role, address: str | None) -> None:
-    """Return if `role` is healthy; raises StackError, which says why not.
+    """Return if `role` is healthy. Raises StackError, which says why it is not.
 
-    `address` (host:port) counts instead of the role's variable; for `work` it is Temporal's.
+    `address` (host:port) replaces the role's variable; for `work` it is Temporal's address.
     """
     from care_dev.stack import health
 
     match role:
         case Role.SERVE if os.environ.get("CARE_GRPC_TLS_CERTIFICATE"):
-            # Its certificate names it as others call it, not as we would here, and it may want one of ours.
+            # The certificate may not name loopback, and the service may require a client certificate.
             if not address and not os.environ.get("CARE_METRICS_ADDRESS"):
-                raise StackError("with CARE_GRPC_TLS_CERTIFICATE set CARE_METRICS_ADDRESS too: health is asked there")
+                raise StackError(
+                    "CARE_GRPC_TLS_CERTIFICATE is set: set CARE_METRICS_ADDRESS too, which then answers for health"
+                )
             where = _address(address, "CARE_METRICS_ADDRESS", "")
             asyncio.run(health.http_ok(f"http://{where}/healthz", deadline=_DEADLINE))
         case Role.SERVE:
@@ -61,6 +63,8 @@ def check(role: Role, address: str | None) -> None:
         case Role.REVIEW_SITE:
             where = _address(address, "", "127.0.0.1:8090")
             asyncio.run(health.http_ok(f"http://{where}/", deadline=_DEADLINE))
+        case _:
+            assert_never(role)
 
 
 def _address(given: str | None, variable: str, default: str) -> Address:
@@ -74,9 +78,9 @@ def _address(given: str | None, variable: str, default: str) -> Address:
 
 
 async def _worker_polls(address: str | None) -> None:
-    """Return if Temporal was asked for work lately from this very machine; a container is one.
+    """Return if a worker on this machine (or in this container) polled Temporal recently.
 
-    A worker has no port of its own. Temporal forgets one that is gone or hangs only minutes later, hence "lately".
+    A worker listens on no port. Temporal lists a stopped worker for minutes, so the time of the last poll counts.
     """
     from temporalio.api.enums.v1 import TaskQueueType
     from temporalio.api.taskqueue.v1 import TaskQueue
@@ -105,7 +109,7 @@ async def _worker_polls(address: str | None) -> None:
         raise StackError(str(error)) from error
     except TimeoutError as error:
         raise StackError(f"Temporal does not answer within {_DEADLINE:g} s") from error
-    except (RuntimeError, RPCError) as error:  # what the SDK raises for a connection that fails, and for a refusal
+    except (RuntimeError, RPCError) as error:  # a failed connection, or a refusal
         raise StackError(f"Temporal does not answer: {error}") from error
     oldest = datetime.now(UTC) - _LONGEST_POLL
     here = f"@{socket.gethostname()}"

@@ -1,1 +1,1 @@
-"""The client of Care's gRPC services."""
+"""The Python client of Care's gRPC services."""

@@ -1,4 +1,4 @@
-"""What is done for each call: its request id, deadline, token and trace, and the exception that it fails with."""
+"""Interceptors that add a request id, deadline, token and trace to each call, and convert its errors."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from time import monotonic
@@ -23,34 +23,37 @@ from care_client.tokens import TokenSource
 _AUTHORIZATION: Final = "authorization"
 _REQUEST_ID: Final = "request_id"
 _RENEWABLE: Final = frozenset({"TOKEN_EXPIRED", "TOKEN_INVALID"})
-"""What another token may help against: its time is over, or the key that it was signed with is."""
+"""The errors that another token may avoid: the token has expired, or its signing key has."""
 
 _Request = TypeVar("_Request")
 _Response = TypeVar("_Response")
 
 
 def call_interceptors(tokens: TokenSource | None, deadline: float | None) -> Sequence[ClientInterceptor]:
-    """Return one interceptor for each kind of call: gRPC takes an interceptor for one kind only."""
+    """Return one interceptor for each kind of call, because gRPC does not accept one for several kinds.
+
+    ``deadline`` is the default in seconds for unary calls.
+    """
     return [_UnaryUnary(tokens, deadline), _UnaryStream(tokens)]
 
 
 class _Authorized:
-    """Sends the token with calls that bring none of their own, and another one after it was refused."""
+    """Provides the token of a call that has none of its own, and another one if the service refuses it."""
 
     def __init__(self, tokens: TokenSource | None) -> None:
         self._tokens = tokens
 
     async def _token(self, details: ClientCallDetails) -> str | None:
-        """Return the token to send; None without a source, or where the caller sends a token with this call."""
+        """Return the token to send. None without a source, or if the caller has set a token for this call."""
         if self._tokens is None or _AUTHORIZATION in (details.metadata or ()):
             return None
         return await self._tokens.current()
 
-    async def _renewed(self, token: str | None, error: Unauthenticated) -> str | None:
-        """Return the token for a second try; None if there is none to be made."""
+    async def _refresh(self, token: str | None, error: Unauthenticated) -> str | None:
+        """Return another token for a second try, or None if there is none."""
         if self._tokens is None or token is None or error.reason not in _RENEWABLE:
             return None
-        return await self._tokens.renewed(token)
+        return await self._tokens.refresh(token)
 
 
 class _UnaryUnary(_Authorized, UnaryUnaryClientInterceptor):
@@ -65,26 +68,27 @@ class _UnaryUnary(_Authorized, UnaryUnaryClientInterceptor):
         request: _Request,
     ) -> UnaryUnaryCall[_Request, _Response]:
         request = with_request_id(request)
-        given = client_call_details.timeout
-        timeout = self._deadline if given is None else given
-        ends = None if timeout is None else monotonic() + timeout
+        timeout = client_call_details.timeout
+        if timeout is None:
+            timeout = self._deadline
+        end = None if timeout is None else monotonic() + timeout
 
         async def attempt(token: str | None) -> UnaryUnaryCall[_Request, _Response]:
-            # What is left of it: the call's deadline is one, however many attempts there are.
-            left = None if ends is None else max(0.0, ends - monotonic())
+            # The deadline includes all attempts.
+            remaining = None if end is None else max(0.0, end - monotonic())
             with care_errors():
-                call = await continuation(_adjusted(client_call_details, token, left), request)
-                await call  # its answer is kept: whoever awaits it again gets it
+                call = await continuation(_with_metadata(client_call_details, token, remaining), request)
+                await call  # the call keeps its response for the caller
             return call
 
         token = await self._token(client_call_details)
         try:
             return await attempt(token)
         except Unauthenticated as error:
-            renewed = await self._renewed(token, error)
-            if renewed is None:
+            other_token = await self._refresh(token, error)
+            if other_token is None:
                 raise
-        return await attempt(renewed)
+        return await attempt(other_token)
 
 
 class _UnaryStream(_Authorized, UnaryStreamClientInterceptor):
@@ -97,24 +101,25 @@ class _UnaryStream(_Authorized, UnaryStreamClientInterceptor):
         request = with_request_id(request)
 
         async def begin(token: str | None) -> UnaryStreamCall[_Request, _Response]:
-            return await continuation(_adjusted(client_call_details, token, client_call_details.timeout), request)
+            details = _with_metadata(client_call_details, token, client_call_details.timeout)
+            return await continuation(details, request)
 
         token = await self._token(client_call_details)
         call = await begin(token)
 
         async def messages() -> AsyncIterator[_Response]:
-            begun = False
+            has_begun = False
             try:
                 async for message in _read(call):
-                    begun = True
+                    has_begun = True
                     yield message
             except Unauthenticated as error:
-                renewed = None if begun else await self._renewed(token, error)
-                if renewed is None:
+                other_token = None if has_begun else await self._refresh(token, error)
+                if other_token is None:
                     raise
             else:
                 return
-            async for message in _read(await begin(renewed)):
+            async for message in _read(await begin(other_token)):
                 yield message
 
         return messages()
@@ -126,13 +131,13 @@ async def _read(call: UnaryStreamCall[_Request, _Response]) -> AsyncIterator[_Re
             async for message in call:
                 yield message
     finally:
-        call.cancel()  # of no effect where it has ended
+        call.cancel()  # has no effect on a call that has ended
 
 
 def with_request_id(request: _Request) -> _Request:
-    """Return ``request`` with a new UUID as its ``request_id`` where its type has that field and it is empty.
+    """Return ``request`` with a new UUID as its ``request_id``, if it has that field and the field is empty.
 
-    A copy then: the caller may use its own for another call, which is to be told apart.
+    The result is then a copy, because the caller may use ``request`` for another call, which needs another id.
     """
     if not isinstance(request, Message) or _REQUEST_ID not in request.DESCRIPTOR.fields_by_name:
         return request
@@ -144,13 +149,13 @@ def with_request_id(request: _Request) -> _Request:
     return cast("_Request", copy)
 
 
-def _adjusted(details: ClientCallDetails, token: str | None, timeout: float | None) -> ClientCallDetails:
-    """Add the token, the trace, and the deadline in seconds."""
-    # A new object each time: the caller may use its own for other calls.
+def _with_metadata(details: ClientCallDetails, token: str | None, timeout: float | None) -> ClientCallDetails:
+    """Return ``details`` with the token, the trace and the deadline in seconds."""
+    # A copy, because the caller may use the same metadata for other calls.
     metadata = Metadata(*(details.metadata or ()))
     if token is not None:
         metadata.add(_AUTHORIZATION, f"Bearer {token}")
-    # Calls made within a trace belong to it.
+    # A call made within a trace continues it.
     traceparent = trace_context.current()
     if traceparent is not None and metadata.get(trace_context.TRACEPARENT) is None:
         metadata.add(trace_context.TRACEPARENT, traceparent)

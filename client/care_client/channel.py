@@ -1,4 +1,4 @@
-"""Opens the channel to Care's gRPC service: encryption, token, deadline, retries, keepalive."""
+"""Opens the channel to Care's gRPC service, with encryption, token, deadline, retries and keepalive."""
 
 import json
 from collections.abc import Sequence
@@ -14,37 +14,37 @@ from care_client.tls import Tls
 from care_client.tokens import Token, token_source
 
 DEFAULT_DEADLINE: Final = 10.0
-"""Seconds that a call may take where its caller names no deadline. Streams have none: they are there to stay."""
+"""The deadline in seconds of unary calls whose caller sets none. Streams have no default deadline."""
 
 _SERVICE_CONFIG: Final = {
     "methodConfig": [
         {
-            "name": [{}],  # every method: those that write carry a request id, or are made to be repeated
+            "name": [{}],  # every method: writing is safe to repeat, by request id or by design
             "retryPolicy": {
                 "maxAttempts": 5,
-                # About 1.5 s in all, each pause longer or shorter by chance (gRFC A6).
+                # About 1.5 s in total, with jitter on each pause (gRFC A6).
                 "initialBackoff": "0.1s",
                 "maxBackoff": "1s",
                 "backoffMultiplier": 2,
-                # Of all the codes that may go away, the only one that says: not handled, or handled under its id.
+                # The only temporary error that means: not handled, or safe to repeat by its request id.
                 "retryableStatusCodes": ["UNAVAILABLE"],
             },
         }
     ],
-    # While more than half of the latest calls fail, retries would only add to the trouble.
+    # Stops retries while more than half of the latest calls fail, so that they do not overload the service.
     "retryThrottling": {"maxTokens": 100, "tokenRatio": 0.1},
 }
 
 _OPTIONS: Final = (
     ("grpc.service_config", json.dumps(_SERVICE_CONFIG)),
-    # Notices a connection that died silently while a stream is open. Just over five minutes: servers that are not told
-    # otherwise hang up on who pings more often without sending data (gRFC A8).
+    # Detects a dead connection while a stream is open. By default, servers close the connection of a client that pings
+    # more often than every five minutes without sending data (gRFC A8).
     ("grpc.keepalive_time_ms", 310_000),
     ("grpc.keepalive_timeout_ms", 10_000),
-    # A service that comes back is noticed within the retries of a call, not after the defaults of 1 s to two minutes.
+    # Reconnects to a restarted service within the retries of a call. The defaults are 1 s to two minutes.
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 5_000),
-    # A page ends at 3 MiB, but the answer to a batch of 100 tickets may be longer than gRPC's default of 4 MiB.
+    # Pages end at 3 MiB, but the response to a batch of 100 tickets may exceed gRPC's default of 4 MiB.
     ("grpc.max_receive_message_length", 16 * 1024 * 1024),
 )
 
@@ -59,32 +59,32 @@ def open_channel(
     allow_plaintext_token: bool = False,
     user_agent: str = "",
 ) -> grpc.aio.Channel:
-    """Open a channel to ``address`` (``host:port``); its stubs raise ``care_client.errors.CareError``.
+    """Open a channel to ``address`` (``host:port``). Its stubs raise ``care_client.errors.CareError``.
 
-    To be called within the event loop that uses it; connects with the first call, not before. A call that fails with
-    UNAVAILABLE is tried up to four times more, within some 1.5 seconds and its deadline, with the same ``request_id``.
+    Call this in the event loop that uses the channel. The channel connects on the first call. A call that fails with
+    UNAVAILABLE is retried up to four times with the same ``request_id``, within about 1.5 seconds and its deadline.
 
     Args:
         address: Where the service listens.
-        token: Sent as ``authorization: Bearer …``. A text, a function that gets one (plain or async; see
-            ``TokenProvider``), or a source such as ``TokenFile``. A call that is refused with TOKEN_EXPIRED or
-            TOKEN_INVALID is tried once more if another token can be had.
-        tls: How to encrypt; None for plaintext, which belongs onto a private network or behind a proxy that encrypts.
-        deadline: Seconds for each unary call that brings no ``timeout`` of its own, all its attempts together, though
-            not the time that a token provider takes; None for no deadline.
-        interceptors: More of them, such as for tracing. They run inside Care's own, on what goes onto the wire: request
-            id and token are there, and a call that is tried again with another token passes twice.
-        allow_plaintext_token: Send the token unencrypted to other machines too.
-        user_agent: Names the program, before the client's own name.
+        token: The bearer token, sent as ``authorization: Bearer …``. A string, a function that returns one (plain or
+            async, see ``TokenProvider``), or a source such as ``TokenFile``. A call that fails with TOKEN_EXPIRED or
+            TOKEN_INVALID is repeated once if another token is available.
+        tls: The encryption. None for plaintext, which is safe only on a private network or behind an encrypting proxy.
+        deadline: Seconds for each unary call without a ``timeout`` of its own. It covers all attempts, but not the time
+            that a token provider takes. None for no deadline.
+        interceptors: Further interceptors, such as for tracing. They see the request id and the token. They see a call
+            twice if it is repeated with another token.
+        allow_plaintext_token: Whether the token may be sent unencrypted to another machine.
+        user_agent: The name of the program, placed before the client's own name.
 
     Raises:
-        ValueError: The token would go to another machine unencrypted, or is none.
+        ValueError: The token would be sent unencrypted to another machine, or it is not a bearer token.
     """
     if token is not None and tls is None and not allow_plaintext_token and not is_local(address):
         raise ValueError(
-            f"the token would go to {address} unencrypted: connect with TLS, or allow plaintext on a network you trust"
+            f"the token would be sent to {address} unencrypted: use TLS, or allow plaintext on a network that you trust"
         )
-    agent = f"{user_agent} care-client/{version('care')}".lstrip()
+    agent = f"{user_agent} care-client/{version('review-care')}".lstrip()
     options = (*_OPTIONS, ("grpc.primary_user_agent", agent))
     tokens = None if token is None else token_source(token)
     all_interceptors = [*call_interceptors(tokens, deadline), *interceptors]
@@ -94,10 +94,10 @@ def open_channel(
 
 
 def is_local(address: str) -> bool:
-    """Tell whether what is sent to ``address`` never leaves this machine; a name but localhost may be of any other."""
+    """Return whether ``address`` is on this machine. Of all host names, only ``localhost`` is known to be."""
     if address.startswith(("unix:", "unix-abstract:")):
         return True
-    # As in `dns:///localhost:50051` and `ipv4:127.0.0.1:50051`.
+    # Removes the scheme, as in `dns:///localhost:50051` and `ipv4:127.0.0.1:50051`.
     target = address.rpartition("/")[2].removeprefix("dns:").removeprefix("ipv4:").removeprefix("ipv6:")
     host = target.rpartition(":")[0].strip("[]")
     if host == "localhost":

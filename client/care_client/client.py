@@ -1,4 +1,4 @@
-"""All services of Care as one object."""
+"""`CareClient`: all services of Care as one object."""
 
 from collections.abc import Sequence
 from types import TracebackType
@@ -19,7 +19,7 @@ from care_client.channel import DEFAULT_DEADLINE, open_channel
 from care_client.tls import Tls
 from care_client.tokens import Token
 
-if TYPE_CHECKING:  # these classes exist for type checkers only
+if TYPE_CHECKING:  # these classes exist in the stub files only
     from care.v1.conversation_service_pb2_grpc import ConversationServiceAsyncStub
     from care.v1.customer_service_pb2_grpc import CustomerServiceAsyncStub
     from care.v1.directory_service_pb2_grpc import DirectoryServiceAsyncStub
@@ -31,16 +31,18 @@ if TYPE_CHECKING:  # these classes exist for type checkers only
 
 
 class CareClient:
-    """The services of ``care.v1`` on one channel, which it closes at its end.
+    """The services of ``care.v1`` on one channel, which the client closes.
 
-    ``async with CareClient.connect("127.0.0.1:50051", token) as care: await care.tickets.GetTicket(…)``. Calls that
-    fail raise a ``care_client.errors.CareError``; ``care_client.pages`` walks through lists.
+    ``async with CareClient.connect("127.0.0.1:50051", token) as care: await care.tickets.GetTicket(…)``. Failed calls
+    raise a ``care_client.errors.CareError``. ``care_client.paging`` iterates over lists, and ``care_client.watching``
+    follows streams.
     """
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
-        """Take over ``channel``, one of ``care_client.channel.open_channel``.
+        """Take ownership of ``channel``, which ``care_client.channel.open_channel`` must have opened.
 
-        On any other, calls get neither token, deadline, retries nor request ids, and raise ``grpc.aio.AioRpcError``.
+        On any other channel, calls have no token, deadline, retries or request ids, and they raise
+        ``grpc.aio.AioRpcError``.
         """
         self._channel = channel
         self.tickets: TicketServiceAsyncStub = TicketServiceStub(channel)
@@ -64,7 +66,7 @@ class CareClient:
         allow_plaintext_token: bool = False,
         user_agent: str = "",
     ) -> Self:
-        """Use a new channel to ``address``; every argument is that of ``care_client.channel.open_channel``."""
+        """Open a channel to ``address``. The arguments are those of ``care_client.channel.open_channel``."""
         channel = open_channel(
             address,
             token,
@@ -83,9 +85,9 @@ class CareClient:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close the channel; calls under way are cancelled."""
+        """Close the channel and cancel its calls."""
         await self.close()
 
     async def close(self) -> None:
-        """Close the channel; calls under way are cancelled."""
+        """Close the channel and cancel its calls."""
         await self._channel.close()

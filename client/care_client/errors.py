@@ -1,19 +1,19 @@
-"""What failed calls raise, made from the details of `google.rpc`: a class for each kind that callers tell apart.
+"""The exceptions that failed calls raise, with the details of `google.rpc`. Each kind of error has a class.
 
 CareError
-├── InvalidRequest          INVALID_ARGUMENT: a field, a filter or a page token is wrong; see `field_violations`
-├── Unauthenticated         UNAUTHENTICATED: the token is missing, wrong or over
-├── PermissionDenied        PERMISSION_DENIED: somebody else may, such as the assignee
+├── InvalidRequest          INVALID_ARGUMENT: a field, a filter or a page token is invalid; see `field_violations`
+├── Unauthenticated         UNAUTHENTICATED: the token is missing, invalid or expired
+├── PermissionDenied        PERMISSION_DENIED: only others may do this, such as the assignee
 ├── NotFound                NOT_FOUND
-├── AlreadyExists           ALREADY_EXISTS: such as the review's ticket, which `metadata` names
-├── FailedPrecondition      FAILED_PRECONDITION: not now, as the ticket stands
-│   └── IllegalTransition   the state machine refuses; see `machine`, `state` and `allowed`
-├── Conflict                ABORTED: others changed the same ticket; after ETAG_MISMATCH read it again and decide again
-├── ResourceExhausted       RESOURCE_EXHAUSTED: too much, or too often; see `retry_after`
-├── Unavailable             UNAVAILABLE: the service, or its database, can't be reached
-└── DeadlineExceeded        DEADLINE_EXCEEDED: no answer in time
+├── AlreadyExists           ALREADY_EXISTS: such as the review's ticket, whose name is in `metadata`
+├── FailedPrecondition      FAILED_PRECONDITION: not possible in the ticket's current state
+│   └── IllegalTransition   the state machine has no such transition; see `machine`, `state` and `allowed`
+├── Conflict                ABORTED: someone else changed the ticket; after ETAG_MISMATCH, read it and decide again
+├── ResourceExhausted       RESOURCE_EXHAUSTED: too much or too often; see `retry_after`
+├── Unavailable             UNAVAILABLE: the service or its database cannot be reached
+└── DeadlineExceeded        DEADLINE_EXCEEDED: no response in time
 
-Whatever has another code is a `CareError` itself.
+An error with any other code is a plain `CareError`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,7 +31,7 @@ from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
 DOMAIN: Final = "care"
-"""The ``ErrorInfo.domain`` of errors that Care itself gives."""
+"""The ``ErrorInfo.domain`` of errors that come from Care itself."""
 
 _RETRYABLE_CODES: Final = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
 _CONTENDED: Final = "CONTENDED"
@@ -40,19 +40,19 @@ _CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
 
 @dataclass(frozen=True, slots=True)
 class FieldViolation:
-    """A field of the request that was refused."""
+    """A field of the request that the service refused."""
 
     field: str
-    """Path of the field, as in ``BadRequest.FieldViolation``."""
+    """The path of the field, as in ``BadRequest.FieldViolation``."""
     description: str
-    """What is wrong with it and what to do."""
+    """What is wrong and what to do."""
 
 
 class CareError(Exception):
     """A call failed.
 
-    ``str()`` holds code, reason and the names of fields, as what a request contained must not get into logs by it;
-    ``message`` and ``field_violations`` say what is wrong with them.
+    ``str()`` contains only the code, the reason and the names of fields, so that no content of a request gets into
+    logs. ``message`` and ``field_violations`` have the explanations.
     """
 
     def __init__(
@@ -69,39 +69,40 @@ class CareError(Exception):
         super().__init__(": ".join(filter(None, [code.name, reason, fields])))
         self.code: Final = code
         self.reason: Final = reason
-        """Bare word of ``care.v1.ErrorReason``, such as ``TICKET_CLOSED``; empty where Care itself did not answer."""
+        """A value of ``care.v1.ErrorReason`` without its prefix, such as ``TICKET_CLOSED``. Empty for other errors."""
         self.message: Final = message
-        """The words for developers that came with the error; they may quote the request."""
+        """An explanation for developers. It may quote the request."""
         self.metadata: Final[Mapping[str, str]] = MappingProxyType(dict(metadata or {}))
-        """What ``care.v1.ErrorReason`` documents for the reason."""
+        """The metadata that ``care.v1.ErrorReason`` documents for the reason."""
         self.field_violations: Final = tuple(field_violations)
         self.retry_after: Final = retry_after
-        """How long to wait at least before the next try; None if the error does not say."""
+        """The minimum time to wait before the next try. None if the error does not say."""
 
     @property
     def machine(self) -> str:
-        """The state machine that refused, ``status`` or ``recovery``; empty where none did."""
+        """The state machine that refused, ``status`` or ``recovery``. Empty for other errors."""
         return self.metadata.get("machine", "")
 
     @property
     def state(self) -> str:
-        """That machine's present state, by its bare word; empty where none refused."""
+        """The machine's current state, without the enum's prefix. Empty for other errors."""
         return self.metadata.get("state", "")
 
     @property
     def allowed(self) -> tuple[str, ...]:
-        """The triggers that it has from that state; for ROLE_NOT_ALLOWED, the roles that may call the method.
+        """The machine's triggers in that state. For ROLE_NOT_ALLOWED, the roles that may call the method.
 
-        Triggers are the state machine's words, and some are the system's own: draw buttons from ``Ticket.actions``.
+        Some triggers are not commands of the API. To decide which buttons to show, use ``Ticket.actions``.
         """
         return tuple(filter(None, self.metadata.get("allowed", "").split(",")))
 
     @property
     def retryable(self) -> bool:
-        """Whether the same call may succeed later; a call that writes needs its own ``request_id`` for that.
+        """Whether the same call may succeed later. A call that writes must be repeated with the same ``request_id``.
 
-        UNAVAILABLE, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED unless gRPC itself says so (of a message that is too long),
-        and ABORTED with CONTENDED; after ETAG_MISMATCH the caller has to read and decide again instead.
+        True for UNAVAILABLE, DEADLINE_EXCEEDED, ABORTED with CONTENDED, and RESOURCE_EXHAUSTED. The exception is a
+        RESOURCE_EXHAUSTED from gRPC itself, which means that a message is too long. After ETAG_MISMATCH the caller must
+        read the ticket and decide again.
         """
         if self.code is grpc.StatusCode.ABORTED:
             return self.reason == _CONTENDED
@@ -111,61 +112,58 @@ class CareError(Exception):
 
     @staticmethod
     def from_rpc_error(error: grpc.aio.AioRpcError) -> "CareError":
-        """Return the error of the class that fits ``error``.
-
-        Details of other domains or without meaning here are left out.
-        """
+        """Return the exception for ``error``. Details of unknown types and of other domains are ignored."""
         status = _status(error) or Status()
-        return _make(error.code(), error.details() or "", status.details)
+        return _build(error.code(), error.details() or "", status.details)
 
     @staticmethod
     def from_status(status: Status) -> "CareError":
-        """Return the error of a status that is not OK, such as ``BatchTicketResult.status`` of one item of a batch."""
-        return _make(_CODES.get(status.code, grpc.StatusCode.UNKNOWN), status.message, status.details)
+        """Return the exception for a status that is not OK, such as ``BatchTicketResult.status`` in a batch."""
+        return _build(_CODES.get(status.code, grpc.StatusCode.UNKNOWN), status.message, status.details)
 
 
 class InvalidRequest(CareError):
-    """INVALID_ARGUMENT: the request itself is wrong; ``field_violations`` say where and what to do."""
+    """INVALID_ARGUMENT: the request is invalid. ``field_violations`` say where, and what to do."""
 
 
 class Unauthenticated(CareError):
-    """UNAUTHENTICATED: the bearer token is missing, wrong or over."""
+    """UNAUTHENTICATED: the bearer token is missing, invalid or expired."""
 
 
 class PermissionDenied(CareError):
-    """PERMISSION_DENIED: this caller may not, but somebody else may."""
+    """PERMISSION_DENIED: this caller may not do this, but others may."""
 
 
 class NotFound(CareError):
-    """NOT_FOUND: there is no such resource, or it belongs to another organization."""
+    """NOT_FOUND: the resource does not exist, or it belongs to another organization."""
 
 
 class AlreadyExists(CareError):
-    """ALREADY_EXISTS: what was to be made is there; ``metadata`` names it."""
+    """ALREADY_EXISTS: the resource exists. ``metadata`` has its name."""
 
 
 class FailedPrecondition(CareError):
-    """FAILED_PRECONDITION: not as the ticket stands now."""
+    """FAILED_PRECONDITION: not possible in the ticket's current state."""
 
 
 class IllegalTransition(FailedPrecondition):
-    """The state machine refuses: ``machine`` says which, ``state`` where it stands, ``allowed`` what it would take."""
+    """The state machine ``machine`` has no such transition from ``state``. It has those in ``allowed``."""
 
 
 class Conflict(CareError):
-    """ABORTED: others changed the ticket. Read it again and decide again, or, where ``retryable``, just call again."""
+    """ABORTED: someone else changed the ticket. If ``retryable``, repeat the call, else read and decide again."""
 
 
 class ResourceExhausted(CareError):
-    """RESOURCE_EXHAUSTED: too much or too often; ``retry_after`` may say how long to wait."""
+    """RESOURCE_EXHAUSTED: too much or too often. ``retry_after`` may say how long to wait."""
 
 
 class Unavailable(CareError):
-    """UNAVAILABLE: the service or its database can't be reached; retries within the deadline have been made."""
+    """UNAVAILABLE: the service or its database cannot be reached, even after retries."""
 
 
 class DeadlineExceeded(CareError):
-    """DEADLINE_EXCEEDED: no answer in time. Whether it was done is unknown."""
+    """DEADLINE_EXCEEDED: no response in time. The call may or may not have taken effect."""
 
 
 _CLASSES: Final[Mapping[grpc.StatusCode, type[CareError]]] = {
@@ -184,19 +182,19 @@ _CLASSES: Final[Mapping[grpc.StatusCode, type[CareError]]] = {
 
 @contextmanager
 def care_errors() -> Iterator[None]:
-    """Turn failed calls into ``CareError``: for stubs on a channel that ``care_client`` did not open.
+    """Convert the errors of failed calls to ``CareError``.
 
-    Those of ``CareClient.connect`` and ``open_channel`` raise it by themselves.
+    This is for stubs on other channels. Those of ``CareClient.connect`` and ``open_channel`` raise it anyway.
     """
     try:
         yield
     except grpc.aio.AioRpcError as error:
         failure = CareError.from_rpc_error(error)
-        # The cause is dropped: its text holds what the server said, which may quote the request.
+        # The cause is dropped, because its text has the server's message, which may quote the request.
         raise failure from None
 
 
-def _make(code: grpc.StatusCode, message: str, details: Sequence[Any]) -> CareError:
+def _build(code: grpc.StatusCode, message: str, details: Sequence[Any]) -> CareError:
     info, bad_request, retry = ErrorInfo(), BadRequest(), RetryInfo()
     for detail in details:
         for found in (info, bad_request, retry):
@@ -220,13 +218,13 @@ def _unpack(detail: Any, message: Message) -> None:
     try:
         detail.Unpack(message)
     except DecodeError:
-        message.Clear()  # says nothing that could be relied on
+        message.Clear()  # a malformed detail is ignored
 
 
 def _status(error: grpc.aio.AioRpcError) -> Status | None:
-    """Return the rich status of ``error``; None if it has none, or one that contradicts the error's own code."""
+    """Return the `google.rpc` status of ``error``. None if it has none, or if the codes differ."""
     try:
-        # It reads nothing but code, details and trailing metadata, which this exception has like a call does.
+        # This reads only the code, the details and the trailing metadata, which the exception has like a call.
         return cast("Status | None", rpc_status.from_call(cast("grpc.Call", error)))
     except (ValueError, DecodeError):
         return None

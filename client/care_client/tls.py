@@ -1,4 +1,4 @@
-"""Encryption of the channel: whose certificates are trusted, and the client's own for mutual TLS."""
+"""TLS of the channel: the trusted authorities, and the client's own certificate for mutual TLS."""
 
 import os
 import ssl
@@ -11,22 +11,22 @@ import grpc
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """What the channel is encrypted with. ``Tls()`` trusts what the machine trusts; ``Tls.load`` reads files.
+    """The TLS configuration. ``Tls()`` trusts the authorities that the machine trusts. ``Tls.load`` reads files.
 
-    The server's certificate must name the host that is connected to.
+    The server's certificate must contain the host name of the address.
     """
 
     ca: bytes | None = None
-    """Certificates (PEM) of the authorities that are trusted; None for those that the machine trusts."""
+    """Certificates (PEM) of the trusted authorities. None for those that the machine trusts."""
     certificate: bytes | None = None
     """The client's own certificate (PEM) with its chain, for mutual TLS."""
     key: bytes | None = field(default=None, repr=False)
     """The private key (PEM, not encrypted) of ``certificate``."""
 
     def __post_init__(self) -> None:
-        """Refuse half a pair."""
+        """Reject a certificate without a key, and a key without a certificate."""
         if (self.certificate is None) != (self.key is None):
-            raise ValueError("mutual TLS takes a certificate and its key: give both or neither")
+            raise ValueError("mutual TLS needs a certificate and its key: pass both or neither")
 
     @classmethod
     def load(
@@ -35,43 +35,44 @@ class Tls:
         certificate: str | os.PathLike[str] | None = None,
         key: str | os.PathLike[str] | None = None,
     ) -> Self:
-        """Read PEM files; without ``ca`` trusts what the machine trusts. Raises ValueError, which names the file.
+        """Read PEM files. Without ``ca``, trust the authorities that the machine trusts.
 
-        What gRPC would answer with failing calls is said here: no certificate in a file, a key of another certificate.
+        Raises:
+            ValueError: A file cannot be read, contains no certificate, or the key does not belong to the certificate.
+                The message has the name of the file. gRPC itself would report these mistakes as failed calls.
         """
         trusted = None if ca is None else _read(ca)
         if trusted is not None:
             try:
                 ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=trusted.decode("ascii"))
             except (ssl.SSLError, ValueError):
-                raise ValueError(f"{ca} holds no certificate in PEM form") from None
+                raise ValueError(f"{ca} contains no certificate in PEM format") from None
         own = cls(trusted, None if certificate is None else _read(certificate), None if key is None else _read(key))
         if certificate is not None:
             try:
-                # A password would be asked for at the terminal.
+                # Without a password argument, OpenSSL would ask for one at the terminal.
                 ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(certificate, key, password="")
             except (ssl.SSLError, ValueError):
-                problem = (
-                    f"{certificate} and {key} are no certificate and its key: both in PEM form, the key not encrypted"
-                )
-                raise ValueError(problem) from None
+                raise ValueError(
+                    f"{certificate} and {key} are not a certificate and its key in PEM format, with the key unencrypted"
+                ) from None
         return own
 
     def credentials(self) -> grpc.ChannelCredentials:
-        """Return what gRPC takes."""
-        return grpc.ssl_channel_credentials(self.ca or _of_machine(), self.key, self.certificate)
+        """Return the credentials for gRPC."""
+        return grpc.ssl_channel_credentials(self.ca or _system_authorities(), self.key, self.certificate)
 
 
-def _of_machine() -> bytes | None:
-    """Return the certificates that OpenSSL trusts here; None, for gRPC's own list, where it has none.
+def _system_authorities() -> bytes | None:
+    """Return the certificates (PEM) that OpenSSL trusts on this machine, or None if it has none.
 
-    gRPC by itself would take its own list, which knows no authority that only this machine was told of.
+    With None, gRPC uses its own list, which lacks authorities that were added to this machine.
     """
     paths = ssl.get_default_verify_paths()
     if paths.cafile:
         return Path(paths.cafile).read_bytes()
     if paths.capath:
-        # OpenSSL finds them by the names of these links: a hash and a number.
+        # OpenSSL finds certificates by links whose names are a hash and a number.
         return b"\n".join(file.read_bytes() for file in sorted(Path(paths.capath).glob("????????.[0-9]"))) or None
     return None
 

@@ -1,8 +1,7 @@
-"""The W3C Trace Context of what is being done now, as text: how a trace goes on in another process.
+"""Reads and writes the W3C Trace Context (https://www.w3.org/TR/trace-context/) that continues a trace elsewhere.
 
-Of https://www.w3.org/TR/trace-context/ only ``traceparent`` is carried on: it holds two random ids and flags. A
-``tracestate`` or baggage may hold whatever a caller put there, and would end in workflow histories that nothing of a
-customer may be in.
+Only ``traceparent`` is used, which contains two random ids and flags. A ``tracestate`` or baggage could contain any
+text, and would end up in workflow histories, where no data of a customer may be.
 """
 
 from typing import Final
@@ -12,13 +11,13 @@ from opentelemetry.context import Context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 TRACEPARENT: Final = "traceparent"
-"""Name of the header, and of the gRPC metadata."""
+"""The name of the HTTP header and of the gRPC metadata."""
 
 _FORMAT: Final = TraceContextTextMapPropagator()
 
 
 def current() -> str | None:
-    """Return the present span as a ``traceparent``; None outside any trace."""
+    """Return the current span as a ``traceparent``, or None outside of a trace."""
     span = trace.get_current_span().get_span_context()
     if not span.is_valid:
         return None
@@ -26,5 +25,5 @@ def current() -> str | None:
 
 
 def parse(traceparent: str | None) -> Context:
-    """Return the context in which the span of ``traceparent`` is the present one; an empty one where it names none."""
+    """Return a context whose current span is that of ``traceparent``. Empty if ``traceparent`` has no valid span."""
     return _FORMAT.extract({TRACEPARENT: traceparent}, Context()) if traceparent else Context()

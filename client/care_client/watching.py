@@ -1,4 +1,4 @@
-"""Follows live streams for as long as the caller likes, across whatever ends one of them but a refusal."""
+"""Follows server streams across interruptions, so that a caller sees every change once."""
 
 import asyncio
 import random
@@ -14,128 +14,136 @@ from grpc.aio import UnaryStreamMultiCallable
 from care.v1.ticket_service_pb2 import WatchTicketsRequest, WatchTicketsResponse
 from care_client.errors import CareError
 
-if TYPE_CHECKING:  # this class exists for type checkers only
+if TYPE_CHECKING:  # this class exists in the stub file only
     from care.v1.ticket_service_pb2_grpc import TicketServiceAsyncStub
 
-LONGEST_SILENCE: Final = 60.0
-"""Seconds; the service says something every 20. A connection that broke without a word would be waited at for ever."""
-LONGEST_PAUSE: Final = 15.0
-"""Seconds between two tries at most, unless the service asks for more."""
+MAX_SILENCE: Final = 60.0
+"""Seconds without a response after which a stream counts as broken. The service sends a heartbeat every 20 seconds."""
+MAX_PAUSE: Final = 15.0
+"""The longest pause in seconds between two tries, unless the service asks for a longer one."""
 
 _FIRST_PAUSE: Final = 0.2
-_TOKEN: Final = "resume_token"  # noqa: S105  (of a place in the stream)
-_CUT: Final = frozenset({grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN})
-"""What gRPC may say where a connection breaks in the middle of a stream; at its start, it is a failure like others."""
-_TOKEN_IS_OVER: Final = frozenset({"TOKEN_EXPIRED", "TOKEN_INVALID"})
-"""Ends a stream that goes on with another token. At its start, another one was asked for and did not help either."""
+_RESUME_TOKEN: Final = "resume_token"  # noqa: S105  (not a credential)
+_CONNECTION_LOST: Final = frozenset({grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN})
+"""What gRPC may report if the connection breaks during a stream. At the start of a stream, these are other errors."""
+_TOKEN_EXPIRED: Final = frozenset({"TOKEN_EXPIRED", "TOKEN_INVALID"})
+"""These end a stream whose bearer token expires; the next stream gets another token.
+
+At the start of a stream they mean that another token was tried already, without success.
+"""
 
 
-class _Answer(Protocol):
+class _Resumable(Protocol):
     @property
     def resume_token(self) -> str: ...
 
 
 _Request = TypeVar("_Request", bound=Message)
-_Response = TypeVar("_Response", bound=_Answer)
-_Answered = TypeVar("_Answered")
+_Response = TypeVar("_Response", bound=_Resumable)
+_Item = TypeVar("_Item")
 
 
 async def watch_tickets(
-    tickets: "TicketServiceAsyncStub", request: WatchTicketsRequest, *, longest_pause: float = LONGEST_PAUSE
+    tickets: "TicketServiceAsyncStub", request: WatchTicketsRequest, *, max_pause: float = MAX_PAUSE
 ) -> AsyncGenerator[WatchTicketsResponse, None]:
-    """Yield each change of the tickets that ``request`` asks for, once, those of one ticket in order, without end.
+    """Yield each change of the tickets that ``request`` selects once, forever. Changes of one ticket come in order.
 
-    ``async for change in watch_tickets(care.tickets, WatchTicketsRequest(parent="organizations/acme"))``. To go on
-    after the program's own end, keep the ``resume_token`` of the last change that was dealt with. Otherwise as
-    ``follow``, without its heartbeats.
+    ``async for change in watch_tickets(care.tickets, WatchTicketsRequest(parent="organizations/acme"))``. To continue
+    after a restart of the program, store the ``resume_token`` of the last change that was handled. Everything else is
+    as in ``follow``, but without heartbeats.
     """
-    async with aclosing(follow(tickets.WatchTickets, request, longest_pause=longest_pause)) as answers:
-        async for answer in answers:
-            if answer.HasField("activity"):
-                yield answer
+    async with aclosing(follow(tickets.WatchTickets, request, max_pause=max_pause)) as responses:
+        async for response in responses:
+            if response.HasField("activity"):
+                yield response
 
 
-async def heard(answers: AsyncIterable[_Answered], within: float = LONGEST_SILENCE) -> AsyncGenerator[_Answered, None]:
-    """Yield what a stream sends; raises TimeoutError where nothing comes for so many seconds, not even a heartbeat."""
-    each = aiter(answers)
+async def raise_on_silence(
+    stream: AsyncIterable[_Item], max_silence: float = MAX_SILENCE
+) -> AsyncGenerator[_Item, None]:
+    """Yield the items of a stream. Raise TimeoutError if none comes for ``max_silence`` seconds.
+
+    Without this, a caller would wait forever on a connection that broke silently.
+    """
+    items = aiter(stream)
     while True:
         try:
-            async with asyncio.timeout(within):
-                answer = await anext(each)
+            async with asyncio.timeout(max_silence):
+                item = await anext(items)
         except StopAsyncIteration:
             return
-        yield answer
+        yield item
 
 
 async def follow(
     method: UnaryStreamMultiCallable[_Request, _Response],
     request: _Request,
     *,
-    longest_pause: float = LONGEST_PAUSE,
-    longest_silence: float = LONGEST_SILENCE,
+    max_pause: float = MAX_PAUSE,
+    max_silence: float = MAX_SILENCE,
 ) -> AsyncGenerator[_Response, None]:
-    """Yield what a Watch method sends, heartbeats too, and resume after the last answer whenever the stream ends.
+    """Yield the responses of a Watch method, including heartbeats, and resume after the last one when the stream ends.
 
-    ``async for answer in follow(care.customers.WatchChat, request)``. The first answer comes at once: what is read
-    from then on with other methods is as new as what the stream began with. ``request`` stays as it is.
+    ``async for response in follow(care.customers.WatchChat, request)``. The first response comes at once. What other
+    methods return after it is at least as recent as the start of the stream. ``request`` is not changed.
 
-    It goes on after the stream's orderly end, a broken connection or one of which nothing is heard for
-    ``longest_silence`` seconds, a service that is away or has too much to do, and a token that is over (with another
-    one of the client's source), with pauses that grow from a fraction of a second to ``longest_pause`` seconds, longer
-    or shorter by chance.
+    A new stream starts after an orderly end, a broken connection, ``max_silence`` seconds without a response, an
+    unavailable or overloaded service, and the expiry of the token. The pauses between tries grow from a fraction of a
+    second to ``max_pause`` seconds, with jitter.
 
     Raises:
-        CareError: A refusal, which the same request would meet again: such as InvalidRequest, NotFound,
-            PermissionDenied, or Unauthenticated where no better token can be had.
+        CareError: An error that the same request would meet again, such as InvalidRequest, NotFound, PermissionDenied,
+            or Unauthenticated without another token.
     """
-    following = type(request)()
-    following.CopyFrom(request)
-    pauses = _Pauses(longest_pause)
+    next_request = type(request)()
+    next_request.CopyFrom(request)
+    backoff = _Backoff(max_pause)
     while True:
         retry_after, has_begun = None, False
-        call = method(following)
+        call = method(next_request)
         try:
-            async with aclosing(heard(call, longest_silence)) as answers:
-                async for answer in answers:
-                    # The first answer of a stream may say what is known already, and may be all that there is.
-                    if has_begun or answer.resume_token != getattr(following, _TOKEN):
-                        pauses.reset()
+            async with aclosing(raise_on_silence(call, max_silence)) as responses:
+                async for response in responses:
+                    # The first response may only repeat the position. A stream that never gets further is no progress.
+                    if has_begun or response.resume_token != getattr(next_request, _RESUME_TOKEN):
+                        backoff.reset()
                     has_begun = True
-                    yield answer
-                    setattr(following, _TOKEN, answer.resume_token)
+                    yield response
+                    setattr(next_request, _RESUME_TOKEN, response.resume_token)
         except CareError as error:
-            if not _passes(error, has_begun=has_begun):
+            if not _is_temporary(error, has_begun=has_begun):
                 raise
             retry_after = error.retry_after
         except TimeoutError:
-            pass  # as any other broken connection
+            pass  # the same as a broken connection
         finally:
-            call.cancel()  # where the caller leaves in the middle; of no effect where it has ended
-        await asyncio.sleep(pauses.next(retry_after))
+            call.cancel()  # for a caller that stops early; has no effect on a call that has ended
+        await asyncio.sleep(backoff.next_pause(retry_after))
 
 
-class _Pauses:
-    """How long to wait before each try: twice as long as the last time, and a half of it by chance.
+class _Backoff:
+    """Doubles the pause before each try, with jitter.
 
-    What cut off one follower cut off others too: they are not to come back all at once.
+    Jitter matters because whatever ended this stream has probably ended those of other clients, too.
     """
 
-    def __init__(self, longest: float) -> None:
-        self._longest = longest
-        self._next = _FIRST_PAUSE
+    def __init__(self, max_pause: float) -> None:
+        self._max_pause = max_pause
+        self._pause = _FIRST_PAUSE
 
     def reset(self) -> None:
-        self._next = _FIRST_PAUSE
+        self._pause = _FIRST_PAUSE
 
-    def next(self, retry_after: timedelta | None) -> float:
-        whole = min(self._longest, self._next)
-        self._next = 2 * whole
-        asked_for = retry_after.total_seconds() if retry_after else 0.0
-        return asked_for + whole * random.uniform(0.5, 1)  # noqa: S311  (no secret)
+    def next_pause(self, retry_after: timedelta | None) -> float:
+        """Return how many seconds to wait. ``retry_after`` is what the service asked for; it is added."""
+        pause = min(self._max_pause, self._pause)
+        self._pause = 2 * pause
+        minimum = retry_after.total_seconds() if retry_after else 0.0
+        return minimum + pause * random.uniform(0.5, 1)  # noqa: S311  (not for cryptography)
 
 
-def _passes(error: CareError, *, has_begun: bool) -> bool:
-    # A gRPC server that more streams are begun at than it can take up at once cancels some of them.
+def _is_temporary(error: CareError, *, has_begun: bool) -> bool:
+    # A gRPC server cancels some streams when too many start at once.
     if error.retryable or error.code is grpc.StatusCode.CANCELLED:
         return True
-    return has_begun and (error.reason in _TOKEN_IS_OVER or (error.code in _CUT and not error.reason))
+    return has_begun and (error.reason in _TOKEN_EXPIRED or (error.code in _CONNECTION_LOST and not error.reason))

@@ -1,15 +1,15 @@
-"""The names by which the service and the workflows find each other in Temporal; part of the contract."""
+"""The names that the service and the workflows share in Temporal. They are part of the contract."""
 
 from typing import Final
 
 CONTACT_RECOVERY: Final = "ContactRecovery"
-"""The workflow type."""
+"""Workflow type: one recovery."""
 MESSAGE_DELIVERY: Final = "MessageDelivery"
-"""The workflow type."""
+"""Workflow type: the delivery of one message."""
 TICKET_WORKFLOW: Final = "TicketWorkflow"
-"""The workflow type."""
+"""Workflow type: the deadlines of one ticket."""
 POKE: Final = "poke"
-"""The signal that says: look again. It has no argument."""
+"""Signal without arguments: ask the service again what to do."""
 
 ORGANIZATION_ATTRIBUTE: Final = "CareOrganization"
 """Search attribute, Keyword: the organization's id."""
@@ -18,20 +18,20 @@ LOCATION_ATTRIBUTE: Final = "CareLocation"
 TICKET_ATTRIBUTE: Final = "CareTicket"
 """Search attribute, Keyword: the ticket as `{organization}/{number}`."""
 WAITS_FOR_ATTRIBUTE: Final = "CareWaitsFor"
-"""Search attribute, Keyword: who has to act next; REVIEW_SITE, for one."""
+"""Search attribute, Keyword: who must act next, such as REVIEW_SITE."""
 NEXT_DEADLINE_ATTRIBUTE: Final = "CareNextDeadline"
-"""Search attribute, Datetime: when something happens by itself next."""
+"""Search attribute, Datetime: when the system acts next."""
 REVIEW_SITE: Final = "review-site"
-"""The value of WAITS_FOR_ATTRIBUTE of a workflow that waits for the review site."""
+"""The value of WAITS_FOR_ATTRIBUTE for a workflow that waits for the review site."""
 
 
 def contact_recovery_id(organization: str, ticket_number: int, recovery: str) -> str:
-    """Return the workflow id of a recovery, given its UUID as text."""
+    """Return the workflow id of a recovery. ``recovery`` is its UUID as text."""
     return f"contact-recovery/{organization}/{ticket_number}/{recovery}"
 
 
 def message_delivery_id(organization: str, ticket_number: int, message: str) -> str:
-    """Return the workflow id of a message's delivery, given the message's UUID as text."""
+    """Return the workflow id of a message's delivery. ``message`` is the message's UUID as text."""
     return f"message-delivery/{organization}/{ticket_number}/{message}"
 
 
@@ -41,5 +41,5 @@ def ticket_workflow_id(organization: str, ticket_number: int) -> str:
 
 
 def ticket_value(organization: str, ticket_number: int) -> str:
-    """Return the value of TICKET_ATTRIBUTE, which all workflows of a ticket share."""
+    """Return the value of TICKET_ATTRIBUTE for all workflows of a ticket."""
     return f"{organization}/{ticket_number}"

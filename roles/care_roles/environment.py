@@ -1,7 +1,7 @@
-"""A role as a process: its configuration from environment variables that start with `CARE_`, and its run to the end.
+"""Runs a role as a process, configured by environment variables that start with `CARE_`.
 
-A mistake ends the role at once with one line that names the variable and says what to do. A name that is not known is
-a mistake too: a misspelt variable would otherwise leave its default in force, unnoticed.
+A mistake ends the role at once with one line that names the variable and says what to do. An unknown name is a mistake
+too: otherwise a misspelled variable would silently leave its default in force.
 """
 
 import asyncio
@@ -19,70 +19,70 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, InitSettingsSource
 
 PREFIX: Final = "CARE_"
-"""What the names of all variables start with, Temporal's own (``TEMPORAL_*``) excepted."""
+"""The prefix of every variable except Temporal's own (``TEMPORAL_*``)."""
 
 VARIABLES: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "CARE_DATABASE_POOL_SIZE": "how many database connections one process of the service opens at most",
+        "CARE_DATABASE_POOL_SIZE": "maximum number of database connections of one service process",
         "CARE_DATABASE_URL": "URL of the service's PostgreSQL database",
-        "CARE_DRAIN_TIME": "how long calls under way may take to end when the service is told to stop",
-        "CARE_ENVIRONMENT": "production, where nothing that is meant for development is taken, or development",
-        "CARE_GOOGLE_CREDENTIALS_FILE": "JSON key of the service account that replies to reviews of the site `google`",
-        "CARE_GOOGLE_OVERWRITE": "yes where replies at Google that Care did not write are replaced, instead of kept",
-        "CARE_GOOGLE_URL": "base URL of Google's My Business API, where it is reached another way than directly",
+        "CARE_DRAIN_TIME": "how long running calls may take to finish after the service is told to stop",
+        "CARE_ENVIRONMENT": "production or development; production refuses values that are meant for development",
+        "CARE_GOOGLE_CREDENTIALS_FILE": "key file of the service account that replies to reviews of the site `google`",
+        "CARE_GOOGLE_OVERWRITE": "yes to replace replies at Google that Care did not write; they are kept otherwise",
+        "CARE_GOOGLE_URL": "base URL of Google's My Business API, if a proxy stands before it",
         "CARE_GRPC_ADDRESS": "host:port that the gRPC service listens on",
-        "CARE_GRPC_PLAINTEXT": "allowed where a proxy beside a service in production does TLS for it, or refused",
+        "CARE_GRPC_PLAINTEXT": "allowed if a proxy terminates TLS for a service in production; refused otherwise",
         "CARE_GRPC_TLS_CERTIFICATE": "PEM file of the gRPC service's certificate chain",
         "CARE_GRPC_TLS_CLIENT_CA": "PEM file of the authorities whose certificates clients must have (mutual TLS)",
         "CARE_GRPC_TLS_KEY": "PEM file of the private key of the gRPC service's certificate",
-        "CARE_LINK_KEYS": "keys of the links to customers, id:base64url, separated by commas; the first makes new ones",
-        "CARE_LOG_FORMAT": "json for machines or console for people",
-        "CARE_MAX_CALLS": "how many calls one process of the service serves at a time; more are refused",
-        "CARE_MAX_CALL_TIME": "how long a call may take, whatever deadline its client gives",
-        "CARE_MAX_STREAMS": "how many streams one process, of the service or of the pages, has open at a time",
-        "CARE_METRICS_ADDRESS": "host:port that answers Prometheus, at /metrics; unset for none",
-        "CARE_MODERATION_CHECKS": "durations after posting at which a reply is read again",
+        "CARE_LINK_KEYS": "keys of customers' links, id:base64url, separated by commas; the first signs new links",
+        "CARE_LOG_FORMAT": "json (for machines) or console (for people)",
+        "CARE_MAX_CALLS": "maximum number of concurrent calls of one service process; it refuses more",
+        "CARE_MAX_CALL_TIME": "longest time that a call may take, even if its client sets a later deadline",
+        "CARE_MAX_STREAMS": "maximum number of open streams of one process of the service or of the pages",
+        "CARE_METRICS_ADDRESS": "host:port that serves Prometheus metrics at /metrics; unset for none",
+        "CARE_MODERATION_CHECKS": "times after posting at which a reply is read again",
         "CARE_ORGANIZATION": "id of the organization that `care ticket` works in",
-        "CARE_REVIEW_SITE_URL": "base URL of the local review site, where replies to reviews of the site `local` go",
-        "CARE_SERVICE_ADDRESS": "host:port where the gRPC service is reached",
-        "CARE_SERVICE_CA": "PEM file of the authorities that vouch for the service, or system; plaintext without",
-        "CARE_SERVICE_CERTIFICATE": "PEM file of the certificate that is shown to the service, for mutual TLS",
-        "CARE_SERVICE_KEY": "PEM file of that certificate's private key",
-        "CARE_SERVICE_PLAINTEXT": "yes where the token may go to another machine unencrypted",
-        "CARE_RECONCILE_INTERVAL": "how often workflows that must run and do not are looked for",
-        "CARE_SETTLE_TIME": "how long after it was begun a write may appear at a review site at the latest",
+        "CARE_REVIEW_SITE_URL": "base URL of the practice review site, which has the reviews of the site `local`",
+        "CARE_SERVICE_ADDRESS": "host:port of the gRPC service",
+        "CARE_SERVICE_CA": "PEM file of the service's certificate authorities, or system; unset for plaintext",
+        "CARE_SERVICE_CERTIFICATE": "PEM file of the client certificate, for mutual TLS",
+        "CARE_SERVICE_KEY": "PEM file of the private key of CARE_SERVICE_CERTIFICATE",
+        "CARE_SERVICE_PLAINTEXT": "yes to allow sending the token to another machine unencrypted",
+        "CARE_RECONCILE_INTERVAL": "how often the service looks for workflows that must run and do not",
+        "CARE_SETTLE_TIME": "longest time after its start at which a write may still appear at a review site",
         "CARE_SMS_ACCOUNT": "SID of the account that sends SMS",
-        "CARE_SMS_AUTH_TOKEN": "the account's auth token, which callbacks are signed with, too",
-        "CARE_SMS_CALLBACK_ADDRESS": "host:port that the worker takes the SMS provider's callbacks at",
-        "CARE_SMS_CALLBACK_URL": "public base URL of that listener, for the SMS provider",
-        "CARE_SMS_SENDER": "phone number, short code, name or messaging service that SMS are from",
-        "CARE_SMS_URL": "base URL of a provider with Twilio's Messages API; without it SMS fail as NO_CHANNEL",
-        "CARE_SMTP_ADDRESS": "host:port of the server that sends email; without it emails fail as NO_CHANNEL",
-        "CARE_SMTP_CA": "PEM file of the authorities that vouch for that server, instead of those the machine trusts",
-        "CARE_SMTP_PASSWORD": "password for the server that sends email",
-        "CARE_SMTP_SECURITY": "`tls`, `starttls` or `none`: how the server that sends email is spoken to",
-        "CARE_SMTP_SENDER": "address that emails to customers are from",
-        "CARE_SMTP_USERNAME": "user name for the server that sends email, where it wants one",
-        "CARE_TASK_QUEUE": "Temporal task queue of the workflows; the same for service and worker",
+        "CARE_SMS_AUTH_TOKEN": "auth token of that account; it also signs callbacks",
+        "CARE_SMS_CALLBACK_ADDRESS": "host:port that the worker listens on for the SMS provider's callbacks",
+        "CARE_SMS_CALLBACK_URL": "public base URL of CARE_SMS_CALLBACK_ADDRESS, for the SMS provider",
+        "CARE_SMS_SENDER": "phone number, short code, name or messaging service that sends SMS",
+        "CARE_SMS_URL": "base URL of a provider with Twilio's Messages API; if unset, SMS fail as NO_CHANNEL",
+        "CARE_SMTP_ADDRESS": "host:port of the SMTP server; if unset, emails fail as NO_CHANNEL",
+        "CARE_SMTP_CA": "PEM file of the SMTP server's certificate authorities, instead of the machine's",
+        "CARE_SMTP_PASSWORD": "password for the SMTP server",
+        "CARE_SMTP_SECURITY": "`tls`, `starttls` or `none`: how the connection to the SMTP server is encrypted",
+        "CARE_SMTP_SENDER": "From address of emails to customers",
+        "CARE_SMTP_USERNAME": "user name for the SMTP server, if it requires one",
+        "CARE_TASK_QUEUE": "Temporal task queue of the workflows; must be the same for service and worker",
         "CARE_TOKEN": "bearer token that the worker calls the service with",
-        "CARE_TOKEN_AUDIENCE": "the aud that bearer tokens must have: this service, as their issuer calls it",
-        "CARE_TOKEN_CLAIMS": "names of the claims of bearer tokens, where they are not sub, org, roles and name",
-        "CARE_TOKEN_FILE": "file of that token instead, read again when it changes",
-        "CARE_TOKEN_ISSUER": "the iss that bearer tokens must have: who issues them",
-        "CARE_TOKEN_KEY": "base64url HS256 key of at least 32 bytes that development's bearer tokens are signed with",
-        "CARE_TOKEN_KEYS": "https:// URL or file of the JWK Set (RFC 7517) that bearer tokens are signed with",
-        "CARE_TOKEN_KEYS_REFRESH": "how often CARE_TOKEN_KEYS is fetched again",
-        "CARE_TOKEN_LEEWAY": "how far the clock of the tokens' issuer may be from ours, 0s to 300s",
-        "CARE_WEBHOOK_CHANNELS": "channels whose messages are posted to CARE_WEBHOOK_URL: EMAIL, SMS or both",
-        "CARE_WEBHOOK_SECRETS": "whsec_ secrets that those posts are signed with, separated by commas",
-        "CARE_WEBHOOK_URL": "URL that messages are posted to, where a channel of your own carries them",
+        "CARE_TOKEN_AUDIENCE": "required `aud` claim of bearer tokens: the issuer's name for this service",
+        "CARE_TOKEN_CLAIMS": "names of bearer tokens' claims, if they differ from sub, org, roles and name",
+        "CARE_TOKEN_FILE": "file with that token, as an alternative to CARE_TOKEN; read again when it changes",
+        "CARE_TOKEN_ISSUER": "required `iss` claim of bearer tokens: their issuer",
+        "CARE_TOKEN_KEY": "base64url HS256 key of at least 32 bytes that signs development tokens",
+        "CARE_TOKEN_KEYS": "https:// URL or file of the JWK Set (RFC 7517) that verifies bearer tokens",
+        "CARE_TOKEN_KEYS_REFRESH": "how often the service fetches CARE_TOKEN_KEYS again",
+        "CARE_TOKEN_LEEWAY": "tolerated difference between the issuer's clock and ours, 0s to 300s",
+        "CARE_WEBHOOK_CHANNELS": "channels whose messages the worker posts to CARE_WEBHOOK_URL: EMAIL, SMS or both",
+        "CARE_WEBHOOK_SECRETS": "whsec_ secrets that sign requests to CARE_WEBHOOK_URL, separated by commas",
+        "CARE_WEBHOOK_URL": "URL that receives messages, if you deliver them by a channel of your own",
         "CARE_WEB_ADDRESS": "host:port that the customer's pages listen on",
-        "CARE_WEB_URL": "public base URL of the customer's pages, which links to customers start with",
-        "CARE_WORKER_BUILD_ID": "what the worker's version is called, another one for each build",
-        "CARE_WORKER_DEPLOYMENT": "Temporal worker deployment that the worker belongs to; unset for no versioning",
+        "CARE_WEB_URL": "public base URL of the customer's pages; links to customers start with it",
+        "CARE_WORKER_BUILD_ID": "build id of the worker's version; each build has its own",
+        "CARE_WORKER_DEPLOYMENT": "name of the worker's Temporal deployment; unset for no worker versioning",
     }
 )
-"""Every variable that any role knows, with what it is."""
+"""Every variable that any role reads, with its description."""
 
 _EXAMPLES: Final[Mapping[str, str]] = {
     "CARE_DATABASE_POOL_SIZE": "20",
@@ -150,11 +150,11 @@ _SECRETS: Final = frozenset(
         *("CARE_SMS_AUTH_TOKEN", "CARE_SMTP_PASSWORD", "CARE_WEBHOOK_SECRETS", "CARE_WEBHOOK_URL"),
     }
 )
-"""Variables whose values no message may show; a database's or a webhook's URL can hold a password."""
+"""Variables whose values no message may show. The URL of a database or a webhook can hold a password."""
 
 EXIT_OK: Final = 0
 EXIT_CONFIGURATION: Final = 2
-"""The status of wrong usage, as of most command line programs."""
+"""The exit status for wrong usage, as in most command line programs."""
 
 S = TypeVar("S", bound=BaseSettings)
 
@@ -164,36 +164,36 @@ class ConfigurationError(Exception):
 
 
 def load(cls: type[S], environ: Mapping[str, str] | None = None) -> S:
-    """Fill the settings class ``cls`` from ``environ``, by default the process's own environment.
+    """Fill the settings class ``cls`` from ``environ`` (default: the environment of the process).
 
-    The field ``grpc_address`` is read from ``CARE_GRPC_ADDRESS`` as plain text, also where its type is a collection
-    (see ``care_roles.fields``). An empty variable counts as unset. Other sources of pydantic-settings, such as
-    files, are not asked. Raises ``ConfigurationError``.
+    The field ``grpc_address`` gets the text of ``CARE_GRPC_ADDRESS``, and its type parses it, even if that is a
+    collection (see ``care_roles.fields``). An empty variable counts as unset. No other source of pydantic-settings is
+    read, such as files. Raises ``ConfigurationError``.
     """
     environ = os.environ if environ is None else environ
     _refuse_unknown(environ)
     names = {field: PREFIX + field.upper() for field in cls.model_fields}
     values = {field: environ[name] for field, name in names.items() if environ.get(name)}
-    # Not pydantic-settings' own source: it reads no other mapping, and takes collections for JSON.
+    # The environment source of pydantic-settings reads only os.environ and parses collections as JSON.
     source = InitSettingsSource(cls, init_kwargs=values)
     try:
         return cls(_build_sources=((source,), {}))
     except ValidationError as error:
         problems = error.errors(include_url=False, include_context=False)
-    # Raised out here: the ValidationError, which holds the values, is not kept as the context of ours.
+    # Raised outside the handler, so that the ValidationError, which holds the values, is not its context.
     raise ConfigurationError("; ".join(_describe(problem, names) for problem in problems))
 
 
 def run(main: Callable[[], Awaitable[None]], role: str, *, ends_process: bool = False) -> int:
-    """Run ``main`` until it returns or SIGTERM or SIGINT comes, and return the exit status; for the main thread only.
+    """Run ``main`` until it returns or SIGTERM or SIGINT arrives; return the exit status. Call it in the main thread.
 
-    The first signal cancels ``main``, which stops gracefully in its ``finally`` and ``async with`` blocks; then the
-    status is 0. A second signal ends the process at once. A ``ConfigurationError`` is printed to standard error as the
-    line ``care {role}: …``; then the status is 2. Other exceptions are raised.
+    The first signal cancels ``main``, which stops gracefully in its ``finally`` and ``async with`` blocks; the status
+    is then 0. A second signal ends the process at once. A ``ConfigurationError`` is printed to standard error as the
+    line ``care {role}: …``; the status is then 2. Other exceptions are raised.
 
-    With ``ends_process`` the process is over where ``main`` ended well, instead of a return. For roles that use
-    Temporal's SDK: its native threads may still call into the interpreter while that is torn down, which aborts the
-    process now and then (https://github.com/temporalio/sdk-python/issues/300).
+    With ``ends_process``, a successful end of ``main`` ends the process instead of returning. Roles that use Temporal's
+    SDK need this: its native threads may still call into the interpreter while that shuts down, which sometimes aborts
+    the process (https://github.com/temporalio/sdk-python/issues/300).
     """
     try:
         asyncio.run(_until_signal(main))
@@ -206,7 +206,7 @@ def run(main: Callable[[], Awaitable[None]], role: str, *, ends_process: bool = 
 
 
 def end_process(status: int) -> NoReturn:
-    """End the process at once, with what was logged and printed, but without tearing the interpreter down."""
+    """End the process at once: flush logs and output, but skip the shutdown of the interpreter."""
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -218,23 +218,23 @@ def _refuse_unknown(environ: Mapping[str, str]) -> None:
     if not unknown:
         return
     name = unknown[0]
-    # Without the prefix, which would make all names alike.
+    # The common prefix would make all names similar.
     close = get_close_matches(name.removeprefix(PREFIX), [known.removeprefix(PREFIX) for known in VARIABLES], n=1)
-    advice = f"did you mean {PREFIX}{close[0]}?" if close else f"unset it; known are {', '.join(VARIABLES)}"
-    raise ConfigurationError(f"{name} is no variable of Care: {advice}")
+    advice = f"did you mean {PREFIX}{close[0]}?" if close else f"unset it; the variables are {', '.join(VARIABLES)}"
+    raise ConfigurationError(f"{name} is not a variable of Care: {advice}")
 
 
 def missing(name: str) -> str:
-    """Say that the variable ``name`` has to be set, and to what."""
+    """Return the error for the unset variable ``name``, with an example value."""
     example = _EXAMPLES.get(name, "…")
     return f'{name} is missing: set it to the {VARIABLES.get(name, "value")}, such as {name}="{example}"'
 
 
 def _describe(problem: ErrorDetails, names: Mapping[str, str]) -> str:
-    """Say in one line what is wrong with which variable, without the value of a secret."""
+    """Return one line that names the variable and its problem, without the value of a secret."""
     message = problem["msg"].removeprefix("Value error, ").replace("\n", " ")
     if not problem["loc"]:
-        return message  # of a rule about several fields, which names them itself
+        return message  # a rule about several fields, whose message names them
     name = names.get(str(problem["loc"][0]), str(problem["loc"][0]))
     if problem["type"] == "missing":
         return missing(name)
@@ -257,7 +257,7 @@ async def _until_signal(main: Callable[[], Awaitable[None]]) -> None:
         nonlocal stopped
         stopped = True
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)  # back to the system's default: the next one ends the process
+            loop.remove_signal_handler(number)  # restores the default: the next signal ends the process
         task.cancel()
 
     for number in (signal.SIGTERM, signal.SIGINT):

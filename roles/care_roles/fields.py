@@ -1,4 +1,4 @@
-"""Types of settings that come as text from the environment, with errors that say what to write instead."""
+"""Types for configuration given as text in the environment. Their errors say what to write instead."""
 
 import re
 from collections.abc import Callable
@@ -24,15 +24,15 @@ class Address:
     host: str
     """Name or IP address; an IPv6 address without brackets."""
     port: int
-    """0 stands for any free port where the address is one to listen on."""
+    """0 means any free port, for an address to listen on."""
 
     def __str__(self) -> str:
-        """Return ``host:port`` as gRPC and URLs take it, an IPv6 address in brackets."""
+        """Return ``host:port`` as in gRPC targets and URLs, with an IPv6 address in brackets."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     @classmethod
     def parse(cls, text: str, lowest_port: int = 0) -> Self:
-        """Read ``host:port``; raises ValueError."""
+        """Parse ``host:port``. Raises ValueError."""
         host, _, port = text.rpartition(":")
         bracketed = host.startswith("[") and host.endswith("]")
         host = host[1:-1] if bracketed else host
@@ -44,14 +44,14 @@ class Address:
 
 
 def _base_url(text: str) -> str:
-    """Return an absolute http(s) URL without a slash at its end; raises ValueError."""
+    """Check an absolute http(s) URL and remove its trailing slash. Raises ValueError."""
     if "@" in _http_url(text).netloc or "?" in text or "#" in text:
         raise ValueError("must have no user, password, query or fragment, such as http://127.0.0.1:8080")
     return text.rstrip("/")
 
 
 def _endpoint_url(text: str) -> str:
-    """Return an absolute http(s) URL as it is; raises ValueError."""
+    """Check an absolute http(s) URL and return it unchanged. Raises ValueError."""
     if "@" in _http_url(text).netloc or "#" in text:
         raise ValueError("must have no user, password or fragment, such as http://127.0.0.1:8080/path?query")
     return text
@@ -61,7 +61,7 @@ def _http_url(text: str) -> SplitResult:
     try:
         parts = urlsplit(text)
         valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # such as a port that is no number
+    except ValueError:  # for example, the port is not a number
         valid = False
         parts = urlsplit("")
     if not valid or re.search(r"\s", text):
@@ -70,56 +70,56 @@ def _http_url(text: str) -> SplitResult:
 
 
 def _durations(text: str) -> tuple[timedelta, ...]:
-    """Read ``10m,1h,1d``; raises ValueError."""
+    """Parse ``10m,1h,1d``. Raises ValueError."""
     matches = [_DURATION.fullmatch(part.strip()) for part in text.split(",")]
     found = tuple(timedelta(**{_UNITS[match[2]]: int(match[1])}) for match in matches if match)
     if len(found) < len(matches):
-        raise ValueError("must be durations of a whole number and s, m, h or d, separated by commas, such as 10m,1h,1d")
+        raise ValueError("must be whole numbers with a unit (s, m, h or d), separated by commas, such as 10m,1h,1d")
     if any(longer <= shorter for shorter, longer in zip((timedelta(0), *found), found, strict=False)):
         raise ValueError("must be positive durations, each longer than the one before it, such as 10m,1h,1d")
     return found
 
 
 def _duration(text: str) -> timedelta:
-    """Read ``90s`` or ``1m``; raises ValueError."""
+    """Parse ``90s`` or ``1m``. Raises ValueError."""
     match = _DURATION.fullmatch(text.strip())
     if match is None or not int(match[1]):
-        raise ValueError("must be a positive whole number and s, m, h or d, such as 90s or 1m")
+        raise ValueError("must be a positive whole number with a unit (s, m, h or d), such as 90s or 1m")
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
 def _bearer_token(text: str) -> str:
-    """Refuse what no HTTP header could carry as one; raises ValueError, which does not show it."""
+    """Check that an HTTP header can carry the token. Raises ValueError, which does not show it."""
     if not is_bearer_token(text):
-        raise ValueError("is no bearer token; one for development comes from: care token --role worker")
+        raise ValueError("is not a bearer token; make one for development with: care token --role worker")
     return text
 
 
 def _from_text(parse: Callable[[str], object]) -> BeforeValidator:
-    """Parse what the environment gave; a value that code gave is of its type already."""
+    """Parse text from the environment. A value given in code already has the right type."""
     return BeforeValidator(lambda value: parse(value) if isinstance(value, str) else value)
 
 
 ListenAddress = Annotated[Address, _from_text(Address.parse)]
-"""``host:port`` to listen on; port 0 takes any free one."""
+"""``host:port`` to listen on; port 0 means any free port."""
 
 ServiceAddress = Annotated[Address, _from_text(partial(Address.parse, lowest_port=1))]
 """``host:port`` to connect to."""
 
 BaseUrl = Annotated[str, BeforeValidator(_base_url)]
-"""Absolute http or https URL, kept without a slash at its end."""
+"""Absolute http or https URL, stored without a trailing slash."""
 
 EndpointUrl = Annotated[str, BeforeValidator(_endpoint_url)]
-"""Absolute http or https URL of one thing, kept as it is; may have a query."""
+"""Absolute http or https URL of one endpoint, stored unchanged; may have a query."""
 
 Durations = Annotated[tuple[timedelta, ...], _from_text(_durations)]
-"""``10m,1h,1d``: positive durations in growing order; the units are s, m, h and d."""
+"""``10m,1h,1d``: positive durations in increasing order; the units are s, m, h and d."""
 
 Duration = Annotated[timedelta, _from_text(_duration)]
 """``90s``, ``1m``: one positive duration."""
 
 BearerToken = Annotated[str, BeforeValidator(_bearer_token)]
-"""A bearer token as RFC 6750, section 2.1, spells one."""
+"""A bearer token in the syntax of RFC 6750, section 2.1."""
 
 LogFormat = Literal["json", "console"]
-"""One JSON object a line for machines, or lines for people."""
+"""One JSON object per line for machines, or lines for people."""

@@ -1,4 +1,4 @@
-"""Serves an ASGI app over HTTP as a part of a role: on an address of its own, signals and logs left to the role."""
+"""Serves an ASGI app over HTTP inside a role. The role keeps control of signals and logs."""
 
 import asyncio
 import socket
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
 _SHUTDOWN_SECONDS: Final = 12
-"""How long requests under way may take to end; longer than the longest call to the service or to Temporal."""
+"""How long running requests may take to finish: longer than the longest call to the service or to Temporal."""
 
 
 def listen(address: Address, variable: str) -> socket.socket:
-    """Listen on ``address``, which came from ``variable``; raises ``ConfigurationError``."""
+    """Listen on ``address``. Raises ``ConfigurationError``, which names ``variable``, the source of the address."""
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     try:
         return socket.create_server((address.host, address.port), family=family)
@@ -30,14 +30,14 @@ def listen(address: Address, variable: str) -> socket.socket:
 
 @asynccontextmanager
 async def serving(app: "ASGIApp", listener: socket.socket) -> AsyncIterator[asyncio.Task[None]]:
-    """Serve ``app`` while the context is open; then let requests under way end, and close ``listener``.
+    """Serve ``app`` while the context is open; then let running requests finish, and close ``listener``.
 
-    Gives the task that serves, which ends by itself only where it fails.
+    Yields the serving task. It ends early only if it fails.
     """
     config = uvicorn.Config(
         app,
-        access_log=False,  # paths can hold the tokens of links
-        log_config=None,  # its logs go where the role's own go
+        access_log=False,  # paths can hold link tokens
+        log_config=None,  # uvicorn logs through the role's configuration
         lifespan="off",
         ws="none",
         server_header=False,
@@ -54,8 +54,8 @@ async def serving(app: "ASGIApp", listener: socket.socket) -> AsyncIterator[asyn
 
 
 class _Server(uvicorn.Server):
-    """Leaves signals to the role."""
+    """A uvicorn server that leaves signals to the role."""
 
     def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]  # a generator, typed as such
-        """Take none."""
+        """Capture no signals."""
         return nullcontext()

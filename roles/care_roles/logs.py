@@ -1,7 +1,7 @@
-"""Structured logs of a role: one line an event on standard error, with an ISO 8601 time in UTC.
+"""Structured logs of a role: one line per event on standard error, with an ISO 8601 time in UTC.
 
-Lines that are written within a trace name it (``trace_id``). Lines of other libraries come in the same form. None may
-hold what is private to a customer, so what logs URLs or headers is silenced, and tracebacks show no local variables.
+A line written within a trace names it (``trace_id``). Lines of other libraries have the same form. No line may hold a
+customer's data: loggers that print URLs or headers are silenced, and tracebacks show no local variables.
 """
 
 import logging
@@ -15,11 +15,11 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from care_roles.fields import LogFormat
 
 _QUIET: Final = ("httpcore", "httpx", "uvicorn.access")
-"""Loggers that name each request's URL, which may hold the token of a customer's link."""
+"""Loggers that print each request's URL, which may hold the token of a customer's link."""
 
 
 def configure(format: LogFormat) -> None:  # noqa: A002  (the name of the setting)
-    """Send all logs of the process, structlog's and those of ``logging``, to standard error from level INFO on."""
+    """Send all logs of the process (structlog and ``logging``) of level INFO and above to standard error."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         _add_trace,
@@ -50,18 +50,18 @@ def configure(format: LogFormat) -> None:  # noqa: A002  (the name of the settin
     root.setLevel(logging.INFO)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
-    # Its one line a poll of a server that is down repeats what the worker itself says.
+    # Temporal's SDK logs each failed poll of a server that is down. The worker logs that itself, once.
     logging.getLogger("temporalio").setLevel(logging.WARNING)
     logging.captureWarnings(capture=True)
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
-    """Return the logger ``name``; usable before ``configure``, which decides what becomes of its lines."""
+    """Return the logger ``name``. It can be made before ``configure`` is called."""
     return structlog.stdlib.get_logger(name)
 
 
 def _add_trace(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Name the trace that the line belongs to, as OpenTelemetry wants it in logs that are no OTLP."""
+    """Add the trace and span ids, as OpenTelemetry specifies for logs in formats other than OTLP."""
     span = trace.get_current_span().get_span_context()
     if span.is_valid:
         event["trace_id"] = f"{span.trace_id:032x}"
@@ -71,7 +71,7 @@ def _add_trace(_logger: WrappedLogger, _method: str, event: EventDict) -> EventD
 
 def _renderers(format: LogFormat) -> list[Processor]:  # noqa: A002
     if format == "console":
-        # Not structlog's default, which shows local variables where rich is installed.
+        # structlog's default shows local variables if rich is installed.
         plain = structlog.dev.plain_traceback
         return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
     return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]

@@ -1,4 +1,4 @@
-"""How a role reaches the gRPC service: its address, its encryption, and, for roles that have one, the token."""
+"""How a role connects to the gRPC service: address, encryption and, for some roles, the token."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,21 +16,21 @@ from care_roles.environment import PREFIX
 from care_roles.fields import Address, BearerToken, ServiceAddress
 
 SYSTEM_CA: Final = "system"
-"""The value of CARE_SERVICE_CA for the authorities that the machine trusts."""
+"""The value of CARE_SERVICE_CA that means: the authorities that the machine trusts."""
 
 
 class ServiceConnection(BaseSettings):
-    """Where the service is, and how the connection to it is encrypted. Files are read and checked at once."""
+    """The address of the service and the encryption of the connection. Files are read and checked at once."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX)
 
     service_address: ServiceAddress = Address("127.0.0.1", 50051)
     service_ca: str | None = None
-    """A PEM file, or ``SYSTEM_CA``; plaintext without it."""
+    """A PEM file, or ``SYSTEM_CA``. None means plaintext."""
     service_certificate: Path | None = None
-    """The client's own certificate, for mutual TLS."""
+    """The client certificate, for mutual TLS."""
     service_key: Path | None = None
-    """Its private key."""
+    """The private key of ``service_certificate``."""
 
     _tls: Tls | None = PrivateAttr(None)
 
@@ -59,19 +59,19 @@ class ServiceConnection(BaseSettings):
 
 
 class AuthorizedConnection(ServiceConnection):
-    """A connection with a bearer token, where one is given; whether one must be, is for the role to say."""
+    """A connection with an optional bearer token. The role decides whether it requires one."""
 
     token: BearerToken | None = Field(None, repr=False)
     token_file: Path | None = None
-    """A file with the token, read again when it changes."""
+    """A file that holds the token. It is read again when it changes."""
     service_plaintext: bool = False
-    """Whether the token may go to another machine unencrypted."""
+    """Whether the token may be sent to another machine unencrypted."""
 
     _token_file: TokenFile | None = PrivateAttr(None)
 
     @property
     def token_source(self) -> Token | None:
-        """What calls are authorized with; None if nothing is given."""
+        """The token for calls; None if none is given."""
         return self._token_file or self.token
 
     @model_validator(mode="after")
@@ -86,13 +86,13 @@ class AuthorizedConnection(ServiceConnection):
         unencrypted = self.token_source is not None and self.tls is None and not self.service_plaintext
         if unencrypted and not is_local(str(self.service_address)):
             raise ValueError(
-                f"the token would go to {self.service_address} unencrypted: set CARE_SERVICE_CA, or "
+                f"the token would be sent to {self.service_address} unencrypted: set CARE_SERVICE_CA, or "
                 "CARE_SERVICE_PLAINTEXT=yes on a network that you trust"
             )
         return self
 
     def connect(self, *, user_agent: str = "", interceptors: Sequence[ClientInterceptor] = ()) -> CareClient:
-        """Open the client; its arguments are those of ``CareClient.connect``."""
+        """Open a client. The arguments are those of ``CareClient.connect``."""
         return CareClient.connect(
             str(self.service_address),
             self.token_source,

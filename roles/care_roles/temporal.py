@@ -1,4 +1,4 @@
-"""Temporal's own configuration (``TEMPORAL_*``), read by its SDK and checked before anything connects."""
+"""Temporal's configuration (``TEMPORAL_*``): its SDK reads it, and it is checked before anything connects."""
 
 import os
 from collections.abc import Mapping
@@ -19,14 +19,14 @@ _FILES: Final = (
 
 
 def connect_config(environ: Mapping[str, str] | None = None) -> ClientConnectConfig:
-    """Return the arguments of ``Client.connect``; raises ``ConfigurationError``, which names the variable.
+    """Return the arguments of ``Client.connect``. Raises ``ConfigurationError``, which names the variable.
 
-    See https://docs.temporal.io/develop/environment-configuration for what there is.
+    https://docs.temporal.io/develop/environment-configuration lists the variables.
     """
     environ = os.environ if environ is None else environ
     for name in _FILES:
         if (path := environ.get(name)) and not os.access(path, os.R_OK):
-            raise ConfigurationError(f"{name}: {path} cannot be read; name a file that can, or unset the variable")
+            raise ConfigurationError(f"{name}: {path} cannot be read; name a readable file, or unset the variable")
     try:
         config = ClientConfig.load_client_connect_config(override_env_vars=dict(environ))
     except (RuntimeError, ValueError) as error:

@@ -1,9 +1,9 @@
-"""OpenTelemetry traces of a role, configured by the standard ``OTEL_*`` variables; without them none are recorded.
+"""OpenTelemetry traces of a role, configured by the standard ``OTEL_*`` variables. Without them, none are recorded.
 
 ``OTEL_EXPORTER_OTLP_ENDPOINT`` (or ``…_TRACES_ENDPOINT``) sends spans to a collector by OTLP over HTTP.
-``OTEL_TRACES_EXPORTER`` says otherwise: ``otlp``, ``console`` (standard output) or ``none``. Sampling, resource,
-headers and batches follow the rest of
-https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/, as the SDK reads it.
+``OTEL_TRACES_EXPORTER`` overrides that: ``otlp``, ``console`` (standard output) or ``none``. For sampling, resource,
+headers and batches, the SDK reads the other variables of
+https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/.
 """
 
 import os
@@ -24,14 +24,14 @@ _ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_E
 _PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 _PROTOCOL: Final = "http/protobuf"
 _LAST_SPANS: Final = 3.0
-"""Seconds for the spans that are left at the end; a collector that is away must not hold up the role."""
+"""Seconds to export the remaining spans at the end. An unreachable collector must not delay the role's exit."""
 
 
 @contextmanager
 def recording(service_name: str, environ: Mapping[str, str] | None = None) -> Iterator[None]:
-    """Record spans while the block lasts, if the environment wants it; once in a process.
+    """Record spans while the block runs, if the environment asks for it. Use it once per process.
 
-    ``service_name`` is the resource's ``service.name`` where ``OTEL_SERVICE_NAME`` is unset. Raises
+    ``service_name`` is the resource's ``service.name`` unless ``OTEL_SERVICE_NAME`` is set. Raises
     ``ConfigurationError``.
     """
     exporter = _exporter(os.environ if environ is None else environ)
@@ -49,7 +49,7 @@ def recording(service_name: str, environ: Mapping[str, str] | None = None) -> It
 
 
 def _exporter(environ: Mapping[str, str]) -> "SpanExporter | None":
-    # The SDK is imported where it is wanted only: it takes a while.
+    # Imports of the SDK are slow, so they happen only if traces are recorded.
     endpoint = next((environ[name] for name in _ENDPOINTS if environ.get(name)), None)
     kind = environ.get("OTEL_TRACES_EXPORTER") or ("otlp" if endpoint else "none")
     if kind == "none" or environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
@@ -62,7 +62,9 @@ def _exporter(environ: Mapping[str, str]) -> "SpanExporter | None":
         raise ConfigurationError(f"OTEL_TRACES_EXPORTER must be otlp, console or none; it is {kind!r}")
     for name in _PROTOCOLS:
         if environ.get(name, _PROTOCOL) != _PROTOCOL:
-            raise ConfigurationError(f"{name} must be {_PROTOCOL}, which is what Care speaks; it is {environ[name]!r}")
+            raise ConfigurationError(
+                f"{name} must be {_PROTOCOL}, the protocol that Care uses; it is {environ[name]!r}"
+            )
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
 
     return OTLPSpanExporter()

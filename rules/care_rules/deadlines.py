@@ -13,7 +13,7 @@ from typing import Final
 
 from care_rules.business_hours import Pause, due_time
 from care_rules.entities import Recovery, Ticket
-from care_rules.lifecycle import FORM_LIVE, RecoveryState, TicketStatus
+from care_rules.lifecycle import FORM_LIVE, UNRESOLVED, RecoveryState, TicketStatus
 from care_rules.settings import Settings
 from care_rules.timing import DeadlineKind
 
@@ -49,7 +49,7 @@ def recompute_deadlines(ticket: Ticket, live: Recovery | None, settings: Setting
     timing = ticket.timing
     first, resolution = timing.first_response_due_time, timing.resolution_due_time
     named = settings.deadlines.of(ticket.priority)
-    if ticket.status in {TicketStatus.OPEN, TicketStatus.IN_PROGRESS}:
+    if ticket.status in UNRESOLVED:
         resolution = _due(ticket, named.resolution, settings)
         if timing.first_response_time is None:
             first = _due(ticket, named.first_response, settings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, assert_never
 from uuid import UUID
 
 from care_rules.callers import Caller
@@ -54,6 +54,8 @@ def _fired(snapshot: TicketSnapshot, due: Deadline, message_id: UUID, caller: Ca
         case DeadlineKind.RESOLUTION:
             timing = replace(timing, resolution_missed=True)
             return _recorded(snapshot, timing, ActivityType.RESOLUTION_MISSED, caller, now)
+        case _:
+            assert_never(due.kind)
 
 
 def _post_time(snapshot: TicketSnapshot) -> datetime:

@@ -37,6 +37,8 @@ class RecoveryState(StrEnum):
     ENDED_BY_CLOSE = "ENDED_BY_CLOSE"
 
 
+UNRESOLVED: Final = frozenset({TicketStatus.OPEN, TicketStatus.IN_PROGRESS})
+"""The statuses of tickets that the team still has to work on."""
 FORM_LIVE: Final = frozenset({RecoveryState.FORM_REQUESTED, RecoveryState.AWAITING_CONTACT})
 LIVE: Final = FORM_LIVE | {RecoveryState.CONTACT_RECEIVED, RecoveryState.CHAT_UNLOCKED}
 

@@ -146,7 +146,7 @@ def _unlocked(snapshot: RecoverySnapshot, command: UnlockChat, caller: Caller, n
     return replace(
         decision,
         activity=replace(decision.activity, message_id=greeting.id) if decision.activity else None,
-        known_contact=replace(contact, key_id=command.key_id),
+        changed_contact=replace(contact, key_id=command.key_id),
         messages=(greeting, *said),
         admitted=tuple(
             replace(inbound, outcome=IngestOutcome.RECORDED if inbound.automatic else IngestOutcome.ACCEPTED)

@@ -10,7 +10,7 @@ import pytest
 from tests.e2e.case import Case
 from tests.support import system as systems
 from tests.support.system import System
-from tools.collector import Collector, collecting
+from tools.collector import Collector, run_collector
 
 VARIABLES = {
     # Often, so that moderation is noticed while a test waits for it.
@@ -31,7 +31,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def collector() -> Iterator[Collector]:
     """Gets all spans of the system."""
-    with collecting() as found:
+    with run_collector() as found:
         yield found
 
 

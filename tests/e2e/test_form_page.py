@@ -150,7 +150,7 @@ async def test_a_customer_fills_in_the_form_by_keyboard_alone(browser: Browser, 
         await press_until(page, "Tab", SEND)
         await page.keyboard.press("Enter")
         await expect(page).to_have_url(f"{site.url}/f/open/thanks?{GIVEN}")
-        await expect(page.get_by_role("heading", level=1)).to_have_text("Thank you, your details have arrived")
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Thank you, we’ve received your details")
         await expect(page.locator("dd")).to_have_text("3F9A-12C7")
         await page.reload()
         await expect(page).to_have_url(f"{site.url}/f/open/thanks?{GIVEN}")
@@ -175,7 +175,7 @@ async def test_mistakes_get_the_focus_and_lead_to_their_fields(browser: Browser,
         email = page.get_by_role("textbox", name="Email address")
         await expect(email).to_be_focused()
         await expect(email).to_have_accessible_description(
-            "Error: Enter an email address in full, like name@example.com"
+            "Error: Enter a complete email address, such as name@example.com"
         )
         await page.keyboard.press("End")
         await page.keyboard.type("example.com")
@@ -226,7 +226,7 @@ async def test_a_service_that_is_away_costs_nobody_their_words(browser: Browser,
         await page.get_by_role("checkbox").check()
         site.service.failure = Failure(code_pb2.UNAVAILABLE, "DATABASE_UNAVAILABLE")
         await page.locator(SEND).click()
-        await expect(page.get_by_role("heading", level=1)).to_have_text("We can’t take your answer just now")
+        await expect(page.get_by_role("heading", level=1)).to_have_text("We can’t receive your answer right now")
         site.service.failure = None
         await page.get_by_role("button", name="Send again").click()
         await expect(page).to_have_url(f"{site.url}/f/open/thanks?{GIVEN}")
@@ -255,7 +255,9 @@ async def assert_fits(page: Page, width: int) -> None:
     """Check that nothing scrolls sideways and that links, fields and buttons are large enough for a thumb."""
     # Playwright evaluates in its own world, also where the page may run no scripts.
     assert await page.evaluate("document.documentElement.scrollWidth") <= width
-    targets = page.locator("a, button:not([aria-hidden]), summary, input:not([type=hidden], [type=checkbox]), .tick")
+    targets = page.locator(
+        "a, button:not([aria-hidden]), summary, input:not([type=hidden], [type=checkbox]), .checkbox"
+    )
     # What has no box is closed in a details element.
     small = await targets.evaluate_all(
         """(all, least) => all.filter(one => one.getClientRects().length)
@@ -412,7 +414,10 @@ async def test_arabic_runs_leftwards_and_addresses_do_not(browser: Browser, site
             assert await page.locator(f"#{field}").evaluate("node => getComputedStyle(node).direction") == "ltr"
         plus, digit = await page.locator("#phone-hint bdi").evaluate(_LEFT_EDGES)
         assert plus < digit, "the sign of a country code stands before it"
-        box, words = await page.locator("#consent").bounding_box(), await page.locator(".tick .lines").bounding_box()
+        box, words = (
+            await page.locator("#consent").bounding_box(),
+            await page.locator(".checkbox .line-breaks").bounding_box(),
+        )
         assert box
         assert words
         assert box["x"] > words["x"] + words["width"], "the tick box is where reading begins"
@@ -475,7 +480,7 @@ async def each_state(page: Page, site: Site, tag: str) -> AsyncIterator[str]:
     ):
         site.service.submit_failure = failure
         await send("/f/open")
-        await expect(page.locator(".summary.calm")).to_be_focused()
+        await expect(page.locator(".summary.info")).to_be_focused()
         yield name
         site.service.submit_failure = None
     site.service.failure = Failure(code_pb2.UNAVAILABLE, "DATABASE_UNAVAILABLE", 90)
@@ -515,7 +520,7 @@ async def test_axe_finds_nothing_wrong_with_any_page(browser: Browser, site: Sit
     finally:
         await context.close()
     assert found == {}
-    assert seen == {LANGUAGES[tag].tell(key) for key in HEADINGS}
+    assert seen == {LANGUAGES[tag].translate_plain(key) for key in HEADINGS}
 
 
 async def test_axe_would_find_what_is_wrong(browser: Browser, site: Site) -> None:

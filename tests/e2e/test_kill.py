@@ -152,7 +152,7 @@ MOMENTS: Final = [
 
 async def test_every_moment_survives_the_kill_of_each_part(system: System) -> None:
     """Each kill meets a recovery in each of the moments; what was cut off is waited for by all at the same time."""
-    mark_workflow_informed: list[tuple[str, Moment, Story]] = []
+    told: list[tuple[str, Moment, Story]] = []
     for part in PARTS:
         scenes = [(moment, Story(await Case.open(system))) for moment in MOMENTS]
         await asyncio.gather(*(moment.arrange(story) for moment, story in scenes))
@@ -160,7 +160,7 @@ async def test_every_moment_survives_the_kill_of_each_part(system: System) -> No
             await asyncio.gather(*(moment.strike(story) for moment, story in scenes))
             system.processes.kill(part)
         await system.processes.back()
-        mark_workflow_informed += [(part, moment, story) for moment, story in scenes]
+        told += [(part, moment, story) for moment, story in scenes]
 
     async def complete(part: str, moment: Moment, story: Story) -> None:
         try:
@@ -169,7 +169,7 @@ async def test_every_moment_survives_the_kill_of_each_part(system: System) -> No
             error.add_note(f"{part} was killed at the moment {type(moment).__name__}")
             raise
 
-    await asyncio.gather(*(complete(*scene) for scene in mark_workflow_informed))
+    await asyncio.gather(*(complete(*scene) for scene in told))
 
 
 class Chance:

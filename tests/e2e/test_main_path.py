@@ -14,7 +14,7 @@ from care.v1.ticket_pb2 import TICKET_STATUS_CLOSED
 from care_dev.stack import secrets
 from care_rules.entities import ReplyState
 from care_service.usecases.links import Links
-from care_web.languages import DEFAULT
+from care_web.languages import DEFAULT_LANGUAGE
 from care_web.texts.english import ENGLISH
 from tests.e2e.case import ORGANIZATION, Case, Person, id_of, token_of, workflow_of
 from tests.support.browser import chromium
@@ -115,7 +115,7 @@ async def test_a_link_says_what_became_of_its_form(
     link = await case.link(recovery)
     await become(case, recovery, link)
     answer = await case.http.get(link)
-    title = DEFAULT.tell(f"{page}.title", business=ORGANIZATION)
+    title = DEFAULT_LANGUAGE.translate_plain(f"{page}.title", business=ORGANIZATION)
     assert (answer.status_code, title in answer.text) == (status, True)
     assert case.ticket not in answer.text
 

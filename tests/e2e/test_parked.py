@@ -45,7 +45,7 @@ async def test_a_refused_row_is_parked_listed_and_put_back(system: System, case:
 
     await system.sql("UPDATE outbox SET workflow = 'ContactRecovery' WHERE id = $1", row["id"])
     back = await care("outbox", "retry", str(row["id"]), "--home", str(system.stack.home))
-    assert (back.status, back.output) == (0, "1 put back\n")
+    assert (back.status, back.output) == (0, "1 retried\n")
 
     async def gone() -> bool:
         return await system.sql("SELECT 1 FROM outbox WHERE id = $1", row["id"]) == []

@@ -10,7 +10,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, use_s
 from tests.e2e.case import Case, Person, workflow_of
 from tests.support.system import System, eventually
 from tools.collector import Collector, Span
-from tools.trace import BEGIN, END, until
+from tools.trace import FIRST_SPAN, LAST_SPAN, cut_trace
 
 AGENTS = SpanContext(0x0AF7651916CD43DD8448EB211C80319C, 0xB7AD6B7169203331, is_remote=False, trace_flags=TraceFlags(1))
 """The trace that the agent's own program is in when it calls."""
@@ -59,8 +59,8 @@ async def of_trace(collector: Collector, recovery: str, names: Collection[str]) 
 async def test_one_trace_goes_from_the_agents_call_to_the_unlocked_chat(case: Case, collector: Collector) -> None:
     recovery = await recovered(case)
     calls = [f"care.v1.WorkerService/{method}" for method in STEPS]
-    whole = await of_trace(collector, recovery, {"CompleteWorkflow:ContactRecovery", BEGIN, *calls})
-    spans = until(whole, BEGIN, END)
+    whole = await of_trace(collector, recovery, {"CompleteWorkflow:ContactRecovery", FIRST_SPAN, *calls})
+    spans = cut_trace(whole, FIRST_SPAN, LAST_SPAN)
     by_id = {span.id: span for span in spans}
 
     def way(span: Span) -> list[tuple[str, str]]:
@@ -81,7 +81,7 @@ async def test_one_trace_goes_from_the_agents_call_to_the_unlocked_chat(case: Ca
             ("care-serve", f"care.v1.WorkerService/{method}"),
         ]
     assert {span.trace for span in spans} == {TRACE}
-    [call] = [span for span in spans if span.name == BEGIN]
+    [call] = [span for span in spans if span.name == FIRST_SPAN]
     assert call.parent == f"{AGENTS.span_id:016x}"
     assert call.attributes["care.parent"] == case.ticket
     assert (call.attributes["rpc.grpc.status_code"], call.attributes["care.reason"]) == ("0", "OK")

@@ -23,10 +23,10 @@ from care_workflows.search_attributes import Update
 from tests.support.system import eventually
 from tests.support.temporal import dev_server
 from tools.screenshots.__main__ import SHOTS
-from tools.screenshots.questions import PAGE, Question, at, read
+from tools.screenshots.questions import PAGE, Question, parse_questions, shift_times
 
 NOW = datetime.now(UTC)
-QUESTIONS = read(at(PAGE.read_text(encoding="utf-8"), NOW))
+QUESTIONS = parse_questions(shift_times(PAGE.read_text(encoding="utf-8"), NOW))
 IMAGES = [image for question in QUESTIONS for image in question.images]
 
 NOTHING = TypedSearchAttributes.empty
@@ -48,7 +48,7 @@ def _form(expires: timedelta) -> list[Update]:
         wait=Duration(seconds=600),
         expire_time=_stamp(NOW + expires),
     )
-    return attributes.updates(plan, NOTHING)
+    return attributes.recovery_updates(plan, NOTHING)
 
 
 def _ticket(deadline: timedelta) -> list[Update]:
@@ -57,10 +57,10 @@ def _ticket(deadline: timedelta) -> list[Update]:
     return attributes.ticket_updates(plan, NOTHING)
 
 
-POSTING = attributes.updates(
+POSTING = attributes.recovery_updates(
     RecoveryPlan(step=worker.RECOVERY_STEP_POST, state=RECOVERY_STATE_FORM_REQUESTED, plan_time=_stamp(NOW)), NOTHING
 )
-PAUSED = attributes.waits_for_operator(NOTHING)
+PAUSED = attributes.operator_wait_updates(NOTHING)
 
 # By number of the question, the ids that each of its filters finds.
 FOUND = {
@@ -173,6 +173,6 @@ async def test_the_filters_find_what_the_question_asks_for(server: Client, quest
 
 def test_the_instants_of_the_page_move_together() -> None:
     page = "It is 2026-11-23T10:45:00Z; until 2026-11-24T10:45:00Z, since 2026-11-23T10:40:00Z."
-    moved = at(page, datetime(2027, 3, 1, 0, 0, 30, 999, tzinfo=UTC))
+    moved = shift_times(page, datetime(2027, 3, 1, 0, 0, 30, 999, tzinfo=UTC))
     assert moved == "It is 2027-03-01T00:00:30Z; until 2027-03-02T00:00:30Z, since 2027-02-28T23:55:30Z."
-    assert at(moved, datetime(2026, 11, 23, 10, 45, tzinfo=UTC)) == page
+    assert shift_times(moved, datetime(2026, 11, 23, 10, 45, tzinfo=UTC)) == page

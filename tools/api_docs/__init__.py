@@ -1,1 +1,1 @@
-"""Writes docs/api from the contract: a page for each service, one for its messages, one for its errors."""
+"""Generates docs/api from the contract: a page for each service, one for messages and one for errors."""

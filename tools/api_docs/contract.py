@@ -1,4 +1,4 @@
-"""The contract as the pages need it: services, messages and enums with their comments, from protoc's descriptors."""
+"""The contract for the documentation: services, messages and enums with their comments, from protoc's descriptors."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ from care.v1 import access_pb2
 ROOT: Final = Path(__file__).resolve().parents[2]
 PACKAGE: Final = "care.v1"
 
-# Places in a descriptor, by which protoc's comments name what they belong to (google/protobuf/descriptor.proto).
+# Field numbers in a descriptor. protoc's comments use them in the path of their element
+# (google/protobuf/descriptor.proto).
 _FILE_MESSAGES: Final = FileDescriptorProto.MESSAGE_TYPE_FIELD_NUMBER
 _FILE_ENUMS: Final = FileDescriptorProto.ENUM_TYPE_FIELD_NUMBER
 _FILE_SERVICES: Final = FileDescriptorProto.SERVICE_FIELD_NUMBER
@@ -43,16 +44,16 @@ class Field:
 
     name: str
     type: str
-    """A scalar such as `string`, or a full name such as `care.v1.Ticket`."""
+    """A scalar type such as `string`, or a full name such as `care.v1.Ticket`."""
     repeated: bool
     behavior: str
-    """`required`, `output only`…; empty for none."""
+    """`google.api.field_behavior`, such as `required` or `output only`. Empty for none."""
     comment: str
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message with its fields."""
+    """A message."""
 
     name: str
     comment: str
@@ -61,11 +62,12 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Enum:
-    """An enum; its values by name, with their comments."""
+    """An enum."""
 
     name: str
     comment: str
     values: Mapping[str, str]
+    """The comment of each value by its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +77,16 @@ class Method:
     name: str
     comment: str
     request: str
-    """Full name of the message."""
+    """The full name of the message."""
     response: str
+    """The full name of the message."""
     roles: tuple[str, ...]
-    """Bare words such as `AGENT`; empty for one that is open to everybody."""
+    """The roles that may call it, without the enum's prefix, such as `AGENT`. Empty if no token is needed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A service with its methods."""
+    """A service."""
 
     name: str
     comment: str
@@ -92,7 +95,7 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """All of the package, everything in the order of its files' names and, within, as written."""
+    """The whole package, ordered by file name and then as declared."""
 
     services: tuple[Service, ...]
     messages: Mapping[str, Message]
@@ -101,13 +104,14 @@ class Contract:
     """By full name."""
 
     @property
-    def ends(self) -> set[str]:
-        """The full names of all requests and answers."""
-        return {name for service in self.services for one in service.methods for name in (one.request, one.response)}
+    def request_and_response_names(self) -> set[str]:
+        """The full names of all requests and responses."""
+        methods = [method for service in self.services for method in service.methods]
+        return {name for method in methods for name in (method.request, method.response)}
 
 
-def load() -> Contract:
-    """Reads protos/care; raises SystemExit where protoc refuses it, which says why itself."""
+def load_contract() -> Contract:
+    """Reads protos/care. Raises SystemExit if protoc rejects it; protoc prints the reason."""
     with tempfile.TemporaryDirectory() as folder:
         image = Path(folder) / "care.binpb"
         command = [sys.executable, str(ROOT / "protos" / "generate.py"), "--image", str(image)]
@@ -117,8 +121,10 @@ def load() -> Contract:
     ours = sorted((file for file in files if file.package == PACKAGE), key=lambda file: file.name)
     return Contract(
         services=tuple(service for file in ours for service in _services(file, _comments(file))),
-        messages={f"{PACKAGE}.{found.name}": found for file in ours for found in _messages(file, _comments(file))},
-        enums={f"{PACKAGE}.{found.name}": found for file in ours for found in _enums(file, _comments(file))},
+        messages={
+            f"{PACKAGE}.{message.name}": message for file in ours for message in _messages(file, _comments(file))
+        },
+        enums={f"{PACKAGE}.{enum.name}": enum for file in ours for enum in _enums(file, _comments(file))},
     )
 
 
@@ -132,18 +138,18 @@ def _comments(file: FileDescriptorProto) -> Comments:
 
 def _services(file: FileDescriptorProto, comments: Comments) -> Iterator[Service]:
     for number, service in enumerate(file.service):
-        place = (_FILE_SERVICES, number)
+        path = (_FILE_SERVICES, number)
         methods = tuple(
             Method(
                 name=method.name,
-                comment=comments[*place, _SERVICE_METHODS, index],
+                comment=comments[*path, _SERVICE_METHODS, index],
                 request=method.input_type.lstrip("."),
                 response=method.output_type.lstrip("."),
                 roles=_roles(method.options.Extensions[access_pb2.access]),
             )
             for index, method in enumerate(service.method)
         )
-        yield Service(service.name, comments[place], methods)
+        yield Service(service.name, comments[path], methods)
 
 
 def _roles(access: access_pb2.Access) -> tuple[str, ...]:
@@ -152,22 +158,22 @@ def _roles(access: access_pb2.Access) -> tuple[str, ...]:
 
 def _messages(file: FileDescriptorProto, comments: Comments) -> Iterator[Message]:
     for number, message in enumerate(file.message_type):
-        place = (_FILE_MESSAGES, number)
+        path = (_FILE_MESSAGES, number)
         fields = tuple(
             Field(
                 name=field.name,
                 type=field.type_name.lstrip(".") or FieldDescriptorProto.Type.Name(field.type)[len("TYPE_") :].lower(),
                 repeated=field.label == FieldDescriptorProto.LABEL_REPEATED,
                 behavior=_behavior(field.options),
-                comment=comments[*place, _MESSAGE_FIELDS, index],
+                comment=comments[*path, _MESSAGE_FIELDS, index],
             )
             for index, field in enumerate(message.field)
         )
-        yield Message(message.name, comments[place], fields)
+        yield Message(message.name, comments[path], fields)
 
 
 def _behavior(options: FieldOptions) -> str:
-    # By name: the stubs of google.api do not say that it is an extension.
+    # Compared by name, because the stubs of google.api do not declare the extension.
     values = [value for option, value in options.ListFields() if option.full_name == "google.api.field_behavior"]
     names = [field_behavior_pb2.FieldBehavior.Name(value) for listed in values for value in listed]
     return ", ".join(name.lower().replace("_", " ") for name in names)
@@ -175,6 +181,6 @@ def _behavior(options: FieldOptions) -> str:
 
 def _enums(file: FileDescriptorProto, comments: Comments) -> Iterator[Enum]:
     for number, enum in enumerate(file.enum_type):
-        place = (_FILE_ENUMS, number)
-        values = {value.name: comments[*place, _ENUM_VALUES, index] for index, value in enumerate(enum.value)}
-        yield Enum(enum.name, comments[place], values)
+        path = (_FILE_ENUMS, number)
+        values = {value.name: comments[*path, _ENUM_VALUES, index] for index, value in enumerate(enum.value)}
+        yield Enum(enum.name, comments[path], values)

@@ -1,4 +1,4 @@
-"""Shows an example request as a Python call with `care_client`, and as a grpcurl command."""
+"""Formats an example request as a Python call with `care_client` and as a grpcurl command."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ STUBS: Final = {
     "LifecycleService": "lifecycle",
     "WorkerService": "workers",
 }
-"""The attribute of `CareClient` for each service, in the order in which the index shows them."""
+"""The attribute of `CareClient` for each service, in the order of the index."""
 
 
 def request(service: Service, method: Method) -> Message:
-    """Returns the example request of a method; raises SystemExit where there is none, or one that does not fit."""
+    """Returns the example request of a method. Raises SystemExit if there is none."""
     key = f"{service.name}.{method.name}"
     if key not in REQUESTS:
         raise SystemExit(f"{key} has no example: add one to tools/api_docs/requests.py")
@@ -48,7 +48,7 @@ def request(service: Service, method: Method) -> Message:
 
 
 def grpcurl(service: Service, method: Method) -> str:
-    """Returns the command that makes the call."""
+    """Returns the grpcurl command for a call."""
     message = request(service, method)
     lines = ["grpcurl -plaintext"]
     if method.roles:
@@ -56,20 +56,20 @@ def grpcurl(service: Service, method: Method) -> str:
     if message.ListFields():
         body = json.dumps(MessageToDict(message), indent=2, ensure_ascii=False)
         if "'" in body:
-            raise SystemExit(f"the example of {method.name} has an apostrophe, which would end the shell's quotation")
+            raise SystemExit(f"the example of {method.name} contains an apostrophe, which would end the shell's quotes")
         lines.append(f"-d '{body}'")
     return " \\\n  ".join([*lines, f"{ADDRESS} {PACKAGE}.{service.name}/{method.name}"])
 
 
 def python(service: Service, method: Method) -> str:
-    """Returns the imports and the call; `care` is a `CareClient`."""
+    """Returns the imports and the call. It uses the variable `care`, a `CareClient`."""
     message = request(service, method)
-    call = f"answer = await care.{STUBS[service.name]}.{method.name}({_expression(message)})"
+    call = f"response = await care.{STUBS[service.name]}.{method.name}({_expression(message)})"
     return _formatted("\n".join([*_imports(message), "", call]))
 
 
 def _formatted(source: str) -> str:
-    """Returns code as `make format` would leave it, as it does on the pages too."""
+    """Returns code as `make format` formats it, because that also formats code on the pages."""
     ruff = Path(sysconfig.get_path("scripts")) / "ruff"
     command = [str(ruff), "format", "--quiet", "--stdin-filename=example.py", "-"]
     return subprocess.run(command, cwd=ROOT, input=source, capture_output=True, text=True, check=True).stdout.rstrip()

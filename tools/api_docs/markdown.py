@@ -1,4 +1,4 @@
-"""Turns the contract's comments into Markdown: paragraphs, cells of tables, and links to what they name."""
+"""Converts comments of the contract to Markdown paragraphs and table cells, with links."""
 
 from __future__ import annotations
 
@@ -17,53 +17,53 @@ _CODE: Final = re.compile(r"(`[^`]*`)")
 _REFUSALS: Final = "Refusals:"
 
 
-def page(service: Service) -> str:
-    """Returns the name of a service's page: `ticket_service.md`."""
+def page_name(service: Service) -> str:
+    """Returns the file name of a service's page, such as `ticket_service.md`."""
     return f"{re.sub(r'(?<!^)(?=[A-Z])', '_', service.name).lower()}.md"
 
 
 def anchor(heading: str) -> str:
-    """Returns what a link to a heading of one word ends in."""
+    """Returns the anchor of a heading that is one word."""
     return heading.lower()
 
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Where on the pages things are."""
+    """Link targets, and functions that insert links."""
 
     types: Mapping[str, str]
-    """By full name; a request or an answer is where its method is."""
+    """The target by the full name of a message or enum. Requests and responses link to their method."""
     reasons: Sequence[str]
-    """The bare words of the error reasons."""
+    """The error reasons, without the enum's prefix."""
 
     @classmethod
-    def of(cls, contract: Contract) -> Links:
-        """Returns the links of the whole contract."""
+    def for_contract(cls, contract: Contract) -> Links:
+        """Returns the links for a contract."""
         full_names = [*contract.messages, *contract.enums]
         types = {name: f"{MESSAGES}#{anchor(name.rpartition('.')[2])}" for name in full_names}
         for service in contract.services:
             for method in service.methods:
-                types[method.request] = types[method.response] = f"{page(service)}#{anchor(method.name)}"
+                types[method.request] = types[method.response] = f"{page_name(service)}#{anchor(method.name)}"
         types[ERROR_REASON] = ERRORS
-        return cls(types, reasons(contract))
+        return cls(types, error_reasons(contract))
 
     def type(self, field: Field) -> str:
-        """Returns a field's type, with a link if it is ours."""
+        """Returns a field's type, with a link if the contract defines it."""
         short = field.type.removeprefix(f"{PACKAGE}.").removeprefix("google.protobuf.")
         shown = f"[{short}]({self.types[field.type]})" if field.type in self.types else short
         return f"repeated {shown}" if field.repeated else shown
 
-    def named_in(self, comment: str) -> list[str]:
-        """Returns the reasons that a comment names, in the order in which it does."""
+    def reasons_in(self, comment: str) -> list[str]:
+        """Returns the error reasons in a comment, in the order of the comment."""
         words = re.findall(r"\b[A-Z_]{4,}\b", comment)
         return list(dict.fromkeys(word for word in words if word in self.reasons))
 
     def text(self, comment: str) -> str:
-        """Returns a comment's words with each error reason as a link; what is in backquotes stays as it is."""
-        named = self.named_in(comment)
-        if not named:
+        """Returns a comment with links for error reasons. Text in backquotes is not changed."""
+        reasons = self.reasons_in(comment)
+        if not reasons:
             return comment
-        pattern = re.compile(rf"\b({'|'.join(sorted(named, key=len, reverse=True))})\b")
+        pattern = re.compile(rf"\b({'|'.join(sorted(reasons, key=len, reverse=True))})\b")
         parts = _CODE.split(comment)
         return "".join(
             part if part.startswith("`") else pattern.sub(lambda word: f"[{word[0]}]({ERRORS}#{anchor(word[0])})", part)
@@ -72,38 +72,38 @@ class Links:
 
     def paragraphs(self, comment: str) -> str:
         """Returns a comment as paragraphs."""
-        return "\n\n".join(self.text(paragraph) for paragraph in split(comment))
+        return "\n\n".join(self.text(paragraph) for paragraph in split_paragraphs(comment))
 
     def cell(self, comment: str) -> str:
-        """Returns a comment for one cell of a table."""
-        return "<br>".join(self.text(paragraph) for paragraph in split(comment)).replace("|", "\\|")
+        """Returns a comment as a table cell."""
+        return "<br>".join(self.text(paragraph) for paragraph in split_paragraphs(comment)).replace("|", "\\|")
 
 
-def reasons(contract: Contract) -> list[str]:
-    """Returns the bare words of the error reasons, the zero value excepted, in the order of the enum."""
+def error_reasons(contract: Contract) -> list[str]:
+    """Returns the error reasons without the enum's prefix and without UNSPECIFIED, in the order of the enum."""
     names = [value.removeprefix("ERROR_REASON_") for value in contract.enums[ERROR_REASON].values]
     return [name for name in names if name != "UNSPECIFIED"]
 
 
-def split(comment: str) -> list[str]:
-    """Returns the paragraphs of a comment, each in one line."""
+def split_paragraphs(comment: str) -> list[str]:
+    """Returns the paragraphs of a comment, each on one line."""
     return [" ".join(paragraph.split()) for paragraph in re.split(r"\n\s*\n", comment) if paragraph.strip()]
 
 
 def first_sentence(comment: str) -> str:
-    """Returns what a comment says first, for a table."""
-    found = re.match(r".*?[.:](?=\s|$)", split(comment)[0])
-    return (found[0] if found else split(comment)[0]).rstrip(":.") + "."
+    """Returns the first sentence of a comment."""
+    paragraph = split_paragraphs(comment)[0]
+    match = re.match(r".*?[.:](?=\s|$)", paragraph)
+    return (match[0] if match else paragraph).rstrip(":.") + "."
 
 
-def refusals(comment: str) -> tuple[str, str]:
-    """Returns a method's comment without its refusals, and these; they are empty where it names none of its own."""
-    words = " ".join(comment.split())
-    what, _, refused = words.partition(_REFUSALS)
-    return what.strip(), refused.strip()
+def split_refusals(comment: str) -> tuple[str, str]:
+    """Returns a method's description and its refusals, which may be empty."""
+    description, _, refusals = " ".join(comment.split()).partition(_REFUSALS)
+    return description.strip(), refusals.strip()
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Returns a table."""
+    """Returns a Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

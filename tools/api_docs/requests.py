@@ -1,4 +1,4 @@
-"""An example request for each method, as JSON would have it; the pages show each in Python and for grpcurl."""
+"""An example request for each method, as JSON. The pages show it as a Python call and as a grpcurl command."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _TICKET: Final = f"{_ORGANIZATION}/tickets/7"
 _RECOVERY: Final = f"{_TICKET}/recoveries/0192f0c5-8a41-7d0e-b6a2-3f1e9c7d5b20"
 _AGENT: Final = f"{_ORGANIZATION}/agents/bob"
 _REQUEST_ID: Final = "6f1c2a52-0f7e-4a0e-9a37-5f0d0b6f2c11"
-_FORM_TOKEN: Final = "k1.the-token-from-the-link"  # noqa: S105 - stands for one
-_CHAT_TOKEN: Final = "k1.the-token-from-the-private-link"  # noqa: S105 - stands for one
+_FORM_TOKEN: Final = "k1.the-token-from-the-link"  # noqa: S105 - a placeholder
+_CHAT_TOKEN: Final = "k1.the-token-from-the-private-link"  # noqa: S105 - a placeholder
 _MESSAGE: Final = f"{_TICKET}/messages/0192f0c9-41b7-7e55-a0d3-6c2b8e4f1a97"
 _NEW_REVIEW: Final[dict[str, Json]] = {
     "site": "local",
@@ -172,4 +172,4 @@ REQUESTS: Final[Mapping[str, dict[str, Json]]] = MappingProxyType(
         "WorkerService.ExpireForm": {"name": _RECOVERY},
     }
 )
-"""By service and method; the contract's own names in camel case, as the JSON of protobuf spells them."""
+"""The requests by service and method. Field names are in camel case, as in the JSON format of protobuf."""

@@ -1,1 +1,1 @@
-"""Takes the screenshots of docs/runbook.md, of tickets that it brings into the situations which are asked about."""
+"""Takes the screenshots of docs/runbook.md, of tickets that it brings into the situations described there."""

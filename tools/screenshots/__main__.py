@@ -1,6 +1,6 @@
-"""Takes the screenshots of docs/runbook.md from a running system of its own.
+"""Starts a system and takes the screenshots of docs/runbook.md.
 
-python -m tools.screenshots            writes docs/images, and the time of the examples into docs/runbook.md
+python -m tools.screenshots            writes docs/images, and the time of the examples to docs/runbook.md
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from care_dev.stack.errors import StackError
 from care_dev.stack.ports import PORT_COUNT
 from care_dev.stack.stack import running
 from tools import ports
-from tools.screenshots import browser, desk
+from tools.screenshots import browser, driver
 from tools.screenshots.browser import (
     ALL_DETAILS,
     DETAILS,
@@ -29,25 +29,25 @@ from tools.screenshots.browser import (
     PROBLEM,
     ROWS,
 )
-from tools.screenshots.processes import Processes
-from tools.screenshots.questions import PAGE, Question, at, read
-from tools.screenshots.situations import arranged
+from tools.screenshots.questions import PAGE, Question, parse_questions, shift_times
+from tools.screenshots.reporter import ProcessReporter
+from tools.screenshots.situations import arrange_situations
 
 
 @dataclass(frozen=True)
 class Shot:
-    """A screenshot: of a list or, where a tab is named, of the page behind its first row."""
+    """A screenshot of a list of workflows or, if `tab` is set, of the page of its first workflow."""
 
     rows: Sequence[str]
-    """What the ids in the list begin with; the list has these rows in some order, and no others."""
+    """The prefixes of the workflow ids in the list. The list has exactly these rows, in any order."""
     tab: str = ""
-    """A tab of the page of the first of `rows`, which is the latest."""
+    """The tab of the page of the first of `rows`, which is the latest."""
     shows: str = ""
-    """The words that answer the question."""
+    """The text on the page that answers the question."""
     until: str = ""
-    """Selects what the picture reaches down to, where that is neither the end of the list nor of the details."""
+    """Selector of the last element in the picture. By default, the end of the list or of the details."""
     filter: int = 0
-    """Which of the question's filters."""
+    """The index of the question's filter."""
 
 
 _OF_TICKET_5: Final = [
@@ -58,7 +58,7 @@ SHOTS: Final = {
     "customers": Shot(["contact-recovery/acme/2", "contact-recovery/acme/1"]),
     "waiting": Shot(["contact-recovery/acme/2", "contact-recovery/acme/1"], tab=DETAILS, shows="Reply public since"),
     "expiring": Shot(["contact-recovery/acme/2"]),
-    "refused": Shot(["contact-recovery/acme/3"], tab=DETAILS, shows="Refused: the site takes no links in replies"),
+    "refused": Shot(["contact-recovery/acme/3"], tab=DETAILS, shows="Refused: the site does not allow links"),
     "ticket": Shot(_OF_TICKET_5),
     "doing": Shot(_OF_TICKET_5, tab=DETAILS, shows="Sending the message by EMAIL."),
     "next": Shot(["ticket/acme/6"], tab=DETAILS, shows="Next: the ticket is closed for inactivity"),
@@ -78,20 +78,20 @@ SHOTS: Final = {
 
 
 async def _take(home: Path) -> None:
-    processes = Processes()
+    reporter = ProcessReporter()
     async with (
-        running(home, ports.first_free(PORT_COUNT), processes) as stack,
-        desk.opened(stack) as alice,
-        arranged(stack, processes, alice),
-        browser.opened(stack.urls.temporal_ui) as ui,
+        running(home, ports.first_free(PORT_COUNT), reporter) as stack,
+        driver.open_driver(stack) as tickets,
+        arrange_situations(stack, reporter, tickets),
+        browser.open_ui(stack.urls.temporal_ui) as ui,
     ):
-        text = at(PAGE.read_text(encoding="utf-8"), datetime.now(UTC))
-        for question in read(text):
-            await _answer(ui, question)
+        text = shift_times(PAGE.read_text(encoding="utf-8"), datetime.now(UTC))
+        for question in parse_questions(text):
+            await _take_images(ui, question)
     PAGE.write_text(text, encoding="utf-8")
 
 
-async def _answer(ui: browser.Ui, question: Question) -> None:
+async def _take_images(ui: browser.Ui, question: Question) -> None:
     for image in question.images:
         shot = SHOTS[image.stem]
         await ui.list(question.filters[shot.filter], shot.rows)
@@ -102,10 +102,10 @@ async def _answer(ui: browser.Ui, question: Question) -> None:
 
 
 def main() -> None:
-    """Takes all of them."""
-    print("Starting the system and bringing tickets into every situation (a minute) …", file=sys.stderr)
+    """Runs the command."""
+    print("Starting the system and arranging the situations (a minute) …", file=sys.stderr)
     with TemporaryDirectory(prefix="care-screenshots-") as folder:
-        # Servers that may not run as root run as another account, which has to get through.
+        # If this account is root, PostgreSQL runs as another one, which needs access to the folder.
         Path(folder).chmod(0o711)
         try:
             anyio.run(_take, Path(folder) / "stack")

@@ -1,4 +1,4 @@
-"""Brings eleven tickets into the situations that the questions of docs/runbook.md are about, and keeps them there."""
+"""Creates eleven tickets in the situations that docs/runbook.md describes."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from care_workflows import search_attributes
 from care_workflows.channels.registry import ReviewSites
 from care_workflows.plugin import CarePlugin
 from care_workflows.ticket_workflow import TicketWorkflow
-from tools.screenshots.desk import ORGANIZATION, Desk
-from tools.screenshots.processes import Processes
+from tools.screenshots.driver import ORGANIZATION, TicketDriver
+from tools.screenshots.reporter import ProcessReporter
 
 _LOCATIONS: Final = {
     "soho": Settings(),
@@ -40,54 +40,54 @@ _REFUSED: Final = "care-refused"
 
 
 @asynccontextmanager
-async def arranged(stack: Stack, processes: Processes, desk: Desk) -> AsyncIterator[None]:
-    """Has every situation there while the block lasts; numbers of tickets are those in docs/runbook.md."""
-    await desk.name_business(_LOCATIONS)
-    # What fails here is meant to: nobody has to read of it.
+async def arrange_situations(stack: Stack, reporter: ProcessReporter, driver: TicketDriver) -> AsyncIterator[None]:
+    """Creates all situations and keeps them. The numbers of the tickets are those in docs/runbook.md."""
+    await driver.name_business(_LOCATIONS)
+    # Some situations are failures, so their log lines are expected.
     logging.getLogger("temporalio").setLevel(logging.CRITICAL)
     silent = Runtime(telemetry=TelemetryConfig(logging=None))
     client = await Client.connect(stack.urls.temporal, runtime=silent)
     async with AsyncExitStack() as resources:
         for location in ("soho", "camden"):
-            await desk.send_form(await desk.raise_ticket(location), "AWAITING_CONTACT")
-        await desk.send_form(await desk.raise_ticket("soho", "refuse_links"), "REFUSED")
-        await desk.send_form(await desk.raise_ticket("soho", "down"), "FORM_REQUESTED")
-        talking = await _talk(desk)
-        await desk.raise_ticket("hackney")
-        await desk.resolve(await desk.raise_ticket("hackney"))
-        again, gone = await desk.raise_ticket("soho"), await desk.raise_ticket("soho")
-        await _terminate(client, again)
-        await _wake(client, again)
-        await _terminate(client, gone)
-        await _start_for_nothing(client)
+            await driver.send_form(await driver.raise_ticket(location), "AWAITING_CONTACT")
+        await driver.send_form(await driver.raise_ticket("soho", "refuse_links"), "REFUSED")
+        await driver.send_form(await driver.raise_ticket("soho", "down"), "FORM_REQUESTED")
+        chatting = await _open_chat(driver)
+        await driver.raise_ticket("hackney")
+        await driver.resolve(await driver.raise_ticket("hackney"))
+        restarted, terminated = await driver.raise_ticket("soho"), await driver.raise_ticket("soho")
+        await _terminate(client, restarted)
+        await _wake(client, restarted)
+        await _terminate(client, terminated)
+        await _start_without_ticket(client)
         await resources.enter_async_context(_outdated_worker(client))
-        await _run_again(client, desk, _OUTDATED)
+        await _run_on(client, driver, _OUTDATED)
         await resources.enter_async_context(_refused_worker(client, stack))
-        await _run_again(client, desk, _REFUSED)
-        resources.enter_context(processes.frozen("mailbox"))
-        await desk.write(talking)
-        await _found(client, f'{workflow_names.WAITS_FOR_ATTRIBUTE}="{search_attributes.OPERATOR}"')
-        await _found(client, "TemporalReportedProblems IS NOT NULL")
+        await _run_on(client, driver, _REFUSED)
+        resources.enter_context(reporter.freeze("mailbox"))
+        await driver.send_message(chatting)
+        await _wait_for_workflow(client, f'{workflow_names.WAITS_FOR_ATTRIBUTE}="{search_attributes.OPERATOR}"')
+        await _wait_for_workflow(client, "TemporalReportedProblems IS NOT NULL")
         yield
 
 
-async def _talk(desk: Desk) -> Ticket:
-    """Returns a ticket whose chat is open, with a message that was sent."""
-    ticket = await desk.raise_ticket("soho")
-    await desk.answer(ticket, await desk.send_form(ticket, "AWAITING_CONTACT"))
-    await desk.is_sent(ticket, await desk.write(ticket))
+async def _open_chat(driver: TicketDriver) -> Ticket:
+    """Returns a ticket whose chat is open and has a message that was sent."""
+    ticket = await driver.raise_ticket("soho")
+    await driver.submit_form(ticket, await driver.send_form(ticket, "AWAITING_CONTACT"))
+    await driver.wait_until_sent(ticket, await driver.send_message(ticket))
     return ticket
 
 
 async def _terminate(client: Client, ticket: Ticket) -> None:
-    """Does what an operator's hand may do by mistake."""
+    """Terminates the ticket's workflow, as an operator may do by mistake."""
     workflow_id = workflow_names.ticket_workflow_id(ORGANIZATION, ticket.number)
-    await _found(client, f'WorkflowId="{workflow_id}"')
+    await _wait_for_workflow(client, f'WorkflowId="{workflow_id}"')
     await client.get_workflow_handle(workflow_id).terminate("by hand")
 
 
 async def _wake(client: Client, ticket: Ticket) -> None:
-    """Signal-with-start, as docs/operating.md has it for a workflow that was terminated."""
+    """Starts the ticket's workflow with signal-with-start, as docs/operating.md says for a terminated workflow."""
     await client.start_workflow(
         workflow_names.TICKET_WORKFLOW,
         TicketWorkflowInput(ticket=ticket.name),
@@ -99,26 +99,26 @@ async def _wake(client: Client, ticket: Ticket) -> None:
     )
 
 
-async def _start_for_nothing(client: Client) -> None:
-    """Starts by hand, mistyped, the recovery of a ticket that there is not."""
+async def _start_without_ticket(client: Client) -> None:
+    """Starts the recovery of a ticket that does not exist, as if an operator had mistyped its number."""
     number, recovery = 99, str(uuid4())
     name = f"organizations/{ORGANIZATION}/tickets/{number}/recoveries/{recovery}"
     await _start(client, ContactRecoveryInput(recovery=name), _TASK_QUEUE)
 
 
-async def _run_again(client: Client, desk: Desk, task_queue: str) -> None:
-    """Has the worker of another task queue run the recovery of a new ticket."""
-    recovery = await desk.send_form(await desk.raise_ticket("soho", "refuse_links"), "REFUSED")
-    await _found(client, f'WorkflowId="{_workflow_id(recovery)}" AND ExecutionStatus="Completed"')
+async def _run_on(client: Client, driver: TicketDriver, task_queue: str) -> None:
+    """Runs the recovery of a new ticket again, on another task queue."""
+    recovery = await driver.send_form(await driver.raise_ticket("soho", "refuse_links"), "REFUSED")
+    await _wait_for_workflow(client, f'WorkflowId="{_workflow_id(recovery)}" AND ExecutionStatus="Completed"')
     await _start(client, ContactRecoveryInput(recovery=recovery), task_queue)
 
 
-async def _start(client: Client, start: ContactRecoveryInput, task_queue: str) -> None:
-    number = int(start.recovery.split("/")[3])
+async def _start(client: Client, recovery_input: ContactRecoveryInput, task_queue: str) -> None:
+    number = int(recovery_input.recovery.split("/")[3])
     await client.start_workflow(
         workflow_names.CONTACT_RECOVERY,
-        start,
-        id=_workflow_id(start.recovery),
+        recovery_input,
+        id=_workflow_id(recovery_input.recovery),
         task_queue=task_queue,
         search_attributes=_attributes(number),
         static_summary=f"Contact recovery of ticket {workflow_names.ticket_value(ORGANIZATION, number)}",
@@ -143,14 +143,14 @@ def _attributes(number: int) -> TypedSearchAttributes:
 
 @asynccontextmanager
 async def _outdated_worker(client: Client) -> AsyncIterator[None]:
-    """A worker of before there were recoveries: its tasks fail."""
+    """Runs a worker that does not know the workflow type of recoveries, so that its tasks fail."""
     async with Worker(client, task_queue=_OUTDATED, workflows=[TicketWorkflow]):
         yield
 
 
 @asynccontextmanager
 async def _refused_worker(client: Client, stack: Stack) -> AsyncIterator[None]:
-    """A worker with an agent's token, which the service refuses."""
+    """Runs a worker with the token of an agent, which the service refuses."""
     token = stack.token(ORGANIZATION, "alice", Role.AGENT)
     async with (
         CareClient.connect(stack.urls.grpc, token) as care,
@@ -159,10 +159,10 @@ async def _refused_worker(client: Client, stack: Stack) -> AsyncIterator[None]:
         yield
 
 
-async def _found(client: Client, query: str) -> None:
-    """Returns once Temporal's visibility store has a workflow for `query`."""
+async def _wait_for_workflow(client: Client, query: str) -> None:
+    """Waits until Temporal's visibility store has a workflow that matches `query`."""
 
-    async def there() -> bool | None:
+    async def exists() -> bool | None:
         return True if (await client.count_workflows(query)).count else None
 
-    await until(f"a workflow with {query}", there)
+    await until(f"a workflow with {query}", exists)

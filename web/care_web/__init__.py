@@ -1,1 +1,4 @@
-"""The customer's pages: the recovery form behind the link in a public reply. Talks to the service by gRPC only."""
+"""The customer's web pages: the recovery form behind a public link, and the chat behind a private one.
+
+The pages talk to the service over gRPC only.
+"""

@@ -1,4 +1,4 @@
-"""Puts the pages together over the service."""
+"""Creates the ASGI application that serves the customer's pages."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from care_web.answers import Answers
-from care_web.asgi import LastResort, SafeHeaders
 from care_web.assets import Asset, asset_routes
+from care_web.chat_client import ChatClient
+from care_web.chat_events import MAX_STREAMS, ChatEvents, StreamLimit
 from care_web.chat_pages import ChatPages
-from care_web.chats import Chats
-from care_web.customers import Customers
+from care_web.form_client import FormClient
 from care_web.form_pages import FormPages
-from care_web.live import MAX_STREAMS, LiveChat, Streams
+from care_web.middleware import CatchErrors, SecurityHeaders
 from care_web.rate_limit import AddressLimit
 from care_web.rendering import Renderer
+from care_web.responses import Responses
 from care_web.site_pages import SitePages
 
 if TYPE_CHECKING:
@@ -27,25 +27,25 @@ if TYPE_CHECKING:
     from care.v1.customer_service_pb2_grpc import CustomerServiceAsyncStub
 
 SUBMISSIONS_PER_MINUTE: Final = 10
-"""From one address: a household behind one router can send its answers, a script is slowed down."""
+"""Per network address. A household behind one router stays below it; a script does not."""
 MESSAGES_PER_MINUTE: Final = 30
-"""Likewise: more than one person writes."""
+"""Per network address. Several people may chat from the same one."""
 
 
 def create_app(
-    customers: CustomerServiceAsyncStub,
+    service: CustomerServiceAsyncStub,
     *,
     submissions_per_minute: int = SUBMISSIONS_PER_MINUTE,
     messages_per_minute: int = MESSAGES_PER_MINUTE,
     max_streams: int = MAX_STREAMS,
 ) -> Starlette:
-    """Return the pages over ``customers``, whose channel the caller opens and closes."""
+    """Return the application. The caller opens and closes the channel of ``service``."""
     stylesheet, icon, script = Asset.load("pages.css"), Asset.load("icon.svg"), Asset.load("chat.js")
     renderer = Renderer(stylesheet, icon, script)
-    answers, chats = Answers(renderer), Chats(customers)
-    site = SitePages(answers)
-    form = FormPages(Customers(customers), answers, AddressLimit(submissions_per_minute))
-    chat = ChatPages(chats, answers, AddressLimit(messages_per_minute))
+    responses, chats = Responses(renderer), ChatClient(service)
+    site = SitePages(responses)
+    form = FormPages(FormClient(service), responses, AddressLimit(submissions_per_minute))
+    chat = ChatPages(chats, responses, AddressLimit(messages_per_minute))
     app = Starlette(
         routes=[
             Route("/", site.show_root),
@@ -53,14 +53,14 @@ def create_app(
             Route("/f/{token}", form.handle_form, methods=["GET", "POST"]),
             Route("/f/{token}/thanks", form.show_thanks),
             Route("/c/{token}", chat.handle_chat, methods=["GET", "POST"]),
-            Route("/c/{token}/events", LiveChat(chats, renderer, Streams(max_streams)), methods=["GET"]),
+            Route("/c/{token}/events", ChatEvents(chats, renderer, StreamLimit(max_streams)), methods=["GET"]),
             *asset_routes([stylesheet, icon, script]),
         ],
-        # In here, around all that handles a request: Starlette's own last resort, further out, gets nothing to do.
-        middleware=[Middleware(SafeHeaders), Middleware(LastResort, answer=site.broken)],
-        # Starlette types a handler by Exception, but calls it for its own class only.
+        # Starlette's own error handler is outside of these, so exceptions never reach it.
+        middleware=[Middleware(SecurityHeaders), Middleware(CatchErrors, error_page=site.internal_error)],
+        # Starlette declares that a handler takes any Exception, but passes it only the class that it is registered for.
         exception_handlers={HTTPException: cast("ExceptionHandler", site.handle_http_error)},
     )
-    # Its redirect to the path without a slash at the end would be made of the request's Host header.
+    # Starlette builds the redirect to a path without a trailing slash from the Host header, which anyone can set.
     app.router.redirect_slashes = False
     return app

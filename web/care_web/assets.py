@@ -1,4 +1,4 @@
-"""The pages' own static files, each at an address that holds its hash, so that browsers may keep it for good."""
+"""The static files. Each URL contains a hash of the content, so that browsers can cache it forever."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,25 +24,25 @@ class Asset:
     """A static file."""
 
     path: str
-    """Its path in the site, such as ``/static/pages.0123456789ab.css``."""
+    """URL path, such as ``/static/pages.0123456789ab.css``."""
     content: bytes
     media_type: str
 
     @classmethod
     def load(cls, name: str) -> "Asset":
-        """Read the file ``name`` of the package."""
+        """Read the file ``name`` from the package's folder ``static``."""
         content = files("care_web").joinpath("static", name).read_bytes()
         digest = sha256(content).hexdigest()[:_HASH_CHARACTERS]
         file = PurePosixPath(name)
         return cls(f"/static/{file.stem}.{digest}{file.suffix}", content, _MEDIA_TYPES[file.suffix])
 
     async def respond(self, request: Request) -> Response:
-        """Answer with the file."""
+        """Return the file as a response."""
         del request
         headers = {"Cache-Control": "public, max-age=31536000, immutable"}
         return Response(self.content, media_type=self.media_type, headers=headers)
 
 
 def asset_routes(assets: Sequence[Asset]) -> list[Route]:
-    """Return the routes of ``assets``; there is nothing else under ``/static/``."""
+    """Return one route for each asset. No other path below ``/static/`` exists."""
     return [Route(asset.path, asset.respond) for asset in assets]

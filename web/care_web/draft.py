@@ -1,4 +1,4 @@
-"""What a customer typed into the chat, from the fields of its form."""
+"""What a customer typed into the chat's form."""
 
 from __future__ import annotations
 
@@ -6,49 +6,49 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Self
 from uuid import uuid4
 
-from care_web.posted import prose, renewed_id, uuid_or_new
-from care_web.visit import PARAMETER
+from care_web.form_body import derive_request_id, normalize_text, request_id_or_new
+from care_web.request_context import LANGUAGE_PARAMETER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MAX_TEXT_CHARACTERS: Final = 10_000
-"""What the contract takes; the service counts."""
+"""The contract's limit, which the service checks."""
 MAX_BODY_BYTES: Final = 1024 * 1024
-"""Many times what such a text needs: who pasted too much gets it back, and is told so beside the field."""
+"""Far more than a text of that length needs, so that a customer who pastes too much gets it back with an error."""
 
-BEFORE: Final = "before"
-"""Names the messages to show: in a query, and among the form's fields where a button asked for others."""
+BEFORE_PARAMETER: Final = "before"
+"""The name of the page token of earlier messages, both in the query and as a form field (a button)."""
 
 
-# Without repr: what a customer typed must not get into a log by way of an error's text.
+# Without repr, so that the input does not reach a log as part of an exception's message.
 @dataclass(frozen=True, slots=True, repr=False)
 class Draft:
-    """A message as typed but for white space around it; unchecked, because the service checks it."""
+    """A message as typed, without surrounding whitespace. The service validates it."""
 
     request_id: str
-    """UUID of AIP-155, made with the page: the second click of a double click sends the same."""
+    """UUID (AIP-155), created with the page. Both clicks of a double click send the same one."""
     text: str = ""
-    switch: str = ""
-    """The tag of the language that was asked for instead of sending the message; empty if it was sent."""
+    requested_language: str = ""
+    """Language tag, if a button of the language menu sent the form. Empty otherwise."""
     before: str | None = None
-    """The page of messages that was asked for instead, empty for the latest; None if the message was sent."""
+    """Page token, if a button for other messages sent the form: empty for the latest messages. None otherwise."""
 
     @classmethod
     def empty(cls) -> Self:
-        """Return what a fresh form holds."""
+        """Return the draft of a new form."""
         return cls(request_id=str(uuid4()))
 
     @classmethod
-    def of(cls, values: Mapping[str, str]) -> Self:
-        """Return what the fields of a form hold; unknown ones don't count."""
+    def from_fields(cls, fields: Mapping[str, str]) -> Self:
+        """Return the draft that a form contains. Unknown fields are ignored."""
         return cls(
-            request_id=uuid_or_new(values.get("request_id", "")),
-            text=prose(values.get("text", "")),
-            switch=values.get(PARAMETER, ""),
-            before=values.get(BEFORE),
+            request_id=request_id_or_new(fields.get("request_id", "")),
+            text=normalize_text(fields.get("text", "")),
+            requested_language=fields.get(LANGUAGE_PARAMETER, ""),
+            before=fields.get(BEFORE_PARAMETER),
         )
 
-    def renewed(self) -> Draft:
-        """Return the same under another request id."""
-        return replace(self, request_id=renewed_id(self.request_id, self.text))
+    def with_new_request_id(self) -> Draft:
+        """Return a copy with another request id, derived from this one and the text."""
+        return replace(self, request_id=derive_request_id(self.request_id, self.text))

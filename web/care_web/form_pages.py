@@ -1,8 +1,8 @@
-"""The pages behind a form's link: the form, the thanks, and what is shown instead of them.
+"""The pages behind a form's link: the form, the page of thanks, and the notices shown in their place.
 
-There is no token against cross-site request forgery, because there is nothing to forge: the pages know no session and
-set no cookie. Whoever has the link, which is public, may submit, and from anywhere; another site that makes a
-visitor's browser do so gains nothing that it could not send itself.
+The form has no token against cross-site request forgery. The pages know no session and set no cookie, and anyone who
+has the public link may submit the form from anywhere. Another site that makes a browser submit it gains nothing that it
+could not send itself.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from urllib.parse import quote
 
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from care_web.answers import FORM_ID
-from care_web.customers import Customers, Form, FormState, LinkEnded
-from care_web.failures import LinkUnknown, NotAccepted, TryLater
+from care_web.form_body import InvalidFormBody, read_form
+from care_web.form_client import Form, FormClient, FormEnded, FormState
 from care_web.languages import LANGUAGES
-from care_web.posted import NotPosted, read_form
+from care_web.request_context import RequestContext, link_token
+from care_web.responses import FORM_ID
+from care_web.service_errors import InvalidFields, LinkUnknown, TryLater
 from care_web.submission import FIELDS, MAX_BODY_BYTES, MAX_MESSAGE_CHARACTERS, Submission
-from care_web.visit import Visit, link_token
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,174 +28,178 @@ if TYPE_CHECKING:
     from markupsafe import Markup
     from starlette.requests import Request
 
-    from care_web.answers import Answers
     from care_web.languages import Language
     from care_web.rate_limit import AddressLimit
+    from care_web.responses import Responses
 
 _LONG_REPLY: Final = 500
-"""From so many characters on, a phone shows the form so far down that a link to it helps."""
+"""A reply of more characters pushes the form so far down on a phone that the page links to it."""
 
 _REFERENCE: Final = re.compile(r"[0-9A-F]{4}-[0-9A-F]{4}")
-"""What a reference looks like. It comes back in the thanks page's address, where anybody could write anything."""
+"""A reference number. The page of thanks reads it from its URL, where anyone could put any text."""
 
 
 class FormPages:
-    """The endpoints."""
+    """Handles requests to a form's link."""
 
-    def __init__(self, customers: Customers, answers: Answers, limit: AddressLimit) -> None:
-        self._customers = customers
-        self._answers = answers
+    def __init__(self, forms: FormClient, responses: Responses, limit: AddressLimit) -> None:
+        self._forms = forms
+        self._responses = responses
         self._limit = limit
 
     async def handle_form(self, request: Request) -> Response:
-        """GET or POST ``/f/{token}``."""
-        visit, token = Visit.of(request), link_token(request)
+        """Handle ``GET`` and ``POST /f/{token}``."""
+        context, token = RequestContext.from_request(request), link_token(request)
         if token is None:
-            return self._answers.unknown(visit)
+            return self._responses.unknown_link(context)
         if request.method == "POST":
-            return await self._take(visit, token, request)
-        return await self._show_form(visit, token, Submission.empty())
+            return await self._handle_post(context, token, request)
+        return await self._show_form(context, token, Submission.empty())
 
     async def show_thanks(self, request: Request) -> Response:
-        """GET ``/f/{token}/thanks``: where a customer comes to after submitting."""
-        visit, token = Visit.of(request), link_token(request)
+        """Handle ``GET /f/{token}/thanks``, the page that follows a submission."""
+        context, token = RequestContext.from_request(request), link_token(request)
         if token is None:
-            return self._answers.unknown(visit)
+            return self._responses.unknown_link(context)
         business = ""
         try:
-            form = await self._customers.read(token)
+            form = await self._forms.read(token)
         except LinkUnknown:
-            return self._answers.unknown(visit)
+            return self._responses.unknown_link(context)
         except TryLater:
-            pass  # the answer has arrived all the same; only the name is missing
+            pass  # the submission was accepted; only the name of the business is missing
         else:
-            if form.state is FormState.OPEN:  # nobody has submitted anything
-                return RedirectResponse(visit.url(_path(token)), HTTPStatus.SEE_OTHER)
+            if form.state is FormState.OPEN:  # nobody has submitted anything yet
+                return RedirectResponse(context.url(_path(token)), HTTPStatus.SEE_OTHER)
             business = form.business_name
-        say, query = visit.language.say, _with_reference(request.query_params.get("reference", ""))
-        hint = [say("thanks.reference.hint")] if query else []
-        return self._answers.message(
-            visit,
+        translate, query = context.language.translate, _reference_query(request.query_params.get("reference", ""))
+        hint = [translate("thanks.reference.hint")] if query else []
+        return self._responses.notice(
+            context,
             "thanks",
             HTTPStatus.OK,
-            [*hint, say("thanks.lead", business=business), say("thanks.close")],
-            action=(visit.url(_path(token)), say("thanks.more")),
+            paragraphs=[*hint, translate("thanks.lead", business=business), translate("thanks.close")],
+            action=(context.url(_path(token)), translate("thanks.more")),
             query=query,
         )
 
-    async def _show_form(self, visit: Visit, token: str, submission: Submission) -> Response:
-        """Show the form with what was typed into it so far, or what became of it."""
+    async def _show_form(self, context: RequestContext, token: str, submission: Submission) -> Response:
+        """Show the form with the customer's input, or a notice if the form has ended."""
         try:
-            form = await self._customers.read(token)
+            form = await self._forms.read(token)
         except LinkUnknown:
-            return self._answers.unknown(visit)
+            return self._responses.unknown_link(context)
         except TryLater as error:
             if submission.is_blank:
-                return self._answers.unavailable(visit, visit.url(_path(token)), error)
-            return self._again(visit, token, submission, error)
-        if not form.takes_answers:
-            return self._ended(visit, form)
-        return self._form(visit, token, form, submission, HTTPStatus.OK)
+                return self._responses.unavailable(context, context.url(_path(token)), error)
+            return self._retry_page(context, token, submission, error)
+        if not form.accepts_submissions:
+            return self._ended_page(context, form, form.state)
+        return self._form_page(context, token, form, submission, HTTPStatus.OK)
 
-    async def _take(self, visit: Visit, token: str, request: Request) -> Response:
-        """Take what was posted: an answer, or the wish to read the form in another language."""
+    async def _handle_post(self, context: RequestContext, token: str, request: Request) -> Response:
+        """Submit the form, or show it in another language if the customer pressed a button of the language menu."""
         try:
-            submission = Submission.of(await read_form(request, MAX_BODY_BYTES))
-        except NotPosted as error:
-            return self._answers.fault(visit, error.status, limit=MAX_MESSAGE_CHARACTERS)
-        if language := LANGUAGES.get(submission.switch):
-            return await self._switch(Visit(language, chosen=True), token, submission)
+            submission = Submission.from_fields(await read_form(request, MAX_BODY_BYTES))
+        except InvalidFormBody as error:
+            return self._responses.client_error(context, error.status, limit=MAX_MESSAGE_CHARACTERS)
+        if language := LANGUAGES.get(submission.requested_language):
+            return await self._switch_language(RequestContext.with_chosen_language(language), token, submission)
         try:
             await self._limit.check(request)
-            return await self._submit(visit, token, submission)
+            return await self._submit(context, token, submission)
         except LinkUnknown:
-            return self._answers.unknown(visit)
+            return self._responses.unknown_link(context)
         except TryLater as error:
-            return self._again(visit, token, submission, error)
+            return self._retry_page(context, token, submission, error)
 
-    async def _switch(self, visit: Visit, token: str, submission: Submission) -> Response:
-        """Show the form in another language, and in it what was typed: nothing of that is sent on, or looked at."""
-        if submission.is_blank:  # a page that can be reloaded
-            return RedirectResponse(visit.url(_path(token)), HTTPStatus.SEE_OTHER)
-        return await self._show_form(visit, token, submission)
+    async def _switch_language(self, context: RequestContext, token: str, submission: Submission) -> Response:
+        """Show the form in another language with the customer's input, which is neither validated nor submitted."""
+        if submission.is_blank:  # a redirect leads to a page that can be reloaded
+            return RedirectResponse(context.url(_path(token)), HTTPStatus.SEE_OTHER)
+        return await self._show_form(context, token, submission)
 
-    async def _submit(self, visit: Visit, token: str, submission: Submission) -> Response:
-        """Submit, then redirect, so that reloading the next page sends nothing.
+    async def _submit(self, context: RequestContext, token: str, submission: Submission) -> Response:
+        """Submit the form and redirect, so that reloading the next page sends nothing again.
 
-        Of what submitting raises, ``LinkUnknown`` and ``TryLater`` are left to the caller, as of a second call.
+        Raises ``LinkUnknown`` and ``TryLater``.
         """
         try:
-            reference = await self._customers.submit(token, submission)
-        except NotAccepted as error:
-            form = await self._customers.read(token)
-            if not form.takes_answers:
-                return self._ended(visit, form)
-            errors = _errors(visit.language, error.fields, submission, form)
-            return self._form(visit, token, form, submission, HTTPStatus.UNPROCESSABLE_ENTITY, errors)
-        except LinkEnded as error:
-            form = await self._customers.read(token)
-            # What it says was a moment ago; the refusal counts.
-            return self._ended(visit, form, error.state if form.takes_answers else form.state)
-        thanks = visit.url(f"{_path(token)}/thanks", _with_reference(reference))
+            reference = await self._forms.submit(token, submission)
+        except InvalidFields as error:
+            form = await self._forms.read(token)
+            if not form.accepts_submissions:
+                return self._ended_page(context, form, form.state)
+            errors = _field_errors(context.language, error.fields, submission, form)
+            return self._form_page(context, token, form, submission, HTTPStatus.UNPROCESSABLE_ENTITY, errors)
+        except FormEnded as error:
+            form = await self._forms.read(token)
+            # If the form still reads as open, the error is the newer information.
+            return self._ended_page(context, form, error.state if form.accepts_submissions else form.state)
+        thanks = context.url(f"{_path(token)}/thanks", _reference_query(reference))
         return RedirectResponse(thanks, HTTPStatus.SEE_OTHER)
 
-    def _form(
+    def _form_page(
         self,
-        visit: Visit,
+        context: RequestContext,
         token: str,
         form: Form,
         submission: Submission,
         status: HTTPStatus,
         errors: Mapping[str, Markup] | None = None,
     ) -> HTMLResponse:
-        tell = visit.language.tell
-        title = tell(f"{'form' if form.state is FormState.OPEN else form.state}.title", business=form.business_name)
-        context = {
-            "title": tell("title.error", title=title) if errors else title,
+        text = context.language.translate_plain
+        key = "form" if form.state is FormState.OPEN else form.state
+        title = text(f"{key}.title", business=form.business_name)
+        variables = {
+            "title": text("title.error", title=title) if errors else title,
             "form": form,
             "business": form.business_name,
-            "path": visit.url(_path(token)),
+            "path": context.url(_path(token)),
             "form_id": FORM_ID,
             "submission": submission,
-            "typed": not submission.is_blank,
             "errors": errors or {},
-            "is_long": len(form.reply_text) > _LONG_REPLY,
+            "is_reply_long": len(form.reply_text) > _LONG_REPLY,
         }
-        return self._answers.page(visit, "form.html", status, context)
+        return self._responses.page(context, "form.html", status, variables)
 
-    def _again(self, visit: Visit, token: str, submission: Submission, error: TryLater) -> HTMLResponse:
-        """Return what was typed, in a form that can be sent again; without the service it knows no business."""
-        context = {"submission": submission, "errors": {}}
-        return self._answers.again(visit, visit.url(_path(token)), error, "again.html", context)
+    def _retry_page(self, context: RequestContext, token: str, submission: Submission, error: TryLater) -> HTMLResponse:
+        """Return a form with the customer's input to send again. It needs nothing from the service."""
+        variables = {"submission": submission, "errors": {}}
+        return self._responses.retry_form(context, context.url(_path(token)), error, "retry_form.html", variables)
 
-    def _ended(self, visit: Visit, form: Form, state: FormState | None = None) -> HTMLResponse:
-        state, language, business = state or form.state, visit.language, form.business_name
-        if state is FormState.EXPIRED:
-            when = form.expire_time
-            lead = language.say("expired.lead", time=language.time(when)) if when else "expired.lead.timeless"
+    def _ended_page(self, context: RequestContext, form: Form, state: FormState) -> HTMLResponse:
+        translate, business = context.language.translate, form.business_name
+        if state is not FormState.EXPIRED:
+            lead = translate(f"{state}.lead", business=business)
+        elif form.expire_time:
+            lead = translate("expired.lead", time=context.language.format_time(form.expire_time))
         else:
-            lead = language.say(f"{state}.lead", business=business)
-        elsewhere = [] if state is FormState.REPLACED else [language.say("ended.elsewhere", business=business)]
-        return self._answers.message(visit, state, HTTPStatus.GONE, [lead, *elsewhere], business=business)
+            lead = translate("expired.lead.timeless")
+        elsewhere = [] if state is FormState.REPLACED else [translate("ended.elsewhere", business=business)]
+        return self._responses.notice(context, state, HTTPStatus.GONE, paragraphs=[lead, *elsewhere], business=business)
 
 
 def _path(token: str) -> str:
     return f"/f/{quote(token, safe='')}"
 
 
-def _with_reference(reference: str) -> dict[str, str]:
-    """Return the query of the thanks page that shows ``reference``; none if that is no reference."""
+def _reference_query(reference: str) -> dict[str, str]:
+    """Return the query that makes the page of thanks show ``reference``. Empty if it is not a reference number."""
     return {"reference": reference} if _REFERENCE.fullmatch(reference) else {}
 
 
-def _errors(language: Language, refused: frozenset[str], submission: Submission, form: Form) -> dict[str, Markup]:
-    """Return what to say about the refused fields, in the order of the page; of an unknown field under ``""``."""
-    say = language.say
-    errors: dict[str, Markup] = {field: say(f"errors.{field}") for field in FIELDS if field in refused}
+def _field_errors(language: Language, fields: frozenset[str], submission: Submission, form: Form) -> dict[str, Markup]:
+    """Return a text for each refused field, in the order of the page.
+
+    The key of a text about a field that the page does not have is ``""``.
+    """
+    translate = language.translate
+    errors: dict[str, Markup] = {field: translate(f"errors.{field}") for field in FIELDS if field in fields}
     if not submission.email and not submission.phone:
-        # The service names one of the two or both; it is one mistake, told at the first.
+        # The service names one of the two fields or both. The page shows one error, at the first field.
         errors.pop("phone", None)
-        errors = {"email": say("errors.contact")} | {k: v for k, v in errors.items() if k != "email"}
+        errors = {"email": translate("errors.contact")} | {k: v for k, v in errors.items() if k != "email"}
     elif "phone" in errors and form.phone_region:
-        errors["phone"] = say("errors.phone.region")
-    return errors or {"": say("errors.other")}
+        errors["phone"] = translate("errors.phone.region")
+    return errors or {"": translate("errors.other")}

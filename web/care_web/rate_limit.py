@@ -1,4 +1,4 @@
-"""Limits how often one network address may send something; the service limits each link besides."""
+"""Limits how often one network address may send something. The service has its own limit per link."""
 
 from __future__ import annotations
 
@@ -12,39 +12,39 @@ from limits import RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 
-from care_web.failures import TooMany
+from care_web.service_errors import RateLimited
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
 _IPV6_PREFIX: Final = 64
-"""What one subscriber has at least; its single addresses change by themselves (RFC 6177, RFC 8981)."""
+"""The smallest network that a subscriber gets (RFC 6177). The addresses within it change regularly (RFC 8981)."""
 
 
 class AddressLimit:
-    """So many requests a minute for each address, counted in this process; addresses are forgotten after that."""
+    """Limits the requests of each address to a number per minute. Each process counts for itself."""
 
     def __init__(self, per_minute: int) -> None:
         self._limit = RateLimitItemPerMinute(per_minute)
         self._window = MovingWindowRateLimiter(MemoryStorage())
 
     async def check(self, request: Request) -> None:
-        """Count one request that sends something; raises ``TooMany`` where it may not pass."""
-        # Behind a proxy, uvicorn has put the customer's own address here; without one it is the connection's.
-        if wait := await self.admit(request.client.host if request.client else ""):
-            raise TooMany(timedelta(seconds=wait))
+        """Count a request. Raises ``RateLimited`` if its address has sent too many."""
+        # Behind a proxy, uvicorn replaces the address of the connection with the customer's.
+        if wait := await self.count(request.client.host if request.client else ""):
+            raise RateLimited(timedelta(seconds=wait))
 
-    async def admit(self, address: str) -> int:
-        """Count one request; return 0 if it may pass, else the seconds to wait."""
-        key = group(address)
+    async def count(self, address: str) -> int:
+        """Count a request. Return 0 if it is allowed, else the seconds to wait before the next one."""
+        key = subscriber_key(address)
         if await self._window.hit(self._limit, key):
             return 0
         reset_time, _ = await self._window.get_window_stats(self._limit, key)
         return max(1, math.ceil(reset_time - time.time()))
 
 
-def group(address: str) -> str:
-    """Return what stands for all addresses of one subscriber; a text that is no address stands for itself."""
+def subscriber_key(address: str) -> str:
+    """Return a key that all addresses of one subscriber share. A text that is not an address is its own key."""
     try:
         parsed = ip_address(address)
     except ValueError:

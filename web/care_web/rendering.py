@@ -1,4 +1,4 @@
-"""Makes pages of templates and texts."""
+"""Renders pages from Jinja templates and translated texts."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -8,14 +8,14 @@ from starlette.responses import HTMLResponse
 
 from care_web.assets import Asset
 from care_web.languages import LANGUAGES
-from care_web.visit import PARAMETER, Visit
+from care_web.request_context import LANGUAGE_PARAMETER, RequestContext
 
-_WITHOUT: Final[Mapping[str, object]] = {"form_id": "", "kept": {}}
-"""What most pages have not: a form that the switch of the languages has to carry along, and a query of their own."""
+_DEFAULTS: Final[Mapping[str, object]] = {"form_id": "", "query": {}}
+"""Variables for pages without a form or a query that the language menu has to keep."""
 
 
 class Renderer:
-    """Templates and the addresses of static files."""
+    """The templates, with the URLs of the static files."""
 
     def __init__(self, stylesheet: Asset, icon: Asset, script: Asset) -> None:
         self._environment = Environment(
@@ -30,23 +30,27 @@ class Renderer:
             icon=icon.path,
             script=script.path,
             languages=list(LANGUAGES.values()),
-            parameter=PARAMETER,
+            language_parameter=LANGUAGE_PARAMETER,
         )
 
     def page(
         self,
-        visit: Visit,
+        context: RequestContext,
         template: str,
         status: int,
-        context: Mapping[str, object],
+        variables: Mapping[str, object],
         headers: Mapping[str, str] | None = None,
     ) -> HTMLResponse:
-        """Return the page that ``template`` makes of ``context``, in the visit's language."""
-        content = self.part(visit, template, context)
-        return HTMLResponse(content, status_code=status, headers={**visit.headers, **(headers or {})})
+        """Return a page as a response, in the language of the request."""
+        content = self.fragment(context, template, variables)
+        return HTMLResponse(content, status_code=status, headers={**context.headers, **(headers or {})})
 
-    def part(self, visit: Visit, template: str, context: Mapping[str, object]) -> str:
-        """Return the HTML that ``template`` makes of ``context``, in the visit's language."""
-        language = visit.language
-        words = {"language": language, "say": language.say, "tell": language.tell, "in_words": language.time}
-        return self._environment.get_template(template).render({**_WITHOUT, **words, **context})
+    def fragment(self, context: RequestContext, template: str, variables: Mapping[str, object]) -> str:
+        """Return the HTML of a template, in the language of the request."""
+        language = context.language
+        functions = {
+            "language": language,
+            "translate": language.translate,
+            "format_time": language.format_time,
+        }
+        return self._environment.get_template(template).render({**_DEFAULTS, **functions, **variables})

@@ -1,4 +1,4 @@
-"""The pages that belong to no link."""
+"""The endpoints that need no link: the root page, the health check and error pages."""
 
 from __future__ import annotations
 
@@ -7,35 +7,40 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import PlainTextResponse, Response
 
-from care_web.visit import Visit
+from care_web.request_context import RequestContext
 
 if TYPE_CHECKING:
     from starlette.exceptions import HTTPException
     from starlette.requests import HTTPConnection, Request
     from starlette.responses import HTMLResponse
 
-    from care_web.answers import Answers
+    from care_web.responses import Responses
 
 
 class SitePages:
-    """The endpoints."""
+    """Handles requests that have no link's token."""
 
-    def __init__(self, answers: Answers) -> None:
-        self._answers = answers
+    def __init__(self, responses: Responses) -> None:
+        self._responses = responses
 
     async def show_root(self, request: Request) -> Response:
-        """GET ``/``: say what this site is for."""
-        return self._answers.message(Visit.of(request), "root", HTTPStatus.OK, ["root.lead", "root.advice"])
+        """Handle ``GET /``: explain what this site is for."""
+        context = RequestContext.from_request(request)
+        return self._responses.notice(context, "root", HTTPStatus.OK, paragraphs=["root.lead", "root.advice"])
 
     async def check_health(self, request: Request) -> Response:
-        """GET ``/healthz``: whether this process serves; not whether the service does, as a restart would not help."""
+        """Handle ``GET /healthz``: report that this process serves requests.
+
+        The service's health is not checked, because restarting this process would not restore it.
+        """
         del request
         return PlainTextResponse("ok\n")
 
     async def handle_http_error(self, request: Request, error: HTTPException) -> Response:
-        """Show what the router refused, such as a path that does not exist."""
-        return self._answers.fault(Visit.of(request), HTTPStatus(error.status_code), error.headers)
+        """Show the page for an error that the router raised, such as an unknown path."""
+        context = RequestContext.from_request(request)
+        return self._responses.client_error(context, HTTPStatus(error.status_code), error.headers)
 
-    def broken(self, request: HTTPConnection) -> HTMLResponse:
-        """Return the page for a mistake of ours."""
-        return self._answers.broken(Visit.of(request))
+    def internal_error(self, request: HTTPConnection) -> HTMLResponse:
+        """Return the page for an unexpected exception."""
+        return self._responses.internal_error(RequestContext.from_request(request))

@@ -1,1 +1,1 @@
-"""`care doctor`: what the database and Temporal disagree about."""
+"""`care doctor`: finds workflows that must run and do not."""

@@ -1,4 +1,4 @@
-"""`care doctor`: shows what must run and does not."""
+"""The command `care doctor`."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ Home = Annotated[
 
 def doctor(
     home: Home = homes.DEFAULT,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line instead of words.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
 ) -> None:
-    """Compare the database with Temporal: which workflows must run, and do not. Exits 1 where there are any.
+    """List the workflows that must run according to the database, and do not run in Temporal. Exits 1 if there are any.
 
-    The service finds and starts them by itself every five minutes; this changes nothing.
+    This changes nothing. The service looks for such workflows every five minutes and starts them.
     """
     from care_cli.doctor import comparing
 
@@ -33,4 +33,4 @@ def doctor(
     if lost:
         raise typer.Exit(1)
     if not as_json:
-        typer.echo("Every workflow that must run runs.")
+        typer.echo("All workflows that must run are running.")

@@ -1,4 +1,4 @@
-"""What `care doctor` compares: the workflows that must run by the database, and those that run in Temporal."""
+"""Compares the workflows that must run according to the database with those that run in Temporal."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from care_cli.outbox.access import database_url
 from care_dev.stack.errors import StackError
 
 if TYPE_CHECKING:
-    from care_service.storage.missing_workflows import Wanted
+    from care_service.storage.expected_workflows import ExpectedWorkflow
 
 
 def temporal_variables(home: Path) -> dict[str, str]:
-    """Temporal's variables: those of the environment, else the address of the stack which runs in `home`."""
+    """Return Temporal's variables: those of the environment, or else the address of the stack that runs in `home`."""
     if any(name.startswith("TEMPORAL_") for name in os.environ):
         return dict(os.environ)
     from care_dev.stack.stack import Stack
@@ -25,10 +25,10 @@ def temporal_variables(home: Path) -> dict[str, str]:
     return {**os.environ, "TEMPORAL_ADDRESS": stack.urls.temporal} if stack else dict(os.environ)
 
 
-def missing(home: Path) -> Sequence[Wanted]:
-    """Returns the workflows that must run and do not, and that no row of the outbox is about to wake.
+def missing(home: Path) -> Sequence[ExpectedWorkflow]:
+    """Return the workflows that must run, do not run, and have no outbox row that will start them.
 
-    Raises StackError where the database or Temporal can't be asked.
+    Raises StackError if the database or Temporal can't be reached.
     """
     from sqlalchemy.exc import SQLAlchemyError
     from temporalio.client import Client
@@ -38,13 +38,13 @@ def missing(home: Path) -> Sequence[Wanted]:
     from care_rules.refusals import Refusal
     from care_service.running import reconciling
     from care_service.storage.database import Database
-    from care_service.storage.missing_workflows import WantedWorkflows
+    from care_service.storage.expected_workflows import ExpectedWorkflows
 
-    async def run() -> Sequence[Wanted]:
+    async def run() -> Sequence[ExpectedWorkflow]:
         database = Database(database_url(home), pool_size=1)
         try:
             client = await Client.connect(**connect_config(temporal_variables(home)))
-            pages = reconciling.missing(WantedWorkflows(database), reconciling.TemporalRunning(client))
+            pages = reconciling.missing(ExpectedWorkflows(database), reconciling.TemporalRunning(client))
             return [each async for page in pages for each in page]
         finally:
             await database.close()
@@ -54,7 +54,7 @@ def missing(home: Path) -> Sequence[Wanted]:
     except Refusal as error:
         raise StackError("the service's database can't be reached: is it running?") from error
     except (SQLAlchemyError, ValueError) as error:
-        # Without its words: they may hold the URL, and that a password.
-        raise StackError("CARE_DATABASE_URL names no database of Care that this version fits") from error
+        # The error's text may hold the URL, and the URL a password.
+        raise StackError("CARE_DATABASE_URL does not name a Care database of this version") from error
     except (RPCError, RuntimeError) as error:
-        raise StackError("Temporal can't be asked: is it running at TEMPORAL_ADDRESS?") from error
+        raise StackError("Temporal can't be reached: is it running at TEMPORAL_ADDRESS?") from error

@@ -1,1 +1,1 @@
-"""The operator's commands for outbox rows that were given up: `care outbox list` and `care outbox retry`."""
+"""The operator's commands for parked outbox rows: `care outbox list` and `care outbox retry`."""

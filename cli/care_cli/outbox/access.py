@@ -1,4 +1,4 @@
-"""What `care outbox` reads and writes, and how it looks."""
+"""Database access and output of `care outbox`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _VARIABLE = "CARE_DATABASE_URL"
 
 
 def database_url(home: Path) -> str:
-    """The service's database: the one that the environment names, else that of the stack which runs in `home`."""
+    """Return the URL of the service's database: from the environment, or else of the stack that runs in `home`."""
     if url := os.environ.get(_VARIABLE):
         return url
     from care_dev.stack.stack import Stack
@@ -33,12 +33,12 @@ def database_url(home: Path) -> str:
 
 
 def parked(url: str, organization: str | None, limit: int) -> Sequence[Parked]:
-    """Returns the parked rows."""
+    """Return at most `limit` parked rows, those parked first first."""
     return _with_outbox(url, lambda outbox: outbox.parked(organization, limit))
 
 
 def unpark(url: str, organization: str | None, ids: Sequence[int] | None) -> int:
-    """Puts rows back; returns how many."""
+    """Make parked rows due again: those with `ids`, or all. Return their number."""
     return _with_outbox(url, lambda outbox: outbox.unpark(organization, ids))
 
 
@@ -61,12 +61,12 @@ def _with_outbox(url: str, work: Callable[[Outbox], Awaitable[T]]) -> T:
     except Refusal as error:
         raise StackError("the service's database can't be reached: is it running?") from error
     except (SQLAlchemyError, ValueError) as error:
-        # Without its words: they may hold the URL, and that a password.
-        raise StackError(f"{_VARIABLE} names no database of Care that this version fits: look at its value") from error
+        # The error's text may hold the URL, and the URL a password.
+        raise StackError(f"{_VARIABLE} does not name a Care database of this version: check its value") from error
 
 
 def as_json(row: Parked) -> str:
-    """A row as one line."""
+    """Return a row as one line of JSON."""
     return json.dumps(
         {
             "id": row.id,
@@ -81,7 +81,7 @@ def as_json(row: Parked) -> str:
 
 
 def table(rows: Sequence[Parked]) -> Table:
-    """The rows for people."""
+    """Return the rows as a table for people."""
     from rich.table import Table
 
     shown = Table("Id", "Recovery", "Workflow", "Failure", "Tries", "Parked", title="Parked outbox rows")

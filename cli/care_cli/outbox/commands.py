@@ -1,4 +1,4 @@
-"""`care outbox`: shows the rows that Temporal refused for good, and puts them back once the cause is mended."""
+"""`care outbox`: lists the rows that the relay parked because Temporal refused them, and retries them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from care_dev.stack.errors import StackError
 
 outbox: Final = typer.Typer(
     name="outbox",
-    help="Wake-ups of workflows that were given up: see them, and have them tried again.",
+    help="Parked outbox rows: wake-ups of workflows that Temporal refused. List them, and retry them.",
     no_args_is_help=True,
 )
 
@@ -26,10 +26,10 @@ Organization = Annotated[str | None, typer.Option("--org", help="Only rows of th
 def list_rows(
     home: Home = homes.DEFAULT,
     org: Organization = None,
-    limit: Annotated[int, typer.Option(min=1, help="The most rows to show; the longest parked come first.")] = 100,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line instead of a table.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of rows; those parked first come first.")] = 100,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line instead of a table.")] = False,
 ) -> None:
-    """Show the parked rows: which workflow could not be woken, and why."""
+    """List the parked rows: the workflow that could not be woken, and the reason."""
     from care_cli.outbox import access
 
     rows = access.parked(access.database_url(home), org, limit)
@@ -40,7 +40,7 @@ def list_rows(
     from rich.console import Console
 
     console = Console()
-    # A file or a pipe has no width of its own.
+    # A file or a pipe has no width.
     console = console if console.is_terminal else Console(width=200)
     console.print(access.table(rows) if rows else "No row is parked.")
 
@@ -52,12 +52,12 @@ def retry(
     home: Home = homes.DEFAULT,
     org: Organization = None,
 ) -> None:
-    """Put parked rows back: a relay tries them again at once."""
+    """Retry parked rows. The relay tries them again at once."""
     if bool(ids) == every:
-        raise StackError("name the rows to put back, or --all: care outbox list shows them")
+        raise StackError("name the rows to retry, or give --all: care outbox list shows them")
     from care_cli.outbox import access
 
     number = access.unpark(access.database_url(home), org, None if every else ids)
     if number == 0 and not every:
         raise StackError("none of these rows is parked: care outbox list shows those that are")
-    typer.echo(f"{number} put back")
+    typer.echo(f"{number} retried")

@@ -1,4 +1,4 @@
-"""Puts the commands of `care ticket` together."""
+"""The command `care ticket` with its subcommands."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from care_cli.ticket.command import command
 
 app: Final = typer.Typer(
     name="ticket",
-    help="Work on tickets. Exit status: 0 done, 1 refused, 2 wrong command or value, 3 not reached or busy: try again.",
+    help="Work on tickets. Exit status: 0 done; 1 refused; 2 wrong usage; 3 service unreachable or busy, retry.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -1,4 +1,4 @@
-"""Makes a function that works at a `Desk` a command, with the options that say where the desk is and whose."""
+"""Turns a function that takes a `Desk` into a command with the options of the connection."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Annotated, Any, Concatenate, Final, ParamSpec
 
 import typer
 
-from care_cli.ticket.connection import Wanted, open_desk
+from care_cli.ticket.connection import ConnectionOptions, open_desk
 from care_cli.ticket.desk import Desk, NotPossible, UsageError
 from care_cli.ticket.failures import EXIT_REFUSED, EXIT_USAGE, exit_status, explain
 from care_client.errors import CareError
@@ -22,55 +22,55 @@ from care_roles.environment import ConfigurationError
 
 _P = ParamSpec("_P")
 
-_PANEL: Final = "Where, and as whom"
+_PANEL: Final = "Connection"
 
 
 def _options(
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON (proto3), one object a line.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print proto3 JSON, one object per line.")] = False,
     organization: Annotated[
         str | None,
         typer.Option(
             "--organization",
             "--org",
             envvar="CARE_ORGANIZATION",
-            help="Organization's id; otherwise that of the token.",
+            help="Organization's id; default: the token's.",
             rich_help_panel=_PANEL,
         ),
     ] = None,
     address: Annotated[
         str | None,
-        typer.Option(help="host:port of the service; otherwise CARE_SERVICE_ADDRESS.", rich_help_panel=_PANEL),
+        typer.Option(help="host:port of the service; default: CARE_SERVICE_ADDRESS.", rich_help_panel=_PANEL),
     ] = None,
     token: Annotated[
         str | None,
-        typer.Option(help="Bearer token; otherwise CARE_TOKEN or CARE_TOKEN_FILE.", rich_help_panel=_PANEL),
+        typer.Option(help="Bearer token; default: CARE_TOKEN or CARE_TOKEN_FILE.", rich_help_panel=_PANEL),
     ] = None,
     home: Annotated[
         Path | None,
-        typer.Option(help="Folder of a stack of `care up`, to work on that one.", rich_help_panel=_PANEL),
+        typer.Option(help="Folder of a `care up` stack to connect to.", rich_help_panel=_PANEL, readable=False),
     ] = None,
     agent: Annotated[
-        str | None, typer.Option(help="On such a stack: as whom.", show_default="alice", rich_help_panel=_PANEL)
+        str | None, typer.Option(help="Agent to act as on that stack.", show_default="alice", rich_help_panel=_PANEL)
     ] = None,
     role: Annotated[
-        Role | None, typer.Option(help="On such a stack: as what.", show_default="agent", rich_help_panel=_PANEL)
+        Role | None, typer.Option(help="Role to act in on that stack.", show_default="agent", rich_help_panel=_PANEL)
     ] = None,
-) -> Wanted:
-    """The options that all commands share."""
-    return Wanted(as_json, organization, address, token, home, agent, role)
+) -> ConnectionOptions:
+    """Collect the options that all commands share."""
+    return ConnectionOptions(as_json, organization, address, token, home, agent, role)
 
 
 def command(work: Callable[Concatenate[Desk, _P], Awaitable[None]]) -> Callable[..., None]:
-    """Return the command that does `work`: typer reads its options from the signature made here."""
+    """Return a command that runs `work`. typer reads its options from the signature made here."""
     shared = inspect.signature(_options, eval_str=True).parameters
     any_work: Callable[..., Awaitable[None]] = work
     own = list(inspect.signature(work, eval_str=True).parameters.values())[1:]
 
     @wraps(work)
     def run(**given: Any) -> None:  # noqa: ANN401  (typer's values)
-        wanted = _options(**{name: given.pop(name) for name in shared})
-        raise typer.Exit(_run(wanted, partial(any_work, **given)))
+        options = _options(**{name: given.pop(name) for name in shared})
+        raise typer.Exit(_run(options, partial(any_work, **given)))
 
     signature = inspect.Signature([_keyword(parameter) for parameter in [*own, *shared.values()]])
     run.__signature__ = signature  # type: ignore[attr-defined]  # what `inspect.signature` looks at first
@@ -82,11 +82,11 @@ def _keyword(parameter: inspect.Parameter) -> inspect.Parameter:
     return parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
 
 
-def _run(wanted: Wanted, work: Callable[[Desk], Awaitable[None]]) -> int:
-    """Do it, and return the exit status: whatever goes wrong is one line on standard error."""
+def _run(options: ConnectionOptions, work: Callable[[Desk], Awaitable[None]]) -> int:
+    """Run `work` and return the exit status. Every failure is one line on standard error."""
 
     async def at_desk() -> None:
-        async with open_desk(wanted) as desk:
+        async with open_desk(options) as desk:
             await work(desk)
 
     try:
@@ -101,10 +101,10 @@ def _run(wanted: Wanted, work: Callable[[Desk], Awaitable[None]]) -> int:
         typer.echo(f"care: {error}", err=True)
         return EXIT_USAGE
     except (BrokenPipeError, typer.Exit):
-        raise  # typer ends quietly where nobody reads any more
-    except Exception as error:  # noqa: BLE001  (a mistake of ours is one line, too)
+        raise  # typer exits quietly when the reader of the output is gone
+    except Exception as error:  # noqa: BLE001  (a bug is reported in one line, too)
         where = traceback.extract_tb(error.__traceback__)[-1]
         place = f"{type(error).__name__} in {Path(where.filename).name}, line {where.lineno}"
-        typer.echo(f"care: this is a mistake in the program: {place}; please report it", err=True)
+        typer.echo(f"care: this is a bug in care: {place}; please report it", err=True)
         return EXIT_USAGE
     return 0

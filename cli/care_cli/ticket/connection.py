@@ -1,4 +1,4 @@
-"""Which service a command talks to, and as whom: by its options, the environment, or a stack of `care up`."""
+"""Connects a command to a service, by its options, the environment, or a running `care up` stack."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _ENCRYPTION: Final = ("CARE_SERVICE_CA", "CARE_SERVICE_CERTIFICATE", "CARE_SERVI
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What the options say."""
+class ConnectionOptions:
+    """The values of the connection options."""
 
     as_json: bool
     organization: str | None
@@ -38,48 +38,48 @@ class Wanted:
 
 
 @asynccontextmanager
-async def open_desk(wanted: Wanted) -> AsyncIterator[Desk]:
-    """Connect. Raises ConfigurationError, StackError or UsageError where it is not clear where to, or as whom."""
-    settings = environment.load(AuthorizedConnection, _variables(wanted))
+async def open_desk(options: ConnectionOptions) -> AsyncIterator[Desk]:
+    """Connect. Raises ConfigurationError, StackError or UsageError if the address or the caller is unknown."""
+    settings = environment.load(AuthorizedConnection, _variables(options))
     if settings.token_source is None:
         raise UsageError(
-            "who is calling? set CARE_TOKEN or CARE_TOKEN_FILE, or run `make up` and name its folder: --home .care"
+            "no token: set CARE_TOKEN or CARE_TOKEN_FILE, or run `make up` and name its folder: --home .care"
         )
     claims = _claims(await token_source(settings.token_source).current())
     async with settings.connect(user_agent="care-ticket") as care:
-        yield Desk(care, wanted.organization or claims.get("org", ""), claims.get("sub", ""), Output(wanted.as_json))
+        yield Desk(care, options.organization or claims.get("org", ""), claims.get("sub", ""), Output(options.as_json))
 
 
-def _variables(wanted: Wanted) -> dict[str, str]:
-    """Return the environment as the options change it."""
+def _variables(options: ConnectionOptions) -> dict[str, str]:
+    """Return the environment variables, changed by the options."""
     variables = dict(os.environ)
-    if wanted.token:
+    if options.token:
         variables.pop("CARE_TOKEN_FILE", None)
-        variables["CARE_TOKEN"] = wanted.token
-    elif _uses_stack(wanted):
-        home = wanted.home or homes.DEFAULT
+        variables["CARE_TOKEN"] = options.token
+    elif _uses_stack(options):
+        home = options.home or homes.DEFAULT
         for name in (*_ENCRYPTION, "CARE_TOKEN_FILE"):
             variables.pop(name, None)
-        # First: where nothing runs, no keys are made either.
+        # The address comes first: if nothing runs there, no keys are made.
         variables["CARE_SERVICE_ADDRESS"] = _address(home)
-        variables["CARE_TOKEN"] = _mint(wanted, home)
-    if wanted.address:
-        variables["CARE_SERVICE_ADDRESS"] = wanted.address
+        variables["CARE_TOKEN"] = _mint(options, home)
+    if options.address:
+        variables["CARE_SERVICE_ADDRESS"] = options.address
     return variables
 
 
-def _uses_stack(wanted: Wanted) -> bool:
-    """Tell whether a stack of this machine is meant: it is named, or there is no token but a stack."""
-    if wanted.home or wanted.agent or wanted.role:
+def _uses_stack(options: ConnectionOptions) -> bool:
+    """Tell whether to use a local stack: an option names it, or there is no token but a stack."""
+    if options.home or options.agent or options.role:
         return True
     has_token = any(os.environ.get(name) for name in ("CARE_TOKEN", "CARE_TOKEN_FILE"))
     return not has_token and homes.state(homes.DEFAULT) is not None
 
 
-def _mint(wanted: Wanted, home: Path) -> str:
-    role = wanted.role or Role.AGENT
-    agent = wanted.agent or (AGENT if role.is_person else None)
-    return mint(home, wanted.organization or ORGANIZATION, agent, role)
+def _mint(options: ConnectionOptions, home: Path) -> str:
+    role = options.role or Role.AGENT
+    agent = options.agent or (AGENT if role.is_person else None)
+    return mint(home, options.organization or ORGANIZATION, agent, role)
 
 
 def _address(home: Path) -> str:
@@ -90,7 +90,7 @@ def _address(home: Path) -> str:
 
 
 def _claims(token: str) -> dict[str, str]:
-    """Return what the token says of its bearer, for convenience alone: it is the service that checks it."""
+    """Return the token's text claims, unverified: they only provide defaults. The service verifies the token."""
     try:
         claims = jwt.decode(token, options={"verify_signature": False})
     except jwt.InvalidTokenError:

@@ -1,4 +1,4 @@
-"""The commands about how the customer can be reached: list, add, claim."""
+"""The commands for a ticket's contacts: list, add, claim."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from care_cli.ticket.desk import Desk, UsageError
 from care_cli.ticket.reading import TicketArgument
 from care_cli.ticket.screens import contact_table
 from care_cli.ticket.working import Etag, report
-from care_client.pages import items
+from care_client.paging import items
 
 
 async def list_contacts(desk: Desk, ticket: TicketArgument) -> None:
-    """List every address that was left for a ticket, claims among them."""
+    """List every contact of a ticket, including claims."""
     request = ListContactsRequest(parent=desk.ticket(ticket))
     found = [contact async for contact in items(desk.care.conversations.ListContacts, request)]
     if desk.output.as_json:
@@ -30,13 +30,13 @@ async def add(
     ticket: TicketArgument,
     *,
     email: Annotated[str, typer.Option(help="Email address.")] = "",
-    phone: Annotated[str, typer.Option(help="Phone number, with its country code or in the location's region.")] = "",
+    phone: Annotated[str, typer.Option(help="Phone number, with country code or in the location's region.")] = "",
     name: Annotated[str, typer.Option(help="The customer's name.")] = "",
     etag: Etag = "",
 ) -> None:
-    """Enter an address that became known in another way."""
+    """Add a contact that became known in another way."""
     if not (email or phone):
-        raise UsageError("an address is needed: give --email, --phone or both")
+        raise UsageError("a contact needs an address: give --email, --phone or both")
     request = AddContactRequest(parent=desk.ticket(ticket), email=email, phone=phone, display_name=name, etag=etag)
     await report(desk, desk.care.conversations.AddContact(request))
 
@@ -44,10 +44,10 @@ async def add(
 async def claim(
     desk: Desk,
     ticket: TicketArgument,
-    contact: Annotated[str, typer.Argument(help="Its id, as `contact list` shows it.")],
+    contact: Annotated[str, typer.Argument(help="The contact's id, as `contact list` shows it.")],
     *,
     etag: Etag = "",
 ) -> None:
-    """Accept a further claim as the customer's contact."""
+    """Accept a claim as the customer's contact."""
     request = AddContactRequest(parent=desk.ticket(ticket), claim=contact, etag=etag)
     await report(desk, desk.care.conversations.AddContact(request))

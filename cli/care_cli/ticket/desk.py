@@ -1,4 +1,4 @@
-"""Where a command works: the client, the names that it means, and the way to print."""
+"""What a command works with: the client, resource names, and output."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ _FULL: Final = re.compile(r"organizations/[^/]+/tickets/[1-9][0-9]*")
 
 
 class UsageError(Exception):
-    """The command can't be understood; the message is one line that says what to do."""
+    """The command or a value is wrong. The message is one line that says what to do."""
 
 
 class NotPossible(Exception):
-    """The ticket is not in the way that the command needs; the message is one line that says what to do."""
+    """The ticket is not in the state that the command needs. The message is one line that says what to do."""
 
 
 class Desk:
-    """One caller at one service."""
+    """One caller's connection to one service."""
 
     def __init__(self, care: CareClient, organization: str, caller: str, output: Output) -> None:
-        """`organization` and `caller` are ids, empty where unknown."""
+        """`organization` and `caller` are ids; empty means unknown."""
         self.care: Final = care
         self.output: Final = output
         self._organization = organization
@@ -37,9 +37,9 @@ class Desk:
 
     @property
     def organization(self) -> str:
-        """Name of the organization."""
+        """The name of the organization. Raises UsageError if it is unknown."""
         if not self._organization:
-            raise UsageError("in which organization? add --organization, such as --organization acme")
+            raise UsageError("the organization is unknown: add --organization, such as --organization acme")
         return f"organizations/{self._organization}"
 
     def ticket(self, given: str) -> str:
@@ -50,10 +50,10 @@ class Desk:
             return f"organizations/{short[1]}/tickets/{short[2]}"
         if _FULL.fullmatch(given):
             return given
-        raise UsageError(f"{given!r} is no ticket: give its number, such as 7, or its name")
+        raise UsageError(f"{given!r} is not a ticket: give its number, such as 7, or its name")
 
     def tickets(self, given: list[str]) -> list[str]:
-        """Return the names of several."""
+        """Return the names of several tickets."""
         return [self.ticket(one) for one in given]
 
     def resource(self, collection: str, given: str) -> str:
@@ -70,7 +70,7 @@ class Desk:
 
 
 def text_or_input(given: str | None) -> str:
-    """Return the text given, or what stands on standard input where there is none or `-`."""
+    """Return the given text, or standard input if it is missing or `-`."""
     if given is not None and given != "-":
         return given
     if sys.stdin.isatty():
@@ -78,4 +78,4 @@ def text_or_input(given: str | None) -> str:
     try:
         return sys.stdin.buffer.read().decode().strip()
     except UnicodeDecodeError:
-        raise UsageError("standard input is no text in UTF-8") from None
+        raise UsageError("standard input is not UTF-8 text") from None

@@ -1,4 +1,4 @@
-"""Says in one line why the service refused, and which command helps."""
+"""Explains a refusal of the service in one line, with the command that helps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from care_client.errors import CareError, InvalidRequest
 EXIT_REFUSED: Final = 1
 EXIT_USAGE: Final = 2
 EXIT_AGAIN: Final = 3
-"""Not reached, or too busy: the same command may do later."""
+"""The service was unreachable or busy: the same command may succeed later."""
 
 _HINTS: Final[Mapping[str, str]] = {
     "ALREADY_ASSIGNED": "ask {assignee} to hand it over",
@@ -19,19 +19,19 @@ _HINTS: Final[Mapping[str, str]] = {
     "DATABASE_UNAVAILABLE": "try again in a moment",
     "ETAG_MISMATCH": "look again: care ticket show {ticket}",
     "FORM_LIVE": "wait for it, or: care ticket withdraw {ticket}",
-    "ILLEGAL_TRANSITION": "see what is: care ticket show {ticket}",
+    "ILLEGAL_TRANSITION": "see what is possible: care ticket show {ticket}",
     "INVALID_PAGE_TOKEN": "start over",
     "NO_REVIEW": "care ticket contact add {ticket} --email …",
     "NOT_ASSIGNEE": "ask {assignee} to hand it over, or a supervisor to assign it to you",
     "RESOURCE_NOT_FOUND": "check the number, and --organization",
-    "ROLE_NOT_ALLOWED": "it takes the role {allowed}",
+    "ROLE_NOT_ALLOWED": "it needs the role {allowed}",
     "TICKET_CLOSED": "raise another one: care ticket create",
     "TOKEN_EXPIRED": "get a new token, and set CARE_TOKEN",
     "TOKEN_INVALID": "get a token of this service, and set CARE_TOKEN",
     "UNASSIGNED": "care ticket take {ticket}",
 }
 _HINTS_BY_CODE: Final[Mapping[str, str]] = {
-    "DEADLINE_EXCEEDED": "it may have been done: look before you try again",
+    "DEADLINE_EXCEEDED": "it may have succeeded: check before you try again",
     "UNAVAILABLE": (
         "is the service up, and at this address? See --address; with TLS set CARE_SERVICE_CA; `make up` starts one"
     ),
@@ -45,9 +45,9 @@ class _Metadata(dict[str, str]):
 
 
 def explain(error: CareError) -> str:
-    """Return the line: the reason, what the service says of it, and what to do."""
+    """Return one line: the reason, the service's message, and what to do."""
     words = [error.message] if error.message else []
-    # The service's words have what is wrong with each field already; another's may not.
+    # Care's messages describe each field violation already; another server's may not.
     words += [
         f"{violation.field}: {violation.description}"
         for violation in error.field_violations
@@ -57,7 +57,7 @@ def explain(error: CareError) -> str:
         hint = _HINTS.get(error.reason, "")
     else:
         hint = _HINTS_BY_CODE.get(error.code.name, "")
-        # What gRPC itself says of a broken connection is several addresses long, and of no help.
+        # gRPC's own message for a broken connection lists several addresses and does not help.
         words = words if not hint else []
     metadata = _Metadata({key: bare(value) if "/" in value else value for key, value in error.metadata.items()})
     said = " ".join(words)
@@ -66,7 +66,7 @@ def explain(error: CareError) -> str:
 
 
 def exit_status(error: CareError) -> int:
-    """Return the exit status that tells scripts what kind of failure it is."""
+    """Return the exit status, which tells scripts the kind of failure."""
     if isinstance(error, InvalidRequest):
         return EXIT_USAGE
     return EXIT_AGAIN if error.retryable else EXIT_REFUSED

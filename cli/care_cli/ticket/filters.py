@@ -1,4 +1,4 @@
-"""Filters of ListTickets (AIP-160) from options."""
+"""Builds a ListTickets filter (AIP-160) from options."""
 
 from __future__ import annotations
 
@@ -37,21 +37,21 @@ class ContactState(StrEnum):
 
 @dataclass(frozen=True)
 class Selection:
-    """Which tickets the options want; None and empty say nothing."""
+    """The tickets that the options select. None and empty values select all."""
 
     words: list[str] | None
     status: list[Status] | None
     priority: list[Priority] | None
     contact: list[ContactState] | None
     assignee: str | None
-    """Empty for nobody."""
+    """Empty means unassigned."""
     location: str | None
     labels: list[str] | None
     given: str
-    """A filter as it is."""
+    """A filter that the caller wrote."""
 
     def filter(self) -> str:
-        """Return it in the filter's grammar."""
+        """Return the filter."""
         return _all_of(
             *(_quoted(word) for word in self.words or ()),
             _any_of("status", self.status or ()),
@@ -65,17 +65,17 @@ class Selection:
 
 
 def _quoted(text: str) -> str:
-    """Return a string of the filter's grammar."""
+    """Quote a string for the filter."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 
 
 def _any_of(field: str, values: Sequence[str]) -> str:
-    """Return that the field has one of the values, which are words or quoted strings; empty for none."""
+    """Return the condition that the field has one of the values (words or quoted strings); empty without values."""
     return " OR ".join(f"{field} = {value}" for value in values)
 
 
 def _all_of(*parts: str) -> str:
-    """Return that all the parts hold; empty ones say nothing."""
+    """Return the condition that all non-empty parts hold."""
     said = [part for part in parts if part]
     return said[0] if len(said) == 1 else " AND ".join(f"({part})" for part in said)

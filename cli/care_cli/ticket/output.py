@@ -1,4 +1,4 @@
-"""Prints answers: tables for people, JSON for programs."""
+"""Prints results: tables for people, JSON for programs."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 _WIDTH: Final = 160
-"""Columns where the output goes to a file or a pipe, which have none of their own, and COLUMNS says nothing."""
+"""Columns of output to a file or a pipe, if COLUMNS is unset."""
 
 
 class Output:
-    """Standard output, in one of the two forms."""
+    """Standard output, as tables or as JSON."""
 
     def __init__(self, as_json: bool) -> None:
         self.as_json: Final = as_json
@@ -26,7 +26,7 @@ class Output:
         self._console = console if console.is_terminal or "COLUMNS" in os.environ else Console(width=_WIDTH)
 
     def json(self, message: Message) -> None:
-        """Print a message as one line of proto3 JSON, with every field that has a value by default."""
+        """Print a message as one line of proto3 JSON, including fields with default values."""
         typer.echo(MessageToJson(message, indent=None, always_print_fields_with_no_presence=True))
 
     def json_object(self, parts: Mapping[str, Message | Sequence[Message]]) -> None:
@@ -38,12 +38,12 @@ class Output:
         typer.echo(json.dumps(values))
 
     def show(self, *parts: RenderableType) -> None:
-        """Print what people read."""
+        """Print tables and panels for people."""
         for part in parts:
             self._console.print(part, markup=False, highlight=False)
 
     def line(self, words: str) -> None:
-        """Print one line, however long."""
+        """Print one line without wrapping it."""
         self._console.print(Text(words), soft_wrap=True)
 
 

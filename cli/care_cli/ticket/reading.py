@@ -1,4 +1,4 @@
-"""The commands that only look: list, count, show, log."""
+"""The commands that only read: list, count, show, log."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from care.v1.ticket_service_pb2 import (
 from care_cli.ticket import screens
 from care_cli.ticket.desk import Desk
 from care_cli.ticket.filters import ContactState, Priority, Selection, Status
-from care_client.pages import items
+from care_client.paging import items
 
 _PAGE = 1000
-"""As many as a page may have: what is shown whole takes few calls."""
+"""The largest page size: complete output takes few calls."""
 
 Words = Annotated[list[str] | None, typer.Argument(metavar="WORD", help="Words in subject, description or review.")]
 Filter = Annotated[str, typer.Option("--filter", help="A filter as in ListTickets (AIP-160), such as 'stars <= 2'.")]
-StatusOption = Annotated[list[Status] | None, typer.Option("--status", help="Repeat it for any of several.")]
-PriorityOption = Annotated[list[Priority] | None, typer.Option("--priority", help="Repeat it for any of several.")]
+StatusOption = Annotated[list[Status] | None, typer.Option("--status", help="Repeat it to match any of several.")]
+PriorityOption = Annotated[list[Priority] | None, typer.Option("--priority", help="Repeat it to match any of several.")]
 ContactOption = Annotated[
     list[ContactState] | None, typer.Option("--contact", help="State of the contact; may be repeated.")
 ]
 Assignee = Annotated[str | None, typer.Option(help="Agent's id, `me`, or `none`.")]
 Location = Annotated[str | None, typer.Option(help="Location's id.")]
-Labels = Annotated[list[str] | None, typer.Option("--label", help="Repeat it for all of several.")]
-TicketArgument = Annotated[str, typer.Argument(metavar="TICKET", help="Its number, such as 7, or its name.")]
+Labels = Annotated[list[str] | None, typer.Option("--label", help="Repeat it to require several.")]
+TicketArgument = Annotated[str, typer.Argument(metavar="TICKET", help="The ticket's number, such as 7, or its name.")]
 
 
 async def list_tickets(  # noqa: PLR0913  (each is an option)
@@ -50,16 +50,16 @@ async def list_tickets(  # noqa: PLR0913  (each is an option)
     location: Location = None,
     label: Labels = None,
     filter_: Filter = "",
-    order: Annotated[str, typer.Option(help="Such as 'priority desc, update_time'; else the newest first.")] = "",
-    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 50,
-    every: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
+    order: Annotated[str, typer.Option(help="Such as 'priority desc, update_time'; default: newest first.")] = "",
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of tickets.")] = 50,
+    every: Annotated[bool, typer.Option("--all", help="List all tickets.")] = False,
 ) -> None:
     """List tickets."""
     owner, place = _owner(desk, assignee), _place(desk, location)
-    wanted = Selection(words, status, priority, contact, owner, place, label, filter_)
+    selection = Selection(words, status, priority, contact, owner, place, label, filter_)
     request = ListTicketsRequest(
         parent=desk.organization,
-        filter=wanted.filter(),
+        filter=selection.filter(),
         order_by=order,
         page_size=_PAGE if every else min(limit + 1, _PAGE),
     )
@@ -76,9 +76,9 @@ async def list_tickets(  # noqa: PLR0913  (each is an option)
         return
     desk.output.show(screens.ticket_table(shown))
     if more:
-        desk.output.line(f"There are more than {limit}: --all shows them, --limit more of them.")
+        desk.output.line(f"There are more than {limit}: --all lists all, --limit more.")
     elif not shown:
-        desk.output.line(f"There are none in {desk.organization}.")
+        desk.output.line(f"No tickets found in {desk.organization}.")
 
 
 async def count(
@@ -94,8 +94,8 @@ async def count(
 ) -> None:
     """Count tickets by status."""
     owner, place = _owner(desk, assignee), _place(desk, location)
-    wanted = Selection(words, None, priority, contact, owner, place, label, filter_)
-    request = CountTicketsRequest(parent=desk.organization, filter=wanted.filter())
+    selection = Selection(words, None, priority, contact, owner, place, label, filter_)
+    request = CountTicketsRequest(parent=desk.organization, filter=selection.filter())
     counts = await desk.care.tickets.CountTickets(request)
     if desk.output.as_json:
         desk.output.json(counts)
@@ -104,19 +104,19 @@ async def count(
 
 
 async def show(desk: Desk, ticket: TicketArgument) -> None:
-    """Show a ticket: how it stands, what you may do, the recoveries, the thread and the log."""
+    """Show a ticket: its state, what you may do, the recoveries, the thread and the log."""
     name = desk.ticket(ticket)
-    case = await _case(desk, name)
+    details = await _details(desk, name)
     if not desk.output.as_json:
-        desk.output.show(screens.screen(case))
+        desk.output.show(screens.screen(details))
         return
     desk.output.json_object(
         {
-            "ticket": case.ticket,
-            "messages": case.thread,
-            "recoveries": case.recoveries,
-            "contacts": case.contacts,
-            "activities": case.activities,
+            "ticket": details.ticket,
+            "messages": details.thread,
+            "recoveries": details.recoveries,
+            "contacts": details.contacts,
+            "activities": details.activities,
         }
     )
 
@@ -125,9 +125,9 @@ async def log(
     desk: Desk,
     ticket: TicketArgument,
     *,
-    limit: Annotated[int | None, typer.Option(min=1, help="How many at most, of the latest.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Show only the latest ones, at most this many.")] = None,
 ) -> None:
-    """Print what was done to a ticket, the oldest first."""
+    """Print the activities of a ticket, oldest first."""
     request = ListActivitiesRequest(parent=desk.ticket(ticket), page_size=min(limit or _PAGE, _PAGE))
     latest = []
     async for activity in items(desk.care.tickets.ListActivities, request):
@@ -141,7 +141,7 @@ async def log(
         desk.output.show(screens.activity_table(reversed(latest)))
 
 
-async def _case(desk: Desk, name: str) -> screens.Case:
+async def _details(desk: Desk, name: str) -> screens.TicketDetails:
     tickets, talk = desk.care.tickets, desk.care.conversations
 
     async def thread() -> list[Message]:
@@ -157,9 +157,9 @@ async def _case(desk: Desk, name: str) -> screens.Case:
         request = ListActivitiesRequest(parent=name, page_size=_PAGE)
         return [one async for one in items(tickets.ListActivities, request)][::-1]
 
-    # The ticket first: if there is none, that alone is said.
+    # The ticket comes first: if it does not exist, that is the only error.
     found = (await tickets.GetTicket(GetTicketRequest(name=name))).ticket
-    return screens.Case(found, *await asyncio.gather(thread(), recoveries(), contacts(), activities()))
+    return screens.TicketDetails(found, *await asyncio.gather(thread(), recoveries(), contacts(), activities()))
 
 
 def _owner(desk: Desk, assignee: str | None) -> str | None:

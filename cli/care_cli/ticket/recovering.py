@@ -1,4 +1,4 @@
-"""The commands about a recovery: the form that goes out, is taken back, or was answered by the wrong person."""
+"""The commands for a recovery: form, withdraw, reject."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ async def form(
     ticket: TicketArgument,
     text: Annotated[
         str | None,
-        typer.Argument(help="The public reply, with {form_link} once; without it, or with `-`, standard input."),
+        typer.Argument(help="The public reply, with {form_link} once; default or `-`: standard input."),
     ] = None,
     *,
     etag: Etag = "",
@@ -29,13 +29,13 @@ async def form(
 
 
 async def withdraw(desk: Desk, ticket: TicketArgument, *, etag: Etag = "") -> None:
-    """Take back a form that nobody has answered."""
+    """Withdraw a recovery form that nobody has answered."""
     request = WithdrawRecoveryFormRequest(name=await _live(desk, ticket), etag=etag)
     await report(desk, desk.care.conversations.WithdrawRecoveryForm(request))
 
 
 async def reject(desk: Desk, ticket: TicketArgument, *, etag: Etag = "") -> None:
-    """Reject the present contact as the wrong person."""
+    """Reject the current contact as the wrong person."""
     request = RejectContactRequest(name=await _live(desk, ticket), etag=etag)
     await report(desk, desk.care.conversations.RejectContact(request))
 
@@ -44,5 +44,5 @@ async def _live(desk: Desk, ticket: str) -> str:
     """Return the name of the ticket's live recovery."""
     found = (await desk.care.tickets.GetTicket(GetTicketRequest(name=desk.ticket(ticket)))).ticket
     if not found.recovery:
-        raise NotPossible(f"ticket {found.number} has no form out and no contact: care ticket show {found.number}")
+        raise NotPossible(f"ticket {found.number} has no live form and no contact: care ticket show {found.number}")
     return found.recovery

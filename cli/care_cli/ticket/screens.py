@@ -1,4 +1,4 @@
-"""Tables and screens of tickets, for people."""
+"""Renders tickets as tables and panels for people."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ _COMMANDS: Final = {
     "AddContact": "contact add",
     "RejectContact": "reject",
 }
-"""What the contract's commands are called here."""
+"""The subcommand for each command of the contract."""
 
 
 @dataclass(frozen=True)
-class Case:
-    """A ticket with all that belongs to it."""
+class TicketDetails:
+    """A ticket with everything that belongs to it."""
 
     ticket: Ticket
     thread: Sequence[Message]
@@ -53,7 +53,7 @@ class Case:
 
 
 def status(ticket: Ticket) -> Text:
-    """Return the status; CLOSED by the system is told from CLOSED by the team."""
+    """Return the status. A ticket that the system closed is marked."""
     found = word(TicketStatus, ticket.status)
     note = " (inactivity)" if ticket.close_reason == CLOSE_REASON_INACTIVITY else ""
     return Text(found + note, style=_STATUS_STYLES.get(found, ""))
@@ -62,7 +62,7 @@ def status(ticket: Ticket) -> Text:
 def ticket_table(tickets: Iterable[Ticket]) -> Table:
     """Return one row for each ticket."""
     table = _table("No.", "Status", "Priority", "Contact", "Subject", "Assignee", "Updated (UTC)", words=4)
-    # In 80 columns, these still have room.
+    # Keeps these columns readable in 80 columns.
     table.columns[4].min_width, table.columns[5].min_width, table.columns[6].min_width = 16, 8, 10
     for ticket in tickets:
         table.add_row(
@@ -78,7 +78,7 @@ def ticket_table(tickets: Iterable[Ticket]) -> Table:
 
 
 def count_table(counts: CountTicketsResponse) -> Table:
-    """Return how many there are of each status."""
+    """Return the number of tickets per status."""
     table = _table("Open", "In progress", "Resolved", "Closed", "Auto-closed", "Total")
     values = (
         counts.open,
@@ -92,16 +92,16 @@ def count_table(counts: CountTicketsResponse) -> Table:
     return table
 
 
-def screen(case: Case) -> RenderableType:
-    """Return all of a case: the ticket, the way to the customer, the thread and the log."""
-    parts: list[RenderableType] = [_ticket_panel(case.ticket)]
-    if case.recoveries:
-        parts.append(_recovery_table(case.recoveries))
-    if case.contacts:
-        parts.append(contact_table(case.contacts))
-    if case.thread:
-        parts.append(_thread_table(case.thread))
-    return Group(*parts, activity_table(case.activities))
+def screen(details: TicketDetails) -> RenderableType:
+    """Return the ticket, its recoveries, contacts, thread and log."""
+    parts: list[RenderableType] = [_ticket_panel(details.ticket)]
+    if details.recoveries:
+        parts.append(_recovery_table(details.recoveries))
+    if details.contacts:
+        parts.append(contact_table(details.contacts))
+    if details.thread:
+        parts.append(_thread_table(details.thread))
+    return Group(*parts, activity_table(details.activities))
 
 
 def activity_table(activities: Iterable[Activity]) -> Table:
@@ -121,7 +121,7 @@ def activity_table(activities: Iterable[Activity]) -> Table:
 
 
 def contact_table(contacts: Iterable[Contact]) -> Table:
-    """Return one row for each address that was left."""
+    """Return one row for each contact."""
     table = _table("Contact", "Who", "Message", "Given (UTC)", title="Contacts")
     for contact in contacts:
         who = (contact.display_name, contact.email, contact.phone, "verified" if contact.verified else "not verified")
@@ -135,7 +135,7 @@ def contact_table(contacts: Iterable[Contact]) -> Table:
 
 
 def summary(ticket: Ticket) -> str:
-    """Return in a line how a ticket stands after a command."""
+    """Return a ticket's state in one line."""
     words = [f"Ticket {ticket.number} is {status(ticket)}"]
     words.append(f"assigned to {bare(ticket.assignee)}" if ticket.assignee else "unassigned")
     words.append(word(ContactState, ticket.contact_state))
@@ -221,7 +221,7 @@ def _thread_table(thread: Iterable[Message]) -> Table:
 
 
 def _delivery(message: Message) -> Iterator[str]:
-    """Yield how far a message got, and, for one that came in, by which way."""
+    """Yield a message's channel and the state of its delivery."""
     if message.channel:
         yield f"by {word(Channel, message.channel)}"
     if message.automatic:
@@ -235,17 +235,17 @@ def _delivery(message: Message) -> Iterator[str]:
 
 
 def _table(*columns: str, title: str | None = None, words: int = 1) -> Table:
-    """Return a table whose first columns hold one of our own words each, which stays whole."""
+    """Return a table. The first `words` columns hold single words, which do not wrap."""
     table = Table(*columns, title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for column in table.columns:
-        column.overflow = "fold"  # rather cut in two than cut off
+        column.overflow = "fold"  # wrap rather than truncate
     for column in table.columns[:words]:
         column.no_wrap = True
     return table
 
 
 def _lines(*words: str) -> Text:
-    """Return each of them on a line of its own; empty ones take none."""
+    """Return one line per non-empty word."""
     return Text("\n".join(one_line(line) for line in words if line))
 
 
@@ -259,5 +259,5 @@ def _joined(*words: str) -> str:
 
 
 def _short(value: str) -> str:
-    """Cut a name to its id; say that nothing was there."""
+    """Return the id of a resource name, or a dash for an empty value."""
     return bare(value) or "–"

@@ -1,4 +1,4 @@
-"""Values of the contract as people read them, and texts of customers made harmless for a terminal."""
+"""Formats values of the contract for people, and makes customers' texts safe for a terminal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from google.protobuf.timestamp_pb2 import Timestamp
 
 _REORDERING: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""The characters that change the direction of what follows them (UAX #9)."""
+"""Characters that change the direction of the text after them (UAX #9)."""
 
 
 class Enumeration(Protocol):
@@ -19,14 +19,14 @@ class Enumeration(Protocol):
 
     @property
     def DESCRIPTOR(self) -> EnumDescriptor:  # noqa: N802  (its name there)
-        """Its description."""
+        """The enum's descriptor."""
         ...
 
 
 def word(enum: Enumeration, value: int) -> str:
-    """Return the bare word of an enum's value; empty for the unspecified one."""
+    """Return an enum value's name without its prefix; empty for UNSPECIFIED."""
     names = {number: found.name for number, found in enum.DESCRIPTOR.values_by_number.items()}
-    if value not in names:  # of a newer service
+    if value not in names:  # from a newer service
         return str(value)
     return names[value].removeprefix(names[0].removesuffix("UNSPECIFIED")) if value else ""
 
@@ -37,17 +37,17 @@ def bare(name: str) -> str:
 
 
 def time(stamp: Timestamp) -> str:
-    """Return a time in UTC to the second; empty where it is not set."""
+    """Return a time in UTC, to the second; empty if unset."""
     return stamp.ToDatetime(UTC).strftime("%Y-%m-%d %H:%M:%S") if stamp.seconds else ""
 
 
 def safe(text: str) -> str:
-    """Return the text without what would steer the terminal, or turn around what follows."""
+    """Replace control characters and characters that change the text's direction."""
     return "".join("�" if _steers(character) else character for character in text)
 
 
 def one_line(text: str) -> str:
-    """Return the text on one line."""
+    """Return the text as one safe line."""
     return safe(" ".join(text.split()))
 
 

@@ -1,4 +1,4 @@
-"""The commands that work a ticket: create, edit, own, and lead it to CLOSED."""
+"""The commands that change a ticket: create, edit, assign, write, resolve and close."""
 
 from __future__ import annotations
 
@@ -32,35 +32,35 @@ from care_cli.ticket.screens import summary
 from care_cli.ticket.words import bare
 from care_client.errors import CareError
 
-Etag = Annotated[str, typer.Option(help="Only if the ticket's version is still this one.")]
+Etag = Annotated[str, typer.Option(help="Succeed only if the ticket's version is still this one.")]
 TicketArguments = Annotated[list[str], typer.Argument(metavar="TICKET...", help="Numbers, such as 7 8 9, or names.")]
-PriorityOption = Annotated[Priority | None, typer.Option(help="How much it presses.")]
+PriorityOption = Annotated[Priority | None, typer.Option(help="How urgent it is.")]
 Labels = Annotated[list[str] | None, typer.Option("--label", help="A label; repeat it for several.")]
 
 
-class _Answer(Protocol):
+class _TicketResponse(Protocol):
     @property
     def ticket(self) -> Ticket: ...
 
 
-async def report(desk: Desk, call: Awaitable[_Answer]) -> None:
-    """Print the ticket as it stands after a call."""
+async def report(desk: Desk, call: Awaitable[_TicketResponse]) -> None:
+    """Await a call and print the ticket that it returns."""
     _print(desk, (await call).ticket)
 
 
 async def create(
     desk: Desk,
     *,
-    review: Annotated[str | None, typer.Option(help="Review's id: subject and location may be left out then.")] = None,
+    review: Annotated[str | None, typer.Option(help="Review's id; subject and location are then optional.")] = None,
     subject: Annotated[str, typer.Option(help="What it is about, in one line.")] = "",
     location: Annotated[str | None, typer.Option(help="Location's id.")] = None,
-    description: Annotated[str, typer.Option(help="More of it; `-` reads it from standard input.")] = "",
+    description: Annotated[str, typer.Option(help="Details; `-` reads standard input.")] = "",
     priority: PriorityOption = None,
     label: Labels = None,
 ) -> None:
-    """Raise a ticket, for a review or without one."""
+    """Create a ticket, with or without a review."""
     if review is None and (not subject or location is None):
-        raise UsageError("a ticket is about something: give --review, or --subject and --location")
+        raise UsageError("a new ticket needs --review, or --subject and --location")
     ticket = Ticket(
         review=desk.resource("reviews", review) if review else "",
         subject=subject,
@@ -77,13 +77,13 @@ async def edit(
     ticket: TicketArgument,
     *,
     subject: Annotated[str | None, typer.Option(help="The new subject.")] = None,
-    description: Annotated[str | None, typer.Option(help="The new one; `-` reads it from standard input.")] = None,
+    description: Annotated[str | None, typer.Option(help="The new description; `-` reads standard input.")] = None,
     priority: PriorityOption = None,
     label: Labels = None,
-    no_labels: Annotated[bool, typer.Option("--no-labels", help="Take all labels off.")] = False,
+    no_labels: Annotated[bool, typer.Option("--no-labels", help="Remove all labels.")] = False,
     etag: Etag = "",
 ) -> None:
-    """Change a ticket's subject, description, priority or labels, all of which are replaced."""
+    """Change a ticket's subject, description, priority or labels. New labels replace all earlier ones."""
     request = UpdateTicketRequest(ticket=Ticket(name=desk.ticket(ticket)), etag=etag)
     changed = request.update_mask.paths
     if subject is not None:
@@ -114,7 +114,7 @@ async def assign(
     *,
     to: Annotated[str, typer.Option("--to", help="Agent's id, or `me`.")],
 ) -> None:
-    """Hand tickets over to another agent."""
+    """Assign tickets to an agent."""
     assignee = desk.agent(to)
     requests = [AssignTicketRequest(name=name, assignee=assignee) for name in desk.tickets(tickets)]
     if len(requests) == 1:
@@ -125,23 +125,23 @@ async def assign(
 
 
 async def release(desk: Desk, ticket: TicketArgument, *, etag: Etag = "") -> None:
-    """Let go of a ticket: it is unassigned afterwards."""
+    """Release a ticket: it becomes unassigned."""
     await report(desk, desk.care.tickets.ReleaseTicket(ReleaseTicketRequest(name=desk.ticket(ticket), etag=etag)))
 
 
 async def start(desk: Desk, ticket: TicketArgument, *, etag: Etag = "") -> None:
-    """Start to work on a ticket: it is IN_PROGRESS afterwards."""
+    """Start work on a ticket: it becomes IN_PROGRESS."""
     await report(desk, desk.care.tickets.StartTicket(StartTicketRequest(name=desk.ticket(ticket), etag=etag)))
 
 
 async def note(
     desk: Desk,
     ticket: TicketArgument,
-    text: Annotated[str | None, typer.Argument(help="The note; without it, or with `-`, standard input.")] = None,
+    text: Annotated[str | None, typer.Argument(help="The note; default or `-`: standard input.")] = None,
     *,
     etag: Etag = "",
 ) -> None:
-    """Add an internal note, which no customer ever sees."""
+    """Add an internal note. Customers never see notes."""
     request = AddNoteRequest(parent=desk.ticket(ticket), text=text_or_input(text), etag=etag)
     await report(desk, desk.care.conversations.AddNote(request))
 
@@ -149,17 +149,17 @@ async def note(
 async def message(
     desk: Desk,
     ticket: TicketArgument,
-    text: Annotated[str | None, typer.Argument(help="The message; without it, or with `-`, standard input.")] = None,
+    text: Annotated[str | None, typer.Argument(help="The message; default or `-`: standard input.")] = None,
     *,
     etag: Etag = "",
 ) -> None:
-    """Write to the customer, whose chat has to be open; `show` tells how far it got."""
+    """Write to the customer. The chat must be open; `show` displays the delivery state."""
     request = SendMessageRequest(parent=desk.ticket(ticket), text=text_or_input(text), etag=etag)
     await report(desk, desk.care.conversations.SendMessage(request))
 
 
 async def resolve(desk: Desk, tickets: TicketArguments) -> None:
-    """Resolve tickets: their trouble is over."""
+    """Mark tickets as RESOLVED."""
     requests = [ResolveTicketRequest(name=name) for name in desk.tickets(tickets)]
     if len(requests) == 1:
         await report(desk, desk.care.tickets.ResolveTicket(requests[0]))
@@ -169,7 +169,7 @@ async def resolve(desk: Desk, tickets: TicketArguments) -> None:
 
 
 async def close(desk: Desk, tickets: TicketArguments) -> None:
-    """Close tickets for good: there is no way back."""
+    """Close tickets. A closed ticket can never be reopened."""
     requests = [CloseTicketRequest(name=name) for name in desk.tickets(tickets)]
     if len(requests) == 1:
         await report(desk, desk.care.tickets.CloseTicket(requests[0]))
@@ -179,7 +179,7 @@ async def close(desk: Desk, tickets: TicketArguments) -> None:
 
 
 async def reopen(desk: Desk, ticket: TicketArgument, *, etag: Etag = "") -> None:
-    """Take a resolved ticket up again."""
+    """Reopen a resolved ticket."""
     await report(desk, desk.care.tickets.ReopenTicket(ReopenTicketRequest(name=desk.ticket(ticket), etag=etag)))
 
 
@@ -189,12 +189,12 @@ class _Named(Protocol):
 
 
 def _parent(requests: Sequence[_Named]) -> str:
-    """Return the organization of the tickets; whether it is that of all, the service says."""
+    """Return the organization of the first ticket. The service checks that all belong to it."""
     return requests[0].name.partition("/tickets/")[0]
 
 
 def _report_batch(desk: Desk, results: Sequence[BatchTicketResult]) -> None:
-    """Print what became of each; the exit status tells that some were refused."""
+    """Print each item's result. Exits with EXIT_REFUSED if one was refused."""
     failed = False
     for result in results:
         refused = result.status.code != 0

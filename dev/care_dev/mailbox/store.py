@@ -12,6 +12,7 @@ from email.policy import default
 from email.utils import getaddresses
 from mailbox import Maildir
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Final
 
 LISTED_EMAILS: Final = 200
@@ -64,8 +65,12 @@ class Store:
     """Emails in the order in which they came. For one thread: reading or writing one takes well under a millisecond."""
 
     def __init__(self, folder: Path) -> None:
-        """Open or create the maildir ``folder``, in a folder that exists. Raises OSError."""
+        """Open or create the maildir ``folder``, in a folder that exists. Raises OSError where it can't be written."""
         self._maildir = Maildir(folder, create=True)
+        for part in ("cur", "new", "tmp"):
+            (folder / part).mkdir(mode=0o700, exist_ok=True)
+            with TemporaryFile(dir=folder / part):
+                pass
 
     def add(self, content: bytes, recipients: list[str]) -> None:
         """Keep an email that came for ``recipients``."""

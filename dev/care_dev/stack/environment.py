@@ -88,6 +88,6 @@ def require_known() -> None:
     adjustable = sorted(frozenset().union(*_PASSED_ON.values()))
     for name in sorted(os.environ):
         if name.startswith(PREFIX) and name not in VARIABLES:
-            raise StackError(f"{name} is no variable of Care: unset it; a stack takes {', '.join(adjustable)}")
+            raise StackError(f"{name} is not a variable of Care: unset it; a stack takes {', '.join(adjustable)}")
     if os.environ.get("CARE_ENVIRONMENT", "development") != "development":
         raise StackError("CARE_ENVIRONMENT: a stack is for development: unset it, and run the roles one by one instead")

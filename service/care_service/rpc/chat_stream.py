@@ -13,7 +13,7 @@ from care.v1 import customer_service_pb2 as pb
 from care_rules import entities
 from care_rules.chat import ChatSnapshot, ChatState
 from care_rules.refusals import Reason, Refusal
-from care_service.rpc import convert, page_tokens
+from care_service.rpc import convert, enums, page_tokens
 from care_service.usecases import chats
 from care_service.usecases.links import Links
 from care_service.usecases.ports import Reader, TicketStore
@@ -79,7 +79,7 @@ class ChatStreams:
 
 def chat_state(chat: ChatSnapshot) -> pb.ChatState.ValueType:
     """Converts whether a chat takes messages."""
-    return pb.ChatState.Value(f"CHAT_STATE_{chat.state}")
+    return enums.CHAT_STATE.to_contract(chat.state)
 
 
 def chat_place(key: list[str | int]) -> tuple[int, int]:

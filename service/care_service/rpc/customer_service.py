@@ -14,7 +14,7 @@ from care_rules import entities
 from care_rules.chat import ChatSnapshot
 from care_rules.replies import without_link
 from care_rules.submit import FormState, form_state
-from care_service.rpc import convert, page_tokens
+from care_service.rpc import convert, enums, page_tokens
 from care_service.rpc.call import current_call
 from care_service.rpc.chat_stream import ChatStreams, chat_place, chat_resume_token, chat_state
 from care_service.rpc.fields import DISPLAY_NAME, LONG_TEXT, Fields
@@ -61,7 +61,7 @@ class CustomerHandlers(customer_service_pb2_grpc.CustomerServiceServicer):
         state = form_state(recovery, snapshot.ticket.status, now)
         return pb.GetContactFormResponse(
             form=pb.ContactForm(
-                state=pb.ContactFormState.Value(f"CONTACT_FORM_STATE_{state}"),
+                state=enums.FORM_STATE.to_contract(state),
                 business_name=snapshot.business_name,
                 reply_text=without_link(recovery.reply_text) if state in _READABLE else "",
                 consent_text=snapshot.settings.consent_text,

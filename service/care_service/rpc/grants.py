@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from care.v1 import worker_service_pb2 as pb
 from care_rules import names
-from care_service.rpc import convert
+from care_service.rpc import enums
 from care_service.usecases.deliveries import BegunDelivery
 from care_service.usecases.recovery_steps import PostingGrant
 
@@ -28,7 +28,8 @@ def delivery_grant(begun: BegunDelivery) -> pb.DeliveryGrant:
     """Converts an attempt at a provider. A check holds nothing of the message or the customer."""
     snapshot, message = begun.snapshot, begun.to_send
     delivery, ticket = snapshot.delivery, snapshot.snapshot.ticket
-    channel, location = convert.channel(delivery.channel), names.location(ticket.organization, ticket.location)
+    channel = enums.CHANNEL.to_contract(delivery.channel)
+    location = names.location(ticket.organization, ticket.location)
     if message is None:
         return pb.DeliveryGrant(
             attempt=delivery.attempt, channel=channel, provider_id=delivery.provider_id, location=location

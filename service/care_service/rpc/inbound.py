@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
+from typing import Final, assert_never
 
 from care.v1 import conversation_service_pb2 as pb
 from care_rules import names
 from care_rules.entities import Channel, Inbound, IngestOutcome
-from care_service.rpc import convert
-from care_service.rpc.convert import CHANNELS
+from care_service.rpc import convert, enums
 from care_service.rpc.fields import LONG_TEXT, Fields
 from care_service.usecases.inbound import IngestedMessage
 
@@ -22,7 +21,7 @@ def ingest_response(ingested: IngestedMessage) -> pb.IngestMessageResponse:
     """Converts what became of a message."""
     inbound = ingested.inbound
     return pb.IngestMessageResponse(
-        outcome=pb.IngestOutcome.Value(f"INGEST_OUTCOME_{inbound.outcome}"),
+        outcome=enums.INGEST_OUTCOME.to_contract(inbound.outcome),
         message=convert.thread_message(ingested.entry) if ingested.entry else None,
         ticket=names.ticket(inbound.organization, inbound.ticket_number) if inbound.ticket_number else "",
     )
@@ -30,16 +29,20 @@ def ingest_response(ingested: IngestedMessage) -> pb.IngestMessageResponse:
 
 def read_inbound(fields: Fields, organization: str, given: pb.InboundMessage, now: datetime) -> Inbound:
     """Reads a message, and refuses with INVALID_FIELD where anything in the request is wrong."""
-    channel = CHANNELS.get(given.channel)
+    channel = enums.CHANNEL.from_contract(given.channel)
     if channel is None:
-        fields.wrong("message.channel", "must be EMAIL or SMS")
+        fields.wrong("message.channel", f"must be {enums.CHANNEL.choices}")
+        channel = Channel.EMAIL
     external_id = fields.text("message.external_id", given.external_id, _LINE, required=True, line=True)
-    if channel is Channel.SMS:
-        if not given.sender.strip().startswith("+"):
-            fields.wrong("message.sender", "must be a phone number with its country code, like +1 415 555 0123")
-        sender = fields.phone("message.sender", given.sender)
-    else:
-        sender = fields.email("message.sender", given.sender)
+    match channel:
+        case Channel.SMS:
+            if not given.sender.strip().startswith("+"):
+                fields.wrong("message.sender", "must be a phone number with its country code, like +1 415 555 0123")
+            sender = fields.phone("message.sender", given.sender)
+        case Channel.EMAIL:
+            sender = fields.email("message.sender", given.sender)
+        case _:
+            assert_never(channel)
     if not given.sender.strip() and not given.automatic:
         # Bounces have no sender, so that nobody answers them (RFC 5321, section 4.5.5).
         fields.wrong("message.sender", "is missing: say who sent it; only a machine's email may have none")
@@ -53,7 +56,7 @@ def read_inbound(fields: Fields, organization: str, given: pb.InboundMessage, no
     fields.check()
     return Inbound(
         organization=organization,
-        channel=channel or Channel.EMAIL,
+        channel=channel,
         external_id=external_id,
         sender=sender,
         subject=subject,

@@ -16,7 +16,7 @@ from care_service.rpc.fields import Fields
 from care_service.rpc.parents import check_ticket, list_parent
 from care_service.rpc.placeholders import NO_TICKET
 from care_service.rpc.ticket_for_caller import listed_ticket_for
-from care_service.usecases.feed import Change, Follow, Place
+from care_service.usecases.feed import Change, FeedFilter, FeedPosition
 from care_service.usecases.ports import Feed, MessageView, Reader, TicketView
 from care_service.usecases.streams import Followers
 
@@ -31,11 +31,11 @@ async def watch_tickets(
     scope = f"watch {request.parent}"
     place = page_tokens.read_token(request.resume_token, scope, _place)
 
-    def token(place: Place) -> str:
-        return page_tokens.make_token(scope, place.transaction, place.position)
+    def token(place: FeedPosition) -> str:
+        return page_tokens.make_token(scope, place.transaction, place.sequence)
 
     async with followers.following(follow.organization, follow.ticket) as interest:
-        through = await feed.here()
+        through = await feed.end()
         if place is None:
             place = through
             # At once: a client that is cut off before the first change has a place to resume from.
@@ -51,9 +51,9 @@ async def watch_tickets(
                     # Agents have one organization, so this is the caller's entry for all of the tickets.
                     own = await reader.agent(seen.changes[0].ticket.organization, caller.id)
                 for change in seen.changes:
-                    yield _response(change, caller, own, token(change.place))
+                    yield _response(change, caller, own, token(change.position))
                     interest.spoke()
-                place = seen.place
+                place = seen.position
             if interest.is_silent:
                 yield pb.WatchTicketsResponse(resume_token=token(place))
                 interest.spoke()
@@ -61,22 +61,22 @@ async def watch_tickets(
                 through = max(through, interest.through or through)
 
 
-async def _follow(reader: Reader, request: pb.WatchTicketsRequest, caller: Caller) -> Follow:
+async def _follow(reader: Reader, request: pb.WatchTicketsRequest, caller: Caller) -> FeedFilter:
     condition = read_filter(request.filter, TICKET_FIELDS)
     fields = Fields()
     if "/tickets/" not in request.parent:
-        return Follow(list_parent(fields, request.parent, caller), None, condition)
+        return FeedFilter(list_parent(fields, request.parent, caller), None, condition)
     name = fields.name("parent", request.parent, names.parse_ticket, NO_TICKET)
     fields.check()
     await check_ticket(reader, caller, name)
-    return Follow(name.organization, name.number, condition)
+    return FeedFilter(name.organization, name.number, condition)
 
 
-def _place(key: list[str | int]) -> Place:
+def _place(key: list[str | int]) -> FeedPosition:
     transaction, position = page_tokens.number(key[0]), page_tokens.number(key[1])
     if min(transaction, position) < 0:
         raise ValueError("not a place in the feed")
-    return Place(transaction, position)
+    return FeedPosition(transaction, position)
 
 
 def _response(change: Change, caller: Caller, own: Agent | None, token: str) -> pb.WatchTicketsResponse:

@@ -7,14 +7,14 @@ from typing import Final
 import grpc
 from google.protobuf.message import Message
 
-from care.v1 import message_pb2, recovery_pb2, worker_service_pb2_grpc
 from care.v1 import worker_service_pb2 as pb
+from care.v1 import worker_service_pb2_grpc
 from care_rules import commands, names
 from care_rules.delivery import DeliverySnapshot, DeliveryStep
 from care_rules.entities import DeliveryFailure, DeliveryState, RefusalReason
 from care_rules.names import MessageName, RecoveryName, TicketName
 from care_rules.plan import SiteTiming, Step
-from care_service.rpc import convert
+from care_service.rpc import convert, enums
 from care_service.rpc.call import current_call
 from care_service.rpc.fields import Fields
 from care_service.rpc.grants import delivery_grant, posting_grant
@@ -29,15 +29,12 @@ PostingReport = commands.RecordPosted | commands.RecordRefused | commands.Record
 
 _PROVIDER_MESSAGE: Final = 2_000
 _PROVIDER_ID: Final = 998
-_STEPS: Final = {
-    pb.RECOVERY_STEP_POST: Step.POST,
-    pb.RECOVERY_STEP_READ: Step.READ,
-    pb.RECOVERY_STEP_RETRACT: Step.RETRACT,
+_STEPS: Final = {enums.RECOVERY_STEP.to_contract(step): step for step in (Step.POST, Step.READ, Step.RETRACT)}
+_DELIVERY_STEPS: Final = {
+    enums.DELIVERY_STEP.to_contract(step): step for step in (DeliveryStep.SEND, DeliveryStep.CHECK)
 }
-_DELIVERY_STEPS: Final = {pb.DELIVERY_STEP_SEND: DeliveryStep.SEND, pb.DELIVERY_STEP_CHECK: DeliveryStep.CHECK}
 _DELIVERED_STATES: Final = {
-    message_pb2.DELIVERY_STATE_SENT: DeliveryState.SENT,
-    message_pb2.DELIVERY_STATE_DELIVERED: DeliveryState.DELIVERED,
+    enums.DELIVERY_STATE.to_contract(state): state for state in (DeliveryState.SENT, DeliveryState.DELIVERED)
 }
 
 
@@ -81,10 +78,11 @@ class WorkerHandlers(worker_service_pb2_grpc.WorkerServiceServicer):
     async def RecordRefused(self, request: pb.RecordRefusedRequest, context: Context) -> pb.RecordRefusedResponse:
         """See the contract."""
         fields = _attempt(request.attempt, "BeginPosting")
-        if request.reason not in recovery_pb2.RefusalReason.values() or not request.reason:
+        reason = enums.REFUSAL_REASON.from_contract(request.reason)
+        if reason is None:
             fields.wrong("reason", "must be a known reason")
+            reason = RefusalReason.OTHER
         name = _recovery(fields, request.name)
-        reason = RefusalReason(recovery_pb2.RefusalReason.Name(request.reason).removeprefix("REFUSAL_REASON_"))
         command = commands.RecordRefused(request.attempt, reason, _provider_message(request.provider_message))
         return pb.RecordRefusedResponse(plan=await self._report_posting(name, command))
 
@@ -142,10 +140,11 @@ class WorkerHandlers(worker_service_pb2_grpc.WorkerServiceServicer):
     async def RecordFailed(self, request: pb.RecordFailedRequest, context: Context) -> pb.RecordFailedResponse:
         """See the contract."""
         fields = _attempt(request.attempt, "BeginDelivery")
-        if request.reason not in message_pb2.DeliveryFailure.values() or not request.reason:
+        reason = enums.DELIVERY_FAILURE.from_contract(request.reason)
+        if reason is None:
             fields.wrong("reason", "must be a known reason")
+            reason = DeliveryFailure.OTHER
         name = _message(fields, request.name)
-        reason = DeliveryFailure(message_pb2.DeliveryFailure.Name(request.reason).removeprefix("DELIVERY_FAILURE_"))
         command = commands.RecordFailed(request.attempt, reason, _provider_message(request.provider_message))
         return pb.RecordFailedResponse(plan=await self._report_delivery(name, command))
 

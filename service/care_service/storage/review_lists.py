@@ -9,9 +9,9 @@ from sqlalchemy import ColumnElement, Select, and_, or_, select, tuple_
 from care_rules.filters.conditions import Compared, Condition, Equals, Named, Present, Words
 from care_rules.finding import ReviewPlace, ReviewQuery
 from care_service.storage import tables
+from care_service.storage.filter_conditions import compared, found_in, named, phrase, unless
 from care_service.storage.predicates import Both, Either, Predicate, Sql, normal_form, to_sql
 from care_service.storage.rows import REVIEW
-from care_service.storage.searching import compared, found_in, named, phrase, unless
 
 _V = tables.reviews.c
 _NAMES: Final[dict[str, ColumnElement[Any]]] = {"location": _V.location, "ticket": _V.ticket_number}
@@ -46,7 +46,7 @@ def _leaf(condition: Condition, organization: str | None, *, negated: bool) -> P
     match condition:
         case Present(field="ticket"):
             return Sql(_V.ticket_number.is_(None) if negated else _V.ticket_number.is_not(None))
-        case Present():  # every review has a location and stars
+        case Present(field="location" | "stars"):  # every review has them
             return Either() if negated else Both()
         case Named():
             return Sql(named(organization, _V.organization, _NAMES[condition.field], condition, negated))

@@ -9,7 +9,6 @@ from care_rules import commands, delivery
 from care_rules.callers import Caller
 from care_rules.decision import Decision
 from care_rules.delivery import DeliverySnapshot, DeliveryStep
-from care_rules.entities import Channel
 from care_rules.names import MessageName
 from care_rules.refusals import not_found
 from care_rules.replies import CHAT_LINK
@@ -98,7 +97,7 @@ def _to_send(links: Links, after: DeliverySnapshot) -> MessageToSend:
     link = links.chat_link(contact.id, contact.key_id)
     text = after.message.text
     return MessageToSend(
-        address=contact.email if after.delivery.channel is Channel.EMAIL else contact.phone,
+        address=contact.address(after.delivery.channel),
         display_name=contact.display_name,
         business_name=ticket.business_name,
         text=text.replace(CHAT_LINK, link) if after.message.is_greeting else text,

@@ -1,4 +1,4 @@
-"""The change feed: what followers of tickets get, and their places in it."""
+"""The change feed: the activity log of all tickets, read in the order of commits by any number of readers."""
 
 from __future__ import annotations
 
@@ -9,48 +9,51 @@ from care_rules.filters.conditions import Condition
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Place:
-    """A place in the feed: a follower at it has seen everything up to here."""
+class FeedPosition:
+    """A position in the feed: a reader here has read everything up to it."""
 
     transaction: int
-    position: int
+    """PostgreSQL's 64-bit id of a transaction."""
+    sequence: int
+    """The number of an activity of that transaction, in the order of writing."""
 
 
 @dataclass(frozen=True, slots=True)
-class Follow:
-    """The tickets that a follower wants to hear about."""
+class FeedFilter:
+    """What a reader reads."""
 
     organization: str | None
-    """None for all organizations."""
+    """None for all."""
     ticket: int | None
-    """A ticket's number; None for all tickets."""
+    """The number of one ticket; None for all."""
     condition: Condition
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """An activity, with its ticket at the time of the read, and with its entry of the thread."""
+    """An activity, with its ticket as it is at the time of reading, and the entry of the thread that came with it."""
 
-    place: Place
+    position: FeedPosition
     activity: Activity
     ticket: Ticket
     contact: Contact | None
+    """Of the ticket's live recovery."""
     message: Message | None
     delivery: Delivery | None
+    """Of `message`."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChangedTickets:
-    """The tickets that have new activities, up to a place."""
+    """Organization and number of each ticket that changed, and the position up to which the feed was searched."""
 
-    place: Place
+    position: FeedPosition
     tickets: frozenset[tuple[str, int]]
-    """Organizations and ticket numbers."""
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What a read of the feed found, and the place that it read up to."""
+class FeedPage:
+    """The next changes, and the position up to which the feed was read."""
 
     changes: tuple[Change, ...]
-    place: Place
+    position: FeedPosition

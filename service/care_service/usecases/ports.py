@@ -26,6 +26,7 @@ from care_rules.entities import (
 )
 from care_rules.filters.conditions import Condition
 from care_rules.finding import ReviewQuery, TicketCounts, TicketQuery
+from care_rules.lifecycle import RecoveryState
 from care_rules.names import MessageName, RecoveryName, TicketName
 from care_rules.organizations import Location, Organization
 from care_rules.reports import RecoverySnapshot
@@ -33,7 +34,7 @@ from care_rules.scheduling import ScheduledDecision
 from care_rules.settings import AutoAssign, SettingsRevision
 from care_rules.snapshot import TicketSnapshot
 from care_rules.submit import FormSnapshot
-from care_service.usecases.feed import ChangedTickets, Follow, Place, Seen
+from care_service.usecases.feed import ChangedTickets, FeedFilter, FeedPage, FeedPosition
 
 REQUEST_ID_LIFETIME: Final = timedelta(hours=24)
 """For how long an answer is kept to be given again."""
@@ -226,7 +227,7 @@ class MessageView:
     """An entry of the thread, with the state of its recovery, and how far it got."""
 
     message: Message
-    recovery_state: str | None
+    recovery_state: RecoveryState | None
     delivery: Delivery | None = None
 
 
@@ -381,19 +382,19 @@ class Directory(Protocol):
 
 
 class Feed(Protocol):
-    """The activity log of all tickets, in an order that nothing is added to in hindsight."""
+    """The activity log of all tickets. Nothing is ever added before a position that was returned."""
 
-    async def here(self) -> Place:
-        """Returns the present end of the feed: what is committed from now on comes after it."""
+    async def end(self) -> FeedPosition:
+        """Returns the present end of the feed: everything committed from now on comes after it."""
         ...
 
-    async def changed_tickets(self, after: Place, limit: int) -> ChangedTickets:
-        """Returns the tickets of the next activities, of at most `limit`."""
+    async def changed_tickets(self, after: FeedPosition, limit: int) -> ChangedTickets:
+        """Returns the tickets that changed after a position; reads at most `limit` activities."""
         ...
 
-    async def changes(self, follow: Follow, after: Place, through: Place, limit: int) -> Seen:
-        """Returns what comes next, in order; those of one ticket in the order of their numbers.
+    async def changes(self, wanted: FeedFilter, after: FeedPosition, through: FeedPosition, limit: int) -> FeedPage:
+        """Returns the next changes in order, at most `limit`. Those of one ticket come in the order of their numbers.
 
-        `through` is a place that `here` or `changed_tickets` returned: later activities may not all be visible yet.
+        `through` is a position that `end` or `changed_tickets` returned: what comes later may not be complete yet.
         """
         ...

@@ -8,9 +8,9 @@ from care_client.errors import CareError, care_errors
 from tests.integration.service.raw import raw
 from tests.support.care import Care
 from tools.api_docs import examples
-from tools.api_docs.contract import PACKAGE, Method, Service, load
+from tools.api_docs.contract import PACKAGE, Method, Service, load_contract
 
-METHODS = [(service, method) for service in load().services for method in service.methods]
+METHODS = [(service, method) for service in load_contract().services for method in service.methods]
 NOT_THERE = {"RESOURCE_NOT_FOUND", "LINK_UNKNOWN"}
 """What is right to say of the examples' tickets and links, which nobody made."""
 

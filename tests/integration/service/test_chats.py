@@ -18,7 +18,7 @@ from care.v1.message_pb2 import Message
 from care.v1.recovery_pb2 import Recovery
 from care.v1.ticket_pb2 import Ticket
 from care_client.errors import ResourceExhausted
-from care_client.pages import items
+from care_client.paging import items
 from care_rules.submit import MAX_CLAIMS
 from care_service.usecases.links import Links
 from tests.integration.service.clocks import SettableClock

@@ -15,7 +15,7 @@ from care.v1 import ticket_service_pb2 as tickets
 from care.v1.directory_pb2 import Location
 from care.v1.ticket_pb2 import Ticket
 from care_client.errors import CareError
-from care_client.pages import pages as client_pages
+from care_client.paging import pages as client_pages
 from tests.integration.service.commands import assert_refused
 from tests.support.care import refusal
 from tests.support.tenant import Tenant

@@ -27,8 +27,8 @@ from care_dev.stack import postgres
 from tests.integration.service.clocks import SettableClock
 from tests.integration.service.commands import Encodable, Target, assert_refused, ready, request, run, send
 from tests.support.care import care, refusal
+from tests.support.design_tables import COMMANDS
 from tests.support.tenant import Tenant
-from tests.unit.rules.design_tables import COMMANDS
 
 TIMES = 50
 ROUNDS = 10
@@ -62,9 +62,9 @@ async def test_of_fifty_agents_who_take_one_ticket_one_gets_it_and_the_others_ar
     winners = [agent for agent, each in zip(agents, outcomes, strict=True) if not isinstance(each, CareError)]
     assert len(winners) == 1
     owner = {"ticket": ticket.name, "assignee": tenant.agent_name(winners[0])}
-    mark_workflow_informed = refusals(outcomes)
-    assert len(mark_workflow_informed) == TIMES - 1
-    for error in mark_workflow_informed:
+    told = refusals(outcomes)
+    assert len(told) == TIMES - 1
+    for error in told:
         assert_refused(error, "ALREADY_ASSIGNED", owner)
     after = await tenant.get(ticket)
     assert (after.assignee, after.etag) == (owner["assignee"], "2")

@@ -31,7 +31,7 @@ from care.v1.settings_pb2 import (
     StarPriority,
     TicketCreation,
 )
-from care_client.pages import items
+from care_client.paging import items
 from tests.integration.service.commands import assert_refused
 from tests.support.care import refusal
 from tests.support.tenant import Tenant

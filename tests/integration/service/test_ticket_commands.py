@@ -98,7 +98,7 @@ async def test_a_form_goes_out_and_is_taken_back_and_a_contact_comes_in_and_is_r
     assert (contact["email"], contact["displayName"]) == ("robin@example.com", "Robin")
     assert "robin@example.com" in printed(await ticket(tenant, "contact", "list", "1"))
     assert "NO_CONTACT" in printed(await ticket(tenant, "reject", "1"))
-    (await ticket(tenant, "reject", "1")).refused("ticket 1 has no form out and no contact")
+    (await ticket(tenant, "reject", "1")).refused("ticket 1 has no live form and no contact")
 
 
 async def test_a_claim_is_accepted(tenant: Tenant) -> None:
@@ -123,7 +123,7 @@ async def test_lists_have_a_limit_and_say_so(tenant: Tenant) -> None:
     assert [one["number"] for one in parsed(await ticket(tenant, "list", "--json"))] == ["3", "2", "1"]
     assert [one["number"] for one in parsed(await ticket(tenant, "list", "--json", "--limit", "2"))] == ["3", "2"]
     limited = printed(await ticket(tenant, "list", "--limit", "2"))
-    assert "There are more than 2: --all shows them" in limited
+    assert "There are more than 2: --all lists all" in limited
     assert "There are more" not in printed(await ticket(tenant, "list", "--limit", "3"))
     assert "There are more" not in printed(await ticket(tenant, "list", "--all"))
 
@@ -160,7 +160,7 @@ async def test_tickets_are_found_and_counted_by_what_the_options_say(tenant: Ten
 
 
 async def test_an_empty_list_says_so(tenant: Tenant) -> None:
-    assert f"There are none in {tenant.name}." in printed(await ticket(tenant, "list"))
+    assert f"No tickets found in {tenant.name}." in printed(await ticket(tenant, "list"))
     assert parsed(await ticket(tenant, "list", "--json")) == []
 
 
@@ -229,7 +229,7 @@ async def test_a_service_that_is_away_is_told_from_one_that_refuses(tenant: Tena
     ("arguments", "advice"),
     [
         (["show", "x"], "give its number, such as 7"),
-        (["create", "--subject", "Cold"], "give --review, or --subject and --location"),
+        (["create", "--subject", "Cold"], "needs --review, or --subject and --location"),
         (["edit", "1"], "nothing to change"),
         (["contact", "add", "1"], "give --email, --phone or both"),
         (["list", "--address", "nowhere"], "host:port"),

@@ -13,7 +13,7 @@ from care.v1.ticket_service_pb2 import WatchTicketsRequest, WatchTicketsResponse
 from care_client.client import CareClient
 from care_dev.stack import postgres
 from care_service.storage.feed import PostgresFeed
-from care_service.usecases.feed import Follow, Place, Seen
+from care_service.usecases.feed import FeedFilter, FeedPage, FeedPosition
 from tests.support.care import Care, care
 from tests.support.tenant import Tenant
 from tests.support.watching import Stream
@@ -28,7 +28,9 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Counter[str | None]:
     counted: Counter[str | None] = Counter()
     read = PostgresFeed.changes
 
-    async def changes(feed: PostgresFeed, follow: Follow, after: Place, through: Place, limit: int) -> Seen:
+    async def changes(
+        feed: PostgresFeed, follow: FeedFilter, after: FeedPosition, through: FeedPosition, limit: int
+    ) -> FeedPage:
         counted[follow.organization] += 1
         return await read(feed, follow, after, through, limit)
 
@@ -59,7 +61,7 @@ async def idle(service: Care, tenant: Tenant, number: int) -> AsyncIterator[Sequ
             await client.close()
 
 
-async def mark_workflow_informed(opened: Sequence[Stream[WatchTicketsResponse]]) -> set[str]:
+async def told(opened: Sequence[Stream[WatchTicketsResponse]]) -> set[str]:
     return {answer.ticket.name for answer in await asyncio.gather(*(each.next() for each in opened))}
 
 
@@ -73,14 +75,14 @@ async def test_idle_streams_cost_nothing_and_those_that_wait_for_the_same_share_
             for _ in range(3):
                 reads.clear()
                 ticket = await few.ticket(None)
-                assert await mark_workflow_informed(others) == {ticket.name}
+                assert await told(others) == {ticket.name}
                 # Not one for those whose organization it is not.
                 assert reads[many.id] == 0
             # Each began at a place of its own; from their first change on they are at the same.
             ticket = await many.ticket(None)
-            assert await mark_workflow_informed(streams) == {ticket.name}
+            assert await told(streams) == {ticket.name}
             reads.clear()
             ticket = await many.ticket(None)
-            assert await mark_workflow_informed(streams) == {ticket.name}
+            assert await told(streams) == {ticket.name}
             # One, and one more for those that were still busy when it was made.
             assert reads[many.id] <= 2

@@ -465,7 +465,7 @@ async def test_a_stream_that_can_see_nothing_says_so_and_is_resumed(server: post
         tenant = Tenant(service, "acme")
         await tenant.meet("alice")
         alice = tenant.agent("alice")
-        changes = watch_tickets(alice.tickets, tickets.WatchTicketsRequest(parent=tenant.name), longest_pause=0.1)
+        changes = watch_tickets(alice.tickets, tickets.WatchTicketsRequest(parent=tenant.name), max_pause=0.1)
         following = asyncio.ensure_future(anext(changes))
         async with watching(alice, tenant.name) as opened:
             await opened.next()

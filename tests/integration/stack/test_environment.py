@@ -60,7 +60,7 @@ def test_variables_meant_for_something_else_are_not_inherited(name: str, monkeyp
 def test_a_misspelled_setting_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     environment.require_known()
     monkeypatch.setenv("CARE_MODERATION_CHEKS", "1s")
-    with pytest.raises(StackError, match=r"CARE_MODERATION_CHEKS is no variable of Care: .*CARE_MODERATION_CHECKS"):
+    with pytest.raises(StackError, match=r"CARE_MODERATION_CHEKS is not a variable of Care: .*CARE_MODERATION_CHECKS"):
         environment.require_known()
 
 

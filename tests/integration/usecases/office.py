@@ -23,7 +23,7 @@ from care_rules.snapshot import TicketSnapshot
 from care_service.rpc.settings_convert import texts
 from care_service.storage.database import Database
 from care_service.storage.directory import PostgresDirectory
-from care_service.storage.reading import PostgresReader
+from care_service.storage.reader import PostgresReader
 from care_service.storage.tickets import PostgresTickets
 from care_service.usecases import conversation, forms, recoveries, recovery_steps, reviews, settings_updates, tickets
 from care_service.usecases.forms import Submission

@@ -11,12 +11,12 @@ from typing import cast
 
 import pytest
 
-from care_web.languages import DEFAULT, LANGUAGES, Language
+from care_web.languages import DEFAULT_LANGUAGE, LANGUAGES, Language
 from care_web.texts.catalog import Catalog
 
 KEYS = sorted(Catalog.__required_keys__)
 EACH = pytest.mark.parametrize("language", LANGUAGES.values(), ids=list(LANGUAGES))
-TRANSLATIONS = [language for language in LANGUAGES.values() if language is not DEFAULT]
+TRANSLATIONS = [language for language in LANGUAGES.values() if language is not DEFAULT_LANGUAGE]
 
 FSI, PDI = "\u2068", "\u2069"
 
@@ -53,14 +53,14 @@ def test_every_language_fills_in_the_same(key: str) -> None:
 
 
 def test_only_a_text_with_a_business_has_one_for_none_and_that_has_it_not() -> None:
-    named = {key for key in KEYS if "business" in placeholders(texts(DEFAULT)[key])}
+    named = {key for key in KEYS if "business" in placeholders(texts(DEFAULT_LANGUAGE)[key])}
     assert {f"{key}.unnamed" for key in named} == {key for key in KEYS if key.endswith(".unnamed")}
-    assert not any(placeholders(texts(DEFAULT)[key]) for key in KEYS if key.endswith(".unnamed"))
+    assert not any(placeholders(texts(DEFAULT_LANGUAGE)[key]) for key in KEYS if key.endswith(".unnamed"))
 
 
 @pytest.mark.parametrize("language", TRANSLATIONS, ids=lambda language: language.tag)
 def test_nothing_was_left_in_english(language: Language) -> None:
-    same = {key for key in KEYS if texts(language)[key] == texts(DEFAULT)[key]}
+    same = {key for key in KEYS if texts(language)[key] == texts(DEFAULT_LANGUAGE)[key]}
     # Words that the languages share, and an address that is none in any of them.
     assert same <= {"title.error", "errors.prefix", "example.address"}
 
@@ -116,11 +116,11 @@ def test_nobody_is_addressed_like_a_friend() -> None:
 )
 def test_times_are_told_in_utc_as_the_language_writes_them(tag: str, words: str) -> None:
     moment = datetime(2026, 1, 1, 1, 5, tzinfo=timezone(timedelta(hours=2)))
-    mark_workflow_informed = LANGUAGES[tag].time(moment)
+    told = LANGUAGES[tag].format_time(moment)
     # Some languages keep the number and its unit together.
-    assert mark_workflow_informed.striptags().replace("\u202f", " ").replace("\u00a0", " ") == words
-    assert mark_workflow_informed == LANGUAGES[tag].time(moment.astimezone(UTC))
-    assert 'datetime="2025-12-31T23:05:00+00:00"' in mark_workflow_informed
+    assert told.striptags().replace("\u202f", " ").replace("\u00a0", " ") == words
+    assert told == LANGUAGES[tag].format_time(moment.astimezone(UTC))
+    assert 'datetime="2025-12-31T23:05:00+00:00"' in told
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_times_are_told_in_utc_as_the_language_writes_them(tag: str, words: str)
     [(1, "20 seconds"), (20, "20 seconds"), (21, "1 minute"), (60, "1 minute"), (61, "2 minutes")],
 )
 def test_a_wait_is_never_told_shorter_than_it_is(seconds: int, words: str) -> None:
-    assert DEFAULT.wait(seconds) == words.replace(" ", "\u00a0"), "the number stays with its unit"
+    assert DEFAULT_LANGUAGE.format_wait(seconds) == words.replace(" ", "\u00a0"), "the number stays with its unit"
 
 
 @pytest.mark.parametrize(
@@ -142,8 +142,8 @@ def test_a_wait_is_never_told_shorter_than_it_is(seconds: int, words: str) -> No
     ],
 )
 def test_a_wait_has_the_plural_of_its_language(tag: str, words: list[str]) -> None:
-    mark_workflow_informed = [LANGUAGES[tag].wait(seconds) for seconds in (20, 60, 120, 180, 900)]
-    assert [text.replace("\u202f", " ").replace("\u00a0", " ") for text in mark_workflow_informed] == words
+    told = [LANGUAGES[tag].format_wait(seconds) for seconds in (20, 60, 120, 180, 900)]
+    assert [text.replace("\u202f", " ").replace("\u00a0", " ") for text in told] == words
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_a_wait_has_the_plural_of_its_language(tag: str, words: list[str]) -> No
     [("en", "10,000"), ("es", "10.000"), ("fr", "10\u202f000"), ("de", "10.000"), ("ar", "10,000")],
 )
 def test_numbers_have_the_separators_of_their_language(tag: str, number: str) -> None:
-    assert LANGUAGES[tag].number(10_000) == number
+    assert LANGUAGES[tag].format_number(10_000) == number
 
 
 # --- directions -------------------------------------------------------------------------------------------------------
@@ -160,22 +160,22 @@ def test_numbers_have_the_separators_of_their_language(tag: str, number: str) ->
 @pytest.mark.parametrize(
     ("tag", "name", "title"),
     [
-        ("en", "Harbor Café", "Harbor Café had closed this case"),
-        ("en", "مقهى الميناء", f"{FSI}مقهى الميناء{PDI} had closed this case"),
+        ("en", "Harbor Café", "Harbor Café has closed this case"),
+        ("en", "مقهى الميناء", f"{FSI}مقهى الميناء{PDI} has closed this case"),
         ("ar", "Harbor Café", f"سبق أن أغلق فريق {FSI}Harbor Café{PDI} هذه الحالة"),
         ("ar", "مقهى الميناء", f"سبق أن أغلق فريق {FSI}مقهى الميناء{PDI} هذه الحالة"),
     ],
 )
 def test_a_name_in_a_title_is_isolated_where_directions_meet(tag: str, name: str, title: str) -> None:
-    assert LANGUAGES[tag].tell("closed.title", business=name) == title
+    assert LANGUAGES[tag].translate_plain("closed.title", business=name) == title
 
 
 @EACH
 def test_examples_run_rightwards_in_every_language(language: Language) -> None:
-    assert re.search(r'<bdi dir="ltr">\+\d+</bdi>', language.say("phone.hint"))
-    assert re.search(r'<bdi dir="ltr">\w+@example\.com</bdi>', language.say("errors.email"))
+    assert re.search(r'<bdi dir="ltr">\+\d+</bdi>', language.translate("phone.hint"))
+    assert re.search(r'<bdi dir="ltr">\w+@example\.com</bdi>', language.translate("errors.email"))
 
 
 @EACH
 def test_what_is_filled_in_is_text_and_not_markup(language: Language) -> None:
-    assert "<bdi>&lt;b&gt;{code}</bdi>" in language.say("form.private", business="<b>{code}")
+    assert "<bdi>&lt;b&gt;{code}</bdi>" in language.translate("form.private", business="<b>{code}")

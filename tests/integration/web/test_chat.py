@@ -47,8 +47,11 @@ async def test_it_shows_who_said_what_and_when_the_oldest_first(pages: httpx.Asy
     page = Page(await pages.get("/c/t"))
     assert page.title == page.heading.removeprefix("H ") == "Chat with Harbor Café"
     assert said(page) == ["How can we help?", "The soup\nwas cold."]
-    assert [item.attributes["class"] for item in page.all("li") if "data-id" in item.attributes] == ["theirs", "own"]
-    assert [by.text for by in page.all("p", class_="by")] == [
+    assert [item.attributes["class"] for item in page.all("li") if "data-id" in item.attributes] == [
+        "from-business",
+        "from-customer",
+    ]
+    assert [by.text for by in page.all("p", class_="byline")] == [
         "Harbor Café 3\u00a0May\u00a02031, 14:05 UTC",
         "You 3\u00a0May\u00a02031, 14:06 UTC",
     ]
@@ -64,7 +67,7 @@ async def test_a_chat_without_messages_says_so(service: CustomerService, pages: 
     service.add_chat("t")
     page = Page(await pages.get("/c/t"))
     assert page.by_id("empty").text == "There are no messages yet."
-    assert page.by_id("thread").attributes["data-events"] == "/c/t/events?lang=en"
+    assert page.by_id("thread").attributes["data-events-url"] == "/c/t/events?lang=en"
 
 
 async def test_a_business_without_a_visible_name_speaks_for_itself(
@@ -74,7 +77,11 @@ async def test_a_business_without_a_visible_name_speaks_for_itself(
     await chat.say("Hello")
     page = Page(await pages.get("/c/t"))
     assert page.title == page.heading == "Chat with us"
-    assert page.one("bdi", class_="us").text == page.by_id("thread").attributes["data-us"] == "Our team"
+    assert (
+        page.one("bdi", class_="business-label").text
+        == page.by_id("thread").attributes["data-business-label"]
+        == "Our team"
+    )
 
 
 async def test_what_people_wrote_is_text_and_not_markup(service: CustomerService, pages: httpx.AsyncClient) -> None:
@@ -87,7 +94,7 @@ async def test_what_people_wrote_is_text_and_not_markup(service: CustomerService
     assert page.all("b") == []
     assert [script.text for script in page.all("script")] == [""], "our own, which is a file"
     assert said(page) == [evil, f"{RLO}gnp.exe{PDI}{PDI}"]
-    assert page.by_id("thread").attributes["data-us"] == evil
+    assert page.by_id("thread").attributes["data-business-label"] == evil
     # What changes directions stays within a paragraph that is isolated by dir="auto".
     assert RLO not in response.text.replace(f"{RLO}gnp", "")
 
@@ -107,12 +114,12 @@ async def test_a_closed_case_can_be_brought_up_again(
     page = Page(await pages.get("/c/t"))
     [notice] = notices(page)
     assert notice == (
-        "Harbor Café has closed this case. If you write, we’ll take it up again and send you a link to its new chat."
+        "Harbor Café has closed this case. If you write, we’ll reopen it and send you a link to the new chat."
     )
     answer = await pages.post("/c/t", data=page.values | {"text": "It happened again."})
     assert answer.headers["Location"] == SENT
     [notice] = notices(Page(await pages.get(SENT)))
-    assert notice.startswith("Thank you, your message has arrived.")
+    assert notice.startswith("Thank you, we’ve received your message.")
     assert [post.text for post in chat.posts] == ["It happened again."]
 
 
@@ -162,7 +169,7 @@ async def test_earlier_messages_are_a_button_away_and_so_is_the_way_back(
         assert turned.status_code == 303
         url = turned.headers["Location"]
     assert seen == [str(number) for number in range(120)]
-    assert page.by_id("thread").attributes["data-events"] == "", "what is new belongs under the latest"
+    assert page.by_id("thread").attributes["data-events-url"] == "", "what is new belongs under the latest"
     [back] = page.all("button", name="before")
     assert back.text == "Go to the latest messages"
     assert (await pages.post(url, data=page.values | {"before": ""})).headers["Location"] == "/c/t"
@@ -282,14 +289,14 @@ async def test_a_body_beyond_all_measure_is_refused_unread(pages: httpx.AsyncCli
 @pytest.mark.parametrize(
     ("failure", "status", "heading"),
     [
-        (AWAY, 503, "We can’t take your answer just now"),
+        (AWAY, 503, "We can’t receive your answer right now"),
         (LIMITED, 429, "Please wait a moment"),
         (
             Failure(code_pb2.FAILED_PRECONDITION, "CHAT_LOCKED", retry_seconds=90),
             409,
-            "This case goes on in a new chat",
+            "This case continues in a new chat",
         ),
-        (Failure(code_pb2.INTERNAL, "", retry_seconds=90), 503, "We can’t take your answer just now"),
+        (Failure(code_pb2.INTERNAL, "", retry_seconds=90), 503, "We can’t receive your answer right now"),
     ],
 )
 async def test_a_message_that_has_to_wait_is_kept_and_can_be_sent_again(

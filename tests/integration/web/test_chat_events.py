@@ -17,9 +17,9 @@ from care.v1 import customer_service_pb2 as pb
 from care.v1.customer_service_pb2_grpc import CustomerServiceStub
 from care_client.channel import open_channel
 from care_web.app import create_app
-from care_web.chats import Chats
-from care_web.failures import TryLater
-from care_web.live import STREAMS_PER_LINK
+from care_web.chat_client import ChatClient
+from care_web.chat_events import MAX_STREAMS_PER_LINK
+from care_web.service_errors import TryLater
 from tests.integration.web import customer_service
 from tests.integration.web.chat_service import Chat
 from tests.integration.web.customer_service import CustomerService
@@ -100,7 +100,7 @@ async def following(
 
 async def test_what_comes_is_told_as_the_page_shows_it(browser: httpx.AsyncClient, chat: Chat) -> None:
     page = Page(await browser.get("/c/t"))
-    async with following(browser, page.by_id("thread").attributes["data-events"]) as found:
+    async with following(browser, page.by_id("thread").attributes["data-events-url"]) as found:
         state = await anext(found)
         assert (state.type, state.data) == ("state", "open")
         await chat.say("<b>Three</b>\r\nlines\n" + RLO)
@@ -111,10 +111,10 @@ async def test_what_comes_is_told_as_the_page_shows_it(browser: httpx.AsyncClien
         state = await anext(found)
         assert (state.type, state.data) == ("state", "closed")
     reloaded = Page(await browser.get("/c/t"))
-    mark_workflow_informed = Page(httpx.Response(200, text=event.data))
-    [item] = mark_workflow_informed.all("li")
+    told = Page(httpx.Response(200, text=event.data))
+    [item] = told.all("li")
     assert item.attributes == reloaded.all("li")[-1].attributes
-    assert mark_workflow_informed.one("time").text == reloaded.all("time")[-1].text
+    assert told.one("time").text == reloaded.all("time")[-1].text
 
 
 async def test_a_page_that_shows_nothing_is_told_everything(browser: httpx.AsyncClient, chat: Chat) -> None:
@@ -133,18 +133,18 @@ async def test_what_comes_speaks_the_language_of_the_page(browser: httpx.AsyncCl
 
 async def test_who_is_cut_off_again_and_again_is_told_each_message_once(browser: httpx.AsyncClient, chat: Chat) -> None:
     chance = random.Random(4)  # noqa: S311 - repeats a run, guards nothing
-    mark_workflow_informed: list[str] = []
+    told: list[str] = []
     last_id = ""
 
     async def follow() -> None:
         nonlocal last_id
-        while "198" not in mark_workflow_informed:
+        while "198" not in told:
             headers = {"Last-Event-ID": last_id} if last_id else {}
             async with following(browser, f"{EVENTS}&resume=2", headers) as found:
                 async for event in found:
                     last_id = event.id or last_id
                     if event.type == "message" and event.data:
-                        mark_workflow_informed.extend(event.texts)
+                        told.extend(event.texts)
                     if chance.random() < 0.2:
                         break  # the client's own doing; else it is the service that ends the stream
 
@@ -155,7 +155,7 @@ async def test_who_is_cut_off_again_and_again_is_told_each_message_once(browser:
             if number % 20 == 0:
                 await chat.watched_by(1)
                 await chat.cut()
-    assert mark_workflow_informed == [str(number) for number in range(199)]
+    assert told == [str(number) for number in range(199)]
 
 
 async def test_a_service_that_ends_the_stream_ends_it_for_a_while(browser: httpx.AsyncClient, chat: Chat) -> None:
@@ -180,18 +180,18 @@ async def test_a_rejected_contact_is_told_that_it_is_over(browser: httpx.AsyncCl
     async with following(browser) as found:
         assert [(await anext(found)).type for _ in range(2)] == ["state", "message"]
         await chat.die()
-        assert [event.type async for event in found] == ["gone"]
+        assert [event.type async for event in found] == ["ended"]
 
 
 @pytest.mark.parametrize("path", ["/c/unknown/events", f"/c/{'x' * 201}/events", "/c/%00/events"])
 async def test_all_unknown_links_get_one_answer(browser: httpx.AsyncClient, path: str) -> None:
     async with following(browser, path) as found:
-        assert [(event.type, event.data) async for event in found] == [("gone", "gone")]
+        assert [(event.type, event.data) async for event in found] == [("ended", "ended")]
 
 
 async def test_a_place_that_is_none_of_the_chats_asks_for_a_reload(browser: httpx.AsyncClient, chat: Chat) -> None:
     async with following(browser, headers={"Last-Event-ID": "nonsense"}) as found:
-        assert [event.type async for event in found] == ["gone"]
+        assert [event.type async for event in found] == ["ended"]
     assert chat.watchers == 0
 
 
@@ -206,7 +206,7 @@ async def test_a_service_of_which_nothing_is_heard_is_given_up(service: Customer
     chat.is_silent = True
     async with customer_service.serve(service) as address, open_channel(address) as channel:
         with pytest.raises(TryLater):
-            await anext(Chats(CustomerServiceStub(channel), longest_silence=0.05).watch("t"))
+            await anext(ChatClient(CustomerServiceStub(channel), max_silence=0.05).watch("t"))
         await chat.watched_by(0)
 
 
@@ -229,14 +229,14 @@ async def test_one_link_has_so_many_streams_and_all_links_so_many(
                 await anext(found)
                 await leave.wait()
 
-        for _ in range(STREAMS_PER_LINK):
+        for _ in range(MAX_STREAMS_PER_LINK):
             group.create_task(stay(EVENTS))
-        await chat.watched_by(STREAMS_PER_LINK)
+        await chat.watched_by(MAX_STREAMS_PER_LINK)
         refused = await browser.get(EVENTS)
         assert (refused.status_code, refused.headers["Retry-After"]) == (429, "30")
-        for _ in range(MAX_STREAMS - STREAMS_PER_LINK):
+        for _ in range(MAX_STREAMS - MAX_STREAMS_PER_LINK):
             group.create_task(stay("/c/other/events"))
-        await other.watched_by(MAX_STREAMS - STREAMS_PER_LINK)
+        await other.watched_by(MAX_STREAMS - MAX_STREAMS_PER_LINK)
         assert (await browser.get("/c/other/events")).status_code == 503
         assert (await browser.get("/c/t")).status_code == 200, "pages are shown all the same"
         leave.set()

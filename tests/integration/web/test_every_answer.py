@@ -155,7 +155,7 @@ async def test_pages_load_own_files_only_and_browsers_may_keep_those(
 
 async def test_the_root_explains_itself(pages: httpx.AsyncClient) -> None:
     page = Page(await pages.get("/"))
-    assert page.heading == "Nothing to fill in here"
+    assert page.heading == "There is nothing to fill in here"
     assert "open the link in the reply" in page.one("main").text
 
 
@@ -210,6 +210,6 @@ async def test_a_mistake_of_ours_gets_a_page_and_a_log_line_without_anything_pri
     assert Page(response).heading == "Something went wrong on our side"
     [line] = lines
     assert (line["log_level"], line["error"]) == ("error", "LookupError")
-    assert any("in GetContactForm" in frame for frame in line["where"])
+    assert any("in GetContactForm" in frame for frame in line["stack"])
     assert "secret-token" not in str(line)
     assert "jane@example.com" not in str(line)

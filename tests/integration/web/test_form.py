@@ -90,7 +90,7 @@ async def test_an_answered_form_says_so_and_can_still_be_used(
     response = await pages.get("/f/t")
     page = Page(response)
     assert response.status_code == 200
-    assert page.heading == "We have contact details already"
+    assert page.heading == "We already have contact details"
     assert "open" not in page.one("details").attributes
     assert "email" in page.values
 
@@ -102,9 +102,9 @@ async def test_a_form_of_a_closed_case_says_that_an_answer_brings_the_case_up_ag
     response = await pages.get("/f/t")
     page = Page(response)
     assert response.status_code == 200
-    assert page.title == "Harbor Café had closed this case"
-    assert page.heading == "We had closed this case"
-    assert "leave your details, and we’ll take it up again" in page.one("main").text
+    assert page.title == "Harbor Café has closed this case"
+    assert page.heading == "We have closed this case"
+    assert "Leave your details, and we’ll reopen it" in page.one("main").text
     assert "we are sorry that your table was not ready" in page.one("blockquote").text
     answer = await pages.post("/f/t", data=page.values | {"email": "jane@example.com", "consent": "yes"})
     assert answer.status_code == 303
@@ -115,7 +115,7 @@ async def test_a_form_of_a_closed_case_says_that_an_answer_brings_the_case_up_ag
     ("state", "heading", "words"),
     [
         (pb.CONTACT_FORM_STATE_EXPIRED, "This form has closed", "until 3\u00a0May\u00a02031, 14:05 UTC."),
-        (pb.CONTACT_FORM_STATE_WITHDRAWN, "This form is no longer in use", "Harbor Café has taken it back"),
+        (pb.CONTACT_FORM_STATE_WITHDRAWN, "This form is no longer in use", "Harbor Café has withdrawn it"),
         (pb.CONTACT_FORM_STATE_REPLACED, "This form is no longer needed", "Harbor Café is in touch with the customer"),
     ],
 )
@@ -148,7 +148,7 @@ async def test_all_unknown_links_get_one_answer(pages: httpx.AsyncClient, path: 
     response = await pages.get(path.format(token))
     assert response.status_code == 404
     assert response.text == (await pages.get("/f/other")).text
-    assert Page(response).heading == "We don’t know this link"
+    assert Page(response).heading == "This link is not valid"
 
 
 async def test_a_token_that_is_too_long_is_never_asked_for(service: CustomerService, pages: httpx.AsyncClient) -> None:
@@ -168,7 +168,7 @@ async def test_a_token_that_the_service_finds_malformed_is_an_unknown_link(
     service.failure = Failure(code_pb2.INVALID_ARGUMENT, "INVALID_FIELD")
     response = await pages.get("/f/t")
     assert response.status_code == 404
-    assert Page(response).heading == "We don’t know this link"
+    assert Page(response).heading == "This link is not valid"
 
 
 async def test_the_page_says_when_the_service_is_away_and_when_to_come_back(

@@ -118,9 +118,9 @@ async def test_every_page_speaks_the_language_that_the_browser_asks_for(
         response = await ask(pages, answer, {"Accept-Language": f"{language.tag}-XX, nl;q=0.9"})
         assert response.status_code == answer.status
         page = assert_speaks(response, language)
-        assert page.heading.removeprefix("H ") == read(language.say(answer.heading, business=NAME))
+        assert page.heading.removeprefix("H ") == read(language.translate(answer.heading, business=NAME))
         everything = page.one("body").text
-        assert [key for key in answer.texts if language.tell(key) not in everything] == []
+        assert [key for key in answer.texts if language.translate_plain(key) not in everything] == []
         assert "{" not in everything, "nothing is left to be filled in"
 
 
@@ -130,14 +130,14 @@ async def test_what_a_page_fills_in_is_said_in_its_language(
 ) -> None:
     headers = {"Accept-Language": language.tag}
     form = Page(await pages.get("/f/open", headers=headers))
-    assert form.title == language.tell("form.title", business=NAME)
-    assert read(language.say("form.private", business=NAME)) in form.one("main").text
-    assert read(language.say("form.until", time=language.time(EXPIRE_TIME))) in form.one("main").text
+    assert form.title == language.translate_plain("form.title", business=NAME)
+    assert read(language.translate("form.private", business=NAME)) in form.one("main").text
+    assert read(language.translate("form.until", time=language.format_time(EXPIRE_TIME))) in form.one("main").text
     large = Page(await pages.post("/f/open", headers=headers, data={"message": "x" * 70_000}))
-    assert read(language.say("large.lead", limit=language.number(4000))) in large.one("main").text
+    assert read(language.translate("large.lead", limit=language.format_number(4000))) in large.one("main").text
     links.failure = AWAY
     away = Page(await pages.get("/f/open", headers=headers))
-    assert language.wait(90) in away.one("main").text
+    assert language.format_wait(90) in away.one("main").text
 
 
 @EACH
@@ -146,11 +146,13 @@ async def test_mistakes_are_told_in_the_language_of_the_page(
 ) -> None:
     wrong = {"email": "jane@", "phone": "12", "display_name": "x" * 201, "message": "x" * 4001}
     page = Page(await pages.post("/f/open", data=wrong, headers={"Accept-Language": language.tag}))
-    mark_workflow_informed = {name: read(language.say(f"errors.{name}")) for name in (*wrong, "consent")}
-    assert page.summary == mark_workflow_informed
-    for name, words in mark_workflow_informed.items():
-        assert page.by_id(f"{name}-error").text == f"{language.tell('errors.prefix')} {words}"
-    assert page.title == language.tell("title.error", title=language.tell("form.title", business=NAME))
+    told = {name: read(language.translate(f"errors.{name}")) for name in (*wrong, "consent")}
+    assert page.summary == told
+    for name, words in told.items():
+        assert page.by_id(f"{name}-error").text == f"{language.translate_plain('errors.prefix')} {words}"
+    assert page.title == language.translate_plain(
+        "title.error", title=language.translate_plain("form.title", business=NAME)
+    )
 
 
 @pytest.mark.parametrize("header", [None, "nl, ja;q=0.5", "*", "nonsense;;q=,"])
@@ -167,7 +169,7 @@ async def test_the_words_of_the_business_stay_as_they_are(service: CustomerServi
     page = Page(await pages.get("/f/t", headers={"Accept-Language": "fr"}))
     assert page.one("blockquote").text == reply
     assert page.one("label", for_="consent").text == consent
-    [words] = page.all("span", class_="lines")
+    [words] = page.all("span", class_="line-breaks")
     for element in (page.one("blockquote"), words):
         assert (element.attributes["dir"], element.attributes["lang"]) == ("auto", "")
     assert page.all("bdi")[0].text == "مقهى الميناء"
@@ -178,8 +180,8 @@ async def test_our_own_consent_text_is_in_the_language_of_the_page(
 ) -> None:
     links.failure = AWAY
     page = Page(await pages.post("/f/open", data=GOOD, headers={"Accept-Language": "ar"}))
-    [words] = page.all("span", class_="lines")
-    assert words.attributes == {"class": "lines"}, "neither of another language nor of another direction"
+    [words] = page.all("span", class_="line-breaks")
+    assert words.attributes == {"class": "line-breaks"}, "neither of another language nor of another direction"
 
 
 # --- the switch -------------------------------------------------------------------------------------------------------
@@ -211,7 +213,7 @@ async def test_a_choice_counts_more_than_what_the_browser_asks_for(
     for language in LANGUAGES.values():
         other = "fr" if language.tag != "fr" else "es"
         page = assert_speaks(await ask(pages, answer, {"Accept-Language": other}, f"lang={language.tag}"), language)
-        assert page.heading.removeprefix("H ") == read(language.say(answer.heading, business=NAME))
+        assert page.heading.removeprefix("H ") == read(language.translate(answer.heading, business=NAME))
 
 
 @pytest.mark.parametrize("choice", ["nl", "DE", "", "<b>", "de&lang=nl"])
@@ -230,7 +232,7 @@ async def test_the_links_of_the_switch_lead_to_the_same_page(links: CustomerServ
         [link] = page.all("a", lang=tag)
         assert parse_qs(urlsplit(link.attributes["href"]).query) == {"lang": [tag], "reference": ["3F9A-12C7"]}
         there = assert_speaks(await pages.get(f"{path}{link.attributes['href']}"), LANGUAGES[tag])
-        assert there.heading == LANGUAGES[tag].tell("thanks.title")
+        assert there.heading == LANGUAGES[tag].translate_plain("thanks.title")
         assert there.one("dd").text == "3F9A-12C7"
 
 
@@ -338,7 +340,7 @@ async def test_a_form_that_has_ended_meanwhile_says_so_in_the_chosen_language(
 ) -> None:
     response = await pages.post(f"/f/{token}", data=TYPED | {"lang": "de"})
     assert response.status_code == status
-    assert assert_speaks(response, LANGUAGES["de"]).heading == LANGUAGES["de"].tell(heading)
+    assert assert_speaks(response, LANGUAGES["de"]).heading == LANGUAGES["de"].translate_plain(heading)
 
 
 async def test_a_language_that_there_is_not_is_no_switch(links: CustomerService, pages: httpx.AsyncClient) -> None:

@@ -64,7 +64,7 @@ async def test_an_answer_is_taken_and_thanked_for(service: CustomerService, page
     thanks = await pages.get(response.headers["Location"])
     page = Page(thanks)
     assert thanks.status_code == 200
-    assert page.heading == "Thank you, your details have arrived"
+    assert page.heading == "Thank you, we’ve received your details"
     assert "The team at Harbor Café" in page.one("main").text
     assert page.one("dl", class_="reference").text == "Your reference number 3F9A-12C7"
     assert page.one("dd").attributes == {"dir": "ltr", "translate": "no"}
@@ -111,9 +111,9 @@ async def test_only_what_looks_like_a_reference_is_shown_as_one(
 ) -> None:
     service.add("t", pb.CONTACT_FORM_STATE_ANSWERED)
     page = Page(await pages.get("/f/t/thanks", params={"reference": written}))
-    assert page.heading == "Thank you, your details have arrived"
+    assert page.heading == "Thank you, we’ve received your details"
     assert page.all("dl") == []
-    assert "if you ask about your case" not in page.one("main").text
+    assert "if you ask about it" not in page.one("main").text
 
 
 async def test_an_answer_without_a_reference_is_thanked_for_all_the_same(
@@ -169,11 +169,11 @@ async def test_an_answer_without_a_usable_request_id_is_taken(
 # --- what is wrong ----------------------------------------------------------------------------------------------------
 
 ONE_OF_BOTH = "Enter an email address or a phone number"
-EMAIL = "Enter an email address in full, like name@example.com"
-PHONE = "Enter a whole phone number that starts with its country code, such as +44"
-NAME = "Enter a name of at most 200 characters on one line, or leave it out"
-MESSAGE = "Enter a message of at most 4,000 characters, or leave it out"
-CONSENT = "Tick the box if you agree; without it we can’t use your details"
+EMAIL = "Enter a complete email address, such as name@example.com"
+PHONE = "Enter a complete phone number that starts with the country code, such as +44"
+NAME = "Enter a name of at most 200 characters on one line, or leave the field empty"
+MESSAGE = "Enter a message of at most 4,000 characters, or leave the field empty"
+CONSENT = "Tick the box if you agree; without your consent we can’t use your details"
 
 
 @pytest.mark.parametrize(
@@ -247,7 +247,7 @@ async def test_a_refused_field_that_the_page_does_not_have_is_told_in_general(
     response = await pages.post("/f/t", data=JANE)
     page = Page(response)
     assert response.status_code == 422
-    assert "Something in the form could not be read" in page.one("div", class_="summary").text
+    assert "We couldn’t read part of the form" in page.one("div", class_="summary").text
     assert page.errors == page.summary == {}
     assert without_id(page.values) == TYPED
 
@@ -299,7 +299,7 @@ async def test_a_refusal_counts_even_where_the_form_reads_as_open(
 async def test_an_unknown_link_takes_nothing(pages: httpx.AsyncClient) -> None:
     response = await pages.post("/f/nobody-knows", data=JANE)
     assert response.status_code == 404
-    assert Page(response).heading == "We don’t know this link"
+    assert Page(response).heading == "This link is not valid"
 
 
 # --- not just now -----------------------------------------------------------------------------------------------------
@@ -309,10 +309,10 @@ async def test_an_unknown_link_takes_nothing(pages: httpx.AsyncClient) -> None:
     ("code", "reason", "status", "heading"),
     [
         (code_pb2.RESOURCE_EXHAUSTED, "RATE_LIMITED", 429, "Please wait a moment"),
-        (code_pb2.UNAVAILABLE, "DATABASE_UNAVAILABLE", 503, "We can’t take your answer just now"),
-        (code_pb2.ABORTED, "CONTENDED", 503, "We can’t take your answer just now"),
-        (code_pb2.DEADLINE_EXCEEDED, "", 503, "We can’t take your answer just now"),
-        (code_pb2.INTERNAL, "", 503, "We can’t take your answer just now"),
+        (code_pb2.UNAVAILABLE, "DATABASE_UNAVAILABLE", 503, "We can’t receive your answer right now"),
+        (code_pb2.ABORTED, "CONTENDED", 503, "We can’t receive your answer right now"),
+        (code_pb2.DEADLINE_EXCEEDED, "", 503, "We can’t receive your answer right now"),
+        (code_pb2.INTERNAL, "", 503, "We can’t receive your answer right now"),
     ],
 )
 async def test_what_was_typed_survives_a_service_that_cannot_take_it(
@@ -395,7 +395,7 @@ async def test_only_url_encoded_forms_are_read(
     headers = {"Content-Type": media_type} if media_type else {}
     response = await pages.post("/f/t", content=b"email=jane@example.com&consent=yes", headers=headers)
     assert response.status_code == 415
-    assert Page(response).heading == "This could not be read"
+    assert Page(response).heading == "We couldn’t read what was sent"
     assert link.claims == []
 
 

@@ -104,7 +104,7 @@ def test_files_that_cannot_be_used_are_named(ca: Pair, tmp_path: Path) -> None:
     certificate = file(tmp_path, "client.pem", own.pem)
     with pytest.raises(ValueError, match=r"absent\.pem cannot be read"):
         Tls.load(tmp_path / "absent.pem")
-    with pytest.raises(ValueError, match="text holds no certificate"):
+    with pytest.raises(ValueError, match="text contains no certificate"):
         Tls.load(text)
     for name, key in {"text": b"no key", "other.key": issued(ca, "x").key, "locked.key": own.locked_key}.items():
         with pytest.raises(ValueError, match=f"client.pem and .*{name}"):

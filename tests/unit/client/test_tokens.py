@@ -19,9 +19,9 @@ async def test_a_file_that_changes_is_read_again(tmp_path: Path) -> None:
     fresh = tmp_path / "fresh"
     fresh.write_text("two\n")
     os.replace(fresh, path)  # noqa: PTH105  (as a platform rotates it)
-    assert await tokens.renewed("one") == "two"
+    assert await tokens.refresh("one") == "two"
     assert await tokens.current() == "two"
-    assert await tokens.renewed("two") is None
+    assert await tokens.refresh("two") is None
 
 
 @pytest.mark.parametrize("content", [None, b"", b"two words", b"\xff\xfe"])
@@ -50,7 +50,7 @@ def test_a_file_without_a_token_is_refused_by_its_name_alone(tmp_path: Path, con
 
 @pytest.mark.parametrize("text", ["", "Bearer abc", "abc\n", "ünicode"])
 def test_what_no_header_could_carry_is_no_token(text: str) -> None:
-    with pytest.raises(ValueError, match="no bearer token") as caught:
+    with pytest.raises(ValueError, match="not a bearer token") as caught:
         token_source(text)
     assert not text or text not in str(caught.value)
 
@@ -67,7 +67,7 @@ async def test_calls_at_once_ask_the_provider_once() -> None:
     first = [asyncio.create_task(tokens.current()) for _ in range(3)]
     await answers.put("one")
     assert await asyncio.gather(*first) == ["one"] * 3
-    again = [asyncio.create_task(tokens.renewed("one")) for _ in range(3)]
+    again = [asyncio.create_task(tokens.refresh("one")) for _ in range(3)]
     await answers.put("two")
     assert await asyncio.gather(*again) == ["two"] * 3
     assert asked == 2

@@ -45,7 +45,7 @@ async def watched(script: Script, number: int, token: Token | None = None) -> li
     """The first changes, by name."""
     async with client(script, token) as care:
         request = WatchTicketsRequest(parent=PARENT)
-        async with aclosing(watch_tickets(care.tickets, request, longest_pause=0.001)) as changes:
+        async with aclosing(watch_tickets(care.tickets, request, max_pause=0.001)) as changes:
             return [(await anext(changes)).activity.name for _ in range(number)]
 
 
@@ -80,7 +80,7 @@ async def test_a_stream_of_which_nothing_is_heard_is_given_up_and_resumed() -> N
     script = Script(change("a"), Silence(), heartbeat("later"), Silence(), change("b"), Silence())
     async with client(script) as care:
         request = WatchTicketsRequest(parent=PARENT)
-        following = follow(care.tickets.WatchTickets, request, longest_pause=0.001, longest_silence=0.05)
+        following = follow(care.tickets.WatchTickets, request, max_pause=0.001, max_silence=0.05)
         async with aclosing(following) as answers:
             assert [(await anext(answers)).resume_token for _ in range(3)] == ["after a", "later", "after b"]
     assert resumed(script)[:3] == ["", "after a", "later"]
@@ -96,7 +96,7 @@ async def test_it_begins_where_the_request_says_and_leaves_that_as_it_is() -> No
     script = Script(change("b"), END, change("c"), Silence())
     request = WatchTicketsRequest(parent=PARENT, filter="status = OPEN", resume_token="after a")
     async with client(script) as care:
-        changes = watch_tickets(care.tickets, request, longest_pause=0.001)
+        changes = watch_tickets(care.tickets, request, max_pause=0.001)
         assert [(await anext(changes)).activity.name for _ in range(2)] == ["b", "c"]
     assert resumed(script) == ["after a", "after b"]
     assert WatchTicketsRequest.FromString(script.calls[1].body).filter == "status = OPEN"
@@ -121,7 +121,7 @@ async def test_a_stream_whose_token_is_over_goes_on_with_another() -> None:
 async def test_a_token_that_is_over_for_good_ends_it() -> None:
     script = Script(change("a"), EXPIRED, EXPIRED, change("b"))
     async with client(script, "t1") as care:
-        changes = watch_tickets(care.tickets, WatchTicketsRequest(parent=PARENT), longest_pause=0.001)
+        changes = watch_tickets(care.tickets, WatchTicketsRequest(parent=PARENT), max_pause=0.001)
         assert (await anext(changes)).activity.name == "a"
         with pytest.raises(Unauthenticated) as caught:
             await anext(changes)
@@ -178,7 +178,7 @@ async def test_any_watch_method_is_followed_with_its_heartbeats() -> None:
     idle = WatchChatResponse(resume_token="after b")
     script = Script(first, AWAY, second, idle, Silence())
     async with client(script) as care:
-        answers = follow(care.customers.WatchChat, WatchChatRequest(token="t"), longest_pause=0.001)
+        answers = follow(care.customers.WatchChat, WatchChatRequest(token="t"), max_pause=0.001)
         assert [await anext(answers) for _ in range(3)] == [first, second, idle]
     assert [WatchChatRequest.FromString(call.body).resume_token for call in script.calls] == ["", "after a"]
 
@@ -201,7 +201,7 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 async def test_pauses_double_up_to_the_longest_and_are_a_half_by_chance(slept: list[float]) -> None:
     script = Script(*[END] * 6, change("a"), END, change("b"), Silence())
     async with client(script) as care:
-        changes = watch_tickets(care.tickets, WatchTicketsRequest(parent=PARENT), longest_pause=1.0)
+        changes = watch_tickets(care.tickets, WatchTicketsRequest(parent=PARENT), max_pause=1.0)
         assert [(await anext(changes)).activity.name for _ in range(2)] == ["a", "b"]
     for pause, whole in zip(slept, [0.2, 0.4, 0.8, 1.0, 1.0, 1.0, 0.2], strict=True):
         assert whole / 2 <= pause <= whole

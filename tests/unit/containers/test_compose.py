@@ -16,7 +16,7 @@ from care_cli.app import app
 from care_roles import environment
 from care_roles.temporal import connect_config
 from care_service.running.configuration import ServiceSettings
-from care_web.settings import WebSettings
+from care_web.configuration import WebConfiguration
 from care_workflows.worker import WorkerSettings
 from tests.support import compose
 from tests.support.compose import OWN_IMAGE, ROOT, Service
@@ -34,7 +34,7 @@ JOBS = sorted(
         if dependency["condition"] == "service_completed_successfully"
     }
 )
-SETTINGS: dict[str, type[BaseSettings]] = {"serve": ServiceSettings, "work": WorkerSettings, "web": WebSettings}
+SETTINGS: dict[str, type[BaseSettings]] = {"serve": ServiceSettings, "work": WorkerSettings, "web": WebConfiguration}
 
 
 def care(arguments: list[str]) -> None:

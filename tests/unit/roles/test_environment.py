@@ -68,12 +68,12 @@ def test_variables_of_other_roles_are_no_mistake() -> None:
 
 def test_unknown_name_is_refused_with_the_closest_known_one() -> None:
     message = refusal(**GOOD, CARE_WEBURL="http://x")
-    assert message == "CARE_WEBURL is no variable of Care: did you mean CARE_WEB_URL?"
+    assert message == "CARE_WEBURL is not a variable of Care: did you mean CARE_WEB_URL?"
 
 
 def test_unknown_name_like_no_other_is_refused_with_all_known_ones() -> None:
     message = refusal(**GOOD, CARE_XYZ="1")
-    assert message.startswith("CARE_XYZ is no variable of Care: ")
+    assert message.startswith("CARE_XYZ is not a variable of Care: ")
     assert all(name in message for name in VARIABLES)
 
 

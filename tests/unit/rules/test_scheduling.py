@@ -25,8 +25,8 @@ from care_rules.scheduling import (
 )
 from care_rules.snapshot import TicketSnapshot
 from care_rules.timing import DeadlineKind
-from tests.unit.rules import values
-from tests.unit.rules.values import ALICE, EARLIER, NEW_ID, NOW, TICKET
+from tests.support import sample_tickets as values
+from tests.support.sample_tickets import ALICE, EARLIER, NEW_ID, NOW, TICKET
 
 NOTE = commands.AddNote("Called.", NEW_ID)
 # The defaults: a ticket closes after 30 days, and the team is warned 3 days before.

@@ -92,8 +92,8 @@ async def test_a_refusal_is_told_by_its_code(provider: SmsProvider, sms: TwilioS
         provider.refusal = (400, code)
         with pytest.raises(MessageRefused) as refused:
             await sms.send(MESSAGE)
-        mark_workflow_informed = (refused.value.reason, refused.value.provider_message)
-        assert mark_workflow_informed == (failure, f"{code}: words about {code}")
+        told = (refused.value.reason, refused.value.provider_message)
+        assert told == (failure, f"{code}: words about {code}")
         assert shown(refused.value) == []
 
 
@@ -172,8 +172,8 @@ async def test_why_it_did_not_arrive_is_told_by_its_code(provider: SmsProvider, 
         provider.becomes(sid, "undelivered", code)
         with pytest.raises(MessageRefused) as refused:
             await sms.check(sid)
-        mark_workflow_informed = (refused.value.reason, refused.value.provider_message)
-        assert mark_workflow_informed == (failure, f"{code}: words about {code}")
+        told = (refused.value.reason, refused.value.provider_message)
+        assert told == (failure, f"{code}: words about {code}")
 
 
 async def test_a_message_that_the_provider_forgot_is_asked_for_no_more(sms: TwilioSms) -> None:
@@ -223,7 +223,7 @@ async def test_an_answer_that_is_none_of_the_provider_s_is_tried_again(status: i
         for act in (adapter.send(MESSAGE), adapter.check("SM1")):
             with pytest.raises(MessengerUnavailable) as unavailable:
                 await act
-            assert unavailable.value.reason is UnavailableReason.UNEXPECTED_ANSWER
+            assert unavailable.value.reason is UnavailableReason.UNEXPECTED_RESPONSE
             assert shown(unavailable.value) == []
     assert len(app.requests) == 2  # and no redirect was followed
 
@@ -285,7 +285,7 @@ async def test_a_body_in_another_encoding_than_it_says_is_unexpected() -> None:
     async with serve(Recorder(201, b"no gzip", {"content-encoding": "gzip"})) as url, at(url) as adapter:
         with pytest.raises(MessengerUnavailable) as unavailable:
             await adapter.send(MESSAGE)
-    assert unavailable.value.reason is UnavailableReason.UNEXPECTED_ANSWER
+    assert unavailable.value.reason is UnavailableReason.UNEXPECTED_RESPONSE
 
 
 # --- nothing shows ----------------------------------------------------------------------------------------------------

@@ -1,10 +1,11 @@
-// Keeps a chat's page up to date. Without it the page has a button for what is new, and tells times in UTC.
-// Only the list of messages changes, and what is said of the chat; never what is being typed.
+// Updates a chat's page with new messages, and shows times in the reader's time zone. Without this script the page has a
+// button that loads new messages, and shows times in UTC.
+// It changes the list of messages and the notices about the chat, but never what the customer is typing.
 
-/** How long to wait, in milliseconds, after an answer that browsers take for the end of the stream. */
-const PAUSE = 20_000;
+/** Milliseconds before reconnecting after a response that browsers do not retry. */
+const RECONNECT_DELAY = 20_000;
 
-const [thread, list, refresh, closed, gone] = ["thread", "messages", "refresh", "closed", "gone"].map(byId);
+const [thread, messages, refresh, closed, ended] = ["thread", "messages", "refresh", "closed", "ended"].map(byId);
 
 /**
  * @param {string} id
@@ -15,67 +16,67 @@ function byId(id) {
 }
 
 /**
- * Tells times by the reader's clock, as the reader's own region writes them in the language of the page.
- * @param {ParentNode} part
+ * Shows times in the reader's time zone, in the page's language as it is written in the reader's region.
+ * @param {ParentNode} root
  */
-function tellTimes(part) {
+function localizeTimes(root) {
   const language = document.documentElement.lang;
-  const region = navigator.languages.find((tag) => tag.split("-")[0] === language) ?? language;
-  const format = new Intl.DateTimeFormat(region, { dateStyle: "long", timeStyle: "short" });
-  for (const time of part.querySelectorAll("time")) {
+  const locale = navigator.languages.find((tag) => tag.split("-")[0] === language) ?? language;
+  const format = new Intl.DateTimeFormat(locale, { dateStyle: "long", timeStyle: "short" });
+  for (const time of root.querySelectorAll("time")) {
     time.textContent = format.format(new Date(time.dateTime));
   }
 }
 
 /**
- * Shows messages that came in.
- * @param {string} html Of our own templates, which escape what people wrote.
+ * Adds new messages to the page.
+ * @param {string} html Rendered from our templates, which escape what people wrote.
  */
-function add(html) {
+function addMessages(html) {
   const template = document.createElement("template");
   template.innerHTML = html;
-  for (const name of template.content.querySelectorAll(".us")) {
-    name.textContent = thread.dataset.us;
+  for (const label of template.content.querySelectorAll(".business-label")) {
+    label.textContent = thread.dataset.businessLabel;
   }
-  tellTimes(template.content);
-  list.append(template.content);
+  localizeTimes(template.content);
+  messages.append(template.content);
   byId("empty")?.remove();
 }
 
 /**
- * Follows the chat from the last message on that the page shows. The browser itself comes again after most failures.
- * @param {string} [place] After the last message that came in; the page knows the one that it begins with.
+ * Receives the messages after the last one on the page. The browser itself reconnects after most failures.
+ * @param {string} [position] Of the last message that was received. The URL has the position of the page.
  */
-function follow(place) {
-  const url = new URL(thread.dataset.events, location.href);
-  if (place) {
-    url.searchParams.set("resume", place);
+function receive(position) {
+  const url = new URL(thread.dataset.eventsUrl, location.href);
+  if (position) {
+    url.searchParams.set("resume", position);
   }
   const events = new EventSource(url);
   events.addEventListener("open", () => {
     refresh.hidden = true;
   });
   events.addEventListener("message", (event) => {
-    add(event.data);
-    place = event.lastEventId;
+    addMessages(event.data);
+    position = event.lastEventId;
   });
   events.addEventListener("state", (event) => {
-    closed.hidden = event.data !== "closed" || "sent" in thread.dataset;
+    closed.hidden = event.data !== "closed" || "wasSent" in thread.dataset;
   });
-  events.addEventListener("gone", () => {
+  events.addEventListener("ended", () => {
     events.close();
-    gone.hidden = false;
+    ended.hidden = false;
     refresh.hidden = false;
   });
   events.addEventListener("error", () => {
     refresh.hidden = false;
     if (events.readyState === EventSource.CLOSED) {
-      setTimeout(() => follow(place), PAUSE * (1 + Math.random()));
+      setTimeout(() => receive(position), RECONNECT_DELAY * (1 + Math.random()));
     }
   });
 }
 
-tellTimes(document);
-if (thread.dataset.events) {
-  follow();
+localizeTimes(document);
+if (thread.dataset.eventsUrl) {
+  receive();
 }

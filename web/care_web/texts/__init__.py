@@ -1,1 +1,1 @@
-"""Every word that a customer reads: one catalog for each language, all of the type `Catalog`."""
+"""All texts that customers read: one message catalog per language, each of the type `Catalog`."""

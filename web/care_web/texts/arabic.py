@@ -1,6 +1,6 @@
-"""The pages in Arabic: Modern Standard Arabic; requests by *yurjā* and the verbal noun, which address everybody alike.
+"""The texts in Modern Standard Arabic. Requests use *yurjā* with a verbal noun, which suits every addressee.
 
-Names and durations stand where their grammatical case does not show: they are filled in as they are.
+Names and durations are inserted uninflected, so they stand where their grammatical case is not visible.
 """
 
 from typing import Final
@@ -87,7 +87,7 @@ ARABIC: Final[Catalog] = {
     "chat.closed": "أغلق فريق {business} هذه الحالة. إذا كتبتم إلينا فسنعيد فتحها ونرسل إليكم رابط المحادثة الجديدة.",
     "chat.closed.unnamed": "أغلقنا هذه الحالة. إذا كتبتم إلينا فسنعيد فتحها ونرسل إليكم رابط المحادثة الجديدة.",
     "chat.sent": "شكرًا لكم، وصلت رسالتكم. سنعيد فتح الحالة ونرسل إليكم رابط المحادثة الجديدة.",
-    "chat.gone": "لم تعد تصل رسائل جديدة إلى هنا. يُرجى إعادة تحميل الصفحة.",
+    "chat.ended": "لم تعد تصل رسائل جديدة إلى هنا. يُرجى إعادة تحميل الصفحة.",
     "chat.errors.empty": "يُرجى كتابة رسالة قبل إرسالها",
     "chat.errors.long": "يُرجى اختصار الرسالة إلى {limit} حرف على الأكثر",
     "busy.title": "يُرجى الانتظار قليلًا",

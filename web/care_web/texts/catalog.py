@@ -1,8 +1,8 @@
-"""What every language has to say: the keys of the catalogs, so that mypy finds a text that is missing or too many.
+"""The keys that every language's catalog must have, as a type, so that mypy reports missing and unknown keys.
 
-In the texts, ``{business}``, ``{time}``, ``{wait}``, ``{limit}`` and ``{title}`` are filled in by the page, ``{code}`` and
-``{address}`` by the catalog's own examples. A key that ends in ``.unnamed`` stands in for the one without that ending
-where the business has no name: most languages would not let any other noun take the place of a name.
+The pages fill in ``{business}``, ``{time}``, ``{wait}``, ``{limit}`` and ``{title}``. ``{code}`` and ``{address}`` are
+examples from the catalog itself. A text whose key ends in ``.unnamed`` is used if the business has no name: in most
+languages the sentence around a name does not fit any other noun.
 """
 
 from typing import TypedDict
@@ -10,11 +10,11 @@ from typing import TypedDict
 Catalog = TypedDict(
     "Catalog",
     {
-        # Around every page.
+        # Every page.
         "title.error": str,
         "footer": str,
         "languages": str,
-        # The form, as it is first opened.
+        # The form before anyone has submitted it.
         "form.title": str,
         "form.title.unnamed": str,
         "form.greeting": str,
@@ -25,19 +25,19 @@ Catalog = TypedDict(
         "form.private": str,
         "form.private.unnamed": str,
         "form.until": str,
-        # Somebody has answered it.
+        # The form after someone has submitted it.
         "answered.title": str,
         "answered.title.unnamed": str,
         "answered.greeting": str,
         "answered.lead": str,
         "answered.invite": str,
         "answered.open": str,
-        # The business has closed the case; an answer brings it up again.
+        # The form of a closed case. Submitting it reopens the case.
         "closed.title": str,
         "closed.title.unnamed": str,
         "closed.greeting": str,
         "closed.lead": str,
-        # The fields.
+        # The fields of the forms.
         "email.label": str,
         "phone.label": str,
         "phone.hint": str,
@@ -52,7 +52,7 @@ Catalog = TypedDict(
         "submit.again": str,
         "example.address": str,
         "example.code": str,
-        # What is wrong with a field; the service checks, these say what to do.
+        # Errors of the form. The service validates the fields; these texts say what to do.
         "errors.heading": str,
         "errors.prefix": str,
         "errors.contact": str,
@@ -63,7 +63,7 @@ Catalog = TypedDict(
         "errors.message": str,
         "errors.consent": str,
         "errors.other": str,
-        # It was sent.
+        # The page of thanks.
         "thanks.title": str,
         "thanks.lead": str,
         "thanks.lead.unnamed": str,
@@ -71,7 +71,7 @@ Catalog = TypedDict(
         "thanks.reference.hint": str,
         "thanks.close": str,
         "thanks.more": str,
-        # It has ended.
+        # Forms that have ended.
         "expired.title": str,
         "expired.lead": str,
         "expired.lead.timeless": str,
@@ -98,10 +98,10 @@ Catalog = TypedDict(
         "chat.closed": str,
         "chat.closed.unnamed": str,
         "chat.sent": str,
-        "chat.gone": str,
+        "chat.ended": str,
         "chat.errors.empty": str,
         "chat.errors.long": str,
-        # It can't be taken or shown just now.
+        # The service cannot handle a request now.
         "busy.title": str,
         "busy.lead": str,
         "down.title": str,
@@ -112,7 +112,7 @@ Catalog = TypedDict(
         "unavailable.title": str,
         "unavailable.lead": str,
         "unavailable.retry": str,
-        # There is no such page.
+        # Pages without a form or a chat.
         "unknown.title": str,
         "unknown.lead": str,
         "unknown.advice": str,
@@ -122,14 +122,14 @@ Catalog = TypedDict(
         "missing.title": str,
         "missing.lead": str,
         "missing.advice": str,
-        # The request was none that the pages make.
+        # Requests that the pages never make, and unexpected errors.
         "large.title": str,
         "large.lead": str,
         "unreadable.title": str,
         "unreadable.lead": str,
         "broken.title": str,
         "broken.lead": str,
-        # How a time of day in UTC is written; the reader's own zone is not known.
+        # A time in UTC. The reader's time zone is not known.
         "utc": str,
     },
 )

@@ -1,6 +1,6 @@
-"""The pages in French: *vous*.
+"""The texts in French. They address the customer as *vous*.
 
-Before ``:``, ``?``, ``;`` stands a space that does not break; ``e-mail`` in running text has such a hyphen.
+A no-break space precedes ``:``, ``?`` and ``;``. In running text, ``e-mail`` has a hyphen that does not break.
 """
 
 from typing import Final
@@ -87,7 +87,7 @@ FRENCH: Final[Catalog] = {
     "chat.closed": "{business} a clos ce dossier. Si vous écrivez, nous le rouvrirons et vous enverrons un lien vers la nouvelle discussion.",
     "chat.closed.unnamed": "Nous avons clos ce dossier. Si vous écrivez, nous le rouvrirons et vous enverrons un lien vers la nouvelle discussion.",
     "chat.sent": "Merci, nous avons bien reçu votre message. Nous rouvrons le dossier et vous enverrons un lien vers la nouvelle discussion.",
-    "chat.gone": "Aucun nouveau message n’arrive plus ici. Veuillez recharger la page.",
+    "chat.ended": "Aucun nouveau message n’arrive plus ici. Veuillez recharger la page.",
     "chat.errors.empty": "Écrivez un message avant de l’envoyer",
     "chat.errors.long": "Raccourcissez votre message à {limit} caractères au maximum",
     "busy.title": "Veuillez patienter un instant",

@@ -1,4 +1,7 @@
-"""The pages in German: *Sie*, words that need no choice of a gender, and in running text a hyphen in ``E-Mail`` that does not break."""
+"""The texts in German. They address the customer as *Sie* and use gender-neutral words.
+
+In running text, ``E-Mail`` has a hyphen that does not break.
+"""
 
 from typing import Final
 
@@ -84,7 +87,7 @@ GERMAN: Final[Catalog] = {
     "chat.closed": "{business} hat diesen Fall abgeschlossen. Wenn Sie schreiben, nehmen wir ihn wieder auf und senden Ihnen einen Link zum neuen Chat.",
     "chat.closed.unnamed": "Wir haben diesen Fall abgeschlossen. Wenn Sie schreiben, nehmen wir ihn wieder auf und senden Ihnen einen Link zum neuen Chat.",
     "chat.sent": "Vielen Dank, Ihre Nachricht ist angekommen. Wir nehmen den Fall wieder auf und senden Ihnen einen Link zum neuen Chat.",
-    "chat.gone": "Hier kommen keine weiteren Nachrichten an. Bitte laden Sie die Seite neu.",
+    "chat.ended": "Hier kommen keine weiteren Nachrichten an. Bitte laden Sie die Seite neu.",
     "chat.errors.empty": "Schreiben Sie eine Nachricht, bevor Sie sie senden",
     "chat.errors.long": "Kürzen Sie Ihre Nachricht auf höchstens {limit} Zeichen",
     "busy.title": "Bitte warten Sie einen Moment",

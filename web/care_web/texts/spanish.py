@@ -1,4 +1,4 @@
-"""The pages in Spanish: *usted*, and words that are at home on both sides of the Atlantic."""
+"""The texts in Spanish. They address the customer as *usted* and use words common to Spain and Latin America."""
 
 from typing import Final
 
@@ -84,7 +84,7 @@ SPANISH: Final[Catalog] = {
     "chat.closed": "{business} ha cerrado este caso. Si escribe, lo retomaremos y le enviaremos un enlace al nuevo chat.",
     "chat.closed.unnamed": "Hemos cerrado este caso. Si escribe, lo retomaremos y le enviaremos un enlace al nuevo chat.",
     "chat.sent": "Gracias, hemos recibido su mensaje. Retomamos el caso y le enviaremos un enlace al nuevo chat.",
-    "chat.gone": "Aquí ya no llegan más mensajes. Vuelva a cargar la página, por favor.",
+    "chat.ended": "Aquí ya no llegan más mensajes. Vuelva a cargar la página, por favor.",
     "chat.errors.empty": "Escriba un mensaje antes de enviarlo",
     "chat.errors.long": "Acorte su mensaje a {limit} caracteres como máximo",
     "busy.title": "Espere un momento, por favor",
