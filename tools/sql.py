@@ -21,9 +21,9 @@ from typing import Any, Final
 from sqlalchemy import Select
 from sqlalchemy.engine import make_url
 
-from care_rules.decision import Decision
 from care_rules.filters.conditions import Always
 from care_rules.finding import TicketQuery
+from care_rules.scheduling import ScheduledDecision
 from care_rules.timing import DeadlineKind
 from care_service import storage
 from care_service.storage import commits, feed, ticket_lists
@@ -78,14 +78,12 @@ class _Recorder(Desk):
 
     def __init__(self, organization: str, policy: Policy) -> None:
         super().__init__(organization, policy)
-        self.decisions: list[Decision] = []
+        self.decisions: list[ScheduledDecision] = []
 
-    def commit(
-        self, decision: Decision, *, deadline: DeadlineKind | None = None, from_own_workflow: bool = False
-    ) -> None:
+    def commit(self, scheduled: ScheduledDecision, *, deadline: DeadlineKind | None = None) -> None:
         """See Desk."""
-        self.decisions.append(decision)
-        super().commit(decision, deadline=deadline, from_own_workflow=from_own_workflow)
+        self.decisions.append(scheduled)
+        super().commit(scheduled, deadline=deadline)
 
 
 def _compiled(words: str, statement: Select[Any]) -> str:

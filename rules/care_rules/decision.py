@@ -61,6 +61,11 @@ class Decision:
     review_attempt: int | None = None
     """The attempt number that is handed out now; commits only if the review's last one is the number before."""
 
+    @property
+    def is_new_ticket(self) -> bool:
+        """Whether the ticket does not exist yet."""
+        return self.ticket.revision == 1
+
 
 def move_recovery(recovery: Recovery, state: RecoveryState, now: datetime) -> Recovery:
     """Returns `recovery` in `state`, ended `now` where that is an ended state."""

@@ -177,7 +177,7 @@ STATUS: Final = StateMachine(
             frozenset({_T.RESOLVED}),
             _T.IN_PROGRESS,
             frozenset({Party.ASSIGNEE, Party.CUSTOMER}),
-            "assignee; the customer, by submitting a contact",
+            "assignee; the customer, by writing or submitting a contact",
         ),
         Rule(
             Trigger.AUTO_CLOSE,

@@ -9,6 +9,7 @@ import asyncpg
 from care_client import trace_context, workflow_names
 from care_rules.decision import Decision
 from care_rules.entities import ActivityType
+from care_rules.scheduling import ScheduledDecision
 from care_service.storage import search_terms
 from care_service.storage.rows import ACTIVITY, CONTACT, DELIVERY, INBOUND, MESSAGE, RECOVERY, TICKET
 from care_service.storage.rules_in_sql import CANCEL_DELIVERY, IS_QUEUED
@@ -38,8 +39,9 @@ _RECOVERY_IMMUTABLE = frozenset(
 )
 
 
-def update_statement(decision: Decision, record: IdempotencyRecord | None) -> Statement:
+def update_statement(scheduled: ScheduledDecision, record: IdempotencyRecord | None) -> Statement:
     """Returns the statement for a decision on an existing ticket. It writes nothing if the revision has changed."""
+    decision = scheduled.decision
     statement, ticket, source = Statement(_PURPOSE), decision.ticket, "ticket"
     statement.add(
         "ticket",
@@ -98,8 +100,9 @@ def update_statement(decision: Decision, record: IdempotencyRecord | None) -> St
     return statement
 
 
-def insert_statement(decision: Decision, record: IdempotencyRecord | None) -> Statement:
+def insert_statement(scheduled: ScheduledDecision, record: IdempotencyRecord | None) -> Statement:
     """Returns the statement for a new ticket. It writes nothing if the ticket that the new one follows has changed."""
+    decision = scheduled.decision
     statement, ticket, source = Statement(_PURPOSE), decision.ticket, None
     if decision.followed is not None:
         # Comparing the revision makes sure that a ticket gets one follow-up at most. Nothing else of it changes.

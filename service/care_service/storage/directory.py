@@ -12,6 +12,7 @@ from care_client import workflow_names
 from care_rules.decision import Decision
 from care_rules.entities import Agent, Review
 from care_rules.organizations import Location, Organization
+from care_rules.scheduling import ScheduledDecision
 from care_rules.settings import Moves, SettingsRevision, settings_that_move
 from care_service.storage import search_terms
 from care_service.storage.commits import add_record, insert_statement, update_statement
@@ -110,8 +111,8 @@ class PostgresDirectory:
         record: IdempotencyRecord | None,
         *,
         is_new: bool,
-        noted: Decision | None = None,
-        raised: Decision | None = None,
+        noted: ScheduledDecision | None = None,
+        raised: ScheduledDecision | None = None,
     ) -> None:
         """See Directory."""
         place = (review.organization, review.location, review.ingest_time)
@@ -132,9 +133,9 @@ class PostgresDirectory:
             for each in writes:
                 await _run(connection, each)
             await connection.execute(search_terms.AFTER_REVIEW, review.organization, review.id)
-        for decision in (noted, raised):
-            if decision is not None:
-                self._committed(decision)
+        for scheduled in (noted, raised):
+            if scheduled is not None:
+                self._committed(scheduled.decision)
 
     async def _put(
         self,

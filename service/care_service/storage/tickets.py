@@ -18,6 +18,8 @@ from care_rules.delivery import DeliverySnapshot
 from care_rules.entities import Contact, Inbound, Ticket
 from care_rules.lifecycle import RecoveryState, TicketStatus
 from care_rules.names import MessageName, RecoveryName, TicketName
+from care_rules.reports import RecoverySnapshot
+from care_rules.scheduling import ScheduledDecision
 from care_rules.settings import AutoAssign
 from care_rules.snapshot import TicketSnapshot
 from care_rules.submit import FormSnapshot
@@ -31,7 +33,6 @@ from care_service.usecases.ports import (
     IdempotencyRecord,
     InboundQuery,
     InboundSnapshot,
-    RecoverySnapshot,
     RequestKey,
     StaleError,
     StoredResponse,
@@ -303,17 +304,17 @@ class PostgresTickets:
         async with self._connection() as connection:
             await connection.execute(TAKE_BACK_WAKE, name.organization, name.number, name.id, report_time)
 
-    async def commit(self, decision: Decision, record: IdempotencyRecord | None) -> None:
+    async def commit(self, scheduled: ScheduledDecision, record: IdempotencyRecord | None) -> None:
         """See TicketStore."""
         async with self._connection() as connection:
-            await commits.execute_commit(connection, commits.update_statement(decision, record))
-        self._committed(decision)
+            await commits.execute_commit(connection, commits.update_statement(scheduled, record))
+        self._committed(scheduled.decision)
 
-    async def commit_new(self, decision: Decision, record: IdempotencyRecord | None) -> None:
+    async def commit_new(self, scheduled: ScheduledDecision, record: IdempotencyRecord | None) -> None:
         """See TicketStore."""
         async with self._connection() as connection:
-            await commits.execute_commit(connection, commits.insert_statement(decision, record))
-        self._committed(decision)
+            await commits.execute_commit(connection, commits.insert_statement(scheduled, record))
+        self._committed(scheduled.decision)
 
     @asynccontextmanager
     async def exclusive(self, name: TicketName) -> AsyncIterator[TicketStore]:

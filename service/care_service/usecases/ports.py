@@ -11,7 +11,6 @@ from uuid import UUID
 
 from care_rules.chat import ChatSnapshot
 from care_rules.create import CreationSnapshot
-from care_rules.decision import Decision
 from care_rules.delivery import DeliverySnapshot
 from care_rules.entities import (
     Activity,
@@ -30,7 +29,8 @@ from care_rules.finding import ReviewQuery, TicketCounts, TicketQuery
 from care_rules.lifecycle import RecoveryState
 from care_rules.names import MessageName, RecoveryName, TicketName
 from care_rules.organizations import Location, Organization
-from care_rules.plan import Sibling
+from care_rules.reports import RecoverySnapshot
+from care_rules.scheduling import ScheduledDecision
 from care_rules.settings import AutoAssign, SettingsRevision
 from care_rules.snapshot import TicketSnapshot
 from care_rules.submit import FormSnapshot
@@ -85,15 +85,6 @@ class IdempotencyRecord:
 
 class StaleError(Exception):
     """The commit found that somebody else was faster: load again and decide again."""
-
-
-@dataclass(frozen=True, slots=True)
-class RecoverySnapshot:
-    """A ticket as it was loaded for a recovery's workflow."""
-
-    snapshot: TicketSnapshot
-    recovery: Recovery
-    siblings: tuple[Sibling, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,11 +192,11 @@ class TicketStore(Protocol):
         """Forgets the wake of a report, as its workflow has asked since; of none or of one that is out, nothing."""
         ...
 
-    async def commit(self, decision: Decision, record: IdempotencyRecord | None) -> None:
+    async def commit(self, scheduled: ScheduledDecision, record: IdempotencyRecord | None) -> None:
         """Writes a decision on an existing ticket in one statement; raises StaleError."""
         ...
 
-    async def commit_new(self, decision: Decision, record: IdempotencyRecord | None) -> None:
+    async def commit_new(self, scheduled: ScheduledDecision, record: IdempotencyRecord | None) -> None:
         """Writes a new ticket, and its link at the one it follows, in one statement; raises StaleError."""
         ...
 
@@ -380,8 +371,8 @@ class Directory(Protocol):
         record: IdempotencyRecord | None,
         *,
         is_new: bool,
-        noted: Decision | None = None,
-        raised: Decision | None = None,
+        noted: ScheduledDecision | None = None,
+        raised: ScheduledDecision | None = None,
     ) -> None:
         """Writes a review, what its ticket notes of that, the ticket that it raises, and its location's entry.
 

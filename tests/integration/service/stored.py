@@ -17,6 +17,7 @@ from care_rules.entities import ActorKind, Contact, Delivery, Recovery, Review, 
 from care_rules.names import parse_recovery
 from care_rules.organizations import Organization
 from care_rules.reports import report
+from care_rules.scheduling import schedule
 from care_service.storage.database import Database
 from care_service.storage.migrate import upgrade
 from care_service.storage.rows import EntityT, Mapping
@@ -50,9 +51,10 @@ def examples() -> Examples:
     form = desk.send_form(with_form, "Write to us: {form_link}", LONG_AGO)
     direct = desk.add_contact(with_chat, "kim@example.com", "", LONG_AGO)
     worker = Caller(ActorKind.WORKFLOW, "worker", None, frozenset({Role.WORKER}), "")
-    unlocked = report(memory.recovery(parse_recovery(direct)), UnlockChat(uuid4(), "k1"), worker, LONG_AGO)
+    loaded = memory.recovery(parse_recovery(direct))
+    unlocked = report(loaded, UnlockChat(uuid4(), "k1"), worker, LONG_AGO)
     assert unlocked is not None
-    desk.commit(unlocked)
+    desk.commit(schedule(loaded.snapshot, unlocked))
     return Examples(
         organization=memory.organization,
         review=next(iter(memory.reviews.values())),

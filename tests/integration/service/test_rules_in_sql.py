@@ -39,6 +39,7 @@ from care_rules.finding import STAGES, stages_of_status
 from care_rules.lifecycle import FORM_LIVE, LIVE, STATUS, UNRESOLVED, RecoveryState, TicketStatus
 from care_rules.permissions import Command, Relation, Situation, refusal
 from care_rules.plan import Plan, Sibling, SiteTiming, Step, needs_form_link, plan
+from care_rules.scheduling import keep_schedule
 from care_rules.settings import AutoAssign, Settings, SettingsRevision
 from care_service.storage.database import Database
 from care_service.storage.directory import PostgresDirectory
@@ -413,7 +414,7 @@ async def test_the_messages_of_a_rejected_contact_are_cancelled_as_the_rule_says
     await store(empty, TICKET, [made.ticket])
     await store(empty, DELIVERY, [*before, others])
     ticket = replace(made.ticket, revision=made.ticket.revision + 1, update_time=NOW)
-    await PostgresTickets(empty).commit(Decision(ticket, cancel_deliveries_to=contact), None)
+    await PostgresTickets(empty).commit(keep_schedule(Decision(ticket, cancel_deliveries_to=contact)), None)
     rows = await fetch(empty, f"SELECT {DELIVERY.select_list('d')} FROM deliveries d")  # noqa: S608 - column names
     expected = {each.message_id: cancel_delivery(each, NOW) for each in before} | {others.message_id: others}
     assert {each.message_id: each for row in rows if (each := DELIVERY.read(tuple(row)))} == expected

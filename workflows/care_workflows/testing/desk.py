@@ -14,6 +14,7 @@ from care_rules.entities import ActorKind, RecoveryKind
 from care_rules.lifecycle import RECOVERY, Trigger
 from care_rules.permissions import Command
 from care_rules.refusals import Reason, Refusal, Violation, invalid, not_found
+from care_rules.scheduling import ScheduledDecision, schedule, schedule_new_ticket
 from care_rules.snapshot import TicketSnapshot
 from care_rules.submit import submit_contact
 from care_rules.timing import DeadlineKind
@@ -72,7 +73,7 @@ class Desk:
             message_id=uuid4(),
         )
         decision = create_ticket(snapshot, self._next_number, command, self._alice, now)
-        self.commit(assigned(decision, ASSIGNEE))
+        self.commit(schedule_new_ticket(snapshot.settings, assigned(decision, ASSIGNEE)))
         return decision.ticket.name
 
     def send_form(self, ticket: str, reply_text: str, now: datetime) -> str:
@@ -137,7 +138,7 @@ class Desk:
         decision = submit_contact(form, self._next_number, command, customer(str(form.recovery.id)), now)
         if decision is None:
             return None
-        self.commit(decision)
+        self.commit(schedule(form.target, decision))
         reached = decision.new_recovery or decision.recovery
         return reached.name if reached else None
 
@@ -152,7 +153,7 @@ class Desk:
         command = commands.PostMessage("Hello.", uuid4(), uuid4(), uuid4(), uuid4())
         decision = post_message(chat, self._next_number, command, customer(str(snapshot.contact.id)), now)
         if decision is not None:
-            self.commit(decision)
+            self.commit(schedule(chat.target, decision))
 
     # --- what time does -----------------------------------------------------------------------------------------------
 
@@ -167,11 +168,10 @@ class Desk:
 
     # --- for the workflows --------------------------------------------------------------------------------------------
 
-    def commit(
-        self, decision: Decision, *, deadline: DeadlineKind | None = None, from_own_workflow: bool = False
-    ) -> None:
-        """Store a decision. A ``deadline`` is the one that it comes of."""
-        self.memory.commit(decision, from_own_workflow=from_own_workflow)
+    def commit(self, scheduled: ScheduledDecision, *, deadline: DeadlineKind | None = None) -> None:
+        """Store a decision. A ``deadline`` is the one that it fires."""
+        self.memory.commit(scheduled)
+        decision = scheduled.decision
         for ticket in (decision.ticket, decision.followed):
             if ticket is not None:
                 self._views.refresh(ticket.number)
@@ -200,7 +200,7 @@ class Desk:
         decision = decide(snapshot, command, self._alice, now)
         if decision is None:
             raise AssertionError("each of these commands changes something, or is refused")
-        self.commit(decision)
+        self.commit(schedule(snapshot, decision))
         return decision
 
 

@@ -8,15 +8,15 @@ from uuid import UUID, uuid4
 
 from care_rules import names
 from care_rules.create import CreationSnapshot
-from care_rules.deadlines import keep_time, mark_workflow_informed
 from care_rules.decision import Decision
 from care_rules.delivery import DeliverySnapshot, cancel_delivery
 from care_rules.entities import Agent, Contact, Delivery, Message, Recovery, Review, Ticket
-from care_rules.lifecycle import LIVE, RecoveryState, TicketStatus
+from care_rules.lifecycle import RecoveryState, TicketStatus
 from care_rules.organizations import Organization
 from care_rules.plan import Sibling
 from care_rules.refusals import not_found
-from care_rules.reports import RecoveryCase
+from care_rules.reports import RecoverySnapshot
+from care_rules.scheduling import ScheduledDecision
 from care_rules.settings import FIELDS, Layer
 from care_rules.snapshot import TicketSnapshot
 from care_rules.submit import FormSnapshot
@@ -35,7 +35,7 @@ class Memory:
         settings = Layer(policy.settings(), frozenset(FIELDS))
         self.organization: Final = Organization(organization, organization, "", settings, 0, _BEGIN, _BEGIN)
         self.alice: Final = Agent(organization, ASSIGNEE, "Alice", True, True, (), _BEGIN, _BEGIN)
-        self._timing = policy.site_timing()
+        self.site_timing: Final = policy.site_timing()
         self.tickets: dict[int, Ticket] = {}
         self.reviews: dict[UUID, Review] = {}
         self.recoveries: dict[UUID, Recovery] = {}
@@ -71,12 +71,12 @@ class Memory:
             agent=self.alice,
         )
 
-    def recovery(self, name: names.RecoveryName) -> RecoveryCase:
+    def recovery(self, name: names.RecoveryName) -> RecoverySnapshot:
         """Load a recovery for its workflow; raises RESOURCE_NOT_FOUND."""
         recovery = self.recoveries.get(name.id)
         if recovery is None or (recovery.organization, recovery.ticket_number) != (name.organization, name.number):
             raise not_found(str(name))
-        return RecoveryCase(self.ticket(name.number, recovery), recovery, self._siblings(recovery), self._timing)
+        return RecoverySnapshot(self.ticket(name.number, recovery), recovery, self._siblings(recovery))
 
     def delivery(self, name: names.MessageName) -> DeliverySnapshot:
         """Load a message to the customer for its workflow; raises RESOURCE_NOT_FOUND."""
@@ -103,17 +103,11 @@ class Memory:
 
     # --- committing ---------------------------------------------------------------------------------------------------
 
-    def commit(self, decision: Decision, *, from_own_workflow: bool = False) -> None:
-        """Store a decision, and note which workflows it wakes.
-
-        With ``from_own_workflow`` the ticket's workflow is not woken, as the decision answers its call.
-        """
+    def commit(self, scheduled: ScheduledDecision) -> None:
+        """Store a decision, and note which workflows it wakes."""
+        decision = scheduled.decision
         ticket = decision.ticket
         self.recoveries |= {each.id: each for each in (decision.recovery, decision.new_recovery) if each}
-        live = next((each for each in self._recoveries_of(ticket.number) if each.state in LIVE), None)
-        decision = keep_time(decision, self.organization.settings.values, live)
-        if from_own_workflow:
-            decision = mark_workflow_informed(decision)
         self.tickets |= {each.number: each for each in (decision.ticket, decision.followed) if each}
         self.contacts |= {each.id: each for each in (decision.contact, decision.changed_contact) if each}
         self.messages |= {each.id: each for each in decision.messages}
@@ -169,9 +163,6 @@ class Memory:
         while ticket.follow_up is not None:
             ticket = self.tickets[ticket.follow_up]
         return ticket.number
-
-    def _recoveries_of(self, number: int) -> list[Recovery]:
-        return [each for each in self.recoveries.values() if each.ticket_number == number]
 
     def _siblings(self, recovery: Recovery) -> list[Sibling]:
         found, is_newer = [], False

@@ -12,7 +12,8 @@ from care_rules import names
 from care_rules.delivery import DeliverySnapshot
 from care_rules.entities import Channel, RecoveryKind, Ticket
 from care_rules.lifecycle import TicketStatus
-from care_rules.reports import RecoveryCase
+from care_rules.plan import SiteTiming
+from care_rules.reports import RecoverySnapshot
 
 _UNSPECIFIED: Final = "UNSPECIFIED"
 
@@ -27,10 +28,10 @@ def channel(found: Channel) -> message_pb2.Channel.ValueType:
     return message_pb2.Channel.Value(f"CHANNEL_{found}")
 
 
-def recovery_plan(case: RecoveryCase, now: datetime) -> pb.RecoveryPlan:
+def recovery_plan(snapshot: RecoverySnapshot, timing: SiteTiming, now: datetime) -> pb.RecoveryPlan:
     """Convert what a recovery wants at ``now``."""
-    ticket, recovery, review = case.snapshot.ticket, case.recovery, case.snapshot.review
-    plan = case.plan(now)
+    ticket, recovery, review = snapshot.snapshot.ticket, snapshot.recovery, snapshot.snapshot.review
+    plan = snapshot.plan(now, timing)
     made = pb.RecoveryPlan(
         state=recovery_pb2.RecoveryState.Value(f"RECOVERY_STATE_{recovery.state}"),
         step=pb.RecoveryStep.Value(f"RECOVERY_STEP_{plan.step}"),
@@ -46,7 +47,7 @@ def recovery_plan(case: RecoveryCase, now: datetime) -> pb.RecoveryPlan:
     if plan.wait is not None:
         made.wait.FromTimedelta(plan.wait)
     times = {"create_time": recovery.create_time, "post_time": recovery.post_time, "expire_time": recovery.expire_time}
-    _set_times(made, times | {"remind_time": case.reminder, "plan_time": now})
+    _set_times(made, times | {"remind_time": snapshot.reminder, "plan_time": now})
     return made
 
 

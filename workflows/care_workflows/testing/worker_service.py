@@ -12,13 +12,15 @@ from care.v1 import worker_service_pb2 as pb
 from care.v1.worker_service_pb2_grpc import WorkerServiceServicer
 from care_rules import commands, names
 from care_rules.callers import Caller, Role
-from care_rules.deadlines import fire, refresh_deadlines, upcoming
+from care_rules.deadlines import upcoming
 from care_rules.delivery import DeliverySnapshot, DeliveryStep, begin_delivery, report_delivery
 from care_rules.entities import ActorKind, Channel, DeliveryFailure, DeliveryState, RefusalReason
+from care_rules.firing import fire
 from care_rules.plan import HANDED_OUT, Step
 from care_rules.refusals import Violation, invalid, not_found
 from care_rules.replies import CHAT_LINK, with_link, without_link
-from care_rules.reports import RecoveryCase, begin_posting, report
+from care_rules.reports import RecoverySnapshot, begin_posting, report
+from care_rules.scheduling import keep_schedule, refresh_deadlines, schedule
 from care_rules.snapshot import TicketSnapshot
 from care_workflows.testing.desk import KEY_ID, Desk
 from care_workflows.testing.plans import channel, deadline_plan, delivery_plan, location, recovery_plan
@@ -62,13 +64,13 @@ class FakeWorkerService(WorkerServiceServicer):
             if request.step not in _SITE_STEPS:
                 raise invalid(Violation("step", "must be POST, READ or RETRACT"))
             now, step, grant = await self._now(), _SITE_STEPS[request.step], None
-            case = self._recovery(request.name)
-            review = case.snapshot.review
-            decision = begin_posting(case, review, step, now) if review else None
+            snapshot, timing = self._recovery(request.name), self._memory.site_timing
+            review = snapshot.snapshot.review
+            decision = begin_posting(snapshot, review, step, timing, now) if review else None
             if decision is not None:
-                self._desk.commit(decision)
+                self._desk.commit(keep_schedule(decision))
                 grant = _posting_grant(self._recovery(request.name), step)
-                grant.read_first = step is Step.POST and case.recovery.reply_state in HANDED_OUT
+                grant.read_first = step is Step.POST and snapshot.recovery.reply_state in HANDED_OUT
             return pb.BeginPostingResponse(grant=grant, plan=self._plan(request.name, now))
 
     async def RecordPosted(self, request: pb.RecordPostedRequest, context: Context) -> pb.RecordPostedResponse:
@@ -110,7 +112,7 @@ class FakeWorkerService(WorkerServiceServicer):
             snapshot = self._delivery(request.name)
             decision = begin_delivery(snapshot, step, _WORKER, now) if step else None
             if decision is not None:
-                self._desk.commit(decision)
+                self._desk.commit(schedule(snapshot.snapshot, decision))
                 await self._wake()
                 snapshot = self._delivery(request.name)
                 if snapshot.delivery.attempt:
@@ -139,9 +141,9 @@ class FakeWorkerService(WorkerServiceServicer):
     async def GetNextDeadline(self, request: pb.GetNextDeadlineRequest, context: Context) -> pb.GetNextDeadlineResponse:
         """See the contract."""
         async with as_statuses(context):
-            decision = refresh_deadlines(self._ticket(request.name))
-            if decision is not None:
-                self._desk.commit(decision)
+            scheduled = refresh_deadlines(self._ticket(request.name))
+            if scheduled is not None:
+                self._desk.commit(scheduled)
             plan = deadline_plan(self._ticket(request.name).ticket, await self._now())
             return pb.GetNextDeadlineResponse(plan=plan)
 
@@ -150,16 +152,17 @@ class FakeWorkerService(WorkerServiceServicer):
         async with as_statuses(context):
             now = await self._now()
             snapshot = self._ticket(request.name)
-            decision = fire(snapshot, uuid4(), _WORKER, now)
-            if decision is not None:
-                due = upcoming(snapshot.ticket, snapshot.live, snapshot.settings) if decision.activity else ()
-                self._desk.commit(decision, deadline=due[0].kind if due else None, from_own_workflow=True)
+            scheduled = fire(snapshot, uuid4(), _WORKER, now)
+            if scheduled is not None:
+                is_fired = scheduled.decision.activity is not None
+                due = upcoming(snapshot.ticket, snapshot.live, snapshot.settings) if is_fired else ()
+                self._desk.commit(scheduled, deadline=due[0].kind if due else None)
                 await self._wake()
             return pb.FireDeadlineResponse(plan=deadline_plan(self._ticket(request.name).ticket, now))
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
-    def _recovery(self, name: str) -> RecoveryCase:
+    def _recovery(self, name: str) -> RecoverySnapshot:
         return self._memory.recovery(_parsed(names.parse_recovery, name))
 
     def _delivery(self, name: str) -> DeliverySnapshot:
@@ -172,21 +175,23 @@ class FakeWorkerService(WorkerServiceServicer):
         return self._memory.ticket(parsed.number)
 
     def _plan(self, name: str, now: datetime) -> pb.RecoveryPlan:
-        return recovery_plan(self._recovery(name), now)
+        return recovery_plan(self._recovery(name), self._memory.site_timing, now)
 
     async def _report(self, name: str, command: commands.Report) -> pb.RecoveryPlan:
         now = await self._now()
-        decision = report(self._recovery(name), command, _WORKER, now)
+        snapshot = self._recovery(name)
+        decision = report(snapshot, command, _WORKER, now)
         if decision is not None:
-            self._desk.commit(decision)
+            self._desk.commit(schedule(snapshot.snapshot, decision))
             await self._wake()
         return self._plan(name, now)
 
     async def _report_delivery(self, name: str, command: commands.DeliveryReport) -> pb.DeliveryPlan:
         now = await self._now()
-        decision = report_delivery(self._delivery(name), command, _WORKER, now)
+        snapshot = self._delivery(name)
+        decision = report_delivery(snapshot, command, _WORKER, now)
         if decision is not None:
-            self._desk.commit(decision)
+            self._desk.commit(schedule(snapshot.snapshot, decision))
             await self._wake()
         return delivery_plan(self._delivery(name), now)
 
@@ -198,8 +203,8 @@ def _parsed(parse: Callable[[str], NameT], name: str) -> NameT:
         raise invalid(Violation("name", str(error))) from error
 
 
-def _posting_grant(case: RecoveryCase, step: Step) -> pb.PostingGrant:
-    recovery, review = case.recovery, case.snapshot.review
+def _posting_grant(snapshot: RecoverySnapshot, step: Step) -> pb.PostingGrant:
+    recovery, review = snapshot.recovery, snapshot.snapshot.review
     if review is None:
         raise AssertionError("only a recovery with a review is handed out")
     link, text = form_link(recovery.id), recovery.reply_text
@@ -209,7 +214,7 @@ def _posting_grant(case: RecoveryCase, step: Step) -> pb.PostingGrant:
         link=link,
         review_site=review.site,
         review_external_id=review.external_id,
-        location=location(case.snapshot.ticket),
+        location=location(snapshot.snapshot.ticket),
     )
 
 
