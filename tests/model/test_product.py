@@ -18,7 +18,7 @@ from care_rules import commands, lifecycle
 from care_rules.entities import RefusalReason, ReplyState
 from care_rules.lifecycle import RecoveryState, TicketStatus
 from care_rules.plan import Sibling, SiteTiming, Step
-from care_rules.reports import RecoveryCase, begin_posting, report
+from care_rules.reports import RecoverySnapshot, begin_posting, report
 from tests.model import service, states
 from tests.model.moves import Model
 from tests.model.rules import Rules
@@ -50,7 +50,7 @@ def modelled(state: str, reply: str, older: str | None = None, newer: str | None
     return empty, 1 + (older is not None)
 
 
-def real(state: str, reply: str, older: str | None = None, newer: str | None = None) -> RecoveryCase:
+def real(state: str, reply: str, older: str | None = None, newer: str | None = None) -> RecoverySnapshot:
     """The same as the product loads it. Nothing is due; what was public was so before the recovery ended."""
     form = sample_tickets.form(RecoveryState(state))
     recovery = replace(
@@ -61,8 +61,8 @@ def real(state: str, reply: str, older: str | None = None, newer: str | None = N
         for is_newer, other in ((False, older), (True, newer))
         if other is not None
     ]
-    case = replace(sample_tickets.snapshot(recovery), contact=sample_tickets.contact())
-    return RecoveryCase(case, recovery, siblings, TIMING)
+    snapshot = replace(sample_tickets.snapshot(recovery), contact=sample_tickets.contact())
+    return RecoverySnapshot(snapshot, recovery, siblings)
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -71,7 +71,7 @@ def test_the_next_step_is_the_models(state: str) -> None:
     differ = []
     for reply, older, newer in product(REPLIES, others, others):
         expected, _ = service.answer(*modelled(state, reply, older, newer), Rules())
-        step = real(state, reply, older, newer).plan(sample_tickets.NOW).step
+        step = real(state, reply, older, newer).plan(sample_tickets.NOW, TIMING).step
         if step is not STEPS[expected]:
             differ.append((reply, older, newer, step))
     assert differ == []
@@ -82,7 +82,7 @@ def test_a_hand_out_leaves_the_models_reply_state(state: str) -> None:
     for reply in REPLIES:
         step, expected = service.answer(*modelled(state, reply), Rules())
         if step in states.AT_SITE:
-            decision = begin_posting(real(state, reply), sample_tickets.REVIEW, STEPS[step], sample_tickets.NOW)
+            decision = begin_posting(real(state, reply), sample_tickets.REVIEW, STEPS[step], TIMING, sample_tickets.NOW)
             assert decision is not None
             assert decision.recovery is not None
             assert decision.recovery.reply_state == expected
@@ -107,9 +107,9 @@ def test_a_report_does_what_it_does_in_the_model(state: str, kind: str) -> None:
         begin, number = modelled(state, reply)
         expected, moved = service.report(begin, number, kind, Rules(), stale=False)
         own = expected.recoveries[number - 1]
-        case = real(state, reply)
-        decision = report(case, COMMANDS[kind], sample_tickets.WORKER, sample_tickets.NOW)
-        recovery = (decision.recovery if decision else None) or case.recovery
+        loaded = real(state, reply)
+        decision = report(loaded, COMMANDS[kind], sample_tickets.WORKER, sample_tickets.NOW)
+        recovery = (decision.recovery if decision else None) or loaded.recovery
         assert (recovery.state, recovery.reply_state) == (own.state, own.reply_state)
         # A report that moves the state wakes, and can be taken back by who asks with its time.
         assert bool(decision and decision.wakes) == moved
