@@ -59,7 +59,7 @@ def create_ticket(
     """Returns the new ticket, OPEN and unassigned, with everything that comes with it; raises Refusal."""
     organization = snapshot.organization
     region = (snapshot.location and snapshot.location.default_phone_region) or organization.default_phone_region
-    phone = addresses.normalize_phone(command.phone, region, "ticket.customer.phone")
+    phone = addresses.normalize_phone(command.phone, region, "contact.phone")
     command = _from_review(replace(command, phone=phone), snapshot.review)
     if snapshot.reporter is not None and not snapshot.reporter.can_be_reporter:
         agent = names.agent(organization.id, snapshot.reporter.id)

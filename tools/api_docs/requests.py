@@ -38,6 +38,7 @@ REQUESTS: Final[Mapping[str, dict[str, Json]]] = MappingProxyType(
                 "priority": "TICKET_PRIORITY_HIGH",
                 "labels": ["vip"],
             },
+            "contact": {"email": "ann@example.com", "displayName": "Ann"},
             "requestId": _REQUEST_ID,
         },
         "TicketService.GetTicket": {"name": _TICKET},

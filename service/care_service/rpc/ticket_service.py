@@ -95,7 +95,7 @@ class Tickets(Watches, ticket_service_pb2_grpc.TicketServiceServicer):
             location = fields.name("ticket.location", given.location, names.parse_location, None)
         elif not given.review:
             fields.wrong("ticket.location", "is missing: name a location, or a review")
-        command = _create_command(fields, given, location)
+        command = _create_command(fields, request, location)
         fields.check()
         for field, child in (("ticket.review", review), ("ticket.location", location)):
             _same_organization(field, child, organization)
@@ -330,17 +330,19 @@ def _priority(fields: Fields, given: ticket_pb2.Ticket) -> Priority:
     return Priority(ticket_pb2.TicketPriority.Name(given.priority).removeprefix("TICKET_PRIORITY_"))
 
 
-def _create_command(fields: Fields, given: ticket_pb2.Ticket, location: Child | None) -> commands.CreateTicket:
-    customer = given.customer
+def _create_command(fields: Fields, request: pb.CreateTicketRequest, location: Child | None) -> commands.CreateTicket:
+    given, contact = request.ticket, request.contact
+    if request.HasField("contact"):
+        fields.need_one(contact.email, contact.phone, "contact.")
     return commands.CreateTicket(
         subject=_subject(fields, given.subject, required=not given.review),
         description=_description(fields, given.description),
         location=location.id if location else "",
         priority=_priority(fields, given) if given.priority else None,
         labels=fields.labels("ticket.labels", given.labels),
-        email=fields.email("ticket.customer.email", customer.email),
-        phone=fields.phone("ticket.customer.phone", customer.phone),
-        display_name=fields.text("ticket.customer.display_name", customer.display_name, DISPLAY_NAME, line=True),
+        email=fields.email("contact.email", contact.email),
+        phone=fields.phone("contact.phone", contact.phone),
+        display_name=fields.text("contact.display_name", contact.display_name, DISPLAY_NAME, line=True),
         recovery_id=uuid7(),
         contact_id=uuid7(),
         message_id=uuid7(),

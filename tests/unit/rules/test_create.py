@@ -73,7 +73,7 @@ def test_a_local_number_is_read_in_the_locations_region() -> None:
     assert contact is not None
     assert contact.phone == "+442079460018"
     refusal = refused(PLAIN, replace(CREATE, phone="020 7946 0018"))
-    assert [violation.field for violation in refusal.violations] == ["ticket.customer.phone"]
+    assert [violation.field for violation in refusal.violations] == ["contact.phone"]
 
 
 def test_refusals_come_in_the_designs_order() -> None:

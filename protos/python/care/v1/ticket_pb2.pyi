@@ -286,7 +286,7 @@ class Ticket(_message.Message):
     """
     @_builtins.property
     def customer(self) -> Global___Customer:
-        """What is known of the customer."""
+        """What is known of the customer. To give a contact, use CreateTicketRequest.contact or AddContact."""
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:

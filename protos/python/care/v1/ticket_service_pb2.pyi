@@ -32,13 +32,22 @@ class CreateTicketRequest(_message.Message):
     PARENT_FIELD_NUMBER: _builtins.int
     TICKET_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CONTACT_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
     """`organizations/{o}`."""
     request_id: _builtins.str
     """Makes a repeat safe: a UUID; the same id with the same request acts once and answers the same for 24 hours (AIP-155)."""
     @_builtins.property
     def ticket(self) -> _ticket_pb2.Ticket:
-        """The ticket; output-only fields are ignored. It needs a `review`, or a `subject` and a `location`."""
+        """The ticket. It needs a `review`, or a `subject` and a `location`. Output-only fields, `customer` among them, are ignored, so a
+        ticket that was read can be sent back as it is.
+        """
+
+    @_builtins.property
+    def contact(self) -> Global___NewContact:
+        """How the customer can be reached, where that is known already. The ticket then begins with a DIRECT recovery, and the customer is
+        sent the link of the chat, as after AddContact.
+        """
 
     def __init__(
         self,
@@ -46,14 +55,45 @@ class CreateTicketRequest(_message.Message):
         parent: _builtins.str = ...,
         ticket: _ticket_pb2.Ticket | None = ...,
         request_id: _builtins.str = ...,
+        contact: Global___NewContact | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["ticket", b"ticket"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["contact", b"contact", "ticket", b"ticket"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["parent", b"parent", "request_id", b"request_id", "ticket", b"ticket"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contact", b"contact", "parent", b"parent", "request_id", b"request_id", "ticket", b"ticket"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CreateTicketRequest: _TypeAlias = CreateTicketRequest  # noqa: Y015
+
+@_typing.final
+class NewContact(_message.Message):
+    """A contact that is given with a new ticket."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EMAIL_FIELD_NUMBER: _builtins.int
+    PHONE_FIELD_NUMBER: _builtins.int
+    DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    email: _builtins.str
+    """An email address. An email address or a phone number is needed; both may be given."""
+    phone: _builtins.str
+    """A phone number: with its country code (`+1 415 555 0123`), or without, in the location's or organization's default region."""
+    display_name: _builtins.str
+    """The customer's name; up to 200 characters; may be empty."""
+    def __init__(
+        self,
+        *,
+        email: _builtins.str = ...,
+        phone: _builtins.str = ...,
+        display_name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["display_name", b"display_name", "email", b"email", "phone", b"phone"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NewContact: _TypeAlias = NewContact  # noqa: Y015
 
 @_typing.final
 class CreateTicketResponse(_message.Message):
