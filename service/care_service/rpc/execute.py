@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from copy import deepcopy
 from dataclasses import replace
 from hashlib import sha256
 from typing import Final, Protocol, TypeVar
@@ -69,11 +70,21 @@ async def until_committed(
     raise Refusal(Reason.CONTENDED, "Others changed it at the same time, again and again: call again.", metadata)
 
 
+class Repeatable(Protocol):
+    """A request that can be repeated (AIP-155)."""
+
+    request_id: str
+
+    def SerializeToString(self, *, deterministic: bool = ...) -> bytes:
+        """See google.protobuf.message.Message."""
+        ...
+
+
 class Repeat:
     """A request, its etag, and its place among the kept answers (AIP-154, AIP-155)."""
 
     def __init__(
-        self, call: Call, organization: str, request: Message, request_id: UUID | None, etag: str = ""
+        self, call: Call, organization: str, request: Repeatable, request_id: UUID | None, etag: str = ""
     ) -> None:
         self.request_id = request_id
         self.etag = etag
@@ -83,7 +94,7 @@ class Repeat:
             self.key = RequestKey(
                 organization, f"{call.caller.kind}/{call.caller.id}", request_id, call.now - REQUEST_ID_LIFETIME
             )
-            body = request.SerializeToString(deterministic=True)
+            body = _with_id(request, request_id).SerializeToString(deterministic=True)
             self._fingerprint = sha256(f"{call.method}\0".encode() + body).digest()
 
     def replay(self, kept: StoredResponse | None, response_type: type[ResponseT]) -> ResponseT | None:
@@ -107,6 +118,15 @@ class Repeat:
             return None
         answer = StoredResponse(self._fingerprint, response.SerializeToString(deterministic=True))
         return IdempotencyRecord(self.key, answer, self._time)
+
+
+def _with_id(request: Repeatable, request_id: UUID) -> Repeatable:
+    """Returns the request with its id in lower case: the fingerprint must not depend on the letter case."""
+    if request.request_id == str(request_id):
+        return request
+    copied = deepcopy(request)
+    copied.request_id = str(request_id)
+    return copied
 
 
 def applied(snapshot: TicketSnapshot, decision: Decision) -> TicketSnapshot:

@@ -285,7 +285,7 @@ class Activity(_message.Message):
     recovery: _builtins.str
     """`…/tickets/{n}/recoveries/{id}`: the recovery that it was about; empty if none."""
     request_id: _builtins.str
-    """The `request_id` that the caller gave, for an item of a batch the one made from the batch's; empty if none."""
+    """The `request_id` that the caller gave, in lower case; for an item of a batch the one made from the batch's; empty if none."""
     acting_service: _builtins.str
     """The service that called on the actor's behalf: the `sub` of the token's `act` claim (RFC 8693, section 4.1); empty if the
     actor called by itself.

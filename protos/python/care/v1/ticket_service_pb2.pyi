@@ -36,7 +36,9 @@ class CreateTicketRequest(_message.Message):
     parent: _builtins.str
     """`organizations/{o}`."""
     request_id: _builtins.str
-    """Makes a repeat safe: a UUID; the same id with the same request acts once and answers the same for 24 hours (AIP-155)."""
+    """Makes a repeat safe: a UUID, in any letter case; the same id with the same request acts once and answers the same for 24 hours
+    (AIP-155).
+    """
     @_builtins.property
     def ticket(self) -> _ticket_pb2.Ticket:
         """The ticket. It needs a `review`, or a `subject` and a `location`. Output-only fields, `customer` among them, are ignored, so a
@@ -341,7 +343,9 @@ class UpdateTicketRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """Makes a repeat safe: a UUID; the same id with the same request acts once and answers the same for 24 hours (AIP-155)."""
+    """Makes a repeat safe: a UUID, in any letter case; the same id with the same request acts once and answers the same for 24 hours
+    (AIP-155).
+    """
     etag: _builtins.str
     """The ticket's etag as last read. If it is given and the ticket has changed since: ETAG_MISMATCH (AIP-154)."""
     @_builtins.property
@@ -406,7 +410,9 @@ class TakeTicketRequest(_message.Message):
     name: _builtins.str
     """The ticket: `organizations/{o}/tickets/{n}`."""
     request_id: _builtins.str
-    """Makes a repeat safe: a UUID; the same id with the same request acts once and answers the same for 24 hours (AIP-155)."""
+    """Makes a repeat safe: a UUID, in any letter case; the same id with the same request acts once and answers the same for 24 hours
+    (AIP-155).
+    """
     etag: _builtins.str
     """The ticket's etag as last read. If it is given and the ticket has changed since: ETAG_MISMATCH (AIP-154)."""
     def __init__(
@@ -463,7 +469,9 @@ class AssignTicketRequest(_message.Message):
     assignee: _builtins.str
     """The new assignee: `organizations/{o}/agents/{id}`."""
     request_id: _builtins.str
-    """Makes a repeat safe: a UUID; the same id with the same request acts once and answers the same for 24 hours (AIP-155)."""
+    """Makes a repeat safe: a UUID, in any letter case; the same id with the same request acts once and answers the same for 24 hours
+    (AIP-155).
+    """
     etag: _builtins.str
     """The ticket's etag as last read. If it is given and the ticket has changed since: ETAG_MISMATCH (AIP-154)."""
     def __init__(
@@ -518,7 +526,9 @@ class ReleaseTicketRequest(_message.Message):
     name: _builtins.str
     """The ticket: `organizations/{o}/tickets/{n}`."""
     request_id: _builtins.str
-    """Makes a repeat safe: a UUID; the same id with the same request acts once and answers the same for 24 hours (AIP-155)."""
+    """Makes a repeat safe: a UUID, in any letter case; the same id with the same request acts once and answers the same for 24 hours
+    (AIP-155).
+    """
     etag: _builtins.str
     """The ticket's etag as last read. If it is given and the ticket has changed since: ETAG_MISMATCH (AIP-154)."""
     def __init__(
@@ -572,7 +582,9 @@ class StartTicketRequest(_message.Message):
     name: _builtins.str
     """The ticket: `organizations/{o}/tickets/{n}`."""
     request_id: _builtins.str
-    """Makes a repeat safe: a UUID; the same id with the same request acts once and answers the same for 24 hours (AIP-155)."""
+    """Makes a repeat safe: a UUID, in any letter case; the same id with the same request acts once and answers the same for 24 hours
+    (AIP-155).
+    """
     etag: _builtins.str
     """The ticket's etag as last read. If it is given and the ticket has changed since: ETAG_MISMATCH (AIP-154)."""
     def __init__(
@@ -626,7 +638,9 @@ class ResolveTicketRequest(_message.Message):
     name: _builtins.str
     """The ticket: `organizations/{o}/tickets/{n}`."""
     request_id: _builtins.str
-    """Makes a repeat safe: a UUID; the same id with the same request acts once and answers the same for 24 hours (AIP-155)."""
+    """Makes a repeat safe: a UUID, in any letter case; the same id with the same request acts once and answers the same for 24 hours
+    (AIP-155).
+    """
     etag: _builtins.str
     """The ticket's etag as last read. If it is given and the ticket has changed since: ETAG_MISMATCH (AIP-154)."""
     def __init__(
@@ -680,7 +694,9 @@ class CloseTicketRequest(_message.Message):
     name: _builtins.str
     """The ticket: `organizations/{o}/tickets/{n}`."""
     request_id: _builtins.str
-    """Makes a repeat safe: a UUID; the same id with the same request acts once and answers the same for 24 hours (AIP-155)."""
+    """Makes a repeat safe: a UUID, in any letter case; the same id with the same request acts once and answers the same for 24 hours
+    (AIP-155).
+    """
     etag: _builtins.str
     """The ticket's etag as last read. If it is given and the ticket has changed since: ETAG_MISMATCH (AIP-154)."""
     def __init__(
@@ -734,7 +750,9 @@ class ReopenTicketRequest(_message.Message):
     name: _builtins.str
     """The ticket: `organizations/{o}/tickets/{n}`."""
     request_id: _builtins.str
-    """Makes a repeat safe: a UUID; the same id with the same request acts once and answers the same for 24 hours (AIP-155)."""
+    """Makes a repeat safe: a UUID, in any letter case; the same id with the same request acts once and answers the same for 24 hours
+    (AIP-155).
+    """
     etag: _builtins.str
     """The ticket's etag as last read. If it is given and the ticket has changed since: ETAG_MISMATCH (AIP-154)."""
     def __init__(
