@@ -79,10 +79,10 @@ async def follow(
     ``async for answer in follow(care.customers.WatchChat, request)``. The first answer comes at once: what is read
     from then on with other methods is as new as what the stream began with. ``request`` stays as it is.
 
-    It goes on after the stream's orderly end, a broken connection or one of which nothing is heard for
-    ``longest_silence`` seconds, a service that is away or has too much to do, and a token that is over (with another
-    one of the client's source), with pauses that grow from a fraction of a second to ``longest_pause`` seconds, longer
-    or shorter by chance.
+    It goes on after the stream's orderly end (DRAINING: the service stops), a broken connection or one of which nothing
+    is heard for ``longest_silence`` seconds, a service that is away or has too much to do, and a token that is over
+    (with another one of the client's source), with pauses that grow from a fraction of a second to ``longest_pause``
+    seconds, longer or shorter by chance.
 
     Raises:
         CareError: A refusal, which the same request would meet again: such as InvalidRequest, NotFound,

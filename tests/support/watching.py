@@ -27,7 +27,7 @@ class Stream(Generic[_Response]):
         self._answers = aiter(call)
 
     async def next(self) -> _Response:
-        """The next answer; StopAsyncIteration at the stream's orderly end."""
+        """The next answer; StopAsyncIteration where it ends without an error."""
         async with asyncio.timeout(PATIENCE):
             return await anext(self._answers)
 

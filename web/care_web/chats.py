@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _READ_SECONDS: Final = 5.0
 _POST_SECONDS: Final = 10.0
 """Deadlines of the calls; a person looks at an empty page for that long at most."""
+_DRAINING: Final = "DRAINING"
+"""Ends every stream of a service that stops, in an orderly way."""
 _LOCKED_WAIT: Final = timedelta(minutes=1)
 """How long it takes to open a chat, mostly; the refusal does not say."""
 
@@ -119,7 +121,7 @@ class Chats:
     async def watch(self, token: str, resume_token: str = "") -> AsyncGenerator[News, None]:
         """Yield what the chat holds, or what came after ``resume_token``, and then what comes.
 
-        Raises ``LinkUnknown``, ``NoSuchPlace`` and ``TryLater``.
+        Ends when the service stops. Raises ``LinkUnknown``, ``NoSuchPlace`` and ``TryLater``.
         """
         try:
             request = pb.WatchChatRequest(token=token, resume_token=resume_token)
@@ -128,6 +130,8 @@ class Chats:
         except TimeoutError:
             raise TryLater(DEFAULT_WAIT) from None
         except CareError as error:
+            if error.reason == _DRAINING:
+                return
             if error.retryable:  # streams end when the service restarts, all at once: not worth a line each
                 raise TryLater(error.retry_after or DEFAULT_WAIT) from None
             raise _reading_refusal("WatchChat", error) from None

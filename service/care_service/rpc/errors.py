@@ -53,6 +53,7 @@ CODES: Final[dict[Reason, grpc.StatusCode]] = {
     Reason.DATABASE_UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
     Reason.TIME_LIMIT_EXCEEDED: grpc.StatusCode.DEADLINE_EXCEEDED,
     Reason.OVERLOADED: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    Reason.DRAINING: grpc.StatusCode.UNAVAILABLE,
 }
 
 

@@ -10,6 +10,7 @@ from datetime import timedelta
 import asyncpg
 import grpc
 import pytest
+from structlog.testing import capture_logs
 
 from care.v1 import conversation_service_pb2 as conversations
 from care.v1 import message_pb2
@@ -353,15 +354,20 @@ async def test_a_service_that_stops_ends_streams_so_that_clients_go_on_elsewhere
     url = server.create_database("draining")
     async with care(url) as second:
         # Longer than the test may take: a stream that waited for the end of the drain would fail it.
-        async with care(url, variables={"CARE_DRAIN_TIME": "10m"}) as first:
-            tenant, elsewhere = Tenant(first, "acme"), Tenant(second, "acme")
-            client = CareClient.connect(first.address, first.token(sub="alice", org="acme", roles=["agent"]))
-            opened = await _opened(client, tenant.name, 20)
-            tokens = {(await each.next()).resume_token for each in opened}
-            await open_streams(first, 20)
-        for each in opened:
-            assert await each.rest() == []
-            assert await each.call.code() is grpc.StatusCode.OK
+        with capture_logs() as lines:
+            async with care(url, variables={"CARE_DRAIN_TIME": "10m"}) as first:
+                tenant, elsewhere = Tenant(first, "acme"), Tenant(second, "acme")
+                client = CareClient.connect(first.address, first.token(sub="alice", org="acme", roles=["agent"]))
+                opened = await _opened(client, tenant.name, 20)
+                tokens = {(await each.next()).resume_token for each in opened}
+                await open_streams(first, 20)
+            for each in opened:
+                error = await ended(each)
+                assert (error.code, error.reason) == (grpc.StatusCode.UNAVAILABLE, "DRAINING")
+                assert (error.retry_after, error.retryable) == (timedelta(seconds=1), True)
+        assert [line for line in lines if line["log_level"] != "info"] == [], "a deployment is no failure"
+        of_streams = [line for line in lines if line.get("method") == "care.v1.TicketService/WatchTickets"]
+        assert [(line["code"], line["reason"]) for line in of_streams] == [("UNAVAILABLE", "DRAINING")] * 20
         await client.close()
         ticket = await elsewhere.ticket(None)
         for token in tokens:

@@ -88,7 +88,8 @@ class TicketServiceStub:
     """Lists what was done to a ticket, the latest first. Refusals: RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN."""
     WatchTickets: _grpc.UnaryStreamMultiCallable[_ticket_service_pb2.WatchTicketsRequest, _ticket_service_pb2.WatchTicketsResponse]
     """Follows the tickets of an organization, of a filter, or one: every activity from now on, or from where `resume_token` left off. Each
-    is sent once, those of one ticket in order. A stream that can't keep up ends with RESOURCE_EXHAUSTED, RATE_LIMITED: resume it.
+    is sent once, those of one ticket in order. A stream never ends with OK: one that can't keep up ends with RESOURCE_EXHAUSTED,
+    RATE_LIMITED, and a service that stops ends its streams with UNAVAILABLE, DRAINING. Resume it after both.
     Refusals: INVALID_FILTER, INVALID_PAGE_TOKEN for a resume token that was not given for the same parent, RESOURCE_NOT_FOUND.
     """
 
@@ -152,7 +153,8 @@ class TicketServiceAsyncStub(TicketServiceStub):
     """Lists what was done to a ticket, the latest first. Refusals: RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN."""
     WatchTickets: _aio.UnaryStreamMultiCallable[_ticket_service_pb2.WatchTicketsRequest, _ticket_service_pb2.WatchTicketsResponse]  # type: ignore[assignment]
     """Follows the tickets of an organization, of a filter, or one: every activity from now on, or from where `resume_token` left off. Each
-    is sent once, those of one ticket in order. A stream that can't keep up ends with RESOURCE_EXHAUSTED, RATE_LIMITED: resume it.
+    is sent once, those of one ticket in order. A stream never ends with OK: one that can't keep up ends with RESOURCE_EXHAUSTED,
+    RATE_LIMITED, and a service that stops ends its streams with UNAVAILABLE, DRAINING. Resume it after both.
     Refusals: INVALID_FILTER, INVALID_PAGE_TOKEN for a resume token that was not given for the same parent, RESOURCE_NOT_FOUND.
     """
 
@@ -315,7 +317,8 @@ class TicketServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_ticket_service_pb2.WatchTicketsResponse], _abc.AsyncIterator[_ticket_service_pb2.WatchTicketsResponse]]:
         """Follows the tickets of an organization, of a filter, or one: every activity from now on, or from where `resume_token` left off. Each
-        is sent once, those of one ticket in order. A stream that can't keep up ends with RESOURCE_EXHAUSTED, RATE_LIMITED: resume it.
+        is sent once, those of one ticket in order. A stream never ends with OK: one that can't keep up ends with RESOURCE_EXHAUSTED,
+        RATE_LIMITED, and a service that stops ends its streams with UNAVAILABLE, DRAINING. Resume it after both.
         Refusals: INVALID_FILTER, INVALID_PAGE_TOKEN for a resume token that was not given for the same parent, RESOURCE_NOT_FOUND.
         """
 
