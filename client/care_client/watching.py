@@ -46,8 +46,9 @@ async def watch_tickets(
     """Yield each change of the tickets that ``request`` asks for, once, those of one ticket in order, without end.
 
     ``async for change in watch_tickets(care.tickets, WatchTicketsRequest(parent="organizations/acme"))``. To go on
-    after the program's own end, keep the ``resume_token`` of the last change that was dealt with. Otherwise as
-    ``follow``, without its heartbeats.
+    after the program's own end, keep the ``resume_token`` of the last change that was dealt with. The tickets come
+    without ``actions`` unless ``request.view`` is ``TICKET_VIEW_FULL``. Otherwise as ``follow``, without its
+    heartbeats.
     """
     async with aclosing(follow(tickets.WatchTickets, request, longest_pause=longest_pause)) as answers:
         async for answer in answers:

@@ -239,7 +239,7 @@ class World:
 
     async def tickets(self, caller: str) -> dict[str, Ticket]:
         """Every ticket of the organization as `caller` sees it, by name."""
-        request = tickets.ListTicketsRequest(parent=self.tenant.name, page_size=_MOST)
+        request = tickets.ListTicketsRequest(parent=self.tenant.name, page_size=_MOST, view=ticket_pb2.TICKET_VIEW_FULL)
         answer = await self._client.tickets.ListTickets(request, metadata=self._metadata(caller))
         return {ticket.name: ticket for ticket in answer.tickets}
 

@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 from grpc.aio import UnaryStreamCall, UnaryStreamMultiCallable
 
 from care.v1.activity_pb2 import ActivityType
+from care.v1.ticket_pb2 import TICKET_VIEW_UNSPECIFIED, TicketView
 from care.v1.ticket_service_pb2 import WatchTicketsRequest, WatchTicketsResponse
 from care_client.client import CareClient
 from tests.support.system import PATIENCE
@@ -49,9 +50,11 @@ async def stream(
         call.cancel()
 
 
-def watching(client: CareClient, parent: str, **more: str) -> AbstractAsyncContextManager[Stream[WatchTicketsResponse]]:
+def watching(
+    client: CareClient, parent: str, view: TicketView.ValueType = TICKET_VIEW_UNSPECIFIED, **more: str
+) -> AbstractAsyncContextManager[Stream[WatchTicketsResponse]]:
     """Opens WatchTickets."""
-    return stream(client.tickets.WatchTickets, WatchTicketsRequest(parent=parent, **more))
+    return stream(client.tickets.WatchTickets, WatchTicketsRequest(parent=parent, view=view, **more))
 
 
 async def place(client: CareClient, parent: str) -> str:

@@ -12,6 +12,7 @@ from uuid import UUID
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from care.v1.ticket_pb2 import TICKET_VIEW_FULL, TicketView
 from care_rules import addresses
 from care_rules.names import BadNameError
 from care_rules.refusals import Refusal, Violation, invalid
@@ -161,6 +162,12 @@ class Fields:
         if size < 0:
             self.wrong("page_size", "must not be negative")
         return min(size, MAX_PAGE) or DEFAULT_PAGE
+
+    def is_full(self, view: TicketView.ValueType) -> bool:
+        """Returns whether tickets are asked for in the FULL view; BASIC is the default (AIP-157)."""
+        if view not in TicketView.values():
+            self.wrong("view", "must be BASIC or FULL")
+        return view == TICKET_VIEW_FULL
 
     def mask(
         self, paths: Iterable[str], writable: Iterable[str], verbs: dict[str, str], default: Iterable[str]

@@ -143,6 +143,7 @@ class Tickets(Watches, ticket_service_pb2_grpc.TicketServiceServicer):
         """See the contract."""
         call, fields = current_call(), Fields()
         size, order = fields.page_size(request.page_size), list_queries.read_order(fields, request.order_by)
+        full = fields.is_full(request.view)
         organization = list_parent(fields, request.parent, call)
         condition = read_filter(request.filter, TICKET_FIELDS)
         scope = list_queries.scope("tickets", request.parent, request.filter, request.order_by)
@@ -153,11 +154,11 @@ class Tickets(Watches, ticket_service_pb2_grpc.TicketServiceServicer):
         if request.include_total_size:
             total = (await self._reader.count_tickets(organization, condition)).total
         own = None
-        if call.caller.is_agent and organization is not None:
+        if full and call.caller.is_agent and organization is not None:
             own = await self._reader.agent(organization, call.caller.id)
 
         def message(view: TicketView) -> ticket_pb2.Ticket:
-            bits = situation(view.ticket, view.ticket.contact_state, call.caller, own)
+            bits = situation(view.ticket, view.ticket.contact_state, call.caller, own) if full else None
             return convert.ticket_message(view.ticket, view.contact, bits)
 
         tickets, token = page_tokens.cut(

@@ -15,6 +15,7 @@ from care_rules.entities import Agent
 from care_rules.filters.schema import read_filter
 from care_rules.filters.tickets import TICKET_FIELDS
 from care_rules.names import TicketName
+from care_rules.permissions import Situation
 from care_rules.refusals import not_found
 from care_service.rpc import convert, page_tokens
 from care_service.rpc.call import Call, current_call
@@ -42,8 +43,9 @@ class Watches:
         self, request: pb.WatchTicketsRequest, context: Context
     ) -> AsyncGenerator[pb.WatchTicketsResponse, None]:
         """See the contract."""
-        call = current_call()
-        follow = await self._follow(request, call)
+        call, fields = current_call(), Fields()
+        full = fields.is_full(request.view)
+        follow = await self._follow(fields, request, call)
         scope = f"watch {request.parent}"
         place = page_tokens.read_token(request.resume_token, scope, _place)
 
@@ -62,9 +64,12 @@ class Watches:
             while not interest.is_over:
                 if place < through:
                     seen = await self._followers.changes(follow, place, through, _BATCH)
-                    own = await self._caller_in(seen.changes[0].ticket.organization, call) if seen.changes else None
+                    own = None
+                    if full and seen.changes:
+                        own = await self._caller_in(seen.changes[0].ticket.organization, call)
                     for change in seen.changes:
-                        yield _response(change, call, own, token(change.place))
+                        bits = situation(change.ticket, change.ticket.contact_state, call.caller, own) if full else None
+                        yield _response(change, bits, token(change.place))
                         interest.spoke()
                     place = seen.place
                 if interest.is_silent:
@@ -73,9 +78,8 @@ class Watches:
                 if place >= through and await interest.wait():
                     through = max(through, interest.through or through)
 
-    async def _follow(self, request: pb.WatchTicketsRequest, call: Call) -> Follow:
+    async def _follow(self, fields: Fields, request: pb.WatchTicketsRequest, call: Call) -> Follow:
         condition = read_filter(request.filter, TICKET_FIELDS)
-        fields = Fields()
         if "/tickets/" not in request.parent:
             return Follow(list_parent(fields, request.parent, call), None, condition)
         name = fields.name("parent", request.parent, names.parse_ticket, _NOBODY)
@@ -97,8 +101,7 @@ def _place(key: list[str | int]) -> Place:
     return Place(transaction, position)
 
 
-def _response(change: Change, call: Call, own: Agent | None, token: str) -> pb.WatchTicketsResponse:
-    bits = situation(change.ticket, change.ticket.contact_state, call.caller, own)
+def _response(change: Change, bits: Situation | None, token: str) -> pb.WatchTicketsResponse:
     view = MessageView(change.message, None, change.delivery) if change.message else None
     return pb.WatchTicketsResponse(
         activity=convert.activity_message(change.activity),

@@ -149,6 +149,32 @@ CONTACT_STATE_CHAT_UNLOCKED: ContactState.ValueType  # 5
 """The chat is open."""
 Global___ContactState: _TypeAlias = ContactState  # noqa: Y015
 
+class _TicketView:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _TicketViewEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TicketView.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TICKET_VIEW_UNSPECIFIED: _TicketView.ValueType  # 0
+    """Not set; stands for BASIC."""
+    TICKET_VIEW_BASIC: _TicketView.ValueType  # 1
+    """Everything but `actions`."""
+    TICKET_VIEW_FULL: _TicketView.ValueType  # 2
+    """Everything. `actions` are more than half of a ticket's bytes, and of no use to most who read many."""
+
+class TicketView(_TicketView, metaclass=_TicketViewEnumTypeWrapper):
+    """How much of each ticket ListTickets and WatchTickets show (AIP-157). Every other method shows tickets in the FULL view: it answers
+    with the one that was read or changed, or, in a batch, as the single method would.
+    """
+
+TICKET_VIEW_UNSPECIFIED: TicketView.ValueType  # 0
+"""Not set; stands for BASIC."""
+TICKET_VIEW_BASIC: TicketView.ValueType  # 1
+"""Everything but `actions`."""
+TICKET_VIEW_FULL: TicketView.ValueType  # 2
+"""Everything. `actions` are more than half of a ticket's bytes, and of no use to most who read many."""
+Global___TicketView: _TypeAlias = TicketView  # noqa: Y015
+
 @_typing.final
 class Customer(_message.Message):
     """What is known of the customer, from the live recovery. Empty without a contact."""
@@ -306,7 +332,7 @@ class Ticket(_message.Message):
 
     @_builtins.property
     def actions(self) -> _containers.RepeatedCompositeFieldContainer[Global___TicketAction]:
-        """Each ticket command, and whether this caller could call it now."""
+        """Each ticket command, and whether this caller could call it now. Empty in the BASIC view."""
 
     @_builtins.property
     def labels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:

@@ -179,6 +179,7 @@ class ListTicketsRequest(_message.Message):
     FILTER_FIELD_NUMBER: _builtins.int
     ORDER_BY_FIELD_NUMBER: _builtins.int
     INCLUDE_TOTAL_SIZE_FIELD_NUMBER: _builtins.int
+    VIEW_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
     """`organizations/{o}`; a service whose token has no organization may ask for `organizations/-`, all of them."""
     page_size: _builtins.int
@@ -214,6 +215,8 @@ class ListTicketsRequest(_message.Message):
     """
     include_total_size: _builtins.bool
     """Whether `total_size` is wanted; counting reads everything that the filter finds, where the page reads little."""
+    view: _ticket_pb2.TicketView.ValueType
+    """Whether each ticket comes with its `actions`: BASIC, the default, or FULL. May differ from page to page."""
     def __init__(
         self,
         *,
@@ -223,10 +226,11 @@ class ListTicketsRequest(_message.Message):
         filter: _builtins.str = ...,
         order_by: _builtins.str = ...,
         include_total_size: _builtins.bool = ...,
+        view: _ticket_pb2.TicketView.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "include_total_size", b"include_total_size", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "parent", b"parent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "include_total_size", b"include_total_size", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "parent", b"parent", "view", b"view"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -247,7 +251,7 @@ class ListTicketsResponse(_message.Message):
     """How many tickets the filter finds, over all pages; 0 unless asked for."""
     @_builtins.property
     def tickets(self) -> _containers.RepeatedCompositeFieldContainer[_ticket_pb2.Ticket]:
-        """The tickets of this page."""
+        """The tickets of this page, in the view that was asked for."""
 
     def __init__(
         self,
@@ -979,7 +983,7 @@ class BatchTicketResult(_message.Message):
 
     @_builtins.property
     def ticket(self) -> _ticket_pb2.Ticket:
-        """The ticket afterwards; unset where it failed."""
+        """The ticket afterwards, in the FULL view, as the single method would have answered; unset where it failed."""
 
     def __init__(
         self,
@@ -1065,6 +1069,7 @@ class WatchTicketsRequest(_message.Message):
     PARENT_FIELD_NUMBER: _builtins.int
     FILTER_FIELD_NUMBER: _builtins.int
     RESUME_TOKEN_FIELD_NUMBER: _builtins.int
+    VIEW_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
     """`organizations/{o}`; a service whose token has no organization may follow `organizations/-`, all of them. Or one ticket:
     `organizations/{o}/tickets/{n}`.
@@ -1073,16 +1078,19 @@ class WatchTicketsRequest(_message.Message):
     """As in ListTickets; the ticket is compared as it is when its activity is sent. Empty for all."""
     resume_token: _builtins.str
     """`resume_token` of the last answer that was seen; empty to begin now. It stays good for as long as activities are kept."""
+    view: _ticket_pb2.TicketView.ValueType
+    """Whether each ticket comes with its `actions`: BASIC, the default, or FULL, as for the one ticket that is on a screen."""
     def __init__(
         self,
         *,
         parent: _builtins.str = ...,
         filter: _builtins.str = ...,
         resume_token: _builtins.str = ...,
+        view: _ticket_pb2.TicketView.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "parent", b"parent", "resume_token", b"resume_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "parent", b"parent", "resume_token", b"resume_token", "view", b"view"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1106,7 +1114,7 @@ class WatchTicketsResponse(_message.Message):
 
     @_builtins.property
     def ticket(self) -> _ticket_pb2.Ticket:
-        """The ticket as it is when this is sent, perhaps with later changes already, for the caller; unset in a heartbeat."""
+        """The ticket as it is when this is sent, perhaps with later changes already, in the view that was asked for; unset in a heartbeat."""
 
     @_builtins.property
     def message(self) -> _message_pb2.Message:
