@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from care_rules import names
@@ -81,8 +82,12 @@ def _text(value: object) -> str:
     return "" if value is None else str(value)
 
 
+_TEXTS: Final = frozenset({"description", "subject"})
+"""Free text, which may hold anything of a customer. The log outlives it, so it says only that such a field changed."""
+
+
 def ticket_changes(before: Ticket | None, after: Ticket) -> tuple[FieldChange, ...]:
-    """Compares two versions of a ticket field by field, in the order of the fields' names."""
+    """Compares two versions of a ticket by field, in the order of the fields' names; texts are without their values."""
 
     def values(ticket: Ticket) -> dict[str, str]:
         organization, number = ticket.organization, ticket.number
@@ -101,7 +106,11 @@ def ticket_changes(before: Ticket | None, after: Ticket) -> tuple[FieldChange, .
 
     new = values(after)
     old = values(before) if before else dict.fromkeys(new, "")
-    return tuple(FieldChange(field, old[field], new[field]) for field in new if old[field] != new[field])
+    return tuple(
+        FieldChange(field, "", "") if field in _TEXTS else FieldChange(field, old[field], new[field])
+        for field in new
+        if old[field] != new[field]
+    )
 
 
 def activity(

@@ -394,7 +394,7 @@ class Inbound:
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """One value that a change replaced, as text."""
+    """One value that a change replaced, as text. Free text is left out: `before` and `after` are empty then."""
 
     field: str
     before: str

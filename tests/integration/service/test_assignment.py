@@ -327,7 +327,7 @@ async def test_a_mask_writes_what_it_names_and_nothing_else(tenant: Tenant) -> N
     assert await latest(tenant, ticket) == (
         "UPDATED",
         [
-            FieldChange(field="description", before="", after="Also"),
+            FieldChange(field="description", before="", after=""),
             FieldChange(field="labels", before="", after="a,b"),
         ],
     )

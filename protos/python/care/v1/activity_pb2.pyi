@@ -222,7 +222,9 @@ Global___ActorKind: _TypeAlias = ActorKind  # noqa: Y015
 
 @_typing.final
 class FieldChange(_message.Message):
-    """One value that a change replaced."""
+    """One value that a change replaced. A text is named without its values: `before` and `after` of `subject` and `description` are empty,
+    and the entry says no more than that the text changed.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -234,7 +236,7 @@ class FieldChange(_message.Message):
     longer live, `review.stars`, or `delivery.state` and `delivery.failure_reason` of the message that the entry names.
     """
     before: _builtins.str
-    """The value before, as text: enums by their bare word, references by name, labels comma-separated; empty if unset."""
+    """The value before, as text: enums by their bare word, references by name, labels comma-separated; empty if unset, and for a text."""
     after: _builtins.str
     """The value after, likewise."""
     def __init__(
@@ -254,8 +256,9 @@ Global___FieldChange: _TypeAlias = FieldChange  # noqa: Y015
 
 @_typing.final
 class Activity(_message.Message):
-    """One accepted change: who did what, when, and what it replaced. Texts of notes and messages are not repeated here: the
-    message's name is.
+    """One accepted change: who did what, when, and what it replaced. It holds no free text and nothing of a customer, so it stays as it is
+    when a customer's data is erased: of a note or a message it has the name, of a contact the recovery that it came with, of a refusal
+    the reason, and of a changed text that it changed. What it does hold are the team's own values: agents, states, priority, labels.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

@@ -277,7 +277,9 @@ class Ticket(_message.Message):
     number: _builtins.int
     """1, 2, 3… within the organization, without repeats; there may be gaps."""
     subject: _builtins.str
-    """What it is about, in one line: 1 to 200 characters. In CreateTicket it may be left out where `review` is given."""
+    """What it is about, in one line: 1 to 200 characters. In CreateTicket it may be left out where `review` is given: it then names the
+    stars, the site and the location, such as `1-star review at Google, Soho`.
+    """
     description: _builtins.str
     """More of it; up to 10,000 characters."""
     location: _builtins.str
@@ -337,7 +339,7 @@ class Ticket(_message.Message):
     @_builtins.property
     def labels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Short tags, such as `vip`: up to 20, each 1 to 40 characters of lower-case letters, digits, `-`, `_` or `.`; a set, so order
-        and repeats don't count.
+        and repeats don't count. The activity log keeps them, so nothing personal belongs in them.
         """
 
     @_builtins.property
