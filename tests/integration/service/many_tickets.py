@@ -46,9 +46,9 @@ _TICKETS = """
 """
 _RECOVERIES = """
     INSERT INTO recoveries (organization, ticket_number, id, kind, state, review_id, reply_text, key_id,
-      refusal_message, reply_state, attempt, retract_refusals, create_time)
+      refusal_message, mark, attempt, retract_refusals, create_time)
     SELECT $1::TEXT, n, CASE WHEN n = $3 THEN ('0190a0a0-0000-7000-8000-0000' || $4)::UUID ELSE gen_random_uuid() END,
-      'FORM', 'WITHDRAWN', NULL, '', 'k1', '', 'NONE', 0, 0, now()
+      'FORM', 'WITHDRAWN', NULL, '', 'k1', '', 'NEVER', 0, 0, now()
     FROM generate_series(1, $2::INT) AS n WHERE n % 4 = 0
 """
 
