@@ -90,6 +90,7 @@ def new_ticket(snapshot: CreationSnapshot, number: int, command: CreateTicket, n
         close_reason=None,
         priority=command.priority or _priority(snapshot),
         labels=command.labels,
+        external_reference=command.external_reference,
         contact_state=RecoveryState.NO_CONTACT,
         recovery_id=None,
         create_time=now,

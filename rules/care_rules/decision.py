@@ -96,6 +96,7 @@ def ticket_changes(before: Ticket | None, after: Ticket) -> tuple[FieldChange, .
             "close_reason": _text(ticket.close_reason),
             "contact_state": _text(ticket.contact_state),
             "description": ticket.description,
+            "external_reference": ticket.external_reference,
             "follow_up_of": names.ticket(organization, ticket.follow_up_of) if ticket.follow_up_of else "",
             "labels": ",".join(ticket.labels),
             "priority": _text(ticket.priority),

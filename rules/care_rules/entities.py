@@ -223,6 +223,8 @@ class Ticket:
     close_reason: CloseReason | None
     priority: Priority
     labels: tuple[str, ...]
+    external_reference: str
+    """What the ticket is called in a system of the caller's; may be empty."""
     contact_state: RecoveryState
     """The live recovery's state, or NO_CONTACT."""
     recovery_id: UUID | None

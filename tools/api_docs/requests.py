@@ -37,6 +37,7 @@ REQUESTS: Final[Mapping[str, dict[str, Json]]] = MappingProxyType(
                 "location": _LOCATION,
                 "priority": "TICKET_PRIORITY_HIGH",
                 "labels": ["vip"],
+                "externalReference": "ORD-1042",
             },
             "contact": {"email": "ann@example.com", "displayName": "Ann"},
             "requestId": _REQUEST_ID,

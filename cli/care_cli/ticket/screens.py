@@ -165,6 +165,7 @@ def _ticket_panel(ticket: Ticket) -> Panel:
         ("Location", bare(ticket.location)),
         ("Review", bare(ticket.review)),
         ("Labels", _joined(*ticket.labels)),
+        ("External reference", ticket.external_reference),
         ("Follow-up of", bare(ticket.follow_up_of)),
         ("Followed up by", bare(ticket.follow_up)),
         ("Created", time(ticket.create_time)),

@@ -92,6 +92,7 @@ def ticket_message(ticket: Ticket, contact: Contact | None, situation: Situation
         follow_up=names.ticket(organization, ticket.follow_up) if ticket.follow_up else "",
         first_response_due_time=timestamp(ticket.timing.first_response_due_time),
         resolution_due_time=timestamp(ticket.timing.resolution_due_time),
+        external_reference=ticket.external_reference,
     )
 
 

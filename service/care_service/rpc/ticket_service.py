@@ -27,7 +27,7 @@ from care_service.rpc import convert, list_queries, page_tokens
 from care_service.rpc.batches import Batch, serve_each, ticket_of
 from care_service.rpc.call import Call, current_call
 from care_service.rpc.execute import Repeat, execute, until_committed
-from care_service.rpc.fields import DISPLAY_NAME, LONG_TEXT, SUBJECT, Fields
+from care_service.rpc.fields import DISPLAY_NAME, EXTERNAL_REFERENCE, LONG_TEXT, SUBJECT, Fields
 from care_service.rpc.parents import enter_ticket, list_parent
 from care_service.rpc.raising import auto_assigned
 from care_service.rpc.ticket_stream import Watches
@@ -35,7 +35,7 @@ from care_service.usecases.ports import Directory, Feed, Reader, TicketStore, Ti
 from care_service.usecases.streams import Followers
 
 _NOBODY = TicketName("", 0)
-_DETAILS = ("subject", "description", "priority", "labels")
+_DETAILS = ("subject", "description", "priority", "labels", "external_reference")
 _VERBS = {
     "status": "StartTicket, ResolveTicket, CloseTicket or ReopenTicket",
     "close_reason": "CloseTicket",
@@ -191,6 +191,7 @@ class Tickets(Watches, ticket_service_pb2_grpc.TicketServiceServicer):
             description=_description(fields, given.description) if "description" in paths else None,
             priority=_priority(fields, given) if "priority" in paths else None,
             labels=fields.labels("ticket.labels", given.labels) if "labels" in paths else None,
+            external_reference=_external_reference(fields, given) if "external_reference" in paths else None,
         )
         fields.check()
         repeat = Repeat(call, name.organization, request, request_id, request.etag or given.etag)
@@ -323,6 +324,10 @@ def _description(fields: Fields, description: str) -> str:
     return fields.text("ticket.description", description, LONG_TEXT)
 
 
+def _external_reference(fields: Fields, given: ticket_pb2.Ticket) -> str:
+    return fields.text("ticket.external_reference", given.external_reference, EXTERNAL_REFERENCE, line=True)
+
+
 def _priority(fields: Fields, given: ticket_pb2.Ticket) -> Priority:
     known = ticket_pb2.TicketPriority.values()
     if given.priority not in known or not given.priority:
@@ -347,4 +352,5 @@ def _create_command(fields: Fields, request: pb.CreateTicketRequest, location: C
         recovery_id=uuid7(),
         contact_id=uuid7(),
         message_id=uuid7(),
+        external_reference=_external_reference(fields, given),
     )

@@ -181,6 +181,7 @@ tickets: Final = Table(
     _text("close_reason", optional=True),
     _text("priority"),
     Column("labels", ARRAY(Text), nullable=False),
+    _text("external_reference"),
     _text("contact_state"),
     Column("recovery_id", Uuid, nullable=True),
     _time("create_time"),
@@ -239,8 +240,17 @@ ticket_terms: Final = Table(
     _text("reporter", optional=True),
     Column("review_id", Uuid, nullable=True),
     Column("stars", SmallInteger, nullable=True, comment="The review's."),
+    Column("external_reference", Text, nullable=True, comment="The ticket's; NULL if empty."),
     Column("search", TSVECTOR, nullable=False, comment="Words, labels and organization: see terms.py."),
     *(Index(None, "organization", column, "number") for column in ("location", "reporter", "review_id", "stars")),
+    # Of the few or many that have one: a ticket without it costs nothing here.
+    Index(
+        None,
+        "organization",
+        "external_reference",
+        "number",
+        postgresql_where=text("external_reference IS NOT NULL"),
+    ),
     Index("ix_ticket_terms_search", "search", postgresql_using="gin"),
     comment="What a ticket is found by and its work does not change: apart, as every commit rewrites its ticket.",
 )

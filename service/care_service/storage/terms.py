@@ -11,7 +11,9 @@ from typing import Final
 
 from care_service.storage.statements import Statement
 
-TICKET_COLUMNS: Final = "organization, number, subject, description, labels, location, reporter, review_id"
+TICKET_COLUMNS: Final = (
+    "organization, number, subject, description, labels, external_reference, location, reporter, review_id"
+)
 """What the CTE `ticket` of a commit returns."""
 
 
@@ -33,14 +35,15 @@ def add_insert(statement: Statement, *, has_review: bool) -> None:
     source, stars, text = ("ticket t, review v", "v.stars", "v.text") if has_review else ("ticket t", "NULL", "''")
     statement.add(
         "terms",
-        "INSERT INTO ticket_terms (organization, number, location, reporter, review_id, stars, search)"
-        f" SELECT t.organization, t.number, t.location, t.reporter, t.review_id, {stars}::SMALLINT, {search(text)}"
-        f" FROM {source} RETURNING 1",
+        "INSERT INTO ticket_terms"
+        " (organization, number, location, reporter, review_id, stars, external_reference, search)"
+        f" SELECT t.organization, t.number, t.location, t.reporter, t.review_id, {stars}::SMALLINT,"
+        f" nullif(t.external_reference, ''), {search(text)} FROM {source} RETURNING 1",
     )
 
 
 def add_update(statement: Statement) -> None:
-    """Adds the CTEs for a ticket whose subject, description or labels changed, after `ticket`."""
+    """Adds the CTEs for a ticket whose subject, description, labels or reference changed, after `ticket`."""
     statement.add(
         "text",
         "SELECT v.text FROM reviews v JOIN ticket ON v.organization = ticket.organization AND v.id = ticket.review_id"
@@ -48,7 +51,8 @@ def add_update(statement: Statement) -> None:
     )
     statement.add(
         "terms",
-        f"UPDATE ticket_terms m SET search = {search('v.text')} FROM ticket t LEFT JOIN text v ON true"
+        f"UPDATE ticket_terms m SET search = {search('v.text')},"
+        " external_reference = nullif(t.external_reference, '') FROM ticket t LEFT JOIN text v ON true"
         " WHERE m.organization = t.organization AND m.number = t.number RETURNING 1",
     )
 

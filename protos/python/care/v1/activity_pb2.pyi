@@ -31,7 +31,7 @@ class _ActivityTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Activity
     ACTIVITY_TYPE_CREATED: _ActivityType.ValueType  # 1
     """The ticket was created. Always number 1."""
     ACTIVITY_TYPE_UPDATED: _ActivityType.ValueType  # 2
-    """Subject, description, priority or labels were changed."""
+    """Subject, description, priority, labels or external reference were changed."""
     ACTIVITY_TYPE_TAKEN: _ActivityType.ValueType  # 3
     """An agent took the unassigned ticket."""
     ACTIVITY_TYPE_ASSIGNED: _ActivityType.ValueType  # 4
@@ -113,7 +113,7 @@ ACTIVITY_TYPE_UNSPECIFIED: ActivityType.ValueType  # 0
 ACTIVITY_TYPE_CREATED: ActivityType.ValueType  # 1
 """The ticket was created. Always number 1."""
 ACTIVITY_TYPE_UPDATED: ActivityType.ValueType  # 2
-"""Subject, description, priority or labels were changed."""
+"""Subject, description, priority, labels or external reference were changed."""
 ACTIVITY_TYPE_TAKEN: ActivityType.ValueType  # 3
 """An agent took the unassigned ticket."""
 ACTIVITY_TYPE_ASSIGNED: ActivityType.ValueType  # 4
@@ -258,7 +258,8 @@ Global___FieldChange: _TypeAlias = FieldChange  # noqa: Y015
 class Activity(_message.Message):
     """One accepted change: who did what, when, and what it replaced. It holds no free text and nothing of a customer, so it stays as it is
     when a customer's data is erased: of a note or a message it has the name, of a contact the recovery that it came with, of a refusal
-    the reason, and of a changed text that it changed. What it does hold are the team's own values: agents, states, priority, labels.
+    the reason, and of a changed text that it changed. What it does hold are the team's own values: agents, states, priority, labels and
+    the external reference.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

@@ -272,6 +272,7 @@ class Ticket(_message.Message):
     FOLLOW_UP_FIELD_NUMBER: _builtins.int
     FIRST_RESPONSE_DUE_TIME_FIELD_NUMBER: _builtins.int
     RESOLUTION_DUE_TIME_FIELD_NUMBER: _builtins.int
+    EXTERNAL_REFERENCE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`organizations/{organization}/tickets/{number}`."""
     number: _builtins.int
@@ -311,6 +312,11 @@ class Ticket(_message.Message):
     follow_up: _builtins.str
     """`organizations/{o}/tickets/{n}`: the ticket that was raised because the customer came back after this one was CLOSED; empty if
     none. Set without a new version or `etag`, and without an activity: nothing of a CLOSED ticket changes.
+    """
+    external_reference: _builtins.str
+    """What the ticket is called in a system of the caller's, such as an order number: plain text in one line, up to 128 characters, kept
+    as it is but for spaces around it; may be empty. It need not be unique, no other ticket inherits it, and it is found by equality
+    alone. The activity log keeps it, so nothing personal belongs in it.
     """
     @_builtins.property
     def customer(self) -> Global___Customer:
@@ -378,10 +384,11 @@ class Ticket(_message.Message):
         follow_up: _builtins.str = ...,
         first_response_due_time: _timestamp_pb2.Timestamp | None = ...,
         resolution_due_time: _timestamp_pb2.Timestamp | None = ...,
+        external_reference: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["close_time", b"close_time", "create_time", b"create_time", "customer", b"customer", "first_response_due_time", b"first_response_due_time", "resolution_due_time", b"resolution_due_time", "resolve_time", b"resolve_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actions", b"actions", "assignee", b"assignee", "close_reason", b"close_reason", "close_time", b"close_time", "contact_state", b"contact_state", "create_time", b"create_time", "customer", b"customer", "description", b"description", "etag", b"etag", "first_response_due_time", b"first_response_due_time", "follow_up", b"follow_up", "follow_up_of", b"follow_up_of", "labels", b"labels", "location", b"location", "name", b"name", "number", b"number", "priority", b"priority", "recovery", b"recovery", "reporter", b"reporter", "resolution_due_time", b"resolution_due_time", "resolve_time", b"resolve_time", "review", b"review", "status", b"status", "subject", b"subject", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actions", b"actions", "assignee", b"assignee", "close_reason", b"close_reason", "close_time", b"close_time", "contact_state", b"contact_state", "create_time", b"create_time", "customer", b"customer", "description", b"description", "etag", b"etag", "external_reference", b"external_reference", "first_response_due_time", b"first_response_due_time", "follow_up", b"follow_up", "follow_up_of", b"follow_up_of", "labels", b"labels", "location", b"location", "name", b"name", "number", b"number", "priority", b"priority", "recovery", b"recovery", "reporter", b"reporter", "resolution_due_time", b"resolution_due_time", "resolve_time", b"resolve_time", "review", b"review", "status", b"status", "subject", b"subject", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -197,8 +197,8 @@ class ListTicketsRequest(_message.Message):
     Fields: `status`, `close_reason`, `priority` and `contact_state` by their bare words, of which only `priority` has an order, LOW
     to URGENT; `assignee` and `reporter` by agent name, `location` and `review` by name (another organization's name finds
     nothing); `labels:vip`; `stars`, of the review; `create_time` and `update_time`, RFC 3339 with offset, in quotes; `reference`,
-    which a customer who answered a form was given. `""` stands for none, as in `assignee = ""`, and `:*` for any, as in `labels:*`,
-    for whatever a ticket may lack.
+    which a customer who answered a form was given; `external_reference = "ORD-1042"`, in the same letters as it was set. `""` stands
+    for none, as in `assignee = ""`, and `:*` for any, as in `labels:*`, for whatever a ticket may lack.
 
     Operators: `=`, `!=`, `:` (for `labels` has, else the same as `=`); of numbers, times and `priority` also `<`, `<=`, `>`, `>=`.
     `!=` and `NOT` are true of what has no value; the others are not. `AND`, which may be left out; `OR`, which binds tighter than
@@ -358,8 +358,8 @@ class UpdateTicketRequest(_message.Message):
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """Which of `subject`, `description`, `priority`, `labels` to set; `*` for all of them. Without a mask, those that are not empty in
-        `ticket`.
+        """Which of `subject`, `description`, `priority`, `labels`, `external_reference` to set; `*` for all of them. Without a mask, those
+        that are not empty in `ticket`.
         """
 
     def __init__(

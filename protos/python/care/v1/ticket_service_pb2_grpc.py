@@ -165,8 +165,8 @@ class TicketServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateTicket(self, request, context):
-        """Changes subject, description, priority or labels (AIP-134). A mask path that names an output-only or immutable field is
-        INVALID_FIELD, and its description names the verb to call. Nothing to change is a success that writes no activity.
+        """Changes subject, description, priority, labels or external reference (AIP-134). A mask path that names an output-only or immutable
+        field is INVALID_FIELD, and its description names the verb to call. Nothing to change is a success that writes no activity.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

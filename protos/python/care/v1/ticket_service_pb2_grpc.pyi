@@ -51,8 +51,8 @@ class TicketServiceStub:
     CountTickets: _grpc.UnaryUnaryMultiCallable[_ticket_service_pb2.CountTicketsRequest, _ticket_service_pb2.CountTicketsResponse]
     """Counts the tickets of an organization by status. Refusals: INVALID_FILTER."""
     UpdateTicket: _grpc.UnaryUnaryMultiCallable[_ticket_service_pb2.UpdateTicketRequest, _ticket_service_pb2.UpdateTicketResponse]
-    """Changes subject, description, priority or labels (AIP-134). A mask path that names an output-only or immutable field is
-    INVALID_FIELD, and its description names the verb to call. Nothing to change is a success that writes no activity.
+    """Changes subject, description, priority, labels or external reference (AIP-134). A mask path that names an output-only or immutable
+    field is INVALID_FIELD, and its description names the verb to call. Nothing to change is a success that writes no activity.
     """
     TakeTicket: _grpc.UnaryUnaryMultiCallable[_ticket_service_pb2.TakeTicketRequest, _ticket_service_pb2.TakeTicketResponse]
     """Makes the caller the assignee of an unassigned ticket; on one's own it is a success that changes nothing. Of any number of agents who
@@ -116,8 +116,8 @@ class TicketServiceAsyncStub(TicketServiceStub):
     CountTickets: _aio.UnaryUnaryMultiCallable[_ticket_service_pb2.CountTicketsRequest, _ticket_service_pb2.CountTicketsResponse]  # type: ignore[assignment]
     """Counts the tickets of an organization by status. Refusals: INVALID_FILTER."""
     UpdateTicket: _aio.UnaryUnaryMultiCallable[_ticket_service_pb2.UpdateTicketRequest, _ticket_service_pb2.UpdateTicketResponse]  # type: ignore[assignment]
-    """Changes subject, description, priority or labels (AIP-134). A mask path that names an output-only or immutable field is
-    INVALID_FIELD, and its description names the verb to call. Nothing to change is a success that writes no activity.
+    """Changes subject, description, priority, labels or external reference (AIP-134). A mask path that names an output-only or immutable
+    field is INVALID_FIELD, and its description names the verb to call. Nothing to change is a success that writes no activity.
     """
     TakeTicket: _aio.UnaryUnaryMultiCallable[_ticket_service_pb2.TakeTicketRequest, _ticket_service_pb2.TakeTicketResponse]  # type: ignore[assignment]
     """Makes the caller the assignee of an unassigned ticket; on one's own it is a success that changes nothing. Of any number of agents who
@@ -208,8 +208,8 @@ class TicketServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ticket_service_pb2.UpdateTicketRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ticket_service_pb2.UpdateTicketResponse, _abc.Awaitable[_ticket_service_pb2.UpdateTicketResponse]]:
-        """Changes subject, description, priority or labels (AIP-134). A mask path that names an output-only or immutable field is
-        INVALID_FIELD, and its description names the verb to call. Nothing to change is a success that writes no activity.
+        """Changes subject, description, priority, labels or external reference (AIP-134). A mask path that names an output-only or immutable
+        field is INVALID_FIELD, and its description names the verb to call. Nothing to change is a success that writes no activity.
         """
 
     @_abc_1.abstractmethod
