@@ -172,6 +172,10 @@ def _whatever_happened(seen: Seen, where: str) -> None:
         for change in entry.changes:
             if change.field == "recovery.state":
                 continue
+            if change.field in {"subject", "description"}:
+                # A text: the log says only that it changed.
+                _same(f"{where}: {entry.name} holds text", (change.before, change.after), ("", ""))
+                continue
             _same(f"{where}: {entry.name} changes {change.field} from", change.before, values.get(change.field, ""))
             values[change.field] = change.after
     shown = ticket_seen(seen.ticket)
@@ -179,7 +183,6 @@ def _whatever_happened(seen: Seen, where: str) -> None:
         ("status", shown.status),
         ("contact_state", shown.contact_state),
         ("assignee", seen.ticket.assignee),
-        ("subject", shown.subject),
         ("recovery", shown.recovery),
         ("close_reason", shown.close_reason.replace("UNSPECIFIED", "")),
     ):

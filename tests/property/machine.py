@@ -125,7 +125,8 @@ class Lifecycle(RuleBasedStateMachine):
 
     def a_request_comes_again(self, chance: Random) -> None:
         """An old request is repeated, whatever has happened since."""
-        self.send(chance.choice(self.sent[-20:]))
+        action = chance.choice(self.sent[-20:])
+        self.send(replace(action, in_capitals=chance.random() < 0.5))
 
     def an_answer_is_lost(self, chance: Random) -> None:
         """The connection breaks before the answer comes, and the request is sent again."""

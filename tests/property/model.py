@@ -77,6 +77,13 @@ class Action:
     etag: str = ""
     request_id: str = ""
     review: int = -1
+    in_capitals: bool = field(default=False, compare=False)
+    """Whether the request id is sent in capitals: it is the same id, and the same action."""
+
+    @property
+    def sent_id(self) -> str:
+        """The request id as it is sent."""
+        return self.request_id.upper() if self.in_capitals else self.request_id
 
     @property
     def link(self) -> tuple[str, int, int]:

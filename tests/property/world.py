@@ -133,7 +133,7 @@ class World:
         """The request of an action."""
         if action.method == "CreateTicket":
             given = Ticket(review=model.reviews[action.review], subject=action.text)
-            return tickets.CreateTicketRequest(parent=self.tenant.name, ticket=given, request_id=action.request_id)
+            return tickets.CreateTicketRequest(parent=self.tenant.name, ticket=given, request_id=action.sent_id)
         ticket = model.tickets[action.ticket]
         if action.caller == CUSTOMER:
             self.submissions[action.link] += 1
@@ -144,11 +144,11 @@ class World:
         return self._on_ticket(model, ticket.name, action)
 
     def _on_ticket(self, model: Model, name: str, action: Action) -> Message:
-        more = {"etag": action.etag, "request_id": action.request_id}
+        more = {"etag": action.etag, "request_id": action.sent_id}
         match action.method:
             case "UpdateTicket":
                 given = Ticket(name=name, subject=action.text)
-                return tickets.UpdateTicketRequest(ticket=given, etag=action.etag, request_id=action.request_id)
+                return tickets.UpdateTicketRequest(ticket=given, etag=action.etag, request_id=action.sent_id)
             case "AssignTicket":
                 return tickets.AssignTicketRequest(name=name, assignee=self.tenant.agent_name(action.text), **more)
             case "SendMessage":
@@ -169,7 +169,7 @@ class World:
             case "SubmitContact":
                 email, _, words = action.text.partition("|")
                 return customers.SubmitContactRequest(
-                    token=self.link(name), email=email, message=words, consent=True, request_id=action.request_id
+                    token=self.link(name), email=email, message=words, consent=True, request_id=action.sent_id
                 )
             case "BeginPosting":
                 step = workers.RecoveryStep.Value(f"RECOVERY_STEP_{action.text}")
@@ -186,7 +186,7 @@ class World:
                 return report
             case method:
                 built: Message = getattr(conversations, f"{method}Request")(
-                    name=name, etag=action.etag, request_id=action.request_id
+                    name=name, etag=action.etag, request_id=action.sent_id
                 )
                 return built
 
@@ -194,7 +194,7 @@ class World:
         token = self.tenant.chat_token(recovery.contact.id if recovery.contact else "")
         if action.method == "GetChat":
             return customers.GetChatRequest(token=token, page_size=_MOST)
-        return customers.PostMessageRequest(token=token, text=action.text, request_id=action.request_id)
+        return customers.PostMessageRequest(token=token, text=action.text, request_id=action.sent_id)
 
     def link(self, recovery: str) -> str:
         """The token of a form's link."""
@@ -239,7 +239,7 @@ class World:
 
     async def tickets(self, caller: str) -> dict[str, Ticket]:
         """Every ticket of the organization as `caller` sees it, by name."""
-        request = tickets.ListTicketsRequest(parent=self.tenant.name, page_size=_MOST)
+        request = tickets.ListTicketsRequest(parent=self.tenant.name, page_size=_MOST, view=ticket_pb2.TICKET_VIEW_FULL)
         answer = await self._client.tickets.ListTickets(request, metadata=self._metadata(caller))
         return {ticket.name: ticket for ticket in answer.tickets}
 

@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 from grpc.aio import UnaryStreamCall, UnaryStreamMultiCallable
 
 from care.v1.activity_pb2 import ActivityType
+from care.v1.ticket_pb2 import TICKET_VIEW_UNSPECIFIED, TicketView
 from care.v1.ticket_service_pb2 import WatchTicketsRequest, WatchTicketsResponse
 from care_client.client import CareClient
 from tests.support.system import PATIENCE
@@ -27,7 +28,7 @@ class Stream(Generic[_Response]):
         self._answers = aiter(call)
 
     async def next(self) -> _Response:
-        """The next answer; StopAsyncIteration at the stream's orderly end."""
+        """The next answer; StopAsyncIteration where it ends without an error."""
         async with asyncio.timeout(PATIENCE):
             return await anext(self._answers)
 
@@ -49,9 +50,11 @@ async def stream(
         call.cancel()
 
 
-def watching(client: CareClient, parent: str, **more: str) -> AbstractAsyncContextManager[Stream[WatchTicketsResponse]]:
+def watching(
+    client: CareClient, parent: str, view: TicketView.ValueType = TICKET_VIEW_UNSPECIFIED, **more: str
+) -> AbstractAsyncContextManager[Stream[WatchTicketsResponse]]:
     """Opens WatchTickets."""
-    return stream(client.tickets.WatchTickets, WatchTicketsRequest(parent=parent, **more))
+    return stream(client.tickets.WatchTickets, WatchTicketsRequest(parent=parent, view=view, **more))
 
 
 async def place(client: CareClient, parent: str) -> str:

@@ -10,9 +10,10 @@ from datetime import timedelta
 import asyncpg
 import grpc
 import pytest
+from structlog.testing import capture_logs
 
 from care.v1 import conversation_service_pb2 as conversations
-from care.v1 import message_pb2
+from care.v1 import message_pb2, ticket_pb2
 from care.v1 import ticket_service_pb2 as tickets
 from care.v1 import worker_service_pb2 as workers
 from care.v1.ticket_pb2 import Ticket
@@ -102,7 +103,8 @@ async def test_it_goes_on_after_each_of_its_answers(tenant: Tenant) -> None:
 async def test_a_change_comes_with_its_activity_its_ticket_for_the_caller_and_its_message(tenant: Tenant) -> None:
     alice = tenant.agent("alice")
     ticket = await tenant.ticket()
-    async with watching(alice, tenant.name) as opened:
+    full = ticket_pb2.TICKET_VIEW_FULL
+    async with watching(alice, tenant.name, view=full) as opened:
         await opened.next()
         await add_note(tenant, ticket, "The cook is new.")
         change = await opened.next()
@@ -112,13 +114,34 @@ async def test_a_change_comes_with_its_activity_its_ticket_for_the_caller_and_it
     assert change.message == note
     assert note.text == "The cook is new."
     # A service may do nothing with it, and is told so.
-    async with watching(tenant.service, ticket.name) as opened:
+    async with watching(tenant.service, ticket.name, view=full) as opened:
         await opened.next()
         await add_note(tenant, ticket)
         change = await opened.next()
     request = tickets.GetTicketRequest(name=ticket.name)
     assert change.ticket == (await tenant.service.tickets.GetTicket(request)).ticket
     assert change.ticket.actions != (await tenant.get(ticket)).actions
+
+
+async def test_a_change_has_no_actions_unless_they_are_asked_for(tenant: Tenant) -> None:
+    ticket = await tenant.ticket()
+    for view in (ticket_pb2.TICKET_VIEW_UNSPECIFIED, ticket_pb2.TICKET_VIEW_BASIC):
+        async with watching(tenant.agent("alice"), ticket.name, view=view) as opened:
+            await opened.next()
+            await add_note(tenant, ticket)
+            change = await opened.next()
+        basic = await tenant.get(ticket)
+        basic.ClearField("actions")
+        assert change.ticket == basic
+
+
+async def test_a_view_that_is_none_is_refused(tenant: Tenant) -> None:
+    await tenant.meet("alice")
+    unknown = ticket_pb2.TicketView.ValueType(7)
+    async with watching(tenant.agent("alice"), tenant.name, view=unknown) as opened:
+        error = await ended(opened)
+    assert_refused(error, "INVALID_FIELD")
+    assert [violation.field for violation in error.field_violations] == ["view"]
 
 
 async def test_a_change_without_a_message_has_none(tenant: Tenant) -> None:
@@ -353,15 +376,20 @@ async def test_a_service_that_stops_ends_streams_so_that_clients_go_on_elsewhere
     url = server.create_database("draining")
     async with care(url) as second:
         # Longer than the test may take: a stream that waited for the end of the drain would fail it.
-        async with care(url, variables={"CARE_DRAIN_TIME": "10m"}) as first:
-            tenant, elsewhere = Tenant(first, "acme"), Tenant(second, "acme")
-            client = CareClient.connect(first.address, first.token(sub="alice", org="acme", roles=["agent"]))
-            opened = await _opened(client, tenant.name, 20)
-            tokens = {(await each.next()).resume_token for each in opened}
-            await open_streams(first, 20)
-        for each in opened:
-            assert await each.rest() == []
-            assert await each.call.code() is grpc.StatusCode.OK
+        with capture_logs() as lines:
+            async with care(url, variables={"CARE_DRAIN_TIME": "10m"}) as first:
+                tenant, elsewhere = Tenant(first, "acme"), Tenant(second, "acme")
+                client = CareClient.connect(first.address, first.token(sub="alice", org="acme", roles=["agent"]))
+                opened = await _opened(client, tenant.name, 20)
+                tokens = {(await each.next()).resume_token for each in opened}
+                await open_streams(first, 20)
+            for each in opened:
+                error = await ended(each)
+                assert (error.code, error.reason) == (grpc.StatusCode.UNAVAILABLE, "DRAINING")
+                assert (error.retry_after, error.retryable) == (timedelta(seconds=1), True)
+        assert [line for line in lines if line["log_level"] != "info"] == [], "a deployment is no failure"
+        of_streams = [line for line in lines if line.get("method") == "care.v1.TicketService/WatchTickets"]
+        assert [(line["code"], line["reason"]) for line in of_streams] == [("UNAVAILABLE", "DRAINING")] * 20
         await client.close()
         ticket = await elsewhere.ticket(None)
         for token in tokens:
