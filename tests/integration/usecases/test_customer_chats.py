@@ -5,12 +5,13 @@ from __future__ import annotations
 from uuid import uuid4
 
 from care_rules.chat import ChatState
-from care_rules.entities import Contact, Message
+from care_rules.entities.contact import Contact
+from care_rules.entities.message import Message
 from care_rules.lifecycle import TicketStatus
 from care_rules.names import RecoveryName, TicketName
 from care_rules.refusals import Reason
 from care_service.usecases import chats, conversation, recoveries, tickets
-from care_service.usecases.ports import StoredResponse
+from care_service.usecases.ports.idempotency import StoredResponse
 from care_service.usecases.request import Replayable, Request
 from tests.integration.usecases.office import STRANGER, Office, assert_refused, encode, fresh, refused
 

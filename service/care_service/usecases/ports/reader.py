@@ -1,0 +1,144 @@
+"""What lists and single reads get from the storage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from care_rules.chat import ChatSnapshot
+from care_rules.entities.activity import Activity
+from care_rules.entities.agent import Agent
+from care_rules.entities.contact import Contact
+from care_rules.entities.delivery import Delivery
+from care_rules.entities.inbound import Inbound
+from care_rules.entities.message import Message
+from care_rules.entities.recovery import Recovery
+from care_rules.entities.review import Review
+from care_rules.entities.ticket import Ticket
+from care_rules.filters.conditions import Condition
+from care_rules.lifecycle import RecoveryState
+from care_rules.names import RecoveryName, TicketName
+from care_rules.organizations import Location, Organization
+from care_rules.queries import ReviewQuery, TicketCounts, TicketQuery
+from care_rules.settings import SettingsRevision
+
+
+@dataclass(frozen=True, slots=True)
+class TicketView:
+    """A ticket with what is shown beside it."""
+
+    ticket: Ticket
+    contact: Contact | None
+    """The live recovery's."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryView:
+    """A recovery with every contact that it brought, oldest first."""
+
+    recovery: Recovery
+    contacts: tuple[Contact, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MessageView:
+    """An entry of the thread, with the state of its recovery, and how far it got."""
+
+    message: Message
+    recovery_state: RecoveryState | None
+    delivery: Delivery | None = None
+
+
+class Reader(Protocol):
+    """Lists, by keyset: `after` is the last key of the page before, `limit` one more than the page's size."""
+
+    async def tickets(self, query: TicketQuery) -> Sequence[TicketView]:
+        """A page of tickets; organization by organization, in the direction of the first key, where none is given."""
+        ...
+
+    async def count_tickets(self, organization: str | None, condition: Condition) -> TicketCounts:
+        """How many tickets a filter finds; of all organizations where none is given."""
+        ...
+
+    async def activities(self, name: TicketName, after: int | None, limit: int) -> Sequence[Activity]:
+        """The highest number first."""
+        ...
+
+    async def recoveries(self, name: TicketName, after: int | None, limit: int) -> Sequence[tuple[int, RecoveryView]]:
+        """The latest first, each with its position."""
+        ...
+
+    async def recovery(self, name: RecoveryName) -> RecoveryView | None:
+        """One recovery."""
+        ...
+
+    async def contacts(self, name: TicketName, after: tuple[datetime, UUID] | None, limit: int) -> Sequence[Contact]:
+        """The oldest first."""
+        ...
+
+    async def messages(
+        self, name: TicketName, after: tuple[int, int] | None, limit: int, *, latest_first: bool = False
+    ) -> Sequence[MessageView]:
+        """The oldest first, or the latest."""
+        ...
+
+    async def message(self, name: TicketName, message: UUID) -> MessageView | None:
+        """One entry of the thread."""
+        ...
+
+    async def chat_messages(self, chat: ChatSnapshot, before: tuple[int, int] | None, limit: int) -> Sequence[Message]:
+        """What a contact and the business wrote to each other, the latest first."""
+        ...
+
+    async def chat_messages_after(
+        self, chat: ChatSnapshot, after: tuple[int, int] | None, limit: int
+    ) -> Sequence[Message]:
+        """The same, the oldest first."""
+        ...
+
+    async def unmatched(
+        self, organization: str, after: tuple[datetime, str, str] | None, limit: int
+    ) -> Sequence[Inbound]:
+        """Messages that came in and found no open chat, the latest first."""
+        ...
+
+    async def reviews(self, query: ReviewQuery) -> Sequence[Review]:
+        """The latest written first; organization by organization where none is given."""
+        ...
+
+    async def review(self, organization: str, review_id: UUID) -> Review | None:
+        """One review."""
+        ...
+
+    async def ticket_exists(self, name: TicketName) -> bool:
+        """Whether there is such a ticket."""
+        ...
+
+    async def locations(self, organization: str, after: str | None, limit: int) -> Sequence[Location]:
+        """By id."""
+        ...
+
+    async def agents(self, organization: str, after: str | None, limit: int) -> Sequence[Agent]:
+        """By id."""
+        ...
+
+    async def organization(self, organization: str) -> Organization | None:
+        """One organization."""
+        ...
+
+    async def location(self, organization: str, location: str) -> Location | None:
+        """One location."""
+        ...
+
+    async def agent(self, organization: str, agent: str) -> Agent | None:
+        """One agent."""
+        ...
+
+    async def settings_revisions(
+        self, organization: str, location: str, before: int | None, limit: int
+    ) -> Sequence[SettingsRevision]:
+        """The latest first; of the organization's own settings where no location is named."""
+        ...

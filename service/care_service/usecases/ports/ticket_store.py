@@ -1,0 +1,151 @@
+"""Where commands load and commit tickets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from care_rules.chat import ChatSnapshot
+from care_rules.create import CreationSnapshot
+from care_rules.delivery import DeliverySnapshot
+from care_rules.entities.contact import Contact
+from care_rules.entities.inbound import Inbound
+from care_rules.entities.message import Channel
+from care_rules.entities.ticket import Ticket
+from care_rules.names import MessageName, RecoveryName, TicketName
+from care_rules.reports import RecoverySnapshot
+from care_rules.scheduling import ScheduledDecision
+from care_rules.settings import AutoAssign
+from care_rules.snapshot import TicketSnapshot
+from care_rules.submit import FormSnapshot
+from care_service.usecases.ports.idempotency import (
+    IdempotencyRecord,
+    RequestKey,
+    StoredResponse,
+)
+
+
+class StaleError(Exception):
+    """The commit found that somebody else was faster: load again and decide again."""
+
+
+@dataclass(frozen=True, slots=True)
+class InboundQuery:
+    """Whom a message that came in belongs to: what it names, what it answers, or who sent it."""
+
+    organization: str
+    channel: Channel
+    external_id: str
+    sender: str
+    in_reply_to: tuple[str, ...]
+    ticket: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class InboundSnapshot:
+    """What a message that came in was loaded with."""
+
+    known: Inbound | None
+    """It, where it was taken in already."""
+    chat: ChatSnapshot | None
+    """The chat that it belongs to."""
+    is_answer: bool = False
+    """The chat was found by what the message answers."""
+    addressed_ticket: Ticket | None = None
+    """The ticket that the query names, no newer than the chat."""
+
+
+class TicketStore(Protocol):
+    """Loads and commits of DESIGN section 5: one query, one statement."""
+
+    async def load(
+        self,
+        name: TicketName,
+        *,
+        agent: str | None,
+        recovery: UUID | None = None,
+        claim: UUID | None = None,
+        request: RequestKey | None = None,
+    ) -> tuple[TicketSnapshot, StoredResponse | None] | None:
+        """Returns the ticket with the directory's entry, the recovery and the contact named; None if there is none."""
+        ...
+
+    async def load_new(
+        self,
+        organization: str,
+        *,
+        review: UUID | None,
+        location: str | None,
+        agent: str | None,
+        request: RequestKey | None,
+    ) -> tuple[CreationSnapshot, StoredResponse | None]:
+        """Returns what a new ticket is decided on. Makes the organization's entry where it is missing."""
+        ...
+
+    async def load_form(
+        self, recovery: UUID, request_id: UUID | None, oldest: datetime
+    ) -> tuple[FormSnapshot, StoredResponse | None] | None:
+        """Returns the ticket behind a form's link; None if there is none. `oldest` is as in `RequestKey`.
+
+        Raises StaleError where the place that an answer goes to changed while it was looked for.
+        """
+        ...
+
+    async def load_recovery(self, name: RecoveryName) -> RecoverySnapshot | None:
+        """Returns the ticket of a recovery, for its workflow; None if there is none."""
+        ...
+
+    async def load_delivery(self, name: MessageName) -> DeliverySnapshot | None:
+        """Returns the ticket of a message to a customer, for its workflow; None if there is none."""
+        ...
+
+    async def load_chat(
+        self, contact: UUID, request_id: UUID | None, oldest: datetime
+    ) -> tuple[ChatSnapshot, StoredResponse | None] | None:
+        """Returns the ticket behind a chat's link; None if there is none. `oldest` is as in `RequestKey`.
+
+        Raises StaleError where the place that a message goes to changed while it was looked for.
+        """
+        ...
+
+    async def load_inbound(
+        self, query: InboundQuery, request: RequestKey | None = None
+    ) -> tuple[InboundSnapshot, StoredResponse | None]:
+        """Returns what was taken in already with that id, and the chat that the message belongs to."""
+        ...
+
+    async def load_kept(self, name: TicketName, contact: Contact, limit: int) -> Sequence[Inbound]:
+        """Returns what a contact sent while the ticket's chat was locked, the oldest first, at most `limit`."""
+        ...
+
+    async def keep_inbound(self, inbound: Inbound, record: IdempotencyRecord | None) -> None:
+        """Keeps a message that found no ticket; raises StaleError where it was taken in already."""
+        ...
+
+    async def next_number(self, organization: str) -> int:
+        """Takes the organization's next ticket number; one that is not used leaves a gap."""
+        ...
+
+    async def next_assignee(self, organization: str, location: str, how: AutoAssign) -> str | None:
+        """Takes the turn of one of the location's assignees; None where it has none."""
+        ...
+
+    async def cancel_wake(self, name: RecoveryName, report_time: datetime) -> None:
+        """Forgets the wake of a report, as its workflow has asked since; of none or of one that is out, nothing."""
+        ...
+
+    async def commit(self, scheduled: ScheduledDecision, record: IdempotencyRecord | None) -> None:
+        """Writes a decision on an existing ticket in one statement; raises StaleError."""
+        ...
+
+    async def commit_new(self, scheduled: ScheduledDecision, record: IdempotencyRecord | None) -> None:
+        """Writes a new ticket, and its link at the one it follows, in one statement; raises StaleError."""
+        ...
+
+    def exclusive(self, name: TicketName) -> AbstractAsyncContextManager[TicketStore]:
+        """Locks the ticket's row for one load and one commit: the last resort of a call that keeps being overtaken."""
+        ...
