@@ -1,4 +1,4 @@
-"""The commands: what a caller can ask `decide` for, with every value that has to be made up beforehand (ids)."""
+"""Commands: everything that a caller or a workflow asks for, with the ids of what the command creates."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from care_rules.permissions import Command
 
 @dataclass(frozen=True, slots=True)
 class TakeTicket:
-    """The caller wants to own the unassigned ticket."""
+    """Makes the caller the assignee of an unassigned ticket."""
 
     command: ClassVar[Command] = Command.TAKE
 
 
 @dataclass(frozen=True, slots=True)
 class AssignTicket:
-    """The ticket shall go to `agent`."""
+    """Assigns the ticket to `agent`."""
 
     command: ClassVar[Command] = Command.ASSIGN
     agent: str
@@ -30,14 +30,14 @@ class AssignTicket:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseTicket:
-    """The assignee lets go."""
+    """Removes the assignee."""
 
     command: ClassVar[Command] = Command.RELEASE
 
 
 @dataclass(frozen=True, slots=True)
 class UpdateTicket:
-    """New details; None leaves one as it is."""
+    """Changes details of the ticket. None leaves a detail as it is."""
 
     command: ClassVar[Command] = Command.UPDATE
     subject: str | None = None
@@ -49,40 +49,40 @@ class UpdateTicket:
 
 @dataclass(frozen=True, slots=True)
 class StartTicket:
-    """Work begins."""
+    """Starts the work on the ticket."""
 
     command: ClassVar[Command] = Command.START
 
 
 @dataclass(frozen=True, slots=True)
 class ResolveTicket:
-    """The trouble is held to be over."""
+    """Marks the ticket as resolved."""
 
     command: ClassVar[Command] = Command.RESOLVE
 
 
 @dataclass(frozen=True, slots=True)
 class CloseTicket:
-    """Over for good."""
+    """Closes the ticket for good."""
 
     command: ClassVar[Command] = Command.CLOSE
 
 
 @dataclass(frozen=True, slots=True)
 class ReopenTicket:
-    """Not over after all."""
+    """Reopens a resolved ticket."""
 
     command: ClassVar[Command] = Command.REOPEN
 
 
 @dataclass(frozen=True, slots=True)
 class SendRecoveryForm:
-    """A public reply with a link to the form."""
+    """Posts a public reply with a link to the form."""
 
     command: ClassVar[Command] = Command.SEND_FORM
     reply_text: str
     link: str
-    """The link that will stand for the placeholder; counts towards the site's limit, and is not stored."""
+    """The link that replaces the placeholder. It counts towards the site's limit, and is not stored."""
     key_id: str
     recovery_id: UUID
     reply_message_id: UUID
@@ -91,36 +91,36 @@ class SendRecoveryForm:
 
 @dataclass(frozen=True, slots=True)
 class WithdrawRecoveryForm:
-    """The named form is taken back."""
+    """Withdraws a form."""
 
     command: ClassVar[Command] = Command.WITHDRAW_FORM
 
 
 @dataclass(frozen=True, slots=True)
 class AddContact:
-    """An address is known from elsewhere."""
+    """Adds a contact that the agent knows from elsewhere."""
 
     command: ClassVar[Command] = Command.ADD_CONTACT
     email: str
     phone: str
-    """As it was typed; `decide` normalizes it, since the default region is the location's."""
+    """As it was typed. `decide` normalizes it, because the default region is the location's."""
     display_name: str
     recovery_id: UUID
     contact_id: UUID
     claim: UUID | None = None
-    """The ticket's contact to take the addresses and the name from, instead of the fields above."""
+    """The contact of the ticket whose addresses and name are used, instead of the fields above."""
 
 
 @dataclass(frozen=True, slots=True)
 class RejectContact:
-    """The named recovery's contact is the wrong person."""
+    """Rejects the contact of a recovery as the wrong person."""
 
     command: ClassVar[Command] = Command.REJECT_CONTACT
 
 
 @dataclass(frozen=True, slots=True)
 class AddNote:
-    """An internal note."""
+    """Writes an internal note."""
 
     command: ClassVar[Command] = Command.ADD_NOTE
     text: str
@@ -129,7 +129,7 @@ class AddNote:
 
 @dataclass(frozen=True, slots=True)
 class SendMessage:
-    """A message to the customer."""
+    """Sends a message to the customer."""
 
     command: ClassVar[Command] = Command.SEND_MESSAGE
     text: str
@@ -156,13 +156,13 @@ AgentCommand = (
 
 @dataclass(frozen=True, slots=True)
 class CreateTicket:
-    """A new ticket, from a review or without one, with a known contact or without."""
+    """Creates a ticket, with or without a review, and with or without a known contact."""
 
     subject: str
     description: str
     location: str
     priority: Priority | None
-    """None: what the settings want for the review."""
+    """None for the priority that the settings give the review."""
     labels: tuple[str, ...]
     email: str
     phone: str

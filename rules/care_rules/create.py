@@ -58,7 +58,7 @@ def create_ticket(
     command = _fill_from_review(replace(command, phone=phone), snapshot.review, snapshot.location)
     if snapshot.reporter is not None and not snapshot.reporter.can_be_reporter:
         agent = names.agent(organization.id, snapshot.reporter.id)
-        raise Refusal(Reason.NOT_REPORTABLE, f"{agent} may not raise tickets.", {"agent": agent})
+        raise Refusal(Reason.NOT_REPORTABLE, f"{agent} is not allowed to create tickets.", {"agent": agent})
     if snapshot.review is not None and snapshot.open_ticket is not None:
         raise ticket_exists(organization.id, snapshot.review.id, snapshot.open_ticket)
     ticket = new_ticket(snapshot, number, command, now)
@@ -140,7 +140,9 @@ def ticket_exists(organization: str, review_id: UUID, number: int) -> Refusal:
     """Makes the refusal for a review whose ticket `number` is not CLOSED."""
     ticket = names.ticket(organization, number)
     metadata = {"ticket": ticket, "review": names.review(organization, review_id)}
-    return Refusal(Reason.TICKET_EXISTS, f"The review has {ticket}, which is not CLOSED: use that one.", metadata)
+    return Refusal(
+        Reason.TICKET_EXISTS, f"The review already has {ticket}, which is not CLOSED. Use that ticket.", metadata
+    )
 
 
 def assign_new_ticket(decision: Decision, agent: str) -> Decision:

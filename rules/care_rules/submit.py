@@ -56,9 +56,9 @@ _REFUSALS: Final[Mapping[FormState, tuple[Reason, str] | None]] = check_complete
         FormState.OPEN: None,
         FormState.ANSWERED: None,
         FormState.CLOSED: None,
-        FormState.EXPIRED: (Reason.LINK_EXPIRED, "The form's time is over."),
-        FormState.WITHDRAWN: (Reason.LINK_WITHDRAWN, "The business took the form back."),
-        FormState.REPLACED: (Reason.LINK_WITHDRAWN, "The business reached the customer in another way."),
+        FormState.EXPIRED: (Reason.LINK_EXPIRED, "This form has expired."),
+        FormState.WITHDRAWN: (Reason.LINK_WITHDRAWN, "The business has withdrawn this form."),
+        FormState.REPLACED: (Reason.LINK_WITHDRAWN, "The business has reached the customer in another way."),
     },
 )
 """Why a form takes no answer; None where it takes one."""

@@ -252,7 +252,7 @@ class Relay:
                 busy = await self.turn()
             except Exception as error:  # noqa: BLE001 - a relay that ended would leave every later step undone
                 reason = error.reason.value if isinstance(error, Refusal) else type(error).__qualname__
-                _LOG.warning("the outbox can't be worked", reason=reason)
+                _LOG.warning("outbox relay failed", reason=reason)
                 busy = False
             if not busy and not self._end.is_set():
                 await self._rest()

@@ -86,11 +86,14 @@ class TokenKeys:
             if str(error) != self._complaint:
                 self._complaint = str(error)
                 _LOG.warning(
-                    "token keys can't be had: degraded", source=source.name, reason=str(error), keys=self.current.ids
+                    "token keys can't be fetched: degraded",
+                    source=source.name,
+                    reason=str(error),
+                    keys=self.current.ids,
                 )
         else:
             if self._complaint:
-                _LOG.info("token keys can be had again", source=source.name)
+                _LOG.info("token keys can be fetched again", source=source.name)
             self.is_unavailable, self._failures, self._complaint = False, 0, ""
             if found != self.current:
                 self.current = found

@@ -52,7 +52,7 @@ async def ingest_review(
             stored = await directory.answer(key) if key else None
             if (replayed := request.replay(stored)) is not None:
                 return replayed
-    raise Refusal(Reason.CONTENDED, "The review was taken in at the same time, again and again: call again.")
+    raise Refusal(Reason.CONTENDED, "Other calls keep ingesting the same review. Call again.")
 
 
 async def _ingest(

@@ -111,8 +111,8 @@ async def test_keys_stay_while_the_issuer_is_away_which_is_said_once() -> None:
         await keys.fetch()
     assert (keys.is_unavailable, keys.current) == (False, had)
     assert [(line["log_level"], line["event"]) for line in lines] == [
-        ("warning", "token keys can't be had: degraded"),
-        ("info", "token keys can be had again"),
+        ("warning", "token keys can't be fetched: degraded"),
+        ("info", "token keys can be fetched again"),
     ]
 
 

@@ -25,10 +25,10 @@ PARTIAL: dict[tuple[str, str], str] = {
     ("_SERVICE_STEPS", "care.v1.RecoveryStep"): "the steps at the service; a match has words for every step",
     ("_SITE_STEPS", "care.v1.RecoveryStep"): "the steps at a review site; a match has words for every step",
     ("details", "care.v1.DeliveryStep"): "what only two steps have to tell; a match has words for every step",
-    ("_BEGUN_FROM", "DeliveryStep"): "a report begins these steps only; the rest is never begun",
+    ("_STARTS_FROM", "DeliveryStep"): "a report begins these steps only; the rest is never begun",
     ("_STATUS_ACTIVITIES", "Trigger"): "the triggers of machine 1 that a command fires",
     ("TRIGGERS", "Command"): "the other commands leave both machines alone",
-    ("with_status", "Trigger"): "the other triggers leave the resolve time alone",
+    ("move_status", "Trigger"): "the other triggers leave the resolve time alone",
     ("_COMPARE", "Comparator"): "':' and '!=' are never compared by: the schema turns them into equality",
 }
 """Tables and chains of `if` that are meant to name some members alone: the variable or function, the enum, why."""

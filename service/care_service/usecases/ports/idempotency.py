@@ -8,28 +8,28 @@ from typing import Final
 from uuid import UUID
 
 REQUEST_ID_LIFETIME: Final = timedelta(hours=24)
-"""For how long an answer is kept to be given again."""
+"""How long a response is stored for repeats of its request."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestKey:
-    """What a `request_id` is unique within (AIP-155)."""
+    """The key of a stored response: a `request_id` is unique per organization and caller (AIP-155)."""
 
     organization: str
     caller: str
     request_id: UUID
     oldest: datetime
-    """An answer kept before then has had its time."""
+    """Responses stored before this time have expired."""
 
 
 def customer_key(organization: str, recovery: UUID, request_id: UUID, oldest: datetime) -> RequestKey:
-    """Returns the key of a request that came through a form's link: whoever holds the link is one caller."""
+    """Returns the key of a request that came through a form link. All holders of a link count as one caller."""
     return RequestKey(organization, f"CUSTOMER/{recovery}", request_id, oldest)
 
 
 @dataclass(frozen=True, slots=True)
 class StoredResponse:
-    """An answer that was given to a request, kept to be given again."""
+    """The response to an earlier request, stored for repeats."""
 
     fingerprint: bytes
     """SHA-256 over the method and the request's bytes."""
@@ -39,7 +39,7 @@ class StoredResponse:
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyRecord:
-    """An answer to be kept, with its key."""
+    """A response to store, with its key."""
 
     key: RequestKey
     answer: StoredResponse
