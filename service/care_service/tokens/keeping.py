@@ -1,4 +1,4 @@
-"""Keeps the issuer's keys: fetches them at start, from time to time, and when a token names one that is not known."""
+"""Keeps the issuer's keys current: fetches them at start, periodically, and when a token names an unknown key."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from care_service.tokens.sources import FetchError, FileSource, Source, source_o
 
 _LOG: Final = get_logger("care.tokens")
 PAUSE: Final = timedelta(seconds=5)
-"""At least between two fetches that tokens cause: whoever forges ids of keys can't have us hammer the issuer."""
+"""The minimum time between fetches that tokens cause, so that forged key ids can't flood the issuer with requests."""
 
 
 class TokenKeys:
-    """The issuer's keys as they were last had; those stay in use while the issuer is away.
+    """The issuer's keys as last fetched. They stay in use while the issuer is unreachable.
 
-    Without a source there are none, ever.
+    Without a source there are no keys.
     """
 
     def __init__(
