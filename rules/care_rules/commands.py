@@ -175,7 +175,7 @@ class CreateTicket:
 
 @dataclass(frozen=True, slots=True)
 class SubmitContact:
-    """Somebody with the form's link leaves an address."""
+    """Submits an address through a form's link."""
 
     email: str
     phone: str
@@ -183,21 +183,21 @@ class SubmitContact:
     message: str
     contact_id: UUID
     recovery_id: UUID
-    """Of the recovery that comes with a follow-up ticket."""
+    """The id of the recovery of a follow-up ticket."""
     message_id: UUID
-    """Of the review's entry in a follow-up ticket's thread."""
+    """The id of the review's entry in a follow-up ticket's thread."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordPosted:
-    """The attempt saw the reply with the link in public."""
+    """Reports that the reply with the link is public."""
 
     attempt: int
 
 
 @dataclass(frozen=True, slots=True)
 class RecordRefused:
-    """The site refused what the attempt wanted, or the reply is not public."""
+    """Reports that the site refused the attempt, or that the reply is not public."""
 
     attempt: int
     reason: RefusalReason
@@ -206,27 +206,27 @@ class RecordRefused:
 
 @dataclass(frozen=True, slots=True)
 class RecordRetracted:
-    """The attempt replaced the public reply by its text without the link."""
+    """Reports that the public reply no longer contains the link."""
 
     attempt: int
 
 
 @dataclass(frozen=True, slots=True)
 class UnlockChat:
-    """The chat opens, and the customer is sent its link."""
+    """Opens the chat, and sends its link to the customer."""
 
     message_id: UUID
-    """Of the greeting that carries the link."""
+    """The id of the greeting that contains the link."""
     key_id: str
-    """The key that the link is made with."""
+    """The id of the key for the link."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExpireForm:
-    """The form's time may be over."""
+    """Ends a form that has expired."""
 
     early: bool = False
-    """Whether it ends even if not."""
+    """Whether it ends before its expiry, too."""
 
 
 Report = RecordPosted | RecordRefused | RecordRetracted | UnlockChat | ExpireForm
@@ -234,25 +234,25 @@ Report = RecordPosted | RecordRefused | RecordRetracted | UnlockChat | ExpireFor
 
 @dataclass(frozen=True, slots=True)
 class PostMessage:
-    """A customer writes: on the chat's page, or by a channel."""
+    """A customer's message, from the chat page or by a channel."""
 
     text: str
     message_id: UUID
     recovery_id: UUID
-    """Of the recovery that comes with a follow-up ticket."""
+    """The id of the recovery of a follow-up ticket."""
     contact_id: UUID
-    """Of the contact that comes with it."""
+    """The id of the follow-up's contact."""
     review_message_id: UUID
-    """Of the review's entry in its thread."""
+    """The id of the review's entry in the follow-up's thread."""
     channel: Channel | None = None
-    """None on the page."""
+    """None for the chat page."""
     automatic: bool = False
-    """A machine wrote it."""
+    """Whether a machine wrote it."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordDelivered:
-    """The provider took the message, or says that it arrived."""
+    """Reports that the provider accepted the message, or that it arrived."""
 
     attempt: int
     state: DeliveryState
@@ -262,7 +262,7 @@ class RecordDelivered:
 
 @dataclass(frozen=True, slots=True)
 class RecordFailed:
-    """The provider refused the message, or says that it did not arrive."""
+    """Reports that the provider refused the message, or that it did not arrive."""
 
     attempt: int
     reason: DeliveryFailure

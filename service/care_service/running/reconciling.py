@@ -26,7 +26,7 @@ class RunningWorkflows(Protocol):
     """Tells which workflows run."""
 
     async def running(self, workflow_ids: Sequence[str]) -> Collection[str]:
-        """Returns those of the ids of which a run is going on; raises RPCError where that can't be told."""
+        """Returns the ids of running workflows. Raises RPCError if Temporal can't tell."""
         ...
 
 
@@ -59,7 +59,7 @@ async def missing_workflows(
 
 
 async def reconcile(wanted: ExpectedWorkflows, running: RunningWorkflows, metrics: Metrics, pause: timedelta) -> None:
-    """Starts again what is missing, round by round; runs until cancelled. Of the replicas, one does at a time."""
+    """Starts missing workflows, round by round; runs until cancelled. One replica does so at a time."""
     while True:
         await asyncio.sleep(pause.total_seconds())
         try:

@@ -62,7 +62,7 @@ class TokenKeys:
                 self._look_from = self._monotonic() + PAUSE.total_seconds()
 
     async def run(self) -> None:
-        """Fetches the keys from time to time until it is cancelled, sooner while the issuer is away."""
+        """Fetches the keys periodically until cancelled, and more often while the issuer is unreachable."""
         try:
             while self._source is not None:
                 pause = self._refresh.total_seconds()
@@ -107,8 +107,8 @@ class TokenKeys:
 async def open_keys(place: str | None, refresh: timedelta) -> TokenKeys:
     """Returns the keys of a value of CARE_TOKEN_KEYS, fetched once; `TokenKeys.run` keeps them.
 
-    An issuer that is away keeps nobody from starting: until it is back, calls are refused as ones to repeat. A file
-    that is missing or wrong is a mistake on this machine: raises ConfigurationError.
+    The service starts even if the issuer is unreachable. Until it is reachable, calls are refused as retryable. Raises
+    ConfigurationError for a file that is missing or invalid.
     """
     source = source_of(place) if place else None
     keys = TokenKeys(source, refresh)

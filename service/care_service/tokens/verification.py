@@ -37,13 +37,13 @@ class TokenRules:
 
 @dataclass(frozen=True, slots=True)
 class VerifiedToken:
-    """A token with a good signature. Whether now is its time is another matter, at each call."""
+    """A token with a valid signature. Each call checks its times."""
 
     caller: Caller
     begin: float
     """`nbf`, a Unix time (RFC 7519, section 4.1)."""
     expiry: float
-    """`exp`, likewise."""
+    """`exp`, a Unix time."""
 
 
 class Verifier:

@@ -23,7 +23,7 @@ from care_service.usecases.raising import decide_with_number
 from care_service.usecases.request import Replayable, Request
 
 _TRIES: Final = 12
-"""Of the calls that meet in a round, one commits."""
+"""Each round, one of the concurrent calls commits."""
 
 
 def review_id(organization: str, site: str, external_id: str) -> UUID:
