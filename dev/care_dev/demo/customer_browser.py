@@ -1,4 +1,4 @@
-"""What the customer's browser does: finds the link in the public reply, opens the form, fills it in and sends it."""
+"""Acts as the customer in a browser: finds the link in the public reply, submits the form, writes in the chat."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import httpx
 from care_dev.stack.errors import StackError
 
 
-class _Reader(HTMLParser):
-    """Collects the links of a page, and the fields and target of its form."""
+class _PageParser(HTMLParser):
+    """Collects the links of a page, and the fields and the action of its form."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -30,50 +30,53 @@ class _Reader(HTMLParser):
             self.fields[values["name"]] = values.get("value", "")
 
 
-def _read(page: str) -> _Reader:
-    reader = _Reader()
-    reader.feed(page)
-    return reader
+def _parse(page: str) -> _PageParser:
+    parser = _PageParser()
+    parser.feed(page)
+    return parser
 
 
-def review_page(review_site: str, organization: str, external_id: str) -> str:
-    """Returns the public page of a review."""
+def review_page_url(review_site: str, organization: str, external_id: str) -> str:
+    """Returns the URL of a review's public page."""
     return f"{review_site}/{quote(organization, safe='')}/reviews/{quote(external_id, safe='')}"
 
 
-async def form_link(http: httpx.AsyncClient, page: str, web: str) -> str | None:
-    """Returns the link to a form of ours on a public page; None if there is none."""
+async def find_form_link(http: httpx.AsyncClient, page: str, web: str) -> str | None:
+    """Returns the link to a recovery form on a public page, or None if there is none."""
     response = (await http.get(page)).raise_for_status()
-    return next((link for link in _read(response.text).links if link.startswith(f"{web}/f/")), None)
+    return next((link for link in _parse(response.text).links if link.startswith(f"{web}/f/")), None)
 
 
-async def reply_is_without(http: httpx.AsyncClient, reply: str, web: str) -> bool:
-    """Tells whether the public reply, read through the site's API, has no link to a form of ours."""
-    return f"{web}/f/" not in (await http.get(reply)).raise_for_status().text
+async def has_form_link(http: httpx.AsyncClient, reply: str, web: str) -> bool:
+    """Returns whether the public reply, read through the site's API, contains a link to a recovery form."""
+    return f"{web}/f/" in (await http.get(reply)).raise_for_status().text
 
 
-async def answer_form(http: httpx.AsyncClient, link: str, answers: dict[str, str]) -> str:
-    """Opens the form, fills it in and sends it; returns the URL of the page that thanks."""
-    form = _read((await http.get(link)).raise_for_status().text)
+async def submit_form(http: httpx.AsyncClient, link: str, values: dict[str, str]) -> str:
+    """Opens the form, fills in `values` and submits it. Returns the URL of the confirmation page.
+
+    Raises StackError if the page has no form or the form is refused, and httpx.HTTPError.
+    """
+    form = _parse((await http.get(link)).raise_for_status().text)
     if form.action is None:
-        raise StackError("the page behind the link has no form")
-    sent = await http.post(urljoin(link, form.action), data=form.fields | answers)
+        raise StackError("the linked page has no form")
+    sent = await http.post(urljoin(link, form.action), data=form.fields | values)
     if not sent.is_redirect:
-        raise StackError(f"the form was not taken: HTTP {sent.status_code}")
-    thanks = urljoin(link, sent.headers["location"])
-    (await http.get(thanks)).raise_for_status()
-    return thanks
+        raise StackError(f"the form was refused: HTTP status {sent.status_code}")
+    confirmation = urljoin(link, sent.headers["location"])
+    (await http.get(confirmation)).raise_for_status()
+    return confirmation
 
 
-async def chat_links(http: httpx.AsyncClient, mailbox: str, address: str, web: str) -> list[str]:
-    """Returns the private links in the emails to an address, one of each email, the oldest first."""
-    answer = (await http.get(f"{mailbox}/v1/emails", params={"to": address})).raise_for_status()
-    emails = answer.json()["emails"]
+async def find_chat_links(http: httpx.AsyncClient, mailbox: str, address: str, web: str) -> list[str]:
+    """Returns the private chat link of each email to an address, oldest first."""
+    response = (await http.get(f"{mailbox}/v1/emails", params={"to": address})).raise_for_status()
+    emails = response.json()["emails"]
     return [
-        next(link for link in _read(email["html"]).links if link.startswith(f"{web}/c/")) for email in reversed(emails)
+        next(link for link in _parse(email["html"]).links if link.startswith(f"{web}/c/")) for email in reversed(emails)
     ]
 
 
-async def write_in_chat(http: httpx.AsyncClient, link: str, text: str) -> None:
-    """Opens the chat and writes into it."""
-    await answer_form(http, link, {"text": text})
+async def post_chat_message(http: httpx.AsyncClient, link: str, text: str) -> None:
+    """Opens the chat's page and posts a message."""
+    await submit_form(http, link, {"text": text})

@@ -1,4 +1,4 @@
-"""Who plays in the demo: what `care ticket` works as where nothing else is said."""
+"""The organization and the agent of the demo. They are also the defaults of `care ticket`."""
 
 from typing import Final
 
