@@ -1,1 +1,1 @@
-"""Programs that embed Care's workflows; `docs/embedding.md` walks through them."""
+"""Programs that embed Care's workflows; `docs/embedding.md` explains them."""

@@ -1,10 +1,10 @@
-"""A workflow of your own that embeds Care's: a voucher for the customer, once the chat with them is open."""
+"""Your own workflow around Care's: it issues a voucher once the chat with the customer is open."""
 
 from datetime import timedelta
 
 from temporalio import workflow
 
-# Passed through the sandbox: generated code may exist once in a process only.
+# Passed through the sandbox: generated code may exist only once in a process.
 with workflow.unsafe.imports_passed_through():
     from care.v1.recovery_pb2 import RECOVERY_STATE_CHAT_UNLOCKED
     from care_workflows import embedding
@@ -14,13 +14,16 @@ ISSUE_VOUCHER = "issue_voucher"
 
 @workflow.defn
 class Compensation:
-    """Waits for the end of a recovery, however many days that takes; whoever was reached gets a voucher."""
+    """Waits until the recovery has ended, which may take days, and issues a voucher if the chat is open."""
 
     @workflow.run
     async def run(self, recovery: str) -> bool:
-        """Take a recovery's name; returns whether there is a voucher. The history holds neither it nor the customer."""
+        """Return whether a voucher was issued. ``recovery`` is the recovery's name.
+
+        The workflow's history contains neither the voucher nor customer data.
+        """
         result = await embedding.run_recovery(recovery)
         if result.plan.state != RECOVERY_STATE_CHAT_UNLOCKED:
-            return False  # refused, withdrawn, expired or closed: there is nobody to give it to
+            return False  # refused, withdrawn, expired or closed: nobody can receive the voucher
         await workflow.execute_activity(ISSUE_VOUCHER, recovery, start_to_close_timeout=timedelta(seconds=30))
         return True

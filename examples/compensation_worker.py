@@ -1,8 +1,8 @@
-"""The worker of `examples.compensation`: your own workflow and activity beside Care's, on one task queue.
+"""A worker that runs `examples.compensation` and Care's workflows on one task queue.
 
 VOUCHERS=vouchers python -m examples.compensation_worker
 
-with the variables of `examples.own_review_site` besides. Start a compensation where you ask for the form:
+It also needs the variables of `examples.own_review_site`. Start a compensation where you send the form:
 
     await client.start_workflow(Compensation.run, recovery, id=f"compensation/{recovery}", task_queue="care",
                                 search_attributes=embedding.search_attributes(recovery))
@@ -21,30 +21,30 @@ from temporalio.envconfig import ClientConfig
 from temporalio.worker import Worker
 
 from examples.compensation import ISSUE_VOUCHER, Compensation
-from examples.own_review_site import care_plugin, told_to_stop
+from examples.own_review_site import create_care_plugin, wait_for_stop_signal
 
 
 @dataclass(frozen=True)
-class VoucherDesk:
-    """Stands for your own system: a folder with one file per voucher."""
+class VoucherFolder:
+    """Stands for your own system: a folder with one file for each voucher."""
 
     folder: Path
 
     @activity.defn(name=ISSUE_VOUCHER)
     async def issue(self, recovery: str) -> None:
-        """Issue a voucher: one, however often this runs, as an attempt may end without anybody knowing how."""
+        """Issue one voucher, however often this runs: Temporal repeats an attempt whose outcome was lost."""
         with suppress(FileExistsError), (self.folder / recovery.rpartition("/")[2]).open("x", encoding="utf-8") as file:
             file.write(secrets.token_hex(4))
 
 
 async def main() -> None:
-    """Work until told to stop."""
-    desk = VoucherDesk(Path(os.environ["VOUCHERS"]))
-    async with care_plugin() as plugin:
+    """Run until SIGINT or SIGTERM."""
+    vouchers = VoucherFolder(Path(os.environ["VOUCHERS"]))
+    async with create_care_plugin() as plugin:
         client = await Client.connect(**ClientConfig.load_client_connect_config(), plugins=[plugin])
-        async with Worker(client, task_queue="care", workflows=[Compensation], activities=[desk.issue]):
+        async with Worker(client, task_queue="care", workflows=[Compensation], activities=[vouchers.issue]):
             print("ready", flush=True)
-            await told_to_stop()
+            await wait_for_stop_signal()
 
 
 if __name__ == "__main__":

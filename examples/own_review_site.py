@@ -1,8 +1,8 @@
-"""A worker of your own with an adapter of your own: replies to reviews of the site `shop` go to its HTTP API.
+"""A worker with your own adapter: replies to reviews of the site `shop` go to the site's HTTP API.
 
 CARE_SERVICE_ADDRESS=127.0.0.1:50051 CARE_TOKEN=… SHOP_SITE_URL=http://127.0.0.1:8090 python -m examples.own_review_site
 
-Temporal is found by its own variables, such as TEMPORAL_ADDRESS.
+The connection to Temporal comes from Temporal's own variables, such as TEMPORAL_ADDRESS.
 """
 
 import asyncio
@@ -27,32 +27,32 @@ from care_workflows.channels.review_site import PublicReply, ReplyTarget
 
 @dataclass(frozen=True)
 class ShopSite:
-    """A site that has one reply per review, which a PUT replaces: so a repeated write does no harm."""
+    """A site with one reply per review. A PUT replaces the reply, so a repeated write is harmless."""
 
     http: httpx.AsyncClient
 
     async def post_reply(self, target: ReplyTarget, text: str, key: str) -> None:
-        """Make the text public. Whatever else httpx raises is tried again by the workflow."""
-        answer = await self.http.put(self._path(target), json={"comment": text}, headers={"Idempotency-Key": key})
-        if answer.is_client_error and answer.status_code != httpx.codes.TOO_MANY_REQUESTS:
-            raise ReplyRefused(RefusalReason.OTHER, answer.text)
-        answer.raise_for_status()
+        """Make the text public. The workflow retries any other exception of httpx."""
+        response = await self.http.put(self._path(target), json={"comment": text}, headers={"Idempotency-Key": key})
+        if response.is_client_error and response.status_code != httpx.codes.TOO_MANY_REQUESTS:
+            raise ReplyRefused(RefusalReason.OTHER, response.text)
+        response.raise_for_status()
 
     retract_reply = post_reply
 
     async def read_reply(self, target: ReplyTarget) -> PublicReply | None:
-        """Return what the public sees."""
-        answer = await self.http.get(self._path(target))
-        found = answer.status_code != httpx.codes.NOT_FOUND
-        return PublicReply(answer.raise_for_status().json()["comment"]) if found else None
+        """Return the reply that the public sees."""
+        response = await self.http.get(self._path(target))
+        is_missing = response.status_code == httpx.codes.NOT_FOUND
+        return None if is_missing else PublicReply(response.raise_for_status().json()["comment"])
 
     def _path(self, target: ReplyTarget) -> str:
         return f"/v1/{target.organization}/reviews/{quote(target.external_id, safe='')}/reply"
 
 
 @asynccontextmanager
-async def care_plugin() -> AsyncIterator[CarePlugin]:
-    """Care's workflows with that adapter, for as long as the block lasts."""
+async def create_care_plugin() -> AsyncIterator[CarePlugin]:
+    """Create Care's plugin with that adapter; closes its connections at the end of the block."""
     async with (
         CareClient.connect(os.environ["CARE_SERVICE_ADDRESS"], os.environ["CARE_TOKEN"]) as care,
         httpx.AsyncClient(base_url=os.environ["SHOP_SITE_URL"], timeout=10) as http,
@@ -60,8 +60,8 @@ async def care_plugin() -> AsyncIterator[CarePlugin]:
         yield CarePlugin(care, ReviewSites({"shop": ShopSite(http)}))
 
 
-async def told_to_stop() -> None:
-    """Wait for Ctrl-C, or for SIGTERM, as whoever runs containers sends it."""
+async def wait_for_stop_signal() -> None:
+    """Wait for SIGINT (Ctrl-C), or for SIGTERM, which container platforms send."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -69,14 +69,14 @@ async def told_to_stop() -> None:
 
 
 async def main() -> None:
-    """Work until told to stop; attempts under way are let end."""
-    async with care_plugin() as plugin:
+    """Run until SIGINT or SIGTERM; running attempts may finish."""
+    async with create_care_plugin() as plugin:
         client = await Client.connect(**ClientConfig.load_client_connect_config(), plugins=[plugin])
         for command in await search_attributes.register(client):
-            print(f"somebody with more rights has to run: {command}")
+            print(f"Ask an administrator to run: {command}")
         async with Worker(client, task_queue="care"):
             print("ready", flush=True)
-            await told_to_stop()
+            await wait_for_stop_signal()
 
 
 if __name__ == "__main__":

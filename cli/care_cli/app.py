@@ -28,7 +28,8 @@ app: Final = typer.Typer(
 app.add_typer(outbox)
 app.command()(doctor)
 
-Home = Annotated[Path, typer.Option("--home", help="Folder of the stack's data.", file_okay=False)]
+# Not `readable`: where that fails, our own error says what to do.
+Home = Annotated[Path, typer.Option("--home", help="Folder of the stack's data.", file_okay=False, readable=False)]
 
 
 @app.command()
@@ -82,7 +83,12 @@ def token(
     ] = None,
     home: Annotated[
         Path | None,
-        typer.Option("--home", help="Folder of a stack's data, which holds its key.", show_default=str(homes.DEFAULT)),
+        typer.Option(
+            "--home",
+            help="Folder of a stack's data, which holds its key.",
+            show_default=str(homes.DEFAULT),
+            readable=False,
+        ),
     ] = None,
 ) -> None:
     """Print a development token and nothing else. CARE_TOKEN_KEY signs it if that is set and --home is not given."""
@@ -168,7 +174,8 @@ def ticket(context: typer.Context) -> None:
 @app.command("review-site")
 def review_site(
     address: Annotated[str, typer.Option(help="host:port to listen on.")] = "127.0.0.1:8090",
-    database: Annotated[Path, typer.Option(help="File of the site's data.")] = homes.DEFAULT / "review-site/reviews.db",
+    database: Annotated[Path, typer.Option(help="File of the site's data.", readable=False)] = homes.DEFAULT
+    / "review-site/reviews.db",
 ) -> None:
     """Run the practice review site, which has the development organization's reviews and replies."""
     from care_dev.listening import CannotStart
@@ -184,7 +191,8 @@ def review_site(
 def mailbox(
     address: Annotated[str, typer.Option(help="host:port of the page.")] = "127.0.0.1:8025",
     smtp_address: Annotated[str, typer.Option(help="host:port that receives the emails.")] = "127.0.0.1:1025",
-    folder: Annotated[Path, typer.Option(help="Folder of the emails, a maildir.")] = homes.DEFAULT / "mailbox",
+    folder: Annotated[Path, typer.Option(help="Folder of the emails, a maildir.", readable=False)] = homes.DEFAULT
+    / "mailbox",
 ) -> None:
     """Run the practice mailbox, which shows every email instead of delivering it."""
     from care_dev.listening import CannotStart

@@ -10,7 +10,7 @@ import os
 import socket
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, assert_never
 
 from care_dev.stack.errors import StackError
 
@@ -63,6 +63,8 @@ def check(role: Role, address: str | None) -> None:
         case Role.REVIEW_SITE:
             where = _address(address, "", "127.0.0.1:8090")
             asyncio.run(health.http_ok(f"http://{where}/", deadline=_DEADLINE))
+        case _:
+            assert_never(role)
 
 
 def _address(given: str | None, variable: str, default: str) -> Address:

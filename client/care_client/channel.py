@@ -84,7 +84,7 @@ def open_channel(
         raise ValueError(
             f"the token would be sent to {address} unencrypted: use TLS, or allow plaintext on a network that you trust"
         )
-    agent = f"{user_agent} care-client/{version('care')}".lstrip()
+    agent = f"{user_agent} care-client/{version('review-care')}".lstrip()
     options = (*_OPTIONS, ("grpc.primary_user_agent", agent))
     tokens = None if token is None else token_source(token)
     all_interceptors = [*call_interceptors(tokens, deadline), *interceptors]

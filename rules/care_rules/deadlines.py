@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, assert_never
 from uuid import UUID
 
 from care_rules.business_hours import Pause, due_time
@@ -230,6 +230,8 @@ def fire(snapshot: TicketSnapshot, message_id: UUID, caller: Caller, now: dateti
         case DeadlineKind.RESOLUTION:
             timing = replace(ticket.timing, resolution_missed=True)
             return _noted(before, timing, ActivityType.RESOLUTION_MISSED, caller, now)
+        case _:
+            assert_never(due.kind)
 
 
 def refresh_deadlines(snapshot: TicketSnapshot) -> Decision | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, assert_never
 from uuid import UUID
 
 from care_rules import addresses, commands, names, replies
@@ -26,7 +26,7 @@ from care_rules.entities import (
     Ticket,
 )
 from care_rules.lifecycle import FORM_LIVE, RECOVERY, STATUS, RecoveryState, TicketStatus, Trigger
-from care_rules.permissions import STATUS_TRIGGERS, TRIGGERS, Command, Relation, Situation, refusal
+from care_rules.permissions import STATUS_TRIGGERS, TRIGGERS, Command, CommandRefusal, Relation, Situation, refusal
 from care_rules.refusals import Reason, Refusal, Violation, invalid
 from care_rules.snapshot import TicketSnapshot
 
@@ -77,7 +77,9 @@ def permit(snapshot: TicketSnapshot, command: Command, caller: Caller) -> None:
         raise _explain(reason, command, snapshot, caller, bits)
 
 
-def _explain(reason: Reason, command: Command, snapshot: TicketSnapshot, caller: Caller, bits: Situation) -> Refusal:
+def _explain(
+    reason: CommandRefusal, command: Command, snapshot: TicketSnapshot, caller: Caller, bits: Situation
+) -> Refusal:
     ticket = snapshot.ticket
     owner = names.agent(ticket.organization, ticket.assignee) if ticket.assignee else ""
     metadata = {"ticket": ticket.name}
@@ -107,12 +109,14 @@ def _explain(reason: Reason, command: Command, snapshot: TicketSnapshot, caller:
             live = snapshot.live.name if snapshot.live else ""
             keys = metadata | recovery_keys(bits.recovery_state) | {"recovery": live}
             return Refusal(reason, "A recovery form is out already: wait for it or withdraw it.", keys)
-        case _:
+        case Reason.ILLEGAL_TRANSITION:
             trigger = TRIGGERS[command]
             on_status = trigger in STATUS_TRIGGERS
             keys = status_keys(bits.status) if on_status else recovery_keys(bits.recovery_state)
             words = f"{command} is not possible in {keys['state']}; Ticket.actions says what is."
             return Refusal(reason, words, metadata | keys | {"trigger": trigger.value})
+        case _:
+            assert_never(reason)
 
 
 def status_keys(status: TicketStatus) -> dict[str, str]:

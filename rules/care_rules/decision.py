@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from care_rules import names
@@ -20,6 +22,7 @@ from care_rules.entities import (
     Ticket,
 )
 from care_rules.lifecycle import LIVE, RecoveryState
+from care_rules.total import total
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,31 +80,51 @@ def bump_version(ticket: Ticket, live: Recovery | None, now: datetime) -> Ticket
     )
 
 
-def _text(value: object) -> str:
-    return "" if value is None else str(value)
+LOGGED: Final[Mapping[str, Callable[[Ticket], str]]] = {
+    "assignee": lambda ticket: names.agent(ticket.organization, ticket.assignee) if ticket.assignee else "",
+    "close_reason": lambda ticket: ticket.close_reason or "",
+    "contact_state": lambda ticket: ticket.contact_state,
+    "description": lambda ticket: ticket.description,
+    "follow_up_of": lambda ticket: (
+        names.ticket(ticket.organization, ticket.follow_up_of) if ticket.follow_up_of else ""
+    ),
+    "labels": lambda ticket: ",".join(ticket.labels),
+    "priority": lambda ticket: ticket.priority,
+    "recovery_id": lambda ticket: (
+        names.recovery(ticket.organization, ticket.number, ticket.recovery_id) if ticket.recovery_id else ""
+    ),
+    "status": lambda ticket: ticket.status,
+    "subject": lambda ticket: ticket.subject,
+}
+"""The fields of a ticket whose changes its log shows, each with its value as text. In the order of their names."""
+
+NOT_LOGGED: Final[Mapping[str, str]] = {
+    "organization": "never changes",
+    "number": "never changes",
+    "location": "never changes",
+    "review_id": "never changes",
+    "reporter": "never changes",
+    "create_time": "never changes",
+    "version": "the number of the activity",
+    "revision": "counts writes, also those that nobody can see",
+    "update_time": "the time of the activity",
+    "resolve_time": "the time of the activity that changes `status`",
+    "close_time": "the time of the activity that changes `status`",
+    "follow_up": "stands in the new ticket's log as `follow_up_of`; a CLOSED ticket gets no activity",
+    "timing": "bookkeeping of deadlines; each deadline that passes is an activity of its own",
+}
+"""The other fields of a ticket, each with the reason why its log does not show it."""
+
+total((field.name for field in fields(Ticket)), {**LOGGED, **NOT_LOGGED})
+
+_SHOWN_AS: Final = {"recovery_id": "recovery"}
+"""What the log calls a field, where that is the contract's name and another one."""
 
 
 def ticket_changes(before: Ticket | None, after: Ticket) -> tuple[FieldChange, ...]:
     """Compares two versions of a ticket field by field, in the order of the fields' names."""
-
-    def values(ticket: Ticket) -> dict[str, str]:
-        organization, number = ticket.organization, ticket.number
-        return {
-            "assignee": names.agent(organization, ticket.assignee) if ticket.assignee else "",
-            "close_reason": _text(ticket.close_reason),
-            "contact_state": _text(ticket.contact_state),
-            "description": ticket.description,
-            "follow_up_of": names.ticket(organization, ticket.follow_up_of) if ticket.follow_up_of else "",
-            "labels": ",".join(ticket.labels),
-            "priority": _text(ticket.priority),
-            "recovery": names.recovery(organization, number, ticket.recovery_id) if ticket.recovery_id else "",
-            "status": _text(ticket.status),
-            "subject": ticket.subject,
-        }
-
-    new = values(after)
-    old = values(before) if before else dict.fromkeys(new, "")
-    return tuple(FieldChange(field, old[field], new[field]) for field in new if old[field] != new[field])
+    compared = ((field, text(before) if before else "", text(after)) for field, text in LOGGED.items())
+    return tuple(FieldChange(_SHOWN_AS.get(field, field), old, new) for field, old, new in compared if old != new)
 
 
 def activity(

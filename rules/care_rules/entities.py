@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import assert_never
 from uuid import UUID
 
 from care_rules import names
@@ -313,6 +314,16 @@ class Contact:
     verify_time: datetime | None
     """When the chat's link was first used."""
     create_time: datetime
+
+    def address(self, channel: Channel) -> str:
+        """Returns where the contact is reached by `channel`; empty if that is not known."""
+        match channel:
+            case Channel.EMAIL:
+                return self.email
+            case Channel.SMS:
+                return self.phone
+            case _:
+                assert_never(channel)
 
 
 @dataclass(frozen=True, slots=True)

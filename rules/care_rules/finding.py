@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Final, Self, TypeAlias
 from uuid import UUID
 
+from care_rules.entities import CloseReason
 from care_rules.filters.conditions import Always, Condition
 from care_rules.lifecycle import TicketStatus
+from care_rules.total import total
 
 KeyValue: TypeAlias = str | int | datetime
 
@@ -79,35 +82,48 @@ class ReviewQuery:
     after: ReviewPlace | None = None
 
 
+Stage: TypeAlias = TicketStatus | CloseReason
+"""Status and close reason in one word: of a CLOSED ticket the close reason, of any other the status."""
+
+STAGES: Final[tuple[Stage, ...]] = (
+    *(status for status in TicketStatus if status is not TicketStatus.CLOSED),
+    *CloseReason,
+)
+CLOSED_STAGES: Final = frozenset(CloseReason)
+
+
+def stages_of_status(status: TicketStatus) -> frozenset[Stage]:
+    """Returns the stages of a status."""
+    return CLOSED_STAGES if status is TicketStatus.CLOSED else frozenset({status})
+
+
+_COUNTS: Final = total(
+    STAGES,
+    {
+        TicketStatus.OPEN: "open",
+        TicketStatus.IN_PROGRESS: "in_progress",
+        TicketStatus.RESOLVED: "resolved",
+        CloseReason.MANUAL: "closed",
+        CloseReason.INACTIVITY: "auto_closed",
+    },
+)
+"""Where TicketCounts counts the tickets of a stage."""
+
+
 @dataclass(frozen=True, slots=True)
 class TicketCounts:
-    """How many tickets there are by status; the CLOSED ones by who closed them."""
+    """How many tickets there are by stage. The fields are named as in the contract's `CountTicketsResponse`."""
 
     open: int
     in_progress: int
     resolved: int
     closed: int
     auto_closed: int
+    total: int
+    """All tickets, also those whose stage only a newer release knows."""
 
-    @property
-    def total(self) -> int:
-        """All of them."""
-        return self.open + self.in_progress + self.resolved + self.closed + self.auto_closed
-
-
-class Stage(StrEnum):
-    """Status and close reason in one word: what the counts are apart by."""
-
-    OPEN = "OPEN"
-    IN_PROGRESS = "IN_PROGRESS"
-    RESOLVED = "RESOLVED"
-    MANUAL = "MANUAL"
-    INACTIVITY = "INACTIVITY"
-
-
-CLOSED_STAGES: frozenset[str] = frozenset({Stage.MANUAL, Stage.INACTIVITY})
-
-
-def stages_of_status(status: str) -> frozenset[str]:
-    """Returns the stages of a status."""
-    return CLOSED_STAGES if status == TicketStatus.CLOSED else frozenset({status})
+    @classmethod
+    def by_stage(cls, counts: Mapping[str, int]) -> Self:
+        """Makes the counts from how many tickets each stage has; a stage that is missing has none."""
+        known = {field: counts.get(stage, 0) for stage, field in _COUNTS.items()}
+        return cls(**known, total=sum(counts.values()))

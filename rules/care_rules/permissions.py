@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from care_rules.callers import Role
 from care_rules.lifecycle import FORM_LIVE, RECOVERY, STATUS, Party, RecoveryState, TicketStatus, Trigger
@@ -71,8 +71,23 @@ class Situation:
     """Of the one who would own the ticket: the caller for TakeTicket, the new assignee for AssignTicket."""
 
 
+CommandRefusal: TypeAlias = Literal[
+    Reason.ROLE_NOT_ALLOWED,
+    Reason.TICKET_CLOSED,
+    Reason.UNASSIGNED,
+    Reason.NOT_ASSIGNEE,
+    Reason.ALREADY_ASSIGNED,
+    Reason.NOT_ASSIGNABLE,
+    Reason.NO_REVIEW,
+    Reason.CHAT_LOCKED,
+    Reason.FORM_LIVE,
+    Reason.ILLEGAL_TRANSITION,
+]
+"""Why a command is not open: `decide` has words for each."""
+
+
 @lru_cache(maxsize=16_384)
-def refusal(command: Command, situation: Situation) -> Reason | None:
+def refusal(command: Command, situation: Situation) -> CommandRefusal | None:
     """Returns why `command` is not open, the first reason in the order of checks, or None where it is."""
     supervisor = Role.SUPERVISOR in situation.roles
     agent = supervisor or Role.AGENT in situation.roles
@@ -92,7 +107,7 @@ def refusal(command: Command, situation: Situation) -> Reason | None:
 
 
 @lru_cache(maxsize=4_096)
-def actions(situation: Situation) -> tuple[tuple[Command, Reason | None], ...]:
+def actions(situation: Situation) -> tuple[tuple[Command, CommandRefusal | None], ...]:
     """Returns each command with the reason why it is not open, or None.
 
     AssignTicket is open as long as somebody could be assigned; whether one agent may be is known when it is named.
@@ -108,7 +123,7 @@ def _parties(command: Command) -> frozenset[Party]:
     return (STATUS if trigger in STATUS_TRIGGERS else RECOVERY).rule(trigger).parties
 
 
-def _machine_refusal(command: Command, situation: Situation) -> Reason | None:
+def _machine_refusal(command: Command, situation: Situation) -> CommandRefusal | None:
     trigger = TRIGGERS.get(command)
     if command is Command.SEND_MESSAGE:
         return None if situation.recovery_state is RecoveryState.CHAT_UNLOCKED else Reason.CHAT_LOCKED
@@ -126,7 +141,7 @@ def _machine_refusal(command: Command, situation: Situation) -> Reason | None:
     return Reason.ILLEGAL_TRANSITION
 
 
-def _other_refusal(command: Command, situation: Situation) -> Reason | None:
+def _other_refusal(command: Command, situation: Situation) -> CommandRefusal | None:
     if command is Command.SEND_FORM and not situation.has_review:
         return Reason.NO_REVIEW
     taking = command is Command.TAKE and situation.relation is Relation.NOBODYS

@@ -1,19 +1,22 @@
 """Settings: what an organization, and field by field one of its locations, wants of its tickets.
 
-The contract documents each field (`care.v1.Settings`); here are the values, their defaults and what must hold of them.
+The contract documents each field (`care.v1.Settings`); here are the values, their defaults, what a change of each
+moves, and what must hold of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import Final
+from enum import Enum, StrEnum, auto
+from typing import Any, Final
 
 from care_rules.business_hours import BusinessHours
 from care_rules.entities import Channel, FieldChange, Priority, Review
 from care_rules.replies import CHAT_LINK, FORM_LINK
+from care_rules.stored_fields import fields_by_stored_name
+from care_rules.total import total
 
 _DAYS: Final = range(366)
 _MAX_REMINDERS: Final = 5
@@ -85,30 +88,59 @@ class Deadlines:
         return next(named, PriorityDeadlines(priority, None, None))
 
 
+class Moves(Enum):
+    """What a change of a setting moves for tickets that are open: their workflows have to look again."""
+
+    DEADLINES = auto()
+    """When a ticket is due, warned of or closed."""
+    REMINDERS = auto()
+    """When the assignee is reminded of a form that is out."""
+
+
+_MOVES: Final = "moves"
+
+
+def moves(*moved: Moves) -> dict[str, Any]:
+    """Returns the metadata of a setting: what a change of it moves. `formerly` adds the names that it had before."""
+    return {_MOVES: frozenset(moved)}
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What holds for a ticket: every field has a value. The fields are named as in the contract."""
+    """What holds for a ticket: every field has a value. The fields are named as in the contract.
 
-    ticket_creation: TicketCreation = TicketCreation()
-    star_priorities: tuple[StarPriority, ...] = ()
-    auto_assign: AutoAssign = AutoAssign.OFF
-    inactivity_days: int = 30
-    inactivity_warning_days: int = 3
-    warn_customer: bool = False
-    grace_days: int = 7
-    reply_templates: tuple[ReplyTemplate, ...] = ()
-    form_lifetime: timedelta = timedelta(days=30)
-    form_reminders: tuple[timedelta, ...] = (timedelta(days=3), timedelta(days=7))
-    deadlines: Deadlines = Deadlines()
-    business_hours: BusinessHours | None = None
-    """None: every hour of every day."""
-    preferred_channel: Channel = Channel.EMAIL
-    consent_text: str = "I agree that you use these details to contact me about my review, and for nothing else."
-    closing_notice: str = (
-        "We have not heard from you for a while. Write to us if there is anything left to do; otherwise we will soon"
-        " close this conversation."
+    The names are stored: to give a field another one, add `formerly` with the present name to its metadata.
+    """
+
+    ticket_creation: TicketCreation = field(default=TicketCreation(), metadata=moves())
+    star_priorities: tuple[StarPriority, ...] = field(default=(), metadata=moves())
+    auto_assign: AutoAssign = field(default=AutoAssign.OFF, metadata=moves())
+    inactivity_days: int = field(default=30, metadata=moves(Moves.DEADLINES))
+    inactivity_warning_days: int = field(default=3, metadata=moves(Moves.DEADLINES))
+    warn_customer: bool = field(default=False, metadata=moves())
+    grace_days: int = field(default=7, metadata=moves(Moves.DEADLINES))
+    reply_templates: tuple[ReplyTemplate, ...] = field(default=(), metadata=moves())
+    form_lifetime: timedelta = field(default=timedelta(days=30), metadata=moves())
+    """A form keeps the lifetime that it was requested with."""
+    form_reminders: tuple[timedelta, ...] = field(
+        default=(timedelta(days=3), timedelta(days=7)), metadata=moves(Moves.REMINDERS)
     )
-    chat_greeting: str = f"Thank you for getting in touch. You can write to us privately here: {CHAT_LINK}"
+    deadlines: Deadlines = field(default=Deadlines(), metadata=moves(Moves.DEADLINES))
+    business_hours: BusinessHours | None = field(default=None, metadata=moves(Moves.DEADLINES))
+    """None: every hour of every day."""
+    preferred_channel: Channel = field(default=Channel.EMAIL, metadata=moves())
+    consent_text: str = field(
+        default="I agree that you use these details to contact me about my review, and for nothing else.",
+        metadata=moves(),
+    )
+    closing_notice: str = field(
+        default="We have not heard from you for a while. Write to us if there is anything left to do; otherwise we will"
+        " soon close this conversation.",
+        metadata=moves(),
+    )
+    chat_greeting: str = field(
+        default=f"Thank you for getting in touch. You can write to us privately here: {CHAT_LINK}", metadata=moves()
+    )
 
     def priority(self, stars: int) -> Priority:
         """Returns the priority of a new ticket for a review with so many stars."""
@@ -124,7 +156,15 @@ class Settings:
         return next(iter(self.reply_templates), None)
 
 
-FIELDS: Final = tuple(field.name for field in fields(Settings))
+FIELDS: Final = tuple(each.name for each in fields(Settings))
+_MOVED: Final[Mapping[str, frozenset[Moves]]] = total(
+    FIELDS, {each.name: each.metadata[_MOVES] for each in fields(Settings) if _MOVES in each.metadata}
+)
+
+
+def settings_that_move(moved: Moves) -> frozenset[str]:
+    """Returns the settings whose change moves something for tickets that are open."""
+    return frozenset(name for name in FIELDS if moved in _MOVED[name])
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +173,11 @@ class Layer:
 
     values: Settings = Settings()
     names: frozenset[str] = frozenset()
+    stored: tuple[tuple[str, str], ...] = ()
+    """What is stored here, as JSON by its stored name: also what this release does not know or can't read.
+
+    A write of other settings leaves it as it is.
+    """
 
     def over(self, below: Settings) -> Settings:
         """Returns the values set here, and those of `below` for the rest."""
@@ -140,8 +185,12 @@ class Layer:
 
     def changed(self, given: Layer, paths: frozenset[str]) -> Layer:
         """Returns the layer in which the fields `paths` are as in `given`: set or not."""
-        set_now = given.names & paths
-        return Layer(given.over(self.values), (self.names - paths) | set_now) if paths else self
+        if not paths:
+            return self
+        new = Layer(given.values, given.names & paths)
+        known = fields_by_stored_name(Settings)
+        untouched = tuple((name, value) for name, value in self.stored if known.get(name) not in paths)
+        return Layer(new.over(self.values), (self.names - paths) | new.names, untouched)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,9 +225,9 @@ def check(settings: Settings) -> Iterator[tuple[str, str]]:
 
 
 def _check_days(settings: Settings) -> Iterator[tuple[str, str]]:
-    for field in ("inactivity_days", "inactivity_warning_days", "grace_days"):
-        if getattr(settings, field) not in _DAYS:
-            yield field, "must be 0 to 365 days"
+    for name in ("inactivity_days", "inactivity_warning_days", "grace_days"):
+        if getattr(settings, name) not in _DAYS:
+            yield name, "must be 0 to 365 days"
     inactivity, warning = settings.inactivity_days, settings.inactivity_warning_days
     if inactivity > 0 and warning >= inactivity:
         yield "inactivity_warning_days", f"must be less than inactivity_days, which are {inactivity}"

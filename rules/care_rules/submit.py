@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -16,9 +16,10 @@ from care_rules.decide import with_status
 from care_rules.decision import Decision, activity, bump_version
 from care_rules.entities import ActivityType, Contact, Recovery
 from care_rules.follow_up import follow_up
-from care_rules.lifecycle import FORM_LIVE, RECOVERY, STATUS, RecoveryState, TicketStatus, Trigger
+from care_rules.lifecycle import FORM_LIVE, LIVE, RECOVERY, STATUS, RecoveryState, TicketStatus, Trigger
 from care_rules.refusals import Reason, Refusal
 from care_rules.snapshot import TicketSnapshot
+from care_rules.total import total
 
 MAX_CLAIMS: Final = 5
 """Further submissions that are kept of one form until the team turns to them: enough that a stranger can't lock the
@@ -36,24 +37,36 @@ class FormState(StrEnum):
     CLOSED = "CLOSED"
 
 
-_ENDED: Final = {
-    RecoveryState.EXPIRED: FormState.EXPIRED,
-    RecoveryState.WITHDRAWN: FormState.WITHDRAWN,
-    RecoveryState.REFUSED: FormState.WITHDRAWN,
-    RecoveryState.REPLACED: FormState.REPLACED,
-}
+_ENDED: Final = total(
+    RecoveryState,
+    {
+        RecoveryState.EXPIRED: FormState.EXPIRED,
+        RecoveryState.WITHDRAWN: FormState.WITHDRAWN,
+        RecoveryState.REFUSED: FormState.WITHDRAWN,
+        RecoveryState.REPLACED: FormState.REPLACED,
+    }
+    | dict.fromkeys(LIVE | {RecoveryState.NO_CONTACT, RecoveryState.REJECTED, RecoveryState.ENDED_BY_CLOSE}),
+)
+"""What became of a form by its recovery's state alone; None where its time and its ticket decide."""
 
-_REFUSALS: Final = {
-    FormState.EXPIRED: (Reason.LINK_EXPIRED, "The form's time is over."),
-    FormState.WITHDRAWN: (Reason.LINK_WITHDRAWN, "The business took the form back."),
-    FormState.REPLACED: (Reason.LINK_WITHDRAWN, "The business reached the customer in another way."),
-}
+_REFUSALS: Final[Mapping[FormState, tuple[Reason, str] | None]] = total(
+    FormState,
+    {
+        FormState.OPEN: None,
+        FormState.ANSWERED: None,
+        FormState.CLOSED: None,
+        FormState.EXPIRED: (Reason.LINK_EXPIRED, "The form's time is over."),
+        FormState.WITHDRAWN: (Reason.LINK_WITHDRAWN, "The business took the form back."),
+        FormState.REPLACED: (Reason.LINK_WITHDRAWN, "The business reached the customer in another way."),
+    },
+)
+"""Why a form takes no answer; None where it takes one."""
 
 
 def form_state(recovery: Recovery, status: TicketStatus, now: datetime) -> FormState:
     """Returns what became of the form of `recovery`, whose ticket has `status`, by `now`."""
-    if recovery.state in _ENDED:
-        return _ENDED[recovery.state]
+    if (ended := _ENDED[recovery.state]) is not None:
+        return ended
     if recovery.expire_time is not None and recovery.expire_time <= now:
         return FormState.EXPIRED
     if status is TicketStatus.CLOSED:
@@ -98,8 +111,8 @@ def submit_contact(
     addresses.need_one(command.email, phone)
     command = replace(command, phone=phone)
     state = form_state(recovery, snapshot.ticket.status, now)
-    if state in _REFUSALS:
-        raise Refusal(*_REFUSALS[state])
+    if (refused := _REFUSALS[state]) is not None:
+        raise Refusal(*refused)
     if state is FormState.CLOSED and form.last is not None:
         return follow_up(form.last, number, command, caller, now, request_id)
     contact = Contact(

@@ -49,3 +49,5 @@ class Timing:
     """What happens next by itself, as of the last commit; None: nothing. Reminders are their recovery's to wait for."""
     watch_time: datetime | None = None
     """When the ticket's workflow will ask by itself, as far as it was told; None: not at all."""
+    unknown: tuple[tuple[str, str], ...] = ()
+    """What a newer release keeps here besides, as JSON by its stored name."""

@@ -84,7 +84,7 @@ class Metrics:
             "care_answers_purge_time_seconds", "When old answers were last looked for, in Unix time.", "livemax"
         )
         self._gauge("care_build_info", "1, for the versions in its labels.", "livemax", ("version", "python")).labels(
-            version("care"), python_version()
+            version("review-care"), python_version()
         ).set(1)
         self._gauge("care_processes", "Processes of this service.", "livesum").set(1)
         # A label lookup costs more than the count itself.

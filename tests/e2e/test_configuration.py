@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 from base64 import urlsafe_b64encode
@@ -9,10 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+import asyncpg
 import pytest
 from pydantic_settings import BaseSettings
 from temporalio.client import Client
 
+from care_dev.stack import postgres
 from care_dev.stack.ports import HOST
 from care_dev.stack.secrets import Role, mint
 from care_roles import environment
@@ -203,6 +206,18 @@ async def test_an_exporter_of_traces_that_is_not_known_is_named() -> None:
 
 async def test_a_database_that_cannot_be_reached_is_named_without_its_password() -> None:
     await refuses("serve", VALID["serve"], "CARE_DATABASE_URL", "127.0.0.1", "running")
+
+
+async def test_a_database_of_a_newer_version_is_named(system: System) -> None:
+    variables = beside(system, "serve")
+    name = f"newer{os.getpid()}"
+    url = await asyncio.to_thread(postgres.server(system.stack.home).create_database, name)
+    connection = await asyncpg.connect(url)
+    await connection.execute("CREATE TABLE alembic_version (version_num text)")
+    await connection.execute("INSERT INTO alembic_version VALUES ('of_tomorrow')")
+    await connection.close()
+    variables |= {"CARE_DATABASE_URL": url, "CARE_GRPC_ADDRESS": f"{HOST}:0"}
+    await refuses("serve", variables, "CARE_DATABASE_URL", "newer version", "of_tomorrow")
 
 
 async def test_a_database_that_does_not_exist_is_named(system: System) -> None:

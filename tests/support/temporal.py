@@ -46,5 +46,5 @@ def program(distribution: str, name: str) -> str:
     """The full path of a wheel's program, which need not be on PATH."""
     found = next((file for file in files(distribution) or [] if file.name in (name, f"{name}.exe")), None)
     if found is None:
-        raise LookupError(f"{distribution} is not installed: pip install 'care[dev]'")
+        raise LookupError(f"{distribution} is not installed: pip install 'review-care[dev]'")
     return str(Path(str(found.locate())).resolve())

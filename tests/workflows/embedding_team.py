@@ -24,4 +24,4 @@ class Pokes:
 
     @workflow.run
     async def run(self, name: str) -> None:
-        await embedding.start_or_poke(name)
+        await embedding.wake_from_workflow(name)

@@ -3,7 +3,6 @@
 The provider would be asked again in a day, so what is asked in a test is asked because of a poke.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -26,8 +25,9 @@ from care.v1.message_pb2 import (
 )
 from care.v1.workflows_pb2 import MessageDeliveryInput, MessageDeliveryResult, MessageDeliveryStatus
 from care_client.workflow_names import message_delivery_id
-from care_workflows import steps
+from care_workflows import activity_names
 from care_workflows.message_delivery import MessageDelivery
+from tests.workflows.fake_activities import FakeActivities
 
 PLANNED = datetime(2031, 5, 3, 14, 5, tzinfo=UTC)
 """When the service said that the provider is asked again in a day."""
@@ -35,74 +35,52 @@ PLANNED = datetime(2031, 5, 3, 14, 5, tzinfo=UTC)
 Handle = WorkflowHandle[MessageDelivery, MessageDeliveryResult]
 
 
-class FakeDelivery:
+def unavailable() -> ApplicationError:
+    """What an attempt at a provider that is down raises, to be repeated in a day."""
+    return ApplicationError("TIMEOUT", type="MessengerUnavailable", next_retry_delay=timedelta(days=1))
+
+
+class FakeDelivery(FakeActivities[worker.DeliveryPlan]):
     """One message, and what the provider knows of it."""
 
     def __init__(self) -> None:
-        self.task_queue = f"care-{uuid4().hex}"
+        super().__init__()
         self.id = str(uuid4())
         self.state: DeliveryState.ValueType = DELIVERY_STATE_QUEUED
         self.arrived = False
         """Whether the provider says so from now on."""
         self.ends_with_sending = False
         """Whether there is nothing to be asked later."""
-        self.down: list[str] = []
-        """Activities whose next call fails, to be repeated in a day."""
-        self.refused: list[str] = []
-        """Activities whose next call the service refuses for good."""
-        self.gates: dict[str, asyncio.Event] = {}
-        """What an activity waits for between what it learned and its answer; each once."""
-        self.calls: list[str] = []
-        self._changed = asyncio.Condition()
 
     @property
     def workflow_id(self) -> str:
         return message_delivery_id("acme", 17, self.id)
 
-    async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait until `condition` holds; it is looked at whenever an activity begins or waits."""
-        async with self._changed:
-            await self._changed.wait_for(condition)
-
-    async def until_called(self, name: str, times: int = 1) -> None:
-        await self.until(lambda: self.calls.count(name) >= times)
-
     @property
     def activities(self) -> Sequence[Callable[..., Any]]:
         return [self.ask_delivery, self.send_message, self.check_message]
 
-    @activity.defn(name=steps.ASK_DELIVERY)
+    @activity.defn(name=activity_names.ASK_DELIVERY)
     async def ask_delivery(self, start: MessageDeliveryInput) -> worker.DeliveryPlan:
-        return await self._do(steps.ASK_DELIVERY)
+        async with self._called(activity_names.ASK_DELIVERY):
+            return await self._answer(activity_names.ASK_DELIVERY)
 
-    @activity.defn(name=steps.SEND_MESSAGE)
+    @activity.defn(name=activity_names.SEND_MESSAGE)
     async def send_message(self, start: MessageDeliveryInput) -> worker.DeliveryPlan:
-        return await self._do(steps.SEND_MESSAGE)
-
-    @activity.defn(name=steps.CHECK_MESSAGE)
-    async def check_message(self, start: MessageDeliveryInput) -> worker.DeliveryPlan:
-        return await self._do(steps.CHECK_MESSAGE)
-
-    async def _do(self, name: str) -> worker.DeliveryPlan:
-        self.calls.append(name)
-        await self._notify()
-        if name in self.down:
-            self.down.remove(name)
-            raise ApplicationError("TIMEOUT", type="MessengerUnavailable", next_retry_delay=timedelta(days=1))
-        if name in self.refused:
-            self.refused.remove(name)
-            raise ApplicationError("TOKEN_EXPIRED", type="TOKEN_EXPIRED", non_retryable=True)
-        if name == steps.SEND_MESSAGE:
+        async with self._called(activity_names.SEND_MESSAGE):
+            self._fail(activity_names.SEND_MESSAGE)
             self.state = DELIVERY_STATE_DELIVERED if self.ends_with_sending else DELIVERY_STATE_SENT
-        if name == steps.CHECK_MESSAGE and self.arrived:
-            self.state = DELIVERY_STATE_DELIVERED
-        plan = self._plan()
-        if gate := self.gates.pop(name, None):
-            await self._notify()
-            await gate.wait()
-        return plan
+            return await self._answer(activity_names.SEND_MESSAGE)
 
-    def _plan(self) -> worker.DeliveryPlan:
+    @activity.defn(name=activity_names.CHECK_MESSAGE)
+    async def check_message(self, start: MessageDeliveryInput) -> worker.DeliveryPlan:
+        async with self._called(activity_names.CHECK_MESSAGE):
+            self._fail(activity_names.CHECK_MESSAGE)
+            if self.arrived:
+                self.state = DELIVERY_STATE_DELIVERED
+            return await self._answer(activity_names.CHECK_MESSAGE)
+
+    def plan(self) -> worker.DeliveryPlan:
         plan = worker.DeliveryPlan(state=self.state, channel=CHANNEL_SMS, ticket="organizations/acme/tickets/17")
         if self.state == DELIVERY_STATE_QUEUED:
             plan.step = worker.DELIVERY_STEP_SEND
@@ -113,10 +91,6 @@ class FakeDelivery:
         else:
             plan.step = worker.DELIVERY_STEP_DONE
         return plan
-
-    async def _notify(self) -> None:
-        async with self._changed:
-            self._changed.notify_all()
 
 
 @asynccontextmanager

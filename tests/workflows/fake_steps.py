@@ -5,7 +5,7 @@ out is read, and what ended while public is retracted. Everything else about the
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -22,8 +22,9 @@ from care.v1 import worker_service_pb2 as worker
 from care.v1.ticket_pb2 import TICKET_PRIORITY_HIGH, TICKET_STATUS_IN_PROGRESS
 from care.v1.worker_service_pb2 import RecoveryPlan
 from care.v1.workflows_pb2 import ContactRecoveryInput, ContactRecoveryResult, ContactRecoveryStatus
-from care_workflows import steps
+from care_workflows import activity_names, failure_types
 from care_workflows.contact_recovery import ContactRecovery
+from tests.workflows.fake_activities import FakeActivities
 
 FORM_TIME: Final = timedelta(days=14)
 HOLD_TIME: Final = timedelta(seconds=5)
@@ -36,19 +37,14 @@ _LIVE: Final = (*_FORM_LIVE, recovery.RECOVERY_STATE_CONTACT_RECEIVED, recovery.
 
 def unavailable(retry_after: timedelta | None = None) -> ApplicationError:
     """What an attempt at a site that is down raises."""
-    return ApplicationError("CONNECTION", type=steps.SITE_UNAVAILABLE, next_retry_delay=retry_after)
+    return ApplicationError("CONNECTION", type=failure_types.SITE_UNAVAILABLE, next_retry_delay=retry_after)
 
 
-def refused(reason: str) -> ApplicationError:
-    """What an activity raises where the service refuses the call."""
-    return ApplicationError(reason, type=reason, non_retryable=True)
-
-
-class FakeRecovery:
+class FakeRecovery(FakeActivities[RecoveryPlan]):
     """One recovery, the reply at the site, and what a test wants to go wrong."""
 
     def __init__(self, kind: recovery.RecoveryKind.ValueType = recovery.RECOVERY_KIND_FORM) -> None:
-        self.task_queue = f"care-{uuid4().hex}"
+        super().__init__()
         self.name = f"organizations/acme/tickets/17/recoveries/{uuid4().hex}"
         direct = kind == recovery.RECOVERY_KIND_DIRECT
         self.kind = kind
@@ -61,19 +57,13 @@ class FakeRecovery:
         self.public = False
         self.holds = 0
         """How often a requested form is told to HOLD."""
-        self.failures: dict[str, list[ApplicationError]] = {}
-        """What the next calls of an activity raise, in order, before they do anything."""
         self.refusals: dict[str, list[recovery.RefusalReason.ValueType]] = {}
         """What the site answers to the next calls of an activity, in order."""
-        self.before_answer: dict[str, Callable[[], Awaitable[None]]] = {}
-        """What happens, once, after an activity of that name has made its answer and before it returns it."""
         self.gate: asyncio.Event | None = None
         """What a posting that has begun waits for."""
         self.unknown_step = False
         """Whether the service wants, once, what this worker does not know."""
-        self.calls: list[str] = []
         self._retry_at: datetime | None = None
-        self._changed = asyncio.Condition()
 
     # --- what people do; who wants the workflow to know of it pokes ---------------------------------------------------
 
@@ -84,15 +74,6 @@ class FakeRecovery:
     def end(self, state: recovery.RecoveryState.ValueType) -> None:
         assert self.state in _LIVE
         self.state = state
-
-    async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait until `condition` holds; it is looked at whenever an activity begins, waits or ends."""
-        async with self._changed:
-            await self._changed.wait_for(condition)
-
-    async def until_called(self, name: str, times: int) -> None:
-        """Wait until an activity has been called so often."""
-        await self.until(lambda: self.calls.count(name) >= times)
 
     # --- the service --------------------------------------------------------------------------------------------------
 
@@ -146,68 +127,68 @@ class FakeRecovery:
             return worker.RECOVERY_STEP_RETRACT, nothing
         return worker.RECOVERY_STEP_DONE, nothing
 
-    @activity.defn(name=steps.CHECK_RECOVERY)
+    @activity.defn(name=activity_names.CHECK_RECOVERY)
     async def check_recovery(self, start: ContactRecoveryInput) -> RecoveryPlan:
-        async with self._called(steps.CHECK_RECOVERY, start):
-            return await self._answer(steps.CHECK_RECOVERY)
+        async with self._working_on(start, activity_names.CHECK_RECOVERY):
+            return await self._answer(activity_names.CHECK_RECOVERY)
 
-    @activity.defn(name=steps.POST_REPLY)
+    @activity.defn(name=activity_names.POST_REPLY)
     async def post_reply(self, start: ContactRecoveryInput) -> RecoveryPlan:
-        async with self._called(steps.POST_REPLY, start):
+        async with self._working_on(start, activity_names.POST_REPLY):
             if self.state == recovery.RECOVERY_STATE_FORM_REQUESTED:
                 self.handed_out = True
                 if self.gate:
                     await self._notify()
                     await self.gate.wait()
-                self._fail(steps.POST_REPLY)
+                self._fail(activity_names.POST_REPLY)
                 self.handed_out = False
-                if reason := self._refusal(steps.POST_REPLY):
+                if reason := self._refusal(activity_names.POST_REPLY):
                     self._refuse(reason)
                 else:
                     self._record_posted()
-            return await self._answer(steps.POST_REPLY)
+            return await self._answer(activity_names.POST_REPLY)
 
-    @activity.defn(name=steps.READ_REPLY)
+    @activity.defn(name=activity_names.READ_REPLY)
     async def read_reply(self, start: ContactRecoveryInput) -> RecoveryPlan:
-        async with self._called(steps.READ_REPLY, start):
-            self._fail(steps.READ_REPLY)
+        async with self._working_on(start, activity_names.READ_REPLY):
+            self._fail(activity_names.READ_REPLY)
             self.handed_out = False
-            if reason := self._refusal(steps.READ_REPLY):
+            if reason := self._refusal(activity_names.READ_REPLY):
                 self._refuse(reason)
             elif self.public:
                 self._record_posted()
-            return await self._answer(steps.READ_REPLY)
+            return await self._answer(activity_names.READ_REPLY)
 
-    @activity.defn(name=steps.RETRACT_REPLY)
+    @activity.defn(name=activity_names.RETRACT_REPLY)
     async def retract_reply(self, start: ContactRecoveryInput) -> RecoveryPlan:
-        async with self._called(steps.RETRACT_REPLY, start):
-            self._fail(steps.RETRACT_REPLY)
-            if self._refusal(steps.RETRACT_REPLY):
+        async with self._working_on(start, activity_names.RETRACT_REPLY):
+            self._fail(activity_names.RETRACT_REPLY)
+            if self._refusal(activity_names.RETRACT_REPLY):
                 self._retry_at = activity.info().started_time + RETRACT_PAUSE
             else:
                 self.public = False
-            return await self._answer(steps.RETRACT_REPLY)
+            return await self._answer(activity_names.RETRACT_REPLY)
 
-    @activity.defn(name=steps.UNLOCK_CHAT)
+    @activity.defn(name=activity_names.UNLOCK_CHAT)
     async def unlock_chat(self, start: ContactRecoveryInput) -> RecoveryPlan:
-        async with self._called(steps.UNLOCK_CHAT, start):
+        async with self._working_on(start, activity_names.UNLOCK_CHAT):
             if self.state == recovery.RECOVERY_STATE_CONTACT_RECEIVED:
                 self.state = recovery.RECOVERY_STATE_CHAT_UNLOCKED
-            return await self._answer(steps.UNLOCK_CHAT)
+            return await self._answer(activity_names.UNLOCK_CHAT)
 
-    @activity.defn(name=steps.EXPIRE_FORM)
+    @activity.defn(name=activity_names.EXPIRE_FORM)
     async def expire_form(self, start: ContactRecoveryInput) -> RecoveryPlan:
-        async with self._called(steps.EXPIRE_FORM, start):
+        async with self._working_on(start, activity_names.EXPIRE_FORM):
             if self.state in _FORM_LIVE and self.expires and activity.info().started_time >= self.expires:
                 self.state = recovery.RECOVERY_STATE_EXPIRED
-            return await self._answer(steps.EXPIRE_FORM)
+            return await self._answer(activity_names.EXPIRE_FORM)
 
-    @activity.defn(name=steps.EXPIRE_FORM_NOW)
+    @activity.defn(name=activity_names.EXPIRE_FORM_NOW)
     async def expire_form_now(self, start: ContactRecoveryInput) -> RecoveryPlan:
-        async with self._called(steps.EXPIRE_FORM_NOW, start):
+        async with self._working_on(start, activity_names.EXPIRE_FORM_NOW):
             if self.state in _FORM_LIVE:
                 self.state = recovery.RECOVERY_STATE_EXPIRED
-            return await self._answer(steps.EXPIRE_FORM_NOW)
+            return await self._answer(activity_names.EXPIRE_FORM_NOW)
 
     @property
     def activities(self) -> Sequence[Callable[..., Any]]:
@@ -220,6 +201,12 @@ class FakeRecovery:
             self.expire_form,
             self.expire_form_now,
         ]
+
+    @asynccontextmanager
+    async def _working_on(self, start: ContactRecoveryInput, name: str) -> AsyncIterator[None]:
+        assert start.recovery == self.name
+        async with self._called(name):
+            yield
 
     def _record_posted(self) -> None:
         now = activity.info().started_time
@@ -238,31 +225,6 @@ class FakeRecovery:
     def _refusal(self, name: str) -> recovery.RefusalReason.ValueType:
         waiting = self.refusals.get(name)
         return waiting.pop(0) if waiting else recovery.REFUSAL_REASON_UNSPECIFIED
-
-    def _fail(self, name: str) -> None:
-        if waiting := self.failures.get(name):
-            raise waiting.pop(0)
-
-    async def _answer(self, name: str) -> RecoveryPlan:
-        self._fail(name)
-        plan = self.plan()
-        if happens := self.before_answer.pop(name, None):
-            await happens()
-        return plan
-
-    @asynccontextmanager
-    async def _called(self, name: str, start: ContactRecoveryInput) -> AsyncIterator[None]:
-        assert start.recovery == self.name
-        self.calls.append(name)
-        await self._notify()
-        try:
-            yield
-        finally:
-            await self._notify()
-
-    async def _notify(self) -> None:
-        async with self._changed:
-            self._changed.notify_all()
 
 
 @asynccontextmanager

@@ -9,55 +9,50 @@ from uuid import uuid4
 from temporalio import activity
 from temporalio.client import Client, WorkflowHandle
 from temporalio.common import TypedSearchAttributes
-from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
 from care.v1 import worker_service_pb2 as worker
 from care.v1.ticket_pb2 import TICKET_STATUS_CLOSED, TICKET_STATUS_OPEN
 from care.v1.workflows_pb2 import TicketWorkflowInput, TicketWorkflowResult
 from care_client.workflow_names import ticket_workflow_id
-from care_workflows import steps
+from care_workflows import activity_names
 from care_workflows.ticket_workflow import TicketWorkflow
+from tests.workflows.fake_activities import FakeActivities
 
 Handle = WorkflowHandle[TicketWorkflow, TicketWorkflowResult]
 PLANNED = datetime(2031, 5, 3, 14, 5, tzinfo=UTC)
 """When the service made its plans."""
 
 
-class FakeTicket:
+class FakeTicket(FakeActivities[worker.DeadlinePlan]):
     """One ticket, which is closed by the last of its deadlines."""
 
     def __init__(self, *waits: timedelta) -> None:
+        super().__init__()
         self.number = uuid4().int % 10**9
-        self.task_queue = f"care-{uuid4().hex}"
         self.waits = list(waits)
         """How long until each deadline; without any, nothing happens by itself."""
         self.closed = False
-        self.refused: list[str] = []
-        """Activities whose next call the service refuses for good."""
         self.waits_for_customer = False
-        self.calls: list[str] = []
 
     @property
     def activities(self) -> Sequence[Callable[..., Any]]:
         return [self.get_next_deadline, self.fire_deadline]
 
-    @activity.defn(name=steps.GET_NEXT_DEADLINE)
+    @activity.defn(name=activity_names.GET_NEXT_DEADLINE)
     async def get_next_deadline(self, start: TicketWorkflowInput) -> worker.DeadlinePlan:
-        return await self._do(steps.GET_NEXT_DEADLINE)
+        async with self._called(activity_names.GET_NEXT_DEADLINE):
+            return await self._answer(activity_names.GET_NEXT_DEADLINE)
 
-    @activity.defn(name=steps.FIRE_DEADLINE)
+    @activity.defn(name=activity_names.FIRE_DEADLINE)
     async def fire_deadline(self, start: TicketWorkflowInput) -> worker.DeadlinePlan:
-        if self.waits:
-            self.waits.pop(0)
-            self.closed = not self.waits
-        return await self._do(steps.FIRE_DEADLINE)
+        async with self._called(activity_names.FIRE_DEADLINE):
+            if self.waits:
+                self.waits.pop(0)
+                self.closed = not self.waits
+            return await self._answer(activity_names.FIRE_DEADLINE)
 
-    async def _do(self, name: str) -> worker.DeadlinePlan:
-        self.calls.append(name)
-        if name in self.refused:
-            self.refused.remove(name)
-            raise ApplicationError("TOKEN_EXPIRED", type="TOKEN_EXPIRED", non_retryable=True)
+    def plan(self) -> worker.DeadlinePlan:
         plan = worker.DeadlinePlan(
             step=worker.DEADLINE_STEP_DONE if self.closed else worker.DEADLINE_STEP_WAIT,
             ticket=f"organizations/acme/tickets/{self.number}",

@@ -13,12 +13,13 @@ from temporalio.testing import WorkflowEnvironment
 
 from care.v1 import recovery_pb2 as recovery
 from care.v1 import worker_service_pb2 as worker
-from care_workflows import steps
+from care_workflows import activity_names
 from care_workflows.contact_recovery import ContactRecovery
-from tests.workflows.fake_steps import FORM_TIME, HOLD_TIME, FakeRecovery, refused, started, unavailable, until_doing
+from tests.workflows.fake_activities import refused
+from tests.workflows.fake_steps import FORM_TIME, HOLD_TIME, FakeRecovery, started, unavailable, until_doing
 
-CHECK, POST, READ = steps.CHECK_RECOVERY, steps.POST_REPLY, steps.READ_REPLY
-RETRACT, UNLOCK, EXPIRE = steps.RETRACT_REPLY, steps.UNLOCK_CHAT, steps.EXPIRE_FORM
+CHECK, POST, READ = activity_names.CHECK_RECOVERY, activity_names.POST_REPLY, activity_names.READ_REPLY
+RETRACT, UNLOCK, EXPIRE = activity_names.RETRACT_REPLY, activity_names.UNLOCK_CHAT, activity_names.EXPIRE_FORM
 
 
 FIRST_PAUSE = timedelta(minutes=1)

@@ -11,9 +11,10 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 
 from care.v1 import recovery_pb2 as recovery
-from care_workflows import search_attributes, steps
+from care_workflows import activity_names, search_attributes
 from care_workflows.contact_recovery import ContactRecovery
-from tests.workflows.fake_steps import FakeRecovery, refused, started, unavailable, until_doing
+from tests.workflows.fake_activities import refused
+from tests.workflows.fake_steps import FakeRecovery, started, unavailable, until_doing
 
 AS_STARTED = TypedSearchAttributes(
     [
@@ -61,7 +62,7 @@ async def test_recovery_is_found_by_what_it_waits_for(dev_client: Client) -> Non
 
 async def test_refused_worker_is_found_as_waiting_for_an_operator(dev_client: Client) -> None:
     fake = FakeRecovery(recovery.RECOVERY_KIND_DIRECT)
-    fake.failures[steps.CHECK_RECOVERY] = [refused("TOKEN_EXPIRED")]
+    fake.failures[activity_names.CHECK_RECOVERY] = [refused("TOKEN_EXPIRED")]
     async with started(dev_client, fake, AS_STARTED) as handle:
         status = await until_doing(handle, "TOKEN_EXPIRED")
         assert not status.HasField("plan")
@@ -73,13 +74,21 @@ async def test_refused_worker_is_found_as_waiting_for_an_operator(dev_client: Cl
 
 async def test_details_say_how_the_last_attempts_failed_until_one_succeeds(dev_client: Client) -> None:
     fake = FakeRecovery()
-    fake.failures[steps.POST_REPLY] = [*[unavailable(timedelta(milliseconds=1))] * 5, unavailable(timedelta(days=1))]
+    fake.failures[activity_names.POST_REPLY] = [
+        *[unavailable(timedelta(milliseconds=1))] * 5,
+        unavailable(timedelta(days=1)),
+    ]
     async with started(dev_client, fake, AS_STARTED) as handle:
-        await fake.until(lambda: not fake.failures[steps.POST_REPLY])
+        await fake.until(lambda: not fake.failures[activity_names.POST_REPLY])
         # After five tries the service was asked anew, and the site is tried again.
-        assert fake.calls == [steps.CHECK_RECOVERY, *[steps.POST_REPLY] * 5, steps.CHECK_RECOVERY, steps.POST_REPLY]
+        assert fake.calls == [
+            activity_names.CHECK_RECOVERY,
+            *[activity_names.POST_REPLY] * 5,
+            activity_names.CHECK_RECOVERY,
+            activity_names.POST_REPLY,
+        ]
         shown = await details(handle)
-        assert "- Last failure: no connection could be made, or it broke, 20" in shown
+        assert "- Last failure: the connection failed, 20" in shown
         assert shown.startswith("**Posting the reply with the link to the form at local.**")
         await handle.signal(ContactRecovery.poke)
         await until_doing(handle, "Waiting for the customer")
@@ -114,10 +123,10 @@ async def test_details_say_what_waits_since_when_until_when_and_what_comes_next(
 
 async def test_details_say_why_a_reply_was_refused(dev_client: Client) -> None:
     fake = FakeRecovery()
-    fake.refusals[steps.POST_REPLY] = [recovery.REFUSAL_REASON_LINKS_NOT_ALLOWED]
+    fake.refusals[activity_names.POST_REPLY] = [recovery.REFUSAL_REASON_LINKS_NOT_ALLOWED]
     async with started(dev_client, fake) as handle:
         await handle.result()
-        assert "- Refused: the site takes no links in replies" in await details(handle)
+        assert "- Refused: the site does not allow links in replies" in await details(handle)
 
 
 async def test_happy_path_is_cheap(dev_client: Client) -> None:

@@ -11,13 +11,13 @@ from temporalio.exceptions import CancelledError
 
 from care.v1 import recovery_pb2 as recovery
 from care.v1 import worker_service_pb2 as worker
-from care_workflows import steps
+from care_workflows import activity_names
 from care_workflows.contact_recovery import ContactRecovery
 from tests.workflows.conftest import CONTINUE_AFTER_EVENTS
 from tests.workflows.fake_steps import FakeRecovery, started, unavailable, until_doing, wake, working
 
-CHECK, POST, READ = steps.CHECK_RECOVERY, steps.POST_REPLY, steps.READ_REPLY
-RETRACT, UNLOCK = steps.RETRACT_REPLY, steps.UNLOCK_CHAT
+CHECK, POST, READ = activity_names.CHECK_RECOVERY, activity_names.POST_REPLY, activity_names.READ_REPLY
+RETRACT, UNLOCK = activity_names.RETRACT_REPLY, activity_names.UNLOCK_CHAT
 
 
 async def test_contact_that_comes_while_the_site_is_down_is_unlocked_without_it(dev_client: Client) -> None:

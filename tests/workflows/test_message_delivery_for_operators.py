@@ -4,15 +4,16 @@ from datetime import timedelta
 
 from temporalio.client import Client
 
-from care_workflows import steps
+from care_workflows import activity_names
 from care_workflows.message_delivery import MessageDelivery
+from tests.workflows.fake_activities import refused
 from tests.workflows.fake_delivery import PLANNED, FakeDelivery, carried, until_waiting
 from tests.workflows.test_contact_recovery_for_operators import AS_STARTED, attributes, events
 
 
 async def test_message_is_found_by_what_it_waits_for(dev_client: Client) -> None:
     fake = FakeDelivery()
-    fake.refused = [steps.SEND_MESSAGE]
+    fake.failures[activity_names.SEND_MESSAGE] = [refused("TOKEN_EXPIRED")]
     async with carried(dev_client, fake, AS_STARTED) as handle:
         while "TOKEN_EXPIRED" not in (await handle.query(MessageDelivery.status)).doing:
             pass

@@ -5,11 +5,11 @@ import asyncio
 from temporalio.client import Client
 
 from care.v1.message_pb2 import DELIVERY_STATE_DELIVERED
-from care_workflows import steps
+from care_workflows import activity_names
 from care_workflows.message_delivery import MessageDelivery
-from tests.workflows.fake_delivery import FakeDelivery, carried, until_waiting
+from tests.workflows.fake_delivery import FakeDelivery, carried, unavailable, until_waiting
 
-ASK, SEND, CHECK = steps.ASK_DELIVERY, steps.SEND_MESSAGE, steps.CHECK_MESSAGE
+ASK, SEND, CHECK = activity_names.ASK_DELIVERY, activity_names.SEND_MESSAGE, activity_names.CHECK_MESSAGE
 
 
 async def test_each_poke_of_a_message_that_was_sent_is_one_check(dev_client: Client) -> None:
@@ -31,9 +31,10 @@ async def test_each_poke_of_a_message_that_was_sent_is_one_check(dev_client: Cli
 async def test_poke_that_overtakes_the_provider_s_answer_is_a_check_after_it(dev_client: Client) -> None:
     fake = FakeDelivery()
     fake.arrived = True
-    gate = fake.gates[SEND] = asyncio.Event()
+    gate = asyncio.Event()
+    fake.before_answer[SEND] = gate.wait
     async with carried(dev_client, fake) as handle:
-        await fake.until(lambda: SEND not in fake.gates)
+        await fake.until(lambda: SEND not in fake.before_answer)
         await handle.signal(MessageDelivery.poke)
         gate.set()
         await handle.result()
@@ -42,11 +43,12 @@ async def test_poke_that_overtakes_the_provider_s_answer_is_a_check_after_it(dev
 
 async def test_poke_while_a_check_is_on_its_way_is_another_one(dev_client: Client) -> None:
     fake = FakeDelivery()
-    gate = fake.gates[CHECK] = asyncio.Event()
+    gate = asyncio.Event()
+    fake.before_answer[CHECK] = gate.wait
     async with carried(dev_client, fake) as handle:
         await until_waiting(handle)
         await handle.signal(MessageDelivery.poke)
-        await fake.until(lambda: CHECK not in fake.gates)
+        await fake.until(lambda: CHECK not in fake.before_answer)
         fake.arrived = True  # too late for the check, whose answer says otherwise
         await handle.signal(MessageDelivery.poke)
         gate.set()
@@ -56,11 +58,11 @@ async def test_poke_while_a_check_is_on_its_way_is_another_one(dev_client: Clien
 
 async def test_poke_ends_the_pause_of_a_check_that_failed(dev_client: Client) -> None:
     fake = FakeDelivery()
-    fake.down = [CHECK]
+    fake.failures[CHECK] = [unavailable()]
     async with carried(dev_client, fake) as handle:
         await until_waiting(handle)
         await handle.signal(MessageDelivery.poke)
-        await fake.until(lambda: not fake.down)
+        await fake.until(lambda: not fake.failures[CHECK])
         fake.arrived = True
         await handle.signal(MessageDelivery.poke)
         await handle.result()
@@ -69,9 +71,9 @@ async def test_poke_ends_the_pause_of_a_check_that_failed(dev_client: Client) ->
 
 async def test_poke_of_a_message_that_is_not_sent_yet_asks_the_service(dev_client: Client) -> None:
     fake = FakeDelivery()
-    fake.down = [SEND]
+    fake.failures[SEND] = [unavailable()]
     async with carried(dev_client, fake) as handle:
-        await fake.until(lambda: not fake.down)
+        await fake.until(lambda: not fake.failures[SEND])
         await handle.signal(MessageDelivery.poke)
         await until_waiting(handle)
         await handle.terminate()
@@ -80,13 +82,14 @@ async def test_poke_of_a_message_that_is_not_sent_yet_asks_the_service(dev_clien
 
 async def test_operators_are_told_of_a_check_that_a_poke_began(dev_client: Client) -> None:
     fake = FakeDelivery()
-    gate = fake.gates[CHECK] = asyncio.Event()
+    gate = asyncio.Event()
+    fake.before_answer[CHECK] = gate.wait
     async with carried(dev_client, fake) as handle:
         await until_waiting(handle)
         fake.arrived = True
         await handle.signal(MessageDelivery.poke)
-        await fake.until(lambda: CHECK not in fake.gates)
+        await fake.until(lambda: CHECK not in fake.before_answer)
         status = await handle.query(MessageDelivery.status)
-        assert status.doing == "Asking the provider of SMS whether the message arrived."
+        assert status.doing == "Asking the SMS provider whether the message arrived."
         gate.set()
         await handle.result()

@@ -48,7 +48,7 @@ def _form(expires: timedelta) -> list[Update]:
         wait=Duration(seconds=600),
         expire_time=_stamp(NOW + expires),
     )
-    return attributes.updates(plan, NOTHING)
+    return attributes.recovery_updates(plan, NOTHING)
 
 
 def _ticket(deadline: timedelta) -> list[Update]:
@@ -57,10 +57,10 @@ def _ticket(deadline: timedelta) -> list[Update]:
     return attributes.ticket_updates(plan, NOTHING)
 
 
-POSTING = attributes.updates(
+POSTING = attributes.recovery_updates(
     RecoveryPlan(step=worker.RECOVERY_STEP_POST, state=RECOVERY_STATE_FORM_REQUESTED, plan_time=_stamp(NOW)), NOTHING
 )
-PAUSED = attributes.waits_for_operator(NOTHING)
+PAUSED = attributes.operator_wait_updates(NOTHING)
 
 # By number of the question, the ids that each of its filters finds.
 FOUND = {

@@ -10,12 +10,13 @@ from temporalio.worker import Worker
 
 from care.v1 import worker_service_pb2 as worker
 from care.v1.workflows_pb2 import TicketWorkflowInput
-from care_workflows import steps
+from care_workflows import activity_names
 from care_workflows.ticket_workflow import TicketWorkflow
+from tests.workflows.fake_activities import refused
 from tests.workflows.fake_ticket import PLANNED, FakeTicket, until_doing, watched_over
 from tests.workflows.test_contact_recovery_for_operators import AS_STARTED, attributes, details, events
 
-ASK, FIRE = steps.GET_NEXT_DEADLINE, steps.FIRE_DEADLINE
+ASK, FIRE = activity_names.GET_NEXT_DEADLINE, activity_names.FIRE_DEADLINE
 MONTH = timedelta(days=30)
 
 
@@ -49,7 +50,7 @@ async def test_a_poke_asks_anew_and_the_sooner_deadline_holds(skipping: Workflow
 async def test_where_nothing_happens_by_itself_it_waits_for_a_poke(dev_client: Client) -> None:
     fake = FakeTicket()
     async with watched_over(dev_client, fake, AS_STARTED) as handle:
-        await until_doing(handle, "Waiting: nothing happens")
+        await until_doing(handle, "Waiting: the ticket has no deadline")
         assert "CareNextDeadline" not in await attributes(handle)
         fake.closed = True
         await handle.signal(TicketWorkflow.poke)
@@ -88,7 +89,7 @@ async def test_operators_see_what_comes_next_and_when(dev_client: Client) -> Non
 
 async def test_a_worker_that_is_refused_waits_for_an_operator(dev_client: Client) -> None:
     fake = FakeTicket()
-    fake.refused = [ASK]
+    fake.failures[ASK] = [refused("TOKEN_EXPIRED")]
     async with watched_over(dev_client, fake, AS_STARTED) as handle:
         await until_doing(handle, "TOKEN_EXPIRED")
         assert (await attributes(handle))["CareWaitsFor"] == "operator"

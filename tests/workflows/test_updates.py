@@ -8,15 +8,16 @@ from temporalio.client import Client, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 
 from care.v1 import recovery_pb2 as recovery
-from care_workflows import steps
+from care_workflows import activity_names
 from care_workflows.contact_recovery import ContactRecovery
 from care_workflows.ticket_workflow import TicketWorkflow
 from tests.workflows import fake_ticket
 from tests.workflows.conftest import CONTINUE_AFTER_EVENTS
-from tests.workflows.fake_steps import FakeRecovery, refused, started, unavailable, until_doing
+from tests.workflows.fake_activities import refused
+from tests.workflows.fake_steps import FakeRecovery, started, unavailable, until_doing
 from tests.workflows.fake_ticket import FakeTicket
 
-CHECK, POST, RETRACT = steps.CHECK_RECOVERY, steps.POST_REPLY, steps.RETRACT_REPLY
+CHECK, POST, RETRACT = activity_names.CHECK_RECOVERY, activity_names.POST_REPLY, activity_names.RETRACT_REPLY
 
 
 async def rejection(update: object) -> str:
@@ -74,7 +75,7 @@ async def test_a_form_is_ended_before_its_time_and_its_link_is_taken_out(dev_cli
         await until_doing(handle, "Waiting for the customer")
         await handle.execute_update(ContactRecovery.expire_now)
         assert (await handle.result()).plan.state == recovery.RECOVERY_STATE_EXPIRED
-    assert fake.calls[-2:] == [steps.EXPIRE_FORM_NOW, RETRACT]
+    assert fake.calls[-2:] == [activity_names.EXPIRE_FORM_NOW, RETRACT]
     assert not fake.public
 
 
@@ -89,7 +90,7 @@ async def test_a_customer_who_was_faster_wins_against_the_operator(dev_client: C
 
 async def test_where_no_form_is_out_nothing_can_be_ended(dev_client: Client) -> None:
     fake = FakeRecovery(recovery.RECOVERY_KIND_DIRECT)
-    fake.failures[steps.UNLOCK_CHAT] = [unavailable(timedelta(days=1))]
+    fake.failures[activity_names.UNLOCK_CHAT] = [unavailable(timedelta(days=1))]
     async with started(dev_client, fake) as handle:
         await until_doing(handle, "Opening the chat")
         assert await rejection(handle.execute_update(ContactRecovery.expire_now)) == "NO_FORM"

@@ -244,7 +244,7 @@ async def test_role_sends_sms_and_takes_callbacks(dev_client: Client) -> None:
         }
         async with care_work(**variables) as process:
             log = await logged(process, "worker ready")
-            [line] = [json.loads(line) for line in log.splitlines() if "taking callbacks" in line]
+            [line] = [json.loads(line) for line in log.splitlines() if "listening for SMS callbacks" in line]
             handle = await dev_client.start_workflow(
                 MessageDelivery.run,
                 MessageDeliveryInput(message=MESSAGE),

@@ -17,9 +17,9 @@ from temporalio.worker import Worker
 from care.v1.workflows_pb2 import TicketWorkflowInput, TicketWorkflowResult
 from care_roles import environment
 from care_roles.environment import ConfigurationError
-from care_workflows import steps
+from care_workflows import activity_names
 from care_workflows.ticket_workflow import TicketWorkflow
-from care_workflows.versions import VersionSettings
+from care_workflows.worker_version import VersionSettings
 from tests.workflows.fake_ticket import FakeTicket, Handle, until_doing
 from tests.workflows.test_worker import care_work, logged
 from tests.workflows.worker_service import TOKEN, ScriptedWorkerService, served
@@ -123,7 +123,7 @@ async def test_a_version_that_is_not_current_gets_nothing(dev_client: Client) ->
         async with worker_of(dev_client, other, deployment, "2"):
             handle = await start(dev_client, fake.task_queue, fake.number)
             await handle.result()
-    assert (fake.calls, other.calls) == ([steps.GET_NEXT_DEADLINE], [])
+    assert (fake.calls, other.calls) == ([activity_names.GET_NEXT_DEADLINE], [])
 
 
 async def test_the_role_works_once_its_version_is_current(dev_client: Client) -> None:

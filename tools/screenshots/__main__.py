@@ -58,7 +58,7 @@ SHOTS: Final = {
     "customers": Shot(["contact-recovery/acme/2", "contact-recovery/acme/1"]),
     "waiting": Shot(["contact-recovery/acme/2", "contact-recovery/acme/1"], tab=DETAILS, shows="Reply public since"),
     "expiring": Shot(["contact-recovery/acme/2"]),
-    "refused": Shot(["contact-recovery/acme/3"], tab=DETAILS, shows="Refused: the site takes no links in replies"),
+    "refused": Shot(["contact-recovery/acme/3"], tab=DETAILS, shows="Refused: the site does not allow links"),
     "ticket": Shot(_OF_TICKET_5),
     "doing": Shot(_OF_TICKET_5, tab=DETAILS, shows="Sending the message by EMAIL."),
     "next": Shot(["ticket/acme/6"], tab=DETAILS, shows="Next: the ticket is closed for inactivity"),

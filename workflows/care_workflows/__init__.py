@@ -1,7 +1,7 @@
-"""Care's durable steps as Temporal workflows: ``from care_workflows import CarePlugin`` puts them into any worker.
+"""Care's Temporal workflows. ``from care_workflows import CarePlugin`` adds them to any worker.
 
-The name is loaded when it is asked for: workflows import this package inside Temporal's sandbox, where neither a gRPC
-client nor a channel's HTTP library has any business.
+The plugin is imported lazily, because workflows import this package inside Temporal's sandbox. Neither the gRPC client
+nor an adapter's HTTP library belongs there.
 """
 
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ __all__ = ["CarePlugin"]
 
 
 def __getattr__(name: str) -> object:
-    """Load what ``__all__`` promises (PEP 562)."""
+    """Import a name of ``__all__`` when it is first used (PEP 562)."""
     if name == "CarePlugin":
         from care_workflows.plugin import CarePlugin  # noqa: PLC0415 - see the module's docstring
 

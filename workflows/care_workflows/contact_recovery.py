@@ -1,4 +1,4 @@
-"""The workflow `ContactRecovery`: one attempt to open the chat with a customer, from public reply to open chat."""
+"""The workflow `ContactRecovery`: one attempt to open the chat with a customer, by a form or a known contact."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -6,115 +6,121 @@ from typing import Final
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
-# Passed through the sandbox: none of it keeps state, and generated code may exist once in a process only.
+# Passed through the sandbox: none of it keeps state, and generated code may exist only once in a process.
 with workflow.unsafe.imports_passed_through():
     from care.v1 import worker_service_pb2 as worker
     from care.v1.recovery_pb2 import RECOVERY_STATE_AWAITING_CONTACT, RECOVERY_STATE_FORM_REQUESTED
     from care.v1.worker_service_pb2 import RecoveryPlan
     from care.v1.workflows_pb2 import ContactRecoveryInput, ContactRecoveryResult, ContactRecoveryStatus
-    from care_workflows import search_attributes, steps, wording
-    from care_workflows.following import SHORTEST_WAIT, Following
-    from care_workflows.names import parse_recovery
+    from care_workflows import activity_names, activity_options, search_attributes
+    from care_workflows import recovery_wording as wording
+    from care_workflows.plan_driven_workflow import SHORTEST_WAIT, PlanDrivenWorkflow
+    from care_workflows.resource_names import parse_recovery
 
 _SERVICE_STEPS: Final = {
-    worker.RECOVERY_STEP_UNLOCK: steps.UNLOCK_CHAT,
-    worker.RECOVERY_STEP_EXPIRE: steps.EXPIRE_FORM,
-    worker.RECOVERY_STEP_REMIND: steps.CHECK_RECOVERY,
+    worker.RECOVERY_STEP_UNLOCK: activity_names.UNLOCK_CHAT,
+    worker.RECOVERY_STEP_EXPIRE: activity_names.EXPIRE_FORM,
+    worker.RECOVERY_STEP_REMIND: activity_names.CHECK_RECOVERY,
 }
 _SITE_STEPS: Final = {
-    worker.RECOVERY_STEP_POST: steps.POST_REPLY,
-    worker.RECOVERY_STEP_READ: steps.READ_REPLY,
-    worker.RECOVERY_STEP_RETRACT: steps.RETRACT_REPLY,
+    worker.RECOVERY_STEP_POST: activity_names.POST_REPLY,
+    worker.RECOVERY_STEP_READ: activity_names.READ_REPLY,
+    worker.RECOVERY_STEP_RETRACT: activity_names.RETRACT_REPLY,
 }
+_WAIT_STEPS: Final = (worker.RECOVERY_STEP_WAIT, worker.RECOVERY_STEP_HOLD)
 _FORM_LIVE: Final = (RECOVERY_STATE_FORM_REQUESTED, RECOVERY_STATE_AWAITING_CONTACT)
-_WAITS: Final = (worker.RECOVERY_STEP_WAIT, worker.RECOVERY_STEP_HOLD)
 
 
 @workflow.defn
-class ContactRecovery(Following[RecoveryPlan]):
-    """Posts the reply with the link, waits for the contact, unlocks the chat; or ends, and takes the link out again."""
+class ContactRecovery(PlanDrivenWorkflow[RecoveryPlan]):
+    """Posts the reply with the link, waits for the contact and unlocks the chat.
+
+    A recovery may also end before that. Then the workflow removes the link from the public reply.
+    """
 
     @workflow.init
     def __init__(self, start: ContactRecoveryInput) -> None:
-        """Begin without a plan, so that the first thing is to ask."""
+        """See PlanDrivenWorkflow."""
         super().__init__(start, start.recovery, RecoveryPlan)
-        self._ends_now = False
+        self._ends_early = False
+        """Whether an operator wants the form to end before its time."""
 
     @workflow.run
     async def run(self, start: ContactRecoveryInput) -> ContactRecoveryResult:
-        """Follow the service's plans until one says that nothing is left to do.
+        """Run the service's plans until nothing is left to do; returns the last plan.
 
-        Fails with INVALID_FIELD or RESOURCE_NOT_FOUND where ``start`` names no recovery: once, so that an operator sees
-        it; a later wake runs the workflow again.
+        Fails with INVALID_FIELD or RESOURCE_NOT_FOUND if ``start`` does not name a recovery. It fails once, so that
+        an operator sees it; a later poke runs the workflow again.
         """
         try:
             parse_recovery(start.recovery)
         except ValueError as error:
             raise ApplicationError(str(error), type="INVALID_FIELD", non_retryable=True) from None
-        return ContactRecoveryResult(plan=await self._follow_to_the_end(steps.CHECK_RECOVERY))
+        return ContactRecoveryResult(plan=await self._run_plans(activity_names.CHECK_RECOVERY))
 
     @workflow.query
     def status(self) -> ContactRecoveryStatus:
-        """Say what it is doing and what the service said last."""
-        return ContactRecoveryStatus(doing=self._doing, plan=self._plan)
+        """Return what the workflow is doing, and the service's last plan."""
+        return ContactRecoveryStatus(doing=self._status_text, plan=self._plan)
 
     @workflow.update
     async def post_again_now(self) -> str:
-        """Try again at the review site now, rather than after the pause; say in a sentence what comes of it.
+        """Try again at the review site now, and return in a sentence what the workflow does then.
 
-        Rejected with NOTHING_TO_POST where it does not want anything of the site.
+        Rejected with NOTHING_TO_POST if nothing is left to do at the site.
         """
-        return await self._looked()
+        return await self._look_now()
 
     @post_again_now.validator
-    def _is_at_site(self) -> None:
+    def _require_site_step(self) -> None:
         if self._plan is None or self._plan.step not in _SITE_STEPS:
-            words = f"Nothing is to be done at the review site: {self._doing}"
-            raise ApplicationError(words, type="NOTHING_TO_POST", non_retryable=True)
+            message = f"Nothing is left to do at the review site. {self._status_text}"
+            raise ApplicationError(message, type="NOTHING_TO_POST", non_retryable=True)
 
     @workflow.update
     async def expire_now(self) -> str:
-        """End the form before its time, by the service's rules; say in a sentence what comes of it.
+        """End the form before its time, if the service allows it; return in a sentence what the workflow does then.
 
-        Rejected with NO_FORM where no form is out or is about to be.
+        Rejected with NO_FORM if no form is live.
         """
-        self._ends_now = True
-        return await self._looked()
+        self._ends_early = True
+        return await self._look_now()
 
     @expire_now.validator
-    def _has_form(self) -> None:
+    def _require_live_form(self) -> None:
         if self._plan is None or self._plan.state not in _FORM_LIVE:
-            raise ApplicationError(f"No form takes answers: {self._doing}", type="NO_FORM", non_retryable=True)
+            message = f"No form is live. {self._status_text}"
+            raise ApplicationError(message, type="NO_FORM", non_retryable=True)
 
-    async def _look_again(self, ask: str) -> RecoveryPlan | None:
-        if not self._ends_now:
-            return await self._ask(ask)
-        plan = await self._ask(steps.EXPIRE_FORM_NOW)
+    async def _ask_after_poke(self, ask: str) -> RecoveryPlan | None:
+        if not self._ends_early:
+            return await self._run_service_step(ask)
+        plan = await self._run_service_step(activity_names.EXPIRE_FORM_NOW)
         if plan is None:
-            self._poked = True  # it is still to be ended
+            self._poked = True  # so that it tries again to end the form
         else:
-            self._ends_now = False
+            self._ends_early = False
         return plan
 
-    def _is_over(self, plan: RecoveryPlan) -> bool:
+    def _is_done(self, plan: RecoveryPlan) -> bool:
         return plan.step == worker.RECOVERY_STEP_DONE
 
-    async def _take_step(self, plan: RecoveryPlan) -> RecoveryPlan | None:
+    async def _run_step(self, plan: RecoveryPlan) -> RecoveryPlan | None:
         if plan.step in _SERVICE_STEPS:
-            return await self._ask(_SERVICE_STEPS[plan.step])
+            return await self._run_service_step(_SERVICE_STEPS[plan.step])
         if plan.step in _SITE_STEPS:
-            return await self._go_outside(_SITE_STEPS[plan.step], steps.SITE_STEP)
-        if plan.step in _WAITS:
-            await self._sleep(max(plan.wait.ToTimedelta(), SHORTEST_WAIT), wording.waiting_for(plan))
-        else:  # of a service that is newer than this worker
-            await self._pause(wording.doing(plan))
+            return await self._run_external_step(_SITE_STEPS[plan.step], activity_options.SITE_RETRIES)
+        if plan.step in _WAIT_STEPS:
+            await self._wait_for_poke(max(plan.wait.ToTimedelta(), SHORTEST_WAIT), wording.describe_wait(plan))
+        else:  # from a service that is newer than this worker
+            await self._wait_for_operator(wording.describe_step(plan))
         return None
 
-    def _doing_words(self, plan: RecoveryPlan) -> str:
-        return wording.doing(plan)
+    def _describe_step(self, plan: RecoveryPlan) -> str:
+        return wording.describe_step(plan)
 
-    def _details(self, plan: RecoveryPlan, words: str) -> str:
-        return wording.details(plan, words)
+    def _details(self, plan: RecoveryPlan, status: str) -> str:
+        return wording.details(plan, status)
 
-    def _updates(self, plan: RecoveryPlan) -> Sequence[search_attributes.Update]:
-        return search_attributes.updates(plan, workflow.info().typed_search_attributes)
+    def _search_attribute_updates(self, plan: RecoveryPlan) -> Sequence[search_attributes.Update]:
+        return search_attributes.recovery_updates(plan, workflow.info().typed_search_attributes)

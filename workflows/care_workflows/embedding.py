@@ -1,8 +1,8 @@
-"""Care's workflows from a team's own: as a child whose end is awaited, or started if need be and poked.
+"""Care's workflows for teams that embed them: run one as a child and await its result, or wake it.
 
-Each resource has one workflow, whose id is made of its name. The service's relay starts it by itself, usually before
-anybody else can; so whoever wants it must take it as it is, started or not. Import this module in a workflow's file
-with ``workflow.unsafe.imports_passed_through()``.
+Each resource has one workflow, and its id is derived from the resource's name. The service's relay usually starts the
+workflow before anybody else can. So callers must handle a workflow that is already running. In the file of a workflow,
+import this module with ``workflow.unsafe.imports_passed_through()``.
 """
 
 import asyncio
@@ -32,13 +32,13 @@ from care.v1.workflows_pb2 import (
     TicketWorkflowResult,
 )
 from care_client import workflow_names
-from care_workflows.names import last_segment, parse_message, parse_recovery, parse_ticket
+from care_workflows.resource_names import last_segment, parse_message, parse_recovery, parse_ticket
 
 TASK_QUEUE: Final = "care"
-"""Where ``care work`` looks for work, unless ``CARE_TASK_QUEUE`` names another one."""
+"""The task queue that ``care work`` polls, unless ``CARE_TASK_QUEUE`` names another one."""
 
 LONGEST_PAUSE: Final = timedelta(hours=1)
-"""How long ``run_recovery`` waits at most before it looks again at a recovery that runs outside of it."""
+"""The longest pause of ``run_recovery`` before it looks again at a recovery that runs elsewhere."""
 
 _FIRST_PAUSE: Final = timedelta(seconds=1)
 _ORGANIZATION: Final = SearchAttributeKey.for_keyword(workflow_names.ORGANIZATION_ATTRIBUTE)
@@ -48,55 +48,57 @@ _TICKET: Final = SearchAttributeKey.for_keyword(workflow_names.TICKET_ATTRIBUTE)
 async def run_recovery(
     recovery: str, *, task_queue: str | None = None, longest_pause: timedelta = LONGEST_PAUSE
 ) -> ContactRecoveryResult:
-    """Carry a recovery to its end as a child of the workflow that calls this; returns its last plan.
+    """Run a recovery to its end as a child of the calling workflow; returns its last plan.
 
-    ``recovery`` is ``organizations/{o}/tickets/{n}/recoveries/{id}``; ``task_queue`` is where a worker with
-    ``CarePlugin`` runs, by default the caller's own. The plan's ``state`` says how it ended.
+    ``recovery`` is ``organizations/{o}/tickets/{n}/recoveries/{id}``. ``task_queue`` is where a worker with
+    ``CarePlugin`` runs, by default the caller's own queue. The plan's ``state`` says how the recovery ended.
 
-    Where it runs already, since the service woke it first, it is poked, and looked at again after pauses that double up
-    to ``longest_pause``: once that run is over, a child of ours asks the service and has the answer. So the end is
-    known after at most twice the time that it took, and at most ``longest_pause`` late. Whoever hears of it in another
-    way may cancel the task that awaits this: the recovery stays as it is.
+    If the service has started the recovery first, this function pokes that run. It looks again after pauses that
+    double up to ``longest_pause``. Once that run has ended, a child of the caller asks the service and returns the
+    result. So the caller learns of the end at the latest after twice the time that the recovery took, and at most
+    ``longest_pause`` late. A caller that learns of it in another way may cancel the task that awaits this function.
+    That does not affect the recovery.
 
-    The recovery is the customer's, not the caller's: it goes on where the caller is cancelled, fails or ends. Raises
-    ``ApplicationError`` INVALID_FIELD for what is no name of a recovery, and ``ChildWorkflowError``, caused by an
-    ``ApplicationError`` RESOURCE_NOT_FOUND, where there is no such recovery.
+    The recovery belongs to the customer, not to the caller: it continues when the caller is cancelled, fails or ends.
+
+    Raises ``ApplicationError`` INVALID_FIELD if ``recovery`` is not the name of a recovery. Raises
+    ``ChildWorkflowError``, caused by an ``ApplicationError`` RESOURCE_NOT_FOUND, if the recovery does not exist.
     """
-    wanted = _in_workflow(_recovery, recovery)
-    pause, poked = _FIRST_PAUSE, False
+    target = _parse_in_workflow(_recovery, recovery)
+    pause, is_poked = _FIRST_PAUSE, False
     while True:
         try:
-            child = await _start(wanted, task_queue)
+            child = await _start_child(target, task_queue)
             result: ContactRecoveryResult = await child
         except WorkflowAlreadyStartedError:
-            poked = poked or await _poked(wanted)
+            is_poked = is_poked or await _poke(target)
         except ChildWorkflowError as error:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
-                raise asyncio.CancelledError from error  # the caller's own: the recovery goes on
+                raise asyncio.CancelledError from error  # the caller was cancelled; the recovery continues
             if not isinstance(error.cause, (CancelledError, TerminatedError)):
                 raise
-            # Somebody has stopped the run by hand. The recovery itself is in the database, and still wants its steps.
+            # Somebody stopped the run by hand. The recovery is in the service's database and still has steps to run.
         else:
             return result
-        await workflow.sleep(pause, summary=f"{wanted.id} is looked at again")
+        await workflow.sleep(pause, summary=f"look again at {target.workflow_id}")
         pause = min(2 * pause, max(longest_pause, _FIRST_PAUSE))
 
 
-async def start_or_poke(name: str, *, task_queue: str | None = None) -> None:
-    """Have a recovery, a message or a ticket looked at now, from a workflow, without waiting for what comes of it.
+async def wake_from_workflow(name: str, *, task_queue: str | None = None) -> None:
+    """Start the workflow of a recovery, a message or a ticket, or poke it if it runs; does not wait for its result.
 
-    ``name`` is the resource's name. Does no harm at any time: whatever is not wanted any more is not done. Raises
-    ``ApplicationError`` INVALID_FIELD for what is no such name.
+    ``name`` is the resource's name. Waking is harmless at any time: the workflow asks the service first and does only
+    what is still wanted. Raises ``ApplicationError`` INVALID_FIELD for any other name.
     """
-    wanted = _in_workflow(_of, name)
+    target = _parse_in_workflow(_target, name)
     while True:
         try:
-            started = await _start(wanted, task_queue)
-            del started  # its end is its own
+            child = await _start_child(target, task_queue)
+            del child  # nobody awaits its result
         except WorkflowAlreadyStartedError:
-            if not await _poked(wanted):
-                continue  # it has ended in between
+            if not await _poke(target):
+                continue  # it ended between the two calls
         return
 
 
@@ -107,132 +109,139 @@ async def wake(
     task_queue: str = TASK_QUEUE,
     search_attributes: TypedSearchAttributes = TypedSearchAttributes.empty,
 ) -> WorkflowHandle[Any, Any]:
-    """Do as ``start_or_poke``, from a program, in one call (signal-with-start)."""
-    wanted = _of(name)
+    """Do what ``wake_from_workflow`` does, from outside a workflow, in one call (signal-with-start).
+
+    Raises ``ValueError`` if ``name`` is not the name of a recovery, a message or a ticket.
+    """
+    target = _target(name)
     return await client.start_workflow(
-        wanted.name,
-        wanted.start,
-        id=wanted.id,
+        target.workflow_type,
+        target.start,
+        id=target.workflow_id,
         task_queue=task_queue,
-        result_type=wanted.result,
+        result_type=target.result_type,
         start_signal=workflow_names.POKE,
-        static_summary=wanted.summary,
+        static_summary=target.summary,
         search_attributes=search_attributes,
     )
 
 
 def search_attributes(name: str) -> TypedSearchAttributes:
-    """Return those by which operators find what belongs to a ticket: start your own workflow with them.
+    """Return the search attributes that all workflows of a ticket share. Start your own workflow with them.
 
-    Only where they are registered (see ``care_workflows.search_attributes.register``): a start that names others is
-    refused. The children of a workflow that has them get them too.
+    Use them only if they are registered (see ``care_workflows.search_attributes.register``), because Temporal
+    refuses a start with unregistered ones. Care's workflows that yours starts get them too. Raises ``ValueError`` as
+    ``wake`` does.
     """
-    return _attributes(*_of(name).place)
+    return _ticket_attributes(*_target(name).ticket)
 
 
 def workflow_id(name: str) -> str:
-    """Return the id of the workflow of a recovery, a message or a ticket; raises ``ValueError`` for another name."""
-    return _of(name).id
+    """Return the workflow id of a recovery, a message or a ticket; raises ``ValueError`` for any other name."""
+    return _target(name).workflow_id
 
 
 def workflow_type(name: str) -> str:
-    """Return the type of the workflow of a recovery, a message or a ticket; raises ``ValueError`` likewise."""
-    return _of(name).name
+    """Return the workflow type of a recovery, a message or a ticket; raises ``ValueError`` for any other name."""
+    return _target(name).workflow_type
 
 
-class _Workflow(NamedTuple):
-    name: str
-    """Its type."""
-    id: str
+class _Target(NamedTuple):
+    """The workflow of one resource."""
+
+    workflow_type: str
+    workflow_id: str
     start: Message
-    result: type[Message]
-    place: tuple[str, int]
+    """The workflow's input."""
+    result_type: type[Message]
+    ticket: tuple[str, int]
+    """The organization's id and the ticket's number."""
     summary: str
 
 
-def _of(name: str) -> _Workflow:
-    for kind in (_recovery, _message, _ticket):
+def _target(name: str) -> _Target:
+    for parse in (_recovery, _message, _ticket):
         try:
-            return kind(name)
+            return parse(name)
         except ValueError:
             continue
     raise ValueError("not the name of a recovery, a message or a ticket")
 
 
-def _in_workflow(parse: Callable[[str], _Workflow], name: str) -> _Workflow:
-    """Take a name apart. Any other exception would fail the caller's workflow task again and again."""
+def _parse_in_workflow(parse: Callable[[str], _Target], name: str) -> _Target:
+    """Parse a name. An exception other than ApplicationError would fail the caller's workflow task again and again."""
     try:
         return parse(name)
     except ValueError as error:
         raise ApplicationError(str(error), type="INVALID_FIELD", non_retryable=True) from None
 
 
-def _recovery(name: str) -> _Workflow:
-    found = parse_recovery(name)
-    place = (found.organization, int(found.ticket))
-    return _Workflow(
+def _recovery(name: str) -> _Target:
+    parsed = parse_recovery(name)
+    ticket = (parsed.organization, int(parsed.number))
+    return _Target(
         workflow_names.CONTACT_RECOVERY,
-        workflow_names.contact_recovery_id(*place, last_segment(name)),
+        workflow_names.contact_recovery_id(*ticket, last_segment(name)),
         ContactRecoveryInput(recovery=name),
         ContactRecoveryResult,
-        place,
-        f"Contact recovery of ticket {workflow_names.ticket_value(*place)}",
+        ticket,
+        f"Contact recovery of ticket {workflow_names.ticket_value(*ticket)}",
     )
 
 
-def _message(name: str) -> _Workflow:
-    found = parse_message(name)
-    place = (found.organization, int(found.ticket))
-    return _Workflow(
+def _message(name: str) -> _Target:
+    parsed = parse_message(name)
+    ticket = (parsed.organization, int(parsed.number))
+    return _Target(
         workflow_names.MESSAGE_DELIVERY,
-        workflow_names.message_delivery_id(*place, last_segment(name)),
+        workflow_names.message_delivery_id(*ticket, last_segment(name)),
         MessageDeliveryInput(message=name),
         MessageDeliveryResult,
-        place,
-        f"Message of ticket {workflow_names.ticket_value(*place)}",
+        ticket,
+        f"Message of ticket {workflow_names.ticket_value(*ticket)}",
     )
 
 
-def _ticket(name: str) -> _Workflow:
-    found = parse_ticket(name)
-    place = (found.organization, int(found.ticket))
-    return _Workflow(
+def _ticket(name: str) -> _Target:
+    parsed = parse_ticket(name)
+    ticket = (parsed.organization, int(parsed.number))
+    return _Target(
         workflow_names.TICKET_WORKFLOW,
-        workflow_names.ticket_workflow_id(*place),
+        workflow_names.ticket_workflow_id(*ticket),
         TicketWorkflowInput(ticket=name),
         TicketWorkflowResult,
-        place,
-        f"Ticket {workflow_names.ticket_value(*place)}",
+        ticket,
+        f"Ticket {workflow_names.ticket_value(*ticket)}",
     )
 
 
-def _attributes(organization: str, number: int) -> TypedSearchAttributes:
+def _ticket_attributes(organization: str, number: int) -> TypedSearchAttributes:
     ticket = workflow_names.ticket_value(organization, number)
     pairs = [SearchAttributePair(_ORGANIZATION, organization), SearchAttributePair(_TICKET, ticket)]
     return TypedSearchAttributes(pairs)
 
 
-async def _start(wanted: _Workflow, task_queue: str | None) -> workflow.ChildWorkflowHandle[Any, Any]:
-    """Start it as a child that outlives its parent; raises ``WorkflowAlreadyStartedError``."""
-    # Whoever started the parent with them knows that they are registered.
-    registered = workflow.info().typed_search_attributes.get(_TICKET) is not None
+async def _start_child(target: _Target, task_queue: str | None) -> workflow.ChildWorkflowHandle[Any, Any]:
+    """Start a child that outlives its parent; raises ``WorkflowAlreadyStartedError``."""
+    # A parent that has the attribute was started where the attributes are registered.
+    is_registered = workflow.info().typed_search_attributes.get(_TICKET) is not None
     return await workflow.start_child_workflow(
-        wanted.name,
-        wanted.start,
-        id=wanted.id,
+        target.workflow_type,
+        target.start,
+        id=target.workflow_id,
         task_queue=task_queue,
-        result_type=wanted.result,
+        result_type=target.result_type,
         cancellation_type=ChildWorkflowCancellationType.ABANDON,
         parent_close_policy=ParentClosePolicy.ABANDON,
-        static_summary=wanted.summary,
-        search_attributes=_attributes(*wanted.place) if registered else None,
+        static_summary=target.summary,
+        search_attributes=_ticket_attributes(*target.ticket) if is_registered else None,
     )
 
 
-async def _poked(wanted: _Workflow) -> bool:
-    """Signal the run that there is; tells whether there was one."""
+async def _poke(target: _Target) -> bool:
+    """Poke the workflow; tells whether it was running."""
     try:
-        await workflow.get_external_workflow_handle(wanted.id).signal(workflow_names.POKE)
+        await workflow.get_external_workflow_handle(target.workflow_id).signal(workflow_names.POKE)
     except ApplicationError:
         return False
     return True

@@ -1,7 +1,7 @@
-"""Turns what goes wrong in an activity into failures that Temporal may keep: our codes only, never anybody's words.
+"""Converts errors of activities into errors that Temporal may store: they contain Care's own codes only.
 
-The message of an exception can hold a request, and with it a text or a link. Temporal stores the messages of failures
-and of their causes, and logs show both, so each is replaced by one that is made of codes alone.
+An exception's message can contain a request, and with it a text or a link. Temporal stores the messages of failures and
+of their causes, and logs show both. So every error is replaced by one whose message consists of codes.
 """
 
 import traceback
@@ -15,9 +15,9 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from care_client.errors import CareError
 from care_workflows.channels.errors import MessageRefused, MessengerUnavailable, ReplyRefused, SiteUnavailable
-from care_workflows.steps import ADAPTER_ERROR, MESSENGER_UNAVAILABLE, SITE_UNAVAILABLE
+from care_workflows.failure_types import ADAPTER_ERROR, MESSENGER_UNAVAILABLE, SITE_UNAVAILABLE
 
-_HOPELESS: Final = frozenset(
+_NON_RETRYABLE: Final = frozenset(
     {
         grpc.StatusCode.INVALID_ARGUMENT,
         grpc.StatusCode.NOT_FOUND,
@@ -27,61 +27,61 @@ _HOPELESS: Final = frozenset(
         grpc.StatusCode.UNIMPLEMENTED,
     }
 )
-"""The same call will fail the same way until somebody changes something."""
+"""The same call fails in the same way until somebody changes something."""
 
 
 @contextmanager
-def of_service() -> Iterator[None]:
-    """Raise failed calls of the service as ``ApplicationError``, whose type is the contract's reason or gRPC's code."""
+def convert_service_errors() -> Iterator[None]:
+    """Raise a failed call of the service as ``ApplicationError``. Its type is the error reason or the gRPC code."""
     try:
         yield
     except CareError as error:
         kind = error.reason or error.code.name
-        raise ApplicationError(str(error), type=kind, non_retryable=error.code in _HOPELESS) from None
+        raise ApplicationError(str(error), type=kind, non_retryable=error.code in _NON_RETRYABLE) from None
 
 
 @contextmanager
-def of_site() -> Iterator[None]:
-    """Raise failures of a review site as ``ApplicationError`` that are retried; let ``ReplyRefused`` pass."""
+def convert_site_errors() -> Iterator[None]:
+    """Raise a review site's errors as retryable ``ApplicationError``; let ``ReplyRefused`` through."""
     try:
         yield
     except ReplyRefused:
         raise
     except SiteUnavailable as error:
         raise site_unavailable(str(error.reason)) from None
-    except Exception as error:  # noqa: BLE001  (whatever it is, its words must not get out)
-        raise _of_adapter(error) from None
+    except Exception as error:  # noqa: BLE001  (any exception's message may contain customer data)
+        raise _adapter_error(error) from None
 
 
 @contextmanager
-def of_messenger() -> Iterator[None]:
-    """Raise failures of a messenger as ``ApplicationError`` that are retried; let ``MessageRefused`` pass."""
+def convert_messenger_errors() -> Iterator[None]:
+    """Raise a messenger's errors as retryable ``ApplicationError``; let ``MessageRefused`` through."""
     try:
         yield
     except MessageRefused:
         raise
     except MessengerUnavailable as error:
         raise messenger_unavailable(str(error.reason)) from None
-    except Exception as error:  # noqa: BLE001  (whatever it is, its words must not get out)
-        raise _of_adapter(error) from None
+    except Exception as error:  # noqa: BLE001  (any exception's message may contain customer data)
+        raise _adapter_error(error) from None
 
 
 def site_unavailable(reason: str) -> ApplicationError:
-    """Return the failure of an attempt that got no usable answer, for ``reason``, one of our codes."""
+    """Return the error of an attempt to which a review site gave no usable response; ``reason`` is one of our codes."""
     return _unavailable(reason, SITE_UNAVAILABLE)
 
 
 def messenger_unavailable(reason: str) -> ApplicationError:
-    """Return the failure of an attempt that got no usable answer of a provider, for ``reason``, one of our codes."""
+    """Return the error of an attempt to which a provider gave no usable response; ``reason`` is one of our codes."""
     return _unavailable(reason, MESSENGER_UNAVAILABLE)
 
 
 def _unavailable(reason: str, kind: str) -> ApplicationError:
-    # Expected, and shown at the pending activity: no warning with a traceback for each attempt.
+    # An outage is expected, and the pending activity shows it. So not every attempt logs a warning with a traceback.
     return ApplicationError(reason, type=kind, category=ApplicationErrorCategory.BENIGN)
 
 
-def _of_adapter(error: Exception) -> ApplicationError:
+def _adapter_error(error: Exception) -> ApplicationError:
     where = traceback.extract_tb(error.__traceback__)[-1]
     message = f"{type(error).__name__} in {Path(where.filename).name}, line {where.lineno}"
     return ApplicationError(message, type=ADAPTER_ERROR)

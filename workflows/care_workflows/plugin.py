@@ -1,4 +1,4 @@
-"""The plugin that puts Care's workflows and activities into any Temporal worker."""
+"""The plugin that adds Care's workflows and activities to any Temporal worker."""
 
 from datetime import timedelta
 
@@ -6,30 +6,30 @@ from temporalio.plugin import SimplePlugin
 from temporalio.worker import WorkerConfig
 
 from care_client.client import CareClient
-from care_workflows import steps
-from care_workflows.activities import RecoveryActivities
+from care_workflows import activity_options
 from care_workflows.channels.registry import Messengers, ReviewSites
 from care_workflows.contact_recovery import ContactRecovery
-from care_workflows.delivering import DeliveryActivities
+from care_workflows.delivery_activities import DeliveryActivities
 from care_workflows.message_delivery import MessageDelivery
-from care_workflows.ticket_deadlines import TicketActivities
+from care_workflows.recovery_activities import RecoveryActivities
+from care_workflows.ticket_activities import TicketActivities
 from care_workflows.ticket_workflow import TicketWorkflow
 
 
 class CarePlugin(SimplePlugin):
     """``Worker(client, task_queue="care", plugins=[CarePlugin(care, ReviewSites({…}), Messengers({"EMAIL": …}))])``.
 
-    Or ``Client.connect(…, plugins=[CarePlugin(…)])``: all workers of that client take it over, each with the workflows
-    on its own task queue. Give it to one of the two; the SDK warns of both.
+    Or ``Client.connect(…, plugins=[CarePlugin(…)])``: then every worker of that client runs the workflows, each on its
+    own task queue. Give the plugin to the worker or to the client; the SDK warns if both have it.
 
-    Adds to what the worker has; neither its sandbox nor its data converter is changed. The plugin lives on the event
-    loop of ``care``, which the caller closes after the worker.
+    The plugin keeps the worker's workflows, activities, sandbox and data converter. It uses the event loop of ``care``,
+    which the caller closes after the worker.
     """
 
     def __init__(self, care: CareClient, review_sites: ReviewSites, messengers: Messengers | None = None) -> None:
-        """Act for the service behind ``care``, with a token of the role worker.
+        """Connect the workflows to the service behind ``care``, whose token has the role ``worker``.
 
-        Messages to customers fail as NO_CHANNEL where ``messengers`` has none for them.
+        Messages fail with NO_CHANNEL if ``messengers`` has no adapter for their channel.
         """
         super().__init__(
             "care",
@@ -42,11 +42,12 @@ class CarePlugin(SimplePlugin):
         )
 
     def configure_worker(self, config: WorkerConfig) -> WorkerConfig:
-        """Add workflows and activities, and time for attempts under way to end when the worker stops.
+        """Add the workflows and activities, and let running attempts finish when the worker stops.
 
-        Temporal's default cancels them at once, and starts their retries while the review site may still be working
-        on the request that was torn off.
+        Temporal's default cancels running attempts at once. Their retries would then start while the review site may
+        still be processing the interrupted request.
         """
         config = super().configure_worker(config)
-        config["graceful_shutdown_timeout"] = max(config.get("graceful_shutdown_timeout", timedelta()), steps.GRACE)
+        grace = config.get("graceful_shutdown_timeout", timedelta())
+        config["graceful_shutdown_timeout"] = max(grace, activity_options.SHUTDOWN_GRACE)
         return config

@@ -1,7 +1,7 @@
-"""The search attributes by which operators find recoveries in the Temporal UI, and their registration.
+"""The search attributes by which operators find Care's workflows in the Temporal UI, and their registration.
 
-A workflow start that names an unregistered attribute fails: whoever starts a workflow sets them only where they are
-registered, and the workflow changes them only where it was started with them.
+Temporal refuses to start a workflow with an unregistered attribute. So a caller starts a workflow with them only if
+they are registered, and the workflow changes them only if it was started with them.
 """
 
 import shlex
@@ -35,20 +35,20 @@ from care.v1.worker_service_pb2 import (
     RecoveryPlan,
 )
 from care_client import workflow_names
-from care_workflows.names import last_segment
+from care_workflows.resource_names import last_segment
 
 ORGANIZATION: Final = SearchAttributeKey.for_keyword(workflow_names.ORGANIZATION_ATTRIBUTE)
 """The organization's id."""
 LOCATION: Final = SearchAttributeKey.for_keyword(workflow_names.LOCATION_ATTRIBUTE)
 """The location's id within the organization."""
 TICKET: Final = SearchAttributeKey.for_keyword(workflow_names.TICKET_ATTRIBUTE)
-"""The ticket as ``{organization}/{number}``; all that belongs to one ticket has the same value."""
+"""The ticket as ``{organization}/{number}``, the same for all workflows of a ticket."""
 WAITS_FOR: Final = SearchAttributeKey.for_keyword(workflow_names.WAITS_FOR_ATTRIBUTE)
-"""``customer``, ``review-site``, ``provider`` or ``operator``; unset where it waits for nobody."""
+"""``customer``, ``review-site``, ``provider`` or ``operator``; unset if the workflow waits for none of them."""
 NEXT_DEADLINE: Final = SearchAttributeKey.for_datetime(workflow_names.NEXT_DEADLINE_ATTRIBUTE)
-"""When something happens by itself next."""
+"""When the workflow acts next if nobody does anything."""
 FORM_EXPIRY: Final = SearchAttributeKey.for_datetime("CareFormExpiry")
-"""When the form stops taking answers."""
+"""When the form expires."""
 
 CUSTOMER: Final = "customer"
 REVIEW_SITE: Final = workflow_names.REVIEW_SITE
@@ -59,104 +59,112 @@ SEARCH_ATTRIBUTES: Final[Mapping[str, str]] = MappingProxyType(
     {key.name: "Keyword" for key in (ORGANIZATION, LOCATION, TICKET, WAITS_FOR)}
     | {key.name: "Datetime" for key in (NEXT_DEADLINE, FORM_EXPIRY)}
 )
-"""Name to type, as the ``temporal`` command spells it."""
+"""The type of each attribute by name, as the ``temporal`` command spells it."""
 
-_TYPES: Final = {
+_INDEXED_TYPES: Final = {
     "Keyword": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
     "Datetime": IndexedValueType.INDEXED_VALUE_TYPE_DATETIME,
 }
 
-_MOMENTS: Final = (RECOVERY_STEP_UNLOCK, RECOVERY_STEP_EXPIRE, RECOVERY_STEP_REMIND, RECOVERY_STEP_DONE)
+_SHORT_STEPS: Final = (RECOVERY_STEP_UNLOCK, RECOVERY_STEP_EXPIRE, RECOVERY_STEP_REMIND, RECOVERY_STEP_DONE)
 
-_MAY_NOT: Final = (RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNIMPLEMENTED)
+_NOT_ALLOWED: Final = (RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNIMPLEMENTED)
 
 _SAME_TIME: Final = timedelta(minutes=1)
-"""The service names waits as durations, so instants computed from them differ a little each time."""
+"""Times that differ by less are the same. They are computed from durations, so they vary a little each time."""
 
 T = TypeVar("T", str, datetime)
 Update = SearchAttributeUpdate[str] | SearchAttributeUpdate[datetime]
 
 
-def updates(plan: RecoveryPlan, current: TypedSearchAttributes) -> list[Update]:
-    """Return what ``plan`` changes of ``current``.
+def recovery_updates(plan: RecoveryPlan, current: TypedSearchAttributes) -> list[Update]:
+    """Return how a recovery's plan changes the ``current`` attributes.
 
-    Temporal bills each upsert, so the list is empty where nothing changes, for steps that take but a moment, and at the
-    end: filters name the workflows that run.
+    Temporal bills each upsert. So the list is empty if nothing changes and for steps that take only a moment. It is
+    also empty at the end, because operators filter for running workflows.
     """
-    if plan.step in _MOMENTS:
+    if plan.step in _SHORT_STEPS:
         return []
     waits = plan.step == RECOVERY_STEP_WAIT
     deadline = plan.plan_time.ToDatetime(UTC) + plan.wait.ToTimedelta() if waits else None
-    found: list[Update | None] = [
+    changes: list[Update | None] = [
         _update(LOCATION, last_segment(plan.location) or None, current),
         _update(WAITS_FOR, _waits_for(plan), current),
         _update(NEXT_DEADLINE, deadline, current),
     ]
     if waits and plan.HasField("expire_time"):
-        found.append(_update(FORM_EXPIRY, plan.expire_time.ToDatetime(UTC), current))
-    return [update for update in found if update]
+        changes.append(_update(FORM_EXPIRY, plan.expire_time.ToDatetime(UTC), current))
+    return [update for update in changes if update]
 
 
 def delivery_updates(plan: DeliveryPlan, current: TypedSearchAttributes) -> list[Update]:
-    """Return what the plan of a message changes of ``current``: most are sent at once, and set nothing."""
+    """Return how a delivery's plan changes the ``current`` attributes.
+
+    The list is empty except for a wait: most messages are sent at once.
+    """
     if plan.step != DELIVERY_STEP_WAIT:
         return []
     deadline = plan.plan_time.ToDatetime(UTC) + plan.wait.ToTimedelta()
-    found = [_update(WAITS_FOR, PROVIDER, current), _update(NEXT_DEADLINE, deadline, current)]
-    return [update for update in found if update]
+    changes = [_update(WAITS_FOR, PROVIDER, current), _update(NEXT_DEADLINE, deadline, current)]
+    return [update for update in changes if update]
 
 
 def ticket_updates(plan: DeadlinePlan, current: TypedSearchAttributes) -> list[Update]:
-    """Return what the plan of a ticket changes of ``current``: who has to act, and when something happens by itself."""
+    """Return how a ticket's plan changes the ``current`` attributes."""
     if plan.step == DEADLINE_STEP_DONE:
         return []
     waits = plan.step == DEADLINE_STEP_WAIT
     deadline = plan.deadline_time.ToDatetime(UTC) if waits and plan.HasField("deadline_time") else None
     customer = CUSTOMER if waits and plan.HasField("wait_time") else None
-    found = [_update(WAITS_FOR, customer, current), _update(NEXT_DEADLINE, deadline, current)]
-    return [update for update in found if update]
+    changes = [_update(WAITS_FOR, customer, current), _update(NEXT_DEADLINE, deadline, current)]
+    return [update for update in changes if update]
 
 
-def waits_for_provider(current: TypedSearchAttributes) -> list[Update]:
-    """Return what changes of ``current`` where a provider could not be reached for a while."""
+def provider_wait_updates(current: TypedSearchAttributes) -> list[Update]:
+    """Return how the ``current`` attributes change when a provider has been unavailable for a while."""
     update = _update(WAITS_FOR, PROVIDER, current)
     return [update] if update else []
 
 
-def waits_for_operator(current: TypedSearchAttributes) -> list[Update]:
-    """Return what changes of ``current`` where nothing but an operator can help."""
+def operator_wait_updates(current: TypedSearchAttributes) -> list[Update]:
+    """Return how the ``current`` attributes change when only an operator can help."""
     update = _update(WAITS_FOR, OPERATOR, current)
     return [update] if update else []
 
 
 async def register(client: Client) -> list[str]:
-    """Register the attributes that the client's namespace lacks.
+    """Register the attributes that are missing in the client's namespace.
 
-    Returns the ``temporal`` commands that somebody with more rights has to run instead; none where all is well. Any
-    number of workers may call it at once. Raises ``RPCError`` where the server can't answer.
+    Returns the ``temporal`` commands that an administrator has to run, if the client may not register or an
+    attribute has another type; empty if all attributes are registered. Workers may call this concurrently. Raises
+    ``RPCError`` if the server fails.
     """
     try:
         listed = await client.operator_service.list_search_attributes(
             ListSearchAttributesRequest(namespace=client.namespace)
         )
-        there = listed.custom_attributes
-        wrong = [name for name, kind in SEARCH_ATTRIBUTES.items() if name in there and there[name] != _TYPES[kind]]
-        missing = [name for name in SEARCH_ATTRIBUTES if name not in there]
+        present = listed.custom_attributes
+        mistyped = [
+            name
+            for name, kind in SEARCH_ATTRIBUTES.items()
+            if name in present and present[name] != _INDEXED_TYPES[kind]
+        ]
+        missing = [name for name in SEARCH_ATTRIBUTES if name not in present]
         if missing:
             await client.operator_service.add_search_attributes(
                 AddSearchAttributesRequest(
                     namespace=client.namespace,
-                    search_attributes={name: _TYPES[SEARCH_ATTRIBUTES[name]] for name in missing},
+                    search_attributes={name: _INDEXED_TYPES[SEARCH_ATTRIBUTES[name]] for name in missing},
                 )
             )
     except RPCError as error:
         if error.status is RPCStatusCode.ALREADY_EXISTS:  # another worker was faster
             return []
-        if error.status in _MAY_NOT:
+        if error.status in _NOT_ALLOWED:
             return [_command("create", client.namespace, name) for name in SEARCH_ATTRIBUTES]
         raise
-    # Not done here: what uses the wrong type may belong to somebody.
-    return [_command(verb, client.namespace, name) for name in wrong for verb in ("remove", "create")]
+    # Left to an administrator, because somebody else may use the attribute with the other type.
+    return [_command(verb, client.namespace, name) for name in mistyped for verb in ("remove", "create")]
 
 
 def _waits_for(plan: RecoveryPlan) -> str | None:
@@ -168,14 +176,14 @@ def _waits_for(plan: RecoveryPlan) -> str | None:
 
 
 def _update(key: SearchAttributeKey[T], value: T | None, current: TypedSearchAttributes) -> Update | None:
-    """Return the update that makes ``key`` be ``value``; None where it is already."""
+    """Return the update that sets ``key`` to ``value``; None if it has this value already."""
     present: T | None = current.get(key)
     if value is None:
         return None if present is None else key.value_unset()
-    return None if _same(present, value) else key.value_set(value)
+    return None if _is_same(present, value) else key.value_set(value)
 
 
-def _same(one: object, other: object) -> bool:
+def _is_same(one: object, other: object) -> bool:
     if isinstance(one, datetime) and isinstance(other, datetime):
         return abs(one - other) < _SAME_TIME
     return one == other

@@ -1,14 +1,14 @@
-"""Says to operators in words what a ticket's own workflow waits for; pure, and without anything of the customer."""
+"""What operators read about a ticket's own workflow in the Temporal UI. Pure, and without customer data."""
 
 from typing import Final
 
 from care.v1 import worker_service_pb2 as worker
 from care.v1.ticket_pb2 import ContactState, TicketPriority, TicketStatus
 from care.v1.worker_service_pb2 import DeadlinePlan
-from care_workflows.names import last_segment, ticket_key
-from care_workflows.wording import table, time_words, word
+from care_workflows import wording
+from care_workflows.resource_names import last_segment, short_ticket_name
 
-_NEXT: Final = {
+_DEADLINES: Final = {
     worker.DEADLINE_KIND_FIRST_RESPONSE: "the first response is overdue",
     worker.DEADLINE_KIND_RESOLUTION: "the resolution is overdue",
     worker.DEADLINE_KIND_INACTIVITY_WARNING: "the assignee is warned that the ticket will be closed",
@@ -17,45 +17,46 @@ _NEXT: Final = {
 }
 
 
-def next_words(plan: DeadlinePlan) -> str:
-    """Say in a few words what happens by itself next."""
-    return _NEXT.get(plan.kind, f"deadline {plan.kind}")
+def describe_deadline(plan: DeadlinePlan) -> str:
+    """Say in a few words what happens at the next deadline."""
+    return _DEADLINES.get(plan.kind, f"deadline {plan.kind}")
 
 
-def doing(plan: DeadlinePlan) -> str:
-    """Say in a sentence what the plan's step is."""
+def describe_step(plan: DeadlinePlan) -> str:
+    """Say in a sentence what the workflow does at the plan's step."""
     match plan.step:
         case worker.DEADLINE_STEP_FIRE:
-            return f"Recording: {next_words(plan)}."
+            return f"Recording that a deadline has passed: {describe_deadline(plan)}."
         case worker.DEADLINE_STEP_WAIT if plan.HasField("wait"):
-            return f"Waiting until {next_words(plan)}."
+            return f"Waiting until {describe_deadline(plan)}."
         case worker.DEADLINE_STEP_WAIT:
-            return "Waiting: nothing happens to the ticket by itself."
+            return "Waiting: the ticket has no deadline."
         case worker.DEADLINE_STEP_DONE:
             return "Done: the ticket is CLOSED."
         case _:
-            return f"The service wants step {plan.step}, which this worker does not know: run a newer worker."
+            return wording.unknown_step(plan.step)
 
 
-def details(plan: DeadlinePlan, now_doing: str) -> str:
+def details(plan: DeadlinePlan, status: str) -> str:
     """Return the Markdown that the Temporal UI shows as the workflow's current details."""
-    lines = [f"**{now_doing}**", "", f"- Last word or command: {time_words(plan.active_time)}"]
+    lines = [f"**{status}**", "", f"- Last message or command: {wording.format_time(plan.active_time)}"]
     if plan.HasField("wait_time"):
-        lines.append(f"- Waiting for the customer since {time_words(plan.wait_time)}")
+        lines.append(f"- Waiting for the customer since {wording.format_time(plan.wait_time)}")
     if plan.HasField("first_response_due_time"):
-        lines.append(f"- First response due {time_words(plan.first_response_due_time)}")
+        lines.append(f"- First response due {wording.format_time(plan.first_response_due_time)}")
     if plan.HasField("resolution_due_time"):
-        lines.append(f"- Resolution due {time_words(plan.resolution_due_time)}")
+        lines.append(f"- Resolution due {wording.format_time(plan.resolution_due_time)}")
     if plan.HasField("deadline_time"):
-        lines.append(f"- Next: {next_words(plan)}, {time_words(plan.deadline_time)}; a poke comes first")
+        deadline_time = wording.format_time(plan.deadline_time)
+        lines.append(f"- Next: {describe_deadline(plan)}, {deadline_time}, or earlier after a poke")
     rows = {
-        "Ticket": ticket_key(plan.ticket),
-        "Status": word(TicketStatus.DESCRIPTOR, plan.ticket_status),
-        "Priority": word(TicketPriority.DESCRIPTOR, plan.ticket_priority),
+        "Ticket": short_ticket_name(plan.ticket),
+        "Status": wording.enum_word(TicketStatus.DESCRIPTOR, plan.ticket_status),
+        "Priority": wording.enum_word(TicketPriority.DESCRIPTOR, plan.ticket_priority),
         "Assignee": last_segment(plan.assignee) or "nobody",
         "Location": last_segment(plan.location),
-        "Contact": word(ContactState.DESCRIPTOR, plan.contact_state),
-        "Created": time_words(plan.create_time),
-        "As of": time_words(plan.plan_time),
+        "Contact": wording.enum_word(ContactState.DESCRIPTOR, plan.contact_state),
+        "Created": wording.format_time(plan.create_time),
+        "As of": wording.format_time(plan.plan_time),
     }
-    return "\n".join([*lines, "", *table(rows)])
+    return "\n".join([*lines, "", *wording.markdown_table(rows)])

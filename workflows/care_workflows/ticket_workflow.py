@@ -1,72 +1,73 @@
-"""The workflow `TicketWorkflow`: what becomes of a ticket by time alone, from its creation to its close."""
+"""The workflow `TicketWorkflow`: reminders, deadlines and the automatic close of one ticket."""
 
 from collections.abc import Sequence
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
-# Passed through the sandbox: none of it keeps state, and generated code may exist once in a process only.
+# Passed through the sandbox: none of it keeps state, and generated code may exist only once in a process.
 with workflow.unsafe.imports_passed_through():
     from care.v1 import worker_service_pb2 as worker
     from care.v1.worker_service_pb2 import DeadlinePlan
     from care.v1.workflows_pb2 import TicketWorkflowInput, TicketWorkflowResult, TicketWorkflowStatus
-    from care_workflows import search_attributes, steps
+    from care_workflows import activity_names, search_attributes
     from care_workflows import ticket_wording as wording
-    from care_workflows.following import SHORTEST_WAIT, Following
-    from care_workflows.names import parse_ticket
+    from care_workflows.plan_driven_workflow import SHORTEST_WAIT, PlanDrivenWorkflow
+    from care_workflows.resource_names import parse_ticket
 
 
 @workflow.defn
-class TicketWorkflow(Following[DeadlinePlan]):
-    """Sleeps until the ticket's next deadline, and lets it have its effect: reminders, missed deadlines, the close.
+class TicketWorkflow(PlanDrivenWorkflow[DeadlinePlan]):
+    """Sleeps until the ticket's next deadline and fires it, from the ticket's creation until it is CLOSED.
 
-    It knows no deadline itself: the service names the next one, and decides anew when it is over. A poke says only that
-    the next one may be sooner than it was.
+    The workflow computes no deadline. The service names the next one, and checks again when it is fired. A poke only
+    says that the next deadline may be earlier than before.
     """
 
     @workflow.init
     def __init__(self, start: TicketWorkflowInput) -> None:
-        """Begin without a plan, so that the first thing is to ask."""
+        """See PlanDrivenWorkflow."""
         super().__init__(start, start.ticket, DeadlinePlan)
 
     @workflow.run
     async def run(self, start: TicketWorkflowInput) -> TicketWorkflowResult:
-        """Follow the service's plans until the ticket is CLOSED.
+        """Run the service's plans until the ticket is CLOSED; returns the last plan.
 
-        Fails with INVALID_FIELD or RESOURCE_NOT_FOUND where ``start`` names no ticket, as ``ContactRecovery`` does.
+        Fails with INVALID_FIELD or RESOURCE_NOT_FOUND if ``start`` does not name a ticket, as ``ContactRecovery``
+        does.
         """
         try:
             parse_ticket(start.ticket)
         except ValueError as error:
             raise ApplicationError(str(error), type="INVALID_FIELD", non_retryable=True) from None
-        return TicketWorkflowResult(plan=await self._follow_to_the_end(steps.GET_NEXT_DEADLINE))
+        return TicketWorkflowResult(plan=await self._run_plans(activity_names.GET_NEXT_DEADLINE))
 
     @workflow.query
     def status(self) -> TicketWorkflowStatus:
-        """Say what it is waiting for and what the service said last."""
-        return TicketWorkflowStatus(doing=self._doing, plan=self._plan)
+        """Return what the workflow is waiting for, and the service's last plan."""
+        return TicketWorkflowStatus(doing=self._status_text, plan=self._plan)
 
-    def _is_over(self, plan: DeadlinePlan) -> bool:
+    def _is_done(self, plan: DeadlinePlan) -> bool:
         return plan.step == worker.DEADLINE_STEP_DONE
 
-    async def _take_step(self, plan: DeadlinePlan) -> DeadlinePlan | None:
+    async def _run_step(self, plan: DeadlinePlan) -> DeadlinePlan | None:
         if plan.step == worker.DEADLINE_STEP_FIRE:
-            return await self._ask(steps.FIRE_DEADLINE)
-        if plan.step != worker.DEADLINE_STEP_WAIT:  # of a service that is newer than this worker
-            await self._pause(wording.doing(plan))
+            return await self._run_service_step(activity_names.FIRE_DEADLINE)
+        if plan.step != worker.DEADLINE_STEP_WAIT:  # from a service that is newer than this worker
+            await self._wait_for_operator(wording.describe_step(plan))
             return None
         if not plan.HasField("wait"):
             await workflow.wait_condition(lambda: self._poked)
             return None
-        await self._sleep(max(plan.wait.ToTimedelta(), SHORTEST_WAIT), wording.next_words(plan))
-        # Nothing says that it is over but the clock: fired at once, as one that is not due any more is no harm.
-        return None if self._poked else await self._ask(steps.FIRE_DEADLINE)
+        await self._wait_for_poke(max(plan.wait.ToTimedelta(), SHORTEST_WAIT), wording.describe_deadline(plan))
+        # Fired without asking first: firing a deadline that is not due is harmless.
+        return None if self._poked else await self._run_service_step(activity_names.FIRE_DEADLINE)
 
-    def _doing_words(self, plan: DeadlinePlan) -> str:
-        return wording.doing(plan)
+    def _describe_step(self, plan: DeadlinePlan) -> str:
+        return wording.describe_step(plan)
 
-    def _details(self, plan: DeadlinePlan, words: str) -> str:
-        return wording.details(plan, words)
+    def _details(self, plan: DeadlinePlan, status: str) -> str:
+        return wording.details(plan, status)
 
-    def _updates(self, plan: DeadlinePlan) -> Sequence[search_attributes.Update]:
+    def _search_attribute_updates(self, plan: DeadlinePlan) -> Sequence[search_attributes.Update]:
         return search_attributes.ticket_updates(plan, workflow.info().typed_search_attributes)

@@ -48,7 +48,7 @@ def _options(
     ] = None,
     home: Annotated[
         Path | None,
-        typer.Option(help="Folder of a `care up` stack to connect to.", rich_help_panel=_PANEL),
+        typer.Option(help="Folder of a `care up` stack to connect to.", rich_help_panel=_PANEL, readable=False),
     ] = None,
     agent: Annotated[
         str | None, typer.Option(help="Agent to act as on that stack.", show_default="alice", rich_help_panel=_PANEL)

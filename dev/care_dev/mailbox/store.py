@@ -12,6 +12,7 @@ from email.policy import default
 from email.utils import getaddresses
 from mailbox import Maildir
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Final
 
 LISTED_EMAILS: Final = 200
@@ -67,8 +68,12 @@ class EmailStore:
     """
 
     def __init__(self, folder: Path) -> None:
-        """Opens or creates the maildir `folder`, whose parent folder must exist. Raises OSError."""
+        """Opens or creates the maildir `folder`, whose parent folder must exist. Raises OSError if it is not writable."""
         self._maildir = Maildir(folder, create=True)
+        for part in ("cur", "new", "tmp"):
+            (folder / part).mkdir(mode=0o700, exist_ok=True)
+            with TemporaryFile(dir=folder / part):
+                pass
 
     def add(self, content: bytes, recipients: list[str]) -> None:
         """Stores an email that was sent to `recipients`."""

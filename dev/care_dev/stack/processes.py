@@ -18,8 +18,8 @@ import anyio
 import anyio.lowlevel
 from anyio.abc import Process, TaskGroup
 
-from care_dev.stack import launch
-from care_dev.stack.errors import StackError
+from care_dev.stack import failures, launch
+from care_dev.stack.errors import StackError, naming
 
 FIRST_PAUSE: Final = 0.5
 """Seconds before the first restart of a part; doubled with each further one."""
@@ -63,6 +63,8 @@ class Part:
     """Returns once the running part is fit for use, or raises StackError."""
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Its variables besides the `inherited_environment`; not shown, as there are keys among them."""
+    data: Path | None = None
+    """The file or folder of its data, which errors name."""
     prepare: Callable[[], Awaitable[None]] = _nothing
     """Runs before each start."""
     stop_signal: Signals = SIGTERM
@@ -115,7 +117,8 @@ class Supervisor:
         self._tasks: TaskGroup = anyio.create_task_group()
 
     async def __aenter__(self) -> Self:
-        self._logs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with naming(self._logs):
+            self._logs.mkdir(mode=0o700, parents=True, exist_ok=True)
         await self._tasks.__aenter__()
         return self
 
@@ -237,25 +240,33 @@ class _Supervised:
 
         if ended is None and failure is None:
             return
-        trouble = str(failure) if ended is None else _ending(ended)
+        lines = self._last_lines(log_start)
+        known = failures.explain(lines, self.part.data) or failures.explain_silence(self._log)
+        trouble = known or (str(failure) if ended is None else _ending(ended))
+        tail = "".join(f"\n    {line}" for line in lines)
         raise StackError(
-            f"{self.part.title} did not become ready: {trouble}; its log is {self._log}{self._tail(log_start)}"
+            f"{self.part.title} did not become ready: {trouble}; its log is {self._log}{tail}"
         ) from failure
 
     @asynccontextmanager
     async def _process(self) -> AsyncIterator[tuple[Process, int]]:
         """Start the process, and on leaving see that it is gone; gives it and where its part of the log begins."""
         await self.part.prepare()
-        with self._log.open("ab") as output:
+        with naming(self._log):
+            output = self._log.open("ab")
+        with output:
             log_start = output.tell()
-            process = await anyio.open_process(
-                launch.command(self.part.command, death_signal=self.part.death_signal, account=self.part.account),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env={**inherited_environment(), **self.part.environment},
-                start_new_session=True,
-            )
+            try:
+                process = await anyio.open_process(
+                    launch.command(self.part.command, death_signal=self.part.death_signal, account=self.part.account),
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    env={**inherited_environment(), **self.part.environment},
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise StackError(launch.refused(self.part.command[0], error)) from error
         try:
             yield process, log_start
         finally:
@@ -273,12 +284,11 @@ class _Supervised:
                 os.killpg(process.pid, SIGKILL)
             await process.wait()
 
-    def _tail(self, start: int) -> str:
-        """The last lines that the present process wrote, each on a line of its own and indented."""
+    def _last_lines(self, start: int) -> list[str]:
+        """The last lines that the present process wrote."""
         with self._log.open("rb") as log:
             log.seek(start)
-            lines = deque(log, maxlen=_TAIL_LINES)
-        return "".join(f"\n    {line.decode(errors='replace').rstrip()}" for line in lines)
+            return [line.decode(errors="replace").rstrip() for line in deque(log, maxlen=_TAIL_LINES)]
 
 
 def _ending(code: int) -> str:

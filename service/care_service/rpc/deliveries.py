@@ -7,16 +7,15 @@ from typing import Final
 import grpc
 from google.protobuf.message import Message
 
-from care.v1 import message_pb2
 from care.v1 import worker_service_pb2 as pb
 from care_rules import commands, names
 from care_rules.decision import Decision
 from care_rules.delivery import DeliverySnapshot, DeliveryStep, begin_delivery, report_delivery
-from care_rules.entities import Channel, DeliveryFailure, DeliveryState
+from care_rules.entities import DeliveryFailure, DeliveryState
 from care_rules.names import MessageName
 from care_rules.refusals import Reason, Refusal, not_found
 from care_rules.replies import CHAT_LINK
-from care_service.rpc import convert
+from care_service.rpc import convert, enums
 from care_service.rpc.call import current_call
 from care_service.rpc.execute import applied, timed, until_committed
 from care_service.rpc.fields import Fields
@@ -27,10 +26,9 @@ Context = grpc.aio.ServicerContext[Message, Message]
 
 _PROVIDER_MESSAGE: Final = 2_000
 _PROVIDER_ID: Final = 998
-_STEPS: Final = {pb.DELIVERY_STEP_SEND: DeliveryStep.SEND, pb.DELIVERY_STEP_CHECK: DeliveryStep.CHECK}
+_STEPS: Final = {enums.DELIVERY_STEP.to_contract(step): step for step in (DeliveryStep.SEND, DeliveryStep.CHECK)}
 _REACHED: Final = {
-    message_pb2.DELIVERY_STATE_SENT: DeliveryState.SENT,
-    message_pb2.DELIVERY_STATE_DELIVERED: DeliveryState.DELIVERED,
+    enums.DELIVERY_STATE.to_contract(state): state for state in (DeliveryState.SENT, DeliveryState.DELIVERED)
 }
 
 
@@ -78,10 +76,11 @@ class Deliveries:
     async def RecordFailed(self, request: pb.RecordFailedRequest, context: Context) -> pb.RecordFailedResponse:
         """See the contract."""
         fields = _attempt(request.attempt)
-        if request.reason not in message_pb2.DeliveryFailure.values() or not request.reason:
+        reason = enums.DELIVERY_FAILURE.from_contract(request.reason)
+        if reason is None:
             fields.wrong("reason", "must be a known reason")
+            reason = DeliveryFailure.OTHER
         name = self._message(request.name, fields)
-        reason = DeliveryFailure(message_pb2.DeliveryFailure.Name(request.reason).removeprefix("DELIVERY_FAILURE_"))
         words = request.provider_message.replace("\0", "")[:_PROVIDER_MESSAGE]
         command = commands.RecordFailed(request.attempt, reason, words)
         return pb.RecordFailedResponse(plan=await self._report_delivery(name, command))
@@ -121,8 +120,8 @@ class Deliveries:
         location = snapshot.snapshot.location
         return pb.DeliveryGrant(
             attempt=delivery.attempt,
-            channel=convert.channel(delivery.channel),
-            address=contact.email if delivery.channel is Channel.EMAIL else contact.phone,
+            channel=enums.CHANNEL.to_contract(delivery.channel),
+            address=contact.address(delivery.channel),
             display_name=contact.display_name,
             business_name=(location and location.display_name) or snapshot.snapshot.organization.display_name,
             text=snapshot.message.text.replace(CHAT_LINK, link)
@@ -149,7 +148,7 @@ def _to_check(snapshot: DeliverySnapshot) -> pb.DeliveryGrant:
     delivery, ticket = snapshot.delivery, snapshot.snapshot.ticket
     return pb.DeliveryGrant(
         attempt=delivery.attempt,
-        channel=convert.channel(delivery.channel),
+        channel=enums.CHANNEL.to_contract(delivery.channel),
         provider_id=delivery.provider_id,
         location=names.location(ticket.organization, ticket.location),
     )

@@ -10,16 +10,15 @@ import grpc
 from google.protobuf.message import Message
 
 from care.v1 import directory_service_pb2 as pb
-from care.v1 import directory_service_pb2_grpc, message_pb2
+from care.v1 import directory_service_pb2_grpc
 from care_rules import names
-from care_rules.entities import Agent
+from care_rules.entities import Agent, Channel
 from care_rules.names import Child
 from care_rules.organizations import Location, Organization
 from care_rules.refusals import Reason, Refusal, not_found
 from care_rules.settings import Layer, Settings
-from care_service.rpc import convert, page_tokens
+from care_service.rpc import convert, enums, page_tokens
 from care_service.rpc.call import current_call
-from care_service.rpc.convert import CHANNELS
 from care_service.rpc.execute import Repeat
 from care_service.rpc.fields import DISPLAY_NAME, LONG_TEXT, Fields
 from care_service.rpc.revising import check_everywhere, revision
@@ -127,9 +126,9 @@ class DirectoryHandlers(directory_service_pb2_grpc.DirectoryServiceServicer):
         paths = fields.mask(request.update_mask.paths, _LOCATION_FIELDS, {}, filled)
         display_name = fields.text("location.display_name", given.display_name, DISPLAY_NAME, line=True)
         region = fields.region("location.default_phone_region", given.default_phone_region)
-        if given.preferred_channel not in message_pb2.Channel.values():
-            fields.wrong("location.preferred_channel", "must be EMAIL, SMS or unspecified")
-        channel = CHANNELS.get(given.preferred_channel)
+        channel = enums.CHANNEL.from_contract(given.preferred_channel)
+        if channel is None and given.preferred_channel:
+            fields.wrong("location.preferred_channel", f"must be {', '.join(Channel)} or unspecified")
         fields.check()
         call.enter(name.organization, given.name)
         repeat = Repeat(call, name.organization, request, request_id)

@@ -11,6 +11,7 @@ from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 
 from care_rules.refusals import Reason, Refusal
+from care_rules.total import total
 
 DOMAIN: Final = "care"
 DETAILS_KEY: Final = "grpc-status-details-bin"
@@ -22,38 +23,41 @@ _LONGEST_DESCRIPTION: Final = 250
 """Bytes, of metadata and of a violation likewise. Trailers of 8 KiB are what every client takes; of longer ones, gRPC
 makes an error of its own. The message is in them twice, and a binary detail takes a third more than it has."""
 
-CODES: Final[dict[Reason, grpc.StatusCode]] = {
-    Reason.INVALID_FIELD: grpc.StatusCode.INVALID_ARGUMENT,
-    Reason.INVALID_PAGE_TOKEN: grpc.StatusCode.INVALID_ARGUMENT,
-    Reason.INVALID_FILTER: grpc.StatusCode.INVALID_ARGUMENT,
-    Reason.TOKEN_MISSING: grpc.StatusCode.UNAUTHENTICATED,
-    Reason.TOKEN_INVALID: grpc.StatusCode.UNAUTHENTICATED,
-    Reason.TOKEN_EXPIRED: grpc.StatusCode.UNAUTHENTICATED,
-    Reason.TOKEN_KEYS_UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
-    Reason.ROLE_NOT_ALLOWED: grpc.StatusCode.PERMISSION_DENIED,
-    Reason.NOT_ASSIGNEE: grpc.StatusCode.PERMISSION_DENIED,
-    Reason.NOT_ASSIGNABLE: grpc.StatusCode.PERMISSION_DENIED,
-    Reason.NOT_REPORTABLE: grpc.StatusCode.PERMISSION_DENIED,
-    Reason.RESOURCE_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
-    Reason.LINK_UNKNOWN: grpc.StatusCode.NOT_FOUND,
-    Reason.REQUEST_ID_REUSED: grpc.StatusCode.ALREADY_EXISTS,
-    Reason.TICKET_EXISTS: grpc.StatusCode.ALREADY_EXISTS,
-    Reason.ILLEGAL_TRANSITION: grpc.StatusCode.FAILED_PRECONDITION,
-    Reason.UNASSIGNED: grpc.StatusCode.FAILED_PRECONDITION,
-    Reason.ALREADY_ASSIGNED: grpc.StatusCode.FAILED_PRECONDITION,
-    Reason.CHAT_LOCKED: grpc.StatusCode.FAILED_PRECONDITION,
-    Reason.TICKET_CLOSED: grpc.StatusCode.FAILED_PRECONDITION,
-    Reason.NO_REVIEW: grpc.StatusCode.FAILED_PRECONDITION,
-    Reason.FORM_LIVE: grpc.StatusCode.FAILED_PRECONDITION,
-    Reason.LINK_EXPIRED: grpc.StatusCode.FAILED_PRECONDITION,
-    Reason.LINK_WITHDRAWN: grpc.StatusCode.FAILED_PRECONDITION,
-    Reason.ETAG_MISMATCH: grpc.StatusCode.ABORTED,
-    Reason.CONTENDED: grpc.StatusCode.ABORTED,
-    Reason.RATE_LIMITED: grpc.StatusCode.RESOURCE_EXHAUSTED,
-    Reason.DATABASE_UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
-    Reason.TIME_LIMIT_EXCEEDED: grpc.StatusCode.DEADLINE_EXCEEDED,
-    Reason.OVERLOADED: grpc.StatusCode.RESOURCE_EXHAUSTED,
-}
+CODES: Final = total(
+    Reason,
+    {
+        Reason.INVALID_FIELD: grpc.StatusCode.INVALID_ARGUMENT,
+        Reason.INVALID_PAGE_TOKEN: grpc.StatusCode.INVALID_ARGUMENT,
+        Reason.INVALID_FILTER: grpc.StatusCode.INVALID_ARGUMENT,
+        Reason.TOKEN_MISSING: grpc.StatusCode.UNAUTHENTICATED,
+        Reason.TOKEN_INVALID: grpc.StatusCode.UNAUTHENTICATED,
+        Reason.TOKEN_EXPIRED: grpc.StatusCode.UNAUTHENTICATED,
+        Reason.TOKEN_KEYS_UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
+        Reason.ROLE_NOT_ALLOWED: grpc.StatusCode.PERMISSION_DENIED,
+        Reason.NOT_ASSIGNEE: grpc.StatusCode.PERMISSION_DENIED,
+        Reason.NOT_ASSIGNABLE: grpc.StatusCode.PERMISSION_DENIED,
+        Reason.NOT_REPORTABLE: grpc.StatusCode.PERMISSION_DENIED,
+        Reason.RESOURCE_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
+        Reason.LINK_UNKNOWN: grpc.StatusCode.NOT_FOUND,
+        Reason.REQUEST_ID_REUSED: grpc.StatusCode.ALREADY_EXISTS,
+        Reason.TICKET_EXISTS: grpc.StatusCode.ALREADY_EXISTS,
+        Reason.ILLEGAL_TRANSITION: grpc.StatusCode.FAILED_PRECONDITION,
+        Reason.UNASSIGNED: grpc.StatusCode.FAILED_PRECONDITION,
+        Reason.ALREADY_ASSIGNED: grpc.StatusCode.FAILED_PRECONDITION,
+        Reason.CHAT_LOCKED: grpc.StatusCode.FAILED_PRECONDITION,
+        Reason.TICKET_CLOSED: grpc.StatusCode.FAILED_PRECONDITION,
+        Reason.NO_REVIEW: grpc.StatusCode.FAILED_PRECONDITION,
+        Reason.FORM_LIVE: grpc.StatusCode.FAILED_PRECONDITION,
+        Reason.LINK_EXPIRED: grpc.StatusCode.FAILED_PRECONDITION,
+        Reason.LINK_WITHDRAWN: grpc.StatusCode.FAILED_PRECONDITION,
+        Reason.ETAG_MISMATCH: grpc.StatusCode.ABORTED,
+        Reason.CONTENDED: grpc.StatusCode.ABORTED,
+        Reason.RATE_LIMITED: grpc.StatusCode.RESOURCE_EXHAUSTED,
+        Reason.DATABASE_UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
+        Reason.TIME_LIMIT_EXCEEDED: grpc.StatusCode.DEADLINE_EXCEEDED,
+        Reason.OVERLOADED: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    },
+)
 
 
 def message_of(refusal: Refusal) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from typing import Final
+from typing import Final, assert_never
 
 import grpc
 from google.protobuf.message import Message
@@ -19,9 +19,8 @@ from care_rules.decision import Decision
 from care_rules.entities import Channel, Inbound, IngestOutcome, Ticket
 from care_rules.names import TicketName
 from care_rules.refusals import Reason, Refusal, not_found
-from care_service.rpc import convert, page_tokens
+from care_service.rpc import convert, enums, page_tokens
 from care_service.rpc.call import current_call
-from care_service.rpc.convert import CHANNELS
 from care_service.rpc.execute import Repeat, timed, until_committed
 from care_service.rpc.fields import LONG_TEXT, Fields
 from care_service.rpc.raising import follow_up
@@ -186,23 +185,27 @@ async def _take_in(
 def _answer(inbound: Inbound, message: message_pb2.Message | None) -> pb.IngestMessageResponse:
     number = inbound.ticket_number
     return pb.IngestMessageResponse(
-        outcome=pb.IngestOutcome.Value(f"INGEST_OUTCOME_{inbound.outcome}"),
+        outcome=enums.INGEST_OUTCOME.to_contract(inbound.outcome),
         message=message,
         ticket=names.ticket(inbound.organization, number) if number else "",
     )
 
 
 def _inbound(fields: Fields, organization: str, given: pb.InboundMessage, now: datetime) -> Inbound:
-    channel = CHANNELS.get(given.channel)
+    channel = enums.CHANNEL.from_contract(given.channel)
     if channel is None:
-        fields.wrong("message.channel", "must be EMAIL or SMS")
+        fields.wrong("message.channel", f"must be {enums.CHANNEL.choices}")
+        channel = Channel.EMAIL
     external_id = fields.text("message.external_id", given.external_id, _LINE, required=True, line=True)
-    if channel is Channel.SMS:
-        if not given.sender.strip().startswith("+"):
-            fields.wrong("message.sender", "must be a phone number with its country code, like +1 415 555 0123")
-        sender = fields.phone("message.sender", given.sender)
-    else:
-        sender = fields.email("message.sender", given.sender)
+    match channel:
+        case Channel.SMS:
+            if not given.sender.strip().startswith("+"):
+                fields.wrong("message.sender", "must be a phone number with its country code, like +1 415 555 0123")
+            sender = fields.phone("message.sender", given.sender)
+        case Channel.EMAIL:
+            sender = fields.email("message.sender", given.sender)
+        case _:
+            assert_never(channel)
     if not given.sender.strip() and not given.automatic:
         # Bounces come from nobody, so that they are never answered (RFC 5321, section 4.5.5).
         fields.wrong("message.sender", "is missing: say who sent it; only a machine's email may have none")
@@ -216,7 +219,7 @@ def _inbound(fields: Fields, organization: str, given: pb.InboundMessage, now: d
     fields.check()
     return Inbound(
         organization=organization,
-        channel=channel or Channel.EMAIL,
+        channel=channel,
         external_id=external_id,
         sender=sender,
         subject=subject,

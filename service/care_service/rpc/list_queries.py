@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from hashlib import sha256
-from typing import Final
+from typing import Final, assert_never
 from uuid import UUID
 
 from care_rules.entities import Priority, Review, Ticket
@@ -61,6 +61,8 @@ def _value(field: OrderField, ticket: Ticket) -> KeyValue:
             return ticket.update_time
         case OrderField.PRIORITY:
             return ticket.priority.value
+        case _:
+            assert_never(field)
 
 
 def read_ticket_token(token: str, scoped: str, order: tuple[OrderKey, ...]) -> TicketPlace | None:
@@ -79,8 +81,10 @@ def _read_value(field: OrderField, part: str | int) -> KeyValue:
             return page_tokens.number(part)
         case OrderField.PRIORITY:
             return Priority(str(part)).value
-        case _:
+        case OrderField.CREATE_TIME | OrderField.UPDATE_TIME:
             return page_tokens.time(part)
+        case _:
+            assert_never(field)
 
 
 def review_token(scoped: str, last: Review) -> str:

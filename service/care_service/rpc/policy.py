@@ -20,6 +20,7 @@ from care.v1 import (
 )
 from care_rules.callers import Caller, Role
 from care_rules.refusals import Reason, Refusal
+from care_service.rpc import enums
 
 SERVICES: Final[tuple[ServiceDescriptor, ...]] = tuple(
     module.DESCRIPTOR.services_by_name[name]
@@ -34,13 +35,6 @@ SERVICES: Final[tuple[ServiceDescriptor, ...]] = tuple(
         (lifecycle_service_pb2, "LifecycleService"),
     )
 )
-
-_ROLES: Final = {
-    access_pb2.ROLE_AGENT: Role.AGENT,
-    access_pb2.ROLE_SUPERVISOR: Role.SUPERVISOR,
-    access_pb2.ROLE_SERVICE: Role.SERVICE,
-    access_pb2.ROLE_WORKER: Role.WORKER,
-}
 
 
 class MissingAccessError(Exception):
@@ -69,7 +63,7 @@ class Policy:
 def policy_of(method: MethodDescriptor) -> Policy:
     """Reads a method's access rule; raises MissingAccessError."""
     access = method.GetOptions().Extensions[access_pb2.access]
-    roles = frozenset(_ROLES[role] for role in access.roles if role in _ROLES)
+    roles = frozenset(role for number in access.roles if (role := enums.ROLE.from_contract(number)))
     name = f"{method.containing_service.full_name}/{method.name}"
     if access.public == bool(roles):
         raise MissingAccessError(f"{name} needs an access option: either roles, or public")

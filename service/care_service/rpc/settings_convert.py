@@ -25,6 +25,8 @@ from care_rules.settings import (
     StarPriority,
     TicketCreation,
 )
+from care_rules.total import total
+from care_service.rpc import enums
 
 _HOUR: Final = 60
 _MAX_SECONDS: Final = 10 * 365 * 86_400
@@ -82,21 +84,21 @@ def _duration(value: Duration) -> timedelta:
 
 
 def _priority(value: ticket_pb2.TicketPriority.ValueType) -> Priority:
-    if value not in ticket_pb2.TicketPriority.values() or not value:
-        raise UnreadableError("must name priorities: LOW, NORMAL, HIGH or URGENT")
-    return Priority(ticket_pb2.TicketPriority.Name(value).removeprefix("TICKET_PRIORITY_"))
+    if (priority := enums.PRIORITY.from_contract(value)) is None:
+        raise UnreadableError(f"must name priorities: {enums.PRIORITY.choices}")
+    return priority
 
 
 def _auto_assign(value: settings_pb2.AutoAssign.ValueType) -> AutoAssign:
-    if value not in settings_pb2.AutoAssign.values() or not value:
-        raise UnreadableError("must be OFF, ROUND_ROBIN or LEAST_LOADED")
-    return AutoAssign(settings_pb2.AutoAssign.Name(value).removeprefix("AUTO_ASSIGN_"))
+    if (found := enums.AUTO_ASSIGN.from_contract(value)) is None:
+        raise UnreadableError(f"must be {enums.AUTO_ASSIGN.choices}")
+    return found
 
 
 def _channel(value: message_pb2.Channel.ValueType) -> Channel:
-    if value not in message_pb2.Channel.values() or not value:
-        raise UnreadableError("must be EMAIL or SMS")
-    return Channel(message_pb2.Channel.Name(value).removeprefix("CHANNEL_"))
+    if (channel := enums.CHANNEL.from_contract(value)) is None:
+        raise UnreadableError(f"must be {enums.CHANNEL.choices}")
+    return channel
 
 
 def _creation(value: settings_pb2.TicketCreation) -> TicketCreation:
@@ -163,31 +165,30 @@ def _as_it_is(value: Any) -> Any:  # noqa: ANN401 - a number or a truth, as the 
     return value
 
 
-_READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
-    "ticket_creation": _creation,
-    "star_priorities": _star_priorities,
-    "auto_assign": _auto_assign,
-    "inactivity_days": _as_it_is,
-    "inactivity_warning_days": _as_it_is,
-    "warn_customer": _as_it_is,
-    "grace_days": _as_it_is,
-    "reply_templates": _templates,
-    "form_lifetime": _duration,
-    "form_reminders": _reminders,
-    "deadlines": _deadlines,
-    "business_hours": _hours,
-    "preferred_channel": _channel,
-    "closing_notice": _text,
-    "consent_text": _text,
-    "chat_greeting": _text,
-}
+_READERS: Final[Mapping[str, Callable[[Any], Any]]] = total(
+    FIELDS,
+    {
+        "ticket_creation": _creation,
+        "star_priorities": _star_priorities,
+        "auto_assign": _auto_assign,
+        "inactivity_days": _as_it_is,
+        "inactivity_warning_days": _as_it_is,
+        "warn_customer": _as_it_is,
+        "grace_days": _as_it_is,
+        "reply_templates": _templates,
+        "form_lifetime": _duration,
+        "form_reminders": _reminders,
+        "deadlines": _deadlines,
+        "business_hours": _hours,
+        "preferred_channel": _channel,
+        "closing_notice": _text,
+        "consent_text": _text,
+        "chat_greeting": _text,
+    },
+)
 
 
 # --- writing ----------------------------------------------------------------------------------------------------------
-
-
-def _number(priority: Priority) -> ticket_pb2.TicketPriority.ValueType:
-    return ticket_pb2.TicketPriority.Value(f"TICKET_PRIORITY_{priority}")
 
 
 def _write_creation(made: settings_pb2.Settings, value: TicketCreation) -> None:
@@ -199,7 +200,7 @@ def _write_creation(made: settings_pb2.Settings, value: TicketCreation) -> None:
 def _write_star_priorities(made: settings_pb2.Settings, value: tuple[StarPriority, ...]) -> None:
     made.star_priorities.SetInParent()
     for each in value:
-        made.star_priorities.priorities.add(stars=each.stars, priority=_number(each.priority))
+        made.star_priorities.priorities.add(stars=each.stars, priority=enums.PRIORITY.to_contract(each.priority))
 
 
 def _write_templates(made: settings_pb2.Settings, value: tuple[ReplyTemplate, ...]) -> None:
@@ -218,7 +219,7 @@ def _write_deadlines(made: settings_pb2.Settings, value: Deadlines) -> None:
     made.deadlines.SetInParent()
     made.deadlines.paused_while_waiting = value.paused_while_waiting
     for each in value.priorities:
-        one = made.deadlines.priorities.add(priority=_number(each.priority))
+        one = made.deadlines.priorities.add(priority=enums.PRIORITY.to_contract(each.priority))
         if each.first_response is not None:
             one.first_response.FromTimedelta(each.first_response)
         if each.resolution is not None:
@@ -241,7 +242,7 @@ def _clock(minutes: int) -> str:
 
 
 def _write_auto_assign(made: settings_pb2.Settings, value: AutoAssign) -> None:
-    made.auto_assign = settings_pb2.AutoAssign.Value(f"AUTO_ASSIGN_{value}")
+    made.auto_assign = enums.AUTO_ASSIGN.to_contract(value)
 
 
 def _write_lifetime(made: settings_pb2.Settings, value: timedelta) -> None:
@@ -249,7 +250,7 @@ def _write_lifetime(made: settings_pb2.Settings, value: timedelta) -> None:
 
 
 def _write_channel(made: settings_pb2.Settings, value: Channel) -> None:
-    made.preferred_channel = message_pb2.Channel.Value(f"CHANNEL_{value}")
+    made.preferred_channel = enums.CHANNEL.to_contract(value)
 
 
 def _plain(name: str) -> Callable[[settings_pb2.Settings, Any], None]:
@@ -259,21 +260,24 @@ def _plain(name: str) -> Callable[[settings_pb2.Settings, Any], None]:
     return write
 
 
-_WRITERS: Final[Mapping[str, Callable[[settings_pb2.Settings, Any], None]]] = {
-    "ticket_creation": _write_creation,
-    "star_priorities": _write_star_priorities,
-    "auto_assign": _write_auto_assign,
-    "inactivity_days": _plain("inactivity_days"),
-    "inactivity_warning_days": _plain("inactivity_warning_days"),
-    "warn_customer": _plain("warn_customer"),
-    "grace_days": _plain("grace_days"),
-    "reply_templates": _write_templates,
-    "form_lifetime": _write_lifetime,
-    "form_reminders": _write_reminders,
-    "deadlines": _write_deadlines,
-    "business_hours": _write_hours,
-    "preferred_channel": _write_channel,
-    "closing_notice": _plain("closing_notice"),
-    "consent_text": _plain("consent_text"),
-    "chat_greeting": _plain("chat_greeting"),
-}
+_WRITERS: Final[Mapping[str, Callable[[settings_pb2.Settings, Any], None]]] = total(
+    FIELDS,
+    {
+        "ticket_creation": _write_creation,
+        "star_priorities": _write_star_priorities,
+        "auto_assign": _write_auto_assign,
+        "inactivity_days": _plain("inactivity_days"),
+        "inactivity_warning_days": _plain("inactivity_warning_days"),
+        "warn_customer": _plain("warn_customer"),
+        "grace_days": _plain("grace_days"),
+        "reply_templates": _write_templates,
+        "form_lifetime": _write_lifetime,
+        "form_reminders": _write_reminders,
+        "deadlines": _write_deadlines,
+        "business_hours": _write_hours,
+        "preferred_channel": _write_channel,
+        "closing_notice": _plain("closing_notice"),
+        "consent_text": _plain("consent_text"),
+        "chat_greeting": _plain("chat_greeting"),
+    },
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from typing import Protocol, TypeVar
 
 import grpc
@@ -23,7 +24,7 @@ from care_rules.finding import TicketQuery
 from care_rules.names import Child, ReviewName, TicketName
 from care_rules.refusals import Refusal, Violation, invalid, not_found
 from care_rules.snapshot import TicketSnapshot
-from care_service.rpc import convert, list_queries, page_tokens
+from care_service.rpc import convert, enums, list_queries, page_tokens
 from care_service.rpc.batches import Batch, serve_each, ticket_of
 from care_service.rpc.call import Call, current_call
 from care_service.rpc.execute import Repeat, execute, until_committed
@@ -169,14 +170,7 @@ class Tickets(Watches, ticket_service_pb2_grpc.TicketServiceServicer):
         """See the contract."""
         organization = list_parent(Fields(), request.parent, current_call())
         counts = await self._reader.count_tickets(organization, read_filter(request.filter, TICKET_FIELDS))
-        return pb.CountTicketsResponse(
-            open=counts.open,
-            in_progress=counts.in_progress,
-            resolved=counts.resolved,
-            closed=counts.closed,
-            auto_closed=counts.auto_closed,
-            total=counts.total,
-        )
+        return pb.CountTicketsResponse(**asdict(counts))
 
     async def UpdateTicket(self, request: pb.UpdateTicketRequest, context: Context) -> pb.UpdateTicketResponse:
         """See the contract."""
@@ -323,11 +317,11 @@ def _description(fields: Fields, description: str) -> str:
 
 
 def _priority(fields: Fields, given: ticket_pb2.Ticket) -> Priority:
-    known = ticket_pb2.TicketPriority.values()
-    if given.priority not in known or not given.priority:
-        fields.wrong("ticket.priority", "must be LOW, NORMAL, HIGH or URGENT")
+    priority = enums.PRIORITY.from_contract(given.priority)
+    if priority is None:
+        fields.wrong("ticket.priority", f"must be {enums.PRIORITY.choices}")
         return Priority.NORMAL
-    return Priority(ticket_pb2.TicketPriority.Name(given.priority).removeprefix("TICKET_PRIORITY_"))
+    return priority
 
 
 def _create_command(fields: Fields, given: ticket_pb2.Ticket, location: Child | None) -> commands.CreateTicket:

@@ -9,8 +9,8 @@ import grpc
 from google.protobuf.message import Message
 from uuid_utils.compat import uuid7
 
-from care.v1 import recovery_pb2, worker_service_pb2_grpc
 from care.v1 import worker_service_pb2 as pb
+from care.v1 import worker_service_pb2_grpc
 from care_rules import commands, names
 from care_rules.decision import Decision
 from care_rules.entities import RefusalReason
@@ -19,7 +19,7 @@ from care_rules.plan import HANDED_OUT, SiteTiming, Step
 from care_rules.refusals import not_found
 from care_rules.replies import with_link, without_link
 from care_rules.reports import RecoveryCase, begin_posting, report
-from care_service.rpc import convert
+from care_service.rpc import convert, enums
 from care_service.rpc.call import current_call
 from care_service.rpc.deadlines import Deadlines
 from care_service.rpc.deliveries import Deliveries, need_key
@@ -33,11 +33,7 @@ Context = grpc.aio.ServicerContext[Message, Message]
 _PROVIDER_MESSAGE: Final = 2_000
 _KEPT: Final = 50
 """Messages that enter a chat when it opens; further ones stay among the unmatched."""
-_STEPS: Final = {
-    pb.RECOVERY_STEP_POST: Step.POST,
-    pb.RECOVERY_STEP_READ: Step.READ,
-    pb.RECOVERY_STEP_RETRACT: Step.RETRACT,
-}
+_STEPS: Final = {enums.RECOVERY_STEP.to_contract(step): step for step in (Step.POST, Step.READ, Step.RETRACT)}
 
 
 class Workers(Deliveries, Deadlines, worker_service_pb2_grpc.WorkerServiceServicer):
@@ -90,10 +86,11 @@ class Workers(Deliveries, Deadlines, worker_service_pb2_grpc.WorkerServiceServic
     async def RecordRefused(self, request: pb.RecordRefusedRequest, context: Context) -> pb.RecordRefusedResponse:
         """See the contract."""
         fields = _attempt(request.attempt)
-        if request.reason not in recovery_pb2.RefusalReason.values() or not request.reason:
+        reason = enums.REFUSAL_REASON.from_contract(request.reason)
+        if reason is None:
             fields.wrong("reason", "must be a known reason")
+            reason = RefusalReason.OTHER
         name = self._name(request.name, fields)
-        reason = RefusalReason(recovery_pb2.RefusalReason.Name(request.reason).removeprefix("REFUSAL_REASON_"))
         words = request.provider_message.replace("\0", "")[:_PROVIDER_MESSAGE]
         plan = await self._report(name, commands.RecordRefused(request.attempt, reason, words))
         return pb.RecordRefusedResponse(plan=plan)

@@ -82,8 +82,8 @@ async def service(
     """Runs the service: migrates the database, serves gRPC and relays the outbox until the block is left.
 
     `temporal` may be lazy and its server away. With `shares_port`, others of our processes serve the same port. Raises
-    OSError where the address is taken, MissingKeysError, ConfigurationError where a file can't be used, and Refusal
-    DATABASE_UNAVAILABLE where the database can't be reached.
+    OSError where the address is taken, MissingKeysError, NewerDatabaseError, ConfigurationError where a file can't be
+    used, and Refusal DATABASE_UNAVAILABLE where the database can't be reached.
     """
     if not shares_port:
         require_free(settings.grpc_address)

@@ -20,6 +20,7 @@ from care_service.metrics import Metrics
 from care_service.running.application import MissingKeysError, service
 from care_service.running.configuration import ServiceSettings
 from care_service.running.metrics_endpoint import EndpointError, endpoint
+from care_service.storage.migrate import NewerDatabaseError
 
 SERVICE_NAME = "care-serve"
 """What its spans say they come from."""
@@ -54,6 +55,8 @@ def explained(settings: ServiceSettings) -> Iterator[None]:
         raise ConfigurationError(words) from error
     except MissingKeysError as error:
         raise ConfigurationError(f"CARE_LINK_KEYS: {error}; put them back, after the newest") from error
+    except NewerDatabaseError as error:
+        raise ConfigurationError(f"CARE_DATABASE_URL: {error}") from error
     except (asyncpg.PostgresError, SQLAlchemyError) as error:
         raise ConfigurationError(f"CARE_DATABASE_URL: {_short(error)}") from error
     except Refusal as refusal:

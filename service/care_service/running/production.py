@@ -2,18 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 from urllib.parse import urlsplit
 
-if TYPE_CHECKING:
-    from care_service.running.configuration import ServiceSettings
+from care_roles.fields import Address
+from care_service.running.tls import TlsFiles
 
 DEVELOPMENT_LINK_KEY: Final = "dev"
 """What the ids of link keys made for development start with, as those of `care up`."""
 
 
-def problems(settings: ServiceSettings) -> list[str]:
+class RestrictedSettings(Protocol):
+    """The settings that production restricts."""
+
+    @property
+    def token_key(self) -> bytes | None:
+        """The HS256 key of bearer tokens, for development."""
+        ...
+
+    @property
+    def token_keys(self) -> str | None:
+        """The URL or path of the issuer's JWK Set."""
+        ...
+
+    @property
+    def link_keys(self) -> Collection[str]:
+        """The ids of the keys of links."""
+        ...
+
+    @property
+    def web_url(self) -> str:
+        """Where customers reach the pages."""
+        ...
+
+    @property
+    def tls_files(self) -> TlsFiles | None:
+        """The files of the server's TLS; None where it speaks plaintext."""
+        ...
+
+    @property
+    def grpc_plaintext(self) -> str:
+        """Whether a service without TLS may listen to more than this machine: `allowed` or `refused`."""
+        ...
+
+    @property
+    def grpc_address(self) -> Address:
+        """Where the service listens."""
+        ...
+
+
+def problems(settings: RestrictedSettings) -> list[str]:
     """Returns what must not be in production, each with what to do; nothing where all is well."""
     found = []
     if settings.token_key is not None:

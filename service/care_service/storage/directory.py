@@ -12,7 +12,7 @@ from care_client import workflow_names
 from care_rules.decision import Decision
 from care_rules.entities import Agent, Review
 from care_rules.organizations import Location, Organization
-from care_rules.settings import SettingsRevision
+from care_rules.settings import Moves, SettingsRevision, settings_that_move
 from care_service.storage import terms
 from care_service.storage.committing import add_record, insert_statement, update_statement
 from care_service.storage.database import Database
@@ -37,18 +37,6 @@ _SEE_LOCATION: Final = """
       (organization, id, display_name, default_phone_region, settings, settings_revision, create_time, update_time)
     VALUES ($1::TEXT, $2::TEXT, '', '', '{}', 0, $3::TIMESTAMPTZ, $3::TIMESTAMPTZ) ON CONFLICT DO NOTHING
 """
-_OF_DEADLINES: Final = frozenset(
-    {
-        "inactivity_days",
-        "inactivity_warning_days",
-        "grace_days",
-        "deadlines",
-        "business_hours",
-    }
-)
-"""The settings that deadlines are reckoned by."""
-_OF_FORMS: Final = frozenset({"form_reminders"})
-"""Those that a form that is out is treated by."""
 _REVIEW_KEPT: Final = frozenset(
     {"organization", "id", "create_time", "ingest_time", "ticket_number", "posting_attempts"}
 )
@@ -164,17 +152,17 @@ class PostgresDirectory:
 def _wake_tickets(statement: Statement, revision: SettingsRevision) -> None:
     """Adds the rows by which all tickets that the settings hold for look at their deadlines again, and their forms."""
     changed = {change.field for change in revision.changes}
-    for name, fields, workflow, resource, condition in (
-        ("ticket_wakes", _OF_DEADLINES, workflow_names.TICKET_WORKFLOW, "NULL::UUID", "t.status <> 'CLOSED'"),
+    for name, moved, workflow, resource, condition in (
+        ("ticket_wakes", Moves.DEADLINES, workflow_names.TICKET_WORKFLOW, "NULL::UUID", "t.status <> 'CLOSED'"),
         (
             "form_wakes",
-            _OF_FORMS,
+            Moves.REMINDERS,
             workflow_names.CONTACT_RECOVERY,
             "t.recovery_id",
             "t.contact_state = 'AWAITING_CONTACT'",
         ),
     ):
-        if fields & changed:
+        if settings_that_move(moved) & changed:
             here = f" AND t.location = {statement.parameter(revision.location, 'TEXT')}" if revision.location else ""
             statement.add(
                 name,

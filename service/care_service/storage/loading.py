@@ -7,9 +7,10 @@ from typing import Any, Final
 
 import asyncpg
 
-from care_rules.entities import ReplyState
+from care_rules.entities import Channel, ReplyState
 from care_rules.plan import Sibling
 from care_rules.snapshot import TicketSnapshot
+from care_rules.total import total
 from care_service.storage.rows import (
     AGENT,
     CONTACT,
@@ -146,10 +147,11 @@ INBOUND_QUERY: Final = f"""
     WHERE i.organization = $1::TEXT AND i.channel = $2::TEXT AND i.external_id = $3::TEXT
 """
 
+_KEPT_SENDERS: Final = total(Channel, {Channel.EMAIL: "lower(i.sender) = $3::TEXT", Channel.SMS: "i.sender = $4::TEXT"})
 KEPT_QUERY: Final = f"""
     SELECT {INBOUND.select_list("i")} FROM inbound_messages i
     WHERE i.organization = $1::TEXT AND i.ticket_number = $2::BIGINT AND i.message_id IS NULL AND i.sender <> ''
-      AND (i.channel = 'EMAIL' AND lower(i.sender) = $3::TEXT OR i.channel = 'SMS' AND i.sender = $4::TEXT)
+      AND ({" OR ".join(f"i.channel = '{channel}' AND {sender}" for channel, sender in _KEPT_SENDERS.items())})
     ORDER BY i.ingest_time, i.external_id LIMIT $5::INTEGER
 """
 
@@ -173,7 +175,7 @@ ANSWERED_QUERY: Final = """
 """
 """The contact of the latest of the messages, or of the chats, that a message says it answers."""
 
-SENDER_QUERY: Final = """
+_SENDER_QUERY: Final = """
     SELECT c.id FROM contacts c
     JOIN recoveries u
       ON u.organization = c.organization AND u.ticket_number = c.ticket_number AND u.contact_id = c.id
@@ -181,7 +183,15 @@ SENDER_QUERY: Final = """
       AND u.state <> 'REJECTED' AND ($3::BIGINT IS NULL OR c.ticket_number = $3::BIGINT)
     ORDER BY (u.state = 'CHAT_UNLOCKED') DESC, u.unlock_time DESC LIMIT 1
 """
-"""The contact of an address whose chat is open, or was the last to be."""
+SENDER_QUERIES: Final = total(
+    Channel,
+    {
+        # Which letters are capitals may matter to a mail server (RFC 5321, section 2.4), but to none that is.
+        Channel.EMAIL: _SENDER_QUERY.format(address="email", value="lower(c.email)"),
+        Channel.SMS: _SENDER_QUERY.format(address="phone", value="c.phone"),
+    },
+)
+"""The contact of a lower-case address whose chat is open, or was the last to be."""
 
 
 def read_case(row: Sequence[Any]) -> TicketSnapshot:

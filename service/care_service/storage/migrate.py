@@ -7,6 +7,7 @@ from typing import Final
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -16,6 +17,10 @@ from care_service.storage.database import driver_url
 _SCRIPTS: Final = Path(__file__).parent / "migrations"
 LOCK: Final = 5_021_001
 """The advisory lock that lets one of several starting replicas migrate while the others wait."""
+
+
+class NewerDatabaseError(Exception):
+    """A newer version of Care migrated this database; the message names the migration."""
 
 
 def _config(connection: Connection) -> Config:
@@ -31,6 +36,7 @@ def _upgrade(connection: Connection, revision: str) -> None:
     connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": LOCK})
     connection.commit()
     try:
+        _require_known(connection)
         command.upgrade(_config(connection), revision)
         connection.commit()
     finally:
@@ -40,8 +46,20 @@ def _upgrade(connection: Connection, revision: str) -> None:
         connection.commit()
 
 
+def _require_known(connection: Connection) -> None:
+    present = set(MigrationContext.configure(connection).get_current_heads())
+    connection.rollback()  # ends the transaction of that query: Alembic begins its own
+    if unknown := present - set(revisions()):
+        raise NewerDatabaseError(
+            f"a newer version of Care migrated this database (to {min(unknown)}): run that version, or a later one"
+        )
+
+
 async def upgrade(engine: AsyncEngine, revision: str = "head") -> None:
-    """Applies every migration up to `revision` that the database lacks; replicas that start at once take turns."""
+    """Applies every migration up to `revision` that the database lacks; replicas that start at once take turns.
+
+    Raises NewerDatabaseError.
+    """
     async with engine.connect() as connection:
         await connection.run_sync(_upgrade, revision)
 

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Select, TextClause, and_, func, or_, selec
 from care_rules.chat import ChatSnapshot
 from care_rules.entities import Activity, Agent, Contact, Inbound, Message, MessageKind, ReplyState, Review
 from care_rules.filters.conditions import Condition
-from care_rules.finding import ReviewQuery, Stage, TicketCounts, TicketQuery
+from care_rules.finding import ReviewQuery, TicketCounts, TicketQuery
 from care_rules.lifecycle import RecoveryState
 from care_rules.names import RecoveryName, TicketName
 from care_rules.organizations import Location, Organization
@@ -111,8 +111,7 @@ class PostgresReader:
         """See Reader."""
         statement, settings = await self.count_statement(organization, condition)
         rows = await self._found(statement, *settings)
-        counts: dict[str, int] = dict(map(tuple, rows))
-        return TicketCounts(*(counts.get(stage, 0) for stage in Stage))
+        return TicketCounts.by_stage(dict(map(tuple, rows)))
 
     async def activities(self, name: TicketName, after: int | None, limit: int) -> Sequence[Activity]:
         """See Reader."""
@@ -342,7 +341,10 @@ def _thread(name: TicketName) -> Select[Any]:
 
 def _view(row: Sequence[Any]) -> MessageView | None:
     message = MESSAGE.read(row)
-    return MessageView(message, row[-1], DELIVERY.read(row, len(MESSAGE))) if message else None
+    if message is None:
+        return None
+    state = None if row[-1] is None else RecoveryState(row[-1])
+    return MessageView(message, state, DELIVERY.read(row, len(MESSAGE)))
 
 
 def _chat(contact: Contact) -> Select[Any]:

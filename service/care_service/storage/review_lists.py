@@ -46,7 +46,7 @@ def _leaf(condition: Condition, organization: str | None, *, negated: bool) -> P
     match condition:
         case Present(field="ticket"):
             return Sql(_V.ticket_number.is_(None) if negated else _V.ticket_number.is_not(None))
-        case Present():  # every review has a location and stars
+        case Present(field="location" | "stars"):  # every review has them
             return Either() if negated else Both()
         case Named():
             return Sql(named(organization, _V.organization, _NAMES[condition.field], condition, negated))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, Final
 
 from sqlalchemy import (
+    Column,
     ColumnElement,
     FromClause,
     Select,
@@ -28,14 +29,16 @@ from care_rules.filters.syntax import Comparator
 from care_rules.filters.tickets import CONTACT_STATES
 from care_rules.finding import (
     CLOSED_STAGES,
+    STAGES,
     KeyValue,
     OrderField,
     OrderKey,
-    Stage,
     TicketPlace,
     TicketQuery,
     stages_of_status,
 )
+from care_rules.lifecycle import TicketStatus
+from care_rules.total import total
 from care_service.storage import tables
 from care_service.storage.predicates import (
     Both,
@@ -56,16 +59,20 @@ from care_service.storage.searching import compared, found_in, lexeme, named, ph
 
 _T, _R, _C, _M = tables.tickets.c, tables.recoveries.c, tables.contacts.c, tables.ticket_terms.c
 
-_STAGES: Final[frozenset[str | int]] = frozenset(map(str, Stage))
+_STAGES: Final[frozenset[str | int]] = frozenset(map(str, STAGES))
 _RANKS: Final = {str(priority): rank for rank, priority in enumerate(Priority, 1)}
 """As the generated column has them."""
 _ALL_RANKS: Final[frozenset[str | int]] = frozenset(_RANKS.values())
-_COLUMNS: Final[dict[OrderField, ColumnElement[Any]]] = {
-    OrderField.NUMBER: _T.number,
-    OrderField.CREATE_TIME: _T.create_time,
-    OrderField.UPDATE_TIME: _T.update_time,
-    OrderField.PRIORITY: _T.priority_rank,
-}
+_COLUMNS: Final[Mapping[OrderField, ColumnElement[Any]]] = total(
+    OrderField,
+    {
+        OrderField.NUMBER: _T.number,
+        OrderField.CREATE_TIME: _T.create_time,
+        OrderField.UPDATE_TIME: _T.update_time,
+        OrderField.PRIORITY: _T.priority_rank,
+    },
+)
+_TIMES: Final[Mapping[str, Column[Any]]] = {"create_time": _T.create_time, "update_time": _T.update_time}
 
 
 def candidates_statements(query: TicketQuery) -> list[Select[Any]]:
@@ -295,12 +302,13 @@ def _leaf(condition: Condition, organization: str | None, *, negated: bool) -> P
             stars = compared(_M.stars, condition, negated, nullable=True)
             return Sql(stars, needs_terms=True, in_order=condition.comparator is Comparator.EQUAL and not negated)
         case Compared():
-            return Sql(compared(_COLUMNS[OrderField(condition.field)], condition, negated, nullable=False))
+            time = _TIMES[condition.field]
+            return Sql(compared(time, condition, negated, nullable=bool(time.nullable)))
         case Equals(field="labels"):
             if negated or organization is None:
                 return Sql(unless(_T.labels.contains([condition.text]), negated))
             return _label(condition.text, organization)
-        case Equals():
+        case Equals(field="reference"):
             return Sql(unless(_has_reference(condition.text, organization), negated), elsewhere=True)
         case Words():
             return Sql(found_in(_M.search, organization, phrase(condition.text), negated), needs_terms=True)
@@ -319,7 +327,8 @@ _NAMES: Final[dict[str, ColumnElement[Any]]] = {
 def _one_of(asked: OneOf, *, negated: bool) -> Predicate:
     match asked.field:
         case "status":
-            return _stages(frozenset().union(*map(stages_of_status, asked.values)), negated=negated)
+            stages = (stages_of_status(TicketStatus(status)) for status in asked.values)
+            return _stages(frozenset[str]().union(*stages), negated=negated)
         case "close_reason":
             return _stages(asked.values, negated=negated)
         case "priority":
@@ -327,10 +336,12 @@ def _one_of(asked: OneOf, *, negated: bool) -> Predicate:
             return Values(
                 _T.priority_rank, "priority_rank", _ALL_RANKS - ranks if negated else frozenset(ranks), _ALL_RANKS
             )
-        case _:
+        case "contact_state":
             states: frozenset[str | int] = frozenset(map(str, CONTACT_STATES))
             found = states - asked.values if negated else states & asked.values
             return Values(_T.contact_state, "contact_state", found, states)
+        case _:
+            raise AssertionError(asked)
 
 
 def _stages(stages: frozenset[str], *, negated: bool) -> Predicate:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, assert_never
 from uuid import UUID
 
 import asyncpg
@@ -15,7 +15,7 @@ from care_rules.chat import ChatSnapshot
 from care_rules.create import CreationSnapshot
 from care_rules.decision import Decision
 from care_rules.delivery import DeliverySnapshot
-from care_rules.entities import Channel, Contact, Inbound, Ticket
+from care_rules.entities import Contact, Inbound, Ticket
 from care_rules.lifecycle import RecoveryState, TicketStatus
 from care_rules.names import MessageName, RecoveryName, TicketName
 from care_rules.settings import AutoAssign
@@ -241,9 +241,7 @@ class PostgresTickets:
             )
             is_answer = contact is not None
             if contact is None:
-                address, value = ("email", "lower(c.email)") if query.channel is Channel.EMAIL else ("phone", "c.phone")
-                statement = loading.SENDER_QUERY.format(address=address, value=value)
-                # Which letters are capitals may matter to a mail server (RFC 5321, section 2.4), but to none that is.
+                statement = loading.SENDER_QUERIES[query.channel]
                 contact = await connection.fetchval(statement, query.organization, query.sender.lower(), query.ticket)
         chat = await self.load_chat(contact, None, datetime.min.replace(tzinfo=UTC)) if contact else None
         return InboundSnapshot(None, chat[0] if chat else None, is_answer, named), answer
@@ -273,7 +271,15 @@ class PostgresTickets:
 
     async def next_assignee(self, organization: str, location: str, how: AutoAssign) -> str | None:
         """See TicketStore."""
-        statement = _LEAST_LOADED if how is AutoAssign.LEAST_LOADED else _NEXT_TURN
+        match how:
+            case AutoAssign.OFF:
+                return None
+            case AutoAssign.ROUND_ROBIN:
+                statement = _NEXT_TURN
+            case AutoAssign.LEAST_LOADED:
+                statement = _LEAST_LOADED
+            case _:
+                assert_never(how)
         async with self._connection() as connection:
             agent = await connection.fetchval(statement, organization, location)
         return None if agent is None else str(agent)

@@ -1,22 +1,59 @@
-"""A ticket's timing as the JSON that is stored."""
+"""A ticket's timing as the JSON that is stored.
+
+A process may read what a newer or an older release wrote. What it does not know stays as it is. What it can't read is
+as it begins: most of it is computed again by the next commit.
+"""
 
 from __future__ import annotations
 
 import json
-from typing import Final
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, Final, get_type_hints
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
+from care_roles.logs import get_logger
+from care_rules.stored_fields import with_present_names
 from care_rules.timing import Timing
 
+_LOG: Final = get_logger("care.timing")
 _ADAPTER: Final = TypeAdapter(Timing)
+_UNKNOWN: Final = "unknown"
+"""The field of Timing that holds what a newer release stored; nothing is stored under its name."""
+_READERS: Final[Mapping[str, TypeAdapter[Any]]] = {
+    name: TypeAdapter(hint) for name, hint in get_type_hints(Timing).items() if name != _UNKNOWN
+}
+_REQUIRED: Final = "active_time"
 
 
 def encode(timing: Timing) -> str:
     """Returns the JSON, without what is as it begins."""
-    return _ADAPTER.dump_json(timing, exclude_defaults=True).decode()
+    known = _ADAPTER.dump_json(timing, exclude={_UNKNOWN}, exclude_defaults=True).decode()
+    more = "".join(f",{json.dumps(name)}:{value}" for name, value in timing.unknown)
+    return f"{known[:-1]}{more}}}" if more else known
 
 
-def decode(value: str | dict[str, object]) -> Timing:
+def decode(value: str | dict[str, Any]) -> Timing:
     """Reads it from a JSON text or, as SQLAlchemy gives it, what one says."""
-    return _ADAPTER.validate_json(value if isinstance(value, str) else json.dumps(value))
+    stored: dict[str, Any] = json.loads(value) if isinstance(value, str) else value
+    if stored.keys() <= _READERS.keys():
+        with suppress(ValidationError):
+            return _ADAPTER.validate_python(stored)
+    return _decode_field_by_field(stored)
+
+
+def _decode_field_by_field(stored: dict[str, Any]) -> Timing:
+    found: dict[str, Any] = {}
+    unknown: list[tuple[str, str]] = []
+    for name, value in with_present_names(Timing, stored).items():
+        if name not in _READERS:
+            unknown.append((name, json.dumps(value, ensure_ascii=False)))
+            continue
+        try:
+            found[name] = _READERS[name].validate_python(value)
+        except ValidationError:
+            if name == _REQUIRED:
+                raise
+            _LOG.warning("a stored part of a ticket's timing can't be read, and is as it begins", part=name)
+    return Timing(**found, unknown=tuple(unknown))

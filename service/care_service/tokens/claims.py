@@ -11,6 +11,7 @@ from care_rules.callers import Caller, Role
 from care_rules.entities import ActorKind
 from care_rules.names import AGENT_ID, ORGANIZATION_ID
 from care_rules.refusals import Reason, Refusal
+from care_rules.total import total
 
 Claims = Mapping[str, object]
 
@@ -19,7 +20,16 @@ _ORGANIZATION: Final = re.compile(ORGANIZATION_ID)
 _MAX_NAME: Final = 200
 _LATEST: Final = 2**53
 """Beyond all calendars, and within what JSON numbers hold exactly; NaN is not below it."""
-_KINDS: Final = ((Role.AGENT, ActorKind.AGENT), (Role.SERVICE, ActorKind.SERVICE), (Role.WORKER, ActorKind.WORKFLOW))
+_KINDS: Final = total(
+    Role,
+    {
+        Role.AGENT: ActorKind.AGENT,
+        Role.SUPERVISOR: ActorKind.AGENT,
+        Role.SERVICE: ActorKind.SERVICE,
+        Role.WORKER: ActorKind.WORKFLOW,
+    },
+)
+"""Who the bearer of a role is; of several roles, the first one here decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +71,7 @@ def caller(claims: Claims, names: ClaimNames) -> Caller:
     roles = frozenset(Role(role) for role in named if isinstance(role, str) and role in known)
     if Role.SUPERVISOR in roles:
         roles |= {Role.AGENT}
-    kind = next((kind for role, kind in _KINDS if role in roles), ActorKind.SERVICE)
+    kind = next((kind for role, kind in _KINDS.items() if role in roles), ActorKind.SERVICE)
     acting_service = _acting_service(claims)
     if organization is None and kind is not ActorKind.AGENT and roles:
         return Caller(kind, subject, None, roles, "", acting_service)

@@ -27,6 +27,7 @@ from care_rules.entities import (
 )
 from care_rules.filters.conditions import Condition
 from care_rules.finding import ReviewQuery, TicketCounts, TicketQuery
+from care_rules.lifecycle import RecoveryState
 from care_rules.names import MessageName, RecoveryName, TicketName
 from care_rules.organizations import Location, Organization
 from care_rules.plan import Sibling
@@ -235,7 +236,7 @@ class MessageView:
     """An entry of the thread, with the state of its recovery, and how far it got."""
 
     message: Message
-    recovery_state: str | None
+    recovery_state: RecoveryState | None
     delivery: Delivery | None = None
 
 

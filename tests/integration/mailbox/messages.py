@@ -6,14 +6,16 @@ from datetime import UTC, datetime
 
 import aiosmtplib
 
-from care_workflows.channels.messenger import Outgoing
+from care_workflows.channels.messenger import OutgoingMessage
 
 LINK = "https://care.example.com/c/k1.token"
 
 
-def message(text: str = "Sorry!", *, key: str = "k1", address: str = "kim@example.org", name: str = "Kim") -> Outgoing:
+def message(
+    text: str = "Sorry!", *, key: str = "k1", address: str = "kim@example.org", name: str = "Kim"
+) -> OutgoingMessage:
     """What the worker sends."""
-    return Outgoing(
+    return OutgoingMessage(
         organization="acme",
         message=f"organizations/acme/tickets/7/messages/{key}",
         create_time=datetime(2026, 5, 4, 9, tzinfo=UTC),

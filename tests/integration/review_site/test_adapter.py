@@ -161,7 +161,7 @@ async def test_other_client_errors_are_refusals(status: int, reason: RefusalReas
         (429, UnavailableReason.RATE_LIMITED),
         (500, UnavailableReason.SERVER_ERROR),
         (502, UnavailableReason.SERVER_ERROR),
-        (302, UnavailableReason.UNEXPECTED_ANSWER),
+        (302, UnavailableReason.UNEXPECTED_RESPONSE),
     ],
 )
 async def test_passing_failures_are_no_refusals(status: int, reason: UnavailableReason, target: ReplyTarget) -> None:
@@ -176,14 +176,14 @@ async def test_a_success_that_cannot_be_read_is_no_reply(content: bytes, target:
     async with answering(200, content) as adapter:
         with pytest.raises(SiteUnavailable) as unavailable:
             await adapter.read_reply(target)
-        assert unavailable.value.reason is UnavailableReason.UNEXPECTED_ANSWER
+        assert unavailable.value.reason is UnavailableReason.UNEXPECTED_RESPONSE
 
 
 async def test_a_body_that_cannot_be_decoded_is_no_reply(target: ReplyTarget) -> None:
     async with answering(200, b"no gzip", {"Content-Encoding": "gzip"}) as adapter:
         with pytest.raises(SiteUnavailable) as unavailable:
             await adapter.read_reply(target)
-        assert unavailable.value.reason is UnavailableReason.UNEXPECTED_ANSWER
+        assert unavailable.value.reason is UnavailableReason.UNEXPECTED_RESPONSE
 
 
 async def test_the_deadline_covers_an_answer_that_trickles(target: ReplyTarget) -> None:

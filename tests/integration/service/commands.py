@@ -13,8 +13,8 @@ from care.v1 import ticket_service_pb2 as tickets
 from care.v1.ticket_pb2 import Ticket
 from care_client.client import CareClient
 from care_client.errors import CareError
+from tests.support.design_tables import CODES
 from tests.support.tenant import REPLY, Tenant
-from tests.unit.rules.design_tables import CODES
 
 _SETS = ("allowed", "roles")
 

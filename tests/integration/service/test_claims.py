@@ -12,8 +12,8 @@ from care.v1.recovery_pb2 import Contact, Recovery
 from care.v1.ticket_pb2 import Ticket
 from tests.integration.service.commands import assert_refused
 from tests.support.care import refusal
+from tests.support.design_tables import RECOVERY
 from tests.support.tenant import Tenant
-from tests.unit.rules.design_tables import RECOVERY
 
 
 async def contacts(tenant: Tenant, ticket: Ticket, size: int = 0) -> list[Contact]:

@@ -21,8 +21,8 @@ from tests.integration.service.commands import assert_refused
 from tests.integration.service.raw import raw
 from tests.integration.service.renew_access import SNAPSHOT, access, full_name, methods, rendered
 from tests.support.care import Care, refusal
+from tests.support.design_tables import ACCESS, CODES, RECOVERY, STATUS
 from tests.support.tenant import Tenant
-from tests.unit.rules.design_tables import ACCESS, CODES, RECOVERY, STATUS
 
 METHODS = tuple(full_name(method) for method in methods())
 ROLES = ("agent", "supervisor", "service", "worker")

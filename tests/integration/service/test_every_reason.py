@@ -25,11 +25,11 @@ from care_dev.stack import postgres
 from tests.integration.service.clocks import SettableClock
 from tests.integration.service.renew_access import full_name, methods
 from tests.support.care import NOWHERE, Care, care
+from tests.support.design_tables import CODES
 from tests.support.reasons import Refused, documented, well_formed
 from tests.support.reflection import send
 from tests.support.system import eventually
 from tests.support.tenant import REPLY, Tenant
-from tests.unit.rules.design_tables import CODES
 
 REQUEST_ID: Final = "1b4e28ba-2fa1-41d2-883f-0016d3cca427"
 

@@ -18,7 +18,7 @@ from care.v1 import message_pb2
 from care.v1.workflows_pb2 import MessageDeliveryInput
 from care_workflows.channels.registry import Messengers
 from care_workflows.channels.smtp import SmtpEmail, SmtpServer
-from care_workflows.delivering import DeliveryActivities
+from care_workflows.delivery_activities import DeliveryActivities
 from tests.support.mail import Inbox, serve_mail
 from tests.support.tenant import Tenant
 

@@ -18,7 +18,7 @@ from sqlalchemy.types import TypeEngine
 
 from care_dev.stack import postgres
 from care_service.storage.database import Database, driver_url
-from care_service.storage.migrate import LOCK, downgrade, revisions, upgrade
+from care_service.storage.migrate import LOCK, NewerDatabaseError, downgrade, revisions, upgrade
 from tests.support.system import eventually
 
 _numbers = count(1)
@@ -131,6 +131,17 @@ async def test_reply_states_have_their_new_names_and_go_back(engine: AsyncEngine
     assert await values("reply_state") == list(REPLY_STATES.values())
     await downgrade(engine, "0008")
     assert await values("mark") == list(REPLY_STATES)
+
+
+async def test_a_database_that_a_newer_version_migrated_is_refused_and_stays_as_it_is(engine: AsyncEngine) -> None:
+    await upgrade(engine)
+    async with engine.begin() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = 'of_tomorrow'"))
+    with pytest.raises(NewerDatabaseError, match="of_tomorrow"):
+        await upgrade(engine)
+    async with engine.begin() as connection:
+        assert await connection.scalar(text("SELECT version_num FROM alembic_version")) == "of_tomorrow"
+        assert await connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": LOCK}) is True
 
 
 async def test_a_migration_is_not_held_to_the_time_of_a_statement(server: postgres.Server) -> None:

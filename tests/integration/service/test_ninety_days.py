@@ -28,7 +28,7 @@ from care.v1.settings_pb2 import BusinessHours, Deadlines, OpenHours, PriorityDe
 from care.v1.ticket_pb2 import Ticket
 from care_client.workflow_names import ticket_workflow_id
 from care_dev.stack import postgres
-from care_workflows.channels.messenger import Outgoing, Progress, Receipt
+from care_workflows.channels.messenger import OutgoingMessage, Progress, Receipt
 from care_workflows.channels.registry import Messengers, ReviewSites
 from care_workflows.plugin import CarePlugin
 from care_workflows.ticket_workflow import TicketWorkflow
@@ -107,7 +107,7 @@ class Mailbox:
     def __init__(self) -> None:
         self.sent: list[str] = []
 
-    async def send(self, message: Outgoing) -> Receipt:
+    async def send(self, message: OutgoingMessage) -> Receipt:
         self.sent.append(message.text)
         return Receipt(Progress.SENT)
 

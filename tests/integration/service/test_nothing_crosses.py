@@ -35,8 +35,8 @@ from care.v1.ticket_pb2 import CONTACT_STATE_CHAT_UNLOCKED, CONTACT_STATE_CONTAC
 from care_client.channel import open_channel
 from care_client.errors import CareError
 from care_web.app import create_app
-from care_workflows.channels.email_composing import compose, parse_mailbox
-from care_workflows.delivering import outgoing
+from care_workflows.channels.email_message import build_email, parse_email_address
+from care_workflows.delivery_activities import outgoing_message
 from tests.support.reflection import send
 from tests.support.serving import serve
 from tests.support.tenant import Tenant
@@ -46,7 +46,7 @@ STEPS: Final = 200
 EVERY: Final = 20
 _MARKER: Final = re.compile(rb"zqm[0-9]+x")
 _AGENTS: Final = ("zqalice", "zqbob")
-_SENDER: Final = parse_mailbox("care@business.example")
+_SENDER: Final = parse_email_address("care@business.example")
 _PUBLIC: Final = "everybody"
 """Who may see what a review site shows, and what the form says."""
 
@@ -311,8 +311,10 @@ async def emails(world: World) -> list[tuple[str, bytes]]:
             request = workers.BeginDeliveryRequest(name=message.name, step=workers.DELIVERY_STEP_SEND)
             begun = await world.tenant.worker.workers.BeginDelivery(request)
             if begun.HasField("grant"):
-                recipient = parse_mailbox(begun.grant.address)
-                email = message_from_bytes(compose(outgoing(message.name, begun), _SENDER, recipient), policy=default)
+                recipient = parse_email_address(begun.grant.address)
+                email = message_from_bytes(
+                    build_email(outgoing_message(message.name, begun), _SENDER, recipient), policy=default
+                )
                 parts = [part.get_content() for part in email.walk() if not part.is_multipart()]
                 headers = [f"{name}: {value}" for name, value in email.items()]
                 found.append((recipient.addr_spec, "\n".join([*headers, *parts]).encode()))

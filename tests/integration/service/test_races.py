@@ -27,8 +27,8 @@ from care_dev.stack import postgres
 from tests.integration.service.clocks import SettableClock
 from tests.integration.service.commands import Encodable, Target, assert_refused, ready, request, run, send
 from tests.support.care import care, refusal
+from tests.support.design_tables import COMMANDS
 from tests.support.tenant import Tenant
-from tests.unit.rules.design_tables import COMMANDS
 
 TIMES = 50
 ROUNDS = 10

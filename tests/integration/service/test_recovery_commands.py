@@ -17,8 +17,8 @@ from care.v1.ticket_pb2 import Customer, Ticket
 from tests.integration.service.clocks import SettableClock
 from tests.integration.service.commands import Target, assert_refused, run
 from tests.support.care import refusal
+from tests.support.design_tables import LIVE_STATES, RECOVERY, machine_keys
 from tests.support.tenant import REPLY, Tenant
-from tests.unit.rules.design_tables import LIVE_STATES, RECOVERY, machine_keys
 
 FORM_LIVE = ("FORM_REQUESTED", "AWAITING_CONTACT")
 ENDED_ON_AN_OPEN_TICKET = ("REFUSED", "WITHDRAWN", "REJECTED")

@@ -15,8 +15,8 @@ from care.v1.ticket_pb2 import Ticket
 from care_client.client import CareClient
 from tests.integration.service.commands import Target, assert_refused, ready, request, run, send
 from tests.support.care import refusal
+from tests.support.design_tables import COMMANDS, STATUS, STATUS_VERBS, STATUSES, machine_keys
 from tests.support.tenant import Tenant
-from tests.unit.rules.design_tables import COMMANDS, STATUS, STATUS_VERBS, STATUSES, machine_keys
 
 ASSIGNEE_ALONE = tuple(command for command in COMMANDS if command not in {"TakeTicket", "AssignTicket", "AddContact"})
 ACTIVITIES = {"start": "STARTED", "resolve": "RESOLVED", "close": "CLOSED", "reopen": "REOPENED"}

@@ -19,8 +19,8 @@ from care.v1.ticket_pb2 import Ticket
 from tests.integration.service.clocks import SettableClock
 from tests.integration.service.commands import assert_refused
 from tests.support.care import WEB_URL, refusal
+from tests.support.design_tables import ENDED_STATES
 from tests.support.tenant import REPLY, Tenant
-from tests.unit.rules.design_tables import ENDED_STATES
 
 POST, READ, RETRACT = workers.RECOVERY_STEP_POST, workers.RECOVERY_STEP_READ, workers.RECOVERY_STEP_RETRACT
 LINKS_NOT_ALLOWED: Final = recovery_pb2.REFUSAL_REASON_LINKS_NOT_ALLOWED

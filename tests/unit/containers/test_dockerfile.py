@@ -92,7 +92,7 @@ def test_the_image_gets_what_the_lock_has() -> None:
 
 
 def test_the_image_has_all_that_its_commands_import() -> None:
-    installed = names("requirements-image.lock") | {"care"}
+    installed = names("requirements-image.lock") | {"review-care"}
     absent = {
         module
         for module, distributions in packages_distributions().items()

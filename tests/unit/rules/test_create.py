@@ -13,8 +13,8 @@ from care_rules.decision import Decision
 from care_rules.entities import ActorKind, MessageKind, Priority, RecoveryKind, Review
 from care_rules.lifecycle import RecoveryState
 from care_rules.refusals import Reason, Refusal
-from tests.unit.rules import values
-from tests.unit.rules.values import ALICE, CONTACT_ID, NEW_ID, NOW, ORGANIZATION, OTHER_ID, REVIEW, REVIEW_ID
+from tests.support import sample_tickets as values
+from tests.support.sample_tickets import ALICE, CONTACT_ID, NEW_ID, NOW, ORGANIZATION, OTHER_ID, REVIEW, REVIEW_ID
 
 CREATE = commands.CreateTicket("Soup", "", "soho", Priority.LOW, ("vip",), "", "", "", NEW_ID, CONTACT_ID, OTHER_ID)
 PLAIN = CreationSnapshot(ORGANIZATION, None, None, None, values.agent("alice"))

@@ -12,8 +12,8 @@ from care_rules.decision import Decision
 from care_rules.entities import ActivityType, FieldChange, MessageKind
 from care_rules.lifecycle import RecoveryState, TicketStatus
 from care_rules.refusals import Reason, Refusal
-from tests.unit.rules import values
-from tests.unit.rules.values import ALICE, NEW_ID, NOW, OTHER_ID, RECOVERY_ID, TICKET
+from tests.support import sample_tickets as values
+from tests.support.sample_tickets import ALICE, NEW_ID, NOW, OTHER_ID, RECOVERY_ID, TICKET
 
 
 def decided(decision: Decision | None) -> Decision:

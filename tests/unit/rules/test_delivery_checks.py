@@ -9,7 +9,7 @@ from care_rules.commands import RecordDelivered
 from care_rules.delivery import DeliverySnapshot, DeliveryStep, begin_delivery, new_delivery, report_delivery
 from care_rules.entities import ActorKind, DeliveryState, Message, MessageKind
 from care_rules.settings import Settings
-from tests.unit.rules.values import CONTACT_ID, NEW_ID, NOW, WORKER, contact, snapshot
+from tests.support.sample_tickets import CONTACT_ID, NEW_ID, NOW, WORKER, contact, snapshot
 
 MINUTE = timedelta(minutes=1)
 

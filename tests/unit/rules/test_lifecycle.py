@@ -6,7 +6,7 @@ import pytest
 
 from care_rules import lifecycle
 from care_rules.lifecycle import IllegalMoveError, RecoveryState, TicketStatus, Trigger
-from tests.unit.rules.design_tables import ENDED_STATES, LIVE_STATES, RECOVERY, STATUS, STATUSES
+from tests.support.design_tables import ENDED_STATES, LIVE_STATES, RECOVERY, STATUS, STATUSES
 
 
 def test_the_status_table_is_the_designs() -> None:

@@ -16,8 +16,8 @@ from care_rules.lifecycle import LIVE, RecoveryState, TicketStatus
 from care_rules.permissions import Command, Relation, Situation, actions, refusal
 from care_rules.refusals import Reason, Refusal
 from care_rules.snapshot import TicketSnapshot
-from tests.unit.rules import values
-from tests.unit.rules.design_tables import COMMANDS, RECOVERY, STATUS, STATUS_VERBS
+from tests.support import sample_tickets as values
+from tests.support.design_tables import COMMANDS, RECOVERY, STATUS, STATUS_VERBS
 
 ROLES = (
     frozenset({Role.AGENT}),

@@ -10,8 +10,8 @@ import pytest
 from care_rules.entities import Recovery, ReplyState
 from care_rules.lifecycle import RecoveryState
 from care_rules.plan import Plan, Sibling, SiteTiming, Step, plan
-from tests.unit.rules import values
-from tests.unit.rules.values import NOW
+from tests.support import sample_tickets as values
+from tests.support.sample_tickets import NOW
 
 TIMING = SiteTiming(
     checks=(timedelta(minutes=10), timedelta(hours=1), timedelta(days=1), timedelta(days=3)),

@@ -13,8 +13,8 @@ from care_rules.entities import ActivityType, Recovery, RefusalReason, ReplyStat
 from care_rules.lifecycle import RecoveryState
 from care_rules.plan import SiteTiming, Step
 from care_rules.reports import RecoveryCase, begin_posting, report
-from tests.unit.rules import values
-from tests.unit.rules.values import NEW_ID, NOW, RECOVERY_ID, REVIEW, WORKER
+from tests.support import sample_tickets as values
+from tests.support.sample_tickets import NEW_ID, NOW, RECOVERY_ID, REVIEW, WORKER
 
 TIMING = SiteTiming(checks=(timedelta(minutes=10),), settle=timedelta(minutes=1))
 

@@ -17,8 +17,8 @@ from care_rules.lifecycle import LIVE, RecoveryState, TicketStatus
 from care_rules.refusals import Reason, Refusal
 from care_rules.snapshot import TicketSnapshot
 from care_rules.submit import MAX_CLAIMS, FormSnapshot, FormState, form_state, submit_contact
-from tests.unit.rules import values
-from tests.unit.rules.values import NEW_ID, NOW, RECOVERY_ID, TICKET
+from tests.support import sample_tickets as values
+from tests.support.sample_tickets import NEW_ID, NOW, RECOVERY_ID, TICKET
 
 FOLLOW_UP_RECOVERY_ID = UUID("0190a0a0-0000-7000-8000-000000000011")
 ENTRY_ID = UUID("0190a0a0-0000-7000-8000-000000000012")

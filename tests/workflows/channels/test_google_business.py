@@ -119,7 +119,7 @@ async def test_a_reply_of_somebody_else_is_kept(site: GoogleBusiness, google: Go
     stands(google, foreign)
     refused = await refusal(site, f"{TEXT} https://acme.example.com/menu")
     assert refused.reason is RefusalReason.OTHER
-    assert "delete it at Google and send the form again" in refused.provider_message
+    assert "Delete that reply at Google and send the form again" in refused.provider_message
     await site.retract_reply(TARGET, WITHOUT_LINK, "k")  # nothing of ours is there to be taken out
     assert standing(google) == foreign
     assert google.writes == []
@@ -266,7 +266,7 @@ async def test_an_unknown_review_is_refused(site: GoogleBusiness) -> None:
         (429, UnavailableReason.RATE_LIMITED),
         (500, UnavailableReason.SERVER_ERROR),
         (503, UnavailableReason.SERVER_ERROR),
-        (302, UnavailableReason.UNEXPECTED_ANSWER),
+        (302, UnavailableReason.UNEXPECTED_RESPONSE),
     ],
 )
 async def test_passing_failures_are_no_refusals(
@@ -283,7 +283,7 @@ async def test_a_success_that_cannot_be_read_is_no_reply(site: GoogleBusiness, g
     google.answers = [Response(content)]
     with pytest.raises(SiteUnavailable) as unavailable:
         await site.read_reply(TARGET)
-    assert unavailable.value.reason is UnavailableReason.UNEXPECTED_ANSWER
+    assert unavailable.value.reason is UnavailableReason.UNEXPECTED_RESPONSE
 
 
 @pytest.mark.parametrize("hangs_at", ["GET", "PUT", "TOKEN"])
@@ -394,9 +394,11 @@ def load(**given: str) -> WorkerSettings:
 
 
 async def test_the_worker_has_the_site_where_an_account_is_configured(google: Google, tmp_path: Path) -> None:
-    assert load().google is None
+    assert load().create_google_business() is None
     key = str(google.write_key(tmp_path / "key.json"))
-    site = load(CARE_GOOGLE_CREDENTIALS_FILE=key, CARE_GOOGLE_URL=google.url, CARE_GOOGLE_OVERWRITE="yes").google
+    site = load(
+        CARE_GOOGLE_CREDENTIALS_FILE=key, CARE_GOOGLE_URL=google.url, CARE_GOOGLE_OVERWRITE="yes"
+    ).create_google_business()
     assert site is not None
     stands(google, FOREIGN)
     async with site:
@@ -408,7 +410,7 @@ def test_a_mistake_is_named_and_shows_no_key(tmp_path: Path) -> None:
     for content in ("", "[]", "{}", '{"private_key": "SECRET", "client_email": "x", "token_uri": "y"}'):
         (tmp_path / "key.json").write_text(content)
         with pytest.raises(
-            environment.ConfigurationError, match=r"key\.json is no key of a service account"
+            environment.ConfigurationError, match=r"key\.json is not the key of a service account"
         ) as mistake:
             load(CARE_GOOGLE_CREDENTIALS_FILE=str(tmp_path / "key.json"))
         assert "SECRET" not in str(mistake.value)

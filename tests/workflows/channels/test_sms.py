@@ -223,7 +223,7 @@ async def test_an_answer_that_is_none_of_the_provider_s_is_tried_again(status: i
         for act in (adapter.send(MESSAGE), adapter.check("SM1")):
             with pytest.raises(MessengerUnavailable) as unavailable:
                 await act
-            assert unavailable.value.reason is UnavailableReason.UNEXPECTED_ANSWER
+            assert unavailable.value.reason is UnavailableReason.UNEXPECTED_RESPONSE
             assert shown(unavailable.value) == []
     assert len(app.requests) == 2  # and no redirect was followed
 
@@ -285,7 +285,7 @@ async def test_a_body_in_another_encoding_than_it_says_is_unexpected() -> None:
     async with serve(Recorder(201, b"no gzip", {"content-encoding": "gzip"})) as url, at(url) as adapter:
         with pytest.raises(MessengerUnavailable) as unavailable:
             await adapter.send(MESSAGE)
-    assert unavailable.value.reason is UnavailableReason.UNEXPECTED_ANSWER
+    assert unavailable.value.reason is UnavailableReason.UNEXPECTED_RESPONSE
 
 
 # --- nothing shows ----------------------------------------------------------------------------------------------------

@@ -21,14 +21,14 @@ from care_workflows.channels.errors import (
     MessengerUnavailable,
     UnavailableReason,
 )
-from care_workflows.channels.messenger import Outgoing, Progress
+from care_workflows.channels.messenger import OutgoingMessage, Progress
 from care_workflows.channels.smtp import SmtpEmail, SmtpServer
 from tests.support.certificates import authority
 from tests.support.mail import PASSWORD, USER, Inbox, serve_bytes, serve_mail
 
 SENDER = "care@example.com"
 LINK = "https://care.example.com/c/k1.private-token"
-MESSAGE = Outgoing(
+MESSAGE = OutgoingMessage(
     organization="acme",
     message="organizations/acme/tickets/7/messages/3f0c1a52-0a53-4c4e-9d2e-8b0a1c1f6f01",
     create_time=datetime(2026, 5, 4, 9, tzinfo=UTC),
@@ -49,13 +49,13 @@ def plain(port: int, deadline: float = 20.0) -> SmtpEmail:
     return SmtpEmail(SmtpServer("127.0.0.1", port, SENDER, security="none"), deadline)
 
 
-async def refusal(adapter: SmtpEmail, message: Outgoing = MESSAGE) -> MessageRefused:
+async def refusal(adapter: SmtpEmail, message: OutgoingMessage = MESSAGE) -> MessageRefused:
     with pytest.raises(MessageRefused) as refused:
         await adapter.send(message)
     return refused.value
 
 
-async def outage(adapter: SmtpEmail, message: Outgoing = MESSAGE) -> UnavailableReason:
+async def outage(adapter: SmtpEmail, message: OutgoingMessage = MESSAGE) -> UnavailableReason:
     with pytest.raises(MessengerUnavailable) as unavailable:
         await adapter.send(message)
     return unavailable.value.reason
@@ -312,7 +312,7 @@ async def test_something_else_that_listens_there_is_no_mail_server(greeting: byt
         await reader.read()
 
     async with serve_bytes(speak) as port:
-        assert await outage(plain(port)) is UnavailableReason.UNEXPECTED_ANSWER
+        assert await outage(plain(port)) is UnavailableReason.UNEXPECTED_RESPONSE
 
 
 # --- hanging, and connections that end --------------------------------------------------------------------------------

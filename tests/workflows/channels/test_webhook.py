@@ -166,11 +166,11 @@ async def test_an_endpoint_that_is_gone_is_no_channel() -> None:
 @pytest.mark.parametrize(
     ("status", "body", "reason"),
     [
-        (400, b"", UnavailableReason.UNEXPECTED_ANSWER),
-        (401, b"<html>", UnavailableReason.UNEXPECTED_ANSWER),
-        (404, b'{"reason": "of its own"}', UnavailableReason.UNEXPECTED_ANSWER),
-        (302, b"", UnavailableReason.UNEXPECTED_ANSWER),
-        (308, b"", UnavailableReason.UNEXPECTED_ANSWER),
+        (400, b"", UnavailableReason.UNEXPECTED_RESPONSE),
+        (401, b"<html>", UnavailableReason.UNEXPECTED_RESPONSE),
+        (404, b'{"reason": "of its own"}', UnavailableReason.UNEXPECTED_RESPONSE),
+        (302, b"", UnavailableReason.UNEXPECTED_RESPONSE),
+        (308, b"", UnavailableReason.UNEXPECTED_RESPONSE),
         (408, b"", UnavailableReason.TIMEOUT),
         (429, b'{"reason": "BOUNCED"}', UnavailableReason.RATE_LIMITED),
         (500, b'{"reason": "BOUNCED"}', UnavailableReason.SERVER_ERROR),

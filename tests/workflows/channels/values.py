@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
-from care_workflows.channels.messenger import Outgoing
+from care_workflows.channels.messenger import OutgoingMessage
 
 PHONE: Final = "+491701234567"
 LINK: Final = "https://care.example/c/k1.secret-of-the-chat"
@@ -14,7 +14,7 @@ AUTH_TOKEN: Final = "the-accounts-auth-token"
 PERSONAL: Final = (PHONE, PHONE[1:], "Zoë", "soup", LINK, "secret-of-the-chat", AUTH_TOKEN)
 """What is the customer's, or a secret of ours."""
 
-MESSAGE: Final = Outgoing(
+MESSAGE: Final = OutgoingMessage(
     organization="acme",
     message="organizations/acme/tickets/17/messages/0190a0a0-0000-7000-8000-000000000001",
     create_time=datetime(2026, 11, 2, 8, 30, 15, 250_000, UTC),
@@ -29,7 +29,7 @@ MESSAGE: Final = Outgoing(
 )
 
 
-def saying(text: str) -> Outgoing:
+def saying(text: str) -> OutgoingMessage:
     return replace(MESSAGE, text=text)
 
 

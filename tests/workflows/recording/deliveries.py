@@ -5,13 +5,14 @@ from functools import partial
 
 from care.v1 import worker_service_pb2 as worker
 from care.v1.message_pb2 import DELIVERY_STATE_FAILED, DELIVERY_STATE_SENT
-from care_workflows import steps
+from care_workflows import activity_names
 from care_workflows.message_delivery import MessageDelivery
-from tests.workflows.fake_delivery import FakeDelivery, until_waiting
+from tests.workflows.fake_activities import refused
+from tests.workflows.fake_delivery import FakeDelivery, unavailable, until_waiting
 from tests.workflows.recording import paths
 from tests.workflows.recording.stage import Stage
 
-ASK, SEND, CHECK = steps.ASK_DELIVERY, steps.SEND_MESSAGE, steps.CHECK_MESSAGE
+ASK, SEND, CHECK = activity_names.ASK_DELIVERY, activity_names.SEND_MESSAGE, activity_names.CHECK_MESSAGE
 
 path = partial(paths.path, "delivery")
 
@@ -19,8 +20,8 @@ path = partial(paths.path, "delivery")
 class SoonAskedAgain(FakeDelivery):
     """Has the provider asked again in a second rather than in a day."""
 
-    def _plan(self) -> worker.DeliveryPlan:
-        plan = super()._plan()
+    def plan(self) -> worker.DeliveryPlan:
+        plan = super().plan()
         if self.state == DELIVERY_STATE_SENT and self.calls[-1] == ASK:
             plan.step = worker.DELIVERY_STEP_CHECK
             plan.ClearField("wait")
@@ -83,10 +84,10 @@ async def given_up(stage: Stage) -> None:
 async def retried(stage: Stage) -> None:
     """The provider is down; a poke ends the pause, and the second attempt sends the message."""
     fake = FakeDelivery()
-    fake.down = [SEND]
+    fake.failures[SEND] = [unavailable()]
     fake.ends_with_sending = True
     async with stage.delivery(fake) as played:
-        await fake.until(lambda: not fake.down)
+        await fake.until(lambda: not fake.failures[SEND])
         await played.poke()
         await played.ends()
 
@@ -95,11 +96,11 @@ async def retried(stage: Stage) -> None:
 async def check_retried(stage: Stage) -> None:
     """The provider is down when it is asked; a poke ends the pause."""
     fake = FakeDelivery()
-    fake.down = [CHECK]
+    fake.failures[CHECK] = [unavailable()]
     async with stage.delivery(fake) as played:
         await until_waiting(played.handle)
         await played.poke()
-        await fake.until(lambda: not fake.down)
+        await fake.until(lambda: not fake.failures[CHECK])
         fake.arrived = True
         await played.poke()
         await played.ends()
@@ -109,7 +110,7 @@ async def check_retried(stage: Stage) -> None:
 async def paused(stage: Stage) -> None:
     """The service refuses the worker: it waits for an operator, and goes on once it is poked."""
     fake = FakeDelivery()
-    fake.refused = [ASK]
+    fake.failures[ASK] = [refused("TOKEN_EXPIRED")]
     fake.ends_with_sending = True
     async with stage.delivery(fake) as played:
         while "TOKEN_EXPIRED" not in (await played.handle.query(MessageDelivery.status)).doing:

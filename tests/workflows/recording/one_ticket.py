@@ -14,7 +14,7 @@ from care.v1 import ticket_service_pb2 as tickets
 from care.v1.workflows_pb2 import ContactRecoveryStatus, TicketWorkflowStatus
 from care_client import workflow_names
 from care_dev.stack import postgres
-from care_workflows.channels.messenger import Outgoing, Progress, Receipt
+from care_workflows.channels.messenger import OutgoingMessage, Progress, Receipt
 from care_workflows.channels.registry import Messengers, ReviewSites
 from care_workflows.channels.review_site import PublicReply, ReplyTarget
 from care_workflows.contact_recovery import ContactRecovery
@@ -46,7 +46,7 @@ class _Site:
 class _Mailbox:
     """A messenger that has sent everything at once."""
 
-    async def send(self, message: Outgoing) -> Receipt:
+    async def send(self, message: OutgoingMessage) -> Receipt:
         return Receipt(Progress.DELIVERED)
 
     async def check(self, provider_id: str) -> Receipt:

@@ -13,15 +13,16 @@ from temporalio.exceptions import ApplicationError
 from care.v1 import recovery_pb2 as recovery
 from care.v1 import worker_service_pb2 as worker
 from care.v1.workflows_pb2 import ContactRecoveryInput
-from care_workflows import steps
+from care_workflows import activity_names
 from care_workflows.contact_recovery import ContactRecovery
 from tests.workflows import fake_steps
-from tests.workflows.fake_steps import FakeRecovery, refused, unavailable, until_doing
+from tests.workflows.fake_activities import refused
+from tests.workflows.fake_steps import FakeRecovery, unavailable, until_doing
 from tests.workflows.recording import paths
 from tests.workflows.recording.stage import Stage
 
-CHECK, POST, READ = steps.CHECK_RECOVERY, steps.POST_REPLY, steps.READ_REPLY
-RETRACT = steps.RETRACT_REPLY
+CHECK, POST, READ = activity_names.CHECK_RECOVERY, activity_names.POST_REPLY, activity_names.READ_REPLY
+RETRACT = activity_names.RETRACT_REPLY
 
 path = partial(paths.path, "recovery")
 
@@ -34,7 +35,7 @@ class Prompt(FakeRecovery):
 
     @activity.defn(name=CHECK)
     async def check_recovery(self, start: ContactRecoveryInput) -> worker.RecoveryPlan:
-        async with self._called(CHECK, start):
+        async with self._working_on(start, CHECK):
             plan = await self._answer(CHECK)
         match plan.step:
             case worker.RECOVERY_STEP_UNLOCK:

@@ -3,8 +3,9 @@
 from datetime import timedelta
 from functools import partial
 
-from care_workflows import steps
+from care_workflows import activity_names
 from care_workflows.ticket_workflow import TicketWorkflow
+from tests.workflows.fake_activities import refused
 from tests.workflows.fake_ticket import FakeTicket, until_doing
 from tests.workflows.recording import paths
 from tests.workflows.recording.stage import Stage
@@ -47,7 +48,7 @@ async def without_deadlines(stage: Stage) -> None:
     """Nothing happens to the ticket by itself, until somebody closes it."""
     fake = FakeTicket()
     async with stage.ticket(fake) as played:
-        await until_doing(played.handle, "Waiting: nothing happens")
+        await until_doing(played.handle, "Waiting: the ticket has no deadline")
         fake.closed = True
         await played.poke()
         await played.ends()
@@ -80,7 +81,7 @@ async def waits_for_the_customer(stage: Stage) -> None:
 async def paused(stage: Stage) -> None:
     """The service refuses the worker: it waits for an operator, and goes on once it is poked."""
     fake = FakeTicket(_MONTH)
-    fake.refused = [steps.GET_NEXT_DEADLINE]
+    fake.failures[activity_names.GET_NEXT_DEADLINE] = [refused("TOKEN_EXPIRED")]
     async with stage.ticket(fake) as played:
         await until_doing(played.handle, "TOKEN_EXPIRED")
         fake.closed = True

@@ -1,1 +1,1 @@
-"""Channels: the ways to the outside (review sites, later messengers), each a small protocol with its adapters."""
+"""Adapters for review sites and for messages to customers, each behind a small protocol."""

@@ -1,120 +1,120 @@
-"""What a channel's adapter raises: a refusal is final, an unavailable site or provider is worth another try.
+"""The exceptions that a channel's adapter raises.
 
     ReviewSiteError
-    ├── ReplyRefused      trying the same request again cannot help
-    └── SiteUnavailable   trying again later can help
+    ├── ReplyRefused          retrying the same request cannot help
+    └── SiteUnavailable       retrying later can help
     MessengerError
-    ├── MessageRefused        trying the same message again cannot help
-    └── MessengerUnavailable  trying again later can help
+    ├── MessageRefused        retrying the same message cannot help
+    └── MessengerUnavailable  retrying later can help
 
-These exceptions end up in workflow histories, which must hold nothing of a customer. So ``str()``, ``repr()`` and
-``args`` hold our reason code alone: never a text, a link, a name, a URL or the site's own words.
+Workflow histories store these exceptions and must not contain customer data. So ``str()``, ``repr()`` and ``args``
+contain only our reason code, and never a text, a link, a name, a URL or the provider's message.
 """
 
 from enum import StrEnum
 
 PROVIDER_MESSAGE_LIMIT = 500
-"""Longest message of a site that is kept, in characters."""
+"""Longer messages of a site or provider are cut off, in characters."""
 
 
 class RefusalReason(StrEnum):
-    """Why a review site will not do what was asked, however often it is asked."""
+    """Why a review site refuses a request for good."""
 
     TOO_LONG = "TOO_LONG"
     """The text is longer than the site allows."""
     LINKS_NOT_ALLOWED = "LINKS_NOT_ALLOWED"
-    """The site takes no replies that contain a link."""
+    """The site does not allow links in replies."""
     REVIEW_NOT_FOUND = "REVIEW_NOT_FOUND"
-    """The site knows no such review (any more)."""
+    """The site does not have the review, or no longer has it."""
     NOT_PERMITTED = "NOT_PERMITTED"
-    """We may not act there: bad credentials, not our location, or no adapter for this site."""
+    """We may not act at the site: wrong credentials, another business's location, or no adapter for the site."""
     OTHER = "OTHER"
-    """Any other refusal; ``ReplyRefused.provider_message`` has the site's words."""
+    """Any other refusal; ``ReplyRefused.provider_message`` contains the site's explanation."""
 
 
 class UnavailableReason(StrEnum):
-    """Why a review site or a provider gave no usable answer this time."""
+    """Why a review site or a provider gave no usable response this time."""
 
     TIMEOUT = "TIMEOUT"
-    """No whole answer within the adapter's deadline. The site may have done what was asked, or may do it yet."""
+    """No complete response within the adapter's deadline. The site may have processed the request, or may do so yet."""
     CONNECTION = "CONNECTION"
     """The site could not be reached, or the connection broke."""
     SERVER_ERROR = "SERVER_ERROR"
-    """The site answered with a 5xx status."""
+    """The site responded with HTTP 5xx."""
     RATE_LIMITED = "RATE_LIMITED"
-    """The site asks us to slow down (429)."""
+    """The site limits our requests (HTTP 429)."""
     NOT_SECURE = "NOT_SECURE"
-    """The provider offered no encryption, or none that we may trust, and it was asked for. Nothing was sent."""
+    """Encryption is required, and the provider offered none that we trust. Nothing was sent."""
     LOGIN_REFUSED = "LOGIN_REFUSED"
-    """The provider does not take our credentials, or wants some. An operator mends that, and every message waits."""
+    """The provider rejects our credentials, or requires some. Messages wait until an operator fixes it."""
     IN_MODERATION = "IN_MODERATION"
-    """The site has the reply, and has not decided yet whether the public may see it."""
+    """The site has the reply and is still deciding whether to publish it."""
     DEFERRED = "DEFERRED"
-    """The provider puts the message off for now (SMTP 4yz)."""
-    UNEXPECTED_ANSWER = "UNEXPECTED_ANSWER"
-    """The answer is not one that this site gives: a redirect, or a body that cannot be read."""
+    """The provider deferred the message (SMTP 4yz)."""
+    UNEXPECTED_RESPONSE = "UNEXPECTED_RESPONSE"
+    """The response is not one that this site sends: a redirect, or a body that cannot be parsed."""
 
 
 class ReviewSiteError(Exception):
-    """Whatever an adapter raises; catch this to catch both kinds."""
+    """The base class of what a review site's adapter raises."""
 
 
 class ReplyRefused(ReviewSiteError):
-    """The site refuses; the same request will be refused again."""
+    """The site refuses the request, and would refuse it again."""
 
     def __init__(self, reason: RefusalReason, provider_message: str = "") -> None:
-        """Keep ``provider_message`` beside ``args``: it may quote the reply, so only the service may store it."""
+        """``provider_message`` is not in ``args``: it may quote the reply, so only the service may store it."""
         super().__init__(str(reason))
         self.reason = RefusalReason(reason)
         self.provider_message = provider_message[:PROVIDER_MESSAGE_LIMIT]
 
 
 class SiteUnavailable(ReviewSiteError):
-    """The site could not be asked or gave no usable answer; the same request may succeed later."""
+    """The site was not reached or gave no usable response; the same request may succeed later."""
 
     def __init__(self, reason: UnavailableReason) -> None:
-        """Take our own code only; what the network or the site said stays out."""
+        """Takes only our own code, and no message of the network or the site."""
         super().__init__(str(reason))
         self.reason = UnavailableReason(reason)
 
 
 class DeliveryFailure(StrEnum):
-    """Why a provider will not deliver a message, however often it is asked."""
+    """Why a provider refuses a message for good."""
 
     ADDRESS_REFUSED = "ADDRESS_REFUSED"
-    """The provider does not take this address, or there is no such mailbox or number."""
+    """The provider rejects the address, or the mailbox or number does not exist."""
     UNSUBSCRIBED = "UNSUBSCRIBED"
-    """The recipient has asked not to be written to by this channel."""
+    """The recipient unsubscribed from this channel."""
     CONTENT_REFUSED = "CONTENT_REFUSED"
-    """The provider does not take the message for what it says or how long it is."""
+    """The provider rejects the message because of its content or length."""
     NOT_PERMITTED = "NOT_PERMITTED"
-    """We may not send it: permissions, the sender, or money."""
+    """We may not send it: missing permissions, a wrong sender, or no credit."""
     NO_CHANNEL = "NO_CHANNEL"
     """This worker has no adapter for the channel."""
     BOUNCED = "BOUNCED"
-    """The provider took it, and says that it did not arrive."""
+    """The provider accepted the message and reports that it did not arrive."""
     OTHER = "OTHER"
-    """Any other refusal; ``MessageRefused.provider_message`` has the provider's words."""
+    """Any other refusal; ``MessageRefused.provider_message`` contains the provider's explanation."""
 
 
 class MessengerError(Exception):
-    """Whatever a messenger's adapter raises; catch this to catch both kinds."""
+    """The base class of what a messenger's adapter raises."""
 
 
 class MessageRefused(MessengerError):
-    """The provider refuses; the same message will be refused again."""
+    """The provider refuses the message, and would refuse it again."""
 
     def __init__(self, reason: DeliveryFailure, provider_message: str = "") -> None:
-        """Keep ``provider_message`` beside ``args``: it may quote the message, so only the service may store it."""
+        """``provider_message`` is not in ``args``: it may quote the message, so only the service may store it."""
         super().__init__(str(reason))
         self.reason = DeliveryFailure(reason)
         self.provider_message = provider_message[:PROVIDER_MESSAGE_LIMIT]
 
 
 class MessengerUnavailable(MessengerError):
-    """The provider could not be asked or gave no usable answer; the same message may be taken later."""
+    """The provider was not reached or gave no usable response; the same message may succeed later."""
 
     def __init__(self, reason: UnavailableReason) -> None:
-        """Take our own code only; what the network or the provider said stays out."""
+        """Takes only our own code, and no message of the network or the provider."""
         super().__init__(str(reason))
         self.reason = UnavailableReason(reason)

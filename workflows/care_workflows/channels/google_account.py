@@ -20,14 +20,14 @@ from care_workflows.channels.errors import (
 )
 
 SCOPE: Final = "https://www.googleapis.com/auth/business.manage"
-"""What the service account must be allowed: Google's scope for everything at Business Profiles."""
+"""The scope that the service account needs: Google has one for everything at Business Profiles."""
 
 
 class GoogleAccount:
-    """A service account that acts at Google; shows nothing of its key."""
+    """A service account at Google. No error and no ``repr()`` contains its key."""
 
     def __init__(self, credentials: Credentials, deadline: float) -> None:
-        """Ask for tokens with ``credentials``; one request for one takes ``deadline`` seconds at most."""
+        """``deadline`` is the longest time of a token request, in seconds."""
         self._credentials = credentials
         self._deadline = deadline
         self._session = requests.Session()
@@ -35,33 +35,38 @@ class GoogleAccount:
 
     @classmethod
     def load(cls, key_file: Path, deadline: float) -> Self:
-        """Read the key file that Google's console makes for a service account; raises ValueError, which names it."""
+        """Read a service account's key file from Google's console; raises ValueError, which names the file."""
         try:
             info = json.loads(key_file.read_bytes())
             return cls(Credentials.from_service_account_info(info, scopes=[SCOPE]), deadline)  # type: ignore[no-untyped-call]
         except OSError as error:
             problem = f"{key_file} cannot be read: {error.strerror}"
-        except (ValueError, TypeError, AttributeError, KeyError):  # also google-auth's own; they may quote the key
-            problem = f"{key_file} is no key of a service account: download one, in JSON form, from Google's console"
+        except (
+            ValueError,
+            TypeError,
+            AttributeError,
+            KeyError,
+        ):  # includes google-auth's errors, which may quote the key
+            problem = f"{key_file} is not the key of a service account: download one as JSON from Google's console"
         raise ValueError(problem)
 
     async def token(self, *, instead_of: str = "") -> str:
-        """Return a token to call with, another one than ``instead_of``, which was refused.
+        """Return an access token that differs from ``instead_of``, which Google refused.
 
-        Raises ``ReplyRefused`` and ``SiteUnavailable``. Any number of callers share one request for a token.
+        Concurrent callers share one request for a token. Raises ``ReplyRefused`` and ``SiteUnavailable``.
         """
         is_usable = self._credentials.token_state is TokenState.FRESH and self._credentials.token != instead_of
         if not is_usable:
             if self._refreshing is None or self._refreshing.done():
                 self._refreshing = asyncio.create_task(self._refresh())
-            # Whoever runs out of time must not take the token from the others.
+            # Shielded, so that a caller whose deadline ends does not cancel the request for the others.
             failure = await asyncio.shield(self._refreshing)
             if failure is not None:
                 raise failure.with_traceback(None)
         return str(self._credentials.token)
 
     async def aclose(self) -> None:
-        """Wait for a request under way, and close the connections."""
+        """Wait for a running request, and close the connections."""
         if self._refreshing is not None:
             await self._refreshing
         self._session.close()
@@ -75,14 +80,14 @@ class GoogleAccount:
         except RefreshError as error:
             if error.retryable:
                 return SiteUnavailable(UnavailableReason.SERVER_ERROR)
-            words = (
-                f"Google gives the service account no token: {error.args[0] if error.args else 'it does not say why'}"
+            explanation = error.args[0] if error.args else "no reason given"
+            return ReplyRefused(
+                RefusalReason.NOT_PERMITTED, f"Google refuses a token to the service account: {explanation}"
             )
-            return ReplyRefused(RefusalReason.NOT_PERMITTED, words)
         except (GoogleAuthError, requests.RequestException, ValueError):
-            return SiteUnavailable(UnavailableReason.UNEXPECTED_ANSWER)
+            return SiteUnavailable(UnavailableReason.UNEXPECTED_RESPONSE)
         return None
 
     def _request(self, *args: object, **kwargs: object) -> object:
-        """Do one HTTP request, as google-auth wants it done, within the deadline instead of two minutes."""
+        """Send one HTTP request for google-auth, with our deadline instead of its two minutes."""
         return Request(self._session)(*args, **{**kwargs, "timeout": self._deadline})

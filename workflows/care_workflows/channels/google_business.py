@@ -1,4 +1,4 @@
-"""The adapter for Google Business Profile: replies to reviews, by version 4 of the My Business API.
+"""The adapter for Google Business Profile: replies to reviews, through version 4 of the My Business API.
 
 https://developers.google.com/my-business/reference/rest/v4/accounts.locations.reviews
 """
@@ -15,22 +15,20 @@ import httpx
 
 from care_workflows.channels.errors import RefusalReason, ReplyRefused, SiteUnavailable, UnavailableReason
 from care_workflows.channels.google_account import GoogleAccount
-from care_workflows.channels.quiet import quiet_http
+from care_workflows.channels.google_reply_text import have_same_form, is_by_care, is_same_wording, remove_form_links
+from care_workflows.channels.httpx_logging import suppress_httpx_logs
 from care_workflows.channels.review_site import PublicReply, ReplyTarget
 
 T = TypeVar("T")
 
 PUBLIC_URL: Final = "https://mybusiness.googleapis.com"
 DEFAULT_DEADLINE: Final = 10.0
-"""Seconds that one call of the adapter may take in all: a token, reading, and writing."""
+"""Seconds that one call of the adapter may take, including the token, reading and writing."""
 
 REPLY_LIMIT_BYTES: Final = 4096
-"""Of UTF-8: `ReviewReply.comment` is limited in bytes, not in characters."""
+"""The limit of `ReviewReply.comment`, in bytes of UTF-8 and not in characters."""
 
-_NAME: Final = re.compile(r"accounts/[A-Za-z0-9_=-]+/locations/[A-Za-z0-9_=-]+/reviews/[A-Za-z0-9_=-]+")
-_LINK: Final = re.compile(r"https?://\S+", re.IGNORECASE)
-_FORM_LINK: Final = re.compile(r"(https?://\S+/f/)[^\s./]+\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{22}")
-"""A link to a form ends in a key's id, a UUID's 16 bytes and a MAC's 16, in base64url (`usecases.links`)."""
+_REVIEW_NAME: Final = re.compile(r"accounts/[A-Za-z0-9_=-]+/locations/[A-Za-z0-9_=-]+/reviews/[A-Za-z0-9_=-]+")
 
 _REFUSALS: Final[dict[int, RefusalReason]] = {
     httpx.codes.UNAUTHORIZED: RefusalReason.NOT_PERMITTED,
@@ -45,29 +43,29 @@ _OUTAGES: Final[dict[int, UnavailableReason]] = {
 _PENDING: Final = "PENDING"
 _REJECTED: Final = "REJECTED"
 
-_REJECTED_WORDS: Final = "Google's moderation rejected the reply: word it otherwise, by Google's policies for replies."
-_FOREIGN_WORDS: Final = (
-    "The review has a reply already that Care did not write, and keeps it: delete it at Google and send the form again."
+_REJECTED_MESSAGE: Final = "Google's moderation rejected the reply: reword it to follow Google's policies for replies."
+_FOREIGN_REPLY_MESSAGE: Final = (
+    "The review already has a reply that Care did not write. Delete that reply at Google and send the form again."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class _Reply:
-    """The reply as the owner of the business sees it, public or not."""
+    """The reply as the business owner sees it, public or not."""
 
     text: str = field(repr=False)
     state: str
-    """Of the moderation; empty where Google says none, as for replies that it does not moderate."""
+    """The state of moderation; empty if Google does not moderate the reply."""
 
 
 class GoogleBusiness:
     """Posts to Google Business Profile; an implementation of ``ReviewSite``.
 
-    A review has one reply, and a write replaces it: so a repeated write has the effect of one, without a key. A reply
-    that we did not write is kept, unless ``overwrite``.
+    A review has one reply, and a write replaces it. So a repeated write is harmless without a key. A reply that Care
+    did not write is kept, unless ``overwrite`` is set.
 
-    Which replies are ours? Google does not say who wrote one, so its words do, see ``_is_ours``. Between our reading
-    and our writing somebody may write: Google offers no condition on a write.
+    Google does not say who wrote a reply, so the adapter recognizes Care's replies by their text; see ``is_by_care``. A
+    reply that somebody writes between our read and our write is lost, because Google has no conditional writes.
     """
 
     def __init__(
@@ -78,7 +76,7 @@ class GoogleBusiness:
         overwrite: bool = False,
         deadline: float = DEFAULT_DEADLINE,
     ) -> None:
-        """Act as ``account``; opens no connection yet. ``deadline`` is in seconds, per call of the adapter."""
+        """``deadline`` is in seconds, per call of the adapter."""
         url = httpx.URL(base_url)
         if url.scheme not in {"http", "https"} or not url.host:
             raise ValueError(f"base_url must be an absolute http or https URL, got {base_url!r}")
@@ -106,30 +104,30 @@ class GoogleBusiness:
         await self._account.aclose()
 
     async def post_reply(self, target: ReplyTarget, text: str, key: str) -> None:
-        """Make ``text`` the review's reply, unless somebody else's stands there; see ``ReviewSite.post_reply``."""
-        del key  # a write that replaces the whole reply needs none
+        """Make ``text`` the review's reply, unless there is a reply of somebody else; see ``ReviewSite.post_reply``."""
+        del key  # not needed, because a write replaces the whole reply
         if (size := len(text.encode())) > REPLY_LIMIT_BYTES:
-            words = f"Google takes replies of at most {REPLY_LIMIT_BYTES} bytes in UTF-8; this one has {size}."
-            raise ReplyRefused(RefusalReason.TOO_LONG, words)
-        written = await self._in_time(self._post(target, text))
+            explanation = f"Google allows replies of at most {REPLY_LIMIT_BYTES} bytes in UTF-8; this one has {size}."
+            raise ReplyRefused(RefusalReason.TOO_LONG, explanation)
+        written = await self._within_deadline(self._post(target, text))
         if written.state == _REJECTED:
-            raise ReplyRefused(RefusalReason.OTHER, _REJECTED_WORDS)
+            raise ReplyRefused(RefusalReason.OTHER, _REJECTED_MESSAGE)
 
     async def retract_reply(self, target: ReplyTarget, text: str, key: str) -> None:
-        """Replace our reply by ``text``, which has no link; see ``ReviewSite.retract_reply``.
+        """Replace our reply with ``text``, which has no link; see ``ReviewSite.retract_reply``.
 
-        Where there is no reply any more, or none with a link to our forms, nothing is written. Of a reply that the
-        owner has reworded only the link goes.
+        Writes nothing if there is no reply, or none with a link to our forms. From a reply that the owner reworded,
+        only the link is removed.
         """
         del key
-        await self._in_time(self._retract(target, text))
+        await self._within_deadline(self._retract(target, text))
 
     async def read_reply(self, target: ReplyTarget) -> PublicReply | None:
         """Return the reply that is public now, if any; see ``ReviewSite.read_reply``.
 
-        Raises ``SiteUnavailable`` with IN_MODERATION as long as Google has not decided.
+        Raises ``SiteUnavailable`` with IN_MODERATION until Google has decided.
         """
-        present = await self._in_time(self._read(target))
+        present = await self._within_deadline(self._read(target))
         if present is None or present.state == _REJECTED:
             return None
         if present.state == _PENDING:
@@ -140,100 +138,71 @@ class GoogleBusiness:
         present = await self._read(target)
         if present is not None and present.text == text:
             return present
-        if present is not None and not self._overwrite and not _is_ours(present.text, text):
-            raise ReplyRefused(RefusalReason.OTHER, _FOREIGN_WORDS)
+        if present is not None and not self._overwrite and not is_by_care(present.text, text):
+            raise ReplyRefused(RefusalReason.OTHER, _FOREIGN_REPLY_MESSAGE)
         return await self._write(target, text)
 
     async def _retract(self, target: ReplyTarget, text: str) -> None:
         present = await self._read(target)
-        if present is None or _forms(present.text).isdisjoint(_forms(target.link)):
+        if present is None or not have_same_form(present.text, target.link):
             return
-        is_as_posted = _said(present.text) == _said(text)
-        reworded = "" if is_as_posted else _without_forms(present.text, _forms(target.link))
+        reworded = "" if is_same_wording(present.text, text) else remove_form_links(present.text, target.link)
         await self._write(target, reworded or text)
 
     async def _read(self, target: ReplyTarget) -> _Reply | None:
-        response = await self._call("GET", _name(target))
+        response = await self._call("GET", _review_name(target))
         reply = _json_object(response).get("reviewReply")
         if reply is None:
             return None
-        return _reply(reply)
+        return _parse_reply(reply)
 
     async def _write(self, target: ReplyTarget, text: str) -> _Reply:
-        response = await self._call("PUT", f"{_name(target)}/reply", {"comment": text})
-        return _reply(_json_object(response))
+        response = await self._call("PUT", f"{_review_name(target)}/reply", {"comment": text})
+        return _parse_reply(_json_object(response))
 
     async def _call(self, method: str, path: str, body: object = None) -> httpx.Response:
-        """Return the answer to a call that succeeded; a token that Google no longer takes is replaced once."""
+        """Return the response to a successful call. A token that Google no longer accepts is replaced once."""
         token = await self._account.token()
         response = await self._send(method, path, body, token)
         if response.status_code == httpx.codes.UNAUTHORIZED:
             response = await self._send(method, path, body, await self._account.token(instead_of=token))
-        _check(response)
+        _raise_for_status(response)
         return response
 
     async def _send(self, method: str, path: str, body: object, token: str) -> httpx.Response:
         url = f"{self._base_url}/v4/{path}"
         try:
-            with quiet_http():
+            with suppress_httpx_logs():
                 return await self._client.request(method, url, json=body, headers={"Authorization": f"Bearer {token}"})
         except httpx.TimeoutException:
             reason = UnavailableReason.TIMEOUT
         except httpx.TransportError:
             reason = UnavailableReason.CONNECTION
         except httpx.RequestError:
-            reason = UnavailableReason.UNEXPECTED_ANSWER  # such as a body that is not in its declared encoding
-        # Raised out here, so that httpx's exception, which holds the request, is not kept as the context of ours.
+            reason = UnavailableReason.UNEXPECTED_RESPONSE  # such as a body that does not match its declared encoding
+        # Raised outside the handler: as its context, httpx's exception would carry the request along.
         raise SiteUnavailable(reason)
 
-    async def _in_time(self, work: Awaitable[T]) -> T:
-        """Hold a whole call of the adapter to its deadline; httpx's own covers each single read and write."""
+    async def _within_deadline(self, work: Awaitable[T]) -> T:
+        """End a whole call of the adapter at its deadline; httpx's timeout applies to each single read and write."""
         try:
             async with asyncio.timeout(self._deadline):
                 return await work
         except TimeoutError:
             pass
-        # Raised out here for the same reason as in `_send`.
+        # Raised outside the handler for the same reason as in `_send`.
         raise SiteUnavailable(UnavailableReason.TIMEOUT)
 
 
-def _name(target: ReplyTarget) -> str:
-    if not _NAME.fullmatch(target.external_id):
-        words = "The review's external id is no name as Google gives it: accounts/…/locations/…/reviews/…."
-        raise ReplyRefused(RefusalReason.REVIEW_NOT_FOUND, words)
+def _review_name(target: ReplyTarget) -> str:
+    if not _REVIEW_NAME.fullmatch(target.external_id):
+        explanation = "The review's external id is not a Google resource name: accounts/…/locations/…/reviews/…."
+        raise ReplyRefused(RefusalReason.REVIEW_NOT_FOUND, explanation)
     return target.external_id
 
 
-def _is_ours(present: str, text: str) -> bool:
-    """Tell whether we wrote the reply that is there, by what we are about to write instead.
-
-    It is, where both say the same but for links and punctuation: the same reply with an earlier link. And it is,
-    where both have a link to our forms: an earlier recovery's, in whatever words.
-    """
-    said = _said(text)
-    return (said != "" and _said(present) == said) or not _forms(present).isdisjoint(_forms(text))
-
-
-def _said(text: str) -> str:
-    return "".join(character for character in _LINK.sub("", text).casefold() if character.isalnum())
-
-
-def _forms(text: str) -> set[str]:
-    """Return where the links to forms lead that a text has, without their tokens."""
-    return set(_FORM_LINK.findall(text))
-
-
-def _without_forms(text: str, forms: set[str]) -> str:
-    """Return a text without the links that lead to these forms."""
-
-    def left(match: re.Match[str]) -> str:
-        return "" if match[1] in forms else match[0]
-
-    return re.sub(rf"[ \t]*{_FORM_LINK.pattern}", left, text).strip()
-
-
-def _check(response: httpx.Response) -> None:
-    """Raise what the answer's status stands for, unless it is a success."""
+def _raise_for_status(response: httpx.Response) -> None:
+    """Raise our exception for a status that is not a success."""
     if response.is_success:
         return
     status = response.status_code
@@ -242,12 +211,12 @@ def _check(response: httpx.Response) -> None:
     if response.is_server_error:
         raise SiteUnavailable(UnavailableReason.SERVER_ERROR)
     if not response.is_client_error:
-        raise SiteUnavailable(UnavailableReason.UNEXPECTED_ANSWER)
-    raise ReplyRefused(_REFUSALS.get(status, RefusalReason.OTHER), _message(response))
+        raise SiteUnavailable(UnavailableReason.UNEXPECTED_RESPONSE)
+    raise ReplyRefused(_REFUSALS.get(status, RefusalReason.OTHER), _error_message(response))
 
 
-def _message(response: httpx.Response) -> str:
-    """Return Google's words (AIP-193); empty if there are none, as when something else listens there."""
+def _error_message(response: httpx.Response) -> str:
+    """Return Google's message (AIP-193); empty if there is none, for example because a proxy responded."""
     try:
         error = _json_object(response).get("error")
     except SiteUnavailable:
@@ -255,9 +224,9 @@ def _message(response: httpx.Response) -> str:
     return str(error.get("message", "")) if isinstance(error, dict) else ""
 
 
-def _reply(json: object) -> _Reply:
+def _parse_reply(json: object) -> _Reply:
     if not isinstance(json, dict) or not isinstance(json.get("comment"), str):
-        raise SiteUnavailable(UnavailableReason.UNEXPECTED_ANSWER)
+        raise SiteUnavailable(UnavailableReason.UNEXPECTED_RESPONSE)
     return _Reply(json["comment"], str(json.get("reviewReplyState", "")))
 
 
@@ -267,5 +236,5 @@ def _json_object(response: httpx.Response) -> dict[str, Any]:
     except (JSONDecodeError, UnicodeDecodeError):
         body = None
     if not isinstance(body, dict):
-        raise SiteUnavailable(UnavailableReason.UNEXPECTED_ANSWER)
+        raise SiteUnavailable(UnavailableReason.UNEXPECTED_RESPONSE)
     return body

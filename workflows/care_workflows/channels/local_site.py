@@ -1,4 +1,4 @@
-"""The adapter for the local review site, a development page modelled after the Google Business Profile API."""
+"""The adapter for the local review site, which stands in for Google Business Profile in development."""
 
 import asyncio
 from json import JSONDecodeError
@@ -9,11 +9,11 @@ from urllib.parse import quote
 import httpx
 
 from care_workflows.channels.errors import RefusalReason, ReplyRefused, SiteUnavailable, UnavailableReason
-from care_workflows.channels.quiet import quiet_http
+from care_workflows.channels.httpx_logging import suppress_httpx_logs
 from care_workflows.channels.review_site import PublicReply, ReplyTarget
 
 DEFAULT_DEADLINE: Final = 10.0
-"""Seconds that one request may take from start to end."""
+"""Seconds that one request may take, including its response."""
 
 _REASONS: Final = {
     "TOO_LONG": RefusalReason.TOO_LONG,
@@ -30,11 +30,11 @@ _STATUSES: Final = {
 class LocalReviewSite:
     """Posts to the local review site over HTTP; an implementation of ``ReviewSite``.
 
-    Each write carries its key as ``Idempotency-Key``, and the site applies a key once.
+    Each write sends its key as ``Idempotency-Key``, and the site applies a key only once.
     """
 
     def __init__(self, base_url: str, deadline: float = DEFAULT_DEADLINE) -> None:
-        """Point at the site under ``base_url``; opens no connection yet. ``deadline`` is in seconds, per call."""
+        """``deadline`` is in seconds, per call. Raises ValueError for an invalid URL or deadline."""
         url = httpx.URL(base_url)
         if url.scheme not in {"http", "https"} or not url.host:
             raise ValueError(f"base_url must be an absolute http or https URL, got {base_url!r}")
@@ -42,8 +42,8 @@ class LocalReviewSite:
             raise ValueError(f"deadline must be a positive number of seconds, got {deadline!r}")
         self._base_url = base_url.rstrip("/")
         self._deadline = deadline
-        # httpx applies its limit to each single read and write; what covers the whole exchange is in `_send`.
-        # The site runs beside the worker: a proxy from the environment is not the way to it.
+        # httpx's timeout applies to each single read and write. `_send` limits the whole request.
+        # The site runs on the worker's machine, so proxies from the environment do not apply.
         self._client = httpx.AsyncClient(timeout=deadline, follow_redirects=False, trust_env=False)
 
     async def __aenter__(self) -> Self:
@@ -65,7 +65,7 @@ class LocalReviewSite:
         await self._put(target, text, f"post:{key}")
 
     async def retract_reply(self, target: ReplyTarget, text: str, key: str) -> None:
-        """Replace the public reply by ``text``, which has no link; see ``ReviewSite.retract_reply``."""
+        """Replace the public reply with ``text``, which has no link; see ``ReviewSite.retract_reply``."""
         await self._put(target, text, f"retract:{key}")
 
     async def read_reply(self, target: ReplyTarget) -> PublicReply | None:
@@ -73,25 +73,26 @@ class LocalReviewSite:
         response = await self._send("GET", target)
         if response.status_code == httpx.codes.NOT_FOUND and _error(response).get("reason") == "REPLY_NOT_FOUND":
             return None
-        _check(response)
+        _raise_for_status(response)
         text = _json_object(response).get("comment")
         if not isinstance(text, str):
-            raise SiteUnavailable(UnavailableReason.UNEXPECTED_ANSWER)
+            raise SiteUnavailable(UnavailableReason.UNEXPECTED_RESPONSE)
         return PublicReply(text)
 
     async def _put(self, target: ReplyTarget, text: str, key: str) -> None:
-        # Quoted, because a header takes ASCII only and a key may be any text.
+        # Quoted, because a header is ASCII and a key may be any text.
         response = await self._send(
             "PUT", target, json={"comment": text}, headers={"Idempotency-Key": quote(key, safe="/:")}
         )
-        _check(response)
+        _raise_for_status(response)
 
     async def _send(
         self, method: str, target: ReplyTarget, *, json: object = None, headers: dict[str, str] | None = None
     ) -> httpx.Response:
-        url = f"{self._base_url}/v1/{_segment(target.organization)}/reviews/{_segment(target.external_id)}/reply"
+        organization, review = _path_segment(target.organization), _path_segment(target.external_id)
+        url = f"{self._base_url}/v1/{organization}/reviews/{review}/reply"
         try:
-            with quiet_http():
+            with suppress_httpx_logs():
                 async with asyncio.timeout(self._deadline):
                     return await self._client.request(method, url, json=json, headers=headers)
         except (TimeoutError, httpx.TimeoutException):
@@ -99,18 +100,18 @@ class LocalReviewSite:
         except httpx.TransportError:
             reason = UnavailableReason.CONNECTION
         except httpx.RequestError:
-            reason = UnavailableReason.UNEXPECTED_ANSWER  # such as a body that is not in its declared encoding
-        # Raised out here, so that httpx's exception, which holds the request, is not kept as the context of ours.
+            reason = UnavailableReason.UNEXPECTED_RESPONSE  # such as a body that does not match its declared encoding
+        # Raised outside the handler: as its context, httpx's exception would carry the request along.
         raise SiteUnavailable(reason)
 
 
-def _segment(text: str) -> str:
-    """Quote ``text`` as one path segment; the names of RFC 3986 dot segments would otherwise leave the folder."""
+def _path_segment(text: str) -> str:
+    """Quote ``text`` as one path segment. Dot segments (RFC 3986) would otherwise lead to another path."""
     return text.replace(".", "%2E") if text in {".", ".."} else quote(text, safe="")
 
 
-def _check(response: httpx.Response) -> None:
-    """Raise what the answer's status stands for, unless it is a success."""
+def _raise_for_status(response: httpx.Response) -> None:
+    """Raise our exception for a status that is not a success."""
     status = response.status_code
     if response.is_success:
         return
@@ -121,14 +122,14 @@ def _check(response: httpx.Response) -> None:
     if response.is_server_error:
         raise SiteUnavailable(UnavailableReason.SERVER_ERROR)
     if not response.is_client_error:
-        raise SiteUnavailable(UnavailableReason.UNEXPECTED_ANSWER)
+        raise SiteUnavailable(UnavailableReason.UNEXPECTED_RESPONSE)
     error = _error(response)
     reason = _REASONS.get(str(error.get("reason"))) or _STATUSES.get(status, RefusalReason.OTHER)
     raise ReplyRefused(reason, str(error.get("message", "")))
 
 
 def _error(response: httpx.Response) -> dict[str, Any]:
-    """Return the ``error`` object of an answer; empty if it has none, as when something else listens there."""
+    """Return the ``error`` object of a response; empty if there is none, for example because a proxy responded."""
     try:
         error = _json_object(response).get("error")
     except SiteUnavailable:
@@ -142,5 +143,5 @@ def _json_object(response: httpx.Response) -> dict[str, Any]:
     except (JSONDecodeError, UnicodeDecodeError):
         body = None
     if not isinstance(body, dict):
-        raise SiteUnavailable(UnavailableReason.UNEXPECTED_ANSWER)
+        raise SiteUnavailable(UnavailableReason.UNEXPECTED_RESPONSE)
     return body

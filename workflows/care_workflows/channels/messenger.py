@@ -1,4 +1,4 @@
-"""The protocol between the workflows and a messenger: one message to one address."""
+"""The protocol of a messenger's adapter: one message to one address."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -7,65 +7,65 @@ from typing import Protocol
 
 
 class Progress(StrEnum):
-    """How far a message got at its provider."""
+    """How far a message got."""
 
     SENT = "SENT"
-    """The provider took it."""
+    """The provider accepted the message."""
     DELIVERED = "DELIVERED"
-    """The provider says that it arrived."""
+    """The provider reports that the message arrived."""
 
 
 @dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A message to a customer. Whatever is the customer's must reach no log and no history, so nothing shows it."""
+class OutgoingMessage:
+    """A message to a customer. ``repr()`` leaves out customer data, because no log and no history may contain it."""
 
     organization: str
     """Id of the organization, as in ``organizations/{organization}``."""
     message: str
-    """Its resource name, ``organizations/{organization}/tickets/{ticket}/messages/{message}``."""
+    """Resource name, ``organizations/{organization}/tickets/{ticket}/messages/{message}``."""
     create_time: datetime
-    """When it was written."""
+    """When the agent wrote it."""
     location: str
     """Id of the location within the organization."""
     business_name: str
-    """Whom the message is from, to the customer."""
+    """The sender's name that the customer sees."""
     address: str = field(repr=False)
     """An email address, or a phone number in E.164."""
     display_name: str = field(repr=False)
-    """The customer's name; may be empty."""
+    """The customer's name; empty if it is unknown."""
     text: str = field(repr=False)
-    """What to say, in plain text."""
+    """Plain text."""
     chat_link: str = field(repr=False)
-    """Where the customer answers; to be added where ``text`` does not have it."""
+    """Where the customer replies. The adapter adds it if ``text`` does not contain it."""
     key: str
-    """The same for every attempt at this message, and no other's."""
+    """Idempotency key: the same for every attempt to send this message, and different for every other message."""
     thread_key: str
-    """The same for all messages of one chat, and no other's."""
+    """The same for all messages of one chat, and different for every other chat."""
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a provider says of a message."""
+    """A provider's response about a message."""
 
     progress: Progress
     provider_id: str = field(default="", repr=False)
-    """The provider's own id of it; may be empty."""
+    """The provider's id of the message; may be empty."""
     can_be_checked: bool = False
     """Whether ``Messenger.check`` may learn more later."""
 
 
 class Messenger(Protocol):
-    """A way to an address, reduced to what a message needs.
+    """A provider of email or SMS, reduced to what a message needs.
 
-    All methods raise ``MessageRefused`` where trying again cannot help and ``MessengerUnavailable`` where it can. Each
-    ends within the adapter's own deadline, which has to be shorter than the timeout of the activity that calls it.
+    All methods raise ``MessageRefused`` if retrying cannot help, and ``MessengerUnavailable`` if it can. Each
+    call ends within the adapter's own deadline, which must be shorter than ``activity_options.ATTEMPT_DEADLINE``.
 
-    A message is sent at least once: an attempt whose outcome was lost is repeated with the same ``key``, by which a
-    provider that knows such keys, or the recipient's mail program, tells that it is the same.
+    A message is sent at least once: an attempt whose outcome was lost is repeated with the same ``key``. A provider
+    that supports idempotency keys, or the recipient's mail program, recognizes the copy by it.
     """
 
-    async def send(self, message: Outgoing) -> Receipt:
+    async def send(self, message: OutgoingMessage) -> Receipt:
         """Hand the message to the provider."""
 
     async def check(self, provider_id: str) -> Receipt:
-        """Ask how far a message got that was sent; raises ``MessageRefused`` where it did not arrive."""
+        """Ask how far a sent message got; raises ``MessageRefused`` if it did not arrive."""

@@ -1,4 +1,4 @@
-"""Which adapter serves which review site, and which channel to customers."""
+"""Maps review sites and channels to the adapters that serve them."""
 
 from collections.abc import Mapping
 
@@ -8,23 +8,22 @@ from care_workflows.channels.review_site import ReviewSite
 
 
 class ReviewSites:
-    """The review sites that a worker can post to, by the name that a review carries in ``site``."""
+    """A worker's review sites, by the name in ``Review.site``."""
 
     def __init__(self, sites: Mapping[str, ReviewSite]) -> None:
-        """Register ``sites``; later changes to the mapping have no effect."""
+        """Copy ``sites``: later changes to the mapping have no effect."""
         self._sites = dict(sites)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The registered names in alphabetical order."""
+        """The names in alphabetical order."""
         return tuple(sorted(self._sites))
 
     def get(self, site: str) -> ReviewSite:
-        """Return the adapter of ``site``.
+        """Return the adapter of ``site``; raises ``ReplyRefused`` with NOT_PERMITTED if it has none.
 
-        Raises ``ReplyRefused`` with NOT_PERMITTED for a site that has none. A refusal and not an outage: no retry
-        brings an adapter, and a refusal ends the recovery where the agent sees it and can act, whereas waiting would
-        look like a slow site for weeks.
+        This is a refusal and not an outage, because no retry adds an adapter. A refusal ends the recovery, so the agent
+        sees it and can act. Retrying would look like a slow site for weeks.
         """
         try:
             return self._sites[site]
@@ -36,21 +35,21 @@ class ReviewSites:
 
 
 class Messengers:
-    """The ways to customers that a worker has, by the bare word of the contract's ``Channel``: EMAIL, SMS."""
+    """A worker's messengers, by the contract's ``Channel`` without its prefix: EMAIL, SMS."""
 
     def __init__(self, messengers: Mapping[str, Messenger]) -> None:
-        """Register ``messengers``; later changes to the mapping have no effect."""
+        """Copy ``messengers``: later changes to the mapping have no effect."""
         self._messengers = dict(messengers)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The registered channels in alphabetical order."""
+        """The channels in alphabetical order."""
         return tuple(sorted(self._messengers))
 
     def get(self, channel: str) -> Messenger:
-        """Return the adapter of ``channel``; raises ``MessageRefused`` with NO_CHANNEL for one that has none.
+        """Return the adapter of ``channel``; raises ``MessageRefused`` with NO_CHANNEL if it has none.
 
-        A refusal for the same reason as with ``ReviewSites``.
+        It is a refusal for the same reason as in ``ReviewSites``.
         """
         try:
             return self._messengers[channel]

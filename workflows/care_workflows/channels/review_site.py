@@ -1,4 +1,4 @@
-"""The protocol between the workflows and a review site: one public reply per review."""
+"""The protocol of a review site's adapter: one public reply per review."""
 
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -6,49 +6,49 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class ReplyTarget:
-    """The review that a reply belongs to, in the terms that any adapter may need."""
+    """The review that a reply belongs to."""
 
     organization: str
     """Id of the organization, as in ``organizations/{organization}``."""
     location: str
     """Id of the location within the organization."""
     site: str
-    """Name of the review site, as registered in ``ReviewSites``."""
+    """Name of the review site, as in ``ReviewSites``."""
     external_id: str
-    """The site's own id of the review; any characters."""
+    """The site's id of the review; may contain any characters."""
     url: str = ""
-    """Where people read the review; empty where the site gives none."""
+    """The review's public URL; empty if it is unknown."""
     link: str = field(default="", repr=False)
-    """The link to the form that the reply is about: in its text, or to be taken out of it."""
+    """The link to the form: the reply contains it, or it is to be removed from the reply."""
 
 
 @dataclass(frozen=True, slots=True)
 class PublicReply:
-    """The reply that the public sees at this moment."""
+    """The reply that the public sees now."""
 
-    text: str = field(repr=False)  # it holds the form's link, which must reach no log and no history
-    """The whole text, as the site gives it back."""
+    text: str = field(repr=False)  # contains the link to the form, which no log and no history may contain
+    """The whole text, as the site returns it."""
 
 
 class ReviewSite(Protocol):
     """A review site, reduced to what a recovery needs.
 
-    All methods raise ``ReplyRefused`` where trying again cannot help and ``SiteUnavailable`` where it can. Each ends
-    within the adapter's own deadline, which has to be shorter than the timeout of the activity that calls it.
+    All methods raise ``ReplyRefused`` if retrying cannot help, and ``SiteUnavailable`` if it can. Each call ends
+    within the adapter's own deadline, which must be shorter than ``activity_options.ATTEMPT_DEADLINE``.
 
-    ``key`` names one write. A call repeated with its key has the effect of one call: a site that knows such keys
-    ignores the repetition even if the reply has been replaced or removed since; at any other site the adapter relies
-    on a write that replaces the whole reply. Use a key for one text only.
+    ``key`` is the idempotency key of a write. A call that is repeated with its key must have the effect of one call. A
+    site that supports such keys ignores the repetition, even if the reply has been replaced or removed meanwhile. At
+    any other site the write must replace the whole reply. A key is used with one text only.
     """
 
     async def post_reply(self, target: ReplyTarget, text: str, key: str) -> None:
-        """Make ``text`` the review's public reply, in place of any earlier one."""
+        """Make ``text`` the review's public reply, replacing any earlier one."""
 
     async def read_reply(self, target: ReplyTarget) -> PublicReply | None:
-        """Return the reply that is public now; None if there is none or the site has taken it down."""
+        """Return the reply that is public now; None if there is none or the site removed it."""
 
     async def retract_reply(self, target: ReplyTarget, text: str, key: str) -> None:
-        """Take the link out of the public reply: ``text``, which has no link, replaces it.
+        """Remove the link from the public reply by replacing the reply with ``text``, which contains no link.
 
-        A success as well where there is none of our links to take out.
+        Succeeds also if the reply contains no link of ours.
         """

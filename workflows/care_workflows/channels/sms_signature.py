@@ -1,4 +1,4 @@
-"""Tells a callback of the SMS provider from a forged one, by Twilio's ``X-Twilio-Signature``.
+"""Checks the signature of an SMS provider's callback, Twilio's ``X-Twilio-Signature``.
 
 https://www.twilio.com/docs/usage/security#validating-requests
 """
@@ -17,11 +17,14 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
 def is_signed(auth_token: str, url: str, fields: Iterable[tuple[str, str]], signature: str) -> bool:
-    """Tell whether whoever called ``url`` with these form fields knows the token; takes the same time for all."""
-    # Each name's values are signed in order, and an equal one once.
+    """Tell whether ``signature`` proves that the caller of ``url`` with these form fields knows the token.
+
+    The comparison takes constant time.
+    """
+    # The provider signs the values of each name in order, and equal values only once.
     signed = "".join(name + value for name, value in sorted(set(fields)))
     given = signature.encode("utf-8", "surrogateescape")
-    matches = [hmac.compare_digest(_sign(auth_token, spelling + signed), given) for spelling in _spellings(url)]
+    matches = [hmac.compare_digest(_sign(auth_token, variant + signed), given) for variant in _url_variants(url)]
     return any(matches)
 
 
@@ -29,8 +32,8 @@ def _sign(auth_token: str, text: str) -> bytes:
     return b64encode(hmac.digest(auth_token.encode(), text.encode("utf-8", "surrogateescape"), "sha1"))
 
 
-def _spellings(url: str) -> tuple[str, str]:
-    """Return the URL without and with its port: the provider signs either, whichever it was given."""
+def _url_variants(url: str) -> tuple[str, str]:
+    """Return the URL without and with its port, because the provider may sign either."""
     parts = urlsplit(url)
     host = _PORT.sub("", parts.netloc)
     port = parts.port or _DEFAULT_PORTS[parts.scheme]

@@ -1,9 +1,9 @@
-"""Fits a message into an SMS: the link is kept, and of a text that is too long the beginning."""
+"""Shortens a message to the length of an SMS, keeping the link."""
 
 from typing import Final
 
-LONGEST_SMS: Final = 1600
-"""The most that the provider takes as one message, in UTF-16 code units, as SMS counts text outside of GSM 7-bit.
+MAX_SMS_LENGTH: Final = 1600
+"""The longest message that the provider accepts, in UTF-16 code units, as SMS counts text outside of GSM 7-bit.
 
 https://www.twilio.com/docs/api/errors/21617
 """
@@ -11,19 +11,19 @@ https://www.twilio.com/docs/api/errors/21617
 _ELLIPSIS: Final = "…"
 
 
-def fit(text: str, link: str) -> str:
-    """Return ``text`` with ``link`` in it; one that is too long ends at a word, and an ellipsis says so.
+def fit_sms(text: str, link: str) -> str:
+    """Return ``text`` with ``link`` added if it is missing. A longer text is cut after a word and gets an ellipsis.
 
-    The whole text is on the page that the link leads to.
+    The page behind the link shows the whole text.
     """
-    whole = text if link in text else f"{text}\n{link}"
-    if _length(whole) <= LONGEST_SMS:
-        return whole
+    complete = text if link in text else f"{text}\n{link}"
+    if _length(complete) <= MAX_SMS_LENGTH:
+        return complete
     ending = f"{_ELLIPSIS}\n{link}"
-    room = LONGEST_SMS - _length(ending)
+    room = MAX_SMS_LENGTH - _length(ending)
     if link in _cut(text, room):
-        return _cut(text, LONGEST_SMS - _length(_ELLIPSIS)) + _ELLIPSIS
-    # Not with the first part of a link at its end, which would lead nowhere.
+        return _cut(text, MAX_SMS_LENGTH - _length(_ELLIPSIS)) + _ELLIPSIS
+    # Cut before the link, because the first part of a link would lead nowhere.
     return _cut(text.partition(link)[0], room) + ending
 
 
@@ -32,8 +32,8 @@ def _length(text: str) -> int:
 
 
 def _cut(text: str, room: int) -> str:
-    """Return the beginning of ``text`` that ends at a word, if it does not lose half of it by that."""
-    # A character that is cut in two at the end is left out.
+    """Return the beginning of ``text`` in ``room`` code units, cut after a word unless that would lose half of it."""
+    # `ignore` drops half of a surrogate pair at the end.
     kept = text.encode("utf-16-le")[: 2 * room].decode("utf-16-le", "ignore")
     if len(kept) < len(text) and not text[len(kept)].isspace():
         words = kept.rsplit(maxsplit=1)

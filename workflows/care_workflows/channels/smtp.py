@@ -1,4 +1,4 @@
-"""The adapter for email, by SMTP (RFC 5321) to the server that sends for us."""
+"""The adapter for email, by SMTP (RFC 5321)."""
 
 import asyncio
 import ssl
@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 import aiosmtplib
 
-from care_workflows.channels.email_composing import compose, message_id, parse_mailbox
+from care_workflows.channels.email_message import build_email, message_id, parse_email_address
 from care_workflows.channels.errors import (
     DeliveryFailure,
     MessageRefused,
@@ -17,66 +17,63 @@ from care_workflows.channels.errors import (
     MessengerUnavailable,
     UnavailableReason,
 )
-from care_workflows.channels.messenger import Outgoing, Progress, Receipt
+from care_workflows.channels.messenger import OutgoingMessage, Progress, Receipt
 
 DEFAULT_DEADLINE: Final = 20.0
-"""Seconds that one message may take from the connection on to the server's word that it has it."""
+"""Seconds that one message may take, from connecting to the server's acceptance."""
 
-_GOODBYE: Final = 1.0
-"""Seconds that a server which has the message may take to answer QUIT; whether it does makes no difference."""
+_QUIT_TIMEOUT: Final = 1.0
+"""Seconds to wait for the response to QUIT, which does not affect the accepted message."""
 
 _TEMPORARY: Final = range(400, 500)
 _PERMANENT: Final = range(500, 600)
 _AUTHENTICATION_REQUIRED: Final = 530
-"""RFC 4954, section 6; some servers ask for a login as late as at RCPT."""
+"""RFC 4954, section 6. Some servers require a login only at RCPT."""
 _TOO_LARGE: Final = 552
-"""Also the answer to a MAIL that announces more than the server takes (RFC 1870)."""
+"""Also the response to a MAIL command that announces a larger message than the server accepts (RFC 1870)."""
 
 
 @dataclass(frozen=True, slots=True)
 class SmtpServer:
-    """Where email goes to, and whom it is from."""
+    """The server that sends for us, and the sender of the emails."""
 
     host: str
     port: int
     sender: str
-    """The address that emails are from, and that answers come to."""
+    """The address that emails come from and that replies go to."""
     security: Literal["tls", "starttls", "none"] = "starttls"
-    """TLS from the start (RFC 8314), from STARTTLS on (RFC 3207), or none; never less than is asked for."""
+    """TLS from the start (RFC 8314), TLS after STARTTLS (RFC 3207), or none. There is no fallback to less."""
     ca: bytes | None = field(default=None, repr=False)
-    """Certificates (PEM) of the authorities that are trusted; None for those that the machine trusts."""
+    """Certificates (PEM) of the authorities to trust; None for the machine's own."""
     username: str = ""
-    """Empty where the server wants none."""
+    """Empty for no login."""
     password: str = field(default="", repr=False)
 
 
 class SmtpEmail:
-    """Sends by one connection per message; an implementation of ``Messenger``.
+    """Sends each message over its own connection; an implementation of ``Messenger``.
 
-    SMTP knows no idempotency: a server that was cut off after the message and before its answer may have it, and the
-    next attempt sends it again. Both have the same Message-ID (RFC 5322, section 3.6.4), by which mail servers and
-    programs tell a copy. The window is the time from the end of DATA to the recorded outcome.
+    SMTP has no idempotency keys. If the connection broke after the message and before the server's response, the
+    next attempt sends the message again. Both copies have the same Message-ID (RFC 5322, section 3.6.4), by which mail
+    servers and programs recognize a copy. This can happen between the end of DATA and the recorded outcome.
     """
 
     def __init__(self, server: SmtpServer, deadline: float = DEFAULT_DEADLINE) -> None:
-        """Point at ``server``; opens no connection yet. ``deadline`` is in seconds, per message.
-
-        Raises ValueError for a sender or authorities that are none.
-        """
+        """``deadline`` is in seconds, per message. Raises ValueError for an invalid sender or certificate."""
         if not deadline > 0:
             raise ValueError(f"deadline must be a positive number of seconds, got {deadline!r}")
         self._server = server
         self._deadline = deadline
-        self._sender = parse_mailbox(server.sender)
+        self._sender = parse_email_address(server.sender)
         self._tls = ssl.create_default_context(cadata=server.ca.decode("ascii") if server.ca else None)
 
-    async def send(self, message: Outgoing) -> Receipt:
+    async def send(self, message: OutgoingMessage) -> Receipt:
         """Hand the message to the server; see ``Messenger.send``."""
         client = aiosmtplib.SMTP(
             hostname=self._server.host,
             port=self._server.port,
             use_tls=self._server.security == "tls",
-            start_tls=False,  # asked for in `_open`, so that a server that lacks it is told from one that is away
+            start_tls=False,  # done in `_open`, which tells a server without STARTTLS from an unreachable one
             tls_context=self._tls,
             timeout=self._deadline,
         )
@@ -84,26 +81,26 @@ class SmtpEmail:
         try:
             async with asyncio.timeout(self._deadline):
                 await self._open(client)
-                await self._hand_over(client, message)
-        except TimeoutError:  # aiosmtplib's own are of this class
+                await self._transmit(client, message)
+        except TimeoutError:  # includes aiosmtplib's own timeouts
             failure = MessengerUnavailable(UnavailableReason.TIMEOUT)
         except (aiosmtplib.SMTPException, OSError, EOFError) as error:
             failure = _failure(error)
         else:
             with suppress(aiosmtplib.SMTPException, OSError):
-                await client.quit(timeout=_GOODBYE)
+                await client.quit(timeout=_QUIT_TIMEOUT)
             return Receipt(Progress.SENT, message_id(message.key, self._sender))
         finally:
             client.close()
-        # Raised out here, so that an exception that may hold the message is not kept as the context of ours.
+        # Raised outside the handler: as its context, an exception could carry the message along.
         raise failure
 
     async def check(self, provider_id: str) -> Receipt:
-        """Say no more than before: a server that has taken an email does not tell what becomes of it."""
+        """Return SENT again: after accepting an email, an SMTP server does not report what became of it."""
         return Receipt(Progress.SENT, provider_id)
 
     async def _open(self, client: aiosmtplib.SMTP) -> None:
-        """Connect, encrypt and log in, as far as each is asked for."""
+        """Connect, and encrypt and log in if configured."""
         server = self._server
         await client.connect()
         await client.ehlo()
@@ -117,13 +114,13 @@ class SmtpEmail:
                 raise MessengerUnavailable(UnavailableReason.LOGIN_REFUSED)
             await client.login(server.username, server.password)
 
-    async def _hand_over(self, client: aiosmtplib.SMTP, message: Outgoing) -> None:
+    async def _transmit(self, client: aiosmtplib.SMTP, message: OutgoingMessage) -> None:
         recipient = _recipient(message.address)
         is_international = not (self._sender.addr_spec + recipient.addr_spec).isascii()
         if is_international and not client.supports_extension("smtputf8"):
-            words = "The mail server takes no addresses with other letters than ASCII before the @ (SMTPUTF8)."
-            raise MessageRefused(DeliveryFailure.ADDRESS_REFUSED, words)
-        email = compose(message, self._sender, recipient)
+            explanation = "The mail server does not support addresses that are not ASCII before the @ (SMTPUTF8)."
+            raise MessageRefused(DeliveryFailure.ADDRESS_REFUSED, explanation)
+        email = build_email(message, self._sender, recipient)
         encoding = "utf-8" if is_international else "ascii"
         options = ["SMTPUTF8"] if is_international else []
         await client.mail(self._sender.addr_spec, options=options, encoding=encoding)
@@ -133,47 +130,47 @@ class SmtpEmail:
 
 def _recipient(address: str) -> Address:
     try:
-        return parse_mailbox(address)
+        return parse_email_address(address)
     except ValueError:
         pass
-    raise MessageRefused(DeliveryFailure.ADDRESS_REFUSED, "It is no address that email can go to.")
+    raise MessageRefused(DeliveryFailure.ADDRESS_REFUSED, "The address is not a valid email address.")
 
 
 def _failure(error: Exception) -> MessengerError:
-    """Return what went wrong, in our words."""
+    """Return our exception for one of aiosmtplib or the network."""
     if isinstance(error, aiosmtplib.SMTPResponseException):
-        return _answered(error, error.code, " ".join(error.message.encode(errors="replace").decode().split()))
+        return _response_failure(error, error.code, " ".join(error.message.encode(errors="replace").decode().split()))
     if _is_about_tls(error):
         return MessengerUnavailable(UnavailableReason.NOT_SECURE)
     return MessengerUnavailable(UnavailableReason.CONNECTION)
 
 
-def _answered(error: aiosmtplib.SMTPResponseException, code: int, words: str) -> MessengerError:
-    """Return what the server's answer stands for (RFC 5321, section 4.2.1; RFC 3463 for its enhanced code)."""
+def _response_failure(error: aiosmtplib.SMTPResponseException, code: int, text: str) -> MessengerError:
+    """Return our exception for the server's response (RFC 5321, section 4.2.1; RFC 3463 for enhanced codes)."""
     if code in _TEMPORARY:
         return MessengerUnavailable(UnavailableReason.DEFERRED)
     if code not in _PERMANENT:
-        return MessengerUnavailable(UnavailableReason.UNEXPECTED_ANSWER)
+        return MessengerUnavailable(UnavailableReason.UNEXPECTED_RESPONSE)
     if isinstance(error, aiosmtplib.SMTPAuthenticationError) or code == _AUTHENTICATION_REQUIRED:
         return MessengerUnavailable(UnavailableReason.LOGIN_REFUSED)
     match error:
-        case aiosmtplib.SMTPSenderRefused() if code == _TOO_LARGE or words.startswith("5.3.4"):
+        case aiosmtplib.SMTPSenderRefused() if code == _TOO_LARGE or text.startswith("5.3.4"):
             reason = DeliveryFailure.CONTENT_REFUSED
-        case aiosmtplib.SMTPRecipientRefused() | aiosmtplib.SMTPDataError() if words.startswith("5.7."):
+        case aiosmtplib.SMTPRecipientRefused() | aiosmtplib.SMTPDataError() if text.startswith("5.7."):
             reason = DeliveryFailure.NOT_PERMITTED
         case aiosmtplib.SMTPRecipientRefused():
             reason = DeliveryFailure.ADDRESS_REFUSED
-        case aiosmtplib.SMTPDataError() if words.startswith(("5.1.", "5.2.1")):
+        case aiosmtplib.SMTPDataError() if text.startswith(("5.1.", "5.2.1")):
             reason = DeliveryFailure.ADDRESS_REFUSED
         case aiosmtplib.SMTPDataError():
             reason = DeliveryFailure.CONTENT_REFUSED
         case _:
-            reason = DeliveryFailure.NOT_PERMITTED  # not the message: the connection or the sender
-    return MessageRefused(reason, words)
+            reason = DeliveryFailure.NOT_PERMITTED  # about the connection or the sender, not about the message
+    return MessageRefused(reason, text)
 
 
 def _is_about_tls(error: BaseException | None) -> bool:
-    """Tell whether there was no encryption to be had, such as for a certificate that nobody vouches for."""
+    """Tell whether TLS failed, for example because of an untrusted certificate."""
     while error is not None:
         if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError):
             return True

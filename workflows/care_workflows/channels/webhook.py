@@ -1,4 +1,4 @@
-"""The adapter for a channel of one's own: a signed webhook as Standard Webhooks has it (docs/channels.md).
+"""The adapter for a team's own channel: a webhook, signed as Standard Webhooks specifies (docs/channels.md).
 
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """
@@ -14,39 +14,39 @@ import httpx
 from standardwebhooks import Webhook
 
 from care_workflows.channels.errors import DeliveryFailure, MessageRefused, MessengerUnavailable, UnavailableReason
-from care_workflows.channels.exchange import DEFAULT_DEADLINE, Answer, ProviderHttp
-from care_workflows.channels.messenger import Outgoing, Progress, Receipt
+from care_workflows.channels.messenger import OutgoingMessage, Progress, Receipt
+from care_workflows.channels.provider_http import DEFAULT_DEADLINE, ProviderClient, ProviderResponse
 
 EVENT: Final = "care.message.created"
 """The payload's ``type``."""
 
-_LONGEST_ID: Final = 200
+_MAX_ID_LENGTH: Final = 200
+"""Of a provider's id, in characters; a longer one is dropped."""
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookEndpoint:
-    """Who takes the messages."""
+    """The endpoint that receives the messages."""
 
     url: str = field(repr=False)
-    """May have a query, in which some receivers want a secret."""
+    """May have a query, because some receivers expect a secret there."""
     secrets: Sequence[str] = field(repr=False)
-    """One or more of the form ``whsec_…``: every one of them signs, so that a receiver can change from one to another.
-    """
+    """One or more of the form ``whsec_…``. Each of them signs, so that a receiver can move to a new secret."""
 
 
 class SignedWebhook:
     """Posts each message to the endpoint; an implementation of ``Messenger``.
 
-    ``webhook-id`` is the message's idempotency key: whoever takes an id once only has each message once, although an
-    attempt whose outcome was lost is repeated.
+    ``webhook-id`` is the message's idempotency key. An attempt whose outcome was lost is repeated, so a receiver that
+    accepts each id only once gets each message once.
     """
 
     def __init__(self, endpoint: WebhookEndpoint, channel: str, deadline: float = DEFAULT_DEADLINE) -> None:
-        """Serve ``channel``, EMAIL or SMS; opens no connection yet. ``deadline`` is in seconds, per message."""
+        """``channel`` is EMAIL or SMS. ``deadline`` is in seconds, per message."""
         self._url = endpoint.url
         self._signers = [Webhook(secret) for secret in endpoint.secrets]
         self._channel = channel
-        self._http = ProviderHttp(deadline)
+        self._http = ProviderClient(deadline)
 
     async def __aenter__(self) -> Self:
         """Return the adapter itself."""
@@ -58,7 +58,7 @@ class SignedWebhook:
         """Close the connections."""
         await self._http.aclose()
 
-    async def send(self, message: Outgoing) -> Receipt:
+    async def send(self, message: OutgoingMessage) -> Receipt:
         """Post the message; see ``Messenger.send``."""
         body = json.dumps(self._payload(message), ensure_ascii=False, separators=(",", ":"))
         now = datetime.now(UTC)
@@ -68,20 +68,20 @@ class SignedWebhook:
             "webhook-timestamp": str(int(now.timestamp())),
             "webhook-signature": " ".join(signer.sign(message.key, now, body) for signer in self._signers),
         }
-        answer = await self._http.exchange("POST", self._url, content=body.encode(), headers=headers)
-        if not answer.is_success:
-            raise _refusal(answer)
-        progress = Progress.DELIVERED if answer.text("status") == "delivered" else Progress.SENT
-        provider_id = answer.text("id")
-        fits = len(provider_id) <= _LONGEST_ID and provider_id.isprintable()
-        return Receipt(progress, provider_id if fits else "")
+        response = await self._http.request("POST", self._url, content=body.encode(), headers=headers)
+        if not response.is_success:
+            raise _error(response)
+        progress = Progress.DELIVERED if response.text("status") == "delivered" else Progress.SENT
+        provider_id = response.text("id")
+        is_kept = len(provider_id) <= _MAX_ID_LENGTH and provider_id.isprintable()
+        return Receipt(progress, provider_id if is_kept else "")
 
     async def check(self, provider_id: str) -> Receipt:
-        """Say no more than before: an endpoint says what it knows when it takes a message."""
+        """Return SENT again: an endpoint reports the outcome only when it accepts the message."""
         return Receipt(Progress.SENT, provider_id)
 
-    def _payload(self, message: Outgoing) -> dict[str, object]:
-        """Return what is posted, the same in every attempt."""
+    def _payload(self, message: OutgoingMessage) -> dict[str, object]:
+        """Return the body, which is the same in every attempt."""
         return {
             "type": EVENT,
             "timestamp": message.create_time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
@@ -99,13 +99,13 @@ class SignedWebhook:
         }
 
 
-def _refusal(answer: Answer) -> MessageRefused | MessengerUnavailable:
-    """Return what a client error stands for: final only where the endpoint says so."""
+def _error(response: ProviderResponse) -> MessageRefused | MessengerUnavailable:
+    """Return the exception for a client error. It is final only if the endpoint gives a reason, or is gone."""
     try:
-        reason = DeliveryFailure(answer.text("reason"))
+        reason = DeliveryFailure(response.text("reason"))
     except ValueError:
-        if answer.status != httpx.codes.GONE:
-            # A wrong path or a new version that is broken may be mended; Standard Webhooks repeats these, too.
-            return MessengerUnavailable(UnavailableReason.UNEXPECTED_ANSWER)
+        if response.status != httpx.codes.GONE:
+            # Somebody may fix a wrong path or a broken release. Standard Webhooks retries these errors too.
+            return MessengerUnavailable(UnavailableReason.UNEXPECTED_RESPONSE)
         reason = DeliveryFailure.NO_CHANNEL
-    return MessageRefused(reason, answer.text("message"))
+    return MessageRefused(reason, response.text("message"))

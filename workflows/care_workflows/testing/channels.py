@@ -3,7 +3,7 @@
 from collections import deque
 
 from care_workflows.channels.errors import MessageRefused, MessengerUnavailable, ReplyRefused, SiteUnavailable
-from care_workflows.channels.messenger import Outgoing, Progress, Receipt
+from care_workflows.channels.messenger import OutgoingMessage, Progress, Receipt
 from care_workflows.channels.review_site import PublicReply, ReplyTarget
 
 
@@ -47,14 +47,14 @@ class FakeMessenger:
 
     def __init__(self) -> None:
         """Begin with nothing sent."""
-        self.sent: list[Outgoing] = []
+        self.sent: list[OutgoingMessage] = []
         """Every message that was taken, in order; one that was repeated with its key stands here once."""
         self.progress = Progress.DELIVERED
         """How far messages get from now on. SENT can be checked later."""
         self.fails_with: deque[MessageRefused | MessengerUnavailable] = deque()
         """What the next sendings raise, in order, before they do anything."""
 
-    async def send(self, message: Outgoing) -> Receipt:
+    async def send(self, message: OutgoingMessage) -> Receipt:
         """See ``Messenger``."""
         if self.fails_with:
             raise self.fails_with.popleft()

@@ -14,7 +14,7 @@ from care.v1.worker_service_pb2_grpc import add_WorkerServiceServicer_to_server
 from care.v1.workflows_pb2 import ContactRecoveryStatus, MessageDeliveryStatus, TicketWorkflowStatus
 from care_client import workflow_names
 from care_client.client import CareClient
-from care_workflows import delivery_wording, embedding, ticket_wording, wording
+from care_workflows import delivery_wording, embedding, recovery_wording, ticket_wording
 from care_workflows.channels.registry import Messengers, ReviewSites
 from care_workflows.plugin import CarePlugin
 from care_workflows.testing.channels import FakeMessenger, FakeReviewSite
@@ -250,8 +250,8 @@ def _waits(status: ContactRecoveryStatus | MessageDeliveryStatus | TicketWorkflo
     """Tell whether a workflow has nothing under way: its words are those of a plan that waits."""
     match status:
         case ContactRecoveryStatus(plan=plan, doing=doing):
-            return doing == wording.doing(plan) and plan.step in _RECOVERY_RESTS
+            return doing == recovery_wording.describe_step(plan) and plan.step in _RECOVERY_RESTS
         case MessageDeliveryStatus(plan=plan, doing=doing):
-            return doing == delivery_wording.doing(plan) and plan.step in _DELIVERY_RESTS
+            return doing == delivery_wording.describe_step(plan) and plan.step in _DELIVERY_RESTS
         case TicketWorkflowStatus(plan=plan, doing=doing):
-            return doing == ticket_wording.doing(plan) and plan.step in _TICKET_RESTS
+            return doing == ticket_wording.describe_step(plan) and plan.step in _TICKET_RESTS

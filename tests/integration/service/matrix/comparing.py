@@ -16,7 +16,7 @@ from care_client.errors import CareError
 from tests.integration.service.matrix.expectations import Caller, Done, Expected, Raised
 from tests.integration.service.matrix.looking import Seen
 from tests.integration.service.matrix.requests import Place
-from tests.unit.rules.design_tables import CODES
+from tests.support.design_tables import CODES
 
 _LISTS: Final = frozenset({"allowed", "roles"})
 """Metadata whose values are sets, comma-separated."""

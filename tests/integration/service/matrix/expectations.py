@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from tests.unit.rules.design_tables import ENDED_STATES, LIVE_STATES, machine_keys
+from tests.support.design_tables import ENDED_STATES, LIVE_STATES, machine_keys
 
 # --- the axes ---------------------------------------------------------------------------------------------------------
 

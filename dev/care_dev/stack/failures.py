@@ -1,0 +1,77 @@
+"""Says in one line why a program of the stack failed at its start and what to do, from what it wrote."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+_DISK_FULL: Final = "the disk is full: free some space, or choose another folder with --home"
+
+_FULL: Final = 2**20
+"""With fewer free bytes than this, a disk counts as full."""
+
+_KNOWN: Final = (
+    (r"no space left on device|check free disk space|disk is full|disk quota exceeded", _DISK_FULL),
+    (
+        r"(?P<what>\d[\d.]*:\d+)\b.*address already in use",
+        "another program listens on {what}: stop that, or choose other ports with --first-port N",
+    ),
+    (
+        r"address already in use",
+        "another program listens on one of its ports: stop that, or choose other ports with --first-port N",
+    ),
+    (
+        r"read-?only (?:database|file system)|unable to open database file",
+        "this account cannot write {data}: use the account that made it, or choose another folder with --home",
+    ),
+    (
+        r"file is not a database|database disk image is malformed",
+        "{data} is damaged: delete it (its data are lost), or choose another folder with --home",
+    ),
+    (
+        r"no module named '(?P<what>[^']+)'",
+        "the package {what} is missing: run pip install 'review-care[cli]'",
+    ),
+)
+"""What the parts say (SQLite, PostgreSQL, Go, Python), any letter case, and what we say instead."""
+
+_OWN_LINE: Final = re.compile(r"care(?: [a-z-]+)?: (.+?)\.?")
+"""What a role of Care says of a mistake names the remedy already."""
+
+_ERROR_LINE: Final = re.compile(r".*\b(fatal|panic|error|detail|hint):\s+(.+?)\.?", re.IGNORECASE)
+"""How PostgreSQL, its programs and Temporal mark an error; of several in one line, the last says what happened."""
+
+
+def explain(lines: Sequence[str], data: Path | None = None) -> str | None:
+    """Return one line that says what is wrong and what to do; None where `lines` show no failure that we know.
+
+    `lines` are the last ones of the program's log, the oldest first; `data` is the file or folder of its data, if any.
+    """
+    for line in lines:
+        for pattern, words in _KNOWN:
+            if found := re.search(pattern, line, re.IGNORECASE):
+                return words.format(data=data or "its data", **found.groupdict())
+    return _own(lines) or _error(lines)
+
+
+def explain_silence(log: Path) -> str | None:
+    """Return the reason where a program could not even write its log; None where that is not it."""
+    return _DISK_FULL if shutil.disk_usage(log).free < _FULL else None
+
+
+def _own(lines: Sequence[str]) -> str | None:
+    for line in reversed(lines):
+        if found := _OWN_LINE.fullmatch(line.strip()):
+            return found[1]
+    return None
+
+
+def _error(lines: Sequence[str]) -> str | None:
+    """The first error, with the details and hints of PostgreSQL, which say what to do."""
+    said = [(found[1].lower(), found[2]) for line in lines if (found := _ERROR_LINE.fullmatch(line.strip()))]
+    error = next((text for kind, text in said if kind not in ("detail", "hint")), None)
+    advice = [text for kind, text in said if kind in ("detail", "hint")]
+    return ": ".join([error, *advice]) if error else None

@@ -1,0 +1,117 @@
+"""The enums of the rules and the enums of the contract that say the same: every conversion between them is here.
+
+Each pair is compared when this module is imported. So a member that only one side has stops the service at start, and
+every test, instead of a call that meets it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from enum import Enum
+from typing import Final, Generic, TypeVar
+
+from care.v1 import (
+    access_pb2,
+    activity_pb2,
+    conversation_service_pb2,
+    customer_service_pb2,
+    error_reason_pb2,
+    message_pb2,
+    recovery_pb2,
+    settings_pb2,
+    ticket_pb2,
+    worker_service_pb2,
+)
+from care_rules import entities
+from care_rules.callers import Role
+from care_rules.chat import ChatState
+from care_rules.delivery import DeliveryStep
+from care_rules.lifecycle import LIVE, RecoveryState, TicketStatus
+from care_rules.plan import Step
+from care_rules.refusals import Reason
+from care_rules.settings import AutoAssign
+from care_rules.submit import FormState
+from care_rules.timing import DeadlineKind
+
+MemberT = TypeVar("MemberT", bound=Enum)
+NumberT = TypeVar("NumberT", bound=int)
+
+_UNSPECIFIED: Final = "UNSPECIFIED"
+
+
+class UnpairedMemberError(Exception):
+    """Only one side of a pair has a member."""
+
+
+class EnumPair(Generic[MemberT, NumberT]):
+    """An enum of the rules, and the enum of the contract with the same names behind a prefix.
+
+    `contract` are the names and numbers of the contract's enum, `{PREFIX}_UNSPECIFIED` first. `unsent` are the members
+    that the contract does not have, since no message ever holds them. Raises UnpairedMemberError.
+    """
+
+    def __init__(
+        self, domain: type[MemberT], contract: Sequence[tuple[str, NumberT]], unsent: Collection[MemberT] = ()
+    ) -> None:
+        (unspecified, self._unspecified), *named = contract
+        self.prefix = unspecified.removesuffix(_UNSPECIFIED)
+        numbers = {name.removeprefix(self.prefix): number for name, number in named}
+        members = {member.name: member for member in domain if member not in unsent}
+        if unpaired := numbers.keys() ^ members.keys():
+            raise UnpairedMemberError(f"{domain.__name__}, {self.prefix}*: only one of the two has {sorted(unpaired)}")
+        self.domain = domain
+        self._numbers = {member: numbers[name] for name, member in members.items()}
+        self._members = {int(number): member for member, number in self._numbers.items()}
+
+    @property
+    def choices(self) -> str:
+        """What a request can say, in words: `LOW, NORMAL, HIGH or URGENT`."""
+        *others, last = (member.name for member in self._numbers)
+        return f"{', '.join(others)} or {last}"
+
+    def to_contract(self, member: MemberT | None) -> NumberT:
+        """Returns the contract's number; UNSPECIFIED for None."""
+        return self._unspecified if member is None else self._numbers[member]
+
+    def from_contract(self, number: int) -> MemberT | None:
+        """Returns the member; None for UNSPECIFIED, and for a number that the contract does not have."""
+        return self._members.get(number)
+
+
+ACTIVITY_TYPE: Final = EnumPair(entities.ActivityType, activity_pb2.ActivityType.items())
+ACTOR_KIND: Final = EnumPair(entities.ActorKind, activity_pb2.ActorKind.items())
+AUTO_ASSIGN: Final = EnumPair(AutoAssign, settings_pb2.AutoAssign.items())
+CHANNEL: Final = EnumPair(entities.Channel, message_pb2.Channel.items())
+CHAT_STATE: Final = EnumPair(ChatState, customer_service_pb2.ChatState.items())
+CLOSE_REASON: Final = EnumPair(entities.CloseReason, ticket_pb2.CloseReason.items())
+CONTACT_STATE: Final = EnumPair(
+    # A ticket without a live recovery has NO_CONTACT.
+    RecoveryState,
+    ticket_pb2.ContactState.items(),
+    unsent=frozenset(RecoveryState) - LIVE - {RecoveryState.NO_CONTACT},
+)
+DEADLINE_KIND: Final = EnumPair(
+    # Reminders of a form are for the recovery's workflow, which is told of them as a RecoveryStep.
+    DeadlineKind,
+    worker_service_pb2.DeadlineKind.items(),
+    unsent={DeadlineKind.FORM_REMINDER},
+)
+DELIVERY_FAILURE: Final = EnumPair(entities.DeliveryFailure, message_pb2.DeliveryFailure.items())
+DELIVERY_STATE: Final = EnumPair(entities.DeliveryState, message_pb2.DeliveryState.items())
+DELIVERY_STEP: Final = EnumPair(DeliveryStep, worker_service_pb2.DeliveryStep.items())
+ERROR_REASON: Final = EnumPair(Reason, error_reason_pb2.ErrorReason.items())
+FORM_STATE: Final = EnumPair(FormState, customer_service_pb2.ContactFormState.items())
+INGEST_OUTCOME: Final = EnumPair(entities.IngestOutcome, conversation_service_pb2.IngestOutcome.items())
+MESSAGE_KIND: Final = EnumPair(entities.MessageKind, message_pb2.MessageKind.items())
+PRIORITY: Final = EnumPair(entities.Priority, ticket_pb2.TicketPriority.items())
+RECOVERY_KIND: Final = EnumPair(entities.RecoveryKind, recovery_pb2.RecoveryKind.items())
+RECOVERY_STATE: Final = EnumPair(
+    # NO_CONTACT stands for no recovery.
+    RecoveryState,
+    recovery_pb2.RecoveryState.items(),
+    unsent={RecoveryState.NO_CONTACT},
+)
+RECOVERY_STEP: Final = EnumPair(Step, worker_service_pb2.RecoveryStep.items())
+REFUSAL_REASON: Final = EnumPair(entities.RefusalReason, recovery_pb2.RefusalReason.items())
+ROLE: Final = EnumPair(Role, access_pb2.Role.items())
+TICKET_STATUS: Final = EnumPair(TicketStatus, ticket_pb2.TicketStatus.items())

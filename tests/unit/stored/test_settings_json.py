@@ -1,0 +1,120 @@
+"""Stored settings: what another release wrote is kept as it is, and never keeps a ticket from being loaded."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+from structlog.testing import capture_logs
+
+from care_rules.entities import Priority
+from care_rules.settings import (
+    FIELDS,
+    AutoAssign,
+    Deadlines,
+    Layer,
+    PriorityDeadlines,
+    Settings,
+    effective,
+)
+from care_service.storage import settings_json
+from tests.support.sample_settings import EVERY_SETTING
+
+
+def read(stored: dict[str, object]) -> Layer:
+    return settings_json.decode(stored)
+
+
+def written(layer: Layer) -> object:
+    return json.loads(settings_json.encode(layer))
+
+
+def grace_of(days: int) -> Layer:
+    return Layer(Settings(grace_days=days), frozenset({"grace_days"}))
+
+
+def test_each_setting_is_read_as_it_was_written() -> None:
+    assert [name for name in FIELDS if getattr(EVERY_SETTING, name) == getattr(Settings(), name)] == []
+    layer = Layer(EVERY_SETTING, frozenset(FIELDS))
+    text = settings_json.encode(layer)
+    again = settings_json.decode(text)
+    assert (again.values, again.names) == (layer.values, layer.names)
+    assert settings_json.decode(json.loads(text)) == again
+    assert json.loads(settings_json.encode(again)) == json.loads(text)
+
+
+def test_an_unknown_setting_is_ignored_and_kept_by_a_write_of_another() -> None:
+    stored = {"grace_days": 3, "snooze": {"days": [1, 2.5, None], "text": '\u00fc\u2028"\\'}, "x": None}
+    with capture_logs() as lines:
+        layer = read(stored)
+    assert (layer.names, layer.values.grace_days) == (frozenset({"grace_days"}), 3)
+    assert [(line["log_level"], line["setting"]) for line in lines] == [("info", "snooze"), ("info", "x")]
+    assert effective(layer, read({"snooze": 1})) == Settings(grace_days=3)
+    assert written(layer.changed(grace_of(4), frozenset({"grace_days"}))) == stored | {"grace_days": 4}
+    assert written(layer.changed(Layer(), frozenset({"grace_days"}))) == {"snooze": stored["snooze"], "x": None}
+
+
+def test_what_a_newer_release_keeps_within_a_setting_stays_until_that_setting_is_written() -> None:
+    deadlines = {
+        "priorities": [{"priority": "HIGH", "first_response": "PT6H", "resolution": None, "escalate_to": "sue"}],
+        "paused_while_waiting": True,
+        "starts_at": "first_message",
+    }
+    layer = read({"deadlines": deadlines})
+    assert layer.values.deadlines == Deadlines(
+        (PriorityDeadlines(Priority.HIGH, timedelta(hours=6), None),), paused_while_waiting=True
+    )
+    after = layer.changed(grace_of(4), frozenset({"grace_days"}))
+    assert written(after) == {"deadlines": deadlines, "grace_days": 4}
+    given = Layer(Settings(deadlines=Deadlines()), frozenset({"deadlines"}))
+    assert written(after.changed(given, frozenset({"deadlines"}))) == {
+        "deadlines": {"priorities": [], "paused_while_waiting": False},
+        "grace_days": 4,
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("auto_assign", "BY_SKILL"),
+        ("preferred_channel", "WHATSAPP"),
+        ("star_priorities", [{"stars": 1, "priority": "CRITICAL"}]),
+        ("deadlines", {"priorities": "none"}),
+        ("form_lifetime", "a while"),
+        ("grace_days", {"working": 3}),
+        ("grace_days", None),
+        ("business_hours", {"zone": "Mars/Olympus", "week": [[{"start": 0, "end": 60}], [], [], [], [], [], []]}),
+        ("business_hours", {"zone": "UTC", "week": []}),
+    ],
+)
+def test_a_setting_that_cannot_be_read_is_as_if_it_were_not_set_and_stays_stored(name: str, value: object) -> None:
+    stored = {name: value, "inactivity_days": 20}
+    with capture_logs() as lines:
+        layer = read(stored)
+    assert layer.names == {"inactivity_days"}
+    assert effective(read({name: value}), None) == Settings()
+    assert [(line["log_level"], line["setting"]) for line in lines] == [("warning", name)]
+    change = Layer(Settings(warn_customer=True), frozenset({"warn_customer"}))
+    assert written(layer.changed(change, frozenset({"warn_customer"}))) == stored | {"warn_customer": True}
+    given = Layer(EVERY_SETTING, frozenset({name}))
+    mended = read(json.loads(settings_json.encode(layer.changed(given, frozenset({name})))))
+    assert mended.names == {name, "inactivity_days"}
+    assert getattr(mended.values, name) == getattr(EVERY_SETTING, name)
+
+
+def test_a_location_with_a_value_that_cannot_be_read_has_its_organization_s() -> None:
+    organization, location = read({"auto_assign": "LEAST_LOADED"}), read({"auto_assign": "BY_SKILL"})
+    assert effective(organization, location).auto_assign is AutoAssign.LEAST_LOADED
+
+
+def test_a_change_writes_what_it_names_and_nothing_else() -> None:
+    before = read({"grace_days": 3, "inactivity_days": 20})
+    given = Layer(Settings(grace_days=4, inactivity_days=50), frozenset({"grace_days", "inactivity_days"}))
+    assert written(before.changed(given, frozenset({"grace_days"}))) == {"grace_days": 4, "inactivity_days": 20}
+    assert before.changed(given, frozenset()) is before
+
+
+def test_the_same_text_is_read_once() -> None:
+    text = settings_json.encode(grace_of(5))
+    assert settings_json.decode(text) is settings_json.decode(text)

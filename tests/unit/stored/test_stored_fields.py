@@ -1,0 +1,59 @@
+"""A field that got another name is read under its former names too, wherever it stands in what is stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from care_rules.stored_fields import AmbiguousNameError, fields_by_stored_name, formerly, with_present_names
+
+
+@dataclass(frozen=True)
+class Hours:
+    """Stands in a list, and where there may be none."""
+
+    start: int = field(default=0, metadata=formerly("begin"))
+    end: int = 0
+
+
+@dataclass(frozen=True)
+class Shop:
+    """Renamed twice."""
+
+    hours: tuple[Hours, ...] = field(default=(), metadata=formerly("open_hours", "times"))
+    holidays: Hours | None = None
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Reused:
+    """A former name that is in use again."""
+
+    title: str = field(default="", metadata=formerly("name"))
+    name: str = ""
+
+
+def test_each_name_stands_for_one_field() -> None:
+    names = {"hours": "hours", "holidays": "holidays", "name": "name", "open_hours": "hours", "times": "hours"}
+    assert fields_by_stored_name(Shop) == names
+    with pytest.raises(AmbiguousNameError, match="Reused"):
+        fields_by_stored_name(Reused)
+
+
+def test_former_names_are_read_all_the_way_down() -> None:
+    stored = {"times": [{"begin": 1, "end": 2}, {"start": 3, "note": "x"}], "holidays": {"begin": 4}, "color": "red"}
+    assert with_present_names(Shop, stored) == {
+        "hours": [{"start": 1, "end": 2}, {"start": 3, "note": "x"}],
+        "holidays": {"start": 4},
+        "color": "red",
+    }
+
+
+def test_the_present_name_counts_before_the_latest_former_one() -> None:
+    assert with_present_names(Shop, {"times": [1], "open_hours": [2], "hours": [3]}) == {"hours": [3]}
+    assert with_present_names(Shop, {"times": [1], "open_hours": [2]}) == {"hours": [2]}
+
+
+def test_what_is_no_object_is_left_as_it_is() -> None:
+    assert with_present_names(Shop, {"times": "always", "holidays": None}) == {"hours": "always", "holidays": None}

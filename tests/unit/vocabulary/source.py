@@ -1,0 +1,118 @@
+"""The source of the project's packages as syntax trees, with its enums: what checks of the whole code read."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from tests.unit.vocabulary.contract import values_of_the_contract
+
+ROOT: Final = Path(__file__).parents[3]
+PACKAGES: Final = (
+    "rules/care_rules",
+    "service/care_service",
+    "roles/care_roles",
+    "client/care_client",
+    "workflows/care_workflows",
+    "web/care_web",
+    "cli/care_cli",
+    "dev/care_dev",
+)
+_ENUMS: Final = frozenset({"Enum", "IntEnum", "StrEnum"})
+
+
+@dataclass(frozen=True)
+class Module:
+    """A file of a package, with the names by which it knows its imports."""
+
+    package: str
+    path: str
+    nodes: tuple[tuple[ast.AST, tuple[ast.AST, ...]], ...]
+    """Imports, classes and whatever can decide by an enum, each with what it stands in, from the outside inwards."""
+    names: Mapping[str, str]
+    """From the name of an import within the file, to the name of what it imports."""
+
+
+@cache
+def modules() -> tuple[Module, ...]:
+    """Every file of the packages; nothing generated is among them."""
+    return tuple(
+        read(package.partition("/")[2], str(path.relative_to(ROOT)), path.read_text(encoding="utf-8"))
+        for package in PACKAGES
+        for path in sorted((ROOT / package).rglob("*.py"))
+    )
+
+
+def read(package: str, path: str, text: str) -> Module:
+    """Parses one file."""
+    nodes = tuple(_found(ast.parse(text), ()))
+    imports = (node for node, _ in nodes if isinstance(node, ast.ImportFrom))
+    names = {alias.asname or alias.name: alias.name for node in imports for alias in node.names}
+    return Module(package, path, nodes, names)
+
+
+def _found(tree: ast.AST, parents: tuple[ast.AST, ...]) -> Iterator[tuple[ast.AST, tuple[ast.AST, ...]]]:
+    if isinstance(tree, ast.ImportFrom | ast.ClassDef | ast.Match | ast.Dict | ast.If | ast.Compare):
+        yield tree, parents
+    inner = (*parents, tree)
+    for child in ast.iter_child_nodes(tree):
+        yield from _found(child, inner)
+
+
+@cache
+def _known(package: str) -> Mapping[str, tuple[str, ...]]:
+    return {**enums(package), **enums("care_rules")}
+
+
+@cache
+def enums(package: str) -> Mapping[str, tuple[str, ...]]:
+    """The members of each enum that a package defines, by the name of its class."""
+    return {
+        node.name: tuple(
+            target.id
+            for statement in node.body
+            if isinstance(statement, ast.Assign)
+            for target in statement.targets
+            if isinstance(target, ast.Name)
+        )
+        for module in modules()
+        if module.package == package
+        for node, _ in module.nodes
+        if isinstance(node, ast.ClassDef)
+        and any(isinstance(base, ast.Name) and base.id in _ENUMS for base in node.bases)
+    }
+
+
+def enum_of(module: Module, node: ast.expr) -> tuple[str, str] | None:
+    """Which enum a member belongs to, `Channel.EMAIL` or `pb.CHANNEL_EMAIL`: the enum's name and the member's."""
+    if not isinstance(node, ast.Attribute):
+        return None
+    if (found := values_of_the_contract().get(node.attr)) is not None:
+        return found, node.attr
+    owner = node.value.attr if isinstance(node.value, ast.Attribute) else getattr(node.value, "id", "")
+    known = _known(module.package).get(module.names.get(owner, owner), ())
+    return (owner, node.attr) if node.attr in known else None
+
+
+def members(module: Module, enum: str) -> frozenset[str]:
+    """The members of an enum that `enum_of` named; of one of the contract, those that say something."""
+    of_contract = [value for value, found in values_of_the_contract().items() if found == enum]
+    if of_contract:
+        return frozenset(value for value in of_contract if not value.endswith("_UNSPECIFIED"))
+    return frozenset(_known(module.package)[module.names.get(enum, enum)])
+
+
+def place(parents: tuple[ast.AST, ...]) -> str:
+    """The name of the variable or function that a node belongs to."""
+    for node in reversed(parents):
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            return node.target.id
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            return node.targets[0].id
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            return node.name
+    return ""

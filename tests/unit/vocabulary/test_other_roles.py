@@ -1,0 +1,39 @@
+"""The enums of the roles that know the service by its contract alone say what the contract says."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pytest
+
+from tests.unit.vocabulary.contract import words
+from tests.unit.vocabulary.source import enums
+
+SAME: Final = {
+    ("care_cli", "Status"): "care.v1.TicketStatus",
+    ("care_cli", "Priority"): "care.v1.TicketPriority",
+    ("care_cli", "ContactState"): "care.v1.ContactState",
+    ("care_web", "FormState"): "care.v1.ContactFormState",
+}
+FEWER: Final = {
+    # What the service decides by itself, an adapter never says.
+    ("care_workflows", "RefusalReason"): ("care.v1.RefusalReason", {"TAKEN_DOWN"}),
+    ("care_workflows", "DeliveryFailure"): ("care.v1.DeliveryFailure", {"CONTACT_REJECTED", "TIMED_OUT"}),
+}
+OWN: Final = {
+    ("care_cli", "Role"): "the commands that `care health` asks about",
+    ("care_workflows", "Progress"): "how far a provider got, which becomes a report",
+    ("care_workflows", "UnavailableReason"): "why an adapter tries again, which the service never hears of",
+}
+"""Enums that the contract knows nothing of, each with the reason."""
+
+
+@pytest.mark.parametrize("enum", [*SAME, *FEWER], ids=".".join)
+def test_an_enum_has_the_words_of_the_contract(enum: tuple[str, str]) -> None:
+    name, unsaid = (SAME[enum], set[str]()) if enum in SAME else FEWER[enum]
+    assert set(enums(enum[0])[enum[1]]) == words(name) - unsaid
+
+
+def test_no_enum_is_left_out() -> None:
+    found = {(package, name) for package in ("care_cli", "care_web", "care_workflows") for name in enums(package)}
+    assert found == SAME.keys() | FEWER.keys() | OWN.keys()

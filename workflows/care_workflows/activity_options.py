@@ -1,0 +1,90 @@
+"""Time limits, retries and pauses of the steps. No other file says how often Care tries again."""
+
+from datetime import timedelta
+from typing import Final, NamedTuple
+
+from temporalio.common import RetryPolicy
+from temporalio.workflow import ActivityCancellationType, ActivityConfig
+
+ATTEMPT_DEADLINE: Final = timedelta(seconds=25)
+"""How long one attempt at a review site or a provider may take, including its report to the service.
+
+It is shorter than ``_EXTERNAL_TIMEOUT``, after which Temporal starts the next attempt. So no attempt outlives its retry
+and then overwrites the newer reply or sends the message a second time.
+"""
+
+SHUTDOWN_GRACE: Final = timedelta(seconds=30)
+"""How long a stopping worker waits for the attempts that are running."""
+
+FIRST_OPERATOR_WAIT: Final = timedelta(minutes=1)
+LONGEST_OPERATOR_WAIT: Final = timedelta(hours=1)
+"""Pauses after which a workflow that needs an operator asks the service again; they double from the first one."""
+
+_SERVICE_TIMEOUT: Final = timedelta(seconds=15)
+_EXTERNAL_TIMEOUT: Final = timedelta(seconds=30)
+
+_EARLY_ATTEMPTS: Final = 5
+"""Attempts before the workflow shows the failure to operators."""
+
+_BACKOFF: Final = 2
+
+
+class Retries(NamedTuple):
+    """How a step is retried: first every few seconds, then at long intervals.
+
+    The workflow runs the activity with ``early`` first. When these attempts are used up, it shows the failure to
+    operators, asks the service again and continues with ``late``, again and again. Each round of ``late`` takes about
+    an hour, so what operators see is at most about an hour old.
+    """
+
+    first_interval: timedelta
+    """The pause after the first failed attempt. Each further pause is twice as long."""
+    longest_interval: timedelta
+    """The pauses do not get longer than this."""
+    early: ActivityConfig
+    late: ActivityConfig
+
+
+def _retries(
+    timeout: timedelta, first_interval: timedelta, longest_interval: timedelta, *, waits_for_attempt: bool
+) -> Retries:
+    """Return the options for steps whose attempts take up to ``timeout``.
+
+    With ``waits_for_attempt``, cancelling the activity waits for the attempt that is running.
+    """
+
+    def options(initial_interval: timedelta, attempts: int) -> ActivityConfig:
+        config = ActivityConfig(
+            start_to_close_timeout=timeout,
+            retry_policy=RetryPolicy(
+                initial_interval=min(initial_interval, longest_interval),
+                backoff_coefficient=_BACKOFF,
+                maximum_interval=longest_interval,
+                maximum_attempts=attempts,
+            ),
+        )
+        if waits_for_attempt:
+            config["cancellation_type"] = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
+        return config
+
+    attempts_per_hour = timedelta(hours=1) // longest_interval
+    return Retries(
+        first_interval,
+        longest_interval,
+        early=options(first_interval, _EARLY_ATTEMPTS),
+        late=options(first_interval * _BACKOFF**_EARLY_ATTEMPTS, _EARLY_ATTEMPTS + attempts_per_hour),
+    )
+
+
+SERVICE_RETRIES: Final = _retries(
+    _SERVICE_TIMEOUT, timedelta(seconds=1), timedelta(seconds=30), waits_for_attempt=False
+)
+"""For steps that call the service only. Nothing can be decided without the service, so these steps wait for it."""
+
+SITE_RETRIES: Final = _retries(_EXTERNAL_TIMEOUT, timedelta(seconds=1), timedelta(minutes=5), waits_for_attempt=True)
+"""For steps at a review site, which may be down for days. A poke ends the pause: see ``PlanDrivenWorkflow``."""
+
+MESSENGER_RETRIES: Final = _retries(
+    _EXTERNAL_TIMEOUT, timedelta(seconds=2), timedelta(minutes=15), waits_for_attempt=True
+)
+"""For steps at a provider, which may be down for days. The service ends them when it gives the message up."""

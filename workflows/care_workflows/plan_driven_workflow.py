@@ -1,0 +1,259 @@
+"""The base class of Care's workflows: ask the service for a plan, run the plan's step, and ask again.
+
+The workflows are level-triggered: a signal only says "look again". So a lost, repeated, early or late signal does no
+harm.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import timedelta
+from typing import Final, Generic, TypeVar
+
+from google.protobuf.message import Message
+from temporalio import workflow
+from temporalio.common import RawValue
+from temporalio.exceptions import ActivityError, ApplicationError, RetryState
+
+# Passed through the sandbox: none of it keeps state, and generated code may exist only once in a process.
+with workflow.unsafe.imports_passed_through():
+    from care_workflows import activity_options, search_attributes, wording
+
+PlanT = TypeVar("PlanT", bound=Message)
+
+SHORTEST_WAIT: Final = timedelta(seconds=1)
+"""A wait of 0 would start no timer, and asking again without a pause would load the service."""
+
+_MOST_DOUBLINGS: Final = 6  # from FIRST_OPERATOR_WAIT to LONGEST_OPERATOR_WAIT
+_NOT_FOUND: Final = "RESOURCE_NOT_FOUND"
+
+
+class PlanDrivenWorkflow(ABC, Generic[PlanT]):
+    """Runs the steps that the service's plans name for one resource. Subclasses know which steps there are.
+
+    Operators' updates are answered with what the workflow does after it has asked the service. ``_updates_received``
+    counts the updates that came in, ``_updates_covered`` those that the present question to the service covers, and
+    ``_updates_answered`` those that have their answer.
+    """
+
+    def __init__(self, start: Message, resource: str, plan_type: type[PlanT]) -> None:
+        """Start without a plan. ``start`` is the workflow's input, ``resource`` the name that it holds."""
+        self._start = start
+        self._resource = resource
+        self._plan_type = plan_type
+        self._plan: PlanT | None = None
+        self._poked = False
+        self._status_text = wording.ASKING_SERVICE
+        self._updates_received = self._updates_covered = self._updates_answered = 0
+        self._update_answer = wording.ASKING_SERVICE
+        self._failing_activity = ""
+        """The activity whose attempts are failing now; empty for none."""
+        self._last_failure = ""
+        """How that activity failed last, and when, for operators."""
+        self._operator_waits = 0
+        """Waits for an operator in a row."""
+
+    # --- signals and updates ------------------------------------------------------------------------------------------
+
+    @workflow.signal
+    def poke(self, *_ignored: object) -> None:
+        """Look again. Arguments are ignored, because a call with the wrong ones would fail the workflow's tasks."""
+        self._poked = True
+
+    @workflow.update
+    async def look_again(self) -> str:
+        """Look again now, and return in a sentence what the workflow does then. For operators."""
+        return await self._look_now()
+
+    @workflow.signal(dynamic=True)
+    def unknown_signal(self, name: str, _arguments: Sequence[RawValue]) -> None:
+        """Ignore a signal that this workflow does not have."""
+        workflow.logger.warning("Ignored unknown signal %r", name)
+
+    async def _look_now(self) -> str:
+        """Make the workflow look again; returns what it does then."""
+        self._updates_received += 1
+        number, self._poked = self._updates_received, True
+        await workflow.wait_condition(lambda: self._updates_answered >= number)
+        return self._update_answer
+
+    def _answer_updates(self, text: str) -> None:
+        """Answer the updates that the present question covers."""
+        self._updates_answered, self._update_answer = self._updates_covered, text
+
+    # --- what each workflow adds --------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def _is_done(self, plan: PlanT) -> bool:
+        """Tell whether nothing is left to do."""
+
+    @abstractmethod
+    async def _run_step(self, plan: PlanT) -> PlanT | None:
+        """Run the plan's step; returns the next plan, or None if the service has to be asked for it."""
+
+    @abstractmethod
+    def _describe_step(self, plan: PlanT) -> str:
+        """Say in a sentence what the workflow does at the plan's step."""
+
+    @abstractmethod
+    def _details(self, plan: PlanT, status: str) -> str:
+        """Return the Markdown that the Temporal UI shows as current details."""
+
+    async def _ask_after_poke(self, ask: str) -> PlanT | None:
+        """Get the next plan after a poke. A workflow may know a better place to look than the service."""
+        return await self._run_service_step(ask)
+
+    def _search_attribute_updates(self, plan: PlanT) -> Sequence[search_attributes.Update]:
+        """Return which search attributes the plan changes."""
+        del plan
+        return ()
+
+    def _search_attribute_updates_of_failure(self) -> Sequence[search_attributes.Update]:
+        """Return which search attributes change when the early attempts of a step have failed."""
+        return ()
+
+    # --- the loop -----------------------------------------------------------------------------------------------------
+
+    async def _run_plans(self, ask: str) -> PlanT:
+        """Run plan after plan until nothing is left to do; returns the last plan.
+
+        ``ask`` is the activity that asks the service for a plan.
+        """
+        plan: PlanT | None = None
+        while not (plan is not None and self._is_done(plan) and await self._may_end()):
+            if workflow.info().is_continue_as_new_suggested():
+                await self._continue_as_new()
+            if plan is None or self._poked:
+                # Cleared before asking: the answer may miss what a later signal stands for.
+                poked, self._poked, self._updates_covered = self._poked, False, self._updates_received
+                self._set_status(wording.ASKING_SERVICE)
+                plan = await self._ask_after_poke(ask) if poked else await self._run_service_step(ask)
+            else:
+                plan = await self._run_step(plan)
+        return plan
+
+    async def _may_end(self) -> bool:
+        """Wait until all updates have their answers, or until a poke; tells whether there was no poke."""
+        await workflow.wait_condition(lambda: self._poked or workflow.all_handlers_finished())
+        return not self._poked
+
+    async def _continue_as_new(self) -> None:
+        """Continue as new, unless an update has no answer yet: it is answered first.
+
+        The new run takes over nothing, not even the poke, because it starts by asking the service.
+        """
+        if self._updates_answered == self._updates_received:
+            await workflow.wait_condition(workflow.all_handlers_finished)
+        if self._updates_answered == self._updates_received:
+            workflow.continue_as_new(self._start)
+
+    def _follow(self, plan: PlanT) -> PlanT:
+        """Make ``plan`` the present plan, and show it."""
+        self._plan = plan
+        self._operator_waits = 0
+        status = self._describe_step(plan)
+        self._set_status(status)
+        self._answer_updates(status)
+        self._upsert(self._search_attribute_updates(plan))
+        return plan
+
+    # --- steps --------------------------------------------------------------------------------------------------------
+
+    async def _run_service_step(self, activity: str) -> PlanT | None:
+        """Run a step that needs only the service; returns the next plan, or None if it has to be asked for."""
+        running = self._start_activity(activity, activity_options.SERVICE_RETRIES)
+        await workflow.wait([running])
+        return await self._plan_from(activity, running)
+
+    async def _run_external_step(self, activity: str, retries: activity_options.Retries) -> PlanT | None:
+        """Run a step at a review site or a provider; returns the next plan, or None if it has to be asked for.
+
+        The other side may be down for days, and a poke may mean that the step is no longer wanted: the chat of a
+        customer whose contact arrived in another way opens without waiting for the site. So a poke cancels the
+        activity. The cancellation type WAIT_CANCELLATION_COMPLETED and the missing heartbeat are deliberate: they make
+        the cancellation end only the pause between two attempts. A running attempt does not notice it, so no reply is
+        interrupted while it is being posted. The attempt ends within its deadline, and the workflow waits for it.
+        """
+        running = self._start_activity(activity, retries)
+        try:
+            await workflow.wait_condition(lambda: self._poked or running.done())
+        finally:  # also if the workflow itself is cancelled
+            running.cancel()
+            await workflow.wait([running])
+        return await self._plan_from(activity, running)
+
+    def _start_activity(self, activity: str, retries: activity_options.Retries) -> workflow.ActivityHandle[PlanT]:
+        options = retries.late if self._failing_activity == activity else retries.early
+        options = options | {"summary": self._status_text}
+        return workflow.start_activity(activity, self._start, result_type=self._plan_type, **options)
+
+    async def _plan_from(self, activity: str, ended: workflow.ActivityHandle[PlanT]) -> PlanT | None:
+        """Return the plan that an activity returned; None if the activity returned none."""
+        if ended.cancelled():
+            return None  # by a poke
+        error = ended.exception()
+        if error is None:
+            if self._failing_activity == activity:
+                self._failing_activity = self._last_failure = ""
+            return self._follow(ended.result())
+        if not isinstance(error, ActivityError):
+            raise error
+        if error.retry_state is RetryState.MAXIMUM_ATTEMPTS_REACHED:
+            self._show_failure(activity, error.cause)
+        if isinstance(error.cause, ApplicationError) and error.cause.non_retryable:
+            await self._handle_refusal(error.cause)
+        return None  # also after a poke that ended the pause between two attempts
+
+    def _show_failure(self, activity: str, cause: BaseException | None) -> None:
+        """Show why all attempts failed so far; the next ones use the late retry options."""
+        self._failing_activity = activity
+        self._last_failure = f"{wording.describe_failure(cause)}, {wording.format_time(workflow.now())}"
+        self._upsert(self._search_attribute_updates_of_failure())
+        self._answer_updates(f"Failed: {self._last_failure}. Care tries again.")
+
+    async def _handle_refusal(self, refusal: ApplicationError) -> None:
+        """Fail if the resource does not exist; otherwise wait for an operator.
+
+        An expired token, or a service that is older or newer than the worker, is for an operator to fix. It must end
+        neither a recovery nor a delivery, because the customer did nothing wrong.
+        """
+        if refusal.type == _NOT_FOUND:
+            message = f"The service does not know {self._resource}"
+            raise ApplicationError(message, type=_NOT_FOUND, non_retryable=True)
+        await self._wait_for_operator(wording.refused_worker(refusal.type or "no reason given"))
+
+    # --- waiting ------------------------------------------------------------------------------------------------------
+
+    async def _wait_for_operator(self, status: str) -> None:
+        """Show ``status`` and wait for a poke, at most for a pause that doubles from a minute to an hour."""
+        self._set_status(status)
+        self._answer_updates(status)
+        self._upsert(search_attributes.operator_wait_updates(workflow.info().typed_search_attributes))
+        workflow.logger.warning("%s", status)
+        pause = min(
+            activity_options.FIRST_OPERATOR_WAIT * 2**self._operator_waits, activity_options.LONGEST_OPERATOR_WAIT
+        )
+        self._operator_waits = min(self._operator_waits + 1, _MOST_DOUBLINGS)
+        await self._wait_for_poke(pause, "the service is asked again")
+
+    async def _wait_for_poke(self, longest: timedelta, summary: str) -> None:
+        """Wait for a poke, at most for ``longest``; ``summary`` says what happens then."""
+        with suppress(TimeoutError):
+            await workflow.wait_condition(lambda: self._poked, timeout=longest, timeout_summary=summary)
+
+    # --- what operators see -------------------------------------------------------------------------------------------
+
+    def _set_status(self, text: str) -> None:
+        """Show ``text`` to operators. This writes no event, so it costs nothing."""
+        self._status_text = text
+        details = self._details(self._plan, text) if self._plan else f"**{text}**"
+        if self._last_failure:
+            status, _, rest = details.partition("\n\n")
+            details = f"{status}\n\n- Last failure: {self._last_failure}\n{rest}"
+        workflow.set_current_details(details)
+
+    def _upsert(self, updates: Sequence[search_attributes.Update]) -> None:
+        # A workflow that was started without search attributes runs where they are not registered. Naming them there
+        # would fail its task.
+        if updates and workflow.info().typed_search_attributes.get(search_attributes.TICKET) is not None:
+            workflow.upsert_search_attributes(updates)

@@ -1,0 +1,58 @@
+"""The connection of `care work` to Temporal."""
+
+import asyncio
+from typing import Final
+
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
+from temporalio.client import Client
+from temporalio.contrib.opentelemetry import TracingInterceptor
+from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
+from temporalio.service import RPCError
+
+from care_roles import environment, logs
+from care_roles.fields import Address
+from care_roles.temporal import connect_config
+
+_FIRST_PAUSE: Final = 1.0
+_LONGEST_PAUSE: Final = 30.0
+"""Seconds between two tries to connect."""
+
+_log = logs.get_logger(__name__)
+
+
+async def connect(metrics_address: Address | None) -> Client:
+    """Connect as the ``TEMPORAL_*`` variables say, waiting until the server and its namespace are available.
+
+    The SDK serves its metrics at ``metrics_address``. Workers of this client use its interceptor, which continues the
+    trace of the call that woke a workflow. Raises ``ConfigurationError`` if the address cannot be used.
+    """
+    config, runtime = connect_config(), _create_runtime(metrics_address)
+    pause = _FIRST_PAUSE
+    while True:
+        try:
+            client = await Client.connect(**config, interceptors=[TracingInterceptor()], runtime=runtime)
+            await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
+        except (RuntimeError, RPCError) as error:  # the SDK raises the first if connecting fails
+            _log.warning(
+                "waiting for Temporal", address=config.get("target_host"), error=str(error), next_try_seconds=pause
+            )
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+        else:
+            return client
+
+
+def _create_runtime(metrics_address: Address | None) -> Runtime | None:
+    """Return the SDK's runtime with metrics at that address; None for the default one, which has no metrics."""
+    if metrics_address is None:
+        return None
+    # Prometheus's conventions for names and units.
+    metrics = PrometheusConfig(
+        str(metrics_address), counters_total_suffix=True, unit_suffix=True, durations_as_seconds=True
+    )
+    try:
+        return Runtime(telemetry=TelemetryConfig(metrics=metrics))
+    except (RuntimeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        message = f"cannot listen on {metrics_address} ({reason}); choose another address or port"
+        raise environment.ConfigurationError(f"CARE_METRICS_ADDRESS: {message}") from None

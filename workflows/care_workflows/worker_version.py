@@ -1,0 +1,44 @@
+"""The version of this worker, for Temporal's Worker Versioning; see docs/changing-workflows.md."""
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
+from temporalio.worker import WorkerDeploymentConfig
+
+from care_roles import environment
+
+_DeploymentName = Annotated[str, Field(min_length=1, pattern=r"^[^.]+$")]
+"""Contains no dot, because Temporal separates deployment and build id by a dot."""
+
+
+class VersionSettings(BaseSettings):
+    """Set both or neither. Without them the worker takes all tasks of its task queue."""
+
+    worker_deployment: _DeploymentName | None = None
+    worker_build_id: str | None = Field(None, min_length=1)
+
+    @model_validator(mode="after")
+    def _require_both(self) -> Self:
+        if (self.worker_deployment is None) != (self.worker_build_id is None):
+            absent = "CARE_WORKER_BUILD_ID" if self.worker_build_id is None else "CARE_WORKER_DEPLOYMENT"
+            raise ValueError(environment.missing(absent))
+        return self
+
+    @property
+    def deployment_config(self) -> WorkerDeploymentConfig | None:
+        """The worker's version, as Temporal takes it; None without one.
+
+        The workflows are auto-upgrade: at their next task they move to the current version. They wait for weeks and
+        months. If they were pinned, old workers would have to run that long, and a fix would not reach a waiting
+        workflow. The behavior is set here and not at each workflow, because Temporal refuses the tasks of an
+        unversioned worker whose workflows declare one.
+        """
+        if self.worker_deployment is None or self.worker_build_id is None:
+            return None
+        return WorkerDeploymentConfig(
+            version=WorkerDeploymentVersion(self.worker_deployment, self.worker_build_id),
+            use_worker_versioning=True,
+            default_versioning_behavior=VersioningBehavior.AUTO_UPGRADE,
+        )
