@@ -66,7 +66,7 @@ class Team:
             return (await self.tenant.recovery(recovery)).HasField("post_time")
 
         await eventually("the public reply", known)
-        return await site.reply() or ""
+        return await site.get_reply() or ""
 
 
 @pytest.fixture(scope="module")
