@@ -57,6 +57,10 @@ test: $(READY) ## Run the tests
 test-long: $(READY) ## Run the heavy forms of the tests
 	$(BIN)/pytest -m long --timeout 3600 $(ARGS)
 
+.PHONY: model
+model: $(READY) ## Explore the model of the lifecycle (ARGS="--without RULE": the counterexample without a rule)
+	@$(BIN)/python -m tests.model $(ARGS)
+
 .PHONY: bench
 bench: $(READY) ## Run the benchmarks
 	$(BIN)/python -m benchmarks $(ARGS)
@@ -108,12 +112,16 @@ proto-baseline: $(READY) ## Make the present contract the one that later changes
 	$(BIN)/python -m tools.buf_checks --write-baseline
 
 .PHONY: diagrams
-diagrams: $(READY) ## Draw the README's state diagrams, and write the test kit's copy of the table
+diagrams: $(READY) ## Draw the README's state diagrams
 	$(BIN)/python -m tools.diagrams
 
 .PHONY: trace
 trace: $(READY) ## Print the trace of one recovery, through all processes, as a tree (ARGS=--write: into docs/operating.md)
 	@$(BIN)/python -m tools.trace $(ARGS)
+
+.PHONY: sql
+sql: $(READY) ## List the service's SQL statements, or print some whole (ARGS=outbox.CLAIM)
+	@$(BIN)/python -m tools.sql $(ARGS)
 
 .PHONY: screenshots
 screenshots: $(READY) ## Take the screenshots of docs/runbook.md from a running system (needs a Chromium)

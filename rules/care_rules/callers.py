@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from care_rules.entities import ActorKind
+from care_rules.refusals import not_found
 
 
 class Role(StrEnum):
@@ -35,6 +36,11 @@ class Caller:
     def is_agent(self) -> bool:
         """Whether the caller is a person of the team; supervisors are."""
         return self.kind is ActorKind.AGENT
+
+    def check_organization(self, organization: str, resource: str) -> None:
+        """Refuses with RESOURCE_NOT_FOUND a `resource` of an organization that is not the caller's."""
+        if self.organization is not None and self.organization != organization:
+            raise not_found(resource)
 
     @property
     def actor(self) -> str:

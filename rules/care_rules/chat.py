@@ -170,7 +170,7 @@ def verified(chat: ChatSnapshot, caller: Caller, now: datetime) -> Decision | No
         return None
     ticket = bump_version(chat.snapshot.ticket, chat.snapshot.live, now)
     entry = activity(ActivityType.CONTACT_VERIFIED, caller, chat.snapshot.ticket, ticket, recovery_id=chat.recovery.id)
-    return Decision(ticket, entry, known_contact=replace(chat.contact, verify_time=now))
+    return Decision(ticket, entry, changed_contact=replace(chat.contact, verify_time=now))
 
 
 def chat_locked(words: str = "The chat is being opened: try again in a minute.") -> Refusal:

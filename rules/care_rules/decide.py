@@ -265,7 +265,7 @@ def _reject(
     snapshot: TicketSnapshot, _: commands.RejectContact, caller: Caller, now: datetime, request_id: UUID | None
 ) -> Decision:
     decision = end_recovery(snapshot, Trigger.REJECT_CONTACT, ActivityType.CONTACT_REJECTED, caller, now, request_id)
-    return replace(decision, given_up=_named(snapshot).contact_id)
+    return replace(decision, cancel_deliveries_to=_named(snapshot).contact_id)
 
 
 def end_recovery(

@@ -39,15 +39,15 @@ class Decision:
     new_recovery: Recovery | None = None
     contact: Contact | None = None
     """A new one."""
-    known_contact: Contact | None = None
+    changed_contact: Contact | None = None
     """An existing one, changed."""
     messages: tuple[Message, ...] = ()
     new_deliveries: tuple[Delivery, ...] = ()
     """Of those messages that are to be carried to the customer; their workflows are woken."""
     delivery: Delivery | None = None
     """An existing delivery, changed."""
-    given_up: UUID | None = None
-    """The contact to whom nothing that is still QUEUED shall be sent."""
+    cancel_deliveries_to: UUID | None = None
+    """The contact that is rejected: its queued messages fail, as `delivery.cancel_delivery` says."""
     inbound: Inbound | None = None
     """The message that came in by a channel, to be taken in once."""
     admitted: tuple[Inbound, ...] = ()
@@ -60,6 +60,11 @@ class Decision:
     """Whether the ticket's own workflow shall."""
     review_attempt: int | None = None
     """The attempt number that is handed out now; commits only if the review's last one is the number before."""
+
+    @property
+    def is_new_ticket(self) -> bool:
+        """Whether the ticket does not exist yet."""
+        return self.ticket.revision == 1
 
 
 def move_recovery(recovery: Recovery, state: RecoveryState, now: datetime) -> Recovery:

@@ -32,7 +32,8 @@ _FIRST_CHECK: Final = timedelta(minutes=1)
 _LAST_CHECK: Final = 11
 """Doubling from a minute, the provider is asked for the last time a day and a half after sending."""
 _NONE: Final = 0
-_OVER: Final = frozenset({DeliveryState.DELIVERED, DeliveryState.FAILED})
+FINISHED: Final = frozenset({DeliveryState.DELIVERED, DeliveryState.FAILED})
+"""The states in which nothing more is done for a message, unless a late report says so."""
 
 
 class DeliveryStep(StrEnum):
@@ -75,7 +76,7 @@ class DeliverySnapshot:
         delivery = self.delivery
         if delivery.state is DeliveryState.QUEUED:
             return DeliveryPlan(DeliveryStep.SEND)
-        if delivery.state in _OVER or delivery.check_time is None:
+        if delivery.state in FINISHED or delivery.check_time is None:
             return DeliveryPlan(DeliveryStep.DONE)
         if delivery.check_time > now:
             return DeliveryPlan(DeliveryStep.WAIT, delivery.check_time - now)
@@ -130,6 +131,16 @@ def begin_delivery(snapshot: DeliverySnapshot, step: DeliveryStep, caller: Calle
     number = delivery.attempts + 1
     ticket = replace(snapshot.snapshot.ticket, revision=snapshot.snapshot.ticket.revision + 1)
     return Decision(ticket, delivery=replace(delivery, attempt=number, attempts=number))
+
+
+def cancel_delivery(delivery: Delivery, now: datetime) -> Delivery:
+    """Returns `delivery` after its contact was rejected: what is still queued fails.
+
+    An attempt that is under way may still report that the message was sent.
+    """
+    if delivery.state is not DeliveryState.QUEUED:
+        return delivery
+    return replace(delivery, state=DeliveryState.FAILED, failure_reason=DeliveryFailure.CONTACT_REJECTED, end_time=now)
 
 
 def report_delivery(

@@ -37,6 +37,8 @@ class RecoveryState(StrEnum):
     ENDED_BY_CLOSE = "ENDED_BY_CLOSE"
 
 
+UNRESOLVED: Final = frozenset({TicketStatus.OPEN, TicketStatus.IN_PROGRESS})
+"""The statuses of tickets that the team still has to work on."""
 FORM_LIVE: Final = frozenset({RecoveryState.FORM_REQUESTED, RecoveryState.AWAITING_CONTACT})
 LIVE: Final = FORM_LIVE | {RecoveryState.CONTACT_RECEIVED, RecoveryState.CHAT_UNLOCKED}
 
@@ -175,7 +177,7 @@ STATUS: Final = StateMachine(
             frozenset({_T.RESOLVED}),
             _T.IN_PROGRESS,
             frozenset({Party.ASSIGNEE, Party.CUSTOMER}),
-            "assignee; the customer, by submitting a contact",
+            "assignee; the customer, by writing or submitting a contact",
         ),
         Rule(
             Trigger.AUTO_CLOSE,

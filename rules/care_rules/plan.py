@@ -6,12 +6,12 @@ The order of the checks is that of the model that the rules were checked with.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from care_rules.entities import Recovery, ReplyState
+from care_rules.entities import Recovery, RecoveryKind, ReplyState
 from care_rules.lifecycle import FORM_LIVE, LIVE, RecoveryState
 
 
@@ -63,7 +63,13 @@ class SiteTiming:
 
 HOLD_TIME: Final = timedelta(seconds=2)
 HANDED_OUT: Final = frozenset({ReplyState.POSTING, ReplyState.RETRACTING})
-_WAS_PUBLIC: Final = frozenset({ReplyState.POSTED, ReplyState.RETRACTING, ReplyState.RETRACTED})
+"""An attempt at the review site has no recorded outcome yet."""
+SHOWS_LINK: Final = frozenset({ReplyState.POSTED, ReplyState.RETRACTING})
+"""The public reply may show the link: once the recovery has ended, the link is to be taken out."""
+WAS_PUBLIC: Final = frozenset({ReplyState.POSTED, ReplyState.RETRACTING, ReplyState.RETRACTED})
+"""The reply was public at some time, so it replaced the replies of older recoveries."""
+UNFINISHED: Final = FORM_LIVE | {RecoveryState.CONTACT_RECEIVED}
+"""The states in which a recovery wants a step, whatever its reply."""
 
 
 def next_check(recovery: Recovery, checks: Sequence[timedelta]) -> datetime | None:
@@ -94,13 +100,24 @@ def plan(
         return _hold_until(settle_time(recovery, timing), now) or Plan(Step.READ)
     if state is RecoveryState.AWAITING_CONTACT:
         return _awaiting(recovery, now, timing.checks, reminder)
-    if (
-        state not in LIVE
-        and recovery.reply_state in {ReplyState.POSTED, ReplyState.RETRACTING}
-        and not _site_took_it_down(recovery)
-    ):
+    if state not in LIVE and recovery.reply_state in SHOWS_LINK and not _site_took_it_down(recovery):
         return _retraction(recovery, siblings, now)
     return Plan(Step.DONE)
+
+
+def needs_form_link(recovery: Recovery, siblings: Sequence[Sibling], now: datetime, timing: SiteTiming) -> bool:
+    """Returns whether the link to a form is still needed, so that the key it was made with must be kept.
+
+    Customers use the link until the form expires, also after the recovery has ended. The worker needs it as long as the
+    public reply may show it: it posts the link, looks for it, and takes it out when the recovery ends.
+    """
+    if recovery.kind is not RecoveryKind.FORM:
+        return False
+    if recovery.expire_time is not None and recovery.expire_time > now:
+        return True
+    if recovery.state in LIVE:
+        recovery = replace(recovery, state=RecoveryState.ENDED_BY_CLOSE, end_time=now)
+    return plan(recovery, siblings, now, timing).step is not Step.DONE
 
 
 def _site_took_it_down(recovery: Recovery) -> bool:
@@ -141,7 +158,7 @@ def _retraction(recovery: Recovery, siblings: Sequence[Sibling], now: datetime) 
     newer = {sibling.reply_state for sibling in siblings if sibling.newer}
     if ReplyState.POSTING in newer:
         return Plan(Step.HOLD, HOLD_TIME)
-    if newer & _WAS_PUBLIC:
+    if newer & WAS_PUBLIC:
         return Plan(Step.DONE)
     if recovery.retract_after is not None and recovery.retract_after > now:
         return Plan(Step.WAIT, recovery.retract_after - now)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
+from typing import Final
+
+_MOST_VIOLATIONS: Final = 10
+"""gRPC clients accept 8 KiB of trailers by default, and each violation is in them three times."""
 
 
 class Reason(StrEnum):
@@ -67,6 +71,27 @@ class Refusal(Exception):
 
     def __str__(self) -> str:
         return f"{self.reason}: {self.message}"
+
+
+class Violations:
+    """Collects what is wrong with a request, so that one refusal names all of it."""
+
+    def __init__(self) -> None:
+        self._found: list[Violation] = []
+
+    def wrong(self, field: str, description: str) -> None:
+        """Adds a violation. After the first ten, further ones are dropped: an error has to fit into trailers."""
+        if len(self._found) < _MOST_VIOLATIONS:
+            self._found.append(Violation(field, description))
+
+    def extend(self, violations: Iterable[Violation]) -> None:
+        """Adds the violations of a refusal."""
+        self._found.extend(violations)
+
+    def check(self) -> None:
+        """Refuses with INVALID_FIELD if anything is wrong."""
+        if self._found:
+            raise invalid(*self._found)
 
 
 def invalid(*violations: Violation) -> Refusal:

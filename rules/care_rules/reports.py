@@ -41,20 +41,19 @@ _NONE: Final = 0
 
 
 @dataclass(frozen=True, slots=True)
-class RecoveryCase:
+class RecoverySnapshot:
     """A ticket as it was loaded for the workflow of one of its recoveries."""
 
     snapshot: TicketSnapshot
     recovery: Recovery
     siblings: Sequence[Sibling]
     """The other recoveries of the same review."""
-    timing: SiteTiming
     kept: Sequence[Inbound] = ()
-    """What the contact sent before its chat was unlocked, with the ids that its entries of the thread shall have."""
+    """What the contact sent before its chat was unlocked, with the ids for its entries of the thread."""
 
-    def plan(self, now: datetime) -> Plan:
-        """Returns what the recovery wants at `now`."""
-        return plan(self.recovery, self.siblings, now, self.timing, self.reminder)
+    def plan(self, now: datetime, timing: SiteTiming) -> Plan:
+        """Returns the recovery's next step at `now`."""
+        return plan(self.recovery, self.siblings, now, timing, self.reminder)
 
     @property
     def reminder(self) -> datetime | None:
@@ -63,12 +62,14 @@ class RecoveryCase:
         return next_reminder(self.snapshot.ticket, self.recovery, self.snapshot.settings) if is_live else None
 
 
-def begin_posting(snapshot: RecoveryCase, review: Review, step: Step, now: datetime) -> Decision | None:
+def begin_posting(
+    snapshot: RecoverySnapshot, review: Review, step: Step, timing: SiteTiming, now: datetime
+) -> Decision | None:
     """Hands out a step at the review site as a new attempt; None where the recovery does not want that step.
 
     Writes no activity: nobody can see it, and an attempt per retry would bury the log while a site is down.
     """
-    if step not in {Step.POST, Step.READ, Step.RETRACT} or snapshot.plan(now).step is not step:
+    if step not in {Step.POST, Step.READ, Step.RETRACT} or snapshot.plan(now, timing).step is not step:
         return None
     attempt = review.posting_attempts + 1
     handed_out = replace(snapshot.recovery, attempt=attempt)
@@ -78,13 +79,13 @@ def begin_posting(snapshot: RecoveryCase, review: Review, step: Step, now: datet
             reply_state=ReplyState.POSTING if step is Step.POST else ReplyState.RETRACTING,
             hand_out_time=now,
             # Of the write before, if it has no outcome, something may still be under way.
-            unsettled_until=settle_time(snapshot.recovery, snapshot.timing),
+            unsettled_until=settle_time(snapshot.recovery, timing),
         )
     ticket = replace(snapshot.snapshot.ticket, revision=snapshot.snapshot.ticket.revision + 1)
     return Decision(ticket, recovery=handed_out, review_attempt=attempt)
 
 
-def report(snapshot: RecoveryCase, command: Report, caller: Caller, now: datetime) -> Decision | None:
+def report(snapshot: RecoverySnapshot, command: Report, caller: Caller, now: datetime) -> Decision | None:
     """Returns what to write for a report, or None where it changes nothing."""
     recovery = snapshot.recovery
     if isinstance(command, RecordPosted | RecordRefused | RecordRetracted) and (
@@ -117,7 +118,7 @@ def report(snapshot: RecoveryCase, command: Report, caller: Caller, now: datetim
             return _write(snapshot, expired, ActivityType.FORM_EXPIRED, caller, now)
 
 
-def _unlocked(snapshot: RecoveryCase, command: UnlockChat, caller: Caller, now: datetime) -> Decision:
+def _unlocked(snapshot: RecoverySnapshot, command: UnlockChat, caller: Caller, now: datetime) -> Decision:
     contact = snapshot.snapshot.contact
     if contact is None:
         raise AssertionError("whoever is received has left an address")
@@ -145,7 +146,7 @@ def _unlocked(snapshot: RecoveryCase, command: UnlockChat, caller: Caller, now: 
     return replace(
         decision,
         activity=replace(decision.activity, message_id=greeting.id) if decision.activity else None,
-        known_contact=replace(contact, key_id=command.key_id),
+        changed_contact=replace(contact, key_id=command.key_id),
         messages=(greeting, *said),
         admitted=tuple(
             replace(inbound, outcome=IngestOutcome.RECORDED if inbound.automatic else IngestOutcome.ACCEPTED)
@@ -161,7 +162,7 @@ def _given_id(inbound: Inbound) -> UUID:
     return inbound.message_id
 
 
-def _posted(snapshot: RecoveryCase, caller: Caller, now: datetime) -> Decision | None:
+def _posted(snapshot: RecoverySnapshot, caller: Caller, now: datetime) -> Decision | None:
     recovery = snapshot.recovery
     if recovery.reply_state is ReplyState.POSTED and recovery.state is RecoveryState.AWAITING_CONTACT:
         # Read again and still there: remembered, so that the next check is a later one.
@@ -175,7 +176,7 @@ def _posted(snapshot: RecoveryCase, caller: Caller, now: datetime) -> Decision |
     return _write(snapshot, posted, ActivityType.FORM_POSTED, caller, now)
 
 
-def _refused(snapshot: RecoveryCase, command: RecordRefused, caller: Caller, now: datetime) -> Decision | None:
+def _refused(snapshot: RecoverySnapshot, command: RecordRefused, caller: Caller, now: datetime) -> Decision | None:
     recovery = snapshot.recovery
     if recovery.reply_state is ReplyState.RETRACTING:
         pause = min(_RETRACT_PAUSE * 2 ** min(recovery.retract_refusals, _MOST_DOUBLINGS), _RETRACT_PAUSE_MAX)
@@ -213,7 +214,7 @@ def _fire(recovery: Recovery, trigger: Trigger, now: datetime) -> Recovery:
 
 
 def _write(
-    snapshot: RecoveryCase,
+    snapshot: RecoverySnapshot,
     after: Recovery,
     kind: ActivityType,
     caller: Caller,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from care_rules.decision import Decision
 from care_rules.entities import Agent, Contact, Recovery, Review, Ticket
+from care_rules.lifecycle import LIVE
 from care_rules.organizations import Location, Organization, settings_at
 from care_rules.settings import Settings
 
@@ -33,6 +35,29 @@ class TicketSnapshot:
         return settings_at(self.organization, self.location)
 
     @property
+    def business_name(self) -> str:
+        """The business as its customers know it: the location's display name, or else the organization's."""
+        return (self.location and self.location.display_name) or self.organization.display_name
+
+    @property
     def phone_region(self) -> str:
         """The region of phone numbers without a country code: the location's, or else the organization's."""
         return (self.location and self.location.default_phone_region) or self.organization.default_phone_region
+
+
+def apply(snapshot: TicketSnapshot, decision: Decision) -> TicketSnapshot:
+    """Returns the snapshot as it is after the commit of `decision`."""
+    live, contact, named = snapshot.live, snapshot.contact, snapshot.named
+    changed = [each for each in (decision.recovery, decision.new_recovery) if each is not None]
+    for recovery in changed:
+        if named is not None and recovery.id == named.id:
+            named = recovery
+        if recovery.state in LIVE:
+            live = recovery
+        elif live is not None and recovery.id == live.id:
+            live = None
+    if live is None or (contact is not None and contact.id != live.contact_id):
+        contact = None
+    if decision.contact is not None and live is not None and decision.contact.id == live.contact_id:
+        contact = decision.contact
+    return replace(snapshot, ticket=decision.ticket, live=live, contact=contact, named=named)

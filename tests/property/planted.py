@@ -11,18 +11,18 @@ from typing import Any, Final
 import pytest
 
 from care_rules import chat, commands, decide, follow_up, permissions, reports, submit
+from care_rules.callers import Caller
 from care_rules.decision import Decision
 from care_rules.entities import ActivityType, Ticket
 from care_rules.lifecycle import RECOVERY, STATUS, RecoveryState, StateMachine, TicketStatus, Trigger
 from care_rules.permissions import Command, Situation
 from care_rules.refusals import Reason
+from care_rules.scheduling import ScheduledDecision
 from care_rules.snapshot import TicketSnapshot
-from care_service.rpc import call, execute
-from care_service.rpc import customer_service as customers
-from care_service.rpc import worker_service as workers
-from care_service.rpc.execute import Repeat
 from care_service.storage.tickets import PostgresTickets
+from care_service.usecases import request
 from care_service.usecases.ports import IdempotencyRecord, StaleError
+from care_service.usecases.request import Request
 
 Patch = pytest.MonkeyPatch
 _ANY: Final[Any] = Any
@@ -62,7 +62,7 @@ def _drop_refusals(patch: Patch, forgotten: Callable[[Command, Situation, Reason
 
 
 def etag_is_not_compared(patch: Patch) -> None:
-    patch.setattr(Repeat, "check_etag", lambda self, ticket: None)
+    patch.setattr(Request, "check_etag", lambda self, ticket: None)
 
 
 def resolved_ticket_can_be_started(patch: Patch) -> None:
@@ -76,9 +76,9 @@ def contact_can_be_added_to_an_open_chat(patch: Patch) -> None:
 def stale_commit_reports_success(patch: Patch) -> None:
     right = PostgresTickets.commit
 
-    async def wrong(self: PostgresTickets, decision: Decision, record: IdempotencyRecord | None) -> None:
+    async def wrong(self: PostgresTickets, scheduled: ScheduledDecision, record: IdempotencyRecord | None) -> None:
         try:
-            await right(self, decision, record)
+            await right(self, scheduled, record)
         except StaleError:
             return
 
@@ -86,12 +86,11 @@ def stale_commit_reports_success(patch: Patch) -> None:
 
 
 def repeat_is_executed_again(patch: Patch) -> None:
-    patch.setattr(Repeat, "record", lambda self, response: None)
+    patch.setattr(Request, "record", lambda self, organization, outcome: None)
 
 
 def answers_are_kept_forever(patch: Patch) -> None:
-    for module in (execute, customers):
-        patch.setattr(module, "KEPT", timedelta(days=10_000))
+    patch.setattr(request, "REQUEST_ID_LIFETIME", timedelta(days=10_000))
 
 
 def close_leaves_the_recovery_live(patch: Patch) -> None:
@@ -133,7 +132,7 @@ def customer_of_another_ticket_is_heard_in_its_chat(patch: Patch) -> None:
 
 
 def other_organizations_are_let_in(patch: Patch) -> None:
-    patch.setattr(call.Call, "enter", lambda self, organization, resource: None)
+    patch.setattr(Caller, "check_organization", lambda self, organization, resource: None)
 
 
 def follow_up_is_made_though_there_is_one(patch: Patch) -> None:
@@ -142,7 +141,7 @@ def follow_up_is_made_though_there_is_one(patch: Patch) -> None:
     def wrong(form: submit.FormSnapshot, *rest: Any) -> Decision | None:  # noqa: ANN401 - handed on
         return right(replace(form, open=None, last=form.open or form.last), *rest)
 
-    patch.setattr(customers, "submit_contact", wrong)
+    patch.setattr(submit, "submit_contact", wrong)
 
 
 def follow_up_forgets_the_assignee(patch: Patch) -> None:
@@ -169,12 +168,12 @@ def reopened_ticket_keeps_its_resolve_time(patch: Patch) -> None:
 def late_report_counts(patch: Patch) -> None:
     right = reports.report
 
-    def wrong(case: reports.RecoveryCase, command: Any, *rest: Any) -> Decision | None:  # noqa: ANN401 - any report
+    def wrong(case: reports.RecoverySnapshot, command: Any, *rest: Any) -> Decision | None:  # noqa: ANN401 - any report
         if hasattr(command, "attempt"):
             command = replace(command, attempt=case.recovery.attempt)
         return right(case, command, *rest)
 
-    patch.setattr(workers, "report", wrong)
+    patch.setattr(reports, "report", wrong)
 
 
 def expired_link_takes_an_answer(patch: Patch) -> None:

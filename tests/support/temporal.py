@@ -46,5 +46,5 @@ def program(distribution: str, name: str) -> str:
     """Returns the full path of a program in an installed wheel. It need not be on PATH. Raises LookupError."""
     found = next((file for file in files(distribution) or [] if file.name in (name, f"{name}.exe")), None)
     if found is None:
-        raise LookupError(f"{distribution} is not installed: pip install 'review-care[dev]'")
+        raise LookupError(f"{distribution} is not installed: run make setup")
     return str(Path(str(found.locate())).resolve())

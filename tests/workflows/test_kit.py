@@ -169,3 +169,8 @@ async def test_what_the_tables_do_not_have_is_refused(skipping: WorkflowEnvironm
     reasons = [caught.value.reason for caught in (locked, live, early, closed)]
     assert reasons == ["CHAT_LOCKED", "FORM_LIVE", "ILLEGAL_TRANSITION", "TICKET_CLOSED"]
     assert (early.value.machine, early.value.state) == ("recovery", "FORM_REQUESTED")
+
+
+def test_a_policy_counts_whole_days() -> None:
+    with pytest.raises(ValueError, match="grace must be a whole number of days"):
+        Policy(grace=timedelta(hours=1))

@@ -12,7 +12,7 @@ from care_cli.outbox.access import database_url
 from care_dev.stack.errors import StackError
 
 if TYPE_CHECKING:
-    from care_service.storage.missing_workflows import Wanted
+    from care_service.storage.expected_workflows import ExpectedWorkflow
 
 
 def temporal_variables(home: Path) -> dict[str, str]:
@@ -25,7 +25,7 @@ def temporal_variables(home: Path) -> dict[str, str]:
     return {**os.environ, "TEMPORAL_ADDRESS": stack.urls.temporal} if stack else dict(os.environ)
 
 
-def missing(home: Path) -> Sequence[Wanted]:
+def missing(home: Path) -> Sequence[ExpectedWorkflow]:
     """Return the workflows that must run, do not run, and have no outbox row that will start them.
 
     Raises StackError if the database or Temporal can't be reached.
@@ -38,13 +38,13 @@ def missing(home: Path) -> Sequence[Wanted]:
     from care_rules.refusals import Refusal
     from care_service.running import reconciling
     from care_service.storage.database import Database
-    from care_service.storage.missing_workflows import WantedWorkflows
+    from care_service.storage.expected_workflows import ExpectedWorkflows
 
-    async def run() -> Sequence[Wanted]:
+    async def run() -> Sequence[ExpectedWorkflow]:
         database = Database(database_url(home), pool_size=1)
         try:
             client = await Client.connect(**connect_config(temporal_variables(home)))
-            pages = reconciling.missing(WantedWorkflows(database), reconciling.TemporalRunning(client))
+            pages = reconciling.missing(ExpectedWorkflows(database), reconciling.TemporalRunning(client))
             return [each async for page in pages for each in page]
         finally:
             await database.close()

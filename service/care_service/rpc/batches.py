@@ -1,4 +1,4 @@
-"""Batches (AIP-231): many requests of one method in one call, one after the other; each succeeds or fails by itself."""
+"""Batches (AIP-231): many requests of one method in one call. Each is served alone, one after the other."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from care_service.rpc.fields import Fields
 
 MAX_ITEMS: Final = 100
 _OF_ALL: Final = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
-"""What is no item's own: the call ends with it, as the next items would only wait for the same; it may be repeated."""
+"""Failures that end the whole call, since the next items would fail in the same way. The call can be repeated."""
 
 
 class Item(Protocol):
@@ -52,11 +52,11 @@ async def serve_each(
     of_parent: Callable[[ItemT, str], bool],
     serve: Callable[[ItemT], Awaitable[ResponseT]],
 ) -> list[tuple[Status, ResponseT | None]]:
-    """Returns each item's status, and its answer where it succeeded, in the order of the request.
+    """Returns each item's status, and its response where it succeeded, in the order of the request.
 
-    `of_parent` tells whether an item belongs below the batch's parent; one that does not fails the whole batch. So do
-    an empty batch and one of more than MAX_ITEMS; nothing is carried out then. Where the database is away, or a time
-    limit is reached, the batch ends with that; the items before were carried out.
+    `of_parent` tells whether an item belongs to the batch's parent. The whole batch is refused, and nothing is carried
+    out, where an item does not, where there is no item, and where there are more than MAX_ITEMS. A batch that meets an
+    unavailable database or a time limit ends with that refusal; the items before it were carried out.
     """
     fields = Fields()
     organization = fields.name("parent", batch.parent, names.parse_organization, "")
@@ -69,7 +69,7 @@ async def serve_each(
             if not of_parent(item, organization):
                 fields.wrong(f"requests[{index}]", f"is not of {batch.parent}; all items of a batch are")
     fields.check()
-    call.enter(organization, batch.parent)
+    call.caller.check_organization(organization, batch.parent)
     return [await _outcome(_numbered(item, request_id, index), serve) for index, item in enumerate(batch.requests)]
 
 
@@ -83,7 +83,7 @@ async def _outcome(item: ItemT, serve: Callable[[ItemT], Awaitable[ResponseT]]) 
 
 
 def _numbered(item: ItemT, batch_id: UUID | None, index: int) -> ItemT:
-    """Gives an item without a request id one that follows from the batch's: a repeat of the batch repeats its items."""
+    """Gives an item a request id that is derived from the batch's: so a repeat of the batch repeats its items."""
     if batch_id is None or item.request_id:
         return item
     copied = deepcopy(item)
@@ -92,7 +92,7 @@ def _numbered(item: ItemT, batch_id: UUID | None, index: int) -> ItemT:
 
 
 def ticket_of(name: str, organization: str) -> bool:
-    """Tells whether a ticket's name is not another organization's; one that is no name is the item's own error."""
+    """Tells whether a ticket belongs to an organization. A name that can't be read does: its item alone is refused."""
     try:
         return names.parse_ticket(name).organization == organization
     except BadNameError:

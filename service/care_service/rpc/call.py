@@ -1,4 +1,4 @@
-"""The call that is being served: who calls, and when. Set by the interceptor, read by handlers."""
+"""The call that is being served: who calls, and when. The interceptor sets it, handlers read it."""
 
 from __future__ import annotations
 
@@ -8,25 +8,19 @@ from datetime import datetime
 from typing import Final
 
 from care_rules.callers import Caller
-from care_rules.refusals import not_found
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What a handler knows of the call beside its request."""
+    """What a handler knows about a call beside its request."""
 
     method: str
     """`care.v1.TicketService/GetTicket`."""
     caller: Caller
     now: datetime
-    """One instant for the whole call, in UTC."""
+    """The time of the call, in UTC: one instant for everything that it does."""
     expiry: float | None = None
-    """When the token's time is over, as a Unix time; None where none was asked for."""
-
-    def enter(self, organization: str, resource: str) -> None:
-        """Refuses with RESOURCE_NOT_FOUND where `resource` belongs to an organization that is not the caller's."""
-        if self.caller.organization is not None and self.caller.organization != organization:
-            raise not_found(resource)
+    """When the token expires, as a Unix time; None where the method needs no token."""
 
 
 _CURRENT: Final[ContextVar[Call]] = ContextVar("care_call")

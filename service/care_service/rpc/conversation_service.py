@@ -1,146 +1,130 @@
-"""ConversationService."""
+"""ConversationService: the thread of a ticket, and how its customer is reached."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Final, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
 import grpc
 from google.protobuf.message import Message
-from uuid_utils.compat import uuid7
 
 from care.v1 import conversation_service_pb2 as pb
-from care.v1 import conversation_service_pb2_grpc, recovery_pb2
-from care_rules import commands, names
-from care_rules.decision import Decision
+from care.v1 import conversation_service_pb2_grpc
+from care_rules import names
 from care_rules.names import RecoveryName, TicketName
 from care_rules.refusals import not_found
 from care_rules.replies import FORM_LINK, without_link
-from care_rules.snapshot import TicketSnapshot
 from care_service.rpc import convert, page_tokens
 from care_service.rpc.call import current_call
-from care_service.rpc.execute import Repeat, execute
 from care_service.rpc.fields import DISPLAY_NAME, LONG_TEXT, Fields
-from care_service.rpc.inbound import Inbounds
-from care_service.rpc.parents import enter_ticket
-from care_service.rpc.ticket_service import Verb, show
+from care_service.rpc.inbound import ingest_response, read_inbound
+from care_service.rpc.parents import check_ticket
+from care_service.rpc.placeholders import NO_RECOVERY, NO_TICKET
+from care_service.rpc.responses import Repeatable, Responder
+from care_service.rpc.ticket_for_caller import ticket_for
+from care_service.usecases import conversation, inbound, recoveries
+from care_service.usecases.conversation import WrittenMessage
 from care_service.usecases.links import Links
-from care_service.usecases.ports import MessageView, Reader, RecoveryView, TicketStore
+from care_service.usecases.ports import Reader, TicketStore
+from care_service.usecases.recoveries import ChangedRecovery, NewContact
+from care_service.usecases.request import Replayable, Request
 
 Context = grpc.aio.ServicerContext[Message, Message]
-ResponseT = TypeVar("ResponseT", bound=Message)
-_NOBODY = TicketName("", 0)
+RecoveryResponseT = TypeVar(
+    "RecoveryResponseT",
+    pb.SendRecoveryFormResponse,
+    pb.WithdrawRecoveryFormResponse,
+    pb.AddContactResponse,
+    pb.RejectContactResponse,
+)
+MessageResponseT = TypeVar("MessageResponseT", pb.SendMessageResponse, pb.AddNoteResponse)
+RecoveryCommand: TypeAlias = Callable[
+    [TicketStore, Reader, RecoveryName, Request[ChangedRecovery]], Awaitable[recoveries.Outcome]
+]
+MessageCommand: TypeAlias = Callable[
+    [TicketStore, TicketName, str, Request[WrittenMessage]], Awaitable[Replayable[WrittenMessage]]
+]
 _ORDERS: Final = {"": False, "create_time": False, "create_time asc": False, "create_time desc": True}
 
 
-class Conversations(Inbounds, conversation_service_pb2_grpc.ConversationServiceServicer):
-    """Converts, calls the core, converts."""
+class RecoveryRequest(Repeatable, Protocol):
+    """A request that names a recovery and what to do with it."""
+
+    name: str
+    etag: str
+
+
+class TextRequest(Repeatable, Protocol):
+    """A request with a text for the thread of a ticket."""
+
+    parent: str
+    text: str
+    etag: str
+
+
+class ConversationHandlers(conversation_service_pb2_grpc.ConversationServiceServicer):
+    """Serves ConversationService."""
 
     def __init__(self, store: TicketStore, reader: Reader, links: Links) -> None:
-        super().__init__(store, reader)
+        self._store = store
+        self._reader = reader
         self._links = links
 
     async def SendRecoveryForm(
         self, request: pb.SendRecoveryFormRequest, context: Context
     ) -> pb.SendRecoveryFormResponse:
         """See the contract."""
-        call, fields = current_call(), Fields()
-        name = fields.name("parent", request.parent, names.parse_ticket, _NOBODY)
+        fields = Fields()
+        name = fields.name("parent", request.parent, names.parse_ticket, NO_TICKET)
         request_id = fields.request_id(request.request_id)
         text = fields.text("reply_text", request.reply_text, LONG_TEXT, required=True)
         if (count := text.count(FORM_LINK)) != 1:
             words = f"must contain {FORM_LINK} exactly once, where the link shall stand; it has {count}"
             fields.wrong("reply_text", words)
         elif not without_link(text).strip("."):
-            # When the form has ended, this is what remains in public, and no site takes an empty reply.
+            # After the form has ended, this remains in public, and no site accepts an empty reply.
             fields.wrong("reply_text", "must say something beside the link")
         fields.check()
-        recovery_id, key_id = uuid7(), self._links.current
-        command = commands.SendRecoveryForm(
-            reply_text=text,
-            link=self._links.form_link(recovery_id, key_id),
-            key_id=key_id,
-            recovery_id=recovery_id,
-            reply_message_id=uuid7(),
-            form_message_id=uuid7(),
+        responder = _recovery_responder(request, request_id, pb.SendRecoveryFormResponse, request.etag)
+        return responder.respond(
+            await recoveries.send_recovery_form(self._store, self._links, name, text, responder.request)
         )
-        repeat = Repeat(call, name.organization, request, request_id, request.etag)
-
-        def respond(snapshot: TicketSnapshot, decision: Decision | None) -> pb.SendRecoveryFormResponse:
-            return pb.SendRecoveryFormResponse(recovery=_new(decision), ticket=show(snapshot, call))
-
-        return await execute(self._store, call, name, command, repeat, respond, pb.SendRecoveryFormResponse)
 
     async def WithdrawRecoveryForm(
         self, request: pb.WithdrawRecoveryFormRequest, context: Context
     ) -> pb.WithdrawRecoveryFormResponse:
         """See the contract."""
-        return await self._verb(request, commands.WithdrawRecoveryForm(), pb.WithdrawRecoveryFormResponse)
+        return await self._end(request, recoveries.withdraw_recovery_form, pb.WithdrawRecoveryFormResponse)
 
     async def RejectContact(self, request: pb.RejectContactRequest, context: Context) -> pb.RejectContactResponse:
         """See the contract."""
-        return await self._verb(request, commands.RejectContact(), pb.RejectContactResponse)
-
-    async def _verb(self, request: Verb, command: commands.AgentCommand, response_type: type[ResponseT]) -> ResponseT:
-        """Serves a verb whose request has a recovery's name, and whose answer is the recovery and the ticket."""
-        call, fields = current_call(), Fields()
-        name = fields.name("name", request.name, names.parse_recovery, None)
-        request_id = fields.request_id(request.request_id)
-        fields.check()
-        name = _given(name)
-        if not isinstance(request, Message):
-            raise TypeError(request)
-        repeat = Repeat(call, name.organization, request, request_id, request.etag)
-        shown = await self._shown(name)
-
-        def respond(snapshot: TicketSnapshot, _: Decision | None) -> ResponseT:
-            return response_type(recovery=shown(snapshot), ticket=show(snapshot, call))
-
-        return await execute(self._store, call, name.ticket, command, repeat, respond, response_type, name.id)
-
-    async def _shown(self, name: RecoveryName) -> Callable[[TicketSnapshot], recovery_pb2.Recovery]:
-        """Returns what converts the named recovery afterwards; its contacts are read now, no command changes them."""
-        view = await self._reader.recovery(name)
-
-        def convert_named(snapshot: TicketSnapshot) -> recovery_pb2.Recovery:
-            if snapshot.named is None:
-                raise AssertionError("execute() refuses a recovery that is not there")
-            return convert.recovery_message(RecoveryView(snapshot.named, view.contacts if view else ()))
-
-        return convert_named
+        return await self._end(request, recoveries.reject_contact, pb.RejectContactResponse)
 
     async def AddContact(self, request: pb.AddContactRequest, context: Context) -> pb.AddContactResponse:
         """See the contract."""
-        call, fields = current_call(), Fields()
-        name = fields.name("parent", request.parent, names.parse_ticket, _NOBODY)
+        fields = Fields()
+        name = fields.name("parent", request.parent, names.parse_ticket, NO_TICKET)
         request_id = fields.request_id(request.request_id)
         claim = fields.claim(request.claim, (request.email, request.phone, request.display_name))
         if not request.claim:
             fields.need_one(request.email, request.phone)
-        command = commands.AddContact(
+        contact = NewContact(
             email=fields.email("email", request.email),
             phone=fields.phone("phone", request.phone),
             display_name=fields.text("display_name", request.display_name, DISPLAY_NAME, line=True),
-            recovery_id=uuid7(),
-            contact_id=uuid7(),
             claim=claim,
         )
         fields.check()
-        repeat = Repeat(call, name.organization, request, request_id, request.etag)
-
-        def respond(snapshot: TicketSnapshot, decision: Decision | None) -> pb.AddContactResponse:
-            return pb.AddContactResponse(recovery=_new(decision), ticket=show(snapshot, call))
-
-        return await execute(self._store, call, name, command, repeat, respond, pb.AddContactResponse)
+        responder = _recovery_responder(request, request_id, pb.AddContactResponse, request.etag)
+        return responder.respond(await recoveries.add_contact(self._store, name, contact, responder.request))
 
     async def GetRecovery(self, request: pb.GetRecoveryRequest, context: Context) -> pb.GetRecoveryResponse:
         """See the contract."""
-        call, fields = current_call(), Fields()
-        name = fields.name("name", request.name, names.parse_recovery, None)
+        fields = Fields()
+        name = fields.name("name", request.name, names.parse_recovery, NO_RECOVERY)
         fields.check()
-        name = _given(name)
-        call.enter(name.organization, request.name)
+        current_call().caller.check_organization(name.organization, request.name)
         view = await self._reader.recovery(name)
         if view is None:
             raise not_found(request.name)
@@ -148,11 +132,11 @@ class Conversations(Inbounds, conversation_service_pb2_grpc.ConversationServiceS
 
     async def ListRecoveries(self, request: pb.ListRecoveriesRequest, context: Context) -> pb.ListRecoveriesResponse:
         """See the contract."""
-        call, fields = current_call(), Fields()
-        name = fields.name("parent", request.parent, names.parse_ticket, _NOBODY)
+        fields = Fields()
+        name = fields.name("parent", request.parent, names.parse_ticket, NO_TICKET)
         size = fields.page_size(request.page_size)
         fields.check()
-        await enter_ticket(self._reader, call, name)
+        await check_ticket(self._reader, current_call().caller, name)
         scope = f"recoveries {name}"
         after = page_tokens.read_token(request.page_token, scope, lambda key: page_tokens.number(key[0]))
         rows = await self._reader.recoveries(name, after, size + 1)
@@ -163,11 +147,11 @@ class Conversations(Inbounds, conversation_service_pb2_grpc.ConversationServiceS
 
     async def ListContacts(self, request: pb.ListContactsRequest, context: Context) -> pb.ListContactsResponse:
         """See the contract."""
-        call, fields = current_call(), Fields()
-        name = fields.name("parent", request.parent, names.parse_ticket, _NOBODY)
+        fields = Fields()
+        name = fields.name("parent", request.parent, names.parse_ticket, NO_TICKET)
         size = fields.page_size(request.page_size)
         fields.check()
-        await enter_ticket(self._reader, call, name)
+        await check_ticket(self._reader, current_call().caller, name)
         scope = f"contacts {name}"
         after = page_tokens.read_token(
             request.page_token, scope, lambda key: (page_tokens.time(key[0]), UUID(page_tokens.text(key[1])))
@@ -183,14 +167,14 @@ class Conversations(Inbounds, conversation_service_pb2_grpc.ConversationServiceS
 
     async def ListMessages(self, request: pb.ListMessagesRequest, context: Context) -> pb.ListMessagesResponse:
         """See the contract."""
-        call, fields = current_call(), Fields()
-        name = fields.name("parent", request.parent, names.parse_ticket, _NOBODY)
+        fields = Fields()
+        name = fields.name("parent", request.parent, names.parse_ticket, NO_TICKET)
         size = fields.page_size(request.page_size)
         latest_first = _ORDERS.get(request.order_by.strip())
         if latest_first is None:
             fields.wrong("order_by", f"must be one of {', '.join(filter(None, _ORDERS))}, or empty")
         fields.check()
-        await enter_ticket(self._reader, call, name)
+        await check_ticket(self._reader, current_call().caller, name)
         scope = f"messages {name}{' desc' if latest_first else ''}"
         after = page_tokens.read_token(
             request.page_token, scope, lambda key: (page_tokens.number(key[0]), page_tokens.number(key[1]))
@@ -206,47 +190,86 @@ class Conversations(Inbounds, conversation_service_pb2_grpc.ConversationServiceS
 
     async def SendMessage(self, request: pb.SendMessageRequest, context: Context) -> pb.SendMessageResponse:
         """See the contract."""
-        call, fields = current_call(), Fields()
-        name = fields.name("parent", request.parent, names.parse_ticket, _NOBODY)
-        request_id = fields.request_id(request.request_id)
-        command = commands.SendMessage(fields.text("text", request.text, LONG_TEXT, required=True), uuid7())
-        fields.check()
-        repeat = Repeat(call, name.organization, request, request_id, request.etag)
-
-        def respond(snapshot: TicketSnapshot, decision: Decision | None) -> pb.SendMessageResponse:
-            if decision is None:
-                raise AssertionError("a message always changes something")
-            view = MessageView(decision.messages[0], None, decision.new_deliveries[0])
-            return pb.SendMessageResponse(message=convert.thread_message(view), ticket=show(snapshot, call))
-
-        return await execute(self._store, call, name, command, repeat, respond, pb.SendMessageResponse)
+        return await self._write(request, conversation.send_message, pb.SendMessageResponse)
 
     async def AddNote(self, request: pb.AddNoteRequest, context: Context) -> pb.AddNoteResponse:
         """See the contract."""
+        return await self._write(request, conversation.add_note, pb.AddNoteResponse)
+
+    async def IngestMessage(self, request: pb.IngestMessageRequest, context: Context) -> pb.IngestMessageResponse:
+        """See the contract."""
         call, fields = current_call(), Fields()
-        name = fields.name("parent", request.parent, names.parse_ticket, _NOBODY)
+        organization = fields.name("parent", request.parent, names.parse_organization, "")
         request_id = fields.request_id(request.request_id)
-        command = commands.AddNote(fields.text("text", request.text, LONG_TEXT, required=True), uuid7())
+        ticket = fields.name("ticket", request.ticket, names.parse_ticket, NO_TICKET) if request.ticket else None
+        if ticket is not None and organization and ticket.organization != organization:
+            fields.wrong("ticket", "belongs to another organization than the message")
+        given = read_inbound(fields, organization, request.message, call.now)
+        responder = Responder(call, request, request_id, pb.IngestMessageResponse, ingest_response)
+        return responder.respond(
+            await inbound.ingest_message(self._store, self._reader, given, ticket, responder.request)
+        )
+
+    async def ListUnmatchedMessages(
+        self, request: pb.ListUnmatchedMessagesRequest, context: Context
+    ) -> pb.ListUnmatchedMessagesResponse:
+        """See the contract."""
+        fields = Fields()
+        organization = fields.name("parent", request.parent, names.parse_organization, "")
+        size = fields.page_size(request.page_size)
         fields.check()
-        repeat = Repeat(call, name.organization, request, request_id, request.etag)
+        current_call().caller.check_organization(organization, request.parent)
+        scope = f"unmatched {organization}"
+        after = page_tokens.read_token(
+            request.page_token,
+            scope,
+            lambda key: (page_tokens.time(key[0]), page_tokens.text(key[1]), page_tokens.text(key[2])),
+        )
+        rows = await self._reader.unmatched(organization, after, size + 1)
+        messages, token = page_tokens.cut(
+            rows,
+            size,
+            convert.unmatched_message,
+            lambda row: page_tokens.make_token(scope, row.ingest_time.isoformat(), row.channel.value, row.external_id),
+        )
+        return pb.ListUnmatchedMessagesResponse(messages=messages, next_page_token=token)
 
-        def respond(snapshot: TicketSnapshot, decision: Decision | None) -> pb.AddNoteResponse:
-            if decision is None:
-                raise AssertionError("a note always changes something")
-            note = convert.thread_message(MessageView(decision.messages[0], None))
-            return pb.AddNoteResponse(message=note, ticket=show(snapshot, call))
+    async def _end(
+        self, request: RecoveryRequest, command: RecoveryCommand, response_type: type[RecoveryResponseT]
+    ) -> RecoveryResponseT:
+        """Serves a method that ends a recovery."""
+        fields = Fields()
+        name = fields.name("name", request.name, names.parse_recovery, NO_RECOVERY)
+        request_id = fields.request_id(request.request_id)
+        fields.check()
+        responder = _recovery_responder(request, request_id, response_type, request.etag)
+        return responder.respond(await command(self._store, self._reader, name, responder.request))
 
-        return await execute(self._store, call, name, command, repeat, respond, pb.AddNoteResponse)
+    async def _write(
+        self, request: TextRequest, command: MessageCommand, response_type: type[MessageResponseT]
+    ) -> MessageResponseT:
+        """Serves a method that writes a text into the thread."""
+        call, fields = current_call(), Fields()
+        name = fields.name("parent", request.parent, names.parse_ticket, NO_TICKET)
+        request_id = fields.request_id(request.request_id)
+        text = fields.text("text", request.text, LONG_TEXT, required=True)
+        fields.check()
+
+        def response(written: WrittenMessage) -> MessageResponseT:
+            message = convert.thread_message(written.message)
+            return response_type(message=message, ticket=ticket_for(written.ticket, call.caller))
+
+        responder = Responder(call, request, request_id, response_type, response, request.etag)
+        return responder.respond(await command(self._store, name, text, responder.request))
 
 
-def _given(name: RecoveryName | None) -> RecoveryName:
-    if name is None:
-        raise AssertionError("check() refuses a name that can't be read")
-    return name
+def _recovery_responder(
+    request: Repeatable, request_id: UUID | None, response_type: type[RecoveryResponseT], etag: str
+) -> Responder[ChangedRecovery, RecoveryResponseT]:
+    call = current_call()
 
+    def response(changed: ChangedRecovery) -> RecoveryResponseT:
+        recovery = convert.recovery_message(changed.recovery)
+        return response_type(recovery=recovery, ticket=ticket_for(changed.ticket, call.caller))
 
-def _new(decision: Decision | None) -> recovery_pb2.Recovery:
-    if decision is None or decision.new_recovery is None:
-        raise AssertionError("the command makes a recovery")
-    contacts = (decision.contact,) if decision.contact else ()
-    return convert.recovery_message(RecoveryView(decision.new_recovery, contacts))
+    return Responder(call, request, request_id, response_type, response, etag)

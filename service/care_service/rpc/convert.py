@@ -40,9 +40,10 @@ from care_rules.organizations import Location, Organization, settings_at
 from care_rules.permissions import Situation, actions
 from care_rules.plan import Plan
 from care_rules.replies import without_chat_link
+from care_rules.reports import RecoverySnapshot
 from care_rules.snapshot import TicketSnapshot
 from care_service.rpc import enums
-from care_service.usecases.ports import MessageView, RecoverySnapshot, RecoveryView
+from care_service.usecases.ports import MessageView, RecoveryView
 
 
 def timestamp(time: datetime | None) -> Timestamp | None:

@@ -1,10 +1,10 @@
-"""DirectoryService."""
+"""DirectoryService: organizations, their locations and their agents."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Final, TypeVar
+from typing import Final
 
 import grpc
 from google.protobuf.message import Message
@@ -15,30 +15,30 @@ from care_rules import names
 from care_rules.entities import Agent, Channel
 from care_rules.names import Child
 from care_rules.organizations import Location, Organization
-from care_rules.refusals import Reason, Refusal, not_found
 from care_rules.settings import Layer, Settings
 from care_service.rpc import convert, enums, page_tokens
 from care_service.rpc.call import current_call
-from care_service.rpc.execute import Repeat
 from care_service.rpc.fields import DISPLAY_NAME, LONG_TEXT, Fields
-from care_service.rpc.revising import check_everywhere, revision
-from care_service.usecases.ports import Directory, Reader, StaleError
+from care_service.rpc.placeholders import NO_CHILD
+from care_service.rpc.responses import Responder
+from care_service.rpc.settings_convert import texts
+from care_service.usecases import directory
+from care_service.usecases.directory import AgentChanges, PlaceChanges
+from care_service.usecases.ports import Directory, Reader
 
 Context = grpc.aio.ServicerContext[Message, Message]
-ResponseT = TypeVar("ResponseT", bound=Message)
 
 _HOUR: Final = 3_600
 _YEAR: Final = 365 * 24 * _HOUR
 _SETTINGS: Final = frozenset({"form_lifetime", "consent_text", "chat_greeting"})
 _MOST_LOCATIONS: Final = 1_000
-_NOTHING: Final = Child("", "")
 _ORGANIZATION_FIELDS: Final = ("display_name", "default_phone_region", "form_lifetime", "consent_text", "chat_greeting")
 _LOCATION_FIELDS: Final = ("display_name", "default_phone_region", "preferred_channel")
 _AGENT_FIELDS: Final = ("display_name", "can_be_assignee", "can_be_reporter", "locations")
 
 
 class DirectoryHandlers(directory_service_pb2_grpc.DirectoryServiceServicer):
-    """Converts, calls the storage, converts."""
+    """Serves DirectoryService."""
 
     def __init__(self, reader: Reader, directory: Directory) -> None:
         self._reader = reader
@@ -46,11 +46,11 @@ class DirectoryHandlers(directory_service_pb2_grpc.DirectoryServiceServicer):
 
     async def GetOrganization(self, request: pb.GetOrganizationRequest, context: Context) -> pb.GetOrganizationResponse:
         """See the contract."""
-        call, fields = current_call(), Fields()
+        fields = Fields()
         name = fields.name("name", request.name, names.parse_organization, "")
         fields.check()
-        call.enter(name, request.name)
-        found = await self._organization(name)
+        current_call().caller.check_organization(name, request.name)
+        found = await directory.get_organization(self._reader, name)
         return pb.GetOrganizationResponse(organization=convert.organization_message(found))
 
     async def UpdateOrganization(
@@ -76,27 +76,16 @@ class DirectoryHandlers(directory_service_pb2_grpc.DirectoryServiceServicer):
         fields.check()
         if "form_lifetime" in paths:
             values = replace(values, form_lifetime=given.form_lifetime.ToTimedelta())
-        call.enter(name, given.name)
-        repeat = Repeat(call, name, request, request_id)
-
-        async def write() -> pb.UpdateOrganizationResponse:
-            before = await self._organization(name)
-            settings = before.settings.changed(Layer(values, of_settings), of_settings)
-            revised = revision(before, settings, call.caller, call.now)
-            after = replace(
-                before,
-                display_name=display_name if "display_name" in paths else before.display_name,
-                default_phone_region=region if "default_phone_region" in paths else before.default_phone_region,
-                settings=settings,
-                settings_revision=revised.number if revised else before.settings_revision,
-                update_time=call.now,
-            )
-            await check_everywhere(self._reader, after, "organization")
-            response = pb.UpdateOrganizationResponse(organization=convert.organization_message(after))
-            await self._directory.put_organization(after, paths - of_settings, repeat.record(response), revised)
-            return response
-
-        return await self._once(repeat, pb.UpdateOrganizationResponse, write)
+        changes = PlaceChanges(
+            display_name=display_name if "display_name" in paths else None,
+            default_phone_region=region if "default_phone_region" in paths else None,
+            settings=Layer(values, of_settings),
+            settings_paths=of_settings,
+        )
+        responder = Responder(call, request, request_id, pb.UpdateOrganizationResponse, _updated_organization)
+        return responder.respond(
+            await directory.update_organization(self._reader, self._directory, texts, name, changes, responder.request)
+        )
 
     async def ListLocations(self, request: pb.ListLocationsRequest, context: Context) -> pb.ListLocationsResponse:
         """See the contract."""
@@ -112,15 +101,13 @@ class DirectoryHandlers(directory_service_pb2_grpc.DirectoryServiceServicer):
     async def GetLocation(self, request: pb.GetLocationRequest, context: Context) -> pb.GetLocationResponse:
         """See the contract."""
         name = self._child(request.name, names.parse_location)
-        found = await self._reader.location(name.organization, name.id)
-        if found is None:
-            raise not_found(request.name)
+        found = await directory.get_location(self._reader, name)
         return pb.GetLocationResponse(location=convert.location_message(found))
 
     async def UpdateLocation(self, request: pb.UpdateLocationRequest, context: Context) -> pb.UpdateLocationResponse:
         """See the contract."""
         call, fields, given = current_call(), Fields(), request.location
-        name = fields.name("location.name", given.name, names.parse_location, _NOTHING)
+        name = fields.name("location.name", given.name, names.parse_location, NO_CHILD)
         request_id = fields.request_id(request.request_id)
         filled = [field for field in _LOCATION_FIELDS if getattr(given, field)]
         paths = fields.mask(request.update_mask.paths, _LOCATION_FIELDS, {}, filled)
@@ -130,33 +117,25 @@ class DirectoryHandlers(directory_service_pb2_grpc.DirectoryServiceServicer):
         if channel is None and given.preferred_channel:
             fields.wrong("location.preferred_channel", f"must be {', '.join(Channel)} or unspecified")
         fields.check()
-        call.enter(name.organization, given.name)
-        repeat = Repeat(call, name.organization, request, request_id)
-
-        async def write() -> pb.UpdateLocationResponse:
-            before = await self._reader.location(name.organization, name.id)
-            if before is None:
-                if not request.allow_missing:
-                    raise not_found(given.name)
-                await self._directory.see_organization(name.organization, call.now)
-                before = Location(name.organization, name.id, "", "", Layer(), 0, call.now, call.now)
-            own = frozenset(paths & {"preferred_channel"})
-            given_channel = Layer(Settings(preferred_channel=channel), own) if channel else Layer()
-            settings = before.settings.changed(given_channel, own)
-            revised = revision(before, settings, call.caller, call.now)
-            after = replace(
-                before,
-                display_name=display_name if "display_name" in paths else before.display_name,
-                default_phone_region=region if "default_phone_region" in paths else before.default_phone_region,
-                settings=settings,
-                settings_revision=revised.number if revised else before.settings_revision,
-                update_time=call.now,
+        own = frozenset(paths & {"preferred_channel"})
+        changes = PlaceChanges(
+            display_name=display_name if "display_name" in paths else None,
+            default_phone_region=region if "default_phone_region" in paths else None,
+            settings=Layer(Settings(preferred_channel=channel), own) if channel else Layer(),
+            settings_paths=own,
+        )
+        responder = Responder(call, request, request_id, pb.UpdateLocationResponse, _updated_location)
+        return responder.respond(
+            await directory.update_location(
+                self._reader,
+                self._directory,
+                texts,
+                name,
+                changes,
+                responder.request,
+                allow_missing=request.allow_missing,
             )
-            response = pb.UpdateLocationResponse(location=convert.location_message(after))
-            await self._directory.put_location(after, paths - own, repeat.record(response), revised)
-            return response
-
-        return await self._once(repeat, pb.UpdateLocationResponse, write)
+        )
 
     async def ListAgents(self, request: pb.ListAgentsRequest, context: Context) -> pb.ListAgentsResponse:
         """See the contract."""
@@ -170,58 +149,38 @@ class DirectoryHandlers(directory_service_pb2_grpc.DirectoryServiceServicer):
     async def GetAgent(self, request: pb.GetAgentRequest, context: Context) -> pb.GetAgentResponse:
         """See the contract."""
         name = self._child(request.name, names.parse_agent)
-        return pb.GetAgentResponse(agent=convert.agent_message(await self._agent(name, request.name)))
+        return pb.GetAgentResponse(agent=convert.agent_message(await directory.get_agent(self._reader, name)))
 
     async def UpdateAgent(self, request: pb.UpdateAgentRequest, context: Context) -> pb.UpdateAgentResponse:
         """See the contract."""
         call, fields, given = current_call(), Fields(), request.agent
-        name = fields.name("agent.name", given.name, names.parse_agent, _NOTHING)
+        name = fields.name("agent.name", given.name, names.parse_agent, NO_CHILD)
         request_id = fields.request_id(request.request_id)
         filled = [field for field in _AGENT_FIELDS if getattr(given, field)]
         paths = fields.mask(request.update_mask.paths, _AGENT_FIELDS, {}, filled)
         display_name = fields.text("agent.display_name", given.display_name, DISPLAY_NAME, line=True)
-        places = [fields.name("agent.locations", each, names.parse_location, _NOTHING) for each in given.locations]
+        places = [fields.name("agent.locations", each, names.parse_location, NO_CHILD) for each in given.locations]
         if len(places) > _MOST_LOCATIONS:
             fields.wrong("agent.locations", f"are {len(places)}; at most {_MOST_LOCATIONS} are taken")
         if any(place.organization != name.organization for place in places if place.organization):
             fields.wrong("agent.locations", "must be locations of the agent's organization")
         fields.check()
-        call.enter(name.organization, given.name)
-        repeat = Repeat(call, name.organization, request, request_id)
-
-        async def write() -> pb.UpdateAgentResponse:
-            before = await self._agent(name, given.name)
-            after = replace(
-                before,
-                display_name=display_name if "display_name" in paths else before.display_name,
-                can_be_assignee=given.can_be_assignee if "can_be_assignee" in paths else before.can_be_assignee,
-                can_be_reporter=given.can_be_reporter if "can_be_reporter" in paths else before.can_be_reporter,
-                locations=tuple(sorted({place.id for place in places})) if "locations" in paths else before.locations,
-                update_time=call.now,
-            )
-            response = pb.UpdateAgentResponse(agent=convert.agent_message(after))
-            await self._directory.put_agent(after, paths, repeat.record(response))
-            return response
-
-        return await self._once(repeat, pb.UpdateAgentResponse, write)
-
-    async def _organization(self, organization: str) -> Organization:
-        found = await self._reader.organization(organization)
-        if found is None:
-            raise not_found(names.organization(organization))
-        return found
-
-    async def _agent(self, name: Child, resource: str) -> Agent:
-        found = await self._reader.agent(name.organization, name.id)
-        if found is None:
-            raise not_found(resource)
-        return found
+        changes = AgentChanges(
+            display_name=display_name if "display_name" in paths else None,
+            can_be_assignee=given.can_be_assignee if "can_be_assignee" in paths else None,
+            can_be_reporter=given.can_be_reporter if "can_be_reporter" in paths else None,
+            locations=frozenset(place.id for place in places) if "locations" in paths else None,
+        )
+        responder = Responder(call, request, request_id, pb.UpdateAgentResponse, _updated_agent)
+        return responder.respond(
+            await directory.update_agent(self._reader, self._directory, name, changes, responder.request)
+        )
 
     def _child(self, text: str, parse: Callable[[str], Child]) -> Child:
         fields = Fields()
-        name = fields.name("name", text, parse, _NOTHING)
+        name = fields.name("name", text, parse, NO_CHILD)
         fields.check()
-        current_call().enter(name.organization, text)
+        current_call().caller.check_organization(name.organization, text)
         return name
 
     def _list(self, parent: str, page_size: int, page_token: str, what: str) -> tuple[str, int, str | None, str]:
@@ -229,7 +188,7 @@ class DirectoryHandlers(directory_service_pb2_grpc.DirectoryServiceServicer):
         organization = fields.name("parent", parent, names.parse_organization, "")
         size = fields.page_size(page_size)
         fields.check()
-        current_call().enter(organization, parent)
+        current_call().caller.check_organization(organization, parent)
         scope = f"{what} {parent}"
         return (
             organization,
@@ -238,16 +197,14 @@ class DirectoryHandlers(directory_service_pb2_grpc.DirectoryServiceServicer):
             scope,
         )
 
-    async def _once(
-        self, repeat: Repeat, response_type: type[ResponseT], write: Callable[[], Awaitable[ResponseT]]
-    ) -> ResponseT:
-        """Answers a repeated request as before; otherwise writes."""
-        for _ in range(2):
-            kept = await self._directory.answer(repeat.key) if repeat.key else None
-            if (answer := repeat.replay(kept, response_type)) is not None:
-                return answer
-            try:
-                return await write()
-            except StaleError:
-                continue  # the same request at the same time: its answer is kept by now
-        raise Refusal(Reason.CONTENDED, "The same entry was written at the same time: call again.")
+
+def _updated_organization(organization: Organization) -> pb.UpdateOrganizationResponse:
+    return pb.UpdateOrganizationResponse(organization=convert.organization_message(organization))
+
+
+def _updated_location(location: Location) -> pb.UpdateLocationResponse:
+    return pb.UpdateLocationResponse(location=convert.location_message(location))
+
+
+def _updated_agent(agent: Agent) -> pb.UpdateAgentResponse:
+    return pb.UpdateAgentResponse(agent=convert.agent_message(agent))

@@ -14,7 +14,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from care_rules import addresses
 from care_rules.names import BadNameError
-from care_rules.refusals import Refusal, Violation, invalid
+from care_rules.refusals import Refusal, Violations
 
 T = TypeVar("T")
 
@@ -25,8 +25,6 @@ DISPLAY_NAME: Final = 200
 LONG_TEXT: Final = 10_000
 DEFAULT_PAGE: Final = 50
 MAX_PAGE: Final = 1_000
-_MOST_VIOLATIONS: Final = 10
-"""gRPC clients take 8 KiB of trailers by default, and each violation is in them three times over."""
 _MOST_PATHS: Final = 100
 """Of a mask: more than any message has fields. To look at each of the many that fit into a request would take long."""
 _FAST_CLOCK: Final = timedelta(days=1)
@@ -41,21 +39,8 @@ _SAFE_SECONDS: Final = range(-62_135_596_799, 253_402_300_799)
 last moment of them as PostgreSQL's infinities, and reads those back without a zone, to compare with no others."""
 
 
-class Fields:
-    """Reads fields, and remembers what is wrong with each."""
-
-    def __init__(self) -> None:
-        self._violations: list[Violation] = []
-
-    def wrong(self, field: str, description: str) -> None:
-        """Remembers a violation; of very many only the first few, since an error travels in a call's trailers."""
-        if len(self._violations) < _MOST_VIOLATIONS:
-            self._violations.append(Violation(field, description))
-
-    def check(self) -> None:
-        """Refuses with INVALID_FIELD if anything was wrong."""
-        if self._violations:
-            raise invalid(*self._violations)
+class Fields(Violations):
+    """Reads the fields of a request, and collects what is wrong with them."""
 
     def name(self, field: str, text: str, parse: Callable[[str], T], fallback: T) -> T:
         """Parses a resource name; `fallback` is only there to go on until `check`."""
@@ -97,7 +82,7 @@ class Fields:
         try:
             return normalize()
         except Refusal as refusal:
-            self._violations.extend(refusal.violations)
+            self.extend(refusal.violations)
             return ""
 
     def need_one(self, email: str, phone: str, prefix: str = "") -> None:

@@ -1,4 +1,4 @@
-"""LifecycleService: the table itself."""
+"""LifecycleService: the state machines, as `care_rules.lifecycle` has them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from care_rules.lifecycle import RECOVERY, STATUS, RecoveryState, StateMachine, 
 Context = grpc.aio.ServicerContext[Message, Message]
 
 
-class Lifecycle(lifecycle_service_pb2_grpc.LifecycleServiceServicer):
-    """Shows what `domain.lifecycle` holds."""
+class LifecycleHandlers(lifecycle_service_pb2_grpc.LifecycleServiceServicer):
+    """Serves LifecycleService."""
 
     async def GetLifecycle(self, request: pb.GetLifecycleRequest, context: Context) -> pb.GetLifecycleResponse:
         """See the contract."""
@@ -39,7 +39,7 @@ def _machine(machine: StateMachine[StateT]) -> pb.StateMachine:
         transitions=[
             pb.Transition(
                 trigger=rule.trigger.value,
-                # "NO_CONTACT" is no recovery's state: such a rule makes a new one.
+                # No recovery is in the state NO_CONTACT: a rule from it starts a new recovery.
                 sources=[state.value for state in machine.sources(rule) if state != RecoveryState.NO_CONTACT],
                 target=rule.target.value,
                 who=rule.who,

@@ -1,40 +1,33 @@
-"""ReviewService."""
+"""ReviewService: reviews come in, and are read."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import datetime
 from typing import Final
 from urllib.parse import urlsplit
-from uuid import NAMESPACE_URL, UUID, uuid5
 
 import grpc
 from google.protobuf.message import Message
-from uuid_utils.compat import uuid7
 
 from care.v1 import review_pb2, review_service_pb2_grpc
 from care.v1 import review_service_pb2 as pb
 from care_rules import names
-from care_rules.create import create_ticket
-from care_rules.deadlines import keep_time
-from care_rules.decision import Decision
 from care_rules.entities import Review
 from care_rules.filters.reviews import REVIEW_FIELDS
 from care_rules.filters.schema import read_filter
 from care_rules.finding import ReviewQuery
-from care_rules.names import Child, TicketName
-from care_rules.refusals import Reason, Refusal, not_found
-from care_rules.review_edits import note_edit
-from care_rules.review_tickets import by_itself, is_wanted
+from care_rules.names import Child
+from care_rules.refusals import not_found
 from care_service.rpc import convert, list_queries, page_tokens
 from care_service.rpc.batches import serve_each
-from care_service.rpc.call import Call, current_call
-from care_service.rpc.execute import Repeat, timed
+from care_service.rpc.call import current_call
 from care_service.rpc.fields import DISPLAY_NAME, LONG_TEXT, Fields
 from care_service.rpc.parents import list_parent
-from care_service.rpc.raising import auto_assigned
-from care_service.usecases.ports import Directory, Reader, StaleError, TicketStore
+from care_service.rpc.placeholders import NO_REVIEW
+from care_service.rpc.responses import Responder
+from care_service.usecases.ports import Directory, Reader, TicketStore
+from care_service.usecases.reviews import ingest_review, review_id
 
 Context = grpc.aio.ServicerContext[Message, Message]
 
@@ -42,12 +35,10 @@ _SITE: Final = re.compile(r"[a-z0-9-]{1,40}")
 _EXTERNAL_ID: Final = 512
 _URL: Final = 2_000
 _STARS: Final = range(1, 6)
-_TRIES: Final = 12
-"""Of every round, one of those who meet is through."""
 
 
-class Reviews(review_service_pb2_grpc.ReviewServiceServicer):
-    """Converts, calls the storage, converts."""
+class ReviewHandlers(review_service_pb2_grpc.ReviewServiceServicer):
+    """Serves ReviewService."""
 
     def __init__(self, store: TicketStore, reader: Reader, directory: Directory) -> None:
         self._store = store
@@ -60,56 +51,10 @@ class Reviews(review_service_pb2_grpc.ReviewServiceServicer):
         organization = fields.name("parent", request.parent, names.parse_organization, "")
         request_id = fields.request_id(request.request_id)
         review = _review(fields, organization, request.review, call.now)
-        fields.check()
-        call.enter(organization, request.parent)
-        repeat = Repeat(call, organization, request, request_id)
-        await self._directory.see_organization(organization, call.now)
-        kept = await self._directory.answer(repeat.key) if repeat.key else None
-        if (answer := repeat.replay(kept, pb.IngestReviewResponse)) is not None:
-            return answer
-        for _ in range(_TRIES):
-            try:
-                return await self._ingest(review, repeat, call)
-            except StaleError:  # a newer edit, or the same request, was faster
-                kept = await self._directory.answer(repeat.key) if repeat.key else None
-                if (answer := repeat.replay(kept, pb.IngestReviewResponse)) is not None:
-                    return answer
-        raise Refusal(Reason.CONTENDED, "The review was taken in at the same time, again and again: call again.")
-
-    async def _ingest(self, review: Review, repeat: Repeat, call: Call) -> pb.IngestReviewResponse:
-        stored = await self._reader.review(review.organization, review.id)
-        if stored is not None and stored.update_time > review.update_time:
-            return pb.IngestReviewResponse(review=convert.review_message(stored))
-        if stored is not None:
-            review = _edited(stored, review)
-        noted = None
-        if stored is not None and stored.ticket_number is not None:
-            loaded = await self._store.load(TicketName(stored.organization, stored.ticket_number), agent=None)
-            noted = note_edit(loaded[0], review, uuid7(), call.caller, call.now) if loaded else None
-            noted = timed(loaded[0], noted) if loaded and noted else None
-        raised = await self._raised(stored, review, call)
-        if raised is not None:
-            review = replace(review, ticket_number=raised.ticket.number)
-        response = pb.IngestReviewResponse(review=convert.review_message(review))
-        record = repeat.record(response)
-        await self._directory.put_review(review, record, is_new=stored is None, noted=noted, raised=raised)
-        return response
-
-    async def _raised(self, stored: Review | None, review: Review, call: Call) -> Decision | None:
-        """Returns the ticket that the settings want for a review, where it has none and did not before."""
-        if stored is not None and (stored.stars, stored.delete_time) == (review.stars, review.delete_time):
-            return None
-        snapshot, _ = await self._store.load_new(
-            review.organization, review=review.id, location=review.location, agent=None, request=None
+        responder = Responder(call, request, request_id, pb.IngestReviewResponse, _ingested)
+        return responder.respond(
+            await ingest_review(self._store, self._reader, self._directory, review, responder.request)
         )
-        if not is_wanted(snapshot, stored, review):
-            return None
-        snapshot, command = replace(snapshot, review=review), by_itself(uuid7(), uuid7(), uuid7())
-        decision = create_ticket(
-            snapshot, await self._store.next_number(review.organization), command, call.caller, call.now
-        )
-        decision = await auto_assigned(self._store, snapshot.settings, decision)
-        return keep_time(decision, snapshot.settings, None)
 
     async def BatchIngestReviews(
         self, request: pb.BatchIngestReviewsRequest, context: Context
@@ -120,22 +65,19 @@ class Reviews(review_service_pb2_grpc.ReviewServiceServicer):
             own = pb.IngestReviewRequest(parent=request.parent, review=item.review, request_id=item.request_id)
             return await self.IngestReview(own, context)
 
-        outcomes = await serve_each(
-            request, current_call(), lambda item, _: item.parent in {"", request.parent}, ingest
-        )
+        served = await serve_each(request, current_call(), lambda item, _: item.parent in {"", request.parent}, ingest)
         results = [
-            pb.BatchReviewResult(status=status, review=answer.review if answer else None) for status, answer in outcomes
+            pb.BatchReviewResult(status=status, review=response.review if response else None)
+            for status, response in served
         ]
         return pb.BatchIngestReviewsResponse(results=results)
 
     async def GetReview(self, request: pb.GetReviewRequest, context: Context) -> pb.GetReviewResponse:
         """See the contract."""
-        call, fields = current_call(), Fields()
-        name = fields.name("name", request.name, names.parse_review, None)
+        fields = Fields()
+        name = fields.name("name", request.name, names.parse_review, NO_REVIEW)
         fields.check()
-        if name is None:
-            raise AssertionError("check() refuses a name that can't be read")
-        call.enter(name.organization, request.name)
+        current_call().caller.check_organization(name.organization, request.name)
         review = await self._reader.review(name.organization, name.id)
         if review is None:
             raise not_found(request.name)
@@ -143,9 +85,9 @@ class Reviews(review_service_pb2_grpc.ReviewServiceServicer):
 
     async def ListReviews(self, request: pb.ListReviewsRequest, context: Context) -> pb.ListReviewsResponse:
         """See the contract."""
-        call, fields = current_call(), Fields()
+        fields = Fields()
         size = fields.page_size(request.page_size)
-        organization = list_parent(fields, request.parent, call)
+        organization = list_parent(fields, request.parent, current_call().caller)
         condition = read_filter(request.filter, REVIEW_FIELDS)
         scope = list_queries.scope("reviews", request.parent, request.filter)
         after = list_queries.read_review_token(request.page_token, scope)
@@ -157,9 +99,8 @@ class Reviews(review_service_pb2_grpc.ReviewServiceServicer):
         return pb.ListReviewsResponse(reviews=reviews, next_page_token=token)
 
 
-def review_id(organization: str, site: str, external_id: str) -> UUID:
-    """Returns a review's id: it follows from what it is, so that ingesting it again finds it (RFC 9562, version 5)."""
-    return uuid5(NAMESPACE_URL, f"care:{organization}/{site}/{external_id}")
+def _ingested(review: Review) -> pb.IngestReviewResponse:
+    return pb.IngestReviewResponse(review=convert.review_message(review))
 
 
 def _review(fields: Fields, organization: str, given: review_pb2.Review, now: datetime) -> Review:
@@ -195,7 +136,7 @@ def _review(fields: Fields, organization: str, given: review_pb2.Review, now: da
         text=text,
         url=given.url,
         create_time=written,
-        # Deleting it is its last edit: what is told later of the time before it changes nothing.
+        # The deletion is the last edit: an edit of an earlier time that arrives later changes nothing.
         update_time=max(updated, deleted or updated),
         ingest_time=now,
         delete_time=deleted,
@@ -210,24 +151,3 @@ def _is_url(text: str) -> bool:
     except ValueError:
         return False
     return parts.scheme in {"http", "https"} and bool(parts.hostname) and text.isprintable() and " " not in text
-
-
-def _edited(stored: Review, edit: Review) -> Review:
-    """Returns the edit with what an edit does not change."""
-    return Review(
-        organization=stored.organization,
-        id=stored.id,
-        site=stored.site,
-        external_id=stored.external_id,
-        location=edit.location,
-        author_display_name=edit.author_display_name,
-        stars=edit.stars,
-        text=edit.text,
-        url=edit.url,
-        create_time=stored.create_time,
-        update_time=edit.update_time,
-        ingest_time=stored.ingest_time,
-        delete_time=edit.delete_time,
-        ticket_number=stored.ticket_number,
-        posting_attempts=stored.posting_attempts,
-    )

@@ -20,19 +20,19 @@ from care.v1 import (
 )
 from care_rules.plan import SiteTiming
 from care_service.rpc.authentication import Authenticator
-from care_service.rpc.conversation_service import Conversations
-from care_service.rpc.customer_service import Customers
+from care_service.rpc.conversation_service import ConversationHandlers
+from care_service.rpc.customer_service import CustomerHandlers
 from care_service.rpc.directory_service import DirectoryHandlers
 from care_service.rpc.health import Health
 from care_service.rpc.interceptor import CareInterceptor, Operations
-from care_service.rpc.lifecycle_service import Lifecycle
+from care_service.rpc.lifecycle_service import LifecycleHandlers
 from care_service.rpc.limits import options
 from care_service.rpc.policy import SERVICES
 from care_service.rpc.reflection import add_reflection
-from care_service.rpc.review_service import Reviews
+from care_service.rpc.review_service import ReviewHandlers
 from care_service.rpc.settings_service import SettingsHandlers
-from care_service.rpc.ticket_service import Tickets
-from care_service.rpc.worker_service import Workers
+from care_service.rpc.ticket_service import TicketHandlers
+from care_service.rpc.worker_service import WorkerHandlers
 from care_service.usecases.links import Links
 from care_service.usecases.ports import Clock, Directory, Feed, Reader, TicketStore
 from care_service.usecases.streams import Followers
@@ -69,16 +69,16 @@ class Server:
         )
         server = self.grpc
         ticket_service_pb2_grpc.add_TicketServiceServicer_to_server(
-            Tickets(parts.store, parts.reader, parts.directory, parts.feed, parts.followers), server
+            TicketHandlers(parts.store, parts.reader, parts.directory, parts.feed, parts.followers), server
         )
         conversation_service_pb2_grpc.add_ConversationServiceServicer_to_server(
-            Conversations(parts.store, parts.reader, parts.links), server
+            ConversationHandlers(parts.store, parts.reader, parts.links), server
         )
         customer_service_pb2_grpc.add_CustomerServiceServicer_to_server(
-            Customers(parts.store, parts.reader, parts.links, parts.followers), server
+            CustomerHandlers(parts.store, parts.reader, parts.links, parts.followers), server
         )
         review_service_pb2_grpc.add_ReviewServiceServicer_to_server(
-            Reviews(parts.store, parts.reader, parts.directory), server
+            ReviewHandlers(parts.store, parts.reader, parts.directory), server
         )
         directory_service_pb2_grpc.add_DirectoryServiceServicer_to_server(
             DirectoryHandlers(parts.reader, parts.directory), server
@@ -87,9 +87,9 @@ class Server:
             SettingsHandlers(parts.reader, parts.directory, parts.links), server
         )
         worker_service_pb2_grpc.add_WorkerServiceServicer_to_server(
-            Workers(parts.store, parts.links, parts.timing), server
+            WorkerHandlers(parts.store, parts.links, parts.timing), server
         )
-        lifecycle_service_pb2_grpc.add_LifecycleServiceServicer_to_server(Lifecycle(), server)
+        lifecycle_service_pb2_grpc.add_LifecycleServiceServicer_to_server(LifecycleHandlers(), server)
         health_pb2_grpc.add_HealthServicer_to_server(self.health, server)
         add_reflection(server)
 

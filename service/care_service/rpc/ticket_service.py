@@ -1,43 +1,42 @@
-"""TicketService."""
+"""TicketService: the commands on tickets, their lists and their log."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import asdict
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeAlias, TypeVar
+from uuid import UUID
 
 import grpc
 from google.protobuf.message import Message
-from uuid_utils.compat import uuid7
 
 from care.v1 import ticket_pb2, ticket_service_pb2_grpc
 from care.v1 import ticket_service_pb2 as pb
 from care_rules import commands, names
-from care_rules.create import CreationSnapshot, create_ticket
-from care_rules.deadlines import keep_time
-from care_rules.decide import situation
-from care_rules.decision import Decision
 from care_rules.entities import Priority
 from care_rules.filters.schema import read_filter
 from care_rules.filters.tickets import TICKET_FIELDS
 from care_rules.finding import TicketQuery
 from care_rules.names import Child, ReviewName, TicketName
-from care_rules.refusals import Refusal, Violation, invalid, not_found
+from care_rules.refusals import Violation, invalid
 from care_rules.snapshot import TicketSnapshot
 from care_service.rpc import convert, enums, list_queries, page_tokens
 from care_service.rpc.batches import Batch, serve_each, ticket_of
-from care_service.rpc.call import Call, current_call
-from care_service.rpc.execute import Repeat, execute, until_committed
+from care_service.rpc.call import current_call
 from care_service.rpc.fields import DISPLAY_NAME, LONG_TEXT, SUBJECT, Fields
-from care_service.rpc.parents import enter_ticket, list_parent
-from care_service.rpc.raising import auto_assigned
-from care_service.rpc.ticket_stream import Watches
-from care_service.usecases.ports import Directory, Feed, Reader, TicketStore, TicketView
+from care_service.rpc.parents import check_ticket, list_parent
+from care_service.rpc.placeholders import NO_CHILD, NO_TICKET
+from care_service.rpc.responses import Repeatable, Responder
+from care_service.rpc.ticket_for_caller import listed_ticket_for, ticket_for
+from care_service.rpc.ticket_stream import watch_tickets
+from care_service.usecases import tickets
+from care_service.usecases.ports import Directory, Feed, Reader, TicketStore
+from care_service.usecases.request import Request
 from care_service.usecases.streams import Followers
+from care_service.usecases.tickets import NewTicket
 
-_NOBODY = TicketName("", 0)
-_DETAILS = ("subject", "description", "priority", "labels")
-_VERBS = {
+_DETAILS: Final = ("subject", "description", "priority", "labels")
+_VERBS: Final = {
     "status": "StartTicket, ResolveTicket, CloseTicket or ReopenTicket",
     "close_reason": "CloseTicket",
     "resolve_time": "ResolveTicket",
@@ -54,39 +53,45 @@ _VERBS = {
 }
 
 Context = grpc.aio.ServicerContext[Message, Message]
-ResponseT = TypeVar("ResponseT", bound=Message)
+TicketResponseT = TypeVar(
+    "TicketResponseT",
+    pb.CreateTicketResponse,
+    pb.UpdateTicketResponse,
+    pb.TakeTicketResponse,
+    pb.AssignTicketResponse,
+    pb.ReleaseTicketResponse,
+    pb.StartTicketResponse,
+    pb.ResolveTicketResponse,
+    pb.CloseTicketResponse,
+    pb.ReopenTicketResponse,
+)
 VerbT = TypeVar("VerbT", pb.AssignTicketRequest, pb.ResolveTicketRequest, pb.CloseTicketRequest)
 TicketResponse = pb.AssignTicketResponse | pb.ResolveTicketResponse | pb.CloseTicketResponse
+TicketCommand: TypeAlias = Callable[[TicketStore, TicketName, Request[TicketSnapshot]], Awaitable[tickets.Outcome]]
 
 
-class Verb(Protocol):
-    """A request of a verb on a ticket."""
+class VerbRequest(Repeatable, Protocol):
+    """A request that names a ticket and what to do with it."""
 
     name: str
-    request_id: str
     etag: str
 
 
-def show(snapshot: TicketSnapshot, call: Call) -> ticket_pb2.Ticket:
-    """Converts a case's ticket for the caller."""
-    bits = situation(snapshot.ticket, snapshot.ticket.contact_state, call.caller, snapshot.agent)
-    return convert.ticket_message(snapshot.ticket, snapshot.contact, bits)
-
-
-class Tickets(Watches, ticket_service_pb2_grpc.TicketServiceServicer):
-    """Converts, calls the core, converts."""
+class TicketHandlers(ticket_service_pb2_grpc.TicketServiceServicer):
+    """Serves TicketService."""
 
     def __init__(
         self, store: TicketStore, reader: Reader, directory: Directory, feed: Feed, followers: Followers
     ) -> None:
-        super().__init__(feed, followers, reader)
         self._store = store
         self._reader = reader
         self._directory = directory
+        self._feed = feed
+        self._followers = followers
 
     async def CreateTicket(self, request: pb.CreateTicketRequest, context: Context) -> pb.CreateTicketResponse:
         """See the contract."""
-        call, fields, given = current_call(), Fields(), request.ticket
+        fields, given = Fields(), request.ticket
         organization = fields.name("parent", request.parent, names.parse_organization, "")
         request_id = fields.request_id(request.request_id)
         review = location = None
@@ -96,55 +101,27 @@ class Tickets(Watches, ticket_service_pb2_grpc.TicketServiceServicer):
             location = fields.name("ticket.location", given.location, names.parse_location, None)
         elif not given.review:
             fields.wrong("ticket.location", "is missing: name a location, or a review")
-        command = _create_command(fields, given, location)
+        new = _new_ticket(fields, organization, given, review, location)
         fields.check()
         for field, child in (("ticket.review", review), ("ticket.location", location)):
-            _same_organization(field, child, organization)
-        call.enter(organization, request.parent)
-        await self._directory.see_organization(organization, call.now)
-        repeat = Repeat(call, organization, request, request_id)
-
-        async def once(store: TicketStore) -> pb.CreateTicketResponse:
-            snapshot, kept = await store.load_new(
-                organization,
-                review=review.id if review else None,
-                location=location.id if location else None,
-                agent=call.caller.id if call.caller.is_agent else None,
-                request=repeat.key,
-            )
-            if review is not None and snapshot.review is None:
-                raise not_found(given.review)
-            if (answer := repeat.replay(kept, pb.CreateTicketResponse)) is not None:
-                return answer
-            # Decided before a number is taken, so that a refusal leaves no gap; then again, with the number.
-            create_ticket(snapshot, 0, command, call.caller, call.now, request_id)
-            number = await store.next_number(organization)
-            decision = create_ticket(snapshot, number, command, call.caller, call.now, request_id)
-            decision = await auto_assigned(store, snapshot.settings, decision)
-            decision = keep_time(decision, snapshot.settings, decision.new_recovery)
-            response = pb.CreateTicketResponse(ticket=show(_created(snapshot, decision), call))
-            await store.commit_new(decision, repeat.record(response))
-            return response
-
-        return await until_committed(self._store, once, None)
+            _check_same_organization(field, child, organization)
+        responder = self._responder(request, request_id, pb.CreateTicketResponse)
+        created = await tickets.create_ticket(self._store, self._directory, new, responder.request)
+        return responder.respond(created)
 
     async def GetTicket(self, request: pb.GetTicketRequest, context: Context) -> pb.GetTicketResponse:
         """See the contract."""
-        call, fields = current_call(), Fields()
-        name = fields.name("name", request.name, names.parse_ticket, _NOBODY)
+        fields, caller = Fields(), current_call().caller
+        name = fields.name("name", request.name, names.parse_ticket, NO_TICKET)
         fields.check()
-        call.enter(name.organization, request.name)
-        own = call.caller.id if call.caller.is_agent else None
-        loaded = await self._store.load(name, agent=own)
-        if loaded is None:
-            raise not_found(request.name)
-        return pb.GetTicketResponse(ticket=show(loaded[0], call))
+        snapshot = await tickets.get_ticket(self._store, name, caller)
+        return pb.GetTicketResponse(ticket=ticket_for(snapshot, caller))
 
     async def ListTickets(self, request: pb.ListTicketsRequest, context: Context) -> pb.ListTicketsResponse:
         """See the contract."""
-        call, fields = current_call(), Fields()
+        caller, fields = current_call().caller, Fields()
         size, order = fields.page_size(request.page_size), list_queries.read_order(fields, request.order_by)
-        organization = list_parent(fields, request.parent, call)
+        organization = list_parent(fields, request.parent, caller)
         condition = read_filter(request.filter, TICKET_FIELDS)
         scope = list_queries.scope("tickets", request.parent, request.filter, request.order_by)
         after = list_queries.read_ticket_token(request.page_token, scope, order)
@@ -154,28 +131,26 @@ class Tickets(Watches, ticket_service_pb2_grpc.TicketServiceServicer):
         if request.include_total_size:
             total = (await self._reader.count_tickets(organization, condition)).total
         own = None
-        if call.caller.is_agent and organization is not None:
-            own = await self._reader.agent(organization, call.caller.id)
-
-        def message(view: TicketView) -> ticket_pb2.Ticket:
-            bits = situation(view.ticket, view.ticket.contact_state, call.caller, own)
-            return convert.ticket_message(view.ticket, view.contact, bits)
-
-        tickets, token = page_tokens.cut(
-            views, size, message, lambda view: list_queries.ticket_token(scope, order, view.ticket)
+        if caller.is_agent and organization is not None:
+            own = await self._reader.agent(organization, caller.id)
+        page, token = page_tokens.cut(
+            views,
+            size,
+            lambda view: listed_ticket_for(view, caller, own),
+            lambda view: list_queries.ticket_token(scope, order, view.ticket),
         )
-        return pb.ListTicketsResponse(tickets=tickets, next_page_token=token, total_size=total)
+        return pb.ListTicketsResponse(tickets=page, next_page_token=token, total_size=total)
 
     async def CountTickets(self, request: pb.CountTicketsRequest, context: Context) -> pb.CountTicketsResponse:
         """See the contract."""
-        organization = list_parent(Fields(), request.parent, current_call())
+        organization = list_parent(Fields(), request.parent, current_call().caller)
         counts = await self._reader.count_tickets(organization, read_filter(request.filter, TICKET_FIELDS))
         return pb.CountTicketsResponse(**asdict(counts))
 
     async def UpdateTicket(self, request: pb.UpdateTicketRequest, context: Context) -> pb.UpdateTicketResponse:
         """See the contract."""
-        call, fields, given = current_call(), Fields(), request.ticket
-        name = fields.name("ticket.name", given.name, names.parse_ticket, _NOBODY)
+        fields, given = Fields(), request.ticket
+        name = fields.name("ticket.name", given.name, names.parse_ticket, NO_TICKET)
         request_id = fields.request_id(request.request_id)
         filled = [field for field in _DETAILS if getattr(given, field)]
         paths = fields.mask(request.update_mask.paths, _DETAILS, _VERBS, filled)
@@ -186,45 +161,45 @@ class Tickets(Watches, ticket_service_pb2_grpc.TicketServiceServicer):
             labels=fields.labels("ticket.labels", given.labels) if "labels" in paths else None,
         )
         fields.check()
-        repeat = Repeat(call, name.organization, request, request_id, request.etag or given.etag)
-
-        def respond(snapshot: TicketSnapshot, _: Decision | None) -> pb.UpdateTicketResponse:
-            return pb.UpdateTicketResponse(ticket=show(snapshot, call))
-
-        return await execute(self._store, call, name, command, repeat, respond, pb.UpdateTicketResponse)
+        responder = self._responder(request, request_id, pb.UpdateTicketResponse, request.etag or given.etag)
+        return responder.respond(await tickets.update_ticket(self._store, name, command, responder.request))
 
     async def TakeTicket(self, request: pb.TakeTicketRequest, context: Context) -> pb.TakeTicketResponse:
         """See the contract."""
-        return await self._verb(request, commands.TakeTicket(), pb.TakeTicketResponse)
+        return await self._serve(request, tickets.take_ticket, pb.TakeTicketResponse)
 
     async def AssignTicket(self, request: pb.AssignTicketRequest, context: Context) -> pb.AssignTicketResponse:
         """See the contract."""
         fields = Fields()
-        agent = fields.name("assignee", request.assignee, names.parse_agent, Child("", ""))
-        name = fields.name("name", request.name, names.parse_ticket, _NOBODY)
+        agent = fields.name("assignee", request.assignee, names.parse_agent, NO_CHILD)
+        name = fields.name("name", request.name, names.parse_ticket, NO_TICKET)
         fields.check()
-        _same_organization("assignee", agent, name.organization)
-        return await self._verb(request, commands.AssignTicket(agent.id), pb.AssignTicketResponse)
+        _check_same_organization("assignee", agent, name.organization)
+        return await self._serve(
+            request,
+            lambda store, name, request: tickets.assign_ticket(store, name, agent.id, request),
+            pb.AssignTicketResponse,
+        )
 
     async def ReleaseTicket(self, request: pb.ReleaseTicketRequest, context: Context) -> pb.ReleaseTicketResponse:
         """See the contract."""
-        return await self._verb(request, commands.ReleaseTicket(), pb.ReleaseTicketResponse)
+        return await self._serve(request, tickets.release_ticket, pb.ReleaseTicketResponse)
 
     async def StartTicket(self, request: pb.StartTicketRequest, context: Context) -> pb.StartTicketResponse:
         """See the contract."""
-        return await self._verb(request, commands.StartTicket(), pb.StartTicketResponse)
+        return await self._serve(request, tickets.start_ticket, pb.StartTicketResponse)
 
     async def ResolveTicket(self, request: pb.ResolveTicketRequest, context: Context) -> pb.ResolveTicketResponse:
         """See the contract."""
-        return await self._verb(request, commands.ResolveTicket(), pb.ResolveTicketResponse)
+        return await self._serve(request, tickets.resolve_ticket, pb.ResolveTicketResponse)
 
     async def CloseTicket(self, request: pb.CloseTicketRequest, context: Context) -> pb.CloseTicketResponse:
         """See the contract."""
-        return await self._verb(request, commands.CloseTicket(), pb.CloseTicketResponse)
+        return await self._serve(request, tickets.close_ticket, pb.CloseTicketResponse)
 
     async def ReopenTicket(self, request: pb.ReopenTicketRequest, context: Context) -> pb.ReopenTicketResponse:
         """See the contract."""
-        return await self._verb(request, commands.ReopenTicket(), pb.ReopenTicketResponse)
+        return await self._serve(request, tickets.reopen_ticket, pb.ReopenTicketResponse)
 
     async def BatchAssignTickets(
         self, request: pb.BatchAssignTicketsRequest, context: Context
@@ -250,19 +225,25 @@ class Tickets(Watches, ticket_service_pb2_grpc.TicketServiceServicer):
     async def _batch(
         self, batch: Batch[VerbT], serve: Callable[[VerbT], Awaitable[TicketResponse]]
     ) -> list[pb.BatchTicketResult]:
-        outcomes = await serve_each(batch, current_call(), lambda item, parent: ticket_of(item.name, parent), serve)
+        served = await serve_each(batch, current_call(), lambda item, parent: ticket_of(item.name, parent), serve)
         return [
-            pb.BatchTicketResult(name=item.name, status=status, ticket=answer.ticket if answer else None)
-            for item, (status, answer) in zip(batch.requests, outcomes, strict=True)
+            pb.BatchTicketResult(name=item.name, status=status, ticket=response.ticket if response else None)
+            for item, (status, response) in zip(batch.requests, served, strict=True)
         ]
+
+    def WatchTickets(
+        self, request: pb.WatchTicketsRequest, context: Context
+    ) -> AsyncGenerator[pb.WatchTicketsResponse, None]:
+        """See the contract."""
+        return watch_tickets(self._feed, self._followers, self._reader, request, current_call().caller)
 
     async def ListActivities(self, request: pb.ListActivitiesRequest, context: Context) -> pb.ListActivitiesResponse:
         """See the contract."""
-        call, fields = current_call(), Fields()
-        name = fields.name("parent", request.parent, names.parse_ticket, _NOBODY)
+        fields = Fields()
+        name = fields.name("parent", request.parent, names.parse_ticket, NO_TICKET)
         size = fields.page_size(request.page_size)
         fields.check()
-        await enter_ticket(self._reader, call, name)
+        await check_ticket(self._reader, current_call().caller, name)
         scope = f"activities {name}"
         after = page_tokens.read_token(request.page_token, scope, lambda key: page_tokens.number(key[0]))
         rows = await self._reader.activities(name, after, size + 1)
@@ -271,41 +252,31 @@ class Tickets(Watches, ticket_service_pb2_grpc.TicketServiceServicer):
         )
         return pb.ListActivitiesResponse(activities=activities, next_page_token=token)
 
-    async def _verb(self, request: Verb, command: commands.AgentCommand, response_type: type[ResponseT]) -> ResponseT:
-        """Serves a verb whose request has a name, and whose answer is the ticket."""
-        call, fields = current_call(), Fields()
-        name = fields.name("name", request.name, names.parse_ticket, _NOBODY)
+    async def _serve(
+        self, request: VerbRequest, command: TicketCommand, response_type: type[TicketResponseT]
+    ) -> TicketResponseT:
+        """Serves a method whose request names a ticket, and whose response is the ticket."""
+        fields = Fields()
+        name = fields.name("name", request.name, names.parse_ticket, NO_TICKET)
         request_id = fields.request_id(request.request_id)
         fields.check()
-        if not isinstance(request, Message):
-            raise TypeError(request)
-        repeat = Repeat(call, name.organization, request, request_id, request.etag)
+        responder = self._responder(request, request_id, response_type, request.etag)
+        return responder.respond(await command(self._store, name, responder.request))
 
-        def respond(snapshot: TicketSnapshot, _: Decision | None) -> ResponseT:
-            return response_type(ticket=show(snapshot, call))
+    def _responder(
+        self, request: Repeatable, request_id: UUID | None, response_type: type[TicketResponseT], etag: str = ""
+    ) -> Responder[TicketSnapshot, TicketResponseT]:
+        call = current_call()
 
-        return await execute(self._store, call, name, command, repeat, respond, response_type)
+        def convert_ticket(snapshot: TicketSnapshot) -> TicketResponseT:
+            return response_type(ticket=ticket_for(snapshot, call.caller))
 
-
-def _created(snapshot: CreationSnapshot, decision: Decision) -> TicketSnapshot:
-    return TicketSnapshot(
-        decision.ticket,
-        snapshot.organization,
-        snapshot.location,
-        snapshot.review,
-        decision.new_recovery,
-        decision.contact,
-        agent=snapshot.reporter,
-    )
+        return Responder(call, request, request_id, response_type, convert_ticket, etag)
 
 
-def _same_organization(field: str, child: Child | ReviewName | None, organization: str) -> None:
+def _check_same_organization(field: str, child: Child | ReviewName | None, organization: str) -> None:
     if child is not None and child.organization != organization:
-        raise _of_another_organization(field)
-
-
-def _of_another_organization(field: str) -> Refusal:
-    return invalid(Violation(field, "belongs to another organization than the ticket"))
+        raise invalid(Violation(field, "belongs to another organization than the ticket"))
 
 
 def _subject(fields: Fields, subject: str, *, required: bool) -> str:
@@ -324,18 +295,19 @@ def _priority(fields: Fields, given: ticket_pb2.Ticket) -> Priority:
     return priority
 
 
-def _create_command(fields: Fields, given: ticket_pb2.Ticket, location: Child | None) -> commands.CreateTicket:
+def _new_ticket(
+    fields: Fields, organization: str, given: ticket_pb2.Ticket, review: ReviewName | None, location: Child | None
+) -> NewTicket:
     customer = given.customer
-    return commands.CreateTicket(
+    return NewTicket(
+        organization=organization,
+        review=review.id if review else None,
+        location=location.id if location else "",
         subject=_subject(fields, given.subject, required=not given.review),
         description=_description(fields, given.description),
-        location=location.id if location else "",
         priority=_priority(fields, given) if given.priority else None,
         labels=fields.labels("ticket.labels", given.labels),
         email=fields.email("ticket.customer.email", customer.email),
         phone=fields.phone("ticket.customer.phone", customer.phone),
         display_name=fields.text("ticket.customer.display_name", customer.display_name, DISPLAY_NAME, line=True),
-        recovery_id=uuid7(),
-        contact_id=uuid7(),
-        message_id=uuid7(),
     )

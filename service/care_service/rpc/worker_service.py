@@ -1,180 +1,207 @@
-"""WorkerService: every answer carries what the recovery wants next."""
+"""WorkerService: what the workflows ask for and report. Every response says what the next step is."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 import grpc
 from google.protobuf.message import Message
-from uuid_utils.compat import uuid7
 
 from care.v1 import worker_service_pb2 as pb
 from care.v1 import worker_service_pb2_grpc
 from care_rules import commands, names
-from care_rules.decision import Decision
-from care_rules.entities import RefusalReason
-from care_rules.names import RecoveryName
-from care_rules.plan import HANDED_OUT, SiteTiming, Step
-from care_rules.refusals import not_found
-from care_rules.replies import with_link, without_link
-from care_rules.reports import RecoveryCase, begin_posting, report
+from care_rules.delivery import DeliverySnapshot, DeliveryStep
+from care_rules.entities import DeliveryFailure, DeliveryState, RefusalReason
+from care_rules.names import MessageName, RecoveryName, TicketName
+from care_rules.plan import SiteTiming, Step
 from care_service.rpc import convert, enums
 from care_service.rpc.call import current_call
-from care_service.rpc.deadlines import Deadlines
-from care_service.rpc.deliveries import Deliveries, need_key
-from care_service.rpc.execute import applied, timed, until_committed
 from care_service.rpc.fields import Fields
+from care_service.rpc.grants import delivery_grant, posting_grant
+from care_service.rpc.placeholders import NO_MESSAGE, NO_RECOVERY, NO_TICKET
+from care_service.usecases import deadlines, deliveries, recovery_steps
 from care_service.usecases.links import Links
-from care_service.usecases.ports import RecoverySnapshot, TicketStore
+from care_service.usecases.ports import TicketStore
+from care_service.usecases.recovery_steps import RecoveryProgress
 
 Context = grpc.aio.ServicerContext[Message, Message]
+PostingReport = commands.RecordPosted | commands.RecordRefused | commands.RecordRetracted
 
 _PROVIDER_MESSAGE: Final = 2_000
-_KEPT: Final = 50
-"""Messages that enter a chat when it opens; further ones stay among the unmatched."""
+_PROVIDER_ID: Final = 998
 _STEPS: Final = {enums.RECOVERY_STEP.to_contract(step): step for step in (Step.POST, Step.READ, Step.RETRACT)}
+_DELIVERY_STEPS: Final = {
+    enums.DELIVERY_STEP.to_contract(step): step for step in (DeliveryStep.SEND, DeliveryStep.CHECK)
+}
+_DELIVERED_STATES: Final = {
+    enums.DELIVERY_STATE.to_contract(state): state for state in (DeliveryState.SENT, DeliveryState.DELIVERED)
+}
 
 
-class Workers(Deliveries, Deadlines, worker_service_pb2_grpc.WorkerServiceServicer):
-    """Converts, calls the core, converts."""
+class WorkerHandlers(worker_service_pb2_grpc.WorkerServiceServicer):
+    """Serves WorkerService: the steps of recoveries, deliveries and tickets' deadlines."""
 
     def __init__(self, store: TicketStore, links: Links, timing: SiteTiming) -> None:
-        Deliveries.__init__(self, store, links)
+        self._store = store
+        self._links = links
         self._timing = timing
+
+    # --- recoveries ---------------------------------------------------------------------------------------------------
 
     async def CheckRecovery(self, request: pb.CheckRecoveryRequest, context: Context) -> pb.CheckRecoveryResponse:
         """See the contract."""
-        fields = Fields()
-        fields.past("report_time", request.report_time, current_call().now)
-        name = self._name(request.name, fields)
-        if request.HasField("report_time"):
-            # Before the load: what comes in after that is woken for by its own row.
-            await self._store.take_back_wake(name, convert.from_timestamp(request.report_time))
-        return pb.CheckRecoveryResponse(plan=self._plan(await self._load(self._store, name)))
+        call, fields = current_call(), Fields()
+        fields.past("report_time", request.report_time, call.now)
+        name = _recovery(fields, request.name)
+        reported = convert.from_timestamp(request.report_time) if request.HasField("report_time") else None
+        progress = await recovery_steps.check_recovery(self._store, self._timing, name, reported, call.caller, call.now)
+        return pb.CheckRecoveryResponse(plan=_plan(progress))
 
     async def BeginPosting(self, request: pb.BeginPostingRequest, context: Context) -> pb.BeginPostingResponse:
         """See the contract."""
-        fields = Fields()
+        call, fields = current_call(), Fields()
         if request.step not in _STEPS:
             fields.wrong("step", "must be POST, READ or RETRACT")
-        name = self._name(request.name, fields)
-        step, now = _STEPS[request.step], current_call().now
-
-        async def once(store: TicketStore) -> pb.BeginPostingResponse:
-            load = await self._load(store, name)
-            review = load.snapshot.review
-            if load.recovery.key_id:
-                need_key(self._links, load.recovery.key_id)
-            decision = begin_posting(self._case(load), review, step, now) if review else None
-            if decision is None:
-                return pb.BeginPostingResponse(plan=self._plan(load))
-            await store.commit(decision, None)
-            after = _after(load, decision)
-            grant = self._grant(after, step)
-            grant.read_first = step is Step.POST and load.recovery.reply_state in HANDED_OUT
-            return pb.BeginPostingResponse(grant=grant, plan=self._plan(after))
-
-        return await until_committed(self._store, once, name.ticket)
+        name = _recovery(fields, request.name)
+        begun = await recovery_steps.begin_posting(
+            self._store, self._links, self._timing, name, _STEPS[request.step], call.caller, call.now
+        )
+        grant = posting_grant(begun.grant) if begun.grant else None
+        return pb.BeginPostingResponse(grant=grant, plan=_plan(begun.progress))
 
     async def RecordPosted(self, request: pb.RecordPostedRequest, context: Context) -> pb.RecordPostedResponse:
         """See the contract."""
-        name = self._name(request.name, _attempt(request.attempt))
-        plan = await self._report(name, commands.RecordPosted(request.attempt))
+        name = _recovery(_attempt(request.attempt, "BeginPosting"), request.name)
+        plan = await self._report_posting(name, commands.RecordPosted(request.attempt))
         return pb.RecordPostedResponse(plan=plan)
 
     async def RecordRefused(self, request: pb.RecordRefusedRequest, context: Context) -> pb.RecordRefusedResponse:
         """See the contract."""
-        fields = _attempt(request.attempt)
+        fields = _attempt(request.attempt, "BeginPosting")
         reason = enums.REFUSAL_REASON.from_contract(request.reason)
         if reason is None:
             fields.wrong("reason", "must be a known reason")
             reason = RefusalReason.OTHER
-        name = self._name(request.name, fields)
-        words = request.provider_message.replace("\0", "")[:_PROVIDER_MESSAGE]
-        plan = await self._report(name, commands.RecordRefused(request.attempt, reason, words))
-        return pb.RecordRefusedResponse(plan=plan)
+        name = _recovery(fields, request.name)
+        command = commands.RecordRefused(request.attempt, reason, _provider_message(request.provider_message))
+        return pb.RecordRefusedResponse(plan=await self._report_posting(name, command))
 
     async def RecordRetracted(self, request: pb.RecordRetractedRequest, context: Context) -> pb.RecordRetractedResponse:
         """See the contract."""
-        name = self._name(request.name, _attempt(request.attempt))
-        plan = await self._report(name, commands.RecordRetracted(request.attempt))
+        name = _recovery(_attempt(request.attempt, "BeginPosting"), request.name)
+        plan = await self._report_posting(name, commands.RecordRetracted(request.attempt))
         return pb.RecordRetractedResponse(plan=plan)
 
     async def UnlockChat(self, request: pb.UnlockChatRequest, context: Context) -> pb.UnlockChatResponse:
         """See the contract."""
-        name, command = self._name(request.name, Fields()), commands.UnlockChat(uuid7(), self._links.current)
-        return pb.UnlockChatResponse(plan=await self._report(name, command))
+        call, name = current_call(), _recovery(Fields(), request.name)
+        progress = await recovery_steps.unlock_chat(self._store, self._links, self._timing, name, call.caller, call.now)
+        return pb.UnlockChatResponse(plan=_plan(progress))
 
     async def ExpireForm(self, request: pb.ExpireFormRequest, context: Context) -> pb.ExpireFormResponse:
         """See the contract."""
-        name = self._name(request.name, Fields())
-        return pb.ExpireFormResponse(plan=await self._report(name, commands.ExpireForm(request.early)))
+        call, name = current_call(), _recovery(Fields(), request.name)
+        progress = await recovery_steps.expire_form(
+            self._store, self._timing, name, commands.ExpireForm(request.early), call.caller, call.now
+        )
+        return pb.ExpireFormResponse(plan=_plan(progress))
 
-    def _name(self, text: str, fields: Fields) -> RecoveryName:
-        name = fields.name("name", text, names.parse_recovery, None)
-        fields.check()
-        if name is None:
-            raise AssertionError("check() refuses a name that can't be read")
-        current_call().enter(name.organization, text)
-        return name
-
-    async def _load(self, store: TicketStore, name: RecoveryName) -> RecoverySnapshot:
-        load = await store.load_recovery(name)
-        if load is None:
-            raise not_found(str(name))
-        return load
-
-    async def _report(self, name: RecoveryName, command: commands.Report) -> pb.RecoveryPlan:
+    async def _report_posting(self, name: RecoveryName, command: PostingReport) -> pb.RecoveryPlan:
         call = current_call()
-
-        async def once(store: TicketStore) -> pb.RecoveryPlan:
-            load = await self._load(store, name)
-            snapshot = self._case(load)
-            if isinstance(command, commands.UnlockChat) and load.snapshot.contact is not None:
-                kept = await store.load_kept(name.ticket, load.snapshot.contact, _KEPT)
-                snapshot = replace(snapshot, kept=tuple(replace(inbound, message_id=uuid7()) for inbound in kept))
-            decision = report(snapshot, command, call.caller, call.now)
-            if decision is not None:
-                decision = timed(load.snapshot, decision)
-                await store.commit(decision, None)
-                load = _after(load, decision)
-            return self._plan(load)
-
-        return await until_committed(self._store, once, name.ticket)
-
-    def _case(self, load: RecoverySnapshot) -> RecoveryCase:
-        return RecoveryCase(load.snapshot, load.recovery, load.siblings, self._timing)
-
-    def _plan(self, load: RecoverySnapshot) -> pb.RecoveryPlan:
-        now = current_call().now
-        snapshot = self._case(load)
-        return convert.plan_message(load, snapshot.plan(now), snapshot.reminder, now)
-
-    def _grant(self, load: RecoverySnapshot, step: Step) -> pb.PostingGrant:
-        recovery, review = load.recovery, load.snapshot.review
-        if review is None:
-            raise AssertionError("only a recovery with a review is handed out")
-        link = self._links.form_link(recovery.id, recovery.key_id)
-        text = recovery.reply_text
-        return pb.PostingGrant(
-            attempt=recovery.attempt,
-            text=without_link(text) if step is Step.RETRACT else with_link(text, link),
-            link=link,
-            review_site=review.site,
-            review_external_id=review.external_id,
-            review_url=review.url,
-            location=names.location(review.organization, review.location),
+        return _plan(
+            await recovery_steps.report_posting(self._store, self._timing, name, command, call.caller, call.now)
         )
 
+    # --- deliveries ---------------------------------------------------------------------------------------------------
 
-def _attempt(number: int) -> Fields:
+    async def BeginDelivery(self, request: pb.BeginDeliveryRequest, context: Context) -> pb.BeginDeliveryResponse:
+        """See the contract."""
+        call, fields = current_call(), Fields()
+        if request.step and request.step not in _DELIVERY_STEPS:
+            fields.wrong("step", "must be SEND or CHECK, or left out to be told what is wanted")
+        name = _message(fields, request.name)
+        step = _DELIVERY_STEPS.get(request.step)
+        begun = await deliveries.begin_delivery(self._store, self._links, name, step, call.caller, call.now)
+        grant = delivery_grant(begun) if begun.is_granted else None
+        return pb.BeginDeliveryResponse(grant=grant, plan=_delivery_plan(begun.snapshot))
+
+    async def RecordDelivered(self, request: pb.RecordDeliveredRequest, context: Context) -> pb.RecordDeliveredResponse:
+        """See the contract."""
+        fields = _attempt(request.attempt, "BeginDelivery")
+        if request.state not in _DELIVERED_STATES:
+            fields.wrong("state", "must be SENT or DELIVERED")
+        provider_id = fields.text("provider_id", request.provider_id, _PROVIDER_ID, line=True)
+        name = _message(fields, request.name)
+        command = commands.RecordDelivered(
+            request.attempt, _DELIVERED_STATES[request.state], provider_id, request.can_be_checked
+        )
+        return pb.RecordDeliveredResponse(plan=await self._report_delivery(name, command))
+
+    async def RecordFailed(self, request: pb.RecordFailedRequest, context: Context) -> pb.RecordFailedResponse:
+        """See the contract."""
+        fields = _attempt(request.attempt, "BeginDelivery")
+        reason = enums.DELIVERY_FAILURE.from_contract(request.reason)
+        if reason is None:
+            fields.wrong("reason", "must be a known reason")
+            reason = DeliveryFailure.OTHER
+        name = _message(fields, request.name)
+        command = commands.RecordFailed(request.attempt, reason, _provider_message(request.provider_message))
+        return pb.RecordFailedResponse(plan=await self._report_delivery(name, command))
+
+    async def _report_delivery(self, name: MessageName, command: commands.DeliveryReport) -> pb.DeliveryPlan:
+        call = current_call()
+        return _delivery_plan(await deliveries.report_delivery(self._store, name, command, call.caller, call.now))
+
+    # --- tickets' deadlines -------------------------------------------------------------------------------------------
+
+    async def GetNextDeadline(self, request: pb.GetNextDeadlineRequest, context: Context) -> pb.GetNextDeadlineResponse:
+        """See the contract."""
+        call, name = current_call(), _ticket(request.name)
+        snapshot = await deadlines.get_next_deadline(self._store, name, call.caller)
+        return pb.GetNextDeadlineResponse(plan=convert.deadline_plan_message(snapshot, call.now))
+
+    async def FireDeadline(self, request: pb.FireDeadlineRequest, context: Context) -> pb.FireDeadlineResponse:
+        """See the contract."""
+        call, name = current_call(), _ticket(request.name)
+        snapshot = await deadlines.fire_deadline(self._store, name, call.caller, call.now)
+        return pb.FireDeadlineResponse(plan=convert.deadline_plan_message(snapshot, call.now))
+
+
+def _recovery(fields: Fields, text: str) -> RecoveryName:
+    name = fields.name("name", text, names.parse_recovery, NO_RECOVERY)
+    fields.check()
+    return name
+
+
+def _message(fields: Fields, text: str) -> MessageName:
+    name = fields.name("name", text, names.parse_message, NO_MESSAGE)
+    fields.check()
+    return name
+
+
+def _ticket(text: str) -> TicketName:
+    fields = Fields()
+    name = fields.name("name", text, names.parse_ticket, NO_TICKET)
+    fields.check()
+    return name
+
+
+def _attempt(number: int, method: str) -> Fields:
     fields = Fields()
     if number < 1:
-        fields.wrong("attempt", "must be the number that BeginPosting gave")
+        fields.wrong("attempt", f"must be the number that {method} gave")
     return fields
 
 
-def _after(load: RecoverySnapshot, decision: Decision) -> RecoverySnapshot:
-    snapshot = applied(load.snapshot, decision)
-    return RecoverySnapshot(snapshot, decision.recovery or load.recovery, load.siblings)
+def _provider_message(text: str) -> str:
+    return text.replace("\0", "")[:_PROVIDER_MESSAGE]
+
+
+def _plan(progress: RecoveryProgress) -> pb.RecoveryPlan:
+    snapshot = progress.snapshot
+    return convert.plan_message(snapshot, progress.plan, snapshot.reminder, current_call().now)
+
+
+def _delivery_plan(snapshot: DeliverySnapshot) -> pb.DeliveryPlan:
+    now = current_call().now
+    return convert.delivery_plan_message(snapshot, snapshot.plan(now), now)

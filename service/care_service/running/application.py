@@ -32,12 +32,13 @@ from care_service.running.relay import Relay, TemporalWaker
 from care_service.running.tls import server_credentials
 from care_service.storage.database import Database
 from care_service.storage.directory import PostgresDirectory
+from care_service.storage.expected_workflows import ExpectedWorkflows
 from care_service.storage.feed import PostgresFeed
+from care_service.storage.link_keys import keys_in_use
 from care_service.storage.migrate import upgrade
-from care_service.storage.missing_workflows import WantedWorkflows
 from care_service.storage.outbox import Outbox
-from care_service.storage.reading import PostgresReader
-from care_service.storage.stored_responses import Answers
+from care_service.storage.reader import PostgresReader
+from care_service.storage.stored_responses import StoredResponses
 from care_service.storage.tickets import PostgresTickets
 from care_service.tokens.keeping import TokenKeys, open_keys
 from care_service.usecases.links import Links
@@ -106,13 +107,13 @@ async def service(
         port = await server.start(str(settings.grpc_address), credentials)
         relaying = asyncio.create_task(run_forever("relay", relay.run))
         beside: dict[str, Callable[[], Awaitable[None]]] = {
-            "housekeeping": partial(purge_expired_responses, Answers(database), clock, metrics),
+            "housekeeping": partial(purge_expired_responses, StoredResponses(database), clock, metrics),
             "database watch": partial(watch.run, server.health.database),
             "measuring": partial(measure, metrics, database, Outbox(apart)),
             "token keys": keys.run,
             "following": followers.run,
             "reconciling": partial(
-                reconcile, WantedWorkflows(database), TemporalRunning(temporal), metrics, settings.reconcile_interval
+                reconcile, ExpectedWorkflows(database), TemporalRunning(temporal), metrics, settings.reconcile_interval
             ),
         }
         tasks = [relaying, *(asyncio.create_task(run_forever(name, run)) for name, run in beside.items())]
@@ -140,7 +141,7 @@ async def prepare(settings: ServiceSettings, database: Database) -> None:
     async with database.core():
         pass
     await upgrade(database.engine)
-    if missing := await PostgresReader(database).link_keys() - settings.link_keys.keys():
+    if missing := await keys_in_use(database) - settings.link_keys.keys():
         raise MissingKeysError(f"the keys {', '.join(sorted(missing))} are gone, but links that are out need them")
 
 

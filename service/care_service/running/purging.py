@@ -8,7 +8,7 @@ from typing import Final
 from care_roles.logs import get_logger
 from care_rules.refusals import Refusal
 from care_service.metrics import Metrics
-from care_service.storage.stored_responses import Answers
+from care_service.storage.stored_responses import StoredResponses
 from care_service.usecases.ports import REQUEST_ID_LIFETIME, Clock
 
 _LOG: Final = get_logger("care.housekeeping")
@@ -18,7 +18,7 @@ _PAUSE: Final = 60.0
 """Seconds between two looks."""
 
 
-async def purge_expired_responses(answers: Answers, clock: Clock, metrics: Metrics) -> None:
+async def purge_expired_responses(answers: StoredResponses, clock: Clock, metrics: Metrics) -> None:
     """Runs until cancelled; any number of replicas may."""
     while True:
         try:

@@ -15,7 +15,7 @@ from temporalio.client import Client
 
 from care_roles.logs import get_logger
 from care_service.metrics import Metrics
-from care_service.storage.missing_workflows import WORKFLOWS, Wanted, WantedWorkflows
+from care_service.storage.expected_workflows import WORKFLOWS, ExpectedWorkflow, ExpectedWorkflows
 
 _LOG: Final = get_logger("care.reconciling")
 _PAGE: Final = 100
@@ -45,10 +45,10 @@ class TemporalRunning:
         return {found.id async for found in self._client.list_workflows(query)}
 
 
-async def missing(wanted: WantedWorkflows, running: Running) -> AsyncIterator[list[Wanted]]:
+async def missing(wanted: ExpectedWorkflows, running: Running) -> AsyncIterator[list[ExpectedWorkflow]]:
     """Yields the workflows that must run and do not, page by page, those of a page of one type."""
     for workflow in WORKFLOWS:
-        after: Wanted | None = None
+        after: ExpectedWorkflow | None = None
         while page := await wanted.page(workflow, after, _PAGE):
             found = await running.running([each.workflow_id for each in page])
             if lost := [each for each in page if each.workflow_id not in found]:
@@ -56,19 +56,19 @@ async def missing(wanted: WantedWorkflows, running: Running) -> AsyncIterator[li
             after = page[-1]
 
 
-async def reconcile(wanted: WantedWorkflows, running: Running, metrics: Metrics, pause: timedelta) -> None:
+async def reconcile(wanted: ExpectedWorkflows, running: Running, metrics: Metrics, pause: timedelta) -> None:
     """Starts again what is missing, round by round; runs until cancelled. Of the replicas, one does at a time."""
     while True:
         await asyncio.sleep(pause.total_seconds())
         try:
-            async with wanted.turn() as is_ours:
+            async with wanted.exclusive() as is_ours:
                 if is_ours:
                     await _round(wanted, running, metrics)
         except Exception as error:  # noqa: BLE001 - whatever it is passes or is repeated; the service must not end by it
             _LOG.warning("workflows can't be compared", reason=type(error).__qualname__)
 
 
-async def _round(wanted: WantedWorkflows, running: Running, metrics: Metrics) -> None:
+async def _round(wanted: ExpectedWorkflows, running: Running, metrics: Metrics) -> None:
     async for lost in missing(wanted, running):
         # Visibility lags a little behind: what runs after all is not disturbed by being started again.
         await wanted.wake(lost)

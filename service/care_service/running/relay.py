@@ -94,7 +94,7 @@ class TemporalWaker:
 
     async def wake(self, wake: Wake) -> None:
         """See Waker. Where our search attributes are not registered it does without, and tries again after a while."""
-        if not wake.is_first and await self._poke(wake):
+        if not wake.is_new_workflow and await self._poke(wake):
             return
         try:
             await self._begin(wake)
@@ -182,7 +182,7 @@ def _pairs(wake: Wake) -> list[SearchAttributePair[str] | SearchAttributePair[da
     ]
     if wake.location:
         pairs.append(SearchAttributePair(_LOCATION, wake.location))
-    if wake.goes_to_site:
+    if wake.needs_review_site:
         pairs.append(SearchAttributePair(_WAITS_FOR, workflow_names.REVIEW_SITE))
     if wake.next_time:
         pairs.append(SearchAttributePair(_NEXT_DEADLINE, wake.next_time))

@@ -1,1 +1,1 @@
-"""PostgreSQL, through SQLAlchemy and asyncpg: loads cases, commits decisions, lists, and keeps the outbox."""
+"""PostgreSQL, through SQLAlchemy and asyncpg: loads snapshots, commits decisions, lists, and holds the outbox."""

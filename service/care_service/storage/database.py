@@ -1,4 +1,4 @@
-"""The connection pool, and the one place where a database that is away, or too slow, becomes a refusal."""
+"""The connection pool. Turns the errors of an unreachable or slow database into refusals."""
 
 from __future__ import annotations
 
@@ -38,39 +38,39 @@ def driver_url(url: str) -> URL:
 
 
 def unavailable() -> Refusal:
-    """Makes the refusal for a database that can't be reached."""
+    """Returns the refusal for a database that can't be reached."""
     words = "The database can't be reached just now; call again with the same request_id."
     return Refusal(Reason.DATABASE_UNAVAILABLE, words, retry_after=_RETRY_AFTER)
 
 
 def _refuse_closed(connection: object, _: ConnectionPoolEntry, __: object) -> None:
-    # asyncpg notices by itself when the server goes; asking it costs nothing, where pre_ping would cost a round trip.
+    # asyncpg knows when the server has closed the connection, without a round trip as `pool_pre_ping` would need.
     driver = getattr(connection, "driver_connection", None)
     if isinstance(driver, asyncpg.Connection) and driver.is_closed():
         raise DisconnectionError
 
 
 class Database:
-    """PostgreSQL behind SQLAlchemy's pool. Hot statements go to the driver's connection, which costs half as much."""
+    """PostgreSQL behind SQLAlchemy's pool. Frequent statements use the driver's connection, at half the cost."""
 
     def __init__(self, url: str, *, pool_size: int = 20, statement_timeout: timedelta = timedelta(seconds=10)) -> None:
         self.size = pool_size
-        """Connections that may be open at most."""
+        """The maximum number of open connections."""
         self.waiting = 0
-        """Pieces of work that wait for a connection at this moment."""
+        """How many tasks are waiting for a connection now."""
         self.engine: AsyncEngine = create_async_engine(
             driver_url(url),
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=5,
-            # Errors go to the log, and parameters hold what is the customers'.
+            # Errors are logged, and parameters contain customers' data.
             hide_parameters=True,
             connect_args={
                 "timeout": 5,
                 "server_settings": {
                     "application_name": "care",
                     "timezone": "UTC",
-                    # Long transactions would hold back followers of the change feed; no statement of ours is long.
+                    # Long transactions would delay the readers of the change feed. No statement here takes long.
                     "statement_timeout": str(int(statement_timeout.total_seconds() * 1000)),
                     "idle_in_transaction_session_timeout": "10000",
                     "jit": "off",
@@ -81,7 +81,7 @@ class Database:
 
     @property
     def in_use(self) -> int:
-        """Connections that somebody works with at this moment."""
+        """How many connections are in use now."""
         pool = self.engine.pool
         return pool.checkedout() if isinstance(pool, QueuePool) else 0
 
@@ -108,14 +108,14 @@ class Database:
         try:
             return await stack.enter_async_context(self.engine.connect())
         except DBAPIError as error:
-            # Whatever PostgreSQL says to somebody who wants in, such as that the database takes no connections.
+            # PostgreSQL refused the connection, for example because it has too many.
             raise unavailable() from error
         finally:
             self.waiting -= 1
 
     @asynccontextmanager
     async def driver(self) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
-        """Yields the driver's connection, outside any transaction; raises the same refusals."""
+        """Yields the driver's connection, outside any transaction; raises the same refusals as `core`."""
         async with self.core() as connection:
             raw = await connection.get_raw_connection()
             driver = raw.driver_connection

@@ -1,4 +1,4 @@
-"""Writes of organizations, locations, agents and reviews: `domain.ports.Directory` on PostgreSQL."""
+"""Writes of organizations, locations, agents and reviews on PostgreSQL. Implements `Directory`."""
 
 from __future__ import annotations
 
@@ -12,44 +12,52 @@ from care_client import workflow_names
 from care_rules.decision import Decision
 from care_rules.entities import Agent, Review
 from care_rules.organizations import Location, Organization
+from care_rules.scheduling import ScheduledDecision
 from care_rules.settings import Moves, SettingsRevision, settings_that_move
-from care_service.storage import terms
-from care_service.storage.committing import add_record, insert_statement, update_statement
+from care_service.storage import search_terms
+from care_service.storage.commits import add_record, insert_statement, update_statement
 from care_service.storage.database import Database
 from care_service.storage.rows import AGENT, LOCATION, ORGANIZATION, REVIEW, SETTINGS_REVISION, EntityT, Mapping
-from care_service.storage.statements import Statement
+from care_service.storage.rules_in_sql import HAS_REMINDERS, IS_OPEN
+from care_service.storage.statement_builder import Statement
 from care_service.storage.stored_responses import find_stored_response
 from care_service.storage.tables import OPEN_TICKET_INDEX, REVIEW_IDENTITY
 from care_service.usecases.ports import IdempotencyRecord, RequestKey, StaleError, StoredResponse
 
-_SEE_ORGANIZATION: Final = """
+ADD_ORGANIZATION: Final = """
+    -- Adds an organization that is seen for the first time.
+    -- $1: organization; $2: the time
     INSERT INTO organizations
       (id, display_name, default_phone_region, settings, settings_revision, create_time, update_time)
     VALUES ($1::TEXT, $1::TEXT, '', '{}', 0, $2::TIMESTAMPTZ, $2::TIMESTAMPTZ) ON CONFLICT DO NOTHING
 """
-_SEE_AGENT: Final = """
+ADD_AGENT: Final = """
+    -- Adds an agent who is seen for the first time.
+    -- $1, $2: organization and agent; $3: the agent's name; $4: the time
     INSERT INTO agents
       (organization, id, display_name, can_be_assignee, can_be_reporter, locations, create_time, update_time)
     VALUES ($1::TEXT, $2::TEXT, $3::TEXT, true, true, '{}', $4::TIMESTAMPTZ, $4::TIMESTAMPTZ) ON CONFLICT DO NOTHING
 """
-_SEE_LOCATION: Final = """
+ADD_LOCATION: Final = """
+    -- Adds the location of a review, if it is new.
+    -- $1, $2: organization and location; $3: the time
     INSERT INTO locations
       (organization, id, display_name, default_phone_region, settings, settings_revision, create_time, update_time)
     VALUES ($1::TEXT, $2::TEXT, '', '', '{}', 0, $3::TIMESTAMPTZ, $3::TIMESTAMPTZ) ON CONFLICT DO NOTHING
 """
-_REVIEW_KEPT: Final = frozenset(
+_REVIEW_IMMUTABLE: Final = frozenset(
     {"organization", "id", "create_time", "ingest_time", "ticket_number", "posting_attempts"}
 )
 
 
 class PostgresDirectory:
-    """Writes by statements that can be repeated. `committed` is called with what a ticket notes of it, afterwards."""
+    """Writes by statements that can be repeated. Calls `committed` with each decision on a ticket after its commit."""
 
     def __init__(self, database: Database, committed: Callable[[Decision], None] = lambda _: None) -> None:
         self._database = database
         self._committed = committed
         self._seen: set[tuple[str, str]] = set()
-        """Organizations (with an empty agent) and agents whose entries this process knows to be there."""
+        """The organizations (with an empty agent) and agents that this process knows to be stored."""
 
     async def answer(self, key: RequestKey) -> StoredResponse | None:
         """See Directory."""
@@ -61,7 +69,7 @@ class PostgresDirectory:
         if (organization, "") in self._seen:
             return
         async with self._database.driver() as connection:
-            await connection.execute(_SEE_ORGANIZATION, organization, now)
+            await connection.execute(ADD_ORGANIZATION, organization, now)
         self._seen.add((organization, ""))
 
     async def see_agent(self, organization: str, agent: str, display_name: str, now: datetime) -> None:
@@ -70,7 +78,7 @@ class PostgresDirectory:
             return
         await self.see_organization(organization, now)
         async with self._database.driver() as connection:
-            await connection.execute(_SEE_AGENT, organization, agent, display_name, now)
+            await connection.execute(ADD_AGENT, organization, agent, display_name, now)
         self._seen.add((organization, agent))
 
     async def put_organization(
@@ -103,31 +111,31 @@ class PostgresDirectory:
         record: IdempotencyRecord | None,
         *,
         is_new: bool,
-        noted: Decision | None = None,
-        raised: Decision | None = None,
+        noted: ScheduledDecision | None = None,
+        raised: ScheduledDecision | None = None,
     ) -> None:
         """See Directory."""
         place = (review.organization, review.location, review.ingest_time)
         async with self._database.driver() as connection:
-            await connection.execute(_SEE_LOCATION, *place)
-        # A ticket that came up in the meantime has to note the edit too.
+            await connection.execute(ADD_LOCATION, *place)
+        # Where a ticket was created in the meantime, the call is decided again, so that the ticket notes the edit.
         newer = (
             " WHERE excluded.update_time >= reviews.update_time"
             " AND excluded.ticket_number IS NOT DISTINCT FROM reviews.ticket_number"
         )
-        statement = _put_statement(REVIEW, review, set(REVIEW.fields) - _REVIEW_KEPT, newer, record)
-        # First, as every commit on a ticket has the ticket's row before the review's; only a review that nobody else
-        # knows yet has to be there before its ticket.
+        statement = _put_statement(REVIEW, review, set(REVIEW.fields) - _REVIEW_IMMUTABLE, newer, record)
+        # The ticket's row comes before the review's, in the order in which all commits lock them. Only a new review
+        # comes before its ticket, which refers to it; nobody else can lock it yet.
         writes = [update_statement(noted, None)] if noted else []
         writes += [insert_statement(raised, None)] if raised else []
         writes.insert(0 if is_new else len(writes), statement)
         async with self._database.driver() as connection, connection.transaction():
             for each in writes:
                 await _run(connection, each)
-            await connection.execute(terms.AFTER_REVIEW, review.organization, review.id)
-        for decision in (noted, raised):
-            if decision is not None:
-                self._committed(decision)
+            await connection.execute(search_terms.AFTER_REVIEW, review.organization, review.id)
+        for scheduled in (noted, raised):
+            if scheduled is not None:
+                self._committed(scheduled.decision)
 
     async def _put(
         self,
@@ -150,16 +158,16 @@ class PostgresDirectory:
 
 
 def _wake_tickets(statement: Statement, revision: SettingsRevision) -> None:
-    """Adds the rows by which all tickets that the settings hold for look at their deadlines again, and their forms."""
+    """Adds outbox rows that wake the tickets, and the forms, whose deadlines the changed settings may move."""
     changed = {change.field for change in revision.changes}
     for name, moved, workflow, resource, condition in (
-        ("ticket_wakes", Moves.DEADLINES, workflow_names.TICKET_WORKFLOW, "NULL::UUID", "t.status <> 'CLOSED'"),
+        ("ticket_wakes", Moves.DEADLINES, workflow_names.TICKET_WORKFLOW, "NULL::UUID", f"t.{IS_OPEN}"),
         (
             "form_wakes",
             Moves.REMINDERS,
             workflow_names.CONTACT_RECOVERY,
             "t.recovery_id",
-            "t.contact_state = 'AWAITING_CONTACT'",
+            f"t.{HAS_REMINDERS}",
         ),
     ):
         if settings_that_move(moved) & changed:
@@ -177,13 +185,13 @@ def _wake_tickets(statement: Statement, revision: SettingsRevision) -> None:
 def _put_statement(
     mapping: Mapping[EntityT], entity: EntityT, changed: Collection[str], guard: str, record: IdempotencyRecord | None
 ) -> Statement:
-    statement = Statement()
+    table = mapping.table.name
+    statement = Statement(f"Writes a row of {table}, new or changed.")
     fields = list(mapping.values(entity))
     columns = ", ".join(field for field, _, _ in fields)
     values = ", ".join(statement.parameter(value, sql_type) for _, sql_type, value in fields)
     keys = ", ".join(column.name for column in mapping.table.primary_key.columns)
     updates = ", ".join(f"{field} = excluded.{field}" for field, _, _ in fields if field in changed)
-    table = mapping.table.name
     statement.add(
         "written",
         f"INSERT INTO {table} ({columns}) VALUES ({values})"
@@ -199,11 +207,11 @@ async def _run(connection: asyncpg.Connection[asyncpg.Record], statement: Statem
     try:
         row = await connection.fetchrow(statement.sql(), *statement.parameters)
     except asyncpg.UniqueViolationError as error:
-        # The same request, or the same review, at the same time: the review's id, by which the statement knows a
-        # conflict, and what the id is made of are two indexes, of which either may see the other row first.
-        # Or a ticket that somebody raised for the review.
+        # The same request, or the same change of settings, was committed at the same time. Or the same review: ON
+        # CONFLICT watches its primary key, but the index over site and external id may find the other row first.
+        # Or another ticket was created for the review.
         if error.constraint_name in {"pk_requests", "pk_settings_revisions", REVIEW_IDENTITY, OPEN_TICKET_INDEX}:
             raise StaleError from error
         raise
-    if row is None:  # the guard let nothing through
+    if row is None:  # the guard found a newer row
         raise StaleError

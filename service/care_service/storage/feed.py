@@ -1,11 +1,11 @@
-"""The change feed: the activity log of all tickets, followed by many from wherever each of them is.
+"""The change feed on PostgreSQL: the activity log of all tickets, read by many readers, each from its own position.
 
-Rows become visible in the order of commits, which is neither that of a sequence nor that of a clock. So the place in
-the feed is (transaction, position), and only what is older than every transaction that still runs is read: nothing can
-come before that any more. Transactions are short, and cut off otherwise, so the feed is behind by moments.
+Rows become visible in the order of commits, which is neither the order of a sequence nor that of a clock. So a position
+is (transaction, sequence), and readers stop before the oldest transaction that still runs: nothing can be added before
+that any more. Transactions are short, and cut off where they are not, so readers lag by moments only.
 
-Those of one ticket come in the order of their numbers: each is put at the transaction of the one before where that is
-the later one, as may be for who waited for a ticket's lock. The earlier of two that are there is there too.
+Activities of one ticket come in the order of their numbers. A transaction that waited for a ticket's lock may have a
+lower id than the one that held it. Its activity is then placed at the higher id: see `commits.py`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from care_service.storage import tables, ticket_lists
 from care_service.storage.database import Database
 from care_service.storage.rows import ACTIVITY, CONTACT, DELIVERY, MESSAGE, TICKET
 from care_service.storage.tables import XID8
-from care_service.usecases.feed import Change, Follow, Place, Seen, Touched
+from care_service.usecases.feed import Change, ChangedTickets, FeedFilter, FeedPage, FeedPosition
 
 _A, _T, _R, _C, _M, _D = (
     tables.activities.c,
@@ -29,45 +29,50 @@ _A, _T, _R, _C, _M, _D = (
     tables.messages.c,
     tables.deliveries.c,
 )
-_TOUCHED: Final = """
+CHANGED_TICKETS: Final = """
+    -- Lists the next activities of the change feed, to find the tickets that changed.
+    -- $1, $2: transaction and sequence of the position to begin after; $3: how many activities at most
     SELECT organization, ticket_number, transaction::TEXT, position FROM activities
     WHERE (transaction, position) > ($1::TEXT::XID8, $2::BIGINT)
       AND transaction < pg_snapshot_xmin(pg_current_snapshot())
     ORDER BY transaction, position LIMIT $3
 """
-_HERE: Final = "SELECT (pg_snapshot_xmin(pg_current_snapshot())::TEXT::NUMERIC - 1)::TEXT"
-"""The last transaction before the oldest that still runs: everything up to it is there, or never will be."""
-_LAST: Final = 2**63 - 1
+LAST_TRANSACTION: Final = """
+    -- Returns the last transaction before the oldest one that still runs: the end of the change feed.
+    SELECT (pg_snapshot_xmin(pg_current_snapshot())::TEXT::NUMERIC - 1)::TEXT
+"""
+_LAST_SEQUENCE: Final = 2**63 - 1
 
 
 class PostgresFeed:
-    """Reads the feed; holds nothing of whoever follows it. An implementation of `Feed`."""
+    """Reads the feed. Holds no state of its readers. Implements `Feed`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def here(self) -> Place:
+    async def end(self) -> FeedPosition:
         """See Feed."""
         async with self._database.driver() as connection:
-            return Place(int(await connection.fetchval(_HERE)), _LAST)
+            return FeedPosition(int(await connection.fetchval(LAST_TRANSACTION)), _LAST_SEQUENCE)
 
-    async def bump_version(self, after: Place, limit: int) -> Touched:
+    async def changed_tickets(self, after: FeedPosition, limit: int) -> ChangedTickets:
         """See Feed."""
         async with self._database.driver() as connection:
-            rows = await connection.fetch(_TOUCHED, str(after.transaction), after.position, limit)
-        last = Place(int(rows[-1][2]), rows[-1][3]) if rows else after
-        return Touched(last, frozenset((row[0], row[1]) for row in rows))
+            rows = await connection.fetch(CHANGED_TICKETS, str(after.transaction), after.sequence, limit)
+        last = FeedPosition(int(rows[-1][2]), rows[-1][3]) if rows else after
+        return ChangedTickets(last, frozenset((row[0], row[1]) for row in rows))
 
-    async def changes(self, follow: Follow, after: Place, through: Place, limit: int) -> Seen:
+    async def changes(self, wanted: FeedFilter, after: FeedPosition, through: FeedPosition, limit: int) -> FeedPage:
         """See Feed."""
         async with self._database.core() as connection:
-            rows = (await connection.execute(_statement(follow, after, through, limit))).all()
+            rows = (await connection.execute(changes_statement(wanted, after, through, limit))).all()
         changes = tuple(change for row in rows if (change := _change(row)) is not None)
-        return Seen(changes, changes[-1].place if len(changes) == limit else through)
+        return FeedPage(changes, changes[-1].position if len(changes) == limit else through)
 
 
-def _statement(follow: Follow, after: Place, through: Place, limit: int) -> Select[Any]:
-    place = tuple_(_A.transaction, _A.position)
+def changes_statement(wanted: FeedFilter, after: FeedPosition, through: FeedPosition, limit: int) -> Select[Any]:
+    """Returns the statement for a page of changes with all that is shown of them."""
+    position = tuple_(_A.transaction, _A.position)
     statement = (
         select(
             _A.transaction,
@@ -95,20 +100,20 @@ def _statement(follow: Follow, after: Place, through: Place, limit: int) -> Sele
             tables.deliveries,
             and_(_D.organization == _M.organization, _D.ticket_number == _M.ticket_number, _D.message_id == _M.id),
         )
-        .where(place > _bound(after), place <= _bound(through))
+        .where(position > _bound(after), position <= _bound(through))
         .order_by(_A.transaction, _A.position)
         .limit(limit)
     )
-    if follow.organization is not None:
-        statement = statement.where(_A.organization == follow.organization)
-    if follow.ticket is not None:
-        statement = statement.where(_A.ticket_number == follow.ticket)
-    met = ticket_lists.met_by_ticket(follow.condition, follow.organization)
-    return statement if met is None else statement.where(met)
+    if wanted.organization is not None:
+        statement = statement.where(_A.organization == wanted.organization)
+    if wanted.ticket is not None:
+        statement = statement.where(_A.ticket_number == wanted.ticket)
+    condition = ticket_lists.ticket_condition(wanted.condition, wanted.organization)
+    return statement if condition is None else statement.where(condition)
 
 
-def _bound(place: Place) -> Tuple:
-    return tuple_(cast(literal(str(place.transaction)), XID8), literal(place.position, BigInteger))
+def _bound(position: FeedPosition) -> Tuple:
+    return tuple_(cast(literal(str(position.transaction)), XID8), literal(position.sequence, BigInteger))
 
 
 def _change(row: Sequence[Any]) -> Change | None:
@@ -118,7 +123,7 @@ def _change(row: Sequence[Any]) -> Change | None:
     if activity is None or ticket is None:
         return None
     return Change(
-        place=Place(int(row[0]), row[1]),
+        position=FeedPosition(int(row[0]), row[1]),
         activity=activity,
         ticket=ticket,
         contact=CONTACT.read(row, at := at + len(TICKET)),

@@ -1,4 +1,4 @@
-"""Brings the schema up to date: what `care serve` does at start, and how a new migration is made."""
+"""Migrates the schema, as `care serve` does at start, and writes new migrations."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from care_service.storage.database import driver_url
 
 _SCRIPTS: Final = Path(__file__).parent / "migrations"
 LOCK: Final = 5_021_001
-"""The advisory lock that lets one of several starting replicas migrate while the others wait."""
+"""The advisory lock under which one of several starting replicas migrates while the others wait."""
 
 
 class NewerDatabaseError(Exception):
@@ -31,7 +31,7 @@ def _config(connection: Connection) -> Config:
 
 
 def _upgrade(connection: Connection, revision: str) -> None:
-    # A large table takes as long as it takes, and so does waiting for the replica that migrates it.
+    # Migrating a large table may take long, and so may waiting for the replica that does it.
     connection.execute(text("SET statement_timeout = 0"))
     connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": LOCK})
     connection.commit()
@@ -40,7 +40,7 @@ def _upgrade(connection: Connection, revision: str) -> None:
         command.upgrade(_config(connection), revision)
         connection.commit()
     finally:
-        connection.rollback()  # of a migration that failed, so that the rest can be said
+        connection.rollback()  # ends the transaction of a failed migration, so that the next statements work
         connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": LOCK})
         connection.execute(text("RESET statement_timeout"))
         connection.commit()
@@ -56,7 +56,7 @@ def _require_known(connection: Connection) -> None:
 
 
 async def upgrade(engine: AsyncEngine, revision: str = "head") -> None:
-    """Applies every migration up to `revision` that the database lacks; replicas that start at once take turns.
+    """Applies the migrations up to `revision` that the database lacks. Replicas that start together take turns.
 
     Raises NewerDatabaseError.
     """
@@ -65,21 +65,21 @@ async def upgrade(engine: AsyncEngine, revision: str = "head") -> None:
 
 
 async def downgrade(engine: AsyncEngine, revision: str) -> None:
-    """Takes back every migration after `revision`: what only those had is lost."""
+    """Reverts the migrations after `revision`. Data that only the later schema can hold is lost."""
     async with engine.connect() as connection:
         await connection.run_sync(lambda sync: command.downgrade(_config(sync), revision))
         await connection.commit()
 
 
 def revisions() -> list[str]:
-    """Returns the ids of all migrations, the first one first."""
+    """Returns the ids of all migrations, the oldest first."""
     config = Config()
     config.set_main_option("script_location", str(_SCRIPTS))
     return [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()][::-1]
 
 
 async def revise(url: str, words: str) -> None:
-    """Writes a migration for what the tables have and the database at `url` has not, once that is up to date."""
+    """Migrates the database at `url`, and writes a migration for the differences between it and the tables."""
     engine = create_async_engine(driver_url(url))
     await upgrade(engine)
     async with engine.connect() as connection:

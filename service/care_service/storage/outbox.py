@@ -9,45 +9,62 @@ from typing import Final
 from uuid import UUID
 
 from care_service.storage.database import Database
+from care_service.storage.rules_in_sql import NEEDS_REVIEW_SITE
 
-# A short UPDATE and a lease, rather than a lock held across the call to Temporal: that would stall the change feed's
-# horizon and let a slow relay block the others. The oldest first; SKIP LOCKED only keeps claims from queueing up.
-_CLAIM: Final = """
+# A short UPDATE and a lease, rather than a lock held during the call to Temporal: a long transaction would stall the
+# change feed, and a slow relay would block the others. SKIP LOCKED keeps relays from waiting for each other's claims.
+CLAIM: Final = f"""
+    -- Claims outbox rows that are due, the oldest first, with what is known of their workflows.
+    -- $1: how many rows at most; $2: the lease, for which no other relay gets them
     WITH due AS (
-      SELECT organization, id FROM outbox WHERE claim_time <= now() AND park_time IS NULL
+      SELECT organization, id FROM outbox
+      WHERE claim_time <= now() AND park_time IS NULL
       ORDER BY claim_time LIMIT $1 FOR UPDATE SKIP LOCKED
     )
     UPDATE outbox o SET claim_time = now() + $2::INTERVAL, attempts = o.attempts + 1
     FROM due WHERE o.organization = due.organization AND o.id = due.id
     RETURNING o.organization, o.id, o.workflow, o.ticket_number, o.resource_id, o.attempts,
       (SELECT t.location FROM tickets t WHERE t.organization = o.organization AND t.number = o.ticket_number),
-      o.is_first, o.traceparent,
+      o.is_new_workflow, o.traceparent,
       (SELECT (t.timing ->> 'next_time')::TIMESTAMPTZ FROM tickets t
        WHERE t.organization = o.organization AND t.number = o.ticket_number AND o.resource_id IS NULL),
-      EXISTS (SELECT 1 FROM recoveries r WHERE r.organization = o.organization AND r.ticket_number = o.ticket_number
-        AND r.id = o.resource_id
-        AND (r.state = 'FORM_REQUESTED' OR r.end_time IS NOT NULL AND r.reply_state = 'POSTED'))
+      EXISTS (SELECT 1 FROM recoveries r
+        WHERE r.organization = o.organization AND r.ticket_number = o.ticket_number AND r.id = o.resource_id
+          AND {NEEDS_REVIEW_SITE})
 """
-_DELETE: Final = "DELETE FROM outbox WHERE (organization, id) IN (SELECT * FROM unnest($1::TEXT[], $2::BIGINT[]))"
-_RELEASE: Final = """
+DELETE: Final = """
+    -- Deletes outbox rows whose workflows were woken.
+    -- $1, $2: organizations and ids of the rows
+    DELETE FROM outbox WHERE (organization, id) IN (SELECT * FROM unnest($1::TEXT[], $2::BIGINT[]))
+"""
+RELEASE: Final = """
+    -- Gives claimed outbox rows back, to be claimed again after a pause.
+    -- $1, $2: organizations and ids of the rows; $3: the pause
     UPDATE outbox SET claim_time = now() + $3::INTERVAL
     WHERE (organization, id) IN (SELECT * FROM unnest($1::TEXT[], $2::BIGINT[]))
 """
-_PARK: Final = """
+PARK: Final = """
+    -- Parks outbox rows: no relay claims them until an operator puts them back.
+    -- $1, $2: organizations and ids of the rows; $3: code of the failure
     UPDATE outbox SET park_time = now(), failure = $3::TEXT
     WHERE (organization, id) IN (SELECT * FROM unnest($1::TEXT[], $2::BIGINT[]))
 """
-_DEPTH: Final = """
+DEPTH: Final = """
+    -- Counts waiting and parked outbox rows, and returns the age of the oldest waiting one.
     SELECT count(*) FILTER (WHERE park_time IS NULL), count(*) FILTER (WHERE park_time IS NOT NULL),
       coalesce(now() - min(create_time) FILTER (WHERE park_time IS NULL), interval '0')
     FROM outbox
 """
-_PARKED: Final = """
+PARKED: Final = """
+    -- Lists parked outbox rows, the longest parked first.
+    -- $1: organization, or NULL for all; $2: how many rows at most
     SELECT organization, id, workflow, ticket_number, resource_id, attempts, create_time, park_time, failure
     FROM outbox WHERE park_time IS NOT NULL AND ($1::TEXT IS NULL OR organization = $1)
     ORDER BY park_time, organization, id LIMIT $2
 """
-_UNPARK: Final = """
+UNPARK: Final = """
+    -- Puts parked outbox rows back, due at once.
+    -- $1: organization, or NULL for all; $2: ids of the rows, or NULL for all
     UPDATE outbox SET park_time = NULL, failure = NULL, attempts = 0, claim_time = now()
     WHERE park_time IS NOT NULL AND ($1::TEXT IS NULL OR organization = $1) AND ($2::BIGINT[] IS NULL OR id = ANY ($2))
 """
@@ -55,34 +72,36 @@ _UNPARK: Final = """
 
 @dataclass(frozen=True, slots=True)
 class Wake:
-    """A claimed row: wake this workflow."""
+    """A claimed row: the workflow to wake."""
 
     organization: str
     id: int
     workflow: str
+    """The workflow type."""
     ticket_number: int
     resource_id: UUID | None
-    """The recovery's or the message's; None for the ticket's own workflow."""
+    """The recovery or the message; None for the ticket's own workflow."""
     attempts: int
+    """How often the row was claimed."""
     location: str | None
-    is_first: bool = False
-    """Whether it does not run yet."""
+    is_new_workflow: bool = False
+    """Whether the workflow has not been started yet, as far as the commit knew."""
     traceparent: str | None = None
     """The trace that the change belongs to, as W3C Trace Context writes it."""
     next_time: datetime | None = None
-    """When something happens by itself to the ticket next, where it is the ticket's own workflow."""
-    goes_to_site: bool = False
-    """Whether it is a recovery whose reply is to be posted, or to be rid of its link."""
+    """When the ticket's next deadline is, where the workflow is the ticket's own."""
+    needs_review_site: bool = False
+    """Whether the workflow is a recovery's that waits for the review site, as far as its row tells."""
 
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """How much there is to do."""
+    """How many rows there are."""
 
     waiting: int
     parked: int
     oldest: timedelta
-    """Age of the oldest row that is not parked; 0 without any."""
+    """Age of the oldest waiting row; 0 without any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,52 +117,52 @@ class Parked:
     create_time: datetime
     park_time: datetime
     failure: str
-    """gRPC's code of Temporal's refusal, or the type of an exception of ours."""
+    """gRPC's code of Temporal's refusal, or the type of an exception in the relay."""
 
 
 class Outbox:
-    """Claims, deletes, gives back and parks rows."""
+    """Claims, deletes, releases and parks rows."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def claim(self, limit: int, lease: timedelta) -> Sequence[Wake]:
-        """Returns due rows, which nobody else will get before `lease` is over."""
+        """Returns due rows, at most `limit`. No other relay gets them before `lease` has passed."""
         async with self._database.driver() as connection:
-            return [Wake(*row) for row in await connection.fetch(_CLAIM, limit, lease)]
+            return [Wake(*row) for row in await connection.fetch(CLAIM, limit, lease)]
 
     async def delete(self, wakes: Sequence[Wake]) -> None:
-        """Forgets rows whose workflow was woken."""
+        """Deletes rows whose workflows were woken."""
         async with self._database.driver() as connection:
-            await connection.execute(_DELETE, *_keys(wakes))
+            await connection.execute(DELETE, *_keys(wakes))
 
     async def release(self, wakes: Sequence[Wake], after: timedelta) -> None:
-        """Gives rows back, to be claimed again `after` a while."""
+        """Gives rows back, to be claimed again after a pause."""
         async with self._database.driver() as connection:
-            await connection.execute(_RELEASE, *_keys(wakes), after)
+            await connection.execute(RELEASE, *_keys(wakes), after)
 
     async def park(self, wakes: Sequence[Wake], failure: str) -> None:
-        """Takes rows out of the relays' sight, until `unpark`."""
+        """Parks rows: no relay claims them until `unpark`."""
         async with self._database.driver() as connection:
-            await connection.execute(_PARK, *_keys(wakes), failure)
+            await connection.execute(PARK, *_keys(wakes), failure)
 
     async def depth(self) -> Depth:
         """Counts the rows."""
         async with self._database.driver() as connection:
-            row = await connection.fetchrow(_DEPTH)
+            row = await connection.fetchrow(DEPTH)
         if row is None:
-            raise AssertionError("an aggregate has a row")
+            raise AssertionError("an aggregate returns a row")
         return Depth(*row)
 
     async def parked(self, organization: str | None, limit: int) -> Sequence[Parked]:
         """Returns parked rows of one organization, or of all, the longest parked first."""
         async with self._database.driver() as connection:
-            return [Parked(*row) for row in await connection.fetch(_PARKED, organization, limit)]
+            return [Parked(*row) for row in await connection.fetch(PARKED, organization, limit)]
 
     async def unpark(self, organization: str | None, ids: Sequence[int] | None) -> int:
-        """Puts parked rows back, all of them or those named; returns how many."""
+        """Puts parked rows back, the given ones or all; returns how many."""
         async with self._database.driver() as connection:
-            return int((await connection.execute(_UNPARK, organization, ids)).rpartition(" ")[2])
+            return int((await connection.execute(UNPARK, organization, ids)).rpartition(" ")[2])
 
 
 def _keys(wakes: Sequence[Wake]) -> tuple[list[str], list[int]]:

@@ -1,7 +1,7 @@
-"""Conditions of filters in negation normal form, with the few-valued columns apart: known there, a branch is decided.
+"""Conditions of filters in negation normal form, where columns with few values are kept as sets of values.
 
-A comparison of a column that can be NULL is true or false in SQL terms only as the filter means it: its negation is
-written out, never a NOT over it.
+Where the value of such a column is known, its part of the condition is decided without SQL. In SQL, a comparison with
+NULL is neither true nor false. So the negation of a comparison is written out, and NOT is never applied to it.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from care_rules.filters.conditions import AllOf, Always, AnyOf, Condition, NotSo
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """A column that is never NULL has one of these values out of a few that are known."""
+    """A column that is never NULL has one of these values."""
 
     column: ColumnElement[str] | ColumnElement[int]
     key: str
     """The column's name."""
     values: frozenset[str | int]
     domain: frozenset[str | int]
+    """All values that the column can have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,30 +33,30 @@ class Sql:
 
     sql: ColumnElement[bool]
     needs_terms: bool = False
-    """Whether it is about the table of terms."""
+    """Whether it uses the table `ticket_terms`."""
     elsewhere: bool = False
-    """Whether it is about any other table than the tickets'."""
+    """Whether it uses another table than `tickets`."""
     in_order: bool = False
     """Whether an index has the tickets that it finds in the order of their numbers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Both:
-    """All of these; none stands for what is always true."""
+    """All of these; always true without parts."""
 
     parts: tuple[Predicate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Either:
-    """One of these; none stands for what is never true."""
+    """At least one of these; never true without parts."""
 
     parts: tuple[Predicate, ...] = ()
 
 
 Predicate: TypeAlias = Values | Sql | Both | Either
 Leaf: TypeAlias = Callable[[Condition, bool], Predicate]
-"""Makes the predicate for a condition without parts, or for its negation where the flag is set."""
+"""Makes the predicate for a condition without parts; for its negation if the flag is set."""
 
 
 def normal_form(condition: Condition, leaf: Leaf, *, negated: bool = False) -> Predicate:
@@ -73,7 +74,7 @@ def normal_form(condition: Condition, leaf: Leaf, *, negated: bool = False) -> P
 
 
 def both(parts: tuple[Predicate, ...]) -> Predicate:
-    """Joins with AND; sets of one column are intersected, so that the planner sees each column once."""
+    """Joins with AND. Sets of values of one column are intersected, so that the planner sees each column once."""
     sets: dict[str, Values] = {}
     rest: list[Predicate] = []
     for part in parts:
@@ -101,7 +102,7 @@ def _narrowed(one: Values, other: Values) -> Values:
 
 
 def either(parts: tuple[Predicate, ...]) -> Predicate:
-    """Joins with OR; sets of one column are united."""
+    """Joins with OR. Sets of values of one column are united."""
     sets: dict[str, Values] = {}
     rest: list[Predicate] = []
     for part in parts:
@@ -125,7 +126,7 @@ def either(parts: tuple[Predicate, ...]) -> Predicate:
 
 
 def possible(predicate: Predicate, key: str, domain: frozenset[str | int]) -> frozenset[str | int]:
-    """Returns the values of a column that the predicate may hold for."""
+    """Returns the values of a column for which the predicate can be true."""
     none: frozenset[str | int] = frozenset()
     match predicate:
         case Values() if predicate.key == key:
@@ -139,7 +140,7 @@ def possible(predicate: Predicate, key: str, domain: frozenset[str | int]) -> fr
 
 
 def decided(predicate: Predicate, known: Mapping[str, str | int]) -> Predicate:
-    """Returns what is left of a predicate where the values of some columns are known."""
+    """Returns what remains of a predicate where the values of some columns are known."""
     match predicate:
         case Values() if predicate.key in known:
             return Both() if known[predicate.key] in predicate.values else Either()
@@ -152,7 +153,7 @@ def decided(predicate: Predicate, known: Mapping[str, str | int]) -> Predicate:
 
 
 def alternatives(predicate: Predicate) -> list[Predicate]:
-    """Splits at an OR that reaches into another table: no index serves one over two tables, but one each part."""
+    """Splits at an OR that uses another table: no index serves an OR over two tables, but one serves each part."""
     match predicate:
         case Either() if _is_elsewhere(predicate):
             return list(predicate.parts)
@@ -167,7 +168,7 @@ def alternatives(predicate: Predicate) -> list[Predicate]:
 
 
 def is_in_order(predicate: Predicate) -> bool:
-    """Whether an index has what the predicate finds, and nothing else, in the order of numbers."""
+    """Whether an index has exactly the tickets that the predicate finds, in the order of their numbers."""
     match predicate:
         case Values():
             return len(predicate.values) == 1
@@ -178,7 +179,7 @@ def is_in_order(predicate: Predicate) -> bool:
 
 
 def needs_terms(predicate: Predicate) -> bool:
-    """Whether the predicate is about the table of terms."""
+    """Whether the predicate uses the table `ticket_terms`."""
     match predicate:
         case Sql():
             return predicate.needs_terms

@@ -9,9 +9,9 @@ from sqlalchemy import ColumnElement, Select, and_, or_, select, tuple_
 from care_rules.filters.conditions import Compared, Condition, Equals, Named, Present, Words
 from care_rules.finding import ReviewPlace, ReviewQuery
 from care_service.storage import tables
+from care_service.storage.filter_conditions import compared, found_in, named, phrase, unless
 from care_service.storage.predicates import Both, Either, Predicate, Sql, normal_form, to_sql
 from care_service.storage.rows import REVIEW
-from care_service.storage.searching import compared, found_in, named, phrase, unless
 
 _V = tables.reviews.c
 _NAMES: Final[dict[str, ColumnElement[Any]]] = {"location": _V.location, "ticket": _V.ticket_number}

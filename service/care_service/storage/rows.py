@@ -1,4 +1,4 @@
-"""Entities from rows and back: the fields of an entity are the columns of its table, in the same order."""
+"""Converts entities from rows and back. The fields of an entity are the columns of its table, in the same order."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Decoder = Callable[[Any], object]
 
 
 def _decoder(hint: object) -> Decoder | None:
-    """Returns how a driver's value becomes a field's, None where it is the same already."""
+    """Returns how to convert the driver's value to that of a field; None where both are the same."""
     if isinstance(hint, UnionType):
         inner = next((found for part in get_args(hint) if (found := _decoder(part)) is not None), None)
         return _optional(inner) if inner else None
@@ -95,7 +95,7 @@ class Mapping(Generic[EntityT]):
         return ", ".join(f"{alias}.{field}" for field in self.fields)
 
     def read(self, row: Sequence[Any], start: int = 0) -> EntityT | None:
-        """Makes the entity from the row's values from `start` on; None where an outer join found no row."""
+        """Returns the entity from the values of a row, beginning at `start`; None where an outer join found no row."""
         if row[start + self._key[-1]] is None:
             return None
         values = list(row[start : start + len(self.fields)])
@@ -104,7 +104,7 @@ class Mapping(Generic[EntityT]):
         return self.entity(*values)
 
     def values(self, entity: EntityT) -> Iterator[tuple[str, str, object]]:
-        """Yields name, SQL type and driver's value of each column."""
+        """Yields the name, the SQL type and the driver's value of each column."""
         for field in self.fields:
             value = getattr(entity, field)
             yield field, self.types[field], "[]" if field == "changes" and not value else _encode(value)

@@ -1,4 +1,4 @@
-"""The statements that list and count tickets: docs/decisions/0010-finding-tickets.md says how they meet the indexes."""
+"""The statements that list and count tickets. docs/decisions/0010-finding-tickets.md says how they use the indexes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from care_rules.entities import Priority
+from care_rules.entities import Priority, RecoveryKind
 from care_rules.filters.conditions import Compared, Condition, Equals, Named, OneOf, Present, Words
 from care_rules.filters.syntax import Comparator
 from care_rules.filters.tickets import CONTACT_STATES
@@ -40,6 +40,7 @@ from care_rules.finding import (
 from care_rules.lifecycle import TicketStatus
 from care_rules.total import total
 from care_service.storage import tables
+from care_service.storage.filter_conditions import compared, found_in, lexeme, named, phrase, unless
 from care_service.storage.predicates import (
     Both,
     Either,
@@ -55,13 +56,12 @@ from care_service.storage.predicates import (
     to_sql,
 )
 from care_service.storage.rows import CONTACT, TICKET
-from care_service.storage.searching import compared, found_in, lexeme, named, phrase, unless
 
 _T, _R, _C, _M = tables.tickets.c, tables.recoveries.c, tables.contacts.c, tables.ticket_terms.c
 
 _STAGES: Final[frozenset[str | int]] = frozenset(map(str, STAGES))
 _RANKS: Final = {str(priority): rank for rank, priority in enumerate(Priority, 1)}
-"""As the generated column has them."""
+"""The values of the generated column: see `rules_in_sql.PRIORITY_RANK`."""
 _ALL_RANKS: Final[frozenset[str | int]] = frozenset(_RANKS.values())
 _COLUMNS: Final[Mapping[OrderField, ColumnElement[Any]]] = total(
     OrderField,
@@ -76,7 +76,10 @@ _TIMES: Final[Mapping[str, Column[Any]]] = {"create_time": _T.create_time, "upda
 
 
 def candidates_statements(query: TicketQuery) -> list[Select[Any]]:
-    """Returns statements for all that meets the filter, none where walking in order is best however much that is."""
+    """Returns statements for all tickets that match the filter, to estimate their number.
+
+    None where reading in order is best, whatever the number.
+    """
     predicate = _predicate(query.condition, query.organization)
     if all(branch.predicate == Both() for branch in _branches(query, predicate)):
         return []
@@ -88,8 +91,8 @@ def candidates_statements(query: TicketQuery) -> list[Select[Any]]:
 def list_statement(query: TicketQuery, *, gather: bool) -> Select[Any]:
     """Returns the statement for a page: the columns of TICKET, then those of CONTACT.
 
-    Either walks through the tickets in order until the page is full, which is best for a filter that many meet; or, to
-    `gather`, finds all that meet it first, and then sorts them.
+    It reads tickets in order until the page is full, which is best where many tickets match the filter. With `gather`,
+    it finds all that match first and sorts them, which is best where few do.
     """
     predicate = _predicate(query.condition, query.organization)
     if gather:
@@ -125,16 +128,16 @@ def list_statement(query: TicketQuery, *, gather: bool) -> Select[Any]:
 
 
 def counted_statements(organization: str | None, condition: Condition) -> list[Select[Any]]:
-    """Returns statements for all that is counted, none where that is everything."""
+    """Returns statements for all tickets that are counted, to estimate their number; none where all tickets are."""
     predicate = _predicate(condition, organization)
     return [] if predicate == Both() else [_counted(organization, part) for part in alternatives(predicate)]
 
 
 def count_statement(organization: str | None, condition: Condition, *, gather: bool) -> Select[Any]:
-    """Returns the statement for the stages that occur and how many tickets each has.
+    """Returns the statement for the stages that occur, each with its number of tickets.
 
-    Either by one look at every ticket, which is best for a filter that many meet; or, to `gather`, with the parts of an
-    OR apart, each found by its own index.
+    It looks at every ticket once, which is best where many tickets match the filter. With `gather`, it finds each part
+    of an OR by the index for that part, which is best where few do.
     """
     predicate = _predicate(condition, organization)
     finds = [_counted(organization, part) for part in (alternatives(predicate) if gather else [predicate])]
@@ -157,7 +160,7 @@ def _of_organization(statement: Select[Any], organization: str | None, predicate
 
 @dataclass(frozen=True)
 class _Branch:
-    """The tickets of one stage, one priority or both: each branch is in order in an index, whatever the others hold."""
+    """The tickets of one stage, one priority or both. An index has the tickets of each branch in order."""
 
     known: dict[str, str | int]
     predicate: Predicate
@@ -169,7 +172,7 @@ def _branches(query: TicketQuery, predicate: Predicate) -> list[_Branch]:
     if (found := possible(predicate, "stage", _STAGES)) != _STAGES:
         stages = [{"stage": stage} for stage in sorted(found, key=str)]
     ranks: list[dict[str, str | int]] = [{}]
-    # By priority first: there are four, and within one each other order has its index.
+    # An order by priority has a branch for each priority, because within one priority the other orders have an index.
     if query.organization is not None and query.order[0].field is OrderField.PRIORITY:
         ranks = [{"priority_rank": rank} for rank in sorted(possible(predicate, "priority_rank", _ALL_RANKS), key=int)]
     branches = []
@@ -185,8 +188,8 @@ def _branches(query: TicketQuery, predicate: Predicate) -> list[_Branch]:
     return branches
 
 
-def met_by_ticket(condition: Condition, organization: str | None) -> ColumnElement[bool] | None:
-    """Returns whether a ticket that is at hand meets a filter; None where every one does."""
+def ticket_condition(condition: Condition, organization: str | None) -> ColumnElement[bool] | None:
+    """Returns a filter as a condition on the tickets of another statement; None where every ticket matches."""
     predicate = _predicate(condition, organization)
     if predicate == Both():
         return None
@@ -218,7 +221,7 @@ def _sources(predicate: Predicate) -> FromClause:
 
 
 def _order(query: TicketQuery, columns: Any) -> list[ColumnElement[Any]]:  # noqa: ANN401 - SQLAlchemy's collections
-    """Returns ORDER BY. Organizations come in the first key's direction, so that an index has both."""
+    """Returns ORDER BY. Organizations are in the direction of the first key, so that one index has both in order."""
     keyed = [(key, _column(columns, key)) for key in query.order]
     ordered: list[ColumnElement[Any]] = [column.desc() if key.descending else column.asc() for key, column in keyed]
     if query.organization is not None:
@@ -228,7 +231,7 @@ def _order(query: TicketQuery, columns: Any) -> list[ColumnElement[Any]]:  # noq
 
 
 def _after(query: TicketQuery, place: TicketPlace, rank: str | int | None) -> ColumnElement[bool] | None:
-    """Returns what comes after a place, None where nothing of this rank does."""
+    """Returns the condition for what comes after a place; None where nothing of this priority does."""
     keys, values = query.order, _values(query, place)
     if rank is not None:
         reached = int(str(values[0]))
@@ -273,7 +276,7 @@ def _after_keys(
         row, place = tuple_(*own), tuple_(*values)
         return row < place if keys[0].descending else row > place
     first, value, down = own[0], values[0], keys[0].descending
-    # The first half is redundant, and what an index is entered by.
+    # The first half is redundant: it is the condition that an index is searched by.
     return and_(
         first <= value if down else first >= value,
         or_(first < value if down else first > value, and_(first == value, _after_keys(columns, keys[1:], values[1:]))),
@@ -370,7 +373,9 @@ def _label(label: str, organization: str) -> Predicate:
 
 
 def _has_reference(reference: str, organization: str | None) -> ColumnElement[bool]:
-    found = select(_R.organization, _R.ticket_number).where(_R.kind == "FORM", tables.REFERENCE.in_([reference]))
+    found = select(_R.organization, _R.ticket_number).where(
+        _R.kind == RecoveryKind.FORM, tables.REFERENCE.in_([reference])
+    )
     if organization is None:
         return tuple_(_T.organization, _T.number).in_(found)
     numbers = found.with_only_columns(_R.ticket_number).where(_R.organization == organization)

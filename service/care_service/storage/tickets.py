@@ -1,4 +1,4 @@
-"""Tickets: the loads and commits of `domain.ports.TicketStore` on PostgreSQL."""
+"""Tickets: loads and commits on PostgreSQL. Implements `TicketStore`."""
 
 from __future__ import annotations
 
@@ -18,19 +18,21 @@ from care_rules.delivery import DeliverySnapshot
 from care_rules.entities import Contact, Inbound, Ticket
 from care_rules.lifecycle import RecoveryState, TicketStatus
 from care_rules.names import MessageName, RecoveryName, TicketName
+from care_rules.reports import RecoverySnapshot
+from care_rules.scheduling import ScheduledDecision
 from care_rules.settings import AutoAssign
 from care_rules.snapshot import TicketSnapshot
 from care_rules.submit import FormSnapshot
-from care_service.storage import committing, loading
+from care_service.storage import commits, loads
 from care_service.storage.database import Database
 from care_service.storage.rows import AGENT, CONTACT, DELIVERY, INBOUND, LOCATION, MESSAGE, ORGANIZATION, REVIEW
-from care_service.storage.statements import Statement
+from care_service.storage.rules_in_sql import IS_UNRESOLVED
+from care_service.storage.statement_builder import Statement
 from care_service.storage.stored_responses import current_response, find_stored_response
 from care_service.usecases.ports import (
     IdempotencyRecord,
     InboundQuery,
     InboundSnapshot,
-    RecoverySnapshot,
     RequestKey,
     StaleError,
     StoredResponse,
@@ -40,41 +42,54 @@ from care_service.usecases.ports import (
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
-_LOCK: Final = "SELECT 1 FROM tickets WHERE organization = $1::TEXT AND number = $2::BIGINT FOR UPDATE"
-_TAKE_BACK: Final = """
+LOCK: Final = """
+    -- Locks a ticket's row, for a call that others keep overtaking.
+    -- $1, $2: organization and number of the ticket
+    SELECT 1 FROM tickets WHERE organization = $1::TEXT AND number = $2::BIGINT FOR UPDATE
+"""
+TAKE_BACK_WAKE: Final = """
+    -- Deletes the outbox row of a report, because the workflow that reported has asked since.
+    -- $1, $2, $3: organization, ticket number and id of the recovery; $4: time of the report
     DELETE FROM outbox WHERE organization = $1::TEXT AND ticket_number = $2::BIGINT AND resource_id = $3::UUID
       AND report_time = $4::TIMESTAMPTZ
 """
-_NEXT_NUMBER: Final = """
+NEXT_NUMBER: Final = """
+    -- Takes the next ticket number of an organization.
+    -- $1: organization
     INSERT INTO ticket_numbers AS n (organization, last_number) VALUES ($1::TEXT, 1)
     ON CONFLICT (organization) DO UPDATE SET last_number = n.last_number + 1 RETURNING last_number
 """
 _ASSIGNEES: Final = """
-    SELECT id FROM agents WHERE organization = $1::TEXT AND can_be_assignee
-      AND (locations = '{}' OR $2::TEXT = ANY(locations))
-"""
-"""The assignees of a location."""
-_NEXT_TURN: Final = f"""
-    WITH assignees AS ({_ASSIGNEES})
+      SELECT id FROM agents WHERE organization = $1::TEXT AND can_be_assignee
+        AND (locations = '{}' OR $2::TEXT = ANY(locations))"""
+"""The agents who can be assigned tickets of a location."""
+NEXT_TURN: Final = f"""
+    -- Chooses the assignee of a new ticket by ROUND_ROBIN: by id, and after the last one the first again.
+    -- The row is locked, so that tickets that are created at the same moment go to different agents.
+    -- $1, $2: organization and location
+    WITH assignees AS ({_ASSIGNEES}
+    )
     INSERT INTO assignment_turns AS turn (organization, location, agent)
     SELECT $1::TEXT, $2::TEXT, min(id) FROM assignees HAVING count(*) > 0
     ON CONFLICT (organization, location) DO UPDATE SET agent = coalesce(
       (SELECT min(id) FROM assignees WHERE id > turn.agent), (SELECT min(id) FROM assignees)
     ) RETURNING agent
 """
-"""By id, and from the beginning after the last one. The row is locked, so that each turn is somebody else's."""
-_LEAST_LOADED: Final = f"""
-    WITH assignees AS ({_ASSIGNEES}), loads AS (
+LEAST_LOADED: Final = f"""
+    -- Chooses the assignee of a new ticket by LEAST_LOADED: who has the fewest unresolved tickets.
+    -- Tickets that are created at the same moment may all go to the same agent.
+    -- $1, $2: organization and location
+    WITH assignees AS ({_ASSIGNEES}
+    ), loads AS (
       SELECT assignee, count(*) AS tickets FROM tickets
-      WHERE organization = $1::TEXT AND stage IN ('OPEN', 'IN_PROGRESS') GROUP BY assignee
+      WHERE organization = $1::TEXT AND {IS_UNRESOLVED} GROUP BY assignee
     )
     SELECT id FROM assignees LEFT JOIN loads ON assignee = id ORDER BY coalesce(tickets, 0), id LIMIT 1
 """
-"""Tickets that are raised at the same moment may all go to the same one."""
 
 
 class PostgresTickets:
-    """Loads by one query, commits by one statement. `committed` is called with each decision after its commit."""
+    """Loads by one query, and commits by one statement. Calls `committed` with each decision after its commit."""
 
     def __init__(self, database: Database, committed: Callable[[Decision], None] = lambda _: None) -> None:
         self._database = database
@@ -96,17 +111,17 @@ class PostgresTickets:
         caller, request_id = (request.caller, request.request_id) if request else (None, None)
         async with self._connection() as connection:
             row = await connection.fetchrow(
-                loading.TICKET_QUERY, name.organization, name.number, recovery, agent, caller, request_id
+                loads.TICKET_QUERY, name.organization, name.number, recovery, agent, caller, request_id
             )
             if row is None:
                 return None
             values = tuple(row)
             answer = await current_response(connection, values[-3:], request)
-            snapshot = loading.read_case(values)
+            snapshot = loads.read_snapshot(values)
             if agent is not None:
-                snapshot = replace(snapshot, agent=AGENT.read(values, loading.WIDTH))
+                snapshot = replace(snapshot, agent=AGENT.read(values, loads.WIDTH))
             if claim is not None:
-                found = await connection.fetchrow(loading.CLAIM_QUERY, name.organization, name.number, claim)
+                found = await connection.fetchrow(loads.CONTACT_QUERY, name.organization, name.number, claim)
                 snapshot = replace(snapshot, claim=CONTACT.read(tuple(found)) if found else None)
         return snapshot, answer
 
@@ -123,7 +138,7 @@ class PostgresTickets:
         caller, request_id = (request.caller, request.request_id) if request else (None, None)
         async with self._connection() as connection:
             row = await connection.fetchrow(
-                loading.NEW_QUERY, organization, review, location, agent, caller, request_id
+                loads.CREATION_QUERY, organization, review, location, agent, caller, request_id
             )
             if row is None:
                 raise AssertionError("the caller's organization was seen before")
@@ -146,11 +161,11 @@ class PostgresTickets:
     ) -> tuple[FormSnapshot, StoredResponse | None] | None:
         """See TicketStore."""
         async with self._connection() as connection:
-            row = await connection.fetchrow(loading.FORM_QUERY, recovery, request_id)
+            row = await connection.fetchrow(loads.FORM_QUERY, recovery, request_id)
             if row is None:
                 return None
             values = tuple(row)
-            snapshot = loading.read_case(values)
+            snapshot = loads.read_snapshot(values)
             named = snapshot.named
             if named is None:
                 raise AssertionError("the query begins with it")
@@ -161,28 +176,28 @@ class PostgresTickets:
                 target = await _after_close(connection, snapshot.ticket)
                 is_open = target.ticket.status is not TicketStatus.CLOSED
                 form = replace(form, open=target) if is_open else replace(form, last=target)
-            rows = await connection.fetch(loading.CONTACTS_QUERY, named.organization, form.target.ticket.number)
+            rows = await connection.fetch(loads.CONTACTS_QUERY, named.organization, form.target.ticket.number)
         return replace(form, submitted=_contacts(rows)), answer
 
     async def load_recovery(self, name: RecoveryName) -> RecoverySnapshot | None:
         """See TicketStore."""
         async with self._connection() as connection:
-            row = await connection.fetchrow(loading.RECOVERY_QUERY, name.organization, name.number, name.id)
+            row = await connection.fetchrow(loads.RECOVERY_QUERY, name.organization, name.number, name.id)
         if row is None:
             return None
-        snapshot = loading.read_case(tuple(row))
+        snapshot = loads.read_snapshot(tuple(row))
         if snapshot.named is None:
             return None
-        return RecoverySnapshot(snapshot, snapshot.named, loading.read_siblings(row))
+        return RecoverySnapshot(snapshot, snapshot.named, loads.read_siblings(row))
 
     async def load_delivery(self, name: MessageName) -> DeliverySnapshot | None:
         """See TicketStore."""
         async with self._connection() as connection:
-            row = await connection.fetchrow(loading.DELIVERY_QUERY, name.organization, name.number, name.id)
+            row = await connection.fetchrow(loads.DELIVERY_QUERY, name.organization, name.number, name.id)
         if row is None:
             return None
-        values, at = tuple(row), loading.WIDTH
-        snapshot = loading.read_case(values)
+        values, at = tuple(row), loads.WIDTH
+        snapshot = loads.read_snapshot(values)
         message = MESSAGE.read(values, at)
         delivery = DELIVERY.read(values, at := at + len(MESSAGE))
         contact = CONTACT.read(values, at + len(DELIVERY))
@@ -196,11 +211,11 @@ class PostgresTickets:
     ) -> tuple[ChatSnapshot, StoredResponse | None] | None:
         """See TicketStore."""
         async with self._connection() as connection:
-            row = await connection.fetchrow(loading.CHAT_QUERY, contact, request_id)
+            row = await connection.fetchrow(loads.CHAT_QUERY, contact, request_id)
             if row is None:
                 return None
             values = tuple(row)
-            snapshot, own = loading.read_case(values), CONTACT.read(values, loading.WIDTH)
+            snapshot, own = loads.read_snapshot(values), CONTACT.read(values, loads.WIDTH)
             if own is None:
                 raise AssertionError("the query begins with it")
             if snapshot.named is None:
@@ -210,7 +225,7 @@ class PostgresTickets:
             chat = ChatSnapshot(snapshot, own, snapshot.named)
             if snapshot.ticket.status is TicketStatus.CLOSED:
                 last = await _after_close(connection, snapshot.ticket)
-                rows = await connection.fetch(loading.CONTACTS_QUERY, own.organization, last.ticket.number)
+                rows = await connection.fetch(loads.CONTACTS_QUERY, own.organization, last.ticket.number)
                 chat = replace(chat, last=last, claims=_contacts(rows))
         return chat, answer
 
@@ -223,15 +238,15 @@ class PostgresTickets:
         place = (query.organization, query.channel.value)
         async with self._connection() as connection:
             answer = await find_stored_response(connection, request) if request else None
-            row = await connection.fetchrow(loading.INBOUND_QUERY, *place, query.external_id)
+            row = await connection.fetchrow(loads.INBOUND_QUERY, *place, query.external_id)
             if row is not None:
                 return InboundSnapshot(INBOUND.read(tuple(row)), None), answer
             named = None
             if query.ticket is not None:
-                # Before the chat: what the commit compares must not be newer than what was found of that.
-                named = (await _case(connection, query.organization, query.ticket, None)).ticket
+                # Loaded before the chat: the revision that the commit compares must not be newer than the chat.
+                named = (await _load_snapshot(connection, query.organization, query.ticket, None)).ticket
             contact = await connection.fetchval(
-                loading.ANSWERED_QUERY,
+                loads.ANSWERED_QUERY,
                 query.organization,
                 messages,
                 query.channel.value,
@@ -241,7 +256,7 @@ class PostgresTickets:
             )
             is_answer = contact is not None
             if contact is None:
-                statement = loading.SENDER_QUERIES[query.channel]
+                statement = loads.SENDER_QUERIES[query.channel]
                 contact = await connection.fetchval(statement, query.organization, query.sender.lower(), query.ticket)
         chat = await self.load_chat(contact, None, datetime.min.replace(tzinfo=UTC)) if contact else None
         return InboundSnapshot(None, chat[0] if chat else None, is_answer, named), answer
@@ -250,23 +265,23 @@ class PostgresTickets:
         """See TicketStore."""
         addresses = (contact.email.lower(), contact.phone)
         async with self._connection() as connection:
-            rows = await connection.fetch(loading.KEPT_QUERY, name.organization, name.number, *addresses, limit)
+            rows = await connection.fetch(loads.KEPT_QUERY, name.organization, name.number, *addresses, limit)
         return [inbound for row in rows if (inbound := INBOUND.read(tuple(row)))]
 
     async def keep_inbound(self, inbound: Inbound, record: IdempotencyRecord | None) -> None:
         """See TicketStore."""
-        statement = Statement()
+        statement = Statement("Stores a message that came in by a channel and found no ticket.")
         statement.insert("inbound", INBOUND, inbound, None)
         statement.result = "SELECT 1 FROM inbound"
         if record is not None:
-            committing.add_record(statement, record, "inbound")
+            commits.add_record(statement, record, "inbound")
         async with self._connection() as connection:
-            await committing.run(connection, statement)
+            await commits.execute_commit(connection, statement)
 
     async def next_number(self, organization: str) -> int:
         """See TicketStore."""
         async with self._connection() as connection:
-            number = await connection.fetchval(_NEXT_NUMBER, organization)
+            number = await connection.fetchval(NEXT_NUMBER, organization)
         return int(number)
 
     async def next_assignee(self, organization: str, location: str, how: AutoAssign) -> str | None:
@@ -275,9 +290,9 @@ class PostgresTickets:
             case AutoAssign.OFF:
                 return None
             case AutoAssign.ROUND_ROBIN:
-                statement = _NEXT_TURN
+                statement = NEXT_TURN
             case AutoAssign.LEAST_LOADED:
-                statement = _LEAST_LOADED
+                statement = LEAST_LOADED
             case _:
                 assert_never(how)
         async with self._connection() as connection:
@@ -287,49 +302,47 @@ class PostgresTickets:
     async def take_back_wake(self, name: RecoveryName, report_time: datetime) -> None:
         """See TicketStore."""
         async with self._connection() as connection:
-            await connection.execute(_TAKE_BACK, name.organization, name.number, name.id, report_time)
+            await connection.execute(TAKE_BACK_WAKE, name.organization, name.number, name.id, report_time)
 
-    async def commit(self, decision: Decision, record: IdempotencyRecord | None) -> None:
+    async def commit(self, scheduled: ScheduledDecision, record: IdempotencyRecord | None) -> None:
         """See TicketStore."""
         async with self._connection() as connection:
-            await committing.run(connection, committing.update_statement(decision, record))
-        self._committed(decision)
+            await commits.execute_commit(connection, commits.update_statement(scheduled, record))
+        self._committed(scheduled.decision)
 
-    async def commit_new(self, decision: Decision, record: IdempotencyRecord | None) -> None:
+    async def commit_new(self, scheduled: ScheduledDecision, record: IdempotencyRecord | None) -> None:
         """See TicketStore."""
         async with self._connection() as connection:
-            await committing.run(connection, committing.insert_statement(decision, record))
-        self._committed(decision)
+            await commits.execute_commit(connection, commits.insert_statement(scheduled, record))
+        self._committed(scheduled.decision)
 
     @asynccontextmanager
     async def exclusive(self, name: TicketName) -> AsyncIterator[TicketStore]:
         """See TicketStore."""
-        wrote: list[Decision] = []
+        written: list[Decision] = []
         async with self._database.driver() as connection, connection.transaction():
             await connection.execute("SET LOCAL lock_timeout = '3s'")
             try:
-                await connection.execute(_LOCK, name.organization, name.number)
+                await connection.execute(LOCK, name.organization, name.number)
             except asyncpg.LockNotAvailableError as error:
                 raise StaleError from error
-            yield _Locked(self._database, connection, wrote.append)
-        for decision in wrote:
+            yield _Locked(self._database, connection, written.append)
+        for decision in written:
             self._committed(decision)
 
 
 async def _after_close(connection: Connection, ticket: Ticket) -> TicketSnapshot:
-    """Returns where goes what a customer of a CLOSED ticket says.
+    """Returns the ticket that receives what the customer of a closed ticket writes.
 
-    To the review's ticket that is not CLOSED, or else the end of the chain of follow-ups. The commit's compare makes
-    sure that it still is so.
-
-    Raises StaleError where it is no longer so when that ticket itself is loaded: what the commit compares is of then.
+    It is the review's open ticket, else the last one of the chain of follow-ups. Raises StaleError where that has
+    changed between finding the ticket and loading it. Later changes are found by the commit, which compares revisions.
     """
-    found = await connection.fetchval(loading.OPEN_QUERY, ticket.organization, ticket.review_id)
+    found = await connection.fetchval(loads.OPEN_TICKET_QUERY, ticket.organization, ticket.review_id)
     number, assignee = found, None
     if number is None:
-        row = await connection.fetchrow(loading.LAST_QUERY, ticket.organization, ticket.number)
+        row = await connection.fetchrow(loads.LAST_FOLLOW_UP_QUERY, ticket.organization, ticket.number)
         number, assignee = row or (None, None)
-    snapshot = await _case(connection, ticket.organization, number, assignee)
+    snapshot = await _load_snapshot(connection, ticket.organization, number, assignee)
     if snapshot.ticket.follow_up is not None or (found is not None and snapshot.ticket.status is TicketStatus.CLOSED):
         raise StaleError
     return snapshot
@@ -340,7 +353,7 @@ def _contacts(rows: Sequence[asyncpg.Record]) -> tuple[Contact, ...]:
 
 
 def _id_in(text: str, prefix: str) -> UUID | None:
-    """Returns the id in an email's id as we make them: a message's, or, after `chat-`, that of the chat's contact."""
+    """Returns the UUID in the id of an email that Care sent: of a message, or, after `chat-`, of the chat's contact."""
     local = text.partition("@")[0]
     try:
         return UUID(local.removeprefix(prefix)) if local.startswith(prefix) else None
@@ -348,16 +361,18 @@ def _id_in(text: str, prefix: str) -> UUID | None:
         return None
 
 
-async def _case(connection: Connection, organization: str, number: int | None, agent: str | None) -> TicketSnapshot:
-    row = await connection.fetchrow(loading.TICKET_QUERY, organization, number, None, agent, None, None)
+async def _load_snapshot(
+    connection: Connection, organization: str, number: int | None, agent: str | None
+) -> TicketSnapshot:
+    row = await connection.fetchrow(loads.TICKET_QUERY, organization, number, None, agent, None, None)
     if row is None:
         raise AssertionError("tickets are never deleted")
     values = tuple(row)
-    return replace(loading.read_case(values), agent=AGENT.read(values, loading.WIDTH))
+    return replace(loads.read_snapshot(values), agent=AGENT.read(values, loads.WIDTH))
 
 
 class _Locked(PostgresTickets):
-    """The same on one connection, within the transaction that holds the lock."""
+    """The store within the transaction that holds a ticket's lock: all its statements use one connection."""
 
     def __init__(self, database: Database, connection: Connection, committed: Callable[[Decision], None]) -> None:
         super().__init__(database, committed)

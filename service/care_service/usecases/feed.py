@@ -1,4 +1,4 @@
-"""The change feed: what followers of tickets are told, and where each of them is in it."""
+"""The change feed: the activity log of all tickets, read in the order of commits by any number of readers."""
 
 from __future__ import annotations
 
@@ -9,47 +9,51 @@ from care_rules.filters.conditions import Condition
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Place:
-    """Where a follower of the feed is: what it has seen goes up to here."""
+class FeedPosition:
+    """A position in the feed: a reader here has read everything up to it."""
 
     transaction: int
-    position: int
+    """PostgreSQL's 64-bit id of a transaction."""
+    sequence: int
+    """The number of an activity of that transaction, in the order of writing."""
 
 
 @dataclass(frozen=True, slots=True)
-class Follow:
-    """What is followed."""
+class FeedFilter:
+    """What a reader reads."""
 
     organization: str | None
     """None for all."""
     ticket: int | None
-    """One ticket; None for all."""
+    """The number of one ticket; None for all."""
     condition: Condition
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """An activity, with its ticket as it is when it is read, and the entry of the thread that came with it."""
+    """An activity, with its ticket as it is at the time of reading, and the entry of the thread that came with it."""
 
-    place: Place
+    position: FeedPosition
     activity: Activity
     ticket: Ticket
     contact: Contact | None
+    """Of the ticket's live recovery."""
     message: Message | None
     delivery: Delivery | None
+    """Of `message`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Touched:
-    """Which tickets have something new, and up to where that was looked for."""
+class ChangedTickets:
+    """Organization and number of each ticket that changed, and the position up to which the feed was searched."""
 
-    place: Place
+    position: FeedPosition
     tickets: frozenset[tuple[str, int]]
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """A look at the feed: what it found, and up to where it looked."""
+class FeedPage:
+    """The next changes, and the position up to which the feed was read."""
 
     changes: tuple[Change, ...]
-    place: Place
+    position: FeedPosition

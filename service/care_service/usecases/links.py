@@ -1,4 +1,4 @@
-"""The links that customers get: tokens made and checked, without anything stored.
+"""The links that customers get. Their tokens are made and checked with keys; nothing about them is stored.
 
 A token is `{key id}.{resource id}.{MAC}`; the id is the 16 bytes of a UUID and the MAC the first 128 bits of
 HMAC-SHA256 over purpose and id (RFC 2104; truncation as in RFC 4868), both in unpadded base64url (RFC 4648, section 5).
@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 from uuid import UUID
+
+from care_rules.refusals import Reason, Refusal
 
 _MAC_BYTES: Final = 16
 _FORM: Final = b"care form link v1"
@@ -29,37 +31,47 @@ def _decode(text: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Makes and reads the tokens of links to forms and chats. One purpose's token is none of the other's."""
+    """Makes and reads the tokens of links to forms and chats. A form's token is not valid for a chat, or vice versa."""
 
     keys: Mapping[str, bytes]
     """By key id; at least 32 bytes each."""
     current: str
-    """The key id for new links. Old links keep theirs, so keys must stay as long as links made with them live."""
+    """The id of the key for new links. A link keeps its key, so a key must stay as long as links made with it live."""
     base_url: str
-    """Where the customer's pages are: http or https, without a trailing slash."""
+    """The URL of the customer's pages: http or https, without a trailing slash."""
+
+    def require_key(self, key_id: str) -> None:
+        """Refuses with LINK_UNKNOWN where a link's key is missing.
+
+        Call it before anything is handed out. The workflow shows an operator which key to restore (docs/operating.md).
+        """
+        if key_id not in self.keys:
+            raise Refusal(
+                Reason.LINK_UNKNOWN, f"The key {key_id} of this link is not in CARE_LINK_KEYS. Add it to that setting."
+            )
 
     def form_token(self, recovery: UUID, key_id: str) -> str:
-        """Returns the token of a recovery's form link; the same whenever it is asked for."""
+        """Returns the token of a recovery's form link; always the same."""
         return self._token(_FORM, recovery, key_id)
 
     def form_link(self, recovery: UUID, key_id: str) -> str:
-        """Returns the form link itself."""
+        """Returns the URL of a recovery's form."""
         return f"{self.base_url}/f/{self.form_token(recovery, key_id)}"
 
     def read_form_token(self, token: str) -> tuple[UUID, str] | None:
-        """Returns the recovery's id and the key id; None for any token that is none of ours."""
+        """Returns the recovery's id and the key id; None for a token that is not valid."""
         return self._read(_FORM, token)
 
     def chat_token(self, contact: UUID, key_id: str) -> str:
-        """Returns the token of a contact's chat link; the same whenever it is asked for."""
+        """Returns the token of a contact's chat link; always the same."""
         return self._token(_CHAT, contact, key_id)
 
     def chat_link(self, contact: UUID, key_id: str) -> str:
-        """Returns the chat link itself."""
+        """Returns the URL of a contact's chat."""
         return f"{self.base_url}/c/{self.chat_token(contact, key_id)}"
 
     def read_chat_token(self, token: str) -> tuple[UUID, str] | None:
-        """Returns the contact's id and the key id; None for any token that is none of ours."""
+        """Returns the contact's id and the key id; None for a token that is not valid."""
         return self._read(_CHAT, token)
 
     def _token(self, purpose: bytes, resource: UUID, key_id: str) -> str:
@@ -74,6 +86,6 @@ class Links:
             resource = UUID(bytes=_decode(parts[1]))
         except ValueError:
             return None
-        # Compared as text: base64 has several spellings of the same bytes, and only one is ours.
+        # Compared as text: base64 can write the same bytes in several ways, and only one of them is valid.
         expected = self._token(purpose, resource, parts[0])
         return (resource, parts[0]) if hmac.compare_digest(expected.encode(), token.encode()) else None

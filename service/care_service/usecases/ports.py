@@ -11,7 +11,6 @@ from uuid import UUID
 
 from care_rules.chat import ChatSnapshot
 from care_rules.create import CreationSnapshot
-from care_rules.decision import Decision
 from care_rules.delivery import DeliverySnapshot
 from care_rules.entities import (
     Activity,
@@ -30,11 +29,12 @@ from care_rules.finding import ReviewQuery, TicketCounts, TicketQuery
 from care_rules.lifecycle import RecoveryState
 from care_rules.names import MessageName, RecoveryName, TicketName
 from care_rules.organizations import Location, Organization
-from care_rules.plan import Sibling
+from care_rules.reports import RecoverySnapshot
+from care_rules.scheduling import ScheduledDecision
 from care_rules.settings import AutoAssign, SettingsRevision
 from care_rules.snapshot import TicketSnapshot
 from care_rules.submit import FormSnapshot
-from care_service.usecases.feed import Follow, Place, Seen, Touched
+from care_service.usecases.feed import ChangedTickets, FeedFilter, FeedPage, FeedPosition
 
 REQUEST_ID_LIFETIME: Final = timedelta(hours=24)
 """For how long an answer is kept to be given again."""
@@ -85,15 +85,6 @@ class IdempotencyRecord:
 
 class StaleError(Exception):
     """The commit found that somebody else was faster: load again and decide again."""
-
-
-@dataclass(frozen=True, slots=True)
-class RecoverySnapshot:
-    """A ticket as it was loaded for a recovery's workflow."""
-
-    snapshot: TicketSnapshot
-    recovery: Recovery
-    siblings: tuple[Sibling, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,11 +192,11 @@ class TicketStore(Protocol):
         """Forgets the wake of a report, as its workflow has asked since; of none or of one that is out, nothing."""
         ...
 
-    async def commit(self, decision: Decision, record: IdempotencyRecord | None) -> None:
+    async def commit(self, scheduled: ScheduledDecision, record: IdempotencyRecord | None) -> None:
         """Writes a decision on an existing ticket in one statement; raises StaleError."""
         ...
 
-    async def commit_new(self, decision: Decision, record: IdempotencyRecord | None) -> None:
+    async def commit_new(self, scheduled: ScheduledDecision, record: IdempotencyRecord | None) -> None:
         """Writes a new ticket, and its link at the one it follows, in one statement; raises StaleError."""
         ...
 
@@ -380,8 +371,8 @@ class Directory(Protocol):
         record: IdempotencyRecord | None,
         *,
         is_new: bool,
-        noted: Decision | None = None,
-        raised: Decision | None = None,
+        noted: ScheduledDecision | None = None,
+        raised: ScheduledDecision | None = None,
     ) -> None:
         """Writes a review, what its ticket notes of that, the ticket that it raises, and its location's entry.
 
@@ -391,19 +382,19 @@ class Directory(Protocol):
 
 
 class Feed(Protocol):
-    """The activity log of all tickets, in an order that nothing is added to in hindsight."""
+    """The activity log of all tickets. Nothing is ever added before a position that was returned."""
 
-    async def here(self) -> Place:
-        """Returns the present end of the feed: what is committed from now on comes after it."""
+    async def end(self) -> FeedPosition:
+        """Returns the present end of the feed: everything committed from now on comes after it."""
         ...
 
-    async def bump_version(self, after: Place, limit: int) -> Touched:
-        """Returns which tickets have something new; of at most `limit` activities."""
+    async def changed_tickets(self, after: FeedPosition, limit: int) -> ChangedTickets:
+        """Returns the tickets that changed after a position; reads at most `limit` activities."""
         ...
 
-    async def changes(self, follow: Follow, after: Place, through: Place, limit: int) -> Seen:
-        """Returns what comes next, in order; those of one ticket in the order of their numbers.
+    async def changes(self, wanted: FeedFilter, after: FeedPosition, through: FeedPosition, limit: int) -> FeedPage:
+        """Returns the next changes in order, at most `limit`. Those of one ticket come in the order of their numbers.
 
-        `through` is a place that `here` or `touched` returned: what comes later may not all be there yet.
+        `through` is a position that `end` or `changed_tickets` returned: what comes later may not be complete yet.
         """
         ...

@@ -14,7 +14,7 @@ from typing import Final
 
 from care_roles.logs import get_logger
 from care_rules.refusals import Refusal
-from care_service.usecases.feed import Follow, Place, Seen
+from care_service.usecases.feed import FeedFilter, FeedPage, FeedPosition
 from care_service.usecases.ports import Feed
 
 _LOG: Final = get_logger("care.following")
@@ -47,7 +47,7 @@ class Interest:
         self._spoken = asyncio.get_running_loop().time()
         self._failure: Refusal | None = None
 
-        self.through: Place | None = None
+        self.through: FeedPosition | None = None
         """Up to where there may be something new; None before the first look."""
         self.is_over = False
         """The service stops: whoever follows goes on elsewhere."""
@@ -61,7 +61,7 @@ class Interest:
         """Says that the stream said something."""
         self._spoken = asyncio.get_running_loop().time()
 
-    def tell(self, through: Place) -> None:
+    def tell(self, through: FeedPosition) -> None:
         """Says that there may be something new."""
         self.through = through
         self._news.set()
@@ -100,7 +100,7 @@ class Followers:
         self._pace = pace
         self._hint = asyncio.Event()
         self._interests: dict[tuple[str | None, int | None], set[Interest]] = {}
-        self._reads: dict[tuple[Follow, Place, Place, int], asyncio.Task[Seen]] = {}
+        self._reads: dict[tuple[FeedFilter, FeedPosition, FeedPosition, int], asyncio.Task[FeedPage]] = {}
         self._reading = asyncio.Semaphore(_READS)
         self._is_over = False
 
@@ -129,14 +129,14 @@ class Followers:
             if not self._interests[key]:
                 del self._interests[key]
 
-    async def changes(self, follow: Follow, after: Place, through: Place, limit: int) -> Seen:
+    async def changes(self, follow: FeedFilter, after: FeedPosition, through: FeedPosition, limit: int) -> FeedPage:
         """Reads the feed, once for all streams that are at the same place and were told the same."""
         key = (follow, after, through, limit)
         read = self._reads.get(key)
         if read is None:
             read = self._reads[key] = asyncio.create_task(self._read(*key))
 
-            def done(read: asyncio.Task[Seen]) -> None:
+            def done(read: asyncio.Task[FeedPage]) -> None:
                 del self._reads[key]
                 read.cancelled() or read.exception()  # asked for, as nobody may wait for it any more
 
@@ -146,7 +146,7 @@ class Followers:
 
     async def run(self) -> None:
         """Looks at the feed while anybody follows; runs until cancelled."""
-        place: Place | None = None
+        place: FeedPosition | None = None
         has_failed = False
         while True:
             self._hint.clear()
@@ -164,33 +164,33 @@ class Followers:
             else:
                 has_failed = False
 
-    async def _begin(self) -> Place:
-        place = await self._feed.here()
+    async def _begin(self) -> FeedPosition:
+        place = await self._feed.end()
         # Whoever came in the meantime reads for itself from where it is.
         for interest in self._all():
             interest.tell(place)
         return place
 
-    async def _look(self, place: Place) -> Place:
-        bump_version = await self._feed.bump_version(place, _LIMIT)
-        for organization, ticket in bump_version.tickets:
+    async def _look(self, place: FeedPosition) -> FeedPosition:
+        changed = await self._feed.changed_tickets(place, _LIMIT)
+        for organization, ticket in changed.tickets:
             for key in ((organization, ticket), (organization, None), (None, None)):
                 for interest in self._interests.get(key, ()):
-                    interest.tell(bump_version.place)
-        if bump_version.place == place:
+                    interest.tell(changed.position)
+        if changed.position == place:
             try:
                 async with asyncio.timeout(self._pace.look):
                     await self._hint.wait()
             except TimeoutError:
                 pass
-        return bump_version.place
+        return changed.position
 
     def _fail(self, refusal: Refusal) -> None:
         _LOG.warning("the feed can't be read", reason=refusal.reason.value)
         for interest in self._all():
             interest.fail(refusal)
 
-    async def _read(self, follow: Follow, after: Place, through: Place, limit: int) -> Seen:
+    async def _read(self, follow: FeedFilter, after: FeedPosition, through: FeedPosition, limit: int) -> FeedPage:
         async with self._reading:
             return await self._feed.changes(follow, after, through, limit)
 

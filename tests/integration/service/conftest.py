@@ -1,10 +1,9 @@
-"""One PostgreSQL and one service for the tests of this folder; each test has an organization of its own."""
+"""One service for the tests of this folder; each test has an organization of its own."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from itertools import count
-from pathlib import Path
 
 import pytest
 from sqlalchemy.dialects.postgresql.base import ischema_names
@@ -18,12 +17,6 @@ from tests.support.tenant import Tenant
 _numbers = count(1)
 # SQLAlchemy does not know the type when it reads a schema.
 ischema_names["xid8"] = tables.XID8
-
-
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[postgres.Server]:
-    with postgres.postgres(Path(tmp_path_factory.mktemp("postgres"))) as running:
-        yield running
 
 
 @pytest.fixture(scope="session")

@@ -18,8 +18,8 @@ from care_service.rpc.fields import Fields
 from care_service.rpc.list_queries import read_order
 from care_service.storage import review_lists
 from care_service.storage.database import Database
-from care_service.storage.estimating import Explain
-from care_service.storage.reading import LOOPING, PLANNING, PostgresReader
+from care_service.storage.reader import LOOPING, PLANNING, PostgresReader
+from care_service.storage.row_estimates import Explain
 from tests.integration.service.many_tickets import BIG, MILLION, RARE_TICKET, fill
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(3600), pytest.mark.xdist_group("million")]

@@ -11,7 +11,7 @@ from care.v1 import review_service_pb2 as reviews
 from care.v1 import ticket_service_pb2 as tickets
 from care.v1.review_pb2 import Review
 from care.v1.ticket_pb2 import Ticket
-from care_service.storage import terms
+from care_service.storage import search_terms
 from tests.support.tenant import Tenant, timestamp
 
 STAY = 30
@@ -100,7 +100,7 @@ async def test_every_ticket_has_its_terms_however_it_was_raised(tenant: Tenant) 
     await tenant.ticket(with_review=False)
     query = f"""
         SELECT count(*) AS tickets, count(*) FILTER (
-          WHERE m.search = {terms.search("v.text")} AND m.stars IS NOT DISTINCT FROM v.stars) AS right_ones
+          WHERE m.search = {search_terms.search("v.text")} AND m.stars IS NOT DISTINCT FROM v.stars) AS right_ones
         FROM tickets t LEFT JOIN reviews v ON v.organization = t.organization AND v.id = t.review_id
           LEFT JOIN ticket_terms m ON m.organization = t.organization AND m.number = t.number
         WHERE t.organization = $1

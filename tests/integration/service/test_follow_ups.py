@@ -174,7 +174,7 @@ async def test_one_request_sent_again_raises_one_follow_up_also_after_that_was_c
 def in_between(monkeypatch: pytest.MonkeyPatch, happening: Awaitable[object]) -> None:
     """Lets something happen once, after it was found where an answer goes, and before that ticket is loaded."""
     # The first load only tells whose link it is.
-    load, still_to_come = storage._case, [happening, None]
+    load, still_to_come = storage._load_snapshot, [happening, None]
 
     async def interrupted(
         connection: storage.Connection, organization: str, number: int | None, agent: str | None
@@ -183,7 +183,7 @@ def in_between(monkeypatch: pytest.MonkeyPatch, happening: Awaitable[object]) ->
             await now
         return await load(connection, organization, number, agent)
 
-    monkeypatch.setattr(storage, "_case", interrupted)
+    monkeypatch.setattr(storage, "_load_snapshot", interrupted)
 
 
 async def test_an_answer_that_meets_the_close_of_the_follow_up_raises_the_next_one(

@@ -1,4 +1,4 @@
-"""Answers kept for repeated requests are forgotten once their time is over."""
+"""Stored responses are deleted once they have expired."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 from care.v1 import ticket_service_pb2 as tickets
-from care_service.storage.stored_responses import Answers
+from care_service.storage.stored_responses import StoredResponses
 from tests.support.tenant import Tenant
 
 
@@ -30,7 +30,7 @@ async def test_old_answers_are_purged_in_batches_and_young_ones_stay(tenant: Ten
             "UPDATE requests SET create_time = create_time - interval '25 hours' WHERE request_id = ANY($1)",
             [first, second],
         )
-    answers, oldest = Answers(tenant.care.database), datetime.now(UTC) - timedelta(hours=24)
+    answers, oldest = StoredResponses(tenant.care.database), datetime.now(UTC) - timedelta(hours=24)
     assert await answers.purge(oldest, 1) == 1
     assert len(await kept(tenant, requests)) == 2
     await answers.purge(oldest, 100)

@@ -17,7 +17,6 @@ from care.v1 import conversation_service_pb2 as conversations
 from care.v1 import customer_service_pb2 as customers
 from care.v1 import ticket_service_pb2 as tickets
 from care.v1 import worker_service_pb2 as worker
-from care.v1.lifecycle_service_pb2 import GetLifecycleRequest
 from care.v1.message_pb2 import (
     DELIVERY_FAILURE_ADDRESS_REFUSED,
     DELIVERY_STATE_DELIVERED,
@@ -28,7 +27,8 @@ from care.v1.recovery_pb2 import REFUSAL_REASON_LINKS_NOT_ALLOWED, REFUSAL_REASO
 from care_client.client import CareClient
 from care_client.errors import CareError, care_errors
 from care_dev.stack import postgres
-from care_workflows.testing import CareTestKit, lifecycle
+from care_service.rpc import errors
+from care_workflows.testing import CareTestKit, refusals
 from tests.integration.service.clocks import SettableClock
 from tests.support.care import Care, care
 from tests.support.tenant import Tenant
@@ -335,16 +335,5 @@ async def test_kit_and_service_answer_the_same(lasting: Care, years: SettableClo
             years.advance(seconds=step.total_seconds())
 
 
-async def test_the_kits_table_is_the_services(tenant: Tenant) -> None:
-    answer = await tenant.customer.lifecycle.GetLifecycle(GetLifecycleRequest())
-    real = {machine.name: machine for machine in answer.machines}
-    for table in (lifecycle.STATUS, lifecycle.RECOVERY):
-        machine = real[table.name]
-        for state in machine.states:
-            expected = [each.trigger for each in machine.transitions if state.name in each.sources]
-            new = [each.trigger for each in machine.transitions if not each.sources]
-            assert list(table.allowed(state.name)) == (new if state.name == lifecycle.NO_CONTACT else expected)
-            assert table.is_final(state.name) == state.final
-            for each in machine.transitions:
-                if state.name in each.sources:
-                    assert table.fire(state.name, each.trigger) == each.target
+def test_the_kit_refuses_with_the_services_codes() -> None:
+    assert {reason: errors.CODES[reason] for reason in refusals.CODES} == refusals.CODES

@@ -14,7 +14,7 @@ from care_client.workflow_names import contact_recovery_id, ticket_workflow_id
 from care_dev.stack import postgres
 from care_service.running.reconciling import TemporalRunning, missing
 from care_service.storage.database import Database
-from care_service.storage.missing_workflows import Wanted, WantedWorkflows
+from care_service.storage.expected_workflows import ExpectedWorkflow, ExpectedWorkflows
 from tests.integration.service.clocks import SettableClock
 from tests.support import temporal
 from tests.support.care import care
@@ -47,14 +47,14 @@ async def until_running(client: Client, *workflow_ids: str) -> None:
     await eventually("running workflows", there)
 
 
-async def lost(wanted: WantedWorkflows, client: Client) -> set[str]:
+async def lost(wanted: ExpectedWorkflows, client: Client) -> set[str]:
     return {each.workflow_id async for page in missing(wanted, TemporalRunning(client)) for each in page}
 
 
 async def test_what_was_terminated_by_hand_is_found_and_runs_again(server: postgres.Server, client: Client) -> None:
     # The service's clock is behind the database's: what it makes is old enough to be looked for.
     async with care(server.create_database("reconciling"), temporal=client, clock=SettableClock()) as service:
-        tenant, wanted = Tenant(service, "acme"), WantedWorkflows(service.database)
+        tenant, wanted = Tenant(service, "acme"), ExpectedWorkflows(service.database)
         ticket, closed = [await tenant.ticket() for _ in range(2)]
         recovery = await tenant.form(ticket)
         await tenant.agent("alice").tickets.CloseTicket(tickets.CloseTicketRequest(name=closed.name))
@@ -119,16 +119,16 @@ async def test_a_database_that_was_restored_from_a_backup_has_its_workflows_agai
 
 async def test_of_the_replicas_one_compares_at_a_time(server: postgres.Server) -> None:
     async with care(server.create_database("turns"), clock=SettableClock()) as service:
-        one, other = WantedWorkflows(service.database), WantedWorkflows(service.database)
-        async with one.turn() as mine, other.turn() as theirs:
+        one, other = ExpectedWorkflows(service.database), ExpectedWorkflows(service.database)
+        async with one.exclusive() as mine, other.exclusive() as theirs:
             assert (mine, theirs) == (True, False)
-        async with other.turn() as theirs:
+        async with other.exclusive() as theirs:
             assert theirs
 
 
 async def test_links_that_are_still_public_are_worked_on_until_they_are_not(server: postgres.Server) -> None:
     async with care(server.create_database("still_public"), clock=SettableClock()) as service:
-        tenant, wanted = Tenant(service, "acme"), WantedWorkflows(service.database)
+        tenant, wanted = Tenant(service, "acme"), ExpectedWorkflows(service.database)
         ticket = await tenant.ticket()
         recovery = await tenant.form(ticket)
         await tenant.posted(recovery)
@@ -157,10 +157,10 @@ async def test_pages_of_any_size_find_the_same(server: postgres.Server) -> None:
                 await tenant.in_recovery_state(await tenant.ticket(), "CHAT_UNLOCKED")
         async with service.database.driver() as connection:
             await connection.execute("DELETE FROM outbox")
-        wanted = WantedWorkflows(service.database)
+        wanted = ExpectedWorkflows(service.database)
         for workflow, number in (("TicketWorkflow", 6), ("MessageDelivery", 6), ("ContactRecovery", 0)):
-            found: list[Wanted] = []
-            after: Wanted | None = None
+            found: list[ExpectedWorkflow] = []
+            after: ExpectedWorkflow | None = None
             while page := await wanted.page(workflow, after, 2):
                 found += page
                 after = page[-1]
@@ -171,7 +171,7 @@ async def test_what_a_row_will_wake_is_not_missing(server: postgres.Server) -> N
     async with care(server.create_database("woken_anyhow"), clock=SettableClock()) as service:
         tenant = Tenant(service, "acme")
         await tenant.ticket()
-        wanted = WantedWorkflows(service.database)
+        wanted = ExpectedWorkflows(service.database)
         assert await wanted.page("TicketWorkflow", None, 10) == []
         async with service.database.driver() as connection:
             await connection.execute("DELETE FROM outbox")

@@ -9,7 +9,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 
+from care_dev.stack import postgres
 from care_service.storage import rows, tables
+from care_service.storage.database import Database
+from care_service.storage.migrate import upgrade
 from tests.support.care import Care
 
 
@@ -49,3 +52,32 @@ async def test_the_migrations_make_exactly_the_tables_of_the_metadata(service: C
 
     async with service.database.engine.connect() as connection:
         assert await connection.run_sync(differences) == []
+
+
+async def test_the_migrations_make_the_conditions_and_computed_columns_of_the_metadata(server: postgres.Server) -> None:
+    """Which `compare_metadata` does not look at."""
+
+    async def definitions(database: Database) -> list[list[tuple[str, ...]]]:
+        async with database.driver() as connection:
+            found = [
+                await connection.fetch(
+                    "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'"
+                    " AND tablename <> 'alembic_version' ORDER BY indexname"
+                ),
+                await connection.fetch(
+                    "SELECT table_name, column_name, coalesce(generation_expression, '')"
+                    " FROM information_schema.columns"
+                    " WHERE table_schema = 'public' AND table_name <> 'alembic_version' ORDER BY 1, 2"
+                ),
+            ]
+        return [[tuple(row) for row in rows] for rows in found]
+
+    made, migrated = [Database(server.create_database(name)) for name in ("made_by_metadata", "made_by_migrations")]
+    try:
+        async with made.engine.begin() as connection:
+            await connection.run_sync(tables.metadata.create_all)
+        await upgrade(migrated.engine)
+        assert await definitions(migrated) == await definitions(made)
+    finally:
+        await made.close()
+        await migrated.close()

@@ -13,7 +13,7 @@ from care.v1.ticket_service_pb2 import WatchTicketsRequest, WatchTicketsResponse
 from care_client.client import CareClient
 from care_dev.stack import postgres
 from care_service.storage.feed import PostgresFeed
-from care_service.usecases.feed import Follow, Place, Seen
+from care_service.usecases.feed import FeedFilter, FeedPage, FeedPosition
 from tests.support.care import Care, care
 from tests.support.tenant import Tenant
 from tests.support.watching import Stream
@@ -28,7 +28,9 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Counter[str | None]:
     counted: Counter[str | None] = Counter()
     read = PostgresFeed.changes
 
-    async def changes(feed: PostgresFeed, follow: Follow, after: Place, through: Place, limit: int) -> Seen:
+    async def changes(
+        feed: PostgresFeed, follow: FeedFilter, after: FeedPosition, through: FeedPosition, limit: int
+    ) -> FeedPage:
         counted[follow.organization] += 1
         return await read(feed, follow, after, through, limit)
 

@@ -90,7 +90,7 @@ def test_tickets_are_listed_counted_and_followed_by(name: str) -> None:
             query = TicketQuery(organization, 50, condition)
             sql(ticket_lists.list_statement(query, gather=False))
             sql(ticket_lists.count_statement(organization, condition, gather=True))
-            ticket_lists.met_by_ticket(condition, organization)
+            ticket_lists.ticket_condition(condition, organization)
 
 
 @pytest.mark.parametrize("name", REVIEW_FIELDS)

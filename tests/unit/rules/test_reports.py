@@ -12,17 +12,17 @@ from care_rules.decision import Decision
 from care_rules.entities import ActivityType, Recovery, RefusalReason, ReplyState
 from care_rules.lifecycle import RecoveryState
 from care_rules.plan import SiteTiming, Step
-from care_rules.reports import RecoveryCase, begin_posting, report
+from care_rules.reports import RecoverySnapshot, begin_posting, report
 from tests.support import sample_tickets as values
 from tests.support.sample_tickets import NEW_ID, NOW, RECOVERY_ID, REVIEW, WORKER
 
 TIMING = SiteTiming(checks=(timedelta(minutes=10),), settle=timedelta(minutes=1))
 
 
-def at(state: RecoveryState, reply_state: ReplyState, attempt: int = 1) -> RecoveryCase:
+def at(state: RecoveryState, reply_state: ReplyState, attempt: int = 1) -> RecoverySnapshot:
     posted = values.EARLIER if reply_state in {ReplyState.POSTED, ReplyState.RETRACTING} else None
     recovery = replace(values.form(state), reply_state=reply_state, attempt=attempt, post_time=posted, read_time=posted)
-    return RecoveryCase(values.snapshot(recovery), recovery, (), TIMING)
+    return RecoverySnapshot(values.snapshot(recovery), recovery, ())
 
 
 def refused(attempt: int = 1) -> commands.RecordRefused:
@@ -37,7 +37,7 @@ def written(decision: Decision | None) -> Recovery:
 
 def test_a_hand_out_names_the_reviews_next_attempt_and_writes_no_activity() -> None:
     review = replace(REVIEW, posting_attempts=41)
-    decision = begin_posting(at(RecoveryState.FORM_REQUESTED, ReplyState.NONE, 0), review, Step.POST, NOW)
+    decision = begin_posting(at(RecoveryState.FORM_REQUESTED, ReplyState.NONE, 0), review, Step.POST, TIMING, NOW)
     assert decision is not None
     assert decision.activity is None
     assert decision.review_attempt == 42
@@ -48,19 +48,19 @@ def test_a_hand_out_names_the_reviews_next_attempt_and_writes_no_activity() -> N
 
 def test_a_hand_out_to_read_leaves_the_mark_as_it_is() -> None:
     due = at(RecoveryState.AWAITING_CONTACT, ReplyState.POSTED)
-    assert written(begin_posting(due, REVIEW, Step.READ, NOW)).reply_state is ReplyState.POSTED
+    assert written(begin_posting(due, REVIEW, Step.READ, TIMING, NOW)).reply_state is ReplyState.POSTED
 
 
 @pytest.mark.parametrize("step", Step)
 def test_only_the_step_that_is_wanted_is_handed_out(step: Step) -> None:
-    decision = begin_posting(at(RecoveryState.FORM_REQUESTED, ReplyState.NONE, 0), REVIEW, step, NOW)
+    decision = begin_posting(at(RecoveryState.FORM_REQUESTED, ReplyState.NONE, 0), REVIEW, step, TIMING, NOW)
     assert (decision is not None) == (step is Step.POST)
 
 
 @pytest.mark.parametrize("step", [Step.UNLOCK, Step.EXPIRE, Step.WAIT, Step.DONE])
 def test_what_is_no_step_at_the_site_is_never_handed_out(step: Step) -> None:
     contact = at(RecoveryState.CONTACT_RECEIVED, ReplyState.POSTING)
-    assert begin_posting(contact, REVIEW, step, NOW) is None
+    assert begin_posting(contact, REVIEW, step, TIMING, NOW) is None
 
 
 @pytest.mark.parametrize("state", RecoveryState)
@@ -140,6 +140,6 @@ def test_a_report_on_an_ended_recovery_leaves_the_tickets_live_one_alone() -> No
     ended = replace(values.form(RecoveryState.WITHDRAWN), reply_state=ReplyState.POSTING, attempt=1)
     live = replace(values.form(RecoveryState.CHAT_UNLOCKED), id=values.NEW_ID)
     snapshot = replace(values.snapshot(live), named=ended)
-    decision = report(RecoveryCase(snapshot, ended, (), TIMING), commands.RecordPosted(1), WORKER, NOW)
+    decision = report(RecoverySnapshot(snapshot, ended, ()), commands.RecordPosted(1), WORKER, NOW)
     assert decision is not None
     assert (decision.ticket.recovery_id, decision.ticket.contact_state) == (live.id, RecoveryState.CHAT_UNLOCKED)

@@ -67,7 +67,7 @@ class Stage:
         fake.name = f"organizations/{_ORGANIZATION}/tickets/{_TICKET}/recoveries/{_RESOURCE}"
         workflow_id = workflow_names.contact_recovery_id(_ORGANIZATION, _TICKET, str(_RESOURCE))
         handle = self.client.get_workflow_handle_for(ContactRecovery.run, workflow_id)
-        wake = _wake(ContactRecovery, _RESOURCE, goes_to_site=fake.kind == RECOVERY_KIND_FORM)
+        wake = _wake(ContactRecovery, _RESOURCE, needs_review_site=fake.kind == RECOVERY_KIND_FORM)
         async with self._played(ContactRecovery, fake, handle, wake) as played:
             yield played
 
@@ -100,7 +100,7 @@ class Stage:
         async with Worker(self.client, task_queue=TASK_QUEUE, workflows=[workflow], activities=fake.activities):
             await waker.wake(first)
             run_id = (await handle.describe()).run_id
-            later = _wake(workflow, first.resource_id, first.next_time, is_first=False)
+            later = _wake(workflow, first.resource_id, first.next_time, is_new_workflow=False)
             try:
                 yield Played(handle, waker, later)
             finally:
@@ -115,8 +115,8 @@ def _wake(
     resource: UUID | None,
     next_time: datetime | None = None,
     *,
-    goes_to_site: bool = False,
-    is_first: bool = True,
+    needs_review_site: bool = False,
+    is_new_workflow: bool = True,
 ) -> Wake:
     return Wake(
         organization=_ORGANIZATION,
@@ -126,7 +126,7 @@ def _wake(
         resource_id=resource,
         attempts=0,
         location="harbor",
-        is_first=is_first,
+        is_new_workflow=is_new_workflow,
         next_time=next_time,
-        goes_to_site=goes_to_site,
+        needs_review_site=needs_review_site,
     )

@@ -1,4 +1,4 @@
-"""Fake channels: a review site and a messenger that remember what they were given, and fail when told to."""
+"""Fake channels: a review site and a messenger that remember what they were given, and fail on demand."""
 
 from collections import deque
 
@@ -13,7 +13,7 @@ class FakeReviewSite:
     def __init__(self) -> None:
         """Begin without any reply."""
         self.replies: dict[str, str] = {}
-        """What the public sees now, by the review's external id; change it as a moderator would."""
+        """What the public sees now, by the review's external id. Change it as a moderator would."""
         self.writes: list[tuple[str, str]] = []
         """Every reply that became public: the review's external id and the text, in order."""
         self.fails_with: deque[ReplyRefused | SiteUnavailable] = deque()
@@ -43,16 +43,16 @@ class FakeReviewSite:
 
 
 class FakeMessenger:
-    """A ``Messenger`` that says of each message that it arrived, or what ``progress`` says."""
+    """A ``Messenger`` that takes every message and reports it as delivered, or as ``progress`` says."""
 
     def __init__(self) -> None:
         """Begin with nothing sent."""
         self.sent: list[OutgoingMessage] = []
-        """Every message that was taken, in order; one that was repeated with its key stands here once."""
+        """Every message that was taken, in order. One that was repeated with the same key stands here once."""
         self.progress = Progress.DELIVERED
-        """How far messages get from now on. SENT can be checked later."""
+        """How far messages get from now on. With SENT, the progress can be checked later."""
         self.fails_with: deque[MessageRefused | MessengerUnavailable] = deque()
-        """What the next sendings raise, in order, before they do anything."""
+        """What the next calls of ``send`` raise, in order, before they do anything."""
 
     async def send(self, message: OutgoingMessage) -> Receipt:
         """See ``Messenger``."""

@@ -1,31 +1,10 @@
-"""What the fake service knows: tickets, recoveries and messages, by the bare words of the contract's enums."""
+"""What the kit shows of its tickets, recoveries and messages, by the bare words of the contract's enums.
+
+Each record is one object for its whole life, and always shows the present state. Only the kit changes records.
+"""
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """How the fake service is configured. The defaults are the service's own."""
-
-    form_lifetime: timedelta = timedelta(days=30)
-    form_reminders: tuple[timedelta, ...] = (timedelta(days=3), timedelta(days=7))
-    """When after posting the assignee is reminded that a form waits."""
-    moderation_checks: tuple[timedelta, ...] = (
-        timedelta(minutes=10),
-        timedelta(hours=1),
-        timedelta(days=1),
-        timedelta(days=3),
-    )
-    """When after posting the public reply is read again."""
-    settle: timedelta = timedelta(minutes=1)
-    """How long after its hand-out a write may appear at a review site."""
-    inactivity: timedelta = timedelta(days=30)
-    """After how long without anybody's word a ticket is closed; zero: never."""
-    inactivity_warning: timedelta = timedelta(days=3)
-    """How long before that the assignee is warned; zero: not at all."""
-    grace: timedelta = timedelta(days=7)
-    """After how long a RESOLVED ticket is closed; zero: never."""
+from datetime import datetime
 
 
 @dataclass(slots=True)
@@ -40,7 +19,7 @@ class Review:
 
 @dataclass(slots=True)
 class Recovery:
-    """One attempt to open the chat. To be looked at; only the kit's methods change it."""
+    """One attempt to open the chat."""
 
     name: str
     number: int
@@ -51,9 +30,12 @@ class Recovery:
     reply_state: str = "NONE"
     """The reply at the review site: NONE, POSTING, RETRACTING, POSTED, NOT_PUBLIC or RETRACTED."""
     reply_text: str = ""
+    """The reply with the placeholder ``{form_link}``; empty for DIRECT."""
     link: str = ""
+    """The link to the form; empty for DIRECT."""
     email: str = ""
     phone: str = ""
+    """The phone number in E.164 form."""
     claims: list[tuple[str, str]] = field(default_factory=list)
     """Email and phone of each further answer to the form."""
     refusal_reason: str = ""
@@ -61,9 +43,12 @@ class Recovery:
     attempt: int = 0
     """The attempt whose outcome counts; 0: none."""
     retract_refusals: int = 0
+    """How often the site refused to let the link be taken out."""
     hand_out_time: datetime | None = None
     unsettled_until: datetime | None = None
+    """Until when an earlier write without an outcome may still appear at the site."""
     retract_after: datetime | None = None
+    """When the link may be taken out at the earliest, after a refusal."""
     read_time: datetime | None = None
     post_time: datetime | None = None
     expire_time: datetime | None = None
@@ -72,7 +57,7 @@ class Recovery:
 
 @dataclass(slots=True)
 class Delivery:
-    """One message to the customer. To be looked at; only the kit's methods change it."""
+    """One message to the customer."""
 
     name: str
     text: str
@@ -85,15 +70,19 @@ class Delivery:
     failure_reason: str = ""
     failure_message: str = ""
     attempt: int = 0
+    """The attempt whose outcome counts; 0: none."""
     attempts: int = 0
+    """How many attempts were handed out."""
     provider_id: str = ""
     checks: int = 0
+    """How often the provider was asked for the outcome."""
     check_time: datetime | None = None
+    """When the provider is asked next."""
 
 
 @dataclass(slots=True)
 class Ticket:
-    """One ticket. To be looked at; only the kit's methods change it."""
+    """One ticket."""
 
     name: str
     review: Review | None
@@ -103,12 +92,17 @@ class Ticket:
     status: str = "OPEN"
     close_reason: str = ""
     recoveries: list[Recovery] = field(default_factory=list)
+    """In the order in which they were created, as the messages."""
     messages: list[Delivery] = field(default_factory=list)
+    """Those to the customer."""
     happened: list[str] = field(default_factory=list)
     """The deadlines that had their effect, by the bare words of ``care.v1.DeadlineKind``, in order."""
     reminders: int = 0
+    """How many reminders of the live form are past."""
     follow_up_of: str = ""
+    """Name of the CLOSED ticket whose customer came back."""
     warn_time: datetime | None = None
+    """When the assignee was warned of the close for inactivity."""
     waits_since: datetime | None = None
-    """Since when we wait for the customer, if we do."""
+    """Since when the business waits for the customer, if it does."""
     resolve_time: datetime | None = None

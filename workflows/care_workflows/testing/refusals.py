@@ -1,46 +1,60 @@
-"""How the fake service refuses: the contract's codes, reasons and metadata, as ``CareError`` and over gRPC."""
+"""How the fake service refuses: the contract's codes, reasons and details, as ``CareError`` and over gRPC."""
 
-from collections.abc import Mapping
-from typing import Any, Final, Never
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Final
 
 import grpc
-from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
 from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
 from care_client.errors import DOMAIN, CareError
+from care_rules.refusals import Reason, Refusal
 
-_CODES: Final[Mapping[str, grpc.StatusCode]] = {
-    "INVALID_FIELD": grpc.StatusCode.INVALID_ARGUMENT,
-    "RESOURCE_NOT_FOUND": grpc.StatusCode.NOT_FOUND,
-    "LINK_UNKNOWN": grpc.StatusCode.NOT_FOUND,
-    "TICKET_EXISTS": grpc.StatusCode.ALREADY_EXISTS,
-    "ILLEGAL_TRANSITION": grpc.StatusCode.FAILED_PRECONDITION,
-    "CHAT_LOCKED": grpc.StatusCode.FAILED_PRECONDITION,
-    "TICKET_CLOSED": grpc.StatusCode.FAILED_PRECONDITION,
-    "NO_REVIEW": grpc.StatusCode.FAILED_PRECONDITION,
-    "FORM_LIVE": grpc.StatusCode.FAILED_PRECONDITION,
-    "LINK_EXPIRED": grpc.StatusCode.FAILED_PRECONDITION,
-    "LINK_WITHDRAWN": grpc.StatusCode.FAILED_PRECONDITION,
+CODES: Final[Mapping[Reason, grpc.StatusCode]] = {
+    Reason.INVALID_FIELD: grpc.StatusCode.INVALID_ARGUMENT,
+    Reason.RESOURCE_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
+    Reason.LINK_UNKNOWN: grpc.StatusCode.NOT_FOUND,
+    Reason.TICKET_EXISTS: grpc.StatusCode.ALREADY_EXISTS,
+    Reason.ILLEGAL_TRANSITION: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.CHAT_LOCKED: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.TICKET_CLOSED: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.NO_REVIEW: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.FORM_LIVE: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.LINK_EXPIRED: grpc.StatusCode.FAILED_PRECONDITION,
+    Reason.LINK_WITHDRAWN: grpc.StatusCode.FAILED_PRECONDITION,
 }
-"""The reasons that the kit knows, each with gRPC's code for it."""
+"""The reasons that the kit can refuse with, each with gRPC's code for it. A test compares them with the service's."""
 
 
-def refused(reason: str, message: str, metadata: Mapping[str, str] | None = None) -> CareError:
-    """Make the error that the service's client raises for ``reason``."""
-    status = Status(code=_CODES[reason].value[0], message=message)
-    status.details.add().Pack(ErrorInfo(domain=DOMAIN, reason=reason, metadata=metadata))
-    return CareError.from_status(status)
+@contextmanager
+def as_care_errors() -> Iterator[None]:
+    """Turn refusals of the rules into the errors that the service's client raises."""
+    try:
+        yield
+    except Refusal as refusal:
+        raise CareError.from_status(_status(refusal)) from None
 
 
-def not_found(name: str) -> CareError:
-    """Make the error for a resource that does not exist."""
-    return refused("RESOURCE_NOT_FOUND", f"{name} does not exist, or is not yours.", {"resource": name})
+@asynccontextmanager
+async def as_statuses(context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[None]:
+    """Turn refusals of the rules into the status of the call."""
+    try:
+        yield
+    except Refusal as refusal:
+        status = rpc_status.to_status(_status(refusal))
+    else:
+        return
+    await context.abort(status.code, status.details, status.trailing_metadata)
 
 
-async def abort(context: grpc.aio.ServicerContext[Any, Any], error: CareError) -> Never:
-    """End the call as the service would."""
-    status = Status(code=error.code.value[0], message=error.message)
-    status.details.add().Pack(ErrorInfo(domain=DOMAIN, reason=error.reason, metadata=dict(error.metadata)))
-    refusal = rpc_status.to_status(status)
-    await context.abort(refusal.code, refusal.details, refusal.trailing_metadata)
+def _status(refusal: Refusal) -> Status:
+    status = Status(code=CODES[refusal.reason].value[0], message=refusal.message)
+    status.details.add().Pack(ErrorInfo(domain=DOMAIN, reason=refusal.reason.value, metadata=refusal.metadata))
+    if refusal.violations:
+        details = BadRequest()
+        for violation in refusal.violations:
+            details.field_violations.add(field=violation.field, description=violation.description)
+        status.details.add().Pack(details)
+    return status

@@ -1,307 +1,236 @@
-"""The fake service's ``WorkerService``, over real gRPC: converts, calls the rules, wakes, converts."""
+"""The fake service's ``WorkerService``, over real gRPC. The rules decide what each answer says."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+from uuid import uuid4
 
 import grpc
-from google.protobuf.message import Message
 
-from care.v1 import message_pb2, recovery_pb2, ticket_pb2
+from care.v1 import message_pb2, recovery_pb2
 from care.v1 import worker_service_pb2 as pb
 from care.v1.worker_service_pb2_grpc import WorkerServiceServicer
-from care_client.errors import CareError
-from care_workflows.testing import delivering, recovering, waiting
-from care_workflows.testing.desk import FORM_LINK, Desk
-from care_workflows.testing.records import Delivery, Recovery, Ticket
-from care_workflows.testing.refusals import abort, refused
+from care_rules import commands, names
+from care_rules.callers import Caller, Role
+from care_rules.deadlines import upcoming
+from care_rules.delivery import DeliverySnapshot, DeliveryStep, begin_delivery, report_delivery
+from care_rules.entities import ActorKind, Channel, DeliveryFailure, DeliveryState, RefusalReason
+from care_rules.firing import fire
+from care_rules.plan import HANDED_OUT, Step
+from care_rules.refusals import Violation, invalid, not_found
+from care_rules.replies import CHAT_LINK, with_link, without_link
+from care_rules.reports import RecoverySnapshot, begin_posting, report
+from care_rules.scheduling import keep_schedule, refresh_deadlines, schedule
+from care_rules.snapshot import TicketSnapshot
+from care_workflows.testing.desk import KEY_ID, Desk
+from care_workflows.testing.plans import channel, deadline_plan, delivery_plan, location, recovery_plan
+from care_workflows.testing.refusals import as_statuses
+from care_workflows.testing.views import chat_link, form_link
 
 Context = grpc.aio.ServicerContext[Any, Any]
+NameT = TypeVar("NameT")
 
 _SITE_STEPS: Final = {
-    pb.RECOVERY_STEP_POST: "POST",
-    pb.RECOVERY_STEP_READ: "READ",
-    pb.RECOVERY_STEP_RETRACT: "RETRACT",
+    pb.RECOVERY_STEP_POST: Step.POST,
+    pb.RECOVERY_STEP_READ: Step.READ,
+    pb.RECOVERY_STEP_RETRACT: Step.RETRACT,
 }
-_DELIVERY_STEPS: Final = {pb.DELIVERY_STEP_SEND: "SEND", pb.DELIVERY_STEP_CHECK: "CHECK"}
-_REACHED: Final = {message_pb2.DELIVERY_STATE_SENT: "SENT", message_pb2.DELIVERY_STATE_DELIVERED: "DELIVERED"}
-_LOCATION: Final = "main"
-_ASSIGNEE: Final = "alice"
+_DELIVERY_STEPS: Final = {pb.DELIVERY_STEP_SEND: DeliveryStep.SEND, pb.DELIVERY_STEP_CHECK: DeliveryStep.CHECK}
+_REACHED: Final = {
+    message_pb2.DELIVERY_STATE_SENT: DeliveryState.SENT,
+    message_pb2.DELIVERY_STATE_DELIVERED: DeliveryState.DELIVERED,
+}
+_WORKER: Final = Caller(ActorKind.WORKFLOW, "worker", None, frozenset({Role.WORKER}), "")
 
 
 class FakeWorkerService(WorkerServiceServicer):
     """See the contract for each method."""
 
-    def __init__(
-        self, desk: Desk, now: Callable[[], Awaitable[datetime]], wake: Callable[[str], Awaitable[None]]
-    ) -> None:
-        """Answer for ``desk`` by the clock ``now``; ``wake`` is given the name of whatever has to look again."""
+    def __init__(self, desk: Desk, now: Callable[[], Awaitable[datetime]], wake: Callable[[], Awaitable[None]]) -> None:
+        """Answer for ``desk`` by the clock ``now``; ``wake`` is called after what may have woken workflows."""
         self._desk = desk
+        self._memory = desk.memory
         self._now = now
         self._wake = wake
 
     async def CheckRecovery(self, request: pb.CheckRecoveryRequest, context: Context) -> pb.CheckRecoveryResponse:
         """See the contract."""
-        async with _refusals(context):
-            recovery = self._desk.recovery(request.name)
-            return pb.CheckRecoveryResponse(plan=self._plan(recovery, await self._now()))
+        async with as_statuses(context):
+            return pb.CheckRecoveryResponse(plan=self._plan(request.name, await self._now()))
 
     async def BeginPosting(self, request: pb.BeginPostingRequest, context: Context) -> pb.BeginPostingResponse:
         """See the contract."""
-        async with _refusals(context):
+        async with as_statuses(context):
             if request.step not in _SITE_STEPS:
-                raise refused("INVALID_FIELD", "step: must be POST, READ or RETRACT")
-            now = await self._now()
-            recovery = self._desk.recovery(request.name)
-            review = self._desk.ticket(request.name).review
-            step, before, grant = _SITE_STEPS[request.step], recovery.reply_state, None
-            siblings = self._desk.siblings(recovery)
-            if review and recovering.begin(recovery, siblings, review, step, now, self._desk.policy):
-                link = "" if step == "RETRACT" else recovery.link
-                grant = pb.PostingGrant(
-                    attempt=recovery.attempt,
-                    text=recovery.reply_text.replace(FORM_LINK, link).strip(),
-                    link=recovery.link,
-                    review_site=review.site,
-                    review_external_id=review.external_id,
-                    location=self._location,
-                    read_first=step == "POST" and before in ("POSTING", "RETRACTING"),
-                )
-            return pb.BeginPostingResponse(grant=grant, plan=self._plan(recovery, now))
+                raise invalid(Violation("step", "must be POST, READ or RETRACT"))
+            now, step, grant = await self._now(), _SITE_STEPS[request.step], None
+            snapshot, timing = self._recovery(request.name), self._memory.site_timing
+            review = snapshot.snapshot.review
+            decision = begin_posting(snapshot, review, step, timing, now) if review else None
+            if decision is not None:
+                self._desk.commit(keep_schedule(decision))
+                grant = _posting_grant(self._recovery(request.name), step)
+                grant.read_first = step is Step.POST and snapshot.recovery.reply_state in HANDED_OUT
+            return pb.BeginPostingResponse(grant=grant, plan=self._plan(request.name, now))
 
     async def RecordPosted(self, request: pb.RecordPostedRequest, context: Context) -> pb.RecordPostedResponse:
         """See the contract."""
-        async with _refusals(context):
-            now = await self._now()
-            recovery = self._desk.recovery(request.name)
-            moved = recovering.posted(recovery, now) if _is_present(recovery, request.attempt) else ""
-            return pb.RecordPostedResponse(plan=await self._after(recovery, moved, now))
+        async with as_statuses(context):
+            plan = await self._report(request.name, commands.RecordPosted(request.attempt))
+            return pb.RecordPostedResponse(plan=plan)
 
     async def RecordRefused(self, request: pb.RecordRefusedRequest, context: Context) -> pb.RecordRefusedResponse:
         """See the contract."""
-        async with _refusals(context):
+        async with as_statuses(context):
             if not request.reason or request.reason not in recovery_pb2.RefusalReason.values():
-                raise refused("INVALID_FIELD", "reason: must be a known reason")
-            now = await self._now()
-            recovery = self._desk.recovery(request.name)
-            moved = ""
-            if _is_present(recovery, request.attempt):
-                reason = recovery_pb2.RefusalReason.Name(request.reason).removeprefix("REFUSAL_REASON_")
-                moved = recovering.not_posted(recovery, reason, request.provider_message, now)
-            return pb.RecordRefusedResponse(plan=await self._after(recovery, moved, now))
+                raise invalid(Violation("reason", "must be a known reason"))
+            reason = RefusalReason(recovery_pb2.RefusalReason.Name(request.reason).removeprefix("REFUSAL_REASON_"))
+            command = commands.RecordRefused(request.attempt, reason, request.provider_message)
+            return pb.RecordRefusedResponse(plan=await self._report(request.name, command))
 
     async def RecordRetracted(self, request: pb.RecordRetractedRequest, context: Context) -> pb.RecordRetractedResponse:
         """See the contract."""
-        async with _refusals(context):
-            recovery = self._desk.recovery(request.name)
-            if _is_present(recovery, request.attempt):
-                recovering.retracted(recovery)
-            return pb.RecordRetractedResponse(plan=self._plan(recovery, await self._now()))
+        async with as_statuses(context):
+            plan = await self._report(request.name, commands.RecordRetracted(request.attempt))
+            return pb.RecordRetractedResponse(plan=plan)
 
     async def UnlockChat(self, request: pb.UnlockChatRequest, context: Context) -> pb.UnlockChatResponse:
         """See the contract."""
-        async with _refusals(context):
-            now = await self._now()
-            recovery = self._desk.recovery(request.name)
-            greeting = self._desk.unlock(recovery, now)
-            if greeting is not None:
-                await self._wake(greeting.name)
-            return pb.UnlockChatResponse(plan=await self._after(recovery, recovery.state if greeting else "", now))
+        async with as_statuses(context):
+            plan = await self._report(request.name, commands.UnlockChat(uuid4(), KEY_ID))
+            return pb.UnlockChatResponse(plan=plan)
 
     async def ExpireForm(self, request: pb.ExpireFormRequest, context: Context) -> pb.ExpireFormResponse:
         """See the contract."""
-        async with _refusals(context):
-            now = await self._now()
-            recovery = self._desk.recovery(request.name)
-            moved = recovering.expired(recovery, now, early=request.early)
-            return pb.ExpireFormResponse(plan=await self._after(recovery, moved, now))
+        async with as_statuses(context):
+            return pb.ExpireFormResponse(plan=await self._report(request.name, commands.ExpireForm(request.early)))
 
     async def BeginDelivery(self, request: pb.BeginDeliveryRequest, context: Context) -> pb.BeginDeliveryResponse:
         """See the contract."""
-        async with _refusals(context):
-            now = await self._now()
-            delivery = self._desk.message(request.name)
-            contact = self._desk.recovery(delivery.recovery)
-            step, before, grant = _DELIVERY_STEPS.get(request.step, ""), delivery.state, None
-            if delivering.begin(delivery, step, is_rejected=contact.state == "REJECTED", now=now):
-                grant = pb.DeliveryGrant(attempt=delivery.attempt, channel=_channel(delivery), location=self._location)
-                if step == "SEND":
-                    grant.address = contact.email if delivery.channel == "EMAIL" else contact.phone
-                    grant.business_name = self._desk.organization
-                    grant.text = delivery.text
-                    grant.chat_link = f"https://care.example/c/{contact.name.rpartition('/')[2]}"
-                    grant.idempotency_key = delivery.name
-                    grant.thread_key = contact.name
-                else:
-                    grant.provider_id = delivery.provider_id
-            self._note_failure(delivery, before, now)
-            return pb.BeginDeliveryResponse(grant=grant, plan=self._delivery_plan(delivery, now))
+        async with as_statuses(context):
+            now, step, grant = await self._now(), _DELIVERY_STEPS.get(request.step), None
+            snapshot = self._delivery(request.name)
+            decision = begin_delivery(snapshot, step, _WORKER, now) if step else None
+            if decision is not None:
+                self._desk.commit(schedule(snapshot.snapshot, decision))
+                await self._wake()
+                snapshot = self._delivery(request.name)
+                if snapshot.delivery.attempt:
+                    grant = _delivery_grant(snapshot, self._desk.memory.organization.id, step)
+            return pb.BeginDeliveryResponse(grant=grant, plan=delivery_plan(snapshot, now))
 
     async def RecordDelivered(self, request: pb.RecordDeliveredRequest, context: Context) -> pb.RecordDeliveredResponse:
         """See the contract."""
-        async with _refusals(context):
+        async with as_statuses(context):
             if request.state not in _REACHED:
-                raise refused("INVALID_FIELD", "state: must be SENT or DELIVERED")
-            now = await self._now()
-            delivery = self._desk.message(request.name)
-            if delivery.attempt and request.attempt == delivery.attempt:
-                state = _REACHED[request.state]
-                delivering.delivered(
-                    delivery, state, request.provider_id, can_be_checked=request.can_be_checked, now=now
-                )
-            return pb.RecordDeliveredResponse(plan=self._delivery_plan(delivery, now))
+                raise invalid(Violation("state", "must be SENT or DELIVERED"))
+            command = commands.RecordDelivered(
+                request.attempt, _REACHED[request.state], request.provider_id, request.can_be_checked
+            )
+            return pb.RecordDeliveredResponse(plan=await self._report_delivery(request.name, command))
 
     async def RecordFailed(self, request: pb.RecordFailedRequest, context: Context) -> pb.RecordFailedResponse:
         """See the contract."""
-        async with _refusals(context):
+        async with as_statuses(context):
             if not request.reason or request.reason not in message_pb2.DeliveryFailure.values():
-                raise refused("INVALID_FIELD", "reason: must be a known reason")
-            now = await self._now()
-            delivery = self._desk.message(request.name)
-            if delivery.attempt and request.attempt == delivery.attempt:
-                reason = message_pb2.DeliveryFailure.Name(request.reason).removeprefix("DELIVERY_FAILURE_")
-                before = delivery.state
-                delivering.failed(delivery, reason, request.provider_message)
-                self._note_failure(delivery, before, now)
-            return pb.RecordFailedResponse(plan=self._delivery_plan(delivery, now))
+                raise invalid(Violation("reason", "must be a known reason"))
+            reason = DeliveryFailure(message_pb2.DeliveryFailure.Name(request.reason).removeprefix("DELIVERY_FAILURE_"))
+            command = commands.RecordFailed(request.attempt, reason, request.provider_message)
+            return pb.RecordFailedResponse(plan=await self._report_delivery(request.name, command))
 
     async def GetNextDeadline(self, request: pb.GetNextDeadlineRequest, context: Context) -> pb.GetNextDeadlineResponse:
         """See the contract."""
-        async with _refusals(context):
-            ticket = self._desk.ticket(request.name)
-            return pb.GetNextDeadlineResponse(plan=self._deadline_plan(ticket, await self._now()))
+        async with as_statuses(context):
+            scheduled = refresh_deadlines(self._ticket(request.name))
+            if scheduled is not None:
+                self._desk.commit(scheduled)
+            plan = deadline_plan(self._ticket(request.name).ticket, await self._now())
+            return pb.GetNextDeadlineResponse(plan=plan)
 
     async def FireDeadline(self, request: pb.FireDeadlineRequest, context: Context) -> pb.FireDeadlineResponse:
         """See the contract."""
-        async with _refusals(context):
+        async with as_statuses(context):
             now = await self._now()
-            ticket = self._desk.ticket(request.name)
-            ended = waiting.fire(ticket, now, self._desk.policy)
-            if ended is not None:
-                await self._wake(ended.name)
-            return pb.FireDeadlineResponse(plan=self._deadline_plan(ticket, now))
+            snapshot = self._ticket(request.name)
+            scheduled = fire(snapshot, uuid4(), _WORKER, now)
+            if scheduled is not None:
+                is_fired = scheduled.decision.activity is not None
+                due = upcoming(snapshot.ticket, snapshot.live, snapshot.settings) if is_fired else ()
+                self._desk.commit(scheduled, deadline=due[0].kind if due else None)
+                await self._wake()
+            return pb.FireDeadlineResponse(plan=deadline_plan(self._ticket(request.name).ticket, now))
 
-    @property
-    def _location(self) -> str:
-        return f"organizations/{self._desk.organization}/locations/{_LOCATION}"
+    # --- inside -------------------------------------------------------------------------------------------------------
 
-    @property
-    def _assignee(self) -> str:
-        return f"organizations/{self._desk.organization}/agents/{_ASSIGNEE}"
+    def _recovery(self, name: str) -> RecoverySnapshot:
+        return self._memory.recovery(_parsed(names.parse_recovery, name))
 
-    def _note_failure(self, delivery: Delivery, before: str, now: datetime) -> None:
-        """An agent has to deal with a message that failed: the time without anybody's word begins anew."""
-        if delivery.state == "FAILED" and before != "FAILED":
-            waiting.happened(self._desk.ticket(delivery.name), now=now, by_person=True)
+    def _delivery(self, name: str) -> DeliverySnapshot:
+        return self._memory.delivery(_parsed(names.parse_message, name))
 
-    async def _after(self, recovery: Recovery, moved: str, now: datetime) -> pb.RecoveryPlan:
-        """Return the plan after a report; where it moved the state, the ticket's workflow is woken.
+    def _ticket(self, name: str) -> TicketSnapshot:
+        parsed = _parsed(names.parse_ticket, name)
+        if parsed.organization != self._memory.organization.id:
+            raise not_found(name)
+        return self._memory.ticket(parsed.number)
 
-        The recovery's own, which the service pokes as well, has it from the answer.
-        """
-        if moved:
-            ticket = self._desk.ticket(recovery.name)
-            waiting.happened(ticket, now=now, by_person=moved in ("EXPIRED", "REFUSED"))
-            await self._wake(ticket.name)
-        return self._plan(recovery, now)
+    def _plan(self, name: str, now: datetime) -> pb.RecoveryPlan:
+        return recovery_plan(self._recovery(name), self._memory.site_timing, now)
 
-    def _plan(self, recovery: Recovery, now: datetime) -> pb.RecoveryPlan:
-        ticket = self._desk.ticket(recovery.name)
-        reminder = waiting.reminder(ticket, recovery, self._desk.policy)
-        wanted = recovering.plan(recovery, self._desk.siblings(recovery), now, self._desk.policy, reminder)
-        made = pb.RecoveryPlan(
-            state=recovery_pb2.RecoveryState.Value(f"RECOVERY_STATE_{recovery.state}"),
-            step=pb.RecoveryStep.Value(f"RECOVERY_STEP_{wanted.step}"),
-            kind=recovery_pb2.RecoveryKind.Value(f"RECOVERY_KIND_{recovery.kind}"),
-            ticket=ticket.name,
-            location=self._location,
-            assignee=self._assignee,
-            ticket_status=_status(ticket),
-            ticket_priority=ticket_pb2.TICKET_PRIORITY_NORMAL,
-            review_site=ticket.review.site if ticket.review and recovery.kind == "FORM" else "",
-            refusal_reason=recovery_pb2.RefusalReason.Value(
-                f"REFUSAL_REASON_{recovery.refusal_reason or 'UNSPECIFIED'}"
-            ),
-        )
-        if wanted.wait is not None:
-            made.wait.FromTimedelta(wanted.wait)
-        times = {"create_time": recovery.create_time, "post_time": recovery.post_time}
-        _set_times(made, times | {"expire_time": recovery.expire_time, "plan_time": now, "remind_time": reminder})
-        return made
+    async def _report(self, name: str, command: commands.Report) -> pb.RecoveryPlan:
+        now = await self._now()
+        snapshot = self._recovery(name)
+        decision = report(snapshot, command, _WORKER, now)
+        if decision is not None:
+            self._desk.commit(schedule(snapshot.snapshot, decision))
+            await self._wake()
+        return self._plan(name, now)
 
-    def _delivery_plan(self, delivery: Delivery, now: datetime) -> pb.DeliveryPlan:
-        wanted = delivering.plan(delivery, now)
-        ticket = self._desk.ticket(delivery.name)
-        made = pb.DeliveryPlan(
-            state=message_pb2.DeliveryState.Value(f"DELIVERY_STATE_{delivery.state}"),
-            step=pb.DeliveryStep.Value(f"DELIVERY_STEP_{wanted.step}"),
-            channel=_channel(delivery),
-            failure_reason=message_pb2.DeliveryFailure.Value(
-                f"DELIVERY_FAILURE_{delivery.failure_reason or 'UNSPECIFIED'}"
-            ),
-            ticket=ticket.name,
-            location=self._location,
-            assignee=self._assignee,
-            ticket_status=_status(ticket),
-            ticket_priority=ticket_pb2.TICKET_PRIORITY_NORMAL,
-            attempts=delivery.attempts,
-        )
-        if wanted.wait is not None:
-            made.wait.FromTimedelta(wanted.wait)
-        times = {"create_time": delivery.create_time, "give_up_time": delivery.give_up_time}
-        _set_times(made, times | {"plan_time": now})
-        return made
-
-    def _deadline_plan(self, ticket: Ticket, now: datetime) -> pb.DeadlinePlan:
-        made = pb.DeadlinePlan(
-            step=pb.DEADLINE_STEP_DONE if ticket.status == "CLOSED" else pb.DEADLINE_STEP_WAIT,
-            ticket=ticket.name,
-            location=self._location,
-            assignee=self._assignee,
-            ticket_status=_status(ticket),
-            ticket_priority=ticket_pb2.TICKET_PRIORITY_NORMAL,
-            contact_state=ticket_pb2.ContactState.Value(f"CONTACT_STATE_{waiting.contact_state(ticket)}"),
-        )
-        due = waiting.upcoming(ticket, self._desk.policy)
-        if due is not None:
-            made.kind = pb.DeadlineKind.Value(f"DEADLINE_KIND_{due.kind}")
-            made.deadline_time.FromDatetime(due.time)
-            if due.time <= now:
-                made.step = pb.DEADLINE_STEP_FIRE
-            else:
-                made.wait.FromTimedelta(due.time - now)
-        times = {"create_time": ticket.create_time, "active_time": ticket.active_time, "wait_time": ticket.waits_since}
-        _set_times(made, times | {"plan_time": now})
-        return made
+    async def _report_delivery(self, name: str, command: commands.DeliveryReport) -> pb.DeliveryPlan:
+        now = await self._now()
+        snapshot = self._delivery(name)
+        decision = report_delivery(snapshot, command, _WORKER, now)
+        if decision is not None:
+            self._desk.commit(schedule(snapshot.snapshot, decision))
+            await self._wake()
+        return delivery_plan(self._delivery(name), now)
 
 
-@asynccontextmanager
-async def _refusals(context: Context) -> AsyncIterator[None]:
-    """Turn what the rules refuse into the status of the call."""
+def _parsed(parse: Callable[[str], NameT], name: str) -> NameT:
     try:
-        yield
-    except CareError as error:
-        refusal = error
-    else:
-        return
-    await abort(context, refusal)
+        return parse(name)
+    except names.BadNameError as error:
+        raise invalid(Violation("name", str(error))) from error
 
 
-def _is_present(recovery: Recovery, attempt: int) -> bool:
-    """Tell whether the report is of the attempt that counts: any other one's changes nothing."""
-    return recovery.attempt != 0 and recovery.attempt == attempt
+def _posting_grant(snapshot: RecoverySnapshot, step: Step) -> pb.PostingGrant:
+    recovery, review = snapshot.recovery, snapshot.snapshot.review
+    if review is None:
+        raise AssertionError("only a recovery with a review is handed out")
+    link, text = form_link(recovery.id), recovery.reply_text
+    return pb.PostingGrant(
+        attempt=recovery.attempt,
+        text=without_link(text) if step is Step.RETRACT else with_link(text, link),
+        link=link,
+        review_site=review.site,
+        review_external_id=review.external_id,
+        location=location(snapshot.snapshot.ticket),
+    )
 
 
-def _status(ticket: Ticket) -> ticket_pb2.TicketStatus.ValueType:
-    return ticket_pb2.TicketStatus.Value(f"TICKET_STATUS_{ticket.status}")
-
-
-def _channel(delivery: Delivery) -> message_pb2.Channel.ValueType:
-    return message_pb2.Channel.Value(f"CHANNEL_{delivery.channel}")
-
-
-def _set_times(message: Message, times: Mapping[str, datetime | None]) -> None:
-    for name, time in times.items():
-        if time is not None:
-            getattr(message, name).FromDatetime(time)
+def _delivery_grant(snapshot: DeliverySnapshot, business_name: str, step: DeliveryStep | None) -> pb.DeliveryGrant:
+    delivery, contact, message = snapshot.delivery, snapshot.contact, snapshot.message
+    grant = pb.DeliveryGrant(
+        attempt=delivery.attempt, channel=channel(delivery.channel), location=location(snapshot.snapshot.ticket)
+    )
+    if step is DeliveryStep.CHECK:
+        grant.provider_id = delivery.provider_id
+        return grant
+    link = chat_link(contact.id)
+    grant.address = contact.email if delivery.channel is Channel.EMAIL else contact.phone
+    grant.business_name = business_name
+    grant.text = message.text.replace(CHAT_LINK, link) if message.is_greeting else message.text
+    grant.chat_link = link
+    grant.idempotency_key = str(delivery.message_id)
+    grant.thread_key = str(contact.id)
+    return grant

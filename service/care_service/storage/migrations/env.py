@@ -1,4 +1,4 @@
-"""What Alembic runs: the migrations on the connection that the caller hands over."""
+"""Runs the migrations on the connection that the caller hands over. Alembic loads this file."""
 
 from alembic import context
 

@@ -1,0 +1,150 @@
+"""Scheduling: how each decision moves its ticket's deadlines.
+
+A store commits a `ScheduledDecision` and nothing else, and only the functions of this module make one. So a commit that
+forgets the deadlines is a type error.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from care_rules.business_hours import Pause
+from care_rules.deadlines import recompute_deadlines
+from care_rules.decision import Decision
+from care_rules.entities import Activity, ActivityType, ActorKind, Recovery, Ticket
+from care_rules.lifecycle import RecoveryState, TicketStatus
+from care_rules.settings import Settings
+from care_rules.snapshot import TicketSnapshot, apply
+from care_rules.timing import Timing
+
+_RESTARTS_INACTIVITY: Final = frozenset(
+    {ActivityType.FORM_EXPIRED, ActivityType.FORM_REFUSED, ActivityType.DELIVERY_FAILED}
+)
+"""What the workflows record and an agent has to deal with: the inactivity time starts again."""
+_RESPONSES: Final = frozenset({ActivityType.FORM_POSTED, ActivityType.MESSAGE_SENT})
+_STARTS_OR_ENDS_WORKFLOW: Final = frozenset({ActivityType.CREATED, ActivityType.CLOSED, ActivityType.AUTO_CLOSED})
+"""The ticket's workflow starts or ends here. What is recorded on a CLOSED ticket later does not concern it."""
+
+
+class _Maker:
+    """Passed by the functions of this module, so that no other code can make a ScheduledDecision by accident."""
+
+
+_MAKER: Final = _Maker()
+
+
+class ScheduledDecision:
+    """A decision whose ticket carries the deadlines that follow from it: what a store commits."""
+
+    __slots__ = ("decision",)
+
+    def __init__(self, decision: Decision, maker: _Maker) -> None:
+        if maker is not _MAKER:
+            raise TypeError("call schedule, schedule_new_ticket or keep_schedule")
+        self.decision: Final = decision
+
+
+def schedule(snapshot: TicketSnapshot, decision: Decision) -> ScheduledDecision:
+    """Returns a decision on the ticket of `snapshot`, or on a follow-up of it, with the deadlines that follow from it.
+
+    A decision without an activity leaves the deadlines as they are.
+    """
+    if decision.followed is not None:
+        return schedule_new_ticket(snapshot.settings, decision)
+    return _scheduled(decision, snapshot.settings, apply(snapshot, decision).live)
+
+
+def schedule_new_ticket(settings: Settings, decision: Decision) -> ScheduledDecision:
+    """Returns a decision on a new ticket with its first deadlines."""
+    return _scheduled(decision, settings, decision.new_recovery)
+
+
+def keep_schedule(decision: Decision) -> ScheduledDecision:
+    """Returns a decision that leaves the deadlines as they are. Raises ValueError where it writes an activity."""
+    if decision.activity is not None:
+        raise ValueError("an activity moves deadlines: call schedule")
+    return ScheduledDecision(decision, _MAKER)
+
+
+def mark_workflow_informed(scheduled: ScheduledDecision) -> ScheduledDecision:
+    """Returns the decision without a wake: the response tells the ticket's workflow its next deadline."""
+    return ScheduledDecision(_with_informed_workflow(scheduled.decision), _MAKER)
+
+
+def refresh_deadlines(snapshot: TicketSnapshot) -> ScheduledDecision | None:
+    """Returns what to write when the ticket's workflow asks for its next deadline; None where nothing is new.
+
+    The settings may have moved the deadlines. The answer tells the workflow how long to sleep.
+    """
+    moved = Decision(recompute_deadlines(snapshot.ticket, snapshot.live, snapshot.settings))
+    decision = _with_informed_workflow(moved)
+    ticket = decision.ticket
+    if ticket.timing == snapshot.ticket.timing or ticket.status is TicketStatus.CLOSED:
+        return None
+    return ScheduledDecision(replace(decision, ticket=replace(ticket, revision=ticket.revision + 1)), _MAKER)
+
+
+def _scheduled(decision: Decision, settings: Settings, live: Recovery | None) -> ScheduledDecision:
+    """Schedules a decision; `live` is the ticket's live recovery after it.
+
+    The ticket's workflow is woken when its next deadline comes earlier than it knows, when the ticket is created, and
+    when the ticket is closed.
+    """
+    entry = decision.activity
+    if entry is None:
+        return keep_schedule(decision)
+    # An automatic message is not activity of a person.
+    is_automatic = bool(decision.messages) and decision.messages[-1].automatic
+    ticket = replace(decision.ticket, timing=_new_timing(decision.ticket, entry, is_automatic=is_automatic))
+    ticket = recompute_deadlines(ticket, live, settings)
+    decision = replace(decision, ticket=ticket)
+    if _needs_wake(entry, ticket):
+        # The wake informs the workflow, which then needs no other one for the same deadline.
+        decision = replace(_with_informed_workflow(decision), wakes_ticket=True)
+    return ScheduledDecision(decision, _MAKER)
+
+
+def _with_informed_workflow(decision: Decision) -> Decision:
+    timing = decision.ticket.timing
+    ticket = replace(decision.ticket, timing=replace(timing, watch_time=timing.next_time))
+    return replace(decision, ticket=ticket, wakes_ticket=False)
+
+
+def _new_timing(ticket: Ticket, entry: Activity, *, is_automatic: bool) -> Timing:
+    timing, now = ticket.timing, entry.create_time
+    by_person = entry.actor_kind is not ActorKind.WORKFLOW and not is_automatic
+    # The failed delivery of a warning must not restart the inactivity: the warning would be sent again and again.
+    is_failed_warning = entry.type is ActivityType.DELIVERY_FAILED and timing.warn_time is not None
+    if by_person or (entry.type in _RESTARTS_INACTIVITY and not is_failed_warning):
+        timing = replace(timing, active_time=now, warn_time=None)
+    if entry.type in _RESPONSES and timing.first_response_time is None:
+        timing = replace(timing, first_response_time=now)
+    if entry.type is ActivityType.FORM_REQUESTED:
+        timing = replace(timing, reminders=0)
+    waits = _waits_for_customer(ticket, entry, is_automatic=is_automatic)
+    if waits and timing.waits_since is None:
+        return replace(timing, waits_since=now)
+    if not waits and timing.waits_since is not None:
+        return replace(timing, waits_since=None, pauses=(*timing.pauses, Pause(timing.waits_since, now)))
+    return timing
+
+
+def _waits_for_customer(ticket: Ticket, entry: Activity, *, is_automatic: bool) -> bool:
+    """Tells whether a form is out, or the last message of an open chat is the business's."""
+    if ticket.status is TicketStatus.CLOSED:
+        return False
+    if ticket.contact_state is RecoveryState.CHAT_UNLOCKED:
+        if entry.type is ActivityType.MESSAGE_SENT:
+            return True
+        was_open = not any(change.field == "contact_state" for change in entry.changes)
+        customer_wrote = entry.type is ActivityType.MESSAGE_RECEIVED and not is_automatic
+        return was_open and not customer_wrote and ticket.timing.waits_since is not None
+    return ticket.contact_state is RecoveryState.AWAITING_CONTACT
+
+
+def _needs_wake(entry: Activity, ticket: Ticket) -> bool:
+    if entry.type in _STARTS_OR_ENDS_WORKFLOW:
+        return True
+    time, watched = ticket.timing.next_time, ticket.timing.watch_time
+    return time is not None and (watched is None or time < watched)

@@ -1,0 +1,106 @@
+"""CustomerService.WatchChat: a stream of a chat that resumes where its page stopped reading."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from care.v1 import customer_service_pb2 as pb
+from care_rules import entities
+from care_rules.chat import ChatSnapshot, ChatState
+from care_rules.refusals import Reason, Refusal
+from care_service.rpc import convert, enums, page_tokens
+from care_service.usecases import chats
+from care_service.usecases.links import Links
+from care_service.usecases.ports import Reader, TicketStore
+from care_service.usecases.streams import Followers
+
+_BATCH: Final = 100
+_STREAMS: Final = 10
+"""Streams of one link at a time, in one process: more than a person has windows open."""
+_STREAMS_WAIT: Final = timedelta(seconds=30)
+
+
+class ChatStreams:
+    """The streams of all chats in this process."""
+
+    def __init__(self, store: TicketStore, reader: Reader, links: Links, followers: Followers) -> None:
+        self._store = store
+        self._reader = reader
+        self._links = links
+        self._followers = followers
+        self._open: Counter[UUID] = Counter()
+        """How many streams are open, by contact."""
+
+    async def watch(self, request: pb.WatchChatRequest, now: datetime) -> AsyncGenerator[pb.WatchChatResponse, None]:
+        """Yields what is written in a chat, from the request's resume token on.
+
+        Refuses with LINK_UNKNOWN, and with RATE_LIMITED where the link has too many streams.
+        """
+        chat = await chats.open_chat(self._store, self._links, request.token, now)
+        ticket = chat.snapshot.ticket
+        place = page_tokens.read_token(request.resume_token, _scope(chat), chat_place)
+        sent: ChatState | None = None
+        with self._one_stream(chat.contact.id):
+            async with self._followers.following(ticket.organization, ticket.number) as interest:
+                has_news = True
+                while not interest.is_over:
+                    rows: Sequence[entities.Message] = ()
+                    if has_news:
+                        # Loaded each time: nothing more is shown to a contact that was rejected in the meantime.
+                        chat = await chats.load_chat(self._store, self._links, request.token, now)
+                        rows = await self._reader.chat_messages_after(chat, place, _BATCH)
+                        place = (rows[-1].activity_number, rows[-1].ordinal) if rows else place
+                    if rows or chat.state is not sent or interest.is_silent:
+                        sent = chat.state
+                        yield _response(chat, rows, place)
+                        interest.spoke()
+                    if len(rows) < _BATCH:
+                        has_news = await interest.wait()
+
+    @contextmanager
+    def _one_stream(self, contact: UUID) -> Iterator[None]:
+        """Counts a stream for the block. Refuses with RATE_LIMITED one too many: others need the places too."""
+        if self._open[contact] >= _STREAMS:
+            words = "Too many streams by this link: close one, or come again later."
+            raise Refusal(Reason.RATE_LIMITED, words, retry_after=_STREAMS_WAIT)
+        self._open[contact] += 1
+        try:
+            yield
+        finally:
+            self._open[contact] -= 1
+            if not self._open[contact]:
+                del self._open[contact]
+
+
+def chat_state(chat: ChatSnapshot) -> pb.ChatState.ValueType:
+    """Converts whether a chat takes messages."""
+    return enums.CHAT_STATE.to_contract(chat.state)
+
+
+def chat_place(key: list[str | int]) -> tuple[int, int]:
+    """Reads a place in a chat from a token's key: the numbers of the activity and of the message in it."""
+    return page_tokens.number(key[0]), page_tokens.number(key[1])
+
+
+def chat_resume_token(chat: ChatSnapshot, place: tuple[int, int] | None) -> str:
+    """Makes the token to resume a stream after `place`; empty where there is no message yet: from the beginning."""
+    return page_tokens.make_token(_scope(chat), *place) if place else ""
+
+
+def _scope(chat: ChatSnapshot) -> str:
+    return f"watch chat {chat.contact.id}"
+
+
+def _response(
+    chat: ChatSnapshot, rows: Sequence[entities.Message], place: tuple[int, int] | None
+) -> pb.WatchChatResponse:
+    return pb.WatchChatResponse(
+        messages=map(convert.chat_message, rows),
+        state=chat_state(chat),
+        resume_token=chat_resume_token(chat, place),
+    )

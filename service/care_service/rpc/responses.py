@@ -1,0 +1,74 @@
+"""Responses of commands: made from a use case's outcome, or replayed from the stored bytes (AIP-155)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Generic, Protocol, TypeVar
+from uuid import UUID
+
+from google.protobuf.message import Message
+
+from care_service.rpc.call import Call
+from care_service.usecases.ports import StoredResponse
+from care_service.usecases.request import Replayable, Request
+
+OutcomeT = TypeVar("OutcomeT")
+ResponseT = TypeVar("ResponseT", bound=Message)
+
+
+class Repeatable(Protocol):
+    """A request that can be repeated safely."""
+
+    request_id: str
+
+    def SerializeToString(self, *, deterministic: bool = ...) -> bytes:
+        """See google.protobuf.message.Message."""
+        ...
+
+
+def fingerprint(method: str, request: Repeatable) -> bytes:
+    """Returns what tells two requests with the same id apart: SHA-256 over the method and the request's bytes."""
+    return sha256(f"{method}\0".encode() + request.SerializeToString(deterministic=True)).digest()
+
+
+class Responder(Generic[OutcomeT, ResponseT]):
+    """Makes a request for a use case, and the response from its outcome.
+
+    The outcome is converted once: the response that is stored for repeats is the one that the caller gets.
+    """
+
+    def __init__(
+        self,
+        call: Call,
+        request: Repeatable,
+        request_id: UUID | None,
+        response_type: type[ResponseT],
+        convert: Callable[[OutcomeT], ResponseT],
+        etag: str = "",
+    ) -> None:
+        self._response_type = response_type
+        self._convert = convert
+        self._encoded: tuple[OutcomeT, ResponseT] | None = None
+        self.request: Request[OutcomeT] = Request(
+            caller=call.caller,
+            now=call.now,
+            id=request_id,
+            fingerprint=fingerprint(call.method, request) if request_id is not None else b"",
+            encode=self._encode,
+            etag=etag,
+        )
+
+    def respond(self, outcome: Replayable[OutcomeT]) -> ResponseT:
+        """Returns the response to the caller."""
+        if isinstance(outcome, StoredResponse):
+            return self._response_type.FromString(outcome.body)
+        # A try that was overtaken may have encoded another outcome.
+        if self._encoded is not None and self._encoded[0] is outcome:
+            return self._encoded[1]
+        return self._convert(outcome)
+
+    def _encode(self, outcome: OutcomeT) -> bytes:
+        response = self._convert(outcome)
+        self._encoded = (outcome, response)
+        return response.SerializeToString(deterministic=True)

@@ -1,0 +1,22 @@
+"""Tickets as messages for one caller: what the caller may do with a ticket depends on both."""
+
+from __future__ import annotations
+
+from care.v1 import ticket_pb2
+from care_rules.callers import Caller
+from care_rules.decide import situation
+from care_rules.entities import Agent
+from care_rules.snapshot import TicketSnapshot
+from care_service.rpc import convert
+from care_service.usecases.ports import TicketView
+
+
+def ticket_for(snapshot: TicketSnapshot, caller: Caller) -> ticket_pb2.Ticket:
+    """Converts the ticket of a snapshot, whose `agent` is the caller's directory entry."""
+    return listed_ticket_for(TicketView(snapshot.ticket, snapshot.contact), caller, snapshot.agent)
+
+
+def listed_ticket_for(view: TicketView, caller: Caller, agent: Agent | None) -> ticket_pb2.Ticket:
+    """Converts a ticket of a list; `agent` is the caller's directory entry."""
+    ticket = view.ticket
+    return convert.ticket_message(ticket, view.contact, situation(ticket, ticket.contact_state, caller, agent))

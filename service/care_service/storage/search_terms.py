@@ -1,0 +1,69 @@
+"""Writes `ticket_terms`, by which tickets are found besides their own columns: with the ticket, and with its review.
+
+The row of the review is locked before terms are written. So where a ticket's change and its review's edit happen at the
+same time, the later one sees the text of the other. Locks are taken in the order ticket, review, terms. No transaction
+waits for another lock while it holds one on terms.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from care_service.storage.statement_builder import Statement
+
+TICKET_COLUMNS: Final = "organization, number, subject, description, labels, location, reporter, review_id"
+"""The columns that the CTE `ticket` of a commit returns."""
+
+
+def search(review_text: str) -> str:
+    """Returns the SQL for the column `search`, from a ticket `t` and the column with the text of its review.
+
+    No text has lexemes that begin with a space. So ` acme` is the organization, ` acme vip` is a label, and ` acme *`
+    says that there is a label.
+    """
+    return (
+        "to_tsvector('simple', concat_ws(E'\\n', t.subject, t.description, " + review_text + "))"
+        "\n      || array_to_tsvector(ARRAY[' ' || t.organization]"
+        "\n        || ARRAY(SELECT ' ' || t.organization || ' ' || label"
+        "\n          FROM unnest(CASE t.labels WHEN '{}' THEN '{}' ELSE t.labels || '*'::TEXT END) AS label))"
+    )
+
+
+def add_insert(statement: Statement, *, has_review: bool) -> None:
+    """Adds the CTE for a new ticket, after `ticket` and, if the ticket has a review, `review`, which locks it."""
+    source, stars, text = ("ticket t, review v", "v.stars", "v.text") if has_review else ("ticket t", "NULL", "''")
+    statement.add(
+        "terms",
+        "INSERT INTO ticket_terms (organization, number, location, reporter, review_id, stars, search)"
+        f"\n  SELECT t.organization, t.number, t.location, t.reporter, t.review_id, {stars}::SMALLINT,"
+        f"\n    {search(text)}"
+        f"\n  FROM {source} RETURNING 1",
+    )
+
+
+def add_update(statement: Statement) -> None:
+    """Adds the CTEs for a ticket whose subject, description or labels have changed, after `ticket`."""
+    statement.add(
+        "text",
+        "SELECT v.text FROM reviews v JOIN ticket ON v.organization = ticket.organization AND v.id = ticket.review_id"
+        " FOR SHARE OF v",
+    )
+    statement.add(
+        "terms",
+        f"UPDATE ticket_terms m SET search = {search('v.text')}\n  FROM ticket t LEFT JOIN text v ON true"
+        "\n  WHERE m.organization = t.organization AND m.number = t.number RETURNING 1",
+    )
+
+
+AFTER_REVIEW: Final = f"""
+    -- Writes the search terms of all tickets of a review after an edit of the review.
+    -- $1, $2: organization and review
+    UPDATE ticket_terms m SET stars = v.stars,
+      search = {search("v.text")}
+    FROM tickets t, reviews v
+    WHERE m.organization = $1::TEXT AND m.review_id = $2::UUID
+      AND v.organization = m.organization AND v.id = m.review_id
+      AND t.organization = m.organization AND t.number = m.number
+"""
+"""A statement of its own in the transaction of the edit. It sees every ticket of the review, because creating a ticket
+locks the review too."""

@@ -1,0 +1,97 @@
+"""What a customer does with the private link of a chat. No token is ever logged here."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from care_rules import chat as rules
+from care_rules import commands
+from care_rules.callers import customer
+from care_rules.chat import ChatSnapshot
+from care_rules.entities import Message
+from care_rules.names import TicketName
+from care_rules.scheduling import schedule
+from care_service.usecases.link_access import unknown_link, without_metadata
+from care_service.usecases.links import Links
+from care_service.usecases.ports import StoredResponse, TicketStore
+from care_service.usecases.raising import commit, decide_with_number
+from care_service.usecases.request import Replayable, Request
+from care_service.usecases.retrying import until_committed
+
+
+async def load_chat(store: TicketStore, links: Links, token: str, now: datetime) -> ChatSnapshot:
+    """Returns the chat that a link opens. Refuses with LINK_UNKNOWN."""
+
+    async def once(store: TicketStore) -> ChatSnapshot:
+        return (await _load(store, links, token, None, now))[0]
+
+    return await until_committed(store, once, None)
+
+
+async def open_chat(store: TicketStore, links: Links, token: str, now: datetime) -> ChatSnapshot:
+    """Returns the chat that a link opens. The first use verifies the contact: the address is the customer's."""
+    seen = await load_chat(store, links, token, now)
+    if rules.verified(seen, customer(str(seen.contact.id)), now) is None:
+        return seen
+    ticket = seen.snapshot.ticket
+
+    async def once(store: TicketStore) -> ChatSnapshot:
+        chat, _ = await _load(store, links, token, None, now)
+        decision = rules.verified(chat, customer(str(chat.contact.id)), now)
+        if decision is not None:
+            await store.commit(schedule(chat.snapshot, decision), None)
+        return chat
+
+    with without_metadata():
+        return await until_committed(store, once, TicketName(ticket.organization, ticket.number))
+
+
+async def post_message(
+    store: TicketStore, links: Links, token: str, text: str, request: Request[Message | None]
+) -> Replayable[Message | None]:
+    """Writes a customer's message; returns it, or None where it became a claim of another ticket.
+
+    After the ticket was CLOSED, the message goes to its follow-up, or raises one.
+    """
+    command = commands.PostMessage(
+        text=text, message_id=uuid7(), recovery_id=uuid7(), contact_id=uuid7(), review_message_id=uuid7()
+    )
+
+    async def once(store: TicketStore) -> Replayable[Message | None]:
+        chat, stored = await _load(store, links, token, request.id, request.oldest)
+        caller = customer(str(chat.contact.id))
+        own = request.by(caller)
+        if (replayed := own.replay(stored)) is not None:
+            return replayed
+        decision = await decide_with_number(
+            store,
+            chat.target.settings,
+            lambda number: rules.post_message(chat, number, command, caller, own.now, own.id),
+        )
+        if decision is None:
+            return None
+        # A claim waits for the team of another ticket: it is not in any chat yet.
+        written = decision.messages[-1] if decision.messages else None
+        await commit(store, schedule(chat.target, decision), own.record(chat.contact.organization, written))
+        return written
+
+    async def target() -> TicketName:
+        ticket = (await load_chat(store, links, token, request.now)).target.ticket
+        return TicketName(ticket.organization, ticket.number)
+
+    with without_metadata():
+        return await until_committed(store, once, target)
+
+
+async def _load(
+    store: TicketStore, links: Links, token: str, request_id: UUID | None, oldest: datetime
+) -> tuple[ChatSnapshot, StoredResponse | None]:
+    found = links.read_chat_token(token)
+    loaded = await store.load_chat(found[0], request_id, oldest) if found else None
+    # A contact keeps the key of its link: a token that was made for it with another key is forged.
+    if found is None or loaded is None or loaded[0].contact.key_id != found[1] or loaded[0].is_dead:
+        raise unknown_link("the message that it came in")
+    return loaded

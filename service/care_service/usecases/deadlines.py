@@ -1,0 +1,47 @@
+"""What the workflow of a ticket asks for: the ticket's next deadline, and what is written when one is reached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from uuid_utils.compat import uuid7
+
+from care_rules.callers import Caller
+from care_rules.firing import fire
+from care_rules.names import TicketName
+from care_rules.refusals import not_found
+from care_rules.scheduling import ScheduledDecision, refresh_deadlines
+from care_rules.snapshot import TicketSnapshot, apply
+from care_service.usecases.ports import TicketStore
+from care_service.usecases.retrying import until_committed
+
+
+async def get_next_deadline(store: TicketStore, name: TicketName, caller: Caller) -> TicketSnapshot:
+    """Returns a ticket with its next deadline by the present settings, and notes that its workflow knows it."""
+    caller.check_organization(name.organization, str(name))
+    return await _write(store, name, refresh_deadlines)
+
+
+async def fire_deadline(store: TicketStore, name: TicketName, caller: Caller, now: datetime) -> TicketSnapshot:
+    """Carries out the first deadline that is reached, and returns the ticket after it with its next deadline."""
+    caller.check_organization(name.organization, str(name))
+    message_id = uuid7()
+    return await _write(store, name, lambda snapshot: fire(snapshot, message_id, caller, now))
+
+
+async def _write(
+    store: TicketStore, name: TicketName, decide: Callable[[TicketSnapshot], ScheduledDecision | None]
+) -> TicketSnapshot:
+    async def once(store: TicketStore) -> TicketSnapshot:
+        loaded = await store.load(name, agent=None)
+        if loaded is None:
+            raise not_found(str(name))
+        snapshot, _ = loaded
+        scheduled = decide(snapshot)
+        if scheduled is None:
+            return snapshot
+        await store.commit(scheduled, None)
+        return apply(snapshot, scheduled.decision)
+
+    return await until_committed(store, once, name)

@@ -1,0 +1,93 @@
+"""What a customer does with the link of a recovery form. No token and no address is ever logged here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from care_rules import commands, submit
+from care_rules.callers import customer
+from care_rules.names import TicketName
+from care_rules.scheduling import schedule
+from care_rules.submit import FormSnapshot
+from care_service.usecases.link_access import unknown_link, without_metadata
+from care_service.usecases.links import Links
+from care_service.usecases.ports import StoredResponse, TicketStore
+from care_service.usecases.raising import commit, decide_with_number
+from care_service.usecases.request import Replayable, Request
+from care_service.usecases.retrying import until_committed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """What a customer leaves in a form."""
+
+    email: str
+    phone: str
+    """As it was typed: its default region is the location's."""
+    display_name: str
+    message: str
+
+
+async def load_form(store: TicketStore, links: Links, token: str, now: datetime) -> FormSnapshot:
+    """Returns the form that a link opens. Refuses with LINK_UNKNOWN."""
+
+    async def once(store: TicketStore) -> FormSnapshot:
+        return (await _load(store, links, token, None, now))[0]
+
+    return await until_committed(store, once, None)
+
+
+async def submit_contact(
+    store: TicketStore, links: Links, token: str, submission: Submission, request: Request[str]
+) -> Replayable[str]:
+    """Takes what a customer leaves; returns the reference that the customer is told.
+
+    It starts the chat, or raises a follow-up of a CLOSED ticket, or is kept as a claim. A submission that is known
+    already changes nothing.
+    """
+    command = commands.SubmitContact(
+        email=submission.email,
+        phone=submission.phone,
+        display_name=submission.display_name,
+        message=submission.message,
+        contact_id=uuid7(),
+        recovery_id=uuid7(),
+        message_id=uuid7(),
+    )
+
+    async def once(store: TicketStore) -> Replayable[str]:
+        form, stored = await _load(store, links, token, request.id, request.oldest)
+        caller = customer(str(form.recovery.id))
+        own, reference = request.by(caller), form.recovery.reference
+        if (replayed := own.replay(stored)) is not None:
+            return replayed
+        decision = await decide_with_number(
+            store,
+            form.target.settings,
+            lambda number: submit.submit_contact(form, number, command, caller, own.now, own.id),
+        )
+        if decision is not None:
+            await commit(store, schedule(form.target, decision), own.record(form.recovery.organization, reference))
+        return reference
+
+    async def target() -> TicketName:
+        ticket = (await load_form(store, links, token, request.now)).target.ticket
+        return TicketName(ticket.organization, ticket.number)
+
+    with without_metadata():
+        return await until_committed(store, once, target)
+
+
+async def _load(
+    store: TicketStore, links: Links, token: str, request_id: UUID | None, oldest: datetime
+) -> tuple[FormSnapshot, StoredResponse | None]:
+    found = links.read_form_token(token)
+    loaded = await store.load_form(found[0], request_id, oldest) if found else None
+    # A recovery keeps the key of its link: a token that was made for it with another key is forged.
+    if found is None or loaded is None or loaded[0].recovery.key_id != found[1]:
+        raise unknown_link("the business's reply")
+    return loaded

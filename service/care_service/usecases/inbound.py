@@ -1,0 +1,140 @@
+"""Messages that come in by email or SMS: into the chat that they belong to, or kept until a person looks at them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from uuid_utils.compat import uuid7
+
+from care_rules import commands, names
+from care_rules.callers import customer
+from care_rules.chat import ChatSnapshot, post_message
+from care_rules.decision import Decision
+from care_rules.entities import Inbound, IngestOutcome, Ticket
+from care_rules.names import TicketName
+from care_rules.refusals import Reason, Refusal, not_found
+from care_rules.scheduling import keep_schedule, schedule
+from care_service.usecases.ports import InboundQuery, InboundSnapshot, MessageView, Reader, TicketStore
+from care_service.usecases.raising import commit, decide_with_number
+from care_service.usecases.request import Replayable, Request
+from care_service.usecases.retrying import until_committed
+
+
+@dataclass(frozen=True, slots=True)
+class IngestedMessage:
+    """A message that came in, with its outcome, and the entry of the thread that it became."""
+
+    inbound: Inbound
+    entry: MessageView | None
+
+
+async def ingest_message(
+    store: TicketStore, reader: Reader, inbound: Inbound, ticket: TicketName | None, request: Request[IngestedMessage]
+) -> Replayable[IngestedMessage]:
+    """Takes in a message once; `ticket` is the one that the message names. A repeat returns the same outcome.
+
+    `inbound` has no outcome and no ticket yet.
+    """
+    organization = inbound.organization
+    request.caller.check_organization(organization, names.organization(organization))
+    if ticket is not None and not await reader.ticket_exists(ticket):
+        raise not_found(str(ticket))
+    query = InboundQuery(
+        organization=organization,
+        channel=inbound.channel,
+        external_id=inbound.external_id,
+        sender=inbound.sender,
+        in_reply_to=inbound.in_reply_to,
+        ticket=ticket.number if ticket else None,
+    )
+    command = commands.PostMessage(
+        text=inbound.text,
+        message_id=uuid7(),
+        recovery_id=uuid7(),
+        contact_id=uuid7(),
+        review_message_id=uuid7(),
+        channel=inbound.channel,
+        automatic=inbound.automatic,
+    )
+    key = request.key(organization)
+
+    async def once(store: TicketStore) -> Replayable[IngestedMessage]:
+        loaded, stored = await store.load_inbound(query, key)
+        if (replayed := request.replay(stored)) is not None:
+            return replayed
+        if loaded.known is not None:
+            return await _known(reader, loaded.known)
+        if loaded.chat is None or not _may_write(loaded.chat, inbound, loaded):
+            return await _keep(store, inbound, loaded.named, request)
+        return await _write(store, inbound, loaded.chat, command, request)
+
+    async def target() -> TicketName | None:
+        seen, _ = await until_committed(store, lambda store: store.load_inbound(query), None)
+        found = seen.chat.target.ticket if seen.chat else seen.named
+        return TicketName(found.organization, found.number) if found else None
+
+    return await until_committed(store, once, target)
+
+
+async def _known(reader: Reader, known: Inbound) -> IngestedMessage:
+    """Returns what became of a message that was taken in before."""
+    if known.message_id is None or known.ticket_number is None:
+        return IngestedMessage(known, None)
+    name = TicketName(known.organization, known.ticket_number)
+    return IngestedMessage(known, await reader.message(name, known.message_id))
+
+
+def _may_write(chat: ChatSnapshot, inbound: Inbound, loaded: InboundSnapshot) -> bool:
+    """Tells whether the sender may write into the chat: the contact may, and a mail server that returns a message.
+
+    A bounce comes from the server's own address, and names the message that it returns (RFC 3464). Only the recipient's
+    servers know the id of that message.
+    """
+    is_contact = inbound.sender != "" and inbound.sender.lower() in {chat.contact.email.lower(), chat.contact.phone}
+    return not chat.is_dead and (is_contact or (inbound.automatic and loaded.is_answer))
+
+
+async def _keep(
+    store: TicketStore, inbound: Inbound, ticket: Ticket | None, request: Request[IngestedMessage]
+) -> IngestedMessage:
+    """Keeps a message that found no open chat. `ticket` is the one that was named or found, whose chat is locked."""
+    if ticket is None:
+        unmatched = IngestedMessage(inbound, None)
+        await store.keep_inbound(inbound, request.record(inbound.organization, unmatched))
+        return unmatched
+    kept = IngestedMessage(replace(inbound, outcome=IngestOutcome.CHAT_LOCKED, ticket_number=ticket.number), None)
+    # Bumps the ticket's revision: a commit that opens the chat at the same time loads again, and finds the message.
+    decision = Decision(replace(ticket, revision=ticket.revision + 1), inbound=kept.inbound)
+    await store.commit(keep_schedule(decision), request.record(inbound.organization, kept))
+    return kept
+
+
+async def _write(
+    store: TicketStore,
+    inbound: Inbound,
+    chat: ChatSnapshot,
+    command: commands.PostMessage,
+    request: Request[IngestedMessage],
+) -> IngestedMessage:
+    caller = customer(str(chat.contact.id))
+    try:
+        decision = await decide_with_number(
+            store,
+            chat.target.settings,
+            lambda number: post_message(chat, number, command, caller, request.now, request.id),
+        )
+    except Refusal as refusal:
+        if refusal.reason is not Reason.CHAT_LOCKED:
+            raise
+        return await _keep(store, inbound, chat.target.ticket, request)
+    if decision is None:
+        raise AssertionError("only a message from the chat's page can be a known claim")
+    outcome = IngestOutcome.RECORDED if inbound.automatic else IngestOutcome.ACCEPTED
+    if decision.is_new_ticket:
+        outcome = IngestOutcome.FOLLOWED_UP
+    written = decision.messages[-1]
+    taken_in = replace(inbound, outcome=outcome, ticket_number=written.ticket_number, message_id=written.id)
+    ingested = IngestedMessage(taken_in, MessageView(written, None))
+    scheduled = schedule(chat.target, replace(decision, inbound=taken_in))
+    await commit(store, scheduled, request.record(inbound.organization, ingested))
+    return ingested

@@ -1,0 +1,45 @@
+"""Raising a ticket: its number, and the assignee that the settings of its location give it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from care_rules.create import assigned
+from care_rules.decision import Decision
+from care_rules.scheduling import ScheduledDecision
+from care_rules.settings import AutoAssign, Settings
+from care_service.usecases.ports import IdempotencyRecord, TicketStore
+
+DecisionT = TypeVar("DecisionT", Decision, Decision | None)
+_NO_NUMBER: Final = 0
+
+
+async def decide_with_number(store: TicketStore, settings: Settings, decide: Callable[[int], DecisionT]) -> DecisionT:
+    """Returns what `decide` returns for the number of a new ticket, with an assignee where the settings give one.
+
+    `settings` are those of the new ticket's location. A decision that raises no ticket is returned as it is.
+    """
+    # Decides before it takes a number, so that a refusal leaves no gap. Then decides again, with the number.
+    decision = decide(_NO_NUMBER)
+    if decision is None:
+        return None
+    if not decision.is_new_ticket:
+        return decision
+    decision = decide(await store.next_number(decision.ticket.organization))
+    if decision is None:
+        raise AssertionError("only the new ticket's name depends on its number")
+    ticket = decision.ticket
+    if ticket.assignee is not None or settings.auto_assign is AutoAssign.OFF:
+        return decision
+    # Last of all, since a turn that is taken and not used is lost.
+    agent = await store.next_assignee(ticket.organization, ticket.location, settings.auto_assign)
+    return assigned(decision, agent) if agent else decision
+
+
+async def commit(store: TicketStore, scheduled: ScheduledDecision, record: IdempotencyRecord | None) -> None:
+    """Commits a decision, on a new ticket or on an existing one. Raises StaleError."""
+    if scheduled.decision.is_new_ticket:
+        await store.commit_new(scheduled, record)
+    else:
+        await store.commit(scheduled, record)

@@ -1,0 +1,111 @@
+"""How agents reach the customer: recovery forms, and contacts that they know or reject."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from care_rules import commands
+from care_rules.decision import Decision
+from care_rules.names import RecoveryName, TicketName
+from care_rules.snapshot import TicketSnapshot
+from care_service.usecases.execution import execute
+from care_service.usecases.links import Links
+from care_service.usecases.ports import Reader, RecoveryView, TicketStore
+from care_service.usecases.request import Replayable, Request
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedRecovery:
+    """A recovery after a command, with its contacts, and its ticket."""
+
+    recovery: RecoveryView
+    ticket: TicketSnapshot
+
+
+Outcome = Replayable[ChangedRecovery]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewContact:
+    """What an agent says about a customer. `claim` is given instead of the other fields."""
+
+    email: str
+    phone: str
+    """As it was typed: its default region is the location's."""
+    display_name: str
+    claim: UUID | None
+    """The id of a contact of the ticket whose addresses and name are used."""
+
+
+async def send_recovery_form(
+    store: TicketStore, links: Links, name: TicketName, reply_text: str, request: Request[ChangedRecovery]
+) -> Outcome:
+    """Starts a recovery whose public reply is `reply_text`, with a new link to its form."""
+    recovery_id, key_id = uuid7(), links.current
+    command = commands.SendRecoveryForm(
+        reply_text=reply_text,
+        link=links.form_link(recovery_id, key_id),
+        key_id=key_id,
+        recovery_id=recovery_id,
+        reply_message_id=uuid7(),
+        form_message_id=uuid7(),
+    )
+    return await execute(store, name, command, request, _started)
+
+
+async def add_contact(
+    store: TicketStore, name: TicketName, contact: NewContact, request: Request[ChangedRecovery]
+) -> Outcome:
+    """Starts a recovery with an address that the agent knows."""
+    command = commands.AddContact(
+        email=contact.email,
+        phone=contact.phone,
+        display_name=contact.display_name,
+        recovery_id=uuid7(),
+        contact_id=uuid7(),
+        claim=contact.claim,
+    )
+    return await execute(store, name, command, request, _started)
+
+
+async def withdraw_recovery_form(
+    store: TicketStore, reader: Reader, name: RecoveryName, request: Request[ChangedRecovery]
+) -> Outcome:
+    """Ends a recovery whose form is out."""
+    return await _end(store, reader, name, commands.WithdrawRecoveryForm(), request)
+
+
+async def reject_contact(
+    store: TicketStore, reader: Reader, name: RecoveryName, request: Request[ChangedRecovery]
+) -> Outcome:
+    """Ends a recovery whose contact is the wrong person."""
+    return await _end(store, reader, name, commands.RejectContact(), request)
+
+
+async def _end(
+    store: TicketStore,
+    reader: Reader,
+    name: RecoveryName,
+    command: commands.WithdrawRecoveryForm | commands.RejectContact,
+    request: Request[ChangedRecovery],
+) -> Outcome:
+    request.caller.check_organization(name.organization, str(name))
+    # Read before the command, which changes none of the contacts.
+    view = await reader.recovery(name)
+
+    def ended(snapshot: TicketSnapshot, _: Decision | None) -> ChangedRecovery:
+        if snapshot.named is None:
+            raise AssertionError("execute refuses a recovery that does not exist")
+        return ChangedRecovery(RecoveryView(snapshot.named, view.contacts if view else ()), snapshot)
+
+    return await execute(store, name.ticket, command, request, ended, name.id)
+
+
+def _started(snapshot: TicketSnapshot, decision: Decision | None) -> ChangedRecovery:
+    if decision is None or decision.new_recovery is None:
+        raise AssertionError("the command starts a recovery")
+    contacts = (decision.contact,) if decision.contact else ()
+    return ChangedRecovery(RecoveryView(decision.new_recovery, contacts), snapshot)

@@ -1,0 +1,209 @@
+"""What the workflow of a recovery asks for and reports. Every outcome says what the recovery's next step is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from uuid_utils.compat import uuid7
+
+from care_rules import commands, reports
+from care_rules.callers import Caller
+from care_rules.decision import Decision
+from care_rules.entities import Review
+from care_rules.names import RecoveryName
+from care_rules.plan import HANDED_OUT, Plan, SiteTiming, Step
+from care_rules.refusals import not_found
+from care_rules.replies import with_link, without_link
+from care_rules.reports import RecoverySnapshot
+from care_rules.scheduling import keep_schedule, schedule
+from care_rules.snapshot import apply
+from care_service.usecases.links import Links
+from care_service.usecases.ports import TicketStore
+from care_service.usecases.retrying import until_committed
+
+_ADMITTED: Final = 50
+"""Messages that enter a chat when it opens. Further ones stay with the unmatched messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryProgress:
+    """A recovery, and its next step at the time of the call."""
+
+    snapshot: RecoverySnapshot
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class PostingGrant:
+    """The permission to carry out one step at the review site."""
+
+    attempt: int
+    text: str
+    """The reply as the site shows it after the step."""
+    link: str
+    review: Review
+    read_first: bool
+    """Whether an earlier attempt may have posted the reply already."""
+
+
+@dataclass(frozen=True, slots=True)
+class BegunPosting:
+    """The progress of a recovery, with a grant where the step was handed out."""
+
+    progress: RecoveryProgress
+    grant: PostingGrant | None
+
+
+async def check_recovery(
+    store: TicketStore,
+    timing: SiteTiming,
+    name: RecoveryName,
+    report_time: datetime | None,
+    caller: Caller,
+    now: datetime,
+) -> RecoveryProgress:
+    """Returns a recovery's next step. `report_time` is when the workflow reported last: the wake of that is not needed.
+
+    Later reports have wakes of their own.
+    """
+    caller.check_organization(name.organization, str(name))
+    if report_time is not None:
+        # Before the load: the wake of a report that comes after it stays.
+        await store.take_back_wake(name, report_time)
+    return _progress(await _load(store, name), timing, now)
+
+
+async def begin_posting(
+    store: TicketStore,
+    links: Links,
+    timing: SiteTiming,
+    name: RecoveryName,
+    step: Step,
+    caller: Caller,
+    now: datetime,
+) -> BegunPosting:
+    """Hands out a step at the review site as a new attempt, where it is the recovery's next step.
+
+    Refuses with LINK_UNKNOWN where the key of the form's link is missing.
+    """
+    caller.check_organization(name.organization, str(name))
+
+    async def once(store: TicketStore) -> BegunPosting:
+        loaded = await _load(store, name)
+        review = loaded.snapshot.review
+        if loaded.recovery.key_id:
+            links.require_key(loaded.recovery.key_id)
+        decision = reports.begin_posting(loaded, review, step, timing, now) if review else None
+        if decision is None or review is None:
+            return BegunPosting(_progress(loaded, timing, now), None)
+        await store.commit(keep_schedule(decision), None)
+        after = _apply(loaded, decision)
+        read_first = step is Step.POST and loaded.recovery.reply_state in HANDED_OUT
+        grant = _grant(links, after, review, step, read_first=read_first)
+        return BegunPosting(_progress(after, timing, now), grant)
+
+    return await until_committed(store, once, name.ticket)
+
+
+async def report_posting(
+    store: TicketStore,
+    timing: SiteTiming,
+    name: RecoveryName,
+    command: commands.RecordPosted | commands.RecordRefused | commands.RecordRetracted,
+    caller: Caller,
+    now: datetime,
+) -> RecoveryProgress:
+    """Records the outcome of an attempt at the review site. Another attempt's report changes nothing."""
+    return await _report(store, timing, name, command, caller, now)
+
+
+async def expire_form(
+    store: TicketStore,
+    timing: SiteTiming,
+    name: RecoveryName,
+    command: commands.ExpireForm,
+    caller: Caller,
+    now: datetime,
+) -> RecoveryProgress:
+    """Ends a form whose time has ended, or that ends early."""
+    return await _report(store, timing, name, command, caller, now)
+
+
+async def unlock_chat(
+    store: TicketStore, links: Links, timing: SiteTiming, name: RecoveryName, caller: Caller, now: datetime
+) -> RecoveryProgress:
+    """Opens the chat with the contact, sends them its link, and admits what they wrote before."""
+    command = commands.UnlockChat(uuid7(), links.current)
+    caller.check_organization(name.organization, str(name))
+
+    async def once(store: TicketStore) -> RecoveryProgress:
+        loaded = await _load(store, name)
+        if loaded.snapshot.contact is not None:
+            kept = await store.load_kept(name.ticket, loaded.snapshot.contact, _ADMITTED)
+            loaded = replace(loaded, kept=tuple(replace(inbound, message_id=uuid7()) for inbound in kept))
+        return await _commit(store, timing, loaded, command, caller, now)
+
+    return await until_committed(store, once, name.ticket)
+
+
+async def _report(
+    store: TicketStore,
+    timing: SiteTiming,
+    name: RecoveryName,
+    command: commands.Report,
+    caller: Caller,
+    now: datetime,
+) -> RecoveryProgress:
+    caller.check_organization(name.organization, str(name))
+
+    async def once(store: TicketStore) -> RecoveryProgress:
+        return await _commit(store, timing, await _load(store, name), command, caller, now)
+
+    return await until_committed(store, once, name.ticket)
+
+
+async def _commit(
+    store: TicketStore,
+    timing: SiteTiming,
+    loaded: RecoverySnapshot,
+    command: commands.Report,
+    caller: Caller,
+    now: datetime,
+) -> RecoveryProgress:
+    decision = reports.report(loaded, command, caller, now)
+    if decision is not None:
+        scheduled = schedule(loaded.snapshot, decision)
+        await store.commit(scheduled, None)
+        loaded = _apply(loaded, scheduled.decision)
+    return _progress(loaded, timing, now)
+
+
+async def _load(store: TicketStore, name: RecoveryName) -> RecoverySnapshot:
+    loaded = await store.load_recovery(name)
+    if loaded is None:
+        raise not_found(str(name))
+    return loaded
+
+
+def _apply(loaded: RecoverySnapshot, decision: Decision) -> RecoverySnapshot:
+    return RecoverySnapshot(
+        apply(loaded.snapshot, decision), decision.recovery or loaded.recovery, loaded.siblings, loaded.kept
+    )
+
+
+def _progress(loaded: RecoverySnapshot, timing: SiteTiming, now: datetime) -> RecoveryProgress:
+    return RecoveryProgress(loaded, loaded.plan(now, timing))
+
+
+def _grant(links: Links, after: RecoverySnapshot, review: Review, step: Step, *, read_first: bool) -> PostingGrant:
+    recovery = after.recovery
+    link, text = links.form_link(recovery.id, recovery.key_id), recovery.reply_text
+    return PostingGrant(
+        attempt=recovery.attempt,
+        text=without_link(text) if step is Step.RETRACT else with_link(text, link),
+        link=link,
+        review=review,
+        read_first=read_first,
+    )

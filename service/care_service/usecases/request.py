@@ -1,0 +1,75 @@
+"""The request that a command serves: who makes it, when, and how a repeat of it gets the same response.
+
+The RPC layer makes a `Request`; no use case knows the bytes of a request or a response. Rules: AIP-154 (etags) and
+AIP-155 (request ids).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Generic, TypeAlias, TypeVar
+from uuid import UUID
+
+from care_rules.callers import Caller
+from care_rules.entities import Ticket
+from care_rules.refusals import Reason, Refusal
+from care_service.usecases.ports import REQUEST_ID_LIFETIME, IdempotencyRecord, RequestKey, StoredResponse
+
+OutcomeT = TypeVar("OutcomeT")
+
+Replayable: TypeAlias = OutcomeT | StoredResponse
+"""A command's outcome, or the response that is stored for an earlier call of the same request."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request(Generic[OutcomeT]):
+    """One request for a command whose outcome is an `OutcomeT`."""
+
+    caller: Caller
+    now: datetime
+    """The time of the call, in UTC: the same for everything that the command writes."""
+    id: UUID | None
+    """The `request_id`; None where the caller does not want to repeat the request."""
+    fingerprint: bytes
+    """SHA-256 over the method and the request's bytes. Unused without an id."""
+    encode: Callable[[OutcomeT], bytes]
+    """Makes the response's bytes from the outcome. Only called where the request has an id."""
+    etag: str = ""
+    """The version that the caller has seen; empty where any version will do."""
+
+    @property
+    def oldest(self) -> datetime:
+        """Responses that were stored before this time have expired."""
+        return self.now - REQUEST_ID_LIFETIME
+
+    def by(self, caller: Caller) -> Request[OutcomeT]:
+        """Returns the same request, made by `caller`: whoever holds a link is known once the link is read."""
+        return replace(self, caller=caller)
+
+    def key(self, organization: str) -> RequestKey | None:
+        """Returns what the response is stored under; None where the request has no id."""
+        if self.id is None:
+            return None
+        return RequestKey(organization, f"{self.caller.kind}/{self.caller.id}", self.id, self.oldest)
+
+    def replay(self, stored: StoredResponse | None) -> StoredResponse | None:
+        """Returns the stored response; refuses with REQUEST_ID_REUSED where it is another request's."""
+        if stored is not None and stored.fingerprint != self.fingerprint:
+            words = "The request_id was used for another request: choose a new one for a new request."
+            raise Refusal(Reason.REQUEST_ID_REUSED, words, {"request_id": str(self.id)})
+        return stored
+
+    def record(self, organization: str, outcome: OutcomeT) -> IdempotencyRecord | None:
+        """Returns the response to store with the commit; None where the request has no id."""
+        key = self.key(organization)
+        if key is None:
+            return None
+        return IdempotencyRecord(key, StoredResponse(self.fingerprint, self.encode(outcome)), self.now)
+
+    def check_etag(self, ticket: Ticket) -> None:
+        """Refuses with ETAG_MISMATCH where the caller has seen another version of the ticket."""
+        if self.etag and self.etag != str(ticket.version):
+            metadata = {"ticket": ticket.name, "etag": str(ticket.version)}
+            raise Refusal(Reason.ETAG_MISMATCH, "The ticket has changed since: read it again.", metadata)

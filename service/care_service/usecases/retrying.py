@@ -1,0 +1,49 @@
+"""Retries of what another call overtook: load, decide and commit again."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final, Protocol, TypeVar
+
+from care_rules.names import TicketName
+from care_rules.refusals import Reason, Refusal
+from care_service.usecases.ports import StaleError, TicketStore
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+_TRIES: Final = 4
+"""How often a call is overtaken before it locks the ticket's row."""
+
+
+class Once(Protocol[T_co]):
+    """One try: loads from the store, decides, commits. Raises StaleError where another call was faster."""
+
+    def __call__(self, store: TicketStore, /) -> Awaitable[T_co]:
+        """Tries."""
+        ...
+
+
+async def until_committed(
+    store: TicketStore, once: Once[T], ticket: TicketName | Callable[[], Awaitable[TicketName | None]] | None
+) -> T:
+    """Repeats `once` until nobody overtakes it, in the end with `ticket` locked. Refuses with CONTENDED if that fails.
+
+    Where another ticket may take over, such as a follow-up, `ticket` is a function that finds the present one. None
+    means that there is no ticket to lock.
+    """
+    for _ in range(_TRIES):
+        try:
+            return await once(store)
+        except StaleError:
+            continue
+    if callable(ticket):
+        ticket = await ticket()
+    if ticket is not None:
+        try:
+            async with store.exclusive(ticket) as locked:
+                return await once(locked)
+        except StaleError:
+            pass
+    metadata = {"ticket": str(ticket)} if ticket else {}
+    raise Refusal(Reason.CONTENDED, "Others changed it at the same time, again and again: call again.", metadata)

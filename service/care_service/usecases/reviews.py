@@ -1,0 +1,118 @@
+"""Reviews as services hand them over: stored, shown in the ticket they have, and given a ticket by the settings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from uuid_utils.compat import uuid7
+
+from care_rules import names
+from care_rules.create import create_ticket
+from care_rules.entities import Review
+from care_rules.names import TicketName
+from care_rules.refusals import Reason, Refusal
+from care_rules.review_edits import note_edit
+from care_rules.review_tickets import by_itself, is_wanted
+from care_rules.scheduling import ScheduledDecision, schedule, schedule_new_ticket
+from care_service.usecases.ports import Directory, Reader, StaleError, TicketStore
+from care_service.usecases.raising import decide_with_number
+from care_service.usecases.request import Replayable, Request
+
+_TRIES: Final = 12
+"""Of the calls that meet in a round, one commits."""
+
+
+def review_id(organization: str, site: str, external_id: str) -> UUID:
+    """Returns a review's id, made from its identity at the site: a repeated ingest finds it (RFC 9562, version 5)."""
+    return uuid5(NAMESPACE_URL, f"care:{organization}/{site}/{external_id}")
+
+
+async def ingest_review(
+    store: TicketStore, reader: Reader, directory: Directory, review: Review, request: Request[Review]
+) -> Replayable[Review]:
+    """Stores a review, or the edit of one; an edit older than the stored one changes nothing. Returns what is stored.
+
+    An open ticket of the review notes the edit. A review that the settings want a ticket for gets one.
+    """
+    organization = review.organization
+    request.caller.check_organization(organization, names.organization(organization))
+    await directory.see_organization(organization, request.now)
+    key = request.key(organization)
+    stored = await directory.answer(key) if key else None
+    if (replayed := request.replay(stored)) is not None:
+        return replayed
+    for _ in range(_TRIES):
+        try:
+            return await _ingest(store, reader, directory, review, request)
+        except StaleError:  # A newer edit, or the same request, was faster.
+            stored = await directory.answer(key) if key else None
+            if (replayed := request.replay(stored)) is not None:
+                return replayed
+    raise Refusal(Reason.CONTENDED, "The review was taken in at the same time, again and again: call again.")
+
+
+async def _ingest(
+    store: TicketStore, reader: Reader, directory: Directory, review: Review, request: Request[Review]
+) -> Review:
+    before = await reader.review(review.organization, review.id)
+    if before is not None and before.update_time > review.update_time:
+        return before
+    if before is not None:
+        review = _edited(before, review)
+    noted = await _noted(store, before, review, request)
+    raised = await _raised(store, before, review, request)
+    if raised is not None:
+        review = replace(review, ticket_number=raised.decision.ticket.number)
+    record = request.record(review.organization, review)
+    await directory.put_review(review, record, is_new=before is None, noted=noted, raised=raised)
+    return review
+
+
+async def _noted(
+    store: TicketStore, before: Review | None, review: Review, request: Request[Review]
+) -> ScheduledDecision | None:
+    """Returns what the review's ticket notes about an edit."""
+    if before is None or before.ticket_number is None:
+        return None
+    loaded = await store.load(TicketName(before.organization, before.ticket_number), agent=None)
+    if loaded is None:
+        return None
+    snapshot, _ = loaded
+    decision = note_edit(snapshot, review, uuid7(), request.caller, request.now)
+    return schedule(snapshot, decision) if decision is not None else None
+
+
+async def _raised(
+    store: TicketStore, before: Review | None, review: Review, request: Request[Review]
+) -> ScheduledDecision | None:
+    """Returns the ticket that the settings want for a review, where it has none and they did not want one before."""
+    if before is not None and (before.stars, before.delete_time) == (review.stars, review.delete_time):
+        return None
+    snapshot, _ = await store.load_new(
+        review.organization, review=review.id, location=review.location, agent=None, request=None
+    )
+    if not is_wanted(snapshot, before, review):
+        return None
+    snapshot, command = replace(snapshot, review=review), by_itself(uuid7(), uuid7(), uuid7())
+    decision = await decide_with_number(
+        store,
+        snapshot.settings,
+        lambda number: create_ticket(snapshot, number, command, request.caller, request.now),
+    )
+    return schedule_new_ticket(snapshot.settings, decision)
+
+
+def _edited(before: Review, edit: Review) -> Review:
+    """Returns the edit with the values that an edit does not change."""
+    return replace(
+        edit,
+        id=before.id,
+        site=before.site,
+        external_id=before.external_id,
+        create_time=before.create_time,
+        ingest_time=before.ingest_time,
+        ticket_number=before.ticket_number,
+        posting_attempts=before.posting_attempts,
+    )

@@ -1,0 +1,76 @@
+"""A change of settings: checked as a whole, with the revision that says who made it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Final, TypeAlias
+
+from care_rules import names
+from care_rules.callers import Caller
+from care_rules.entities import FieldChange
+from care_rules.organizations import Location, Organization, settings_at
+from care_rules.refusals import Violations
+from care_rules.settings import FIELDS, Layer, SettingsRevision, check, effective
+from care_service.usecases.ports import Reader
+
+SettingsTexts: TypeAlias = Callable[[Layer], Mapping[str, str]]
+"""Returns the values that are set as JSON in the contract's form, by the names of their fields."""
+
+_LOCATIONS: Final = 1_000
+"""Read at a time."""
+
+
+async def check_everywhere(reader: Reader, organization: Organization, prefix: str) -> None:
+    """Refuses with INVALID_FIELD settings that contradict each other, for the organization or at a location.
+
+    `prefix` is the path of the settings in the request.
+    """
+    violations, after = Violations(), None
+    for field, words in check(settings_at(organization, None)):
+        violations.wrong(f"{prefix}.{field}", words)
+    while True:
+        locations = await reader.locations(organization.id, after, _LOCATIONS)
+        for location in locations:
+            if location.settings.names:
+                where = f" at {names.location(organization.id, location.id)}"
+                _check(violations, organization.settings, location, prefix, where)
+        if len(locations) < _LOCATIONS:
+            break
+        after = locations[-1].id
+    violations.check()
+
+
+def check_location(organization: Organization, location: Location, prefix: str) -> None:
+    """Refuses with INVALID_FIELD settings that contradict each other at a location."""
+    violations = Violations()
+    _check(violations, organization.settings, location, prefix, "")
+    violations.check()
+
+
+def _check(violations: Violations, organization: Layer, location: Location, prefix: str, where: str) -> None:
+    for field, words in check(effective(organization, location.settings)):
+        violations.wrong(f"{prefix}.{field}", f"{words}{where}")
+
+
+def revision(
+    place: Organization | Location, after: Layer, texts: SettingsTexts, caller: Caller, now: datetime
+) -> SettingsRevision | None:
+    """Returns the change of a place's settings to `after`; None where nothing changes."""
+    old, new = texts(place.settings), texts(after)
+    changes = tuple(
+        FieldChange(field, old.get(field, ""), new.get(field, ""))
+        for field in sorted(FIELDS)
+        if old.get(field) != new.get(field)
+    )
+    if not changes:
+        return None
+    organization = place.organization if isinstance(place, Location) else place.id
+    return SettingsRevision(
+        organization=organization,
+        location=place.id if isinstance(place, Location) else "",
+        number=place.settings_revision + 1,
+        author=names.agent(organization, caller.id) if caller.is_agent else caller.actor,
+        changes=changes,
+        create_time=now,
+    )

@@ -1,0 +1,102 @@
+"""The customer's chat: the first use of its link, and where a message goes."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from care_rules.chat import ChatState
+from care_rules.entities import Contact, Message
+from care_rules.lifecycle import TicketStatus
+from care_rules.names import RecoveryName, TicketName
+from care_rules.refusals import Reason
+from care_service.usecases import chats, conversation, recoveries, tickets
+from care_service.usecases.ports import StoredResponse
+from care_service.usecases.request import Replayable, Request
+from tests.integration.usecases.office import STRANGER, Office, assert_refused, encode, fresh, refused
+
+
+async def post(
+    office: Office, contact: Contact, text: str = "Hello?", request: Request[Message | None] | None = None
+) -> Replayable[Message | None]:
+    request = request or office.request(STRANGER)
+    return await chats.post_message(office.store, office.links, office.chat_token(contact), text, request)
+
+
+async def test_the_first_use_of_a_link_verifies_the_contact_once(office: Office) -> None:
+    name = await office.ticket()
+    contact = await office.chat(name)
+    for _ in range(2):
+        office.later(hours=1)
+        chat = await chats.open_chat(office.store, office.links, office.chat_token(contact), office.now)
+        assert chat.state is ChatState.OPEN
+    assert (await office.log(name)).count("CONTACT_VERIFIED") == 1
+    snapshot = await office.load(name)
+    assert snapshot.contact is not None
+    assert snapshot.contact.verify_time is not None
+    # The first use counts as activity of the customer, the second does not.
+    assert snapshot.ticket.timing.active_time == snapshot.contact.verify_time < office.now
+
+
+async def test_the_link_of_a_rejected_contact_is_not_valid(office: Office) -> None:
+    name = await office.ticket()
+    contact = await office.chat(name)
+    recovery = RecoveryName(office.id, name.number, contact.recovery_id)
+    await recoveries.reject_contact(office.store, office.reader, recovery, office.request())
+    opened = chats.open_chat(office.store, office.links, office.chat_token(contact), office.now)
+    await assert_refused(opened, Reason.LINK_UNKNOWN)
+    await assert_refused(post(office, contact), Reason.LINK_UNKNOWN)
+
+
+async def test_a_message_reopens_a_resolved_ticket_and_ends_the_wait_for_the_customer(office: Office) -> None:
+    name = await office.ticket()
+    contact = await office.chat(name)
+    await conversation.send_message(office.store, name, "Sorry!", office.request())
+    await tickets.resolve_ticket(office.store, name, office.request())
+    office.later(days=1)
+    written = fresh(await post(office, contact))
+    assert written is not None
+    assert (written.text, written.ticket_number) == ("Hello?", name.number)
+    ticket = (await office.load(name)).ticket
+    assert ticket.status is TicketStatus.IN_PROGRESS
+    assert (ticket.timing.active_time, ticket.timing.waits_since) == (office.now, None)
+
+
+async def test_a_message_after_the_close_raises_one_follow_up(office: Office) -> None:
+    name = await office.ticket()
+    contact = await office.chat(name)
+    await tickets.close_ticket(office.store, name, office.request())
+    written = fresh(await post(office, contact))
+    assert written is not None
+    follow_up = TicketName(office.id, 2)
+    assert written.ticket_number == 2
+    assert ("CUSTOMER_MESSAGE", "Hello?") in await office.thread(follow_up)
+    assert await office.log(follow_up) == ["CREATED"]
+    # The follow-up's chat is not open yet.
+    refusal = await refused(post(office, contact))
+    assert (refusal.reason, refusal.metadata) == (Reason.CHAT_LOCKED, {})
+    assert await office.ticket() == TicketName(office.id, 3)
+
+
+async def test_a_message_to_a_newer_ticket_of_the_review_becomes_a_claim(office: Office) -> None:
+    review = await office.ingested()
+    name = TicketName(office.id, fresh(await office.create(office.new_ticket(review))).ticket.number)
+    await tickets.take_ticket(office.store, name, office.request())
+    contact = await office.chat(name)
+    await tickets.close_ticket(office.store, name, office.request())
+    newer = TicketName(office.id, fresh(await office.create(office.new_ticket(review))).ticket.number)
+    assert fresh(await post(office, contact)) is None
+    assert (await office.log(newer))[0] == "CONTACT_CLAIMED"
+    # The same message again is known, and changes nothing.
+    assert fresh(await post(office, contact)) is None
+    assert (await office.log(newer)).count("CONTACT_CLAIMED") == 1
+
+
+async def test_a_repeated_message_is_written_once(office: Office) -> None:
+    name = await office.ticket()
+    contact = await office.chat(name)
+    request: Request[Message | None] = office.request(STRANGER, id=uuid4())
+    written = await post(office, contact, request=request)
+    repeated = await post(office, contact, request=request)
+    assert isinstance(repeated, StoredResponse)
+    assert repeated.body == encode(written)
+    assert (await office.log(name)).count("MESSAGE_RECEIVED") == 1

@@ -1,0 +1,112 @@
+"""Scheduling: how decisions move deadlines, and that nothing else makes what a store commits."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+import care_rules
+import care_service
+from care_rules import commands, scheduling
+from care_rules.decide import decide
+from care_rules.decision import Decision
+from care_rules.scheduling import (
+    ScheduledDecision,
+    keep_schedule,
+    mark_workflow_informed,
+    refresh_deadlines,
+    schedule,
+)
+from care_rules.snapshot import TicketSnapshot
+from care_rules.timing import DeadlineKind
+from tests.support import sample_tickets as values
+from tests.support.sample_tickets import ALICE, EARLIER, NEW_ID, NOW, TICKET
+
+NOTE = commands.AddNote("Called.", NEW_ID)
+# The defaults: a ticket closes after 30 days, and the team is warned 3 days before.
+WARNING = timedelta(days=27)
+
+
+def note() -> tuple[TicketSnapshot, Decision]:
+    snapshot = values.snapshot()
+    decision = decide(snapshot, NOTE, ALICE, NOW)
+    assert decision is not None
+    return snapshot, decision
+
+
+def test_a_decision_of_a_person_starts_the_inactivity_again() -> None:
+    snapshot, decision = note()
+    timing = schedule(snapshot, decision).decision.ticket.timing
+    assert (timing.active_time, timing.next_kind, timing.next_time) == (
+        NOW,
+        DeadlineKind.INACTIVITY_WARNING,
+        NOW + WARNING,
+    )
+
+
+def test_only_an_earlier_deadline_wakes_the_workflow() -> None:
+    snapshot, decision = note()
+    later, sooner = EARLIER + WARNING, NOW + WARNING + timedelta(days=1)
+    for watched, wakes in ((None, True), (later, False), (sooner, True)):
+        timing = replace(TICKET.timing, watch_time=watched)
+        moved = replace(decision, ticket=replace(decision.ticket, timing=timing))
+        scheduled = schedule(snapshot, moved).decision
+        assert scheduled.wakes_ticket is wakes
+        # What the workflow knows changes with a wake alone.
+        assert scheduled.ticket.timing.watch_time == (NOW + WARNING if wakes else watched)
+
+
+def test_the_response_to_the_workflow_itself_wakes_nobody() -> None:
+    snapshot, decision = note()
+    scheduled = schedule(snapshot, decision)
+    informed = mark_workflow_informed(scheduled).decision
+    assert scheduled.decision.wakes_ticket
+    assert not informed.wakes_ticket
+    assert informed.ticket.timing.watch_time == informed.ticket.timing.next_time == NOW + WARNING
+
+
+def test_a_decision_without_an_activity_leaves_the_deadlines_as_they_are() -> None:
+    handed_out = Decision(replace(TICKET, revision=TICKET.revision + 1))
+    assert keep_schedule(handed_out).decision is handed_out
+    assert schedule(values.snapshot(), handed_out).decision is handed_out
+
+
+def test_a_decision_with_an_activity_can_not_keep_the_deadlines() -> None:
+    with pytest.raises(ValueError, match="call schedule"):
+        keep_schedule(note()[1])
+
+
+def test_a_refresh_writes_once_what_the_settings_moved() -> None:
+    snapshot = values.snapshot()
+    refreshed = refresh_deadlines(snapshot)
+    assert refreshed is not None
+    ticket = refreshed.decision.ticket
+    assert (ticket.version, ticket.revision) == (TICKET.version, TICKET.revision + 1)
+    assert ticket.timing.next_time == ticket.timing.watch_time == EARLIER + WARNING
+    assert refresh_deadlines(replace(snapshot, ticket=ticket)) is None
+
+
+def test_nobody_else_can_make_a_scheduled_decision() -> None:
+    with pytest.raises(TypeError, match="call schedule"):
+        ScheduledDecision(note()[1], cast("Any", object()))
+
+
+def uses(name: str) -> Iterator[str]:
+    """Yields the modules of the rules and the service that call something."""
+    for package in (care_rules, care_service):
+        folder = Path(package.__path__[0])
+        for path in folder.rglob("*.py"):
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            calls = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
+            if any(isinstance(func, ast.Name) and func.id == name for func in calls):
+                yield str(path.relative_to(folder))
+
+
+def test_only_the_scheduling_makes_scheduled_decisions() -> None:
+    assert list(uses("ScheduledDecision")) == [f"{scheduling.__name__.rpartition('.')[2]}.py"]
