@@ -68,7 +68,7 @@ class EmailStore:
     """
 
     def __init__(self, folder: Path) -> None:
-        """Opens or creates the maildir `folder`, whose parent folder must exist. Raises OSError if it is not writable."""
+        """Opens or creates the maildir `folder` in an existing folder. Raises OSError if it cannot be written."""
         self._maildir = Maildir(folder, create=True)
         for part in ("cur", "new", "tmp"):
             (folder / part).mkdir(mode=0o700, exist_ok=True)
