@@ -57,6 +57,10 @@ test: $(READY) ## Run the tests
 test-long: $(READY) ## Run the heavy forms of the tests
 	$(BIN)/pytest -m long --timeout 3600 $(ARGS)
 
+.PHONY: model
+model: $(READY) ## Explore the model of the lifecycle (ARGS="--without RULE": the counterexample without a rule)
+	@$(BIN)/python -m tests.model $(ARGS)
+
 .PHONY: bench
 bench: $(READY) ## Run the benchmarks
 	$(BIN)/python -m benchmarks $(ARGS)

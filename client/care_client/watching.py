@@ -49,8 +49,9 @@ async def watch_tickets(
     """Yield each change of the tickets that ``request`` selects once, forever. Changes of one ticket come in order.
 
     ``async for change in watch_tickets(care.tickets, WatchTicketsRequest(parent="organizations/acme"))``. To continue
-    after a restart of the program, store the ``resume_token`` of the last change that was handled. Everything else is
-    as in ``follow``, but without heartbeats.
+    after a restart of the program, store the ``resume_token`` of the last change that was handled. The tickets have no
+    ``actions`` unless ``request.view`` is ``TICKET_VIEW_FULL``. Everything else is as in ``follow``, but without
+    heartbeats.
     """
     async with aclosing(follow(tickets.WatchTickets, request, max_pause=max_pause)) as responses:
         async for response in responses:
@@ -87,9 +88,9 @@ async def follow(
     ``async for response in follow(care.customers.WatchChat, request)``. The first response comes at once. What other
     methods return after it is at least as recent as the start of the stream. ``request`` is not changed.
 
-    A new stream starts after an orderly end, a broken connection, ``max_silence`` seconds without a response, an
-    unavailable or overloaded service, and the expiry of the token. The pauses between tries grow from a fraction of a
-    second to ``max_pause`` seconds, with jitter.
+    A new stream starts after an orderly end (DRAINING: the service stops), a broken connection, ``max_silence`` seconds
+    without a response, an unavailable or overloaded service, and the expiry of the token. The pauses between tries grow
+    from a fraction of a second to ``max_pause`` seconds, with jitter.
 
     Raises:
         CareError: An error that the same request would meet again, such as InvalidRequest, NotFound, PermissionDenied,

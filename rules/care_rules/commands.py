@@ -41,6 +41,7 @@ class UpdateTicket:
     description: str | None = None
     priority: Priority | None = None
     labels: tuple[str, ...] | None = None
+    external_reference: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +167,7 @@ class CreateTicket:
     recovery_id: UUID
     contact_id: UUID
     message_id: UUID
+    external_reference: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,8 +59,8 @@ def create_ticket(
     """Returns the new ticket, OPEN and unassigned, with everything that comes with it; raises Refusal."""
     organization = snapshot.organization
     region = (snapshot.location and snapshot.location.default_phone_region) or organization.default_phone_region
-    phone = addresses.normalize_phone(command.phone, region, "ticket.customer.phone")
-    command = _from_review(replace(command, phone=phone), snapshot.review)
+    phone = addresses.normalize_phone(command.phone, region, "contact.phone")
+    command = _from_review(replace(command, phone=phone), snapshot.review, snapshot.location)
     if snapshot.reporter is not None and not snapshot.reporter.can_be_reporter:
         agent = names.agent(organization.id, snapshot.reporter.id)
         raise Refusal(Reason.NOT_REPORTABLE, f"{agent} may not raise tickets.", {"agent": agent})
@@ -90,6 +90,7 @@ def new_ticket(snapshot: CreationSnapshot, number: int, command: CreateTicket, n
         close_reason=None,
         priority=command.priority or _priority(snapshot),
         labels=command.labels,
+        external_reference=command.external_reference,
         contact_state=RecoveryState.NO_CONTACT,
         recovery_id=None,
         create_time=now,
@@ -160,11 +161,19 @@ def _priority(snapshot: CreationSnapshot) -> Priority:
     return snapshot.settings.priority(snapshot.review.stars) if snapshot.review else Priority.NORMAL
 
 
-def _from_review(command: CreateTicket, review: Review | None) -> CreateTicket:
+def review_subject(review: Review, location: Location | None) -> str:
+    """Returns the subject of a ticket that is given none, such as `1-star review at Google, Soho`; nothing personal.
+
+    A subject is shown in lists and copied into follow-ups, so the reviewer's name has no place in it.
+    """
+    site = review.site.replace("-", " ").capitalize()
+    place = (location and location.display_name) or review.location
+    return f"{review.stars}-star review at {site}, {place}"[:200]
+
+
+def _from_review(command: CreateTicket, review: Review | None, location: Location | None) -> CreateTicket:
     if review is None:
         return command
     if command.location and command.location != review.location:
         raise invalid(Violation("ticket.location", "is not the review's location; leave it out"))
-    author = f" by {review.author_display_name}" if review.author_display_name else ""
-    subject = f"{review.stars}-star review{author}"[:200]
-    return replace(command, subject=command.subject or subject, location=review.location)
+    return replace(command, subject=command.subject or review_subject(review, location), location=review.location)

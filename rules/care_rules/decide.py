@@ -166,6 +166,9 @@ def _update(
         description=ticket.description if command.description is None else command.description,
         priority=command.priority or ticket.priority,
         labels=ticket.labels if command.labels is None else command.labels,
+        external_reference=(
+            ticket.external_reference if command.external_reference is None else command.external_reference
+        ),
     )
     if changed == ticket:
         return None

@@ -90,6 +90,7 @@ LOGGED: Final[Mapping[str, Callable[[Ticket], str]]] = {
     "close_reason": lambda ticket: ticket.close_reason or "",
     "contact_state": lambda ticket: ticket.contact_state,
     "description": lambda ticket: ticket.description,
+    "external_reference": lambda ticket: ticket.external_reference,
     "follow_up_of": lambda ticket: (
         names.ticket(ticket.organization, ticket.follow_up_of) if ticket.follow_up_of else ""
     ),
@@ -126,10 +127,18 @@ _SHOWN_AS: Final = {"recovery_id": "recovery"}
 """What the log calls a field, where that is the contract's name and another one."""
 
 
+_TEXTS: Final = frozenset({"description", "subject"})
+"""Free text, which may hold anything of a customer. The log outlives it, so it says only that such a field changed."""
+
+
 def ticket_changes(before: Ticket | None, after: Ticket) -> tuple[FieldChange, ...]:
-    """Compares two versions of a ticket field by field, in the order of the fields' names."""
+    """Compares two versions of a ticket by field, in the order of the fields' names. Texts appear without values."""
     compared = ((field, text(before) if before else "", text(after)) for field, text in LOGGED.items())
-    return tuple(FieldChange(_SHOWN_AS.get(field, field), old, new) for field, old, new in compared if old != new)
+    return tuple(
+        FieldChange(_SHOWN_AS.get(field, field), *(("", "") if field in _TEXTS else (old, new)))
+        for field, old, new in compared
+        if old != new
+    )
 
 
 def activity(

@@ -224,6 +224,8 @@ class Ticket:
     close_reason: CloseReason | None
     priority: Priority
     labels: tuple[str, ...]
+    external_reference: str
+    """What the ticket is called in a system of the caller's; may be empty."""
     contact_state: RecoveryState
     """The live recovery's state, or NO_CONTACT."""
     recovery_id: UUID | None
@@ -405,7 +407,7 @@ class Inbound:
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """One value that a change replaced, as text."""
+    """One value that a change replaced, as text. Free text is left out: `before` and `after` are empty then."""
 
     field: str
     before: str

@@ -45,6 +45,11 @@ class Reason(StrEnum):
     DATABASE_UNAVAILABLE = "DATABASE_UNAVAILABLE"
     TIME_LIMIT_EXCEEDED = "TIME_LIMIT_EXCEEDED"
     OVERLOADED = "OVERLOADED"
+    DRAINING = "DRAINING"
+
+
+_RESUME_AFTER: Final = timedelta(seconds=1)
+"""When a stream that the service ended may be resumed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,3 +114,9 @@ def took_too_long() -> Refusal:
     """Makes the refusal of a call that reached a limit of the service's own: its whole time, or that of a statement."""
     words = "The call took too long: ask for less, or call again with the same request_id."
     return Refusal(Reason.TIME_LIMIT_EXCEEDED, words)
+
+
+def draining() -> Refusal:
+    """Makes the orderly end of a stream: the service stops, and the client goes on elsewhere."""
+    words = "The service stops: resume the stream from its last resume_token."
+    return Refusal(Reason.DRAINING, words, retry_after=_RESUME_AFTER)

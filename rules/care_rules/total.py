@@ -16,8 +16,8 @@ class IncompleteTableError(Exception):
 def total(keys: Iterable[KeyT], table: Mapping[KeyT, ValueT]) -> Mapping[KeyT, ValueT]:
     """Returns `table`, which has exactly `keys`, such as the members of an enum; raises IncompleteTableError."""
     wanted = list(keys)
-    missing = [key for key in wanted if key not in table]
-    unknown = [key for key in table if key not in wanted]
-    if missing or unknown:
-        raise IncompleteTableError(f"a table of {wanted} lacks {missing} and has {unknown} too many")
+    if missing := [key for key in wanted if key not in table]:
+        raise IncompleteTableError(f"a table has no entry for {missing}")
+    if unknown := [key for key in table if key not in wanted]:
+        raise IncompleteTableError(f"a table has an entry for {unknown}, and must not")
     return table

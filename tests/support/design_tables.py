@@ -106,6 +106,7 @@ CODES: Final[dict[str, grpc.StatusCode]] = {
     "DATABASE_UNAVAILABLE": grpc.StatusCode.UNAVAILABLE,
     "TIME_LIMIT_EXCEEDED": grpc.StatusCode.DEADLINE_EXCEEDED,
     "OVERLOADED": grpc.StatusCode.RESOURCE_EXHAUSTED,
+    "DRAINING": grpc.StatusCode.UNAVAILABLE,
 }
 """Each reason's code."""
 

@@ -61,6 +61,7 @@ TICKET = Ticket(
     close_reason=None,
     priority=Priority.NORMAL,
     labels=(),
+    external_reference="",
     contact_state=RecoveryState.NO_CONTACT,
     recovery_id=None,
     create_time=EARLIER,

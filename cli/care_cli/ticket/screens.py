@@ -12,7 +12,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from care.v1.activity_pb2 import Activity, ActivityType, ActorKind
+from care.v1.activity_pb2 import Activity, ActivityType, ActorKind, FieldChange
 from care.v1.error_reason_pb2 import ErrorReason
 from care.v1.message_pb2 import Channel, DeliveryFailure, DeliveryState, Message, MessageKind
 from care.v1.recovery_pb2 import Contact, Recovery, RecoveryKind, RecoveryState, RefusalReason
@@ -108,7 +108,7 @@ def activity_table(activities: Iterable[Activity]) -> Table:
     """Return one row for each activity, in the order given."""
     table = _table("No.", "Time (UTC)", "What", "Who", "Changes", title="Log")
     for activity in activities:
-        changes = (f"{change.field}: {_short(change.before)} → {_short(change.after)}" for change in activity.changes)
+        changes = map(_change, activity.changes)
         who = bare(activity.actor) or word(ActorKind, activity.actor_kind).lower()
         table.add_row(
             bare(activity.name),
@@ -118,6 +118,13 @@ def activity_table(activities: Iterable[Activity]) -> Table:
             _lines(*changes),
         )
     return table
+
+
+def _change(change: FieldChange) -> str:
+    """Return what a value was and is; of a text, which the log does not have, only that it changed."""
+    if not (change.before or change.after):
+        return change.field
+    return f"{change.field}: {_short(change.before)} → {_short(change.after)}"
 
 
 def contact_table(contacts: Iterable[Contact]) -> Table:
@@ -158,6 +165,7 @@ def _ticket_panel(ticket: Ticket) -> Panel:
         ("Location", bare(ticket.location)),
         ("Review", bare(ticket.review)),
         ("Labels", _joined(*ticket.labels)),
+        ("External reference", ticket.external_reference),
         ("Follow-up of", bare(ticket.follow_up_of)),
         ("Followed up by", bare(ticket.follow_up)),
         ("Created", time(ticket.create_time)),

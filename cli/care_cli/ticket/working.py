@@ -36,6 +36,7 @@ Etag = Annotated[str, typer.Option(help="Succeed only if the ticket's version is
 TicketArguments = Annotated[list[str], typer.Argument(metavar="TICKET...", help="Numbers, such as 7 8 9, or names.")]
 PriorityOption = Annotated[Priority | None, typer.Option(help="How urgent it is.")]
 Labels = Annotated[list[str] | None, typer.Option("--label", help="A label; repeat it for several.")]
+_REFERENCE_HELP = "The ticket's id in another system, such as an order number."
 
 
 class _TicketResponse(Protocol):
@@ -57,6 +58,7 @@ async def create(
     description: Annotated[str, typer.Option(help="Details; `-` reads standard input.")] = "",
     priority: PriorityOption = None,
     label: Labels = None,
+    external_reference: Annotated[str, typer.Option(help=_REFERENCE_HELP)] = "",
 ) -> None:
     """Create a ticket, with or without a review."""
     if review is None and (not subject or location is None):
@@ -68,11 +70,12 @@ async def create(
         description=text_or_input(description),
         priority=_priority(priority),
         labels=label,
+        external_reference=external_reference,
     )
     await report(desk, desk.care.tickets.CreateTicket(CreateTicketRequest(parent=desk.organization, ticket=ticket)))
 
 
-async def edit(
+async def edit(  # noqa: PLR0913  (each is an option)
     desk: Desk,
     ticket: TicketArgument,
     *,
@@ -81,9 +84,10 @@ async def edit(
     priority: PriorityOption = None,
     label: Labels = None,
     no_labels: Annotated[bool, typer.Option("--no-labels", help="Remove all labels.")] = False,
+    external_reference: Annotated[str | None, typer.Option(help=f"{_REFERENCE_HELP} Empty for none.")] = None,
     etag: Etag = "",
 ) -> None:
-    """Change a ticket's subject, description, priority or labels. New labels replace all earlier ones."""
+    """Change a ticket's subject, description, priority, labels or external reference. New labels replace all others."""
     request = UpdateTicketRequest(ticket=Ticket(name=desk.ticket(ticket)), etag=etag)
     changed = request.update_mask.paths
     if subject is not None:
@@ -98,8 +102,12 @@ async def edit(
     if label or no_labels:
         request.ticket.labels.extend([] if no_labels else label or [])
         changed.append("labels")
+    if external_reference is not None:
+        request.ticket.external_reference = external_reference
+        changed.append("external_reference")
     if not changed:
-        raise UsageError("nothing to change: give --subject, --description, --priority, --label or --no-labels")
+        options = "--subject, --description, --priority, --external-reference, --label or --no-labels"
+        raise UsageError(f"nothing to change: give {options}")
     await report(desk, desk.care.tickets.UpdateTicket(request))
 
 

@@ -33,6 +33,7 @@ def _review(name: str) -> tuple[str, UUID]:
 
 LABEL: Final = re.compile(r"[a-z0-9_.-]{1,40}")
 _REFERENCE: Final = re.compile(r"[0-9A-Fa-f]{4}-?[0-9A-Fa-f]{4}")
+_EXTERNAL_REFERENCE: Final = re.compile(r"[^\0\n\r\v\f\x85\u2028\u2029]{1,128}")
 CONTACT_STATES: Final = (RecoveryState.NO_CONTACT, *(state for state in RecoveryState if state in LIVE))
 
 TICKET_FIELDS: Final[Mapping[str, Field]] = {
@@ -55,5 +56,8 @@ TICKET_FIELDS: Final[Mapping[str, Field]] = {
     "update_time": TimeField(),
     "reference": TextField(
         _REFERENCE, "what the customer was shown, such as 3F9A-12C7", lambda text: text.replace("-", "").lower()
+    ),
+    "external_reference": TextField(
+        _EXTERNAL_REFERENCE, 'one line of at most 128 characters in quotes, or "" for none', str.strip, optional=True
     ),
 }

@@ -60,8 +60,8 @@ def from_timestamp(time: Timestamp) -> datetime:
     return time.ToDatetime(tzinfo=UTC)
 
 
-def ticket_message(ticket: Ticket, contact: Contact | None, situation: Situation) -> ticket_pb2.Ticket:
-    """Converts a ticket for a caller, whose `situation` its actions are drawn from."""
+def ticket_message(ticket: Ticket, contact: Contact | None, situation: Situation | None) -> ticket_pb2.Ticket:
+    """Converts a ticket for a caller, whose `situation` its actions are drawn from; without one, in the BASIC view."""
     organization = ticket.organization
     return ticket_pb2.Ticket(
         name=ticket.name,
@@ -83,12 +83,13 @@ def ticket_message(ticket: Ticket, contact: Contact | None, situation: Situation
         resolve_time=timestamp(ticket.resolve_time),
         close_time=timestamp(ticket.close_time),
         etag=str(ticket.version),
-        actions=action_messages(situation),
+        actions=action_messages(situation) if situation else (),
         labels=ticket.labels,
         follow_up_of=names.ticket(organization, ticket.follow_up_of) if ticket.follow_up_of else "",
         follow_up=names.ticket(organization, ticket.follow_up) if ticket.follow_up else "",
         first_response_due_time=timestamp(ticket.timing.first_response_due_time),
         resolution_due_time=timestamp(ticket.timing.resolution_due_time),
+        external_reference=ticket.external_reference,
     )
 
 

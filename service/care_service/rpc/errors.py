@@ -56,6 +56,7 @@ CODES: Final = total(
         Reason.DATABASE_UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
         Reason.TIME_LIMIT_EXCEEDED: grpc.StatusCode.DEADLINE_EXCEEDED,
         Reason.OVERLOADED: grpc.StatusCode.RESOURCE_EXHAUSTED,
+        Reason.DRAINING: grpc.StatusCode.UNAVAILABLE,
     },
 )
 

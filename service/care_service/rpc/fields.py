@@ -12,6 +12,7 @@ from uuid import UUID
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from care.v1.ticket_pb2 import TICKET_VIEW_FULL, TicketView
 from care_rules import addresses
 from care_rules.names import BadNameError
 from care_rules.refusals import Refusal, Violations
@@ -23,6 +24,7 @@ MAX_LABELS: Final = 20
 SUBJECT: Final = 200
 DISPLAY_NAME: Final = 200
 LONG_TEXT: Final = 10_000
+EXTERNAL_REFERENCE: Final = 128
 DEFAULT_PAGE: Final = 50
 MAX_PAGE: Final = 1_000
 _MOST_PATHS: Final = 100
@@ -33,6 +35,8 @@ _QUOTED: Final = 60
 """Characters of what a client sent that an error repeats."""
 _INVISIBLE: Final = frozenset({"Cc", "Cf", "Zl", "Zp", "Zs"})
 """Categories of Unicode: controls, format characters such as U+200B, separators."""
+_UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+"""The text form of RFC 9562, section 4, and no other of those that `UUID` takes: braces, `urn:`, digits alone."""
 _REGION: Final = re.compile(r"[A-Z]{2}")
 _SAFE_SECONDS: Final = range(-62_135_596_799, 253_402_300_799)
 """The years 1 to 9999, as protobuf's Timestamp, less the first second and the last: asyncpg writes the first and the
@@ -98,17 +102,14 @@ class Fields(Violations):
         return self._uuid("claim", text, "must be the id of a contact of this ticket, as ListContacts shows it")
 
     def request_id(self, text: str) -> UUID | None:
-        """Reads a request id: a UUID other than the nil one, or nothing (AIP-155)."""
+        """Reads a request id: a UUID other than the nil one, in any letter case, or nothing (AIP-155)."""
         return self._uuid("request_id", text, "must be a UUID like 1b4e28ba-2fa1-41d2-883f-0016d3cca427")
 
     def _uuid(self, field: str, text: str, hint: str) -> UUID | None:
         if not text:
             return None
-        try:
-            found = UUID(text)
-        except ValueError:
-            found = UUID(int=0)
-        if not found.int or len(text) != 36:  # noqa: PLR2004 - RFC 9562's text form
+        found = UUID(text) if _UUID.fullmatch(text) else UUID(int=0)
+        if not found.int:
             self.wrong(field, hint)
             return None
         return found
@@ -147,6 +148,12 @@ class Fields(Violations):
         if size < 0:
             self.wrong("page_size", "must not be negative")
         return min(size, MAX_PAGE) or DEFAULT_PAGE
+
+    def is_full(self, view: TicketView.ValueType) -> bool:
+        """Returns whether tickets are asked for in the FULL view; BASIC is the default (AIP-157)."""
+        if view not in TicketView.values():
+            self.wrong("view", "must be BASIC or FULL")
+        return view == TICKET_VIEW_FULL
 
     def mask(
         self, paths: Iterable[str], writable: Iterable[str], verbs: dict[str, str], default: Iterable[str]

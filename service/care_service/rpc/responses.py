@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from hashlib import sha256
 from typing import Generic, Protocol, TypeVar
 from uuid import UUID
@@ -27,8 +28,14 @@ class Repeatable(Protocol):
         ...
 
 
-def fingerprint(method: str, request: Repeatable) -> bytes:
-    """Returns what tells two requests with the same id apart: SHA-256 over the method and the request's bytes."""
+def fingerprint(method: str, request: Repeatable, request_id: UUID) -> bytes:
+    """Returns SHA-256 over the method and the request's bytes: it tells two requests with the same id apart.
+
+    `request_id` is the parsed id of the request. The letter case of its text does not matter (RFC 9562, section 4).
+    """
+    if request.request_id != str(request_id):
+        request = deepcopy(request)
+        request.request_id = str(request_id)
     return sha256(f"{method}\0".encode() + request.SerializeToString(deterministic=True)).digest()
 
 
@@ -54,7 +61,7 @@ class Responder(Generic[OutcomeT, ResponseT]):
             caller=call.caller,
             now=call.now,
             id=request_id,
-            fingerprint=fingerprint(call.method, request) if request_id is not None else b"",
+            fingerprint=fingerprint(call.method, request, request_id) if request_id is not None else b"",
             encode=self._encode,
             etag=etag,
         )

@@ -16,6 +16,9 @@ _TRACER: Final = trace.get_tracer("care.rpc")
 _OUR_FAULT: Final = frozenset({"INTERNAL", "UNKNOWN", "UNAVAILABLE", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "DATA_LOSS"})
 """Codes that make the span of a server an error, by OpenTelemetry's conventions; the others are the client's."""
 
+_ORDERLY: Final = frozenset({"DRAINING"})
+"""Reasons of such a code that are no failure: every deployment ends all streams."""
+
 
 def begin(method: str, metadata: Iterable[tuple[str, str | bytes]]) -> Span:
     """Begins the span of a call to `method` (`care.v1.TicketService/GetTicket`)."""
@@ -43,6 +46,6 @@ def end(span: Span, method: str, code: str, reason: str, references: Mapping[str
             **{f"care.{key}": value for key, value in references.items()},
         }
     )
-    if code in _OUR_FAULT:
+    if code in _OUR_FAULT and reason not in _ORDERLY:
         span.set_status(Status(StatusCode.ERROR, reason))
     span.end()

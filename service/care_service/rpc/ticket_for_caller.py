@@ -13,10 +13,15 @@ from care_service.usecases.ports import TicketView
 
 def ticket_for(snapshot: TicketSnapshot, caller: Caller) -> ticket_pb2.Ticket:
     """Converts the ticket of a snapshot, whose `agent` is the caller's directory entry."""
-    return listed_ticket_for(TicketView(snapshot.ticket, snapshot.contact), caller, snapshot.agent)
+    return full_ticket(TicketView(snapshot.ticket, snapshot.contact), caller, snapshot.agent)
 
 
-def listed_ticket_for(view: TicketView, caller: Caller, agent: Agent | None) -> ticket_pb2.Ticket:
-    """Converts a ticket of a list; `agent` is the caller's directory entry."""
+def basic_ticket(view: TicketView) -> ticket_pb2.Ticket:
+    """Converts a ticket without its actions: the BASIC view (AIP-157)."""
+    return convert.ticket_message(view.ticket, view.contact, None)
+
+
+def full_ticket(view: TicketView, caller: Caller, agent: Agent | None) -> ticket_pb2.Ticket:
+    """Converts a ticket with its actions: the FULL view (AIP-157). `agent` is the caller's directory entry."""
     ticket = view.ticket
     return convert.ticket_message(ticket, view.contact, situation(ticket, ticket.contact_state, caller, agent))

@@ -23,11 +23,11 @@ from care_rules.snapshot import TicketSnapshot
 from care_service.rpc import convert, enums, list_queries, page_tokens
 from care_service.rpc.batches import Batch, serve_each, ticket_of
 from care_service.rpc.call import current_call
-from care_service.rpc.fields import DISPLAY_NAME, LONG_TEXT, SUBJECT, Fields
+from care_service.rpc.fields import DISPLAY_NAME, EXTERNAL_REFERENCE, LONG_TEXT, SUBJECT, Fields
 from care_service.rpc.parents import check_ticket, list_parent
 from care_service.rpc.placeholders import NO_CHILD, NO_TICKET
 from care_service.rpc.responses import Repeatable, Responder
-from care_service.rpc.ticket_for_caller import listed_ticket_for, ticket_for
+from care_service.rpc.ticket_for_caller import basic_ticket, full_ticket, ticket_for
 from care_service.rpc.ticket_stream import watch_tickets
 from care_service.usecases import tickets
 from care_service.usecases.ports import Directory, Feed, Reader, TicketStore
@@ -35,7 +35,7 @@ from care_service.usecases.request import Request
 from care_service.usecases.streams import Followers
 from care_service.usecases.tickets import NewTicket
 
-_DETAILS: Final = ("subject", "description", "priority", "labels")
+_DETAILS: Final = ("subject", "description", "priority", "labels", "external_reference")
 _VERBS: Final = {
     "status": "StartTicket, ResolveTicket, CloseTicket or ReopenTicket",
     "close_reason": "CloseTicket",
@@ -101,7 +101,7 @@ class TicketHandlers(ticket_service_pb2_grpc.TicketServiceServicer):
             location = fields.name("ticket.location", given.location, names.parse_location, None)
         elif not given.review:
             fields.wrong("ticket.location", "is missing: name a location, or a review")
-        new = _new_ticket(fields, organization, given, review, location)
+        new = _new_ticket(fields, organization, request, review, location)
         fields.check()
         for field, child in (("ticket.review", review), ("ticket.location", location)):
             _check_same_organization(field, child, organization)
@@ -121,6 +121,7 @@ class TicketHandlers(ticket_service_pb2_grpc.TicketServiceServicer):
         """See the contract."""
         caller, fields = current_call().caller, Fields()
         size, order = fields.page_size(request.page_size), list_queries.read_order(fields, request.order_by)
+        is_full = fields.is_full(request.view)
         organization = list_parent(fields, request.parent, caller)
         condition = read_filter(request.filter, TICKET_FIELDS)
         scope = list_queries.scope("tickets", request.parent, request.filter, request.order_by)
@@ -131,12 +132,12 @@ class TicketHandlers(ticket_service_pb2_grpc.TicketServiceServicer):
         if request.include_total_size:
             total = (await self._reader.count_tickets(organization, condition)).total
         own = None
-        if caller.is_agent and organization is not None:
+        if is_full and caller.is_agent and organization is not None:
             own = await self._reader.agent(organization, caller.id)
         page, token = page_tokens.cut(
             views,
             size,
-            lambda view: listed_ticket_for(view, caller, own),
+            lambda view: full_ticket(view, caller, own) if is_full else basic_ticket(view),
             lambda view: list_queries.ticket_token(scope, order, view.ticket),
         )
         return pb.ListTicketsResponse(tickets=page, next_page_token=token, total_size=total)
@@ -159,6 +160,7 @@ class TicketHandlers(ticket_service_pb2_grpc.TicketServiceServicer):
             description=_description(fields, given.description) if "description" in paths else None,
             priority=_priority(fields, given) if "priority" in paths else None,
             labels=fields.labels("ticket.labels", given.labels) if "labels" in paths else None,
+            external_reference=_external_reference(fields, given) if "external_reference" in paths else None,
         )
         fields.check()
         responder = self._responder(request, request_id, pb.UpdateTicketResponse, request.etag or given.etag)
@@ -287,6 +289,10 @@ def _description(fields: Fields, description: str) -> str:
     return fields.text("ticket.description", description, LONG_TEXT)
 
 
+def _external_reference(fields: Fields, given: ticket_pb2.Ticket) -> str:
+    return fields.text("ticket.external_reference", given.external_reference, EXTERNAL_REFERENCE, line=True)
+
+
 def _priority(fields: Fields, given: ticket_pb2.Ticket) -> Priority:
     priority = enums.PRIORITY.from_contract(given.priority)
     if priority is None:
@@ -296,9 +302,15 @@ def _priority(fields: Fields, given: ticket_pb2.Ticket) -> Priority:
 
 
 def _new_ticket(
-    fields: Fields, organization: str, given: ticket_pb2.Ticket, review: ReviewName | None, location: Child | None
+    fields: Fields,
+    organization: str,
+    request: pb.CreateTicketRequest,
+    review: ReviewName | None,
+    location: Child | None,
 ) -> NewTicket:
-    customer = given.customer
+    given, contact = request.ticket, request.contact
+    if request.HasField("contact"):
+        fields.need_one(contact.email, contact.phone, "contact.")
     return NewTicket(
         organization=organization,
         review=review.id if review else None,
@@ -307,7 +319,8 @@ def _new_ticket(
         description=_description(fields, given.description),
         priority=_priority(fields, given) if given.priority else None,
         labels=fields.labels("ticket.labels", given.labels),
-        email=fields.email("ticket.customer.email", customer.email),
-        phone=fields.phone("ticket.customer.phone", customer.phone),
-        display_name=fields.text("ticket.customer.display_name", customer.display_name, DISPLAY_NAME, line=True),
+        external_reference=_external_reference(fields, given),
+        email=fields.email("contact.email", contact.email),
+        phone=fields.phone("contact.phone", contact.phone),
+        display_name=fields.text("contact.display_name", contact.display_name, DISPLAY_NAME, line=True),
     )

@@ -6,16 +6,16 @@ from collections.abc import AsyncGenerator
 from typing import Final
 
 from care.v1 import ticket_service_pb2 as pb
+from care.v1.ticket_pb2 import Ticket
 from care_rules import names
 from care_rules.callers import Caller
-from care_rules.entities import Agent
 from care_rules.filters.schema import read_filter
 from care_rules.filters.tickets import TICKET_FIELDS
 from care_service.rpc import convert, page_tokens
 from care_service.rpc.fields import Fields
 from care_service.rpc.parents import check_ticket, list_parent
 from care_service.rpc.placeholders import NO_TICKET
-from care_service.rpc.ticket_for_caller import listed_ticket_for
+from care_service.rpc.ticket_for_caller import basic_ticket, full_ticket
 from care_service.usecases.feed import Change, FeedFilter, FeedPosition
 from care_service.usecases.ports import Feed, MessageView, Reader, TicketView
 from care_service.usecases.streams import Followers
@@ -27,7 +27,9 @@ async def watch_tickets(
     feed: Feed, followers: Followers, reader: Reader, request: pb.WatchTicketsRequest, caller: Caller
 ) -> AsyncGenerator[pb.WatchTicketsResponse, None]:
     """Yields what happens to the tickets that a request names, from its resume token on."""
-    follow = await _follow(reader, request, caller)
+    fields = Fields()
+    is_full = fields.is_full(request.view)
+    follow = await _follow(reader, fields, request, caller)
     scope = f"watch {request.parent}"
     place = page_tokens.read_token(request.resume_token, scope, _place)
 
@@ -47,11 +49,13 @@ async def watch_tickets(
             if place < through:
                 seen = await followers.changes(follow, place, through, _BATCH)
                 own = None
-                if seen.changes and caller.is_agent:
+                if is_full and seen.changes and caller.is_agent:
                     # Agents have one organization, so this is the caller's entry for all of the tickets.
                     own = await reader.agent(seen.changes[0].ticket.organization, caller.id)
                 for change in seen.changes:
-                    yield _response(change, caller, own, token(change.position))
+                    view = TicketView(change.ticket, change.contact)
+                    ticket = full_ticket(view, caller, own) if is_full else basic_ticket(view)
+                    yield _response(change, ticket, token(change.position))
                     interest.spoke()
                 place = seen.position
             if interest.is_silent:
@@ -61,9 +65,8 @@ async def watch_tickets(
                 through = max(through, interest.through or through)
 
 
-async def _follow(reader: Reader, request: pb.WatchTicketsRequest, caller: Caller) -> FeedFilter:
+async def _follow(reader: Reader, fields: Fields, request: pb.WatchTicketsRequest, caller: Caller) -> FeedFilter:
     condition = read_filter(request.filter, TICKET_FIELDS)
-    fields = Fields()
     if "/tickets/" not in request.parent:
         return FeedFilter(list_parent(fields, request.parent, caller), None, condition)
     name = fields.name("parent", request.parent, names.parse_ticket, NO_TICKET)
@@ -79,11 +82,11 @@ def _place(key: list[str | int]) -> FeedPosition:
     return FeedPosition(transaction, position)
 
 
-def _response(change: Change, caller: Caller, own: Agent | None, token: str) -> pb.WatchTicketsResponse:
+def _response(change: Change, ticket: Ticket, token: str) -> pb.WatchTicketsResponse:
     view = MessageView(change.message, None, change.delivery) if change.message else None
     return pb.WatchTicketsResponse(
         activity=convert.activity_message(change.activity),
-        ticket=listed_ticket_for(TicketView(change.ticket, change.contact), caller, own),
+        ticket=ticket,
         message=convert.thread_message(view) if view else None,
         resume_token=token,
     )

@@ -74,8 +74,8 @@ FORM_QUERY: Final = f"""
     FROM recoveries n
     JOIN tickets t ON t.organization = n.organization AND t.number = n.ticket_number{_JOINS}
     LEFT JOIN requests q
-      ON q.organization = n.organization AND q.caller = '{ActorKind.CUSTOMER}/' || $1::UUID::TEXT
-      AND q.request_id = $2::UUID
+      ON q.organization = n.organization AND q.request_id = $2::UUID
+        AND q.caller = '{ActorKind.CUSTOMER}/' || $1::UUID::TEXT
     WHERE n.id = $1::UUID AND n.{IS_FORM}
 """
 
@@ -168,8 +168,8 @@ CHAT_QUERY: Final = f"""
     JOIN tickets t ON t.organization = k.organization AND t.number = k.ticket_number{_JOINS}
     {_NAMED} {_USER}
     LEFT JOIN requests q
-      ON q.organization = k.organization AND q.caller = '{ActorKind.CUSTOMER}/' || k.id::TEXT
-      AND q.request_id = $2::UUID
+      ON q.organization = k.organization AND q.request_id = $2::UUID
+        AND q.caller = '{ActorKind.CUSTOMER}/' || k.id::TEXT
     WHERE k.id = $1::UUID
 """
 

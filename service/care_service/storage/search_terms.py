@@ -11,7 +11,9 @@ from typing import Final
 
 from care_service.storage.statement_builder import Statement
 
-TICKET_COLUMNS: Final = "organization, number, subject, description, labels, location, reporter, review_id"
+TICKET_COLUMNS: Final = (
+    "organization, number, subject, description, labels, external_reference, location, reporter, review_id"
+)
 """The columns that the CTE `ticket` of a commit returns."""
 
 
@@ -34,15 +36,16 @@ def add_insert(statement: Statement, *, has_review: bool) -> None:
     source, stars, text = ("ticket t, review v", "v.stars", "v.text") if has_review else ("ticket t", "NULL", "''")
     statement.add(
         "terms",
-        "INSERT INTO ticket_terms (organization, number, location, reporter, review_id, stars, search)"
+        "INSERT INTO ticket_terms"
+        "\n    (organization, number, location, reporter, review_id, stars, external_reference, search)"
         f"\n  SELECT t.organization, t.number, t.location, t.reporter, t.review_id, {stars}::SMALLINT,"
-        f"\n    {search(text)}"
+        f"\n    nullif(t.external_reference, ''), {search(text)}"
         f"\n  FROM {source} RETURNING 1",
     )
 
 
 def add_update(statement: Statement) -> None:
-    """Adds the CTEs for a ticket whose subject, description or labels have changed, after `ticket`."""
+    """Adds the CTEs for a ticket whose subject, description, labels or reference have changed, after `ticket`."""
     statement.add(
         "text",
         "SELECT v.text FROM reviews v JOIN ticket ON v.organization = ticket.organization AND v.id = ticket.review_id"
@@ -50,7 +53,8 @@ def add_update(statement: Statement) -> None:
     )
     statement.add(
         "terms",
-        f"UPDATE ticket_terms m SET search = {search('v.text')}\n  FROM ticket t LEFT JOIN text v ON true"
+        f"UPDATE ticket_terms m SET search = {search('v.text')},"
+        "\n    external_reference = nullif(t.external_reference, '')\n  FROM ticket t LEFT JOIN text v ON true"
         "\n  WHERE m.organization = t.organization AND m.number = t.number RETURNING 1",
     )
 

@@ -311,6 +311,9 @@ def _leaf(condition: Condition, organization: str | None, *, negated: bool) -> P
             if negated or organization is None:
                 return Sql(unless(_T.labels.contains([condition.text]), negated))
             return _label(condition.text, organization)
+        case Equals(field="external_reference"):
+            found = unless(_M.external_reference == condition.text, negated, _M.external_reference)
+            return Sql(found, needs_terms=True, in_order=not negated)
         case Equals(field="reference"):
             return Sql(unless(_has_reference(condition.text, organization), negated), elsewhere=True)
         case Words():
@@ -359,8 +362,8 @@ def _present(field: str, organization: str | None, *, negated: bool) -> Predicat
             return Sql(_T.labels == [])
         case "labels":
             return _label("*", organization) if organization else Sql(_T.labels != [])
-        case "stars":
-            return Sql(_M.stars.is_(None) if negated else _M.stars.is_not(None), needs_terms=True)
+        case "stars" | "external_reference":
+            return Sql(_M[field].is_(None) if negated else _M[field].is_not(None), needs_terms=True)
         case "location":  # every ticket has one
             return Either() if negated else Both()
         case _:

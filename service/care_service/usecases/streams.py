@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from care_roles.logs import get_logger
-from care_rules.refusals import Refusal
+from care_rules.refusals import Refusal, draining
 from care_service.usecases.feed import FeedFilter, FeedPage, FeedPosition
 from care_service.usecases.ports import Feed
 
@@ -116,7 +116,10 @@ class Followers:
 
     @asynccontextmanager
     async def following(self, organization: str | None, ticket: int | None) -> AsyncIterator[Interest]:
-        """Keeps an interest for the block."""
+        """Keeps an interest for the block.
+
+        Raises the refusal DRAINING after a block that was left because the service stops.
+        """
         interest, key = Interest(self._pace.heartbeat), (organization, ticket)
         if self._is_over:
             interest.end()
@@ -124,6 +127,8 @@ class Followers:
         self._hint.set()
         try:
             yield interest
+            if interest.is_over:
+                raise draining()
         finally:
             self._interests[key].discard(interest)
             if not self._interests[key]:

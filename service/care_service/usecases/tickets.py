@@ -40,6 +40,7 @@ class NewTicket:
     priority: Priority | None
     """None for the priority that the settings give the review."""
     labels: tuple[str, ...]
+    external_reference: str
     email: str
     phone: str
     display_name: str
@@ -67,6 +68,7 @@ async def create_ticket(
         location=new.location,
         priority=new.priority,
         labels=new.labels,
+        external_reference=new.external_reference,
         email=new.email,
         phone=new.phone,
         display_name=new.display_name,
@@ -103,7 +105,7 @@ async def create_ticket(
 async def update_ticket(
     store: TicketStore, name: TicketName, command: commands.UpdateTicket, request: Request[TicketSnapshot]
 ) -> Outcome:
-    """Changes a ticket's subject, description, priority or labels."""
+    """Changes a ticket's subject, description, priority, labels or external reference."""
     return await execute(store, name, command, request, ticket_only)
 
 

@@ -59,6 +59,7 @@ def install(folder: Path, wheel: Wheel, *arguments: str) -> tuple[Path, set[str]
     return python, {canonicalize_name(name) for name in installed}
 
 
+@pytest.mark.timeout(600)  # pip downloads
 def test_the_base_imports_every_module_of_the_client(wheel: Wheel, tmp_path: Path) -> None:
     python, installed = install(tmp_path, wheel, wheel.name)
     assert installed - {"typing-extensions"} == wheel.base, "more than it asks for; typing-extensions is gRPC's"

@@ -13,7 +13,9 @@ from tests.support.distribution import ROOT, InstallLine, Wheel, documents, inst
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 FOLDERS = [ROOT / folder for folder in PROJECT["tool"]["hatch"]["build"]["dev-mode-dirs"]]
 SOURCES = [file for folder in FOLDERS for file in sorted(folder.rglob("*.py"))]
-LINES = install_lines(*documents(), *SOURCES)
+MESSAGES = [line for line in install_lines(*SOURCES) if any("care" in argument for argument in line.arguments)]
+"""Error messages that say how to install a part of Care; other messages name other distributions."""
+LINES = [*install_lines(*documents()), *MESSAGES]
 OLD_NAME = re.compile(r"(?<![\w-])care\[\w")
 """`care` with extras: the distribution has another name."""
 

@@ -46,11 +46,18 @@ _TICKETS = """
 """
 _RECOVERIES = """
     INSERT INTO recoveries (organization, ticket_number, id, kind, state, review_id, reply_text, key_id,
-      refusal_message, reply_state, attempt, retract_refusals, create_time)
+      refusal_message, mark, attempt, retract_refusals, create_time)
     SELECT $1::TEXT, n, CASE WHEN n = $3 THEN ('0190a0a0-0000-7000-8000-0000' || $4)::UUID ELSE gen_random_uuid() END,
-      'FORM', 'WITHDRAWN', NULL, '', 'k1', '', 'NONE', 0, 0, now()
+      'FORM', 'WITHDRAWN', NULL, '', 'k1', '', 'NEVER', 0, 0, now()
     FROM generate_series(1, $2::INT) AS n WHERE n % 4 = 0
 """
+
+
+_REFERENCES = """
+    UPDATE {table} SET external_reference = CASE WHEN number = $2 THEN 'ORD-1' ELSE 'ORD-' || 2 + number % 83 END
+    WHERE organization = $1::TEXT AND (number = $2::INT OR number % 499 = 0)
+"""
+"""Set later than the rows were made: they are of a schema without them."""
 
 
 async def fill(database: Database) -> None:
@@ -65,5 +72,8 @@ async def fill(database: Database) -> None:
     await upgrade(database.engine)
     async with database.driver() as connection:
         await connection.execute("SET statement_timeout = 0")
+        for organization in SIZES:
+            for table in ("tickets", "ticket_terms"):
+                await connection.execute(_REFERENCES.format(table=table), organization, RARE_TICKET)
         # Index-only scans need the visibility map, which autovacuum keeps in life.
         await connection.execute("VACUUM (ANALYZE) tickets, ticket_terms, reviews, recoveries")

@@ -327,7 +327,7 @@ async def test_a_mask_writes_what_it_names_and_nothing_else(tenant: Tenant) -> N
     assert await latest(tenant, ticket) == (
         "UPDATED",
         [
-            FieldChange(field="description", before="", after="Also"),
+            FieldChange(field="description", before="", after=""),
             FieldChange(field="labels", before="", after="a,b"),
         ],
     )
@@ -343,10 +343,12 @@ async def test_without_a_mask_what_is_not_empty_is_written(tenant: Tenant) -> No
 
 async def test_a_star_writes_all_details_also_empty_ones(tenant: Tenant) -> None:
     ticket = await tenant.ticket()
-    await update(tenant, Ticket(name=ticket.name, description="First", labels=["vip"]))
+    first = Ticket(name=ticket.name, description="First", labels=["vip"], external_reference="ORD-1042")
+    await update(tenant, first)
     given = Ticket(name=ticket.name, subject="New", priority=ticket_pb2.TICKET_PRIORITY_URGENT)
     after = await update(tenant, given, "*")
     assert (after.subject, after.description, list(after.labels)) == ("New", "", [])
+    assert after.external_reference == ""
     assert after.priority == ticket_pb2.TICKET_PRIORITY_URGENT
     assert after.assignee == ticket.assignee
 
@@ -409,6 +411,9 @@ async def test_an_update_that_changes_nothing_writes_no_activity_and_keeps_the_e
         ("priority", Ticket()),
         ("description", Ticket(description="d" * 10_001)),
         ("labels", Ticket(labels=["no blanks"])),
+        ("external_reference", Ticket(external_reference="x" * 129)),
+        ("external_reference", Ticket(external_reference="two\nlines")),
+        ("external_reference", Ticket(external_reference="a\0b")),
     ],
 )
 async def test_a_wrong_new_value_is_refused(tenant: Tenant, path: str, given: Ticket) -> None:
@@ -419,6 +424,28 @@ async def test_a_wrong_new_value_is_refused(tenant: Tenant, path: str, given: Ti
     assert_refused(error, "INVALID_FIELD")
     assert [violation.field for violation in error.field_violations] == [f"ticket.{path}"]
     assert await tenant.get(ticket) == ticket
+
+
+async def test_an_external_reference_is_kept_as_it_is_and_logged(tenant: Tenant) -> None:
+    given = Ticket(subject="Soup", location=f"{tenant.name}/locations/soho", external_reference=" ORD/1042: Ümlaut ")
+    ticket = await create(tenant.agent("alice"), tenant, given)
+    assert ticket.external_reference == "ORD/1042: Ümlaut"
+    [entry] = await tenant.log(ticket)
+    assert FieldChange(field="external_reference", before="", after="ORD/1042: Ümlaut") in entry.changes
+    await tenant.agent("alice").tickets.TakeTicket(tickets.TakeTicketRequest(name=ticket.name))
+    for reference, before in (("語" * 128, "ORD/1042: Ümlaut"), ("", "語" * 128)):
+        sent = Ticket(name=ticket.name, external_reference=reference)
+        after = await update(tenant, sent, "external_reference")
+        assert after.external_reference == reference
+        assert await tenant.get(ticket) == after
+        change = FieldChange(field="external_reference", before=before, after=reference)
+        assert await latest(tenant, ticket) == ("UPDATED", [change])
+
+
+async def test_two_tickets_may_have_one_external_reference(tenant: Tenant) -> None:
+    given = Ticket(subject="Soup", location=f"{tenant.name}/locations/soho", external_reference="ORD-1042")
+    first, second = [await create(tenant.agent("alice"), tenant, given) for _ in range(2)]
+    assert first.external_reference == second.external_reference == "ORD-1042"
 
 
 async def test_the_longest_values_are_taken(tenant: Tenant) -> None:

@@ -94,6 +94,8 @@ async def test_a_batch_sent_again_acts_once_and_tries_again_what_was_refused(ten
     assert (await tenant.log_types(mine)).count("CLOSED") == 1
     assert (second[1].status.code, second[1].ticket.status) == (OK, ticket_pb2.TICKET_STATUS_CLOSED)
     assert await alice.BatchCloseTickets(request) == tickets.BatchCloseTicketsResponse(results=second)
+    request.request_id = request.request_id.upper()
+    assert await alice.BatchCloseTickets(request) == tickets.BatchCloseTicketsResponse(results=second)
 
 
 async def test_an_item_keeps_its_own_etag_and_request_id(tenant: Tenant) -> None:

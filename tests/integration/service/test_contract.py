@@ -113,7 +113,20 @@ async def test_a_name_that_is_none_says_what_one_looks_like(tenant: Tenant, name
 
 @pytest.mark.parametrize(
     "request_id",
-    ["7", "1b4e28ba2fa141d2883f0016d3cca427", "{1b4e28ba-2fa1-41d2-883f-0016d3cca427}", str(UUID(int=0)), "x" * 36],
+    [
+        "7",
+        "1b4e28ba2fa141d2883f0016d3cca427",
+        "{1b4e28ba-2fa1-41d2-883f-0016d3cca427}",
+        "urn:uuid:1b4e28ba-2fa1-41d2-883f-0016d3cca427",
+        # Of 36 characters, as the right form is.
+        "urn:1b4e28ba2fa141d2883f0016d3cca427",
+        "{1b4e28ba-2fa141d2883f0016d3cca427-}",
+        "1b4e28b-a2fa1-41d2-883f-0016d3cca427",
+        "1_4e28ba-2fa1-41d2-883f-0016d3cca427",
+        "\u0661b4e28ba-2fa1-41d2-883f-0016d3cca427",
+        str(UUID(int=0)),
+        "x" * 36,
+    ],
 )
 async def test_a_request_id_that_is_no_uuid_is_refused(tenant: Tenant, request_id: str) -> None:
     ticket = await tenant.ticket()

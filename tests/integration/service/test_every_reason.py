@@ -26,7 +26,7 @@ from tests.integration.service.clocks import SettableClock
 from tests.integration.service.renew_access import full_name, methods
 from tests.support.care import NOWHERE, Care, care
 from tests.support.design_tables import CODES
-from tests.support.reasons import Refused, documented, well_formed
+from tests.support.reasons import CheckedError, check_error, documented_reasons
 from tests.support.reflection import send
 from tests.support.system import eventually
 from tests.support.tenant import REPLY, Tenant
@@ -45,15 +45,27 @@ class Provoked:
     fields: frozenset[str] = frozenset()
     """Those that `BadRequest` names."""
     retry_delay: timedelta | None = None
+    end: Callable[[], Awaitable[None]] | None = None
+    """Of a stream: ends it, once it has begun."""
 
-    async def refusal(self) -> Refused:
+    async def refusal(self) -> CheckedError:
         """Calls the method whose request it is, past care_client, which keeps less of an error than came."""
         (method,) = (each for each in methods() if each.input_type.full_name == self.request.DESCRIPTOR.full_name)
-        metadata = () if self.token is None else (("authorization", f"Bearer {self.token}"),)
         async with grpc.aio.insecure_channel(self.care.address) as channel:
             with pytest.raises(grpc.aio.AioRpcError) as caught:
-                await send(channel, full_name(method), self.request.SerializeToString(), metadata)
-        return well_formed(caught.value, to_customer=method.containing_service.name == "CustomerService")
+                await self._call(channel, full_name(method))
+        return check_error(caught.value, to_customer=method.containing_service.name == "CustomerService")
+
+    async def _call(self, channel: grpc.aio.Channel, method: str) -> None:
+        metadata = () if self.token is None else (("authorization", f"Bearer {self.token}"),)
+        if self.end is None:
+            await send(channel, method, self.request.SerializeToString(), metadata)
+            return
+        begin: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(f"/{method}")
+        answers = aiter(begin(self.request.SerializeToString(), metadata=metadata))
+        await anext(answers)
+        await self.end()
+        await anext(answers)
 
 
 @dataclass(frozen=True)
@@ -98,6 +110,8 @@ class Place:
     """A service that can't reach the issuer of its tokens."""
     narrow: Care
     """A service that takes one call at a time."""
+    server: postgres.Server
+    """For a service of one's own."""
     until_the_end: AsyncExitStack
 
     def by(
@@ -123,11 +137,17 @@ async def narrow(server: postgres.Server) -> AsyncIterator[Care]:
 
 @pytest.fixture
 async def place(
-    tenant: Tenant, timed: Tenant, clock: SettableClock, troubled: Troubled, waiting: Care, narrow: Care
+    tenant: Tenant,
+    timed: Tenant,
+    clock: SettableClock,
+    troubled: Troubled,
+    waiting: Care,
+    narrow: Care,
+    server: postgres.Server,
 ) -> AsyncIterator[Place]:
     disturbed, advance = Tenant(troubled.care, tenant.id), lambda hours: clock.advance(hours=hours)
     async with AsyncExitStack() as until_the_end:
-        yield Place(tenant, timed, advance, disturbed, troubled.stop_database, waiting, narrow, until_the_end)
+        yield Place(tenant, timed, advance, disturbed, troubled.stop_database, waiting, narrow, server, until_the_end)
 
 
 def get(name: str) -> tickets.GetTicketRequest:
@@ -350,6 +370,14 @@ async def overloaded(at: Place) -> Provoked:
     return replace(at.by("alice", get(ticket.name), tenant=tenant), retry_delay=timedelta(seconds=1))
 
 
+async def draining(at: Place) -> Provoked:
+    running = await at.until_the_end.enter_async_context(AsyncExitStack())
+    stopping = await running.enter_async_context(care(at.server.create_database("draining_reason")))
+    tenant = Tenant(stopping, at.tenant.id)
+    request = tickets.WatchTicketsRequest(parent=tenant.name)
+    return replace(at.by("alice", request, tenant=tenant), retry_delay=timedelta(seconds=1), end=running.aclose)
+
+
 async def database_unavailable(at: Place) -> Provoked:
     request = reviews.ListReviewsRequest(parent=at.troubled.name)
     await at.troubled.service.reviews.ListReviews(request)
@@ -387,6 +415,7 @@ PROVOCATIONS: Final[Mapping[str, Callable[[Place], Awaitable[Provoked]]]] = {
     "RATE_LIMITED": rate_limited,
     "TIME_LIMIT_EXCEEDED": time_limit_exceeded,
     "OVERLOADED": overloaded,
+    "DRAINING": draining,
     # The last one: the troubled service has no database afterwards.
     "DATABASE_UNAVAILABLE": database_unavailable,
 }
@@ -394,7 +423,7 @@ PROVOCATIONS: Final[Mapping[str, Callable[[Place], Awaitable[Provoked]]]] = {
 
 def test_every_reason_of_the_contract_is_provoked_here_and_documented() -> None:
     names = {name.removeprefix("ERROR_REASON_") for name in error_reason_pb2.ErrorReason.keys()}  # noqa: SIM118 - no dict
-    assert set(PROVOCATIONS) == set(documented()) == names - {"UNSPECIFIED"}
+    assert set(PROVOCATIONS) == set(documented_reasons()) == names - {"UNSPECIFIED"}
 
 
 def comparable(metadata: Mapping[str, str]) -> dict[str, object]:
@@ -410,7 +439,7 @@ async def test_an_error_holds_what_the_contract_documents(place: Place, reason: 
     provoked = await PROVOCATIONS[reason](place)
     refused = await provoked.refusal()
     assert refused.reason == reason, refused.words
-    assert documented()[reason].code == CODES[reason]
+    assert documented_reasons()[reason].code == CODES[reason]
     assert comparable(refused.metadata) == comparable(provoked.metadata)
     assert set(refused.violations) == provoked.fields
     assert refused.retry_delay == provoked.retry_delay

@@ -71,6 +71,8 @@ MANY = [
     'stars = ""',
     'create_time > "2024-01-01T01:00:00Z"',
     "reference != 3F9A-12C7",
+    "external_reference != ORD-1",
+    'external_reference = ""',
     "soup",
     '"cold soup"',
     "-word77",
@@ -95,6 +97,10 @@ FEW = [
     'update_time < "2024-01-03T00:00:00Z"',
     "reference = 3F9A-12C7",
     "reference = 0000-0000",
+    "external_reference = ORD-1",
+    "external_reference = ORD-2",
+    "external_reference = none",
+    "external_reference:*",
     "marzipan",
     "word77",
     "nothing",
@@ -107,6 +113,7 @@ FEW = [
     f"assignee = {O}/agents/a7 OR labels:rare",
     f"stars = 5 OR labels:rare OR reporter = {O}/agents/rare",
     "marzipan OR reference = 3F9A-12C7",
+    f"external_reference = ORD-2 OR assignee = {O}/agents/a7",
     f"assignee = {O}/agents/a7 status != CLOSED",
     '"cold and word77" -labels:vip',
 ]
@@ -245,7 +252,8 @@ async def test_a_page_of_reviews_reads_little(million: Database, organization: s
 
 
 @pytest.mark.parametrize(
-    "filter_text", ["labels:rare", f"reporter = {O}/agents/rare", "reference = 3F9A-12C7", "marzipan"]
+    "filter_text",
+    ["labels:rare", f"reporter = {O}/agents/rare", "reference = 3F9A-12C7", "external_reference = ORD-1", "marzipan"],
 )
 async def test_one_ticket_in_a_million_is_found(million: Database, filter_text: str) -> None:
     query = TicketQuery(BIG, PAGE, read_filter(filter_text, TICKET_FIELDS))

@@ -72,11 +72,18 @@ async def _raise(
     location: str = "soho",
     subject: str = "",
     description: str = "",
+    external_reference: str = "",
 ) -> Ticket:
     review = (await tenant.review(stars, text)).name if stars else ""
     place = "" if review else f"{tenant.name}/locations/{location}"
     given = Ticket(
-        review=review, location=place, subject=subject, description=description, priority=priority, labels=labels
+        review=review,
+        location=place,
+        subject=subject,
+        description=description,
+        priority=priority,
+        labels=labels,
+        external_reference=external_reference,
     )
     client = tenant.agent(by) if by else tenant.service
     return (await client.tickets.CreateTicket(tickets.CreateTicketRequest(parent=tenant.name, ticket=given))).ticket
@@ -103,6 +110,7 @@ async def _make(world: World) -> None:
         description="Waited an hour: the soup was hot, the pizza cold.",
         priority=TICKET_PRIORITY_LOW,
         labels=("vip", "food"),
+        external_reference="ORD-1042",
     )
     ticket = await known("B", given)
     await _take(tenant, ticket, "alice")
@@ -116,7 +124,7 @@ async def _make(world: World) -> None:
     await _take(tenant, ticket, "alice")
     await alice.CloseTicket(tickets.CloseTicketRequest(name=ticket.name))
     world.clock.advance(hours=1)
-    ticket = await known("E", await _raise(tenant, by="alice", subject="Lost umbrella"))
+    ticket = await known("E", await _raise(tenant, by="alice", subject="Lost umbrella", external_reference="ORD-1042"))
     await _take(tenant, ticket, "bob")
     world.clock.advance(hours=1)
     ticket = await known("F", await _raise(tenant, stars=2, text="The waiter's late"))
@@ -125,7 +133,7 @@ async def _make(world: World) -> None:
     await tenant.posted(recovery)
     world.reference = recovery.name[-8:].upper()
     world.clock.advance(hours=1)
-    ticket = await known("G", await _raise(tenant, by="bob", subject="Old question"))
+    ticket = await known("G", await _raise(tenant, by="bob", subject="Old question", external_reference="X 7: ümlaut"))
     async with tenant.care.database.driver() as connection:
         # What the workflow's step will do.
         await connection.execute(
@@ -250,6 +258,21 @@ FOUND: list[tuple[str, str]] = [
     ("reference : {reference}", "F"),
     ("reference != {reference}", "GEDCBA"),
     ("reference = 0000-0000", ""),
+    ("external_reference = ORD-1042", "EB"),
+    ("external_reference : ' ORD-1042 '", "EB"),
+    ("external_reference != ORD-1042", "GFDCA"),
+    ("NOT external_reference = ORD-1042", "GFDCA"),
+    ('external_reference = "X 7: ümlaut"', "G"),
+    ("external_reference = ord-1042", ""),
+    ("external_reference = ORD", ""),
+    ('external_reference = ""', "FDCA"),
+    ('external_reference != ""', "GEB"),
+    ("external_reference:*", "GEB"),
+    ("external_reference = ORD-1042 status = OPEN", "E"),
+    ("external_reference = ORD-1042 OR stars = 5", "EDB"),
+    # No word to search for.
+    ("ümlaut", ""),
+    ("1042", ""),
     # Words: in subject, description and review, whole ones, in any case and language.
     ("soup", "BA"),
     ("SOUP", "BA"),

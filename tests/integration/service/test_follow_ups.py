@@ -68,6 +68,18 @@ async def test_an_answer_after_the_close_raises_a_ticket_linked_both_ways(tenant
     assert (await tenant.service.reviews.GetReview(review)).review.ticket == follow_up.name
 
 
+async def test_a_follow_up_has_no_external_reference_of_its_own(tenant: Tenant) -> None:
+    ticket = await tenant.ticket()
+    alice = tenant.agent("alice").tickets
+    given = Ticket(name=ticket.name, external_reference="ORD-1042")
+    await alice.UpdateTicket(tickets.UpdateTicketRequest(ticket=given))
+    recovery = await tenant.in_recovery_state(ticket, "AWAITING_CONTACT")
+    await close(tenant, ticket)
+    await tenant.submit(recovery)
+    assert (await follow_up_of(tenant, ticket)).external_reference == ""
+    assert (await tenant.get(ticket)).external_reference == "ORD-1042"
+
+
 async def test_nothing_but_the_link_changes_on_the_closed_ticket(tenant: Tenant) -> None:
     before, recovery = await closed(tenant)
     log = await tenant.log(before)

@@ -144,6 +144,38 @@ async def test_a_database_that_a_newer_version_migrated_is_refused_and_stays_as_
         assert await connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": LOCK}) is True
 
 
+async def test_texts_are_taken_out_of_the_log(engine: AsyncEngine) -> None:
+    """The earlier entries are as those that are written now; the other changes stay as they are, and in their order."""
+    before = [
+        [["status", "", "OPEN"], ["subject", "", "1-star review by Robin"]],
+        [["description", "Robin called", ""], ["labels", "", "vip"], ["subject", "Soup", "Robin's soup"]],
+        [["labels", "subject", "description"]],
+        [["status", "OPEN", "CLOSED"]],
+        [],
+    ]
+    await upgrade(engine, "0009")
+
+    def put(connection: Connection) -> None:
+        row = fill(connection)["activities"]
+        activities = next(table for table in tables(connection) if table.name == "activities")
+        connection.execute(activities.delete())
+        for number, changes in enumerate(before):
+            connection.execute(activities.insert().values(row | {"number": number, "changes": changes}))
+        connection.commit()
+
+    async with engine.connect() as connection:
+        await connection.run_sync(put)
+    await upgrade(engine, "0010")
+    async with engine.connect() as connection:
+        rows = await connection.execute(text("SELECT changes FROM activities ORDER BY number"))
+        assert list(rows.scalars()) == [
+            [["status", "", "OPEN"], ["subject", "", ""]],
+            [["description", "", ""], ["labels", "", "vip"], ["subject", "", ""]],
+            *before[2:],
+        ]
+    await downgrade(engine, "0009")
+
+
 async def test_a_migration_is_not_held_to_the_time_of_a_statement(server: postgres.Server) -> None:
     """Neither what it does to large tables, nor waiting for the replica that does it."""
     url = server.create_database(f"migrations{next(_numbers)}")

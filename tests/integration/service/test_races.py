@@ -410,6 +410,18 @@ async def test_fifty_repeats_of_a_command_act_once_and_answer_the_same_also_afte
 
 
 @pytest.mark.parametrize("command", COMMANDS)
+async def test_a_repeat_may_write_the_request_id_in_capitals(tenant: Tenant, command: str) -> None:
+    target, alice, request_id = await ready(tenant, command), tenant.agent("alice"), str(uuid4())
+    answer = await send(alice, request(command, target, request_id=request_id.upper()))
+    after = await tenant.log(target.ticket)
+    assert after[0].request_id == request_id
+    assert await send(alice, request(command, target, request_id=request_id)) == answer
+    assert await tenant.log(target.ticket) == after
+    other = request(command, target, etag="999", request_id=request_id.upper())
+    assert_refused(await refusal(send(alice, other)), "REQUEST_ID_REUSED", {"request_id": request_id})
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 async def test_a_request_id_serves_no_other_body_and_no_other_method(tenant: Tenant, command: str) -> None:
     target, alice, request_id = await ready(tenant, command), tenant.agent("alice"), str(uuid4())
     await send(alice, request(command, target, request_id=request_id))

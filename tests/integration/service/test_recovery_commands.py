@@ -349,12 +349,11 @@ async def test_a_local_number_is_read_in_the_locations_region_or_else_the_organi
 
 
 async def test_a_ticket_created_with_a_contact_begins_with_a_direct_recovery(tenant: Tenant) -> None:
-    customer = Customer(display_name="Robin", email="robin@example.com", phone="+1 415 555 2671", verified=True)
-    given = Ticket(subject="Cold soup", location=f"{tenant.name}/locations/soho", customer=customer)
-    create = tickets.CreateTicketRequest(parent=tenant.name, ticket=given)
+    contact = tickets.NewContact(display_name="Robin", email="robin@example.com", phone="+1 415 555 2671")
+    given = Ticket(subject="Cold soup", location=f"{tenant.name}/locations/soho")
+    create = tickets.CreateTicketRequest(parent=tenant.name, ticket=given, contact=contact)
     ticket = (await tenant.service.tickets.CreateTicket(create)).ticket
     assert contact_state_of(ticket) == "CONTACT_RECEIVED"
-    # `verified` is output-only: what a request says of it is ignored.
     kept = Customer(display_name="Robin", email="robin@example.com", phone="+14155552671")
     assert ticket.customer == kept
     assert await tenant.get(ticket) == (await tenant.agent("alice").tickets.GetTicket(get(ticket))).ticket
@@ -368,18 +367,48 @@ def get(ticket: Ticket) -> tickets.GetTicketRequest:
     return tickets.GetTicketRequest(name=ticket.name)
 
 
+async def test_a_copy_of_a_ticket_has_no_customer(tenant: Tenant) -> None:
+    given = Ticket(subject="Cold soup", location=f"{tenant.name}/locations/soho")
+    contact = tickets.NewContact(email="robin@example.com")
+    create = tickets.CreateTicketRequest(parent=tenant.name, ticket=given, contact=contact)
+    original = (await tenant.service.tickets.CreateTicket(create)).ticket
+    assert original.customer.email == "robin@example.com"
+    copy = await tenant.service.tickets.CreateTicket(
+        tickets.CreateTicketRequest(parent=tenant.name, ticket=await tenant.get(original))
+    )
+    assert (copy.ticket.subject, copy.ticket.location) == (original.subject, original.location)
+    assert (contact_state_of(copy.ticket), copy.ticket.recovery) == ("NO_CONTACT", "")
+    assert not copy.ticket.HasField("customer")
+    listed = conversations.ListContactsRequest(parent=copy.ticket.name)
+    assert list((await tenant.service.conversations.ListContacts(listed)).contacts) == []
+
+
+async def test_a_customer_in_a_request_is_ignored_whatever_it_holds(tenant: Tenant) -> None:
+    customer = Customer(email="robin", phone="none", display_name="R" * 201, verified=True)
+    given = Ticket(subject="Cold soup", location=f"{tenant.name}/locations/soho", customer=customer)
+    create = tickets.CreateTicketRequest(parent=tenant.name, ticket=given)
+    created = (await tenant.service.tickets.CreateTicket(create)).ticket
+    assert not created.HasField("customer")
+    taken = await tenant.agent("alice").tickets.TakeTicket(tickets.TakeTicketRequest(name=created.name))
+    given = Ticket(name=created.name, subject="Hot soup", customer=customer)
+    updated = (await tenant.agent("alice").tickets.UpdateTicket(tickets.UpdateTicketRequest(ticket=given))).ticket
+    assert (updated.subject, updated.HasField("customer")) == ("Hot soup", False)
+    assert updated.etag == str(int(taken.ticket.etag) + 1)
+
+
 async def test_a_wrong_address_of_a_new_ticket_is_named_by_its_path(tenant: Tenant) -> None:
-    for customer, field in (
-        (Customer(email="robin"), "ticket.customer.email"),
-        (Customer(phone="+1 555"), "ticket.customer.phone"),
-        (Customer(phone="020 7946 0018"), "ticket.customer.phone"),
-        (Customer(email="robin@example.com", display_name="R" * 201), "ticket.customer.display_name"),
+    for contact, fields in (
+        (tickets.NewContact(email="robin"), ["contact.email"]),
+        (tickets.NewContact(phone="+1 555"), ["contact.phone"]),
+        (tickets.NewContact(phone="020 7946 0018"), ["contact.phone"]),
+        (tickets.NewContact(email="robin@example.com", display_name="R" * 201), ["contact.display_name"]),
+        (tickets.NewContact(display_name="Robin"), ["contact.email", "contact.phone"]),
+        (tickets.NewContact(), ["contact.email", "contact.phone"]),
     ):
-        given = Ticket(subject="Cold soup", location=f"{tenant.name}/locations/soho", customer=customer)
-        error = await refusal(
-            tenant.service.tickets.CreateTicket(tickets.CreateTicketRequest(parent=tenant.name, ticket=given))
-        )
+        given = Ticket(subject="Cold soup", location=f"{tenant.name}/locations/soho")
+        create = tickets.CreateTicketRequest(parent=tenant.name, ticket=given, contact=contact)
+        error = await refusal(tenant.service.tickets.CreateTicket(create))
         assert_refused(error, "INVALID_FIELD")
-        assert [violation.field for violation in error.field_violations] == [field]
+        assert [violation.field for violation in error.field_violations] == fields
     listed = await tenant.service.tickets.ListTickets(tickets.ListTicketsRequest(parent=tenant.name))
     assert list(listed.tickets) == []

@@ -85,7 +85,7 @@ async def wanting(tenant: Tenant) -> Tenant:
 async def test_a_review_that_is_wanted_has_its_ticket_in_the_answer(wanting: Tenant) -> None:
     answer = await ingest(wanting, review(wanting))
     made = await ticket(wanting, answer.ticket)
-    assert (made.review, made.location, made.subject) == (answer.name, answer.location, "1-star review by Robin")
+    assert (made.review, made.location, made.subject) == (answer.name, answer.location, "1-star review at Local, soho")
     assert made.priority == ticket_pb2.TICKET_PRIORITY_URGENT
     assert (made.status, made.assignee, made.reporter) == (ticket_pb2.TICKET_STATUS_OPEN, "", "")
     assert [entry.text for entry in await wanting.thread(made, "REVIEW")] == ["Cold soup."]

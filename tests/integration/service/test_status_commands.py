@@ -17,6 +17,7 @@ from tests.integration.service.commands import Target, assert_refused, ready, re
 from tests.support.care import refusal
 from tests.support.design_tables import COMMANDS, STATUS, STATUS_VERBS, STATUSES, machine_keys
 from tests.support.tenant import Tenant
+from tests.support.watching import current_resume_token, watching
 
 ASSIGNEE_ALONE = tuple(command for command in COMMANDS if command not in {"TakeTicket", "AssignTicket", "AddContact"})
 ACTIVITIES = {"start": "STARTED", "resolve": "RESOLVED", "close": "CLOSED", "reopen": "REOPENED"}
@@ -284,8 +285,8 @@ async def test_the_actions_of_a_ticket_are_what_its_methods_then_answer(
     client, target = caller_named(tenant, caller), await situation(tenant)
     shown = (await client.tickets.GetTicket(tickets.GetTicketRequest(name=target.ticket.name))).ticket
     assert sorted(action.command for action in shown.actions) == sorted(COMMANDS)
-    listed = (await client.tickets.ListTickets(tickets.ListTicketsRequest(parent=tenant.name))).tickets[0]
-    assert listed.actions == shown.actions
+    request = tickets.ListTicketsRequest(parent=tenant.name, view=ticket_pb2.TICKET_VIEW_FULL)
+    assert (await client.tickets.ListTickets(request)).tickets[0] == shown
     for action in shown.actions:
         if action.command in {"WithdrawRecoveryForm", "RejectContact"} and not target.recovery:
             continue
@@ -295,6 +296,47 @@ async def test_the_actions_of_a_ticket_are_what_its_methods_then_answer(
         else:
             error = await refusal(run(client, action.command, target))
             assert error.reason == action_reason(action), action.command
+
+
+async def test_a_list_has_no_actions_unless_they_are_asked_for(tenant: Tenant) -> None:
+    ticket, alice = await tenant.ticket(), tenant.agent("alice").tickets
+    basic = await tenant.get(ticket)
+    basic.ClearField("actions")
+    for view in (ticket_pb2.TICKET_VIEW_UNSPECIFIED, ticket_pb2.TICKET_VIEW_BASIC):
+        request = tickets.ListTicketsRequest(parent=tenant.name, view=view)
+        assert list((await alice.ListTickets(request)).tickets) == [basic]
+    unknown = tickets.ListTicketsRequest(parent=tenant.name, view=ticket_pb2.TicketView.ValueType(7))
+    error = await refusal(alice.ListTickets(unknown))
+    assert_refused(error, "INVALID_FIELD")
+    assert [violation.field for violation in error.field_violations] == ["view"]
+
+
+async def test_pages_may_have_different_views(tenant: Tenant) -> None:
+    for _ in range(2):
+        await tenant.ticket()
+    request = tickets.ListTicketsRequest(parent=tenant.name, page_size=1, view=ticket_pb2.TICKET_VIEW_FULL)
+    alice = tenant.agent("alice").tickets
+    first = await alice.ListTickets(request)
+    request.page_token, request.view = first.next_page_token, ticket_pb2.TICKET_VIEW_BASIC
+    second = await alice.ListTickets(request)
+    assert [(ticket.number, bool(ticket.actions)) for page in (first, second) for ticket in page.tickets] == [
+        (2, True),
+        (1, False),
+    ]
+
+
+async def test_without_actions_nothing_is_read_of_the_caller(tenant: Tenant) -> None:
+    await tenant.meet("alice")
+    begin = await current_resume_token(tenant.agent("alice"), tenant.name)
+    ticket = await tenant.ticket()
+    async with tenant.care.database.driver() as connection, connection.transaction():
+        await connection.execute("LOCK TABLE agents IN ACCESS EXCLUSIVE MODE")  # whoever reads it would wait
+        request = tickets.ListTicketsRequest(parent=tenant.name)
+        assert [each.name for each in (await tenant.agent("alice").tickets.ListTickets(request)).tickets] == [
+            ticket.name
+        ]
+        async with watching(tenant.agent("alice"), tenant.name, resume_token=begin) as opened:
+            assert (await opened.next()).ticket.name == ticket.name
 
 
 def action_reason(action: ticket_pb2.TicketAction) -> str:

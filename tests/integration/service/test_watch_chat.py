@@ -7,6 +7,7 @@ import random
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from datetime import timedelta
 from functools import partial
 
 import pytest
@@ -17,7 +18,8 @@ from care.v1 import ticket_service_pb2 as tickets
 from care.v1.customer_service_pb2 import WatchChatRequest, WatchChatResponse
 from care.v1.recovery_pb2 import Recovery
 from care.v1.ticket_pb2 import Ticket
-from care_client.errors import Conflict, NotFound, ResourceExhausted
+from care_client.client import CareClient
+from care_client.errors import Conflict, NotFound, ResourceExhausted, Unavailable
 from care_dev.stack import postgres
 from care_service.rpc.page_tokens import make_token
 from care_service.usecases.streams import Pace
@@ -172,6 +174,29 @@ async def test_a_silent_chat_says_that_it_is_there_whatever_else_is_done_to_the_
                 heartbeat = await opened.next()
                 assert (texts(heartbeat), heartbeat.resume_token) == ([], first.resume_token)
             writing.cancel()
+
+
+async def test_a_service_that_stops_ends_streams_so_that_customers_go_on_elsewhere(server: postgres.Server) -> None:
+    url = server.create_database("draining_chat")
+    keys = {"CARE_TOKEN_KEY": secrets.token_urlsafe(32), "CARE_LINK_KEYS": f"k1:{secrets.token_urlsafe(32)}"}
+    async with care(url, variables=keys) as second, AsyncExitStack() as first:
+        # Longer than the test may take: a stream that waited for the end of the drain would fail it.
+        draining = await first.enter_async_context(care(url, variables=keys | {"CARE_DRAIN_TIME": "10m"}))
+        elsewhere = Tenant(second, "acme")
+        ticket, _, token = await open_chat(elsewhere)
+        async with (
+            CareClient.connect(draining.address) as customer,
+            stream(customer.customers.WatchChat, WatchChatRequest(token=token)) as opened,
+        ):
+            place = (await opened.next()).resume_token
+            await first.aclose()
+            with pytest.raises(Unavailable) as caught:
+                await opened.rest()
+        assert_refused(caught.value, "DRAINING")
+        assert caught.value.retry_after == timedelta(seconds=1)
+        await send(elsewhere, ticket, "Hello again")
+        async with watching(elsewhere, token, place) as resumed:
+            assert texts(await resumed.next()) == ["Hello again"]
 
 
 @pytest.fixture(scope="module")

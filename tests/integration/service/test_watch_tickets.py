@@ -10,9 +10,10 @@ from datetime import timedelta
 import asyncpg
 import grpc
 import pytest
+from structlog.testing import capture_logs
 
 from care.v1 import conversation_service_pb2 as conversations
-from care.v1 import message_pb2
+from care.v1 import message_pb2, ticket_pb2
 from care.v1 import ticket_service_pb2 as tickets
 from care.v1 import worker_service_pb2 as workers
 from care.v1.ticket_pb2 import Ticket
@@ -28,7 +29,7 @@ from tests.integration.service.commands import assert_refused
 from tests.support.care import Care, care
 from tests.support.system import eventually
 from tests.support.tenant import Tenant
-from tests.support.watching import Stream, place, watching, what
+from tests.support.watching import Stream, current_resume_token, describe_change, watching
 
 HASTY = Pace(heartbeat=0.05, taken_within=1.0, retry=0.05)
 
@@ -44,7 +45,7 @@ async def take(opened: Stream[WatchTicketsResponse], number: int) -> list[tuple[
     while len(seen) < number:
         answer = await opened.next()
         if answer.HasField("activity"):
-            seen.append(what(answer))
+            seen.append(describe_change(answer))
     return seen
 
 
@@ -86,7 +87,7 @@ async def test_it_begins_now_with_a_place_to_resume_from(tenant: Tenant) -> None
 async def test_it_goes_on_after_each_of_its_answers(tenant: Tenant) -> None:
     alice = tenant.agent("alice")
     await tenant.meet("alice")
-    begin = await place(alice, tenant.name)
+    begin = await current_resume_token(alice, tenant.name)
     ticket = await tenant.in_status("RESOLVED")
     expected = [(ticket.number, done) for done in ("CREATED", "TAKEN", "RESOLVED")]
     tokens = [begin]
@@ -102,7 +103,8 @@ async def test_it_goes_on_after_each_of_its_answers(tenant: Tenant) -> None:
 async def test_a_change_comes_with_its_activity_its_ticket_for_the_caller_and_its_message(tenant: Tenant) -> None:
     alice = tenant.agent("alice")
     ticket = await tenant.ticket()
-    async with watching(alice, tenant.name) as opened:
+    full = ticket_pb2.TICKET_VIEW_FULL
+    async with watching(alice, tenant.name, view=full) as opened:
         await opened.next()
         await add_note(tenant, ticket, "The cook is new.")
         change = await opened.next()
@@ -112,7 +114,7 @@ async def test_a_change_comes_with_its_activity_its_ticket_for_the_caller_and_it
     assert change.message == note
     assert note.text == "The cook is new."
     # A service may do nothing with it, and is told so.
-    async with watching(tenant.service, ticket.name) as opened:
+    async with watching(tenant.service, ticket.name, view=full) as opened:
         await opened.next()
         await add_note(tenant, ticket)
         change = await opened.next()
@@ -121,9 +123,30 @@ async def test_a_change_comes_with_its_activity_its_ticket_for_the_caller_and_it
     assert change.ticket.actions != (await tenant.get(ticket)).actions
 
 
+async def test_a_change_has_no_actions_unless_they_are_asked_for(tenant: Tenant) -> None:
+    ticket = await tenant.ticket()
+    for view in (ticket_pb2.TICKET_VIEW_UNSPECIFIED, ticket_pb2.TICKET_VIEW_BASIC):
+        async with watching(tenant.agent("alice"), ticket.name, view=view) as opened:
+            await opened.next()
+            await add_note(tenant, ticket)
+            change = await opened.next()
+        basic = await tenant.get(ticket)
+        basic.ClearField("actions")
+        assert change.ticket == basic
+
+
+async def test_a_view_that_is_none_is_refused(tenant: Tenant) -> None:
+    await tenant.meet("alice")
+    unknown = ticket_pb2.TicketView.ValueType(7)
+    async with watching(tenant.agent("alice"), tenant.name, view=unknown) as opened:
+        error = await ended(opened)
+    assert_refused(error, "INVALID_FIELD")
+    assert [violation.field for violation in error.field_violations] == ["view"]
+
+
 async def test_a_change_without_a_message_has_none(tenant: Tenant) -> None:
     await tenant.meet("alice")
-    begin = await place(tenant.agent("alice"), tenant.name)
+    begin = await current_resume_token(tenant.agent("alice"), tenant.name)
     await tenant.ticket(None, with_review=False)
     async with watching(tenant.agent("alice"), tenant.name, resume_token=begin) as opened:
         assert not (await opened.next()).HasField("message")
@@ -131,7 +154,7 @@ async def test_a_change_without_a_message_has_none(tenant: Tenant) -> None:
 
 async def test_every_entry_of_the_thread_is_told_as_the_thread_shows_it(tenant: Tenant) -> None:
     await tenant.meet("alice")
-    begin = await place(tenant.agent("alice"), tenant.name)
+    begin = await current_resume_token(tenant.agent("alice"), tenant.name)
     ticket = await tenant.ticket()
     await tenant.in_recovery_state(ticket, "CHAT_UNLOCKED")
     await add_note(tenant, ticket)
@@ -185,7 +208,7 @@ async def test_one_ticket_is_followed_without_the_others(tenant: Tenant) -> None
 async def test_a_filter_is_compared_with_the_ticket_as_it_is(tenant: Tenant) -> None:
     alice = tenant.agent("alice")
     await tenant.meet("alice")
-    begin = await place(alice, tenant.name)
+    begin = await current_resume_token(alice, tenant.name)
     one, other = await tenant.ticket(), await tenant.ticket()
     wanted = f'assignee = "{tenant.agent_name("alice")}" AND status = RESOLVED'
     async with watching(alice, tenant.name, filter=wanted) as opened:
@@ -206,7 +229,7 @@ async def test_another_organizations_tickets_are_never_seen(service: Care, tenan
     neighbor = Tenant(service, f"{tenant.id}-neighbor")
     await tenant.meet("alice")
     await neighbor.meet("alice")
-    begin = await place(tenant.agent("alice"), tenant.name)
+    begin = await current_resume_token(tenant.agent("alice"), tenant.name)
     async with watching(tenant.agent("alice"), tenant.name) as opened:
         await opened.next()
         theirs = await neighbor.ticket()
@@ -353,15 +376,20 @@ async def test_a_service_that_stops_ends_streams_so_that_clients_go_on_elsewhere
     url = server.create_database("draining")
     async with care(url) as second:
         # Longer than the test may take: a stream that waited for the end of the drain would fail it.
-        async with care(url, variables={"CARE_DRAIN_TIME": "10m"}) as first:
-            tenant, elsewhere = Tenant(first, "acme"), Tenant(second, "acme")
-            client = CareClient.connect(first.address, first.token(sub="alice", org="acme", roles=["agent"]))
-            opened = await _opened(client, tenant.name, 20)
-            tokens = {(await each.next()).resume_token for each in opened}
-            await open_streams(first, 20)
-        for each in opened:
-            assert await each.rest() == []
-            assert await each.call.code() is grpc.StatusCode.OK
+        with capture_logs() as lines:
+            async with care(url, variables={"CARE_DRAIN_TIME": "10m"}) as first:
+                tenant, elsewhere = Tenant(first, "acme"), Tenant(second, "acme")
+                client = CareClient.connect(first.address, first.token(sub="alice", org="acme", roles=["agent"]))
+                opened = await _opened(client, tenant.name, 20)
+                tokens = {(await each.next()).resume_token for each in opened}
+                await open_streams(first, 20)
+            for each in opened:
+                error = await ended(each)
+                assert (error.code, error.reason) == (grpc.StatusCode.UNAVAILABLE, "DRAINING")
+                assert (error.retry_after, error.retryable) == (timedelta(seconds=1), True)
+        assert [line for line in lines if line["log_level"] != "info"] == [], "a deployment is no failure"
+        of_streams = [line for line in lines if line.get("method") == "care.v1.TicketService/WatchTickets"]
+        assert [(line["code"], line["reason"]) for line in of_streams] == [("UNAVAILABLE", "DRAINING")] * 20
         await client.close()
         ticket = await elsewhere.ticket(None)
         for token in tokens:
@@ -412,7 +440,7 @@ async def test_a_client_that_does_not_read_is_cut_off_and_resumes_without_a_gap(
     tenant = Tenant(hasty, "slow")
     ticket = await tenant.ticket()
     texts = [f"{number} {'x' * 9_990}" for number in range(700)]  # more than the 4 MiB that gRPC may keep for a reader
-    begin = await place(tenant.agent("alice"), ticket.name)
+    begin = await current_resume_token(tenant.agent("alice"), ticket.name)
     for text in texts:
         await add_note(tenant, ticket, text)
     labels = {"method": "care.v1.TicketService/WatchTickets", "code": "RESOURCE_EXHAUSTED", "reason": "RATE_LIMITED"}
@@ -476,5 +504,5 @@ async def test_a_stream_that_can_see_nothing_says_so_and_is_resumed(server: post
                 assert error.retry_after
         ticket = await tenant.ticket(None)
         async with asyncio.timeout(60):
-            assert what(await following) == (ticket.number, "CREATED")
+            assert describe_change(await following) == (ticket.number, "CREATED")
         await changes.aclose()

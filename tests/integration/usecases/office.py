@@ -181,6 +181,7 @@ class Office:
             description="",
             priority=None,
             labels=(),
+            external_reference="",
             email=email,
             phone="",
             display_name="",

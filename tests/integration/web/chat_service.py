@@ -39,6 +39,8 @@ class Chat:
     """Open streams."""
     cuts: int = 0
     """How often all streams were cut off."""
+    is_draining: bool = False
+    """Whether they were because the service stops."""
     is_silent: bool = False
     """Whether streams stay open, but say nothing."""
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
@@ -69,6 +71,11 @@ class Chat:
         async with self.changed:
             self.cuts += 1
             self.changed.notify_all()
+
+    async def drain(self) -> None:
+        """End all streams as a service that stops does."""
+        self.is_draining = True
+        await self.cut()
 
     async def watched_by(self, number: int) -> None:
         """Wait until so many streams are open."""
@@ -139,6 +146,8 @@ class ChatService:
                     continue
                 async with chat.changed:
                     await chat.changed.wait()
+            if chat.is_draining:
+                await fail(context, Failure(code_pb2.UNAVAILABLE, "DRAINING", retry_seconds=1))
             await abort(context, code_pb2.UNAVAILABLE, "")
         finally:
             await _count(chat, -1)

@@ -167,6 +167,17 @@ async def test_a_service_that_ends_the_stream_ends_it_for_a_while(browser: httpx
     assert lines == [], "when a service restarts, all streams end"
 
 
+async def test_a_service_that_stops_leaves_it_to_each_browser_when_to_come_again(
+    browser: httpx.AsyncClient, chat: Chat
+) -> None:
+    with capture_logs() as lines:
+        async with following(browser) as found:
+            assert [(await anext(found)).type for _ in range(2)] == ["state", "message"]
+            await chat.drain()
+            assert [event async for event in found] == [], "no other time than the one that each was told by chance"
+    assert lines == [], "when a service restarts, all streams end"
+
+
 async def test_while_the_service_is_away_browsers_are_told_to_come_again(
     service: CustomerService, browser: httpx.AsyncClient, chat: Chat
 ) -> None:

@@ -61,6 +61,7 @@ def resumed(script: Script) -> list[str]:
         AWAY,
         Failure(grpc.StatusCode.RESOURCE_EXHAUSTED, "RATE_LIMITED", retry_after=timedelta(milliseconds=1)),
         Failure(grpc.StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED"),
+        Failure(grpc.StatusCode.UNAVAILABLE, "DRAINING", retry_after=timedelta(milliseconds=1)),
         Failure(grpc.StatusCode.DEADLINE_EXCEEDED, "TIME_LIMIT_EXCEEDED"),
         Failure(grpc.StatusCode.ABORTED, "CONTENDED"),
         Failure(grpc.StatusCode.UNAVAILABLE),

@@ -74,6 +74,12 @@ CONDITIONS: list[tuple[str, Condition]] = [
     ),
     ("reference = 3F9A-12C7", Equals("reference", "3f9a12c7")),
     ("reference = 3f9a12c7", Equals("reference", "3f9a12c7")),
+    ("external_reference = ORD-1042", Equals("external_reference", "ORD-1042")),
+    ('external_reference : "Order (1) of ümlaut"', Equals("external_reference", "Order (1) of ümlaut")),
+    ('external_reference != " ORD-1042 "', NotSo(Equals("external_reference", "ORD-1042"))),
+    ('external_reference = ""', NotSo(Present("external_reference"))),
+    ("external_reference:*", Present("external_reference")),
+    (f"external_reference = {'x' * 128}", Equals("external_reference", "x" * 128)),
     ("soup", Words("soup")),
     ('"cold soup"', Words("cold soup")),
     (
@@ -108,6 +114,9 @@ BAD: list[tuple[str, int, str, str]] = [
     ("update_time = today", 14, "update_time", "RFC 3339"),
     ("reference = 3F9A", 12, "reference", "3F9A-12C7"),
     ("reference > 3F9A-12C7", 10, "reference", "'=', '!=', ':'"),
+    (f"external_reference = {'x' * 129}", 21, "external_reference", "at most 128 characters"),
+    ('external_reference = "a\nb"', 21, "external_reference", "one line"),
+    ("external_reference > ORD", 19, "external_reference", "'=', '!=', ':'"),
     ("soup ???", 5, "", "no letter and no digit"),
 ]
 

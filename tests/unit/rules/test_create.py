@@ -12,6 +12,7 @@ from care_rules.create import CreationSnapshot, create_ticket
 from care_rules.decision import Decision
 from care_rules.entities import ActorKind, MessageKind, Priority, RecoveryKind, Review
 from care_rules.lifecycle import RecoveryState
+from care_rules.organizations import Location
 from care_rules.refusals import Reason, Refusal
 from tests.support import sample_tickets as values
 from tests.support.sample_tickets import ALICE, CONTACT_ID, NEW_ID, NOW, ORGANIZATION, OTHER_ID, REVIEW, REVIEW_ID
@@ -57,6 +58,22 @@ def test_a_subject_is_made_from_the_review_and_fits(review: Review) -> None:
     assert "1" in subject
 
 
+@pytest.mark.parametrize(
+    ("site", "location", "subject"),
+    [
+        ("google", values.LOCATION, "1-star review at Google, Acme Soho"),
+        ("my-site", replace(values.LOCATION, display_name=""), "1-star review at My site, soho"),
+        ("google", None, "1-star review at Google, soho"),
+        ("google", replace(values.LOCATION, display_name="S" * 200), ("1-star review at Google, " + "S" * 200)[:200]),
+    ],
+)
+def test_a_subject_names_the_site_and_the_location_and_not_the_reviewer(
+    site: str, location: Location | None, subject: str
+) -> None:
+    snapshot = replace(OF_REVIEW, review=replace(REVIEW, site=site), location=location)
+    assert create(snapshot, replace(CREATE, subject="", location="")).ticket.subject == subject
+
+
 def test_a_known_contact_begins_a_direct_recovery_that_is_woken() -> None:
     decision = create(OF_REVIEW, replace(CREATE, email="kim@example.com"))
     recovery = decision.new_recovery
@@ -73,7 +90,7 @@ def test_a_local_number_is_read_in_the_locations_region() -> None:
     assert contact is not None
     assert contact.phone == "+442079460018"
     refusal = refused(PLAIN, replace(CREATE, phone="020 7946 0018"))
-    assert [violation.field for violation in refusal.violations] == ["ticket.customer.phone"]
+    assert [violation.field for violation in refusal.violations] == ["contact.phone"]
 
 
 def test_refusals_come_in_the_designs_order() -> None:

@@ -44,6 +44,17 @@ def test_an_update_logs_its_fields_in_the_order_of_their_names() -> None:
     assert [change.field for change in entry.changes] == ["description", "labels", "subject"]
 
 
+def test_an_update_logs_of_a_text_only_that_it_changed() -> None:
+    update = commands.UpdateTicket(subject="New", labels=("b",), description="More")
+    entry = decided(decide(values.snapshot(), update, ALICE, NOW)).activity
+    assert entry is not None
+    assert entry.changes == (
+        FieldChange("description", "", ""),
+        FieldChange("labels", "", "b"),
+        FieldChange("subject", "", ""),
+    )
+
+
 @pytest.mark.parametrize(
     "state",
     [

@@ -32,7 +32,7 @@ class Module:
     package: str
     path: str
     nodes: tuple[tuple[ast.AST, tuple[ast.AST, ...]], ...]
-    """Imports, classes and whatever can decide by an enum, each with what it stands in, from the outside inwards."""
+    """Imports, classes, constants and whatever can decide by an enum, each with what it stands in, outermost first."""
     names: Mapping[str, str]
     """From the name of an import within the file, to the name of what it imports."""
 
@@ -56,7 +56,7 @@ def read(package: str, path: str, text: str) -> Module:
 
 
 def _found(tree: ast.AST, parents: tuple[ast.AST, ...]) -> Iterator[tuple[ast.AST, tuple[ast.AST, ...]]]:
-    if isinstance(tree, ast.ImportFrom | ast.ClassDef | ast.Match | ast.Dict | ast.If | ast.Compare):
+    if isinstance(tree, ast.ImportFrom | ast.ClassDef | ast.AnnAssign | ast.Match | ast.Dict | ast.If | ast.Compare):
         yield tree, parents
     inner = (*parents, tree)
     for child in ast.iter_child_nodes(tree):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 from typing import Final
 
 import pytest
 
 from tests.unit.vocabulary.contract import words
-from tests.unit.vocabulary.source import enums
+from tests.unit.vocabulary.source import enums, modules
 
 SAME: Final = {
     ("care_cli", "Status"): "care.v1.TicketStatus",
@@ -37,3 +38,15 @@ def test_an_enum_has_the_words_of_the_contract(enum: tuple[str, str]) -> None:
 def test_no_enum_is_left_out() -> None:
     found = {(package, name) for package in ("care_cli", "care_web", "care_workflows") for name in enums(package)}
     assert found == SAME.keys() | FEWER.keys() | OWN.keys()
+
+
+def test_a_worker_knows_each_channel() -> None:
+    lists = [
+        {element.value for element in node.value.elts if isinstance(element, ast.Constant)}
+        for module in modules()
+        if module.package == "care_workflows"
+        for node, _ in module.nodes
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id == "CHANNELS"
+        if isinstance(node.value, ast.Tuple)
+    ]
+    assert lists == [words("care.v1.Channel")]

@@ -31,7 +31,7 @@ class _ActivityTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Activity
     ACTIVITY_TYPE_CREATED: _ActivityType.ValueType  # 1
     """The ticket was created. Always number 1."""
     ACTIVITY_TYPE_UPDATED: _ActivityType.ValueType  # 2
-    """Subject, description, priority or labels were changed."""
+    """Subject, description, priority, labels or external reference were changed."""
     ACTIVITY_TYPE_TAKEN: _ActivityType.ValueType  # 3
     """An agent took the unassigned ticket."""
     ACTIVITY_TYPE_ASSIGNED: _ActivityType.ValueType  # 4
@@ -113,7 +113,7 @@ ACTIVITY_TYPE_UNSPECIFIED: ActivityType.ValueType  # 0
 ACTIVITY_TYPE_CREATED: ActivityType.ValueType  # 1
 """The ticket was created. Always number 1."""
 ACTIVITY_TYPE_UPDATED: ActivityType.ValueType  # 2
-"""Subject, description, priority or labels were changed."""
+"""Subject, description, priority, labels or external reference were changed."""
 ACTIVITY_TYPE_TAKEN: ActivityType.ValueType  # 3
 """An agent took the unassigned ticket."""
 ACTIVITY_TYPE_ASSIGNED: ActivityType.ValueType  # 4
@@ -222,7 +222,9 @@ Global___ActorKind: _TypeAlias = ActorKind  # noqa: Y015
 
 @_typing.final
 class FieldChange(_message.Message):
-    """One value that a change replaced."""
+    """One value that a change replaced. A text is named without its values: `before` and `after` of `subject` and `description` are empty,
+    and the entry says no more than that the text changed.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -234,7 +236,7 @@ class FieldChange(_message.Message):
     longer live, `review.stars`, or `delivery.state` and `delivery.failure_reason` of the message that the entry names.
     """
     before: _builtins.str
-    """The value before, as text: enums by their bare word, references by name, labels comma-separated; empty if unset."""
+    """The value before, as text: enums by their bare word, references by name, labels comma-separated; empty if unset, and for a text."""
     after: _builtins.str
     """The value after, likewise."""
     def __init__(
@@ -254,8 +256,10 @@ Global___FieldChange: _TypeAlias = FieldChange  # noqa: Y015
 
 @_typing.final
 class Activity(_message.Message):
-    """One accepted change: who did what, when, and what it replaced. Texts of notes and messages are not repeated here: the
-    message's name is.
+    """One accepted change: who did what, when, and what it replaced. It holds no free text and nothing of a customer, so it stays as it is
+    when a customer's data is erased: of a note or a message it has the name, of a contact the recovery that it came with, of a refusal
+    the reason, and of a changed text that it changed. What it does hold are the team's own values: agents, states, priority, labels and
+    the external reference.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -285,7 +289,7 @@ class Activity(_message.Message):
     recovery: _builtins.str
     """`…/tickets/{n}/recoveries/{id}`: the recovery that it was about; empty if none."""
     request_id: _builtins.str
-    """The `request_id` that the caller gave, for an item of a batch the one made from the batch's; empty if none."""
+    """The `request_id` that the caller gave, in lower case; for an item of a batch the one made from the batch's; empty if none."""
     acting_service: _builtins.str
     """The service that called on the actor's behalf: the `sub` of the token's `act` claim (RFC 8693, section 4.1); empty if the
     actor called by itself.

@@ -80,7 +80,9 @@ class SendRecoveryFormRequest(_message.Message):
     the review site takes; otherwise INVALID_FIELD says how long it is, in bytes of UTF-8.
     """
     request_id: _builtins.str
-    """Makes a repeat safe: a UUID; the same id with the same request acts once and answers the same for 24 hours (AIP-155)."""
+    """Makes a repeat safe: a UUID, in any letter case; the same id with the same request acts once and answers the same for 24 hours
+    (AIP-155).
+    """
     etag: _builtins.str
     """The ticket's etag as last read. If it is given and the ticket has changed since: ETAG_MISMATCH (AIP-154)."""
     def __init__(
@@ -141,7 +143,9 @@ class WithdrawRecoveryFormRequest(_message.Message):
     name: _builtins.str
     """The recovery: `organizations/{o}/tickets/{n}/recoveries/{id}`."""
     request_id: _builtins.str
-    """Makes a repeat safe: a UUID; the same id with the same request acts once and answers the same for 24 hours (AIP-155)."""
+    """Makes a repeat safe: a UUID, in any letter case; the same id with the same request acts once and answers the same for 24 hours
+    (AIP-155).
+    """
     etag: _builtins.str
     """The ticket's etag as last read. If it is given and the ticket has changed since: ETAG_MISMATCH (AIP-154)."""
     def __init__(
@@ -201,7 +205,9 @@ class RejectContactRequest(_message.Message):
     name: _builtins.str
     """The recovery: `organizations/{o}/tickets/{n}/recoveries/{id}`."""
     request_id: _builtins.str
-    """Makes a repeat safe: a UUID; the same id with the same request acts once and answers the same for 24 hours (AIP-155)."""
+    """Makes a repeat safe: a UUID, in any letter case; the same id with the same request acts once and answers the same for 24 hours
+    (AIP-155).
+    """
     etag: _builtins.str
     """The ticket's etag as last read. If it is given and the ticket has changed since: ETAG_MISMATCH (AIP-154)."""
     def __init__(
@@ -271,7 +277,9 @@ class AddContactRequest(_message.Message):
     display_name: _builtins.str
     """The customer's name; up to 200 characters; may be empty."""
     request_id: _builtins.str
-    """Makes a repeat safe: a UUID; the same id with the same request acts once and answers the same for 24 hours (AIP-155)."""
+    """Makes a repeat safe: a UUID, in any letter case; the same id with the same request acts once and answers the same for 24 hours
+    (AIP-155).
+    """
     etag: _builtins.str
     """The ticket's etag as last read. If it is given and the ticket has changed since: ETAG_MISMATCH (AIP-154)."""
     claim: _builtins.str
@@ -572,7 +580,9 @@ class AddNoteRequest(_message.Message):
     text: _builtins.str
     """The note: 1 to 10,000 characters."""
     request_id: _builtins.str
-    """Makes a repeat safe: a UUID; the same id with the same request acts once and answers the same for 24 hours (AIP-155)."""
+    """Makes a repeat safe: a UUID, in any letter case; the same id with the same request acts once and answers the same for 24 hours
+    (AIP-155).
+    """
     etag: _builtins.str
     """The ticket's etag as last read. If it is given and the ticket has changed since: ETAG_MISMATCH (AIP-154)."""
     def __init__(
@@ -636,7 +646,9 @@ class SendMessageRequest(_message.Message):
     text: _builtins.str
     """The message: 1 to 10,000 characters of plain text."""
     request_id: _builtins.str
-    """Makes a repeat safe: a UUID; the same id with the same request acts once and answers the same for 24 hours (AIP-155)."""
+    """Makes a repeat safe: a UUID, in any letter case; the same id with the same request acts once and answers the same for 24 hours
+    (AIP-155).
+    """
     etag: _builtins.str
     """The ticket's etag as last read. If it is given and the ticket has changed since: ETAG_MISMATCH (AIP-154)."""
     def __init__(
@@ -758,7 +770,8 @@ class IngestMessageRequest(_message.Message):
     ticket: _builtins.str
     """`organizations/{o}/tickets/{n}`, where it is known; else empty."""
     request_id: _builtins.str
-    """Makes a repeat safe: a UUID; the same id with the same request acts once and answers the same for 24 hours (AIP-155). Without it the
+    """Makes a repeat safe: a UUID, in any letter case; the same id with the same request acts once and answers the same for 24 hours
+    (AIP-155). Without it the
     message's own id does.
     """
     @_builtins.property

@@ -252,7 +252,9 @@ class PostMessageRequest(_message.Message):
     text: _builtins.str
     """The message: 1 to 10,000 characters of plain text."""
     request_id: _builtins.str
-    """Makes a repeat safe: a UUID; the same id with the same request acts once and answers the same for 24 hours (AIP-155)."""
+    """Makes a repeat safe: a UUID, in any letter case; the same id with the same request acts once and answers the same for 24 hours
+    (AIP-155).
+    """
     def __init__(
         self,
         *,
@@ -470,7 +472,9 @@ class SubmitContactRequest(_message.Message):
     consent: _builtins.bool
     """Whether the customer agreed to `consent_text`; must be true."""
     request_id: _builtins.str
-    """Makes a repeat safe: a UUID; the same id with the same request acts once and answers the same for 24 hours (AIP-155)."""
+    """Makes a repeat safe: a UUID, in any letter case; the same id with the same request acts once and answers the same for 24 hours
+    (AIP-155).
+    """
     def __init__(
         self,
         *,

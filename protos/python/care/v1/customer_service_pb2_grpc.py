@@ -107,7 +107,8 @@ class CustomerServiceServicer:
 
     def WatchChat(self, request, context):
         """Follows the chat: first what it holds, then each change. Ends with LINK_UNKNOWN when the contact is rejected. Refusals: as GetChat's;
-        RATE_LIMITED, too, where the link has ten streams open in one process.
+        RATE_LIMITED, too, where the link has ten streams open in one process. A stream never ends with OK: a service that stops ends its
+        streams with UNAVAILABLE, DRAINING; resume them.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

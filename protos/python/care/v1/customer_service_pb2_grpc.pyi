@@ -57,7 +57,8 @@ class CustomerServiceStub:
     """
     WatchChat: _grpc.UnaryStreamMultiCallable[_customer_service_pb2.WatchChatRequest, _customer_service_pb2.WatchChatResponse]
     """Follows the chat: first what it holds, then each change. Ends with LINK_UNKNOWN when the contact is rejected. Refusals: as GetChat's;
-    RATE_LIMITED, too, where the link has ten streams open in one process.
+    RATE_LIMITED, too, where the link has ten streams open in one process. A stream never ends with OK: a service that stops ends its
+    streams with UNAVAILABLE, DRAINING; resume them.
     """
 
 @_typing.type_check_only
@@ -89,7 +90,8 @@ class CustomerServiceAsyncStub(CustomerServiceStub):
     """
     WatchChat: _aio.UnaryStreamMultiCallable[_customer_service_pb2.WatchChatRequest, _customer_service_pb2.WatchChatResponse]  # type: ignore[assignment]
     """Follows the chat: first what it holds, then each change. Ends with LINK_UNKNOWN when the contact is rejected. Refusals: as GetChat's;
-    RATE_LIMITED, too, where the link has ten streams open in one process.
+    RATE_LIMITED, too, where the link has ten streams open in one process. A stream never ends with OK: a service that stops ends its
+    streams with UNAVAILABLE, DRAINING; resume them.
     """
 
 class CustomerServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -148,7 +150,8 @@ class CustomerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_customer_service_pb2.WatchChatResponse], _abc.AsyncIterator[_customer_service_pb2.WatchChatResponse]]:
         """Follows the chat: first what it holds, then each change. Ends with LINK_UNKNOWN when the contact is rejected. Refusals: as GetChat's;
-        RATE_LIMITED, too, where the link has ten streams open in one process.
+        RATE_LIMITED, too, where the link has ten streams open in one process. A stream never ends with OK: a service that stops ends its
+        streams with UNAVAILABLE, DRAINING; resume them.
         """
 
 def add_CustomerServiceServicer_to_server(servicer: CustomerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

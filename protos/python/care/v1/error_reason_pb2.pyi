@@ -117,6 +117,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """RESOURCE_EXHAUSTED. The service has more calls at a time than it takes; nothing was written. `RetryInfo` says how long to wait. No
     metadata.
     """
+    ERROR_REASON_DRAINING: _ErrorReason.ValueType  # 74
+    """UNAVAILABLE. The service stops, and ends its streams in an orderly way. Resume after `RetryInfo`'s delay from the last
+    `resume_token`: another process or replica serves the stream, or this one after its restart. Nothing is missed. No metadata.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed. `ErrorInfo.reason` holds the value's name without the prefix (`TICKET_CLOSED`), `ErrorInfo.domain` is
@@ -224,5 +228,9 @@ No metadata.
 ERROR_REASON_OVERLOADED: ErrorReason.ValueType  # 73
 """RESOURCE_EXHAUSTED. The service has more calls at a time than it takes; nothing was written. `RetryInfo` says how long to wait. No
 metadata.
+"""
+ERROR_REASON_DRAINING: ErrorReason.ValueType  # 74
+"""UNAVAILABLE. The service stops, and ends its streams in an orderly way. Resume after `RetryInfo`'s delay from the last
+`resume_token`: another process or replica serves the stream, or this one after its restart. Nothing is missed. No metadata.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -32,7 +32,9 @@ class IngestReviewRequest(_message.Message):
     parent: _builtins.str
     """`organizations/{o}`."""
     request_id: _builtins.str
-    """Makes a repeat safe: a UUID; the same id with the same request acts once and answers the same for 24 hours (AIP-155)."""
+    """Makes a repeat safe: a UUID, in any letter case; the same id with the same request acts once and answers the same for 24 hours
+    (AIP-155).
+    """
     @_builtins.property
     def review(self) -> _review_pb2.Review:
         """The review; `name` and output-only fields are ignored."""

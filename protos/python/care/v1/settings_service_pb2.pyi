@@ -91,7 +91,9 @@ class UpdateSettingsRequest(_message.Message):
     etag: _builtins.str
     """The settings' etag that the change is for; empty for whatever they are now (AIP-154)."""
     request_id: _builtins.str
-    """Makes a repeat safe: a UUID; the same id with the same request acts once and answers the same for 24 hours (AIP-155)."""
+    """Makes a repeat safe: a UUID, in any letter case; the same id with the same request acts once and answers the same for 24 hours
+    (AIP-155).
+    """
     @_builtins.property
     def settings(self) -> _settings_pb2.Settings:
         """The settings with their `name` and the new values."""

@@ -149,6 +149,32 @@ CONTACT_STATE_CHAT_UNLOCKED: ContactState.ValueType  # 5
 """The chat is open."""
 Global___ContactState: _TypeAlias = ContactState  # noqa: Y015
 
+class _TicketView:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _TicketViewEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TicketView.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TICKET_VIEW_UNSPECIFIED: _TicketView.ValueType  # 0
+    """Not set; stands for BASIC."""
+    TICKET_VIEW_BASIC: _TicketView.ValueType  # 1
+    """Everything but `actions`."""
+    TICKET_VIEW_FULL: _TicketView.ValueType  # 2
+    """Everything. `actions` are more than half of a ticket's bytes, and of no use to most who read many."""
+
+class TicketView(_TicketView, metaclass=_TicketViewEnumTypeWrapper):
+    """How much of each ticket ListTickets and WatchTickets show (AIP-157). Every other method shows tickets in the FULL view: it answers
+    with the one that was read or changed, or, in a batch, as the single method would.
+    """
+
+TICKET_VIEW_UNSPECIFIED: TicketView.ValueType  # 0
+"""Not set; stands for BASIC."""
+TICKET_VIEW_BASIC: TicketView.ValueType  # 1
+"""Everything but `actions`."""
+TICKET_VIEW_FULL: TicketView.ValueType  # 2
+"""Everything. `actions` are more than half of a ticket's bytes, and of no use to most who read many."""
+Global___TicketView: _TypeAlias = TicketView  # noqa: Y015
+
 @_typing.final
 class Customer(_message.Message):
     """What is known of the customer, from the live recovery. Empty without a contact."""
@@ -246,12 +272,15 @@ class Ticket(_message.Message):
     FOLLOW_UP_FIELD_NUMBER: _builtins.int
     FIRST_RESPONSE_DUE_TIME_FIELD_NUMBER: _builtins.int
     RESOLUTION_DUE_TIME_FIELD_NUMBER: _builtins.int
+    EXTERNAL_REFERENCE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`organizations/{organization}/tickets/{number}`."""
     number: _builtins.int
     """1, 2, 3… within the organization, without repeats; there may be gaps."""
     subject: _builtins.str
-    """What it is about, in one line: 1 to 200 characters. In CreateTicket it may be left out where `review` is given."""
+    """What it is about, in one line: 1 to 200 characters. In CreateTicket it may be left out where `review` is given: it then names the
+    stars, the site and the location, such as `1-star review at Google, Soho`.
+    """
     description: _builtins.str
     """More of it; up to 10,000 characters."""
     location: _builtins.str
@@ -284,9 +313,14 @@ class Ticket(_message.Message):
     """`organizations/{o}/tickets/{n}`: the ticket that was raised because the customer came back after this one was CLOSED; empty if
     none. Set without a new version or `etag`, and without an activity: nothing of a CLOSED ticket changes.
     """
+    external_reference: _builtins.str
+    """What the ticket is called in a system of the caller's, such as an order number: plain text in one line, up to 128 characters, kept
+    as it is but for spaces around it; may be empty. It need not be unique, no other ticket inherits it, and it is found by equality
+    alone. The activity log keeps it, so nothing personal belongs in it.
+    """
     @_builtins.property
     def customer(self) -> Global___Customer:
-        """What is known of the customer."""
+        """What is known of the customer. To give a contact, use CreateTicketRequest.contact or AddContact."""
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
@@ -306,12 +340,12 @@ class Ticket(_message.Message):
 
     @_builtins.property
     def actions(self) -> _containers.RepeatedCompositeFieldContainer[Global___TicketAction]:
-        """Each ticket command, and whether this caller could call it now."""
+        """Each ticket command, and whether this caller could call it now. Empty in the BASIC view."""
 
     @_builtins.property
     def labels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Short tags, such as `vip`: up to 20, each 1 to 40 characters of lower-case letters, digits, `-`, `_` or `.`; a set, so order
-        and repeats don't count.
+        and repeats don't count. The activity log keeps them, so nothing personal belongs in them.
         """
 
     @_builtins.property
@@ -350,10 +384,11 @@ class Ticket(_message.Message):
         follow_up: _builtins.str = ...,
         first_response_due_time: _timestamp_pb2.Timestamp | None = ...,
         resolution_due_time: _timestamp_pb2.Timestamp | None = ...,
+        external_reference: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["close_time", b"close_time", "create_time", b"create_time", "customer", b"customer", "first_response_due_time", b"first_response_due_time", "resolution_due_time", b"resolution_due_time", "resolve_time", b"resolve_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actions", b"actions", "assignee", b"assignee", "close_reason", b"close_reason", "close_time", b"close_time", "contact_state", b"contact_state", "create_time", b"create_time", "customer", b"customer", "description", b"description", "etag", b"etag", "first_response_due_time", b"first_response_due_time", "follow_up", b"follow_up", "follow_up_of", b"follow_up_of", "labels", b"labels", "location", b"location", "name", b"name", "number", b"number", "priority", b"priority", "recovery", b"recovery", "reporter", b"reporter", "resolution_due_time", b"resolution_due_time", "resolve_time", b"resolve_time", "review", b"review", "status", b"status", "subject", b"subject", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actions", b"actions", "assignee", b"assignee", "close_reason", b"close_reason", "close_time", b"close_time", "contact_state", b"contact_state", "create_time", b"create_time", "customer", b"customer", "description", b"description", "etag", b"etag", "external_reference", b"external_reference", "first_response_due_time", b"first_response_due_time", "follow_up", b"follow_up", "follow_up_of", b"follow_up_of", "labels", b"labels", "location", b"location", "name", b"name", "number", b"number", "priority", b"priority", "recovery", b"recovery", "reporter", b"reporter", "resolution_due_time", b"resolution_due_time", "resolve_time", b"resolve_time", "review", b"review", "status", b"status", "subject", b"subject", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

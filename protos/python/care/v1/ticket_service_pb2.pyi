@@ -32,13 +32,24 @@ class CreateTicketRequest(_message.Message):
     PARENT_FIELD_NUMBER: _builtins.int
     TICKET_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CONTACT_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
     """`organizations/{o}`."""
     request_id: _builtins.str
-    """Makes a repeat safe: a UUID; the same id with the same request acts once and answers the same for 24 hours (AIP-155)."""
+    """Makes a repeat safe: a UUID, in any letter case; the same id with the same request acts once and answers the same for 24 hours
+    (AIP-155).
+    """
     @_builtins.property
     def ticket(self) -> _ticket_pb2.Ticket:
-        """The ticket; output-only fields are ignored. It needs a `review`, or a `subject` and a `location`."""
+        """The ticket. It needs a `review`, or a `subject` and a `location`. Output-only fields, `customer` among them, are ignored, so a
+        ticket that was read can be sent back as it is.
+        """
+
+    @_builtins.property
+    def contact(self) -> Global___NewContact:
+        """How the customer can be reached, where that is known already. The ticket then begins with a DIRECT recovery, and the customer is
+        sent the link of the chat, as after AddContact.
+        """
 
     def __init__(
         self,
@@ -46,14 +57,45 @@ class CreateTicketRequest(_message.Message):
         parent: _builtins.str = ...,
         ticket: _ticket_pb2.Ticket | None = ...,
         request_id: _builtins.str = ...,
+        contact: Global___NewContact | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["ticket", b"ticket"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["contact", b"contact", "ticket", b"ticket"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["parent", b"parent", "request_id", b"request_id", "ticket", b"ticket"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contact", b"contact", "parent", b"parent", "request_id", b"request_id", "ticket", b"ticket"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CreateTicketRequest: _TypeAlias = CreateTicketRequest  # noqa: Y015
+
+@_typing.final
+class NewContact(_message.Message):
+    """A contact that is given with a new ticket."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EMAIL_FIELD_NUMBER: _builtins.int
+    PHONE_FIELD_NUMBER: _builtins.int
+    DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    email: _builtins.str
+    """An email address. An email address or a phone number is needed; both may be given."""
+    phone: _builtins.str
+    """A phone number: with its country code (`+1 415 555 0123`), or without, in the location's or organization's default region."""
+    display_name: _builtins.str
+    """The customer's name; up to 200 characters; may be empty."""
+    def __init__(
+        self,
+        *,
+        email: _builtins.str = ...,
+        phone: _builtins.str = ...,
+        display_name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["display_name", b"display_name", "email", b"email", "phone", b"phone"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NewContact: _TypeAlias = NewContact  # noqa: Y015
 
 @_typing.final
 class CreateTicketResponse(_message.Message):
@@ -137,6 +179,7 @@ class ListTicketsRequest(_message.Message):
     FILTER_FIELD_NUMBER: _builtins.int
     ORDER_BY_FIELD_NUMBER: _builtins.int
     INCLUDE_TOTAL_SIZE_FIELD_NUMBER: _builtins.int
+    VIEW_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
     """`organizations/{o}`; a service whose token has no organization may ask for `organizations/-`, all of them."""
     page_size: _builtins.int
@@ -154,8 +197,8 @@ class ListTicketsRequest(_message.Message):
     Fields: `status`, `close_reason`, `priority` and `contact_state` by their bare words, of which only `priority` has an order, LOW
     to URGENT; `assignee` and `reporter` by agent name, `location` and `review` by name (another organization's name finds
     nothing); `labels:vip`; `stars`, of the review; `create_time` and `update_time`, RFC 3339 with offset, in quotes; `reference`,
-    which a customer who answered a form was given. `""` stands for none, as in `assignee = ""`, and `:*` for any, as in `labels:*`,
-    for whatever a ticket may lack.
+    which a customer who answered a form was given; `external_reference = "ORD-1042"`, in the same letters as it was set. `""` stands
+    for none, as in `assignee = ""`, and `:*` for any, as in `labels:*`, for whatever a ticket may lack.
 
     Operators: `=`, `!=`, `:` (for `labels` has, else the same as `=`); of numbers, times and `priority` also `<`, `<=`, `>`, `>=`.
     `!=` and `NOT` are true of what has no value; the others are not. `AND`, which may be left out; `OR`, which binds tighter than
@@ -172,6 +215,8 @@ class ListTicketsRequest(_message.Message):
     """
     include_total_size: _builtins.bool
     """Whether `total_size` is wanted; counting reads everything that the filter finds, where the page reads little."""
+    view: _ticket_pb2.TicketView.ValueType
+    """Whether each ticket comes with its `actions`: BASIC, the default, or FULL. May differ from page to page."""
     def __init__(
         self,
         *,
@@ -181,10 +226,11 @@ class ListTicketsRequest(_message.Message):
         filter: _builtins.str = ...,
         order_by: _builtins.str = ...,
         include_total_size: _builtins.bool = ...,
+        view: _ticket_pb2.TicketView.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "include_total_size", b"include_total_size", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "parent", b"parent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "include_total_size", b"include_total_size", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "parent", b"parent", "view", b"view"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -205,7 +251,7 @@ class ListTicketsResponse(_message.Message):
     """How many tickets the filter finds, over all pages; 0 unless asked for."""
     @_builtins.property
     def tickets(self) -> _containers.RepeatedCompositeFieldContainer[_ticket_pb2.Ticket]:
-        """The tickets of this page."""
+        """The tickets of this page, in the view that was asked for."""
 
     def __init__(
         self,
@@ -301,7 +347,9 @@ class UpdateTicketRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """Makes a repeat safe: a UUID; the same id with the same request acts once and answers the same for 24 hours (AIP-155)."""
+    """Makes a repeat safe: a UUID, in any letter case; the same id with the same request acts once and answers the same for 24 hours
+    (AIP-155).
+    """
     etag: _builtins.str
     """The ticket's etag as last read. If it is given and the ticket has changed since: ETAG_MISMATCH (AIP-154)."""
     @_builtins.property
@@ -310,8 +358,8 @@ class UpdateTicketRequest(_message.Message):
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """Which of `subject`, `description`, `priority`, `labels` to set; `*` for all of them. Without a mask, those that are not empty in
-        `ticket`.
+        """Which of `subject`, `description`, `priority`, `labels`, `external_reference` to set; `*` for all of them. Without a mask, those
+        that are not empty in `ticket`.
         """
 
     def __init__(
@@ -366,7 +414,9 @@ class TakeTicketRequest(_message.Message):
     name: _builtins.str
     """The ticket: `organizations/{o}/tickets/{n}`."""
     request_id: _builtins.str
-    """Makes a repeat safe: a UUID; the same id with the same request acts once and answers the same for 24 hours (AIP-155)."""
+    """Makes a repeat safe: a UUID, in any letter case; the same id with the same request acts once and answers the same for 24 hours
+    (AIP-155).
+    """
     etag: _builtins.str
     """The ticket's etag as last read. If it is given and the ticket has changed since: ETAG_MISMATCH (AIP-154)."""
     def __init__(
@@ -423,7 +473,9 @@ class AssignTicketRequest(_message.Message):
     assignee: _builtins.str
     """The new assignee: `organizations/{o}/agents/{id}`."""
     request_id: _builtins.str
-    """Makes a repeat safe: a UUID; the same id with the same request acts once and answers the same for 24 hours (AIP-155)."""
+    """Makes a repeat safe: a UUID, in any letter case; the same id with the same request acts once and answers the same for 24 hours
+    (AIP-155).
+    """
     etag: _builtins.str
     """The ticket's etag as last read. If it is given and the ticket has changed since: ETAG_MISMATCH (AIP-154)."""
     def __init__(
@@ -478,7 +530,9 @@ class ReleaseTicketRequest(_message.Message):
     name: _builtins.str
     """The ticket: `organizations/{o}/tickets/{n}`."""
     request_id: _builtins.str
-    """Makes a repeat safe: a UUID; the same id with the same request acts once and answers the same for 24 hours (AIP-155)."""
+    """Makes a repeat safe: a UUID, in any letter case; the same id with the same request acts once and answers the same for 24 hours
+    (AIP-155).
+    """
     etag: _builtins.str
     """The ticket's etag as last read. If it is given and the ticket has changed since: ETAG_MISMATCH (AIP-154)."""
     def __init__(
@@ -532,7 +586,9 @@ class StartTicketRequest(_message.Message):
     name: _builtins.str
     """The ticket: `organizations/{o}/tickets/{n}`."""
     request_id: _builtins.str
-    """Makes a repeat safe: a UUID; the same id with the same request acts once and answers the same for 24 hours (AIP-155)."""
+    """Makes a repeat safe: a UUID, in any letter case; the same id with the same request acts once and answers the same for 24 hours
+    (AIP-155).
+    """
     etag: _builtins.str
     """The ticket's etag as last read. If it is given and the ticket has changed since: ETAG_MISMATCH (AIP-154)."""
     def __init__(
@@ -586,7 +642,9 @@ class ResolveTicketRequest(_message.Message):
     name: _builtins.str
     """The ticket: `organizations/{o}/tickets/{n}`."""
     request_id: _builtins.str
-    """Makes a repeat safe: a UUID; the same id with the same request acts once and answers the same for 24 hours (AIP-155)."""
+    """Makes a repeat safe: a UUID, in any letter case; the same id with the same request acts once and answers the same for 24 hours
+    (AIP-155).
+    """
     etag: _builtins.str
     """The ticket's etag as last read. If it is given and the ticket has changed since: ETAG_MISMATCH (AIP-154)."""
     def __init__(
@@ -640,7 +698,9 @@ class CloseTicketRequest(_message.Message):
     name: _builtins.str
     """The ticket: `organizations/{o}/tickets/{n}`."""
     request_id: _builtins.str
-    """Makes a repeat safe: a UUID; the same id with the same request acts once and answers the same for 24 hours (AIP-155)."""
+    """Makes a repeat safe: a UUID, in any letter case; the same id with the same request acts once and answers the same for 24 hours
+    (AIP-155).
+    """
     etag: _builtins.str
     """The ticket's etag as last read. If it is given and the ticket has changed since: ETAG_MISMATCH (AIP-154)."""
     def __init__(
@@ -694,7 +754,9 @@ class ReopenTicketRequest(_message.Message):
     name: _builtins.str
     """The ticket: `organizations/{o}/tickets/{n}`."""
     request_id: _builtins.str
-    """Makes a repeat safe: a UUID; the same id with the same request acts once and answers the same for 24 hours (AIP-155)."""
+    """Makes a repeat safe: a UUID, in any letter case; the same id with the same request acts once and answers the same for 24 hours
+    (AIP-155).
+    """
     etag: _builtins.str
     """The ticket's etag as last read. If it is given and the ticket has changed since: ETAG_MISMATCH (AIP-154)."""
     def __init__(
@@ -921,7 +983,7 @@ class BatchTicketResult(_message.Message):
 
     @_builtins.property
     def ticket(self) -> _ticket_pb2.Ticket:
-        """The ticket afterwards; unset where it failed."""
+        """The ticket afterwards, in the FULL view, as the single method would have answered; unset where it failed."""
 
     def __init__(
         self,
@@ -1007,6 +1069,7 @@ class WatchTicketsRequest(_message.Message):
     PARENT_FIELD_NUMBER: _builtins.int
     FILTER_FIELD_NUMBER: _builtins.int
     RESUME_TOKEN_FIELD_NUMBER: _builtins.int
+    VIEW_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
     """`organizations/{o}`; a service whose token has no organization may follow `organizations/-`, all of them. Or one ticket:
     `organizations/{o}/tickets/{n}`.
@@ -1015,16 +1078,19 @@ class WatchTicketsRequest(_message.Message):
     """As in ListTickets; the ticket is compared as it is when its activity is sent. Empty for all."""
     resume_token: _builtins.str
     """`resume_token` of the last answer that was seen; empty to begin now. It stays good for as long as activities are kept."""
+    view: _ticket_pb2.TicketView.ValueType
+    """Whether each ticket comes with its `actions`: BASIC, the default, or FULL, as for the one ticket that is on a screen."""
     def __init__(
         self,
         *,
         parent: _builtins.str = ...,
         filter: _builtins.str = ...,
         resume_token: _builtins.str = ...,
+        view: _ticket_pb2.TicketView.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "parent", b"parent", "resume_token", b"resume_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "parent", b"parent", "resume_token", b"resume_token", "view", b"view"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1048,7 +1114,7 @@ class WatchTicketsResponse(_message.Message):
 
     @_builtins.property
     def ticket(self) -> _ticket_pb2.Ticket:
-        """The ticket as it is when this is sent, perhaps with later changes already, for the caller; unset in a heartbeat."""
+        """The ticket as it is when this is sent, perhaps with later changes already, in the view that was asked for; unset in a heartbeat."""
 
     @_builtins.property
     def message(self) -> _message_pb2.Message:

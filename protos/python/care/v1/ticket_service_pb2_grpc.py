@@ -165,8 +165,8 @@ class TicketServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateTicket(self, request, context):
-        """Changes subject, description, priority or labels (AIP-134). A mask path that names an output-only or immutable field is
-        INVALID_FIELD, and its description names the verb to call. Nothing to change is a success that writes no activity.
+        """Changes subject, description, priority, labels or external reference (AIP-134). A mask path that names an output-only or immutable
+        field is INVALID_FIELD, and its description names the verb to call. Nothing to change is a success that writes no activity.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -256,7 +256,8 @@ class TicketServiceServicer:
 
     def WatchTickets(self, request, context):
         """Follows the tickets of an organization, of a filter, or one: every activity from now on, or from where `resume_token` left off. Each
-        is sent once, those of one ticket in order. A stream that can't keep up ends with RESOURCE_EXHAUSTED, RATE_LIMITED: resume it.
+        is sent once, those of one ticket in order. A stream never ends with OK: one that can't keep up ends with RESOURCE_EXHAUSTED,
+        RATE_LIMITED, and a service that stops ends its streams with UNAVAILABLE, DRAINING. Resume it after both.
         Refusals: INVALID_FILTER, INVALID_PAGE_TOKEN for a resume token that was not given for the same parent, RESOURCE_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -51,8 +51,8 @@ class TicketServiceStub:
     CountTickets: _grpc.UnaryUnaryMultiCallable[_ticket_service_pb2.CountTicketsRequest, _ticket_service_pb2.CountTicketsResponse]
     """Counts the tickets of an organization by status. Refusals: INVALID_FILTER."""
     UpdateTicket: _grpc.UnaryUnaryMultiCallable[_ticket_service_pb2.UpdateTicketRequest, _ticket_service_pb2.UpdateTicketResponse]
-    """Changes subject, description, priority or labels (AIP-134). A mask path that names an output-only or immutable field is
-    INVALID_FIELD, and its description names the verb to call. Nothing to change is a success that writes no activity.
+    """Changes subject, description, priority, labels or external reference (AIP-134). A mask path that names an output-only or immutable
+    field is INVALID_FIELD, and its description names the verb to call. Nothing to change is a success that writes no activity.
     """
     TakeTicket: _grpc.UnaryUnaryMultiCallable[_ticket_service_pb2.TakeTicketRequest, _ticket_service_pb2.TakeTicketResponse]
     """Makes the caller the assignee of an unassigned ticket; on one's own it is a success that changes nothing. Of any number of agents who
@@ -88,7 +88,8 @@ class TicketServiceStub:
     """Lists what was done to a ticket, the latest first. Refusals: RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN."""
     WatchTickets: _grpc.UnaryStreamMultiCallable[_ticket_service_pb2.WatchTicketsRequest, _ticket_service_pb2.WatchTicketsResponse]
     """Follows the tickets of an organization, of a filter, or one: every activity from now on, or from where `resume_token` left off. Each
-    is sent once, those of one ticket in order. A stream that can't keep up ends with RESOURCE_EXHAUSTED, RATE_LIMITED: resume it.
+    is sent once, those of one ticket in order. A stream never ends with OK: one that can't keep up ends with RESOURCE_EXHAUSTED,
+    RATE_LIMITED, and a service that stops ends its streams with UNAVAILABLE, DRAINING. Resume it after both.
     Refusals: INVALID_FILTER, INVALID_PAGE_TOKEN for a resume token that was not given for the same parent, RESOURCE_NOT_FOUND.
     """
 
@@ -115,8 +116,8 @@ class TicketServiceAsyncStub(TicketServiceStub):
     CountTickets: _aio.UnaryUnaryMultiCallable[_ticket_service_pb2.CountTicketsRequest, _ticket_service_pb2.CountTicketsResponse]  # type: ignore[assignment]
     """Counts the tickets of an organization by status. Refusals: INVALID_FILTER."""
     UpdateTicket: _aio.UnaryUnaryMultiCallable[_ticket_service_pb2.UpdateTicketRequest, _ticket_service_pb2.UpdateTicketResponse]  # type: ignore[assignment]
-    """Changes subject, description, priority or labels (AIP-134). A mask path that names an output-only or immutable field is
-    INVALID_FIELD, and its description names the verb to call. Nothing to change is a success that writes no activity.
+    """Changes subject, description, priority, labels or external reference (AIP-134). A mask path that names an output-only or immutable
+    field is INVALID_FIELD, and its description names the verb to call. Nothing to change is a success that writes no activity.
     """
     TakeTicket: _aio.UnaryUnaryMultiCallable[_ticket_service_pb2.TakeTicketRequest, _ticket_service_pb2.TakeTicketResponse]  # type: ignore[assignment]
     """Makes the caller the assignee of an unassigned ticket; on one's own it is a success that changes nothing. Of any number of agents who
@@ -152,7 +153,8 @@ class TicketServiceAsyncStub(TicketServiceStub):
     """Lists what was done to a ticket, the latest first. Refusals: RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN."""
     WatchTickets: _aio.UnaryStreamMultiCallable[_ticket_service_pb2.WatchTicketsRequest, _ticket_service_pb2.WatchTicketsResponse]  # type: ignore[assignment]
     """Follows the tickets of an organization, of a filter, or one: every activity from now on, or from where `resume_token` left off. Each
-    is sent once, those of one ticket in order. A stream that can't keep up ends with RESOURCE_EXHAUSTED, RATE_LIMITED: resume it.
+    is sent once, those of one ticket in order. A stream never ends with OK: one that can't keep up ends with RESOURCE_EXHAUSTED,
+    RATE_LIMITED, and a service that stops ends its streams with UNAVAILABLE, DRAINING. Resume it after both.
     Refusals: INVALID_FILTER, INVALID_PAGE_TOKEN for a resume token that was not given for the same parent, RESOURCE_NOT_FOUND.
     """
 
@@ -206,8 +208,8 @@ class TicketServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ticket_service_pb2.UpdateTicketRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ticket_service_pb2.UpdateTicketResponse, _abc.Awaitable[_ticket_service_pb2.UpdateTicketResponse]]:
-        """Changes subject, description, priority or labels (AIP-134). A mask path that names an output-only or immutable field is
-        INVALID_FIELD, and its description names the verb to call. Nothing to change is a success that writes no activity.
+        """Changes subject, description, priority, labels or external reference (AIP-134). A mask path that names an output-only or immutable
+        field is INVALID_FIELD, and its description names the verb to call. Nothing to change is a success that writes no activity.
         """
 
     @_abc_1.abstractmethod
@@ -315,7 +317,8 @@ class TicketServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_ticket_service_pb2.WatchTicketsResponse], _abc.AsyncIterator[_ticket_service_pb2.WatchTicketsResponse]]:
         """Follows the tickets of an organization, of a filter, or one: every activity from now on, or from where `resume_token` left off. Each
-        is sent once, those of one ticket in order. A stream that can't keep up ends with RESOURCE_EXHAUSTED, RATE_LIMITED: resume it.
+        is sent once, those of one ticket in order. A stream never ends with OK: one that can't keep up ends with RESOURCE_EXHAUSTED,
+        RATE_LIMITED, and a service that stops ends its streams with UNAVAILABLE, DRAINING. Resume it after both.
         Refusals: INVALID_FILTER, INVALID_PAGE_TOKEN for a resume token that was not given for the same parent, RESOURCE_NOT_FOUND.
         """
 

@@ -27,6 +27,7 @@ tickets: Final = Table(
     text_column("close_reason", optional=True),
     text_column("priority"),
     Column("labels", ARRAY(Text), nullable=False),
+    text_column("external_reference"),
     text_column("contact_state"),
     Column("recovery_id", Uuid, nullable=True),
     time_column("create_time"),
@@ -80,8 +81,17 @@ ticket_terms: Final = Table(
     text_column("reporter", optional=True),
     Column("review_id", Uuid, nullable=True),
     Column("stars", SmallInteger, nullable=True, comment="Of the review."),
+    Column("external_reference", Text, nullable=True, comment="The ticket's; NULL if empty."),
     Column("search", TSVECTOR, nullable=False, comment="Words, labels and organization: see search_terms.py."),
     *(Index(None, "organization", column, "number") for column in ("location", "reporter", "review_id", "stars")),
+    # Partial: most tickets have no reference, and cost nothing here.
+    Index(
+        None,
+        "organization",
+        "external_reference",
+        "number",
+        postgresql_where=text("external_reference IS NOT NULL"),
+    ),
     Index("ix_ticket_terms_search", "search", postgresql_using="gin"),
     comment="What finds a ticket and rarely changes. Apart from tickets, as every commit rewrites its ticket.",
 )

@@ -18,6 +18,7 @@ _WRITTEN_BY_NOBODY: Final = frozenset({3, 5, 8})
 """`google.api.FieldBehavior`: OUTPUT_ONLY, IMMUTABLE, IDENTIFIER."""
 _SMS: Final = 2
 """`care.v1.Channel`: SMS."""
+_NEEDS_ADDRESS: Final = frozenset({"AddContactRequest", "SubmitContactRequest", "NewContact"})
 _KNOWN: Final = frozenset({"google.protobuf.Timestamp", "google.protobuf.Duration", "google.protobuf.FieldMask"})
 
 
@@ -106,7 +107,7 @@ class Requests:
             message.sender = "+442079460018"
         if settle := _OF_SETTINGS.get(kind.name):
             settle(message)
-        if kind.name in {"AddContactRequest", "SubmitContactRequest"} and not getattr(message, "claim", ""):
+        if kind.name in _NEEDS_ADDRESS and not getattr(message, "claim", ""):
             message.email = message.email or "robin@example.com"
 
     def _spoil(self, rng: Random, request: Any, method: str, organization: str) -> None:

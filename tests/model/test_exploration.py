@@ -1,0 +1,30 @@
+"""Every property holds in every state that the rules allow."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.model.exploration import Exploration
+from tests.model.moves import Model
+from tests.model.rules import Rules
+from tests.model.states import FULL, QUICK, Budget
+
+MOST_STATES = 10_000_000
+"""Far more than there are: an exploration that reaches this has no bound."""
+
+
+def explore(budget: Budget) -> None:
+    found = Exploration(Model(budget, Rules())).run(MOST_STATES)
+    assert found.violations == {}
+    assert found.complete
+
+
+@pytest.mark.parametrize("budget", QUICK, ids=str)
+def test_every_property_holds(budget: Budget) -> None:
+    explore(budget)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("budget", FULL, ids=str)
+def test_every_property_holds_with_more_recoveries_and_faults(budget: Budget) -> None:
+    explore(budget)

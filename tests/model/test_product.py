@@ -1,0 +1,167 @@
+"""The product decides as the model does, where their abstractions match.
+
+The model has no time, so nothing here is due, unsettled or paused; and its site never refuses a retraction. The rules
+of both were written independently: these tests compare what they answer, not how they are written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from itertools import product
+from uuid import UUID
+
+import pytest
+
+from care_rules import commands, lifecycle
+from care_rules.entities import RefusalReason, ReplyState
+from care_rules.lifecycle import RecoveryState, TicketStatus
+from care_rules.plan import Sibling, SiteTiming, Step
+from care_rules.reports import RecoverySnapshot, begin_posting, report
+from tests.model import service, states
+from tests.model.moves import Model
+from tests.model.rules import Rules
+from tests.support import sample_tickets
+
+STEPS = {
+    states.sends("unlocked"): Step.UNLOCK,
+    states.HOLD: Step.HOLD,
+    states.POST: Step.POST,
+    states.READ: Step.READ,
+    states.ANSWERED: Step.WAIT,
+    states.RETRACT: Step.RETRACT,
+    states.DONE: Step.DONE,
+}
+REPLIES = [reply.value for reply in ReplyState]
+STATES = [state.value for state in RecoveryState if state is not RecoveryState.NO_CONTACT]
+TIMING = SiteTiming(checks=(), settle=timedelta(0))
+ATTEMPT = 7
+EXPLORED = (states.Budget(1, 0, 0, 1, status=True), states.Budget(1, 1, 0, 0, status=False))
+"""Together they have every transition."""
+
+
+def modelled(state: str, reply: str, older: str | None = None, newer: str | None = None) -> tuple[states.State, int]:
+    """A state of the model with such a recovery, and its number; the others of the review have these replies."""
+    others = [states.new(1, states.WITHDRAWN)._replace(reply_state=other or states.NONE) for other in (older, newer)]
+    own = states.new(1, state)._replace(reply_state=reply)
+    recoveries = (*others[: older is not None], own, *others[1 : 1 + (newer is not None)])
+    empty = states.State(states.ACTIVE, states.WAIT, 0, 0, 0, None, states.NO_ATTEMPT, recoveries)
+    return empty, 1 + (older is not None)
+
+
+def real(state: str, reply: str, older: str | None = None, newer: str | None = None) -> RecoverySnapshot:
+    """The same as the product loads it. Nothing is due; what was public was so before the recovery ended."""
+    form = sample_tickets.form(RecoveryState(state))
+    recovery = replace(
+        form, reply_state=ReplyState(reply), attempt=ATTEMPT, post_time=sample_tickets.EARLIER - timedelta(hours=1)
+    )
+    siblings = [
+        Sibling(newer=is_newer, reply_state=ReplyState(other))
+        for is_newer, other in ((False, older), (True, newer))
+        if other is not None
+    ]
+    snapshot = replace(sample_tickets.snapshot(recovery), contact=sample_tickets.contact())
+    return RecoverySnapshot(snapshot, recovery, siblings)
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_the_next_step_is_the_models(state: str) -> None:
+    others = (None, *REPLIES)
+    differ = []
+    for reply, older, newer in product(REPLIES, others, others):
+        expected, _ = service.answer(*modelled(state, reply, older, newer), Rules())
+        step = real(state, reply, older, newer).plan(sample_tickets.NOW, TIMING).step
+        if step is not STEPS[expected]:
+            differ.append((reply, older, newer, step))
+    assert differ == []
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_hand_out_leaves_the_models_reply_state(state: str) -> None:
+    for reply in REPLIES:
+        step, expected = service.answer(*modelled(state, reply), Rules())
+        if step in states.AT_SITE:
+            decision = begin_posting(real(state, reply), sample_tickets.REVIEW, STEPS[step], TIMING, sample_tickets.NOW)
+            assert decision is not None
+            assert decision.recovery is not None
+            assert decision.recovery.reply_state == expected
+
+
+COMMANDS: dict[str, commands.Report] = {
+    "posted": commands.RecordPosted(ATTEMPT),
+    "refused": commands.RecordRefused(ATTEMPT, RefusalReason.OTHER, ""),
+    "moderated": commands.RecordRefused(ATTEMPT, RefusalReason.TAKEN_DOWN, ""),
+    "retracted": commands.RecordRetracted(ATTEMPT),
+    "unlocked": commands.UnlockChat(UUID(int=1), "k1"),
+    "expired": commands.ExpireForm(early=True),
+}
+REPLIES_OF_REPORT = {"refused": [states.POSTING], "moderated": [states.POSTED]}
+"""The product has one report for both, and tells them apart by the reply state. Other reports may find any."""
+
+
+@pytest.mark.parametrize("kind", states.REPORTS)
+@pytest.mark.parametrize("state", STATES)
+def test_a_report_does_what_it_does_in_the_model(state: str, kind: str) -> None:
+    for reply in REPLIES_OF_REPORT.get(kind, REPLIES):
+        begin, number = modelled(state, reply)
+        expected, moved = service.report(begin, number, kind, Rules(), stale=False)
+        own = expected.recoveries[number - 1]
+        loaded = real(state, reply)
+        decision = report(loaded, COMMANDS[kind], sample_tickets.WORKER, sample_tickets.NOW)
+        recovery = (decision.recovery if decision else None) or loaded.recovery
+        assert (recovery.state, recovery.reply_state) == (own.state, own.reply_state)
+        # A report that moves the state wakes, and can be taken back by who asks with its time.
+        assert bool(decision and decision.wakes) == moved
+        assert decision is None or not moved or decision.report_time == sample_tickets.NOW
+
+
+@pytest.mark.parametrize("kind", ["posted", "refused", "retracted"])
+def test_a_report_of_another_attempt_changes_nothing(kind: str) -> None:
+    late: dict[str, commands.Report] = {
+        "posted": commands.RecordPosted(ATTEMPT - 1),
+        "refused": commands.RecordRefused(ATTEMPT - 1, RefusalReason.OTHER, ""),
+        "retracted": commands.RecordRetracted(ATTEMPT - 1),
+    }
+    for state, reply in product(STATES, REPLIES):
+        begin, number = modelled(state, reply)
+        assert service.report(begin, number, kind, Rules(), stale=True) == (begin, False)
+        assert report(real(state, reply), late[kind], sample_tickets.WORKER, sample_tickets.NOW) is None
+
+
+def reached(budget: states.Budget) -> Iterator[tuple[states.State, states.State]]:
+    """Yields all moves of an exploration."""
+    model = Model(budget, Rules())
+    todo = [state for _, state in model.initial()]
+    seen = set(todo)
+    while todo:
+        state = todo.pop()
+        for move in model.moves(state):
+            yield state, move.after
+            if move.after not in seen:
+                seen.add(move.after)
+                todo.append(move.after)
+
+
+def test_the_model_moves_as_the_products_tables_say() -> None:
+    recoveries, statuses = set(), set()
+    for budget in EXPLORED:
+        for before, now in reached(budget):
+            old = [recovery.state for recovery in before.recoveries]
+            new = [recovery.state for recovery in now.recoveries]
+            old += [RecoveryState.NO_CONTACT] * (len(new) - len(old))
+            recoveries |= {pair for pair in zip(old, new, strict=True) if pair[0] != pair[1]}
+            statuses.add((before.status, now.status))
+    assert recoveries == edges(lifecycle.RECOVERY)
+    # The model does not tell OPEN and IN_PROGRESS apart.
+    active = {TicketStatus.OPEN, TicketStatus.IN_PROGRESS}
+    merged = {
+        tuple(states.ACTIVE if status in active else status for status in pair) for pair in edges(lifecycle.STATUS)
+    }
+    assert {pair for pair in statuses if pair[0] != pair[1]} == merged - {(states.ACTIVE, states.ACTIVE)}
+
+
+def edges(
+    machine: lifecycle.StateMachine[RecoveryState] | lifecycle.StateMachine[TicketStatus],
+) -> set[tuple[str, str]]:
+    return {(source, rule.target) for rule in machine.rules for source in rule.sources}
