@@ -16,7 +16,7 @@ from tests.integration.service.fuzz.callers import NOBODY, Caller
 from tests.integration.service.fuzz.requests import Requests, ticket_of
 from tests.integration.service.fuzz.world import CANARY, STATES, World, populate, strings
 from tests.support.care import Care
-from tests.support.reasons import Refused, checked, well_formed
+from tests.support.reasons import CheckedError, check_error, check_status
 from tests.support.reflection import Reflected
 from tests.support.tenant import Tenant
 
@@ -140,14 +140,14 @@ class Run:
             error = caught
         else:
             self.outcomes[sent.method]["OK"] += 1
-            self._check_answer(sent, self.server.answer(sent.method).FromString(body))
+            self._check_answer(sent, self.server.response_class(sent.method).FromString(body))
         if error is not None:
             assert error.code() not in {grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN}, error.details()
-            refused = well_formed(error, to_customer=".CustomerService/" in sent.method)
+            refused = check_error(error, to_customer=".CustomerService/" in sent.method)
             self.outcomes[sent.method][refused.reason] += 1
             self._check(sent, refused)
 
-    def _check(self, sent: Sent, refused: Refused) -> None:
+    def _check(self, sent: Sent, refused: CheckedError) -> None:
         public = self.access[sent.method] == {"public"}
         if sent.request is None:
             assert refused.reason == "INVALID_FIELD", refused.words
@@ -159,7 +159,7 @@ class Run:
             assert (refused.reason == "ROLE_NOT_ALLOWED") != allowed, refused.words
         self._check_words(sent, refused)
 
-    def _check_words(self, sent: Sent, refused: Refused) -> None:
+    def _check_words(self, sent: Sent, refused: CheckedError) -> None:
         private = list(sent.caller.secrets)
         if sent.request is not None:
             fields = [value for _, described, value in strings(sent.request) if described.name in SECRET_FIELDS]
@@ -183,7 +183,7 @@ class Run:
                 assert inside, f"{message.DESCRIPTOR.name}.{described.name} is another organization's: {value}"
         for result in getattr(answer, "results", ()):
             if result.status.code:
-                refused = checked(result.status)
+                refused = check_status(result.status)
                 self.outcomes[sent.method][f"item {refused.reason}"] += 1
                 self._check_words(sent, refused)
         self.world.learn(sent.method, organization or self.world.home.id, answer)
