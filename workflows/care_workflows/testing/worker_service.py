@@ -14,7 +14,7 @@ from care_rules import commands, names
 from care_rules.callers import Caller, Role
 from care_rules.deadlines import upcoming
 from care_rules.delivery import DeliverySnapshot, DeliveryStep, begin_delivery, report_delivery
-from care_rules.entities import ActorKind, Channel, DeliveryFailure, DeliveryState, RefusalReason
+from care_rules.entities import ActorKind, DeliveryFailure, DeliveryState, RefusalReason
 from care_rules.firing import fire
 from care_rules.plan import HANDED_OUT, Step
 from care_rules.refusals import Violation, invalid, not_found
@@ -227,7 +227,7 @@ def _delivery_grant(snapshot: DeliverySnapshot, business_name: str, step: Delive
         grant.provider_id = delivery.provider_id
         return grant
     link = chat_link(contact.id)
-    grant.address = contact.email if delivery.channel is Channel.EMAIL else contact.phone
+    grant.address = contact.address(delivery.channel)
     grant.business_name = business_name
     grant.text = message.text.replace(CHAT_LINK, link) if message.is_greeting else message.text
     grant.chat_link = link
