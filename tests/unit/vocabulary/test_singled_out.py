@@ -144,5 +144,5 @@ def test_nothing_else_counts_as_reviewed() -> None:
     ["T = {Priority.LOW, Priority.HIGH}", "if x is Priority.LOW: a()", "T = {Priority.LOW: 1}", "x in (Priority.LOW,)"],
 )
 def test_a_place_that_names_some_members_is_found(text: str) -> None:
-    module = read("care_service", "made_up.py", f"from care_rules.entities import Priority\n{text}")
+    module = read("care_service", "made_up.py", f"from care_rules.entities.ticket import Priority\n{text}")
     assert {enum for enum, _ in places(module)} == {"care_rules.Priority"}
