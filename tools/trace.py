@@ -16,7 +16,7 @@ from typing import Final
 import anyio
 
 from care_dev.data.reviews import load_reviews
-from care_dev.demo.story import play
+from care_dev.demo.walkthrough import run_walkthrough
 from care_dev.stack.ports import PORT_COUNT
 from care_dev.stack.stack import running
 from tools import ports
@@ -60,7 +60,7 @@ def tree_lines(trace: Sequence[Span], all_spans: Sequence[Span], *, durations: b
 async def _record(collector: Collector, home: Path) -> list[Span]:
     """Runs the demo on a new system and returns all spans after its roles have exited."""
     async with running(home, ports.first_free(PORT_COUNT)) as stack:
-        await play(stack, load_reviews(), lambda _: None)
+        await run_walkthrough(stack, load_reviews(), lambda _: None)
     return collector.spans
 
 

@@ -1,1 +1,1 @@
-"""Development parts, not for production: the embedded stack, the practice review site and mailbox, the demo."""
+"""Parts for development, not for production: the embedded stack, the local review site, the local mailbox, the demo."""

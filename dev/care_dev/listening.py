@@ -1,4 +1,4 @@
-"""Opens the socket that a local development page listens on, or says in one line why it cannot."""
+"""Opens the listening sockets of the local review site and the local mailbox."""
 
 import socket
 from typing import Final
@@ -7,11 +7,11 @@ _MAX_PORT: Final = 65535
 
 
 class CannotStart(Exception):
-    """The program cannot run with what it was given; the message is one line that says what to do."""
+    """The program cannot start with its options. The message is one line and says what to do."""
 
 
 def listen(address: str) -> socket.socket:
-    """Listen on ``address`` (``host:port``); raises ``CannotStart``."""
+    """Returns a socket that listens on `address` (`host:port`). Raises CannotStart."""
     host, _, port = address.rpartition(":")
     if not host or not port.isascii() or not port.isdigit() or int(port) > _MAX_PORT:
         raise CannotStart(f"The address must be host:port, such as 127.0.0.1:8090; got {address!r}.")
@@ -23,6 +23,6 @@ def listen(address: str) -> socket.socket:
 
 
 def bound_address(listener: socket.socket) -> str:
-    """Return ``host:port`` of ``listener``, with the port that it was given."""
+    """Returns the address of `listener` as `host:port`. For port 0, this is the port that the system chose."""
     host, port = listener.getsockname()[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,4 +1,4 @@
-"""One running system for the tests of this folder; each test has reviews and tickets of its own."""
+"""One running system for all tests of this folder. Each test creates its own reviews and tickets."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.case import Case
+from tests.e2e.scenario import Scenario
 from tests.support import system as systems
 from tests.support.system import System
 from tools.collector import Collector, run_collector
 
 VARIABLES = {
-    # Often, so that moderation is noticed while a test waits for it.
+    # Short, so that a removal by moderation is noticed while a test waits for it.
     "CARE_MODERATION_CHECKS": "2s,4s,8s,16s,32s,64s",
-    # The least that goes with the worker's deadline of an attempt, 25 s.
+    # The shortest time allowed: the worker's deadline for an attempt is 25 s.
     "CARE_SETTLE_TIME": "26s",
 }
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Has all tests that share the system run in the same process."""
+    """Makes all tests that share the system run in the same process."""
     for item in items:
         if isinstance(item, pytest.Function) and "system" in item.fixturenames:
             item.add_marker(pytest.mark.xdist_group("system"))
@@ -30,7 +30,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def collector() -> Iterator[Collector]:
-    """Gets all spans of the system."""
+    """Receives all spans of the system."""
     with run_collector() as found:
         yield found
 
@@ -44,11 +44,11 @@ def running(tmp_path_factory: pytest.TempPathFactory, collector: Collector) -> I
 
 @pytest.fixture(scope="session")
 async def system(running: System) -> AsyncIterator[System]:
-    """The system that all of these tests share; what one of them kills is back when it ends."""
+    """The system that all tests share. A test that kills a process must wait until it is running again."""
     yield running
     await running.close()
 
 
 @pytest.fixture
-async def case(system: System) -> Case:
-    return await Case.open(system)
+async def scenario(system: System) -> Scenario:
+    return await Scenario.open(system)

@@ -1,4 +1,4 @@
-"""What the customer finds in their mailbox."""
+"""Reads the customer's emails from the local mailbox."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LINK = re.compile(r"http://[^\s/]+/c/\S+[^\s.,]")
 
 @dataclass(frozen=True)
 class Email:
-    """One email."""
+    """A received email."""
 
     subject: str
     text: str
@@ -36,11 +36,11 @@ class Email:
         return self.chat_link.rpartition("/")[2]
 
 
-async def emails(system: System, address: str) -> Sequence[Email]:
-    """All emails to an address, the oldest first."""
+async def list_emails(system: System, address: str) -> Sequence[Email]:
+    """Returns all emails to an address, oldest first."""
     async with httpx.AsyncClient(trust_env=False, verify=NO_TLS) as http:
-        answer = await http.get(f"{system.stack.urls.mailbox}/v1/emails", params={"to": address})
-    found: list[dict[str, Any]] = answer.raise_for_status().json()["emails"]
+        response = await http.get(f"{system.stack.urls.mailbox}/v1/emails", params={"to": address})
+    found: list[dict[str, Any]] = response.raise_for_status().json()["emails"]
     return [
         Email(
             subject=each["subject"],
@@ -53,11 +53,11 @@ async def emails(system: System, address: str) -> Sequence[Email]:
     ]
 
 
-async def until_emails(system: System, address: str, number: int) -> Sequence[Email]:
-    """The emails to an address, once there are so many."""
+async def wait_for_emails(system: System, address: str, number: int) -> Sequence[Email]:
+    """Waits until an address has at least `number` emails, and returns them, oldest first."""
 
-    async def there() -> Sequence[Email] | None:
-        found = await emails(system, address)
+    async def received() -> Sequence[Email] | None:
+        found = await list_emails(system, address)
         return found if len(found) >= number else None
 
-    return await eventually(f"{number} emails", there)
+    return await eventually(f"{number} emails", received)

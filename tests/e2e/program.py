@@ -1,4 +1,4 @@
-"""The program `care` as somebody types it, for commands that end by themselves."""
+"""Runs the program `care` as a user does, for commands that end without a signal."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ import pytest
 from care_dev.stack.processes import inherited_environment
 from tests.support import forked
 
-PATIENCE: Final = 20.0
-"""Seconds until a program that refuses to run has said so; the slowest part is its start."""
+TIMEOUT: Final = 20.0
+"""Seconds that a program has for starting and for reporting an error."""
 
 
 @dataclass(frozen=True)
-class Ended:
-    """A program that has ended."""
+class CompletedProgram:
+    """The exit status and the output of a program that has ended."""
 
     status: int | None
     output: str
     errors: str
 
-    def refused(self, *words: str) -> None:
-        """It did nothing but say, in one line, what is wrong: `words` are in it."""
+    def assert_refused(self, *words: str) -> None:
+        """Checks that the program failed with one line of error, which contains all `words`."""
         assert self.status not in (0, None)
         [line] = [line for line in self.errors.splitlines() if not _is_log(line)]
         assert [word for word in words if word not in line] == [], line
@@ -37,16 +37,16 @@ class Ended:
 
 
 def _is_log(line: str) -> bool:
-    """Whether the line only tells what a role did before it came to what is wrong."""
+    """Returns whether the line is a log line of level info, which a role may write before the error."""
     return line.startswith("{") and json.loads(line)["level"] == "info"
 
 
-async def care(
-    *arguments: str, variables: Mapping[str, str] = {}, given: str = "", patience: float = PATIENCE
-) -> Ended:
-    """Run `care` to its end, which has to come by itself, with these variables and none of ours.
+async def run_care(
+    *arguments: str, variables: Mapping[str, str] = {}, stdin: str = "", timeout: float = TIMEOUT
+) -> CompletedProgram:
+    """Runs `care` with these environment variables only, and waits until it ends.
 
-    `given` is what it reads from standard input.
+    It reads `stdin` from standard input. Fails the test if it has not ended after `timeout` seconds.
     """
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", "care_cli", *arguments),
@@ -56,25 +56,25 @@ async def care(
         stderr=asyncio.subprocess.PIPE,
     )
     try:
-        async with asyncio.timeout(patience):
-            output, errors = await process.communicate(given.encode())
+        async with asyncio.timeout(timeout):
+            output, errors = await process.communicate(stdin.encode())
     except TimeoutError:
         process.kill()
         output, errors = await process.communicate()
-        pytest.fail(f"care {' '.join(arguments)} goes on: {output.decode()}{errors.decode()}")
-    return Ended(process.returncode, output.decode(), errors.decode())
+        pytest.fail(f"care {' '.join(arguments)} has not ended: {output.decode()}{errors.decode()}")
+    return CompletedProgram(process.returncode, output.decode(), errors.decode())
 
 
-async def forked_care(
-    *arguments: str, variables: Mapping[str, str] = {}, given: str = "", patience: float = PATIENCE
-) -> Ended:
-    """Do as `care` does, at a fraction of its cost: the process has imported the program before it knows what to do."""
+async def run_forked_care(
+    *arguments: str, variables: Mapping[str, str] = {}, stdin: str = "", timeout: float = TIMEOUT
+) -> CompletedProgram:
+    """Does the same as `run_care` in less time, because the process is forked after importing the program."""
     with tempfile.TemporaryDirectory(prefix="care-program-") as name:
         folder = Path(name)
-        (folder / "input").write_text(given, encoding="utf-8")
+        (folder / "input").write_text(stdin, encoding="utf-8")
         environment = {**inherited_environment(), **variables}
-        status = await asyncio.to_thread(forked.run, arguments, environment, folder, patience)
+        status = await asyncio.to_thread(forked.run, arguments, environment, folder, timeout)
         output, errors = ((folder / each).read_text(encoding="utf-8") for each in ("output", "errors"))
     if status is None:
-        pytest.fail(f"care {' '.join(arguments)} goes on: {output}{errors}")
-    return Ended(status, output, errors)
+        pytest.fail(f"care {' '.join(arguments)} has not ended: {output}{errors}")
+    return CompletedProgram(status, output, errors)

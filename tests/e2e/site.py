@@ -1,4 +1,4 @@
-"""The local review site as its developers use it: what stands there now, what happened there, how it shall behave."""
+"""Controls the local review site: publishes reviews, reads replies and their history, and sets how it behaves."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from care_dev.data.reviews import GoogleReview, Reviewer, StarRating, dump_revie
 
 @dataclass(frozen=True)
 class SiteReview:
-    """One review at the site at `url`."""
+    """One review on the site at `url`."""
 
     http: httpx.AsyncClient
     url: str
@@ -22,7 +22,7 @@ class SiteReview:
 
     @property
     def page(self) -> str:
-        """Where the public reads it."""
+        """The URL of the review's public page."""
         return f"{self.url}/{quote(self.organization, safe='')}/reviews/{quote(self.external_id, safe='')}"
 
     @property
@@ -30,7 +30,7 @@ class SiteReview:
         return f"{self.url}/v1/{quote(self.organization, safe='')}/reviews/{quote(self.external_id, safe='')}"
 
     async def publish(self, author: str, text: str) -> None:
-        """Let it appear, as written by `author`."""
+        """Publishes the review."""
         now = datetime.now(UTC)
         review = GoogleReview(
             name=f"accounts/1/locations/soho/reviews/{self.external_id}",
@@ -41,11 +41,11 @@ class SiteReview:
             reviewer=Reviewer(display_name=author),
             comment=text,
         )
-        answer = await self.http.put(f"{self.url}/v1/{self.organization}/reviews", content=dump_reviews([review]))
-        answer.raise_for_status()
+        response = await self.http.put(f"{self.url}/v1/{self.organization}/reviews", content=dump_reviews([review]))
+        response.raise_for_status()
 
-    async def behave(self, mode: str, delay_seconds: float = 0.0) -> None:
-        """Set what becomes of requests for it: `care_dev.review_site.behavior.Mode`."""
+    async def set_behavior(self, mode: str, delay_seconds: float = 0.0) -> None:
+        """Sets how the site handles requests for this review. `mode` is a `care_dev.review_site.behavior.Mode`."""
         change = {
             "mode": mode,
             "delay_seconds": delay_seconds,
@@ -55,17 +55,17 @@ class SiteReview:
         (await self.http.put(f"{self.url}/v1/behavior", json=change)).raise_for_status()
 
     async def take_down(self) -> None:
-        """Moderate the reply away."""
+        """Removes the reply as moderation does."""
         (await self.http.post(f"{self._api}/take-down")).raise_for_status()
 
-    async def reply(self) -> str | None:
-        """The reply that the public sees, after all writes that the site was asked for before."""
-        answer = await self.http.get(f"{self._api}/reply")
-        if answer.status_code == httpx.codes.NOT_FOUND:
+    async def get_reply(self) -> str | None:
+        """Returns the public reply, or None if there is none. Earlier write requests take effect first."""
+        response = await self.http.get(f"{self._api}/reply")
+        if response.status_code == httpx.codes.NOT_FOUND:
             return None
-        return str(answer.raise_for_status().json()["comment"])
+        return str(response.raise_for_status().json()["comment"])
 
-    async def puts(self) -> list[str]:
-        """Every reply that was ever written, the first one first."""
+    async def list_posted_replies(self) -> list[str]:
+        """Returns all replies that were ever posted, oldest first."""
         history = (await self.http.get(f"{self._api}/history")).raise_for_status().json()
         return [str(reply["comment"]) for reply in history["replies"]]

@@ -25,8 +25,8 @@ from care_service.running.application import service
 from care_service.running.configuration import ServiceSettings
 from care_web.configuration import WebConfiguration
 from care_workflows.worker import WorkerSettings
-from tests.e2e.case import Case
-from tests.e2e.program import Ended, care
+from tests.e2e.program import CompletedProgram, run_care
+from tests.e2e.scenario import Scenario
 from tests.support.certificates import authority, replace, write_pair
 from tests.support.system import System, own_ports
 
@@ -68,10 +68,10 @@ def shows_no_secret(variables: Mapping[str, str], written: str) -> None:
     assert [value for value in [SECRET[:10], *secret] if value in written] == []
 
 
-async def refuses(role: str, variables: Mapping[str, str], *words: str) -> Ended:
+async def refuses(role: str, variables: Mapping[str, str], *words: str) -> CompletedProgram:
     """The role ends with one line that has `words`, and nothing that it wrote shows a secret."""
-    ended = await care(role, variables=variables)
-    ended.refused(f"care {role}:", *words)
+    ended = await run_care(role, variables=variables)
+    ended.assert_refused(f"care {role}:", *words)
     shows_no_secret(variables, ended.output + ended.errors)
     return ended
 
@@ -265,8 +265,8 @@ async def _serve_with(variables: Mapping[str, str]) -> None:
         pytest.fail("it runs")
 
 
-async def test_a_key_that_live_forms_need_is_missed(system: System, case: Case) -> None:
-    await case.send()
+async def test_a_key_that_live_forms_need_is_missed(system: System, scenario: Scenario) -> None:
+    await scenario.send_form()
     keys = f"k2:{SECRET}"
     variables = {**beside(system, "serve"), "CARE_GRPC_ADDRESS": f"{HOST}:0", "CARE_LINK_KEYS": keys}
     await refuses("serve", variables, "CARE_LINK_KEYS", "dev", "put them back")
@@ -274,24 +274,24 @@ async def test_a_key_that_live_forms_need_is_missed(system: System, case: Case) 
 
 async def test_a_stack_on_a_taken_port_says_which_and_leaves_nothing_running(tmp_path: Path) -> None:
     with own_ports() as first, socket.create_server((HOST, first + 4)):
-        ended = await care("up", "--home", str(tmp_path / "home"), "--first-port", str(first))
-    ended.refused(f"port {first + 4}", "--first-port")
+        ended = await run_care("up", "--home", str(tmp_path / "home"), "--first-port", str(first))
+    ended.assert_refused(f"port {first + 4}", "--first-port")
 
 
 async def test_a_second_stack_in_one_home_names_the_first(system: System) -> None:
     with own_ports() as first:
-        ended = await care("up", "--home", str(system.stack.home), "--first-port", str(first))
-    ended.refused(f"process {os.getpid()}", str(system.stack.home))
+        ended = await run_care("up", "--home", str(system.stack.home), "--first-port", str(first))
+    ended.assert_refused(f"process {os.getpid()}", str(system.stack.home))
 
 
 async def test_a_stack_refuses_a_misspelt_variable(tmp_path: Path) -> None:
     with own_ports() as first:
         arguments = ("up", "--home", str(tmp_path / "home"), "--first-port", str(first))
-        ended = await care(*arguments, variables={"CARE_SETTLE_TME": "1m"})
-    ended.refused("CARE_SETTLE_TME", "CARE_SETTLE_TIME")
+        ended = await run_care(*arguments, variables={"CARE_SETTLE_TME": "1m"})
+    ended.assert_refused("CARE_SETTLE_TME", "CARE_SETTLE_TIME")
 
 
 @pytest.mark.parametrize("first", ["0", "65530"])
 async def test_a_stack_refuses_ports_that_there_are_not(tmp_path: Path, first: str) -> None:
-    ended = await care("up", "--home", str(tmp_path / "home"), "--first-port", first)
-    ended.refused("--first-port", first)
+    ended = await run_care("up", "--home", str(tmp_path / "home"), "--first-port", first)
+    ended.assert_refused("--first-port", first)

@@ -8,10 +8,10 @@ from typing import Final
 
 import pytest
 
-from tests.e2e.program import care
+from tests.e2e.program import run_care
 from tests.support.system import System, own_ports
 
-PATIENCE: Final = 100.0
+TIMEOUT: Final = 100.0
 """Seconds for a whole run, the start of a stack and its end included."""
 
 
@@ -25,7 +25,7 @@ def ticket(output: str) -> int:
 async def test_it_plays_a_ticket_to_closed_and_again_on_the_same_data(tmp_path: Path) -> None:
     with own_ports() as first:
         arguments = ("demo", "--home", str(tmp_path / "home"), "--first-port", str(first))
-        played = [await care(*arguments, patience=PATIENCE) for _ in range(2)]
+        played = [await run_care(*arguments, timeout=TIMEOUT) for _ in range(2)]
     assert [(run.status, run.errors) for run in played] == [(0, "")] * 2
     assert ticket(played[1].output) == ticket(played[0].output) + 1
     for kind in (
@@ -37,7 +37,7 @@ async def test_it_plays_a_ticket_to_closed_and_again_on_the_same_data(tmp_path: 
 
 async def test_it_uses_the_stack_that_runs(system: System) -> None:
     first = str(system.stack.ports.grpc)
-    played = await care("demo", "--home", str(system.stack.home), "--first-port", first, patience=PATIENCE)
+    played = await run_care("demo", "--home", str(system.stack.home), "--first-port", first, timeout=TIMEOUT)
     assert (played.status, played.errors) == (0, "")
     assert ticket(played.output) > 0
     assert "Using the stack that runs in" in played.output
@@ -49,7 +49,7 @@ async def test_it_says_what_is_wrong_with_a_file_of_reviews(tmp_path: Path) -> N
     reviews = tmp_path / "reviews.json"
     reviews.write_text('{"reviews": [{"reviewId": "r1"}]}', encoding="utf-8")
     with own_ports() as first:
-        run = await care(
+        run = await run_care(
             "demo", "--home", str(tmp_path / "home"), "--first-port", str(first), "--reviews", str(reviews)
         )
-    run.refused("reviews[0]", str(reviews))
+    run.assert_refused("reviews[0]", str(reviews))

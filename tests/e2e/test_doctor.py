@@ -6,15 +6,15 @@ from temporalio.service import RPCError
 
 from care_client.workflow_names import ticket_workflow_id
 from care_workflows.ticket_workflow import TicketWorkflow
-from tests.e2e.case import ORGANIZATION, Case
-from tests.e2e.program import care
+from tests.e2e.program import run_care
+from tests.e2e.scenario import ORGANIZATION, Scenario
 from tests.support.system import eventually
 
 
-async def test_a_workflow_that_was_terminated_is_named(case: Case) -> None:
-    number = int(case.ticket.rpartition("/")[2])
+async def test_a_workflow_that_was_terminated_is_named(scenario: Scenario) -> None:
+    number = int(scenario.ticket.rpartition("/")[2])
     workflow_id = ticket_workflow_id(ORGANIZATION, number)
-    handle = (await case.system.temporal()).get_workflow_handle(workflow_id)
+    handle = (await scenario.system.temporal()).get_workflow_handle(workflow_id)
 
     async def sleeps() -> bool:
         try:
@@ -26,10 +26,10 @@ async def test_a_workflow_that_was_terminated_is_named(case: Case) -> None:
     await handle.terminate()
     # It is looked for once the ticket is a minute old.
     older = "UPDATE tickets SET create_time = create_time - interval '1 hour' WHERE organization = $1 AND number = $2"
-    await case.system.sql(older, ORGANIZATION, number)
+    await scenario.system.sql(older, ORGANIZATION, number)
 
     async def named() -> bool:
-        ended = await care("doctor", "--home", str(case.system.stack.home))
+        ended = await run_care("doctor", "--home", str(scenario.system.stack.home))
         return ended.status == 1 and f"TicketWorkflow does not run: {workflow_id}" in ended.output
 
     await eventually("the doctor's finding", named)

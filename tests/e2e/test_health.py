@@ -7,7 +7,7 @@ from typing import Final
 
 import httpx
 
-from tests.support.operations import health, watching
+from tests.support.operations import check_health, watch_health
 from tests.support.system import System, eventually
 
 _LOOK: Final = 5.0
@@ -23,8 +23,8 @@ async def test_while_the_database_is_away_only_what_needs_none_serves(system: Sy
 
     await eventually("health before the test", ready)
     async with (
-        watching(address, "care.v1.TicketService") as tickets,
-        watching(address, "care.v1.LifecycleService") as lifecycle,
+        watch_health(address, "care.v1.TicketService") as tickets,
+        watch_health(address, "care.v1.LifecycleService") as lifecycle,
     ):
         assert await anext(tickets) == "SERVING"
         assert await anext(lifecycle) == "SERVING"
@@ -36,7 +36,7 @@ async def test_while_the_database_is_away_only_what_needs_none_serves(system: Sy
             await system.processes.back()
         assert await heard == "NOT_SERVING"
         assert await anext(tickets) == "SERVING"
-    assert await health(address, "care.v1.LifecycleService") == "SERVING"
+    assert await check_health(address, "care.v1.LifecycleService") == "SERVING"
     await eventually("health afterwards", ready)
     log = (system.logs / "serve.log").read_text()
     assert "database unreachable; not serving" in log

@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 
 from care_rules.entities.recovery import ReplyState
-from tests.e2e.case import Case, Person
+from tests.e2e.scenario import Person, Scenario
 from tests.support.system import System
 
 pytestmark = pytest.mark.timeout(240)
@@ -24,62 +24,62 @@ ROUNDS: Final = 25
 SLOW: Final = 3.0
 """Seconds that leave time to kill something while the review site is at work."""
 
-PATIENCE: Final = 110.0
+TIMEOUT: Final = 110.0
 """Seconds, for an attempt whose worker was killed: Temporal waits 30 of them for it, and 26 more pass until what it may
 have left behind counts as settled."""
 
 
 @dataclass
 class Story:
-    """A case on its way to an unlocked chat or, once its last form is withdrawn, to a reply without a link."""
+    """A scenario on its way to an unlocked chat or, once its last form is withdrawn, to a reply without a link."""
 
-    case: Case
+    scenario: Scenario
     person: Person = field(default_factory=Person)
     sent: list[str] = field(default_factory=list)
     """The recoveries, the oldest first."""
     is_withdrawn: bool = False
 
     async def send(self) -> None:
-        self.sent.append(await self.case.send())
+        self.sent.append(await self.scenario.send_form())
         self.is_withdrawn = False
 
     async def withdraw(self) -> None:
-        await self.case.withdraw(self.sent[-1])
+        await self.scenario.withdraw(self.sent[-1])
         self.is_withdrawn = True
 
     async def submit(self) -> None:
-        await self.case.submit(await self.case.link(self.sent[-1], PATIENCE), self.person)
+        await self.scenario.submit_form(await self.scenario.wait_for_form_link(self.sent[-1], TIMEOUT), self.person)
 
     async def is_posting(self) -> None:
-        await self.case.site.behave("slow", SLOW)
+        await self.scenario.site.set_behavior("slow", SLOW)
         await self.send()
-        await self.case.is_marked(self.sent[-1], ReplyState.POSTING)
+        await self.scenario.wait_for_reply_state(self.sent[-1], ReplyState.POSTING)
 
     async def is_posted(self) -> None:
         await self.send()
-        await self.case.reaches(self.sent[-1], "AWAITING_CONTACT")
+        await self.scenario.wait_for_state(self.sent[-1], "AWAITING_CONTACT")
 
     async def complete(self) -> None:
         """Do what is left to do, wait for all workflows, and see that it came out as if nothing had been killed."""
-        if not self.is_withdrawn and (await self.case.get(self.sent[-1])).contact.id == "":
+        if not self.is_withdrawn and (await self.scenario.get_recovery(self.sent[-1])).contact.id == "":
             await self.submit()
         for recovery in self.sent:
-            await self.case.rests(recovery, PATIENCE)
-            log = await self.case.log(recovery)
+            await self.scenario.wait_for_workflow_end(recovery, TIMEOUT)
+            log = await self.scenario.count_activities(recovery)
             assert set(log.values()) == {1}, log
-            assert await self.case.reply_state(recovery) not in {ReplyState.POSTING, ReplyState.RETRACTING}
+            assert await self.scenario.get_reply_state(recovery) not in {ReplyState.POSTING, ReplyState.RETRACTING}
         if self.is_withdrawn:
-            assert await self.case.public_link() is None
+            assert await self.scenario.find_public_link() is None
         else:
             await self._is_unlocked(self.sent[-1])
 
     async def _is_unlocked(self, recovery: str) -> None:
-        found, link = await self.case.get(recovery), await self.case.public_link()
+        found, link = await self.scenario.get_recovery(recovery), await self.scenario.find_public_link()
         assert link is not None
-        assert await self.case.site.reply() == found.reply_text.replace("{form_link}", link)
+        assert await self.scenario.site.get_reply() == found.reply_text.replace("{form_link}", link)
         assert (found.contact.email, found.contact.phone) == (self.person.email, self.person.phone)
         assert list(found.claims) == []
-        log = await self.case.log(recovery)
+        log = await self.scenario.count_activities(recovery)
         assert [log[kind] for kind in ("FORM_POSTED", "CONTACT_SUBMITTED", "CHAT_UNLOCKED")] == [1, 1, 1]
 
 
@@ -122,7 +122,7 @@ class Posted(Moment):
 class Answered(Posted):
     async def strike(self, story: Story) -> None:
         await story.submit()
-        assert await story.case.state(story.sent[-1]) == "CONTACT_RECEIVED"
+        assert await story.scenario.get_state(story.sent[-1]) == "CONTACT_RECEIVED"
 
 
 class Withdrawn(Posted):
@@ -133,9 +133,9 @@ class Withdrawn(Posted):
 class Retracting(Posted):
     async def arrange(self, story: Story) -> None:
         await super().arrange(story)
-        await story.case.site.behave("slow", SLOW)
+        await story.scenario.site.set_behavior("slow", SLOW)
         await story.withdraw()
-        await story.case.is_marked(story.sent[-1], ReplyState.RETRACTING)
+        await story.scenario.wait_for_reply_state(story.sent[-1], ReplyState.RETRACTING)
 
 
 MOMENTS: Final = [
@@ -154,7 +154,7 @@ async def test_every_moment_survives_the_kill_of_each_part(system: System) -> No
     """Each kill meets a recovery in each of the moments; what was cut off is waited for by all at the same time."""
     told: list[tuple[str, Moment, Story]] = []
     for part in PARTS:
-        scenes = [(moment, Story(await Case.open(system))) for moment in MOMENTS]
+        scenes = [(moment, Story(await Scenario.open(system))) for moment in MOMENTS]
         await asyncio.gather(*(moment.arrange(story) for moment, story in scenes))
         with system.processes.frozen("work"):
             await asyncio.gather(*(moment.strike(story) for moment, story in scenes))
@@ -181,7 +181,7 @@ class Chance:
 
     async def round(self) -> None:
         """Several stories at once, and up to three kills among them, one after the other."""
-        stories = [Story(await Case.open(self._system)) for _ in range(self._random.randint(3, 8))]
+        stories = [Story(await Scenario.open(self._system)) for _ in range(self._random.randint(3, 8))]
         kills = [self._random.choice(PARTS) for _ in range(self._random.randint(1, 3))]
         await asyncio.gather(self._kill(kills), *(self._play(story) for story in stories))
         await asyncio.gather(*(story.complete() for story in stories))
@@ -194,7 +194,7 @@ class Chance:
 
     async def _play(self, story: Story) -> None:
         if self._random.random() < 1 / 2:
-            await story.case.site.behave("slow", SLOW)
+            await story.scenario.site.set_behavior("slow", SLOW)
         await self._pause()
         await story.send()
         for _ in range(self._random.randint(0, 2)):

@@ -7,30 +7,30 @@ from contextlib import ExitStack
 import pytest
 
 from care.v1 import message_pb2
-from tests.e2e.case import Case, Person
-from tests.e2e.mail import emails, until_emails
-from tests.e2e.talk import is_delivered, say, thread
+from tests.e2e.mail import list_emails, wait_for_emails
+from tests.e2e.messaging import send_message, thread, wait_for_delivery
+from tests.e2e.scenario import Person, Scenario
 from tests.support.system import eventually
 
 pytestmark = pytest.mark.timeout(240)
 
-PATIENCE = 110.0
+TIMEOUT = 110.0
 """Seconds: Temporal waits 30 for an attempt whose worker was killed."""
 
 
-async def unlocked(case: Case) -> Person:
+async def unlocked(scenario: Scenario) -> Person:
     """Opens a chat, whose greeting has arrived."""
     person = Person(phone="")
-    await case.reaches(await case.add_contact(person), "CHAT_UNLOCKED")
-    await until_emails(case.system, person.email, 1)
+    await scenario.wait_for_state(await scenario.add_contact(person), "CHAT_UNLOCKED")
+    await wait_for_emails(scenario.system, person.email, 1)
     return person
 
 
-async def is_handed_out(case: Case, message: str, attempts: int = 1) -> None:
+async def is_handed_out(scenario: Scenario, message: str, attempts: int = 1) -> None:
     """Returns once the worker was given the message so often, and has begun to send it."""
 
     async def there() -> bool:
-        rows = await case.system.sql(
+        rows = await scenario.system.sql(
             "SELECT 1 FROM deliveries WHERE message_id = $1 AND attempts >= $2", message.rpartition("/")[2], attempts
         )
         return bool(rows)
@@ -38,42 +38,42 @@ async def is_handed_out(case: Case, message: str, attempts: int = 1) -> None:
     await eventually(f"the hand-out of {message}", there)
 
 
-async def test_a_mail_server_that_is_killed_while_an_email_is_on_its_way_to_it(case: Case) -> None:
-    person = await unlocked(case)
-    with case.system.processes.frozen("mailbox"):
-        message = await say(case, "First words")
-        await is_handed_out(case, message.name)
-        case.system.processes.kill("mailbox")
-    await case.system.processes.back()
-    await is_delivered(case, message, message_pb2.DELIVERY_STATE_SENT, patience=PATIENCE)
-    found = [each for each in await emails(case.system, person.email) if message.text in each.text]
+async def test_a_mail_server_that_is_killed_while_an_email_is_on_its_way_to_it(scenario: Scenario) -> None:
+    person = await unlocked(scenario)
+    with scenario.system.processes.frozen("mailbox"):
+        message = await send_message(scenario, "First words")
+        await is_handed_out(scenario, message.name)
+        scenario.system.processes.kill("mailbox")
+    await scenario.system.processes.back()
+    await wait_for_delivery(scenario, message, message_pb2.DELIVERY_STATE_SENT, timeout=TIMEOUT)
+    found = [each for each in await list_emails(scenario.system, person.email) if message.text in each.text]
     assert len({each.message_id for each in found}) == 1
-    await is_shown_once(case, message.name)
+    await is_shown_once(scenario, message.name)
 
 
 async def test_a_worker_that_is_killed_after_the_server_took_an_email_and_before_it_was_recorded(
-    case: Case,
+    scenario: Scenario,
 ) -> None:
-    person = await unlocked(case)
+    person = await unlocked(scenario)
     with ExitStack() as service:
-        with case.system.processes.frozen("mailbox"):
-            message = await say(case, "Second words")
-            await is_handed_out(case, message.name)
-            service.enter_context(case.system.processes.frozen("serve"))
+        with scenario.system.processes.frozen("mailbox"):
+            message = await send_message(scenario, "Second words")
+            await is_handed_out(scenario, message.name)
+            service.enter_context(scenario.system.processes.frozen("serve"))
         # The mailbox takes it; the service, to which that is reported, does nothing.
-        await until_emails(case.system, person.email, 2)
-        case.system.processes.kill("work")
-    await case.system.processes.back()
-    await is_delivered(case, message, message_pb2.DELIVERY_STATE_SENT, patience=PATIENCE)
-    found = [each for each in await emails(case.system, person.email) if message.text in each.text]
+        await wait_for_emails(scenario.system, person.email, 2)
+        scenario.system.processes.kill("work")
+    await scenario.system.processes.back()
+    await wait_for_delivery(scenario, message, message_pb2.DELIVERY_STATE_SENT, timeout=TIMEOUT)
+    found = [each for each in await list_emails(scenario.system, person.email) if message.text in each.text]
     # At least once; and a mail program knows by its id that the second is the first again.
     assert len(found) in {1, 2}
     assert len({each.message_id for each in found}) == 1
-    await is_shown_once(case, message.name)
+    await is_shown_once(scenario, message.name)
 
 
-async def is_shown_once(case: Case, message: str) -> None:
-    assert [each.name for each in await thread(case, case.ticket)].count(message) == 1
-    log = await case.log()
+async def is_shown_once(scenario: Scenario, message: str) -> None:
+    assert [each.name for each in await thread(scenario, scenario.ticket)].count(message) == 1
+    log = await scenario.count_activities()
     # The greeting's and this one's.
     assert (log["MESSAGE_SENT"], log["DELIVERY_SENT"], log["DELIVERY_FAILED"]) == (1, 2, 0)

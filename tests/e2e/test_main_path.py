@@ -16,23 +16,23 @@ from care_rules.entities.recovery import ReplyState
 from care_service.usecases.links import Links
 from care_web.languages import DEFAULT_LANGUAGE
 from care_web.texts.english import ENGLISH
-from tests.e2e.case import ORGANIZATION, Case, Person, id_of, token_of, workflow_of
+from tests.e2e.scenario import ORGANIZATION, Person, Scenario, link_token, recovery_uuid, recovery_workflow_id
 from tests.support.browser import chromium
-from tests.support.system import System
+from tests.support.system import System, eventually
 
 PHONE = ViewportSize(width=390, height=844)
 
 
 @pytest.mark.browser
-async def test_a_customer_on_a_phone_without_scripts_opens_the_chat(system: System, case: Case) -> None:
-    recovery = await case.send()
-    await case.reaches(recovery, "AWAITING_CONTACT")
+async def test_a_customer_on_a_phone_without_scripts_opens_the_chat(system: System, scenario: Scenario) -> None:
+    recovery = await scenario.send_form()
+    await scenario.wait_for_state(recovery, "AWAITING_CONTACT")
     person = Person()
     async with chromium() as browser:
         context = await browser.new_context(viewport=PHONE, java_script_enabled=False, is_mobile=True, has_touch=True)
         page = await context.new_page()
         # The review's own page is all that a customer starts from.
-        await page.goto(case.site.page)
+        await page.goto(scenario.site.page)
         reply = page.get_by_role("region", name="Reply from the owner")
         await reply.get_by_role("link").click()
         await expect(page.get_by_role("heading", name=ENGLISH["form.heading"])).to_be_visible()
@@ -45,57 +45,62 @@ async def test_a_customer_on_a_phone_without_scripts_opens_the_chat(system: Syst
         await page.get_by_role("button", name=ENGLISH["submit"]).click()
         await expect(page.get_by_role("heading", name=ENGLISH["thanks.title"])).to_be_visible()
 
-    await case.reaches(recovery, "CHAT_UNLOCKED")
-    contact = (await case.get(recovery)).contact
+    await scenario.wait_for_state(recovery, "CHAT_UNLOCKED")
+    contact = (await scenario.get_recovery(recovery)).contact
     assert (contact.email, contact.phone, contact.display_name, contact.message, contact.verified) == (
         *(person.email, person.phone, person.display_name, person.message),
         False,
     )
-    ways = ["CREATED", "TAKEN", "FORM_REQUESTED", "FORM_POSTED", "CONTACT_SUBMITTED", "CHAT_UNLOCKED"]
-    assert await case.log() == dict.fromkeys(ways, 1)
+    steps = ["CREATED", "TAKEN", "FORM_REQUESTED", "FORM_POSTED", "CONTACT_SUBMITTED", "CHAT_UNLOCKED", "DELIVERY_SENT"]
+
+    async def is_greeted() -> bool:
+        return "DELIVERY_SENT" in await scenario.count_activities()
+
+    await eventually("the greeting being sent", is_greeted)
+    assert await scenario.count_activities() == dict.fromkeys(steps, 1)
 
 
-async def test_the_link_leaves_the_public_reply_when_the_ticket_is_closed(case: Case) -> None:
-    recovery = await case.send()
-    link = await case.link(recovery)
-    await case.submit(link, Person())
-    await case.reaches(recovery, "CHAT_UNLOCKED")
-    posted = await case.site.reply() or ""
-    await case.close()
-    await case.is_marked(recovery, ReplyState.RETRACTED)
+async def test_the_link_leaves_the_public_reply_when_the_ticket_is_closed(scenario: Scenario) -> None:
+    recovery = await scenario.send_form()
+    link = await scenario.wait_for_form_link(recovery)
+    await scenario.submit_form(link, Person())
+    await scenario.wait_for_state(recovery, "CHAT_UNLOCKED")
+    posted = await scenario.site.get_reply() or ""
+    await scenario.close()
+    await scenario.wait_for_reply_state(recovery, ReplyState.RETRACTED)
     assert link in posted
-    assert token_of(link) not in (await case.site.reply() or "")
-    assert (await case.get_ticket()).status == TICKET_STATUS_CLOSED
-    assert await case.state(recovery) == "ENDED_BY_CLOSE"
-    assert (await case.log())["REPLY_RETRACTED"] == 1
+    assert link_token(link) not in (await scenario.site.get_reply() or "")
+    assert (await scenario.get_ticket()).status == TICKET_STATUS_CLOSED
+    assert await scenario.get_state(recovery) == "ENDED_BY_CLOSE"
+    assert (await scenario.count_activities())["REPLY_RETRACTED"] == 1
 
 
 # What becomes of a link, by the name of its page.
 
 
-async def _answered(case: Case, recovery: str, link: str) -> None:
-    await case.submit(link, Person())
+async def _answered(scenario: Scenario, recovery: str, link: str) -> None:
+    await scenario.submit_form(link, Person())
 
 
-async def _expired(case: Case, recovery: str, link: str) -> None:
+async def _expired(scenario: Scenario, recovery: str, link: str) -> None:
     # The shortest lifetime of a form is an hour; so its end is brought forward, and the workflow told to look again.
-    await case.system.sql("UPDATE recoveries SET expire_time = now() WHERE id = $1", id_of(recovery))
-    await (await case.system.temporal()).get_workflow_handle(workflow_of(recovery)).signal("poke")
-    await case.reaches(recovery, "EXPIRED")
-    await case.rests(recovery)
-    assert await case.public_link() is None
+    await scenario.system.sql("UPDATE recoveries SET expire_time = now() WHERE id = $1", recovery_uuid(recovery))
+    await (await scenario.system.temporal()).get_workflow_handle(recovery_workflow_id(recovery)).signal("poke")
+    await scenario.wait_for_state(recovery, "EXPIRED")
+    await scenario.wait_for_workflow_end(recovery)
+    assert await scenario.find_public_link() is None
 
 
-async def _withdrawn(case: Case, recovery: str, link: str) -> None:
-    await case.withdraw(recovery)
+async def _withdrawn(scenario: Scenario, recovery: str, link: str) -> None:
+    await scenario.withdraw(recovery)
 
 
-async def _replaced(case: Case, recovery: str, link: str) -> None:
-    await case.add_contact(Person())
+async def _replaced(scenario: Scenario, recovery: str, link: str) -> None:
+    await scenario.add_contact(Person())
 
 
-async def _closed(case: Case, recovery: str, link: str) -> None:
-    await case.close()
+async def _closed(scenario: Scenario, recovery: str, link: str) -> None:
+    await scenario.close()
 
 
 @pytest.mark.parametrize(
@@ -109,31 +114,31 @@ async def _closed(case: Case, recovery: str, link: str) -> None:
     ],
 )
 async def test_a_link_says_what_became_of_its_form(
-    case: Case, become: Callable[[Case, str, str], Awaitable[None]], page: str, status: HTTPStatus
+    scenario: Scenario, become: Callable[[Scenario, str, str], Awaitable[None]], page: str, status: HTTPStatus
 ) -> None:
-    recovery = await case.send()
-    link = await case.link(recovery)
-    await become(case, recovery, link)
-    answer = await case.http.get(link)
+    recovery = await scenario.send_form()
+    link = await scenario.wait_for_form_link(recovery)
+    await become(scenario, recovery, link)
+    answer = await scenario.http.get(link)
     title = DEFAULT_LANGUAGE.translate_plain(f"{page}.title", business=ORGANIZATION)
     assert (answer.status_code, title in answer.text) == (status, True)
-    assert case.ticket not in answer.text
+    assert scenario.ticket not in answer.text
 
 
-async def test_an_unknown_link_and_a_forged_one_are_told_apart_by_nobody(system: System, case: Case) -> None:
-    recovery = await case.send()
-    link = await case.link(recovery)
+async def test_an_unknown_link_and_a_forged_one_are_told_apart_by_nobody(system: System, scenario: Scenario) -> None:
+    recovery = await scenario.send_form()
+    link = await scenario.wait_for_form_link(recovery)
     key_id, key = secrets.load(system.stack.home).link_keys.split(":")
     ours = Links({key_id: urlsafe_b64decode(key)}, key_id, system.stack.urls.web)
-    assert ours.form_link(id_of(recovery), key_id) == link
+    assert ours.form_link(recovery_uuid(recovery), key_id) == link
     forgers = Links({key_id: bytes(32)}, key_id, system.stack.urls.web)
     links = [
         ours.form_link(uuid4(), key_id),  # of no recovery, though the service itself would make it so
-        forgers.form_link(id_of(recovery), key_id),
+        forgers.form_link(recovery_uuid(recovery), key_id),
         link[:-1],
         f"{system.stack.urls.web}/f/none",
     ]
-    answers = [await case.http.get(found) for found in links]
+    answers = [await scenario.http.get(found) for found in links]
     assert {answer.status_code for answer in answers} == {HTTPStatus.NOT_FOUND}
     assert len({answer.text for answer in answers}) == 1
     assert ENGLISH["unknown.title"] in answers[0].text

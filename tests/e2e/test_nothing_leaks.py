@@ -11,10 +11,10 @@ from urllib.parse import quote, urlsplit
 from care.v1 import conversation_service_pb2 as conversations
 from care.v1.message_pb2 import DELIVERY_STATE_SENT
 from care_rules.entities.recovery import ReplyState
-from tests.e2e import records
-from tests.e2e.case import Case, Person, word, workflow_of
-from tests.e2e.mail import until_emails
-from tests.e2e.talk import ingest, is_delivered, say, write
+from tests.e2e import stored_data
+from tests.e2e.mail import wait_for_emails
+from tests.e2e.messaging import ingest, post_message, send_message, wait_for_delivery
+from tests.e2e.scenario import Person, Scenario, recovery_workflow_id, unique_word
 from tests.support.care import refused
 from tests.support.system import System
 from tools.collector import Collector
@@ -24,63 +24,65 @@ ALLOWED = {"postgres", "review-site", "mailbox"}
 world outside."""
 
 
-async def answered_claimed_and_rejected(case: Case) -> str:
+async def answered_claimed_and_rejected(scenario: Scenario) -> str:
     """A form answered by two, whose first answer was rejected; the ticket then closed."""
-    recovery = await case.send()
-    link = await case.link(recovery)
+    recovery = await scenario.send_form()
+    link = await scenario.wait_for_form_link(recovery)
     wrong = Person()
-    mistyped = wrong.answers() | {"email": f"{word()} at example.com"}
-    case.keep_private({mistyped["email"]: "a mistyped email address"})
-    assert (await case.http.post(link, data=mistyped)).status_code == HTTPStatus.UNPROCESSABLE_ENTITY
-    await case.submit(link, wrong)
-    await case.submit(link, Person())
-    await case.reaches(recovery, "CHAT_UNLOCKED")
-    await case.add_note(f"Offered a breakfast, {word()}.")
+    mistyped = wrong.form_values() | {"email": f"{unique_word()} at example.com"}
+    scenario.keep_private({mistyped["email"]: "a mistyped email address"})
+    assert (await scenario.http.post(link, data=mistyped)).status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+    await scenario.submit_form(link, wrong)
+    await scenario.submit_form(link, Person())
+    await scenario.wait_for_state(recovery, "CHAT_UNLOCKED")
+    await scenario.add_note(f"Offered a breakfast, {unique_word()}.")
     reject = conversations.RejectContactRequest(name=recovery)
-    await case.alice.conversations.RejectContact(reject)
-    direct = await case.add_contact(Person())
-    await case.reaches(direct, "CHAT_UNLOCKED")
-    await case.close()
-    await case.is_marked(recovery, ReplyState.RETRACTED)
+    await scenario.alice.conversations.RejectContact(reject)
+    direct = await scenario.add_contact(Person())
+    await scenario.wait_for_state(direct, "CHAT_UNLOCKED")
+    await scenario.close()
+    await scenario.wait_for_reply_state(recovery, ReplyState.RETRACTED)
     return recovery
 
 
-async def refused_by_the_site(case: Case) -> str:
+async def refused_by_the_site(scenario: Scenario) -> str:
     """A reply that the site refuses in words of its own, which may quote it."""
-    await case.site.behave("refuse_too_long")
-    recovery = await case.send()
-    await case.reaches(recovery, "REFUSED")
-    await case.rests(recovery)
-    case.keep_private({(await case.get(recovery)).refusal_message: "the review site's words"})
+    await scenario.site.set_behavior("refuse_too_long")
+    recovery = await scenario.send_form()
+    await scenario.wait_for_state(recovery, "REFUSED")
+    await scenario.wait_for_workflow_end(recovery)
+    scenario.keep_private({(await scenario.get_recovery(recovery)).refusal_message: "the review site's words"})
     return recovery
 
 
-async def withdrawn_after_failures(case: Case) -> str:
+async def withdrawn_after_failures(scenario: Scenario) -> str:
     """A reply that fails at first and is withdrawn once it stands; then one that the service finds too long."""
-    await case.site.behave("down")
-    recovery = await case.send()
-    await case.is_marked(recovery, ReplyState.POSTING)
-    await case.site.behave("accept")
-    await case.link(recovery)
-    await case.withdraw(recovery)
+    await scenario.site.set_behavior("down")
+    recovery = await scenario.send_form()
+    await scenario.wait_for_reply_state(recovery, ReplyState.POSTING)
+    await scenario.site.set_behavior("accept")
+    await scenario.wait_for_form_link(recovery)
+    await scenario.withdraw(recovery)
     async with refused("INVALID_FIELD"):
-        text = f"{word()} " * 1000 + "{form_link}"
-        case.keep_private({text.split(maxsplit=1)[0]: "a reply that is too long"})
-        request = conversations.SendRecoveryFormRequest(parent=case.ticket, reply_text=text)
-        await case.alice.conversations.SendRecoveryForm(request)
+        text = f"{unique_word()} " * 1000 + "{form_link}"
+        scenario.keep_private({text.split(maxsplit=1)[0]: "a reply that is too long"})
+        request = conversations.SendRecoveryFormRequest(parent=scenario.ticket, reply_text=text)
+        await scenario.alice.conversations.SendRecoveryForm(request)
     return recovery
 
 
-async def talked_with(case: Case) -> str:
+async def talked_with(scenario: Scenario) -> str:
     """A chat that went both ways."""
     person = Person(phone="")
-    recovery = await case.add_contact(person)
-    [greeting] = await until_emails(case.system, person.email, 1)
-    case.keep_private({greeting.chat_link: "a chat's link"})
-    await write(case, greeting.chat_token, f"Hello, {word()}.")
-    await is_delivered(case, await say(case, f"We looked into it, {word()}."), DELIVERY_STATE_SENT)
-    await ingest(case, person, f"Thank you, {word()}.", greeting.message_id)
-    await is_delivered(case, await say(case, f"Good bye, {word()}."), DELIVERY_STATE_SENT)
+    recovery = await scenario.add_contact(person)
+    [greeting] = await wait_for_emails(scenario.system, person.email, 1)
+    scenario.keep_private({greeting.chat_link: "a chat's link"})
+    await post_message(scenario, greeting.chat_token, f"Hello, {unique_word()}.")
+    await wait_for_delivery(
+        scenario, await send_message(scenario, f"We looked into it, {unique_word()}."), DELIVERY_STATE_SENT
+    )
+    await ingest(scenario, person, f"Thank you, {unique_word()}.", greeting.message_id)
+    await wait_for_delivery(scenario, await send_message(scenario, f"Good bye, {unique_word()}."), DELIVERY_STATE_SENT)
     return recovery
 
 
@@ -89,11 +91,11 @@ async def test_nothing_of_a_customer_is_kept_but_in_the_service_and_at_the_site(
 ) -> None:
     """Searches for what all tests before it in this process have said and left, too: kills make other logs."""
     scenes = [answered_claimed_and_rejected, refused_by_the_site, withdrawn_after_failures, talked_with]
-    done = [await scene(await Case.open(system)) for scene in scenes]
+    done = [await scene(await Scenario.open(system)) for scene in scenes]
 
-    workflows = await records.of_workflows(await system.temporal())
-    files = records.of_files(system.stack.home, but=ALLOWED)
-    database = records.of_database(system.stack.home / "temporal" / "temporal.db")
+    workflows = await stored_data.read_workflows(await system.temporal())
+    files = stored_data.read_files(system.stack.home, but=ALLOWED)
+    database = stored_data.read_database(system.stack.home / "temporal" / "temporal.db")
 
     http = await system.http()
     metrics = {
@@ -103,7 +105,7 @@ async def test_nothing_of_a_customer_is_kept_but_in_the_service_and_at_the_site(
 
     # What is searched is the right thing: the references that may be there are there.
     for recovery in done:
-        assert recovery.encode() in workflows[workflow_of(recovery)]
+        assert recovery.encode() in workflows[recovery_workflow_id(recovery)]
         assert recovery.encode() in database
         assert recovery.encode() in files["logs/serve.log"]
         assert recovery.encode() in collector.received

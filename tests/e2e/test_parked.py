@@ -4,47 +4,47 @@ from __future__ import annotations
 
 import json
 
-from tests.e2e.case import Case, id_of
-from tests.e2e.program import care
-from tests.support.operations import samples
+from tests.e2e.program import run_care
+from tests.e2e.scenario import Scenario, recovery_uuid
+from tests.support.operations import scrape_metrics
 from tests.support.system import System, eventually
 
 NEWER = "TicketWorkflow2"
 """A workflow of a newer service, which this one can't wake."""
 
 
-async def test_a_refused_row_is_parked_listed_and_put_back(system: System, case: Case) -> None:
-    recovery = await case.send()
-    await case.reaches(recovery, "AWAITING_CONTACT")
+async def test_a_refused_row_is_parked_listed_and_put_back(system: System, scenario: Scenario) -> None:
+    recovery = await scenario.send_form()
+    await scenario.wait_for_state(recovery, "AWAITING_CONTACT")
     # The next row of this recovery is one that can't be served, however often it is tried.
     await system.sql(
         "INSERT INTO outbox (organization, workflow, ticket_number, resource_id, create_time, claim_time, attempts)"
         " SELECT organization, $2, ticket_number, id, now(), now(), 0 FROM recoveries WHERE id = $1",
-        id_of(recovery),
+        recovery_uuid(recovery),
         NEWER,
     )
 
     async def parked(number: int) -> bool:
-        return (await samples(system.stack.urls.metrics))["care_outbox_parked_rows"] == number
+        return (await scrape_metrics(system.stack.urls.metrics))["care_outbox_parked_rows"] == number
 
     # Asked of the metric, as a program that is started again and again keeps everything else from its work.
     await eventually("the metric", lambda: parked(1))
 
     async def listed() -> dict[str, object] | None:
-        ended = await care("outbox", "list", "--json", "--home", str(system.stack.home))
+        ended = await run_care("outbox", "list", "--json", "--home", str(system.stack.home))
         rows = [json.loads(line) for line in ended.output.splitlines()]
         return next((row for row in rows if row["recovery"] == recovery), None)
 
     row = await eventually("the parked row", listed)
     assert (row["failure"], row["attempts"]) == ("UnknownWorkflowError", 5)
-    table = await care("outbox", "list", "--home", str(system.stack.home))
+    table = await run_care("outbox", "list", "--home", str(system.stack.home))
     assert (table.status, "UnknownWorkflowError" in table.output) == (0, True)
 
-    assert (await samples(system.stack.urls.metrics))["care_degraded"] == 0
+    assert (await scrape_metrics(system.stack.urls.metrics))["care_degraded"] == 0
     assert "an outbox row is parked" in (system.logs / "serve.log").read_text()
 
     await system.sql("UPDATE outbox SET workflow = 'ContactRecovery' WHERE id = $1", row["id"])
-    back = await care("outbox", "retry", str(row["id"]), "--home", str(system.stack.home))
+    back = await run_care("outbox", "retry", str(row["id"]), "--home", str(system.stack.home))
     assert (back.status, back.output) == (0, "1 retried\n")
 
     async def gone() -> bool:
@@ -52,6 +52,8 @@ async def test_a_refused_row_is_parked_listed_and_put_back(system: System, case:
 
     await eventually("the end of the row", gone)
     await eventually("the metric", lambda: parked(0))
-    assert (await care("outbox", "list", "--home", str(system.stack.home))).output == "No row is parked.\n"
-    (await care("outbox", "retry", str(row["id"]), "--home", str(system.stack.home))).refused("care outbox list")
-    (await care("outbox", "retry", "--home", str(system.stack.home))).refused("--all")
+    assert (await run_care("outbox", "list", "--home", str(system.stack.home))).output == "No row is parked.\n"
+    (await run_care("outbox", "retry", str(row["id"]), "--home", str(system.stack.home))).assert_refused(
+        "care outbox list"
+    )
+    (await run_care("outbox", "retry", "--home", str(system.stack.home))).assert_refused("--all")

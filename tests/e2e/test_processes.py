@@ -23,9 +23,9 @@ from care.v1 import ticket_service_pb2 as tickets
 from care_client.client import CareClient
 from care_dev.stack.ports import HOST
 from care_dev.stack.processes import inherited_environment
-from tests.e2e.case import ORGANIZATION, Case
-from tests.e2e.program import care
-from tests.support.operations import health, samples, watching
+from tests.e2e.program import run_care
+from tests.e2e.scenario import ORGANIZATION, Scenario
+from tests.support.operations import check_health, scrape_metrics, watch_health
 from tests.support.system import System, eventually
 from tools import ports
 
@@ -96,13 +96,13 @@ async def test_processes_share_a_port_are_replaced_and_counted_together(system: 
     async with serving(system, tmp_path, "--processes", "2") as service:
 
         async def complete() -> bool:
-            return (await samples(service.metrics)).get("care_processes") == 2
+            return (await scrape_metrics(service.metrics)).get("care_processes") == 2
 
         await eventually("two processes", complete)
         before = {member.pid for member in service.members}
         assert len(before) == 2
         await called(service, 20)
-        assert (await samples(service.metrics))[COUNT] == 20
+        assert (await scrape_metrics(service.metrics))[COUNT] == 20
 
         # Whichever dies, the other goes on, what was counted stays counted, and another takes the place.
         os.kill(min(before), signal.SIGKILL)
@@ -113,8 +113,8 @@ async def test_processes_share_a_port_are_replaced_and_counted_together(system: 
 
         await eventually("another process", replaced)
         await called(service, 20)
-        assert (await samples(service.metrics))[COUNT] == 40
-        assert await health(service.grpc) == "SERVING"
+        assert (await scrape_metrics(service.metrics))[COUNT] == 40
+        assert await check_health(service.grpc) == "SERVING"
 
         members = service.members
         service.process.terminate()
@@ -157,15 +157,15 @@ async def locked(system: System, ticket: str) -> AsyncIterator[None]:
 
 @pytest.mark.parametrize("options", [(), ("--processes", "2")], ids=["one", "two"])
 async def test_a_drained_service_finishes_its_calls_and_takes_no_new_ones(
-    system: System, case: Case, tmp_path: Path, options: tuple[str, ...]
+    system: System, scenario: Scenario, tmp_path: Path, options: tuple[str, ...]
 ) -> None:
     async with serving(system, tmp_path, *options) as service, AsyncExitStack() as opened:
         token = system.stack.token(ORGANIZATION, "alice")
         alice = await opened.enter_async_context(CareClient.connect(service.grpc, token))
-        health_of_tickets = await opened.enter_async_context(watching(service.grpc, "care.v1.TicketService"))
+        health_of_tickets = await opened.enter_async_context(watch_health(service.grpc, "care.v1.TicketService"))
         assert await anext(health_of_tickets) == "SERVING"
-        async with locked(system, case.ticket):
-            call = asyncio.ensure_future(alice.tickets.StartTicket(tickets.StartTicketRequest(name=case.ticket)))
+        async with locked(system, scenario.ticket):
+            call = asyncio.ensure_future(alice.tickets.StartTicket(tickets.StartTicketRequest(name=scenario.ticket)))
 
             async def under_way() -> bool:
                 if call.done():
@@ -188,7 +188,7 @@ async def test_a_drained_service_finishes_its_calls_and_takes_no_new_ones(
 
             await eventually("the end of new calls", closed)
             assert service.process.returncode is None
-        assert (await call).ticket.name == case.ticket
+        assert (await call).ticket.name == scenario.ticket
         assert await service.ended() == 0
 
 
@@ -196,7 +196,9 @@ async def test_one_line_says_that_the_port_is_taken(system: System, tmp_path: Pa
     for options in ((), ("--processes", "2")):
         variables = dict(system.stack.environment["serve"])
         del variables["CARE_METRICS_ADDRESS"]
-        taken = await care("serve", *options, variables=variables, patience=60)
-        taken.refused("CARE_GRPC_ADDRESS", system.stack.urls.grpc)
+        taken = await run_care("serve", *options, variables=variables, timeout=60)
+        taken.assert_refused("CARE_GRPC_ADDRESS", system.stack.urls.grpc)
         variables = {**system.stack.environment["serve"], "CARE_GRPC_ADDRESS": f"{HOST}:0"}
-        (await care("serve", *options, variables=variables, patience=60)).refused("CARE_METRICS_ADDRESS", "another")
+        (await run_care("serve", *options, variables=variables, timeout=60)).assert_refused(
+            "CARE_METRICS_ADDRESS", "another"
+        )

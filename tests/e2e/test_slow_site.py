@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from care_rules.entities.recovery import ReplyState
-from tests.e2e.case import Case
+from tests.e2e.scenario import Scenario
 from tests.support.system import System, eventually
 
 # One that waits for an order in which attempts end in timeouts waits long.
@@ -24,7 +24,7 @@ SLOW: Final = 3.0
 SLOWER_THAN_THE_WORKER: Final = 12.0
 """Seconds; the worker gives up after 10, and the site carries the write out all the same."""
 
-PATIENCE: Final = 200.0
+TIMEOUT: Final = 200.0
 """Seconds, for attempts that end in timeouts and the time in which each of them may still have an effect."""
 
 AT_REST: Final = {ReplyState.NONE, ReplyState.POSTED, ReplyState.NOT_PUBLIC, ReplyState.RETRACTED}
@@ -52,59 +52,61 @@ ORDERS: Final = [
 ]
 
 
-async def play(case: Case, order: Order) -> list[str]:
+async def play(scenario: Scenario, order: Order) -> list[str]:
     """Returns the recoveries, the oldest first."""
-    await case.site.behave("slow", order.delay)
-    sent = [await case.send()]
+    await scenario.site.set_behavior("slow", order.delay)
+    sent = [await scenario.send_form()]
     for _ in range(order.rounds):
-        await reaches(case, sent[-1], order.withdrawn)
-        await case.withdraw(sent[-1])
+        await reaches(scenario, sent[-1], order.withdrawn)
+        await scenario.withdraw(sent[-1])
         if order.again == "never":
             break
-        await reaches(case, sent[-1], order.again)
-        sent.append(await case.send())
+        await reaches(scenario, sent[-1], order.again)
+        sent.append(await scenario.send_form())
     if order.delay > SLOW:
         # At a site that stays so, no attempt ever ends well.
-        await case.site.behave("accept")
+        await scenario.site.set_behavior("accept")
     return sent
 
 
-async def reaches(case: Case, recovery: str, moment: str) -> None:
+async def reaches(scenario: Scenario, recovery: str, moment: str) -> None:
     match moment:
         case "posting":
-            await case.is_marked(recovery, ReplyState.POSTING)
+            await scenario.wait_for_reply_state(recovery, ReplyState.POSTING)
         case "posted":
-            await case.reaches(recovery, "AWAITING_CONTACT")
+            await scenario.wait_for_state(recovery, "AWAITING_CONTACT")
         case "retracting":
 
             async def retracting() -> bool:
-                return await case.reply_state(recovery) is ReplyState.RETRACTING or await case.has_ended(recovery)
+                return await scenario.get_reply_state(
+                    recovery
+                ) is ReplyState.RETRACTING or await scenario.workflow_has_ended(recovery)
 
             await eventually(f"the retraction of {recovery}", retracting)
         case "rested":
-            await case.rests(recovery)
+            await scenario.wait_for_workflow_end(recovery)
         case "at once":
             pass
         case _:
             raise ValueError(moment)
 
 
-async def rest(case: Case, sent: list[str], *, newest_is_live: bool) -> None:
+async def rest(scenario: Scenario, sent: list[str], *, newest_is_live: bool) -> None:
     if newest_is_live:
-        await case.reaches(sent[-1], "AWAITING_CONTACT", PATIENCE)
+        await scenario.wait_for_state(sent[-1], "AWAITING_CONTACT", TIMEOUT)
     for recovery in sent[:-1] if newest_is_live else sent:
-        await case.rests(recovery, PATIENCE)
+        await scenario.wait_for_workflow_end(recovery, TIMEOUT)
 
 
 @pytest.fixture(scope="module")
-async def played(system: System) -> AsyncIterator[Mapping[Order, asyncio.Task[tuple[Case, list[str]]]]]:
+async def played(system: System) -> AsyncIterator[Mapping[Order, asyncio.Task[tuple[Scenario, list[str]]]]]:
     """All orders, under way at the same time on reviews of their own: most of what they do is to wait."""
 
-    async def to_rest(order: Order) -> tuple[Case, list[str]]:
-        case = await Case.open(system)
-        sent = await play(case, order)
-        await rest(case, sent, newest_is_live=order.again != "never")
-        return case, sent
+    async def to_rest(order: Order) -> tuple[Scenario, list[str]]:
+        scenario = await Scenario.open(system)
+        sent = await play(scenario, order)
+        await rest(scenario, sent, newest_is_live=order.again != "never")
+        return scenario, sent
 
     tasks = {order: asyncio.create_task(to_rest(order)) for order in ORDERS}
     yield tasks
@@ -115,18 +117,18 @@ async def played(system: System) -> AsyncIterator[Mapping[Order, asyncio.Task[tu
 
 @pytest.mark.parametrize("order", ORDERS, ids=str)
 async def test_the_newest_reply_stands_and_no_dead_link_is_public(
-    played: Mapping[Order, asyncio.Task[tuple[Case, list[str]]]], order: Order
+    played: Mapping[Order, asyncio.Task[tuple[Scenario, list[str]]]], order: Order
 ) -> None:
-    case, sent = await played[order]
-    reply = await case.site.reply()
-    link = await case.public_link()
+    scenario, sent = await played[order]
+    reply = await scenario.site.get_reply()
+    link = await scenario.find_public_link()
     if order.again == "never":
         assert "/f/" not in (reply or "")
     else:
         assert link is not None
-        assert reply == (await case.get(sent[-1])).reply_text.replace("{form_link}", link)
-        assert (await case.http.get(link)).status_code == httpx.codes.OK
-    assert {await case.reply_state(recovery) for recovery in sent} <= AT_REST
+        assert reply == (await scenario.get_recovery(sent[-1])).reply_text.replace("{form_link}", link)
+        assert (await scenario.http.get(link)).status_code == httpx.codes.OK
+    assert {await scenario.get_reply_state(recovery) for recovery in sent} <= AT_REST
     withdrawn = sent if order.again == "never" else sent[:-1]
-    assert {await case.state(recovery) for recovery in withdrawn} == {"WITHDRAWN"}
-    assert (await case.log())["FORM_WITHDRAWN"] == len(withdrawn)
+    assert {await scenario.get_state(recovery) for recovery in withdrawn} == {"WITHDRAWN"}
+    assert (await scenario.count_activities())["FORM_WITHDRAWN"] == len(withdrawn)

@@ -10,8 +10,8 @@ from care.v1 import conversation_service_pb2 as conversations
 from care.v1 import ticket_service_pb2 as tickets
 from care.v1.ticket_pb2 import Ticket
 from care_dev.stack.secrets import Role
-from tests.e2e.case import ORGANIZATION, Case, Person
-from tests.support.operations import health, samples
+from tests.e2e.scenario import ORGANIZATION, Person, Scenario
+from tests.support.operations import check_health, scrape_metrics
 from tests.support.system import System, eventually
 
 TICKETS = 200
@@ -37,18 +37,18 @@ async def degraded(system: System, value: int) -> None:
     """Returns once the metric says so."""
 
     async def said() -> bool:
-        return (await samples(system.stack.urls.metrics))["care_degraded"] == value
+        return (await scrape_metrics(system.stack.urls.metrics))["care_degraded"] == value
 
     await eventually(f"care_degraded {value}", said)
 
 
 async def test_tickets_are_created_and_forms_requested_and_all_are_posted_once(system: System) -> None:
     intake, alice = system.client(ORGANIZATION, "intake", Role.SERVICE), system.client(ORGANIZATION, "alice")
-    cases = await every(range(FORMS), lambda _: Case.open(system))
-    answered = await Case.open(system)
-    recovery = await answered.send()
-    link = await answered.link(recovery)
-    await answered.reaches(recovery, "AWAITING_CONTACT")
+    scenarios = await every(range(FORMS), lambda _: Scenario.open(system))
+    answered = await Scenario.open(system)
+    recovery = await answered.send_form()
+    link = await answered.wait_for_form_link(recovery)
+    await answered.wait_for_state(recovery, "AWAITING_CONTACT")
 
     # Plain calls, none of them repeated: one that failed would fail the test.
     async with system.temporal_away():
@@ -58,37 +58,37 @@ async def test_tickets_are_created_and_forms_requested_and_all_are_posted_once(s
             request = tickets.CreateTicketRequest(parent=f"organizations/{ORGANIZATION}", ticket=ticket)
             return (await intake.tickets.CreateTicket(request)).ticket.name
 
-        async def request_form(case: Case) -> str:
+        async def request_form(scenario: Scenario) -> str:
             text = "We are sorry: {form_link}"
-            request = conversations.SendRecoveryFormRequest(parent=case.ticket, reply_text=text)
+            request = conversations.SendRecoveryFormRequest(parent=scenario.ticket, reply_text=text)
             return (await alice.conversations.SendRecoveryForm(request)).recovery.name
 
         created = await every(range(TICKETS), create)
-        requested = await every(cases, request_form)
-        await answered.submit(link, Person())
-        states = {await case.state(recovery) for case, recovery in zip(cases, requested, strict=True)}
+        requested = await every(scenarios, request_form)
+        await answered.submit_form(link, Person())
+        states = {await scenario.get_state(recovery) for scenario, recovery in zip(scenarios, requested, strict=True)}
         assert (len(set(created)), states) == (TICKETS, {"FORM_REQUESTED"})
-        assert await answered.state(recovery) == "CONTACT_RECEIVED"
+        assert await answered.get_state(recovery) == "CONTACT_RECEIVED"
         await degraded(system, 1)
         services = ("", "care.v1.TicketService")
-        assert {await health(system.stack.urls.grpc, service) for service in services} == {"SERVING"}
+        assert {await check_health(system.stack.urls.grpc, service) for service in services} == {"SERVING"}
 
     await system.processes.back()
-    await answered.reaches(recovery, "CHAT_UNLOCKED")
-    for case, recovery in zip(cases, requested, strict=True):
-        await case.reaches(recovery, "AWAITING_CONTACT")
+    await answered.wait_for_state(recovery, "CHAT_UNLOCKED")
+    for scenario, recovery in zip(scenarios, requested, strict=True):
+        await scenario.wait_for_state(recovery, "AWAITING_CONTACT")
     await degraded(system, 0)
-    assert [len(await case.site.puts()) for case in cases] == [1] * FORMS
-    assert [(await case.log())["FORM_POSTED"] for case in cases] == [1] * FORMS
+    assert [len(await scenario.site.list_posted_replies()) for scenario in scenarios] == [1] * FORMS
+    assert [(await scenario.count_activities())["FORM_POSTED"] for scenario in scenarios] == [1] * FORMS
 
 
-async def test_a_form_withdrawn_in_the_meantime_is_never_posted(system: System, case: Case) -> None:
+async def test_a_form_withdrawn_in_the_meantime_is_never_posted(system: System, scenario: Scenario) -> None:
     async with system.temporal_away():
-        recovery = await case.send()
-        await case.withdraw(recovery)
-        newer = await case.send()
+        recovery = await scenario.send_form()
+        await scenario.withdraw(recovery)
+        newer = await scenario.send_form()
     await system.processes.back()
-    await case.reaches(newer, "AWAITING_CONTACT")
-    assert await case.site.puts() == [await case.site.reply()]
-    assert await case.link(newer) in (await case.site.reply() or "")
-    assert await case.state(recovery) == "WITHDRAWN"
+    await scenario.wait_for_state(newer, "AWAITING_CONTACT")
+    assert await scenario.site.list_posted_replies() == [await scenario.site.get_reply()]
+    assert await scenario.wait_for_form_link(newer) in (await scenario.site.get_reply() or "")
+    assert await scenario.get_state(recovery) == "WITHDRAWN"

@@ -7,7 +7,7 @@ import json
 from care.v1.ticket_pb2 import Ticket
 from care.v1.ticket_service_pb2 import CreateTicketRequest
 from care_dev.stack.secrets import Role
-from tests.e2e.program import care
+from tests.e2e.program import run_care
 from tests.support.system import System
 
 
@@ -16,11 +16,11 @@ async def test_a_stacks_folder_is_all_that_is_needed(system: System) -> None:
     wanted = Ticket(subject="Cold soup", location="organizations/desk/locations/soho")
     await intake.tickets.CreateTicket(CreateTicketRequest(parent="organizations/desk", ticket=wanted))
     stack = ("--home", str(system.stack.home), "--org", "desk")
-    taken = await care("ticket", "take", "1", *stack, "--agent", "bob", "--json")
+    taken = await run_care("ticket", "take", "1", *stack, "--agent", "bob", "--json")
     assert (taken.status, taken.errors) == (0, "")
     assert json.loads(taken.output)["assignee"] == "organizations/desk/agents/bob"
     # A token for another service, in the environment, is not sent to this one.
     variables = {"CARE_TOKEN": "of-another-service", "CARE_SERVICE_ADDRESS": "care.example:443", "COLUMNS": "200"}
-    shown = await care("ticket", "list", *stack, variables=variables)
+    shown = await run_care("ticket", "list", *stack, variables=variables)
     assert (shown.status, shown.errors) == (0, "")
     assert "Cold soup" in shown.output

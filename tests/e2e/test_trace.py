@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, use_span
 
-from tests.e2e.case import Case, Person, workflow_of
+from tests.e2e.scenario import Person, Scenario, recovery_workflow_id
 from tests.support.system import System, eventually
 from tools.collector import Collector, Span
 from tools.trace import FIRST_SPAN, LAST_SPAN, cut_trace
@@ -31,13 +31,13 @@ def is_whole(line: str) -> bool:
     return line.startswith("{") and line.endswith("}")
 
 
-async def recovered(case: Case) -> str:
+async def recovered(scenario: Scenario) -> str:
     """A recovery whose form was asked for within that trace, and whose customer came in another."""
     with use_span(NonRecordingSpan(AGENTS)):
-        recovery = await case.send()
-    await case.submit(await case.link(recovery), Person())
-    await case.reaches(recovery, "CHAT_UNLOCKED")
-    await case.rests(recovery)
+        recovery = await scenario.send_form()
+    await scenario.submit_form(await scenario.wait_for_form_link(recovery), Person())
+    await scenario.wait_for_state(recovery, "CHAT_UNLOCKED")
+    await scenario.wait_for_workflow_end(recovery)
     return recovery
 
 
@@ -56,8 +56,10 @@ async def of_trace(collector: Collector, recovery: str, names: Collection[str]) 
     return await eventually(f"the trace of {recovery}", whole)
 
 
-async def test_one_trace_goes_from_the_agents_call_to_the_unlocked_chat(case: Case, collector: Collector) -> None:
-    recovery = await recovered(case)
+async def test_one_trace_goes_from_the_agents_call_to_the_unlocked_chat(
+    scenario: Scenario, collector: Collector
+) -> None:
+    recovery = await recovered(scenario)
     calls = [f"care.v1.WorkerService/{method}" for method in STEPS]
     whole = await of_trace(collector, recovery, {"CompleteWorkflow:ContactRecovery", FIRST_SPAN, *calls})
     spans = cut_trace(whole, FIRST_SPAN, LAST_SPAN)
@@ -83,10 +85,10 @@ async def test_one_trace_goes_from_the_agents_call_to_the_unlocked_chat(case: Ca
     assert {span.trace for span in spans} == {TRACE}
     [call] = [span for span in spans if span.name == FIRST_SPAN]
     assert call.parent == f"{AGENTS.span_id:016x}"
-    assert call.attributes["care.parent"] == case.ticket
+    assert call.attributes["care.parent"] == scenario.ticket
     assert (call.attributes["rpc.grpc.status_code"], call.attributes["care.reason"]) == ("0", "OK")
     [run] = [span for span in spans if span.name == "RunWorkflow:ContactRecovery"]
-    assert run.attributes["temporalWorkflowID"] == workflow_of(recovery)
+    assert run.attributes["temporalWorkflowID"] == recovery_workflow_id(recovery)
 
     # The customer's call is a trace of its own, which the workflow that it woke is linked to.
     woken = {trace for poke in whole if poke.name == "HandleSignal:poke" for trace in poke.links}
@@ -99,11 +101,11 @@ async def test_one_trace_goes_from_the_agents_call_to_the_unlocked_chat(case: Ca
     assert submission.trace != TRACE
 
 
-async def test_the_lines_of_the_logs_name_the_trace(system: System, case: Case) -> None:
+async def test_the_lines_of_the_logs_name_the_trace(system: System, scenario: Scenario) -> None:
     other = SpanContext(0x1, 0x2, is_remote=False, trace_flags=TraceFlags(1))
     with use_span(NonRecordingSpan(other)):
-        recovery = await case.send()
-    await case.reaches(recovery, "AWAITING_CONTACT")
+        recovery = await scenario.send_form()
+    await scenario.wait_for_state(recovery, "AWAITING_CONTACT")
     sent_in = f"{other.trace_id:032x}"
 
     async def calls() -> list[dict[str, object]] | None:
@@ -116,4 +118,4 @@ async def test_the_lines_of_the_logs_name_the_trace(system: System, case: Case) 
 
     lines = await eventually("a line of each call", calls)
     [sent] = [line for line in lines if str(line["method"]).endswith("SendRecoveryForm")]
-    assert (sent["parent"], len(str(sent["request_id"]))) == (case.ticket, 36)
+    assert (sent["parent"], len(str(sent["request_id"]))) == (scenario.ticket, 36)

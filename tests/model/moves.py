@@ -85,12 +85,9 @@ def _late(state: State, rules: Rules) -> Iterator[tuple[str, State]]:
     kind, number, stale = state.late
     arrived = state._replace(late=None)
     if kind == TAKE_BACK:
-        own = arrived.recoveries[number - 1]
         if not rules["take-back-own"]:
-            own = own._replace(report_row=False, poke_row=False)
-        elif not stale:
-            own = own._replace(report_row=False)
-        yield f"workflow {number}: its late question takes back the wake", replace(arrived, number, own)
+            arrived = replace(arrived, number, arrived.recoveries[number - 1]._replace(poke_row=False))
+        yield f"workflow {number}: its late question takes back the wake", arrived
         return
     after, moved = report(arrived, number, kind, rules, stale=stale)
     label = f"workflow {number}: its late report '{kind}' arrives"

@@ -61,7 +61,7 @@ def violations_of_state(state: State) -> Iterator[str]:
         yield TWO_LIVE
     for recovery in state.recoveries:
         wants = recovery.state in {REQUESTED, AWAITING, RECEIVED}
-        if wants and recovery.workflow in {UNSTARTED, DONE} and not recovery.has_row:
+        if wants and recovery.workflow in {UNSTARTED, DONE} and not (recovery.start_row or recovery.poke_row):
             yield STEP_LOST
     if state.site > 0 and state.recoveries[state.site - 1].state == REFUSED:
         yield REFUSED_IS_PUBLIC

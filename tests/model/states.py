@@ -76,13 +76,6 @@ class Recovery(NamedTuple):
     """Whether the outbox row of its creation is still there."""
     poke_row: bool
     """Whether a row that pokes the workflow is there."""
-    report_row: bool
-    """Whether the row of a report is there that the reporting attempt will take back."""
-
-    @property
-    def has_row(self) -> bool:
-        """Whether any row will wake the workflow."""
-        return self.start_row or self.poke_row or self.report_row
 
 
 class Late(NamedTuple):
@@ -92,10 +85,11 @@ class Late(NamedTuple):
     """A report's, or TAKE_BACK."""
     recovery: int
     stale: bool
-    """For a report: a newer attempt was handed out since. For TAKE_BACK: a newer report wrote its own row since."""
+    """For a report: a newer attempt was handed out since."""
 
 
 TAKE_BACK: Final = "take back the wake"
+"""A question that takes back the row of the report before it. While it is under way, so is that row."""
 
 
 class State(NamedTuple):
@@ -141,7 +135,7 @@ FULL: Final = (Budget(2, 0, 1, 1, False), Budget(1, 1, 1, 1, True), Budget(2, 1,
 def new(ticket: int, state: str) -> Recovery:
     """Returns a recovery as its creation leaves it."""
     form = state == REQUESTED
-    return Recovery(ticket, form, state, NONE, False, UNSTARTED, True, False, False)
+    return Recovery(ticket, form, state, NONE, False, UNSTARTED, True, False)
 
 
 def replace(state: State, number: int, recovery: Recovery) -> State:

@@ -46,7 +46,7 @@ def relay_moves(state: State, number: int, recovery: Recovery, rules: Rules) -> 
     """Yields the deliveries of a recovery's rows: in any order, each at least once.
 
     A row starts the workflow, or pokes it where it runs. The model needs no difference between the two: a workflow
-    begins by asking. A report's row waits before it is due; here it may be delivered at any time.
+    begins by asking. A report's row waits before it is due; here it may be delivered as soon as it is there.
     """
     at = recovery.workflow
     runs = at == UNSTARTED or (at == DONE and rules["wake"])
@@ -56,7 +56,6 @@ def relay_moves(state: State, number: int, recovery: Recovery, rules: Rules) -> 
     rows = (
         (recovery.start_row, "its creation", woken._replace(start_row=False)),
         (recovery.poke_row, "a poke", woken._replace(poke_row=False)),
-        (recovery.report_row, "its report", woken._replace(report_row=False)),
     )
     for is_there, row, delivered in rows:
         if is_there:
@@ -65,6 +64,9 @@ def relay_moves(state: State, number: int, recovery: Recovery, rules: Rules) -> 
             if state.duplications:
                 kept = replace(state, number, woken)._replace(duplications=state.duplications - 1)
                 yield True, f"{label}, and will be delivered again", kept
+    if state.late and state.late.kind == TAKE_BACK and state.late.recovery == number:
+        without = replace(state, number, woken)._replace(late=None)
+        yield True, f"relay: the row of its report wakes workflow {number} ({at})", without
 
 
 def ticket_moves(state: State, rules: Rules) -> Moves:
@@ -87,7 +89,10 @@ def recovery_moves(state: State, number: int, recovery: Recovery, rules: Rules) 
     """Yields what a recovery's workflow may do: ask the service, take one step, report, ask again."""
     at = recovery.workflow
     if at == ASK:
-        yield from _ask(state, number, recovery, rules)
+        step, reply_state = answer(state, number, rules)
+        if step != HOLD:
+            asked = replace(state, number, recovery._replace(workflow=step, reply_state=reply_state))
+            yield False, f"asks, {recovery.state}: {step}", _outdated(asked, number, step, rules)
     elif at == ANSWERED:
         yield False, "sleeps", _at(state, number, WAIT)
         yield True, "the answer is lost", _at(state, number, ASK)
@@ -100,7 +105,8 @@ def recovery_moves(state: State, number: int, recovery: Recovery, rules: Rules) 
     elif at in SENDS:
         yield from _report(state, number, SENDS[at], rules)
     if at in {ASK, WAIT} and recovery.state in FORM_LIVE:
-        yield True, "the form's time has passed: reports 'expired'", _reported(state, number, "expired", rules)
+        for _, label, after in _on_time(state, number, "expired", rules):
+            yield True, f"the form's time has passed: {label}", after
         yield from _delayed(state, number, "expired")
 
 
@@ -135,13 +141,14 @@ def _site_attempt(state: State, number: int, step: str, rules: Rules) -> Moves:
 
 
 def _report(state: State, number: int, kind: str, rules: Rules) -> Moves:
-    reported = _reported(state, number, kind, rules)
-    yield False, f"reports '{kind}'", reported
+    for is_fault, label, after in _on_time(state, number, kind, rules):
+        yield is_fault, label, after
+        if state.duplications and after.late is None:
+            late = Late(kind, number, stale=False)
+            doubled = after._replace(late=late, duplications=state.duplications - 1)
+            yield True, f"{label}; the report is doubled", doubled
     yield True, f"the worker crashes before it reports '{kind}'", _at(state, number, ASK)
     yield from _delayed(state, number, kind)
-    if state.duplications:
-        doubled = reported._replace(late=Late(kind, number, stale=False), duplications=state.duplications - 1)
-        yield True, f"reports '{kind}', which is doubled", doubled
 
 
 def _delayed(state: State, number: int, kind: str) -> Moves:
@@ -152,38 +159,19 @@ def _delayed(state: State, number: int, kind: str) -> Moves:
         yield True, f"sends '{kind}', which is delayed", late
 
 
-def _reported(state: State, number: int, kind: str, rules: Rules) -> State:
-    """Returns the state after a report that arrived while its attempt waits for the answer."""
-    after, moved = report(state, number, kind, rules, stale=False)
-    own = after.recoveries[number - 1]._replace(workflow=ASK)
-    if moved and rules["poke-on-report"]:
-        # The wake of an earlier report may be on its way to being taken back: that does not reach this one.
-        late = after.late
-        if late is not None and late.kind == TAKE_BACK and late.recovery == number:
-            after = after._replace(late=late._replace(stale=True))
-        own = own._replace(report_row=True)
-    return replace(after, number, own)
+def _on_time(state: State, number: int, kind: str, rules: Rules) -> Moves:
+    """Yields a report that arrives while its attempt waits for the answer, and what becomes of the report's wake.
 
-
-def _ask(state: State, number: int, recovery: Recovery, rules: Rules) -> Moves:
-    """Yields what may happen when a workflow or an attempt of it asks.
-
-    An attempt that has reported asks once more, by a request that first takes back the report's wake. The model does
-    not tell it apart from a workflow that asks after a crash: while the row is there, both may happen.
+    The attempt asks once more, by a request that first takes back the wake. Until it asks, the row has no effect,
+    because it could only make the workflow ask. So the model has the row only where the attempt ended before.
     """
-    step, reply_state = answer(state, number, rules)
-    if step != HOLD:
-        asked = replace(state, number, recovery._replace(workflow=step, reply_state=reply_state))
-        yield False, f"asks, {recovery.state}: {step}", _outdated(asked, number, step, rules)
-    if not recovery.report_row:
+    after, moved = report(state, number, kind, rules, stale=False)
+    asks = _at(after, number, ASK)
+    yield False, f"reports '{kind}'", asks
+    if not moved or not rules["poke-on-report"]:
         return
-    taken = recovery._replace(report_row=False)
-    if not rules["take-back-own"]:
-        taken = taken._replace(poke_row=False)
-    if step != HOLD:
-        asked = replace(state, number, taken._replace(workflow=step, reply_state=reply_state))
-        label = f"takes its wake back and asks, {recovery.state}: {step}"
-        yield False, label, _outdated(asked, number, step, rules)
-    lost = taken._replace(workflow=ASK if rules["ask-after-crash"] else WAIT)
-    yield True, "takes its wake back, and the answer is lost", replace(state, number, lost)
-    yield from _delayed(state, number, TAKE_BACK)
+    left = replace(asks, number, asks.recoveries[number - 1]._replace(poke_row=True))
+    yield True, f"reports '{kind}', and crashes before it takes the wake back", left
+    yield from _delayed(asks, number, TAKE_BACK)
+    if not rules["ask-after-crash"]:
+        yield True, f"reports '{kind}', takes the wake back, and the answer is lost", _at(after, number, WAIT)

@@ -1,4 +1,4 @@
-"""What could be done next: the actions that a step is drawn from."""
+"""Draws the next action of an example from all possible actions."""
 
 from __future__ import annotations
 
@@ -41,45 +41,45 @@ _WEIGHTS: Final = {
     "ReleaseTicket": 0.5,
     "UpdateTicket": 0.5,
 }
-"""What leads further is chosen more often than what leads back; 1 for the others."""
-_LIKELY: Final = 0.65
-"""How often an action is one that changes something, if nothing comes in between."""
+"""Relative weights of methods; 1 for the others. Methods that advance a recovery are chosen more often."""
+_EFFECTIVE: Final = 0.65
+"""The probability that an action is chosen that changes something, unless a concurrent one prevents it."""
 _REUSED: Final = 0.05
-"""How often a request id is one that the caller used for another request."""
+"""The probability that a request id was already used by the caller for another request."""
 
 
-def drawn(
+def draw_action(
     chance: Random, model: Model, world: World, callers: tuple[str, ...], ticket: int | None = None
 ) -> Action | None:
-    """Draws an action of one of `callers`, mostly one that changes something; None where there is none."""
+    """Draws an action of one of `callers`, mostly one that changes something. Returns None if there is none."""
     everything = [
         each
-        for each in possible(model)
-        if (ticket is None or each.ticket == ticket) and (each.caller != CUSTOMER or world.may_come(each))
+        for each in possible_actions(model)
+        if (ticket is None or each.ticket == ticket) and (each.caller != CUSTOMER or world.link_is_usable(each))
     ]
     options = [each for each in everything if each.caller in callers]
-    if chance.random() < _LIKELY:
-        # Where these callers can move nothing, somebody else does.
-        likely = [each for each in everything if not model.refusal(each) and _moves(model, each)]
-        options = [each for each in likely if each.caller in callers] or likely
+    if chance.random() < _EFFECTIVE:
+        # If these callers can change nothing, another caller does.
+        effective = [each for each in everything if not model.refusal(each) and _changes_something(model, each)]
+        options = [each for each in effective if each.caller in callers] or effective
     else:
-        # By what will come of which method: rare refusals are as likely as the others.
-        ends: dict[tuple[str, str], list[Action]] = {}
+        # First choose a method and its outcome, so that rare refusals are as likely as frequent ones.
+        by_outcome: dict[tuple[str, str], list[Action]] = {}
         for each in options:
-            end = model.refusal(each) or ("done" if _moves(model, each) else "nothing")
-            ends.setdefault((each.method, end), []).append(each)
-        options = ends[chance.choice(sorted(ends))] if ends else []
+            outcome = model.refusal(each) or ("done" if _changes_something(model, each) else "nothing")
+            by_outcome.setdefault((each.method, outcome), []).append(each)
+        options = by_outcome[chance.choice(sorted(by_outcome))] if by_outcome else []
     if not options:
         return None
-    # By method first: those that can be sent in few ways are as likely as the others.
+    # First choose a method, so that methods with few possible requests are as likely as others.
     methods = sorted({each.method for each in options})
     (method,) = chance.choices(methods, [_WEIGHTS.get(each, 1) for each in methods])
     action = chance.choice([each for each in options if each.method == method])
-    return _addressed(chance, model, action)
+    return _with_etag_and_request_id(chance, model, action)
 
 
-def _addressed(chance: Random, model: Model, action: Action) -> Action:
-    """Adds an etag, right or stale, and a request id, new or used before."""
+def _with_etag_and_request_id(chance: Random, model: Model, action: Action) -> Action:
+    """Adds no etag, the current one or a stale one; and no request id, a new one or a used one."""
     if action.caller == WORKER:
         return action
     if action.method == "GetChat":
@@ -95,8 +95,8 @@ def _addressed(chance: Random, model: Model, action: Action) -> Action:
     return replace(action, request_id=chance.choice([fresh, fresh, ""]))
 
 
-def _moves(model: Model, action: Action) -> bool:
-    """Whether an action that is not refused is about to change something."""
+def _changes_something(model: Model, action: Action) -> bool:
+    """Returns whether an action would change something if it is not refused."""
     match action.method:
         case "TakeTicket" | "AssignTicket":
             owner = action.caller if action.method == "TakeTicket" else action.text
@@ -126,17 +126,17 @@ def _moves(model: Model, action: Action) -> bool:
             return True
 
 
-def possible(model: Model) -> Iterator[Action]:
-    """Every action, whether it will be refused or not."""
+def possible_actions(model: Model) -> Iterator[Action]:
+    """Yields all actions, including those that would be refused."""
     for review in range(len(model.reviews)):
         for caller in (SERVICE, "alice"):
             yield Action("CreateTicket", caller, review=review, text="Cold soup")
     for number, ticket in enumerate(model.tickets):
         if ticket.name:
             yield from _on_ticket(model, number, ticket)
-            for place, recovery in enumerate(ticket.recoveries):
+            for index, recovery in enumerate(ticket.recoveries):
                 if recovery.name:
-                    yield from _on_recovery(number, place, recovery)
+                    yield from _on_recovery(number, index, recovery)
 
 
 def _on_ticket(model: Model, number: int, ticket: Ticket) -> Iterator[Action]:
@@ -157,24 +157,24 @@ def _on_ticket(model: Model, number: int, ticket: Ticket) -> Iterator[Action]:
         yield Action("SendRecoveryForm", caller, number, text=REPLY)
 
 
-def _on_recovery(number: int, place: int, recovery: Recovery) -> Iterator[Action]:
+def _on_recovery(number: int, index: int, recovery: Recovery) -> Iterator[Action]:
     for caller in AGENTS:
-        yield Action("WithdrawRecoveryForm", caller, number, place)
-        yield Action("RejectContact", caller, number, place)
+        yield Action("WithdrawRecoveryForm", caller, number, index)
+        yield Action("RejectContact", caller, number, index)
     for step in _STEPS:
-        yield Action("BeginPosting", WORKER, number, place, step)
+        yield Action("BeginPosting", WORKER, number, index, step)
     for method in _RECORDS:
         for attempt in {recovery.attempt or 1, max(1, recovery.attempt - 1), recovery.attempt + 1}:
-            yield Action(method, WORKER, number, place, attempt=attempt)
-    yield Action("UnlockChat", WORKER, number, place)
-    yield Action("ExpireForm", WORKER, number, place)
+            yield Action(method, WORKER, number, index, attempt=attempt)
+    yield Action("UnlockChat", WORKER, number, index)
+    yield Action("ExpireForm", WORKER, number, index)
     if recovery.contact is not None and recovery.contact.id:
-        yield Action("GetChat", CUSTOMER, number, place)
-        # The first use of a link is a commit of its own: it comes by GetChat, so that every action is one.
+        yield Action("GetChat", CUSTOMER, number, index)
+        # The first use of a link is a separate commit. GetChat makes it, so that each action is one commit.
         if recovery.contact.verified or recovery.ticket.status == "CLOSED" or recovery.state == "REJECTED":
             for words in ("Thank you", "One more thing"):
-                yield Action("PostMessage", CUSTOMER, number, place, words)
+                yield Action("PostMessage", CUSTOMER, number, index, words)
     if recovery.kind == "FORM":
         for email in _EMAILS:
             for words in ("", "Call me"):
-                yield Action("SubmitContact", CUSTOMER, number, place, f"{email}|{words}")
+                yield Action("SubmitContact", CUSTOMER, number, index, f"{email}|{words}")

@@ -1,4 +1,4 @@
-"""A service with a clock of its own, and everything on one loop, which stands still while hypothesis thinks."""
+"""Runs the service with a settable clock. All runs on one event loop, which stops while Hypothesis generates steps."""
 
 from __future__ import annotations
 
@@ -33,6 +33,6 @@ async def bench(server: postgres.Server) -> AsyncIterator[Bench]:
 
 @pytest.fixture(autouse=True)
 def quiet() -> Iterator[None]:
-    """Keeps the service's log out of the output: a failed example shall show its steps."""
+    """Keeps the service's log out of the output, so that a failed example shows its steps."""
     with capture_logs():
         yield

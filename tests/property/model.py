@@ -1,9 +1,9 @@
-"""The rules of DESIGN section 3 once more, as small as they can be said: what the property test holds the service to.
+"""A model of the rules in DESIGN section 3, as small as possible. The property test compares the service with it.
 
-Plain Python, written from the design alone: it shares no code and no table with the service. A ticket is a value in
-memory here, a request is an `Action`, and `Model.accept` says whether an outcome is the one that the rules give, and
-makes the move. What the rules leave open the model takes from the outcome, and checks it: ids, and when the worker is
-given a step.
+It is plain Python, written from the design alone, and shares no code and no table with the service. A ticket is a value
+in memory, and a request is an `Action`. `Model.accept` checks whether an outcome follows the rules, and applies it to
+the model. The rules leave some values open: ids, and when the worker gets a step. The model takes these from the
+outcome and checks that they are allowed.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ WAS_PUBLIC: Final = ("POSTED", "RETRACTING", "RETRACTED")
 FORM_LIFETIME: Final = timedelta(days=30)
 ANSWERS_KEPT: Final = timedelta(hours=24)
 SETTLE: Final = timedelta(minutes=1)
-"""How long after it was handed out a reply may still appear (the default of CARE_SETTLE_TIME)."""
+"""How long after it was given to the worker a reply may still appear (the default of CARE_SETTLE_TIME)."""
 GREETING: Final = "Thank you for getting in touch. You can write to us privately here: {chat_link}"
-"""What opens a chat, until an organization has words of its own."""
+"""The first message of a chat. Organizations can set another one."""
 MAX_CLAIMS: Final = 5
-"""Claims that are kept of one form at one ticket ("a few": docs/decisions/0014)."""
+"""The most claims per form and ticket (docs/decisions/0014)."""
 
 AGENTS: Final = ("alice", "bob", "dora", "sue")
 SUPERVISOR: Final = "sue"
@@ -59,20 +59,20 @@ _STATUS: Final = {
     "CloseTicket": (("OPEN", "IN_PROGRESS", "RESOLVED"), "CLOSED", "CLOSED"),
     "ReopenTicket": (("RESOLVED",), "IN_PROGRESS", "REOPENED"),
 }
-"""Machine 1: from, to, and what the log calls it."""
+"""Machine 1: by method, the source states, the target state and the activity type."""
 
 
 @dataclass(frozen=True)
 class Action:
-    """A request: tickets, recoveries and contacts by their place in the model, so that it means the same in a copy."""
+    """A request. It refers to tickets and recoveries by their index, so that it is valid in a copy of the model."""
 
     method: str
     caller: str
     ticket: int = -1
     recovery: int = -1
-    """Which of the ticket's recoveries; the newest is the last."""
+    """The index in the ticket's recoveries, oldest first."""
     text: str = ""
-    """A note, a subject, an address, an assignee, a step, what the customer wrote, or a claim's id."""
+    """The text of a note or a message, a subject, an email address, an assignee, a step, or the id of a claim."""
     attempt: int = 0
     etag: str = ""
     request_id: str = ""
@@ -87,12 +87,12 @@ class Action:
 
     @property
     def link(self) -> tuple[str, int, int]:
-        """The link that a customer comes by: one opens the form of a recovery, another its chat."""
+        """The link that a customer uses. A recovery has one for its form and one for its chat."""
         return ("chat" if self.method in BY_CHAT else "form", self.ticket, self.recovery)
 
     @property
     def key(self) -> tuple[str, str, tuple[str, int, int]]:
-        """Whose answer is kept under which id; each link is a caller of its own."""
+        """The key of the kept response: caller, request id and, for customers, the link."""
         return (self.caller, self.request_id, self.link if self.caller == CUSTOMER else ("", -1, -1))
 
     def __str__(self) -> str:
@@ -111,25 +111,25 @@ class Action:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a request: a reason, or an answer."""
+    """The outcome of a request: a reason, or a response."""
 
     reason: str = ""
-    """Why it was refused; empty for a success."""
-    answer: bytes = b""
-    """The whole answer, serialized."""
-    ticket: TicketSeen | None = None
-    """The ticket in the answer."""
+    """The reason of the refusal; empty for a success."""
+    response: bytes = b""
+    """The serialized response."""
+    ticket: ShownTicket | None = None
+    """The ticket in the response."""
     recovery: str = ""
-    """The name of the recovery in the answer."""
+    """The name of the recovery in the response."""
     grant: int = 0
-    """The attempt that BeginPosting handed out; 0 for none."""
+    """The attempt in BeginPosting's grant; 0 for none."""
     chat: tuple[str, ...] | None = None
-    """What was said in the chat that was opened, the greeting apart."""
+    """The messages of the opened chat, without the greeting."""
 
 
 @dataclass(frozen=True)
-class TicketSeen:
-    """A ticket as it is shown. Names are the service's own; `Model` binds them to what it knows."""
+class ShownTicket:
+    """A ticket in a response. It has the service's resource names, which `Model` learns."""
 
     name: str
     status: str
@@ -149,9 +149,9 @@ class TicketSeen:
     close_time: datetime | None
 
 
-@dataclass(eq=False)  # they refer to each other
+@dataclass(eq=False)  # the objects refer to each other
 class Contact:
-    """An address that was left, and the recovery whose form or command brought it."""
+    """A contact, and the recovery whose form or command added it."""
 
     email: str
     message: str
@@ -160,9 +160,9 @@ class Contact:
     verified: bool = False
 
 
-@dataclass(eq=False)  # they refer to each other
+@dataclass(eq=False)  # the objects refer to each other
 class Recovery:
-    """Machine 2."""
+    """A recovery (machine 2)."""
 
     ticket: Ticket
     kind: str
@@ -174,15 +174,16 @@ class Recovery:
     end_time: datetime | None = None
     post_time: datetime | None = None
     reply_state: str = "NONE"
-    """What is known of the reply at the site: NONE, POSTING, RETRACTING, POSTED, NOT_PUBLIC, MAYBE, RETRACTED."""
+    """The known state of the reply: NONE, POSTING, RETRACTING, POSTED, NOT_PUBLIC, MAYBE or RETRACTED."""
     attempt: int = 0
-    """The attempt whose outcome counts; 0 for none."""
-    hand_outs: list[datetime] = field(default_factory=list)
+    """The attempt whose reports are accepted; 0 for none."""
+    grant_times: list[datetime] = field(default_factory=list)
+    """When the worker was allowed to write to the site."""
     retract_refused: bool = False
     unlocked: bool = False
-    """Whether the chat with its contact was opened, and its link sent."""
+    """Whether the chat was unlocked and its link sent."""
     moves: int = 1
-    """How many commits changed its state: each must have left an outbox row."""
+    """The number of commits that changed its state. Each must have written an outbox row."""
     name: str = ""
 
     @property
@@ -195,8 +196,8 @@ class Recovery:
 
 
 @dataclass(frozen=True)
-class Entry:
-    """An activity."""
+class LogEntry:
+    """An activity of the log."""
 
     type: str
     actor_kind: str
@@ -207,20 +208,20 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Said:
-    """An entry of the thread."""
+class ThreadMessage:
+    """A message of the thread."""
 
     kind: str
     author: str
     text: str
     recovery: Recovery | None = None
     contact: Contact | None = None
-    """Whom it is for, or from."""
+    """The contact that it was sent to or came from."""
 
 
-@dataclass(eq=False)  # they refer to each other
+@dataclass(eq=False)  # the objects refer to each other
 class Ticket:
-    """Machine 1, and everything that hangs on it."""
+    """A ticket (machine 1) with its recoveries, contacts, log and thread."""
 
     review: int
     subject: str
@@ -235,8 +236,8 @@ class Ticket:
     follow_up: Ticket | None = None
     recoveries: list[Recovery] = field(default_factory=list)
     contacts: list[Contact] = field(default_factory=list)
-    log: list[Entry] = field(default_factory=list)
-    thread: list[Said] = field(default_factory=list)
+    log: list[LogEntry] = field(default_factory=list)
+    thread: list[ThreadMessage] = field(default_factory=list)
     name: str = ""
 
     @property
@@ -253,21 +254,21 @@ class Ticket:
 
 
 @dataclass
-class Kept:
-    """An answer that is kept for a repeat."""
+class KeptResponse:
+    """The response that a repeated request must get."""
 
     action: Action
     time: datetime
-    answer: bytes
-    """Empty while nobody has seen it."""
+    response: bytes
+    """Empty until a caller has received it."""
 
 
-class Unlike(Exception):
-    """An outcome is not the one that the rules give."""
+class Mismatch(Exception):
+    """The service does not do what the rules require."""
 
 
 class Model:
-    """One organization."""
+    """The state of one organization."""
 
     def __init__(self, now: datetime) -> None:
         self.now = now
@@ -275,46 +276,46 @@ class Model:
         self.reviews: list[str] = []
         self.review_text = ""
         self.attempts: dict[int, int] = {}
-        """Of each review the last attempt that was handed out."""
+        """By review, the last attempt that was granted."""
         self.barred: set[str] = set()
-        """The agents who may be assigned nothing."""
-        self.kept: dict[tuple[str, str, tuple[str, int, int]], Kept] = {}
+        """The agents who cannot be assignees."""
+        self.kept: dict[tuple[str, str, tuple[str, int, int]], KeptResponse] = {}
 
     def copy(self) -> Model:
-        """A model of its own in the same state."""
+        """Returns an independent copy."""
         return copy.deepcopy(self)
 
-    # --- what is there ------------------------------------------------------------------------------------------------
+    # --- lookups ------------------------------------------------------------------------------------------------------
 
     def siblings(self, recovery: Recovery) -> Iterator[tuple[bool, Recovery]]:
-        """The other recoveries of the same review, each with whether it is newer."""
+        """Yields the other recoveries of the same review, each with whether it is newer."""
         newer = False
-        everyone = [
+        recoveries = [
             each for ticket in self.tickets if ticket.review == recovery.ticket.review for each in ticket.recoveries
         ]
-        # Recoveries of one review come one after another: one ticket of it at a time is not CLOSED.
-        for each in everyone:
+        # Recoveries of one review never overlap, because at most one of its tickets is not CLOSED.
+        for each in recoveries:
             if each is recovery:
                 newer = True
             else:
                 yield newer, each
 
     def open_ticket(self, review: int) -> Ticket | None:
-        """The review's ticket that is not CLOSED."""
+        """Returns the review's ticket that is not CLOSED, or None."""
         return next((each for each in self.tickets if each.review == review and each.status != "CLOSED"), None)
 
     def recovery(self, action: Action) -> Recovery:
-        """The recovery that an action names."""
+        """Returns the recovery that an action refers to."""
         return self.tickets[action.ticket].recoveries[action.recovery]
 
     def contact(self, action: Action) -> Contact | None:
-        """The contact that AddContact names as a claim."""
+        """Returns the contact that AddContact refers to as a claim, or None."""
         return next((each for each in self.tickets[action.ticket].contacts if each.id == action.text), None)
 
-    # --- what may be done ---------------------------------------------------------------------------------------------
+    # --- refusals -----------------------------------------------------------------------------------------------------
 
     def refusal(self, action: Action) -> str:
-        """Why an action must be refused, by the order of refusals; empty where it must not."""
+        """Returns the reason why an action must be refused, by the order of refusals, or an empty string."""
         role = self.role_refusal(action)
         if role:
             return role
@@ -337,11 +338,13 @@ class Model:
         if ticket.status == "CLOSED":
             return "TICKET_CLOSED"
         return (
-            self._owner_refusal(action, ticket) or self._machine_refusal(action, ticket) or self._rest(action, ticket)
+            self._owner_refusal(action, ticket)
+            or self._machine_refusal(action, ticket)
+            or self._other_refusal(action, ticket)
         )
 
     def form_state(self, recovery: Recovery) -> str:
-        """What the page of a form must say of it."""
+        """Returns the state that the form's page must show."""
         ended = {"WITHDRAWN": "WITHDRAWN", "REFUSED": "WITHDRAWN", "REPLACED": "REPLACED", "EXPIRED": "EXPIRED"}
         if recovery.state in ended:
             return ended[recovery.state]
@@ -352,7 +355,7 @@ class Model:
         return "OPEN" if recovery.state in FORM_LIVE else "ANSWERED"
 
     def role_refusal(self, action: Action) -> str:
-        """ROLE_NOT_ALLOWED where the caller's role may not call the method, whatever it is about."""
+        """Returns ROLE_NOT_ALLOWED if the caller's role may not call the method, else an empty string."""
         if action.method in BY_LINK:
             return ""
         if action.method in REPORTS or action.method == "BeginPosting":
@@ -360,25 +363,27 @@ class Model:
         services = action.method in {"AddContact", "CreateTicket"}
         return "" if action.caller in AGENTS or (services and action.caller == SERVICE) else "ROLE_NOT_ALLOWED"
 
-    def _kept(self, action: Action) -> Kept | None:
+    def _kept(self, action: Action) -> KeptResponse | None:
         kept = self.kept.get(action.key) if action.request_id else None
         return kept if kept is not None and self.now - kept.time < ANSWERS_KEPT else None
 
     def _link_refusal(self, recovery: Recovery) -> str:
         if recovery.state in {"WITHDRAWN", "REFUSED", "REPLACED"}:
             return "LINK_WITHDRAWN"
-        over = recovery.expire_time is not None and recovery.expire_time <= self.now
-        return "LINK_EXPIRED" if recovery.state == "EXPIRED" or over else ""
+        expired = recovery.expire_time is not None and recovery.expire_time <= self.now
+        return "LINK_EXPIRED" if recovery.state == "EXPIRED" or expired else ""
 
     def _chat_refusal(self, recovery: Recovery, text: str) -> str:
-        there = self.open_ticket(recovery.ticket.review) if recovery.ticket.status == "CLOSED" else None
-        if there is None:
+        successor = self.open_ticket(recovery.ticket.review) if recovery.ticket.status == "CLOSED" else None
+        if successor is None:
             return ""
-        if _is_with(there, recovery):
-            return "" if there.contact_state == "CHAT_UNLOCKED" else "CHAT_LOCKED"
+        if _has_contact_of(successor, recovery):
+            return "" if successor.contact_state == "CHAT_UNLOCKED" else "CHAT_LOCKED"
         email = recovery.contact.email if recovery.contact else ""
-        lost = not self._is_claim(there, recovery, email, text) and text not in {e.message for e in there.contacts}
-        return "CHAT_LOCKED" if lost else ""
+        is_lost = not self._is_claim(successor, recovery, email, text) and text not in {
+            each.message for each in successor.contacts
+        }
+        return "CHAT_LOCKED" if is_lost else ""
 
     @staticmethod
     def _owner_refusal(action: Action, ticket: Ticket) -> str:
@@ -412,34 +417,34 @@ class Model:
             case _:
                 return ""
 
-    def _rest(self, action: Action, ticket: Ticket) -> str:
+    def _other_refusal(self, action: Action, ticket: Ticket) -> str:
         owner = {"TakeTicket": action.caller, "AssignTicket": action.text}.get(action.method, ticket.assignee)
         return "NOT_ASSIGNABLE" if owner in self.barred and owner != ticket.assignee else ""
 
-    # --- what comes of it ---------------------------------------------------------------------------------------------
+    # --- effects ------------------------------------------------------------------------------------------------------
 
     def accept(self, action: Action, outcome: Outcome) -> None:
-        """Makes the move that an action is; raises Unlike where its outcome is not the one that the rules give."""
+        """Applies an action. Raises Mismatch if its outcome does not follow the rules."""
         refusal = self.refusal(action)
         if outcome.reason != refusal:
-            raise Unlike(f"{action}: {outcome.reason or 'a success'}, not {refusal or 'a success'}")
+            raise Mismatch(f"{action}: {outcome.reason or 'a success'}, not {refusal or 'a success'}")
         if refusal:
             return
         kept = self._kept(action)
         if kept is not None:
-            if kept.answer and outcome.answer != kept.answer:
-                raise Unlike(f"{action}: the repeat is answered otherwise")
-            kept.answer = outcome.answer
+            if kept.response and outcome.response != kept.response:
+                raise Mismatch(f"{action}: the repeated request has another response")
+            kept.response = outcome.response
             return
         changed = self._do(action, outcome)
         if changed and action.request_id:
-            self.kept[action.key] = Kept(action, self.now, outcome.answer)
+            self.kept[action.key] = KeptResponse(action, self.now, outcome.response)
         if outcome.ticket is not None:
-            shown = self.tickets[action.ticket if action.ticket >= 0 else -1]
-            self.compare(shown, outcome.ticket, str(action))
+            ticket = self.tickets[action.ticket if action.ticket >= 0 else -1]
+            self.check_ticket(ticket, outcome.ticket, str(action))
 
     def _do(self, action: Action, outcome: Outcome) -> bool:
-        """Makes the move; says whether it changed anything that is kept under the request's id."""
+        """Applies an accepted action. Returns whether its response is kept for repeats."""
         match action.method:
             case "CreateTicket":
                 self._create(action, outcome)
@@ -464,7 +469,7 @@ class Model:
         caller = action.caller
         actor_kind = {SERVICE: "SERVICE", WORKER: "WORKFLOW", CUSTOMER: "CUSTOMER"}.get(caller, "AGENT")
         actor = "" if caller in {WORKER, CUSTOMER} else caller
-        ticket.log.append(Entry(kind, actor_kind, actor, action.request_id, recovery, self.now))
+        ticket.log.append(LogEntry(kind, actor_kind, actor, action.request_id, recovery, self.now))
 
     def _move(self, recovery: Recovery, state: str) -> None:
         recovery.state, recovery.moves = state, recovery.moves + 1
@@ -474,12 +479,12 @@ class Model:
         reporter = action.caller if action.caller in AGENTS else ""
         ticket = Ticket(action.review, action.text, reporter, "", self.now)
         ticket.name = outcome.ticket.name if outcome.ticket else ""
-        self._raised(ticket, action, None)
+        self._add_ticket(ticket, action, None)
 
-    def _raised(self, ticket: Ticket, action: Action, contact: tuple[str, str] | None) -> None:
+    def _add_ticket(self, ticket: Ticket, action: Action, contact: tuple[str, str] | None) -> None:
         self.tickets.append(ticket)
         recovery = self._direct(ticket, "", contact) if contact else None
-        ticket.thread.append(Said("REVIEW", "", self.review_text))
+        ticket.thread.append(ThreadMessage("REVIEW", "", self.review_text))
         self._log(ticket, "CREATED", action, recovery)
 
     def _direct(self, ticket: Ticket, creator: str, contact: tuple[str, str]) -> Recovery:
@@ -513,11 +518,11 @@ class Model:
                 ticket.subject = action.text
                 self._log(ticket, "UPDATED", action)
             case "AddNote":
-                ticket.thread.append(Said("NOTE", caller, action.text))
+                ticket.thread.append(ThreadMessage("NOTE", caller, action.text))
                 self._log(ticket, "NOTE_ADDED", action)
             case "SendMessage":
                 contact = ticket.live.contact if ticket.live else None
-                ticket.thread.append(Said("AGENT_MESSAGE", caller, action.text, contact=contact))
+                ticket.thread.append(ThreadMessage("AGENT_MESSAGE", caller, action.text, contact=contact))
                 self._log(ticket, "MESSAGE_SENT", action)
             case _:
                 self._recovery_command(ticket, action, outcome)
@@ -530,8 +535,8 @@ class Model:
                 expires = self.now + FORM_LIFETIME
                 recovery = Recovery(ticket, "FORM", "FORM_REQUESTED", caller, self.now, expires, name=outcome.recovery)
                 ticket.recoveries.append(recovery)
-                ticket.thread.append(Said("REVIEW_REPLY", caller, action.text, recovery))
-                ticket.thread.append(Said("RECOVERY_FORM", caller, "", recovery))
+                ticket.thread.append(ThreadMessage("REVIEW_REPLY", caller, action.text, recovery))
+                ticket.thread.append(ThreadMessage("RECOVERY_FORM", caller, "", recovery))
                 self._log(ticket, "FORM_REQUESTED", action, recovery)
             case "AddContact":
                 claim = self.contact(action)
@@ -568,9 +573,9 @@ class Model:
         ticket = recovery.ticket
         email, _, message = action.text.partition("|")
         if ticket.status == "CLOSED":
-            there = self.open_ticket(ticket.review)
-            if there is not None:
-                return self._claim(there, recovery, email, message, action)
+            successor = self.open_ticket(ticket.review)
+            if successor is not None:
+                return self._claim(successor, recovery, email, message, action)
             self._follow_up(ticket, email, message, action)
             return True
         if recovery.state not in FORM_LIVE:
@@ -585,12 +590,12 @@ class Model:
 
     @staticmethod
     def _is_claim(ticket: Ticket, recovery: Recovery, email: str, message: str) -> bool:
-        """Whether a further answer is kept beside the contact in use; not the very same again, and not too many."""
+        """Returns whether a further submission is kept as a claim: it is new, and there are not too many."""
         live = ticket.live
-        used = [each for each in (recovery.contact, live.contact if live else None) if each is not None]
-        brought = [each for each in ticket.contacts if each.recovery is recovery]
-        known = [each for each in ticket.contacts if any(each is one for one in (*used, *brought))]
-        claims = [each for each in brought if not any(each is one for one in used)]
+        in_use = [each for each in (recovery.contact, live.contact if live else None) if each is not None]
+        added = [each for each in ticket.contacts if each.recovery is recovery]
+        known = [each for each in ticket.contacts if any(each is one for one in (*in_use, *added))]
+        claims = [each for each in added if not any(each is one for one in in_use)]
         return (email, message) not in {(each.email, each.message) for each in known} and len(claims) < MAX_CLAIMS
 
     def _claim(self, ticket: Ticket, recovery: Recovery, email: str, message: str, action: Action) -> bool:
@@ -601,12 +606,12 @@ class Model:
         return True
 
     def _open_chat(self, action: Action, outcome: Outcome) -> None:
-        """Reads the chat; the first time tells that the address is the customer's."""
+        """Reads the chat. The first time, this verifies the contact."""
         recovery = self.recovery(action)
         ticket, contact = recovery.ticket, recovery.contact
         said = tuple(each.text for each in ticket.thread if each.contact is contact and each.recovery is None)
         if outcome.chat is not None and outcome.chat != said:
-            raise Unlike(f"{action}: the chat shows {outcome.chat}, not {said}")
+            raise Mismatch(f"{action}: the chat shows {outcome.chat}, not {said}")
         if contact is not None and not contact.verified and ticket.status != "CLOSED":
             contact.verified = True
             self._log(ticket, "CONTACT_VERIFIED", action, recovery)
@@ -615,19 +620,19 @@ class Model:
         recovery = self.recovery(action)
         ticket = recovery.ticket
         if recovery.contact is None:
-            raise AssertionError("a chat is with somebody")
+            raise AssertionError("a chat must have a contact")
         if ticket.status == "CLOSED":
-            there = self.open_ticket(ticket.review)
-            if there is None:
+            successor = self.open_ticket(ticket.review)
+            if successor is None:
                 self._follow_up(ticket, recovery.contact.email, "", action, recovery.contact)
                 return True
-            if not _is_with(there, recovery):
-                return self._claim(there, recovery, recovery.contact.email, action.text, action)
-            ticket = there
+            if not _has_contact_of(successor, recovery):
+                return self._claim(successor, recovery, recovery.contact.email, action.text, action)
+            ticket = successor
         if ticket.status == "RESOLVED":
             ticket.status, ticket.resolve_time = "IN_PROGRESS", None
         contact = ticket.live.contact if ticket.live else None
-        ticket.thread.append(Said("CUSTOMER_MESSAGE", "", action.text, contact=contact))
+        ticket.thread.append(ThreadMessage("CUSTOMER_MESSAGE", "", action.text, contact=contact))
         self._log(ticket, "MESSAGE_RECEIVED", action)
         return True
 
@@ -638,11 +643,11 @@ class Model:
             ticket = ticket.follow_up
         assignee = "" if ticket.assignee in self.barred else ticket.assignee
         ticket.follow_up = Ticket(ticket.review, ticket.subject, "", assignee, self.now, follow_up_of=ticket)
-        self._raised(ticket.follow_up, action, (email, message))
+        self._add_ticket(ticket.follow_up, action, (email, message))
         if writer is not None:
             contact = ticket.follow_up.contacts[0]
             contact.verified = writer.verified
-            ticket.follow_up.thread.append(Said("CUSTOMER_MESSAGE", "", action.text, contact=contact))
+            ticket.follow_up.thread.append(ThreadMessage("CUSTOMER_MESSAGE", "", action.text, contact=contact))
 
     # --- the worker ---------------------------------------------------------------------------------------------------
 
@@ -653,11 +658,11 @@ class Model:
         before = [each for newer, each in siblings if not newer]
         after = {each.reply_state for newer, each in siblings if newer}
         settled = all(each.reply_state not in {*HANDED_OUT, "MAYBE"} and _settled(each, now) for each in before)
-        over = recovery.expire_time is not None and recovery.expire_time <= now
+        expired = recovery.expire_time is not None and recovery.expire_time <= now
         if not grant:
-            wanted = recovery.state == "FORM_REQUESTED" and not over and settled
+            wanted = recovery.state == "FORM_REQUESTED" and not expired and settled
             if step == "POST" and wanted:
-                raise Unlike(f"{action}: nobody else is at the site, but it was not handed out")
+                raise Mismatch(f"{action}: no other recovery is posting, but it was not granted")
             public = recovery.reply_state == "POSTED" and not recovery.live and recovery.state != "REFUSED"
             alone = (
                 not after & {"POSTING", "MAYBE", *WAS_PUBLIC}
@@ -665,25 +670,25 @@ class Model:
                 and not recovery.retract_refused
             )
             if step == "RETRACT" and public and alone:
-                raise Unlike(f"{action}: the link is public and leads nowhere, but it is not to be taken out")
+                raise Mismatch(f"{action}: the link is public and no longer valid, but its removal was not granted")
             return
         if grant <= self.attempts.get(review, 0):
-            raise Unlike(f"{action}: attempt {grant} is not a new one")
-        may = {
+            raise Mismatch(f"{action}: attempt {grant} is not new")
+        allowed = {
             "POST": recovery.state == "FORM_REQUESTED"
-            and not over
+            and not expired
             and not any(e.reply_state in HANDED_OUT for e in before),
             "READ": recovery.reply_state in {"POSTING", "MAYBE"} or recovery.state == "AWAITING_CONTACT",
             "RETRACT": not recovery.live
             and recovery.reply_state in {"POSTED", "RETRACTING"}
             and not after & {"POSTING", *WAS_PUBLIC},
         }
-        if not may[step]:
-            raise Unlike(f"{action}: handed out, though it is {recovery.state}, {recovery.reply_state}")
+        if not allowed[step]:
+            raise Mismatch(f"{action}: granted, although it is {recovery.state}, {recovery.reply_state}")
         self.attempts[review], recovery.attempt = grant, grant
         if step != "READ":
             recovery.reply_state = "POSTING" if step == "POST" else "RETRACTING"
-            recovery.hand_outs.append(now)
+            recovery.grant_times.append(now)
         elif recovery.reply_state == "MAYBE":
             recovery.reply_state = "POSTING"
 
@@ -703,7 +708,7 @@ class Model:
             case "UnlockChat" if recovery.state == "CONTACT_RECEIVED":
                 self._move(recovery, "CHAT_UNLOCKED")
                 recovery.unlocked = True
-                ticket.thread.append(Said("AGENT_MESSAGE", "", GREETING, recovery, recovery.contact))
+                ticket.thread.append(ThreadMessage("AGENT_MESSAGE", "", GREETING, recovery, recovery.contact))
                 self._log(ticket, "CHAT_UNLOCKED", action, recovery)
             case "ExpireForm" if recovery.state in FORM_LIVE and recovery.expire_time:
                 if recovery.expire_time <= self.now:
@@ -734,24 +739,24 @@ class Model:
             recovery.reply_state = "NOT_PUBLIC"
             return
         if not moderated:
-            # Of an earlier write something may still appear: then the site is read again.
-            recovery.reply_state = "MAYBE" if len(recovery.hand_outs) > 1 else "NOT_PUBLIC"
+            # An earlier write may still appear. Then the site must be read again.
+            recovery.reply_state = "MAYBE" if len(recovery.grant_times) > 1 else "NOT_PUBLIC"
         self._move(recovery, "REFUSED")
         self._log(recovery.ticket, "FORM_REFUSED", action, recovery)
 
-    # --- what is seen -------------------------------------------------------------------------------------------------
+    # --- comparison ---------------------------------------------------------------------------------------------------
 
     def bind(self, recovery: Recovery, name: str) -> str:
-        """The name of a recovery: the one that is seen, where it was not known before."""
+        """Returns the name of a recovery. If it is unknown, sets it to `name`, unless another has that name."""
         taken = {each.name for ticket in self.tickets for each in ticket.recoveries}
         if not recovery.name and name not in taken:
             recovery.name = name
         return recovery.name
 
-    def compare(self, ticket: Ticket, seen: TicketSeen, where: str) -> None:
-        """Raises Unlike where a ticket is not seen as it must be."""
+    def check_ticket(self, ticket: Ticket, shown: ShownTicket, where: str) -> None:
+        """Raises Mismatch if a shown ticket differs from the model's ticket."""
         live = ticket.live
-        wanted = TicketSeen(
+        expected = ShownTicket(
             name=ticket.name,
             status=ticket.status,
             contact_state=ticket.contact_state,
@@ -759,7 +764,7 @@ class Model:
             assignee=ticket.assignee,
             reporter=ticket.reporter,
             subject=ticket.subject,
-            recovery=self.bind(live, seen.recovery) if live else "",
+            recovery=self.bind(live, shown.recovery) if live else "",
             email=live.contact.email if live and live.contact else "",
             etag=ticket.etag,
             follow_up_of=ticket.follow_up_of.name if ticket.follow_up_of else "",
@@ -769,20 +774,20 @@ class Model:
             resolve_time=ticket.resolve_time,
             close_time=ticket.close_time,
         )
-        if wanted != seen:
+        if expected != shown:
             differences = [
-                f"{name} is {getattr(seen, name)!r}, not {value!r}"
-                for name, value in vars(wanted).items()
-                if getattr(seen, name) != value
+                f"{name} is {getattr(shown, name)!r}, not {value!r}"
+                for name, value in vars(expected).items()
+                if getattr(shown, name) != value
             ]
-            raise Unlike(f"{where}: {'; '.join(differences)}")
+            raise Mismatch(f"{where}: {'; '.join(differences)}")
 
 
-def _is_with(ticket: Ticket, recovery: Recovery) -> bool:
-    """Whether the chat of a ticket is with whom a recovery brought, or will be."""
-    there, here = ticket.live.contact if ticket.live else None, recovery.contact
-    return there is not None and here is not None and there.email == here.email
+def _has_contact_of(ticket: Ticket, recovery: Recovery) -> bool:
+    """Returns whether the ticket's live contact has the same email address as the recovery's contact."""
+    one, other = ticket.live.contact if ticket.live else None, recovery.contact
+    return one is not None and other is not None and one.email == other.email
 
 
 def _settled(recovery: Recovery, now: datetime) -> bool:
-    return all(time + SETTLE <= now for time in recovery.hand_outs)
+    return all(time + SETTLE <= now for time in recovery.grant_times)

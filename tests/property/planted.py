@@ -1,4 +1,4 @@
-"""Bugs that the property must find: each a small patch of the running service, a mistake that could be made."""
+"""Bugs that the property test must find. Each is a small patch of the running service, and a plausible mistake."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ Patch = pytest.MonkeyPatch
 _ANY: Final[Any] = Any
 
 
-def _sources(patch: Patch, machine: StateMachine[Any], trigger: Trigger, *more: object) -> None:
-    """Lets a trigger be fired from more states than the table has."""
+def _add_sources(patch: Patch, machine: StateMachine[Any], trigger: Trigger, *more: object) -> None:
+    """Allows a trigger in more states than the table does."""
     rules = tuple(
         replace(rule, sources=rule.sources | frozenset(more)) if rule.trigger is trigger else rule
         for rule in machine.rules
@@ -41,8 +41,8 @@ def _sources(patch: Patch, machine: StateMachine[Any], trigger: Trigger, *more: 
         patch.setattr(machine, name, value)
 
 
-def _deciding(patch: Patch, command: type, change: Callable[[TicketSnapshot, Decision], Decision]) -> None:
-    """Changes what is decided for a command."""
+def _patch_decider(patch: Patch, command: type, change: Callable[[TicketSnapshot, Decision], Decision]) -> None:
+    """Changes the decision for a command."""
     right = decide._DECIDERS[command]
 
     def wrong(case: TicketSnapshot, *rest: Any) -> Decision | None:  # noqa: ANN401 - as the table has them
@@ -52,8 +52,8 @@ def _deciding(patch: Patch, command: type, change: Callable[[TicketSnapshot, Dec
     patch.setitem(decide._DECIDERS, command, wrong)
 
 
-def _refusing(patch: Patch, forgotten: Callable[[Command, Situation, Reason], bool]) -> None:
-    """Forgets some refusals."""
+def _drop_refusals(patch: Patch, forgotten: Callable[[Command, Situation, Reason], bool]) -> None:
+    """Drops the refusals that `forgotten` selects."""
     right = permissions.refusal_reason
 
     def wrong(command: Command, situation: Situation) -> Reason | None:
@@ -68,14 +68,14 @@ def etag_is_not_compared(patch: Patch) -> None:
 
 
 def resolved_ticket_can_be_started(patch: Patch) -> None:
-    _sources(patch, STATUS, Trigger.START, TicketStatus.RESOLVED)
+    _add_sources(patch, STATUS, Trigger.START, TicketStatus.RESOLVED)
 
 
 def contact_can_be_added_to_an_open_chat(patch: Patch) -> None:
-    _sources(patch, RECOVERY, Trigger.ADD_CONTACT, RecoveryState.CHAT_UNLOCKED)
+    _add_sources(patch, RECOVERY, Trigger.ADD_CONTACT, RecoveryState.CHAT_UNLOCKED)
 
 
-def whoever_comes_second_is_told_that_it_worked(patch: Patch) -> None:
+def stale_commit_reports_success(patch: Patch) -> None:
     right = PostgresTickets.commit
 
     async def wrong(self: PostgresTickets, scheduled: ScheduledDecision, record: IdempotencyRecord | None) -> None:
@@ -106,11 +106,11 @@ def note_takes_two_numbers(patch: Patch) -> None:
         assert decision.activity is not None
         return replace(decision, ticket=ticket, activity=replace(decision.activity, number=ticket.version))
 
-    _deciding(patch, commands.AddNote, skipping)
+    _patch_decider(patch, commands.AddNote, skipping)
 
 
 def closed_ticket_takes_a_note(patch: Patch) -> None:
-    _refusing(patch, lambda command, _, reason: command is Command.ADD_NOTE and reason is Reason.TICKET_CLOSED)
+    _drop_refusals(patch, lambda command, _, reason: command is Command.ADD_NOTE and reason is Reason.TICKET_CLOSED)
 
 
 def claim_replaces_the_contact(patch: Patch) -> None:
@@ -184,11 +184,11 @@ def expired_link_takes_an_answer(patch: Patch) -> None:
 
 
 def withdrawal_wakes_nobody(patch: Patch) -> None:
-    _deciding(patch, commands.WithdrawRecoveryForm, lambda _, decision: replace(decision, wakes=()))
+    _patch_decider(patch, commands.WithdrawRecoveryForm, lambda _, decision: replace(decision, wakes=()))
 
 
 def form_replaced_by_a_contact_stays_live(patch: Patch) -> None:
-    _deciding(patch, commands.AddContact, lambda _, decision: replace(decision, recovery=None))
+    _patch_decider(patch, commands.AddContact, lambda _, decision: replace(decision, recovery=None))
 
 
 def note_is_logged_as_an_update(patch: Patch) -> None:
@@ -196,19 +196,19 @@ def note_is_logged_as_an_update(patch: Patch) -> None:
         assert decision.activity is not None
         return replace(decision, activity=replace(decision.activity, message_id=None, type=ActivityType.UPDATED))
 
-    _deciding(patch, commands.AddNote, mistaken)
+    _patch_decider(patch, commands.AddNote, mistaken)
 
 
 @contextmanager
-def planted(bug: Callable[[Patch], None]) -> Iterator[None]:
-    """The service with a bug while the block lasts; what it had worked out before is forgotten."""
+def apply_bug(bug: Callable[[Patch], None]) -> Iterator[None]:
+    """Applies a bug to the service until the block exits. Clears the caches of permissions before and after."""
     with pytest.MonkeyPatch.context() as patch:
-        _forget()
+        _clear_caches()
         bug(patch)
         yield
-    _forget()
+    _clear_caches()
 
 
-def _forget() -> None:
+def _clear_caches() -> None:
     permissions.refusal_reason.cache_clear()
     permissions.actions.cache_clear()

@@ -1,4 +1,4 @@
-"""Carries the model's actions out against the running service, and reads back everything that is seen of tickets."""
+"""Sends the model's actions to the running service, and reads everything that it returns about tickets."""
 
 from __future__ import annotations
 
@@ -38,56 +38,56 @@ from tests.property.model import (
     Action,
     Model,
     Outcome,
-    TicketSeen,
+    ShownTicket,
 )
-from tests.property.model import Recovery as Known
+from tests.property.model import Recovery as ModelRecovery
 from tests.support.care import Care
 from tests.support.tenant import Tenant
 
-_MOST: Final = 1000
+_PAGE_SIZE: Final = 1000
 _SUBMISSIONS: Final = 9
-"""How often one link is used: the service lets ten a minute in."""
+"""The most uses of one link in an example. The service accepts ten submissions a minute."""
 _organizations = count(1)
 
 
 @dataclass(frozen=True)
-class Seen:
-    """Everything that is seen of a ticket."""
+class ObservedTicket:
+    """Everything that the service returns about a ticket."""
 
     ticket: Ticket
     log: list[Activity]
-    """The latest first."""
+    """Newest first."""
     thread: list[message_pb2.Message]
     recoveries: list[Recovery]
-    """The latest first."""
+    """Newest first."""
     contacts: list[Contact]
 
 
 @dataclass
 class World:
-    """One organization of a running service, with one connection for all callers."""
+    """One organization of a running service. All callers share one connection."""
 
     care: Care
     channel: grpc.aio.Channel
     tenant: Tenant = field(init=False)
     submissions: Counter[tuple[str, int, int]] = field(default_factory=Counter)
-    """How often a link was used."""
+    """By link, the number of uses."""
 
     def __post_init__(self) -> None:
         self.tenant = Tenant(self.care, f"example-{next(_organizations)}")
-        # A bare channel: nothing fills in a request id, tries again or waits.
+        # A plain channel, without the client's request ids, retries and deadlines.
         self._client = CareClient(self.channel)
 
     # --- calling ------------------------------------------------------------------------------------------------------
 
     def token(self, caller: str, organization: str = "") -> str:
-        """The bearer token of a caller, of this organization unless another is named."""
+        """Returns the bearer token of a caller, for this organization unless another is given."""
         roles = {SERVICE: ["service"], WORKER: ["worker"], SUPERVISOR: ["agent", "supervisor"]}.get(caller, ["agent"])
         name = {"name": caller.title()} if caller in AGENTS else {}
         return self.care.token(sub=caller, org=organization or self.tenant.id, roles=roles, **name)
 
     async def call(self, caller: str, message: Message, organization: str = "") -> Message:
-        """Calls the method whose request `message` is; raises CareError."""
+        """Calls the method to which the request `message` belongs. Raises CareError."""
         name = message.DESCRIPTOR.name.removesuffix("Request")
         client = self._client
         stubs = (client.tickets, client.conversations, client.customers, client.workers)
@@ -100,37 +100,37 @@ class World:
             return ()
         return (("authorization", f"Bearer {self.token(caller, organization)}"),)
 
-    async def carry_out(self, model: Model, action: Action) -> Outcome:
-        """Sends an action and returns what comes of it."""
+    async def execute(self, model: Model, action: Action) -> Outcome:
+        """Sends an action and returns its outcome."""
         request = self.request(model, action)
         try:
-            answer = await self.call(action.caller, request)
+            response = await self.call(action.caller, request)
         except CareError as error:
             return Outcome(reason=error.reason or f"{error.code.name}: {error.message}")
         chat = None
-        if isinstance(answer, customers.GetChatResponse):
-            begins = GREETING.partition("{")[0].split(" privately")[0]
-            chat = tuple(each.text for each in answer.chat.messages if not each.text.startswith(begins))
-        ticket, recovery, grant = (getattr(answer, name, None) for name in ("ticket", "recovery", "grant"))
+        if isinstance(response, customers.GetChatResponse):
+            greeting_start = GREETING.partition("{")[0].split(" privately")[0]
+            chat = tuple(each.text for each in response.chat.messages if not each.text.startswith(greeting_start))
+        ticket, recovery, grant = (getattr(response, name, None) for name in ("ticket", "recovery", "grant"))
         return Outcome(
-            answer=answer.SerializeToString(deterministic=True),
-            ticket=ticket_seen(ticket) if isinstance(ticket, Ticket) else None,
+            response=response.SerializeToString(deterministic=True),
+            ticket=shown_ticket(ticket) if isinstance(ticket, Ticket) else None,
             recovery=recovery.name if isinstance(recovery, Recovery) else "",
             grant=grant.attempt if isinstance(grant, workers.PostingGrant) else 0,
             chat=chat,
         )
 
-    async def lose(self, model: Model, action: Action, patience: int) -> None:
-        """Sends an action and hangs up after a while: nobody learns what came of it."""
-        sending = asyncio.create_task(self.carry_out(model, action))
-        for _ in range(patience):
+    async def send_and_disconnect(self, model: Model, action: Action, turns: int) -> None:
+        """Sends an action, and cancels the call after some turns of the event loop, without learning its outcome."""
+        sending = asyncio.create_task(self.execute(model, action))
+        for _ in range(turns):
             await asyncio.sleep(0)
         sending.cancel()
         with suppress(asyncio.CancelledError):
             await sending
 
     def request(self, model: Model, action: Action) -> Message:
-        """The request of an action."""
+        """Returns the request message of an action."""
         if action.method == "CreateTicket":
             given = Ticket(review=model.reviews[action.review], subject=action.text)
             return tickets.CreateTicketRequest(parent=self.tenant.name, ticket=given, request_id=action.sent_id)
@@ -190,25 +190,25 @@ class World:
                 )
                 return built
 
-    def _by_chat(self, recovery: Known, action: Action) -> Message:
+    def _by_chat(self, recovery: ModelRecovery, action: Action) -> Message:
         token = self.tenant.chat_token(recovery.contact.id if recovery.contact else "")
         if action.method == "GetChat":
-            return customers.GetChatRequest(token=token, page_size=_MOST)
+            return customers.GetChatRequest(token=token, page_size=_PAGE_SIZE)
         return customers.PostMessageRequest(token=token, text=action.text, request_id=action.sent_id)
 
     def link(self, recovery: str) -> str:
-        """The token of a form's link."""
+        """Returns the token of the link to a recovery's form."""
         return self.care.links.form_token(UUID(recovery.rpartition("/")[2]), self.care.links.current)
 
-    def may_come(self, action: Action) -> bool:
-        """Whether the link that a customer comes by was not used so often that it is refused for that."""
+    def link_is_usable(self, action: Action) -> bool:
+        """Returns whether the customer's link can be used again without reaching the rate limit."""
         return self.submissions[action.link] < _SUBMISSIONS
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
-    async def look(self, name: str, caller: str) -> Seen:
-        """Reads everything of a ticket, what could be done with it as `caller`."""
-        client, metadata, most = self._client, self._metadata(SERVICE), _MOST
+    async def observe(self, name: str, caller: str) -> ObservedTicket:
+        """Reads everything about a ticket; its `actions` are those for `caller`."""
+        client, metadata, most = self._client, self._metadata(SERVICE), _PAGE_SIZE
         ticket, log, thread, recoveries, contacts = await asyncio.gather(
             self.ticket(name, caller),
             client.tickets.ListActivities(
@@ -224,7 +224,7 @@ class World:
                 conversations.ListContactsRequest(parent=name, page_size=most), metadata=metadata
             ),
         )
-        return Seen(
+        return ObservedTicket(
             ticket,
             list(log.activities),
             list(thread.messages),
@@ -233,25 +233,27 @@ class World:
         )
 
     async def ticket(self, name: str, caller: str) -> Ticket:
-        """Reads a ticket as `caller` sees it."""
+        """Reads a ticket as `caller`."""
         request = tickets.GetTicketRequest(name=name)
         return (await self._client.tickets.GetTicket(request, metadata=self._metadata(caller))).ticket
 
     async def tickets(self, caller: str) -> dict[str, Ticket]:
-        """Every ticket of the organization as `caller` sees it, by name."""
-        request = tickets.ListTicketsRequest(parent=self.tenant.name, page_size=_MOST, view=ticket_pb2.TICKET_VIEW_FULL)
+        """Returns all tickets of the organization by name, as listed for `caller`."""
+        request = tickets.ListTicketsRequest(
+            parent=self.tenant.name, page_size=_PAGE_SIZE, view=ticket_pb2.TICKET_VIEW_FULL
+        )
         answer = await self._client.tickets.ListTickets(request, metadata=self._metadata(caller))
         return {ticket.name: ticket for ticket in answer.tickets}
 
     async def wakes(self) -> Counter[str]:
-        """By the recovery's id, how many outbox rows wait; without a Temporal server they stay."""
+        """Returns the number of outbox rows by recovery id. Without a Temporal server, no row is removed."""
         async with self.care.database.driver() as connection:
             rows = await connection.fetch("SELECT resource_id FROM outbox WHERE organization = $1", self.tenant.id)
         return Counter(str(row[0]) for row in rows)
 
 
 def actions(ticket: Ticket) -> dict[str, str]:
-    """What a ticket says that its reader could do: by command the reason why not, or nothing."""
+    """Returns the ticket's `actions`: by command the reason of a refusal, or an empty string if it is allowed."""
     assert all(each.allowed == (not each.reason) for each in ticket.actions)
     return {
         each.command: "" if each.allowed else ErrorReason.Name(each.reason).removeprefix("ERROR_REASON_")
@@ -260,13 +262,13 @@ def actions(ticket: Ticket) -> dict[str, str]:
 
 
 def time(stamp: Timestamp) -> datetime:
-    """A time, as the model has it."""
+    """Converts a timestamp into the model's format."""
     return stamp.ToDatetime(tzinfo=UTC)
 
 
-def ticket_seen(ticket: Ticket) -> TicketSeen:
-    """A ticket, as the model compares it."""
-    return TicketSeen(
+def shown_ticket(ticket: Ticket) -> ShownTicket:
+    """Converts a ticket into the model's format."""
+    return ShownTicket(
         name=ticket.name,
         status=ticket_pb2.TicketStatus.Name(ticket.status).removeprefix("TICKET_STATUS_"),
         contact_state=ticket_pb2.ContactState.Name(ticket.contact_state).removeprefix("CONTACT_STATE_"),

@@ -1,4 +1,4 @@
-"""How the services that tests make up refuse calls."""
+"""Refuses calls in the fake services of tests."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
 _AGAIN_AT_ONCE: Final = ("grpc-retry-pushback-ms", "1")
-"""Has clients make their retries as ever, but without the pauses between them, which add up to seconds."""
+"""Makes clients retry without the usual pauses, which would add up to seconds."""
 
 
 async def abort(context: grpc.aio.ServicerContext[Message, Message], status: Status) -> Never:
-    """End the call with ``status`` and all its details."""
+    """Ends the call with `status` and its details."""
     refusal = rpc_status.to_status(status)
     await context.abort(refusal.code, refusal.details, (*refusal.trailing_metadata, _AGAIN_AT_ONCE))

@@ -1,4 +1,4 @@
-"""A real headless Chromium for tests of pages: found on the machine, not downloaded."""
+"""Runs the machine's Chromium for tests of pages. Nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from playwright.async_api import Browser, async_playwright
 _NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
 _ARGUMENTS: Final = (
-    "--no-sandbox",  # containers have no user namespaces for it; only our own pages are opened
+    "--no-sandbox",  # containers have no user namespaces; tests open only pages of this project
     "--disable-gpu",
-    # It asks nothing of the network by itself, so that a test sees every request.
+    # Chromium sends no requests of its own, so that a test sees only those of the page.
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",
@@ -27,7 +27,7 @@ _ARGUMENTS: Final = (
 
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
-    """Run the machine's Chromium; where there is none, skip the test, or fail it if the variable CI is set."""
+    """Runs a headless Chromium. If there is none, skips the test, or fails it if the variable CI is set."""
     executable = find_chromium()
     if executable is None:
         reason = f"needs a Chromium: install one, so that {' or '.join(_NAMES[:2])} is on the PATH"
@@ -43,5 +43,5 @@ async def chromium() -> AsyncIterator[Browser]:
 
 
 def find_chromium() -> str | None:
-    """Return the path of a Chromium, or of a Chrome, on this machine."""
+    """Returns the path of a Chromium or Chrome on this machine, or None."""
     return next(filter(None, map(shutil.which, _NAMES)), None)

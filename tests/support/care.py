@@ -1,4 +1,4 @@
-"""The real service on a real PostgreSQL, in this process, for tests: on a port and a database of its own."""
+"""Runs the real service in the test's process, on a free port and a PostgreSQL database of its own."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from care_service.usecases.subscriptions import Pace
 
 WEB_URL = "https://care.example"
 NOWHERE = "127.0.0.1:1"
-"""An address where no Temporal server listens: the service works without one."""
+"""An address where no Temporal server listens. The service works without one."""
 
 
 @dataclass
 class Care:
-    """A running service, and clients of every kind for it."""
+    """A running service with clients for it."""
 
     running: RunningService
     settings: ServiceSettings
     database: Database
-    """The test's own way into the same database, for what no method shows."""
+    """The test's own connections to the service's database, for data that no method returns."""
     metrics: Metrics
     expiry: datetime
-    """When its tokens expire: one time for all, so that the same claims make the same token."""
+    """When tokens expire. All have the same time, so that equal claims give equal tokens."""
     _exit: AsyncExitStack
     _clients: dict[str, CareClient] = field(default_factory=dict)
 
@@ -52,16 +52,16 @@ class Care:
 
     @property
     def token_key(self) -> bytes:
-        """What its tokens are signed with."""
+        """The key that signs its tokens."""
         assert self.settings.token_key
         return self.settings.token_key
 
     def token(self, **claims: object) -> str:
-        """A bearer token; `exp` is `expiry` unless it is given."""
+        """Returns a bearer token with these claims. `exp` defaults to `expiry`."""
         return jwt.encode({"exp": self.expiry} | claims, self.token_key, algorithm="HS256")
 
     def client(self, token: str | None) -> CareClient:
-        """A client with this token; one channel per token, closed with the service."""
+        """Returns a client with this token. Each token has one channel, which is closed with the service."""
         key = token or ""
         if key not in self._clients:
             client = CareClient.connect(self.address, token)
@@ -70,7 +70,7 @@ class Care:
         return self._clients[key]
 
     async def waiting_wakes(self) -> int:
-        """How many outbox rows wait to be carried out."""
+        """Returns the number of outbox rows."""
         async with self.database.driver() as connection:
             return int(await connection.fetchval("SELECT count(*) FROM outbox"))
 
@@ -84,7 +84,7 @@ async def care(
     pace: Pace | None = None,
     variables: Mapping[str, str] = {},
 ) -> AsyncIterator[Care]:
-    """Runs the service with fresh keys until the block is left."""
+    """Runs the service with new keys until the block exits. `variables` are environment variables (`CARE_*`)."""
     values = {
         "CARE_DATABASE_URL": database_url,
         "CARE_GRPC_ADDRESS": "127.0.0.1:0",
@@ -99,24 +99,24 @@ async def care(
         exit_stack.push_async_callback(database.close)
         metrics = Metrics()
         running = await exit_stack.enter_async_context(service(settings, client, clock, metrics, pace=pace))
-        # A settable clock may be set far ahead.
+        # A test may set its clock far into the future.
         expiry = clock.now() + timedelta(days=3650) if clock else datetime.now(UTC) + timedelta(hours=1)
         yield Care(running, settings, database, metrics, expiry, exit_stack)
 
 
 async def refusal(call: Awaitable[object]) -> CareError:
-    """The error that a call is refused with; it must not succeed."""
+    """Returns the error of a call, which must fail."""
     try:
         with care_errors():
-            answer = await call
+            response = await call
     except CareError as error:
         return error
-    raise AssertionError(f"it was not refused: {answer}")
+    raise AssertionError(f"the call succeeded: {response}")
 
 
 @asynccontextmanager
 async def refused(reason: str) -> AsyncIterator[list[CareError]]:
-    """Expects the block to be refused with `reason`; the list holds the error afterwards."""
+    """Checks that a call in the block is refused with `reason`. The yielded list contains the error afterwards."""
     caught: list[CareError] = []
     try:
         with care_errors():

@@ -1,4 +1,4 @@
-"""docker-compose.yml and Dockerfile as tests read them: parsed, with the variables that `care keys` makes filled in."""
+"""Parses docker-compose.yml, with the variables of `care keys` filled in, and the Dockerfile."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ _INSTRUCTION: Final = re.compile(r"^([A-Z]+) (.*)$", re.MULTILINE)
 
 
 class HealthCheck(TypedDict):
-    """What of a health check tests look at."""
+    """The fields of a health check that tests read."""
 
     test: list[str]
 
 
 class Dependency(TypedDict):
-    """What a container waits for in another."""
+    """The condition that another container must meet first."""
 
     condition: str
 
 
 class ConfigMount(TypedDict):
-    """A file of `configs` in a container."""
+    """A file of `configs` that is mounted into a container."""
 
     source: str
     target: str
 
 
 class Service(TypedDict, total=False):
-    """What of a service tests look at."""
+    """The fields of a service that tests read."""
 
     image: str
     command: list[str]
@@ -59,7 +59,7 @@ class Service(TypedDict, total=False):
 
 
 class Compose(TypedDict):
-    """What of the file tests look at."""
+    """The fields of the file that tests read."""
 
     services: dict[str, Service]
     configs: dict[str, dict[str, str]]
@@ -67,54 +67,54 @@ class Compose(TypedDict):
 
 
 def fresh_variables() -> dict[str, str]:
-    """The variables of a new `.env`, read as Docker Compose reads it."""
+    """Returns the variables of a new `.env` file."""
     return {name: value or "" for name, value in dotenv_values(stream=StringIO(environment_file())).items()}
 
 
 def text() -> str:
-    """docker-compose.yml as it stands."""
+    """Returns the text of docker-compose.yml."""
     return (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 
 
 def required() -> set[str]:
-    """The variables without which Docker Compose refuses the file."""
+    """Returns the names of the required variables."""
     return {match["name"] for match in _VARIABLE.finditer(text()) if match["kind"] == "?"}
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuses a key that stands twice, as Docker Compose does."""
+    """A loader that refuses duplicate keys, as Docker Compose does."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, object]:
-        """See yaml.SafeLoader; the keys of this very mapping are compared, before others are merged into it."""
+        """See yaml.SafeLoader. Checks the mapping's own keys, before merge keys add others."""
         keys = [key.value for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
-        twice = sorted({key for key in keys if keys.count(key) > 1})
-        if twice:
-            raise yaml.constructor.ConstructorError(None, None, f"{twice} stands twice", node.start_mark)
+        duplicates = sorted({key for key in keys if keys.count(key) > 1})
+        if duplicates:
+            raise yaml.constructor.ConstructorError(None, None, f"duplicate keys: {duplicates}", node.start_mark)
         found: dict[Hashable, object] = super().construct_mapping(node, deep=deep)
         return found
 
 
 def load(variables: Mapping[str, str]) -> Compose:
-    """docker-compose.yml with `variables` filled in, and defaults for those that have one."""
+    """Returns docker-compose.yml with `variables` filled in. Optional variables that are missing get their defaults."""
 
     def fill(match: re.Match[str]) -> str:
         return variables[match["name"]] if match["kind"] == "?" else variables.get(match["name"], match["rest"])
 
     filled = _VARIABLE.sub(fill, text())
-    assert "${" not in filled, "a variable in a form that these tests do not know"
+    assert "${" not in filled, "a variable in an unsupported syntax"
     return cast("Compose", yaml.load(filled, _Loader))  # noqa: S506 - a SafeLoader
 
 
 @dataclass(frozen=True)
 class Instruction:
-    """One instruction of the Dockerfile, with its lines joined."""
+    """One instruction of the Dockerfile, on one line."""
 
     name: str
     arguments: str
 
 
 def dockerfile() -> list[Instruction]:
-    """The instructions of the Dockerfile, in order."""
+    """Returns the instructions of the Dockerfile in order."""
     lines = (ROOT / "Dockerfile").read_text(encoding="utf-8").splitlines()
     joined = "\n".join(line for line in lines if not line.startswith("#")).replace("\\\n", "")
     return [Instruction(name, " ".join(arguments.split())) for name, arguments in _INSTRUCTION.findall(joined)]

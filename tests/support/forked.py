@@ -1,4 +1,4 @@
-"""The program `care` forked from a process that has imported it already: most of a short command's time is imports."""
+"""Runs the program `care` in a process that is forked after the imports, which take most of a short command's time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 _IMPORTED: Final = ("pytest", "care_cli.app", "care_cli.ticket.app", __name__)
-"""What is there before a command is known; pytest because multiprocessing has the parent's main module imported."""
+"""The modules that are imported before the fork. multiprocessing imports the parent's main module, which is pytest."""
 _STANDARD_INPUT, _STANDARD_OUTPUT, _STANDARD_ERRORS = 0, 1, 2
 
 
@@ -24,14 +24,14 @@ def _context() -> ForkServerContext:
 _CONTEXT: Final = _context()
 
 
-def run(arguments: Sequence[str], variables: Mapping[str, str], folder: Path, patience: float) -> int | None:
-    """Run the program to its end and return its status, None where it had to be killed after `patience` seconds.
+def run(arguments: Sequence[str], variables: Mapping[str, str], folder: Path, timeout: float) -> int | None:
+    """Runs the program and returns its exit status, or None if it was killed after `timeout` seconds.
 
-    It reads `folder`/input, and writes `folder`/output and `folder`/errors.
+    The files `input`, `output` and `errors` in `folder` are its standard streams.
     """
     process = _CONTEXT.Process(target=_care, args=(list(arguments), dict(variables), folder), daemon=True)
     process.start()
-    process.join(patience)
+    process.join(timeout)
     if process.is_alive():
         process.kill()
         process.join()

@@ -1,4 +1,4 @@
-"""Google as the adapter sees it: a token endpoint that checks who asks, and its part of the My Business API v4."""
+"""A fake of Google: the token endpoint, which checks the assertion, and the used part of the My Business API v4."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.support.serving import serve
 REVIEW: Final = "accounts/1/locations/2/reviews/AbFv_Oq-3="
 ACCOUNT: Final = "replies@care.example.com"
 AUDIENCE: Final = "https://oauth2.googleapis.com/token"
-"""What google-auth makes assertions for, whichever endpoint the key file names."""
+"""The audience of google-auth's assertions, independent of the endpoint in the key file."""
 
 _KEY: Final = generate_private_key(65537, 2048)
 _PEM: Final = _KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
@@ -32,25 +32,25 @@ _PEM: Final = _KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption
 
 @dataclass
 class Google:
-    """What stands at Google, what was asked of it, and how it behaves."""
+    """The state of the fake, the calls it received, and how it behaves."""
 
     url: str = ""
     reviews: dict[str, dict[str, str] | None] = field(default_factory=lambda: {REVIEW: None})
-    """By name: the reply, with its state."""
+    """By name of the review, the reply with its state, or None."""
     moderates: bool = False
-    """Whether new replies are PENDING at first."""
+    """Whether new replies start as PENDING."""
     token_lifetime: int = 3600
-    answers: list[Response] = field(default_factory=list)
-    """Given instead of the API's own, one after the other."""
-    token_answers: list[Response] = field(default_factory=list)
+    responses: list[Response] = field(default_factory=list)
+    """Returned instead of the API's own responses, one after the other."""
+    token_responses: list[Response] = field(default_factory=list)
     hang: str = ""
-    """The method of requests that are never answered, or TOKEN."""
+    """The HTTP method of requests that get no response; TOKEN for requests to the token endpoint."""
     tokens: list[str] = field(default_factory=list)
     revoked: set[str] = field(default_factory=set)
     calls: list[str] = field(default_factory=list)
 
     def write_key(self, path: Path) -> Path:
-        """Write the service account's key file, as the console makes it."""
+        """Writes the service account's key file, as Google's console creates it."""
         info = {
             "type": "service_account",
             "project_id": "care",
@@ -67,11 +67,11 @@ class Google:
         return [call for call in self.calls if not call.startswith("GET ")]
 
     async def give_token(self, request: Request) -> Response:
-        """RFC 7523, section 2.1."""
+        """Issues an access token for an assertion (RFC 7523, section 2.1)."""
         if self.hang == "TOKEN":
             await asyncio.Event().wait()
-        if self.token_answers:
-            return self.token_answers.pop(0)
+        if self.token_responses:
+            return self.token_responses.pop(0)
         form = await request.form()
         assert form["grant_type"] == "urn:ietf:params:oauth:grant-type:jwt-bearer"
         claims = jwt.decode(str(form["assertion"]), _KEY.public_key(), algorithms=["RS256"], audience=AUDIENCE)
@@ -90,8 +90,8 @@ class Google:
         self.calls.append(f"{request.method} {request.url.path}")
         if token not in self.tokens or token in self.revoked:
             return error(HTTPStatus.UNAUTHORIZED, "UNAUTHENTICATED")
-        if self.answers:
-            return self.answers.pop(0)
+        if self.responses:
+            return self.responses.pop(0)
         if name not in self.reviews:
             return error(HTTPStatus.NOT_FOUND, "NOT_FOUND")
         if request.method == "PUT":
@@ -117,5 +117,5 @@ class Google:
 
 
 def error(status: HTTPStatus, name: str, message: str = "Because.") -> Response:
-    """Return an error as Google's APIs write it (AIP-193)."""
+    """Returns an error in the format of Google's APIs (AIP-193)."""
     return JSONResponse({"error": {"code": status, "status": name, "message": message}}, status_code=status)

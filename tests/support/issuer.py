@@ -1,4 +1,4 @@
-"""An issuer of bearer tokens: signs them with keys of every kind, and publishes its keys over real HTTP."""
+"""A token issuer for tests: signs bearer tokens with keys of every kind, and publishes its keys over HTTP."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ ALGORITHMS: Final = (
     *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
     *("ES256", "ES384", "ES512", "EdDSA"),
 )
-"""All that tokens may be signed with."""
+"""All algorithms that tokens may be signed with."""
 
 
 @cache
 def private_key(algorithm: str, number: int = 0) -> PrivateKey:
-    """A key for an algorithm; another one for each number."""
+    """Returns the private key for an algorithm. Each number has its own key."""
     match algorithm:
         case "ES256":
             return ec.generate_private_key(ec.SECP256R1())
@@ -51,7 +51,7 @@ def private_key(algorithm: str, number: int = 0) -> PrivateKey:
 
 
 def jwk(key: PrivateKey, **members: object) -> dict[str, Any]:
-    """The public key as a JSON Web Key, with further members such as `kid`; those that are None are left out."""
+    """Returns the public key as a JSON Web Key with extra members such as `kid`. Members that are None are left out."""
     match key:
         case rsa.RSAPrivateKey():
             found = RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
@@ -59,14 +59,14 @@ def jwk(key: PrivateKey, **members: object) -> dict[str, Any]:
             found = ECAlgorithm.to_jwk(key.public_key(), as_dict=True)
         case _:
             found = OKPAlgorithm.to_jwk(key.public_key(), as_dict=True)
-    # As issuers do: without what the library adds.
+    # The library adds it; issuers do not.
     found.pop("key_ops", None)
     return {name: value for name, value in (found | members).items() if value is not None}
 
 
 def sign(key: PrivateKey, algorithm: str, key_id: str | None, **claims: object) -> str:
-    """A token of the agent alice of the organization `org`, unless `claims` say otherwise; None leaves a claim out."""
-    usual: dict[str, object] = {
+    """Returns a token of agent alice in organization `org`. `claims` replace its claims; None leaves a claim out."""
+    defaults: dict[str, object] = {
         "iss": ISSUER,
         "aud": AUDIENCE,
         "sub": "alice",
@@ -74,69 +74,67 @@ def sign(key: PrivateKey, algorithm: str, key_id: str | None, **claims: object) 
         "roles": ["agent"],
         "exp": datetime.now(UTC) + timedelta(hours=1),
     }
-    content = {name: value for name, value in (usual | claims).items() if value is not None}
+    content = {name: value for name, value in (defaults | claims).items() if value is not None}
     return jwt.encode(content, key, algorithm=algorithm, headers={"kid": key_id} if key_id else None)
 
 
 @dataclass
 class Issuer:
-    """Publishes `keys` for as long as `status` is 200."""
+    """A token issuer. Its endpoint answers with the JWK Set and `status`, or with no body if `status` is not 200."""
 
     url: str
     keys: dict[str, tuple[PrivateKey, str]] = field(default_factory=dict)
-    """By id: the key and its algorithm."""
+    """By key id, the key and its algorithm."""
     status: int = 200
-    asked: int = 0
-    """How often somebody fetched the keys."""
+    fetches: int = 0
+    """How often the keys were fetched."""
     _condition: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     def add(self, key_id: str, algorithm: str = "ES256", number: int = 0) -> None:
-        """Publishes a key under this id."""
+        """Publishes a key with this id."""
         self.keys[key_id] = (private_key(algorithm, number), algorithm)
 
     def token(self, key_id: str, **claims: object) -> str:
-        """A token signed with one of the published keys."""
+        """Returns a token that is signed with a published key."""
         key, algorithm = self.keys[key_id]
         return sign(key, algorithm, key_id, **claims)
 
     @property
-    def document(self) -> bytes:
-        """The JWK Set."""
+    def jwk_set(self) -> bytes:
+        """The JWK Set with the published keys, as JSON."""
         keys = [jwk(key, kid=key_id, alg=algorithm, use="sig") for key_id, (key, algorithm) in self.keys.items()]
         return json.dumps({"keys": keys}).encode()
 
     @property
     def variables(self) -> Mapping[str, str]:
-        """What a service needs to know of it."""
+        """The environment variables that make a service trust this issuer."""
         return {"CARE_TOKEN_KEYS": self.url, "CARE_TOKEN_ISSUER": ISSUER, "CARE_TOKEN_AUDIENCE": AUDIENCE}
 
-    async def until_asked(self, times: int) -> None:
-        """Waits until somebody has fetched the keys so often."""
+    async def wait_for_fetches(self, times: int) -> None:
+        """Waits until the keys have been fetched `times` times."""
         async with self._condition:
-            await self._condition.wait_for(lambda: self.asked >= times)
+            await self._condition.wait_for(lambda: self.fetches >= times)
 
-    async def answer(self, _: Request) -> Response:
+    async def serve_keys(self, _: Request) -> Response:
         async with self._condition:
-            self.asked += 1
+            self.fetches += 1
             self._condition.notify_all()
-        return Response(
-            self.document if self.status == 200 else b"", self.status, media_type="application/jwk-set+json"
-        )
+        return Response(self.jwk_set if self.status == 200 else b"", self.status, media_type="application/jwk-set+json")
 
 
 @asynccontextmanager
 async def issuer() -> AsyncIterator[Issuer]:
-    """An issuer that can be reached until the block is left; it has no key yet."""
-    async with absent_issuer() as (found, arrive), arrive():
+    """Yields an issuer without keys, which is reachable until the block exits."""
+    async with unreachable_issuer() as (found, start), start():
         yield found
 
 
 @asynccontextmanager
-async def absent_issuer() -> AsyncIterator[tuple[Issuer, Callable[[], Any]]]:
-    """An issuer whose port nobody listens on, and what makes it reachable, for as long as its block lasts."""
+async def unreachable_issuer() -> AsyncIterator[tuple[Issuer, Callable[[], Any]]]:
+    """Yields an issuer whose port refuses connections, and a context manager that makes it reachable for a block."""
     with socket.socket() as held:
-        # Bound, and so nobody else's; without listening, the system refuses connections.
+        # Bound, so that no other process gets the port. Without listening, the system refuses connections.
         held.bind(("127.0.0.1", 0))
         found = Issuer(f"http://127.0.0.1:{held.getsockname()[1]}/jwks.json")
-        app = Starlette(routes=[Route("/jwks.json", found.answer)])
+        app = Starlette(routes=[Route("/jwks.json", found.serve_keys)])
         yield found, lambda: serve(app, held)

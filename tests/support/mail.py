@@ -1,4 +1,4 @@
-"""A real SMTP server inside the test's event loop, on a port of its own, that keeps what it gets and can misbehave."""
+"""An SMTP server in the test's event loop, on a free port. It keeps received emails and can simulate failures."""
 
 from __future__ import annotations
 
@@ -18,49 +18,49 @@ USER, PASSWORD = "care", "correct horse"
 
 @dataclass
 class Inbox:
-    """What the server got, and how it answers; a handler of aiosmtpd."""
+    """The received emails, and how the server replies. A handler for aiosmtpd."""
 
-    answers: dict[str, str] = field(default_factory=dict)
-    """By command: what is said instead of "250 OK"."""
+    replies: dict[str, str] = field(default_factory=dict)
+    """By command, the reply instead of "250 OK"."""
     hangs_at: str = ""
-    """A command that is never answered."""
+    """A command that gets no reply."""
     drops_at: str = ""
-    """A command instead of whose answer the connection ends; an email is kept nevertheless."""
+    """A command after which the connection is dropped without a reply. If it is DATA, the email is kept."""
     envelopes: list[Envelope] = field(default_factory=list)
     encrypted: list[bool] = field(default_factory=list)
-    """Of each email, whether it came by an encrypted connection."""
+    """For each email, whether its connection was encrypted."""
 
     @property
     def emails(self) -> list[EmailMessage]:
-        """What was sent, as a mail program reads it."""
+        """The received emails, parsed."""
         return [_parse(envelope) for envelope in self.envelopes]
 
     async def handle_MAIL(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         envelope.mail_from = address
-        return await self._answer("MAIL", server)
+        return await self._reply("MAIL", server)
 
     async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         envelope.rcpt_tos.append(address)
-        return await self._answer("RCPT", server)
+        return await self._reply("RCPT", server)
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         self.envelopes.append(envelope)
         self.encrypted.append(_transport(server).get_extra_info("sslcontext") is not None)
-        return await self._answer("DATA", server)
+        return await self._reply("DATA", server)
 
     async def handle_QUIT(self, server: SMTP, session: Session, envelope: Envelope) -> str:
-        return await self._answer("QUIT", server)
+        return await self._reply("QUIT", server)
 
-    async def _answer(self, command: str, server: SMTP) -> str:
+    async def _reply(self, command: str, server: SMTP) -> str:
         if command == self.hangs_at:
             await asyncio.Event().wait()
         if command == self.drops_at:
             _transport(server).abort()
-        return self.answers.get(command, "221 Bye" if command == "QUIT" else "250 OK")
+        return self.replies.get(command, "221 Bye" if command == "QUIT" else "250 OK")
 
 
 @asynccontextmanager
@@ -72,7 +72,10 @@ async def serve_mail(
     wants_login: bool = False,
     takes_utf8: bool = False,
 ) -> AsyncIterator[int]:
-    """Serve `inbox` on a free port of 127.0.0.1, and yield it; TLS from the start or from STARTTLS on, or none."""
+    """Serves `inbox` on a free port of 127.0.0.1, and yields the port.
+
+    `tls` encrypts from the start, `starttls` from STARTTLS on; without both there is no encryption.
+    """
     sessions: list[SMTP] = []
 
     def login(server: SMTP, session: Session, envelope: Envelope, mechanism: str, given: object) -> AuthResult:
@@ -89,7 +92,7 @@ async def serve_mail(
                 require_starttls=starttls is not None,
                 authenticator=login if wants_login else None,
                 auth_required=wants_login,
-                auth_require_tls=tls is None,  # it does not count TLS from the start
+                auth_require_tls=tls is None,  # aiosmtpd does not count TLS from the start
             )
         )
         return sessions[-1]
@@ -110,7 +113,7 @@ Speak = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 @asynccontextmanager
 async def serve_bytes(speak: Speak) -> AsyncIterator[int]:
-    """Serve connections by hand, for what no proper server says; yields the port."""
+    """Serves connections with `speak`, for byte sequences that no correct server sends. Yields the port."""
     writers: list[asyncio.StreamWriter] = []
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -118,7 +121,7 @@ async def serve_bytes(speak: Speak) -> AsyncIterator[int]:
         try:
             await speak(reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError):
-            pass  # the client has had enough
+            pass  # the client disconnected
         finally:
             writer.close()
 

@@ -1,4 +1,4 @@
-"""What an operator sees of a service: its metrics and its health."""
+"""Reads the metrics and the health of a service, as an operator does."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tests.support.plain_http import NO_TLS
 _HEALTH = "/grpc.health.v1.Health"
 
 
-async def samples(url: str) -> dict[str, float]:
-    """The values at a metrics endpoint, by name with labels in the order of their names: `a_total{code="OK",x="1"}`."""
+async def scrape_metrics(url: str) -> dict[str, float]:
+    """Returns the samples of a metrics endpoint by name and sorted labels, such as `a_total{code="OK",x="1"}`."""
     async with httpx.AsyncClient(trust_env=False, verify=NO_TLS, timeout=30) as http:
         text = (await http.get(url)).raise_for_status().text
     found = {}
@@ -28,8 +28,8 @@ async def samples(url: str) -> dict[str, float]:
 
 
 @asynccontextmanager
-async def watching(address: str, service: str) -> AsyncIterator[AsyncIterator[str]]:
-    """The health of a service at `address`, now and with each change."""
+async def watch_health(address: str, service: str) -> AsyncIterator[AsyncIterator[str]]:
+    """Yields the statuses of a service at `address`: the current one, then each new one."""
     async with grpc.aio.insecure_channel(address) as channel:
         method = channel.unary_stream(
             f"{_HEALTH}/Watch", HealthCheckRequest.SerializeToString, HealthCheckResponse.FromString
@@ -37,18 +37,18 @@ async def watching(address: str, service: str) -> AsyncIterator[AsyncIterator[st
         watch = method(HealthCheckRequest(service=service))
 
         async def statuses() -> AsyncIterator[str]:
-            async for answer in watch:
-                yield HealthCheckResponse.ServingStatus.Name(answer.status)
+            async for response in watch:
+                yield HealthCheckResponse.ServingStatus.Name(response.status)
 
         yield statuses()
         watch.cancel()
 
 
-async def health(address: str, service: str = "") -> str:
-    """The health of a service at `address`, or of the server as a whole."""
+async def check_health(address: str, service: str = "") -> str:
+    """Returns the status of a service at `address`. An empty name means the server as a whole."""
     async with grpc.aio.insecure_channel(address) as channel:
         check = channel.unary_unary(
             f"{_HEALTH}/Check", HealthCheckRequest.SerializeToString, HealthCheckResponse.FromString
         )
-        answer = await check(HealthCheckRequest(service=service))
-        return HealthCheckResponse.ServingStatus.Name(answer.status)
+        response = await check(HealthCheckRequest(service=service))
+        return HealthCheckResponse.ServingStatus.Name(response.status)

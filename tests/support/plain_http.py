@@ -1,4 +1,4 @@
-"""For the HTTP clients of tests, which speak to this machine without encryption."""
+"""The TLS context for HTTP clients that never use TLS."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import ssl
 from typing import Final
 
 NO_TLS: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-"""What such a client is given as `verify`: trusts nobody. By itself it would read all authorities of the web first,
-twenty times as long as its whole request takes."""
+"""Passed as `verify`; trusts no certificate. By default, a client loads all certificate authorities when it is created,
+which takes twenty times as long as a request."""

@@ -1,8 +1,8 @@
-"""What `error_reason.proto` documents of each reason, read from its comments, and the check that an error keeps to it.
+"""Reads the documentation of each error reason from `error_reason.proto`, and checks errors against it.
 
-The form of a comment: `CODE. Words. Metadata: KEY, KEY… or No metadata.` A key is a word in backticks outside of
-parentheses, or "the machine keys"; "(where …)" after it, whatever else the parentheses say, makes it optional.
-`BadRequest` and `RetryInfo` in the words mean that the error carries one.
+The format of a comment is `CODE. Description. Metadata: KEY, KEY…` or `CODE. Description. No metadata.` A key is a word
+in backticks outside of parentheses, or "the machine keys". "(where …)" after a key makes it optional.
+`BadRequest` and `RetryInfo` in the description mean that the error has this detail.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _KEY: Final = re.compile(r"(?:`([a-z_]+)`|(the machine keys))(?: \(([^)]*)\))?")
 
 
 @dataclass(frozen=True)
-class Documented:
-    """One reason, as its comment describes it."""
+class DocumentedReason:
+    """The documentation of one reason."""
 
     code: grpc.StatusCode
     required: frozenset[str]
@@ -40,8 +40,8 @@ class Documented:
 
 
 @cache
-def documented() -> Mapping[str, Documented]:
-    """Every reason but UNSPECIFIED, by its bare word."""
+def documented_reasons() -> Mapping[str, DocumentedReason]:
+    """Returns all reasons except UNSPECIFIED, by name without prefix."""
     found = {}
     for comment, reason in _VALUE.findall(PROTO.read_text(encoding="utf-8")):
         if reason != "UNSPECIFIED":
@@ -50,45 +50,47 @@ def documented() -> Mapping[str, Documented]:
     return found
 
 
-def _read(reason: str, words: str) -> Documented:
+def _read(reason: str, words: str) -> DocumentedReason:
     code = words.partition(".")[0]
     text, some, keys = words.partition(" Metadata: ")
-    assert bool(some) != ("no metadata." in text.lower()), f"{reason} says neither its metadata nor that it has none"
+    assert bool(some) != ("no metadata." in text.lower()), (
+        f"{reason} documents neither its metadata nor that it has none"
+    )
     required, optional = set[str](), set[str]()
     for key, machine, explanation in _KEY.findall(keys.partition(". ")[0]):
         kind = optional if re.search(r"\bwhere\b", explanation) else required
         kind |= _MACHINE_KEYS if machine else {key}
     assert bool(some) == bool(required | optional), f"{reason} names no key"
     carries = ("`BadRequest`" in text, "`RetryInfo`" in text)
-    return Documented(grpc.StatusCode[code], frozenset(required), frozenset(optional), *carries)
+    return DocumentedReason(grpc.StatusCode[code], frozenset(required), frozenset(optional), *carries)
 
 
 @dataclass(frozen=True)
-class Refused:
-    """An error of a handler, checked to be as documented."""
+class CheckedError:
+    """An error that matches its documentation."""
 
     reason: str
     metadata: dict[str, str]
     violations: dict[str, str]
-    """Descriptions by field."""
+    """By field, the description of the violation."""
     retry_delay: timedelta | None
     words: str
-    """Everything in it that is for people or programs to read."""
+    """All texts of the error: message, metadata values and violations."""
 
 
-def well_formed(error: grpc.aio.AioRpcError, *, to_customer: bool = False) -> Refused:
-    """Reads an error, and fails where it is not what `error_reason.proto` promises."""
-    # Not by grpc-status, which raises where the two differ: that is what is checked here.
+def check_error(error: grpc.aio.AioRpcError, *, to_customer: bool = False) -> CheckedError:
+    """Checks that an error is as `error_reason.proto` documents it, and returns its parts."""
+    # grpc-status is not used, because it raises if status and details differ, which is checked here.
     values = [value for key, value in error.trailing_metadata() or () if key == "grpc-status-details-bin"]
     assert len(values) == 1, f"{error.code()} without details: {error.details()!r}"
     status = Status.FromString(values[0] if isinstance(values[0], bytes) else b"")
     assert status.code == error.code().value[0]
     assert status.message == error.details()
-    return checked(status, to_customer=to_customer)
+    return check_status(status, to_customer=to_customer)
 
 
-def checked(status: Status, *, to_customer: bool = False) -> Refused:
-    """Does as `well_formed` does, for the status of an item of a batch too."""
+def check_status(status: Status, *, to_customer: bool = False) -> CheckedError:
+    """Checks a status in the same way. Also used for the items of a batch."""
     details = {each.type_url.rpartition("/")[2]: each for each in status.details}
     assert len(details) == len(status.details), "two details of one kind"
     assert details.keys() <= {"google.rpc.ErrorInfo", "google.rpc.BadRequest", "google.rpc.RetryInfo"}
@@ -97,15 +99,15 @@ def checked(status: Status, *, to_customer: bool = False) -> Refused:
     for message in (info, bad_request, retry):
         _unpack(details, message)
     assert info.domain == "care"
-    assert info.reason in documented(), info.reason
-    rule, keys = documented()[info.reason], info.metadata.keys()
+    assert info.reason in documented_reasons(), info.reason
+    rule, keys = documented_reasons()[info.reason], info.metadata.keys()
     assert status.code == rule.code.value[0], f"{info.reason} with {status.code}"
     assert status.message
     if to_customer:
-        assert not keys, f"a customer is told of {sorted(keys)}"
+        assert not keys, f"an error for a customer has the metadata {sorted(keys)}"
     else:
         assert rule.required <= keys <= rule.required | rule.optional, f"{info.reason} has {sorted(keys)}"
-    # A final state allows nothing, and a token may name no role.
+    # A final state allows nothing, and a token may have no role.
     assert all(info.metadata[key] for key in keys - {"allowed", "roles"}), dict(info.metadata)
     violations = {each.field: each.description for each in bad_request.field_violations}
     assert all(violations.values())
@@ -114,7 +116,7 @@ def checked(status: Status, *, to_customer: bool = False) -> Refused:
     delay = retry.retry_delay.ToTimedelta() if rule.retry_info else None
     assert delay is None or delay > timedelta()
     words = "\n".join([status.message, *info.metadata.values(), *violations, *violations.values()])
-    return Refused(info.reason, dict(info.metadata), violations, delay, words)
+    return CheckedError(info.reason, dict(info.metadata), violations, delay, words)
 
 
 def _unpack(details: Mapping[str, object], message: Message) -> None:

@@ -1,4 +1,4 @@
-"""Serves an ASGI app over real HTTP inside the test's event loop, on a port of its own."""
+"""Serves an ASGI app over HTTP in the test's event loop, on a free port."""
 
 import asyncio
 import socket
@@ -11,11 +11,11 @@ import uvicorn
 from starlette.types import ASGIApp
 
 _PAUSE: Final = 0.005
-"""Seconds between two looks at whether all connections are over, which uvicorn tells nobody."""
+"""Seconds between two checks whether all connections are closed. uvicorn has no event for it."""
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn's server without its own pauses: it starts and stops hundreds of times here, and each took 0.25 s."""
+    """Uvicorn's server without its pauses of 0.25 s at start and stop. Tests start and stop hundreds of servers."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -23,10 +23,10 @@ class _Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        yield  # signals belong to pytest
+        yield  # pytest handles signals
 
     async def main_loop(self) -> None:
-        await self.on_tick(0)  # puts the headers of all answers together
+        await self.on_tick(0)  # sets the default headers of responses
         await self.stopped.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -49,11 +49,11 @@ class _Server(uvicorn.Server):
 async def serve(
     app: ASGIApp, bound: socket.socket | None = None, tls: tuple[Path, Path] | None = None
 ) -> AsyncIterator[str]:
-    """Serve `app` on a free port of 127.0.0.1, or on that of `bound`; yield its base URL, without a slash at the end.
+    """Serves `app` on a free port of 127.0.0.1, or on that of `bound`. Yields the base URL without a trailing slash.
 
-    `tls` is the PEM files of a certificate and its key; without them it is plain HTTP.
+    `tls` has the PEM files of a certificate and its key; None means plain HTTP.
 
-    The socket listens before the server starts, so a client may connect at once: it waits for its answer.
+    The socket listens before the server starts, so a client may connect at once and waits for its response.
     """
     with bound or socket.create_server(("127.0.0.1", 0)) as listener:
         listener.listen()

@@ -1,4 +1,4 @@
-"""The whole system as real processes on ports of their own, for tests that treat it as its users do."""
+"""Runs the whole system as real processes on free ports, for end-to-end tests."""
 
 from __future__ import annotations
 
@@ -31,51 +31,54 @@ from tools import ports
 
 T = TypeVar("T")
 
-PATIENCE: Final = 60.0
-"""Seconds after which a condition that is still not true fails its test."""
+TIMEOUT: Final = 60.0
+"""Seconds after which a test fails whose condition is still not met."""
 
 _PAUSE: Final = 0.1
 
 
-async def eventually(what: str, probe: Callable[[], Awaitable[T | None]], patience: float = PATIENCE) -> T:
-    """Return the first answer of `probe` but None and False; fail, naming `what`, after `patience` seconds."""
-    with anyio.move_on_after(patience):
+async def eventually(what: str, probe: Callable[[], Awaitable[T | None]], timeout: float = TIMEOUT) -> T:
+    """Calls `probe` until it returns neither None nor False, and returns that value.
+
+    Fails the test, with `what` in the message, after `timeout` seconds.
+    """
+    with anyio.move_on_after(timeout):
         while True:
             if (found := await probe()) is not None and found is not False:
                 return found
             await anyio.sleep(_PAUSE)
-    pytest.fail(f"{what} did not happen within {patience:.0f} s")
+    pytest.fail(f"{what} did not happen within {timeout:.0f} s")
 
 
 @contextmanager
 def own_ports() -> Iterator[int]:
-    """The first port of a stack that no other run of these tests gets while the block lasts.
+    """Yields the first port of a range of free ports that no other test run uses until the block exits.
 
-    The plan's ports are free, and the port before them is held here. The rows start at multiples of their length, so
-    whoever holds that port has the whole row among all who ask this function.
+    This function listens on the port before the range. Ranges start at multiples of their length, so only one caller
+    on this machine can hold that port, and with it the range.
     """
-    row = PORT_COUNT + 1
+    length = PORT_COUNT + 1
     for _ in range(ports.TRIES):
-        first = random.randrange(ports.LOWEST, ports.HIGHEST - row, row)  # noqa: S311 - spreads runs, guards nothing
+        first = random.randrange(ports.LOWEST, ports.HIGHEST - length, length)  # noqa: S311 - not for security
         with socket.socket() as guard:
             try:
                 guard.bind((HOST, first))
             except OSError:
                 continue
-            # Linux lets others bind what is bound, unless it listens.
+            # Linux lets other sockets bind a bound port unless it listens.
             guard.listen()
             if ports.is_free(first + 1, PORT_COUNT):
                 yield first + 1
                 return
-    pytest.fail(f"no {row} free ports in a row between {ports.LOWEST} and {ports.HIGHEST}")
+    pytest.fail(f"no {length} free ports in a row between {ports.LOWEST} and {ports.HIGHEST}")
 
 
 class Processes:
-    """The reporter of a stack that remembers its processes."""
+    """A reporter that records the processes of a stack, so that tests can kill and stop them."""
 
     def __init__(self) -> None:
         self.pids: dict[str, int] = {}
-        """Of each part, the process that was healthy last."""
+        """By part, the process id of the last healthy process."""
         self._healthy: Counter[str] = Counter()
         self._awaited: dict[str, int] = {}
 
@@ -90,23 +93,23 @@ class Processes:
         """See Reporter."""
 
     def kill(self, part: str) -> None:
-        """Ends the part as a crash would: kill -9, no warning."""
+        """Kills the part with SIGKILL, as a crash would."""
         self._awaited[part] = self._healthy[part]
         os.kill(self.pids[part], signal.SIGKILL)
 
     @contextmanager
     def frozen(self, part: str) -> Iterator[None]:
-        """Lets the part do nothing while the block lasts; whatever it is asked meanwhile waits."""
+        """Stops the part with SIGSTOP until the block exits. Requests to it wait."""
         pid = self.pids[part]
         os.kill(pid, signal.SIGSTOP)
         try:
             yield
         finally:
-            with suppress(ProcessLookupError):  # it was killed in the meantime
+            with suppress(ProcessLookupError):  # it was killed meanwhile
                 os.kill(pid, signal.SIGCONT)
 
     async def back(self) -> None:
-        """Returns once everything that was killed is healthy again."""
+        """Waits until all killed parts are healthy again."""
 
         async def all_healthy() -> bool:
             return all(self._healthy[part] > before for part, before in self._awaited.items())
@@ -122,7 +125,7 @@ class System:
     stack: Stack
     processes: Processes
     private: dict[str, str] = field(default_factory=dict)
-    """What customers left, said or were shown, each with what it is: nothing of it is in any log or history."""
+    """Personal texts with a description of each. No log and no workflow history may contain one."""
     _clients: dict[tuple[str, str, Role], CareClient] = field(default_factory=dict)
     _temporal: Client | None = None
     _exit: AsyncExitStack = field(default_factory=AsyncExitStack)
@@ -133,7 +136,7 @@ class System:
         return self.stack.home / "logs"
 
     def client(self, organization: str, caller: str, role: Role = Role.AGENT) -> CareClient:
-        """A client with a token for this caller; one channel for each, closed with the system."""
+        """Returns a client with a token for this caller. Each caller has one channel, closed with the system."""
         key = (organization, caller, role)
         if key not in self._clients:
             client = CareClient.connect(self.stack.urls.grpc, self.stack.token(organization, caller, role))
@@ -142,19 +145,19 @@ class System:
         return self._clients[key]
 
     async def http(self) -> httpx.AsyncClient:
-        """An HTTP client at a network address of its own (RFC 5737), as the pages limit how often one may submit."""
+        """Returns an HTTP client with its own address (RFC 5737), because the pages limit submissions by address."""
         address = f"198.51.100.{next(self._addresses)}"
         client = httpx.AsyncClient(timeout=30, trust_env=False, verify=NO_TLS, headers={"X-Forwarded-For": address})
         return await self._exit.enter_async_context(client)
 
     async def temporal(self) -> Client:
-        """A client of Temporal."""
+        """Returns a client of Temporal."""
         if self._temporal is None:
             self._temporal = await Client.connect(self.stack.urls.temporal)
         return self._temporal
 
     async def sql(self, query: str, *arguments: object) -> list[asyncpg.Record]:
-        """Runs a statement in the service's database, for what no method shows and for time that is too long."""
+        """Runs a statement in the service's database: reads what no method returns, or moves times into the past."""
         connection = await asyncpg.connect(self.stack.database_url)
         try:
             return list(await connection.fetch(query, *arguments))
@@ -162,14 +165,14 @@ class System:
             await connection.close()
 
     async def close(self) -> None:
-        """Closes the clients; the stack belongs to `system`."""
+        """Closes the clients. `system` stops the stack."""
         await self._exit.aclose()
 
     @asynccontextmanager
     async def temporal_away(self) -> AsyncIterator[None]:
-        """Kills Temporal and keeps it away while the block lasts: the port of its UI is taken, so it can't start.
+        """Kills Temporal and keeps it from starting until the block exits, by listening on the port of its UI.
 
-        Its own port stays free, so that whoever calls it is refused at once.
+        Its own port stays free, so that connections to it are refused at once.
         """
         self.processes.kill("temporal")
         with socket.socket() as holder:
@@ -178,7 +181,7 @@ class System:
             async def taken() -> bool:
                 try:
                     holder.bind((HOST, self.stack.ports.temporal_ui))
-                except OSError:  # the killed process is not quite gone
+                except OSError:  # the killed process has not exited yet
                     return False
                 return True
 
@@ -189,7 +192,7 @@ class System:
 
 @contextmanager
 def system(home: Path, variables: Mapping[str, str] = {}) -> Iterator[System]:
-    """Runs a stack below `home`, whose roles get `variables` besides their own, until the block is left."""
+    """Runs a stack in `home` until the block exits. Its roles get `variables` in addition to their own."""
     processes = Processes()
     with own_ports() as first_port, ExitStack() as resources:
         with pytest.MonkeyPatch.context() as environment:

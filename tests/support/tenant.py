@@ -1,4 +1,4 @@
-"""One organization of a test, with its people and short ways to put a ticket into any state."""
+"""One organization for a test: clients for its callers, and methods that bring a ticket into any state."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def timestamp(time: datetime) -> Timestamp:
 
 @dataclass
 class Tenant:
-    """`organizations/{id}` with agents by name."""
+    """The organization `organizations/{id}`."""
 
     care: Care
     id: str
@@ -69,7 +69,7 @@ class Tenant:
         return self.care.client(None)
 
     async def meet(self, *agents: str) -> None:
-        """Lets agents make their first call, from which on they exist."""
+        """Makes the first call of each agent, which creates the agent."""
         for agent in agents:
             await self.agent(agent).directory.GetOrganization(directory.GetOrganizationRequest(name=self.name))
 
@@ -81,7 +81,7 @@ class Tenant:
         await self.supervisor.directory.UpdateAgent(request)
 
     async def settings(self, organization: Organization) -> None:
-        """Sets those fields of the organization that are not empty."""
+        """Updates the organization's fields that are not empty."""
         organization.name = self.name
         await self.service.directory.UpdateOrganization(directory.UpdateOrganizationRequest(organization=organization))
 
@@ -101,7 +101,7 @@ class Tenant:
         return (await self.service.reviews.IngestReview(request)).review
 
     async def ticket(self, assignee: str | None = "alice", *, with_review: bool = True) -> Ticket:
-        """A new ticket, taken by `assignee`."""
+        """Creates a ticket and takes it as `assignee`. None leaves it unassigned."""
         given = Ticket(subject="Cold soup", location=f"{self.name}/locations/soho")
         if with_review:
             given = Ticket(review=(await self.review()).name)
@@ -112,7 +112,7 @@ class Tenant:
         return (await self.agent(assignee).tickets.TakeTicket(tickets.TakeTicketRequest(name=ticket.name))).ticket
 
     async def in_status(self, status: str) -> Ticket:
-        """A ticket of alice's in `status`."""
+        """Creates a ticket of alice and brings it into `status`."""
         ticket = await self.ticket()
         alice = self.agent("alice").tickets
         match status:
@@ -135,7 +135,7 @@ class Tenant:
         return await self.worker.workers.BeginPosting(workers.BeginPostingRequest(name=recovery.name, step=step))
 
     async def posted(self, recovery: Recovery) -> workers.PostingGrant:
-        """Hands the reply out and reports it public."""
+        """Begins posting the reply and records it as posted. Returns the grant."""
         grant = (await self.begin(recovery, workers.RECOVERY_STEP_POST)).grant
         report = workers.RecordPostedRequest(name=recovery.name, attempt=grant.attempt)
         await self.worker.workers.RecordPosted(report)
@@ -153,12 +153,12 @@ class Tenant:
         await self.worker.workers.UnlockChat(workers.UnlockChatRequest(name=recovery.name))
 
     def chat_token(self, contact: str) -> str:
-        """What follows `/c/` in the private link of a contact whose chat is open."""
+        """Returns the token in the private link to the chat with a contact: the part after `/c/`."""
         links = self.care.links
         return links.chat_token(UUID(contact), links.current)
 
     async def open_chat(self, ticket: Ticket) -> str:
-        """Uses the private link of the contact that the ticket's chat is with, as its page does; returns the token."""
+        """Opens the ticket's chat with the private link of its contact, as the page does. Returns the link's token."""
         recovery = (await self.get(ticket)).recovery
         found = await self.service.conversations.GetRecovery(conversations.GetRecoveryRequest(name=recovery))
         token = self.chat_token(found.recovery.contact.id)
@@ -166,7 +166,7 @@ class Tenant:
         return token
 
     async def thread(self, ticket: Ticket, kind: str = "") -> list[Message]:
-        """All entries of the thread, or those of a kind, the oldest first."""
+        """Returns the messages of the thread, or those of one kind, oldest first."""
         request = conversations.ListMessagesRequest(parent=ticket.name, page_size=1000)
         entries = (await self.service.conversations.ListMessages(request)).messages
         return [entry for entry in entries if kind in {"", MessageKind.Name(entry.kind).removeprefix("MESSAGE_KIND_")}]
@@ -175,16 +175,16 @@ class Tenant:
         return (await self.agent(agent).tickets.GetTicket(tickets.GetTicketRequest(name=ticket.name))).ticket
 
     async def log(self, ticket: Ticket) -> list[Activity]:
-        """All activities, the latest first."""
+        """Returns all activities, newest first."""
         request = tickets.ListActivitiesRequest(parent=ticket.name, page_size=1000)
         return list((await self.service.tickets.ListActivities(request)).activities)
 
     async def log_types(self, ticket: Ticket) -> list[str]:
-        """What was done, the latest first."""
+        """Returns the types of all activities, newest first."""
         return [ActivityType.Name(entry.type).removeprefix("ACTIVITY_TYPE_") for entry in await self.log(ticket)]
 
     async def wakes(self, recovery: str) -> int:
-        """How many outbox rows wait for the recovery's workflow; without a Temporal server they stay."""
+        """Counts the outbox rows for the recovery's workflow. Without a Temporal server, no row is removed."""
         query = "SELECT count(*) FROM outbox WHERE organization = $1 AND resource_id = $2"
         async with self.care.database.driver() as connection:
             return int(await connection.fetchval(query, self.id, UUID(recovery.rpartition("/")[2])))
@@ -198,7 +198,7 @@ class Tenant:
         return (await self.agent(agent).conversations.GetRecovery(request)).recovery
 
     async def in_recovery_state(self, ticket: Ticket, state: str) -> Recovery:
-        """Leads a ticket of alice's to a recovery in `state`, by methods alone."""
+        """Brings a recovery of alice's ticket into `state`, by calls only. Returns the recovery."""
         recovery = await self.form(ticket)
         alice = self.agent("alice").conversations
         if state == "FORM_REQUESTED":

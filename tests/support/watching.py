@@ -1,4 +1,4 @@
-"""A live stream as a test reads it: answer by answer, never longer than a test may wait."""
+"""Reads live streams in tests, message by message and with a timeout."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from care.v1.activity_pb2 import ActivityType
 from care.v1.ticket_pb2 import TICKET_VIEW_UNSPECIFIED, TicketView
 from care.v1.ticket_service_pb2 import WatchTicketsRequest, WatchTicketsResponse
 from care_client.client import CareClient
-from tests.support.system import PATIENCE
+from tests.support.system import TIMEOUT
 
 _Request = TypeVar("_Request", bound=Message)
 _Response = TypeVar("_Response", bound=Message)
 
 
 class Stream(Generic[_Response]):
-    """A stream under way."""
+    """An open stream."""
 
     def __init__(self, call: UnaryStreamCall[Any, _Response]) -> None:
         self.call = call
         self._answers = aiter(call)
 
     async def next(self) -> _Response:
-        """The next answer; StopAsyncIteration where it ends without an error."""
-        async with asyncio.timeout(PATIENCE):
+        """The next answer; StopAsyncIteration where the stream ends without an error."""
+        async with asyncio.timeout(TIMEOUT):
             return await anext(self._answers)
 
     async def rest(self) -> list[_Response]:
-        """What is left of a stream that ends."""
-        async with asyncio.timeout(PATIENCE):
+        """Returns the remaining messages of a stream that ends."""
+        async with asyncio.timeout(TIMEOUT):
             return [answer async for answer in self._answers]
 
 
@@ -42,7 +42,7 @@ class Stream(Generic[_Response]):
 async def stream(
     method: UnaryStreamMultiCallable[_Request, _Response], request: _Request
 ) -> AsyncIterator[Stream[_Response]]:
-    """Opens a stream, and cuts it off at the end of the block."""
+    """Opens a stream and cancels it when the block exits."""
     call = method(request)
     try:
         yield Stream(call)
@@ -57,12 +57,12 @@ def watching(
     return stream(client.tickets.WatchTickets, WatchTicketsRequest(parent=parent, view=view, **more))
 
 
-async def place(client: CareClient, parent: str) -> str:
-    """The resume token of this moment."""
+async def current_resume_token(client: CareClient, parent: str) -> str:
+    """Returns a resume token for the changes from now on."""
     async with watching(client, parent) as opened:
         return (await opened.next()).resume_token
 
 
-def what(change: WatchTicketsResponse) -> tuple[int, str]:
-    """The number of its ticket, and what was done."""
+def describe_change(change: WatchTicketsResponse) -> tuple[int, str]:
+    """Returns the number of the ticket, and the type of the activity."""
     return change.ticket.number, ActivityType.Name(change.activity.type).removeprefix("ACTIVITY_TYPE_")

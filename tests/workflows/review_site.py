@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 
 from care_dev.review_site.app import create_app
-from care_dev.review_site.store import Store
+from care_dev.review_site.store import ReviewStore
 from tests.support.plain_http import NO_TLS
 from tests.support.serving import serve
 
@@ -46,7 +46,7 @@ class Site:
 @asynccontextmanager
 async def running(folder: Path) -> AsyncIterator[Site]:
     """Serve a site that keeps its data below `folder`."""
-    with closing(Store(folder / "site.db")) as store:
+    with closing(ReviewStore(folder / "site.db")) as store:
         async with (
             serve(create_app(store)) as url,
             httpx.AsyncClient(base_url=url, trust_env=False, verify=NO_TLS) as client,

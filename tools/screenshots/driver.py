@@ -25,8 +25,8 @@ from care.v1.settings_pb2 import Deadlines, PriorityDeadlines, Settings
 from care.v1.ticket_pb2 import TICKET_PRIORITY_NORMAL, Ticket
 from care_client.client import CareClient
 from care_dev.data.reviews import GoogleReview, Reviewer, StarRating, dump_reviews
-from care_dev.demo.pages import answer_form, form_link, review_page
-from care_dev.demo.waiting import until
+from care_dev.demo.customer_browser import find_form_link, review_page_url, submit_form
+from care_dev.demo.polling import poll_until
 from care_dev.stack.secrets import Role
 from care_dev.stack.stack import Stack
 
@@ -102,7 +102,7 @@ class TicketDriver:
             author_display_name="A customer",
             stars=1,
             text=_TEXT,
-            url=review_page(self._stack.urls.review_site, ORGANIZATION, external_id),
+            url=review_page_url(self._stack.urls.review_site, ORGANIZATION, external_id),
             create_time=create_time,
         )
         ingest = reviews.IngestReviewRequest(parent=_PARENT, review=ingested)
@@ -121,12 +121,12 @@ class TicketDriver:
     async def submit_form(self, ticket: Ticket, recovery: str) -> None:
         """Submits the form as the customer, and waits until the chat is open."""
         response = await self._service.reviews.GetReview(reviews.GetReviewRequest(name=ticket.review))
-        link = await form_link(self._http, response.review.url, self._stack.urls.web)
+        link = await find_form_link(self._http, response.review.url, self._stack.urls.web)
         if link is None:
             raise AssertionError("the posted reply has no link")
         email = f"customer-{ticket.number}@example.com"
         fields = {"email": email, "phone": "", "display_name": "A customer", "message": "", "consent": "yes"}
-        await answer_form(self._http, link, fields)
+        await submit_form(self._http, link, fields)
         await self.wait_for_state(recovery, "CHAT_UNLOCKED")
 
     async def wait_for_state(self, recovery: str, state: str) -> None:
@@ -137,7 +137,7 @@ class TicketDriver:
             current = (await self._agent.conversations.GetRecovery(request)).recovery.state
             return True if current == RecoveryState.Value(f"RECOVERY_STATE_{state}") else None
 
-        await until(f"{state} of {recovery}", is_reached)
+        await poll_until(f"{state} of {recovery}", is_reached)
 
     async def send_message(self, ticket: Ticket) -> str:
         """Sends a message to the customer. Returns the message's name."""
@@ -152,7 +152,7 @@ class TicketDriver:
             messages = (await self._agent.conversations.ListMessages(request)).messages
             return any(each.name == message and each.delivery.state == DELIVERY_STATE_SENT for each in messages) or None
 
-        await until(f"sending {message}", is_sent)
+        await poll_until(f"sending {message}", is_sent)
 
     async def resolve(self, ticket: Ticket) -> None:
         """Resolves the ticket."""

@@ -19,7 +19,7 @@ from care.v1.ticket_pb2 import Ticket
 from care.v1.workflows_pb2 import ContactRecoveryInput, TicketWorkflowInput
 from care_client import workflow_names
 from care_client.client import CareClient
-from care_dev.demo.waiting import until
+from care_dev.demo.polling import poll_until
 from care_dev.stack.secrets import Role
 from care_dev.stack.stack import Stack
 from care_workflows import search_attributes
@@ -165,4 +165,4 @@ async def _wait_for_workflow(client: Client, query: str) -> None:
     async def exists() -> bool | None:
         return True if (await client.count_workflows(query)).count else None
 
-    await until(f"a workflow with {query}", exists)
+    await poll_until(f"a workflow with {query}", exists)

@@ -14,7 +14,7 @@ import jwt
 from care_cli.ticket.desk import Desk, UsageError
 from care_cli.ticket.output import Output
 from care_client.tokens import token_source
-from care_dev.demo.cast import AGENT, ORGANIZATION
+from care_dev.demo.identity import AGENT, ORGANIZATION
 from care_dev.stack import home as homes
 from care_dev.stack.ports import HOST
 from care_dev.stack.secrets import Role, mint

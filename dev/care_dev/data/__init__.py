@@ -1,1 +1,1 @@
-"""The reviews of the demo, invented, in the JSON form of the Google Business Profile API."""
+"""The invented reviews of the demo, in the JSON format of the Google Business Profile API."""

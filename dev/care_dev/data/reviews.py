@@ -1,6 +1,6 @@
-"""Reads reviews in the JSON form of the Google Business Profile API, strictly: a file or a request body.
+"""Parses and validates reviews in the JSON format of the Google Business Profile API.
 
-The form is that of ``accounts.locations.reviews`` in version 4 of the API:
+The format is `accounts.locations.reviews` of version 4 of the API:
 https://developers.google.com/my-business/reference/rest/v4/accounts.locations.reviews
 """
 
@@ -16,19 +16,19 @@ from pydantic import AfterValidator, AwareDatetime, ConfigDict, TypeAdapter, Val
 from pydantic.alias_generators import to_camel
 from pydantic.dataclasses import dataclass
 
-from care_dev.data.faults import describe_fault, field_fault
+from care_dev.data.validation import describe_validation_error, field_error
 
 _NAME: Final = re.compile(r"accounts/[^/]+/locations/[^/]+/reviews/(?P<review>.+)", re.DOTALL)
-# Fields that this program has no use for, such as reviewReply and profilePhotoUrl, may be there.
+# Fields that this program does not use, such as reviewReply and profilePhotoUrl, are ignored.
 _CONFIG: Final = ConfigDict(alias_generator=to_camel, extra="ignore", populate_by_name=True)
 
 
 class ReviewsInvalid(ValueError):
-    """The input is not a list of reviews; the message is one line and names the index and the field."""
+    """The input is not a valid list of reviews. The message is one line and names the index and the field."""
 
 
 class StarRating(StrEnum):
-    """The API's way to write a rating. STAR_RATING_UNSPECIFIED is left out: no published review has it."""
+    """A rating in the API. STAR_RATING_UNSPECIFIED is missing, because no published review has it."""
 
     ONE = "ONE"
     TWO = "TWO"
@@ -42,7 +42,7 @@ class StarRating(StrEnum):
         return tuple(StarRating).index(self) + 1
 
 
-def _filled(text: str) -> str:
+def _not_empty(text: str) -> str:
     if not text.strip():
         raise ValueError("must not be empty")
     return text
@@ -52,16 +52,16 @@ def _in_utc(time: datetime) -> datetime:
     return time.astimezone(UTC)
 
 
-Id = Annotated[str, AfterValidator(_filled)]
+Id = Annotated[str, AfterValidator(_not_empty)]
 Time = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
 
 @dataclass(frozen=True, config=_CONFIG)
 class Reviewer:
-    """Whoever wrote a review."""
+    """The author of a review."""
 
     display_name: str = ""
-    """The name shown at the site; empty for an anonymous author."""
+    """The name that the site shows; empty for an anonymous author."""
     is_anonymous: bool = False
 
 
@@ -70,20 +70,20 @@ class GoogleReview:
     """One review, with the API's fields under their Python names."""
 
     name: Id
-    """``accounts/{account}/locations/{location}/reviews/{reviewId}``."""
+    """`accounts/{account}/locations/{location}/reviews/{reviewId}`."""
     review_id: Id
     star_rating: StarRating
     create_time: Time
-    """When it was written, in UTC."""
+    """When the review was written, in UTC."""
     update_time: Time
-    """When it was last edited, in UTC; ``create_time`` if never."""
+    """When the review was last edited, in UTC. Equals `create_time` if it never was."""
     reviewer: Reviewer = Reviewer()
     comment: str = ""
-    """What the author wrote; empty where there are only stars."""
+    """The text; empty if the author left only stars."""
 
     @property
     def location(self) -> str:
-        """Id of the location, taken from ``name``."""
+        """The id of the location, taken from `name`."""
         return self.name.split("/", 4)[3]
 
     @property
@@ -100,11 +100,11 @@ class GoogleReview:
     def _check_name_and_times(self) -> Self:
         match = _NAME.fullmatch(self.name)
         if match is None:
-            raise field_fault("name", "must have the form accounts/{account}/locations/{location}/reviews/{reviewId}")
+            raise field_error("name", "must have the form accounts/{account}/locations/{location}/reviews/{reviewId}")
         if match["review"] != self.review_id:
-            raise field_fault("name", "must end in the reviewId of the same review")
+            raise field_error("name", "must end with the reviewId of the same review")
         if self.update_time < self.create_time:
-            raise field_fault("updateTime", "must not be before createTime")
+            raise field_error("updateTime", "must not be before createTime")
         return self
 
 
@@ -117,9 +117,9 @@ _LIST: Final = TypeAdapter(_ReviewList)
 
 
 def load_reviews(path: Path | None = None) -> list[GoogleReview]:
-    """Return the reviews in the file at ``path``, or the demo's own.
+    """Returns the reviews in the file at `path`, or the demo's reviews if no path is given.
 
-    Raises ``ReviewsInvalid`` for a file that cannot be read or holds something else.
+    Raises ReviewsInvalid for a file that cannot be read or has another format.
     """
     source = path or files("care_dev.data").joinpath("reviews.json")
     try:
@@ -133,21 +133,21 @@ def load_reviews(path: Path | None = None) -> list[GoogleReview]:
 
 
 def parse_reviews(document: bytes) -> list[GoogleReview]:
-    """Return the reviews of a JSON document ``{"reviews": [...]}``.
+    """Returns the reviews of a JSON document `{"reviews": [...]}`.
 
-    Raises ``ReviewsInvalid``, which names the first fault, such as ``reviews[3].starRating``, and counts the others.
-    JSON that spells half of a surrogate pair is refused: it is no Unicode.
+    Raises ReviewsInvalid, which names the place of the first error, such as `reviews[3].starRating`, and counts the
+    others. JSON with half of a surrogate pair is refused, because it is not valid Unicode.
     """
     try:
         reviews = _LIST.validate_json(document, strict=True).reviews
     except ValidationError as error:
-        raise ReviewsInvalid(describe_fault(error)) from None
+        raise ReviewsInvalid(describe_validation_error(error)) from None
     _check_unique(reviews)
     return reviews
 
 
 def dump_reviews(reviews: Sequence[GoogleReview]) -> bytes:
-    """Return the JSON document that ``parse_reviews`` reads."""
+    """Returns the JSON document that `parse_reviews` reads."""
     return _LIST.dump_json(_ReviewList(list(reviews)), by_alias=True)
 
 
@@ -156,4 +156,4 @@ def _check_unique(reviews: Sequence[GoogleReview]) -> None:
     for index, review in enumerate(reviews):
         earlier = first.setdefault(review.review_id, index)
         if earlier != index:
-            raise ReviewsInvalid(f"reviews[{index}].reviewId: is the same as that of reviews[{earlier}]")
+            raise ReviewsInvalid(f"reviews[{index}].reviewId: must be unique, but reviews[{earlier}] has the same")

@@ -1,1 +1,1 @@
-"""The demo: one real ticket from a bad review to CLOSED, through public interfaces only."""
+"""The demo: takes one real ticket from a bad review to CLOSED, through public interfaces only."""

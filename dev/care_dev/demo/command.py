@@ -1,4 +1,4 @@
-"""The command `care demo`: finds or starts a stack, plays the story on it, and prints what came of it."""
+"""The command `care demo`: finds or starts a stack, runs the walkthrough on it, and prints the result."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from care.v1.recovery_pb2 import RecoveryState
 from care.v1.ticket_pb2 import TicketStatus
 from care_client.errors import CareError
 from care_dev.data.reviews import ReviewsInvalid, load_reviews
-from care_dev.demo.story import Outcome, play
+from care_dev.demo.walkthrough import Result, run_walkthrough
 from care_dev.stack.errors import StackError
 from care_dev.stack.ports import Ports
 from care_dev.stack.stack import Stack, start
 
 
 def demo(home: Path, first_port: int | None, reviews: Path | None, console: Console, *, keep: bool) -> None:
-    """Plays the demo; raises StackError where it can't go on."""
+    """Runs the demo. With `keep`, a stack that it started runs until a signal. Raises StackError on failure."""
     try:
-        given = load_reviews(reviews)
+        demo_reviews = load_reviews(reviews)
     except ReviewsInvalid as error:
-        raise StackError(f"the reviews can't be used: {error}") from error
+        raise StackError(f"the file of reviews is not valid: {error}") from error
     with ExitStack() as opened:
         stack = Stack.running(home)
         own = stack is None or stack.ports != Ports.plan(first_port)
@@ -38,13 +38,13 @@ def demo(home: Path, first_port: int | None, reviews: Path | None, console: Cons
         else:
             _line(console, f"Using the stack that runs in {home} (pid {stack.pid})")
         try:
-            outcome = asyncio.run(play(stack, given, lambda words: _line(console, f"• {words}")))
+            result = asyncio.run(run_walkthrough(stack, demo_reviews, lambda text: _line(console, f"• {text}")))
         except (CareError, httpx.HTTPError) as error:
             message = getattr(error, "message", "")
-            raise StackError(f"a step was refused: {error} {message}".rstrip()) from error
-        _show(outcome, console)
+            raise StackError(f"a step failed: {error} {message}".rstrip()) from error
+        _show(result, console)
         if own and keep:
-            _line(console, "The stack keeps running; Ctrl-C stops it.")
+            _line(console, "The stack keeps running. Press Ctrl-C to stop it.")
             _wait_for_signal()
 
 
@@ -55,10 +55,10 @@ def _wait_for_signal() -> None:
     stopped.wait()
 
 
-def _show(outcome: Outcome, console: Console) -> None:
-    ticket = outcome.ticket
+def _show(result: Result, console: Console) -> None:
+    ticket = result.ticket
     thread = Table("Time (UTC)", "Kind", "Author", "Text", title=f"Thread of {ticket.name}", expand=console.is_terminal)
-    for message in outcome.thread:
+    for message in result.thread:
         state = RecoveryState.Name(message.recovery_state).removeprefix("RECOVERY_STATE_")
         thread.add_row(
             message.create_time.ToDatetime().isoformat(" ", "seconds"),
@@ -66,8 +66,8 @@ def _show(outcome: Outcome, console: Console) -> None:
             message.author_display_name,
             message.text or f"outcome: {state}",
         )
-    log = Table("No.", "Time (UTC)", "What", "Who", "Changes", title="Activities", expand=console.is_terminal)
-    for activity in outcome.activities:
+    log = Table("No.", "Time (UTC)", "Type", "Actor", "Changes", title="Activities", expand=console.is_terminal)
+    for activity in result.activities:
         changes = ", ".join(
             f"{change.field}: {_value(change.before)} → {_value(change.after)}"
             for change in activity.changes
@@ -85,12 +85,12 @@ def _show(outcome: Outcome, console: Console) -> None:
     console.print(log, markup=False)
     status = TicketStatus.Name(ticket.status).removeprefix("TICKET_STATUS_")
     _line(console, f"Ticket {ticket.number} is {status}, after {ticket.etag} activities.")
-    for words, link in outcome.links.items():
-        _line(console, f"{words}: {link}")
+    for label, link in result.links.items():
+        _line(console, f"{label}: {link}")
 
 
 def _value(text: str) -> str:
-    """A name is cut to its id."""
+    """Returns the id at the end of a resource name, other texts unchanged, and a dash for an empty text."""
     return text.rpartition("/")[2] or "–"
 
 

@@ -1,1 +1,1 @@
-"""The local mailbox: takes every email that the worker sends, delivers none, and shows them to the developer."""
+"""The local mailbox: accepts every email that the worker sends, delivers none, and shows all to the developer."""

@@ -1,4 +1,4 @@
-"""Puts the mailbox together: its SMTP server, routes and middleware over one store."""
+"""Builds the mailbox's web application, which runs its SMTP server too."""
 
 import socket
 from collections.abc import AsyncIterator
@@ -12,16 +12,16 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from care_dev.mailbox import smtp
-from care_dev.mailbox.pages import Pages
-from care_dev.mailbox.store import Store
-from care_dev.review_site.asgi import QuotedConvertor, RawPath, SafeHeaders, SameSiteWrites
+from care_dev.mailbox.endpoints import Endpoints
+from care_dev.mailbox.store import EmailStore
 from care_dev.review_site.errors import ApiError, handle_api_error
+from care_dev.review_site.middleware import QuotedConvertor, RawPath, SafeHeaders, SameSiteWrites
 
 
-def create_app(store: Store, smtp_listener: socket.socket) -> Starlette:
-    """Return the mailbox over ``store``; it takes emails on ``smtp_listener`` for as long as it runs."""
+def create_app(store: EmailStore, smtp_listener: socket.socket) -> Starlette:
+    """Returns the application. While it runs, it accepts emails on `smtp_listener` and keeps them in `store`."""
     register_url_convertor("quoted", QuotedConvertor())
-    pages = Pages(store)
+    endpoints = Endpoints(store)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -31,17 +31,17 @@ def create_app(store: Store, smtp_listener: socket.socket) -> Starlette:
 
     app = Starlette(
         routes=[
-            Route("/", pages.list_emails, name="list_emails"),
-            Route("/emails/{id:quoted}", pages.show_email, name="show_email"),
-            Route("/emails/{id:quoted}/source", pages.get_source, name="get_source"),
-            Route("/delete", pages.delete_emails, methods=["POST"], name="delete_emails"),
-            Route("/v1/emails", pages.list_json),
-            Route("/v1/emails/{id:quoted}", pages.get_json),
+            Route("/", endpoints.list_emails, name="list_emails"),
+            Route("/emails/{id:quoted}", endpoints.show_email, name="show_email"),
+            Route("/emails/{id:quoted}/source", endpoints.get_source, name="get_source"),
+            Route("/delete", endpoints.delete_emails, methods=["POST"], name="delete_emails"),
+            Route("/v1/emails", endpoints.list_json),
+            Route("/v1/emails/{id:quoted}", endpoints.get_json),
             Mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static"),
         ],
         middleware=[Middleware(SafeHeaders), Middleware(SameSiteWrites), Middleware(RawPath)],
-        exception_handlers={404: pages.handle_not_found, ApiError: handle_api_error},
+        exception_handlers={404: endpoints.handle_not_found, ApiError: handle_api_error},
         lifespan=lifespan,
     )
-    pages.bind(app)
+    endpoints.bind(app)
     return app

@@ -1,4 +1,4 @@
-"""Runs the local mailbox as a process of its own."""
+"""Runs the local mailbox as a process."""
 
 import logging
 import signal
@@ -10,33 +10,33 @@ import uvicorn
 
 from care_dev.listening import CannotStart, bound_address, listen
 from care_dev.mailbox.app import create_app
-from care_dev.mailbox.store import Store
+from care_dev.mailbox.store import EmailStore
 
 _log = logging.getLogger(__name__)
 
 _SHUTDOWN_SECONDS: Final = 5
-"""How long requests under way may take to end."""
+"""How long running requests may take to end."""
 
 
 def run(address: str, smtp_address: str, folder: Path) -> None:
-    """Show the emails of ``folder`` on ``address``, and take new ones on ``smtp_address``, until SIGTERM or SIGINT.
+    """Shows the emails in `folder` on `address`, and accepts new ones on `smtp_address`, until SIGTERM or SIGINT.
 
-    To be called in the main thread. Makes the folder if it is missing. Raises ``CannotStart``.
+    Must be called in the main thread. Creates the folder if it is missing. Raises CannotStart.
     """
     with closing(listen(address)) as listener, closing(listen(smtp_address)) as smtp_listener:
         config = uvicorn.Config(
             create_app(_open(folder), smtp_listener),
             access_log=False,
-            log_config=None,  # logs go where the program's own go
+            log_config=None,  # the program has configured logging
             lifespan="on",
             timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
         )
-        # After its graceful shutdown uvicorn raises the signal again: as KeyboardInterrupt it ends here, and what was
-        # opened above is closed.
+        # After its graceful shutdown, uvicorn raises the signal again. As a KeyboardInterrupt it is caught below, and
+        # the sockets are closed.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-        logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd writes every address into it
+        logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd logs every address
         _log.info(
-            "The local mailbox takes emails on %s and shows them on http://%s/",
+            "The local mailbox accepts emails on %s and shows them on http://%s/",
             bound_address(smtp_listener),
             bound_address(listener),
         )
@@ -44,9 +44,9 @@ def run(address: str, smtp_address: str, folder: Path) -> None:
             uvicorn.Server(config).run(sockets=[listener])
 
 
-def _open(folder: Path) -> Store:
+def _open(folder: Path) -> EmailStore:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        return Store(folder)
+        return EmailStore(folder)
     except OSError as error:
-        raise CannotStart(f"Cannot keep emails in {folder}: {error.strerror}. Choose another folder.") from error
+        raise CannotStart(f"Cannot store emails in {folder}: {error.strerror}. Choose another folder.") from error

@@ -1,4 +1,4 @@
-"""The SMTP server of the mailbox: takes every email for anybody."""
+"""The SMTP server of the mailbox. It accepts every email for every recipient."""
 
 import asyncio
 import socket
@@ -8,35 +8,34 @@ from weakref import WeakSet
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from care_dev.mailbox.store import Store
+from care_dev.mailbox.store import EmailStore
 
 
 class Handler:
-    """Keeps what comes in; called by aiosmtpd, which chooses the method's name."""
+    """Stores incoming emails. aiosmtpd calls it and defines the method's name."""
 
-    def __init__(self, store: Store) -> None:
-        """Keep it in ``store``."""
+    def __init__(self, store: EmailStore) -> None:
         self._store = store
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
-        """Keep an email; the answer means that it is on the disk."""
+        """Stores an email and returns the SMTP reply, which promises that it is on the disk."""
         del server, session
         content = envelope.content
         self._store.add(content.encode() if isinstance(content, str) else content or b"", envelope.rcpt_tos)
-        return "250 2.0.0 Kept, and delivered to nobody"
+        return "250 2.0.0 Stored, not delivered"
 
 
 @asynccontextmanager
-async def serve(store: Store, listener: socket.socket) -> AsyncIterator[None]:
-    """Take emails on ``listener`` while the block lasts."""
-    sessions: WeakSet[SMTP] = WeakSet()  # one that is over may go, with its email
+async def serve(store: EmailStore, listener: socket.socket) -> AsyncIterator[None]:
+    """Accepts emails on `listener` until the block exits."""
+    sessions: WeakSet[SMTP] = WeakSet()  # weak, so that an ended session is freed with its email
 
-    def session() -> SMTP:
-        made = SMTP(Handler(store), hostname="mailbox.localhost", enable_SMTPUTF8=True)
-        sessions.add(made)
-        return made
+    def new_session() -> SMTP:
+        session = SMTP(Handler(store), hostname="mailbox.localhost", enable_SMTPUTF8=True)
+        sessions.add(session)
+        return session
 
-    server = await asyncio.get_running_loop().create_server(session, sock=listener)
+    server = await asyncio.get_running_loop().create_server(new_session, sock=listener)
     try:
         yield
     finally:

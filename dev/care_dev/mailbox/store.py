@@ -1,4 +1,4 @@
-"""The emails in a maildir: one file each, written at once, which survives a kill of the process at any moment."""
+"""Stores each email as a file in a maildir. Each file is written atomically, so it survives a kill of the process."""
 
 import re
 from contextlib import suppress
@@ -19,15 +19,15 @@ LISTED_EMAILS: Final = 200
 """The most emails that one page shows."""
 
 _RECIPIENT: Final = "Delivered-To"
-"""The header in which a maildir keeps whom the email was for, whatever its To says."""
+"""The header in which the store keeps the recipients of the SMTP envelope, which may differ from `To`."""
 
 _ARRIVAL: Final = re.compile(r"(\d+)\.M(\d+)P\d+Q(\d+)")
-"""Seconds, microseconds and a counter, which begin the name of a file (https://cr.yp.to/proto/maildir.html)."""
+"""The start of a file's name: seconds, microseconds and a counter (https://cr.yp.to/proto/maildir.html)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Mailbox:
-    """A person with an address, as a header names them."""
+class NamedAddress:
+    """An address and the name in front of it, as in a header (a "mailbox" in RFC 5322)."""
 
     name: str
     address: str
@@ -35,37 +35,40 @@ class Mailbox:
 
 @dataclass(frozen=True, slots=True)
 class Email:
-    """An email as a mail program reads it."""
+    """A parsed email."""
 
     id: str
-    """Names it within the store."""
+    """The name of its file in the store."""
     receive_time: datetime
     recipients: list[str]
-    """Addresses that it was for, by the envelope."""
-    sender: list[Mailbox]
-    to: list[Mailbox]
+    """The addresses in the SMTP envelope."""
+    sender: list[NamedAddress]
+    to: list[NamedAddress]
     subject: str
     message_id: str
     in_reply_to: str
     text: str
-    """The part in plain text; empty if it has none."""
+    """The plain text part; empty if there is none."""
     html: str
-    """The part in HTML; empty if it has none. Whoever wrote it may be up to anything."""
+    """The HTML part; empty if there is none. Not sanitized."""
 
 
 @dataclass(frozen=True, slots=True)
 class EmailList:
-    """The latest of the chosen emails, and how many there are in all."""
+    """The newest of the requested emails, and how many there are in total."""
 
     emails: list[Email]
     total: int
 
 
-class Store:
-    """Emails in the order in which they came. For one thread: reading or writing one takes well under a millisecond."""
+class EmailStore:
+    """Emails in the order of their arrival.
+
+    Not thread-safe. Reading or writing one email takes less than a millisecond, so callers on the event loop may block.
+    """
 
     def __init__(self, folder: Path) -> None:
-        """Open or create the maildir ``folder``, in a folder that exists. Raises OSError where it can't be written."""
+        """Opens or creates the maildir `folder` in an existing folder. Raises OSError if it cannot be written."""
         self._maildir = Maildir(folder, create=True)
         for part in ("cur", "new", "tmp"):
             (folder / part).mkdir(mode=0o700, exist_ok=True)
@@ -73,15 +76,15 @@ class Store:
                 pass
 
     def add(self, content: bytes, recipients: list[str]) -> None:
-        """Keep an email that came for ``recipients``."""
+        """Stores an email that was sent to `recipients`."""
         envelope = "".join(f"{_RECIPIENT}: {address}\r\n" for address in recipients)
         self._maildir.add(envelope.encode() + content)
 
     def list_emails(self, recipient: str | None = None) -> EmailList:
-        """Return the emails, or those for one address, the latest first."""
+        """Returns all emails, or those for one address, newest first; at most `LISTED_EMAILS`."""
         found: list[Email] = []
         total = 0
-        for key in sorted(self._maildir.iterkeys(), key=_arrival, reverse=True):
+        for key in sorted(self._maildir.iterkeys(), key=_arrival_key, reverse=True):
             if recipient is None and total >= LISTED_EMAILS:
                 total += 1
                 continue
@@ -93,35 +96,35 @@ class Store:
         return EmailList(found, total)
 
     def get_email(self, key: str) -> Email | None:
-        """Return one email; None if there is no such."""
+        """Returns one email, or None if it does not exist."""
         content = self.get_content(key)
         return None if content is None else _parse(key, content)
 
     def get_content(self, key: str) -> bytes | None:
-        """Return one email as it came, after whom it was for; None if there is no such."""
+        """Returns the source of one email, with its recipients as first headers, or None if it does not exist."""
         with suppress(KeyError):
             return self._maildir.get_bytes(key)
         return None
 
     def clear(self) -> None:
-        """Delete all emails."""
+        """Deletes all emails."""
         self._maildir.clear()
 
 
-def _arrival(key: str) -> tuple[int, int, int]:
+def _arrival_key(key: str) -> tuple[int, int, int]:
     match = _ARRIVAL.match(key)
     return (int(match[1]), int(match[2]), int(match[3])) if match else (0, 0, 0)
 
 
 def _parse(key: str, content: bytes) -> Email:
     message = message_from_bytes(content, _class=EmailMessage, policy=default)
-    seconds, microseconds, _ = _arrival(key)
+    seconds, microseconds, _ = _arrival_key(key)
     return Email(
         id=key,
         receive_time=datetime.fromtimestamp(seconds, UTC) + timedelta(microseconds=microseconds),
         recipients=[_decoded(address) for address in _headers(message, _RECIPIENT)],
-        sender=_mailboxes(message, "From"),
-        to=_mailboxes(message, "To"),
+        sender=_addresses(message, "From"),
+        to=_addresses(message, "To"),
         subject=_header(message, "Subject"),
         message_id=_header(message, "Message-ID"),
         in_reply_to=_header(message, "In-Reply-To"),
@@ -131,9 +134,9 @@ def _parse(key: str, content: bytes) -> Email:
 
 
 def _headers(message: EmailMessage, name: str) -> list[str]:
-    """Return the values of a header as they came, on one line each.
+    """Returns the values of a header undecoded, each on one line.
 
-    The parser's own reading leaves spaces within words that were encoded in two pieces.
+    The parser would decode them too, but leaves spaces within words that were encoded in two pieces.
     """
     return [" ".join(str(value).splitlines()) for key, value in message.raw_items() if key.lower() == name.lower()]
 
@@ -142,9 +145,9 @@ def _header(message: EmailMessage, name: str) -> str:
     return _decoded(next(iter(_headers(message, name)), ""))
 
 
-def _mailboxes(message: EmailMessage, name: str) -> list[Mailbox]:
+def _addresses(message: EmailMessage, name: str) -> list[NamedAddress]:
     found = getaddresses(_headers(message, name))
-    return [Mailbox(_decoded(shown), _decoded(address)) for shown, address in found if shown or address]
+    return [NamedAddress(_decoded(shown), _decoded(address)) for shown, address in found if shown or address]
 
 
 def _part(message: EmailMessage, kind: str) -> str:
@@ -153,14 +156,14 @@ def _part(message: EmailMessage, kind: str) -> str:
         return ""
     try:
         return str(part.get_content())
-    except LookupError:  # a charset that nobody knows
+    except LookupError:  # an unknown charset
         payload = part.get_payload(decode=True)
         return payload.decode(errors="replace") if isinstance(payload, bytes) else ""
 
 
 def _decoded(value: str) -> str:
-    """Return a header's text without its encoding (RFC 2047); what is wrongly encoded stands as it is."""
+    """Returns a decoded header value (RFC 2047). A value that is encoded wrongly is returned unchanged."""
     with suppress(LookupError, ValueError, HeaderParseError):
         value = str(make_header(decode_header(value)))
-    # Bytes beyond ASCII, which the parser keeps as surrogates, are UTF-8 (RFC 6532).
+    # The parser keeps bytes above 127 as surrogates; they are UTF-8 (RFC 6532).
     return " ".join(value.encode("utf-8", "surrogateescape").decode("utf-8", "replace").split())

@@ -1,1 +1,1 @@
-"""The local review site: a development page that shows reviews and their replies as the public would see them."""
+"""The local review site: shows reviews and replies as a public review site would. For development."""

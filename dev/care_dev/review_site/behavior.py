@@ -1,4 +1,4 @@
-"""How the site behaves towards those who post replies: it can be told to refuse, to be slow or to be down."""
+"""How the site handles requests for replies: it accepts them, refuses them, is slow or is down."""
 
 from enum import StrEnum
 from typing import Annotated, Final
@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from pydantic import ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
 
-from care_dev.data.faults import field_fault
+from care_dev.data.validation import field_error
 
 MAX_DELAY_SECONDS: Final = 600.0
 
@@ -15,17 +15,17 @@ class Mode(StrEnum):
     """What happens to requests for a review and its reply."""
 
     ACCEPT = "accept"
-    """All is well."""
+    """Every valid request succeeds."""
     REFUSE_TOO_LONG = "refuse_too_long"
     """Every reply is refused as too long."""
     REFUSE_LINKS = "refuse_links"
-    """A reply that contains a link is refused; one without is taken."""
+    """A reply that contains a link is refused; others are accepted."""
     DOWN = "down"
-    """Every request, reading included, is answered with 503."""
+    """Every request, including reads, is answered with HTTP status 503."""
     SLOW = "slow"
-    """A write takes effect and is answered after the delay, even if the client has given up by then."""
+    """A write takes effect after the delay, even if the client has disconnected by then."""
     INHERIT = "inherit"
-    """Forget what was set for this scope: the next wider one decides. For all reviews it means accept."""
+    """Removes the behavior of this scope, so that the next wider scope applies. For all reviews, this means ACCEPT."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +38,11 @@ class Behavior:
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 class BehaviorChange:
-    """A request to behave so from now on: for one review, for an organization's reviews, or for all."""
+    """A change of the behavior of one scope: one review, the reviews of an organization, or all reviews."""
 
     mode: Mode
     delay_seconds: Annotated[float, Field(ge=0, le=MAX_DELAY_SECONDS)] = 5.0
-    """Seconds; of use to SLOW alone."""
+    """The delay in seconds, used by SLOW only."""
     organization: str = ""
     """Empty for all organizations."""
     external_id: str = ""
@@ -51,12 +51,12 @@ class BehaviorChange:
     @model_validator(mode="after")
     def _check_scope(self) -> "BehaviorChange":
         if self.external_id and not self.organization:
-            raise field_fault("organization", "must be given with external_id")
+            raise field_error("organization", "must be given with external_id")
         return self
 
     @property
     def behavior(self) -> Behavior | None:
-        """What to keep for the scope; None to forget what was kept."""
+        """The behavior to store for the scope, or None to remove it."""
         if self.mode is Mode.INHERIT:
             return None
         return Behavior(self.mode, self.delay_seconds if self.mode is Mode.SLOW else 0.0)

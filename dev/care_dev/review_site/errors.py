@@ -1,4 +1,4 @@
-"""The errors of the site's API, in the form of Google's APIs (AIP-193): a JSON object with code, status and message."""
+"""The errors of the site's API, in the format of AIP-193: a JSON object with code, status, reason and message."""
 
 from enum import StrEnum
 from http import HTTPStatus
@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse
 
 
 class Reason(StrEnum):
-    """What was wrong, for programs; each belongs to one HTTP status."""
+    """What was wrong, for programs. Each reason has one HTTP status."""
 
     INVALID_FIELD = "INVALID_FIELD"
     TOO_LONG = "TOO_LONG"
@@ -30,10 +30,9 @@ _INVALID = (HTTPStatus.BAD_REQUEST, "INVALID_ARGUMENT")
 
 
 class ApiError(Exception):
-    """A request that the site does not carry out."""
+    """A refused request. The message is one line and says what to do."""
 
     def __init__(self, reason: Reason, message: str) -> None:
-        """Take a message of one line that says what to do."""
         super().__init__(message)
         self.reason = reason
         self.message = message
@@ -41,13 +40,13 @@ class ApiError(Exception):
 
 
 def error_response(error: ApiError) -> JSONResponse:
-    """Return the API's answer for ``error``."""
+    """Returns the response for `error`."""
     body = {"code": error.code, "status": error.status, "reason": error.reason, "message": error.message}
     return JSONResponse({"error": body}, status_code=error.code)
 
 
 async def handle_api_error(request: Request, error: Exception) -> JSONResponse:
-    """Answer a request that ended in an ``ApiError``."""
+    """Turns an ApiError into its response."""
     del request
     if not isinstance(error, ApiError):
         raise error

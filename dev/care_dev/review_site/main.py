@@ -1,4 +1,4 @@
-"""Runs the local review site as a process of its own."""
+"""Runs the local review site as a process."""
 
 import logging
 import signal
@@ -11,38 +11,38 @@ import uvicorn
 
 from care_dev.listening import CannotStart, bound_address, listen
 from care_dev.review_site.app import create_app
-from care_dev.review_site.store import Store
+from care_dev.review_site.store import ReviewStore
 
 _log = logging.getLogger(__name__)
 
 _SHUTDOWN_SECONDS: Final = 5
-"""How long requests under way may take to end; a slow write that needs longer is lost, as in a crash."""
+"""How long running requests may take to end. A slow write that needs longer is lost, as in a crash."""
 
 
 def run(address: str, database: Path) -> None:
-    """Serve the site on ``address`` (``host:port``) from the file ``database`` until SIGTERM or SIGINT, then return.
+    """Serves the site on `address` (`host:port`) with the data in the file `database`, until SIGTERM or SIGINT.
 
-    To be called in the main thread. Makes the file and its folder if they are missing. Raises ``CannotStart``.
+    Must be called in the main thread. Creates the file and its folder if they are missing. Raises CannotStart.
     """
     with closing(listen(address)) as listener, closing(_open(database)) as store:
         config = uvicorn.Config(
             create_app(store),
             access_log=False,
-            log_config=None,  # logs go where the program's own go
+            log_config=None,  # the program has configured logging
             lifespan="off",
             timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
         )
-        # After its graceful shutdown uvicorn raises the signal again: as KeyboardInterrupt it ends here, and what was
-        # opened above is closed.
+        # After its graceful shutdown, uvicorn raises the signal again. As a KeyboardInterrupt it is caught below, and
+        # the socket and the store are closed.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         _log.info("The local review site listens on http://%s/", bound_address(listener))
         with suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listener])
 
 
-def _open(database: Path) -> Store:
+def _open(database: Path) -> ReviewStore:
     try:
         database.parent.mkdir(parents=True, exist_ok=True)
-        return Store(database)
+        return ReviewStore(database)
     except (OSError, sqlite3.Error) as error:
         raise CannotStart(f"Cannot open {database} as a SQLite file: {error}. Choose another file.") from error

@@ -1,4 +1,4 @@
--- Tables of the local review site. Times are RFC 3339 in UTC with microseconds, so that they sort as text.
+-- Tables of the local review site. Times are in RFC 3339 format, in UTC with microseconds, so that they sort as text.
 
 CREATE TABLE IF NOT EXISTS review (
     organization TEXT NOT NULL,
@@ -11,13 +11,13 @@ CREATE TABLE IF NOT EXISTS review (
     comment TEXT NOT NULL,
     create_time TEXT NOT NULL,
     update_time TEXT NOT NULL,
-    reply TEXT,               -- what the public sees; null if there is none
+    reply TEXT,               -- the public reply; null if there is none
     reply_time TEXT,          -- when the reply was last put, deleted or taken down; null if there never was one
     is_taken_down INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (organization, external_id)
 ) STRICT, WITHOUT ROWID;
 
--- Everything that ever happened to a reply, in order.
+-- All changes to replies, in order.
 CREATE TABLE IF NOT EXISTS reply_event (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     organization TEXT NOT NULL,
@@ -33,7 +33,7 @@ CREATE INDEX IF NOT EXISTS reply_event_by_review ON reply_event (organization, e
 CREATE UNIQUE INDEX IF NOT EXISTS reply_event_once_per_key
 ON reply_event (organization, external_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
 
--- An empty organization or external_id stands for all of them.
+-- An empty organization or external_id means all of them.
 CREATE TABLE IF NOT EXISTS behavior (
     organization TEXT NOT NULL,
     external_id TEXT NOT NULL,

@@ -1,4 +1,4 @@
-"""The site's data in one SQLite file, which survives a kill of the process at any moment."""
+"""Stores the site's data in one SQLite file. Committed data survives a kill of the process at any moment."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ LISTED_REVIEWS: Final = 200
 
 
 class EventKind(StrEnum):
-    """What can happen to a reply."""
+    """The kinds of changes to a reply."""
 
     PUT = "PUT"
     DELETE = "DELETE"
@@ -28,7 +28,7 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The reply as the public sees it."""
+    """A public reply."""
 
     comment: str
     update_time: datetime
@@ -36,7 +36,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """A review at this site with its reply."""
+    """A review with its reply."""
 
     organization: str
     external_id: str
@@ -50,11 +50,11 @@ class Review:
     update_time: datetime
     reply: Reply | None
     take_down_time: datetime | None
-    """When the site took the reply down; None unless that is how it stands now."""
+    """When the site took the reply down; None unless that was the last change to the reply."""
 
     @property
     def star_rating(self) -> StarRating:
-        """The rating as the API writes it."""
+        """The rating in the API's format."""
         return tuple(StarRating)[self.stars - 1]
 
     @property
@@ -65,7 +65,7 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class ReplyEvent:
-    """Something that happened to a reply; ``comment`` is the text of a PUT."""
+    """A change to a reply. `comment` is the text of a PUT, else None."""
 
     kind: EventKind
     comment: str | None
@@ -74,7 +74,7 @@ class ReplyEvent:
 
 @dataclass(frozen=True, slots=True)
 class Business:
-    """A location of an organization, with what the root page says about it."""
+    """A location of an organization, with the numbers that the root page shows."""
 
     organization: str
     location: str
@@ -84,7 +84,7 @@ class Business:
 
 @dataclass(frozen=True, slots=True)
 class ReviewFilter:
-    """Which reviews to list; None means all."""
+    """Which reviews to list. None matches all."""
 
     organization: str | None = None
     location: str | None = None
@@ -93,44 +93,45 @@ class ReviewFilter:
 
 @dataclass(frozen=True, slots=True)
 class ReviewList:
-    """The first of the chosen reviews, and how many there are in all."""
+    """The first of the matching reviews, and how many there are in total."""
 
     reviews: list[Review]
     total: int
 
 
-class Store:
-    """Reviews, replies with their history, and behaviors. For one thread.
+class ReviewStore:
+    """Reviews, replies with their history, and behaviors.
 
-    Each write is one transaction. A statement takes some microseconds, so it runs on the event loop's thread.
+    Each write is one transaction. Not thread-safe. A statement takes microseconds, so it runs on the event loop's
+    thread.
     """
 
     def __init__(self, database: Path) -> None:
-        """Open or create the file ``database`` in a folder that exists. Raises ``sqlite3.Error``."""
+        """Opens or creates the file `database`, whose folder must exist. Raises sqlite3.Error."""
         self._connection = sqlite3.connect(database, isolation_level=None)
         self._connection.row_factory = sqlite3.Row
         self._connection.execute("PRAGMA busy_timeout = 5000")
         self._connection.execute("PRAGMA journal_mode = WAL")
-        # In WAL mode this loses nothing when the process is killed; only a power cut may take the last writes.
+        # In WAL mode, this loses nothing when the process is killed. A power failure may lose the last writes.
         self._connection.execute("PRAGMA synchronous = NORMAL")
         self._connection.executescript(files("care_dev.review_site").joinpath("schema.sql").read_text("utf-8"))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close the file."""
+        """Closes the file."""
         self.close()
 
     def __enter__(self) -> Self:
-        """Return the store itself."""
+        """Returns the store."""
         return self
 
     def close(self) -> None:
-        """Close the file; the store cannot be used afterwards."""
+        """Closes the file. The store cannot be used afterwards."""
         self._connection.close()
 
     def put_reviews(self, organization: str, reviews: Sequence[GoogleReview]) -> None:
-        """Add reviews, or update those that are there; replies stay."""
+        """Adds or updates reviews. Replies stay unchanged."""
         rows = [
             {
                 "organization": organization,
@@ -150,14 +151,14 @@ class Store:
             self._connection.executemany(_UPSERT_REVIEW, rows)
 
     def get_review(self, organization: str, external_id: str) -> Review | None:
-        """Return one review, or None if there is no such one."""
+        """Returns one review, or None if it does not exist."""
         row = self._connection.execute(
             "SELECT * FROM review WHERE organization = ? AND external_id = ?", (organization, external_id)
         ).fetchone()
         return _review(row) if row else None
 
-    def list_reviews(self, chosen: ReviewFilter) -> ReviewList:
-        """Return the chosen reviews, the one with the latest change first; at most ``LISTED_REVIEWS``."""
+    def list_reviews(self, review_filter: ReviewFilter) -> ReviewList:
+        """Returns the matching reviews, the most recently changed first; at most `LISTED_REVIEWS`."""
         rows = self._connection.execute(
             "SELECT *, count(*) OVER () AS total FROM review"
             " WHERE (:organization IS NULL OR organization = :organization)"
@@ -165,16 +166,16 @@ class Store:
             " AND (:replied IS NULL OR (reply IS NOT NULL) = :replied)"
             " ORDER BY max(update_time, ifnull(reply_time, '')) DESC, external_id LIMIT :limit",
             {
-                "organization": chosen.organization,
-                "location": chosen.location,
-                "replied": chosen.replied,
+                "organization": review_filter.organization,
+                "location": review_filter.location,
+                "replied": review_filter.replied,
                 "limit": LISTED_REVIEWS,
             },
         ).fetchall()
         return ReviewList([_review(row) for row in rows], total=rows[0]["total"] if rows else 0)
 
     def list_businesses(self) -> list[Business]:
-        """Return all businesses that have reviews, by organization and location."""
+        """Returns all businesses that have reviews, in the order of organization and location."""
         rows = self._connection.execute(
             "SELECT organization, location, count(*) AS reviews, avg(stars) AS average_stars FROM review"
             " GROUP BY organization, location ORDER BY organization, location"
@@ -182,19 +183,19 @@ class Store:
         return [Business(**row) for row in rows]
 
     def put_reply(self, organization: str, external_id: str, comment: str, idempotency_key: str | None) -> ReplyEvent:
-        """Make ``comment`` the review's reply, in place of any earlier one, and note it in the history."""
+        """Makes `comment` the review's reply, replacing an earlier one, and adds it to the history."""
         return self._record(organization, external_id, EventKind.PUT, comment, idempotency_key)
 
     def delete_reply(self, organization: str, external_id: str) -> None:
-        """Remove the reply as its owner does."""
+        """Removes the reply, as its owner would."""
         self._record(organization, external_id, EventKind.DELETE, None, None)
 
     def take_reply_down(self, organization: str, external_id: str) -> None:
-        """Remove the reply as the site's moderation does."""
+        """Removes the reply, as the site's moderation would."""
         self._record(organization, external_id, EventKind.TAKE_DOWN, None, None)
 
     def find_put(self, organization: str, external_id: str, idempotency_key: str) -> ReplyEvent | None:
-        """Return the write that was made with this key, or None if there was none."""
+        """Returns the PUT with this key, or None if there was none."""
         row = self._connection.execute(
             "SELECT * FROM reply_event WHERE organization = ? AND external_id = ? AND idempotency_key = ?",
             (organization, external_id, idempotency_key),
@@ -202,7 +203,7 @@ class Store:
         return _event(row) if row else None
 
     def list_events(self, organization: str, external_id: str) -> list[ReplyEvent]:
-        """Return all that happened to the review's reply, oldest first."""
+        """Returns all changes to the review's reply, oldest first."""
         rows = self._connection.execute(
             "SELECT * FROM reply_event WHERE organization = ? AND external_id = ? ORDER BY id",
             (organization, external_id),
@@ -210,7 +211,7 @@ class Store:
         return [_event(row) for row in rows]
 
     def set_behavior(self, organization: str, external_id: str, behavior: Behavior | None) -> None:
-        """Keep ``behavior`` for this scope, or forget it; an empty string stands for all."""
+        """Stores `behavior` for a scope, or removes it if it is None. An empty string means all."""
         if behavior is None:
             self._connection.execute(
                 "DELETE FROM behavior WHERE organization = ? AND external_id = ?", (organization, external_id)
@@ -222,7 +223,7 @@ class Store:
             )
 
     def get_behavior(self, organization: str = "", external_id: str = "") -> Behavior | None:
-        """Return what was set for exactly this scope."""
+        """Returns the behavior of exactly this scope, or None if none is set."""
         row = self._connection.execute(
             "SELECT mode, delay_seconds FROM behavior WHERE organization = ? AND external_id = ?",
             (organization, external_id),
@@ -230,7 +231,7 @@ class Store:
         return Behavior(Mode(row["mode"]), row["delay_seconds"]) if row else None
 
     def resolve_behavior(self, organization: str, external_id: str) -> Behavior:
-        """Return what holds for a review: what was set for it, else for its organization, else for all."""
+        """Returns the behavior for a review: its own, its organization's, the one for all reviews, or ACCEPT."""
         return (
             self.get_behavior(organization, external_id)
             or self.get_behavior(organization)

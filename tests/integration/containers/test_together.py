@@ -31,7 +31,7 @@ from care_dev.stack.processes import Part, Supervisor, inherited_environment
 from care_workflows.search_attributes import SEARCH_ATTRIBUTES
 from tests.support import compose
 from tests.support.compose import OWN_IMAGE, ROOT, Compose, Service
-from tests.support.system import PATIENCE
+from tests.support.system import TIMEOUT
 from tests.support.temporal import program
 
 CARE: Final = [sys.executable, "-P", "-m", "care_cli"]
@@ -111,7 +111,7 @@ def part(name: str, service: Service, to: Substitutes) -> Part:
     async def healthy() -> None:
         environment = {**inherited_environment(), **variables}
         error = "it was not asked"
-        with anyio.move_on_after(PATIENCE):
+        with anyio.move_on_after(TIMEOUT):
             while True:
                 done = await anyio.run_process([*CARE, *to.arguments(name, check)], env=environment, check=False)
                 if done.returncode == 0:

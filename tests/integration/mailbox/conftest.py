@@ -11,7 +11,7 @@ import pytest
 
 from care_dev.mailbox import smtp
 from care_dev.mailbox.app import create_app
-from care_dev.mailbox.store import Store
+from care_dev.mailbox.store import EmailStore
 from care_workflows.channels.smtp import SmtpEmail, SmtpServer
 from tests.support.plain_http import NO_TLS
 from tests.support.serving import serve
@@ -25,7 +25,7 @@ def smtp_listener() -> socket.socket:
 @pytest.fixture
 async def url(tmp_path: Path, smtp_listener: socket.socket) -> AsyncIterator[str]:
     """The page's; its SMTP server runs, too."""
-    store = Store(tmp_path / "mailbox")
+    store = EmailStore(tmp_path / "mailbox")
     async with smtp.serve(store, smtp_listener), serve(create_app(store, smtp_listener)) as url:
         yield url
 

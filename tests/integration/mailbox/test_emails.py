@@ -48,7 +48,7 @@ async def test_a_long_list_is_cut_and_counted(
         answer = (await http.get(f"/v1/emails{query}")).json()
         assert [email["messageId"] for email in answer["emails"]] == ["<k2@example.com>", "<k1@example.com>"]
         assert answer["totalSize"] == 3
-        assert "the latest 2 of 3" in (await http.get(f"/{query}")).text
+        assert "the newest 2 of 3" in (await http.get(f"/{query}")).text
 
 
 async def test_a_long_name_is_read_whole(worker: SmtpEmail, http: httpx.AsyncClient) -> None:

@@ -11,17 +11,17 @@ from playwright.async_api import Browser, Dialog, Request
 from care_workflows.channels.smtp import SmtpEmail
 from tests.integration.mailbox.messages import LINK, message, send_raw
 from tests.support.browser import chromium
-from tests.support.page import Page
+from tests.support.html_page import HtmlPage
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'><a href='javascript:alert(1)'>{{ 7*7 }}"
 
 
-async def page(http: httpx.AsyncClient, path: str) -> Page:
+async def page(http: httpx.AsyncClient, path: str) -> HtmlPage:
     answer = await http.get(path)
     assert answer.status_code == 200
     assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; ")
     assert answer.headers["Referrer-Policy"] == "no-referrer"
-    return Page(answer.text)
+    return HtmlPage(answer.text)
 
 
 async def first(http: httpx.AsyncClient) -> str:

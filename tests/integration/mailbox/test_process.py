@@ -98,5 +98,5 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_one_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
-    with pytest.raises(CannotStart, match=r"Cannot keep emails in .*file/mailbox: .*Choose another folder"):
+    with pytest.raises(CannotStart, match=r"Cannot store emails in .*file/mailbox: .*Choose another folder"):
         run("127.0.0.1:0", "127.0.0.1:0", tmp_path / "file" / "mailbox")

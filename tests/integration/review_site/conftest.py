@@ -10,7 +10,7 @@ import pytest
 
 from care_dev.data.reviews import GoogleReview, dump_reviews
 from care_dev.review_site.app import create_app
-from care_dev.review_site.store import Store
+from care_dev.review_site.store import ReviewStore
 from care_workflows.channels.local_site import LocalReviewSite
 from care_workflows.channels.review_site import ReplyTarget
 from tests.integration.review_site.reviews import ODD_ID, review
@@ -22,7 +22,7 @@ REVIEWS: Final[list[GoogleReview]] = [review("r1"), review(ODD_ID)]
 
 @pytest.fixture
 async def site_url(tmp_path: Path) -> AsyncIterator[str]:
-    with closing(Store(tmp_path / "reviews.db")) as store:
+    with closing(ReviewStore(tmp_path / "reviews.db")) as store:
         async with serve(create_app(store)) as url:
             yield url
 

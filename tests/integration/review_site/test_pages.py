@@ -7,18 +7,18 @@ import pytest
 
 from care_dev.data.reviews import dump_reviews, load_reviews
 from tests.integration.review_site.reviews import ODD_ID, review
-from tests.support.page import Page
+from tests.support.html_page import HtmlPage
 
 PAGE = "/acme/reviews/r1"
 
 
-async def page(http: httpx.AsyncClient, path: str) -> Page:
+async def page(http: httpx.AsyncClient, path: str) -> HtmlPage:
     answer = await http.get(path)
     assert answer.status_code == 200
     assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; ")
     assert answer.headers["Referrer-Policy"] == "no-referrer"
     assert answer.headers["Cache-Control"] == "no-store"
-    return Page(answer.text)
+    return HtmlPage(answer.text)
 
 
 @pytest.mark.parametrize("path", ["/", PAGE])

@@ -69,7 +69,7 @@ def test_fields_of_the_api_that_are_not_needed_may_be_there() -> None:
         ({"starRating": 1}, "starRating: "),
         ({"starRating": "STAR_RATING_UNSPECIFIED"}, "starRating: "),
         ({"reviewId": " "}, "reviewId: must not be empty"),
-        ({"reviewId": "b"}, "name: must end in the reviewId"),
+        ({"reviewId": "b"}, "name: must end with the reviewId"),
         ({"name": "locations/soho/reviews/a"}, "name: must have the form accounts/{account}/"),
         ({"reviewer": {"isAnonymous": "yes"}}, "reviewer.isAnonymous: "),
         ({"comment": None}, "comment: "),
@@ -88,7 +88,7 @@ def test_a_fault_is_named_by_index_and_field(changes: dict[str, object], place: 
 
 
 def test_two_reviews_with_one_id_are_a_fault() -> None:
-    with pytest.raises(ReviewsInvalid, match=r"reviews\[1\]\.reviewId: is the same as that of reviews\[0\]"):
+    with pytest.raises(ReviewsInvalid, match=r"reviews\[1\]\.reviewId: must be unique, but reviews\[0\] has the same"):
         parse_reviews(json.dumps({"reviews": [entry(), entry()]}).encode())
 
 

@@ -26,7 +26,7 @@ from tests.integration.service.clocks import SettableClock
 from tests.integration.service.renew_access import full_name, methods
 from tests.support.care import NOWHERE, Care, care
 from tests.support.design_tables import CODES
-from tests.support.reasons import Refused, documented, well_formed
+from tests.support.reasons import CheckedError, check_error, documented_reasons
 from tests.support.reflection import send
 from tests.support.system import eventually
 from tests.support.tenant import REPLY, Tenant
@@ -48,13 +48,13 @@ class Provoked:
     end: Callable[[], Awaitable[None]] | None = None
     """Of a stream: ends it, once it has begun."""
 
-    async def refusal(self) -> Refused:
+    async def refusal(self) -> CheckedError:
         """Calls the method whose request it is, past care_client, which keeps less of an error than came."""
         (method,) = (each for each in methods() if each.input_type.full_name == self.request.DESCRIPTOR.full_name)
         async with grpc.aio.insecure_channel(self.care.address) as channel:
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await self._call(channel, full_name(method))
-        return well_formed(caught.value, to_customer=method.containing_service.name == "CustomerService")
+        return check_error(caught.value, to_customer=method.containing_service.name == "CustomerService")
 
     async def _call(self, channel: grpc.aio.Channel, method: str) -> None:
         metadata = () if self.token is None else (("authorization", f"Bearer {self.token}"),)
@@ -423,7 +423,7 @@ PROVOCATIONS: Final[Mapping[str, Callable[[Place], Awaitable[Provoked]]]] = {
 
 def test_every_reason_of_the_contract_is_provoked_here_and_documented() -> None:
     names = {name.removeprefix("ERROR_REASON_") for name in error_reason_pb2.ErrorReason.keys()}  # noqa: SIM118 - no dict
-    assert set(PROVOCATIONS) == set(documented()) == names - {"UNSPECIFIED"}
+    assert set(PROVOCATIONS) == set(documented_reasons()) == names - {"UNSPECIFIED"}
 
 
 def comparable(metadata: Mapping[str, str]) -> dict[str, object]:
@@ -439,7 +439,7 @@ async def test_an_error_holds_what_the_contract_documents(place: Place, reason: 
     provoked = await PROVOCATIONS[reason](place)
     refused = await provoked.refusal()
     assert refused.reason == reason, refused.words
-    assert documented()[reason].code == CODES[reason]
+    assert documented_reasons()[reason].code == CODES[reason]
     assert comparable(refused.metadata) == comparable(provoked.metadata)
     assert set(refused.violations) == provoked.fields
     assert refused.retry_delay == provoked.retry_delay

@@ -21,7 +21,7 @@ from care.v1 import ticket_service_pb2 as tickets
 from care.v1.recovery_pb2 import Recovery
 from care.v1.ticket_pb2 import Ticket
 from care_dev.review_site.app import create_app
-from care_dev.review_site.store import Store
+from care_dev.review_site.store import ReviewStore
 from care_dev.stack import postgres
 from care_dev.stack.processes import inherited_environment
 from care_workflows import embedding
@@ -66,12 +66,12 @@ class Team:
             return (await self.tenant.recovery(recovery)).HasField("post_time")
 
         await eventually("the public reply", known)
-        return await site.reply() or ""
+        return await site.get_reply() or ""
 
 
 @pytest.fixture(scope="module")
 async def team(server: postgres.Server, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Team]:
-    with closing(Store(Path(tmp_path_factory.mktemp("site")) / "site.db")) as store:
+    with closing(ReviewStore(Path(tmp_path_factory.mktemp("site")) / "site.db")) as store:
         async with (
             temporal.dev_server() as environment,
             care(server.create_database("examples"), temporal=environment.client) as service,

@@ -20,7 +20,7 @@ from care_client.errors import CareError, care_errors
 from care_dev.stack import postgres
 from tests.integration.service.commands import assert_refused
 from tests.support.care import Care, care, refusal
-from tests.support.issuer import ALGORITHMS, Issuer, absent_issuer, issuer, private_key, sign
+from tests.support.issuer import ALGORITHMS, Issuer, issuer, private_key, sign, unreachable_issuer
 from tests.support.tenant import Tenant
 
 ORGANIZATION = directory.GetOrganizationRequest(name="organizations/org")
@@ -72,7 +72,7 @@ async def test_tokens_of_every_algorithm_are_taken(database_url: str) -> None:
                 await call(service, found.token(algorithm))
                 stranger = sign(private_key(algorithm, 1), algorithm, algorithm)
                 assert_refused(await refused(service, stranger), "TOKEN_INVALID")
-            assert found.asked == 1
+            assert found.fetches == 1
 
 
 async def test_what_an_issuers_token_must_say_is_named(database_url: str) -> None:
@@ -144,19 +144,19 @@ async def test_while_the_issuer_is_away_what_is_known_goes_on(database_url: str)
         async with trusting(database_url, found, CARE_TOKEN_KEYS_REFRESH="1s") as service:
             await call(service, found.token("a"))
             found.status = 503
-            asked = found.asked
+            asked = found.fetches
             # An unknown key may be a new one: that can't be told now.
             found.add("b", number=1)
             assert_refused(await refused(service, found.token("b")), "TOKEN_KEYS_UNAVAILABLE")
             async with asyncio.timeout(PATIENCE):
-                await found.until_asked(asked + 3)
+                await found.wait_for_fetches(asked + 3)
             await call(service, found.token("a", name="Alice"))
             found.status = 200
             await until(service, found.token("b"), None)
 
 
 async def test_a_service_starts_while_the_issuer_is_away_and_trusts_nobody_until_it_is_back(database_url: str) -> None:
-    async with absent_issuer() as (found, arrive), trusting(database_url, found) as service:
+    async with unreachable_issuer() as (found, arrive), trusting(database_url, found) as service:
         found.add("a")
         error = await refused(service, found.token("a"))
         assert_refused(error, "TOKEN_KEYS_UNAVAILABLE")
@@ -206,9 +206,9 @@ async def test_a_set_of_keys_in_a_file_works_alike(database_url: str, tmp_path: 
     path = tmp_path / "jwks.json"
     found = Issuer(str(path))
     found.add("a")
-    path.write_bytes(found.document)
+    path.write_bytes(found.jwk_set)
     async with trusting(database_url, found) as service:
         await call(service, found.token("a"))
         found.add("b", "RS256")
-        path.write_bytes(found.document)
+        path.write_bytes(found.jwk_set)
         await call(service, found.token("b"))

@@ -17,7 +17,7 @@ from care.v1.ticket_pb2 import Ticket
 from care_client.errors import DeadlineExceeded
 from care_dev.stack import postgres
 from tests.support.care import Care, care, refusal
-from tests.support.reasons import well_formed
+from tests.support.reasons import check_error
 from tests.support.system import eventually
 from tests.support.tenant import Tenant
 
@@ -94,7 +94,7 @@ async def test_a_call_without_a_deadline_or_with_a_long_one_ends_all_the_same(
                 )
             await eventually("the end of its statement", lambda: nobody_waits(narrow))
     assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
-    assert well_formed(caught.value).reason == "TIME_LIMIT_EXCEEDED"
+    assert check_error(caught.value).reason == "TIME_LIMIT_EXCEEDED"
     # Nothing was written: the same call works now.
     await tenant.agent("alice").tickets.StartTicket(tickets.StartTicketRequest(name=ticket.name))
 

@@ -99,7 +99,7 @@ class Player:
         body = ParseDict(request, self.server.request(name)).SerializeToString()
         answer = await self.server.send(name, body, metadata)
         self.called.add(name)
-        return MessageToDict(self.server.answer(name).FromString(answer), preserving_proto_field_name=True)
+        return MessageToDict(self.server.response_class(name).FromString(answer), preserving_proto_field_name=True)
 
 
 def review(tenant: Tenant, external_id: str) -> dict[str, object]:

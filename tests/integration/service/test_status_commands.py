@@ -17,7 +17,7 @@ from tests.integration.service.commands import Target, assert_refused, ready, re
 from tests.support.care import refusal
 from tests.support.design_tables import COMMANDS, STATUS, STATUS_VERBS, STATUSES, machine_keys
 from tests.support.tenant import Tenant
-from tests.support.watching import place, watching
+from tests.support.watching import current_resume_token, watching
 
 ASSIGNEE_ALONE = tuple(command for command in COMMANDS if command not in {"TakeTicket", "AssignTicket", "AddContact"})
 ACTIVITIES = {"start": "STARTED", "resolve": "RESOLVED", "close": "CLOSED", "reopen": "REOPENED"}
@@ -327,7 +327,7 @@ async def test_pages_may_have_different_views(tenant: Tenant) -> None:
 
 async def test_without_actions_nothing_is_read_of_the_caller(tenant: Tenant) -> None:
     await tenant.meet("alice")
-    begin = await place(tenant.agent("alice"), tenant.name)
+    begin = await current_resume_token(tenant.agent("alice"), tenant.name)
     ticket = await tenant.ticket()
     async with tenant.care.database.driver() as connection, connection.transaction():
         await connection.execute("LOCK TABLE agents IN ACCESS EXCLUSIVE MODE")  # whoever reads it would wait

@@ -14,21 +14,21 @@ from typing import Any
 import pytest
 
 from care_dev.stack.secrets import mint
-from tests.e2e.program import Ended, care, forked_care
+from tests.e2e.program import CompletedProgram, run_care, run_forked_care
 from tests.support.tenant import REPLY, Tenant
 
 
 async def ticket(
     tenant: Tenant, *arguments: str, agent: str = "alice", roles: Sequence[str] = ("agent",), given: str = ""
-) -> Ended:
+) -> CompletedProgram:
     """Runs it with a token of this agent's in the environment."""
     token = tenant.care.token(sub=agent, org=tenant.id, roles=list(roles), name=agent.title())
     # Wide enough that nothing of a table is broken in two.
     variables = {"CARE_SERVICE_ADDRESS": tenant.care.address, "CARE_TOKEN": token, "COLUMNS": "200"}
-    return await forked_care("ticket", *arguments, variables=variables, given=given)
+    return await run_forked_care("ticket", *arguments, variables=variables, stdin=given)
 
 
-def parsed(ended: Ended) -> list[dict[str, Any]]:
+def parsed(ended: CompletedProgram) -> list[dict[str, Any]]:
     """The lines of JSON that it printed; all went well."""
     assert (ended.status, ended.errors) == (0, "")
     return [json.loads(line) for line in ended.output.splitlines()]
@@ -38,7 +38,7 @@ def is_empty(folder: Path) -> bool:
     return not any(folder.iterdir())
 
 
-def printed(ended: Ended) -> str:
+def printed(ended: CompletedProgram) -> str:
     assert (ended.status, ended.errors) == (0, "")
     assert "\x1b" not in ended.output, "no colors where nobody sees them"
     return ended.output
@@ -102,7 +102,7 @@ async def test_a_form_goes_out_and_is_taken_back_and_a_contact_comes_in_and_is_r
     assert (contact["email"], contact["displayName"]) == ("robin@example.com", "Robin")
     assert "robin@example.com" in printed(await ticket(tenant, "contact", "list", "1"))
     assert "NO_CONTACT" in printed(await ticket(tenant, "reject", "1"))
-    (await ticket(tenant, "reject", "1")).refused("ticket 1 has no live form and no contact")
+    (await ticket(tenant, "reject", "1")).assert_refused("ticket 1 has no live form and no contact")
 
 
 async def test_a_claim_is_accepted(tenant: Tenant) -> None:
@@ -159,7 +159,7 @@ async def test_tickets_are_found_and_counted_by_what_the_options_say(tenant: Ten
     }
     assert "3" in printed(await ticket(tenant, "count", "--location", "soho"))
     refused = await ticket(tenant, "list", "--filter", "status = ")
-    refused.refused("care: INVALID_FILTER")
+    refused.assert_refused("care: INVALID_FILTER")
     assert refused.status == 2
 
 
@@ -194,22 +194,22 @@ async def test_a_screen_has_everything_and_a_customers_text_cannot_steer_the_ter
 async def test_a_refusal_is_one_line_with_the_reason_and_what_to_do(tenant: Tenant) -> None:
     await tenant.ticket(None)
     ended = await ticket(tenant, "start", "1")
-    ended.refused("care: UNASSIGNED: ", "care ticket take 1")
+    ended.assert_refused("care: UNASSIGNED: ", "care ticket take 1")
     assert (ended.status, ended.output) == (1, "")
     printed(await ticket(tenant, "take", "1"))
     ended = await ticket(tenant, "start", "1", agent="bob")
-    ended.refused("NOT_ASSIGNEE", "ask alice")
+    ended.assert_refused("NOT_ASSIGNEE", "ask alice")
     ended = await ticket(tenant, "take", "7")
-    ended.refused("RESOURCE_NOT_FOUND", "--organization")
+    ended.assert_refused("RESOURCE_NOT_FOUND", "--organization")
     assert ended.status == 1
     ended = await ticket(tenant, "note", "1", given="")
-    ended.refused("INVALID_FIELD", "text")
+    ended.assert_refused("INVALID_FIELD", "text")
     assert ended.status == 2
 
 
 async def test_a_ticket_that_changed_meanwhile_is_not_touched(tenant: Tenant) -> None:
     await tenant.ticket()
-    (await ticket(tenant, "start", "1", "--etag", "1")).refused("ETAG_MISMATCH", "care ticket show 1")
+    (await ticket(tenant, "start", "1", "--etag", "1")).assert_refused("ETAG_MISMATCH", "care ticket show 1")
     printed(await ticket(tenant, "start", "1", "--etag", "2"))
 
 
@@ -219,13 +219,13 @@ async def test_several_are_closed_at_once_and_each_has_its_own_outcome(tenant: T
     ended = await ticket(tenant, "close", "1", "2", "3")
     assert ended.status == 1
     assert [line.split(",")[0] for line in ended.output.splitlines()] == ["Ticket 1 is CLOSED", "Ticket 3 is CLOSED"]
-    ended.refused("care: ticket 2: NOT_ASSIGNEE", "ask bob")
+    ended.assert_refused("care: ticket 2: NOT_ASSIGNEE", "ask bob")
     assert printed(await ticket(tenant, "resolve", "2", agent="bob")).startswith("Ticket 2 is RESOLVED")
 
 
 async def test_a_service_that_is_away_is_told_from_one_that_refuses(tenant: Tenant) -> None:
     ended = await ticket(tenant, "list", "--address", "127.0.0.1:1")
-    ended.refused("UNAVAILABLE", "--address")
+    ended.assert_refused("UNAVAILABLE", "--address")
     assert ended.status == 3
 
 
@@ -247,20 +247,20 @@ async def test_a_wrong_command_says_what_to_write(
 ) -> None:
     home = ["--home", str(tmp_path)] if "--home" in arguments else []
     ended = await ticket(tenant, *[one for one in arguments if one not in {"--home", "no-such-home"}], *home)
-    ended.refused("care: ", advice)
+    ended.assert_refused("care: ", advice)
     assert ended.status == 2
     assert is_empty(tmp_path), "nothing is made where nothing runs"
 
 
 async def test_without_a_token_it_says_how_to_get_one(tenant: Tenant) -> None:
-    ended = await care("ticket", "list", variables={"CARE_SERVICE_ADDRESS": tenant.care.address})
-    ended.refused("CARE_TOKEN", "make up")
+    ended = await run_care("ticket", "list", variables={"CARE_SERVICE_ADDRESS": tenant.care.address})
+    ended.assert_refused("CARE_TOKEN", "make up")
 
 
 async def test_a_token_that_the_service_does_not_take_says_so(tenant: Tenant, tmp_path: Path) -> None:
     token = mint(tmp_path, "acme", "alice")
-    ended = await care("ticket", "list", "--address", tenant.care.address, "--token", token)
-    ended.refused("TOKEN_INVALID", "CARE_TOKEN")
+    ended = await run_care("ticket", "list", "--address", tenant.care.address, "--token", token)
+    ended.assert_refused("TOKEN_INVALID", "CARE_TOKEN")
 
 
 async def test_a_token_may_stand_in_a_file_and_the_organization_in_an_option(tenant: Tenant, tmp_path: Path) -> None:
@@ -268,15 +268,17 @@ async def test_a_token_may_stand_in_a_file_and_the_organization_in_an_option(ten
     file = tmp_path / "token"
     file.write_text(tenant.care.token(sub="intake", roles=["service"]))
     variables = {"CARE_SERVICE_ADDRESS": tenant.care.address, "CARE_TOKEN_FILE": str(file)}
-    (await care("ticket", "list", variables=variables)).refused("--organization")
-    (found,) = parsed(await care("ticket", "list", "--json", "--org", tenant.id, variables=variables))
+    (await run_care("ticket", "list", variables=variables)).assert_refused("--organization")
+    (found,) = parsed(await run_care("ticket", "list", "--json", "--org", tenant.id, variables=variables))
     assert found["name"] == f"{tenant.name}/tickets/1"
-    (found,) = parsed(await care("ticket", "list", "--json", variables={**variables, "CARE_ORGANIZATION": tenant.id}))
+    (found,) = parsed(
+        await run_care("ticket", "list", "--json", variables={**variables, "CARE_ORGANIZATION": tenant.id})
+    )
     assert found["name"] == f"{tenant.name}/tickets/1"
 
 
 async def test_help_names_every_command() -> None:
-    ended = await care("ticket", "--help")
+    ended = await run_care("ticket", "--help")
     for name in ("list", "count", "show", "log", "create", "take", "assign", "form", "withdraw", "contact", "close"):
         assert f" {name} " in ended.output
     assert ended.status == 0

@@ -149,7 +149,7 @@ async def test_a_service_in_production_is_reached_with_an_issuers_token_by_tls(
 ) -> None:
     issuer = Issuer(str(tmp_path / "jwks.json"))
     issuer.add("a", "EdDSA")
-    replace(tmp_path / "jwks.json", issuer.document)
+    replace(tmp_path / "jwks.json", issuer.jwk_set)
     production = {**issuer.variables, "CARE_ENVIRONMENT": "production", "CARE_TOKEN_KEY": ""}
     async with (
         secured(database_url, files, **production) as service,

@@ -21,7 +21,7 @@ from care_client.errors import Conflict
 from care_dev.stack import postgres
 from tests.support.care import Care, care
 from tests.support.tenant import Tenant
-from tests.support.watching import place, watching
+from tests.support.watching import current_resume_token, watching
 
 WRITERS = 8
 COLD = 6
@@ -182,11 +182,11 @@ async def each_change_is_seen_once(services: Sequence[Care], changes: int, cuts:
     async with commotion(services, f"org-{secrets.token_hex(4)}", chance) as world:
         tenant = world.tenants[0]
         clients = [each.agent("alice") for each in world.tenants]
-        begin = await place(clients[0], tenant.name)
+        begin = await current_resume_token(clients[0], tenant.name)
         before = {each.name: int((await tenant.get(each)).etag) for each in (world.hot, *world.cold)}
         everything = Watcher(clients, tenant.name, its, begin)
         watching_all = asyncio.create_task(everything.run(cuts, changes))
-        hot_begin = await place(clients[0], world.hot.name)
+        hot_begin = await current_resume_token(clients[0], world.hot.name)
         await world.run(changes)
         expected = await written(tenant, before)
         assert len(expected) == changes, hint

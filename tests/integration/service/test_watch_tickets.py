@@ -29,7 +29,7 @@ from tests.integration.service.commands import assert_refused
 from tests.support.care import Care, care
 from tests.support.system import eventually
 from tests.support.tenant import Tenant
-from tests.support.watching import Stream, place, watching, what
+from tests.support.watching import Stream, current_resume_token, describe_change, watching
 
 HASTY = Pace(heartbeat=0.05, taken_within=1.0, retry=0.05)
 
@@ -45,7 +45,7 @@ async def take(opened: Stream[WatchTicketsResponse], number: int) -> list[tuple[
     while len(seen) < number:
         answer = await opened.next()
         if answer.HasField("activity"):
-            seen.append(what(answer))
+            seen.append(describe_change(answer))
     return seen
 
 
@@ -87,7 +87,7 @@ async def test_it_begins_now_with_a_place_to_resume_from(tenant: Tenant) -> None
 async def test_it_goes_on_after_each_of_its_answers(tenant: Tenant) -> None:
     alice = tenant.agent("alice")
     await tenant.meet("alice")
-    begin = await place(alice, tenant.name)
+    begin = await current_resume_token(alice, tenant.name)
     ticket = await tenant.in_status("RESOLVED")
     expected = [(ticket.number, done) for done in ("CREATED", "TAKEN", "RESOLVED")]
     tokens = [begin]
@@ -146,7 +146,7 @@ async def test_a_view_that_is_none_is_refused(tenant: Tenant) -> None:
 
 async def test_a_change_without_a_message_has_none(tenant: Tenant) -> None:
     await tenant.meet("alice")
-    begin = await place(tenant.agent("alice"), tenant.name)
+    begin = await current_resume_token(tenant.agent("alice"), tenant.name)
     await tenant.ticket(None, with_review=False)
     async with watching(tenant.agent("alice"), tenant.name, resume_token=begin) as opened:
         assert not (await opened.next()).HasField("message")
@@ -154,7 +154,7 @@ async def test_a_change_without_a_message_has_none(tenant: Tenant) -> None:
 
 async def test_every_entry_of_the_thread_is_told_as_the_thread_shows_it(tenant: Tenant) -> None:
     await tenant.meet("alice")
-    begin = await place(tenant.agent("alice"), tenant.name)
+    begin = await current_resume_token(tenant.agent("alice"), tenant.name)
     ticket = await tenant.ticket()
     await tenant.in_recovery_state(ticket, "CHAT_UNLOCKED")
     await add_note(tenant, ticket)
@@ -208,7 +208,7 @@ async def test_one_ticket_is_followed_without_the_others(tenant: Tenant) -> None
 async def test_a_filter_is_compared_with_the_ticket_as_it_is(tenant: Tenant) -> None:
     alice = tenant.agent("alice")
     await tenant.meet("alice")
-    begin = await place(alice, tenant.name)
+    begin = await current_resume_token(alice, tenant.name)
     one, other = await tenant.ticket(), await tenant.ticket()
     wanted = f'assignee = "{tenant.agent_name("alice")}" AND status = RESOLVED'
     async with watching(alice, tenant.name, filter=wanted) as opened:
@@ -229,7 +229,7 @@ async def test_another_organizations_tickets_are_never_seen(service: Care, tenan
     neighbor = Tenant(service, f"{tenant.id}-neighbor")
     await tenant.meet("alice")
     await neighbor.meet("alice")
-    begin = await place(tenant.agent("alice"), tenant.name)
+    begin = await current_resume_token(tenant.agent("alice"), tenant.name)
     async with watching(tenant.agent("alice"), tenant.name) as opened:
         await opened.next()
         theirs = await neighbor.ticket()
@@ -440,7 +440,7 @@ async def test_a_client_that_does_not_read_is_cut_off_and_resumes_without_a_gap(
     tenant = Tenant(hasty, "slow")
     ticket = await tenant.ticket()
     texts = [f"{number} {'x' * 9_990}" for number in range(700)]  # more than the 4 MiB that gRPC may keep for a reader
-    begin = await place(tenant.agent("alice"), ticket.name)
+    begin = await current_resume_token(tenant.agent("alice"), ticket.name)
     for text in texts:
         await add_note(tenant, ticket, text)
     labels = {"method": "care.v1.TicketService/WatchTickets", "code": "RESOURCE_EXHAUSTED", "reason": "RATE_LIMITED"}
@@ -504,5 +504,5 @@ async def test_a_stream_that_can_see_nothing_says_so_and_is_resumed(server: post
                 assert error.retry_after
         ticket = await tenant.ticket(None)
         async with asyncio.timeout(60):
-            assert what(await following) == (ticket.number, "CREATED")
+            assert describe_change(await following) == (ticket.number, "CREATED")
         await changes.aclose()

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from care_rules.entities.message import Channel
 from care_rules.names import Child
-from care_rules.organizations import Location, Organization
+from care_rules.organizations import Location, Organization, effective_settings
 from care_rules.refusals import Reason, Violation
 from care_rules.settings import Layer, Settings
 from care_service.rpc.settings_convert import json_values
@@ -72,7 +72,10 @@ async def test_an_organization_changes_what_is_given_and_nothing_else(office: Of
         )
     )
     assert (after.display_name, after.default_phone_region, after.settings_revision) == ("Acme", "GB", 1)
-    assert await office.reader.organization(office.id) == after
+    stored = await directory.get_organization(office.reader, office.id)
+    assert (stored.display_name, stored.default_phone_region, stored.settings_revision) == ("Acme", "GB", 1)
+    assert stored.settings.names == frozenset({"form_lifetime"})
+    assert effective_settings(stored, None).form_lifetime == lifetime
     (revision,) = await office.reader.settings_revisions(office.id, "", None, 10)
     assert [(change.field, change.after) for change in revision.changes] == [("form_lifetime", '"864000s"')]
     assert revision.author == "intake"

@@ -20,7 +20,7 @@ from care_service.tokens.keeping import PAUSE, TokenKeys, open_keys
 from care_service.tokens.keys import KeySet
 from care_service.tokens.sources import FetchError, UrlSource
 from tests.support.certificates import authority, write_pair
-from tests.support.issuer import Issuer, absent_issuer, issuer
+from tests.support.issuer import Issuer, issuer, unreachable_issuer
 from tests.support.serving import serve
 
 HOUR = timedelta(hours=1)
@@ -51,7 +51,7 @@ class FakeSource:
             self.fetching -= 1
         if self.error:
             raise FetchError(self.error)
-        return self.issuer.document
+        return self.issuer.jwk_set
 
     async def until(self, enough: Callable[[], bool]) -> None:
         async with self.was_asked:
@@ -162,11 +162,11 @@ async def test_without_a_source_there_are_no_keys_and_nothing_to_wait_for() -> N
 async def test_a_file_is_read_and_read_again(tmp_path: Path) -> None:
     source, path = FakeSource(), tmp_path / "jwks.json"
     source.issuer.add("a")
-    path.write_bytes(source.issuer.document)
+    path.write_bytes(source.issuer.jwk_set)
     keys = await open_keys(str(path), HOUR)
     assert keys.current.ids == ["a"]
     source.issuer.add("b")
-    path.write_bytes(source.issuer.document)
+    path.write_bytes(source.issuer.jwk_set)
     await keys.refresh_now()
     assert keys.current.ids == ["a", "b"]
     path.unlink()
@@ -204,7 +204,7 @@ async def test_what_a_url_gives_is_checked() -> None:
         found.add("a")
         source = UrlSource(f"{found.url}?tenant=secret")
         assert source.name == found.url
-        assert await source.fetch() == found.document
+        assert await source.fetch() == found.jwk_set
         for status in (404, 500, 204, 302):
             found.status = status
             with pytest.raises(FetchError, match=f"HTTP status {status}"):
@@ -214,7 +214,7 @@ async def test_what_a_url_gives_is_checked() -> None:
             found.keys[f"{number:0200}"] = found.keys["a"]
         with pytest.raises(FetchError, match="longer than"):
             await source.fetch()
-    async with absent_issuer() as (absent, _):
+    async with unreachable_issuer() as (absent, _):
         with pytest.raises(FetchError, match="ConnectError"):
             await UrlSource(absent.url).fetch()
 
@@ -233,11 +233,11 @@ async def test_an_https_issuer_has_to_prove_who_it_is(tmp_path: Path, monkeypatc
     write_pair(ca, certificate, key)
     found = Issuer("")
     found.add("a")
-    app = Starlette(routes=[Route("/jwks.json", found.answer)])
+    app = Starlette(routes=[Route("/jwks.json", found.serve_keys)])
     async with serve(app, tls=(certificate, key)) as url:
         with pytest.raises(FetchError, match="ConnectError"):
             await UrlSource(f"{url}/jwks.json").fetch()
-        assert found.asked == 0
+        assert found.fetches == 0
         ca.cert_pem.write_to_path(tmp_path / "ca.crt")
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.crt"))
-        assert await UrlSource(f"{url}/jwks.json").fetch() == found.document
+        assert await UrlSource(f"{url}/jwks.json").fetch() == found.jwk_set

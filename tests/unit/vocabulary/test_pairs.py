@@ -53,6 +53,7 @@ NEEDLESS: dict[type[Enum], str] = {
 NEEDLESS_IN_RULES: dict[str, str] = {
     "care.v1.ChatAuthor": "told from a message's kind: whether the customer wrote it",
     "care.v1.DeadlineStep": "told from whether a deadline has passed",
+    "care.v1.TicketView": "how much of a ticket a list returns, which the RPC layer decides",
     "care.v1.Weekday": "a place in `BusinessHours.week`",
 }
 """Enums of the contract that the rules have no enum for, each with the reason."""

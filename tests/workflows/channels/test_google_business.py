@@ -246,10 +246,10 @@ async def test_a_rejected_reply_is_refused_and_not_posted_again(site: GoogleBusi
 async def test_refusals_keep_google_s_words(
     site: GoogleBusiness, google: Google, status: HTTPStatus, reason: RefusalReason
 ) -> None:
-    google.answers = [error(status, "NAME", "Google's words.")]
+    google.responses = [error(status, "NAME", "Google's words.")]
     refused = await refusal(site)
     assert (refused.reason, refused.provider_message) == (reason, "Google's words.")
-    google.answers = [Response("<html>not our JSON", status)]
+    google.responses = [Response("<html>not our JSON", status)]
     refused = await refusal(site)
     assert (refused.reason, refused.provider_message) == (reason, "")
 
@@ -272,7 +272,7 @@ async def test_an_unknown_review_is_refused(site: GoogleBusiness) -> None:
 async def test_passing_failures_are_no_refusals(
     site: GoogleBusiness, google: Google, status: int, reason: UnavailableReason
 ) -> None:
-    google.answers = [Response(status_code=status)]
+    google.responses = [Response(status_code=status)]
     assert await outage(site) is reason
     await site.post_reply(TARGET, TEXT, "k")
     assert standing(google) == TEXT
@@ -280,7 +280,7 @@ async def test_passing_failures_are_no_refusals(
 
 @pytest.mark.parametrize("content", [b"", b"<html>", b"[]", b'{"reviewReply": 5}', b'{"reviewReply": {}}', b"\xff"])
 async def test_a_success_that_cannot_be_read_is_no_reply(site: GoogleBusiness, google: Google, content: bytes) -> None:
-    google.answers = [Response(content)]
+    google.responses = [Response(content)]
     with pytest.raises(SiteUnavailable) as unavailable:
         await site.read_reply(TARGET)
     assert unavailable.value.reason is UnavailableReason.UNEXPECTED_RESPONSE
@@ -302,7 +302,7 @@ async def test_a_connection_that_ends_is_worth_another_try(site: GoogleBusiness,
         async def __call__(self, scope: object, receive: object, send: object) -> None:
             raise ConnectionResetError
 
-    google.answers = [Dropped()]
+    google.responses = [Dropped()]
     with pytest.raises(SiteUnavailable):
         await site.read_reply(TARGET)
     assert await site.read_reply(TARGET) is None
@@ -347,7 +347,7 @@ async def test_a_token_that_is_not_taken_any_more_is_replaced_once(site: GoogleB
 
 
 async def test_an_account_that_gets_no_token_is_not_permitted(site: GoogleBusiness, google: Google) -> None:
-    google.token_answers = [JSONResponse({"error": "invalid_grant", "error_description": "Gone."}, 400)]
+    google.token_responses = [JSONResponse({"error": "invalid_grant", "error_description": "Gone."}, 400)]
     refused = await refusal(site)
     assert refused.reason is RefusalReason.NOT_PERMITTED
     assert "invalid_grant: Gone." in refused.provider_message
@@ -364,7 +364,7 @@ async def test_no_failure_and_no_log_carries_a_text_a_link_or_a_secret(
     answers = [error(HTTPStatus.BAD_REQUEST, "NAME", TEXT), Response(status_code=503), Response(b"<")]
     with caplog.at_level(logging.DEBUG):
         for answer in answers:
-            google.answers = [answer]
+            google.responses = [answer]
             with pytest.raises(ReviewSiteError) as failed:
                 await site.post_reply(TARGET, TEXT, "k")
             failures.append(failed.value)

@@ -263,7 +263,7 @@ async def test_a_server_that_puts_us_off_is_tried_again(command: str, answer: st
     inbox = Inbox({command: answer})
     async with serve_mail(inbox) as port:
         assert await outage(plain(port)) is UnavailableReason.DEFERRED
-        inbox.answers.clear()
+        inbox.replies.clear()
         inbox.envelopes.clear()
         await plain(port).send(MESSAGE)
     assert len(inbox.emails) == 1
@@ -342,7 +342,7 @@ async def test_an_answer_that_trickles_runs_into_the_deadline() -> None:
         assert await outage(plain(port, DEADLINE)) is UnavailableReason.TIMEOUT
 
 
-@pytest.mark.parametrize("trouble", [{"hangs_at": "QUIT"}, {"drops_at": "QUIT"}, {"answers": {"QUIT": "500 no"}}])
+@pytest.mark.parametrize("trouble", [{"hangs_at": "QUIT"}, {"drops_at": "QUIT"}, {"replies": {"QUIT": "500 no"}}])
 async def test_what_comes_after_the_message_does_not_unsend_it(trouble: dict[str, str]) -> None:
     inbox = Inbox(**trouble)  # type: ignore[arg-type]  # one field or the other
     async with serve_mail(inbox) as port:

@@ -16,7 +16,6 @@ from care_rules.deadlines import upcoming_deadlines
 from care_rules.delivery import DeliverySnapshot, DeliveryStep, begin_delivery, report_delivery
 from care_rules.entities.activity import ActorKind
 from care_rules.entities.delivery import DeliveryFailure, DeliveryState
-from care_rules.entities.message import Channel
 from care_rules.entities.recovery import RefusalReason
 from care_rules.firing import fire_deadline
 from care_rules.recovery_plan import HANDED_OUT, RecoveryStep
@@ -230,7 +229,7 @@ def _delivery_grant(snapshot: DeliverySnapshot, business_name: str, step: Delive
         grant.provider_id = delivery.provider_id
         return grant
     link = chat_link(contact.id)
-    grant.address = contact.email if delivery.channel is Channel.EMAIL else contact.phone
+    grant.address = contact.address(delivery.channel)
     grant.business_name = business_name
     grant.text = message.text.replace(CHAT_LINK, link) if message.is_greeting else message.text
     grant.chat_link = link

@@ -37,7 +37,7 @@ class TicketView:
 
 @dataclass(frozen=True, slots=True)
 class RecoveryView:
-    """A recovery with every contact that it brought, oldest first."""
+    """A recovery with all its contacts, the oldest first."""
 
     recovery: Recovery
     contacts: tuple[Contact, ...]
@@ -72,7 +72,7 @@ class Reader(Protocol):
         ...
 
     async def recovery(self, name: RecoveryName) -> RecoveryView | None:
-        """One recovery."""
+        """Returns a recovery with its contacts; None if it does not exist."""
         ...
 
     async def contacts(self, name: TicketName, after: tuple[datetime, UUID] | None, limit: int) -> Sequence[Contact]:
@@ -82,21 +82,21 @@ class Reader(Protocol):
     async def messages(
         self, name: TicketName, after: tuple[int, int] | None, limit: int, *, latest_first: bool = False
     ) -> Sequence[MessageView]:
-        """The oldest first, or the latest."""
+        """Returns a ticket's thread, the oldest entry first or the latest."""
         ...
 
     async def message(self, name: TicketName, message: UUID) -> MessageView | None:
-        """One entry of the thread."""
+        """Returns an entry of the thread; None if it does not exist."""
         ...
 
     async def chat_messages(self, chat: ChatSnapshot, before: tuple[int, int] | None, limit: int) -> Sequence[Message]:
-        """What a contact and the business wrote to each other, the latest first."""
+        """Returns what a contact and the business wrote to each other, the latest first."""
         ...
 
     async def chat_messages_after(
         self, chat: ChatSnapshot, after: tuple[int, int] | None, limit: int
     ) -> Sequence[Message]:
-        """The same, the oldest first."""
+        """Returns the same, the oldest first."""
         ...
 
     async def unmatched(
@@ -106,35 +106,35 @@ class Reader(Protocol):
         ...
 
     async def reviews(self, query: ReviewQuery) -> Sequence[Review]:
-        """The latest written first; organization by organization where none is given."""
+        """Returns reviews, the latest written first; without an organization, one organization after the other."""
         ...
 
     async def review(self, organization: str, review_id: UUID) -> Review | None:
-        """One review."""
+        """Returns a review; None if it does not exist."""
         ...
 
     async def ticket_exists(self, name: TicketName) -> bool:
-        """Whether there is such a ticket."""
+        """Tells whether a ticket exists."""
         ...
 
     async def locations(self, organization: str, after: str | None, limit: int) -> Sequence[Location]:
-        """By id."""
+        """Returns locations in the order of their ids."""
         ...
 
     async def agents(self, organization: str, after: str | None, limit: int) -> Sequence[Agent]:
-        """By id."""
+        """Returns agents in the order of their ids."""
         ...
 
     async def organization(self, organization: str) -> Organization | None:
-        """One organization."""
+        """Returns an organization; None if it does not exist."""
         ...
 
     async def location(self, organization: str, location: str) -> Location | None:
-        """One location."""
+        """Returns a location; None if it does not exist."""
         ...
 
     async def agent(self, organization: str, agent: str) -> Agent | None:
-        """One agent."""
+        """Returns an agent; None if it does not exist."""
         ...
 
     async def settings_revisions(

@@ -89,24 +89,24 @@ class TicketStore(Protocol):
     async def load_form(
         self, recovery: UUID, request_id: UUID | None, oldest: datetime
     ) -> tuple[FormSnapshot, StoredResponse | None] | None:
-        """Returns the ticket behind a form's link; None if there is none. `oldest` is as in `RequestKey`.
+        """Returns the ticket behind a form's link; None if it does not exist. `oldest` is as in `RequestKey`.
 
         Raises StaleError if the ticket that receives an answer changed during the load.
         """
         ...
 
     async def load_recovery(self, name: RecoveryName) -> RecoverySnapshot | None:
-        """Returns the ticket of a recovery, for its workflow; None if there is none."""
+        """Returns a recovery for its workflow; None if it does not exist."""
         ...
 
     async def load_delivery(self, name: MessageName) -> DeliverySnapshot | None:
-        """Returns the ticket of a message to a customer, for its workflow; None if there is none."""
+        """Returns a message to a customer for its workflow; None if it does not exist."""
         ...
 
     async def load_chat(
         self, contact: UUID, request_id: UUID | None, oldest: datetime
     ) -> tuple[ChatSnapshot, StoredResponse | None] | None:
-        """Returns the ticket behind a chat's link; None if there is none. `oldest` is as in `RequestKey`.
+        """Returns the ticket behind a chat's link; None if it does not exist. `oldest` is as in `RequestKey`.
 
         Raises StaleError if the ticket that receives a message changed during the load.
         """
@@ -139,7 +139,7 @@ class TicketStore(Protocol):
         ...
 
     async def commit(self, scheduled: ScheduledDecision, record: IdempotencyRecord | None) -> None:
-        """Writes a decision on an existing ticket in one statement; raises StaleError."""
+        """Writes a decision on an existing ticket in one statement. Raises StaleError."""
         ...
 
     async def commit_new(self, scheduled: ScheduledDecision, record: IdempotencyRecord | None) -> None:

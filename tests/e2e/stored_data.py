@@ -1,4 +1,4 @@
-"""What Temporal and the roles keep of what happened, as bytes to search in."""
+"""Reads everything that Temporal and the roles store, as bytes to search in."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from temporalio.api.workflowservice.v1 import QueryWorkflowRequest
 from temporalio.client import Client, WorkflowExecution
 
 _QUERIES: Final = ("status", "__temporal_workflow_metadata")
-"""Ours, and the one by which the Temporal UI asks for the current details."""
+"""The workflows' own query, and the one that the Temporal UI sends for the current details."""
 
 
-async def of_workflows(client: Client) -> dict[str, bytes]:
-    """By workflow id, what Temporal's API tells of all its runs.
+async def read_workflows(client: Client) -> dict[str, bytes]:
+    """Returns, by workflow id, everything that Temporal's API has on all runs of the workflow.
 
     That is the description (search attributes, memo, static summary, pending activities with their last failures), the
-    history, whose payloads are plain bytes in it, and the answers to queries.
+    history, which contains payloads as plain bytes, and the results of queries.
     """
     found: dict[str, bytes] = {}
     async for execution in client.list_workflows():
@@ -30,13 +30,13 @@ async def of_workflows(client: Client) -> dict[str, bytes]:
             execution.raw_info.SerializeToString(),
             description.SerializeToString(),
             *[event.SerializeToString() for event in (await handle.fetch_history()).events],
-            *[await _answer(client, execution, query) for query in _QUERIES],
+            *[await _query_result(client, execution, query) for query in _QUERIES],
         ]
         found[execution.id] = b"\n".join([found.get(execution.id, b""), *pieces])
     return found
 
 
-async def _answer(client: Client, execution: WorkflowExecution, query: str) -> bytes:
+async def _query_result(client: Client, execution: WorkflowExecution, query: str) -> bytes:
     request = QueryWorkflowRequest(
         namespace=client.namespace,
         execution=Execution(workflow_id=execution.id, run_id=execution.run_id),
@@ -45,8 +45,8 @@ async def _answer(client: Client, execution: WorkflowExecution, query: str) -> b
     return (await client.workflow_service.query_workflow(request)).SerializeToString()
 
 
-def of_database(path: Path) -> bytes:
-    """All values in all tables of an SQLite file; in the file itself long ones are cut into pieces."""
+def read_database(path: Path) -> bytes:
+    """Returns all values in all tables of an SQLite file. The file itself stores long values in pieces."""
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
         connection.text_factory = bytes
         tables = [
@@ -56,11 +56,11 @@ def of_database(path: Path) -> bytes:
     return b"\n".join(value for row in rows for value in row if isinstance(value, bytes))
 
 
-def of_files(home: Path, but: set[str]) -> dict[str, bytes]:
-    """By path, every file below `home` that is not in one of the folders `but`; of a system that runs meanwhile."""
+def read_files(home: Path, but: set[str]) -> dict[str, bytes]:
+    """Returns, by path, every file below `home` except those in the folders `but`. The system may be running."""
     found = {}
     for path in home.rglob("*"):
         if path.is_file() and path.relative_to(home).parts[0] not in but:
-            with suppress(FileNotFoundError):  # a journal that is gone by now
+            with suppress(FileNotFoundError):  # a journal that was deleted meanwhile
                 found[str(path.relative_to(home))] = path.read_bytes()
     return found

@@ -1,4 +1,4 @@
-"""Waits for what happens elsewhere: asks again until it is so, or says what did not happen."""
+"""Waits for conditions in other processes, by polling."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ _PAUSE: Final = 0.2
 _DEADLINE: Final = 60.0
 
 
-async def until(what: str, probe: Callable[[], Awaitable[T | None]]) -> T:
-    """Returns the first answer of `probe` that is not None; raises StackError, naming `what`, after a minute."""
+async def poll_until(what: str, probe: Callable[[], Awaitable[T | None]]) -> T:
+    """Calls `probe` until it returns a value, and returns that value. None means "not yet".
+
+    Raises StackError, which names `what`, after a minute.
+    """
     with anyio.move_on_after(_DEADLINE):
         while True:
             if (found := await probe()) is not None:
                 return found
             await anyio.sleep(_PAUSE)
-    raise StackError(f"{what} did not happen within {_DEADLINE:.0f} s: look into the logs of the stack")
+    raise StackError(f"{what} did not happen within {_DEADLINE:.0f} s: see the logs of the stack")

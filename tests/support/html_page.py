@@ -1,10 +1,10 @@
-"""A page as a browser's parser finds it: its text and its elements."""
+"""Parses an HTML page for assertions."""
 
 from html.parser import HTMLParser
 
 
-class Page(HTMLParser):
-    """The text and the elements of a page, as a browser's parser would find them."""
+class HtmlPage(HTMLParser):
+    """The text and the elements of an HTML page."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -19,6 +19,7 @@ class Page(HTMLParser):
         self.text += data
 
     def all(self, tag: str) -> list[dict[str, str | None]]:
+        """Returns the attributes of all elements with this tag."""
         return [attributes for name, attributes in self.elements if name == tag]
 
     @property

@@ -1,4 +1,4 @@
-"""The site's pages: the list of reviews, one review, and the small forms that change how the site behaves."""
+"""The site's pages: the list of reviews, one review, and the forms that change how the site behaves."""
 
 from http import HTTPStatus
 from typing import Final
@@ -12,17 +12,17 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.templating import Jinja2Templates
 
-from care_dev.data.faults import describe_fault
+from care_dev.data.validation import describe_validation_error
 from care_dev.review_site.behavior import MAX_DELAY_SECONDS, Behavior, BehaviorChange, Mode
 from care_dev.review_site.errors import ApiError, Reason
 from care_dev.review_site.links import linkify, without_links
-from care_dev.review_site.store import Review, ReviewFilter, Store
+from care_dev.review_site.store import Review, ReviewFilter, ReviewStore
 
 _CHANGE: Final = TypeAdapter(BehaviorChange)
 _REPLIED: Final = {"yes": True, "no": False}
 _AVATAR_COLORS: Final = 6
 _LONG_TEXT: Final = 600
-"""From this many characters on, the list shows the beginning of a text only."""
+"""The list shows only the beginning of a text with more characters than this."""
 _MODE_LABELS: Final = {
     Mode.ACCEPT: "Accept replies",
     Mode.REFUSE_TOO_LONG: "Refuse replies as too long",
@@ -32,11 +32,10 @@ _MODE_LABELS: Final = {
 }
 
 
-class Pages:
-    """The pages' endpoints over one store."""
+class HtmlEndpoints:
+    """Serves the pages for one store, and the requests of their forms."""
 
-    def __init__(self, store: Store) -> None:
-        """Show what is in ``store``."""
+    def __init__(self, store: ReviewStore) -> None:
         self._store = store
         environment = Environment(
             loader=PackageLoader("care_dev.review_site"),
@@ -53,11 +52,11 @@ class Pages:
         self._templates = Jinja2Templates(env=environment)
 
     def bind(self, app: Starlette) -> None:
-        """Let the templates make paths of ``app``: relative ones, which no Host header can change."""
+        """Gives the templates `path_for`, which returns paths of `app` that no Host header changes."""
         self._templates.env.globals["path_for"] = app.url_path_for
 
     async def list_reviews(self, request: Request) -> Response:
-        """Show the reviews of all businesses, or of the one that the query names."""
+        """Shows the reviews of all businesses, or of the business in the query."""
         query = request.query_params
         chosen = ReviewFilter(query.get("organization"), query.get("location"), _REPLIED.get(query.get("replied", "")))
         businesses = self._store.list_businesses()
@@ -71,7 +70,7 @@ class Pages:
         return self._templates.TemplateResponse(request, "reviews.html", context)
 
     async def show_review(self, request: Request) -> Response:
-        """Show one review and, for developers, what happened to its reply."""
+        """Shows one review and, for developers, the history of its reply."""
         organization, external_id = request.path_params["organization"], request.path_params["external_id"]
         review = self._store.get_review(organization, external_id)
         if review is None:
@@ -86,19 +85,19 @@ class Pages:
         return self._templates.TemplateResponse(request, "review.html", context)
 
     async def set_behavior(self, request: Request) -> Response:
-        """Take the form of the list: how the site behaves for all reviews."""
+        """Sets how the site behaves for all reviews, from the form of the list."""
         await self._change_behavior(request, "", "")
         return RedirectResponse(request.app.url_path_for("list_reviews"), status_code=HTTPStatus.SEE_OTHER)
 
     async def set_review_behavior(self, request: Request) -> Response:
-        """Take the form of a review's page: how the site behaves for this review."""
+        """Sets how the site behaves for one review, from the form of its page."""
         await self._change_behavior(request, **request.path_params)
         return RedirectResponse(
             request.app.url_path_for("show_review", **request.path_params), status_code=HTTPStatus.SEE_OTHER
         )
 
     async def take_down(self, request: Request) -> Response:
-        """Take the button of a review's page: the reply is moderated away, if it is still there."""
+        """Removes the reply as moderation does, if there still is one, for the button of the review's page."""
         review = self._store.get_review(**request.path_params)
         if review is None:
             raise HTTPException(HTTPStatus.NOT_FOUND)
@@ -109,7 +108,7 @@ class Pages:
         )
 
     async def handle_not_found(self, request: Request, error: Exception) -> Response:
-        """Show that there is no such page."""
+        """Shows the page for an unknown path or review."""
         del error
         return self._templates.TemplateResponse(request, "not_found.html", status_code=HTTPStatus.NOT_FOUND)
 
@@ -119,12 +118,12 @@ class Pages:
         try:
             change = _CHANGE.validate_python({**fields, "organization": organization, "external_id": external_id})
         except ValidationError as error:
-            raise ApiError(Reason.INVALID_FIELD, describe_fault(error)) from error
+            raise ApiError(Reason.INVALID_FIELD, describe_validation_error(error)) from error
         self._store.set_behavior(organization, external_id, change.behavior)
 
 
 def _title(identifier: str) -> str:
-    """Return an id such as ``main-street`` as a heading."""
+    """Returns an id such as `main-street` as a heading: `Main street`."""
     words = identifier.replace("-", " ").replace("_", " ").strip()
     return words[:1].upper() + words[1:]
 
@@ -134,7 +133,7 @@ def _author(review: Review) -> str:
 
 
 def _initial(review: Review) -> str:
-    """Return the author's first letter; empty if there is none, as for anonymous authors."""
+    """Returns the first letter of the author's name, or an empty string if it has none or is anonymous."""
     letters = "" if review.is_anonymous else review.display_name
     return next((letter.upper() for letter in letters if letter.isalpha()), "")
 

@@ -1,4 +1,7 @@
-"""The mailbox's pages and its JSON: the list of emails, and one email, which can do nothing to whoever reads it."""
+"""The mailbox's HTTP endpoints: the list of emails and one email, as pages and as JSON.
+
+The page of an email shows its HTML in a sandboxed frame, which runs nothing and loads nothing.
+"""
 
 from http import HTTPStatus
 
@@ -9,15 +12,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.templating import Jinja2Templates
 
-from care_dev.mailbox.store import Email, Mailbox, Store
+from care_dev.mailbox.store import Email, EmailStore, NamedAddress
 from care_dev.review_site.links import linkify
 
 
-class Pages:
-    """The endpoints over one store."""
+class Endpoints:
+    """Serves the emails of one store."""
 
-    def __init__(self, store: Store) -> None:
-        """Show what is in ``store``."""
+    def __init__(self, store: EmailStore) -> None:
         self._store = store
         environment = Environment(
             loader=PackageLoader("care_dev.mailbox"),
@@ -30,42 +32,42 @@ class Pages:
         self._templates = Jinja2Templates(env=environment)
 
     def bind(self, app: Starlette) -> None:
-        """Let the templates make paths of ``app``: relative ones, which no Host header can change."""
+        """Gives the templates `path_for`, which returns paths of `app` that no Host header changes."""
         self._templates.env.globals["path_for"] = app.url_path_for
 
     async def list_emails(self, request: Request) -> Response:
-        """Show the emails, or those for the address that the query names."""
+        """Shows all emails, or those for the address in the query parameter `to`."""
         recipient = request.query_params.get("to") or None
         context = {"list": self._store.list_emails(recipient), "recipient": recipient}
         return self._templates.TemplateResponse(request, "emails.html", context)
 
     async def show_email(self, request: Request) -> Response:
-        """Show one email."""
+        """Shows one email."""
         return self._templates.TemplateResponse(request, "email.html", {"email": self._email(request)})
 
     async def delete_emails(self, request: Request) -> Response:
-        """Take the button of the list: delete all emails."""
+        """Deletes all emails, for the button of the list."""
         self._store.clear()
         return RedirectResponse(request.app.url_path_for("list_emails"), status_code=HTTPStatus.SEE_OTHER)
 
     async def list_json(self, request: Request) -> Response:
-        """Return the emails, or those for the address that the query names, the latest first."""
+        """Returns all emails, or those for the address in the query parameter `to`, newest first."""
         found = self._store.list_emails(request.query_params.get("to") or None)
         return JSONResponse({"emails": [_json(email) for email in found.emails], "totalSize": found.total})
 
     async def get_json(self, request: Request) -> Response:
-        """Return one email."""
+        """Returns one email."""
         return JSONResponse(_json(self._email(request)))
 
     async def get_source(self, request: Request) -> Response:
-        """Return one email as it came, as text that no browser takes for anything else."""
+        """Returns the source of one email as plain text, which no browser renders as HTML."""
         content = self._store.get_content(request.path_params["id"])
         if content is None:
             raise HTTPException(HTTPStatus.NOT_FOUND)
         return Response(content, media_type="text/plain; charset=utf-8")
 
     async def handle_not_found(self, request: Request, error: Exception) -> Response:
-        """Show that there is no such page."""
+        """Answers a request for an unknown path or email: with JSON below `/v1/`, else with a page."""
         del error
         if request.url.path.startswith("/v1/"):
             body = {"code": 404, "status": "NOT_FOUND", "message": "There is no such email; GET /v1/emails lists them."}
@@ -84,8 +86,8 @@ def _json(email: Email) -> dict[str, object]:
         "id": email.id,
         "receiveTime": email.receive_time.isoformat().replace("+00:00", "Z"),
         "recipients": email.recipients,
-        "from": [_mailbox_json(each) for each in email.sender],
-        "to": [_mailbox_json(each) for each in email.to],
+        "from": [_address_json(each) for each in email.sender],
+        "to": [_address_json(each) for each in email.to],
         "subject": email.subject,
         "messageId": email.message_id,
         "inReplyTo": email.in_reply_to,
@@ -94,5 +96,5 @@ def _json(email: Email) -> dict[str, object]:
     }
 
 
-def _mailbox_json(mailbox: Mailbox) -> dict[str, str]:
-    return {"name": mailbox.name, "address": mailbox.address}
+def _address_json(named: NamedAddress) -> dict[str, str]:
+    return {"name": named.name, "address": named.address}

@@ -1,4 +1,4 @@
-"""ASGI middleware and path parameters of the site: quoted ids, safe headers, no writes from other sites' pages."""
+"""ASGI middleware and path parameters: percent-encoded ids, security headers, refusal of cross-site requests."""
 
 from typing import Final
 from urllib.parse import quote, unquote
@@ -18,42 +18,40 @@ _HEADERS: Final = {
 
 
 class QuotedConvertor(Convertor[str]):
-    """A path segment of any characters; needs ``RawPath``, because an id may hold a slash."""
+    """A percent-encoded path segment of any characters. Needs `RawPath`, because an id may contain a slash."""
 
     regex = "[^/]+"
 
     def convert(self, value: str) -> str:
-        """Return what the segment stands for."""
+        """Returns the decoded segment."""
         return unquote(value)
 
     def to_string(self, value: str) -> str:
-        """Return the segment that stands for ``value``."""
+        """Returns `value` encoded as one segment."""
         return quote(value, safe="")
 
 
 class RawPath:
-    """Lets the router match the path as it was sent: once ``%2F`` is decoded, an id looks like two segments."""
+    """Makes the router match the undecoded path. With `%2F` decoded, an id would look like two segments."""
 
     def __init__(self, app: ASGIApp) -> None:
-        """Wrap ``app``."""
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on with its path undecoded."""
+        """Passes the request on with its path undecoded."""
         if scope["type"] == "http":
             scope = {**scope, "path": scope["raw_path"].decode("ascii")}
         await self._app(scope, receive, send)
 
 
 class SafeHeaders:
-    """Adds the headers that keep a page from running or loading anything of others, and answers from caches."""
+    """Adds headers that keep a page from loading or running anything external, and responses out of caches."""
 
     def __init__(self, app: ASGIApp) -> None:
-        """Wrap ``app``."""
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on and complete the answer's headers."""
+        """Passes the request on and adds headers to the response."""
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -66,14 +64,16 @@ class SafeHeaders:
 
 
 class SameSiteWrites:
-    """Refuses writes that a page of another site makes a browser send (Fetch Metadata); other clients pass."""
+    """Refuses writes that a browser sends for a page of another site, by its `Sec-Fetch-Site` header (Fetch Metadata).
+
+    Clients without the header pass.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
-        """Wrap ``app``."""
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on unless it is a foreign page's."""
+        """Passes the request on, or refuses it with CROSS_SITE_REQUEST."""
         app = self._app
         if scope["type"] == "http" and scope["method"] not in {"GET", "HEAD"}:
             origin = Headers(scope=scope).get("Sec-Fetch-Site", "same-origin")

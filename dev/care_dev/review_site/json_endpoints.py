@@ -1,6 +1,6 @@
-"""The JSON API: reviews and replies as in the Google Business Profile API, and what a developer needs besides.
+"""The JSON API: reviews and replies as in the Google Business Profile API, and extra methods for developers.
 
-The first part follows accounts.locations.reviews, .updateReply and .deleteReply of version 4:
+Reviews and replies follow accounts.locations.reviews, .updateReply and .deleteReply of version 4:
 https://developers.google.com/my-business/reference/rest/v4/accounts.locations.reviews
 """
 
@@ -13,15 +13,15 @@ from pydantic.dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from care_dev.data.faults import describe_fault
 from care_dev.data.reviews import ReviewsInvalid, parse_reviews
+from care_dev.data.validation import describe_validation_error
 from care_dev.review_site.behavior import Behavior, BehaviorChange, Mode
 from care_dev.review_site.errors import ApiError, Reason
 from care_dev.review_site.links import contains_link
-from care_dev.review_site.store import EventKind, Reply, ReplyEvent, Review, Store
+from care_dev.review_site.store import EventKind, Reply, ReplyEvent, Review, ReviewStore
 
 REPLY_LIMIT_BYTES: Final = 4096
-"""The API's limit for the UTF-8 form of a reply."""
+"""The API's limit for a reply, encoded in UTF-8."""
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="ignore"))
@@ -33,20 +33,19 @@ _REPLY_BODY: Final = TypeAdapter(_ReplyBody)
 _BEHAVIOR_CHANGE: Final = TypeAdapter(BehaviorChange)
 
 
-class Api:
-    """The API's endpoints over one store.
+class JsonEndpoints:
+    """The JSON endpoints for one store.
 
-    Requests for one review's reply are served one after the other, in the order in which they came. So a slow write
-    cannot undo a later one, and whoever reads after it sees it.
+    Requests for the reply to one review run one after the other, in the order of their arrival. So a slow write cannot
+    overwrite a later one, and a read that arrives after a write returns its result.
     """
 
-    def __init__(self, store: Store) -> None:
-        """Serve what is in ``store``."""
+    def __init__(self, store: ReviewStore) -> None:
         self._store = store
-        self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
+        self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     async def put_reviews(self, request: Request) -> Response:
-        """Add or update an organization's reviews, given in the API's JSON form."""
+        """Adds or updates reviews of an organization, which the body has in the API's JSON format."""
         try:
             reviews = parse_reviews(await request.body())
         except ReviewsInvalid as error:
@@ -55,28 +54,28 @@ class Api:
         return JSONResponse({"reviewCount": len(reviews)})
 
     async def get_review(self, request: Request) -> Response:
-        """Return one review with its reply."""
+        """Returns one review with its reply."""
         organization, external_id = _scope(request)
-        self._behave(organization, external_id)
+        self._check_up(organization, external_id)
         return JSONResponse(_review_json(self._review(organization, external_id)))
 
     async def get_reply(self, request: Request) -> Response:
-        """Return the reply that is public now."""
+        """Returns the public reply."""
         organization, external_id = _scope(request)
-        async with self._turn(organization, external_id):
-            self._behave(organization, external_id)
+        async with self._lock(organization, external_id):
+            self._check_up(organization, external_id)
             return JSONResponse(_reply_json(self._reply(organization, external_id)))
 
     async def put_reply(self, request: Request) -> Response:
-        """Make the comment the review's reply; there is one reply per review, and a later one replaces it.
+        """Makes the comment the review's reply. A review has one reply; a later one replaces it.
 
-        A request that repeats an ``Idempotency-Key`` changes nothing and is answered as the first one was.
+        A request with a known `Idempotency-Key` changes nothing and gets the first request's response.
         """
         organization, external_id = _scope(request)
         key = request.headers.get("Idempotency-Key")
         body = await request.body()
-        async with self._turn(organization, external_id):
-            behavior = self._behave(organization, external_id)
+        async with self._lock(organization, external_id):
+            behavior = self._check_up(organization, external_id)
             self._review(organization, external_id)
             comment = _comment(body)
             earlier = self._store.find_put(organization, external_id, key) if key else None
@@ -84,7 +83,7 @@ class Api:
                 _check_allowed(comment, behavior)
             elif earlier.comment != comment:
                 raise ApiError(
-                    Reason.IDEMPOTENCY_KEY_REUSED, "This Idempotency-Key came with another comment; use a new key."
+                    Reason.IDEMPOTENCY_KEY_REUSED, "This Idempotency-Key was used with another comment; use a new key."
                 )
             await asyncio.sleep(behavior.delay_seconds)
             if earlier is None:
@@ -92,17 +91,17 @@ class Api:
             return JSONResponse(_reply_json(Reply(comment, earlier.time)))
 
     async def delete_reply(self, request: Request) -> Response:
-        """Remove the reply."""
+        """Removes the reply."""
         organization, external_id = _scope(request)
-        async with self._turn(organization, external_id):
-            behavior = self._behave(organization, external_id)
+        async with self._lock(organization, external_id):
+            behavior = self._check_up(organization, external_id)
             self._reply(organization, external_id)
             await asyncio.sleep(behavior.delay_seconds)
             self._store.delete_reply(organization, external_id)
             return JSONResponse({})
 
     async def get_history(self, request: Request) -> Response:
-        """Return how often the reply was written and all that happened to it, oldest first; for developers."""
+        """Returns the history of the reply, oldest first, and how often it was written. For developers."""
         organization, external_id = _scope(request)
         self._review(organization, external_id)
         events = self._store.list_events(organization, external_id)
@@ -116,25 +115,25 @@ class Api:
         )
 
     async def put_behavior(self, request: Request) -> Response:
-        """Set how the site behaves from now on; for developers."""
+        """Sets how the site behaves from now on. For developers."""
         try:
             change = _BEHAVIOR_CHANGE.validate_json(await request.body(), strict=True)
         except ValidationError as error:
-            raise ApiError(Reason.INVALID_FIELD, describe_fault(error)) from error
+            raise ApiError(Reason.INVALID_FIELD, describe_validation_error(error)) from error
         self._store.set_behavior(change.organization, change.external_id, change.behavior)
         return JSONResponse(_BEHAVIOR_CHANGE.dump_python(change, mode="json"))
 
     async def take_down(self, request: Request) -> Response:
-        """Moderate the reply away; for developers."""
+        """Removes the reply as the site's moderation does. For developers."""
         organization, external_id = _scope(request)
         self._reply(organization, external_id)
         self._store.take_reply_down(organization, external_id)
         return JSONResponse({})
 
-    def _turn(self, organization: str, external_id: str) -> asyncio.Lock:
-        return self._turns.setdefault((organization, external_id), asyncio.Lock())
+    def _lock(self, organization: str, external_id: str) -> asyncio.Lock:
+        return self._locks.setdefault((organization, external_id), asyncio.Lock())
 
-    def _behave(self, organization: str, external_id: str) -> Behavior:
+    def _check_up(self, organization: str, external_id: str) -> Behavior:
         behavior = self._store.resolve_behavior(organization, external_id)
         if behavior.mode is Mode.DOWN:
             raise ApiError(Reason.DOWN, "The review site is down; try again later.")
@@ -161,7 +160,7 @@ def _comment(body: bytes) -> str:
     try:
         comment = _REPLY_BODY.validate_json(body, strict=True).comment
     except ValidationError as error:
-        raise ApiError(Reason.INVALID_FIELD, describe_fault(error)) from error
+        raise ApiError(Reason.INVALID_FIELD, describe_validation_error(error)) from error
     if not comment.strip():
         raise ApiError(Reason.INVALID_FIELD, "comment: must not be empty; use DELETE to remove the reply")
     return comment
@@ -172,7 +171,7 @@ def _check_allowed(comment: str, behavior: Behavior) -> None:
     if size > REPLY_LIMIT_BYTES:
         raise ApiError(Reason.TOO_LONG, f"comment: has {size} bytes in UTF-8, at most {REPLY_LIMIT_BYTES} are allowed")
     if behavior.mode is Mode.REFUSE_TOO_LONG:
-        raise ApiError(Reason.TOO_LONG, "comment: is too long (the site is set to refuse every reply so)")
+        raise ApiError(Reason.TOO_LONG, "comment: is too long (the site is set to refuse every reply for this reason)")
     if behavior.mode is Mode.REFUSE_LINKS and contains_link(comment):
         raise ApiError(Reason.LINKS_NOT_ALLOWED, "comment: must not contain a link")
 
