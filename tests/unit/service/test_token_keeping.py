@@ -178,8 +178,8 @@ async def test_a_file_is_read_and_read_again(tmp_path: Path) -> None:
     ("content", "words"),
     [
         (None, "can't be read"),
-        ("", "no JSON"),
-        ("{}", "no JWK Set"),
+        ("", "not JSON"),
+        ("{}", "not a JWK Set"),
         ('{"keys": []}', "no key for signatures"),
         ('{"keys": [{"kty": "oct", "kid": "a", "k": "c2VjcmV0"}]}', "a: it is symmetric"),
     ],

@@ -16,7 +16,7 @@ import pytest
 from tests.unit.vocabulary.source import Module, enum_of, members, modules, place, read
 
 PARTIAL: dict[tuple[str, str], str] = {
-    ("CODES", "Reason"): "the reasons that the test kit can refuse with; the service's own table is made by total",
+    ("CODES", "Reason"): "the reasons that the test kit can refuse with; the service's own table goes through check_complete",
     ("_CODES", "DeliveryFailure"): "a provider has codes for these; whatever has none is OTHER",
     ("_DELIVERY_STEPS", "care.v1.DeliveryStep"): "the steps that a worker can begin",
     ("_ENDS", "care.v1.RecoveryState"): "the states that a recovery ends in",
@@ -90,7 +90,7 @@ def _is_complete(module: Module, table: ast.Dict, enum: str) -> bool:
 
 def _is_total(parents: tuple[ast.AST, ...]) -> bool:
     calls = (node for node in parents if isinstance(node, ast.Call))
-    return any(isinstance(call.func, ast.Name) and call.func.id == "total" for call in calls)
+    return any(isinstance(call.func, ast.Name) and call.func.id == "check_complete" for call in calls)
 
 
 def _enum_of_chain(module: Module, first: ast.If) -> str | None:
