@@ -16,7 +16,7 @@ import pytest
 from tests.unit.vocabulary.source import Module, enum_of, members, modules, place, read
 
 PARTIAL: dict[tuple[str, str], str] = {
-    ("CODES", "Reason"): "the reasons that the test kit can refuse with; the service's own table goes through check_complete",
+    ("CODES", "Reason"): "the reasons that the test kit can refuse with; the service's table is checked",
     ("_CODES", "DeliveryFailure"): "a provider has codes for these; whatever has none is OTHER",
     ("_DELIVERY_STEPS", "care.v1.DeliveryStep"): "the steps that a worker can begin",
     ("_ENDS", "care.v1.RecoveryState"): "the states that a recovery ends in",
@@ -155,7 +155,7 @@ def test_what_forgets_a_member_is_found(text: str, words: str) -> None:
     [
         "match x:\n case Channel.SMS: a()\n case Channel.EMAIL: b()\n case _: assert_never(x)",
         "match x:\n case pb.CHANNEL_SMS | pb.CHANNEL_EMAIL: a()\n case _: b()",
-        "T = total(Priority, {Priority.LOW: 1} | others)",
+        "T = check_complete(Priority, {Priority.LOW: 1} | others)",
         "T = {Channel.SMS: 1, Channel.EMAIL: 2}",
         "if x is Priority.LOW: a()\nelse: b()",
         "match x:\n case str(): a()\n case _: b()",
