@@ -42,7 +42,7 @@ EDITS: Final = (
         (f"{_USECASES}/test_reaching_customers.py::test_a_rejected_contact_gets_nothing_more",),
     ),
     Edit(
-        "a review may have two open tickets",
+        "a ticket that is created a moment too late is an internal error",
         f"{_STORAGE}/commits.py",
         '"pk_inbound_messages", OPEN_TICKET_INDEX, OPEN_FOLLOW_UP_INDEX}',
         '"pk_inbound_messages", OPEN_FOLLOW_UP_INDEX}',
