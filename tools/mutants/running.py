@@ -24,7 +24,7 @@ _SOURCES: Final = ("protos/python", "client", "rules", "roles", "service", "work
 _TYPE_CACHE: Final = ".mypy_cache"
 _FIRST_FAILURE: Final = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
 _FIRST_TYPE_ERROR: Final = re.compile(r"^(\S+?:\d+): error:", re.MULTILINE)
-_LIMIT: Final = 900
+_LIMIT: Final = 600
 """Seconds for one check. A test that waits because of an edit is stopped earlier, by its own timeout."""
 _GRACE: Final = 30
 """Seconds in which a stopped check can end the servers that it started."""
