@@ -27,7 +27,7 @@ from care_rules.total import total
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What to write, all of it in one commit. Entities are given whole, as they shall be afterwards."""
+    """What to write, all of it in one commit. Each entity is given whole, as it is after the commit."""
 
     ticket: Ticket
     activity: Activity | None = None
@@ -35,7 +35,7 @@ class Decision:
     recovery: Recovery | None = None
     """An existing recovery, changed."""
     followed: Ticket | None = None
-    """The CLOSED ticket that a new one follows, with its link to that; it gets no activity."""
+    """The CLOSED ticket that a new one follows, with its link to the new one; it gets no activity."""
     new_recovery: Recovery | None = None
     contact: Contact | None = None
     """A new one."""
@@ -43,23 +43,23 @@ class Decision:
     """An existing one, changed."""
     messages: tuple[Message, ...] = ()
     new_deliveries: tuple[Delivery, ...] = ()
-    """Of those messages that are to be carried to the customer; their workflows are woken."""
+    """The deliveries of those messages that go to the customer; their workflows are woken."""
     delivery: Delivery | None = None
     """An existing delivery, changed."""
     cancel_deliveries_to: UUID | None = None
     """The contact that is rejected: its queued messages fail, as `delivery.cancel_delivery` says."""
     inbound: Inbound | None = None
-    """The message that came in by a channel, to be taken in once."""
+    """A message that came in by email or SMS; taken in once."""
     admitted: tuple[Inbound, ...] = ()
-    """Those that were kept while the chat was locked, and enter its thread now."""
+    """Messages that were kept while the chat was locked, and enter its thread now."""
     wakes: tuple[UUID, ...] = ()
-    """The recoveries whose workflow shall look again."""
+    """The recoveries whose workflows are woken."""
     report_time: datetime | None = None
-    """Of a workflow's own report: its wakes wait for a while, and are taken back by who asks with that time."""
+    """The time of a workflow's own report. Its wakes wait for a while; a check that names this time deletes them."""
     wakes_ticket: bool = False
-    """Whether the ticket's own workflow shall."""
+    """Whether the ticket's own workflow is woken."""
     review_attempt: int | None = None
-    """The attempt number that is handed out now; commits only if the review's last one is the number before."""
+    """The number of the attempt that is handed out. Committed only if the review's last attempt is the one before."""
 
     @property
     def is_new_ticket(self) -> bool:

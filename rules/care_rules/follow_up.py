@@ -26,8 +26,9 @@ def follow_up(
 ) -> Decision:
     """Returns the ticket that follows `last`, with the links both ways.
 
-    It inherits review, location and subject, and the assignee while `last.agent`, their entry, can be one. The contact
-    is the one that was left now, of a recovery of its own: a contact is used only by the recovery that brought it.
+    It inherits the review, the location and the subject. It inherits the assignee if `last.agent`, the assignee's
+    entry, can still be one. The contact is the one that `command` brings, with a recovery of its own: only the recovery
+    that brought a contact uses it.
     """
     before = last.ticket
     snapshot = CreationSnapshot(last.organization, last.location, last.review, open_ticket=None, reporter=None)

@@ -1,7 +1,7 @@
 """What workflows report: hand-outs at the review site and their outcomes, the unlocked chat, the expired form.
 
-A report that comes late, twice, about another attempt or about a recovery that has ended is a success that changes
-nothing, or changes no more than the mark.
+A report that comes late or twice, or is about another attempt or an ended recovery, succeeds and changes nothing, or at
+most the state of the reply.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _RETRACT_PAUSE: Final = timedelta(hours=1)
 _RETRACT_PAUSE_MAX: Final = timedelta(days=1)
 _MOST_DOUBLINGS: Final = 5
 _NONE: Final = 0
-"""No attempt is outstanding: what comes of the last one again, late or doubled, changes nothing."""
+"""No attempt is outstanding: late or doubled reports of the last one change nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class RecoverySnapshot:
 
     @property
     def reminder(self) -> datetime | None:
-        """When the assignee is to be reminded of the form next."""
+        """When the assignee is next reminded of the form."""
         is_live = self.snapshot.live is not None and self.snapshot.live.id == self.recovery.id
         return next_reminder(self.snapshot.ticket, self.recovery, self.snapshot.settings) if is_live else None
 
@@ -67,7 +67,7 @@ def begin_posting(
 ) -> Decision | None:
     """Hands out a step at the review site as a new attempt; None where the recovery does not want that step.
 
-    Writes no activity: nobody can see it, and an attempt per retry would bury the log while a site is down.
+    Writes no activity: nobody can see a hand-out, and one entry per retry would fill the log while a site is down.
     """
     if step not in {Step.POST, Step.READ, Step.RETRACT} or snapshot.plan(now, timing).step is not step:
         return None
@@ -78,7 +78,7 @@ def begin_posting(
             handed_out,
             reply_state=ReplyState.POSTING if step is Step.POST else ReplyState.RETRACTING,
             hand_out_time=now,
-            # Of the write before, if it has no outcome, something may still be under way.
+            # The write before, if it has no outcome, may still be carried out.
             unsettled_until=settle_time(snapshot.recovery, timing),
         )
     ticket = replace(snapshot.snapshot.ticket, revision=snapshot.snapshot.ticket.revision + 1)
@@ -121,9 +121,9 @@ def report(snapshot: RecoverySnapshot, command: Report, caller: Caller, now: dat
 def _unlocked(snapshot: RecoverySnapshot, command: UnlockChat, caller: Caller, now: datetime) -> Decision:
     contact = snapshot.snapshot.contact
     if contact is None:
-        raise AssertionError("whoever is received has left an address")
+        raise AssertionError("a received contact has an address")
     unlocked = replace(_fire(snapshot.recovery, Trigger.UNLOCK_CHAT, now), unlock_time=now)
-    # Whoever wrote while the chat was not open yet is heard now, as if it had been.
+    # Messages that came in while the chat was locked enter the thread now.
     ticket = snapshot.snapshot.ticket
     if ticket.status is TicketStatus.RESOLVED and not all(inbound.automatic for inbound in snapshot.kept):
         ticket = with_status(ticket, Trigger.REOPEN, now)
@@ -165,7 +165,7 @@ def _given_id(inbound: Inbound) -> UUID:
 def _posted(snapshot: RecoverySnapshot, caller: Caller, now: datetime) -> Decision | None:
     recovery = snapshot.recovery
     if recovery.reply_state is ReplyState.POSTED and recovery.state is RecoveryState.AWAITING_CONTACT:
-        # Read again and still there: remembered, so that the next check is a later one.
+        # The reply was read again, and is still public: the time is stored, so that the next check comes later.
         ticket = replace(snapshot.snapshot.ticket, revision=snapshot.snapshot.ticket.revision + 1)
         return Decision(ticket, recovery=replace(recovery, attempt=_NONE, read_time=now))
     if recovery.reply_state is not ReplyState.POSTING:
@@ -194,10 +194,10 @@ def _refused(snapshot: RecoverySnapshot, command: RecordRefused, caller: Caller,
     if recovery.reply_state is not ReplyState.POSTING and not moderated:
         return None
     if recovery.state not in FORM_LIVE:
-        # It had ended before anybody knew what became of the reply: nothing that people see has changed.
+        # The recovery ended before the outcome of the reply was known: nothing that people see has changed.
         ticket = replace(snapshot.snapshot.ticket, revision=snapshot.snapshot.ticket.revision + 1)
         return Decision(ticket, recovery=replace(recovery, attempt=_NONE, reply_state=ReplyState.NOT_PUBLIC))
-    # An earlier write without an outcome may still appear after this refusal: the site is read once it has settled.
+    # An earlier write without an outcome may still appear after this refusal: the site is read after it has settled.
     unsettled = recovery.unsettled_until is not None and recovery.unsettled_until > now
     refused = replace(
         recovery,
@@ -221,13 +221,13 @@ def _write(
     now: datetime,
     moved: Ticket | None = None,
 ) -> Decision:
-    """Makes the decision of a report; `moved` is the ticket where its status changes too."""
+    """Makes the decision of a report; `moved` is the ticket with its new status, if that changes too."""
     before, live = snapshot.recovery, snapshot.snapshot.live
     is_live_one = live is not None and live.id == after.id
     ticket = bump_version(moved or snapshot.snapshot.ticket, after if is_live_one else live, now)
     entry = activity(
         kind, caller, snapshot.snapshot.ticket, ticket, recovery=(before.state, after), recovery_id=after.id
     )
-    # A report may come late, its workflow asleep again: whatever moved the state pokes, unless who reported asks anew.
+    # A late report finds its workflow asleep: a changed state wakes it, unless the workflow asks again before that.
     wakes = (after.id,) if after.state is not before.state else ()
     return Decision(ticket, entry, recovery=after, wakes=wakes, report_time=now)

@@ -1,4 +1,4 @@
-"""An edit of a review at its site, as its ticket's team sees it: an entry of the thread beside the first one."""
+"""An edit of a review at its site, as the team sees it: another entry in the thread of its ticket."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from care_rules.snapshot import TicketSnapshot
 def note_edit(
     snapshot: TicketSnapshot, edited: Review, message_id: UUID, caller: Caller, now: datetime
 ) -> Decision | None:
-    """Returns what to write to the ticket; None where it is CLOSED, or nothing changed that a reader of it sees.
+    """Returns what to write to the ticket; None where it is CLOSED, or where nothing changed that a reader sees.
 
-    A deletion has no entry in the thread: what stood there last is there already.
+    A deletion adds no entry to the thread, which has the last text already.
     """
     before = snapshot.review
     if before is None or snapshot.ticket.status is TicketStatus.CLOSED or _shown(before) == _shown(edited):

@@ -1,4 +1,4 @@
-"""Tickets that reviews get by themselves, by the settings of their location."""
+"""Tickets that the settings of a location give to its reviews."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from care_rules.entities import Review
 
 
 def is_wanted(snapshot: CreationSnapshot, stored: Review | None, review: Review) -> bool:
-    """Tells whether a review that comes in, or an edit of one, raises a ticket.
+    """Tells whether a new review, or an edit of one, raises a ticket.
 
-    Only what was not wanted before: neither a setting that was changed since nor a ticket that was closed makes an
-    ingest of what is known raise one.
+    An edit raises one only if the settings did not want a ticket for the review before the edit. So a repeated ingest
+    raises none after a setting has changed or the ticket was closed.
     """
     creation = snapshot.settings.ticket_creation
     if snapshot.open_ticket is not None or not creation.wants(review):
@@ -21,8 +21,8 @@ def is_wanted(snapshot: CreationSnapshot, stored: Review | None, review: Review)
     return stored is None or not creation.wants(stored)
 
 
-def by_itself(recovery_id: UUID, contact_id: UUID, message_id: UUID) -> CreateTicket:
-    """Makes the command that nobody gave: everything about the ticket follows from the review and the settings."""
+def automatic_ticket(recovery_id: UUID, contact_id: UUID, message_id: UUID) -> CreateTicket:
+    """Makes the command for such a ticket: everything about it follows from the review and the settings."""
     return CreateTicket(
         subject="",
         description="",

@@ -1,4 +1,4 @@
-"""What a ticket remembers for its deadlines, beside what it shows."""
+"""What a ticket stores for its deadlines, beside what it shows."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from care_rules.business_hours import Pause
 
 
 class DeadlineKind(StrEnum):
-    """What happens to a ticket by itself; `care.v1.DeadlineKind` documents each value but that of reminders.
+    """What time does to a ticket; `care.v1.DeadlineKind` documents each value but FORM_REMINDER.
 
-    In the order in which they happen where several are due at one instant.
+    Deadlines of the same instant are fired in this order.
     """
 
     FORM_REMINDER = "FORM_REMINDER"
@@ -25,29 +25,29 @@ class DeadlineKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Kept by every commit that writes an activity; all times in UTC."""
+    """Updated by every commit that writes an activity; all times in UTC."""
 
     active_time: datetime
-    """When somebody last did or said anything, or something ended that they waited for."""
+    """When a person last did something, or something ended that an agent has to deal with."""
     warn_time: datetime | None = None
-    """When the end of the inactivity since `active_time` was announced."""
+    """When the team was warned of the close that follows from `active_time`."""
     first_response_time: datetime | None = None
-    """When the customer was first answered: by the public reply or a message."""
+    """When the business first responded: by the public reply or by a message."""
     waits_since: datetime | None = None
-    """Since when we wait for the customer, if we do."""
+    """Since when the business waits for the customer, if it does."""
     pauses: tuple[Pause, ...] = ()
-    """When we waited for the customer before."""
+    """When the business waited for the customer before."""
     first_response_due_time: datetime | None = None
     resolution_due_time: datetime | None = None
     first_response_missed: bool = False
-    """Whether that was recorded."""
+    """Whether the missed deadline was recorded."""
     resolution_missed: bool = False
     reminders: int = 0
-    """Those that are over for the live form."""
+    """How many reminders of the live form were recorded."""
     next_kind: DeadlineKind | None = None
     next_time: datetime | None = None
-    """What happens next by itself, as of the last commit; None: nothing. Reminders are their recovery's to wait for."""
+    """The next deadline as of the last commit, if there is one. The workflow of a recovery waits for reminders."""
     watch_time: datetime | None = None
-    """When the ticket's workflow will ask by itself, as far as it was told; None: not at all."""
+    """Until when the ticket's workflow sleeps, as far as the service knows; None: it waits for a wake."""
     unknown: tuple[tuple[str, str], ...] = ()
     """What a newer release keeps here besides, as JSON by its stored name."""

@@ -14,7 +14,7 @@ from care_rules.entities import Review
 from care_rules.names import TicketName
 from care_rules.refusals import Reason, Refusal
 from care_rules.review_edits import note_edit
-from care_rules.review_tickets import by_itself, is_wanted
+from care_rules.review_tickets import automatic_ticket, is_wanted
 from care_rules.scheduling import ScheduledDecision, schedule, schedule_new_ticket
 from care_service.usecases.ports import Directory, Reader, StaleError, TicketStore
 from care_service.usecases.raising import decide_with_number
@@ -95,7 +95,7 @@ async def _raised(
     )
     if not is_wanted(snapshot, before, review):
         return None
-    snapshot, command = replace(snapshot, review=review), by_itself(uuid7(), uuid7(), uuid7())
+    snapshot, command = replace(snapshot, review=review), automatic_ticket(uuid7(), uuid7(), uuid7())
     decision = await decide_with_number(
         store,
         snapshot.settings,
