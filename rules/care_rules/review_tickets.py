@@ -6,10 +6,10 @@ from uuid import UUID
 
 from care_rules.commands import CreateTicket
 from care_rules.create import CreationSnapshot
-from care_rules.entities import Review
+from care_rules.entities.review import Review
 
 
-def is_wanted(snapshot: CreationSnapshot, stored: Review | None, review: Review) -> bool:
+def needs_ticket(snapshot: CreationSnapshot, stored: Review | None, review: Review) -> bool:
     """Tells whether a new review, or an edit of one, raises a ticket.
 
     An edit raises one only if the settings did not want a ticket for the review before the edit. So a repeated ingest

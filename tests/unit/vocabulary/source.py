@@ -23,6 +23,11 @@ PACKAGES: Final = (
     "dev/care_dev",
 )
 _ENUMS: Final = frozenset({"Enum", "IntEnum", "StrEnum"})
+_KINDS: Final = (
+    *(ast.ImportFrom, ast.ClassDef, ast.AnnAssign),
+    *(ast.Match, ast.Dict, ast.If, ast.Compare, ast.Set, ast.Tuple, ast.List),
+)
+"""What a module's nodes are."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,7 @@ class Module:
     package: str
     path: str
     nodes: tuple[tuple[ast.AST, tuple[ast.AST, ...]], ...]
-    """Imports, classes, constants and whatever can decide by an enum, each with what it stands in, outermost first."""
+    """Imports, classes, constants, sets and all nodes that can decide by an enum, each with its parents, outermost first."""
     names: Mapping[str, str]
     """From the name of an import within the file, to the name of what it imports."""
 
@@ -56,7 +61,7 @@ def read(package: str, path: str, text: str) -> Module:
 
 
 def _found(tree: ast.AST, parents: tuple[ast.AST, ...]) -> Iterator[tuple[ast.AST, tuple[ast.AST, ...]]]:
-    if isinstance(tree, ast.ImportFrom | ast.ClassDef | ast.AnnAssign | ast.Match | ast.Dict | ast.If | ast.Compare):
+    if isinstance(tree, _KINDS):
         yield tree, parents
     inner = (*parents, tree)
     for child in ast.iter_child_nodes(tree):
