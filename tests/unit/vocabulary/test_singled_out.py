@@ -37,7 +37,6 @@ REVIEWED: dict[str, str] = {
     ),
     "care_rules.ActorKind": "AGENT SERVICE WORKFLOW CUSTOMER",
     "care_rules.AutoAssign": "OFF ROUND_ROBIN LEAST_LOADED",
-    "care_rules.Channel": "EMAIL SMS",
     "care_rules.ChatState": "OPEN CLOSED",
     "care_rules.Command": (
         "TAKE ASSIGN RELEASE UPDATE START RESOLVE CLOSE REOPEN SEND_FORM WITHDRAW_FORM ADD_CONTACT REJECT_CONTACT "
