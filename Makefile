@@ -54,8 +54,12 @@ test: $(READY) ## Run the tests
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
 .PHONY: test-long
-test-long: $(READY) ## Run the heavy forms of the tests
-	$(BIN)/pytest -m long --timeout 3600 $(ARGS)
+test-long: $(READY) ## Run the heavy forms of the tests, with a line when each begins and ends
+	$(BIN)/pytest -m long -n $(WORKERS) --dist loadgroup --timeout 3600 -v --durations=20 $(ARGS)
+
+.PHONY: mutants
+mutants: $(READY) ## Make small edits that a test or the type checker must notice (ARGS=--short)
+	@$(BIN)/python -m tools.mutants $(ARGS)
 
 .PHONY: model
 model: $(READY) ## Explore the model of the lifecycle (ARGS="--without RULE": the counterexample without a rule)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import grpc
@@ -32,7 +33,7 @@ class Reflected:
     pool: DescriptorPool
     services: tuple[ServiceDescriptor, ...]
 
-    @property
+    @cached_property
     def methods(self) -> dict[str, MethodDescriptor]:
         """All methods by full name, such as `care.v1.TicketService/GetTicket`."""
         return {f"{each.full_name}/{method.name}": method for each in self.services for method in each.methods}

@@ -102,6 +102,8 @@ def _channel(value: message_pb2.Channel.ValueType) -> Channel:
 
 
 def _creation(value: settings_pb2.TicketCreation) -> TicketCreation:
+    if any("\0" in site for site in value.sites):
+        raise UnreadableError("names a site with a NUL character: take it out")
     return TicketCreation(tuple(sorted(set(value.stars))), tuple(sorted(set(value.sites))))
 
 

@@ -1,4 +1,4 @@
-"""What the handlers need of the storage: protocols, so that neither knows the other."""
+"""What the use cases need from the storage, as protocols: neither knows the other."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ from care_rules.submit import FormSnapshot
 from care_service.usecases.feed import ChangedTickets, FeedFilter, FeedPage, FeedPosition
 
 REQUEST_ID_LIFETIME: Final = timedelta(hours=24)
-"""For how long an answer is kept to be given again."""
+"""How long a response is stored for repeats of its request."""
 
 
 class Clock(Protocol):
-    """Where `now` comes from; tests hand in the Temporal test server's."""
+    """The source of the present time; tests pass the Temporal test server's."""
 
     def now(self) -> datetime:
         """Returns the present time, in UTC."""
@@ -50,23 +50,23 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RequestKey:
-    """What a `request_id` is unique within (AIP-155)."""
+    """What a response is stored under: a `request_id` is unique per organization and caller (AIP-155)."""
 
     organization: str
     caller: str
     request_id: UUID
     oldest: datetime
-    """An answer kept before then has had its time."""
+    """Responses that were stored before this time have expired."""
 
 
 def customer_key(organization: str, recovery: UUID, request_id: UUID, oldest: datetime) -> RequestKey:
-    """Returns the key of a request that came through a form's link: whoever holds the link is one caller."""
+    """Returns the key of a request through a link: everybody who holds the link counts as one caller."""
     return RequestKey(organization, f"CUSTOMER/{recovery}", request_id, oldest)
 
 
 @dataclass(frozen=True, slots=True)
 class StoredResponse:
-    """An answer that was given to a request, kept to be given again."""
+    """The response to a request, stored for repeats of it."""
 
     fingerprint: bytes
     """SHA-256 over the method and the request's bytes."""
@@ -76,7 +76,7 @@ class StoredResponse:
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyRecord:
-    """An answer to be kept, with its key."""
+    """A response to store, with its key."""
 
     key: RequestKey
     answer: StoredResponse
@@ -84,12 +84,12 @@ class IdempotencyRecord:
 
 
 class StaleError(Exception):
-    """The commit found that somebody else was faster: load again and decide again."""
+    """The commit found that another call was faster: load again, and decide again."""
 
 
 @dataclass(frozen=True, slots=True)
 class InboundQuery:
-    """Whom a message that came in belongs to: what it names, what it answers, or who sent it."""
+    """How to find the chat of a message that came in: by the ticket it names, what it replies to, or its sender."""
 
     organization: str
     channel: Channel
@@ -101,20 +101,20 @@ class InboundQuery:
 
 @dataclass(frozen=True, slots=True)
 class InboundSnapshot:
-    """What a message that came in was loaded with."""
+    """What is loaded for a message that came in."""
 
     known: Inbound | None
-    """It, where it was taken in already."""
+    """The message as it was taken in before, if it was."""
     chat: ChatSnapshot | None
-    """The chat that it belongs to."""
+    """The chat that the message belongs to."""
     is_answer: bool = False
-    """The chat was found by what the message answers."""
+    """Whether the chat was found by what the message replies to."""
     named: Ticket | None = None
-    """The ticket that the query names, no newer than the chat."""
+    """The ticket that the query names, loaded before the chat."""
 
 
 class TicketStore(Protocol):
-    """Loads and commits of DESIGN section 5: one query, one statement."""
+    """Loads and commits of tickets: each command costs one query and one statement."""
 
     async def load(
         self,
@@ -125,7 +125,7 @@ class TicketStore(Protocol):
         claim: UUID | None = None,
         request: RequestKey | None = None,
     ) -> tuple[TicketSnapshot, StoredResponse | None] | None:
-        """Returns the ticket with the directory's entry, the recovery and the contact named; None if there is none."""
+        """Returns a ticket with the agent, recovery and contact (`claim`) named; None if it does not exist."""
         ...
 
     async def load_new(
@@ -137,39 +137,39 @@ class TicketStore(Protocol):
         agent: str | None,
         request: RequestKey | None,
     ) -> tuple[CreationSnapshot, StoredResponse | None]:
-        """Returns what a new ticket is decided on. Makes the organization's entry where it is missing."""
+        """Returns what a new ticket is decided from."""
         ...
 
     async def load_form(
         self, recovery: UUID, request_id: UUID | None, oldest: datetime
     ) -> tuple[FormSnapshot, StoredResponse | None] | None:
-        """Returns the ticket behind a form's link; None if there is none. `oldest` is as in `RequestKey`.
+        """Returns the ticket behind a form's link; None if it does not exist. `oldest` is as in `RequestKey`.
 
-        Raises StaleError where the place that an answer goes to changed while it was looked for.
+        Raises StaleError where the ticket that receives a submission changed during the load.
         """
         ...
 
     async def load_recovery(self, name: RecoveryName) -> RecoverySnapshot | None:
-        """Returns the ticket of a recovery, for its workflow; None if there is none."""
+        """Returns a recovery for its workflow; None if it does not exist."""
         ...
 
     async def load_delivery(self, name: MessageName) -> DeliverySnapshot | None:
-        """Returns the ticket of a message to a customer, for its workflow; None if there is none."""
+        """Returns a message to a customer for its workflow; None if it does not exist."""
         ...
 
     async def load_chat(
         self, contact: UUID, request_id: UUID | None, oldest: datetime
     ) -> tuple[ChatSnapshot, StoredResponse | None] | None:
-        """Returns the ticket behind a chat's link; None if there is none. `oldest` is as in `RequestKey`.
+        """Returns the ticket behind a chat's link; None if it does not exist. `oldest` is as in `RequestKey`.
 
-        Raises StaleError where the place that a message goes to changed while it was looked for.
+        Raises StaleError where the ticket that receives a message changed during the load.
         """
         ...
 
     async def load_inbound(
         self, query: InboundQuery, request: RequestKey | None = None
     ) -> tuple[InboundSnapshot, StoredResponse | None]:
-        """Returns what was taken in already with that id, and the chat that the message belongs to."""
+        """Returns the message if it was taken in before; else the chat that it belongs to."""
         ...
 
     async def load_kept(self, name: TicketName, contact: Contact, limit: int) -> Sequence[Inbound]:
@@ -177,31 +177,31 @@ class TicketStore(Protocol):
         ...
 
     async def keep_inbound(self, inbound: Inbound, record: IdempotencyRecord | None) -> None:
-        """Keeps a message that found no ticket; raises StaleError where it was taken in already."""
+        """Stores a message that found no ticket. Raises StaleError where it was taken in before."""
         ...
 
     async def next_number(self, organization: str) -> int:
-        """Takes the organization's next ticket number; one that is not used leaves a gap."""
+        """Takes the organization's next ticket number. A number that is not used leaves a gap."""
         ...
 
     async def next_assignee(self, organization: str, location: str, how: AutoAssign) -> str | None:
-        """Takes the turn of one of the location's assignees; None where it has none."""
+        """Takes the turn of an agent whom tickets of the location can be assigned to; None if there is none."""
         ...
 
     async def take_back_wake(self, name: RecoveryName, report_time: datetime) -> None:
-        """Forgets the wake of a report, as its workflow has asked since; of none or of one that is out, nothing."""
+        """Deletes the wake of the report that a workflow made at `report_time`, if it still waits."""
         ...
 
     async def commit(self, scheduled: ScheduledDecision, record: IdempotencyRecord | None) -> None:
-        """Writes a decision on an existing ticket in one statement; raises StaleError."""
+        """Writes a decision on an existing ticket in one statement. Raises StaleError."""
         ...
 
     async def commit_new(self, scheduled: ScheduledDecision, record: IdempotencyRecord | None) -> None:
-        """Writes a new ticket, and its link at the one it follows, in one statement; raises StaleError."""
+        """Writes a new ticket, and its link in the ticket that it follows, in one statement. Raises StaleError."""
         ...
 
     def exclusive(self, name: TicketName) -> AbstractAsyncContextManager[TicketStore]:
-        """Locks the ticket's row for one load and one commit: the last resort of a call that keeps being overtaken."""
+        """Locks the ticket's row for one load and one commit: for a call that others overtook several times."""
         ...
 
 
@@ -216,7 +216,7 @@ class TicketView:
 
 @dataclass(frozen=True, slots=True)
 class RecoveryView:
-    """A recovery with every contact that it brought, oldest first."""
+    """A recovery with all its contacts, the oldest first."""
 
     recovery: Recovery
     contacts: tuple[Contact, ...]
@@ -224,7 +224,7 @@ class RecoveryView:
 
 @dataclass(frozen=True, slots=True)
 class MessageView:
-    """An entry of the thread, with the state of its recovery, and how far it got."""
+    """An entry of the thread, with the state of its recovery and of its delivery."""
 
     message: Message
     recovery_state: RecoveryState | None
@@ -232,26 +232,26 @@ class MessageView:
 
 
 class Reader(Protocol):
-    """Lists, by keyset: `after` is the last key of the page before, `limit` one more than the page's size."""
+    """Reads. Lists go by keyset: `after` is the last key of the previous page; `limit` is its size and one more."""
 
     async def tickets(self, query: TicketQuery) -> Sequence[TicketView]:
-        """A page of tickets; organization by organization, in the direction of the first key, where none is given."""
+        """Returns a page of tickets; without an organization, one organization after the other."""
         ...
 
     async def count_tickets(self, organization: str | None, condition: Condition) -> TicketCounts:
-        """How many tickets a filter finds; of all organizations where none is given."""
+        """Returns how many tickets a filter finds; without an organization, in all of them."""
         ...
 
     async def activities(self, name: TicketName, after: int | None, limit: int) -> Sequence[Activity]:
-        """The highest number first."""
+        """Returns a ticket's activities, the latest first."""
         ...
 
     async def recoveries(self, name: TicketName, after: int | None, limit: int) -> Sequence[tuple[int, RecoveryView]]:
-        """The latest first, each with its position."""
+        """Returns a ticket's recoveries, the latest first, each with its position."""
         ...
 
     async def recovery(self, name: RecoveryName) -> RecoveryView | None:
-        """One recovery."""
+        """Returns a recovery with its contacts; None if it does not exist."""
         ...
 
     async def contacts(self, name: TicketName, after: tuple[datetime, UUID] | None, limit: int) -> Sequence[Contact]:
@@ -261,81 +261,81 @@ class Reader(Protocol):
     async def messages(
         self, name: TicketName, after: tuple[int, int] | None, limit: int, *, latest_first: bool = False
     ) -> Sequence[MessageView]:
-        """The oldest first, or the latest."""
+        """Returns a ticket's thread, the oldest entry first or the latest."""
         ...
 
     async def message(self, name: TicketName, message: UUID) -> MessageView | None:
-        """One entry of the thread."""
+        """Returns an entry of the thread; None if it does not exist."""
         ...
 
     async def chat_messages(self, chat: ChatSnapshot, before: tuple[int, int] | None, limit: int) -> Sequence[Message]:
-        """What a contact and the business wrote to each other, the latest first."""
+        """Returns what a contact and the business wrote to each other, the latest first."""
         ...
 
     async def chat_messages_after(
         self, chat: ChatSnapshot, after: tuple[int, int] | None, limit: int
     ) -> Sequence[Message]:
-        """The same, the oldest first."""
+        """Returns the same, the oldest first."""
         ...
 
     async def unmatched(
         self, organization: str, after: tuple[datetime, str, str] | None, limit: int
     ) -> Sequence[Inbound]:
-        """Messages that came in and found no open chat, the latest first."""
+        """Returns messages that came in and found no open chat, the latest first."""
         ...
 
     async def reviews(self, query: ReviewQuery) -> Sequence[Review]:
-        """The latest written first; organization by organization where none is given."""
+        """Returns reviews, the latest written first; without an organization, one organization after the other."""
         ...
 
     async def review(self, organization: str, review_id: UUID) -> Review | None:
-        """One review."""
+        """Returns a review; None if it does not exist."""
         ...
 
     async def ticket_exists(self, name: TicketName) -> bool:
-        """Whether there is such a ticket."""
+        """Tells whether a ticket exists."""
         ...
 
     async def locations(self, organization: str, after: str | None, limit: int) -> Sequence[Location]:
-        """By id."""
+        """Returns locations in the order of their ids."""
         ...
 
     async def agents(self, organization: str, after: str | None, limit: int) -> Sequence[Agent]:
-        """By id."""
+        """Returns agents in the order of their ids."""
         ...
 
     async def organization(self, organization: str) -> Organization | None:
-        """One organization."""
+        """Returns an organization; None if it does not exist."""
         ...
 
     async def location(self, organization: str, location: str) -> Location | None:
-        """One location."""
+        """Returns a location; None if it does not exist."""
         ...
 
     async def agent(self, organization: str, agent: str) -> Agent | None:
-        """One agent."""
+        """Returns an agent; None if it does not exist."""
         ...
 
     async def settings_revisions(
         self, organization: str, location: str, before: int | None, limit: int
     ) -> Sequence[SettingsRevision]:
-        """The latest first; of the organization's own settings where no location is named."""
+        """Returns changes of settings, the latest first; an empty location means the organization's own."""
         ...
 
 
 class Directory(Protocol):
-    """Writes of what is no ticket. Each is one transaction, together with the record of its answer."""
+    """Writes of everything but tickets. Each is one transaction, together with the stored response."""
 
     async def answer(self, key: RequestKey) -> StoredResponse | None:
-        """Returns the answer kept for a request."""
+        """Returns the response that is stored for a request; None if there is none."""
         ...
 
     async def see_organization(self, organization: str, now: datetime) -> None:
-        """Makes the organization's entry where it is missing."""
+        """Makes the organization's entry if it does not exist."""
         ...
 
     async def see_agent(self, organization: str, agent: str, display_name: str, now: datetime) -> None:
-        """Makes the agent's entry, and the organization's, where they are missing."""
+        """Makes the agent's entry, and the organization's, if they do not exist."""
         ...
 
     async def put_organization(
@@ -345,9 +345,9 @@ class Directory(Protocol):
         record: IdempotencyRecord | None,
         revision: SettingsRevision | None = None,
     ) -> None:
-        """Writes the fields `changed` of an existing organization, so that others' changes of other fields stay.
+        """Writes the fields `changed` of an existing organization; changes of other fields by other calls stay.
 
-        With a `revision` its settings as well; raises StaleError where they were changed since it was loaded.
+        With a `revision`, writes its settings too. Raises StaleError where those changed since the load.
         """
         ...
 
@@ -358,7 +358,7 @@ class Directory(Protocol):
         record: IdempotencyRecord | None,
         revision: SettingsRevision | None = None,
     ) -> None:
-        """Writes a location, new or not; of an existing one the fields `changed`. With a `revision` as above."""
+        """Writes a new location, or the fields `changed` of an existing one. `revision` is as above."""
         ...
 
     async def put_agent(self, agent: Agent, changed: Collection[str], record: IdempotencyRecord | None) -> None:
@@ -374,7 +374,7 @@ class Directory(Protocol):
         noted: ScheduledDecision | None = None,
         raised: ScheduledDecision | None = None,
     ) -> None:
-        """Writes a review, what its ticket notes of that, the ticket that it raises, and its location's entry.
+        """Writes a review and its location's entry; what its ticket notes about an edit; the ticket that it raises.
 
         Raises StaleError where a newer edit is stored, or the ticket has changed.
         """

@@ -1,7 +1,7 @@
-"""Tells the streams of this process that there is something new: one look at the feed for all of them.
+"""Notifies the streams of this process about changes: one poll of the feed serves all of them.
 
-Each stream reads for itself from where it is, at its own pace, so a slow consumer fills no memory; idle ones cost
-nothing but the one look, and those that want the same at the same moment share one read.
+Each stream reads from its own position, at its own pace, so a slow client fills no memory. An idle stream costs nothing
+but the common poll. Streams that need the same part of the feed at the same time share one read.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from care_service.usecases.ports import Feed
 _LOG: Final = get_logger("care.following")
 _LIMIT: Final = 1_000
 _READS: Final = 4
-"""Reads of the feed at a time: a change that many wait for leaves most of the connections to calls."""
+"""Reads of the feed at a time. Most database connections stay free for calls, even if many streams wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +28,18 @@ class Pace:
     """The times of streams, in seconds."""
 
     look: float = 0.25
-    """Between two looks while anybody follows; the fallback for what other processes committed."""
+    """Between two polls of the feed while there are streams. Commits of this process are noticed without it."""
     heartbeat: float = 20.0
-    """Of silence, after which a stream says that it is there: proxies close what is silent for a minute."""
+    """Of silence, after which a stream sends a heartbeat: proxies close connections that are silent for a minute."""
     taken_within: float = 30.0
-    """That a stream's client may take to make room for the next message. What it was sent waits in gRPC's window for
-    it (64 KiB to some MiB) and not in ours."""
+    """In which a stream's client has to make room for the next message. Unread messages wait in gRPC's window
+    (64 KiB to some MiB), not in the memory of the service."""
     retry: float = 1.0
-    """Between two looks while the database can't be reached."""
+    """Between two polls while the database can't be reached."""
 
 
 class Interest:
-    """What a stream follows, whether there is something new of it, and whether it is time to say anything at all."""
+    """The state of one stream: whether there is news for it, and when its next heartbeat is due."""
 
     def __init__(self, heartbeat: float) -> None:
         self._heartbeat = heartbeat
@@ -48,26 +48,26 @@ class Interest:
         self._failure: Refusal | None = None
 
         self.through: FeedPosition | None = None
-        """Up to where there may be something new; None before the first look."""
+        """The position up to which there may be news; None before the first poll."""
         self.is_over = False
-        """The service stops: whoever follows goes on elsewhere."""
+        """Whether the service stops: the client resumes at another process."""
 
     @property
     def is_silent(self) -> bool:
-        """Whether nothing has been said for so long that it is time for a heartbeat."""
+        """Whether a heartbeat is due."""
         return asyncio.get_running_loop().time() >= self._spoken + self._heartbeat
 
     def spoke(self) -> None:
-        """Says that the stream said something."""
+        """Notes that the stream sent something."""
         self._spoken = asyncio.get_running_loop().time()
 
     def tell(self, through: FeedPosition) -> None:
-        """Says that there may be something new."""
+        """Notes that there may be news up to a position."""
         self.through = through
         self._news.set()
 
     def end(self) -> None:
-        """Says that there will be nothing new here."""
+        """Notes that the service stops."""
         self.is_over = True
         self._news.set()
 
@@ -77,9 +77,9 @@ class Interest:
         self._news.set()
 
     async def wait(self) -> bool:
-        """Returns whether there is something new, once there is or it is time for a heartbeat.
+        """Waits for news or for the next heartbeat; returns whether there is news.
 
-        Raises the refusal that the feed can't be read with: heartbeats alone would be a lie then.
+        Raises the refusal of a feed that can't be read: heartbeats would only hide that.
         """
         try:
             async with asyncio.timeout_at(self._spoken + self._heartbeat):
@@ -105,11 +105,11 @@ class Followers:
         self._is_over = False
 
     def hint(self) -> None:
-        """Says that something was committed in this process."""
+        """Notes that something was committed in this process."""
         self._hint.set()
 
     def end(self) -> None:
-        """Ends all streams, present and to come: the service stops."""
+        """Ends all streams, also those that start later: the service stops."""
         self._is_over = True
         for interest in self._all():
             interest.end()
@@ -135,7 +135,7 @@ class Followers:
                 del self._interests[key]
 
     async def changes(self, follow: FeedFilter, after: FeedPosition, through: FeedPosition, limit: int) -> FeedPage:
-        """Reads the feed, once for all streams that are at the same place and were told the same."""
+        """Reads the feed, once for all streams that need the same part of it."""
         key = (follow, after, through, limit)
         read = self._reads.get(key)
         if read is None:
@@ -143,14 +143,14 @@ class Followers:
 
             def done(read: asyncio.Task[FeedPage]) -> None:
                 del self._reads[key]
-                read.cancelled() or read.exception()  # asked for, as nobody may wait for it any more
+                read.cancelled() or read.exception()  # Retrieved here, since no stream may wait for it any more.
 
             read.add_done_callback(done)
-        # Whoever is cut off meanwhile takes it from nobody else.
+        # A stream that is cut off must not cancel the read of the others.
         return await asyncio.shield(read)
 
     async def run(self) -> None:
-        """Looks at the feed while anybody follows; runs until cancelled."""
+        """Polls the feed while there are streams. Runs until cancelled."""
         place: FeedPosition | None = None
         has_failed = False
         while True:
@@ -162,7 +162,7 @@ class Followers:
             try:
                 place = await self._begin() if place is None else await self._look(place)
             except Refusal as refusal:
-                if has_failed:  # twice: no mishap of one moment
+                if has_failed:  # The second failure in a row: not just a broken connection.
                     self._fail(refusal)
                 has_failed = True
                 await asyncio.sleep(self._pace.retry)
@@ -171,7 +171,7 @@ class Followers:
 
     async def _begin(self) -> FeedPosition:
         place = await self._feed.end()
-        # Whoever came in the meantime reads for itself from where it is.
+        # Streams that started meanwhile read from their own positions.
         for interest in self._all():
             interest.tell(place)
         return place

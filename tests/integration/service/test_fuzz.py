@@ -1,6 +1,7 @@
 """Requests fuzzed from the descriptors: whatever is sent, each error is one that the contract documents.
 
-A run follows from its seed: `FUZZ_SEED=7 make test ARGS="tests/integration/service/test_fuzz.py"`.
+A run follows from its seed: `FUZZ_SEED=7 make test ARGS=tests/integration/service/test_fuzz.py`. Of the long form, the
+first part has that seed: `FUZZ_SEED=7 make test-long ARGS="tests/integration/service/test_fuzz.py -k [0]"`.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import secrets
-from collections.abc import AsyncIterator, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
 from itertools import count
 from typing import Any, Final
 
@@ -41,13 +42,16 @@ async def fuzzed(server: postgres.Server) -> AsyncIterator[Care]:
         yield running
 
 
-async def fuzz(fuzzed: Care, seed: int, calls: int, caplog: pytest.LogCaptureFixture) -> Run:
+async def fuzz(
+    fuzzed: Care, seed: int, make: Callable[[Run], Awaitable[None]], caplog: pytest.LogCaptureFixture
+) -> Run:
+    """Lets `make` call two organizations of its own, and checks what is left; returns what came of the calls."""
     number = next(_numbers)
     home, other = Tenant(fuzzed, f"home-{number}"), Tenant(fuzzed, f"other-{number}")
     with capture_logs() as lines, caplog.at_level(logging.WARNING):
         async with reflected(fuzzed.address) as server:
             run = await prepared(seed, fuzzed, server, home, other)
-            await run.calls(calls)
+            await make(run)
             for service in ("", *(each.full_name for each in server.services if each.full_name.startswith("care."))):
                 request = health_pb2.HealthCheckRequest(service=service).SerializeToString()
                 answer = await server.send("grpc.health.v1.Health/Check", request, ())
@@ -57,8 +61,8 @@ async def fuzz(fuzzed: Care, seed: int, calls: int, caplog: pytest.LogCaptureFix
     assert [line for line in lines if line["log_level"] in {"error", "critical"}] == []
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
     assert await broken(fuzzed.database) == {}
-    # Still at work; the calls may have left alice unable to be assignee.
-    await home.toggle("alice")
+    # Still at work.
+    await run.world.make_ready(home)
     assert (await home.in_status("CLOSED")).name
     return run
 
@@ -81,7 +85,13 @@ def assert_wide(run: Run) -> None:
 
 
 async def test_every_error_of_two_thousand_calls_is_documented(fuzzed: Care, caplog: pytest.LogCaptureFixture) -> None:
-    assert_wide(await fuzz(fuzzed, SEED, 2_000, caplog))
+    assert_wide(await fuzz(fuzzed, SEED, lambda run: run.calls(2_000), caplog))
+
+
+async def test_each_setting_is_changed_and_refused(fuzzed: Care, caplog: pytest.LogCaptureFixture) -> None:
+    run = await fuzz(fuzzed, SEED, lambda run: run.settings(30, 300), caplog)
+    assert run.unchanged == []
+    assert run.unrefused == []
 
 
 @pytest.mark.long
@@ -90,5 +100,12 @@ async def test_every_error_of_two_thousand_calls_is_documented(fuzzed: Care, cap
 async def test_every_error_of_fifty_thousand_calls_is_documented(
     fuzzed: Care, caplog: pytest.LogCaptureFixture, part: int
 ) -> None:
+    async def calls(run: Run) -> None:
+        await run.calls(5_000)
+        await run.settings(30, 300)
+
     seed = SEED + part if "FUZZ_SEED" in os.environ else secrets.randbits(32)
-    assert_wide(await fuzz(fuzzed, seed, 5_000, caplog))
+    run = await fuzz(fuzzed, seed, calls, caplog)
+    assert_wide(run)
+    assert run.unchanged == []
+    assert run.unrefused == []

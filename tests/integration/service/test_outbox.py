@@ -64,6 +64,8 @@ async def test_a_parked_row_is_claimed_by_nobody_until_it_is_put_back(server: po
         await due(database)
         outbox = Outbox(database)
         claimed = {wake.organization: wake for wake in await outbox.claim(10, LEASE)}
+        # Until the lease ends, nobody else gets them.
+        assert await outbox.claim(10, LEASE) == []
         await outbox.park([claimed["parking"]], "INVALID_ARGUMENT")
         await due(database)
         assert [wake.organization for wake in await outbox.claim(10, LEASE)] == ["other"]

@@ -223,6 +223,7 @@ async def test_a_repeat_changes_nothing_more(soho: Tenant) -> None:
         (Settings(chat_greeting="Hello"), "chat_greeting"),
         (Settings(chat_greeting="nu\0ll {chat_link}"), "chat_greeting"),
         (Settings(ticket_creation=TicketCreation(stars=[6])), "ticket_creation"),
+        (Settings(ticket_creation=TicketCreation(stars=[1], sites=["goo\0gle"])), "ticket_creation"),
         (
             Settings(star_priorities=StarPriorities(priorities=[StarPriority(stars=0, priority=1)])),  # type: ignore[arg-type]
             "star_priorities",

@@ -100,3 +100,25 @@ async def test_a_repeated_message_is_written_once(office: Office) -> None:
     assert isinstance(repeated, StoredResponse)
     assert repeated.body == encode(written)
     assert (await office.log(name)).count("MESSAGE_RECEIVED") == 1
+
+
+async def test_a_chat_shows_its_own_messages_and_no_notes(office: Office) -> None:
+    name = await office.ticket()
+    rejected = await office.chat(name)
+    await post(office, rejected, "Wrong number.")
+    recovery = RecoveryName(office.id, name.number, rejected.recovery_id)
+    await recoveries.reject_contact(office.store, office.reader, recovery, office.request())
+    contact = await office.chat(name)
+    await post(office, contact, "Hello?")
+    await conversation.send_message(office.store, name, "Sorry!", office.request())
+    await office.note(name, "Difficult.")
+    # A note names no contact today. One that does must not be shown either.
+    async with office.database.driver() as connection:
+        await connection.execute(
+            "UPDATE messages SET contact_id = $2 WHERE organization = $1 AND kind = 'NOTE'", office.id, contact.id
+        )
+    chat = await chats.load_chat(office.store, office.links, office.chat_token(contact), office.now)
+    latest = await office.reader.chat_messages(chat, None, 10)
+    assert [message.text for message in latest[:-1]] == ["Sorry!", "Hello?"]
+    assert (latest[-1].text, latest[-1].contact_id) == (chat.snapshot.settings.chat_greeting, contact.id)
+    assert await office.reader.chat_messages_after(chat, None, 10) == list(reversed(latest))

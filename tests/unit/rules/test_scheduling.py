@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,8 +14,11 @@ import pytest
 import care_rules
 import care_service
 from care_rules import commands, scheduling
-from care_rules.decide import decide
-from care_rules.decision import Decision
+from care_rules.business_hours import Pause
+from care_rules.callers import Caller, customer
+from care_rules.decide import decide, message
+from care_rules.decision import Decision, activity, bump_version
+from care_rules.entities import ActivityType, MessageKind
 from care_rules.scheduling import (
     ScheduledDecision,
     keep_schedule,
@@ -26,7 +29,7 @@ from care_rules.scheduling import (
 from care_rules.snapshot import TicketSnapshot
 from care_rules.timing import DeadlineKind
 from tests.support import sample_tickets as values
-from tests.support.sample_tickets import ALICE, EARLIER, NEW_ID, NOW, TICKET
+from tests.support.sample_tickets import ALICE, EARLIER, NEW_ID, NOW, TICKET, WORKER
 
 NOTE = commands.AddNote("Called.", NEW_ID)
 # The defaults: a ticket closes after 30 days, and the team is warned 3 days before.
@@ -69,6 +72,40 @@ def test_the_response_to_the_workflow_itself_wakes_nobody() -> None:
     assert scheduled.decision.wakes_ticket
     assert not informed.wakes_ticket
     assert informed.ticket.timing.watch_time == informed.ticket.timing.next_time == NOW + WARNING
+
+
+def logged(snapshot: TicketSnapshot, kind: ActivityType, caller: Caller = ALICE, **changes: Any) -> Decision:  # noqa: ANN401 - fields of Decision
+    """A decision that logs an activity and changes nothing else that matters here."""
+    after = bump_version(snapshot.ticket, snapshot.live, NOW)
+    return replace(Decision(after, activity(kind, caller, snapshot.ticket, after)), **changes)
+
+
+def test_a_wait_for_the_customer_that_ends_is_remembered() -> None:
+    waited = Pause(EARLIER - timedelta(days=2), EARLIER - timedelta(days=1))
+    timing = replace(TICKET.timing, waits_since=EARLIER, pauses=(waited,))
+    snapshot = values.snapshot(ticket=replace(TICKET, timing=timing))
+    after = schedule(snapshot, logged(snapshot, ActivityType.NOTE_ADDED)).decision.ticket.timing
+    assert (after.waits_since, after.pauses) == (None, (waited, Pause(EARLIER, NOW)))
+
+
+@pytest.mark.parametrize(("warn_time", "active_time"), [(None, NOW), (EARLIER, EARLIER)])
+def test_a_failed_delivery_starts_the_inactivity_again_unless_it_was_the_warning(
+    warn_time: datetime | None, active_time: datetime
+) -> None:
+    snapshot = values.snapshot(ticket=replace(TICKET, timing=replace(TICKET.timing, warn_time=warn_time)))
+    failed = logged(snapshot, ActivityType.DELIVERY_FAILED, WORKER)
+    timing = schedule(snapshot, failed).decision.ticket.timing
+    assert (timing.active_time, timing.warn_time) == (active_time, warn_time)
+
+
+@pytest.mark.parametrize(("automatic", "active_time"), [(False, NOW), (True, EARLIER)])
+def test_an_automatic_message_does_not_start_the_inactivity_again(automatic: bool, active_time: datetime) -> None:
+    snapshot, caller = values.snapshot(), customer("")
+    written = replace(
+        message(snapshot.ticket, NEW_ID, MessageKind.CUSTOMER_MESSAGE, caller, "Out of office"), automatic=automatic
+    )
+    received = logged(snapshot, ActivityType.MESSAGE_RECEIVED, caller, messages=(written,))
+    assert schedule(snapshot, received).decision.ticket.timing.active_time == active_time
 
 
 def test_a_decision_without_an_activity_leaves_the_deadlines_as_they_are() -> None:

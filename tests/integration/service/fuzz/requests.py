@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
-from tests.integration.service.fuzz import values
+from tests.integration.service.fuzz import settings, values
 from tests.integration.service.fuzz.world import World
 from tests.support.reflection import Reflected
 
@@ -28,6 +27,7 @@ class Requests:
 
     server: Reflected
     world: World
+    _known_behaviors: dict[str, set[int]] = field(default_factory=dict)
 
     def valid(self, rng: Random, method: str, organization: str) -> Any:
         """A request that is well-formed; whether the rules let it through depends on what it names."""
@@ -42,11 +42,29 @@ class Requests:
             self._spoil(rng, request, method, organization)
         return request
 
+    def setting(self, rng: Random, method: str, organization: str, name: str, *, spoiled: bool) -> Any:
+        """An UpdateSettings that changes one setting, with something wrong in it where it is `spoiled`."""
+        request: Any = self.server.request(method)
+        request.settings.name = f"organizations/{organization}/settings"
+        request.update_mask.paths.append(name)
+        described = request.settings.DESCRIPTOR.fields_by_name[name]
+        self._set(rng, request.settings, described, method, organization)
+        settings.settle(rng, request.settings)
+        if spoiled:
+            inside = getattr(request.settings, name) if described.message_type is not None else None
+            places = [(request.settings, described), *(_places(inside) if inside is not None else [])]
+            self._spoil_place(rng, request, rng.choice(places), method, organization)
+        return request
+
     def _behaviors(self, described: FieldDescriptor) -> set[int]:
+        known = self._known_behaviors.get(described.full_name)
+        if known is not None:
+            return known
         extension: Any = self.server.pool.FindExtensionByName("google.api.field_behavior")
         options: Any = self.server.message("google.protobuf.FieldOptions")()
         options.ParseFromString(described.GetOptions().SerializeToString())
-        return set(options.Extensions[extension])
+        found = self._known_behaviors[described.full_name] = set(options.Extensions[extension])
+        return found
 
     def _fill(self, rng: Random, message: Any, method: str, organization: str) -> None:
         for described in message.DESCRIPTOR.fields:
@@ -54,15 +72,18 @@ class Requests:
             wanted = 0.05 if behaviors & {3} else 0.6
             if _REQUIRED not in behaviors and described.name not in {"name", "parent"} and rng.random() > wanted:
                 continue
-            if described.is_repeated:
-                for _ in range(rng.randint(1, 3)):
-                    self._add(rng, message, described, method, organization)
-            elif described.message_type is not None:
-                getattr(message, described.name).SetInParent()
-                self._fill_message(rng, getattr(message, described.name), message, method, organization)
-            else:
-                setattr(message, described.name, values.valid(rng, self.world, organization, method, described))
+            self._set(rng, message, described, method, organization)
         self._settle(rng, message, method)
+
+    def _set(self, rng: Random, message: Any, described: FieldDescriptor, method: str, organization: str) -> None:
+        if described.is_repeated:
+            for _ in range(rng.randint(1, 3)):
+                self._add(rng, message, described, method, organization)
+        elif described.message_type is not None:
+            getattr(message, described.name).SetInParent()
+            self._fill_message(rng, getattr(message, described.name), message, method, organization)
+        else:
+            setattr(message, described.name, values.valid(rng, self.world, organization, method, described))
 
     def _add(self, rng: Random, message: Any, described: FieldDescriptor, method: str, organization: str) -> None:
         repeated = getattr(message, described.name)
@@ -105,17 +126,19 @@ class Requests:
                 message.ClearField(field)
         if kind.name == "InboundMessage" and message.channel == _SMS:
             message.sender = "+442079460018"
-        if settle := _OF_SETTINGS.get(kind.name):
-            settle(message)
+        settings.settle(rng, message)
         if kind.name in _NEEDS_ADDRESS and not getattr(message, "claim", ""):
             message.email = message.email or "robin@example.com"
 
     def _spoil(self, rng: Random, request: Any, method: str, organization: str) -> None:
         """Spoils one field somewhere in the request."""
-        places = _places(request)
-        if not places:  # it has no fields
-            return
-        message, described = rng.choice(places)
+        if places := _places(request):  # some have no fields
+            self._spoil_place(rng, request, rng.choice(places), method, organization)
+
+    def _spoil_place(
+        self, rng: Random, request: Any, place: tuple[Any, FieldDescriptor], method: str, organization: str
+    ) -> None:
+        message, described = place
         value = getattr(message, described.name)
         if rng.random() < 0.1:
             message.ClearField(described.name)
@@ -141,10 +164,10 @@ class Requests:
                 self._add(rng, message, described, method, organization)
             del repeated[count:]
             return
-        extra = values.nasty(rng, self.world, described, "")
-        repeated.extend(
-            rng.choice([[extra], list(repeated), [f"l{n}" for n in range(21)], [extra, extra], ["a"] * 5_000])
-        )
+        extra, more = (values.nasty(rng, self.world, described, "") for _ in range(2))
+        text = described.type == FieldDescriptor.TYPE_STRING
+        several: list[Any] = [f"l{number}" for number in range(21)] if text else list(range(21))
+        repeated.extend(rng.choice([[extra], list(repeated), several, [extra, more], several[1:2] * 5_000]))
 
     def _paths(self, rng: Random, request: Any) -> list[str]:
         every = [
@@ -185,50 +208,3 @@ def _places(message: Any) -> list[tuple[Any, FieldDescriptor]]:
         elif message.HasField(described.name):
             found += _places(getattr(message, described.name))
     return found
-
-
-def _settle_settings(message: Any) -> None:
-    for field in ("inactivity_days", "inactivity_warning_days", "grace_days"):
-        if message.HasField(field):
-            setattr(message, field, {"inactivity_days": 10, "inactivity_warning_days": 2}.get(field, 7))
-    # What has to be in order among several: once each.
-    del message.form_reminders.after[1:]
-    del message.reply_templates.templates[1:]
-    del message.star_priorities.priorities[1:]
-    del message.deadlines.priorities[1:]
-    del message.business_hours.hours[1:]
-
-
-def _settle_template(message: Any) -> None:
-    message.text = "Please tell us more: {form_link}"
-    message.language = message.language or "en"
-
-
-def _settle_deadlines(message: Any) -> None:
-    message.priority = message.priority or 1
-    message.ClearField("first_response")
-
-
-def _settle_hours(message: Any) -> None:
-    message.day, message.start, message.end = message.day or 1, "09:00", "17:30"
-
-
-def _settle_business(message: Any) -> None:
-    message.time_zone = message.time_zone or "Europe/Berlin"
-    if not message.hours:
-        message.hours.add(day=1, start="09:00", end="17:30")
-
-
-def _settle_priority(message: Any) -> None:
-    message.stars, message.priority = message.stars or 1, message.priority or 1
-
-
-_OF_SETTINGS: Final[dict[str, Callable[[Any], None]]] = {
-    "Settings": _settle_settings,
-    "ReplyTemplate": _settle_template,
-    "PriorityDeadlines": _settle_deadlines,
-    "OpenHours": _settle_hours,
-    "BusinessHours": _settle_business,
-    "StarPriority": _settle_priority,
-}
-"""What settings ask of two values at once, or of one that stands in any message."""

@@ -11,6 +11,7 @@ from typing import Any, Final
 import grpc
 from google.protobuf.message import DecodeError
 
+from care.v1.settings_pb2 import Settings
 from tests.integration.service.fuzz import callers, mangle
 from tests.integration.service.fuzz.callers import NOBODY, Caller
 from tests.integration.service.fuzz.requests import Requests, ticket_of
@@ -24,6 +25,10 @@ SECRET_FIELDS: Final = frozenset({"token", "email", "phone", "text", "message", 
 """Fields whose values no error may repeat."""
 _LARGEST: Final = 1_000_000
 """Bytes of a body: beyond it the transport answers."""
+SETTINGS: Final = [field.name for field in Settings.DESCRIPTOR.fields if field.name not in {"name", "etag"}]
+_NEVER_WRONG: Final = {"warn_customer"}
+"""Settings of which every value is valid."""
+_SETTINGS_CHANGE: Final = "care.v1.SettingsService/UpdateSettings"
 _RENEWED: Final = 40
 """After how many calls there is a new ticket."""
 _REFERENCES: Final = frozenset(
@@ -77,6 +82,10 @@ class Run:
     sent: Counter[str] = field(default_factory=Counter)
     outcomes: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     secrets: set[str] = field(default_factory=set)
+    changed: Counter[str] = field(default_factory=Counter)
+    """By setting: how often a change of it was served."""
+    wrong: Counter[str] = field(default_factory=Counter)
+    """By setting: how often it was named as wrong."""
 
     @property
     def world(self) -> World:
@@ -89,12 +98,41 @@ class Run:
             if number % _RENEWED == 0:
                 # The calls close tickets and end recoveries faster than they make new ones.
                 await self.world.renew(rng.choice([self.world.home, self.world.other]), rng.choice(STATES))
-            sent = self._draw(rng, number)
-            try:
-                await self._send(sent)
-            except AssertionError as error:
-                hint = f'again: FUZZ_SEED={self.seed} make test ARGS="tests/integration/service/test_fuzz.py"'
-                raise AssertionError(f"{error}\n{sent}\n{hint}") from error
+            await self._try(self._draw(rng, number))
+
+    async def settings(self, least: int, most: int) -> None:
+        """Changes each setting alone, `least` times, with something wrong in most of the changes.
+
+        Goes on, up to `most` times, until each has been changed and has been refused.
+        """
+        rng = Random(self.seed)
+        organization = self.world.home.id
+        caller = self.proper[organization]["supervisor"][0]
+        for number in range(most):
+            if number >= least and not self.unchanged and not self.unrefused:
+                return
+            for name in SETTINGS:
+                spoiled = rng.random() < 0.8
+                request = self.requests.setting(rng, _SETTINGS_CHANGE, organization, name, spoiled=spoiled)
+                kind = "near-valid" if spoiled else "valid"
+                await self._try(Sent(number, kind, _SETTINGS_CHANGE, caller, request.SerializeToString(), request))
+
+    @property
+    def unchanged(self) -> list[str]:
+        """The settings that no call has changed."""
+        return [name for name in SETTINGS if not self.changed[name]]
+
+    @property
+    def unrefused(self) -> list[str]:
+        """The settings that no call was refused for, though they have values that are wrong."""
+        return [name for name in SETTINGS if not self.wrong[name] and name not in _NEVER_WRONG]
+
+    async def _try(self, sent: Sent) -> None:
+        try:
+            await self._send(sent)
+        except AssertionError as error:
+            hint = f"again: FUZZ_SEED={self.seed}, see test_fuzz.py"
+            raise AssertionError(f"{error}\n{sent}\n{hint}") from error
 
     def _draw(self, rng: Random, number: int) -> Sent:
         method = rng.choice(list(self.access))
@@ -145,6 +183,8 @@ class Run:
             assert error.code() not in {grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN}, error.details()
             refused = check_error(error, to_customer=".CustomerService/" in sent.method)
             self.outcomes[sent.method][refused.reason] += 1
+            if sent.method == _SETTINGS_CHANGE:
+                self.wrong.update(path.split(".")[1] for path in refused.violations if "." in path)
             self._check(sent, refused)
 
     def _check(self, sent: Sent, refused: CheckedError) -> None:
@@ -172,6 +212,8 @@ class Run:
 
     def _check_answer(self, sent: Sent, answer: Any) -> None:
         assert sent.request is not None, "bytes that are no request were served"
+        if sent.method == _SETTINGS_CHANGE:
+            self.changed.update(_changed_settings(sent.request))
         if sent.caller.valid and self.access[sent.method] != {"public"}:
             assert sent.caller.roles & self.access[sent.method], "a role that may not call it was served"
         organization = sent.caller.organization
@@ -187,6 +229,13 @@ class Run:
                 self.outcomes[sent.method][f"item {refused.reason}"] += 1
                 self._check_words(sent, refused)
         self.world.learn(sent.method, organization or self.world.home.id, answer)
+
+
+def _changed_settings(request: Any) -> set[str]:
+    """The fields that UpdateSettings sets."""
+    given = {described.name for described, _ in request.settings.ListFields()}
+    mask = set(request.update_mask.paths)
+    return given & mask if mask - {"*"} else given
 
 
 async def prepared(seed: int, care: Care, server: Reflected, home: Tenant, other: Tenant) -> Run:

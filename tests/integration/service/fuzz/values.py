@@ -246,6 +246,8 @@ def nasty(rng: Random, world: World, described: FieldDescriptor, now: Any) -> An
         raise AssertionError(f"no values are made yet for {described.full_name}")
     if described.name in {"page_token", "resume_token"} and rng.random() < 0.7:
         return page_token(rng, world, now)
+    if rng.random() < 0.1:
+        return "a\0b"  # no text in the database may hold it
     if rng.random() < 0.4:
         return rng.choice(_STRANGE)
     if rng.random() < 0.3:

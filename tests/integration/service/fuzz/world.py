@@ -117,14 +117,18 @@ class World:
         if attempt:
             self.add("attempt", organization, str(attempt))
 
-    async def renew(self, tenant: Tenant, state: str) -> None:
-        """Makes another ticket of alice's, with a recovery in `state`."""
+    async def make_ready(self, tenant: Tenant) -> None:
+        """Undo what calls have changed that would keep alice from taking a new ticket."""
         await tenant.toggle("alice")
         # What the calls have set meanwhile would raise or assign the ticket by itself.
         for place in (tenant.name, f"{tenant.name}/locations/soho"):
             mask = FieldMask(paths=["ticket_creation", "auto_assign"])
             request = UpdateSettingsRequest(settings=Settings(name=f"{place}/settings"), update_mask=mask)
             await tenant.supervisor.settings.UpdateSettings(request)
+
+    async def renew(self, tenant: Tenant, state: str) -> None:
+        """Makes another ticket of alice's, with a recovery in `state`."""
+        await self.make_ready(tenant)
         ticket = await tenant.ticket()
         recovery = await tenant.in_recovery_state(ticket, state)
         self.add("recovery", tenant.id, recovery.name)

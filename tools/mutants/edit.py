@@ -1,0 +1,54 @@
+"""An edit: one place of the product made wrong, and the checks that must notice it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+TYPES: Final = "mypy"
+"""The check that stands for the type checker, over the whole project."""
+
+
+class EditError(Exception):
+    """The text that an edit replaces is missing from its file, or stands there more than once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Replaces one text of one file."""
+
+    name: str
+    """What the edit makes wrong, in a few words."""
+    path: str
+    """The file, relative to the root of the checkout."""
+    old: str
+    """Must stand in the file exactly once. Part of the code, not of a comment."""
+    new: str
+    checks: tuple[str, ...]
+    """What covers the place: TYPES, or a test file or test for pytest; tried in this order."""
+    is_short: bool = False
+    """Whether CI tries it too."""
+
+    def edited(self, root: Path) -> str:
+        """Returns the text of the file below `root` after the edit. Raises EditError."""
+        text = (root / self.path).read_text(encoding="utf-8")
+        if (times := text.count(self.old)) != 1:
+            raise EditError(f"{self.name}: {self.path} has {self.old!r} {times} times, not once")
+        return text.replace(self.old, self.new)
+
+    @contextmanager
+    def applied(self, root: Path) -> Iterator[None]:
+        """Edits the file below `root`, and restores it at the end. Raises EditError."""
+        file = root / self.path
+        before, times = file.read_bytes(), file.stat()
+        file.write_text(self.edited(root), encoding="utf-8")
+        try:
+            yield
+        finally:
+            file.write_bytes(before)
+            # Python and mypy compare times with those in their caches: the file is the same as before.
+            os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))

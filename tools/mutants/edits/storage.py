@@ -1,0 +1,131 @@
+"""Edits of the statements: what they compare, what they find, and what they write."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tools.mutants.edit import Edit
+
+_USECASES: Final = "tests/integration/usecases"
+_SERVICE: Final = "tests/integration/service"
+_STORAGE: Final = "service/care_service/storage"
+
+EDITS: Final = (
+    # --- commits ------------------------------------------------------------------------------------------------------
+    Edit(
+        "a commit overwrites another one",
+        f"{_STORAGE}/commits.py",
+        """        f" AND revision = {statement.parameter(ticket.revision - 1, 'BIGINT')}"\n""",
+        "",
+        (f"{_USECASES}/test_contention.py::test_a_command_that_is_overtaken_decides_again",),
+        is_short=True,
+    ),
+    Edit(
+        "two attempts at a review site get the same number",
+        f"{_STORAGE}/commits.py",
+        " AND v.posting_attempts = {attempt} - 1",
+        "",
+        (f"{_SERVICE}/test_races.py::test_a_post_and_a_retraction_of_one_review_are_never_both_handed_out",),
+    ),
+    Edit(
+        "a commit writes no outbox rows",
+        f"{_STORAGE}/commits.py",
+        "    _add_wakes(statement, decision)\n",
+        "",
+        (f"{_USECASES}/test_creating_tickets.py::test_a_new_ticket_has_its_first_deadline_and_wakes_its_workflow",),
+    ),
+    Edit(
+        "a rejected contact still gets what is queued",
+        f"{_STORAGE}/commits.py",
+        "if decision.cancel_deliveries_to is not None:",
+        "if False:",
+        (f"{_USECASES}/test_reaching_customers.py::test_a_rejected_contact_gets_nothing_more",),
+    ),
+    Edit(
+        "a review may have two open tickets",
+        f"{_STORAGE}/commits.py",
+        '"pk_inbound_messages", OPEN_TICKET_INDEX, OPEN_FOLLOW_UP_INDEX}',
+        '"pk_inbound_messages", OPEN_FOLLOW_UP_INDEX}',
+        (f"{_USECASES}/test_contention.py::test_a_review_gets_one_ticket_of_those_that_are_created_at_once",),
+    ),
+    # --- loads --------------------------------------------------------------------------------------------------------
+    Edit(
+        "a ticket is assigned to another organization's agent",
+        f"{_STORAGE}/loads.py",
+        "LEFT JOIN agents a ON a.organization = t.organization AND a.id = $4::TEXT",
+        "LEFT JOIN agents a ON a.id = $4::TEXT",
+        (f"{_SERVICE}/test_assignment.py::test_a_ticket_never_goes_to_another_organizations_agent",),
+    ),
+    Edit(
+        "what the customer of a closed ticket writes goes to the second ticket of a chain",
+        f"{_STORAGE}/loads.py",
+        "SELECT number, assignee FROM chain WHERE follow_up IS NULL",
+        "SELECT number, assignee FROM chain ORDER BY number LIMIT 1 OFFSET 1",
+        (f"{_SERVICE}/test_follow_ups.py::test_later_answers_go_to_the_end_of_the_chain",),
+    ),
+    Edit(
+        "the chat of one contact shows what another one wrote",
+        f"{_STORAGE}/reader.py",
+        "        _M.contact_id == contact.id,\n",
+        "",
+        (f"{_USECASES}/test_customer_chats.py::test_a_chat_shows_its_own_messages_and_no_notes",),
+    ),
+    Edit(
+        "the chat of a contact shows notes",
+        f"{_STORAGE}/reader.py",
+        "_M.kind.in_([MessageKind.AGENT_MESSAGE, MessageKind.CUSTOMER_MESSAGE])",
+        "_M.kind.in_([MessageKind.AGENT_MESSAGE, MessageKind.CUSTOMER_MESSAGE, MessageKind.NOTE])",
+        (f"{_USECASES}/test_customer_chats.py::test_a_chat_shows_its_own_messages_and_no_notes",),
+    ),
+    # --- stored responses, outbox, change feed ------------------------------------------------------------------------
+    Edit(
+        "a stored response never expires",
+        f"{_STORAGE}/stored_responses.py",
+        "if time > key.oldest:",
+        "if True:",
+        (f"{_USECASES}/test_creating_tickets.py::test_a_stored_response_expires_after_a_day",),
+    ),
+    Edit(
+        "expired responses are deleted without a limit",
+        f"{_STORAGE}/stored_responses.py",
+        "WHERE create_time <= $1::TIMESTAMPTZ LIMIT $2::INTEGER",
+        "WHERE create_time <= $1::TIMESTAMPTZ AND $2::INTEGER > 0",
+        (f"{_SERVICE}/test_housekeeping.py",),
+    ),
+    Edit(
+        "two relays claim the same outbox rows",
+        f"{_STORAGE}/outbox.py",
+        "UPDATE outbox o SET claim_time = now() + $2::INTERVAL, attempts",
+        "UPDATE outbox o SET claim_time = now() + $2::INTERVAL * 0, attempts",
+        (f"{_SERVICE}/test_outbox.py::test_a_parked_row_is_claimed_by_nobody_until_it_is_put_back",),
+    ),
+    Edit(
+        "the relay keeps rows whose workflows were woken",
+        "service/care_service/running/relay.py",
+        "await self._outbox.delete(done)",
+        "pass",
+        ("tests/unit/service/test_relay.py",),
+    ),
+    Edit(
+        "readers of the change feed miss what commits later",
+        f"{_STORAGE}/feed.py",
+        "      AND transaction < pg_snapshot_xmin(pg_current_snapshot())\n",
+        "",
+        (f"{_USECASES}/test_change_feed.py",),
+    ),
+    # --- rules in SQL -------------------------------------------------------------------------------------------------
+    Edit(
+        "recoveries whose reply is being posted are not found",
+        f"{_STORAGE}/rules_in_sql.py",
+        "        OR r.reply_state = '{ReplyState.POSTING}'\n        OR r.state NOT IN",
+        "        OR r.state NOT IN",
+        (f"{_SERVICE}/test_rules_in_sql.py::test_recoveries_that_want_a_step_are_those_whose_plan_is_not_done",),
+    ),
+    Edit(
+        "settings of a location wake the tickets of all locations",
+        f"{_STORAGE}/directory.py",
+        " AND {condition}{here}",
+        " AND {condition}",
+        (f"{_USECASES}/test_directory_and_settings.py::test_a_setting_that_moves_deadlines_wakes_the_tickets",),
+    ),
+)

@@ -1,0 +1,142 @@
+"""Tries edits on a copy of the checkout, so that a try changes nothing in the folder where somebody works."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from tools.mutants.edit import TYPES, Edit
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+_SOURCES: Final = ("protos/python", "client", "rules", "roles", "service", "workflows", "web", "cli", "dev")
+"""The folders that an editable installation puts on the import path."""
+_TYPE_CACHE: Final = ".mypy_cache"
+_FIRST_FAILURE: Final = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
+_FIRST_TYPE_ERROR: Final = re.compile(r"^(\S+?:\d+): error:", re.MULTILINE)
+_LIMIT: Final = 900
+"""Seconds for one check. A test that waits because of an edit is stopped earlier, by its own timeout."""
+_GRACE: Final = 30
+"""Seconds in which a stopped check can end the servers that it started."""
+
+
+class BrokenBaselineError(Exception):
+    """A check fails without any edit, so a failure after an edit proves nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The result of trying one edit."""
+
+    edit: Edit
+    noticed_by: str
+    """The test or the place of the type error that noticed the edit; empty where nothing did."""
+    seconds: float
+
+    @property
+    def survived(self) -> bool:
+        """Whether no check noticed the edit."""
+        return not self.noticed_by
+
+
+class Copy:
+    """A copy of the checkout. Its checks run with the interpreter of the caller, and import the copy's sources."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        # The installation's own folders come after these on the import path.
+        path = os.pathsep.join(str(root / folder) for folder in (".", *_SOURCES))
+        self._environment = dict(os.environ) | {"PYTHONPATH": path}
+
+    def check(self, what: str) -> str:
+        """Runs one check; returns the first failure, or an empty string."""
+        if what == TYPES:
+            status, output = self._run("mypy", "--no-error-summary")
+            first = _FIRST_TYPE_ERROR
+        else:
+            status, output = self._run("pytest", "-x", "-q", "--no-header", "-p", "no:cacheprovider", what)
+            first = _FIRST_FAILURE
+        if status == 0:
+            return ""
+        found = first.search(output)
+        return found.group(1) if found else f"{what} ({f'exit status {status}' if status else 'stopped'})"
+
+    def _run(self, module: str, *arguments: str) -> tuple[int | None, str]:
+        """Returns exit status and output; None as status where the limit was reached."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", module, *arguments],
+            cwd=self.root,
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,  # so that what the tests started can be ended with them
+        )
+        try:
+            output, _ = process.communicate(timeout=_LIMIT)
+        except subprocess.TimeoutExpired:
+            return None, _stop(process)
+        except BaseException:
+            _stop(process)
+            raise
+        return process.returncode, output
+
+
+@contextmanager
+def copied_checkout() -> Iterator[Copy]:
+    """Copies the files that git tracks or would track, as they are now, and the type checker's cache."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],  # noqa: S607 - git is the developer's
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    with TemporaryDirectory(prefix="care-mutants-") as folder:
+        root = Path(folder)
+        root.chmod(0o755)  # the account that PostgreSQL runs as must be able to enter
+        for name in filter(None, listed.split("\0")):
+            source, target = ROOT / name, root / name
+            if source.is_file():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(source, target)
+        if (ROOT / _TYPE_CACHE).is_dir():
+            # The cache is valid for the copy, because copies keep their times. Without it, mypy needs minutes.
+            shutil.copytree(ROOT / _TYPE_CACHE, root / _TYPE_CACHE)
+        yield Copy(root)
+
+
+def check_baseline(copy: Copy, checks: Iterable[str]) -> None:
+    """Runs checks without any edit; raises BrokenBaselineError where one fails."""
+    for what in checks:
+        if failure := copy.check(what):
+            raise BrokenBaselineError(f"{what} fails without any edit: {failure}")
+
+
+def try_edit(copy: Copy, edit: Edit) -> Outcome:
+    """Applies an edit, runs its checks until one fails, and takes the edit back."""
+    begin = time.monotonic()
+    with edit.applied(copy.root):
+        noticed_by = next(filter(None, map(copy.check, edit.checks)), "")
+    return Outcome(edit, noticed_by, time.monotonic() - begin)
+
+
+def _stop(process: subprocess.Popen[str]) -> str:
+    """Ends a check with everything that it started; returns its output."""
+    os.killpg(process.pid, signal.SIGTERM)
+    try:
+        output, _ = process.communicate(timeout=_GRACE)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        output, _ = process.communicate()
+    return output
