@@ -10,7 +10,6 @@ from textwrap import dedent
 from typing import Any
 
 import pytest
-from google.api import field_behavior_pb2
 from google.protobuf.message import Message
 
 from care.v1 import (
@@ -82,7 +81,7 @@ EACH = pytest.mark.parametrize(
 WRITABLE = [
     name
     for name, field in ticket_pb2.Ticket.DESCRIPTOR.fields_by_name.items()
-    if not field.GetOptions().Extensions[field_behavior_pb2.field_behavior]
+    if not any(option.full_name == "google.api.field_behavior" for option, _ in field.GetOptions().ListFields())
 ]
 """The fields of a ticket that an update writes."""
 
