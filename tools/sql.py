@@ -22,7 +22,7 @@ from sqlalchemy import Select
 from sqlalchemy.engine import make_url
 
 from care_rules.filters.conditions import Always
-from care_rules.finding import TicketQuery
+from care_rules.queries import TicketQuery
 from care_rules.scheduling import ScheduledDecision
 from care_rules.timing import DeadlineKind
 from care_service import storage

@@ -44,7 +44,7 @@ def normalize_phone(phone: str, region: str, field: str = "phone") -> str:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
-def need_one(email: str, phone: str) -> None:
+def require_one(email: str, phone: str) -> None:
     """Refuses with INVALID_FIELD where neither is given."""
     if not email and not phone:
         words = "give an email address, a phone number or both"

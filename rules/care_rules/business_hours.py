@@ -80,10 +80,12 @@ class Pause:
     end: datetime | None
 
 
-def worked(hours: BusinessHours | None, start: datetime, end: datetime, pauses: Sequence[Pause] = ()) -> timedelta:
+def working_time(
+    hours: BusinessHours | None, start: datetime, end: datetime, pauses: Sequence[Pause] = ()
+) -> timedelta:
     """Returns how much of the time from `start` to `end` lies within the hours and outside of all pauses."""
     counted = _NOTHING
-    for opens, closes in _running(start.astimezone(UTC), end.astimezone(UTC), pauses):
+    for opens, closes in _unpaused(start.astimezone(UTC), end.astimezone(UTC), pauses):
         counted += _count(hours, opens, closes, timedelta.max)[0]
     return counted
 
@@ -98,7 +100,7 @@ def due_time(
     start = start.astimezone(UTC)
     if after <= _NOTHING:
         return start
-    for opens, closes in _running(start, start + HORIZON, pauses):
+    for opens, closes in _unpaused(start, start + HORIZON, pauses):
         counted, due = _count(hours, opens, closes, after)
         if due is not None:
             return due
@@ -106,7 +108,7 @@ def due_time(
     return None
 
 
-def _running(start: datetime, end: datetime, pauses: Sequence[Pause]) -> Iterator[tuple[datetime, datetime]]:
+def _unpaused(start: datetime, end: datetime, pauses: Sequence[Pause]) -> Iterator[tuple[datetime, datetime]]:
     """Yields the stretches from `start` to `end` that no pause covers, in their order."""
     real = (pause for pause in pauses if pause.end is None or pause.end > pause.start)
     for pause in sorted(real, key=lambda pause: pause.start):
@@ -133,7 +135,11 @@ def _count(
     # Where a clock goes back over midnight, hours of the days before and after can be in the stretch, too.
     day, last = start.astimezone(zone).date() - _DAY, end.astimezone(zone).date() + _DAY
     while day <= last:
-        if day.weekday() == 0 and counted + usual < enough and (whole := _even_week(hours.zone, day)) is not None:
+        if (
+            day.weekday() == 0
+            and counted + usual < enough
+            and (whole := _week_without_clock_change(hours.zone, day)) is not None
+        ):
             monday, next_monday = whole
             if at <= monday and next_monday <= end and hours.holidays.isdisjoint(_days(day)):
                 counted, day = counted + usual, day + _WEEK
@@ -155,7 +161,7 @@ def _days(monday: date) -> Iterator[date]:
 
 
 @lru_cache(maxsize=4096)
-def _even_week(zone: str, monday: date) -> tuple[datetime, datetime] | None:
+def _week_without_clock_change(zone: str, monday: date) -> tuple[datetime, datetime] | None:
     """Returns the instants at which a week begins and ends; None if the clock is changed in it or at its ends."""
     midnights = [datetime.combine(monday + timedelta(days=days), time(), ZoneInfo(zone)) for days in range(8)]
     offsets = {each.replace(fold=fold).utcoffset() for each in midnights for fold in (0, 1)}

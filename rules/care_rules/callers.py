@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from care_rules.entities import ActorKind
+from care_rules.entities.activity import ActorKind
 from care_rules.refusals import not_found
 
 
@@ -48,6 +48,6 @@ class Caller:
         return self.id if self.kind in {ActorKind.AGENT, ActorKind.SERVICE} else ""
 
 
-def customer(link_id: str) -> Caller:
+def customer_caller(link_id: str) -> Caller:
     """Makes the caller who holds a link; `link_id` is the id of the resource behind it."""
     return Caller(ActorKind.CUSTOMER, link_id, None, frozenset(), "")

@@ -8,16 +8,21 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from care_rules.callers import Caller, customer
+from care_rules.callers import Caller, customer_caller
 from care_rules.commands import PostMessage, SubmitContact
-from care_rules.decide import message, with_status
-from care_rules.decision import Decision, activity, bump_version
-from care_rules.entities import ActivityType, Contact, Inbound, Message, MessageKind, Recovery, Ticket
-from care_rules.follow_up import follow_up
+from care_rules.decision import Decision, bump_version, move_status, new_activity
+from care_rules.entities.activity import ActivityType
+from care_rules.entities.contact import Contact
+from care_rules.entities.inbound import Inbound
+from care_rules.entities.message import Message, MessageKind
+from care_rules.entities.recovery import Recovery
+from care_rules.entities.ticket import Ticket
+from care_rules.follow_up import raise_follow_up
 from care_rules.lifecycle import RecoveryState, TicketStatus, Trigger
+from care_rules.new_entities import new_message
 from care_rules.refusals import Reason, Refusal
 from care_rules.snapshot import TicketSnapshot
-from care_rules.submit import FormSnapshot, claim
+from care_rules.submit import FormSnapshot, add_claim
 
 
 class ChatState(StrEnum):
@@ -31,7 +36,7 @@ class ChatState(StrEnum):
 class ChatSnapshot:
     """A ticket as it was loaded for a contact of its chat, and where a message goes after it was CLOSED."""
 
-    snapshot: TicketSnapshot
+    base: TicketSnapshot
     contact: Contact
     recovery: Recovery
     """The one that uses the contact."""
@@ -49,12 +54,12 @@ class ChatSnapshot:
     @property
     def state(self) -> ChatState:
         """What the customer may know of it."""
-        return ChatState.CLOSED if self.snapshot.ticket.status is TicketStatus.CLOSED else ChatState.OPEN
+        return ChatState.CLOSED if self.base.ticket.status is TicketStatus.CLOSED else ChatState.OPEN
 
     @property
     def target(self) -> TicketSnapshot:
         """The ticket that a message is written to, or that it raises a follow-up of."""
-        return self.last or self.snapshot
+        return self.last or self.base
 
 
 def post_message(
@@ -69,24 +74,24 @@ def post_message(
     if target.ticket.status is TicketStatus.CLOSED:
         if command.automatic:
             raise chat_locked()
-        return _followed_up(chat.contact, target, number, command, caller, now, request_id)
+        return _write_to_follow_up(chat.contact, target, number, command, caller, now, request_id)
     contact = target.contact
-    if contact is None or not _same_person(contact, chat.contact):
-        return _claimed(chat, command, caller, now, request_id)
+    if contact is None or not _is_same_person(contact, chat.contact):
+        return _write_claim(chat, command, caller, now, request_id)
     if target.ticket.contact_state is not RecoveryState.CHAT_UNLOCKED:
         raise chat_locked()
     ticket = target.ticket
     if ticket.status is TicketStatus.RESOLVED and not command.automatic:
-        ticket = with_status(ticket, Trigger.REOPEN, now)
+        ticket = move_status(ticket, Trigger.REOPEN, now)
     after = bump_version(ticket, target.live, now)
     written = customer_message(after, contact, command.message_id, command)
-    entry = activity(
+    entry = new_activity(
         ActivityType.MESSAGE_RECEIVED, caller, target.ticket, after, message_id=written.id, request_id=request_id
     )
     return Decision(after, entry, messages=(written,))
 
 
-def _followed_up(
+def _write_to_follow_up(
     contact: Contact,
     last: TicketSnapshot,
     number: int,
@@ -105,7 +110,7 @@ def _followed_up(
         recovery_id=command.recovery_id,
         message_id=command.review_message_id,
     )
-    decision = follow_up(last, number, details, caller, now, request_id, verify_time=contact.verify_time)
+    decision = raise_follow_up(last, number, details, caller, now, request_id, verify_time=contact.verify_time)
     if decision.contact is None:
         raise AssertionError("a follow-up begins with a contact")
     ordinal = len(decision.messages)
@@ -113,7 +118,7 @@ def _followed_up(
     return replace(decision, messages=(*decision.messages, written))
 
 
-def _same_person(contact: Contact, own: Contact) -> bool:
+def _is_same_person(contact: Contact, own: Contact) -> bool:
     """Tells whether whoever has the chat of `own` is whom the chat of `contact` is with: by any address of both."""
     return (
         contact.id == own.id
@@ -122,7 +127,7 @@ def _same_person(contact: Contact, own: Contact) -> bool:
     )
 
 
-def _claimed(
+def _write_claim(
     chat: ChatSnapshot, command: PostMessage, caller: Caller, now: datetime, request_id: UUID | None
 ) -> Decision | None:
     """Hands the message to the team of the review's newer ticket, which does not know the customer: as a claim there.
@@ -141,8 +146,8 @@ def _claimed(
         key_id="",
         create_time=now,
     )
-    decision = claim(
-        FormSnapshot(chat.snapshot, chat.recovery, chat.claims, open=chat.last), said, caller, now, request_id
+    decision = add_claim(
+        FormSnapshot(chat.base, chat.recovery, chat.claims, open=chat.last), said, caller, now, request_id
     )
     if decision is None and said.message not in {other.message for other in chat.claims}:
         raise chat_locked("The team has several messages of yours: it will write to you.")
@@ -153,8 +158,8 @@ def customer_message(
     ticket: Ticket, contact: Contact, message_id: UUID, said: PostMessage | Inbound, ordinal: int = 0
 ) -> Message:
     """Makes the entry of the thread, belonging to the ticket's latest activity."""
-    author = customer(str(contact.id))
-    entry = message(ticket, message_id, MessageKind.CUSTOMER_MESSAGE, author, said.text, ordinal=ordinal)
+    author = customer_caller(str(contact.id))
+    entry = new_message(ticket, message_id, MessageKind.CUSTOMER_MESSAGE, author, said.text, ordinal=ordinal)
     return replace(
         entry,
         author_display_name=contact.display_name,
@@ -164,12 +169,12 @@ def customer_message(
     )
 
 
-def verified(chat: ChatSnapshot, caller: Caller, now: datetime) -> Decision | None:
+def verify_contact(chat: ChatSnapshot, caller: Caller, now: datetime) -> Decision | None:
     """Returns what to write when the chat's link is used: at the first time, that the address is the customer's."""
     if chat.contact.verify_time is not None or chat.state is ChatState.CLOSED:
         return None
-    ticket = bump_version(chat.snapshot.ticket, chat.snapshot.live, now)
-    entry = activity(ActivityType.CONTACT_VERIFIED, caller, chat.snapshot.ticket, ticket, recovery_id=chat.recovery.id)
+    ticket = bump_version(chat.base.ticket, chat.base.live, now)
+    entry = new_activity(ActivityType.CONTACT_VERIFIED, caller, chat.base.ticket, ticket, recovery_id=chat.recovery.id)
     return Decision(ticket, entry, changed_contact=replace(chat.contact, verify_time=now))
 
 

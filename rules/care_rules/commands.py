@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
 
-from care_rules.entities import Channel, DeliveryFailure, DeliveryState, Priority, RefusalReason
+from care_rules.entities.delivery import DeliveryFailure, DeliveryState
+from care_rules.entities.message import Channel
+from care_rules.entities.recovery import RefusalReason
+from care_rules.entities.ticket import Priority
 from care_rules.permissions import Command
 
 

@@ -9,21 +9,16 @@ from uuid import UUID
 from care_rules import addresses, names
 from care_rules.callers import Caller
 from care_rules.commands import CreateTicket
-from care_rules.decide import direct_recovery, message, new_contact
-from care_rules.decision import Decision, activity, ticket_changes
-from care_rules.entities import (
-    ActivityType,
-    ActorKind,
-    Agent,
-    Contact,
-    Message,
-    MessageKind,
-    Priority,
-    Review,
-    Ticket,
-)
+from care_rules.decision import Decision, new_activity, ticket_changes
+from care_rules.entities.activity import ActivityType, ActorKind
+from care_rules.entities.agent import Agent
+from care_rules.entities.contact import Contact
+from care_rules.entities.message import Message, MessageKind
+from care_rules.entities.review import Review
+from care_rules.entities.ticket import Priority, Ticket
 from care_rules.lifecycle import STATUS, RecoveryState
-from care_rules.organizations import Location, Organization, settings_at
+from care_rules.new_entities import new_contact, new_direct_recovery, new_message
+from care_rules.organizations import Location, Organization, effective_settings
 from care_rules.refusals import Reason, Refusal, Violation, invalid
 from care_rules.settings import Settings
 from care_rules.timing import Timing
@@ -45,7 +40,7 @@ class CreationSnapshot:
     @property
     def settings(self) -> Settings:
         """What the location and the organization want of the ticket."""
-        return settings_at(self.organization, self.location)
+        return effective_settings(self.organization, self.location)
 
 
 def create_ticket(
@@ -60,7 +55,7 @@ def create_ticket(
     organization = snapshot.organization
     region = (snapshot.location and snapshot.location.default_phone_region) or organization.default_phone_region
     phone = addresses.normalize_phone(command.phone, region, "contact.phone")
-    command = _from_review(replace(command, phone=phone), snapshot.review, snapshot.location)
+    command = _fill_from_review(replace(command, phone=phone), snapshot.review, snapshot.location)
     if snapshot.reporter is not None and not snapshot.reporter.can_be_reporter:
         agent = names.agent(organization.id, snapshot.reporter.id)
         raise Refusal(Reason.NOT_REPORTABLE, f"{agent} may not raise tickets.", {"agent": agent})
@@ -70,7 +65,7 @@ def create_ticket(
     contact = None
     if command.email or command.phone:
         contact = new_contact(ticket, command, now)
-    return raised(ticket, snapshot.review, contact, command.message_id, caller, now, request_id)
+    return decide_new_ticket(ticket, snapshot.review, contact, command.message_id, caller, now, request_id)
 
 
 def new_ticket(snapshot: CreationSnapshot, number: int, command: CreateTicket, now: datetime) -> Ticket:
@@ -88,7 +83,7 @@ def new_ticket(snapshot: CreationSnapshot, number: int, command: CreateTicket, n
         assignee=None,
         status=STATUS.initial,
         close_reason=None,
-        priority=command.priority or _priority(snapshot),
+        priority=command.priority or _default_priority(snapshot),
         labels=command.labels,
         external_reference=command.external_reference,
         contact_state=RecoveryState.NO_CONTACT,
@@ -103,7 +98,7 @@ def new_ticket(snapshot: CreationSnapshot, number: int, command: CreateTicket, n
     )
 
 
-def raised(
+def decide_new_ticket(
     ticket: Ticket,
     review: Review | None,
     contact: Contact | None,
@@ -115,12 +110,12 @@ def raised(
     """Returns what is written with a new ticket: its first activity, its review in the thread, a known contact."""
     recovery = None
     if contact is not None:
-        recovery = direct_recovery(ticket, contact, caller, now)
+        recovery = new_direct_recovery(ticket, contact, caller, now)
         ticket = replace(ticket, contact_state=recovery.state, recovery_id=recovery.id)
     messages: tuple[Message, ...] = ()
     if review is not None:
-        messages = (review_entry(ticket, review, message_id),)
-    log = activity(
+        messages = (new_review_entry(ticket, review, message_id),)
+    log = new_activity(
         ActivityType.CREATED,
         caller,
         None,
@@ -134,10 +129,10 @@ def raised(
     )
 
 
-def review_entry(ticket: Ticket, review: Review, message_id: UUID) -> Message:
+def new_review_entry(ticket: Ticket, review: Review, message_id: UUID) -> Message:
     """Makes the entry of the thread that shows the review as it is, dated as its site dates it."""
     reviewer = Caller(ActorKind.CUSTOMER, "", None, frozenset(), review.author_display_name)
-    entry = message(ticket, message_id, MessageKind.REVIEW, reviewer, review.text)
+    entry = new_message(ticket, message_id, MessageKind.REVIEW, reviewer, review.text)
     return replace(entry, create_time=review.update_time)
 
 
@@ -148,7 +143,7 @@ def ticket_exists(organization: str, review_id: UUID, number: int) -> Refusal:
     return Refusal(Reason.TICKET_EXISTS, f"The review has {ticket}, which is not CLOSED: use that one.", metadata)
 
 
-def assigned(decision: Decision, agent: str) -> Decision:
+def assign_new_ticket(decision: Decision, agent: str) -> Decision:
     """Returns the decision on a new ticket, with its assignee."""
     ticket = replace(decision.ticket, assignee=agent)
     entry = decision.activity
@@ -157,7 +152,7 @@ def assigned(decision: Decision, agent: str) -> Decision:
     return replace(decision, ticket=ticket, activity=replace(entry, changes=ticket_changes(None, ticket)))
 
 
-def _priority(snapshot: CreationSnapshot) -> Priority:
+def _default_priority(snapshot: CreationSnapshot) -> Priority:
     return snapshot.settings.priority(snapshot.review.stars) if snapshot.review else Priority.NORMAL
 
 
@@ -171,7 +166,7 @@ def review_subject(review: Review, location: Location | None) -> str:
     return f"{review.stars}-star review at {site}, {place}"[:200]
 
 
-def _from_review(command: CreateTicket, review: Review | None, location: Location | None) -> CreateTicket:
+def _fill_from_review(command: CreateTicket, review: Review | None, location: Location | None) -> CreateTicket:
     if review is None:
         return command
     if command.location and command.location != review.location:

@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from care_rules.business_hours import Pause, due_time
-from care_rules.entities import Recovery, Ticket
+from care_rules.entities.recovery import Recovery
+from care_rules.entities.ticket import Ticket
 from care_rules.lifecycle import FORM_LIVE, UNRESOLVED, RecoveryState, TicketStatus
 from care_rules.settings import Settings
 from care_rules.timing import DeadlineKind
@@ -28,13 +29,15 @@ class Deadline:
     time: datetime
 
 
-def upcoming(ticket: Ticket, live: Recovery | None, settings: Settings) -> list[Deadline]:
+def upcoming_deadlines(ticket: Ticket, live: Recovery | None, settings: Settings) -> list[Deadline]:
     """Returns what will happen to a ticket if nobody does anything, the earliest first.
 
     An overdue deadline stays in the list until it is recorded.
     """
     found = (
-        [] if ticket.status is TicketStatus.CLOSED else [*_closings(ticket, settings), *_others(ticket, live, settings)]
+        []
+        if ticket.status is TicketStatus.CLOSED
+        else [*_closing_deadlines(ticket, settings), *_other_deadlines(ticket, live, settings)]
     )
     return sorted(found, key=lambda deadline: (deadline.time, _ORDER[deadline.kind]))
 
@@ -50,11 +53,11 @@ def recompute_deadlines(ticket: Ticket, live: Recovery | None, settings: Setting
     first, resolution = timing.first_response_due_time, timing.resolution_due_time
     named = settings.deadlines.of(ticket.priority)
     if ticket.status in UNRESOLVED:
-        resolution = _due(ticket, named.resolution, settings)
+        resolution = _due_time(ticket, named.resolution, settings)
         if timing.first_response_time is None:
-            first = _due(ticket, named.first_response, settings)
+            first = _due_time(ticket, named.first_response, settings)
     ticket = replace(ticket, timing=replace(timing, first_response_due_time=first, resolution_due_time=resolution))
-    own = (each for each in upcoming(ticket, live, settings) if each.kind is not DeadlineKind.FORM_REMINDER)
+    own = (each for each in upcoming_deadlines(ticket, live, settings) if each.kind is not DeadlineKind.FORM_REMINDER)
     nearest = next(own, None)
     kind, time = (nearest.kind, nearest.time) if nearest else (None, None)
     return replace(ticket, timing=replace(ticket.timing, next_kind=kind, next_time=time))
@@ -66,7 +69,7 @@ def _reminders(ticket: Ticket, live: Recovery | None, settings: Settings) -> Ite
             yield live.post_time + after
 
 
-def _closings(ticket: Ticket, settings: Settings) -> Iterator[Deadline]:
+def _closing_deadlines(ticket: Ticket, settings: Settings) -> Iterator[Deadline]:
     # A ticket never closes while a form is live, however long that is. The time starts again when the form ends.
     if ticket.contact_state in FORM_LIVE:
         return
@@ -89,7 +92,7 @@ def _closings(ticket: Ticket, settings: Settings) -> Iterator[Deadline]:
         yield Deadline(DeadlineKind.INACTIVITY_CLOSE, max(close, timing.warn_time + warned))
 
 
-def _others(ticket: Ticket, live: Recovery | None, settings: Settings) -> Iterator[Deadline]:
+def _other_deadlines(ticket: Ticket, live: Recovery | None, settings: Settings) -> Iterator[Deadline]:
     timing = ticket.timing
     for time in _reminders(ticket, live, settings):
         yield Deadline(DeadlineKind.FORM_REMINDER, time)
@@ -103,7 +106,7 @@ def _others(ticket: Ticket, live: Recovery | None, settings: Settings) -> Iterat
         yield Deadline(DeadlineKind.RESOLUTION, due)
 
 
-def _due(ticket: Ticket, after: timedelta | None, settings: Settings) -> datetime | None:
+def _due_time(ticket: Ticket, after: timedelta | None, settings: Settings) -> datetime | None:
     if after is None:
         return None
     timing, pauses = ticket.timing, ticket.timing.pauses

@@ -10,19 +10,15 @@ from uuid import UUID
 
 from care_rules import names
 from care_rules.callers import Caller
-from care_rules.entities import (
-    Activity,
-    ActivityType,
-    Contact,
-    Delivery,
-    FieldChange,
-    Inbound,
-    Message,
-    Recovery,
-    Ticket,
-)
-from care_rules.lifecycle import LIVE, RecoveryState
-from care_rules.total import total
+from care_rules.completeness import check_complete
+from care_rules.entities.activity import Activity, ActivityType, FieldChange
+from care_rules.entities.contact import Contact
+from care_rules.entities.delivery import Delivery
+from care_rules.entities.inbound import Inbound
+from care_rules.entities.message import Message
+from care_rules.entities.recovery import Recovery
+from care_rules.entities.ticket import CloseReason, Ticket
+from care_rules.lifecycle import LIVE, STATUS, RecoveryState, TicketStatus, Trigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +30,7 @@ class Decision:
     """None only for bookkeeping that nobody can see."""
     recovery: Recovery | None = None
     """An existing recovery, changed."""
-    followed: Ticket | None = None
+    followed_ticket: Ticket | None = None
     """The CLOSED ticket that a new one follows, with its link to that; it gets no activity."""
     new_recovery: Recovery | None = None
     contact: Contact | None = None
@@ -70,6 +66,24 @@ class Decision:
 def move_recovery(recovery: Recovery, state: RecoveryState, now: datetime) -> Recovery:
     """Returns `recovery` in `state`, ended `now` where that is an ended state."""
     return replace(recovery, state=state, end_time=None if state in LIVE else now)
+
+
+def move_status(ticket: Ticket, trigger: Trigger, now: datetime) -> Ticket:
+    """Returns `ticket` after a trigger of machine 1, with the times and the close reason that go with it."""
+    status = STATUS.fire(ticket.status, trigger)
+    resolve_time = ticket.resolve_time
+    if trigger is Trigger.RESOLVE:
+        resolve_time = now
+    elif trigger is Trigger.REOPEN:
+        resolve_time = None
+    closed = status is TicketStatus.CLOSED
+    return replace(
+        ticket,
+        status=status,
+        resolve_time=resolve_time,
+        close_time=now if closed else None,
+        close_reason=CloseReason.MANUAL if closed else None,
+    )
 
 
 def bump_version(ticket: Ticket, live: Recovery | None, now: datetime) -> Ticket:
@@ -121,7 +135,7 @@ NOT_LOGGED: Final[Mapping[str, str]] = {
 }
 """The other fields of a ticket, each with the reason why its log does not show it."""
 
-total((field.name for field in fields(Ticket)), {**LOGGED, **NOT_LOGGED})
+check_complete((field.name for field in fields(Ticket)), {**LOGGED, **NOT_LOGGED})
 
 _SHOWN_AS: Final = {"recovery_id": "recovery"}
 """What the log calls a field, where that is the contract's name and another one."""
@@ -141,7 +155,7 @@ def ticket_changes(before: Ticket | None, after: Ticket) -> tuple[FieldChange, .
     )
 
 
-def activity(
+def new_activity(
     kind: ActivityType,
     caller: Caller,
     before: Ticket | None,

@@ -12,21 +12,15 @@ from typing import Final
 
 from care_rules.callers import Caller
 from care_rules.commands import DeliveryReport, RecordDelivered, RecordFailed
-from care_rules.decision import Decision, activity, bump_version
-from care_rules.entities import (
-    ActivityType,
-    Channel,
-    Contact,
-    Delivery,
-    DeliveryFailure,
-    DeliveryState,
-    FieldChange,
-    Message,
-)
+from care_rules.decision import Decision, bump_version, new_activity
+from care_rules.entities.activity import ActivityType, FieldChange
+from care_rules.entities.contact import Contact
+from care_rules.entities.delivery import Delivery, DeliveryFailure, DeliveryState
+from care_rules.entities.message import Channel, Message
 from care_rules.settings import Settings
 from care_rules.snapshot import TicketSnapshot
 
-TRIED_FOR: Final = timedelta(days=3)
+GIVE_UP_AFTER: Final = timedelta(days=3)
 """For how long a message is tried to be sent: a mail server that is down over a weekend gets it still."""
 _FIRST_CHECK: Final = timedelta(minutes=1)
 _LAST_CHECK: Final = 11
@@ -45,7 +39,7 @@ class DeliveryStep(StrEnum):
     DONE = "DONE"
 
 
-_BEGUN_FROM: Final = {
+_STARTS_FROM: Final = {
     DeliveryStep.SEND: {DeliveryStep.SEND},
     DeliveryStep.CHECK: {DeliveryStep.CHECK, DeliveryStep.WAIT},
 }
@@ -63,7 +57,7 @@ class DeliveryPlan:
 class DeliverySnapshot:
     """A ticket as it was loaded for the delivery of one of its messages."""
 
-    snapshot: TicketSnapshot
+    base: TicketSnapshot
     message: Message
     delivery: Delivery
     contact: Contact
@@ -109,7 +103,7 @@ def new_delivery(message: Message, contact: Contact, settings: Settings) -> Deli
         check_time=None,
         checks=0,
         create_time=message.create_time,
-        give_up_time=message.create_time + TRIED_FOR,
+        give_up_time=message.create_time + GIVE_UP_AFTER,
         send_time=None,
         end_time=None,
     )
@@ -122,14 +116,14 @@ def begin_delivery(snapshot: DeliverySnapshot, step: DeliveryStep, caller: Calle
     A hand-out writes no activity: nobody can see it.
     """
     delivery = snapshot.delivery
-    if snapshot.plan(now).step not in _BEGUN_FROM.get(step, ()):
+    if snapshot.plan(now).step not in _STARTS_FROM.get(step, ()):
         return None
     if step is DeliveryStep.SEND and snapshot.is_rejected:
-        return _failed(snapshot, DeliveryFailure.CONTACT_REJECTED, "", caller, now)
+        return _record_failed(snapshot, DeliveryFailure.CONTACT_REJECTED, "", caller, now)
     if step is DeliveryStep.SEND and delivery.give_up_time <= now:
-        return _failed(snapshot, DeliveryFailure.TIMED_OUT, "", caller, now)
+        return _record_failed(snapshot, DeliveryFailure.TIMED_OUT, "", caller, now)
     number = delivery.attempts + 1
-    ticket = replace(snapshot.snapshot.ticket, revision=snapshot.snapshot.ticket.revision + 1)
+    ticket = replace(snapshot.base.ticket, revision=snapshot.base.ticket.revision + 1)
     return Decision(ticket, delivery=replace(delivery, attempt=number, attempts=number))
 
 
@@ -155,13 +149,13 @@ def report_delivery(
         return None
     if isinstance(command, RecordFailed):
         if delivery.state is DeliveryState.FAILED:
-            ticket = replace(snapshot.snapshot.ticket, revision=snapshot.snapshot.ticket.revision + 1)
+            ticket = replace(snapshot.base.ticket, revision=snapshot.base.ticket.revision + 1)
             return Decision(ticket, delivery=replace(delivery, attempt=_NONE))
-        return _failed(snapshot, command.reason, command.provider_message, caller, now)
-    return _delivered(snapshot, command, caller, now)
+        return _record_failed(snapshot, command.reason, command.provider_message, caller, now)
+    return _record_delivered(snapshot, command, caller, now)
 
 
-def _delivered(snapshot: DeliverySnapshot, command: RecordDelivered, caller: Caller, now: datetime) -> Decision:
+def _record_delivered(snapshot: DeliverySnapshot, command: RecordDelivered, caller: Caller, now: datetime) -> Decision:
     before = snapshot.delivery
     arrived = command.state is DeliveryState.DELIVERED
     if before.check_time is not None and now < before.check_time:
@@ -184,15 +178,15 @@ def _delivered(snapshot: DeliverySnapshot, command: RecordDelivered, caller: Cal
         end_time=now if arrived else None,
     )
     if after.state is before.state:  # asked again, and no further
-        return Decision(
-            replace(snapshot.snapshot.ticket, revision=snapshot.snapshot.ticket.revision + 1), delivery=after
-        )
+        return Decision(replace(snapshot.base.ticket, revision=snapshot.base.ticket.revision + 1), delivery=after)
     return _write(
         snapshot, after, ActivityType.DELIVERY_CONFIRMED if arrived else ActivityType.DELIVERY_SENT, caller, now
     )
 
 
-def _failed(snapshot: DeliverySnapshot, reason: DeliveryFailure, words: str, caller: Caller, now: datetime) -> Decision:
+def _record_failed(
+    snapshot: DeliverySnapshot, reason: DeliveryFailure, words: str, caller: Caller, now: datetime
+) -> Decision:
     after = replace(
         snapshot.delivery,
         state=DeliveryState.FAILED,
@@ -206,9 +200,9 @@ def _failed(snapshot: DeliverySnapshot, reason: DeliveryFailure, words: str, cal
 
 
 def _write(snapshot: DeliverySnapshot, after: Delivery, kind: ActivityType, caller: Caller, now: datetime) -> Decision:
-    before = snapshot.snapshot.ticket
-    ticket = bump_version(before, snapshot.snapshot.live, now)
-    entry = activity(kind, caller, before, ticket, message_id=after.message_id)
+    before = snapshot.base.ticket
+    ticket = bump_version(before, snapshot.base.live, now)
+    entry = new_activity(kind, caller, before, ticket, message_id=after.message_id)
     moved: tuple[FieldChange, ...] = (FieldChange("delivery.state", snapshot.delivery.state.value, after.state.value),)
     if after.failure_reason is not None:
         # Not the provider's words: they may hold the address.

@@ -9,7 +9,7 @@ from transitions.extensions import GraphMachine
 from care_rules.lifecycle import RECOVERY, STATUS, StateMachine, StateT
 
 
-class _Drawn:
+class _Model:
     """The model that the drawing extension asks for."""
 
 
@@ -20,7 +20,7 @@ _STYLING: Final = ("classDef ", "Class ", "state ")
 def mermaid(machine: StateMachine[StateT]) -> str:
     """Returns a Mermaid state diagram of `machine`, without the drawing library's front matter and colors."""
     graph = GraphMachine(
-        model=_Drawn(),
+        model=_Model(),
         states=[state.value for state in machine.states],
         initial=machine.initial.value,
         transitions=[

@@ -8,13 +8,13 @@ from uuid import UUID
 
 from care_rules.callers import Caller
 from care_rules.commands import CreateTicket, SubmitContact
-from care_rules.create import CreationSnapshot, new_ticket, raised
-from care_rules.decide import new_contact
+from care_rules.create import CreationSnapshot, decide_new_ticket, new_ticket
 from care_rules.decision import Decision
+from care_rules.new_entities import new_contact
 from care_rules.snapshot import TicketSnapshot
 
 
-def follow_up(
+def raise_follow_up(
     last: TicketSnapshot,
     number: int,
     command: SubmitContact,
@@ -51,5 +51,5 @@ def follow_up(
         follow_up_of=before.number,
     )
     contact = replace(new_contact(ticket, details, now, command.message), verify_time=verify_time)
-    decision = raised(ticket, snapshot.review, contact, command.message_id, caller, now, request_id)
-    return replace(decision, followed=replace(before, revision=before.revision + 1, follow_up=number))
+    decision = decide_new_ticket(ticket, snapshot.review, contact, command.message_id, caller, now, request_id)
+    return replace(decision, followed_ticket=replace(before, revision=before.revision + 1, follow_up=number))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from care_rules.settings import Layer, Settings, effective
+from care_rules.settings import Layer, Settings, merge_layers
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,6 @@ class Location:
     update_time: datetime
 
 
-def settings_at(organization: Organization, location: Location | None) -> Settings:
+def effective_settings(organization: Organization, location: Location | None) -> Settings:
     """Returns what holds at a location, or for the organization as a whole."""
-    return effective(organization.settings, location.settings if location else None)
+    return merge_layers(organization.settings, location.settings if location else None)

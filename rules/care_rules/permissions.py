@@ -54,7 +54,7 @@ class Relation(StrEnum):
 
     MINE = "MINE"
     OTHERS = "OTHERS"
-    NOBODYS = "NOBODYS"
+    UNASSIGNED = "UNASSIGNED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ CommandRefusal: TypeAlias = Literal[
 
 
 @lru_cache(maxsize=16_384)
-def refusal(command: Command, situation: Situation) -> CommandRefusal | None:
+def refusal_reason(command: Command, situation: Situation) -> CommandRefusal | None:
     """Returns why `command` is not open, the first reason in the order of checks, or None where it is."""
     supervisor = Role.SUPERVISOR in situation.roles
     agent = supervisor or Role.AGENT in situation.roles
@@ -97,7 +97,7 @@ def refusal(command: Command, situation: Situation) -> CommandRefusal | None:
     if situation.status is TicketStatus.CLOSED:
         return Reason.TICKET_CLOSED
     free = service or command is Command.TAKE or (command is Command.ASSIGN and supervisor)
-    if not free and situation.relation is Relation.NOBODYS:
+    if not free and situation.relation is Relation.UNASSIGNED:
         return Reason.UNASSIGNED
     if not free and situation.relation is Relation.OTHERS:
         return Reason.NOT_ASSIGNEE
@@ -114,7 +114,8 @@ def actions(situation: Situation) -> tuple[tuple[Command, CommandRefusal | None]
     """
     to_somebody = replace(situation, can_be_assignee=True)
     return tuple(
-        (command, refusal(command, to_somebody if command is Command.ASSIGN else situation)) for command in Command
+        (command, refusal_reason(command, to_somebody if command is Command.ASSIGN else situation))
+        for command in Command
     )
 
 
@@ -144,7 +145,7 @@ def _machine_refusal(command: Command, situation: Situation) -> CommandRefusal |
 def _other_refusal(command: Command, situation: Situation) -> CommandRefusal | None:
     if command is Command.SEND_FORM and not situation.has_review:
         return Reason.NO_REVIEW
-    taking = command is Command.TAKE and situation.relation is Relation.NOBODYS
+    taking = command is Command.TAKE and situation.relation is Relation.UNASSIGNED
     if (taking or command is Command.ASSIGN) and not situation.can_be_assignee:
         return Reason.NOT_ASSIGNABLE
     return None

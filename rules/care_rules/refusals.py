@@ -84,7 +84,7 @@ class Violations:
     def __init__(self) -> None:
         self._found: list[Violation] = []
 
-    def wrong(self, field: str, description: str) -> None:
+    def reject(self, field: str, description: str) -> None:
         """Adds a violation. After the first ten, further ones are dropped: an error has to fit into trailers."""
         if len(self._found) < _MOST_VIOLATIONS:
             self._found.append(Violation(field, description))
@@ -110,7 +110,7 @@ def not_found(resource: str) -> Refusal:
     return Refusal(Reason.RESOURCE_NOT_FOUND, f"{resource} does not exist, or is not yours.", {"resource": resource})
 
 
-def took_too_long() -> Refusal:
+def time_limit_exceeded() -> Refusal:
     """Makes the refusal of a call that reached a limit of the service's own: its whole time, or that of a statement."""
     words = "The call took too long: ask for less, or call again with the same request_id."
     return Refusal(Reason.TIME_LIMIT_EXCEEDED, words)

@@ -19,27 +19,27 @@ def byte_limit(site: str) -> int:
     return _BYTE_LIMITS.get(site, _DEFAULT_LIMIT)
 
 
-def with_link(reply_text: str, link: str) -> str:
+def insert_link(reply_text: str, link: str) -> str:
     """Returns the reply as the public sees it."""
     return reply_text.replace(FORM_LINK, link)
 
 
-def _leading_up_to(placeholder: str) -> re.Pattern[str]:
+def _placeholder_pattern(placeholder: str) -> re.Pattern[str]:
     return re.compile(
         r"(?P<colon>[ \t]*[:\uFF1A])?[ \t]*[(\[<]?" + re.escape(placeholder) + r"[)\]>]?(?P<stop>[ \t]*[.!?,;])?"
     )
 
 
-_LED_UP_TO: Final = _leading_up_to(FORM_LINK)
-_CHAT_LED_UP_TO: Final = _leading_up_to(CHAT_LINK)
+_FORM_PLACEHOLDER: Final = _placeholder_pattern(FORM_LINK)
+_CHAT_PLACEHOLDER: Final = _placeholder_pattern(CHAT_LINK)
 
 
-def without_link(reply_text: str) -> str:
+def remove_link(reply_text: str) -> str:
     """Returns the reply without its placeholder and the brackets around it; a colon before it becomes a full stop."""
-    return _without(reply_text, _LED_UP_TO)
+    return _remove_placeholder(reply_text, _FORM_PLACEHOLDER)
 
 
-def _without(text: str, leading: re.Pattern[str]) -> str:
+def _remove_placeholder(text: str, leading: re.Pattern[str]) -> str:
     def closed(match: re.Match[str]) -> str:
         stop = (match["stop"] or "").strip()
         return stop or ("." if match["colon"] else "")
@@ -48,6 +48,6 @@ def _without(text: str, leading: re.Pattern[str]) -> str:
     return re.sub(r"[ \t]+(?=\n|$)", "", text).strip()
 
 
-def without_chat_link(text: str) -> str:
+def remove_chat_link(text: str) -> str:
     """Returns a message as it reads on the chat's own page, which needs no link to itself."""
-    return _without(text, _CHAT_LED_UP_TO)
+    return _remove_placeholder(text, _CHAT_PLACEHOLDER)

@@ -16,21 +16,17 @@ from care_rules.callers import Caller
 from care_rules.chat import customer_message
 from care_rules.commands import ExpireForm, RecordPosted, RecordRefused, RecordRetracted, Report, UnlockChat
 from care_rules.deadlines import next_reminder
-from care_rules.decide import message, with_status
-from care_rules.decision import Decision, activity, bump_version, move_recovery
+from care_rules.decision import Decision, bump_version, move_recovery, move_status, new_activity
 from care_rules.delivery import new_delivery
-from care_rules.entities import (
-    ActivityType,
-    Inbound,
-    IngestOutcome,
-    MessageKind,
-    Recovery,
-    ReplyState,
-    Review,
-    Ticket,
-)
+from care_rules.entities.activity import ActivityType
+from care_rules.entities.inbound import Inbound, IngestOutcome
+from care_rules.entities.message import MessageKind
+from care_rules.entities.recovery import Recovery, ReplyState
+from care_rules.entities.review import Review
+from care_rules.entities.ticket import Ticket
 from care_rules.lifecycle import FORM_LIVE, RECOVERY, RecoveryState, TicketStatus, Trigger
-from care_rules.plan import Plan, Sibling, SiteTiming, Step, plan, settle_time
+from care_rules.new_entities import new_message
+from care_rules.recovery_plan import RecoveryPlan, RecoveryStep, Sibling, SiteTiming, plan_recovery, settle_time
 from care_rules.snapshot import TicketSnapshot
 
 _RETRACT_PAUSE: Final = timedelta(hours=1)
@@ -44,48 +40,51 @@ _NONE: Final = 0
 class RecoverySnapshot:
     """A ticket as it was loaded for the workflow of one of its recoveries."""
 
-    snapshot: TicketSnapshot
+    base: TicketSnapshot
     recovery: Recovery
     siblings: Sequence[Sibling]
     """The other recoveries of the same review."""
     kept: Sequence[Inbound] = ()
     """What the contact sent before its chat was unlocked, with the ids for its entries of the thread."""
 
-    def plan(self, now: datetime, timing: SiteTiming) -> Plan:
+    def plan(self, now: datetime, timing: SiteTiming) -> RecoveryPlan:
         """Returns the recovery's next step at `now`."""
-        return plan(self.recovery, self.siblings, now, timing, self.reminder)
+        return plan_recovery(self.recovery, self.siblings, now, timing, self.reminder)
 
     @property
     def reminder(self) -> datetime | None:
         """When the assignee is to be reminded of the form next."""
-        is_live = self.snapshot.live is not None and self.snapshot.live.id == self.recovery.id
-        return next_reminder(self.snapshot.ticket, self.recovery, self.snapshot.settings) if is_live else None
+        is_live = self.base.live is not None and self.base.live.id == self.recovery.id
+        return next_reminder(self.base.ticket, self.recovery, self.base.settings) if is_live else None
 
 
 def begin_posting(
-    snapshot: RecoverySnapshot, review: Review, step: Step, timing: SiteTiming, now: datetime
+    snapshot: RecoverySnapshot, review: Review, step: RecoveryStep, timing: SiteTiming, now: datetime
 ) -> Decision | None:
     """Hands out a step at the review site as a new attempt; None where the recovery does not want that step.
 
     Writes no activity: nobody can see it, and an attempt per retry would bury the log while a site is down.
     """
-    if step not in {Step.POST, Step.READ, Step.RETRACT} or snapshot.plan(now, timing).step is not step:
+    if (
+        step not in {RecoveryStep.POST, RecoveryStep.READ, RecoveryStep.RETRACT}
+        or snapshot.plan(now, timing).step is not step
+    ):
         return None
     attempt = review.posting_attempts + 1
     handed_out = replace(snapshot.recovery, attempt=attempt)
-    if step is not Step.READ:
+    if step is not RecoveryStep.READ:
         handed_out = replace(
             handed_out,
-            reply_state=ReplyState.POSTING if step is Step.POST else ReplyState.RETRACTING,
+            reply_state=ReplyState.POSTING if step is RecoveryStep.POST else ReplyState.RETRACTING,
             hand_out_time=now,
             # Of the write before, if it has no outcome, something may still be under way.
             unsettled_until=settle_time(snapshot.recovery, timing),
         )
-    ticket = replace(snapshot.snapshot.ticket, revision=snapshot.snapshot.ticket.revision + 1)
+    ticket = replace(snapshot.base.ticket, revision=snapshot.base.ticket.revision + 1)
     return Decision(ticket, recovery=handed_out, review_attempt=attempt)
 
 
-def report(snapshot: RecoverySnapshot, command: Report, caller: Caller, now: datetime) -> Decision | None:
+def record_report(snapshot: RecoverySnapshot, command: Report, caller: Caller, now: datetime) -> Decision | None:
     """Returns what to write for a report, or None where it changes nothing."""
     recovery = snapshot.recovery
     if isinstance(command, RecordPosted | RecordRefused | RecordRetracted) and (
@@ -94,9 +93,9 @@ def report(snapshot: RecoverySnapshot, command: Report, caller: Caller, now: dat
         return None
     match command:
         case RecordPosted():
-            return _posted(snapshot, caller, now)
+            return _record_posted(snapshot, caller, now)
         case RecordRefused():
-            return _refused(snapshot, command, caller, now)
+            return _record_refused(snapshot, command, caller, now)
         case RecordRetracted():
             if recovery.reply_state is not ReplyState.RETRACTING:
                 return None
@@ -107,7 +106,7 @@ def report(snapshot: RecoverySnapshot, command: Report, caller: Caller, now: dat
         case UnlockChat():
             if recovery.state is not RecoveryState.CONTACT_RECEIVED:
                 return None
-            return _unlocked(snapshot, command, caller, now)
+            return _unlock_chat(snapshot, command, caller, now)
         case ExpireForm(early):
             due = recovery.expire_time is not None and recovery.expire_time <= now
             if recovery.state not in FORM_LIVE or not (due or early):
@@ -118,27 +117,27 @@ def report(snapshot: RecoverySnapshot, command: Report, caller: Caller, now: dat
             return _write(snapshot, expired, ActivityType.FORM_EXPIRED, caller, now)
 
 
-def _unlocked(snapshot: RecoverySnapshot, command: UnlockChat, caller: Caller, now: datetime) -> Decision:
-    contact = snapshot.snapshot.contact
+def _unlock_chat(snapshot: RecoverySnapshot, command: UnlockChat, caller: Caller, now: datetime) -> Decision:
+    contact = snapshot.base.contact
     if contact is None:
         raise AssertionError("whoever is received has left an address")
     unlocked = replace(_fire(snapshot.recovery, Trigger.UNLOCK_CHAT, now), unlock_time=now)
     # Whoever wrote while the chat was not open yet is heard now, as if it had been.
-    ticket = snapshot.snapshot.ticket
+    ticket = snapshot.base.ticket
     if ticket.status is TicketStatus.RESOLVED and not all(inbound.automatic for inbound in snapshot.kept):
-        ticket = with_status(ticket, Trigger.REOPEN, now)
+        ticket = move_status(ticket, Trigger.REOPEN, now)
     decision = _write(snapshot, unlocked, ActivityType.CHAT_UNLOCKED, caller, now, ticket)
     said = [
-        customer_message(decision.ticket, contact, _given_id(inbound), inbound, ordinal)
+        customer_message(decision.ticket, contact, _require_message_id(inbound), inbound, ordinal)
         for ordinal, inbound in enumerate(snapshot.kept, start=1)
     ]
     greeting = replace(
-        message(
+        new_message(
             decision.ticket,
             command.message_id,
             MessageKind.AGENT_MESSAGE,
             caller,
-            snapshot.snapshot.settings.chat_greeting,
+            snapshot.base.settings.chat_greeting,
         ),
         contact_id=contact.id,
         recovery_id=unlocked.id,
@@ -152,21 +151,21 @@ def _unlocked(snapshot: RecoverySnapshot, command: UnlockChat, caller: Caller, n
             replace(inbound, outcome=IngestOutcome.RECORDED if inbound.automatic else IngestOutcome.ACCEPTED)
             for inbound in snapshot.kept
         ),
-        new_deliveries=(new_delivery(greeting, contact, snapshot.snapshot.settings),),
+        new_deliveries=(new_delivery(greeting, contact, snapshot.base.settings),),
     )
 
 
-def _given_id(inbound: Inbound) -> UUID:
+def _require_message_id(inbound: Inbound) -> UUID:
     if inbound.message_id is None:
         raise AssertionError("what is taken in was given the id of its entry")
     return inbound.message_id
 
 
-def _posted(snapshot: RecoverySnapshot, caller: Caller, now: datetime) -> Decision | None:
+def _record_posted(snapshot: RecoverySnapshot, caller: Caller, now: datetime) -> Decision | None:
     recovery = snapshot.recovery
     if recovery.reply_state is ReplyState.POSTED and recovery.state is RecoveryState.AWAITING_CONTACT:
         # Read again and still there: remembered, so that the next check is a later one.
-        ticket = replace(snapshot.snapshot.ticket, revision=snapshot.snapshot.ticket.revision + 1)
+        ticket = replace(snapshot.base.ticket, revision=snapshot.base.ticket.revision + 1)
         return Decision(ticket, recovery=replace(recovery, attempt=_NONE, read_time=now))
     if recovery.reply_state is not ReplyState.POSTING:
         return None
@@ -176,7 +175,9 @@ def _posted(snapshot: RecoverySnapshot, caller: Caller, now: datetime) -> Decisi
     return _write(snapshot, posted, ActivityType.FORM_POSTED, caller, now)
 
 
-def _refused(snapshot: RecoverySnapshot, command: RecordRefused, caller: Caller, now: datetime) -> Decision | None:
+def _record_refused(
+    snapshot: RecoverySnapshot, command: RecordRefused, caller: Caller, now: datetime
+) -> Decision | None:
     recovery = snapshot.recovery
     if recovery.reply_state is ReplyState.RETRACTING:
         pause = min(_RETRACT_PAUSE * 2 ** min(recovery.retract_refusals, _MOST_DOUBLINGS), _RETRACT_PAUSE_MAX)
@@ -195,7 +196,7 @@ def _refused(snapshot: RecoverySnapshot, command: RecordRefused, caller: Caller,
         return None
     if recovery.state not in FORM_LIVE:
         # It had ended before anybody knew what became of the reply: nothing that people see has changed.
-        ticket = replace(snapshot.snapshot.ticket, revision=snapshot.snapshot.ticket.revision + 1)
+        ticket = replace(snapshot.base.ticket, revision=snapshot.base.ticket.revision + 1)
         return Decision(ticket, recovery=replace(recovery, attempt=_NONE, reply_state=ReplyState.NOT_PUBLIC))
     # An earlier write without an outcome may still appear after this refusal: the site is read once it has settled.
     unsettled = recovery.unsettled_until is not None and recovery.unsettled_until > now
@@ -222,11 +223,11 @@ def _write(
     moved: Ticket | None = None,
 ) -> Decision:
     """Makes the decision of a report; `moved` is the ticket where its status changes too."""
-    before, live = snapshot.recovery, snapshot.snapshot.live
+    before, live = snapshot.recovery, snapshot.base.live
     is_live_one = live is not None and live.id == after.id
-    ticket = bump_version(moved or snapshot.snapshot.ticket, after if is_live_one else live, now)
-    entry = activity(
-        kind, caller, snapshot.snapshot.ticket, ticket, recovery=(before.state, after), recovery_id=after.id
+    ticket = bump_version(moved or snapshot.base.ticket, after if is_live_one else live, now)
+    entry = new_activity(
+        kind, caller, snapshot.base.ticket, ticket, recovery=(before.state, after), recovery_id=after.id
     )
     # A report may come late, its workflow asleep again: whatever moved the state pokes, unless who reported asks anew.
     wakes = (after.id,) if after.state is not before.state else ()

@@ -8,14 +8,15 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from care_rules.callers import Caller
-from care_rules.create import review_entry
-from care_rules.decision import Decision, activity, bump_version
-from care_rules.entities import ActivityType, FieldChange, Review
+from care_rules.create import new_review_entry
+from care_rules.decision import Decision, bump_version, new_activity
+from care_rules.entities.activity import ActivityType, FieldChange
+from care_rules.entities.review import Review
 from care_rules.lifecycle import TicketStatus
 from care_rules.snapshot import TicketSnapshot
 
 
-def note_edit(
+def record_edit(
     snapshot: TicketSnapshot, edited: Review, message_id: UUID, caller: Caller, now: datetime
 ) -> Decision | None:
     """Returns what to write to the ticket; None where it is CLOSED, or nothing changed that a reader of it sees.
@@ -23,30 +24,34 @@ def note_edit(
     A deletion has no entry in the thread: what stood there last is there already.
     """
     before = snapshot.review
-    if before is None or snapshot.ticket.status is TicketStatus.CLOSED or _shown(before) == _shown(edited):
+    if (
+        before is None
+        or snapshot.ticket.status is TicketStatus.CLOSED
+        or _visible_fields(before) == _visible_fields(edited)
+    ):
         return None
     ticket = bump_version(snapshot.ticket, snapshot.live, now)
     changes = tuple(_changes(before, edited))
     if edited.delete_time is not None:
-        entry = activity(ActivityType.REVIEW_DELETED, caller, snapshot.ticket, ticket)
+        entry = new_activity(ActivityType.REVIEW_DELETED, caller, snapshot.ticket, ticket)
         return Decision(ticket, replace(entry, changes=changes))
-    entry = activity(ActivityType.REVIEW_EDITED, caller, snapshot.ticket, ticket, message_id=message_id)
-    return Decision(ticket, replace(entry, changes=changes), messages=(review_entry(ticket, edited, message_id),))
+    entry = new_activity(ActivityType.REVIEW_EDITED, caller, snapshot.ticket, ticket, message_id=message_id)
+    return Decision(ticket, replace(entry, changes=changes), messages=(new_review_entry(ticket, edited, message_id),))
 
 
-def _shown(review: Review) -> tuple[object, ...]:
+def _visible_fields(review: Review) -> tuple[object, ...]:
     if review.delete_time is not None:
         return ()
     return review.stars, review.text, review.author_display_name
 
 
 def _changes(before: Review, edited: Review) -> Iterator[FieldChange]:
-    deleted = (_instant(before.delete_time), _instant(edited.delete_time))
+    deleted = (_format_time(before.delete_time), _format_time(edited.delete_time))
     if deleted[0] != deleted[1]:
         yield FieldChange("review.delete_time", *deleted)
     if before.stars != edited.stars:
         yield FieldChange("review.stars", str(before.stars), str(edited.stars))
 
 
-def _instant(time: datetime | None) -> str:
+def _format_time(time: datetime | None) -> str:
     return time.astimezone(UTC).isoformat().replace("+00:00", "Z") if time else ""

@@ -6,10 +6,10 @@ from uuid import UUID
 
 from care_rules.commands import CreateTicket
 from care_rules.create import CreationSnapshot
-from care_rules.entities import Review
+from care_rules.entities.review import Review
 
 
-def is_wanted(snapshot: CreationSnapshot, stored: Review | None, review: Review) -> bool:
+def needs_ticket(snapshot: CreationSnapshot, stored: Review | None, review: Review) -> bool:
     """Tells whether a review that comes in, or an edit of one, raises a ticket.
 
     Only what was not wanted before: neither a setting that was changed since nor a ticket that was closed makes an
@@ -21,7 +21,7 @@ def is_wanted(snapshot: CreationSnapshot, stored: Review | None, review: Review)
     return stored is None or not creation.wants(stored)
 
 
-def by_itself(recovery_id: UUID, contact_id: UUID, message_id: UUID) -> CreateTicket:
+def automatic_ticket(recovery_id: UUID, contact_id: UUID, message_id: UUID) -> CreateTicket:
     """Makes the command that nobody gave: everything about the ticket follows from the review and the settings."""
     return CreateTicket(
         subject="",

@@ -12,7 +12,9 @@ from typing import Final
 from care_rules.business_hours import Pause
 from care_rules.deadlines import recompute_deadlines
 from care_rules.decision import Decision
-from care_rules.entities import Activity, ActivityType, ActorKind, Recovery, Ticket
+from care_rules.entities.activity import Activity, ActivityType, ActorKind
+from care_rules.entities.recovery import Recovery
+from care_rules.entities.ticket import Ticket
 from care_rules.lifecycle import RecoveryState, TicketStatus
 from care_rules.settings import Settings
 from care_rules.snapshot import TicketSnapshot, apply
@@ -50,14 +52,14 @@ def schedule(snapshot: TicketSnapshot, decision: Decision) -> ScheduledDecision:
 
     A decision without an activity leaves the deadlines as they are.
     """
-    if decision.followed is not None:
+    if decision.followed_ticket is not None:
         return schedule_new_ticket(snapshot.settings, decision)
-    return _scheduled(decision, snapshot.settings, apply(snapshot, decision).live)
+    return _schedule(decision, snapshot.settings, apply(snapshot, decision).live)
 
 
 def schedule_new_ticket(settings: Settings, decision: Decision) -> ScheduledDecision:
     """Returns a decision on a new ticket with its first deadlines."""
-    return _scheduled(decision, settings, decision.new_recovery)
+    return _schedule(decision, settings, decision.new_recovery)
 
 
 def keep_schedule(decision: Decision) -> ScheduledDecision:
@@ -69,7 +71,7 @@ def keep_schedule(decision: Decision) -> ScheduledDecision:
 
 def mark_workflow_informed(scheduled: ScheduledDecision) -> ScheduledDecision:
     """Returns the decision without a wake: the response tells the ticket's workflow its next deadline."""
-    return ScheduledDecision(_with_informed_workflow(scheduled.decision), _MAKER)
+    return ScheduledDecision(_inform_workflow(scheduled.decision), _MAKER)
 
 
 def refresh_deadlines(snapshot: TicketSnapshot) -> ScheduledDecision | None:
@@ -78,14 +80,14 @@ def refresh_deadlines(snapshot: TicketSnapshot) -> ScheduledDecision | None:
     The settings may have moved the deadlines. The answer tells the workflow how long to sleep.
     """
     moved = Decision(recompute_deadlines(snapshot.ticket, snapshot.live, snapshot.settings))
-    decision = _with_informed_workflow(moved)
+    decision = _inform_workflow(moved)
     ticket = decision.ticket
     if ticket.timing == snapshot.ticket.timing or ticket.status is TicketStatus.CLOSED:
         return None
     return ScheduledDecision(replace(decision, ticket=replace(ticket, revision=ticket.revision + 1)), _MAKER)
 
 
-def _scheduled(decision: Decision, settings: Settings, live: Recovery | None) -> ScheduledDecision:
+def _schedule(decision: Decision, settings: Settings, live: Recovery | None) -> ScheduledDecision:
     """Schedules a decision; `live` is the ticket's live recovery after it.
 
     The ticket's workflow is woken when its next deadline comes earlier than it knows, when the ticket is created, and
@@ -101,11 +103,11 @@ def _scheduled(decision: Decision, settings: Settings, live: Recovery | None) ->
     decision = replace(decision, ticket=ticket)
     if _needs_wake(entry, ticket):
         # The wake informs the workflow, which then needs no other one for the same deadline.
-        decision = replace(_with_informed_workflow(decision), wakes_ticket=True)
+        decision = replace(_inform_workflow(decision), wakes_ticket=True)
     return ScheduledDecision(decision, _MAKER)
 
 
-def _with_informed_workflow(decision: Decision) -> Decision:
+def _inform_workflow(decision: Decision) -> Decision:
     timing = decision.ticket.timing
     ticket = replace(decision.ticket, timing=replace(timing, watch_time=timing.next_time))
     return replace(decision, ticket=ticket, wakes_ticket=False)

@@ -13,10 +13,13 @@ from enum import Enum, StrEnum, auto
 from typing import Any, Final
 
 from care_rules.business_hours import BusinessHours
-from care_rules.entities import Channel, FieldChange, Priority, Review
+from care_rules.completeness import check_complete
+from care_rules.entities.activity import FieldChange
+from care_rules.entities.message import Channel
+from care_rules.entities.review import Review
+from care_rules.entities.ticket import Priority
 from care_rules.replies import CHAT_LINK, FORM_LINK
 from care_rules.stored_fields import fields_by_stored_name
-from care_rules.total import total
 
 _DAYS: Final = range(366)
 _MAX_REMINDERS: Final = 5
@@ -157,7 +160,7 @@ class Settings:
 
 
 FIELDS: Final = tuple(each.name for each in fields(Settings))
-_MOVED: Final[Mapping[str, frozenset[Moves]]] = total(
+_MOVED: Final[Mapping[str, frozenset[Moves]]] = check_complete(
     FIELDS, {each.name: each.metadata[_MOVES] for each in fields(Settings) if _MOVES in each.metadata}
 )
 
@@ -207,13 +210,13 @@ class SettingsRevision:
     create_time: datetime
 
 
-def effective(organization: Layer, location: Layer | None) -> Settings:
+def merge_layers(organization: Layer, location: Layer | None) -> Settings:
     """Returns what holds: the location's fields, else the organization's, else the defaults."""
     whole = organization.over(Settings())
     return location.over(whole) if location else whole
 
 
-def check(settings: Settings) -> Iterator[tuple[str, str]]:
+def check_settings(settings: Settings) -> Iterator[tuple[str, str]]:
     """Yields what is wrong with settings as a whole: a field's path, and words that say what to do."""
     yield from _check_days(settings)
     yield from _check_texts(settings)

@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from care_rules.decision import Decision
-from care_rules.entities import Agent, Contact, Recovery, Review, Ticket
+from care_rules.entities.agent import Agent
+from care_rules.entities.contact import Contact
+from care_rules.entities.recovery import Recovery
+from care_rules.entities.review import Review
+from care_rules.entities.ticket import Ticket
 from care_rules.lifecycle import LIVE
-from care_rules.organizations import Location, Organization, settings_at
+from care_rules.organizations import Location, Organization, effective_settings
 from care_rules.settings import Settings
 
 
@@ -22,7 +26,7 @@ class TicketSnapshot:
     live: Recovery | None = None
     contact: Contact | None = None
     """The live recovery's."""
-    named: Recovery | None = None
+    target_recovery: Recovery | None = None
     """The recovery that the command names, live or not."""
     agent: Agent | None = None
     """The one who would own the ticket: the caller, or for AssignTicket the new assignee."""
@@ -32,7 +36,7 @@ class TicketSnapshot:
     @property
     def settings(self) -> Settings:
         """What the location and the organization want of the ticket."""
-        return settings_at(self.organization, self.location)
+        return effective_settings(self.organization, self.location)
 
     @property
     def business_name(self) -> str:
@@ -47,7 +51,7 @@ class TicketSnapshot:
 
 def apply(snapshot: TicketSnapshot, decision: Decision) -> TicketSnapshot:
     """Returns the snapshot as it is after the commit of `decision`."""
-    live, contact, named = snapshot.live, snapshot.contact, snapshot.named
+    live, contact, named = snapshot.live, snapshot.contact, snapshot.target_recovery
     changed = [each for each in (decision.recovery, decision.new_recovery) if each is not None]
     for recovery in changed:
         if named is not None and recovery.id == named.id:
@@ -60,4 +64,4 @@ def apply(snapshot: TicketSnapshot, decision: Decision) -> TicketSnapshot:
         contact = None
     if decision.contact is not None and live is not None and decision.contact.id == live.contact_id:
         contact = decision.contact
-    return replace(snapshot, ticket=decision.ticket, live=live, contact=contact, named=named)
+    return replace(snapshot, ticket=decision.ticket, live=live, contact=contact, target_recovery=named)

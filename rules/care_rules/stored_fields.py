@@ -50,16 +50,16 @@ def with_present_names(entity: type, stored: Mapping[str, Any]) -> dict[str, Any
     found = {name: value for name, value in stored.items() if name not in known}
     for name, field in known.items():
         if name in stored and field not in found:
-            found[field] = _renamed(hints[field], stored[name])
+            found[field] = _rename_fields(hints[field], stored[name])
     return found
 
 
-def _renamed(hint: object, value: object) -> object:
+def _rename_fields(hint: object, value: object) -> object:
     if isinstance(hint, type) and is_dataclass(hint) and isinstance(value, dict):
         return with_present_names(hint, value)
     if get_origin(hint) in {tuple, frozenset} and isinstance(value, list):
-        return [_renamed(get_args(hint)[0], each) for each in value]
+        return [_rename_fields(get_args(hint)[0], each) for each in value]
     if isinstance(hint, UnionType):
         for part in get_args(hint):
-            value = _renamed(part, value)
+            value = _rename_fields(part, value)
     return value

@@ -12,14 +12,15 @@ from uuid import UUID
 from care_rules import addresses
 from care_rules.callers import Caller
 from care_rules.commands import SubmitContact
-from care_rules.decide import with_status
-from care_rules.decision import Decision, activity, bump_version
-from care_rules.entities import ActivityType, Contact, Recovery
-from care_rules.follow_up import follow_up
+from care_rules.completeness import check_complete
+from care_rules.decision import Decision, bump_version, move_status, new_activity
+from care_rules.entities.activity import ActivityType
+from care_rules.entities.contact import Contact
+from care_rules.entities.recovery import Recovery
+from care_rules.follow_up import raise_follow_up
 from care_rules.lifecycle import FORM_LIVE, LIVE, RECOVERY, STATUS, RecoveryState, TicketStatus, Trigger
 from care_rules.refusals import Reason, Refusal
 from care_rules.snapshot import TicketSnapshot
-from care_rules.total import total
 
 MAX_CLAIMS: Final = 5
 """Further submissions that are kept of one form until the team turns to them: enough that a stranger can't lock the
@@ -37,7 +38,7 @@ class FormState(StrEnum):
     CLOSED = "CLOSED"
 
 
-_ENDED: Final = total(
+_STATES_OF_ENDED: Final = check_complete(
     RecoveryState,
     {
         RecoveryState.EXPIRED: FormState.EXPIRED,
@@ -49,7 +50,7 @@ _ENDED: Final = total(
 )
 """What became of a form by its recovery's state alone; None where its time and its ticket decide."""
 
-_REFUSALS: Final[Mapping[FormState, tuple[Reason, str] | None]] = total(
+_REFUSALS: Final[Mapping[FormState, tuple[Reason, str] | None]] = check_complete(
     FormState,
     {
         FormState.OPEN: None,
@@ -65,7 +66,7 @@ _REFUSALS: Final[Mapping[FormState, tuple[Reason, str] | None]] = total(
 
 def form_state(recovery: Recovery, status: TicketStatus, now: datetime) -> FormState:
     """Returns what became of the form of `recovery`, whose ticket has `status`, by `now`."""
-    if (ended := _ENDED[recovery.state]) is not None:
+    if (ended := _STATES_OF_ENDED[recovery.state]) is not None:
         return ended
     if recovery.expire_time is not None and recovery.expire_time <= now:
         return FormState.EXPIRED
@@ -78,7 +79,7 @@ def form_state(recovery: Recovery, status: TicketStatus, now: datetime) -> FormS
 class FormSnapshot:
     """A ticket as it was loaded through the link of one of its forms, and where an answer goes after it was CLOSED."""
 
-    snapshot: TicketSnapshot
+    base: TicketSnapshot
     """Its `named` recovery is the form's."""
     recovery: Recovery
     submitted: Sequence[Contact]
@@ -91,7 +92,7 @@ class FormSnapshot:
     @property
     def target(self) -> TicketSnapshot:
         """The ticket that an answer is written to, or that it raises a follow-up of."""
-        return self.open or self.last or self.snapshot
+        return self.open or self.last or self.base
 
 
 def submit_contact(
@@ -106,15 +107,15 @@ def submit_contact(
 
     `number` is a follow-up ticket's, where it comes to one: where `form.last` is set.
     """
-    snapshot, recovery = form.snapshot, form.recovery
+    snapshot, recovery = form.base, form.recovery
     phone = addresses.normalize_phone(command.phone, snapshot.phone_region)
-    addresses.need_one(command.email, phone)
+    addresses.require_one(command.email, phone)
     command = replace(command, phone=phone)
     state = form_state(recovery, snapshot.ticket.status, now)
     if (refused := _REFUSALS[state]) is not None:
         raise Refusal(*refused)
     if state is FormState.CLOSED and form.last is not None:
-        return follow_up(form.last, number, command, caller, now, request_id)
+        return raise_follow_up(form.last, number, command, caller, now, request_id)
     contact = Contact(
         organization=recovery.organization,
         ticket_number=form.target.ticket.number,
@@ -130,7 +131,7 @@ def submit_contact(
         create_time=now,
     )
     if state is not FormState.OPEN:
-        return claim(form, contact, caller, now, request_id)
+        return add_claim(form, contact, caller, now, request_id)
     moved = replace(
         recovery,
         state=RECOVERY.fire(recovery.state, Trigger.SUBMIT_CONTACT),
@@ -139,9 +140,9 @@ def submit_contact(
     )
     ticket = snapshot.ticket
     if ticket.status is TicketStatus.RESOLVED and Trigger.REOPEN in STATUS.allowed(ticket.status):
-        ticket = with_status(ticket, Trigger.REOPEN, now)
+        ticket = move_status(ticket, Trigger.REOPEN, now)
     after = bump_version(ticket, moved, now)
-    entry = activity(
+    entry = new_activity(
         ActivityType.CONTACT_SUBMITTED,
         caller,
         snapshot.ticket,
@@ -152,7 +153,7 @@ def submit_contact(
     return Decision(after, entry, recovery=moved, contact=contact, wakes=(moved.id,))
 
 
-def claim(
+def add_claim(
     form: FormSnapshot, contact: Contact, caller: Caller, now: datetime, request_id: UUID | None
 ) -> Decision | None:
     """Returns what to write for a contact that the team may accept; None where it is known, or a few are there."""
@@ -170,7 +171,7 @@ def claim(
         return None
     after = bump_version(snapshot.ticket, snapshot.live, now)
     own = recovery.ticket_number == snapshot.ticket.number
-    entry = activity(
+    entry = new_activity(
         ActivityType.CONTACT_CLAIMED,
         caller,
         snapshot.ticket,

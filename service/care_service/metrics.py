@@ -94,7 +94,7 @@ class Metrics:
     def _gauge(self, name: str, words: str, merge: Merge, labels: Iterable[str] = ()) -> Gauge:
         return Gauge(name, words, labels, registry=self.registry, multiprocess_mode=merge)
 
-    def called(self, method: str, code: str, reason: str, seconds: float | None) -> None:
+    def count_call(self, method: str, code: str, reason: str, seconds: float | None) -> None:
         """Counts a call that is over; of a stream, whose duration says nothing of us, without its `seconds`."""
         key = (method, code, reason)
         if (count := self._calls_of.get(key)) is None:
@@ -106,16 +106,16 @@ class Metrics:
             histogram = self._seconds_of.setdefault(method, self._seconds.labels(method))
         histogram.observe(seconds)
 
-    def decided(self, decision: Decision) -> None:
+    def count_transitions(self, decision: Decision) -> None:
         """Counts the transitions of a decision that was committed."""
         for machine, source, target in transitions(decision):
             self._transitions.labels(machine, source, target).inc()
 
-    def woken(self, result: Literal["woken", "failed", "parked"], number: int) -> None:
+    def count_wakes(self, result: Literal["woken", "failed", "parked"], number: int) -> None:
         """Counts tries to wake a workflow."""
         self._wakes.labels(result).inc(number)
 
-    def serving(self, service: str, *, is_serving: bool) -> None:
+    def set_serving(self, service: str, *, is_serving: bool) -> None:
         """Notes the health of a service; of the whole server where the name is empty."""
         self._serving.labels(service).set(is_serving)
 

@@ -29,7 +29,7 @@ from care_client.workflow_names import contact_recovery_id
 from care_dev.demo.customer_browser import submit_form
 from care_dev.stack.errors import StackError
 from care_dev.stack.secrets import Role
-from care_rules.entities import ReplyState
+from care_rules.entities.recovery import ReplyState
 from tests.e2e.site import SiteReview
 from tests.support.system import TIMEOUT, System, eventually
 

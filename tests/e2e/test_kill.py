@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from care_rules.entities import ReplyState
+from care_rules.entities.recovery import ReplyState
 from tests.e2e.scenario import Person, Scenario
 from tests.support.system import System
 

@@ -12,7 +12,7 @@ from playwright.async_api import ViewportSize, expect
 
 from care.v1.ticket_pb2 import TICKET_STATUS_CLOSED
 from care_dev.stack import secrets
-from care_rules.entities import ReplyState
+from care_rules.entities.recovery import ReplyState
 from care_service.usecases.links import Links
 from care_web.languages import DEFAULT_LANGUAGE
 from care_web.texts.english import ENGLISH

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlsplit
 
 from care.v1 import conversation_service_pb2 as conversations
 from care.v1.message_pb2 import DELIVERY_STATE_SENT
-from care_rules.entities import ReplyState
+from care_rules.entities.recovery import ReplyState
 from tests.e2e import stored_data
 from tests.e2e.mail import wait_for_emails
 from tests.e2e.messaging import ingest, post_message, send_message, wait_for_delivery

@@ -11,7 +11,7 @@ from typing import Final
 import httpx
 import pytest
 
-from care_rules.entities import ReplyState
+from care_rules.entities.recovery import ReplyState
 from tests.e2e.scenario import Scenario
 from tests.support.system import System, eventually
 

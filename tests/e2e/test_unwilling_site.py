@@ -8,7 +8,7 @@ import pytest
 from care.v1 import conversation_service_pb2 as conversations
 from care.v1.message_pb2 import MESSAGE_KIND_RECOVERY_FORM
 from care.v1.recovery_pb2 import RECOVERY_STATE_REFUSED, RefusalReason
-from care_rules.entities import ReplyState
+from care_rules.entities.recovery import ReplyState
 from tests.e2e.scenario import Person, Scenario
 
 

@@ -15,23 +15,23 @@ from uuid import UUID
 import pytest
 
 from care_rules import commands, lifecycle
-from care_rules.entities import RefusalReason, ReplyState
+from care_rules.entities.recovery import RefusalReason, ReplyState
 from care_rules.lifecycle import RecoveryState, TicketStatus
-from care_rules.plan import Sibling, SiteTiming, Step
-from care_rules.reports import RecoverySnapshot, begin_posting, report
+from care_rules.recovery_plan import RecoveryStep, Sibling, SiteTiming
+from care_rules.reports import RecoverySnapshot, begin_posting, record_report
 from tests.model import service, states
 from tests.model.moves import Model
 from tests.model.rules import Rules
 from tests.support import sample_tickets
 
 STEPS = {
-    states.sends("unlocked"): Step.UNLOCK,
-    states.HOLD: Step.HOLD,
-    states.POST: Step.POST,
-    states.READ: Step.READ,
-    states.ANSWERED: Step.WAIT,
-    states.RETRACT: Step.RETRACT,
-    states.DONE: Step.DONE,
+    states.sends("unlocked"): RecoveryStep.UNLOCK,
+    states.HOLD: RecoveryStep.HOLD,
+    states.POST: RecoveryStep.POST,
+    states.READ: RecoveryStep.READ,
+    states.ANSWERED: RecoveryStep.WAIT,
+    states.RETRACT: RecoveryStep.RETRACT,
+    states.DONE: RecoveryStep.DONE,
 }
 REPLIES = [reply.value for reply in ReplyState]
 STATES = [state.value for state in RecoveryState if state is not RecoveryState.NO_CONTACT]
@@ -108,7 +108,7 @@ def test_a_report_does_what_it_does_in_the_model(state: str, kind: str) -> None:
         expected, moved = service.report(begin, number, kind, Rules(), stale=False)
         own = expected.recoveries[number - 1]
         loaded = real(state, reply)
-        decision = report(loaded, COMMANDS[kind], sample_tickets.WORKER, sample_tickets.NOW)
+        decision = record_report(loaded, COMMANDS[kind], sample_tickets.WORKER, sample_tickets.NOW)
         recovery = (decision.recovery if decision else None) or loaded.recovery
         assert (recovery.state, recovery.reply_state) == (own.state, own.reply_state)
         # A report that moves the state wakes, and can be taken back by who asks with its time.
@@ -126,7 +126,7 @@ def test_a_report_of_another_attempt_changes_nothing(kind: str) -> None:
     for state, reply in product(STATES, REPLIES):
         begin, number = modelled(state, reply)
         assert service.report(begin, number, kind, Rules(), stale=True) == (begin, False)
-        assert report(real(state, reply), late[kind], sample_tickets.WORKER, sample_tickets.NOW) is None
+        assert record_report(real(state, reply), late[kind], sample_tickets.WORKER, sample_tickets.NOW) is None
 
 
 def reached(budget: states.Budget) -> Iterator[tuple[states.State, states.State]]:

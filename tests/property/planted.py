@@ -10,10 +10,11 @@ from typing import Any, Final
 
 import pytest
 
-from care_rules import chat, commands, decide, follow_up, permissions, reports, submit
+from care_rules import chat, commands, decide, decision, follow_up, permissions, reports, submit, ticket_commands
 from care_rules.callers import Caller
 from care_rules.decision import Decision
-from care_rules.entities import ActivityType, Ticket
+from care_rules.entities.activity import ActivityType
+from care_rules.entities.ticket import Ticket
 from care_rules.lifecycle import RECOVERY, STATUS, RecoveryState, StateMachine, TicketStatus, Trigger
 from care_rules.permissions import Command, Situation
 from care_rules.refusals import Reason
@@ -21,7 +22,8 @@ from care_rules.scheduling import ScheduledDecision
 from care_rules.snapshot import TicketSnapshot
 from care_service.storage.tickets import PostgresTickets
 from care_service.usecases import request
-from care_service.usecases.ports import IdempotencyRecord, StaleError
+from care_service.usecases.ports.idempotency import IdempotencyRecord
+from care_service.usecases.ports.ticket_store import StaleError
 from care_service.usecases.request import Request
 
 Patch = pytest.MonkeyPatch
@@ -52,13 +54,13 @@ def _patch_decider(patch: Patch, command: type, change: Callable[[TicketSnapshot
 
 def _drop_refusals(patch: Patch, forgotten: Callable[[Command, Situation, Reason], bool]) -> None:
     """Drops the refusals that `forgotten` selects."""
-    right = permissions.refusal
+    right = permissions.refusal_reason
 
     def wrong(command: Command, situation: Situation) -> Reason | None:
         reason = right(command, situation)
         return None if reason is not None and forgotten(command, situation, reason) else reason
 
-    patch.setattr(decide, "refusal", wrong)
+    patch.setattr(decide, "refusal_reason", wrong)
 
 
 def etag_is_not_compared(patch: Patch) -> None:
@@ -112,7 +114,7 @@ def closed_ticket_takes_a_note(patch: Patch) -> None:
 
 
 def claim_replaces_the_contact(patch: Patch) -> None:
-    right = submit.claim
+    right = submit.add_claim
 
     def wrong(form: submit.FormSnapshot, *rest: Any) -> Decision | None:  # noqa: ANN401 - handed on
         decision = right(form, *rest)
@@ -120,15 +122,15 @@ def claim_replaces_the_contact(patch: Patch) -> None:
             return decision
         return replace(decision, recovery=replace(form.target.live, contact_id=decision.contact.id))
 
-    patch.setattr(submit, "claim", wrong)
+    patch.setattr(submit, "add_claim", wrong)
 
 
 def customers_message_leaves_the_ticket_resolved(patch: Patch) -> None:
-    patch.setattr(chat, "with_status", lambda ticket, *_: ticket)
+    patch.setattr(chat, "move_status", lambda ticket, *_: ticket)
 
 
 def customer_of_another_ticket_is_heard_in_its_chat(patch: Patch) -> None:
-    patch.setattr(chat, "_same_person", lambda *_: True)
+    patch.setattr(chat, "_is_same_person", lambda *_: True)
 
 
 def other_organizations_are_let_in(patch: Patch) -> None:
@@ -145,35 +147,35 @@ def follow_up_is_made_though_there_is_one(patch: Patch) -> None:
 
 
 def follow_up_forgets_the_assignee(patch: Patch) -> None:
-    right = follow_up.follow_up
+    right = follow_up.raise_follow_up
 
     def wrong(*given: Any) -> Decision:  # noqa: ANN401 - handed on
         decision = right(*given)
         return replace(decision, ticket=replace(decision.ticket, assignee=None))
 
-    patch.setattr(submit, "follow_up", wrong)
+    patch.setattr(submit, "raise_follow_up", wrong)
 
 
 def reopened_ticket_keeps_its_resolve_time(patch: Patch) -> None:
-    right = decide.with_status
+    right = decision.move_status
 
     def wrong(ticket: Ticket, trigger: Trigger, now: datetime) -> Ticket:
         after = right(ticket, trigger, now)
         return replace(after, resolve_time=ticket.resolve_time) if trigger is Trigger.REOPEN else after
 
-    patch.setattr(decide, "with_status", wrong)
-    patch.setattr(submit, "with_status", wrong)
+    patch.setattr(ticket_commands, "move_status", wrong)
+    patch.setattr(submit, "move_status", wrong)
 
 
 def late_report_counts(patch: Patch) -> None:
-    right = reports.report
+    right = reports.record_report
 
     def wrong(case: reports.RecoverySnapshot, command: Any, *rest: Any) -> Decision | None:  # noqa: ANN401 - any report
         if hasattr(command, "attempt"):
             command = replace(command, attempt=case.recovery.attempt)
         return right(case, command, *rest)
 
-    patch.setattr(reports, "report", wrong)
+    patch.setattr(reports, "record_report", wrong)
 
 
 def expired_link_takes_an_answer(patch: Patch) -> None:
@@ -208,5 +210,5 @@ def apply_bug(bug: Callable[[Patch], None]) -> Iterator[None]:
 
 
 def _clear_caches() -> None:
-    permissions.refusal.cache_clear()
+    permissions.refusal_reason.cache_clear()
     permissions.actions.cache_clear()

@@ -16,12 +16,12 @@ from care_client.client import CareClient
 from care_client.errors import CareError, care_errors
 from care_roles import environment
 from care_service.metrics import Metrics
-from care_service.running.application import Running, service
+from care_service.running.application import RunningService, service
 from care_service.running.configuration import ServiceSettings
 from care_service.storage.database import Database
 from care_service.usecases.links import Links
-from care_service.usecases.ports import Clock
-from care_service.usecases.streams import Pace
+from care_service.usecases.ports.clock import Clock
+from care_service.usecases.subscriptions import Pace
 
 WEB_URL = "https://care.example"
 NOWHERE = "127.0.0.1:1"
@@ -32,7 +32,7 @@ NOWHERE = "127.0.0.1:1"
 class Care:
     """A running service with clients for it."""
 
-    running: Running
+    running: RunningService
     settings: ServiceSettings
     database: Database
     """The test's own connections to the service's database, for data that no method returns."""

@@ -6,7 +6,8 @@ from datetime import timedelta
 from typing import Final
 
 from care_rules.business_hours import BusinessHours, Interval
-from care_rules.entities import Channel, Priority
+from care_rules.entities.message import Channel
+from care_rules.entities.ticket import Priority
 from care_rules.settings import (
     AutoAssign,
     Deadlines,

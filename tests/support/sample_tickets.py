@@ -7,9 +7,14 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from care_rules.callers import Caller, Role
-from care_rules.decide import new_recovery
-from care_rules.entities import ActorKind, Agent, Contact, Priority, Recovery, RecoveryKind, Review, Ticket
+from care_rules.entities.activity import ActorKind
+from care_rules.entities.agent import Agent
+from care_rules.entities.contact import Contact
+from care_rules.entities.recovery import Recovery, RecoveryKind
+from care_rules.entities.review import Review
+from care_rules.entities.ticket import Priority, Ticket
 from care_rules.lifecycle import LIVE, RecoveryState, TicketStatus
+from care_rules.new_entities import new_recovery
 from care_rules.organizations import Location, Organization
 from care_rules.settings import Layer, Settings
 from care_rules.snapshot import TicketSnapshot
@@ -116,6 +121,6 @@ def snapshot(recovery: Recovery | None = None, ticket: Ticket = TICKET) -> Ticke
         location=LOCATION,
         review=REVIEW if has_review else None,
         live=live,
-        named=recovery,
+        target_recovery=recovery,
         agent=agent("alice"),
     )

@@ -44,7 +44,7 @@ def missing(home: Path) -> Sequence[ExpectedWorkflow]:
         database = Database(database_url(home), pool_size=1)
         try:
             client = await Client.connect(**connect_config(temporal_variables(home)))
-            pages = reconciling.missing(ExpectedWorkflows(database), reconciling.TemporalRunning(client))
+            pages = reconciling.missing_workflows(ExpectedWorkflows(database), reconciling.TemporalWorkflows(client))
             return [each async for page in pages for each in page]
         finally:
             await database.close()

@@ -24,7 +24,7 @@ class AnyOf:
 
 
 @dataclass(frozen=True, slots=True)
-class NotSo:
+class Negation:
     """It does not hold. Whatever has no value is not equal to any, so that this is true of it."""
 
     part: Condition
@@ -39,7 +39,7 @@ class OneOf:
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NameEquals:
     """A field names a resource of an organization."""
 
     field: str
@@ -49,7 +49,7 @@ class Named:
 
 
 @dataclass(frozen=True, slots=True)
-class Present:
+class HasValue:
     """A field has a value."""
 
     field: str
@@ -64,7 +64,7 @@ class Equals:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class Comparison:
     """A field has a value, and it compares so; the comparator is one of =, <, <=, >, >=."""
 
     field: str
@@ -73,7 +73,7 @@ class Compared:
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class Phrase:
     """The text contains these words, one directly after the other."""
 
     text: str
@@ -84,4 +84,4 @@ class Always:
     """Everything is meant."""
 
 
-Condition: TypeAlias = AllOf | AnyOf | NotSo | OneOf | Named | Present | Equals | Compared | Words | Always
+Condition: TypeAlias = AllOf | AnyOf | Negation | OneOf | NameEquals | HasValue | Equals | Comparison | Phrase | Always

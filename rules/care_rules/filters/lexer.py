@@ -42,22 +42,22 @@ _ESCAPABLE: Final = "\"'\\"
 _PARENTHESES: Final = {"(": Kind.OPEN, ")": Kind.CLOSE}
 
 
-def tokens(text: str) -> Iterator[Token]:
+def tokenize(text: str) -> Iterator[Token]:
     """Yields the tokens, the last one of Kind.END; raises Refusal INVALID_FILTER."""
     position = end = 0
     previous: Token | None = None
     while True:
-        position = _spaces(text, end)
+        position = _skip_spaces(text, end)
         touches = position == end
         if position == len(text):
             yield Token(Kind.END, "", position)
             return
         previous = _token(text, position, touches, previous)
         yield previous
-        end = _end(text, previous)
+        end = _end_of(text, previous)
 
 
-def _spaces(text: str, position: int) -> int:
+def _skip_spaces(text: str, position: int) -> int:
     found = _SPACE.match(text, position)
     return found.end() if found else position
 
@@ -79,7 +79,7 @@ def _token(text: str, position: int, touches: bool, previous: Token | None) -> T
     return Token(Kind.WORD, found[0], position, touches)
 
 
-def _end(text: str, token: Token) -> int:
+def _end_of(text: str, token: Token) -> int:
     if token.kind is not Kind.STRING:
         return token.position + len(token.text)
     return _closing_quote(text, token.position) + 1

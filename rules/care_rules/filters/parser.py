@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Final
 
 from care_rules.filters.errors import bad_filter
-from care_rules.filters.lexer import Kind, Token, tokens
+from care_rules.filters.lexer import Kind, Token, tokenize
 from care_rules.filters.syntax import KEYWORDS, And, Comparator, Not, Or, Restriction, Text, Tree
 from care_rules.refusals import Refusal
 
@@ -31,7 +31,7 @@ def parse(text: str) -> Tree | None:
         raise bad_filter(MAX_LENGTH, words)
     if (position := text.find("\0")) >= 0:
         raise bad_filter(position, "there is a NUL character: take it out")
-    return _Parser(list(tokens(text))).filter()
+    return _Parser(list(tokenize(text))).filter()
 
 
 class _Parser:

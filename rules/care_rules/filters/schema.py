@@ -14,14 +14,14 @@ from care_rules.filters.conditions import (
     AllOf,
     Always,
     AnyOf,
-    Compared,
+    Comparison,
     Condition,
     Equals,
-    Named,
-    NotSo,
+    HasValue,
+    NameEquals,
+    Negation,
     OneOf,
-    Present,
-    Words,
+    Phrase,
 )
 from care_rules.filters.errors import bad_filter
 from care_rules.filters.parser import parse
@@ -55,15 +55,15 @@ class Field(ABC):
             known = ", ".join(f"'{comparator}'" for comparator in self.comparators)
             raise bad_filter(asked.comparator_position, f"{field} takes {known} only, not '{asked.comparator}'", field)
         if asked.comparator is Comparator.HAS and value.text == "*" and not value.quoted:
-            return Present(field) if self.optional else Always()
+            return HasValue(field) if self.optional else Always()
         if asked.comparator in _ORDER:
             return self.ordered(field, asked.comparator, value)
         found = self._equal_or_none(field, value)
-        return NotSo(found) if asked.comparator is Comparator.NOT_EQUAL else found
+        return Negation(found) if asked.comparator is Comparator.NOT_EQUAL else found
 
     def _equal_or_none(self, field: str, value: Text) -> Condition:
         if self.optional and value.quoted and not value.text:
-            return NotSo(Present(field))
+            return Negation(HasValue(field))
         return self.equal(field, value)
 
 
@@ -123,7 +123,7 @@ class NameField(Field):
             organization, found = self.parse(value.text)
         except BadNameError as error:
             raise bad_filter(value.position, f'{field} {error}, or "" for none', field) from error
-        return Named(field, organization, found)
+        return NameEquals(field, organization, found)
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ class NumberField(Field):
         """See Field."""
         if not self._form.fullmatch(value.text):
             raise bad_filter(value.position, f"{field} must be a whole number", field)
-        return Compared(field, comparator, int(value.text))
+        return Comparison(field, comparator, int(value.text))
 
 
 class TimeField(Field):
@@ -183,7 +183,7 @@ class TimeField(Field):
         except (ValueError, OverflowError) as error:
             words = f'{field} must be a time in quotes with its offset, such as "2026-01-31T09:30:00Z" (RFC 3339)'
             raise bad_filter(value.position, words, field) from error
-        return Compared(field, comparator, time)
+        return Comparison(field, comparator, time)
 
 
 def read_filter(text: str, fields: Mapping[str, Field]) -> Condition:
@@ -199,22 +199,22 @@ def _condition(tree: Tree, fields: Mapping[str, Field]) -> Condition:
         case Or():
             return AnyOf(tuple(_condition(part, fields) for part in tree.parts))
         case Not():
-            return NotSo(_condition(tree.part, fields))
+            return Negation(_condition(tree.part, fields))
         case Text():
-            return _words(tree)
+            return _phrase(tree)
         case Restriction():
             field = None if tree.field.quoted else fields.get(tree.field.text)
             if field is None:
-                raise _unknown(tree.field, fields)
+                raise _unknown_field(tree.field, fields)
             return field.condition(tree)
 
 
-def _words(text: Text) -> Condition:
+def _phrase(text: Text) -> Condition:
     if not any(character.isalnum() for character in text.text):
         raise bad_filter(text.position, f"{text.text!r} has no letter and no digit to search for: take it out")
-    return Words(text.text)
+    return Phrase(text.text)
 
 
-def _unknown(field: Text, fields: Mapping[str, Field]) -> Refusal:
+def _unknown_field(field: Text, fields: Mapping[str, Field]) -> Refusal:
     words = f"{field.text!r} can't be filtered by; the fields are {', '.join(fields)}"
     return bad_filter(field.position, words, field.text)

@@ -69,24 +69,24 @@ KEYWORDS: Final = frozenset({"AND", "OR", "NOT"})
 _ESCAPED: Final = re.compile(r'["\\]')
 
 
-def show(tree: Tree) -> str:
+def format_tree(tree: Tree) -> str:
     """Writes a tree as a filter that is parsed to the same tree again."""
     match tree:
         case Text():
-            return _show_text(tree)
+            return _format_text(tree)
         case Restriction():
-            return f"{_show_text(tree.field)} {tree.comparator} {_show_text(tree.value)}"
+            return f"{_format_text(tree.field)} {tree.comparator} {_format_text(tree.value)}"
         case Not():
-            return f"NOT {_show_part(tree.part)}"
+            return f"NOT {_format_part(tree.part)}"
         case And():
-            return " AND ".join(map(_show_part, tree.parts))
+            return " AND ".join(map(_format_part, tree.parts))
         case Or():
-            return " OR ".join(map(_show_part, tree.parts))
+            return " OR ".join(map(_format_part, tree.parts))
 
 
-def _show_part(tree: Tree) -> str:
-    return f"({show(tree)})" if isinstance(tree, And | Or | Not) else show(tree)
+def _format_part(tree: Tree) -> str:
+    return f"({format_tree(tree)})" if isinstance(tree, And | Or | Not) else format_tree(tree)
 
 
-def _show_text(text: Text) -> str:
+def _format_text(text: Text) -> str:
     return '"' + _ESCAPED.sub(r"\\\g<0>", text.text) + '"' if text.quoted else text.text

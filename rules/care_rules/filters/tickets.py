@@ -8,7 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from care_rules import names
-from care_rules.entities import CloseReason, Priority
+from care_rules.entities.ticket import CloseReason, Priority
 from care_rules.filters.schema import EnumField, Field, NameField, NumberField, TextField, TimeField
 from care_rules.filters.syntax import Comparator
 from care_rules.lifecycle import LIVE, RecoveryState, TicketStatus

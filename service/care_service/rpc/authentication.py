@@ -9,7 +9,7 @@ from care_rules.refusals import Reason, Refusal
 from care_service.tokens.claims import token_invalid
 from care_service.tokens.keeping import PAUSE, TokenKeys
 from care_service.tokens.keys import development_key
-from care_service.tokens.verification import TokenRules, UnknownKeyError, Verified, Verifier
+from care_service.tokens.verification import TokenRules, UnknownKeyError, VerifiedToken, Verifier
 
 
 class Authenticator:
@@ -22,7 +22,7 @@ class Authenticator:
         self._development = development_key(secret) if secret else None
         self._verifier = Verifier(keys.current, self._development, rules)
 
-    async def verified(self, metadata: Iterable[tuple[str, str | bytes]], now: datetime) -> Verified:
+    async def authenticate(self, metadata: Iterable[tuple[str, str | bytes]], now: datetime) -> VerifiedToken:
         """Returns who calls, and until when.
 
         Refuses with TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, or TOKEN_KEYS_UNAVAILABLE while the token's key can't
@@ -35,7 +35,7 @@ class Authenticator:
         scheme, _, token = value.partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise token_invalid("The authorization metadata is not of the form: Bearer <token>.")
-        verified = await self._verified(token.strip())
+        verified = await self._verify_token(token.strip())
         if verified.begin > now.timestamp() + self._rules.leeway.total_seconds():
             raise token_invalid("The bearer token is not valid yet.", "nbf")
         if self.has_expired(verified.expiry, now):
@@ -46,20 +46,20 @@ class Authenticator:
         """Tells whether a token's time, as in `Verified.expiry`, is over."""
         return expiry <= now.timestamp() - self._rules.leeway.total_seconds()
 
-    async def _verified(self, token: str) -> Verified:
+    async def _verify_token(self, token: str) -> VerifiedToken:
         try:
             return self._verify(token)
         except UnknownKeyError:
-            await self._keys.look_again()
+            await self._keys.refresh_now()
         try:
             return self._verify(token)
         except UnknownKeyError:
-            if not self._keys.away:
+            if not self._keys.is_unavailable:
                 raise token_invalid("The bearer token names no key of the issuer.") from None
         words = "The token's key is not known, and the issuer's keys can't be had now: try again."
         raise Refusal(Reason.TOKEN_KEYS_UNAVAILABLE, words, retry_after=PAUSE)
 
-    def _verify(self, token: str) -> Verified:
+    def _verify(self, token: str) -> VerifiedToken:
         if self._verifier.keys is not self._keys.current:
             # With all that it remembers: a token may be signed by a key that is gone.
             self._verifier = Verifier(self._keys.current, self._development, self._rules)

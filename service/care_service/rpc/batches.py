@@ -63,17 +63,19 @@ async def serve_each(
     request_id = fields.request_id(batch.request_id)
     count = len(batch.requests)
     if not 1 <= count <= MAX_ITEMS:
-        fields.wrong("requests", f"are {count}; a batch takes 1 to {MAX_ITEMS}")
+        fields.reject("requests", f"are {count}; a batch takes 1 to {MAX_ITEMS}")
     elif organization:
         for index, item in enumerate(batch.requests):
             if not of_parent(item, organization):
-                fields.wrong(f"requests[{index}]", f"is not of {batch.parent}; all items of a batch are")
+                fields.reject(f"requests[{index}]", f"is not of {batch.parent}; all items of a batch are")
     fields.check()
     call.caller.check_organization(organization, batch.parent)
-    return [await _outcome(_numbered(item, request_id, index), serve) for index, item in enumerate(batch.requests)]
+    return [
+        await _serve_item(_with_request_id(item, request_id, index), serve) for index, item in enumerate(batch.requests)
+    ]
 
 
-async def _outcome(item: ItemT, serve: Callable[[ItemT], Awaitable[ResponseT]]) -> tuple[Status, ResponseT | None]:
+async def _serve_item(item: ItemT, serve: Callable[[ItemT], Awaitable[ResponseT]]) -> tuple[Status, ResponseT | None]:
     try:
         return Status(), await serve(item)
     except Refusal as refusal:
@@ -82,7 +84,7 @@ async def _outcome(item: ItemT, serve: Callable[[ItemT], Awaitable[ResponseT]]) 
         return to_status(refusal), None
 
 
-def _numbered(item: ItemT, batch_id: UUID | None, index: int) -> ItemT:
+def _with_request_id(item: ItemT, batch_id: UUID | None, index: int) -> ItemT:
     """Gives an item a request id that is derived from the batch's: so a repeat of the batch repeats its items."""
     if batch_id is None or item.request_id:
         return item

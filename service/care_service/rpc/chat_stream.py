@@ -10,14 +10,15 @@ from typing import Final
 from uuid import UUID
 
 from care.v1 import customer_service_pb2 as pb
-from care_rules import entities
 from care_rules.chat import ChatSnapshot, ChatState
+from care_rules.entities.message import Message
 from care_rules.refusals import Reason, Refusal
 from care_service.rpc import convert, enums, page_tokens
 from care_service.usecases import chats
 from care_service.usecases.links import Links
-from care_service.usecases.ports import Reader, TicketStore
-from care_service.usecases.streams import Followers
+from care_service.usecases.ports.reader import Reader
+from care_service.usecases.ports.ticket_store import TicketStore
+from care_service.usecases.subscriptions import Subscriptions
 
 _BATCH: Final = 100
 _STREAMS: Final = 10
@@ -28,11 +29,11 @@ _STREAMS_WAIT: Final = timedelta(seconds=30)
 class ChatStreams:
     """The streams of all chats in this process."""
 
-    def __init__(self, store: TicketStore, reader: Reader, links: Links, followers: Followers) -> None:
+    def __init__(self, store: TicketStore, reader: Reader, links: Links, subscriptions: Subscriptions) -> None:
         self._store = store
         self._reader = reader
         self._links = links
-        self._followers = followers
+        self._subscriptions = subscriptions
         self._open: Counter[UUID] = Counter()
         """How many streams are open, by contact."""
 
@@ -42,25 +43,25 @@ class ChatStreams:
         Refuses with LINK_UNKNOWN, and with RATE_LIMITED where the link has too many streams.
         """
         chat = await chats.open_chat(self._store, self._links, request.token, now)
-        ticket = chat.snapshot.ticket
+        ticket = chat.base.ticket
         place = page_tokens.read_token(request.resume_token, _scope(chat), chat_place)
         sent: ChatState | None = None
         with self._one_stream(chat.contact.id):
-            async with self._followers.following(ticket.organization, ticket.number) as interest:
+            async with self._subscriptions.subscribe(ticket.organization, ticket.number) as subscription:
                 has_news = True
-                while not interest.is_over:
-                    rows: Sequence[entities.Message] = ()
+                while not subscription.is_over:
+                    rows: Sequence[Message] = ()
                     if has_news:
                         # Loaded each time: nothing more is shown to a contact that was rejected in the meantime.
                         chat = await chats.load_chat(self._store, self._links, request.token, now)
                         rows = await self._reader.chat_messages_after(chat, place, _BATCH)
                         place = (rows[-1].activity_number, rows[-1].ordinal) if rows else place
-                    if rows or chat.state is not sent or interest.is_silent:
+                    if rows or chat.state is not sent or subscription.is_silent:
                         sent = chat.state
                         yield _response(chat, rows, place)
-                        interest.spoke()
+                        subscription.mark_sent()
                     if len(rows) < _BATCH:
-                        has_news = await interest.wait()
+                        has_news = await subscription.wait()
 
     @contextmanager
     def _one_stream(self, contact: UUID) -> Iterator[None]:
@@ -96,9 +97,7 @@ def _scope(chat: ChatSnapshot) -> str:
     return f"watch chat {chat.contact.id}"
 
 
-def _response(
-    chat: ChatSnapshot, rows: Sequence[entities.Message], place: tuple[int, int] | None
-) -> pb.WatchChatResponse:
+def _response(chat: ChatSnapshot, rows: Sequence[Message], place: tuple[int, int] | None) -> pb.WatchChatResponse:
     return pb.WatchChatResponse(
         messages=map(convert.chat_message, rows),
         state=chat_state(chat),

@@ -14,7 +14,7 @@ from care.v1 import conversation_service_pb2_grpc
 from care_rules import names
 from care_rules.names import RecoveryName, TicketName
 from care_rules.refusals import not_found
-from care_rules.replies import FORM_LINK, without_link
+from care_rules.replies import FORM_LINK, remove_link
 from care_service.rpc import convert, page_tokens
 from care_service.rpc.call import current_call
 from care_service.rpc.fields import DISPLAY_NAME, LONG_TEXT, Fields
@@ -26,7 +26,8 @@ from care_service.rpc.ticket_for_caller import ticket_for
 from care_service.usecases import conversation, inbound, recoveries
 from care_service.usecases.conversation import WrittenMessage
 from care_service.usecases.links import Links
-from care_service.usecases.ports import Reader, TicketStore
+from care_service.usecases.ports.reader import Reader
+from care_service.usecases.ports.ticket_store import TicketStore
 from care_service.usecases.recoveries import ChangedRecovery, NewContact
 from care_service.usecases.request import Replayable, Request
 
@@ -81,10 +82,10 @@ class ConversationHandlers(conversation_service_pb2_grpc.ConversationServiceServ
         text = fields.text("reply_text", request.reply_text, LONG_TEXT, required=True)
         if (count := text.count(FORM_LINK)) != 1:
             words = f"must contain {FORM_LINK} exactly once, where the link shall stand; it has {count}"
-            fields.wrong("reply_text", words)
-        elif not without_link(text).strip("."):
+            fields.reject("reply_text", words)
+        elif not remove_link(text).strip("."):
             # After the form has ended, this remains in public, and no site accepts an empty reply.
-            fields.wrong("reply_text", "must say something beside the link")
+            fields.reject("reply_text", "must say something beside the link")
         fields.check()
         responder = _recovery_responder(request, request_id, pb.SendRecoveryFormResponse, request.etag)
         return responder.respond(
@@ -108,7 +109,7 @@ class ConversationHandlers(conversation_service_pb2_grpc.ConversationServiceServ
         request_id = fields.request_id(request.request_id)
         claim = fields.claim(request.claim, (request.email, request.phone, request.display_name))
         if not request.claim:
-            fields.need_one(request.email, request.phone)
+            fields.require_one(request.email, request.phone)
         contact = NewContact(
             email=fields.email("email", request.email),
             phone=fields.phone("phone", request.phone),
@@ -140,7 +141,7 @@ class ConversationHandlers(conversation_service_pb2_grpc.ConversationServiceServ
         scope = f"recoveries {name}"
         after = page_tokens.read_token(request.page_token, scope, lambda key: page_tokens.number(key[0]))
         rows = await self._reader.recoveries(name, after, size + 1)
-        recoveries, token = page_tokens.cut(
+        recoveries, token = page_tokens.make_page(
             rows, size, lambda row: convert.recovery_message(row[1]), lambda row: page_tokens.make_token(scope, row[0])
         )
         return pb.ListRecoveriesResponse(recoveries=recoveries, next_page_token=token)
@@ -157,7 +158,7 @@ class ConversationHandlers(conversation_service_pb2_grpc.ConversationServiceServ
             request.page_token, scope, lambda key: (page_tokens.time(key[0]), UUID(page_tokens.text(key[1])))
         )
         rows = await self._reader.contacts(name, after, size + 1)
-        contacts, token = page_tokens.cut(
+        contacts, token = page_tokens.make_page(
             rows,
             size,
             convert.contact_message,
@@ -172,7 +173,7 @@ class ConversationHandlers(conversation_service_pb2_grpc.ConversationServiceServ
         size = fields.page_size(request.page_size)
         latest_first = _ORDERS.get(request.order_by.strip())
         if latest_first is None:
-            fields.wrong("order_by", f"must be one of {', '.join(filter(None, _ORDERS))}, or empty")
+            fields.reject("order_by", f"must be one of {', '.join(filter(None, _ORDERS))}, or empty")
         fields.check()
         await check_ticket(self._reader, current_call().caller, name)
         scope = f"messages {name}{' desc' if latest_first else ''}"
@@ -180,7 +181,7 @@ class ConversationHandlers(conversation_service_pb2_grpc.ConversationServiceServ
             request.page_token, scope, lambda key: (page_tokens.number(key[0]), page_tokens.number(key[1]))
         )
         rows = await self._reader.messages(name, after, size + 1, latest_first=bool(latest_first))
-        messages, token = page_tokens.cut(
+        messages, token = page_tokens.make_page(
             rows,
             size,
             convert.thread_message,
@@ -203,7 +204,7 @@ class ConversationHandlers(conversation_service_pb2_grpc.ConversationServiceServ
         request_id = fields.request_id(request.request_id)
         ticket = fields.name("ticket", request.ticket, names.parse_ticket, NO_TICKET) if request.ticket else None
         if ticket is not None and organization and ticket.organization != organization:
-            fields.wrong("ticket", "belongs to another organization than the message")
+            fields.reject("ticket", "belongs to another organization than the message")
         given = read_inbound(fields, organization, request.message, call.now)
         responder = Responder(call, request, request_id, pb.IngestMessageResponse, ingest_response)
         return responder.respond(
@@ -226,7 +227,7 @@ class ConversationHandlers(conversation_service_pb2_grpc.ConversationServiceServ
             lambda key: (page_tokens.time(key[0]), page_tokens.text(key[1]), page_tokens.text(key[2])),
         )
         rows = await self._reader.unmatched(organization, after, size + 1)
-        messages, token = page_tokens.cut(
+        messages, token = page_tokens.make_page(
             rows,
             size,
             convert.unmatched_message,

@@ -21,29 +21,24 @@ from care.v1 import (
 )
 from care_rules import names
 from care_rules.delivery import DeliveryPlan, DeliverySnapshot
-from care_rules.entities import (
-    Activity,
-    ActorKind,
-    Agent,
-    Contact,
-    Delivery,
-    FieldChange,
-    Inbound,
-    Message,
-    MessageKind,
-    RecoveryKind,
-    Review,
-    Ticket,
-)
+from care_rules.entities.activity import Activity, ActorKind, FieldChange
+from care_rules.entities.agent import Agent
+from care_rules.entities.contact import Contact
+from care_rules.entities.delivery import Delivery
+from care_rules.entities.inbound import Inbound
+from care_rules.entities.message import Message, MessageKind
+from care_rules.entities.recovery import RecoveryKind
+from care_rules.entities.review import Review
+from care_rules.entities.ticket import Ticket
 from care_rules.lifecycle import TicketStatus
-from care_rules.organizations import Location, Organization, settings_at
+from care_rules.organizations import Location, Organization, effective_settings
 from care_rules.permissions import Situation, actions
-from care_rules.plan import Plan
-from care_rules.replies import without_chat_link
+from care_rules.recovery_plan import RecoveryPlan
+from care_rules.replies import remove_chat_link
 from care_rules.reports import RecoverySnapshot
 from care_rules.snapshot import TicketSnapshot
 from care_service.rpc import enums
-from care_service.usecases.ports import MessageView, RecoveryView
+from care_service.usecases.ports.reader import MessageView, RecoveryView
 
 
 def timestamp(time: datetime | None) -> Timestamp | None:
@@ -218,7 +213,7 @@ def chat_message(message: Message) -> customer_service_pb2.ChatMessage:
         author=(
             customer_service_pb2.CHAT_AUTHOR_CUSTOMER if is_customers else customer_service_pb2.CHAT_AUTHOR_BUSINESS
         ),
-        text=without_chat_link(message.text) if message.is_greeting else message.text,
+        text=remove_chat_link(message.text) if message.is_greeting else message.text,
         create_time=timestamp(message.create_time),
     )
 
@@ -245,7 +240,7 @@ def review_message(review: Review) -> review_pb2.Review:
 
 def organization_message(organization: Organization) -> directory_pb2.Organization:
     """Converts an organization."""
-    settings = settings_at(organization, None)
+    settings = effective_settings(organization, None)
     lifetime = Duration()
     lifetime.FromTimedelta(settings.form_lifetime)
     return directory_pb2.Organization(
@@ -321,11 +316,11 @@ def deadline_plan_message(snapshot: TicketSnapshot, now: datetime) -> worker_ser
     )
 
 
-def plan_message(
-    load: RecoverySnapshot, plan: Plan, reminder: datetime | None, now: datetime
+def recovery_plan_message(
+    load: RecoverySnapshot, plan: RecoveryPlan, reminder: datetime | None, now: datetime
 ) -> worker_service_pb2.RecoveryPlan:
     """Converts what a recovery wants next, with what an operator likes to see beside it."""
-    ticket, recovery, review = load.snapshot.ticket, load.recovery, load.snapshot.review
+    ticket, recovery, review = load.base.ticket, load.recovery, load.base.review
     wait = None
     if plan.wait is not None:
         wait = Duration()
@@ -354,7 +349,7 @@ def delivery_plan_message(
     snapshot: DeliverySnapshot, plan: DeliveryPlan, now: datetime
 ) -> worker_service_pb2.DeliveryPlan:
     """Converts what a delivery wants next, with what an operator likes to see beside it."""
-    ticket, delivery = snapshot.snapshot.ticket, snapshot.delivery
+    ticket, delivery = snapshot.base.ticket, snapshot.delivery
     wait = None
     if plan.wait is not None:
         wait = Duration()

@@ -10,9 +10,9 @@ from google.protobuf.message import Message
 
 from care.v1 import customer_service_pb2 as pb
 from care.v1 import customer_service_pb2_grpc
-from care_rules import entities
 from care_rules.chat import ChatSnapshot
-from care_rules.replies import without_link
+from care_rules.entities.message import Message as ThreadMessage
+from care_rules.replies import remove_link
 from care_rules.submit import FormState, form_state
 from care_service.rpc import convert, enums, page_tokens
 from care_service.rpc.call import current_call
@@ -23,8 +23,9 @@ from care_service.rpc.responses import Responder
 from care_service.usecases import chats, forms
 from care_service.usecases.forms import Submission
 from care_service.usecases.links import Links
-from care_service.usecases.ports import Reader, TicketStore
-from care_service.usecases.streams import Followers
+from care_service.usecases.ports.reader import Reader
+from care_service.usecases.ports.ticket_store import TicketStore
+from care_service.usecases.subscriptions import Subscriptions
 
 Context = grpc.aio.ServicerContext[Message, Message]
 
@@ -42,7 +43,7 @@ _CHAT_READS: Final = 120
 class CustomerHandlers(customer_service_pb2_grpc.CustomerServiceServicer):
     """Serves CustomerService."""
 
-    def __init__(self, store: TicketStore, reader: Reader, links: Links, followers: Followers) -> None:
+    def __init__(self, store: TicketStore, reader: Reader, links: Links, subscriptions: Subscriptions) -> None:
         self._store = store
         self._reader = reader
         self._links = links
@@ -51,19 +52,19 @@ class CustomerHandlers(customer_service_pb2_grpc.CustomerServiceServicer):
         self._chat_reads = LinkLimit(
             _CHAT_READS, "The chat is read too often by this link: wait a minute, or use WatchChat."
         )
-        self._streams = ChatStreams(store, reader, links, followers)
+        self._streams = ChatStreams(store, reader, links, subscriptions)
 
     async def GetContactForm(self, request: pb.GetContactFormRequest, context: Context) -> pb.GetContactFormResponse:
         """See the contract."""
         now = current_call().now
         form = await forms.load_form(self._store, self._links, request.token, now)
-        snapshot, recovery = form.snapshot, form.recovery
+        snapshot, recovery = form.base, form.recovery
         state = form_state(recovery, snapshot.ticket.status, now)
         return pb.GetContactFormResponse(
             form=pb.ContactForm(
                 state=enums.FORM_STATE.to_contract(state),
                 business_name=snapshot.business_name,
-                reply_text=without_link(recovery.reply_text) if state in _READABLE else "",
+                reply_text=remove_link(recovery.reply_text) if state in _READABLE else "",
                 consent_text=snapshot.settings.consent_text,
                 phone_region=snapshot.phone_region,
                 expire_time=convert.timestamp(recovery.expire_time),
@@ -74,7 +75,7 @@ class CustomerHandlers(customer_service_pb2_grpc.CustomerServiceServicer):
         """See the contract."""
         call, fields = current_call(), Fields()
         request_id = fields.request_id(request.request_id)
-        fields.need_one(request.email, request.phone)
+        fields.require_one(request.email, request.phone)
         submission = Submission(
             email=fields.email("email", request.email),
             phone=fields.phone("phone", request.phone),
@@ -82,7 +83,7 @@ class CustomerHandlers(customer_service_pb2_grpc.CustomerServiceServicer):
             message=fields.text("message", request.message, _MESSAGE),
         )
         if not request.consent:
-            fields.wrong("consent", "is needed: agree, so that the business may contact you")
+            fields.reject("consent", "is needed: agree, so that the business may contact you")
         fields.check()
         form = await forms.load_form(self._store, self._links, request.token, call.now)
         await self._submissions.check(str(form.recovery.id), request)
@@ -101,7 +102,7 @@ class CustomerHandlers(customer_service_pb2_grpc.CustomerServiceServicer):
         scope = f"chat {chat.contact.id}"
         before = page_tokens.read_token(request.page_token, scope, chat_place)
         rows = await self._reader.chat_messages(chat, before, size + 1)
-        messages, token = page_tokens.cut(
+        messages, token = page_tokens.make_page(
             rows,
             size,
             convert.chat_message,
@@ -109,9 +110,7 @@ class CustomerHandlers(customer_service_pb2_grpc.CustomerServiceServicer):
         )
         latest = (rows[0].activity_number, rows[0].ordinal) if rows and before is None else None
         return pb.GetChatResponse(
-            chat=pb.Chat(
-                state=chat_state(chat), business_name=chat.snapshot.business_name, messages=reversed(messages)
-            ),
+            chat=pb.Chat(state=chat_state(chat), business_name=chat.base.business_name, messages=reversed(messages)),
             earlier_page_token=token,
             resume_token=chat_resume_token(chat, latest),
         )
@@ -141,5 +140,5 @@ def _submitted(reference: str) -> pb.SubmitContactResponse:
     return pb.SubmitContactResponse(reference=reference)
 
 
-def _posted(written: entities.Message | None) -> pb.PostMessageResponse:
+def _posted(written: ThreadMessage | None) -> pb.PostMessageResponse:
     return pb.PostMessageResponse(message=convert.chat_message(written) if written else None)

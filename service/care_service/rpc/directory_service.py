@@ -12,7 +12,8 @@ from google.protobuf.message import Message
 from care.v1 import directory_service_pb2 as pb
 from care.v1 import directory_service_pb2_grpc
 from care_rules import names
-from care_rules.entities import Agent, Channel
+from care_rules.entities.agent import Agent
+from care_rules.entities.message import Channel
 from care_rules.names import Child
 from care_rules.organizations import Location, Organization
 from care_rules.settings import Layer, Settings
@@ -21,10 +22,11 @@ from care_service.rpc.call import current_call
 from care_service.rpc.fields import DISPLAY_NAME, LONG_TEXT, Fields
 from care_service.rpc.placeholders import NO_CHILD
 from care_service.rpc.responses import Responder
-from care_service.rpc.settings_convert import texts
+from care_service.rpc.settings_convert import json_values
 from care_service.usecases import directory
 from care_service.usecases.directory import AgentChanges, PlaceChanges
-from care_service.usecases.ports import Directory, Reader
+from care_service.usecases.ports.directory import Directory
+from care_service.usecases.ports.reader import Reader
 
 Context = grpc.aio.ServicerContext[Message, Message]
 
@@ -72,7 +74,7 @@ class DirectoryHandlers(directory_service_pb2_grpc.DirectoryServiceServicer):
         if "form_lifetime" in paths:
             fields.duration("organization.form_lifetime", given.form_lifetime, _HOUR, _YEAR)
         if "display_name" in paths and not display_name:
-            fields.wrong("organization.display_name", "must not be empty")
+            fields.reject("organization.display_name", "must not be empty")
         fields.check()
         if "form_lifetime" in paths:
             values = replace(values, form_lifetime=given.form_lifetime.ToTimedelta())
@@ -84,7 +86,9 @@ class DirectoryHandlers(directory_service_pb2_grpc.DirectoryServiceServicer):
         )
         responder = Responder(call, request, request_id, pb.UpdateOrganizationResponse, _updated_organization)
         return responder.respond(
-            await directory.update_organization(self._reader, self._directory, texts, name, changes, responder.request)
+            await directory.update_organization(
+                self._reader, self._directory, json_values, name, changes, responder.request
+            )
         )
 
     async def ListLocations(self, request: pb.ListLocationsRequest, context: Context) -> pb.ListLocationsResponse:
@@ -93,7 +97,7 @@ class DirectoryHandlers(directory_service_pb2_grpc.DirectoryServiceServicer):
             request.parent, request.page_size, request.page_token, "locations"
         )
         rows = await self._reader.locations(organization, after, size + 1)
-        locations, token = page_tokens.cut(
+        locations, token = page_tokens.make_page(
             rows, size, convert.location_message, lambda row: page_tokens.make_token(scope, row.id)
         )
         return pb.ListLocationsResponse(locations=locations, next_page_token=token)
@@ -115,7 +119,7 @@ class DirectoryHandlers(directory_service_pb2_grpc.DirectoryServiceServicer):
         region = fields.region("location.default_phone_region", given.default_phone_region)
         channel = enums.CHANNEL.from_contract(given.preferred_channel)
         if channel is None and given.preferred_channel:
-            fields.wrong("location.preferred_channel", f"must be {', '.join(Channel)} or unspecified")
+            fields.reject("location.preferred_channel", f"must be {', '.join(Channel)} or unspecified")
         fields.check()
         own = frozenset(paths & {"preferred_channel"})
         changes = PlaceChanges(
@@ -129,7 +133,7 @@ class DirectoryHandlers(directory_service_pb2_grpc.DirectoryServiceServicer):
             await directory.update_location(
                 self._reader,
                 self._directory,
-                texts,
+                json_values,
                 name,
                 changes,
                 responder.request,
@@ -141,7 +145,7 @@ class DirectoryHandlers(directory_service_pb2_grpc.DirectoryServiceServicer):
         """See the contract."""
         organization, size, after, scope = self._list(request.parent, request.page_size, request.page_token, "agents")
         rows = await self._reader.agents(organization, after, size + 1)
-        agents, token = page_tokens.cut(
+        agents, token = page_tokens.make_page(
             rows, size, convert.agent_message, lambda row: page_tokens.make_token(scope, row.id)
         )
         return pb.ListAgentsResponse(agents=agents, next_page_token=token)
@@ -161,9 +165,9 @@ class DirectoryHandlers(directory_service_pb2_grpc.DirectoryServiceServicer):
         display_name = fields.text("agent.display_name", given.display_name, DISPLAY_NAME, line=True)
         places = [fields.name("agent.locations", each, names.parse_location, NO_CHILD) for each in given.locations]
         if len(places) > _MOST_LOCATIONS:
-            fields.wrong("agent.locations", f"are {len(places)}; at most {_MOST_LOCATIONS} are taken")
+            fields.reject("agent.locations", f"are {len(places)}; at most {_MOST_LOCATIONS} are taken")
         if any(place.organization != name.organization for place in places if place.organization):
-            fields.wrong("agent.locations", "must be locations of the agent's organization")
+            fields.reject("agent.locations", "must be locations of the agent's organization")
         fields.check()
         changes = AgentChanges(
             display_name=display_name if "display_name" in paths else None,

@@ -22,12 +22,17 @@ from care.v1 import (
     ticket_pb2,
     worker_service_pb2,
 )
-from care_rules import entities
 from care_rules.callers import Role
 from care_rules.chat import ChatState
 from care_rules.delivery import DeliveryStep
+from care_rules.entities.activity import ActivityType, ActorKind
+from care_rules.entities.delivery import DeliveryFailure, DeliveryState
+from care_rules.entities.inbound import IngestOutcome
+from care_rules.entities.message import Channel, MessageKind
+from care_rules.entities.recovery import RecoveryKind, RefusalReason
+from care_rules.entities.ticket import CloseReason, Priority
 from care_rules.lifecycle import LIVE, RecoveryState, TicketStatus
-from care_rules.plan import Step
+from care_rules.recovery_plan import RecoveryStep
 from care_rules.refusals import Reason
 from care_rules.settings import AutoAssign
 from care_rules.submit import FormState
@@ -78,12 +83,12 @@ class EnumPair(Generic[MemberT, NumberT]):
         return self._members.get(number)
 
 
-ACTIVITY_TYPE: Final = EnumPair(entities.ActivityType, activity_pb2.ActivityType.items())
-ACTOR_KIND: Final = EnumPair(entities.ActorKind, activity_pb2.ActorKind.items())
+ACTIVITY_TYPE: Final = EnumPair(ActivityType, activity_pb2.ActivityType.items())
+ACTOR_KIND: Final = EnumPair(ActorKind, activity_pb2.ActorKind.items())
 AUTO_ASSIGN: Final = EnumPair(AutoAssign, settings_pb2.AutoAssign.items())
-CHANNEL: Final = EnumPair(entities.Channel, message_pb2.Channel.items())
+CHANNEL: Final = EnumPair(Channel, message_pb2.Channel.items())
 CHAT_STATE: Final = EnumPair(ChatState, customer_service_pb2.ChatState.items())
-CLOSE_REASON: Final = EnumPair(entities.CloseReason, ticket_pb2.CloseReason.items())
+CLOSE_REASON: Final = EnumPair(CloseReason, ticket_pb2.CloseReason.items())
 CONTACT_STATE: Final = EnumPair(
     # A ticket without a live recovery has NO_CONTACT.
     RecoveryState,
@@ -96,22 +101,22 @@ DEADLINE_KIND: Final = EnumPair(
     worker_service_pb2.DeadlineKind.items(),
     unsent={DeadlineKind.FORM_REMINDER},
 )
-DELIVERY_FAILURE: Final = EnumPair(entities.DeliveryFailure, message_pb2.DeliveryFailure.items())
-DELIVERY_STATE: Final = EnumPair(entities.DeliveryState, message_pb2.DeliveryState.items())
+DELIVERY_FAILURE: Final = EnumPair(DeliveryFailure, message_pb2.DeliveryFailure.items())
+DELIVERY_STATE: Final = EnumPair(DeliveryState, message_pb2.DeliveryState.items())
 DELIVERY_STEP: Final = EnumPair(DeliveryStep, worker_service_pb2.DeliveryStep.items())
 ERROR_REASON: Final = EnumPair(Reason, error_reason_pb2.ErrorReason.items())
 FORM_STATE: Final = EnumPair(FormState, customer_service_pb2.ContactFormState.items())
-INGEST_OUTCOME: Final = EnumPair(entities.IngestOutcome, conversation_service_pb2.IngestOutcome.items())
-MESSAGE_KIND: Final = EnumPair(entities.MessageKind, message_pb2.MessageKind.items())
-PRIORITY: Final = EnumPair(entities.Priority, ticket_pb2.TicketPriority.items())
-RECOVERY_KIND: Final = EnumPair(entities.RecoveryKind, recovery_pb2.RecoveryKind.items())
+INGEST_OUTCOME: Final = EnumPair(IngestOutcome, conversation_service_pb2.IngestOutcome.items())
+MESSAGE_KIND: Final = EnumPair(MessageKind, message_pb2.MessageKind.items())
+PRIORITY: Final = EnumPair(Priority, ticket_pb2.TicketPriority.items())
+RECOVERY_KIND: Final = EnumPair(RecoveryKind, recovery_pb2.RecoveryKind.items())
 RECOVERY_STATE: Final = EnumPair(
     # NO_CONTACT stands for no recovery.
     RecoveryState,
     recovery_pb2.RecoveryState.items(),
     unsent={RecoveryState.NO_CONTACT},
 )
-RECOVERY_STEP: Final = EnumPair(Step, worker_service_pb2.RecoveryStep.items())
-REFUSAL_REASON: Final = EnumPair(entities.RefusalReason, recovery_pb2.RefusalReason.items())
+RECOVERY_STEP: Final = EnumPair(RecoveryStep, worker_service_pb2.RecoveryStep.items())
+REFUSAL_REASON: Final = EnumPair(RefusalReason, recovery_pb2.RefusalReason.items())
 ROLE: Final = EnumPair(Role, access_pb2.Role.items())
 TICKET_STATUS: Final = EnumPair(TicketStatus, ticket_pb2.TicketStatus.items())

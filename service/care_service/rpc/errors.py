@@ -10,8 +10,8 @@ from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 
+from care_rules.completeness import check_complete
 from care_rules.refusals import Reason, Refusal
-from care_rules.total import total
 
 DOMAIN: Final = "care"
 DETAILS_KEY: Final = "grpc-status-details-bin"
@@ -23,7 +23,7 @@ _LONGEST_DESCRIPTION: Final = 250
 """Bytes, of metadata and of a violation likewise. Trailers of 8 KiB are what every client takes; of longer ones, gRPC
 makes an error of its own. The message is in them twice, and a binary detail takes a third more than it has."""
 
-CODES: Final = total(
+CODES: Final = check_complete(
     Reason,
     {
         Reason.INVALID_FIELD: grpc.StatusCode.INVALID_ARGUMENT,
@@ -63,7 +63,7 @@ CODES: Final = total(
 
 def message_of(refusal: Refusal) -> str:
     """Returns the words that go with a refusal's code."""
-    return _short(refusal.message, _LONGEST_MESSAGE)
+    return _shorten(refusal.message, _LONGEST_MESSAGE)
 
 
 def to_status(refusal: Refusal) -> Status:
@@ -71,13 +71,13 @@ def to_status(refusal: Refusal) -> Status:
 
     What a client sent may stand in any of the words; so they are cut to what its trailers can carry.
     """
-    metadata = {key: _short(value, _LONGEST_VALUE) for key, value in refusal.metadata.items()}
+    metadata = {key: _shorten(value, _LONGEST_VALUE) for key, value in refusal.metadata.items()}
     details = [ErrorInfo(reason=refusal.reason.value, domain=DOMAIN, metadata=metadata)]
     packed = [_pack(details[0])]
     if refusal.violations:
         fields = [
             BadRequest.FieldViolation(
-                field=violation.field, description=_short(violation.description, _LONGEST_DESCRIPTION)
+                field=violation.field, description=_shorten(violation.description, _LONGEST_DESCRIPTION)
             )
             for violation in refusal.violations
         ]
@@ -89,7 +89,7 @@ def to_status(refusal: Refusal) -> Status:
     return Status(code=CODES[refusal.reason].value[0], message=message_of(refusal), details=packed)
 
 
-def _short(text: str, longest: int) -> str:
+def _shorten(text: str, longest: int) -> str:
     """Cuts a text after so many bytes of a header, in which all but printable ASCII is written as `%F0%9F…`."""
     length = 0
     for at, character in enumerate(text):

@@ -51,7 +51,7 @@ class Fields(Violations):
         try:
             return parse(text)
         except BadNameError as error:
-            self.wrong(field, str(error) if text else f"is missing: it {error}")
+            self.reject(field, str(error) if text else f"is missing: it {error}")
             return fallback
 
     def text(self, field: str, text: str, longest: int, *, required: bool = False, line: bool = False) -> str:
@@ -60,13 +60,13 @@ class Fields(Violations):
         One that is `required` has a character that can be seen.
         """
         if required and all(unicodedata.category(character) in _INVISIBLE for character in text):
-            self.wrong(field, "is missing: say something")
+            self.reject(field, "is missing: say something")
         elif len(text) > longest:
-            self.wrong(field, f"is {len(text)} characters long; at most {longest} are taken")
+            self.reject(field, f"is {len(text)} characters long; at most {longest} are taken")
         elif "\0" in text:
-            self.wrong(field, "contains a NUL character: take it out")
+            self.reject(field, "contains a NUL character: take it out")
         elif line and any(character in text for character in "\n\r\v\f\x85\u2028\u2029"):
-            self.wrong(field, "must be one line: take the line breaks out")
+            self.reject(field, "must be one line: take the line breaks out")
         return text.strip() if line else text
 
     def email(self, field: str, text: str) -> str:
@@ -76,7 +76,7 @@ class Fields(Violations):
     def phone(self, field: str, text: str) -> str:
         """Normalizes a phone number with a country code; without one, that is left to where its region is known."""
         if "\0" in text or len(text) > addresses.MAX_PHONE:
-            self.wrong(field, f"must be at most {addresses.MAX_PHONE} characters, like +1 415 555 0123")
+            self.reject(field, f"must be at most {addresses.MAX_PHONE} characters, like +1 415 555 0123")
             return ""
         if text.strip().startswith("+"):
             return self._normalized(lambda: addresses.normalize_phone(text, "", field))
@@ -89,16 +89,16 @@ class Fields(Violations):
             self.extend(refusal.violations)
             return ""
 
-    def need_one(self, email: str, phone: str, prefix: str = "") -> None:
+    def require_one(self, email: str, phone: str, prefix: str = "") -> None:
         """Remembers violations where neither an email address nor a phone number is given."""
         if not email.strip() and not phone.strip():
             for field in ("email", "phone"):
-                self.wrong(prefix + field, "give an email address, a phone number or both")
+                self.reject(prefix + field, "give an email address, a phone number or both")
 
     def claim(self, text: str, instead: Iterable[str]) -> UUID | None:
         """Reads the id of a contact that is given `instead` of other fields, or nothing."""
         if text and any(instead):
-            self.wrong("claim", "brings its own addresses and name: leave email, phone and display_name empty")
+            self.reject("claim", "brings its own addresses and name: leave email, phone and display_name empty")
         return self._uuid("claim", text, "must be the id of a contact of this ticket, as ListContacts shows it")
 
     def request_id(self, text: str) -> UUID | None:
@@ -110,7 +110,7 @@ class Fields(Violations):
             return None
         found = UUID(text) if _UUID.fullmatch(text) else UUID(int=0)
         if not found.int:
-            self.wrong(field, hint)
+            self.reject(field, hint)
             return None
         return found
 
@@ -118,41 +118,41 @@ class Fields(Violations):
         """Reads labels as a sorted set."""
         found = tuple(sorted(set(labels)))
         if len(found) > MAX_LABELS:
-            self.wrong(field, f"are {len(found)}; at most {MAX_LABELS} are taken")
+            self.reject(field, f"are {len(found)}; at most {MAX_LABELS} are taken")
         for label in found:
             if not LABEL.fullmatch(label):
-                self.wrong(field, "must each be 1 to 40 of lower-case letters, digits, '-', '_' and '.'")
+                self.reject(field, "must each be 1 to 40 of lower-case letters, digits, '-', '_' and '.'")
                 break
         return found
 
     def region(self, field: str, text: str) -> str:
         """Checks a region code."""
         if text and not (_REGION.fullmatch(text) and text in _regions()):
-            self.wrong(field, "must be an ISO 3166-1 alpha-2 code such as US, or empty")
+            self.reject(field, "must be an ISO 3166-1 alpha-2 code such as US, or empty")
         return text
 
     def past(self, field: str, value: Timestamp, now: datetime) -> None:
         """Checks that a timestamp is one (google.protobuf.Timestamp: years 1 to 9999), and not ahead of any clock."""
         if value.seconds not in _SAFE_SECONDS or not 0 <= value.nanos < 1_000_000_000:  # noqa: PLR2004 - nanoseconds
-            self.wrong(field, "is no valid time")
+            self.reject(field, "is no valid time")
         elif value.seconds > (now + _FAST_CLOCK).timestamp():
-            self.wrong(field, f"is more than {_FAST_CLOCK.days} day ahead of the service's clock")
+            self.reject(field, f"is more than {_FAST_CLOCK.days} day ahead of the service's clock")
 
     def duration(self, field: str, value: Duration, shortest: int, longest: int) -> None:
         """Checks that a duration has between `shortest` and `longest` seconds."""
         if not shortest <= value.seconds <= longest or not 0 <= value.nanos < 1_000_000_000:  # noqa: PLR2004 - as above
-            self.wrong(field, f"must be between {shortest} and {longest} seconds")
+            self.reject(field, f"must be between {shortest} and {longest} seconds")
 
     def page_size(self, size: int) -> int:
         """Returns how many to list (AIP-158)."""
         if size < 0:
-            self.wrong("page_size", "must not be negative")
+            self.reject("page_size", "must not be negative")
         return min(size, MAX_PAGE) or DEFAULT_PAGE
 
     def is_full(self, view: TicketView.ValueType) -> bool:
         """Returns whether tickets are asked for in the FULL view; BASIC is the default (AIP-157)."""
         if view not in TicketView.values():
-            self.wrong("view", "must be BASIC or FULL")
+            self.reject("view", "must be BASIC or FULL")
         return view == TICKET_VIEW_FULL
 
     def mask(
@@ -165,13 +165,13 @@ class Fields(Violations):
         if given == ["*"]:
             return set(allowed)
         if len(given) > _MOST_PATHS:
-            self.wrong("update_mask", f"has {len(given)} paths; possible are {', '.join(allowed)}")
+            self.reject("update_mask", f"has {len(given)} paths; possible are {', '.join(allowed)}")
             return set()
         for path in given:
             if path not in allowed:
                 verb = verbs.get(path.partition(".")[0])
                 hint = f"is not written by an update: use {verb}" if verb else "is no field to update"
-                self.wrong("update_mask", f"{ascii(path)[:_QUOTED]} {hint}; possible are {', '.join(allowed)}")
+                self.reject("update_mask", f"{ascii(path)[:_QUOTED]} {hint}; possible are {', '.join(allowed)}")
         return set(given)
 
 

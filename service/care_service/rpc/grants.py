@@ -27,7 +27,7 @@ def posting_grant(grant: PostingGrant) -> pb.PostingGrant:
 def delivery_grant(begun: BegunDelivery) -> pb.DeliveryGrant:
     """Converts an attempt at a provider. A check holds nothing of the message or the customer."""
     snapshot, message = begun.snapshot, begun.to_send
-    delivery, ticket = snapshot.delivery, snapshot.snapshot.ticket
+    delivery, ticket = snapshot.delivery, snapshot.base.ticket
     channel = enums.CHANNEL.to_contract(delivery.channel)
     location = names.location(ticket.organization, ticket.location)
     if message is None:

@@ -64,6 +64,6 @@ class Health(health.aio.HealthServicer):
         for name in names:
             self._answers[name] = HealthCheckResponse(status=status)
             await self.set(name, status)
-            self._metrics.serving(name, is_serving=is_serving)
+            self._metrics.set_serving(name, is_serving=is_serving)
         self._changed.set()
         self._changed = asyncio.Event()

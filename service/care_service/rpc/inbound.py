@@ -7,7 +7,8 @@ from typing import Final, assert_never
 
 from care.v1 import conversation_service_pb2 as pb
 from care_rules import names
-from care_rules.entities import Channel, Inbound, IngestOutcome
+from care_rules.entities.inbound import Inbound, IngestOutcome
+from care_rules.entities.message import Channel
 from care_service.rpc import convert, enums
 from care_service.rpc.fields import LONG_TEXT, Fields
 from care_service.usecases.inbound import IngestedMessage
@@ -31,13 +32,13 @@ def read_inbound(fields: Fields, organization: str, given: pb.InboundMessage, no
     """Reads a message, and refuses with INVALID_FIELD where anything in the request is wrong."""
     channel = enums.CHANNEL.from_contract(given.channel)
     if channel is None:
-        fields.wrong("message.channel", f"must be {enums.CHANNEL.choices}")
+        fields.reject("message.channel", f"must be {enums.CHANNEL.choices}")
         channel = Channel.EMAIL
     external_id = fields.text("message.external_id", given.external_id, _LINE, required=True, line=True)
     match channel:
         case Channel.SMS:
             if not given.sender.strip().startswith("+"):
-                fields.wrong("message.sender", "must be a phone number with its country code, like +1 415 555 0123")
+                fields.reject("message.sender", "must be a phone number with its country code, like +1 415 555 0123")
             sender = fields.phone("message.sender", given.sender)
         case Channel.EMAIL:
             sender = fields.email("message.sender", given.sender)
@@ -45,9 +46,9 @@ def read_inbound(fields: Fields, organization: str, given: pb.InboundMessage, no
             assert_never(channel)
     if not given.sender.strip() and not given.automatic:
         # Bounces have no sender, so that nobody answers them (RFC 5321, section 4.5.5).
-        fields.wrong("message.sender", "is missing: say who sent it; only a machine's email may have none")
+        fields.reject("message.sender", "is missing: say who sent it; only a machine's email may have none")
     if len(given.in_reply_to) > _ANSWERED:
-        fields.wrong("message.in_reply_to", f"are {len(given.in_reply_to)}; at most {_ANSWERED} are taken")
+        fields.reject("message.in_reply_to", f"are {len(given.in_reply_to)}; at most {_ANSWERED} are taken")
     answered = tuple(fields.text("message.in_reply_to", each, _LINE, line=True) for each in given.in_reply_to)
     if given.HasField("send_time"):
         fields.past("message.send_time", given.send_time, now)

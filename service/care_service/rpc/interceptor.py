@@ -24,10 +24,10 @@ from opentelemetry.trace import set_span_in_context
 from prometheus_client import Gauge
 
 from care_roles.logs import get_logger
-from care_rules.callers import Caller, customer
-from care_rules.entities import ActorKind
+from care_rules.callers import Caller, customer_caller
+from care_rules.entities.activity import ActorKind
 from care_rules.names import AGENT_ID, LOCATION_ID, ORGANIZATION_ID
-from care_rules.refusals import Reason, Refusal, Violation, invalid, took_too_long
+from care_rules.refusals import Reason, Refusal, Violation, invalid, time_limit_exceeded
 from care_service.metrics import Metrics
 from care_service.rpc import spans
 from care_service.rpc.authentication import Authenticator, token_expired
@@ -35,34 +35,35 @@ from care_service.rpc.call import Call, current_call, set_call
 from care_service.rpc.errors import CODES, DETAILS_KEY, message_of, to_status
 from care_service.rpc.limits import Limits
 from care_service.rpc.policy import Policy, policies
-from care_service.usecases.ports import Clock, Directory
-from care_service.usecases.streams import Pace
+from care_service.usecases.ports.clock import Clock
+from care_service.usecases.ports.directory import Directory
+from care_service.usecases.subscriptions import Pace
 
 _LOG: Final = get_logger("care.rpc")
 _CODE_NAMES: Final = {name: name for name in ("OK", "CANCELLED", "DEADLINE_EXCEEDED")} | {
     reason.value: code.name for reason, code in CODES.items()
 }
-_BUSY_FOR: Final = timedelta(seconds=1)
+_RETRY_AFTER: Final = timedelta(seconds=1)
 """When a call that found too many others may come again."""
-_STRANGERS_PART: Final = 0.8
+_PUBLIC_SHARE: Final = 0.8
 """Of the places, those that callers without a bearer token may have among them."""
 _REFERENCE: Final = re.compile(
     rf"organizations/(?:-|{ORGANIZATION_ID})(?:/agents/{AGENT_ID}|(?:/[a-z]+/{LOCATION_ID}){{0,2}})|[0-9a-fA-F-]{{36}}"
 )
 """What a resource's name or a request id looks like."""
-_ANONYMOUS: Final = customer("")
+_ANONYMOUS: Final = customer_caller("")
 
 Context = grpc.aio.ServicerContext[Message, Message]
 Handler = Callable[[Message, Context], Awaitable[Message]]
 StreamHandler = Callable[[Message, Context], AsyncGenerator[Message, None]]
-AnswerT = TypeVar("AnswerT")
+ResponseT = TypeVar("ResponseT")
 
 
 class _Malformed:
     """Stands for a request whose bytes are no message of the method's type."""
 
 
-def _guarded(deserialize: Callable[[bytes], Message]) -> Callable[[bytes], Message | _Malformed]:
+def _guard(deserialize: Callable[[bytes], Message]) -> Callable[[bytes], Message | _Malformed]:
     def guarded(data: bytes) -> Message | _Malformed:
         # An exception from here would reach the client as INTERNAL, before any of our code runs.
         try:
@@ -84,7 +85,7 @@ class Operations:
     """Is told when a call could not reach the database."""
 
 
-class _Load:
+class _Capacity:
     """How many calls of a kind are being served, how many may be, and for how long each.
 
     Those that anybody with a link can make leave some of the places to the team.
@@ -93,7 +94,7 @@ class _Load:
     def __init__(self, gauge: Gauge, limit: int, seconds: float | None) -> None:
         self._gauge = gauge
         self._limit = limit
-        self._limit_of_strangers = max(1, int(limit * _STRANGERS_PART))
+        self._limit_of_strangers = max(1, int(limit * _PUBLIC_SHARE))
         self.seconds = seconds
         self._number = 0
         self._of_strangers = 0
@@ -118,8 +119,8 @@ class CareInterceptor(grpc.aio.ServerInterceptor):
         self._clock = clock
         self._operations = operations
         limits, metrics = operations.limits, operations.metrics
-        self._calls = _Load(metrics.calls_in_progress, limits.calls, limits.call_time.total_seconds())
-        self._streams = _Load(metrics.streams_in_progress, limits.streams, None)
+        self._calls = _Capacity(metrics.calls_in_progress, limits.calls, limits.call_time.total_seconds())
+        self._streams = _Capacity(metrics.streams_in_progress, limits.streams, None)
         self._policies = policies()
         self._wrapped: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
 
@@ -149,7 +150,7 @@ class CareInterceptor(grpc.aio.ServerInterceptor):
 
             return grpc.unary_stream_rpc_method_handler(
                 cast("Any", wrapped_stream),
-                request_deserializer=_guarded(deserialize),
+                request_deserializer=_guard(deserialize),
                 response_serializer=handler.response_serializer,
             )
         serve = cast("Handler", handler.unary_unary)
@@ -159,7 +160,7 @@ class CareInterceptor(grpc.aio.ServerInterceptor):
 
         return grpc.unary_unary_rpc_method_handler(
             wrapped,
-            request_deserializer=_guarded(deserialize),
+            request_deserializer=_guard(deserialize),
             response_serializer=handler.response_serializer,
         )
 
@@ -168,9 +169,9 @@ class CareInterceptor(grpc.aio.ServerInterceptor):
         policy: Policy,
         request: Message | _Malformed,
         context: Context,
-        serve: Callable[[Message, Context], Awaitable[AnswerT]],
-        load: _Load,
-    ) -> AnswerT:
+        serve: Callable[[Message, Context], Awaitable[ResponseT]],
+        load: _Capacity,
+    ) -> ResponseT:
         load.count(1, policy)
         try:
             return await self._answer(policy, request, context, serve, load)
@@ -185,9 +186,9 @@ class CareInterceptor(grpc.aio.ServerInterceptor):
         policy: Policy,
         request: Message | _Malformed,
         context: Context,
-        serve: Callable[[Message, Context], Awaitable[AnswerT]],
-        load: _Load,
-    ) -> AnswerT:
+        serve: Callable[[Message, Context], Awaitable[ResponseT]],
+        load: _Capacity,
+    ) -> ResponseT:
         """Serves a call, logs and counts it; raises the refusal that it is answered with."""
         operations, started = self._operations, time.perf_counter()
         caller, reason = _ANONYMOUS, "CANCELLED"
@@ -197,7 +198,7 @@ class CareInterceptor(grpc.aio.ServerInterceptor):
         try:
             if load.is_too_much_for(policy):
                 words = "The service has too much to do just now; call again with the same request_id."
-                raise Refusal(Reason.OVERLOADED, words, retry_after=_BUSY_FOR)
+                raise Refusal(Reason.OVERLOADED, words, retry_after=_RETRY_AFTER)
             if isinstance(request, _Malformed):
                 raise invalid(Violation("", "the bytes are no message of this method's request type"))
             async with limit:
@@ -217,7 +218,7 @@ class CareInterceptor(grpc.aio.ServerInterceptor):
         except Exception as error:  # noqa: BLE001 - logged, and answered in words that give nothing away
             if limit.expired():
                 reason = Reason.TIME_LIMIT_EXCEEDED.value
-                raise took_too_long() from None
+                raise time_limit_exceeded() from None
             reason = "BUG"
             # Not the message: a driver's quotes values, and those may be a customer's.
             frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in extract_tb(error.__traceback__)]
@@ -228,7 +229,7 @@ class CareInterceptor(grpc.aio.ServerInterceptor):
             return answer
         finally:
             seconds, code = time.perf_counter() - started, _CODE_NAMES.get(reason, "INTERNAL")
-            operations.metrics.called(policy.method, code, reason, seconds if load.seconds else None)
+            operations.metrics.count_call(policy.method, code, reason, seconds if load.seconds else None)
             references = {} if isinstance(request, _Malformed) else _references(request)
             _log(policy.method, caller, references, code, reason, seconds)
             spans.end(span, policy.method, code, reason, references)
@@ -246,21 +247,21 @@ class CareInterceptor(grpc.aio.ServerInterceptor):
                         await context.write(response)
                 except TimeoutError:
                     words = "The stream is not read as fast as it is written: resume it after what you have."
-                    raise Refusal(Reason.RATE_LIMITED, words, retry_after=_BUSY_FOR) from None
+                    raise Refusal(Reason.RATE_LIMITED, words, retry_after=_RETRY_AFTER) from None
 
     async def _identify(self, policy: Policy, context: Context) -> Caller:
         now = self._clock.now()
         if policy.public:
             set_call(Call(policy.method, _ANONYMOUS, now))
             return _ANONYMOUS
-        verified = await self._authenticator.verified(context.invocation_metadata() or (), now)
+        verified = await self._authenticator.authenticate(context.invocation_metadata() or (), now)
         caller = verified.caller
         policy.check(caller)
         # An organization and an agent exist from their first valid call.
         if caller.organization is not None and caller.is_agent:
-            await self._directory.see_agent(caller.organization, caller.id, caller.display_name, now)
+            await self._directory.ensure_agent(caller.organization, caller.id, caller.display_name, now)
         elif caller.organization is not None:
-            await self._directory.see_organization(caller.organization, now)
+            await self._directory.ensure_organization(caller.organization, now)
         set_call(Call(policy.method, caller, now, verified.expiry))
         return caller
 

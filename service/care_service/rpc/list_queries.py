@@ -7,8 +7,9 @@ from hashlib import sha256
 from typing import Final, assert_never
 from uuid import UUID
 
-from care_rules.entities import Priority, Review, Ticket
-from care_rules.finding import (
+from care_rules.entities.review import Review
+from care_rules.entities.ticket import Priority, Ticket
+from care_rules.queries import (
     KeyValue,
     OrderField,
     OrderKey,
@@ -28,11 +29,11 @@ def read_order(fields: Fields, text: str) -> tuple[OrderKey, ...]:
     for part in text.split(",") if text.strip() else ():
         name, _, direction = " ".join(part.split()).partition(" ")
         if name not in set(OrderField):
-            fields.wrong("order_by", f"{name!r} can't be ordered by; possible are {', '.join(OrderField)}")
+            fields.reject("order_by", f"{name!r} can't be ordered by; possible are {', '.join(OrderField)}")
         elif direction not in _DIRECTIONS:
-            fields.wrong("order_by", f"after {name} may stand desc or nothing, not {direction!r}")
+            fields.reject("order_by", f"after {name} may stand desc or nothing, not {direction!r}")
         elif any(key.field == name for key in keys):
-            fields.wrong("order_by", f"{name} stands there twice: name it once")
+            fields.reject("order_by", f"{name} stands there twice: name it once")
         else:
             keys.append(OrderKey(OrderField(name), _DIRECTIONS[direction]))
     return complete_order(tuple(keys))

@@ -35,10 +35,10 @@ def read_token(token: str, scope: str, parse: Callable[[list[str | int]], KeyT])
             raise ValueError("made for something else")
         return parse(key)
     except (ValueError, TypeError, IndexError, OverflowError, RecursionError) as error:
-        raise wrong_token() from error
+        raise invalid_page_token() from error
 
 
-def wrong_token() -> Refusal:
+def invalid_page_token() -> Refusal:
     """Makes the refusal of a token that is none of ours, or another list's."""
     words = "The page token is none that was given for this parent, filter and order: start again without one."
     return Refusal(Reason.INVALID_PAGE_TOKEN, words)
@@ -66,7 +66,7 @@ def time(part: str | int) -> datetime:
     return found.astimezone(UTC)
 
 
-def cut(
+def make_page(
     rows: Sequence[T], size: int, convert: Callable[[T], MessageT], token: Callable[[T], str]
 ) -> tuple[list[MessageT], str]:
     """Makes a page of what was loaded with one row too many: its messages, and the last one's token if others follow.

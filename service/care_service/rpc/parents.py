@@ -7,7 +7,7 @@ from care_rules.callers import Caller
 from care_rules.names import TicketName
 from care_rules.refusals import not_found
 from care_service.rpc.fields import Fields
-from care_service.usecases.ports import Reader
+from care_service.usecases.ports.reader import Reader
 
 
 def list_parent(fields: Fields, parent: str, caller: Caller) -> str | None:
@@ -17,7 +17,7 @@ def list_parent(fields: Fields, parent: str, caller: Caller) -> str | None:
     """
     if parent == names.ALL_ORGANIZATIONS:
         if caller.organization is not None:
-            fields.wrong("parent", "all organizations are for services whose token has none: name yours")
+            fields.reject("parent", "all organizations are for services whose token has none: name yours")
         fields.check()
         return None
     organization = fields.name("parent", parent, names.parse_organization, "")

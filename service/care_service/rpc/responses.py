@@ -11,7 +11,7 @@ from uuid import UUID
 from google.protobuf.message import Message
 
 from care_service.rpc.call import Call
-from care_service.usecases.ports import StoredResponse
+from care_service.usecases.ports.idempotency import StoredResponse
 from care_service.usecases.request import Replayable, Request
 
 OutcomeT = TypeVar("OutcomeT")

@@ -13,11 +13,11 @@ from google.protobuf.message import Message
 from care.v1 import review_pb2, review_service_pb2_grpc
 from care.v1 import review_service_pb2 as pb
 from care_rules import names
-from care_rules.entities import Review
+from care_rules.entities.review import Review
 from care_rules.filters.reviews import REVIEW_FIELDS
 from care_rules.filters.schema import read_filter
-from care_rules.finding import ReviewQuery
 from care_rules.names import Child
+from care_rules.queries import ReviewQuery
 from care_rules.refusals import not_found
 from care_service.rpc import convert, list_queries, page_tokens
 from care_service.rpc.batches import serve_each
@@ -26,7 +26,9 @@ from care_service.rpc.fields import DISPLAY_NAME, LONG_TEXT, Fields
 from care_service.rpc.parents import list_parent
 from care_service.rpc.placeholders import NO_REVIEW
 from care_service.rpc.responses import Responder
-from care_service.usecases.ports import Directory, Reader, TicketStore
+from care_service.usecases.ports.directory import Directory
+from care_service.usecases.ports.reader import Reader
+from care_service.usecases.ports.ticket_store import TicketStore
 from care_service.usecases.reviews import ingest_review, review_id
 
 Context = grpc.aio.ServicerContext[Message, Message]
@@ -93,7 +95,7 @@ class ReviewHandlers(review_service_pb2_grpc.ReviewServiceServicer):
         after = list_queries.read_review_token(request.page_token, scope)
         query = ReviewQuery(organization, size + 1, condition, after)
         rows = await self._reader.reviews(query)
-        reviews, token = page_tokens.cut(
+        reviews, token = page_tokens.make_page(
             rows, size, convert.review_message, lambda row: list_queries.review_token(scope, row)
         )
         return pb.ListReviewsResponse(reviews=reviews, next_page_token=token)
@@ -105,17 +107,17 @@ def _ingested(review: Review) -> pb.IngestReviewResponse:
 
 def _review(fields: Fields, organization: str, given: review_pb2.Review, now: datetime) -> Review:
     if not _SITE.fullmatch(given.site):
-        fields.wrong("review.site", "must be 1 to 40 of lower-case letters, digits and '-'")
+        fields.reject("review.site", "must be 1 to 40 of lower-case letters, digits and '-'")
     external_id = fields.text("review.external_id", given.external_id, _EXTERNAL_ID, required=True, line=True)
     location = fields.name("review.location", given.location, names.parse_location, Child(organization, ""))
     if organization and location.organization != organization:
-        fields.wrong("review.location", "belongs to another organization than the review")
+        fields.reject("review.location", "belongs to another organization than the review")
     if given.stars not in _STARS:
-        fields.wrong("review.stars", "must be 1 to 5")
+        fields.reject("review.stars", "must be 1 to 5")
     if given.url and (len(given.url) > _URL or not _is_url(given.url)):
-        fields.wrong("review.url", f"must be an http or https URL of at most {_URL} characters, or empty")
+        fields.reject("review.url", f"must be an http or https URL of at most {_URL} characters, or empty")
     if not given.HasField("create_time"):
-        fields.wrong("review.create_time", "is missing: say when the review was written")
+        fields.reject("review.create_time", "is missing: say when the review was written")
     fields.past("review.create_time", given.create_time, now)
     fields.past("review.update_time", given.update_time, now)
     author = fields.text("review.author_display_name", given.author_display_name, DISPLAY_NAME, line=True)

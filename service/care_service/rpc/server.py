@@ -18,7 +18,7 @@ from care.v1 import (
     ticket_service_pb2_grpc,
     worker_service_pb2_grpc,
 )
-from care_rules.plan import SiteTiming
+from care_rules.recovery_plan import SiteTiming
 from care_service.rpc.authentication import Authenticator
 from care_service.rpc.conversation_service import ConversationHandlers
 from care_service.rpc.customer_service import CustomerHandlers
@@ -34,8 +34,12 @@ from care_service.rpc.settings_service import SettingsHandlers
 from care_service.rpc.ticket_service import TicketHandlers
 from care_service.rpc.worker_service import WorkerHandlers
 from care_service.usecases.links import Links
-from care_service.usecases.ports import Clock, Directory, Feed, Reader, TicketStore
-from care_service.usecases.streams import Followers
+from care_service.usecases.ports.clock import Clock
+from care_service.usecases.ports.directory import Directory
+from care_service.usecases.ports.feed import Feed
+from care_service.usecases.ports.reader import Reader
+from care_service.usecases.ports.ticket_store import TicketStore
+from care_service.usecases.subscriptions import Subscriptions
 
 _WITHOUT_DATABASE = ("care.v1.LifecycleService",)
 """Services that go on while the database is away."""
@@ -48,7 +52,7 @@ class Parts:
     store: TicketStore
     reader: Reader
     feed: Feed
-    followers: Followers
+    subscriptions: Subscriptions
     directory: Directory
     authenticator: Authenticator
     links: Links
@@ -69,13 +73,13 @@ class Server:
         )
         server = self.grpc
         ticket_service_pb2_grpc.add_TicketServiceServicer_to_server(
-            TicketHandlers(parts.store, parts.reader, parts.directory, parts.feed, parts.followers), server
+            TicketHandlers(parts.store, parts.reader, parts.directory, parts.feed, parts.subscriptions), server
         )
         conversation_service_pb2_grpc.add_ConversationServiceServicer_to_server(
             ConversationHandlers(parts.store, parts.reader, parts.links), server
         )
         customer_service_pb2_grpc.add_CustomerServiceServicer_to_server(
-            CustomerHandlers(parts.store, parts.reader, parts.links, parts.followers), server
+            CustomerHandlers(parts.store, parts.reader, parts.links, parts.subscriptions), server
         )
         review_service_pb2_grpc.add_ReviewServiceServicer_to_server(
             ReviewHandlers(parts.store, parts.reader, parts.directory), server

@@ -13,7 +13,9 @@ from google.protobuf.json_format import MessageToDict
 
 from care.v1 import message_pb2, settings_pb2, ticket_pb2
 from care_rules.business_hours import BusinessHours, Interval
-from care_rules.entities import Channel, Priority
+from care_rules.completeness import check_complete
+from care_rules.entities.message import Channel
+from care_rules.entities.ticket import Priority
 from care_rules.settings import (
     FIELDS,
     AutoAssign,
@@ -25,7 +27,6 @@ from care_rules.settings import (
     StarPriority,
     TicketCreation,
 )
-from care_rules.total import total
 from care_service.rpc import enums
 
 _HOUR: Final = 60
@@ -38,7 +39,7 @@ class UnreadableError(Exception):
     """A field's value is none; the words say what to do."""
 
 
-def read(given: settings_pb2.Settings, wrong: Callable[[str, str], None]) -> Layer:
+def read_settings(given: settings_pb2.Settings, wrong: Callable[[str, str], None]) -> Layer:
     """Returns what is set; tells `wrong` the name of each field that can't be read, and why."""
     values, names = Settings(), set()
     for name in FIELDS:
@@ -52,7 +53,7 @@ def read(given: settings_pb2.Settings, wrong: Callable[[str, str], None]) -> Lay
     return Layer(values, frozenset(names))
 
 
-def message(layer: Layer, name: str, revision: int) -> settings_pb2.Settings:
+def settings_message(layer: Layer, name: str, revision: int) -> settings_pb2.Settings:
     """Returns what is set, as a message."""
     made = settings_pb2.Settings(name=name, etag=str(revision))
     for field in FIELDS:
@@ -61,16 +62,16 @@ def message(layer: Layer, name: str, revision: int) -> settings_pb2.Settings:
     return made
 
 
-def whole(settings: Settings, name: str) -> settings_pb2.Settings:
+def effective_message(settings: Settings, name: str) -> settings_pb2.Settings:
     """Returns what holds, as a message in which every field is set."""
-    made = message(Layer(settings, frozenset(FIELDS)), name, 0)
+    made = settings_message(Layer(settings, frozenset(FIELDS)), name, 0)
     made.ClearField("etag")
     return made
 
 
-def texts(layer: Layer) -> dict[str, str]:
+def json_values(layer: Layer) -> dict[str, str]:
     """Returns the values that are set as JSON, by their fields' names."""
-    made = MessageToDict(message(layer, "", 0), preserving_proto_field_name=True)
+    made = MessageToDict(settings_message(layer, "", 0), preserving_proto_field_name=True)
     return {name: json.dumps(made[name], ensure_ascii=False) for name in FIELDS if name in made}
 
 
@@ -163,20 +164,20 @@ def _text(value: str) -> str:
     return value
 
 
-def _as_it_is(value: Any) -> Any:  # noqa: ANN401 - a number or a truth, as the field's type says
+def _unchanged(value: Any) -> Any:  # noqa: ANN401 - a number or a truth, as the field's type says
     return value
 
 
-_READERS: Final[Mapping[str, Callable[[Any], Any]]] = total(
+_READERS: Final[Mapping[str, Callable[[Any], Any]]] = check_complete(
     FIELDS,
     {
         "ticket_creation": _creation,
         "star_priorities": _star_priorities,
         "auto_assign": _auto_assign,
-        "inactivity_days": _as_it_is,
-        "inactivity_warning_days": _as_it_is,
-        "warn_customer": _as_it_is,
-        "grace_days": _as_it_is,
+        "inactivity_days": _unchanged,
+        "inactivity_warning_days": _unchanged,
+        "warn_customer": _unchanged,
+        "grace_days": _unchanged,
         "reply_templates": _templates,
         "form_lifetime": _duration,
         "form_reminders": _reminders,
@@ -262,7 +263,7 @@ def _plain(name: str) -> Callable[[settings_pb2.Settings, Any], None]:
     return write
 
 
-_WRITERS: Final[Mapping[str, Callable[[settings_pb2.Settings, Any], None]]] = total(
+_WRITERS: Final[Mapping[str, Callable[[settings_pb2.Settings, Any], None]]] = check_complete(
     FIELDS,
     {
         "ticket_creation": _write_creation,

@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 from care.v1 import settings_pb2, settings_service_pb2_grpc
 from care.v1 import settings_service_pb2 as pb
 from care_rules import names
-from care_rules.replies import FORM_LINK, byte_limit, with_link
+from care_rules.replies import FORM_LINK, byte_limit, insert_link
 from care_rules.settings import FIELDS, SettingsRevision
 from care_service.rpc import convert, page_tokens, settings_convert
 from care_service.rpc.call import current_call
@@ -20,7 +20,8 @@ from care_service.rpc.placeholders import NO_CHILD
 from care_service.rpc.responses import Responder
 from care_service.usecases import settings_updates
 from care_service.usecases.links import Links
-from care_service.usecases.ports import Directory, Reader
+from care_service.usecases.ports.directory import Directory
+from care_service.usecases.ports.reader import Reader
 from care_service.usecases.settings_updates import SettingsPlace
 
 Context = grpc.aio.ServicerContext[Message, Message]
@@ -49,14 +50,14 @@ class SettingsHandlers(settings_service_pb2_grpc.SettingsServiceServicer):
         call, fields, given = current_call(), Fields(), request.settings
         name = fields.name("settings.name", given.name, names.parse_settings, NO_CHILD)
         request_id = fields.request_id(request.request_id)
-        layer = settings_convert.read(given, lambda field, words: fields.wrong(f"settings.{field}", words))
+        layer = settings_convert.read_settings(given, lambda field, words: fields.reject(f"settings.{field}", words))
         verbs: dict[str, str] = {}
         paths = frozenset(fields.mask(request.update_mask.paths, FIELDS, verbs, layer.names))
         fields.check()
         responder = Responder(call, request, request_id, pb.UpdateSettingsResponse, _updated, request.etag)
         return responder.respond(
             await settings_updates.update_settings(
-                self._reader, self._directory, settings_convert.texts, name, layer, paths, responder.request
+                self._reader, self._directory, settings_convert.json_values, name, layer, paths, responder.request
             )
         )
 
@@ -72,7 +73,7 @@ class SettingsHandlers(settings_service_pb2_grpc.SettingsServiceServicer):
         before = page_tokens.read_token(request.page_token, scope, lambda key: page_tokens.number(key[0]))
         location = place.location.id if place.location else ""
         rows = await self._reader.settings_revisions(place.organization.id, location, before, size + 1)
-        revisions, token = page_tokens.cut(
+        revisions, token = page_tokens.make_page(
             rows, size, _revision_message, lambda row: page_tokens.make_token(scope, row.number)
         )
         return pb.ListSettingsRevisionsResponse(revisions=revisions, next_page_token=token)
@@ -84,12 +85,12 @@ class SettingsHandlers(settings_service_pb2_grpc.SettingsServiceServicer):
         language = fields.text("language", request.language, _LANGUAGE, line=True)
         site = fields.text("site", request.site, _SITE, line=True)
         if given and given.count(FORM_LINK) != 1:
-            fields.wrong("reply_text", f"must contain {FORM_LINK} exactly once, where the link shall stand")
+            fields.reject("reply_text", f"must contain {FORM_LINK} exactly once, where the link shall stand")
         fields.check()
         effective = (await self._place("name", request.name)).effective
         template = None if given else effective.template(language)
         if not given and template is None:
-            fields.wrong("reply_text", "is missing, and there is no template: say something, or set reply_templates")
+            fields.reject("reply_text", "is missing, and there is no template: say something, or set reply_templates")
         fields.check()
         text = template.text if template else given
         # All links have the same length.
@@ -97,7 +98,7 @@ class SettingsHandlers(settings_service_pb2_grpc.SettingsServiceServicer):
         return pb.PreviewReplyResponse(
             reply_text=text,
             language=template.language if template else "",
-            length_bytes=len(with_link(text, link).encode()),
+            length_bytes=len(insert_link(text, link).encode()),
             limit_bytes=byte_limit(site) if site else 0,
         )
 
@@ -126,8 +127,8 @@ def _messages(
         elif field in organization.settings.names:
             source = names.settings(organization.id)
         sources.append(settings_pb2.SettingsSource(field=field, source=source))
-    settings = settings_convert.message(place.own.settings, place.name, place.own.settings_revision)
-    return settings, settings_convert.whole(place.effective, place.name), sources
+    settings = settings_convert.settings_message(place.own.settings, place.name, place.own.settings_revision)
+    return settings, settings_convert.effective_message(place.effective, place.name), sources
 
 
 def _revision_message(revision: SettingsRevision) -> settings_pb2.SettingsRevision:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from care.v1 import ticket_pb2
 from care_rules.callers import Caller
-from care_rules.decide import situation
-from care_rules.entities import Agent
+from care_rules.decide import situation_of
+from care_rules.entities.agent import Agent
 from care_rules.snapshot import TicketSnapshot
 from care_service.rpc import convert
-from care_service.usecases.ports import TicketView
+from care_service.usecases.ports.reader import TicketView
 
 
 def ticket_for(snapshot: TicketSnapshot, caller: Caller) -> ticket_pb2.Ticket:
@@ -24,4 +24,4 @@ def basic_ticket(view: TicketView) -> ticket_pb2.Ticket:
 def full_ticket(view: TicketView, caller: Caller, agent: Agent | None) -> ticket_pb2.Ticket:
     """Converts a ticket with its actions: the FULL view (AIP-157). `agent` is the caller's directory entry."""
     ticket = view.ticket
-    return convert.ticket_message(ticket, view.contact, situation(ticket, ticket.contact_state, caller, agent))
+    return convert.ticket_message(ticket, view.contact, situation_of(ticket, ticket.contact_state, caller, agent))

@@ -13,11 +13,11 @@ from google.protobuf.message import Message
 from care.v1 import ticket_pb2, ticket_service_pb2_grpc
 from care.v1 import ticket_service_pb2 as pb
 from care_rules import commands, names
-from care_rules.entities import Priority
+from care_rules.entities.ticket import Priority
 from care_rules.filters.schema import read_filter
 from care_rules.filters.tickets import TICKET_FIELDS
-from care_rules.finding import TicketQuery
 from care_rules.names import Child, ReviewName, TicketName
+from care_rules.queries import TicketQuery
 from care_rules.refusals import Violation, invalid
 from care_rules.snapshot import TicketSnapshot
 from care_service.rpc import convert, enums, list_queries, page_tokens
@@ -30,9 +30,12 @@ from care_service.rpc.responses import Repeatable, Responder
 from care_service.rpc.ticket_for_caller import basic_ticket, full_ticket, ticket_for
 from care_service.rpc.ticket_stream import watch_tickets
 from care_service.usecases import tickets
-from care_service.usecases.ports import Directory, Feed, Reader, TicketStore
+from care_service.usecases.ports.directory import Directory
+from care_service.usecases.ports.feed import Feed
+from care_service.usecases.ports.reader import Reader
+from care_service.usecases.ports.ticket_store import TicketStore
 from care_service.usecases.request import Request
-from care_service.usecases.streams import Followers
+from care_service.usecases.subscriptions import Subscriptions
 from care_service.usecases.tickets import NewTicket
 
 _DETAILS: Final = ("subject", "description", "priority", "labels", "external_reference")
@@ -81,13 +84,13 @@ class TicketHandlers(ticket_service_pb2_grpc.TicketServiceServicer):
     """Serves TicketService."""
 
     def __init__(
-        self, store: TicketStore, reader: Reader, directory: Directory, feed: Feed, followers: Followers
+        self, store: TicketStore, reader: Reader, directory: Directory, feed: Feed, subscriptions: Subscriptions
     ) -> None:
         self._store = store
         self._reader = reader
         self._directory = directory
         self._feed = feed
-        self._followers = followers
+        self._subscriptions = subscriptions
 
     async def CreateTicket(self, request: pb.CreateTicketRequest, context: Context) -> pb.CreateTicketResponse:
         """See the contract."""
@@ -100,7 +103,7 @@ class TicketHandlers(ticket_service_pb2_grpc.TicketServiceServicer):
         if given.location:
             location = fields.name("ticket.location", given.location, names.parse_location, None)
         elif not given.review:
-            fields.wrong("ticket.location", "is missing: name a location, or a review")
+            fields.reject("ticket.location", "is missing: name a location, or a review")
         new = _new_ticket(fields, organization, request, review, location)
         fields.check()
         for field, child in (("ticket.review", review), ("ticket.location", location)):
@@ -134,7 +137,7 @@ class TicketHandlers(ticket_service_pb2_grpc.TicketServiceServicer):
         own = None
         if is_full and caller.is_agent and organization is not None:
             own = await self._reader.agent(organization, caller.id)
-        page, token = page_tokens.cut(
+        page, token = page_tokens.make_page(
             views,
             size,
             lambda view: full_ticket(view, caller, own) if is_full else basic_ticket(view),
@@ -237,7 +240,7 @@ class TicketHandlers(ticket_service_pb2_grpc.TicketServiceServicer):
         self, request: pb.WatchTicketsRequest, context: Context
     ) -> AsyncGenerator[pb.WatchTicketsResponse, None]:
         """See the contract."""
-        return watch_tickets(self._feed, self._followers, self._reader, request, current_call().caller)
+        return watch_tickets(self._feed, self._subscriptions, self._reader, request, current_call().caller)
 
     async def ListActivities(self, request: pb.ListActivitiesRequest, context: Context) -> pb.ListActivitiesResponse:
         """See the contract."""
@@ -249,7 +252,7 @@ class TicketHandlers(ticket_service_pb2_grpc.TicketServiceServicer):
         scope = f"activities {name}"
         after = page_tokens.read_token(request.page_token, scope, lambda key: page_tokens.number(key[0]))
         rows = await self._reader.activities(name, after, size + 1)
-        activities, token = page_tokens.cut(
+        activities, token = page_tokens.make_page(
             rows, size, convert.activity_message, lambda row: page_tokens.make_token(scope, row.number)
         )
         return pb.ListActivitiesResponse(activities=activities, next_page_token=token)
@@ -296,7 +299,7 @@ def _external_reference(fields: Fields, given: ticket_pb2.Ticket) -> str:
 def _priority(fields: Fields, given: ticket_pb2.Ticket) -> Priority:
     priority = enums.PRIORITY.from_contract(given.priority)
     if priority is None:
-        fields.wrong("ticket.priority", f"must be {enums.PRIORITY.choices}")
+        fields.reject("ticket.priority", f"must be {enums.PRIORITY.choices}")
         return Priority.NORMAL
     return priority
 
@@ -310,7 +313,7 @@ def _new_ticket(
 ) -> NewTicket:
     given, contact = request.ticket, request.contact
     if request.HasField("contact"):
-        fields.need_one(contact.email, contact.phone, "contact.")
+        fields.require_one(contact.email, contact.phone, "contact.")
     return NewTicket(
         organization=organization,
         review=review.id if review else None,

@@ -17,14 +17,15 @@ from care_service.rpc.parents import check_ticket, list_parent
 from care_service.rpc.placeholders import NO_TICKET
 from care_service.rpc.ticket_for_caller import basic_ticket, full_ticket
 from care_service.usecases.feed import Change, FeedFilter, FeedPosition
-from care_service.usecases.ports import Feed, MessageView, Reader, TicketView
-from care_service.usecases.streams import Followers
+from care_service.usecases.ports.feed import Feed
+from care_service.usecases.ports.reader import MessageView, Reader, TicketView
+from care_service.usecases.subscriptions import Subscriptions
 
 _BATCH: Final = 100
 
 
 async def watch_tickets(
-    feed: Feed, followers: Followers, reader: Reader, request: pb.WatchTicketsRequest, caller: Caller
+    feed: Feed, subscriptions: Subscriptions, reader: Reader, request: pb.WatchTicketsRequest, caller: Caller
 ) -> AsyncGenerator[pb.WatchTicketsResponse, None]:
     """Yields what happens to the tickets that a request names, from its resume token on."""
     fields = Fields()
@@ -36,7 +37,7 @@ async def watch_tickets(
     def token(place: FeedPosition) -> str:
         return page_tokens.make_token(scope, place.transaction, place.sequence)
 
-    async with followers.following(follow.organization, follow.ticket) as interest:
+    async with subscriptions.subscribe(follow.organization, follow.ticket) as subscription:
         through = await feed.end()
         if place is None:
             place = through
@@ -44,10 +45,10 @@ async def watch_tickets(
             yield pb.WatchTicketsResponse(resume_token=token(place))
         elif place > through:
             # The token is from a database that was restored from a dump since: its transactions count from the start.
-            raise page_tokens.wrong_token()
-        while not interest.is_over:
+            raise page_tokens.invalid_page_token()
+        while not subscription.is_over:
             if place < through:
-                seen = await followers.changes(follow, place, through, _BATCH)
+                seen = await subscriptions.changes(follow, place, through, _BATCH)
                 own = None
                 if is_full and seen.changes and caller.is_agent:
                     # Agents have one organization, so this is the caller's entry for all of the tickets.
@@ -56,13 +57,13 @@ async def watch_tickets(
                     view = TicketView(change.ticket, change.contact)
                     ticket = full_ticket(view, caller, own) if is_full else basic_ticket(view)
                     yield _response(change, ticket, token(change.position))
-                    interest.spoke()
+                    subscription.mark_sent()
                 place = seen.position
-            if interest.is_silent:
+            if subscription.is_silent:
                 yield pb.WatchTicketsResponse(resume_token=token(place))
-                interest.spoke()
-            if place >= through and await interest.wait():
-                through = max(through, interest.through or through)
+                subscription.mark_sent()
+            if place >= through and await subscription.wait():
+                through = max(through, subscription.through or through)
 
 
 async def _follow(reader: Reader, fields: Fields, request: pb.WatchTicketsRequest, caller: Caller) -> FeedFilter:

@@ -11,9 +11,10 @@ from care.v1 import worker_service_pb2 as pb
 from care.v1 import worker_service_pb2_grpc
 from care_rules import commands, names
 from care_rules.delivery import DeliverySnapshot, DeliveryStep
-from care_rules.entities import DeliveryFailure, DeliveryState, RefusalReason
+from care_rules.entities.delivery import DeliveryFailure, DeliveryState
+from care_rules.entities.recovery import RefusalReason
 from care_rules.names import MessageName, RecoveryName, TicketName
-from care_rules.plan import SiteTiming, Step
+from care_rules.recovery_plan import RecoveryStep, SiteTiming
 from care_service.rpc import convert, enums
 from care_service.rpc.call import current_call
 from care_service.rpc.fields import Fields
@@ -21,7 +22,7 @@ from care_service.rpc.grants import delivery_grant, posting_grant
 from care_service.rpc.placeholders import NO_MESSAGE, NO_RECOVERY, NO_TICKET
 from care_service.usecases import deadlines, deliveries, recovery_steps
 from care_service.usecases.links import Links
-from care_service.usecases.ports import TicketStore
+from care_service.usecases.ports.ticket_store import TicketStore
 from care_service.usecases.recovery_steps import RecoveryProgress
 
 Context = grpc.aio.ServicerContext[Message, Message]
@@ -29,7 +30,9 @@ PostingReport = commands.RecordPosted | commands.RecordRefused | commands.Record
 
 _PROVIDER_MESSAGE: Final = 2_000
 _PROVIDER_ID: Final = 998
-_STEPS: Final = {enums.RECOVERY_STEP.to_contract(step): step for step in (Step.POST, Step.READ, Step.RETRACT)}
+_STEPS: Final = {
+    enums.RECOVERY_STEP.to_contract(step): step for step in (RecoveryStep.POST, RecoveryStep.READ, RecoveryStep.RETRACT)
+}
 _DELIVERY_STEPS: Final = {
     enums.DELIVERY_STEP.to_contract(step): step for step in (DeliveryStep.SEND, DeliveryStep.CHECK)
 }
@@ -61,7 +64,7 @@ class WorkerHandlers(worker_service_pb2_grpc.WorkerServiceServicer):
         """See the contract."""
         call, fields = current_call(), Fields()
         if request.step not in _STEPS:
-            fields.wrong("step", "must be POST, READ or RETRACT")
+            fields.reject("step", "must be POST, READ or RETRACT")
         name = _recovery(fields, request.name)
         begun = await recovery_steps.begin_posting(
             self._store, self._links, self._timing, name, _STEPS[request.step], call.caller, call.now
@@ -80,7 +83,7 @@ class WorkerHandlers(worker_service_pb2_grpc.WorkerServiceServicer):
         fields = _attempt(request.attempt, "BeginPosting")
         reason = enums.REFUSAL_REASON.from_contract(request.reason)
         if reason is None:
-            fields.wrong("reason", "must be a known reason")
+            fields.reject("reason", "must be a known reason")
             reason = RefusalReason.OTHER
         name = _recovery(fields, request.name)
         command = commands.RecordRefused(request.attempt, reason, _provider_message(request.provider_message))
@@ -118,7 +121,7 @@ class WorkerHandlers(worker_service_pb2_grpc.WorkerServiceServicer):
         """See the contract."""
         call, fields = current_call(), Fields()
         if request.step and request.step not in _DELIVERY_STEPS:
-            fields.wrong("step", "must be SEND or CHECK, or left out to be told what is wanted")
+            fields.reject("step", "must be SEND or CHECK, or left out to be told what is wanted")
         name = _message(fields, request.name)
         step = _DELIVERY_STEPS.get(request.step)
         begun = await deliveries.begin_delivery(self._store, self._links, name, step, call.caller, call.now)
@@ -129,7 +132,7 @@ class WorkerHandlers(worker_service_pb2_grpc.WorkerServiceServicer):
         """See the contract."""
         fields = _attempt(request.attempt, "BeginDelivery")
         if request.state not in _DELIVERED_STATES:
-            fields.wrong("state", "must be SENT or DELIVERED")
+            fields.reject("state", "must be SENT or DELIVERED")
         provider_id = fields.text("provider_id", request.provider_id, _PROVIDER_ID, line=True)
         name = _message(fields, request.name)
         command = commands.RecordDelivered(
@@ -142,7 +145,7 @@ class WorkerHandlers(worker_service_pb2_grpc.WorkerServiceServicer):
         fields = _attempt(request.attempt, "BeginDelivery")
         reason = enums.DELIVERY_FAILURE.from_contract(request.reason)
         if reason is None:
-            fields.wrong("reason", "must be a known reason")
+            fields.reject("reason", "must be a known reason")
             reason = DeliveryFailure.OTHER
         name = _message(fields, request.name)
         command = commands.RecordFailed(request.attempt, reason, _provider_message(request.provider_message))
@@ -189,7 +192,7 @@ def _ticket(text: str) -> TicketName:
 def _attempt(number: int, method: str) -> Fields:
     fields = Fields()
     if number < 1:
-        fields.wrong("attempt", f"must be the number that {method} gave")
+        fields.reject("attempt", f"must be the number that {method} gave")
     return fields
 
 
@@ -199,7 +202,7 @@ def _provider_message(text: str) -> str:
 
 def _plan(progress: RecoveryProgress) -> pb.RecoveryPlan:
     snapshot = progress.snapshot
-    return convert.plan_message(snapshot, progress.plan, snapshot.reminder, current_call().now)
+    return convert.recovery_plan_message(snapshot, progress.plan, snapshot.reminder, current_call().now)
 
 
 def _delivery_plan(snapshot: DeliverySnapshot) -> pb.DeliveryPlan:

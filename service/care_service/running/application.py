@@ -16,18 +16,18 @@ from temporalio.client import Client
 from care_roles.fields import Address
 from care_roles.logs import get_logger
 from care_rules.decision import Decision
-from care_rules.plan import SiteTiming
+from care_rules.recovery_plan import SiteTiming
 from care_service.metrics import Metrics
 from care_service.rpc.authentication import Authenticator
 from care_service.rpc.interceptor import Operations
 from care_service.rpc.limits import Limits
 from care_service.rpc.server import Parts, Server
-from care_service.running.background import run_forever
+from care_service.running.background import keep_running
 from care_service.running.configuration import ServiceSettings
-from care_service.running.database_watch import DatabaseWatch, answers
+from care_service.running.database_watch import DatabaseWatch, ping
 from care_service.running.gauges import measure
 from care_service.running.purging import purge_expired_responses
-from care_service.running.reconciling import TemporalRunning, reconcile
+from care_service.running.reconciling import TemporalWorkflows, reconcile
 from care_service.running.relay import Relay, TemporalWaker
 from care_service.running.tls import server_credentials
 from care_service.storage.database import Database
@@ -42,8 +42,8 @@ from care_service.storage.stored_responses import StoredResponses
 from care_service.storage.tickets import PostgresTickets
 from care_service.tokens.keeping import TokenKeys, open_keys
 from care_service.usecases.links import Links
-from care_service.usecases.ports import Clock
-from care_service.usecases.streams import Followers, Pace
+from care_service.usecases.ports.clock import Clock
+from care_service.usecases.subscriptions import Pace, Subscriptions
 
 _LOG: Final = get_logger("care.service")
 _WATCH_STATEMENT: Final = timedelta(seconds=5)
@@ -63,7 +63,7 @@ class SystemClock:
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
+class RunningService:
     """A service that answers."""
 
     port: int
@@ -79,7 +79,7 @@ async def service(
     *,
     pace: Pace | None = None,
     shares_port: bool = False,
-) -> AsyncIterator[Running]:
+) -> AsyncIterator[RunningService]:
     """Runs the service: migrates the database, serves gRPC and relays the outbox until the block is left.
 
     `temporal` may be lazy and its server away. With `shares_port`, others of our processes serve the same port. Raises
@@ -87,7 +87,7 @@ async def service(
     used, and Refusal DATABASE_UNAVAILABLE where the database can't be reached.
     """
     if not shares_port:
-        require_free(settings.grpc_address)
+        require_free_address(settings.grpc_address)
     credentials = server_credentials(settings.tls_files) if settings.tls_files else None
     keys = await open_keys(settings.token_keys, settings.token_keys_refresh)
     metrics, clock = metrics or Metrics(), clock or SystemClock()
@@ -97,33 +97,39 @@ async def service(
     try:
         await prepare(settings, database)
         relay = Relay(Outbox(database), TemporalWaker(temporal, settings.task_queue), metrics)
-        watch = DatabaseWatch(partial(answers, apart))
+        watch = DatabaseWatch(partial(ping, apart))
         limits = Limits(settings.max_calls, settings.max_streams, settings.max_call_time)
         pace = pace or Pace()
-        followers = Followers(PostgresFeed(database), pace)
-        operations = Operations(limits, metrics, pace, watch.suspect)
-        parts = _parts(settings, database, _committed(relay, followers, metrics), clock, keys, followers, operations)
+        subscriptions = Subscriptions(PostgresFeed(database), pace)
+        operations = Operations(limits, metrics, pace, watch.report_failure)
+        parts = _parts(
+            settings, database, _after_commit(relay, subscriptions, metrics), clock, keys, subscriptions, operations
+        )
         server = Server(parts, reuse_port=shares_port)
         port = await server.start(str(settings.grpc_address), credentials)
-        relaying = asyncio.create_task(run_forever("relay", relay.run))
+        relaying = asyncio.create_task(keep_running("relay", relay.run))
         beside: dict[str, Callable[[], Awaitable[None]]] = {
             "housekeeping": partial(purge_expired_responses, StoredResponses(database), clock, metrics),
             "database watch": partial(watch.run, server.health.database),
             "measuring": partial(measure, metrics, database, Outbox(apart)),
             "token keys": keys.run,
-            "following": followers.run,
+            "following": subscriptions.run,
             "reconciling": partial(
-                reconcile, ExpectedWorkflows(database), TemporalRunning(temporal), metrics, settings.reconcile_interval
+                reconcile,
+                ExpectedWorkflows(database),
+                TemporalWorkflows(temporal),
+                metrics,
+                settings.reconcile_interval,
             ),
         }
-        tasks = [relaying, *(asyncio.create_task(run_forever(name, run)) for name, run in beside.items())]
+        tasks = [relaying, *(asyncio.create_task(keep_running(name, run)) for name, run in beside.items())]
         _LOG.info("serving", address=f"{settings.grpc_address.host}:{port}", tls=credentials is not None)
         try:
-            yield Running(port, relay)
+            yield RunningService(port, relay)
         finally:
             _LOG.info("draining", seconds=settings.drain_time.total_seconds())
             relay.end()
-            followers.end()
+            subscriptions.end()
             stopping = asyncio.create_task(server.stop(settings.drain_time))
             await asyncio.wait({relaying}, timeout=settings.drain_time.total_seconds())
             await stopping
@@ -145,20 +151,20 @@ async def prepare(settings: ServiceSettings, database: Database) -> None:
         raise MissingKeysError(f"the keys {', '.join(sorted(missing))} are gone, but links that are out need them")
 
 
-def _committed(relay: Relay, followers: Followers, metrics: Metrics) -> Callable[[Decision], None]:
+def _after_commit(relay: Relay, subscriptions: Subscriptions, metrics: Metrics) -> Callable[[Decision], None]:
     """Returns what follows each commit on a ticket."""
 
     def committed(decision: Decision) -> None:
-        metrics.decided(decision)
+        metrics.count_transitions(decision)
         if decision.wakes or decision.wakes_ticket or decision.new_deliveries:
             relay.hint()
         if decision.activity is not None:
-            followers.hint()
+            subscriptions.hint()
 
     return committed
 
 
-def require_free(address: Address) -> None:
+def require_free_address(address: Address) -> None:
     """Raises OSError where somebody listens already: gRPC would say so in its own words, in several lines."""
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     with socket.socket(family) as probe:
@@ -175,14 +181,14 @@ def _parts(
     committed: Callable[[Decision], None],
     clock: Clock,
     keys: TokenKeys,
-    followers: Followers,
+    subscriptions: Subscriptions,
     operations: Operations,
 ) -> Parts:
     return Parts(
         store=PostgresTickets(database, committed),
         reader=PostgresReader(database),
         feed=PostgresFeed(database),
-        followers=followers,
+        subscriptions=subscriptions,
         directory=PostgresDirectory(database, committed),
         authenticator=Authenticator(keys, settings.token_rules, settings.token_key),
         links=Links(settings.link_keys, next(iter(settings.link_keys)), settings.web_url),

@@ -14,7 +14,7 @@ _PAUSE: Final = 5.0
 """Seconds before what failed runs again."""
 
 
-async def run_forever(name: str, run: Callable[[], Awaitable[None]]) -> None:
+async def keep_running(name: str, run: Callable[[], Awaitable[None]]) -> None:
     """Runs something until it returns or is cancelled; where it fails, that is logged, and it runs again after a pause.
 
     Each part expects the failures of its own trade; this is for the others. A part that was gone unnoticed would be

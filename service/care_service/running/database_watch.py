@@ -18,7 +18,7 @@ _ANSWER_WITHIN: Final = 2.0
 """Seconds; `SELECT 1` takes a thousandth of it."""
 
 
-class Tell(Protocol):
+class Listener(Protocol):
     """Is told when the database goes and when it comes back."""
 
     def __call__(self, *, is_there: bool) -> Awaitable[None]:
@@ -26,7 +26,7 @@ class Tell(Protocol):
         ...
 
 
-async def answers(database: Database) -> bool:
+async def ping(database: Database) -> bool:
     """Asks the database for nothing. Tries twice: a connection that broke says nothing of a new one."""
     for _ in range(2):
         try:
@@ -49,11 +49,11 @@ class DatabaseWatch:
         self._ask = ask
         self._hint = asyncio.Event()
 
-    def suspect(self) -> None:
+    def report_failure(self) -> None:
         """Says that a call could not reach the database."""
         self._hint.set()
 
-    async def run(self, tell: Tell) -> None:
+    async def run(self, tell: Listener) -> None:
         """Runs until cancelled; calls `tell` with each change."""
         was_there = True
         while True:

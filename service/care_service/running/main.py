@@ -30,7 +30,11 @@ async def _serve() -> None:
     settings = environment.load(ServiceSettings)
     logs.configure(settings.log_format)
     metrics = Metrics()
-    with tracing.recording(SERVICE_NAME), explained(settings), endpoint(settings.metrics_address, metrics.registry):
+    with (
+        tracing.recording(SERVICE_NAME),
+        explain_errors(settings),
+        endpoint(settings.metrics_address, metrics.registry),
+    ):
         async with service(settings, await temporal_client(), metrics=metrics):
             await asyncio.Event().wait()
 
@@ -44,7 +48,7 @@ async def temporal_client() -> Client:
 
 
 @contextmanager
-def explained(settings: ServiceSettings) -> Iterator[None]:
+def explain_errors(settings: ServiceSettings) -> Iterator[None]:
     """Turns what is wrong with the surroundings into ConfigurationError, which names the variable to look at."""
     try:
         yield
@@ -58,7 +62,7 @@ def explained(settings: ServiceSettings) -> Iterator[None]:
     except NewerDatabaseError as error:
         raise ConfigurationError(f"CARE_DATABASE_URL: {error}") from error
     except (asyncpg.PostgresError, SQLAlchemyError) as error:
-        raise ConfigurationError(f"CARE_DATABASE_URL: {_short(error)}") from error
+        raise ConfigurationError(f"CARE_DATABASE_URL: {_first_line(error)}") from error
     except Refusal as refusal:
         if refusal.reason is not Reason.DATABASE_UNAVAILABLE:
             raise
@@ -68,7 +72,7 @@ def explained(settings: ServiceSettings) -> Iterator[None]:
         raise ConfigurationError(words) from refusal
 
 
-def _short(error: Exception) -> str:
+def _first_line(error: Exception) -> str:
     """The driver's first line: it names the role or database, never the password."""
     cause = getattr(error, "orig", None) or error
     return str(cause.__cause__ or cause).splitlines()[0]

@@ -9,7 +9,8 @@ from care_roles.logs import get_logger
 from care_rules.refusals import Refusal
 from care_service.metrics import Metrics
 from care_service.storage.stored_responses import StoredResponses
-from care_service.usecases.ports import REQUEST_ID_LIFETIME, Clock
+from care_service.usecases.ports.clock import Clock
+from care_service.usecases.ports.idempotency import REQUEST_ID_LIFETIME
 
 _LOG: Final = get_logger("care.housekeeping")
 _BATCH: Final = 1_000

@@ -22,7 +22,7 @@ _PAGE: Final = 100
 """Workflows that Temporal is asked for at a time: its visibility query stays short."""
 
 
-class Running(Protocol):
+class RunningWorkflows(Protocol):
     """Tells which workflows run."""
 
     async def running(self, workflow_ids: Sequence[str]) -> Collection[str]:
@@ -30,7 +30,7 @@ class Running(Protocol):
         ...
 
 
-class TemporalRunning:
+class TemporalWorkflows:
     """Asks Temporal's visibility store."""
 
     def __init__(self, client: Client) -> None:
@@ -45,7 +45,9 @@ class TemporalRunning:
         return {found.id async for found in self._client.list_workflows(query)}
 
 
-async def missing(wanted: ExpectedWorkflows, running: Running) -> AsyncIterator[list[ExpectedWorkflow]]:
+async def missing_workflows(
+    wanted: ExpectedWorkflows, running: RunningWorkflows
+) -> AsyncIterator[list[ExpectedWorkflow]]:
     """Yields the workflows that must run and do not, page by page, those of a page of one type."""
     for workflow in WORKFLOWS:
         after: ExpectedWorkflow | None = None
@@ -56,7 +58,7 @@ async def missing(wanted: ExpectedWorkflows, running: Running) -> AsyncIterator[
             after = page[-1]
 
 
-async def reconcile(wanted: ExpectedWorkflows, running: Running, metrics: Metrics, pause: timedelta) -> None:
+async def reconcile(wanted: ExpectedWorkflows, running: RunningWorkflows, metrics: Metrics, pause: timedelta) -> None:
     """Starts again what is missing, round by round; runs until cancelled. Of the replicas, one does at a time."""
     while True:
         await asyncio.sleep(pause.total_seconds())
@@ -68,8 +70,8 @@ async def reconcile(wanted: ExpectedWorkflows, running: Running, metrics: Metric
             _LOG.warning("workflows can't be compared", reason=type(error).__qualname__)
 
 
-async def _round(wanted: ExpectedWorkflows, running: Running, metrics: Metrics) -> None:
-    async for lost in missing(wanted, running):
+async def _round(wanted: ExpectedWorkflows, running: RunningWorkflows, metrics: Metrics) -> None:
+    async for lost in missing_workflows(wanted, running):
         # Visibility lags a little behind: what runs after all is not disturbed by being started again.
         await wanted.wake(lost)
         metrics.reconciled.labels(lost[0].workflow).inc(len(lost))

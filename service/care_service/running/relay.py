@@ -271,7 +271,7 @@ class Relay:
             await self._outbox.delete(done)
             for wake in done:
                 self._refusals.pop((wake.organization, wake.id), None)
-            self._metrics.woken("woken", len(done))
+            self._metrics.count_wakes("woken", len(done))
         hopeless = [failure for failure in failures if failure.is_refusal and self._refused(failure.wake)]
         await self._park(hopeless)
         await self._give_back([failure.wake for failure in failures if failure not in hopeless])
@@ -308,7 +308,7 @@ class Relay:
             by_code.setdefault(failure.code, []).append(failure.wake)
         for code, wakes in by_code.items():
             await self._outbox.park(wakes, code)
-            self._metrics.woken("parked", len(wakes))
+            self._metrics.count_wakes("parked", len(wakes))
             for wake in wakes:
                 _LOG.error(
                     "an outbox row is parked: its workflow will not be woken; see care outbox list",
@@ -321,7 +321,7 @@ class Relay:
                 )
 
     async def _give_back(self, failed: Sequence[Wake]) -> None:
-        self._metrics.woken("failed", len(failed))
+        self._metrics.count_wakes("failed", len(failed))
         by_attempts: dict[int, list[Wake]] = {}
         for wake in failed:
             by_attempts.setdefault(min(wake.attempts, 10), []).append(wake)

@@ -12,18 +12,18 @@ import sys
 from care_roles import environment, logs, tracing
 from care_service.running.application import service
 from care_service.running.configuration import ServiceSettings
-from care_service.running.main import SERVICE_NAME, explained, temporal_client
+from care_service.running.main import SERVICE_NAME, explain_errors, temporal_client
 
 
 async def _serve() -> None:
     settings = environment.load(ServiceSettings)
     logs.configure(settings.log_format)
-    with tracing.recording(SERVICE_NAME), explained(settings):
+    with tracing.recording(SERVICE_NAME), explain_errors(settings):
         async with service(settings, await temporal_client(), shares_port=True):
-            await _end_of_parent()
+            await _wait_for_parent_exit()
 
 
-async def _end_of_parent() -> None:
+async def _wait_for_parent_exit() -> None:
     """Returns when the parent closes our standard input, which the kernel does for one that was killed."""
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)

@@ -28,9 +28,9 @@ from care_roles import environment, logs
 from care_roles.environment import EXIT_CONFIGURATION, ConfigurationError
 from care_roles.fields import Address
 from care_roles.temporal import connect_config
-from care_service.running.application import prepare, require_free
+from care_service.running.application import prepare, require_free_address
 from care_service.running.configuration import ServiceSettings
-from care_service.running.main import explained
+from care_service.running.main import explain_errors
 from care_service.running.metrics_endpoint import endpoint
 from care_service.storage.database import Database
 
@@ -44,7 +44,7 @@ _BEYOND_DRAIN: Final = 5.0
 """Seconds that a process has, after its calls, for closing what it opened."""
 
 
-class _Member:
+class _Slot:
     """One place among the processes, and whoever has it."""
 
     def __init__(self, variables: Mapping[str, str], metrics: Path) -> None:
@@ -102,15 +102,15 @@ async def _serve(count: int) -> None:
     connect_config()
     registry = CollectorRegistry()
     with (
-        explained(settings),
+        explain_errors(settings),
         TemporaryDirectory(prefix="care-metrics-") as metrics,
-        _held(settings.grpc_address) as address,
+        _hold_address(settings.grpc_address) as address,
         endpoint(settings.metrics_address, registry),
     ):
         MultiProcessCollector(registry, path=metrics)  # type: ignore[no-untyped-call]  # likewise
         await _prepare(settings)
         variables = os.environ | {"PROMETHEUS_MULTIPROC_DIR": metrics, "CARE_GRPC_ADDRESS": str(address)}
-        await _run([_Member(variables, Path(metrics)) for _ in range(count)], settings.drain_time)
+        await _run([_Slot(variables, Path(metrics)) for _ in range(count)], settings.drain_time)
 
 
 async def _prepare(settings: ServiceSettings) -> None:
@@ -121,7 +121,7 @@ async def _prepare(settings: ServiceSettings) -> None:
         await database.close()
 
 
-async def _run(members: list[_Member], drain_time: timedelta) -> None:
+async def _run(members: list[_Slot], drain_time: timedelta) -> None:
     """Runs until cancelled, or until one refuses its configuration."""
     running = [asyncio.create_task(member.run()) for member in members]
     try:
@@ -134,12 +134,12 @@ async def _run(members: list[_Member], drain_time: timedelta) -> None:
 
 
 @contextmanager
-def _held(address: Address) -> Iterator[Address]:
+def _hold_address(address: Address) -> Iterator[Address]:
     """Keeps the address for our processes, and names the port where any would do; raises OSError where it is taken.
 
     The kernel gives no connection to a socket that does not listen.
     """
-    require_free(address)
+    require_free_address(address)
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     with socket.socket(family) as holder:
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)

@@ -8,14 +8,15 @@ import asyncpg
 
 from care_client import trace_context, workflow_names
 from care_rules.decision import Decision
-from care_rules.entities import ActivityType
+from care_rules.entities.activity import ActivityType
 from care_rules.scheduling import ScheduledDecision
 from care_service.storage import search_terms
 from care_service.storage.rows import ACTIVITY, CONTACT, DELIVERY, INBOUND, MESSAGE, RECOVERY, TICKET
 from care_service.storage.rules_in_sql import CANCEL_DELIVERY, IS_QUEUED
 from care_service.storage.statement_builder import Statement
 from care_service.storage.tables import OPEN_FOLLOW_UP_INDEX, OPEN_TICKET_INDEX
-from care_service.usecases.ports import IdempotencyRecord, StaleError
+from care_service.usecases.ports.idempotency import IdempotencyRecord
+from care_service.usecases.ports.ticket_store import StaleError
 
 _PURPOSE = "Commits a decision: the ticket if its revision has not changed, and what comes with it only then."
 _TRANSACTION = """greatest(pg_current_xact_id(), (
@@ -104,9 +105,9 @@ def insert_statement(scheduled: ScheduledDecision, record: IdempotencyRecord | N
     """Returns the statement for a new ticket. It writes nothing if the ticket that the new one follows has changed."""
     decision = scheduled.decision
     statement, ticket, source = Statement(_PURPOSE), decision.ticket, None
-    if decision.followed is not None:
+    if decision.followed_ticket is not None:
         # Comparing the revision makes sure that a ticket gets one follow-up at most. Nothing else of it changes.
-        source, before = "followed", decision.followed
+        source, before = "followed", decision.followed_ticket
         statement.add(
             source,
             f"UPDATE tickets SET follow_up = {statement.parameter(before.follow_up, 'BIGINT')}, revision = revision + 1"

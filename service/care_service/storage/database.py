@@ -15,7 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
-from care_rules.refusals import Reason, Refusal, took_too_long
+from care_rules.refusals import Reason, Refusal, time_limit_exceeded
 
 _RETRY_AFTER: Final = timedelta(seconds=1)
 _UNAVAILABLE: Final = (
@@ -94,12 +94,12 @@ class Database:
         except DBAPIError as error:
             cause = error.orig.__cause__ if error.orig else None
             if isinstance(cause, asyncpg.QueryCanceledError):
-                raise took_too_long() from error
+                raise time_limit_exceeded() from error
             if error.connection_invalidated or isinstance(cause, _UNAVAILABLE):
                 raise unavailable() from error
             raise
         except asyncpg.QueryCanceledError as error:
-            raise took_too_long() from error
+            raise time_limit_exceeded() from error
         except _UNAVAILABLE as error:
             raise unavailable() from error
 

@@ -10,7 +10,8 @@ import asyncpg
 
 from care_client import workflow_names
 from care_rules.decision import Decision
-from care_rules.entities import Agent, Review
+from care_rules.entities.agent import Agent
+from care_rules.entities.review import Review
 from care_rules.organizations import Location, Organization
 from care_rules.scheduling import ScheduledDecision
 from care_rules.settings import Moves, SettingsRevision, settings_that_move
@@ -22,7 +23,8 @@ from care_service.storage.rules_in_sql import HAS_REMINDERS, IS_OPEN
 from care_service.storage.statement_builder import Statement
 from care_service.storage.stored_responses import find_stored_response
 from care_service.storage.tables import OPEN_TICKET_INDEX, REVIEW_IDENTITY
-from care_service.usecases.ports import IdempotencyRecord, RequestKey, StaleError, StoredResponse
+from care_service.usecases.ports.idempotency import IdempotencyRecord, RequestKey, StoredResponse
+from care_service.usecases.ports.ticket_store import StaleError
 
 ADD_ORGANIZATION: Final = """
     -- Adds an organization that is seen for the first time.
@@ -64,7 +66,7 @@ class PostgresDirectory:
         async with self._database.driver() as connection:
             return await find_stored_response(connection, key)
 
-    async def see_organization(self, organization: str, now: datetime) -> None:
+    async def ensure_organization(self, organization: str, now: datetime) -> None:
         """See Directory."""
         if (organization, "") in self._seen:
             return
@@ -72,11 +74,11 @@ class PostgresDirectory:
             await connection.execute(ADD_ORGANIZATION, organization, now)
         self._seen.add((organization, ""))
 
-    async def see_agent(self, organization: str, agent: str, display_name: str, now: datetime) -> None:
+    async def ensure_agent(self, organization: str, agent: str, display_name: str, now: datetime) -> None:
         """See Directory."""
         if (organization, agent) in self._seen:
             return
-        await self.see_organization(organization, now)
+        await self.ensure_organization(organization, now)
         async with self._database.driver() as connection:
             await connection.execute(ADD_AGENT, organization, agent, display_name, now)
         self._seen.add((organization, agent))

@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Integer, and_, func, literal, or_, true
 from sqlalchemy.dialects.postgresql import REGCONFIG, TSQUERY
 
-from care_rules.filters.conditions import Compared, Named
+from care_rules.filters.conditions import Comparison, NameEquals
 from care_rules.filters.syntax import Comparator
 
 _COMPARE: Final[dict[Comparator, Callable[[Any, Any], Any]]] = {
@@ -29,7 +29,7 @@ def unless(sql: ColumnElement[bool], negated: bool, *nullable: ColumnElement[Any
     return or_(~sql, *(column.is_(None) for column in nullable)) if negated else sql
 
 
-def compared(column: ColumnElement[Any], asked: Compared, negated: bool, *, nullable: bool) -> ColumnElement[bool]:
+def compared(column: ColumnElement[Any], asked: Comparison, negated: bool, *, nullable: bool) -> ColumnElement[bool]:
     """Returns a comparison with a number of stars or a time."""
     value: int | datetime = asked.value
     if isinstance(value, int):
@@ -42,7 +42,7 @@ def named(
     organization: str | None,
     own: ColumnElement[str],
     column: ColumnElement[Any],
-    asked: Named,
+    asked: NameEquals,
     negated: bool,
 ) -> ColumnElement[bool]:
     """Returns whether a column names a resource. In a list of one organization, names of another find nothing."""

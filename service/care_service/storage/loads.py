@@ -7,10 +7,12 @@ from typing import Any, Final
 
 import asyncpg
 
-from care_rules.entities import ActorKind, Channel, ReplyState
-from care_rules.plan import Sibling
+from care_rules.completeness import check_complete
+from care_rules.entities.activity import ActorKind
+from care_rules.entities.message import Channel
+from care_rules.entities.recovery import ReplyState
+from care_rules.recovery_plan import Sibling
 from care_rules.snapshot import TicketSnapshot
-from care_rules.total import total
 from care_service.storage.rows import (
     AGENT,
     CONTACT,
@@ -180,7 +182,9 @@ INBOUND_QUERY: Final = f"""
     WHERE i.organization = $1::TEXT AND i.channel = $2::TEXT AND i.external_id = $3::TEXT
 """
 
-_KEPT_SENDERS: Final = total(Channel, {Channel.EMAIL: "lower(i.sender) = $3::TEXT", Channel.SMS: "i.sender = $4::TEXT"})
+_KEPT_SENDERS: Final = check_complete(
+    Channel, {Channel.EMAIL: "lower(i.sender) = $3::TEXT", Channel.SMS: "i.sender = $4::TEXT"}
+)
 KEPT_QUERY: Final = f"""
     -- Loads what a contact sent while the chat of a ticket was locked, the oldest first.
     -- $1, $2: organization and number of the ticket; $3, $4: the contact's email in lower case, and phone; $5: limit
@@ -226,7 +230,7 @@ def _sender_query(address: str, value: str) -> str:
 """
 
 
-SENDER_QUERIES: Final = total(
+SENDER_QUERIES: Final = check_complete(
     Channel,
     {
         # RFC 5321, section 2.4 lets mail servers tell capitals in an address apart; in practice none does.
@@ -250,7 +254,7 @@ def read_snapshot(row: Sequence[Any]) -> TicketSnapshot:
         review=REVIEW.read(row, at := at + len(LOCATION)),
         live=RECOVERY.read(row, at := at + len(REVIEW)),
         contact=CONTACT.read(row, at := at + len(RECOVERY)),
-        named=RECOVERY.read(row, at + len(CONTACT)),
+        target_recovery=RECOVERY.read(row, at + len(CONTACT)),
     )
 
 

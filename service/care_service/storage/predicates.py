@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from sqlalchemy import ColumnElement, and_, false, or_, true
 
-from care_rules.filters.conditions import AllOf, Always, AnyOf, Condition, NotSo
+from care_rules.filters.conditions import AllOf, Always, AnyOf, Condition, Negation
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ Leaf: TypeAlias = Callable[[Condition, bool], Predicate]
 def normal_form(condition: Condition, leaf: Leaf, *, negated: bool = False) -> Predicate:
     """Pushes negation down to the leaves."""
     match condition:
-        case NotSo():
+        case Negation():
             return normal_form(condition.part, leaf, negated=not negated)
         case AllOf() | AnyOf():
             parts = tuple(normal_form(part, leaf, negated=negated) for part in condition.parts)

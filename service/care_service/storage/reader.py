@@ -10,12 +10,17 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, TextClause, and_, select, text, tuple_
 
 from care_rules.chat import ChatSnapshot
-from care_rules.entities import Activity, Agent, Contact, Inbound, Message, MessageKind, Review
+from care_rules.entities.activity import Activity
+from care_rules.entities.agent import Agent
+from care_rules.entities.contact import Contact
+from care_rules.entities.inbound import Inbound
+from care_rules.entities.message import Message, MessageKind
+from care_rules.entities.review import Review
 from care_rules.filters.conditions import Condition
-from care_rules.finding import ReviewQuery, TicketCounts, TicketQuery
 from care_rules.lifecycle import RecoveryState
 from care_rules.names import RecoveryName, TicketName
 from care_rules.organizations import Location, Organization
+from care_rules.queries import ReviewQuery, TicketCounts, TicketQuery
 from care_rules.settings import SettingsRevision
 from care_service.storage import review_lists, tables, ticket_lists
 from care_service.storage.database import Database
@@ -36,7 +41,7 @@ from care_service.storage.rows import (
     EntityT,
     Mapping,
 )
-from care_service.usecases.ports import MessageView, RecoveryView, TicketView
+from care_service.usecases.ports.reader import MessageView, RecoveryView, TicketView
 
 PLANNING: Final = text(
     "SELECT set_config('plan_cache_mode', 'force_custom_plan', true),"

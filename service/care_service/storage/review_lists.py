@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, and_, or_, select, tuple_
 
-from care_rules.filters.conditions import Compared, Condition, Equals, Named, Present, Words
-from care_rules.finding import ReviewPlace, ReviewQuery
+from care_rules.filters.conditions import Comparison, Condition, Equals, HasValue, NameEquals, Phrase
+from care_rules.queries import ReviewPlace, ReviewQuery
 from care_service.storage import tables
 from care_service.storage.filter_conditions import compared, found_in, named, phrase, unless
 from care_service.storage.predicates import Both, Either, Predicate, Sql, normal_form, to_sql
@@ -44,17 +44,17 @@ def _after(place: ReviewPlace, organization: str | None) -> ColumnElement[bool]:
 
 def _leaf(condition: Condition, organization: str | None, *, negated: bool) -> Predicate:
     match condition:
-        case Present(field="ticket"):
+        case HasValue(field="ticket"):
             return Sql(_V.ticket_number.is_(None) if negated else _V.ticket_number.is_not(None))
-        case Present(field="location" | "stars"):  # every review has them
+        case HasValue(field="location" | "stars"):  # every review has them
             return Either() if negated else Both()
-        case Named():
+        case NameEquals():
             return Sql(named(organization, _V.organization, _NAMES[condition.field], condition, negated))
-        case Compared():
+        case Comparison():
             return Sql(compared(_VALUES[condition.field], condition, negated, nullable=False))
         case Equals():
             return Sql(unless(_TEXTS[condition.field] == condition.text, negated))
-        case Words():
+        case Phrase():
             return Sql(found_in(_V.search, organization, phrase(condition.text), negated))
         case _:
             raise AssertionError(condition)

@@ -12,18 +12,15 @@ from typing import Any, Final, Generic, TypeVar, get_args, get_origin, get_type_
 from sqlalchemy import Column, Table
 from sqlalchemy.engine import make_url
 
-from care_rules.entities import (
-    Activity,
-    Agent,
-    Contact,
-    Delivery,
-    FieldChange,
-    Inbound,
-    Message,
-    Recovery,
-    Review,
-    Ticket,
-)
+from care_rules.entities.activity import Activity, FieldChange
+from care_rules.entities.agent import Agent
+from care_rules.entities.contact import Contact
+from care_rules.entities.delivery import Delivery
+from care_rules.entities.inbound import Inbound
+from care_rules.entities.message import Message
+from care_rules.entities.recovery import Recovery
+from care_rules.entities.review import Review
+from care_rules.entities.ticket import Ticket
 from care_rules.organizations import Location, Organization
 from care_rules.settings import Layer, SettingsRevision
 from care_rules.timing import Timing

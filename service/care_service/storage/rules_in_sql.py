@@ -14,9 +14,11 @@ from enum import StrEnum
 from typing import Final
 
 from care_rules.delivery import FINISHED
-from care_rules.entities import DeliveryFailure, DeliveryState, Priority, RecoveryKind, ReplyState
+from care_rules.entities.delivery import DeliveryFailure, DeliveryState
+from care_rules.entities.recovery import RecoveryKind, ReplyState
+from care_rules.entities.ticket import Priority
 from care_rules.lifecycle import LIVE, UNRESOLVED, RecoveryState, TicketStatus
-from care_rules.plan import HANDED_OUT, SHOWS_LINK, UNFINISHED, WAS_PUBLIC
+from care_rules.recovery_plan import HANDED_OUT, SHOWS_LINK, UNFINISHED, WAS_PUBLIC
 
 
 def names(members: Collection[StrEnum]) -> str:
@@ -38,7 +40,7 @@ STAGE: Final = "coalesce(close_reason, status)"
 PRIORITY_RANK: Final = (
     "coalesce(array_position(ARRAY[" + ", ".join(f"'{priority}'" for priority in Priority) + "], priority), 0)"
 )
-"""A ticket's priority as a number to order by, 1 for the lowest. Rule: the order of `entities.Priority`."""
+"""A ticket's priority as a number to order by, 1 for the lowest. Rule: the order of `Priority`."""
 
 # --- recoveries -------------------------------------------------------------------------------------------------------
 

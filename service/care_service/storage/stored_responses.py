@@ -9,7 +9,7 @@ from typing import Any, Final
 import asyncpg
 
 from care_service.storage.database import Database
-from care_service.usecases.ports import RequestKey, StoredResponse
+from care_service.usecases.ports.idempotency import RequestKey, StoredResponse
 
 FIND: Final = """
     -- Finds the response to an earlier request with the same id.

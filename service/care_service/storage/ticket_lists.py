@@ -23,11 +23,14 @@ from sqlalchemy import (
     union_all,
 )
 
-from care_rules.entities import Priority, RecoveryKind
-from care_rules.filters.conditions import Compared, Condition, Equals, Named, OneOf, Present, Words
+from care_rules.completeness import check_complete
+from care_rules.entities.recovery import RecoveryKind
+from care_rules.entities.ticket import Priority
+from care_rules.filters.conditions import Comparison, Condition, Equals, HasValue, NameEquals, OneOf, Phrase
 from care_rules.filters.syntax import Comparator
 from care_rules.filters.tickets import CONTACT_STATES
-from care_rules.finding import (
+from care_rules.lifecycle import TicketStatus
+from care_rules.queries import (
     CLOSED_STAGES,
     STAGES,
     KeyValue,
@@ -37,8 +40,6 @@ from care_rules.finding import (
     TicketQuery,
     stages_of_status,
 )
-from care_rules.lifecycle import TicketStatus
-from care_rules.total import total
 from care_service.storage import tables
 from care_service.storage.filter_conditions import compared, found_in, lexeme, named, phrase, unless
 from care_service.storage.predicates import (
@@ -63,7 +64,7 @@ _STAGES: Final[frozenset[str | int]] = frozenset(map(str, STAGES))
 _RANKS: Final = {str(priority): rank for rank, priority in enumerate(Priority, 1)}
 """The values of the generated column: see `rules_in_sql.PRIORITY_RANK`."""
 _ALL_RANKS: Final[frozenset[str | int]] = frozenset(_RANKS.values())
-_COLUMNS: Final[Mapping[OrderField, ColumnElement[Any]]] = total(
+_COLUMNS: Final[Mapping[OrderField, ColumnElement[Any]]] = check_complete(
     OrderField,
     {
         OrderField.NUMBER: _T.number,
@@ -296,15 +297,15 @@ def _leaf(condition: Condition, organization: str | None, *, negated: bool) -> P
     match condition:
         case OneOf():
             return _one_of(condition, negated=negated)
-        case Present():
+        case HasValue():
             return _present(condition.field, organization, negated=negated)
-        case Named():
+        case NameEquals():
             found = named(organization, _T.organization, _NAMES[condition.field], condition, negated)
             return Sql(found, needs_terms=condition.field != "assignee", in_order=not negated)
-        case Compared(field="stars"):
+        case Comparison(field="stars"):
             stars = compared(_M.stars, condition, negated, nullable=True)
             return Sql(stars, needs_terms=True, in_order=condition.comparator is Comparator.EQUAL and not negated)
-        case Compared():
+        case Comparison():
             time = _TIMES[condition.field]
             return Sql(compared(time, condition, negated, nullable=bool(time.nullable)))
         case Equals(field="labels"):
@@ -316,7 +317,7 @@ def _leaf(condition: Condition, organization: str | None, *, negated: bool) -> P
             return Sql(found, needs_terms=True, in_order=not negated)
         case Equals(field="reference"):
             return Sql(unless(_has_reference(condition.text, organization), negated), elsewhere=True)
-        case Words():
+        case Phrase():
             return Sql(found_in(_M.search, organization, phrase(condition.text), negated), needs_terms=True)
         case _:
             raise AssertionError(condition)

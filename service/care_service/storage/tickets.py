@@ -15,7 +15,9 @@ from care_rules.chat import ChatSnapshot
 from care_rules.create import CreationSnapshot
 from care_rules.decision import Decision
 from care_rules.delivery import DeliverySnapshot
-from care_rules.entities import Contact, Inbound, Ticket
+from care_rules.entities.contact import Contact
+from care_rules.entities.inbound import Inbound
+from care_rules.entities.ticket import Ticket
 from care_rules.lifecycle import RecoveryState, TicketStatus
 from care_rules.names import MessageName, RecoveryName, TicketName
 from care_rules.reports import RecoverySnapshot
@@ -29,16 +31,8 @@ from care_service.storage.rows import AGENT, CONTACT, DELIVERY, INBOUND, LOCATIO
 from care_service.storage.rules_in_sql import IS_UNRESOLVED
 from care_service.storage.statement_builder import Statement
 from care_service.storage.stored_responses import current_response, find_stored_response
-from care_service.usecases.ports import (
-    IdempotencyRecord,
-    InboundQuery,
-    InboundSnapshot,
-    RequestKey,
-    StaleError,
-    StoredResponse,
-    TicketStore,
-    customer_key,
-)
+from care_service.usecases.ports.idempotency import IdempotencyRecord, RequestKey, StoredResponse, customer_key
+from care_service.usecases.ports.ticket_store import InboundQuery, InboundSnapshot, StaleError, TicketStore
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -166,7 +160,7 @@ class PostgresTickets:
                 return None
             values = tuple(row)
             snapshot = loads.read_snapshot(values)
-            named = snapshot.named
+            named = snapshot.target_recovery
             if named is None:
                 raise AssertionError("the query begins with it")
             key = customer_key(named.organization, recovery, request_id, oldest) if request_id else None
@@ -186,9 +180,9 @@ class PostgresTickets:
         if row is None:
             return None
         snapshot = loads.read_snapshot(tuple(row))
-        if snapshot.named is None:
+        if snapshot.target_recovery is None:
             return None
-        return RecoverySnapshot(snapshot, snapshot.named, loads.read_siblings(row))
+        return RecoverySnapshot(snapshot, snapshot.target_recovery, loads.read_siblings(row))
 
     async def load_delivery(self, name: MessageName) -> DeliverySnapshot | None:
         """See TicketStore."""
@@ -203,7 +197,7 @@ class PostgresTickets:
         contact = CONTACT.read(values, at + len(DELIVERY))
         if message is None or delivery is None or contact is None:
             raise AssertionError("inner joins bring them")
-        rejected = snapshot.named is not None and snapshot.named.state is RecoveryState.REJECTED
+        rejected = snapshot.target_recovery is not None and snapshot.target_recovery.state is RecoveryState.REJECTED
         return DeliverySnapshot(snapshot, message, delivery, contact, rejected)
 
     async def load_chat(
@@ -218,11 +212,11 @@ class PostgresTickets:
             snapshot, own = loads.read_snapshot(values), CONTACT.read(values, loads.WIDTH)
             if own is None:
                 raise AssertionError("the query begins with it")
-            if snapshot.named is None:
+            if snapshot.target_recovery is None:
                 return None
             key = customer_key(own.organization, contact, request_id, oldest) if request_id else None
             answer = await current_response(connection, values[-3:], key)
-            chat = ChatSnapshot(snapshot, own, snapshot.named)
+            chat = ChatSnapshot(snapshot, own, snapshot.target_recovery)
             if snapshot.ticket.status is TicketStatus.CLOSED:
                 last = await _after_close(connection, snapshot.ticket)
                 rows = await connection.fetch(loads.CONTACTS_QUERY, own.organization, last.ticket.number)
@@ -299,7 +293,7 @@ class PostgresTickets:
             agent = await connection.fetchval(statement, organization, location)
         return None if agent is None else str(agent)
 
-    async def take_back_wake(self, name: RecoveryName, report_time: datetime) -> None:
+    async def cancel_wake(self, name: RecoveryName, report_time: datetime) -> None:
         """See TicketStore."""
         async with self._connection() as connection:
             await connection.execute(TAKE_BACK_WAKE, name.organization, name.number, name.id, report_time)

@@ -8,10 +8,10 @@ from dataclasses import dataclass, fields
 from typing import Final, Self
 
 from care_rules.callers import Caller, Role
-from care_rules.entities import ActorKind
+from care_rules.completeness import check_complete
+from care_rules.entities.activity import ActorKind
 from care_rules.names import AGENT_ID, ORGANIZATION_ID
 from care_rules.refusals import Reason, Refusal
-from care_rules.total import total
 
 Claims = Mapping[str, object]
 
@@ -20,7 +20,7 @@ _ORGANIZATION: Final = re.compile(ORGANIZATION_ID)
 _MAX_NAME: Final = 200
 _LATEST: Final = 2**53
 """Beyond all calendars, and within what JSON numbers hold exactly; NaN is not below it."""
-_KINDS: Final = total(
+_KINDS: Final = check_complete(
     Role,
     {
         Role.AGENT: ActorKind.AGENT,
@@ -59,7 +59,7 @@ class ClaimNames:
         return cls(**named)
 
 
-def caller(claims: Claims, names: ClaimNames) -> Caller:
+def read_caller(claims: Claims, names: ClaimNames) -> Caller:
     """Returns who the token speaks for; refuses with TOKEN_INVALID."""
     subject, organization, name = claims.get(names.sub), claims.get(names.org), claims.get(names.name, "")
     if not isinstance(subject, str) or not _SUBJECT.fullmatch(subject):
@@ -83,7 +83,7 @@ def caller(claims: Claims, names: ClaimNames) -> Caller:
     return Caller(kind, subject, organization, roles, display_name or subject, acting_service)
 
 
-def time(claims: Claims, claim: str, default: float | None) -> float:
+def read_time(claims: Claims, claim: str, default: float | None) -> float:
     """Returns a claim that is a time, in seconds since 1970; refuses with TOKEN_INVALID."""
     value = claims.get(claim, default)
     if isinstance(value, int | float) and 0 <= value < _LATEST:

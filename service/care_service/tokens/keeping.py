@@ -12,7 +12,7 @@ from typing import Final
 
 from care_roles.environment import ConfigurationError
 from care_roles.logs import get_logger
-from care_service.tokens.keys import BadDocumentError, KeySet, read
+from care_service.tokens.keys import BadDocumentError, KeySet, read_key_set
 from care_service.tokens.sources import FetchError, FileSource, Source, source_of
 
 _LOG: Final = get_logger("care.tokens")
@@ -38,7 +38,7 @@ class TokenKeys:
         self._complaint = ""
         self.current = KeySet()
         """Replaced as a whole, and only by a set that differs: it is another object when other tokens are good."""
-        self.away = source is not None
+        self.is_unavailable = source is not None
         """Whether the last fetch failed, or there was none yet: a key that is not known may exist all the same."""
 
     async def fetch(self) -> None:
@@ -50,7 +50,7 @@ class TokenKeys:
         # One call's end must not end the fetch that others wait for.
         await asyncio.shield(self._fetching)
 
-    async def look_again(self) -> None:
+    async def refresh_now(self) -> None:
         """Fetches the keys because a token names an unknown one; does nothing if another one did so just now."""
         if self._fetching:
             await self.fetch()
@@ -78,9 +78,9 @@ class TokenKeys:
 
     async def _fetch(self, source: Source) -> None:
         try:
-            found, refused = read(await source.fetch())
+            found, refused = read_key_set(await source.fetch())
         except (FetchError, BadDocumentError) as error:
-            self.away = True
+            self.is_unavailable = True
             self._failures += 1
             # Once, not at every try.
             if str(error) != self._complaint:
@@ -91,7 +91,7 @@ class TokenKeys:
         else:
             if self._complaint:
                 _LOG.info("token keys can be had again", source=source.name)
-            self.away, self._failures, self._complaint = False, 0, ""
+            self.is_unavailable, self._failures, self._complaint = False, 0, ""
             if found != self.current:
                 self.current = found
                 _LOG.info("token keys", source=source.name, keys=found.ids)
@@ -111,7 +111,7 @@ async def open_keys(place: str | None, refresh: timedelta) -> TokenKeys:
     keys = TokenKeys(source, refresh)
     if isinstance(source, FileSource):
         try:
-            found, refused = read(await source.fetch())
+            found, refused = read_key_set(await source.fetch())
         except (FetchError, BadDocumentError) as error:
             raise ConfigurationError(f"CARE_TOKEN_KEYS: {source.name}: {error}") from error
         if not found.keys:

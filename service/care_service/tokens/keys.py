@@ -79,7 +79,7 @@ def development_key(secret: bytes) -> Key:
     return Key(None, _SYMMETRIC, (), secret)
 
 
-def read(document: bytes) -> tuple[KeySet, list[str]]:
+def read_key_set(document: bytes) -> tuple[KeySet, list[str]]:
     """Returns the usable keys of a JWK Set and, for the log, why which others are left out; raises BadDocumentError.
 
     Keys that are not for signatures are left out silently: sets may hold them (RFC 7517, section 5).

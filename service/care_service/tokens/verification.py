@@ -36,7 +36,7 @@ class TokenRules:
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
+class VerifiedToken:
     """A token with a good signature. Whether now is its time is another matter, at each call."""
 
     caller: Caller
@@ -56,11 +56,11 @@ class Verifier:
         # A caller sends the same token with every call; the signature's check is what costs. Errors are not remembered.
         self.verify = lru_cache(maxsize=_KNOWN)(self._verify)
 
-    def _verify(self, token: str) -> Verified:
+    def _verify(self, token: str) -> VerifiedToken:
         """Returns who the token speaks for; refuses with TOKEN_INVALID, or raises UnknownKeyError."""
         content = self._decode(token)
-        caller = claims.caller(content, self._rules.claims)
-        return Verified(caller, claims.time(content, "nbf", 0), claims.time(content, "exp", None))
+        caller = claims.read_caller(content, self._rules.claims)
+        return VerifiedToken(caller, claims.read_time(content, "nbf", 0), claims.read_time(content, "exp", None))
 
     def _decode(self, token: str) -> dict[str, object]:
         try:

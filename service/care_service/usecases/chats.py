@@ -9,17 +9,18 @@ from uuid_utils.compat import uuid7
 
 from care_rules import chat as rules
 from care_rules import commands
-from care_rules.callers import customer
+from care_rules.callers import customer_caller
 from care_rules.chat import ChatSnapshot
-from care_rules.entities import Message
+from care_rules.entities.message import Message
 from care_rules.names import TicketName
 from care_rules.scheduling import schedule
 from care_service.usecases.link_access import unknown_link, without_metadata
 from care_service.usecases.links import Links
-from care_service.usecases.ports import StoredResponse, TicketStore
+from care_service.usecases.ports.idempotency import StoredResponse
+from care_service.usecases.ports.ticket_store import TicketStore
 from care_service.usecases.raising import commit, decide_with_number
 from care_service.usecases.request import Replayable, Request
-from care_service.usecases.retrying import until_committed
+from care_service.usecases.retrying import retry_until_committed
 
 
 async def load_chat(store: TicketStore, links: Links, token: str, now: datetime) -> ChatSnapshot:
@@ -28,25 +29,25 @@ async def load_chat(store: TicketStore, links: Links, token: str, now: datetime)
     async def once(store: TicketStore) -> ChatSnapshot:
         return (await _load(store, links, token, None, now))[0]
 
-    return await until_committed(store, once, None)
+    return await retry_until_committed(store, once, None)
 
 
 async def open_chat(store: TicketStore, links: Links, token: str, now: datetime) -> ChatSnapshot:
     """Returns the chat that a link opens. The first use verifies the contact: the address is the customer's."""
     seen = await load_chat(store, links, token, now)
-    if rules.verified(seen, customer(str(seen.contact.id)), now) is None:
+    if rules.verify_contact(seen, customer_caller(str(seen.contact.id)), now) is None:
         return seen
-    ticket = seen.snapshot.ticket
+    ticket = seen.base.ticket
 
     async def once(store: TicketStore) -> ChatSnapshot:
         chat, _ = await _load(store, links, token, None, now)
-        decision = rules.verified(chat, customer(str(chat.contact.id)), now)
+        decision = rules.verify_contact(chat, customer_caller(str(chat.contact.id)), now)
         if decision is not None:
-            await store.commit(schedule(chat.snapshot, decision), None)
+            await store.commit(schedule(chat.base, decision), None)
         return chat
 
     with without_metadata():
-        return await until_committed(store, once, TicketName(ticket.organization, ticket.number))
+        return await retry_until_committed(store, once, TicketName(ticket.organization, ticket.number))
 
 
 async def post_message(
@@ -62,7 +63,7 @@ async def post_message(
 
     async def once(store: TicketStore) -> Replayable[Message | None]:
         chat, stored = await _load(store, links, token, request.id, request.oldest)
-        caller = customer(str(chat.contact.id))
+        caller = customer_caller(str(chat.contact.id))
         own = request.by(caller)
         if (replayed := own.replay(stored)) is not None:
             return replayed
@@ -83,7 +84,7 @@ async def post_message(
         return TicketName(ticket.organization, ticket.number)
 
     with without_metadata():
-        return await until_committed(store, once, target)
+        return await retry_until_committed(store, once, target)
 
 
 async def _load(

@@ -11,7 +11,8 @@ from care_rules.decision import Decision
 from care_rules.names import TicketName
 from care_rules.snapshot import TicketSnapshot
 from care_service.usecases.execution import execute
-from care_service.usecases.ports import MessageView, TicketStore
+from care_service.usecases.ports.reader import MessageView
+from care_service.usecases.ports.ticket_store import TicketStore
 from care_service.usecases.request import Replayable, Request
 
 
@@ -27,17 +28,17 @@ async def send_message(
     store: TicketStore, name: TicketName, text: str, request: Request[WrittenMessage]
 ) -> Replayable[WrittenMessage]:
     """Writes a message to the customer, and queues its delivery."""
-    return await execute(store, name, commands.SendMessage(text, uuid7()), request, _written)
+    return await execute(store, name, commands.SendMessage(text, uuid7()), request, _to_written_message)
 
 
 async def add_note(
     store: TicketStore, name: TicketName, text: str, request: Request[WrittenMessage]
 ) -> Replayable[WrittenMessage]:
     """Writes an internal note."""
-    return await execute(store, name, commands.AddNote(text, uuid7()), request, _written)
+    return await execute(store, name, commands.AddNote(text, uuid7()), request, _to_written_message)
 
 
-def _written(snapshot: TicketSnapshot, decision: Decision | None) -> WrittenMessage:
+def _to_written_message(snapshot: TicketSnapshot, decision: Decision | None) -> WrittenMessage:
     if decision is None:
         raise AssertionError("an entry of the thread always changes the ticket")
     delivery = decision.new_deliveries[0] if decision.new_deliveries else None

@@ -7,14 +7,14 @@ from datetime import datetime
 
 from uuid_utils.compat import uuid7
 
+from care_rules import firing
 from care_rules.callers import Caller
-from care_rules.firing import fire
 from care_rules.names import TicketName
 from care_rules.refusals import not_found
 from care_rules.scheduling import ScheduledDecision, refresh_deadlines
 from care_rules.snapshot import TicketSnapshot, apply
-from care_service.usecases.ports import TicketStore
-from care_service.usecases.retrying import until_committed
+from care_service.usecases.ports.ticket_store import TicketStore
+from care_service.usecases.retrying import retry_until_committed
 
 
 async def get_next_deadline(store: TicketStore, name: TicketName, caller: Caller) -> TicketSnapshot:
@@ -27,7 +27,7 @@ async def fire_deadline(store: TicketStore, name: TicketName, caller: Caller, no
     """Carries out the first deadline that is reached, and returns the ticket after it with its next deadline."""
     caller.check_organization(name.organization, str(name))
     message_id = uuid7()
-    return await _write(store, name, lambda snapshot: fire(snapshot, message_id, caller, now))
+    return await _write(store, name, lambda snapshot: firing.fire_deadline(snapshot, message_id, caller, now))
 
 
 async def _write(
@@ -44,4 +44,4 @@ async def _write(
         await store.commit(scheduled, None)
         return apply(snapshot, scheduled.decision)
 
-    return await until_committed(store, once, name)
+    return await retry_until_committed(store, once, name)

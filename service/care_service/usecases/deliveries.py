@@ -15,8 +15,8 @@ from care_rules.replies import CHAT_LINK
 from care_rules.scheduling import schedule
 from care_rules.snapshot import apply
 from care_service.usecases.links import Links
-from care_service.usecases.ports import TicketStore
-from care_service.usecases.retrying import until_committed
+from care_service.usecases.ports.ticket_store import TicketStore
+from care_service.usecases.retrying import retry_until_committed
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ async def begin_delivery(
         decision = delivery.begin_delivery(snapshot, step, caller, now) if step else None
         if decision is None:
             return BegunDelivery(snapshot, is_granted=False)
-        scheduled = schedule(snapshot.snapshot, decision)
+        scheduled = schedule(snapshot.base, decision)
         after = _apply(snapshot, scheduled.decision)
         # A message that is given up instead has no attempt.
         is_granted = after.delivery.attempt != 0
@@ -63,7 +63,7 @@ async def begin_delivery(
         await store.commit(scheduled, None)
         return BegunDelivery(after, is_granted=is_granted, to_send=to_send)
 
-    return await until_committed(store, once, name.ticket)
+    return await retry_until_committed(store, once, name.ticket)
 
 
 async def report_delivery(
@@ -77,11 +77,11 @@ async def report_delivery(
         decision = delivery.report_delivery(snapshot, command, caller, now)
         if decision is None:
             return snapshot
-        scheduled = schedule(snapshot.snapshot, decision)
+        scheduled = schedule(snapshot.base, decision)
         await store.commit(scheduled, None)
         return _apply(snapshot, scheduled.decision)
 
-    return await until_committed(store, once, name.ticket)
+    return await retry_until_committed(store, once, name.ticket)
 
 
 async def _load(store: TicketStore, name: MessageName) -> DeliverySnapshot:
@@ -92,7 +92,7 @@ async def _load(store: TicketStore, name: MessageName) -> DeliverySnapshot:
 
 
 def _to_send(links: Links, after: DeliverySnapshot) -> MessageToSend:
-    contact, ticket = after.contact, after.snapshot
+    contact, ticket = after.contact, after.base
     links.require_key(contact.key_id)
     link = links.chat_link(contact.id, contact.key_id)
     text = after.message.text
@@ -106,6 +106,4 @@ def _to_send(links: Links, after: DeliverySnapshot) -> MessageToSend:
 
 
 def _apply(snapshot: DeliverySnapshot, decision: Decision) -> DeliverySnapshot:
-    return replace(
-        snapshot, snapshot=apply(snapshot.snapshot, decision), delivery=decision.delivery or snapshot.delivery
-    )
+    return replace(snapshot, base=apply(snapshot.base, decision), delivery=decision.delivery or snapshot.delivery)

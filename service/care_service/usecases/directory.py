@@ -7,12 +7,14 @@ from dataclasses import dataclass, fields, replace
 from typing import Final
 
 from care_rules import names
-from care_rules.entities import Agent
+from care_rules.entities.agent import Agent
 from care_rules.names import Child
 from care_rules.organizations import Location, Organization
 from care_rules.refusals import Reason, Refusal, not_found
 from care_rules.settings import Layer
-from care_service.usecases.ports import Directory, Reader, StaleError
+from care_service.usecases.ports.directory import Directory
+from care_service.usecases.ports.reader import Reader
+from care_service.usecases.ports.ticket_store import StaleError
 from care_service.usecases.request import OutcomeT, Replayable, Request
 from care_service.usecases.settings_revisions import SettingsTexts, check_everywhere, revision
 
@@ -92,8 +94,8 @@ async def update_organization(
         revised = revision(before, settings, texts, request.caller, request.now)
         after = replace(
             before,
-            display_name=_or(changes.display_name, before.display_name),
-            default_phone_region=_or(changes.default_phone_region, before.default_phone_region),
+            display_name=_or_keep(changes.display_name, before.display_name),
+            default_phone_region=_or_keep(changes.default_phone_region, before.default_phone_region),
             settings=settings,
             settings_revision=revised.number if revised else before.settings_revision,
             update_time=request.now,
@@ -102,7 +104,7 @@ async def update_organization(
         await directory.put_organization(after, changes.columns, request.record(organization, after), revised)
         return after
 
-    return await _once(directory, organization, request, write)
+    return await _write_once(directory, organization, request, write)
 
 
 async def update_location(
@@ -124,14 +126,14 @@ async def update_location(
         if before is None:
             if not allow_missing:
                 raise not_found(names.location(organization, name.id))
-            await directory.see_organization(organization, request.now)
+            await directory.ensure_organization(organization, request.now)
             before = Location(organization, name.id, "", "", Layer(), 0, request.now, request.now)
         settings = before.settings.changed(changes.settings, changes.settings_paths)
         revised = revision(before, settings, texts, request.caller, request.now)
         after = replace(
             before,
-            display_name=_or(changes.display_name, before.display_name),
-            default_phone_region=_or(changes.default_phone_region, before.default_phone_region),
+            display_name=_or_keep(changes.display_name, before.display_name),
+            default_phone_region=_or_keep(changes.default_phone_region, before.default_phone_region),
             settings=settings,
             settings_revision=revised.number if revised else before.settings_revision,
             update_time=request.now,
@@ -139,7 +141,7 @@ async def update_location(
         await directory.put_location(after, changes.columns, request.record(organization, after), revised)
         return after
 
-    return await _once(directory, organization, request, write)
+    return await _write_once(directory, organization, request, write)
 
 
 async def update_agent(
@@ -152,23 +154,23 @@ async def update_agent(
         before = await get_agent(reader, name)
         after = replace(
             before,
-            display_name=_or(changes.display_name, before.display_name),
-            can_be_assignee=_or(changes.can_be_assignee, before.can_be_assignee),
-            can_be_reporter=_or(changes.can_be_reporter, before.can_be_reporter),
+            display_name=_or_keep(changes.display_name, before.display_name),
+            can_be_assignee=_or_keep(changes.can_be_assignee, before.can_be_assignee),
+            can_be_reporter=_or_keep(changes.can_be_reporter, before.can_be_reporter),
             locations=before.locations if changes.locations is None else tuple(sorted(changes.locations)),
             update_time=request.now,
         )
         await directory.put_agent(after, changes.columns, request.record(name.organization, after))
         return after
 
-    return await _once(directory, name.organization, request, write)
+    return await _write_once(directory, name.organization, request, write)
 
 
-def _or(new: OutcomeT | None, old: OutcomeT) -> OutcomeT:
+def _or_keep(new: OutcomeT | None, old: OutcomeT) -> OutcomeT:
     return old if new is None else new
 
 
-async def _once(
+async def _write_once(
     directory: Directory, organization: str, request: Request[OutcomeT], write: Callable[[], Awaitable[OutcomeT]]
 ) -> Replayable[OutcomeT]:
     """Writes, unless the request was answered before."""

@@ -12,9 +12,9 @@ from care_rules.names import TicketName
 from care_rules.refusals import not_found
 from care_rules.scheduling import schedule
 from care_rules.snapshot import TicketSnapshot, apply
-from care_service.usecases.ports import TicketStore
+from care_service.usecases.ports.ticket_store import TicketStore
 from care_service.usecases.request import OutcomeT, Replayable, Request
-from care_service.usecases.retrying import until_committed
+from care_service.usecases.retrying import retry_until_committed
 
 
 async def execute(
@@ -37,7 +37,7 @@ async def execute(
 
     async def once(store: TicketStore) -> Replayable[OutcomeT]:
         loaded = await store.load(name, agent=agent or own, recovery=recovery, claim=claim, request=key)
-        if loaded is None or (recovery is not None and loaded[0].named is None):
+        if loaded is None or (recovery is not None and loaded[0].target_recovery is None):
             raise not_found(resource)
         snapshot, stored = loaded
         if agent is not None and snapshot.agent is None:
@@ -56,7 +56,7 @@ async def execute(
         return made
 
     caller.check_organization(name.organization, resource)
-    return await until_committed(store, once, name)
+    return await retry_until_committed(store, once, name)
 
 
 def ticket_only(snapshot: TicketSnapshot, _: Decision | None) -> TicketSnapshot:

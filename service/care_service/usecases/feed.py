@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from care_rules.entities import Activity, Contact, Delivery, Message, Ticket
+from care_rules.entities.activity import Activity
+from care_rules.entities.contact import Contact
+from care_rules.entities.delivery import Delivery
+from care_rules.entities.message import Message
+from care_rules.entities.ticket import Ticket
 from care_rules.filters.conditions import Condition
 
 

@@ -9,16 +9,17 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from care_rules import commands, submit
-from care_rules.callers import customer
+from care_rules.callers import customer_caller
 from care_rules.names import TicketName
 from care_rules.scheduling import schedule
 from care_rules.submit import FormSnapshot
 from care_service.usecases.link_access import unknown_link, without_metadata
 from care_service.usecases.links import Links
-from care_service.usecases.ports import StoredResponse, TicketStore
+from care_service.usecases.ports.idempotency import StoredResponse
+from care_service.usecases.ports.ticket_store import TicketStore
 from care_service.usecases.raising import commit, decide_with_number
 from care_service.usecases.request import Replayable, Request
-from care_service.usecases.retrying import until_committed
+from care_service.usecases.retrying import retry_until_committed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +39,7 @@ async def load_form(store: TicketStore, links: Links, token: str, now: datetime)
     async def once(store: TicketStore) -> FormSnapshot:
         return (await _load(store, links, token, None, now))[0]
 
-    return await until_committed(store, once, None)
+    return await retry_until_committed(store, once, None)
 
 
 async def submit_contact(
@@ -61,7 +62,7 @@ async def submit_contact(
 
     async def once(store: TicketStore) -> Replayable[str]:
         form, stored = await _load(store, links, token, request.id, request.oldest)
-        caller = customer(str(form.recovery.id))
+        caller = customer_caller(str(form.recovery.id))
         own, reference = request.by(caller), form.recovery.reference
         if (replayed := own.replay(stored)) is not None:
             return replayed
@@ -79,7 +80,7 @@ async def submit_contact(
         return TicketName(ticket.organization, ticket.number)
 
     with without_metadata():
-        return await until_committed(store, once, target)
+        return await retry_until_committed(store, once, target)
 
 
 async def _load(

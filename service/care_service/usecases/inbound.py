@@ -7,17 +7,19 @@ from dataclasses import dataclass, replace
 from uuid_utils.compat import uuid7
 
 from care_rules import commands, names
-from care_rules.callers import customer
+from care_rules.callers import customer_caller
 from care_rules.chat import ChatSnapshot, post_message
 from care_rules.decision import Decision
-from care_rules.entities import Inbound, IngestOutcome, Ticket
+from care_rules.entities.inbound import Inbound, IngestOutcome
+from care_rules.entities.ticket import Ticket
 from care_rules.names import TicketName
 from care_rules.refusals import Reason, Refusal, not_found
 from care_rules.scheduling import keep_schedule, schedule
-from care_service.usecases.ports import InboundQuery, InboundSnapshot, MessageView, Reader, TicketStore
+from care_service.usecases.ports.reader import MessageView, Reader
+from care_service.usecases.ports.ticket_store import InboundQuery, InboundSnapshot, TicketStore
 from care_service.usecases.raising import commit, decide_with_number
 from care_service.usecases.request import Replayable, Request
-from care_service.usecases.retrying import until_committed
+from care_service.usecases.retrying import retry_until_committed
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,20 +65,20 @@ async def ingest_message(
         if (replayed := request.replay(stored)) is not None:
             return replayed
         if loaded.known is not None:
-            return await _known(reader, loaded.known)
+            return await _repeat(reader, loaded.known)
         if loaded.chat is None or not _may_write(loaded.chat, inbound, loaded):
-            return await _keep(store, inbound, loaded.named, request)
+            return await _keep(store, inbound, loaded.addressed_ticket, request)
         return await _write(store, inbound, loaded.chat, command, request)
 
     async def target() -> TicketName | None:
-        seen, _ = await until_committed(store, lambda store: store.load_inbound(query), None)
-        found = seen.chat.target.ticket if seen.chat else seen.named
+        seen, _ = await retry_until_committed(store, lambda store: store.load_inbound(query), None)
+        found = seen.chat.target.ticket if seen.chat else seen.addressed_ticket
         return TicketName(found.organization, found.number) if found else None
 
-    return await until_committed(store, once, target)
+    return await retry_until_committed(store, once, target)
 
 
-async def _known(reader: Reader, known: Inbound) -> IngestedMessage:
+async def _repeat(reader: Reader, known: Inbound) -> IngestedMessage:
     """Returns what became of a message that was taken in before."""
     if known.message_id is None or known.ticket_number is None:
         return IngestedMessage(known, None)
@@ -116,7 +118,7 @@ async def _write(
     command: commands.PostMessage,
     request: Request[IngestedMessage],
 ) -> IngestedMessage:
-    caller = customer(str(chat.contact.id))
+    caller = customer_caller(str(chat.contact.id))
     try:
         decision = await decide_with_number(
             store,

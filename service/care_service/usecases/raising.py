@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from care_rules.create import assigned
+from care_rules.create import assign_new_ticket
 from care_rules.decision import Decision
 from care_rules.scheduling import ScheduledDecision
 from care_rules.settings import AutoAssign, Settings
-from care_service.usecases.ports import IdempotencyRecord, TicketStore
+from care_service.usecases.ports.idempotency import IdempotencyRecord
+from care_service.usecases.ports.ticket_store import TicketStore
 
 DecisionT = TypeVar("DecisionT", Decision, Decision | None)
 _NO_NUMBER: Final = 0
@@ -34,7 +35,7 @@ async def decide_with_number(store: TicketStore, settings: Settings, decide: Cal
         return decision
     # Last of all, since a turn that is taken and not used is lost.
     agent = await store.next_assignee(ticket.organization, ticket.location, settings.auto_assign)
-    return assigned(decision, agent) if agent else decision
+    return assign_new_ticket(decision, agent) if agent else decision
 
 
 async def commit(store: TicketStore, scheduled: ScheduledDecision, record: IdempotencyRecord | None) -> None:

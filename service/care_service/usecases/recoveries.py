@@ -13,7 +13,8 @@ from care_rules.names import RecoveryName, TicketName
 from care_rules.snapshot import TicketSnapshot
 from care_service.usecases.execution import execute
 from care_service.usecases.links import Links
-from care_service.usecases.ports import Reader, RecoveryView, TicketStore
+from care_service.usecases.ports.reader import Reader, RecoveryView
+from care_service.usecases.ports.ticket_store import TicketStore
 from care_service.usecases.request import Replayable, Request
 
 
@@ -53,7 +54,7 @@ async def send_recovery_form(
         reply_message_id=uuid7(),
         form_message_id=uuid7(),
     )
-    return await execute(store, name, command, request, _started)
+    return await execute(store, name, command, request, _to_started_recovery)
 
 
 async def add_contact(
@@ -68,7 +69,7 @@ async def add_contact(
         contact_id=uuid7(),
         claim=contact.claim,
     )
-    return await execute(store, name, command, request, _started)
+    return await execute(store, name, command, request, _to_started_recovery)
 
 
 async def withdraw_recovery_form(
@@ -97,14 +98,14 @@ async def _end(
     view = await reader.recovery(name)
 
     def ended(snapshot: TicketSnapshot, _: Decision | None) -> ChangedRecovery:
-        if snapshot.named is None:
+        if snapshot.target_recovery is None:
             raise AssertionError("execute refuses a recovery that does not exist")
-        return ChangedRecovery(RecoveryView(snapshot.named, view.contacts if view else ()), snapshot)
+        return ChangedRecovery(RecoveryView(snapshot.target_recovery, view.contacts if view else ()), snapshot)
 
     return await execute(store, name.ticket, command, request, ended, name.id)
 
 
-def _started(snapshot: TicketSnapshot, decision: Decision | None) -> ChangedRecovery:
+def _to_started_recovery(snapshot: TicketSnapshot, decision: Decision | None) -> ChangedRecovery:
     if decision is None or decision.new_recovery is None:
         raise AssertionError("the command starts a recovery")
     contacts = (decision.contact,) if decision.contact else ()

@@ -11,17 +11,17 @@ from uuid_utils.compat import uuid7
 from care_rules import commands, reports
 from care_rules.callers import Caller
 from care_rules.decision import Decision
-from care_rules.entities import Review
+from care_rules.entities.review import Review
 from care_rules.names import RecoveryName
-from care_rules.plan import HANDED_OUT, Plan, SiteTiming, Step
+from care_rules.recovery_plan import HANDED_OUT, RecoveryPlan, RecoveryStep, SiteTiming
 from care_rules.refusals import not_found
-from care_rules.replies import with_link, without_link
+from care_rules.replies import insert_link, remove_link
 from care_rules.reports import RecoverySnapshot
 from care_rules.scheduling import keep_schedule, schedule
 from care_rules.snapshot import apply
 from care_service.usecases.links import Links
-from care_service.usecases.ports import TicketStore
-from care_service.usecases.retrying import until_committed
+from care_service.usecases.ports.ticket_store import TicketStore
+from care_service.usecases.retrying import retry_until_committed
 
 _ADMITTED: Final = 50
 """Messages that enter a chat when it opens. Further ones stay with the unmatched messages."""
@@ -32,7 +32,7 @@ class RecoveryProgress:
     """A recovery, and its next step at the time of the call."""
 
     snapshot: RecoverySnapshot
-    plan: Plan
+    plan: RecoveryPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ async def check_recovery(
     caller.check_organization(name.organization, str(name))
     if report_time is not None:
         # Before the load: the wake of a report that comes after it stays.
-        await store.take_back_wake(name, report_time)
+        await store.cancel_wake(name, report_time)
     return _progress(await _load(store, name), timing, now)
 
 
@@ -80,7 +80,7 @@ async def begin_posting(
     links: Links,
     timing: SiteTiming,
     name: RecoveryName,
-    step: Step,
+    step: RecoveryStep,
     caller: Caller,
     now: datetime,
 ) -> BegunPosting:
@@ -92,7 +92,7 @@ async def begin_posting(
 
     async def once(store: TicketStore) -> BegunPosting:
         loaded = await _load(store, name)
-        review = loaded.snapshot.review
+        review = loaded.base.review
         if loaded.recovery.key_id:
             links.require_key(loaded.recovery.key_id)
         decision = reports.begin_posting(loaded, review, step, timing, now) if review else None
@@ -100,11 +100,11 @@ async def begin_posting(
             return BegunPosting(_progress(loaded, timing, now), None)
         await store.commit(keep_schedule(decision), None)
         after = _apply(loaded, decision)
-        read_first = step is Step.POST and loaded.recovery.reply_state in HANDED_OUT
+        read_first = step is RecoveryStep.POST and loaded.recovery.reply_state in HANDED_OUT
         grant = _grant(links, after, review, step, read_first=read_first)
         return BegunPosting(_progress(after, timing, now), grant)
 
-    return await until_committed(store, once, name.ticket)
+    return await retry_until_committed(store, once, name.ticket)
 
 
 async def report_posting(
@@ -140,12 +140,12 @@ async def unlock_chat(
 
     async def once(store: TicketStore) -> RecoveryProgress:
         loaded = await _load(store, name)
-        if loaded.snapshot.contact is not None:
-            kept = await store.load_kept(name.ticket, loaded.snapshot.contact, _ADMITTED)
+        if loaded.base.contact is not None:
+            kept = await store.load_kept(name.ticket, loaded.base.contact, _ADMITTED)
             loaded = replace(loaded, kept=tuple(replace(inbound, message_id=uuid7()) for inbound in kept))
         return await _commit(store, timing, loaded, command, caller, now)
 
-    return await until_committed(store, once, name.ticket)
+    return await retry_until_committed(store, once, name.ticket)
 
 
 async def _report(
@@ -161,7 +161,7 @@ async def _report(
     async def once(store: TicketStore) -> RecoveryProgress:
         return await _commit(store, timing, await _load(store, name), command, caller, now)
 
-    return await until_committed(store, once, name.ticket)
+    return await retry_until_committed(store, once, name.ticket)
 
 
 async def _commit(
@@ -172,9 +172,9 @@ async def _commit(
     caller: Caller,
     now: datetime,
 ) -> RecoveryProgress:
-    decision = reports.report(loaded, command, caller, now)
+    decision = reports.record_report(loaded, command, caller, now)
     if decision is not None:
-        scheduled = schedule(loaded.snapshot, decision)
+        scheduled = schedule(loaded.base, decision)
         await store.commit(scheduled, None)
         loaded = _apply(loaded, scheduled.decision)
     return _progress(loaded, timing, now)
@@ -189,7 +189,7 @@ async def _load(store: TicketStore, name: RecoveryName) -> RecoverySnapshot:
 
 def _apply(loaded: RecoverySnapshot, decision: Decision) -> RecoverySnapshot:
     return RecoverySnapshot(
-        apply(loaded.snapshot, decision), decision.recovery or loaded.recovery, loaded.siblings, loaded.kept
+        apply(loaded.base, decision), decision.recovery or loaded.recovery, loaded.siblings, loaded.kept
     )
 
 
@@ -197,12 +197,14 @@ def _progress(loaded: RecoverySnapshot, timing: SiteTiming, now: datetime) -> Re
     return RecoveryProgress(loaded, loaded.plan(now, timing))
 
 
-def _grant(links: Links, after: RecoverySnapshot, review: Review, step: Step, *, read_first: bool) -> PostingGrant:
+def _grant(
+    links: Links, after: RecoverySnapshot, review: Review, step: RecoveryStep, *, read_first: bool
+) -> PostingGrant:
     recovery = after.recovery
     link, text = links.form_link(recovery.id, recovery.key_id), recovery.reply_text
     return PostingGrant(
         attempt=recovery.attempt,
-        text=without_link(text) if step is Step.RETRACT else with_link(text, link),
+        text=remove_link(text) if step is RecoveryStep.RETRACT else insert_link(text, link),
         link=link,
         review=review,
         read_first=read_first,

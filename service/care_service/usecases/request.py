@@ -13,9 +13,9 @@ from typing import Generic, TypeAlias, TypeVar
 from uuid import UUID
 
 from care_rules.callers import Caller
-from care_rules.entities import Ticket
+from care_rules.entities.ticket import Ticket
 from care_rules.refusals import Reason, Refusal
-from care_service.usecases.ports import REQUEST_ID_LIFETIME, IdempotencyRecord, RequestKey, StoredResponse
+from care_service.usecases.ports.idempotency import REQUEST_ID_LIFETIME, IdempotencyRecord, RequestKey, StoredResponse
 
 OutcomeT = TypeVar("OutcomeT")
 

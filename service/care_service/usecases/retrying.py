@@ -7,7 +7,7 @@ from typing import Final, Protocol, TypeVar
 
 from care_rules.names import TicketName
 from care_rules.refusals import Reason, Refusal
-from care_service.usecases.ports import StaleError, TicketStore
+from care_service.usecases.ports.ticket_store import StaleError, TicketStore
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -24,7 +24,7 @@ class Once(Protocol[T_co]):
         ...
 
 
-async def until_committed(
+async def retry_until_committed(
     store: TicketStore, once: Once[T], ticket: TicketName | Callable[[], Awaitable[TicketName | None]] | None
 ) -> T:
     """Repeats `once` until nobody overtakes it, in the end with `ticket` locked. Refuses with CONTENDED if that fails.

@@ -10,13 +10,15 @@ from uuid_utils.compat import uuid7
 
 from care_rules import names
 from care_rules.create import create_ticket
-from care_rules.entities import Review
+from care_rules.entities.review import Review
 from care_rules.names import TicketName
 from care_rules.refusals import Reason, Refusal
-from care_rules.review_edits import note_edit
-from care_rules.review_tickets import by_itself, is_wanted
+from care_rules.review_edits import record_edit
+from care_rules.review_tickets import automatic_ticket, needs_ticket
 from care_rules.scheduling import ScheduledDecision, schedule, schedule_new_ticket
-from care_service.usecases.ports import Directory, Reader, StaleError, TicketStore
+from care_service.usecases.ports.directory import Directory
+from care_service.usecases.ports.reader import Reader
+from care_service.usecases.ports.ticket_store import StaleError, TicketStore
 from care_service.usecases.raising import decide_with_number
 from care_service.usecases.request import Replayable, Request
 
@@ -38,7 +40,7 @@ async def ingest_review(
     """
     organization = review.organization
     request.caller.check_organization(organization, names.organization(organization))
-    await directory.see_organization(organization, request.now)
+    await directory.ensure_organization(organization, request.now)
     key = request.key(organization)
     stored = await directory.answer(key) if key else None
     if (replayed := request.replay(stored)) is not None:
@@ -60,9 +62,9 @@ async def _ingest(
     if before is not None and before.update_time > review.update_time:
         return before
     if before is not None:
-        review = _edited(before, review)
-    noted = await _noted(store, before, review, request)
-    raised = await _raised(store, before, review, request)
+        review = _merge_edit(before, review)
+    noted = await _record_edit(store, before, review, request)
+    raised = await _raise_ticket(store, before, review, request)
     if raised is not None:
         review = replace(review, ticket_number=raised.decision.ticket.number)
     record = request.record(review.organization, review)
@@ -70,7 +72,7 @@ async def _ingest(
     return review
 
 
-async def _noted(
+async def _record_edit(
     store: TicketStore, before: Review | None, review: Review, request: Request[Review]
 ) -> ScheduledDecision | None:
     """Returns what the review's ticket notes about an edit."""
@@ -80,11 +82,11 @@ async def _noted(
     if loaded is None:
         return None
     snapshot, _ = loaded
-    decision = note_edit(snapshot, review, uuid7(), request.caller, request.now)
+    decision = record_edit(snapshot, review, uuid7(), request.caller, request.now)
     return schedule(snapshot, decision) if decision is not None else None
 
 
-async def _raised(
+async def _raise_ticket(
     store: TicketStore, before: Review | None, review: Review, request: Request[Review]
 ) -> ScheduledDecision | None:
     """Returns the ticket that the settings want for a review, where it has none and they did not want one before."""
@@ -93,9 +95,9 @@ async def _raised(
     snapshot, _ = await store.load_new(
         review.organization, review=review.id, location=review.location, agent=None, request=None
     )
-    if not is_wanted(snapshot, before, review):
+    if not needs_ticket(snapshot, before, review):
         return None
-    snapshot, command = replace(snapshot, review=review), by_itself(uuid7(), uuid7(), uuid7())
+    snapshot, command = replace(snapshot, review=review), automatic_ticket(uuid7(), uuid7(), uuid7())
     decision = await decide_with_number(
         store,
         snapshot.settings,
@@ -104,7 +106,7 @@ async def _raised(
     return schedule_new_ticket(snapshot.settings, decision)
 
 
-def _edited(before: Review, edit: Review) -> Review:
+def _merge_edit(before: Review, edit: Review) -> Review:
     """Returns the edit with the values that an edit does not change."""
     return replace(
         edit,

@@ -8,11 +8,11 @@ from typing import Final, TypeAlias
 
 from care_rules import names
 from care_rules.callers import Caller
-from care_rules.entities import FieldChange
-from care_rules.organizations import Location, Organization, settings_at
+from care_rules.entities.activity import FieldChange
+from care_rules.organizations import Location, Organization, effective_settings
 from care_rules.refusals import Violations
-from care_rules.settings import FIELDS, Layer, SettingsRevision, check, effective
-from care_service.usecases.ports import Reader
+from care_rules.settings import FIELDS, Layer, SettingsRevision, check_settings, merge_layers
+from care_service.usecases.ports.reader import Reader
 
 SettingsTexts: TypeAlias = Callable[[Layer], Mapping[str, str]]
 """Returns the values that are set as JSON in the contract's form, by the names of their fields."""
@@ -27,8 +27,8 @@ async def check_everywhere(reader: Reader, organization: Organization, prefix: s
     `prefix` is the path of the settings in the request.
     """
     violations, after = Violations(), None
-    for field, words in check(settings_at(organization, None)):
-        violations.wrong(f"{prefix}.{field}", words)
+    for field, words in check_settings(effective_settings(organization, None)):
+        violations.reject(f"{prefix}.{field}", words)
     while True:
         locations = await reader.locations(organization.id, after, _LOCATIONS)
         for location in locations:
@@ -49,8 +49,8 @@ def check_location(organization: Organization, location: Location, prefix: str) 
 
 
 def _check(violations: Violations, organization: Layer, location: Location, prefix: str, where: str) -> None:
-    for field, words in check(effective(organization, location.settings)):
-        violations.wrong(f"{prefix}.{field}", f"{words}{where}")
+    for field, words in check_settings(merge_layers(organization, location.settings)):
+        violations.reject(f"{prefix}.{field}", f"{words}{where}")
 
 
 def revision(

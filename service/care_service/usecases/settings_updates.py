@@ -8,10 +8,12 @@ from typing import Final
 from care_rules import names
 from care_rules.callers import Caller
 from care_rules.names import Child
-from care_rules.organizations import Location, Organization, settings_at
+from care_rules.organizations import Location, Organization, effective_settings
 from care_rules.refusals import Reason, Refusal, not_found
 from care_rules.settings import Layer, Settings
-from care_service.usecases.ports import Directory, Reader, StaleError
+from care_service.usecases.ports.directory import Directory
+from care_service.usecases.ports.reader import Reader
+from care_service.usecases.ports.ticket_store import StaleError
 from care_service.usecases.request import Replayable, Request
 from care_service.usecases.settings_revisions import SettingsTexts, check_everywhere, check_location, revision
 
@@ -38,7 +40,7 @@ class SettingsPlace:
     @property
     def effective(self) -> Settings:
         """The settings that apply here."""
-        return settings_at(self.organization, self.location)
+        return effective_settings(self.organization, self.location)
 
 
 async def get_settings(reader: Reader, name: Child, caller: Caller) -> SettingsPlace:

@@ -11,16 +11,17 @@ from care_rules import commands, create, names
 from care_rules.callers import Caller
 from care_rules.create import CreationSnapshot
 from care_rules.decision import Decision
-from care_rules.entities import Priority
+from care_rules.entities.ticket import Priority
 from care_rules.names import TicketName
 from care_rules.refusals import not_found
 from care_rules.scheduling import schedule_new_ticket
 from care_rules.snapshot import TicketSnapshot
 from care_service.usecases.execution import execute, ticket_only
-from care_service.usecases.ports import Directory, TicketStore
+from care_service.usecases.ports.directory import Directory
+from care_service.usecases.ports.ticket_store import TicketStore
 from care_service.usecases.raising import decide_with_number
 from care_service.usecases.request import Replayable, Request
-from care_service.usecases.retrying import until_committed
+from care_service.usecases.retrying import retry_until_committed
 
 Outcome = Replayable[TicketSnapshot]
 """The ticket after the command."""
@@ -61,7 +62,7 @@ async def create_ticket(
     """Creates a ticket, from a review or without one."""
     organization, caller = new.organization, request.caller
     caller.check_organization(organization, names.organization(organization))
-    await directory.see_organization(organization, request.now)
+    await directory.ensure_organization(organization, request.now)
     command = commands.CreateTicket(
         subject=new.subject,
         description=new.description,
@@ -95,11 +96,11 @@ async def create_ticket(
             lambda number: create.create_ticket(snapshot, number, command, caller, request.now, request.id),
         )
         scheduled = schedule_new_ticket(snapshot.settings, decision)
-        created = _created(snapshot, scheduled.decision)
+        created = _to_snapshot(snapshot, scheduled.decision)
         await store.commit_new(scheduled, request.record(organization, created))
         return created
 
-    return await until_committed(store, once, None)
+    return await retry_until_committed(store, once, None)
 
 
 async def update_ticket(
@@ -144,7 +145,7 @@ async def reopen_ticket(store: TicketStore, name: TicketName, request: Request[T
     return await execute(store, name, commands.ReopenTicket(), request, ticket_only)
 
 
-def _created(snapshot: CreationSnapshot, decision: Decision) -> TicketSnapshot:
+def _to_snapshot(snapshot: CreationSnapshot, decision: Decision) -> TicketSnapshot:
     return TicketSnapshot(
         decision.ticket,
         snapshot.organization,

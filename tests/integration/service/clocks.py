@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 
 class SettableClock:
-    """See care_service.usecases.ports.Clock."""
+    """See care_service.usecases.ports.clock.Clock."""
 
     def __init__(self) -> None:
         self._now = datetime(2026, 5, 4, 9, tzinfo=UTC)

@@ -13,10 +13,15 @@ import asyncpg
 from care_dev.stack import postgres
 from care_rules.callers import Caller, Role
 from care_rules.commands import UnlockChat
-from care_rules.entities import ActorKind, Contact, Delivery, Recovery, Review, Ticket
+from care_rules.entities.activity import ActorKind
+from care_rules.entities.contact import Contact
+from care_rules.entities.delivery import Delivery
+from care_rules.entities.recovery import Recovery
+from care_rules.entities.review import Review
+from care_rules.entities.ticket import Ticket
 from care_rules.names import parse_recovery
 from care_rules.organizations import Organization
-from care_rules.reports import report
+from care_rules.reports import record_report
 from care_rules.scheduling import schedule
 from care_service.storage.database import Database
 from care_service.storage.migrate import upgrade
@@ -52,9 +57,9 @@ def examples() -> Examples:
     direct = desk.add_contact(with_chat, "kim@example.com", "", LONG_AGO)
     worker = Caller(ActorKind.WORKFLOW, "worker", None, frozenset({Role.WORKER}), "")
     loaded = memory.recovery(parse_recovery(direct))
-    unlocked = report(loaded, UnlockChat(uuid4(), "k1"), worker, LONG_AGO)
+    unlocked = record_report(loaded, UnlockChat(uuid4(), "k1"), worker, LONG_AGO)
     assert unlocked is not None
-    desk.commit(schedule(loaded.snapshot, unlocked))
+    desk.commit(schedule(loaded.base, unlocked))
     return Examples(
         organization=memory.organization,
         review=next(iter(memory.reviews.values())),

@@ -13,7 +13,7 @@ from care_dev.stack import postgres
 from care_rules.filters.reviews import REVIEW_FIELDS
 from care_rules.filters.schema import read_filter
 from care_rules.filters.tickets import TICKET_FIELDS
-from care_rules.finding import ReviewPlace, ReviewQuery, TicketPlace, TicketQuery
+from care_rules.queries import ReviewPlace, ReviewQuery, TicketPlace, TicketQuery
 from care_service.rpc.fields import Fields
 from care_service.rpc.list_queries import read_order
 from care_service.storage import review_lists

@@ -22,7 +22,7 @@ from care.v1.recovery_pb2 import Recovery
 from care.v1.review_pb2 import Review
 from care.v1.settings_pb2 import Deadlines, PriorityDeadlines, Settings
 from care.v1.ticket_pb2 import Ticket
-from care_rules.entities import ActivityType
+from care_rules.entities.activity import ActivityType
 from care_service.storage import tables
 from tests.integration.service.clocks import SettableClock
 from tests.support.tenant import Tenant, timestamp

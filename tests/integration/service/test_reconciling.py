@@ -12,7 +12,7 @@ from care.v1 import conversation_service_pb2 as conversations
 from care.v1 import ticket_service_pb2 as tickets
 from care_client.workflow_names import contact_recovery_id, ticket_workflow_id
 from care_dev.stack import postgres
-from care_service.running.reconciling import TemporalRunning, missing
+from care_service.running.reconciling import TemporalWorkflows, missing_workflows
 from care_service.storage.database import Database
 from care_service.storage.expected_workflows import ExpectedWorkflow, ExpectedWorkflows
 from tests.integration.service.clocks import SettableClock
@@ -41,14 +41,14 @@ async def until_running(client: Client, *workflow_ids: str) -> None:
     """Waits until all of them run, and are found by that: visibility comes after."""
 
     async def there() -> bool:
-        found = await TemporalRunning(client).running(workflow_ids)
+        found = await TemporalWorkflows(client).running(workflow_ids)
         return set(found) == set(workflow_ids)
 
     await eventually("running workflows", there)
 
 
 async def lost(wanted: ExpectedWorkflows, client: Client) -> set[str]:
-    return {each.workflow_id async for page in missing(wanted, TemporalRunning(client)) for each in page}
+    return {each.workflow_id async for page in missing_workflows(wanted, TemporalWorkflows(client)) for each in page}
 
 
 async def test_what_was_terminated_by_hand_is_found_and_runs_again(server: postgres.Server, client: Client) -> None:
@@ -71,7 +71,7 @@ async def test_what_was_terminated_by_hand_is_found_and_runs_again(server: postg
             return await lost(wanted, client) == set(ids)
 
         await eventually("terminated workflows", unseen)
-        async for page in missing(wanted, TemporalRunning(client)):
+        async for page in missing_workflows(wanted, TemporalWorkflows(client)):
             await wanted.wake(page)
         await until_running(client, *ids)
         assert await lost(wanted, client) == set()

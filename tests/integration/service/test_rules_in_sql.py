@@ -13,7 +13,8 @@ import pytest
 from temporalio.common import TypedSearchAttributes
 
 from care.v1.recovery_pb2 import RecoveryState as WireState
-from care.v1.worker_service_pb2 import RecoveryPlan, RecoveryStep
+from care.v1.worker_service_pb2 import RecoveryPlan as WirePlan
+from care.v1.worker_service_pb2 import RecoveryStep as WireStep
 from care_client import workflow_names
 from care_dev.stack import postgres
 from care_rules.callers import Role
@@ -21,24 +22,17 @@ from care_rules.chat import ChatSnapshot
 from care_rules.deadlines import next_reminder
 from care_rules.decision import Decision
 from care_rules.delivery import DeliverySnapshot, DeliveryStep, cancel_delivery
-from care_rules.entities import (
-    Agent,
-    Channel,
-    CloseReason,
-    Contact,
-    Delivery,
-    DeliveryState,
-    FieldChange,
-    Priority,
-    Recovery,
-    RecoveryKind,
-    ReplyState,
-    Ticket,
-)
-from care_rules.finding import STAGES, stages_of_status
+from care_rules.entities.activity import FieldChange
+from care_rules.entities.agent import Agent
+from care_rules.entities.contact import Contact
+from care_rules.entities.delivery import Delivery, DeliveryState
+from care_rules.entities.message import Channel
+from care_rules.entities.recovery import Recovery, RecoveryKind, ReplyState
+from care_rules.entities.ticket import CloseReason, Priority, Ticket
 from care_rules.lifecycle import FORM_LIVE, LIVE, STATUS, UNRESOLVED, RecoveryState, TicketStatus
-from care_rules.permissions import Command, Relation, Situation, refusal
-from care_rules.plan import Plan, Sibling, SiteTiming, Step, needs_form_link, plan
+from care_rules.permissions import Command, Relation, Situation, refusal_reason
+from care_rules.queries import STAGES, stages_of_status
+from care_rules.recovery_plan import RecoveryPlan, RecoveryStep, Sibling, SiteTiming, needs_form_link, plan_recovery
 from care_rules.scheduling import keep_schedule
 from care_rules.settings import AutoAssign, Settings, SettingsRevision
 from care_service.storage.database import Database
@@ -78,8 +72,8 @@ class Stored:
     siblings: Sequence[Sibling]
 
     @property
-    def plan(self) -> Plan:
-        return plan(self.recovery, self.siblings, NOW, TIMING)
+    def plan(self) -> RecoveryPlan:
+        return plan_recovery(self.recovery, self.siblings, NOW, TIMING)
 
     @property
     def words(self) -> tuple[object, ...]:
@@ -174,7 +168,7 @@ async def test_recoveries_that_want_a_step_are_those_whose_plan_is_not_done(
 ) -> None:
     page = await ExpectedWorkflows(with_recoveries).page(workflow_names.CONTACT_RECOVERY, None, ALL)
     found = {each.resource_id for each in page if each.resource_id}
-    expected = {each.recovery.id for each in recoveries if each.plan.step is not Step.DONE}
+    expected = {each.recovery.id for each in recoveries if each.plan.step is not RecoveryStep.DONE}
     assert unlike(recoveries, found, expected) == []
 
 
@@ -200,9 +194,7 @@ async def test_a_workflow_is_started_as_waiting_for_the_site_where_its_first_pla
     await fetch(with_recoveries, "DELETE FROM outbox")
     for each in recoveries:
         state, step = each.recovery.state, each.plan.step
-        shown = RecoveryPlan(
-            state=WireState.Value(f"RECOVERY_STATE_{state}"), step=RecoveryStep.Value(f"RECOVERY_STEP_{step}")
-        )
+        shown = WirePlan(state=WireState.Value(f"RECOVERY_STATE_{state}"), step=WireStep.Value(f"RECOVERY_STEP_{step}"))
         own = [found.value for found in recovery_updates(shown, TypedSearchAttributes.empty) if found.key == WAITS_FOR]
         if said[each.recovery.id]:
             # The workflow says the same, or its first step takes but a moment and it says nothing.
@@ -346,7 +338,7 @@ async def test_of_several_chats_of_a_sender_the_open_one_comes_first(empty: Data
 def takes_messages(state: RecoveryState) -> bool:
     """Whether the team can write in a chat of that state."""
     situation = Situation(TicketStatus.OPEN, state, Relation.MINE, frozenset({Role.AGENT}), True, True)
-    return refusal(Command.SEND_MESSAGE, situation) is None
+    return refusal_reason(Command.SEND_MESSAGE, situation) is None
 
 
 async def test_keys_in_use_are_those_of_open_chats(empty: Database, made: Examples) -> None:

@@ -9,7 +9,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from care_dev.stack import postgres
-from care_rules.entities import CloseReason, DeliveryState, ReplyState
+from care_rules.entities.delivery import DeliveryState
+from care_rules.entities.recovery import ReplyState
+from care_rules.entities.ticket import CloseReason
 from care_rules.lifecycle import RecoveryState, TicketStatus
 from care_service.storage.database import Database
 from care_service.storage.expected_workflows import RECOVERIES, TICKETS

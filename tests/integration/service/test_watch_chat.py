@@ -22,7 +22,7 @@ from care_client.client import CareClient
 from care_client.errors import Conflict, NotFound, ResourceExhausted, Unavailable
 from care_dev.stack import postgres
 from care_service.rpc.page_tokens import make_token
-from care_service.usecases.streams import Pace
+from care_service.usecases.subscriptions import Pace
 from tests.integration.service.commands import assert_refused
 from tests.support.care import Care, care, refusal
 from tests.support.tenant import Tenant

@@ -23,7 +23,7 @@ from care_client.errors import CareError
 from care_client.watching import watch_tickets
 from care_dev.stack import postgres
 from care_service.rpc.page_tokens import make_token
-from care_service.usecases.streams import Pace
+from care_service.usecases.subscriptions import Pace
 from tests.integration.service.clocks import SettableClock
 from tests.integration.service.commands import assert_refused
 from tests.support.care import Care, care

@@ -12,15 +12,20 @@ from uuid import UUID
 import pytest
 
 from care_rules import names
-from care_rules.callers import Caller, Role, customer
+from care_rules.callers import Caller, Role, customer_caller
 from care_rules.commands import RecordPosted
-from care_rules.entities import ActorKind, Channel, Contact, Inbound, IngestOutcome, Recovery, Review
+from care_rules.entities.activity import ActorKind
+from care_rules.entities.contact import Contact
+from care_rules.entities.inbound import Inbound, IngestOutcome
+from care_rules.entities.message import Channel
+from care_rules.entities.recovery import Recovery
+from care_rules.entities.review import Review
 from care_rules.names import RecoveryName, TicketName
-from care_rules.plan import SiteTiming, Step
+from care_rules.recovery_plan import RecoveryStep, SiteTiming
 from care_rules.refusals import Reason, Refusal
 from care_rules.settings import Layer, Settings
 from care_rules.snapshot import TicketSnapshot
-from care_service.rpc.settings_convert import texts
+from care_service.rpc.settings_convert import json_values
 from care_service.storage.database import Database
 from care_service.storage.directory import PostgresDirectory
 from care_service.storage.reader import PostgresReader
@@ -28,7 +33,7 @@ from care_service.storage.tickets import PostgresTickets
 from care_service.usecases import conversation, forms, recoveries, recovery_steps, reviews, settings_updates, tickets
 from care_service.usecases.forms import Submission
 from care_service.usecases.links import Links
-from care_service.usecases.ports import StoredResponse
+from care_service.usecases.ports.idempotency import StoredResponse
 from care_service.usecases.request import Replayable, Request
 from care_service.usecases.tickets import NewTicket
 
@@ -38,7 +43,7 @@ START = datetime(2026, 5, 4, 9, tzinfo=UTC)
 REPLY = "We are sorry. Please tell us how to reach you: {form_link}"
 TIMING = SiteTiming(checks=(timedelta(minutes=10),), settle=timedelta(minutes=1))
 WORKER = Caller(ActorKind.WORKFLOW, "worker", None, frozenset({Role.WORKER}), "")
-STRANGER = customer("")
+STRANGER = customer_caller("")
 _externals = count(1)
 
 
@@ -81,7 +86,7 @@ class Office:
     async def open(self) -> None:
         """Makes the entries of the organization and of two agents, as their first calls do."""
         for agent in ("alice", "bob"):
-            await self.directory.see_agent(self.id, agent, agent.title(), self.now)
+            await self.directory.ensure_agent(self.id, agent, agent.title(), self.now)
 
     def later(self, **how_long: float) -> None:
         """Moves the time forward; the arguments are those of timedelta."""
@@ -141,7 +146,7 @@ class Office:
         name = names.Child(self.id, "")
         layer, paths = Layer(settings, frozenset(fields)), frozenset(fields)
         await settings_updates.update_settings(
-            self.reader, self.directory, texts, name, layer, paths, self.request(self.service)
+            self.reader, self.directory, json_values, name, layer, paths, self.request(self.service)
         )
 
     # --- tickets in any state -----------------------------------------------------------------------------------------
@@ -217,7 +222,9 @@ class Office:
 
     async def post(self, name: RecoveryName) -> None:
         """Hands the reply out, and reports it public."""
-        begun = await recovery_steps.begin_posting(self.store, self.links, TIMING, name, Step.POST, WORKER, self.now)
+        begun = await recovery_steps.begin_posting(
+            self.store, self.links, TIMING, name, RecoveryStep.POST, WORKER, self.now
+        )
         assert begun.grant is not None
         command = RecordPosted(begun.grant.attempt)
         await recovery_steps.report_posting(self.store, TIMING, name, command, WORKER, self.now)

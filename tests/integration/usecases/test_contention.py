@@ -15,9 +15,10 @@ from care_service.storage.database import Database
 from care_service.storage.tickets import PostgresTickets
 from care_service.usecases import conversation, tickets
 from care_service.usecases.conversation import WrittenMessage
-from care_service.usecases.ports import RequestKey, StaleError, StoredResponse, TicketStore
+from care_service.usecases.ports.idempotency import RequestKey, StoredResponse
+from care_service.usecases.ports.ticket_store import StaleError, TicketStore
 from care_service.usecases.request import Request
-from care_service.usecases.retrying import until_committed
+from care_service.usecases.retrying import retry_until_committed
 from tests.integration.usecases.office import Office, assert_refused, encode, fresh
 
 
@@ -81,11 +82,11 @@ async def test_what_is_overtaken_without_end_is_refused(office: Office) -> None:
         raise StaleError
 
     with pytest.raises(Refusal) as caught:
-        await until_committed(office.store, once, name)
+        await retry_until_committed(office.store, once, name)
     assert (caught.value.reason, caught.value.metadata) == (Reason.CONTENDED, {"ticket": str(name)})
     assert [store is office.store for store in tries] == [True] * 4 + [False]
     with pytest.raises(Refusal) as caught:
-        await until_committed(office.store, once, None)
+        await retry_until_committed(office.store, once, None)
     assert (caught.value.reason, caught.value.metadata) == (Reason.CONTENDED, {})
 
 

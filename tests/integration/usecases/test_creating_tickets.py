@@ -7,7 +7,8 @@ from datetime import timedelta
 from uuid import uuid4
 
 from care_rules import names
-from care_rules.entities import Activity, Priority
+from care_rules.entities.activity import Activity
+from care_rules.entities.ticket import Priority
 from care_rules.names import Child, TicketName
 from care_rules.refusals import Reason
 from care_rules.settings import AutoAssign, Settings
@@ -15,7 +16,7 @@ from care_rules.snapshot import TicketSnapshot
 from care_rules.timing import DeadlineKind
 from care_service.usecases import directory, tickets
 from care_service.usecases.directory import AgentChanges
-from care_service.usecases.ports import StoredResponse
+from care_service.usecases.ports.idempotency import StoredResponse
 from care_service.usecases.request import Request
 from tests.integration.usecases.office import Office, assert_refused, encode, fresh, refused
 
@@ -154,7 +155,7 @@ async def test_a_refused_request_can_be_repeated(office: Office) -> None:
     request_id, name = uuid4(), await office.ticket(taken=False)
     request: Request[TicketSnapshot] = office.request(office.agent("carol"), id=request_id)
     await assert_refused(tickets.take_ticket(office.store, name, request), Reason.NOT_ASSIGNABLE)
-    await office.directory.see_agent(office.id, "carol", "Carol", office.now)
+    await office.directory.ensure_agent(office.id, "carol", "Carol", office.now)
     assert fresh(await tickets.take_ticket(office.store, name, request)).ticket.assignee == "carol"
 
 

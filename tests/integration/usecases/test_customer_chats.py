@@ -5,12 +5,13 @@ from __future__ import annotations
 from uuid import uuid4
 
 from care_rules.chat import ChatState
-from care_rules.entities import Contact, Message
+from care_rules.entities.contact import Contact
+from care_rules.entities.message import Message
 from care_rules.lifecycle import TicketStatus
 from care_rules.names import RecoveryName, TicketName
 from care_rules.refusals import Reason
 from care_service.usecases import chats, conversation, recoveries, tickets
-from care_service.usecases.ports import StoredResponse
+from care_service.usecases.ports.idempotency import StoredResponse
 from care_service.usecases.request import Replayable, Request
 from tests.integration.usecases.office import STRANGER, Office, assert_refused, encode, fresh, refused
 
@@ -120,5 +121,5 @@ async def test_a_chat_shows_its_own_messages_and_no_notes(office: Office) -> Non
     chat = await chats.load_chat(office.store, office.links, office.chat_token(contact), office.now)
     latest = await office.reader.chat_messages(chat, None, 10)
     assert [message.text for message in latest[:-1]] == ["Sorry!", "Hello?"]
-    assert (latest[-1].text, latest[-1].contact_id) == (chat.snapshot.settings.chat_greeting, contact.id)
+    assert (latest[-1].text, latest[-1].contact_id) == (chat.base.settings.chat_greeting, contact.id)
     assert await office.reader.chat_messages_after(chat, None, 10) == list(reversed(latest))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from care_rules.entities import CloseReason
+from care_rules.entities.ticket import CloseReason
 from care_rules.lifecycle import TicketStatus
 from care_rules.names import TicketName
 from care_rules.refusals import Reason

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from care_rules import commands
 from care_rules.delivery import DeliveryStep
-from care_rules.entities import DeliveryFailure, DeliveryState
+from care_rules.entities.delivery import DeliveryFailure, DeliveryState
 from care_rules.names import MessageName, TicketName
 from care_rules.refusals import Reason
 from care_service.usecases import conversation, deliveries

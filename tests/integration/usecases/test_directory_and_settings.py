@@ -7,15 +7,15 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
-from care_rules.entities import Channel
+from care_rules.entities.message import Channel
 from care_rules.names import Child
-from care_rules.organizations import Location, Organization, settings_at
+from care_rules.organizations import Location, Organization, effective_settings
 from care_rules.refusals import Reason, Violation
 from care_rules.settings import Layer, Settings
-from care_service.rpc.settings_convert import texts
+from care_service.rpc.settings_convert import json_values
 from care_service.usecases import directory, settings_updates
 from care_service.usecases.directory import AgentChanges, PlaceChanges
-from care_service.usecases.ports import StoredResponse
+from care_service.usecases.ports.idempotency import StoredResponse
 from care_service.usecases.request import Replayable, Request
 from care_service.usecases.settings_updates import SettingsPlace
 from tests.integration.usecases.office import Office, assert_refused, encode, fresh, refused
@@ -36,7 +36,9 @@ async def update_organization(
     office: Office, changed: PlaceChanges, request: Request[Organization] | None = None
 ) -> Replayable[Organization]:
     request = request or office.request(office.service)
-    return await directory.update_organization(office.reader, office.directory, texts, office.id, changed, request)
+    return await directory.update_organization(
+        office.reader, office.directory, json_values, office.id, changed, request
+    )
 
 
 async def update_location(
@@ -46,7 +48,7 @@ async def update_location(
     request: Request[Location] = office.request(office.service)
     return fresh(
         await directory.update_location(
-            office.reader, office.directory, texts, name, changed, request, allow_missing=allow_missing
+            office.reader, office.directory, json_values, name, changed, request, allow_missing=allow_missing
         )
     )
 
@@ -57,7 +59,7 @@ async def update_settings(
     name, request = Child(office.id, location), request or office.request(office.service)
     given = Layer(settings, frozenset(fields))
     return await settings_updates.update_settings(
-        office.reader, office.directory, texts, name, given, frozenset(fields), request
+        office.reader, office.directory, json_values, name, given, frozenset(fields), request
     )
 
 
@@ -73,7 +75,7 @@ async def test_an_organization_changes_what_is_given_and_nothing_else(office: Of
     stored = await directory.get_organization(office.reader, office.id)
     assert (stored.display_name, stored.default_phone_region, stored.settings_revision) == ("Acme", "GB", 1)
     assert stored.settings.names == frozenset({"form_lifetime"})
-    assert settings_at(stored, None).form_lifetime == lifetime
+    assert effective_settings(stored, None).form_lifetime == lifetime
     (revision,) = await office.reader.settings_revisions(office.id, "", None, 10)
     assert [(change.field, change.after) for change in revision.changes] == [("form_lifetime", '"864000s"')]
     assert revision.author == "intake"
@@ -156,7 +158,7 @@ async def test_a_setting_is_unset_by_its_path_alone(office: Office) -> None:
         await settings_updates.update_settings(
             office.reader,
             office.directory,
-            texts,
+            json_values,
             Child(office.id, ""),
             Layer(),
             frozenset({"grace_days"}),

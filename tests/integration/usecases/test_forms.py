@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from care_rules.entities import Recovery
+from care_rules.entities.recovery import Recovery
 from care_rules.lifecycle import RecoveryState, TicketStatus
 from care_rules.names import TicketName
 from care_rules.refusals import Reason
@@ -15,7 +15,7 @@ from care_rules.settings import AutoAssign, Settings
 from care_service.usecases import forms, recoveries, tickets
 from care_service.usecases.forms import Submission
 from care_service.usecases.links import Links
-from care_service.usecases.ports import StoredResponse
+from care_service.usecases.ports.idempotency import StoredResponse
 from care_service.usecases.request import Replayable
 from tests.integration.usecases.office import STRANGER, Office, assert_refused, recovery_name, refused
 
@@ -40,7 +40,7 @@ async def submit(
 async def test_a_form_is_read_by_its_link(office: Office) -> None:
     _, recovery = await public_form(office)
     form = await forms.load_form(office.store, office.links, office.token(recovery), office.now)
-    assert (form.recovery.id, form.snapshot.business_name) == (recovery.id, office.id)
+    assert (form.recovery.id, form.base.business_name) == (recovery.id, office.id)
 
 
 async def test_a_link_that_is_not_valid_opens_nothing(office: Office) -> None:

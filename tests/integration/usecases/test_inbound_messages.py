@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from uuid import uuid4
 
-from care_rules.entities import Inbound, IngestOutcome
+from care_rules.entities.inbound import Inbound, IngestOutcome
 from care_rules.lifecycle import TicketStatus
 from care_rules.names import RecoveryName, TicketName
 from care_rules.refusals import Reason
 from care_service.usecases import inbound, recoveries, tickets
 from care_service.usecases.inbound import IngestedMessage
-from care_service.usecases.ports import StoredResponse
+from care_service.usecases.ports.idempotency import StoredResponse
 from care_service.usecases.recoveries import NewContact
 from care_service.usecases.request import Request
 from tests.integration.usecases.office import Office, assert_refused, encode, fresh

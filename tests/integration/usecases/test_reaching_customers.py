@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 from uuid import uuid4
 
-from care_rules.entities import DeliveryState
+from care_rules.entities.delivery import DeliveryState
 from care_rules.lifecycle import RecoveryState
 from care_rules.names import RecoveryName
 from care_rules.refusals import Reason
 from care_rules.timing import DeadlineKind
 from care_service.usecases import conversation, recoveries
 from care_service.usecases.conversation import WrittenMessage
-from care_service.usecases.ports import StoredResponse
+from care_service.usecases.ports.idempotency import StoredResponse
 from care_service.usecases.recoveries import NewContact
 from care_service.usecases.request import Request
 from tests.integration.usecases.office import REPLY, Office, assert_refused, encode, fresh, recovery_name, refused

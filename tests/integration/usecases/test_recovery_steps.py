@@ -7,10 +7,10 @@ from datetime import timedelta
 from uuid import uuid4
 
 from care_rules import commands
-from care_rules.entities import RefusalReason
+from care_rules.entities.recovery import RefusalReason
 from care_rules.lifecycle import RecoveryState
 from care_rules.names import RecoveryName, TicketName
-from care_rules.plan import Step
+from care_rules.recovery_plan import RecoveryStep
 from care_rules.refusals import Reason
 from care_rules.timing import DeadlineKind
 from care_service.usecases import recoveries, recovery_steps
@@ -28,7 +28,7 @@ async def check(office: Office, name: RecoveryName) -> RecoveryProgress:
     return await recovery_steps.check_recovery(office.store, TIMING, name, None, WORKER, office.now)
 
 
-async def begin(office: Office, name: RecoveryName, step: Step, links: Links | None = None) -> BegunPosting:
+async def begin(office: Office, name: RecoveryName, step: RecoveryStep, links: Links | None = None) -> BegunPosting:
     return await recovery_steps.begin_posting(
         office.store, links or office.links, TIMING, name, step, WORKER, office.now
     )
@@ -44,8 +44,8 @@ async def report(
 
 async def test_the_reply_is_handed_out_with_its_link_and_reported_public(office: Office) -> None:
     name, recovery = await requested(office)
-    assert (await check(office, recovery)).plan.step is Step.POST
-    begun = await begin(office, recovery, Step.POST)
+    assert (await check(office, recovery)).plan.step is RecoveryStep.POST
+    begun = await begin(office, recovery, RecoveryStep.POST)
     grant = begun.grant
     assert grant is not None
     assert (grant.attempt, grant.read_first, grant.text) == (1, False, REPLY.replace("{form_link}", grant.link))
@@ -55,16 +55,16 @@ async def test_the_reply_is_handed_out_with_its_link_and_reported_public(office:
     office.later(minutes=5)
     progress = await report(office, recovery, commands.RecordPosted(1))
     assert progress.snapshot.recovery.state is RecoveryState.AWAITING_CONTACT
-    assert (progress.plan.step, progress.plan.wait) == (Step.WAIT, timedelta(minutes=10))
+    assert (progress.plan.step, progress.plan.wait) == (RecoveryStep.WAIT, timedelta(minutes=10))
     timing = (await office.load(name)).ticket.timing
     assert (timing.first_response_time, timing.waits_since) == (office.now, office.now)
 
 
 async def test_a_second_hand_out_reads_first(office: Office) -> None:
     _, recovery = await requested(office)
-    await begin(office, recovery, Step.POST)
-    assert (await begin(office, recovery, Step.READ)).grant is None
-    again = await begin(office, recovery, Step.POST)
+    await begin(office, recovery, RecoveryStep.POST)
+    assert (await begin(office, recovery, RecoveryStep.READ)).grant is None
+    again = await begin(office, recovery, RecoveryStep.POST)
     assert again.grant is not None
     assert (again.grant.attempt, again.grant.read_first) == (2, True)
     # The first attempt's report changes nothing any more.
@@ -74,26 +74,26 @@ async def test_a_second_hand_out_reads_first(office: Office) -> None:
 
 async def test_a_step_that_is_not_next_is_not_handed_out(office: Office) -> None:
     _, recovery = await requested(office)
-    begun = await begin(office, recovery, Step.RETRACT)
-    assert (begun.grant, begun.progress.plan.step) == (None, Step.POST)
+    begun = await begin(office, recovery, RecoveryStep.RETRACT)
+    assert (begun.grant, begun.progress.plan.step) == (None, RecoveryStep.POST)
 
 
 async def test_nothing_is_handed_out_without_the_key_of_the_link(office: Office) -> None:
     _, recovery = await requested(office)
     without = Links({"k2": b"o" * 32}, "k2", office.links.base_url)
-    await assert_refused(begin(office, recovery, Step.POST, without), Reason.LINK_UNKNOWN)
-    begun = await begin(office, recovery, Step.POST)
+    await assert_refused(begin(office, recovery, RecoveryStep.POST, without), Reason.LINK_UNKNOWN)
+    begun = await begin(office, recovery, RecoveryStep.POST)
     assert begun.grant is not None
     assert begun.grant.attempt == 1
 
 
 async def test_a_refused_reply_ends_the_recovery_and_restarts_the_inactivity(office: Office) -> None:
     name, recovery = await requested(office)
-    await begin(office, recovery, Step.POST)
+    await begin(office, recovery, RecoveryStep.POST)
     office.later(days=40)
     refused = commands.RecordRefused(1, RefusalReason.LINKS_NOT_ALLOWED, "No links")
     progress = await report(office, recovery, refused)
-    assert (progress.snapshot.recovery.state, progress.plan.step) == (RecoveryState.REFUSED, Step.DONE)
+    assert (progress.snapshot.recovery.state, progress.plan.step) == (RecoveryState.REFUSED, RecoveryStep.DONE)
     timing = (await office.load(name)).ticket.timing
     assert (timing.next_kind, timing.next_time) == (DeadlineKind.INACTIVITY_WARNING, office.now + timedelta(days=27))
 
@@ -102,11 +102,11 @@ async def test_a_withdrawn_form_is_retracted_without_its_link(office: Office) ->
     _, recovery = await requested(office)
     await office.post(recovery)
     await recoveries.withdraw_recovery_form(office.store, office.reader, recovery, office.request())
-    grant = (await begin(office, recovery, Step.RETRACT)).grant
+    grant = (await begin(office, recovery, RecoveryStep.RETRACT)).grant
     assert grant is not None
     assert grant.text == "We are sorry. Please tell us how to reach you."
     progress = await report(office, recovery, commands.RecordRetracted(grant.attempt))
-    assert progress.plan.step is Step.DONE
+    assert progress.plan.step is RecoveryStep.DONE
 
 
 async def test_a_form_expires_at_its_time_and_not_before(office: Office) -> None:
@@ -118,7 +118,7 @@ async def test_a_form_expires_at_its_time_and_not_before(office: Office) -> None
     assert early.snapshot.recovery.state is RecoveryState.AWAITING_CONTACT
     office.later(seconds=1)
     expired = await recovery_steps.expire_form(office.store, TIMING, recovery, expire, WORKER, office.now)
-    assert (expired.snapshot.recovery.state, expired.plan.step) == (RecoveryState.EXPIRED, Step.RETRACT)
+    assert (expired.snapshot.recovery.state, expired.plan.step) == (RecoveryState.EXPIRED, RecoveryStep.RETRACT)
     assert (await office.load(name)).ticket.timing.active_time == office.now
 
 

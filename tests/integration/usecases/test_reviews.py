@@ -7,13 +7,13 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
-from care_rules.entities import Review
+from care_rules.entities.review import Review
 from care_rules.names import TicketName
 from care_rules.refusals import Reason
 from care_rules.settings import AutoAssign, Settings, TicketCreation
 from care_rules.timing import DeadlineKind
 from care_service.usecases import reviews, tickets
-from care_service.usecases.ports import StoredResponse
+from care_service.usecases.ports.idempotency import StoredResponse
 from care_service.usecases.request import Request
 from tests.integration.usecases.office import Office, assert_refused, encode
 

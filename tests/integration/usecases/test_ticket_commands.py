@@ -10,14 +10,14 @@ from uuid import uuid4
 import pytest
 
 from care_rules import commands
-from care_rules.entities import CloseReason
+from care_rules.entities.ticket import CloseReason
 from care_rules.lifecycle import TicketStatus
 from care_rules.names import TicketName
 from care_rules.refusals import Reason
 from care_rules.snapshot import TicketSnapshot
 from care_rules.timing import DeadlineKind
 from care_service.usecases import conversation, recoveries, tickets
-from care_service.usecases.ports import StoredResponse
+from care_service.usecases.ports.idempotency import StoredResponse
 from care_service.usecases.recoveries import NewContact
 from care_service.usecases.request import Request
 from tests.integration.usecases.office import REPLY, Office, assert_refused, encode, fresh, refused

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from care_rules.filters.parser import MAX_DEPTH, MAX_LENGTH, MAX_TERMS, parse
-from care_rules.filters.syntax import And, Comparator, Not, Or, Restriction, Text, Tree, show
+from care_rules.filters.syntax import And, Comparator, Not, Or, Restriction, Text, Tree, format_tree
 from care_rules.refusals import Reason, Refusal
 
 
@@ -181,7 +181,7 @@ def test_any_text_gives_a_tree_or_is_refused_with_a_place_in_it(text: str) -> No
         assert outcome.reason is Reason.INVALID_FILTER
         assert 0 <= int(outcome.metadata["position"]) <= len(text)
     else:
-        assert outcome is None or parse(show(outcome)) == outcome
+        assert outcome is None or parse(format_tree(outcome)) == outcome
 
 
 def _outcome(text: str) -> Tree | Refusal | None:
@@ -203,4 +203,4 @@ def _joined(parts: st.SearchStrategy[Tree]) -> st.SearchStrategy[Tree]:
 
 @given(st.recursive(TEXTS | RESTRICTIONS, _joined, max_leaves=20))
 def test_a_tree_that_is_printed_and_parsed_again_is_the_same(tree: Tree) -> None:
-    assert parse(show(tree)) == tree
+    assert parse(format_tree(tree)) == tree

@@ -13,13 +13,13 @@ import pytest
 from sqlalchemy import Select
 from sqlalchemy.engine import make_url
 
-from care_rules.entities import Priority
+from care_rules.entities.ticket import Priority
 from care_rules.filters.reviews import REVIEW_FIELDS
 from care_rules.filters.schema import EnumField, Field, NameField, NumberField, TextField, TimeField, read_filter
 from care_rules.filters.syntax import Comparator
 from care_rules.filters.tickets import TICKET_FIELDS
-from care_rules.finding import OrderField, OrderKey, ReviewQuery, TicketQuery, complete_order
 from care_rules.names import BadNameError
+from care_rules.queries import OrderField, OrderKey, ReviewQuery, TicketQuery, complete_order
 from care_service.rpc.fields import Fields
 from care_service.rpc.list_queries import read_order, read_ticket_token, ticket_token
 from care_service.storage import review_lists, tables, ticket_lists

@@ -23,7 +23,7 @@ from care_rules.business_hours import (
     Interval,
     Pause,
     due_time,
-    worked,
+    working_time,
 )
 
 MINUTE: Final = timedelta(minutes=1)
@@ -487,12 +487,12 @@ def test_what_is_due_when(case: Case) -> None:
 @pytest.mark.parametrize("case", [case for case in CASES if case.due is not None], ids=lambda case: case.what)
 def test_until_it_is_due_just_that_was_worked(case: Case) -> None:
     assert case.due is not None
-    assert worked(case.hours, utc(case.start), utc(case.due), case.paused()) == case.after
+    assert working_time(case.hours, utc(case.start), utc(case.due), case.paused()) == case.after
 
 
 def test_nothing_is_worked_in_a_stretch_that_ends_before_it_starts() -> None:
-    assert worked(OFFICE, utc("2025-03-03 10:00"), utc("2025-03-03 09:00")) == timedelta(0)
-    assert worked(ALWAYS, utc("2025-03-03 10:00"), utc("2025-03-03 09:00")) == timedelta(0)
+    assert working_time(OFFICE, utc("2025-03-03 10:00"), utc("2025-03-03 09:00")) == timedelta(0)
+    assert working_time(ALWAYS, utc("2025-03-03 10:00"), utc("2025-03-03 09:00")) == timedelta(0)
 
 
 def test_instants_may_be_written_in_any_zone() -> None:
@@ -503,7 +503,7 @@ def test_instants_may_be_written_in_any_zone() -> None:
     assert due.tzinfo is UTC
     # Sunday 0:00 to 12:00 there is 11 h.
     midnight = datetime(2025, 3, 30, tzinfo=ZoneInfo(BERLIN))
-    assert worked(ALWAYS, midnight, midnight.replace(hour=12)) == 11 * HOUR
+    assert working_time(ALWAYS, midnight, midnight.replace(hour=12)) == 11 * HOUR
     assert due_time(ALWAYS, midnight, 11 * HOUR) == utc("2025-03-30 10:00")
 
 
@@ -619,7 +619,7 @@ def compare(run: Run, days: int) -> None:
     assert list(run.hours.check()) == []
     counted = simulate(run.hours, run.start, run.change, days, run.pauses)
     passed = (run.end - run.start) // MINUTE
-    assert worked(run.hours, run.start, run.end, run.pauses) == counted[passed] * MINUTE
+    assert working_time(run.hours, run.start, run.end, run.pauses) == counted[passed] * MINUTE
     due = due_time(run.hours, run.start, run.after, run.pauses)
     needed = run.after // MINUTE
     if needed <= counted[-1]:
@@ -662,10 +662,10 @@ def test_what_is_due_was_worked_and_a_moment_before_was_not(
     pauses = data.draw(paused(start, 30 * 24 * 60))
     due = due_time(hours, start, after, pauses)
     if due is None:
-        assert worked(hours, start, start + HORIZON, pauses) < after
+        assert working_time(hours, start, start + HORIZON, pauses) < after
     elif due > start:
-        assert worked(hours, start, due, pauses) == after
-        assert worked(hours, start, due - MICROSECOND, pauses) == after - MICROSECOND
+        assert working_time(hours, start, due, pauses) == after
+        assert working_time(hours, start, due - MICROSECOND, pauses) == after - MICROSECOND
     else:
         assert (due, after) == (start, timedelta(0))
 
@@ -676,8 +676,8 @@ def test_what_is_worked_in_two_stretches_is_what_is_worked_in_both(
 ) -> None:
     first, second, third = instants
     pauses = data.draw(paused(second, 30 * 24 * 60))
-    parts = worked(hours, first, second, pauses) + worked(hours, second, third, pauses)
-    assert parts == worked(hours, first, third, pauses)
+    parts = working_time(hours, first, second, pauses) + working_time(hours, second, third, pauses)
+    assert parts == working_time(hours, first, third, pauses)
 
 
 # --- what can't be used -----------------------------------------------------------------------------------------------

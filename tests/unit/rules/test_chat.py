@@ -7,11 +7,12 @@ from uuid import UUID
 
 import pytest
 
-from care_rules.callers import customer
+from care_rules.callers import customer_caller
 from care_rules.chat import ChatSnapshot, post_message
 from care_rules.commands import PostMessage
 from care_rules.decision import Decision
-from care_rules.entities import ActivityType, MessageKind
+from care_rules.entities.activity import ActivityType
+from care_rules.entities.message import MessageKind
 from care_rules.lifecycle import RecoveryState, TicketStatus
 from care_rules.refusals import Reason, Refusal
 from tests.support.sample_tickets import CONTACT_ID, EARLIER, NEW_ID, NOW, OTHER_ID, TICKET, contact, form, snapshot
@@ -29,7 +30,7 @@ def chat(status: TicketStatus, state: RecoveryState = RecoveryState.CHAT_UNLOCKE
 
 def posted(seen: ChatSnapshot, *, automatic: bool = False) -> Decision:
     command = replace(MESSAGE, automatic=automatic)
-    decision = post_message(seen, 8, command, customer(str(CONTACT_ID)), NOW)
+    decision = post_message(seen, 8, command, customer_caller(str(CONTACT_ID)), NOW)
     assert decision is not None
     return decision
 

@@ -10,7 +10,11 @@ import pytest
 from care_rules import commands
 from care_rules.create import CreationSnapshot, create_ticket
 from care_rules.decision import Decision
-from care_rules.entities import ActorKind, MessageKind, Priority, RecoveryKind, Review
+from care_rules.entities.activity import ActorKind
+from care_rules.entities.message import MessageKind
+from care_rules.entities.recovery import RecoveryKind
+from care_rules.entities.review import Review
+from care_rules.entities.ticket import Priority
 from care_rules.lifecycle import RecoveryState
 from care_rules.organizations import Location
 from care_rules.refusals import Reason, Refusal

@@ -8,8 +8,9 @@ from datetime import timedelta
 import pytest
 
 from care_rules.business_hours import Pause
-from care_rules.deadlines import Deadline, recompute_deadlines, upcoming
-from care_rules.entities import Priority, Recovery, Ticket
+from care_rules.deadlines import Deadline, recompute_deadlines, upcoming_deadlines
+from care_rules.entities.recovery import Recovery
+from care_rules.entities.ticket import Priority, Ticket
 from care_rules.lifecycle import RecoveryState, TicketStatus
 from care_rules.settings import Deadlines, PriorityDeadlines, Settings
 from care_rules.timing import DeadlineKind, Timing
@@ -28,7 +29,7 @@ def with_timing(ticket: Ticket = TICKET, **changes: object) -> Ticket:
 
 
 def closings(ticket: Ticket, settings: Settings | None = None, live: Recovery | None = None) -> list[Deadline]:
-    return upcoming(ticket, live, settings or Settings())
+    return upcoming_deadlines(ticket, live, settings or Settings())
 
 
 def test_the_next_deadline_is_the_earliest() -> None:

@@ -9,7 +9,8 @@ import pytest
 from care_rules import commands
 from care_rules.decide import decide
 from care_rules.decision import Decision
-from care_rules.entities import ActivityType, FieldChange, MessageKind
+from care_rules.entities.activity import ActivityType, FieldChange
+from care_rules.entities.message import MessageKind
 from care_rules.lifecycle import RecoveryState, TicketStatus
 from care_rules.refusals import Reason, Refusal
 from tests.support import sample_tickets as values

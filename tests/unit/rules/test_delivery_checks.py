@@ -7,7 +7,9 @@ import pytest
 
 from care_rules.commands import RecordDelivered
 from care_rules.delivery import DeliverySnapshot, DeliveryStep, begin_delivery, new_delivery, report_delivery
-from care_rules.entities import ActorKind, DeliveryState, Message, MessageKind
+from care_rules.entities.activity import ActorKind
+from care_rules.entities.delivery import DeliveryState
+from care_rules.entities.message import Message, MessageKind
 from care_rules.settings import Settings
 from tests.support.sample_tickets import CONTACT_ID, NEW_ID, NOW, WORKER, contact, snapshot
 

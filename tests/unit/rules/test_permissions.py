@@ -10,10 +10,10 @@ import pytest
 
 from care_rules import commands
 from care_rules.callers import Caller, Role
-from care_rules.decide import decide, situation
-from care_rules.entities import ActorKind
+from care_rules.decide import decide, situation_of
+from care_rules.entities.activity import ActorKind
 from care_rules.lifecycle import LIVE, RecoveryState, TicketStatus
-from care_rules.permissions import Command, Relation, Situation, actions, refusal
+from care_rules.permissions import Command, Relation, Situation, actions, refusal_reason
 from care_rules.refusals import Reason, Refusal
 from care_rules.snapshot import TicketSnapshot
 from tests.support import sample_tickets as values
@@ -47,7 +47,7 @@ def expected(command: str, at: Situation) -> str | None:
     if at.status == "CLOSED":
         return "TICKET_CLOSED"
     assignee_alone = not service and command != "TakeTicket" and not (command == "AssignTicket" and supervisor)
-    if assignee_alone and at.relation is Relation.NOBODYS:
+    if assignee_alone and at.relation is Relation.UNASSIGNED:
         return "UNASSIGNED"
     if assignee_alone and at.relation is Relation.OTHERS:
         return "NOT_ASSIGNEE"
@@ -82,7 +82,7 @@ def expected_of_the_rest(command: str, at: Situation) -> str | None:
     if command == "SendRecoveryForm" and not at.has_review:
         return "NO_REVIEW"
     # On one's own ticket, TakeTicket changes nothing, and so needs no toggle.
-    takes = command == "TakeTicket" and at.relation is Relation.NOBODYS
+    takes = command == "TakeTicket" and at.relation is Relation.UNASSIGNED
     if (takes or command == "AssignTicket") and not at.can_be_assignee:
         return "NOT_ASSIGNABLE"
     return None
@@ -94,7 +94,7 @@ def test_the_commands_are_the_contracts() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_first_reason_in_the_order_of_refusals_is_given(command: str) -> None:
-    wrong = [at for at in situations() if refusal(Command(command), at) != expected(command, at)]
+    wrong = [at for at in situations() if refusal_reason(Command(command), at) != expected(command, at)]
     assert wrong == []
 
 
@@ -128,7 +128,7 @@ MADE: dict[str, commands.AgentCommand] = {
 def loaded(at: Situation) -> tuple[TicketSnapshot, Caller]:
     """A case and a caller that are in a situation."""
     recovery = None if at.recovery_state is RecoveryState.NO_CONTACT else values.form(at.recovery_state)
-    assignee = {Relation.MINE: "alice", Relation.OTHERS: "carol", Relation.NOBODYS: None}[at.relation]
+    assignee = {Relation.MINE: "alice", Relation.OTHERS: "carol", Relation.UNASSIGNED: None}[at.relation]
     ticket = replace(
         values.TICKET,
         status=at.status,
@@ -159,11 +159,15 @@ def consistent(at: Situation) -> bool:
 def test_deciding_refuses_exactly_where_the_actions_say_so(command: str) -> None:
     for at in filter(consistent, situations()):
         snapshot, caller = loaded(at)
-        state = snapshot.named.state if snapshot.named else RecoveryState.NO_CONTACT
-        assert situation(snapshot.ticket, state, caller, snapshot.agent) == at
-        if command in {"WithdrawRecoveryForm", "RejectContact"} and snapshot.named is None:
+        state = snapshot.target_recovery.state if snapshot.target_recovery else RecoveryState.NO_CONTACT
+        assert situation_of(snapshot.ticket, state, caller, snapshot.agent) == at
+        if command in {"WithdrawRecoveryForm", "RejectContact"} and snapshot.target_recovery is None:
             continue  # these are loaded with the recovery that they name, or not at all
-        if snapshot.named is not None and snapshot.live is None and command in {"SendRecoveryForm", "AddContact"}:
+        if (
+            snapshot.target_recovery is not None
+            and snapshot.live is None
+            and command in {"SendRecoveryForm", "AddContact"}
+        ):
             continue  # these name no recovery
         assert refused_with(snapshot, command, caller) == expected(command, at), at
 

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from care_rules.entities import Recovery, ReplyState
+from care_rules.entities.recovery import Recovery, ReplyState
 from care_rules.lifecycle import RecoveryState
-from care_rules.plan import Plan, Sibling, SiteTiming, Step, plan
+from care_rules.recovery_plan import RecoveryPlan, RecoveryStep, Sibling, SiteTiming, plan_recovery
 from tests.support import sample_tickets as values
 from tests.support.sample_tickets import NOW
 
@@ -39,8 +39,8 @@ def at(state: RecoveryState, reply_state: ReplyState = ReplyState.NONE) -> Recov
     )
 
 
-def step(recovery: Recovery, *siblings: Sibling) -> Step:
-    return plan(recovery, siblings, NOW, TIMING).step
+def step(recovery: Recovery, *siblings: Sibling) -> RecoveryStep:
+    return plan_recovery(recovery, siblings, NOW, TIMING).step
 
 
 @pytest.mark.parametrize("reply_state", ReplyState)
@@ -49,26 +49,30 @@ def test_a_received_contact_is_unlocked_whatever_happens_at_the_site(
     reply_state: ReplyState, sibling: ReplyState
 ) -> None:
     recovery = at(RecoveryState.CONTACT_RECEIVED, reply_state)
-    assert step(recovery, Sibling(newer=False, reply_state=sibling)) is Step.UNLOCK
+    assert step(recovery, Sibling(newer=False, reply_state=sibling)) is RecoveryStep.UNLOCK
     overdue = replace(recovery, expire_time=NOW)
-    assert step(overdue) is Step.UNLOCK
+    assert step(overdue) is RecoveryStep.UNLOCK
 
 
 @pytest.mark.parametrize("reply_state", [ReplyState.NONE, ReplyState.POSTING])
 def test_a_requested_form_is_posted_again_and_again_until_there_is_an_outcome(reply_state: ReplyState) -> None:
-    assert plan(at(RecoveryState.FORM_REQUESTED, reply_state), [], NOW, TIMING) == Plan(Step.POST)
+    assert plan_recovery(at(RecoveryState.FORM_REQUESTED, reply_state), [], NOW, TIMING) == RecoveryPlan(
+        RecoveryStep.POST
+    )
 
 
 @pytest.mark.parametrize("reply_state", ReplyState)
 def test_a_requested_form_holds_for_older_hand_outs_alone(reply_state: ReplyState) -> None:
     held = reply_state in {ReplyState.POSTING, ReplyState.RETRACTING}
     requested = at(RecoveryState.FORM_REQUESTED)
-    assert step(requested, Sibling(newer=False, reply_state=reply_state)) is (Step.HOLD if held else Step.POST)
-    assert step(requested, Sibling(newer=True, reply_state=reply_state)) is Step.POST
+    assert step(requested, Sibling(newer=False, reply_state=reply_state)) is (
+        RecoveryStep.HOLD if held else RecoveryStep.POST
+    )
+    assert step(requested, Sibling(newer=True, reply_state=reply_state)) is RecoveryStep.POST
 
 
 def test_a_hold_lasts_seconds() -> None:
-    wait = plan(
+    wait = plan_recovery(
         at(RecoveryState.FORM_REQUESTED), [Sibling(newer=False, reply_state=ReplyState.POSTING)], NOW, TIMING
     ).wait
     assert wait is not None
@@ -81,68 +85,68 @@ def test_a_hold_lasts_seconds() -> None:
 )
 def test_a_live_form_expires_at_its_time_and_not_before(state: RecoveryState, reply_state: ReplyState) -> None:
     recovery = replace(at(state, reply_state), expire_time=NOW)
-    assert step(recovery) is Step.EXPIRE
+    assert step(recovery) is RecoveryStep.EXPIRE
     later = replace(recovery, expire_time=NOW + timedelta(microseconds=1))
-    assert step(later) is not Step.EXPIRE
+    assert step(later) is not RecoveryStep.EXPIRE
 
 
 def test_a_public_form_waits_for_its_next_check_or_its_expiry_whichever_comes_first() -> None:
     awaiting = at(RecoveryState.AWAITING_CONTACT, ReplyState.POSTED)
-    assert plan(awaiting, [], NOW, TIMING) == Plan(Step.WAIT, timedelta(minutes=10))
+    assert plan_recovery(awaiting, [], NOW, TIMING) == RecoveryPlan(RecoveryStep.WAIT, timedelta(minutes=10))
     short = replace(awaiting, expire_time=NOW + timedelta(minutes=3))
-    assert plan(short, [], NOW, TIMING) == Plan(Step.WAIT, timedelta(minutes=3))
+    assert plan_recovery(short, [], NOW, TIMING) == RecoveryPlan(RecoveryStep.WAIT, timedelta(minutes=3))
 
 
 @pytest.mark.parametrize(
     ("seen", "asked", "expected"),
     [
-        (timedelta(), timedelta(minutes=9), Plan(Step.WAIT, timedelta(minutes=1))),
-        (timedelta(), timedelta(minutes=10), Plan(Step.READ)),
-        (timedelta(minutes=10), timedelta(minutes=10), Plan(Step.WAIT, timedelta(minutes=50))),
-        (timedelta(minutes=30), timedelta(minutes=30), Plan(Step.WAIT, timedelta(minutes=30))),
-        (timedelta(hours=2), timedelta(hours=2), Plan(Step.WAIT, timedelta(hours=22))),
-        (timedelta(minutes=10), timedelta(days=2), Plan(Step.READ)),
-        (timedelta(days=2), timedelta(days=2), Plan(Step.WAIT, timedelta(days=1))),
-        (timedelta(days=3), timedelta(days=3), Plan(Step.WAIT, timedelta(days=25, hours=24))),
+        (timedelta(), timedelta(minutes=9), RecoveryPlan(RecoveryStep.WAIT, timedelta(minutes=1))),
+        (timedelta(), timedelta(minutes=10), RecoveryPlan(RecoveryStep.READ)),
+        (timedelta(minutes=10), timedelta(minutes=10), RecoveryPlan(RecoveryStep.WAIT, timedelta(minutes=50))),
+        (timedelta(minutes=30), timedelta(minutes=30), RecoveryPlan(RecoveryStep.WAIT, timedelta(minutes=30))),
+        (timedelta(hours=2), timedelta(hours=2), RecoveryPlan(RecoveryStep.WAIT, timedelta(hours=22))),
+        (timedelta(minutes=10), timedelta(days=2), RecoveryPlan(RecoveryStep.READ)),
+        (timedelta(days=2), timedelta(days=2), RecoveryPlan(RecoveryStep.WAIT, timedelta(days=1))),
+        (timedelta(days=3), timedelta(days=3), RecoveryPlan(RecoveryStep.WAIT, timedelta(days=25, hours=24))),
     ],
 )
 def test_a_check_is_due_once_its_time_has_passed_without_a_reading(
-    seen: timedelta, asked: timedelta, expected: Plan
+    seen: timedelta, asked: timedelta, expected: RecoveryPlan
 ) -> None:
     awaiting = replace(
         at(RecoveryState.AWAITING_CONTACT, ReplyState.POSTED),
         read_time=NOW + seen,
         expire_time=NOW + timedelta(days=29),
     )
-    assert plan(awaiting, [], NOW + asked, TIMING) == expected
+    assert plan_recovery(awaiting, [], NOW + asked, TIMING) == expected
 
 
 def test_checks_need_not_be_given_in_order() -> None:
     awaiting = at(RecoveryState.AWAITING_CONTACT, ReplyState.POSTED)
     backwards = replace(TIMING, checks=tuple(reversed(TIMING.checks)))
-    assert plan(awaiting, [], NOW, backwards) == Plan(Step.WAIT, timedelta(minutes=10))
+    assert plan_recovery(awaiting, [], NOW, backwards) == RecoveryPlan(RecoveryStep.WAIT, timedelta(minutes=10))
 
 
 @pytest.mark.parametrize("state", [*ENDED_WITH_A_LINK, RecoveryState.CHAT_UNLOCKED])
 def test_a_hand_out_that_was_overtaken_is_looked_up_at_the_site(state: RecoveryState) -> None:
-    assert step(at(state, ReplyState.POSTING)) is Step.READ
+    assert step(at(state, ReplyState.POSTING)) is RecoveryStep.READ
 
 
 def test_a_hand_out_without_an_outcome_is_given_its_time_to_settle() -> None:
     out = replace(at(RecoveryState.WITHDRAWN, ReplyState.POSTING), hand_out_time=NOW - timedelta(seconds=20))
-    assert plan(out, [], NOW, TIMING) == Plan(Step.HOLD, timedelta(seconds=40))
-    assert plan(out, [], NOW + timedelta(seconds=40), TIMING) == Plan(Step.READ)
+    assert plan_recovery(out, [], NOW, TIMING) == RecoveryPlan(RecoveryStep.HOLD, timedelta(seconds=40))
+    assert plan_recovery(out, [], NOW + timedelta(seconds=40), TIMING) == RecoveryPlan(RecoveryStep.READ)
 
 
 def test_an_earlier_write_that_may_still_appear_holds_up_retraction_and_newer_posts() -> None:
     until = NOW + timedelta(seconds=30)
     posted = replace(at(RecoveryState.WITHDRAWN, ReplyState.POSTED), unsettled_until=until)
-    assert plan(posted, [], NOW, TIMING) == Plan(Step.HOLD, timedelta(seconds=30))
-    assert plan(posted, [], until, TIMING) == Plan(Step.RETRACT)
+    assert plan_recovery(posted, [], NOW, TIMING) == RecoveryPlan(RecoveryStep.HOLD, timedelta(seconds=30))
+    assert plan_recovery(posted, [], until, TIMING) == RecoveryPlan(RecoveryStep.RETRACT)
     sibling = Sibling(newer=False, reply_state=ReplyState.POSTED, unsettled_until=until)
     requested = at(RecoveryState.FORM_REQUESTED)
-    assert plan(requested, [sibling], NOW, TIMING).step is Step.HOLD
-    assert plan(requested, [sibling], until, TIMING).step is Step.POST
+    assert plan_recovery(requested, [sibling], NOW, TIMING).step is RecoveryStep.HOLD
+    assert plan_recovery(requested, [sibling], until, TIMING).step is RecoveryStep.POST
 
 
 @pytest.mark.parametrize("state", ENDED_WITH_A_LINK)
@@ -150,39 +154,45 @@ def test_an_earlier_write_that_may_still_appear_holds_up_retraction_and_newer_po
 def test_an_ended_recovery_takes_its_public_link_out_and_is_done_otherwise(
     state: RecoveryState, reply_state: ReplyState
 ) -> None:
-    expected = {ReplyState.POSTING: Step.READ, ReplyState.POSTED: Step.RETRACT, ReplyState.RETRACTING: Step.RETRACT}
-    assert step(at(state, reply_state)) is expected.get(reply_state, Step.DONE)
+    expected = {
+        ReplyState.POSTING: RecoveryStep.READ,
+        ReplyState.POSTED: RecoveryStep.RETRACT,
+        ReplyState.RETRACTING: RecoveryStep.RETRACT,
+    }
+    assert step(at(state, reply_state)) is expected.get(reply_state, RecoveryStep.DONE)
 
 
 @pytest.mark.parametrize("reply_state", [ReplyState.NOT_PUBLIC, ReplyState.POSTED])
 def test_what_the_site_refused_or_took_down_needs_no_retraction(reply_state: ReplyState) -> None:
     # The reply was public, if at all, before the refusal.
-    assert step(replace(at(RecoveryState.REFUSED, reply_state), end_time=NOW + timedelta(hours=1))) is Step.DONE
+    assert step(replace(at(RecoveryState.REFUSED, reply_state), end_time=NOW + timedelta(hours=1))) is RecoveryStep.DONE
 
 
 def test_what_appears_at_the_site_after_the_refusal_is_taken_out() -> None:
     late = replace(at(RecoveryState.REFUSED, ReplyState.POSTED), end_time=NOW - timedelta(minutes=1), post_time=NOW)
-    assert step(late) is Step.RETRACT
+    assert step(late) is RecoveryStep.RETRACT
 
 
 @pytest.mark.parametrize("reply_state", [ReplyState.NONE, ReplyState.POSTED, ReplyState.NOT_PUBLIC])
 def test_an_open_chat_wants_nothing_more(reply_state: ReplyState) -> None:
-    assert step(at(RecoveryState.CHAT_UNLOCKED, reply_state)) is Step.DONE
+    assert step(at(RecoveryState.CHAT_UNLOCKED, reply_state)) is RecoveryStep.DONE
 
 
 @pytest.mark.parametrize(
     ("newer", "expected"),
     [
-        (ReplyState.NONE, Step.RETRACT),
-        (ReplyState.NOT_PUBLIC, Step.RETRACT),
-        (ReplyState.POSTING, Step.HOLD),
-        (ReplyState.POSTED, Step.DONE),
+        (ReplyState.NONE, RecoveryStep.RETRACT),
+        (ReplyState.NOT_PUBLIC, RecoveryStep.RETRACT),
+        (ReplyState.POSTING, RecoveryStep.HOLD),
+        (ReplyState.POSTED, RecoveryStep.DONE),
         # It was posted over the older reply, and is being or was taken out since.
-        (ReplyState.RETRACTING, Step.DONE),
-        (ReplyState.RETRACTED, Step.DONE),
+        (ReplyState.RETRACTING, RecoveryStep.DONE),
+        (ReplyState.RETRACTED, RecoveryStep.DONE),
     ],
 )
-def test_only_a_newer_reply_that_was_public_makes_a_retraction_unnecessary(newer: ReplyState, expected: Step) -> None:
+def test_only_a_newer_reply_that_was_public_makes_a_retraction_unnecessary(
+    newer: ReplyState, expected: RecoveryStep
+) -> None:
     posted = at(RecoveryState.WITHDRAWN, ReplyState.POSTED)
     assert step(posted, Sibling(newer=True, reply_state=newer)) is expected
 
@@ -191,17 +201,17 @@ def test_only_a_newer_reply_that_was_public_makes_a_retraction_unnecessary(newer
 def test_an_older_reply_says_nothing_about_a_retraction(reply_state: ReplyState) -> None:
     assert (
         step(at(RecoveryState.WITHDRAWN, ReplyState.POSTED), Sibling(newer=False, reply_state=reply_state))
-        is Step.RETRACT
+        is RecoveryStep.RETRACT
     )
 
 
 def test_a_newer_hand_out_comes_before_a_newer_outcome() -> None:
     posted = at(RecoveryState.WITHDRAWN, ReplyState.POSTED)
     siblings = (Sibling(newer=True, reply_state=ReplyState.POSTED), Sibling(newer=True, reply_state=ReplyState.POSTING))
-    assert step(posted, *siblings) is Step.HOLD
+    assert step(posted, *siblings) is RecoveryStep.HOLD
 
 
 def test_a_refused_retraction_waits_out_its_pause() -> None:
     paused = replace(at(RecoveryState.WITHDRAWN, ReplyState.POSTED), retract_after=NOW + timedelta(hours=1))
-    assert plan(paused, [], NOW, TIMING) == Plan(Step.WAIT, timedelta(hours=1))
-    assert plan(paused, [], NOW + timedelta(hours=1), TIMING) == Plan(Step.RETRACT)
+    assert plan_recovery(paused, [], NOW, TIMING) == RecoveryPlan(RecoveryStep.WAIT, timedelta(hours=1))
+    assert plan_recovery(paused, [], NOW + timedelta(hours=1), TIMING) == RecoveryPlan(RecoveryStep.RETRACT)

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from care_rules.replies import byte_limit, with_link, without_link
+from care_rules.replies import byte_limit, insert_link, remove_link
 
 LINK = "https://care.example/f/k1.a.b"
 
 
 def test_the_link_stands_where_the_placeholder_stood() -> None:
-    assert with_link("Please: {form_link}!", LINK) == f"Please: {LINK}!"
+    assert insert_link("Please: {form_link}!", LINK) == f"Please: {LINK}!"
 
 
 @pytest.mark.parametrize("text", [r"\1 \g<0> {form_link}", "{} {0} {form_link}", "%s {form_link}", "🍲 {form_link}"])
 def test_the_agents_words_are_left_as_they_are(text: str) -> None:
     words = text.removesuffix("{form_link}")
-    assert with_link(text, LINK) == words + LINK
-    assert without_link(text) == words.strip()
+    assert insert_link(text, LINK) == words + LINK
+    assert remove_link(text) == words.strip()
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_the_agents_words_are_left_as_they_are(text: str) -> None:
     ],
 )
 def test_what_remains_keeps_the_words_and_has_neither_placeholder_nor_a_dangling_colon(text: str) -> None:
-    rest = without_link(text)
+    rest = remove_link(text)
     assert "We are sorry" in rest
     assert "form_link" not in rest
     assert rest == rest.strip()
@@ -44,12 +44,12 @@ def test_what_remains_keeps_the_words_and_has_neither_placeholder_nor_a_dangling
     "text", ["Write to us ({form_link}) now", "Write to us [{form_link}] now", "Write to us <{form_link}> now"]
 )
 def test_brackets_around_the_link_go_with_it(text: str) -> None:
-    assert without_link(text) == "Write to us now"
+    assert remove_link(text) == "Write to us now"
 
 
 def test_what_remains_never_becomes_longer_than_the_reply() -> None:
     for text in ("a: {form_link}", "{form_link}", "a {form_link}, b"):
-        assert len(without_link(text)) <= len(text)
+        assert len(remove_link(text)) <= len(text)
 
 
 @pytest.mark.parametrize("site", ["google", "local", "elsewhere"])

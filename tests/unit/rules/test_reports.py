@@ -9,10 +9,11 @@ import pytest
 
 from care_rules import commands
 from care_rules.decision import Decision
-from care_rules.entities import ActivityType, Recovery, RefusalReason, ReplyState
+from care_rules.entities.activity import ActivityType
+from care_rules.entities.recovery import Recovery, RefusalReason, ReplyState
 from care_rules.lifecycle import RecoveryState
-from care_rules.plan import SiteTiming, Step
-from care_rules.reports import RecoverySnapshot, begin_posting, report
+from care_rules.recovery_plan import RecoveryStep, SiteTiming
+from care_rules.reports import RecoverySnapshot, begin_posting, record_report
 from tests.support import sample_tickets as values
 from tests.support.sample_tickets import NEW_ID, NOW, RECOVERY_ID, REVIEW, WORKER
 
@@ -37,7 +38,9 @@ def written(decision: Decision | None) -> Recovery:
 
 def test_a_hand_out_names_the_reviews_next_attempt_and_writes_no_activity() -> None:
     review = replace(REVIEW, posting_attempts=41)
-    decision = begin_posting(at(RecoveryState.FORM_REQUESTED, ReplyState.NONE, 0), review, Step.POST, TIMING, NOW)
+    decision = begin_posting(
+        at(RecoveryState.FORM_REQUESTED, ReplyState.NONE, 0), review, RecoveryStep.POST, TIMING, NOW
+    )
     assert decision is not None
     assert decision.activity is None
     assert decision.review_attempt == 42
@@ -48,17 +51,17 @@ def test_a_hand_out_names_the_reviews_next_attempt_and_writes_no_activity() -> N
 
 def test_a_hand_out_to_read_leaves_the_mark_as_it_is() -> None:
     due = at(RecoveryState.AWAITING_CONTACT, ReplyState.POSTED)
-    assert written(begin_posting(due, REVIEW, Step.READ, TIMING, NOW)).reply_state is ReplyState.POSTED
+    assert written(begin_posting(due, REVIEW, RecoveryStep.READ, TIMING, NOW)).reply_state is ReplyState.POSTED
 
 
-@pytest.mark.parametrize("step", Step)
-def test_only_the_step_that_is_wanted_is_handed_out(step: Step) -> None:
+@pytest.mark.parametrize("step", RecoveryStep)
+def test_only_the_step_that_is_wanted_is_handed_out(step: RecoveryStep) -> None:
     decision = begin_posting(at(RecoveryState.FORM_REQUESTED, ReplyState.NONE, 0), REVIEW, step, TIMING, NOW)
-    assert (decision is not None) == (step is Step.POST)
+    assert (decision is not None) == (step is RecoveryStep.POST)
 
 
-@pytest.mark.parametrize("step", [Step.UNLOCK, Step.EXPIRE, Step.WAIT, Step.DONE])
-def test_what_is_no_step_at_the_site_is_never_handed_out(step: Step) -> None:
+@pytest.mark.parametrize("step", [RecoveryStep.UNLOCK, RecoveryStep.EXPIRE, RecoveryStep.WAIT, RecoveryStep.DONE])
+def test_what_is_no_step_at_the_site_is_never_handed_out(step: RecoveryStep) -> None:
     contact = at(RecoveryState.CONTACT_RECEIVED, ReplyState.POSTING)
     assert begin_posting(contact, REVIEW, step, TIMING, NOW) is None
 
@@ -68,11 +71,13 @@ def test_what_is_no_step_at_the_site_is_never_handed_out(step: Step) -> None:
 def test_a_report_of_another_attempt_changes_nothing(state: RecoveryState, reply_state: ReplyState) -> None:
     snapshot = at(state, reply_state, attempt=2)
     for command in (commands.RecordPosted(1), refused(3), commands.RecordRetracted(1)):
-        assert report(snapshot, command, WORKER, NOW) is None
+        assert record_report(snapshot, command, WORKER, NOW) is None
 
 
 def test_a_posted_report_moves_a_requested_form_and_wakes_it() -> None:
-    decision = report(at(RecoveryState.FORM_REQUESTED, ReplyState.POSTING), commands.RecordPosted(1), WORKER, NOW)
+    decision = record_report(
+        at(RecoveryState.FORM_REQUESTED, ReplyState.POSTING), commands.RecordPosted(1), WORKER, NOW
+    )
     after = written(decision)
     assert (after.state, after.reply_state, after.post_time) == (RecoveryState.AWAITING_CONTACT, ReplyState.POSTED, NOW)
     assert decision is not None
@@ -84,9 +89,9 @@ def test_a_posted_report_moves_a_requested_form_and_wakes_it() -> None:
     "state", [RecoveryState.WITHDRAWN, RecoveryState.CHAT_UNLOCKED, RecoveryState.ENDED_BY_CLOSE, RecoveryState.EXPIRED]
 )
 def test_the_outcome_of_an_overtaken_hand_out_lifts_the_mark_and_moves_no_state(state: RecoveryState) -> None:
-    posted = written(report(at(state, ReplyState.POSTING), commands.RecordPosted(1), WORKER, NOW))
+    posted = written(record_report(at(state, ReplyState.POSTING), commands.RecordPosted(1), WORKER, NOW))
     assert (posted.state, posted.reply_state) == (state, ReplyState.POSTED)
-    not_public = written(report(at(state, ReplyState.POSTING), refused(), WORKER, NOW))
+    not_public = written(record_report(at(state, ReplyState.POSTING), refused(), WORKER, NOW))
     assert (not_public.state, not_public.reply_state) == (state, ReplyState.NOT_PUBLIC)
 
 
@@ -94,16 +99,16 @@ def test_the_outcome_of_an_overtaken_hand_out_lifts_the_mark_and_moves_no_state(
 def test_an_outcome_without_a_hand_out_changes_nothing(reply_state: ReplyState) -> None:
     for state in (RecoveryState.WITHDRAWN, RecoveryState.REFUSED, RecoveryState.CHAT_UNLOCKED):
         for command in (commands.RecordPosted(1), refused(), commands.RecordRetracted(1)):
-            assert report(at(state, reply_state), command, WORKER, NOW) is None
+            assert record_report(at(state, reply_state), command, WORKER, NOW) is None
 
 
 def test_a_retraction_counts_only_while_it_is_handed_out() -> None:
     snapshot = at(RecoveryState.WITHDRAWN, ReplyState.POSTED)
-    assert report(snapshot, commands.RecordRetracted(1), WORKER, NOW) is None
+    assert record_report(snapshot, commands.RecordRetracted(1), WORKER, NOW) is None
     taking_out = at(RecoveryState.WITHDRAWN, ReplyState.RETRACTING)
     # "Posted" is no outcome of a retraction.
-    assert report(taking_out, commands.RecordPosted(1), WORKER, NOW) is None
-    after = written(report(taking_out, commands.RecordRetracted(1), WORKER, NOW))
+    assert record_report(taking_out, commands.RecordPosted(1), WORKER, NOW) is None
+    after = written(record_report(taking_out, commands.RecordRetracted(1), WORKER, NOW))
     assert (after.reply_state, after.retract_time) == (ReplyState.RETRACTED, NOW)
 
 
@@ -111,7 +116,7 @@ def test_a_retraction_counts_only_while_it_is_handed_out() -> None:
 def test_the_pause_after_a_refused_retraction_grows_and_never_beyond_a_day(refusals: int) -> None:
     snapshot = at(RecoveryState.WITHDRAWN, ReplyState.RETRACTING)
     often = replace(snapshot, recovery=replace(snapshot.recovery, retract_refusals=refusals))
-    decision = report(often, refused(), WORKER, NOW)
+    decision = record_report(often, refused(), WORKER, NOW)
     after = written(decision)
     assert after.retract_after is not None
     assert NOW < after.retract_after <= NOW + timedelta(days=1)
@@ -123,15 +128,15 @@ def test_the_pause_after_a_refused_retraction_grows_and_never_beyond_a_day(refus
 
 @pytest.mark.parametrize("state", [state for state in RecoveryState if state is not RecoveryState.CONTACT_RECEIVED])
 def test_unlocking_anything_but_a_received_contact_changes_nothing(state: RecoveryState) -> None:
-    assert report(at(state, ReplyState.NONE, 0), commands.UnlockChat(NEW_ID, "k1"), WORKER, NOW) is None
+    assert record_report(at(state, ReplyState.NONE, 0), commands.UnlockChat(NEW_ID, "k1"), WORKER, NOW) is None
 
 
 @pytest.mark.parametrize("state", RecoveryState)
 def test_only_a_live_form_whose_time_is_over_expires(state: RecoveryState) -> None:
     snapshot = at(state, ReplyState.NONE, 0)
-    assert report(snapshot, commands.ExpireForm(), WORKER, NOW) is None
+    assert record_report(snapshot, commands.ExpireForm(), WORKER, NOW) is None
     overdue = replace(snapshot, recovery=replace(snapshot.recovery, expire_time=NOW))
-    decision = report(overdue, commands.ExpireForm(), WORKER, NOW)
+    decision = record_report(overdue, commands.ExpireForm(), WORKER, NOW)
     live = state in {RecoveryState.FORM_REQUESTED, RecoveryState.AWAITING_CONTACT}
     assert (decision is not None) == live
 
@@ -139,7 +144,7 @@ def test_only_a_live_form_whose_time_is_over_expires(state: RecoveryState) -> No
 def test_a_report_on_an_ended_recovery_leaves_the_tickets_live_one_alone() -> None:
     ended = replace(values.form(RecoveryState.WITHDRAWN), reply_state=ReplyState.POSTING, attempt=1)
     live = replace(values.form(RecoveryState.CHAT_UNLOCKED), id=values.NEW_ID)
-    snapshot = replace(values.snapshot(live), named=ended)
-    decision = report(RecoverySnapshot(snapshot, ended, ()), commands.RecordPosted(1), WORKER, NOW)
+    snapshot = replace(values.snapshot(live), target_recovery=ended)
+    decision = record_report(RecoverySnapshot(snapshot, ended, ()), commands.RecordPosted(1), WORKER, NOW)
     assert decision is not None
     assert (decision.ticket.recovery_id, decision.ticket.contact_state) == (live.id, RecoveryState.CHAT_UNLOCKED)

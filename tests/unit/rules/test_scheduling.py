@@ -15,10 +15,12 @@ import care_rules
 import care_service
 from care_rules import commands, scheduling
 from care_rules.business_hours import Pause
-from care_rules.callers import Caller, customer
-from care_rules.decide import decide, message
-from care_rules.decision import Decision, activity, bump_version
-from care_rules.entities import ActivityType, MessageKind
+from care_rules.callers import Caller, customer_caller
+from care_rules.decide import decide
+from care_rules.decision import Decision, bump_version, new_activity
+from care_rules.entities.activity import ActivityType
+from care_rules.entities.message import MessageKind
+from care_rules.new_entities import new_message
 from care_rules.scheduling import (
     ScheduledDecision,
     keep_schedule,
@@ -77,7 +79,7 @@ def test_the_response_to_the_workflow_itself_wakes_nobody() -> None:
 def logged(snapshot: TicketSnapshot, kind: ActivityType, caller: Caller = ALICE, **changes: Any) -> Decision:  # noqa: ANN401 - fields of Decision
     """A decision that logs an activity and changes nothing else that matters here."""
     after = bump_version(snapshot.ticket, snapshot.live, NOW)
-    return replace(Decision(after, activity(kind, caller, snapshot.ticket, after)), **changes)
+    return replace(Decision(after, new_activity(kind, caller, snapshot.ticket, after)), **changes)
 
 
 def test_a_wait_for_the_customer_that_ends_is_remembered() -> None:
@@ -100,9 +102,9 @@ def test_a_failed_delivery_starts_the_inactivity_again_unless_it_was_the_warning
 
 @pytest.mark.parametrize(("automatic", "active_time"), [(False, NOW), (True, EARLIER)])
 def test_an_automatic_message_does_not_start_the_inactivity_again(automatic: bool, active_time: datetime) -> None:
-    snapshot, caller = values.snapshot(), customer("")
+    snapshot, caller = values.snapshot(), customer_caller("")
     written = replace(
-        message(snapshot.ticket, NEW_ID, MessageKind.CUSTOMER_MESSAGE, caller, "Out of office"), automatic=automatic
+        new_message(snapshot.ticket, NEW_ID, MessageKind.CUSTOMER_MESSAGE, caller, "Out of office"), automatic=automatic
     )
     received = logged(snapshot, ActivityType.MESSAGE_RECEIVED, caller, messages=(written,))
     assert schedule(snapshot, received).decision.ticket.timing.active_time == active_time

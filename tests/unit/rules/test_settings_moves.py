@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from care_rules.deadlines import Deadline, next_reminder, recompute_deadlines, upcoming
-from care_rules.entities import Priority, Recovery, Ticket
+from care_rules.deadlines import Deadline, next_reminder, recompute_deadlines, upcoming_deadlines
+from care_rules.entities.recovery import Recovery
+from care_rules.entities.ticket import Priority, Ticket
 from care_rules.lifecycle import RecoveryState, TicketStatus
 from care_rules.settings import FIELDS, Deadlines, Moves, PriorityDeadlines, Settings, settings_that_move
 from care_rules.timing import DeadlineKind, Timing
@@ -31,7 +32,10 @@ SITUATIONS: list[tuple[Ticket, Recovery | None]] = [
 def deadlines(settings: Settings) -> list[tuple[Timing, list[Deadline]]]:
     found = [(recompute_deadlines(ticket, live, settings), live) for ticket, live in SITUATIONS]
     return [
-        (ticket.timing, [each for each in upcoming(ticket, live, settings) if each.kind != DeadlineKind.FORM_REMINDER])
+        (
+            ticket.timing,
+            [each for each in upcoming_deadlines(ticket, live, settings) if each.kind != DeadlineKind.FORM_REMINDER],
+        )
         for ticket, live in found
     ]
 

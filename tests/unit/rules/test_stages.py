@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from care_rules.entities import CloseReason
-from care_rules.finding import STAGES, TicketCounts, stages_of_status
+from care_rules.completeness import IncompleteTableError, check_complete
+from care_rules.entities.ticket import CloseReason
 from care_rules.lifecycle import TicketStatus
-from care_rules.total import IncompleteTableError, total
+from care_rules.queries import STAGES, TicketCounts, stages_of_status
 
 
 def test_each_status_and_each_close_reason_has_stages_of_its_own() -> None:
@@ -32,9 +32,9 @@ def test_a_stage_of_a_newer_release_is_in_the_total() -> None:
 
 def test_a_table_with_an_entry_too_few_or_too_many_is_refused() -> None:
     table = dict.fromkeys(CloseReason, 1)
-    assert total(CloseReason, table) is table
+    assert check_complete(CloseReason, table) is table
     del table[CloseReason.MANUAL]
     with pytest.raises(IncompleteTableError, match="MANUAL"):
-        total(CloseReason, table)
+        check_complete(CloseReason, table)
     with pytest.raises(IncompleteTableError, match="ON_HOLD"):
-        total(["OPEN"], {"OPEN": 1, "ON_HOLD": 2})
+        check_complete(["OPEN"], {"OPEN": 1, "ON_HOLD": 2})

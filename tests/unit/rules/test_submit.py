@@ -10,9 +10,13 @@ from uuid import UUID
 import pytest
 
 from care_rules import commands
-from care_rules.callers import customer
+from care_rules.callers import customer_caller
 from care_rules.decision import Decision
-from care_rules.entities import ActivityType, Contact, MessageKind, Priority, RecoveryKind
+from care_rules.entities.activity import ActivityType
+from care_rules.entities.contact import Contact
+from care_rules.entities.message import MessageKind
+from care_rules.entities.recovery import RecoveryKind
+from care_rules.entities.ticket import Priority
 from care_rules.lifecycle import LIVE, RecoveryState, TicketStatus
 from care_rules.refusals import Reason, Refusal
 from care_rules.snapshot import TicketSnapshot
@@ -23,7 +27,7 @@ from tests.support.sample_tickets import NEW_ID, NOW, RECOVERY_ID, TICKET
 FOLLOW_UP_RECOVERY_ID = UUID("0190a0a0-0000-7000-8000-000000000011")
 ENTRY_ID = UUID("0190a0a0-0000-7000-8000-000000000012")
 SUBMISSION = commands.SubmitContact("kim@example.com", "", "Kim", "Hello", NEW_ID, FOLLOW_UP_RECOVERY_ID, ENTRY_ID)
-SOMEBODY = customer(str(RECOVERY_ID))
+SOMEBODY = customer_caller(str(RECOVERY_ID))
 REFUSED = {
     FormState.EXPIRED: Reason.LINK_EXPIRED,
     FormState.WITHDRAWN: Reason.LINK_WITHDRAWN,
@@ -148,7 +152,9 @@ def test_the_same_claim_again_is_no_news_but_another_message_is() -> None:
 def test_a_claim_touches_neither_the_contact_nor_the_live_recovery_of_the_ticket() -> None:
     live = replace(values.form(RecoveryState.CHAT_UNLOCKED), id=NEW_ID)
     rejected = values.form(RecoveryState.REJECTED)
-    decision = submit(FormSnapshot(replace(values.snapshot(live), named=rejected), rejected, (values.contact(),)))
+    decision = submit(
+        FormSnapshot(replace(values.snapshot(live), target_recovery=rejected), rejected, (values.contact(),))
+    )
     assert decision is not None
     assert (decision.ticket.recovery_id, decision.ticket.contact_state) == (NEW_ID, RecoveryState.CHAT_UNLOCKED)
 
@@ -174,7 +180,7 @@ def test_once_the_team_rejected_somebody_there_is_room_for_claims_again() -> Non
     assert submit(full, replace(SUBMISSION, email="late@example.com")) is None
     later = values.contact().create_time + timedelta(minutes=1)
     rejected = replace(full.recovery, state=RecoveryState.REJECTED, end_time=later)
-    snapshot = replace(full.snapshot, named=rejected, live=None, contact=None)
+    snapshot = replace(full.base, target_recovery=rejected, live=None, contact=None)
     decision = submit(FormSnapshot(snapshot, rejected, claims), replace(SUBMISSION, email="late@example.com"))
     assert decision is not None
     assert decision.contact is not None
@@ -192,7 +198,7 @@ def test_a_submission_without_an_address_is_refused() -> None:
 def test_an_answer_after_the_close_raises_a_follow_up_that_is_linked_both_ways() -> None:
     decision = submit(after_close(last=chain_end()))
     assert decision is not None
-    raised, followed = decision.ticket, decision.followed
+    raised, followed = decision.ticket, decision.followed_ticket
     assert followed is not None
     assert (raised.number, raised.follow_up_of, raised.version) == (8, 7, 1)
     assert (followed.number, followed.follow_up, followed.status) == (7, 8, TicketStatus.CLOSED)
@@ -254,7 +260,7 @@ def test_an_answer_after_the_close_is_a_claim_at_the_reviews_ticket_that_is_not_
     target = other_ticket(live)
     decision = submit(after_close(target=target))
     assert decision is not None
-    assert decision.followed is None
+    assert decision.followed_ticket is None
     assert decision.contact is not None
     assert (decision.contact.ticket_number, decision.contact.recovery_ticket_number) == (9, 7)
     assert (decision.contact.recovery_id, decision.wakes) == (RECOVERY_ID, ())

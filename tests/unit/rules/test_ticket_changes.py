@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from care_rules.decision import LOGGED, NOT_LOGGED, ticket_changes
-from care_rules.entities import CloseReason, FieldChange, Priority, Ticket
+from care_rules.entities.activity import FieldChange
+from care_rules.entities.ticket import CloseReason, Priority, Ticket
 from care_rules.lifecycle import RecoveryState, TicketStatus
 from care_rules.timing import Timing
 from tests.support.sample_tickets import EARLIER, NOW, OTHER_ID, RECOVERY_ID, TICKET

@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from care_service.running import background as module
-from care_service.running.background import run_forever
+from care_service.running.background import keep_running
 
 
 async def test_what_fails_is_logged_without_its_words_and_runs_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -20,14 +20,14 @@ async def test_what_fails_is_logged_without_its_words_and_runs_again(monkeypatch
             raise outcome
 
     with capture_logs() as logs:
-        await run_forever("watch", run)
+        await keep_running("watch", run)
     assert outcomes == []
     assert [(line["part"], line["error"]) for line in logs] == [("watch", "KeyError"), ("watch", "ValueError")]
     assert "robin" not in str(logs)
 
 
 async def test_it_can_be_cancelled() -> None:
-    task = asyncio.create_task(run_forever("for ever", asyncio.Event().wait))  # type: ignore[arg-type]  # never returns
+    task = asyncio.create_task(keep_running("for ever", asyncio.Event().wait))  # type: ignore[arg-type]  # never returns
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -17,10 +17,10 @@ def test_it_serves_metrics_and_health_and_nothing_else() -> None:
     with endpoint(Address("127.0.0.1", 0), metrics.registry) as port, httpx.Client(trust_env=False) as http:
         url = f"http://127.0.0.1:{port}"
         assert http.get(f"{url}/healthz").status_code == 503
-        metrics.serving("", is_serving=True)
+        metrics.set_serving("", is_serving=True)
         healthy = http.get(f"{url}/healthz")
         assert (healthy.status_code, healthy.text) == (200, "SERVING\n")
-        metrics.serving("", is_serving=False)
+        metrics.set_serving("", is_serving=False)
         assert http.get(f"{url}/healthz").status_code == 503
         found = http.get(f"{url}/metrics")
         assert found.headers["content-type"].startswith("text/plain")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import literal_column
 
-from care_rules.filters.conditions import AllOf, Always, AnyOf, Condition, NotSo, OneOf
+from care_rules.filters.conditions import AllOf, Always, AnyOf, Condition, Negation, OneOf
 from care_service.storage.predicates import Both, Either, Predicate, Values, decided, normal_form, possible
 
 DOMAIN: frozenset[str | int] = frozenset("abc")
@@ -19,7 +19,7 @@ LEAVES = st.builds(OneOf, st.sampled_from(COLUMNS), SETS) | st.just(Always())
 
 def _joined(parts: st.SearchStrategy[Condition]) -> st.SearchStrategy[Condition]:
     several = st.lists(parts, min_size=2, max_size=3).map(tuple)
-    return st.builds(AllOf, several) | st.builds(AnyOf, several) | st.builds(NotSo, parts)
+    return st.builds(AllOf, several) | st.builds(AnyOf, several) | st.builds(Negation, parts)
 
 
 CONDITIONS = st.recursive(LEAVES, _joined, max_leaves=12)
@@ -32,7 +32,7 @@ def holds(condition: Condition, row: dict[str, str]) -> bool:
             return all(holds(part, row) for part in condition.parts)
         case AnyOf():
             return any(holds(part, row) for part in condition.parts)
-        case NotSo():
+        case Negation():
             return not holds(condition.part, row)
         case OneOf():
             return row[condition.field] in condition.values

@@ -8,10 +8,12 @@ from enum import StrEnum
 import pytest
 
 from care_rules.delivery import FINISHED
-from care_rules.entities import CloseReason, DeliveryState, Priority, ReplyState
-from care_rules.finding import STAGES
+from care_rules.entities.delivery import DeliveryState
+from care_rules.entities.recovery import ReplyState
+from care_rules.entities.ticket import CloseReason, Priority
 from care_rules.lifecycle import LIVE, STATUS, UNRESOLVED, RecoveryState, TicketStatus
-from care_rules.plan import HANDED_OUT, SHOWS_LINK, UNFINISHED, WAS_PUBLIC
+from care_rules.queries import STAGES
+from care_rules.recovery_plan import HANDED_OUT, SHOWS_LINK, UNFINISHED, WAS_PUBLIC
 from care_service.storage.rules_in_sql import PRIORITY_RANK, names
 
 T, R, P, D = TicketStatus, RecoveryState, ReplyState, DeliveryState

@@ -9,7 +9,7 @@ import pytest
 
 from care.v1 import ticket_service_pb2 as tickets
 from care_rules.callers import Caller, Role
-from care_rules.entities import ActorKind
+from care_rules.entities.activity import ActorKind
 from care_rules.refusals import Reason, Refusal
 from care_service.rpc.batches import serve_each
 from care_service.rpc.call import Call

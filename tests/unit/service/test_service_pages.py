@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from care_rules.refusals import Reason, Refusal
-from care_service.rpc.page_tokens import cut, make_token, read_token
+from care_service.rpc.page_tokens import make_page, make_token, read_token
 
 
 def test_no_token_is_the_first_page() -> None:
@@ -38,7 +38,9 @@ def test_any_other_text_is_refused(text: str) -> None:
 
 def page(numbers: list[int], size: int) -> tuple[list[int], str]:
     """Cuts a page out of rows that are numbers."""
-    messages, token = cut(numbers, size, lambda number: Duration(seconds=number), lambda number: f"after {number}")
+    messages, token = make_page(
+        numbers, size, lambda number: Duration(seconds=number), lambda number: f"after {number}"
+    )
     return [message.seconds for message in messages], token
 
 
@@ -50,5 +52,5 @@ def test_a_page_is_cut_where_there_is_one_row_too_many() -> None:
 
 def test_a_page_holds_one_message_at_least_however_long() -> None:
     texts = ["x" * 5_000_000, "y"]
-    messages, token = cut(texts, 2, lambda text: StringValue(value=text), lambda text: text[:1])
+    messages, token = make_page(texts, 2, lambda text: StringValue(value=text), lambda text: text[:1])
     assert ([message.value for message in messages], token) == (texts[:1], "x")

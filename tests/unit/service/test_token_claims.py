@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from care_rules.callers import Role
-from care_rules.entities import ActorKind
+from care_rules.entities.activity import ActorKind
 from care_rules.refusals import Reason, Refusal
-from care_service.tokens.claims import ClaimNames, caller
+from care_service.tokens.claims import ClaimNames, read_caller
 
 NAMES = ClaimNames()
 AGENT: dict[str, object] = {"sub": "alice", "org": "acme", "roles": ["agent"]}
@@ -21,7 +21,7 @@ AGENT: dict[str, object] = {"sub": "alice", "org": "acme", "roles": ["agent"]}
 def named(claims: dict[str, object], names: ClaimNames = NAMES) -> str:
     """The claim that a refusal of these claims names."""
     with pytest.raises(Refusal) as caught:
-        caller(claims, names)
+        read_caller(claims, names)
     assert caught.value.reason is Reason.TOKEN_INVALID
     [(key, claim)] = caught.value.metadata.items()
     assert key == "claim"
@@ -36,7 +36,7 @@ def test_an_issuers_own_names_are_read_and_named() -> None:
         "https://example.com/org": "acme",
         "groups": ["staff", "supervisor"],
     }
-    found = caller(claims | {"preferred_username": "Alice", "sub": 7, "org": 7, "roles": 7}, names)
+    found = read_caller(claims | {"preferred_username": "Alice", "sub": 7, "org": 7, "roles": 7}, names)
     assert (found.id, found.organization, found.display_name) == ("alice@example.com", "acme", "Alice")
     assert found.roles == {Role.AGENT, Role.SUPERVISOR}
     for claim in ("email", "https://example.com/org"):
@@ -51,10 +51,10 @@ def test_names_that_cannot_be_read_are_answered_with_an_example(text: str) -> No
 
 
 def test_the_outermost_actor_is_the_service_that_calls() -> None:
-    assert caller(AGENT, NAMES).acting_service == ""
-    found = caller(AGENT | {"act": {"sub": "crm", "act": {"sub": "desk", "act": 7}}}, NAMES)
+    assert read_caller(AGENT, NAMES).acting_service == ""
+    found = read_caller(AGENT | {"act": {"sub": "crm", "act": {"sub": "desk", "act": 7}}}, NAMES)
     assert (found.id, found.acting_service, found.kind) == ("alice", "crm", ActorKind.AGENT)
-    assert caller({"sub": "batch", "roles": ["service"], "act": {"sub": "crm"}}, NAMES).acting_service == "crm"
+    assert read_caller({"sub": "batch", "roles": ["service"], "act": {"sub": "crm"}}, NAMES).acting_service == "crm"
 
 
 @pytest.mark.parametrize("sub", [None, 7, "", "a b", "a/b", "a\n", "s" * 129, ["crm"]])
@@ -81,7 +81,7 @@ JSON = st.recursive(
 def test_whatever_the_claims_hold_they_make_a_caller_or_one_is_named(claims: dict[str, Any]) -> None:
     for given_claims in (claims, AGENT | claims):
         try:
-            found = caller(given_claims, NAMES)
+            found = read_caller(given_claims, NAMES)
         except Refusal:
             assert named(given_claims) in {"sub", "org", "roles", "act"}
             continue

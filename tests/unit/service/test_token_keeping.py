@@ -70,14 +70,14 @@ async def test_tokens_with_unknown_keys_cause_one_fetch_in_a_while() -> None:
     keys = TokenKeys(source, HOUR, time)
     await keys.fetch()
     for _ in range(100):
-        await keys.look_again()
+        await keys.refresh_now()
     # A fetch at start or in the background keeps no token from asking.
     assert source.asked == 2
     time.now += PAUSE.total_seconds() - 0.1
-    await keys.look_again()
+    await keys.refresh_now()
     assert source.asked == 2
     time.now += 0.2
-    await asyncio.gather(*[keys.look_again() for _ in range(100)])
+    await asyncio.gather(*[keys.refresh_now() for _ in range(100)])
     assert source.asked == 3
 
 
@@ -86,7 +86,7 @@ async def test_calls_at_once_wait_for_the_same_fetch() -> None:
     source.issuer.add("a")
     source.open.clear()
     keys = TokenKeys(source, HOUR)
-    waiting = [asyncio.create_task(keys.look_again()) for _ in range(10)]
+    waiting = [asyncio.create_task(keys.refresh_now()) for _ in range(10)]
     await source.until(lambda: source.asked > 0)
     # The first of them is given up by its caller.
     waiting[0].cancel()
@@ -100,16 +100,16 @@ async def test_keys_stay_while_the_issuer_is_away_which_is_said_once() -> None:
     source.issuer.add("a")
     keys = TokenKeys(source, HOUR)
     await keys.fetch()
-    assert (keys.away, keys.current.ids) == (False, ["a"])
+    assert (keys.is_unavailable, keys.current.ids) == (False, ["a"])
     had = keys.current
     with capture_logs() as lines:
         source.error = "it is away"
         for _ in range(3):
             await keys.fetch()
-        assert (keys.away, keys.current) == (True, had)
+        assert (keys.is_unavailable, keys.current) == (True, had)
         source.error = None
         await keys.fetch()
-    assert (keys.away, keys.current) == (False, had)
+    assert (keys.is_unavailable, keys.current) == (False, had)
     assert [(line["log_level"], line["event"]) for line in lines] == [
         ("warning", "token keys can't be had: degraded"),
         ("info", "token keys can be had again"),
@@ -131,7 +131,7 @@ async def test_the_set_is_another_one_only_when_it_differs() -> None:
     source.issuer.keys.clear()
     await keys.fetch()
     assert keys.current == KeySet()
-    assert not keys.away
+    assert not keys.is_unavailable
 
 
 async def test_keys_are_fetched_in_the_background_until_it_ends() -> None:
@@ -140,9 +140,9 @@ async def test_keys_are_fetched_in_the_background_until_it_ends() -> None:
     task = asyncio.create_task(keys.run())
     await source.until(lambda: source.asked >= 2)
     source.error = "it is away"
-    await source.until(lambda: keys.away)
+    await source.until(lambda: keys.is_unavailable)
     source.error = None
-    await source.until(lambda: not keys.away)
+    await source.until(lambda: not keys.is_unavailable)
     source.open.clear()
     asked = source.asked
     await source.until(lambda: source.asked > asked)
@@ -154,9 +154,9 @@ async def test_keys_are_fetched_in_the_background_until_it_ends() -> None:
 
 async def test_without_a_source_there_are_no_keys_and_nothing_to_wait_for() -> None:
     keys = await open_keys(None, HOUR)
-    await keys.look_again()
+    await keys.refresh_now()
     await keys.run()
-    assert (keys.current, keys.away) == (KeySet(), False)
+    assert (keys.current, keys.is_unavailable) == (KeySet(), False)
 
 
 async def test_a_file_is_read_and_read_again(tmp_path: Path) -> None:
@@ -167,11 +167,11 @@ async def test_a_file_is_read_and_read_again(tmp_path: Path) -> None:
     assert keys.current.ids == ["a"]
     source.issuer.add("b")
     path.write_bytes(source.issuer.jwk_set)
-    await keys.look_again()
+    await keys.refresh_now()
     assert keys.current.ids == ["a", "b"]
     path.unlink()
     await keys.fetch()
-    assert (keys.away, keys.current.ids) == (True, ["a", "b"])
+    assert (keys.is_unavailable, keys.current.ids) == (True, ["a", "b"])
 
 
 @pytest.mark.parametrize(

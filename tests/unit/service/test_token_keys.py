@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from care_rules.refusals import Reason, Refusal
-from care_service.tokens.keys import BadDocumentError, KeySet, development_key, read
+from care_service.tokens.keys import BadDocumentError, KeySet, development_key, read_key_set
 from care_service.tokens.verification import TokenRules, UnknownKeyError, Verifier
 from tests.support.issuer import ALGORITHMS, AUDIENCE, ISSUER, jwk, private_key, sign
 
@@ -22,12 +22,12 @@ RULES = TokenRules(ISSUER, AUDIENCE)
 
 
 def keys_of(*members: object) -> KeySet:
-    return read(json.dumps({"keys": members}).encode())[0]
+    return read_key_set(json.dumps({"keys": members}).encode())[0]
 
 
 def left_out(member: object) -> list[str]:
     """Why a member is left out; no key comes of it."""
-    keys, reasons = read(json.dumps({"keys": [member]}).encode())
+    keys, reasons = read_key_set(json.dumps({"keys": [member]}).encode())
     assert keys == KeySet()
     return reasons
 
@@ -179,14 +179,14 @@ def test_a_key_for_something_else_is_left_out_in_silence(members: dict[str, Any]
 
 
 def test_a_key_that_cannot_be_read_does_not_spoil_the_others() -> None:
-    keys, reasons = read(json.dumps({"keys": [{"kty": "oct"}, jwk(private_key("EdDSA"), kid="b")]}).encode())
+    keys, reasons = read_key_set(json.dumps({"keys": [{"kty": "oct"}, jwk(private_key("EdDSA"), kid="b")]}).encode())
     assert (keys.ids, len(reasons)) == (["b"], 1)
 
 
 @pytest.mark.parametrize("document", [b"", b"<html>", b"[]", b"7", b"{}", b'{"keys": {}}', b"\xff", b"[" * 100_000])
 def test_what_is_no_set_of_keys_is_said_to_be_none(document: bytes) -> None:
     with pytest.raises(BadDocumentError, match=r"JSON|JWK Set"):
-        read(document)
+        read_key_set(document)
 
 
 def test_sets_are_equal_where_they_accept_the_same_tokens() -> None:
@@ -208,7 +208,7 @@ JSON = st.recursive(
     st.dictionaries(st.sampled_from(["kty", "kid", "alg", "use", "key_ops", "crv", "n", "e", "x", "y", "d"]), JSON),
 )
 def test_whatever_a_member_holds_the_set_can_be_read(algorithm: str, members: dict[str, Any]) -> None:
-    keys, reasons = read(json.dumps({"keys": [jwk(private_key(algorithm)) | members]}).encode())
+    keys, reasons = read_key_set(json.dumps({"keys": [jwk(private_key(algorithm)) | members]}).encode())
     assert len(keys.keys) + len(reasons) <= 1
     for key in keys.keys:
         assert key.algorithm in ALGORITHMS

@@ -14,7 +14,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Final, get_args, get_type_hints
 
-from care_rules.entities import FieldChange
+from care_rules.entities.activity import FieldChange
 from care_rules.settings import Layer, Settings
 from care_rules.stored_fields import fields_by_stored_name
 from care_rules.timing import Timing

@@ -25,14 +25,16 @@ def test_the_settings_are_the_fields_of_the_contract() -> None:
 @pytest.mark.parametrize("name", FIELDS)
 def test_a_setting_is_written_to_the_contract_and_read_back(name: str) -> None:
     assert getattr(EVERY_SETTING, name) != getattr(Settings(), name)
-    message = settings_convert.message(Layer(EVERY_SETTING, frozenset({name})), "organizations/acme/settings", 1)
+    message = settings_convert.settings_message(
+        Layer(EVERY_SETTING, frozenset({name})), "organizations/acme/settings", 1
+    )
     assert [field.name for field, _ in message.ListFields() if field.name not in NOT_SETTINGS] == [name]
     wrong: dict[str, str] = {}
-    read = settings_convert.read(message, wrong.__setitem__)
+    read = settings_convert.read_settings(message, wrong.__setitem__)
     assert read.names == {name}
     assert not wrong
     assert getattr(read.values, name) == getattr(EVERY_SETTING, name)
-    assert settings_convert.texts(read).keys() == {name}
+    assert settings_convert.json_values(read).keys() == {name}
 
 
 def test_the_documentation_says_what_a_change_of_each_setting_moves() -> None:

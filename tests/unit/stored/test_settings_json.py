@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from care_rules.entities import Priority
+from care_rules.entities.ticket import Priority
 from care_rules.settings import (
     FIELDS,
     AutoAssign,
@@ -16,7 +16,7 @@ from care_rules.settings import (
     Layer,
     PriorityDeadlines,
     Settings,
-    effective,
+    merge_layers,
 )
 from care_service.storage import settings_json
 from tests.support.sample_settings import EVERY_SETTING
@@ -50,7 +50,7 @@ def test_an_unknown_setting_is_ignored_and_kept_by_a_write_of_another() -> None:
         layer = read(stored)
     assert (layer.names, layer.values.grace_days) == (frozenset({"grace_days"}), 3)
     assert [(line["log_level"], line["setting"]) for line in lines] == [("info", "snooze"), ("info", "x")]
-    assert effective(layer, read({"snooze": 1})) == Settings(grace_days=3)
+    assert merge_layers(layer, read({"snooze": 1})) == Settings(grace_days=3)
     assert written(layer.changed(grace_of(4), frozenset({"grace_days"}))) == stored | {"grace_days": 4}
     assert written(layer.changed(Layer(), frozenset({"grace_days"}))) == {"snooze": stored["snooze"], "x": None}
 
@@ -93,7 +93,7 @@ def test_a_setting_that_cannot_be_read_is_as_if_it_were_not_set_and_stays_stored
     with capture_logs() as lines:
         layer = read(stored)
     assert layer.names == {"inactivity_days"}
-    assert effective(read({name: value}), None) == Settings()
+    assert merge_layers(read({name: value}), None) == Settings()
     assert [(line["log_level"], line["setting"]) for line in lines] == [("warning", name)]
     change = Layer(Settings(warn_customer=True), frozenset({"warn_customer"}))
     assert written(layer.changed(change, frozenset({"warn_customer"}))) == stored | {"warn_customer": True}
@@ -105,7 +105,7 @@ def test_a_setting_that_cannot_be_read_is_as_if_it_were_not_set_and_stays_stored
 
 def test_a_location_with_a_value_that_cannot_be_read_has_its_organization_s() -> None:
     organization, location = read({"auto_assign": "LEAST_LOADED"}), read({"auto_assign": "BY_SKILL"})
-    assert effective(organization, location).auto_assign is AutoAssign.LEAST_LOADED
+    assert merge_layers(organization, location).auto_assign is AutoAssign.LEAST_LOADED
 
 
 def test_a_change_writes_what_it_names_and_nothing_else() -> None:

@@ -20,16 +20,17 @@ from care.v1 import (
     review_pb2,
     ticket_pb2,
 )
-from care_rules import commands, entities, organizations
+from care_rules import commands, organizations
+from care_rules.entities import activity, agent, contact, delivery, message, recovery, review, ticket
 from care_service.rpc import convert, ticket_service
 
 KEYS = {"organization", "ticket_number"}
 """Fields that are part of a name."""
 SHOWN: list[tuple[Callable[..., Message], type, str, type[Message], set[str]]] = [
-    (convert.ticket_message, entities.Ticket, "ticket", ticket_pb2.Ticket, {"revision"}),
+    (convert.ticket_message, ticket.Ticket, "ticket", ticket_pb2.Ticket, {"revision"}),
     (
         convert.recovery_message,
-        entities.Recovery,
+        recovery.Recovery,
         "recovery",
         recovery_pb2.Recovery,
         # How a reply gets to its site, and to which key its link belongs.
@@ -38,30 +39,30 @@ SHOWN: list[tuple[Callable[..., Message], type, str, type[Message], set[str]]] =
     ),
     (
         convert.contact_message,
-        entities.Contact,
+        contact.Contact,
         "contact",
         recovery_pb2.Contact,
         {"key_id"},
     ),
     (
         convert.thread_message,
-        entities.Message,
+        message.Message,
         "message",
         message_pb2.Message,
         {"activity_number", "ordinal"},
     ),
     (
         convert.delivery_message,
-        entities.Delivery,
+        delivery.Delivery,
         "delivery",
         message_pb2.Delivery,
         # It is part of its message; the rest is how a message gets to its provider.
         {"message_id", "contact_id", "attempt", "attempts", "provider_id", "check_time", "checks"}
         | {"create_time", "give_up_time"},
     ),
-    (convert.activity_message, entities.Activity, "activity", activity_pb2.Activity, set()),
-    (convert.review_message, entities.Review, "review", review_pb2.Review, {"posting_attempts"}),
-    (convert.agent_message, entities.Agent, "agent", directory_pb2.Agent, set()),
+    (convert.activity_message, activity.Activity, "activity", activity_pb2.Activity, set()),
+    (convert.review_message, review.Review, "review", review_pb2.Review, {"posting_attempts"}),
+    (convert.agent_message, agent.Agent, "agent", directory_pb2.Agent, set()),
     (convert.location_message, organizations.Location, "location", directory_pb2.Location, {"settings_revision"}),
     (
         convert.organization_message,

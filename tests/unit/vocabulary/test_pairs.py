@@ -15,15 +15,16 @@ from care_rules import (
     callers,
     chat,
     delivery,
-    entities,
-    finding,
     lifecycle,
     permissions,
-    plan,
+    queries,
+    recovery_plan,
     refusals,
     settings,
     submit,
 )
+from care_rules.entities.message import Channel
+from care_rules.entities.recovery import ReplyState
 from care_rules.filters import lexer, syntax
 from care_rules.permissions import Command
 from care_rules.timing import DeadlineKind
@@ -37,8 +38,8 @@ PAIRS: dict[str, EnumPair[Any, Any]] = {
 }
 
 NEEDLESS: dict[type[Enum], str] = {
-    entities.ReplyState: "nobody but the rules sees what became of a recovery's reply at its site",
-    finding.OrderField: "a word of `order_by`, which is text",
+    ReplyState: "nobody but the rules sees what became of a recovery's reply at its site",
+    queries.OrderField: "a word of `order_by`, which is text",
     lexer.Kind: "a kind of token within a filter's text",
     lifecycle.Party: "who fires a trigger; GetLifecycle says it in words",
     lifecycle.Trigger: "a word of GetLifecycle and of errors' metadata, which are text",
@@ -82,7 +83,13 @@ def enums_of_the_rules() -> set[type[Enum]]:
 
 
 def test_the_enums_are_found() -> None:
-    assert {entities.Channel, callers.Role, refusals.Reason, plan.Step, delivery.DeliveryStep} <= enums_of_the_rules()
+    assert {
+        Channel,
+        callers.Role,
+        refusals.Reason,
+        recovery_plan.RecoveryStep,
+        delivery.DeliveryStep,
+    } <= enums_of_the_rules()
     assert {chat.ChatState, submit.FormState, settings.AutoAssign, DeadlineKind} <= enums_of_the_rules()
     assert {"care.v1.Channel", "care.v1.Role", "care.v1.ErrorReason"} <= enums_of_the_contract().keys()
 
@@ -133,4 +140,4 @@ def test_every_command_is_a_method_of_the_contract() -> None:
 
 def test_tickets_are_counted_under_the_names_of_the_contract() -> None:
     shown = ticket_service_pb2.CountTicketsResponse.DESCRIPTOR.fields_by_name
-    assert list(finding.TicketCounts.__dataclass_fields__) == list(shown)
+    assert list(queries.TicketCounts.__dataclass_fields__) == list(shown)

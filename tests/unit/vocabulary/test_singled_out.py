@@ -62,14 +62,14 @@ REVIEWED: dict[str, str] = {
         "DATABASE_UNAVAILABLE TIME_LIMIT_EXCEEDED OVERLOADED DRAINING"
     ),
     "care_rules.RecoveryKind": "FORM DIRECT",
+    "care_rules.RecoveryStep": "POST HOLD READ UNLOCK WAIT RETRACT EXPIRE DONE REMIND",
     "care_rules.RecoveryState": (
         "NO_CONTACT FORM_REQUESTED AWAITING_CONTACT CONTACT_RECEIVED CHAT_UNLOCKED REFUSED WITHDRAWN EXPIRED "
         "REJECTED REPLACED ENDED_BY_CLOSE"
     ),
-    "care_rules.Relation": "MINE OTHERS NOBODYS",
+    "care_rules.Relation": "MINE OTHERS UNASSIGNED",
     "care_rules.ReplyState": "NONE POSTING RETRACTING POSTED NOT_PUBLIC RETRACTED",
     "care_rules.Role": "AGENT SUPERVISOR SERVICE WORKER",
-    "care_rules.Step": "POST HOLD READ UNLOCK WAIT RETRACT EXPIRE DONE REMIND",
     "care_rules.TicketStatus": "OPEN IN_PROGRESS RESOLVED CLOSED",
     "care_rules.Trigger": (
         "START RESOLVE CLOSE REOPEN AUTO_CLOSE REQUEST_FORM ADD_CONTACT REPLACE_FORM RECORD_POSTED RECORD_REFUSED "
@@ -143,5 +143,5 @@ def test_nothing_else_counts_as_reviewed() -> None:
     ["T = {Priority.LOW, Priority.HIGH}", "if x is Priority.LOW: a()", "T = {Priority.LOW: 1}", "x in (Priority.LOW,)"],
 )
 def test_a_place_that_names_some_members_is_found(text: str) -> None:
-    module = read("care_service", "made_up.py", f"from care_rules.entities import Priority\n{text}")
+    module = read("care_service", "made_up.py", f"from care_rules.entities.ticket import Priority\n{text}")
     assert {enum for enum, _ in places(module)} == {"care_rules.Priority"}

@@ -125,7 +125,12 @@ def test_what_is_partial_is_there() -> None:
     assert PARTIAL.keys() <= found
 
 
-IMPORTS = "from care_rules.entities import Channel, Priority, RecoveryKind\nfrom care.v1 import message_pb2 as pb\n"
+IMPORTS = (
+    "from care_rules.entities.message import Channel\n"
+    "from care_rules.entities.recovery import RecoveryKind\n"
+    "from care_rules.entities.ticket import Priority\n"
+    "from care.v1 import message_pb2 as pb\n"
+)
 
 
 @pytest.mark.parametrize(

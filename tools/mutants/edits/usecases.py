@@ -25,7 +25,7 @@ EDITS: Final = (
     Edit(
         "a delivery report is committed without its deadlines",
         "service/care_service/usecases/deliveries.py",
-        "            return snapshot\n        scheduled = schedule(snapshot.snapshot, decision)\n"
+        "            return snapshot\n        scheduled = schedule(snapshot.base, decision)\n"
         "        await store.commit(scheduled, None)\n        return _apply(snapshot, scheduled.decision)\n",
         "            return snapshot\n        await store.commit(decision, None)\n"
         "        return _apply(snapshot, decision)\n",
@@ -74,14 +74,14 @@ EDITS: Final = (
     Edit(
         "the wake of a workflow's own report stays",
         "service/care_service/usecases/recovery_steps.py",
-        "await store.take_back_wake(name, report_time)",
+        "await store.cancel_wake(name, report_time)",
         "pass",
         (f"{_TESTS}/test_recovery_steps.py::test_a_check_takes_back_the_wake_of_the_workflows_own_report",),
     ),
     Edit(
         "the workflow of a posted reply is not told that a reply may be public already",
         "service/care_service/usecases/recovery_steps.py",
-        "read_first = step is Step.POST and loaded.recovery.reply_state in HANDED_OUT",
+        "read_first = step is RecoveryStep.POST and loaded.recovery.reply_state in HANDED_OUT",
         "read_first = False",
         (f"{_TESTS}/test_recovery_steps.py::test_a_second_hand_out_reads_first",),
     ),

@@ -7,12 +7,10 @@ from typing import Final
 from tools.mutants.edit import Edit
 
 _PAIRS: Final = ("tests/unit/vocabulary/test_pairs.py",)
-_ENTITIES: Final = "rules/care_rules/entities.py"
-
 EDITS: Final = (
     Edit(
         "a new Channel in the rules alone",
-        _ENTITIES,
+        "rules/care_rules/entities/message.py",
         '    SMS = "SMS"\n',
         '    SMS = "SMS"\n    WHATSAPP = "WHATSAPP"\n',
         _PAIRS,
@@ -27,14 +25,14 @@ EDITS: Final = (
     ),
     Edit(
         "a new ActivityType in the rules alone",
-        _ENTITIES,
+        "rules/care_rules/entities/activity.py",
         '    REOPENED = "REOPENED"\n',
         '    REOPENED = "REOPENED"\n    ESCALATED = "ESCALATED"\n',
         _PAIRS,
     ),
     Edit(
         "a new RefusalReason in the rules alone",
-        _ENTITIES,
+        "rules/care_rules/entities/recovery.py",
         '    REVIEW_NOT_FOUND = "REVIEW_NOT_FOUND"\n',
         '    REVIEW_NOT_FOUND = "REVIEW_NOT_FOUND"\n    ACCOUNT_SUSPENDED = "ACCOUNT_SUSPENDED"\n',
         _PAIRS,

@@ -5,12 +5,14 @@ from typing import Final
 from uuid import uuid4
 
 from care_rules import addresses, commands, names, replies
-from care_rules.callers import Caller, Role, customer
+from care_rules.callers import Caller, Role, customer_caller
 from care_rules.chat import ChatSnapshot, post_message
-from care_rules.create import assigned, create_ticket
-from care_rules.decide import decide, permit, recovery_keys
+from care_rules.command_refusals import recovery_keys
+from care_rules.create import assign_new_ticket, create_ticket
+from care_rules.decide import check_allowed, decide
 from care_rules.decision import Decision
-from care_rules.entities import ActorKind, RecoveryKind
+from care_rules.entities.activity import ActorKind
+from care_rules.entities.recovery import RecoveryKind
 from care_rules.lifecycle import RECOVERY, Trigger
 from care_rules.permissions import Command
 from care_rules.refusals import Reason, Refusal, Violation, invalid, not_found
@@ -73,7 +75,7 @@ class Desk:
             message_id=uuid4(),
         )
         decision = create_ticket(snapshot, self._next_number, command, self._alice, now)
-        self.commit(schedule_new_ticket(snapshot.settings, assigned(decision, ASSIGNEE)))
+        self.commit(schedule_new_ticket(snapshot.settings, assign_new_ticket(decision, ASSIGNEE)))
         return decision.ticket.name
 
     def send_form(self, ticket: str, reply_text: str, now: datetime) -> str:
@@ -135,7 +137,7 @@ class Desk:
             recovery_id=uuid4(),
             message_id=uuid4(),
         )
-        decision = submit_contact(form, self._next_number, command, customer(str(form.recovery.id)), now)
+        decision = submit_contact(form, self._next_number, command, customer_caller(str(form.recovery.id)), now)
         if decision is None:
             return None
         self.commit(schedule(form.target, decision))
@@ -146,12 +148,12 @@ class Desk:
         """Have the customer write in the open chat."""
         snapshot = self._load(ticket)
         # A chat takes the customer's messages where it takes the team's.
-        permit(snapshot, Command.SEND_MESSAGE, self._alice)
+        check_allowed(snapshot, Command.SEND_MESSAGE, self._alice)
         if snapshot.contact is None or snapshot.live is None:
             raise AssertionError("an open chat has a contact")
         chat = ChatSnapshot(snapshot, snapshot.contact, snapshot.live)
         command = commands.PostMessage("Hello.", uuid4(), uuid4(), uuid4(), uuid4())
-        decision = post_message(chat, self._next_number, command, customer(str(snapshot.contact.id)), now)
+        decision = post_message(chat, self._next_number, command, customer_caller(str(snapshot.contact.id)), now)
         if decision is not None:
             self.commit(schedule(chat.target, decision))
 
@@ -172,7 +174,7 @@ class Desk:
         """Store a decision. A ``deadline`` is the one that it fires."""
         self.memory.commit(scheduled)
         decision = scheduled.decision
-        for ticket in (decision.ticket, decision.followed):
+        for ticket in (decision.ticket, decision.followed_ticket):
             if ticket is not None:
                 self._views.refresh(ticket.number)
         if deadline is not None:
@@ -194,7 +196,7 @@ class Desk:
         return self.memory.ticket(parsed.number)
 
     def _load_named(self, recovery: str) -> TicketSnapshot:
-        return self.memory.recovery(_recovery(recovery)).snapshot
+        return self.memory.recovery(_recovery(recovery)).base
 
     def _decide(self, snapshot: TicketSnapshot, command: commands.AgentCommand, now: datetime) -> Decision:
         decision = decide(snapshot, command, self._alice, now)

@@ -10,10 +10,16 @@ from care_rules import names
 from care_rules.create import CreationSnapshot
 from care_rules.decision import Decision
 from care_rules.delivery import DeliverySnapshot, cancel_delivery
-from care_rules.entities import Agent, Contact, Delivery, Message, Recovery, Review, Ticket
+from care_rules.entities.agent import Agent
+from care_rules.entities.contact import Contact
+from care_rules.entities.delivery import Delivery
+from care_rules.entities.message import Message
+from care_rules.entities.recovery import Recovery
+from care_rules.entities.review import Review
+from care_rules.entities.ticket import Ticket
 from care_rules.lifecycle import RecoveryState, TicketStatus
 from care_rules.organizations import Organization
-from care_rules.plan import Sibling
+from care_rules.recovery_plan import Sibling
 from care_rules.refusals import not_found
 from care_rules.reports import RecoverySnapshot
 from care_rules.scheduling import ScheduledDecision
@@ -67,7 +73,7 @@ class Memory:
             review=self.reviews[ticket.review_id] if ticket.review_id else None,
             live=live,
             contact=self.contacts[live.contact_id] if live and live.contact_id else None,
-            named=named,
+            target_recovery=named,
             agent=self.alice,
         )
 
@@ -91,8 +97,8 @@ class Memory:
     def form(self, name: names.RecoveryName) -> FormSnapshot:
         """Load a form for an answer to it; raises RESOURCE_NOT_FOUND."""
         loaded = self.recovery(name)
-        form = FormSnapshot(loaded.snapshot, loaded.recovery, ())
-        ticket = loaded.snapshot.ticket
+        form = FormSnapshot(loaded.base, loaded.recovery, ())
+        ticket = loaded.base.ticket
         if ticket.status is TicketStatus.CLOSED:
             if (number := self._open_number(ticket.review_id)) is not None:
                 form = replace(form, open=self.ticket(number))
@@ -108,7 +114,7 @@ class Memory:
         decision = scheduled.decision
         ticket = decision.ticket
         self.recoveries |= {each.id: each for each in (decision.recovery, decision.new_recovery) if each}
-        self.tickets |= {each.number: each for each in (decision.ticket, decision.followed) if each}
+        self.tickets |= {each.number: each for each in (decision.ticket, decision.followed_ticket) if each}
         self.contacts |= {each.id: each for each in (decision.contact, decision.changed_contact) if each}
         self.messages |= {each.id: each for each in decision.messages}
         self.deliveries |= {each.message_id: each for each in (*decision.new_deliveries, decision.delivery) if each}

@@ -10,9 +10,11 @@ from care.v1 import message_pb2, recovery_pb2, ticket_pb2
 from care.v1 import worker_service_pb2 as pb
 from care_rules import names
 from care_rules.delivery import DeliverySnapshot
-from care_rules.entities import Channel, RecoveryKind, Ticket
+from care_rules.entities.message import Channel
+from care_rules.entities.recovery import RecoveryKind
+from care_rules.entities.ticket import Ticket
 from care_rules.lifecycle import TicketStatus
-from care_rules.plan import SiteTiming
+from care_rules.recovery_plan import SiteTiming
 from care_rules.reports import RecoverySnapshot
 
 _UNSPECIFIED: Final = "UNSPECIFIED"
@@ -30,7 +32,7 @@ def channel(found: Channel) -> message_pb2.Channel.ValueType:
 
 def recovery_plan(snapshot: RecoverySnapshot, timing: SiteTiming, now: datetime) -> pb.RecoveryPlan:
     """Convert what a recovery wants at ``now``."""
-    ticket, recovery, review = snapshot.snapshot.ticket, snapshot.recovery, snapshot.snapshot.review
+    ticket, recovery, review = snapshot.base.ticket, snapshot.recovery, snapshot.base.review
     plan = snapshot.plan(now, timing)
     made = pb.RecoveryPlan(
         state=recovery_pb2.RecoveryState.Value(f"RECOVERY_STATE_{recovery.state}"),
@@ -53,7 +55,7 @@ def recovery_plan(snapshot: RecoverySnapshot, timing: SiteTiming, now: datetime)
 
 def delivery_plan(snapshot: DeliverySnapshot, now: datetime) -> pb.DeliveryPlan:
     """Convert what a message to the customer wants at ``now``."""
-    ticket, delivery = snapshot.snapshot.ticket, snapshot.delivery
+    ticket, delivery = snapshot.base.ticket, snapshot.delivery
     plan = snapshot.plan(now)
     made = pb.DeliveryPlan(
         state=message_pb2.DeliveryState.Value(f"DELIVERY_STATE_{delivery.state}"),

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from care_rules.plan import SiteTiming
+from care_rules.recovery_plan import SiteTiming
 from care_rules.settings import Settings
 
 _DAY: Final = timedelta(days=1)

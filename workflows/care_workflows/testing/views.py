@@ -4,9 +4,9 @@ from typing import Final
 from uuid import UUID
 
 from care_rules import names
-from care_rules.entities import Delivery as StoredDelivery
-from care_rules.entities import Recovery as StoredRecovery
-from care_rules.entities import RecoveryKind
+from care_rules.entities.delivery import Delivery as StoredDelivery
+from care_rules.entities.recovery import Recovery as StoredRecovery
+from care_rules.entities.recovery import RecoveryKind
 from care_rules.timing import DeadlineKind
 from care_workflows.testing.memory import Memory
 from care_workflows.testing.records import Delivery, Recovery, Review, Ticket

@@ -12,14 +12,16 @@ from care.v1 import worker_service_pb2 as pb
 from care.v1.worker_service_pb2_grpc import WorkerServiceServicer
 from care_rules import commands, names
 from care_rules.callers import Caller, Role
-from care_rules.deadlines import upcoming
+from care_rules.deadlines import upcoming_deadlines
 from care_rules.delivery import DeliverySnapshot, DeliveryStep, begin_delivery, report_delivery
-from care_rules.entities import ActorKind, DeliveryFailure, DeliveryState, RefusalReason
-from care_rules.firing import fire
-from care_rules.plan import HANDED_OUT, Step
+from care_rules.entities.activity import ActorKind
+from care_rules.entities.delivery import DeliveryFailure, DeliveryState
+from care_rules.entities.recovery import RefusalReason
+from care_rules.firing import fire_deadline
+from care_rules.recovery_plan import HANDED_OUT, RecoveryStep
 from care_rules.refusals import Violation, invalid, not_found
-from care_rules.replies import CHAT_LINK, with_link, without_link
-from care_rules.reports import RecoverySnapshot, begin_posting, report
+from care_rules.replies import CHAT_LINK, insert_link, remove_link
+from care_rules.reports import RecoverySnapshot, begin_posting, record_report
 from care_rules.scheduling import keep_schedule, refresh_deadlines, schedule
 from care_rules.snapshot import TicketSnapshot
 from care_workflows.testing.desk import KEY_ID, Desk
@@ -31,9 +33,9 @@ Context = grpc.aio.ServicerContext[Any, Any]
 NameT = TypeVar("NameT")
 
 _SITE_STEPS: Final = {
-    pb.RECOVERY_STEP_POST: Step.POST,
-    pb.RECOVERY_STEP_READ: Step.READ,
-    pb.RECOVERY_STEP_RETRACT: Step.RETRACT,
+    pb.RECOVERY_STEP_POST: RecoveryStep.POST,
+    pb.RECOVERY_STEP_READ: RecoveryStep.READ,
+    pb.RECOVERY_STEP_RETRACT: RecoveryStep.RETRACT,
 }
 _DELIVERY_STEPS: Final = {pb.DELIVERY_STEP_SEND: DeliveryStep.SEND, pb.DELIVERY_STEP_CHECK: DeliveryStep.CHECK}
 _REACHED: Final = {
@@ -65,12 +67,12 @@ class FakeWorkerService(WorkerServiceServicer):
                 raise invalid(Violation("step", "must be POST, READ or RETRACT"))
             now, step, grant = await self._now(), _SITE_STEPS[request.step], None
             snapshot, timing = self._recovery(request.name), self._memory.site_timing
-            review = snapshot.snapshot.review
+            review = snapshot.base.review
             decision = begin_posting(snapshot, review, step, timing, now) if review else None
             if decision is not None:
                 self._desk.commit(keep_schedule(decision))
                 grant = _posting_grant(self._recovery(request.name), step)
-                grant.read_first = step is Step.POST and snapshot.recovery.reply_state in HANDED_OUT
+                grant.read_first = step is RecoveryStep.POST and snapshot.recovery.reply_state in HANDED_OUT
             return pb.BeginPostingResponse(grant=grant, plan=self._plan(request.name, now))
 
     async def RecordPosted(self, request: pb.RecordPostedRequest, context: Context) -> pb.RecordPostedResponse:
@@ -112,7 +114,7 @@ class FakeWorkerService(WorkerServiceServicer):
             snapshot = self._delivery(request.name)
             decision = begin_delivery(snapshot, step, _WORKER, now) if step else None
             if decision is not None:
-                self._desk.commit(schedule(snapshot.snapshot, decision))
+                self._desk.commit(schedule(snapshot.base, decision))
                 await self._wake()
                 snapshot = self._delivery(request.name)
                 if snapshot.delivery.attempt:
@@ -152,10 +154,10 @@ class FakeWorkerService(WorkerServiceServicer):
         async with as_statuses(context):
             now = await self._now()
             snapshot = self._ticket(request.name)
-            scheduled = fire(snapshot, uuid4(), _WORKER, now)
+            scheduled = fire_deadline(snapshot, uuid4(), _WORKER, now)
             if scheduled is not None:
                 is_fired = scheduled.decision.activity is not None
-                due = upcoming(snapshot.ticket, snapshot.live, snapshot.settings) if is_fired else ()
+                due = upcoming_deadlines(snapshot.ticket, snapshot.live, snapshot.settings) if is_fired else ()
                 self._desk.commit(scheduled, deadline=due[0].kind if due else None)
                 await self._wake()
             return pb.FireDeadlineResponse(plan=deadline_plan(self._ticket(request.name).ticket, now))
@@ -180,9 +182,9 @@ class FakeWorkerService(WorkerServiceServicer):
     async def _report(self, name: str, command: commands.Report) -> pb.RecoveryPlan:
         now = await self._now()
         snapshot = self._recovery(name)
-        decision = report(snapshot, command, _WORKER, now)
+        decision = record_report(snapshot, command, _WORKER, now)
         if decision is not None:
-            self._desk.commit(schedule(snapshot.snapshot, decision))
+            self._desk.commit(schedule(snapshot.base, decision))
             await self._wake()
         return self._plan(name, now)
 
@@ -191,7 +193,7 @@ class FakeWorkerService(WorkerServiceServicer):
         snapshot = self._delivery(name)
         decision = report_delivery(snapshot, command, _WORKER, now)
         if decision is not None:
-            self._desk.commit(schedule(snapshot.snapshot, decision))
+            self._desk.commit(schedule(snapshot.base, decision))
             await self._wake()
         return delivery_plan(self._delivery(name), now)
 
@@ -203,25 +205,25 @@ def _parsed(parse: Callable[[str], NameT], name: str) -> NameT:
         raise invalid(Violation("name", str(error))) from error
 
 
-def _posting_grant(snapshot: RecoverySnapshot, step: Step) -> pb.PostingGrant:
-    recovery, review = snapshot.recovery, snapshot.snapshot.review
+def _posting_grant(snapshot: RecoverySnapshot, step: RecoveryStep) -> pb.PostingGrant:
+    recovery, review = snapshot.recovery, snapshot.base.review
     if review is None:
         raise AssertionError("only a recovery with a review is handed out")
     link, text = form_link(recovery.id), recovery.reply_text
     return pb.PostingGrant(
         attempt=recovery.attempt,
-        text=without_link(text) if step is Step.RETRACT else with_link(text, link),
+        text=remove_link(text) if step is RecoveryStep.RETRACT else insert_link(text, link),
         link=link,
         review_site=review.site,
         review_external_id=review.external_id,
-        location=location(snapshot.snapshot.ticket),
+        location=location(snapshot.base.ticket),
     )
 
 
 def _delivery_grant(snapshot: DeliverySnapshot, business_name: str, step: DeliveryStep | None) -> pb.DeliveryGrant:
     delivery, contact, message = snapshot.delivery, snapshot.contact, snapshot.message
     grant = pb.DeliveryGrant(
-        attempt=delivery.attempt, channel=channel(delivery.channel), location=location(snapshot.snapshot.ticket)
+        attempt=delivery.attempt, channel=channel(delivery.channel), location=location(snapshot.base.ticket)
     )
     if step is DeliveryStep.CHECK:
         grant.provider_id = delivery.provider_id

@@ -15,7 +15,7 @@ from typing import Final
 from care_roles.logs import get_logger
 from care_rules.refusals import Refusal, draining
 from care_service.usecases.feed import FeedFilter, FeedPage, FeedPosition
-from care_service.usecases.ports import Feed
+from care_service.usecases.ports.feed import Feed
 
 _LOG: Final = get_logger("care.following")
 _LIMIT: Final = 1_000
@@ -38,7 +38,7 @@ class Pace:
     """Between two polls while the database can't be reached."""
 
 
-class Interest:
+class Subscription:
     """The state of one stream: whether there is news for it, and when its next heartbeat is due."""
 
     def __init__(self, heartbeat: float) -> None:
@@ -57,11 +57,11 @@ class Interest:
         """Whether a heartbeat is due."""
         return asyncio.get_running_loop().time() >= self._spoken + self._heartbeat
 
-    def spoke(self) -> None:
+    def mark_sent(self) -> None:
         """Notes that the stream sent something."""
         self._spoken = asyncio.get_running_loop().time()
 
-    def tell(self, through: FeedPosition) -> None:
+    def notify(self, through: FeedPosition) -> None:
         """Notes that there may be news up to a position."""
         self.through = through
         self._news.set()
@@ -92,14 +92,14 @@ class Interest:
         return True
 
 
-class Followers:
+class Subscriptions:
     """The streams of this process."""
 
     def __init__(self, feed: Feed, pace: Pace) -> None:
         self._feed = feed
         self._pace = pace
         self._hint = asyncio.Event()
-        self._interests: dict[tuple[str | None, int | None], set[Interest]] = {}
+        self._subscriptions: dict[tuple[str | None, int | None], set[Subscription]] = {}
         self._reads: dict[tuple[FeedFilter, FeedPosition, FeedPosition, int], asyncio.Task[FeedPage]] = {}
         self._reading = asyncio.Semaphore(_READS)
         self._is_over = False
@@ -111,28 +111,28 @@ class Followers:
     def end(self) -> None:
         """Ends all streams, also those that start later: the service stops."""
         self._is_over = True
-        for interest in self._all():
-            interest.end()
+        for subscription in self._all():
+            subscription.end()
 
     @asynccontextmanager
-    async def following(self, organization: str | None, ticket: int | None) -> AsyncIterator[Interest]:
-        """Keeps an interest for the block.
+    async def subscribe(self, organization: str | None, ticket: int | None) -> AsyncIterator[Subscription]:
+        """Keeps an subscription for the block.
 
         Raises the refusal DRAINING after a block that was left because the service stops.
         """
-        interest, key = Interest(self._pace.heartbeat), (organization, ticket)
+        subscription, key = Subscription(self._pace.heartbeat), (organization, ticket)
         if self._is_over:
-            interest.end()
-        self._interests.setdefault(key, set()).add(interest)
+            subscription.end()
+        self._subscriptions.setdefault(key, set()).add(subscription)
         self._hint.set()
         try:
-            yield interest
-            if interest.is_over:
+            yield subscription
+            if subscription.is_over:
                 raise draining()
         finally:
-            self._interests[key].discard(interest)
-            if not self._interests[key]:
-                del self._interests[key]
+            self._subscriptions[key].discard(subscription)
+            if not self._subscriptions[key]:
+                del self._subscriptions[key]
 
     async def changes(self, follow: FeedFilter, after: FeedPosition, through: FeedPosition, limit: int) -> FeedPage:
         """Reads the feed, once for all streams that need the same part of it."""
@@ -155,7 +155,7 @@ class Followers:
         has_failed = False
         while True:
             self._hint.clear()
-            if not self._interests:
+            if not self._subscriptions:
                 place = None
                 await self._hint.wait()
                 continue
@@ -172,16 +172,16 @@ class Followers:
     async def _begin(self) -> FeedPosition:
         place = await self._feed.end()
         # Streams that started meanwhile read from their own positions.
-        for interest in self._all():
-            interest.tell(place)
+        for subscription in self._all():
+            subscription.notify(place)
         return place
 
     async def _look(self, place: FeedPosition) -> FeedPosition:
         changed = await self._feed.changed_tickets(place, _LIMIT)
         for organization, ticket in changed.tickets:
             for key in ((organization, ticket), (organization, None), (None, None)):
-                for interest in self._interests.get(key, ()):
-                    interest.tell(changed.position)
+                for subscription in self._subscriptions.get(key, ()):
+                    subscription.notify(changed.position)
         if changed.position == place:
             try:
                 async with asyncio.timeout(self._pace.look):
@@ -192,12 +192,12 @@ class Followers:
 
     def _fail(self, refusal: Refusal) -> None:
         _LOG.warning("the feed can't be read", reason=refusal.reason.value)
-        for interest in self._all():
-            interest.fail(refusal)
+        for subscription in self._all():
+            subscription.fail(refusal)
 
     async def _read(self, follow: FeedFilter, after: FeedPosition, through: FeedPosition, limit: int) -> FeedPage:
         async with self._reading:
             return await self._feed.changes(follow, after, through, limit)
 
-    def _all(self) -> list[Interest]:
-        return [interest for interests in self._interests.values() for interest in interests]
+    def _all(self) -> list[Subscription]:
+        return [subscription for subscriptions in self._subscriptions.values() for subscription in subscriptions]

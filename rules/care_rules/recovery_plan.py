@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from care_rules.entities import Recovery, RecoveryKind, ReplyState
+from care_rules.entities.recovery import Recovery, RecoveryKind, ReplyState
 from care_rules.lifecycle import FORM_LIVE, LIVE, RecoveryState
 
 
-class Step(StrEnum):
+class RecoveryStep(StrEnum):
     """What a recovery can want; `care.v1.RecoveryStep` documents each value."""
 
     POST = "POST"
@@ -30,10 +30,10 @@ class Step(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RecoveryPlan:
     """The next step, and for HOLD and WAIT how long until it is worth asking again."""
 
-    step: Step
+    step: RecoveryStep
     wait: timedelta | None = None
 
 
@@ -80,29 +80,29 @@ def next_check(recovery: Recovery, checks: Sequence[timedelta]) -> datetime | No
     return next((at for offset in sorted(checks) if (at := recovery.post_time + offset) > seen), None)
 
 
-def plan(
+def plan_recovery(
     recovery: Recovery,
     siblings: Sequence[Sibling],
     now: datetime,
     timing: SiteTiming,
     reminder: datetime | None = None,
-) -> Plan:
+) -> RecoveryPlan:
     """Returns what `recovery` wants at `now`; its assignee is to be reminded at `reminder`."""
     state = recovery.state
     if state is RecoveryState.CONTACT_RECEIVED:
-        return Plan(Step.UNLOCK)
+        return RecoveryPlan(RecoveryStep.UNLOCK)
     if state in FORM_LIVE and recovery.expire_time is not None and recovery.expire_time <= now:
-        return Plan(Step.EXPIRE)
+        return RecoveryPlan(RecoveryStep.EXPIRE)
     if state is RecoveryState.FORM_REQUESTED:
-        held = any(not sibling.newer and _is_at_site(sibling, now) for sibling in siblings)
-        return Plan(Step.HOLD, HOLD_TIME) if held else Plan(Step.POST)
+        held = any(not sibling.newer and _may_be_at_site(sibling, now) for sibling in siblings)
+        return RecoveryPlan(RecoveryStep.HOLD, HOLD_TIME) if held else RecoveryPlan(RecoveryStep.POST)
     if recovery.reply_state is ReplyState.POSTING:
-        return _hold_until(settle_time(recovery, timing), now) or Plan(Step.READ)
+        return _hold_until(settle_time(recovery, timing), now) or RecoveryPlan(RecoveryStep.READ)
     if state is RecoveryState.AWAITING_CONTACT:
-        return _awaiting(recovery, now, timing.checks, reminder)
-    if state not in LIVE and recovery.reply_state in SHOWS_LINK and not _site_took_it_down(recovery):
-        return _retraction(recovery, siblings, now)
-    return Plan(Step.DONE)
+        return _plan_waiting(recovery, now, timing.checks, reminder)
+    if state not in LIVE and recovery.reply_state in SHOWS_LINK and not _was_taken_down(recovery):
+        return _plan_retraction(recovery, siblings, now)
+    return RecoveryPlan(RecoveryStep.DONE)
 
 
 def needs_form_link(recovery: Recovery, siblings: Sequence[Sibling], now: datetime, timing: SiteTiming) -> bool:
@@ -117,10 +117,10 @@ def needs_form_link(recovery: Recovery, siblings: Sequence[Sibling], now: dateti
         return True
     if recovery.state in LIVE:
         recovery = replace(recovery, state=RecoveryState.ENDED_BY_CLOSE, end_time=now)
-    return plan(recovery, siblings, now, timing).step is not Step.DONE
+    return plan_recovery(recovery, siblings, now, timing).step is not RecoveryStep.DONE
 
 
-def _site_took_it_down(recovery: Recovery) -> bool:
+def _was_taken_down(recovery: Recovery) -> bool:
     """Whether a REFUSED recovery's reply was public before, rather than appearing late, after the refusal."""
     appeared_late = recovery.post_time and recovery.end_time and recovery.post_time > recovery.end_time
     return recovery.state is RecoveryState.REFUSED and not appeared_late
@@ -136,33 +136,35 @@ def settle_time(recovery: Recovery, timing: SiteTiming) -> datetime | None:
     return max((time for time in (last, recovery.unsettled_until) if time is not None), default=None)
 
 
-def _is_at_site(sibling: Sibling, now: datetime) -> bool:
+def _may_be_at_site(sibling: Sibling, now: datetime) -> bool:
     return sibling.reply_state in HANDED_OUT or (sibling.unsettled_until is not None and sibling.unsettled_until > now)
 
 
-def _hold_until(time: datetime | None, now: datetime) -> Plan | None:
-    return Plan(Step.HOLD, time - now) if time is not None and time > now else None
+def _hold_until(time: datetime | None, now: datetime) -> RecoveryPlan | None:
+    return RecoveryPlan(RecoveryStep.HOLD, time - now) if time is not None and time > now else None
 
 
-def _awaiting(recovery: Recovery, now: datetime, checks: Sequence[timedelta], reminder: datetime | None) -> Plan:
+def _plan_waiting(
+    recovery: Recovery, now: datetime, checks: Sequence[timedelta], reminder: datetime | None
+) -> RecoveryPlan:
     check = next_check(recovery, checks)
     if check is not None and check <= now:
-        return Plan(Step.READ)
+        return RecoveryPlan(RecoveryStep.READ)
     if reminder is not None and reminder <= now:
-        return Plan(Step.REMIND)
+        return RecoveryPlan(RecoveryStep.REMIND)
     times = [time for time in (recovery.expire_time, check, reminder) if time is not None]
-    return Plan(Step.WAIT, min(times) - now)
+    return RecoveryPlan(RecoveryStep.WAIT, min(times) - now)
 
 
-def _retraction(recovery: Recovery, siblings: Sequence[Sibling], now: datetime) -> Plan:
+def _plan_retraction(recovery: Recovery, siblings: Sequence[Sibling], now: datetime) -> RecoveryPlan:
     newer = {sibling.reply_state for sibling in siblings if sibling.newer}
     if ReplyState.POSTING in newer:
-        return Plan(Step.HOLD, HOLD_TIME)
+        return RecoveryPlan(RecoveryStep.HOLD, HOLD_TIME)
     if newer & WAS_PUBLIC:
-        return Plan(Step.DONE)
+        return RecoveryPlan(RecoveryStep.DONE)
     if recovery.retract_after is not None and recovery.retract_after > now:
-        return Plan(Step.WAIT, recovery.retract_after - now)
+        return RecoveryPlan(RecoveryStep.WAIT, recovery.retract_after - now)
     if recovery.reply_state is ReplyState.RETRACTING:
         # Began after the writes with the link had settled, and writes the same again.
-        return Plan(Step.RETRACT)
-    return _hold_until(recovery.unsettled_until, now) or Plan(Step.RETRACT)
+        return RecoveryPlan(RecoveryStep.RETRACT)
+    return _hold_until(recovery.unsettled_until, now) or RecoveryPlan(RecoveryStep.RETRACT)

@@ -13,7 +13,7 @@ class IncompleteTableError(Exception):
     """A table lacks an entry, or has one too many."""
 
 
-def total(keys: Iterable[KeyT], table: Mapping[KeyT, ValueT]) -> Mapping[KeyT, ValueT]:
+def check_complete(keys: Iterable[KeyT], table: Mapping[KeyT, ValueT]) -> Mapping[KeyT, ValueT]:
     """Returns `table`, which has exactly `keys`, such as the members of an enum; raises IncompleteTableError."""
     wanted = list(keys)
     if missing := [key for key in wanted if key not in table]:

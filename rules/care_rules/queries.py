@@ -9,10 +9,10 @@ from enum import StrEnum
 from typing import Final, Self, TypeAlias
 from uuid import UUID
 
-from care_rules.entities import CloseReason
+from care_rules.completeness import check_complete
+from care_rules.entities.ticket import CloseReason
 from care_rules.filters.conditions import Always, Condition
 from care_rules.lifecycle import TicketStatus
-from care_rules.total import total
 
 KeyValue: TypeAlias = str | int | datetime
 
@@ -97,7 +97,7 @@ def stages_of_status(status: TicketStatus) -> frozenset[Stage]:
     return CLOSED_STAGES if status is TicketStatus.CLOSED else frozenset({status})
 
 
-_COUNTS: Final = total(
+_COUNTS: Final = check_complete(
     STAGES,
     {
         TicketStatus.OPEN: "open",

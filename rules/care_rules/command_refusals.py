@@ -1,0 +1,71 @@
+"""Why a command is not open: the refusal, with its message and metadata."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from care_rules import names
+from care_rules.callers import Caller
+from care_rules.lifecycle import RECOVERY, STATUS, RecoveryState, TicketStatus
+from care_rules.permissions import (
+    STATUS_TRIGGERS,
+    TRIGGERS,
+    Command,
+    CommandRefusal,
+    Situation,
+)
+from care_rules.refusals import Reason, Refusal
+from care_rules.snapshot import TicketSnapshot
+
+
+def explain_refusal(
+    reason: CommandRefusal, command: Command, snapshot: TicketSnapshot, caller: Caller, bits: Situation
+) -> Refusal:
+    """Returns the refusal for `reason`, with a message that says what to do and with its metadata."""
+    ticket = snapshot.ticket
+    owner = names.agent(ticket.organization, ticket.assignee) if ticket.assignee else ""
+    metadata = {"ticket": ticket.name}
+    match reason:
+        case Reason.ROLE_NOT_ALLOWED:
+            metadata = {"method": command.value, "roles": ",".join(sorted(caller.roles)), "allowed": "agent,supervisor"}
+            return Refusal(reason, f"{command} is for agents.", metadata)
+        case Reason.TICKET_CLOSED:
+            return Refusal(
+                reason, "The ticket is CLOSED; nothing leaves CLOSED.", metadata | status_keys(ticket.status)
+            )
+        case Reason.UNASSIGNED:
+            return Refusal(reason, "Nobody owns the ticket: take it first.", metadata)
+        case Reason.NOT_ASSIGNEE:
+            return Refusal(reason, f"The ticket belongs to {owner}.", metadata | {"assignee": owner})
+        case Reason.ALREADY_ASSIGNED:
+            return Refusal(reason, f"The ticket belongs to {owner} already.", metadata | {"assignee": owner})
+        case Reason.NOT_ASSIGNABLE:
+            agent = names.agent(ticket.organization, snapshot.agent.id if snapshot.agent else caller.id)
+            return Refusal(reason, f"Tickets may not be assigned to {agent}.", metadata | {"agent": agent})
+        case Reason.NO_REVIEW:
+            return Refusal(reason, "The ticket has no review to reply to: use AddContact.", metadata)
+        case Reason.CHAT_LOCKED:
+            words = "The chat with the customer is not open: it opens once a contact is known."
+            return Refusal(reason, words, metadata | recovery_keys(bits.recovery_state))
+        case Reason.FORM_LIVE:
+            live = snapshot.live.name if snapshot.live else ""
+            keys = metadata | recovery_keys(bits.recovery_state) | {"recovery": live}
+            return Refusal(reason, "A recovery form is out already: wait for it or withdraw it.", keys)
+        case Reason.ILLEGAL_TRANSITION:
+            trigger = TRIGGERS[command]
+            on_status = trigger in STATUS_TRIGGERS
+            keys = status_keys(bits.status) if on_status else recovery_keys(bits.recovery_state)
+            words = f"{command} is not possible in {keys['state']}; Ticket.actions says what is."
+            return Refusal(reason, words, metadata | keys | {"trigger": trigger.value})
+        case _:
+            assert_never(reason)
+
+
+def status_keys(status: TicketStatus) -> dict[str, str]:
+    """Returns the machine keys of an error's metadata for machine 1."""
+    return {"machine": STATUS.name, "state": status.value, "allowed": ",".join(STATUS.allowed(status))}
+
+
+def recovery_keys(state: RecoveryState) -> dict[str, str]:
+    """Returns the machine keys of an error's metadata for machine 2."""
+    return {"machine": RECOVERY.name, "state": state.value, "allowed": ",".join(RECOVERY.allowed(state))}

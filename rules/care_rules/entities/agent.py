@@ -1,0 +1,21 @@
+"""Agents: the people of the team."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """A person of the team."""
+
+    organization: str
+    id: str
+    display_name: str
+    can_be_assignee: bool
+    can_be_reporter: bool
+    locations: tuple[str, ...]
+    """Where tickets are assigned to them by themselves; everywhere, where none is named."""
+    create_time: datetime
+    update_time: datetime

@@ -1,0 +1,144 @@
+"""What lists and single reads get from the storage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from care_rules.chat import ChatSnapshot
+from care_rules.entities.activity import Activity
+from care_rules.entities.agent import Agent
+from care_rules.entities.contact import Contact
+from care_rules.entities.delivery import Delivery
+from care_rules.entities.inbound import Inbound
+from care_rules.entities.message import Message
+from care_rules.entities.recovery import Recovery
+from care_rules.entities.review import Review
+from care_rules.entities.ticket import Ticket
+from care_rules.filters.conditions import Condition
+from care_rules.lifecycle import RecoveryState
+from care_rules.names import RecoveryName, TicketName
+from care_rules.organizations import Location, Organization
+from care_rules.queries import ReviewQuery, TicketCounts, TicketQuery
+from care_rules.settings import SettingsRevision
+
+
+@dataclass(frozen=True, slots=True)
+class TicketView:
+    """A ticket with what is shown beside it."""
+
+    ticket: Ticket
+    contact: Contact | None
+    """The live recovery's."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryView:
+    """A recovery with all its contacts, the oldest first."""
+
+    recovery: Recovery
+    contacts: tuple[Contact, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MessageView:
+    """An entry of the thread, with the state of its recovery and of its delivery."""
+
+    message: Message
+    recovery_state: RecoveryState | None
+    delivery: Delivery | None = None
+
+
+class Reader(Protocol):
+    """Reads. Lists go by keyset: `after` is the last key of the previous page; `limit` is its size and one more."""
+
+    async def tickets(self, query: TicketQuery) -> Sequence[TicketView]:
+        """Returns a page of tickets; without an organization, one organization after the other."""
+        ...
+
+    async def count_tickets(self, organization: str | None, condition: Condition) -> TicketCounts:
+        """Returns how many tickets a filter finds; without an organization, in all of them."""
+        ...
+
+    async def activities(self, name: TicketName, after: int | None, limit: int) -> Sequence[Activity]:
+        """Returns a ticket's activities, the latest first."""
+        ...
+
+    async def recoveries(self, name: TicketName, after: int | None, limit: int) -> Sequence[tuple[int, RecoveryView]]:
+        """Returns a ticket's recoveries, the latest first, each with its position."""
+        ...
+
+    async def recovery(self, name: RecoveryName) -> RecoveryView | None:
+        """Returns a recovery with its contacts; None if it does not exist."""
+        ...
+
+    async def contacts(self, name: TicketName, after: tuple[datetime, UUID] | None, limit: int) -> Sequence[Contact]:
+        """The oldest first."""
+        ...
+
+    async def messages(
+        self, name: TicketName, after: tuple[int, int] | None, limit: int, *, latest_first: bool = False
+    ) -> Sequence[MessageView]:
+        """Returns a ticket's thread, the oldest entry first or the latest."""
+        ...
+
+    async def message(self, name: TicketName, message: UUID) -> MessageView | None:
+        """Returns an entry of the thread; None if it does not exist."""
+        ...
+
+    async def chat_messages(self, chat: ChatSnapshot, before: tuple[int, int] | None, limit: int) -> Sequence[Message]:
+        """Returns what a contact and the business wrote to each other, the latest first."""
+        ...
+
+    async def chat_messages_after(
+        self, chat: ChatSnapshot, after: tuple[int, int] | None, limit: int
+    ) -> Sequence[Message]:
+        """Returns the same, the oldest first."""
+        ...
+
+    async def unmatched(
+        self, organization: str, after: tuple[datetime, str, str] | None, limit: int
+    ) -> Sequence[Inbound]:
+        """Returns messages that came in and found no open chat, the latest first."""
+        ...
+
+    async def reviews(self, query: ReviewQuery) -> Sequence[Review]:
+        """Returns reviews, the latest written first; without an organization, one organization after the other."""
+        ...
+
+    async def review(self, organization: str, review_id: UUID) -> Review | None:
+        """Returns a review; None if it does not exist."""
+        ...
+
+    async def ticket_exists(self, name: TicketName) -> bool:
+        """Tells whether a ticket exists."""
+        ...
+
+    async def locations(self, organization: str, after: str | None, limit: int) -> Sequence[Location]:
+        """Returns locations in the order of their ids."""
+        ...
+
+    async def agents(self, organization: str, after: str | None, limit: int) -> Sequence[Agent]:
+        """Returns agents in the order of their ids."""
+        ...
+
+    async def organization(self, organization: str) -> Organization | None:
+        """Returns an organization; None if it does not exist."""
+        ...
+
+    async def location(self, organization: str, location: str) -> Location | None:
+        """Returns a location; None if it does not exist."""
+        ...
+
+    async def agent(self, organization: str, agent: str) -> Agent | None:
+        """Returns an agent; None if it does not exist."""
+        ...
+
+    async def settings_revisions(
+        self, organization: str, location: str, before: int | None, limit: int
+    ) -> Sequence[SettingsRevision]:
+        """Returns changes of settings, the latest first; an empty location means the organization's own."""
+        ...

@@ -1,0 +1,151 @@
+"""Where commands load and commit tickets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from care_rules.chat import ChatSnapshot
+from care_rules.create import CreationSnapshot
+from care_rules.delivery import DeliverySnapshot
+from care_rules.entities.contact import Contact
+from care_rules.entities.inbound import Inbound
+from care_rules.entities.message import Channel
+from care_rules.entities.ticket import Ticket
+from care_rules.names import MessageName, RecoveryName, TicketName
+from care_rules.reports import RecoverySnapshot
+from care_rules.scheduling import ScheduledDecision
+from care_rules.settings import AutoAssign
+from care_rules.snapshot import TicketSnapshot
+from care_rules.submit import FormSnapshot
+from care_service.usecases.ports.idempotency import (
+    IdempotencyRecord,
+    RequestKey,
+    StoredResponse,
+)
+
+
+class StaleError(Exception):
+    """The commit found that another call was faster: load again, and decide again."""
+
+
+@dataclass(frozen=True, slots=True)
+class InboundQuery:
+    """How to find the chat of a message that came in: by the ticket it names, what it replies to, or its sender."""
+
+    organization: str
+    channel: Channel
+    external_id: str
+    sender: str
+    in_reply_to: tuple[str, ...]
+    ticket: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class InboundSnapshot:
+    """What is loaded for a message that came in."""
+
+    known: Inbound | None
+    """The message as it was taken in before, if it was."""
+    chat: ChatSnapshot | None
+    """The chat that the message belongs to."""
+    is_answer: bool = False
+    """Whether the chat was found by what the message replies to."""
+    addressed_ticket: Ticket | None = None
+    """The ticket that the query names, loaded before the chat."""
+
+
+class TicketStore(Protocol):
+    """Loads and commits of tickets: each command costs one query and one statement."""
+
+    async def load(
+        self,
+        name: TicketName,
+        *,
+        agent: str | None,
+        recovery: UUID | None = None,
+        claim: UUID | None = None,
+        request: RequestKey | None = None,
+    ) -> tuple[TicketSnapshot, StoredResponse | None] | None:
+        """Returns a ticket with the agent, recovery and contact (`claim`) named; None if it does not exist."""
+        ...
+
+    async def load_new(
+        self,
+        organization: str,
+        *,
+        review: UUID | None,
+        location: str | None,
+        agent: str | None,
+        request: RequestKey | None,
+    ) -> tuple[CreationSnapshot, StoredResponse | None]:
+        """Returns what a new ticket is decided from."""
+        ...
+
+    async def load_form(
+        self, recovery: UUID, request_id: UUID | None, oldest: datetime
+    ) -> tuple[FormSnapshot, StoredResponse | None] | None:
+        """Returns the ticket behind a form's link; None if it does not exist. `oldest` is as in `RequestKey`.
+
+        Raises StaleError where the ticket that receives a submission changed during the load.
+        """
+        ...
+
+    async def load_recovery(self, name: RecoveryName) -> RecoverySnapshot | None:
+        """Returns a recovery for its workflow; None if it does not exist."""
+        ...
+
+    async def load_delivery(self, name: MessageName) -> DeliverySnapshot | None:
+        """Returns a message to a customer for its workflow; None if it does not exist."""
+        ...
+
+    async def load_chat(
+        self, contact: UUID, request_id: UUID | None, oldest: datetime
+    ) -> tuple[ChatSnapshot, StoredResponse | None] | None:
+        """Returns the ticket behind a chat's link; None if it does not exist. `oldest` is as in `RequestKey`.
+
+        Raises StaleError where the ticket that receives a message changed during the load.
+        """
+        ...
+
+    async def load_inbound(
+        self, query: InboundQuery, request: RequestKey | None = None
+    ) -> tuple[InboundSnapshot, StoredResponse | None]:
+        """Returns the message if it was taken in before; else the chat that it belongs to."""
+        ...
+
+    async def load_kept(self, name: TicketName, contact: Contact, limit: int) -> Sequence[Inbound]:
+        """Returns what a contact sent while the ticket's chat was locked, the oldest first, at most `limit`."""
+        ...
+
+    async def keep_inbound(self, inbound: Inbound, record: IdempotencyRecord | None) -> None:
+        """Stores a message that found no ticket. Raises StaleError where it was taken in before."""
+        ...
+
+    async def next_number(self, organization: str) -> int:
+        """Takes the organization's next ticket number. A number that is not used leaves a gap."""
+        ...
+
+    async def next_assignee(self, organization: str, location: str, how: AutoAssign) -> str | None:
+        """Takes the turn of an agent whom tickets of the location can be assigned to; None if there is none."""
+        ...
+
+    async def cancel_wake(self, name: RecoveryName, report_time: datetime) -> None:
+        """Deletes the wake of the report that a workflow made at `report_time`, if it still waits."""
+        ...
+
+    async def commit(self, scheduled: ScheduledDecision, record: IdempotencyRecord | None) -> None:
+        """Writes a decision on an existing ticket in one statement. Raises StaleError."""
+        ...
+
+    async def commit_new(self, scheduled: ScheduledDecision, record: IdempotencyRecord | None) -> None:
+        """Writes a new ticket, and its link in the ticket that it follows, in one statement. Raises StaleError."""
+        ...
+
+    def exclusive(self, name: TicketName) -> AbstractAsyncContextManager[TicketStore]:
+        """Locks the ticket's row for one load and one commit: for a call that others overtook several times."""
+        ...
