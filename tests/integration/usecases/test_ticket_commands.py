@@ -115,7 +115,7 @@ async def test_an_unknown_agent_is_not_assigned(office: Office) -> None:
 
 async def test_an_id_of_another_organizations_agent_is_unknown(office: Office) -> None:
     name = await office.ticket()
-    await office.directory.see_agent(f"{office.id}-other", "mallory", "Mallory", office.now)
+    await office.directory.ensure_agent(f"{office.id}-other", "mallory", "Mallory", office.now)
     refusal = await refused(tickets.assign_ticket(office.store, name, "mallory", office.request()))
     assert refusal.reason is Reason.RESOURCE_NOT_FOUND
     assert refusal.metadata == {"resource": f"organizations/{office.id}/agents/mallory"}

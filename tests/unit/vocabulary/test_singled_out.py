@@ -37,7 +37,6 @@ REVIEWED: dict[str, str] = {
     ),
     "care_rules.ActorKind": "AGENT SERVICE WORKFLOW CUSTOMER",
     "care_rules.AutoAssign": "OFF ROUND_ROBIN LEAST_LOADED",
-    "care_rules.Channel": "EMAIL SMS",
     "care_rules.ChatState": "OPEN CLOSED",
     "care_rules.Command": (
         "TAKE ASSIGN RELEASE UPDATE START RESOLVE CLOSE REOPEN SEND_FORM WITHDRAW_FORM ADD_CONTACT REJECT_CONTACT "
@@ -63,14 +62,14 @@ REVIEWED: dict[str, str] = {
         "DATABASE_UNAVAILABLE TIME_LIMIT_EXCEEDED OVERLOADED DRAINING"
     ),
     "care_rules.RecoveryKind": "FORM DIRECT",
+    "care_rules.RecoveryStep": "POST HOLD READ UNLOCK WAIT RETRACT EXPIRE DONE REMIND",
     "care_rules.RecoveryState": (
         "NO_CONTACT FORM_REQUESTED AWAITING_CONTACT CONTACT_RECEIVED CHAT_UNLOCKED REFUSED WITHDRAWN EXPIRED "
         "REJECTED REPLACED ENDED_BY_CLOSE"
     ),
-    "care_rules.Relation": "MINE OTHERS NOBODYS",
+    "care_rules.Relation": "MINE OTHERS UNASSIGNED",
     "care_rules.ReplyState": "NONE POSTING RETRACTING POSTED NOT_PUBLIC RETRACTED",
     "care_rules.Role": "AGENT SUPERVISOR SERVICE WORKER",
-    "care_rules.Step": "POST HOLD READ UNLOCK WAIT RETRACT EXPIRE DONE REMIND",
     "care_rules.TicketStatus": "OPEN IN_PROGRESS RESOLVED CLOSED",
     "care_rules.Trigger": (
         "START RESOLVE CLOSE REOPEN AUTO_CLOSE REQUEST_FORM ADD_CONTACT REPLACE_FORM RECORD_POSTED RECORD_REFUSED "
