@@ -15,6 +15,7 @@ from grpc_reflection.v1alpha import reflection_pb2
 from care.v1 import error_reason_pb2
 from care.v1 import lifecycle_service_pb2 as lifecycle
 from care.v1 import ticket_service_pb2 as tickets
+from care_rules.callers import Role
 from care_rules.refusals import Reason
 from care_service.rpc.errors import CODES as SERVICE_CODES
 from tests.integration.service.commands import assert_refused
@@ -25,7 +26,7 @@ from tests.support.design_tables import ACCESS, CODES, RECOVERY, STATUS
 from tests.support.tenant import Tenant
 
 METHODS = tuple(full_name(method) for method in methods())
-ROLES = ("agent", "supervisor", "service", "worker")
+ROLES = tuple(role.value for role in Role)
 PROTOS = Path(__file__).parents[3] / "protos" / "care" / "v1"
 
 

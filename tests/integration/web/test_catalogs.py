@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
+from importlib import import_module
 from importlib.resources import files
 from string import Formatter
 from typing import cast
@@ -16,6 +17,7 @@ from care_web.texts.catalog import Catalog
 
 KEYS = sorted(Catalog.__required_keys__)
 EACH = pytest.mark.parametrize("language", LANGUAGES.values(), ids=list(LANGUAGES))
+NO_CATALOGS = {"__init__", "catalog"}
 TRANSLATIONS = [language for language in LANGUAGES.values() if language is not DEFAULT_LANGUAGE]
 
 FSI, PDI = "\u2068", "\u2069"
@@ -37,6 +39,12 @@ def test_there_are_five_languages_each_by_the_name_that_it_has_for_itself() -> N
         ("de", "Deutsch", "ltr"),
         ("ar", "العربية", "rtl"),
     ]
+
+
+def test_each_catalog_is_a_language() -> None:
+    modules = {path.name.removesuffix(".py") for path in files("care_web.texts").iterdir() if path.name.endswith(".py")}
+    catalogs = [vars(import_module(f"care_web.texts.{name}"))[name.upper()] for name in sorted(modules - NO_CATALOGS)]
+    assert sorted(map(id, catalogs)) == sorted(id(language.catalog) for language in LANGUAGES.values())
 
 
 @EACH

@@ -9,8 +9,25 @@ import pytest
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
 from google.rpc.status_pb2 import Status
 
-from care_cli.ticket.failures import exit_status, explain
+from care.v1.error_reason_pb2 import ErrorReason
+from care_cli.ticket.failures import _HINTS, exit_status, explain
 from care_client.errors import CareError
+
+WITHOUT_HINT = {
+    # The message says which field is wrong and what it must be.
+    *("INVALID_FIELD", "INVALID_FILTER", "NOT_ASSIGNABLE", "NOT_REPORTABLE"),
+    # The message says all there is to do.
+    *("CHAT_LOCKED", "TICKET_EXISTS", "TOKEN_MISSING", "TOKEN_KEYS_UNAVAILABLE", "TIME_LIMIT_EXCEEDED"),
+    *("RATE_LIMITED", "OVERLOADED", "DRAINING"),
+    # The command never provokes them: it sends a new request_id with each call, and has no link.
+    *("REQUEST_ID_REUSED", "LINK_UNKNOWN", "LINK_EXPIRED", "LINK_WITHDRAWN"),
+}
+
+
+def test_each_reason_has_a_hint_or_needs_none() -> None:
+    reasons = {name.removeprefix("ERROR_REASON_") for name in ErrorReason.keys()} - {"UNSPECIFIED"}  # noqa: SIM118 - no dict
+    assert _HINTS.keys() | WITHOUT_HINT == reasons
+    assert _HINTS.keys() & WITHOUT_HINT == set()
 
 
 def error(code: str, reason: str = "", message: str = "", fields: Mapping[str, str] = {}, **metadata: str) -> CareError:

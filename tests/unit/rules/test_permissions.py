@@ -27,6 +27,10 @@ ROLES = (
 )
 
 
+def test_each_role_is_among_the_situations() -> None:
+    assert frozenset[Role]().union(*ROLES) == {*Role}
+
+
 def situations() -> Iterator[Situation]:
     for status, state, relation, roles, has_review, can_be_assignee in product(
         TicketStatus, RecoveryState, Relation, ROLES, (True, False), (True, False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -91,3 +92,9 @@ def test_whatever_the_claims_hold_they_make_a_caller_or_one_is_named(claims: dic
         assert [role for role in found.roles - {Role.AGENT} if role.value not in claimed] == []
         assert bool(found.acting_service) == ("act" in given_claims)
         found.display_name.encode()
+
+
+def test_the_documentation_names_each_role() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "access.md").read_text(encoding="utf-8")
+    (row,) = (line for line in page.splitlines() if line.startswith("| `roles` |"))
+    assert [f"`{role}`" for role in Role if f"`{role}`" not in row] == []

@@ -37,8 +37,7 @@ class Module:
     package: str
     path: str
     nodes: tuple[tuple[ast.AST, tuple[ast.AST, ...]], ...]
-    """Imports, classes, constants, sets and all nodes that can decide by an enum, each with its parents, outermost
-    first."""
+    """Imports, classes, constants, sets, and what can decide by an enum, each with its parents, outermost first."""
     names: Mapping[str, str]
     """From the name of an import within the file, to the name of what it imports."""
 

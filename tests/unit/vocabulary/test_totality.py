@@ -127,6 +127,7 @@ def test_what_is_partial_is_there() -> None:
 
 IMPORTS = (
     "from care_rules.entities.message import Channel\n"
+    "from care_rules.entities.recovery import RecoveryKind\n"
     "from care_rules.entities.ticket import Priority\n"
     "from care.v1 import message_pb2 as pb\n"
 )
@@ -154,9 +155,9 @@ def test_what_forgets_a_member_is_found(text: str, words: str) -> None:
     "text",
     [
         "match x:\n case Channel.SMS: a()\n case Channel.EMAIL: b()\n case _: assert_never(x)",
-        "match x:\n case pb.CHANNEL_SMS | pb.CHANNEL_EMAIL: a()\n case _: b()",
+        "match x:\n case pb.RECOVERY_KIND_FORM | pb.RECOVERY_KIND_DIRECT: a()\n case _: b()",
         "T = check_complete(Priority, {Priority.LOW: 1} | others)",
-        "T = {Channel.SMS: 1, Channel.EMAIL: 2}",
+        "T = {RecoveryKind.FORM: 1, RecoveryKind.DIRECT: 2}",
         "if x is Priority.LOW: a()\nelse: b()",
         "match x:\n case str(): a()\n case _: b()",
     ],

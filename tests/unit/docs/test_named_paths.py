@@ -1,0 +1,52 @@
+"""Each path, test, command and module that CONTRIBUTING.md and docs/recipes.md name is there."""
+
+from __future__ import annotations
+
+import re
+from importlib.util import find_spec
+
+import pytest
+
+from tests.unit.vocabulary.source import ROOT
+
+PAGES = ("CONTRIBUTING.md", "docs/recipes.md")
+FOLDERS = {path.name for path in ROOT.iterdir() if path.is_dir()}
+TARGETS = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+NOT_COMMITTED = {".venv", ".env"}
+
+
+def code(page: str) -> list[str]:
+    """What stands in backticks or in a block."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    return [*re.findall(r"`([^`\n]+)`", text), *"".join(blocks).splitlines()]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_each_path_is_there(page: str) -> None:
+    words = {word.removeprefix("ARGS=") for part in code(page) for word in part.split()}
+    paths = {word for word in words if word.partition("/")[0] in FOLDERS - NOT_COMMITTED}
+    assert len(paths) > 5
+    assert sorted(path for path in paths if not (ROOT / path).exists()) == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_each_link_leads_somewhere(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", text)
+    assert sorted(link for link in links if not (ROOT / page).parent.joinpath(link).exists()) == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_each_make_target_is_one(page: str) -> None:
+    targets = {target for part in code(page) for target in re.findall(r"\bmake ([a-z][a-z-]*)", part)}
+    assert sorted(targets - set(TARGETS)) == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_each_module_is_one(page: str) -> None:
+    modules = {name for part in code(page) for name in re.findall(r"^care_\w+(?:\.\w+)+$", part)}
+    assert sorted(name for name in modules if find_spec(name) is None) == []
+    # A test that is named by its file alone is found by its name.
+    tests = {name for part in code(page) for name in re.findall(r"^test_\w+\.py$", part)}
+    assert sorted(name for name in tests if not any((ROOT / "tests").rglob(name))) == []

@@ -1,0 +1,135 @@
+"""Each field of an entity is shown to callers or has a reason why not, and each field of a message is filled."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from textwrap import dedent
+from typing import Any
+
+import pytest
+from google.protobuf.message import Message
+
+from care.v1 import (
+    activity_pb2,
+    directory_pb2,
+    message_pb2,
+    recovery_pb2,
+    review_pb2,
+    ticket_pb2,
+)
+from care_rules import commands, organizations
+from care_rules.entities import activity, agent, contact, delivery, message, recovery, review, ticket
+from care_service.rpc import convert, ticket_service
+
+KEYS = {"organization", "ticket_number"}
+"""Fields that are part of a name."""
+SHOWN: list[tuple[Callable[..., Message], type, str, type[Message], set[str]]] = [
+    (convert.ticket_message, ticket.Ticket, "ticket", ticket_pb2.Ticket, {"revision"}),
+    (
+        convert.recovery_message,
+        recovery.Recovery,
+        "recovery",
+        recovery_pb2.Recovery,
+        # How a reply gets to its site, and to which key its link belongs.
+        {"review_id", "key_id", "reply_state", "attempt", "hand_out_time", "unsettled_until", "read_time"}
+        | {"retract_refusals", "retract_after"},
+    ),
+    (
+        convert.contact_message,
+        contact.Contact,
+        "contact",
+        recovery_pb2.Contact,
+        {"key_id"},
+    ),
+    (
+        convert.thread_message,
+        message.Message,
+        "message",
+        message_pb2.Message,
+        {"activity_number", "ordinal"},
+    ),
+    (
+        convert.delivery_message,
+        delivery.Delivery,
+        "delivery",
+        message_pb2.Delivery,
+        # It is part of its message; the rest is how a message gets to its provider.
+        {"message_id", "contact_id", "attempt", "attempts", "provider_id", "check_time", "checks"}
+        | {"create_time", "give_up_time"},
+    ),
+    (convert.activity_message, activity.Activity, "activity", activity_pb2.Activity, set()),
+    (convert.review_message, review.Review, "review", review_pb2.Review, {"posting_attempts"}),
+    (convert.agent_message, agent.Agent, "agent", directory_pb2.Agent, set()),
+    (convert.location_message, organizations.Location, "location", directory_pb2.Location, {"settings_revision"}),
+    (
+        convert.organization_message,
+        organizations.Organization,
+        "organization",
+        directory_pb2.Organization,
+        # SettingsService shows them.
+        {"settings", "settings_revision"},
+    ),
+]
+"""How each entity is shown: the function, the entity, what the function calls it, the message, and what nobody sees."""
+
+
+EACH = pytest.mark.parametrize(
+    ("convert", "entity", "variable", "message", "hidden"), SHOWN, ids=[each[0].__name__ for each in SHOWN]
+)
+WRITABLE = [
+    name
+    for name, field in ticket_pb2.Ticket.DESCRIPTOR.fields_by_name.items()
+    if not any(option.full_name == "google.api.field_behavior" for option, _ in field.GetOptions().ListFields())
+]
+"""The fields of a ticket that an update writes."""
+
+
+def tree(function: Callable[..., Any]) -> ast.AST:
+    return ast.parse(dedent(inspect.getsource(function)))
+
+
+def read_fields(function: Callable[..., Any], variable: str) -> set[str]:
+    """The attributes of a variable that a function reads."""
+    return {
+        node.attr
+        for node in ast.walk(tree(function))
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == variable
+    }
+
+
+def keywords(function: Callable[..., Any], called: str) -> Iterator[str]:
+    """The names of the arguments in a function's calls of `called`, such as `ticket_pb2.Ticket`."""
+    for node in ast.walk(tree(function)):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == called:
+            yield from (each.arg for each in node.keywords if each.arg)
+
+
+@EACH
+def test_an_entity_is_shown_whole(
+    convert: Callable[..., Message], entity: type, variable: str, message: type[Message], hidden: set[str]
+) -> None:
+    names = {field.name for field in fields(entity)} - KEYS
+    derived = read_fields(convert, variable)
+    shown = derived & names | ({"id", "number"} & names if "name" in derived or "id" in derived else set())
+    assert names - shown == hidden, "show the field in convert.py, or name it here"
+
+
+@EACH
+def test_a_message_is_filled(
+    convert: Callable[..., Message], entity: type, variable: str, message: type[Message], hidden: set[str]
+) -> None:
+    called = f"{message.DESCRIPTOR.file.name.rpartition('/')[2].removesuffix('.proto')}_pb2.{message.DESCRIPTOR.name}"
+    assert sorted(keywords(convert, called)) == sorted(message.DESCRIPTOR.fields_by_name)
+
+
+def test_an_update_reads_each_field_that_it_can_write() -> None:
+    update = ticket_service.TicketHandlers.UpdateTicket
+    assert sorted(keywords(update, "commands.UpdateTicket")) == sorted(WRITABLE)
+    assert sorted(field.name for field in fields(commands.UpdateTicket)) == sorted(WRITABLE)
+
+
+def test_a_creation_reads_each_field_that_an_update_can_write() -> None:
+    assert set(WRITABLE) <= set(keywords(ticket_service._new_ticket, "NewTicket"))
