@@ -157,11 +157,7 @@ async def test_a_setting_of_a_location_wakes_the_tickets_of_that_location(office
     for _ in range(2):
         await office.create(replace(office.new_ticket(), location="camden"))
     before = await office.wakes("TicketWorkflow")
-    layer, fields = Layer(Settings(inactivity_days=10), frozenset({"inactivity_days"})), frozenset({"inactivity_days"})
-    place = Child(office.id, "camden")
-    await settings_updates.update_settings(
-        office.reader, office.directory, json_values, place, layer, fields, office.request(office.service)
-    )
+    await update_settings(office, Settings(inactivity_days=10), "inactivity_days", location="camden")
     assert await office.wakes("TicketWorkflow") == before + 2
 
 
