@@ -1,4 +1,4 @@
-"""Email addresses and phone numbers: checked and normalized by the libraries that know how."""
+"""Checks and normalizes email addresses and phone numbers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_PHONE = 40
 
 
 def normalize_email(email: str, field: str = "email") -> str:
-    """Returns the address in its normal form, empty if it is empty; refuses with INVALID_FIELD. No DNS is asked."""
+    """Returns the address in its normal form; empty stays empty. Refuses with INVALID_FIELD. Makes no DNS query."""
     if not (email := email.strip()):
         return ""
     if len(email) > MAX_EMAIL:
@@ -22,13 +22,13 @@ def normalize_email(email: str, field: str = "email") -> str:
     try:
         return validate_email(email, check_deliverability=False).normalized
     except EmailNotValidError as error:
-        raise invalid(Violation(field, "is no email address; write it like name@example.com")) from error
+        raise invalid(Violation(field, "is not a valid email address; write it like name@example.com")) from error
 
 
 def normalize_phone(phone: str, region: str, field: str = "phone") -> str:
-    """Returns the number in E.164 form, empty if it is empty; refuses with INVALID_FIELD.
+    """Returns the number in E.164 form; empty stays empty. Refuses with INVALID_FIELD.
 
-    `region` (ISO 3166-1 alpha-2, or empty) is the one of numbers without a country code.
+    `region` (ISO 3166-1 alpha-2, or empty) applies to numbers without a country code.
     """
     if not (phone := phone.strip()):
         return ""
@@ -38,14 +38,14 @@ def normalize_phone(phone: str, region: str, field: str = "phone") -> str:
     try:
         number = phonenumbers.parse(phone, region or None)
     except phonenumbers.NumberParseException as error:
-        raise invalid(Violation(field, f"is no phone number that can be understood; {example}")) from error
+        raise invalid(Violation(field, f"is not a phone number; {example}")) from error
     if not phonenumbers.is_valid_number(number) or number.extension:
-        raise invalid(Violation(field, f"is no phone number that can be reached; {example}"))
+        raise invalid(Violation(field, f"is not a valid phone number; {example}"))
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
 def require_one(email: str, phone: str) -> None:
-    """Refuses with INVALID_FIELD where neither is given."""
+    """Refuses with INVALID_FIELD if both are empty."""
     if not email and not phone:
         words = "give an email address, a phone number or both"
         raise invalid(Violation("email", words), Violation("phone", words))

@@ -1,8 +1,9 @@
-"""Business hours: how much of a stretch of time lies within them, and when a deadline that counts only them is due.
+"""Business hours: how much of a period lies within them, and when a deadline that counts only them is due.
 
-What counts is time that really passes. The hours of a local day become instants by the rules of their zone: where the
-clock leaps over a wall time, that is the instant of the leap; where it shows one twice, hours start at the first and
-end at the second. So a day that is open around the clock has 23 or 25 hours when the clock changes.
+Elapsed time counts, not wall-clock time. The rules of the time zone turn the hours of a local day into instants. A wall
+time that the clock skips becomes the instant of the skip. If the clock shows a wall time twice, hours start at the
+first occurrence and end at the second. So a day that is open around the clock has 23 or 25 hours
+when the clock changes.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 MAX_INTERVALS: Final = 8
-"""Of a day."""
+"""Per day."""
 MAX_HOLIDAYS: Final = 400
-"""Sixteen a year for a quarter of a century."""
+"""Sixteen a year for 25 years."""
 HORIZON: Final = timedelta(days=5 * 366)
-"""Five years, whichever they are: what is not due by then is never due."""
+"""At least five years, with or without leap days. A deadline that is not due by then is never due."""
 
 _WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MIDNIGHT: Final = 24 * 60
@@ -34,7 +35,7 @@ _NOTHING: Final = timedelta(0)
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """Hours of a local day, in minutes since its midnight: from `start` until just before `end`."""
+    """Hours of a local day, in minutes since midnight. `start` is included, `end` is not."""
 
     start: int
     end: int
@@ -45,27 +46,27 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class BusinessHours:
-    """When an organization, or one of its locations, is at work. Only what `check` has no objection to can be used."""
+    """The business hours of an organization or a location. Use them only if `check` yields nothing."""
 
     zone: str
-    """A name of the IANA time zone database."""
+    """The name of a time zone in the IANA database."""
     week: tuple[tuple[Interval, ...], ...]
-    """Seven days, Monday first; the intervals of each are sorted and don't overlap."""
+    """Seven days, Monday first. The intervals of a day are sorted and don't overlap."""
     holidays: frozenset[date] = frozenset()
     """Local dates without any hours."""
 
     def check(self) -> Iterator[str]:
-        """Yields what is wrong, in words that go on after the name of the setting and say what to do."""
+        """Yields each problem as words that follow the setting's name and say what to do."""
         if self.zone not in _zones():
-            yield "names an unknown time zone; give one of the IANA database, like Europe/Berlin"
+            yield "names an unknown time zone; use a name of the IANA database, like Europe/Berlin"
         if len(self.week) != len(_WEEKDAYS):
-            yield f"has {len(self.week)} days in its week; give seven, Monday first, empty where a day is off"
+            yield f"has {len(self.week)} days in its week; give seven, Monday first, and leave days off empty"
         elif not any(self.week):
-            yield "has no hours on any day; give at least one interval, or no business hours at all to count every hour"
+            yield "has no hours on any day; give at least one interval, or leave business hours out to count every hour"
         for name, intervals in zip(_WEEKDAYS, self.week, strict=False):
             yield from _check_day(name, intervals)
         if len(self.holidays) > MAX_HOLIDAYS:
-            yield f"has {len(self.holidays)} holidays; give at most {MAX_HOLIDAYS}, without those long over"
+            yield f"has {len(self.holidays)} holidays; give at most {MAX_HOLIDAYS}: remove past ones"
 
 
 ALWAYS: Final[BusinessHours | None] = None
@@ -74,7 +75,7 @@ ALWAYS: Final[BusinessHours | None] = None
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """A stretch that doesn't count: from `start` until just before `end`, or, without one, going on."""
+    """A period that doesn't count, from `start` until just before `end`. A pause without an end is still running."""
 
     start: datetime
     end: datetime | None
@@ -83,7 +84,7 @@ class Pause:
 def working_time(
     hours: BusinessHours | None, start: datetime, end: datetime, pauses: Sequence[Pause] = ()
 ) -> timedelta:
-    """Returns how much of the time from `start` to `end` lies within the hours and outside of all pauses."""
+    """Returns how much time from `start` to `end` lies within the hours and outside all pauses."""
     counted = _NOTHING
     for opens, closes in _unpaused(start.astimezone(UTC), end.astimezone(UTC), pauses):
         counted += _count(hours, opens, closes, timedelta.max)[0]
@@ -93,9 +94,9 @@ def working_time(
 def due_time(
     hours: BusinessHours | None, start: datetime, after: timedelta, pauses: Sequence[Pause] = ()
 ) -> datetime | None:
-    """Returns the first instant, in UTC, up to which `after` (zero or more) was worked since `start`.
+    """Returns the first instant, in UTC, at which `after` (zero or more) of working time has passed since `start`.
 
-    None where a pause that goes on stands before it, and where it is not reached within `HORIZON`.
+    Returns None if a running pause comes first, and if the instant lies beyond `HORIZON`.
     """
     start = start.astimezone(UTC)
     if after <= _NOTHING:
@@ -109,7 +110,7 @@ def due_time(
 
 
 def _unpaused(start: datetime, end: datetime, pauses: Sequence[Pause]) -> Iterator[tuple[datetime, datetime]]:
-    """Yields the stretches from `start` to `end` that no pause covers, in their order."""
+    """Yields the periods from `start` to `end` that no pause covers, in order."""
     real = (pause for pause in pauses if pause.end is None or pause.end > pause.start)
     for pause in sorted(real, key=lambda pause: pause.start):
         if pause.start >= end:
@@ -126,13 +127,13 @@ def _unpaused(start: datetime, end: datetime, pauses: Sequence[Pause]) -> Iterat
 def _count(
     hours: BusinessHours | None, start: datetime, end: datetime, enough: timedelta
 ) -> tuple[timedelta, datetime | None]:
-    """Returns what was worked from `start` to `end`; or `enough`, where it was that much, with the instant of it."""
+    """Returns the working time from `start` to `end`. Stops at `enough`, and then returns the instant of that, too."""
     if hours is None:
         return (end - start, None) if end - start < enough else (enough, start + enough)
     zone = ZoneInfo(hours.zone)
     usual = timedelta(minutes=sum(each.end - each.start for intervals in hours.week for each in intervals))
     counted, at = _NOTHING, start
-    # Where a clock goes back over midnight, hours of the days before and after can be in the stretch, too.
+    # If the clock goes back over midnight, hours of the days before and after can lie in the period, too.
     day, last = start.astimezone(zone).date() - _DAY, end.astimezone(zone).date() + _DAY
     while day <= last:
         if (
@@ -145,7 +146,7 @@ def _count(
                 counted, day = counted + usual, day + _WEEK
                 continue
         for opens, closes in () if day in hours.holidays else _spans(hours.zone, hours.week[day.weekday()], day):
-            # Where the clock goes back, hours that touch on its dial overlap in time; they count once.
+            # If the clock goes back, adjacent hours overlap in elapsed time. They count once.
             opening, closing = max(opens, at), min(closes, end)
             if opening < closing:
                 if counted + (closing - opening) >= enough:
@@ -162,7 +163,7 @@ def _days(monday: date) -> Iterator[date]:
 
 @lru_cache(maxsize=4096)
 def _week_without_clock_change(zone: str, monday: date) -> tuple[datetime, datetime] | None:
-    """Returns the instants at which a week begins and ends; None if the clock is changed in it or at its ends."""
+    """Returns the instants at which a week begins and ends; None if the clock changes in it or at its ends."""
     midnights = [datetime.combine(monday + timedelta(days=days), time(), ZoneInfo(zone)) for days in range(8)]
     offsets = {each.replace(fold=fold).utcoffset() for each in midnights for fold in (0, 1)}
     return (midnights[0].astimezone(UTC), midnights[-1].astimezone(UTC)) if len(offsets) == 1 else None
@@ -170,7 +171,7 @@ def _week_without_clock_change(zone: str, monday: date) -> tuple[datetime, datet
 
 @lru_cache(maxsize=4096)
 def _spans(zone: str, intervals: tuple[Interval, ...], day: date) -> tuple[tuple[datetime, datetime], ...]:
-    """Returns the hours of a day as instants. They start, and end, in their order, but may overlap."""
+    """Returns the hours of a day as instants. Starts and ends are both in order, but periods may overlap."""
     rules, midnight = ZoneInfo(zone), datetime.combine(day, time())
     return tuple(
         (
@@ -182,24 +183,24 @@ def _spans(zone: str, intervals: tuple[Interval, ...], day: date) -> tuple[tuple
 
 
 def _instant(zone: ZoneInfo, wall: datetime, *, second: bool) -> datetime:
-    """Returns the instant at which the clock shows `wall`: the first or the second, or that of its leap over it."""
+    """Returns the instant at which the clock shows `wall`: the first or the `second`, or the instant of the skip."""
     former, latter = (wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
     if former <= latter:
         return latter if second else former
-    # PEP 495 gives a wall time that does not exist an instant on either side of the leap, the later one first.
-    # The leap itself is in between, where the clock shows `wall` or more for the first time; rules count whole seconds.
+    # PEP 495 gives a skipped wall time one instant on each side of the skip, the later one first. The skip lies
+    # between them, where the clock first shows `wall` or later. Time zone rules use whole seconds.
     tried = range((former - latter) // _SECOND + 1)
     passed = bisect_left(tried, wall, key=lambda each: (latter + each * _SECOND).astimezone(zone).replace(tzinfo=None))
     return latter + passed * _SECOND
 
 
 def _check_day(name: str, intervals: tuple[Interval, ...]) -> Iterator[str]:
-    """Yields what is wrong with a day of the week."""
+    """Yields the problems of one day of the week."""
     if len(intervals) > MAX_INTERVALS:
         yield f"has {len(intervals)} intervals on {name}; give at most {MAX_INTERVALS}"
     for each in intervals:
         if not 0 <= each.start < each.end <= _MIDNIGHT:
-            yield f"has {each} on {name}; let an interval end after its start, and both lie from 00:00 to 24:00"
+            yield f"has {each} on {name}; an interval must end after its start, and lie between 00:00 and 24:00"
     for former, latter in pairwise(intervals):
         if latter.start < former.end:
             yield f"has {former} before {latter} on {name}; sort the intervals, and join those that overlap"
@@ -207,5 +208,5 @@ def _check_day(name: str, intervals: tuple[Interval, ...]) -> Iterator[str]:
 
 @lru_cache(maxsize=1)
 def _zones() -> frozenset[str]:
-    """Returns the names of all zones: those of the package, so that every system knows the same."""
+    """Returns the names of all zones. They come from the package, so that every system has the same ones."""
     return frozenset(files("tzdata").joinpath("zones").read_text(encoding="utf-8").split())

@@ -10,7 +10,7 @@ from care_rules.refusals import not_found
 
 
 class Role(StrEnum):
-    """What a token's `roles` claim can name."""
+    """A role that a token's `roles` claim can contain."""
 
     AGENT = "agent"
     SUPERVISOR = "supervisor"
@@ -20,34 +20,34 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The one who calls."""
+    """The identity behind a call."""
 
     kind: ActorKind
     id: str
-    """The token's `sub`; for a customer, the recovery that the link belongs to."""
+    """The token's `sub`; for a customer, the id of the resource behind the link."""
     organization: str | None
-    """None only for services and workers that serve all organizations, and for customers, who know none."""
+    """None only for customers, and for services and workers that serve all organizations."""
     roles: frozenset[Role]
     display_name: str
     acting_service: str = ""
-    """The service that calls on the agent's behalf: the `sub` of the token's `act` claim (RFC 8693, section 4.1)."""
+    """The service that calls on behalf of the bearer: the `sub` of the token's `act` claim (RFC 8693, section 4.1)."""
 
     @property
     def is_agent(self) -> bool:
-        """Whether the caller is a person of the team; supervisors are."""
+        """Whether the caller is a member of the team. Supervisors are agents, too."""
         return self.kind is ActorKind.AGENT
 
     def check_organization(self, organization: str, resource: str) -> None:
-        """Refuses with RESOURCE_NOT_FOUND a `resource` of an organization that is not the caller's."""
+        """Refuses with RESOURCE_NOT_FOUND if `resource` belongs to another organization than the caller."""
         if self.organization is not None and self.organization != organization:
             raise not_found(resource)
 
     @property
     def actor(self) -> str:
-        """What the activity log calls them: the id of an agent or service, nothing for workflows and customers."""
+        """The actor in the activity log: the id of an agent or service; empty for workflows and customers."""
         return self.id if self.kind in {ActorKind.AGENT, ActorKind.SERVICE} else ""
 
 
 def customer_caller(link_id: str) -> Caller:
-    """Makes the caller who holds a link; `link_id` is the id of the resource behind it."""
+    """Returns the caller for the holder of a link. `link_id` is the id of the resource behind the link."""
     return Caller(ActorKind.CUSTOMER, link_id, None, frozenset(), "")

@@ -1,4 +1,4 @@
-"""A customer writes: on the page of their chat, or by email or SMS."""
+"""Decisions on what a customer writes, on the chat page or by email or SMS."""
 
 from __future__ import annotations
 
@@ -34,41 +34,41 @@ class ChatState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ChatSnapshot:
-    """A ticket as it was loaded for a contact of its chat, and where a message goes after it was CLOSED."""
+    """The state behind a chat link: the ticket, the contact, and where messages go once the ticket is CLOSED."""
 
     base: TicketSnapshot
     contact: Contact
     recovery: Recovery
-    """The one that uses the contact."""
+    """The recovery that uses the contact."""
     last: TicketSnapshot | None = None
-    """Where a message goes after the ticket was CLOSED, with its assignee as `agent`: the review's ticket that is not,
-    or else the end of the chain of follow-ups."""
+    """The ticket that receives messages once this one is CLOSED: the review's open ticket, or else the end of the chain
+    of follow-ups. Its `agent` is its assignee."""
     claims: Sequence[Contact] = ()
     """The contacts of `last`."""
 
     @property
     def is_dead(self) -> bool:
-        """Whether the contact was found to be the wrong person, or never got a link."""
+        """Whether the contact was rejected as the wrong person, or never got a link."""
         return self.recovery.state is RecoveryState.REJECTED or not self.contact.key_id
 
     @property
     def state(self) -> ChatState:
-        """What the customer may know of it."""
+        """The state that the customer sees."""
         return ChatState.CLOSED if self.base.ticket.status is TicketStatus.CLOSED else ChatState.OPEN
 
     @property
     def target(self) -> TicketSnapshot:
-        """The ticket that a message is written to, or that it raises a follow-up of."""
+        """The ticket that receives a message. If it is CLOSED, the message raises a follow-up of it."""
         return self.last or self.base
 
 
 def post_message(
     chat: ChatSnapshot, number: int, command: PostMessage, caller: Caller, now: datetime, request_id: UUID | None = None
 ) -> Decision | None:
-    """Returns what to write for a customer's message; raises Refusal CHAT_LOCKED.
+    """Returns what to write for a customer's message. Refuses with CHAT_LOCKED.
 
-    `number` is a follow-up ticket's, where it comes to one. A machine's message reopens nothing and raises nothing.
-    None where the message is with the team already, as a claim: see `_claimed`.
+    A follow-up gets `number`. An automatic message neither reopens a ticket nor raises a follow-up. Returns None if the
+    team has the message already, as a claim: see `_write_claim`.
     """
     target = chat.target
     if target.ticket.status is TicketStatus.CLOSED:
@@ -100,7 +100,7 @@ def _write_to_follow_up(
     now: datetime,
     request_id: UUID | None,
 ) -> Decision:
-    """Raises the follow-up of `last` with the message in its thread; the customer is sent a link to its chat."""
+    """Raises the follow-up of `last`, with the message in its thread. The customer gets a link to its chat."""
     details = SubmitContact(
         email=contact.email,
         phone=contact.phone,
@@ -112,14 +112,14 @@ def _write_to_follow_up(
     )
     decision = raise_follow_up(last, number, details, caller, now, request_id, verify_time=contact.verify_time)
     if decision.contact is None:
-        raise AssertionError("a follow-up begins with a contact")
+        raise AssertionError("a follow-up starts with a contact")
     ordinal = len(decision.messages)
     written = customer_message(decision.ticket, decision.contact, command.message_id, command, ordinal)
     return replace(decision, messages=(*decision.messages, written))
 
 
 def _is_same_person(contact: Contact, own: Contact) -> bool:
-    """Tells whether whoever has the chat of `own` is whom the chat of `contact` is with: by any address of both."""
+    """Tells whether two contacts are the same person: they share an email address or a phone number."""
     return (
         contact.id == own.id
         or (own.email != "" and own.email.lower() == contact.email.lower())
@@ -130,9 +130,10 @@ def _is_same_person(contact: Contact, own: Contact) -> bool:
 def _write_claim(
     chat: ChatSnapshot, command: PostMessage, caller: Caller, now: datetime, request_id: UUID | None
 ) -> Decision | None:
-    """Hands the message to the team of the review's newer ticket, which does not know the customer: as a claim there.
+    """Adds the message as a claim to the review's newer ticket, which has another contact.
 
-    They accept it or not, as they do with what is left at an old form. What came by a channel is kept by that.
+    The team accepts the claim or not, as with a submission through an old form. Refuses with CHAT_LOCKED a message that
+    came by a channel: the caller keeps such a message as inbound.
     """
     if chat.last is None or command.channel is not None:
         raise chat_locked()
@@ -150,14 +151,14 @@ def _write_claim(
         FormSnapshot(chat.base, chat.recovery, chat.claims, open=chat.last), said, caller, now, request_id
     )
     if decision is None and said.message not in {other.message for other in chat.claims}:
-        raise chat_locked("The team has several messages of yours: it will write to you.")
+        raise chat_locked("We have received several messages from you. The team will write to you.")
     return decision
 
 
 def customer_message(
     ticket: Ticket, contact: Contact, message_id: UUID, said: PostMessage | Inbound, ordinal: int = 0
 ) -> Message:
-    """Makes the entry of the thread, belonging to the ticket's latest activity."""
+    """Returns the customer's entry of the thread. It belongs to the ticket's latest activity."""
     author = customer_caller(str(contact.id))
     entry = new_message(ticket, message_id, MessageKind.CUSTOMER_MESSAGE, author, said.text, ordinal=ordinal)
     return replace(
@@ -170,7 +171,7 @@ def customer_message(
 
 
 def verify_contact(chat: ChatSnapshot, caller: Caller, now: datetime) -> Decision | None:
-    """Returns what to write when the chat's link is used: at the first time, that the address is the customer's."""
+    """Returns what to write when the chat link is used. The first use verifies the contact; later ones: None."""
     if chat.contact.verify_time is not None or chat.state is ChatState.CLOSED:
         return None
     ticket = bump_version(chat.base.ticket, chat.base.live, now)
@@ -178,6 +179,6 @@ def verify_contact(chat: ChatSnapshot, caller: Caller, now: datetime) -> Decisio
     return Decision(ticket, entry, changed_contact=replace(chat.contact, verify_time=now))
 
 
-def chat_locked(words: str = "The chat is being opened: try again in a minute.") -> Refusal:
-    """Makes the refusal of a message for which there is no open chat. Customers get no metadata."""
+def chat_locked(words: str = "The chat is not open yet. Try again in a minute.") -> Refusal:
+    """Returns the refusal of a message that has no open chat. Customers get no metadata."""
     return Refusal(Reason.CHAT_LOCKED, words)

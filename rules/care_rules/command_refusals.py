@@ -31,31 +31,31 @@ def explain_refusal(
             return Refusal(reason, f"{command} is for agents.", metadata)
         case Reason.TICKET_CLOSED:
             return Refusal(
-                reason, "The ticket is CLOSED; nothing leaves CLOSED.", metadata | status_keys(ticket.status)
+                reason, "The ticket is CLOSED. A closed ticket can't be changed.", metadata | status_keys(ticket.status)
             )
         case Reason.UNASSIGNED:
-            return Refusal(reason, "Nobody owns the ticket: take it first.", metadata)
+            return Refusal(reason, "The ticket has no assignee. Take it first.", metadata)
         case Reason.NOT_ASSIGNEE:
-            return Refusal(reason, f"The ticket belongs to {owner}.", metadata | {"assignee": owner})
+            return Refusal(reason, f"The ticket is assigned to {owner}.", metadata | {"assignee": owner})
         case Reason.ALREADY_ASSIGNED:
-            return Refusal(reason, f"The ticket belongs to {owner} already.", metadata | {"assignee": owner})
+            return Refusal(reason, f"The ticket is already assigned to {owner}.", metadata | {"assignee": owner})
         case Reason.NOT_ASSIGNABLE:
             agent = names.agent(ticket.organization, snapshot.agent.id if snapshot.agent else caller.id)
-            return Refusal(reason, f"Tickets may not be assigned to {agent}.", metadata | {"agent": agent})
+            return Refusal(reason, f"Tickets can't be assigned to {agent}.", metadata | {"agent": agent})
         case Reason.NO_REVIEW:
-            return Refusal(reason, "The ticket has no review to reply to: use AddContact.", metadata)
+            return Refusal(reason, "The ticket has no review to reply to. Use AddContact.", metadata)
         case Reason.CHAT_LOCKED:
-            words = "The chat with the customer is not open: it opens once a contact is known."
+            words = "The chat with the customer is not open. It opens once a contact is known."
             return Refusal(reason, words, metadata | recovery_keys(bits.recovery_state))
         case Reason.FORM_LIVE:
             live = snapshot.live.name if snapshot.live else ""
             keys = metadata | recovery_keys(bits.recovery_state) | {"recovery": live}
-            return Refusal(reason, "A recovery form is out already: wait for it or withdraw it.", keys)
+            return Refusal(reason, "A recovery form is already live. Wait for an answer, or withdraw it.", keys)
         case Reason.ILLEGAL_TRANSITION:
             trigger = TRIGGERS[command]
             on_status = trigger in STATUS_TRIGGERS
             keys = status_keys(bits.status) if on_status else recovery_keys(bits.recovery_state)
-            words = f"{command} is not possible in {keys['state']}; Ticket.actions says what is."
+            words = f"{command} is not possible in {keys['state']}. Ticket.actions lists what is."
             return Refusal(reason, words, metadata | keys | {"trigger": trigger.value})
         case _:
             assert_never(reason)

@@ -1,4 +1,4 @@
-"""The commands: what a caller can ask `decide` for, with every value that has to be made up beforehand (ids)."""
+"""Commands: everything that a caller or a workflow asks for, with the ids of what the command creates."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from care_rules.permissions import Command
 
 @dataclass(frozen=True, slots=True)
 class TakeTicket:
-    """The caller wants to own the unassigned ticket."""
+    """Makes the caller the assignee of an unassigned ticket."""
 
     command: ClassVar[Command] = Command.TAKE
 
 
 @dataclass(frozen=True, slots=True)
 class AssignTicket:
-    """The ticket shall go to `agent`."""
+    """Assigns the ticket to `agent`."""
 
     command: ClassVar[Command] = Command.ASSIGN
     agent: str
@@ -30,14 +30,14 @@ class AssignTicket:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseTicket:
-    """The assignee lets go."""
+    """Removes the assignee."""
 
     command: ClassVar[Command] = Command.RELEASE
 
 
 @dataclass(frozen=True, slots=True)
 class UpdateTicket:
-    """New details; None leaves one as it is."""
+    """Changes details of the ticket. None leaves a detail as it is."""
 
     command: ClassVar[Command] = Command.UPDATE
     subject: str | None = None
@@ -49,40 +49,40 @@ class UpdateTicket:
 
 @dataclass(frozen=True, slots=True)
 class StartTicket:
-    """Work begins."""
+    """Starts the work on the ticket."""
 
     command: ClassVar[Command] = Command.START
 
 
 @dataclass(frozen=True, slots=True)
 class ResolveTicket:
-    """The trouble is held to be over."""
+    """Marks the ticket as resolved."""
 
     command: ClassVar[Command] = Command.RESOLVE
 
 
 @dataclass(frozen=True, slots=True)
 class CloseTicket:
-    """Over for good."""
+    """Closes the ticket for good."""
 
     command: ClassVar[Command] = Command.CLOSE
 
 
 @dataclass(frozen=True, slots=True)
 class ReopenTicket:
-    """Not over after all."""
+    """Reopens a resolved ticket."""
 
     command: ClassVar[Command] = Command.REOPEN
 
 
 @dataclass(frozen=True, slots=True)
 class SendRecoveryForm:
-    """A public reply with a link to the form."""
+    """Posts a public reply with a link to the form."""
 
     command: ClassVar[Command] = Command.SEND_FORM
     reply_text: str
     link: str
-    """The link that will stand for the placeholder; counts towards the site's limit, and is not stored."""
+    """The link that replaces the placeholder. It counts towards the site's limit, and is not stored."""
     key_id: str
     recovery_id: UUID
     reply_message_id: UUID
@@ -91,36 +91,36 @@ class SendRecoveryForm:
 
 @dataclass(frozen=True, slots=True)
 class WithdrawRecoveryForm:
-    """The named form is taken back."""
+    """Withdraws a form."""
 
     command: ClassVar[Command] = Command.WITHDRAW_FORM
 
 
 @dataclass(frozen=True, slots=True)
 class AddContact:
-    """An address is known from elsewhere."""
+    """Adds a contact that the agent knows from elsewhere."""
 
     command: ClassVar[Command] = Command.ADD_CONTACT
     email: str
     phone: str
-    """As it was typed; `decide` normalizes it, since the default region is the location's."""
+    """As it was typed. `decide` normalizes it, because the default region is the location's."""
     display_name: str
     recovery_id: UUID
     contact_id: UUID
     claim: UUID | None = None
-    """The ticket's contact to take the addresses and the name from, instead of the fields above."""
+    """The contact of the ticket whose addresses and name are used, instead of the fields above."""
 
 
 @dataclass(frozen=True, slots=True)
 class RejectContact:
-    """The named recovery's contact is the wrong person."""
+    """Rejects the contact of a recovery as the wrong person."""
 
     command: ClassVar[Command] = Command.REJECT_CONTACT
 
 
 @dataclass(frozen=True, slots=True)
 class AddNote:
-    """An internal note."""
+    """Writes an internal note."""
 
     command: ClassVar[Command] = Command.ADD_NOTE
     text: str
@@ -129,7 +129,7 @@ class AddNote:
 
 @dataclass(frozen=True, slots=True)
 class SendMessage:
-    """A message to the customer."""
+    """Sends a message to the customer."""
 
     command: ClassVar[Command] = Command.SEND_MESSAGE
     text: str
@@ -156,13 +156,13 @@ AgentCommand = (
 
 @dataclass(frozen=True, slots=True)
 class CreateTicket:
-    """A new ticket, from a review or without one, with a known contact or without."""
+    """Creates a ticket, with or without a review, and with or without a known contact."""
 
     subject: str
     description: str
     location: str
     priority: Priority | None
-    """None: what the settings want for the review."""
+    """None for the priority that the settings give the review."""
     labels: tuple[str, ...]
     email: str
     phone: str
@@ -175,7 +175,7 @@ class CreateTicket:
 
 @dataclass(frozen=True, slots=True)
 class SubmitContact:
-    """Somebody with the form's link leaves an address."""
+    """Submits an address through a form's link."""
 
     email: str
     phone: str
@@ -183,21 +183,21 @@ class SubmitContact:
     message: str
     contact_id: UUID
     recovery_id: UUID
-    """Of the recovery that comes with a follow-up ticket."""
+    """The id of the recovery of a follow-up ticket."""
     message_id: UUID
-    """Of the review's entry in a follow-up ticket's thread."""
+    """The id of the review's entry in a follow-up ticket's thread."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordPosted:
-    """The attempt saw the reply with the link in public."""
+    """Reports that the reply with the link is public."""
 
     attempt: int
 
 
 @dataclass(frozen=True, slots=True)
 class RecordRefused:
-    """The site refused what the attempt wanted, or the reply is not public."""
+    """Reports that the site refused the attempt, or that the reply is not public."""
 
     attempt: int
     reason: RefusalReason
@@ -206,27 +206,27 @@ class RecordRefused:
 
 @dataclass(frozen=True, slots=True)
 class RecordRetracted:
-    """The attempt replaced the public reply by its text without the link."""
+    """Reports that the public reply no longer contains the link."""
 
     attempt: int
 
 
 @dataclass(frozen=True, slots=True)
 class UnlockChat:
-    """The chat opens, and the customer is sent its link."""
+    """Opens the chat, and sends its link to the customer."""
 
     message_id: UUID
-    """Of the greeting that carries the link."""
+    """The id of the greeting that contains the link."""
     key_id: str
-    """The key that the link is made with."""
+    """The id of the key for the link."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExpireForm:
-    """The form's time may be over."""
+    """Ends a form that has expired."""
 
     early: bool = False
-    """Whether it ends even if not."""
+    """Whether it ends before its expiry, too."""
 
 
 Report = RecordPosted | RecordRefused | RecordRetracted | UnlockChat | ExpireForm
@@ -234,25 +234,25 @@ Report = RecordPosted | RecordRefused | RecordRetracted | UnlockChat | ExpireFor
 
 @dataclass(frozen=True, slots=True)
 class PostMessage:
-    """A customer writes: on the chat's page, or by a channel."""
+    """A customer's message, from the chat page or by a channel."""
 
     text: str
     message_id: UUID
     recovery_id: UUID
-    """Of the recovery that comes with a follow-up ticket."""
+    """The id of the recovery of a follow-up ticket."""
     contact_id: UUID
-    """Of the contact that comes with it."""
+    """The id of the follow-up's contact."""
     review_message_id: UUID
-    """Of the review's entry in its thread."""
+    """The id of the review's entry in the follow-up's thread."""
     channel: Channel | None = None
-    """None on the page."""
+    """None for the chat page."""
     automatic: bool = False
-    """A machine wrote it."""
+    """Whether a machine wrote it."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordDelivered:
-    """The provider took the message, or says that it arrived."""
+    """Reports that the provider accepted the message, or that it arrived."""
 
     attempt: int
     state: DeliveryState
@@ -262,7 +262,7 @@ class RecordDelivered:
 
 @dataclass(frozen=True, slots=True)
 class RecordFailed:
-    """The provider refused the message, or says that it did not arrive."""
+    """Reports that the provider refused the message, or that it did not arrive."""
 
     attempt: int
     reason: DeliveryFailure

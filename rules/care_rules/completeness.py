@@ -1,4 +1,4 @@
-"""Tables with an entry for each member of an enum: a forgotten entry fails at import, not when it is looked up."""
+"""Tables with an entry for each member of an enum. A forgotten entry fails at import, not at lookup."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ ValueT = TypeVar("ValueT")
 
 
 class IncompleteTableError(Exception):
-    """A table lacks an entry, or has one too many."""
+    """A table has a missing or an unknown entry."""
 
 
 def check_complete(keys: Iterable[KeyT], table: Mapping[KeyT, ValueT]) -> Mapping[KeyT, ValueT]:
-    """Returns `table`, which has exactly `keys`, such as the members of an enum; raises IncompleteTableError."""
+    """Returns `table`. Raises IncompleteTableError unless it has exactly `keys`, such as the members of an enum."""
     wanted = list(keys)
     if missing := [key for key in wanted if key not in table]:
         raise IncompleteTableError(f"a table has no entry for {missing}")

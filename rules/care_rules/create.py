@@ -1,4 +1,4 @@
-"""A new ticket: what it needs, and what is written with it."""
+"""Decisions on new tickets."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ from care_rules.timing import Timing
 
 @dataclass(frozen=True, slots=True)
 class CreationSnapshot:
-    """What a new ticket is decided on."""
+    """Everything that the decision on a new ticket needs."""
 
     organization: Organization
     location: Location | None
-    """Its entry, if there is one already."""
+    """The location's entry; None if there is none yet."""
     review: Review | None
     open_ticket: int | None
     """The review's ticket that is not CLOSED."""
     reporter: Agent | None
-    """The caller's entry, where the caller is an agent."""
+    """The caller's entry, if the caller is an agent."""
 
     @property
     def settings(self) -> Settings:
-        """What the location and the organization want of the ticket."""
+        """The settings that apply to the ticket."""
         return effective_settings(self.organization, self.location)
 
 
@@ -51,14 +51,14 @@ def create_ticket(
     now: datetime,
     request_id: UUID | None = None,
 ) -> Decision:
-    """Returns the new ticket, OPEN and unassigned, with everything that comes with it; raises Refusal."""
+    """Returns what to write for a new ticket, OPEN and unassigned. Raises Refusal."""
     organization = snapshot.organization
     region = (snapshot.location and snapshot.location.default_phone_region) or organization.default_phone_region
     phone = addresses.normalize_phone(command.phone, region, "contact.phone")
     command = _fill_from_review(replace(command, phone=phone), snapshot.review, snapshot.location)
     if snapshot.reporter is not None and not snapshot.reporter.can_be_reporter:
         agent = names.agent(organization.id, snapshot.reporter.id)
-        raise Refusal(Reason.NOT_REPORTABLE, f"{agent} may not raise tickets.", {"agent": agent})
+        raise Refusal(Reason.NOT_REPORTABLE, f"{agent} is not allowed to create tickets.", {"agent": agent})
     if snapshot.review is not None and snapshot.open_ticket is not None:
         raise ticket_exists(organization.id, snapshot.review.id, snapshot.open_ticket)
     ticket = new_ticket(snapshot, number, command, now)
@@ -69,7 +69,7 @@ def create_ticket(
 
 
 def new_ticket(snapshot: CreationSnapshot, number: int, command: CreateTicket, now: datetime) -> Ticket:
-    """Makes the ticket, OPEN and unassigned, without a recovery."""
+    """Returns a ticket that is OPEN and unassigned and has no recovery."""
     return Ticket(
         organization=snapshot.organization.id,
         number=number,
@@ -107,7 +107,7 @@ def decide_new_ticket(
     now: datetime,
     request_id: UUID | None,
 ) -> Decision:
-    """Returns what is written with a new ticket: its first activity, its review in the thread, a known contact."""
+    """Returns what to write for a new ticket: its first activity, its review in the thread, and a known contact."""
     recovery = None
     if contact is not None:
         recovery = new_direct_recovery(ticket, contact, caller, now)
@@ -130,21 +130,23 @@ def decide_new_ticket(
 
 
 def new_review_entry(ticket: Ticket, review: Review, message_id: UUID) -> Message:
-    """Makes the entry of the thread that shows the review as it is, dated as its site dates it."""
+    """Returns the entry of the thread that shows the present review, with the time of its last edit at the site."""
     reviewer = Caller(ActorKind.CUSTOMER, "", None, frozenset(), review.author_display_name)
     entry = new_message(ticket, message_id, MessageKind.REVIEW, reviewer, review.text)
     return replace(entry, create_time=review.update_time)
 
 
 def ticket_exists(organization: str, review_id: UUID, number: int) -> Refusal:
-    """Makes the refusal for a review whose ticket `number` is not CLOSED."""
+    """Returns the refusal for a review whose ticket `number` is not CLOSED."""
     ticket = names.ticket(organization, number)
     metadata = {"ticket": ticket, "review": names.review(organization, review_id)}
-    return Refusal(Reason.TICKET_EXISTS, f"The review has {ticket}, which is not CLOSED: use that one.", metadata)
+    return Refusal(
+        Reason.TICKET_EXISTS, f"The review already has {ticket}, which is not CLOSED. Use that ticket.", metadata
+    )
 
 
 def assign_new_ticket(decision: Decision, agent: str) -> Decision:
-    """Returns the decision on a new ticket, with its assignee."""
+    """Returns the decision on a new ticket with `agent` as its assignee."""
     ticket = replace(decision.ticket, assignee=agent)
     entry = decision.activity
     if entry is None:
@@ -157,9 +159,9 @@ def _default_priority(snapshot: CreationSnapshot) -> Priority:
 
 
 def review_subject(review: Review, location: Location | None) -> str:
-    """Returns the subject of a ticket that is given none, such as `1-star review at Google, Soho`; nothing personal.
+    """Returns the default subject of a ticket, such as `1-star review at Google, Soho`.
 
-    A subject is shown in lists and copied into follow-ups, so the reviewer's name has no place in it.
+    It does not contain the reviewer's name, because subjects appear in lists and are copied into follow-ups.
     """
     site = review.site.replace("-", " ").capitalize()
     place = (location and location.display_name) or review.location

@@ -1,7 +1,7 @@
-"""Deadlines: what time alone does to a ticket, and when.
+"""Deadlines: what happens to a ticket when time passes, and when.
 
-Everything is computed from the present state and the present settings. So a changed setting or priority moves every
-deadline that has not been recorded yet.
+Deadlines are computed from the present state and the present settings. So a change of a setting or of the priority
+moves every deadline that has not been recorded yet.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Deadline:
 
 
 def upcoming_deadlines(ticket: Ticket, live: Recovery | None, settings: Settings) -> list[Deadline]:
-    """Returns what will happen to a ticket if nobody does anything, the earliest first.
+    """Returns the deadlines of a ticket, the earliest first.
 
     An overdue deadline stays in the list until it is recorded.
     """
@@ -96,7 +96,7 @@ def _other_deadlines(ticket: Ticket, live: Recovery | None, settings: Settings) 
     timing = ticket.timing
     for time in _reminders(ticket, live, settings):
         yield Deadline(DeadlineKind.FORM_REMINDER, time)
-    # A late response or resolution is a missed deadline too, even if nobody fired the deadline before it happened.
+    # A late response or resolution misses the deadline, even if it came before the deadline was fired.
     is_resolved = ticket.status is TicketStatus.RESOLVED
     due, answered = timing.first_response_due_time, timing.first_response_time
     if due and not timing.first_response_missed and (answered > due if answered else not is_resolved):

@@ -34,9 +34,9 @@ def decide(
     now: datetime,
     request_id: UUID | None = None,
 ) -> Decision | None:
-    """Returns what to write for `command`, or None where it succeeds without changing anything; raises Refusal."""
+    """Returns what to write for `command`; None if it succeeds without a change. Raises Refusal."""
     if isinstance(command, commands.AddContact):
-        # A field's error comes before every rule's, but the default region is known only now.
+        # Invalid fields are refused before rules are checked, but the default region is known only now.
         phone = addresses.normalize_phone(command.phone, snapshot.phone_region)
         command = replace(command, phone=phone)
     check_allowed(snapshot, command.command, caller)
@@ -44,7 +44,7 @@ def decide(
 
 
 def check_allowed(snapshot: TicketSnapshot, command: Command, caller: Caller) -> None:
-    """Raises the refusal, with its metadata, where `command` is not open to `caller`."""
+    """Raises a refusal if `command` is not open to `caller`."""
     state = snapshot.target_recovery.state if snapshot.target_recovery else snapshot.ticket.contact_state
     bits = situation_of(snapshot.ticket, state, caller, snapshot.agent)
     reason = refusal_reason(command, bits)
@@ -53,10 +53,10 @@ def check_allowed(snapshot: TicketSnapshot, command: Command, caller: Caller) ->
 
 
 def situation_of(ticket: Ticket, state: RecoveryState, caller: Caller, agent: Agent | None) -> Situation:
-    """Returns the few bits that decide which commands are open to `caller`.
+    """Returns the facts that decide which commands are open to `caller`.
 
-    `state` is that of the recovery that a command is about, or the ticket's contact state; `agent` is who would own the
-    ticket.
+    `state` is the state of the command's recovery, or the ticket's contact state. `agent` is the assignee after the
+    command: the caller, or the new assignee.
     """
     if ticket.assignee is None:
         relation = Relation.UNASSIGNED
@@ -68,12 +68,12 @@ def situation_of(ticket: Ticket, state: RecoveryState, caller: Caller, agent: Ag
         relation=relation,
         roles=caller.roles,
         has_review=ticket.review_id is not None,
-        # Whoever owns it already may keep it.
+        # The present assignee can keep the ticket.
         can_be_assignee=agent is not None and (agent.can_be_assignee or agent.id == ticket.assignee),
     )
 
 
-# Each decider takes its own command class; the key is that class, so the pairing is right by construction.
+# Each function takes the command class that is its key.
 _DECIDERS: Final[dict[type, Callable[[TicketSnapshot, Any, Caller, datetime, UUID | None], Decision | None]]] = {
     commands.TakeTicket: take,
     commands.AssignTicket: assign,

@@ -23,39 +23,39 @@ from care_rules.lifecycle import LIVE, STATUS, RecoveryState, TicketStatus, Trig
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What to write, all of it in one commit. Entities are given whole, as they shall be afterwards."""
+    """What to write in one commit. Entities are complete, with the values after the commit."""
 
     ticket: Ticket
     activity: Activity | None = None
-    """None only for bookkeeping that nobody can see."""
+    """None only for bookkeeping that callers can't see."""
     recovery: Recovery | None = None
     """An existing recovery, changed."""
     followed_ticket: Ticket | None = None
-    """The CLOSED ticket that a new one follows, with its link to that; it gets no activity."""
+    """The CLOSED ticket that a new one follows, with its link to the new one. It gets no activity."""
     new_recovery: Recovery | None = None
     contact: Contact | None = None
-    """A new one."""
+    """A new contact."""
     changed_contact: Contact | None = None
-    """An existing one, changed."""
+    """An existing contact, changed."""
     messages: tuple[Message, ...] = ()
     new_deliveries: tuple[Delivery, ...] = ()
-    """Of those messages that are to be carried to the customer; their workflows are woken."""
+    """The deliveries of new messages to the customer. Their workflows are woken."""
     delivery: Delivery | None = None
     """An existing delivery, changed."""
     cancel_deliveries_to: UUID | None = None
-    """The contact that is rejected: its queued messages fail, as `delivery.cancel_delivery` says."""
+    """The rejected contact. Its queued messages fail, see `delivery.cancel_delivery`."""
     inbound: Inbound | None = None
-    """The message that came in by a channel, to be taken in once."""
+    """The inbound message that this decision ingests."""
     admitted: tuple[Inbound, ...] = ()
-    """Those that were kept while the chat was locked, and enter its thread now."""
+    """The inbound messages that were kept while the chat was locked. They enter its thread now."""
     wakes: tuple[UUID, ...] = ()
-    """The recoveries whose workflow shall look again."""
+    """The recoveries whose workflows are woken."""
     report_time: datetime | None = None
-    """Of a workflow's own report: its wakes wait for a while, and are taken back by who asks with that time."""
+    """The time of a workflow's report. Its wakes are delayed, and cancelled if the workflow asks with this time."""
     wakes_ticket: bool = False
-    """Whether the ticket's own workflow shall."""
+    """Whether the ticket's workflow is woken."""
     review_attempt: int | None = None
-    """The attempt number that is handed out now; commits only if the review's last one is the number before."""
+    """The number of a new attempt at the review site. The commit fails unless it follows the review's last number."""
 
     @property
     def is_new_ticket(self) -> bool:
@@ -64,12 +64,12 @@ class Decision:
 
 
 def move_recovery(recovery: Recovery, state: RecoveryState, now: datetime) -> Recovery:
-    """Returns `recovery` in `state`, ended `now` where that is an ended state."""
+    """Returns `recovery` in `state`. It ends `now` if `state` is not live."""
     return replace(recovery, state=state, end_time=None if state in LIVE else now)
 
 
 def move_status(ticket: Ticket, trigger: Trigger, now: datetime) -> Ticket:
-    """Returns `ticket` after a trigger of machine 1, with the times and the close reason that go with it."""
+    """Returns `ticket` after a trigger of machine 1, with its new status, times and close reason."""
     status = STATUS.fire(ticket.status, trigger)
     resolve_time = ticket.resolve_time
     if trigger is Trigger.RESOLVE:
@@ -87,7 +87,7 @@ def move_status(ticket: Ticket, trigger: Trigger, now: datetime) -> Ticket:
 
 
 def bump_version(ticket: Ticket, live: Recovery | None, now: datetime) -> Ticket:
-    """Returns `ticket` after a change made `now`, with `live` as its live recovery if that is still live."""
+    """Returns `ticket` after a change at `now`. `live` is its live recovery, unless that has ended."""
     is_live = live is not None and live.state in LIVE
     return replace(
         ticket,
@@ -116,7 +116,7 @@ LOGGED: Final[Mapping[str, Callable[[Ticket], str]]] = {
     "status": lambda ticket: ticket.status,
     "subject": lambda ticket: ticket.subject,
 }
-"""The fields of a ticket whose changes its log shows, each with its value as text. In the order of their names."""
+"""The fields of a ticket whose changes are logged, with their values as text, sorted by name."""
 
 NOT_LOGGED: Final[Mapping[str, str]] = {
     "organization": "never changes",
@@ -133,20 +133,20 @@ NOT_LOGGED: Final[Mapping[str, str]] = {
     "follow_up": "stands in the new ticket's log as `follow_up_of`; a CLOSED ticket gets no activity",
     "timing": "bookkeeping of deadlines; each deadline that passes is an activity of its own",
 }
-"""The other fields of a ticket, each with the reason why its log does not show it."""
+"""The fields of a ticket whose changes are not logged, with the reason."""
 
 check_complete((field.name for field in fields(Ticket)), {**LOGGED, **NOT_LOGGED})
 
 _SHOWN_AS: Final = {"recovery_id": "recovery"}
-"""What the log calls a field, where that is the contract's name and another one."""
+"""The contract's name of a field, where it differs."""
 
 
 _TEXTS: Final = frozenset({"description", "subject"})
-"""Free text, which may hold anything of a customer. The log outlives it, so it says only that such a field changed."""
+"""Free text that may contain personal data. The log outlives erasure, so it records only that the text changed."""
 
 
 def ticket_changes(before: Ticket | None, after: Ticket) -> tuple[FieldChange, ...]:
-    """Compares two versions of a ticket by field, in the order of the fields' names. Texts appear without values."""
+    """Returns the logged changes between two versions of a ticket, sorted by field name. Texts have no values."""
     compared = ((field, text(before) if before else "", text(after)) for field, text in LOGGED.items())
     return tuple(
         FieldChange(_SHOWN_AS.get(field, field), *(("", "") if field in _TEXTS else (old, new)))
@@ -166,7 +166,7 @@ def new_activity(
     message_id: UUID | None = None,
     request_id: UUID | None = None,
 ) -> Activity:
-    """Makes the one log entry of a change; `recovery` is the one that it moved, with the state before."""
+    """Returns the activity of a change. `recovery` is the moved recovery, with its state before."""
     changes = ticket_changes(before, after)
     if recovery and recovery[1].state not in LIVE and recovery[0] != recovery[1].state:
         moved = FieldChange("recovery.state", recovery[0].value, recovery[1].state.value)

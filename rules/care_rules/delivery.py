@@ -1,6 +1,6 @@
-"""The way of a message to the customer: what it wants next, and what comes of the attempts at it.
+"""Deliveries: the next step of a message on its way to the customer, and decisions on reported attempts.
 
-A report that comes late, twice or about another attempt is a success that changes nothing.
+A report that comes late, twice or about another attempt succeeds and changes nothing.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from care_rules.settings import Settings
 from care_rules.snapshot import TicketSnapshot
 
 GIVE_UP_AFTER: Final = timedelta(days=3)
-"""For how long a message is tried to be sent: a mail server that is down over a weekend gets it still."""
+"""How long sending is retried. A mail server that is down over a weekend still gets the message."""
 _FIRST_CHECK: Final = timedelta(minutes=1)
 _LAST_CHECK: Final = 11
-"""Doubling from a minute, the provider is asked for the last time a day and a half after sending."""
+"""The pause between checks doubles from a minute. The last check is a day and a half after sending."""
 _NONE: Final = 0
 FINISHED: Final = frozenset({DeliveryState.DELIVERED, DeliveryState.FAILED})
-"""The states in which nothing more is done for a message, unless a late report says so."""
+"""The states in which a delivery needs no step. A late report can still change them."""
 
 
 class DeliveryStep(StrEnum):
-    """What a delivery wants next; `care.v1.DeliveryStep` documents each value."""
+    """The next step of a delivery; `care.v1.DeliveryStep` documents each value."""
 
     SEND = "SEND"
     CHECK = "CHECK"
@@ -47,7 +47,7 @@ _STARTS_FROM: Final = {
 
 @dataclass(frozen=True, slots=True)
 class DeliveryPlan:
-    """What a delivery wants next, and for how long it waits."""
+    """The next step of a delivery, and for WAIT how long to wait."""
 
     step: DeliveryStep
     wait: timedelta | None = None
@@ -55,18 +55,18 @@ class DeliveryPlan:
 
 @dataclass(frozen=True, slots=True)
 class DeliverySnapshot:
-    """A ticket as it was loaded for the delivery of one of its messages."""
+    """The state behind a delivery: its ticket, message and contact."""
 
     base: TicketSnapshot
     message: Message
     delivery: Delivery
     contact: Contact
-    """Whom the message is for."""
+    """The recipient."""
     is_rejected: bool
-    """The recovery that brought the contact was rejected."""
+    """Whether the recovery that brought the contact was rejected."""
 
     def plan(self, now: datetime) -> DeliveryPlan:
-        """Returns what the delivery wants at `now`."""
+        """Returns the delivery's next step at `now`."""
         delivery = self.delivery
         if delivery.state is DeliveryState.QUEUED:
             return DeliveryPlan(DeliveryStep.SEND)
@@ -78,7 +78,7 @@ class DeliverySnapshot:
 
 
 def channel_for(contact: Contact, settings: Settings) -> Channel:
-    """Returns how a contact is written to: by the one address that is known; of both, as the settings say."""
+    """Returns the channel of messages to a contact: that of its only address, or else the preferred channel."""
     if not contact.phone:
         return Channel.EMAIL
     if not contact.email:
@@ -87,7 +87,7 @@ def channel_for(contact: Contact, settings: Settings) -> Channel:
 
 
 def new_delivery(message: Message, contact: Contact, settings: Settings) -> Delivery:
-    """Makes the delivery of a new message, QUEUED."""
+    """Returns the delivery of a new message, QUEUED."""
     return Delivery(
         organization=message.organization,
         ticket_number=message.ticket_number,
@@ -110,10 +110,10 @@ def new_delivery(message: Message, contact: Contact, settings: Settings) -> Deli
 
 
 def begin_delivery(snapshot: DeliverySnapshot, step: DeliveryStep, caller: Caller, now: datetime) -> Decision | None:
-    """Hands out an attempt, or gives the message up; None where the delivery does not want `step`.
+    """Hands out an attempt, or gives the message up; None if `step` is not the delivery's next step.
 
-    A CHECK is handed out before its time, too: who asks for it has reason to believe that the provider knows more.
-    A hand-out writes no activity: nobody can see it.
+    A CHECK can start early, because its caller has a hint that the provider knows more. A hand-out writes no activity,
+    because callers can't see it.
     """
     delivery = snapshot.delivery
     if snapshot.plan(now).step not in _STARTS_FROM.get(step, ()):
@@ -128,9 +128,9 @@ def begin_delivery(snapshot: DeliverySnapshot, step: DeliveryStep, caller: Calle
 
 
 def cancel_delivery(delivery: Delivery, now: datetime) -> Delivery:
-    """Returns `delivery` after its contact was rejected: what is still queued fails.
+    """Returns `delivery` after its contact was rejected. It fails if it is still queued.
 
-    An attempt that is under way may still report that the message was sent.
+    An attempt in progress may still report that the message was sent.
     """
     if delivery.state is not DeliveryState.QUEUED:
         return delivery
@@ -140,9 +140,9 @@ def cancel_delivery(delivery: Delivery, now: datetime) -> Delivery:
 def report_delivery(
     snapshot: DeliverySnapshot, command: DeliveryReport, caller: Caller, now: datetime
 ) -> Decision | None:
-    """Returns what to write for a report, or None where it changes nothing.
+    """Returns what to write for a report; None if it changes nothing.
 
-    An attempt that was under way when the contact was rejected may have been a success: the thread shall say so.
+    An attempt that was in progress when the contact was rejected may have succeeded. The thread then shows that.
     """
     delivery = snapshot.delivery
     if delivery.attempt == _NONE or command.attempt != delivery.attempt:
@@ -159,7 +159,7 @@ def _record_delivered(snapshot: DeliverySnapshot, command: RecordDelivered, call
     before = snapshot.delivery
     arrived = command.state is DeliveryState.DELIVERED
     if before.check_time is not None and now < before.check_time:
-        # Hints, of which there may be many, neither use up the checks nor put them off.
+        # There may be many hints. They neither use up checks nor delay them.
         checks, next_check = before.checks, before.check_time
     else:
         checks = before.checks + (before.state is DeliveryState.SENT)
@@ -177,7 +177,7 @@ def _record_delivered(snapshot: DeliverySnapshot, command: RecordDelivered, call
         send_time=before.send_time or now,
         end_time=now if arrived else None,
     )
-    if after.state is before.state:  # asked again, and no further
+    if after.state is before.state:  # checked again, without news
         return Decision(replace(snapshot.base.ticket, revision=snapshot.base.ticket.revision + 1), delivery=after)
     return _write(
         snapshot, after, ActivityType.DELIVERY_CONFIRMED if arrived else ActivityType.DELIVERY_SENT, caller, now
@@ -205,6 +205,6 @@ def _write(snapshot: DeliverySnapshot, after: Delivery, kind: ActivityType, call
     entry = new_activity(kind, caller, before, ticket, message_id=after.message_id)
     moved: tuple[FieldChange, ...] = (FieldChange("delivery.state", snapshot.delivery.state.value, after.state.value),)
     if after.failure_reason is not None:
-        # Not the provider's words: they may hold the address.
+        # Without the provider's message, which may contain the address.
         moved = (FieldChange("delivery.failure_reason", "", after.failure_reason.value), *moved)
     return Decision(ticket, replace(entry, changes=moved), delivery=after)

@@ -1,4 +1,4 @@
-"""Firing: what is written when a deadline of a ticket is reached."""
+"""Decisions on deadlines that are reached."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from care_rules.snapshot import TicketSnapshot
 from care_rules.timing import DeadlineKind, Timing
 
 _PROMPT: Final = timedelta(hours=1)
-"""A warning that is at most this late counts from its due time, so that the close is not late as well."""
+"""A warning that is at most this late counts from its due time, so that the close is on time."""
 
 
 def fire_deadline(
@@ -29,8 +29,8 @@ def fire_deadline(
 ) -> ScheduledDecision | None:
     """Returns what to write for the first deadline that is reached.
 
-    Where none is reached, returns what `refresh_deadlines` returns. Decides from the ticket as it was loaded: a
-    customer who wrote in the same second has moved the deadline.
+    If none is reached, returns what `refresh_deadlines` returns. Uses the ticket as it was loaded, so a message that
+    the customer wrote in the same second moves the deadline.
     """
     settings = snapshot.settings
     ticket = recompute_deadlines(snapshot.ticket, snapshot.live, settings)

@@ -1,4 +1,4 @@
-"""Follow-up tickets: what is raised when the customer of a CLOSED ticket comes back."""
+"""Follow-up tickets, for customers who come back after their ticket is CLOSED."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def raise_follow_up(
     *,
     verify_time: datetime | None = None,
 ) -> Decision:
-    """Returns the ticket that follows `last`, with the links both ways.
+    """Returns the ticket that follows `last`. Each of the two tickets links to the other.
 
-    It inherits review, location and subject, and the assignee while `last.agent`, their entry, can be one. The contact
-    is the one that was left now, of a recovery of its own: a contact is used only by the recovery that brought it.
+    The follow-up inherits review, location, subject and assignee; the assignee only if `last.agent`, the agent's entry,
+    can still be one. It has a new recovery with the new contact, because a contact belongs to one recovery.
     """
     before = last.ticket
     snapshot = CreationSnapshot(last.organization, last.location, last.review, open_ticket=None, reporter=None)

@@ -1,6 +1,6 @@
-"""The two state machines in one table: the only place where a transition is written down.
+"""The two state machines in one table, the only definition of their transitions.
 
-The service, `GetLifecycle`, `Ticket.actions`, the diagrams in the README and the refusals' `allowed` all read it here.
+The service, `GetLifecycle`, `Ticket.actions`, the diagrams in the README and the `allowed` of refusals all read it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class TicketStatus(StrEnum):
 
 
 class RecoveryState(StrEnum):
-    """Machine 2: where a recovery stands. NO_CONTACT stands for "no recovery yet", the source of every new one."""
+    """Machine 2: the state of a recovery. NO_CONTACT means "no recovery yet", the source of every new one."""
 
     NO_CONTACT = "NO_CONTACT"
     FORM_REQUESTED = "FORM_REQUESTED"
@@ -44,7 +44,7 @@ LIVE: Final = FORM_LIVE | {RecoveryState.CONTACT_RECEIVED, RecoveryState.CHAT_UN
 
 
 class Trigger(StrEnum):
-    """What can be asked of the machines."""
+    """The triggers of the machines."""
 
     START = "start"
     RESOLVE = "resolve"
@@ -72,7 +72,7 @@ class Party(StrEnum):
     CUSTOMER = "customer"
     WORKFLOW = "workflow"
     SYSTEM = "system"
-    """Nobody by itself: another command fires it within its own commit."""
+    """Fired by another command, within its commit."""
 
 
 StateT = TypeVar("StateT", TicketStatus, RecoveryState)
@@ -87,11 +87,11 @@ class Rule(Generic[StateT]):
     target: StateT
     parties: frozenset[Party]
     who: str
-    """The parties in words, for people."""
+    """The parties and conditions in words."""
 
 
 class _Model:
-    """What `transitions` moves: one attribute, made anew for each trigger, since the machine itself keeps no model."""
+    """The model that `transitions` moves. Each call makes a new one, because the machine keeps no model."""
 
     __slots__ = ("state",)
 
@@ -100,11 +100,11 @@ class _Model:
 
 
 class IllegalMoveError(Exception):
-    """The table has no such move from the present state."""
+    """The table has no such transition from the present state."""
 
 
 class StateMachine(Generic[StateT]):
-    """A table of rules and the `transitions` machine made from it; shared by all calls, without a state of its own."""
+    """A table of rules, and the `transitions` machine made from it. Stateless and shared by all calls."""
 
     def __init__(self, name: str, states: type[StateT], initial: StateT, rules: tuple[Rule[StateT], ...]) -> None:
         self.name = name
@@ -125,7 +125,7 @@ class StateMachine(Generic[StateT]):
         )
 
     def fire(self, state: StateT, trigger: Trigger) -> StateT:
-        """Returns the state after `trigger`; raises IllegalMoveError where the table has no such move."""
+        """Returns the state after `trigger`. Raises IllegalMoveError if the table has no such transition."""
         model = _Model(state.value)
         try:
             self._machine.events[trigger.value].trigger(model)
@@ -134,7 +134,7 @@ class StateMachine(Generic[StateT]):
         return self._states(model.state)
 
     def allowed(self, state: StateT) -> tuple[Trigger, ...]:
-        """Returns the triggers that the table has from `state`, in its order."""
+        """Returns the triggers that are possible in `state`, in the order of the table."""
         return tuple(rule.trigger for rule in self.rules if state in rule.sources)
 
     def rule(self, trigger: Trigger) -> Rule[StateT]:
@@ -142,7 +142,7 @@ class StateMachine(Generic[StateT]):
         return self._by_trigger[trigger]
 
     def sources(self, rule: Rule[StateT]) -> tuple[StateT, ...]:
-        """Returns the states that `rule` leads away from, in the order of the states."""
+        """Returns the source states of `rule`, in the order of the enum."""
         return tuple(state for state in self.states if state in rule.sources)
 
     def is_final(self, state: StateT) -> bool:

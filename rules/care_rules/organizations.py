@@ -17,7 +17,7 @@ class Organization:
     default_phone_region: str
     settings: Layer
     settings_revision: int
-    """Of the last change; 0 before the first."""
+    """The number of the last change; 0 before the first."""
     create_time: datetime
     update_time: datetime
 
@@ -37,5 +37,5 @@ class Location:
 
 
 def effective_settings(organization: Organization, location: Location | None) -> Settings:
-    """Returns what holds at a location, or for the organization as a whole."""
+    """Returns the settings that apply at a location, or in the organization if `location` is None."""
     return merge_layers(organization.settings, location.settings if location else None)

@@ -1,6 +1,6 @@
-"""Which command is open to whom in which situation: the refusals that need no more than a few bits.
+"""Which commands are open in which situation.
 
-`decide` asks here first, and `Ticket.actions` is the same answer for every command; so the two can't differ.
+Both `decide` and `Ticket.actions` use these functions, so they always agree.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from care_rules.refusals import Reason
 
 
 class Command(StrEnum):
-    """Each command on a ticket, by the simple name of its method."""
+    """The commands on a ticket, named like their methods."""
 
     TAKE = "TakeTicket"
     ASSIGN = "AssignTicket"
@@ -44,13 +44,13 @@ TRIGGERS: Final[dict[Command, Trigger]] = {
     Command.ADD_CONTACT: Trigger.ADD_CONTACT,
     Command.REJECT_CONTACT: Trigger.REJECT_CONTACT,
 }
-"""The commands that fire a trigger; the others leave both machines alone."""
+"""The commands that fire a trigger. The others change no state."""
 
 STATUS_TRIGGERS: Final = frozenset(rule.trigger for rule in STATUS.rules)
 
 
 class Relation(StrEnum):
-    """How the caller stands to the ticket."""
+    """Whose the ticket is, from the caller's point of view."""
 
     MINE = "MINE"
     OTHERS = "OTHERS"
@@ -59,16 +59,16 @@ class Relation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """Everything that decides which commands are open."""
+    """The facts that decide which commands are open."""
 
     status: TicketStatus
     recovery_state: RecoveryState
-    """Of the recovery that the command is about: the live one, unless the command names another; or NO_CONTACT."""
+    """The state of the command's recovery: the live one, unless the command names another. NO_CONTACT if none."""
     relation: Relation
     roles: frozenset[Role]
     has_review: bool
     can_be_assignee: bool
-    """Of the one who would own the ticket: the caller for TakeTicket, the new assignee for AssignTicket."""
+    """Whether the assignee after the command can be one: the caller for TakeTicket, the new one for AssignTicket."""
 
 
 CommandRefusal: TypeAlias = Literal[
@@ -83,12 +83,12 @@ CommandRefusal: TypeAlias = Literal[
     Reason.FORM_LIVE,
     Reason.ILLEGAL_TRANSITION,
 ]
-"""Why a command is not open: `decide` has words for each."""
+"""Why a command is not open. `explain_refusal` has a message for each."""
 
 
 @lru_cache(maxsize=16_384)
 def refusal_reason(command: Command, situation: Situation) -> CommandRefusal | None:
-    """Returns why `command` is not open, the first reason in the order of checks, or None where it is."""
+    """Returns why `command` is not open: the reason of the first check that fails. None if it is open."""
     supervisor = Role.SUPERVISOR in situation.roles
     agent = supervisor or Role.AGENT in situation.roles
     service = Role.SERVICE in situation.roles and command in TRIGGERS and Party.SERVICE in _parties(command)
@@ -110,7 +110,7 @@ def refusal_reason(command: Command, situation: Situation) -> CommandRefusal | N
 def actions(situation: Situation) -> tuple[tuple[Command, CommandRefusal | None], ...]:
     """Returns each command with the reason why it is not open, or None.
 
-    AssignTicket is open as long as somebody could be assigned; whether one agent may be is known when it is named.
+    AssignTicket counts as open, because whether it is depends on the agent that the command names.
     """
     to_somebody = replace(situation, can_be_assignee=True)
     return tuple(

@@ -1,4 +1,4 @@
-"""What a list is asked for: which entries, in which order, from where on."""
+"""Queries of lists: filter, order and page."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KeyValue: TypeAlias = str | int | datetime
 
 
 class OrderField(StrEnum):
-    """What tickets can be ordered by."""
+    """A field that tickets can be ordered by."""
 
     NUMBER = "number"
     CREATE_TIME = "create_time"
@@ -35,7 +35,7 @@ class OrderKey:
 
 
 def complete_order(keys: tuple[OrderKey, ...]) -> tuple[OrderKey, ...]:
-    """Returns an order in which no two tickets of an organization tie: it ends with the number, the newest first."""
+    """Returns an order without ties within an organization. It ends with the number, the newest first."""
     for index, key in enumerate(keys):
         if key.field is OrderField.NUMBER:
             return keys[: index + 1]
@@ -44,28 +44,28 @@ def complete_order(keys: tuple[OrderKey, ...]) -> tuple[OrderKey, ...]:
 
 @dataclass(frozen=True, slots=True)
 class TicketPlace:
-    """Where a page of tickets ends: the last one's organization and its values of the order's keys."""
+    """The end of a page of tickets: the last ticket's organization and its values of the order's keys."""
 
     organization: str
     values: tuple[KeyValue, ...]
-    """A priority is its word."""
+    """A priority is given by its name."""
 
 
 @dataclass(frozen=True, slots=True)
 class TicketQuery:
-    """A page of tickets; organization by organization where none is given."""
+    """A query for a page of tickets; of all organizations, one after the other, if none is given."""
 
     organization: str | None
     limit: int
     condition: Condition = field(default_factory=Always)
     order: tuple[OrderKey, ...] = (OrderKey(OrderField.NUMBER, descending=True),)
-    """Complete."""
+    """As `complete_order` returns it."""
     after: TicketPlace | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewPlace:
-    """Where a page of reviews ends."""
+    """The end of a page of reviews."""
 
     organization: str
     create_time: datetime
@@ -74,7 +74,7 @@ class ReviewPlace:
 
 @dataclass(frozen=True, slots=True)
 class ReviewQuery:
-    """A page of reviews, the latest written first; organization by organization where none is given."""
+    """A query for a page of reviews, the latest first; of all organizations, one after the other, if none is given."""
 
     organization: str | None
     limit: int
@@ -83,7 +83,7 @@ class ReviewQuery:
 
 
 Stage: TypeAlias = TicketStatus | CloseReason
-"""Status and close reason in one word: of a CLOSED ticket the close reason, of any other the status."""
+"""The close reason of a CLOSED ticket, or the status of any other ticket."""
 
 STAGES: Final[tuple[Stage, ...]] = (
     *(status for status in TicketStatus if status is not TicketStatus.CLOSED),
@@ -107,12 +107,12 @@ _COUNTS: Final = check_complete(
         CloseReason.INACTIVITY: "auto_closed",
     },
 )
-"""Where TicketCounts counts the tickets of a stage."""
+"""The field of TicketCounts for each stage."""
 
 
 @dataclass(frozen=True, slots=True)
 class TicketCounts:
-    """How many tickets there are by stage. The fields are named as in the contract's `CountTicketsResponse`."""
+    """The number of tickets by stage. The fields are named as in the contract's `CountTicketsResponse`."""
 
     open: int
     in_progress: int
@@ -120,10 +120,10 @@ class TicketCounts:
     closed: int
     auto_closed: int
     total: int
-    """All tickets, also those whose stage only a newer release knows."""
+    """All tickets, including those whose stage only a newer release knows."""
 
     @classmethod
     def by_stage(cls, counts: Mapping[str, int]) -> Self:
-        """Makes the counts from how many tickets each stage has; a stage that is missing has none."""
+        """Returns the counts from the number of tickets per stage. A missing stage counts as zero."""
         known = {field: counts.get(stage, 0) for stage, field in _COUNTS.items()}
         return cls(**known, total=sum(counts.values()))

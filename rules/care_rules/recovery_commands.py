@@ -25,7 +25,7 @@ def send_form(
     """Starts a recovery with a form. Refuses with INVALID_FIELD a reply that is too long for the review site."""
     review = snapshot.review
     if review is None:
-        raise AssertionError("permit() lets no form through without a review")
+        raise AssertionError("check_allowed refuses a form without a review")
     limit = replies.byte_limit(review.site)
     length = len(replies.insert_link(command.reply_text, command.link).encode())
     if length > limit:

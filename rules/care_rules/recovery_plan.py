@@ -1,6 +1,6 @@
-"""What a recovery wants next: the answer to the workflow, decided from the present state alone.
+"""The next step of a recovery, computed from its present state alone. The workflow of the recovery asks for it.
 
-The order of the checks is that of the model that the rules were checked with.
+The checks come in the same order as in the model of the lifecycle (tests/model).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from care_rules.lifecycle import FORM_LIVE, LIVE, RecoveryState
 
 
 class RecoveryStep(StrEnum):
-    """What a recovery can want; `care.v1.RecoveryStep` documents each value."""
+    """A step of a recovery; `care.v1.RecoveryStep` documents each value."""
 
     POST = "POST"
     HOLD = "HOLD"
@@ -31,7 +31,7 @@ class RecoveryStep(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RecoveryPlan:
-    """The next step, and for HOLD and WAIT how long until it is worth asking again."""
+    """The next step, and for HOLD and WAIT how long to wait before asking again."""
 
     step: RecoveryStep
     wait: timedelta | None = None
@@ -39,25 +39,25 @@ class RecoveryPlan:
 
 @dataclass(frozen=True, slots=True)
 class Sibling:
-    """Another recovery of the same review, whichever of its tickets it belongs to."""
+    """Another recovery of the same review, on the same ticket or another one."""
 
     newer: bool
-    """Whether it was asked for after the one that plans."""
+    """Whether it was created after the planned recovery."""
     reply_state: ReplyState
     unsettled_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SiteTiming:
-    """How review sites are treated in time."""
+    """The times that apply to review sites."""
 
     checks: Sequence[timedelta]
-    """When after posting the public reply is to be read again: sites moderate replies after they have taken them."""
+    """When, after posting, the public reply is read again. Sites moderate replies after they accept them."""
     settle: timedelta
-    """How long after its hand-out a write may appear at the site at the latest.
+    """The longest time from a hand-out until its write appears at the site.
 
-    An attempt that timed out, or whose worker was killed, may have left a request behind that the site carries out
-    later. Until then "not public" is no answer, and no text that must stand may be written.
+    An attempt that timed out, or whose worker was killed, may have left a request that the site carries out later.
+    Until this time has passed, "not public" is not final, and a text that must stay must not be written.
     """
 
 
@@ -65,15 +65,15 @@ HOLD_TIME: Final = timedelta(seconds=2)
 HANDED_OUT: Final = frozenset({ReplyState.POSTING, ReplyState.RETRACTING})
 """An attempt at the review site has no recorded outcome yet."""
 SHOWS_LINK: Final = frozenset({ReplyState.POSTED, ReplyState.RETRACTING})
-"""The public reply may show the link: once the recovery has ended, the link is to be taken out."""
+"""The public reply may show the link. Once the recovery has ended, the link must be removed."""
 WAS_PUBLIC: Final = frozenset({ReplyState.POSTED, ReplyState.RETRACTING, ReplyState.RETRACTED})
-"""The reply was public at some time, so it replaced the replies of older recoveries."""
+"""The reply was public at some time, and replaced the replies of older recoveries."""
 UNFINISHED: Final = FORM_LIVE | {RecoveryState.CONTACT_RECEIVED}
-"""The states in which a recovery wants a step, whatever its reply."""
+"""The states in which a recovery has a next step, whatever the state of its reply."""
 
 
 def next_check(recovery: Recovery, checks: Sequence[timedelta]) -> datetime | None:
-    """Returns when the public reply is to be read again; None after the last check."""
+    """Returns when the public reply is read again; None after the last check."""
     if recovery.post_time is None:
         return None
     seen = recovery.read_time or recovery.post_time
@@ -87,7 +87,7 @@ def plan_recovery(
     timing: SiteTiming,
     reminder: datetime | None = None,
 ) -> RecoveryPlan:
-    """Returns what `recovery` wants at `now`; its assignee is to be reminded at `reminder`."""
+    """Returns the next step of `recovery` at `now`. `reminder` is when its assignee is reminded."""
     state = recovery.state
     if state is RecoveryState.CONTACT_RECEIVED:
         return RecoveryPlan(RecoveryStep.UNLOCK)
@@ -106,10 +106,10 @@ def plan_recovery(
 
 
 def needs_form_link(recovery: Recovery, siblings: Sequence[Sibling], now: datetime, timing: SiteTiming) -> bool:
-    """Returns whether the link to a form is still needed, so that the key it was made with must be kept.
+    """Returns whether a form's link, and so the key it was made with, is still needed.
 
     Customers use the link until the form expires, also after the recovery has ended. The worker needs it as long as the
-    public reply may show it: it posts the link, looks for it, and takes it out when the recovery ends.
+    public reply may show it: it posts the link, looks for it, and removes it when the recovery ends.
     """
     if recovery.kind is not RecoveryKind.FORM:
         return False
@@ -121,13 +121,13 @@ def needs_form_link(recovery: Recovery, siblings: Sequence[Sibling], now: dateti
 
 
 def _was_taken_down(recovery: Recovery) -> bool:
-    """Whether a REFUSED recovery's reply was public before, rather than appearing late, after the refusal."""
+    """Tells whether the site took a public reply down, rather than refused one that appeared late."""
     appeared_late = recovery.post_time and recovery.end_time and recovery.post_time > recovery.end_time
     return recovery.state is RecoveryState.REFUSED and not appeared_late
 
 
 def settle_time(recovery: Recovery, timing: SiteTiming) -> datetime | None:
-    """Returns until when a write of `recovery`, handed out and without an outcome, may appear at the site."""
+    """Returns until when a write of `recovery` without an outcome may appear at the site; None if there is none."""
     last = (
         recovery.hand_out_time + timing.settle
         if recovery.hand_out_time and recovery.reply_state in HANDED_OUT
@@ -165,6 +165,6 @@ def _plan_retraction(recovery: Recovery, siblings: Sequence[Sibling], now: datet
     if recovery.retract_after is not None and recovery.retract_after > now:
         return RecoveryPlan(RecoveryStep.WAIT, recovery.retract_after - now)
     if recovery.reply_state is ReplyState.RETRACTING:
-        # Began after the writes with the link had settled, and writes the same again.
+        # The retraction began after the writes with the link had settled. Repeating it writes the same text.
         return RecoveryPlan(RecoveryStep.RETRACT)
     return _hold_until(recovery.unsettled_until, now) or RecoveryPlan(RecoveryStep.RETRACT)

@@ -1,4 +1,4 @@
-"""Refusals: why a command is not carried out. Each reason exists once, as one value of the contract's `ErrorReason`."""
+"""Refusals: why a command is rejected. Each reason is one value of the contract's `ErrorReason`."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from enum import StrEnum
 from typing import Final
 
 _MOST_VIOLATIONS: Final = 10
-"""gRPC clients accept 8 KiB of trailers by default, and each violation is in them three times."""
+"""gRPC clients accept 8 KiB of trailers by default, and the trailers contain each violation three times."""
 
 
 class Reason(StrEnum):
-    """The bare words of `care.v1.ErrorReason`, which documents each one's metadata."""
+    """The values of `care.v1.ErrorReason` without prefix. The contract documents the metadata of each."""
 
     INVALID_FIELD = "INVALID_FIELD"
     INVALID_PAGE_TOKEN = "INVALID_PAGE_TOKEN"  # noqa: S105 - a reason, not a secret
@@ -49,7 +49,7 @@ class Reason(StrEnum):
 
 
 _RESUME_AFTER: Final = timedelta(seconds=1)
-"""When a stream that the service ended may be resumed."""
+"""How long a client waits before it resumes a stream that the service ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Violation:
 
 @dataclass(eq=False)
 class Refusal(Exception):
-    """A command that is not carried out; nothing was written."""
+    """A command was rejected. Nothing was written."""
 
     reason: Reason
     message: str
@@ -72,20 +72,20 @@ class Refusal(Exception):
     violations: tuple[Violation, ...] = ()
     """For INVALID_FIELD: each field that is wrong."""
     retry_after: timedelta | None = None
-    """For reasons that pass by themselves: how long to wait."""
+    """How long to wait before the next try. Only for temporary reasons."""
 
     def __str__(self) -> str:
         return f"{self.reason}: {self.message}"
 
 
 class Violations:
-    """Collects what is wrong with a request, so that one refusal names all of it."""
+    """Collects the violations of a request, so that one refusal lists all of them."""
 
     def __init__(self) -> None:
         self._found: list[Violation] = []
 
     def reject(self, field: str, description: str) -> None:
-        """Adds a violation. After the first ten, further ones are dropped: an error has to fit into trailers."""
+        """Adds a violation. Drops everything after the first ten, because an error must fit into the trailers."""
         if len(self._found) < _MOST_VIOLATIONS:
             self._found.append(Violation(field, description))
 
@@ -94,29 +94,29 @@ class Violations:
         self._found.extend(violations)
 
     def check(self) -> None:
-        """Refuses with INVALID_FIELD if anything is wrong."""
+        """Refuses with INVALID_FIELD if there is a violation."""
         if self._found:
             raise invalid(*self._found)
 
 
 def invalid(*violations: Violation) -> Refusal:
-    """Makes the refusal of a request with bad fields."""
+    """Returns the refusal of a request with invalid fields."""
     words = "; ".join(f"{violation.field}: {violation.description}" for violation in violations)
     return Refusal(Reason.INVALID_FIELD, words, violations=violations)
 
 
 def not_found(resource: str) -> Refusal:
-    """Makes the refusal for a resource that does not exist, or that is another organization's."""
+    """Returns the refusal for a resource that does not exist, or that belongs to another organization."""
     return Refusal(Reason.RESOURCE_NOT_FOUND, f"{resource} does not exist, or is not yours.", {"resource": resource})
 
 
 def time_limit_exceeded() -> Refusal:
-    """Makes the refusal of a call that reached a limit of the service's own: its whole time, or that of a statement."""
-    words = "The call took too long: ask for less, or call again with the same request_id."
+    """Returns the refusal of a call that reached a time limit of the service, for the call or for one statement."""
+    words = "The call took too long. Ask for less, or call again with the same request_id."
     return Refusal(Reason.TIME_LIMIT_EXCEEDED, words)
 
 
 def draining() -> Refusal:
-    """Makes the orderly end of a stream: the service stops, and the client goes on elsewhere."""
-    words = "The service stops: resume the stream from its last resume_token."
+    """Returns the refusal that ends a stream when the service shuts down. The client resumes at another replica."""
+    words = "The service is shutting down. Resume the stream from its last resume_token."
     return Refusal(Reason.DRAINING, words, retry_after=_RESUME_AFTER)

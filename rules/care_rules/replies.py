@@ -1,4 +1,4 @@
-"""The public reply's text: its placeholder for the link, what sites take, and what remains without the link."""
+"""Texts with a placeholder for a link: the public reply and the greeting of a chat."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import Final
 
 FORM_LINK: Final = "{form_link}"
 CHAT_LINK: Final = "{chat_link}"
-"""Stands in a greeting for the private link, which nothing stored holds."""
+"""The placeholder of the private link in a greeting. The link itself is never stored."""
 
 _DEFAULT_LIMIT: Final = 4096
 _BYTE_LIMITS: Final[dict[str, int]] = {"google": 4096, "local": 4096}
-"""Bytes of UTF-8 that a site takes as a reply. Google: Business Profile API, `ReviewReply.comment`, 4,096 bytes."""
+"""The limit of a site for replies, in bytes of UTF-8. Google: Business Profile API, `ReviewReply.comment`."""
 
 
 def byte_limit(site: str) -> int:
-    """Returns how many bytes of UTF-8 `site` takes as a reply; sites that we know nothing of count like Google."""
+    """Returns the limit of `site` for replies, in bytes of UTF-8. Unknown sites have Google's limit."""
     return _BYTE_LIMITS.get(site, _DEFAULT_LIMIT)
 
 
 def insert_link(reply_text: str, link: str) -> str:
-    """Returns the reply as the public sees it."""
+    """Returns the reply with the link in place of its placeholder."""
     return reply_text.replace(FORM_LINK, link)
 
 
@@ -49,5 +49,5 @@ def _remove_placeholder(text: str, leading: re.Pattern[str]) -> str:
 
 
 def remove_chat_link(text: str) -> str:
-    """Returns a message as it reads on the chat's own page, which needs no link to itself."""
+    """Returns the greeting as the chat page shows it, without the link to that page."""
     return _remove_placeholder(text, _CHAT_PLACEHOLDER)

@@ -1,7 +1,7 @@
-"""What workflows report: hand-outs at the review site and their outcomes, the unlocked chat, the expired form.
+"""Decisions on what the workflow of a recovery begins and reports.
 
-A report that comes late, twice, about another attempt or about a recovery that has ended is a success that changes
-nothing, or changes no more than the mark.
+It begins attempts at the review site, and reports their outcomes, the unlocked chat and the expired form. A report that
+comes late, twice, about another attempt or about an ended recovery succeeds, and changes at most the reply's state.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ _RETRACT_PAUSE: Final = timedelta(hours=1)
 _RETRACT_PAUSE_MAX: Final = timedelta(days=1)
 _MOST_DOUBLINGS: Final = 5
 _NONE: Final = 0
-"""No attempt is outstanding: what comes of the last one again, late or doubled, changes nothing."""
+"""No attempt is in progress. A late or repeated report of the last attempt changes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecoverySnapshot:
-    """A ticket as it was loaded for the workflow of one of its recoveries."""
+    """The state behind a recovery: its ticket, and the other recoveries of its review."""
 
     base: TicketSnapshot
     recovery: Recovery
     siblings: Sequence[Sibling]
     """The other recoveries of the same review."""
     kept: Sequence[Inbound] = ()
-    """What the contact sent before its chat was unlocked, with the ids for its entries of the thread."""
+    """What the contact sent before the chat opened, with the ids of the thread entries to write."""
 
     def plan(self, now: datetime, timing: SiteTiming) -> RecoveryPlan:
         """Returns the recovery's next step at `now`."""
@@ -53,7 +53,7 @@ class RecoverySnapshot:
 
     @property
     def reminder(self) -> datetime | None:
-        """When the assignee is to be reminded of the form next."""
+        """When the assignee is next reminded of the form."""
         is_live = self.base.live is not None and self.base.live.id == self.recovery.id
         return next_reminder(self.base.ticket, self.recovery, self.base.settings) if is_live else None
 
@@ -61,9 +61,9 @@ class RecoverySnapshot:
 def begin_posting(
     snapshot: RecoverySnapshot, review: Review, step: RecoveryStep, timing: SiteTiming, now: datetime
 ) -> Decision | None:
-    """Hands out a step at the review site as a new attempt; None where the recovery does not want that step.
+    """Hands out a step at the review site as a new attempt; None if it is not the recovery's next step.
 
-    Writes no activity: nobody can see it, and an attempt per retry would bury the log while a site is down.
+    Writes no activity: callers can't see attempts, and one activity per retry would flood the log while a site is down.
     """
     if (
         step not in {RecoveryStep.POST, RecoveryStep.READ, RecoveryStep.RETRACT}
@@ -77,7 +77,7 @@ def begin_posting(
             handed_out,
             reply_state=ReplyState.POSTING if step is RecoveryStep.POST else ReplyState.RETRACTING,
             hand_out_time=now,
-            # Of the write before, if it has no outcome, something may still be under way.
+            # The write before may still be in progress if it has no outcome.
             unsettled_until=settle_time(snapshot.recovery, timing),
         )
     ticket = replace(snapshot.base.ticket, revision=snapshot.base.ticket.revision + 1)
@@ -85,7 +85,7 @@ def begin_posting(
 
 
 def record_report(snapshot: RecoverySnapshot, command: Report, caller: Caller, now: datetime) -> Decision | None:
-    """Returns what to write for a report, or None where it changes nothing."""
+    """Returns what to write for a report; None if it changes nothing."""
     recovery = snapshot.recovery
     if isinstance(command, RecordPosted | RecordRefused | RecordRetracted) and (
         recovery.attempt == _NONE or command.attempt != recovery.attempt
@@ -120,9 +120,9 @@ def record_report(snapshot: RecoverySnapshot, command: Report, caller: Caller, n
 def _unlock_chat(snapshot: RecoverySnapshot, command: UnlockChat, caller: Caller, now: datetime) -> Decision:
     contact = snapshot.base.contact
     if contact is None:
-        raise AssertionError("whoever is received has left an address")
+        raise AssertionError("a recovery in CONTACT_RECEIVED has a contact")
     unlocked = replace(_fire(snapshot.recovery, Trigger.UNLOCK_CHAT, now), unlock_time=now)
-    # Whoever wrote while the chat was not open yet is heard now, as if it had been.
+    # What the customer wrote before the chat opened has its effect now, as if the chat had been open.
     ticket = snapshot.base.ticket
     if ticket.status is TicketStatus.RESOLVED and not all(inbound.automatic for inbound in snapshot.kept):
         ticket = move_status(ticket, Trigger.REOPEN, now)
@@ -157,14 +157,14 @@ def _unlock_chat(snapshot: RecoverySnapshot, command: UnlockChat, caller: Caller
 
 def _require_message_id(inbound: Inbound) -> UUID:
     if inbound.message_id is None:
-        raise AssertionError("what is taken in was given the id of its entry")
+        raise AssertionError("an admitted message has the id of its thread entry")
     return inbound.message_id
 
 
 def _record_posted(snapshot: RecoverySnapshot, caller: Caller, now: datetime) -> Decision | None:
     recovery = snapshot.recovery
     if recovery.reply_state is ReplyState.POSTED and recovery.state is RecoveryState.AWAITING_CONTACT:
-        # Read again and still there: remembered, so that the next check is a later one.
+        # The reply is still public. The time of the check selects the next one.
         ticket = replace(snapshot.base.ticket, revision=snapshot.base.ticket.revision + 1)
         return Decision(ticket, recovery=replace(recovery, attempt=_NONE, read_time=now))
     if recovery.reply_state is not ReplyState.POSTING:
@@ -195,10 +195,10 @@ def _record_refused(
     if recovery.reply_state is not ReplyState.POSTING and not moderated:
         return None
     if recovery.state not in FORM_LIVE:
-        # It had ended before anybody knew what became of the reply: nothing that people see has changed.
+        # The recovery ended before the outcome was known. Nothing that callers see has changed.
         ticket = replace(snapshot.base.ticket, revision=snapshot.base.ticket.revision + 1)
         return Decision(ticket, recovery=replace(recovery, attempt=_NONE, reply_state=ReplyState.NOT_PUBLIC))
-    # An earlier write without an outcome may still appear after this refusal: the site is read once it has settled.
+    # An earlier write without an outcome may still appear after this refusal. The site is read once it has settled.
     unsettled = recovery.unsettled_until is not None and recovery.unsettled_until > now
     refused = replace(
         recovery,
@@ -222,13 +222,13 @@ def _write(
     now: datetime,
     moved: Ticket | None = None,
 ) -> Decision:
-    """Makes the decision of a report; `moved` is the ticket where its status changes too."""
+    """Returns the decision on a report. `moved` is the ticket with its new status, if the status changes, too."""
     before, live = snapshot.recovery, snapshot.base.live
     is_live_one = live is not None and live.id == after.id
     ticket = bump_version(moved or snapshot.base.ticket, after if is_live_one else live, now)
     entry = new_activity(
         kind, caller, snapshot.base.ticket, ticket, recovery=(before.state, after), recovery_id=after.id
     )
-    # A report may come late, its workflow asleep again: whatever moved the state pokes, unless who reported asks anew.
+    # A report may come late, while its workflow sleeps again. So a new state wakes it, unless the reporter asks again.
     wakes = (after.id,) if after.state is not before.state else ()
     return Decision(ticket, entry, recovery=after, wakes=wakes, report_time=now)

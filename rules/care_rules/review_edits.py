@@ -1,4 +1,4 @@
-"""An edit of a review at its site, as its ticket's team sees it: an entry of the thread beside the first one."""
+"""Decisions on the edit of a review at its site. The edit becomes a new entry in the thread of its ticket."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from care_rules.snapshot import TicketSnapshot
 def record_edit(
     snapshot: TicketSnapshot, edited: Review, message_id: UUID, caller: Caller, now: datetime
 ) -> Decision | None:
-    """Returns what to write to the ticket; None where it is CLOSED, or nothing changed that a reader of it sees.
+    """Returns what to write to the ticket; None if it is CLOSED, or if no visible value changed.
 
-    A deletion has no entry in the thread: what stood there last is there already.
+    A deletion adds no entry to the thread, which already shows the last text.
     """
     before = snapshot.review
     if (

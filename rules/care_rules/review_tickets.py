@@ -1,4 +1,4 @@
-"""Tickets that reviews get by themselves, by the settings of their location."""
+"""Tickets that are created automatically for reviews, by the settings of their location."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from care_rules.entities.review import Review
 
 
 def needs_ticket(snapshot: CreationSnapshot, stored: Review | None, review: Review) -> bool:
-    """Tells whether a review that comes in, or an edit of one, raises a ticket.
+    """Tells whether a new review, or an edit of one, gets a ticket automatically.
 
-    Only what was not wanted before: neither a setting that was changed since nor a ticket that was closed makes an
-    ingest of what is known raise one.
+    An edit gets one only if the stored version did not qualify. So ingesting a known review again never creates a
+    ticket, even after a setting was changed or its ticket was closed.
     """
     creation = snapshot.settings.ticket_creation
     if snapshot.open_ticket is not None or not creation.wants(review):
@@ -22,7 +22,7 @@ def needs_ticket(snapshot: CreationSnapshot, stored: Review | None, review: Revi
 
 
 def automatic_ticket(recovery_id: UUID, contact_id: UUID, message_id: UUID) -> CreateTicket:
-    """Makes the command that nobody gave: everything about the ticket follows from the review and the settings."""
+    """Returns the command for an automatic ticket. The review and the settings supply all of its values."""
     return CreateTicket(
         subject="",
         description="",

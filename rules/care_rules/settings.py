@@ -1,7 +1,7 @@
-"""Settings: what an organization, and field by field one of its locations, wants of its tickets.
+"""Settings of organizations; a location can override each field.
 
-The contract documents each field (`care.v1.Settings`); here are the values, their defaults, what a change of each
-moves, and what must hold of them.
+The contract documents each field (`care.v1.Settings`). This module holds their types, their defaults, their checks, and
+what a change of each field moves.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _STARS: Final = range(1, 6)
 
 
 class AutoAssign(StrEnum):
-    """Who a new ticket is assigned to by itself."""
+    """How new tickets are assigned automatically."""
 
     OFF = "OFF"
     ROUND_ROBIN = "ROUND_ROBIN"
@@ -42,20 +42,20 @@ class AutoAssign(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TicketCreation:
-    """Which reviews get a ticket by themselves: by their stars, and by their site where any are named."""
+    """Which reviews get a ticket automatically: by their stars, and by their site unless `sites` is empty."""
 
     stars: tuple[int, ...] = ()
     sites: tuple[str, ...] = ()
 
     def wants(self, review: Review) -> bool:
-        """Tells whether a review as it is now shall have a ticket."""
+        """Tells whether the present review qualifies for a ticket."""
         is_there = review.delete_time is None
         return is_there and review.stars in self.stars and (not self.sites or review.site in self.sites)
 
 
 @dataclass(frozen=True, slots=True)
 class StarPriority:
-    """The priority of new tickets for reviews with so many stars."""
+    """The priority of new tickets for reviews with this number of stars."""
 
     stars: int
     priority: Priority
@@ -71,7 +71,7 @@ class ReplyTemplate:
 
 @dataclass(frozen=True, slots=True)
 class PriorityDeadlines:
-    """By when tickets of a priority shall be answered and resolved, in business hours; None: no deadline."""
+    """The time limits for first response and resolution of tickets of a priority, in business hours."""
 
     priority: Priority
     first_response: timedelta | None
@@ -80,39 +80,39 @@ class PriorityDeadlines:
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:
-    """The deadlines of all priorities, and whether their clock stands while we wait for the customer."""
+    """The deadlines of all priorities, and whether they pause while the team waits for the customer."""
 
     priorities: tuple[PriorityDeadlines, ...] = ()
     paused_while_waiting: bool = False
 
     def of(self, priority: Priority) -> PriorityDeadlines:
-        """Returns the deadlines of `priority`; of one that is not named, none."""
+        """Returns the deadlines of `priority`. A priority that is not listed has none."""
         named = (each for each in self.priorities if each.priority is priority)
         return next(named, PriorityDeadlines(priority, None, None))
 
 
 class Moves(Enum):
-    """What a change of a setting moves for tickets that are open: their workflows have to look again."""
+    """What a change of a setting moves for open tickets. Their workflows must then ask again."""
 
     DEADLINES = auto()
-    """When a ticket is due, warned of or closed."""
+    """When a ticket is due, when its close is announced, and when it closes."""
     REMINDERS = auto()
-    """When the assignee is reminded of a form that is out."""
+    """When the assignee is reminded of a live form."""
 
 
 _MOVES: Final = "moves"
 
 
 def moves(*moved: Moves) -> dict[str, Any]:
-    """Returns the metadata of a setting: what a change of it moves. `formerly` adds the names that it had before."""
+    """Returns the metadata of a setting: what a change of it moves. `formerly` adds its former names."""
     return {_MOVES: frozenset(moved)}
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What holds for a ticket: every field has a value. The fields are named as in the contract.
+    """The settings that apply to a ticket. Every field has a value, and the same name as in the contract.
 
-    The names are stored: to give a field another one, add `formerly` with the present name to its metadata.
+    The names are stored. Before you rename a field, add `formerly` with the present name to its metadata.
     """
 
     ticket_creation: TicketCreation = field(default=TicketCreation(), metadata=moves())
@@ -124,7 +124,7 @@ class Settings:
     grace_days: int = field(default=7, metadata=moves(Moves.DEADLINES))
     reply_templates: tuple[ReplyTemplate, ...] = field(default=(), metadata=moves())
     form_lifetime: timedelta = field(default=timedelta(days=30), metadata=moves())
-    """A form keeps the lifetime that it was requested with."""
+    """Live forms keep the lifetime that they were created with."""
     form_reminders: tuple[timedelta, ...] = field(
         default=(timedelta(days=3), timedelta(days=7)), metadata=moves(Moves.REMINDERS)
     )
@@ -146,11 +146,11 @@ class Settings:
     )
 
     def priority(self, stars: int) -> Priority:
-        """Returns the priority of a new ticket for a review with so many stars."""
+        """Returns the priority of a new ticket for a review with this number of stars."""
         return next((each.priority for each in self.star_priorities if each.stars == stars), Priority.NORMAL)
 
     def template(self, language: str) -> ReplyTemplate | None:
-        """Returns the template of a language, else that of it without its region, else the first one."""
+        """Returns the template for a language, else for the language without its region, else the first template."""
         wanted = (language.lower(), language.lower().partition("-")[0])
         for tag in wanted:
             for each in self.reply_templates:
@@ -166,28 +166,28 @@ _MOVED: Final[Mapping[str, frozenset[Moves]]] = check_complete(
 
 
 def settings_that_move(moved: Moves) -> frozenset[str]:
-    """Returns the settings whose change moves something for tickets that are open."""
+    """Returns the settings whose change moves `moved` for open tickets."""
     return frozenset(name for name in FIELDS if moved in _MOVED[name])
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """What is set at one place: of `values` those fields that are named. The others are of no meaning."""
+    """The settings of one organization or location: the fields of `values` in `names`. Ignore the other fields."""
 
     values: Settings = Settings()
     names: frozenset[str] = frozenset()
     stored: tuple[tuple[str, str], ...] = ()
-    """What is stored here, as JSON by its stored name: also what this release does not know or can't read.
+    """The stored JSON by stored name, including what this release does not know or can't read.
 
     A write of other settings leaves it as it is.
     """
 
     def over(self, below: Settings) -> Settings:
-        """Returns the values set here, and those of `below` for the rest."""
+        """Returns `below` with the values of this layer over it."""
         return replace(below, **{name: getattr(self.values, name) for name in self.names}) if self.names else below
 
     def changed(self, given: Layer, paths: frozenset[str]) -> Layer:
-        """Returns the layer in which the fields `paths` are as in `given`: set or not."""
+        """Returns this layer with the fields `paths` set as in `given`, or unset if `given` does not have them."""
         if not paths:
             return self
         new = Layer(given.values, given.names & paths)
@@ -198,7 +198,7 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class SettingsRevision:
-    """A change of the settings of an organization or, where one is named, of a location."""
+    """A change of the settings of an organization or a location."""
 
     organization: str
     location: str
@@ -211,13 +211,13 @@ class SettingsRevision:
 
 
 def merge_layers(organization: Layer, location: Layer | None) -> Settings:
-    """Returns what holds: the location's fields, else the organization's, else the defaults."""
+    """Returns the settings that apply: the location's fields, else the organization's, else the defaults."""
     whole = organization.over(Settings())
     return location.over(whole) if location else whole
 
 
 def check_settings(settings: Settings) -> Iterator[tuple[str, str]]:
-    """Yields what is wrong with settings as a whole: a field's path, and words that say what to do."""
+    """Yields the problems of settings as a whole: the field's path, and words that say what to do."""
     yield from _check_days(settings)
     yield from _check_texts(settings)
     yield from _check_form(settings)
@@ -244,14 +244,14 @@ def _check_texts(settings: Settings) -> Iterator[tuple[str, str]]:
     if settings.chat_greeting.count(CHAT_LINK) != 1 or len(settings.chat_greeting) > _SHORT:
         yield (
             "chat_greeting",
-            f"must contain {CHAT_LINK} exactly once, where the link shall stand; up to {_SHORT} characters",
+            f"must contain {CHAT_LINK} exactly once, for the link; up to {_SHORT} characters",
         )
     languages = [template.language.lower() for template in settings.reply_templates]
     if len(languages) > _MAX_TEMPLATES or len(set(languages)) < len(languages):
         yield "reply_templates", f"must be at most {_MAX_TEMPLATES}, one for each language"
     for template in settings.reply_templates:
         if not template.language.replace("-", "").isalnum() or not template.language.isascii():
-            yield "reply_templates", f"have {template.language[:20]!r}, which is no language tag such as en or pt-BR"
+            yield "reply_templates", f"have {template.language[:20]!r}, which is not a language tag such as en or pt-BR"
         if template.text.count(FORM_LINK) != 1 or len(template.text) > _LONG:
             words = f"must have {FORM_LINK} exactly once in the one for {template.language}; up to {_LONG} characters"
             yield "reply_templates", words

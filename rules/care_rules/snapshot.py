@@ -1,4 +1,4 @@
-"""The state of one ticket as it was loaded: everything that the rules ask about."""
+"""The state of a ticket that decisions are based on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from care_rules.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class TicketSnapshot:
-    """A ticket as it was loaded, with everything that the rules ask about."""
+    """A loaded ticket, with everything that the rules need."""
 
     ticket: Ticket
     organization: Organization
@@ -25,22 +25,22 @@ class TicketSnapshot:
     review: Review | None = None
     live: Recovery | None = None
     contact: Contact | None = None
-    """The live recovery's."""
+    """The contact of the live recovery."""
     target_recovery: Recovery | None = None
-    """The recovery that the command names, live or not."""
+    """The recovery that the command is about, live or not."""
     agent: Agent | None = None
-    """The one who would own the ticket: the caller, or for AssignTicket the new assignee."""
+    """The assignee after the command: the caller, or for AssignTicket the new assignee."""
     claim: Contact | None = None
-    """The contact of the ticket that AddContact names."""
+    """The contact that AddContact names as its claim."""
 
     @property
     def settings(self) -> Settings:
-        """What the location and the organization want of the ticket."""
+        """The settings that apply to the ticket."""
         return effective_settings(self.organization, self.location)
 
     @property
     def business_name(self) -> str:
-        """The business as its customers know it: the location's display name, or else the organization's."""
+        """The name that customers see: the location's display name, or else the organization's."""
         return (self.location and self.location.display_name) or self.organization.display_name
 
     @property
@@ -50,7 +50,7 @@ class TicketSnapshot:
 
 
 def apply(snapshot: TicketSnapshot, decision: Decision) -> TicketSnapshot:
-    """Returns the snapshot as it is after the commit of `decision`."""
+    """Returns the snapshot after the commit of `decision`."""
     live, contact, named = snapshot.live, snapshot.contact, snapshot.target_recovery
     changed = [each for each in (decision.recovery, decision.new_recovery) if each is not None]
     for recovery in changed:

@@ -1,4 +1,4 @@
-"""A customer answers the form: what becomes of a submission, and what the page may know of the form."""
+"""Decisions on form submissions, and the form's state that its page shows."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from care_rules.refusals import Reason, Refusal
 from care_rules.snapshot import TicketSnapshot
 
 MAX_CLAIMS: Final = 5
-"""Further submissions that are kept of one form until the team turns to them: enough that a stranger can't lock the
-real customer out by the first, few enough that nobody can fill the database through a public link."""
+"""Further submissions that are kept per form until the team handles them. Enough that a stranger who submits first
+can't lock the customer out; few enough that nobody can fill the database through a public link."""
 
 
 class FormState(StrEnum):
-    """What became of a form; `care.v1.ContactFormState` documents each value."""
+    """The state of a form; `care.v1.ContactFormState` documents each value."""
 
     OPEN = "OPEN"
     ANSWERED = "ANSWERED"
@@ -48,7 +48,7 @@ _STATES_OF_ENDED: Final = check_complete(
     }
     | dict.fromkeys(LIVE | {RecoveryState.NO_CONTACT, RecoveryState.REJECTED, RecoveryState.ENDED_BY_CLOSE}),
 )
-"""What became of a form by its recovery's state alone; None where its time and its ticket decide."""
+"""The form's state by its recovery's state alone; None if its expiry and its ticket decide."""
 
 _REFUSALS: Final[Mapping[FormState, tuple[Reason, str] | None]] = check_complete(
     FormState,
@@ -56,16 +56,16 @@ _REFUSALS: Final[Mapping[FormState, tuple[Reason, str] | None]] = check_complete
         FormState.OPEN: None,
         FormState.ANSWERED: None,
         FormState.CLOSED: None,
-        FormState.EXPIRED: (Reason.LINK_EXPIRED, "The form's time is over."),
-        FormState.WITHDRAWN: (Reason.LINK_WITHDRAWN, "The business took the form back."),
-        FormState.REPLACED: (Reason.LINK_WITHDRAWN, "The business reached the customer in another way."),
+        FormState.EXPIRED: (Reason.LINK_EXPIRED, "This form has expired."),
+        FormState.WITHDRAWN: (Reason.LINK_WITHDRAWN, "The business has withdrawn this form."),
+        FormState.REPLACED: (Reason.LINK_WITHDRAWN, "The business has reached the customer in another way."),
     },
 )
-"""Why a form takes no answer; None where it takes one."""
+"""Why a form accepts no answer; None if it accepts one."""
 
 
 def form_state(recovery: Recovery, status: TicketStatus, now: datetime) -> FormState:
-    """Returns what became of the form of `recovery`, whose ticket has `status`, by `now`."""
+    """Returns the state at `now` of the form of `recovery`, whose ticket has `status`."""
     if (ended := _STATES_OF_ENDED[recovery.state]) is not None:
         return ended
     if recovery.expire_time is not None and recovery.expire_time <= now:
@@ -77,21 +77,21 @@ def form_state(recovery: Recovery, status: TicketStatus, now: datetime) -> FormS
 
 @dataclass(frozen=True, slots=True)
 class FormSnapshot:
-    """A ticket as it was loaded through the link of one of its forms, and where an answer goes after it was CLOSED."""
+    """The state behind a form link: the ticket, the recovery, and where answers go once the ticket is CLOSED."""
 
     base: TicketSnapshot
-    """Its `named` recovery is the form's."""
+    """Its `target_recovery` is the form's."""
     recovery: Recovery
     submitted: Sequence[Contact]
-    """Every contact of the ticket that an answer goes to."""
+    """All contacts of the ticket that receives answers."""
     open: TicketSnapshot | None = None
-    """The review's ticket that is not CLOSED, where the form's own is."""
+    """The review's open ticket, if the form's own is CLOSED."""
     last: TicketSnapshot | None = None
-    """The ticket that a follow-up would follow, with its assignee as `agent`; where all of the review's are CLOSED."""
+    """The ticket that a follow-up would follow, if all of the review's are CLOSED. Its `agent` is its assignee."""
 
     @property
     def target(self) -> TicketSnapshot:
-        """The ticket that an answer is written to, or that it raises a follow-up of."""
+        """The ticket that receives an answer, or whose follow-up an answer raises."""
         return self.open or self.last or self.base
 
 
@@ -103,9 +103,9 @@ def submit_contact(
     now: datetime,
     request_id: UUID | None = None,
 ) -> Decision | None:
-    """Returns what to write for a submission, or None where it is thanked for and nothing new; raises Refusal.
+    """Returns what to write for a submission; None if it adds nothing new. Raises Refusal.
 
-    `number` is a follow-up ticket's, where it comes to one: where `form.last` is set.
+    A follow-up, raised if `form.last` is set, gets `number`.
     """
     snapshot, recovery = form.base, form.recovery
     phone = addresses.normalize_phone(command.phone, snapshot.phone_region)
@@ -156,7 +156,7 @@ def submit_contact(
 def add_claim(
     form: FormSnapshot, contact: Contact, caller: Caller, now: datetime, request_id: UUID | None
 ) -> Decision | None:
-    """Returns what to write for a contact that the team may accept; None where it is known, or a few are there."""
+    """Returns what to write for a contact that the team may accept; None if it is known or above MAX_CLAIMS."""
     snapshot, recovery = form.target, form.recovery
     used = {recovery.contact_id, snapshot.live.contact_id if snapshot.live else None}
     through_form = [other for other in form.submitted if other.recovery_id == recovery.id]
@@ -183,9 +183,9 @@ def add_claim(
 
 
 def _seen_time(snapshot: TicketSnapshot, recovery: Recovery) -> datetime | None:
-    """Returns when the team last rejected or accepted somebody, having seen who was there; None if never."""
+    """Returns when the team last rejected or accepted a contact, and so saw all claims; None if never."""
     live = snapshot.live
-    # A recovery that nobody of the team began is a follow-up that the customer raised: nobody has seen anything.
+    # A recovery without a creator is from a follow-up that the customer raised. The team has not seen the claims.
     is_teams = live is not None and live.id != recovery.id and live.creator is not None
     accepted = live.create_time if live is not None and is_teams else None
     return max((time for time in (recovery.end_time, accepted) if time is not None), default=None)

@@ -1,4 +1,4 @@
-"""What a ticket remembers for its deadlines, beside what it shows."""
+"""The bookkeeping of a ticket's deadlines."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from care_rules.business_hours import Pause
 
 
 class DeadlineKind(StrEnum):
-    """What happens to a ticket by itself; `care.v1.DeadlineKind` documents each value but that of reminders.
+    """The kind of a deadline; `care.v1.DeadlineKind` documents each value except FORM_REMINDER.
 
-    In the order in which they happen where several are due at one instant.
+    Deadlines that are due at the same instant are fired in this order.
     """
 
     FORM_REMINDER = "FORM_REMINDER"
@@ -25,29 +25,29 @@ class DeadlineKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Kept by every commit that writes an activity; all times in UTC."""
+    """Updated by every commit that writes an activity. All times are in UTC."""
 
     active_time: datetime
-    """When somebody last did or said anything, or something ended that they waited for."""
+    """When a person was last active, or something that the team waited for ended."""
     warn_time: datetime | None = None
-    """When the end of the inactivity since `active_time` was announced."""
+    """When the close for inactivity since `active_time` was announced."""
     first_response_time: datetime | None = None
-    """When the customer was first answered: by the public reply or a message."""
+    """When the customer got the first response: the public reply or a message."""
     waits_since: datetime | None = None
-    """Since when we wait for the customer, if we do."""
+    """Since when the ticket waits for the customer; None if it does not."""
     pauses: tuple[Pause, ...] = ()
-    """When we waited for the customer before."""
+    """The earlier periods of waiting for the customer."""
     first_response_due_time: datetime | None = None
     resolution_due_time: datetime | None = None
     first_response_missed: bool = False
-    """Whether that was recorded."""
+    """Whether the missed deadline was recorded."""
     resolution_missed: bool = False
     reminders: int = 0
-    """Those that are over for the live form."""
+    """The number of reminders already recorded for the live form."""
     next_kind: DeadlineKind | None = None
     next_time: datetime | None = None
-    """What happens next by itself, as of the last commit; None: nothing. Reminders are their recovery's to wait for."""
+    """The next deadline as of the last commit; None if there is none. Excludes reminders: recoveries handle them."""
     watch_time: datetime | None = None
-    """When the ticket's workflow will ask by itself, as far as it was told; None: not at all."""
+    """The deadline that the ticket's workflow knows and waits for; None if it knows none."""
     unknown: tuple[tuple[str, str], ...] = ()
-    """What a newer release keeps here besides, as JSON by its stored name."""
+    """Fields that only a newer release knows, as JSON by stored name."""

@@ -90,6 +90,21 @@ async def test_poke_while_an_answer_is_on_its_way_is_not_slept_over(dev_client: 
     assert fake.calls == [CHECK, POST, CHECK, UNLOCK]
 
 
+async def test_poke_while_the_service_is_asked_is_another_question(dev_client: Client) -> None:
+    fake = FakeRecovery()
+    async with started(dev_client, fake) as handle:
+        await until_doing(handle, "Waiting for the customer")
+
+        async def submit() -> None:
+            fake.submit()
+            await handle.signal(ContactRecovery.poke)
+
+        fake.before_answer[CHECK] = submit  # whose answer is from before: wait for two weeks
+        await handle.signal(ContactRecovery.poke)
+        await handle.result()
+    assert fake.calls == [CHECK, POST, CHECK, CHECK, UNLOCK]
+
+
 async def test_poke_while_the_last_answer_is_on_its_way_is_not_returned_over(dev_client: Client) -> None:
     fake = FakeRecovery(recovery.RECOVERY_KIND_DIRECT)
     async with started(dev_client, fake) as handle:

@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from temporalio.client import Client, WorkflowUpdateFailedError
+from temporalio.client import Client, WorkflowUpdateFailedError, WorkflowUpdateHandle, WorkflowUpdateStage
 from temporalio.exceptions import ApplicationError
 
 from care.v1 import recovery_pb2 as recovery
@@ -117,5 +117,29 @@ async def test_an_update_is_answered_where_the_history_begins_anew(dev_client: C
                 break
         else:
             raise AssertionError("it never began anew")
+        fake.closed = True
+        await handle.execute_update(TicketWorkflow.look_again)
+
+
+async def test_an_update_that_has_no_answer_yet_puts_off_the_new_history(dev_client: Client) -> None:
+    fake = FakeTicket(timedelta(days=30))
+    async with fake_ticket.watched_over(dev_client, fake) as handle:
+        await fake_ticket.until_doing(handle, "Waiting until")
+        first = (await handle.describe()).run_id
+        for _ in range(CONTINUE_AFTER_EVENTS):
+            accepted: list[WorkflowUpdateHandle[str]] = []
+
+            async def look(accepted: list[WorkflowUpdateHandle[str]] = accepted) -> None:
+                stage = WorkflowUpdateStage.ACCEPTED
+                accepted.append(await handle.start_update(TicketWorkflow.look_again, wait_for_stage=stage))
+
+            # Accepted while the service answers the first update, so the answer leaves it waiting.
+            fake.before_answer[activity_names.GET_NEXT_DEADLINE] = look
+            assert await handle.execute_update(TicketWorkflow.look_again)
+            assert await accepted[0].result()
+            if (await handle.describe()).run_id != first:
+                break
+        else:
+            raise AssertionError("it never continued as new")
         fake.closed = True
         await handle.execute_update(TicketWorkflow.look_again)

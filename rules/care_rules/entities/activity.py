@@ -9,7 +9,7 @@ from uuid import UUID
 
 
 class ActorKind(StrEnum):
-    """Who does something."""
+    """The kind of an actor."""
 
     AGENT = "AGENT"
     SERVICE = "SERVICE"
@@ -18,7 +18,7 @@ class ActorKind(StrEnum):
 
 
 class ActivityType(StrEnum):
-    """What was done; `care.v1.ActivityType` documents each value."""
+    """The kind of an activity; `care.v1.ActivityType` documents each value."""
 
     CREATED = "CREATED"
     UPDATED = "UPDATED"
@@ -60,7 +60,7 @@ class ActivityType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """One value that a change replaced, as text. Free text is left out: `before` and `after` are empty then."""
+    """A changed field with its values as text. For free text, `before` and `after` are empty."""
 
     field: str
     before: str

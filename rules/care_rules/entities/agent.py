@@ -8,7 +8,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """A person of the team."""
+    """A member of the team."""
 
     organization: str
     id: str
@@ -16,6 +16,6 @@ class Agent:
     can_be_assignee: bool
     can_be_reporter: bool
     locations: tuple[str, ...]
-    """Where tickets are assigned to them by themselves; everywhere, where none is named."""
+    """The locations whose tickets are assigned to the agent automatically; empty for all locations."""
     create_time: datetime
     update_time: datetime

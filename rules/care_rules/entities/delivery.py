@@ -11,7 +11,7 @@ from care_rules.entities.message import Channel
 
 
 class DeliveryState(StrEnum):
-    """How far a message to the customer got; `care.v1.DeliveryState` documents each value."""
+    """The state of a delivery; `care.v1.DeliveryState` documents each value."""
 
     QUEUED = "QUEUED"
     SENT = "SENT"
@@ -35,7 +35,7 @@ class DeliveryFailure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """The way of a message to the customer."""
+    """The delivery of one message to the customer."""
 
     organization: str
     ticket_number: int
@@ -46,14 +46,14 @@ class Delivery:
     failure_reason: DeliveryFailure | None
     failure_message: str
     attempt: int
-    """The attempt whose outcome counts; 0 where none is outstanding."""
+    """The number of the attempt in progress; 0 if there is none."""
     attempts: int
-    """How many were handed out."""
+    """The number of attempts so far."""
     provider_id: str
     check_time: datetime | None
-    """When the provider is to be asked how far it got."""
+    """When the provider is next asked for the state."""
     checks: int
-    """How often it was asked."""
+    """The number of checks so far."""
     create_time: datetime
     give_up_time: datetime
     send_time: datetime | None

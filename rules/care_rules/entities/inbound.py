@@ -11,7 +11,7 @@ from care_rules.entities.message import Channel
 
 
 class IngestOutcome(StrEnum):
-    """What became of a message that came in; `care.v1.IngestOutcome` documents each value."""
+    """The outcome of ingesting a message; `care.v1.IngestOutcome` documents each value."""
 
     ACCEPTED = "ACCEPTED"
     RECORDED = "RECORDED"
@@ -22,7 +22,7 @@ class IngestOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Inbound:
-    """A message as it came in by a channel."""
+    """A message that arrived by a channel."""
 
     organization: str
     channel: Channel
@@ -35,6 +35,6 @@ class Inbound:
     send_time: datetime
     outcome: IngestOutcome
     ticket_number: int | None
-    """The ticket that it went to, or whose chat is locked."""
+    """The ticket that received it, or whose chat is locked."""
     message_id: UUID | None
     ingest_time: datetime

@@ -11,7 +11,7 @@ from care_rules.entities.activity import ActorKind
 
 
 class MessageKind(StrEnum):
-    """What an entry of the thread is."""
+    """The kind of a thread entry."""
 
     REVIEW = "REVIEW"
     REVIEW_REPLY = "REVIEW_REPLY"
@@ -45,14 +45,14 @@ class Message:
     text: str
     recovery_id: UUID | None
     contact_id: UUID | None
-    """Whom it is for or from, where it is between the business and the customer."""
+    """The recipient or sender, for messages between business and customer."""
     channel: Channel | None
-    """How it came from the customer; None from the chat's page."""
+    """The channel of a customer's message; None for the chat page."""
     automatic: bool
-    """A machine wrote it."""
+    """Whether a machine wrote it."""
     create_time: datetime
 
     @property
     def is_greeting(self) -> bool:
-        """Whether it opened the chat: the only kind whose text has a place for the private link."""
+        """Whether it is the message that opened the chat. Only this text has a placeholder for the private link."""
         return self.kind is MessageKind.AGENT_MESSAGE and self.author_kind is ActorKind.WORKFLOW

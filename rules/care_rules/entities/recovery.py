@@ -12,14 +12,14 @@ from care_rules.lifecycle import RecoveryState
 
 
 class RecoveryKind(StrEnum):
-    """How a recovery goes about opening the chat."""
+    """How a recovery gets a contact: by a form, or directly from an agent, a service or a customer."""
 
     FORM = "FORM"
     DIRECT = "DIRECT"
 
 
 class RefusalReason(StrEnum):
-    """Why a review site refused a reply, in our words."""
+    """Why a review site refused a reply."""
 
     TOO_LONG = "TOO_LONG"
     LINKS_NOT_ALLOWED = "LINKS_NOT_ALLOWED"
@@ -30,7 +30,7 @@ class RefusalReason(StrEnum):
 
 
 class ReplyState(StrEnum):
-    """Where a recovery's reply at the review site stands: an attempt without a recorded outcome, or its outcome."""
+    """The state of a recovery's reply at the review site: an attempt in progress, or the last outcome."""
 
     NONE = "NONE"
     """No attempt was handed out."""
@@ -54,24 +54,24 @@ class Recovery:
     state: RecoveryState
     review_id: UUID | None
     reply_text: str
-    """With the placeholder; empty for DIRECT."""
+    """Contains the link's placeholder. Empty for DIRECT."""
     key_id: str
-    """The key that its link's token is made with; pinned, so that the link outlives a rotation. Empty for DIRECT."""
+    """The id of the key of its link. It never changes, so the link outlives a key rotation. Empty for DIRECT."""
     contact_id: UUID | None
     refusal_reason: RefusalReason | None
     refusal_message: str
     creator: str | None
     reply_state: ReplyState
     attempt: int
-    """The attempt whose outcome counts; 0 where none is outstanding."""
+    """The number of the attempt in progress; 0 if there is none."""
     hand_out_time: datetime | None
     """When the last write was handed out."""
     unsettled_until: datetime | None
-    """Until when an earlier write without an outcome may still appear at the site."""
+    """Until when an earlier write without an outcome may appear at the site."""
     retract_refusals: int
-    """How often the site refused to let the link be taken out."""
+    """How often the site refused to remove the link."""
     retract_after: datetime | None
-    """Not to be tried again before."""
+    """The earliest time of the next try to remove the link."""
     read_time: datetime | None
     """When the public reply was last seen as expected."""
     create_time: datetime
@@ -89,6 +89,6 @@ class Recovery:
 
     @property
     def reference(self) -> str:
-        """What a customer who answered the form can refer to, `3F9A-12C7`: the end of the id, which is random."""
+        """The reference that the customer gets, such as `3F9A-12C7`: the random end of the id. Empty for DIRECT."""
         end = self.id.hex[-8:].upper()
         return f"{end[:4]}-{end[4:]}" if self.kind is RecoveryKind.FORM else ""

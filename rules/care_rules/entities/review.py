@@ -24,8 +24,8 @@ class Review:
     update_time: datetime
     ingest_time: datetime
     delete_time: datetime | None
-    """When it was deleted at its site; None while it is there."""
+    """When it was deleted at its site; None if it was not."""
     ticket_number: int | None
     """Its latest ticket."""
     posting_attempts: int
-    """How many attempts at the site were handed out, over all tickets of the review; the last one's number."""
+    """The number of the last attempt at the site. Attempts are counted over all tickets of the review."""

@@ -20,7 +20,7 @@ class CloseReason(StrEnum):
 
 
 class Priority(StrEnum):
-    """How much a ticket presses."""
+    """How urgent a ticket is."""
 
     LOW = "LOW"
     NORMAL = "NORMAL"
@@ -35,9 +35,9 @@ class Ticket:
     organization: str
     number: int
     version: int
-    """How many activities it has: the etag."""
+    """The number of its activities. It is the etag."""
     revision: int
-    """Counts every write, also those without an activity: what a commit compares."""
+    """Counts every write, also those without an activity. Commits compare it."""
     subject: str
     description: str
     location: str
@@ -49,7 +49,7 @@ class Ticket:
     priority: Priority
     labels: tuple[str, ...]
     external_reference: str
-    """What the ticket is called in a system of the caller's; may be empty."""
+    """The ticket's id in an external system; may be empty."""
     contact_state: RecoveryState
     """The live recovery's state, or NO_CONTACT."""
     recovery_id: UUID | None
@@ -59,9 +59,9 @@ class Ticket:
     resolve_time: datetime | None
     close_time: datetime | None
     follow_up_of: int | None
-    """The CLOSED ticket whose customer came back."""
+    """The CLOSED ticket that this one follows."""
     follow_up: int | None
-    """The ticket that was raised when this one's customer came back."""
+    """The ticket that follows this one."""
     timing: Timing
 
     @property

@@ -1,4 +1,4 @@
-"""What a filter asks for, in terms of fields and typed values."""
+"""Conditions: the meaning of a filter, in terms of fields and typed values."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from care_rules.filters.syntax import Comparator
 
 @dataclass(frozen=True, slots=True)
 class AllOf:
-    """Each of two or more holds."""
+    """Every part is true."""
 
     parts: tuple[Condition, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class AnyOf:
-    """One of two or more holds."""
+    """At least one part is true."""
 
     parts: tuple[Condition, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Negation:
-    """It does not hold. Whatever has no value is not equal to any, so that this is true of it."""
+    """The part is not true. A missing value equals no value, so the negation of a comparison with it is true."""
 
     part: Condition
 
 
 @dataclass(frozen=True, slots=True)
 class OneOf:
-    """An enum's field has one of these values."""
+    """An enum field has one of these values."""
 
     field: str
     values: frozenset[str]
@@ -57,7 +57,7 @@ class HasValue:
 
 @dataclass(frozen=True, slots=True)
 class Equals:
-    """A field is this text; of several, such as labels, one is."""
+    """A field has this text. For a repeated field, such as labels, one element has it."""
 
     field: str
     text: str
@@ -65,7 +65,7 @@ class Equals:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A field has a value, and it compares so; the comparator is one of =, <, <=, >, >=."""
+    """A field has a value for which the comparison is true. The comparator is one of =, <, <=, >, >=."""
 
     field: str
     comparator: Comparator
@@ -74,14 +74,14 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """The text contains these words, one directly after the other."""
+    """The text contains these words, one after the other."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Always:
-    """Everything is meant."""
+    """Always true."""
 
 
 Condition: TypeAlias = AllOf | AnyOf | Negation | OneOf | NameEquals | HasValue | Equals | Comparison | Phrase | Always

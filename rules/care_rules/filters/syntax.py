@@ -57,13 +57,13 @@ class Or:
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """What does not hold."""
+    """The negation of a part."""
 
     part: Tree
 
 
 Tree: TypeAlias = And | Or | Not | Restriction | Text
-"""A text that stands by itself is searched for."""
+"""A filter as a tree. A text without a field is a full-text search."""
 
 KEYWORDS: Final = frozenset({"AND", "OR", "NOT"})
 _ESCAPED: Final = re.compile(r'["\\]')

@@ -1,1 +1,1 @@
-"""The gRPC side: authenticates, checks fields, calls the core, converts. Rules live elsewhere."""
+"""The gRPC layer: authenticates callers, checks fields, calls the use cases and converts their outcomes."""

@@ -16,25 +16,25 @@ class Authenticator:
     """Turns call metadata into a caller."""
 
     def __init__(self, keys: TokenKeys, rules: TokenRules, secret: bytes | None = None) -> None:
-        """`secret` is the symmetric key for development; without it no token with a symmetric signature is taken."""
+        """`secret` is the symmetric key for development. Without it, symmetric signatures are rejected."""
         self._keys = keys
         self._rules = rules
         self._development = development_key(secret) if secret else None
         self._verifier = Verifier(keys.current, self._development, rules)
 
     async def authenticate(self, metadata: Iterable[tuple[str, str | bytes]], now: datetime) -> VerifiedToken:
-        """Returns who calls, and until when.
+        """Returns the caller, and when the token expires.
 
-        Refuses with TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, or TOKEN_KEYS_UNAVAILABLE while the token's key can't
-        be looked for.
+        Refuses with TOKEN_MISSING, TOKEN_INVALID or TOKEN_EXPIRED, and with TOKEN_KEYS_UNAVAILABLE if the token's key
+        is unknown and the issuer's keys can't be fetched.
         """
         values = [value for key, value in metadata if key == "authorization"]
         if not values:
-            raise Refusal(Reason.TOKEN_MISSING, "Send a bearer token: authorization: Bearer <token>.")
+            raise Refusal(Reason.TOKEN_MISSING, "Send a bearer token in the metadata: authorization: Bearer <token>.")
         value = values[0] if isinstance(values[0], str) else ""
         scheme, _, token = value.partition(" ")
         if scheme.lower() != "bearer" or not token:
-            raise token_invalid("The authorization metadata is not of the form: Bearer <token>.")
+            raise token_invalid("The authorization metadata must have the form: Bearer <token>.")
         verified = await self._verify_token(token.strip())
         if verified.begin > now.timestamp() + self._rules.leeway.total_seconds():
             raise token_invalid("The bearer token is not valid yet.", "nbf")
@@ -43,7 +43,7 @@ class Authenticator:
         return verified
 
     def has_expired(self, expiry: float, now: datetime) -> bool:
-        """Tells whether a token's time, as in `Verified.expiry`, is over."""
+        """Tells whether `expiry`, a Unix time as in `VerifiedToken.expiry`, has passed. Allows for the leeway."""
         return expiry <= now.timestamp() - self._rules.leeway.total_seconds()
 
     async def _verify_token(self, token: str) -> VerifiedToken:
@@ -55,17 +55,17 @@ class Authenticator:
             return self._verify(token)
         except UnknownKeyError:
             if not self._keys.is_unavailable:
-                raise token_invalid("The bearer token names no key of the issuer.") from None
-        words = "The token's key is not known, and the issuer's keys can't be had now: try again."
+                raise token_invalid("The bearer token names a key that the issuer does not have.") from None
+        words = "The token names an unknown key, and the issuer's keys can't be fetched right now. Try again."
         raise Refusal(Reason.TOKEN_KEYS_UNAVAILABLE, words, retry_after=PAUSE)
 
     def _verify(self, token: str) -> VerifiedToken:
         if self._verifier.keys is not self._keys.current:
-            # With all that it remembers: a token may be signed by a key that is gone.
+            # The old verifier remembers tokens that may be signed with a removed key.
             self._verifier = Verifier(self._keys.current, self._development, self._rules)
         return self._verifier.verify(token)
 
 
 def token_expired() -> Refusal:
-    """Makes the refusal of a token whose time is over."""
-    return Refusal(Reason.TOKEN_EXPIRED, "The bearer token's time is over: get a new one.")
+    """Returns the refusal of an expired token."""
+    return Refusal(Reason.TOKEN_EXPIRED, "The bearer token has expired. Get a new one.")

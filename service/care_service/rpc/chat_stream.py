@@ -22,7 +22,7 @@ from care_service.usecases.subscriptions import Subscriptions
 
 _BATCH: Final = 100
 _STREAMS: Final = 10
-"""Streams of one link at a time, in one process: more than a person has windows open."""
+"""Concurrent streams per link and process: more than the windows that a person has open."""
 _STREAMS_WAIT: Final = timedelta(seconds=30)
 
 
@@ -65,9 +65,9 @@ class ChatStreams:
 
     @contextmanager
     def _one_stream(self, contact: UUID) -> Iterator[None]:
-        """Counts a stream for the block. Refuses with RATE_LIMITED one too many: others need the places too."""
+        """Counts a stream while the block runs. Refuses with RATE_LIMITED above the limit of one link."""
         if self._open[contact] >= _STREAMS:
-            words = "Too many streams by this link: close one, or come again later."
+            words = "Too many streams are open with this link. Close one, or try again later."
             raise Refusal(Reason.RATE_LIMITED, words, retry_after=_STREAMS_WAIT)
         self._open[contact] += 1
         try:

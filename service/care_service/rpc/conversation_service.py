@@ -81,7 +81,7 @@ class ConversationHandlers(conversation_service_pb2_grpc.ConversationServiceServ
         request_id = fields.request_id(request.request_id)
         text = fields.text("reply_text", request.reply_text, LONG_TEXT, required=True)
         if (count := text.count(FORM_LINK)) != 1:
-            words = f"must contain {FORM_LINK} exactly once, where the link shall stand; it has {count}"
+            words = f"must contain {FORM_LINK} exactly once, for the link; it has {count}"
             fields.reject("reply_text", words)
         elif not remove_link(text).strip("."):
             # After the form has ended, this remains in public, and no site accepts an empty reply.

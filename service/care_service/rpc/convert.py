@@ -89,7 +89,7 @@ def ticket_message(ticket: Ticket, contact: Contact | None, situation: Situation
 
 
 def action_messages(situation: Situation) -> Iterable[ticket_pb2.TicketAction]:
-    """Converts what is open in a situation, and why not what is not."""
+    """Converts the commands that are open in a situation, and the reasons why the others are not."""
     for command, reason in actions(situation):
         yield ticket_pb2.TicketAction(
             command=command.value,
@@ -284,7 +284,7 @@ def agent_message(agent: Agent) -> directory_pb2.Agent:
 
 
 def deadline_plan_message(snapshot: TicketSnapshot, now: datetime) -> worker_service_pb2.DeadlinePlan:
-    """Converts what happens to a ticket by itself next, with what an operator likes to see beside it."""
+    """Converts the next deadline of a ticket, with the details that operators see in Temporal."""
     ticket, timing = snapshot.ticket, snapshot.ticket.timing
     kind, time, wait = timing.next_kind, timing.next_time, None
     if ticket.status is TicketStatus.CLOSED:
@@ -319,7 +319,7 @@ def deadline_plan_message(snapshot: TicketSnapshot, now: datetime) -> worker_ser
 def recovery_plan_message(
     load: RecoverySnapshot, plan: RecoveryPlan, reminder: datetime | None, now: datetime
 ) -> worker_service_pb2.RecoveryPlan:
-    """Converts what a recovery wants next, with what an operator likes to see beside it."""
+    """Converts the next step of a recovery, with the details that operators see in Temporal."""
     ticket, recovery, review = load.base.ticket, load.recovery, load.base.review
     wait = None
     if plan.wait is not None:
@@ -348,7 +348,7 @@ def recovery_plan_message(
 def delivery_plan_message(
     snapshot: DeliverySnapshot, plan: DeliveryPlan, now: datetime
 ) -> worker_service_pb2.DeliveryPlan:
-    """Converts what a delivery wants next, with what an operator likes to see beside it."""
+    """Converts the next step of a delivery, with the details that operators see in Temporal."""
     ticket, delivery = snapshot.base.ticket, snapshot.delivery
     wait = None
     if plan.wait is not None:

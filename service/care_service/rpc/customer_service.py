@@ -47,10 +47,10 @@ class CustomerHandlers(customer_service_pb2_grpc.CustomerServiceServicer):
         self._store = store
         self._reader = reader
         self._links = links
-        self._submissions = LinkLimit(_SUBMISSIONS, "Too many submissions from this link: wait a minute.")
-        self._messages = LinkLimit(_MESSAGES, "Too many messages by this link: wait a minute.")
+        self._submissions = LinkLimit(_SUBMISSIONS, "Too many submissions from this link. Wait a minute.")
+        self._messages = LinkLimit(_MESSAGES, "Too many messages from this link. Wait a minute.")
         self._chat_reads = LinkLimit(
-            _CHAT_READS, "The chat is read too often by this link: wait a minute, or use WatchChat."
+            _CHAT_READS, "This link reads the chat too often. Wait a minute, or use WatchChat."
         )
         self._streams = ChatStreams(store, reader, links, subscriptions)
 
@@ -83,7 +83,7 @@ class CustomerHandlers(customer_service_pb2_grpc.CustomerServiceServicer):
             message=fields.text("message", request.message, _MESSAGE),
         )
         if not request.consent:
-            fields.reject("consent", "is needed: agree, so that the business may contact you")
+            fields.reject("consent", "is required: agree, so that the business can contact you")
         fields.check()
         form = await forms.load_form(self._store, self._links, request.token, call.now)
         await self._submissions.check(str(form.recovery.id), request)

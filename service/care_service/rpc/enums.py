@@ -96,7 +96,7 @@ CONTACT_STATE: Final = EnumPair(
     unsent=frozenset(RecoveryState) - LIVE - {RecoveryState.NO_CONTACT},
 )
 DEADLINE_KIND: Final = EnumPair(
-    # Reminders of a form are for the recovery's workflow, which is told of them as a RecoveryStep.
+    # Reminders are for the recovery's workflow, which gets them as a RecoveryStep.
     DeadlineKind,
     worker_service_pb2.DeadlineKind.items(),
     unsent={DeadlineKind.FORM_REMINDER},

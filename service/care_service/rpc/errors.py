@@ -20,8 +20,8 @@ DETAILS_KEY: Final = "grpc-status-details-bin"
 _LONGEST_MESSAGE: Final = 1_200
 _LONGEST_VALUE: Final = 400
 _LONGEST_DESCRIPTION: Final = 250
-"""Bytes, of metadata and of a violation likewise. Trailers of 8 KiB are what every client takes; of longer ones, gRPC
-makes an error of its own. The message is in them twice, and a binary detail takes a third more than it has."""
+"""Limits in bytes. Every client accepts trailers of 8 KiB; longer ones become another error in gRPC. The trailers
+contain the message twice, and their encoding makes binary details a third longer."""
 
 CODES: Final = check_complete(
     Reason,
@@ -69,7 +69,7 @@ def message_of(refusal: Refusal) -> str:
 def to_status(refusal: Refusal) -> Status:
     """Returns the status with its details: ErrorInfo always, BadRequest and RetryInfo where they say something.
 
-    What a client sent may stand in any of the words; so they are cut to what its trailers can carry.
+    Any text may contain client input. So texts are cut to what the trailers can carry.
     """
     metadata = {key: _shorten(value, _LONGEST_VALUE) for key, value in refusal.metadata.items()}
     details = [ErrorInfo(reason=refusal.reason.value, domain=DOMAIN, metadata=metadata)]

@@ -1,4 +1,4 @@
-"""Checks of a request's fields: collects every violation, then refuses once with all of them."""
+"""Reads and checks the fields of requests. Collects all violations, then refuses once with all of them."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ EXTERNAL_REFERENCE: Final = 128
 DEFAULT_PAGE: Final = 50
 MAX_PAGE: Final = 1_000
 _MOST_PATHS: Final = 100
-"""Of a mask: more than any message has fields. To look at each of the many that fit into a request would take long."""
+"""Paths of a mask: more than any message has fields. Checking all that fit into a request would take long."""
 _FAST_CLOCK: Final = timedelta(days=1)
-"""How far ahead the clock of whoever sends a time may be: further is a mistake, as no site runs ahead of all zones."""
+"""How far a time may lie in the future. A later time is a mistake, because no site is ahead of all time zones."""
 _QUOTED: Final = 60
-"""Characters of what a client sent that an error repeats."""
+"""The maximum length of client input that an error message repeats, in characters."""
 _INVISIBLE: Final = frozenset({"Cc", "Cf", "Zl", "Zp", "Zs"})
 """Categories of Unicode: controls, format characters such as U+200B, separators."""
 _UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
@@ -47,22 +47,22 @@ class Fields(Violations):
     """Reads the fields of a request, and collects what is wrong with them."""
 
     def name(self, field: str, text: str, parse: Callable[[str], T], fallback: T) -> T:
-        """Parses a resource name; `fallback` is only there to go on until `check`."""
+        """Parses a resource name. Returns `fallback` if it is invalid; `check` refuses the request later."""
         try:
             return parse(text)
         except BadNameError as error:
-            self.reject(field, str(error) if text else f"is missing: it {error}")
+            self.reject(field, str(error) if text else f"is missing; it {error}")
             return fallback
 
     def text(self, field: str, text: str, longest: int, *, required: bool = False, line: bool = False) -> str:
-        """Checks a text: its length in characters, no NUL (PostgreSQL stores none), and for a `line` no line breaks.
+        """Checks a text: its length in characters, no NUL (PostgreSQL can't store it), and for a `line` no line breaks.
 
-        One that is `required` has a character that can be seen.
+        A `required` text must contain a visible character.
         """
         if required and all(unicodedata.category(character) in _INVISIBLE for character in text):
-            self.reject(field, "is missing: say something")
+            self.reject(field, "is missing: give a text")
         elif len(text) > longest:
-            self.reject(field, f"is {len(text)} characters long; at most {longest} are taken")
+            self.reject(field, f"is {len(text)} characters long; the limit is {longest}")
         elif "\0" in text:
             self.reject(field, "contains a NUL character: take it out")
         elif line and any(character in text for character in "\n\r\v\f\x85\u2028\u2029"):
@@ -74,7 +74,7 @@ class Fields(Violations):
         return self._normalized(lambda: addresses.normalize_email(text, field))
 
     def phone(self, field: str, text: str) -> str:
-        """Normalizes a phone number with a country code; without one, that is left to where its region is known."""
+        """Normalizes a phone number with a country code. Others are normalized once their region is known."""
         if "\0" in text or len(text) > addresses.MAX_PHONE:
             self.reject(field, f"must be at most {addresses.MAX_PHONE} characters, like +1 415 555 0123")
             return ""
@@ -90,19 +90,19 @@ class Fields(Violations):
             return ""
 
     def require_one(self, email: str, phone: str, prefix: str = "") -> None:
-        """Remembers violations where neither an email address nor a phone number is given."""
+        """Requires an email address or a phone number."""
         if not email.strip() and not phone.strip():
             for field in ("email", "phone"):
                 self.reject(prefix + field, "give an email address, a phone number or both")
 
     def claim(self, text: str, instead: Iterable[str]) -> UUID | None:
-        """Reads the id of a contact that is given `instead` of other fields, or nothing."""
+        """Reads the optional id of a contact. It excludes the fields `instead`."""
         if text and any(instead):
             self.reject("claim", "brings its own addresses and name: leave email, phone and display_name empty")
         return self._uuid("claim", text, "must be the id of a contact of this ticket, as ListContacts shows it")
 
     def request_id(self, text: str) -> UUID | None:
-        """Reads a request id: a UUID other than the nil one, in any letter case, or nothing (AIP-155)."""
+        """Reads the optional request id: a UUID other than the nil UUID, in any letter case (AIP-155)."""
         return self._uuid("request_id", text, "must be a UUID like 1b4e28ba-2fa1-41d2-883f-0016d3cca427")
 
     def _uuid(self, field: str, text: str, hint: str) -> UUID | None:
@@ -115,10 +115,10 @@ class Fields(Violations):
         return found
 
     def labels(self, field: str, labels: Iterable[str]) -> tuple[str, ...]:
-        """Reads labels as a sorted set."""
+        """Reads labels. Returns them sorted and without duplicates."""
         found = tuple(sorted(set(labels)))
         if len(found) > MAX_LABELS:
-            self.reject(field, f"are {len(found)}; at most {MAX_LABELS} are taken")
+            self.reject(field, f"are {len(found)}; the limit is {MAX_LABELS}")
         for label in found:
             if not LABEL.fullmatch(label):
                 self.reject(field, "must each be 1 to 40 of lower-case letters, digits, '-', '_' and '.'")
@@ -132,9 +132,9 @@ class Fields(Violations):
         return text
 
     def past(self, field: str, value: Timestamp, now: datetime) -> None:
-        """Checks that a timestamp is one (google.protobuf.Timestamp: years 1 to 9999), and not ahead of any clock."""
+        """Checks that a timestamp is valid (google.protobuf.Timestamp: years 1 to 9999) and not in the future."""
         if value.seconds not in _SAFE_SECONDS or not 0 <= value.nanos < 1_000_000_000:  # noqa: PLR2004 - nanoseconds
-            self.reject(field, "is no valid time")
+            self.reject(field, "is not a valid time")
         elif value.seconds > (now + _FAST_CLOCK).timestamp():
             self.reject(field, f"is more than {_FAST_CLOCK.days} day ahead of the service's clock")
 
@@ -144,7 +144,7 @@ class Fields(Violations):
             self.reject(field, f"must be between {shortest} and {longest} seconds")
 
     def page_size(self, size: int) -> int:
-        """Returns how many to list (AIP-158)."""
+        """Returns the page size, with default and maximum applied (AIP-158)."""
         if size < 0:
             self.reject("page_size", "must not be negative")
         return min(size, MAX_PAGE) or DEFAULT_PAGE

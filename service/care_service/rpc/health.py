@@ -1,4 +1,4 @@
-"""The health that clients and load balancers ask for (grpc.health.v1), per service and of the server as a whole."""
+"""The health status for clients and load balancers (grpc.health.v1), per service and for the whole server."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from care_service.metrics import Metrics
 
 WHOLE: Final = ""
-"""Stands for the server as a whole."""
+"""The name of the whole server."""
 _UNKNOWN: Final = HealthCheckResponse(status=HealthCheckResponse.SERVICE_UNKNOWN)
 
 
 class Health(health.aio.HealthServicer):
-    """The statuses of `services`; those that need the database change together, with the server's own."""
+    """The statuses of `services`. Those that need the database change together with the server's own."""
 
     def __init__(self, services: Collection[str], without_database: Collection[str], metrics: Metrics) -> None:
         super().__init__()
@@ -27,27 +27,27 @@ class Health(health.aio.HealthServicer):
         self._metrics = metrics
         self._answers: dict[str, HealthCheckResponse] = {}
         self._changed = asyncio.Event()
-        """Set by the next change, which puts another one in its place."""
+        """Set by the next change, which replaces it with a new event."""
         self._over = False
 
     async def start(self) -> None:
-        """Says SERVING for all."""
+        """Sets all services to SERVING."""
         await self._tell(self._services, is_serving=True)
 
     async def database(self, *, is_there: bool) -> None:
-        """Says for all that need the database whether they serve."""
+        """Sets the services that need the database to SERVING or NOT_SERVING."""
         if not self._over:
             await self._tell(self._dependent, is_serving=is_there)
 
     async def drain(self) -> None:
-        """Says NOT_SERVING for all, for good, and ends the watches: the server would wait for them."""
+        """Sets all services to NOT_SERVING for good, and ends all watches, because the server would wait for them."""
         self._over = True
         await self._tell(self._services, is_serving=False)
 
     async def Watch(
         self, request: HealthCheckRequest, context: grpc.aio.ServicerContext[HealthCheckRequest, HealthCheckResponse]
     ) -> None:
-        """See grpc.health.v1; ends with the server, which grpcio's own goes on beyond."""
+        """See grpc.health.v1. Unlike grpcio's own, it ends when the server drains."""
         last = None
         while True:
             changed = self._changed

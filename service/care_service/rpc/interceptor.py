@@ -1,6 +1,7 @@
-"""What every call goes through: well-formed message, token, role, then the handler; refusals become statuses.
+"""The interceptor of every call: decodes the request, checks token and role, calls the handler.
 
-The access rules come from the descriptors. A handler raises Refusal; nothing else reaches a client but what is our bug.
+The access rules come from the descriptors. A handler raises Refusal, which becomes a status. Any other exception is a
+bug, and becomes INTERNAL.
 """
 
 from __future__ import annotations
@@ -44,9 +45,9 @@ _CODE_NAMES: Final = {name: name for name in ("OK", "CANCELLED", "DEADLINE_EXCEE
     reason.value: code.name for reason, code in CODES.items()
 }
 _RETRY_AFTER: Final = timedelta(seconds=1)
-"""When a call that found too many others may come again."""
+"""How long a rejected caller waits before the next try."""
 _PUBLIC_SHARE: Final = 0.8
-"""Of the places, those that callers without a bearer token may have among them."""
+"""The share of the capacity that callers without a bearer token can use."""
 _REFERENCE: Final = re.compile(
     rf"organizations/(?:-|{ORGANIZATION_ID})(?:/agents/{AGENT_ID}|(?:/[a-z]+/{LOCATION_ID}){{0,2}})|[0-9a-fA-F-]{{36}}"
 )
@@ -60,7 +61,7 @@ ResponseT = TypeVar("ResponseT")
 
 
 class _Malformed:
-    """Stands for a request whose bytes are no message of the method's type."""
+    """A request that can't be decoded."""
 
 
 def _guard(deserialize: Callable[[bytes], Message]) -> Callable[[bytes], Message | _Malformed]:
@@ -76,19 +77,19 @@ def _guard(deserialize: Callable[[bytes], Message]) -> Callable[[bytes], Message
 
 @dataclass(frozen=True, slots=True)
 class Operations:
-    """What calls are held to, and who is told of them."""
+    """The limits of calls, and what observes calls."""
 
     limits: Limits
     metrics: Metrics
     pace: Pace
     database_failed: Callable[[], None]
-    """Is told when a call could not reach the database."""
+    """Called when a call could not reach the database."""
 
 
 class _Capacity:
-    """How many calls of a kind are being served, how many may be, and for how long each.
+    """Counts the calls of a kind in progress, and holds their limits.
 
-    Those that anybody with a link can make leave some of the places to the team.
+    Calls that need only a link can't use the whole capacity, so that the team can always work.
     """
 
     def __init__(self, gauge: Gauge, limit: int, seconds: float | None) -> None:
@@ -109,7 +110,7 @@ class _Capacity:
 
 
 class CareInterceptor(grpc.aio.ServerInterceptor):
-    """Wraps the handlers of our services; those of health and reflection stay as they are."""
+    """Wraps the handlers of Care's services. Health and reflection are not wrapped."""
 
     def __init__(
         self, authenticator: Authenticator, directory: Directory, clock: Clock, operations: Operations
@@ -176,7 +177,7 @@ class CareInterceptor(grpc.aio.ServerInterceptor):
         try:
             return await self._answer(policy, request, context, serve, load)
         except Refusal as refusal:
-            # Behind what a slow client of a stream has not read yet, this waits, and the stream counts as long.
+            # For a stream, this waits until a slow client has read everything before it. Until then the stream counts.
             await _abort(context, refusal)
         finally:
             load.count(-1, policy)
@@ -189,7 +190,7 @@ class CareInterceptor(grpc.aio.ServerInterceptor):
         serve: Callable[[Message, Context], Awaitable[ResponseT]],
         load: _Capacity,
     ) -> ResponseT:
-        """Serves a call, logs and counts it; raises the refusal that it is answered with."""
+        """Serves, logs and counts a call. Raises the refusal that ends it."""
         operations, started = self._operations, time.perf_counter()
         caller, reason = _ANONYMOUS, "CANCELLED"
         limit = asyncio.timeout(load.seconds)
@@ -197,10 +198,10 @@ class CareInterceptor(grpc.aio.ServerInterceptor):
         attached = contexts.attach(set_span_in_context(span))
         try:
             if load.is_too_much_for(policy):
-                words = "The service has too much to do just now; call again with the same request_id."
+                words = "The service is overloaded. Call again with the same request_id."
                 raise Refusal(Reason.OVERLOADED, words, retry_after=_RETRY_AFTER)
             if isinstance(request, _Malformed):
-                raise invalid(Violation("", "the bytes are no message of this method's request type"))
+                raise invalid(Violation("", "the request can't be decoded as this method's request type"))
             async with limit:
                 caller = await self._identify(policy, context)
                 answer = await serve(request, context)
@@ -210,7 +211,7 @@ class CareInterceptor(grpc.aio.ServerInterceptor):
                 operations.database_failed()
             raise
         except asyncio.CancelledError:
-            # gRPC's doing: the client cancelled, or its deadline passed.
+            # gRPC cancels when the client cancels or its deadline passes.
             left: float | None = context.time_remaining()
             if left is not None and left <= 0:
                 reason = "DEADLINE_EXCEEDED"
@@ -220,7 +221,7 @@ class CareInterceptor(grpc.aio.ServerInterceptor):
                 reason = Reason.TIME_LIMIT_EXCEEDED.value
                 raise time_limit_exceeded() from None
             reason = "BUG"
-            # Not the message: a driver's quotes values, and those may be a customer's.
+            # Without the message: a database driver quotes values, which may be personal data.
             frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in extract_tb(error.__traceback__)]
             _LOG.error("call failed", method=policy.method, error=type(error).__qualname__, frames=frames)
             await context.abort(grpc.StatusCode.INTERNAL, "The service failed; the failure has been logged.")
@@ -236,7 +237,7 @@ class CareInterceptor(grpc.aio.ServerInterceptor):
             contexts.detach(attached)
 
     async def _send_all(self, stream: StreamHandler, request: Message, context: Context) -> None:
-        """Sends what a stream yields, while its client takes it and its token is good."""
+        """Sends the responses of a stream while the client reads them and its token is valid."""
         call = current_call()
         async with aclosing(stream(request, context)) as responses:
             async for response in responses:
@@ -246,7 +247,7 @@ class CareInterceptor(grpc.aio.ServerInterceptor):
                     async with asyncio.timeout(self._operations.pace.taken_within):
                         await context.write(response)
                 except TimeoutError:
-                    words = "The stream is not read as fast as it is written: resume it after what you have."
+                    words = "The client reads the stream too slowly. Resume it from the last resume_token."
                     raise Refusal(Reason.RATE_LIMITED, words, retry_after=_RETRY_AFTER) from None
 
     async def _identify(self, policy: Policy, context: Context) -> Caller:
@@ -272,7 +273,7 @@ async def _abort(context: Context, refusal: Refusal) -> NoReturn:
 
 
 def _log(method: str, caller: Caller, references: dict[str, str], code: str, reason: str, seconds: float) -> None:
-    """One line per call, with names and ids only: nothing of a customer, no text, no token; and the trace."""
+    """Logs one line per call with names, ids and the trace; no personal data, no text, no token."""
     if caller.acting_service:
         references["acting_service"] = caller.acting_service
     _LOG.info(
@@ -292,7 +293,7 @@ def _references(request: Message) -> dict[str, str]:
     for field in ("name", "parent", "request_id"):
         described = request.DESCRIPTOR.fields_by_name.get(field)
         if described is not None and described.type == FieldDescriptor.TYPE_STRING:
-            # Not written where it is none: a client may have put anything there, also what is a customer's.
+            # Only what looks like a name or an id is logged: a client may send anything here, also personal data.
             value = str(getattr(request, field))
             if _REFERENCE.fullmatch(value):
                 found[field] = value

@@ -1,4 +1,4 @@
-"""How much of the service one client may take: message sizes, calls at a time, their duration, and idle connections."""
+"""Limits of the server: message sizes, concurrent calls, their duration, and idle connections."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ MAX_REQUEST: Final = 4 * 1024 * 1024
 MAX_METADATA: Final = 16 * 1024
 """Bytes; a bearer token with many claims takes two or three thousand."""
 _PING_INTERVAL: Final = timedelta(seconds=20)
-"""Clients that ping more often without any call are taken for broken (gRFC A8). gRPC's own default is five minutes."""
+"""Clients that ping more often without a call are disconnected (gRFC A8). gRPC's default is five minutes."""
 _KEEPALIVE: Final = timedelta(minutes=1)
-"""When a silent client is asked whether it is still there, so that what died without a word is not kept for hours."""
+"""When the server pings a silent client, so that dead connections are not kept for hours."""
 _KEEPALIVE_TIMEOUT: Final = timedelta(seconds=20)
 _CONNECTION_AGE: Final = timedelta(minutes=30)
-"""Clients open a new connection then, and meet the processes and replicas that have come since (gRFC A9)."""
+"""Clients then open a new connection, and so reach new processes and replicas (gRFC A9)."""
 _CONNECTION_AGE_GRACE: Final = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What may be configured."""
+    """The configurable limits."""
 
     calls: int = 1000
-    """Calls that one process serves at a time; more are refused with OVERLOADED. Streams do not count."""
+    """Concurrent calls per process, without streams. More are refused with OVERLOADED."""
     streams: int = 10_000
-    """Streams that one process serves at a time; more are refused likewise."""
+    """Concurrent streams per process. More are refused with OVERLOADED."""
     call_time: timedelta = timedelta(seconds=30)
-    """How long a call may take at most, whatever deadline its client gave or did not give."""
+    """The maximum duration of a call, whatever deadline its client sets."""
 
 
 def options(*, reuse_port: bool) -> list[tuple[str, int]]:
@@ -44,7 +44,7 @@ def options(*, reuse_port: bool) -> list[tuple[str, int]]:
         ("grpc.keepalive_timeout_ms", _milliseconds(_KEEPALIVE_TIMEOUT)),
         ("grpc.max_connection_age_ms", _milliseconds(_CONNECTION_AGE)),
         ("grpc.max_connection_age_grace_ms", _milliseconds(_CONNECTION_AGE_GRACE)),
-        # Another process on the same port, unless it is one of ours, would answer with another configuration.
+        # Without this, an unrelated process on the same port could serve some of the connections.
         ("grpc.so_reuseport", int(reuse_port)),
     ]
 

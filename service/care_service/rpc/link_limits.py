@@ -1,4 +1,4 @@
-"""Rate limits of links: how often whoever holds a link may call."""
+"""Rate limits per link."""
 
 from __future__ import annotations
 

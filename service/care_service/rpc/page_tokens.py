@@ -1,4 +1,4 @@
-"""Page tokens (AIP-158): the last key of a page, opaque, and bound to the list that it was given for."""
+"""Page tokens (AIP-158): the last key of a page, opaque and bound to its list."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ KeyT = TypeVar("KeyT")
 MessageT = TypeVar("MessageT", bound=Message)
 
 _MAX_BYTES: Final = 3 * 1024 * 1024
-"""Of a page: gRPC's clients refuse answers of more than 4 MiB unless told otherwise."""
+"""Per page. gRPC clients reject responses of more than 4 MiB by default."""
 
 
 def make_token(scope: str, *key: str | int) -> str:
-    """Makes the token that goes on after `key`."""
+    """Returns the token of the page after `key`."""
     return urlsafe_b64encode(json.dumps([scope, *key], separators=(",", ":")).encode()).rstrip(b"=").decode()
 
 
@@ -39,8 +39,8 @@ def read_token(token: str, scope: str, parse: Callable[[list[str | int]], KeyT])
 
 
 def invalid_page_token() -> Refusal:
-    """Makes the refusal of a token that is none of ours, or another list's."""
-    words = "The page token is none that was given for this parent, filter and order: start again without one."
+    """Returns the refusal of a token that is invalid or belongs to another list."""
+    words = "The page token is not valid for this parent, filter and order. Start again without a page token."
     return Refusal(Reason.INVALID_PAGE_TOKEN, words)
 
 
@@ -69,9 +69,10 @@ def time(part: str | int) -> datetime:
 def make_page(
     rows: Sequence[T], size: int, convert: Callable[[T], MessageT], token: Callable[[T], str]
 ) -> tuple[list[MessageT], str]:
-    """Makes a page of what was loaded with one row too many: its messages, and the last one's token if others follow.
+    """Returns the messages of a page, and the token of the next page; empty at the end of the list.
 
-    A page has fewer than `size` messages where they would be too long together for an answer (AIP-158 allows that).
+    `rows` has one row more than `size` if there is a next page. A page has fewer than `size` messages if they would not
+    fit into one response (AIP-158 allows that).
     """
     page: list[MessageT] = []
     length = 0

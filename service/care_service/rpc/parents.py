@@ -17,7 +17,7 @@ def list_parent(fields: Fields, parent: str, caller: Caller) -> str | None:
     """
     if parent == names.ALL_ORGANIZATIONS:
         if caller.organization is not None:
-            fields.reject("parent", "all organizations are for services whose token has none: name yours")
+            fields.reject("parent", "can name all organizations only with a token that has no organization: name yours")
         fields.check()
         return None
     organization = fields.name("parent", parent, names.parse_organization, "")

@@ -1,4 +1,4 @@
-"""Who may call what: read from the methods' `access` option, so that the contract is the only list."""
+"""The access rules of methods, read from their `access` options. The contract is the only list."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Policy:
     method: str
     """`care.v1.TicketService/GetTicket`."""
     public: bool
-    """No token is asked for."""
+    """Whether the method needs no token."""
     roles: frozenset[Role]
 
     def check(self, caller: Caller) -> None:
@@ -57,7 +57,7 @@ class Policy:
             return
         allowed = ",".join(sorted(self.roles))
         metadata = {"method": self.method, "roles": ",".join(sorted(caller.roles)), "allowed": allowed}
-        raise Refusal(Reason.ROLE_NOT_ALLOWED, f"{self.method} is for: {allowed}.", metadata)
+        raise Refusal(Reason.ROLE_NOT_ALLOWED, f"{self.method} needs one of the roles {allowed}.", metadata)
 
 
 def policy_of(method: MethodDescriptor) -> Policy:

@@ -42,7 +42,7 @@ from care_service.usecases.ports.ticket_store import TicketStore
 from care_service.usecases.subscriptions import Subscriptions
 
 _WITHOUT_DATABASE = ("care.v1.LifecycleService",)
-"""Services that go on while the database is away."""
+"""Services that don't need the database."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,12 +85,12 @@ class SettingsHandlers(settings_service_pb2_grpc.SettingsServiceServicer):
         language = fields.text("language", request.language, _LANGUAGE, line=True)
         site = fields.text("site", request.site, _SITE, line=True)
         if given and given.count(FORM_LINK) != 1:
-            fields.reject("reply_text", f"must contain {FORM_LINK} exactly once, where the link shall stand")
+            fields.reject("reply_text", f"must contain {FORM_LINK} exactly once, for the link")
         fields.check()
         effective = (await self._place("name", request.name)).effective
         template = None if given else effective.template(language)
         if not given and template is None:
-            fields.reject("reply_text", "is missing, and there is no template: say something, or set reply_templates")
+            fields.reject("reply_text", "is missing, and there is no template: give a text, or set reply_templates")
         fields.check()
         text = template.text if template else given
         # All links have the same length.

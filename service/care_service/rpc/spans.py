@@ -1,4 +1,4 @@
-"""The span of a call: part of the caller's trace where it came with one, else the begin of a trace."""
+"""The span of a call. It continues the caller's trace, or starts a new one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _OUR_FAULT: Final = frozenset({"INTERNAL", "UNKNOWN", "UNAVAILABLE", "DEADLINE_E
 """Codes that make the span of a server an error, by OpenTelemetry's conventions; the others are the client's."""
 
 _ORDERLY: Final = frozenset({"DRAINING"})
-"""Reasons of such a code that are no failure: every deployment ends all streams."""
+"""Reasons that are no failure in spite of their code: every deployment ends all streams."""
 
 
 def begin(method: str, metadata: Iterable[tuple[str, str | bytes]]) -> Span:
@@ -27,12 +27,12 @@ def begin(method: str, metadata: Iterable[tuple[str, str | bytes]]) -> Span:
     span = _TRACER.start_span(method, parent, SpanKind.SERVER)
     if span.get_span_context().is_valid:
         return span
-    # Nobody records: ids all the same, so that the log's lines of the call and of the steps that follow go together.
+    # Nothing records spans. The ids still connect the log lines of the call with those of the steps that follow.
     return NonRecordingSpan(SpanContext(getrandbits(128) or 1, getrandbits(64) or 1, is_remote=False))
 
 
 def end(span: Span, method: str, code: str, reason: str, references: Mapping[str, str]) -> None:
-    """Ends it with what the call's line in the log says, too: names and ids, nothing of a customer."""
+    """Ends the span with the same attributes as the call's log line: names and ids, no personal data."""
     if not span.is_recording():
         return
     service, _, name = method.rpartition("/")

@@ -121,7 +121,7 @@ class WorkerHandlers(worker_service_pb2_grpc.WorkerServiceServicer):
         """See the contract."""
         call, fields = current_call(), Fields()
         if request.step and request.step not in _DELIVERY_STEPS:
-            fields.reject("step", "must be SEND or CHECK, or left out to be told what is wanted")
+            fields.reject("step", "must be SEND or CHECK, or unset to get the next step")
         name = _message(fields, request.name)
         step = _DELIVERY_STEPS.get(request.step)
         begun = await deliveries.begin_delivery(self._store, self._links, name, step, call.caller, call.now)

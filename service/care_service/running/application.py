@@ -1,4 +1,4 @@
-"""The composition root: builds the service from its settings, runs it, and disposes of everything it opened."""
+"""The composition root: builds the service from its settings, runs it, and closes everything it opened."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ from care_service.usecases.subscriptions import Pace, Subscriptions
 
 _LOG: Final = get_logger("care.service")
 _WATCH_STATEMENT: Final = timedelta(seconds=5)
-"""How long a look at the database may take."""
+"""The time limit of statements that watch the database."""
 
 
 class MissingKeysError(Exception):
-    """Links that customers hold could not be read any more."""
+    """A key of links that customers still use is missing."""
 
 
 class SystemClock:
@@ -64,7 +64,7 @@ class SystemClock:
 
 @dataclass(frozen=True, slots=True)
 class RunningService:
-    """A service that answers."""
+    """A running service."""
 
     port: int
     relay: Relay
@@ -82,9 +82,9 @@ async def service(
 ) -> AsyncIterator[RunningService]:
     """Runs the service: migrates the database, serves gRPC and relays the outbox until the block is left.
 
-    `temporal` may be lazy and its server away. With `shares_port`, others of our processes serve the same port. Raises
-    OSError where the address is taken, MissingKeysError, NewerDatabaseError, ConfigurationError where a file can't be
-    used, and Refusal DATABASE_UNAVAILABLE where the database can't be reached.
+    `temporal` may be lazy, and its server unreachable. With `shares_port`, other processes of the service use the same
+    port. Raises OSError if the address is taken, MissingKeysError, NewerDatabaseError, ConfigurationError if a file
+    can't be used, and Refusal DATABASE_UNAVAILABLE if the database is unreachable.
     """
     if not shares_port:
         require_free_address(settings.grpc_address)
@@ -92,7 +92,7 @@ async def service(
     keys = await open_keys(settings.token_keys, settings.token_keys_refresh)
     metrics, clock = metrics or Metrics(), clock or SystemClock()
     database = Database(settings.database_url, pool_size=settings.database_pool_size)
-    # Apart from the pool, so that what looks after the database is not kept from it by a rush of calls.
+    # Separate from the pool, so that many calls can't block the tasks that watch the database.
     apart = Database(settings.database_url, pool_size=2, statement_timeout=_WATCH_STATEMENT)
     try:
         await prepare(settings, database)
@@ -143,16 +143,16 @@ async def service(
 
 
 async def prepare(settings: ServiceSettings, database: Database) -> None:
-    """Brings the database up to date, and sees that it and the settings go together. Raises as `service` does."""
+    """Migrates the database, and checks that the settings fit it. Raises the errors of `service`."""
     async with database.core():
         pass
     await upgrade(database.engine)
     if missing := await keys_in_use(database) - settings.link_keys.keys():
-        raise MissingKeysError(f"the keys {', '.join(sorted(missing))} are gone, but links that are out need them")
+        raise MissingKeysError(f"the keys {', '.join(sorted(missing))} are missing, but live links need them")
 
 
 def _after_commit(relay: Relay, subscriptions: Subscriptions, metrics: Metrics) -> Callable[[Decision], None]:
-    """Returns what follows each commit on a ticket."""
+    """Returns the function to call after each commit on a ticket."""
 
     def committed(decision: Decision) -> None:
         metrics.count_transitions(decision)
@@ -165,7 +165,7 @@ def _after_commit(relay: Relay, subscriptions: Subscriptions, metrics: Metrics) 
 
 
 def require_free_address(address: Address) -> None:
-    """Raises OSError where somebody listens already: gRPC would say so in its own words, in several lines."""
+    """Raises OSError with a short message if the address is in use. gRPC's own message has several lines."""
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,4 +1,4 @@
-"""What runs beside the calls for as long as the service does."""
+"""Background tasks of the service."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from care_roles.logs import get_logger
 
 _LOG: Final = get_logger("care.service")
 _PAUSE: Final = 5.0
-"""Seconds before what failed runs again."""
+"""Seconds before a failed task is restarted."""
 
 
 async def keep_running(name: str, run: Callable[[], Awaitable[None]]) -> None:
-    """Runs something until it returns or is cancelled; where it fails, that is logged, and it runs again after a pause.
+    """Runs a background task until it returns or is cancelled. If it fails, logs that and restarts it after a pause.
 
-    Each part expects the failures of its own trade; this is for the others. A part that was gone unnoticed would be
-    worse than one that fails again and again in the log: health would stay as it was, or old answers pile up.
+    Each task handles the failures that it expects; this handles the others. A task that stops unnoticed would be worse
+    than one that keeps failing in the log: the health status would freeze, or expired responses would pile up.
     """
     while True:
         try:
             await run()
-        except Exception as error:  # noqa: BLE001 - whatever it is; see above
-            # Not the message: a driver's quotes values.
+        except Exception as error:  # noqa: BLE001 - any failure, see above
+            # Without the message: a database driver quotes values.
             frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in extract_tb(error.__traceback__)]
             _LOG.error(
-                "a part of the service failed; it runs again",
+                "background task failed; restarting",
                 part=name,
                 error=type(error).__qualname__,
                 frames=frames,

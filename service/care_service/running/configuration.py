@@ -125,7 +125,7 @@ class ServiceSettings(BaseSettings):
     reconcile_interval: Duration = timedelta(minutes=5)
     """How long after one comparison of the database with Temporal the next begins, and what is missing runs again."""
     metrics_address: ListenAddress | None = None
-    """Where Prometheus and whoever asks for the health are answered; nowhere by default."""
+    """The address of the metrics and health endpoint; off by default."""
     database_pool_size: int = Field(20, ge=1, le=1000)
     """Database connections of one process; two more are for looking after it."""
     max_calls: int = Field(1000, ge=1)
@@ -135,7 +135,7 @@ class ServiceSettings(BaseSettings):
     max_call_time: Duration = timedelta(seconds=30)
     """How long a call may take, whatever its client asks for."""
     drain_time: Duration = timedelta(seconds=10)
-    """How long calls under way have for ending when the service is told to stop."""
+    """How long calls in progress can take to finish when the service stops."""
     log_format: LogFormat = "json"
 
     @field_validator("database_url")

@@ -1,4 +1,4 @@
-"""Watches whether the database answers, and says so to whoever asks for the service's health."""
+"""Watches whether the database responds, and sets the service's health accordingly."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _ANSWER_WITHIN: Final = 2.0
 
 
 class Listener(Protocol):
-    """Is told when the database goes and when it comes back."""
+    """Called when the database becomes unreachable, and when it is reachable again."""
 
     def __call__(self, *, is_there: bool) -> Awaitable[None]:
-        """Takes note."""
+        """Handles the change."""
         ...
 
 
 async def ping(database: Database) -> bool:
-    """Asks the database for nothing. Tries twice: a connection that broke says nothing of a new one."""
+    """Pings the database; returns whether it responds. Tries twice, because a broken connection proves nothing."""
     for _ in range(2):
         try:
             async with asyncio.timeout(_ANSWER_WITHIN), database.driver() as connection:
@@ -39,10 +39,10 @@ async def ping(database: Database) -> bool:
 
 
 class DatabaseWatch:
-    """Looks every two seconds, and at once when a call failed. `ask` must not wait for the pool that calls share.
+    """Pings every two seconds, and at once when a call failed. `ask` must not use the pool that calls share.
 
-    A pool at its limit is no database that is away: to say NOT_SERVING then would send the load to the next replica,
-    and bring that down as well.
+    An exhausted pool does not mean that the database is down. Reporting NOT_SERVING then would move the load to the
+    next replica, and overload that as well.
     """
 
     def __init__(self, ask: Callable[[], Awaitable[bool]]) -> None:
@@ -50,7 +50,7 @@ class DatabaseWatch:
         self._hint = asyncio.Event()
 
     def report_failure(self) -> None:
-        """Says that a call could not reach the database."""
+        """Requests a ping now, because a call could not reach the database."""
         self._hint.set()
 
     async def run(self, tell: Listener) -> None:
@@ -60,16 +60,16 @@ class DatabaseWatch:
             self._hint.clear()
             if (is_there := await self._ask()) != was_there:
                 if is_there:
-                    _LOG.info("the database answers again; serving")
+                    _LOG.info("database reachable again; serving")
                 else:
-                    _LOG.error("the database can't be reached; not serving")
+                    _LOG.error("database unreachable; not serving")
                 await tell(is_there=is_there)
                 was_there = is_there
             await self._rest(_PAUSE if is_there else _PAUSE_AWAY)
 
     async def _rest(self, seconds: float) -> None:
         if seconds == _PAUSE_AWAY:
-            # Every call fails now: their hints would make it a busy loop.
+            # Every call fails now. Reacting to each would make this a busy loop.
             await asyncio.sleep(seconds)
             return
         try:

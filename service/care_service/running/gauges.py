@@ -1,4 +1,4 @@
-"""Measures what nothing counts by itself: the outbox's depth and age, and the use of the connection pool."""
+"""Measures the outbox's depth and age, and the use of the connection pool."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def measure(metrics: Metrics, pool: Database, outbox: Outbox) -> None:
         except Refusal:
             pass  # its health says so; the last values stay
         except Exception as error:  # noqa: BLE001 - whatever it is, the service must not go blind by it
-            _LOG.warning("the outbox can't be measured", reason=type(error).__qualname__)
+            _LOG.warning("measuring the outbox failed", reason=type(error).__qualname__)
         else:
             metrics.outbox_rows.set(depth.waiting)
             metrics.outbox_parked.set(depth.parked)

@@ -42,7 +42,7 @@ async def _serve() -> None:
 async def temporal_client() -> Client:
     """Returns a client that puts what it starts into the trace of its caller.
 
-    Lazy: the service starts and answers while Temporal is away.
+    The client connects lazily, so the service starts and serves while Temporal is unreachable.
     """
     return await Client.connect(**connect_config(), lazy=True, interceptors=[TracingInterceptor()])
 

@@ -1,4 +1,4 @@
-"""The HTTP endpoint of an operator: `/metrics` for Prometheus, `/healthz` for whoever starts and stops the process."""
+"""The HTTP endpoint for operators: `/metrics` for Prometheus, `/healthz` for process managers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Housekeeping: forgets the answers kept for repeated requests once their 24 hours are over."""
+"""Deletes stored responses of repeatable requests once they have expired, after 24 hours."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PAUSE: Final = 60.0
 
 
 async def purge_expired_responses(answers: StoredResponses, clock: Clock, metrics: Metrics) -> None:
-    """Runs until cancelled; any number of replicas may."""
+    """Runs until cancelled. Any number of replicas may run it."""
     while True:
         try:
             purged = _BATCH
@@ -30,5 +30,5 @@ async def purge_expired_responses(answers: StoredResponses, clock: Clock, metric
             metrics.purge_time.set_to_current_time()
         except Exception as error:  # noqa: BLE001 - whatever it is passes or is repeated; the service must not end by it
             reason = error.reason.value if isinstance(error, Refusal) else type(error).__qualname__
-            _LOG.warning("old answers can't be purged", reason=reason)
+            _LOG.warning("purging expired responses failed", reason=reason)
         await asyncio.sleep(_PAUSE)

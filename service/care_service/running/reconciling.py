@@ -1,7 +1,7 @@
-"""The reconciler: the database says which workflows must run, and those that do not are started again.
+"""The reconciler: starts workflows that must run according to the database, but do not.
 
-A workflow may have been terminated by hand, or the database or Temporal restored from a copy that is older than the
-other. Nothing is compared but whether there is one: what it has to do, it asks the service.
+A workflow may have been terminated by hand, or the database or Temporal may have been restored from an older backup.
+The reconciler compares only whether a workflow runs. What it has to do, the workflow asks the service.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class RunningWorkflows(Protocol):
     """Tells which workflows run."""
 
     async def running(self, workflow_ids: Sequence[str]) -> Collection[str]:
-        """Returns those of the ids of which a run is going on; raises RPCError where that can't be told."""
+        """Returns the ids of running workflows. Raises RPCError if Temporal can't tell."""
         ...
 
 
@@ -59,7 +59,7 @@ async def missing_workflows(
 
 
 async def reconcile(wanted: ExpectedWorkflows, running: RunningWorkflows, metrics: Metrics, pause: timedelta) -> None:
-    """Starts again what is missing, round by round; runs until cancelled. Of the replicas, one does at a time."""
+    """Starts missing workflows, round by round; runs until cancelled. One replica does so at a time."""
     while True:
         await asyncio.sleep(pause.total_seconds())
         try:
@@ -67,7 +67,7 @@ async def reconcile(wanted: ExpectedWorkflows, running: RunningWorkflows, metric
                 if is_ours:
                     await _round(wanted, running, metrics)
         except Exception as error:  # noqa: BLE001 - whatever it is passes or is repeated; the service must not end by it
-            _LOG.warning("workflows can't be compared", reason=type(error).__qualname__)
+            _LOG.warning("reconciling workflows failed", reason=type(error).__qualname__)
 
 
 async def _round(wanted: ExpectedWorkflows, running: RunningWorkflows, metrics: Metrics) -> None:
@@ -75,4 +75,4 @@ async def _round(wanted: ExpectedWorkflows, running: RunningWorkflows, metrics: 
         # Visibility lags a little behind: what runs after all is not disturbed by being started again.
         await wanted.wake(lost)
         metrics.reconciled.labels(lost[0].workflow).inc(len(lost))
-        _LOG.warning("workflows that must run did not: woken", workflow=lost[0].workflow, number=len(lost))
+        _LOG.warning("missing workflows woken", workflow=lost[0].workflow, number=len(lost))

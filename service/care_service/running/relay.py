@@ -1,8 +1,8 @@
 """The relay: claims outbox rows and wakes their workflows. Any number of replicas may run it.
 
-A row says only "wake this workflow": one that runs is poked, any other is started; order and repetition make no
-difference. While Temporal is away rows wait, and every RPC of the service keeps working. A row that
-Temporal refuses again and again is parked, where an operator sees it.
+A row says only "wake this workflow". A running workflow is poked, any other is started. Order and repetition make no
+difference. While Temporal is unreachable, rows wait, and all RPCs of the service keep working. A row that Temporal
+keeps refusing is parked for an operator.
 """
 
 from __future__ import annotations
@@ -40,26 +40,26 @@ from care_service.storage.outbox import Wake
 _LOG: Final = get_logger("care.relay")
 _BATCH: Final = 50
 _LEASE: Final = timedelta(seconds=60)
-"""Longer than a batch can take, so that no row is claimed twice while Temporal is slow."""
+"""Longer than a batch takes, so that no row is claimed twice while Temporal is slow."""
 _TIMEOUT: Final = timedelta(seconds=10)
 _POLL: Final = 1.0
-"""Seconds between looks without a hint; the fallback for rows that another process wrote, or that were given back."""
+"""Seconds between polls. Polling finds rows that another process wrote, and rows that were released."""
 _REGISTERED_BY: Final = 60.0
 """Seconds; a worker that starts registers them, so that a new namespace has them soon after its first worker."""
 _PAUSE: Final = timedelta(seconds=1)
 _PAUSE_MAX: Final = timedelta(seconds=30)
 
 _PARK_AFTER: Final = 5
-"""Tries of a row that is refused for what it is: some refusals pass with a restart or an upgrade of the server."""
+"""Attempts before a refused row is parked. Some refusals end with a restart or an upgrade of the server."""
 _REFUSALS: Final = frozenset(
     {RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.FAILED_PRECONDITION, RPCStatusCode.OUT_OF_RANGE}
 )
-"""What Temporal says of one row. What it says of all (namespace missing, not allowed, too busy) must not park them."""
+"""Errors that concern one row. Those that concern all (namespace missing, no permission, overload) park no row."""
 _AWAY: Final = frozenset({RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED})
 _REFUSALS_OF_ALL: Final = frozenset(status.name for status in RPCStatusCode if status not in _AWAY)
-"""What Temporal says when it is there, and can wake nothing."""
+"""Errors of a reachable Temporal that can't wake any workflow."""
 _CHECK_AFTER: Final = 10.0
-"""Seconds without a word from Temporal after which it is asked how it is."""
+"""Seconds without a response from Temporal after which its health is checked."""
 
 _ORGANIZATION: Final = SearchAttributeKey.for_keyword(workflow_names.ORGANIZATION_ATTRIBUTE)
 _LOCATION: Final = SearchAttributeKey.for_keyword(workflow_names.LOCATION_ATTRIBUTE)
@@ -72,18 +72,18 @@ class Waker(Protocol):
     """Wakes one workflow."""
 
     async def wake(self, wake: Wake) -> None:
-        """Raises RPCError where Temporal can't be reached or refuses."""
+        """Raises RPCError if Temporal is unreachable or refuses."""
         ...
 
     async def check(self) -> None:
-        """Asks Temporal whether it is there; raises RPCError or another exception."""
+        """Checks that Temporal is reachable. Raises RPCError or another exception if not."""
         ...
 
 
 class TemporalWaker:
-    """Pokes what runs and starts what does not.
+    """Pokes running workflows and starts the others.
 
-    Not by signal-with-start: a workflow that is started asks the service first, so that a signal tells it nothing.
+    Does not use signal-with-start: a started workflow asks the service first, so a signal would add nothing.
     """
 
     def __init__(self, client: Client, task_queue: str) -> None:
@@ -93,7 +93,7 @@ class TemporalWaker:
         """Until when search attributes are left out, by the monotonic clock."""
 
     async def wake(self, wake: Wake) -> None:
-        """See Waker. Where our search attributes are not registered it does without, and tries again after a while."""
+        """See Waker. Omits the search attributes for a while if they are not registered."""
         if not wake.is_new_workflow and await self._poke(wake):
             return
         try:
@@ -121,7 +121,7 @@ class TemporalWaker:
         await self._client.service_client.check_health(timeout=_TIMEOUT)
 
     async def _poke(self, wake: Wake) -> bool:
-        """Returns whether a run of it is going on, which looks again now."""
+        """Pokes the workflow. Returns whether it is running."""
         _, workflow_id, _ = _start_of(wake)
         try:
             await self._client.get_workflow_handle(workflow_id).signal(workflow_names.POKE, rpc_timeout=_TIMEOUT)
@@ -149,7 +149,7 @@ class TemporalWaker:
 
 
 class UnknownWorkflowError(ValueError):
-    """A row names a workflow that is none of Care's, such as one of a newer service."""
+    """A row names a workflow that this release does not know, such as one of a newer release."""
 
 
 _Start: TypeAlias = ContactRecoveryInput | MessageDeliveryInput | TicketWorkflowInput
@@ -175,7 +175,7 @@ def _start_of(wake: Wake) -> tuple[_Start, str, str]:
 
 
 def _pairs(wake: Wake) -> list[SearchAttributePair[str] | SearchAttributePair[datetime]]:
-    """What can be said from the beginning, so that the workflow need not: changing attributes is billed."""
+    """Returns the search attributes that are known at the start. Later changes by the workflow are billed."""
     pairs: list[SearchAttributePair[str] | SearchAttributePair[datetime]] = [
         SearchAttributePair(_ORGANIZATION, wake.organization),
         SearchAttributePair(_TICKET, workflow_names.ticket_value(wake.organization, wake.ticket_number)),
@@ -213,9 +213,9 @@ class Rows(Protocol):
 class _Failure:
     wake: Wake
     code: str
-    """What failed, in a word."""
+    """The status or the exception type."""
     is_refusal: bool
-    """The row was refused for what it is; else nobody's could be served."""
+    """Whether Temporal refused this row; otherwise the failure concerns all rows."""
 
 
 class Relay:
@@ -228,31 +228,31 @@ class Relay:
         self._hint = asyncio.Event()
         self._reachable = True
         self._refuses = False
-        """Temporal is there, and wakes nothing: no namespace, no permission. Only a wake shows when that is over."""
+        """Temporal is reachable but wakes nothing: no namespace, no permission. Only a wake can clear this."""
         self._refusals: Counter[tuple[str, int]] = Counter()
-        """How often this relay's rows were refused for what they are; tries while Temporal was away don't count."""
+        """How often this relay's rows were refused. Attempts while Temporal was unreachable don't count."""
         self._heard = monotonic()
-        """When Temporal last answered, or was last found away."""
+        """When Temporal last responded, or was last found unreachable."""
         self._end = asyncio.Event()
 
     def hint(self) -> None:
-        """Says that there may be something to do: called after each commit that wrote to the outbox."""
+        """Requests a poll now. Called after each commit that wrote to the outbox."""
         self._hint.set()
 
     def end(self) -> None:
-        """Lets `run` return once the batch under way is done; what is left waits for another relay."""
+        """Lets `run` return after the present batch. Other rows wait for another relay."""
         self._end.set()
         self._hint.set()
 
     async def run(self) -> None:
-        """Runs until `end`. A row that was claimed and not done is claimed again after its lease."""
+        """Runs until `end`. Rows that were claimed but not finished are claimed again after their lease."""
         while not self._end.is_set():
             self._hint.clear()
             try:
                 busy = await self.turn()
             except Exception as error:  # noqa: BLE001 - a relay that ended would leave every later step undone
                 reason = error.reason.value if isinstance(error, Refusal) else type(error).__qualname__
-                _LOG.warning("the outbox can't be worked", reason=reason)
+                _LOG.warning("outbox relay failed", reason=reason)
                 busy = False
             if not busy and not self._end.is_set():
                 await self._rest()
@@ -260,7 +260,7 @@ class Relay:
 
     async def turn(self) -> bool:
         """Handles one batch; returns whether there was anything to do."""
-        # While Temporal is away, one row asks for all: thousands of tries would only cost.
+        # While Temporal is unreachable, one row tests the connection for all.
         wakes = await self._outbox.claim(_BATCH if self._reachable else 1, _LEASE)
         if not wakes:
             return False
@@ -280,21 +280,21 @@ class Relay:
         return bool(done)
 
     async def _attempt(self, wake: Wake) -> Wake | _Failure:
-        """Wakes one, in the trace of the change that asked for it."""
+        """Wakes one workflow, in the trace of the change that caused the wake."""
         attached = contexts.attach(trace_context.parse(wake.traceparent))
         try:
             await self._waker.wake(wake)
         except RPCError as error:
             return _Failure(wake, error.status.name, error.status in _REFUSALS)
         except Exception as error:  # noqa: BLE001 - whatever it is, the row stays, and the relay must not end by it
-            # These are of a value that can't be sent; what else there is comes of the connection.
+            # These types mean a value that can't be sent. All others come from the connection.
             return _Failure(wake, type(error).__name__, isinstance(error, TypeError | ValueError))
         finally:
             contexts.detach(attached)
         return wake
 
     def _refused(self, wake: Wake) -> bool:
-        """Counts a refusal of a row; returns whether it is to be given up."""
+        """Counts a refusal of a row. Returns whether to park the row."""
         key = (wake.organization, wake.id)
         self._refusals[key] += 1
         if self._refusals[key] < _PARK_AFTER:
@@ -329,7 +329,7 @@ class Relay:
             await self._outbox.release(wakes, min(_PAUSE * 2 ** (attempts - 1), _PAUSE_MAX))
 
     async def _check(self) -> None:
-        """Looks after Temporal where no row tells how it is."""
+        """Checks Temporal's health if no row has shown it recently."""
         if monotonic() - self._heard < _CHECK_AFTER:
             return
         try:
@@ -346,7 +346,7 @@ class Relay:
             self._note(None)
 
     def _note(self, failure: str | None, rows: int = 0) -> None:
-        """Logs when Temporal goes and when it comes back, not each try."""
+        """Records whether workflows can be woken. Logs changes only, not each attempt."""
         self._heard = monotonic()
         if failure is not None and self._reachable:
             _LOG.warning("degraded: workflows can't be woken; rows wait in the outbox", status=failure, rows=rows)
@@ -357,7 +357,7 @@ class Relay:
         self._metrics.degraded.set(not self._reachable)
 
     async def _rest(self) -> None:
-        """Waits for a hint; while Temporal is away, hints do not hasten the next try."""
+        """Waits for a hint or the next poll. Ignores hints while Temporal is unreachable."""
         try:
             async with asyncio.timeout(_POLL):
                 await (self._hint if self._reachable else self._end).wait()

@@ -45,7 +45,7 @@ _BEYOND_DRAIN: Final = 5.0
 
 
 class _Slot:
-    """One place among the processes, and whoever has it."""
+    """One slot for a process. A process that dies is replaced."""
 
     def __init__(self, variables: Mapping[str, str], metrics: Path) -> None:
         self._variables = variables
@@ -107,7 +107,7 @@ async def _serve(count: int) -> None:
         _hold_address(settings.grpc_address) as address,
         endpoint(settings.metrics_address, registry),
     ):
-        MultiProcessCollector(registry, path=metrics)  # type: ignore[no-untyped-call]  # likewise
+        MultiProcessCollector(registry, path=metrics)  # type: ignore[no-untyped-call]  # it has no types
         await _prepare(settings)
         variables = os.environ | {"PROMETHEUS_MULTIPROC_DIR": metrics, "CARE_GRPC_ADDRESS": str(address)}
         await _run([_Slot(variables, Path(metrics)) for _ in range(count)], settings.drain_time)

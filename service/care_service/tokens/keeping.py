@@ -1,4 +1,4 @@
-"""Keeps the issuer's keys: fetches them at start, from time to time, and when a token names one that is not known."""
+"""Keeps the issuer's keys current: fetches them at start, periodically, and when a token names an unknown key."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from care_service.tokens.sources import FetchError, FileSource, Source, source_o
 
 _LOG: Final = get_logger("care.tokens")
 PAUSE: Final = timedelta(seconds=5)
-"""At least between two fetches that tokens cause: whoever forges ids of keys can't have us hammer the issuer."""
+"""The minimum time between fetches that tokens cause, so that forged key ids can't flood the issuer with requests."""
 
 
 class TokenKeys:
-    """The issuer's keys as they were last had; those stay in use while the issuer is away.
+    """The issuer's keys as last fetched. They stay in use while the issuer is unreachable.
 
-    Without a source there are none, ever.
+    Without a source there are no keys.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class TokenKeys:
                 self._look_from = self._monotonic() + PAUSE.total_seconds()
 
     async def run(self) -> None:
-        """Fetches the keys from time to time until it is cancelled, sooner while the issuer is away."""
+        """Fetches the keys periodically until cancelled, and more often while the issuer is unreachable."""
         try:
             while self._source is not None:
                 pause = self._refresh.total_seconds()
@@ -86,11 +86,14 @@ class TokenKeys:
             if str(error) != self._complaint:
                 self._complaint = str(error)
                 _LOG.warning(
-                    "token keys can't be had: degraded", source=source.name, reason=str(error), keys=self.current.ids
+                    "token keys can't be fetched: degraded",
+                    source=source.name,
+                    reason=str(error),
+                    keys=self.current.ids,
                 )
         else:
             if self._complaint:
-                _LOG.info("token keys can be had again", source=source.name)
+                _LOG.info("token keys can be fetched again", source=source.name)
             self.is_unavailable, self._failures, self._complaint = False, 0, ""
             if found != self.current:
                 self.current = found
@@ -104,8 +107,8 @@ class TokenKeys:
 async def open_keys(place: str | None, refresh: timedelta) -> TokenKeys:
     """Returns the keys of a value of CARE_TOKEN_KEYS, fetched once; `TokenKeys.run` keeps them.
 
-    An issuer that is away keeps nobody from starting: until it is back, calls are refused as ones to repeat. A file
-    that is missing or wrong is a mistake on this machine: raises ConfigurationError.
+    The service starts even if the issuer is unreachable. Until it is reachable, calls are refused as retryable. Raises
+    ConfigurationError for a file that is missing or invalid.
     """
     source = source_of(place) if place else None
     keys = TokenKeys(source, refresh)

@@ -87,10 +87,10 @@ def read_key_set(document: bytes) -> tuple[KeySet, list[str]]:
     try:
         content = json.loads(document)
     except (ValueError, RecursionError) as error:
-        raise BadDocumentError("it is no JSON") from error
+        raise BadDocumentError("it is not JSON") from error
     members = content.get("keys") if isinstance(content, dict) else None
     if not isinstance(members, list):
-        raise BadDocumentError('it is no JWK Set: an object with the list "keys" (RFC 7517, section 5)')
+        raise BadDocumentError('it is not a JWK Set: an object with the list "keys" (RFC 7517, section 5)')
     keys: dict[Key, None] = {}
     refused = []
     for position, member in enumerate(members):
@@ -112,12 +112,12 @@ def _is_for_signatures(member: dict[str, object]) -> bool:
 
 def _read_key(member: object) -> Key:
     if not isinstance(member, dict):
-        raise UnusableKeyError("it is no JSON object")
+        raise UnusableKeyError("it is not a JSON object")
     key_id, key_type = member.get("kid"), member.get("kty")
     if key_id is not None and not isinstance(key_id, str):
         raise UnusableKeyError("its kid is no text")
     if key_type == "oct":
-        raise UnusableKeyError("it is symmetric: whoever may verify with it could sign")
+        raise UnusableKeyError("it is symmetric: anybody who can verify with it can also sign")
     if "d" in member:
         raise UnusableKeyError("it is private: publish only the public part, and make a new key, as this one is known")
     found = (key_type, "" if key_type == "RSA" else member.get("crv"))

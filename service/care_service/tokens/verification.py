@@ -19,7 +19,7 @@ _KNOWN: Final = 4_096
 
 
 class UnknownKeyError(Exception):
-    """The token names a key that is not among ours."""
+    """The token names an unknown key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +37,13 @@ class TokenRules:
 
 @dataclass(frozen=True, slots=True)
 class VerifiedToken:
-    """A token with a good signature. Whether now is its time is another matter, at each call."""
+    """A token with a valid signature. Each call checks its times."""
 
     caller: Caller
     begin: float
     """`nbf`, a Unix time (RFC 7519, section 4.1)."""
     expiry: float
-    """`exp`, likewise."""
+    """`exp`, a Unix time."""
 
 
 class Verifier:
@@ -74,9 +74,7 @@ class Verifier:
         except jwt.MissingRequiredClaimError as error:
             raise token_invalid(f"The token has no {error.claim}.", error.claim) from error
         except jwt.InvalidIssuerError as error:
-            raise token_invalid(
-                "The token comes from another issuer than the one that is trusted here.", "iss"
-            ) from error
+            raise token_invalid("The token comes from an issuer that is not trusted.", "iss") from error
         except jwt.InvalidAudienceError as error:
             raise token_invalid("The token is meant for another audience than this service.", "aud") from error
         except jwt.InvalidTokenError as error:

@@ -183,4 +183,4 @@ async def _write_once(
             return await write()
         except StaleError:
             continue  # The same request ran at the same time: its response is stored by now.
-    raise Refusal(Reason.CONTENDED, "The same entry was written at the same time: call again.")
+    raise Refusal(Reason.CONTENDED, "Another call is writing the same entry. Call again.")

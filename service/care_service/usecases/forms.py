@@ -45,7 +45,7 @@ async def load_form(store: TicketStore, links: Links, token: str, now: datetime)
 async def submit_contact(
     store: TicketStore, links: Links, token: str, submission: Submission, request: Request[str]
 ) -> Replayable[str]:
-    """Takes what a customer leaves; returns the reference that the customer is told.
+    """Records a submission. Returns the reference to show to the customer.
 
     It starts the chat, or raises a follow-up of a CLOSED ticket, or is kept as a claim. A submission that is known
     already changes nothing.

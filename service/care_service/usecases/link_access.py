@@ -1,4 +1,4 @@
-"""What holds for callers who have only a link: customers, and whoever else opens it."""
+"""Refusals for callers who have only a link: customers, and anybody else who opens it."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class Request(Generic[OutcomeT]):
         return self.now - REQUEST_ID_LIFETIME
 
     def by(self, caller: Caller) -> Request[OutcomeT]:
-        """Returns the same request, made by `caller`: whoever holds a link is known once the link is read."""
+        """Returns the same request, made by `caller`. The holder of a link is known only once the link is read."""
         return replace(self, caller=caller)
 
     def key(self, organization: str) -> RequestKey | None:
@@ -57,7 +57,7 @@ class Request(Generic[OutcomeT]):
     def replay(self, stored: StoredResponse | None) -> StoredResponse | None:
         """Returns the stored response; refuses with REQUEST_ID_REUSED where it is another request's."""
         if stored is not None and stored.fingerprint != self.fingerprint:
-            words = "The request_id was used for another request: choose a new one for a new request."
+            words = "The request_id was used for another request. Choose a new one for each new request."
             raise Refusal(Reason.REQUEST_ID_REUSED, words, {"request_id": str(self.id)})
         return stored
 
@@ -72,4 +72,4 @@ class Request(Generic[OutcomeT]):
         """Refuses with ETAG_MISMATCH where the caller has seen another version of the ticket."""
         if self.etag and self.etag != str(ticket.version):
             metadata = {"ticket": ticket.name, "etag": str(ticket.version)}
-            raise Refusal(Reason.ETAG_MISMATCH, "The ticket has changed since: read it again.", metadata)
+            raise Refusal(Reason.ETAG_MISMATCH, "The ticket has changed since you read it. Read it again.", metadata)

@@ -1,4 +1,4 @@
-"""Retries of what another call overtook: load, decide and commit again."""
+"""Optimistic concurrency: if another call committed first, load, decide and commit again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 _TRIES: Final = 4
-"""How often a call is overtaken before it locks the ticket's row."""
+"""Tries before a call locks the ticket's row."""
 
 
 class Once(Protocol[T_co]):
@@ -27,7 +27,7 @@ class Once(Protocol[T_co]):
 async def retry_until_committed(
     store: TicketStore, once: Once[T], ticket: TicketName | Callable[[], Awaitable[TicketName | None]] | None
 ) -> T:
-    """Repeats `once` until nobody overtakes it, in the end with `ticket` locked. Refuses with CONTENDED if that fails.
+    """Repeats `once` until it commits. The last try locks `ticket`. Refuses with CONTENDED if that fails, too.
 
     Where another ticket may take over, such as a follow-up, `ticket` is a function that finds the present one. None
     means that there is no ticket to lock.
@@ -46,4 +46,4 @@ async def retry_until_committed(
         except StaleError:
             pass
     metadata = {"ticket": str(ticket)} if ticket else {}
-    raise Refusal(Reason.CONTENDED, "Others changed it at the same time, again and again: call again.", metadata)
+    raise Refusal(Reason.CONTENDED, "Other calls keep changing the same ticket. Call again.", metadata)

@@ -23,7 +23,7 @@ from care_service.usecases.raising import decide_with_number
 from care_service.usecases.request import Replayable, Request
 
 _TRIES: Final = 12
-"""Of the calls that meet in a round, one commits."""
+"""Each round, one of the concurrent calls commits."""
 
 
 def review_id(organization: str, site: str, external_id: str) -> UUID:
@@ -52,7 +52,7 @@ async def ingest_review(
             stored = await directory.answer(key) if key else None
             if (replayed := request.replay(stored)) is not None:
                 return replayed
-    raise Refusal(Reason.CONTENDED, "The review was taken in at the same time, again and again: call again.")
+    raise Refusal(Reason.CONTENDED, "Other calls keep ingesting the same review. Call again.")
 
 
 async def _ingest(

@@ -72,7 +72,7 @@ async def update_settings(
             return await _write(reader, directory, texts, place, place.own.settings.changed(given, paths), request)
         except StaleError:
             continue
-    raise Refusal(Reason.CONTENDED, "Others changed the settings at the same time: call again.")
+    raise Refusal(Reason.CONTENDED, "Other calls keep changing the same settings. Call again.")
 
 
 async def _write(
@@ -111,5 +111,5 @@ async def _load(reader: Reader, name: Child) -> SettingsPlace:
 def _check_etag(place: SettingsPlace, etag: str) -> None:
     revision_number = str(place.own.settings_revision)
     if etag and etag != revision_number:
-        words = "The settings have changed since they were read: read them again."
+        words = "The settings have changed since you read them. Read them again."
         raise Refusal(Reason.ETAG_MISMATCH, words, {"settings": place.name, "etag": revision_number})

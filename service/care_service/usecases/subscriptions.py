@@ -1,7 +1,7 @@
-"""Notifies the streams of this process about changes: one poll of the feed serves all of them.
+"""Notifies the streams of this process of changes. One poll of the feed serves all streams.
 
-Each stream reads from its own position, at its own pace, so a slow client fills no memory. An idle stream costs nothing
-but the common poll. Streams that need the same part of the feed at the same time share one read.
+Each stream reads from its own position at its own pace, so that a slow consumer fills no memory. Idle streams share the
+one poll. Streams that read the same changes at the same time share one read.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from care_service.usecases.ports.feed import Feed
 _LOG: Final = get_logger("care.following")
 _LIMIT: Final = 1_000
 _READS: Final = 4
-"""Reads of the feed at a time. Most database connections stay free for calls, even if many streams wait."""
+"""Concurrent reads of the feed. A change that many streams wait for leaves most connections to calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +28,17 @@ class Pace:
     """The times of streams, in seconds."""
 
     look: float = 0.25
-    """Between two polls of the feed while there are streams. Commits of this process are noticed without it."""
+    """Between two polls while there are subscriptions. Polling finds what other processes committed."""
     heartbeat: float = 20.0
-    """Of silence, after which a stream sends a heartbeat: proxies close connections that are silent for a minute."""
+    """Silence after which a stream sends a heartbeat. Proxies close connections that are silent for a minute."""
     taken_within: float = 30.0
-    """In which a stream's client has to make room for the next message. Unread messages wait in gRPC's window
-    (64 KiB to some MiB), not in the memory of the service."""
+    """Limit for writing one message to a stream. Unread messages stay in gRPC's window (64 KiB to some MiB)."""
     retry: float = 1.0
-    """Between two polls while the database can't be reached."""
+    """Between two polls while the database is unreachable."""
 
 
 class Subscription:
-    """The state of one stream: whether there is news for it, and when its next heartbeat is due."""
+    """One stream: whether there is news for it, and whether a heartbeat is due."""
 
     def __init__(self, heartbeat: float) -> None:
         self._heartbeat = heartbeat
@@ -48,9 +47,9 @@ class Subscription:
         self._failure: Refusal | None = None
 
         self.through: FeedPosition | None = None
-        """The position up to which there may be news; None before the first poll."""
+        """There may be changes up to this position; None before the first poll."""
         self.is_over = False
-        """Whether the service stops: the client resumes at another process."""
+        """Whether the service is shutting down. The client resumes at another replica."""
 
     @property
     def is_silent(self) -> bool:
@@ -58,16 +57,16 @@ class Subscription:
         return asyncio.get_running_loop().time() >= self._spoken + self._heartbeat
 
     def mark_sent(self) -> None:
-        """Notes that the stream sent something."""
+        """Records that the stream sent a message."""
         self._spoken = asyncio.get_running_loop().time()
 
     def notify(self, through: FeedPosition) -> None:
-        """Notes that there may be news up to a position."""
+        """Announces that there may be changes up to `through`."""
         self.through = through
         self._news.set()
 
     def end(self) -> None:
-        """Notes that the service stops."""
+        """Ends the stream in good order."""
         self.is_over = True
         self._news.set()
 
@@ -77,9 +76,9 @@ class Subscription:
         self._news.set()
 
     async def wait(self) -> bool:
-        """Waits for news or for the next heartbeat; returns whether there is news.
+        """Waits for news or for the next heartbeat. Returns whether there is news.
 
-        Raises the refusal of a feed that can't be read: heartbeats would only hide that.
+        Raises a refusal if the feed can't be read: heartbeats would then suggest that all is well.
         """
         try:
             async with asyncio.timeout_at(self._spoken + self._heartbeat):
@@ -105,20 +104,20 @@ class Subscriptions:
         self._is_over = False
 
     def hint(self) -> None:
-        """Notes that something was committed in this process."""
+        """Requests a poll now, because this process committed something."""
         self._hint.set()
 
     def end(self) -> None:
-        """Ends all streams, also those that start later: the service stops."""
+        """Ends all streams, present and future, because the service is shutting down."""
         self._is_over = True
         for subscription in self._all():
             subscription.end()
 
     @asynccontextmanager
     async def subscribe(self, organization: str | None, ticket: int | None) -> AsyncIterator[Subscription]:
-        """Keeps an subscription for the block.
+        """Subscribes to an organization, or to one ticket, while the block runs. None stands for all.
 
-        Raises the refusal DRAINING after a block that was left because the service stops.
+        Refuses with DRAINING when the block ends because the service is shutting down.
         """
         subscription, key = Subscription(self._pace.heartbeat), (organization, ticket)
         if self._is_over:
@@ -135,7 +134,7 @@ class Subscriptions:
                 del self._subscriptions[key]
 
     async def changes(self, follow: FeedFilter, after: FeedPosition, through: FeedPosition, limit: int) -> FeedPage:
-        """Reads the feed, once for all streams that need the same part of it."""
+        """Reads the feed, once for all streams that ask for the same changes."""
         key = (follow, after, through, limit)
         read = self._reads.get(key)
         if read is None:
@@ -143,14 +142,14 @@ class Subscriptions:
 
             def done(read: asyncio.Task[FeedPage]) -> None:
                 del self._reads[key]
-                read.cancelled() or read.exception()  # Retrieved here, since no stream may wait for it any more.
+                read.cancelled() or read.exception()  # retrieve the exception: all waiters may have left
 
             read.add_done_callback(done)
-        # A stream that is cut off must not cancel the read of the others.
+        # A stream that is cancelled must not cancel the read for the others.
         return await asyncio.shield(read)
 
     async def run(self) -> None:
-        """Polls the feed while there are streams. Runs until cancelled."""
+        """Polls the feed while there are subscriptions; runs until cancelled."""
         place: FeedPosition | None = None
         has_failed = False
         while True:
@@ -162,7 +161,7 @@ class Subscriptions:
             try:
                 place = await self._begin() if place is None else await self._look(place)
             except Refusal as refusal:
-                if has_failed:  # The second failure in a row: not just a broken connection.
+                if has_failed:  # twice in a row: not a glitch
                     self._fail(refusal)
                 has_failed = True
                 await asyncio.sleep(self._pace.retry)
@@ -171,7 +170,7 @@ class Subscriptions:
 
     async def _begin(self) -> FeedPosition:
         place = await self._feed.end()
-        # Streams that started meanwhile read from their own positions.
+        # Streams that subscribed in the meantime read from their own positions.
         for subscription in self._all():
             subscription.notify(place)
         return place
@@ -191,7 +190,7 @@ class Subscriptions:
         return changed.position
 
     def _fail(self, refusal: Refusal) -> None:
-        _LOG.warning("the feed can't be read", reason=refusal.reason.value)
+        _LOG.warning("feed unreadable", reason=refusal.reason.value)
         for subscription in self._all():
             subscription.fail(refusal)
 

@@ -27,7 +27,7 @@ async def test_a_ticket_of_a_review_gets_its_subject_and_shows_the_review(office
     ticket = snapshot.ticket
     assert (ticket.number, ticket.subject, ticket.location, ticket.review_id) == (
         1,
-        "1-star review by Robin P.",
+        "1-star review at Local, soho",
         "soho",
         review.id,
     )

@@ -152,6 +152,19 @@ async def test_a_setting_that_moves_deadlines_wakes_the_tickets(office: Office) 
     assert (await office.load(name)).ticket.timing.next_time == office.now + timedelta(days=10 - 3)
 
 
+async def test_a_setting_of_a_location_wakes_the_tickets_of_that_location(office: Office) -> None:
+    await office.ticket(with_review=False)
+    for _ in range(2):
+        await office.create(replace(office.new_ticket(), location="camden"))
+    before = await office.wakes("TicketWorkflow")
+    layer, fields = Layer(Settings(inactivity_days=10), frozenset({"inactivity_days"})), frozenset({"inactivity_days"})
+    place = Child(office.id, "camden")
+    await settings_updates.update_settings(
+        office.reader, office.directory, texts, place, layer, fields, office.request(office.service)
+    )
+    assert await office.wakes("TicketWorkflow") == before + 2
+
+
 async def test_a_setting_is_unset_by_its_path_alone(office: Office) -> None:
     await update_settings(office, Settings(grace_days=1), "grace_days")
     place = fresh(

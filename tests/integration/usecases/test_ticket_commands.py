@@ -113,6 +113,14 @@ async def test_an_unknown_agent_is_not_assigned(office: Office) -> None:
     assert refusal.metadata == {"resource": f"organizations/{office.id}/agents/nobody"}
 
 
+async def test_an_id_of_another_organizations_agent_is_unknown(office: Office) -> None:
+    name = await office.ticket()
+    await office.directory.see_agent(f"{office.id}-other", "mallory", "Mallory", office.now)
+    refusal = await refused(tickets.assign_ticket(office.store, name, "mallory", office.request()))
+    assert refusal.reason is Reason.RESOURCE_NOT_FOUND
+    assert refusal.metadata == {"resource": f"organizations/{office.id}/agents/mallory"}
+
+
 async def test_a_command_that_changes_nothing_writes_nothing(office: Office) -> None:
     name = await office.ticket()
     before = (await office.load(name)).ticket

@@ -111,8 +111,8 @@ async def test_keys_stay_while_the_issuer_is_away_which_is_said_once() -> None:
         await keys.fetch()
     assert (keys.is_unavailable, keys.current) == (False, had)
     assert [(line["log_level"], line["event"]) for line in lines] == [
-        ("warning", "token keys can't be had: degraded"),
-        ("info", "token keys can be had again"),
+        ("warning", "token keys can't be fetched: degraded"),
+        ("info", "token keys can be fetched again"),
     ]
 
 
@@ -178,8 +178,8 @@ async def test_a_file_is_read_and_read_again(tmp_path: Path) -> None:
     ("content", "words"),
     [
         (None, "can't be read"),
-        ("", "no JSON"),
-        ("{}", "no JWK Set"),
+        ("", "not JSON"),
+        ("{}", "not a JWK Set"),
         ('{"keys": []}', "no key for signatures"),
         ('{"keys": [{"kty": "oct", "kid": "a", "k": "c2VjcmV0"}]}', "a: it is symmetric"),
     ],

@@ -152,7 +152,7 @@ def test_who_issued_a_token_and_for_whom_is_checked_and_named() -> None:
 @pytest.mark.parametrize(
     ("member", "reason"),
     [
-        ("text", "number 1: it is no JSON object"),
+        ("text", "number 1: it is not a JSON object"),
         ({"kty": "oct", "k": "AAAA", "kid": "a"}, "a: it is symmetric"),
         (jwk(private_key("ES256"), kid="a", d="AAAA"), "a: it is private"),
         (jwk(ec.generate_private_key(ec.SECP256K1()), kid="a"), "a: its type or curve"),

@@ -1,7 +1,7 @@
 """Whatever decides by an enum decides for each of its members: a new member can't slip through.
 
 mypy sees a `match` that lacks a member, unless its last case takes whatever is left; and it sees no table. So each
-`match` over an enum of ours ends in `assert_never`, and each table has all members, is made by `total`, or stands in
+`match` over an enum of ours ends in `assert_never`, and each table has all members, is made by `check_complete`, or stands in
 PARTIAL with a reason. Values of the contract may come from a newer service: there the last case is needed, and each
 value that is known must have a case before it.
 """
@@ -16,7 +16,7 @@ import pytest
 from tests.unit.vocabulary.source import Module, enum_of, members, modules, place, read
 
 PARTIAL: dict[tuple[str, str], str] = {
-    ("CODES", "Reason"): "the reasons that the test kit can refuse with; the service's own table is made by total",
+    ("CODES", "Reason"): "the reasons that the test kit can refuse with; the service's table is checked",
     ("_CODES", "DeliveryFailure"): "a provider has codes for these; whatever has none is OTHER",
     ("_DELIVERY_STEPS", "care.v1.DeliveryStep"): "the steps that a worker can begin",
     ("_ENDS", "care.v1.RecoveryState"): "the states that a recovery ends in",
@@ -26,10 +26,10 @@ PARTIAL: dict[tuple[str, str], str] = {
     ("_SERVICE_STEPS", "care.v1.RecoveryStep"): "the steps at the service; a match has words for every step",
     ("_SITE_STEPS", "care.v1.RecoveryStep"): "the steps at a review site; a match has words for every step",
     ("details", "care.v1.DeliveryStep"): "what only two steps have to tell; a match has words for every step",
-    ("_BEGUN_FROM", "DeliveryStep"): "a report begins these steps only; the rest is never begun",
+    ("_STARTS_FROM", "DeliveryStep"): "a report begins these steps only; the rest is never begun",
     ("_STATUS_ACTIVITIES", "Trigger"): "the triggers of machine 1 that a command fires",
     ("TRIGGERS", "Command"): "the other commands leave both machines alone",
-    ("with_status", "Trigger"): "the other triggers leave the resolve time alone",
+    ("move_status", "Trigger"): "the other triggers leave the resolve time alone",
     ("_COMPARE", "Comparator"): "':' and '!=' are never compared by: the schema turns them into equality",
 }
 """Tables and chains of `if` that are meant to name some members alone: the variable or function, the enum, why."""
@@ -90,7 +90,7 @@ def _is_complete(module: Module, table: ast.Dict, enum: str) -> bool:
 
 def _is_total(parents: tuple[ast.AST, ...]) -> bool:
     calls = (node for node in parents if isinstance(node, ast.Call))
-    return any(isinstance(call.func, ast.Name) and call.func.id == "total" for call in calls)
+    return any(isinstance(call.func, ast.Name) and call.func.id == "check_complete" for call in calls)
 
 
 def _enum_of_chain(module: Module, first: ast.If) -> str | None:
@@ -156,7 +156,7 @@ def test_what_forgets_a_member_is_found(text: str, words: str) -> None:
     [
         "match x:\n case Channel.SMS: a()\n case Channel.EMAIL: b()\n case _: assert_never(x)",
         "match x:\n case pb.RECOVERY_KIND_FORM | pb.RECOVERY_KIND_DIRECT: a()\n case _: b()",
-        "T = total(Priority, {Priority.LOW: 1} | others)",
+        "T = check_complete(Priority, {Priority.LOW: 1} | others)",
         "T = {RecoveryKind.FORM: 1, RecoveryKind.DIRECT: 2}",
         "if x is Priority.LOW: a()\nelse: b()",
         "match x:\n case str(): a()\n case _: b()",

@@ -42,7 +42,7 @@ EDITS: Final = (
         (f"{_USECASES}/test_reaching_customers.py::test_a_rejected_contact_gets_nothing_more",),
     ),
     Edit(
-        "a review may have two open tickets",
+        "a ticket that is created a moment too late is an internal error",
         f"{_STORAGE}/commits.py",
         '"pk_inbound_messages", OPEN_TICKET_INDEX, OPEN_FOLLOW_UP_INDEX}',
         '"pk_inbound_messages", OPEN_FOLLOW_UP_INDEX}',
@@ -54,7 +54,7 @@ EDITS: Final = (
         f"{_STORAGE}/loads.py",
         "LEFT JOIN agents a ON a.organization = t.organization AND a.id = $4::TEXT",
         "LEFT JOIN agents a ON a.id = $4::TEXT",
-        (f"{_SERVICE}/test_assignment.py::test_a_ticket_never_goes_to_another_organizations_agent",),
+        (f"{_USECASES}/test_ticket_commands.py::test_an_id_of_another_organizations_agent_is_unknown",),
     ),
     Edit(
         "what the customer of a closed ticket writes goes to the second ticket of a chain",
@@ -126,6 +126,8 @@ EDITS: Final = (
         f"{_STORAGE}/directory.py",
         " AND {condition}{here}",
         " AND {condition}",
-        (f"{_USECASES}/test_directory_and_settings.py::test_a_setting_that_moves_deadlines_wakes_the_tickets",),
+        (
+            f"{_USECASES}/test_directory_and_settings.py::test_a_setting_of_a_location_wakes_the_tickets_of_that_location",
+        ),
     ),
 )

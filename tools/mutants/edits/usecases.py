@@ -79,7 +79,7 @@ EDITS: Final = (
         (f"{_TESTS}/test_recovery_steps.py::test_a_check_takes_back_the_wake_of_the_workflows_own_report",),
     ),
     Edit(
-        "the workflow of a posted reply is not told that a reply may be public already",
+        "a later attempt is not told that the reply may be public",
         "service/care_service/usecases/recovery_steps.py",
         "read_first = step is RecoveryStep.POST and loaded.recovery.reply_state in HANDED_OUT",
         "read_first = False",

@@ -22,7 +22,7 @@ EDITS: Final = (
         "poked, self._updates_covered = self._poked, self._updates_received\n"
         + _ASK
         + "                self._poked = False\n",
-        (f"{_POKES}::test_poke_while_an_answer_is_on_its_way_is_not_slept_over",),
+        (f"{_POKES}::test_poke_while_the_service_is_asked_is_another_question",),
     ),
     Edit(
         "a workflow ends over a poke",
@@ -36,7 +36,7 @@ EDITS: Final = (
         _BASE,
         "        if self._updates_answered == self._updates_received:\n            workflow.continue_as_new",
         "        if True:\n            workflow.continue_as_new",
-        ("tests/workflows/test_updates.py::test_an_update_is_answered_where_the_history_begins_anew",),
+        ("tests/workflows/test_updates.py::test_an_update_that_has_no_answer_yet_puts_off_the_new_history",),
     ),
     Edit(
         "a recovery that does not exist waits for an operator",
@@ -44,13 +44,6 @@ EDITS: Final = (
         "if refusal.type == _NOT_FOUND:",
         "if False:",
         ("tests/workflows/test_contact_recovery.py::test_recovery_that_does_not_exist_fails_once",),
-    ),
-    Edit(
-        "a deadline is fired after a poke",
-        "workflows/care_workflows/ticket_workflow.py",
-        "return None if self._poked else await self._run_service_step(activity_names.FIRE_DEADLINE)",
-        "return await self._run_service_step(activity_names.FIRE_DEADLINE)",
-        ("tests/workflows/test_ticket_workflow.py::test_a_poke_asks_anew_and_the_sooner_deadline_holds",),
     ),
     Edit(
         "a reply that may be public is posted again",

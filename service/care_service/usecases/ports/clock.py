@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """The source of the present time; tests pass the Temporal test server's."""
+    """The source of `now`. Tests use the clock of the Temporal test server."""
 
     def now(self) -> datetime:
         """Returns the present time, in UTC."""

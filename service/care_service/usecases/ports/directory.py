@@ -19,18 +19,18 @@ from care_service.usecases.ports.idempotency import (
 
 
 class Directory(Protocol):
-    """Writes of everything but tickets. Each is one transaction, together with the stored response."""
+    """Writes organizations, locations, agents and reviews. Each write commits with the record of its response."""
 
     async def answer(self, key: RequestKey) -> StoredResponse | None:
-        """Returns the response that is stored for a request; None if there is none."""
+        """Returns the response stored for a request."""
         ...
 
     async def ensure_organization(self, organization: str, now: datetime) -> None:
-        """Makes the organization's entry if it does not exist."""
+        """Creates the organization's entry if it is missing."""
         ...
 
     async def ensure_agent(self, organization: str, agent: str, display_name: str, now: datetime) -> None:
-        """Makes the agent's entry, and the organization's, if they do not exist."""
+        """Creates the entries of the agent and the organization if they are missing."""
         ...
 
     async def put_organization(
@@ -40,9 +40,9 @@ class Directory(Protocol):
         record: IdempotencyRecord | None,
         revision: SettingsRevision | None = None,
     ) -> None:
-        """Writes the fields `changed` of an existing organization; changes of other fields by other calls stay.
+        """Writes the fields `changed` of an existing organization. Concurrent changes of other fields stay.
 
-        With a `revision`, writes its settings too. Raises StaleError where those changed since the load.
+        With a `revision`, writes the settings, too. Raises StaleError if the settings changed since they were loaded.
         """
         ...
 
@@ -53,7 +53,7 @@ class Directory(Protocol):
         record: IdempotencyRecord | None,
         revision: SettingsRevision | None = None,
     ) -> None:
-        """Writes a new location, or the fields `changed` of an existing one. `revision` is as above."""
+        """Writes a new location, or the fields `changed` of an existing one. `revision` is as in `put_organization`."""
         ...
 
     async def put_agent(self, agent: Agent, changed: Collection[str], record: IdempotencyRecord | None) -> None:
@@ -69,8 +69,8 @@ class Directory(Protocol):
         noted: ScheduledDecision | None = None,
         raised: ScheduledDecision | None = None,
     ) -> None:
-        """Writes a review and its location's entry; what its ticket notes about an edit; the ticket that it raises.
+        """Writes a review, the decision on its ticket, the ticket that it raises, and the entry of its location.
 
-        Raises StaleError where a newer edit is stored, or the ticket has changed.
+        Raises StaleError if a newer edit is stored, or if the ticket has changed.
         """
         ...

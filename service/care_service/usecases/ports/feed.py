@@ -8,7 +8,7 @@ from care_service.usecases.feed import ChangedTickets, FeedFilter, FeedPage, Fee
 
 
 class Feed(Protocol):
-    """The activity log of all tickets. Nothing is ever added before a position that was returned."""
+    """The activity log of all tickets. Nothing is added before a position that was returned."""
 
     async def end(self) -> FeedPosition:
         """Returns the present end of the feed: everything committed from now on comes after it."""

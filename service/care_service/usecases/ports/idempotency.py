@@ -13,23 +13,23 @@ REQUEST_ID_LIFETIME: Final = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class RequestKey:
-    """What a response is stored under: a `request_id` is unique per organization and caller (AIP-155)."""
+    """The key of a stored response: a `request_id` is unique per organization and caller (AIP-155)."""
 
     organization: str
     caller: str
     request_id: UUID
     oldest: datetime
-    """Responses that were stored before this time have expired."""
+    """Responses stored before this time have expired."""
 
 
 def customer_key(organization: str, recovery: UUID, request_id: UUID, oldest: datetime) -> RequestKey:
-    """Returns the key of a request through a link: everybody who holds the link counts as one caller."""
+    """Returns the key of a request that came through a form link. All holders of a link count as one caller."""
     return RequestKey(organization, f"CUSTOMER/{recovery}", request_id, oldest)
 
 
 @dataclass(frozen=True, slots=True)
 class StoredResponse:
-    """The response to a request, stored for repeats of it."""
+    """The response to an earlier request, stored for repeats."""
 
     fingerprint: bytes
     """SHA-256 over the method and the request's bytes."""

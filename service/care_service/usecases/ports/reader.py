@@ -28,7 +28,7 @@ from care_rules.settings import SettingsRevision
 
 @dataclass(frozen=True, slots=True)
 class TicketView:
-    """A ticket with what is shown beside it."""
+    """A ticket and its contact."""
 
     ticket: Ticket
     contact: Contact | None
@@ -45,7 +45,7 @@ class RecoveryView:
 
 @dataclass(frozen=True, slots=True)
 class MessageView:
-    """An entry of the thread, with the state of its recovery and of its delivery."""
+    """An entry of the thread, with the state of its recovery and with its delivery."""
 
     message: Message
     recovery_state: RecoveryState | None
@@ -53,22 +53,22 @@ class MessageView:
 
 
 class Reader(Protocol):
-    """Reads. Lists go by keyset: `after` is the last key of the previous page; `limit` is its size and one more."""
+    """Reads lists by keyset. `after` is the last key of the page before. `limit` is the page size plus one."""
 
     async def tickets(self, query: TicketQuery) -> Sequence[TicketView]:
-        """Returns a page of tickets; without an organization, one organization after the other."""
+        """Returns a page of tickets. Without an organization, sorts by organization first, in the order's direction."""
         ...
 
     async def count_tickets(self, organization: str | None, condition: Condition) -> TicketCounts:
-        """Returns how many tickets a filter finds; without an organization, in all of them."""
+        """Counts the tickets that match a filter, in all organizations if none is given."""
         ...
 
     async def activities(self, name: TicketName, after: int | None, limit: int) -> Sequence[Activity]:
-        """Returns a ticket's activities, the latest first."""
+        """Returns the activities of a ticket, the highest number first."""
         ...
 
     async def recoveries(self, name: TicketName, after: int | None, limit: int) -> Sequence[tuple[int, RecoveryView]]:
-        """Returns a ticket's recoveries, the latest first, each with its position."""
+        """Returns the recoveries of a ticket with their positions, the latest first."""
         ...
 
     async def recovery(self, name: RecoveryName) -> RecoveryView | None:
@@ -102,7 +102,7 @@ class Reader(Protocol):
     async def unmatched(
         self, organization: str, after: tuple[datetime, str, str] | None, limit: int
     ) -> Sequence[Inbound]:
-        """Returns messages that came in and found no open chat, the latest first."""
+        """Returns the inbound messages that matched no open chat, the latest first."""
         ...
 
     async def reviews(self, query: ReviewQuery) -> Sequence[Review]:
@@ -140,5 +140,5 @@ class Reader(Protocol):
     async def settings_revisions(
         self, organization: str, location: str, before: int | None, limit: int
     ) -> Sequence[SettingsRevision]:
-        """Returns changes of settings, the latest first; an empty location means the organization's own."""
+        """Returns settings revisions, the latest first; an empty `location` stands for the organization's own."""
         ...

@@ -30,12 +30,12 @@ from care_service.usecases.ports.idempotency import (
 
 
 class StaleError(Exception):
-    """The commit found that another call was faster: load again, and decide again."""
+    """Another call committed first. Load and decide again."""
 
 
 @dataclass(frozen=True, slots=True)
 class InboundQuery:
-    """How to find the chat of a message that came in: by the ticket it names, what it replies to, or its sender."""
+    """How to find the chat of an inbound message: by the ticket it names, the message it answers, or its sender."""
 
     organization: str
     channel: Channel
@@ -47,20 +47,20 @@ class InboundQuery:
 
 @dataclass(frozen=True, slots=True)
 class InboundSnapshot:
-    """What is loaded for a message that came in."""
+    """What was loaded for an inbound message."""
 
     known: Inbound | None
-    """The message as it was taken in before, if it was."""
+    """The stored message, if it was ingested before."""
     chat: ChatSnapshot | None
     """The chat that the message belongs to."""
     is_answer: bool = False
-    """Whether the chat was found by what the message replies to."""
+    """Whether the chat was found by the message that this one answers."""
     addressed_ticket: Ticket | None = None
-    """The ticket that the query names, loaded before the chat."""
+    """The ticket that the query names. It was loaded no later than the chat."""
 
 
 class TicketStore(Protocol):
-    """Loads and commits of tickets: each command costs one query and one statement."""
+    """Loads and commits tickets. A load is one query, and a commit is one statement."""
 
     async def load(
         self,
@@ -71,7 +71,7 @@ class TicketStore(Protocol):
         claim: UUID | None = None,
         request: RequestKey | None = None,
     ) -> tuple[TicketSnapshot, StoredResponse | None] | None:
-        """Returns a ticket with the agent, recovery and contact (`claim`) named; None if it does not exist."""
+        """Returns the ticket with the given agent, recovery and claim; None if it does not exist."""
         ...
 
     async def load_new(
@@ -83,7 +83,7 @@ class TicketStore(Protocol):
         agent: str | None,
         request: RequestKey | None,
     ) -> tuple[CreationSnapshot, StoredResponse | None]:
-        """Returns what a new ticket is decided from."""
+        """Returns what a new ticket is decided on. Creates the organization's entry if it is missing."""
         ...
 
     async def load_form(
@@ -91,7 +91,7 @@ class TicketStore(Protocol):
     ) -> tuple[FormSnapshot, StoredResponse | None] | None:
         """Returns the ticket behind a form's link; None if it does not exist. `oldest` is as in `RequestKey`.
 
-        Raises StaleError where the ticket that receives a submission changed during the load.
+        Raises StaleError if the ticket that receives an answer changed during the load.
         """
         ...
 
@@ -108,14 +108,14 @@ class TicketStore(Protocol):
     ) -> tuple[ChatSnapshot, StoredResponse | None] | None:
         """Returns the ticket behind a chat's link; None if it does not exist. `oldest` is as in `RequestKey`.
 
-        Raises StaleError where the ticket that receives a message changed during the load.
+        Raises StaleError if the ticket that receives a message changed during the load.
         """
         ...
 
     async def load_inbound(
         self, query: InboundQuery, request: RequestKey | None = None
     ) -> tuple[InboundSnapshot, StoredResponse | None]:
-        """Returns the message if it was taken in before; else the chat that it belongs to."""
+        """Returns the message stored with that id, if any, and the chat that the message belongs to."""
         ...
 
     async def load_kept(self, name: TicketName, contact: Contact, limit: int) -> Sequence[Inbound]:
@@ -123,19 +123,19 @@ class TicketStore(Protocol):
         ...
 
     async def keep_inbound(self, inbound: Inbound, record: IdempotencyRecord | None) -> None:
-        """Stores a message that found no ticket. Raises StaleError where it was taken in before."""
+        """Stores a message that matched no ticket. Raises StaleError if it was ingested before."""
         ...
 
     async def next_number(self, organization: str) -> int:
-        """Takes the organization's next ticket number. A number that is not used leaves a gap."""
+        """Takes the organization's next ticket number. An unused number leaves a gap."""
         ...
 
     async def next_assignee(self, organization: str, location: str, how: AutoAssign) -> str | None:
-        """Takes the turn of an agent whom tickets of the location can be assigned to; None if there is none."""
+        """Returns the location's next assignee, and uses up that turn. None if the location has no assignees."""
         ...
 
     async def cancel_wake(self, name: RecoveryName, report_time: datetime) -> None:
-        """Deletes the wake of the report that a workflow made at `report_time`, if it still waits."""
+        """Deletes the wake of a report, because its workflow has asked since. No error if there is none."""
         ...
 
     async def commit(self, scheduled: ScheduledDecision, record: IdempotencyRecord | None) -> None:
@@ -143,9 +143,9 @@ class TicketStore(Protocol):
         ...
 
     async def commit_new(self, scheduled: ScheduledDecision, record: IdempotencyRecord | None) -> None:
-        """Writes a new ticket, and its link in the ticket that it follows, in one statement. Raises StaleError."""
+        """Writes a new ticket, and its link on the ticket that it follows, in one statement. Raises StaleError."""
         ...
 
     def exclusive(self, name: TicketName) -> AbstractAsyncContextManager[TicketStore]:
-        """Locks the ticket's row for one load and one commit: for a call that others overtook several times."""
+        """Locks the ticket's row for one load and one commit: the last resort of a call that keeps losing the race."""
         ...
