@@ -160,7 +160,7 @@ async def test_a_setting_of_a_location_wakes_the_tickets_of_that_location(office
     layer, fields = Layer(Settings(inactivity_days=10), frozenset({"inactivity_days"})), frozenset({"inactivity_days"})
     place = Child(office.id, "camden")
     await settings_updates.update_settings(
-        office.reader, office.directory, texts, place, layer, fields, office.request(office.service)
+        office.reader, office.directory, json_values, place, layer, fields, office.request(office.service)
     )
     assert await office.wakes("TicketWorkflow") == before + 2
 
