@@ -173,7 +173,7 @@ async def test_what_becomes_of_the_chat_is_said_as_it_happens(browser: Browser, 
     async with visiting(browser, site) as page:
         await page.goto(path)
         closed, gone = (
-            page.get_by_text("Harbor Café has closed this scenario."),
+            page.get_by_text("Harbor Café has closed this case."),
             page.get_by_text("Please reload the page."),
         )
         await expect(closed).to_be_hidden()
