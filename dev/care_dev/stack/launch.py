@@ -98,7 +98,7 @@ def _become(uid: int, gid: int) -> None:
 def _keep_file_access() -> None:
     """Keep CAP_DAC_OVERRIDE, and no other capability, over exec by way of the ambient set (capabilities(7)).
 
-    Where the kernel refuses it, the program needs the ordinary permissions. capset(2) can't fail otherwise.
+    Where the kernel refuses it, the program has no capability at all and needs the ordinary permissions.
     """
     import ctypes
 

@@ -11,6 +11,7 @@ from care_rules.lifecycle import TicketStatus
 from care_rules.names import RecoveryName, TicketName
 from care_rules.refusals import Reason
 from care_service.usecases import chats, conversation, recoveries, tickets
+from care_service.usecases.links import Links
 from care_service.usecases.ports.idempotency import StoredResponse
 from care_service.usecases.request import Replayable, Request
 from tests.integration.usecases.office import STRANGER, Office, assert_refused, encode, fresh, refused
@@ -46,6 +47,24 @@ async def test_the_link_of_a_rejected_contact_is_not_valid(office: Office) -> No
     opened = chats.open_chat(office.store, office.links, office.chat_token(contact), office.now)
     await assert_refused(opened, Reason.LINK_UNKNOWN)
     await assert_refused(post(office, contact), Reason.LINK_UNKNOWN)
+
+
+async def test_a_link_that_is_not_valid_opens_nothing(office: Office) -> None:
+    contact = await office.chat(await office.ticket())
+    other = Links({"k1": office.links.keys["k1"], "k2": b"o" * 32}, "k2", office.links.base_url)
+    tokens = ("", "a.b.c", other.chat_token(contact.id, "k2"), other.chat_token(uuid4(), "k1"))
+    for token in (*tokens, other.form_token(contact.recovery_id, "k1")):
+        await assert_refused(chats.open_chat(office.store, other, token, office.now), Reason.LINK_UNKNOWN)
+        posted = chats.post_message(office.store, other, token, "Hello?", office.request(STRANGER))
+        await assert_refused(posted, Reason.LINK_UNKNOWN)
+
+
+async def test_a_refusal_through_a_link_has_no_metadata(office: Office) -> None:
+    contact, request_id = await office.chat(await office.ticket()), uuid4()
+    await post(office, contact, request=office.request(STRANGER, id=request_id))
+    again = post(office, contact, request=office.request(STRANGER, id=request_id, fingerprint=b"another"))
+    refusal = await refused(again)
+    assert (refusal.reason, refusal.metadata) == (Reason.REQUEST_ID_REUSED, {})
 
 
 async def test_a_message_reopens_a_resolved_ticket_and_ends_the_wait_for_the_customer(office: Office) -> None:

@@ -16,7 +16,7 @@ from care_service.usecases import forms, recoveries, tickets
 from care_service.usecases.forms import Submission
 from care_service.usecases.links import Links
 from care_service.usecases.ports.idempotency import StoredResponse
-from care_service.usecases.request import Replayable
+from care_service.usecases.request import Replayable, Request
 from tests.integration.usecases.office import STRANGER, Office, assert_refused, recovery_name, refused
 
 SUBMISSION = Submission(email="robin@example.com", phone="", display_name="Robin", message="Please call.")
@@ -130,6 +130,16 @@ async def test_a_withdrawn_form_says_nothing_about_its_ticket(office: Office) ->
     await recoveries.withdraw_recovery_form(office.store, office.reader, recovery_name(recovery), office.request())
     refusal = await refused(submit(office, recovery))
     assert (refusal.reason, refusal.metadata) == (Reason.LINK_WITHDRAWN, {})
+
+
+async def test_a_refusal_through_a_link_has_no_metadata(office: Office) -> None:
+    _, recovery = await public_form(office)
+    request_id = uuid4()
+    await submit(office, recovery, request_id=request_id)
+    request: Request[str] = office.request(STRANGER, id=request_id, fingerprint=b"another")
+    again = forms.submit_contact(office.store, office.links, office.token(recovery), SUBMISSION, request)
+    refusal = await refused(again)
+    assert (refusal.reason, refusal.metadata) == (Reason.REQUEST_ID_REUSED, {})
 
 
 @pytest.mark.parametrize("after_close", [False, True])

@@ -45,6 +45,31 @@ async def test_an_automatic_email_is_recorded_and_is_not_activity(office: Office
     assert (ticket.status, ticket.timing.active_time) == (TicketStatus.RESOLVED, before)
 
 
+async def test_a_bounce_is_recorded_where_it_names_the_message_that_it_returns(office: Office) -> None:
+    name = await office.ticket()
+    await office.chat(name)
+    greeting = (await office.reader.messages(name, None, 10))[-1].message
+    bounce = office.inbound("No such mailbox.", sender="mailer-daemon@example.org", automatic=True)
+    assert (await ingest(office, bounce)).inbound.outcome is IngestOutcome.UNMATCHED
+    returned = replace(bounce, external_id="<bounce@example.org>", in_reply_to=(f"{greeting.id}@care.example",))
+    ingested = await ingest(office, returned)
+    assert (ingested.inbound.outcome, ingested.inbound.ticket_number) == (IngestOutcome.RECORDED, name.number)
+    # A person who knows the id is not the contact.
+    forged = replace(returned, external_id="<forged@example.org>", automatic=False)
+    assert (await ingest(office, forged)).inbound.outcome is IngestOutcome.UNMATCHED
+
+
+async def test_a_rejected_contact_is_not_heard(office: Office) -> None:
+    name = await office.ticket()
+    contact = await office.chat(name)
+    recovery = RecoveryName(office.id, name.number, contact.recovery_id)
+    await recoveries.reject_contact(office.store, office.reader, recovery, office.request())
+    await tickets.close_ticket(office.store, name, office.request())
+    answer = replace(office.inbound(), in_reply_to=(f"chat-{contact.id}@care.example",))
+    assert (await ingest(office, answer)).inbound.outcome is IngestOutcome.UNMATCHED
+    assert await office.ticket() == TicketName(office.id, 2)
+
+
 async def test_an_email_of_an_unknown_sender_is_kept(office: Office) -> None:
     message = office.inbound(sender="sam@example.com")
     ingested = await ingest(office, message)

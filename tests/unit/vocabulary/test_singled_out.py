@@ -1,7 +1,7 @@
 """A new member of an enum is decided on everywhere: in each set of members, and in each comparison with a member.
 
-A set and a comparison have no entry for each member. So neither mypy nor `total` sees whether a new member belongs
-there. This test lists all of these places when a member is new.
+A set and a comparison have no entry for each member. So neither mypy nor `check_complete` sees whether a new member
+belongs there. This test lists all of these places when a member is new.
 """
 
 from __future__ import annotations

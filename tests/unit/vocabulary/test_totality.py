@@ -1,9 +1,9 @@
 """Whatever decides by an enum decides for each of its members: a new member can't slip through.
 
 mypy sees a `match` that lacks a member, unless its last case takes whatever is left; and it sees no table. So each
-`match` over an enum of ours ends in `assert_never`, and each table has all members, is made by `total`, or stands in
-PARTIAL with a reason. Values of the contract may come from a newer service: there the last case is needed, and each
-value that is known must have a case before it.
+`match` over an enum of ours ends in `assert_never`, and each table has all members, is made by `check_complete`, or
+stands in PARTIAL with a reason. Values of the contract may come from a newer service: there the last case is needed,
+and each value that is known must have a case before it.
 """
 
 from __future__ import annotations

@@ -90,7 +90,9 @@ class World:
 
     async def ticket_at(self, state: ContactState.ValueType) -> Ticket:
         """One whose contact is at `state`, mostly; or else any that has a recovery, to be refused."""
-        found = [await self.tenant.get(Ticket(name=name), AGENTS[0]) for name in self.tickets]
+        request = tickets.ListTicketsRequest(parent=self.tenant.name, page_size=1000)
+        listed = (await self.tenant.agent(AGENTS[0]).tickets.ListTickets(request)).tickets
+        found = [ticket for ticket in listed if ticket.name in self.tickets]
         fitting = [ticket for ticket in found if ticket.contact_state == state]
         live = [ticket for ticket in found if ticket.recovery]
         return self.choose(fitting if fitting and self.rng.random() < 0.8 else live)
