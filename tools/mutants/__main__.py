@@ -12,6 +12,7 @@ Exits with 1 where an edit survived: a test is missing, or too weak. Exits with 
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -49,6 +50,8 @@ def main(argv: list[str] | None = None, edits: Sequence[Edit] = EDITS) -> int:
 def _try_all(edits: Sequence[Edit], jobs: int) -> int:
     """Prints the outcome of each edit; returns how many survived."""
     with ExitStack() as stack:
+        # Left last: after an interrupt, the copies end their checks first, and then the threads end.
+        pool = stack.enter_context(ThreadPoolExecutor(jobs))
         copies: SimpleQueue[Copy] = SimpleQueue()
         for _ in range(jobs):
             copies.put(stack.enter_context(copied_checkout()))
@@ -65,7 +68,6 @@ def _try_all(edits: Sequence[Edit], jobs: int) -> int:
         copies.put(copy)
         print(f"Without an edit, all checks pass ({time.monotonic() - begin:.0f} s)", flush=True)
         survived = 0
-        pool = stack.enter_context(ThreadPoolExecutor(jobs))
         for outcome in pool.map(attempt, edits):
             survived += outcome.survived
             print(_line(outcome), flush=True)
@@ -78,4 +80,6 @@ def _line(outcome: Outcome) -> str:
 
 
 if __name__ == "__main__":
+    # Ended like by Ctrl-C, so that servers and copies are removed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     sys.exit(main())

@@ -57,6 +57,7 @@ class Copy:
         # The installation's own folders come after these on the import path.
         path = os.pathsep.join(str(root / folder) for folder in (".", *_SOURCES))
         self._environment = dict(os.environ) | {"PYTHONPATH": path}
+        self._process: subprocess.Popen[str] | None = None
 
     def check(self, *what: str) -> str:
         """Runs TYPES, or tests; returns the first failure, or an empty string."""
@@ -74,7 +75,7 @@ class Copy:
 
     def _run(self, module: str, *arguments: str) -> tuple[int | None, str]:
         """Returns exit status and output; None as status where the limit was reached."""
-        process = subprocess.Popen(
+        self._process = process = subprocess.Popen(
             [sys.executable, "-m", module, *arguments],
             cwd=self.root,
             env=self._environment,
@@ -86,11 +87,20 @@ class Copy:
         try:
             output, _ = process.communicate(timeout=_LIMIT)
         except subprocess.TimeoutExpired:
-            return None, _stop(process)
-        except BaseException:
-            _stop(process)
-            raise
+            self.stop()
+            return None, process.communicate()[0]
         return process.returncode, output
+
+    def stop(self) -> None:
+        """Ends the check that is running, if there is one, with everything that it started."""
+        process = self._process
+        if process is None or process.poll() is not None:
+            return
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(_GRACE)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 @contextmanager
@@ -114,7 +124,11 @@ def copied_checkout() -> Iterator[Copy]:
         if (ROOT / _TYPE_CACHE).is_dir():
             # The cache is valid for the copy, because copies keep their times. Without it, mypy needs minutes.
             shutil.copytree(ROOT / _TYPE_CACHE, root / _TYPE_CACHE)
-        yield Copy(root)
+        copy = Copy(root)
+        try:
+            yield copy
+        finally:
+            copy.stop()
 
 
 def check_baseline(copy: Copy, edits: Iterable[Edit]) -> None:
@@ -133,14 +147,3 @@ def try_edit(copy: Copy, edit: Edit) -> Outcome:
     with edit.applied(copy.root):
         noticed_by = next(filter(None, map(copy.check, edit.checks)), "")
     return Outcome(edit, noticed_by, time.monotonic() - begin)
-
-
-def _stop(process: subprocess.Popen[str]) -> str:
-    """Ends a check with everything that it started; returns its output."""
-    os.killpg(process.pid, signal.SIGTERM)
-    try:
-        output, _ = process.communicate(timeout=_GRACE)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        output, _ = process.communicate()
-    return output
