@@ -193,3 +193,38 @@ async def test_changes_at_the_same_time_are_all_made(office: Office) -> None:
     place = await settings_updates.get_settings(office.reader, Child(office.id, ""), office.service)
     assert place.own.settings.names == {"grace_days", "warn_customer", "consent_text"}
     assert place.own.settings_revision == 3
+
+
+async def test_a_change_that_changes_nothing_makes_no_revision(office: Office) -> None:
+    for _ in range(2):
+        place = fresh(await update_settings(office, Settings(grace_days=1), "grace_days"))
+        assert place.own.settings_revision == 1
+    assert len(await office.reader.settings_revisions(office.id, "", None, 10)) == 1
+
+
+async def test_repeated_settings_are_set_once(office: Office) -> None:
+    request: Request[SettingsPlace] = office.request(office.service, id=uuid4())
+    first = await update_settings(office, Settings(grace_days=1), "grace_days", request=request)
+    await update_settings(office, Settings(grace_days=2), "grace_days")
+    again = await update_settings(office, Settings(grace_days=1), "grace_days", request=request)
+    assert isinstance(again, StoredResponse)
+    assert again.body == encode(first)
+    place = await settings_updates.get_settings(office.reader, Child(office.id, ""), office.service)
+    assert place.effective.grace_days == 2
+
+
+async def test_settings_of_a_location_that_contradict_those_of_the_organization_are_refused(office: Office) -> None:
+    await update_location(office, "soho", changes(display_name="Soho"), allow_missing=True)
+    await update_settings(office, Settings(inactivity_days=10), "inactivity_days")
+    warning = Settings(inactivity_warning_days=10)
+    updated = update_settings(office, warning, "inactivity_warning_days", location="soho")
+    assert [violation.field for violation in (await refused(updated)).violations] == [
+        "settings.inactivity_warning_days"
+    ]
+
+
+async def test_an_organization_with_settings_that_can_not_be_is_not_written(office: Office) -> None:
+    no_link = changes("chat_greeting", display_name="Acme", settings=Settings(chat_greeting="Hello!"))
+    refusal = await refused(update_organization(office, no_link))
+    assert [violation.field for violation in refusal.violations] == ["organization.chat_greeting"]
+    assert (await directory.get_organization(office.reader, office.id)).display_name == office.id
