@@ -102,10 +102,13 @@ async def test_a_withdrawn_form_is_retracted_without_its_link(office: Office) ->
     _, recovery = await requested(office)
     await office.post(recovery)
     await recoveries.withdraw_recovery_form(office.store, office.reader, recovery, office.request())
-    grant = (await begin(office, recovery, RecoveryStep.RETRACT)).grant
-    assert grant is not None
-    assert grant.text == "We are sorry. Please tell us how to reach you."
-    progress = await report(office, recovery, commands.RecordRetracted(grant.attempt))
+    # An attempt without an outcome is made again. Only a reply with the link has to be looked for first.
+    for attempt in (2, 3):
+        grant = (await begin(office, recovery, RecoveryStep.RETRACT)).grant
+        assert grant is not None
+        assert (grant.attempt, grant.read_first) == (attempt, False)
+        assert grant.text == "We are sorry. Please tell us how to reach you."
+    progress = await report(office, recovery, commands.RecordRetracted(3))
     assert progress.plan.step is RecoveryStep.DONE
 
 
