@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _READ_SECONDS: Final = 5.0
 _POST_SECONDS: Final = 10.0
 """Deadlines of the calls. The customer waits for a page no longer than that."""
+_DRAINING: Final = "DRAINING"
+"""The reason with which a service that stops ends its streams."""
 _LOCKED_WAIT: Final = timedelta(minutes=1)
 """How long it usually takes to open a chat. The service's error does not say."""
 
@@ -118,7 +120,7 @@ class ChatClient:
     async def watch(self, token: str, resume_token: str = "") -> AsyncGenerator[ChatUpdate, None]:
         """Yield the messages after ``resume_token``, or all messages, and then each new one.
 
-        Raises ``LinkUnknown``, ``InvalidPageToken`` and ``TryLater``.
+        Ends when the service stops. Raises ``LinkUnknown``, ``InvalidPageToken`` and ``TryLater``.
         """
         request = pb.WatchChatRequest(token=token, resume_token=resume_token)
         try:
@@ -131,6 +133,8 @@ class ChatClient:
         except TimeoutError:
             raise TryLater(DEFAULT_WAIT) from None
         except CareError as error:
+            if error.reason == _DRAINING:
+                return
             if error.retryable:  # not logged: all streams end at once when the service restarts
                 raise TryLater(error.retry_after or DEFAULT_WAIT) from None
             raise _convert_read_error("WatchChat", error) from None

@@ -286,7 +286,7 @@ async def test_the_stage_is_that_of_the_status_and_the_close_reason(empty: Datab
         (status, None, status) for status in TicketStatus if status is not TicketStatus.CLOSED
     } | {(TicketStatus.CLOSED, reason, reason) for reason in CloseReason}
     assert {row["stage"] for row in rows} == set(STAGES)
-    assert all(row["stage"] in stages_of_status(row["status"]) for row in rows)
+    assert all(row["stage"] in stages_of_status(TicketStatus(row["status"])) for row in rows)
 
 
 async def test_priorities_are_ranked_in_the_order_of_the_enum(empty: Database, made: Examples) -> None:

@@ -88,7 +88,7 @@ async def test_a_damaged_file_of_the_review_site_is_named(tmp_path: Path) -> Non
 async def test_a_mailbox_that_is_no_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "mailbox").touch()
     said = await complaint(tmp_path, lambda: stack._mailbox(planned(tmp_path)))
-    assert f"Local mailbox did not become ready: Cannot keep emails in {tmp_path / 'mailbox'}: " in said
+    assert f"Local mailbox did not become ready: Cannot store emails in {tmp_path / 'mailbox'}: " in said
     assert "Choose another folder" in said
 
 
