@@ -86,6 +86,11 @@ def move_status(ticket: Ticket, trigger: Trigger, now: datetime) -> Ticket:
     )
 
 
+def bump_revision(ticket: Ticket) -> Ticket:
+    """Returns `ticket` after a write that callers can't see: calls that loaded it before have to load it again."""
+    return replace(ticket, revision=ticket.revision + 1)
+
+
 def bump_version(ticket: Ticket, live: Recovery | None, now: datetime) -> Ticket:
     """Returns `ticket` after a change at `now`. `live` is its live recovery, unless that has ended."""
     is_live = live is not None and live.state in LIVE

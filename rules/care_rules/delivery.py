@@ -12,7 +12,7 @@ from typing import Final
 
 from care_rules.callers import Caller
 from care_rules.commands import DeliveryReport, RecordDelivered, RecordFailed
-from care_rules.decision import Decision, bump_version, new_activity
+from care_rules.decision import Decision, bump_revision, bump_version, new_activity
 from care_rules.entities.activity import ActivityType, FieldChange
 from care_rules.entities.contact import Contact
 from care_rules.entities.delivery import Delivery, DeliveryFailure, DeliveryState
@@ -123,7 +123,7 @@ def begin_delivery(snapshot: DeliverySnapshot, step: DeliveryStep, caller: Calle
     if step is DeliveryStep.SEND and delivery.give_up_time <= now:
         return _record_failed(snapshot, DeliveryFailure.TIMED_OUT, "", caller, now)
     number = delivery.attempts + 1
-    ticket = replace(snapshot.base.ticket, revision=snapshot.base.ticket.revision + 1)
+    ticket = bump_revision(snapshot.base.ticket)
     return Decision(ticket, delivery=replace(delivery, attempt=number, attempts=number))
 
 
@@ -149,7 +149,7 @@ def report_delivery(
         return None
     if isinstance(command, RecordFailed):
         if delivery.state is DeliveryState.FAILED:
-            ticket = replace(snapshot.base.ticket, revision=snapshot.base.ticket.revision + 1)
+            ticket = bump_revision(snapshot.base.ticket)
             return Decision(ticket, delivery=replace(delivery, attempt=_NONE))
         return _record_failed(snapshot, command.reason, command.provider_message, caller, now)
     return _record_delivered(snapshot, command, caller, now)
@@ -178,7 +178,7 @@ def _record_delivered(snapshot: DeliverySnapshot, command: RecordDelivered, call
         end_time=now if arrived else None,
     )
     if after.state is before.state:  # checked again, without news
-        return Decision(replace(snapshot.base.ticket, revision=snapshot.base.ticket.revision + 1), delivery=after)
+        return Decision(bump_revision(snapshot.base.ticket), delivery=after)
     return _write(
         snapshot, after, ActivityType.DELIVERY_CONFIRMED if arrived else ActivityType.DELIVERY_SENT, caller, now
     )

@@ -9,7 +9,7 @@ from uuid import UUID
 from care_rules.callers import Caller
 from care_rules.commands import CreateTicket, SubmitContact
 from care_rules.create import CreationSnapshot, decide_new_ticket, new_ticket
-from care_rules.decision import Decision
+from care_rules.decision import Decision, bump_revision
 from care_rules.new_entities import new_contact
 from care_rules.snapshot import TicketSnapshot
 
@@ -52,4 +52,4 @@ def raise_follow_up(
     )
     contact = replace(new_contact(ticket, details, now, command.message), verify_time=verify_time)
     decision = decide_new_ticket(ticket, snapshot.review, contact, command.message_id, caller, now, request_id)
-    return replace(decision, followed_ticket=replace(before, revision=before.revision + 1, follow_up=number))
+    return replace(decision, followed_ticket=replace(bump_revision(before), follow_up=number))

@@ -16,7 +16,7 @@ from care_rules.callers import Caller
 from care_rules.chat import customer_message
 from care_rules.commands import ExpireForm, RecordPosted, RecordRefused, RecordRetracted, Report, UnlockChat
 from care_rules.deadlines import next_reminder
-from care_rules.decision import Decision, bump_version, move_recovery, move_status, new_activity
+from care_rules.decision import Decision, bump_revision, bump_version, move_recovery, move_status, new_activity
 from care_rules.delivery import new_delivery
 from care_rules.entities.activity import ActivityType
 from care_rules.entities.inbound import Inbound, IngestOutcome
@@ -80,7 +80,7 @@ def begin_posting(
             # The write before may still be in progress if it has no outcome.
             unsettled_until=settle_time(snapshot.recovery, timing),
         )
-    ticket = replace(snapshot.base.ticket, revision=snapshot.base.ticket.revision + 1)
+    ticket = bump_revision(snapshot.base.ticket)
     return Decision(ticket, recovery=handed_out, review_attempt=attempt)
 
 
@@ -165,7 +165,7 @@ def _record_posted(snapshot: RecoverySnapshot, caller: Caller, now: datetime) ->
     recovery = snapshot.recovery
     if recovery.reply_state is ReplyState.POSTED and recovery.state is RecoveryState.AWAITING_CONTACT:
         # The reply is still public. The time of the check selects the next one.
-        ticket = replace(snapshot.base.ticket, revision=snapshot.base.ticket.revision + 1)
+        ticket = bump_revision(snapshot.base.ticket)
         return Decision(ticket, recovery=replace(recovery, attempt=_NONE, read_time=now))
     if recovery.reply_state is not ReplyState.POSTING:
         return None
@@ -196,7 +196,7 @@ def _record_refused(
         return None
     if recovery.state not in FORM_LIVE:
         # The recovery ended before the outcome was known. Nothing that callers see has changed.
-        ticket = replace(snapshot.base.ticket, revision=snapshot.base.ticket.revision + 1)
+        ticket = bump_revision(snapshot.base.ticket)
         return Decision(ticket, recovery=replace(recovery, attempt=_NONE, reply_state=ReplyState.NOT_PUBLIC))
     # An earlier write without an outcome may still appear after this refusal. The site is read once it has settled.
     unsettled = recovery.unsettled_until is not None and recovery.unsettled_until > now

@@ -11,7 +11,7 @@ from typing import Final
 
 from care_rules.business_hours import Pause
 from care_rules.deadlines import recompute_deadlines
-from care_rules.decision import Decision
+from care_rules.decision import Decision, bump_revision
 from care_rules.entities.activity import Activity, ActivityType, ActorKind
 from care_rules.entities.recovery import Recovery
 from care_rules.entities.ticket import Ticket
@@ -84,7 +84,7 @@ def refresh_deadlines(snapshot: TicketSnapshot) -> ScheduledDecision | None:
     ticket = decision.ticket
     if ticket.timing == snapshot.ticket.timing or ticket.status is TicketStatus.CLOSED:
         return None
-    return ScheduledDecision(replace(decision, ticket=replace(ticket, revision=ticket.revision + 1)), _MAKER)
+    return ScheduledDecision(replace(decision, ticket=bump_revision(ticket)), _MAKER)
 
 
 def _schedule(decision: Decision, settings: Settings, live: Recovery | None) -> ScheduledDecision:

@@ -9,7 +9,7 @@ from uuid_utils.compat import uuid7
 from care_rules import commands, names
 from care_rules.callers import customer_caller
 from care_rules.chat import ChatSnapshot, post_message
-from care_rules.decision import Decision
+from care_rules.decision import Decision, bump_revision
 from care_rules.entities.inbound import Inbound, IngestOutcome
 from care_rules.entities.ticket import Ticket
 from care_rules.names import TicketName
@@ -106,7 +106,7 @@ async def _keep(
         return unmatched
     kept = IngestedMessage(replace(inbound, outcome=IngestOutcome.CHAT_LOCKED, ticket_number=ticket.number), None)
     # Bumps the ticket's revision: a commit that opens the chat at the same time loads again, and finds the message.
-    decision = Decision(replace(ticket, revision=ticket.revision + 1), inbound=kept.inbound)
+    decision = Decision(bump_revision(ticket), inbound=kept.inbound)
     await store.commit(keep_schedule(decision), request.record(inbound.organization, kept))
     return kept
 

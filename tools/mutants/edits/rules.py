@@ -175,8 +175,8 @@ EDITS: Final = (
     Edit(
         "a closed ticket does not name its follow-up",
         "rules/care_rules/follow_up.py",
-        "replace(before, revision=before.revision + 1, follow_up=number)",
-        "replace(before, revision=before.revision + 1)",
+        "replace(bump_revision(before), follow_up=number)",
+        "bump_revision(before)",
         _SUBMIT,
     ),
     Edit(
