@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +20,8 @@ from typing import Final
 from tools.mutants.edit import TYPES, Edit
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-_SOURCES: Final = ("protos/python", "client", "rules", "roles", "service", "workflows", "web", "cli", "dev")
+_PROJECT: Final = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+_SOURCES: Final[list[str]] = _PROJECT["tool"]["hatch"]["build"]["dev-mode-dirs"]
 """The folders that an editable installation puts on the import path."""
 _TYPE_CACHE: Final = ".mypy_cache"
 _FIRST_FAILURE: Final = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
