@@ -11,6 +11,7 @@ from uuid import UUID
 
 import asyncpg
 
+from care_rules.callers import customer_caller
 from care_rules.chat import ChatSnapshot
 from care_rules.create import CreationSnapshot
 from care_rules.decision import Decision
@@ -31,7 +32,7 @@ from care_service.storage.rows import AGENT, CONTACT, DELIVERY, INBOUND, LOCATIO
 from care_service.storage.rules_in_sql import IS_UNRESOLVED
 from care_service.storage.statement_builder import Statement
 from care_service.storage.stored_responses import current_response, find_stored_response
-from care_service.usecases.ports.idempotency import IdempotencyRecord, RequestKey, StoredResponse, customer_key
+from care_service.usecases.ports.idempotency import IdempotencyRecord, RequestKey, StoredResponse, request_key
 from care_service.usecases.ports.ticket_store import InboundQuery, InboundSnapshot, StaleError, TicketStore
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -163,7 +164,7 @@ class PostgresTickets:
             named = snapshot.target_recovery
             if named is None:
                 raise AssertionError("the query begins with it")
-            key = customer_key(named.organization, recovery, request_id, oldest) if request_id else None
+            key = request_key(named.organization, customer_caller(str(recovery)), request_id, oldest)
             answer = await current_response(connection, values[-3:], key)
             form = FormSnapshot(snapshot, named, ())
             if snapshot.ticket.status is TicketStatus.CLOSED:
@@ -214,7 +215,7 @@ class PostgresTickets:
                 raise AssertionError("the query begins with it")
             if snapshot.target_recovery is None:
                 return None
-            key = customer_key(own.organization, contact, request_id, oldest) if request_id else None
+            key = request_key(own.organization, customer_caller(str(contact)), request_id, oldest)
             answer = await current_response(connection, values[-3:], key)
             chat = ChatSnapshot(snapshot, own, snapshot.target_recovery)
             if snapshot.ticket.status is TicketStatus.CLOSED:

@@ -15,7 +15,13 @@ from uuid import UUID
 from care_rules.callers import Caller
 from care_rules.entities.ticket import Ticket
 from care_rules.refusals import Reason, Refusal
-from care_service.usecases.ports.idempotency import REQUEST_ID_LIFETIME, IdempotencyRecord, RequestKey, StoredResponse
+from care_service.usecases.ports.idempotency import (
+    REQUEST_ID_LIFETIME,
+    IdempotencyRecord,
+    RequestKey,
+    StoredResponse,
+    request_key,
+)
 
 OutcomeT = TypeVar("OutcomeT")
 
@@ -50,9 +56,7 @@ class Request(Generic[OutcomeT]):
 
     def key(self, organization: str) -> RequestKey | None:
         """Returns what the response is stored under; None where the request has no id."""
-        if self.id is None:
-            return None
-        return RequestKey(organization, f"{self.caller.kind}/{self.caller.id}", self.id, self.oldest)
+        return request_key(organization, self.caller, self.id, self.oldest)
 
     def replay(self, stored: StoredResponse | None) -> StoredResponse | None:
         """Returns the stored response; refuses with REQUEST_ID_REUSED where it is another request's."""

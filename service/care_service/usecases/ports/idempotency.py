@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from care_rules.callers import Caller
+
 REQUEST_ID_LIFETIME: Final = timedelta(hours=24)
 """How long a response is stored for repeats of its request."""
 
@@ -22,9 +24,11 @@ class RequestKey:
     """Responses stored before this time have expired."""
 
 
-def customer_key(organization: str, recovery: UUID, request_id: UUID, oldest: datetime) -> RequestKey:
-    """Returns the key of a request that came through a form link. All holders of a link count as one caller."""
-    return RequestKey(organization, f"CUSTOMER/{recovery}", request_id, oldest)
+def request_key(organization: str, caller: Caller, request_id: UUID | None, oldest: datetime) -> RequestKey | None:
+    """Returns the key of a request; None if it has no id. All holders of a customer's link count as one caller."""
+    if request_id is None:
+        return None
+    return RequestKey(organization, f"{caller.kind}/{caller.id}", request_id, oldest)
 
 
 @dataclass(frozen=True, slots=True)
