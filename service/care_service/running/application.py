@@ -144,7 +144,7 @@ async def service(
 
 async def prepare(settings: ServiceSettings, database: Database) -> None:
     """Migrates the database, and checks that the settings fit it. Raises the errors of `service`."""
-    async with database.core():
+    async with database.driver():
         pass
     await upgrade(database.engine)
     if missing := await keys_in_use(database) - settings.link_keys.keys():

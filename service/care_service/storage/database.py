@@ -1,11 +1,13 @@
-"""The connection pool. Turns the errors of an unreachable or slow database into refusals."""
+"""The connections to PostgreSQL. Turns the errors of an unreachable or slow database into refusals."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
-from typing import Final
+from functools import partial
+from types import TracebackType
+from typing import Any, Final
 
 import asyncpg
 from sqlalchemy import event
@@ -13,11 +15,28 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool, QueuePool
 
 from care_rules.refusals import Reason, Refusal, time_limit_exceeded
+from care_service.storage.pool import Connection, Lease, Pool
 
 _RETRY_AFTER: Final = timedelta(seconds=1)
+_WAIT: Final = 5.0
+"""Seconds that a call waits for a connection."""
+_CONNECT_TIMEOUT: Final = 5.0
+_LISTS_SHARE: Final = 4
+"""There is one connection for lists to so many others."""
+LIST_SETTINGS: Final = {
+    # Statements are planned for their values, because a good plan for some values is a bad one for others.
+    "plan_cache_mode": "force_custom_plan",
+    # One process runs them, because a page reads too little to gain by more, and parallel plans make scans of whole
+    # tables look cheap.
+    "max_parallel_workers_per_gather": "0",
+    # Tables are joined row by row, because the other joins read whole tables.
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+}
+"""The planner's settings in a session for lists."""
 _UNAVAILABLE: Final = (
     OSError,
     TimeoutError,
@@ -51,83 +70,101 @@ def _refuse_closed(connection: object, _: ConnectionPoolEntry, __: object) -> No
 
 
 class Database:
-    """PostgreSQL behind SQLAlchemy's pool. Frequent statements use the driver's connection, at half the cost."""
+    """PostgreSQL as the service uses it: a pool for frequent statements, and another for what SQLAlchemy builds."""
 
     def __init__(self, url: str, *, pool_size: int = 20, statement_timeout: timedelta = timedelta(seconds=10)) -> None:
-        self.size = pool_size
+        settings = {
+            "application_name": "care",
+            "timezone": "UTC",
+            # Long transactions would delay the readers of the change feed. No statement here takes long.
+            "statement_timeout": str(int(statement_timeout.total_seconds() * 1000)),
+            "idle_in_transaction_session_timeout": "10000",
+            "jit": "off",
+        }
+        address, lists_size = driver_url(url), max(1, pool_size // _LISTS_SHARE)
+        self.size = pool_size + lists_size
         """The maximum number of open connections."""
-        self.waiting = 0
-        """How many tasks are waiting for a connection now."""
         self.engine: AsyncEngine = create_async_engine(
-            driver_url(url),
-            pool_size=pool_size,
+            address, poolclass=NullPool, hide_parameters=True, connect_args=_connect_arguments(settings)
+        )
+        """For migrations. Each of its connections is opened for one use."""
+        self._pool = Pool(
+            partial(
+                asyncpg.connect,
+                address.set(drivername="postgresql").render_as_string(hide_password=False),
+                **_connect_arguments(settings),
+            ),
+            pool_size,
+            _WAIT,
+        )
+        self._lists = create_async_engine(
+            address,
+            # Each statement is a transaction of its own, without the round trips of BEGIN and ROLLBACK.
+            isolation_level="AUTOCOMMIT",
+            pool_size=lists_size,
             max_overflow=0,
-            pool_timeout=5,
+            pool_timeout=_WAIT,
             # Errors are logged, and parameters contain customers' data.
             hide_parameters=True,
-            connect_args={
-                "timeout": 5,
-                "server_settings": {
-                    "application_name": "care",
-                    "timezone": "UTC",
-                    # Long transactions would delay the readers of the change feed. No statement here takes long.
-                    "statement_timeout": str(int(statement_timeout.total_seconds() * 1000)),
-                    "idle_in_transaction_session_timeout": "10000",
-                    "jit": "off",
-                },
-            },
+            connect_args=_connect_arguments(settings | LIST_SETTINGS),
         )
-        event.listen(self.engine.sync_engine, "checkout", _refuse_closed)
-        event.listen(self.engine.sync_engine, "checkin", self._close_late)
+        self._waiting_for_lists = 0
         self._is_closed = False
+        event.listen(self._lists.sync_engine, "checkout", _refuse_closed)
+        event.listen(self._lists.sync_engine, "checkin", self._close_late)
 
     @property
     def in_use(self) -> int:
         """How many connections are in use now."""
-        pool = self.engine.pool
-        return pool.checkedout() if isinstance(pool, QueuePool) else 0
+        pool = self._lists.pool
+        return self._pool.in_use + (pool.checkedout() if isinstance(pool, QueuePool) else 0)
+
+    @property
+    def waiting(self) -> int:
+        """How many tasks are waiting for a connection now."""
+        return self._pool.waiting + self._waiting_for_lists
+
+    def driver(self) -> Lease:
+        """Leases an asyncpg connection, outside any transaction.
+
+        Raises Refusal DATABASE_UNAVAILABLE or TIME_LIMIT_EXCEEDED where the database fails.
+        """
+        return _RefusingLease(self._pool)
 
     @asynccontextmanager
-    async def core(self) -> AsyncIterator[AsyncConnection]:
-        """Yields a SQLAlchemy connection; raises Refusal DATABASE_UNAVAILABLE or TIME_LIMIT_EXCEEDED."""
+    async def lists(self) -> AsyncIterator[AsyncConnection]:
+        """Yields a SQLAlchemy connection whose statements commit at once, planned by `LIST_SETTINGS`.
+
+        Raises the same refusals as `driver`.
+        """
         try:
             async with AsyncExitStack() as stack:
                 yield await self._connect(stack)
         except DBAPIError as error:
             cause = error.orig.__cause__ if error.orig else None
-            if isinstance(cause, asyncpg.QueryCanceledError):
-                raise time_limit_exceeded() from error
-            if error.connection_invalidated or isinstance(cause, _UNAVAILABLE):
+            if refusal := _refusal(cause or error):
+                raise refusal from error
+            if error.connection_invalidated:
                 raise unavailable() from error
             raise
-        except asyncpg.QueryCanceledError as error:
-            raise time_limit_exceeded() from error
-        except _UNAVAILABLE as error:
-            raise unavailable() from error
+        except (asyncpg.QueryCanceledError, *_UNAVAILABLE) as error:
+            raise _refusal(error) or error from error
 
     async def _connect(self, stack: AsyncExitStack) -> AsyncConnection:
-        self.waiting += 1
+        self._waiting_for_lists += 1
         try:
-            return await stack.enter_async_context(self.engine.connect())
+            return await stack.enter_async_context(self._lists.connect())
         except DBAPIError as error:
             # PostgreSQL refused the connection, for example because it has too many.
             raise unavailable() from error
         finally:
-            self.waiting -= 1
-
-    @asynccontextmanager
-    async def driver(self) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
-        """Yields the driver's connection, outside any transaction; raises the same refusals as `core`."""
-        async with self.core() as connection:
-            raw = await connection.get_raw_connection()
-            driver = raw.driver_connection
-            if driver is None:
-                raise unavailable()
-            yield driver
+            self._waiting_for_lists -= 1
 
     async def close(self) -> None:
         """Closes all connections; those in use when their users are done."""
         self._is_closed = True
+        await self._pool.close()
+        await self._lists.dispose()
         await self.engine.dispose()
 
     def _close_late(self, connection: object, _: ConnectionPoolEntry) -> None:
@@ -135,3 +172,36 @@ class Database:
         driver = getattr(connection, "driver_connection", None)
         if self._is_closed and isinstance(driver, asyncpg.Connection):
             driver.terminate()
+
+
+class _RefusingLease(Lease):
+    """A lease that turns the errors of an unreachable or slow database into refusals."""
+
+    __slots__ = ()
+
+    async def __aenter__(self) -> Connection:
+        try:
+            return await super().__aenter__()
+        except asyncpg.PostgresError as error:
+            # PostgreSQL refused the connection, for example because it has too many.
+            raise unavailable() from error
+        except _UNAVAILABLE as error:
+            raise unavailable() from error
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await super().__aexit__(kind, error, traceback)
+        if error is not None and (refusal := _refusal(error)):
+            raise refusal from error
+
+
+def _refusal(error: BaseException) -> Refusal | None:
+    """Returns the refusal for an error of the database; None for an error that is a fault of ours."""
+    if isinstance(error, asyncpg.QueryCanceledError):
+        return time_limit_exceeded()
+    return unavailable() if isinstance(error, _UNAVAILABLE) else None
+
+
+def _connect_arguments(settings: Mapping[str, str]) -> dict[str, Any]:
+    return {"timeout": _CONNECT_TIMEOUT, "server_settings": dict(settings)}

@@ -64,7 +64,7 @@ class PostgresFeed:
 
     async def changes(self, wanted: FeedFilter, after: FeedPosition, through: FeedPosition, limit: int) -> FeedPage:
         """See Feed."""
-        async with self._database.core() as connection:
+        async with self._database.lists() as connection:
             rows = (await connection.execute(changes_statement(wanted, after, through, limit))).all()
         changes = tuple(change for row in rows if (change := _change(row)) is not None)
         return FeedPage(changes, changes[-1].position if len(changes) == limit else through)

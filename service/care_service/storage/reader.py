@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, TextClause, and_, select, text, tuple_
+from sqlalchemy import ColumnElement, Select, and_, select, tuple_
 
 from care_rules.chat import ChatSnapshot
 from care_rules.entities.activity import Activity
@@ -22,9 +23,8 @@ from care_rules.names import RecoveryName, TicketName
 from care_rules.organizations import Location, Organization
 from care_rules.queries import ReviewQuery, TicketCounts, TicketQuery
 from care_rules.settings import SettingsRevision
-from care_service.storage import review_lists, tables, ticket_lists
+from care_service.storage import review_lists, tables, ticket_plans
 from care_service.storage.database import Database
-from care_service.storage.row_estimates import estimated_rows
 from care_service.storage.rows import (
     ACTIVITY,
     AGENT,
@@ -43,17 +43,6 @@ from care_service.storage.rows import (
 )
 from care_service.usecases.ports.reader import MessageView, RecoveryView, TicketView
 
-PLANNING: Final = text(
-    "SELECT set_config('plan_cache_mode', 'force_custom_plan', true),"
-    " set_config('max_parallel_workers_per_gather', '0', true)"
-)
-"""For the transaction of a list. Statements are planned for their values, because a good plan for some values is a bad
-one for others. One process runs them, because a page reads too little to gain by more, and parallel plans make scans of
-whole tables look cheap."""
-LOOPING: Final = text("SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)")
-"""For a page of tickets, or a count of few: tables are joined row by row, because the other joins read whole tables."""
-_FEW: Final = 10_000
-"""So many tickets are sorted in hundredths of a second. Where more of a million match a filter, a page is full soon."""
 _T, _R, _C, _M, _V = tables.tickets.c, tables.recoveries.c, tables.contacts.c, tables.messages.c, tables.reviews.c
 _D = tables.deliveries.c
 
@@ -69,7 +58,7 @@ class PostgresReader:
         self._database = database
 
     async def _rows(self, query: Select[Any]) -> Sequence[Any]:
-        async with self._database.core() as connection:
+        async with self._database.lists() as connection:
             rows: Sequence[Any] = (await connection.execute(query)).all()
             return rows
 
@@ -80,43 +69,20 @@ class PostgresReader:
         found = await self._entities(mapping, select(*mapping.columns).where(*conditions))
         return found[0] if found else None
 
-    async def _found(self, query: Select[Any], *settings: TextClause) -> Sequence[Any]:
-        """Reads what a filter finds, under the settings for the planner."""
-        async with self._database.core() as connection:
-            for setting in (PLANNING, *settings):
-                await connection.execute(setting)
-            rows: Sequence[Any] = (await connection.execute(query)).all()
-            return rows
-
-    async def page_statement(self, query: TicketQuery) -> Select[Any]:
-        """Returns the statement for a page of tickets; asks PostgreSQL first how many tickets match the filter."""
-        candidates = ticket_lists.candidates_statements(query)
-        if not candidates:
-            return ticket_lists.list_statement(query, gather=False)
-        return ticket_lists.list_statement(query, gather=await self._are_few(candidates))
-
-    async def _are_few(self, candidates: Sequence[Select[Any]]) -> bool:
-        async with self._database.core() as connection:
-            return sum([await estimated_rows(connection, each) for each in candidates]) <= _FEW
-
     async def tickets(self, query: TicketQuery) -> Sequence[TicketView]:
         """See Reader."""
-        rows = await self._found(await self.page_statement(query), LOOPING)
+        async with self._database.lists() as connection:
+            statement = await ticket_plans.page_statement(connection, query)
+            rows = (await connection.execute(statement)).all()
         found = [(TICKET.read(row), CONTACT.read(row, len(TICKET))) for row in rows]
         return [TicketView(ticket, contact) for ticket, contact in found if ticket is not None]
 
-    async def count_statement(
-        self, organization: str | None, condition: Condition
-    ) -> tuple[Select[Any], Sequence[TextClause]]:
-        """Returns the statement for counts, and its settings; asks PostgreSQL first how many tickets match."""
-        counted = ticket_lists.counted_statements(organization, condition)
-        few = bool(counted) and await self._are_few(counted)
-        return ticket_lists.count_statement(organization, condition, gather=few), (LOOPING,) if few else ()
-
     async def count_tickets(self, organization: str | None, condition: Condition) -> TicketCounts:
         """See Reader."""
-        statement, settings = await self.count_statement(organization, condition)
-        rows = await self._found(statement, *settings)
+        async with self._database.lists() as connection:
+            statement, few = await ticket_plans.count_statement(connection, organization, condition)
+            async with nullcontext() if few else ticket_plans.all_joins(connection):
+                rows = (await connection.execute(statement)).all()
         return TicketCounts.by_stage(dict(map(tuple, rows)))
 
     async def activities(self, name: TicketName, after: int | None, limit: int) -> Sequence[Activity]:
@@ -225,7 +191,7 @@ class PostgresReader:
 
     async def reviews(self, query: ReviewQuery) -> Sequence[Review]:
         """See Reader."""
-        rows = await self._found(review_lists.list_statement(query))
+        rows = await self._rows(review_lists.list_statement(query))
         return [review for row in rows if (review := REVIEW.read(row)) is not None]
 
     async def review(self, organization: str, review_id: UUID) -> Review | None:

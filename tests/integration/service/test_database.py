@@ -20,7 +20,7 @@ async def through_the_driver(database: Database, query: str) -> None:
 
 
 async def through_sqlalchemy(database: Database, query: str) -> None:
-    async with database.core() as connection:
+    async with database.lists() as connection:
         await connection.execute(text(query))
 
 

@@ -1,0 +1,52 @@
+"""Chooses the statement for a page or a count of tickets by how many PostgreSQL expects to match the filter."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from sqlalchemy import Select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from care_rules.filters.conditions import Condition
+from care_rules.queries import TicketQuery
+from care_service.storage import ticket_lists
+from care_service.storage.row_estimates import estimated_rows
+
+_FEW: Final = 10_000
+"""So many tickets are sorted in hundredths of a second. Where more of a million match a filter, a page is full soon."""
+_JOINS: Final = "SELECT set_config('enable_hashjoin', '{0}', false), set_config('enable_mergejoin', '{0}', false)"
+_ALL_JOINS: Final = text(_JOINS.format("on"))
+_JOINS_BY_ROW: Final = text(_JOINS.format("off"))
+"""As in `database.LIST_SETTINGS`."""
+
+
+async def page_statement(connection: AsyncConnection, query: TicketQuery) -> Select[Any]:
+    """Returns the statement for a page of tickets; asks PostgreSQL first how many tickets match the filter."""
+    candidates = ticket_lists.candidates_statements(query)
+    gather = bool(candidates) and await _are_few(connection, candidates)
+    return ticket_lists.list_statement(query, gather=gather)
+
+
+async def count_statement(
+    connection: AsyncConnection, organization: str | None, condition: Condition
+) -> tuple[Select[Any], bool]:
+    """Returns the statement for counts, and whether few tickets match; asks PostgreSQL first how many do."""
+    counted = ticket_lists.counted_statements(organization, condition)
+    few = bool(counted) and await _are_few(connection, counted)
+    return ticket_lists.count_statement(organization, condition, gather=few), few
+
+
+async def _are_few(connection: AsyncConnection, candidates: Sequence[Select[Any]]) -> bool:
+    return sum([await estimated_rows(connection, each) for each in candidates]) <= _FEW
+
+
+@asynccontextmanager
+async def all_joins(connection: AsyncConnection) -> AsyncIterator[None]:
+    """Lets the planner join by any method until the block is left, as a count of many tickets needs it."""
+    await connection.execute(_ALL_JOINS)
+    try:
+        yield
+    finally:
+        await connection.execute(_JOINS_BY_ROW)
