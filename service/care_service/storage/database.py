@@ -24,8 +24,8 @@ _RETRY_AFTER: Final = timedelta(seconds=1)
 _WAIT: Final = 5.0
 """Seconds that a call waits for a connection."""
 _CONNECT_TIMEOUT: Final = 5.0
-_LISTS_SHARE: Final = 4
-"""There is one connection for lists to so many others."""
+_SHARE_OF_LISTS: Final = 0.25
+"""The share of the connections that is for lists."""
 LIST_SETTINGS: Final = {
     # Statements are planned for their values, because a good plan for some values is a bad one for others.
     "plan_cache_mode": "force_custom_plan",
@@ -81,9 +81,9 @@ class Database:
             "idle_in_transaction_session_timeout": "10000",
             "jit": "off",
         }
-        address, lists_size = driver_url(url), max(1, pool_size // _LISTS_SHARE)
-        self.size = pool_size + lists_size
-        """The maximum number of open connections."""
+        address, for_lists = driver_url(url), max(1, int(pool_size * _SHARE_OF_LISTS))
+        self.size = pool_size
+        """The maximum number of open connections, of which there is at least one for each kind."""
         self.engine: AsyncEngine = create_async_engine(
             address, poolclass=NullPool, hide_parameters=True, connect_args=_connect_arguments(settings)
         )
@@ -94,14 +94,14 @@ class Database:
                 address.set(drivername="postgresql").render_as_string(hide_password=False),
                 **_connect_arguments(settings),
             ),
-            pool_size,
+            max(1, pool_size - for_lists),
             _WAIT,
         )
         self._lists = create_async_engine(
             address,
             # Each statement is a transaction of its own, without the round trips of BEGIN and ROLLBACK.
             isolation_level="AUTOCOMMIT",
-            pool_size=lists_size,
+            pool_size=for_lists,
             max_overflow=0,
             pool_timeout=_WAIT,
             # Errors are logged, and parameters contain customers' data.
