@@ -33,6 +33,8 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 LONG_AGO = NOW - timedelta(days=2)
 RECENTLY = NOW - timedelta(days=1)
 SOON = NOW + timedelta(days=1)
+ALL = 1_000_000
+"""The size of a page that holds every row."""
 
 
 @dataclass(frozen=True)
