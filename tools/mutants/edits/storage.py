@@ -25,7 +25,7 @@ EDITS: Final = (
         f"{_STORAGE}/commits.py",
         " AND v.posting_attempts = {attempt} - 1",
         "",
-        (f"{_SERVICE}/test_races.py::test_a_post_and_a_retraction_of_one_review_are_never_both_handed_out",),
+        (f"{_SERVICE}/test_worker_races.py::test_a_post_and_a_retraction_of_one_review_are_never_both_granted",),
     ),
     Edit(
         "a commit writes no outbox rows",
@@ -119,7 +119,7 @@ EDITS: Final = (
         f"{_STORAGE}/rules_in_sql.py",
         "        OR r.reply_state = '{ReplyState.POSTING}'\n        OR r.state NOT IN",
         "        OR r.state NOT IN",
-        (f"{_SERVICE}/test_rules_in_sql.py::test_recoveries_that_want_a_step_are_those_whose_plan_is_not_done",),
+        (f"{_SERVICE}/rules_in_sql/test_recoveries.py::test_recoveries_with_a_planned_step_are_found",),
     ),
     Edit(
         "settings of a location wake the tickets of all locations",
