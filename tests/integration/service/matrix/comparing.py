@@ -13,7 +13,8 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from care.v1 import activity_pb2, recovery_pb2, ticket_pb2
 from care.v1.ticket_pb2 import Ticket
 from care_client.errors import CareError
-from tests.integration.service.matrix.expectations import Caller, Done, Expected, Raised
+from tests.integration.service.matrix.axes import Caller
+from tests.integration.service.matrix.expectations import Done, Expected, Raised
 from tests.integration.service.matrix.looking import Seen
 from tests.integration.service.matrix.requests import Place
 from tests.support.design_tables import CODES

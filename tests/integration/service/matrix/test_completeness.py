@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from care.v1 import access_pb2, recovery_pb2, ticket_pb2
-from tests.integration.service.matrix.expectations import (
+from tests.integration.service.matrix.axes import (
     CALLERS,
     COMMANDS,
     NOT_ON_A_TICKET,
@@ -11,10 +11,10 @@ from tests.integration.service.matrix.expectations import (
     SITUATIONS,
     STATUSES,
     UNREACHABLE,
-    contact_state,
     method,
     recovery_state,
 )
+from tests.integration.service.matrix.expectations import contact_state
 from tests.integration.service.matrix.methods import METHODS
 from tests.support.tenant import Tenant
 

@@ -15,7 +15,7 @@ from care_client.client import CareClient
 from care_client.errors import CareError, care_errors
 from tests.integration.service.clocks import SettableClock
 from tests.integration.service.matrix import comparing
-from tests.integration.service.matrix.expectations import (
+from tests.integration.service.matrix.axes import (
     CALLERS,
     COMMANDS,
     ROLES,
@@ -23,6 +23,9 @@ from tests.integration.service.matrix.expectations import (
     STATUSES,
     UNREACHABLE,
     Caller,
+    method,
+)
+from tests.integration.service.matrix.expectations import (
     Done,
     Expected,
     Nothing,
@@ -32,7 +35,6 @@ from tests.integration.service.matrix.expectations import (
     Unmatched,
     action,
     expect,
-    method,
     missing,
 )
 from tests.integration.service.matrix.looking import besides, forget_kept, look, stored

@@ -16,7 +16,8 @@ from care.v1.recovery_pb2 import Recovery
 from care_client.client import CareClient
 from tests.integration.service.clocks import SettableClock
 from tests.integration.service.matrix import requests
-from tests.integration.service.matrix.expectations import Caller, missing, recovery_state
+from tests.integration.service.matrix.axes import Caller, recovery_state
+from tests.integration.service.matrix.expectations import missing
 from tests.integration.service.matrix.looking import look, stored
 from tests.integration.service.matrix.requests import Place
 from tests.support.tenant import Tenant
