@@ -18,8 +18,8 @@ from grpc_health.v1 import health_pb2
 from structlog.testing import capture_logs
 
 from care_dev.stack import postgres
-from tests.integration.service.fuzz.invariants import broken
-from tests.integration.service.fuzz.run import Run, prepared
+from tests.integration.service.fuzz.invariants import violations
+from tests.integration.service.fuzz.run import Run, prepare_run
 from tests.integration.service.fuzz.world import CANARY
 from tests.support.care import Care, care
 from tests.support.reflection import reflected
@@ -50,7 +50,7 @@ async def fuzz(
     home, other = Tenant(fuzzed, f"home-{number}"), Tenant(fuzzed, f"other-{number}")
     with capture_logs() as lines, caplog.at_level(logging.WARNING):
         async with reflected(fuzzed.address) as server:
-            run = await prepared(seed, fuzzed, server, home, other)
+            run = await prepare_run(seed, fuzzed, server, home, other)
             await make(run)
             for service in ("", *(each.full_name for each in server.services if each.full_name.startswith("care."))):
                 request = health_pb2.HealthCheckRequest(service=service).SerializeToString()
@@ -60,7 +60,7 @@ async def fuzz(
     assert_nothing_private(lines, run)
     assert [line for line in lines if line["log_level"] in {"error", "critical"}] == []
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
-    assert await broken(fuzzed.database) == {}
+    assert await violations(fuzzed.database) == {}
     # Still at work.
     await run.world.make_ready(home)
     assert (await home.in_status("CLOSED")).name

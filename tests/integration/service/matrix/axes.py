@@ -1,4 +1,4 @@
-"""The axes of the matrix: statuses, situations of the recovery, callers and commands, and who may call each method."""
+"""The axes of the matrix: statuses, situations of a recovery, callers and commands. Also the roles of each method."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from tests.support.design_tables import ENDED_STATES, LIVE_STATES
 
 STATUSES: Final = ("OPEN", "IN_PROGRESS", "RESOLVED", "CLOSED")
 SITUATIONS: Final = ("NO_CONTACT", *LIVE_STATES, *ENDED_STATES, "ENDED_BY_CLOSE,unanswered")
-"""The state of the recovery that the commands name; NO_CONTACT: the ticket never had one. A close ends both recoveries
-whose chat is open and forms that nobody has answered."""
+"""The state of the recovery that the commands name. NO_CONTACT: the ticket never had a recovery. ENDED_BY_CLOSE occurs
+twice, because a close ends recoveries with an open chat and forms without an answer."""
 
 UNREACHABLE: Final[dict[tuple[str, str], str]] = {
     **{("CLOSED", state): "ticket_closed ends a live recovery in the close's own commit" for state in LIVE_STATES},
     **{
-        (status, situation): "only a close ends it so, and nothing leaves CLOSED"
+        (status, situation): "only a close ends a recovery in this way, and nothing leaves CLOSED"
         for status in STATUSES
         for situation in SITUATIONS
         if status != "CLOSED" and situation.startswith("ENDED_BY_CLOSE")
     },
 }
-"""Pairs that no ticket can be in, each with the rule that keeps it out."""
+"""Pairs of status and situation that no ticket can have, each with the rule that prevents it."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,12 @@ class Caller:
     """Who calls, and whose ticket it is."""
 
     roles: tuple[str, ...]
-    """As in the token; none without a token."""
+    """The roles in the token; empty without a token."""
     owner: str | None
-    """Whose ticket: alice's, sue's (the supervisor's) or nobody's."""
+    """The assignee of the ticket: alice, sue (the supervisor) or nobody."""
     owns: bool = False
     stranger: bool = False
-    """Of another organization."""
+    """Whether the caller is of another organization."""
     barred: bool = False
     """Whether the toggle *can be assignee* is off."""
 
@@ -103,24 +103,24 @@ ROLES: Final[dict[str, frozenset[str]]] = {
     "RecordDelivered": WORKER,
     "RecordFailed": WORKER,
 }
-"""Every method that writes to a ticket, and its callers; of the public one the link is checked, not the caller."""
+"""The methods that write to a ticket, with the roles that may call them. Public methods check only the link."""
 
 NOT_ON_A_TICKET: Final = frozenset(
     {
         # Reading.
         *("GetTicket", "ListTickets", "CountTickets", "ListActivities", "WatchTickets"),
         *("GetRecovery", "ListRecoveries", "ListContacts", "ListMessages", "ListUnmatchedMessages"),
-        # The first of these marks the contact as verified, which the world has done (test_chats).
+        # GetChat marks the contact as verified. `World.place` has done that before (test_chats).
         *("GetChat", "WatchChat"),
         *("GetContactForm", "CheckRecovery", "GetLifecycle"),
         *("GetReview", "ListReviews"),
         *("GetOrganization", "ListLocations", "GetLocation", "ListAgents", "GetAgent"),
-        # Writing something else. An edit of a review is noted on its ticket by a service, whatever the ticket's state
-        # is, unless it is CLOSED (test_review_edits).
+        # Writing something else. The edit of a review is noted on its ticket in any state except CLOSED
+        # (test_review_edits).
         *("IngestReview", "BatchIngestReviews", "UpdateOrganization", "UpdateLocation", "UpdateAgent"),
     }
 )
-"""The other methods: none of them changes a ticket."""
+"""The other methods. They change no ticket."""
 
 COMMANDS: Final = (
     "UpdateTicket",
@@ -171,14 +171,14 @@ COMMANDS: Final = (
     "ExpireForm too early",
     "ExpireForm in time",
 )
-"""A method's name, and where it can be sent in more than one way, how."""
+"""A method, followed by the variant of the request if there are several."""
 
 
 def method(command: str) -> str:
-    """The method that a command calls."""
+    """Returns the method that a command calls."""
     return command.partition(" ")[0]
 
 
 def recovery_state(situation: str) -> str:
-    """The state of the recovery in a situation."""
+    """Returns the state of the recovery in a situation."""
     return situation.partition(",")[0]

@@ -1,4 +1,8 @@
-"""What every cell of the matrix must answer."""
+"""The expected outcome of every cell of the matrix.
+
+A cell is a command, sent by a caller, to a ticket in a status and with a recovery in a situation. `expect` applies the
+order of refusals, then the tables.
+"""
 
 from __future__ import annotations
 
@@ -23,59 +27,59 @@ from tests.support.design_tables import LIVE_STATES, machine_keys
 
 @dataclass(frozen=True)
 class Refused:
-    """Nothing changes. `keys` are the metadata beside the names of this ticket and organization, see `names`."""
+    """A refusal, which changes nothing. `keys` are the metadata except those in `names`."""
 
     reason: str
     keys: tuple[tuple[str, str], ...] = ()
     names: tuple[str, ...] = ()
-    """Metadata keys whose value is the ticket's own: its name, its assignee, its live recovery, what was asked for…"""
+    """Metadata keys whose values depend on the ticket and the request, for example the name of the ticket."""
 
 
 @dataclass(frozen=True)
 class Done:
-    """A success: one activity, and these values afterwards; None where it stays."""
+    """A success with one activity and these values afterwards. None: the value does not change."""
 
     activity: str
     status: str | None = None
     contact_state: str | None = None
     named: str | None = None
-    """The state of the recovery that the situation is about."""
+    """The state of the recovery in the situation."""
     assignee: str | None = None
-    """An agent's id, or empty for nobody."""
+    """The id of an agent, empty for an unassigned ticket."""
 
 
 @dataclass(frozen=True)
 class Nothing:
-    """A success that changes nothing at all."""
+    """A success that changes nothing."""
 
 
 @dataclass(frozen=True)
 class Hidden:
-    """A success that shows nowhere: what was handed out or read is remembered."""
+    """A success that no method shows: the granted step or the time of the read is stored."""
 
 
 @dataclass(frozen=True)
 class Raised:
-    """A success that raises another ticket; on this one nothing changes, but its link if it is `followed`."""
+    """A success that creates another ticket. This one changes only its `follow_up`, and only if it is `followed`."""
 
     followed: bool
 
 
 @dataclass(frozen=True)
 class Unmatched:
-    """A success that changes nothing of the ticket: what came in found no open chat."""
+    """A success that does not change the ticket: the message has no open chat."""
 
 
 @dataclass(frozen=True)
 class Remembered:
-    """A success that nobody sees: until when the ticket's workflow sleeps is remembered."""
+    """A success that no method shows: the time until which the workflow of the ticket sleeps is stored."""
 
 
 Expected = Refused | Done | Nothing | Hidden | Raised | Unmatched | Remembered
 
 
 def expect(status: str, situation: str, command: str, caller: Caller) -> Expected:
-    """What must come of a cell: the order of refusals of DESIGN section 3, as far as these requests can fail."""
+    """Returns the expected outcome of a cell, in the order of refusals of DESIGN section 3."""
     name = method(command)
     roles = ROLES[name]
     if roles != ANYBODY:
@@ -107,10 +111,10 @@ def expect(status: str, situation: str, command: str, caller: Caller) -> Expecte
 
 
 def action(status: str, situation: str, command: str, caller: Caller) -> str:
-    """The reason that `Ticket.actions` must give for a command; UNSPECIFIED where it is open to the caller.
+    """Returns the reason that `Ticket.actions` must give for a command, UNSPECIFIED if the caller may send it.
 
-    It is about the live recovery; a ticket whose recovery has ended is like one that never had one. AssignTicket is
-    open as long as somebody could be assigned.
+    Actions are about the live recovery: a ticket whose recovery has ended is like one that never had one. AssignTicket
+    is allowed as long as there is an agent to assign.
     """
     if not ROLES[command] & set(caller.roles):
         return "ROLE_NOT_ALLOWED"
@@ -123,7 +127,7 @@ def action(status: str, situation: str, command: str, caller: Caller) -> str:
 
 
 def missing(situation: str, command: str) -> bool:
-    """Whether a command names something that does not exist: a recovery, a claim or an agent."""
+    """Returns whether a command names a recovery, a claim or an agent that does not exist."""
     if command == "AddContact by claim":
         return situation not in {"CONTACT_RECEIVED", "CHAT_UNLOCKED", "REJECTED", "REPLACED", "ENDED_BY_CLOSE"}
     if command == "AssignTicket to a stranger":
@@ -137,7 +141,7 @@ def missing(situation: str, command: str) -> bool:
 
 
 def contact_state(status: str, situation: str) -> str:
-    """The ticket's contact state in a situation."""
+    """Returns the contact state of the ticket in a situation."""
     if status != "CLOSED" and situation == "REPLACED":
         return "CONTACT_RECEIVED"
     return situation if situation in LIVE_STATES else "NO_CONTACT"
@@ -218,7 +222,7 @@ def _submit(status: str, situation: str) -> Expected:
 
 
 def _write(status: str, situation: str, *, automatic: bool) -> Expected | None:
-    """What comes of a customer's message; None where no chat is theirs."""
+    """Returns the outcome of a customer's message, None if the contact has no chat."""
     if situation not in WITH_CHAT:
         return None
     if status == "CLOSED":
@@ -240,7 +244,7 @@ def _delivery(situation: str, command: str) -> Expected:
 
 def _report(situation: str, command: str) -> Expected:
     if command in {"GetNextDeadline", "FireDeadline"}:
-        return Remembered()  # no deadline is over: everything here happens within minutes
+        return Remembered()  # no deadline passes, because everything here happens within minutes
     if command.endswith("of another attempt") or command == "ExpireForm too early":
         return Nothing()
     name = method(command)

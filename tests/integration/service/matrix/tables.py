@@ -1,4 +1,4 @@
-"""What comes of a command if nothing earlier in the order of refusals applies: DESIGN section 3, written by hand."""
+"""The outcome of each command if no earlier refusal applies: DESIGN section 3 in tables written by hand."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Final
 
 
 def _table(text: str) -> dict[str, dict[str, str]]:
-    """Reads columns separated by spaces: by row, then by column."""
+    """Reads a table whose columns are separated by spaces. Returns the cells by row, then by column."""
     head, *rows = (line.split() for line in text.strip().splitlines())
     return {row[0]: dict(zip(head[1:], row[1:], strict=True)) for row in rows}
 
 
-# `yes`: nothing of ownership stands in the way. `nothing`: a success that changes nothing.
+# `yes`: ownership allows the command. `nothing`: a success that changes nothing.
 OWNERSHIP: Final = _table(
     """
     command            own             agent,other's     agent,nobody's  supervisor,other's  supervisor,nobody's
@@ -21,7 +21,7 @@ OWNERSHIP: Final = _table(
     """
 )
 
-# A status: what the ticket has afterwards. ILLEGAL: ILLEGAL_TRANSITION.
+# A status is that of the ticket afterwards. ILLEGAL: ILLEGAL_TRANSITION.
 STATUS: Final = _table(
     """
     command        OPEN         IN_PROGRESS  RESOLVED
@@ -39,8 +39,9 @@ STATUS_TRIGGERS: Final = {
     "ReopenTicket": "reopen",
 }
 
-# A state: that of the recovery that the command moves or makes. `claimed`: kept beside the first contact.
-# A REPLACED recovery's successor is CONTACT_RECEIVED, so that a contact is known; of the others that ended, none is.
+# A state is that of the changed or new recovery afterwards. `claimed`: the contact is kept beside the first one.
+# A ticket with a REPLACED recovery has a successor in CONTACT_RECEIVED, so its contact is known. After the other ended
+# states no contact is known.
 RECOVERY: Final = _table(
     """
     state             SendRecoveryForm  AddContact        WithdrawRecoveryForm  RejectContact  SubmitContact
@@ -64,7 +65,7 @@ RECOVERY_TRIGGERS: Final = {
     "RejectContact": "reject_contact",
 }
 
-# After the close, the links that it ended, and those whose contact had been rejected, raise a follow-up.
+# After the close, a link that it ended creates a follow-up, and so does a link whose contact was rejected.
 SUBMIT_AFTER_CLOSE: Final = {
     "NO_CONTACT": "LINK_UNKNOWN",
     "REFUSED": "LINK_WITHDRAWN",
@@ -75,10 +76,10 @@ SUBMIT_AFTER_CLOSE: Final = {
     "ENDED_BY_CLOSE": "follow-up",
 }
 
-# A contact has a chat from the unlock on, until it is rejected.
+# A contact has a chat from the unlock until it is rejected.
 WITH_CHAT: Final = frozenset({"CHAT_UNLOCKED", "ENDED_BY_CLOSE"})
 
-# The greeting is QUEUED when a chat opens; a rejected contact's is FAILED. Bookkeeping goes on after a close.
+# The greeting is QUEUED when a chat opens, and FAILED when the contact is rejected. Reports are recorded after a close.
 DELIVERY: Final = {
     "BeginDelivery SEND": "hidden",
     "BeginDelivery CHECK": "-",
@@ -86,9 +87,10 @@ DELIVERY: Final = {
     "RecordFailed": "DELIVERY_FAILED",
 }
 
-# Whatever the status: workflow bookkeeping is still recorded on a CLOSED ticket. The attempt is the one that the
-# recovery wants in its state: POST, READ or RETRACT; where it wants none, the last one, whose report comes late.
-# `hidden`: a success that nobody sees. `logged`: an activity, no move. `-`: nothing. Otherwise the state afterwards.
+# The status does not matter: reports of the worker are recorded on a CLOSED ticket too. The attempt is that of the
+# planned step: POST, READ or RETRACT. Without a planned step it is the last attempt, whose report is late.
+# `hidden`: a success that changes only internal values. `logged`: an activity without a transition. `-`: nothing.
+# Otherwise the state afterwards.
 WORKER_TABLE: Final = _table(
     """
     state             POST    READ    RETRACT  RecordPosted      RecordRefused  RecordRetracted  UnlockChat  ExpireForm

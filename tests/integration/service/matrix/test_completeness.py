@@ -1,4 +1,4 @@
-"""Nothing is missing from the matrix: a new method, command, state or role has to get its expectations first."""
+"""The matrix is complete: a new method, command, state or role fails a test until it has expectations."""
 
 from __future__ import annotations
 
