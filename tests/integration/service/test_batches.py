@@ -1,4 +1,4 @@
-"""Batch methods: each item succeeds or fails by itself, as the single method would have answered."""
+"""Batch methods: each item succeeds or fails on its own, with the answer of the single method."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OK = grpc.StatusCode.OK.value[0]
 
 
 def info(status: Status) -> tuple[str, dict[str, str]]:
-    """The reason of an item's failure, with its metadata."""
+    """Returns the reason of a failed item and its metadata."""
     unpacked = ErrorInfo()
     assert status.details[0].Unpack(unpacked)
     assert unpacked.domain == "care"
@@ -55,7 +55,7 @@ async def test_each_item_of_a_batch_succeeds_or_fails_by_itself(tenant: Tenant) 
     assert (await tenant.get(others)).status == ticket_pb2.TICKET_STATUS_OPEN
 
 
-async def test_a_batch_resolves(tenant: Tenant) -> None:
+async def test_a_batch_resolves_tickets(tenant: Tenant) -> None:
     owned = [await tenant.ticket() for _ in range(3)]
     items = [tickets.ResolveTicketRequest(name=ticket.name) for ticket in owned]
     request = tickets.BatchResolveTicketsRequest(parent=tenant.name, requests=items)
@@ -82,7 +82,7 @@ async def test_a_supervisors_batch_assigns_with_an_override(tenant: Tenant) -> N
     assert (await tenant.log_types(ticket))[0] == "ASSIGNED_BY_OVERRIDE"
 
 
-async def test_a_batch_sent_again_acts_once_and_tries_again_what_was_refused(tenant: Tenant) -> None:
+async def test_a_repeated_batch_acts_once_and_retries_the_refused_items(tenant: Tenant) -> None:
     mine, others = await tenant.ticket(), await tenant.ticket("bob")
     request = closing(tenant, mine.name, others.name, request_id=str(uuid4()))
     alice = tenant.agent("alice").tickets
@@ -135,7 +135,7 @@ async def test_a_batch_below_another_organization_is_not_found(tenant: Tenant) -
     assert_refused(error, "RESOURCE_NOT_FOUND", {"resource": "organizations/elsewhere"})
 
 
-async def test_a_batch_of_reviews_is_taken_in_item_by_item(tenant: Tenant) -> None:
+async def test_a_batch_of_reviews_is_ingested_item_by_item(tenant: Tenant) -> None:
     good = await tenant.review()
     edited = Review()
     edited.CopyFrom(good)
@@ -155,7 +155,7 @@ async def test_a_batch_of_reviews_is_taken_in_item_by_item(tenant: Tenant) -> No
     )
 
 
-async def test_an_item_of_a_batch_names_a_ticket(tenant: Tenant) -> None:
+async def test_an_item_of_a_batch_must_name_a_ticket(tenant: Tenant) -> None:
     request = closing(tenant, "nonsense")
     (result,) = (await tenant.agent("alice").tickets.BatchCloseTickets(request)).results
     assert info(result.status)[0] == "INVALID_FIELD"

@@ -1,4 +1,4 @@
-"""The way of a message to the customer, as the worker takes it: what is handed out, and what its reports do."""
+"""The delivery of a message to the customer: the grants for the worker, and the effects of its reports."""
 
 from __future__ import annotations
 
@@ -73,10 +73,10 @@ async def entry(tenant: Tenant, ticket: Ticket, message: str) -> Message:
     return next(each for each in await tenant.thread(ticket) if each.name == message)
 
 
-# --- what is handed out -----------------------------------------------------------------------------------------------
+# --- grants -----------------------------------------------------------------------------------------------------------
 
 
-async def test_a_greeting_is_handed_out_with_the_private_link_where_it_belongs(tenant: Tenant) -> None:
+async def test_the_grant_of_a_greeting_contains_the_private_link_in_its_place(tenant: Tenant) -> None:
     await tenant.settings(Organization(display_name="Acme", chat_greeting="Hello, write to us: {chat_link}. Bye"))
     ticket, _ = await unlocked(tenant)
     [greeting] = await tenant.thread(ticket, "AGENT_MESSAGE")
@@ -96,13 +96,13 @@ async def test_a_greeting_is_handed_out_with_the_private_link_where_it_belongs(t
     assert "{chat_link}" in (await entry(tenant, ticket, greeting.name)).text
 
 
-async def test_only_a_greeting_has_a_place_for_the_link(tenant: Tenant) -> None:
+async def test_only_a_greeting_replaces_the_placeholder_of_the_link(tenant: Tenant) -> None:
     ticket, _ = await unlocked(tenant)
     message = await sent(tenant, ticket, "What {chat_link} means")
     assert (await begin(tenant, message.name, SEND)).grant.text == "What {chat_link} means"
 
 
-async def test_a_plan_holds_nothing_of_the_customer(tenant: Tenant) -> None:
+async def test_a_delivery_plan_contains_nothing_of_the_customer(tenant: Tenant) -> None:
     ticket, _ = await unlocked(tenant)
     message = await sent(tenant, ticket, "Very private")
     plan = (await begin(tenant, message.name)).plan
@@ -122,7 +122,7 @@ async def test_a_plan_holds_nothing_of_the_customer(tenant: Tenant) -> None:
         ("robin@example.com", "+14155552671", "SMS", "SMS"),
     ],
 )
-async def test_a_message_goes_by_email_first_or_as_the_location_prefers(
+async def test_a_message_is_sent_by_email_unless_the_location_prefers_another_channel(
     tenant: Tenant, email: str, phone: str, preferred: str, channel: str
 ) -> None:
     location = Location(name=f"{tenant.name}/locations/soho", preferred_channel=Channel.Value(f"CHANNEL_{preferred}"))
@@ -136,17 +136,17 @@ async def test_a_message_goes_by_email_first_or_as_the_location_prefers(
     assert grant.address == (email if channel == "EMAIL" else phone)
 
 
-async def test_a_message_that_is_none_of_ours_has_no_delivery(tenant: Tenant) -> None:
+async def test_a_note_has_no_delivery(tenant: Tenant) -> None:
     ticket, _ = await unlocked(tenant)
     await tenant.agent("alice").conversations.AddNote(conversations.AddNoteRequest(parent=ticket.name, text="Internal"))
     [note] = await tenant.thread(ticket, "NOTE")
     assert_refused(await refusal(begin(tenant, note.name, SEND)), "RESOURCE_NOT_FOUND", {"resource": note.name})
 
 
-# --- what comes of it -------------------------------------------------------------------------------------------------
+# --- reports ----------------------------------------------------------------------------------------------------------
 
 
-async def test_what_a_provider_took_is_sent_and_logged_once(tenant: Tenant) -> None:
+async def test_a_message_that_the_provider_accepted_is_logged_as_sent_once(tenant: Tenant) -> None:
     ticket, _ = await unlocked(tenant)
     message = await sent(tenant, ticket)
     attempt = (await begin(tenant, message.name, SEND)).grant.attempt
@@ -158,7 +158,7 @@ async def test_what_a_provider_took_is_sent_and_logged_once(tenant: Tenant) -> N
     assert (await begin(tenant, message.name, SEND)).HasField("grant") is False
 
 
-async def test_what_a_provider_refused_has_failed_with_its_reason_in_thread_and_log(tenant: Tenant) -> None:
+async def test_a_message_that_the_provider_refused_has_failed_with_its_reason_in_thread_and_log(tenant: Tenant) -> None:
     ticket, _ = await unlocked(tenant)
     message = await sent(tenant, ticket)
     attempt = (await begin(tenant, message.name, SEND)).grant.attempt
@@ -168,14 +168,14 @@ async def test_what_a_provider_refused_has_failed_with_its_reason_in_thread_and_
     assert (found.failure_reason, found.failure_message) == (REFUSED, "550 5.1.1 No such user")
     [logged, *_] = await tenant.log(ticket)
     assert (logged.message, (await tenant.log_types(ticket))[0]) == (message.name, "DELIVERY_FAILED")
-    # Why is said there too, but not in the provider's words, which may hold the address.
+    # The log contains the reason, but not the provider's message, which may contain the address.
     assert [(change.field, change.before, change.after) for change in logged.changes] == [
         ("delivery.failure_reason", "", "ADDRESS_REFUSED"),
         ("delivery.state", "QUEUED", "FAILED"),
     ]
 
 
-async def test_another_attempts_report_changes_nothing(tenant: Tenant) -> None:
+async def test_the_report_of_an_earlier_attempt_changes_nothing(tenant: Tenant) -> None:
     ticket, _ = await unlocked(tenant)
     message = await sent(tenant, ticket)
     first = (await begin(tenant, message.name, SEND)).grant.attempt
@@ -199,7 +199,9 @@ async def test_a_message_is_given_up_after_three_days(timed: Tenant, clock: Sett
     assert (await timed.log_types(ticket))[0] == "DELIVERY_FAILED"
 
 
-async def test_a_provider_that_knows_more_is_asked_later_and_later(timed: Tenant, clock: SettableClock) -> None:
+async def test_a_provider_with_delivery_states_is_asked_at_growing_intervals(
+    timed: Tenant, clock: SettableClock
+) -> None:
     ticket, _ = await unlocked(timed)
     message = await sent(timed, ticket)
     attempt = (await begin(timed, message.name, SEND)).grant.attempt
@@ -218,7 +220,7 @@ async def test_a_provider_that_knows_more_is_asked_later_and_later(timed: Tenant
     assert (await timed.log_types(ticket)).count("DELIVERY_SENT") == 1
 
 
-async def test_a_provider_is_asked_before_its_time_where_somebody_has_a_hint(timed: Tenant) -> None:
+async def test_a_provider_can_be_checked_before_the_planned_time(timed: Tenant) -> None:
     ticket, _ = await unlocked(timed)
     message = await sent(timed, ticket)
     attempt = (await begin(timed, message.name, SEND)).grant.attempt
@@ -234,7 +236,9 @@ async def test_a_provider_is_asked_before_its_time_where_somebody_has_a_hint(tim
 
 
 @pytest.mark.parametrize("arrives", [True, False])
-async def test_what_a_provider_says_later_is_recorded(timed: Tenant, clock: SettableClock, *, arrives: bool) -> None:
+async def test_a_later_state_from_the_provider_is_recorded(
+    timed: Tenant, clock: SettableClock, *, arrives: bool
+) -> None:
     ticket, _ = await unlocked(timed)
     message = await sent(timed, ticket)
     attempt = (await begin(timed, message.name, SEND)).grant.attempt
@@ -252,10 +256,10 @@ async def test_what_a_provider_says_later_is_recorded(timed: Tenant, clock: Sett
     assert found.HasField("end_time")
 
 
-# --- a contact that was the wrong one ---------------------------------------------------------------------------------
+# --- rejected contacts, closed tickets and invalid reports ------------------------------------------------------------
 
 
-async def test_what_is_queued_for_a_rejected_contact_reaches_nobody(tenant: Tenant) -> None:
+async def test_queued_messages_to_a_rejected_contact_are_not_sent(tenant: Tenant) -> None:
     ticket, recovery = await unlocked(tenant, "wrong@example.com")
     messages = [(await sent(tenant, ticket, f"Secret {number}")).name for number in range(3)]
     begun, failed = [(await begin(tenant, name, SEND)).grant.attempt for name in messages[:2]]
@@ -267,7 +271,7 @@ async def test_what_is_queued_for_a_rejected_contact_reaches_nobody(tenant: Tena
         answer = await begin(tenant, name, SEND)
         assert (answer.HasField("grant"), answer.plan.step) == (False, DONE)
     assert (await tenant.log_types(ticket)).count("CONTACT_REJECTED") == 1
-    # Of attempts that were under way, those who look at the thread learn what went out.
+    # The outcome of an attempt that had begun is still recorded in the thread.
     report = workers.RecordFailedRequest(
         name=messages[1], attempt=failed, reason=message_pb2.DELIVERY_FAILURE_ADDRESS_REFUSED
     )
@@ -287,7 +291,7 @@ async def test_what_is_queued_for_a_rejected_contact_reaches_nobody(tenant: Tena
     assert (await begin(tenant, new.name, SEND)).grant.address == "right@example.com"
 
 
-async def test_what_is_queued_when_the_ticket_closes_is_still_sent(tenant: Tenant) -> None:
+async def test_messages_that_are_queued_at_the_close_are_still_sent(tenant: Tenant) -> None:
     ticket, _ = await unlocked(tenant)
     message = await sent(tenant, ticket, "Good bye")
     await tenant.agent("alice").tickets.CloseTicket(tickets.CloseTicketRequest(name=ticket.name))
@@ -306,7 +310,7 @@ async def test_what_is_queued_when_the_ticket_closes_is_still_sent(tenant: Tenan
         (workers.RecordFailedRequest(attempt=1), "reason"),
     ],
 )
-async def test_reports_that_say_nothing_are_refused_by_their_field(
+async def test_the_refusal_of_an_incomplete_report_names_its_field(
     tenant: Tenant,
     request_: workers.BeginDeliveryRequest | workers.RecordDeliveredRequest | workers.RecordFailedRequest,
     field: str,

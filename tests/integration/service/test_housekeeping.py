@@ -11,14 +11,14 @@ from tests.support.tenant import Tenant
 
 
 async def kept(tenant: Tenant, requests: list[UUID]) -> list[UUID]:
-    """Those of the requests whose answers are kept."""
+    """Returns the requests whose responses are stored."""
     query = "SELECT request_id FROM requests WHERE organization = $1 AND request_id = ANY($2)"
     async with tenant.care.database.driver() as connection:
         found = {row[0] for row in await connection.fetch(query, tenant.id, requests)}
     return [request for request in requests if request in found]
 
 
-async def test_old_answers_are_purged_in_batches_and_young_ones_stay(tenant: Tenant) -> None:
+async def test_expired_responses_are_deleted_in_batches_and_newer_ones_stay(tenant: Tenant) -> None:
     ticket = await tenant.ticket()
     first, second, third = requests = [uuid4() for _ in range(3)]
     for verb, request_id in zip(("StartTicket", "ResolveTicket", "ReopenTicket"), requests, strict=True):

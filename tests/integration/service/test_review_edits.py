@@ -1,4 +1,4 @@
-"""An edit of a review at its site: an entry of the thread beside the first one, for the ticket's team."""
+"""Edits of a review at its site become further messages in the thread of its ticket."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def ticket_of(tenant: Tenant, review: Review) -> Ticket:
     return (await tenant.agent("alice").tickets.TakeTicket(tickets.TakeTicketRequest(name=ticket.name))).ticket
 
 
-async def test_an_edit_is_an_entry_of_its_own_and_one_activity(tenant: Tenant) -> None:
+async def test_an_edit_is_a_message_and_one_activity(tenant: Tenant) -> None:
     review = await tenant.review()
     ticket = await ticket_of(tenant, review)
     await ingest(tenant, edited(review, 1, stars=5, text="They made it right."))
@@ -48,7 +48,7 @@ async def test_an_edit_is_an_entry_of_its_own_and_one_activity(tenant: Tenant) -
     assert int((await tenant.get(ticket)).etag) == int(ticket.etag) + 1
 
 
-async def test_what_changes_nothing_that_is_shown_or_is_older_or_comes_again_is_no_news(tenant: Tenant) -> None:
+async def test_an_edit_that_is_invisible_or_older_or_repeated_is_not_noted(tenant: Tenant) -> None:
     review = await tenant.review()
     ticket = await ticket_of(tenant, review)
     request_id = str(uuid4())
@@ -60,7 +60,7 @@ async def test_what_changes_nothing_that_is_shown_or_is_older_or_comes_again_is_
     assert (await tenant.log_types(ticket)).count("REVIEW_EDITED") == 1
 
 
-async def test_a_closed_ticket_stays_as_it_is_and_the_next_begins_with_the_review_as_it_is_then(
+async def test_an_edit_does_not_change_a_closed_ticket_and_the_next_ticket_starts_with_the_current_review(
     tenant: Tenant,
 ) -> None:
     review = await tenant.review()
@@ -73,7 +73,7 @@ async def test_a_closed_ticket_stays_as_it_is_and_the_next_begins_with_the_revie
     assert [entry.text for entry in await tenant.thread(again, "REVIEW")] == ["Still cold."]
 
 
-async def test_edits_at_the_same_moment_as_commands_are_all_noted_in_their_order(tenant: Tenant) -> None:
+async def test_edits_and_commands_at_once_are_all_logged_in_order(tenant: Tenant) -> None:
     review = await tenant.review()
     ticket = await ticket_of(tenant, review)
     alice = tenant.agent("alice").tickets

@@ -1,7 +1,7 @@
-"""`care ticket …`, the program as somebody types it, against the real service.
+"""`care ticket …`: the program as a person runs it, against the real service.
 
-Where a test runs many commands, their processes are forked from one that has imported the program; the others start
-the interpreter, as somebody who types does.
+A test with many commands forks its processes from one that has imported the program. Other tests start the interpreter,
+as a person does.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from tests.support.tenant import REPLY, Tenant
 async def ticket(
     tenant: Tenant, *arguments: str, agent: str = "alice", roles: Sequence[str] = ("agent",), given: str = ""
 ) -> CompletedProgram:
-    """Runs it with a token of this agent's in the environment."""
+    """Runs the program with a token of this agent in the environment."""
     token = tenant.care.token(sub=agent, org=tenant.id, roles=list(roles), name=agent.title())
-    # Wide enough that nothing of a table is broken in two.
+    # Wide enough that no cell of a table is wrapped.
     variables = {"CARE_SERVICE_ADDRESS": tenant.care.address, "CARE_TOKEN": token, "COLUMNS": "200"}
     return await run_forked_care("ticket", *arguments, variables=variables, stdin=given)
 
 
 def parsed(ended: CompletedProgram) -> list[dict[str, Any]]:
-    """The lines of JSON that it printed; all went well."""
+    """Returns the printed lines of JSON of a successful run."""
     assert (ended.status, ended.errors) == (0, "")
     return [json.loads(line) for line in ended.output.splitlines()]
 
@@ -40,14 +40,14 @@ def is_empty(folder: Path) -> bool:
 
 def printed(ended: CompletedProgram) -> str:
     assert (ended.status, ended.errors) == (0, "")
-    assert "\x1b" not in ended.output, "no colors where nobody sees them"
+    assert "\x1b" not in ended.output, "no colors without a terminal"
     return ended.output
 
 
-# --- the way of a ticket ----------------------------------------------------------------------------------------------
+# --- commands on a ticket ---------------------------------------------------------------------------------------------
 
 
-async def test_a_ticket_is_worked_from_its_creation_to_closed(tenant: Tenant) -> None:
+async def test_a_ticket_can_be_worked_from_creation_to_close(tenant: Tenant) -> None:
     created = await ticket(
         tenant, "create", "--subject", "Cold soup", "--location", "soho", "--priority", "HIGH", "--json"
     )
@@ -92,7 +92,7 @@ async def test_a_ticket_changes_hands(tenant: Tenant) -> None:
     assert "unassigned" in printed(await ticket(tenant, "release", "1", agent="cleo"))
 
 
-async def test_a_form_goes_out_and_is_taken_back_and_a_contact_comes_in_and_is_rejected(tenant: Tenant) -> None:
+async def test_a_form_can_be_sent_and_withdrawn_and_a_contact_added_and_rejected(tenant: Tenant) -> None:
     await tenant.ticket()
     assert "FORM_REQUESTED" in printed(await ticket(tenant, "form", "1", given=REPLY))
     assert "NO_CONTACT" in printed(await ticket(tenant, "withdraw", "1"))
@@ -121,7 +121,7 @@ async def test_a_claim_is_accepted(tenant: Tenant) -> None:
 # --- finding ----------------------------------------------------------------------------------------------------------
 
 
-async def test_lists_have_a_limit_and_say_so(tenant: Tenant) -> None:
+async def test_a_list_has_a_limit_and_says_so(tenant: Tenant) -> None:
     for _ in range(3):
         await tenant.ticket(None)
     assert [one["number"] for one in parsed(await ticket(tenant, "list", "--json"))] == ["3", "2", "1"]
@@ -168,7 +168,7 @@ async def test_an_empty_list_says_so(tenant: Tenant) -> None:
     assert parsed(await ticket(tenant, "list", "--json")) == []
 
 
-async def test_a_screen_has_everything_and_a_customers_text_cannot_steer_the_terminal(tenant: Tenant) -> None:
+async def test_show_prints_everything_and_escapes_control_characters_of_customers(tenant: Tenant) -> None:
     found = await tenant.ticket(with_review=False)
     recovered = await tenant.ticket()
     await tenant.in_recovery_state(recovered, "CHAT_UNLOCKED")
@@ -188,7 +188,7 @@ async def test_a_screen_has_everything_and_a_customers_text_cannot_steer_the_ter
     assert "red �[31m and �turned" in shown
 
 
-# --- what goes wrong --------------------------------------------------------------------------------------------------
+# --- errors -----------------------------------------------------------------------------------------------------------
 
 
 async def test_a_refusal_is_one_line_with_the_reason_and_what_to_do(tenant: Tenant) -> None:
@@ -207,13 +207,13 @@ async def test_a_refusal_is_one_line_with_the_reason_and_what_to_do(tenant: Tena
     assert ended.status == 2
 
 
-async def test_a_ticket_that_changed_meanwhile_is_not_touched(tenant: Tenant) -> None:
+async def test_a_ticket_that_changed_meanwhile_is_not_changed(tenant: Tenant) -> None:
     await tenant.ticket()
     (await ticket(tenant, "start", "1", "--etag", "1")).assert_refused("ETAG_MISMATCH", "care ticket show 1")
     printed(await ticket(tenant, "start", "1", "--etag", "2"))
 
 
-async def test_several_are_closed_at_once_and_each_has_its_own_outcome(tenant: Tenant) -> None:
+async def test_several_tickets_are_closed_at_once_with_an_outcome_for_each(tenant: Tenant) -> None:
     for assignee in ("alice", "bob", "alice"):
         await tenant.ticket(assignee)
     ended = await ticket(tenant, "close", "1", "2", "3")
@@ -223,7 +223,7 @@ async def test_several_are_closed_at_once_and_each_has_its_own_outcome(tenant: T
     assert printed(await ticket(tenant, "resolve", "2", agent="bob")).startswith("Ticket 2 is RESOLVED")
 
 
-async def test_a_service_that_is_away_is_told_from_one_that_refuses(tenant: Tenant) -> None:
+async def test_an_unavailable_service_is_distinguished_from_a_refusal(tenant: Tenant) -> None:
     ended = await ticket(tenant, "list", "--address", "127.0.0.1:1")
     ended.assert_refused("UNAVAILABLE", "--address")
     assert ended.status == 3
@@ -249,7 +249,7 @@ async def test_a_wrong_command_says_what_to_write(
     ended = await ticket(tenant, *[one for one in arguments if one not in {"--home", "no-such-home"}], *home)
     ended.assert_refused("care: ", advice)
     assert ended.status == 2
-    assert is_empty(tmp_path), "nothing is made where nothing runs"
+    assert is_empty(tmp_path), "a failed command must create no files"
 
 
 async def test_without_a_token_it_says_how_to_get_one(tenant: Tenant) -> None:
@@ -257,13 +257,13 @@ async def test_without_a_token_it_says_how_to_get_one(tenant: Tenant) -> None:
     ended.assert_refused("CARE_TOKEN", "make up")
 
 
-async def test_a_token_that_the_service_does_not_take_says_so(tenant: Tenant, tmp_path: Path) -> None:
+async def test_a_refused_token_is_reported(tenant: Tenant, tmp_path: Path) -> None:
     token = mint(tmp_path, "acme", "alice")
     ended = await run_care("ticket", "list", "--address", tenant.care.address, "--token", token)
     ended.assert_refused("TOKEN_INVALID", "CARE_TOKEN")
 
 
-async def test_a_token_may_stand_in_a_file_and_the_organization_in_an_option(tenant: Tenant, tmp_path: Path) -> None:
+async def test_the_token_may_be_in_a_file_and_the_organization_in_an_option(tenant: Tenant, tmp_path: Path) -> None:
     await tenant.ticket(None)
     file = tmp_path / "token"
     file.write_text(tenant.care.token(sub="intake", roles=["service"]))

@@ -106,7 +106,7 @@ async def test_a_message_to_a_newer_ticket_of_the_review_becomes_a_claim(office:
     newer = TicketName(office.id, fresh(await office.create(office.new_ticket(review))).ticket.number)
     assert fresh(await post(office, contact)) is None
     assert (await office.log(newer))[0] == "CONTACT_CLAIMED"
-    # The same message again is known, and changes nothing.
+    # The same message again changes nothing.
     assert fresh(await post(office, contact)) is None
     assert (await office.log(newer)).count("CONTACT_CLAIMED") == 1
 

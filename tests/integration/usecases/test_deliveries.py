@@ -1,4 +1,4 @@
-"""The steps of a delivery's workflow: what is handed out for sending, and what the reports write."""
+"""The steps of a delivery's workflow: the grants for sending, and what the reports write."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ async def test_the_greeting_carries_its_link(office: Office) -> None:
     assert begun.to_send.text == greeting.text.replace("{chat_link}", begun.to_send.chat_link)
 
 
-async def test_a_read_hands_nothing_out(office: Office) -> None:
+async def test_only_the_next_step_of_a_delivery_is_granted(office: Office) -> None:
     _, message = await sent(office)
     begun = await begin(office, message, None)
     assert (begun.is_granted, begun.to_send, begun.snapshot.delivery.attempts) == (False, None, 0)

@@ -1,4 +1,4 @@
-"""Changes of the directory and of settings: what they write, whom they wake, and what is refused."""
+"""Changes of the directory and of settings: what they write, which workflows they wake, and which are refused."""
 
 from __future__ import annotations
 
@@ -223,7 +223,7 @@ async def test_settings_of_a_location_that_contradict_those_of_the_organization_
     ]
 
 
-async def test_an_organization_with_settings_that_can_not_be_is_not_written(office: Office) -> None:
+async def test_an_organization_with_an_invalid_setting_is_not_written(office: Office) -> None:
     no_link = changes("chat_greeting", display_name="Acme", settings=Settings(chat_greeting="Hello!"))
     refusal = await refused(update_organization(office, no_link))
     assert [violation.field for violation in refusal.violations] == ["organization.chat_greeting"]

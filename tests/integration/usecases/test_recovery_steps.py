@@ -1,4 +1,4 @@
-"""The steps of a recovery's workflow: what is handed out, what reports change, and what is next."""
+"""The steps of a recovery's workflow: grants, effects of reports, and the next step."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ async def test_the_reply_is_handed_out_with_its_link_and_reported_public(office:
     assert grant is not None
     assert (grant.attempt, grant.read_first, grant.text) == (1, False, REPLY.replace("{form_link}", grant.link))
     assert office.links.read_form_token(grant.link.rpartition("/")[2]) == (recovery.id, "k1")
-    # Nobody can see a hand-out: no activity, no deadline.
+    # A grant is not visible: it writes no activity and moves no deadline.
     assert (await office.log(name))[0] == "FORM_REQUESTED"
     office.later(minutes=5)
     progress = await report(office, recovery, commands.RecordPosted(1))
@@ -67,7 +67,7 @@ async def test_a_second_hand_out_reads_first(office: Office) -> None:
     again = await begin(office, recovery, RecoveryStep.POST)
     assert again.grant is not None
     assert (again.grant.attempt, again.grant.read_first) == (2, True)
-    # The first attempt's report changes nothing any more.
+    # The report of the first attempt no longer changes anything.
     progress = await report(office, recovery, commands.RecordPosted(1))
     assert progress.snapshot.recovery.state is RecoveryState.FORM_REQUESTED
 
@@ -102,7 +102,7 @@ async def test_a_withdrawn_form_is_retracted_without_its_link(office: Office) ->
     _, recovery = await requested(office)
     await office.post(recovery)
     await recoveries.withdraw_recovery_form(office.store, office.reader, recovery, office.request())
-    # An attempt without an outcome is made again. Only a reply with the link has to be looked for first.
+    # An attempt without an outcome is repeated. Only a post of the link has to read the site first.
     for attempt in (2, 3):
         grant = (await begin(office, recovery, RecoveryStep.RETRACT)).grant
         assert grant is not None

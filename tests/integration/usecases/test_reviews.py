@@ -1,4 +1,4 @@
-"""Reviews that come in: stored once, noted in their ticket, and given a ticket where the settings want one."""
+"""Ingested reviews: stored once, noted in their ticket, and given a ticket if the settings say so."""
 
 from __future__ import annotations
 

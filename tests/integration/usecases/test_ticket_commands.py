@@ -57,14 +57,14 @@ async def test_a_ticket_of_nobody_or_of_another_organization_is_not_read(office:
         assert (refusal.reason, refusal.metadata) == (Reason.RESOURCE_NOT_FOUND, {"resource": str(wanted)})
 
 
-async def test_another_organizations_agent_commands_nothing(office: Office) -> None:
+async def test_another_organizations_agent_is_refused(office: Office) -> None:
     name = await office.ticket()
     other = replace(office.agent(), organization="another")
     refusal = await refused(tickets.start_ticket(office.store, name, office.request(other)))
     assert (refusal.reason, refusal.metadata) == (Reason.RESOURCE_NOT_FOUND, {"resource": str(name)})
 
 
-async def test_a_ticket_goes_through_its_life(office: Office) -> None:
+async def test_each_command_moves_a_ticket_through_its_life(office: Office) -> None:
     name, store = await office.ticket(taken=False), office.store
     assert fresh(await tickets.take_ticket(store, name, office.request())).ticket.assignee == "alice"
     assert fresh(await tickets.release_ticket(store, name, office.request())).ticket.assignee is None

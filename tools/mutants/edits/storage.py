@@ -46,7 +46,7 @@ EDITS: Final = (
         f"{_STORAGE}/commits.py",
         '"pk_inbound_messages", OPEN_TICKET_INDEX, OPEN_FOLLOW_UP_INDEX}',
         '"pk_inbound_messages", OPEN_FOLLOW_UP_INDEX}',
-        (f"{_USECASES}/test_contention.py::test_a_review_gets_one_ticket_of_those_that_are_created_at_once",),
+        (f"{_USECASES}/test_contention.py::test_one_review_gets_one_of_the_tickets_that_are_created_at_once",),
     ),
     # --- loads --------------------------------------------------------------------------------------------------------
     Edit(
@@ -61,7 +61,7 @@ EDITS: Final = (
         f"{_STORAGE}/loads.py",
         "SELECT number, assignee FROM chain WHERE follow_up IS NULL",
         "SELECT number, assignee FROM chain ORDER BY number LIMIT 1 OFFSET 1",
-        (f"{_SERVICE}/test_follow_ups.py::test_later_answers_go_to_the_end_of_the_chain",),
+        (f"{_SERVICE}/test_follow_ups.py::test_later_submissions_go_to_the_last_ticket_of_the_chain",),
     ),
     Edit(
         "the chat of one contact shows what another one wrote",
@@ -97,7 +97,7 @@ EDITS: Final = (
         f"{_STORAGE}/outbox.py",
         "UPDATE outbox o SET claim_time = now() + $2::INTERVAL, attempts",
         "UPDATE outbox o SET claim_time = now() + $2::INTERVAL * 0, attempts",
-        (f"{_SERVICE}/test_outbox.py::test_a_parked_row_is_claimed_by_nobody_until_it_is_put_back",),
+        (f"{_SERVICE}/test_outbox.py::test_a_parked_row_is_not_claimed_until_it_is_unparked",),
     ),
     Edit(
         "the relay keeps rows whose workflows were woken",

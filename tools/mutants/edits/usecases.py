@@ -9,7 +9,7 @@ from tools.mutants.edit import TYPES, Edit
 _TESTS: Final = "tests/integration/usecases"
 _STRANGERS: Final = (
     "tests/integration/service/test_inbound.py"
-    "::test_nobody_writes_to_a_chat_of_somebody_else_by_naming_it_or_answering_it"
+    "::test_a_sender_cannot_write_to_the_chat_of_another_person_by_naming_or_answering_it"
 )
 
 EDITS: Final = (

@@ -29,7 +29,7 @@ def test_every_method_has_expectations_or_writes_to_no_ticket() -> None:
     assert {method(command) for command in COMMANDS} == set(ROLES)
 
 
-async def test_every_command_that_a_ticket_knows_has_expectations(tenant: Tenant) -> None:
+async def test_every_action_of_a_ticket_has_expectations(tenant: Tenant) -> None:
     assert {action.command for action in (await tenant.ticket()).actions} <= set(COMMANDS)
 
 
@@ -46,6 +46,6 @@ def test_every_status_and_every_state_of_a_recovery_is_an_axis() -> None:
     assert reached == _names(ticket_pb2.ContactState.keys(), "CONTACT_STATE_")
 
 
-def test_every_role_calls() -> None:
+def test_every_role_is_among_the_callers() -> None:
     roles = {role for caller in CALLERS.values() for role in caller.roles}
     assert roles == {name.lower() for name in _names(access_pb2.Role.keys(), "ROLE_")}
