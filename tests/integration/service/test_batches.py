@@ -31,7 +31,7 @@ def info(status: Status) -> tuple[str, dict[str, str]]:
     return unpacked.reason, dict(unpacked.metadata)
 
 
-def closing(tenant: Tenant, *names: str, request_id: str = "") -> tickets.BatchCloseTicketsRequest:
+def close_request(tenant: Tenant, *names: str, request_id: str = "") -> tickets.BatchCloseTicketsRequest:
     items = [tickets.CloseTicketRequest(name=name) for name in names]
     return tickets.BatchCloseTicketsRequest(parent=tenant.name, requests=items, request_id=request_id)
 
@@ -39,7 +39,7 @@ def closing(tenant: Tenant, *names: str, request_id: str = "") -> tickets.BatchC
 async def test_each_item_of_a_batch_succeeds_or_fails_by_itself(tenant: Tenant) -> None:
     mine, others, nobodys = await tenant.ticket(), await tenant.ticket("bob"), await tenant.ticket(None)
     missing = f"{tenant.name}/tickets/999999"
-    request = closing(tenant, mine.name, others.name, nobodys.name, missing, mine.name)
+    request = close_request(tenant, mine.name, others.name, nobodys.name, missing, mine.name)
     results = (await tenant.agent("alice").tickets.BatchCloseTickets(request)).results
     assert [each.name for each in results] == [mine.name, others.name, nobodys.name, missing, mine.name]
     closed, foreign, unowned, unknown, again = results
@@ -84,7 +84,7 @@ async def test_a_supervisors_batch_assigns_with_an_override(tenant: Tenant) -> N
 
 async def test_a_repeated_batch_acts_once_and_retries_the_refused_items(tenant: Tenant) -> None:
     mine, others = await tenant.ticket(), await tenant.ticket("bob")
-    request = closing(tenant, mine.name, others.name, request_id=str(uuid4()))
+    request = close_request(tenant, mine.name, others.name, request_id=str(uuid4()))
     alice = tenant.agent("alice").tickets
     first = (await alice.BatchCloseTickets(request)).results
     hand_over = tickets.AssignTicketRequest(name=others.name, assignee=tenant.agent_name("alice"))
@@ -113,7 +113,7 @@ async def test_an_item_keeps_its_own_etag_and_request_id(tenant: Tenant) -> None
 
 @pytest.mark.parametrize("count", [0, 101])
 async def test_a_batch_has_one_to_a_hundred_items(tenant: Tenant, count: int) -> None:
-    request = closing(tenant, *[f"{tenant.name}/tickets/1"] * count)
+    request = close_request(tenant, *[f"{tenant.name}/tickets/1"] * count)
     error = await refusal(tenant.agent("alice").tickets.BatchCloseTickets(request))
     assert_refused(error, "INVALID_FIELD")
     assert [violation.field for violation in error.field_violations] == ["requests"]
@@ -121,7 +121,7 @@ async def test_a_batch_has_one_to_a_hundred_items(tenant: Tenant, count: int) ->
 
 async def test_an_item_of_another_organization_fails_the_whole_batch(tenant: Tenant) -> None:
     mine = await tenant.ticket()
-    request = closing(tenant, mine.name, "organizations/elsewhere/tickets/1")
+    request = close_request(tenant, mine.name, "organizations/elsewhere/tickets/1")
     error = await refusal(tenant.agent("alice").tickets.BatchCloseTickets(request))
     assert_refused(error, "INVALID_FIELD")
     assert [violation.field for violation in error.field_violations] == ["requests[1]"]
@@ -156,7 +156,7 @@ async def test_a_batch_of_reviews_is_ingested_item_by_item(tenant: Tenant) -> No
 
 
 async def test_an_item_of_a_batch_must_name_a_ticket(tenant: Tenant) -> None:
-    request = closing(tenant, "nonsense")
+    request = close_request(tenant, "nonsense")
     (result,) = (await tenant.agent("alice").tickets.BatchCloseTickets(request)).results
     assert info(result.status)[0] == "INVALID_FIELD"
     assert result.ticket == Ticket()

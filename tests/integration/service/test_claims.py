@@ -28,7 +28,7 @@ async def contacts(tenant: Tenant, ticket: Ticket, size: int = 0) -> list[Contac
         request.page_token = page.next_page_token
 
 
-async def claimed(tenant: Tenant) -> tuple[Ticket, Recovery]:
+async def ticket_with_claim(tenant: Tenant) -> tuple[Ticket, Recovery]:
     """Creates a ticket of alice whose form a stranger answers first and the customer second."""
     ticket = await tenant.ticket()
     recovery = await tenant.form(ticket)
@@ -48,7 +48,7 @@ async def reject(tenant: Tenant, recovery: Recovery) -> None:
 
 
 async def test_a_claim_can_be_accepted_in_place_of_a_rejected_contact(tenant: Tenant) -> None:
-    ticket, recovery = await claimed(tenant)
+    ticket, recovery = await ticket_with_claim(tenant)
     (claim,) = (await tenant.recovery(recovery)).claims
     await reject(tenant, recovery)
     answer = await accept(tenant, ticket, claim.id)
@@ -78,7 +78,7 @@ async def test_a_claim_from_an_earlier_tickets_link_can_be_accepted_over_a_live_
 
 
 async def test_a_claim_is_not_accepted_while_another_contact_is_known(tenant: Tenant) -> None:
-    ticket, recovery = await claimed(tenant)
+    ticket, recovery = await ticket_with_claim(tenant)
     (claim,) = (await tenant.recovery(recovery)).claims
     request = conversations.AddContactRequest(parent=ticket.name, claim=claim.id)
     error = await refusal(tenant.agent("alice").conversations.AddContact(request))
@@ -96,7 +96,7 @@ async def test_a_claim_is_not_accepted_while_another_contact_is_known(tenant: Te
 
 
 async def test_a_claim_of_another_ticket_does_not_exist(tenant: Tenant) -> None:
-    _, recovery = await claimed(tenant)
+    _, recovery = await ticket_with_claim(tenant)
     (claim,) = (await tenant.recovery(recovery)).claims
     other = await tenant.ticket()
     request = conversations.AddContactRequest(parent=other.name, claim=claim.id)
@@ -125,7 +125,7 @@ async def test_a_claim_must_be_a_valid_id_without_addresses_beside_it(
 
 @pytest.mark.parametrize("size", [0, 1, 2])
 async def test_all_submitted_contacts_are_listed_oldest_first(tenant: Tenant, size: int) -> None:
-    ticket, recovery = await claimed(tenant)
+    ticket, recovery = await ticket_with_claim(tenant)
     await tenant.submit(recovery, email="third@example.com")
     await reject(tenant, recovery)
     request = conversations.AddContactRequest(parent=ticket.name, phone="+14155550123")

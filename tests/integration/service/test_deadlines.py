@@ -53,7 +53,9 @@ def at(found: DeadlinePlan) -> datetime:
     return found.deadline_time.ToDatetime(UTC)
 
 
-async def passes(tenant: Tenant, ticket: Ticket, clock: SettableClock, *expected: tuple[str, timedelta]) -> None:
+async def pass_deadlines(
+    tenant: Tenant, ticket: Ticket, clock: SettableClock, *expected: tuple[str, timedelta]
+) -> None:
     """Advances the clock from deadline to deadline as the workflow does. Each must fire exactly at its instant."""
     begin = clock.now()
     for what, after in expected:
@@ -73,7 +75,7 @@ async def passes(tenant: Tenant, ticket: Ticket, clock: SettableClock, *expected
 
 async def test_an_inactive_ticket_gets_a_warning_and_is_closed(timed: Tenant, clock: SettableClock) -> None:
     ticket = await timed.ticket()
-    await passes(timed, ticket, clock, ("INACTIVITY_WARNING", 27 * DAY), ("INACTIVITY_CLOSE", 30 * DAY))
+    await pass_deadlines(timed, ticket, clock, ("INACTIVITY_WARNING", 27 * DAY), ("INACTIVITY_CLOSE", 30 * DAY))
     closed = await timed.get(ticket)
     assert closed.status == ticket_pb2.TICKET_STATUS_CLOSED
     assert closed.close_reason == ticket_pb2.CLOSE_REASON_INACTIVITY
@@ -88,14 +90,14 @@ async def test_an_activity_restarts_the_inactivity(timed: Tenant, clock: Settabl
     clock.advance(days=28)
     await fire(timed, ticket)
     await timed.agent("alice").conversations.AddNote(conversations.AddNoteRequest(parent=ticket.name, text="Called"))
-    await passes(timed, ticket, clock, ("INACTIVITY_WARNING", 27 * DAY), ("INACTIVITY_CLOSE", 30 * DAY))
+    await pass_deadlines(timed, ticket, clock, ("INACTIVITY_WARNING", 27 * DAY), ("INACTIVITY_CLOSE", 30 * DAY))
 
 
 async def test_the_close_comes_a_full_warning_period_after_a_late_warning(timed: Tenant, clock: SettableClock) -> None:
     ticket = await timed.ticket()
     clock.advance(days=90)
     await fire(timed, ticket)
-    await passes(timed, ticket, clock, ("INACTIVITY_CLOSE", 3 * DAY))
+    await pass_deadlines(timed, ticket, clock, ("INACTIVITY_CLOSE", 3 * DAY))
 
 
 async def test_a_raised_setting_causes_another_warning(timed: Tenant, clock: SettableClock) -> None:
@@ -161,7 +163,7 @@ async def test_a_live_form_keeps_the_ticket_open_and_its_end_restarts_the_inacti
     assert kind(await plan(timed, ticket)) == "UNSPECIFIED"
     clock.advance(days=30)
     await timed.worker.workers.ExpireForm(workers.ExpireFormRequest(name=recovery.name))
-    await passes(timed, ticket, clock, ("INACTIVITY_CLOSE", 5 * DAY))
+    await pass_deadlines(timed, ticket, clock, ("INACTIVITY_CLOSE", 5 * DAY))
 
 
 @pytest.mark.parametrize("warn", [True, False])
@@ -175,7 +177,7 @@ async def test_the_customer_is_warned_if_the_settings_say_so(timed: Tenant, cloc
     assert said == (["We will close this."] if warn else [])
     [logged, *_] = await timed.log(ticket)
     assert bool(logged.message) is warn
-    await passes(timed, ticket, clock, ("INACTIVITY_CLOSE", 3 * DAY))
+    await pass_deadlines(timed, ticket, clock, ("INACTIVITY_CLOSE", 3 * DAY))
 
 
 # --- resolved ---------------------------------------------------------------------------------------------------------
@@ -185,7 +187,7 @@ async def test_a_resolved_ticket_is_closed_after_the_grace_period(timed: Tenant,
     ticket = await timed.ticket()
     await timed.in_recovery_state(ticket, "CHAT_UNLOCKED")
     await timed.agent("alice").tickets.ResolveTicket(tickets.ResolveTicketRequest(name=ticket.name))
-    await passes(timed, ticket, clock, ("GRACE_CLOSE", 7 * DAY))
+    await pass_deadlines(timed, ticket, clock, ("GRACE_CLOSE", 7 * DAY))
     closed = await timed.get(ticket)
     assert (closed.status, closed.contact_state) == (
         ticket_pb2.TICKET_STATUS_CLOSED,
@@ -292,7 +294,7 @@ async def test_a_missed_target_is_logged_once(timed: Tenant, clock: SettableCloc
     assert ticket.first_response_due_time.ToDatetime(UTC) == clock.now() + timedelta(hours=4)
     assert ticket.resolution_due_time.ToDatetime(UTC) == clock.now() + 2 * DAY
     await timed.agent("alice").conversations.AddNote(conversations.AddNoteRequest(parent=ticket.name, text="Hm"))
-    await passes(
+    await pass_deadlines(
         timed,
         ticket,
         clock,

@@ -90,7 +90,7 @@ async def team(server: postgres.Server, tmp_path_factory: pytest.TempPathFactory
 
 
 @asynccontextmanager
-async def running(module: str, variables: Mapping[str, str]) -> AsyncIterator[None]:
+async def run_example(module: str, variables: Mapping[str, str]) -> AsyncIterator[None]:
     """Runs an example until the block exits, then stops it as a container is stopped."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -116,13 +116,13 @@ def vouchers(folder: Path) -> dict[str, str]:
 
 
 async def test_the_example_of_a_review_site_posts_the_reply_of_the_real_service(team: Team) -> None:
-    async with running("examples.own_review_site", team.variables):
+    async with run_example("examples.own_review_site", team.variables):
         recovery, site = await team.form("shop-1")
         assert f"{team.tenant.care.settings.web_url}/f/" in await team.posted(site, recovery)
 
 
 async def test_a_voucher_is_issued_once_the_chat_is_open(team: Team, tmp_path: Path) -> None:
-    async with running("examples.compensation_worker", {**team.variables, "VOUCHERS": str(tmp_path)}):
+    async with run_example("examples.compensation_worker", {**team.variables, "VOUCHERS": str(tmp_path)}):
         recovery, site = await team.form("shop-2")
         handle = await team.client.start_workflow(
             Compensation.run,

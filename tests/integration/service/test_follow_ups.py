@@ -22,7 +22,7 @@ from tests.support.care import refusal
 from tests.support.tenant import Tenant
 
 
-async def closed(tenant: Tenant, state: str = "AWAITING_CONTACT") -> tuple[Ticket, Recovery]:
+async def closed_ticket(tenant: Tenant, state: str = "AWAITING_CONTACT") -> tuple[Ticket, Recovery]:
     """Creates a CLOSED ticket of alice with a form that was in `state` before the close."""
     ticket = await tenant.ticket()
     recovery = await tenant.in_recovery_state(ticket, state)
@@ -44,7 +44,7 @@ async def contacts(tenant: Tenant, ticket: Ticket) -> list[Contact]:
 
 
 async def test_a_submission_after_the_close_creates_a_ticket_that_is_linked_both_ways(tenant: Tenant) -> None:
-    before, recovery = await closed(tenant)
+    before, recovery = await closed_ticket(tenant)
     await tenant.submit(recovery, message="I am back")
     follow_up = await follow_up_of(tenant, before)
     assert follow_up.follow_up_of == before.name
@@ -81,7 +81,7 @@ async def test_a_follow_up_does_not_inherit_the_external_reference(tenant: Tenan
 
 
 async def test_only_the_follow_up_of_the_closed_ticket_changes(tenant: Tenant) -> None:
-    before, recovery = await closed(tenant)
+    before, recovery = await closed_ticket(tenant)
     log = await tenant.log(before)
     await tenant.submit(recovery)
     after = await tenant.get(before)
@@ -92,20 +92,20 @@ async def test_only_the_follow_up_of_the_closed_ticket_changes(tenant: Tenant) -
 
 async def test_an_answered_form_accepts_a_submission_after_the_close(tenant: Tenant) -> None:
     for state in ("CHAT_UNLOCKED", "REJECTED"):
-        ticket, recovery = await closed(tenant, state)
+        ticket, recovery = await closed_ticket(tenant, state)
         await tenant.submit(recovery, email="kim@example.com")
         assert (await follow_up_of(tenant, ticket)).customer.email == "kim@example.com"
 
 
 async def test_a_form_that_was_withdrawn_before_the_close_accepts_no_submission(tenant: Tenant) -> None:
-    ticket, recovery = await closed(tenant, "WITHDRAWN")
+    ticket, recovery = await closed_ticket(tenant, "WITHDRAWN")
     request = customers.SubmitContactRequest(token=tenant.form_token(recovery), email="robin@example.com", consent=True)
     assert_refused(await refusal(tenant.customer.customers.SubmitContact(request)), "LINK_WITHDRAWN")
     assert (await tenant.get(ticket)).follow_up == ""
 
 
 async def test_the_link_of_a_closed_ticket_expires(timed: Tenant, clock: SettableClock) -> None:
-    ticket, recovery = await closed(timed)
+    ticket, recovery = await closed_ticket(timed)
     clock.advance(days=30)
     request = customers.SubmitContactRequest(token=timed.form_token(recovery), email="robin@example.com", consent=True)
     assert_refused(await refusal(timed.customer.customers.SubmitContact(request)), "LINK_EXPIRED")
@@ -113,7 +113,7 @@ async def test_the_link_of_a_closed_ticket_expires(timed: Tenant, clock: Settabl
 
 
 async def test_a_further_submission_is_a_claim_of_the_follow_up(tenant: Tenant) -> None:
-    ticket, recovery = await closed(tenant)
+    ticket, recovery = await closed_ticket(tenant)
     await tenant.submit(recovery)
     before = await follow_up_of(tenant, ticket)
     await tenant.submit(recovery, email="kim@example.com")
@@ -134,7 +134,7 @@ async def test_a_further_submission_is_a_claim_of_the_follow_up(tenant: Tenant) 
 
 
 async def test_later_submissions_go_to_the_last_ticket_of_the_chain(tenant: Tenant) -> None:
-    first, recovery = await closed(tenant)
+    first, recovery = await closed_ticket(tenant)
     await tenant.submit(recovery, email="one@example.com")
     second = await follow_up_of(tenant, first)
     await close(tenant, second)
@@ -148,7 +148,7 @@ async def test_later_submissions_go_to_the_last_ticket_of_the_chain(tenant: Tena
 
 
 async def test_a_submission_is_a_claim_of_another_ticket_of_the_review_that_is_not_closed(tenant: Tenant) -> None:
-    ticket, recovery = await closed(tenant)
+    ticket, recovery = await closed_ticket(tenant)
     create = tickets.CreateTicketRequest(parent=tenant.name, ticket=Ticket(review=ticket.review))
     other = (await tenant.service.tickets.CreateTicket(create)).ticket
     await tenant.submit(recovery)
@@ -160,7 +160,7 @@ async def test_a_submission_is_a_claim_of_another_ticket_of_the_review_that_is_n
 
 
 async def test_an_agent_who_can_no_longer_be_assigned_does_not_get_the_follow_up(tenant: Tenant) -> None:
-    ticket, recovery = await closed(tenant)
+    ticket, recovery = await closed_ticket(tenant)
     await tenant.toggle("alice", can_be_assignee=False)
     await tenant.submit(recovery)
     follow_up = await follow_up_of(tenant, ticket)
@@ -170,7 +170,7 @@ async def test_an_agent_who_can_no_longer_be_assigned_does_not_get_the_follow_up
 
 
 async def test_a_repeated_request_creates_one_follow_up_even_after_that_was_closed(tenant: Tenant) -> None:
-    ticket, recovery = await closed(tenant)
+    ticket, recovery = await closed_ticket(tenant)
     request = customers.SubmitContactRequest(
         token=tenant.form_token(recovery), email="robin@example.com", consent=True, request_id=str(uuid4())
     )
@@ -201,7 +201,7 @@ def in_between(monkeypatch: pytest.MonkeyPatch, happening: Awaitable[object]) ->
 async def test_a_submission_during_the_close_of_the_follow_up_creates_the_next_one(
     tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, recovery = await closed(tenant)
+    first, recovery = await closed_ticket(tenant)
     await tenant.submit(recovery)
     second = await follow_up_of(tenant, first)
     in_between(monkeypatch, close(tenant, second))
@@ -214,7 +214,7 @@ async def test_a_submission_during_the_close_of_the_follow_up_creates_the_next_o
 async def test_a_submission_during_the_creation_of_a_follow_up_is_a_claim_of_it(
     tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, recovery = await closed(tenant)
+    first, recovery = await closed_ticket(tenant)
     in_between(monkeypatch, tenant.submit(recovery))
     await tenant.submit(recovery, email="sam@example.com")
     second = await follow_up_of(tenant, first)

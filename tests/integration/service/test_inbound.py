@@ -36,7 +36,7 @@ def outcome(answer: IngestMessageResponse) -> str:
     return IngestOutcome.Name(answer.outcome).removeprefix("INGEST_OUTCOME_")
 
 
-async def unlocked(tenant: Tenant, address: str = "robin@example.com", **more: str) -> Ticket:
+async def ticket_with_chat(tenant: Tenant, address: str = "robin@example.com", **more: str) -> Ticket:
     """Creates a ticket of alice with an open chat."""
     ticket = await tenant.ticket()
     recovery = await tenant.form(ticket)
@@ -54,7 +54,7 @@ async def resolve(tenant: Tenant, ticket: Ticket) -> None:
     await tenant.agent("alice").tickets.ResolveTicket(tickets.ResolveTicketRequest(name=ticket.name))
 
 
-async def kept(tenant: Tenant) -> list[tuple[str, str, str]]:
+async def unmatched_messages(tenant: Tenant) -> list[tuple[str, str, str]]:
     """Returns sender, outcome and ticket of the unmatched messages, newest first."""
     request = conversations.ListUnmatchedMessagesRequest(parent=tenant.name)
     listed = (await tenant.agent("alice").conversations.ListUnmatchedMessages(request)).messages
@@ -68,7 +68,7 @@ async def kept(tenant: Tenant) -> list[tuple[str, str, str]]:
 
 
 async def test_a_message_is_matched_by_the_address_of_the_sender(tenant: Tenant) -> None:
-    ticket = await unlocked(tenant, display_name="Robin P.")
+    ticket = await ticket_with_chat(tenant, display_name="Robin P.")
     answer = await ingest(tenant, email("Robin@Example.COM", "My second thought"))
     assert (outcome(answer), answer.ticket) == ("ACCEPTED", ticket.name)
     [entry] = await tenant.thread(ticket, "CUSTOMER_MESSAGE")
@@ -78,14 +78,14 @@ async def test_a_message_is_matched_by_the_address_of_the_sender(tenant: Tenant)
 
 
 async def test_an_sms_is_matched_by_the_number_of_the_sender(tenant: Tenant) -> None:
-    ticket = await unlocked(tenant, "", phone="+1 415 555 2671")
+    ticket = await ticket_with_chat(tenant, "", phone="+1 415 555 2671")
     message = InboundMessage(channel=SMS, external_id="SM1", sender="+1 (415) 555-2671", text="Hi")
     answer = await ingest(tenant, message)
     assert (outcome(answer), answer.ticket, answer.message.channel) == ("ACCEPTED", ticket.name, SMS)
 
 
 async def test_a_message_goes_to_the_answered_one_of_two_chats_with_the_same_address(tenant: Tenant) -> None:
-    first, second = await unlocked(tenant), await unlocked(tenant)
+    first, second = await ticket_with_chat(tenant), await ticket_with_chat(tenant)
     assert (await ingest(tenant, email())).ticket == second.name
     [greeting] = await tenant.thread(first, "AGENT_MESSAGE")
     sent = f"{greeting.name.rpartition('/')[2]}@care.example.com"
@@ -98,7 +98,7 @@ async def test_a_message_goes_to_the_answered_one_of_two_chats_with_the_same_add
 
 
 async def test_an_answer_is_matched_by_its_chat_if_it_names_no_message(tenant: Tenant) -> None:
-    first, _ = await unlocked(tenant), await unlocked(tenant)
+    first, _ = await ticket_with_chat(tenant), await ticket_with_chat(tenant)
     [greeting] = await tenant.thread(first, "AGENT_MESSAGE")
     references = ["0102-made-by-a-relay@mail.example.com", f"chat-{greeting.contact}@care.example.com"]
     assert (await ingest(tenant, email(in_reply_to=references))).ticket == first.name
@@ -108,7 +108,7 @@ async def test_an_answer_is_matched_by_its_chat_if_it_names_no_message(tenant: T
 
 
 async def test_a_rejected_contact_does_not_hide_a_chat_with_the_same_address(tenant: Tenant) -> None:
-    ticket, wrong = await unlocked(tenant), await unlocked(tenant)
+    ticket, wrong = await ticket_with_chat(tenant), await ticket_with_chat(tenant)
     [greeting] = await tenant.thread(wrong, "AGENT_MESSAGE")
     recovery = (await tenant.get(wrong)).recovery
     reject = conversations.RejectContactRequest(name=recovery)
@@ -119,7 +119,7 @@ async def test_a_rejected_contact_does_not_hide_a_chat_with_the_same_address(ten
 
 
 async def test_a_named_ticket_comes_first(tenant: Tenant) -> None:
-    first, _ = await unlocked(tenant), await unlocked(tenant)
+    first, _ = await ticket_with_chat(tenant), await ticket_with_chat(tenant)
     assert (await ingest(tenant, email(), first.name)).ticket == first.name
     nobodys = f"{tenant.name}/tickets/999999"
     assert_refused(await refusal(ingest(tenant, email(), nobodys)), "RESOURCE_NOT_FOUND", {"resource": nobodys})
@@ -129,7 +129,7 @@ async def test_a_named_ticket_comes_first(tenant: Tenant) -> None:
 
 
 async def test_a_sender_cannot_write_to_the_chat_of_another_person_by_naming_or_answering_it(tenant: Tenant) -> None:
-    ticket = await unlocked(tenant)
+    ticket = await ticket_with_chat(tenant)
     [greeting] = await tenant.thread(ticket, "AGENT_MESSAGE")
     sent = f"{greeting.name.rpartition('/')[2]}@care.example.com"
     named = await ingest(tenant, email("eve@example.com"), ticket.name)
@@ -139,7 +139,7 @@ async def test_a_sender_cannot_write_to_the_chat_of_another_person_by_naming_or_
 
 
 async def test_a_message_never_goes_to_a_chat_of_another_organization(tenant: Tenant) -> None:
-    ticket = await unlocked(tenant)
+    ticket = await ticket_with_chat(tenant)
     [greeting] = await tenant.thread(ticket, "AGENT_MESSAGE")
     other = Tenant(tenant.care, f"{tenant.id}-other")
     await other.ticket()
@@ -153,13 +153,13 @@ async def test_a_message_without_an_open_chat_is_kept_as_unmatched(tenant: Tenan
     await tenant.in_recovery_state(ticket, "CONTACT_RECEIVED")
     assert outcome(await ingest(tenant, email(), ticket.name)) == "CHAT_LOCKED"
     assert outcome(await ingest(tenant, email("stranger@example.com"))) == "UNMATCHED"
-    following = await unlocked(tenant, "sam@example.com")
+    following = await ticket_with_chat(tenant, "sam@example.com")
     await close(tenant, following)
     await ingest(tenant, email("sam@example.com"))
     locked = await ingest(tenant, email("sam@example.com", text="Before it opened"))
     last = (await tenant.get(following)).follow_up
     assert (outcome(locked), locked.ticket) == ("CHAT_LOCKED", last)
-    assert await kept(tenant) == [
+    assert await unmatched_messages(tenant) == [
         ("sam@example.com", "CHAT_LOCKED", last),
         ("stranger@example.com", "UNMATCHED", ""),
         ("robin@example.com", "CHAT_LOCKED", ticket.name),
@@ -186,7 +186,7 @@ async def test_unmatched_messages_are_listed_page_by_page(tenant: Tenant) -> Non
 
 
 async def test_a_message_that_arrives_five_times_is_stored_once(tenant: Tenant) -> None:
-    ticket = await unlocked(tenant)
+    ticket = await ticket_with_chat(tenant)
     await resolve(tenant, ticket)
     message = email(text="Only once")
     answers = [await ingest(tenant, message) for _ in range(5)]
@@ -195,22 +195,22 @@ async def test_a_message_that_arrives_five_times_is_stored_once(tenant: Tenant) 
     assert (await tenant.log_types(ticket)).count("MESSAGE_RECEIVED") == 1
     stranger = email("stranger@example.com")
     assert len({outcome(await ingest(tenant, stranger)) for _ in range(5)}) == 1
-    assert len(await kept(tenant)) == 1
+    assert len(await unmatched_messages(tenant)) == 1
 
 
 async def test_a_message_that_arrives_five_times_at_once_is_stored_once(tenant: Tenant) -> None:
     for sender in ("robin@example.com", "stranger@example.com"):
-        ticket = await unlocked(tenant)
+        ticket = await ticket_with_chat(tenant)
         message = email(sender)
         answers = await asyncio.gather(*(ingest(tenant, message) for _ in range(5)))
         assert all(answer == answers[0] for answer in answers)
         count = 1 if sender == "robin@example.com" else 0
         assert len(await tenant.thread(ticket, "CUSTOMER_MESSAGE")) == count
-    assert len(await kept(tenant)) == 1
+    assert len(await unmatched_messages(tenant)) == 1
 
 
 async def test_messages_and_commands_on_one_ticket_at_once_all_succeed(tenant: Tenant) -> None:
-    ticket = await unlocked(tenant)
+    ticket = await ticket_with_chat(tenant)
     note = conversations.AddNoteRequest(parent=ticket.name, text="Called")
     alice = tenant.agent("alice").conversations
     taken = [ingest(tenant, email(text=f"{number}")) for number in range(20)]
@@ -219,14 +219,14 @@ async def test_messages_and_commands_on_one_ticket_at_once_all_succeed(tenant: T
 
 
 async def test_an_email_and_an_sms_with_the_same_id_are_two_messages(tenant: Tenant) -> None:
-    ticket = await unlocked(tenant, phone="+1 415 555 2671")
+    ticket = await ticket_with_chat(tenant, phone="+1 415 555 2671")
     await ingest(tenant, email(external_id="1"))
     await ingest(tenant, InboundMessage(channel=SMS, external_id="1", sender="+14155552671", text="Hi"))
     assert len(await tenant.thread(ticket, "CUSTOMER_MESSAGE")) == 1 + 1
 
 
 async def test_a_message_reopens_a_resolved_ticket_but_an_automatic_one_does_not(tenant: Tenant) -> None:
-    ticket = await unlocked(tenant)
+    ticket = await ticket_with_chat(tenant)
     await resolve(tenant, ticket)
     answer = await ingest(tenant, email(text="I am out of office", automatic=True))
     assert (outcome(answer), answer.message.automatic) == ("RECORDED", True)
@@ -236,7 +236,7 @@ async def test_a_message_reopens_a_resolved_ticket_but_an_automatic_one_does_not
 
 
 async def test_a_bounce_is_recorded_on_the_message_that_it_returns(tenant: Tenant) -> None:
-    ticket = await unlocked(tenant)
+    ticket = await ticket_with_chat(tenant)
     await resolve(tenant, ticket)
     [greeting] = await tenant.thread(ticket, "AGENT_MESSAGE")
     sent = f"{greeting.name.rpartition('/')[2]}@care.example.com"
@@ -251,7 +251,7 @@ async def test_a_bounce_is_recorded_on_the_message_that_it_returns(tenant: Tenan
         named = await ingest(tenant, further, ticket.name)
         assert (outcome(named), named.ticket) == ("RECORDED", ticket.name)
     assert outcome(await ingest(tenant, email("", words, automatic=True))) == "UNMATCHED"
-    other = await unlocked(tenant, "sam@example.com")
+    other = await ticket_with_chat(tenant, "sam@example.com")
     lost = await ingest(tenant, email("", words, in_reply_to=[sent], automatic=True), other.name)
     assert (outcome(lost), lost.ticket) == ("CHAT_LOCKED", other.name)
     # A message that is not automatic is no bounce, and neither is one that answers no message of Care.
@@ -263,7 +263,7 @@ async def test_a_bounce_is_recorded_on_the_message_that_it_returns(tenant: Tenan
 async def test_a_message_to_a_closed_ticket_goes_to_a_follow_up_but_an_automatic_one_creates_none(
     tenant: Tenant,
 ) -> None:
-    ticket = await unlocked(tenant)
+    ticket = await ticket_with_chat(tenant)
     await close(tenant, ticket)
     away = await ingest(tenant, email(text="I am out of office", automatic=True))
     assert (outcome(away), (await tenant.get(ticket)).follow_up) == ("CHAT_LOCKED", "")
@@ -277,7 +277,7 @@ async def test_a_message_to_a_closed_ticket_goes_to_a_follow_up_but_an_automatic
 
 
 async def test_messages_from_before_the_chat_enter_its_thread_when_it_opens(tenant: Tenant) -> None:
-    ticket = await unlocked(tenant)
+    ticket = await ticket_with_chat(tenant)
     await close(tenant, ticket)
     await ingest(tenant, email(text="One"))
     second = email("Robin@Example.com", "Two")
@@ -295,7 +295,7 @@ async def test_messages_from_before_the_chat_enter_its_thread_when_it_opens(tena
     ]
     assert {(each.contact, each.author_kind) for each in said} == {(said[0].contact, ACTOR_KIND_CUSTOMER)}
     assert (await tenant.get(following)).status == ticket_pb2.TICKET_STATUS_IN_PROGRESS
-    assert await kept(tenant) == []
+    assert await unmatched_messages(tenant) == []
     again = await ingest(tenant, second)
     assert (outcome(again), again.message) == ("ACCEPTED", said[1])
     [opened, *_] = await tenant.log(following)
@@ -311,7 +311,7 @@ async def test_automatic_messages_from_before_the_chat_reopen_no_ticket(tenant: 
     await tenant.unlock(recovery)
     assert len(await tenant.thread(ticket, "CUSTOMER_MESSAGE")) == 1
     assert (await tenant.get(ticket)).status == ticket_pb2.TICKET_STATUS_RESOLVED
-    assert await kept(tenant) == [("sam@example.com", "CHAT_LOCKED", ticket.name)]
+    assert await unmatched_messages(tenant) == [("sam@example.com", "CHAT_LOCKED", ticket.name)]
 
 
 async def test_a_message_during_the_unlock_enters_the_thread_once(tenant: Tenant) -> None:
@@ -322,11 +322,11 @@ async def test_a_message_during_the_unlock_enters_the_thread_once(tenant: Tenant
         await asyncio.gather(*taken[:5], tenant.unlock(recovery), *taken[5:])
         said = await tenant.thread(ticket, "CUSTOMER_MESSAGE")
         assert sorted(each.text for each in said) == sorted(f"{number}" for number in range(10))
-    assert await kept(tenant) == []
+    assert await unmatched_messages(tenant) == []
 
 
 async def test_an_ingestion_that_is_repeated_with_its_request_id_acts_once(tenant: Tenant) -> None:
-    ticket = await unlocked(tenant)
+    ticket = await ticket_with_chat(tenant)
     for first in (email(), email("stranger@example.com"), email("stranger@example.com")):
         named = ticket.name if first.sender.startswith("stranger") else ""
         request = conversations.IngestMessageRequest(

@@ -44,7 +44,7 @@ async def call(service: Care, token: str) -> None:
     await service.client(token).directory.GetOrganization(ORGANIZATION)
 
 
-async def refused(service: Care, token: str) -> CareError:
+async def error_of(service: Care, token: str) -> CareError:
     return await refusal(service.client(token).directory.GetOrganization(ORGANIZATION))
 
 
@@ -71,7 +71,7 @@ async def test_tokens_of_every_algorithm_are_accepted(database_url: str) -> None
             for algorithm in ALGORITHMS:
                 await call(service, found.token(algorithm))
                 stranger = sign(private_key(algorithm, 1), algorithm, algorithm)
-                assert_refused(await refused(service, stranger), "TOKEN_INVALID")
+                assert_refused(await error_of(service, stranger), "TOKEN_INVALID")
             assert found.fetches == 1
 
 
@@ -94,7 +94,7 @@ async def test_the_refusal_of_an_issuers_token_names_the_claim(database_url: str
                 ({"groups": ["agent"], "sub": None, **org}, "sub"),
                 ({"groups": ["agent"], "exp": None, **org}, "exp"),
             ):
-                error = await refused(service, found.token("a", **claims))
+                error = await error_of(service, found.token("a", **claims))
                 assert_refused(error, "TOKEN_INVALID", {"claim": claim})
 
 
@@ -108,7 +108,7 @@ async def test_the_development_key_works_beside_an_issuer_and_its_claims_are_che
             await call(service, service.token(**ours))
             # Its tokens must name the same issuer and audience.
             assert_refused(
-                await refused(service, service.token(**ours | {"aud": "crm"})), "TOKEN_INVALID", {"claim": "aud"}
+                await error_of(service, service.token(**ours | {"aud": "crm"})), "TOKEN_INVALID", {"claim": "aud"}
             )
 
 
@@ -147,7 +147,7 @@ async def test_known_keys_stay_valid_while_the_issuer_is_unavailable(database_ur
             asked = found.fetches
             # An unknown key may be a new one, which the service cannot know now.
             found.add("b", number=1)
-            assert_refused(await refused(service, found.token("b")), "TOKEN_KEYS_UNAVAILABLE")
+            assert_refused(await error_of(service, found.token("b")), "TOKEN_KEYS_UNAVAILABLE")
             async with asyncio.timeout(PATIENCE):
                 await found.wait_for_fetches(asked + 3)
             await call(service, found.token("a", name="Alice"))
@@ -158,14 +158,14 @@ async def test_known_keys_stay_valid_while_the_issuer_is_unavailable(database_ur
 async def test_a_service_starts_without_its_issuer_and_accepts_no_token_until_it_is_back(database_url: str) -> None:
     async with unreachable_issuer() as (found, arrive), trusting(database_url, found) as service:
         found.add("a")
-        error = await refused(service, found.token("a"))
+        error = await error_of(service, found.token("a"))
         assert_refused(error, "TOKEN_KEYS_UNAVAILABLE")
         assert error.retry_after
         stranger = sign(private_key("ES256", 1), "ES256", "a")
-        assert_refused(await refused(service, stranger), "TOKEN_KEYS_UNAVAILABLE")
+        assert_refused(await error_of(service, stranger), "TOKEN_KEYS_UNAVAILABLE")
         async with arrive():
             await until(service, found.token("a"), None)
-            assert_refused(await refused(service, stranger), "TOKEN_INVALID")
+            assert_refused(await error_of(service, stranger), "TOKEN_INVALID")
 
 
 async def test_a_clock_may_differ_by_the_leeway(database_url: str) -> None:
@@ -177,8 +177,8 @@ async def test_a_clock_may_differ_by_the_leeway(database_url: str) -> None:
             await call(service, late)
             await call(service, early)
         async with trusting(database_url, found) as service:
-            assert_refused(await refused(service, late), "TOKEN_EXPIRED")
-            assert_refused(await refused(service, early), "TOKEN_INVALID", {"claim": "nbf"})
+            assert_refused(await error_of(service, late), "TOKEN_EXPIRED")
+            assert_refused(await error_of(service, early), "TOKEN_INVALID", {"claim": "nbf"})
 
 
 async def test_a_service_that_calls_for_an_agent_is_logged_and_adds_no_rights(tenant: Tenant) -> None:

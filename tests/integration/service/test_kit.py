@@ -138,7 +138,7 @@ class KitPeople:
 Move = Callable[[Side], Awaitable[object]]
 
 
-def said(answer: object) -> object:
+def comparable(answer: object) -> object:
     """Returns the values that must be the same on both sides."""
     if not hasattr(answer, "plan"):
         return None
@@ -153,7 +153,7 @@ async def outcome(move: Move, side: Side) -> object:
     """Returns the answer, or the reason of the refusal with its state and allowed triggers."""
     try:
         with care_errors():
-            return said(await move(side))
+            return comparable(await move(side))
     except CareError as error:
         return error.code, error.reason, error.machine, error.state, error.allowed
 

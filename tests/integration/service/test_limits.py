@@ -31,7 +31,7 @@ async def narrow(server: postgres.Server) -> AsyncIterator[Care]:
 
 
 @asynccontextmanager
-async def locked(tenant: Tenant, ticket: Ticket) -> AsyncIterator[None]:
+async def lock_ticket(tenant: Tenant, ticket: Ticket) -> AsyncIterator[None]:
     """Makes every write to the ticket wait until the block exits."""
     async with tenant.care.database.driver() as connection, connection.transaction():
         await connection.execute(
@@ -40,7 +40,7 @@ async def locked(tenant: Tenant, ticket: Ticket) -> AsyncIterator[None]:
         yield
 
 
-async def in_progress(service: Care, number: int) -> None:
+async def await_calls_in_progress(service: Care, number: int) -> None:
     """Waits until `number` calls are in progress."""
 
     async def are_in_progress() -> bool:
@@ -61,9 +61,9 @@ async def test_a_call_over_the_limit_is_refused_with_a_retry_time(narrow: Care) 
     ticket = await tenant.ticket()
     note = conversations.AddNoteRequest(parent=ticket.name, text="Called back.")
     alice = tenant.agent("alice")
-    async with locked(tenant, ticket):
+    async with lock_ticket(tenant, ticket):
         waiting = [asyncio.ensure_future(alice.conversations.AddNote(note)) for _ in range(2)]
-        await in_progress(narrow, 2)
+        await await_calls_in_progress(narrow, 2)
         error = await refusal(alice.lifecycle.GetLifecycle(lifecycle.GetLifecycleRequest()))
     assert (error.code, error.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED")
     assert error.retry_after == timedelta(seconds=1)
@@ -85,7 +85,7 @@ async def test_a_call_without_a_deadline_or_with_a_long_one_ends_at_the_time_lim
             tickets.StartTicketResponse.FromString,
         )
         token = narrow.token(sub="alice", org=tenant.id, roles=["agent"])
-        async with locked(tenant, ticket):
+        async with lock_ticket(tenant, ticket):
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await method(
                     tickets.StartTicketRequest(name=ticket.name),
@@ -112,7 +112,7 @@ async def test_a_call_that_ends_at_the_clients_deadline_is_counted_as_such(narro
         return narrow.metrics.registry.get_sample_value("care_calls_total", labels) or 0.0
 
     before = counted()
-    async with locked(tenant, ticket):
+    async with lock_ticket(tenant, ticket):
         with pytest.raises(DeadlineExceeded):
             await tenant.agent("alice").tickets.StartTicket(tickets.StartTicketRequest(name=ticket.name), timeout=0.5)
 

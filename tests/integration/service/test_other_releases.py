@@ -62,13 +62,13 @@ def settings_name(tenant: Tenant, location: str = "") -> str:
     return f"{tenant.name}/locations/{location}/settings" if location else f"{tenant.name}/settings"
 
 
-async def holding(tenant: Tenant) -> pb.GetSettingsResponse:
+async def get_settings(tenant: Tenant) -> pb.GetSettingsResponse:
     request = pb.GetSettingsRequest(name=settings_name(tenant, "soho"))
     return await tenant.supervisor.settings.GetSettings(request)
 
 
 async def test_readable_settings_apply_and_unreadable_ones_count_as_not_set(tenant: Tenant, ticket: Ticket) -> None:
-    answer = await holding(tenant)
+    answer = await get_settings(tenant)
     effective, sources = answer.effective, {each.field: each.source for each in answer.sources if each.source}
     assert (effective.grace_days, effective.inactivity_days) == (5, 20)
     assert effective.deadlines.priorities[0].first_response.ToTimedelta() == timedelta(hours=6)
@@ -110,14 +110,14 @@ async def test_an_update_keeps_unknown_values_of_other_settings(tenant: Tenant, 
     }
     await update(pb.UpdateSettingsRequest(settings=Settings(name=settings_name(tenant, "soho"), inactivity_days=9)))
     assert await stored(tenant, "locations", "settings") == LOCATION | {"inactivity_days": 9}
-    assert (await holding(tenant)).effective.inactivity_days == 9
+    assert (await get_settings(tenant)).effective.inactivity_days == 9
 
 
 async def test_an_update_replaces_an_unreadable_setting(tenant: Tenant, ticket: Ticket) -> None:
     place = Location(name=f"{tenant.name}/locations/soho", preferred_channel=CHANNEL_SMS)
     await tenant.service.directory.UpdateLocation(UpdateLocationRequest(location=place))
     assert await stored(tenant, "locations", "settings") == LOCATION | {"preferred_channel": "SMS"}
-    assert (await holding(tenant)).effective.preferred_channel == CHANNEL_SMS
+    assert (await get_settings(tenant)).effective.preferred_channel == CHANNEL_SMS
 
 
 async def test_an_update_writes_only_the_settings_of_its_mask(tenant: Tenant, ticket: Ticket) -> None:

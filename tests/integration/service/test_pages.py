@@ -149,7 +149,7 @@ async def test_invalid_page_sizes_and_tokens_are_refused(tenant: Tenant, what: s
             assert_refused(await refusal(lists.lister(method)(1, token)), "INVALID_PAGE_TOKEN")
 
 
-def forged(scope: str, *key: object) -> str:
+def forge_token(scope: str, *key: object) -> str:
     text = json.dumps([scope, *key])
     return urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
 
@@ -175,12 +175,12 @@ async def test_a_forged_page_token_is_never_an_internal_error(tenant: Tenant, wh
     lists = Lists(tenant, ticket)
     parent = ticket.name if what in {"activities", "messages", "recoveries"} else tenant.name
     for key in FORGED_KEYS:
-        error = await refused_or_nothing(lists.lister(what)(1, forged(f"{what} {parent}", *key)))
+        error = await error_or_none(lists.lister(what)(1, forge_token(f"{what} {parent}", *key)))
         if error is not None:
             assert_refused(error, "INVALID_PAGE_TOKEN")
 
 
-async def refused_or_nothing(call: Awaitable[object]) -> CareError | None:
+async def error_or_none(call: Awaitable[object]) -> CareError | None:
     try:
         return await refusal(call)
     except AssertionError:

@@ -47,7 +47,7 @@ async def until_running(client: Client, *workflow_ids: str) -> None:
     await eventually("running workflows", there)
 
 
-async def lost(wanted: ExpectedWorkflows, client: Client) -> set[str]:
+async def find_missing(wanted: ExpectedWorkflows, client: Client) -> set[str]:
     return {each.workflow_id async for page in missing_workflows(wanted, TemporalWorkflows(client)) for each in page}
 
 
@@ -63,18 +63,18 @@ async def test_a_terminated_workflow_is_found_and_started_again(server: postgres
             contact_recovery_id("acme", ticket.number, recovery.name.rpartition("/")[2]),
         )
         await until_running(client, *ids)
-        assert await lost(wanted, client) == set()
+        assert await find_missing(wanted, client) == set()
         for each in ids:
             await client.get_workflow_handle(each).terminate()
 
         async def unseen() -> bool:
-            return await lost(wanted, client) == set(ids)
+            return await find_missing(wanted, client) == set(ids)
 
         await eventually("terminated workflows", unseen)
         async for page in missing_workflows(wanted, TemporalWorkflows(client)):
             await wanted.wake(page)
         await until_running(client, *ids)
-        assert await lost(wanted, client) == set()
+        assert await find_missing(wanted, client) == set()
 
 
 async def test_a_terminated_workflow_is_started_again_automatically(server: postgres.Server, client: Client) -> None:

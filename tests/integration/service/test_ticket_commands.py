@@ -28,7 +28,7 @@ async def ticket(
     return await run_forked_care("ticket", *arguments, variables=variables, stdin=given)
 
 
-def parsed(ended: CompletedProgram) -> list[dict[str, Any]]:
+def json_lines(ended: CompletedProgram) -> list[dict[str, Any]]:
     """Returns the printed lines of JSON of a successful run."""
     assert (ended.status, ended.errors) == (0, "")
     return [json.loads(line) for line in ended.output.splitlines()]
@@ -38,7 +38,7 @@ def is_empty(folder: Path) -> bool:
     return not any(folder.iterdir())
 
 
-def printed(ended: CompletedProgram) -> str:
+def output_of(ended: CompletedProgram) -> str:
     assert (ended.status, ended.errors) == (0, "")
     assert "\x1b" not in ended.output, "no colors without a terminal"
     return ended.output
@@ -51,28 +51,30 @@ async def test_a_ticket_can_be_worked_from_creation_to_close(tenant: Tenant) -> 
     created = await ticket(
         tenant, "create", "--subject", "Cold soup", "--location", "soho", "--priority", "HIGH", "--json"
     )
-    (found,) = parsed(created)
+    (found,) = json_lines(created)
     assert found["name"] == f"{tenant.name}/tickets/1"
     assert (found["subject"], found["priority"], found["reporter"]) == (
         "Cold soup",
         "TICKET_PRIORITY_HIGH",
         tenant.agent_name("alice"),
     )
-    assert printed(await ticket(tenant, "take", "1")) == "Ticket 1 is OPEN, assigned to alice, NO_CONTACT\n"
-    assert printed(await ticket(tenant, "start", f"{tenant.id}/1")).startswith("Ticket 1 is IN_PROGRESS, ")
+    assert output_of(await ticket(tenant, "take", "1")) == "Ticket 1 is OPEN, assigned to alice, NO_CONTACT\n"
+    assert output_of(await ticket(tenant, "start", f"{tenant.id}/1")).startswith("Ticket 1 is IN_PROGRESS, ")
     edited = await ticket(tenant, "edit", "1", "--subject", "Cold tea", "--label", "vip", "--label", "tea", "--json")
-    assert [(one["subject"], sorted(one["labels"])) for one in parsed(edited)] == [("Cold tea", ["tea", "vip"])]
-    printed(await ticket(tenant, "edit", "1", "--external-reference", "ORD-1042"))
-    assert "ORD-1042" in printed(await ticket(tenant, "show", "1"))
-    assert parsed(await ticket(tenant, "list", "--filter", "external_reference = ORD-1042", "--json"))
-    printed(await ticket(tenant, "note", "1", "Called back.\nTwice."))
-    printed(await ticket(tenant, "note", "1", given="By post,\nas well.\n"))
-    assert printed(await ticket(tenant, "resolve", "1")).startswith("Ticket 1 is RESOLVED, ")
-    assert printed(await ticket(tenant, "reopen", "1")).startswith("Ticket 1 is IN_PROGRESS, ")
-    assert printed(await ticket(tenant, "close", f"{tenant.name}/tickets/1")).startswith("Ticket 1 is CLOSED, ")
-    (case,) = parsed(await ticket(tenant, "show", "1", "--json"))
+    assert [(one["subject"], sorted(one["labels"])) for one in json_lines(edited)] == [("Cold tea", ["tea", "vip"])]
+    output_of(await ticket(tenant, "edit", "1", "--external-reference", "ORD-1042"))
+    assert "ORD-1042" in output_of(await ticket(tenant, "show", "1"))
+    assert json_lines(await ticket(tenant, "list", "--filter", "external_reference = ORD-1042", "--json"))
+    output_of(await ticket(tenant, "note", "1", "Called back.\nTwice."))
+    output_of(await ticket(tenant, "note", "1", given="By post,\nas well.\n"))
+    assert output_of(await ticket(tenant, "resolve", "1")).startswith("Ticket 1 is RESOLVED, ")
+    assert output_of(await ticket(tenant, "reopen", "1")).startswith("Ticket 1 is IN_PROGRESS, ")
+    assert output_of(await ticket(tenant, "close", f"{tenant.name}/tickets/1")).startswith("Ticket 1 is CLOSED, ")
+    (case,) = json_lines(await ticket(tenant, "show", "1", "--json"))
     assert [message["text"] for message in case["messages"]] == ["Called back.\nTwice.", "By post,\nas well."]
-    done = [line["type"].removeprefix("ACTIVITY_TYPE_") for line in parsed(await ticket(tenant, "log", "1", "--json"))]
+    done = [
+        line["type"].removeprefix("ACTIVITY_TYPE_") for line in json_lines(await ticket(tenant, "log", "1", "--json"))
+    ]
     assert done == [
         *("CREATED", "TAKEN", "STARTED", "UPDATED", "UPDATED"),
         *("NOTE_ADDED", "NOTE_ADDED", "RESOLVED", "REOPENED", "CLOSED"),
@@ -83,35 +85,35 @@ async def test_a_ticket_can_be_worked_from_creation_to_close(tenant: Tenant) -> 
 async def test_a_ticket_changes_hands(tenant: Tenant) -> None:
     await tenant.ticket(None)
     await tenant.meet("bob", "cleo")
-    printed(await ticket(tenant, "take", "1"))
-    assert "assigned to bob" in printed(await ticket(tenant, "assign", "1", "--to", "bob"))
+    output_of(await ticket(tenant, "take", "1"))
+    assert "assigned to bob" in output_of(await ticket(tenant, "assign", "1", "--to", "bob"))
     override = await ticket(
         tenant, "assign", "1", "--to", tenant.agent_name("cleo"), agent="sue", roles=["agent", "supervisor"]
     )
-    assert "assigned to cleo" in printed(override)
-    assert "unassigned" in printed(await ticket(tenant, "release", "1", agent="cleo"))
+    assert "assigned to cleo" in output_of(override)
+    assert "unassigned" in output_of(await ticket(tenant, "release", "1", agent="cleo"))
 
 
 async def test_a_form_can_be_sent_and_withdrawn_and_a_contact_added_and_rejected(tenant: Tenant) -> None:
     await tenant.ticket()
-    assert "FORM_REQUESTED" in printed(await ticket(tenant, "form", "1", given=REPLY))
-    assert "NO_CONTACT" in printed(await ticket(tenant, "withdraw", "1"))
+    assert "FORM_REQUESTED" in output_of(await ticket(tenant, "form", "1", given=REPLY))
+    assert "NO_CONTACT" in output_of(await ticket(tenant, "withdraw", "1"))
     added = await ticket(tenant, "contact", "add", "1", "--email", "robin@example.com", "--name", "Robin")
-    assert "CONTACT_RECEIVED" in printed(added)
-    (contact,) = parsed(await ticket(tenant, "contact", "list", "1", "--json"))
+    assert "CONTACT_RECEIVED" in output_of(added)
+    (contact,) = json_lines(await ticket(tenant, "contact", "list", "1", "--json"))
     assert (contact["email"], contact["displayName"]) == ("robin@example.com", "Robin")
-    assert "robin@example.com" in printed(await ticket(tenant, "contact", "list", "1"))
-    assert "NO_CONTACT" in printed(await ticket(tenant, "reject", "1"))
+    assert "robin@example.com" in output_of(await ticket(tenant, "contact", "list", "1"))
+    assert "NO_CONTACT" in output_of(await ticket(tenant, "reject", "1"))
     (await ticket(tenant, "reject", "1")).assert_refused("ticket 1 has no live form and no contact")
 
 
 async def test_a_claim_is_accepted(tenant: Tenant) -> None:
     recovery = await tenant.in_recovery_state(await tenant.ticket(), "CONTACT_RECEIVED")
     await tenant.submit(recovery, "other@example.com")
-    printed(await ticket(tenant, "reject", "1"))
-    contacts = parsed(await ticket(tenant, "contact", "list", "1", "--json"))
+    output_of(await ticket(tenant, "reject", "1"))
+    contacts = json_lines(await ticket(tenant, "contact", "list", "1", "--json"))
     (other,) = [contact["id"] for contact in contacts if contact["email"] == "other@example.com"]
-    (accepted,) = parsed(await ticket(tenant, "contact", "claim", "1", other, "--json"))
+    (accepted,) = json_lines(await ticket(tenant, "contact", "claim", "1", other, "--json"))
     assert (accepted["contactState"], accepted["customer"]["email"]) == (
         "CONTACT_STATE_CONTACT_RECEIVED",
         "other@example.com",
@@ -124,12 +126,12 @@ async def test_a_claim_is_accepted(tenant: Tenant) -> None:
 async def test_a_list_has_a_limit_and_says_so(tenant: Tenant) -> None:
     for _ in range(3):
         await tenant.ticket(None)
-    assert [one["number"] for one in parsed(await ticket(tenant, "list", "--json"))] == ["3", "2", "1"]
-    assert [one["number"] for one in parsed(await ticket(tenant, "list", "--json", "--limit", "2"))] == ["3", "2"]
-    limited = printed(await ticket(tenant, "list", "--limit", "2"))
+    assert [one["number"] for one in json_lines(await ticket(tenant, "list", "--json"))] == ["3", "2", "1"]
+    assert [one["number"] for one in json_lines(await ticket(tenant, "list", "--json", "--limit", "2"))] == ["3", "2"]
+    limited = output_of(await ticket(tenant, "list", "--limit", "2"))
     assert "There are more than 2: --all lists all" in limited
-    assert "There are more" not in printed(await ticket(tenant, "list", "--limit", "3"))
-    assert "There are more" not in printed(await ticket(tenant, "list", "--all"))
+    assert "There are more" not in output_of(await ticket(tenant, "list", "--limit", "3"))
+    assert "There are more" not in output_of(await ticket(tenant, "list", "--all"))
 
 
 async def test_tickets_are_found_and_counted_by_what_the_options_say(tenant: Tenant) -> None:
@@ -139,10 +141,10 @@ async def test_tickets_are_found_and_counted_by_what_the_options_say(tenant: Ten
     edited = await ticket(
         tenant, "edit", "2", "--priority", "URGENT", "--label", "vip", "--subject", "Zeppelin", agent="bob"
     )
-    printed(edited)
+    output_of(edited)
 
     async def numbers(*options: str) -> list[str]:
-        return [one["number"] for one in parsed(await ticket(tenant, "list", "--json", *options))]
+        return [one["number"] for one in json_lines(await ticket(tenant, "list", "--json", *options))]
 
     assert await numbers("--status", "OPEN") == ["3", "2"]
     assert await numbers("--status", "OPEN", "--status", "IN_PROGRESS", "--assignee", "me") == ["1"]
@@ -151,28 +153,28 @@ async def test_tickets_are_found_and_counted_by_what_the_options_say(tenant: Ten
     assert await numbers("zeppelin") == ["2"]
     assert await numbers("--filter", "priority = LOW OR stars = 1", "--status", "IN_PROGRESS") == ["1"]
     assert await numbers("--order", "priority desc, number") == ["2", "1", "3"]
-    (counts,) = parsed(await ticket(tenant, "count", "--json"))
+    (counts,) = json_lines(await ticket(tenant, "count", "--json"))
     assert {name: value for name, value in counts.items() if value != "0"} == {
         "open": "2",
         "inProgress": "1",
         "total": "3",
     }
-    assert "3" in printed(await ticket(tenant, "count", "--location", "soho"))
+    assert "3" in output_of(await ticket(tenant, "count", "--location", "soho"))
     refused = await ticket(tenant, "list", "--filter", "status = ")
     refused.assert_refused("care: INVALID_FILTER")
     assert refused.status == 2
 
 
 async def test_an_empty_list_says_so(tenant: Tenant) -> None:
-    assert f"No tickets found in {tenant.name}." in printed(await ticket(tenant, "list"))
-    assert parsed(await ticket(tenant, "list", "--json")) == []
+    assert f"No tickets found in {tenant.name}." in output_of(await ticket(tenant, "list"))
+    assert json_lines(await ticket(tenant, "list", "--json")) == []
 
 
 async def test_show_prints_everything_and_escapes_control_characters_of_customers(tenant: Tenant) -> None:
     found = await tenant.ticket(with_review=False)
     recovered = await tenant.ticket()
     await tenant.in_recovery_state(recovered, "CHAT_UNLOCKED")
-    shown = printed(await ticket(tenant, "show", str(recovered.number)))
+    shown = output_of(await ticket(tenant, "show", str(recovered.number)))
     for words in (
         "Cold soup.",
         "CHAT_UNLOCKED",
@@ -183,8 +185,8 @@ async def test_show_prints_everything_and_escapes_control_characters_of_customer
         "{form_link}",
     ):
         assert words in shown
-    printed(await ticket(tenant, "note", str(found.number), "red \x1b[31m and \u202eturned"))
-    shown = printed(await ticket(tenant, "show", str(found.number)))
+    output_of(await ticket(tenant, "note", str(found.number), "red \x1b[31m and \u202eturned"))
+    shown = output_of(await ticket(tenant, "show", str(found.number)))
     assert "red �[31m and �turned" in shown
 
 
@@ -196,7 +198,7 @@ async def test_a_refusal_is_one_line_with_the_reason_and_what_to_do(tenant: Tena
     ended = await ticket(tenant, "start", "1")
     ended.assert_refused("care: UNASSIGNED: ", "care ticket take 1")
     assert (ended.status, ended.output) == (1, "")
-    printed(await ticket(tenant, "take", "1"))
+    output_of(await ticket(tenant, "take", "1"))
     ended = await ticket(tenant, "start", "1", agent="bob")
     ended.assert_refused("NOT_ASSIGNEE", "ask alice")
     ended = await ticket(tenant, "take", "7")
@@ -210,7 +212,7 @@ async def test_a_refusal_is_one_line_with_the_reason_and_what_to_do(tenant: Tena
 async def test_a_ticket_that_changed_meanwhile_is_not_changed(tenant: Tenant) -> None:
     await tenant.ticket()
     (await ticket(tenant, "start", "1", "--etag", "1")).assert_refused("ETAG_MISMATCH", "care ticket show 1")
-    printed(await ticket(tenant, "start", "1", "--etag", "2"))
+    output_of(await ticket(tenant, "start", "1", "--etag", "2"))
 
 
 async def test_several_tickets_are_closed_at_once_with_an_outcome_for_each(tenant: Tenant) -> None:
@@ -220,7 +222,7 @@ async def test_several_tickets_are_closed_at_once_with_an_outcome_for_each(tenan
     assert ended.status == 1
     assert [line.split(",")[0] for line in ended.output.splitlines()] == ["Ticket 1 is CLOSED", "Ticket 3 is CLOSED"]
     ended.assert_refused("care: ticket 2: NOT_ASSIGNEE", "ask bob")
-    assert printed(await ticket(tenant, "resolve", "2", agent="bob")).startswith("Ticket 2 is RESOLVED")
+    assert output_of(await ticket(tenant, "resolve", "2", agent="bob")).startswith("Ticket 2 is RESOLVED")
 
 
 async def test_an_unavailable_service_is_distinguished_from_a_refusal(tenant: Tenant) -> None:
@@ -269,9 +271,9 @@ async def test_the_token_may_be_in_a_file_and_the_organization_in_an_option(tena
     file.write_text(tenant.care.token(sub="intake", roles=["service"]))
     variables = {"CARE_SERVICE_ADDRESS": tenant.care.address, "CARE_TOKEN_FILE": str(file)}
     (await run_care("ticket", "list", variables=variables)).assert_refused("--organization")
-    (found,) = parsed(await run_care("ticket", "list", "--json", "--org", tenant.id, variables=variables))
+    (found,) = json_lines(await run_care("ticket", "list", "--json", "--org", tenant.id, variables=variables))
     assert found["name"] == f"{tenant.name}/tickets/1"
-    (found,) = parsed(
+    (found,) = json_lines(
         await run_care("ticket", "list", "--json", variables={**variables, "CARE_ORGANIZATION": tenant.id})
     )
     assert found["name"] == f"{tenant.name}/tickets/1"

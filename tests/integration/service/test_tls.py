@@ -60,7 +60,7 @@ def files(tmp_path: Path) -> Files:
     return made
 
 
-async def answers(service: Care, credentials: grpc.ChannelCredentials | None) -> bool:
+async def accepts(service: Care, credentials: grpc.ChannelCredentials | None) -> bool:
     """Returns whether a new connection with these credentials is accepted."""
     open_channel = (
         grpc.aio.insecure_channel(service.address, options=_OWN)
@@ -68,14 +68,14 @@ async def answers(service: Care, credentials: grpc.ChannelCredentials | None) ->
         else grpc.aio.secure_channel(service.address, credentials, options=_OWN)
     )
     async with open_channel as channel:
-        return await served(channel)
+        return await is_served(channel)
 
 
 _OWN = (("grpc.use_local_subchannel_pool", 1),)
 """Without it, channels of one process share connections."""
 
 
-async def served(channel: grpc.aio.Channel) -> bool:
+async def is_served(channel: grpc.aio.Channel) -> bool:
     try:
         answer = await LifecycleServiceStub(channel).GetLifecycle(lifecycle.GetLifecycleRequest(), timeout=20)
     except grpc.aio.AioRpcError as error:
@@ -85,16 +85,16 @@ async def served(channel: grpc.aio.Channel) -> bool:
 
 
 @asynccontextmanager
-async def secured(database_url: str, files: Files, **more: str) -> AsyncIterator[Care]:
+async def serve_with_tls(database_url: str, files: Files, **more: str) -> AsyncIterator[Care]:
     async with care(database_url, variables=files.variables | more) as running:
         yield running
 
 
 async def test_the_server_shows_its_certificate_and_accepts_no_plaintext(database_url: str, files: Files) -> None:
-    async with secured(database_url, files) as service:
-        assert await answers(service, channel_credentials(files.ca))
-        assert not await answers(service, channel_credentials(authority()))
-        assert not await answers(service, None)
+    async with serve_with_tls(database_url, files) as service:
+        assert await accepts(service, channel_credentials(files.ca))
+        assert not await accepts(service, channel_credentials(authority()))
+        assert not await accepts(service, None)
 
 
 async def test_with_mutual_tls_clients_need_a_certificate_of_the_right_authority(
@@ -102,46 +102,46 @@ async def test_with_mutual_tls_clients_need_a_certificate_of_the_right_authority
 ) -> None:
     clients = authority()
     replace(files.client_ca, clients.cert_pem.bytes())
-    async with secured(database_url, files, CARE_GRPC_TLS_CLIENT_CA=str(files.client_ca)) as service:
-        assert await answers(service, channel_credentials(files.ca, clients))
-        assert not await answers(service, channel_credentials(files.ca))
-        assert not await answers(service, channel_credentials(files.ca, authority()))
+    async with serve_with_tls(database_url, files, CARE_GRPC_TLS_CLIENT_CA=str(files.client_ca)) as service:
+        assert await accepts(service, channel_credentials(files.ca, clients))
+        assert not await accepts(service, channel_credentials(files.ca))
+        assert not await accepts(service, channel_credentials(files.ca, authority()))
         # The authority of the server is not the authority of the clients.
-        assert not await answers(service, channel_credentials(files.ca, files.ca))
+        assert not await accepts(service, channel_credentials(files.ca, files.ca))
         newer = authority()
         replace(files.client_ca, clients.cert_pem.bytes() + newer.cert_pem.bytes())
-        assert await answers(service, channel_credentials(files.ca, newer))
-        assert await answers(service, channel_credentials(files.ca, clients))
+        assert await accepts(service, channel_credentials(files.ca, newer))
+        assert await accepts(service, channel_credentials(files.ca, clients))
         replace(files.client_ca, newer.cert_pem.bytes())
-        assert not await answers(service, channel_credentials(files.ca, clients))
+        assert not await accepts(service, channel_credentials(files.ca, clients))
 
 
 async def test_a_renewed_certificate_is_used_without_a_restart(database_url: str, files: Files) -> None:
     async with (
-        secured(database_url, files) as service,
+        serve_with_tls(database_url, files) as service,
         grpc.aio.secure_channel(service.address, channel_credentials(files.ca), options=_OWN) as before,
     ):
-        assert await served(before)
+        assert await is_served(before)
         newer = authority()
         write_pair(newer, files.certificate, files.key)
-        assert await answers(service, channel_credentials(newer))
-        assert not await answers(service, channel_credentials(files.ca))
+        assert await accepts(service, channel_credentials(newer))
+        assert not await accepts(service, channel_credentials(files.ca))
         # A connection stays open after its certificate was replaced.
-        assert await served(before)
+        assert await is_served(before)
 
 
 async def test_invalid_files_leave_the_valid_ones_in_use(database_url: str, files: Files) -> None:
     newer = authority()
-    async with secured(database_url, files) as service:
+    async with serve_with_tls(database_url, files) as service:
         certificate, key = files.folder / "next.crt", files.folder / "next.key"
         write_pair(newer, certificate, key)
         for content in (b"", b"no certificate", certificate.read_bytes()):
             replace(files.certificate, content)
-            assert await answers(service, channel_credentials(files.ca))
+            assert await accepts(service, channel_credentials(files.ca))
         files.key.unlink()
-        assert await answers(service, channel_credentials(files.ca))
+        assert await accepts(service, channel_credentials(files.ca))
         replace(files.key, key.read_bytes())
-        assert await answers(service, channel_credentials(newer))
+        assert await accepts(service, channel_credentials(newer))
 
 
 async def test_a_production_service_accepts_an_issuers_token_over_tls(
@@ -152,7 +152,7 @@ async def test_a_production_service_accepts_an_issuers_token_over_tls(
     replace(tmp_path / "jwks.json", issuer.jwk_set)
     production = {**issuer.variables, "CARE_ENVIRONMENT": "production", "CARE_TOKEN_KEY": ""}
     async with (
-        secured(database_url, files, **production) as service,
+        serve_with_tls(database_url, files, **production) as service,
         grpc.aio.secure_channel(service.address, channel_credentials(files.ca), options=_OWN) as channel,
     ):
         metadata = (("authorization", f"Bearer {issuer.token('a')}"),)

@@ -35,13 +35,13 @@ def unsigned(service: Care, header: dict[str, str]) -> str:
     return f"{head}.{claims}.{signature if header['alg'] != 'none' else ''}"
 
 
-async def asked(service: Care, authorization: str | None) -> CareError:
+async def error_of(service: Care, authorization: str | None) -> CareError:
     body = tickets.GetTicketRequest(name="organizations/org/tickets/1").SerializeToString()
     return await refusal(raw(service, "care.v1.TicketService/GetTicket", body, authorization))
 
 
 async def test_a_call_without_a_token_is_refused(service: Care) -> None:
-    assert_refused(await asked(service, None), "TOKEN_MISSING")
+    assert_refused(await error_of(service, None), "TOKEN_MISSING")
 
 
 async def test_an_invalid_token_is_refused(service: Care) -> None:
@@ -63,12 +63,12 @@ async def test_an_invalid_token_is_refused(service: Care) -> None:
         f"Bearer {unsigned(service, {'alg': 'None', 'typ': 'JWT'})}",
         f"Bearer {unsigned(service, {'alg': 'RS256', 'typ': 'JWT'})}",
     ):
-        assert_refused(await asked(service, authorization), "TOKEN_INVALID")
+        assert_refused(await error_of(service, authorization), "TOKEN_INVALID")
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
 async def test_the_scheme_is_case_insensitive(service: Care, scheme: str) -> None:
-    assert (await asked(service, f"{scheme} {signed(service, {})}")).reason == "RESOURCE_NOT_FOUND"
+    assert (await error_of(service, f"{scheme} {signed(service, {})}")).reason == "RESOURCE_NOT_FOUND"
 
 
 @pytest.mark.parametrize(
@@ -93,23 +93,25 @@ async def test_the_scheme_is_case_insensitive(service: Care, scheme: str) -> Non
     ],
 )
 async def test_a_missing_or_invalid_claim_is_named(service: Care, claims: dict[str, object], claim: str) -> None:
-    error = await asked(service, f"Bearer {signed(service, claims)}")
+    error = await error_of(service, f"Bearer {signed(service, claims)}")
     # The library may refuse the token before the claim is checked.
     assert_refused(error, "TOKEN_INVALID", {"claim": claim} if error.metadata else {})
 
 
 async def test_only_the_token_of_an_agent_needs_an_organization(service: Care) -> None:
     for role, refused in (("agent", True), ("supervisor", True), ("service", False), ("worker", False)):
-        error = await asked(service, f"Bearer {signed(service, {'org': None, 'roles': [role]})}")
+        error = await error_of(service, f"Bearer {signed(service, {'org': None, 'roles': [role]})}")
         assert (error.reason == "TOKEN_INVALID") == refused, role
 
 
 async def test_a_token_is_refused_before_its_start_time(service: Care) -> None:
     soon = datetime.now(UTC) + timedelta(minutes=5)
-    assert_refused(await asked(service, f"Bearer {signed(service, {'nbf': soon})}"), "TOKEN_INVALID", {"claim": "nbf"})
+    assert_refused(
+        await error_of(service, f"Bearer {signed(service, {'nbf': soon})}"), "TOKEN_INVALID", {"claim": "nbf"}
+    )
     past = datetime.now(UTC) - timedelta(minutes=5)
     assert_refused(
-        await asked(service, f"Bearer {signed(service, {'nbf': past})}"),
+        await error_of(service, f"Bearer {signed(service, {'nbf': past})}"),
         "RESOURCE_NOT_FOUND",
         {"resource": "organizations/org/tickets/1"},
     )
@@ -117,9 +119,9 @@ async def test_a_token_is_refused_before_its_start_time(service: Care) -> None:
 
 async def test_an_expired_token_is_distinguished_from_an_invalid_one(service: Care) -> None:
     past = datetime.now(UTC) - timedelta(minutes=1)
-    assert_refused(await asked(service, f"Bearer {signed(service, {'exp': past})}"), "TOKEN_EXPIRED")
+    assert_refused(await error_of(service, f"Bearer {signed(service, {'exp': past})}"), "TOKEN_EXPIRED")
     wrong = signed(service, {"exp": past}, key=b"w" * 32)
-    assert_refused(await asked(service, f"Bearer {wrong}"), "TOKEN_INVALID")
+    assert_refused(await error_of(service, f"Bearer {wrong}"), "TOKEN_INVALID")
 
 
 @pytest.mark.parametrize("name", ["\0", "n" * 1_000, "\ud800", 7, None, ""])

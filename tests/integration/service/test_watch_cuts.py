@@ -155,7 +155,7 @@ class Watcher:
         self.token = answer.resume_token
 
 
-async def written(tenant: Tenant, before: dict[str, int]) -> set[str]:
+async def activities_since(tenant: Tenant, before: dict[str, int]) -> set[str]:
     """Returns the names of the activities that were written since `before`."""
     query = "SELECT ticket_number, number FROM activities WHERE organization = $1"
     async with tenant.care.database.driver() as connection:
@@ -176,7 +176,7 @@ def assert_in_order(seen: Sequence[str], hint: str) -> None:
         assert found == sorted(found), f"{ticket} out of order; {hint}"
 
 
-async def each_change_is_seen_once(services: Sequence[Care], changes: int, cuts: int, seed: int) -> None:
+async def check_each_change_is_seen_once(services: Sequence[Care], changes: int, cuts: int, seed: int) -> None:
     chance, its, ones = (random.Random(seed + each) for each in range(3))  # noqa: S311  (a seed makes the same choices)
     hint = f"seed {seed}"
     async with commotion(services, f"org-{secrets.token_hex(4)}", chance) as world:
@@ -188,7 +188,7 @@ async def each_change_is_seen_once(services: Sequence[Care], changes: int, cuts:
         watching_all = asyncio.create_task(everything.run(cuts, changes))
         hot_begin = await current_resume_token(clients[0], world.hot.name)
         await world.run(changes)
-        expected = await written(tenant, before)
+        expected = await activities_since(tenant, before)
         assert len(expected) == changes, hint
         try:
             async with asyncio.timeout(60):
@@ -212,11 +212,11 @@ async def each_change_is_seen_once(services: Sequence[Care], changes: int, cuts:
 
 
 async def test_a_client_that_is_cut_off_a_hundred_times_sees_each_change_once(services: Sequence[Care]) -> None:
-    await each_change_is_seen_once(services, 600, 100, random.SystemRandom().randrange(10**6))
+    await check_each_change_is_seen_once(services, 600, 100, random.SystemRandom().randrange(10**6))
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("_", range(5))
 async def test_a_client_that_is_cut_off_many_more_times_sees_each_change_once(services: Sequence[Care], _: int) -> None:
-    await each_change_is_seen_once(services, 2_000, 100, random.SystemRandom().randrange(10**6))
+    await check_each_change_is_seen_once(services, 2_000, 100, random.SystemRandom().randrange(10**6))

@@ -61,7 +61,7 @@ async def idle(service: Care, tenant: Tenant, number: int) -> AsyncIterator[Sequ
             await client.close()
 
 
-async def told(opened: Sequence[Stream[WatchTicketsResponse]]) -> set[str]:
+async def next_tickets(opened: Sequence[Stream[WatchTicketsResponse]]) -> set[str]:
     return {answer.ticket.name for answer in await asyncio.gather(*(each.next() for each in opened))}
 
 
@@ -75,14 +75,14 @@ async def test_idle_streams_read_nothing_and_streams_that_wait_for_the_same_chan
             for _ in range(3):
                 reads.clear()
                 ticket = await few.ticket(None)
-                assert await told(others) == {ticket.name}
+                assert await next_tickets(others) == {ticket.name}
                 # No read for the streams of the other organization.
                 assert reads[many.id] == 0
             # Each stream started at its own position. After their first change all have the same position.
             ticket = await many.ticket(None)
-            assert await told(streams) == {ticket.name}
+            assert await next_tickets(streams) == {ticket.name}
             reads.clear()
             ticket = await many.ticket(None)
-            assert await told(streams) == {ticket.name}
+            assert await next_tickets(streams) == {ticket.name}
             # One read, and one more for the streams that were still busy during the first.
             assert reads[many.id] <= 2

@@ -172,7 +172,7 @@ class Office:
             posting_attempts=0,
         )
 
-    async def ingested(self, review: Review | None = None) -> Review:
+    async def ingest(self, review: Review | None = None) -> Review:
         given = review or self.review()
         request: Request[Review] = self.request(self.service)
         return fresh(await reviews.ingest_review(self.store, self.reader, self.directory, given, request))
@@ -199,7 +199,7 @@ class Office:
 
     async def ticket(self, *, with_review: bool = True, taken: bool = True) -> TicketName:
         """Creates a ticket, by default with a review and taken by alice."""
-        review = await self.ingested() if with_review else None
+        review = await self.ingest() if with_review else None
         created = fresh(await self.create(self.new_ticket(review)))
         name = TicketName(self.id, created.ticket.number)
         if taken:

@@ -98,7 +98,7 @@ async def test_a_message_after_the_close_raises_one_follow_up(office: Office) ->
 
 
 async def test_a_message_to_a_newer_ticket_of_the_review_becomes_a_claim(office: Office) -> None:
-    review = await office.ingested()
+    review = await office.ingest()
     name = TicketName(office.id, fresh(await office.create(office.new_ticket(review))).ticket.number)
     await tickets.take_ticket(office.store, name, office.request())
     contact = await office.chat(name)

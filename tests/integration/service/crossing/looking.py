@@ -36,16 +36,16 @@ async def look(world: World, *, everything: bool) -> None:
     others = [name for name in world.tickets if name not in changed]
     places = set(world.tickets) if everything else changed | set(world.rng.sample(others, min(_OTHERS, len(others))))
     for token in world.forms:
-        await compare(world, PUBLIC, await fetched(world, customers.GetContactFormRequest(token=token)))
+        await compare(world, PUBLIC, await fetch(world, customers.GetContactFormRequest(token=token)))
     for token, address in world.chats.items():
         if world.places[token] not in places:
             continue
         found = [
-            await fetched(world, customers.GetChatRequest(token=token, page_size=1000)),
-            await fetched(world, customers.GetChatRequest(token=token, page_token="x")),
-            await fetched(world, customers.WatchChatRequest(token=token), streams=True),
-            await fetched(world, customers.PostMessageRequest(token=token, text="")),
-            await fetched(world, customers.GetContactFormRequest(token=token)),
+            await fetch(world, customers.GetChatRequest(token=token, page_size=1000)),
+            await fetch(world, customers.GetChatRequest(token=token, page_token="x")),
+            await fetch(world, customers.WatchChatRequest(token=token), streams=True),
+            await fetch(world, customers.PostMessageRequest(token=token, text="")),
+            await fetch(world, customers.GetContactFormRequest(token=token)),
             *await pages(world, token),
         ]
         await compare(world, address, b"".join(found))
@@ -117,7 +117,7 @@ async def pages(world: World, token: str) -> list[bytes]:
     return [page, stream]
 
 
-async def fetched(
+async def fetch(
     world: World,
     request: customers.GetContactFormRequest
     | customers.GetChatRequest
