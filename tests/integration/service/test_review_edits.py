@@ -24,7 +24,7 @@ async def ingest(tenant: Tenant, review: Review, request_id: str = "") -> Review
 def edit(review: Review, days: int, *, stars: int = 1, text: str = "Cold soup.") -> Review:
     changed = Review()
     changed.CopyFrom(review)
-    changed.stars, edit.text = stars, text
+    changed.stars, changed.text = stars, text
     changed.update_time.CopyFrom(timestamp(WRITTEN + timedelta(days=days)))
     return changed
 
