@@ -244,7 +244,7 @@ async def test_an_unavailable_service_is_distinguished_from_a_refusal(tenant: Te
         (["list", "--home", "no-such-home"], "make up"),
     ],
 )
-async def test_a_wrong_command_says_what_to_write(
+async def test_an_invalid_command_shows_the_correct_usage(
     tenant: Tenant, tmp_path: Path, arguments: list[str], advice: str
 ) -> None:
     home = ["--home", str(tmp_path)] if "--home" in arguments else []

@@ -110,7 +110,7 @@ async def test_a_request_that_arrives_several_times_at_once_is_carried_out_once(
     assert await office.log(name) == ["NOTE_ADDED", "TAKEN", "CREATED"]
 
 
-async def test_one_review_gets_one_of_the_tickets_that_are_created_at_once(office: Office) -> None:
+async def test_only_one_of_the_tickets_that_are_created_at_once_for_a_review_is_stored(office: Office) -> None:
     new = office.new_ticket(await office.ingest())
     outcomes = await asyncio.gather(*(office.create(new) for _ in range(6)), return_exceptions=True)
     refusals = [outcome.reason for outcome in outcomes if isinstance(outcome, Refusal)]

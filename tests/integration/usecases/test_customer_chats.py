@@ -81,7 +81,7 @@ async def test_a_message_reopens_a_resolved_ticket_and_ends_the_wait_for_the_cus
     assert (ticket.timing.active_time, ticket.timing.waits_since) == (office.now, None)
 
 
-async def test_a_message_after_the_close_raises_one_follow_up(office: Office) -> None:
+async def test_a_message_after_the_close_creates_one_follow_up(office: Office) -> None:
     name = await office.ticket()
     contact = await office.chat(name)
     await tickets.close_ticket(office.store, name, office.request())

@@ -28,7 +28,7 @@ async def begin(office: Office, message: MessageName, step: DeliveryStep | None)
     return await deliveries.begin_delivery(office.store, office.links, message, step, WORKER, office.now)
 
 
-async def test_a_message_is_handed_out_with_everything_that_sending_takes(office: Office) -> None:
+async def test_the_grant_of_a_message_contains_everything_that_sending_needs(office: Office) -> None:
     name, message = await send_message(office)
     begun = await begin(office, message, DeliveryStep.SEND)
     assert begun.is_granted
@@ -91,7 +91,7 @@ async def test_a_message_is_given_up_after_three_days(office: Office) -> None:
     assert (await office.log(name))[0] == "DELIVERY_FAILED"
 
 
-async def test_nothing_is_handed_out_without_the_key_of_the_link(office: Office) -> None:
+async def test_nothing_is_granted_without_the_key_of_the_link(office: Office) -> None:
     _, message = await send_message(office)
     without = Links({"k2": b"o" * 32}, "k2", office.links.base_url)
     begun = deliveries.begin_delivery(office.store, without, message, DeliveryStep.SEND, WORKER, office.now)

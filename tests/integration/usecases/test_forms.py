@@ -89,7 +89,7 @@ async def test_a_second_submission_is_kept_as_a_claim_and_a_known_one_changes_no
     ]
 
 
-async def test_a_submission_after_the_close_raises_a_follow_up_of_the_same_assignee(office: Office) -> None:
+async def test_a_submission_after_the_close_creates_a_follow_up_of_the_same_assignee(office: Office) -> None:
     name, recovery = await public_form(office)
     await tickets.close_ticket(office.store, name, office.request())
     await office.submit(recovery)

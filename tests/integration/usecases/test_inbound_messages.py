@@ -45,7 +45,7 @@ async def test_an_automatic_email_is_recorded_and_is_not_activity(office: Office
     assert (ticket.status, ticket.timing.active_time) == (TicketStatus.RESOLVED, before)
 
 
-async def test_a_bounce_is_recorded_where_it_names_the_message_that_it_returns(office: Office) -> None:
+async def test_a_bounce_is_recorded_on_the_message_that_it_names(office: Office) -> None:
     name = await office.ticket()
     await office.chat(name)
     greeting = (await office.reader.messages(name, None, 10))[-1].message
@@ -92,7 +92,7 @@ async def test_an_email_to_a_locked_chat_is_kept_and_admitted_when_it_opens(offi
     assert (await office.thread(name))[-1] == ("CUSTOMER_MESSAGE", "Hello?")
 
 
-async def test_an_email_after_the_close_raises_a_follow_up(office: Office) -> None:
+async def test_an_email_after_the_close_creates_a_follow_up(office: Office) -> None:
     name = await office.ticket()
     await office.chat(name)
     await tickets.close_ticket(office.store, name, office.request())
@@ -110,7 +110,7 @@ async def test_an_automatic_email_after_the_close_takes_no_number(office: Office
     assert await office.ticket() == TicketName(office.id, 2)
 
 
-async def test_a_message_that_is_handed_over_again_has_the_same_outcome(office: Office) -> None:
+async def test_a_message_that_is_ingested_again_has_the_same_outcome(office: Office) -> None:
     name = await office.ticket()
     await office.chat(name)
     message = office.inbound()

@@ -91,7 +91,7 @@ async def test_a_claim_of_another_ticket_is_not_accepted(office: Office) -> None
     assert refusal.metadata == {"resource": f"{name}/contacts/{claim.claim}"}
 
 
-async def test_a_rejected_contact_gets_nothing_more(office: Office) -> None:
+async def test_a_rejected_contact_gets_no_further_message(office: Office) -> None:
     name = await office.ticket()
     contact = await office.chat(name)
     recovery = RecoveryName(office.id, name.number, contact.recovery_id)

@@ -42,7 +42,7 @@ async def report(
     return await recovery_steps.report_posting(office.store, TIMING, name, command, WORKER, office.now)
 
 
-async def test_the_reply_is_handed_out_with_its_link_and_reported_public(office: Office) -> None:
+async def test_the_grant_of_the_reply_contains_its_link_and_the_post_is_recorded(office: Office) -> None:
     name, recovery = await request_form(office)
     assert (await check(office, recovery)).plan.step is RecoveryStep.POST
     begun = await begin(office, recovery, RecoveryStep.POST)
@@ -60,7 +60,7 @@ async def test_the_reply_is_handed_out_with_its_link_and_reported_public(office:
     assert (timing.first_response_time, timing.waits_since) == (office.now, office.now)
 
 
-async def test_a_second_hand_out_reads_first(office: Office) -> None:
+async def test_a_second_attempt_reads_first(office: Office) -> None:
     _, recovery = await request_form(office)
     await begin(office, recovery, RecoveryStep.POST)
     assert (await begin(office, recovery, RecoveryStep.READ)).grant is None
@@ -72,13 +72,13 @@ async def test_a_second_hand_out_reads_first(office: Office) -> None:
     assert progress.snapshot.recovery.state is RecoveryState.FORM_REQUESTED
 
 
-async def test_a_step_that_is_not_next_is_not_handed_out(office: Office) -> None:
+async def test_a_step_that_is_not_next_is_not_granted(office: Office) -> None:
     _, recovery = await request_form(office)
     begun = await begin(office, recovery, RecoveryStep.RETRACT)
     assert (begun.grant, begun.progress.plan.step) == (None, RecoveryStep.POST)
 
 
-async def test_nothing_is_handed_out_without_the_key_of_the_link(office: Office) -> None:
+async def test_nothing_is_granted_without_the_key_of_the_link(office: Office) -> None:
     _, recovery = await request_form(office)
     without = Links({"k2": b"o" * 32}, "k2", office.links.base_url)
     await assert_refused(begin(office, recovery, RecoveryStep.POST, without), Reason.LINK_UNKNOWN)

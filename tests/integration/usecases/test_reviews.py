@@ -59,7 +59,7 @@ async def test_a_closed_ticket_notes_no_edit(office: Office) -> None:
     assert (await office.log(name))[0] == "CLOSED"
 
 
-async def test_a_wanted_review_gets_an_assigned_ticket_with_its_deadline(office: Office) -> None:
+async def test_a_matching_review_gets_an_assigned_ticket_with_its_deadline(office: Office) -> None:
     await want_tickets(office)
     assert (await office.ingest(office.review(stars=3))).ticket_number is None
     assert [(await office.ingest()).ticket_number for _ in range(2)] == [1, 2]
@@ -70,7 +70,7 @@ async def test_a_wanted_review_gets_an_assigned_ticket_with_its_deadline(office:
     assert await office.wakes("TicketWorkflow") == 2
 
 
-async def test_an_edit_raises_a_ticket_only_where_none_was_wanted_before(office: Office) -> None:
+async def test_an_edit_creates_a_ticket_only_if_the_review_did_not_match_before(office: Office) -> None:
     await want_tickets(office)
     good = await office.ingest(office.review(stars=5))
     bad = await office.ingest(replace(good, stars=1))

@@ -39,14 +39,16 @@ EDITS: Final = (
         f"{_STORAGE}/commits.py",
         "if decision.cancel_deliveries_to is not None:",
         "if False:",
-        (f"{_USECASES}/test_reaching_customers.py::test_a_rejected_contact_gets_nothing_more",),
+        (f"{_USECASES}/test_reaching_customers.py::test_a_rejected_contact_gets_no_further_message",),
     ),
     Edit(
         "a ticket that is created a moment too late is an internal error",
         f"{_STORAGE}/commits.py",
         '"pk_inbound_messages", OPEN_TICKET_INDEX, OPEN_FOLLOW_UP_INDEX}',
         '"pk_inbound_messages", OPEN_FOLLOW_UP_INDEX}',
-        (f"{_USECASES}/test_contention.py::test_one_review_gets_one_of_the_tickets_that_are_created_at_once",),
+        (
+            f"{_USECASES}/test_contention.py::test_only_one_of_the_tickets_that_are_created_at_once_for_a_review_is_stored",
+        ),
     ),
     # --- loads --------------------------------------------------------------------------------------------------------
     Edit(

@@ -83,7 +83,7 @@ EDITS: Final = (
         "service/care_service/usecases/recovery_steps.py",
         "read_first = step is RecoveryStep.POST and loaded.recovery.reply_state in HANDED_OUT",
         "read_first = False",
-        (f"{_TESTS}/test_recovery_steps.py::test_a_second_hand_out_reads_first",),
+        (f"{_TESTS}/test_recovery_steps.py::test_a_second_attempt_reads_first",),
     ),
     # --- customers and reviews ----------------------------------------------------------------------------------------
     Edit(
