@@ -1,7 +1,7 @@
 """The rules that statements need, as SQL conditions.
 
 A statement can't call a rule, so what it needs of one stands here, made of the rules' own sets of states. Tests compare
-each condition with its rule over every combination of states: `tests/integration/service/test_rules_in_sql.py`.
+each condition with its rule over every combination of states: `tests/integration/service/rules_in_sql/`.
 
 Conditions about a recovery name it `r`, and one about a delivery names it `d`. The others begin with a column, so that
 `t.{IS_OPEN}` is about the row `t`.

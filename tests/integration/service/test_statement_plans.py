@@ -1,4 +1,4 @@
-"""Statements are valid as they are printed, and use their indexes in a database where most rows are finished."""
+"""Printed statements are valid, and use their indexes in a database whose rows are mostly finished."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ async def database(server: postgres.Server) -> AsyncIterator[Database]:
 
 
 @pytest.mark.parametrize("name", STATEMENTS)
-async def test_a_statement_as_it_is_printed_is_valid(database: Database, name: str) -> None:
+async def test_a_printed_statement_is_valid(database: Database, name: str) -> None:
     async with database.driver() as connection:
         await connection.prepare(STATEMENTS[name])
 
