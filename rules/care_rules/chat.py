@@ -137,7 +137,7 @@ def _write_claim(
     """
     if chat.last is None or command.channel is not None:
         raise chat_locked()
-    said = replace(
+    claim = replace(
         chat.contact,
         ticket_number=chat.last.ticket.number,
         id=command.contact_id,
@@ -148,9 +148,9 @@ def _write_claim(
         create_time=now,
     )
     decision = add_claim(
-        FormSnapshot(chat.base, chat.recovery, chat.claims, open=chat.last), said, caller, now, request_id
+        FormSnapshot(chat.base, chat.recovery, chat.claims, open=chat.last), claim, caller, now, request_id
     )
-    if decision is None and said.message not in {other.message for other in chat.claims}:
+    if decision is None and claim.message not in {other.message for other in chat.claims}:
         raise chat_locked("We have received several messages from you. The team will write to you.")
     return decision
 
@@ -171,7 +171,7 @@ def customer_message(
 
 
 def verify_contact(chat: ChatSnapshot, caller: Caller, now: datetime) -> Decision | None:
-    """Returns what to write when the chat link is used. The first use verifies the contact; later ones: None."""
+    """Returns what to write when the chat link is used. The first use verifies the contact; later uses return None."""
     if chat.contact.verify_time is not None or chat.state is ChatState.CLOSED:
         return None
     ticket = bump_version(chat.base.ticket, chat.base.live, now)

@@ -47,11 +47,11 @@ class Decision:
     inbound: Inbound | None = None
     """The inbound message that this decision ingests."""
     admitted: tuple[Inbound, ...] = ()
-    """The inbound messages that were kept while the chat was locked. They enter its thread now."""
+    """The inbound messages that waited while the chat was locked. They enter its thread now."""
     wakes: tuple[UUID, ...] = ()
     """The recoveries whose workflows are woken."""
     report_time: datetime | None = None
-    """The time of a workflow's report. Its wakes are delayed, and cancelled if the workflow asks with this time."""
+    """The time of a workflow's report. The wakes are delayed. The workflow cancels them if it calls with this time."""
     wakes_ticket: bool = False
     """Whether the ticket's workflow is woken."""
     review_attempt: int | None = None

@@ -1,4 +1,4 @@
-"""The next step of a recovery, computed from its present state alone. The workflow of the recovery asks for it.
+"""The next step of a recovery, computed from its current state alone. The workflow of the recovery asks for it.
 
 The checks come in the same order as in the model of the lifecycle (tests/model).
 """
@@ -87,7 +87,7 @@ def plan_recovery(
     timing: SiteTiming,
     reminder: datetime | None = None,
 ) -> RecoveryPlan:
-    """Returns the next step of `recovery` at `now`. `reminder` is when its assignee is reminded."""
+    """Returns the next step of `recovery` at `now`. `reminder` is the time of the assignee's next reminder."""
     state = recovery.state
     if state is RecoveryState.CONTACT_RECEIVED:
         return RecoveryPlan(RecoveryStep.UNLOCK)

@@ -199,8 +199,8 @@ def add_record(statement: Statement, record: IdempotencyRecord, source: str) -> 
         statement.parameter(record.key.organization, "TEXT"),
         statement.parameter(record.key.caller, "TEXT"),
         statement.parameter(record.key.request_id, "UUID"),
-        statement.parameter(record.answer.fingerprint, "BYTEA"),
-        statement.parameter(record.answer.body, "BYTEA"),
+        statement.parameter(record.response.fingerprint, "BYTEA"),
+        statement.parameter(record.response.body, "BYTEA"),
         statement.parameter(record.time, "TIMESTAMPTZ"),
     )
     statement.add(

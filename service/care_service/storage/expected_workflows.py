@@ -10,7 +10,7 @@ from uuid import UUID
 
 from care_client import workflow_names
 from care_service.storage.database import Database
-from care_service.storage.rules_in_sql import IS_OPEN, MAY_WANT_STEP, WANTS_DELIVERY_STEP, WANTS_STEP
+from care_service.storage.rules_in_sql import IS_OPEN, MAY_NEED_STEP, NEEDS_DELIVERY_STEP, NEEDS_STEP
 
 
 def _not_woken(alias: str, number: str, resource: str, workflow: str) -> str:
@@ -38,8 +38,8 @@ RECOVERIES: Final = f"""
     SELECT r.organization, r.ticket_number, r.id FROM recoveries r
     WHERE (r.organization, r.ticket_number, r.id) > ($1::TEXT, $2::BIGINT, $3::UUID)
       -- The condition of the index, and the rule.
-      AND {MAY_WANT_STEP}
-      AND {WANTS_STEP}
+      AND {MAY_NEED_STEP}
+      AND {NEEDS_STEP}
       AND {_not_woken("r", "ticket_number", "r.id", workflow_names.CONTACT_RECOVERY)}
     ORDER BY r.organization, r.ticket_number, r.id LIMIT $4
 """
@@ -48,7 +48,7 @@ DELIVERIES: Final = f"""
     -- $1, $2, $3: organization, ticket number and id of the message to begin after; $4: how many rows at most
     SELECT d.organization, d.ticket_number, d.message_id FROM deliveries d
     WHERE (d.organization, d.ticket_number, d.message_id) > ($1::TEXT, $2::BIGINT, $3::UUID)
-      AND {WANTS_DELIVERY_STEP}
+      AND {NEEDS_DELIVERY_STEP}
       AND {_not_woken("d", "ticket_number", "d.message_id", workflow_names.MESSAGE_DELIVERY)}
     ORDER BY d.organization, d.ticket_number, d.message_id LIMIT $4
 """

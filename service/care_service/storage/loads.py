@@ -182,15 +182,15 @@ INBOUND_QUERY: Final = f"""
     WHERE i.organization = $1::TEXT AND i.channel = $2::TEXT AND i.external_id = $3::TEXT
 """
 
-_KEPT_SENDERS: Final = check_complete(
+_IS_SENDER: Final = check_complete(
     Channel, {Channel.EMAIL: "lower(i.sender) = $3::TEXT", Channel.SMS: "i.sender = $4::TEXT"}
 )
-KEPT_QUERY: Final = f"""
+WAITING_INBOUND_QUERY: Final = f"""
     -- Loads what a contact sent while the chat of a ticket was locked, the oldest first.
     -- $1, $2: organization and number of the ticket; $3, $4: the contact's email in lower case, and phone; $5: limit
     SELECT {INBOUND.select_list("i")} FROM inbound_messages i
     WHERE i.organization = $1::TEXT AND i.ticket_number = $2::BIGINT AND i.message_id IS NULL AND i.sender <> ''
-      AND ({" OR ".join(f"i.channel = '{channel}' AND {sender}" for channel, sender in _KEPT_SENDERS.items())})
+      AND ({" OR ".join(f"i.channel = '{channel}' AND {sender}" for channel, sender in _IS_SENDER.items())})
     ORDER BY i.ingest_time, i.external_id LIMIT $5::INTEGER
 """
 

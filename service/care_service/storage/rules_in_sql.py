@@ -46,11 +46,11 @@ PRIORITY_RANK: Final = (
 
 IS_FORM: Final = f"kind = '{RecoveryKind.FORM}'"
 """A recovery has a form."""
-MAY_WANT_STEP: Final = (
+MAY_NEED_STEP: Final = (
     f"(state IN {names(UNFINISHED)} OR reply_state IN {names(HANDED_OUT)}"
     f" OR reply_state = '{ReplyState.POSTED}' AND state <> '{RecoveryState.CHAT_UNLOCKED}')"
 )
-"""A recovery may want a step, as far as its own row tells: the condition of the index. Includes all of `WANTS_STEP`."""
+"""A recovery may want a step, as far as its own row tells: the condition of the index. Includes all of `NEEDS_STEP`."""
 
 
 def _newer(states: str) -> str:
@@ -65,7 +65,7 @@ _SHOWS_LINK: Final = f"""r.reply_state IN {names(SHOWS_LINK)}
           -- A newer reply that was public has replaced this one; one that is being posted has to be waited for.
           AND ({_newer(f"= '{ReplyState.POSTING}'")}
             OR NOT {_newer(f"IN {names(WAS_PUBLIC)}")})"""
-WANTS_STEP: Final = f"""(r.state IN {names(UNFINISHED)}
+NEEDS_STEP: Final = f"""(r.state IN {names(UNFINISHED)}
         OR r.reply_state = '{ReplyState.POSTING}'
         OR r.state NOT IN {names(LIVE)}
           AND {_SHOWS_LINK})"""
@@ -89,7 +89,7 @@ IS_QUEUED: Final = f"state = '{DeliveryState.QUEUED}'"
 """A message waits to be sent. Rule: those that `delivery.cancel_delivery` changes."""
 CANCEL_DELIVERY: Final = f"state = '{DeliveryState.FAILED}', failure_reason = '{DeliveryFailure.CONTACT_REJECTED}'"
 """What changes of a queued message whose contact is rejected, besides `end_time`. Rule: `delivery.cancel_delivery`."""
-WANTS_DELIVERY_STEP: Final = (
+NEEDS_DELIVERY_STEP: Final = (
     f"(d.state = '{DeliveryState.QUEUED}' OR d.state NOT IN {names(FINISHED)} AND d.check_time IS NOT NULL)"
 )
 """A message wants a step. Rule: `delivery.DeliverySnapshot.plan` says anything but DONE."""

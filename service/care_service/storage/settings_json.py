@@ -17,7 +17,7 @@ from pydantic import TypeAdapter
 from care_roles.logs import get_logger
 from care_rules.business_hours import BusinessHours
 from care_rules.settings import Layer, Settings
-from care_rules.stored_fields import fields_by_stored_name, with_present_names
+from care_rules.stored_fields import fields_by_stored_name, to_current_names
 
 _LOG: Final = get_logger("care.settings")
 _ADAPTER: Final = TypeAdapter(Settings)
@@ -46,7 +46,7 @@ def decode(value: str | dict[str, object]) -> Layer:
 def _decode(text: str) -> Layer:
     stored = json.loads(text)
     found: dict[str, Any] = {}
-    for name, value in with_present_names(Settings, stored).items():
+    for name, value in to_current_names(Settings, stored).items():
         if name not in _READERS:
             _LOG.info("a stored setting is not known, and is left as it is", setting=name)
             continue

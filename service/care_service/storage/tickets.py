@@ -42,7 +42,7 @@ LOCK: Final = """
     -- $1, $2: organization and number of the ticket
     SELECT 1 FROM tickets WHERE organization = $1::TEXT AND number = $2::BIGINT FOR UPDATE
 """
-TAKE_BACK_WAKE: Final = """
+CANCEL_WAKE: Final = """
     -- Deletes the outbox row of a report, because the workflow that reported has asked since.
     -- $1, $2, $3: organization, ticket number and id of the recovery; $4: time of the report
     DELETE FROM outbox WHERE organization = $1::TEXT AND ticket_number = $2::BIGINT AND resource_id = $3::UUID
@@ -256,14 +256,16 @@ class PostgresTickets:
         chat = await self.load_chat(contact, None, datetime.min.replace(tzinfo=UTC)) if contact else None
         return InboundSnapshot(None, chat[0] if chat else None, is_answer, named), answer
 
-    async def load_kept(self, name: TicketName, contact: Contact, limit: int) -> Sequence[Inbound]:
+    async def load_waiting_inbound(self, name: TicketName, contact: Contact, limit: int) -> Sequence[Inbound]:
         """See TicketStore."""
         addresses = (contact.email.lower(), contact.phone)
         async with self._connection() as connection:
-            rows = await connection.fetch(loads.KEPT_QUERY, name.organization, name.number, *addresses, limit)
+            rows = await connection.fetch(
+                loads.WAITING_INBOUND_QUERY, name.organization, name.number, *addresses, limit
+            )
         return [inbound for row in rows if (inbound := INBOUND.read(tuple(row)))]
 
-    async def keep_inbound(self, inbound: Inbound, record: IdempotencyRecord | None) -> None:
+    async def store_inbound(self, inbound: Inbound, record: IdempotencyRecord | None) -> None:
         """See TicketStore."""
         statement = Statement("Stores a message that came in by a channel and found no ticket.")
         statement.insert("inbound", INBOUND, inbound, None)
@@ -297,7 +299,7 @@ class PostgresTickets:
     async def cancel_wake(self, name: RecoveryName, report_time: datetime) -> None:
         """See TicketStore."""
         async with self._connection() as connection:
-            await connection.execute(TAKE_BACK_WAKE, name.organization, name.number, name.id, report_time)
+            await connection.execute(CANCEL_WAKE, name.organization, name.number, name.id, report_time)
 
     async def commit(self, scheduled: ScheduledDecision, record: IdempotencyRecord | None) -> None:
         """See TicketStore."""

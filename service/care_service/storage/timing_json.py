@@ -14,7 +14,7 @@ from typing import Any, Final, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from care_roles.logs import get_logger
-from care_rules.stored_fields import with_present_names
+from care_rules.stored_fields import to_current_names
 from care_rules.timing import Timing
 
 _LOG: Final = get_logger("care.timing")
@@ -46,7 +46,7 @@ def decode(value: str | dict[str, Any]) -> Timing:
 def _decode_field_by_field(stored: dict[str, Any]) -> Timing:
     found: dict[str, Any] = {}
     unknown: list[tuple[str, str]] = []
-    for name, value in with_present_names(Timing, stored).items():
+    for name, value in to_current_names(Timing, stored).items():
         if name not in _READERS:
             unknown.append((name, json.dumps(value, ensure_ascii=False)))
             continue

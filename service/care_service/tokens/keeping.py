@@ -13,7 +13,7 @@ from typing import Final
 from care_roles.environment import ConfigurationError
 from care_roles.logs import get_logger
 from care_service.tokens.keys import BadDocumentError, KeySet, read_key_set
-from care_service.tokens.sources import FetchError, FileSource, Source, source_of
+from care_service.tokens.sources import FetchError, FileSource, Source, parse_source
 
 _LOG: Final = get_logger("care.tokens")
 PAUSE: Final = timedelta(seconds=5)
@@ -110,7 +110,7 @@ async def open_keys(place: str | None, refresh: timedelta) -> TokenKeys:
     The service starts even if the issuer is unreachable. Until it is reachable, calls are refused as retryable. Raises
     ConfigurationError for a file that is missing or invalid.
     """
-    source = source_of(place) if place else None
+    source = parse_source(place) if place else None
     keys = TokenKeys(source, refresh)
     if isinstance(source, FileSource):
         try:

@@ -78,6 +78,6 @@ class FileSource:
             raise FetchError(f"it can't be read ({error.strerror})") from error
 
 
-def source_of(place: str) -> UrlSource | FileSource:
+def parse_source(place: str) -> UrlSource | FileSource:
     """Makes the source for a value of CARE_TOKEN_KEYS."""
     return UrlSource(place) if "://" in place else FileSource(Path(place))

@@ -1,4 +1,4 @@
-"""The settings of an organization or a location: read, and changed as a whole."""
+"""Reads and changes the settings of an organization or a location."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _TRIES: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class SettingsPlace:
-    """Where settings are set: an organization, or one of its locations."""
+    """The organization or the location that settings belong to."""
 
     organization: Organization
     location: Location | None
@@ -44,7 +44,7 @@ class SettingsPlace:
 
 
 async def get_settings(reader: Reader, name: Child, caller: Caller) -> SettingsPlace:
-    """Returns the place that `name` names; the organization's has an empty id."""
+    """Returns the organization or location whose settings `name` names. An empty `id` means the organization's own."""
     caller.check_organization(name.organization, names.settings(name.organization, name.id))
     return await _load(reader, name)
 
@@ -58,18 +58,18 @@ async def update_settings(
     paths: frozenset[str],
     request: Request[SettingsPlace],
 ) -> Replayable[SettingsPlace]:
-    """Sets the settings `paths` as in `given`, or unsets those that are not in it. Returns the place after it."""
+    """Sets the settings `paths` as in `given`, or unsets those that `given` does not have. Returns the changed place."""
     organization = name.organization
     request.caller.check_organization(organization, names.settings(organization, name.id))
     key = request.key(organization)
     for _ in range(_TRIES):
-        stored = await directory.answer(key) if key else None
+        stored = await directory.find_response(key) if key else None
         if (replayed := request.replay(stored)) is not None:
             return replayed
         place = await _load(reader, name)
         _check_etag(place, request.etag)
         try:
-            return await _write(reader, directory, texts, place, place.own.settings.changed(given, paths), request)
+            return await _write(reader, directory, texts, place, place.own.settings.with_changes(given, paths), request)
         except StaleError:
             continue
     raise Refusal(Reason.CONTENDED, "Other calls keep changing the same settings. Call again.")

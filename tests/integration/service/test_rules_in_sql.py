@@ -39,7 +39,7 @@ from care_service.storage.database import Database
 from care_service.storage.directory import PostgresDirectory
 from care_service.storage.expected_workflows import ExpectedWorkflows
 from care_service.storage.link_keys import keys_in_use
-from care_service.storage.loads import KEPT_QUERY, SENDER_QUERIES
+from care_service.storage.loads import WAITING_INBOUND_QUERY, SENDER_QUERIES
 from care_service.storage.outbox import Outbox
 from care_service.storage.rows import AGENT, CONTACT, DELIVERY, ORGANIZATION, RECOVERY, TICKET
 from care_service.storage.tables import metadata
@@ -351,7 +351,7 @@ async def test_keys_in_use_are_those_of_open_chats(empty: Database, made: Exampl
 
 def test_each_channel_has_its_statements() -> None:
     assert set(SENDER_QUERIES) == set(Channel)
-    assert all(f"'{channel}'" in KEPT_QUERY for channel in Channel)
+    assert all(f"'{channel}'" in WAITING_INBOUND_QUERY for channel in Channel)
 
 
 # --- deliveries -------------------------------------------------------------------------------------------------------

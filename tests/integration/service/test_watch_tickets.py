@@ -31,7 +31,7 @@ from tests.support.system import eventually
 from tests.support.tenant import Tenant
 from tests.support.watching import Stream, current_resume_token, describe_change, watching
 
-HASTY = Pace(heartbeat=0.05, taken_within=1.0, retry=0.05)
+HASTY = Pace(heartbeat=0.05, write_timeout=1.0, retry=0.05)
 
 
 async def add_note(tenant: Tenant, ticket: Ticket, text: str = "Called back.") -> None:

@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Column, Identity, Index, Integer, Table, Text, Uuid, cast, func, literal_column, text
 
-from care_service.storage.rules_in_sql import MAY_WANT_STEP
+from care_service.storage.rules_in_sql import MAY_NEED_STEP
 from care_service.storage.tables.columns import key_column, metadata, text_column, time_column
 
 recoveries: Final = Table(
@@ -50,7 +50,7 @@ Index(
     recoveries.c.organization,
     recoveries.c.ticket_number,
     recoveries.c.id,
-    postgresql_where=text(MAY_WANT_STEP),
+    postgresql_where=text(MAY_NEED_STEP),
 )
 
 REFERENCE: Final = func.right(cast(recoveries.c.id, Text), literal_column("8"))
