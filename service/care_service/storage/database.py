@@ -1,4 +1,4 @@
-"""The connection pool. Turns the errors of an unreachable or slow database into refusals."""
+"""The pool of database connections. It turns the errors of an unreachable or slow database into refusals."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def driver_url(url: str) -> URL:
 
 def unavailable() -> Refusal:
     """Returns the refusal for a database that can't be reached."""
-    words = "The database can't be reached just now; call again with the same request_id."
+    words = "The database is not reachable at the moment. Call again with the same request_id."
     return Refusal(Reason.DATABASE_UNAVAILABLE, words, retry_after=_RETRY_AFTER)
 
 

@@ -33,7 +33,7 @@ async def load_chat(store: TicketStore, links: Links, token: str, now: datetime)
 
 
 async def open_chat(store: TicketStore, links: Links, token: str, now: datetime) -> ChatSnapshot:
-    """Returns the chat that a link opens. The first use verifies the contact, because it proves who owns the address."""
+    """Returns the chat that a link opens. The first use verifies the contact: it proves who owns the address."""
     chat = await load_chat(store, links, token, now)
     if rules.verify_contact(chat, customer_caller(str(chat.contact.id)), now) is None:
         return chat

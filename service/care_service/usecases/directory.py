@@ -16,7 +16,7 @@ from care_service.usecases.ports.directory import Directory
 from care_service.usecases.ports.reader import Reader
 from care_service.usecases.ports.ticket_store import StaleError
 from care_service.usecases.request import OutcomeT, Replayable, Request
-from care_service.usecases.settings_revisions import SettingsTexts, check_everywhere, revision
+from care_service.usecases.settings_revisions import SettingsTexts, check_everywhere, next_revision
 
 _TRIES: Final = 2
 
@@ -91,17 +91,17 @@ async def update_organization(
     async def write() -> Organization:
         before = await get_organization(reader, organization)
         settings = before.settings.with_changes(changes.settings, changes.settings_paths)
-        revised = revision(before, settings, texts, request.caller, request.now)
+        new_revision = next_revision(before, settings, texts, request.caller, request.now)
         after = replace(
             before,
             display_name=_or_keep(changes.display_name, before.display_name),
             default_phone_region=_or_keep(changes.default_phone_region, before.default_phone_region),
             settings=settings,
-            settings_revision=revised.number if revised else before.settings_revision,
+            settings_revision=new_revision.number if new_revision else before.settings_revision,
             update_time=request.now,
         )
         await check_everywhere(reader, after, "organization")
-        await directory.put_organization(after, changes.columns, request.record(organization, after), revised)
+        await directory.put_organization(after, changes.columns, request.record(organization, after), new_revision)
         return after
 
     return await _write_once(directory, organization, request, write)
@@ -129,16 +129,16 @@ async def update_location(
             await directory.ensure_organization(organization, request.now)
             before = Location(organization, name.id, "", "", Layer(), 0, request.now, request.now)
         settings = before.settings.with_changes(changes.settings, changes.settings_paths)
-        revised = revision(before, settings, texts, request.caller, request.now)
+        new_revision = next_revision(before, settings, texts, request.caller, request.now)
         after = replace(
             before,
             display_name=_or_keep(changes.display_name, before.display_name),
             default_phone_region=_or_keep(changes.default_phone_region, before.default_phone_region),
             settings=settings,
-            settings_revision=revised.number if revised else before.settings_revision,
+            settings_revision=new_revision.number if new_revision else before.settings_revision,
             update_time=request.now,
         )
-        await directory.put_location(after, changes.columns, request.record(organization, after), revised)
+        await directory.put_location(after, changes.columns, request.record(organization, after), new_revision)
         return after
 
     return await _write_once(directory, organization, request, write)

@@ -53,7 +53,7 @@ def _check(violations: Violations, organization: Layer, location: Location, pref
         violations.reject(f"{prefix}.{field}", f"{words}{where}")
 
 
-def revision(
+def next_revision(
     place: Organization | Location, after: Layer, texts: SettingsTexts, caller: Caller, now: datetime
 ) -> SettingsRevision | None:
     """Returns the revision that changes a place's settings to `after`; None if nothing changes."""

@@ -15,7 +15,7 @@ from care_service.usecases.ports.directory import Directory
 from care_service.usecases.ports.reader import Reader
 from care_service.usecases.ports.ticket_store import StaleError
 from care_service.usecases.request import Replayable, Request
-from care_service.usecases.settings_revisions import SettingsTexts, check_everywhere, check_location, revision
+from care_service.usecases.settings_revisions import SettingsTexts, check_everywhere, check_location, next_revision
 
 _TRIES: Final = 4
 
@@ -58,7 +58,7 @@ async def update_settings(
     paths: frozenset[str],
     request: Request[SettingsPlace],
 ) -> Replayable[SettingsPlace]:
-    """Sets the settings `paths` as in `given`, or unsets those that `given` does not have. Returns the changed place."""
+    """Sets the settings `paths` as in `given`, or unsets those that it does not have. Returns the changed place."""
     organization = name.organization
     request.caller.check_organization(organization, names.settings(organization, name.id))
     key = request.key(organization)
@@ -83,20 +83,20 @@ async def _write(
     settings: Layer,
     request: Request[SettingsPlace],
 ) -> SettingsPlace:
-    revised = revision(place.own, settings, texts, request.caller, request.now)
-    if revised is None:
+    new_revision = next_revision(place.own, settings, texts, request.caller, request.now)
+    if new_revision is None:
         return place
-    organization, number, now = place.organization, revised.number, request.now
+    organization, number, now = place.organization, new_revision.number, request.now
     if place.location is not None:
         location = replace(place.location, settings=settings, settings_revision=number, update_time=now)
         after = SettingsPlace(organization, location)
         check_location(organization, location, "settings")
-        await directory.put_location(location, (), request.record(organization.id, after), revised)
+        await directory.put_location(location, (), request.record(organization.id, after), new_revision)
     else:
         organization = replace(organization, settings=settings, settings_revision=number, update_time=now)
         after = SettingsPlace(organization, None)
         await check_everywhere(reader, organization, "settings")
-        await directory.put_organization(organization, (), request.record(organization.id, after), revised)
+        await directory.put_organization(organization, (), request.record(organization.id, after), new_revision)
     return after
 
 

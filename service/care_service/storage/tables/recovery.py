@@ -38,7 +38,7 @@ recoveries: Final = Table(
     time_column("unlock_time", optional=True),
     time_column("end_time", optional=True),
     time_column("retract_time", optional=True),
-    # The order in which the recoveries of one review were requested. The clocks of several replicas would not do.
+    # The order in which the recoveries of one review were requested. The clocks of the replicas are not exact enough.
     Column("position", BigInteger, Identity(always=True), nullable=False),
     # The link to a form contains this id only.
     Index("ix_recoveries_id", "id"),

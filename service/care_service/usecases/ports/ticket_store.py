@@ -131,11 +131,11 @@ class TicketStore(Protocol):
         ...
 
     async def next_assignee(self, organization: str, location: str, how: AutoAssign) -> str | None:
-        """Returns the location's next assignee; None if it has none. With ROUND_ROBIN, this uses up the agent's turn."""
+        """Returns the location's next assignee; None if it has none. ROUND_ROBIN also ends that agent's turn."""
         ...
 
     async def cancel_wake(self, name: RecoveryName, report_time: datetime) -> None:
-        """Deletes the wake that a report caused, because its workflow has called since. Does nothing if there is none."""
+        """Deletes the wake that a report caused, if there is one. Its workflow has called since, and needs no wake."""
         ...
 
     async def commit(self, scheduled: ScheduledDecision, record: IdempotencyRecord | None) -> None:
