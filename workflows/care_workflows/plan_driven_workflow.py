@@ -32,7 +32,7 @@ class PlanDrivenWorkflow(ABC, Generic[PlanT]):
     """Runs the steps that the service's plans name for one resource. Subclasses know which steps there are.
 
     Operators' updates are answered with what the workflow does after it has asked the service. ``_updates_received``
-    counts the updates that came in, ``_updates_covered`` those that the present question to the service covers, and
+    counts the updates that came in, ``_updates_covered`` those that the current call of the service covers, and
     ``_updates_answered`` those that have their answer.
     """
 
@@ -51,7 +51,7 @@ class PlanDrivenWorkflow(ABC, Generic[PlanT]):
         self._last_failure = ""
         """How that activity failed last, and when, for operators."""
         self._operator_waits = 0
-        """Waits for an operator in a row."""
+        """How many times in a row the workflow has waited for an operator."""
 
     # --- signals and updates ------------------------------------------------------------------------------------------
 
@@ -78,7 +78,7 @@ class PlanDrivenWorkflow(ABC, Generic[PlanT]):
         return self._update_answer
 
     def _answer_updates(self, text: str) -> None:
-        """Answer the updates that the present question covers."""
+        """Answer the updates that the current call of the service covers."""
         self._updates_answered, self._update_answer = self._updates_covered, text
 
     # --- what each workflow adds --------------------------------------------------------------------------------------
@@ -148,7 +148,7 @@ class PlanDrivenWorkflow(ABC, Generic[PlanT]):
             workflow.continue_as_new(self._start)
 
     def _follow(self, plan: PlanT) -> PlanT:
-        """Make ``plan`` the present plan, and show it."""
+        """Make ``plan`` the current plan, and show it."""
         self._plan = plan
         self._operator_waits = 0
         status = self._describe_step(plan)

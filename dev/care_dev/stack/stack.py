@@ -206,7 +206,7 @@ def _role(
     *options: str,
     data: Path | None = None,
 ) -> Part:
-    """Return the part for a role. It runs with this process's Python and installation, not with code in the folder `.`."""
+    """Return the part for a role. It runs with this process's Python and installation, not with code in `.`."""
     return Part(
         name=command,
         title=title,
