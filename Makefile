@@ -25,7 +25,7 @@ help: ## Say what there is
 	@echo 'Options go in ARGS: make up ARGS="--home DIR --first-port N", make test ARGS="-k recovery"'
 
 .PHONY: setup
-setup: $(READY) ## Make .venv with the locked dependencies (every other target does it by itself)
+setup: $(READY) ## Make .venv with the locked dependencies (every other target does this first)
 
 $(READY): pyproject.toml requirements.lock
 	@test -n "$(PYTHON)" || { echo 'No Python of at least 3.11 found: install one, or name it: make PYTHON=/path/to/python3' >&2; exit 1; }
@@ -46,7 +46,7 @@ demo: $(READY) ## Play one ticket from a bad review to CLOSED, on a running stac
 
 .PHONY: compose-env
 compose-env: $(READY) ## Write .env with fresh keys, once, for docker compose up
-	@test ! -e .env || { echo 'There is an .env already, and what runs was made with its keys: to begin anew, docker compose down --volumes, and delete it' >&2; exit 1; }
+	@test ! -e .env || { echo 'There is an .env already, and the containers use its keys. To start over, run docker compose down --volumes and delete .env' >&2; exit 1; }
 	@umask 077 && $(BIN)/care keys >.env || { rm -f .env; exit 1; }
 
 .PHONY: test
