@@ -15,7 +15,7 @@ from temporalio import workflow
 from temporalio.common import RawValue
 from temporalio.exceptions import ActivityError, ApplicationError, RetryState
 
-# Passed through the sandbox: none of it keeps state, and generated code may exist only once in a process.
+# Passed through the sandbox: these modules keep no state, and generated code may exist only once in a process.
 with workflow.unsafe.imports_passed_through():
     from care_workflows import activity_options, search_attributes, wording
 
@@ -124,7 +124,7 @@ class PlanDrivenWorkflow(ABC, Generic[PlanT]):
             if workflow.info().is_continue_as_new_suggested():
                 await self._continue_as_new()
             if plan is None or self._poked:
-                # Cleared before asking: the answer may miss what a later signal stands for.
+                # Cleared before asking, because the response may not include the reason for a later signal.
                 poked, self._poked, self._updates_covered = self._poked, False, self._updates_received
                 self._set_status(wording.ASKING_SERVICE)
                 plan = await self._ask_after_poke(ask) if poked else await self._run_service_step(ask)

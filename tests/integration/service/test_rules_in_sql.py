@@ -39,7 +39,7 @@ from care_service.storage.database import Database
 from care_service.storage.directory import PostgresDirectory
 from care_service.storage.expected_workflows import ExpectedWorkflows
 from care_service.storage.link_keys import keys_in_use
-from care_service.storage.loads import WAITING_INBOUND_QUERY, SENDER_QUERIES
+from care_service.storage.loads import SENDER_QUERIES, WAITING_INBOUND_QUERY
 from care_service.storage.outbox import Outbox
 from care_service.storage.rows import AGENT, CONTACT, DELIVERY, ORGANIZATION, RECOVERY, TICKET
 from care_service.storage.tables import metadata
