@@ -156,17 +156,17 @@ def _write_claim(
 
 
 def customer_message(
-    ticket: Ticket, contact: Contact, message_id: UUID, said: PostMessage | Inbound, ordinal: int = 0
+    ticket: Ticket, contact: Contact, message_id: UUID, source: PostMessage | Inbound, ordinal: int = 0
 ) -> Message:
     """Returns the customer's entry of the thread. It belongs to the ticket's latest activity."""
     author = customer_caller(str(contact.id))
-    entry = new_message(ticket, message_id, MessageKind.CUSTOMER_MESSAGE, author, said.text, ordinal=ordinal)
+    entry = new_message(ticket, message_id, MessageKind.CUSTOMER_MESSAGE, author, source.text, ordinal=ordinal)
     return replace(
         entry,
         author_display_name=contact.display_name,
         contact_id=contact.id,
-        channel=said.channel,
-        automatic=said.automatic,
+        channel=source.channel,
+        automatic=source.automatic,
     )
 
 
@@ -179,6 +179,6 @@ def verify_contact(chat: ChatSnapshot, caller: Caller, now: datetime) -> Decisio
     return Decision(ticket, entry, changed_contact=replace(chat.contact, verify_time=now))
 
 
-def chat_locked(words: str = "The chat is not open yet. Try again in a minute.") -> Refusal:
+def chat_locked(message: str = "The chat is not open yet. Try again in a minute.") -> Refusal:
     """Returns the refusal of a message that has no open chat. Customers get no metadata."""
-    return Refusal(Reason.CHAT_LOCKED, words)
+    return Refusal(Reason.CHAT_LOCKED, message)

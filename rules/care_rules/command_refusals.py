@@ -45,8 +45,8 @@ def explain_refusal(
         case Reason.NO_REVIEW:
             return Refusal(reason, "The ticket has no review to reply to. Use AddContact.", metadata)
         case Reason.CHAT_LOCKED:
-            words = "The chat with the customer is not open. It opens once a contact is known."
-            return Refusal(reason, words, metadata | recovery_keys(situation.recovery_state))
+            message = "The chat with the customer is not open. It opens once a contact is known."
+            return Refusal(reason, message, metadata | recovery_keys(situation.recovery_state))
         case Reason.FORM_LIVE:
             live = snapshot.live.name if snapshot.live else ""
             keys = metadata | recovery_keys(situation.recovery_state) | {"recovery": live}
@@ -55,8 +55,8 @@ def explain_refusal(
             trigger = TRIGGERS[command]
             on_status = trigger in STATUS_TRIGGERS
             keys = status_keys(situation.status) if on_status else recovery_keys(situation.recovery_state)
-            words = f"{command} is not possible in {keys['state']}. Ticket.actions lists what is."
-            return Refusal(reason, words, metadata | keys | {"trigger": trigger.value})
+            message = f"{command} is not possible in {keys['state']}. Ticket.actions lists what is."
+            return Refusal(reason, message, metadata | keys | {"trigger": trigger.value})
         case _:
             assert_never(reason)
 

@@ -76,8 +76,8 @@ def next_check(recovery: Recovery, checks: Sequence[timedelta]) -> datetime | No
     """Returns when the public reply is read again; None after the last check."""
     if recovery.post_time is None:
         return None
-    seen = recovery.read_time or recovery.post_time
-    return next((at for offset in sorted(checks) if (at := recovery.post_time + offset) > seen), None)
+    last_read = recovery.read_time or recovery.post_time
+    return next((at for offset in sorted(checks) if (at := recovery.post_time + offset) > last_read), None)
 
 
 def plan_recovery(

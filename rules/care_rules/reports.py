@@ -127,7 +127,7 @@ def _unlock_chat(snapshot: RecoverySnapshot, command: UnlockChat, caller: Caller
     if ticket.status is TicketStatus.RESOLVED and not all(inbound.automatic for inbound in snapshot.waiting):
         ticket = move_status(ticket, Trigger.REOPEN, now)
     decision = _write(snapshot, unlocked, ActivityType.CHAT_UNLOCKED, caller, now, ticket)
-    said = [
+    customer_messages = [
         customer_message(decision.ticket, contact, _require_message_id(inbound), inbound, ordinal)
         for ordinal, inbound in enumerate(snapshot.waiting, start=1)
     ]
@@ -146,7 +146,7 @@ def _unlock_chat(snapshot: RecoverySnapshot, command: UnlockChat, caller: Caller
         decision,
         activity=replace(decision.activity, message_id=greeting.id) if decision.activity else None,
         changed_contact=replace(contact, key_id=command.key_id),
-        messages=(greeting, *said),
+        messages=(greeting, *customer_messages),
         admitted=tuple(
             replace(inbound, outcome=IngestOutcome.RECORDED if inbound.automatic else IngestOutcome.ACCEPTED)
             for inbound in snapshot.waiting

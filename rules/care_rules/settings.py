@@ -217,14 +217,14 @@ def merge_layers(organization: Layer, location: Layer | None) -> Settings:
 
 
 def check_settings(settings: Settings) -> Iterator[tuple[str, str]]:
-    """Yields the problems of settings as a whole: the field's path, and words that say what to do."""
+    """Yields the problems of settings as a whole: the field's path, and a text that says what to do."""
     yield from _check_days(settings)
     yield from _check_texts(settings)
     yield from _check_form(settings)
     yield from _check_stars(settings)
     yield from _check_deadlines(settings.deadlines)
     if settings.business_hours is not None:
-        yield from (("business_hours", words) for words in settings.business_hours.check())
+        yield from (("business_hours", problem) for problem in settings.business_hours.check())
 
 
 def _check_days(settings: Settings) -> Iterator[tuple[str, str]]:
@@ -253,8 +253,8 @@ def _check_texts(settings: Settings) -> Iterator[tuple[str, str]]:
         if not template.language.replace("-", "").isalnum() or not template.language.isascii():
             yield "reply_templates", f"have {template.language[:20]!r}, which is not a language tag such as en or pt-BR"
         if template.text.count(FORM_LINK) != 1 or len(template.text) > _LONG:
-            words = f"must have {FORM_LINK} exactly once in the one for {template.language}; up to {_LONG} characters"
-            yield "reply_templates", words
+            problem = f"must have {FORM_LINK} exactly once in the one for {template.language}; up to {_LONG} characters"
+            yield "reply_templates", problem
 
 
 def _check_form(settings: Settings) -> Iterator[tuple[str, str]]:

@@ -160,8 +160,10 @@ def add_claim(
     snapshot, recovery = form.target, form.recovery
     used = {recovery.contact_id, snapshot.live.contact_id if snapshot.live else None}
     through_form = [other for other in form.submitted if other.recovery_id == recovery.id]
-    seen = _seen_time(snapshot, recovery)
-    claims = sum(other.id not in used and (seen is None or other.create_time >= seen) for other in through_form)
+    seen_time = _seen_time(snapshot, recovery)
+    claims = sum(
+        other.id not in used and (seen_time is None or other.create_time >= seen_time) for other in through_form
+    )
     known = any(
         (other.email, other.phone, other.message) == (contact.email, contact.phone, contact.message)
         for other in form.submitted

@@ -39,8 +39,8 @@ def driver_url(url: str) -> URL:
 
 def unavailable() -> Refusal:
     """Returns the refusal for a database that can't be reached."""
-    words = "The database is not reachable at the moment. Call again with the same request_id."
-    return Refusal(Reason.DATABASE_UNAVAILABLE, words, retry_after=_RETRY_AFTER)
+    message = "The database is not reachable at the moment. Call again with the same request_id."
+    return Refusal(Reason.DATABASE_UNAVAILABLE, message, retry_after=_RETRY_AFTER)
 
 
 def _refuse_closed(connection: object, _: ConnectionPoolEntry, __: object) -> None:

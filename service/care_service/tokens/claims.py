@@ -76,8 +76,8 @@ def read_caller(claims: Claims, names: ClaimNames) -> Caller:
     if organization is None and kind is not ActorKind.AGENT and roles:
         return Caller(kind, subject, None, roles, "", acting_service)
     if not isinstance(organization, str) or not _ORGANIZATION.fullmatch(organization):
-        words = f"The token needs an organization in {names.org}. Only services and workers may omit it."
-        raise token_invalid(words, names.org)
+        message = f"The token needs an organization in {names.org}. Only services and workers may omit it."
+        raise token_invalid(message, names.org)
     # Removes single surrogates, which are invalid in UTF-8, and NUL, which PostgreSQL can't store.
     display_name = name[:_MAX_NAME].replace("\0", "").encode(errors="ignore").decode() if isinstance(name, str) else ""
     return Caller(kind, subject, organization, roles, display_name or subject, acting_service)

@@ -118,7 +118,7 @@ async def open_keys(place: str | None, refresh: timedelta) -> TokenKeys:
         except (FetchError, BadDocumentError) as error:
             raise ConfigurationError(f"CARE_TOKEN_KEYS: {source.name}: {error}") from error
         if not found.keys:
-            words = "; ".join(refused) or "it has no key for signatures"
-            raise ConfigurationError(f"CARE_TOKEN_KEYS: {source.name} contains no usable public key: {words}")
+            reasons = "; ".join(refused) or "it has no key for signatures"
+            raise ConfigurationError(f"CARE_TOKEN_KEYS: {source.name} contains no usable public key: {reasons}")
     await keys.fetch()
     return keys

@@ -34,8 +34,8 @@ class PlaceChanges:
     @property
     def columns(self) -> frozenset[str]:
         """The names of the values that change, apart from the settings."""
-        given = {"display_name": self.display_name, "default_phone_region": self.default_phone_region}
-        return frozenset(name for name, value in given.items() if value is not None)
+        values = {"display_name": self.display_name, "default_phone_region": self.default_phone_region}
+        return frozenset(name for name, value in values.items() if value is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -71,8 +71,8 @@ async def ingest_message(
         return await _write(store, inbound, loaded.chat, command, request)
 
     async def target() -> TicketName | None:
-        seen, _ = await retry_until_committed(store, lambda store: store.load_inbound(query), None)
-        found = seen.chat.target.ticket if seen.chat else seen.addressed_ticket
+        loaded, _ = await retry_until_committed(store, lambda store: store.load_inbound(query), None)
+        found = loaded.chat.target.ticket if loaded.chat else loaded.addressed_ticket
         return TicketName(found.organization, found.number) if found else None
 
     return await retry_until_committed(store, attempt, target)

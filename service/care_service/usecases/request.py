@@ -61,8 +61,8 @@ class Request(Generic[OutcomeT]):
     def replay(self, stored: StoredResponse | None) -> StoredResponse | None:
         """Returns the stored response. Refuses with REQUEST_ID_REUSED if it belongs to another request."""
         if stored is not None and stored.fingerprint != self.fingerprint:
-            words = "The request_id was used for another request. Choose a new one for each new request."
-            raise Refusal(Reason.REQUEST_ID_REUSED, words, {"request_id": str(self.id)})
+            message = "The request_id was used for another request. Choose a new one for each new request."
+            raise Refusal(Reason.REQUEST_ID_REUSED, message, {"request_id": str(self.id)})
         return stored
 
     def record(self, organization: str, outcome: OutcomeT) -> IdempotencyRecord | None:

@@ -27,8 +27,8 @@ async def check_everywhere(reader: Reader, organization: Organization, prefix: s
     `prefix` is the path of the settings in the request.
     """
     violations, after = Violations(), None
-    for field, words in check_settings(effective_settings(organization, None)):
-        violations.reject(f"{prefix}.{field}", words)
+    for field, problem in check_settings(effective_settings(organization, None)):
+        violations.reject(f"{prefix}.{field}", problem)
     while True:
         locations = await reader.locations(organization.id, after, _PAGE)
         for location in locations:
@@ -49,8 +49,8 @@ def check_location(organization: Organization, location: Location, prefix: str) 
 
 
 def _check(violations: Violations, organization: Layer, location: Location, prefix: str, where: str) -> None:
-    for field, words in check_settings(merge_layers(organization, location.settings)):
-        violations.reject(f"{prefix}.{field}", f"{words}{where}")
+    for field, problem in check_settings(merge_layers(organization, location.settings)):
+        violations.reject(f"{prefix}.{field}", f"{problem}{where}")
 
 
 def next_revision(

@@ -54,11 +54,11 @@ async def update_settings(
     directory: Directory,
     texts: SettingsTexts,
     name: Child,
-    given: Layer,
+    new_settings: Layer,
     paths: frozenset[str],
     request: Request[SettingsPlace],
 ) -> Replayable[SettingsPlace]:
-    """Sets the settings `paths` as in `given`, or unsets those that it does not have. Returns the changed place."""
+    """Sets the settings `paths` as in `new_settings`, or unsets those that it lacks. Returns the changed place."""
     organization = name.organization
     request.caller.check_organization(organization, names.settings(organization, name.id))
     key = request.key(organization)
@@ -69,7 +69,9 @@ async def update_settings(
         place = await _load(reader, name)
         _check_etag(place, request.etag)
         try:
-            return await _write(reader, directory, texts, place, place.own.settings.with_changes(given, paths), request)
+            return await _write(
+                reader, directory, texts, place, place.own.settings.with_changes(new_settings, paths), request
+            )
         except StaleError:
             continue
     raise Refusal(Reason.CONTENDED, "Other calls keep changing the same settings. Call again.")
@@ -111,5 +113,5 @@ async def _load(reader: Reader, name: Child) -> SettingsPlace:
 def _check_etag(place: SettingsPlace, etag: str) -> None:
     revision_number = str(place.own.settings_revision)
     if etag and etag != revision_number:
-        words = "The settings have changed since you read them. Read them again."
-        raise Refusal(Reason.ETAG_MISMATCH, words, {"settings": place.name, "etag": revision_number})
+        message = "The settings have changed since you read them. Read them again."
+        raise Refusal(Reason.ETAG_MISMATCH, message, {"settings": place.name, "etag": revision_number})
