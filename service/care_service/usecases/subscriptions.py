@@ -43,7 +43,7 @@ class Subscription:
     def __init__(self, heartbeat: float) -> None:
         self._heartbeat = heartbeat
         self._news = asyncio.Event()
-        self._spoken = asyncio.get_running_loop().time()
+        self._last_sent = asyncio.get_running_loop().time()
         self._failure: Refusal | None = None
 
         self.through: FeedPosition | None = None
@@ -54,11 +54,11 @@ class Subscription:
     @property
     def is_silent(self) -> bool:
         """Whether a heartbeat is due."""
-        return asyncio.get_running_loop().time() >= self._spoken + self._heartbeat
+        return asyncio.get_running_loop().time() >= self._last_sent + self._heartbeat
 
     def mark_sent(self) -> None:
         """Records that the stream sent a message."""
-        self._spoken = asyncio.get_running_loop().time()
+        self._last_sent = asyncio.get_running_loop().time()
 
     def notify(self, through: FeedPosition) -> None:
         """Announces that there may be changes up to `through`."""
@@ -81,7 +81,7 @@ class Subscription:
         Raises a refusal if the feed can't be read: heartbeats would then suggest that all is well.
         """
         try:
-            async with asyncio.timeout_at(self._spoken + self._heartbeat):
+            async with asyncio.timeout_at(self._last_sent + self._heartbeat):
                 await self._news.wait()
         except TimeoutError:
             return False
