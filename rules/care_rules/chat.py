@@ -132,8 +132,8 @@ def _write_claim(
 ) -> Decision | None:
     """Adds the message as a claim to the review's newer ticket, which has another contact.
 
-    The team accepts the claim or not, as with a submission through an old form. Refuses with CHAT_LOCKED a message that
-    came by a channel: the caller keeps such a message as inbound.
+    The team may accept the claim, as with a submission through an old form. Refuses with CHAT_LOCKED if the message
+    came by a channel. The caller then stores it as an inbound message.
     """
     if chat.last is None or command.channel is not None:
         raise chat_locked()

@@ -143,7 +143,7 @@ NOT_LOGGED: Final[Mapping[str, str]] = {
 check_complete((field.name for field in fields(Ticket)), {**LOGGED, **NOT_LOGGED})
 
 _SHOWN_AS: Final = {"recovery_id": "recovery"}
-"""The contract's name of a field, where it differs."""
+"""The contract's names of fields that have another name here."""
 
 
 _TEXTS: Final = frozenset({"description", "subject"})

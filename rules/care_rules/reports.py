@@ -122,7 +122,7 @@ def _unlock_chat(snapshot: RecoverySnapshot, command: UnlockChat, caller: Caller
     if contact is None:
         raise AssertionError("a recovery in CONTACT_RECEIVED has a contact")
     unlocked = replace(_fire(snapshot.recovery, Trigger.UNLOCK_CHAT, now), unlock_time=now)
-    # What the customer wrote before the chat opened has its effect now, as if the chat had been open.
+    # Messages that the customer sent before the chat opened take effect now, as if the chat had been open.
     ticket = snapshot.base.ticket
     if ticket.status is TicketStatus.RESOLVED and not all(inbound.automatic for inbound in snapshot.waiting):
         ticket = move_status(ticket, Trigger.REOPEN, now)

@@ -133,7 +133,7 @@ class TextField(Field):
 
     pattern: re.Pattern[str]
     form: str
-    """The pattern in words, as they follow "must be"."""
+    """A description of the pattern that follows "must be" in an error."""
     normalize: Callable[[str], str] = str
     comparators: tuple[Comparator, ...] = _EQUALITY
     optional: bool = False

@@ -56,7 +56,7 @@ class Reader(Protocol):
     """Reads lists by keyset pages. `after` is the last key of the previous page. `limit` is the page size plus one."""
 
     async def tickets(self, query: TicketQuery) -> Sequence[TicketView]:
-        """Returns a page of tickets. Without an organization, sorts by organization first, as the first key's order."""
+        """Returns a page of tickets. Without an organization, sorts by organization first, in the same direction."""
         ...
 
     async def count_tickets(self, organization: str | None, condition: Condition) -> TicketCounts:
