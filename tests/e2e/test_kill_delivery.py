@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import ExitStack
 
+import psutil
 import pytest
 
 from care.v1 import message_pb2
@@ -19,30 +21,36 @@ TIMEOUT = 110.0
 
 
 async def unlocked(scenario: Scenario) -> Person:
-    """Opens a chat, whose greeting has arrived."""
+    """Opens a chat, whose greeting has arrived; the worker has ended its connection to the mail server."""
     person = Person(phone="")
     await scenario.wait_for_state(await scenario.add_contact(person), "CHAT_UNLOCKED")
     await wait_for_emails(scenario.system, person.email, 1)
+    await connected(scenario, expected=False)
     return person
 
 
-async def is_handed_out(scenario: Scenario, message: str, attempts: int = 1) -> None:
-    """Returns once the worker was given the message so often, and has begun to send it."""
+async def connected(scenario: Scenario, *, expected: bool = True) -> None:
+    """Returns once the worker is connected to the mail server, or is not.
 
-    async def there() -> bool:
-        rows = await scenario.system.sql(
-            "SELECT 1 FROM deliveries WHERE message_id = $1 AND attempts >= $2", message.rpartition("/")[2], attempts
-        )
-        return bool(rows)
+    A connection to the frozen server shows that the worker sends a message. The row of the delivery would be too early
+    a sign: the worker may not have the service's response yet.
+    """
+    worker = psutil.Process(scenario.system.processes.pids["work"])
+    port = scenario.system.stack.ports.mailbox_smtp
 
-    await eventually(f"the hand-out of {message}", there)
+    async def as_expected() -> bool:
+        connections = await asyncio.to_thread(worker.net_connections, "tcp")
+        found = [each for each in connections if each.status == psutil.CONN_ESTABLISHED and each.raddr]
+        return expected is any(each.raddr.port == port for each in found)
+
+    await eventually(f"the worker's connection to the mail server: {expected}", as_expected)
 
 
 async def test_a_mail_server_that_is_killed_while_an_email_is_on_its_way_to_it(scenario: Scenario) -> None:
     person = await unlocked(scenario)
     with scenario.system.processes.frozen("mailbox"):
         message = await send_message(scenario, "First words")
-        await is_handed_out(scenario, message.name)
+        await connected(scenario)
         scenario.system.processes.kill("mailbox")
     await scenario.system.processes.back()
     await wait_for_delivery(scenario, message, message_pb2.DELIVERY_STATE_SENT, timeout=TIMEOUT)
@@ -58,7 +66,7 @@ async def test_a_worker_that_is_killed_after_the_server_took_an_email_and_before
     with ExitStack() as service:
         with scenario.system.processes.frozen("mailbox"):
             message = await send_message(scenario, "Second words")
-            await is_handed_out(scenario, message.name)
+            await connected(scenario)
             service.enter_context(scenario.system.processes.frozen("serve"))
         # The mailbox takes it; the service, to which that is reported, does nothing.
         await wait_for_emails(scenario.system, person.email, 2)

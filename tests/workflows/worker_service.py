@@ -1,5 +1,6 @@
 """A worker service over real gRPC whose answers a test decides, and what was reported to it."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Never
@@ -58,6 +59,8 @@ class ScriptedWorkerService(WorkerServiceServicer):
         self.deadline_plan = worker.DeadlinePlan(step=worker.DEADLINE_STEP_DONE)
         self.refusal: tuple[grpc.StatusCode, str] | None = None
         """What every call is refused with: gRPC's code, and the contract's reason unless empty."""
+        self.is_silent = False
+        """Whether no call gets a response."""
         self.reports: list[object] = []
         """Every request but those that hand out or follow a report, in order."""
         self.asked_after: list[worker.CheckRecoveryRequest] = []
@@ -68,6 +71,8 @@ class ScriptedWorkerService(WorkerServiceServicer):
     async def _receive(self, request: object, context: Context) -> None:
         metadata: Mapping[str, str | bytes] = dict(context.invocation_metadata() or ())
         self.tokens.add(metadata.get("authorization"))
+        if self.is_silent:
+            await asyncio.Event().wait()  # until the caller gives up
         if self.refusal:
             await self._refuse(context, *self.refusal)
         if isinstance(request, worker.CheckRecoveryRequest) and request.HasField("report_time"):

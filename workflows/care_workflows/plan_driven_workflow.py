@@ -4,6 +4,7 @@ The workflows are level-triggered: a signal only says "look again". So a lost, r
 harm.
 """
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import suppress
@@ -177,10 +178,15 @@ class PlanDrivenWorkflow(ABC, Generic[PlanT]):
         running = self._start_activity(activity, retries)
         try:
             await workflow.wait_condition(lambda: self._poked or running.done())
-        finally:  # also if the workflow itself is cancelled
-            running.cancel()
-            await workflow.wait([running])
+        except asyncio.CancelledError:  # of the workflow; a `finally` would also await when the worker evicts it
+            await self._end(running)
+            raise
+        await self._end(running)
         return await self._plan_from(activity, running)
+
+    async def _end(self, running: workflow.ActivityHandle[PlanT]) -> None:
+        running.cancel()
+        await workflow.wait([running])
 
     def _start_activity(self, activity: str, retries: activity_options.Retries) -> workflow.ActivityHandle[PlanT]:
         options = retries.late if self._failing_activity == activity else retries.early

@@ -78,6 +78,8 @@ class Database:
             },
         )
         event.listen(self.engine.sync_engine, "checkout", _refuse_closed)
+        event.listen(self.engine.sync_engine, "checkin", self._close_late)
+        self._is_closed = False
 
     @property
     def in_use(self) -> int:
@@ -124,5 +126,12 @@ class Database:
             yield driver
 
     async def close(self) -> None:
-        """Closes all connections."""
+        """Closes all connections; those in use when their users are done."""
+        self._is_closed = True
         await self.engine.dispose()
+
+    def _close_late(self, connection: object, _: ConnectionPoolEntry) -> None:
+        # SQLAlchemy forgets connections that are in use while it closes the others.
+        driver = getattr(connection, "driver_connection", None)
+        if self._is_closed and isinstance(driver, asyncpg.Connection):
+            driver.terminate()

@@ -52,3 +52,13 @@ async def test_a_statement_that_takes_too_long_is_no_database_that_is_away(
         await through(database, "SELECT 1")
     finally:
         await database.close()
+
+
+async def test_a_connection_that_is_in_use_while_the_database_closes_is_closed_afterwards(
+    server: postgres.Server,
+) -> None:
+    database = Database(server.create_database("closing"))
+    async with database.driver() as connection:
+        await database.close()
+        assert await connection.fetchval("SELECT 1") == 1
+    assert connection.is_closed()
