@@ -126,12 +126,12 @@ class Database:
             yield driver
 
     async def close(self) -> None:
-        """Closes all connections; those in use when their users are done."""
+        """Closes all idle connections now, and each connection in use when it is released."""
         self._is_closed = True
         await self.engine.dispose()
 
     def _close_late(self, connection: object, _: ConnectionPoolEntry) -> None:
-        # SQLAlchemy forgets connections that are in use while it closes the others.
+        # SQLAlchemy's pool does not close connections that were in use when it closed the others.
         driver = getattr(connection, "driver_connection", None)
         if self._is_closed and isinstance(driver, asyncpg.Connection):
             driver.terminate()
