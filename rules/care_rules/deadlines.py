@@ -23,7 +23,7 @@ _ORDER: Final = {kind: place for place, kind in enumerate(DeadlineKind)}
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """What will happen, and when (UTC)."""
+    """A deadline of a ticket: the kind of its effect, and its time in UTC."""
 
     kind: DeadlineKind
     time: datetime

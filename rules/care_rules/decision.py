@@ -1,4 +1,4 @@
-"""What a decision writes: the changes to commit, and the activity that logs them."""
+"""The result of a decision: the changes to commit, and the activity that logs them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from care_rules.lifecycle import LIVE, STATUS, RecoveryState, TicketStatus, Trig
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What to write in one commit. Entities are complete, with the values after the commit."""
+    """The changes to write in one commit. Entities are complete, with the values after the commit."""
 
     ticket: Ticket
     activity: Activity | None = None

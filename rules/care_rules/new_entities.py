@@ -64,7 +64,7 @@ def new_contact(
     now: datetime,
     message: str = "",
 ) -> Contact:
-    """Makes the contact that a new recovery of `ticket` brings; the addresses were normalized beforehand."""
+    """Makes the contact that a new recovery of `ticket` brings. The addresses must be normalized already."""
     return Contact(
         organization=ticket.organization,
         ticket_number=ticket.number,

@@ -92,7 +92,7 @@ class Deadlines:
 
 
 class Moves(Enum):
-    """What a change of a setting moves for open tickets. Their workflows must then be woken."""
+    """The times that a change of a setting moves for open tickets. Their workflows must then be woken."""
 
     DEADLINES = auto()
     """When a ticket is due, when its close is announced, and when it closes."""

@@ -23,7 +23,7 @@ _MAX_CHARACTERS: Final = 1000
 
 
 def look_up(header: str, offered: Collection[str]) -> str | None:
-    """Return the language in ``offered`` that ``header`` prefers, or None if it accepts none of them.
+    """Return the language in ``offered`` that ``header`` prefers, or None if it accepts no language in it.
 
     ``offered`` are lower-case tags. This is the lookup of RFC 4647, 3.4: a range loses its last subtag until it matches
     an offered tag, so that ``de-CH`` matches ``de``. Malformed ranges are ignored. So is ``*``, which stands for the

@@ -1,4 +1,4 @@
-"""What a customer does with the private link of a chat. This module never logs a token."""
+"""The use cases of a chat's private link: the customer opens the chat and writes. This module never logs a token."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What agents write into a ticket's thread."""
+"""The commands that write into a ticket's thread: messages to the customer, and internal notes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a customer does with the link of a recovery form. This module never logs a token or an address."""
+"""The use cases of a recovery form's link: the customer opens and submits the form. No token or address is logged."""
 
 from __future__ import annotations
 

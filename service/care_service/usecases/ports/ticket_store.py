@@ -47,7 +47,7 @@ class InboundQuery:
 
 @dataclass(frozen=True, slots=True)
 class InboundSnapshot:
-    """What was loaded for an inbound message."""
+    """The state that ingesting an inbound message needs."""
 
     known: Inbound | None
     """The stored message, if it was ingested before."""
