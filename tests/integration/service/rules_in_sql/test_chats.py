@@ -16,7 +16,7 @@ from care_rules.lifecycle import RecoveryState, TicketStatus
 from care_rules.permissions import Command, Relation, Situation, refusal_reason
 from care_service.storage.database import Database
 from care_service.storage.link_keys import keys_in_use
-from care_service.storage.loads import KEPT_QUERY, SENDER_QUERIES
+from care_service.storage.loads import SENDER_QUERIES, WAITING_INBOUND_QUERY
 from care_service.storage.rows import CONTACT, RECOVERY
 from tests.integration.service.stored import RECENTLY, Examples, fetch, store
 
@@ -71,4 +71,4 @@ async def test_keys_in_use_are_the_keys_of_open_chats(database: Database, sample
 
 def test_each_channel_has_its_own_statements() -> None:
     assert set(SENDER_QUERIES) == set(Channel)
-    assert all(f"'{channel}'" in KEPT_QUERY for channel in Channel)
+    assert all(f"'{channel}'" in WAITING_INBOUND_QUERY for channel in Channel)
