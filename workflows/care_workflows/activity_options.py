@@ -16,7 +16,7 @@ and then overwrites the newer reply or sends the message a second time.
 SERVICE_ATTEMPT_DEADLINE: Final = timedelta(seconds=12)
 """How long one attempt at a step that calls the service only may take; shorter than ``_SERVICE_TIMEOUT``.
 
-So no attempt outlives its retry, and a late one never takes back the wake of a workflow that no longer waits for it.
+So no attempt outlives its retry, and no late attempt cancels the wake of a workflow that no longer waits for it.
 """
 
 SHUTDOWN_GRACE: Final = timedelta(seconds=30)

@@ -1,4 +1,4 @@
-"""The connections to PostgreSQL. Turns the errors of an unreachable or slow database into refusals."""
+"""The database connections. This module turns errors of an unreachable or slow database into refusals."""
 
 from __future__ import annotations
 
@@ -27,12 +27,11 @@ _CONNECT_TIMEOUT: Final = 5.0
 _SHARE_OF_LISTS: Final = 0.25
 """The share of the connections that is for lists."""
 LIST_SETTINGS: Final = {
-    # Statements are planned for their values, because a good plan for some values is a bad one for others.
+    # Each statement is planned for its values, because a good plan for some values is a bad one for others.
     "plan_cache_mode": "force_custom_plan",
-    # One process runs them, because a page reads too little to gain by more, and parallel plans make scans of whole
-    # tables look cheap.
+    # A page reads too little to gain from parallel plans, and they make scans of whole tables look cheap.
     "max_parallel_workers_per_gather": "0",
-    # Tables are joined row by row, because the other joins read whole tables.
+    # Tables are joined row by row. The other joins read whole tables.
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
 }
@@ -58,8 +57,8 @@ def driver_url(url: str) -> URL:
 
 def unavailable() -> Refusal:
     """Returns the refusal for a database that can't be reached."""
-    words = "The database can't be reached just now; call again with the same request_id."
-    return Refusal(Reason.DATABASE_UNAVAILABLE, words, retry_after=_RETRY_AFTER)
+    message = "The database is not reachable at the moment. Call again with the same request_id."
+    return Refusal(Reason.DATABASE_UNAVAILABLE, message, retry_after=_RETRY_AFTER)
 
 
 def _refuse_closed(connection: object, _: ConnectionPoolEntry, __: object) -> None:
@@ -161,14 +160,14 @@ class Database:
             self._waiting_for_lists -= 1
 
     async def close(self) -> None:
-        """Closes all connections; those in use when their users are done."""
+        """Closes all idle connections now, and each connection in use when it is released."""
         self._is_closed = True
         await self._pool.close()
         await self._lists.dispose()
         await self.engine.dispose()
 
     def _close_late(self, connection: object, _: ConnectionPoolEntry) -> None:
-        # SQLAlchemy forgets connections that are in use while it closes the others.
+        # SQLAlchemy's pool does not close connections that were in use when it closed the others.
         driver = getattr(connection, "driver_connection", None)
         if self._is_closed and isinstance(driver, asyncpg.Connection):
             driver.terminate()

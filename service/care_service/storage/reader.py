@@ -52,7 +52,7 @@ _PLACE: Final = (_M.activity_number, _M.ordinal)
 
 
 class PostgresReader:
-    """Reads by SQLAlchemy Core, which caches compiled statements by their shape."""
+    """Reads with SQLAlchemy Core, which caches compiled statements by their structure."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -279,11 +279,11 @@ def _view(row: Sequence[Any]) -> MessageView | None:
 
 
 def _chat(contact: Contact) -> Select[Any]:
-    """Returns the query for what a contact and the business wrote to each other: all that the link to a chat shows."""
+    """Returns the query for the messages between a contact and the business. The link to a chat shows nothing else."""
     return select(*MESSAGE.columns).where(
         _M.organization == contact.organization,
         _M.ticket_number == contact.ticket_number,
         _M.contact_id == contact.id,
-        # Customers see these kinds only, whatever other entries may refer to a contact one day.
+        # Customers see only these kinds, even if other entries refer to a contact one day.
         _M.kind.in_([MessageKind.AGENT_MESSAGE, MessageKind.CUSTOMER_MESSAGE]),
     )

@@ -15,7 +15,8 @@ from care_service.storage import ticket_lists
 from care_service.storage.row_estimates import estimated_rows
 
 _FEW: Final = 10_000
-"""So many tickets are sorted in hundredths of a second. Where more of a million match a filter, a page is full soon."""
+"""Up to this number of tickets, finding and sorting all of them takes hundredths of a second. If more match, even among
+a million tickets, reading in order fills a page soon."""
 _JOINS: Final = "SELECT set_config('enable_hashjoin', '{0}', false), set_config('enable_mergejoin', '{0}', false)"
 _ALL_JOINS: Final = text(_JOINS.format("on"))
 _JOINS_BY_ROW: Final = text(_JOINS.format("off"))
@@ -23,7 +24,7 @@ _JOINS_BY_ROW: Final = text(_JOINS.format("off"))
 
 
 async def page_statement(connection: AsyncConnection, query: TicketQuery) -> Select[Any]:
-    """Returns the statement for a page of tickets; asks PostgreSQL first how many tickets match the filter."""
+    """Returns the statement for a page of tickets, which depends on PostgreSQL's estimate of how many match."""
     candidates = ticket_lists.candidates_statements(query)
     gather = bool(candidates) and await _are_few(connection, candidates)
     return ticket_lists.list_statement(query, gather=gather)
@@ -32,7 +33,7 @@ async def page_statement(connection: AsyncConnection, query: TicketQuery) -> Sel
 async def count_statement(
     connection: AsyncConnection, organization: str | None, condition: Condition
 ) -> tuple[Select[Any], bool]:
-    """Returns the statement for counts, and whether few tickets match; asks PostgreSQL first how many do."""
+    """Returns the statement for counts, and whether PostgreSQL expects few tickets to match."""
     counted = ticket_lists.counted_statements(organization, condition)
     few = bool(counted) and await _are_few(connection, counted)
     return ticket_lists.count_statement(organization, condition, gather=few), few

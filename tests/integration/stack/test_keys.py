@@ -46,5 +46,5 @@ def test_a_folder_that_is_named_comes_before_the_environment(monkeypatch: pytest
 
 @pytest.mark.parametrize("key", ["short", "ä" * 64, ""])
 def test_a_key_that_the_service_would_refuse_is_refused(key: str) -> None:
-    with pytest.raises(StackError, match="CARE_TOKEN_KEY is no base64url of 32 bytes"):
+    with pytest.raises(StackError, match="CARE_TOKEN_KEY must be base64url of at least 32 bytes"):
         sign(key, role=Role.WORKER)

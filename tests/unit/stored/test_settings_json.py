@@ -51,8 +51,8 @@ def test_an_unknown_setting_is_ignored_and_kept_by_a_write_of_another() -> None:
     assert (layer.names, layer.values.grace_days) == (frozenset({"grace_days"}), 3)
     assert [(line["log_level"], line["setting"]) for line in lines] == [("info", "snooze"), ("info", "x")]
     assert merge_layers(layer, read({"snooze": 1})) == Settings(grace_days=3)
-    assert written(layer.changed(grace_of(4), frozenset({"grace_days"}))) == stored | {"grace_days": 4}
-    assert written(layer.changed(Layer(), frozenset({"grace_days"}))) == {"snooze": stored["snooze"], "x": None}
+    assert written(layer.with_changes(grace_of(4), frozenset({"grace_days"}))) == stored | {"grace_days": 4}
+    assert written(layer.with_changes(Layer(), frozenset({"grace_days"}))) == {"snooze": stored["snooze"], "x": None}
 
 
 def test_what_a_newer_release_keeps_within_a_setting_stays_until_that_setting_is_written() -> None:
@@ -65,10 +65,10 @@ def test_what_a_newer_release_keeps_within_a_setting_stays_until_that_setting_is
     assert layer.values.deadlines == Deadlines(
         (PriorityDeadlines(Priority.HIGH, timedelta(hours=6), None),), paused_while_waiting=True
     )
-    after = layer.changed(grace_of(4), frozenset({"grace_days"}))
+    after = layer.with_changes(grace_of(4), frozenset({"grace_days"}))
     assert written(after) == {"deadlines": deadlines, "grace_days": 4}
     given = Layer(Settings(deadlines=Deadlines()), frozenset({"deadlines"}))
-    assert written(after.changed(given, frozenset({"deadlines"}))) == {
+    assert written(after.with_changes(given, frozenset({"deadlines"}))) == {
         "deadlines": {"priorities": [], "paused_while_waiting": False},
         "grace_days": 4,
     }
@@ -96,9 +96,9 @@ def test_a_setting_that_cannot_be_read_is_as_if_it_were_not_set_and_stays_stored
     assert merge_layers(read({name: value}), None) == Settings()
     assert [(line["log_level"], line["setting"]) for line in lines] == [("warning", name)]
     change = Layer(Settings(warn_customer=True), frozenset({"warn_customer"}))
-    assert written(layer.changed(change, frozenset({"warn_customer"}))) == stored | {"warn_customer": True}
+    assert written(layer.with_changes(change, frozenset({"warn_customer"}))) == stored | {"warn_customer": True}
     given = Layer(EVERY_SETTING, frozenset({name}))
-    mended = read(json.loads(settings_json.encode(layer.changed(given, frozenset({name})))))
+    mended = read(json.loads(settings_json.encode(layer.with_changes(given, frozenset({name})))))
     assert mended.names == {name, "inactivity_days"}
     assert getattr(mended.values, name) == getattr(EVERY_SETTING, name)
 
@@ -111,8 +111,8 @@ def test_a_location_with_a_value_that_cannot_be_read_has_its_organization_s() ->
 def test_a_change_writes_what_it_names_and_nothing_else() -> None:
     before = read({"grace_days": 3, "inactivity_days": 20})
     given = Layer(Settings(grace_days=4, inactivity_days=50), frozenset({"grace_days", "inactivity_days"}))
-    assert written(before.changed(given, frozenset({"grace_days"}))) == {"grace_days": 4, "inactivity_days": 20}
-    assert before.changed(given, frozenset()) is before
+    assert written(before.with_changes(given, frozenset({"grace_days"}))) == {"grace_days": 4, "inactivity_days": 20}
+    assert before.with_changes(given, frozenset()) is before
 
 
 def test_the_same_text_is_read_once() -> None:

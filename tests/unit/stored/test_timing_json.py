@@ -64,7 +64,7 @@ def test_a_part_that_cannot_be_read_is_as_it_begins(name: str, value: object) ->
     with capture_logs() as lines:
         timing = timing_json.decode(STORED | {name: value})
     assert timing == replace(WHOLE, **{name: getattr(Timing(active_time=NOW), name)})
-    assert [(line["log_level"], line["part"]) for line in lines] == [("warning", name)]
+    assert [(line["log_level"], line["field"]) for line in lines] == [("warning", name)]
 
 
 def test_what_a_newer_release_says_of_a_pause_is_left_out() -> None:

@@ -132,7 +132,7 @@ async def looked_again(stage: Stage) -> None:
 
 @path(histories_are_short=True)
 async def continued_as_new(stage: Stage) -> None:
-    """Its history grows long, here after 20 events already: it begins anew."""
+    """Its history grows long (here the limit is 20 events): it continues as new."""
     fake = FakeDelivery()
     async with stage.delivery(fake) as played:
         first = (await played.handle.describe()).run_id

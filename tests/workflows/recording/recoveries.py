@@ -205,7 +205,7 @@ async def retraction_refused(stage: Stage) -> None:
 
 @path()
 async def answered_while_posting(stage: Stage) -> None:
-    """The contact comes while the reply is being posted; the chat is unlocked once that attempt is over."""
+    """The contact comes while the reply is being posted. The chat is unlocked when that attempt ends."""
     fake = Prompt()
     fake.gate = asyncio.Event()
     async with stage.recovery(fake) as played:
@@ -409,7 +409,7 @@ async def expired_now(stage: Stage) -> None:
 
 @path(histories_are_short=True)
 async def continued_as_new(stage: Stage) -> None:
-    """Its history grows long, here after 20 events already: it begins anew, and forgets nothing."""
+    """Its history grows long (here the limit is 20 events): it continues as new, without losing anything."""
     fake = Prompt()
     async with stage.recovery(fake) as played:
         first = (await played.handle.describe()).run_id

@@ -45,7 +45,7 @@ async def closed_at_once(stage: Stage) -> None:
 
 @path()
 async def without_deadlines(stage: Stage) -> None:
-    """Nothing happens to the ticket by itself, until somebody closes it."""
+    """The ticket has no deadlines. Nothing happens until somebody closes it."""
     fake = FakeTicket()
     async with stage.ticket(fake) as played:
         await until_doing(played.handle, "Waiting: the ticket has no deadline")
@@ -114,7 +114,7 @@ async def looked_again(stage: Stage) -> None:
 
 @path(histories_are_short=True)
 async def continued_as_new(stage: Stage) -> None:
-    """Its history grows long, here after 20 events already: it begins anew."""
+    """Its history grows long (here the limit is 20 events): it continues as new."""
     fake = FakeTicket(_MONTH)
     async with stage.ticket(fake) as played:
         first = (await played.handle.describe()).run_id
