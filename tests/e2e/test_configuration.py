@@ -269,7 +269,7 @@ async def test_a_key_that_live_forms_need_is_missed(system: System, scenario: Sc
     await scenario.send_form()
     keys = f"k2:{SECRET}"
     variables = {**beside(system, "serve"), "CARE_GRPC_ADDRESS": f"{HOST}:0", "CARE_LINK_KEYS": keys}
-    await refuses("serve", variables, "CARE_LINK_KEYS", "dev", "put them back")
+    await refuses("serve", variables, "CARE_LINK_KEYS", "dev", "add them again")
 
 
 async def test_a_stack_on_a_taken_port_says_which_and_leaves_nothing_running(tmp_path: Path) -> None:
