@@ -126,7 +126,7 @@ def test_a_missing_variable_is_named_with_an_example(role: str, missing: str) ->
         ("serve", "CARE_TOKEN_KEY", SECRET[:20], "32 bytes"),
         ("serve", "CARE_LINK_KEYS", SECRET, "id:"),
         ("serve", "CARE_LINK_KEYS", f"k1:{SECRET[:20]}", "32 bytes"),
-        ("serve", "CARE_LINK_KEYS", f"k1:{SECRET},k1:{SECRET}", "different"),
+        ("serve", "CARE_LINK_KEYS", f"k1:{SECRET},k1:{SECRET}", "unique"),
         ("serve", "CARE_WEB_URL", "care.example", "http"),
         ("serve", "CARE_WEB_URL", "ftp://care.example", "http"),
         ("serve", "CARE_ENVIRONMENT", "production", "CARE_TOKEN_KEY is for development: unset it"),

@@ -53,9 +53,9 @@ def explain_errors(settings: ServiceSettings) -> Iterator[None]:
     try:
         yield
     except EndpointError as error:
-        raise ConfigurationError(f"CARE_METRICS_ADDRESS: {error}; use another address or port") from error
+        raise ConfigurationError(f"CARE_METRICS_ADDRESS: {error}; choose another address or port") from error
     except OSError as error:
-        words = f"CARE_GRPC_ADDRESS: {error}; if another process uses it, stop that process or use another port"
+        words = f"CARE_GRPC_ADDRESS: {error}; if another process uses it, stop that process or choose another port"
         raise ConfigurationError(words) from error
     except MissingKeysError as error:
         raise ConfigurationError(f"CARE_LINK_KEYS: {error}; add them again after the newest key") from error
