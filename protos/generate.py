@@ -1,11 +1,11 @@
 """Generates `protos/python/care/` from `protos/care/`: messages, gRPC stubs, and the type stubs of both.
 
-    python protos/generate.py            write the generated files, and remove those whose .proto is gone
-    python protos/generate.py --check    write nothing; exit 1 and name the files that differ
+    python protos/generate.py            write the generated files, and delete those without a .proto file
+    python protos/generate.py --check    write nothing; exit with status 1 and name the files that differ
     python protos/generate.py --image F  write a descriptor image of the contract and its imports, for buf
 
-The generated files are committed, so that nobody who installs or reads the package needs a generator. The versions of
-the two generators are pinned exactly (pyproject.toml, extra `dev`): the result is the same on every machine.
+The generated files are committed, so you need no generator to install or read the package. The versions of the two
+generators are pinned exactly (pyproject.toml, extra `dev`), so the result is the same on every machine.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ GENERATED: Final = ("*_pb2.py", "*_pb2.pyi", "*_pb2_grpc.py", "*_pb2_grpc.pyi")
 
 
 class GenerationError(Exception):
-    """The generator could not run; the message says what to do."""
+    """The generator could not run. The message says what to do."""
 
 
 def sources(proto_root: Path) -> list[str]:
@@ -41,7 +41,7 @@ def sources(proto_root: Path) -> list[str]:
 
 
 def include_paths(proto_root: Path) -> list[str]:
-    """Returns protoc's import paths: ours, and that of `google/api`, `google/rpc`; protoc knows `google/protobuf`."""
+    """Returns protoc's import paths: `proto_root`, and the one of `google/api` and `google/rpc`."""
     common = find_spec("google.rpc")
     if common is None or not common.submodule_search_locations:
         raise GenerationError("googleapis-common-protos is missing: run `make setup`")
@@ -50,28 +50,28 @@ def include_paths(proto_root: Path) -> list[str]:
 
 
 def plugin(name: str) -> str:
-    """Returns protoc's option for a plugin of this very environment, never one that happens to be on the PATH."""
+    """Returns protoc's option for a plugin. Always takes the plugin of this environment, not one on the PATH."""
     path = Path(sysconfig.get_path("scripts")) / f"protoc-gen-{name}"
     if not path.exists():
-        raise GenerationError(f"{path.name} is missing beside this Python: run `make setup`")
+        raise GenerationError(f"{path.name} is not installed in this environment: run `make setup`")
     return f"--plugin=protoc-gen-{name}={path}"
 
 
 def run_protoc(proto_root: Path, options: list[str], files: list[str]) -> None:
-    """Runs protoc on `files`; protoc itself prints what is wrong with them."""
+    """Runs protoc on `files`. protoc prints its errors itself."""
     command = [sys.executable, "-m", "grpc_tools.protoc", *include_paths(proto_root), *options, *files]
     if subprocess.run(command, check=False).returncode:
-        raise GenerationError("protoc refused the .proto files (see above)")
+        raise GenerationError("protoc rejected the .proto files; see its errors above")
 
 
 def write_image(proto_root: Path, image: Path, *, comments: bool = True) -> None:
-    """Writes the descriptors of the package and of everything it imports to the file `image`."""
+    """Writes the descriptors of the package and its imports to the file `image`."""
     source_info = ["--include_source_info"] if comments else []
     run_protoc(proto_root, [f"--descriptor_set_out={image}", "--include_imports", *source_info], sources(proto_root))
 
 
 def files_with_services(proto_root: Path, files: list[str], scratch: Path) -> list[str]:
-    """Returns those of `files` that define a service; for the others, gRPC's generator would write empty modules."""
+    """Returns the `files` that define a service. For other files, gRPC's generator would write empty modules."""
     image = scratch / "image.binpb"
     write_image(proto_root, image, comments=False)
     descriptors = FileDescriptorSet.FromString(image.read_bytes())
@@ -79,7 +79,7 @@ def files_with_services(proto_root: Path, files: list[str], scratch: Path) -> li
 
 
 def generate(proto_root: Path, scratch: Path) -> Path:
-    """Generates all files into a new folder below `scratch`; returns that folder."""
+    """Generates all files into a new folder below `scratch`. Returns that folder."""
     out = scratch / "python"
     out.mkdir()
     files = sources(proto_root)
@@ -91,22 +91,22 @@ def generate(proto_root: Path, scratch: Path) -> Path:
 
 
 def generated_files(root: Path) -> set[Path]:
-    """Returns the generated files below `root`, relative to it; `__init__.py` and `py.typed` are written by hand."""
+    """Returns the generated files below `root`, relative to it. `__init__.py` and `py.typed` are not generated."""
     return {path.relative_to(root) for pattern in GENERATED for path in (root / PACKAGE).rglob(pattern)}
 
 
 def differences(fresh: Path, committed: Path) -> list[str]:
-    """Returns one line for each file of `committed` that is not as in `fresh`."""
+    """Returns one line for each file that differs between `committed` and `fresh`."""
     new, old = generated_files(fresh), generated_files(committed)
     changed = {path for path in new & old if not filecmp.cmp(fresh / path, committed / path, shallow=False)}
     lines = [(path, "is missing") for path in new - old]
-    lines += [(path, "has no .proto any more") for path in old - new]
+    lines += [(path, "no longer has a .proto file") for path in old - new]
     lines += [(path, "differs") for path in changed]
     return [f"{path.as_posix()} {what}" for path, what in sorted(lines)]
 
 
 def replace(fresh: Path, committed: Path) -> None:
-    """Makes the generated files of `committed` those of `fresh`; touches only what differs."""
+    """Copies the generated files of `fresh` to `committed`, and deletes the others. Writes only files that differ."""
     new = generated_files(fresh)
     for path in generated_files(committed) - new:
         (committed / path).unlink()
@@ -118,7 +118,7 @@ def replace(fresh: Path, committed: Path) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs the command line; returns the exit status."""
+    """Runs the command. Returns the exit status."""
     parser = argparse.ArgumentParser(prog="generate.py", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--proto-root", type=Path, default=PROTO_ROOT, help="folder that holds care/**/*.proto")
     parser.add_argument("--python-root", type=Path, default=PYTHON_ROOT, help="folder that holds the generated package")
@@ -143,7 +143,9 @@ def main(argv: list[str] | None = None) -> int:
     for line in stale:
         print(line, file=sys.stderr)
     if stale:
-        print("The generated code is not what protos/ says: run `make proto` and commit the result.", file=sys.stderr)
+        print(
+            "The generated code is out of date with protos/: run `make proto` and commit the result.", file=sys.stderr
+        )
     return 1 if stale else 0
 
 

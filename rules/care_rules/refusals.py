@@ -100,8 +100,9 @@ class Violations:
 
 
 def invalid(*violations: Violation) -> Refusal:
-    """Returns the refusal of a request with invalid fields."""
-    message = "; ".join(f"{violation.field}: {violation.description}" for violation in violations)
+    """Returns the refusal of a request with invalid fields. A violation of the whole request has no field."""
+    parts = (f"{each.field}: {each.description}" if each.field else each.description for each in violations)
+    message = "; ".join(parts)
     return Refusal(Reason.INVALID_FIELD, message, violations=violations)
 
 

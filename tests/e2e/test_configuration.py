@@ -126,7 +126,7 @@ def test_a_missing_variable_is_named_with_an_example(role: str, missing: str) ->
         ("serve", "CARE_TOKEN_KEY", SECRET[:20], "32 bytes"),
         ("serve", "CARE_LINK_KEYS", SECRET, "id:"),
         ("serve", "CARE_LINK_KEYS", f"k1:{SECRET[:20]}", "32 bytes"),
-        ("serve", "CARE_LINK_KEYS", f"k1:{SECRET},k1:{SECRET}", "different"),
+        ("serve", "CARE_LINK_KEYS", f"k1:{SECRET},k1:{SECRET}", "unique"),
         ("serve", "CARE_WEB_URL", "care.example", "http"),
         ("serve", "CARE_WEB_URL", "ftp://care.example", "http"),
         ("serve", "CARE_ENVIRONMENT", "production", "CARE_TOKEN_KEY is for development: unset it"),
@@ -269,7 +269,7 @@ async def test_a_key_that_live_forms_need_is_missed(system: System, scenario: Sc
     await scenario.send_form()
     keys = f"k2:{SECRET}"
     variables = {**beside(system, "serve"), "CARE_GRPC_ADDRESS": f"{HOST}:0", "CARE_LINK_KEYS": keys}
-    await refuses("serve", variables, "CARE_LINK_KEYS", "dev", "put them back")
+    await refuses("serve", variables, "CARE_LINK_KEYS", "dev", "add them again")
 
 
 async def test_a_stack_on_a_taken_port_says_which_and_leaves_nothing_running(tmp_path: Path) -> None:

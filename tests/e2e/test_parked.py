@@ -41,7 +41,7 @@ async def test_a_refused_row_is_parked_listed_and_put_back(system: System, scena
     assert (table.status, "UnknownWorkflowError" in table.output) == (0, True)
 
     assert (await scrape_metrics(system.stack.urls.metrics))["care_degraded"] == 0
-    assert "an outbox row is parked" in (system.logs / "serve.log").read_text()
+    assert "outbox row parked" in (system.logs / "serve.log").read_text()
 
     await system.sql("UPDATE outbox SET workflow = 'ContactRecovery' WHERE id = $1", row["id"])
     back = await run_care("outbox", "retry", str(row["id"]), "--home", str(system.stack.home))

@@ -121,7 +121,7 @@ async def test_processes_share_a_port_are_replaced_and_counted_together(system: 
         assert await service.ended() == 0
         assert [member for member in members if member.is_running()] == []
     log = service.log.read_text()
-    assert "a process died; it is started again" in log
+    assert "process exited; restarting" in log
     assert "Traceback" not in log
 
 

@@ -1,7 +1,7 @@
 """Reads the documentation of each error reason from `error_reason.proto`, and checks errors against it.
 
 The format of a comment is `CODE. Description. Metadata: KEY, KEY…` or `CODE. Description. No metadata.` A key is a word
-in backticks outside of parentheses, or "the machine keys". "(where …)" after a key makes it optional.
+in backticks outside of parentheses, or "the machine keys". "if" in parentheses after a key makes it optional.
 `BadRequest` and `RetryInfo` in the description mean that the error has this detail.
 """
 
@@ -58,7 +58,7 @@ def _read(reason: str, words: str) -> DocumentedReason:
     )
     required, optional = set[str](), set[str]()
     for key, machine, explanation in _KEY.findall(keys.partition(". ")[0]):
-        kind = optional if re.search(r"\bwhere\b", explanation) else required
+        kind = optional if re.search(r"\bif\b", explanation) else required
         kind |= _MACHINE_KEYS if machine else {key}
     assert bool(some) == bool(required | optional), f"{reason} names no key"
     carries = ("`BadRequest`" in text, "`RetryInfo`" in text)

@@ -14,7 +14,7 @@ MESSAGES: Final = "messages.md"
 ERROR_REASON: Final = f"{PACKAGE}.ErrorReason"
 
 _CODE: Final = re.compile(r"(`[^`]*`)")
-_REFUSALS: Final = "Refusals:"
+_ERRORS: Final = "Errors:"
 
 
 def page_name(service: Service) -> str:
@@ -97,10 +97,10 @@ def first_sentence(comment: str) -> str:
     return (match[0] if match else paragraph).rstrip(":.") + "."
 
 
-def split_refusals(comment: str) -> tuple[str, str]:
-    """Returns a method's description and its refusals, which may be empty."""
-    description, _, refusals = " ".join(comment.split()).partition(_REFUSALS)
-    return description.strip(), refusals.strip()
+def split_errors(comment: str) -> tuple[str, str]:
+    """Returns a method's description and its errors, which may be empty."""
+    description, _, errors = " ".join(comment.split()).partition(_ERRORS)
+    return description.strip(), errors.strip()
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -19,7 +19,7 @@ from tools.api_docs.markdown import (
     error_reasons,
     first_sentence,
     page_name,
-    split_refusals,
+    split_errors,
     table,
 )
 
@@ -93,18 +93,18 @@ def _index(contract: Contract, links: Links) -> str:
     ]
     return _join(
         f"# The API: `{PACKAGE}`",
-        f"A gRPC API. Its messages and enums are on [one page]({MESSAGES}), its error reasons on [another]({ERRORS}).",
+        f"The gRPC API of Care. [Messages and enums]({MESSAGES}) and [errors]({ERRORS}) have their own pages.",
         table(("service", "description", "methods"), services),
         "## How to call it",
-        "In Python, use the client of this distribution. Each method has an example call, which replaces the dots:",
+        "In Python, use `CareClient`. Each method has an example call. Put it in the place of the dots:",
         _fence("python", CONNECT),
-        "From the shell, use [grpcurl](https://github.com/fullstorydev/grpcurl). It needs no files, because server"
-        " reflection is on. `-plaintext` is for a service without TLS:",
+        "From the shell, use [grpcurl](https://github.com/fullstorydev/grpcurl). It needs no .proto files, because the"
+        " service supports reflection. `-plaintext` is for a service without TLS:",
         _fence("sh", f"grpcurl -plaintext {examples.ADDRESS} list"),
-        "Both read a bearer token from `TOKEN`. This sets it to a development token of an agent:",
+        "Both examples read a bearer token from the variable `TOKEN`. This sets it to a development token of an agent:",
         _fence(
             "sh",
-            "export TOKEN=$(care token --org acme --agent alice)  # --home DIR if the data is not in .care",
+            "export TOKEN=$(care token --org acme --agent alice)  # add --home DIR if the data is not in .care",
         ),
         "The token's `roles` decide which methods it may call. Each method lists the roles that may call it:",
         table(("role", "description"), roles),
@@ -129,11 +129,11 @@ def _service(service: Service, contract: Contract, links: Links) -> str:
 
 
 def _method(service: Service, method: Method, contract: Contract, links: Links) -> list[str]:
-    description, refusals = split_refusals(method.comment)
+    description, errors = split_errors(method.comment)
     return [
         f"## {method.name}",
         links.text(description),
-        f"**Refusals:** {links.text(refusals)}" if refusals else "",
+        f"**Errors:** {links.text(errors)}" if errors else "",
         f"**Callers:** {_roles(method)}.",
         _fields("Request", contract.messages[method.request], links),
         _fields("Response", contract.messages[method.response], links),
@@ -147,7 +147,7 @@ def _roles(method: Method) -> str:
 
 
 def _fields(title: str, message: Message, links: Links) -> str:
-    """Returns the message's name, its comment without the first sentence ("Request of …"), and its fields."""
+    """Returns the message's name, its comment without the first sentence ("The request of …"), and its fields."""
     comment = links.paragraphs(message.comment).partition(". ")[2]
     heading = f"**{title}:** `{message.name}`. {comment}".rstrip()
     return f"{heading}\n\n{_field_table(message, links)}" if message.fields else f"{heading} It has no fields."
@@ -168,7 +168,7 @@ def _messages(contract: Contract, links: Links) -> str:
     enums = [contract.enums[name] for name in sorted(names) if name in contract.enums and name != ERROR_REASON]
     return _join(
         "# Messages and enums",
-        "What requests and responses contain. Requests and responses themselves are documented with their methods.",
+        "The messages and enums in requests and responses. Requests and responses are documented with their methods.",
         "**Messages:** " + ", ".join(f"[{message.name}](#{anchor(message.name)})" for message in messages),
         "**Enums:** " + ", ".join(f"[{enum.name}](#{anchor(enum.name)})" for enum in enums),
         *(part for message in messages for part in _message(message, links)),
@@ -224,4 +224,4 @@ def _see_methods(reason: str, contract: Contract, links: Links) -> str:
         for method in service.methods
         if reason in links.reasons_in(method.comment)
     ]
-    return f"See {', '.join(methods)}." if methods else ""
+    return f"**Methods:** {', '.join(methods)}." if methods else ""

@@ -1,4 +1,4 @@
-"""Batches (AIP-231): many requests of one method in one call. Each is served alone, one after the other."""
+"""Batches (AIP-231): many requests of one method in one call. Each is served on its own, one after the other."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from care_service.rpc.errors import CODES, to_status
 from care_service.rpc.fields import Fields
 
 MAX_ITEMS: Final = 100
-_OF_ALL: Final = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
-"""Failures that end the whole call, since the next items would fail in the same way. The call can be repeated."""
+_BATCH_FAILURES: Final = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
+"""Codes that end the whole batch, because the next items would fail in the same way. The call can be repeated."""
 
 
 class Item(Protocol):
@@ -49,25 +49,25 @@ class Batch(Protocol[ItemT_co]):
 async def serve_each(
     batch: Batch[ItemT],
     call: Call,
-    of_parent: Callable[[ItemT, str], bool],
+    belongs_to: Callable[[ItemT, str], bool],
     serve: Callable[[ItemT], Awaitable[ResponseT]],
 ) -> list[tuple[Status, ResponseT | None]]:
-    """Returns each item's status, and its response where it succeeded, in the order of the request.
+    """Returns the status of each item, and its response if it succeeded, in the order of the request.
 
-    `of_parent` tells whether an item belongs to the batch's parent. The whole batch is refused, and nothing is carried
-    out, where an item does not, where there is no item, and where there are more than MAX_ITEMS. A batch that meets an
-    unavailable database or a time limit ends with that refusal; the items before it were carried out.
+    `belongs_to` tells whether an item belongs to the batch's parent. Refuses the whole batch with INVALID_FIELD, and
+    serves nothing, if an item does not, or if the batch does not have 1 to MAX_ITEMS items. If the database is
+    unavailable or a time limit is reached, raises that refusal; the items before it have been served.
     """
     fields = Fields()
     organization = fields.name("parent", batch.parent, names.parse_organization, "")
     request_id = fields.request_id(batch.request_id)
     count = len(batch.requests)
     if not 1 <= count <= MAX_ITEMS:
-        fields.reject("requests", f"are {count}; a batch takes 1 to {MAX_ITEMS}")
+        fields.reject("requests", f"must have 1 to {MAX_ITEMS} items; it has {count}")
     elif organization:
         for index, item in enumerate(batch.requests):
-            if not of_parent(item, organization):
-                fields.reject(f"requests[{index}]", f"is not of {batch.parent}; all items of a batch are")
+            if not belongs_to(item, organization):
+                fields.reject(f"requests[{index}]", f"must belong to {batch.parent}, the parent of the batch")
     fields.check()
     call.caller.check_organization(organization, batch.parent)
     return [
@@ -79,13 +79,13 @@ async def _serve_item(item: ItemT, serve: Callable[[ItemT], Awaitable[ResponseT]
     try:
         return Status(), await serve(item)
     except Refusal as refusal:
-        if CODES[refusal.reason] in _OF_ALL:
+        if CODES[refusal.reason] in _BATCH_FAILURES:
             raise
         return to_status(refusal), None
 
 
 def _with_request_id(item: ItemT, batch_id: UUID | None, index: int) -> ItemT:
-    """Gives an item a request id that is derived from the batch's: so a repeat of the batch repeats its items."""
+    """Gives an item a request id derived from the batch's, so that a repeat of the batch repeats its items."""
     if batch_id is None or item.request_id:
         return item
     copied = deepcopy(item)
@@ -93,8 +93,8 @@ def _with_request_id(item: ItemT, batch_id: UUID | None, index: int) -> ItemT:
     return copied
 
 
-def ticket_of(name: str, organization: str) -> bool:
-    """Tells whether a ticket belongs to an organization. A name that can't be read does: its item alone is refused."""
+def ticket_belongs_to(name: str, organization: str) -> bool:
+    """Tells whether a ticket belongs to an organization. An invalid name does: only its item is refused."""
     try:
         return names.parse_ticket(name).organization == organization
     except BadNameError:

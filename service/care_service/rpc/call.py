@@ -1,4 +1,4 @@
-"""The call that is being served: who calls, and when. The interceptor sets it, handlers read it."""
+"""The call in progress: who calls, and when. The interceptor sets it, and handlers read it."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from care_rules.callers import Caller
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What a handler knows about a call beside its request."""
+    """What a handler knows about a call besides its request."""
 
     method: str
-    """`care.v1.TicketService/GetTicket`."""
+    """The full name, such as `care.v1.TicketService/GetTicket`."""
     caller: Caller
     now: datetime
-    """The time of the call, in UTC: one instant for everything that it does."""
+    """The time of the call, in UTC. Everything that the call does has this time."""
     expiry: float | None = None
-    """When the token expires, as a Unix time; None where the method needs no token."""
+    """When the token expires, as a Unix time; None if the method needs no token."""
 
 
 _CURRENT: Final[ContextVar[Call]] = ContextVar("care_call")
 
 
 def current_call() -> Call:
-    """Returns the call that is being served."""
+    """Returns the call in progress."""
     return _CURRENT.get()
 
 
 def set_call(call: Call) -> None:
-    """Makes `call` the current one of this task."""
+    """Sets the current call of this task."""
     _CURRENT.set(call)

@@ -1,4 +1,4 @@
-"""CustomerService.WatchChat: a stream of a chat that resumes where its page stopped reading."""
+"""CustomerService.WatchChat: a stream of a chat, which a client can resume."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from care_service.usecases.subscriptions import Subscriptions
 
 _BATCH: Final = 100
 _STREAMS: Final = 10
-"""Concurrent streams per link and process: more than the windows that a person has open."""
+"""Concurrent streams per link and process. A person has fewer windows open."""
 _STREAMS_WAIT: Final = timedelta(seconds=30)
 
 
@@ -38,9 +38,9 @@ class ChatStreams:
         """How many streams are open, by contact."""
 
     async def watch(self, request: pb.WatchChatRequest, now: datetime) -> AsyncGenerator[pb.WatchChatResponse, None]:
-        """Yields what is written in a chat, from the request's resume token on.
+        """Yields the messages of a chat after the request's resume token, and its states.
 
-        Refuses with LINK_UNKNOWN, and with RATE_LIMITED where the link has too many streams.
+        Refuses with LINK_UNKNOWN, and with RATE_LIMITED if the link has too many streams.
         """
         chat = await chats.open_chat(self._store, self._links, request.token, now)
         ticket = chat.base.ticket
@@ -52,7 +52,7 @@ class ChatStreams:
                 while not subscription.has_ended:
                     rows: Sequence[Message] = ()
                     if has_news:
-                        # Loaded each time: nothing more is shown to a contact that was rejected in the meantime.
+                        # Loaded each time, so that a contact that was rejected in the meantime sees nothing more.
                         chat = await chats.load_chat(self._store, self._links, request.token, now)
                         rows = await self._reader.chat_messages_after(chat, place, _BATCH)
                         place = (rows[-1].activity_number, rows[-1].ordinal) if rows else place
@@ -79,17 +79,17 @@ class ChatStreams:
 
 
 def chat_state(chat: ChatSnapshot) -> pb.ChatState.ValueType:
-    """Converts whether a chat takes messages."""
+    """Converts the state of a chat."""
     return enums.CHAT_STATE.to_contract(chat.state)
 
 
 def chat_place(key: list[str | int]) -> tuple[int, int]:
-    """Reads a place in a chat from a token's key: the numbers of the activity and of the message in it."""
+    """Reads a place in a chat from a token's key: the number of the activity, and of the message within it."""
     return page_tokens.number(key[0]), page_tokens.number(key[1])
 
 
 def chat_resume_token(chat: ChatSnapshot, place: tuple[int, int] | None) -> str:
-    """Makes the token to resume a stream after `place`; empty where there is no message yet: from the beginning."""
+    """Returns the token to resume a stream after `place`. Empty if there is no message yet."""
     return page_tokens.make_token(_scope(chat), *place) if place else ""
 
 

@@ -1,4 +1,4 @@
-"""ConversationService: the thread of a ticket, and how its customer is reached."""
+"""ConversationService: the thread of a ticket, and the ways to reach its customer."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _ORDERS: Final = {"": False, "create_time": False, "create_time asc": False, "cr
 
 
 class RecoveryRequest(Repeatable, Protocol):
-    """A request that names a recovery and what to do with it."""
+    """The request of a method on a recovery."""
 
     name: str
     etag: str
@@ -81,11 +81,11 @@ class ConversationHandlers(conversation_service_pb2_grpc.ConversationServiceServ
         request_id = fields.request_id(request.request_id)
         text = fields.text("reply_text", request.reply_text, LONG_TEXT, required=True)
         if (count := text.count(FORM_LINK)) != 1:
-            words = f"must contain {FORM_LINK} exactly once, for the link; it has {count}"
+            words = f"must contain {FORM_LINK} exactly once, at the place of the link; it has {count}"
             fields.reject("reply_text", words)
         elif not remove_link(text).strip("."):
             # After the form has ended, this remains in public, and no site accepts an empty reply.
-            fields.reject("reply_text", "must say something beside the link")
+            fields.reject("reply_text", "must contain a text besides the link")
         fields.check()
         responder = _recovery_responder(request, request_id, pb.SendRecoveryFormResponse, request.etag)
         return responder.respond(
@@ -204,7 +204,7 @@ class ConversationHandlers(conversation_service_pb2_grpc.ConversationServiceServ
         request_id = fields.request_id(request.request_id)
         ticket = fields.name("ticket", request.ticket, names.parse_ticket, NO_TICKET) if request.ticket else None
         if ticket is not None and organization and ticket.organization != organization:
-            fields.reject("ticket", "belongs to another organization than the message")
+            fields.reject("ticket", "must belong to the organization in parent")
         given = read_inbound(fields, organization, request.message, call.now)
         responder = Responder(call, request, request_id, pb.IngestMessageResponse, ingest_response)
         return responder.respond(

@@ -1,4 +1,4 @@
-"""Entities as messages of the contract."""
+"""Converts entities to messages of the contract."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from care_service.usecases.ports.reader import MessageView, RecoveryView
 
 
 def timestamp(time: datetime | None) -> Timestamp | None:
-    """Converts a time; None stays unset."""
+    """Converts a time. None stays None, which leaves a field unset."""
     if time is None:
         return None
     converted = Timestamp()
@@ -51,12 +51,12 @@ def timestamp(time: datetime | None) -> Timestamp | None:
 
 
 def from_timestamp(time: Timestamp) -> datetime:
-    """Converts back, to UTC; nanoseconds are cut to microseconds."""
+    """Converts a timestamp to a time in UTC. Truncates nanoseconds to microseconds."""
     return time.ToDatetime(tzinfo=UTC)
 
 
 def ticket_message(ticket: Ticket, contact: Contact | None, situation: Situation | None) -> ticket_pb2.Ticket:
-    """Converts a ticket for a caller, whose `situation` its actions are drawn from; without one, in the BASIC view."""
+    """Converts a ticket. `situation` is the caller's, and determines the `actions`; None gives the BASIC view."""
     organization = ticket.organization
     return ticket_pb2.Ticket(
         name=ticket.name,
@@ -89,7 +89,7 @@ def ticket_message(ticket: Ticket, contact: Contact | None, situation: Situation
 
 
 def action_messages(situation: Situation) -> Iterable[ticket_pb2.TicketAction]:
-    """Converts the commands that are open in a situation, and the reasons why the others are not."""
+    """Converts the commands on a ticket: whether each is open in a situation, and if not, why."""
     for command, reason in actions(situation):
         yield ticket_pb2.TicketAction(
             command=command.value,
@@ -99,7 +99,7 @@ def action_messages(situation: Situation) -> Iterable[ticket_pb2.TicketAction]:
 
 
 def customer_message(contact: Contact) -> ticket_pb2.Customer:
-    """Converts a contact to what a ticket shows of it."""
+    """Converts a contact for a ticket."""
     return ticket_pb2.Customer(
         display_name=contact.display_name,
         email=contact.email,
@@ -109,7 +109,7 @@ def customer_message(contact: Contact) -> ticket_pb2.Customer:
 
 
 def contact_message(contact: Contact) -> recovery_pb2.Contact:
-    """Converts a contact to what a recovery shows of it."""
+    """Converts a contact for a recovery."""
     return recovery_pb2.Contact(
         id=str(contact.id),
         display_name=contact.display_name,
@@ -123,7 +123,7 @@ def contact_message(contact: Contact) -> recovery_pb2.Contact:
 
 
 def recovery_message(view: RecoveryView) -> recovery_pb2.Recovery:
-    """Converts a recovery with its contact and further claims."""
+    """Converts a recovery with its contact and its claims."""
     recovery = view.recovery
     contact = next((each for each in view.contacts if each.id == recovery.contact_id), None)
     return recovery_pb2.Recovery(
@@ -148,12 +148,12 @@ def recovery_message(view: RecoveryView) -> recovery_pb2.Recovery:
 
 
 def field_change(change: FieldChange) -> activity_pb2.FieldChange:
-    """Converts one value that a change replaced."""
+    """Converts the change of one field."""
     return activity_pb2.FieldChange(field=change.field, before=change.before, after=change.after)
 
 
 def activity_message(activity: Activity) -> activity_pb2.Activity:
-    """Converts a row of the log."""
+    """Converts an entry of the activity log."""
     organization, number = activity.organization, activity.ticket_number
     is_agent = activity.actor_kind is ActorKind.AGENT
     return activity_pb2.Activity(
@@ -194,7 +194,7 @@ def thread_message(view: MessageView) -> message_pb2.Message:
 
 
 def delivery_message(delivery: Delivery) -> message_pb2.Delivery:
-    """Converts how far a message got."""
+    """Converts the delivery of a message."""
     return message_pb2.Delivery(
         state=enums.DELIVERY_STATE.to_contract(delivery.state),
         channel=enums.CHANNEL.to_contract(delivery.channel),
@@ -206,7 +206,7 @@ def delivery_message(delivery: Delivery) -> message_pb2.Delivery:
 
 
 def chat_message(message: Message) -> customer_service_pb2.ChatMessage:
-    """Converts a message to what the customer sees of it: nothing of who wrote it but the side."""
+    """Converts a message for the customer. It does not tell which agent wrote it."""
     is_customers = message.kind is MessageKind.CUSTOMER_MESSAGE
     return customer_service_pb2.ChatMessage(
         id=str(message.id),
@@ -373,7 +373,7 @@ def delivery_plan_message(
 
 
 def unmatched_message(inbound: Inbound) -> conversation_service_pb2.UnmatchedMessage:
-    """Converts a message that came in and found no open chat."""
+    """Converts a message that was taken in without an open chat."""
     ticket = names.ticket(inbound.organization, inbound.ticket_number) if inbound.ticket_number else ""
     return conversation_service_pb2.UnmatchedMessage(
         message=conversation_service_pb2.InboundMessage(

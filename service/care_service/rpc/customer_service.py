@@ -1,4 +1,4 @@
-"""CustomerService: what the links of forms and chats open. No token and no address is ever logged here."""
+"""CustomerService: forms and chats for the holders of their links. Logs no token and no address."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ Context = grpc.aio.ServicerContext[Message, Message]
 
 _MESSAGE: Final = 4_000
 _READABLE: Final = frozenset({FormState.OPEN, FormState.ANSWERED, FormState.CLOSED})
-"""Forms that still show the business's reply."""
+"""The states in which a form shows the business's reply."""
 _SUBMISSIONS: Final = 10
-"""Per minute, link and process. What is stored per link has a limit of its own: this one only saves work."""
+"""Per minute, link and process. This only saves work: the claims that are stored per form have their own limit."""
 _MESSAGES: Final = 30
-"""Per minute, link and process: more than a person writes."""
+"""Per minute, link and process. A person writes fewer."""
 _CHAT_READS: Final = 120
-"""Per minute, link and process: more than a person reloads a page."""
+"""Per minute, link and process. A person reloads a page less often."""
 
 
 class CustomerHandlers(customer_service_pb2_grpc.CustomerServiceServicer):
@@ -83,7 +83,7 @@ class CustomerHandlers(customer_service_pb2_grpc.CustomerServiceServicer):
             message=fields.text("message", request.message, _MESSAGE),
         )
         if not request.consent:
-            fields.reject("consent", "is required: agree, so that the business can contact you")
+            fields.reject("consent", "must be true: the business may contact you only if you agree")
         fields.check()
         form = await forms.load_form(self._store, self._links, request.token, call.now)
         await self._submissions.check(str(form.recovery.id), request)

@@ -165,9 +165,9 @@ class DirectoryHandlers(directory_service_pb2_grpc.DirectoryServiceServicer):
         display_name = fields.text("agent.display_name", given.display_name, DISPLAY_NAME, line=True)
         places = [fields.name("agent.locations", each, names.parse_location, NO_CHILD) for each in given.locations]
         if len(places) > _MOST_LOCATIONS:
-            fields.reject("agent.locations", f"are {len(places)}; at most {_MOST_LOCATIONS} are taken")
+            fields.reject("agent.locations", f"must have at most {_MOST_LOCATIONS} locations; it has {len(places)}")
         if any(place.organization != name.organization for place in places if place.organization):
-            fields.reject("agent.locations", "must be locations of the agent's organization")
+            fields.reject("agent.locations", "must all belong to the agent's organization")
         fields.check()
         changes = AgentChanges(
             display_name=display_name if "display_name" in paths else None,

@@ -1,7 +1,7 @@
-"""The enums of the rules and the enums of the contract that say the same: every conversion between them is here.
+"""Converts between the enums of the rules and the enums of the contract.
 
-Each pair is compared when this module is imported. So a member that only one side has stops the service at start, and
-every test, instead of a call that meets it.
+Each pair is compared when this module is imported. So if only one of the two enums has a member, the service does not
+start and every test fails, rather than a single call.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ _UNSPECIFIED: Final = "UNSPECIFIED"
 
 
 class UnpairedMemberError(Exception):
-    """Only one side of a pair has a member."""
+    """Only one enum of a pair has a member."""
 
 
 class EnumPair(Generic[MemberT, NumberT]):
-    """An enum of the rules, and the enum of the contract with the same names behind a prefix.
+    """An enum of the rules, and the enum of the contract that has the same names with a prefix.
 
-    `contract` are the names and numbers of the contract's enum, `{PREFIX}_UNSPECIFIED` first. `unsent` are the members
-    that the contract does not have, since no message ever holds them. Raises UnpairedMemberError.
+    `contract` has the names and numbers of the contract's enum, `{PREFIX}_UNSPECIFIED` first. `unsent` has the members
+    that the contract lacks, because no message contains them. Raises UnpairedMemberError.
     """
 
     def __init__(
@@ -70,16 +70,16 @@ class EnumPair(Generic[MemberT, NumberT]):
 
     @property
     def choices(self) -> str:
-        """What a request can say, in words: `LOW, NORMAL, HIGH or URGENT`."""
+        """The values for an error text, such as `LOW, NORMAL, HIGH or URGENT`."""
         *others, last = (member.name for member in self._numbers)
         return f"{', '.join(others)} or {last}"
 
     def to_contract(self, member: MemberT | None) -> NumberT:
-        """Returns the contract's number; UNSPECIFIED for None."""
+        """Returns the number in the contract; that of UNSPECIFIED for None."""
         return self._unspecified if member is None else self._numbers[member]
 
     def from_contract(self, number: int) -> MemberT | None:
-        """Returns the member; None for UNSPECIFIED, and for a number that the contract does not have."""
+        """Returns the member; None for UNSPECIFIED and for unknown numbers."""
         return self._members.get(number)
 
 

@@ -1,4 +1,4 @@
-"""Refusals as gRPC statuses: the one place that knows which code goes with which reason (AIP-193)."""
+"""Converts refusals to gRPC statuses, with the code of each reason (AIP-193)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from care_rules.refusals import Reason, Refusal
 
 DOMAIN: Final = "care"
 DETAILS_KEY: Final = "grpc-status-details-bin"
-"""The trailing metadata that carries `google.rpc.Status`."""
+"""The key of the trailing metadata with `google.rpc.Status`."""
 
 _LONGEST_MESSAGE: Final = 1_200
 _LONGEST_VALUE: Final = 400
@@ -62,14 +62,14 @@ CODES: Final = check_complete(
 
 
 def message_of(refusal: Refusal) -> str:
-    """Returns the words that go with a refusal's code."""
+    """Returns the message of a refusal's status, cut to its limit."""
     return _shorten(refusal.message, _LONGEST_MESSAGE)
 
 
 def to_status(refusal: Refusal) -> Status:
-    """Returns the status with its details: ErrorInfo always, BadRequest and RetryInfo where they say something.
+    """Returns the status with its details: always ErrorInfo, and BadRequest and RetryInfo if the refusal has them.
 
-    Any text may contain client input. So texts are cut to what the trailers can carry.
+    Texts can contain client input, so each is cut to its limit.
     """
     metadata = {key: _shorten(value, _LONGEST_VALUE) for key, value in refusal.metadata.items()}
     details = [ErrorInfo(reason=refusal.reason.value, domain=DOMAIN, metadata=metadata)]
@@ -90,7 +90,7 @@ def to_status(refusal: Refusal) -> Status:
 
 
 def _shorten(text: str, longest: int) -> str:
-    """Cuts a text after so many bytes of a header, in which all but printable ASCII is written as `%F0%9F…`."""
+    """Cuts a text to `longest` bytes as gRPC encodes it in a header: all but printable ASCII as `%F0%9F…`."""
     length = 0
     for at, character in enumerate(text):
         length += 1 if " " <= character <= "~" and character != "%" else 3 * len(character.encode())

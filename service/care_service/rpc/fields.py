@@ -28,30 +28,30 @@ EXTERNAL_REFERENCE: Final = 128
 DEFAULT_PAGE: Final = 50
 MAX_PAGE: Final = 1_000
 _MOST_PATHS: Final = 100
-"""Paths of a mask: more than any message has fields. Checking all that fit into a request would take long."""
+"""The maximum number of paths in a mask. No message has more fields, and checking millions would take long."""
 _FAST_CLOCK: Final = timedelta(days=1)
-"""How far a time may lie in the future. A later time is a mistake, because no site is ahead of all time zones."""
+"""How far a time may lie in the future: as far as time zones differ. A later time is a mistake."""
 _QUOTED: Final = 60
 """The maximum length of client input that an error message repeats, in characters."""
 _INVISIBLE: Final = frozenset({"Cc", "Cf", "Zl", "Zp", "Zs"})
-"""Categories of Unicode: controls, format characters such as U+200B, separators."""
+"""Unicode categories: control characters, format characters such as U+200B, and separators."""
 _UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
-"""The text form of RFC 9562, section 4, and no other of those that `UUID` takes: braces, `urn:`, digits alone."""
+"""The text form of RFC 9562, section 4. `UUID` also accepts others: with braces, with `urn:`, without hyphens."""
 _REGION: Final = re.compile(r"[A-Z]{2}")
 _SAFE_SECONDS: Final = range(-62_135_596_799, 253_402_300_799)
-"""The years 1 to 9999, as protobuf's Timestamp, less the first second and the last: asyncpg writes the first and the
-last moment of them as PostgreSQL's infinities, and reads those back without a zone, to compare with no others."""
+"""The years 1 to 9999, as in protobuf's Timestamp, except the first and the last second. asyncpg stores the first and
+the last moment as PostgreSQL's infinities, and reads these back without a time zone: they can't be compared."""
 
 
 class Fields(Violations):
-    """Reads the fields of a request, and collects what is wrong with them."""
+    """Reads the fields of a request, and collects their violations."""
 
     def name(self, field: str, text: str, parse: Callable[[str], T], fallback: T) -> T:
         """Parses a resource name. Returns `fallback` if it is invalid; `check` refuses the request later."""
         try:
             return parse(text)
         except BadNameError as error:
-            self.reject(field, str(error) if text else f"is missing; it {error}")
+            self.reject(field, str(error) if text else f"is required; it {error}")
             return fallback
 
     def text(self, field: str, text: str, longest: int, *, required: bool = False, line: bool = False) -> str:
@@ -60,13 +60,13 @@ class Fields(Violations):
         A `required` text must contain a visible character.
         """
         if required and all(unicodedata.category(character) in _INVISIBLE for character in text):
-            self.reject(field, "is missing: give a text")
+            self.reject(field, "is required: it must contain a visible character")
         elif len(text) > longest:
             self.reject(field, f"is {len(text)} characters long; the limit is {longest}")
         elif "\0" in text:
-            self.reject(field, "contains a NUL character: take it out")
+            self.reject(field, "must not contain a NUL character")
         elif line and any(character in text for character in "\n\r\v\f\x85\u2028\u2029"):
-            self.reject(field, "must be one line: take the line breaks out")
+            self.reject(field, "must be one line, without line breaks")
         return text.strip() if line else text
 
     def email(self, field: str, text: str) -> str:
@@ -76,7 +76,9 @@ class Fields(Violations):
     def phone(self, field: str, text: str) -> str:
         """Normalizes a phone number with a country code. Others are normalized once their region is known."""
         if "\0" in text or len(text) > addresses.MAX_PHONE:
-            self.reject(field, f"must be at most {addresses.MAX_PHONE} characters, like +1 415 555 0123")
+            self.reject(
+                field, f"must be a phone number like +1 415 555 0123, of at most {addresses.MAX_PHONE} characters"
+            )
             return ""
         if text.strip().startswith("+"):
             return self._normalized(lambda: addresses.normalize_phone(text, "", field))
@@ -96,10 +98,10 @@ class Fields(Violations):
                 self.reject(prefix + field, "give an email address, a phone number or both")
 
     def claim(self, text: str, instead: Iterable[str]) -> UUID | None:
-        """Reads the optional id of a contact. It excludes the fields `instead`."""
+        """Reads the optional id of a contact. The fields `instead` must then be empty."""
         if text and any(instead):
-            self.reject("claim", "brings its own addresses and name: leave email, phone and display_name empty")
-        return self._uuid("claim", text, "must be the id of a contact of this ticket, as ListContacts shows it")
+            self.reject("claim", "has its own addresses and name: leave email, phone and display_name empty")
+        return self._uuid("claim", text, "must be the id of a contact of this ticket: see ListContacts")
 
     def request_id(self, text: str) -> UUID | None:
         """Reads the optional request id: a UUID other than the nil UUID, in any letter case (AIP-155)."""
@@ -118,10 +120,10 @@ class Fields(Violations):
         """Reads labels. Returns them sorted and without duplicates."""
         found = tuple(sorted(set(labels)))
         if len(found) > MAX_LABELS:
-            self.reject(field, f"are {len(found)}; the limit is {MAX_LABELS}")
+            self.reject(field, f"must have at most {MAX_LABELS} labels; it has {len(found)}")
         for label in found:
             if not LABEL.fullmatch(label):
-                self.reject(field, "must each be 1 to 40 of lower-case letters, digits, '-', '_' and '.'")
+                self.reject(field, "must each have 1 to 40 lower-case letters, digits, '-', '_' and '.'")
                 break
         return found
 
@@ -150,7 +152,7 @@ class Fields(Violations):
         return min(size, MAX_PAGE) or DEFAULT_PAGE
 
     def is_full(self, view: TicketView.ValueType) -> bool:
-        """Returns whether tickets are asked for in the FULL view; BASIC is the default (AIP-157)."""
+        """Tells whether the request wants tickets in the FULL view (AIP-157)."""
         if view not in TicketView.values():
             self.reject("view", "must be BASIC or FULL")
         return view == TICKET_VIEW_FULL
@@ -158,24 +160,27 @@ class Fields(Violations):
     def mask(
         self, paths: Iterable[str], writable: Iterable[str], verbs: dict[str, str], default: Iterable[str]
     ) -> set[str]:
-        """Reads an update mask (AIP-134): `*` is everything, none is `default`; refuses what only a verb changes."""
+        """Returns the fields of an update mask (AIP-134): all for `*`, and `default` for an empty mask.
+
+        `writable` has the allowed paths. `verbs` has the methods that change the other fields, for the error text.
+        """
         allowed, given = tuple(writable), list(paths)
         if not given:
             return set(default)
         if given == ["*"]:
             return set(allowed)
         if len(given) > _MOST_PATHS:
-            self.reject("update_mask", f"has {len(given)} paths; possible are {', '.join(allowed)}")
+            self.reject("update_mask", f"has {len(given)} paths; use {', '.join(allowed)}")
             return set()
         for path in given:
             if path not in allowed:
                 verb = verbs.get(path.partition(".")[0])
-                hint = f"is not written by an update: use {verb}" if verb else "is no field to update"
-                self.reject("update_mask", f"{ascii(path)[:_QUOTED]} {hint}; possible are {', '.join(allowed)}")
+                hint = f"can't be updated; use {verb}" if verb else "is not a field that can be updated"
+                self.reject("update_mask", f"{ascii(path)[:_QUOTED]} {hint}. Possible paths: {', '.join(allowed)}")
         return set(given)
 
 
 def _regions() -> set[str]:
-    from phonenumbers import SUPPORTED_REGIONS  # noqa: PLC0415 - a large set that only the directory asks for
+    from phonenumbers import SUPPORTED_REGIONS  # noqa: PLC0415 - a large import, which few calls need
 
     return set(SUPPORTED_REGIONS)

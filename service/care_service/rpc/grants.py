@@ -1,4 +1,4 @@
-"""Grants: what a workflow gets to carry out one attempt at a review site or a provider."""
+"""Converts grants: what a workflow needs for one attempt at a review site or a provider."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def posting_grant(grant: PostingGrant) -> pb.PostingGrant:
 
 
 def delivery_grant(begun: BegunDelivery) -> pb.DeliveryGrant:
-    """Converts an attempt at a provider. A check holds nothing of the message or the customer."""
+    """Converts an attempt at a provider. The grant of a check contains nothing of the message or the customer."""
     snapshot, message = begun.snapshot, begun.to_send
     delivery, ticket = snapshot.delivery, snapshot.base.ticket
     channel = enums.CHANNEL.to_contract(delivery.channel)

@@ -1,4 +1,4 @@
-"""The health status for clients and load balancers (grpc.health.v1), per service and for the whole server."""
+"""The health status for clients and load balancers (grpc.health.v1): of each service and of the whole server."""
 
 from __future__ import annotations
 
@@ -13,56 +13,56 @@ from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from care_service.metrics import Metrics
 
 WHOLE: Final = ""
-"""The name of the whole server."""
+"""The name of the whole server in the health protocol."""
 _UNKNOWN: Final = HealthCheckResponse(status=HealthCheckResponse.SERVICE_UNKNOWN)
 
 
 class Health(health.aio.HealthServicer):
-    """The statuses of `services`. Those that need the database change together with the server's own."""
+    """The statuses of `services`. Those of services that need the database change together with the server's own."""
 
     def __init__(self, services: Collection[str], without_database: Collection[str], metrics: Metrics) -> None:
         super().__init__()
         self._services = [WHOLE, *services]
         self._dependent = [name for name in self._services if name not in without_database]
         self._metrics = metrics
-        self._answers: dict[str, HealthCheckResponse] = {}
+        self._responses: dict[str, HealthCheckResponse] = {}
         self._changed = asyncio.Event()
-        """Set by the next change, which replaces it with a new event."""
-        self._over = False
+        """Set by the next change. The change replaces it with a new event."""
+        self._is_draining = False
 
     async def start(self) -> None:
         """Sets all services to SERVING."""
-        await self._tell(self._services, is_serving=True)
+        await self._set_all(self._services, is_serving=True)
 
     async def database(self, *, is_there: bool) -> None:
         """Sets the services that need the database to SERVING or NOT_SERVING."""
-        if not self._over:
-            await self._tell(self._dependent, is_serving=is_there)
+        if not self._is_draining:
+            await self._set_all(self._dependent, is_serving=is_there)
 
     async def drain(self) -> None:
         """Sets all services to NOT_SERVING for good, and ends all watches, because the server would wait for them."""
-        self._over = True
-        await self._tell(self._services, is_serving=False)
+        self._is_draining = True
+        await self._set_all(self._services, is_serving=False)
 
     async def Watch(
         self, request: HealthCheckRequest, context: grpc.aio.ServicerContext[HealthCheckRequest, HealthCheckResponse]
     ) -> None:
-        """See grpc.health.v1. Unlike grpcio's own, it ends when the server drains."""
+        """See grpc.health.v1. Unlike grpcio's implementation, it ends when the server drains."""
         last = None
         while True:
             changed = self._changed
-            answer = self._answers.get(request.service, _UNKNOWN)
-            if answer != last:
-                await context.write(answer)
-                last = answer
-            if self._over:
+            response = self._responses.get(request.service, _UNKNOWN)
+            if response != last:
+                await context.write(response)
+                last = response
+            if self._is_draining:
                 return
             await changed.wait()
 
-    async def _tell(self, names: Collection[str], *, is_serving: bool) -> None:
+    async def _set_all(self, names: Collection[str], *, is_serving: bool) -> None:
         status = HealthCheckResponse.SERVING if is_serving else HealthCheckResponse.NOT_SERVING
         for name in names:
-            self._answers[name] = HealthCheckResponse(status=status)
+            self._responses[name] = HealthCheckResponse(status=status)
             await self.set(name, status)
             self._metrics.set_serving(name, is_serving=is_serving)
         self._changed.set()

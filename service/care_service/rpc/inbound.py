@@ -1,4 +1,4 @@
-"""IngestMessage's request and response: a message that came in by email or SMS, and what became of it."""
+"""Converts the request and the response of IngestMessage: an email or SMS, and what became of it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def ingest_response(ingested: IngestedMessage) -> pb.IngestMessageResponse:
 
 
 def read_inbound(fields: Fields, organization: str, given: pb.InboundMessage, now: datetime) -> Inbound:
-    """Reads a message, and refuses with INVALID_FIELD where anything in the request is wrong."""
+    """Reads a message. Refuses with INVALID_FIELD if `fields` has any violation by then."""
     channel = enums.CHANNEL.from_contract(given.channel)
     if channel is None:
         fields.reject("message.channel", f"must be {enums.CHANNEL.choices}")
@@ -45,10 +45,10 @@ def read_inbound(fields: Fields, organization: str, given: pb.InboundMessage, no
         case _:
             assert_never(channel)
     if not given.sender.strip() and not given.automatic:
-        # Bounces have no sender, so that nobody answers them (RFC 5321, section 4.5.5).
-        fields.reject("message.sender", "is missing: say who sent it; only a machine's email may have none")
+        # Bounces have no sender, so that no machine answers them (RFC 5321, section 4.5.5).
+        fields.reject("message.sender", "is required, except for an automatic email")
     if len(given.in_reply_to) > _ANSWERED:
-        fields.reject("message.in_reply_to", f"are {len(given.in_reply_to)}; at most {_ANSWERED} are taken")
+        fields.reject("message.in_reply_to", f"must have at most {_ANSWERED} ids; it has {len(given.in_reply_to)}")
     answered = tuple(fields.text("message.in_reply_to", each, _LINE, line=True) for each in given.in_reply_to)
     if given.HasField("send_time"):
         fields.past("message.send_time", given.send_time, now)

@@ -51,7 +51,7 @@ _PUBLIC_SHARE: Final = 0.8
 _REFERENCE: Final = re.compile(
     rf"organizations/(?:-|{ORGANIZATION_ID})(?:/agents/{AGENT_ID}|(?:/[a-z]+/{LOCATION_ID}){{0,2}})|[0-9a-fA-F-]{{36}}"
 )
-"""What a resource's name or a request id looks like."""
+"""The form of resource names and request ids."""
 _ANONYMOUS: Final = customer_caller("")
 
 Context = grpc.aio.ServicerContext[Message, Message]
@@ -87,26 +87,26 @@ class Operations:
 
 
 class _Capacity:
-    """Counts the calls of a kind in progress, and holds their limits.
+    """Counts the calls of one kind in progress, and checks their limits.
 
-    Calls that need only a link can't use the whole capacity, so that the team can always work.
+    Public calls can't use the whole capacity, so that the team can always work.
     """
 
     def __init__(self, gauge: Gauge, limit: int, seconds: float | None) -> None:
         self._gauge = gauge
         self._limit = limit
-        self._limit_of_strangers = max(1, int(limit * _PUBLIC_SHARE))
+        self._public_limit = max(1, int(limit * _PUBLIC_SHARE))
         self.seconds = seconds
         self._number = 0
-        self._of_strangers = 0
+        self._public_number = 0
 
     def count(self, change: int, policy: Policy) -> None:
         self._number += change
-        self._of_strangers += change if policy.public else 0
+        self._public_number += change if policy.public else 0
         self._gauge.inc(change)
 
     def is_too_much_for(self, policy: Policy) -> bool:
-        return self._number > self._limit or (policy.public and self._of_strangers > self._limit_of_strangers)
+        return self._number > self._limit or (policy.public and self._public_number > self._public_limit)
 
 
 class CareInterceptor(grpc.aio.ServerInterceptor):
@@ -141,7 +141,7 @@ class CareInterceptor(grpc.aio.ServerInterceptor):
         return self._wrapped.setdefault(method, self._wrap(handler, policy))
 
     def _wrap(self, handler: grpc.RpcMethodHandler[Any, Any], policy: Policy) -> grpc.RpcMethodHandler[Any, Any]:
-        # grpc.aio takes coroutine functions where the stubs know only plain ones.
+        # grpc.aio accepts coroutine functions, but its stubs declare only plain functions.
         deserialize = cast("Callable[[bytes], Message]", handler.request_deserializer)
         if handler.response_streaming:
             stream = cast("StreamHandler", handler.unary_stream)
@@ -190,7 +190,7 @@ class CareInterceptor(grpc.aio.ServerInterceptor):
         serve: Callable[[Message, Context], Awaitable[ResponseT]],
         load: _Capacity,
     ) -> ResponseT:
-        """Serves, logs and counts a call. Raises the refusal that ends it."""
+        """Serves, logs and counts a call. Raises a refusal if the call fails."""
         operations, started = self._operations, time.perf_counter()
         caller, reason = _ANONYMOUS, "CANCELLED"
         limit = asyncio.timeout(load.seconds)
@@ -216,7 +216,7 @@ class CareInterceptor(grpc.aio.ServerInterceptor):
             if left is not None and left <= 0:
                 reason = "DEADLINE_EXCEEDED"
             raise
-        except Exception as error:  # noqa: BLE001 - logged, and answered in words that give nothing away
+        except Exception as error:  # noqa: BLE001 - logged, and answered with a text that reveals nothing
             if limit.expired():
                 reason = Reason.TIME_LIMIT_EXCEEDED.value
                 raise time_limit_exceeded() from None
@@ -224,7 +224,7 @@ class CareInterceptor(grpc.aio.ServerInterceptor):
             # Without the message: a database driver quotes values, which may be personal data.
             frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in extract_tb(error.__traceback__)]
             _LOG.error("call failed", method=policy.method, error=type(error).__qualname__, frames=frames)
-            await context.abort(grpc.StatusCode.INTERNAL, "The service failed; the failure has been logged.")
+            await context.abort(grpc.StatusCode.INTERNAL, "Internal error. The service has logged it.")
         else:
             reason = "OK"
             return answer
@@ -273,7 +273,7 @@ async def _abort(context: Context, refusal: Refusal) -> NoReturn:
 
 
 def _log(method: str, caller: Caller, references: dict[str, str], code: str, reason: str, seconds: float) -> None:
-    """Logs one line per call with names, ids and the trace; no personal data, no text, no token."""
+    """Logs one line per call with names and ids, but no personal data, no text and no token."""
     if caller.acting_service:
         references["acting_service"] = caller.acting_service
     _LOG.info(
@@ -293,7 +293,7 @@ def _references(request: Message) -> dict[str, str]:
     for field in ("name", "parent", "request_id"):
         described = request.DESCRIPTOR.fields_by_name.get(field)
         if described is not None and described.type == FieldDescriptor.TYPE_STRING:
-            # Only what looks like a name or an id is logged: a client may send anything here, also personal data.
+            # Logs only names and ids, because a client can send anything here, even personal data.
             value = str(getattr(request, field))
             if _REFERENCE.fullmatch(value):
                 found[field] = value

@@ -1,4 +1,4 @@
-"""LifecycleService: the state machines, as `care_rules.lifecycle` has them."""
+"""LifecycleService: the state machines of `care_rules.lifecycle`."""
 
 from __future__ import annotations
 

@@ -7,16 +7,16 @@ from datetime import timedelta
 from typing import Final
 
 MAX_REQUEST: Final = 4 * 1024 * 1024
-"""Bytes, as gRPC's own default: a batch of 100 reviews of 10,000 characters, most of them of two bytes or less."""
+"""In bytes; the same as gRPC's default. A batch of 100 reviews of 10,000 characters, three bytes each, fits."""
 MAX_METADATA: Final = 16 * 1024
-"""Bytes; a bearer token with many claims takes two or three thousand."""
+"""In bytes. A bearer token with many claims has two or three thousand."""
 _PING_INTERVAL: Final = timedelta(seconds=20)
 """Clients that ping more often without a call are disconnected (gRFC A8). gRPC's default is five minutes."""
 _KEEPALIVE: Final = timedelta(minutes=1)
-"""When the server pings a silent client, so that dead connections are not kept for hours."""
+"""How long a client can be silent before the server pings it, so that dead connections do not stay open for hours."""
 _KEEPALIVE_TIMEOUT: Final = timedelta(seconds=20)
 _CONNECTION_AGE: Final = timedelta(minutes=30)
-"""Clients then open a new connection, and so reach new processes and replicas (gRFC A9)."""
+"""The maximum age of a connection. Clients then open a new one, and so reach new processes and replicas (gRFC A9)."""
 _CONNECTION_AGE_GRACE: Final = timedelta(minutes=5)
 
 

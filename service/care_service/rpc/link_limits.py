@@ -17,16 +17,16 @@ _ONCE: Final = RateLimitItemPerMinute(1)
 
 
 class LinkLimit:
-    """How many requests one process accepts from one link in a minute. Repeats of an accepted request don't count."""
+    """Limits the requests with one link in a minute, per process. Repeats of an accepted request don't count."""
 
     def __init__(self, per_minute: int, words: str) -> None:
-        """`words` tell the caller who sent too many what to do."""
+        """`words` is the error text, which says what to do."""
         self._most = RateLimitItemPerMinute(per_minute)
         self._words = words
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
 
     async def check(self, link: str, request: Repeatable | None = None) -> None:
-        """Refuses with RATE_LIMITED one request too many. Reads pass no `request`: each of them counts."""
+        """Refuses with RATE_LIMITED a request above the limit. Reads pass no `request`: each of them counts."""
         if request is None:
             if not await self._limiter.hit(self._most, link):
                 raise self._refusal()

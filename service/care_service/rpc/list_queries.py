@@ -1,4 +1,4 @@
-"""What the lists of tickets and reviews are asked for: filter, order, page token."""
+"""The order and the page tokens of ticket and review lists."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ _DIRECTIONS: Final = {"": False, "asc": False, "desc": True}
 
 
 def read_order(fields: Fields, text: str) -> tuple[OrderKey, ...]:
-    """Reads `order_by` (AIP-132) and completes it; remembers what is wrong with it."""
+    """Reads `order_by` (AIP-132), and adds the keys that make the order complete. Adds violations to `fields`."""
     keys: list[OrderKey] = []
     for part in text.split(",") if text.strip() else ():
         name, _, direction = " ".join(part.split()).partition(" ")
         if name not in set(OrderField):
-            fields.reject("order_by", f"{name!r} can't be ordered by; possible are {', '.join(OrderField)}")
+            fields.reject("order_by", f"can't order by {name!r}; use {', '.join(OrderField)}")
         elif direction not in _DIRECTIONS:
-            fields.reject("order_by", f"after {name} may stand desc or nothing, not {direction!r}")
+            fields.reject("order_by", f"has {direction!r} after {name}; use desc or nothing")
         elif any(key.field == name for key in keys):
-            fields.reject("order_by", f"{name} stands there twice: name it once")
+            fields.reject("order_by", f"names {name} twice; name it once")
         else:
             keys.append(OrderKey(OrderField(name), _DIRECTIONS[direction]))
     return complete_order(tuple(keys))
 
 
 def scope(what: str, parent: str, *asked: str) -> str:
-    """Returns what a page token is bound to: the list, the parent, and the filter and order as they were given."""
+    """Returns what a page token is bound to: the list `what`, its parent, and its filter and order as requested."""
     bound = f" {sha256(repr(asked).encode()).hexdigest()[:16]}" if any(asked) else ""
     return f"{what} {parent}{bound}"
 
 
 def ticket_token(scoped: str, order: tuple[OrderKey, ...], last: Ticket) -> str:
-    """Makes the token that goes on after a ticket."""
+    """Returns the token of the page after a ticket."""
     values = [_value(key.field, last) for key in order]
     parts = [value.isoformat() if isinstance(value, datetime) else value for value in values]
     return page_tokens.make_token(scoped, last.organization, *parts)
@@ -67,7 +67,7 @@ def _value(field: OrderField, ticket: Ticket) -> KeyValue:
 
 
 def read_ticket_token(token: str, scoped: str, order: tuple[OrderKey, ...]) -> TicketPlace | None:
-    """Returns where a page of tickets goes on; raises Refusal INVALID_PAGE_TOKEN."""
+    """Returns the place that a page of tickets starts after; None for the first. Refuses with INVALID_PAGE_TOKEN."""
 
     def place(key: list[str | int]) -> TicketPlace:
         values = [_read_value(each.field, part) for each, part in zip(order, key[1:], strict=True)]
@@ -89,12 +89,12 @@ def _read_value(field: OrderField, part: str | int) -> KeyValue:
 
 
 def review_token(scoped: str, last: Review) -> str:
-    """Makes the token that goes on after a review."""
+    """Returns the token of the page after a review."""
     return page_tokens.make_token(scoped, last.organization, last.create_time.isoformat(), str(last.id))
 
 
 def read_review_token(token: str, scoped: str) -> ReviewPlace | None:
-    """Returns where a page of reviews goes on; raises Refusal INVALID_PAGE_TOKEN."""
+    """Returns the place that a page of reviews starts after; None for the first. Refuses with INVALID_PAGE_TOKEN."""
     return page_tokens.read_token(
         token,
         scoped,

@@ -1,4 +1,4 @@
-"""Page tokens (AIP-158): the last key of a page, opaque and bound to its list."""
+"""Page tokens (AIP-158): the key of a page's last row. Opaque, and valid only for the same list."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def make_token(scope: str, *key: str | int) -> str:
 
 
 def read_token(token: str, scope: str, parse: Callable[[list[str | int]], KeyT]) -> KeyT | None:
-    """Returns a token's key, None for an empty one; refuses with INVALID_PAGE_TOKEN what was not made for `scope`."""
+    """Returns a token's key; None for an empty token. Refuses with INVALID_PAGE_TOKEN a token of another `scope`."""
     if not token:
         return None
     try:
         found, *key = json.loads(urlsafe_b64decode(token + "=" * (-len(token) % 4)))
         if found != scope or not all(isinstance(part, str | int) for part in key):
-            raise ValueError("made for something else")
+            raise ValueError("token of another list")
         return parse(key)
     except (ValueError, TypeError, IndexError, OverflowError, RecursionError) as error:
         raise invalid_page_token() from error
@@ -45,31 +45,31 @@ def invalid_page_token() -> Refusal:
 
 
 def text(part: str | int) -> str:
-    """Reads a part of a key as text that PostgreSQL takes; raises ValueError."""
+    """Reads a part of a key as a text that PostgreSQL can store. Raises ValueError."""
     if not isinstance(part, str) or not part.isprintable():
-        raise ValueError("no such text was given")
+        raise ValueError("not a text of a token")
     return part
 
 
 def number(part: str | int) -> int:
-    """Reads a part of a key as a bigint; raises ValueError."""
+    """Reads a part of a key as a bigint. Raises ValueError."""
     if not isinstance(part, int) or abs(part) >= 2**63:
-        raise ValueError("no such number was given")
+        raise ValueError("not a number of a token")
     return part
 
 
 def time(part: str | int) -> datetime:
-    """Reads a part of a key as a time in UTC; raises ValueError or OverflowError."""
+    """Reads a part of a key as a time in UTC. Raises ValueError or OverflowError."""
     found = datetime.fromisoformat(text(part))
     if found.tzinfo is None:
-        raise ValueError("no such time was given")
+        raise ValueError("not a time of a token")
     return found.astimezone(UTC)
 
 
 def make_page(
     rows: Sequence[T], size: int, convert: Callable[[T], MessageT], token: Callable[[T], str]
 ) -> tuple[list[MessageT], str]:
-    """Returns the messages of a page, and the token of the next page; empty at the end of the list.
+    """Returns the messages of a page, and the token of the next page. The token is empty at the end of the list.
 
     `rows` has one row more than `size` if there is a next page. A page has fewer than `size` messages if they would not
     fit into one response (AIP-158 allows that).

@@ -1,4 +1,4 @@
-"""The `parent` of lists and streams: its organization, and whether the caller may read it."""
+"""Reads the `parent` of lists and streams, and checks that the caller may read it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from care_service.usecases.ports.reader import Reader
 
 
 def list_parent(fields: Fields, parent: str, caller: Caller) -> str | None:
-    """Returns the organization of a list, after all other fields were read; None for all organizations.
+    """Returns the organization of a list; None for all organizations. Call it after all other fields were read.
 
     Only a caller whose token names no organization may read all of them.
     """
     if parent == names.ALL_ORGANIZATIONS:
         if caller.organization is not None:
-            fields.reject("parent", "can name all organizations only with a token that has no organization: name yours")
+            fields.reject(
+                "parent",
+                "must name the organization of your token; only a token without an organization can read all of them",
+            )
         fields.check()
         return None
     organization = fields.name("parent", parent, names.parse_organization, "")
@@ -27,7 +30,7 @@ def list_parent(fields: Fields, parent: str, caller: Caller) -> str | None:
 
 
 async def check_ticket(reader: Reader, caller: Caller, name: TicketName) -> None:
-    """Refuses with RESOURCE_NOT_FOUND a ticket that does not exist, or is another organization's."""
+    """Refuses with RESOURCE_NOT_FOUND a ticket that does not exist, or that belongs to another organization."""
     caller.check_organization(name.organization, str(name))
     if not await reader.ticket_exists(name):
         raise not_found(str(name))

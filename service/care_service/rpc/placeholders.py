@@ -1,4 +1,4 @@
-"""Names that stand in for names that can't be read, until `Fields.check` refuses the request."""
+"""Placeholders for invalid names, until `Fields.check` refuses the request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The access rules of methods, read from their `access` options. The contract is the only list."""
+"""The access rules of methods, read from their `access` options. There is no other list."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Policy:
     """The access rule of one method."""
 
     method: str
-    """`care.v1.TicketService/GetTicket`."""
+    """The full name, such as `care.v1.TicketService/GetTicket`."""
     public: bool
     """Whether the method needs no token."""
     roles: frozenset[Role]
@@ -61,7 +61,7 @@ class Policy:
 
 
 def policy_of(method: MethodDescriptor) -> Policy:
-    """Reads a method's access rule; raises MissingAccessError."""
+    """Reads a method's access rule. Raises MissingAccessError."""
     access = method.GetOptions().Extensions[access_pb2.access]
     roles = frozenset(role for number in access.roles if (role := enums.ROLE.from_contract(number)))
     name = f"{method.containing_service.full_name}/{method.name}"

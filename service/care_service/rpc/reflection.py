@@ -1,6 +1,6 @@
-"""Server reflection, as v1 and as the older v1alpha: the two differ in their package's name alone.
+"""Server reflection, v1 and v1alpha. The two differ only in the name of their package.
 
-grpcurl, Postman and buf curl ask for v1 first; grpcio-reflection brings v1alpha only.
+grpcurl, Postman and buf curl request v1 first, but grpcio-reflection contains only v1alpha.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _SERVICE: Final = f"{_NEW}.ServerReflection"
 
 
 def add_reflection(server: grpc.aio.Server) -> None:
-    """Lets clients ask `server` for its services and their descriptors."""
+    """Adds reflection to `server`: clients can read its services and their descriptors."""
     health = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
     names = [*(service.full_name for service in SERVICES), health, reflection.SERVICE_NAME, _SERVICE]
     servicer = reflection.aio.ReflectionServicer(names, pool=_pool())
@@ -45,10 +45,10 @@ def add_reflection(server: grpc.aio.Server) -> None:
 
 
 def _pool() -> DescriptorPool:
-    """Makes a pool of our own: in the default one, a library that brings v1 itself would meet our copy of it."""
+    """Makes a separate pool. In the default pool, the copy of v1 would conflict with a library that contains v1."""
     pool, known = DescriptorPool(), set[str]()
     _add(pool, known, (service.file for service in SERVICES))
-    # Nothing imports the errors' details; whoever prints an error needs them.
+    # No service imports the details of errors, but clients need them to print an error.
     modules = (health_pb2, reflection_pb2, error_details_pb2)
     _add(pool, known, (Default().FindFileByName(module.DESCRIPTOR.name) for module in modules))
     old = FileDescriptorProto.FromString(reflection_pb2.DESCRIPTOR.serialized_pb)
@@ -61,6 +61,6 @@ def _add(pool: DescriptorPool, known: set[str], files: Iterable[FileDescriptor])
     for file in files:
         if file.name not in known:
             known.add(file.name)
-            # Dependencies first: the pool takes a file only after what it imports.
+            # Dependencies first: the pool accepts a file only after its imports.
             _add(pool, known, file.dependencies)
             pool.AddSerializedFile(file.serialized_pb)

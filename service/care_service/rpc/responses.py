@@ -1,4 +1,4 @@
-"""Responses of commands: made from a use case's outcome, or replayed from the stored bytes (AIP-155)."""
+"""Responses of commands: converted from a use case's outcome, or replayed from stored bytes (AIP-155)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Repeatable(Protocol):
 
 
 def fingerprint(method: str, request: Repeatable, request_id: UUID) -> bytes:
-    """Returns SHA-256 over the method and the request's bytes: it tells two requests with the same id apart.
+    """Returns the SHA-256 of the method and the request's bytes. It distinguishes two requests with the same id.
 
     `request_id` is the parsed id of the request. The letter case of its text does not matter (RFC 9562, section 4).
     """
@@ -40,9 +40,9 @@ def fingerprint(method: str, request: Repeatable, request_id: UUID) -> bytes:
 
 
 class Responder(Generic[OutcomeT, ResponseT]):
-    """Makes a request for a use case, and the response from its outcome.
+    """Makes the request for a use case, and converts its outcome to the response.
 
-    The outcome is converted once: the response that is stored for repeats is the one that the caller gets.
+    Converts the outcome once, so that the stored response for repeats is the same as the caller's.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Responder(Generic[OutcomeT, ResponseT]):
         """Returns the response to the caller."""
         if isinstance(outcome, StoredResponse):
             return self._response_type.FromString(outcome.body)
-        # A try that was overtaken may have encoded another outcome.
+        # An earlier try, whose commit failed, may have encoded another outcome.
         if self._encoded is not None and self._encoded[0] is outcome:
             return self._encoded[1]
         return self._convert(outcome)

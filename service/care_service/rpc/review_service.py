@@ -1,4 +1,4 @@
-"""ReviewService: reviews come in, and are read."""
+"""ReviewService: takes in reviews, and reads them."""
 
 from __future__ import annotations
 
@@ -107,17 +107,17 @@ def _ingested(review: Review) -> pb.IngestReviewResponse:
 
 def _review(fields: Fields, organization: str, given: review_pb2.Review, now: datetime) -> Review:
     if not _SITE.fullmatch(given.site):
-        fields.reject("review.site", "must be 1 to 40 of lower-case letters, digits and '-'")
+        fields.reject("review.site", "must have 1 to 40 lower-case letters, digits and '-'")
     external_id = fields.text("review.external_id", given.external_id, _EXTERNAL_ID, required=True, line=True)
     location = fields.name("review.location", given.location, names.parse_location, Child(organization, ""))
     if organization and location.organization != organization:
-        fields.reject("review.location", "belongs to another organization than the review")
+        fields.reject("review.location", "must belong to the organization in parent")
     if given.stars not in _STARS:
         fields.reject("review.stars", "must be 1 to 5")
     if given.url and (len(given.url) > _URL or not _is_url(given.url)):
         fields.reject("review.url", f"must be an http or https URL of at most {_URL} characters, or empty")
     if not given.HasField("create_time"):
-        fields.reject("review.create_time", "is missing: say when the review was written")
+        fields.reject("review.create_time", "is required: the time when the review was written")
     fields.past("review.create_time", given.create_time, now)
     fields.past("review.update_time", given.update_time, now)
     author = fields.text("review.author_display_name", given.author_display_name, DISPLAY_NAME, line=True)
@@ -138,7 +138,7 @@ def _review(fields: Fields, organization: str, given: review_pb2.Review, now: da
         text=text,
         url=given.url,
         create_time=written,
-        # The deletion is the last edit: an edit of an earlier time that arrives later changes nothing.
+        # A deletion is the last edit: an earlier edit that arrives later changes nothing.
         update_time=max(updated, deleted or updated),
         ingest_time=now,
         delete_time=deleted,

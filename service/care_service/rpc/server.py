@@ -1,4 +1,4 @@
-"""The gRPC server: our services behind the interceptor, health and reflection beside them."""
+"""The gRPC server: Care's services behind the interceptor, and health and reflection."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _WITHOUT_DATABASE = ("care.v1.LifecycleService",)
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the handlers work with."""
+    """The dependencies of the handlers."""
 
     store: TicketStore
     reader: Reader
@@ -62,7 +62,7 @@ class Parts:
 
 
 class Server:
-    """A grpc.aio server with our services; one event loop per process. With `reuse_port`, several share a port."""
+    """A grpc.aio server with Care's services. With `reuse_port`, several processes share a port."""
 
     def __init__(self, parts: Parts, *, reuse_port: bool = False) -> None:
         names = [service.full_name for service in SERVICES]
@@ -98,9 +98,9 @@ class Server:
         add_reflection(server)
 
     async def start(self, address: str, credentials: grpc.ServerCredentials | None = None) -> int:
-        """Listens on `address`, with TLS by `credentials` or without, and reports SERVING; returns the port.
+        """Listens on `address`, and reports SERVING. Returns the port. Uses TLS if there are `credentials`.
 
-        Raises OSError where it can't be had.
+        Raises OSError if it can't listen on the address.
         """
         try:
             if credentials is None:
@@ -108,12 +108,12 @@ class Server:
             else:
                 port = self.grpc.add_secure_port(address, credentials)
         except RuntimeError as error:
-            raise OSError(f"{address} can't be listened on") from error
+            raise OSError(f"can't listen on {address}") from error
         await self.grpc.start()
         await self.health.start()
         return int(port)
 
     async def stop(self, grace: timedelta) -> None:
-        """Says NOT_SERVING, takes no new calls, and gives those under way `grace` to end."""
+        """Reports NOT_SERVING, rejects new calls, and gives calls in progress `grace` to finish."""
         await self.health.drain()
         await self.grpc.stop(grace.total_seconds())

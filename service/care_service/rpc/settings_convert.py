@@ -1,4 +1,4 @@
-"""Settings from the contract's messages and back, field by field."""
+"""Converts settings from and to messages of the contract, field by field."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ _WEEKDAYS: Final = settings_pb2.Weekday.values()
 
 
 class UnreadableError(Exception):
-    """A field's value is none; the words say what to do."""
+    """The value of a field is not valid. The message says what to do."""
 
 
 def read_settings(given: settings_pb2.Settings, wrong: Callable[[str, str], None]) -> Layer:
-    """Returns what is set; tells `wrong` the name of each field that can't be read, and why."""
+    """Returns the fields that are set. Calls `wrong` with the name of each invalid field, and what is wrong with it."""
     values, names = Settings(), set()
     for name in FIELDS:
-        if not given.HasField(name):  # type: ignore[arg-type]  # FIELDS are the message's own, see the tests
+        if not given.HasField(name):  # type: ignore[arg-type]  # FIELDS are the names in the message, see the tests
             continue
         try:
             values = replace(values, **{name: _READERS[name](getattr(given, name))})
@@ -54,7 +54,7 @@ def read_settings(given: settings_pb2.Settings, wrong: Callable[[str, str], None
 
 
 def settings_message(layer: Layer, name: str, revision: int) -> settings_pb2.Settings:
-    """Returns what is set, as a message."""
+    """Returns a message with the fields that are set."""
     made = settings_pb2.Settings(name=name, etag=str(revision))
     for field in FIELDS:
         if field in layer.names:
@@ -63,14 +63,14 @@ def settings_message(layer: Layer, name: str, revision: int) -> settings_pb2.Set
 
 
 def effective_message(settings: Settings, name: str) -> settings_pb2.Settings:
-    """Returns what holds, as a message in which every field is set."""
+    """Returns a message with the settings that apply. Every field is set."""
     made = settings_message(Layer(settings, frozenset(FIELDS)), name, 0)
     made.ClearField("etag")
     return made
 
 
 def json_values(layer: Layer) -> dict[str, str]:
-    """Returns the values that are set as JSON, by their fields' names."""
+    """Returns the JSON of each field that is set, by the field's name."""
     made = MessageToDict(settings_message(layer, "", 0), preserving_proto_field_name=True)
     return {name: json.dumps(made[name], ensure_ascii=False) for name in FIELDS if name in made}
 
@@ -80,7 +80,7 @@ def json_values(layer: Layer) -> dict[str, str]:
 
 def _duration(value: Duration) -> timedelta:
     if not 0 <= value.seconds <= _MAX_SECONDS or not 0 <= value.nanos < 1_000_000_000:  # noqa: PLR2004 - of a second
-        raise UnreadableError("is no duration that could be meant")
+        raise UnreadableError("must be a duration from 0 seconds to 10 years")
     return timedelta(seconds=value.seconds)
 
 
@@ -104,7 +104,7 @@ def _channel(value: message_pb2.Channel.ValueType) -> Channel:
 
 def _creation(value: settings_pb2.TicketCreation) -> TicketCreation:
     if any("\0" in site for site in value.sites):
-        raise UnreadableError("names a site with a NUL character: take it out")
+        raise UnreadableError("must not name a site with a NUL character")
     return TicketCreation(tuple(sorted(set(value.stars))), tuple(sorted(set(value.sites))))
 
 
@@ -114,7 +114,7 @@ def _star_priorities(value: settings_pb2.StarPriorities) -> tuple[StarPriority, 
 
 def _templates(value: settings_pb2.ReplyTemplates) -> tuple[ReplyTemplate, ...]:
     if any("\0" in each.text for each in value.templates):
-        raise UnreadableError("contain a NUL character: take it out")
+        raise UnreadableError("must not contain a NUL character")
     return tuple(ReplyTemplate(each.language, each.text) for each in value.templates)
 
 
@@ -137,7 +137,7 @@ def _minutes(text: str) -> int:
     hours, colon, minutes = text.partition(":")
     is_time = colon and hours.isdecimal() and minutes.isdecimal() and len(hours) == len(minutes) == 2  # noqa: PLR2004
     if not is_time or int(minutes) >= _HOUR or int(hours) * _HOUR + int(minutes) > 24 * _HOUR:
-        raise UnreadableError("must have times such as 09:00, from 00:00 to 24:00")
+        raise UnreadableError("must have times like 09:00, from 00:00 to 24:00")
     return int(hours) * _HOUR + int(minutes)
 
 
@@ -148,23 +148,23 @@ def _hours(value: settings_pb2.BusinessHours) -> BusinessHours:
             raise UnreadableError("must name days of the week: MONDAY to SUNDAY")
         begin, end = _minutes(each.start), _minutes(each.end)
         if begin >= end:
-            raise UnreadableError("must have intervals that end after they begin; one over midnight is two")
+            raise UnreadableError("must have intervals that end after they start; split one that crosses midnight")
         week[each.day].append(Interval(begin, end))
     try:
         holidays = frozenset(date.fromisoformat(text) for text in value.holidays)
     except ValueError:
-        raise UnreadableError("must have holidays as dates, such as 2026-12-25") from None
+        raise UnreadableError("must have holidays that are dates like 2026-12-25") from None
     days = tuple(tuple(sorted(week[day], key=lambda interval: interval.start)) for day in _DAYS)
     return BusinessHours(value.time_zone, days, holidays)
 
 
 def _text(value: str) -> str:
     if "\0" in value:
-        raise UnreadableError("contains a NUL character: take it out")
+        raise UnreadableError("must not contain a NUL character")
     return value
 
 
-def _unchanged(value: Any) -> Any:  # noqa: ANN401 - a number or a truth, as the field's type says
+def _unchanged(value: Any) -> Any:  # noqa: ANN401 - an int or a bool
     return value
 
 

@@ -85,12 +85,14 @@ class SettingsHandlers(settings_service_pb2_grpc.SettingsServiceServicer):
         language = fields.text("language", request.language, _LANGUAGE, line=True)
         site = fields.text("site", request.site, _SITE, line=True)
         if given and given.count(FORM_LINK) != 1:
-            fields.reject("reply_text", f"must contain {FORM_LINK} exactly once, for the link")
+            fields.reject("reply_text", f"must contain {FORM_LINK} exactly once, at the place of the link")
         fields.check()
         effective = (await self._place("name", request.name)).effective
         template = None if given else effective.template(language)
         if not given and template is None:
-            fields.reject("reply_text", "is missing, and there is no template: give a text, or set reply_templates")
+            fields.reject(
+                "reply_text", "is required, because there is no template: give a text, or set reply_templates"
+            )
         fields.check()
         text = template.text if template else given
         # All links have the same length.
@@ -117,7 +119,7 @@ def _updated(place: SettingsPlace) -> pb.UpdateSettingsResponse:
 def _messages(
     place: SettingsPlace,
 ) -> tuple[settings_pb2.Settings, settings_pb2.Settings, list[settings_pb2.SettingsSource]]:
-    """Returns what is set at a place, what applies there, and where each field of that is set."""
+    """Returns the settings of a place, the settings that apply there, and where each of these is set."""
     organization, location = place.organization, place.location
     sources = []
     for field in sorted(FIELDS):

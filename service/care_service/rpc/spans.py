@@ -14,10 +14,11 @@ from care_client import trace_context
 
 _TRACER: Final = trace.get_tracer("care.rpc")
 _OUR_FAULT: Final = frozenset({"INTERNAL", "UNKNOWN", "UNAVAILABLE", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "DATA_LOSS"})
-"""Codes that make the span of a server an error, by OpenTelemetry's conventions; the others are the client's."""
+"""Codes that make a server's span an error, according to OpenTelemetry's conventions. The other codes are the client's
+errors."""
 
 _ORDERLY: Final = frozenset({"DRAINING"})
-"""Reasons that are no failure in spite of their code: every deployment ends all streams."""
+"""Reasons that are not errors, whatever their code: every deployment ends all streams."""
 
 
 def begin(method: str, metadata: Iterable[tuple[str, str | bytes]]) -> Span:
@@ -27,7 +28,7 @@ def begin(method: str, metadata: Iterable[tuple[str, str | bytes]]) -> Span:
     span = _TRACER.start_span(method, parent, SpanKind.SERVER)
     if span.get_span_context().is_valid:
         return span
-    # Nothing records spans. The ids still connect the log lines of the call with those of the steps that follow.
+    # No recorder is configured. The ids still connect the log lines of the call with those of later steps.
     return NonRecordingSpan(SpanContext(getrandbits(128) or 1, getrandbits(64) or 1, is_remote=False))
 
 

@@ -1,4 +1,4 @@
-"""Tickets as messages for one caller: what the caller may do with a ticket depends on both."""
+"""Converts tickets for a caller: the actions depend on the ticket and on the caller."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from care_service.usecases.ports.reader import TicketView
 
 
 def ticket_for(snapshot: TicketSnapshot, caller: Caller) -> ticket_pb2.Ticket:
-    """Converts the ticket of a snapshot, whose `agent` is the caller's directory entry."""
+    """Converts the ticket of a snapshot. The snapshot's `agent` must be the caller's directory entry."""
     return full_ticket(TicketView(snapshot.ticket, snapshot.contact), caller, snapshot.agent)
 
 

@@ -1,4 +1,4 @@
-"""TicketService: the commands on tickets, their lists and their log."""
+"""TicketService: the commands on tickets, their lists and their activity log."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from care_rules.queries import TicketQuery
 from care_rules.refusals import Violation, invalid
 from care_rules.snapshot import TicketSnapshot
 from care_service.rpc import convert, enums, list_queries, page_tokens
-from care_service.rpc.batches import Batch, serve_each, ticket_of
+from care_service.rpc.batches import Batch, serve_each, ticket_belongs_to
 from care_service.rpc.call import current_call
 from care_service.rpc.fields import DISPLAY_NAME, EXTERNAL_REFERENCE, LONG_TEXT, SUBJECT, Fields
 from care_service.rpc.parents import check_ticket, list_parent
@@ -74,7 +74,7 @@ TicketCommand: TypeAlias = Callable[[TicketStore, TicketName, Request[TicketSnap
 
 
 class VerbRequest(Repeatable, Protocol):
-    """A request that names a ticket and what to do with it."""
+    """The request of a method on a ticket."""
 
     name: str
     etag: str
@@ -103,7 +103,7 @@ class TicketHandlers(ticket_service_pb2_grpc.TicketServiceServicer):
         if given.location:
             location = fields.name("ticket.location", given.location, names.parse_location, None)
         elif not given.review:
-            fields.reject("ticket.location", "is missing: name a location, or a review")
+            fields.reject("ticket.location", "is required if there is no review")
         new = _new_ticket(fields, organization, request, review, location)
         fields.check()
         for field, child in (("ticket.review", review), ("ticket.location", location)):
@@ -230,7 +230,9 @@ class TicketHandlers(ticket_service_pb2_grpc.TicketServiceServicer):
     async def _batch(
         self, batch: Batch[VerbT], serve: Callable[[VerbT], Awaitable[TicketResponse]]
     ) -> list[pb.BatchTicketResult]:
-        served = await serve_each(batch, current_call(), lambda item, parent: ticket_of(item.name, parent), serve)
+        served = await serve_each(
+            batch, current_call(), lambda item, parent: ticket_belongs_to(item.name, parent), serve
+        )
         return [
             pb.BatchTicketResult(name=item.name, status=status, ticket=response.ticket if response else None)
             for item, (status, response) in zip(batch.requests, served, strict=True)
@@ -281,7 +283,7 @@ class TicketHandlers(ticket_service_pb2_grpc.TicketServiceServicer):
 
 def _check_same_organization(field: str, child: Child | ReviewName | None, organization: str) -> None:
     if child is not None and child.organization != organization:
-        raise invalid(Violation(field, "belongs to another organization than the ticket"))
+        raise invalid(Violation(field, "must belong to the organization of the ticket"))
 
 
 def _subject(fields: Fields, subject: str, *, required: bool) -> str:

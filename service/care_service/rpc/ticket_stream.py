@@ -1,4 +1,4 @@
-"""TicketService.WatchTickets: a stream that resumes where its client stopped reading."""
+"""TicketService.WatchTickets: a stream of activities, which a client can resume."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _BATCH: Final = 100
 async def watch_tickets(
     feed: Feed, subscriptions: Subscriptions, reader: Reader, request: pb.WatchTicketsRequest, caller: Caller
 ) -> AsyncGenerator[pb.WatchTicketsResponse, None]:
-    """Yields what happens to the tickets that a request names, from its resume token on."""
+    """Yields the activities of a request's tickets after its resume token."""
     fields = Fields()
     is_full = fields.is_full(request.view)
     follow = await _follow(reader, fields, request, caller)
@@ -41,10 +41,10 @@ async def watch_tickets(
         through = await feed.end()
         if place is None:
             place = through
-            # At once: a client that is cut off before the first change has a place to resume from.
+            # At once, so that a client that is disconnected before the first change can resume.
             yield pb.WatchTicketsResponse(resume_token=token(place))
         elif place > through:
-            # The token is from a database that was restored from a dump since: its transactions count from the start.
+            # The database was restored from a dump since the token was made, so its transaction ids started again.
             raise page_tokens.invalid_page_token()
         while not subscription.has_ended:
             if place < through:

@@ -1,4 +1,4 @@
-"""WorkerService: what the workflows ask for and report. Every response says what the next step is."""
+"""WorkerService: the next steps of workflows, and their reports. Every response has the next step."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _DELIVERED_STATES: Final = {
 
 
 class WorkerHandlers(worker_service_pb2_grpc.WorkerServiceServicer):
-    """Serves WorkerService: the steps of recoveries, deliveries and tickets' deadlines."""
+    """Serves WorkerService: the steps of recoveries, deliveries and ticket deadlines."""
 
     def __init__(self, store: TicketStore, links: Links, timing: SiteTiming) -> None:
         self._store = store
@@ -155,7 +155,7 @@ class WorkerHandlers(worker_service_pb2_grpc.WorkerServiceServicer):
         call = current_call()
         return _delivery_plan(await deliveries.report_delivery(self._store, name, command, call.caller, call.now))
 
-    # --- tickets' deadlines -------------------------------------------------------------------------------------------
+    # --- ticket deadlines ---------------------------------------------------------------------------------------------
 
     async def GetNextDeadline(self, request: pb.GetNextDeadlineRequest, context: Context) -> pb.GetNextDeadlineResponse:
         """See the contract."""
@@ -192,7 +192,7 @@ def _ticket(text: str) -> TicketName:
 def _attempt(number: int, method: str) -> Fields:
     fields = Fields()
     if number < 1:
-        fields.reject("attempt", f"must be the number that {method} gave")
+        fields.reject("attempt", f"must be the attempt in the grant of {method}")
     return fields
 
 

@@ -51,11 +51,11 @@ _WATCH_STATEMENT: Final = timedelta(seconds=5)
 
 
 class MissingKeysError(Exception):
-    """A key of links that customers still use is missing."""
+    """A key is missing that links in use were made with. The message names it."""
 
 
 class SystemClock:
-    """The machine's own time."""
+    """The time of this machine."""
 
     def now(self) -> datetime:
         """See Clock."""
@@ -80,10 +80,10 @@ async def service(
     pace: Pace | None = None,
     shares_port: bool = False,
 ) -> AsyncIterator[RunningService]:
-    """Runs the service: migrates the database, serves gRPC and relays the outbox until the block is left.
+    """Runs the service while the block runs: migrates the database, serves gRPC and relays the outbox.
 
     `temporal` may be lazy, and its server unreachable. With `shares_port`, other processes of the service use the same
-    port. Raises OSError if the address is taken, MissingKeysError, NewerDatabaseError, ConfigurationError if a file
+    port. Raises OSError if the address is in use, MissingKeysError, NewerDatabaseError, ConfigurationError if a file
     can't be used, and Refusal DATABASE_UNAVAILABLE if the database is unreachable.
     """
     if not shares_port:
@@ -93,11 +93,11 @@ async def service(
     metrics, clock = metrics or Metrics(), clock or SystemClock()
     database = Database(settings.database_url, pool_size=settings.database_pool_size)
     # Separate from the pool, so that many calls can't block the tasks that watch the database.
-    apart = Database(settings.database_url, pool_size=2, statement_timeout=_WATCH_STATEMENT)
+    watch_database = Database(settings.database_url, pool_size=2, statement_timeout=_WATCH_STATEMENT)
     try:
         await prepare(settings, database)
         relay = Relay(Outbox(database), TemporalWaker(temporal, settings.task_queue), metrics)
-        watch = DatabaseWatch(partial(ping, apart))
+        watch = DatabaseWatch(partial(ping, watch_database))
         limits = Limits(settings.max_calls, settings.max_streams, settings.max_call_time)
         pace = pace or Pace()
         subscriptions = Subscriptions(PostgresFeed(database), pace)
@@ -108,10 +108,10 @@ async def service(
         server = Server(parts, reuse_port=shares_port)
         port = await server.start(str(settings.grpc_address), credentials)
         relaying = asyncio.create_task(keep_running("relay", relay.run))
-        beside: dict[str, Callable[[], Awaitable[None]]] = {
+        tasks_by_name: dict[str, Callable[[], Awaitable[None]]] = {
             "housekeeping": partial(purge_expired_responses, StoredResponses(database), clock, metrics),
             "database watch": partial(watch.run, server.health.database),
-            "measuring": partial(measure, metrics, database, Outbox(apart)),
+            "measuring": partial(measure, metrics, database, Outbox(watch_database)),
             "token keys": keys.run,
             "following": subscriptions.run,
             "reconciling": partial(
@@ -122,7 +122,7 @@ async def service(
                 settings.reconcile_interval,
             ),
         }
-        tasks = [relaying, *(asyncio.create_task(keep_running(name, run)) for name, run in beside.items())]
+        tasks = [relaying, *(asyncio.create_task(keep_running(name, run)) for name, run in tasks_by_name.items())]
         _LOG.info("serving", address=f"{settings.grpc_address.host}:{port}", tls=credentials is not None)
         try:
             yield RunningService(port, relay)
@@ -139,7 +139,7 @@ async def service(
             _LOG.info("stopped")
     finally:
         await database.close()
-        await apart.close()
+        await watch_database.close()
 
 
 async def prepare(settings: ServiceSettings, database: Database) -> None:
@@ -148,7 +148,9 @@ async def prepare(settings: ServiceSettings, database: Database) -> None:
         pass
     await upgrade(database.engine)
     if missing := await keys_in_use(database) - settings.link_keys.keys():
-        raise MissingKeysError(f"the keys {', '.join(sorted(missing))} are missing, but live links need them")
+        raise MissingKeysError(
+            f"the keys {', '.join(sorted(missing))} are missing, but links in use were made with them"
+        )
 
 
 def _after_commit(relay: Relay, subscriptions: Subscriptions, metrics: Metrics) -> Callable[[Decision], None]:
@@ -172,7 +174,7 @@ def require_free_address(address: Address) -> None:
         try:
             probe.bind((address.host, address.port))
         except OSError as error:
-            raise OSError(f"{address} can't be listened on ({error.strerror})") from error
+            raise OSError(f"can't listen on {address} ({error.strerror})") from error
 
 
 def _parts(

@@ -24,7 +24,7 @@ async def keep_running(name: str, run: Callable[[], Awaitable[None]]) -> None:
         try:
             await run()
         except Exception as error:  # noqa: BLE001 - any failure, see above
-            # Without the message: a database driver quotes values.
+            # Without the message, because a database driver quotes values.
             frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in extract_tb(error.__traceback__)]
             _LOG.error(
                 "background task failed; restarting",

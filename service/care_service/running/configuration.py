@@ -22,7 +22,7 @@ from care_service.tokens.claims import ClaimNames
 from care_service.tokens.verification import TokenRules
 
 _KEY_BYTES: Final = 32
-_HOW: Final = "python -c 'import secrets; print(secrets.token_urlsafe(32))' makes one"
+_HOW: Final = "create one with: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
 _LEEWAY: Final = re.compile(r"([0-9]{1,3})s")
 _LARGEST_LEEWAY: Final = timedelta(minutes=5)
 
@@ -46,7 +46,7 @@ def _keys(text: object) -> dict[str, bytes]:
     for part in str(text).split(","):
         key_id, separator, key = part.strip().partition(":")
         if not separator or not key_id.isalnum() or key_id in keys:
-            raise ValueError("must be id:key pairs with different ids of letters and digits, separated by commas")
+            raise ValueError("must be id:key pairs, separated by commas; ids have letters and digits, and are unique")
         keys[key_id] = _key(key)
     return keys
 
@@ -61,10 +61,12 @@ def _token_keys(text: object) -> object:
     try:
         parts = urlsplit(text)
         valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # such as a port that is no number
+    except ValueError:  # such as a port that is not a number
         valid = False
     if not valid or re.search(r"[\s@#]", text):
-        raise ValueError("must be the https:// URL of a JWK Set, without user, password or fragment, or a file's path")
+        raise ValueError(
+            "must be the https:// URL of a JWK Set, without user, password and fragment, or the path of a file"
+        )
     return text
 
 
@@ -82,60 +84,61 @@ def _claims(text: object) -> object:
 
 
 class ServiceSettings(BaseSettings):
-    """What the service needs to know."""
+    """The settings of the service. Each is the environment variable `CARE_` and its name in capitals."""
 
     environment: Literal["development", "production"] = "development"
-    """In production, what is meant for development is refused: see `production`."""
+    """In production, the service refuses settings that are meant for development: see `production`."""
     database_url: str
-    """`postgresql://…`; the database must exist, its tables are made at start."""
+    """A URL like `postgresql://…`. The database must exist; the service creates its tables at start."""
     grpc_address: ListenAddress = Address("127.0.0.1", 50051)
     grpc_plaintext: Literal["allowed", "refused"] = "refused"
-    """Whether a service in production may listen without TLS to more than this machine."""
+    """Whether a service in production may listen on the network without TLS."""
     grpc_tls_certificate: Path | None = None
     grpc_tls_key: Path | None = None
     grpc_tls_client_ca: Path | None = None
     token_key: Annotated[bytes | None, BeforeValidator(_optional_key)] = Field(default=None, repr=False)
-    """The HS256 key of bearer tokens, for development."""
+    """The HS256 key of bearer tokens, for development: at least 32 bytes in base64url."""
     token_keys: Annotated[str | None, BeforeValidator(_token_keys)] = None
-    """The URL or path of the JWK Set that the issuer signs bearer tokens with."""
+    """The URL or path of the JWK Set with the public keys of the token issuer."""
     token_keys_refresh: Duration = timedelta(minutes=5)
-    """How often that is fetched again: a key that was taken out is accepted for so long."""
+    """How often the JWK Set is fetched again. A removed key is accepted for that long."""
     token_issuer: str | None = None
-    """The `iss` of tokens."""
+    """The `iss` claim of accepted tokens."""
     token_audience: str | None = None
-    """What the `aud` of tokens is or contains."""
+    """The value that the `aud` claim of accepted tokens is or contains."""
     token_leeway: Annotated[timedelta, BeforeValidator(_leeway)] = timedelta(seconds=30)
-    """How far the issuer's clock may be from ours; 0s to 300s."""
+    """How far the issuer's clock may differ from this machine's; 0s to 300s."""
     token_claims: Annotated[ClaimNames, BeforeValidator(_claims)] = ClaimNames()
-    """How the issuer calls the claims."""
+    """The names of the claims in the issuer's tokens."""
     link_keys: Annotated[dict[str, bytes], BeforeValidator(_keys)] = Field(repr=False)
-    """By key id; the first makes new links."""
+    """The keys of links, at least 32 bytes each, by key id. New links use the first."""
     web_url: BaseUrl
-    """Where customers reach the pages."""
+    """The base URL of the customers' pages. Links are built from it."""
     task_queue: str = "care"
+    """The Temporal task queue of the workflows."""
     moderation_checks: Durations = (
         timedelta(minutes=10),
         timedelta(hours=1),
         timedelta(days=1),
         timedelta(days=3),
     )
-    """When after posting the public reply is read again."""
+    """How long after posting the public reply is read again, because sites moderate replies later."""
     settle_time: Duration = timedelta(minutes=1)
-    """How long after its hand-out a write may appear at a review site; at least the worker's deadline of an attempt."""
+    """How long an attempt may write to the review site after its start. At least the worker's limit of an attempt."""
     reconcile_interval: Duration = timedelta(minutes=5)
-    """How long after one comparison of the database with Temporal the next begins, and what is missing runs again."""
+    """The pause between two rounds of the reconciler, which restarts missing workflows."""
     metrics_address: ListenAddress | None = None
     """The address of the metrics and health endpoint; off by default."""
     database_pool_size: int = Field(20, ge=1, le=1000)
-    """Database connections of one process; two more are for looking after it."""
+    """Database connections of one process. Two more are used to watch the database."""
     max_calls: int = Field(1000, ge=1)
-    """Calls that one process serves at a time, streams apart."""
+    """Concurrent calls of one process, without streams."""
     max_streams: int = Field(10_000, ge=1)
-    """Streams that one process serves at a time."""
+    """Concurrent streams of one process."""
     max_call_time: Duration = timedelta(seconds=30)
-    """How long a call may take, whatever its client asks for."""
+    """The maximum duration of a call, whatever deadline its client sets."""
     drain_time: Duration = timedelta(seconds=10)
-    """How long calls in progress can take to finish when the service stops."""
+    """How long calls in progress may take to finish when the service stops."""
     log_format: LogFormat = "json"
 
     @field_validator("database_url")
@@ -151,24 +154,24 @@ class ServiceSettings(BaseSettings):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        """Raises ValueError with the rules that several variables break; they are named, as no field is."""
+        """Raises ValueError if variables contradict each other. The message names them: pydantic names only fields."""
         problems = [
             f"CARE_ENVIRONMENT=production: {problem}"
             for problem in (production.problems(self) if self.environment == "production" else [])
         ]
         if self.environment == "development" and self.token_key is None and self.token_keys is None:
             problems.append(
-                "CARE_TOKEN_KEYS is missing: set it to the URL or file of the token issuer's JWK Set, or, for "
-                """development, CARE_TOKEN_KEY="$(python3 -c 'import secrets; print(secrets.token_urlsafe(32))')\""""
+                "CARE_TOKEN_KEYS is missing: set it to the URL or file of the token issuer's JWK Set. For development, "
+                """set CARE_TOKEN_KEY="$(python3 -c 'import secrets; print(secrets.token_urlsafe(32))')" instead"""
             )
         if self.token_keys is not None:
-            # An issuer signs for others too: its signature alone says nothing about us (RFC 8725, section 3.9).
+            # An issuer also signs tokens for other services, so its signature is not enough (RFC 8725, section 3.9).
             wanted = (
                 ("CARE_TOKEN_ISSUER", "iss", self.token_issuer),
                 ("CARE_TOKEN_AUDIENCE", "aud", self.token_audience),
             )
             problems += [
-                f"{name} is missing: with CARE_TOKEN_KEYS, set it to the {claim} that your tokens have"
+                f"{name} is missing: with CARE_TOKEN_KEYS, set it to the {claim} claim of your tokens"
                 for name, claim, value in wanted
                 if value is None
             ]
@@ -176,7 +179,7 @@ class ServiceSettings(BaseSettings):
             problems.append("CARE_GRPC_TLS_CERTIFICATE and CARE_GRPC_TLS_KEY belong together: set both, or neither")
         elif self.grpc_tls_client_ca and self.grpc_tls_certificate is None:
             problems.append(
-                "CARE_GRPC_TLS_CLIENT_CA needs CARE_GRPC_TLS_CERTIFICATE and CARE_GRPC_TLS_KEY: set these too"
+                "CARE_GRPC_TLS_CLIENT_CA needs CARE_GRPC_TLS_CERTIFICATE and CARE_GRPC_TLS_KEY: set these, too"
             )
         if problems:
             raise ValueError("; ".join(problems))
@@ -184,12 +187,12 @@ class ServiceSettings(BaseSettings):
 
     @property
     def tls_files(self) -> TlsFiles | None:
-        """The files of the server's TLS; None where it speaks plaintext."""
+        """The files for TLS; None if the server does not use TLS."""
         if self.grpc_tls_certificate is None or self.grpc_tls_key is None:
             return None
         return TlsFiles(self.grpc_tls_certificate, self.grpc_tls_key, self.grpc_tls_client_ca)
 
     @property
     def token_rules(self) -> TokenRules:
-        """What is asked of tokens beside their signature."""
+        """The requirements for tokens besides their signature."""
         return TokenRules(self.token_issuer, self.token_audience, self.token_leeway, self.token_claims)

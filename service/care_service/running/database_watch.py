@@ -12,10 +12,11 @@ from care_service.storage.database import Database
 
 _LOG: Final = get_logger("care.health")
 _PAUSE: Final = 2.0
-"""Seconds between two looks while all is well."""
+"""Seconds between two pings while the database responds."""
 _PAUSE_AWAY: Final = 0.5
+"""Seconds between two pings while it does not."""
 _ANSWER_WITHIN: Final = 2.0
-"""Seconds; `SELECT 1` takes a thousandth of it."""
+"""Seconds. `SELECT 1` takes about two milliseconds."""
 
 
 class Listener(Protocol):
@@ -41,8 +42,8 @@ async def ping(database: Database) -> bool:
 class DatabaseWatch:
     """Pings every two seconds, and at once when a call failed. `ask` must not use the pool that calls share.
 
-    An exhausted pool does not mean that the database is down. Reporting NOT_SERVING then would move the load to the
-    next replica, and overload that as well.
+    An exhausted pool does not mean that the database is down. If the service then reported NOT_SERVING, the load would
+    move to the next replica and overload that, too.
     """
 
     def __init__(self, ask: Callable[[], Awaitable[bool]]) -> None:

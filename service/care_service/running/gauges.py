@@ -1,4 +1,4 @@
-"""Measures the outbox's depth and age, and the use of the connection pool."""
+"""Measures the depth and age of the outbox, and the use of the connection pool."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PAUSE: Final = 5.0
 
 
 async def measure(metrics: Metrics, pool: Database, outbox: Outbox) -> None:
-    """Runs until cancelled."""
+    """Measures every five seconds. Runs until cancelled."""
     metrics.pool_size.set(pool.size)
     while True:
         metrics.pool_used.set(pool.in_use)
@@ -25,8 +25,8 @@ async def measure(metrics: Metrics, pool: Database, outbox: Outbox) -> None:
         try:
             depth = await outbox.depth()
         except Refusal:
-            pass  # its health says so; the last values stay
-        except Exception as error:  # noqa: BLE001 - whatever it is, the service must not go blind by it
+            pass  # the health status shows it; the metrics keep their last values
+        except Exception as error:  # noqa: BLE001 - measuring must go on after any failure
             _LOG.warning("measuring the outbox failed", reason=type(error).__qualname__)
         else:
             metrics.outbox_rows.set(depth.waiting)

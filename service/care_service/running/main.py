@@ -23,7 +23,7 @@ from care_service.running.metrics_endpoint import EndpointError, endpoint
 from care_service.storage.migrate import NewerDatabaseError
 
 SERVICE_NAME = "care-serve"
-"""What its spans say they come from."""
+"""The service name in spans."""
 
 
 async def _serve() -> None:
@@ -40,7 +40,7 @@ async def _serve() -> None:
 
 
 async def temporal_client() -> Client:
-    """Returns a client that puts what it starts into the trace of its caller.
+    """Returns a client that continues the trace of its caller in the workflows that it starts.
 
     The client connects lazily, so the service starts and serves while Temporal is unreachable.
     """
@@ -49,16 +49,16 @@ async def temporal_client() -> Client:
 
 @contextmanager
 def explain_errors(settings: ServiceSettings) -> Iterator[None]:
-    """Turns what is wrong with the surroundings into ConfigurationError, which names the variable to look at."""
+    """Converts errors of the environment to ConfigurationError, which names the variable to change."""
     try:
         yield
     except EndpointError as error:
         raise ConfigurationError(f"CARE_METRICS_ADDRESS: {error}; choose another address or port") from error
     except OSError as error:
-        words = f"CARE_GRPC_ADDRESS: {error}; is it taken by another process? Stop that, or choose another port"
+        words = f"CARE_GRPC_ADDRESS: {error}; if another process uses it, stop that process or choose another port"
         raise ConfigurationError(words) from error
     except MissingKeysError as error:
-        raise ConfigurationError(f"CARE_LINK_KEYS: {error}; put them back, after the newest") from error
+        raise ConfigurationError(f"CARE_LINK_KEYS: {error}; add them again after the newest key") from error
     except NewerDatabaseError as error:
         raise ConfigurationError(f"CARE_DATABASE_URL: {error}") from error
     except (asyncpg.PostgresError, SQLAlchemyError) as error:
@@ -68,12 +68,12 @@ def explain_errors(settings: ServiceSettings) -> Iterator[None]:
             raise
         url = make_url(settings.database_url)
         where = f"{url.host or url.query.get('host', 'the local socket')}, database {url.database}"
-        words = f"CARE_DATABASE_URL: PostgreSQL at {where} can't be reached; is it running?"
+        words = f"CARE_DATABASE_URL: PostgreSQL at {where} is unreachable; is it running?"
         raise ConfigurationError(words) from refusal
 
 
 def _first_line(error: Exception) -> str:
-    """The driver's first line: it names the role or database, never the password."""
+    """Returns the first line of the driver's message. It names the role or database, never the password."""
     cause = getattr(error, "orig", None) or error
     return str(cause.__cause__ or cause).splitlines()[0]
 

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
 _TIMEOUT: Final = 10.0
-"""Seconds after which a connection on which nothing comes is closed."""
+"""Seconds after which an idle connection is closed."""
 
 
 class EndpointError(Exception):
-    """The address can't be listened on."""
+    """The endpoint can't listen on its address. The message says why."""
 
 
 class _Server(ThreadingMixIn, WSGIServer):
@@ -38,40 +38,40 @@ class _Quiet(WSGIRequestHandler):
     timeout: ClassVar[float | None] = _TIMEOUT
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (the base class's name)
-        """Say nothing: a scrape every few seconds is no event."""
+        """Logs nothing, because a scrape comes every few seconds."""
 
 
 class Endpoint:
-    """A WSGI application over one registry. It is healthy while `care_serving` of the whole server is 1."""
+    """A WSGI application for one registry. It reports healthy while `care_serving` of the whole server is 1."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
         self._metrics = make_wsgi_app(registry)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer a request."""
+        """Responds to a request."""
         path = environ.get("PATH_INFO")
         if path == "/metrics":
-            answer: Iterable[bytes] = self._metrics(environ, start_response)
-            return answer
+            response: Iterable[bytes] = self._metrics(environ, start_response)
+            return response
         if path == "/healthz":
             healthy = self._registry.get_sample_value("care_serving", {"service": ""}) == 1
             status = HTTPStatus.OK if healthy else HTTPStatus.SERVICE_UNAVAILABLE
-            return _answer(start_response, status, "SERVING" if healthy else "NOT_SERVING")
-        return _answer(start_response, HTTPStatus.NOT_FOUND, "There are /metrics and /healthz.")
+            return _respond(start_response, status, "SERVING" if healthy else "NOT_SERVING")
+        return _respond(start_response, HTTPStatus.NOT_FOUND, "Not found. Use /metrics or /healthz.")
 
 
-def _answer(start_response: StartResponse, status: HTTPStatus, text: str) -> Iterable[bytes]:
+def _respond(start_response: StartResponse, status: HTTPStatus, text: str) -> Iterable[bytes]:
     start_response(f"{status.value} {status.phrase}", [("Content-Type", "text/plain; charset=utf-8")])
     return [f"{text}\n".encode()]
 
 
 @contextmanager
 def endpoint(address: Address | None, registry: CollectorRegistry) -> Iterator[int | None]:
-    """Serves `registry` from a thread of its own while the block lasts; yields the port. Without an address, nothing.
+    """Serves `registry` in a separate thread while the block runs. Yields the port; None if there is no address.
 
-    A thread, so that scrapes are answered when the event loop is at its limit, which is when they matter. Raises
-    OSError.
+    A thread responds to scrapes even when the event loop is overloaded, which is when metrics matter most. Raises
+    EndpointError.
     """
     if address is None:
         yield None
@@ -80,7 +80,7 @@ def endpoint(address: Address | None, registry: CollectorRegistry) -> Iterator[i
     try:
         server = make_server(address.host, address.port, Endpoint(registry), kind, _Quiet)
     except OSError as error:
-        raise EndpointError(f"{address} can't be listened on ({error.strerror})") from error
+        raise EndpointError(f"can't listen on {address} ({error.strerror})") from error
     with server:
         thread = Thread(target=server.serve_forever, name="metrics", daemon=True)
         thread.start()

@@ -1,4 +1,4 @@
-"""What `CARE_ENVIRONMENT=production` asks of the configuration: nothing that is meant for development."""
+"""The checks for `CARE_ENVIRONMENT=production`: nothing in the configuration may be meant for development."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from care_roles.fields import Address
 from care_service.running.tls import TlsFiles
 
 DEVELOPMENT_LINK_KEY: Final = "dev"
-"""What the ids of link keys made for development start with, as those of `care up`."""
+"""The prefix of the ids of development link keys, such as those of `care up`."""
 
 
 class RestrictedSettings(Protocol):
@@ -29,46 +29,50 @@ class RestrictedSettings(Protocol):
 
     @property
     def link_keys(self) -> Collection[str]:
-        """The ids of the keys of links."""
+        """The ids of the link keys."""
         ...
 
     @property
     def web_url(self) -> str:
-        """Where customers reach the pages."""
+        """The base URL of the customers' pages."""
         ...
 
     @property
     def tls_files(self) -> TlsFiles | None:
-        """The files of the server's TLS; None where it speaks plaintext."""
+        """The files for TLS; None if the server does not use TLS."""
         ...
 
     @property
     def grpc_plaintext(self) -> str:
-        """Whether a service without TLS may listen to more than this machine: `allowed` or `refused`."""
+        """Whether a service without TLS may listen on the network: `allowed` or `refused`."""
         ...
 
     @property
     def grpc_address(self) -> Address:
-        """Where the service listens."""
+        """The address that the service listens on."""
         ...
 
 
 def problems(settings: RestrictedSettings) -> list[str]:
-    """Returns what must not be in production, each with what to do; nothing where all is well."""
+    """Returns the problems of a production configuration. Each names the variable and says what to do."""
     found = []
     if settings.token_key is not None:
-        found.append("CARE_TOKEN_KEY is for development: unset it, and name the issuer's keys in CARE_TOKEN_KEYS")
+        found.append("CARE_TOKEN_KEY is for development: unset it, and set CARE_TOKEN_KEYS to the issuer's keys")
     elif settings.token_keys is None:
         found.append(
             "CARE_TOKEN_KEYS is missing: set it to the https:// URL of the token issuer's JWK Set, or to a file"
         )
     if settings.token_keys and urlsplit(settings.token_keys).scheme == "http":
         found.append("CARE_TOKEN_KEYS must be an https:// URL or a file in production")
-    if made := [key for key in settings.link_keys if key.startswith(DEVELOPMENT_LINK_KEY)]:
-        words = f"holds {made[0]}, a key made for development: use keys of your own, whose ids start otherwise"
+    if development := [key for key in settings.link_keys if key.startswith(DEVELOPMENT_LINK_KEY)]:
+        words = (
+            f"contains {development[0]}, a key for development: use your own keys, with ids that do not start with dev"
+        )
         found.append(f"CARE_LINK_KEYS {words}")
     if not settings.web_url.startswith("https://"):
-        found.append("CARE_WEB_URL must start with https:// in production: customers type their addresses there")
+        found.append(
+            "CARE_WEB_URL must start with https:// in production, because customers enter their addresses there"
+        )
     if (
         settings.tls_files is None
         and settings.grpc_plaintext != "allowed"
@@ -77,7 +81,7 @@ def problems(settings: RestrictedSettings) -> list[str]:
         words = (
             "bearer tokens would cross the network in plain text: set CARE_GRPC_TLS_CERTIFICATE and CARE_GRPC_TLS_KEY"
         )
-        found.append(f"CARE_GRPC_ADDRESS: {words}, or, where a proxy beside it does TLS, CARE_GRPC_PLAINTEXT=allowed")
+        found.append(f"CARE_GRPC_ADDRESS: {words}, or CARE_GRPC_PLAINTEXT=allowed if a local proxy terminates TLS")
     return found
 
 

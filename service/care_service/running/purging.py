@@ -1,4 +1,4 @@
-"""Deletes stored responses of repeatable requests once they have expired, after 24 hours."""
+"""Deletes the stored responses of requests when they expire, after 24 hours."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from care_service.usecases.ports.idempotency import REQUEST_ID_LIFETIME
 
 _LOG: Final = get_logger("care.housekeeping")
 _BATCH: Final = 1_000
-"""Rows of one statement: short, so that it holds nobody up."""
+"""Rows per statement. Few, so that the statement holds no locks for long."""
 _PAUSE: Final = 60.0
-"""Seconds between two looks."""
+"""Seconds between two rounds."""
 
 
-async def purge_expired_responses(answers: StoredResponses, clock: Clock, metrics: Metrics) -> None:
-    """Runs until cancelled. Any number of replicas may run it."""
+async def purge_expired_responses(responses: StoredResponses, clock: Clock, metrics: Metrics) -> None:
+    """Purges every minute. Runs until cancelled. Any number of replicas may run it."""
     while True:
         try:
             purged = _BATCH
             while purged == _BATCH:
-                purged = await answers.purge(clock.now() - REQUEST_ID_LIFETIME, _BATCH)
+                purged = await responses.purge(clock.now() - REQUEST_ID_LIFETIME, _BATCH)
                 metrics.purged.inc(purged)
             metrics.purge_time.set_to_current_time()
-        except Exception as error:  # noqa: BLE001 - whatever it is passes or is repeated; the service must not end by it
+        except Exception as error:  # noqa: BLE001 - logged and tried again after any failure
             reason = error.reason.value if isinstance(error, Refusal) else type(error).__qualname__
             _LOG.warning("purging expired responses failed", reason=reason)
         await asyncio.sleep(_PAUSE)

@@ -1,7 +1,7 @@
 """The reconciler: starts workflows that must run according to the database, but do not.
 
 A workflow may have been terminated by hand, or the database or Temporal may have been restored from an older backup.
-The reconciler compares only whether a workflow runs. What it has to do, the workflow asks the service.
+The reconciler compares only whether a workflow runs. The workflow itself asks the service for its next step.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from care_service.storage.expected_workflows import WORKFLOWS, ExpectedWorkflow,
 
 _LOG: Final = get_logger("care.reconciling")
 _PAGE: Final = 100
-"""Workflows that Temporal is asked for at a time: its visibility query stays short."""
+"""Workflows per visibility query of Temporal, so that the query stays short."""
 
 
 class RunningWorkflows(Protocol):
@@ -37,9 +37,9 @@ class TemporalWorkflows:
         self._client = client
 
     async def running(self, workflow_ids: Sequence[str]) -> Collection[str]:
-        """See Running. Ids hold no quotation marks: see `care_client.workflow_names`."""
+        """See RunningWorkflows. Ids contain no quotation marks: see `care_client.workflow_names`."""
         if any('"' in each for each in workflow_ids):
-            raise AssertionError("an id would end its quotation")
+            raise AssertionError("an id contains a quotation mark")
         listed = ", ".join(f'"{each}"' for each in workflow_ids)
         query = f'ExecutionStatus="Running" AND WorkflowId IN ({listed})'
         return {found.id async for found in self._client.list_workflows(query)}
@@ -48,7 +48,7 @@ class TemporalWorkflows:
 async def missing_workflows(
     wanted: ExpectedWorkflows, running: RunningWorkflows
 ) -> AsyncIterator[list[ExpectedWorkflow]]:
-    """Yields the workflows that must run and do not, page by page, those of a page of one type."""
+    """Yields the workflows that must run and do not, page by page. A page has workflows of one type."""
     for workflow in WORKFLOWS:
         after: ExpectedWorkflow | None = None
         while page := await wanted.page(workflow, after, _PAGE):
@@ -59,20 +59,20 @@ async def missing_workflows(
 
 
 async def reconcile(wanted: ExpectedWorkflows, running: RunningWorkflows, metrics: Metrics, pause: timedelta) -> None:
-    """Starts missing workflows, round by round; runs until cancelled. One replica does so at a time."""
+    """Starts missing workflows, with a `pause` before each round. Runs until cancelled. One replica works at a time."""
     while True:
         await asyncio.sleep(pause.total_seconds())
         try:
             async with wanted.exclusive() as is_ours:
                 if is_ours:
                     await _round(wanted, running, metrics)
-        except Exception as error:  # noqa: BLE001 - whatever it is passes or is repeated; the service must not end by it
+        except Exception as error:  # noqa: BLE001 - logged and tried again after any failure
             _LOG.warning("reconciling workflows failed", reason=type(error).__qualname__)
 
 
 async def _round(wanted: ExpectedWorkflows, running: RunningWorkflows, metrics: Metrics) -> None:
     async for lost in missing_workflows(wanted, running):
-        # Visibility lags a little behind: what runs after all is not disturbed by being started again.
+        # Visibility lags behind. A wake does no harm to a workflow that runs after all.
         await wanted.wake(lost)
         metrics.reconciled.labels(lost[0].workflow).inc(len(lost))
         _LOG.warning("missing workflows woken", workflow=lost[0].workflow, number=len(lost))

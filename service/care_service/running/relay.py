@@ -44,8 +44,8 @@ _LEASE: Final = timedelta(seconds=60)
 _TIMEOUT: Final = timedelta(seconds=10)
 _POLL: Final = 1.0
 """Seconds between polls. Polling finds rows that another process wrote, and rows that were released."""
-_REGISTERED_BY: Final = 60.0
-"""Seconds; a worker that starts registers them, so that a new namespace has them soon after its first worker."""
+_ATTRIBUTES_RETRY: Final = 60.0
+"""Seconds until the relay uses search attributes again. A worker registers them at its start."""
 _PAUSE: Final = timedelta(seconds=1)
 _PAUSE_MAX: Final = timedelta(seconds=30)
 
@@ -54,10 +54,10 @@ _PARK_AFTER: Final = 5
 _REFUSALS: Final = frozenset(
     {RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.FAILED_PRECONDITION, RPCStatusCode.OUT_OF_RANGE}
 )
-"""Errors that concern one row. Those that concern all (namespace missing, no permission, overload) park no row."""
+"""Errors that concern one row, and can park it. Others concern all rows: no namespace, no permission, overload."""
 _AWAY: Final = frozenset({RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED})
 _REFUSALS_OF_ALL: Final = frozenset(status.name for status in RPCStatusCode if status not in _AWAY)
-"""Errors of a reachable Temporal that can't wake any workflow."""
+"""Errors of a Temporal that is reachable, but wakes no workflow."""
 _CHECK_AFTER: Final = 10.0
 """Seconds without a response from Temporal after which its health is checked."""
 
@@ -113,7 +113,7 @@ class TemporalWaker:
             if not refused or not with_attributes:
                 raise
             _LOG.warning("search attributes are not registered; the worker's log says how to register them")
-            self._without_until = monotonic() + _REGISTERED_BY
+            self._without_until = monotonic() + _ATTRIBUTES_RETRY
             await self._start(wake, with_attributes=False)
 
     async def check(self) -> None:
@@ -126,7 +126,7 @@ class TemporalWaker:
         try:
             await self._client.get_workflow_handle(workflow_id).signal(workflow_names.POKE, rpc_timeout=_TIMEOUT)
         except RPCError as error:
-            # Of a namespace that is not there as well: starting says so then.
+            # The same status means that the namespace does not exist. Then `_start` fails with it, too.
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
             return False
@@ -149,14 +149,14 @@ class TemporalWaker:
 
 
 class UnknownWorkflowError(ValueError):
-    """A row names a workflow that this release does not know, such as one of a newer release."""
+    """A row names a workflow that this release does not know, because a newer release wrote it."""
 
 
 _Start: TypeAlias = ContactRecoveryInput | MessageDeliveryInput | TicketWorkflowInput
 
 
 def _start_of(wake: Wake) -> tuple[_Start, str, str]:
-    """Returns the input, the id and the summary of a row's workflow; raises UnknownWorkflowError."""
+    """Returns the input, the id and the summary of a row's workflow. Raises UnknownWorkflowError."""
     place, resource = (wake.organization, wake.ticket_number), wake.resource_id
     ticket = workflow_names.ticket_value(*place)
     match wake.workflow, resource:
@@ -175,7 +175,7 @@ def _start_of(wake: Wake) -> tuple[_Start, str, str]:
 
 
 def _pairs(wake: Wake) -> list[SearchAttributePair[str] | SearchAttributePair[datetime]]:
-    """Returns the search attributes that are known at the start. Later changes by the workflow are billed."""
+    """Returns the search attributes that are known at the start. Temporal bills later changes by the workflow."""
     pairs: list[SearchAttributePair[str] | SearchAttributePair[datetime]] = [
         SearchAttributePair(_ORGANIZATION, wake.organization),
         SearchAttributePair(_TICKET, workflow_names.ticket_value(wake.organization, wake.ticket_number)),
@@ -219,7 +219,7 @@ class _Failure:
 
 
 class Relay:
-    """Empties the outbox for as long as it runs."""
+    """Empties the outbox while it runs."""
 
     def __init__(self, outbox: Rows, waker: Waker, metrics: Metrics) -> None:
         self._outbox = outbox
@@ -228,7 +228,7 @@ class Relay:
         self._hint = asyncio.Event()
         self._reachable = True
         self._refuses = False
-        """Temporal is reachable but wakes nothing: no namespace, no permission. Only a wake can clear this."""
+        """Whether Temporal is reachable but wakes no workflow: no namespace, no permission. Only a wake clears this."""
         self._refusals: Counter[tuple[str, int]] = Counter()
         """How often this relay's rows were refused. Attempts while Temporal was unreachable don't count."""
         self._heard = monotonic()
@@ -240,7 +240,7 @@ class Relay:
         self._hint.set()
 
     def end(self) -> None:
-        """Lets `run` return after the present batch. Other rows wait for another relay."""
+        """Makes `run` return after the present batch. Other rows wait for another relay."""
         self._end.set()
         self._hint.set()
 
@@ -250,7 +250,7 @@ class Relay:
             self._hint.clear()
             try:
                 busy = await self.turn()
-            except Exception as error:  # noqa: BLE001 - a relay that ended would leave every later step undone
+            except Exception as error:  # noqa: BLE001 - if the relay ended, no later step would happen
                 reason = error.reason.value if isinstance(error, Refusal) else type(error).__qualname__
                 _LOG.warning("outbox relay failed", reason=reason)
                 busy = False
@@ -259,7 +259,7 @@ class Relay:
                 await self._check()
 
     async def turn(self) -> bool:
-        """Handles one batch; returns whether there was anything to do."""
+        """Handles one batch. Returns whether it woke any workflow."""
         # While Temporal is unreachable, one row tests the connection for all.
         wakes = await self._outbox.claim(_BATCH if self._reachable else 1, _LEASE)
         if not wakes:
@@ -286,8 +286,8 @@ class Relay:
             await self._waker.wake(wake)
         except RPCError as error:
             return _Failure(wake, error.status.name, error.status in _REFUSALS)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the row stays, and the relay must not end by it
-            # These types mean a value that can't be sent. All others come from the connection.
+        except Exception as error:  # noqa: BLE001 - any failure keeps the row, and must not end the relay
+            # These types mean a value that can't be sent. Other types come from the connection.
             return _Failure(wake, type(error).__name__, isinstance(error, TypeError | ValueError))
         finally:
             contexts.detach(attached)
@@ -311,7 +311,7 @@ class Relay:
             self._metrics.count_wakes("parked", len(wakes))
             for wake in wakes:
                 _LOG.error(
-                    "an outbox row is parked: its workflow will not be woken; see care outbox list",
+                    "outbox row parked; its workflow is not woken; see care outbox list",
                     status=code,
                     row=wake.id,
                     workflow=wake.workflow,
@@ -338,7 +338,7 @@ class Relay:
             if error.status in _AWAY:
                 self._note(error.status.name)
                 return
-        except Exception as error:  # noqa: BLE001 - a client that never connected raises what its core says
+        except Exception as error:  # noqa: BLE001 - a client that never connected raises other types
             self._note(type(error).__name__)
             return
         self._heard = monotonic()

@@ -1,7 +1,6 @@
-"""One of the processes of `care serve --processes N`; started by `care_service.running.supervisor`, never by hand.
+"""One of the processes of `care serve --processes N`. Only `care_service.running.supervisor` starts it.
 
-It serves the port that it shares with the others, keeps its metrics in their common folder, and ends when its parent
-is gone.
+It shares its port and its metrics folder with the other processes, and exits when its parent exits.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ async def _serve() -> None:
 
 
 async def _wait_for_parent_exit() -> None:
-    """Returns when the parent closes our standard input, which the kernel does for one that was killed."""
+    """Returns when standard input is closed: by the parent, or by the kernel if the parent was killed."""
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     await reader.read()

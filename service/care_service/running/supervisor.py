@@ -1,8 +1,8 @@
-"""`care serve --processes N`: N processes on one port, as a Python process uses one processor core at most.
+"""`care serve --processes N`: N processes on one port, because a Python process uses at most one processor core.
 
-The parent prepares the database, starts the others, starts again what died, and answers for all at the metrics
-address. Each serves calls and relays the outbox, and the kernel spreads connections over them (SO_REUSEPORT). They are
-programs of their own rather than forks: gRPC's threads do not survive a fork.
+The supervisor prepares the database, starts the processes, restarts those that exit, and serves the metrics of all.
+Each process serves calls and relays the outbox. The kernel distributes connections to them (SO_REUSEPORT). They are
+separate programs rather than forks, because gRPC's threads do not survive a fork.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ from care_service.storage.database import Database
 
 _LOG: Final = logs.get_logger("care.processes")
 _FIRST_PAUSE: Final = 0.5
-"""Seconds before a process that died is started again; doubled with each further death."""
+"""Seconds before a process that exited is restarted. Doubles with each further exit."""
 _LONGEST_PAUSE: Final = 30.0
 _STEADY: Final = 60.0
-"""A process that ran this many seconds begins again with the first pause."""
+"""After a process has run for this many seconds, the pause is the first one again."""
 _BEYOND_DRAIN: Final = 5.0
-"""Seconds that a process has, after its calls, for closing what it opened."""
+"""Seconds that a process has, after its drain time, to close its connections."""
 
 
 class _Slot:
-    """One slot for a process. A process that dies is replaced."""
+    """One slot for a process. A process that exits is replaced."""
 
     def __init__(self, variables: Mapping[str, str], metrics: Path) -> None:
         self._variables = variables
@@ -54,7 +54,7 @@ class _Slot:
         self._ending = asyncio.Event()
 
     async def run(self) -> None:
-        """Keeps a process running until `end`; raises ConfigurationError where it refuses to."""
+        """Keeps a process running until `end`. Raises ConfigurationError if it rejects its configuration."""
         pause = _FIRST_PAUSE
         while not self._ending.is_set():
             began = monotonic()
@@ -62,9 +62,9 @@ class _Slot:
             if self._ending.is_set():
                 return
             if status == EXIT_CONFIGURATION:
-                raise ConfigurationError("a process refused its configuration; its own line says why")
+                raise ConfigurationError("a process rejected its configuration; the line that it printed says why")
             pause = _FIRST_PAUSE if monotonic() - began > _STEADY else pause
-            _LOG.error("a process died; it is started again", status=status, pause_seconds=pause)
+            _LOG.error("process exited; restarting", status=status, pause_seconds=pause)
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._ending.wait()
@@ -73,25 +73,25 @@ class _Slot:
     async def _run_once(self) -> int:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-P", "-m", "care_service.running.serving_process"),
-            stdin=PIPE,  # never written to: its end is ours
+            stdin=PIPE,  # nothing is written to it: the process exits when it is closed
             env=self._variables,
-            start_new_session=True,  # Ctrl-C reaches us alone: their second signal would not be graceful
+            start_new_session=True,  # Ctrl-C must reach only the supervisor: a second signal would not be graceful
         )
         self._process = process
         try:
             return await process.wait()
         finally:
-            # Its counts stay, as Prometheus takes a counter that falls for a restart; what it had at that moment goes.
+            # Keeps its counters, because Prometheus would take a falling counter for a restart. Removes its gauges.
             mark_process_dead(process.pid, str(self._metrics))  # type: ignore[no-untyped-call]  # it has no types
 
     async def end(self, running: asyncio.Task[None], within: timedelta) -> None:
-        """Lets the process end in good order, and ends it where it does not."""
+        """Terminates the process, and kills it if it has not exited in time."""
         self._ending.set()
         if self._process is not None and self._process.returncode is None:
             self._process.terminate()
         await asyncio.wait({running}, timeout=within.total_seconds() + _BEYOND_DRAIN)
         if self._process is not None and self._process.returncode is None:
-            _LOG.error("a process did not end in time; it is killed", process=self._process.pid)
+            _LOG.error("process did not exit in time; killing it", process=self._process.pid)
             self._process.kill()
         await asyncio.gather(running, return_exceptions=True)
 
@@ -121,23 +121,23 @@ async def _prepare(settings: ServiceSettings) -> None:
         await database.close()
 
 
-async def _run(members: list[_Slot], drain_time: timedelta) -> None:
-    """Runs until cancelled, or until one refuses its configuration."""
-    running = [asyncio.create_task(member.run()) for member in members]
+async def _run(slots: list[_Slot], drain_time: timedelta) -> None:
+    """Runs until cancelled, or until a process rejects its configuration."""
+    running = [asyncio.create_task(slot.run()) for slot in slots]
     try:
         done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_EXCEPTION)
         for task in done:
             task.result()
     finally:
-        pairs = zip(members, running, strict=True)
-        await asyncio.gather(*(member.end(task, drain_time) for member, task in pairs))
+        pairs = zip(slots, running, strict=True)
+        await asyncio.gather(*(slot.end(task, drain_time) for slot, task in pairs))
 
 
 @contextmanager
 def _hold_address(address: Address) -> Iterator[Address]:
-    """Keeps the address for our processes, and names the port where any would do; raises OSError where it is taken.
+    """Reserves the address for the processes. Yields it with the actual port. Raises OSError if it is in use.
 
-    The kernel gives no connection to a socket that does not listen.
+    The socket does not listen, so the kernel gives it no connections.
     """
     require_free_address(address)
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET

@@ -1,4 +1,4 @@
-"""TLS of the gRPC server, and mutual TLS: from PEM files that may be replaced while it runs."""
+"""TLS and mutual TLS for the gRPC server. The PEM files can be replaced while it runs."""
 
 from __future__ import annotations
 
@@ -22,56 +22,57 @@ Stamp = tuple[tuple[int, int, int], ...]
 
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
-    """Where the PEM files are."""
+    """The paths of the PEM files."""
 
     certificate: Path
-    """The server's certificate, with those between it and its authority after it."""
+    """The server's certificate, followed by the intermediate certificates."""
     key: Path
-    """Its private key, not encrypted."""
+    """The private key, not encrypted."""
     client_ca: Path | None
-    """The authorities of clients' certificates. Where given, a client without one of theirs gets no connection."""
+    """The certificate authorities of clients. If set, only clients with their certificates can connect (mutual TLS)."""
 
 
 def server_credentials(files: TlsFiles) -> grpc.ServerCredentials:
-    """Returns credentials that follow the files: each new connection gets what is in them then.
+    """Returns credentials that each new connection reads from the present files.
 
-    Raises ConfigurationError where they can't be used now. Later mistakes are logged; what was good last stays in use.
+    Raises ConfigurationError if the files are not valid. If they become invalid later, logs that, and keeps using the
+    last valid ones.
     """
     watched = _Watched(files)
-    # The stubs do not know that None stands for "no change".
+    # The stubs do not know that None means "no change".
     changed = cast("Callable[[], grpc.ServerCertificateConfiguration]", watched.changed)
     required = files.client_ca is not None
     return grpc.dynamic_ssl_server_credentials(watched.first, changed, require_client_authentication=required)
 
 
 class _Watched:
-    """The files, read again when they change."""
+    """Reads the files again when they change."""
 
     def __init__(self, files: TlsFiles) -> None:
         self._files = files
-        # gRPC asks from threads of its own.
+        # gRPC calls `changed` from its own threads.
         self._lock = Lock()
-        # Before the content: what is replaced in between is read again.
+        # Before the content, so that a file that is replaced in between is read again.
         self._seen = _stamp(files)
         self.first = _read(files)
 
     def changed(self) -> grpc.ServerCertificateConfiguration | None:
-        """Returns the content if it is good and not what was seen last; asked before every handshake."""
+        """Returns the content if it has changed and is valid; None otherwise. gRPC calls it before each handshake."""
         with self._lock:
             stamp = _stamp(self._files)
             if stamp == self._seen:
                 return None
             self._seen = stamp
             try:
-                # Certificate and key are seldom replaced at the same instant. Until both are, they don't match.
+                # Certificate and key are seldom replaced at the same instant. They don't match until both are replaced.
                 return _read(self._files)
             except ConfigurationError as error:
-                _LOG.warning("tls files can't be used; the last good ones stay in use", reason=str(error))
+                _LOG.warning("tls files can't be used; keeping the last valid ones", reason=str(error))
                 return None
 
 
 def _stamp(files: TlsFiles) -> Stamp:
-    """Returns what differs after a file, or a link to it, has been replaced."""
+    """Returns a value that differs after a file, or a symbolic link to it, was replaced."""
     stamps = []
     for path in (files.certificate, files.key, files.client_ca):
         try:
@@ -83,20 +84,22 @@ def _stamp(files: TlsFiles) -> Stamp:
 
 
 def _read(files: TlsFiles) -> grpc.ServerCertificateConfiguration:
-    """Reads and checks the files; raises ConfigurationError. gRPC itself would end each handshake without a word."""
+    """Reads and checks the files. Raises ConfigurationError. gRPC itself would fail each handshake without an error."""
     chain, key = _content("CERTIFICATE", files.certificate), _content("KEY", files.key)
     certificates = _certificates("CERTIFICATE", files.certificate, chain)
     try:
         public = load_pem_private_key(key, password=None).public_key()
     except TypeError as error:
         raise _error(
-            "KEY", files.key, "is encrypted: store the key without a password, readable to this account"
+            "KEY",
+            files.key,
+            "is encrypted: store the key without a password, in a file that only this account can read",
         ) from error
     except ValueError as error:
-        raise _error("KEY", files.key, "holds no private key in PEM form (-----BEGIN PRIVATE KEY-----)") from error
+        raise _error("KEY", files.key, "contains no private key in PEM form (-----BEGIN PRIVATE KEY-----)") from error
     form = Encoding.DER, PublicFormat.SubjectPublicKeyInfo
     if certificates[0].public_key().public_bytes(*form) != public.public_bytes(*form):
-        words = f"is not the key of the first certificate in {files.certificate}: name the two that belong together"
+        words = f"is not the key of the first certificate in {files.certificate}: use a certificate and its own key"
         raise _error("KEY", files.key, words)
     authorities = None
     if files.client_ca:
@@ -115,7 +118,7 @@ def _content(variable: str, path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        words = f"can't be read ({error.strerror}): name a file that this account may read"
+        words = f"can't be read ({error.strerror}): use a file that this account can read"
         raise _error(variable, path, words) from error
 
 
@@ -123,7 +126,7 @@ def _certificates(variable: str, path: Path, pem: bytes) -> list[x509.Certificat
     try:
         return x509.load_pem_x509_certificates(pem)
     except ValueError as error:
-        raise _error(variable, path, "holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)") from error
+        raise _error(variable, path, "contains no certificate in PEM form (-----BEGIN CERTIFICATE-----)") from error
 
 
 def _error(variable: str, path: Path, words: str) -> ConfigurationError:

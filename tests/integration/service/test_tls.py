@@ -165,10 +165,10 @@ async def test_a_production_service_accepts_an_issuers_token_over_tls(
     ("name", "content", "words"),
     [
         ("certificate", None, "CARE_GRPC_TLS_CERTIFICATE: .*/tls.crt can't be read"),
-        ("certificate", b"", "CARE_GRPC_TLS_CERTIFICATE: .* holds no certificate in PEM form"),
-        ("certificate", b"\x30\x82", "CARE_GRPC_TLS_CERTIFICATE: .* holds no certificate in PEM form"),
+        ("certificate", b"", "CARE_GRPC_TLS_CERTIFICATE: .* contains no certificate in PEM form"),
+        ("certificate", b"\x30\x82", "CARE_GRPC_TLS_CERTIFICATE: .* contains no certificate in PEM form"),
         ("key", None, "CARE_GRPC_TLS_KEY: .*/tls.key can't be read"),
-        ("key", b"", "CARE_GRPC_TLS_KEY: .* holds no private key in PEM form"),
+        ("key", b"", "CARE_GRPC_TLS_KEY: .* contains no private key in PEM form"),
         (
             "key",
             private_key("ES256").private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"x")),
@@ -176,7 +176,11 @@ async def test_a_production_service_accepts_an_issuers_token_over_tls(
         ),
         ("key", authority().issue_cert("127.0.0.1").private_key_pem.bytes(), "is not the key of the first certificate"),
         ("client_ca", None, "CARE_GRPC_TLS_CLIENT_CA: .*/clients.crt can't be read"),
-        ("client_ca", b"-----BEGIN CERTIFICATE-----\n", "CARE_GRPC_TLS_CLIENT_CA: .* holds no certificate in PEM form"),
+        (
+            "client_ca",
+            b"-----BEGIN CERTIFICATE-----\n",
+            "CARE_GRPC_TLS_CLIENT_CA: .* contains no certificate in PEM form",
+        ),
     ],
     ids=range(9),
 )

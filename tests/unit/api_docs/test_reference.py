@@ -22,7 +22,7 @@ from care_client.errors import CareError
 from tools.api_docs import examples
 from tools.api_docs.__main__ import FOLDER
 from tools.api_docs.contract import PACKAGE, Method, Service, load_contract
-from tools.api_docs.markdown import page_name, split_refusals
+from tools.api_docs.markdown import page_name, split_errors
 from tools.api_docs.reference import CONNECT, HANDLE, reference_pages
 from tools.api_docs.requests import REQUESTS
 
@@ -87,9 +87,9 @@ def test_every_error_reason_and_every_method_has_a_section() -> None:
 
 
 @each_method
-def test_refusals_are_reasons_of_the_contract(service: Service, method: Method) -> None:
-    _, refused = split_refusals(method.comment)
-    words = re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", refused)
+def test_documented_errors_are_reasons_of_the_contract(service: Service, method: Method) -> None:
+    _, errors = split_errors(method.comment)
+    words = re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", errors)
     assert [
         word for word in words if f"ERROR_REASON_{word}" not in CONTRACT.enums[f"{PACKAGE}.ErrorReason"].values
     ] == []

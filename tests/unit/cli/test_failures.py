@@ -41,7 +41,7 @@ DATA = Path("/home/me/.care/temporal/temporal.db")
             "--first-port",
         ),
         (
-            "care serve: CARE_GRPC_ADDRESS: 127.0.0.1:50051 can't be listened on (Address already in use); is it …?",
+            "care serve: CARE_GRPC_ADDRESS: can't listen on 127.0.0.1:50051 (Address already in use); if another …",
             "another program listens on 127.0.0.1:50051",
             "--first-port",
         ),

@@ -152,11 +152,11 @@ def test_what_a_priority_is_ordered_by_knows_each_priority() -> None:
 @pytest.mark.parametrize(("file", "fields"), [("ticket_service", TICKET_FIELDS), ("review_service", REVIEW_FIELDS)])
 def test_the_contract_names_each_field(file: str, fields: Mapping[str, Field]) -> None:
     comment = PROTOS.joinpath(f"{file}.proto").read_text(encoding="utf-8")
-    comment = comment.partition("// Which ones (AIP-160)")[2].partition("string filter")[0]
+    comment = comment.partition(" to list (AIP-160)")[2].partition("string filter")[0]
     assert [name for name in fields if f"`{name}" not in comment] == []
 
 
 def test_the_contract_names_each_order() -> None:
     comment = PROTOS.joinpath("ticket_service.proto").read_text(encoding="utf-8")
-    comment = comment.partition("// In which order (AIP-132)")[2].partition("string order_by")[0]
+    comment = comment.partition("// The order (AIP-132)")[2].partition("string order_by")[0]
     assert [field for field in OrderField if f"`{field}`" not in comment] == []

@@ -116,8 +116,8 @@ def test_production_takes_what_is_complete() -> None:
         ({"CARE_TOKEN_KEYS": ""}, ["CARE_TOKEN_KEYS is missing"]),
         ({"CARE_TOKEN_KEYS": "http://login.example.com/keys"}, ["CARE_TOKEN_KEYS must be an https:// URL"]),
         ({"CARE_TOKEN_KEYS": "HTTP://login.example.com/keys"}, ["CARE_TOKEN_KEYS must be an https:// URL"]),
-        ({"CARE_LINK_KEYS": f"k1:{KEY},dev:{KEY}"}, ["CARE_LINK_KEYS holds dev, a key made for development"]),
-        ({"CARE_LINK_KEYS": f"dev2:{KEY}"}, ["CARE_LINK_KEYS holds dev2,"]),
+        ({"CARE_LINK_KEYS": f"k1:{KEY},dev:{KEY}"}, ["CARE_LINK_KEYS contains dev, a key for development"]),
+        ({"CARE_LINK_KEYS": f"dev2:{KEY}"}, ["CARE_LINK_KEYS contains dev2,"]),
         ({"CARE_WEB_URL": "http://care.example.com"}, ["CARE_WEB_URL must start with https://"]),
         ({"CARE_GRPC_ADDRESS": "0.0.0.0:50051"}, ["CARE_GRPC_ADDRESS", "CARE_GRPC_TLS_CERTIFICATE"]),
         ({"CARE_GRPC_ADDRESS": "[::]:50051"}, ["CARE_GRPC_ADDRESS", "CARE_GRPC_PLAINTEXT=allowed"]),
@@ -150,5 +150,5 @@ def test_what_a_stack_is_made_of_is_all_named_in_production(tmp_path: Path) -> N
     variables = {name: value for name, value in found.items() if name.startswith("CARE_")}
     settings(variables)
     said = refusal(variables | {"CARE_ENVIRONMENT": "production"})
-    for name in ("CARE_TOKEN_KEY is for development", "CARE_LINK_KEYS holds dev", "CARE_WEB_URL must start"):
+    for name in ("CARE_TOKEN_KEY is for development", "CARE_LINK_KEYS contains dev", "CARE_WEB_URL must start"):
         assert name in said

@@ -30,42 +30,42 @@ class _IngestOutcome:
 class _IngestOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_IngestOutcome.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     INGEST_OUTCOME_UNSPECIFIED: _IngestOutcome.ValueType  # 0
-    """Not set; never sent."""
+    """Not set. Never sent."""
     INGEST_OUTCOME_ACCEPTED: _IngestOutcome.ValueType  # 1
-    """It stands in the thread of `ticket`, and reopened that if it was RESOLVED."""
+    """It is in the thread of `ticket`, and reopened the ticket if that was RESOLVED."""
     INGEST_OUTCOME_RECORDED: _IngestOutcome.ValueType  # 2
-    """A machine wrote it: it stands in the thread of `ticket`, and changed nothing else."""
+    """It is automatic, so it is in the thread of `ticket`, and changed nothing else."""
     INGEST_OUTCOME_FOLLOWED_UP: _IngestOutcome.ValueType  # 3
-    """The ticket is CLOSED: it stands in the thread of `ticket`, which follows that one."""
+    """Its ticket is CLOSED, so it raised a follow-up: it is in the thread of `ticket`, the new ticket."""
     INGEST_OUTCOME_UNMATCHED: _IngestOutcome.ValueType  # 4
-    """No chat of the sender's was found: kept as unmatched."""
+    """No chat with the sender was found, so it was kept as unmatched."""
     INGEST_OUTCOME_CHAT_LOCKED: _IngestOutcome.ValueType  # 5
-    """The chat of `ticket` is not open to the sender: kept as unmatched. It enters the thread when a chat of that ticket with the sender's
-    address is opened.
+    """The chat of `ticket` is not open to the sender, so it was kept as unmatched. It enters the thread when a chat of
+    that ticket with the sender's address opens.
     """
 
 class IngestOutcome(_IngestOutcome, metaclass=_IngestOutcomeEnumTypeWrapper):
-    """What became of a message that came in."""
+    """What became of a message that was taken in."""
 
 INGEST_OUTCOME_UNSPECIFIED: IngestOutcome.ValueType  # 0
-"""Not set; never sent."""
+"""Not set. Never sent."""
 INGEST_OUTCOME_ACCEPTED: IngestOutcome.ValueType  # 1
-"""It stands in the thread of `ticket`, and reopened that if it was RESOLVED."""
+"""It is in the thread of `ticket`, and reopened the ticket if that was RESOLVED."""
 INGEST_OUTCOME_RECORDED: IngestOutcome.ValueType  # 2
-"""A machine wrote it: it stands in the thread of `ticket`, and changed nothing else."""
+"""It is automatic, so it is in the thread of `ticket`, and changed nothing else."""
 INGEST_OUTCOME_FOLLOWED_UP: IngestOutcome.ValueType  # 3
-"""The ticket is CLOSED: it stands in the thread of `ticket`, which follows that one."""
+"""Its ticket is CLOSED, so it raised a follow-up: it is in the thread of `ticket`, the new ticket."""
 INGEST_OUTCOME_UNMATCHED: IngestOutcome.ValueType  # 4
-"""No chat of the sender's was found: kept as unmatched."""
+"""No chat with the sender was found, so it was kept as unmatched."""
 INGEST_OUTCOME_CHAT_LOCKED: IngestOutcome.ValueType  # 5
-"""The chat of `ticket` is not open to the sender: kept as unmatched. It enters the thread when a chat of that ticket with the sender's
-address is opened.
+"""The chat of `ticket` is not open to the sender, so it was kept as unmatched. It enters the thread when a chat of
+that ticket with the sender's address opens.
 """
 Global___IngestOutcome: _TypeAlias = IngestOutcome  # noqa: Y015
 
 @_typing.final
 class SendRecoveryFormRequest(_message.Message):
-    """Request of SendRecoveryForm."""
+    """The request of SendRecoveryForm."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -76,15 +76,17 @@ class SendRecoveryFormRequest(_message.Message):
     parent: _builtins.str
     """The ticket: `organizations/{o}/tickets/{n}`."""
     reply_text: _builtins.str
-    """The public reply, with `{form_link}` exactly once where the link shall stand. With the link in its place it must not be longer than
-    the review site takes; otherwise INVALID_FIELD says how long it is, in bytes of UTF-8.
+    """The public reply, up to 10,000 characters, with `{form_link}` exactly once at the place of the link. If the reply
+    with the link is longer than the review site allows, INVALID_FIELD gives both lengths, in bytes of UTF-8.
     """
     request_id: _builtins.str
-    """Makes a repeat safe: a UUID, in any letter case; the same id with the same request acts once and answers the same for 24 hours
-    (AIP-155).
+    """Makes a retry safe (AIP-155): a UUID in any letter case. For 24 hours, a repeat of the same request with the same
+    id changes nothing and gets the same response.
     """
     etag: _builtins.str
-    """The ticket's etag as last read. If it is given and the ticket has changed since: ETAG_MISMATCH (AIP-154)."""
+    """The etag that the ticket had when you read it. If the ticket has changed since, the call fails with ETAG_MISMATCH
+    (AIP-154). Empty: not compared.
+    """
     def __init__(
         self,
         *,
@@ -103,7 +105,7 @@ Global___SendRecoveryFormRequest: _TypeAlias = SendRecoveryFormRequest  # noqa: 
 
 @_typing.final
 class SendRecoveryFormResponse(_message.Message):
-    """Answer of SendRecoveryForm."""
+    """The response of SendRecoveryForm."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -111,11 +113,11 @@ class SendRecoveryFormResponse(_message.Message):
     TICKET_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def recovery(self) -> _recovery_pb2.Recovery:
-        """The new recovery, FORM_REQUESTED."""
+        """The new recovery, in FORM_REQUESTED."""
 
     @_builtins.property
     def ticket(self) -> _ticket_pb2.Ticket:
-        """The ticket afterwards."""
+        """The ticket after the call."""
 
     def __init__(
         self,
@@ -133,7 +135,7 @@ Global___SendRecoveryFormResponse: _TypeAlias = SendRecoveryFormResponse  # noqa
 
 @_typing.final
 class WithdrawRecoveryFormRequest(_message.Message):
-    """Request of WithdrawRecoveryForm."""
+    """The request of WithdrawRecoveryForm."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -143,11 +145,13 @@ class WithdrawRecoveryFormRequest(_message.Message):
     name: _builtins.str
     """The recovery: `organizations/{o}/tickets/{n}/recoveries/{id}`."""
     request_id: _builtins.str
-    """Makes a repeat safe: a UUID, in any letter case; the same id with the same request acts once and answers the same for 24 hours
-    (AIP-155).
+    """Makes a retry safe (AIP-155): a UUID in any letter case. For 24 hours, a repeat of the same request with the same
+    id changes nothing and gets the same response.
     """
     etag: _builtins.str
-    """The ticket's etag as last read. If it is given and the ticket has changed since: ETAG_MISMATCH (AIP-154)."""
+    """The etag that the ticket had when you read it. If the ticket has changed since, the call fails with ETAG_MISMATCH
+    (AIP-154). Empty: not compared.
+    """
     def __init__(
         self,
         *,
@@ -165,7 +169,7 @@ Global___WithdrawRecoveryFormRequest: _TypeAlias = WithdrawRecoveryFormRequest  
 
 @_typing.final
 class WithdrawRecoveryFormResponse(_message.Message):
-    """Answer of WithdrawRecoveryForm."""
+    """The response of WithdrawRecoveryForm."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -173,11 +177,11 @@ class WithdrawRecoveryFormResponse(_message.Message):
     TICKET_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def recovery(self) -> _recovery_pb2.Recovery:
-        """The recovery afterwards."""
+        """The recovery after the call."""
 
     @_builtins.property
     def ticket(self) -> _ticket_pb2.Ticket:
-        """The ticket afterwards."""
+        """The ticket after the call."""
 
     def __init__(
         self,
@@ -195,7 +199,7 @@ Global___WithdrawRecoveryFormResponse: _TypeAlias = WithdrawRecoveryFormResponse
 
 @_typing.final
 class RejectContactRequest(_message.Message):
-    """Request of RejectContact."""
+    """The request of RejectContact."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -205,11 +209,13 @@ class RejectContactRequest(_message.Message):
     name: _builtins.str
     """The recovery: `organizations/{o}/tickets/{n}/recoveries/{id}`."""
     request_id: _builtins.str
-    """Makes a repeat safe: a UUID, in any letter case; the same id with the same request acts once and answers the same for 24 hours
-    (AIP-155).
+    """Makes a retry safe (AIP-155): a UUID in any letter case. For 24 hours, a repeat of the same request with the same
+    id changes nothing and gets the same response.
     """
     etag: _builtins.str
-    """The ticket's etag as last read. If it is given and the ticket has changed since: ETAG_MISMATCH (AIP-154)."""
+    """The etag that the ticket had when you read it. If the ticket has changed since, the call fails with ETAG_MISMATCH
+    (AIP-154). Empty: not compared.
+    """
     def __init__(
         self,
         *,
@@ -227,7 +233,7 @@ Global___RejectContactRequest: _TypeAlias = RejectContactRequest  # noqa: Y015
 
 @_typing.final
 class RejectContactResponse(_message.Message):
-    """Answer of RejectContact."""
+    """The response of RejectContact."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -235,11 +241,11 @@ class RejectContactResponse(_message.Message):
     TICKET_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def recovery(self) -> _recovery_pb2.Recovery:
-        """The recovery afterwards."""
+        """The recovery after the call."""
 
     @_builtins.property
     def ticket(self) -> _ticket_pb2.Ticket:
-        """The ticket afterwards."""
+        """The ticket after the call."""
 
     def __init__(
         self,
@@ -257,7 +263,7 @@ Global___RejectContactResponse: _TypeAlias = RejectContactResponse  # noqa: Y015
 
 @_typing.final
 class AddContactRequest(_message.Message):
-    """Request of AddContact. It needs an email address, a phone number or both; or a claim, and nothing else of the three."""
+    """The request of AddContact. Set an email address, a phone number or both; or set only `claim`."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -273,18 +279,22 @@ class AddContactRequest(_message.Message):
     email: _builtins.str
     """An email address."""
     phone: _builtins.str
-    """A phone number: with its country code (`+1 415 555 0123`), or without, in the location's or organization's default region."""
+    """A phone number: with its country code (`+1 415 555 0123`), or without it if the location or the organization has a
+    `default_phone_region`.
+    """
     display_name: _builtins.str
-    """The customer's name; up to 200 characters; may be empty."""
+    """The customer's name, up to 200 characters. May be empty."""
     request_id: _builtins.str
-    """Makes a repeat safe: a UUID, in any letter case; the same id with the same request acts once and answers the same for 24 hours
-    (AIP-155).
+    """Makes a retry safe (AIP-155): a UUID in any letter case. For 24 hours, a repeat of the same request with the same
+    id changes nothing and gets the same response.
     """
     etag: _builtins.str
-    """The ticket's etag as last read. If it is given and the ticket has changed since: ETAG_MISMATCH (AIP-154)."""
+    """The etag that the ticket had when you read it. If the ticket has changed since, the call fails with ETAG_MISMATCH
+    (AIP-154). Empty: not compared.
+    """
     claim: _builtins.str
-    """`Contact.id` of a contact of this ticket, as ListContacts and `Recovery.claims` show them: its addresses and name are used. Leave
-    `email`, `phone` and `display_name` empty then.
+    """The `Contact.id` of a contact of this ticket, from ListContacts or `Recovery.claims`. Its addresses and its name
+    are used, so leave `email`, `phone` and `display_name` empty.
     """
     def __init__(
         self,
@@ -307,7 +317,7 @@ Global___AddContactRequest: _TypeAlias = AddContactRequest  # noqa: Y015
 
 @_typing.final
 class AddContactResponse(_message.Message):
-    """Answer of AddContact."""
+    """The response of AddContact."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -315,11 +325,11 @@ class AddContactResponse(_message.Message):
     TICKET_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def recovery(self) -> _recovery_pb2.Recovery:
-        """The new recovery, CONTACT_RECEIVED."""
+        """The new recovery, in CONTACT_RECEIVED."""
 
     @_builtins.property
     def ticket(self) -> _ticket_pb2.Ticket:
-        """The ticket afterwards."""
+        """The ticket after the call."""
 
     def __init__(
         self,
@@ -337,13 +347,13 @@ Global___AddContactResponse: _TypeAlias = AddContactResponse  # noqa: Y015
 
 @_typing.final
 class GetRecoveryRequest(_message.Message):
-    """Request of GetRecovery."""
+    """The request of GetRecovery."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     NAME_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """`organizations/{o}/tickets/{n}/recoveries/{id}`."""
+    """The recovery: `organizations/{o}/tickets/{n}/recoveries/{id}`."""
     def __init__(
         self,
         *,
@@ -359,7 +369,7 @@ Global___GetRecoveryRequest: _TypeAlias = GetRecoveryRequest  # noqa: Y015
 
 @_typing.final
 class GetRecoveryResponse(_message.Message):
-    """Answer of GetRecovery."""
+    """The response of GetRecovery."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -383,7 +393,7 @@ Global___GetRecoveryResponse: _TypeAlias = GetRecoveryResponse  # noqa: Y015
 
 @_typing.final
 class ListRecoveriesRequest(_message.Message):
-    """Request of ListRecoveries."""
+    """The request of ListRecoveries."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -393,11 +403,11 @@ class ListRecoveriesRequest(_message.Message):
     parent: _builtins.str
     """The ticket: `organizations/{o}/tickets/{n}`."""
     page_size: _builtins.int
-    """How many at most: 1 to 1,000; 0 stands for 50; more than 1,000 is taken as 1,000. A page holds fewer where they would be
-    over 3 MiB together: another follows if `next_page_token` is set (AIP-158).
+    """The maximum number of results: 1 to 1,000. 0 stands for 50, and more than 1,000 for 1,000. A page can hold fewer,
+    because a response is limited to 3 MiB: there are more results if `next_page_token` is set (AIP-158).
     """
     page_token: _builtins.str
-    """`next_page_token` of the page before, with the same parent; empty for the first page."""
+    """The `next_page_token` of the previous page, for the same parent. Empty for the first page."""
     def __init__(
         self,
         *,
@@ -415,14 +425,14 @@ Global___ListRecoveriesRequest: _TypeAlias = ListRecoveriesRequest  # noqa: Y015
 
 @_typing.final
 class ListRecoveriesResponse(_message.Message):
-    """Answer of ListRecoveries."""
+    """The response of ListRecoveries."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     RECOVERIES_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """Gives the next page; empty on the last one. Opaque."""
+    """The `page_token` of the next page. Empty on the last page. Opaque."""
     @_builtins.property
     def recoveries(self) -> _containers.RepeatedCompositeFieldContainer[_recovery_pb2.Recovery]:
         """The recoveries of this page."""
@@ -443,7 +453,7 @@ Global___ListRecoveriesResponse: _TypeAlias = ListRecoveriesResponse  # noqa: Y0
 
 @_typing.final
 class ListContactsRequest(_message.Message):
-    """Request of ListContacts."""
+    """The request of ListContacts."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -453,11 +463,11 @@ class ListContactsRequest(_message.Message):
     parent: _builtins.str
     """The ticket: `organizations/{o}/tickets/{n}`."""
     page_size: _builtins.int
-    """How many at most: 1 to 1,000; 0 stands for 50; more than 1,000 is taken as 1,000. A page holds fewer where they would be
-    over 3 MiB together: another follows if `next_page_token` is set (AIP-158).
+    """The maximum number of results: 1 to 1,000. 0 stands for 50, and more than 1,000 for 1,000. A page can hold fewer,
+    because a response is limited to 3 MiB: there are more results if `next_page_token` is set (AIP-158).
     """
     page_token: _builtins.str
-    """`next_page_token` of the page before, with the same parent; empty for the first page."""
+    """The `next_page_token` of the previous page, for the same parent. Empty for the first page."""
     def __init__(
         self,
         *,
@@ -475,14 +485,14 @@ Global___ListContactsRequest: _TypeAlias = ListContactsRequest  # noqa: Y015
 
 @_typing.final
 class ListContactsResponse(_message.Message):
-    """Answer of ListContacts."""
+    """The response of ListContacts."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     CONTACTS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """Gives the next page; empty on the last one. Opaque."""
+    """The `page_token` of the next page. Empty on the last page. Opaque."""
     @_builtins.property
     def contacts(self) -> _containers.RepeatedCompositeFieldContainer[_recovery_pb2.Contact]:
         """The contacts of this page."""
@@ -503,7 +513,7 @@ Global___ListContactsResponse: _TypeAlias = ListContactsResponse  # noqa: Y015
 
 @_typing.final
 class ListMessagesRequest(_message.Message):
-    """Request of ListMessages."""
+    """The request of ListMessages."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -514,13 +524,13 @@ class ListMessagesRequest(_message.Message):
     parent: _builtins.str
     """The ticket: `organizations/{o}/tickets/{n}`."""
     page_size: _builtins.int
-    """How many at most: 1 to 1,000; 0 stands for 50; more than 1,000 is taken as 1,000. A page holds fewer where they would be
-    over 3 MiB together: another follows if `next_page_token` is set (AIP-158).
+    """The maximum number of results: 1 to 1,000. 0 stands for 50, and more than 1,000 for 1,000. A page can hold fewer,
+    because a response is limited to 3 MiB: there are more results if `next_page_token` is set (AIP-158).
     """
     page_token: _builtins.str
-    """`next_page_token` of the page before, with the same parent; empty for the first page."""
+    """The `next_page_token` of the previous page, for the same parent and order. Empty for the first page."""
     order_by: _builtins.str
-    """`create_time` or `create_time desc` (AIP-132); empty stands for the first. A page token keeps to the order that it was given in."""
+    """`create_time` or `create_time desc` (AIP-132). Empty means `create_time`."""
     def __init__(
         self,
         *,
@@ -539,14 +549,14 @@ Global___ListMessagesRequest: _TypeAlias = ListMessagesRequest  # noqa: Y015
 
 @_typing.final
 class ListMessagesResponse(_message.Message):
-    """Answer of ListMessages."""
+    """The response of ListMessages."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     MESSAGES_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """Gives the next page; empty on the last one. Opaque."""
+    """The `page_token` of the next page. Empty on the last page. Opaque."""
     @_builtins.property
     def messages(self) -> _containers.RepeatedCompositeFieldContainer[_message_pb2.Message]:
         """The entries of this page."""
@@ -567,7 +577,7 @@ Global___ListMessagesResponse: _TypeAlias = ListMessagesResponse  # noqa: Y015
 
 @_typing.final
 class AddNoteRequest(_message.Message):
-    """Request of AddNote."""
+    """The request of AddNote."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -578,13 +588,15 @@ class AddNoteRequest(_message.Message):
     parent: _builtins.str
     """The ticket: `organizations/{o}/tickets/{n}`."""
     text: _builtins.str
-    """The note: 1 to 10,000 characters."""
+    """The note, 1 to 10,000 characters."""
     request_id: _builtins.str
-    """Makes a repeat safe: a UUID, in any letter case; the same id with the same request acts once and answers the same for 24 hours
-    (AIP-155).
+    """Makes a retry safe (AIP-155): a UUID in any letter case. For 24 hours, a repeat of the same request with the same
+    id changes nothing and gets the same response.
     """
     etag: _builtins.str
-    """The ticket's etag as last read. If it is given and the ticket has changed since: ETAG_MISMATCH (AIP-154)."""
+    """The etag that the ticket had when you read it. If the ticket has changed since, the call fails with ETAG_MISMATCH
+    (AIP-154). Empty: not compared.
+    """
     def __init__(
         self,
         *,
@@ -603,7 +615,7 @@ Global___AddNoteRequest: _TypeAlias = AddNoteRequest  # noqa: Y015
 
 @_typing.final
 class AddNoteResponse(_message.Message):
-    """Answer of AddNote."""
+    """The response of AddNote."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -615,7 +627,7 @@ class AddNoteResponse(_message.Message):
 
     @_builtins.property
     def ticket(self) -> _ticket_pb2.Ticket:
-        """The ticket afterwards."""
+        """The ticket after the call."""
 
     def __init__(
         self,
@@ -633,7 +645,7 @@ Global___AddNoteResponse: _TypeAlias = AddNoteResponse  # noqa: Y015
 
 @_typing.final
 class SendMessageRequest(_message.Message):
-    """Request of SendMessage."""
+    """The request of SendMessage."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -644,13 +656,15 @@ class SendMessageRequest(_message.Message):
     parent: _builtins.str
     """The ticket: `organizations/{o}/tickets/{n}`."""
     text: _builtins.str
-    """The message: 1 to 10,000 characters of plain text."""
+    """The message, 1 to 10,000 characters of plain text."""
     request_id: _builtins.str
-    """Makes a repeat safe: a UUID, in any letter case; the same id with the same request acts once and answers the same for 24 hours
-    (AIP-155).
+    """Makes a retry safe (AIP-155): a UUID in any letter case. For 24 hours, a repeat of the same request with the same
+    id changes nothing and gets the same response.
     """
     etag: _builtins.str
-    """The ticket's etag as last read. If it is given and the ticket has changed since: ETAG_MISMATCH (AIP-154)."""
+    """The etag that the ticket had when you read it. If the ticket has changed since, the call fails with ETAG_MISMATCH
+    (AIP-154). Empty: not compared.
+    """
     def __init__(
         self,
         *,
@@ -669,7 +683,7 @@ Global___SendMessageRequest: _TypeAlias = SendMessageRequest  # noqa: Y015
 
 @_typing.final
 class SendMessageResponse(_message.Message):
-    """Answer of SendMessage."""
+    """The response of SendMessage."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -681,7 +695,7 @@ class SendMessageResponse(_message.Message):
 
     @_builtins.property
     def ticket(self) -> _ticket_pb2.Ticket:
-        """The ticket afterwards."""
+        """The ticket after the call."""
 
     def __init__(
         self,
@@ -699,7 +713,7 @@ Global___SendMessageResponse: _TypeAlias = SendMessageResponse  # noqa: Y015
 
 @_typing.final
 class InboundMessage(_message.Message):
-    """An email or SMS as it came in."""
+    """An email or SMS from a customer, as it was received."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -712,26 +726,32 @@ class InboundMessage(_message.Message):
     AUTOMATIC_FIELD_NUMBER: _builtins.int
     SEND_TIME_FIELD_NUMBER: _builtins.int
     channel: _message_pb2.Channel.ValueType
-    """How it came."""
+    """The channel that it came by."""
     external_id: _builtins.str
-    """The channel's own id of it: an email's Message-ID without its angle brackets, an SMS provider's message id; up to 998 characters."""
+    """The channel's id of the message: the Message-ID of an email without its angle brackets, or the SMS provider's id.
+    Up to 998 characters.
+    """
     sender: _builtins.str
-    """Who sent it: an email address, or a phone number with its country code. Only a machine's email may have none, as bounces do
-    (`MAIL FROM:<>`, RFC 5321, section 4.5.5).
+    """The sender's email address, or phone number with its country code. Required, except for an automatic email: bounces
+    have no sender (`MAIL FROM:<>`, RFC 5321, section 4.5.5).
     """
     subject: _builtins.str
-    """An email's subject; up to 998 characters; may be empty."""
+    """The subject of an email, up to 998 characters. May be empty."""
     text: _builtins.str
-    """What was written, in plain text and without what was quoted: 1 to 10,000 characters."""
+    """The plain text without quoted messages, 1 to 10,000 characters."""
     automatic: _builtins.bool
-    """A machine wrote it: an email whose `Auto-Submitted` is not `no` (RFC 3834), a bounce, an out-of-office notice."""
+    """Whether a machine wrote it: an email whose `Auto-Submitted` is not `no` (RFC 3834), a bounce, or an out-of-office
+    notice.
+    """
     @_builtins.property
     def in_reply_to(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The ids of the messages that it answers: of an email, those of In-Reply-To and References, without their angle brackets. Up to 100."""
+        """The ids of the messages that it answers: for an email, the ids in In-Reply-To and References, without their angle
+        brackets. Up to 100, each up to 998 characters.
+        """
 
     @_builtins.property
     def send_time(self) -> _timestamp_pb2.Timestamp:
-        """When it was sent, as the channel says; unset stands for now. Not more than a day ahead."""
+        """When it was sent, according to the channel. Unset means now. At most one day ahead of the service's clock."""
 
     def __init__(
         self,
@@ -755,8 +775,8 @@ Global___InboundMessage: _TypeAlias = InboundMessage  # noqa: Y015
 
 @_typing.final
 class IngestMessageRequest(_message.Message):
-    """Request of IngestMessage. It goes to the ticket that is named, or else to that of the message it answers, or else to the latest ticket
-    whose chat is or was with the sender.
+    """The request of IngestMessage. The message goes to `ticket` if that is set, else to the ticket of a message that it
+    answers, else to the latest ticket with a chat, open or ended, with the sender.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -768,11 +788,10 @@ class IngestMessageRequest(_message.Message):
     parent: _builtins.str
     """The organization: `organizations/{o}`."""
     ticket: _builtins.str
-    """`organizations/{o}/tickets/{n}`, where it is known; else empty."""
+    """The ticket, if it is known: `organizations/{o}/tickets/{n}`. May be empty."""
     request_id: _builtins.str
-    """Makes a repeat safe: a UUID, in any letter case; the same id with the same request acts once and answers the same for 24 hours
-    (AIP-155). Without it the
-    message's own id does.
+    """Makes a retry safe (AIP-155): a UUID in any letter case. Optional, because the message's channel and external id
+    make a retry safe, too.
     """
     @_builtins.property
     def message(self) -> Global___InboundMessage:
@@ -796,7 +815,7 @@ Global___IngestMessageRequest: _TypeAlias = IngestMessageRequest  # noqa: Y015
 
 @_typing.final
 class IngestMessageResponse(_message.Message):
-    """Answer of IngestMessage."""
+    """The response of IngestMessage."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -804,12 +823,14 @@ class IngestMessageResponse(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     TICKET_FIELD_NUMBER: _builtins.int
     outcome: Global___IngestOutcome.ValueType
-    """What became of it."""
+    """What became of the message."""
     ticket: _builtins.str
-    """`organizations/{o}/tickets/{n}`: the ticket that it went to, or whose chat is locked; empty for UNMATCHED."""
+    """`organizations/{o}/tickets/{n}`: the ticket whose thread has the message, or whose chat is locked. Empty for
+    UNMATCHED.
+    """
     @_builtins.property
     def message(self) -> _message_pb2.Message:
-        """The entry of the thread; unset where it was kept as unmatched."""
+        """The entry in the thread. Unset if the message was kept as unmatched."""
 
     def __init__(
         self,
@@ -828,7 +849,7 @@ Global___IngestMessageResponse: _TypeAlias = IngestMessageResponse  # noqa: Y015
 
 @_typing.final
 class UnmatchedMessage(_message.Message):
-    """A message that came in and found no open chat."""
+    """A message that was taken in without an open chat."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -837,12 +858,12 @@ class UnmatchedMessage(_message.Message):
     TICKET_FIELD_NUMBER: _builtins.int
     INGEST_TIME_FIELD_NUMBER: _builtins.int
     outcome: Global___IngestOutcome.ValueType
-    """Why: UNMATCHED or CHAT_LOCKED."""
+    """Why it was kept: UNMATCHED or CHAT_LOCKED."""
     ticket: _builtins.str
-    """`organizations/{o}/tickets/{n}` whose chat was locked; empty for UNMATCHED."""
+    """`organizations/{o}/tickets/{n}`: the ticket whose chat was locked. Empty for UNMATCHED."""
     @_builtins.property
     def message(self) -> Global___InboundMessage:
-        """It."""
+        """The message."""
 
     @_builtins.property
     def ingest_time(self) -> _timestamp_pb2.Timestamp:
@@ -866,7 +887,7 @@ Global___UnmatchedMessage: _TypeAlias = UnmatchedMessage  # noqa: Y015
 
 @_typing.final
 class ListUnmatchedMessagesRequest(_message.Message):
-    """Request of ListUnmatchedMessages."""
+    """The request of ListUnmatchedMessages."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -876,11 +897,11 @@ class ListUnmatchedMessagesRequest(_message.Message):
     parent: _builtins.str
     """The organization: `organizations/{o}`."""
     page_size: _builtins.int
-    """How many at most: 1 to 1,000; 0 stands for 50; more than 1,000 is taken as 1,000. A page holds fewer where they would be
-    over 3 MiB together: another follows if `next_page_token` is set (AIP-158).
+    """The maximum number of results: 1 to 1,000. 0 stands for 50, and more than 1,000 for 1,000. A page can hold fewer,
+    because a response is limited to 3 MiB: there are more results if `next_page_token` is set (AIP-158).
     """
     page_token: _builtins.str
-    """`next_page_token` of the page before, with the same parent; empty for the first page."""
+    """The `next_page_token` of the previous page, for the same parent. Empty for the first page."""
     def __init__(
         self,
         *,
@@ -898,14 +919,14 @@ Global___ListUnmatchedMessagesRequest: _TypeAlias = ListUnmatchedMessagesRequest
 
 @_typing.final
 class ListUnmatchedMessagesResponse(_message.Message):
-    """Answer of ListUnmatchedMessages."""
+    """The response of ListUnmatchedMessages."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     MESSAGES_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """Gives the next page; empty on the last one. Opaque."""
+    """The `page_token` of the next page. Empty on the last page. Opaque."""
     @_builtins.property
     def messages(self) -> _containers.RepeatedCompositeFieldContainer[Global___UnmatchedMessage]:
         """The messages of this page."""

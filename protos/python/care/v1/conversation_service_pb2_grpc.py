@@ -26,11 +26,13 @@ if _version_not_supported:
 
 
 class ConversationServiceStub:
-    """Opens the way to the customer, and keeps the thread. One verb per transition of machine 2 that a caller may ask for.
+    """Reaches the customer of a ticket, and keeps the thread. The methods that change a recovery fire triggers of the
+    `recovery` machine.
 
-    Refusals that every command on a ticket shares, in this order: INVALID_FIELD, RESOURCE_NOT_FOUND, REQUEST_ID_REUSED,
-    ETAG_MISMATCH, TICKET_CLOSED, then UNASSIGNED or NOT_ASSIGNEE where only the assignee may act; the method's own come after.
-    Any may end with CONTENDED or DATABASE_UNAVAILABLE; both are safe to repeat with the same `request_id`.
+    Commands check in this order, and fail with the first error: INVALID_FIELD, RESOURCE_NOT_FOUND, REQUEST_ID_REUSED,
+    ETAG_MISMATCH, TICKET_CLOSED, UNASSIGNED or NOT_ASSIGNEE if only the assignee may act, and then the errors that the
+    method lists. Any call can also fail with CONTENDED or DATABASE_UNAVAILABLE. It is safe to repeat the call with the
+    same `request_id`.
     """
 
     def __init__(self, channel):
@@ -102,100 +104,109 @@ class ConversationServiceStub:
 
 
 class ConversationServiceServicer:
-    """Opens the way to the customer, and keeps the thread. One verb per transition of machine 2 that a caller may ask for.
+    """Reaches the customer of a ticket, and keeps the thread. The methods that change a recovery fire triggers of the
+    `recovery` machine.
 
-    Refusals that every command on a ticket shares, in this order: INVALID_FIELD, RESOURCE_NOT_FOUND, REQUEST_ID_REUSED,
-    ETAG_MISMATCH, TICKET_CLOSED, then UNASSIGNED or NOT_ASSIGNEE where only the assignee may act; the method's own come after.
-    Any may end with CONTENDED or DATABASE_UNAVAILABLE; both are safe to repeat with the same `request_id`.
+    Commands check in this order, and fail with the first error: INVALID_FIELD, RESOURCE_NOT_FOUND, REQUEST_ID_REUSED,
+    ETAG_MISMATCH, TICKET_CLOSED, UNASSIGNED or NOT_ASSIGNEE if only the assignee may act, and then the errors that the
+    method lists. Any call can also fail with CONTENDED or DATABASE_UNAVAILABLE. It is safe to repeat the call with the
+    same `request_id`.
     """
 
     def SendRecoveryForm(self, request, context):
-        """Asks for a public reply to the review with a link to a recovery form. The reply is posted soon after, by a workflow, and tried again
-        while the site is down. Refusals: FORM_LIVE, ILLEGAL_TRANSITION while a contact is known, NO_REVIEW.
+        """Requests a public reply to the review, with a link to a recovery form. Only the assignee may call it. A workflow
+        posts the reply soon after, and tries again while the review site is down. Errors: INVALID_FIELD if the reply is
+        too long for the site; FORM_LIVE if a form is live; ILLEGAL_TRANSITION if a contact is known; NO_REVIEW if the
+        ticket has no review.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WithdrawRecoveryForm(self, request, context):
-        """Takes back a form that nobody has answered: its link stops working at once, and is taken out of the public reply soon after.
-        Refusals: ILLEGAL_TRANSITION.
+        """Withdraws a form that nobody has answered. Only the assignee may call it. The link stops working at once, and a
+        workflow removes it from the public reply soon after. Errors: ILLEGAL_TRANSITION if the form has been answered or
+        has ended.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def AddContact(self, request, context):
-        """Enters an address that became known in another way, or accepts a claim: a live form is replaced by it, and the chat opens soon
-        after. For the assignee or a service. Refusals: ILLEGAL_TRANSITION while a contact is known: reject that one first.
+        """Adds an address that became known in another way, or accepts a claim. Only the assignee or a service may call it.
+        The new contact replaces a live form, and the chat opens soon after. Errors: RESOURCE_NOT_FOUND if the ticket or
+        the claim does not exist; ILLEGAL_TRANSITION if a contact is known: reject that contact first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RejectContact(self, request, context):
-        """Ends a recovery whose contact is the wrong person; the chat with them closes. Refusals: ILLEGAL_TRANSITION.
+        """Rejects the contact of a recovery as the wrong person, which ends the recovery and closes the chat. Only the
+        assignee may call it. Errors: ILLEGAL_TRANSITION if the recovery has no contact or has ended.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetRecovery(self, request, context):
-        """Reads one recovery. Refusals: RESOURCE_NOT_FOUND.
+        """Returns a recovery. Errors: RESOURCE_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListRecoveries(self, request, context):
-        """Lists a ticket's recoveries, the latest first. Refusals: RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN.
+        """Lists the recoveries of a ticket, the latest first. Errors: RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListContacts(self, request, context):
-        """Lists every address that was left for a ticket, the oldest first: those that its recoveries use or used, and claims. Refusals:
-        RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN.
+        """Lists all addresses that were left for a ticket, the oldest first: the contacts of its recoveries, and claims.
+        Errors: RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListMessages(self, request, context):
-        """Lists a ticket's thread, the oldest entry first unless `order_by` says otherwise. Refusals: RESOURCE_NOT_FOUND,
-        INVALID_PAGE_TOKEN.
+        """Lists the entries of a ticket's thread, the oldest first unless `order_by` says otherwise. Errors:
+        RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SendMessage(self, request, context):
-        """Writes to the customer. The message stands in the chat at once, and is carried to the customer's address by a workflow:
-        `Message.delivery` says how far it got. Refusals: CHAT_LOCKED.
+        """Sends a message to the customer. Only the assignee may call it. The message is in the chat at once, and a workflow
+        sends it to the customer's address: `Message.delivery` says how far it got. Errors: CHAT_LOCKED if the chat is not
+        open.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def IngestMessage(self, request, context):
-        """Takes in an email or SMS that a customer sent. The same message, by channel and external id, is taken in once however often it
-        comes. `outcome` says what became of it; what finds no open chat is kept for a person to see. Refusals: RESOURCE_NOT_FOUND where a
-        ticket is named that does not exist.
+        """Takes in an email or SMS from a customer. The channel and the external id identify a message, so a repeat is not
+        taken in again. `outcome` says what became of the message. A message without an open chat is kept, and
+        ListUnmatchedMessages lists it. Errors: INVALID_FIELD; RESOURCE_NOT_FOUND if the request names a ticket that does
+        not exist.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListUnmatchedMessages(self, request, context):
-        """Lists what was taken in and found no open chat, the latest first. Refusals: INVALID_PAGE_TOKEN.
+        """Lists the messages that were taken in without an open chat, the latest first. Errors: INVALID_PAGE_TOKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def AddNote(self, request, context):
-        """Adds an internal note to the thread. No customer ever sees it.
+        """Adds an internal note to the thread. Only the assignee may call it. Customers never see notes.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -273,11 +284,13 @@ def add_ConversationServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ConversationService:
-    """Opens the way to the customer, and keeps the thread. One verb per transition of machine 2 that a caller may ask for.
+    """Reaches the customer of a ticket, and keeps the thread. The methods that change a recovery fire triggers of the
+    `recovery` machine.
 
-    Refusals that every command on a ticket shares, in this order: INVALID_FIELD, RESOURCE_NOT_FOUND, REQUEST_ID_REUSED,
-    ETAG_MISMATCH, TICKET_CLOSED, then UNASSIGNED or NOT_ASSIGNEE where only the assignee may act; the method's own come after.
-    Any may end with CONTENDED or DATABASE_UNAVAILABLE; both are safe to repeat with the same `request_id`.
+    Commands check in this order, and fail with the first error: INVALID_FIELD, RESOURCE_NOT_FOUND, REQUEST_ID_REUSED,
+    ETAG_MISMATCH, TICKET_CLOSED, UNASSIGNED or NOT_ASSIGNEE if only the assignee may act, and then the errors that the
+    method lists. Any call can also fail with CONTENDED or DATABASE_UNAVAILABLE. It is safe to repeat the call with the
+    same `request_id`.
     """
 
     @staticmethod

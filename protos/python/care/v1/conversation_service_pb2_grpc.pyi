@@ -27,11 +27,13 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ConversationServiceStub:
-    """Opens the way to the customer, and keeps the thread. One verb per transition of machine 2 that a caller may ask for.
+    """Reaches the customer of a ticket, and keeps the thread. The methods that change a recovery fire triggers of the
+    `recovery` machine.
 
-    Refusals that every command on a ticket shares, in this order: INVALID_FIELD, RESOURCE_NOT_FOUND, REQUEST_ID_REUSED,
-    ETAG_MISMATCH, TICKET_CLOSED, then UNASSIGNED or NOT_ASSIGNEE where only the assignee may act; the method's own come after.
-    Any may end with CONTENDED or DATABASE_UNAVAILABLE; both are safe to repeat with the same `request_id`.
+    Commands check in this order, and fail with the first error: INVALID_FIELD, RESOURCE_NOT_FOUND, REQUEST_ID_REUSED,
+    ETAG_MISMATCH, TICKET_CLOSED, UNASSIGNED or NOT_ASSIGNEE if only the assignee may act, and then the errors that the
+    method lists. Any call can also fail with CONTENDED or DATABASE_UNAVAILABLE. It is safe to repeat the call with the
+    same `request_id`.
     """
 
     @_typing.overload
@@ -39,101 +41,121 @@ class ConversationServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ConversationServiceAsyncStub: ...
     SendRecoveryForm: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.SendRecoveryFormRequest, _conversation_service_pb2.SendRecoveryFormResponse]
-    """Asks for a public reply to the review with a link to a recovery form. The reply is posted soon after, by a workflow, and tried again
-    while the site is down. Refusals: FORM_LIVE, ILLEGAL_TRANSITION while a contact is known, NO_REVIEW.
+    """Requests a public reply to the review, with a link to a recovery form. Only the assignee may call it. A workflow
+    posts the reply soon after, and tries again while the review site is down. Errors: INVALID_FIELD if the reply is
+    too long for the site; FORM_LIVE if a form is live; ILLEGAL_TRANSITION if a contact is known; NO_REVIEW if the
+    ticket has no review.
     """
     WithdrawRecoveryForm: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.WithdrawRecoveryFormRequest, _conversation_service_pb2.WithdrawRecoveryFormResponse]
-    """Takes back a form that nobody has answered: its link stops working at once, and is taken out of the public reply soon after.
-    Refusals: ILLEGAL_TRANSITION.
+    """Withdraws a form that nobody has answered. Only the assignee may call it. The link stops working at once, and a
+    workflow removes it from the public reply soon after. Errors: ILLEGAL_TRANSITION if the form has been answered or
+    has ended.
     """
     AddContact: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.AddContactRequest, _conversation_service_pb2.AddContactResponse]
-    """Enters an address that became known in another way, or accepts a claim: a live form is replaced by it, and the chat opens soon
-    after. For the assignee or a service. Refusals: ILLEGAL_TRANSITION while a contact is known: reject that one first.
+    """Adds an address that became known in another way, or accepts a claim. Only the assignee or a service may call it.
+    The new contact replaces a live form, and the chat opens soon after. Errors: RESOURCE_NOT_FOUND if the ticket or
+    the claim does not exist; ILLEGAL_TRANSITION if a contact is known: reject that contact first.
     """
     RejectContact: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.RejectContactRequest, _conversation_service_pb2.RejectContactResponse]
-    """Ends a recovery whose contact is the wrong person; the chat with them closes. Refusals: ILLEGAL_TRANSITION."""
+    """Rejects the contact of a recovery as the wrong person, which ends the recovery and closes the chat. Only the
+    assignee may call it. Errors: ILLEGAL_TRANSITION if the recovery has no contact or has ended.
+    """
     GetRecovery: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.GetRecoveryRequest, _conversation_service_pb2.GetRecoveryResponse]
-    """Reads one recovery. Refusals: RESOURCE_NOT_FOUND."""
+    """Returns a recovery. Errors: RESOURCE_NOT_FOUND."""
     ListRecoveries: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.ListRecoveriesRequest, _conversation_service_pb2.ListRecoveriesResponse]
-    """Lists a ticket's recoveries, the latest first. Refusals: RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN."""
+    """Lists the recoveries of a ticket, the latest first. Errors: RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN."""
     ListContacts: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.ListContactsRequest, _conversation_service_pb2.ListContactsResponse]
-    """Lists every address that was left for a ticket, the oldest first: those that its recoveries use or used, and claims. Refusals:
-    RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN.
+    """Lists all addresses that were left for a ticket, the oldest first: the contacts of its recoveries, and claims.
+    Errors: RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN.
     """
     ListMessages: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.ListMessagesRequest, _conversation_service_pb2.ListMessagesResponse]
-    """Lists a ticket's thread, the oldest entry first unless `order_by` says otherwise. Refusals: RESOURCE_NOT_FOUND,
-    INVALID_PAGE_TOKEN.
+    """Lists the entries of a ticket's thread, the oldest first unless `order_by` says otherwise. Errors:
+    RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN.
     """
     SendMessage: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.SendMessageRequest, _conversation_service_pb2.SendMessageResponse]
-    """Writes to the customer. The message stands in the chat at once, and is carried to the customer's address by a workflow:
-    `Message.delivery` says how far it got. Refusals: CHAT_LOCKED.
+    """Sends a message to the customer. Only the assignee may call it. The message is in the chat at once, and a workflow
+    sends it to the customer's address: `Message.delivery` says how far it got. Errors: CHAT_LOCKED if the chat is not
+    open.
     """
     IngestMessage: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.IngestMessageRequest, _conversation_service_pb2.IngestMessageResponse]
-    """Takes in an email or SMS that a customer sent. The same message, by channel and external id, is taken in once however often it
-    comes. `outcome` says what became of it; what finds no open chat is kept for a person to see. Refusals: RESOURCE_NOT_FOUND where a
-    ticket is named that does not exist.
+    """Takes in an email or SMS from a customer. The channel and the external id identify a message, so a repeat is not
+    taken in again. `outcome` says what became of the message. A message without an open chat is kept, and
+    ListUnmatchedMessages lists it. Errors: INVALID_FIELD; RESOURCE_NOT_FOUND if the request names a ticket that does
+    not exist.
     """
     ListUnmatchedMessages: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.ListUnmatchedMessagesRequest, _conversation_service_pb2.ListUnmatchedMessagesResponse]
-    """Lists what was taken in and found no open chat, the latest first. Refusals: INVALID_PAGE_TOKEN."""
+    """Lists the messages that were taken in without an open chat, the latest first. Errors: INVALID_PAGE_TOKEN."""
     AddNote: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.AddNoteRequest, _conversation_service_pb2.AddNoteResponse]
-    """Adds an internal note to the thread. No customer ever sees it."""
+    """Adds an internal note to the thread. Only the assignee may call it. Customers never see notes."""
 
 @_typing.type_check_only
 class ConversationServiceAsyncStub(ConversationServiceStub):
-    """Opens the way to the customer, and keeps the thread. One verb per transition of machine 2 that a caller may ask for.
+    """Reaches the customer of a ticket, and keeps the thread. The methods that change a recovery fire triggers of the
+    `recovery` machine.
 
-    Refusals that every command on a ticket shares, in this order: INVALID_FIELD, RESOURCE_NOT_FOUND, REQUEST_ID_REUSED,
-    ETAG_MISMATCH, TICKET_CLOSED, then UNASSIGNED or NOT_ASSIGNEE where only the assignee may act; the method's own come after.
-    Any may end with CONTENDED or DATABASE_UNAVAILABLE; both are safe to repeat with the same `request_id`.
+    Commands check in this order, and fail with the first error: INVALID_FIELD, RESOURCE_NOT_FOUND, REQUEST_ID_REUSED,
+    ETAG_MISMATCH, TICKET_CLOSED, UNASSIGNED or NOT_ASSIGNEE if only the assignee may act, and then the errors that the
+    method lists. Any call can also fail with CONTENDED or DATABASE_UNAVAILABLE. It is safe to repeat the call with the
+    same `request_id`.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     SendRecoveryForm: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.SendRecoveryFormRequest, _conversation_service_pb2.SendRecoveryFormResponse]  # type: ignore[assignment]
-    """Asks for a public reply to the review with a link to a recovery form. The reply is posted soon after, by a workflow, and tried again
-    while the site is down. Refusals: FORM_LIVE, ILLEGAL_TRANSITION while a contact is known, NO_REVIEW.
+    """Requests a public reply to the review, with a link to a recovery form. Only the assignee may call it. A workflow
+    posts the reply soon after, and tries again while the review site is down. Errors: INVALID_FIELD if the reply is
+    too long for the site; FORM_LIVE if a form is live; ILLEGAL_TRANSITION if a contact is known; NO_REVIEW if the
+    ticket has no review.
     """
     WithdrawRecoveryForm: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.WithdrawRecoveryFormRequest, _conversation_service_pb2.WithdrawRecoveryFormResponse]  # type: ignore[assignment]
-    """Takes back a form that nobody has answered: its link stops working at once, and is taken out of the public reply soon after.
-    Refusals: ILLEGAL_TRANSITION.
+    """Withdraws a form that nobody has answered. Only the assignee may call it. The link stops working at once, and a
+    workflow removes it from the public reply soon after. Errors: ILLEGAL_TRANSITION if the form has been answered or
+    has ended.
     """
     AddContact: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.AddContactRequest, _conversation_service_pb2.AddContactResponse]  # type: ignore[assignment]
-    """Enters an address that became known in another way, or accepts a claim: a live form is replaced by it, and the chat opens soon
-    after. For the assignee or a service. Refusals: ILLEGAL_TRANSITION while a contact is known: reject that one first.
+    """Adds an address that became known in another way, or accepts a claim. Only the assignee or a service may call it.
+    The new contact replaces a live form, and the chat opens soon after. Errors: RESOURCE_NOT_FOUND if the ticket or
+    the claim does not exist; ILLEGAL_TRANSITION if a contact is known: reject that contact first.
     """
     RejectContact: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.RejectContactRequest, _conversation_service_pb2.RejectContactResponse]  # type: ignore[assignment]
-    """Ends a recovery whose contact is the wrong person; the chat with them closes. Refusals: ILLEGAL_TRANSITION."""
+    """Rejects the contact of a recovery as the wrong person, which ends the recovery and closes the chat. Only the
+    assignee may call it. Errors: ILLEGAL_TRANSITION if the recovery has no contact or has ended.
+    """
     GetRecovery: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.GetRecoveryRequest, _conversation_service_pb2.GetRecoveryResponse]  # type: ignore[assignment]
-    """Reads one recovery. Refusals: RESOURCE_NOT_FOUND."""
+    """Returns a recovery. Errors: RESOURCE_NOT_FOUND."""
     ListRecoveries: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.ListRecoveriesRequest, _conversation_service_pb2.ListRecoveriesResponse]  # type: ignore[assignment]
-    """Lists a ticket's recoveries, the latest first. Refusals: RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN."""
+    """Lists the recoveries of a ticket, the latest first. Errors: RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN."""
     ListContacts: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.ListContactsRequest, _conversation_service_pb2.ListContactsResponse]  # type: ignore[assignment]
-    """Lists every address that was left for a ticket, the oldest first: those that its recoveries use or used, and claims. Refusals:
-    RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN.
+    """Lists all addresses that were left for a ticket, the oldest first: the contacts of its recoveries, and claims.
+    Errors: RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN.
     """
     ListMessages: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.ListMessagesRequest, _conversation_service_pb2.ListMessagesResponse]  # type: ignore[assignment]
-    """Lists a ticket's thread, the oldest entry first unless `order_by` says otherwise. Refusals: RESOURCE_NOT_FOUND,
-    INVALID_PAGE_TOKEN.
+    """Lists the entries of a ticket's thread, the oldest first unless `order_by` says otherwise. Errors:
+    RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN.
     """
     SendMessage: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.SendMessageRequest, _conversation_service_pb2.SendMessageResponse]  # type: ignore[assignment]
-    """Writes to the customer. The message stands in the chat at once, and is carried to the customer's address by a workflow:
-    `Message.delivery` says how far it got. Refusals: CHAT_LOCKED.
+    """Sends a message to the customer. Only the assignee may call it. The message is in the chat at once, and a workflow
+    sends it to the customer's address: `Message.delivery` says how far it got. Errors: CHAT_LOCKED if the chat is not
+    open.
     """
     IngestMessage: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.IngestMessageRequest, _conversation_service_pb2.IngestMessageResponse]  # type: ignore[assignment]
-    """Takes in an email or SMS that a customer sent. The same message, by channel and external id, is taken in once however often it
-    comes. `outcome` says what became of it; what finds no open chat is kept for a person to see. Refusals: RESOURCE_NOT_FOUND where a
-    ticket is named that does not exist.
+    """Takes in an email or SMS from a customer. The channel and the external id identify a message, so a repeat is not
+    taken in again. `outcome` says what became of the message. A message without an open chat is kept, and
+    ListUnmatchedMessages lists it. Errors: INVALID_FIELD; RESOURCE_NOT_FOUND if the request names a ticket that does
+    not exist.
     """
     ListUnmatchedMessages: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.ListUnmatchedMessagesRequest, _conversation_service_pb2.ListUnmatchedMessagesResponse]  # type: ignore[assignment]
-    """Lists what was taken in and found no open chat, the latest first. Refusals: INVALID_PAGE_TOKEN."""
+    """Lists the messages that were taken in without an open chat, the latest first. Errors: INVALID_PAGE_TOKEN."""
     AddNote: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.AddNoteRequest, _conversation_service_pb2.AddNoteResponse]  # type: ignore[assignment]
-    """Adds an internal note to the thread. No customer ever sees it."""
+    """Adds an internal note to the thread. Only the assignee may call it. Customers never see notes."""
 
 class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Opens the way to the customer, and keeps the thread. One verb per transition of machine 2 that a caller may ask for.
+    """Reaches the customer of a ticket, and keeps the thread. The methods that change a recovery fire triggers of the
+    `recovery` machine.
 
-    Refusals that every command on a ticket shares, in this order: INVALID_FIELD, RESOURCE_NOT_FOUND, REQUEST_ID_REUSED,
-    ETAG_MISMATCH, TICKET_CLOSED, then UNASSIGNED or NOT_ASSIGNEE where only the assignee may act; the method's own come after.
-    Any may end with CONTENDED or DATABASE_UNAVAILABLE; both are safe to repeat with the same `request_id`.
+    Commands check in this order, and fail with the first error: INVALID_FIELD, RESOURCE_NOT_FOUND, REQUEST_ID_REUSED,
+    ETAG_MISMATCH, TICKET_CLOSED, UNASSIGNED or NOT_ASSIGNEE if only the assignee may act, and then the errors that the
+    method lists. Any call can also fail with CONTENDED or DATABASE_UNAVAILABLE. It is safe to repeat the call with the
+    same `request_id`.
     """
 
     @_abc_1.abstractmethod
@@ -142,8 +164,10 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _conversation_service_pb2.SendRecoveryFormRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_conversation_service_pb2.SendRecoveryFormResponse, _abc.Awaitable[_conversation_service_pb2.SendRecoveryFormResponse]]:
-        """Asks for a public reply to the review with a link to a recovery form. The reply is posted soon after, by a workflow, and tried again
-        while the site is down. Refusals: FORM_LIVE, ILLEGAL_TRANSITION while a contact is known, NO_REVIEW.
+        """Requests a public reply to the review, with a link to a recovery form. Only the assignee may call it. A workflow
+        posts the reply soon after, and tries again while the review site is down. Errors: INVALID_FIELD if the reply is
+        too long for the site; FORM_LIVE if a form is live; ILLEGAL_TRANSITION if a contact is known; NO_REVIEW if the
+        ticket has no review.
         """
 
     @_abc_1.abstractmethod
@@ -152,8 +176,9 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _conversation_service_pb2.WithdrawRecoveryFormRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_conversation_service_pb2.WithdrawRecoveryFormResponse, _abc.Awaitable[_conversation_service_pb2.WithdrawRecoveryFormResponse]]:
-        """Takes back a form that nobody has answered: its link stops working at once, and is taken out of the public reply soon after.
-        Refusals: ILLEGAL_TRANSITION.
+        """Withdraws a form that nobody has answered. Only the assignee may call it. The link stops working at once, and a
+        workflow removes it from the public reply soon after. Errors: ILLEGAL_TRANSITION if the form has been answered or
+        has ended.
         """
 
     @_abc_1.abstractmethod
@@ -162,8 +187,9 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _conversation_service_pb2.AddContactRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_conversation_service_pb2.AddContactResponse, _abc.Awaitable[_conversation_service_pb2.AddContactResponse]]:
-        """Enters an address that became known in another way, or accepts a claim: a live form is replaced by it, and the chat opens soon
-        after. For the assignee or a service. Refusals: ILLEGAL_TRANSITION while a contact is known: reject that one first.
+        """Adds an address that became known in another way, or accepts a claim. Only the assignee or a service may call it.
+        The new contact replaces a live form, and the chat opens soon after. Errors: RESOURCE_NOT_FOUND if the ticket or
+        the claim does not exist; ILLEGAL_TRANSITION if a contact is known: reject that contact first.
         """
 
     @_abc_1.abstractmethod
@@ -172,7 +198,9 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _conversation_service_pb2.RejectContactRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_conversation_service_pb2.RejectContactResponse, _abc.Awaitable[_conversation_service_pb2.RejectContactResponse]]:
-        """Ends a recovery whose contact is the wrong person; the chat with them closes. Refusals: ILLEGAL_TRANSITION."""
+        """Rejects the contact of a recovery as the wrong person, which ends the recovery and closes the chat. Only the
+        assignee may call it. Errors: ILLEGAL_TRANSITION if the recovery has no contact or has ended.
+        """
 
     @_abc_1.abstractmethod
     def GetRecovery(
@@ -180,7 +208,7 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _conversation_service_pb2.GetRecoveryRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_conversation_service_pb2.GetRecoveryResponse, _abc.Awaitable[_conversation_service_pb2.GetRecoveryResponse]]:
-        """Reads one recovery. Refusals: RESOURCE_NOT_FOUND."""
+        """Returns a recovery. Errors: RESOURCE_NOT_FOUND."""
 
     @_abc_1.abstractmethod
     def ListRecoveries(
@@ -188,7 +216,7 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _conversation_service_pb2.ListRecoveriesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_conversation_service_pb2.ListRecoveriesResponse, _abc.Awaitable[_conversation_service_pb2.ListRecoveriesResponse]]:
-        """Lists a ticket's recoveries, the latest first. Refusals: RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN."""
+        """Lists the recoveries of a ticket, the latest first. Errors: RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN."""
 
     @_abc_1.abstractmethod
     def ListContacts(
@@ -196,8 +224,8 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _conversation_service_pb2.ListContactsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_conversation_service_pb2.ListContactsResponse, _abc.Awaitable[_conversation_service_pb2.ListContactsResponse]]:
-        """Lists every address that was left for a ticket, the oldest first: those that its recoveries use or used, and claims. Refusals:
-        RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN.
+        """Lists all addresses that were left for a ticket, the oldest first: the contacts of its recoveries, and claims.
+        Errors: RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN.
         """
 
     @_abc_1.abstractmethod
@@ -206,8 +234,8 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _conversation_service_pb2.ListMessagesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_conversation_service_pb2.ListMessagesResponse, _abc.Awaitable[_conversation_service_pb2.ListMessagesResponse]]:
-        """Lists a ticket's thread, the oldest entry first unless `order_by` says otherwise. Refusals: RESOURCE_NOT_FOUND,
-        INVALID_PAGE_TOKEN.
+        """Lists the entries of a ticket's thread, the oldest first unless `order_by` says otherwise. Errors:
+        RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN.
         """
 
     @_abc_1.abstractmethod
@@ -216,8 +244,9 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _conversation_service_pb2.SendMessageRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_conversation_service_pb2.SendMessageResponse, _abc.Awaitable[_conversation_service_pb2.SendMessageResponse]]:
-        """Writes to the customer. The message stands in the chat at once, and is carried to the customer's address by a workflow:
-        `Message.delivery` says how far it got. Refusals: CHAT_LOCKED.
+        """Sends a message to the customer. Only the assignee may call it. The message is in the chat at once, and a workflow
+        sends it to the customer's address: `Message.delivery` says how far it got. Errors: CHAT_LOCKED if the chat is not
+        open.
         """
 
     @_abc_1.abstractmethod
@@ -226,9 +255,10 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _conversation_service_pb2.IngestMessageRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_conversation_service_pb2.IngestMessageResponse, _abc.Awaitable[_conversation_service_pb2.IngestMessageResponse]]:
-        """Takes in an email or SMS that a customer sent. The same message, by channel and external id, is taken in once however often it
-        comes. `outcome` says what became of it; what finds no open chat is kept for a person to see. Refusals: RESOURCE_NOT_FOUND where a
-        ticket is named that does not exist.
+        """Takes in an email or SMS from a customer. The channel and the external id identify a message, so a repeat is not
+        taken in again. `outcome` says what became of the message. A message without an open chat is kept, and
+        ListUnmatchedMessages lists it. Errors: INVALID_FIELD; RESOURCE_NOT_FOUND if the request names a ticket that does
+        not exist.
         """
 
     @_abc_1.abstractmethod
@@ -237,7 +267,7 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _conversation_service_pb2.ListUnmatchedMessagesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_conversation_service_pb2.ListUnmatchedMessagesResponse, _abc.Awaitable[_conversation_service_pb2.ListUnmatchedMessagesResponse]]:
-        """Lists what was taken in and found no open chat, the latest first. Refusals: INVALID_PAGE_TOKEN."""
+        """Lists the messages that were taken in without an open chat, the latest first. Errors: INVALID_PAGE_TOKEN."""
 
     @_abc_1.abstractmethod
     def AddNote(
@@ -245,6 +275,6 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _conversation_service_pb2.AddNoteRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_conversation_service_pb2.AddNoteResponse, _abc.Awaitable[_conversation_service_pb2.AddNoteResponse]]:
-        """Adds an internal note to the thread. No customer ever sees it."""
+        """Adds an internal note to the thread. Only the assignee may call it. Customers never see notes."""
 
 def add_ConversationServiceServicer_to_server(servicer: ConversationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -26,9 +26,10 @@ if _version_not_supported:
 
 
 class CustomerServiceStub:
-    """Answers to the form's link. The link stands in a public reply, so holding it proves nothing about who wrote the review: nothing of the
-    ticket is shown beyond the business's own words, and a submission is a claim. Tokens are never logged. No error says anything about
-    the ticket.
+    """Serves the form's link and the chat's link. The form's link is in a public reply, so it does not prove who wrote the
+    review. Its holder sees nothing of the ticket but the business's own words, and what they submit is a claim. The
+    chat's link is private: it is sent to one contact. Tokens are never logged. Errors reveal nothing about the ticket
+    and have no metadata.
     """
 
     def __init__(self, channel):
@@ -65,50 +66,55 @@ class CustomerServiceStub:
 
 
 class CustomerServiceServicer:
-    """Answers to the form's link. The link stands in a public reply, so holding it proves nothing about who wrote the review: nothing of the
-    ticket is shown beyond the business's own words, and a submission is a claim. Tokens are never logged. No error says anything about
-    the ticket.
+    """Serves the form's link and the chat's link. The form's link is in a public reply, so it does not prove who wrote the
+    review. Its holder sees nothing of the ticket but the business's own words, and what they submit is a claim. The
+    chat's link is private: it is sent to one contact. Tokens are never logged. Errors reveal nothing about the ticket
+    and have no metadata.
     """
 
     def GetContactForm(self, request, context):
-        """Reads the form behind a link; reading never uses it up. A link that has ended is no error: `state` says what became of it.
-        Refusals: LINK_UNKNOWN for a link that is none of ours.
+        """Returns the form behind a link. A read does not use the link up. A form that has ended is not an error: `state`
+        says what became of it. Errors: LINK_UNKNOWN if the link is not valid.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SubmitContact(self, request, context):
-        """Leaves an address. On a form that was answered already it gets the same thanks, and is kept beside the first one for the team to see.
-        After the ticket was closed it raises a follow-up ticket, or is kept with the review's ticket that is not CLOSED. Refusals:
-        INVALID_FIELD, LINK_UNKNOWN, LINK_EXPIRED, LINK_WITHDRAWN, RATE_LIMITED.
+        """Submits an address. A form that has been answered still accepts submissions: they get the same response, and are
+        kept beside the first one for the team. If the ticket is CLOSED, a submission raises a follow-up ticket, or is kept
+        with the review's open ticket. Errors: INVALID_FIELD; LINK_UNKNOWN; LINK_EXPIRED; LINK_WITHDRAWN; RATE_LIMITED
+        after ten submissions with one link in a minute.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetChat(self, request, context):
-        """Reads the chat behind a private link: the latest messages with the one contact that the link was sent to, and no others. The first
-        use marks that contact as verified. Refusals: LINK_UNKNOWN, also for the link of a contact that was rejected; INVALID_PAGE_TOKEN;
-        RATE_LIMITED.
+        """Returns the chat behind a private link: the latest messages with the contact that the link was sent to. It shows no
+        other contact's messages. The first call marks the contact as verified. Errors: LINK_UNKNOWN, also if the contact
+        was rejected; INVALID_PAGE_TOKEN; RATE_LIMITED after 120 calls with one link in a minute.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def PostMessage(self, request, context):
-        """Writes to the business. A RESOLVED ticket is reopened by it; of a CLOSED one a follow-up is raised, and the customer is sent a link to
-        its chat. Refusals: INVALID_FIELD, LINK_UNKNOWN, CHAT_LOCKED while the follow-up's chat is not open yet, or the team
-        of a newer ticket was handed several messages already; RATE_LIMITED.
+        """Sends a message to the business. It reopens a RESOLVED ticket. If the ticket is CLOSED, the message raises a
+        follow-up ticket, and the customer gets a link to its chat. Errors: INVALID_FIELD; LINK_UNKNOWN; CHAT_LOCKED if the
+        follow-up's chat is not open yet, or if the team of a newer ticket already got several messages from this customer;
+        RATE_LIMITED after 30 messages with one link in a minute.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WatchChat(self, request, context):
-        """Follows the chat: first what it holds, then each change. Ends with LINK_UNKNOWN when the contact is rejected. Refusals: as GetChat's;
-        RATE_LIMITED, too, where the link has ten streams open in one process. A stream never ends with OK: a service that stops ends its
-        streams with UNAVAILABLE, DRAINING; resume them.
+        """Streams the messages of a chat: first the existing ones, or those after `resume_token`, then each new one. After 20
+        seconds of silence, it sends a heartbeat. The stream ends with LINK_UNKNOWN if the contact is rejected, and with
+        DRAINING if the service shuts down: then resume it. It never ends with OK. Errors: LINK_UNKNOWN;
+        INVALID_PAGE_TOKEN; RATE_LIMITED if ten streams of the link are open in one process, or if the client reads too
+        slowly; DRAINING.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -151,9 +157,10 @@ def add_CustomerServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class CustomerService:
-    """Answers to the form's link. The link stands in a public reply, so holding it proves nothing about who wrote the review: nothing of the
-    ticket is shown beyond the business's own words, and a submission is a claim. Tokens are never logged. No error says anything about
-    the ticket.
+    """Serves the form's link and the chat's link. The form's link is in a public reply, so it does not prove who wrote the
+    review. Its holder sees nothing of the ticket but the business's own words, and what they submit is a claim. The
+    chat's link is private: it is sent to one contact. Tokens are never logged. Errors reveal nothing about the ticket
+    and have no metadata.
     """
 
     @staticmethod

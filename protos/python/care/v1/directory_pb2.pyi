@@ -23,7 +23,9 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Organization(_message.Message):
-    """A tenant. Nothing is ever visible or reachable across organizations. It exists from the first valid call in its name."""
+    """A tenant. No organization can see or reach another one's data. An organization exists from the first valid call in
+    its name.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -36,24 +38,26 @@ class Organization(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """`organizations/{organization}`; lower-case letters, digits and `-`, 1 to 63 characters."""
+    """`organizations/{organization}`. The id has 1 to 63 lower-case letters, digits and `-`, and starts and ends with a
+    letter or digit.
+    """
     display_name: _builtins.str
-    """The business name that customers see; up to 200 characters. The id until it is set."""
+    """The business name that customers see, up to 200 characters. Until it is set, it is the id."""
     default_phone_region: _builtins.str
-    """The region of phone numbers that are written without a country code: an ISO 3166-1 alpha-2 code such as `US`; empty: such
+    """The region of phone numbers without a country code: an ISO 3166-1 alpha-2 code such as `US`. If it is empty, such
     numbers are refused.
     """
     consent_text: _builtins.str
-    """The organization's `Settings.consent_text`, likewise."""
+    """The same as the organization's `Settings.consent_text`."""
     chat_greeting: _builtins.str
-    """The organization's `Settings.chat_greeting`, likewise."""
+    """The same as the organization's `Settings.chat_greeting`."""
     @_builtins.property
     def form_lifetime(self) -> _duration_pb2.Duration:
-        """The organization's `Settings.form_lifetime`, to be written here as well."""
+        """The same as the organization's `Settings.form_lifetime`. You can read and change it here, too."""
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
-        """When it was first seen."""
+        """When the organization was first used."""
 
     @_builtins.property
     def update_time(self) -> _timestamp_pb2.Timestamp:
@@ -81,7 +85,7 @@ Global___Organization: _TypeAlias = Organization  # noqa: Y015
 
 @_typing.final
 class Location(_message.Message):
-    """A shop or branch. It exists from its first mention by a review, a ticket or UpdateLocation."""
+    """A shop or branch. It exists from the first review, ticket or UpdateLocation call that names it."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -92,16 +96,16 @@ class Location(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """`organizations/{o}/locations/{id}`; the id has letters, digits, `-`, `_`, `.`, `~`, up to 100 characters."""
+    """`organizations/{o}/locations/{id}`. The id has 1 to 100 letters, digits, `-`, `_`, `.` and `~`."""
     display_name: _builtins.str
-    """The name that customers see; up to 200 characters. The organization's where it is empty."""
+    """The name that customers see, up to 200 characters. If it is empty, they see the organization's name."""
     default_phone_region: _builtins.str
-    """Overrides the organization's `default_phone_region` where it is not empty."""
+    """Overrides the organization's `default_phone_region`, unless it is empty."""
     preferred_channel: _message_pb2.Channel.ValueType
-    """The location's own `Settings.preferred_channel`, to be written here as well; unspecified where it has none."""
+    """The same as the location's own `Settings.preferred_channel`. Unspecified if that is not set."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
-        """When it was first mentioned."""
+        """When the location was first named."""
 
     @_builtins.property
     def update_time(self) -> _timestamp_pb2.Timestamp:
@@ -127,7 +131,7 @@ Global___Location: _TypeAlias = Location  # noqa: Y015
 
 @_typing.final
 class Agent(_message.Message):
-    """A person of the team. It exists from that person's first valid call."""
+    """A person of the team. An agent exists from their first valid call."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -139,26 +143,26 @@ class Agent(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """`organizations/{o}/agents/{id}`; the id is the token's `sub`."""
+    """`organizations/{o}/agents/{id}`. The id is the `sub` of the agent's token."""
     display_name: _builtins.str
-    """The name to show: the token's `name` at the first call, until it is changed here; up to 200 characters."""
+    """The name to show, up to 200 characters: the `name` of the token at the first call, until it is changed here."""
     can_be_assignee: _builtins.bool
-    """Whether tickets may be assigned to them. On until it is switched off."""
+    """Whether tickets can be assigned to the agent. True until it is changed."""
     can_be_reporter: _builtins.bool
-    """Whether they may raise tickets. On until it is switched off."""
+    """Whether the agent can raise tickets. True until it is changed."""
     @_builtins.property
     def locations(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """`organizations/{o}/locations/{l}`: where tickets are assigned to them by themselves (`Settings.auto_assign`); up to 1,000. Everywhere,
-        where none is named.
+        """The locations where new tickets are assigned to the agent automatically (`Settings.auto_assign`):
+        `organizations/{o}/locations/{l}`, up to 1,000. Empty for all locations.
         """
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
-        """When their first call came."""
+        """When the agent's first call came."""
 
     @_builtins.property
     def update_time(self) -> _timestamp_pb2.Timestamp:
-        """When the entry last changed."""
+        """When it last changed."""
 
     def __init__(
         self,

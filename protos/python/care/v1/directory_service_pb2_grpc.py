@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class DirectoryServiceStub:
-    """Shows the directory, and lets supervisors and services change it.
+    """Reads and changes the directory. Every agent can read it; supervisors and services can change it.
     """
 
     def __init__(self, channel):
@@ -78,60 +78,61 @@ class DirectoryServiceStub:
 
 
 class DirectoryServiceServicer:
-    """Shows the directory, and lets supervisors and services change it.
+    """Reads and changes the directory. Every agent can read it; supervisors and services can change it.
     """
 
     def GetOrganization(self, request, context):
-        """Reads an organization. Refusals: RESOURCE_NOT_FOUND.
+        """Returns an organization. Errors: RESOURCE_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateOrganization(self, request, context):
-        """Changes an organization (AIP-134). Refusals: INVALID_FIELD, RESOURCE_NOT_FOUND.
+        """Changes an organization (AIP-134). Errors: INVALID_FIELD, RESOURCE_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListLocations(self, request, context):
-        """Lists the locations of an organization, by id. Refusals: INVALID_PAGE_TOKEN.
+        """Lists the locations of an organization, sorted by id. Errors: INVALID_PAGE_TOKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetLocation(self, request, context):
-        """Reads a location. Refusals: RESOURCE_NOT_FOUND.
+        """Returns a location. Errors: RESOURCE_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateLocation(self, request, context):
-        """Changes a location, or makes it with `allow_missing` (AIP-134). Refusals: INVALID_FIELD, RESOURCE_NOT_FOUND.
+        """Changes a location, or creates it if `allow_missing` is set (AIP-134). Errors: INVALID_FIELD, RESOURCE_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListAgents(self, request, context):
-        """Lists the agents of an organization, by id. Refusals: INVALID_PAGE_TOKEN.
+        """Lists the agents of an organization, sorted by id. Errors: INVALID_PAGE_TOKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetAgent(self, request, context):
-        """Reads an agent. Refusals: RESOURCE_NOT_FOUND.
+        """Returns an agent. Errors: RESOURCE_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateAgent(self, request, context):
-        """Changes an agent's name or toggles (AIP-134). Tickets that they own stay theirs. Refusals: INVALID_FIELD, RESOURCE_NOT_FOUND.
+        """Changes an agent's name, toggles or locations (AIP-134). The agent keeps their tickets. Errors: INVALID_FIELD,
+        RESOURCE_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -189,7 +190,7 @@ def add_DirectoryServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class DirectoryService:
-    """Shows the directory, and lets supervisors and services change it.
+    """Reads and changes the directory. Every agent can read it; supervisors and services can change it.
     """
 
     @staticmethod

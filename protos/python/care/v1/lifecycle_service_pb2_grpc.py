@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class LifecycleServiceStub:
-    """Describes the rules that the other services enforce, from the very table that they use.
+    """Describes the rules of tickets and recoveries, from the same table that the other services enforce.
     """
 
     def __init__(self, channel):
@@ -43,11 +43,11 @@ class LifecycleServiceStub:
 
 
 class LifecycleServiceServicer:
-    """Describes the rules that the other services enforce, from the very table that they use.
+    """Describes the rules of tickets and recoveries, from the same table that the other services enforce.
     """
 
     def GetLifecycle(self, request, context):
-        """Reads both state machines.
+        """Returns both state machines.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -70,7 +70,7 @@ def add_LifecycleServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class LifecycleService:
-    """Describes the rules that the other services enforce, from the very table that they use.
+    """Describes the rules of tickets and recoveries, from the same table that the other services enforce.
     """
 
     @staticmethod

@@ -27,21 +27,21 @@ class _RecoveryKind:
 class _RecoveryKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RecoveryKind.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     RECOVERY_KIND_UNSPECIFIED: _RecoveryKind.ValueType  # 0
-    """Not set; never stored."""
+    """Not set. Never stored."""
     RECOVERY_KIND_FORM: _RecoveryKind.ValueType  # 1
-    """A public reply to the review with a link to a form."""
+    """By a public reply to the review, with a link to a form."""
     RECOVERY_KIND_DIRECT: _RecoveryKind.ValueType  # 2
-    """The contact is known already; only the chat has to be opened."""
+    """Directly, because the contact is known. Only the chat has to be opened."""
 
 class RecoveryKind(_RecoveryKind, metaclass=_RecoveryKindEnumTypeWrapper):
-    """How the attempt goes about it."""
+    """How a recovery reaches the customer."""
 
 RECOVERY_KIND_UNSPECIFIED: RecoveryKind.ValueType  # 0
-"""Not set; never stored."""
+"""Not set. Never stored."""
 RECOVERY_KIND_FORM: RecoveryKind.ValueType  # 1
-"""A public reply to the review with a link to a form."""
+"""By a public reply to the review, with a link to a form."""
 RECOVERY_KIND_DIRECT: RecoveryKind.ValueType  # 2
-"""The contact is known already; only the chat has to be opened."""
+"""Directly, because the contact is known. Only the chat has to be opened."""
 Global___RecoveryKind: _TypeAlias = RecoveryKind  # noqa: Y015
 
 class _RecoveryState:
@@ -51,55 +51,55 @@ class _RecoveryState:
 class _RecoveryStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RecoveryState.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     RECOVERY_STATE_UNSPECIFIED: _RecoveryState.ValueType  # 0
-    """Not set; never stored."""
+    """Not set. Never stored."""
     RECOVERY_STATE_FORM_REQUESTED: _RecoveryState.ValueType  # 1
-    """Live. The reply is to be posted, or the review site's answer is not known yet."""
+    """Live. The reply is not posted yet, or the review site has not confirmed it yet."""
     RECOVERY_STATE_AWAITING_CONTACT: _RecoveryState.ValueType  # 2
     """Live. The reply with the link is public."""
     RECOVERY_STATE_CONTACT_RECEIVED: _RecoveryState.ValueType  # 3
-    """Live. An address is known; the chat is about to open."""
+    """Live. A contact is known, and the chat will open soon."""
     RECOVERY_STATE_CHAT_UNLOCKED: _RecoveryState.ValueType  # 4
     """Live. The chat is open."""
     RECOVERY_STATE_REFUSED: _RecoveryState.ValueType  # 5
-    """Ended: the site refused the reply, at once or by later moderation."""
+    """Ended. The review site refused the reply, at once or by later moderation."""
     RECOVERY_STATE_WITHDRAWN: _RecoveryState.ValueType  # 6
-    """Ended: the assignee took the form back."""
+    """Ended. The assignee withdrew the form."""
     RECOVERY_STATE_EXPIRED: _RecoveryState.ValueType  # 7
-    """Ended: nobody answered in time."""
+    """Ended. Nobody answered the form in time."""
     RECOVERY_STATE_REJECTED: _RecoveryState.ValueType  # 8
-    """Ended: the contact was the wrong person."""
+    """Ended. The contact was the wrong person."""
     RECOVERY_STATE_REPLACED: _RecoveryState.ValueType  # 9
-    """Ended: the contact became known in another way, so the form was not needed any more."""
+    """Ended. A contact became known in another way, so the form was no longer needed."""
     RECOVERY_STATE_ENDED_BY_CLOSE: _RecoveryState.ValueType  # 10
-    """Ended: the ticket was closed."""
+    """Ended. The ticket was closed."""
 
 class RecoveryState(_RecoveryState, metaclass=_RecoveryStateEnumTypeWrapper):
-    """Machine 2: where a recovery stands. The first four states are *live*, and at most one recovery of a ticket is; the others
-    have ended and are never left.
+    """The states of the `recovery` machine. A recovery in one of the first four states is *live*; a ticket has at most one
+    live recovery. The other states are final.
     """
 
 RECOVERY_STATE_UNSPECIFIED: RecoveryState.ValueType  # 0
-"""Not set; never stored."""
+"""Not set. Never stored."""
 RECOVERY_STATE_FORM_REQUESTED: RecoveryState.ValueType  # 1
-"""Live. The reply is to be posted, or the review site's answer is not known yet."""
+"""Live. The reply is not posted yet, or the review site has not confirmed it yet."""
 RECOVERY_STATE_AWAITING_CONTACT: RecoveryState.ValueType  # 2
 """Live. The reply with the link is public."""
 RECOVERY_STATE_CONTACT_RECEIVED: RecoveryState.ValueType  # 3
-"""Live. An address is known; the chat is about to open."""
+"""Live. A contact is known, and the chat will open soon."""
 RECOVERY_STATE_CHAT_UNLOCKED: RecoveryState.ValueType  # 4
 """Live. The chat is open."""
 RECOVERY_STATE_REFUSED: RecoveryState.ValueType  # 5
-"""Ended: the site refused the reply, at once or by later moderation."""
+"""Ended. The review site refused the reply, at once or by later moderation."""
 RECOVERY_STATE_WITHDRAWN: RecoveryState.ValueType  # 6
-"""Ended: the assignee took the form back."""
+"""Ended. The assignee withdrew the form."""
 RECOVERY_STATE_EXPIRED: RecoveryState.ValueType  # 7
-"""Ended: nobody answered in time."""
+"""Ended. Nobody answered the form in time."""
 RECOVERY_STATE_REJECTED: RecoveryState.ValueType  # 8
-"""Ended: the contact was the wrong person."""
+"""Ended. The contact was the wrong person."""
 RECOVERY_STATE_REPLACED: RecoveryState.ValueType  # 9
-"""Ended: the contact became known in another way, so the form was not needed any more."""
+"""Ended. A contact became known in another way, so the form was no longer needed."""
 RECOVERY_STATE_ENDED_BY_CLOSE: RecoveryState.ValueType  # 10
-"""Ended: the ticket was closed."""
+"""Ended. The ticket was closed."""
 Global___RecoveryState: _TypeAlias = RecoveryState  # noqa: Y015
 
 class _RefusalReason:
@@ -109,42 +109,44 @@ class _RefusalReason:
 class _RefusalReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RefusalReason.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     REFUSAL_REASON_UNSPECIFIED: _RefusalReason.ValueType  # 0
-    """It did not refuse."""
+    """Not set: the site did not refuse."""
     REFUSAL_REASON_TOO_LONG: _RefusalReason.ValueType  # 1
-    """The reply is longer than the site takes."""
+    """The reply is longer than the site allows."""
     REFUSAL_REASON_LINKS_NOT_ALLOWED: _RefusalReason.ValueType  # 2
-    """The site takes no links in replies."""
+    """The site does not allow links in replies."""
     REFUSAL_REASON_REVIEW_NOT_FOUND: _RefusalReason.ValueType  # 3
-    """The review is not there any more."""
+    """The review no longer exists at the site."""
     REFUSAL_REASON_NOT_PERMITTED: _RefusalReason.ValueType  # 4
-    """Our account may not reply to this review, or no channel is configured for the site."""
+    """The business's account may not reply to this review, or the worker has no channel for the site."""
     REFUSAL_REASON_TAKEN_DOWN: _RefusalReason.ValueType  # 5
-    """The reply had been public, and the site took it down."""
+    """The reply was public, and the site took it down."""
     REFUSAL_REASON_OTHER: _RefusalReason.ValueType  # 6
-    """Something else; `refusal_message` has the site's own words."""
+    """Another reason; `refusal_message` has the site's own words."""
 
 class RefusalReason(_RefusalReason, metaclass=_RefusalReasonEnumTypeWrapper):
-    """Why a review site refused a reply, in our words."""
+    """Why a review site refused a reply."""
 
 REFUSAL_REASON_UNSPECIFIED: RefusalReason.ValueType  # 0
-"""It did not refuse."""
+"""Not set: the site did not refuse."""
 REFUSAL_REASON_TOO_LONG: RefusalReason.ValueType  # 1
-"""The reply is longer than the site takes."""
+"""The reply is longer than the site allows."""
 REFUSAL_REASON_LINKS_NOT_ALLOWED: RefusalReason.ValueType  # 2
-"""The site takes no links in replies."""
+"""The site does not allow links in replies."""
 REFUSAL_REASON_REVIEW_NOT_FOUND: RefusalReason.ValueType  # 3
-"""The review is not there any more."""
+"""The review no longer exists at the site."""
 REFUSAL_REASON_NOT_PERMITTED: RefusalReason.ValueType  # 4
-"""Our account may not reply to this review, or no channel is configured for the site."""
+"""The business's account may not reply to this review, or the worker has no channel for the site."""
 REFUSAL_REASON_TAKEN_DOWN: RefusalReason.ValueType  # 5
-"""The reply had been public, and the site took it down."""
+"""The reply was public, and the site took it down."""
 REFUSAL_REASON_OTHER: RefusalReason.ValueType  # 6
-"""Something else; `refusal_message` has the site's own words."""
+"""Another reason; `refusal_message` has the site's own words."""
 Global___RefusalReason: _TypeAlias = RefusalReason  # noqa: Y015
 
 @_typing.final
 class Contact(_message.Message):
-    """An address that a recovery brought. A claim until `verified`: whoever holds the public link can submit one."""
+    """An address that a recovery brought. It is a claim until `verified` is set, because anybody who has the public link
+    can submit one.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -157,24 +159,24 @@ class Contact(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     RECOVERY_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """Unique within the organization; messages to and from the customer carry it."""
+    """Unique within the organization. The messages from and to the customer have it as `Message.contact`."""
     display_name: _builtins.str
-    """The name that was given; may be empty."""
+    """The name that was given. May be empty."""
     email: _builtins.str
-    """Email address, normalized; empty if none was given."""
+    """The email address, normalized. Empty if none was given."""
     phone: _builtins.str
-    """Phone number in E.164 form; empty if none was given."""
+    """The phone number in E.164 form, such as `+14155550123`. Empty if none was given."""
     message: _builtins.str
-    """What the customer wrote into the form; may be empty."""
+    """What the customer wrote into the form. May be empty."""
     verified: _builtins.bool
     """Whether the chat link that was sent to this address has been used."""
     recovery: _builtins.str
-    """`organizations/{o}/tickets/{n}/recoveries/{id}`: the recovery that brought it. A claim's may be an earlier ticket's of the same
-    review: its link goes on taking answers after that ticket was closed.
+    """`organizations/{o}/tickets/{n}/recoveries/{id}`: the recovery that brought it. For a claim, this can be a recovery
+    of an earlier ticket of the same review, because a form still accepts answers after its ticket was closed.
     """
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
-        """When it was given."""
+        """When the address was given."""
 
     def __init__(
         self,
@@ -198,7 +200,9 @@ Global___Contact: _TypeAlias = Contact  # noqa: Y015
 
 @_typing.final
 class Recovery(_message.Message):
-    """One attempt to open the chat. All fields are output-only: recoveries change by verbs alone."""
+    """One attempt to open the chat. All fields are output only: only the methods of ConversationService and WorkerService
+    change a recovery.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -222,54 +226,58 @@ class Recovery(_message.Message):
     name: _builtins.str
     """`organizations/{o}/tickets/{n}/recoveries/{id}`."""
     kind: Global___RecoveryKind.ValueType
-    """How it goes about it."""
+    """How it reaches the customer."""
     state: Global___RecoveryState.ValueType
-    """Machine 2's state."""
+    """The state of the `recovery` machine."""
     reply_text: _builtins.str
-    """The agent's words with the placeholder `{form_link}`; empty for DIRECT. The link itself is never given out here."""
+    """The agent's reply with the placeholder `{form_link}`. Empty for DIRECT. The link itself is never shown here."""
     refusal_reason: Global___RefusalReason.ValueType
-    """Why the site refused; unspecified if it did not."""
+    """Why the site refused. Unspecified if it did not."""
     refusal_message: _builtins.str
-    """The site's own words for it, for people of the team only; may be empty."""
+    """The site's own words, only for the team. May be empty."""
     creator: _builtins.str
-    """`organizations/{o}/agents/{id}`: who asked for it; empty if a service did."""
+    """`organizations/{o}/agents/{id}`: the agent who started it. Empty if a service or a customer did."""
     reference: _builtins.str
-    """What a customer who answered the form was given to refer to, such as `3F9A-12C7`; ListTickets filters by it. Empty for DIRECT."""
+    """The reference number that customers get when they answer the form, such as `3F9A-12C7`. ListTickets can filter by
+    it. Empty for DIRECT.
+    """
     @_builtins.property
     def contact(self) -> Global___Contact:
-        """The contact that this recovery uses; unset until one is known."""
+        """The contact that this recovery uses. Unset until one is known."""
 
     @_builtins.property
     def claims(self) -> _containers.RepeatedCompositeFieldContainer[Global___Contact]:
-        """Further addresses that were left on the same form after the first; a few at most, oldest first. AddContact with `claim` accepts one."""
+        """Further addresses that were left on the same form, the oldest first. The form keeps at most five until the assignee
+        accepts or rejects a contact. To accept a claim, call AddContact with `claim`.
+        """
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
-        """When it was asked for."""
+        """When it was started."""
 
     @_builtins.property
     def post_time(self) -> _timestamp_pb2.Timestamp:
-        """When the reply was first seen to be public; unset before."""
+        """When the reply was first seen in public. Unset before."""
 
     @_builtins.property
     def expire_time(self) -> _timestamp_pb2.Timestamp:
-        """When the form stops taking answers; unset for DIRECT."""
+        """When the form stops accepting answers. Unset for DIRECT."""
 
     @_builtins.property
     def contact_time(self) -> _timestamp_pb2.Timestamp:
-        """When its contact was received; unset before."""
+        """When the contact was received. Unset before."""
 
     @_builtins.property
     def unlock_time(self) -> _timestamp_pb2.Timestamp:
-        """When the chat opened; unset before."""
+        """When the chat opened. Unset before."""
 
     @_builtins.property
     def end_time(self) -> _timestamp_pb2.Timestamp:
-        """When it ended; unset while it is live."""
+        """When the recovery ended. Unset while it is live."""
 
     @_builtins.property
     def retract_time(self) -> _timestamp_pb2.Timestamp:
-        """When the link was taken out of the public reply; unset if it was not."""
+        """When the link was removed from the public reply. Unset if it was not."""
 
     def __init__(
         self,

@@ -19,7 +19,9 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Review(_message.Message):
-    """A public review. One exists per organization, site and external id; ingesting it again follows its edits."""
+    """A public review. An organization has one for each site and external id. To report an edit or a deletion, ingest the
+    review again.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -37,41 +39,48 @@ class Review(_message.Message):
     INGEST_TIME_FIELD_NUMBER: _builtins.int
     DELETE_TIME_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """`organizations/{o}/reviews/{id}`; the id follows from site and external id, so that it is the same however often it is ingested."""
+    """`organizations/{o}/reviews/{id}`. The id is derived from the site and the external id, so it is the same for every
+    ingest.
+    """
     site: _builtins.str
-    """The review site's short name, such as `local`: the worker's channel of that name posts the reply. Lower-case letters, digits and
-    `-`, up to 40 characters.
+    """The short name of the review site, such as `local`: 1 to 40 lower-case letters, digits and `-`. The worker's
+    channel of that name posts the replies.
     """
     external_id: _builtins.str
-    """The site's own id of the review; up to 512 characters."""
+    """The site's id of the review, up to 512 characters."""
     location: _builtins.str
-    """`organizations/{o}/locations/{id}`: the shop or branch that it is about. A location exists from its first mention."""
+    """`organizations/{o}/locations/{id}`: the shop or branch that was reviewed. A location exists from the first call
+    that names it.
+    """
     author_display_name: _builtins.str
-    """The name that the author goes by at the site; empty for an anonymous one. Up to 200 characters."""
+    """The author's name at the site, up to 200 characters. Empty for an anonymous review."""
     stars: _builtins.int
     """1 to 5."""
     text: _builtins.str
-    """What the author wrote; may be empty. Up to 10,000 characters."""
+    """The text, up to 10,000 characters. May be empty."""
     url: _builtins.str
-    """Where it can be read: an http or https URL; may be empty."""
+    """The http or https URL of the review, up to 2,000 characters. May be empty."""
     ticket: _builtins.str
-    """`organizations/{o}/tickets/{n}`: the latest ticket of this review; empty if there is none."""
+    """`organizations/{o}/tickets/{n}`: the latest ticket of this review. Empty if there is none."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
-        """When it was written."""
+        """When the review was written."""
 
     @_builtins.property
     def update_time(self) -> _timestamp_pb2.Timestamp:
-        """When it was last edited at the site; `create_time` if never. An ingest that is older than what is stored changes nothing."""
+        """When the review was last edited at the site. Unset means `create_time`. An ingest with an earlier time than the
+        stored one changes nothing.
+        """
 
     @_builtins.property
     def ingest_time(self) -> _timestamp_pb2.Timestamp:
-        """When Care first took it in."""
+        """When Care first took the review in."""
 
     @_builtins.property
     def delete_time(self) -> _timestamp_pb2.Timestamp:
-        """When it was deleted at the site; unset while it is there. Ingest it once more with this set, and `update_time` will be no earlier;
-        where it comes back, ingest it with a later `update_time` and without this.
+        """When the review was deleted at the site. Unset while it exists. To report a deletion, ingest the review again with
+        this field; `update_time` becomes at least this time. If the review reappears, ingest it with a later `update_time`
+        and without this field.
         """
 
     def __init__(

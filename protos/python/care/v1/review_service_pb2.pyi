@@ -22,7 +22,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class IngestReviewRequest(_message.Message):
-    """Request of IngestReview."""
+    """The request of IngestReview."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -30,14 +30,14 @@ class IngestReviewRequest(_message.Message):
     REVIEW_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
-    """`organizations/{o}`."""
+    """The organization: `organizations/{o}`."""
     request_id: _builtins.str
-    """Makes a repeat safe: a UUID, in any letter case; the same id with the same request acts once and answers the same for 24 hours
-    (AIP-155).
+    """Makes a retry safe (AIP-155): a UUID in any letter case. For 24 hours, a repeat of the same request with the same
+    id changes nothing and gets the same response.
     """
     @_builtins.property
     def review(self) -> _review_pb2.Review:
-        """The review; `name` and output-only fields are ignored."""
+        """The review. `name` and the output-only fields are ignored."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ Global___IngestReviewRequest: _TypeAlias = IngestReviewRequest  # noqa: Y015
 
 @_typing.final
 class IngestReviewResponse(_message.Message):
-    """Answer of IngestReview."""
+    """The response of IngestReview."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -80,7 +80,7 @@ Global___IngestReviewResponse: _TypeAlias = IngestReviewResponse  # noqa: Y015
 
 @_typing.final
 class BatchIngestReviewsRequest(_message.Message):
-    """Request of BatchIngestReviews."""
+    """The request of BatchIngestReviews."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -88,12 +88,14 @@ class BatchIngestReviewsRequest(_message.Message):
     REQUESTS_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
-    """`organizations/{o}`, that of all the reviews: an item of another one fails the batch as a whole, and nothing is done."""
+    """The organization: `organizations/{o}`. If an item names another one, the whole batch fails, and nothing is done."""
     request_id: _builtins.str
-    """Makes a repeat safe: a UUID, from which each item without a `request_id` of its own gets one by its place in the list (AIP-155)."""
+    """Makes a retry safe (AIP-155): a UUID in any letter case. An item without a `request_id` gets one that is derived
+    from this id and the item's position in the list.
+    """
     @_builtins.property
     def requests(self) -> _containers.RepeatedCompositeFieldContainer[Global___IngestReviewRequest]:
-        """What to take in: 1 to 100, each with its own `request_id` if wanted. An item's `parent` may be empty; it is the request's."""
+        """The reviews, 1 to 100. Each can have a `request_id` of its own. The `parent` of an item may be empty."""
 
     def __init__(
         self,
@@ -112,14 +114,14 @@ Global___BatchIngestReviewsRequest: _TypeAlias = BatchIngestReviewsRequest  # no
 
 @_typing.final
 class BatchIngestReviewsResponse(_message.Message):
-    """Answer of BatchIngestReviews."""
+    """The response of BatchIngestReviews."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     RESULTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___BatchReviewResult]:
-        """What became of each item, in the order of the request."""
+        """The result of each item, in the order of the request."""
 
     def __init__(
         self,
@@ -136,7 +138,7 @@ Global___BatchIngestReviewsResponse: _TypeAlias = BatchIngestReviewsResponse  # 
 
 @_typing.final
 class BatchReviewResult(_message.Message):
-    """What became of one item of a batch."""
+    """The result of one item of a batch."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -144,11 +146,11 @@ class BatchReviewResult(_message.Message):
     REVIEW_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def status(self) -> _status_pb2.Status:
-        """Code 0 where it succeeded; otherwise what IngestReview would have answered, with the same details."""
+        """Code 0 if the item succeeded. Otherwise the error that IngestReview would return, with its details."""
 
     @_builtins.property
     def review(self) -> _review_pb2.Review:
-        """The review as it is stored; unset where it failed."""
+        """The review as it is stored. Unset if the item failed."""
 
     def __init__(
         self,
@@ -166,13 +168,13 @@ Global___BatchReviewResult: _TypeAlias = BatchReviewResult  # noqa: Y015
 
 @_typing.final
 class GetReviewRequest(_message.Message):
-    """Request of GetReview."""
+    """The request of GetReview."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     NAME_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """`organizations/{o}/reviews/{id}`."""
+    """The review: `organizations/{o}/reviews/{id}`."""
     def __init__(
         self,
         *,
@@ -188,7 +190,7 @@ Global___GetReviewRequest: _TypeAlias = GetReviewRequest  # noqa: Y015
 
 @_typing.final
 class GetReviewResponse(_message.Message):
-    """Answer of GetReview."""
+    """The response of GetReview."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -212,7 +214,7 @@ Global___GetReviewResponse: _TypeAlias = GetReviewResponse  # noqa: Y015
 
 @_typing.final
 class ListReviewsRequest(_message.Message):
-    """Request of ListReviews."""
+    """The request of ListReviews."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -221,16 +223,19 @@ class ListReviewsRequest(_message.Message):
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     FILTER_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
-    """`organizations/{o}`; a service whose token has no organization may ask for `organizations/-`, all of them."""
+    """The organization: `organizations/{o}`. A service whose token names no organization can use `organizations/-` for
+    all organizations.
+    """
     page_size: _builtins.int
-    """How many at most: 1 to 1,000; 0 stands for 50; more than 1,000 is taken as 1,000. A page holds fewer where they would be
-    over 3 MiB together: another follows if `next_page_token` is set (AIP-158).
+    """The maximum number of results: 1 to 1,000. 0 stands for 50, and more than 1,000 for 1,000. A page can hold fewer,
+    because a response is limited to 3 MiB: there are more results if `next_page_token` is set (AIP-158).
     """
     page_token: _builtins.str
-    """`next_page_token` of the page before, with the same parent and filter; empty for the first page."""
+    """The `next_page_token` of the previous page, for the same parent and filter. Empty for the first page."""
     filter: _builtins.str
-    """Which ones (AIP-160): `site`, `external_id`, `location` by name, `stars`, `create_time`, `ticket` by name (`""`: those without one);
-    words by themselves are searched for in the text. Operators as in ListTicketsRequest.
+    """Which reviews to list (AIP-160). Empty for all. Fields: `site`, `external_id`, `location` by name, `stars`,
+    `create_time`, and `ticket` by name (`""` for reviews without one). Bare words are searched in the text. The
+    operators are those of ListTicketsRequest.
     """
     def __init__(
         self,
@@ -250,14 +255,14 @@ Global___ListReviewsRequest: _TypeAlias = ListReviewsRequest  # noqa: Y015
 
 @_typing.final
 class ListReviewsResponse(_message.Message):
-    """Answer of ListReviews."""
+    """The response of ListReviews."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     REVIEWS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """Gives the next page; empty on the last one. Opaque."""
+    """The `page_token` of the next page. Empty on the last page. Opaque."""
     @_builtins.property
     def reviews(self) -> _containers.RepeatedCompositeFieldContainer[_review_pb2.Review]:
         """The reviews of this page."""

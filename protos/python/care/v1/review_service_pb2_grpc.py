@@ -62,32 +62,35 @@ class ReviewServiceServicer:
     """
 
     def IngestReview(self, request, context):
-        """Takes in a review, or follows an edit or the deletion of one: idempotent by site and external id. One that is older than what is
-        stored changes nothing. What a ticket's team sees of it changes by an entry in the thread and the activity log of the review's ticket
-        that is not CLOSED. Where there is none, and the settings of its location want one for such a review and did not for what was
-        stored before (Settings.ticket_creation), a ticket is raised in the same transaction: `ticket` names it. Refusals: INVALID_FIELD.
+        """Takes in a new review, or an edit or deletion of a known one. The site and the external id identify a review. A
+        version that is older than the stored one changes nothing. An edit or deletion adds entries to the thread and the
+        activity log of the review's open ticket. If the review has no open ticket, and the settings of its location want
+        one for this version but did not for the stored one (`Settings.ticket_creation`), a ticket is raised in the same
+        transaction, and `Review.ticket` names it. Errors: INVALID_FIELD.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BatchIngestReviews(self, request, context):
-        """IngestReview for up to 100 reviews, one after the other; each succeeds or fails by itself (AIP-231). DATABASE_UNAVAILABLE and
-        TIME_LIMIT_EXCEEDED end the batch as a whole; repeat it with the same `request_id`.
+        """Calls IngestReview for up to 100 reviews, one after the other. Each succeeds or fails on its own (AIP-231). Errors:
+        INVALID_FIELD if the batch is not valid, and then nothing is done; DATABASE_UNAVAILABLE and TIME_LIMIT_EXCEEDED,
+        which end the batch: repeat it with the same `request_id`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetReview(self, request, context):
-        """Reads one review. Refusals: RESOURCE_NOT_FOUND.
+        """Returns a review. Errors: RESOURCE_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListReviews(self, request, context):
-        """Lists the reviews of an organization, the latest written first. Refusals: INVALID_FILTER, INVALID_PAGE_TOKEN.
+        """Lists the reviews of an organization, the latest first by `create_time`. Errors: INVALID_FILTER,
+        INVALID_PAGE_TOKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

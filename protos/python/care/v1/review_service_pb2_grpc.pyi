@@ -34,19 +34,23 @@ class ReviewServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ReviewServiceAsyncStub: ...
     IngestReview: _grpc.UnaryUnaryMultiCallable[_review_service_pb2.IngestReviewRequest, _review_service_pb2.IngestReviewResponse]
-    """Takes in a review, or follows an edit or the deletion of one: idempotent by site and external id. One that is older than what is
-    stored changes nothing. What a ticket's team sees of it changes by an entry in the thread and the activity log of the review's ticket
-    that is not CLOSED. Where there is none, and the settings of its location want one for such a review and did not for what was
-    stored before (Settings.ticket_creation), a ticket is raised in the same transaction: `ticket` names it. Refusals: INVALID_FIELD.
+    """Takes in a new review, or an edit or deletion of a known one. The site and the external id identify a review. A
+    version that is older than the stored one changes nothing. An edit or deletion adds entries to the thread and the
+    activity log of the review's open ticket. If the review has no open ticket, and the settings of its location want
+    one for this version but did not for the stored one (`Settings.ticket_creation`), a ticket is raised in the same
+    transaction, and `Review.ticket` names it. Errors: INVALID_FIELD.
     """
     BatchIngestReviews: _grpc.UnaryUnaryMultiCallable[_review_service_pb2.BatchIngestReviewsRequest, _review_service_pb2.BatchIngestReviewsResponse]
-    """IngestReview for up to 100 reviews, one after the other; each succeeds or fails by itself (AIP-231). DATABASE_UNAVAILABLE and
-    TIME_LIMIT_EXCEEDED end the batch as a whole; repeat it with the same `request_id`.
+    """Calls IngestReview for up to 100 reviews, one after the other. Each succeeds or fails on its own (AIP-231). Errors:
+    INVALID_FIELD if the batch is not valid, and then nothing is done; DATABASE_UNAVAILABLE and TIME_LIMIT_EXCEEDED,
+    which end the batch: repeat it with the same `request_id`.
     """
     GetReview: _grpc.UnaryUnaryMultiCallable[_review_service_pb2.GetReviewRequest, _review_service_pb2.GetReviewResponse]
-    """Reads one review. Refusals: RESOURCE_NOT_FOUND."""
+    """Returns a review. Errors: RESOURCE_NOT_FOUND."""
     ListReviews: _grpc.UnaryUnaryMultiCallable[_review_service_pb2.ListReviewsRequest, _review_service_pb2.ListReviewsResponse]
-    """Lists the reviews of an organization, the latest written first. Refusals: INVALID_FILTER, INVALID_PAGE_TOKEN."""
+    """Lists the reviews of an organization, the latest first by `create_time`. Errors: INVALID_FILTER,
+    INVALID_PAGE_TOKEN.
+    """
 
 @_typing.type_check_only
 class ReviewServiceAsyncStub(ReviewServiceStub):
@@ -54,19 +58,23 @@ class ReviewServiceAsyncStub(ReviewServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     IngestReview: _aio.UnaryUnaryMultiCallable[_review_service_pb2.IngestReviewRequest, _review_service_pb2.IngestReviewResponse]  # type: ignore[assignment]
-    """Takes in a review, or follows an edit or the deletion of one: idempotent by site and external id. One that is older than what is
-    stored changes nothing. What a ticket's team sees of it changes by an entry in the thread and the activity log of the review's ticket
-    that is not CLOSED. Where there is none, and the settings of its location want one for such a review and did not for what was
-    stored before (Settings.ticket_creation), a ticket is raised in the same transaction: `ticket` names it. Refusals: INVALID_FIELD.
+    """Takes in a new review, or an edit or deletion of a known one. The site and the external id identify a review. A
+    version that is older than the stored one changes nothing. An edit or deletion adds entries to the thread and the
+    activity log of the review's open ticket. If the review has no open ticket, and the settings of its location want
+    one for this version but did not for the stored one (`Settings.ticket_creation`), a ticket is raised in the same
+    transaction, and `Review.ticket` names it. Errors: INVALID_FIELD.
     """
     BatchIngestReviews: _aio.UnaryUnaryMultiCallable[_review_service_pb2.BatchIngestReviewsRequest, _review_service_pb2.BatchIngestReviewsResponse]  # type: ignore[assignment]
-    """IngestReview for up to 100 reviews, one after the other; each succeeds or fails by itself (AIP-231). DATABASE_UNAVAILABLE and
-    TIME_LIMIT_EXCEEDED end the batch as a whole; repeat it with the same `request_id`.
+    """Calls IngestReview for up to 100 reviews, one after the other. Each succeeds or fails on its own (AIP-231). Errors:
+    INVALID_FIELD if the batch is not valid, and then nothing is done; DATABASE_UNAVAILABLE and TIME_LIMIT_EXCEEDED,
+    which end the batch: repeat it with the same `request_id`.
     """
     GetReview: _aio.UnaryUnaryMultiCallable[_review_service_pb2.GetReviewRequest, _review_service_pb2.GetReviewResponse]  # type: ignore[assignment]
-    """Reads one review. Refusals: RESOURCE_NOT_FOUND."""
+    """Returns a review. Errors: RESOURCE_NOT_FOUND."""
     ListReviews: _aio.UnaryUnaryMultiCallable[_review_service_pb2.ListReviewsRequest, _review_service_pb2.ListReviewsResponse]  # type: ignore[assignment]
-    """Lists the reviews of an organization, the latest written first. Refusals: INVALID_FILTER, INVALID_PAGE_TOKEN."""
+    """Lists the reviews of an organization, the latest first by `create_time`. Errors: INVALID_FILTER,
+    INVALID_PAGE_TOKEN.
+    """
 
 class ReviewServiceServicer(metaclass=_abc_1.ABCMeta):
     """Takes in public reviews from services that watch review sites, and shows them to the team."""
@@ -77,10 +85,11 @@ class ReviewServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _review_service_pb2.IngestReviewRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_review_service_pb2.IngestReviewResponse, _abc.Awaitable[_review_service_pb2.IngestReviewResponse]]:
-        """Takes in a review, or follows an edit or the deletion of one: idempotent by site and external id. One that is older than what is
-        stored changes nothing. What a ticket's team sees of it changes by an entry in the thread and the activity log of the review's ticket
-        that is not CLOSED. Where there is none, and the settings of its location want one for such a review and did not for what was
-        stored before (Settings.ticket_creation), a ticket is raised in the same transaction: `ticket` names it. Refusals: INVALID_FIELD.
+        """Takes in a new review, or an edit or deletion of a known one. The site and the external id identify a review. A
+        version that is older than the stored one changes nothing. An edit or deletion adds entries to the thread and the
+        activity log of the review's open ticket. If the review has no open ticket, and the settings of its location want
+        one for this version but did not for the stored one (`Settings.ticket_creation`), a ticket is raised in the same
+        transaction, and `Review.ticket` names it. Errors: INVALID_FIELD.
         """
 
     @_abc_1.abstractmethod
@@ -89,8 +98,9 @@ class ReviewServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _review_service_pb2.BatchIngestReviewsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_review_service_pb2.BatchIngestReviewsResponse, _abc.Awaitable[_review_service_pb2.BatchIngestReviewsResponse]]:
-        """IngestReview for up to 100 reviews, one after the other; each succeeds or fails by itself (AIP-231). DATABASE_UNAVAILABLE and
-        TIME_LIMIT_EXCEEDED end the batch as a whole; repeat it with the same `request_id`.
+        """Calls IngestReview for up to 100 reviews, one after the other. Each succeeds or fails on its own (AIP-231). Errors:
+        INVALID_FIELD if the batch is not valid, and then nothing is done; DATABASE_UNAVAILABLE and TIME_LIMIT_EXCEEDED,
+        which end the batch: repeat it with the same `request_id`.
         """
 
     @_abc_1.abstractmethod
@@ -99,7 +109,7 @@ class ReviewServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _review_service_pb2.GetReviewRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_review_service_pb2.GetReviewResponse, _abc.Awaitable[_review_service_pb2.GetReviewResponse]]:
-        """Reads one review. Refusals: RESOURCE_NOT_FOUND."""
+        """Returns a review. Errors: RESOURCE_NOT_FOUND."""
 
     @_abc_1.abstractmethod
     def ListReviews(
@@ -107,6 +117,8 @@ class ReviewServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _review_service_pb2.ListReviewsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_review_service_pb2.ListReviewsResponse, _abc.Awaitable[_review_service_pb2.ListReviewsResponse]]:
-        """Lists the reviews of an organization, the latest written first. Refusals: INVALID_FILTER, INVALID_PAGE_TOKEN."""
+        """Lists the reviews of an organization, the latest first by `create_time`. Errors: INVALID_FILTER,
+        INVALID_PAGE_TOKEN.
+        """
 
 def add_ReviewServiceServicer_to_server(servicer: ReviewServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

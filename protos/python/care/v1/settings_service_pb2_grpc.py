@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class SettingsServiceStub:
-    """Shows and changes settings: an organization's, and field by field a location's instead.
+    """Reads and changes the settings of an organization, and of its locations, which can override single fields.
     """
 
     def __init__(self, channel):
@@ -58,34 +58,35 @@ class SettingsServiceStub:
 
 
 class SettingsServiceServicer:
-    """Shows and changes settings: an organization's, and field by field a location's instead.
+    """Reads and changes the settings of an organization, and of its locations, which can override single fields.
     """
 
     def GetSettings(self, request, context):
-        """Reads settings, what holds by them, and where each field of that comes from. Refusals: RESOURCE_NOT_FOUND.
+        """Returns the settings, the values that apply, and where each of these is set. Errors: RESOURCE_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateSettings(self, request, context):
-        """Changes settings (AIP-134), and by that the timers of all tickets that they hold for. They are checked as a whole: what would hold
-        for the organization, and for each of its locations. Refusals: INVALID_FIELD, RESOURCE_NOT_FOUND, ETAG_MISMATCH.
+        """Changes settings (AIP-134). The change also moves the deadlines and reminders of open tickets. It is checked
+        together with the other settings, for the organization and for each of its locations. Errors: INVALID_FIELD,
+        RESOURCE_NOT_FOUND, ETAG_MISMATCH, CONTENDED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListSettingsRevisions(self, request, context):
-        """Lists the changes of settings, the latest first. Refusals: RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN.
+        """Lists the changes of the settings, the latest first. Errors: RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def PreviewReply(self, request, context):
-        """Shows what a public reply would be like at a site: its text, and how long it is with a link. Nothing is stored or sent. Refusals:
-        INVALID_FIELD, RESOURCE_NOT_FOUND.
+        """Shows a public reply and its length with a link. Nothing is stored or sent. Errors: INVALID_FIELD, also if there is
+        neither a text nor a template; RESOURCE_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -123,7 +124,7 @@ def add_SettingsServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class SettingsService:
-    """Shows and changes settings: an organization's, and field by field a location's instead.
+    """Reads and changes the settings of an organization, and of its locations, which can override single fields.
     """
 
     @staticmethod

@@ -26,11 +26,13 @@ if _version_not_supported:
 
 
 class TicketServiceStub:
-    """Works tickets from OPEN to CLOSED. One verb per transition of machine 1; status is never written directly (AIP-216).
+    """Moves tickets from OPEN to CLOSED. Each transition of the `status` machine has a method; no method sets the status
+    directly (AIP-216).
 
-    Refusals that every command on a ticket shares, in this order: INVALID_FIELD, RESOURCE_NOT_FOUND, REQUEST_ID_REUSED,
-    ETAG_MISMATCH, TICKET_CLOSED, then UNASSIGNED or NOT_ASSIGNEE where only the assignee may act; the method's own come after.
-    Any may end with CONTENDED or DATABASE_UNAVAILABLE; both are safe to repeat with the same `request_id`.
+    Commands check in this order, and fail with the first error: INVALID_FIELD, RESOURCE_NOT_FOUND, REQUEST_ID_REUSED,
+    ETAG_MISMATCH, TICKET_CLOSED, UNASSIGNED or NOT_ASSIGNEE if only the assignee may act, and then the errors that the
+    method lists. Any call can also fail with CONTENDED or DATABASE_UNAVAILABLE. It is safe to repeat the call with the
+    same `request_id`.
     """
 
     def __init__(self, channel):
@@ -127,138 +129,154 @@ class TicketServiceStub:
 
 
 class TicketServiceServicer:
-    """Works tickets from OPEN to CLOSED. One verb per transition of machine 1; status is never written directly (AIP-216).
+    """Moves tickets from OPEN to CLOSED. Each transition of the `status` machine has a method; no method sets the status
+    directly (AIP-216).
 
-    Refusals that every command on a ticket shares, in this order: INVALID_FIELD, RESOURCE_NOT_FOUND, REQUEST_ID_REUSED,
-    ETAG_MISMATCH, TICKET_CLOSED, then UNASSIGNED or NOT_ASSIGNEE where only the assignee may act; the method's own come after.
-    Any may end with CONTENDED or DATABASE_UNAVAILABLE; both are safe to repeat with the same `request_id`.
+    Commands check in this order, and fail with the first error: INVALID_FIELD, RESOURCE_NOT_FOUND, REQUEST_ID_REUSED,
+    ETAG_MISMATCH, TICKET_CLOSED, UNASSIGNED or NOT_ASSIGNEE if only the assignee may act, and then the errors that the
+    method lists. Any call can also fail with CONTENDED or DATABASE_UNAVAILABLE. It is safe to repeat the call with the
+    same `request_id`.
     """
 
     def CreateTicket(self, request, context):
-        """Raises a ticket, OPEN and unassigned, from a review or without one. An agent who raises it becomes its reporter; a service leaves
-        that empty. Refusals: TICKET_EXISTS while the review has a ticket that is not CLOSED; NOT_REPORTABLE.
+        """Creates an OPEN ticket, for a review or without one. It is unassigned, unless `Settings.auto_assign` assigns it.
+        The calling agent becomes the reporter; for a service, the reporter is empty. Errors: INVALID_FIELD;
+        RESOURCE_NOT_FOUND if the review does not exist; TICKET_EXISTS if the review has a ticket that is not CLOSED;
+        NOT_REPORTABLE if the agent may not raise tickets.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetTicket(self, request, context):
-        """Reads one ticket. Refusals: RESOURCE_NOT_FOUND.
+        """Returns a ticket. Errors: RESOURCE_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListTickets(self, request, context):
-        """Lists the tickets of an organization, the newest number first unless `order_by` says otherwise. Refusals: INVALID_FILTER,
-        INVALID_PAGE_TOKEN.
+        """Lists the tickets of an organization, the highest number first unless `order_by` says otherwise. Errors:
+        INVALID_FIELD, INVALID_FILTER, INVALID_PAGE_TOKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CountTickets(self, request, context):
-        """Counts the tickets of an organization by status. Refusals: INVALID_FILTER.
+        """Counts the tickets of an organization by status. Errors: INVALID_FILTER.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateTicket(self, request, context):
-        """Changes subject, description, priority, labels or external reference (AIP-134). A mask path that names an output-only or immutable
-        field is INVALID_FIELD, and its description names the verb to call. Nothing to change is a success that writes no activity.
+        """Changes the subject, description, priority, labels or external reference (AIP-134). Only the assignee may call it.
+        If nothing changes, the call succeeds and adds no activity. Errors: INVALID_FIELD, also if the mask names an
+        output-only or immutable field: the error then names the method to use.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def TakeTicket(self, request, context):
-        """Makes the caller the assignee of an unassigned ticket; on one's own it is a success that changes nothing. Of any number of agents who
-        take it at once exactly one succeeds. Refusals: ALREADY_ASSIGNED, NOT_ASSIGNABLE.
+        """Makes the caller the assignee of an unassigned ticket. If the caller is the assignee already, the call succeeds and
+        changes nothing. If several agents take a ticket at the same time, exactly one succeeds. Errors: ALREADY_ASSIGNED
+        if another agent is the assignee; NOT_ASSIGNABLE if the caller may not have tickets.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def AssignTicket(self, request, context):
-        """Hands the caller's ticket over to another agent; a supervisor may assign any ticket, which is logged as an override. To the present
-        assignee it is a success that changes nothing. Refusals: RESOURCE_NOT_FOUND for an unknown agent, NOT_ASSIGNABLE.
+        """Assigns a ticket to an agent. The assignee can hand over their own ticket, and a supervisor can assign any ticket;
+        the activity log marks that as an override. If the agent is the assignee already, the call succeeds and changes
+        nothing. Errors: RESOURCE_NOT_FOUND if the ticket or the agent does not exist; NOT_ASSIGNABLE if the agent may not
+        have tickets.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReleaseTicket(self, request, context):
-        """Lets go of the caller's ticket: it is unassigned afterwards, its status unchanged.
+        """Removes the assignee from a ticket. Only the assignee may call it. The status does not change.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def StartTicket(self, request, context):
-        """OPEN to IN_PROGRESS. Refusals: ILLEGAL_TRANSITION.
+        """Moves an OPEN ticket to IN_PROGRESS. Only the assignee may call it. Errors: ILLEGAL_TRANSITION if it is not OPEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ResolveTicket(self, request, context):
-        """OPEN or IN_PROGRESS to RESOLVED. Refusals: ILLEGAL_TRANSITION.
+        """Moves an OPEN or IN_PROGRESS ticket to RESOLVED. Only the assignee may call it. Errors: ILLEGAL_TRANSITION if it is
+        RESOLVED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CloseTicket(self, request, context):
-        """Any other status to CLOSED, with close reason MANUAL. A live recovery ends in the same commit. There is no way back.
+        """Moves a ticket to CLOSED, with the close reason MANUAL. Only the assignee may call it. A live recovery ends with
+        the ticket. A CLOSED ticket can't be reopened.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReopenTicket(self, request, context):
-        """RESOLVED to IN_PROGRESS. Refusals: ILLEGAL_TRANSITION.
+        """Moves a RESOLVED ticket back to IN_PROGRESS. Only the assignee may call it. Errors: ILLEGAL_TRANSITION if it is not
+        RESOLVED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BatchAssignTickets(self, request, context):
-        """AssignTicket for up to 100 tickets, one after the other; each succeeds or fails by itself (AIP-231). DATABASE_UNAVAILABLE and
-        TIME_LIMIT_EXCEEDED end the batch as a whole; repeat it with the same `request_id`.
+        """Calls AssignTicket for up to 100 tickets, one after the other. Each succeeds or fails on its own (AIP-231). Errors:
+        INVALID_FIELD if the batch is not valid, and then nothing is done; DATABASE_UNAVAILABLE and TIME_LIMIT_EXCEEDED,
+        which end the batch: repeat it with the same `request_id`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BatchResolveTickets(self, request, context):
-        """ResolveTicket for up to 100 tickets, one after the other; each succeeds or fails by itself (AIP-231). DATABASE_UNAVAILABLE and
-        TIME_LIMIT_EXCEEDED end the batch as a whole; repeat it with the same `request_id`.
+        """Calls ResolveTicket for up to 100 tickets, one after the other. Each succeeds or fails on its own (AIP-231).
+        Errors: INVALID_FIELD if the batch is not valid, and then nothing is done; DATABASE_UNAVAILABLE and
+        TIME_LIMIT_EXCEEDED, which end the batch: repeat it with the same `request_id`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BatchCloseTickets(self, request, context):
-        """CloseTicket for up to 100 tickets, one after the other; each succeeds or fails by itself (AIP-231). DATABASE_UNAVAILABLE and
-        TIME_LIMIT_EXCEEDED end the batch as a whole; repeat it with the same `request_id`.
+        """Calls CloseTicket for up to 100 tickets, one after the other. Each succeeds or fails on its own (AIP-231). Errors:
+        INVALID_FIELD if the batch is not valid, and then nothing is done; DATABASE_UNAVAILABLE and TIME_LIMIT_EXCEEDED,
+        which end the batch: repeat it with the same `request_id`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListActivities(self, request, context):
-        """Lists what was done to a ticket, the latest first. Refusals: RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN.
+        """Lists the activities of a ticket, the latest first. Errors: RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WatchTickets(self, request, context):
-        """Follows the tickets of an organization, of a filter, or one: every activity from now on, or from where `resume_token` left off. Each
-        is sent once, those of one ticket in order. A stream never ends with OK: one that can't keep up ends with RESOURCE_EXHAUSTED,
-        RATE_LIMITED, and a service that stops ends its streams with UNAVAILABLE, DRAINING. Resume it after both.
-        Refusals: INVALID_FILTER, INVALID_PAGE_TOKEN for a resume token that was not given for the same parent, RESOURCE_NOT_FOUND.
+        """Streams the activities of an organization's tickets, of those that match a filter, or of one ticket: from now on,
+        or after `resume_token`. Each activity is sent once, and those of one ticket in their order. After 20 seconds of
+        silence, the stream sends a heartbeat. It never ends with OK: it ends with RATE_LIMITED if the client reads too
+        slowly, with DRAINING if the service shuts down, and with TOKEN_EXPIRED if the token expires. Resume it with the
+        last `resume_token`. Errors: INVALID_FILTER; INVALID_PAGE_TOKEN if the resume token is not for this parent;
+        RESOURCE_NOT_FOUND; RATE_LIMITED; DRAINING.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -361,11 +379,13 @@ def add_TicketServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class TicketService:
-    """Works tickets from OPEN to CLOSED. One verb per transition of machine 1; status is never written directly (AIP-216).
+    """Moves tickets from OPEN to CLOSED. Each transition of the `status` machine has a method; no method sets the status
+    directly (AIP-216).
 
-    Refusals that every command on a ticket shares, in this order: INVALID_FIELD, RESOURCE_NOT_FOUND, REQUEST_ID_REUSED,
-    ETAG_MISMATCH, TICKET_CLOSED, then UNASSIGNED or NOT_ASSIGNEE where only the assignee may act; the method's own come after.
-    Any may end with CONTENDED or DATABASE_UNAVAILABLE; both are safe to repeat with the same `request_id`.
+    Commands check in this order, and fail with the first error: INVALID_FIELD, RESOURCE_NOT_FOUND, REQUEST_ID_REUSED,
+    ETAG_MISMATCH, TICKET_CLOSED, UNASSIGNED or NOT_ASSIGNEE if only the assignee may act, and then the errors that the
+    method lists. Any call can also fail with CONTENDED or DATABASE_UNAVAILABLE. It is safe to repeat the call with the
+    same `request_id`.
     """
 
     @staticmethod

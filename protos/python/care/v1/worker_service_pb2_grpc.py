@@ -26,9 +26,10 @@ if _version_not_supported:
 
 
 class WorkerServiceStub:
-    """Reports of the durable steps. Every answer carries the recovery's plan: its present state, what it wants next and for how
-    long to wait. A report that comes late, twice or about a recovery that has ended is a success that changes nothing, so these
-    methods need no `request_id`. Every method refuses with RESOURCE_NOT_FOUND where there is no such recovery.
+    """Gives workflows their next step, and takes their reports. Each response has a plan: the present state, the next step,
+    and how long to wait for it. A report that is late, is repeated, or concerns an ended recovery succeeds and changes
+    nothing. So these methods have no `request_id`. Each method fails with RESOURCE_NOT_FOUND if the recovery, message or
+    ticket does not exist.
     """
 
     def __init__(self, channel):
@@ -100,22 +101,24 @@ class WorkerServiceStub:
 
 
 class WorkerServiceServicer:
-    """Reports of the durable steps. Every answer carries the recovery's plan: its present state, what it wants next and for how
-    long to wait. A report that comes late, twice or about a recovery that has ended is a success that changes nothing, so these
-    methods need no `request_id`. Every method refuses with RESOURCE_NOT_FOUND where there is no such recovery.
+    """Gives workflows their next step, and takes their reports. Each response has a plan: the present state, the next step,
+    and how long to wait for it. A report that is late, is repeated, or concerns an ended recovery succeeds and changes
+    nothing. So these methods have no `request_id`. Each method fails with RESOURCE_NOT_FOUND if the recovery, message or
+    ticket does not exist.
     """
 
     def CheckRecovery(self, request, context):
-        """Says what the recovery wants next.
+        """Returns the next step of a recovery.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BeginPosting(self, request, context):
-        """Hands out what is needed for a step at the review site: POST, READ or RETRACT. Names a new attempt, whose outcome alone counts
-        from now on, and marks the recovery as handed out for POST and RETRACT. Without a grant in the answer the step is not wanted any
-        more: follow the plan.
+        """Starts an attempt at a step at the review site: POST, READ or RETRACT. Returns a grant with all that the step
+        needs. From now on, only reports of this attempt count. For POST and RETRACT, the recovery counts as handed out
+        until the attempt's outcome is reported. If the response has no grant, the step is not the next one: follow the
+        plan. Errors: LINK_UNKNOWN if the key of the form's link is missing from the service's configuration.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -129,45 +132,46 @@ class WorkerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RecordRefused(self, request, context):
-        """Reports that the site refused what the attempt wanted, or that the reply is not public: read the site before reporting it. For a
-        RETRACT the refusal is noted, and tried again after a pause.
+        """Reports that the review site refused the attempt's step, or that the reply is not public. Read the site before you
+        report this. If a RETRACT was refused, the service asks for it again after a pause.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RecordRetracted(self, request, context):
-        """Reports that the public reply stands without the link.
+        """Reports that the public reply no longer contains the link.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UnlockChat(self, request, context):
-        """Opens the chat of a recovery that is CONTACT_RECEIVED.
+        """Opens the chat of a recovery in CONTACT_RECEIVED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ExpireForm(self, request, context):
-        """Ends a form whose time is over, or, if `early` is set, one whose time is not; `expire_time` is now then. Not due yet is a success;
-        the plan says how long to wait.
+        """Ends a form that has expired. With `early`, ends a form that has not expired yet, and sets its `expire_time` to
+        now. If the form is not due, the call succeeds, and the plan says how long to wait.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BeginDelivery(self, request, context):
-        """Says what a message to a customer wants next, and hands it out where that is to be sent: names a new attempt, whose outcome alone
-        counts from now on. Refusals: RESOURCE_NOT_FOUND where there is no such message.
+        """Returns the next step of a message to a customer, and starts an attempt at the requested step if it is the next
+        one. From now on, only reports of this attempt count. Errors: RESOURCE_NOT_FOUND if the message does not exist;
+        LINK_UNKNOWN if the key of the chat's link is missing from the service's configuration.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RecordDelivered(self, request, context):
-        """Reports that the provider took the message, or that it arrived.
+        """Reports that the provider accepted the message, or confirmed that it arrived.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -181,14 +185,15 @@ class WorkerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetNextDeadline(self, request, context):
-        """Says what happens to a ticket by itself next, and when. Refusals: RESOURCE_NOT_FOUND where there is no such ticket.
+        """Returns the next deadline of a ticket. Errors: RESOURCE_NOT_FOUND if the ticket does not exist.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def FireDeadline(self, request, context):
-        """Lets the first deadline of a ticket that is over have its effect. None over is a success; the plan says how long to wait.
+        """Carries out the first due deadline of a ticket. If none is due, the call succeeds, and the plan says how long to
+        wait.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -266,9 +271,10 @@ def add_WorkerServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class WorkerService:
-    """Reports of the durable steps. Every answer carries the recovery's plan: its present state, what it wants next and for how
-    long to wait. A report that comes late, twice or about a recovery that has ended is a success that changes nothing, so these
-    methods need no `request_id`. Every method refuses with RESOURCE_NOT_FOUND where there is no such recovery.
+    """Gives workflows their next step, and takes their reports. Each response has a plan: the present state, the next step,
+    and how long to wait for it. A report that is late, is repeated, or concerns an ended recovery succeeds and changes
+    nothing. So these methods have no `request_id`. Each method fails with RESOURCE_NOT_FOUND if the recovery, message or
+    ticket does not exist.
     """
 
     @staticmethod
