@@ -16,7 +16,7 @@ from care_rules.lifecycle import LIVE, RecoveryState, TicketStatus
 from care_rules.permissions import Command, Relation, Situation, actions, refusal_reason
 from care_rules.refusals import Reason, Refusal
 from care_rules.snapshot import TicketSnapshot
-from tests.support import sample_tickets as values
+from tests.support import sample_tickets as samples
 from tests.support.design_tables import COMMANDS, RECOVERY, STATUS, STATUS_VERBS
 
 ROLES = (
@@ -115,35 +115,35 @@ MADE: dict[str, commands.AgentCommand] = {
     "CloseTicket": commands.CloseTicket(),
     "ReopenTicket": commands.ReopenTicket(),
     "SendRecoveryForm": commands.SendRecoveryForm(
-        values.REPLY, "https://care.example/f/x", "k1", values.NEW_ID, values.CONTACT_ID, values.OTHER_ID
+        samples.REPLY, "https://care.example/f/x", "k1", samples.NEW_ID, samples.CONTACT_ID, samples.OTHER_ID
     ),
     "WithdrawRecoveryForm": commands.WithdrawRecoveryForm(),
-    "AddContact": commands.AddContact("kim@example.com", "", "Kim", values.NEW_ID, values.OTHER_ID),
+    "AddContact": commands.AddContact("kim@example.com", "", "Kim", samples.NEW_ID, samples.OTHER_ID),
     "RejectContact": commands.RejectContact(),
-    "SendMessage": commands.SendMessage("We looked into it", values.NEW_ID),
-    "AddNote": commands.AddNote("Called", values.NEW_ID),
+    "SendMessage": commands.SendMessage("We looked into it", samples.NEW_ID),
+    "AddNote": commands.AddNote("Called", samples.NEW_ID),
 }
 
 
 def loaded(at: Situation) -> tuple[TicketSnapshot, Caller]:
     """A case and a caller that are in a situation."""
-    recovery = None if at.recovery_state is RecoveryState.NO_CONTACT else values.form(at.recovery_state)
+    recovery = None if at.recovery_state is RecoveryState.NO_CONTACT else samples.form(at.recovery_state)
     assignee = {Relation.MINE: "alice", Relation.OTHERS: "carol", Relation.UNASSIGNED: None}[at.relation]
     ticket = replace(
-        values.TICKET,
+        samples.TICKET,
         status=at.status,
         assignee=assignee,
-        review_id=values.REVIEW_ID if at.has_review else None,
+        review_id=samples.REVIEW_ID if at.has_review else None,
     )
     kind = ActorKind.AGENT if Role.AGENT in at.roles else ActorKind.SERVICE
     caller = Caller(kind, "alice", "acme", at.roles, "Alice")
-    owner = values.agent("bob", can_be_assignee=at.can_be_assignee)
-    return replace(values.snapshot(recovery, ticket), agent=owner, contact=values.contact()), caller
+    owner = samples.agent("bob", can_be_assignee=at.can_be_assignee)
+    return replace(samples.snapshot(recovery, ticket), agent=owner, contact=samples.contact()), caller
 
 
 def refused_with(snapshot: TicketSnapshot, command: str, caller: Caller) -> str | None:
     try:
-        decide(snapshot, MADE[command], caller, values.NOW)
+        decide(snapshot, MADE[command], caller, samples.NOW)
     except Refusal as found:
         return found.reason
     return None
@@ -177,6 +177,6 @@ def test_a_refusal_for_a_live_form_names_it() -> None:
         Situation(TicketStatus.OPEN, RecoveryState.FORM_REQUESTED, Relation.MINE, ROLES[0], True, True)
     )
     with pytest.raises(Refusal) as caught:
-        decide(snapshot, MADE["SendRecoveryForm"], caller, values.NOW)
+        decide(snapshot, MADE["SendRecoveryForm"], caller, samples.NOW)
     assert caught.value.reason is Reason.FORM_LIVE
-    assert caught.value.metadata["recovery"] == f"organizations/acme/tickets/7/recoveries/{values.RECOVERY_ID}"
+    assert caught.value.metadata["recovery"] == f"organizations/acme/tickets/7/recoveries/{samples.RECOVERY_ID}"

@@ -10,7 +10,7 @@ import pytest
 from care_rules.entities.recovery import Recovery, ReplyState
 from care_rules.lifecycle import RecoveryState
 from care_rules.recovery_plan import RecoveryPlan, RecoveryStep, Sibling, SiteTiming, plan_recovery
-from tests.support import sample_tickets as values
+from tests.support import sample_tickets as samples
 from tests.support.sample_tickets import NOW
 
 TIMING = SiteTiming(
@@ -30,7 +30,7 @@ def at(state: RecoveryState, reply_state: ReplyState = ReplyState.NONE) -> Recov
     """A form whose reply, if it was ever public, was seen there just now, and whose writes have settled."""
     public = reply_state in {ReplyState.POSTED, ReplyState.RETRACTING, ReplyState.RETRACTED}
     return replace(
-        values.form(state),
+        samples.form(state),
         reply_state=reply_state,
         attempt=0 if reply_state is ReplyState.NONE else 1,
         hand_out_time=None if reply_state is ReplyState.NONE else NOW - timedelta(hours=2),

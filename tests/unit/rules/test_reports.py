@@ -14,16 +14,18 @@ from care_rules.entities.recovery import Recovery, RefusalReason, ReplyState
 from care_rules.lifecycle import RecoveryState
 from care_rules.recovery_plan import RecoveryStep, SiteTiming
 from care_rules.reports import RecoverySnapshot, begin_posting, record_report
-from tests.support import sample_tickets as values
+from tests.support import sample_tickets as samples
 from tests.support.sample_tickets import NEW_ID, NOW, RECOVERY_ID, REVIEW, WORKER
 
 TIMING = SiteTiming(checks=(timedelta(minutes=10),), settle=timedelta(minutes=1))
 
 
 def at(state: RecoveryState, reply_state: ReplyState, attempt: int = 1) -> RecoverySnapshot:
-    posted = values.EARLIER if reply_state in {ReplyState.POSTED, ReplyState.RETRACTING} else None
-    recovery = replace(values.form(state), reply_state=reply_state, attempt=attempt, post_time=posted, read_time=posted)
-    return RecoverySnapshot(values.snapshot(recovery), recovery, ())
+    posted = samples.EARLIER if reply_state in {ReplyState.POSTED, ReplyState.RETRACTING} else None
+    recovery = replace(
+        samples.form(state), reply_state=reply_state, attempt=attempt, post_time=posted, read_time=posted
+    )
+    return RecoverySnapshot(samples.snapshot(recovery), recovery, ())
 
 
 def refused(attempt: int = 1) -> commands.RecordRefused:
@@ -142,9 +144,9 @@ def test_only_a_live_form_whose_time_is_over_expires(state: RecoveryState) -> No
 
 
 def test_a_report_on_an_ended_recovery_leaves_the_tickets_live_one_alone() -> None:
-    ended = replace(values.form(RecoveryState.WITHDRAWN), reply_state=ReplyState.POSTING, attempt=1)
-    live = replace(values.form(RecoveryState.CHAT_UNLOCKED), id=values.NEW_ID)
-    snapshot = replace(values.snapshot(live), target_recovery=ended)
+    ended = replace(samples.form(RecoveryState.WITHDRAWN), reply_state=ReplyState.POSTING, attempt=1)
+    live = replace(samples.form(RecoveryState.CHAT_UNLOCKED), id=samples.NEW_ID)
+    snapshot = replace(samples.snapshot(live), target_recovery=ended)
     decision = record_report(RecoverySnapshot(snapshot, ended, ()), commands.RecordPosted(1), WORKER, NOW)
     assert decision is not None
     assert (decision.ticket.recovery_id, decision.ticket.contact_state) == (live.id, RecoveryState.CHAT_UNLOCKED)

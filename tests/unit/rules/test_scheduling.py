@@ -30,7 +30,7 @@ from care_rules.scheduling import (
 )
 from care_rules.snapshot import TicketSnapshot
 from care_rules.timing import DeadlineKind
-from tests.support import sample_tickets as values
+from tests.support import sample_tickets as samples
 from tests.support.sample_tickets import ALICE, EARLIER, NEW_ID, NOW, TICKET, WORKER
 
 NOTE = commands.AddNote("Called.", NEW_ID)
@@ -39,7 +39,7 @@ WARNING = timedelta(days=27)
 
 
 def note() -> tuple[TicketSnapshot, Decision]:
-    snapshot = values.snapshot()
+    snapshot = samples.snapshot()
     decision = decide(snapshot, NOTE, ALICE, NOW)
     assert decision is not None
     return snapshot, decision
@@ -85,7 +85,7 @@ def logged(snapshot: TicketSnapshot, kind: ActivityType, caller: Caller = ALICE,
 def test_a_wait_for_the_customer_that_ends_is_remembered() -> None:
     waited = Pause(EARLIER - timedelta(days=2), EARLIER - timedelta(days=1))
     timing = replace(TICKET.timing, waits_since=EARLIER, pauses=(waited,))
-    snapshot = values.snapshot(ticket=replace(TICKET, timing=timing))
+    snapshot = samples.snapshot(ticket=replace(TICKET, timing=timing))
     after = schedule(snapshot, logged(snapshot, ActivityType.NOTE_ADDED)).decision.ticket.timing
     assert (after.waits_since, after.pauses) == (None, (waited, Pause(EARLIER, NOW)))
 
@@ -94,7 +94,7 @@ def test_a_wait_for_the_customer_that_ends_is_remembered() -> None:
 def test_a_failed_delivery_starts_the_inactivity_again_unless_it_was_the_warning(
     warn_time: datetime | None, active_time: datetime
 ) -> None:
-    snapshot = values.snapshot(ticket=replace(TICKET, timing=replace(TICKET.timing, warn_time=warn_time)))
+    snapshot = samples.snapshot(ticket=replace(TICKET, timing=replace(TICKET.timing, warn_time=warn_time)))
     failed = logged(snapshot, ActivityType.DELIVERY_FAILED, WORKER)
     timing = schedule(snapshot, failed).decision.ticket.timing
     assert (timing.active_time, timing.warn_time) == (active_time, warn_time)
@@ -102,7 +102,7 @@ def test_a_failed_delivery_starts_the_inactivity_again_unless_it_was_the_warning
 
 @pytest.mark.parametrize(("automatic", "active_time"), [(False, NOW), (True, EARLIER)])
 def test_an_automatic_message_does_not_start_the_inactivity_again(automatic: bool, active_time: datetime) -> None:
-    snapshot, caller = values.snapshot(), customer_caller("")
+    snapshot, caller = samples.snapshot(), customer_caller("")
     written = replace(
         new_message(snapshot.ticket, NEW_ID, MessageKind.CUSTOMER_MESSAGE, caller, "Out of office"), automatic=automatic
     )
@@ -113,7 +113,7 @@ def test_an_automatic_message_does_not_start_the_inactivity_again(automatic: boo
 def test_a_decision_without_an_activity_leaves_the_deadlines_as_they_are() -> None:
     handed_out = Decision(replace(TICKET, revision=TICKET.revision + 1))
     assert keep_schedule(handed_out).decision is handed_out
-    assert schedule(values.snapshot(), handed_out).decision is handed_out
+    assert schedule(samples.snapshot(), handed_out).decision is handed_out
 
 
 def test_a_decision_with_an_activity_can_not_keep_the_deadlines() -> None:
@@ -122,7 +122,7 @@ def test_a_decision_with_an_activity_can_not_keep_the_deadlines() -> None:
 
 
 def test_a_refresh_writes_once_what_the_settings_moved() -> None:
-    snapshot = values.snapshot()
+    snapshot = samples.snapshot()
     refreshed = refresh_deadlines(snapshot)
     assert refreshed is not None
     ticket = refreshed.decision.ticket

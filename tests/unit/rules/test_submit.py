@@ -21,7 +21,7 @@ from care_rules.lifecycle import LIVE, RecoveryState, TicketStatus
 from care_rules.refusals import Reason, Refusal
 from care_rules.snapshot import TicketSnapshot
 from care_rules.submit import MAX_CLAIMS, FormSnapshot, FormState, form_state, submit_contact
-from tests.support import sample_tickets as values
+from tests.support import sample_tickets as samples
 from tests.support.sample_tickets import NEW_ID, NOW, RECOVERY_ID, TICKET
 
 FOLLOW_UP_RECOVERY_ID = UUID("0190a0a0-0000-7000-8000-000000000011")
@@ -36,8 +36,8 @@ REFUSED = {
 
 
 def form(state: RecoveryState, status: TicketStatus = TicketStatus.OPEN, *submitted: Contact) -> FormSnapshot:
-    recovery = values.form(state)
-    return FormSnapshot(values.snapshot(recovery, replace(TICKET, status=status)), recovery, submitted)
+    recovery = samples.form(state)
+    return FormSnapshot(samples.snapshot(recovery, replace(TICKET, status=status)), recovery, submitted)
 
 
 def submit(snapshot: FormSnapshot, command: commands.SubmitContact = SUBMISSION) -> Decision | None:
@@ -57,8 +57,8 @@ def after_close(
 def chain_end(assignee: str | None = "alice", *, can_be_assignee: bool = True) -> TicketSnapshot:
     """Ticket 7, CLOSED, with its assignee's entry."""
     closed = replace(TICKET, status=TicketStatus.CLOSED, assignee=assignee, priority=Priority.URGENT, labels=("vip",))
-    entry = values.agent(assignee, can_be_assignee=can_be_assignee) if assignee else None
-    return replace(values.snapshot(ticket=closed), agent=entry)
+    entry = samples.agent(assignee, can_be_assignee=can_be_assignee) if assignee else None
+    return replace(samples.snapshot(ticket=closed), agent=entry)
 
 
 @pytest.mark.parametrize(
@@ -76,12 +76,12 @@ def chain_end(assignee: str | None = "alice", *, can_be_assignee: bool = True) -
     ],
 )
 def test_the_page_tells_what_became_of_the_form(state: RecoveryState, shown: FormState) -> None:
-    assert form_state(values.form(state), TicketStatus.OPEN, NOW) is shown
+    assert form_state(samples.form(state), TicketStatus.OPEN, NOW) is shown
 
 
 @pytest.mark.parametrize("state", [RecoveryState.ENDED_BY_CLOSE, RecoveryState.REJECTED])
 def test_a_form_of_a_closed_ticket_takes_an_answer_until_its_expiry(state: RecoveryState) -> None:
-    recovery = values.form(state)
+    recovery = samples.form(state)
     assert form_state(recovery, TicketStatus.CLOSED, NOW) is FormState.CLOSED
     assert form_state(replace(recovery, expire_time=NOW), TicketStatus.CLOSED, NOW) is FormState.EXPIRED
 
@@ -92,12 +92,12 @@ def test_a_form_of_a_closed_ticket_takes_an_answer_until_its_expiry(state: Recov
 def test_a_form_that_had_ended_before_its_ticket_was_closed_takes_none(state: RecoveryState) -> None:
     with pytest.raises(Refusal) as caught:
         submit(after_close(state, last=chain_end()))
-    assert caught.value.reason is REFUSED[form_state(values.form(state), TicketStatus.OPEN, NOW)]
+    assert caught.value.reason is REFUSED[form_state(samples.form(state), TicketStatus.OPEN, NOW)]
 
 
 @pytest.mark.parametrize("state", [*sorted(LIVE), RecoveryState.REJECTED])
 def test_a_form_is_over_from_its_expiry_on(state: RecoveryState) -> None:
-    expires = replace(values.form(state), expire_time=NOW)
+    expires = replace(samples.form(state), expire_time=NOW)
     assert form_state(expires, TicketStatus.OPEN, NOW) is FormState.EXPIRED
     assert form_state(expires, TicketStatus.OPEN, NOW - timedelta(microseconds=1)) is not FormState.EXPIRED
 
@@ -139,8 +139,8 @@ def test_the_log_of_a_submission_names_nobody_and_no_address() -> None:
 
 
 def test_the_same_claim_again_is_no_news_but_another_message_is() -> None:
-    first = replace(values.contact(email="kim@example.com"), message="Hello")
-    snapshot = form(RecoveryState.CONTACT_RECEIVED, TicketStatus.OPEN, values.contact(), first)
+    first = replace(samples.contact(email="kim@example.com"), message="Hello")
+    snapshot = form(RecoveryState.CONTACT_RECEIVED, TicketStatus.OPEN, samples.contact(), first)
     assert submit(snapshot) is None
     decision = submit(snapshot, replace(SUBMISSION, message="Please call"))
     assert decision is not None
@@ -150,17 +150,17 @@ def test_the_same_claim_again_is_no_news_but_another_message_is() -> None:
 
 
 def test_a_claim_touches_neither_the_contact_nor_the_live_recovery_of_the_ticket() -> None:
-    live = replace(values.form(RecoveryState.CHAT_UNLOCKED), id=NEW_ID)
-    rejected = values.form(RecoveryState.REJECTED)
+    live = replace(samples.form(RecoveryState.CHAT_UNLOCKED), id=NEW_ID)
+    rejected = samples.form(RecoveryState.REJECTED)
     decision = submit(
-        FormSnapshot(replace(values.snapshot(live), target_recovery=rejected), rejected, (values.contact(),))
+        FormSnapshot(replace(samples.snapshot(live), target_recovery=rejected), rejected, (samples.contact(),))
     )
     assert decision is not None
     assert (decision.ticket.recovery_id, decision.ticket.contact_state) == (NEW_ID, RecoveryState.CHAT_UNLOCKED)
 
 
 def test_claims_come_to_an_end() -> None:
-    kept: list[Contact] = [values.contact()]
+    kept: list[Contact] = [samples.contact()]
     for number in range(100):
         snapshot = form(RecoveryState.CONTACT_RECEIVED, TicketStatus.OPEN, *kept)
         decision = submit(snapshot, replace(SUBMISSION, email=f"claim{number}@example.com"))
@@ -173,12 +173,12 @@ def test_claims_come_to_an_end() -> None:
 
 def test_once_the_team_rejected_somebody_there_is_room_for_claims_again() -> None:
     claims = [
-        values.contact(),
-        *(replace(values.contact(), id=UUID(int=number)) for number in range(1, MAX_CLAIMS + 1)),
+        samples.contact(),
+        *(replace(samples.contact(), id=UUID(int=number)) for number in range(1, MAX_CLAIMS + 1)),
     ]
     full = form(RecoveryState.CONTACT_RECEIVED, TicketStatus.OPEN, *claims)
     assert submit(full, replace(SUBMISSION, email="late@example.com")) is None
-    later = values.contact().create_time + timedelta(minutes=1)
+    later = samples.contact().create_time + timedelta(minutes=1)
     rejected = replace(full.recovery, state=RecoveryState.REJECTED, end_time=later)
     snapshot = replace(full.base, target_recovery=rejected, live=None, contact=None)
     decision = submit(FormSnapshot(snapshot, rejected, claims), replace(SUBMISSION, email="late@example.com"))
@@ -250,7 +250,7 @@ def test_a_follow_up_keeps_the_assignee_who_can_still_be_one(end: TicketSnapshot
 def other_ticket(live: RecoveryState | None = None) -> TicketSnapshot:
     """Ticket 9 of the same review, OPEN."""
     ticket = replace(TICKET, number=9)
-    return values.snapshot(replace(values.form(live), id=NEW_ID) if live else None, ticket)
+    return samples.snapshot(replace(samples.form(live), id=NEW_ID) if live else None, ticket)
 
 
 @pytest.mark.parametrize("live", [None, RecoveryState.AWAITING_CONTACT, RecoveryState.CHAT_UNLOCKED])
@@ -288,9 +288,9 @@ def test_claims_from_an_earlier_tickets_link_come_to_an_end_too() -> None:
 @pytest.mark.parametrize(("creator", "has_room"), [(None, False), ("alice", True)])
 def test_a_follow_up_that_the_customer_raised_makes_no_room_for_claims(creator: str | None, *, has_room: bool) -> None:
     """Those who called at the same moment have an earlier time than it: they count, as nobody has seen them yet."""
-    claims = [replace(values.contact(), id=UUID(int=number)) for number in range(1, MAX_CLAIMS + 1)]
-    live = replace(values.form(RecoveryState.CHAT_UNLOCKED), id=NEW_ID, creator=creator, create_time=NOW)
-    target = values.snapshot(live, replace(TICKET, number=9))
-    ended = replace(values.form(RecoveryState.ENDED_BY_CLOSE), end_time=None)
+    claims = [replace(samples.contact(), id=UUID(int=number)) for number in range(1, MAX_CLAIMS + 1)]
+    live = replace(samples.form(RecoveryState.CHAT_UNLOCKED), id=NEW_ID, creator=creator, create_time=NOW)
+    target = samples.snapshot(live, replace(TICKET, number=9))
+    ended = replace(samples.form(RecoveryState.ENDED_BY_CLOSE), end_time=None)
     snapshot = replace(after_close(RecoveryState.ENDED_BY_CLOSE, *claims, target=target), recovery=ended)
     assert (submit(snapshot, replace(SUBMISSION, email="late@example.com")) is not None) is has_room
