@@ -26,10 +26,10 @@ MESSAGE = OutgoingMessage(
     thread_key="9d6f3c1e-50a8-4f5e-8c55-6f1f5ad1c002",
 )
 DEADLINE = 0.3
-"""Seconds for a server that never answers."""
+"""A deadline in seconds for a server that never answers."""
 
 
-def plain(port: int, deadline: float = 20.0) -> SmtpEmail:
+def plain_adapter(port: int, deadline: float = 20.0) -> SmtpEmail:
     return SmtpEmail(SmtpServer("127.0.0.1", port, SENDER, security="none"), deadline)
 
 

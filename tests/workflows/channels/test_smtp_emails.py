@@ -10,13 +10,13 @@ import pytest
 from care_workflows.channels.messenger import Progress
 from care_workflows.channels.smtp import SmtpEmail, SmtpServer
 from tests.support.mail import Inbox, serve_mail
-from tests.workflows.channels.smtp_emails import LINK, MESSAGE, SENDER, plain
+from tests.workflows.channels.smtp_emails import LINK, MESSAGE, SENDER, plain_adapter
 
 
 async def test_an_email_arrives_with_its_headers_and_both_parts() -> None:
     inbox = Inbox()
     async with serve_mail(inbox) as port:
-        receipt = await plain(port).send(MESSAGE)
+        receipt = await plain_adapter(port).send(MESSAGE)
     (envelope,), (email,) = inbox.envelopes, inbox.emails
     assert (envelope.mail_from, envelope.rcpt_tos) == (SENDER, ["kim@example.org"])
     assert (receipt.progress, receipt.provider_id) == (Progress.SENT, f"{MESSAGE.key}@example.com")
@@ -34,36 +34,36 @@ async def test_an_email_arrives_with_its_headers_and_both_parts() -> None:
     assert f'<p dir="auto">we are sorry.<br>Answer here: <a href="{LINK}">{LINK}</a></p>' in html.get_content()
 
 
-async def test_a_link_that_the_text_lacks_is_added() -> None:
+async def test_the_link_is_added_if_the_text_lacks_it() -> None:
     inbox = Inbox()
     async with serve_mail(inbox) as port:
-        await plain(port).send(replace(MESSAGE, text="We are sorry."))
+        await plain_adapter(port).send(replace(MESSAGE, text="We are sorry."))
     text, html = inbox.emails[0].iter_parts()
     assert text.get_content() == f"We are sorry.\n\n{LINK}"
     assert f'<a href="{LINK}">' in html.get_content()
 
 
-async def test_an_email_does_not_call_itself_automatic() -> None:
+async def test_an_email_is_not_marked_as_automatic() -> None:
     inbox = Inbox()
     async with serve_mail(inbox) as port:
-        await plain(port).send(MESSAGE)
-    # RFC 3834, section 5: only for what was not written by a person.
+        await plain_adapter(port).send(MESSAGE)
+    # RFC 3834, section 5: only messages that no person wrote are marked.
     assert "Auto-Submitted" not in inbox.emails[0]
 
 
-async def test_messages_of_a_chat_stand_together_and_those_of_another_apart() -> None:
+async def test_messages_of_one_chat_form_one_thread() -> None:
     inbox = Inbox()
     others = [replace(MESSAGE, key="second"), replace(MESSAGE, key="third", thread_key="another")]
     async with serve_mail(inbox) as port:
         for message in [MESSAGE, *others]:
-            await plain(port).send(message)
+            await plain_adapter(port).send(message)
     first, second, third = inbox.emails
     assert len({str(email["Message-ID"]) for email in inbox.emails}) == 3
     assert first["References"] == second["References"] != third["References"]
     assert first["Subject"] == second["Subject"]
 
 
-async def test_ids_are_plain_also_where_they_are_long() -> None:
+async def test_long_message_ids_are_not_encoded() -> None:
     sender = f"care@{'.'.join(['department'] * 12)}.example.com"
     inbox = Inbox()
     async with serve_mail(inbox) as port:
@@ -93,23 +93,23 @@ NAMES = [
 
 
 @pytest.mark.parametrize(("name", "shown"), NAMES)
-async def test_a_name_stays_a_name(name: str, shown: str) -> None:
+async def test_a_display_name_cannot_change_other_headers(name: str, shown: str) -> None:
     inbox = Inbox()
     async with serve_mail(inbox) as port:
-        await plain(port).send(replace(MESSAGE, display_name=name, business_name=name))
+        await plain_adapter(port).send(replace(MESSAGE, display_name=name, business_name=name))
     (email,) = inbox.emails
     assert sorted(email.keys()) == sorted(
         ["Message-ID", "In-Reply-To", "References", "Date", "From", "To", "Subject", "MIME-Version", "Content-Type"]
     )
     assert inbox.envelopes[0].rcpt_tos == ["kim@example.org"]
     (sender,), (recipient,) = email["From"].addresses, email["To"].addresses
-    assert (_spaced(sender.display_name), sender.addr_spec) == (shown, SENDER)
-    assert (_spaced(recipient.display_name), recipient.addr_spec) == (shown, "kim@example.org")
-    assert _spaced(email["Subject"]) == (f"Your message to {shown}" if shown else "Your message")
+    assert (_collapse_spaces(sender.display_name), sender.addr_spec) == (shown, SENDER)
+    assert (_collapse_spaces(recipient.display_name), recipient.addr_spec) == (shown, "kim@example.org")
+    assert _collapse_spaces(email["Subject"]) == (f"Your message to {shown}" if shown else "Your message")
 
 
-def _spaced(text: str) -> str:
-    """Python's parser keeps the white space between two encoded words, which RFC 2047, section 6.2, says to drop."""
+def _collapse_spaces(text: str) -> str:
+    """Collapses white space. Python's parser keeps it between encoded words, but RFC 2047, 6.2, says to drop it."""
     return " ".join(text.split())
 
 
@@ -126,10 +126,10 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
-async def test_a_hostile_text_arrives_whole_and_inert(hostile: str) -> None:
+async def test_a_hostile_text_arrives_complete_and_harmless(hostile: str) -> None:
     inbox = Inbox()
     async with serve_mail(inbox) as port:
-        await plain(port).send(replace(MESSAGE, text=hostile))
+        await plain_adapter(port).send(replace(MESSAGE, text=hostile))
     (email,) = inbox.emails
     text, html = email.iter_parts()
     written = hostile.replace("\r\n", "\n").replace("\x00", "").replace("\x1b", "")

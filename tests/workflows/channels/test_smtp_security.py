@@ -14,49 +14,49 @@ from care_workflows.channels.errors import UnavailableReason
 from care_workflows.channels.smtp import SmtpEmail, SmtpServer
 from tests.support.certificates import authority
 from tests.support.mail import PASSWORD, USER, Inbox, serve_mail
-from tests.workflows.channels.smtp_emails import MESSAGE, SENDER, outage, plain
+from tests.workflows.channels.smtp_emails import MESSAGE, SENDER, outage, plain_adapter
 
 
-def certified(ca: trustme.CA, *names: str) -> ssl.SSLContext:
+def server_tls(ca: trustme.CA, *names: str) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     ca.issue_cert(*(names or ("127.0.0.1",)), key_type=trustme.KeyType.ECDSA).configure_cert(context)
     return context
 
 
-def encrypted(port: int, ca: trustme.CA, **given: str) -> SmtpEmail:
+def encrypted_adapter(port: int, ca: trustme.CA, **given: str) -> SmtpEmail:
     server = SmtpServer("127.0.0.1", port, SENDER, "starttls", ca.cert_pem.bytes())
-    return SmtpEmail(replace(server, **given))  # type: ignore[arg-type]  # the fields given are texts
+    return SmtpEmail(replace(server, **given))  # type: ignore[arg-type]  # all given fields are strings
 
 
 @pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")  # aiosmtpd counts STARTTLS only
 @pytest.mark.parametrize("security", ["tls", "starttls"])
-async def test_an_email_goes_encrypted_and_with_a_login(security: str) -> None:
+async def test_an_email_is_sent_with_encryption_and_login(security: str) -> None:
     ca, inbox = authority(), Inbox()
-    async with serve_mail(inbox, **{security: certified(ca)}, wants_login=True) as port:  # type: ignore[arg-type]
-        await encrypted(port, ca, security=security, username=USER, password=PASSWORD).send(MESSAGE)
+    async with serve_mail(inbox, **{security: server_tls(ca)}, wants_login=True) as port:  # type: ignore[arg-type]
+        await encrypted_adapter(port, ca, security=security, username=USER, password=PASSWORD).send(MESSAGE)
     assert inbox.encrypted == [True]
 
 
 @pytest.mark.parametrize("login", [{"username": USER, "password": "wrong"}, {}])
-async def test_with_a_wrong_login_or_none_messages_wait_for_a_right_one(login: dict[str, str]) -> None:
+async def test_a_wrong_or_missing_login_is_reported_and_nothing_is_sent(login: dict[str, str]) -> None:
     ca, inbox = authority(), Inbox()
-    async with serve_mail(inbox, starttls=certified(ca), wants_login=True) as port:
-        assert await outage(encrypted(port, ca, **login)) is UnavailableReason.LOGIN_REFUSED
+    async with serve_mail(inbox, starttls=server_tls(ca), wants_login=True) as port:
+        assert await outage(encrypted_adapter(port, ca, **login)) is UnavailableReason.LOGIN_REFUSED
     assert not inbox.envelopes
 
 
-async def test_where_the_server_offers_no_login_messages_wait_for_one() -> None:
+async def test_a_server_that_offers_no_login_is_reported_and_nothing_is_sent() -> None:
     ca, inbox = authority(), Inbox()
-    async with serve_mail(inbox, tls=certified(ca)) as port:
-        adapter = encrypted(port, ca, security="tls", username=USER, password=PASSWORD)
+    async with serve_mail(inbox, tls=server_tls(ca)) as port:
+        adapter = encrypted_adapter(port, ca, security="tls", username=USER, password=PASSWORD)
         assert await outage(adapter) is UnavailableReason.LOGIN_REFUSED
     assert not inbox.envelopes
 
 
 @pytest.mark.parametrize("command", ["MAIL", "RCPT"])
-async def test_a_server_that_wants_a_login_late_is_understood(command: str) -> None:
+async def test_a_late_demand_for_a_login_is_reported(command: str) -> None:
     async with serve_mail(Inbox({command: "530 5.7.0 log in first"})) as port:
-        assert await outage(plain(port)) is UnavailableReason.LOGIN_REFUSED
+        assert await outage(plain_adapter(port)) is UnavailableReason.LOGIN_REFUSED
 
 
 @asynccontextmanager
@@ -66,20 +66,20 @@ async def _plaintext(inbox: Inbox, ca: trustme.CA) -> AsyncIterator[int]:
 
 
 @asynccontextmanager
-async def _of_another_authority(inbox: Inbox, ca: trustme.CA) -> AsyncIterator[int]:
-    async with serve_mail(inbox, starttls=certified(authority())) as port:
+async def _certificate_of_other_authority(inbox: Inbox, ca: trustme.CA) -> AsyncIterator[int]:
+    async with serve_mail(inbox, starttls=server_tls(authority())) as port:
         yield port
 
 
 @asynccontextmanager
-async def _of_another_host(inbox: Inbox, ca: trustme.CA) -> AsyncIterator[int]:
-    async with serve_mail(inbox, starttls=certified(ca, "mail.example.net")) as port:
+async def _certificate_of_other_host(inbox: Inbox, ca: trustme.CA) -> AsyncIterator[int]:
+    async with serve_mail(inbox, starttls=server_tls(ca, "mail.example.net")) as port:
         yield port
 
 
 @asynccontextmanager
-async def _of_another_authority_from_the_start(inbox: Inbox, ca: trustme.CA) -> AsyncIterator[int]:
-    async with serve_mail(inbox, tls=certified(authority())) as port:
+async def _tls_certificate_of_other_authority(inbox: Inbox, ca: trustme.CA) -> AsyncIterator[int]:
+    async with serve_mail(inbox, tls=server_tls(authority())) as port:
         yield port
 
 
@@ -88,16 +88,16 @@ async def _of_another_authority_from_the_start(inbox: Inbox, ca: trustme.CA) -> 
     [
         ("starttls", _plaintext),
         ("tls", _plaintext),
-        ("starttls", _of_another_authority),
-        ("starttls", _of_another_host),
-        ("tls", _of_another_authority_from_the_start),
+        ("starttls", _certificate_of_other_authority),
+        ("starttls", _certificate_of_other_host),
+        ("tls", _tls_certificate_of_other_authority),
     ],
 )
-async def test_nothing_goes_out_unless_it_is_encrypted_as_asked(
+async def test_nothing_is_sent_without_the_required_encryption(
     security: str, served: Callable[[Inbox, trustme.CA], AbstractAsyncContextManager[int]]
 ) -> None:
     ca, inbox = authority(), Inbox()
     async with served(inbox, ca) as port:
-        adapter = encrypted(port, ca, security=security, username=USER, password=PASSWORD)
+        adapter = encrypted_adapter(port, ca, security=security, username=USER, password=PASSWORD)
         assert await outage(adapter) is UnavailableReason.NOT_SECURE
     assert not inbox.envelopes

@@ -20,7 +20,7 @@ WAITING = "Waiting for the customer"
 
 
 class Prompt(FakeRecovery):
-    """Does at once what the service does by itself, as the worker's own activity: that saves a step."""
+    """Does the service's own steps (unlock, expire, remind) inside the check. The workflow needs no step for them."""
 
     @activity.defn(name=CHECK)
     async def check_recovery(self, start: ContactRecoveryInput) -> worker.RecoveryPlan:
@@ -38,11 +38,12 @@ class Prompt(FakeRecovery):
 
 
 def direct() -> FakeRecovery:
+    """Returns a recovery whose contact is known from the start."""
     return Prompt(recovery.RECOVERY_KIND_DIRECT)
 
 
 class Reminding(Prompt):
-    """Wants the assignee reminded once before it waits on."""
+    """Asks once for a reminder of the assignee, and then waits."""
 
     is_reminded = False
 

@@ -17,21 +17,21 @@ from tests.workflows.recording.stage import Stage
 
 @path()
 async def answered_while_posting(stage: Stage) -> None:
-    """The contact comes while the reply is being posted; the chat is unlocked once that attempt is over."""
+    """The contact arrives while the reply is being posted; the chat is unlocked once that attempt has ended."""
     fake = Prompt()
     fake.gate = asyncio.Event()
     async with stage.recovery(fake) as played:
         await fake.until(lambda: fake.handed_out)
         fake.submit()
         await played.poke()
-        await played.handle.query(ContactRecovery.status)  # answered after the poke has been worked on
+        await played.handle.query(ContactRecovery.status)  # a query is answered after all earlier signals
         fake.gate.set()
         await played.ends()
 
 
 @path()
 async def answered_while_the_site_is_down(stage: Stage) -> None:
-    """The contact comes while the site is down: the pause ends, the chat is unlocked, then the site is asked."""
+    """The contact arrives while the site is down: the pause ends, the chat is unlocked, then the site is asked."""
     fake = Prompt()
     fake.failures[POST] = [unavailable(timedelta(days=1))]
     async with stage.recovery(fake) as played:
@@ -43,7 +43,7 @@ async def answered_while_the_site_is_down(stage: Stage) -> None:
 
 @path()
 async def answered_before_the_last_answer(stage: Stage) -> None:
-    """A poke comes while the workflow's own question is on its way: it asks again instead of sleeping."""
+    """A poke arrives while the workflow waits for an activity's result: it asks again instead of sleeping."""
     fake = Prompt()
     async with stage.recovery(fake) as played:
 
@@ -69,12 +69,12 @@ async def site_down(stage: Stage) -> None:
 
 @path()
 async def withdrawn_before_the_outcome_was_known(stage: Stage) -> None:
-    """The form is withdrawn while the site is down: the site is read before the link is taken out."""
+    """The form is withdrawn while the site is down: the reply is read before its link is removed."""
     fake = Prompt()
     fake.failures[POST] = [unavailable(timedelta(days=1))]
     async with stage.recovery(fake) as played:
         await fake.until(lambda: not fake.failures[POST])
-        fake.public = True  # it had got through
+        fake.public = True  # the failed attempt did post the reply
         fake.end(recovery.RECOVERY_STATE_WITHDRAWN)
         await played.poke()
         await played.ends()
@@ -91,7 +91,7 @@ async def service_down(stage: Stage) -> None:
 
 @path()
 async def held(stage: Stage) -> None:
-    """It has to wait for another recovery of the same review."""
+    """The recovery waits for another recovery of the same review."""
     fake = Prompt()
     fake.holds = 2
     with patch.object(fake_steps, "HOLD_TIME", SECOND):
@@ -104,7 +104,7 @@ async def held(stage: Stage) -> None:
 
 @path()
 async def paused(stage: Stage) -> None:
-    """The service refuses the worker: it waits for an operator, and goes on once it is poked."""
+    """The service refuses the worker: the workflow waits for an operator, and continues once it is poked."""
     fake = direct()
     fake.failures[CHECK] = [refused("TOKEN_EXPIRED")]
     async with stage.recovery(fake) as played:
@@ -115,7 +115,7 @@ async def paused(stage: Stage) -> None:
 
 @path()
 async def unknown_step(stage: Stage) -> None:
-    """A newer service wants what this worker does not know: it waits for a newer worker."""
+    """A newer service asks for a step that this worker does not know: the workflow waits for a newer worker."""
     fake = direct()
     fake.unknown_step = True
     async with stage.recovery(fake) as played:
@@ -128,7 +128,7 @@ async def unknown_step(stage: Stage) -> None:
 
 @path()
 async def not_found(stage: Stage) -> None:
-    """The service knows no such recovery: it fails once."""
+    """The recovery does not exist: the workflow fails without a retry."""
     fake = direct()
     fake.failures[CHECK] = [refused("RESOURCE_NOT_FOUND")]
     async with stage.recovery(fake) as played:
@@ -137,12 +137,12 @@ async def not_found(stage: Stage) -> None:
 
 @path()
 async def cancelled(stage: Stage) -> None:
-    """Somebody cancels the workflow while the reply is being posted: the attempt ends first."""
+    """The workflow is cancelled while the reply is being posted: the attempt ends first."""
     fake = Prompt()
     fake.gate = asyncio.Event()
     async with stage.recovery(fake) as played:
         await fake.until(lambda: fake.handed_out)
         await played.handle.cancel()
-        await played.handle.query(ContactRecovery.status)  # answered after the cancellation has been worked on
+        await played.handle.query(ContactRecovery.status)  # a query is answered after the cancellation was processed
         fake.gate.set()
         await played.ends()

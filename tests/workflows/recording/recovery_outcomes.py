@@ -40,7 +40,7 @@ async def direct_contact(stage: Stage) -> None:
 
 @path()
 async def unlocked_by_a_step(stage: Stage) -> None:
-    """As `recovery-unlocked`, where the service wants the chat opened as a step of its own."""
+    """As `recovery-unlocked`, but the service asks for the chat to be unlocked in a separate step."""
     fake = FakeRecovery()
     async with stage.recovery(fake) as played:
         await until_doing(played.handle, WAITING)
@@ -51,7 +51,7 @@ async def unlocked_by_a_step(stage: Stage) -> None:
 
 @path()
 async def reminded(stage: Stage) -> None:
-    """The assignee is reminded that nobody has answered, and then the customer does."""
+    """The assignee is reminded that nobody has answered; then the customer answers."""
     fake = Reminding()
     async with stage.recovery(fake) as played:
         await fake.until(lambda: fake.is_reminded)
@@ -84,7 +84,7 @@ async def taken_down(stage: Stage) -> None:
 
 @path()
 async def expired(stage: Stage) -> None:
-    """Nobody answers: the form expires, and its link is taken out of the reply."""
+    """Nobody answers: the form expires, and its link is removed from the reply."""
     fake = Prompt()
     fake.expires = datetime.now(UTC) + 2 * SECOND
     async with stage.recovery(fake) as played:
@@ -93,7 +93,7 @@ async def expired(stage: Stage) -> None:
 
 @path()
 async def expired_by_a_step(stage: Stage) -> None:
-    """As `recovery-expired`, where the service wants the form ended as a step of its own."""
+    """As `recovery-expired`, but the service asks for the form to be ended in a separate step."""
     fake = FakeRecovery()
     fake.expires = datetime.now(UTC) + 2 * SECOND
     async with stage.recovery(fake) as played:
@@ -102,7 +102,7 @@ async def expired_by_a_step(stage: Stage) -> None:
 
 @path()
 async def withdrawn(stage: Stage) -> None:
-    """The assignee withdraws the form, and its link is taken out of the reply."""
+    """The assignee withdraws the form, and its link is removed from the reply."""
     fake = Prompt()
     async with stage.recovery(fake) as played:
         await until_doing(played.handle, WAITING)
@@ -113,7 +113,7 @@ async def withdrawn(stage: Stage) -> None:
 
 @path()
 async def withdrawn_while_posting(stage: Stage) -> None:
-    """The form is withdrawn while the reply is being posted: it is posted, and its link is taken out."""
+    """The form is withdrawn while the reply is being posted: the reply is posted, then its link is removed."""
     fake = Prompt()
     async with stage.recovery(fake) as played:
 
@@ -127,7 +127,7 @@ async def withdrawn_while_posting(stage: Stage) -> None:
 
 @path()
 async def closed(stage: Stage) -> None:
-    """The ticket is closed after the chat was unlocked: the link is taken out of the reply, in a run of its own."""
+    """The ticket is closed after the chat was unlocked: a new run removes the link from the reply."""
     fake = Prompt()
     fake.public, fake.posted = True, datetime.now(UTC)
     fake.state = recovery.RECOVERY_STATE_ENDED_BY_CLOSE
@@ -137,7 +137,7 @@ async def closed(stage: Stage) -> None:
 
 @path()
 async def retraction_refused(stage: Stage) -> None:
-    """The review site refuses to change the reply of an ended form, twice; it is tried again after a pause."""
+    """The review site refuses twice to change the reply of an ended form; each time a pause follows."""
     fake = Prompt()
     fake.public, fake.posted = True, datetime.now(UTC)
     fake.state = recovery.RECOVERY_STATE_EXPIRED

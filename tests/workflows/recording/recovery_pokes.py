@@ -13,7 +13,7 @@ from tests.workflows.recording.stage import Stage
 
 @path()
 async def poked(stage: Stage) -> None:
-    """It is poked three times for nothing while it waits."""
+    """The workflow is poked three times without a change while it waits."""
     fake = Prompt()
     async with stage.recovery(fake) as played:
         for checks in range(3):
@@ -28,7 +28,7 @@ async def poked(stage: Stage) -> None:
 
 @path()
 async def strange_signals(stage: Stage) -> None:
-    """It gets signals of unknown names, and with arguments that nobody can read."""
+    """The workflow gets signals with unknown names and with unreadable arguments."""
     fake = Prompt()
     garbage = RawValue(Payload(metadata={"encoding": b"json/protobuf", "messageType": b"no.such.Message"}, data=b"{"))
     async with stage.recovery(fake) as played:
@@ -42,7 +42,7 @@ async def strange_signals(stage: Stage) -> None:
 
 @path()
 async def looked_again(stage: Stage) -> None:
-    """An operator has it look again, by an update."""
+    """An operator makes the workflow ask the service again, by an update."""
     fake = Prompt()
     async with stage.recovery(fake) as played:
         await until_doing(played.handle, WAITING)
@@ -54,7 +54,7 @@ async def looked_again(stage: Stage) -> None:
 
 @path()
 async def posted_again_now(stage: Stage) -> None:
-    """An operator ends the pause of a site that was down, by an update."""
+    """An operator ends the pause after the site was down, by an update."""
     fake = Prompt()
     fake.failures[POST] = [unavailable(timedelta(days=1))]
     async with stage.recovery(fake) as played:
@@ -68,7 +68,7 @@ async def posted_again_now(stage: Stage) -> None:
 
 @path()
 async def expired_now(stage: Stage) -> None:
-    """An operator ends the form before its time, by an update."""
+    """An operator ends the form early, by an update."""
     fake = Prompt()
     async with stage.recovery(fake) as played:
         await until_doing(played.handle, WAITING)
@@ -78,7 +78,7 @@ async def expired_now(stage: Stage) -> None:
 
 @path(histories_are_short=True)
 async def continued_as_new(stage: Stage) -> None:
-    """Its history grows long, here after 20 events already: it begins anew, and forgets nothing."""
+    """The history grows long (here 20 events): the workflow continues as new and loses nothing."""
     fake = Prompt()
     async with stage.recovery(fake) as played:
         first = (await played.handle.describe()).run_id

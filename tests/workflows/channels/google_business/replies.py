@@ -20,7 +20,7 @@ WITHOUT_LINK = "Sorry, Kim! Tell us more."
 FOREIGN = "Thank you for your visit. The owner, https://acme.example.com/hours"
 TARGET = ReplyTarget("acme", "soho", "google", REVIEW, link=LINK)
 DEADLINE = 0.5
-"""Seconds for a server that never answers."""
+"""A deadline in seconds for a server that never answers."""
 
 
 def adapter(google: Google, tmp_path: Path, deadline: float = 20.0, *, overwrite: bool = False) -> GoogleBusiness:
@@ -28,11 +28,11 @@ def adapter(google: Google, tmp_path: Path, deadline: float = 20.0, *, overwrite
     return GoogleBusiness(account, google.url, overwrite=overwrite, deadline=deadline)
 
 
-def stands(google: Google, text: str, state: str = "") -> None:
+def set_reply(google: Google, text: str, state: str = "") -> None:
     google.reviews[REVIEW] = {"comment": text} | ({"reviewReplyState": state} if state else {})
 
 
-def standing(google: Google) -> str | None:
+def get_reply(google: Google) -> str | None:
     reply = google.reviews[REVIEW]
     return reply["comment"] if reply else None
 

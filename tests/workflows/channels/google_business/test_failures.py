@@ -19,9 +19,9 @@ from tests.workflows.channels.google_business.replies import (
     TARGET,
     TEXT,
     adapter,
+    get_reply,
     outage,
     refusal,
-    standing,
 )
 
 
@@ -34,7 +34,7 @@ from tests.workflows.channels.google_business.replies import (
         (HTTPStatus.CONFLICT, RefusalReason.OTHER),
     ],
 )
-async def test_refusals_keep_google_s_words(
+async def test_a_refusal_keeps_the_words_of_google(
     site: GoogleBusiness, google: Google, status: HTTPStatus, reason: RefusalReason
 ) -> None:
     google.responses = [error(status, "NAME", "Google's words.")]
@@ -60,17 +60,19 @@ async def test_an_unknown_review_is_refused(site: GoogleBusiness) -> None:
         (302, UnavailableReason.UNEXPECTED_RESPONSE),
     ],
 )
-async def test_passing_failures_are_no_refusals(
+async def test_temporary_failures_are_not_refusals(
     site: GoogleBusiness, google: Google, status: int, reason: UnavailableReason
 ) -> None:
     google.responses = [Response(status_code=status)]
     assert await outage(site) is reason
     await site.post_reply(TARGET, TEXT, "k")
-    assert standing(google) == TEXT
+    assert get_reply(google) == TEXT
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>", b"[]", b'{"reviewReply": 5}', b'{"reviewReply": {}}', b"\xff"])
-async def test_a_success_that_cannot_be_read_is_no_reply(site: GoogleBusiness, google: Google, content: bytes) -> None:
+async def test_a_successful_response_that_cannot_be_read_is_unexpected(
+    site: GoogleBusiness, google: Google, content: bytes
+) -> None:
     google.responses = [Response(content)]
     with pytest.raises(SiteUnavailable) as unavailable:
         await site.read_reply(TARGET)
@@ -78,16 +80,14 @@ async def test_a_success_that_cannot_be_read_is_no_reply(site: GoogleBusiness, g
 
 
 @pytest.mark.parametrize("hangs_at", ["GET", "PUT", "TOKEN"])
-async def test_a_server_that_does_not_answer_runs_into_the_deadline(
-    google: Google, tmp_path: Path, hangs_at: str
-) -> None:
+async def test_a_server_that_does_not_answer_times_out(google: Google, tmp_path: Path, hangs_at: str) -> None:
     google.hang = hangs_at
     async with adapter(google, tmp_path, DEADLINE) as site:
         assert await outage(site) is UnavailableReason.TIMEOUT
 
 
-async def test_a_connection_that_ends_is_worth_another_try(site: GoogleBusiness, google: Google) -> None:
-    await site.read_reply(TARGET)  # so that there is a token
+async def test_a_closed_connection_can_be_retried(site: GoogleBusiness, google: Google) -> None:
+    await site.read_reply(TARGET)  # gets a token
 
     class Dropped(Response):
         async def __call__(self, scope: object, receive: object, send: object) -> None:
@@ -99,7 +99,7 @@ async def test_a_connection_that_ends_is_worth_another_try(site: GoogleBusiness,
     assert await site.read_reply(TARGET) is None
 
 
-async def test_a_site_that_nobody_serves_is_unavailable(tmp_path: Path) -> None:
+async def test_a_site_that_is_not_running_is_unavailable(tmp_path: Path) -> None:
     google = Google()
     async with google.serving():
         pass
@@ -107,7 +107,7 @@ async def test_a_site_that_nobody_serves_is_unavailable(tmp_path: Path) -> None:
         assert await outage(site) is UnavailableReason.CONNECTION
 
 
-async def test_no_failure_and_no_log_carries_a_text_a_link_or_a_secret(
+async def test_no_error_and_no_log_contains_a_text_a_link_or_a_secret(
     site: GoogleBusiness, google: Google, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     failures: list[ReviewSiteError] = []
@@ -130,7 +130,7 @@ async def test_no_failure_and_no_log_carries_a_text_a_link_or_a_secret(
         assert failure.__context__ is None
     records = [record for record in caplog.records if not record.name.startswith(("uvicorn", "asyncio"))]
     logged = "\n".join(f"{record.name} {record.getMessage()}" for record in records)
-    assert "httpcore" in logged  # otherwise this would see nothing, whatever is logged
+    assert "httpcore" in logged  # otherwise no log would be captured at all
     for secret in ("Kim", LINK, "accounts/1", "token-1", "PRIVATE KEY"):
         assert secret not in logged
         assert secret not in repr(site)

@@ -23,13 +23,13 @@ from tests.workflows.channels.google_business.replies import (
     TEXT,
     WITHOUT_LINK,
     adapter,
+    get_reply,
     refusal,
-    standing,
-    stands,
+    set_reply,
 )
 
 
-async def test_a_reply_is_posted_once_however_often_and_read_back(site: GoogleBusiness, google: Google) -> None:
+async def test_a_repeated_reply_is_posted_once_and_read_back(site: GoogleBusiness, google: Google) -> None:
     assert await site.read_reply(TARGET) is None
     for _ in range(3):
         await site.post_reply(TARGET, TEXT, "k")
@@ -41,46 +41,46 @@ async def test_a_reply_is_posted_once_however_often_and_read_back(site: GoogleBu
     "ours",
     [
         TEXT.replace(LINK, OTHER_LINK),
-        f"Other words of ours: {OTHER_LINK}.",
+        f"Other words of Care: {OTHER_LINK}.",
         WITHOUT_LINK,
         "Sorry,  Kim!\nTell us more.",
     ],
 )
-async def test_an_earlier_reply_of_ours_is_replaced(site: GoogleBusiness, google: Google, ours: str) -> None:
-    stands(google, ours)
+async def test_an_earlier_reply_by_care_is_replaced(site: GoogleBusiness, google: Google, ours: str) -> None:
+    set_reply(google, ours)
     await site.post_reply(TARGET, TEXT, "k")
-    assert standing(google) == TEXT
+    assert get_reply(google) == TEXT
 
 
 @pytest.mark.parametrize(
     "foreign",
     [FOREIGN, "👍", "", "Sorry, Kim! Tell us more, please.", OTHER_LINK.replace("care.example.com", "evil.example")],
 )
-async def test_a_reply_of_somebody_else_is_kept(site: GoogleBusiness, google: Google, foreign: str) -> None:
-    stands(google, foreign)
+async def test_a_reply_by_somebody_else_is_kept(site: GoogleBusiness, google: Google, foreign: str) -> None:
+    set_reply(google, foreign)
     refused = await refusal(site, f"{TEXT} https://acme.example.com/menu")
     assert refused.reason is RefusalReason.OTHER
     assert "Delete that reply at Google and send the form again" in refused.provider_message
-    await site.retract_reply(TARGET, WITHOUT_LINK, "k")  # nothing of ours is there to be taken out
-    assert standing(google) == foreign
+    await site.retract_reply(TARGET, WITHOUT_LINK, "k")  # the reply has no link of Care to remove
+    assert get_reply(google) == foreign
     assert google.writes == []
 
 
-async def test_a_reply_of_somebody_else_is_replaced_where_that_was_asked_for(google: Google, tmp_path: Path) -> None:
-    stands(google, FOREIGN)
+async def test_a_reply_by_somebody_else_is_replaced_if_overwriting_is_on(google: Google, tmp_path: Path) -> None:
+    set_reply(google, FOREIGN)
     async with adapter(google, tmp_path, overwrite=True) as site:
         await site.post_reply(TARGET, TEXT, "k")
-    assert standing(google) == TEXT
+    assert get_reply(google) == TEXT
 
 
-async def test_a_reply_of_mere_links_is_not_taken_for_ours_by_having_no_words(
+async def test_a_reply_without_words_is_not_mistaken_for_a_reply_that_is_only_a_link(
     site: GoogleBusiness, google: Google
 ) -> None:
-    stands(google, "👍")
+    set_reply(google, "👍")
     assert (await refusal(site, LINK)).reason is RefusalReason.OTHER
 
 
-async def test_a_retraction_takes_the_link_out_once(site: GoogleBusiness, google: Google) -> None:
+async def test_a_retraction_removes_the_link_once(site: GoogleBusiness, google: Google) -> None:
     await site.post_reply(TARGET, TEXT, "k")
     for _ in range(2):
         await site.retract_reply(TARGET, WITHOUT_LINK, "k")
@@ -88,31 +88,33 @@ async def test_a_retraction_takes_the_link_out_once(site: GoogleBusiness, google
     assert len(google.writes) == 2
 
 
-async def test_of_a_reply_that_the_owner_reworded_only_the_link_goes(site: GoogleBusiness, google: Google) -> None:
-    stands(google, f"We are so sorry, Kim! {LINK} - Anna, owner of https://acme.example.com")
+async def test_a_retraction_removes_only_the_link_from_a_reply_that_the_owner_reworded(
+    site: GoogleBusiness, google: Google
+) -> None:
+    set_reply(google, f"We are so sorry, Kim! {LINK} - Anna, owner of https://acme.example.com")
     await site.retract_reply(TARGET, WITHOUT_LINK, "k")
-    assert standing(google) == "We are so sorry, Kim! - Anna, owner of https://acme.example.com"
-    stands(google, OTHER_LINK)
+    assert get_reply(google) == "We are so sorry, Kim! - Anna, owner of https://acme.example.com"
+    set_reply(google, OTHER_LINK)
     await site.retract_reply(TARGET, WITHOUT_LINK, "k")
-    assert standing(google) == WITHOUT_LINK
+    assert get_reply(google) == WITHOUT_LINK
 
 
-async def test_links_as_the_service_makes_them_are_known(site: GoogleBusiness, google: Google) -> None:
+async def test_links_made_by_the_service_are_recognized(site: GoogleBusiness, google: Google) -> None:
     links = Links({"2026-11": token_bytes(32)}, "2026-11", FORMS.removesuffix("/f"))
     first, second = (links.form_link(uuid4(), links.current) for _ in range(2))
-    stands(google, f"Words of an earlier recovery: {first}")
+    set_reply(google, f"Words of an earlier recovery: {first}")
     await site.post_reply(TARGET, f"Other words: {second}", "k")
     await site.retract_reply(replace(TARGET, link=second), "Other words.", "k")
-    assert standing(google) == "Other words."
+    assert get_reply(google) == "Other words."
 
 
-async def test_a_retraction_makes_no_reply_where_there_is_none(site: GoogleBusiness, google: Google) -> None:
+async def test_a_retraction_without_a_reply_writes_nothing(site: GoogleBusiness, google: Google) -> None:
     await site.retract_reply(TARGET, WITHOUT_LINK, "k")
     assert google.writes == []
 
 
 @pytest.mark.parametrize("letter", ["a", "é", "李", "😀"])
-async def test_4096_bytes_are_taken_and_one_more_is_refused_before_any_call(
+async def test_a_reply_may_have_4096_bytes_and_a_longer_one_is_refused_before_any_call(
     site: GoogleBusiness, google: Google, letter: str
 ) -> None:
     fitting = letter * (4096 // len(letter.encode()))
@@ -120,7 +122,7 @@ async def test_4096_bytes_are_taken_and_one_more_is_refused_before_any_call(
     assert (await refusal(site, f"{fitting}x")).reason is RefusalReason.TOO_LONG
     assert (google.calls, google.tokens) == ([], [])
     await site.post_reply(TARGET, fitting, "k")
-    assert standing(google) == fitting
+    assert get_reply(google) == fitting
 
 
 @pytest.mark.parametrize(
@@ -136,7 +138,7 @@ async def test_4096_bytes_are_taken_and_one_more_is_refused_before_any_call(
         "accounts/1/locations/2/reviews/3\n",
     ],
 )
-async def test_what_is_no_name_of_a_review_is_not_asked_for(
+async def test_an_invalid_review_name_is_refused_before_any_call(
     site: GoogleBusiness, google: Google, external_id: str
 ) -> None:
     target = ReplyTarget("acme", "soho", "google", external_id)
@@ -146,20 +148,22 @@ async def test_what_is_no_name_of_a_review_is_not_asked_for(
     assert google.calls == []
 
 
-async def test_moderation_is_followed_until_it_has_decided(site: GoogleBusiness, google: Google) -> None:
+async def test_a_reply_in_moderation_is_unavailable_until_moderation_has_decided(
+    site: GoogleBusiness, google: Google
+) -> None:
     google.moderates = True
     await site.post_reply(TARGET, TEXT, "k")
     with pytest.raises(SiteUnavailable) as undecided:
         await site.read_reply(TARGET)
     assert undecided.value.reason is UnavailableReason.IN_MODERATION
-    stands(google, TEXT, "APPROVED")
+    set_reply(google, TEXT, "APPROVED")
     assert await site.read_reply(TARGET) == PublicReply(TEXT)
-    stands(google, TEXT, "REJECTED")
+    set_reply(google, TEXT, "REJECTED")
     assert await site.read_reply(TARGET) is None
 
 
 async def test_a_rejected_reply_is_refused_and_not_posted_again(site: GoogleBusiness, google: Google) -> None:
-    stands(google, TEXT, "REJECTED")
+    set_reply(google, TEXT, "REJECTED")
     refused = await refusal(site)
     assert refused.reason is RefusalReason.OTHER
     assert "moderation" in refused.provider_message

@@ -9,27 +9,27 @@ import pytest
 from care_roles import environment
 from care_workflows.worker import WorkerSettings
 from tests.support.google import Google
-from tests.workflows.channels.google_business.replies import FOREIGN, TARGET, TEXT, standing, stands
+from tests.workflows.channels.google_business.replies import FOREIGN, TARGET, TEXT, get_reply, set_reply
 
 
 def load(**given: str) -> WorkerSettings:
     return environment.load(WorkerSettings, {"CARE_TOKEN": "a.b.c", **given})
 
 
-async def test_the_worker_has_the_site_where_an_account_is_configured(google: Google, tmp_path: Path) -> None:
+async def test_the_worker_has_the_site_if_an_account_is_configured(google: Google, tmp_path: Path) -> None:
     assert load().create_google_business() is None
     key = str(google.write_key(tmp_path / "key.json"))
     site = load(
         CARE_GOOGLE_CREDENTIALS_FILE=key, CARE_GOOGLE_URL=google.url, CARE_GOOGLE_OVERWRITE="yes"
     ).create_google_business()
     assert site is not None
-    stands(google, FOREIGN)
+    set_reply(google, FOREIGN)
     async with site:
         await site.post_reply(TARGET, TEXT, "k")
-    assert standing(google) == TEXT
+    assert get_reply(google) == TEXT
 
 
-def test_a_mistake_is_named_and_shows_no_key(tmp_path: Path) -> None:
+def test_a_wrong_setting_is_named_and_no_key_is_shown(tmp_path: Path) -> None:
     for content in ("", "[]", "{}", '{"private_key": "SECRET", "client_email": "x", "token_uri": "y"}'):
         (tmp_path / "key.json").write_text(content)
         with pytest.raises(

@@ -13,24 +13,24 @@ from tests.support.google import Google
 from tests.workflows.channels.google_business.replies import TARGET, TEXT, adapter, refusal
 
 
-async def test_a_token_is_kept_and_renewed_before_it_expires(google: Google, tmp_path: Path) -> None:
+async def test_a_token_is_reused_and_renewed_before_it_expires(google: Google, tmp_path: Path) -> None:
     async with adapter(google, tmp_path) as site:
         for _ in range(3):
             await site.read_reply(TARGET)
         assert len(google.tokens) == 1
-    google.token_lifetime = 60  # less than what google-auth wants to have left
+    google.token_lifetime = 60  # less than the lifetime at which google-auth renews a token
     async with adapter(google, tmp_path) as site:
         for _ in range(3):
             await site.read_reply(TARGET)
     assert len(google.tokens) == 4
 
 
-async def test_any_number_of_calls_at_once_share_one_token(site: GoogleBusiness, google: Google) -> None:
+async def test_concurrent_calls_share_one_token(site: GoogleBusiness, google: Google) -> None:
     await asyncio.gather(*(site.read_reply(TARGET) for _ in range(20)))
     assert len(google.tokens) == 1
 
 
-async def test_a_token_that_is_not_taken_any_more_is_replaced_once(site: GoogleBusiness, google: Google) -> None:
+async def test_a_revoked_token_is_replaced_once(site: GoogleBusiness, google: Google) -> None:
     await site.read_reply(TARGET)
     google.revoked.add(google.tokens[-1])
     await site.post_reply(TARGET, TEXT, "k")
