@@ -78,7 +78,7 @@ async def site() -> AsyncIterator[Site]:
 
 
 @asynccontextmanager
-async def visiting(
+async def open_window(
     browser: Browser, site: Site, size: ViewportSize = PHONE, *, scripts: bool = True, zone: str = "America/New_York"
 ) -> AsyncIterator[Page]:
     """A fresh window; it must ask for nothing but our own files, keep no cookie, and be content."""
@@ -108,7 +108,7 @@ async def visiting(
 
 
 async def test_a_message_appears_by_itself_and_nothing_typed_is_lost(browser: Browser, site: Site) -> None:
-    async with visiting(browser, site) as page:
+    async with open_window(browser, site) as page:
         await page.goto("/c/chat")
         text = page.get_by_label("Your message")
         await text.fill("I am still typ")
@@ -130,16 +130,16 @@ async def test_a_message_appears_by_itself_and_nothing_typed_is_lost(browser: Br
 
 
 async def test_times_are_told_by_the_readers_own_clock(browser: Browser, site: Site) -> None:
-    async with visiting(browser, site, zone="Asia/Tokyo") as page:
+    async with open_window(browser, site, zone="Asia/Tokyo") as page:
         await page.goto("/c/chat?lang=de")
         await expect(page.locator("time").first).to_have_text("3. Mai 2031 um 23:05")
-    async with visiting(browser, site, scripts=False, zone="Asia/Tokyo") as page:
+    async with open_window(browser, site, scripts=False, zone="Asia/Tokyo") as page:
         await page.goto("/c/chat?lang=de")
         await expect(page.locator("time").first).to_have_text("3. Mai 2031, 14:05 Uhr (UTC)")
 
 
 async def test_a_stream_that_was_cut_off_goes_on_where_it_was(browser: Browser, site: Site) -> None:
-    async with visiting(browser, site) as page:
+    async with open_window(browser, site) as page:
         await page.goto("/c/chat")
         await site.chat.watched_by(1)
         await site.chat.cut()
@@ -155,7 +155,7 @@ async def test_a_stream_that_was_cut_off_goes_on_where_it_was(browser: Browser, 
 
 
 async def test_a_stream_that_was_refused_is_asked_for_again_after_a_while(browser: Browser, site: Site) -> None:
-    async with visiting(browser, site) as page:
+    async with open_window(browser, site) as page:
         await page.clock.install()
         await page.route("**/events?*", lambda route: route.fulfill(status=503), times=1)
         async with page.expect_response("**/events?*"):
@@ -170,7 +170,7 @@ async def test_a_stream_that_was_refused_is_asked_for_again_after_a_while(browse
 
 @pytest.mark.parametrize("path", ["/c/chat", "/c/chat?sent=yes"], ids=["opened", "sent"])
 async def test_what_becomes_of_the_chat_is_said_as_it_happens(browser: Browser, site: Site, path: str) -> None:
-    async with visiting(browser, site) as page:
+    async with open_window(browser, site) as page:
         await page.goto(path)
         closed, gone = (
             page.get_by_text("Harbor Café has closed this case."),
@@ -190,7 +190,7 @@ async def test_what_becomes_of_the_chat_is_said_as_it_happens(browser: Browser, 
 async def test_without_scripts_a_button_shows_what_is_new_and_keeps_what_was_typed(
     browser: Browser, site: Site
 ) -> None:
-    async with visiting(browser, site, scripts=False) as page:
+    async with open_window(browser, site, scripts=False) as page:
         await page.goto("/c/chat")
         await site.chat.say("We are so sorry!")
         await page.get_by_label("Your message").fill("Not sent\nyet")
@@ -208,14 +208,14 @@ async def test_without_scripts_a_button_shows_what_is_new_and_keeps_what_was_typ
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "none"])
 async def test_the_latest_messages_are_what_one_sees_first(browser: Browser, site: Site, scripts: bool) -> None:
     for size in (SMALLEST, PHONE, DESK):
-        async with visiting(browser, site, size, scripts=scripts) as page:
+        async with open_window(browser, site, size, scripts=scripts) as page:
             await page.goto("/c/long")
             await expect(page.get_by_text("Message 69", exact=True)).to_be_in_viewport()
             await expect(page.get_by_text("Message 20", exact=True)).not_to_be_in_viewport()
 
 
 async def test_who_reads_earlier_messages_is_not_moved_by_new_ones(browser: Browser, site: Site) -> None:
-    async with visiting(browser, site) as page:
+    async with open_window(browser, site) as page:
         await page.goto("/c/long")
         await site.service.chats["long"].watched_by(1)
         old = page.get_by_text("Message 40", exact=True)
@@ -230,7 +230,7 @@ async def test_who_reads_earlier_messages_is_not_moved_by_new_ones(browser: Brow
 
 
 async def test_a_customer_writes_by_keyboard_alone(browser: Browser, site: Site) -> None:
-    async with visiting(browser, site) as page:
+    async with open_window(browser, site) as page:
         await page.goto("/c/long")
         reached = []
         for _ in range(12):
@@ -251,7 +251,7 @@ async def test_a_customer_writes_by_keyboard_alone(browser: Browser, site: Site)
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["live", "loaded"])
 async def test_hostile_messages_are_inert_and_stay_in_their_boxes(browser: Browser, site: Site, scripts: bool) -> None:
-    async with visiting(browser, site, SMALLEST, scripts=scripts) as page:
+    async with open_window(browser, site, SMALLEST, scripts=scripts) as page:
         if scripts:
             await page.goto("/c/chat")
             await site.chat.watched_by(1)
@@ -313,7 +313,7 @@ COLORS = {"resultTypes": ["violations"], "runOnly": ["color-contrast"]}
 @pytest.mark.parametrize("tag", list(LANGUAGES))
 async def test_axe_finds_nothing_wrong_and_everything_fits(browser: Browser, site: Site, tag: str) -> None:
     found: dict[str, str] = {}
-    async with visiting(browser, site) as page:
+    async with open_window(browser, site) as page:
         async for state in each_state(page, site, tag):
             await expect(page.locator("html")).to_have_attribute("lang", tag)
             for size, dark in ((PHONE, False), (PHONE, True), (SMALLEST, False), (DESK, False)):

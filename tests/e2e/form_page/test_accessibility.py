@@ -11,7 +11,7 @@ from google.rpc import code_pb2
 from playwright.async_api import Browser, Page, expect
 
 from care_web.languages import LANGUAGES
-from tests.e2e.form_page.visits import DESK, GIVEN, PHONE, SEND, Site
+from tests.e2e.form_page.visits import DESK, PHONE, REFERENCE_QUERY, SEND, Site
 from tests.integration.web.refusals import Failure
 
 pytestmark = pytest.mark.browser
@@ -22,11 +22,11 @@ HEADINGS = (
     *("expired.title", "withdrawn.title", "replaced.title", "thanks.title", "large.title", "unreadable.title"),
     *("down.title", "busy.title", "unavailable.title"),
 )
-"""Of all states that a reader can meet without a mistake of ours."""
+"""The headings of all states of the pages, except those that only a bug can cause."""
 
 
 async def each_state(page: Page, site: Site, tag: str) -> AsyncIterator[str]:
-    """Bring ``page`` into each state that a reader can meet, in the language ``tag``; yields the state's name."""
+    """Brings ``page`` into each state in the language ``tag``; yields the state's name."""
 
     async def send(path: str, email: str = "jane@example.com", message: str = "") -> None:
         await page.goto(f"{path}?lang={tag}")
@@ -39,7 +39,7 @@ async def each_state(page: Page, site: Site, tag: str) -> AsyncIterator[str]:
     paths = ("/", "/nowhere", "/f/open", "/f/long", "/f/unknown")
     states = ("/f/answered", "/f/closed", "/f/expired", "/f/withdrawn", "/f/replaced", "/f/answered/thanks")
     for path in (*paths, *states):
-        await page.goto(f"{path}?lang={tag}&{GIVEN}")
+        await page.goto(f"{path}?lang={tag}&{REFERENCE_QUERY}")
         yield path
     for path in ("/f/open", "/f/answered"):
         await send(path, "jane@")
@@ -69,18 +69,18 @@ async def each_state(page: Page, site: Site, tag: str) -> AsyncIterator[str]:
 
 
 ALL = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
-"""All that axe has on by default, its best practices included; and WCAG 2.2's size of targets, which it has off."""
+"""Axe's default rules, including best practices, and the rule for WCAG 2.2's target size, which is off by default."""
 COLORS = {"resultTypes": ["violations"], "runOnly": ["color-contrast"]}
-"""What another color scheme can change."""
+"""Another color scheme can change only the contrast."""
 ON_A_PHONE: Final = ((PHONE, "light", ALL),)
 IN_OTHER_WAYS: Final = ((PHONE, "dark", COLORS), (DESK, "light", ALL))
 ONE_OF_EACH_DIRECTION: Final = {"en", "ar"}
-"""Words change neither the colors nor what there is room for."""
+"""One language per writing direction: other words change neither colors nor layout."""
 
 
 @pytest.mark.parametrize("tag", list(LANGUAGES))
-async def test_axe_finds_nothing_wrong_with_any_page(browser: Browser, site: Site, tag: str) -> None:
-    # Axe is a script: these windows run scripts, where those of customers need none.
+async def test_axe_finds_no_violation_on_any_page(browser: Browser, site: Site, tag: str) -> None:
+    # Axe is a script, so these windows run scripts. The page itself needs none.
     context = await browser.new_context(base_url=site.url, reduced_motion="reduce")
     looks = [*ON_A_PHONE, *(IN_OTHER_WAYS if tag in ONE_OF_EACH_DIRECTION else ())]
     found: dict[str, str] = {}
@@ -102,7 +102,7 @@ async def test_axe_finds_nothing_wrong_with_any_page(browser: Browser, site: Sit
     assert seen == {LANGUAGES[tag].translate_plain(key) for key in HEADINGS}
 
 
-async def test_axe_would_find_what_is_wrong(browser: Browser, site: Site) -> None:
+async def test_axe_finds_a_planted_violation(browser: Browser, site: Site) -> None:
     context = await browser.new_context(base_url=site.url)
     try:
         page = await context.new_page()

@@ -16,13 +16,13 @@ SMALLEST = {"width": 320, "height": 640}
 DESK = {"width": 1280, "height": 900}
 SEND = "main form button"
 """The button that sends the form; the other buttons are those of the languages."""
-GIVEN = "reference=3F9A-12C7"
+REFERENCE_QUERY = "reference=3F9A-12C7"
 LONG_WORD = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft"
 
 
 @dataclass
 class Site:
-    """The pages on a port of their own, and the service behind them."""
+    """The running pages and the service behind them."""
 
     url: str
     service: CustomerService
@@ -30,19 +30,22 @@ class Site:
 
 @dataclass
 class Visit:
-    """A browser's window, and what it did besides showing pages."""
+    """A browser window, and the requests and console messages that it made."""
 
     page: Page
     requests: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
-    """What the browser wrote on its console, such as a violated content security policy."""
+    """Messages on the browser's console, such as a violation of the content security policy."""
 
 
 @asynccontextmanager
-async def visiting(
+async def open_window(
     browser: Browser, site: Site, size: dict[str, int] = PHONE, *, dark: bool = False
 ) -> AsyncIterator[Visit]:
-    """A fresh window without scripts; at its end it must have asked for nothing but our own files, and be content."""
+    """Opens a new window without scripts.
+
+    At its end, checks that it requested only files of the pages, reported no violation and got no cookie.
+    """
     context: BrowserContext = await browser.new_context(
         viewport={"width": size["width"], "height": size["height"]},
         color_scheme="dark" if dark else "light",
@@ -56,7 +59,7 @@ async def visiting(
             visit.requests.append(request.url)
 
         context.on("request", note)
-        # A status such as 422 is told on the console too; that one is meant.
+        # The console also reports statuses such as 422, which are expected.
         visit.page.on(
             "console",
             lambda said: visit.complaints.append(said.text) if "the server responded" not in said.text else None,
@@ -71,7 +74,7 @@ async def visiting(
 
 
 async def press_until(page: Page, key: str, name: str) -> None:
-    """Press ``key`` until the element of this id or selector has the focus; fail if that takes the whole page."""
+    """Presses ``key`` until the element with this id or selector has the focus. Fails after 20 times."""
     for _ in range(20):
         await page.keyboard.press(key)
         if await page.locator(f'*:focus:is([id="{name}"], {name})').count():

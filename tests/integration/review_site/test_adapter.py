@@ -46,7 +46,7 @@ async def puts(http: httpx.AsyncClient) -> list[str]:
     return [reply["comment"] for reply in history["replies"]]
 
 
-async def test_a_reply_is_posted_once_however_often_and_read_back(
+async def test_a_repeated_reply_is_posted_once_and_read_back(
     site: ReviewSite, target: ReplyTarget, http: httpx.AsyncClient
 ) -> None:
     assert await site.read_reply(target) is None
@@ -164,7 +164,7 @@ async def test_other_client_errors_are_refusals(status: int, reason: RefusalReas
         (302, UnavailableReason.UNEXPECTED_RESPONSE),
     ],
 )
-async def test_passing_failures_are_no_refusals(status: int, reason: UnavailableReason, target: ReplyTarget) -> None:
+async def test_temporary_failures_are_not_refusals(status: int, reason: UnavailableReason, target: ReplyTarget) -> None:
     async with answering(status) as adapter:
         with pytest.raises(SiteUnavailable) as unavailable:
             await adapter.post_reply(target, TEXT, "k")
@@ -172,7 +172,7 @@ async def test_passing_failures_are_no_refusals(status: int, reason: Unavailable
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>", b"[]", b"{}", b'{"comment": 5}', b"\xff"])
-async def test_a_success_that_cannot_be_read_is_no_reply(content: bytes, target: ReplyTarget) -> None:
+async def test_a_successful_response_that_cannot_be_read_is_unexpected(content: bytes, target: ReplyTarget) -> None:
     async with answering(200, content) as adapter:
         with pytest.raises(SiteUnavailable) as unavailable:
             await adapter.read_reply(target)
@@ -204,7 +204,7 @@ async def test_the_deadline_covers_an_answer_that_trickles(target: ReplyTarget) 
         assert unavailable.value.reason is UnavailableReason.TIMEOUT
 
 
-async def test_a_site_that_nobody_serves_is_unavailable(target: ReplyTarget) -> None:
+async def test_a_site_that_is_not_running_is_unavailable(target: ReplyTarget) -> None:
     async with serve(Starlette()) as url:
         pass
     async with LocalReviewSite(url) as adapter:
@@ -269,6 +269,6 @@ def test_a_base_url_that_cannot_work_is_refused_at_once(base_url: str) -> None:
 
 
 @pytest.mark.parametrize("deadline", [0.0, -1.0, float("nan")])
-def test_a_deadline_has_to_be_positive(deadline: float) -> None:
+def test_the_deadline_must_be_positive(deadline: float) -> None:
     with pytest.raises(ValueError, match="positive"):
         LocalReviewSite("http://localhost", deadline)

@@ -13,16 +13,16 @@ JANE = {
     "message": "\n  Cold soup.\n\nMornings & evenings are best.",
     "consent": "yes",
 }
-"""All that can be typed, such that each value has to survive being shown again."""
+"""A value for each field. Each must be escaped and otherwise unchanged when the page shows it again."""
 TYPED = {**JANE, "message": JANE["message"].strip()}
-"""What is shown of it."""
+"""The same answers as the page shows them."""
 THANKS = "/f/t/thanks?reference=3F9A-12C7"
 
 
-def without_id(values: dict[str, str]) -> dict[str, str]:
+def without_request_id(values: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in values.items() if name != "request_id"}
 
 
-async def filled_in(pages: httpx.AsyncClient, path: str = "/f/t", **answers: str) -> dict[str, str]:
-    """What a browser sends after the form was opened and these answers were typed."""
+async def fill_in(pages: httpx.AsyncClient, path: str = "/f/t", **answers: str) -> dict[str, str]:
+    """Opens the form and returns what a browser sends after these answers (default: `JANE`) were typed."""
     return Page(await pages.get(path)).values | (answers or JANE)

@@ -8,7 +8,7 @@ from google.rpc import code_pb2
 
 from care.v1 import customer_service_pb2 as pb
 from tests.integration.web.customer_service import CustomerService
-from tests.integration.web.form_answers import JANE, TYPED, filled_in, without_id
+from tests.integration.web.form_answers import JANE, TYPED, fill_in, without_request_id
 from tests.integration.web.page import Page
 from tests.integration.web.refusals import Failure
 
@@ -32,7 +32,7 @@ CONSENT = "Tick the box if you agree; without your consent we can’t use your d
         ({"email": "jane@example.com", "message": "x" * 4001, "consent": "yes"}, {"message": MESSAGE}),
     ],
 )
-async def test_each_mistake_is_told_at_its_field_and_in_the_summary(
+async def test_each_mistake_is_shown_at_its_field_and_in_the_summary(
     service: CustomerService, pages: httpx.AsyncClient, answers: dict[str, str], errors: dict[str, str]
 ) -> None:
     link = service.add("t")
@@ -45,15 +45,15 @@ async def test_each_mistake_is_told_at_its_field_and_in_the_summary(
     assert page.summary == errors
     assert list(page.summary) == list(errors), "in the order of the page"
     for name in page.summary:
-        assert page.by_id(name).tag in {"input", "textarea"}, "a link of the summary leads to its field"
+        assert page.by_id(name).tag in {"input", "textarea"}, "each link of the summary leads to its field"
     assert link.claims == []
 
 
-async def test_the_summary_gets_the_focus_and_what_was_typed_is_kept(
+async def test_the_summary_gets_the_focus_and_the_answers_are_kept(
     service: CustomerService, pages: httpx.AsyncClient
 ) -> None:
     link = service.add("t")
-    values = await filled_in(pages, **(JANE | {"email": "jane@<i>"}))
+    values = await fill_in(pages, **(JANE | {"email": "jane@<i>"}))
     page = Page(await pages.post("/f/t", data=values))
     [focused] = [element for element in page.elements if "autofocus" in element.attributes]
     assert focused.attributes["tabindex"] == "-1"
@@ -64,7 +64,7 @@ async def test_the_summary_gets_the_focus_and_what_was_typed_is_kept(
     assert len(link.claims) == 1
 
 
-async def test_a_number_without_country_code_is_explained_by_the_region(
+async def test_the_error_of_a_phone_number_depends_on_the_region(
     service: CustomerService, pages: httpx.AsyncClient
 ) -> None:
     service.add("t", phone_region="US")
@@ -83,7 +83,7 @@ async def test_mistakes_in_a_further_answer_leave_its_form_open(
     assert set(page.errors) == {"email", "consent"}
 
 
-async def test_a_refused_field_that_the_page_does_not_have_is_told_in_general(
+async def test_an_error_in_an_unknown_field_is_shown_in_the_summary(
     service: CustomerService, pages: httpx.AsyncClient
 ) -> None:
     service.add("t")
@@ -93,4 +93,4 @@ async def test_a_refused_field_that_the_page_does_not_have_is_told_in_general(
     assert response.status_code == 422
     assert "We couldn’t read part of the form" in page.one("div", class_="summary").text
     assert page.errors == page.summary == {}
-    assert without_id(page.values) == TYPED
+    assert without_request_id(page.values) == TYPED

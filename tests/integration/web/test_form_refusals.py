@@ -12,7 +12,7 @@ from care.v1.customer_service_pb2_grpc import CustomerServiceStub
 from care_client.channel import open_channel
 from care_web.app import create_app
 from tests.integration.web.customer_service import CustomerService, serve
-from tests.integration.web.form_answers import JANE, TYPED, filled_in, without_id
+from tests.integration.web.form_answers import JANE, TYPED, fill_in, without_request_id
 from tests.integration.web.page import Page
 from tests.integration.web.refusals import Failure
 
@@ -26,7 +26,7 @@ from tests.integration.web.refusals import Failure
     ],
 )
 @pytest.mark.parametrize("answers", [JANE, {"email": "jane@"}], ids=["right", "wrong"])
-async def test_a_form_that_ended_while_it_was_open_says_so(
+async def test_a_form_that_ended_while_it_was_open_is_refused(
     service: CustomerService,
     pages: httpx.AsyncClient,
     state: pb.ContactFormState.ValueType,
@@ -34,7 +34,7 @@ async def test_a_form_that_ended_while_it_was_open_says_so(
     answers: dict[str, str],
 ) -> None:
     service.add("t")
-    values = await filled_in(pages, **answers)
+    values = await fill_in(pages, **answers)
     service.add("t", state)
     response = await pages.post("/f/t", data=values)
     assert response.status_code == 410
@@ -48,7 +48,7 @@ async def test_a_form_that_ended_while_it_was_open_says_so(
         ("LINK_WITHDRAWN", "This form is no longer in use"),
     ],
 )
-async def test_a_refusal_counts_even_where_the_form_reads_as_open(
+async def test_a_refusal_is_shown_even_if_the_form_is_read_as_open(
     service: CustomerService, pages: httpx.AsyncClient, reason: str, heading: str
 ) -> None:
     service.add("t")
@@ -58,7 +58,7 @@ async def test_a_refusal_counts_even_where_the_form_reads_as_open(
     assert Page(response).heading == heading
 
 
-async def test_an_unknown_link_takes_nothing(pages: httpx.AsyncClient) -> None:
+async def test_an_unknown_link_accepts_no_answer(pages: httpx.AsyncClient) -> None:
     response = await pages.post("/f/nobody-knows", data=JANE)
     assert response.status_code == 404
     assert Page(response).heading == "This link is not valid"
@@ -74,11 +74,11 @@ async def test_an_unknown_link_takes_nothing(pages: httpx.AsyncClient) -> None:
         (code_pb2.INTERNAL, "", 503, "We can’t receive your answer right now"),
     ],
 )
-async def test_what_was_typed_survives_a_service_that_cannot_take_it(
+async def test_the_answers_are_kept_if_the_service_cannot_accept_them(
     service: CustomerService, pages: httpx.AsyncClient, code: int, reason: str, status: int, heading: str
 ) -> None:
     link = service.add("t")
-    values = await filled_in(pages)
+    values = await fill_in(pages)
     service.failure = Failure(code, reason, retry_seconds=30)
     response = await pages.post("/f/t", data=values)
     page = Page(response)
@@ -93,7 +93,7 @@ async def test_what_was_typed_survives_a_service_that_cannot_take_it(
     assert len(link.claims) == 1
 
 
-async def test_an_answer_that_arrived_although_its_thanks_got_lost_acts_once(
+async def test_an_answer_whose_response_was_lost_is_submitted_once(
     service: CustomerService, pages: httpx.AsyncClient
 ) -> None:
     link = service.add("t")
@@ -105,7 +105,7 @@ async def test_an_answer_that_arrived_although_its_thanks_got_lost_acts_once(
     assert len(link.claims) == 1
 
 
-async def test_a_service_that_is_not_there_loses_nothing_either() -> None:
+async def test_the_answers_are_kept_if_the_service_is_not_running() -> None:
     async with open_channel("127.0.0.1:1") as channel:
         transport = httpx.ASGITransport(create_app(CustomerServiceStub(channel)))
         async with httpx.AsyncClient(transport=transport, base_url="http://care.example") as pages:
@@ -114,10 +114,10 @@ async def test_a_service_that_is_not_there_loses_nothing_either() -> None:
             response = await pages.post("/f/t", data=JANE)
     assert response.status_code == 503
     assert int(response.headers["Retry-After"]) > 0
-    assert without_id(Page(response).values) == TYPED
+    assert without_request_id(Page(response).values) == TYPED
 
 
-async def test_one_address_may_not_submit_without_end_and_others_still_may(service: CustomerService) -> None:
+async def test_submissions_are_limited_per_address(service: CustomerService) -> None:
     service.add("t")
 
     def pages(address: str, channel: grpc.aio.Channel) -> httpx.AsyncClient:
@@ -134,8 +134,8 @@ async def test_one_address_may_not_submit_without_end_and_others_still_may(servi
             response = await same.post("/f/t", data=JANE)
             assert response.status_code == 429
             assert 1 <= int(response.headers["Retry-After"]) <= 60
-            assert without_id(Page(response).values) == TYPED
-            assert len(service.calls) == calls, "the service is not even asked"
+            assert without_request_id(Page(response).values) == TYPED
+            assert len(service.calls) == calls, "the service is not called"
             assert (await same.get("/f/t")).status_code == 200, "reading is not limited"
         async with pages("2001:db8:0:1::1", channel) as other:
             assert (await other.post("/f/t", data=JANE)).status_code == 303

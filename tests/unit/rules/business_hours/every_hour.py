@@ -9,7 +9,7 @@ from tests.unit.rules.business_hours.hours import BERLIN, HOUR, MICROSECOND, MIN
 
 # Computed by hand. Starts, due times and pauses are in UTC; `hours` says when the clocks of each zone change.
 EVERY_HOUR: Final = [
-    # 72 h, whatever clocks show.
+    # 72 h of elapsed time; the clock change makes no difference.
     Case("every hour", ALWAYS, "2025-03-28 12:00", 72 * HOUR, "2025-03-31 12:00"),
     # 24 h are full when the pause starts.
     Case(

@@ -41,18 +41,18 @@ def minutes(text: str) -> int:
 
 
 def day(text: str) -> tuple[Interval, ...]:
-    """Reads `9:00-12:00 13:00-17:00`."""
+    """Parses `9:00-12:00 13:00-17:00`."""
     return tuple(Interval(*map(minutes, each.split("-"))) for each in text.split())
 
 
 def weekdays(zone: str, text: str, *, saturday: str = "", sunday: str = "", holidays: str = "") -> BusinessHours:
-    """Makes hours that are the same from Monday to Friday."""
+    """Returns hours that are the same from Monday to Friday."""
     week = (*[day(text)] * 5, day(saturday), day(sunday))
     return BusinessHours(zone, week, frozenset(map(date.fromisoformat, holidays.split())))
 
 
 def sundays(zone: str, text: str) -> BusinessHours:
-    """Makes hours of Sundays alone, when clocks are changed."""
+    """Returns hours on Sundays only. On Sundays clocks change."""
     return weekdays(zone, "", sunday=text)
 
 
@@ -62,6 +62,8 @@ AROUND_THE_CLOCK: Final = "0:00-24:00"
 
 
 class Case(NamedTuple):
+    """A due time: `after` of working time after `start` it is `due`, or None if it is beyond the horizon."""
+
     what: str
     hours: BusinessHours | None
     start: str
@@ -69,5 +71,6 @@ class Case(NamedTuple):
     due: str | None
     pauses: Sequence[tuple[str, str | None]] = ()
 
-    def paused(self) -> list[Pause]:
+    def read_pauses(self) -> list[Pause]:
+        """Returns the pauses as instants."""
         return [Pause(utc(start), None if end is None else utc(end)) for start, end in self.pauses]

@@ -99,7 +99,7 @@ PAUSES: Final = [
         None,
         [("2025-03-03 10:00", None), ("2025-03-03 11:00", "2025-03-03 12:00")],
     ),
-    # Nothing is over at once, also in a pause.
+    # A time of zero is due at once, also in a pause.
     Case(
         "nothing in a pause", OFFICE, "2025-03-03 09:00", timedelta(0), "2025-03-03 09:00", [("2025-03-03 08:00", None)]
     ),

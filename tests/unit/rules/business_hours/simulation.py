@@ -35,8 +35,8 @@ CHANGES: Final = {
 }
 
 
-class Shown(NamedTuple):
-    """What a clock on the wall shows at a minute, has shown at most until then, and will show at least from then on."""
+class Reading(NamedTuple):
+    """What a wall clock shows at a minute, the latest time it has shown so far, and the earliest it will show later."""
 
     wall: datetime
     highest: datetime
@@ -44,35 +44,36 @@ class Shown(NamedTuple):
 
 
 @lru_cache
-def dial(zone: str, start: datetime, count: int) -> tuple[Shown, ...]:
-    """Reads the clock every minute."""
+def read_clock(zone: str, start: datetime, count: int) -> tuple[Reading, ...]:
+    """Reads the wall clock of `zone` every minute."""
     walls = [(start + minute * MINUTE).astimezone(ZoneInfo(zone)).replace(tzinfo=None) for minute in range(count + 1)]
     lowest = list(accumulate(reversed(walls), min))[::-1]
-    return tuple(map(Shown, walls[:-1], accumulate(walls[:-1], max), lowest[1:]))
+    return tuple(map(Reading, walls[:-1], accumulate(walls[:-1], max), lowest[1:]))
 
 
-def is_open(hours: BusinessHours, shown: Shown) -> bool:
-    """Tells whether an interval has started, as the clock has shown its start or more, and is not over.
+def is_open(hours: BusinessHours, reading: Reading) -> bool:
+    """Returns whether an interval has started and not ended.
 
-    It is over once the clock shows its end or more, and will not show its end or less again.
+    It has started once the clock has shown its start or a later time. It has ended once the clock shows its end or a
+    later time, and will never show its end or an earlier time again.
     """
     for days in (-1, 0, 1):
-        day = shown.wall.date() + timedelta(days=days)
+        day = reading.wall.date() + timedelta(days=days)
         if day in hours.holidays:
             continue
         midnight = datetime.combine(day, time())
         for each in hours.week[day.weekday()]:
             start, end = midnight + each.start * MINUTE, midnight + each.end * MINUTE
-            if shown.highest >= start and (shown.wall < end or shown.lowest_later <= end):
+            if reading.highest >= start and (reading.wall < end or reading.lowest_later <= end):
                 return True
     return False
 
 
 def simulate(hours: BusinessHours, start: datetime, change: datetime, days: int, pauses: Sequence[Pause]) -> list[int]:
-    """Returns how many minutes were worked until each minute of the days from `start`."""
-    margin = 3 * 24 * 60  # of which all intervals are over, or have not begun
+    """Returns the number of working minutes from `start` to each of the following minutes, for `days` days."""
+    margin = 3 * 24 * 60  # in minutes; no interval reaches over the margin
     first = change - timedelta(days=days) - margin * MINUTE
-    clock = dial(hours.zone, first, 2 * (days * 24 * 60 + margin))
+    clock = read_clock(hours.zone, first, 2 * (days * 24 * 60 + margin))
     skipped = (start - first) // MINUTE
     counted = [0]
     for minute in range(days * 24 * 60):
@@ -83,7 +84,7 @@ def simulate(hours: BusinessHours, start: datetime, change: datetime, days: int,
 
 
 def intervals() -> st.SearchStrategy[tuple[Interval, ...]]:
-    """Makes the hours of a day: stretches between some minutes, often those at which clocks are changed."""
+    """Draws the hours of a day. Intervals often start or end at a time at which clocks change."""
     bounds = st.lists(
         st.integers(0, 1440) | st.sampled_from([0, 1, 60, 90, 120, 150, 180, 1380, 1410, 1440]), max_size=5, unique=True
     ).map(sorted)
@@ -108,16 +109,16 @@ def some_minutes(most: int, least: int = 0) -> st.SearchStrategy[timedelta]:
 
 
 @st.composite
-def paused(draw: st.DrawFn, start: datetime, most: int) -> list[Pause]:
-    """Makes up to four pauses, which may overlap, and of which the last may go on."""
+def draw_pauses(draw: st.DrawFn, start: datetime, most: int) -> list[Pause]:
+    """Draws up to four pauses. They may overlap, and the last may have no end."""
     moment = some_minutes(most, -60).map(lambda offset: start + offset)
-    pauses = [Pause(begun, begun + draw(some_minutes(most // 8))) for begun in draw(st.lists(moment, max_size=3))]
+    pauses = [Pause(begin, begin + draw(some_minutes(most // 8))) for begin in draw(st.lists(moment, max_size=3))]
     return pauses + draw(st.just([]) | st.lists(st.builds(Pause, moment, st.none()), max_size=1))
 
 
 @st.composite
-def runs(draw: st.DrawFn, days: int) -> Run:
-    """Makes a start up to `days` before a change of the clock, and hours, pauses and durations around it."""
+def draw_run(draw: st.DrawFn, days: int) -> Run:
+    """Draws a start up to `days` days before a clock change, and hours, pauses and durations around it."""
     zone = draw(st.sampled_from(sorted(CHANGES)))
     change = draw(st.sampled_from(CHANGES[zone]))
     most = days * 24 * 60
@@ -126,11 +127,11 @@ def runs(draw: st.DrawFn, days: int) -> Run:
     week = st.tuples(*[intervals()] * 7).filter(any)
     hours = BusinessHours(zone, draw(week), draw(st.frozensets(near, max_size=3)))
     after, end = draw(some_minutes(most // 3)), start + draw(some_minutes(most))
-    return Run(hours, change, start, after, end, draw(paused(start, most)))
+    return Run(hours, change, start, after, end, draw(draw_pauses(start, most)))
 
 
 def compare(run: Run, days: int) -> None:
-    """Asserts that both functions say what the simulation says."""
+    """Checks that both functions agree with the simulation."""
     assert list(run.hours.check()) == []
     counted = simulate(run.hours, run.start, run.change, days, run.pauses)
     passed = (run.end - run.start) // MINUTE

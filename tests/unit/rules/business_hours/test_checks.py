@@ -22,7 +22,7 @@ from tests.unit.rules.business_hours.hours import AROUND_THE_CLOCK, BERLIN, OFFI
         replace(OFFICE, holidays=frozenset(date(2025, 1, 1) + timedelta(days=days) for days in range(MAX_HOLIDAYS))),
     ],
 )
-def test_hours_that_can_be_used_have_nothing_wrong(hours: BusinessHours) -> None:
+def test_valid_hours_have_no_mistakes(hours: BusinessHours) -> None:
     assert list(hours.check()) == []
 
 
@@ -58,10 +58,10 @@ def test_hours_that_can_be_used_have_nothing_wrong(hours: BusinessHours) -> None
         ),
     ],
 )
-def test_hours_that_cannot_be_used_are_told_what_to_do(hours: BusinessHours, words: str) -> None:
+def test_a_mistake_in_hours_is_named_with_what_to_do(hours: BusinessHours, words: str) -> None:
     (wrong,) = hours.check()
     assert words in wrong
 
 
-def test_all_that_is_wrong_is_told_at_once() -> None:
+def test_all_mistakes_are_reported_at_once() -> None:
     assert len(list(BusinessHours("Nowhere", (day("9:00-8:00"),)).check())) == 3

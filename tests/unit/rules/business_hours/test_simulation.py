@@ -10,17 +10,17 @@ from hypothesis import strategies as st
 
 from care_rules.business_hours import ALWAYS, HORIZON, BusinessHours, due_time, working_time
 from tests.unit.rules.business_hours.hours import MICROSECOND, OFFICE, SPLIT
-from tests.unit.rules.business_hours.simulation import CHANGES, Run, compare, intervals, paused, runs
+from tests.unit.rules.business_hours.simulation import CHANGES, Run, compare, draw_pauses, draw_run, intervals
 
 
-@given(run=runs(days=4))
-def test_around_changes_of_the_clock_it_is_as_in_a_simulation_of_every_minute(run: Run) -> None:
+@given(run=draw_run(days=4))
+def test_results_around_clock_changes_equal_a_simulation_of_every_minute(run: Run) -> None:
     compare(run, days=4)
 
 
-@given(run=runs(days=35))
+@given(run=draw_run(days=35))
 @settings(max_examples=10)
-def test_over_weeks_it_is_as_in_a_simulation_of_every_minute(run: Run) -> None:
+def test_results_over_weeks_equal_a_simulation_of_every_minute(run: Run) -> None:
     compare(run, days=35)
 
 
@@ -39,10 +39,10 @@ def any_hours() -> st.SearchStrategy[BusinessHours | None]:
 
 
 @given(hours=any_hours(), start=INSTANTS, after=DURATIONS, data=st.data())
-def test_what_is_due_was_worked_and_a_moment_before_was_not(
+def test_the_time_is_complete_at_the_due_time_and_not_a_microsecond_before(
     hours: BusinessHours | None, start: datetime, after: timedelta, data: st.DataObject
 ) -> None:
-    pauses = data.draw(paused(start, 30 * 24 * 60))
+    pauses = data.draw(draw_pauses(start, 30 * 24 * 60))
     due = due_time(hours, start, after, pauses)
     if due is None:
         assert working_time(hours, start, start + HORIZON, pauses) < after
@@ -54,10 +54,10 @@ def test_what_is_due_was_worked_and_a_moment_before_was_not(
 
 
 @given(hours=any_hours(), instants=st.tuples(INSTANTS, INSTANTS, INSTANTS).map(sorted), data=st.data())
-def test_what_is_worked_in_two_stretches_is_what_is_worked_in_both(
+def test_the_working_times_of_two_adjacent_stretches_add_up(
     hours: BusinessHours | None, instants: list[datetime], data: st.DataObject
 ) -> None:
     first, second, third = instants
-    pauses = data.draw(paused(second, 30 * 24 * 60))
+    pauses = data.draw(draw_pauses(second, 30 * 24 * 60))
     parts = working_time(hours, first, second, pauses) + working_time(hours, second, third, pauses)
     assert parts == working_time(hours, first, third, pauses)
