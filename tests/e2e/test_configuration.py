@@ -149,7 +149,7 @@ def test_a_missing_variable_is_named_with_an_example(role: str, missing: str) ->
         ("web", "CARE_SERVICE_ADDRESS", "http://127.0.0.1:50051", "host:port"),
     ],
 )
-def test_a_wrong_value_is_answered_with_what_to_write(role: str, name: str, value: str, advice: str) -> None:
+def test_the_error_of_a_wrong_value_says_what_to_write(role: str, name: str, value: str, advice: str) -> None:
     said = complaint(role, {**VALID[role], name: value})
     assert name in said
     assert advice in said

@@ -1,4 +1,4 @@
-"""What the worker's variables for SMS and the webhook must be: all of a channel or nothing, and one way to each."""
+"""The worker's variables for SMS and the webhook: a channel is configured completely, and only in one way."""
 
 from base64 import b64encode
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ def settings(*variables: Mapping[str, str]) -> WorkerSettings:
 
 
 def refused(*variables: Mapping[str, str]) -> str:
-    """The one line that a role ends with."""
+    """Returns the line with which the role ends."""
     with pytest.raises(ConfigurationError) as error:
         settings(*variables)
     line = str(error.value)
@@ -52,7 +52,7 @@ def without(variables: Mapping[str, str], name: str) -> dict[str, str]:
     return {other: value for other, value in variables.items() if other != name}
 
 
-def test_nothing_is_configured_by_itself() -> None:
+def test_no_channel_is_configured_by_default() -> None:
     none = settings()
     assert (none.sms, none.sms_callback_address, none.webhook) == (None, None, None)
 
@@ -81,12 +81,12 @@ def test_sms_needs_all_of_its_account(missing: str) -> None:
 
 
 @pytest.mark.parametrize("missing", CALLBACKS)
-def test_callbacks_need_an_address_outside_and_one_inside(missing: str) -> None:
+def test_callbacks_need_a_public_and_an_internal_address(missing: str) -> None:
     assert refused(SMS, without(CALLBACKS, missing)).startswith(f"{missing} is missing: set it to ")
 
 
 @pytest.mark.parametrize("missing", WEBHOOK)
-def test_the_webhook_needs_all_of_it(missing: str) -> None:
+def test_the_webhook_needs_all_of_its_variables(missing: str) -> None:
     assert refused(without(WEBHOOK, missing)).startswith(f"{missing} is missing: set it to ")
 
 
@@ -116,7 +116,7 @@ def test_a_wrong_value_is_named_with_what_to_write(name: str, value: str, advice
     assert advice in line
 
 
-def test_plain_http_stays_on_this_machine() -> None:
+def test_plain_http_is_allowed_only_on_this_machine() -> None:
     found = settings(SMS | {"CARE_SMS_URL": "http://127.0.0.1:8000"})
     assert found.sms
     assert found.sms.url == "http://127.0.0.1:8000"
@@ -125,7 +125,7 @@ def test_plain_http_stays_on_this_machine() -> None:
     assert found.webhook.url == "http://localhost/hook"
 
 
-def test_each_channel_has_one_way() -> None:
+def test_a_channel_cannot_be_configured_twice() -> None:
     assert "CARE_WEBHOOK_CHANNELS has SMS, which CARE_SMS_URL serves" in refused(SMS, WEBHOOK)
     both = WEBHOOK | {"CARE_WEBHOOK_CHANNELS": "EMAIL,SMS"}
     assert "CARE_WEBHOOK_CHANNELS has EMAIL, which CARE_SMTP_ADDRESS serves" in refused(SMTP, both)

@@ -1,4 +1,4 @@
-"""Filters: the grammar of AIP-160, as its text has it, and every other text refused with the place."""
+"""Filters are parsed by the grammar of AIP-160. Every other text is refused with the position of the mistake."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ BAD: list[tuple[str, int]] = [
 
 
 @pytest.mark.parametrize(("text", "tree"), TREES, ids=[repr(text) for text, _ in TREES])
-def test_a_filter_is_parsed_as_aip_160_has_it(text: str, tree: Tree | None) -> None:
+def test_a_filter_is_parsed_by_the_grammar_of_aip_160(text: str, tree: Tree | None) -> None:
     assert parse(text) == tree
 
 
@@ -135,13 +135,13 @@ def test_positions_count_code_points() -> None:
     ],
     ids=["length", "depth", "terms", "only parentheses"],
 )
-def test_a_filter_is_bounded(text: str, position: int) -> None:
+def test_a_filter_has_limits(text: str, position: int) -> None:
     with pytest.raises(Refusal) as caught:
         parse(text)
     assert caught.value.metadata["position"] == str(position)
 
 
-def test_a_filter_may_go_to_the_bounds() -> None:
+def test_a_filter_may_reach_the_limits() -> None:
     assert parse("a" * MAX_LENGTH) == word("a" * MAX_LENGTH)
     assert parse("(" * MAX_DEPTH + "a" + ")" * MAX_DEPTH) == A
     assert parse("a " * MAX_TERMS) == And((A,) * MAX_TERMS)

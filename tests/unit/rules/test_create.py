@@ -1,4 +1,4 @@
-"""A new ticket: what it takes from its review, what comes with it, and why it is refused."""
+"""A new ticket: the values that it takes from its review, its first entries, and the reasons to refuse it."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_a_local_number_is_read_in_the_locations_region() -> None:
 def test_refusals_come_in_the_designs_order() -> None:
     exists = replace(OF_REVIEW, open_ticket=3, reporter=samples.agent("alice", can_be_reporter=False))
     assert refused(exists, replace(CREATE, location="camden")).reason is Reason.INVALID_FIELD
-    # PERMISSION_DENIED before what the request would run into.
+    # PERMISSION_DENIED comes before all other refusals.
     assert refused(exists).reason is Reason.NOT_REPORTABLE
     refusal = refused(replace(exists, reporter=samples.agent("alice")))
     assert (refusal.reason, refusal.metadata) == (

@@ -1,4 +1,4 @@
-"""What a command writes: one activity, the new version, and whom it wakes."""
+"""What a command writes: one activity, the new version, and the workflows to wake."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_an_update_logs_its_fields_in_the_order_of_their_names() -> None:
     assert [change.field for change in entry.changes] == ["description", "labels", "subject"]
 
 
-def test_an_update_logs_of_a_text_only_that_it_changed() -> None:
+def test_an_update_logs_only_that_a_text_changed() -> None:
     update = commands.UpdateTicket(subject="New", labels=("b",), description="More")
     entry = decided(decide(samples.snapshot(), update, ALICE, NOW)).activity
     assert entry is not None
@@ -74,7 +74,7 @@ def test_closing_ends_the_live_recovery_and_wakes_its_workflow(state: RecoverySt
     assert decision.wakes == (RECOVERY_ID,)
 
 
-def test_closing_keeps_when_it_was_resolved_and_reopening_forgets_it() -> None:
+def test_closing_keeps_the_resolve_time_and_reopening_clears_it() -> None:
     resolved = replace(TICKET, status=TicketStatus.RESOLVED, resolve_time=samples.EARLIER)
     closed = decided(decide(samples.snapshot(ticket=resolved), commands.CloseTicket(), ALICE, NOW)).ticket
     assert (closed.resolve_time, closed.close_time) == (samples.EARLIER, NOW)
@@ -82,14 +82,14 @@ def test_closing_keeps_when_it_was_resolved_and_reopening_forgets_it() -> None:
     assert (reopened.resolve_time, reopened.status) == (None, TicketStatus.IN_PROGRESS)
 
 
-def test_another_command_leaves_the_live_recovery_alone() -> None:
+def test_other_commands_do_not_change_the_live_recovery() -> None:
     form = samples.form(RecoveryState.AWAITING_CONTACT)
     decision = decided(decide(samples.snapshot(form), commands.AddNote("Called", NEW_ID), ALICE, NOW))
     assert (decision.ticket.contact_state, decision.ticket.recovery_id) == (form.state, form.id)
     assert (decision.recovery, decision.wakes) == (None, ())
     (note,) = decision.messages
     assert (note.kind, note.text, note.activity_number) == (MessageKind.NOTE, "Called", 4)
-    # The log has the message's name; its text stands in the thread alone.
+    # The log contains the message's name. Its text is only in the thread.
     assert decision.activity is not None
     assert decision.activity.message_id == NEW_ID
     assert decision.activity.changes == ()
@@ -116,7 +116,7 @@ def test_a_contact_needs_an_address_also_after_it_was_normalized() -> None:
     assert caught.value.reason is Reason.INVALID_FIELD
 
 
-def test_a_wrong_phone_number_is_refused_before_any_rule_is_asked() -> None:
+def test_a_wrong_phone_number_is_refused_before_any_rule() -> None:
     closed = replace(TICKET, status=TicketStatus.CLOSED)
     with pytest.raises(Refusal) as caught:
         decide(samples.snapshot(ticket=closed), commands.AddContact("", "12", "Kim", NEW_ID, OTHER_ID), ALICE, NOW)
@@ -124,7 +124,7 @@ def test_a_wrong_phone_number_is_refused_before_any_rule_is_asked() -> None:
 
 
 @pytest.mark.parametrize(("location", "organization", "region"), [("US", "GB", "US"), ("", "GB", "GB"), ("", "", "")])
-def test_the_region_of_local_numbers_is_the_locations_or_else_the_organizations(
+def test_the_region_of_local_numbers_is_the_locations_or_the_organizations(
     location: str, organization: str, region: str
 ) -> None:
     snapshot = replace(
@@ -136,7 +136,7 @@ def test_the_region_of_local_numbers_is_the_locations_or_else_the_organizations(
     assert replace(snapshot, location=None).phone_region == organization
 
 
-def test_only_the_caller_who_hands_over_a_ticket_of_their_own_overrides_nobody() -> None:
+def test_assigning_is_an_override_unless_the_caller_is_the_assignee() -> None:
     sue = samples.agent_caller("sue", supervisor=True)
     entry = decided(decide(samples.snapshot(), commands.AssignTicket("bob"), sue, NOW)).activity
     assert entry is not None

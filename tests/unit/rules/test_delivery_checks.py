@@ -1,4 +1,4 @@
-"""When a provider is asked how far a message got: by and by, and at once where somebody has reason to."""
+"""A provider is asked for the state of a message at growing intervals, and at once on request."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -58,7 +58,7 @@ def reported(
 
 @pytest.fixture
 def sent() -> DeliverySnapshot:
-    """Sent now; the first check is due in a minute."""
+    """A message that was sent at `NOW`. Its first check is due in a minute."""
     return reported(begun(queued(), DeliveryStep.SEND, NOW), NOW)
 
 
@@ -73,16 +73,16 @@ def test_a_check_is_handed_out_when_it_is_due(sent: DeliverySnapshot) -> None:
 
 
 @pytest.mark.parametrize("step", [DeliveryStep.SEND, DeliveryStep.WAIT, DeliveryStep.DONE])
-def test_nothing_else_is_handed_out_for_what_was_sent(sent: DeliverySnapshot, step: DeliveryStep) -> None:
+def test_a_sent_message_is_only_checked(sent: DeliverySnapshot, step: DeliveryStep) -> None:
     for now in (NOW, NOW + MINUTE):
         assert begin_delivery(sent, step, WORKER, now) is None
 
 
-def test_what_was_not_sent_yet_is_not_checked() -> None:
+def test_a_message_that_was_not_sent_is_not_checked() -> None:
     assert begin_delivery(queued(), DeliveryStep.CHECK, WORKER, NOW) is None
 
 
-def test_what_can_be_asked_no_more_is_not_checked(sent: DeliverySnapshot) -> None:
+def test_a_message_that_cannot_be_checked_is_not_checked(sent: DeliverySnapshot) -> None:
     for after in (
         reported(begun(queued(), DeliveryStep.SEND, NOW), NOW, can_be_checked=False),
         reported(begun(sent, DeliveryStep.CHECK, NOW), NOW, DeliveryState.DELIVERED),
@@ -91,7 +91,7 @@ def test_what_can_be_asked_no_more_is_not_checked(sent: DeliverySnapshot) -> Non
         assert begin_delivery(after, DeliveryStep.CHECK, WORKER, NOW) is None
 
 
-def test_checks_before_their_time_neither_use_up_the_others_nor_put_them_off(sent: DeliverySnapshot) -> None:
+def test_early_checks_do_not_change_the_number_and_times_of_other_checks(sent: DeliverySnapshot) -> None:
     early = sent
     for _ in range(50):
         early = reported(begun(early, DeliveryStep.CHECK, NOW), NOW + MINUTE / 2)
@@ -99,7 +99,7 @@ def test_checks_before_their_time_neither_use_up_the_others_nor_put_them_off(sen
     assert replace(early.delivery, attempts=0) == replace(sent.delivery, attempts=0)
 
 
-def test_checks_that_are_due_grow_rarer_and_end(sent: DeliverySnapshot) -> None:
+def test_the_times_between_checks_grow_and_the_checks_end(sent: DeliverySnapshot) -> None:
     after, now, waits = sent, NOW, []
     while (plan := after.plan(now)).step is DeliveryStep.WAIT:
         assert plan.wait

@@ -1,4 +1,4 @@
-"""Every command in every situation against the order of refusals, written out here a second time by hand."""
+"""Every command in every situation follows the order of refusals, which this test repeats independently."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def situations() -> Iterator[Situation]:
 
 
 def expected(command: str, at: Situation) -> str | None:
-    """The design's order: role, CLOSED, owner, machine, the rest."""
+    """Returns the reason by the design's order: role, CLOSED, owner, machine, the rest."""
     agent, supervisor = Role.AGENT in at.roles, Role.SUPERVISOR in at.roles
     service = Role.SERVICE in at.roles and command == "AddContact"
     if not agent and not service:
@@ -81,19 +81,19 @@ def expected_of_machine(command: str, at: Situation) -> str | None:
 def expected_of_the_rest(command: str, at: Situation) -> str | None:
     if command == "SendRecoveryForm" and not at.has_review:
         return "NO_REVIEW"
-    # On one's own ticket, TakeTicket changes nothing, and so needs no toggle.
+    # TakeTicket by the assignee changes nothing, so it does not depend on the toggle.
     takes = command == "TakeTicket" and at.relation is Relation.UNASSIGNED
     if (takes or command == "AssignTicket") and not at.can_be_assignee:
         return "NOT_ASSIGNABLE"
     return None
 
 
-def test_the_commands_are_the_contracts() -> None:
+def test_the_commands_agree_with_the_contract() -> None:
     assert tuple(command.value for command in Command) == COMMANDS
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_the_first_reason_in_the_order_of_refusals_is_given(command: str) -> None:
+def test_the_reason_is_the_first_in_the_order_of_refusals(command: str) -> None:
     wrong = [at for at in situations() if refusal_reason(Command(command), at) != expected(command, at)]
     assert wrong == []
 
@@ -126,7 +126,7 @@ MADE: dict[str, commands.AgentCommand] = {
 
 
 def loaded(at: Situation) -> tuple[TicketSnapshot, Caller]:
-    """A case and a caller that are in a situation."""
+    """Returns a snapshot and a caller in the situation."""
     recovery = None if at.recovery_state is RecoveryState.NO_CONTACT else samples.form(at.recovery_state)
     assignee = {Relation.MINE: "alice", Relation.OTHERS: "carol", Relation.UNASSIGNED: None}[at.relation]
     ticket = replace(
@@ -150,25 +150,25 @@ def refused_with(snapshot: TicketSnapshot, command: str, caller: Caller) -> str 
 
 
 def consistent(at: Situation) -> bool:
-    """Whether a ticket can be in the situation: no live recovery if CLOSED, and a service owns none."""
+    """Returns whether the situation is possible: a CLOSED ticket has no live recovery, and a service is no assignee."""
     owned_by_a_service = at.relation is Relation.MINE and Role.AGENT not in at.roles
     return not owned_by_a_service and not (at.status is TicketStatus.CLOSED and at.recovery_state in LIVE)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_deciding_refuses_exactly_where_the_actions_say_so(command: str) -> None:
+def test_a_decision_is_refused_exactly_if_the_actions_say_so(command: str) -> None:
     for at in filter(consistent, situations()):
         snapshot, caller = loaded(at)
         state = snapshot.target_recovery.state if snapshot.target_recovery else RecoveryState.NO_CONTACT
         assert situation_of(snapshot.ticket, state, caller, snapshot.agent) == at
         if command in {"WithdrawRecoveryForm", "RejectContact"} and snapshot.target_recovery is None:
-            continue  # these are loaded with the recovery that they name, or not at all
+            continue  # these commands are always loaded with the recovery that they name
         if (
             snapshot.target_recovery is not None
             and snapshot.live is None
             and command in {"SendRecoveryForm", "AddContact"}
         ):
-            continue  # these name no recovery
+            continue  # these commands name no recovery
         assert refused_with(snapshot, command, caller) == expected(command, at), at
 
 

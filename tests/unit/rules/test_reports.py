@@ -1,4 +1,4 @@
-"""Reports of workflows: what each writes, and when it writes nothing."""
+"""Reports of workflows: what each changes, and when it changes nothing."""
 
 from __future__ import annotations
 
@@ -47,23 +47,23 @@ def test_a_hand_out_names_the_reviews_next_attempt_and_writes_no_activity() -> N
     assert decision.activity is None
     assert decision.review_attempt == 42
     assert (written(decision).attempt, written(decision).reply_state) == (42, ReplyState.POSTING)
-    # Nobody can see it, so the etag stays; but whoever decided on the ticket before has to decide again.
+    # The change is invisible, so the etag stays. But decisions on the earlier state of the ticket must be repeated.
     assert (decision.ticket.version, decision.ticket.revision) == (3, 6)
 
 
-def test_a_hand_out_to_read_leaves_the_mark_as_it_is() -> None:
+def test_a_hand_out_to_read_does_not_change_the_reply_state() -> None:
     due = at(RecoveryState.AWAITING_CONTACT, ReplyState.POSTED)
     assert written(begin_posting(due, REVIEW, RecoveryStep.READ, TIMING, NOW)).reply_state is ReplyState.POSTED
 
 
 @pytest.mark.parametrize("step", RecoveryStep)
-def test_only_the_step_that_is_wanted_is_handed_out(step: RecoveryStep) -> None:
+def test_only_the_planned_step_is_handed_out(step: RecoveryStep) -> None:
     decision = begin_posting(at(RecoveryState.FORM_REQUESTED, ReplyState.NONE, 0), REVIEW, step, TIMING, NOW)
     assert (decision is not None) == (step is RecoveryStep.POST)
 
 
 @pytest.mark.parametrize("step", [RecoveryStep.UNLOCK, RecoveryStep.EXPIRE, RecoveryStep.WAIT, RecoveryStep.DONE])
-def test_what_is_no_step_at_the_site_is_never_handed_out(step: RecoveryStep) -> None:
+def test_a_step_that_does_not_use_the_site_is_never_handed_out(step: RecoveryStep) -> None:
     contact = at(RecoveryState.CONTACT_RECEIVED, ReplyState.POSTING)
     assert begin_posting(contact, REVIEW, step, TIMING, NOW) is None
 
@@ -90,7 +90,7 @@ def test_a_posted_report_moves_a_requested_form_and_wakes_it() -> None:
 @pytest.mark.parametrize(
     "state", [RecoveryState.WITHDRAWN, RecoveryState.CHAT_UNLOCKED, RecoveryState.ENDED_BY_CLOSE, RecoveryState.EXPIRED]
 )
-def test_the_outcome_of_an_overtaken_hand_out_lifts_the_mark_and_moves_no_state(state: RecoveryState) -> None:
+def test_the_outcome_for_an_ended_form_changes_only_the_reply_state(state: RecoveryState) -> None:
     posted = written(record_report(at(state, ReplyState.POSTING), commands.RecordPosted(1), WORKER, NOW))
     assert (posted.state, posted.reply_state) == (state, ReplyState.POSTED)
     not_public = written(record_report(at(state, ReplyState.POSTING), refused(), WORKER, NOW))
@@ -108,7 +108,7 @@ def test_a_retraction_counts_only_while_it_is_handed_out() -> None:
     snapshot = at(RecoveryState.WITHDRAWN, ReplyState.POSTED)
     assert record_report(snapshot, commands.RecordRetracted(1), WORKER, NOW) is None
     taking_out = at(RecoveryState.WITHDRAWN, ReplyState.RETRACTING)
-    # "Posted" is no outcome of a retraction.
+    # A retraction cannot have the outcome "posted".
     assert record_report(taking_out, commands.RecordPosted(1), WORKER, NOW) is None
     after = written(record_report(taking_out, commands.RecordRetracted(1), WORKER, NOW))
     assert (after.reply_state, after.retract_time) == (ReplyState.RETRACTED, NOW)
@@ -134,7 +134,7 @@ def test_unlocking_anything_but_a_received_contact_changes_nothing(state: Recove
 
 
 @pytest.mark.parametrize("state", RecoveryState)
-def test_only_a_live_form_whose_time_is_over_expires(state: RecoveryState) -> None:
+def test_only_a_live_form_expires_and_only_after_its_time(state: RecoveryState) -> None:
     snapshot = at(state, ReplyState.NONE, 0)
     assert record_report(snapshot, commands.ExpireForm(), WORKER, NOW) is None
     overdue = replace(snapshot, recovery=replace(snapshot.recovery, expire_time=NOW))
@@ -143,7 +143,7 @@ def test_only_a_live_form_whose_time_is_over_expires(state: RecoveryState) -> No
     assert (decision is not None) == live
 
 
-def test_a_report_on_an_ended_recovery_leaves_the_tickets_live_one_alone() -> None:
+def test_a_report_on_an_ended_recovery_does_not_change_the_tickets_live_one() -> None:
     ended = replace(samples.form(RecoveryState.WITHDRAWN), reply_state=ReplyState.POSTING, attempt=1)
     live = replace(samples.form(RecoveryState.CHAT_UNLOCKED), id=samples.NEW_ID)
     snapshot = replace(samples.snapshot(live), target_recovery=ended)

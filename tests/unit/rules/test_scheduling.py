@@ -1,4 +1,4 @@
-"""Scheduling: how decisions move deadlines, and that nothing else makes what a store commits."""
+"""Scheduling: decisions move deadlines, and only scheduling makes the decisions that a store commits."""
 
 from __future__ import annotations
 
@@ -63,11 +63,11 @@ def test_only_an_earlier_deadline_wakes_the_workflow() -> None:
         moved = replace(decision, ticket=replace(decision.ticket, timing=timing))
         scheduled = schedule(snapshot, moved).decision
         assert scheduled.wakes_ticket is wakes
-        # What the workflow knows changes with a wake alone.
+        # The time that the workflow knows changes only with a wake.
         assert scheduled.ticket.timing.watch_time == (NOW + WARNING if wakes else watched)
 
 
-def test_the_response_to_the_workflow_itself_wakes_nobody() -> None:
+def test_a_decision_of_the_workflow_wakes_no_workflow() -> None:
     snapshot, decision = note()
     scheduled = schedule(snapshot, decision)
     informed = mark_workflow_informed(scheduled).decision
@@ -77,7 +77,7 @@ def test_the_response_to_the_workflow_itself_wakes_nobody() -> None:
 
 
 def logged(snapshot: TicketSnapshot, kind: ActivityType, caller: Caller = ALICE, **changes: Any) -> Decision:  # noqa: ANN401 - fields of Decision
-    """A decision that logs an activity and changes nothing else that matters here."""
+    """Returns a decision that logs an activity and changes nothing else."""
     after = bump_version(snapshot.ticket, snapshot.live, NOW)
     return replace(Decision(after, new_activity(kind, caller, snapshot.ticket, after)), **changes)
 
@@ -116,7 +116,7 @@ def test_a_decision_without_an_activity_leaves_the_deadlines_as_they_are() -> No
     assert schedule(samples.snapshot(), handed_out).decision is handed_out
 
 
-def test_a_decision_with_an_activity_can_not_keep_the_deadlines() -> None:
+def test_a_decision_with_an_activity_must_recompute_the_deadlines() -> None:
     with pytest.raises(ValueError, match="call schedule"):
         keep_schedule(note()[1])
 
@@ -131,7 +131,7 @@ def test_a_refresh_writes_once_what_the_settings_moved() -> None:
     assert refresh_deadlines(replace(snapshot, ticket=ticket)) is None
 
 
-def test_nobody_else_can_make_a_scheduled_decision() -> None:
+def test_a_scheduled_decision_cannot_be_constructed_elsewhere() -> None:
     with pytest.raises(TypeError, match="call schedule"):
         ScheduledDecision(note()[1], cast("Any", object()))
 

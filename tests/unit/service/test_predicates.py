@@ -1,4 +1,4 @@
-"""Predicates: negation goes down to the leaves, and a known column decides what it can."""
+"""Predicates: negation moves to the leaves, and known columns are evaluated."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CONDITIONS = st.recursive(LEAVES, _joined, max_leaves=12)
 
 
 def holds(condition: Condition, row: dict[str, str]) -> bool:
-    """What a condition means, written a second time."""
+    """Returns whether a condition holds for a row: a second, independent implementation."""
     match condition:
         case AllOf():
             return all(holds(part, row) for part in condition.parts)
@@ -50,13 +50,13 @@ ROWS = [dict(zip(COLUMNS, values, strict=True)) for values in product("abc", rep
 
 
 @given(CONDITIONS)
-def test_what_is_known_decides_a_predicate_as_its_condition_means_it(condition: Condition) -> None:
+def test_a_predicate_with_known_columns_has_the_meaning_of_its_condition(condition: Condition) -> None:
     predicate = normal_form(condition, leaf)
     for row in ROWS:
         assert decided(predicate, row) == (Both() if holds(condition, row) else Either())
 
 
 @given(CONDITIONS, st.sampled_from(COLUMNS))
-def test_no_value_that_occurs_is_called_impossible(condition: Condition, column: str) -> None:
+def test_a_value_that_occurs_is_never_called_impossible(condition: Condition, column: str) -> None:
     occur = {row[column] for row in ROWS if holds(condition, row)}
     assert occur <= possible(normal_form(condition, leaf), column, DOMAIN)

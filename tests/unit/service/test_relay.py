@@ -1,4 +1,4 @@
-"""The relay goes on whatever happens: a row that could not be handled stays, and is tried again."""
+"""The relay continues after every failure. A row that could not be processed stays and is retried."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WAKE = Wake("acme", 1, "ContactRecovery", 17, UUID(int=7), 1, "soho", False, f"0
 
 
 class Rows:
-    """An outbox of one row; `failures` are raised by the first claims."""
+    """An outbox with one row. The first claims raise `failures`."""
 
     def __init__(self, failures: Sequence[Exception] = ()) -> None:
         self._failures = list(failures)
@@ -30,9 +30,9 @@ class Rows:
         self.waiting = True
         self.released: list[timedelta] = []
         self.limits: list[int] = []
-        """How many rows each claim asked for."""
+        """The limit of each claim."""
         self.parked: list[tuple[int, str]] = []
-        """At which attempt, and for what."""
+        """The attempt and the failure of each parked row."""
         self.deleted = asyncio.Event()
 
     async def claim(self, limit: int, lease: timedelta) -> Sequence[Wake]:
@@ -57,7 +57,7 @@ class Rows:
 
 
 class Temporal:
-    """Wakes workflows, after the failures."""
+    """Wakes workflows. The first wakes raise `failures`."""
 
     def __init__(self, failures: Sequence[Exception] = ()) -> None:
         self._failures = list(failures)
@@ -94,7 +94,7 @@ async def test_a_row_that_could_not_be_claimed_is_claimed_later(failure: Excepti
 
 
 @pytest.mark.parametrize("failure", [OSError("gone"), ValueError("no such address"), RuntimeError("never connected")])
-async def test_a_row_whose_workflow_could_not_be_woken_is_given_back_and_woken_later(failure: Exception) -> None:
+async def test_a_row_whose_workflow_could_not_be_woken_is_released_and_retried(failure: Exception) -> None:
     rows = Rows()
     async with running(Relay(rows, Temporal([failure]), Metrics())):
         await rows.deleted.wait()
@@ -105,7 +105,7 @@ def refused(code: RPCStatusCode) -> RPCError:
     return RPCError("as Temporal words it", code, b"")
 
 
-async def test_a_row_that_is_refused_for_what_it_is_is_parked_after_some_tries() -> None:
+async def test_a_row_that_temporal_refuses_is_parked_after_several_attempts() -> None:
     rows, metrics = Rows(), Metrics()
     relay = Relay(rows, Temporal([refused(RPCStatusCode.INVALID_ARGUMENT)] * 9), metrics)
     for _ in range(7):
@@ -117,9 +117,9 @@ async def test_a_row_that_is_refused_for_what_it_is_is_parked_after_some_tries()
     assert metrics.registry.get_sample_value("care_degraded") == 0
 
 
-async def test_tries_while_temporal_was_away_park_no_row() -> None:
+async def test_attempts_while_temporal_is_down_park_no_row() -> None:
     rows = Rows()
-    # The last is raised first.
+    # The last one is raised first.
     failures = [refused(RPCStatusCode.INVALID_ARGUMENT)] * 4 + [refused(RPCStatusCode.UNAVAILABLE)] * 9
     relay = Relay(rows, Temporal(failures), Metrics())
     for _ in range(14):
@@ -131,7 +131,7 @@ async def test_tries_while_temporal_was_away_park_no_row() -> None:
 @pytest.mark.parametrize(
     ("code", "degraded"), [(RPCStatusCode.UNAVAILABLE, 0), (RPCStatusCode.NOT_FOUND, 1)], ids=["away", "no namespace"]
 )
-async def test_a_temporal_that_is_there_and_wakes_nothing_is_no_end_of_it(
+async def test_a_check_of_temporal_ends_the_degraded_state_of_an_outage_only(
     code: RPCStatusCode, degraded: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(relay_module, "_CHECK_AFTER", 0.0)
@@ -147,7 +147,7 @@ async def test_a_temporal_that_is_there_and_wakes_nothing_is_no_end_of_it(
 @pytest.mark.parametrize(
     "code", [RPCStatusCode.UNAVAILABLE, RPCStatusCode.NOT_FOUND, RPCStatusCode.PERMISSION_DENIED], ids=lambda c: c.name
 )
-async def test_what_concerns_all_rows_parks_none_and_is_called_degraded_until_it_is_over(code: RPCStatusCode) -> None:
+async def test_a_failure_of_all_rows_parks_none_and_is_reported_as_degraded_until_it_ends(code: RPCStatusCode) -> None:
     rows, metrics = Rows(), Metrics()
     relay = Relay(rows, Temporal([refused(code)] * 8), metrics)
     for _ in range(8):
@@ -159,7 +159,7 @@ async def test_what_concerns_all_rows_parks_none_and_is_called_degraded_until_it
     assert metrics.registry.get_sample_value("care_degraded") == 0
 
 
-async def test_while_temporal_is_away_one_row_asks_for_all() -> None:
+async def test_while_temporal_is_down_only_one_row_is_tried() -> None:
     rows = Rows()
     relay = Relay(rows, Temporal([refused(RPCStatusCode.UNAVAILABLE)] * 3), Metrics())
     for _ in range(5):
@@ -175,7 +175,7 @@ async def test_a_workflow_is_woken_in_the_trace_of_the_change() -> None:
     assert temporal.traces == [WAKE.traceparent]
 
 
-async def test_it_ends_when_told_to_after_its_batch() -> None:
+async def test_the_relay_ends_after_its_current_batch() -> None:
     rows = Rows()
     relay = Relay(rows, Temporal(), Metrics())
     relay.end()

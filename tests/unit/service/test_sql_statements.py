@@ -1,4 +1,4 @@
-"""Each statement says what it is for and what its parameters are, and `python -m tools.sql` prints it whole."""
+"""Each statement explains its purpose and its parameters, and `python -m tools.sql` prints it completely."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ PARAMETER = re.compile(r"\$[0-9]+")
 
 
 def split(text: str) -> tuple[str, str]:
-    """The comments at the beginning, and the rest."""
+    """Returns the comments at the start, and the rest."""
     lines = text.splitlines()
     end = next(at for at, line in enumerate(lines) if not line.startswith("--"))
     return "\n".join(lines[:end]), "\n".join(lines[end:])
 
 
-def test_the_statements_that_operators_ask_for_are_there() -> None:
+def test_the_statements_for_operators_exist() -> None:
     modules = {name.partition(".")[0] for name in STATEMENTS}
     assert {"loads", "outbox", "expected_workflows", "feed", "stored_responses", "ticket_lists", "commits"} <= modules
 
