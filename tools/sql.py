@@ -1,6 +1,6 @@
-r"""Prints the SQL statements of the service whole, to read or to paste into psql.
+r"""Prints complete SQL statements of the service, to read them or to paste them into psql.
 
-python -m tools.sql             lists their names, and what each is for
+python -m tools.sql             lists their names and purposes
 python -m tools.sql NAME ...    prints statements by name, such as `outbox.CLAIM`, or all of a module, such as `outbox`
 
 The statements of lists, counts and commits depend on the call, and are printed for an example. In psql 16 or later,
@@ -74,7 +74,7 @@ def _examples() -> Iterator[tuple[str, str]]:
 
 
 class _Recorder(Desk):
-    """Keeps the decisions of what people do."""
+    """Keeps the decisions for actions of people."""
 
     def __init__(self, organization: str, policy: Policy) -> None:
         super().__init__(organization, policy)
@@ -112,7 +112,7 @@ def _wrapped(line: str) -> list[str]:
 
 
 def main() -> None:
-    """Lists or prints."""
+    """Runs the command."""
     every, wanted = statements(), sys.argv[1:]
     if not wanted:
         for name, text in every.items():

@@ -1,4 +1,4 @@
-"""The chat's page in a real browser as a customer uses it: live, without scripts, by keyboard, among hostile words."""
+"""The chat's page in a real browser: live updates, no scripts, keyboard only, hostile texts, accessibility."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ HOSTILE = (
 
 @dataclass
 class Site:
-    """The pages on a port of their own, and the service behind them."""
+    """The running pages and the service behind them."""
 
     url: str
     service: CustomerService
@@ -81,7 +81,7 @@ async def site() -> AsyncIterator[Site]:
 async def open_window(
     browser: Browser, site: Site, size: ViewportSize = PHONE, *, scripts: bool = True, zone: str = "America/New_York"
 ) -> AsyncIterator[Page]:
-    """A fresh window; it must ask for nothing but our own files, keep no cookie, and be content."""
+    """Opens a new window. At its end, checks that it requested only files of the pages, and got no error or cookie."""
     context = await browser.new_context(
         viewport=size,
         java_script_enabled=scripts,
@@ -95,7 +95,7 @@ async def open_window(
     try:
         page = await context.new_page()
         context.on("request", lambda request: requests.append(request.url))
-        # A status such as 422 is told on the console too, and a stream that ended; those are meant.
+        # The console also reports statuses such as 422 and ended streams, which are expected.
         meant = re.compile(r"the server responded|ERR_INCOMPLETE_CHUNKED_ENCODING")
         page.on("console", lambda line: None if meant.search(line.text) else complaints.append(line.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -277,7 +277,7 @@ async def test_hostile_messages_are_inert_and_stay_in_their_boxes(browser: Brows
 
 
 async def each_state(page: Page, site: Site, tag: str) -> AsyncIterator[str]:
-    """Bring ``page`` into each state that a reader can meet, in the language ``tag``; yields the state's name."""
+    """Brings ``page`` into each state in the language ``tag``; yields the state's name."""
     for path in ("/c/chat", "/c/empty", "/c/long", "/c/long?before=20"):
         await page.goto(f"{path}{'&' if '?' in path else '?'}lang={tag}")
         yield path
@@ -304,10 +304,10 @@ async def each_state(page: Page, site: Site, tag: str) -> AsyncIterator[str]:
 
 
 ALL = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
-"""All that axe has on by default, its best practices included; and WCAG 2.2's size of targets, which it has off."""
+"""Axe's default rules, including best practices, and the rule for WCAG 2.2's target size, which is off by default."""
 
 COLORS = {"resultTypes": ["violations"], "runOnly": ["color-contrast"]}
-"""What another color scheme can change."""
+"""Another color scheme can change only the contrast."""
 
 
 @pytest.mark.parametrize("tag", list(LANGUAGES))
@@ -320,12 +320,12 @@ async def test_axe_finds_nothing_wrong_and_everything_fits(browser: Browser, sit
                 await page.set_viewport_size(size)
                 await page.emulate_media(color_scheme="dark" if dark else "light")
                 assert await page.evaluate("document.documentElement.scrollWidth") <= size["width"], state
-                # Measured at once: a button goes when the page is live.
+                # Measured in one step, because a button disappears when the page is live.
                 targets = page.locator("main button:visible, textarea")
                 sizes = await targets.evaluate_all("all => all.map(one => [one.offsetWidth, one.offsetHeight])")
                 assert min(min(each) for each in sizes) >= 44, (state, sizes)
                 if size is SMALLEST or (tag not in {"en", "ar"} and (size, dark) != (PHONE, False)):
-                    continue  # words change neither the colors nor what there is room for
+                    continue  # other words change neither colors nor layout
                 results = await Axe().run(page, options=COLORS if dark else ALL)
                 if results.violations_count:
                     found[f"{state}, {size['width']}, {dark}"] = results.generate_report()

@@ -1,4 +1,4 @@
-"""`care demo` as a program: on a stack of its own, again on the same data, and on a stack that runs."""
+"""`care demo` as a program: on its own stack, again on the same data, and on a running stack."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from tests.e2e.program import run_care
 from tests.support.system import System, own_ports
 
 TIMEOUT: Final = 100.0
-"""Seconds for a whole run, the start of a stack and its end included."""
+"""The limit for a whole run, including start and end of a stack, in seconds."""
 
 
 def ticket(output: str) -> int:
-    """The number of the ticket that was played to CLOSED."""
+    """Returns the number of the ticket that the demo played to CLOSED."""
     [number] = re.findall(r"^Ticket (\d+) is CLOSED", output, re.MULTILINE)
     return int(number)
 

@@ -1,4 +1,4 @@
-"""kill -9 around the moment at which a provider has a message: it arrives at least once, and is shown once."""
+"""After kill -9 while a provider accepts a message, the message arrives at least once and is shown once."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from tests.support.system import eventually
 pytestmark = pytest.mark.timeout(240)
 
 TIMEOUT = 110.0
-"""Seconds: Temporal waits 30 for an attempt whose worker was killed."""
+"""A limit in seconds: Temporal waits 30 s for an attempt whose worker was killed."""
 
 
 async def unlocked(scenario: Scenario) -> Person:
-    """Opens a chat, whose greeting has arrived."""
+    """Unlocks a chat and waits for its greeting."""
     person = Person(phone="")
     await scenario.wait_for_state(await scenario.add_contact(person), "CHAT_UNLOCKED")
     await wait_for_emails(scenario.system, person.email, 1)
@@ -27,7 +27,7 @@ async def unlocked(scenario: Scenario) -> Person:
 
 
 async def is_handed_out(scenario: Scenario, message: str, attempts: int = 1) -> None:
-    """Returns once the worker was given the message so often, and has begun to send it."""
+    """Waits until the worker has begun the attempt number `attempts` to send the message."""
 
     async def there() -> bool:
         rows = await scenario.system.sql(
@@ -60,13 +60,13 @@ async def test_a_worker_that_is_killed_after_the_server_took_an_email_and_before
             message = await send_message(scenario, "Second words")
             await is_handed_out(scenario, message.name)
             service.enter_context(scenario.system.processes.frozen("serve"))
-        # The mailbox takes it; the service, to which that is reported, does nothing.
+        # The mailbox accepts the email; the service is frozen and cannot record the report.
         await wait_for_emails(scenario.system, person.email, 2)
         scenario.system.processes.kill("work")
     await scenario.system.processes.back()
     await wait_for_delivery(scenario, message, message_pb2.DELIVERY_STATE_SENT, timeout=TIMEOUT)
     found = [each for each in await list_emails(scenario.system, person.email) if message.text in each.text]
-    # At least once; and a mail program knows by its id that the second is the first again.
+    # It arrives at least once. By its Message-ID, a mail program recognizes the second as a copy.
     assert len(found) in {1, 2}
     assert len({each.message_id for each in found}) == 1
     await is_shown_once(scenario, message.name)
@@ -75,5 +75,5 @@ async def test_a_worker_that_is_killed_after_the_server_took_an_email_and_before
 async def is_shown_once(scenario: Scenario, message: str) -> None:
     assert [each.name for each in await thread(scenario, scenario.ticket)].count(message) == 1
     log = await scenario.count_activities()
-    # The greeting's and this one's.
+    # The greeting and this message.
     assert (log["MESSAGE_SENT"], log["DELIVERY_SENT"], log["DELIVERY_FAILED"]) == (1, 2, 0)

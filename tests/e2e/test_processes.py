@@ -1,4 +1,4 @@
-"""`care serve --processes N`: one port, one metrics address, one end; and how a service is drained."""
+"""`care serve --processes N` has one port, one metrics address and one end; a service drains before it ends."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ COUNT = f'care_calls_total{{code="OK",method="{METHOD}",reason="OK"}}'
 
 @dataclass
 class Serving:
-    """A further service beside the system's own, on the same database."""
+    """A second service on the system's database."""
 
     process: Process
     grpc: str
@@ -53,14 +53,14 @@ class Serving:
         return False
 
     async def ended(self) -> int:
-        """The exit status."""
+        """Waits for the end and returns the exit status."""
         async with asyncio.timeout(60):
             return await self.process.wait()
 
 
 @asynccontextmanager
 async def serving(system: System, folder: Path, *options: str) -> AsyncIterator[Serving]:
-    """Runs `care serve` until the block is left; entered when it is healthy."""
+    """Runs `care serve` until the block ends. Enters the block when the service is healthy."""
     first = ports.first_free(2)
     grpc_address, metrics_address = f"{HOST}:{first}", f"{HOST}:{first + 1}"
     own = {"CARE_GRPC_ADDRESS": grpc_address, "CARE_METRICS_ADDRESS": metrics_address, "CARE_DRAIN_TIME": "30s"}
@@ -68,7 +68,7 @@ async def serving(system: System, folder: Path, *options: str) -> AsyncIterator[
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-P", "-m", "care_cli", "serve", *options),
-            # Its temporary files are the test's: nobody removes them for a parent that was killed.
+            # Its temporary files are in the test's folder, because a killed parent does not remove them.
             env={**inherited_environment(), **system.stack.environment["serve"], **own, "TMPDIR": str(folder)},
             stdin=PIPE,
             stdout=output,
@@ -85,9 +85,9 @@ async def serving(system: System, folder: Path, *options: str) -> AsyncIterator[
 
 
 async def called(service: Serving, times: int) -> None:
-    """Calls that often, each on a connection of its own."""
+    """Makes `times` calls, each on a new connection."""
     for number in range(times):
-        # Different options, as channels with the same share their connection.
+        # Channels with the same options would share a connection.
         async with grpc.aio.insecure_channel(service.grpc, options=[("care.test", number)]) as channel:
             await CareClient(channel).lifecycle.GetLifecycle(lifecycle.GetLifecycleRequest())
 
@@ -104,7 +104,7 @@ async def test_processes_share_a_port_are_replaced_and_counted_together(system: 
         await called(service, 20)
         assert (await scrape_metrics(service.metrics))[COUNT] == 20
 
-        # Whichever dies, the other goes on, what was counted stays counted, and another takes the place.
+        # If one process dies, the other continues, counters keep their values, and a new process starts.
         os.kill(min(before), signal.SIGKILL)
 
         async def replaced() -> bool:
@@ -143,7 +143,7 @@ async def test_the_processes_end_when_their_parent_is_killed(system: System, tmp
 
 @asynccontextmanager
 async def locked(system: System, ticket: str) -> AsyncIterator[None]:
-    """Lets every write to the ticket wait while the block lasts."""
+    """Makes every write to the ticket wait until the block ends."""
     connection = await asyncpg.connect(system.stack.database_url)
     try:
         async with connection.transaction():

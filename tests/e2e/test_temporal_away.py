@@ -1,4 +1,4 @@
-"""Temporal may be away for as long as it likes: every call keeps working, and the steps catch up."""
+"""While Temporal is down, every call works. Afterwards all steps are made."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ B = TypeVar("B")
 
 
 async def every(given: Sequence[A], call: Callable[[A], Awaitable[B]]) -> list[B]:
-    """All the answers of `call`, of which AT_ONCE are under way at a time; the first failure is raised."""
+    """Returns all results of `call`, AT_ONCE calls at a time. Raises the first failure."""
     turns = asyncio.Semaphore(AT_ONCE)
 
     async def one(item: A) -> B:
@@ -34,7 +34,7 @@ async def every(given: Sequence[A], call: Callable[[A], Awaitable[B]]) -> list[B
 
 
 async def degraded(system: System, value: int) -> None:
-    """Returns once the metric says so."""
+    """Waits until the metric has this value."""
 
     async def said() -> bool:
         return (await scrape_metrics(system.stack.urls.metrics))["care_degraded"] == value
@@ -50,7 +50,7 @@ async def test_tickets_are_created_and_forms_requested_and_all_are_posted_once(s
     link = await answered.wait_for_form_link(recovery)
     await answered.wait_for_state(recovery, "AWAITING_CONTACT")
 
-    # Plain calls, none of them repeated: one that failed would fail the test.
+    # Calls without retries: one failure fails the test.
     async with system.temporal_away():
 
         async def create(number: int) -> str:

@@ -1,4 +1,4 @@
-"""A review site that is down or says no: nobody waits for it who need not, and the agent learns of a refusal."""
+"""A review site that is down or refuses: nothing waits for it without need, and the agent sees a refusal."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ async def test_the_chat_opens_by_a_contact_known_otherwise_while_the_site_is_dow
     direct = await scenario.add_contact(Person())
     await scenario.wait_for_state(direct, "CHAT_UNLOCKED")
     assert await scenario.get_state(form) == "REPLACED"
-    # The site is down to the end, and so the form has nothing to come to rest with.
+    # The site stays down, so the form's reply never gets an outcome.
     assert await scenario.get_reply_state(form) is ReplyState.POSTING
 
     await scenario.site.set_behavior("accept")
@@ -32,7 +32,7 @@ async def test_the_chat_opens_by_a_contact_known_otherwise_while_the_site_is_dow
 
 
 async def test_a_reply_that_appears_after_the_worker_gave_up_is_seen_to_be_public(scenario: Scenario) -> None:
-    await scenario.site.set_behavior("slow", 12)  # the worker gives up after 10 s, every time
+    await scenario.site.set_behavior("slow", 12)  # the worker gives up after 10 s each time
     form = await scenario.send_form()
     await scenario.wait_for_state(form, "AWAITING_CONTACT")
 
@@ -73,7 +73,7 @@ async def test_the_agent_sees_that_a_reply_was_taken_down_later(scenario: Scenar
 
 
 async def _is_shown(scenario: Scenario, form: str, reason: str) -> None:
-    """The refusal stands in the recovery, in the thread, in the log and in what the agent may do now."""
+    """Returns whether the recovery, the thread, the log and the ticket's actions show the refusal."""
     recovery, ticket = await scenario.get_recovery(form), await scenario.get_ticket()
     assert RefusalReason.Name(recovery.refusal_reason) == f"REFUSAL_REASON_{reason}"
     listed = await scenario.alice.conversations.ListMessages(conversations.ListMessagesRequest(parent=scenario.ticket))

@@ -29,7 +29,7 @@ from tests.model.states import (
 
 
 def end(state: State, number: int, ended: str, rules: Rules, rule: str = "poke-on-end") -> State:
-    """Returns the state after a recovery was moved by somebody else than its workflow, which is poked."""
+    """Returns the state after a recovery was moved by a person. Its workflow is poked."""
     recovery = state.recoveries[number - 1]._replace(state=ended, poke_row=rules[rule])
     return replace(state, number, recovery)
 
@@ -41,7 +41,7 @@ def close(state: State, rules: Rules) -> State:
 
 
 def moves(state: State, budget: Budget, rules: Rules) -> Iterator[tuple[str, State]]:
-    """Yields what may happen and the state after it."""
+    """Yields the possible moves, each with the state after it."""
     yield from _agents(state, budget, rules)
     yield from _customers(state, budget, rules)
     if state.site > 0 and state.moderations:

@@ -1,4 +1,4 @@
-"""What must hold: in every state, in every move, and wherever the system comes to rest.
+"""The properties that must hold in every state, in every move, and wherever the system comes to rest.
 
 I1, I4, I6 and I9 are the numbers of the invariants in DESIGN section 3. I5 holds by construction: a move is a commit.
 """

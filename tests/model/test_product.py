@@ -38,11 +38,11 @@ STATES = [state.value for state in RecoveryState if state is not RecoveryState.N
 TIMING = SiteTiming(checks=(), settle=timedelta(0))
 ATTEMPT = 7
 EXPLORED = (states.Budget(1, 0, 0, 1, status=True), states.Budget(1, 1, 0, 0, status=False))
-"""Together they have every transition."""
+"""Budgets that together have every transition."""
 
 
 def modelled(state: str, reply: str, older: str | None = None, newer: str | None = None) -> tuple[states.State, int]:
-    """A state of the model with such a recovery, and its number; the others of the review have these replies."""
+    """Returns a state of the model with such a recovery, and its number. `older` and `newer` are the other replies."""
     others = [states.new(1, states.WITHDRAWN)._replace(reply_state=other or states.NONE) for other in (older, newer)]
     own = states.new(1, state)._replace(reply_state=reply)
     recoveries = (*others[: older is not None], own, *others[1 : 1 + (newer is not None)])
@@ -51,7 +51,7 @@ def modelled(state: str, reply: str, older: str | None = None, newer: str | None
 
 
 def real(state: str, reply: str, older: str | None = None, newer: str | None = None) -> RecoverySnapshot:
-    """The same as the product loads it. Nothing is due; what was public was so before the recovery ended."""
+    """Returns the same state as the product loads it. Nothing is due. A public reply was public before the end."""
     form = sample_tickets.form(RecoveryState(state))
     recovery = replace(
         form, reply_state=ReplyState(reply), attempt=ATTEMPT, post_time=sample_tickets.EARLIER - timedelta(hours=1)
@@ -111,7 +111,7 @@ def test_a_report_does_what_it_does_in_the_model(state: str, kind: str) -> None:
         decision = record_report(loaded, COMMANDS[kind], sample_tickets.WORKER, sample_tickets.NOW)
         recovery = (decision.recovery if decision else None) or loaded.recovery
         assert (recovery.state, recovery.reply_state) == (own.state, own.reply_state)
-        # A report that moves the state wakes, and can be taken back by who asks with its time.
+        # A report that moves the state writes a wake. A question with the report's time takes it back.
         assert bool(decision and decision.wakes) == moved
         assert decision is None or not moved or decision.report_time == sample_tickets.NOW
 

@@ -1,4 +1,4 @@
-"""The wheel holds all packages of the repository, and the documents show how to install it."""
+"""The wheel contains all packages of the repository, and the documents show how to install it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the mailbox keeps and gives to programs, of the worker's emails and of anybody's."""
+"""The mailbox keeps emails of the worker and of others, and programs can read them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The mailbox's pages: readable for a person, and inert whatever an email says."""
+"""The mailbox's pages are readable, and no email can run code in them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ async def page(http: httpx.AsyncClient, path: str) -> HtmlPage:
 
 
 async def first(http: httpx.AsyncClient) -> str:
-    """The path of the latest email's page."""
+    """Returns the path of the page of the latest email."""
     (email, *_) = (await http.get("/v1/emails")).json()["emails"]
     return f"/emails/{email['id']}"
 
@@ -112,7 +112,7 @@ async def test_hostile_html_does_nothing_in_a_browser(
 
 
 async def _read(browser: Browser, address: str) -> tuple[list[str], list[str]]:
-    """Open an email with its HTML and press what can be pressed; what was asked for, and what popped up."""
+    """Opens an email with its HTML and clicks everything. Returns the requests and the dialogs."""
     asked: list[str] = []
     dialogs: list[str] = []
 

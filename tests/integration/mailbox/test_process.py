@@ -1,4 +1,4 @@
-"""The mailbox as a process: it keeps its emails when killed, stops when asked, and says why it cannot start."""
+"""The mailbox as a process keeps its emails when it is killed, stops on request, and says why it cannot start."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ print("returned", flush=True)
 
 @contextmanager
 def running(folder: Path) -> Iterator[tuple[subprocess.Popen[str], SmtpEmail, str]]:
-    """The mailbox as a process on free ports, an adapter that sends to it, and its page's URL."""
+    """Runs the mailbox as a process on free ports. Yields it, an adapter that sends to it, and its page's URL."""
     command = [sys.executable, "-c", PROGRAM, str(folder)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen(

@@ -1,4 +1,4 @@
-"""The worker's adapter against the real site, and against servers that answer badly or not at all."""
+"""The worker's adapter with the real site, and with servers that give wrong answers or none."""
 
 import asyncio
 import logging
@@ -31,7 +31,7 @@ TEXT = "Sorry, Kim! https://example.com/f/k1.secret"
 async def answering(
     status: int, content: bytes = b"", headers: dict[str, str] | None = None
 ) -> AsyncIterator[LocalReviewSite]:
-    """An adapter of a server that always answers so."""
+    """Returns an adapter for a server that always gives this answer."""
 
     async def answer(request: Request) -> Response:
         return Response(content, status, headers)
@@ -61,7 +61,7 @@ async def test_a_retraction_replaces_the_reply_once_and_may_have_the_post_s_key(
     await site.post_reply(target, TEXT, "k")
     await site.retract_reply(target, "Sorry, Kim!", "k")
     await site.retract_reply(target, "Sorry, Kim!", "k")
-    await site.post_reply(target, TEXT, "k")  # a retry that comes late
+    await site.post_reply(target, TEXT, "k")  # a late retry
     assert await site.read_reply(target) == PublicReply("Sorry, Kim!")
     assert await puts(http) == [TEXT, "Sorry, Kim!"]
 
@@ -188,7 +188,7 @@ async def test_a_body_that_cannot_be_decoded_is_no_reply(target: ReplyTarget) ->
 
 async def test_the_deadline_covers_an_answer_that_trickles(target: ReplyTarget) -> None:
     async def trickle() -> AsyncIterator[bytes]:
-        while True:  # each piece comes well within any limit on a single read
+        while True:  # each piece arrives well within any limit on a single read
             yield b" "
             await asyncio.sleep(0.01)
 
@@ -246,9 +246,9 @@ async def test_nothing_of_a_request_is_logged(
     with caplog.at_level(logging.DEBUG):
         await site.post_reply(target, TEXT, "key-1")
         await site.read_reply(target)
-    records = [record for record in caplog.records if not record.name.startswith("uvicorn")]  # that is the server
+    records = [record for record in caplog.records if not record.name.startswith("uvicorn")]  # the server's log
     logged = "\n".join(f"{record.name} {record.getMessage()}" for record in records)
-    assert "httpcore" in logged  # otherwise this would see nothing, whatever is logged
+    assert "httpcore" in logged  # otherwise no log would be captured at all
     for secret in ("reviews/r1", "example.com", "Kim", "key-1"):
         assert secret not in logged
 

@@ -1,4 +1,4 @@
-"""The site's API: one reply per review, its limits, and how it can be told to behave."""
+"""The site's API: one reply per review, its limits, and the settings of its behavior."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""Which parts of a reply become links."""
+"""The parts of a reply that become links."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The site's pages: what the public would see, escaped, and the forms for developers."""
+"""The site's pages show reviews and replies with escaped texts, and forms for developers."""
 
 from urllib.parse import quote
 

@@ -1,4 +1,4 @@
-"""The site as a process: it stops when asked, keeps its data when killed, and says why it cannot start."""
+"""The site as a process stops on request, keeps its data when it is killed, and says why it cannot start."""
 
 import os
 import signal
@@ -30,7 +30,7 @@ print("returned", flush=True)
 
 @contextmanager
 def running(database: Path) -> Iterator[tuple["subprocess.Popen[str]", str]]:
-    """The site as a process on a free port, and its URL."""
+    """Runs the site as a process on a free port. Yields it and its URL."""
     command = [sys.executable, "-c", PROGRAM, str(database)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen(

@@ -1,4 +1,4 @@
-"""The reviews that come with the demo, and what a wrong file is answered with."""
+"""The reviews of the demo, and the errors of a wrong file."""
 
 import json
 import unicodedata

@@ -1,4 +1,4 @@
-"""What each role is told: all that it needs, and nothing of the developer's own that is meant for something else."""
+"""Each role gets the variables that it needs, and none of the developer's that are for other programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`care health serve` where the service speaks TLS: it is asked at the address of its metrics."""
+"""`care health serve` asks the metrics address if the service uses TLS."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from care_dev.stack.errors import StackError
 
 @contextmanager
 def answering(status: int) -> Iterator[str]:
-    """An HTTP server that answers `/healthz` with `status`, and everything else with 404; its address."""
+    """Runs an HTTP server that answers `/healthz` with `status` and everything else with 404. Yields its address."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -24,7 +24,7 @@ def answering(status: int) -> Iterator[str]:
             self.end_headers()
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-            """Say nothing."""
+            """Logs nothing."""
 
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever)
@@ -66,6 +66,6 @@ def test_an_address_that_is_none_is_refused(role: str) -> None:
 
 def test_who_does_not_answer_is_not_healthy() -> None:
     with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))  # without listening: whoever connects is refused
+        held.bind(("127.0.0.1", 0))  # bound but not listening, so connections are refused
         with pytest.raises(StackError, match="does not answer"):
             check(Role.WEB, f"127.0.0.1:{held.getsockname()[1]}")

@@ -1,4 +1,4 @@
-"""One stack per home: the lock, and what other programs can read about the stack."""
+"""A home has at most one stack. Other programs can read its addresses."""
 
 from __future__ import annotations
 

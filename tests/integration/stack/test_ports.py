@@ -1,4 +1,4 @@
-"""The port plan and the error for a port that somebody else has."""
+"""The port plan, and the error for a port that another program uses."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from care_dev.stack.ports import Ports
 
 @pytest.fixture
 def taken_port() -> Iterator[int]:
-    """A port that something listens on, low enough to be the first of a plan."""
+    """A port that is in use and low enough to be the first of a plan."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
@@ -51,7 +51,7 @@ def test_the_highest_first_port_uses_the_highest_port() -> None:
 
 
 def only(**wanted: int) -> Ports:
-    """A plan in which the other parts choose for themselves."""
+    """Returns a plan in which the other parts choose their ports."""
     return Ports(**(dict.fromkeys(Ports.plan(None).as_dict(), 0) | wanted))
 
 

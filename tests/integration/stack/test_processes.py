@@ -1,4 +1,4 @@
-"""The supervisor with real child processes: restarts, order, failures, and what is left when it is killed itself."""
+"""The supervisor with real child processes: restarts, order, failures, and no orphans when it is killed."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ anyio.run(main, Path(sys.argv[1]))
 
 
 def script(name: str, code: str, ready: Path, *arguments: str, grace: float = 10.0) -> Part:
-    """A part that runs Python code and is healthy as soon as the file `ready` is there."""
+    """Returns a part that runs Python code and is healthy as soon as the file `ready` exists."""
 
     async def healthy() -> None:
         await until(ready.exists)

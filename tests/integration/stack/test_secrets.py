@@ -1,4 +1,4 @@
-"""The development secrets of a home, and the tokens made with them."""
+"""The development secrets of a home, and the tokens that are signed with them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from care_dev.stack.secrets import Role, mint
 
 
 def claims(home: Path, token: str) -> dict[str, object]:
-    """Check the token as the service does, with the key as it stands in the file, and read it."""
+    """Verifies a token as the service does, with the key in the file, and returns its claims."""
     key = json.loads((home / "secrets.json").read_text())["token_key"]
     return jwt.decode(token, base64.urlsafe_b64decode(key), algorithms=["HS256"], options={"require": ["exp", "iat"]})
 

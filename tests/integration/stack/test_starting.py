@@ -1,4 +1,4 @@
-"""A part that cannot start says in its first line what is wrong and what to do."""
+"""A part that cannot start says in one line what is wrong and what to do."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tools import ports as free_ports
 
 
 async def complaint(home: Path, part: Callable[[], Part]) -> str:
-    """The first line of what is said of a part that fails at its start."""
+    """Returns the first line of the error of a part that fails at its start."""
     with pytest.raises(StackError) as failed:
         async with Supervisor(home / "logs") as supervisor:
             await supervisor.start(part())
@@ -33,7 +33,7 @@ def planned(home: Path) -> Stack:
 
 @pytest.fixture
 async def data(tmp_path: Path) -> Path:
-    """The folder of a cluster that has run."""
+    """The data folder of a PostgreSQL that has run before."""
     async with postgres.running(tmp_path):
         pass
     return tmp_path / "postgres" / "data"

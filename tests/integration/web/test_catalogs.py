@@ -1,4 +1,4 @@
-"""The texts in all languages: none is missing, each fills in what the others do, and each keeps its script's rules."""
+"""The texts in all languages are complete, have the same placeholders, and follow the rules of their script."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_only_a_text_with_a_business_has_one_for_none_and_that_has_it_not() -> N
 @pytest.mark.parametrize("language", TRANSLATIONS, ids=lambda language: language.tag)
 def test_nothing_was_left_in_english(language: Language) -> None:
     same = {key for key in KEYS if texts(language)[key] == texts(DEFAULT_LANGUAGE)[key]}
-    # Words that the languages share, and an address that is none in any of them.
+    # Words that are the same in several languages, and an example address.
     assert same <= {"title.error", "errors.prefix", "example.address"}
 
 
@@ -77,7 +77,7 @@ def test_every_text_is_one_that_some_page_shows() -> None:
     package = files("care_web")
     sources = [file for folder in (package, package / "templates") for file in folder.iterdir() if file.is_file()]
     code = "\n".join(file.read_text() for file in sources)
-    # Keys are written out, or made of a name and an ending.
+    # Keys are written in full, or composed of a name and a suffix.
     endings = set(re.findall(r"\.(\w+)[\"']", code)) | {"unnamed"}
     unused = {key for key in KEYS if f'"{key}"' not in code and key.rpartition(".")[2] not in endings}
     assert {key for key in unused if not key.startswith(("errors.", "example."))} == set()
@@ -125,7 +125,7 @@ def test_nobody_is_addressed_like_a_friend() -> None:
 def test_times_are_told_in_utc_as_the_language_writes_them(tag: str, words: str) -> None:
     moment = datetime(2026, 1, 1, 1, 5, tzinfo=timezone(timedelta(hours=2)))
     told = LANGUAGES[tag].format_time(moment)
-    # Some languages keep the number and its unit together.
+    # Some languages use a no-break space between number and unit.
     assert told.striptags().replace("\u202f", " ").replace("\u00a0", " ") == words
     assert told == LANGUAGES[tag].format_time(moment.astimezone(UTC))
     assert 'datetime="2025-12-31T23:05:00+00:00"' in told
@@ -145,7 +145,7 @@ def test_a_wait_is_never_told_shorter_than_it_is(seconds: int, words: str) -> No
         ("es", ["20 segundos", "1 minuto", "2 minutos", "3 minutos", "15 minutos"]),
         ("fr", ["20 secondes", "1 minute", "2 minutes", "3 minutes", "15 minutes"]),
         ("de", ["20 Sekunden", "1 Minute", "2 Minuten", "3 Minuten", "15 Minuten"]),
-        # One, two, a few and many: four forms.
+        # Four forms: one, two, few and many.
         ("ar", ["20 ثانية", "دقيقة", "دقيقتان", "3 دقائق", "15 دقيقة"]),
     ],
 )

@@ -1,4 +1,4 @@
-"""The chat's page over real gRPC: what it shows in each state, and what becomes of what a customer writes."""
+"""The chat's page over real gRPC: its content in each state, and the messages that a customer writes."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ async def test_what_people_wrote_is_text_and_not_markup(service: CustomerService
     assert [script.text for script in page.all("script")] == [""], "our own, which is a file"
     assert said(page) == [evil, f"{RLO}gnp.exe{PDI}{PDI}"]
     assert page.by_id("thread").attributes["data-business-label"] == evil
-    # What changes directions stays within a paragraph that is isolated by dir="auto".
+    # Characters that change the direction are isolated in a paragraph with dir="auto".
     assert RLO not in response.text.replace(f"{RLO}gnp", "")
 
 
@@ -336,7 +336,7 @@ async def test_the_page_says_when_the_service_is_away(
     page = Page(response)
     assert (response.status_code, response.headers["Retry-After"]) == (503, "90")
     assert page.one("a", class_="action").attributes["href"] == "/c/t?lang=fr"
-    # Also where something was typed before a button asked for other messages.
+    # Also if text was typed before a button requested other messages.
     kept = Page(await pages.post("/c/t", data={"text": "Hello", "before": ""}))
     assert kept.values["text"] == "Hello"
 

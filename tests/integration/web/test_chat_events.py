@@ -1,4 +1,4 @@
-"""What comes in a chat over real HTTP and gRPC: each message once, whatever cuts the stream off."""
+"""The live stream of a chat over real HTTP and gRPC shows each message once, despite interruptions."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ RLO = "\u202e"
 
 @dataclass
 class Event:
-    """An event as a browser reads it (HTML, 9.2.6)."""
+    """An event as a browser parses it (HTML, 9.2.6)."""
 
     type: str = "message"
     data: str = ""
@@ -44,13 +44,13 @@ class Event:
 
     @property
     def texts(self) -> list[str]:
-        """What the messages in it say."""
+        """The texts of the messages in the event."""
         page = Page(httpx.Response(200, text=self.data))
         return ["".join(text.parts) for text in page.all("p", lang="", dir="auto")]
 
 
 async def events(response: httpx.Response) -> AsyncIterator[Event]:
-    """The events of a stream; one without data is told by its other fields."""
+    """Yields the events of a stream, including those without data."""
     fields: dict[str, str] = {}
     async for line in response.aiter_lines():
         if line.startswith(":"):
@@ -86,7 +86,7 @@ async def browser(service: CustomerService) -> AsyncIterator[httpx.AsyncClient]:
 async def following(
     browser: httpx.AsyncClient, url: str = EVENTS, headers: Mapping[str, str] | None = None
 ) -> AsyncIterator[AsyncIterator[Event]]:
-    """The events at ``url`` after the one that only says when to come again."""
+    """Yields the events at ``url`` after the first one, which only sets the retry time."""
     async with browser.stream("GET", url, headers=headers) as response:
         assert response.status_code == 200
         assert response.headers["Content-Type"].startswith("text/event-stream")
@@ -132,7 +132,7 @@ async def test_what_comes_speaks_the_language_of_the_page(browser: httpx.AsyncCl
 
 
 async def test_who_is_cut_off_again_and_again_is_told_each_message_once(browser: httpx.AsyncClient, chat: Chat) -> None:
-    chance = random.Random(4)  # noqa: S311 - repeats a run, guards nothing
+    chance = random.Random(4)  # noqa: S311 - to repeat runs, not for security
     told: list[str] = []
     last_id = ""
 
@@ -146,7 +146,7 @@ async def test_who_is_cut_off_again_and_again_is_told_each_message_once(browser:
                     if event.type == "message" and event.data:
                         told.extend(event.texts)
                     if chance.random() < 0.2:
-                        break  # the client's own doing; else it is the service that ends the stream
+                        break  # the client ends the stream; otherwise the service ends it
 
     async with asyncio.TaskGroup() as both:
         both.create_task(follow())

@@ -1,4 +1,4 @@
-"""What holds for every answer of the pages: safe headers, no caching, own files only, and silence in the logs."""
+"""Every response of the pages has safe headers, is not cached, uses only own files, and logs no personal data."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ GOOD = {"email": "jane@example.com", "consent": "yes"}
 UNAVAILABLE = Failure(code_pb2.UNAVAILABLE, "DATABASE_UNAVAILABLE")
 LIMITED = Failure(code_pb2.RESOURCE_EXHAUSTED, "RATE_LIMITED", 5)
 SCRIPTS = {"script-src": "'self'", "connect-src": "'self'"}
-"""What a page that shows what is new by itself may do beyond the others."""
+"""The additional permissions of a page with live updates."""
 
 
 @dataclass
 class Request:
-    """A request, and the status of its answer."""
+    """A request, and the status of its response."""
 
     status: int
     method: str
@@ -193,7 +193,7 @@ async def test_head_is_like_get_without_a_body(service: CustomerService, pages: 
 
 
 class Broken:
-    """A service whose client fails in a way that nobody foresaw."""
+    """A client that fails with an unexpected error."""
 
     async def GetContactForm(self, request: pb.GetContactFormRequest, timeout: float) -> pb.GetContactFormResponse:
         raise LookupError(f"{request.token} jane@example.com")

@@ -1,4 +1,4 @@
-"""What the page behind a link shows: the form while it takes answers, else what became of it."""
+"""The page of a form's link shows the form while it accepts answers, and otherwise its state."""
 
 from __future__ import annotations
 
@@ -205,7 +205,7 @@ async def test_a_name_cannot_turn_the_page_round(service: CustomerService, pages
     page = Page(response)
     assert page.title == "Harbor Café would like to put things right"
     assert [name.text for name in page.all("bdi")] == ["Harbor Café", "+44", "Harbor Café"]
-    # The reply keeps its characters: it is a block of its own, and none of them reaches beyond the end of a block.
+    # The reply keeps its characters: it is a separate block, and they have no effect beyond the block.
     assert page.one("blockquote").text == f"{RLO}sorry{PDI}"
     assert RLO not in response.text.replace(f"{RLO}sorry", "")
 

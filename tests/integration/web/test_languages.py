@@ -1,4 +1,4 @@
-"""Each page in each language: as the browser asks for it, or as the reader chose it by the switch."""
+"""Each page in each language, selected by the browser or by the reader."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TYPED = GOOD | {"phone": "+44 20 7946 0958", "display_name": "Jane Doe", "messag
 
 @dataclass(frozen=True)
 class Answer:
-    """A page as the catalogs know it, and what it is the answer to."""
+    """A page with the keys of its texts, and the request for it."""
 
     heading: str
     status: int
@@ -40,7 +40,7 @@ class Answer:
     content: bytes | None = None
     failure: Failure | None = None
     texts: tuple[str, ...] = ()
-    """Keys of further texts that it says as they stand."""
+    """Keys of further texts that the page contains unchanged."""
 
 
 ANSWERS = [
@@ -74,7 +74,7 @@ ANSWERS = [
 
 @pytest.fixture
 async def links(service: CustomerService) -> CustomerService:
-    """A link in each state, by the state's name."""
+    """Adds a link in each state, with the state's name as token."""
     for state in pb.ContactFormState.values():
         if state != pb.CONTACT_FORM_STATE_UNSPECIFIED:
             service.add(pb.ContactFormState.Name(state).removeprefix("CONTACT_FORM_STATE_").lower(), state)
@@ -97,7 +97,7 @@ async def ask(
 
 
 def read(text: Markup) -> str:
-    """Return what is read of a text as HTML; its ``striptags`` would take the spaces that don't break for others."""
+    """Returns the text of HTML. ``striptags`` would replace no-break spaces."""
     return unescape(re.sub("<[^>]*>", "", text))
 
 
@@ -188,7 +188,7 @@ async def test_our_own_consent_text_is_in_the_language_of_the_page(
 
 
 def is_offered(page: Page) -> dict[str, str]:
-    """The languages that can be switched to: names by tag."""
+    """Returns the names of the offered languages by tag."""
     offers = [*page.all("a", rel="nofollow"), *page.all("button", name="lang")]
     return {offer.attributes["lang"]: offer.text for offer in offers}
 
@@ -273,7 +273,7 @@ async def test_nobody_who_is_thanked_for_nothing_loses_the_language(
 
 
 def press(page: Page, tag: str) -> dict[str, str]:
-    """What a browser sends when the button of a language is pressed."""
+    """Returns the values that a browser sends when the button of a language is pressed."""
     [button] = page.all("button", name="lang", value=tag)
     assert button.attributes["form"] == page.one("form").attributes["id"]
     return page.values | {"lang": tag}
@@ -349,7 +349,7 @@ async def test_a_language_that_there_is_not_is_no_switch(links: CustomerService,
 
 
 async def test_the_enter_key_sends_the_form(links: CustomerService, pages: httpx.AsyncClient) -> None:
-    """It presses the first button of the form (HTML, "implicit submission"): that must not be one of the switch."""
+    """The enter key presses the first button of the form (HTML, "implicit submission"): it must not be a language."""
     for path in ("/f/open", "/f/answered", "/f/closed"):
         buttons = Page(await pages.get(path)).all("button")
         assert "name" not in buttons[0].attributes

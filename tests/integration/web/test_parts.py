@@ -1,4 +1,4 @@
-"""The parts of the pages that need no connection: ids, addresses, names."""
+"""Parts of the pages that need no service: ids, addresses, names and limits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`care web` as a process: configured by its environment, silent about customers, and gone when it is told to go."""
+"""`care web` as a process reads its environment, logs no personal data, and ends when it is told to."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ class Role:
     process: Process
     url: str
     lines: list[str] = field(default_factory=list)
-    """What it has logged so far."""
+    """The lines that it has logged so far."""
 
     async def stop(self) -> int:
-        """Tell it to go; returns its exit status once it and its log have ended."""
+        """Stops the role. Returns its exit status when the process and its log have ended."""
         self.process.send_signal(signal.SIGTERM)
         return await self.rest()
 
@@ -61,7 +61,7 @@ async def start(variables: Mapping[str, str]) -> Process:
 
 @asynccontextmanager
 async def running(service_address: str, log_format: str = "json") -> AsyncIterator[Role]:
-    """Runs the role on a free port, which its first line names."""
+    """Runs the role on a free port, which its first log line contains."""
     process = await start(
         {
             "CARE_SERVICE_ADDRESS": service_address,
@@ -103,7 +103,7 @@ async def test_it_serves_logs_nothing_private_and_stops_when_told_to(service: Cu
         ("GetContactForm", "INTERNAL"),
     ], "operators learn of failures"
     log = "\n".join(role.lines)
-    # The service's own words quote an address on purpose.
+    # The service's message quotes an address on purpose.
     for private in (TOKEN, "/f/", "jane", "private@", *list(PRIVATE.values())[:-1]):
         assert private not in log
 
@@ -116,7 +116,7 @@ async def test_a_request_under_way_ends_before_the_role_does(service: CustomerSe
             sending = asyncio.create_task(browser.post(f"/f/{TOKEN}", data=PRIVATE))
             await service.arrived.wait()
             stopping = asyncio.create_task(role.stop())
-            while True:  # until it accepts nobody any more
+            while True:  # until it accepts no connection
                 try:
                     _, writer = await asyncio.open_connection(*role.url.removeprefix("http://").split(":"))
                 except OSError:
@@ -141,7 +141,7 @@ async def test_open_streams_end_when_it_is_told_to_stop_and_nothing_private_is_l
                 assert [await anext(lines) for _ in range(4)][2:] == ["event: state", "data: open"]
                 stopping = asyncio.create_task(role.stop())
                 async for _ in lines:
-                    pass  # to its end, which is no broken connection
+                    pass  # the stream ends regularly, and the connection is not broken
         assert await stopping == 0
     log = "\n".join(role.lines)
     assert "Cancel" not in log

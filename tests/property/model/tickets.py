@@ -52,7 +52,7 @@ class Recovery:
     attempt: int = 0
     """The attempt whose reports are accepted; 0 for none."""
     grant_times: list[datetime] = field(default_factory=list)
-    """When the worker was allowed to write to the site."""
+    """The times at which the worker got an attempt to write to the site."""
     retract_refused: bool = False
     unlocked: bool = False
     """Whether the chat was unlocked and its link sent."""

@@ -1,4 +1,4 @@
-"""Edits of the use cases: what a command loads, compares and commits, and in which order."""
+"""Edits of the use cases: loads, comparisons and commits of commands, and their order."""
 
 from __future__ import annotations
 
