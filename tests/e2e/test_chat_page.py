@@ -107,7 +107,7 @@ async def open_window(
         await context.close()
 
 
-async def test_a_message_appears_by_itself_and_nothing_typed_is_lost(browser: Browser, site: Site) -> None:
+async def test_a_message_appears_without_a_reload_and_typed_text_is_kept(browser: Browser, site: Site) -> None:
     async with open_window(browser, site) as page:
         await page.goto("/c/chat")
         text = page.get_by_label("Your message")
@@ -129,7 +129,7 @@ async def test_a_message_appears_by_itself_and_nothing_typed_is_lost(browser: Br
     assert [post.text for post in site.chat.posts] == ["I am still typing"]
 
 
-async def test_times_are_told_by_the_readers_own_clock(browser: Browser, site: Site) -> None:
+async def test_times_are_shown_in_the_readers_time_zone(browser: Browser, site: Site) -> None:
     async with open_window(browser, site, zone="Asia/Tokyo") as page:
         await page.goto("/c/chat?lang=de")
         await expect(page.locator("time").first).to_have_text("3. Mai 2031 um 23:05")
@@ -138,7 +138,7 @@ async def test_times_are_told_by_the_readers_own_clock(browser: Browser, site: S
         await expect(page.locator("time").first).to_have_text("3. Mai 2031, 14:05 Uhr (UTC)")
 
 
-async def test_a_stream_that_was_cut_off_goes_on_where_it_was(browser: Browser, site: Site) -> None:
+async def test_an_interrupted_stream_continues_where_it_ended(browser: Browser, site: Site) -> None:
     async with open_window(browser, site) as page:
         await page.goto("/c/chat")
         await site.chat.watched_by(1)
@@ -154,7 +154,7 @@ async def test_a_stream_that_was_cut_off_goes_on_where_it_was(browser: Browser, 
         await expect(page.get_by_role("button", name="Show new messages")).to_be_hidden()
 
 
-async def test_a_stream_that_was_refused_is_asked_for_again_after_a_while(browser: Browser, site: Site) -> None:
+async def test_a_refused_stream_is_requested_again_after_a_while(browser: Browser, site: Site) -> None:
     async with open_window(browser, site) as page:
         await page.clock.install()
         await page.route("**/events?*", lambda route: route.fulfill(status=503), times=1)
@@ -169,7 +169,7 @@ async def test_a_stream_that_was_refused_is_asked_for_again_after_a_while(browse
 
 
 @pytest.mark.parametrize("path", ["/c/chat", "/c/chat?sent=yes"], ids=["opened", "sent"])
-async def test_what_becomes_of_the_chat_is_said_as_it_happens(browser: Browser, site: Site, path: str) -> None:
+async def test_changes_of_the_chats_state_are_shown_live(browser: Browser, site: Site, path: str) -> None:
     async with open_window(browser, site) as page:
         await page.goto(path)
         closed, gone = (
@@ -187,9 +187,7 @@ async def test_what_becomes_of_the_chat_is_said_as_it_happens(browser: Browser, 
         await expect(page.get_by_role("heading", level=1)).to_have_text("This link is not valid")
 
 
-async def test_without_scripts_a_button_shows_what_is_new_and_keeps_what_was_typed(
-    browser: Browser, site: Site
-) -> None:
+async def test_without_scripts_a_button_shows_new_messages_and_keeps_typed_text(browser: Browser, site: Site) -> None:
     async with open_window(browser, site, scripts=False) as page:
         await page.goto("/c/chat")
         await site.chat.say("We are so sorry!")
@@ -206,7 +204,7 @@ async def test_without_scripts_a_button_shows_what_is_new_and_keeps_what_was_typ
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "none"])
-async def test_the_latest_messages_are_what_one_sees_first(browser: Browser, site: Site, scripts: bool) -> None:
+async def test_the_latest_messages_are_visible_first(browser: Browser, site: Site, scripts: bool) -> None:
     for size in (SMALLEST, PHONE, DESK):
         async with open_window(browser, site, size, scripts=scripts) as page:
             await page.goto("/c/long")
@@ -214,7 +212,7 @@ async def test_the_latest_messages_are_what_one_sees_first(browser: Browser, sit
             await expect(page.get_by_text("Message 20", exact=True)).not_to_be_in_viewport()
 
 
-async def test_who_reads_earlier_messages_is_not_moved_by_new_ones(browser: Browser, site: Site) -> None:
+async def test_new_messages_do_not_scroll_a_reader_of_earlier_ones(browser: Browser, site: Site) -> None:
     async with open_window(browser, site) as page:
         await page.goto("/c/long")
         await site.service.chats["long"].watched_by(1)
@@ -229,7 +227,7 @@ async def test_who_reads_earlier_messages_is_not_moved_by_new_ones(browser: Brow
         assert after["y"] == pytest.approx(before["y"], abs=1)
 
 
-async def test_a_customer_writes_by_keyboard_alone(browser: Browser, site: Site) -> None:
+async def test_a_customer_writes_with_only_the_keyboard(browser: Browser, site: Site) -> None:
     async with open_window(browser, site) as page:
         await page.goto("/c/long")
         reached = []
@@ -250,7 +248,9 @@ async def test_a_customer_writes_by_keyboard_alone(browser: Browser, site: Site)
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["live", "loaded"])
-async def test_hostile_messages_are_inert_and_stay_in_their_boxes(browser: Browser, site: Site, scripts: bool) -> None:
+async def test_hostile_messages_are_harmless_and_stay_in_their_boxes(
+    browser: Browser, site: Site, scripts: bool
+) -> None:
     async with open_window(browser, site, SMALLEST, scripts=scripts) as page:
         if scripts:
             await page.goto("/c/chat")
@@ -311,7 +311,7 @@ COLORS = {"resultTypes": ["violations"], "runOnly": ["color-contrast"]}
 
 
 @pytest.mark.parametrize("tag", list(LANGUAGES))
-async def test_axe_finds_nothing_wrong_and_everything_fits(browser: Browser, site: Site, tag: str) -> None:
+async def test_axe_finds_no_violation_and_everything_fits(browser: Browser, site: Site, tag: str) -> None:
     found: dict[str, str] = {}
     async with open_window(browser, site) as page:
         async for state in each_state(page, site, tag):

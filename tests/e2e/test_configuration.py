@@ -95,7 +95,7 @@ def complaint(role: str, variables: Mapping[str, str]) -> str:
         ("web", {"CARE_WEB_ADDRESS": "localhost"}),
     ],
 )
-async def test_a_role_ends_with_what_its_settings_say(role: str, wrong: Mapping[str, str]) -> None:
+async def test_a_role_ends_with_the_error_of_its_settings(role: str, wrong: Mapping[str, str]) -> None:
     """A role ends with the error of its settings. So the tests below check the settings without a process."""
     variables = {**VALID[role], **wrong}
     ended = await refuses(role, variables, *wrong)
@@ -200,7 +200,7 @@ async def test_a_taken_metrics_port_is_named(system: System, role: str) -> None:
     await refuses(role, variables, "CARE_METRICS_ADDRESS", address, "choose another")
 
 
-async def test_an_exporter_of_traces_that_is_not_known_is_named() -> None:
+async def test_an_unknown_exporter_of_traces_is_named() -> None:
     await refuses("serve", {**VALID["serve"], "OTEL_TRACES_EXPORTER": "jaeger"}, "OTEL_TRACES_EXPORTER", "otlp")
 
 
@@ -265,14 +265,14 @@ async def _serve_with(variables: Mapping[str, str]) -> None:
         pytest.fail("it runs")
 
 
-async def test_a_key_that_live_forms_need_is_missed(system: System, scenario: Scenario) -> None:
+async def test_a_missing_key_of_live_forms_is_named(system: System, scenario: Scenario) -> None:
     await scenario.send_form()
     keys = f"k2:{SECRET}"
     variables = {**beside(system, "serve"), "CARE_GRPC_ADDRESS": f"{HOST}:0", "CARE_LINK_KEYS": keys}
     await refuses("serve", variables, "CARE_LINK_KEYS", "dev", "put them back")
 
 
-async def test_a_stack_on_a_taken_port_says_which_and_leaves_nothing_running(tmp_path: Path) -> None:
+async def test_a_stack_on_a_taken_port_names_it_and_leaves_nothing_running(tmp_path: Path) -> None:
     with own_ports() as first, socket.create_server((HOST, first + 4)):
         ended = await run_care("up", "--home", str(tmp_path / "home"), "--first-port", str(first))
     ended.assert_refused(f"port {first + 4}", "--first-port")
@@ -292,6 +292,6 @@ async def test_a_stack_refuses_a_misspelt_variable(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("first", ["0", "65530"])
-async def test_a_stack_refuses_ports_that_there_are_not(tmp_path: Path, first: str) -> None:
+async def test_a_stack_refuses_invalid_ports(tmp_path: Path, first: str) -> None:
     ended = await run_care("up", "--home", str(tmp_path / "home"), "--first-port", first)
     ended.assert_refused("--first-port", first)

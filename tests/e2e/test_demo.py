@@ -22,7 +22,7 @@ def ticket(output: str) -> int:
 
 
 @pytest.mark.timeout(240)
-async def test_it_plays_a_ticket_to_closed_and_again_on_the_same_data(tmp_path: Path) -> None:
+async def test_the_demo_plays_a_ticket_to_closed_and_again_on_the_same_data(tmp_path: Path) -> None:
     with own_ports() as first:
         arguments = ("demo", "--home", str(tmp_path / "home"), "--first-port", str(first))
         played = [await run_care(*arguments, timeout=TIMEOUT) for _ in range(2)]
@@ -35,7 +35,7 @@ async def test_it_plays_a_ticket_to_closed_and_again_on_the_same_data(tmp_path: 
         assert all(f" {kind} " in run.output for run in played), kind
 
 
-async def test_it_uses_the_stack_that_runs(system: System) -> None:
+async def test_the_demo_uses_a_running_stack(system: System) -> None:
     first = str(system.stack.ports.grpc)
     played = await run_care("demo", "--home", str(system.stack.home), "--first-port", first, timeout=TIMEOUT)
     assert (played.status, played.errors) == (0, "")
@@ -45,7 +45,7 @@ async def test_it_uses_the_stack_that_runs(system: System) -> None:
     assert "PostgreSQL: starting" not in played.output
 
 
-async def test_it_says_what_is_wrong_with_a_file_of_reviews(tmp_path: Path) -> None:
+async def test_the_demo_names_a_mistake_in_a_file_of_reviews(tmp_path: Path) -> None:
     reviews = tmp_path / "reviews.json"
     reviews.write_text('{"reviews": [{"reviewId": "r1"}]}', encoding="utf-8")
     with own_ports() as first:

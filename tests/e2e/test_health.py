@@ -14,7 +14,7 @@ _LOOK: Final = 5.0
 """The interval, in seconds, within which the service checks its database."""
 
 
-async def test_while_the_database_is_away_only_what_needs_none_serves(system: System) -> None:
+async def test_while_the_database_is_down_only_services_without_it_serve(system: System) -> None:
     address, healthz = system.stack.urls.grpc, system.stack.urls.metrics.replace("/metrics", "/healthz")
     http = await system.http()
 

@@ -38,7 +38,7 @@ async def is_handed_out(scenario: Scenario, message: str, attempts: int = 1) -> 
     await eventually(f"the hand-out of {message}", there)
 
 
-async def test_a_mail_server_that_is_killed_while_an_email_is_on_its_way_to_it(scenario: Scenario) -> None:
+async def test_a_mail_server_is_killed_while_it_receives_an_email(scenario: Scenario) -> None:
     person = await unlocked(scenario)
     with scenario.system.processes.frozen("mailbox"):
         message = await send_message(scenario, "First words")
@@ -51,7 +51,7 @@ async def test_a_mail_server_that_is_killed_while_an_email_is_on_its_way_to_it(s
     await is_shown_once(scenario, message.name)
 
 
-async def test_a_worker_that_is_killed_after_the_server_took_an_email_and_before_it_was_recorded(
+async def test_a_worker_is_killed_between_sending_an_email_and_recording_it(
     scenario: Scenario,
 ) -> None:
     person = await unlocked(scenario)

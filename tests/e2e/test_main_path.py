@@ -113,7 +113,7 @@ async def _closed(scenario: Scenario, recovery: str, link: str) -> None:
         (_closed, "closed", HTTPStatus.OK),
     ],
 )
-async def test_a_link_says_what_became_of_its_form(
+async def test_a_link_shows_the_state_of_its_form(
     scenario: Scenario, become: Callable[[Scenario, str, str], Awaitable[None]], page: str, status: HTTPStatus
 ) -> None:
     recovery = await scenario.send_form()
@@ -125,7 +125,7 @@ async def test_a_link_says_what_became_of_its_form(
     assert scenario.ticket not in answer.text
 
 
-async def test_an_unknown_link_and_a_forged_one_are_told_apart_by_nobody(system: System, scenario: Scenario) -> None:
+async def test_an_unknown_link_and_a_forged_one_get_the_same_page(system: System, scenario: Scenario) -> None:
     recovery = await scenario.send_form()
     link = await scenario.wait_for_form_link(recovery)
     key_id, key = secrets.load(system.stack.home).link_keys.split(":")

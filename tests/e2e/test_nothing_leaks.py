@@ -85,9 +85,7 @@ async def talked_with(scenario: Scenario) -> str:
     return recovery
 
 
-async def test_nothing_of_a_customer_is_kept_but_in_the_service_and_at_the_site(
-    system: System, collector: Collector
-) -> None:
+async def test_personal_data_is_only_in_the_service_and_at_the_site(system: System, collector: Collector) -> None:
     """Also searches for the data of all earlier tests in this process, because kills cause other log lines."""
     scenes = [answered_claimed_and_rejected, refused_by_the_site, withdrawn_after_failures, talked_with]
     done = [await scene(await Scenario.open(system)) for scene in scenes]

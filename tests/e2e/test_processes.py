@@ -156,7 +156,7 @@ async def locked(system: System, ticket: str) -> AsyncIterator[None]:
 
 
 @pytest.mark.parametrize("options", [(), ("--processes", "2")], ids=["one", "two"])
-async def test_a_drained_service_finishes_its_calls_and_takes_no_new_ones(
+async def test_a_draining_service_finishes_its_calls_and_accepts_no_new_ones(
     system: System, scenario: Scenario, tmp_path: Path, options: tuple[str, ...]
 ) -> None:
     async with serving(system, tmp_path, *options) as service, AsyncExitStack() as opened:
@@ -192,7 +192,7 @@ async def test_a_drained_service_finishes_its_calls_and_takes_no_new_ones(
         assert await service.ended() == 0
 
 
-async def test_one_line_says_that_the_port_is_taken(system: System, tmp_path: Path) -> None:
+async def test_a_taken_port_is_reported_in_one_line(system: System, tmp_path: Path) -> None:
     for options in ((), ("--processes", "2")):
         variables = dict(system.stack.environment["serve"])
         del variables["CARE_METRICS_ADDRESS"]

@@ -116,7 +116,7 @@ async def played(system: System) -> AsyncIterator[Mapping[Order, asyncio.Task[tu
 
 
 @pytest.mark.parametrize("order", ORDERS, ids=str)
-async def test_the_newest_reply_stands_and_no_dead_link_is_public(
+async def test_the_newest_reply_stays_and_no_ended_link_is_public(
     played: Mapping[Order, asyncio.Task[tuple[Scenario, list[str]]]], order: Order
 ) -> None:
     scenario, sent = await played[order]

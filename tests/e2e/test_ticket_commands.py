@@ -11,7 +11,7 @@ from tests.e2e.program import run_care
 from tests.support.system import System
 
 
-async def test_a_stacks_folder_is_all_that_is_needed(system: System) -> None:
+async def test_only_the_folder_of_the_stack_is_needed(system: System) -> None:
     intake = system.client("desk", "intake", Role.SERVICE)
     wanted = Ticket(subject="Cold soup", location="organizations/desk/locations/soho")
     await intake.tickets.CreateTicket(CreateTicketRequest(parent="organizations/desk", ticket=wanted))

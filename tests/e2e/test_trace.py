@@ -101,7 +101,7 @@ async def test_one_trace_goes_from_the_agents_call_to_the_unlocked_chat(
     assert submission.trace != TRACE
 
 
-async def test_the_lines_of_the_logs_name_the_trace(system: System, scenario: Scenario) -> None:
+async def test_log_lines_contain_the_trace(system: System, scenario: Scenario) -> None:
     other = SpanContext(0x1, 0x2, is_remote=False, trace_flags=TraceFlags(1))
     with use_span(NonRecordingSpan(other)):
         recovery = await scenario.send_form()

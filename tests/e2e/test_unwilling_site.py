@@ -12,7 +12,7 @@ from care_rules.entities.recovery import ReplyState
 from tests.e2e.scenario import Person, Scenario
 
 
-async def test_the_chat_opens_by_a_contact_known_otherwise_while_the_site_is_down(scenario: Scenario) -> None:
+async def test_the_chat_is_unlocked_by_another_contact_while_the_site_is_down(scenario: Scenario) -> None:
     await scenario.site.set_behavior("down")
     form = await scenario.send_form()
     await scenario.wait_for_reply_state(form, ReplyState.POSTING)
@@ -31,13 +31,13 @@ async def test_the_chat_opens_by_a_contact_known_otherwise_while_the_site_is_dow
     assert await scenario.get_state(direct) == "CHAT_UNLOCKED"
 
 
-async def test_a_reply_that_appears_after_the_worker_gave_up_is_seen_to_be_public(scenario: Scenario) -> None:
+async def test_a_reply_that_appears_after_the_worker_gave_up_is_recorded_as_public(scenario: Scenario) -> None:
     await scenario.site.set_behavior("slow", 12)  # the worker gives up after 10 s each time
     form = await scenario.send_form()
     await scenario.wait_for_state(form, "AWAITING_CONTACT")
 
 
-async def test_a_site_that_is_down_delays_a_reply_and_loses_none(scenario: Scenario) -> None:
+async def test_a_site_that_is_down_delays_a_reply_but_does_not_lose_it(scenario: Scenario) -> None:
     await scenario.site.set_behavior("down")
     form = await scenario.send_form()
     await scenario.wait_for_reply_state(form, ReplyState.POSTING)
@@ -47,7 +47,7 @@ async def test_a_site_that_is_down_delays_a_reply_and_loses_none(scenario: Scena
 
 
 @pytest.mark.parametrize(("mode", "reason"), [("refuse_links", "LINKS_NOT_ALLOWED"), ("refuse_too_long", "TOO_LONG")])
-async def test_the_agent_sees_why_the_site_refused_and_may_send_again(
+async def test_the_agent_sees_why_the_site_refused_and_may_send_another_form(
     scenario: Scenario, mode: str, reason: str
 ) -> None:
     await scenario.site.set_behavior(mode)

@@ -66,7 +66,7 @@ def real(state: str, reply: str, older: str | None = None, newer: str | None = N
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_the_next_step_is_the_models(state: str) -> None:
+def test_the_next_step_agrees_with_the_model(state: str) -> None:
     others = (None, *REPLIES)
     differ = []
     for reply, older, newer in product(REPLIES, others, others):
@@ -78,7 +78,7 @@ def test_the_next_step_is_the_models(state: str) -> None:
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_a_hand_out_leaves_the_models_reply_state(state: str) -> None:
+def test_the_reply_state_after_a_hand_out_agrees_with_the_model(state: str) -> None:
     for reply in REPLIES:
         step, expected = service.answer(*modelled(state, reply), Rules())
         if step in states.AT_SITE:
@@ -102,7 +102,7 @@ REPLIES_OF_REPORT = {"refused": [states.POSTING], "moderated": [states.POSTED]}
 
 @pytest.mark.parametrize("kind", states.REPORTS)
 @pytest.mark.parametrize("state", STATES)
-def test_a_report_does_what_it_does_in_the_model(state: str, kind: str) -> None:
+def test_the_effect_of_a_report_agrees_with_the_model(state: str, kind: str) -> None:
     for reply in REPLIES_OF_REPORT.get(kind, REPLIES):
         begin, number = modelled(state, reply)
         expected, moved = service.report(begin, number, kind, Rules(), stale=False)
@@ -143,7 +143,7 @@ def reached(budget: states.Budget) -> Iterator[tuple[states.State, states.State]
                 todo.append(move.after)
 
 
-def test_the_model_moves_as_the_products_tables_say() -> None:
+def test_the_moves_of_the_model_agree_with_the_products_tables() -> None:
     recoveries, statuses = set(), set()
     for budget in EXPLORED:
         for before, now in reached(budget):

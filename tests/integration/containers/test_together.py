@@ -176,7 +176,7 @@ async def test_the_parts_run_together(tmp_path: Path, file: Compose, ports: Mapp
         assert set(SEARCH_ATTRIBUTES) <= set(known.custom_attributes), "the worker registers them"
 
 
-async def test_a_role_that_is_not_there_is_not_healthy(file: Compose, ports: Mapping[str, int], tmp_path: Path) -> None:
+async def test_a_role_that_does_not_run_is_not_healthy(file: Compose, ports: Mapping[str, int], tmp_path: Path) -> None:
     to = Substitutes("@127.0.0.1:1/care", "127.0.0.1:1", ports, tmp_path)
 
     async def ask(name: str, service: Service) -> None:

@@ -55,7 +55,7 @@ async def test_a_repeated_reply_is_posted_once_and_read_back(
     assert await puts(http) == [TEXT]
 
 
-async def test_a_retraction_replaces_the_reply_once_and_may_have_the_post_s_key(
+async def test_a_retraction_replaces_the_reply_once_and_may_use_the_post_s_key(
     site: ReviewSite, target: ReplyTarget, http: httpx.AsyncClient
 ) -> None:
     await site.post_reply(target, TEXT, "k")
@@ -81,7 +81,9 @@ async def test_an_id_of_any_characters_is_found(site: ReviewSite) -> None:
 
 
 @pytest.mark.parametrize("external_id", ["none", ".", "..", "../../other/reviews/r1", ""])
-async def test_an_unknown_review_is_refused_and_an_id_cannot_lead_elsewhere(site: ReviewSite, external_id: str) -> None:
+async def test_an_unknown_review_is_refused_and_an_id_cannot_change_the_path(
+    site: ReviewSite, external_id: str
+) -> None:
     nowhere = ReplyTarget("acme", "soho", "local", external_id)
     with pytest.raises(ReplyRefused) as refused:
         await site.post_reply(nowhere, TEXT, "k")
@@ -95,7 +97,7 @@ async def test_an_unknown_review_is_refused_and_an_id_cannot_lead_elsewhere(site
     ("mode", "reason"),
     [("refuse_too_long", RefusalReason.TOO_LONG), ("refuse_links", RefusalReason.LINKS_NOT_ALLOWED)],
 )
-async def test_the_site_s_refusals_keep_their_reason(
+async def test_a_refusal_of_the_site_keeps_its_reason(
     site: ReviewSite, target: ReplyTarget, http: httpx.AsyncClient, mode: str, reason: RefusalReason
 ) -> None:
     await http.put("/v1/behavior", json={"mode": mode})
@@ -106,13 +108,13 @@ async def test_the_site_s_refusals_keep_their_reason(
     assert await puts(http) == []
 
 
-async def test_a_text_beyond_the_real_limit_is_too_long(site: ReviewSite, target: ReplyTarget) -> None:
+async def test_a_text_over_the_real_limit_is_too_long(site: ReviewSite, target: ReplyTarget) -> None:
     with pytest.raises(ReplyRefused) as refused:
         await site.post_reply(target, "é" * 2049, "k")
     assert refused.value.reason is RefusalReason.TOO_LONG
 
 
-async def test_a_site_that_is_down_may_come_back(
+async def test_a_site_that_is_down_can_be_retried(
     site: ReviewSite, target: ReplyTarget, http: httpx.AsyncClient
 ) -> None:
     await http.put("/v1/behavior", json={"mode": "down"})
@@ -121,7 +123,7 @@ async def test_a_site_that_is_down_may_come_back(
     assert unavailable.value.reason is UnavailableReason.SERVER_ERROR
 
 
-async def test_a_post_that_outlasts_the_deadline_shows_once_after_its_retry(
+async def test_a_post_that_exceeds_the_deadline_is_shown_once_after_its_retry(
     site_url: str, site: ReviewSite, target: ReplyTarget, http: httpx.AsyncClient
 ) -> None:
     await http.put("/v1/behavior", json={"mode": "slow", "delay_seconds": 1})
@@ -179,14 +181,14 @@ async def test_a_successful_response_that_cannot_be_read_is_unexpected(content: 
         assert unavailable.value.reason is UnavailableReason.UNEXPECTED_RESPONSE
 
 
-async def test_a_body_that_cannot_be_decoded_is_no_reply(target: ReplyTarget) -> None:
+async def test_a_body_that_cannot_be_decoded_is_unexpected(target: ReplyTarget) -> None:
     async with answering(200, b"no gzip", {"Content-Encoding": "gzip"}) as adapter:
         with pytest.raises(SiteUnavailable) as unavailable:
             await adapter.read_reply(target)
         assert unavailable.value.reason is UnavailableReason.UNEXPECTED_RESPONSE
 
 
-async def test_the_deadline_covers_an_answer_that_trickles(target: ReplyTarget) -> None:
+async def test_the_deadline_includes_a_slow_answer(target: ReplyTarget) -> None:
     async def trickle() -> AsyncIterator[bytes]:
         while True:  # each piece arrives well within any limit on a single read
             yield b" "
@@ -213,7 +215,7 @@ async def test_a_site_that_is_not_running_is_unavailable(target: ReplyTarget) ->
         assert unavailable.value.reason is UnavailableReason.CONNECTION
 
 
-async def test_no_failure_carries_a_text_a_url_or_an_exception_that_does(
+async def test_no_error_contains_a_text_or_a_url(
     site_url: str, site: ReviewSite, target: ReplyTarget, http: httpx.AsyncClient
 ) -> None:
     failures: list[ReviewSiteError] = []
@@ -253,7 +255,7 @@ async def test_nothing_of_a_request_is_logged(
         assert secret not in logged
 
 
-async def test_others_requests_are_still_logged(
+async def test_requests_of_other_programs_are_still_logged(
     site: ReviewSite, target: ReplyTarget, http: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     await site.read_reply(target)
@@ -263,7 +265,7 @@ async def test_others_requests_are_still_logged(
 
 
 @pytest.mark.parametrize("base_url", ["", "localhost:8090", "ftp://localhost", "http://"])
-def test_a_base_url_that_cannot_work_is_refused_at_once(base_url: str) -> None:
+def test_an_invalid_base_url_is_refused_at_once(base_url: str) -> None:
     with pytest.raises(ValueError, match="absolute http or https URL"):
         LocalReviewSite(base_url)
 

@@ -73,7 +73,7 @@ async def test_postgres_starts_where_only_root_may_enter(private: Path, monkeypa
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has capabilities")
-def test_the_account_reaches_private_files_and_can_become_nobody_else(private: Path) -> None:
+def test_the_account_reaches_private_files_and_cannot_become_another(private: Path) -> None:
     file = private / "file"
     file.write_text("content")
     file.chmod(0o600)
@@ -85,7 +85,7 @@ def test_the_account_reaches_private_files_and_can_become_nobody_else(private: P
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has capabilities")
-def test_where_the_kernel_refuses_that_it_is_said_in_one_line(private: Path) -> None:
+def test_a_refusal_by_the_kernel_is_reported_in_one_line(private: Path) -> None:
     command = [sys.executable, "-c", STARTS_WITHOUT_THE_CAPABILITY, str(private / "home")]
     search = os.pathsep.join([str(private / "packages"), *sys.path])
     done = subprocess.run(command, env={**os.environ, "PYTHONPATH": search}, capture_output=True, text=True, check=True)

@@ -36,14 +36,14 @@ def answering(status: int) -> Iterator[str]:
             thread.join()
 
 
-def test_it_is_healthy_if_its_endpoint_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_service_is_healthy_if_its_endpoint_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CARE_GRPC_TLS_CERTIFICATE", "/etc/care/tls.crt")
     with answering(200) as address:
         monkeypatch.setenv("CARE_METRICS_ADDRESS", address)
         check(Role.SERVE, None)
 
 
-def test_it_is_not_if_its_endpoint_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_service_is_not_healthy_if_its_endpoint_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CARE_GRPC_TLS_CERTIFICATE", "/etc/care/tls.crt")
     with answering(503) as address:
         monkeypatch.setenv("CARE_METRICS_ADDRESS", address)
@@ -51,7 +51,7 @@ def test_it_is_not_if_its_endpoint_says_otherwise(monkeypatch: pytest.MonkeyPatc
             check(Role.SERVE, None)
 
 
-def test_without_that_endpoint_it_says_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_endpoint_the_error_says_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CARE_GRPC_TLS_CERTIFICATE", "/etc/care/tls.crt")
     monkeypatch.delenv("CARE_METRICS_ADDRESS", raising=False)
     with pytest.raises(StackError, match="set CARE_METRICS_ADDRESS too"):
@@ -59,12 +59,12 @@ def test_without_that_endpoint_it_says_what_to_set(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("role", ["serve", "web", "review-site"])
-def test_an_address_that_is_none_is_refused(role: str) -> None:
+def test_an_invalid_address_is_refused(role: str) -> None:
     with pytest.raises(StackError, match="--address must"):
         check(Role(role), "nowhere")
 
 
-def test_who_does_not_answer_is_not_healthy() -> None:
+def test_a_service_that_does_not_answer_is_not_healthy() -> None:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))  # bound but not listening, so connections are refused
         with pytest.raises(StackError, match="does not answer"):

@@ -83,7 +83,7 @@ async def test_a_lock_file_with_the_id_of_an_unrelated_process_is_stale(tmp_path
         assert is_alive(bystander.pid)
 
 
-async def test_an_interrupted_initdb_is_begun_anew(tmp_path: Path) -> None:
+async def test_an_interrupted_initdb_is_started_again(tmp_path: Path) -> None:
     unfinished = tmp_path / "postgres" / "data.unfinished"
     unfinished.mkdir(parents=True)
     (unfinished / "PG_VERSION").write_text("18\n")

@@ -39,7 +39,7 @@ async def data(tmp_path: Path) -> Path:
     return tmp_path / "postgres" / "data"
 
 
-async def test_data_of_another_postgres_are_named_with_both_versions(tmp_path: Path, data: Path) -> None:
+async def test_data_of_another_postgres_version_is_named_with_both_versions(tmp_path: Path, data: Path) -> None:
     (data / "PG_VERSION").write_text("17\n")
     said = await complaint(tmp_path, lambda: postgres.part(tmp_path))
     assert f"{data} was made by PostgreSQL 17, and this is 18" in said
@@ -51,7 +51,7 @@ async def test_a_damaged_cluster_is_named(tmp_path: Path, data: Path) -> None:
     assert f"{data} is damaged: delete it" in await complaint(tmp_path, lambda: postgres.part(tmp_path))
 
 
-async def test_what_postgres_says_of_its_data_is_passed_on(tmp_path: Path, data: Path) -> None:
+async def test_an_error_of_postgres_about_its_data_is_shown(tmp_path: Path, data: Path) -> None:
     def open_to_all() -> Part:
         data.chmod(0o755)
         return postgres.part(tmp_path)
@@ -85,14 +85,14 @@ async def test_a_damaged_file_of_the_review_site_is_named(tmp_path: Path) -> Non
     assert f"Local review site did not become ready: {file} is damaged: delete it" in said
 
 
-async def test_a_mailbox_that_is_no_folder_is_named(tmp_path: Path) -> None:
+async def test_a_mailbox_that_is_not_a_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "mailbox").touch()
     said = await complaint(tmp_path, lambda: stack._mailbox(planned(tmp_path)))
     assert f"Local mailbox did not become ready: Cannot store emails in {tmp_path / 'mailbox'}: " in said
     assert "Choose another folder" in said
 
 
-async def test_what_a_role_says_of_its_configuration_is_passed_on(tmp_path: Path) -> None:
+async def test_an_error_of_a_role_about_its_configuration_is_shown(tmp_path: Path) -> None:
     said = await complaint(tmp_path, lambda: stack._web(planned(tmp_path), {"CARE_SERVICE_ADDRESS": "nowhere"}))
     assert "Customer's pages did not become ready: CARE_SERVICE_ADDRESS " in said
 

@@ -54,7 +54,7 @@ def test_its_ui_answers_and_it_listens_on_loopback_only(tmp_path: Path) -> None:
         assert server.address.startswith("127.0.0.1:")
 
 
-async def test_a_port_in_use_is_in_its_last_words(tmp_path: Path) -> None:
+async def test_a_port_in_use_is_named_in_the_last_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         async with Supervisor(tmp_path / "logs") as supervisor:

@@ -48,9 +48,9 @@ OFFERED = ("en", "es", "fr", "de", "ar")
         ("fr;level=1, es", "es"),
     ],
 )
-def test_the_most_wanted_language_that_is_offered_is_found(header: str, found: str | None) -> None:
+def test_the_preferred_offered_language_is_selected(header: str, found: str | None) -> None:
     assert look_up(header, OFFERED) == found
 
 
-def test_a_header_without_end_is_not_read_to_its_end() -> None:
+def test_only_the_start_of_a_very_long_header_is_read() -> None:
     assert look_up("xx," * 10_000 + "fr", OFFERED) is None

@@ -98,7 +98,7 @@ async def following(
         yield found
 
 
-async def test_what_comes_is_told_as_the_page_shows_it(browser: httpx.AsyncClient, chat: Chat) -> None:
+async def test_live_messages_have_the_markup_of_the_page(browser: httpx.AsyncClient, chat: Chat) -> None:
     page = Page(await browser.get("/c/t"))
     async with following(browser, page.by_id("thread").attributes["data-events-url"]) as found:
         state = await anext(found)
@@ -117,21 +117,21 @@ async def test_what_comes_is_told_as_the_page_shows_it(browser: httpx.AsyncClien
     assert told.one("time").text == reloaded.all("time")[-1].text
 
 
-async def test_a_page_that_shows_nothing_is_told_everything(browser: httpx.AsyncClient, chat: Chat) -> None:
+async def test_an_empty_page_gets_all_messages(browser: httpx.AsyncClient, chat: Chat) -> None:
     async with following(browser) as found:
         assert (await anext(found)).type == "state"
         assert (await anext(found)).texts == ["One", "Two"]
     assert chat.posts == []
 
 
-async def test_what_comes_speaks_the_language_of_the_page(browser: httpx.AsyncClient, chat: Chat) -> None:
+async def test_live_messages_are_in_the_language_of_the_page(browser: httpx.AsyncClient, chat: Chat) -> None:
     async with following(browser, "/c/t/events?lang=ar&resume=1", {"Accept-Language": "en"}) as found:
         assert (await anext(found)).type == "state"
         assert "أنتم" in (await anext(found)).data
     assert len(chat.messages) == 2
 
 
-async def test_who_is_cut_off_again_and_again_is_told_each_message_once(browser: httpx.AsyncClient, chat: Chat) -> None:
+async def test_a_reader_with_many_interruptions_gets_each_message_once(browser: httpx.AsyncClient, chat: Chat) -> None:
     chance = random.Random(4)  # noqa: S311 - to repeat runs, not for security
     told: list[str] = []
     last_id = ""
@@ -158,7 +158,7 @@ async def test_who_is_cut_off_again_and_again_is_told_each_message_once(browser:
     assert told == [str(number) for number in range(199)]
 
 
-async def test_a_service_that_ends_the_stream_ends_it_for_a_while(browser: httpx.AsyncClient, chat: Chat) -> None:
+async def test_a_stream_that_the_service_ends_is_retried_after_a_pause(browser: httpx.AsyncClient, chat: Chat) -> None:
     with capture_logs() as lines:
         async with following(browser) as found:
             assert [(await anext(found)).type for _ in range(2)] == ["state", "message"]
@@ -167,9 +167,7 @@ async def test_a_service_that_ends_the_stream_ends_it_for_a_while(browser: httpx
     assert lines == [], "when a service restarts, all streams end"
 
 
-async def test_a_service_that_stops_leaves_it_to_each_browser_when_to_come_again(
-    browser: httpx.AsyncClient, chat: Chat
-) -> None:
+async def test_a_stopping_service_sets_no_common_retry_time(browser: httpx.AsyncClient, chat: Chat) -> None:
     with capture_logs() as lines:
         async with following(browser) as found:
             assert [(await anext(found)).type for _ in range(2)] == ["state", "message"]
@@ -178,7 +176,7 @@ async def test_a_service_that_stops_leaves_it_to_each_browser_when_to_come_again
     assert lines == [], "when a service restarts, all streams end"
 
 
-async def test_while_the_service_is_away_browsers_are_told_to_come_again(
+async def test_browsers_are_told_to_retry_while_the_service_is_down(
     service: CustomerService, browser: httpx.AsyncClient, chat: Chat
 ) -> None:
     service.failure = Failure(code_pb2.UNAVAILABLE, "DATABASE_UNAVAILABLE", retry_seconds=7)
@@ -187,7 +185,7 @@ async def test_while_the_service_is_away_browsers_are_told_to_come_again(
     assert chat.watchers == 0
 
 
-async def test_a_rejected_contact_is_told_that_it_is_over(browser: httpx.AsyncClient, chat: Chat) -> None:
+async def test_a_rejected_contact_gets_the_end_of_the_chat(browser: httpx.AsyncClient, chat: Chat) -> None:
     async with following(browser) as found:
         assert [(await anext(found)).type for _ in range(2)] == ["state", "message"]
         await chat.die()
@@ -195,25 +193,25 @@ async def test_a_rejected_contact_is_told_that_it_is_over(browser: httpx.AsyncCl
 
 
 @pytest.mark.parametrize("path", ["/c/unknown/events", f"/c/{'x' * 201}/events", "/c/%00/events"])
-async def test_all_unknown_links_get_one_answer(browser: httpx.AsyncClient, path: str) -> None:
+async def test_all_unknown_links_get_the_same_answer(browser: httpx.AsyncClient, path: str) -> None:
     async with following(browser, path) as found:
         assert [(event.type, event.data) async for event in found] == [("ended", "ended")]
 
 
-async def test_a_place_that_is_none_of_the_chats_asks_for_a_reload(browser: httpx.AsyncClient, chat: Chat) -> None:
+async def test_an_invalid_position_causes_a_reload(browser: httpx.AsyncClient, chat: Chat) -> None:
     async with following(browser, headers={"Last-Event-ID": "nonsense"}) as found:
         assert [event.type async for event in found] == ["ended"]
     assert chat.watchers == 0
 
 
-async def test_who_leaves_is_watched_for_no_longer(browser: httpx.AsyncClient, chat: Chat) -> None:
+async def test_the_stream_at_the_service_ends_when_the_browser_leaves(browser: httpx.AsyncClient, chat: Chat) -> None:
     async with following(browser) as found:
         await anext(found)
         await chat.watched_by(1)
     await chat.watched_by(0)
 
 
-async def test_a_service_of_which_nothing_is_heard_is_given_up(service: CustomerService, chat: Chat) -> None:
+async def test_a_silent_stream_is_cancelled(service: CustomerService, chat: Chat) -> None:
     chat.is_silent = True
     async with customer_service.serve(service) as address, open_channel(address) as channel:
         with pytest.raises(TryLater):
@@ -228,7 +226,7 @@ async def test_head_opens_no_stream(browser: httpx.AsyncClient, service: Custome
     assert service.calls == []
 
 
-async def test_one_link_has_so_many_streams_and_all_links_so_many(
+async def test_streams_are_limited_per_link_and_in_total(
     service: CustomerService, browser: httpx.AsyncClient, chat: Chat
 ) -> None:
     other = service.add_chat("other")

@@ -105,7 +105,7 @@ def assert_is_safe(response: httpx.Response, *, live: bool = False) -> None:
 
 
 @pytest.mark.parametrize("request_", ANSWERS, ids=lambda request: f"{request.status} {request.method} {request.path}")
-async def test_every_answer_is_safe_and_kept_by_no_cache(
+async def test_every_response_is_safe_and_not_cached(
     service: CustomerService, pages: httpx.AsyncClient, request_: Request
 ) -> None:
     service.add("open")
@@ -159,9 +159,7 @@ async def test_the_root_explains_itself(pages: httpx.AsyncClient) -> None:
     assert "open the link in the reply" in page.one("main").text
 
 
-async def test_nothing_is_made_of_the_host_that_a_request_names(
-    service: CustomerService, pages: httpx.AsyncClient
-) -> None:
+async def test_the_host_header_has_no_effect(service: CustomerService, pages: httpx.AsyncClient) -> None:
     service.add("open")
     service.add_chat("chat")
     headers = {"Host": "evil.example", "X-Forwarded-Host": "evil.example"}
@@ -199,7 +197,7 @@ class Broken:
         raise LookupError(f"{request.token} jane@example.com")
 
 
-async def test_a_mistake_of_ours_gets_a_page_and_a_log_line_without_anything_private() -> None:
+async def test_an_unexpected_error_gets_a_page_and_a_log_line_without_personal_data() -> None:
     app = create_app(cast("CustomerServiceAsyncStub", Broken()))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://care.example") as pages:
         with capture_logs() as lines:

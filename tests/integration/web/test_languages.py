@@ -110,7 +110,7 @@ def assert_speaks(response: httpx.Response, language: Language) -> Page:
 
 
 @pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: f"{answer.status} {answer.heading}")
-async def test_every_page_speaks_the_language_that_the_browser_asks_for(
+async def test_every_page_is_in_the_language_that_the_browser_requests(
     links: CustomerService, pages: httpx.AsyncClient, answer: Answer
 ) -> None:
     links.failure = answer.failure
@@ -125,7 +125,7 @@ async def test_every_page_speaks_the_language_that_the_browser_asks_for(
 
 
 @EACH
-async def test_what_a_page_fills_in_is_said_in_its_language(
+async def test_values_of_placeholders_are_in_the_language_of_the_page(
     links: CustomerService, pages: httpx.AsyncClient, language: Language
 ) -> None:
     headers = {"Accept-Language": language.tag}
@@ -141,7 +141,7 @@ async def test_what_a_page_fills_in_is_said_in_its_language(
 
 
 @EACH
-async def test_mistakes_are_told_in_the_language_of_the_page(
+async def test_errors_are_in_the_language_of_the_page(
     links: CustomerService, pages: httpx.AsyncClient, language: Language
 ) -> None:
     wrong = {"email": "jane@", "phone": "12", "display_name": "x" * 201, "message": "x" * 4001}
@@ -156,14 +156,14 @@ async def test_mistakes_are_told_in_the_language_of_the_page(
 
 
 @pytest.mark.parametrize("header", [None, "nl, ja;q=0.5", "*", "nonsense;;q=,"])
-async def test_who_asks_for_none_of_ours_reads_english(
+async def test_english_is_the_default_language(
     links: CustomerService, pages: httpx.AsyncClient, header: str | None
 ) -> None:
     response = await pages.get("/f/open", headers={"Accept-Language": header} if header is not None else {})
     assert_speaks(response, LANGUAGES["en"])
 
 
-async def test_the_words_of_the_business_stay_as_they_are(service: CustomerService, pages: httpx.AsyncClient) -> None:
+async def test_texts_of_the_business_are_not_translated(service: CustomerService, pages: httpx.AsyncClient) -> None:
     reply, consent = "Es tut uns leid.", "Sie dürfen mich anrufen."
     service.add("t", business_name="مقهى الميناء", reply_text=reply, consent_text=consent)
     page = Page(await pages.get("/f/t", headers={"Accept-Language": "fr"}))
@@ -175,7 +175,7 @@ async def test_the_words_of_the_business_stay_as_they_are(service: CustomerServi
     assert page.all("bdi")[0].text == "مقهى الميناء"
 
 
-async def test_our_own_consent_text_is_in_the_language_of_the_page(
+async def test_the_default_consent_text_is_in_the_language_of_the_page(
     links: CustomerService, pages: httpx.AsyncClient
 ) -> None:
     links.failure = AWAY
@@ -206,7 +206,7 @@ async def test_every_page_offers_the_other_languages_by_their_own_names(
 
 
 @pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: f"{answer.status} {answer.heading}")
-async def test_a_choice_counts_more_than_what_the_browser_asks_for(
+async def test_a_chosen_language_takes_precedence_over_the_browsers(
     links: CustomerService, pages: httpx.AsyncClient, answer: Answer
 ) -> None:
     links.failure = answer.failure
@@ -217,9 +217,7 @@ async def test_a_choice_counts_more_than_what_the_browser_asks_for(
 
 
 @pytest.mark.parametrize("choice", ["nl", "DE", "", "<b>", "de&lang=nl"])
-async def test_a_choice_that_there_is_not_changes_nothing(
-    links: CustomerService, pages: httpx.AsyncClient, choice: str
-) -> None:
+async def test_an_unknown_choice_changes_nothing(links: CustomerService, pages: httpx.AsyncClient, choice: str) -> None:
     response = await pages.get(f"/f/open?lang={choice}", headers={"Accept-Language": "es"})
     page = assert_speaks(response, LANGUAGES["es"])
     assert page.one("form").attributes["action"] == "/f/open", "and is not passed on"
@@ -236,7 +234,7 @@ async def test_the_links_of_the_switch_lead_to_the_same_page(links: CustomerServ
         assert there.one("dd").text == "3F9A-12C7"
 
 
-async def test_a_choice_goes_from_page_to_page(links: CustomerService, pages: httpx.AsyncClient) -> None:
+async def test_a_choice_is_kept_on_the_next_pages(links: CustomerService, pages: httpx.AsyncClient) -> None:
     arabic = LANGUAGES["ar"]
     form = Page(await pages.get("/f/open?lang=ar"))
     action = form.one("form").attributes["action"]
@@ -256,14 +254,14 @@ async def test_a_choice_goes_from_page_to_page(links: CustomerService, pages: ht
     assert again.one("form").attributes["action"] == "/f/open?lang=ar"
 
 
-async def test_without_a_choice_no_address_names_a_language(links: CustomerService, pages: httpx.AsyncClient) -> None:
+async def test_without_a_choice_no_url_names_a_language(links: CustomerService, pages: httpx.AsyncClient) -> None:
     headers = {"Accept-Language": "ar"}
     assert Page(await pages.get("/f/open", headers=headers)).one("form").attributes["action"] == "/f/open"
     sent = await pages.post("/f/open", data=GOOD, headers=headers)
     assert sent.headers["Location"] == "/f/open/thanks?reference=3F9A-12C7"
 
 
-async def test_nobody_who_is_thanked_for_nothing_loses_the_language(
+async def test_the_redirect_from_an_early_thanks_page_keeps_the_language(
     links: CustomerService, pages: httpx.AsyncClient
 ) -> None:
     assert (await pages.get("/f/open/thanks?lang=de")).headers["Location"] == "/f/open?lang=de"
@@ -280,7 +278,7 @@ def press(page: Page, tag: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("token", ["open", "answered", "closed"])
-async def test_what_was_typed_comes_along_and_is_not_sent(
+async def test_switching_keeps_the_answers_and_does_not_submit_them(
     links: CustomerService, pages: httpx.AsyncClient, token: str
 ) -> None:
     form = Page(await pages.get(f"/f/{token}"))
@@ -297,7 +295,7 @@ async def test_what_was_typed_comes_along_and_is_not_sent(
     assert (claim.email, claim.message, claim.consent) == ("jane@example.com", "Cold soup.", True)
 
 
-async def test_where_nothing_was_typed_the_page_is_one_that_can_be_reloaded(
+async def test_switching_an_empty_form_leads_to_a_page_that_can_be_reloaded(
     links: CustomerService, pages: httpx.AsyncClient
 ) -> None:
     form = Page(await pages.get("/f/open?lang=fr"))
@@ -305,14 +303,16 @@ async def test_where_nothing_was_typed_the_page_is_one_that_can_be_reloaded(
     assert (switched.status_code, switched.headers["Location"]) == (303, "/f/open?lang=ar")
 
 
-async def test_mistakes_are_no_hindrance_and_no_submission(links: CustomerService, pages: httpx.AsyncClient) -> None:
+async def test_switching_with_mistakes_works_and_does_not_submit(
+    links: CustomerService, pages: httpx.AsyncClient
+) -> None:
     wrong = Page(await pages.post("/f/open", data={"email": "jane@"}))
     page = assert_speaks(await pages.post("/f/open", data=press(wrong, "es")), LANGUAGES["es"])
     assert page.values["email"] == "jane@"
     assert links.calls[-1] == pb.GetContactFormRequest(token="open")
 
 
-async def test_a_service_that_is_away_costs_nobody_their_words_in_another_language(
+async def test_switching_keeps_the_answers_while_the_service_is_down(
     links: CustomerService, pages: httpx.AsyncClient
 ) -> None:
     links.failure = AWAY
@@ -326,7 +326,7 @@ async def test_a_service_that_is_away_costs_nobody_their_words_in_another_langua
     assert len(links.links["open"].claims) == 1
 
 
-async def test_switching_does_not_count_as_submitting(links: CustomerService, pages: httpx.AsyncClient) -> None:
+async def test_switching_is_not_limited_as_a_submission(links: CustomerService, pages: httpx.AsyncClient) -> None:
     form = Page(await pages.get("/f/open"))
     statuses = [(await pages.post("/f/open", data=press(form, "de") | TYPED)).status_code for _ in range(30)]
     assert set(statuses) == {200}
@@ -335,7 +335,7 @@ async def test_switching_does_not_count_as_submitting(links: CustomerService, pa
 @pytest.mark.parametrize(
     ("token", "status", "heading"), [("withdrawn", 410, "withdrawn.title"), ("unknown", 404, "unknown.title")]
 )
-async def test_a_form_that_has_ended_meanwhile_says_so_in_the_chosen_language(
+async def test_a_form_that_has_ended_shows_its_state_in_the_chosen_language(
     links: CustomerService, pages: httpx.AsyncClient, token: str, status: int, heading: str
 ) -> None:
     response = await pages.post(f"/f/{token}", data=TYPED | {"lang": "de"})
@@ -343,7 +343,7 @@ async def test_a_form_that_has_ended_meanwhile_says_so_in_the_chosen_language(
     assert assert_speaks(response, LANGUAGES["de"]).heading == LANGUAGES["de"].translate_plain(heading)
 
 
-async def test_a_language_that_there_is_not_is_no_switch(links: CustomerService, pages: httpx.AsyncClient) -> None:
+async def test_an_unknown_language_is_not_a_switch(links: CustomerService, pages: httpx.AsyncClient) -> None:
     assert (await pages.post("/f/open", data=TYPED | {"lang": "nl"})).status_code == 303
     assert len(links.links["open"].claims) == 1
 

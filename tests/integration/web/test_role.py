@@ -79,7 +79,7 @@ async def running(service_address: str, log_format: str = "json") -> AsyncIterat
             await process.wait()
 
 
-async def test_it_serves_logs_nothing_private_and_stops_when_told_to(service: CustomerService) -> None:
+async def test_the_role_serves_logs_no_personal_data_and_stops(service: CustomerService) -> None:
     service.add(TOKEN)
     async with serve(service) as address, running(address) as role:
         async with httpx.AsyncClient(base_url=role.url, trust_env=False) as browser:
@@ -108,7 +108,7 @@ async def test_it_serves_logs_nothing_private_and_stops_when_told_to(service: Cu
         assert private not in log
 
 
-async def test_a_request_under_way_ends_before_the_role_does(service: CustomerService) -> None:
+async def test_the_role_finishes_a_running_request_before_it_ends(service: CustomerService) -> None:
     link = service.add(TOKEN)
     service.held = asyncio.Event()
     async with serve(service) as address, running(address) as role:
@@ -128,7 +128,7 @@ async def test_a_request_under_way_ends_before_the_role_does(service: CustomerSe
     assert len(link.claims) == 1
 
 
-async def test_open_streams_end_when_it_is_told_to_stop_and_nothing_private_is_logged(service: CustomerService) -> None:
+async def test_open_streams_end_at_a_stop_and_no_personal_data_is_logged(service: CustomerService) -> None:
     chat = service.add_chat(TOKEN)
     await chat.say(PRIVATE["message"])
     async with serve(service) as address, running(address) as role:
@@ -157,7 +157,7 @@ async def test_open_streams_end_when_it_is_told_to_stop_and_nothing_private_is_l
         ({"CARE_WEB_ADDRESS": "192.0.2.1:0"}, "set CARE_WEB_ADDRESS to another address or port"),
     ],
 )
-async def test_a_wrong_configuration_ends_it_with_one_line(variables: Mapping[str, str], words: str) -> None:
+async def test_a_wrong_configuration_ends_the_role_with_one_line(variables: Mapping[str, str], words: str) -> None:
     process = await start(variables)
     _, errors = await process.communicate()
     [line] = errors.decode().splitlines()
