@@ -66,11 +66,11 @@ def _examples() -> Iterator[tuple[str, str]]:
     yield "commits.update_statement", commits.update_statement(sent, None).sql()
     begin, end = FeedPosition(1_000, 0), FeedPosition(2_000, 0)
     changes = feed.changes_statement(FeedFilter("acme", None, Always()), begin, end, 100)
-    yield "feed.changes_statement", _compiled("Lists the next changes of the change feed.", changes)
+    yield "feed.changes_statement", _compile("Lists the next changes of the change feed.", changes)
     page = ticket_lists.list_statement(TicketQuery("acme", 51), gather=False)
-    yield "ticket_lists.list_statement", _compiled("Lists a page of tickets, here without a filter.", page)
+    yield "ticket_lists.list_statement", _compile("Lists a page of tickets, here without a filter.", page)
     count = ticket_lists.count_statement("acme", Always(), gather=False)
-    yield "ticket_lists.count_statement", _compiled("Counts tickets by their stage, here without a filter.", count)
+    yield "ticket_lists.count_statement", _compile("Counts tickets by their stage, here without a filter.", count)
 
 
 class _Recorder(Desk):
@@ -86,7 +86,7 @@ class _Recorder(Desk):
         super().commit(scheduled, deadline=deadline)
 
 
-def _compiled(words: str, statement: Select[Any]) -> str:
+def _compile(words: str, statement: Select[Any]) -> str:
     compiled: Any = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
     values = "; ".join(f"${at}: {compiled.params[name]}" for at, name in enumerate(compiled.positiontup, 1))
     text = re.sub(r"\s*\n\s*", "\n", str(compiled))
@@ -95,10 +95,10 @@ def _compiled(words: str, statement: Select[Any]) -> str:
 
 def _laid_out(text: str) -> str:
     lines = textwrap.dedent(text).strip().splitlines()
-    return "\n".join(part for line in lines for part in _wrapped(line)) + "\n"
+    return "\n".join(part for line in lines for part in _wrap(line)) + "\n"
 
 
-def _wrapped(line: str) -> list[str]:
+def _wrap(line: str) -> list[str]:
     """Breaks a long line at spaces, but not inside a quotation."""
     if len(line) <= _WIDTH or line.startswith("--"):
         return [line]

@@ -28,8 +28,8 @@ async def test_a_workflow_that_was_terminated_is_named(scenario: Scenario) -> No
     older = "UPDATE tickets SET create_time = create_time - interval '1 hour' WHERE organization = $1 AND number = $2"
     await scenario.system.sql(older, ORGANIZATION, number)
 
-    async def named() -> bool:
+    async def is_named() -> bool:
         ended = await run_care("doctor", "--home", str(scenario.system.stack.home))
         return ended.status == 1 and f"TicketWorkflow does not run: {workflow_id}" in ended.output
 
-    await eventually("the doctor's finding", named)
+    await eventually("the doctor's finding", is_named)

@@ -49,12 +49,12 @@ class Story:
     async def submit(self) -> None:
         await self.scenario.submit_form(await self.scenario.wait_for_form_link(self.sent[-1], TIMEOUT), self.person)
 
-    async def is_posting(self) -> None:
+    async def wait_until_posting(self) -> None:
         await self.scenario.site.set_behavior("slow", SLOW)
         await self.send()
         await self.scenario.wait_for_reply_state(self.sent[-1], ReplyState.POSTING)
 
-    async def is_posted(self) -> None:
+    async def wait_until_posted(self) -> None:
         await self.send()
         await self.scenario.wait_for_state(self.sent[-1], "AWAITING_CONTACT")
 
@@ -70,9 +70,9 @@ class Story:
         if self.is_withdrawn:
             assert await self.scenario.find_public_link() is None
         else:
-            await self._is_unlocked(self.sent[-1])
+            await self._assert_unlocked(self.sent[-1])
 
-    async def _is_unlocked(self, recovery: str) -> None:
+    async def _assert_unlocked(self, recovery: str) -> None:
         found, link = await self.scenario.get_recovery(recovery), await self.scenario.find_public_link()
         assert link is not None
         assert await self.scenario.site.get_reply() == found.reply_text.replace("{form_link}", link)
@@ -99,7 +99,7 @@ class Asked(Moment):
 
 class Posting(Moment):
     async def arrange(self, story: Story) -> None:
-        await story.is_posting()
+        await story.wait_until_posting()
 
 
 class PostingAndWithdrawn(Posting):
@@ -115,7 +115,7 @@ class PostingAndSentAgain(Posting):
 
 class Posted(Moment):
     async def arrange(self, story: Story) -> None:
-        await story.is_posted()
+        await story.wait_until_posted()
 
 
 class Answered(Posted):

@@ -18,7 +18,7 @@ TIMEOUT = 110.0
 """A limit in seconds: Temporal waits 30 s for an attempt whose worker was killed."""
 
 
-async def unlocked(scenario: Scenario) -> Person:
+async def unlock_chat(scenario: Scenario) -> Person:
     """Unlocks a chat and waits for its greeting."""
     person = Person(phone="")
     await scenario.wait_for_state(await scenario.add_contact(person), "CHAT_UNLOCKED")
@@ -26,7 +26,7 @@ async def unlocked(scenario: Scenario) -> Person:
     return person
 
 
-async def is_handed_out(scenario: Scenario, message: str, attempts: int = 1) -> None:
+async def wait_until_handed_out(scenario: Scenario, message: str, attempts: int = 1) -> None:
     """Waits until the worker has begun the attempt number `attempts` to send the message."""
 
     async def there() -> bool:
@@ -39,26 +39,26 @@ async def is_handed_out(scenario: Scenario, message: str, attempts: int = 1) -> 
 
 
 async def test_a_mail_server_is_killed_while_it_receives_an_email(scenario: Scenario) -> None:
-    person = await unlocked(scenario)
+    person = await unlock_chat(scenario)
     with scenario.system.processes.frozen("mailbox"):
         message = await send_message(scenario, "First words")
-        await is_handed_out(scenario, message.name)
+        await wait_until_handed_out(scenario, message.name)
         scenario.system.processes.kill("mailbox")
     await scenario.system.processes.back()
     await wait_for_delivery(scenario, message, message_pb2.DELIVERY_STATE_SENT, timeout=TIMEOUT)
     found = [each for each in await list_emails(scenario.system, person.email) if message.text in each.text]
     assert len({each.message_id for each in found}) == 1
-    await is_shown_once(scenario, message.name)
+    await assert_shown_once(scenario, message.name)
 
 
 async def test_a_worker_is_killed_between_sending_an_email_and_recording_it(
     scenario: Scenario,
 ) -> None:
-    person = await unlocked(scenario)
+    person = await unlock_chat(scenario)
     with ExitStack() as service:
         with scenario.system.processes.frozen("mailbox"):
             message = await send_message(scenario, "Second words")
-            await is_handed_out(scenario, message.name)
+            await wait_until_handed_out(scenario, message.name)
             service.enter_context(scenario.system.processes.frozen("serve"))
         # The mailbox accepts the email; the service is frozen and cannot record the report.
         await wait_for_emails(scenario.system, person.email, 2)
@@ -69,10 +69,10 @@ async def test_a_worker_is_killed_between_sending_an_email_and_recording_it(
     # It arrives at least once. By its Message-ID, a mail program recognizes the second as a copy.
     assert len(found) in {1, 2}
     assert len({each.message_id for each in found}) == 1
-    await is_shown_once(scenario, message.name)
+    await assert_shown_once(scenario, message.name)
 
 
-async def is_shown_once(scenario: Scenario, message: str) -> None:
+async def assert_shown_once(scenario: Scenario, message: str) -> None:
     assert [each.name for each in await thread(scenario, scenario.ticket)].count(message) == 1
     log = await scenario.count_activities()
     # The greeting and this message.

@@ -78,11 +78,11 @@ async def test_the_link_leaves_the_public_reply_when_the_ticket_is_closed(scenar
 # Brings a link into a state; named after its page.
 
 
-async def _answered(scenario: Scenario, recovery: str, link: str) -> None:
+async def _answer(scenario: Scenario, recovery: str, link: str) -> None:
     await scenario.submit_form(link, Person())
 
 
-async def _expired(scenario: Scenario, recovery: str, link: str) -> None:
+async def _expire(scenario: Scenario, recovery: str, link: str) -> None:
     # The shortest lifetime of a form is an hour. So its expiry is moved in the database, and the workflow is poked.
     await scenario.system.sql("UPDATE recoveries SET expire_time = now() WHERE id = $1", recovery_uuid(recovery))
     await (await scenario.system.temporal()).get_workflow_handle(recovery_workflow_id(recovery)).signal("poke")
@@ -91,26 +91,26 @@ async def _expired(scenario: Scenario, recovery: str, link: str) -> None:
     assert await scenario.find_public_link() is None
 
 
-async def _withdrawn(scenario: Scenario, recovery: str, link: str) -> None:
+async def _withdraw(scenario: Scenario, recovery: str, link: str) -> None:
     await scenario.withdraw(recovery)
 
 
-async def _replaced(scenario: Scenario, recovery: str, link: str) -> None:
+async def _replace(scenario: Scenario, recovery: str, link: str) -> None:
     await scenario.add_contact(Person())
 
 
-async def _closed(scenario: Scenario, recovery: str, link: str) -> None:
+async def _close(scenario: Scenario, recovery: str, link: str) -> None:
     await scenario.close()
 
 
 @pytest.mark.parametrize(
     ("become", "page", "status"),
     [
-        (_answered, "answered", HTTPStatus.OK),
-        (_expired, "expired", HTTPStatus.GONE),
-        (_withdrawn, "withdrawn", HTTPStatus.GONE),
-        (_replaced, "replaced", HTTPStatus.GONE),
-        (_closed, "closed", HTTPStatus.OK),
+        (_answer, "answered", HTTPStatus.OK),
+        (_expire, "expired", HTTPStatus.GONE),
+        (_withdraw, "withdrawn", HTTPStatus.GONE),
+        (_replace, "replaced", HTTPStatus.GONE),
+        (_close, "closed", HTTPStatus.OK),
     ],
 )
 async def test_a_link_shows_the_state_of_its_form(

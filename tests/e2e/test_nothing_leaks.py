@@ -23,7 +23,7 @@ ALLOWED = {"postgres", "review-site", "mailbox"}
 """The only folders of a stack that may contain personal data: database, review site and mailbox."""
 
 
-async def answered_claimed_and_rejected(scenario: Scenario) -> str:
+async def play_claim_and_rejection(scenario: Scenario) -> str:
     """Plays a form with two answers whose first one is rejected; then the ticket is closed."""
     recovery = await scenario.send_form()
     link = await scenario.wait_for_form_link(recovery)
@@ -44,7 +44,7 @@ async def answered_claimed_and_rejected(scenario: Scenario) -> str:
     return recovery
 
 
-async def refused_by_the_site(scenario: Scenario) -> str:
+async def play_refusal(scenario: Scenario) -> str:
     """Plays a reply that the site refuses with a message that may quote the reply."""
     await scenario.site.set_behavior("refuse_too_long")
     recovery = await scenario.send_form()
@@ -54,7 +54,7 @@ async def refused_by_the_site(scenario: Scenario) -> str:
     return recovery
 
 
-async def withdrawn_after_failures(scenario: Scenario) -> str:
+async def play_withdrawal(scenario: Scenario) -> str:
     """Plays a reply that fails at first and is withdrawn when it is public; then one that is too long."""
     await scenario.site.set_behavior("down")
     recovery = await scenario.send_form()
@@ -70,7 +70,7 @@ async def withdrawn_after_failures(scenario: Scenario) -> str:
     return recovery
 
 
-async def talked_with(scenario: Scenario) -> str:
+async def play_chat(scenario: Scenario) -> str:
     """Plays a chat with messages in both directions."""
     person = Person(phone="")
     recovery = await scenario.add_contact(person)
@@ -87,7 +87,7 @@ async def talked_with(scenario: Scenario) -> str:
 
 async def test_personal_data_is_only_in_the_service_and_at_the_site(system: System, collector: Collector) -> None:
     """Also searches for the data of all earlier tests in this process, because kills cause other log lines."""
-    scenes = [answered_claimed_and_rejected, refused_by_the_site, withdrawn_after_failures, talked_with]
+    scenes = [play_claim_and_rejection, play_refusal, play_withdrawal, play_chat]
     done = [await scene(await Scenario.open(system)) for scene in scenes]
 
     workflows = await stored_data.read_workflows(await system.temporal())
@@ -112,10 +112,10 @@ async def test_personal_data_is_only_in_the_service_and_at_the_site(system: Syst
     assert b"temporal_workflow_completed_total" in metrics[system.stack.urls.worker_metrics]
 
     places = {**workflows, **files, **metrics, "the tables of temporal.db": database, "spans": collector.received}
-    assert found(system.private, places) == []
+    assert find_private_texts(system.private, places) == []
 
 
-def found(private: Mapping[str, str], places: Mapping[str, bytes]) -> list[str]:
+def find_private_texts(private: Mapping[str, str], places: Mapping[str, bytes]) -> list[str]:
     """Returns which private texts, in any spelling or in part, are in which places."""
     return [
         f"{what} in {place}: {spelling}"
@@ -149,5 +149,5 @@ def test_the_search_finds_a_text_in_each_spelling() -> None:
         "%C3%9Cber",
     ):
         hidden = spelling if spelling != "%C3%9Cber" else quote(person.message)
-        assert found(private, {"log": hidden.encode()}) != [], spelling
-    assert found(private, {"log": b"2079460124"}) == []
+        assert find_private_texts(private, {"log": hidden.encode()}) != [], spelling
+    assert find_private_texts(private, {"log": b"2079460124"}) == []

@@ -24,18 +24,18 @@ async def test_a_refused_row_is_parked_listed_and_put_back(system: System, scena
         NEWER,
     )
 
-    async def parked(number: int) -> bool:
+    async def is_parked(number: int) -> bool:
         return (await scrape_metrics(system.stack.urls.metrics))["care_outbox_parked_rows"] == number
 
     # Reads the metric, because starting a program again and again would slow everything down.
-    await eventually("the metric", lambda: parked(1))
+    await eventually("the metric", lambda: is_parked(1))
 
-    async def listed() -> dict[str, object] | None:
+    async def list_row() -> dict[str, object] | None:
         ended = await run_care("outbox", "list", "--json", "--home", str(system.stack.home))
         rows = [json.loads(line) for line in ended.output.splitlines()]
         return next((row for row in rows if row["recovery"] == recovery), None)
 
-    row = await eventually("the parked row", listed)
+    row = await eventually("the parked row", list_row)
     assert (row["failure"], row["attempts"]) == ("UnknownWorkflowError", 5)
     table = await run_care("outbox", "list", "--home", str(system.stack.home))
     assert (table.status, "UnknownWorkflowError" in table.output) == (0, True)
@@ -47,11 +47,11 @@ async def test_a_refused_row_is_parked_listed_and_put_back(system: System, scena
     back = await run_care("outbox", "retry", str(row["id"]), "--home", str(system.stack.home))
     assert (back.status, back.output) == (0, "1 retried\n")
 
-    async def gone() -> bool:
+    async def is_gone() -> bool:
         return await system.sql("SELECT 1 FROM outbox WHERE id = $1", row["id"]) == []
 
-    await eventually("the end of the row", gone)
-    await eventually("the metric", lambda: parked(0))
+    await eventually("the end of the row", is_gone)
+    await eventually("the metric", lambda: is_parked(0))
     assert (await run_care("outbox", "list", "--home", str(system.stack.home))).output == "No row is parked.\n"
     (await run_care("outbox", "retry", str(row["id"]), "--home", str(system.stack.home))).assert_refused(
         "care outbox list"

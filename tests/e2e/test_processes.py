@@ -59,7 +59,7 @@ class Serving:
 
 
 @asynccontextmanager
-async def serving(system: System, folder: Path, *options: str) -> AsyncIterator[Serving]:
+async def run_service(system: System, folder: Path, *options: str) -> AsyncIterator[Serving]:
     """Runs `care serve` until the block ends. Enters the block when the service is healthy."""
     first = ports.first_free(2)
     grpc_address, metrics_address = f"{HOST}:{first}", f"{HOST}:{first + 1}"
@@ -84,7 +84,7 @@ async def serving(system: System, folder: Path, *options: str) -> AsyncIterator[
             await process.wait()
 
 
-async def called(service: Serving, times: int) -> None:
+async def make_calls(service: Serving, times: int) -> None:
     """Makes `times` calls, each on a new connection."""
     for number in range(times):
         # Channels with the same options would share a connection.
@@ -93,7 +93,7 @@ async def called(service: Serving, times: int) -> None:
 
 
 async def test_processes_share_a_port_are_replaced_and_counted_together(system: System, tmp_path: Path) -> None:
-    async with serving(system, tmp_path, "--processes", "2") as service:
+    async with run_service(system, tmp_path, "--processes", "2") as service:
 
         async def complete() -> bool:
             return (await scrape_metrics(service.metrics)).get("care_processes") == 2
@@ -101,18 +101,18 @@ async def test_processes_share_a_port_are_replaced_and_counted_together(system: 
         await eventually("two processes", complete)
         before = {member.pid for member in service.members}
         assert len(before) == 2
-        await called(service, 20)
+        await make_calls(service, 20)
         assert (await scrape_metrics(service.metrics))[COUNT] == 20
 
         # If one process dies, the other continues, counters keep their values, and a new process starts.
         os.kill(min(before), signal.SIGKILL)
 
-        async def replaced() -> bool:
+        async def is_replaced() -> bool:
             now = {member.pid for member in service.members}
             return len(now) == 2 and now != before and await complete()
 
-        await eventually("another process", replaced)
-        await called(service, 20)
+        await eventually("another process", is_replaced)
+        await make_calls(service, 20)
         assert (await scrape_metrics(service.metrics))[COUNT] == 40
         assert await check_health(service.grpc) == "SERVING"
 
@@ -126,7 +126,7 @@ async def test_processes_share_a_port_are_replaced_and_counted_together(system: 
 
 
 async def test_the_processes_end_when_their_parent_is_killed(system: System, tmp_path: Path) -> None:
-    async with serving(system, tmp_path, "--processes", "2") as service:
+    async with run_service(system, tmp_path, "--processes", "2") as service:
 
         async def two() -> bool:
             return len(service.members) == 2
@@ -135,14 +135,14 @@ async def test_the_processes_end_when_their_parent_is_killed(system: System, tmp
         members = service.members
         service.process.kill()
 
-        async def gone() -> bool:
+        async def are_gone() -> bool:
             return not any(member.is_running() for member in members)
 
-        await eventually("the end of the processes", gone)
+        await eventually("the end of the processes", are_gone)
 
 
 @asynccontextmanager
-async def locked(system: System, ticket: str) -> AsyncIterator[None]:
+async def lock_ticket(system: System, ticket: str) -> AsyncIterator[None]:
     """Makes every write to the ticket wait until the block ends."""
     connection = await asyncpg.connect(system.stack.database_url)
     try:
@@ -159,12 +159,12 @@ async def locked(system: System, ticket: str) -> AsyncIterator[None]:
 async def test_a_draining_service_finishes_its_calls_and_accepts_no_new_ones(
     system: System, scenario: Scenario, tmp_path: Path, options: tuple[str, ...]
 ) -> None:
-    async with serving(system, tmp_path, *options) as service, AsyncExitStack() as opened:
+    async with run_service(system, tmp_path, *options) as service, AsyncExitStack() as opened:
         token = system.stack.token(ORGANIZATION, "alice")
         alice = await opened.enter_async_context(CareClient.connect(service.grpc, token))
         health_of_tickets = await opened.enter_async_context(watch_health(service.grpc, "care.v1.TicketService"))
         assert await anext(health_of_tickets) == "SERVING"
-        async with locked(system, scenario.ticket):
+        async with lock_ticket(system, scenario.ticket):
             call = asyncio.ensure_future(alice.tickets.StartTicket(tickets.StartTicketRequest(name=scenario.ticket)))
 
             async def under_way() -> bool:
@@ -179,14 +179,14 @@ async def test_a_draining_service_finishes_its_calls_and_accepts_no_new_ones(
             service.process.terminate()
             assert await anext(health_of_tickets) == "NOT_SERVING"
 
-            async def closed() -> bool:
+            async def is_closed() -> bool:
                 try:
-                    await called(service, 1)
+                    await make_calls(service, 1)
                 except grpc.aio.AioRpcError as error:
                     return error.code() is grpc.StatusCode.UNAVAILABLE
                 return False
 
-            await eventually("the end of new calls", closed)
+            await eventually("the end of new calls", is_closed)
             assert service.process.returncode is None
         assert (await call).ticket.name == scenario.ticket
         assert await service.ended() == 0

@@ -77,12 +77,12 @@ async def reaches(scenario: Scenario, recovery: str, moment: str) -> None:
             await scenario.wait_for_state(recovery, "AWAITING_CONTACT")
         case "retracting":
 
-            async def retracting() -> bool:
+            async def is_retracting() -> bool:
                 return await scenario.get_reply_state(
                     recovery
                 ) is ReplyState.RETRACTING or await scenario.workflow_has_ended(recovery)
 
-            await eventually(f"the retraction of {recovery}", retracting)
+            await eventually(f"the retraction of {recovery}", is_retracting)
         case "rested":
             await scenario.wait_for_workflow_end(recovery)
         case "at once":

@@ -53,7 +53,7 @@ async def test_the_agent_sees_why_the_site_refused_and_may_send_another_form(
     await scenario.site.set_behavior(mode)
     form = await scenario.send_form()
     await scenario.wait_for_state(form, "REFUSED")
-    await _is_shown(scenario, form, reason)
+    await _assert_shown(scenario, form, reason)
     assert (await scenario.get_recovery(form)).refusal_message != ""
     assert await scenario.site.list_posted_replies() == []
 
@@ -67,13 +67,13 @@ async def test_the_agent_sees_that_a_reply_was_taken_down_later(scenario: Scenar
     link = await scenario.wait_for_form_link(form)
     await scenario.site.take_down()
     await scenario.wait_for_state(form, "REFUSED")
-    await _is_shown(scenario, form, "TAKEN_DOWN")
+    await _assert_shown(scenario, form, "TAKEN_DOWN")
     assert await scenario.site.get_reply() is None
     assert (await scenario.http.get(link)).status_code == httpx.codes.GONE
 
 
-async def _is_shown(scenario: Scenario, form: str, reason: str) -> None:
-    """Returns whether the recovery, the thread, the log and the ticket's actions show the refusal."""
+async def _assert_shown(scenario: Scenario, form: str, reason: str) -> None:
+    """Checks that the recovery, the thread, the log and the ticket's actions show the refusal."""
     recovery, ticket = await scenario.get_recovery(form), await scenario.get_ticket()
     assert RefusalReason.Name(recovery.refusal_reason) == f"REFUSAL_REASON_{reason}"
     listed = await scenario.alice.conversations.ListMessages(conversations.ListMessagesRequest(parent=scenario.ticket))

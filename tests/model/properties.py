@@ -70,7 +70,7 @@ def violations_of_state(state: State) -> Iterator[str]:
 def violations_of_move(state: State, move: Move) -> Iterator[str]:
     """Yields what is wrong with a move from `state`."""
     after = move.after
-    changed = _changed(state, after) if after.recoveries is not state.recoveries else frozenset()
+    changed = _changed_recoveries(state, after) if after.recoveries is not state.recoveries else frozenset()
     if state.status == CLOSED and (
         after.status != CLOSED or any(state.recoveries[number - 1].ticket == 1 for number in changed)
     ):
@@ -86,7 +86,7 @@ def violations_of_move(state: State, move: Move) -> Iterator[str]:
             yield CLOSED_ON_FORM
 
 
-def _changed(state: State, after: State) -> frozenset[int]:
+def _changed_recoveries(state: State, after: State) -> frozenset[int]:
     """Returns which recoveries have another state."""
     pairs = zip(state.recoveries, after.recoveries, strict=False)  # a move may add a recovery
     return frozenset(number for number, (one, other) in enumerate(pairs, 1) if one.state != other.state)

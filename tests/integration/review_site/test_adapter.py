@@ -28,7 +28,7 @@ TEXT = "Sorry, Kim! https://example.com/f/k1.secret"
 
 
 @asynccontextmanager
-async def answering(
+async def adapter_for_answer(
     status: int, content: bytes = b"", headers: dict[str, str] | None = None
 ) -> AsyncIterator[LocalReviewSite]:
     """Returns an adapter for a server that always gives this answer."""
@@ -147,7 +147,7 @@ async def test_a_post_that_exceeds_the_deadline_is_shown_once_after_its_retry(
     ],
 )
 async def test_other_client_errors_are_refusals(status: int, reason: RefusalReason, target: ReplyTarget) -> None:
-    async with answering(status, b"<html>not our JSON") as adapter:
+    async with adapter_for_answer(status, b"<html>not our JSON") as adapter:
         with pytest.raises(ReplyRefused) as refused:
             await adapter.post_reply(target, TEXT, "k")
         assert refused.value.reason is reason
@@ -167,7 +167,7 @@ async def test_other_client_errors_are_refusals(status: int, reason: RefusalReas
     ],
 )
 async def test_temporary_failures_are_not_refusals(status: int, reason: UnavailableReason, target: ReplyTarget) -> None:
-    async with answering(status) as adapter:
+    async with adapter_for_answer(status) as adapter:
         with pytest.raises(SiteUnavailable) as unavailable:
             await adapter.post_reply(target, TEXT, "k")
         assert unavailable.value.reason is reason
@@ -175,14 +175,14 @@ async def test_temporary_failures_are_not_refusals(status: int, reason: Unavaila
 
 @pytest.mark.parametrize("content", [b"", b"<html>", b"[]", b"{}", b'{"comment": 5}', b"\xff"])
 async def test_a_successful_response_that_cannot_be_read_is_unexpected(content: bytes, target: ReplyTarget) -> None:
-    async with answering(200, content) as adapter:
+    async with adapter_for_answer(200, content) as adapter:
         with pytest.raises(SiteUnavailable) as unavailable:
             await adapter.read_reply(target)
         assert unavailable.value.reason is UnavailableReason.UNEXPECTED_RESPONSE
 
 
 async def test_a_body_that_cannot_be_decoded_is_unexpected(target: ReplyTarget) -> None:
-    async with answering(200, b"no gzip", {"Content-Encoding": "gzip"}) as adapter:
+    async with adapter_for_answer(200, b"no gzip", {"Content-Encoding": "gzip"}) as adapter:
         with pytest.raises(SiteUnavailable) as unavailable:
             await adapter.read_reply(target)
         assert unavailable.value.reason is UnavailableReason.UNEXPECTED_RESPONSE
@@ -227,7 +227,7 @@ async def test_no_error_contains_a_text_or_a_url(
 
     await http.put("/v1/behavior", json={"mode": "refuse_links"})
     await fail(site)
-    async with answering(400, f'{{"error": {{"message": "bad: {TEXT}"}}}}'.encode()) as adapter:
+    async with adapter_for_answer(400, f'{{"error": {{"message": "bad: {TEXT}"}}}}'.encode()) as adapter:
         await fail(adapter)
     async with serve(Starlette()) as gone:
         pass

@@ -15,7 +15,7 @@ from care_dev.stack.errors import StackError
 
 
 @contextmanager
-def answering(status: int) -> Iterator[str]:
+def serve_health(status: int) -> Iterator[str]:
     """Runs an HTTP server that answers `/healthz` with `status` and everything else with 404. Yields its address."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -38,14 +38,14 @@ def answering(status: int) -> Iterator[str]:
 
 def test_the_service_is_healthy_if_its_endpoint_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CARE_GRPC_TLS_CERTIFICATE", "/etc/care/tls.crt")
-    with answering(200) as address:
+    with serve_health(200) as address:
         monkeypatch.setenv("CARE_METRICS_ADDRESS", address)
         check(Role.SERVE, None)
 
 
 def test_the_service_is_not_healthy_if_its_endpoint_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CARE_GRPC_TLS_CERTIFICATE", "/etc/care/tls.crt")
-    with answering(503) as address:
+    with serve_health(503) as address:
         monkeypatch.setenv("CARE_METRICS_ADDRESS", address)
         with pytest.raises(StackError, match="503"):
             check(Role.SERVE, None)

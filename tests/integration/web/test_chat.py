@@ -31,7 +31,7 @@ async def chat(service: CustomerService) -> Chat:
     return chat
 
 
-def said(page: Page) -> list[str]:
+def texts_of(page: Page) -> list[str]:
     return ["".join(text.parts) for text in page.all("p", lang="", dir="auto")]
 
 
@@ -46,7 +46,7 @@ def notices(page: Page) -> list[str]:
 async def test_the_page_shows_authors_texts_and_times_oldest_first(pages: httpx.AsyncClient) -> None:
     page = Page(await pages.get("/c/t"))
     assert page.title == page.heading.removeprefix("H ") == "Chat with Harbor Café"
-    assert said(page) == ["How can we help?", "The soup\nwas cold."]
+    assert texts_of(page) == ["How can we help?", "The soup\nwas cold."]
     assert [item.attributes["class"] for item in page.all("li") if "data-id" in item.attributes] == [
         "from-business",
         "from-customer",
@@ -93,7 +93,7 @@ async def test_messages_are_text_and_not_markup(service: CustomerService, pages:
     page = Page(response)
     assert page.all("b") == []
     assert [script.text for script in page.all("script")] == [""], "our own, which is a file"
-    assert said(page) == [evil, f"{RLO}gnp.exe{PDI}{PDI}"]
+    assert texts_of(page) == [evil, f"{RLO}gnp.exe{PDI}{PDI}"]
     assert page.by_id("thread").attributes["data-business-label"] == evil
     # Characters that change the direction are isolated in a paragraph with dir="auto".
     assert RLO not in response.text.replace(f"{RLO}gnp", "")
@@ -158,7 +158,7 @@ async def test_buttons_lead_to_earlier_messages_and_back(service: CustomerServic
     url = "/c/t"
     while True:
         page = Page(await pages.get(url))
-        seen = said(page) + seen
+        seen = texts_of(page) + seen
         earlier = [button for button in page.all("button", name="before") if button.attributes["value"]]
         if not earlier:
             break
@@ -184,7 +184,7 @@ async def test_showing_other_messages_keeps_the_typed_text_and_sends_nothing(
     response = await pages.post(f"/c/t{query}", data=values | {"before": "1"})
     page = Page(response)
     assert response.status_code == 200
-    assert said(page) == ["How can we help?"]
+    assert texts_of(page) == ["How can we help?"]
     assert page.values == values | {"text": "Not sent\nyet."}, "under the same request id"
     assert page.by_id("form").attributes["action"] == "/c/t?before=1"
     assert chat.posts == []
@@ -201,7 +201,7 @@ async def test_switching_the_language_keeps_the_position_and_the_typed_text(
     typed = await pages.post("/c/t?before=1", data={"text": "Not sent yet.", "lang": "de"})
     page = Page(typed)
     assert page.title == "Chat mit Harbor Café"
-    assert said(page) == ["How can we help?"]
+    assert texts_of(page) == ["How can we help?"]
     assert page.values["text"] == "Not sent yet."
     blank = await pages.post("/c/t?before=1", data={"text": " ", "lang": "de"})
     assert (blank.status_code, blank.headers["Location"]) == (303, "/c/t?lang=de&before=1")
@@ -221,7 +221,7 @@ async def test_a_message_is_sent_once_and_shown_on_a_page_that_can_be_reloaded(
     assert post.text == "Two lines\nof mine."
     assert str(UUID(post.request_id)) == post.request_id == values["request_id"]
     page = Page(await pages.get(SENT))
-    assert said(page)[-1] == "Two lines\nof mine."
+    assert texts_of(page)[-1] == "Two lines\nof mine."
     assert page.values["text"] == ""
     assert page.values["request_id"] != values["request_id"]
     assert notices(page) == []
@@ -264,7 +264,7 @@ async def test_a_refused_message_is_kept_with_its_error(
     assert "autofocus" in page.by_id("text").attributes
     assert page.values["text"] == text.strip(" \r\n\t\0")
     assert page.values["request_id"] == values["request_id"]
-    assert len(said(page)) == 2
+    assert len(texts_of(page)) == 2
     assert chat.posts == []
 
 

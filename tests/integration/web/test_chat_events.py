@@ -83,7 +83,7 @@ async def browser(service: CustomerService) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @asynccontextmanager
-async def following(
+async def follow_events(
     browser: httpx.AsyncClient, url: str = EVENTS, headers: Mapping[str, str] | None = None
 ) -> AsyncIterator[AsyncIterator[Event]]:
     """Yields the events at ``url`` after the first one, which only sets the retry time."""
@@ -100,7 +100,7 @@ async def following(
 
 async def test_live_messages_have_the_markup_of_the_page(browser: httpx.AsyncClient, chat: Chat) -> None:
     page = Page(await browser.get("/c/t"))
-    async with following(browser, page.by_id("thread").attributes["data-events-url"]) as found:
+    async with follow_events(browser, page.by_id("thread").attributes["data-events-url"]) as found:
         state = await anext(found)
         assert (state.type, state.data) == ("state", "open")
         await chat.say("<b>Three</b>\r\nlines\n" + RLO)
@@ -118,14 +118,14 @@ async def test_live_messages_have_the_markup_of_the_page(browser: httpx.AsyncCli
 
 
 async def test_an_empty_page_gets_all_messages(browser: httpx.AsyncClient, chat: Chat) -> None:
-    async with following(browser) as found:
+    async with follow_events(browser) as found:
         assert (await anext(found)).type == "state"
         assert (await anext(found)).texts == ["One", "Two"]
     assert chat.posts == []
 
 
 async def test_live_messages_are_in_the_language_of_the_page(browser: httpx.AsyncClient, chat: Chat) -> None:
-    async with following(browser, "/c/t/events?lang=ar&resume=1", {"Accept-Language": "en"}) as found:
+    async with follow_events(browser, "/c/t/events?lang=ar&resume=1", {"Accept-Language": "en"}) as found:
         assert (await anext(found)).type == "state"
         assert "أنتم" in (await anext(found)).data
     assert len(chat.messages) == 2
@@ -140,7 +140,7 @@ async def test_a_reader_with_many_interruptions_gets_each_message_once(browser: 
         nonlocal last_id
         while "198" not in told:
             headers = {"Last-Event-ID": last_id} if last_id else {}
-            async with following(browser, f"{EVENTS}&resume=2", headers) as found:
+            async with follow_events(browser, f"{EVENTS}&resume=2", headers) as found:
                 async for event in found:
                     last_id = event.id or last_id
                     if event.type == "message" and event.data:
@@ -160,7 +160,7 @@ async def test_a_reader_with_many_interruptions_gets_each_message_once(browser: 
 
 async def test_a_stream_that_the_service_ends_is_retried_after_a_pause(browser: httpx.AsyncClient, chat: Chat) -> None:
     with capture_logs() as lines:
-        async with following(browser) as found:
+        async with follow_events(browser) as found:
             assert [(await anext(found)).type for _ in range(2)] == ["state", "message"]
             await chat.cut()
             assert [event.fields async for event in found] == [{"retry": "10000"}]
@@ -169,7 +169,7 @@ async def test_a_stream_that_the_service_ends_is_retried_after_a_pause(browser: 
 
 async def test_a_stopping_service_sets_no_common_retry_time(browser: httpx.AsyncClient, chat: Chat) -> None:
     with capture_logs() as lines:
-        async with following(browser) as found:
+        async with follow_events(browser) as found:
             assert [(await anext(found)).type for _ in range(2)] == ["state", "message"]
             await chat.drain()
             assert [event async for event in found] == [], "no other time than the one that each was told by chance"
@@ -180,13 +180,13 @@ async def test_browsers_are_told_to_retry_while_the_service_is_down(
     service: CustomerService, browser: httpx.AsyncClient, chat: Chat
 ) -> None:
     service.failure = Failure(code_pb2.UNAVAILABLE, "DATABASE_UNAVAILABLE", retry_seconds=7)
-    async with following(browser) as found:
+    async with follow_events(browser) as found:
         assert [event.fields async for event in found] == [{"retry": "7000"}]
     assert chat.watchers == 0
 
 
 async def test_a_rejected_contact_gets_the_end_of_the_chat(browser: httpx.AsyncClient, chat: Chat) -> None:
-    async with following(browser) as found:
+    async with follow_events(browser) as found:
         assert [(await anext(found)).type for _ in range(2)] == ["state", "message"]
         await chat.die()
         assert [event.type async for event in found] == ["ended"]
@@ -194,18 +194,18 @@ async def test_a_rejected_contact_gets_the_end_of_the_chat(browser: httpx.AsyncC
 
 @pytest.mark.parametrize("path", ["/c/unknown/events", f"/c/{'x' * 201}/events", "/c/%00/events"])
 async def test_all_unknown_links_get_the_same_answer(browser: httpx.AsyncClient, path: str) -> None:
-    async with following(browser, path) as found:
+    async with follow_events(browser, path) as found:
         assert [(event.type, event.data) async for event in found] == [("ended", "ended")]
 
 
 async def test_an_invalid_position_causes_a_reload(browser: httpx.AsyncClient, chat: Chat) -> None:
-    async with following(browser, headers={"Last-Event-ID": "nonsense"}) as found:
+    async with follow_events(browser, headers={"Last-Event-ID": "nonsense"}) as found:
         assert [event.type async for event in found] == ["ended"]
     assert chat.watchers == 0
 
 
 async def test_the_stream_at_the_service_ends_when_the_browser_leaves(browser: httpx.AsyncClient, chat: Chat) -> None:
-    async with following(browser) as found:
+    async with follow_events(browser) as found:
         await anext(found)
         await chat.watched_by(1)
     await chat.watched_by(0)
@@ -234,7 +234,7 @@ async def test_streams_are_limited_per_link_and_in_total(
         leave = asyncio.Event()
 
         async def stay(url: str) -> None:
-            async with following(browser, url) as found:
+            async with follow_events(browser, url) as found:
                 await anext(found)
                 await leave.wait()
 
@@ -251,5 +251,5 @@ async def test_streams_are_limited_per_link_and_in_total(
         leave.set()
     await chat.watched_by(0)
     await other.watched_by(0)
-    async with following(browser) as found:
+    async with follow_events(browser) as found:
         assert (await anext(found)).type == "state"

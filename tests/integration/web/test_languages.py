@@ -101,7 +101,7 @@ def read(text: Markup) -> str:
     return unescape(re.sub("<[^>]*>", "", text))
 
 
-def assert_speaks(response: httpx.Response, language: Language) -> Page:
+def assert_language(response: httpx.Response, language: Language) -> Page:
     page = Page(response)
     assert page.one("html").attributes == {"lang": language.tag, "dir": language.direction}
     assert response.headers["Content-Language"] == language.tag
@@ -117,7 +117,7 @@ async def test_every_page_is_in_the_language_that_the_browser_requests(
     for language in LANGUAGES.values():
         response = await ask(pages, answer, {"Accept-Language": f"{language.tag}-XX, nl;q=0.9"})
         assert response.status_code == answer.status
-        page = assert_speaks(response, language)
+        page = assert_language(response, language)
         assert page.heading.removeprefix("H ") == read(language.translate(answer.heading, business=NAME))
         everything = page.one("body").text
         assert [key for key in answer.texts if language.translate_plain(key) not in everything] == []
@@ -160,7 +160,7 @@ async def test_english_is_the_default_language(
     links: CustomerService, pages: httpx.AsyncClient, header: str | None
 ) -> None:
     response = await pages.get("/f/open", headers={"Accept-Language": header} if header is not None else {})
-    assert_speaks(response, LANGUAGES["en"])
+    assert_language(response, LANGUAGES["en"])
 
 
 async def test_texts_of_the_business_are_not_translated(service: CustomerService, pages: httpx.AsyncClient) -> None:
@@ -187,7 +187,7 @@ async def test_the_default_consent_text_is_in_the_language_of_the_page(
 # --- the switch -------------------------------------------------------------------------------------------------------
 
 
-def is_offered(page: Page) -> dict[str, str]:
+def offered_languages(page: Page) -> dict[str, str]:
     """Returns the names of the offered languages by tag."""
     offers = [*page.all("a", rel="nofollow"), *page.all("button", name="lang")]
     return {offer.attributes["lang"]: offer.text for offer in offers}
@@ -199,7 +199,7 @@ async def test_every_page_offers_the_other_languages_by_their_own_names(
 ) -> None:
     links.failure = answer.failure
     page = Page(await ask(pages, answer, {"Accept-Language": "de"}))
-    assert is_offered(page) == {"en": "English", "es": "Español", "fr": "Français", "ar": "العربية"}
+    assert offered_languages(page) == {"en": "English", "es": "Español", "fr": "Français", "ar": "العربية"}
     current = page.one("span", lang="de")
     assert (current.text, current.attributes["aria-current"]) == ("Deutsch", "true")
     assert page.one("nav").attributes["aria-label"] == "Sprache"
@@ -212,24 +212,24 @@ async def test_a_chosen_language_takes_precedence_over_the_browsers(
     links.failure = answer.failure
     for language in LANGUAGES.values():
         other = "fr" if language.tag != "fr" else "es"
-        page = assert_speaks(await ask(pages, answer, {"Accept-Language": other}, f"lang={language.tag}"), language)
+        page = assert_language(await ask(pages, answer, {"Accept-Language": other}, f"lang={language.tag}"), language)
         assert page.heading.removeprefix("H ") == read(language.translate(answer.heading, business=NAME))
 
 
 @pytest.mark.parametrize("choice", ["nl", "DE", "", "<b>", "de&lang=nl"])
 async def test_an_unknown_choice_changes_nothing(links: CustomerService, pages: httpx.AsyncClient, choice: str) -> None:
     response = await pages.get(f"/f/open?lang={choice}", headers={"Accept-Language": "es"})
-    page = assert_speaks(response, LANGUAGES["es"])
+    page = assert_language(response, LANGUAGES["es"])
     assert page.one("form").attributes["action"] == "/f/open", "and is not passed on"
 
 
 async def test_the_links_of_the_switch_lead_to_the_same_page(links: CustomerService, pages: httpx.AsyncClient) -> None:
     path = "/f/answered/thanks"
     page = Page(await pages.get(f"{path}?reference=3F9A-12C7"))
-    for tag in is_offered(page):
+    for tag in offered_languages(page):
         [link] = page.all("a", lang=tag)
         assert parse_qs(urlsplit(link.attributes["href"]).query) == {"lang": [tag], "reference": ["3F9A-12C7"]}
-        there = assert_speaks(await pages.get(f"{path}{link.attributes['href']}"), LANGUAGES[tag])
+        there = assert_language(await pages.get(f"{path}{link.attributes['href']}"), LANGUAGES[tag])
         assert there.heading == LANGUAGES[tag].translate_plain("thanks.title")
         assert there.one("dd").text == "3F9A-12C7"
 
@@ -243,10 +243,10 @@ async def test_a_choice_is_kept_on_the_next_pages(links: CustomerService, pages:
     assert wrong.one("form").attributes["action"] == action
     sent = await pages.post(action, data=wrong.values | GOOD)
     assert sent.headers["Location"] == "/f/open/thanks?lang=ar&reference=3F9A-12C7"
-    thanks = assert_speaks(await pages.get(sent.headers["Location"]), arabic)
+    thanks = assert_language(await pages.get(sent.headers["Location"]), arabic)
     more = thanks.one("a", class_="action").attributes["href"]
     assert more == "/f/open?lang=ar"
-    assert_speaks(await pages.get(more), arabic)
+    assert_language(await pages.get(more), arabic)
     links.failure = AWAY
     away = Page(await pages.get("/f/open?lang=ar"))
     assert away.one("a", class_="action").attributes["href"] == "/f/open?lang=ar"
@@ -284,7 +284,7 @@ async def test_switching_keeps_the_answers_and_does_not_submit_them(
     form = Page(await pages.get(f"/f/{token}"))
     switched = await pages.post(f"/f/{token}", data=press(form, "de") | TYPED)
     assert switched.status_code == 200
-    page = assert_speaks(switched, LANGUAGES["de"])
+    page = assert_language(switched, LANGUAGES["de"])
     assert page.values == form.values | TYPED, "with the id that makes sending it twice act once"
     assert page.errors == page.summary == {}
     assert all("open" in details.attributes for details in page.all("details"))
@@ -307,7 +307,7 @@ async def test_switching_with_mistakes_works_and_does_not_submit(
     links: CustomerService, pages: httpx.AsyncClient
 ) -> None:
     wrong = Page(await pages.post("/f/open", data={"email": "jane@"}))
-    page = assert_speaks(await pages.post("/f/open", data=press(wrong, "es")), LANGUAGES["es"])
+    page = assert_language(await pages.post("/f/open", data=press(wrong, "es")), LANGUAGES["es"])
     assert page.values["email"] == "jane@"
     assert links.calls[-1] == pb.GetContactFormRequest(token="open")
 
@@ -319,7 +319,7 @@ async def test_switching_keeps_the_answers_while_the_service_is_down(
     again = Page(await pages.post("/f/open", data=TYPED))
     response = await pages.post("/f/open", data=press(again, "fr"))
     assert response.status_code == 503
-    page = assert_speaks(response, LANGUAGES["fr"])
+    page = assert_language(response, LANGUAGES["fr"])
     assert page.values == again.values
     links.failure = None
     assert (await pages.post("/f/open?lang=fr", data=page.values)).status_code == 303
@@ -340,7 +340,7 @@ async def test_a_form_that_has_ended_shows_its_state_in_the_chosen_language(
 ) -> None:
     response = await pages.post(f"/f/{token}", data=TYPED | {"lang": "de"})
     assert response.status_code == status
-    assert assert_speaks(response, LANGUAGES["de"]).heading == LANGUAGES["de"].translate_plain(heading)
+    assert assert_language(response, LANGUAGES["de"]).heading == LANGUAGES["de"].translate_plain(heading)
 
 
 async def test_an_unknown_language_is_not_a_switch(links: CustomerService, pages: httpx.AsyncClient) -> None:

@@ -95,7 +95,7 @@ def test_refusals_are_reasons_of_the_contract(service: Service, method: Method) 
     ] == []
 
 
-def required(message: Message, full_name: str) -> Iterator[str]:
+def missing_fields(message: Message, full_name: str) -> Iterator[str]:
     """Yields the required fields that are not set, at any depth of the set fields."""
     for field in CONTRACT.messages[full_name].fields:
         descriptor = message.DESCRIPTOR.fields_by_name[field.name]
@@ -105,7 +105,7 @@ def required(message: Message, full_name: str) -> Iterator[str]:
         if field.type in CONTRACT.messages and field.name in present:
             value = present[field.name]
             for item in cast("list[Message]", list(value)) if descriptor.is_repeated else [value]:
-                yield from required(item, field.type)
+                yield from missing_fields(item, field.type)
 
 
 @each_method
@@ -119,7 +119,7 @@ def test_the_command_for_the_shell_is_right(service: Service, method: Method) ->
         assert json.loads(body[1])
     elif CONTRACT.messages[method.request].fields:
         pytest.fail("it sends nothing")
-    missing = set(required(message, method.request))
+    missing = set(missing_fields(message, method.request))
     # An item of a batch has no `parent`: the batch has it.
     assert missing <= {"care.v1.IngestReviewRequest.parent"} if "Batch" in method.name else not missing
 

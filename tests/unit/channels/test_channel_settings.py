@@ -38,7 +38,7 @@ def settings(*variables: Mapping[str, str]) -> WorkerSettings:
     return load(WorkerSettings, environ)
 
 
-def refused(*variables: Mapping[str, str]) -> str:
+def error_of(*variables: Mapping[str, str]) -> str:
     """Returns the line with which the role ends."""
     with pytest.raises(ConfigurationError) as error:
         settings(*variables)
@@ -76,18 +76,18 @@ def test_webhook() -> None:
 
 @pytest.mark.parametrize("missing", SMS)
 def test_sms_needs_all_of_its_account(missing: str) -> None:
-    assert refused(without(SMS, missing)).startswith(f"{missing} is missing: set it to ")
-    assert refused(without(SMS, missing), CALLBACKS).startswith(f"{missing} is missing: set it to ")
+    assert error_of(without(SMS, missing)).startswith(f"{missing} is missing: set it to ")
+    assert error_of(without(SMS, missing), CALLBACKS).startswith(f"{missing} is missing: set it to ")
 
 
 @pytest.mark.parametrize("missing", CALLBACKS)
 def test_callbacks_need_a_public_and_an_internal_address(missing: str) -> None:
-    assert refused(SMS, without(CALLBACKS, missing)).startswith(f"{missing} is missing: set it to ")
+    assert error_of(SMS, without(CALLBACKS, missing)).startswith(f"{missing} is missing: set it to ")
 
 
 @pytest.mark.parametrize("missing", WEBHOOK)
 def test_the_webhook_needs_all_of_its_variables(missing: str) -> None:
-    assert refused(without(WEBHOOK, missing)).startswith(f"{missing} is missing: set it to ")
+    assert error_of(without(WEBHOOK, missing)).startswith(f"{missing} is missing: set it to ")
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_the_webhook_needs_all_of_its_variables(missing: str) -> None:
 )
 def test_a_wrong_value_is_named_with_what_to_write(name: str, value: str, advice: str) -> None:
     channel = WEBHOOK if name in WEBHOOK else SMS | CALLBACKS
-    line = refused(channel | {name: value})
+    line = error_of(channel | {name: value})
     assert line.startswith(name)
     assert advice in line
 
@@ -126,9 +126,9 @@ def test_plain_http_is_allowed_only_on_this_machine() -> None:
 
 
 def test_a_channel_cannot_be_configured_twice() -> None:
-    assert "CARE_WEBHOOK_CHANNELS has SMS, which CARE_SMS_URL serves" in refused(SMS, WEBHOOK)
+    assert "CARE_WEBHOOK_CHANNELS has SMS, which CARE_SMS_URL serves" in error_of(SMS, WEBHOOK)
     both = WEBHOOK | {"CARE_WEBHOOK_CHANNELS": "EMAIL,SMS"}
-    assert "CARE_WEBHOOK_CHANNELS has EMAIL, which CARE_SMTP_ADDRESS serves" in refused(SMTP, both)
+    assert "CARE_WEBHOOK_CHANNELS has EMAIL, which CARE_SMTP_ADDRESS serves" in error_of(SMTP, both)
     assert settings(SMTP, WEBHOOK).webhook_channels == ("SMS",)
     assert settings(SMS, WEBHOOK | {"CARE_WEBHOOK_CHANNELS": "EMAIL"}).webhook_channels == ("EMAIL",)
     assert settings(both).webhook_channels == ("EMAIL", "SMS")

@@ -38,7 +38,7 @@ async def client(script: Script, token: Token | None = None, deadline: float | N
         yield care
 
 
-def taken(script: Script) -> list[TakeTicketRequest]:
+def taken_tickets(script: Script) -> list[TakeTicketRequest]:
     return [TakeTicketRequest.FromString(call.body) for call in script.calls]
 
 
@@ -64,7 +64,7 @@ async def test_a_short_outage_of_the_service_is_not_noticed() -> None:
     async with client(script) as care:
         answer = await care.tickets.TakeTicket(TakeTicketRequest(name=TICKET))
     assert answer.ticket.name == TICKET
-    first, second, third = taken(script)
+    first, second, third = taken_tickets(script)
     assert first.request_id == second.request_id == third.request_id
     assert str(UUID(first.request_id)) == first.request_id
 
@@ -99,7 +99,7 @@ async def test_each_call_has_its_own_request_id_and_the_callers_message_is_uncha
     async with client(script) as care:
         await care.tickets.TakeTicket(request)
         await care.tickets.TakeTicket(request)
-    first, second = taken(script)
+    first, second = taken_tickets(script)
     assert first.request_id != second.request_id
     assert (first.name, first.etag) == (TICKET, "4")
     assert request == TakeTicketRequest(name=TICKET, etag="4")
@@ -109,7 +109,7 @@ async def test_the_callers_own_request_id_is_kept() -> None:
     script = Script()
     async with client(script) as care:
         await care.tickets.TakeTicket(TakeTicketRequest(name=TICKET, request_id="mine"))
-    assert taken(script)[0].request_id == "mine"
+    assert taken_tickets(script)[0].request_id == "mine"
 
 
 async def test_a_batch_gets_one_id_for_all_its_items() -> None:
@@ -169,7 +169,7 @@ async def test_a_provider_is_asked_once_and_again_when_its_token_has_expired(kin
         ("Bearer t2",),
         ("Bearer t2",),
     ]
-    _, refused, repeated, _ = taken(script)
+    _, refused, repeated, _ = taken_tickets(script)
     assert refused == repeated, "the second try is the same call"
 
 
@@ -278,5 +278,5 @@ async def test_additional_interceptors_see_the_requests_as_they_are_sent() -> No
     script, spy = Script(EXPIRED), Spy()
     async with serving(script) as address, CareClient.connect(address, Tokens(), interceptors=[spy]) as care:
         await care.tickets.TakeTicket(TakeTicketRequest(name=TICKET))
-    assert spy.requests == taken(script)
+    assert spy.requests == taken_tickets(script)
     assert len(spy.requests) == 2

@@ -50,7 +50,7 @@ class Recorder(grpc.GenericRpcHandler):
 
 
 @asynccontextmanager
-async def recording(
+async def connect_recorder(
     token: str | None, *, deadline: float | None = DEFAULT_DEADLINE, user_agent: str = ""
 ) -> AsyncIterator[tuple[Recorder, grpc.aio.Channel]]:
     recorder = Recorder()
@@ -73,21 +73,21 @@ def stream(channel: grpc.aio.Channel) -> grpc.aio.UnaryStreamMultiCallable[bytes
 
 
 async def test_token_is_sent_with_unary_calls_and_streams() -> None:
-    async with recording("abc") as (recorder, channel):
+    async with connect_recorder("abc") as (recorder, channel):
         assert await unary(channel)(b"1") == b"1"
         assert [part async for part in stream(channel)(b"2")] == [b"2", b"2"]
     assert [call.authorization for call in recorder.calls] == [["Bearer abc"], ["Bearer abc"]]
 
 
 async def test_without_a_token_no_token_is_sent() -> None:
-    async with recording(None) as (recorder, channel):
+    async with connect_recorder(None) as (recorder, channel):
         await unary(channel)(b"1")
     assert recorder.calls[0].authorization == []
 
 
 async def test_metadata_of_the_caller_is_kept_and_unchanged() -> None:
     metadata = Metadata(("x-trace", "1"))
-    async with recording("abc") as (recorder, channel):
+    async with connect_recorder("abc") as (recorder, channel):
         for _ in range(2):
             await unary(channel)(b"1", metadata=metadata)
     assert [call.authorization for call in recorder.calls] == [["Bearer abc"]] * 2
@@ -95,7 +95,7 @@ async def test_metadata_of_the_caller_is_kept_and_unchanged() -> None:
 
 
 async def test_unary_calls_have_a_deadline_and_streams_none() -> None:
-    async with recording("abc") as (recorder, channel):
+    async with connect_recorder("abc") as (recorder, channel):
         await unary(channel)(b"1")
         await unary(channel)(b"1", timeout=1000)
         async for _ in stream(channel)(b"2"):
@@ -109,7 +109,7 @@ async def test_unary_calls_have_a_deadline_and_streams_none() -> None:
 
 
 async def test_deadline_of_the_channel_replaces_the_default() -> None:
-    async with recording(None, deadline=1000) as (recorder, channel):
+    async with connect_recorder(None, deadline=1000) as (recorder, channel):
         await unary(channel)(b"1")
     own = recorder.calls[0].seconds_left
     assert own is not None
@@ -125,7 +125,7 @@ async def test_call_fails_before_its_deadline_while_nothing_listens() -> None:
 
 
 async def test_program_and_client_are_named() -> None:
-    async with recording(None, user_agent="billing/7") as (recorder, channel):
+    async with connect_recorder(None, user_agent="billing/7") as (recorder, channel):
         await unary(channel)(b"1")
     assert recorder.calls[0].user_agent.startswith("billing/7 care-client/")
 

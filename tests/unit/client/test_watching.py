@@ -41,7 +41,7 @@ async def client(script: Script, token: Token | None = None) -> AsyncIterator[Ca
         yield care
 
 
-async def watched(script: Script, number: int, token: Token | None = None) -> list[str]:
+async def watch_names(script: Script, number: int, token: Token | None = None) -> list[str]:
     """Returns the names of the first `number` changes."""
     async with client(script, token) as care:
         request = WatchTicketsRequest(parent=PARENT)
@@ -49,7 +49,7 @@ async def watched(script: Script, number: int, token: Token | None = None) -> li
             return [(await anext(changes)).activity.name for _ in range(number)]
 
 
-def resumed(script: Script) -> list[str]:
+def resume_tokens(script: Script) -> list[str]:
     """Returns the resume token of each stream."""
     return [WatchTicketsRequest.FromString(call.body).resume_token for call in script.calls]
 
@@ -73,8 +73,8 @@ def resumed(script: Script) -> list[str]:
 )
 async def test_a_stream_that_ends_is_resumed_after_the_last_change(end: Failure | End) -> None:
     script = Script(heartbeat("now"), change("a"), change("b"), end, change("c"), end, change("d"), Silence())
-    assert await watched(script, 4) == ["a", "b", "c", "d"]
-    assert resumed(script) == ["", "after b", "after c"]
+    assert await watch_names(script, 4) == ["a", "b", "c", "d"]
+    assert resume_tokens(script) == ["", "after b", "after c"]
 
 
 async def test_a_silent_stream_is_cancelled_and_resumed() -> None:
@@ -84,13 +84,13 @@ async def test_a_silent_stream_is_cancelled_and_resumed() -> None:
         following = follow(care.tickets.WatchTickets, request, max_pause=0.001, max_silence=0.05)
         async with aclosing(following) as answers:
             assert [(await anext(answers)).resume_token for _ in range(3)] == ["after a", "later", "after b"]
-    assert resumed(script)[:3] == ["", "after a", "later"]
+    assert resume_tokens(script)[:3] == ["", "after a", "later"]
 
 
 async def test_a_stream_is_resumed_after_the_last_heartbeat_too() -> None:
     script = Script(change("a"), heartbeat("later"), END, change("b"), Silence())
-    assert await watched(script, 2) == ["a", "b"]
-    assert resumed(script) == ["", "later"]
+    assert await watch_names(script, 2) == ["a", "b"]
+    assert resume_tokens(script) == ["", "later"]
 
 
 async def test_watching_starts_where_the_request_says_and_leaves_the_request_unchanged() -> None:
@@ -99,7 +99,7 @@ async def test_watching_starts_where_the_request_says_and_leaves_the_request_unc
     async with client(script) as care:
         changes = watch_tickets(care.tickets, request, max_pause=0.001)
         assert [(await anext(changes)).activity.name for _ in range(2)] == ["b", "c"]
-    assert resumed(script) == ["after a", "after b"]
+    assert resume_tokens(script) == ["after a", "after b"]
     assert WatchTicketsRequest.FromString(script.calls[1].body).filter == "status = OPEN"
     assert request.resume_token == "after a"
 
@@ -107,16 +107,16 @@ async def test_watching_starts_where_the_request_says_and_leaves_the_request_unc
 async def test_streams_that_end_without_a_message_are_retried() -> None:
     # More often than a call is retried.
     script = Script(*[AWAY] * 8, END, Failure(grpc.StatusCode.CANCELLED), change("a"), Silence())
-    assert await watched(script, 1) == ["a"]
-    assert set(resumed(script)) == {""}
+    assert await watch_names(script, 1) == ["a"]
+    assert set(resume_tokens(script)) == {""}
 
 
 async def test_a_stream_whose_token_has_expired_continues_with_another() -> None:
     # The old token is tried once more: another call may have renewed it in the meantime.
     script = Script(change("a"), EXPIRED, EXPIRED, change("b"), Silence())
-    assert await watched(script, 2, Tokens()) == ["a", "b"]
+    assert await watch_names(script, 2, Tokens()) == ["a", "b"]
     assert [call.authorization for call in script.calls] == [("Bearer t1",), ("Bearer t1",), ("Bearer t2",)]
-    assert resumed(script) == ["", "after a", "after a"]
+    assert resume_tokens(script) == ["", "after a", "after a"]
 
 
 async def test_a_token_that_stays_expired_ends_the_watch() -> None:
@@ -147,7 +147,7 @@ GIVEN_UP: Sequence[Failure] = (
 async def test_a_refusal_is_raised(before: Sequence[Message], failure: Failure) -> None:
     script = Script(*before, failure, change("b"))
     with pytest.raises(CareError) as caught:
-        await watched(script, 2)
+        await watch_names(script, 2)
     assert (caught.value.code, caught.value.reason) == (failure.code, failure.reason)
     assert len(script.calls) == 1
 
@@ -156,7 +156,7 @@ async def test_a_refusal_is_raised(before: Sequence[Message], failure: Failure) 
 async def test_an_error_at_the_start_is_not_a_broken_connection(code: grpc.StatusCode) -> None:
     script = Script(change("a"), END, Failure(code), change("b"))
     with pytest.raises(CareError) as caught:
-        await watched(script, 2)
+        await watch_names(script, 2)
     assert caught.value.code is code
     assert len(script.calls) == 2
 

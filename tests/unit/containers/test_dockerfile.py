@@ -38,7 +38,7 @@ import care_service.running.main, care_web.main, care_workflows.worker
 """A program that imports the image's commands while some modules cannot be imported."""
 
 
-def locked(name: str) -> dict[str, str]:
+def read_lock(name: str) -> dict[str, str]:
     """Returns the entries of a lock, each with its hashes, by canonical name. With markers a name can have several."""
     text = re.sub(r"^\s*#.*\n", "", (ROOT / name).read_text(encoding="utf-8"), flags=re.MULTILINE)
     entries = re.findall(r"^([a-z0-9.-]+)(==[^\n]*(?:\n +--hash=\S+(?: \\\\)?)+)", text, re.MULTILINE)
@@ -46,7 +46,7 @@ def locked(name: str) -> dict[str, str]:
 
 
 def names(name: str) -> set[str]:
-    return {canonicalize_name(entry.partition("==")[0]) for entry in locked(name)}
+    return {canonicalize_name(entry.partition("==")[0]) for entry in read_lock(name)}
 
 
 def test_the_dockerfile_passes_the_linter() -> None:
@@ -86,7 +86,7 @@ def test_it_runs_the_program_without_rights() -> None:
 
 
 def test_the_image_installs_the_lock() -> None:
-    image, everything = locked("requirements-image.lock"), locked("requirements.lock")
+    image, everything = read_lock("requirements-image.lock"), read_lock("requirements.lock")
     assert image
     assert [entry for entry, hashes in image.items() if everything.get(entry) != hashes] == []
 

@@ -40,7 +40,7 @@ def rows(section: str) -> set[str]:
     return {word for row in table.splitlines() for word in re.findall(r"`([^`]+)`", row.split("|")[1:2][0])}
 
 
-def exposed() -> set[str]:
+def exposed_metrics() -> set[str]:
     """Returns the metrics by their names in Prometheus."""
     families = [family for family in Metrics().registry.collect() if family.name != "python_info"]
     return {f"{family.name}_total" if family.type == "counter" else family.name for family in families}
@@ -49,7 +49,7 @@ def exposed() -> set[str]:
 def test_each_metric_is_documented() -> None:
     named = rows("Metrics")
     prefix = "care_database_pool"
-    assert {name.replace("…", prefix) for name in named} == exposed()
+    assert {name.replace("…", prefix) for name in named} == exposed_metrics()
 
 
 @pytest.mark.parametrize("name", [name for name, value in vars(Metrics()).items() if name != "registry"])

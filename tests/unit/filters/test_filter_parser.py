@@ -15,7 +15,7 @@ def word(text: str) -> Text:
     return Text(text, quoted=False)
 
 
-def quoted(text: str) -> Text:
+def quote(text: str) -> Text:
     return Text(text, quoted=True)
 
 
@@ -45,7 +45,7 @@ TREES: list[tuple[str, Tree | None]] = [
     ("-(a OR b)", Not(Or((A, B)))),
     ("NOT (NOT a)", Not(Not(A))),
     ("NOT a OR b", Or((Not(A), B))),
-    ('-"a b"', Not(quoted("a b"))),
+    ('-"a b"', Not(quote("a b"))),
     ("NOT(a)", Not(A)),
     ("a (b)", And((A, B))),
     ("status = OPEN", equal("status", "OPEN")),
@@ -57,10 +57,10 @@ TREES: list[tuple[str, Tree | None]] = [
     ("labels:*", Restriction(word("labels"), Comparator.HAS, word("*"))),
     ("stars>=3", Restriction(word("stars"), Comparator.GREATER_OR_EQUAL, word("3"))),
     ("stars != -1", Restriction(word("stars"), Comparator.NOT_EQUAL, word("-1"))),
-    ('a = ""', Restriction(A, Comparator.EQUAL, quoted(""))),
-    ("a = 'it is \"so\"'", Restriction(A, Comparator.EQUAL, quoted('it is "so"'))),
-    (r'"say \"so\" \\ or \'not\'"', quoted("say \"so\" \\ or 'not'")),
-    ('"AND"', quoted("AND")),
+    ('a = ""', Restriction(A, Comparator.EQUAL, quote(""))),
+    ("a = 'it is \"so\"'", Restriction(A, Comparator.EQUAL, quote('it is "so"'))),
+    (r'"say \"so\" \\ or \'not\'"', quote("say \"so\" \\ or 'not'")),
+    ('"AND"', quote("AND")),
     ("and or not", And((word("and"), word("or"), word("not")))),
     ("don't stop", And((word("don't"), word("stop")))),
     ("well-done", word("well-done")),
@@ -192,15 +192,15 @@ def _outcome(text: str) -> Tree | Refusal | None:
 
 
 BARE = st.from_regex(r"[\w.*/@#][\w.*/@'#-]{0,8}", fullmatch=True).filter(lambda text: text not in {"AND", "OR", "NOT"})
-TEXTS = st.builds(word, BARE) | st.builds(quoted, st.text(st.characters(exclude_characters="\0"), max_size=8))
+TEXTS = st.builds(word, BARE) | st.builds(quote, st.text(st.characters(exclude_characters="\0"), max_size=8))
 RESTRICTIONS = st.builds(Restriction, TEXTS, st.sampled_from(list(Comparator)), TEXTS)
 
 
-def _joined(parts: st.SearchStrategy[Tree]) -> st.SearchStrategy[Tree]:
+def _join(parts: st.SearchStrategy[Tree]) -> st.SearchStrategy[Tree]:
     several = st.lists(parts, min_size=2, max_size=4).map(tuple)
     return st.builds(And, several) | st.builds(Or, several) | st.builds(Not, parts)
 
 
-@given(st.recursive(TEXTS | RESTRICTIONS, _joined, max_leaves=20))
+@given(st.recursive(TEXTS | RESTRICTIONS, _join, max_leaves=20))
 def test_a_tree_that_is_printed_and_parsed_again_is_the_same(tree: Tree) -> None:
     assert parse(format_tree(tree)) == tree

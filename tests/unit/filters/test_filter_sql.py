@@ -76,7 +76,7 @@ def sql(statement: Select[Any]) -> str:
     return f"{compiled} {sorted(map(repr, compiled.params.values()))}"
 
 
-def listed(text: str, organization: str | None = "acme") -> str:
+def statement_for(text: str, organization: str | None = "acme") -> str:
     query = TicketQuery(organization, 50, read_filter(text, TICKET_FIELDS))
     return sql(ticket_lists.list_statement(query, gather=True))
 
@@ -85,7 +85,7 @@ def listed(text: str, organization: str | None = "acme") -> str:
 def test_tickets_are_listed_counted_and_watched_by(name: str) -> None:
     for text in comparisons(name, TICKET_FIELDS[name]):
         for organization in ORGANIZATIONS:
-            assert listed(text, organization) != listed(f"NOT {text}", organization)
+            assert statement_for(text, organization) != statement_for(f"NOT {text}", organization)
             condition = read_filter(f"NOT (soup {text})", TICKET_FIELDS)
             query = TicketQuery(organization, 50, condition)
             sql(ticket_lists.list_statement(query, gather=False))
@@ -107,7 +107,7 @@ def test_reviews_are_listed_by(name: str) -> None:
 def test_no_two_fields_of_tickets_have_the_same_condition() -> None:
     found: dict[str, str] = {}
     for name, field in TICKET_FIELDS.items():
-        statement = listed(f"{name}:{value(field)}")
+        statement = statement_for(f"{name}:{value(field)}")
         assert statement not in found, f"{name} asks for what {found[statement]} asks for"
         found[statement] = name
 

@@ -45,7 +45,7 @@ def test_an_invalid_phone_number_is_refused(given_text: str, region: str) -> Non
 
 @given(st.text(max_size=60), st.sampled_from(["", "US", "GB", "IT"]))
 def test_a_phone_number_is_normalized_or_refused_whatever_is_typed(text: str, region: str) -> None:
-    normal = accepted(lambda: normalize_phone(text, region))
+    normal = normal_form(lambda: normalize_phone(text, region))
     if normal:
         assert normal.startswith("+")
         assert normal[1:].isascii()
@@ -55,13 +55,13 @@ def test_a_phone_number_is_normalized_or_refused_whatever_is_typed(text: str, re
 
 @given(st.text(max_size=60) | st.emails())
 def test_an_email_address_is_normalized_or_refused_whatever_is_typed(text: str) -> None:
-    normal = accepted(lambda: normalize_email(text))
+    normal = normal_form(lambda: normalize_email(text))
     if normal:
         assert "@" in normal
         assert normalize_email(normal) == normal
 
 
-def accepted(normalize: Callable[[], str]) -> str | None:
+def normal_form(normalize: Callable[[], str]) -> str | None:
     """Returns the normal form, or None if the text is refused. Other exceptions pass."""
     try:
         return normalize()

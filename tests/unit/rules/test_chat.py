@@ -28,7 +28,7 @@ def chat(status: TicketStatus, state: RecoveryState = RecoveryState.CHAT_UNLOCKE
     return ChatSnapshot(replace(snapshot(recovery, ticket), contact=CONTACT), CONTACT, recovery)
 
 
-def posted(seen: ChatSnapshot, *, automatic: bool = False) -> Decision:
+def post(seen: ChatSnapshot, *, automatic: bool = False) -> Decision:
     command = replace(MESSAGE, automatic=automatic)
     decision = post_message(seen, 8, command, customer_caller(str(CONTACT_ID)), NOW)
     assert decision is not None
@@ -46,7 +46,7 @@ def posted(seen: ChatSnapshot, *, automatic: bool = False) -> Decision:
 def test_a_message_of_a_person_reopens_a_resolved_ticket(
     before: TicketStatus, automatic: bool, after: TicketStatus
 ) -> None:
-    decision = posted(chat(before), automatic=automatic)
+    decision = post(chat(before), automatic=automatic)
     assert decision.ticket.status is after
     assert decision.activity is not None
     assert decision.activity.type is ActivityType.MESSAGE_RECEIVED
@@ -56,7 +56,7 @@ def test_a_message_of_a_person_reopens_a_resolved_ticket(
 
 def test_a_chat_that_is_not_unlocked_accepts_no_message() -> None:
     with pytest.raises(Refusal) as refused:
-        posted(chat(TicketStatus.OPEN, RecoveryState.CONTACT_RECEIVED))
+        post(chat(TicketStatus.OPEN, RecoveryState.CONTACT_RECEIVED))
     assert refused.value.reason is Reason.CHAT_LOCKED
 
 

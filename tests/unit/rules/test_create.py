@@ -30,7 +30,7 @@ def create(snapshot: CreationSnapshot = PLAIN, command: commands.CreateTicket = 
     return create_ticket(snapshot, 7, command, ALICE, NOW, UUID(int=9))
 
 
-def refused(snapshot: CreationSnapshot, command: commands.CreateTicket = CREATE) -> Refusal:
+def refusal_of(snapshot: CreationSnapshot, command: commands.CreateTicket = CREATE) -> Refusal:
     with pytest.raises(Refusal) as caught:
         create(snapshot, command)
     return caught.value
@@ -93,16 +93,16 @@ def test_a_local_number_is_read_in_the_locations_region() -> None:
     contact = create(located, replace(CREATE, phone="020 7946 0018")).contact
     assert contact is not None
     assert contact.phone == "+442079460018"
-    refusal = refused(PLAIN, replace(CREATE, phone="020 7946 0018"))
+    refusal = refusal_of(PLAIN, replace(CREATE, phone="020 7946 0018"))
     assert [violation.field for violation in refusal.violations] == ["contact.phone"]
 
 
 def test_refusals_come_in_the_designs_order() -> None:
     exists = replace(OF_REVIEW, open_ticket=3, reporter=samples.agent("alice", can_be_reporter=False))
-    assert refused(exists, replace(CREATE, location="camden")).reason is Reason.INVALID_FIELD
+    assert refusal_of(exists, replace(CREATE, location="camden")).reason is Reason.INVALID_FIELD
     # PERMISSION_DENIED comes before all other refusals.
-    assert refused(exists).reason is Reason.NOT_REPORTABLE
-    refusal = refused(replace(exists, reporter=samples.agent("alice")))
+    assert refusal_of(exists).reason is Reason.NOT_REPORTABLE
+    refusal = refusal_of(replace(exists, reporter=samples.agent("alice")))
     assert (refusal.reason, refusal.metadata) == (
         Reason.TICKET_EXISTS,
         {"ticket": "organizations/acme/tickets/3", "review": f"organizations/acme/reviews/{REVIEW_ID}"},

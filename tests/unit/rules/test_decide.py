@@ -17,13 +17,13 @@ from tests.support import sample_tickets as samples
 from tests.support.sample_tickets import ALICE, NEW_ID, NOW, OTHER_ID, RECOVERY_ID, TICKET
 
 
-def decided(decision: Decision | None) -> Decision:
+def decision_of(decision: Decision | None) -> Decision:
     assert decision is not None
     return decision
 
 
 def test_a_command_counts_version_and_revision_and_logs_who_did_what_when() -> None:
-    decision = decided(decide(samples.snapshot(), commands.StartTicket(), ALICE, NOW, NEW_ID))
+    decision = decision_of(decide(samples.snapshot(), commands.StartTicket(), ALICE, NOW, NEW_ID))
     assert (decision.ticket.version, decision.ticket.revision, decision.ticket.update_time) == (4, 6, NOW)
     entry = decision.activity
     assert entry is not None
@@ -40,14 +40,14 @@ def test_an_update_to_the_same_values_is_no_change() -> None:
 
 def test_an_update_logs_its_fields_in_the_order_of_their_names() -> None:
     update = commands.UpdateTicket(subject="New", labels=("b", "c"), description="More")
-    entry = decided(decide(samples.snapshot(), update, ALICE, NOW)).activity
+    entry = decision_of(decide(samples.snapshot(), update, ALICE, NOW)).activity
     assert entry is not None
     assert [change.field for change in entry.changes] == ["description", "labels", "subject"]
 
 
 def test_an_update_logs_only_that_a_text_changed() -> None:
     update = commands.UpdateTicket(subject="New", labels=("b",), description="More")
-    entry = decided(decide(samples.snapshot(), update, ALICE, NOW)).activity
+    entry = decision_of(decide(samples.snapshot(), update, ALICE, NOW)).activity
     assert entry is not None
     assert entry.changes == (
         FieldChange("description", "", ""),
@@ -66,7 +66,7 @@ def test_an_update_logs_only_that_a_text_changed() -> None:
     ],
 )
 def test_closing_ends_the_live_recovery_and_wakes_its_workflow(state: RecoveryState) -> None:
-    decision = decided(decide(samples.snapshot(samples.form(state)), commands.CloseTicket(), ALICE, NOW))
+    decision = decision_of(decide(samples.snapshot(samples.form(state)), commands.CloseTicket(), ALICE, NOW))
     assert decision.ticket.status is TicketStatus.CLOSED
     assert (decision.ticket.contact_state, decision.ticket.recovery_id) == (RecoveryState.NO_CONTACT, None)
     assert decision.recovery is not None
@@ -76,15 +76,15 @@ def test_closing_ends_the_live_recovery_and_wakes_its_workflow(state: RecoverySt
 
 def test_closing_keeps_the_resolve_time_and_reopening_clears_it() -> None:
     resolved = replace(TICKET, status=TicketStatus.RESOLVED, resolve_time=samples.EARLIER)
-    closed = decided(decide(samples.snapshot(ticket=resolved), commands.CloseTicket(), ALICE, NOW)).ticket
+    closed = decision_of(decide(samples.snapshot(ticket=resolved), commands.CloseTicket(), ALICE, NOW)).ticket
     assert (closed.resolve_time, closed.close_time) == (samples.EARLIER, NOW)
-    reopened = decided(decide(samples.snapshot(ticket=resolved), commands.ReopenTicket(), ALICE, NOW)).ticket
+    reopened = decision_of(decide(samples.snapshot(ticket=resolved), commands.ReopenTicket(), ALICE, NOW)).ticket
     assert (reopened.resolve_time, reopened.status) == (None, TicketStatus.IN_PROGRESS)
 
 
 def test_other_commands_do_not_change_the_live_recovery() -> None:
     form = samples.form(RecoveryState.AWAITING_CONTACT)
-    decision = decided(decide(samples.snapshot(form), commands.AddNote("Called", NEW_ID), ALICE, NOW))
+    decision = decision_of(decide(samples.snapshot(form), commands.AddNote("Called", NEW_ID), ALICE, NOW))
     assert (decision.ticket.contact_state, decision.ticket.recovery_id) == (form.state, form.id)
     assert (decision.recovery, decision.wakes) == (None, ())
     (note,) = decision.messages
@@ -97,7 +97,7 @@ def test_other_commands_do_not_change_the_live_recovery() -> None:
 
 def test_adding_a_contact_wakes_the_replaced_recovery_and_the_new_one() -> None:
     add = commands.AddContact("kim@example.com", "", "Kim", NEW_ID, OTHER_ID)
-    decision = decided(decide(samples.snapshot(samples.form()), add, ALICE, NOW))
+    decision = decision_of(decide(samples.snapshot(samples.form()), add, ALICE, NOW))
     assert set(decision.wakes) == {RECOVERY_ID, NEW_ID}
     assert decision.recovery is not None
     assert decision.new_recovery is not None
@@ -138,10 +138,10 @@ def test_the_region_of_local_numbers_is_the_locations_or_the_organizations(
 
 def test_assigning_is_an_override_unless_the_caller_is_the_assignee() -> None:
     sue = samples.agent_caller("sue", supervisor=True)
-    entry = decided(decide(samples.snapshot(), commands.AssignTicket("bob"), sue, NOW)).activity
+    entry = decision_of(decide(samples.snapshot(), commands.AssignTicket("bob"), sue, NOW)).activity
     assert entry is not None
     assert entry.type is ActivityType.ASSIGNED_BY_OVERRIDE
     own = samples.snapshot(ticket=replace(TICKET, assignee="sue"))
-    entry = decided(decide(own, commands.AssignTicket("bob"), sue, NOW)).activity
+    entry = decision_of(decide(own, commands.AssignTicket("bob"), sue, NOW)).activity
     assert entry is not None
     assert entry.type is ActivityType.ASSIGNED

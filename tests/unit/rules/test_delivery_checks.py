@@ -16,7 +16,7 @@ from tests.support.sample_tickets import CONTACT_ID, NEW_ID, NOW, WORKER, contac
 MINUTE = timedelta(minutes=1)
 
 
-def queued() -> DeliverySnapshot:
+def queued_delivery() -> DeliverySnapshot:
     message = Message(
         organization="acme",
         ticket_number=7,
@@ -39,14 +39,14 @@ def queued() -> DeliverySnapshot:
     )
 
 
-def begun(before: DeliverySnapshot, step: DeliveryStep, now: datetime) -> DeliverySnapshot:
+def begin(before: DeliverySnapshot, step: DeliveryStep, now: datetime) -> DeliverySnapshot:
     decision = begin_delivery(before, step, WORKER, now)
     assert decision
     assert decision.delivery
     return replace(before, delivery=decision.delivery)
 
 
-def reported(
+def record_report(
     before: DeliverySnapshot, now: datetime, state: DeliveryState = DeliveryState.SENT, *, can_be_checked: bool = True
 ) -> DeliverySnapshot:
     report = RecordDelivered(before.delivery.attempt, state, "provider-1", can_be_checked)
@@ -59,17 +59,17 @@ def reported(
 @pytest.fixture
 def sent() -> DeliverySnapshot:
     """A message that was sent at `NOW`. Its first check is due in a minute."""
-    return reported(begun(queued(), DeliveryStep.SEND, NOW), NOW)
+    return record_report(begin(queued_delivery(), DeliveryStep.SEND, NOW), NOW)
 
 
 def test_a_check_is_handed_out_before_its_time(sent: DeliverySnapshot) -> None:
     assert sent.plan(NOW).step is DeliveryStep.WAIT
-    assert begun(sent, DeliveryStep.CHECK, NOW).delivery.attempt == 2
+    assert begin(sent, DeliveryStep.CHECK, NOW).delivery.attempt == 2
 
 
 def test_a_check_is_handed_out_when_it_is_due(sent: DeliverySnapshot) -> None:
     assert sent.plan(NOW + MINUTE).step is DeliveryStep.CHECK
-    assert begun(sent, DeliveryStep.CHECK, NOW + MINUTE).delivery.attempt == 2
+    assert begin(sent, DeliveryStep.CHECK, NOW + MINUTE).delivery.attempt == 2
 
 
 @pytest.mark.parametrize("step", [DeliveryStep.SEND, DeliveryStep.WAIT, DeliveryStep.DONE])
@@ -79,13 +79,13 @@ def test_a_sent_message_is_only_checked(sent: DeliverySnapshot, step: DeliverySt
 
 
 def test_a_message_that_was_not_sent_is_not_checked() -> None:
-    assert begin_delivery(queued(), DeliveryStep.CHECK, WORKER, NOW) is None
+    assert begin_delivery(queued_delivery(), DeliveryStep.CHECK, WORKER, NOW) is None
 
 
 def test_a_message_that_cannot_be_checked_is_not_checked(sent: DeliverySnapshot) -> None:
     for after in (
-        reported(begun(queued(), DeliveryStep.SEND, NOW), NOW, can_be_checked=False),
-        reported(begun(sent, DeliveryStep.CHECK, NOW), NOW, DeliveryState.DELIVERED),
+        record_report(begin(queued_delivery(), DeliveryStep.SEND, NOW), NOW, can_be_checked=False),
+        record_report(begin(sent, DeliveryStep.CHECK, NOW), NOW, DeliveryState.DELIVERED),
     ):
         assert after.plan(NOW).step is DeliveryStep.DONE
         assert begin_delivery(after, DeliveryStep.CHECK, WORKER, NOW) is None
@@ -94,7 +94,7 @@ def test_a_message_that_cannot_be_checked_is_not_checked(sent: DeliverySnapshot)
 def test_early_checks_do_not_change_the_number_and_times_of_other_checks(sent: DeliverySnapshot) -> None:
     early = sent
     for _ in range(50):
-        early = reported(begun(early, DeliveryStep.CHECK, NOW), NOW + MINUTE / 2)
+        early = record_report(begin(early, DeliveryStep.CHECK, NOW), NOW + MINUTE / 2)
     assert early.plan(NOW + MINUTE / 2).wait == MINUTE / 2
     assert replace(early.delivery, attempts=0) == replace(sent.delivery, attempts=0)
 
@@ -105,17 +105,17 @@ def test_the_times_between_checks_grow_and_the_checks_end(sent: DeliverySnapshot
         assert plan.wait
         waits.append(plan.wait)
         now += plan.wait
-        after = reported(begun(after, DeliveryStep.CHECK, now), now)
+        after = record_report(begin(after, DeliveryStep.CHECK, now), now)
     assert waits == [MINUTE * 2**number for number in range(11)]
     assert after.plan(now).step is DeliveryStep.DONE
     assert after.delivery.state is DeliveryState.SENT
 
 
 def test_an_early_check_that_finds_it_delivered_ends_it(sent: DeliverySnapshot) -> None:
-    after = reported(begun(sent, DeliveryStep.CHECK, NOW), NOW, DeliveryState.DELIVERED)
+    after = record_report(begin(sent, DeliveryStep.CHECK, NOW), NOW, DeliveryState.DELIVERED)
     assert (after.delivery.state, after.delivery.end_time) == (DeliveryState.DELIVERED, NOW)
 
 
 def test_an_early_check_that_finds_it_unknown_ends_the_checks(sent: DeliverySnapshot) -> None:
-    after = reported(begun(sent, DeliveryStep.CHECK, NOW), NOW, can_be_checked=False)
+    after = record_report(begin(sent, DeliveryStep.CHECK, NOW), NOW, can_be_checked=False)
     assert (after.delivery.state, after.plan(NOW).step) == (DeliveryState.SENT, DeliveryStep.DONE)

@@ -38,7 +38,7 @@ def situations() -> Iterator[Situation]:
         yield Situation(status, state, relation, roles, has_review, can_be_assignee)
 
 
-def expected(command: str, at: Situation) -> str | None:
+def expected_reason(command: str, at: Situation) -> str | None:
     """Returns the reason by the design's order: role, CLOSED, owner, machine, the rest."""
     agent, supervisor = Role.AGENT in at.roles, Role.SUPERVISOR in at.roles
     service = Role.SERVICE in at.roles and command == "AddContact"
@@ -53,10 +53,10 @@ def expected(command: str, at: Situation) -> str | None:
         return "NOT_ASSIGNEE"
     if command == "TakeTicket" and at.relation is Relation.OTHERS:
         return "ALREADY_ASSIGNED"
-    return expected_of_machine(command, at) or expected_of_the_rest(command, at)
+    return expected_by_machine(command, at) or expected_otherwise(command, at)
 
 
-def expected_of_machine(command: str, at: Situation) -> str | None:
+def expected_by_machine(command: str, at: Situation) -> str | None:
     state, form_is_live = at.recovery_state, at.recovery_state in {"FORM_REQUESTED", "AWAITING_CONTACT"}
     match command:
         case "StartTicket" | "ResolveTicket" | "CloseTicket" | "ReopenTicket":
@@ -78,7 +78,7 @@ def expected_of_machine(command: str, at: Situation) -> str | None:
     return None if possible else "ILLEGAL_TRANSITION"
 
 
-def expected_of_the_rest(command: str, at: Situation) -> str | None:
+def expected_otherwise(command: str, at: Situation) -> str | None:
     if command == "SendRecoveryForm" and not at.has_review:
         return "NO_REVIEW"
     # TakeTicket by the assignee changes nothing, so it does not depend on the toggle.
@@ -94,15 +94,15 @@ def test_the_commands_agree_with_the_contract() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_reason_is_the_first_in_the_order_of_refusals(command: str) -> None:
-    wrong = [at for at in situations() if refusal_reason(Command(command), at) != expected(command, at)]
+    wrong = [at for at in situations() if refusal_reason(Command(command), at) != expected_reason(command, at)]
     assert wrong == []
 
 
 def test_the_actions_of_a_ticket_are_the_refusals_of_its_commands() -> None:
     for at in situations():
         found = {command.value: reason for command, reason in actions(at)}
-        assert found.pop("AssignTicket") == expected("AssignTicket", replace(at, can_be_assignee=True))
-        assert found == {command: expected(command, at) for command in COMMANDS if command != "AssignTicket"}
+        assert found.pop("AssignTicket") == expected_reason("AssignTicket", replace(at, can_be_assignee=True))
+        assert found == {command: expected_reason(command, at) for command in COMMANDS if command != "AssignTicket"}
 
 
 MADE: dict[str, commands.AgentCommand] = {
@@ -125,7 +125,7 @@ MADE: dict[str, commands.AgentCommand] = {
 }
 
 
-def loaded(at: Situation) -> tuple[TicketSnapshot, Caller]:
+def load(at: Situation) -> tuple[TicketSnapshot, Caller]:
     """Returns a snapshot and a caller in the situation."""
     recovery = None if at.recovery_state is RecoveryState.NO_CONTACT else samples.form(at.recovery_state)
     assignee = {Relation.MINE: "alice", Relation.OTHERS: "carol", Relation.UNASSIGNED: None}[at.relation]
@@ -149,7 +149,7 @@ def refused_with(snapshot: TicketSnapshot, command: str, caller: Caller) -> str 
     return None
 
 
-def consistent(at: Situation) -> bool:
+def is_possible(at: Situation) -> bool:
     """Returns whether the situation is possible: a CLOSED ticket has no live recovery, and a service is no assignee."""
     owned_by_a_service = at.relation is Relation.MINE and Role.AGENT not in at.roles
     return not owned_by_a_service and not (at.status is TicketStatus.CLOSED and at.recovery_state in LIVE)
@@ -157,8 +157,8 @@ def consistent(at: Situation) -> bool:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_decision_is_refused_exactly_if_the_actions_say_so(command: str) -> None:
-    for at in filter(consistent, situations()):
-        snapshot, caller = loaded(at)
+    for at in filter(is_possible, situations()):
+        snapshot, caller = load(at)
         state = snapshot.target_recovery.state if snapshot.target_recovery else RecoveryState.NO_CONTACT
         assert situation_of(snapshot.ticket, state, caller, snapshot.agent) == at
         if command in {"WithdrawRecoveryForm", "RejectContact"} and snapshot.target_recovery is None:
@@ -169,11 +169,11 @@ def test_a_decision_is_refused_exactly_if_the_actions_say_so(command: str) -> No
             and command in {"SendRecoveryForm", "AddContact"}
         ):
             continue  # these commands name no recovery
-        assert refused_with(snapshot, command, caller) == expected(command, at), at
+        assert refused_with(snapshot, command, caller) == expected_reason(command, at), at
 
 
 def test_a_refusal_for_a_live_form_names_it() -> None:
-    snapshot, caller = loaded(
+    snapshot, caller = load(
         Situation(TicketStatus.OPEN, RecoveryState.FORM_REQUESTED, Relation.MINE, ROLES[0], True, True)
     )
     with pytest.raises(Refusal) as caught:

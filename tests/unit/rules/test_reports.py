@@ -28,11 +28,11 @@ def at(state: RecoveryState, reply_state: ReplyState, attempt: int = 1) -> Recov
     return RecoverySnapshot(samples.snapshot(recovery), recovery, ())
 
 
-def refused(attempt: int = 1) -> commands.RecordRefused:
+def refused_report(attempt: int = 1) -> commands.RecordRefused:
     return commands.RecordRefused(attempt, RefusalReason.LINKS_NOT_ALLOWED, "No links")
 
 
-def written(decision: Decision | None) -> Recovery:
+def recovery_of(decision: Decision | None) -> Recovery:
     assert decision is not None
     assert decision.recovery is not None
     return decision.recovery
@@ -46,14 +46,14 @@ def test_a_hand_out_names_the_reviews_next_attempt_and_writes_no_activity() -> N
     assert decision is not None
     assert decision.activity is None
     assert decision.review_attempt == 42
-    assert (written(decision).attempt, written(decision).reply_state) == (42, ReplyState.POSTING)
+    assert (recovery_of(decision).attempt, recovery_of(decision).reply_state) == (42, ReplyState.POSTING)
     # The change is invisible, so the etag stays. But decisions on the earlier state of the ticket must be repeated.
     assert (decision.ticket.version, decision.ticket.revision) == (3, 6)
 
 
 def test_a_hand_out_to_read_does_not_change_the_reply_state() -> None:
     due = at(RecoveryState.AWAITING_CONTACT, ReplyState.POSTED)
-    assert written(begin_posting(due, REVIEW, RecoveryStep.READ, TIMING, NOW)).reply_state is ReplyState.POSTED
+    assert recovery_of(begin_posting(due, REVIEW, RecoveryStep.READ, TIMING, NOW)).reply_state is ReplyState.POSTED
 
 
 @pytest.mark.parametrize("step", RecoveryStep)
@@ -72,7 +72,7 @@ def test_a_step_that_does_not_use_the_site_is_never_handed_out(step: RecoverySte
 @pytest.mark.parametrize("reply_state", ReplyState)
 def test_a_report_of_another_attempt_changes_nothing(state: RecoveryState, reply_state: ReplyState) -> None:
     snapshot = at(state, reply_state, attempt=2)
-    for command in (commands.RecordPosted(1), refused(3), commands.RecordRetracted(1)):
+    for command in (commands.RecordPosted(1), refused_report(3), commands.RecordRetracted(1)):
         assert record_report(snapshot, command, WORKER, NOW) is None
 
 
@@ -80,7 +80,7 @@ def test_a_posted_report_moves_a_requested_form_and_wakes_it() -> None:
     decision = record_report(
         at(RecoveryState.FORM_REQUESTED, ReplyState.POSTING), commands.RecordPosted(1), WORKER, NOW
     )
-    after = written(decision)
+    after = recovery_of(decision)
     assert (after.state, after.reply_state, after.post_time) == (RecoveryState.AWAITING_CONTACT, ReplyState.POSTED, NOW)
     assert decision is not None
     assert decision.wakes == (RECOVERY_ID,)
@@ -91,16 +91,16 @@ def test_a_posted_report_moves_a_requested_form_and_wakes_it() -> None:
     "state", [RecoveryState.WITHDRAWN, RecoveryState.CHAT_UNLOCKED, RecoveryState.ENDED_BY_CLOSE, RecoveryState.EXPIRED]
 )
 def test_the_outcome_for_an_ended_form_changes_only_the_reply_state(state: RecoveryState) -> None:
-    posted = written(record_report(at(state, ReplyState.POSTING), commands.RecordPosted(1), WORKER, NOW))
+    posted = recovery_of(record_report(at(state, ReplyState.POSTING), commands.RecordPosted(1), WORKER, NOW))
     assert (posted.state, posted.reply_state) == (state, ReplyState.POSTED)
-    not_public = written(record_report(at(state, ReplyState.POSTING), refused(), WORKER, NOW))
+    not_public = recovery_of(record_report(at(state, ReplyState.POSTING), refused_report(), WORKER, NOW))
     assert (not_public.state, not_public.reply_state) == (state, ReplyState.NOT_PUBLIC)
 
 
 @pytest.mark.parametrize("reply_state", [ReplyState.NONE, ReplyState.NOT_PUBLIC, ReplyState.RETRACTED])
 def test_an_outcome_without_a_hand_out_changes_nothing(reply_state: ReplyState) -> None:
     for state in (RecoveryState.WITHDRAWN, RecoveryState.REFUSED, RecoveryState.CHAT_UNLOCKED):
-        for command in (commands.RecordPosted(1), refused(), commands.RecordRetracted(1)):
+        for command in (commands.RecordPosted(1), refused_report(), commands.RecordRetracted(1)):
             assert record_report(at(state, reply_state), command, WORKER, NOW) is None
 
 
@@ -110,7 +110,7 @@ def test_a_retraction_counts_only_while_it_is_handed_out() -> None:
     taking_out = at(RecoveryState.WITHDRAWN, ReplyState.RETRACTING)
     # A retraction cannot have the outcome "posted".
     assert record_report(taking_out, commands.RecordPosted(1), WORKER, NOW) is None
-    after = written(record_report(taking_out, commands.RecordRetracted(1), WORKER, NOW))
+    after = recovery_of(record_report(taking_out, commands.RecordRetracted(1), WORKER, NOW))
     assert (after.reply_state, after.retract_time) == (ReplyState.RETRACTED, NOW)
 
 
@@ -118,8 +118,8 @@ def test_a_retraction_counts_only_while_it_is_handed_out() -> None:
 def test_the_pause_after_a_refused_retraction_grows_and_never_beyond_a_day(refusals: int) -> None:
     snapshot = at(RecoveryState.WITHDRAWN, ReplyState.RETRACTING)
     often = replace(snapshot, recovery=replace(snapshot.recovery, retract_refusals=refusals))
-    decision = record_report(often, refused(), WORKER, NOW)
-    after = written(decision)
+    decision = record_report(often, refused_report(), WORKER, NOW)
+    after = recovery_of(decision)
     assert after.retract_after is not None
     assert NOW < after.retract_after <= NOW + timedelta(days=1)
     assert (after.reply_state, after.state) == (ReplyState.POSTED, RecoveryState.WITHDRAWN)

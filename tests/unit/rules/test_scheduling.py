@@ -76,7 +76,7 @@ def test_a_decision_of_the_workflow_wakes_no_workflow() -> None:
     assert informed.ticket.timing.watch_time == informed.ticket.timing.next_time == NOW + WARNING
 
 
-def logged(snapshot: TicketSnapshot, kind: ActivityType, caller: Caller = ALICE, **changes: Any) -> Decision:  # noqa: ANN401 - fields of Decision
+def logging_decision(snapshot: TicketSnapshot, kind: ActivityType, caller: Caller = ALICE, **changes: Any) -> Decision:  # noqa: ANN401 - fields of Decision
     """Returns a decision that logs an activity and changes nothing else."""
     after = bump_version(snapshot.ticket, snapshot.live, NOW)
     return replace(Decision(after, new_activity(kind, caller, snapshot.ticket, after)), **changes)
@@ -86,7 +86,7 @@ def test_a_wait_for_the_customer_that_ends_is_remembered() -> None:
     waited = Pause(EARLIER - timedelta(days=2), EARLIER - timedelta(days=1))
     timing = replace(TICKET.timing, waits_since=EARLIER, pauses=(waited,))
     snapshot = samples.snapshot(ticket=replace(TICKET, timing=timing))
-    after = schedule(snapshot, logged(snapshot, ActivityType.NOTE_ADDED)).decision.ticket.timing
+    after = schedule(snapshot, logging_decision(snapshot, ActivityType.NOTE_ADDED)).decision.ticket.timing
     assert (after.waits_since, after.pauses) == (None, (waited, Pause(EARLIER, NOW)))
 
 
@@ -95,7 +95,7 @@ def test_a_failed_delivery_starts_the_inactivity_again_unless_it_was_the_warning
     warn_time: datetime | None, active_time: datetime
 ) -> None:
     snapshot = samples.snapshot(ticket=replace(TICKET, timing=replace(TICKET.timing, warn_time=warn_time)))
-    failed = logged(snapshot, ActivityType.DELIVERY_FAILED, WORKER)
+    failed = logging_decision(snapshot, ActivityType.DELIVERY_FAILED, WORKER)
     timing = schedule(snapshot, failed).decision.ticket.timing
     assert (timing.active_time, timing.warn_time) == (active_time, warn_time)
 
@@ -106,7 +106,7 @@ def test_an_automatic_message_does_not_start_the_inactivity_again(automatic: boo
     written = replace(
         new_message(snapshot.ticket, NEW_ID, MessageKind.CUSTOMER_MESSAGE, caller, "Out of office"), automatic=automatic
     )
-    received = logged(snapshot, ActivityType.MESSAGE_RECEIVED, caller, messages=(written,))
+    received = logging_decision(snapshot, ActivityType.MESSAGE_RECEIVED, caller, messages=(written,))
     assert schedule(snapshot, received).decision.ticket.timing.active_time == active_time
 
 

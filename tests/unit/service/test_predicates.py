@@ -17,12 +17,12 @@ SETS = st.frozensets(st.sampled_from("abc"))
 LEAVES = st.builds(OneOf, st.sampled_from(COLUMNS), SETS) | st.just(Always())
 
 
-def _joined(parts: st.SearchStrategy[Condition]) -> st.SearchStrategy[Condition]:
+def _join(parts: st.SearchStrategy[Condition]) -> st.SearchStrategy[Condition]:
     several = st.lists(parts, min_size=2, max_size=3).map(tuple)
     return st.builds(AllOf, several) | st.builds(AnyOf, several) | st.builds(Negation, parts)
 
 
-CONDITIONS = st.recursive(LEAVES, _joined, max_leaves=12)
+CONDITIONS = st.recursive(LEAVES, _join, max_leaves=12)
 
 
 def holds(condition: Condition, row: dict[str, str]) -> bool:

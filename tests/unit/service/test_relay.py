@@ -74,7 +74,7 @@ class Temporal:
 
 
 @asynccontextmanager
-async def running(relay: Relay) -> AsyncIterator[None]:
+async def run_relay(relay: Relay) -> AsyncIterator[None]:
     task = asyncio.create_task(relay.run())
     try:
         yield
@@ -88,7 +88,7 @@ async def running(relay: Relay) -> AsyncIterator[None]:
 @pytest.mark.parametrize("failure", [OSError("gone"), ValueError("nonsense"), RuntimeError("never connected")])
 async def test_a_row_that_could_not_be_claimed_is_claimed_later(failure: Exception) -> None:
     rows = Rows([failure])
-    async with running(Relay(rows, Temporal(), Metrics())):
+    async with run_relay(Relay(rows, Temporal(), Metrics())):
         await rows.deleted.wait()
     assert rows.released == []
 
@@ -96,18 +96,18 @@ async def test_a_row_that_could_not_be_claimed_is_claimed_later(failure: Excepti
 @pytest.mark.parametrize("failure", [OSError("gone"), ValueError("no such address"), RuntimeError("never connected")])
 async def test_a_row_whose_workflow_could_not_be_woken_is_released_and_retried(failure: Exception) -> None:
     rows = Rows()
-    async with running(Relay(rows, Temporal([failure]), Metrics())):
+    async with run_relay(Relay(rows, Temporal([failure]), Metrics())):
         await rows.deleted.wait()
     assert rows.released == [timedelta(seconds=1)]
 
 
-def refused(code: RPCStatusCode) -> RPCError:
+def rpc_error(code: RPCStatusCode) -> RPCError:
     return RPCError("as Temporal words it", code, b"")
 
 
 async def test_a_row_that_temporal_refuses_is_parked_after_several_attempts() -> None:
     rows, metrics = Rows(), Metrics()
-    relay = Relay(rows, Temporal([refused(RPCStatusCode.INVALID_ARGUMENT)] * 9), metrics)
+    relay = Relay(rows, Temporal([rpc_error(RPCStatusCode.INVALID_ARGUMENT)] * 9), metrics)
     for _ in range(7):
         await relay.turn()
     assert rows.parked == [(5, "INVALID_ARGUMENT")]
@@ -120,7 +120,7 @@ async def test_a_row_that_temporal_refuses_is_parked_after_several_attempts() ->
 async def test_attempts_while_temporal_is_down_park_no_row() -> None:
     rows = Rows()
     # The last one is raised first.
-    failures = [refused(RPCStatusCode.INVALID_ARGUMENT)] * 4 + [refused(RPCStatusCode.UNAVAILABLE)] * 9
+    failures = [rpc_error(RPCStatusCode.INVALID_ARGUMENT)] * 4 + [rpc_error(RPCStatusCode.UNAVAILABLE)] * 9
     relay = Relay(rows, Temporal(failures), Metrics())
     for _ in range(14):
         await relay.turn()
@@ -135,7 +135,7 @@ async def test_a_check_of_temporal_ends_the_degraded_state_of_an_outage_only(
     code: RPCStatusCode, degraded: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(relay_module, "_CHECK_AFTER", 0.0)
-    metrics, temporal = Metrics(), Temporal([refused(code)])
+    metrics, temporal = Metrics(), Temporal([rpc_error(code)])
     relay = Relay(Rows(), temporal, metrics)
     await relay.turn()
     assert metrics.registry.get_sample_value("care_degraded") == 1
@@ -149,7 +149,7 @@ async def test_a_check_of_temporal_ends_the_degraded_state_of_an_outage_only(
 )
 async def test_a_failure_of_all_rows_parks_none_and_is_reported_as_degraded_until_it_ends(code: RPCStatusCode) -> None:
     rows, metrics = Rows(), Metrics()
-    relay = Relay(rows, Temporal([refused(code)] * 8), metrics)
+    relay = Relay(rows, Temporal([rpc_error(code)] * 8), metrics)
     for _ in range(8):
         await relay.turn()
     assert (rows.parked, len(rows.released)) == ([], 8)
@@ -161,7 +161,7 @@ async def test_a_failure_of_all_rows_parks_none_and_is_reported_as_degraded_unti
 
 async def test_while_temporal_is_down_only_one_row_is_tried() -> None:
     rows = Rows()
-    relay = Relay(rows, Temporal([refused(RPCStatusCode.UNAVAILABLE)] * 3), Metrics())
+    relay = Relay(rows, Temporal([rpc_error(RPCStatusCode.UNAVAILABLE)] * 3), Metrics())
     for _ in range(5):
         await relay.turn()
     first, *while_away, back = rows.limits

@@ -41,13 +41,13 @@ def test_a_long_line_is_not_broken_inside_a_quotation() -> None:
 def test_one_statement_is_printed_or_all_of_a_module(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def printed(*names: str) -> str:
+    def print_statements(*names: str) -> str:
         monkeypatch.setattr("sys.argv", ["sql", *names])
         sql.main()
         return capsys.readouterr().out
 
-    assert printed("outbox.CLAIM").startswith("-- outbox.CLAIM\n-- Claims outbox rows")
-    assert printed("outbox").count("-- outbox.") == sum(name.startswith("outbox.") for name in STATEMENTS)
-    assert len(printed().splitlines()) == len(STATEMENTS)
+    assert print_statements("outbox.CLAIM").startswith("-- outbox.CLAIM\n-- Claims outbox rows")
+    assert print_statements("outbox").count("-- outbox.") == sum(name.startswith("outbox.") for name in STATEMENTS)
+    assert len(print_statements().splitlines()) == len(STATEMENTS)
     with pytest.raises(SystemExit, match=r"no statement outbox\.NONE"):
-        printed("outbox.NONE")
+        print_statements("outbox.NONE")

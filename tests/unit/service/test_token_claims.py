@@ -18,7 +18,7 @@ NAMES = ClaimNames()
 AGENT: dict[str, object] = {"sub": "alice", "org": "acme", "roles": ["agent"]}
 
 
-def named(claims: dict[str, object], names: ClaimNames = NAMES) -> str:
+def named_claim(claims: dict[str, object], names: ClaimNames = NAMES) -> str:
     """Returns the claim that the refusal of these claims names."""
     with pytest.raises(Refusal) as caught:
         read_caller(claims, names)
@@ -40,8 +40,8 @@ def test_an_issuers_names_of_claims_are_used_in_errors_too() -> None:
     assert (found.id, found.organization, found.display_name) == ("alice@example.com", "acme", "Alice")
     assert found.roles == {Role.AGENT, Role.SUPERVISOR}
     for claim in ("email", "https://example.com/org"):
-        assert named({name: value for name, value in claims.items() if name != claim}, names) == claim
-    assert named(claims | {"groups": "staff"}, names) == "groups"
+        assert named_claim({name: value for name, value in claims.items() if name != claim}, names) == claim
+    assert named_claim(claims | {"groups": "staff"}, names) == "groups"
 
 
 @pytest.mark.parametrize("text", ["org", "org=", "=org", "team=org", "org=a,org=b", "org=a,", ",", "org:a"])
@@ -59,12 +59,12 @@ def test_the_outermost_actor_is_the_service_that_calls() -> None:
 
 @pytest.mark.parametrize("sub", [None, 7, "", "a b", "a/b", "a\n", "s" * 129, ["crm"]])
 def test_an_actor_without_a_valid_id_is_refused(sub: object) -> None:
-    assert named(AGENT | {"act": {"sub": sub}}) == "act"
+    assert named_claim(AGENT | {"act": {"sub": sub}}) == "act"
 
 
 @pytest.mark.parametrize("act", [None, "crm", 7, [], ["crm"], {}, {"iss": "x"}, {"act": {"sub": "crm"}}])
 def test_an_actor_that_is_not_an_object_with_a_subject_is_refused(act: object) -> None:
-    assert named(AGENT | {"act": act}) == "act"
+    assert named_claim(AGENT | {"act": act}) == "act"
 
 
 JSON = st.recursive(
@@ -83,7 +83,7 @@ def test_any_claims_give_a_caller_or_an_error_that_names_a_claim(claims: dict[st
         try:
             found = read_caller(given_claims, NAMES)
         except Refusal:
-            assert named(given_claims) in {"sub", "org", "roles", "act"}
+            assert named_claim(given_claims) in {"sub", "org", "roles", "act"}
             continue
         assert found.id == given_claims["sub"]
         assert found.organization == given_claims.get("org")

@@ -25,7 +25,7 @@ def keys_of(*members: object) -> KeySet:
     return read_key_set(json.dumps({"keys": members}).encode())[0]
 
 
-def left_out(member: object) -> list[str]:
+def ignored_reasons(member: object) -> list[str]:
     """Returns why a member is ignored. Checks that it gives no key."""
     keys, reasons = read_key_set(json.dumps({"keys": [member]}).encode())
     assert keys == KeySet()
@@ -69,7 +69,7 @@ def test_a_key_is_used_with_its_own_algorithm_only(algorithm: str) -> None:
     assert invalid(verifier(jwk(key, kid="a", alg="RS256")), sign(key, algorithm, "a")) == {}
 
 
-def forged(header: dict[str, str], secret: bytes) -> str:
+def forge(header: dict[str, str], secret: bytes) -> str:
     """Returns a token with an HMAC of a public text. Libraries refuse to create one."""
     _, claims, _ = sign(private_key("ES256"), "ES256", None).split(".")
     signed = f"{urlsafe_b64encode(json.dumps(header).encode()).rstrip(b'=').decode()}.{claims}"
@@ -92,25 +92,25 @@ def test_a_public_key_is_not_used_as_the_secret_of_an_hmac(algorithm: str, key_i
             member.get("n", member.get("x", "")).encode(),
             b"",
         ):
-            assert invalid(found, forged(header, secret)) == {}
+            assert invalid(found, forge(header, secret)) == {}
 
 
 @pytest.mark.parametrize("algorithm", ["none", "None", "NONE", "HS512", "ES256K", "RS1", ""])
 def test_no_other_algorithm_is_taken_from_the_header(algorithm: str) -> None:
     found = verifier(jwk(private_key("RS256"), kid="a"), secret=b"s" * 32)
     for header in ({"alg": algorithm, "kid": "a"}, {"alg": algorithm}):
-        token = forged(header, b"s" * 32)
+        token = forge(header, b"s" * 32)
         assert invalid(found, token) == {}
         assert invalid(found, f"{token.rpartition('.')[0]}.") == {}
 
 
 def test_the_development_key_verifies_tokens_that_name_no_key() -> None:
     member = jwk(private_key("ES256"), kid="a")
-    token = forged({"alg": "HS256", "typ": "JWT"}, b"s" * 32)
+    token = forge({"alg": "HS256", "typ": "JWT"}, b"s" * 32)
     assert verifier(member, secret=b"s" * 32).verify(token).caller.id == "alice"
     assert invalid(verifier(member), token) == {}
     with pytest.raises(UnknownKeyError):
-        verifier(secret=b"s" * 32).verify(forged({"alg": "HS256", "kid": "b"}, b"s" * 32))
+        verifier(secret=b"s" * 32).verify(forge({"alg": "HS256", "kid": "b"}, b"s" * 32))
 
 
 def test_a_token_must_name_its_key_only_if_there_are_several() -> None:
@@ -169,13 +169,13 @@ def test_issuer_and_audience_are_checked_and_named() -> None:
     ],
 )
 def test_an_unusable_key_is_ignored_with_the_reason(member: object, reason: str) -> None:
-    [said] = left_out(member)
+    [said] = ignored_reasons(member)
     assert said.startswith(reason)
 
 
 @pytest.mark.parametrize("members", [{"use": "enc"}, {"key_ops": ["sign"]}, {"key_ops": []}])
 def test_a_key_for_another_use_is_ignored_silently(members: dict[str, Any]) -> None:
-    assert left_out(jwk(private_key("RS256"), kid="a", **members)) == []
+    assert ignored_reasons(jwk(private_key("RS256"), kid="a", **members)) == []
 
 
 def test_an_unreadable_key_does_not_affect_the_others() -> None:

@@ -26,7 +26,7 @@ _TASK_QUEUE: Final = "care"
 
 def dump(history: WorkflowHistory) -> str:
     """Returns the text of a history's file. Runs that differ only in ids have the same text, except for times."""
-    found = {"workflowId": history.workflow_id, "history": _cleaned(plain(history))}
+    found = {"workflowId": history.workflow_id, "history": _clean(plain(history))}
     text = json.dumps(found, indent=1, ensure_ascii=False)
     numbered: dict[str, str] = {}
     # Numbered by first appearance. Ids inside payloads do not change, because payloads are base64.
@@ -44,14 +44,14 @@ def plain(history: WorkflowHistory) -> Json:
     return cast("Json", history.to_json_dict())
 
 
-def _cleaned(value: Json) -> Json:
+def _clean(value: Json) -> Json:
     match value:
         case dict():
             if value.get("kind") == "TASK_QUEUE_KIND_STICKY":  # has the name of its worker
                 return {"name": _TASK_QUEUE, "kind": "TASK_QUEUE_KIND_NORMAL"}
-            return {key: _cleaned(inner) for key, inner in value.items() if key not in _DROPPED}
+            return {key: _clean(inner) for key, inner in value.items() if key not in _DROPPED}
         case list():
-            return [_cleaned(inner) for inner in value]
+            return [_clean(inner) for inner in value]
         case _:
             return value
 

@@ -61,11 +61,11 @@ def _row(name: str, words: str, histories: Iterable[WorkflowHistory]) -> str:
     for history in histories:
         spent.update(costs.actions(history))
         events += len(history.events)
-    of_these = ", ".join(_counted(spent[kind], kind) for kind in costs.KINDS if spent[kind])
+    of_these = ", ".join(_count_words(spent[kind], kind) for kind in costs.KINDS if spent[kind])
     return f"| {name} | {words} | {spent.total()} | {of_these} | {events} |"
 
 
-def _counted(number: int, kind: str) -> str:
+def _count_words(number: int, kind: str) -> str:
     one, many = _WORDS.get(kind, (kind, f"{kind}s"))
     return f"{number} {one if number == 1 else many}"
 
