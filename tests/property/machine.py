@@ -157,7 +157,7 @@ class Lifecycle(RuleBasedStateMachine):
         self.send(*chosen)
 
     def time_passes(self, chance: Random) -> None:
-        """Writes settle, kept responses are deleted, forms expire."""
+        """Time passes: writes settle, kept responses are deleted, and forms expire."""
         minutes = chance.choice([1, 11, 61, 25 * 60, 31 * 24 * 60])
         note(f"{minutes} minutes pass")
         self.bench.clock.advance(minutes=minutes)

@@ -78,7 +78,7 @@ class World:
         # A plain channel, without the client's request ids, retries and deadlines.
         self._client = CareClient(self.channel)
 
-    # --- calling ------------------------------------------------------------------------------------------------------
+    # --- calls --------------------------------------------------------------------------------------------------------
 
     def token(self, caller: str, organization: str = "") -> str:
         """Returns the bearer token of a caller, for this organization unless another is given."""

@@ -99,7 +99,7 @@ def test_the_history_before_a_patch_is_kept_beside_the_present_one(
     assert {committed.path_of(name) for name in committed.names()} == {"recovery-any"}
 
 
-# --- what the files must not hold -------------------------------------------------------------------------------------
+# --- privacy of the files ---------------------------------------------------------------------------------------------
 
 
 def texts(value: normal_form.Json) -> Iterator[str]:

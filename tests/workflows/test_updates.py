@@ -116,7 +116,7 @@ async def test_an_update_is_answered_before_continuing_as_new(dev_client: Client
             if (await handle.describe()).run_id != first:
                 break
         else:
-            raise AssertionError("it never began anew")
+            raise AssertionError("it never continued as new")
         fake.closed = True
         await handle.execute_update(TicketWorkflow.look_again)
 

@@ -39,7 +39,7 @@ def notices(page: Page) -> list[str]:
     return [notice.text for notice in page.all("p", class_="notice") if "hidden" not in notice.attributes]
 
 
-# --- what it shows ----------------------------------------------------------------------------------------------------
+# --- content ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("chat")

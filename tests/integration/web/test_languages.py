@@ -184,7 +184,7 @@ async def test_the_default_consent_text_is_in_the_language_of_the_page(
     assert words.attributes == {"class": "line-breaks"}, "neither of another language nor of another direction"
 
 
-# --- the switch -------------------------------------------------------------------------------------------------------
+# --- the language switch ----------------------------------------------------------------------------------------------
 
 
 def offered_languages(page: Page) -> dict[str, str]:
@@ -267,7 +267,7 @@ async def test_the_redirect_from_an_early_thanks_page_keeps_the_language(
     assert (await pages.get("/f/open/thanks?lang=de")).headers["Location"] == "/f/open?lang=de"
 
 
-# --- the switch of a form ---------------------------------------------------------------------------------------------
+# --- the language switch of a form ------------------------------------------------------------------------------------
 
 
 def press(page: Page, tag: str) -> dict[str, str]:

@@ -144,7 +144,7 @@ async def test_a_message_that_failed_at_once_is_refused(provider: SmsProvider, s
     assert refused.value.reason is DeliveryFailure.BOUNCED
 
 
-# --- how far it got ---------------------------------------------------------------------------------------------------
+# --- checks -----------------------------------------------------------------------------------------------------------
 
 
 async def test_a_message_is_checked_until_it_is_delivered(provider: SmsProvider, sms: TwilioSms) -> None:
@@ -286,7 +286,7 @@ async def test_a_body_in_another_encoding_than_it_says_is_unexpected() -> None:
     assert unavailable.value.reason is UnavailableReason.UNEXPECTED_RESPONSE
 
 
-# --- nothing shows ----------------------------------------------------------------------------------------------------
+# --- privacy ----------------------------------------------------------------------------------------------------------
 
 
 async def test_no_personal_data_is_shown_or_logged(

@@ -42,7 +42,7 @@ def verify(receiver: Recorder, which: int = 0, secret: str = SECRET, body: bytes
     return Webhook(secret).verify(receiver.bodies[which] if body is None else body, headers)
 
 
-# --- what is posted ---------------------------------------------------------------------------------------------------
+# --- requests ---------------------------------------------------------------------------------------------------------
 
 
 async def test_a_message_is_posted_with_a_signature() -> None:
@@ -117,7 +117,7 @@ async def test_a_changed_body_or_another_secret_fails_the_verification() -> None
         Webhook(SECRET).verify(receiver.bodies[0], headers | {"webhook-timestamp": later})
 
 
-# --- what is answered -------------------------------------------------------------------------------------------------
+# --- answers ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204])

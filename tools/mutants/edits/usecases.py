@@ -13,7 +13,7 @@ _STRANGERS: Final = (
 )
 
 EDITS: Final = (
-    # --- commits without the deadlines that follow from them ----------------------------------------------------------
+    # --- commits without recomputed deadlines -------------------------------------------------------------------------
     Edit(
         "a customer's message is committed without its deadlines",
         "service/care_service/usecases/chats.py",

@@ -9,7 +9,7 @@ from tests.unit.rules.business_hours.hours import HOUR, MICROSECOND, OFFICE, Cas
 
 # Computed by hand. Starts, due times and pauses are in UTC; `hours` says when the clocks of each zone change.
 PAUSES: Final = [
-    # 7:00 to 8:00 UTC is over at 9:00.
+    # The pause from 7:00 to 8:00 UTC has ended at 9:00.
     Case(
         "a pause before the start",
         OFFICE,
