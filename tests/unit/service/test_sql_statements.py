@@ -33,7 +33,7 @@ def test_a_statement_explains_itself_and_its_parameters(name: str) -> None:
 
 def test_a_long_line_is_not_broken_inside_a_quotation() -> None:
     line = "  SELECT " + "a, " * 36 + "' x ' || b"
-    first, second = sql._wrapped(line)
+    first, second = sql._wrap(line)
     assert first.endswith("a,")
     assert second == "    ' x ' || b"
 
