@@ -17,7 +17,7 @@ ARGS ?=
 WORKERS ?= 3
 
 .PHONY: help
-help: ## Say what there is
+help: ## List the commands
 	@echo 'Care. `make up` runs the whole system, `make demo` plays one ticket through it.'
 	@echo
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,7 +25,7 @@ help: ## Say what there is
 	@echo 'Options go in ARGS: make up ARGS="--home DIR --first-port N", make test ARGS="-k recovery"'
 
 .PHONY: setup
-setup: $(READY) ## Make .venv with the locked dependencies (every other target does it by itself)
+setup: $(READY) ## Make .venv with the locked dependencies (every other target does this first)
 
 $(READY): pyproject.toml requirements.lock
 	@test -n "$(PYTHON)" || { echo 'No Python of at least 3.11 found: install one, or name it: make PYTHON=/path/to/python3' >&2; exit 1; }
@@ -46,7 +46,7 @@ demo: $(READY) ## Play one ticket from a bad review to CLOSED, on a running stac
 
 .PHONY: compose-env
 compose-env: $(READY) ## Write .env with fresh keys, once, for docker compose up
-	@test ! -e .env || { echo 'There is an .env already, and what runs was made with its keys: to begin anew, docker compose down --volumes, and delete it' >&2; exit 1; }
+	@test ! -e .env || { echo 'There is an .env already, and the containers use its keys. To start over, run docker compose down --volumes and delete .env' >&2; exit 1; }
 	@umask 077 && $(BIN)/care keys >.env || { rm -f .env; exit 1; }
 
 .PHONY: test
@@ -112,7 +112,7 @@ proto: $(READY) ## Generate protos/python from protos/care
 	$(BIN)/python protos/generate.py
 
 .PHONY: proto-baseline
-proto-baseline: $(READY) ## Make the present contract the one that later changes may not break
+proto-baseline: $(READY) ## Make the current contract the one that later changes may not break
 	$(BIN)/python -m tools.buf_checks --write-baseline
 
 .PHONY: diagrams
@@ -144,11 +144,11 @@ api-docs: $(READY) ## Write docs/api from protos/care
 	$(BIN)/python -m tools.api_docs
 
 .PHONY: migration
-migration: $(READY) ## Write a migration for what the tables have and the last migration has not: make migration M="add labels"
+migration: $(READY) ## Write a migration for the differences between the tables and the last migration: make migration M="add labels"
 	$(BIN)/python -m tools.migration "$(M)"
 
 .PHONY: lock
-lock: $(READY) ## Bring the locks up to pyproject.toml (ARGS=--upgrade: newest versions)
+lock: $(READY) ## Update the locks from pyproject.toml (ARGS=--upgrade: newest versions)
 	$(BIN)/python -m tools.lock $(ARGS)
 
 .PHONY: clean

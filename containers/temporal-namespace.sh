@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the namespace TEMPORAL_NAMESPACE unless there is one. The worker registers its search attributes by itself.
+# Creates the namespace TEMPORAL_NAMESPACE if it is missing. The worker registers its search attributes.
 set -eu
 
 tries=60

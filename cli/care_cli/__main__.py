@@ -1,4 +1,4 @@
-"""Lets `python -m care_cli` be the same as `care`; the stack starts its roles so."""
+"""Makes `python -m care_cli` the same as `care`. The development stack starts its roles in this way."""
 
 from care_cli.app import main
 

@@ -28,7 +28,7 @@ app: Final = typer.Typer(
 app.add_typer(outbox)
 app.command()(doctor)
 
-# Not `readable`: where that fails, our own error says what to do.
+# Without `readable`, because Care's own error for an unreadable file says what to do.
 Home = Annotated[Path, typer.Option("--home", help="Folder of the stack's data.", file_okay=False, readable=False)]
 
 

@@ -38,7 +38,7 @@ def call_interceptors(tokens: TokenSource | None, deadline: float | None) -> Seq
 
 
 class _Authorized:
-    """Provides the token of a call that has none of its own, and another one if the service refuses it."""
+    """Provides the token of a call whose caller set none, and another token if the service refuses it."""
 
     def __init__(self, tokens: TokenSource | None) -> None:
         self._tokens = tokens

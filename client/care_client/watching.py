@@ -136,7 +136,7 @@ class _Backoff:
         self._pause = _FIRST_PAUSE
 
     def next_pause(self, retry_after: timedelta | None) -> float:
-        """Return how many seconds to wait. ``retry_after`` is what the service asked for; it is added."""
+        """Return how many seconds to wait. ``retry_after`` is the wait that the service requests. It is added."""
         pause = min(self._max_pause, self._pause)
         self._pause = 2 * pause
         minimum = retry_after.total_seconds() if retry_after else 0.0

@@ -47,5 +47,5 @@ def normalize_phone(phone: str, region: str, field: str = "phone") -> str:
 def require_one(email: str, phone: str) -> None:
     """Refuses with INVALID_FIELD if both are empty."""
     if not email and not phone:
-        words = "give an email address, a phone number or both"
-        raise invalid(Violation("email", words), Violation("phone", words))
+        problem = "give an email address, a phone number or both"
+        raise invalid(Violation("email", problem), Violation("phone", problem))

@@ -56,7 +56,7 @@ class BusinessHours:
     """Local dates without any hours."""
 
     def check(self) -> Iterator[str]:
-        """Yields each problem as words that follow the setting's name and say what to do."""
+        """Yields each problem as a text that follows the setting's name and says what to do."""
         if self.zone not in _zones():
             yield "names an unknown time zone; use a name of the IANA database, like Europe/Berlin"
         if len(self.week) != len(_WEEKDAYS):

@@ -1,4 +1,4 @@
-"""Who calls: the bearer of a token, a workflow's worker, or a customer with a link."""
+"""The caller of a method: the bearer of a token, a workflow's worker, or a customer with a link."""
 
 from __future__ import annotations
 

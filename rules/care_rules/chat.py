@@ -132,12 +132,12 @@ def _write_claim(
 ) -> Decision | None:
     """Adds the message as a claim to the review's newer ticket, which has another contact.
 
-    The team accepts the claim or not, as with a submission through an old form. Refuses with CHAT_LOCKED a message that
-    came by a channel: the caller keeps such a message as inbound.
+    The team may accept the claim, as with a submission through an old form. Refuses with CHAT_LOCKED if the message
+    came by a channel. The caller then stores it as an inbound message.
     """
     if chat.last is None or command.channel is not None:
         raise chat_locked()
-    said = replace(
+    claim = replace(
         chat.contact,
         ticket_number=chat.last.ticket.number,
         id=command.contact_id,
@@ -148,30 +148,30 @@ def _write_claim(
         create_time=now,
     )
     decision = add_claim(
-        FormSnapshot(chat.base, chat.recovery, chat.claims, open=chat.last), said, caller, now, request_id
+        FormSnapshot(chat.base, chat.recovery, chat.claims, open=chat.last), claim, caller, now, request_id
     )
-    if decision is None and said.message not in {other.message for other in chat.claims}:
+    if decision is None and claim.message not in {other.message for other in chat.claims}:
         raise chat_locked("We have received several messages from you. The team will write to you.")
     return decision
 
 
 def customer_message(
-    ticket: Ticket, contact: Contact, message_id: UUID, said: PostMessage | Inbound, ordinal: int = 0
+    ticket: Ticket, contact: Contact, message_id: UUID, source: PostMessage | Inbound, ordinal: int = 0
 ) -> Message:
     """Returns the customer's entry of the thread. It belongs to the ticket's latest activity."""
     author = customer_caller(str(contact.id))
-    entry = new_message(ticket, message_id, MessageKind.CUSTOMER_MESSAGE, author, said.text, ordinal=ordinal)
+    entry = new_message(ticket, message_id, MessageKind.CUSTOMER_MESSAGE, author, source.text, ordinal=ordinal)
     return replace(
         entry,
         author_display_name=contact.display_name,
         contact_id=contact.id,
-        channel=said.channel,
-        automatic=said.automatic,
+        channel=source.channel,
+        automatic=source.automatic,
     )
 
 
 def verify_contact(chat: ChatSnapshot, caller: Caller, now: datetime) -> Decision | None:
-    """Returns what to write when the chat link is used. The first use verifies the contact; later ones: None."""
+    """Returns what to write when the chat link is used. The first use verifies the contact; later uses return None."""
     if chat.contact.verify_time is not None or chat.state is ChatState.CLOSED:
         return None
     ticket = bump_version(chat.base.ticket, chat.base.live, now)
@@ -179,6 +179,6 @@ def verify_contact(chat: ChatSnapshot, caller: Caller, now: datetime) -> Decisio
     return Decision(ticket, entry, changed_contact=replace(chat.contact, verify_time=now))
 
 
-def chat_locked(words: str = "The chat is not open yet. Try again in a minute.") -> Refusal:
+def chat_locked(message: str = "The chat is not open yet. Try again in a minute.") -> Refusal:
     """Returns the refusal of a message that has no open chat. Customers get no metadata."""
-    return Refusal(Reason.CHAT_LOCKED, words)
+    return Refusal(Reason.CHAT_LOCKED, message)

@@ -19,7 +19,7 @@ from care_rules.snapshot import TicketSnapshot
 
 
 def explain_refusal(
-    reason: CommandRefusal, command: Command, snapshot: TicketSnapshot, caller: Caller, bits: Situation
+    reason: CommandRefusal, command: Command, snapshot: TicketSnapshot, caller: Caller, situation: Situation
 ) -> Refusal:
     """Returns the refusal for `reason`, with a message that says what to do and with its metadata."""
     ticket = snapshot.ticket
@@ -45,18 +45,18 @@ def explain_refusal(
         case Reason.NO_REVIEW:
             return Refusal(reason, "The ticket has no review to reply to. Use AddContact.", metadata)
         case Reason.CHAT_LOCKED:
-            words = "The chat with the customer is not open. It opens once a contact is known."
-            return Refusal(reason, words, metadata | recovery_keys(bits.recovery_state))
+            message = "The chat with the customer is not open. It opens once a contact is known."
+            return Refusal(reason, message, metadata | recovery_keys(situation.recovery_state))
         case Reason.FORM_LIVE:
             live = snapshot.live.name if snapshot.live else ""
-            keys = metadata | recovery_keys(bits.recovery_state) | {"recovery": live}
+            keys = metadata | recovery_keys(situation.recovery_state) | {"recovery": live}
             return Refusal(reason, "A recovery form is already live. Wait for an answer, or withdraw it.", keys)
         case Reason.ILLEGAL_TRANSITION:
             trigger = TRIGGERS[command]
             on_status = trigger in STATUS_TRIGGERS
-            keys = status_keys(bits.status) if on_status else recovery_keys(bits.recovery_state)
-            words = f"{command} is not possible in {keys['state']}. Ticket.actions lists what is."
-            return Refusal(reason, words, metadata | keys | {"trigger": trigger.value})
+            keys = status_keys(situation.status) if on_status else recovery_keys(situation.recovery_state)
+            message = f"{command} is not possible in {keys['state']}. Ticket.actions lists what is."
+            return Refusal(reason, message, metadata | keys | {"trigger": trigger.value})
         case _:
             assert_never(reason)
 

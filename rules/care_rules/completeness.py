@@ -1,4 +1,4 @@
-"""Tables with an entry for each member of an enum. A forgotten entry fails at import, not at lookup."""
+"""Checks that a table has an entry for each member of an enum. A missing entry fails at import, not at lookup."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class IncompleteTableError(Exception):
 
 def check_complete(keys: Iterable[KeyT], table: Mapping[KeyT, ValueT]) -> Mapping[KeyT, ValueT]:
     """Returns `table`. Raises IncompleteTableError unless it has exactly `keys`, such as the members of an enum."""
-    wanted = list(keys)
-    if missing := [key for key in wanted if key not in table]:
+    expected = list(keys)
+    if missing := [key for key in expected if key not in table]:
         raise IncompleteTableError(f"a table has no entry for {missing}")
-    if unknown := [key for key in table if key not in wanted]:
+    if unknown := [key for key in table if key not in expected]:
         raise IncompleteTableError(f"a table has an entry for {unknown}, and must not")
     return table

@@ -130,7 +130,7 @@ def decide_new_ticket(
 
 
 def new_review_entry(ticket: Ticket, review: Review, message_id: UUID) -> Message:
-    """Returns the entry of the thread that shows the present review, with the time of its last edit at the site."""
+    """Returns the entry of the thread that shows the current review, with the time of its last edit at the site."""
     reviewer = Caller(ActorKind.CUSTOMER, "", None, frozenset(), review.author_display_name)
     entry = new_message(ticket, message_id, MessageKind.REVIEW, reviewer, review.text)
     return replace(entry, create_time=review.update_time)

@@ -1,6 +1,6 @@
 """Deadlines: what happens to a ticket when time passes, and when.
 
-Deadlines are computed from the present state and the present settings. So a change of a setting or of the priority
+Deadlines are computed from the current state and the current settings. So a change of a setting or of the priority
 moves every deadline that has not been recorded yet.
 """
 
@@ -23,7 +23,7 @@ _ORDER: Final = {kind: place for place, kind in enumerate(DeadlineKind)}
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """What will happen, and when (UTC)."""
+    """A deadline of a ticket: the kind of its effect, and its time in UTC."""
 
     kind: DeadlineKind
     time: datetime
@@ -48,7 +48,7 @@ def next_reminder(ticket: Ticket, live: Recovery | None, settings: Settings) -> 
 
 
 def recompute_deadlines(ticket: Ticket, live: Recovery | None, settings: Settings) -> Ticket:
-    """Returns `ticket` with its due times and its next deadline, computed from the present settings."""
+    """Returns `ticket` with its due times and its next deadline, computed from the current settings."""
     timing = ticket.timing
     first, resolution = timing.first_response_due_time, timing.resolution_due_time
     named = settings.deadlines.of(ticket.priority)

@@ -44,12 +44,12 @@ def decide(
 
 
 def check_allowed(snapshot: TicketSnapshot, command: Command, caller: Caller) -> None:
-    """Raises a refusal if `command` is not open to `caller`."""
+    """Refuses `command` if it is not open to `caller`."""
     state = snapshot.target_recovery.state if snapshot.target_recovery else snapshot.ticket.contact_state
-    bits = situation_of(snapshot.ticket, state, caller, snapshot.agent)
-    reason = refusal_reason(command, bits)
+    situation = situation_of(snapshot.ticket, state, caller, snapshot.agent)
+    reason = refusal_reason(command, situation)
     if reason is not None:
-        raise explain_refusal(reason, command, snapshot, caller, bits)
+        raise explain_refusal(reason, command, snapshot, caller, situation)
 
 
 def situation_of(ticket: Ticket, state: RecoveryState, caller: Caller, agent: Agent | None) -> Situation:
@@ -68,7 +68,7 @@ def situation_of(ticket: Ticket, state: RecoveryState, caller: Caller, agent: Ag
         relation=relation,
         roles=caller.roles,
         has_review=ticket.review_id is not None,
-        # The present assignee can keep the ticket.
+        # The current assignee can keep the ticket.
         can_be_assignee=agent is not None and (agent.can_be_assignee or agent.id == ticket.assignee),
     )
 

@@ -1,4 +1,4 @@
-"""What a decision writes: the changes to commit, and the activity that logs them."""
+"""The result of a decision: the changes to commit, and the activity that logs them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from care_rules.lifecycle import LIVE, STATUS, RecoveryState, TicketStatus, Trig
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What to write in one commit. Entities are complete, with the values after the commit."""
+    """The changes to write in one commit. Entities are complete, with the values after the commit."""
 
     ticket: Ticket
     activity: Activity | None = None
@@ -47,11 +47,11 @@ class Decision:
     inbound: Inbound | None = None
     """The inbound message that this decision ingests."""
     admitted: tuple[Inbound, ...] = ()
-    """The inbound messages that were kept while the chat was locked. They enter its thread now."""
+    """The inbound messages that waited while the chat was locked. They enter its thread now."""
     wakes: tuple[UUID, ...] = ()
     """The recoveries whose workflows are woken."""
     report_time: datetime | None = None
-    """The time of a workflow's report. Its wakes are delayed, and cancelled if the workflow asks with this time."""
+    """The time of a workflow's report. The wakes are delayed. The workflow cancels them if it calls with this time."""
     wakes_ticket: bool = False
     """Whether the ticket's workflow is woken."""
     review_attempt: int | None = None
@@ -143,7 +143,7 @@ NOT_LOGGED: Final[Mapping[str, str]] = {
 check_complete((field.name for field in fields(Ticket)), {**LOGGED, **NOT_LOGGED})
 
 _SHOWN_AS: Final = {"recovery_id": "recovery"}
-"""The contract's name of a field, where it differs."""
+"""The contract's names of fields that have another name here."""
 
 
 _TEXTS: Final = frozenset({"description", "subject"})

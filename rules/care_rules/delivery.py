@@ -185,13 +185,13 @@ def _record_delivered(snapshot: DeliverySnapshot, command: RecordDelivered, call
 
 
 def _record_failed(
-    snapshot: DeliverySnapshot, reason: DeliveryFailure, words: str, caller: Caller, now: datetime
+    snapshot: DeliverySnapshot, reason: DeliveryFailure, provider_message: str, caller: Caller, now: datetime
 ) -> Decision:
     after = replace(
         snapshot.delivery,
         state=DeliveryState.FAILED,
         failure_reason=reason,
-        failure_message=words,
+        failure_message=provider_message,
         attempt=_NONE,
         check_time=None,
         end_time=now,

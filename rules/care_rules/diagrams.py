@@ -34,8 +34,8 @@ def mermaid(machine: StateMachine[StateT]) -> str:
     drawn: Any = graph.get_combined_graph()
     text: str = drawn.source
     lines = text[text.index(_HEADER) :].splitlines()
-    kept = [line.rstrip() for line in lines if line.strip() and not line.strip().startswith(_STYLING)]
-    return "\n".join(kept) + "\n"
+    remaining = [line.rstrip() for line in lines if line.strip() and not line.strip().startswith(_STYLING)]
+    return "\n".join(remaining) + "\n"
 
 
 def diagrams() -> dict[str, str]:

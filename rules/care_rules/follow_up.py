@@ -26,8 +26,8 @@ def raise_follow_up(
 ) -> Decision:
     """Returns the ticket that follows `last`. Each of the two tickets links to the other.
 
-    The follow-up inherits review, location, subject and assignee; the assignee only if `last.agent`, the agent's entry,
-    can still be one. It has a new recovery with the new contact, because a contact belongs to one recovery.
+    The follow-up inherits review, location and subject. It inherits the assignee if `last.agent`, the assignee's entry,
+    can still be an assignee. It has a new recovery with the new contact, because a contact belongs to one recovery.
     """
     before = last.ticket
     snapshot = CreationSnapshot(last.organization, last.location, last.review, open_ticket=None, reporter=None)

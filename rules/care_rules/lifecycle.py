@@ -13,7 +13,7 @@ from transitions import Machine, MachineError
 
 
 class TicketStatus(StrEnum):
-    """Machine 1: where the work on a ticket stands."""
+    """Machine 1: the progress of the work on a ticket."""
 
     OPEN = "OPEN"
     IN_PROGRESS = "IN_PROGRESS"
@@ -100,7 +100,7 @@ class _Model:
 
 
 class IllegalMoveError(Exception):
-    """The table has no such transition from the present state."""
+    """The table has no such transition from the current state."""
 
 
 class StateMachine(Generic[StateT]):

@@ -1,4 +1,4 @@
-"""Resource names (AIP-122): made and taken apart in this one place."""
+"""Builds and parses all resource names (AIP-122)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from uuid import UUID
 ORGANIZATION_ID: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 LOCATION_ID: Final = r"[A-Za-z0-9._~-]{1,100}"
 AGENT_ID: Final = r"[A-Za-z0-9._~@|:+=-]{1,128}"
-"""A token's `sub`: what identity providers put there, except what a resource name can't hold."""
+"""A token's `sub`: the characters that identity providers use, except those that a resource name can't contain."""
 _NUMBER: Final = r"[1-9][0-9]{0,17}"
 _UUID: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 
@@ -27,12 +27,12 @@ ALL_ORGANIZATIONS: Final = "organizations/-"
 
 
 class BadNameError(ValueError):
-    """The text is no name of that kind; the message says what one looks like."""
+    """The text is not a name of the expected kind. The message shows the expected form."""
 
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A resource of an organization with a textual id: a location or an agent."""
+    """A resource of an organization whose id is a text: a location or an agent."""
 
     organization: str
     id: str
@@ -84,7 +84,7 @@ class MessageName:
 
     @property
     def ticket(self) -> TicketName:
-        """The ticket in whose thread the message stands."""
+        """The ticket whose thread contains the message."""
         return TicketName(self.organization, self.number)
 
     def __str__(self) -> str:
@@ -92,12 +92,12 @@ class MessageName:
 
 
 def organization(organization_id: str) -> str:
-    """Makes an organization's name."""
+    """Returns an organization's name."""
     return f"organizations/{organization_id}"
 
 
 def location(organization_id: str, location_id: str) -> str:
-    """Makes a location's name."""
+    """Returns a location's name."""
     return f"organizations/{organization_id}/locations/{location_id}"
 
 
@@ -107,32 +107,32 @@ def settings(organization_id: str, location_id: str = "") -> str:
 
 
 def agent(organization_id: str, agent_id: str) -> str:
-    """Makes an agent's name."""
+    """Returns an agent's name."""
     return f"organizations/{organization_id}/agents/{agent_id}"
 
 
 def review(organization_id: str, review_id: UUID) -> str:
-    """Makes a review's name."""
+    """Returns a review's name."""
     return f"organizations/{organization_id}/reviews/{review_id}"
 
 
 def ticket(organization_id: str, number: int) -> str:
-    """Makes a ticket's name."""
+    """Returns a ticket's name."""
     return f"organizations/{organization_id}/tickets/{number}"
 
 
 def recovery(organization_id: str, number: int, recovery_id: UUID) -> str:
-    """Makes a recovery's name."""
+    """Returns a recovery's name."""
     return f"organizations/{organization_id}/tickets/{number}/recoveries/{recovery_id}"
 
 
 def message(organization_id: str, number: int, message_id: UUID) -> str:
-    """Makes a message's name."""
+    """Returns a message's name."""
     return f"organizations/{organization_id}/tickets/{number}/messages/{message_id}"
 
 
 def activity(organization_id: str, number: int, activity_number: int) -> str:
-    """Makes an activity's name."""
+    """Returns an activity's name."""
     return f"organizations/{organization_id}/tickets/{number}/activities/{activity_number}"
 
 
@@ -149,43 +149,43 @@ def parse_organization(name: str) -> str:
 
 
 def parse_location(name: str) -> Child:
-    """Takes `organizations/{o}/locations/{id}` apart; raises BadNameError."""
+    """Parses `organizations/{o}/locations/{id}`; raises BadNameError."""
     match = _match(_LOCATION, name, "organizations/{organization}/locations/{location}")
     return Child(match[1], match[2])
 
 
 def parse_settings(name: str) -> Child:
-    """Takes `organizations/{o}/settings` apart, or a location's, whose id is empty else; raises BadNameError."""
+    """Parses the name of an organization's settings (with an empty `id`) or a location's; raises BadNameError."""
     form = "organizations/{organization}/settings or organizations/{organization}/locations/{location}/settings"
     match = _match(_SETTINGS, name, form)
     return Child(match[1], match[2] or "")
 
 
 def parse_agent(name: str) -> Child:
-    """Takes `organizations/{o}/agents/{id}` apart; raises BadNameError."""
+    """Parses `organizations/{o}/agents/{id}`; raises BadNameError."""
     match = _match(_AGENT, name, "organizations/{organization}/agents/{agent}")
     return Child(match[1], match[2])
 
 
 def parse_review(name: str) -> ReviewName:
-    """Takes `organizations/{o}/reviews/{id}` apart; raises BadNameError."""
+    """Parses `organizations/{o}/reviews/{id}`; raises BadNameError."""
     match = _match(_REVIEW, name, "organizations/{organization}/reviews/{review}")
     return ReviewName(match[1], UUID(match[2]))
 
 
 def parse_ticket(name: str) -> TicketName:
-    """Takes `organizations/{o}/tickets/{n}` apart; raises BadNameError."""
+    """Parses `organizations/{o}/tickets/{n}`; raises BadNameError."""
     match = _match(_TICKET, name, "organizations/{organization}/tickets/{number}")
     return TicketName(match[1], int(match[2]))
 
 
 def parse_recovery(name: str) -> RecoveryName:
-    """Takes `organizations/{o}/tickets/{n}/recoveries/{id}` apart; raises BadNameError."""
+    """Parses `organizations/{o}/tickets/{n}/recoveries/{id}`; raises BadNameError."""
     match = _match(_RECOVERY, name, "organizations/{organization}/tickets/{number}/recoveries/{recovery}")
     return RecoveryName(match[1], int(match[2]), UUID(match[3]))
 
 
 def parse_message(name: str) -> MessageName:
-    """Reads a message's name; raises BadNameError."""
+    """Parses `organizations/{o}/tickets/{n}/messages/{id}`; raises BadNameError."""
     match = _match(_MESSAGE, name, "organizations/{organization}/tickets/{number}/messages/{uuid}")
     return MessageName(match[1], int(match[2]), UUID(match[3]))

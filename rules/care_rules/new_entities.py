@@ -60,20 +60,20 @@ def new_direct_recovery(ticket: Ticket, contact: Contact, caller: Caller, now: d
 
 def new_contact(
     ticket: Ticket,
-    given: commands.AddContact | commands.CreateTicket | commands.SubmitContact,
+    command: commands.AddContact | commands.CreateTicket | commands.SubmitContact,
     now: datetime,
     message: str = "",
 ) -> Contact:
-    """Makes the contact that a new recovery of `ticket` brings; the addresses were normalized beforehand."""
+    """Makes the contact that a new recovery of `ticket` brings. The addresses must be normalized already."""
     return Contact(
         organization=ticket.organization,
         ticket_number=ticket.number,
-        id=given.contact_id,
-        recovery_id=given.recovery_id,
+        id=command.contact_id,
+        recovery_id=command.recovery_id,
         recovery_ticket_number=ticket.number,
-        display_name=given.display_name,
-        email=given.email,
-        phone=given.phone,
+        display_name=command.display_name,
+        email=command.email,
+        phone=command.phone,
         message=message,
         key_id="",
         verify_time=None,

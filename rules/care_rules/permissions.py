@@ -50,7 +50,7 @@ STATUS_TRIGGERS: Final = frozenset(rule.trigger for rule in STATUS.rules)
 
 
 class Relation(StrEnum):
-    """Whose the ticket is, from the caller's point of view."""
+    """Who owns the ticket, from the caller's point of view."""
 
     MINE = "MINE"
     OTHERS = "OTHERS"

@@ -48,12 +48,12 @@ class TicketPlace:
 
     organization: str
     values: tuple[KeyValue, ...]
-    """A priority is given by its name."""
+    """For the key PRIORITY, the value is the name of the priority."""
 
 
 @dataclass(frozen=True, slots=True)
 class TicketQuery:
-    """A query for a page of tickets; of all organizations, one after the other, if none is given."""
+    """A query for a page of tickets. Without an organization, it covers all of them, one after the other."""
 
     organization: str | None
     limit: int
@@ -74,7 +74,7 @@ class ReviewPlace:
 
 @dataclass(frozen=True, slots=True)
 class ReviewQuery:
-    """A query for a page of reviews, the latest first; of all organizations, one after the other, if none is given."""
+    """A query for a page of reviews, the latest first. Without an organization, it covers all, one after the other."""
 
     organization: str | None
     limit: int

@@ -29,10 +29,10 @@ def send_form(
     limit = replies.byte_limit(review.site)
     length = len(replies.insert_link(command.reply_text, command.link).encode())
     if length > limit:
-        words = (
+        problem = (
             f"is {length} bytes long with the link; {review.site} takes {limit}: shorten it by {length - limit} bytes"
         )
-        raise invalid(Violation("reply_text", words))
+        raise invalid(Violation("reply_text", problem))
     recovery = replace(
         new_recovery(snapshot.ticket, command.recovery_id, RecoveryKind.FORM, caller, now),
         state=RECOVERY.fire(RecoveryState.NO_CONTACT, Trigger.REQUEST_FORM),
@@ -124,5 +124,5 @@ def _copy_claim(snapshot: TicketSnapshot, command: commands.AddContact, now: dat
     claim = snapshot.claim
     if claim is None:
         raise AssertionError("a claim is loaded with the ticket")
-    given = replace(command, email=claim.email, phone=claim.phone, display_name=claim.display_name)
-    return new_contact(snapshot.ticket, given, now, claim.message)
+    command = replace(command, email=claim.email, phone=claim.phone, display_name=claim.display_name)
+    return new_contact(snapshot.ticket, command, now, claim.message)

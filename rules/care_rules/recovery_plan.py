@@ -1,4 +1,4 @@
-"""The next step of a recovery, computed from its present state alone. The workflow of the recovery asks for it.
+"""The next step of a recovery, computed from its current state alone. The workflow of the recovery asks for it.
 
 The checks come in the same order as in the model of the lifecycle (tests/model).
 """
@@ -76,8 +76,8 @@ def next_check(recovery: Recovery, checks: Sequence[timedelta]) -> datetime | No
     """Returns when the public reply is read again; None after the last check."""
     if recovery.post_time is None:
         return None
-    seen = recovery.read_time or recovery.post_time
-    return next((at for offset in sorted(checks) if (at := recovery.post_time + offset) > seen), None)
+    last_read = recovery.read_time or recovery.post_time
+    return next((at for offset in sorted(checks) if (at := recovery.post_time + offset) > last_read), None)
 
 
 def plan_recovery(
@@ -87,7 +87,7 @@ def plan_recovery(
     timing: SiteTiming,
     reminder: datetime | None = None,
 ) -> RecoveryPlan:
-    """Returns the next step of `recovery` at `now`. `reminder` is when its assignee is reminded."""
+    """Returns the next step of `recovery` at `now`. `reminder` is the time of the assignee's next reminder."""
     state = recovery.state
     if state is RecoveryState.CONTACT_RECEIVED:
         return RecoveryPlan(RecoveryStep.UNLOCK)

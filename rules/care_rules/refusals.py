@@ -101,8 +101,8 @@ class Violations:
 
 def invalid(*violations: Violation) -> Refusal:
     """Returns the refusal of a request with invalid fields."""
-    words = "; ".join(f"{violation.field}: {violation.description}" for violation in violations)
-    return Refusal(Reason.INVALID_FIELD, words, violations=violations)
+    message = "; ".join(f"{violation.field}: {violation.description}" for violation in violations)
+    return Refusal(Reason.INVALID_FIELD, message, violations=violations)
 
 
 def not_found(resource: str) -> Refusal:
@@ -112,11 +112,11 @@ def not_found(resource: str) -> Refusal:
 
 def time_limit_exceeded() -> Refusal:
     """Returns the refusal of a call that reached a time limit of the service, for the call or for one statement."""
-    words = "The call took too long. Ask for less, or call again with the same request_id."
-    return Refusal(Reason.TIME_LIMIT_EXCEEDED, words)
+    message = "The call took too long. Ask for less, or call again with the same request_id."
+    return Refusal(Reason.TIME_LIMIT_EXCEEDED, message)
 
 
 def draining() -> Refusal:
     """Returns the refusal that ends a stream when the service shuts down. The client resumes at another replica."""
-    words = "The service is shutting down. Resume the stream from its last resume_token."
-    return Refusal(Reason.DRAINING, words, retry_after=_RESUME_AFTER)
+    message = "The service is shutting down. Resume the stream from its last resume_token."
+    return Refusal(Reason.DRAINING, message, retry_after=_RESUME_AFTER)

@@ -44,8 +44,8 @@ class RecoverySnapshot:
     recovery: Recovery
     siblings: Sequence[Sibling]
     """The other recoveries of the same review."""
-    kept: Sequence[Inbound] = ()
-    """What the contact sent before the chat opened, with the ids of the thread entries to write."""
+    waiting: Sequence[Inbound] = ()
+    """The messages that the contact sent before the chat opened, with the ids of the thread entries to write."""
 
     def plan(self, now: datetime, timing: SiteTiming) -> RecoveryPlan:
         """Returns the recovery's next step at `now`."""
@@ -122,14 +122,14 @@ def _unlock_chat(snapshot: RecoverySnapshot, command: UnlockChat, caller: Caller
     if contact is None:
         raise AssertionError("a recovery in CONTACT_RECEIVED has a contact")
     unlocked = replace(_fire(snapshot.recovery, Trigger.UNLOCK_CHAT, now), unlock_time=now)
-    # What the customer wrote before the chat opened has its effect now, as if the chat had been open.
+    # Messages that the customer sent before the chat opened take effect now, as if the chat had been open.
     ticket = snapshot.base.ticket
-    if ticket.status is TicketStatus.RESOLVED and not all(inbound.automatic for inbound in snapshot.kept):
+    if ticket.status is TicketStatus.RESOLVED and not all(inbound.automatic for inbound in snapshot.waiting):
         ticket = move_status(ticket, Trigger.REOPEN, now)
     decision = _write(snapshot, unlocked, ActivityType.CHAT_UNLOCKED, caller, now, ticket)
-    said = [
+    customer_messages = [
         customer_message(decision.ticket, contact, _require_message_id(inbound), inbound, ordinal)
-        for ordinal, inbound in enumerate(snapshot.kept, start=1)
+        for ordinal, inbound in enumerate(snapshot.waiting, start=1)
     ]
     greeting = replace(
         new_message(
@@ -146,10 +146,10 @@ def _unlock_chat(snapshot: RecoverySnapshot, command: UnlockChat, caller: Caller
         decision,
         activity=replace(decision.activity, message_id=greeting.id) if decision.activity else None,
         changed_contact=replace(contact, key_id=command.key_id),
-        messages=(greeting, *said),
+        messages=(greeting, *customer_messages),
         admitted=tuple(
             replace(inbound, outcome=IngestOutcome.RECORDED if inbound.automatic else IngestOutcome.ACCEPTED)
-            for inbound in snapshot.kept
+            for inbound in snapshot.waiting
         ),
         new_deliveries=(new_delivery(greeting, contact, snapshot.base.settings),),
     )
@@ -229,6 +229,6 @@ def _write(
     entry = new_activity(
         kind, caller, snapshot.base.ticket, ticket, recovery=(before.state, after), recovery_id=after.id
     )
-    # A report may come late, while its workflow sleeps again. So a new state wakes it, unless the reporter asks again.
+    # A report may come late, while its workflow sleeps again. So a new state wakes the workflow, unless it calls again.
     wakes = (after.id,) if after.state is not before.state else ()
     return Decision(ticket, entry, recovery=after, wakes=wakes, report_time=now)

@@ -16,9 +16,9 @@ def needs_ticket(snapshot: CreationSnapshot, stored: Review | None, review: Revi
     ticket, even after a setting was changed or its ticket was closed.
     """
     creation = snapshot.settings.ticket_creation
-    if snapshot.open_ticket is not None or not creation.wants(review):
+    if snapshot.open_ticket is not None or not creation.applies_to(review):
         return False
-    return stored is None or not creation.wants(stored)
+    return stored is None or not creation.applies_to(stored)
 
 
 def automatic_ticket(recovery_id: UUID, contact_id: UUID, message_id: UUID) -> CreateTicket:

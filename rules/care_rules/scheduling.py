@@ -23,10 +23,10 @@ from care_rules.timing import Timing
 _RESTARTS_INACTIVITY: Final = frozenset(
     {ActivityType.FORM_EXPIRED, ActivityType.FORM_REFUSED, ActivityType.DELIVERY_FAILED}
 )
-"""What the workflows record and an agent has to deal with: the inactivity time starts again."""
+"""Events from the workflows that an agent must deal with. They restart the inactivity time."""
 _RESPONSES: Final = frozenset({ActivityType.FORM_POSTED, ActivityType.MESSAGE_SENT})
 _STARTS_OR_ENDS_WORKFLOW: Final = frozenset({ActivityType.CREATED, ActivityType.CLOSED, ActivityType.AUTO_CLOSED})
-"""The ticket's workflow starts or ends here. What is recorded on a CLOSED ticket later does not concern it."""
+"""These activities start or end the ticket's workflow. Later activities of a CLOSED ticket do not concern it."""
 
 
 class _Maker:
@@ -37,7 +37,7 @@ _MAKER: Final = _Maker()
 
 
 class ScheduledDecision:
-    """A decision whose ticket carries the deadlines that follow from it: what a store commits."""
+    """A decision whose ticket has the deadlines that follow from it. Stores commit only this type."""
 
     __slots__ = ("decision",)
 
@@ -63,7 +63,7 @@ def schedule_new_ticket(settings: Settings, decision: Decision) -> ScheduledDeci
 
 
 def keep_schedule(decision: Decision) -> ScheduledDecision:
-    """Returns a decision that leaves the deadlines as they are. Raises ValueError where it writes an activity."""
+    """Returns a decision that leaves the deadlines as they are. Raises ValueError if it writes an activity."""
     if decision.activity is not None:
         raise ValueError("an activity moves deadlines: call schedule")
     return ScheduledDecision(decision, _MAKER)
@@ -75,9 +75,9 @@ def mark_workflow_informed(scheduled: ScheduledDecision) -> ScheduledDecision:
 
 
 def refresh_deadlines(snapshot: TicketSnapshot) -> ScheduledDecision | None:
-    """Returns what to write when the ticket's workflow asks for its next deadline; None where nothing is new.
+    """Returns what to write when the ticket's workflow asks for its next deadline; None if nothing has changed.
 
-    The settings may have moved the deadlines. The answer tells the workflow how long to sleep.
+    The settings may have moved the deadlines. The response tells the workflow how long to sleep.
     """
     moved = Decision(recompute_deadlines(snapshot.ticket, snapshot.live, snapshot.settings))
     decision = _inform_workflow(moved)

@@ -47,10 +47,10 @@ class TicketCreation:
     stars: tuple[int, ...] = ()
     sites: tuple[str, ...] = ()
 
-    def wants(self, review: Review) -> bool:
-        """Tells whether the present review qualifies for a ticket."""
-        is_there = review.delete_time is None
-        return is_there and review.stars in self.stars and (not self.sites or review.site in self.sites)
+    def applies_to(self, review: Review) -> bool:
+        """Tells whether a review qualifies for a ticket. A deleted one does not."""
+        exists = review.delete_time is None
+        return exists and review.stars in self.stars and (not self.sites or review.site in self.sites)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class Deadlines:
 
 
 class Moves(Enum):
-    """What a change of a setting moves for open tickets. Their workflows must then ask again."""
+    """The times that a change of a setting moves for open tickets. Their workflows must then be woken."""
 
     DEADLINES = auto()
     """When a ticket is due, when its close is announced, and when it closes."""
@@ -112,7 +112,7 @@ def moves(*moved: Moves) -> dict[str, Any]:
 class Settings:
     """The settings that apply to a ticket. Every field has a value, and the same name as in the contract.
 
-    The names are stored. Before you rename a field, add `formerly` with the present name to its metadata.
+    The names are stored. Before you rename a field, add `formerly` with the current name to its metadata.
     """
 
     ticket_creation: TicketCreation = field(default=TicketCreation(), metadata=moves())
@@ -151,8 +151,7 @@ class Settings:
 
     def template(self, language: str) -> ReplyTemplate | None:
         """Returns the template for a language, else for the language without its region, else the first template."""
-        wanted = (language.lower(), language.lower().partition("-")[0])
-        for tag in wanted:
+        for tag in (language.lower(), language.lower().partition("-")[0]):
             for each in self.reply_templates:
                 if each.language.lower() == tag:
                     return each
@@ -177,23 +176,24 @@ class Layer:
     values: Settings = Settings()
     names: frozenset[str] = frozenset()
     stored: tuple[tuple[str, str], ...] = ()
-    """The stored JSON by stored name, including what this release does not know or can't read.
+    """The stored JSON by stored name, including settings that this release does not know or can't read.
 
-    A write of other settings leaves it as it is.
+    A write of other settings leaves them as they are.
     """
 
-    def over(self, below: Settings) -> Settings:
-        """Returns `below` with the values of this layer over it."""
-        return replace(below, **{name: getattr(self.values, name) for name in self.names}) if self.names else below
+    def apply_to(self, settings: Settings) -> Settings:
+        """Returns `settings` with the fields that this layer sets."""
+        changes = {name: getattr(self.values, name) for name in self.names}
+        return replace(settings, **changes) if changes else settings
 
-    def changed(self, given: Layer, paths: frozenset[str]) -> Layer:
-        """Returns this layer with the fields `paths` set as in `given`, or unset if `given` does not have them."""
+    def with_changes(self, new: Layer, paths: frozenset[str]) -> Layer:
+        """Returns this layer with the fields `paths` set as in `new`, or unset if `new` does not have them."""
         if not paths:
             return self
-        new = Layer(given.values, given.names & paths)
+        new = Layer(new.values, new.names & paths)
         known = fields_by_stored_name(Settings)
         untouched = tuple((name, value) for name, value in self.stored if known.get(name) not in paths)
-        return Layer(new.over(self.values), (self.names - paths) | new.names, untouched)
+        return Layer(new.apply_to(self.values), (self.names - paths) | new.names, untouched)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,19 +212,19 @@ class SettingsRevision:
 
 def merge_layers(organization: Layer, location: Layer | None) -> Settings:
     """Returns the settings that apply: the location's fields, else the organization's, else the defaults."""
-    whole = organization.over(Settings())
-    return location.over(whole) if location else whole
+    whole = organization.apply_to(Settings())
+    return location.apply_to(whole) if location else whole
 
 
 def check_settings(settings: Settings) -> Iterator[tuple[str, str]]:
-    """Yields the problems of settings as a whole: the field's path, and words that say what to do."""
+    """Yields the problems of settings as a whole: the field's path, and a text that says what to do."""
     yield from _check_days(settings)
     yield from _check_texts(settings)
     yield from _check_form(settings)
     yield from _check_stars(settings)
     yield from _check_deadlines(settings.deadlines)
     if settings.business_hours is not None:
-        yield from (("business_hours", words) for words in settings.business_hours.check())
+        yield from (("business_hours", problem) for problem in settings.business_hours.check())
 
 
 def _check_days(settings: Settings) -> Iterator[tuple[str, str]]:
@@ -253,8 +253,8 @@ def _check_texts(settings: Settings) -> Iterator[tuple[str, str]]:
         if not template.language.replace("-", "").isalnum() or not template.language.isascii():
             yield "reply_templates", f"have {template.language[:20]!r}, which is not a language tag such as en or pt-BR"
         if template.text.count(FORM_LINK) != 1 or len(template.text) > _LONG:
-            words = f"must have {FORM_LINK} exactly once in the one for {template.language}; up to {_LONG} characters"
-            yield "reply_templates", words
+            problem = f"must have {FORM_LINK} exactly once in the one for {template.language}; up to {_LONG} characters"
+            yield "reply_templates", problem
 
 
 def _check_form(settings: Settings) -> Iterator[tuple[str, str]]:

@@ -23,8 +23,8 @@ from care_rules.refusals import Reason, Refusal
 from care_rules.snapshot import TicketSnapshot
 
 MAX_CLAIMS: Final = 5
-"""Further submissions that are kept per form until the team handles them. Enough that a stranger who submits first
-can't lock the customer out; few enough that nobody can fill the database through a public link."""
+"""How many further submissions a form keeps until the team handles them. They are enough that a stranger who submits
+first can't lock the customer out. They are few enough that nobody can fill the database through a public link."""
 
 
 class FormState(StrEnum):
@@ -87,7 +87,7 @@ class FormSnapshot:
     open: TicketSnapshot | None = None
     """The review's open ticket, if the form's own is CLOSED."""
     last: TicketSnapshot | None = None
-    """The ticket that a follow-up would follow, if all of the review's are CLOSED. Its `agent` is its assignee."""
+    """The ticket that a follow-up would follow, if all the review's tickets are CLOSED. Its `agent` is its assignee."""
 
     @property
     def target(self) -> TicketSnapshot:
@@ -160,8 +160,10 @@ def add_claim(
     snapshot, recovery = form.target, form.recovery
     used = {recovery.contact_id, snapshot.live.contact_id if snapshot.live else None}
     through_form = [other for other in form.submitted if other.recovery_id == recovery.id]
-    seen = _seen_time(snapshot, recovery)
-    claims = sum(other.id not in used and (seen is None or other.create_time >= seen) for other in through_form)
+    seen_time = _seen_time(snapshot, recovery)
+    claims = sum(
+        other.id not in used and (seen_time is None or other.create_time >= seen_time) for other in through_form
+    )
     known = any(
         (other.email, other.phone, other.message) == (contact.email, contact.phone, contact.message)
         for other in form.submitted

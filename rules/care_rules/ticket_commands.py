@@ -21,7 +21,7 @@ from care_rules.snapshot import TicketSnapshot
 def take(
     snapshot: TicketSnapshot, _: commands.TakeTicket, caller: Caller, now: datetime, request_id: UUID | None
 ) -> Decision | None:
-    """Makes the caller the assignee. None where the caller is the assignee already."""
+    """Makes the caller the assignee. Returns None if the caller is the assignee already."""
     if snapshot.ticket.assignee == caller.id:
         return None
     after = replace(bump_version(snapshot.ticket, snapshot.live, now), assignee=caller.id)
@@ -31,7 +31,7 @@ def take(
 def assign(
     snapshot: TicketSnapshot, command: commands.AssignTicket, caller: Caller, now: datetime, request_id: UUID | None
 ) -> Decision | None:
-    """Makes the command's agent the assignee. None where that agent is the assignee already."""
+    """Makes the command's agent the assignee. Returns None if that agent is the assignee already."""
     if snapshot.ticket.assignee == command.agent:
         return None
     own = snapshot.ticket.assignee == caller.id
@@ -51,7 +51,7 @@ def release(
 def update(
     snapshot: TicketSnapshot, command: commands.UpdateTicket, caller: Caller, now: datetime, request_id: UUID | None
 ) -> Decision | None:
-    """Changes the ticket's details. None where every given value is the present one."""
+    """Changes the ticket's details. Returns None if every given value is the current one."""
     ticket = snapshot.ticket
     changed = replace(
         ticket,
@@ -80,7 +80,7 @@ _STATUS_ACTIVITIES: Final = {
 def change_status(
     snapshot: TicketSnapshot, command: commands.AgentCommand, caller: Caller, now: datetime, request_id: UUID | None
 ) -> Decision:
-    """Fires the command's trigger. A ticket that is closed ends its live recovery."""
+    """Fires the command's trigger. Closing a ticket ends its live recovery."""
     trigger = TRIGGERS[command.command]
     live, ended, moved = snapshot.live, None, None
     after = move_status(snapshot.ticket, trigger, now)

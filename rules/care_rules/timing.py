@@ -28,13 +28,13 @@ class Timing:
     """Updated by every commit that writes an activity. All times are in UTC."""
 
     active_time: datetime
-    """When a person was last active, or something that the team waited for ended."""
+    """When a person was last active, a form expired or was refused, or a delivery failed; the latest of these."""
     warn_time: datetime | None = None
     """When the close for inactivity since `active_time` was announced."""
     first_response_time: datetime | None = None
     """When the customer got the first response: the public reply or a message."""
     waits_since: datetime | None = None
-    """Since when the ticket waits for the customer; None if it does not."""
+    """When the ticket began to wait for the customer; None if it does not wait."""
     pauses: tuple[Pause, ...] = ()
     """The earlier periods of waiting for the customer."""
     first_response_due_time: datetime | None = None

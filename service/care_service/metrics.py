@@ -101,8 +101,8 @@ class Metrics:
         self._calls_of: dict[tuple[str, str, str], Counter] = {}
         self._seconds_of: dict[str, Histogram] = {}
 
-    def _gauge(self, name: str, words: str, merge: Merge, labels: Iterable[str] = ()) -> Gauge:
-        return Gauge(name, words, labels, registry=self.registry, multiprocess_mode=merge)
+    def _gauge(self, name: str, description: str, merge: Merge, labels: Iterable[str] = ()) -> Gauge:
+        return Gauge(name, description, labels, registry=self.registry, multiprocess_mode=merge)
 
     def count_call(self, method: str, code: str, reason: str, seconds: float | None) -> None:
         """Counts a completed call. `seconds` is None for streams, whose duration depends on the client."""

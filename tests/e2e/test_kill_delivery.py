@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import ExitStack
 
+import psutil
 import pytest
 
 from care.v1 import message_pb2
@@ -19,30 +21,36 @@ TIMEOUT = 110.0
 
 
 async def unlock_chat(scenario: Scenario) -> Person:
-    """Unlocks a chat and waits for its greeting."""
+    """Unlocks a chat. Waits for its greeting and for the end of the worker's connection to the mail server."""
     person = Person(phone="")
     await scenario.wait_for_state(await scenario.add_contact(person), "CHAT_UNLOCKED")
     await wait_for_emails(scenario.system, person.email, 1)
+    await wait_for_connection(scenario, expected=False)
     return person
 
 
-async def wait_until_handed_out(scenario: Scenario, message: str, attempts: int = 1) -> None:
-    """Waits until the worker has begun the attempt number `attempts` to send the message."""
+async def wait_for_connection(scenario: Scenario, *, expected: bool = True) -> None:
+    """Waits until the worker is connected to the mail server or, if not `expected`, until it is not.
 
-    async def there() -> bool:
-        rows = await scenario.system.sql(
-            "SELECT 1 FROM deliveries WHERE message_id = $1 AND attempts >= $2", message.rpartition("/")[2], attempts
-        )
-        return bool(rows)
+    A connection to the frozen server shows that the worker sends a message. The row of the delivery is written too
+    early: the worker may not have the service's response yet.
+    """
+    worker = psutil.Process(scenario.system.processes.pids["work"])
+    port = scenario.system.stack.ports.mailbox_smtp
 
-    await eventually(f"the hand-out of {message}", there)
+    async def as_expected() -> bool:
+        connections = await asyncio.to_thread(worker.net_connections, "tcp")
+        found = [each for each in connections if each.status == psutil.CONN_ESTABLISHED and each.raddr]
+        return expected is any(each.raddr.port == port for each in found)
+
+    await eventually(f"the worker's connection to the mail server: {expected}", as_expected)
 
 
 async def test_a_mail_server_is_killed_while_it_receives_an_email(scenario: Scenario) -> None:
     person = await unlock_chat(scenario)
     with scenario.system.processes.frozen("mailbox"):
         message = await send_message(scenario, "First words")
-        await wait_until_handed_out(scenario, message.name)
+        await wait_for_connection(scenario)
         scenario.system.processes.kill("mailbox")
     await scenario.system.processes.back()
     await wait_for_delivery(scenario, message, message_pb2.DELIVERY_STATE_SENT, timeout=TIMEOUT)
@@ -58,7 +66,7 @@ async def test_a_worker_is_killed_between_sending_an_email_and_recording_it(
     with ExitStack() as service:
         with scenario.system.processes.frozen("mailbox"):
             message = await send_message(scenario, "Second words")
-            await wait_until_handed_out(scenario, message.name)
+            await wait_for_connection(scenario)
             service.enter_context(scenario.system.processes.frozen("serve"))
         # The mailbox accepts the email; the service is frozen and cannot record the report.
         await wait_for_emails(scenario.system, person.email, 2)

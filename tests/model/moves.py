@@ -96,7 +96,8 @@ def _late(state: State, rules: Rules) -> Iterator[tuple[str, State]]:
         return
     yield label, replace(after, number, after.recoveries[number - 1]._replace(poke_row=True))
     if kind == "unlocked":
-        # An attempt that needs the service alone has no deadline of its own: it may outlive its retry, get the answer
-        # to its late report, and take the wake back although nobody waits for it any more. Not so for "expired", as
-        # the model has no time: in the product every later question finds that the form's time has passed.
+        # An attempt may outlive its retry, get the answer to its late report, and take the wake back although nobody
+        # waits for it any more. The product excludes this by a deadline for each attempt; the model holds without it.
+        # Not so for "expired", as the model has no time: in the product every later question finds that the form has
+        # expired.
         yield f"{label}, and its attempt takes the wake back", after

@@ -65,7 +65,7 @@ async def test_a_recovery_runs_as_a_child(environment: WorkflowEnvironment) -> N
         handle = await run(environment.client, form)
         while kit.recovery(form).state != "AWAITING_CONTACT":
             await environment.sleep(timedelta(seconds=1))
-        await kit.settled(form)
+        await kit.wait_until_idle(form)
         await kit.submit_contact(form)
         await embedding.wake(environment.client, form)
         result = await handle.result()
@@ -77,7 +77,7 @@ async def test_a_recovery_runs_as_a_child(environment: WorkflowEnvironment) -> N
 async def test_a_recovery_that_runs_already_is_awaited(environment: WorkflowEnvironment) -> None:
     async with embed_workflows(environment, relay=True, policy=Policy(form_lifetime=timedelta(days=5))) as kit:
         form = await kit.send_form(await kit.create_ticket())
-        await kit.settled(form)
+        await kit.wait_until_idle(form)
         handle = await run(environment.client, form)
         result = await handle.result()
         assert result.plan.state == RECOVERY_STATE_EXPIRED
@@ -108,12 +108,12 @@ async def test_the_vouchers_workflow_is_tested_with_the_kit(environment: Workflo
         ),
     ):
         form = await kit.send_form(await kit.create_ticket())
-        await kit.settled(form)
+        await kit.wait_until_idle(form)
         await environment.sleep(timedelta(days=2))
         if reached:
             await kit.submit_contact(form)
         else:
-            await kit.settled(form)
+            await kit.wait_until_idle(form)
             await kit.withdraw_form(form)
         compensated = await environment.client.execute_workflow(
             Compensation.run, form, id=f"mine-{uuid4()}", task_queue="care"
@@ -127,7 +127,7 @@ async def test_a_recovery_outlives_the_workflow_that_embeds_it(environment: Work
         handle = await run(environment.client, form)
         while kit.recovery(form).state != "AWAITING_CONTACT":
             await environment.sleep(timedelta(seconds=1))
-        await kit.settled(form)
+        await kit.wait_until_idle(form)
         await handle.terminate()
         await kit.submit_contact(form)
         await kit.end(form)
@@ -142,7 +142,7 @@ async def test_the_embedding_workflow_can_be_cancelled_and_the_recovery_continue
         handle = await run(environment.client, form)
         while kit.recovery(form).state != "AWAITING_CONTACT":
             await environment.sleep(timedelta(seconds=1))
-        await kit.settled(form)
+        await kit.wait_until_idle(form)
         await handle.cancel()
         with pytest.raises(WorkflowFailureError) as caught:
             await handle.result()
@@ -179,7 +179,7 @@ async def test_start_or_poke_starts_a_new_workflow_and_pokes_a_running_one(envir
         poked = environment.client.get_workflow_handle(embedding.workflow_id(ticket))
         for times in range(2):
             await environment.client.execute_workflow(Pokes.run, ticket, id=f"mine-{uuid4()}", task_queue="care")
-            await kit.settled(ticket)
+            await kit.wait_until_idle(ticket)
             assert (await events(poked)).count(SIGNALED) == times
 
 

@@ -48,7 +48,7 @@ async def test_a_review_becomes_an_open_chat(skipping: WorkflowEnvironment) -> N
     async with run_kit(skipping) as kit:
         ticket = await kit.create_ticket()
         form = await kit.send_form(ticket)
-        await kit.settled(form)
+        await kit.wait_until_idle(form)
         [(review, reply)] = kit.review_site.writes
         assert review == "review-1"
         assert kit.recovery(form).link in reply
@@ -101,7 +101,7 @@ async def test_a_site_that_is_down_gets_the_reply_once_it_is_back(skipping: Work
 async def test_a_withdrawn_form_is_retracted(skipping: WorkflowEnvironment) -> None:
     async with run_kit(skipping) as kit:
         form = await kit.send_form(await kit.create_ticket())
-        await kit.settled(form)
+        await kit.wait_until_idle(form)
         await kit.withdraw_form(form)
         await kit.end(form)
         assert kit.recovery(form).reply_state == "RETRACTED"
@@ -113,7 +113,7 @@ async def test_a_withdrawn_form_is_retracted(skipping: WorkflowEnvironment) -> N
 async def test_a_form_can_be_expired_at_once(skipping: WorkflowEnvironment) -> None:
     async with run_kit(skipping) as kit:
         form = await kit.send_form(await kit.create_ticket())
-        await kit.settled(form)
+        await kit.wait_until_idle(form)
         await kit.expire(form)
         await kit.end(form)
     assert kit.recovery(form).state == "EXPIRED"
@@ -126,7 +126,7 @@ async def test_a_message_is_checked_until_it_has_arrived(skipping: WorkflowEnvir
         recovery = await kit.add_contact(ticket, email="", phone="+442079460001")
         await kit.end(recovery)
         answer = await kit.send_message(ticket)
-        await kit.settled(answer)
+        await kit.wait_until_idle(answer)
         assert kit.message(answer).state == "SENT"
         kit.messenger.progress = Progress.DELIVERED
         await kit.end(answer)
@@ -149,7 +149,7 @@ async def test_an_inactive_ticket_is_warned_of_and_closed(skipping: WorkflowEnvi
         ticket = await kit.create_ticket()
         await kit.end(ticket)
     found = kit.ticket(ticket)
-    assert found.happened == ["INACTIVITY_WARNING", "INACTIVITY_CLOSE"]
+    assert found.fired_deadlines == ["INACTIVITY_WARNING", "INACTIVITY_CLOSE"]
     assert (found.status, found.close_reason) == ("CLOSED", "INACTIVITY")
 
 

@@ -1,5 +1,6 @@
 """A worker service over real gRPC. A test sets its responses and reads the reports."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Never
@@ -58,6 +59,8 @@ class ScriptedWorkerService(WorkerServiceServicer):
         self.deadline_plan = worker.DeadlinePlan(step=worker.DEADLINE_STEP_DONE)
         self.refusal: tuple[grpc.StatusCode, str] | None = None
         """The status code and the contract's reason (may be empty) with which every call is refused."""
+        self.is_silent = False
+        """Whether no call gets a response."""
         self.reports: list[object] = []
         """All requests in order, except those that begin an attempt or follow a report."""
         self.asked_after: list[worker.CheckRecoveryRequest] = []
@@ -68,6 +71,8 @@ class ScriptedWorkerService(WorkerServiceServicer):
     async def _receive(self, request: object, context: Context) -> None:
         metadata: Mapping[str, str | bytes] = dict(context.invocation_metadata() or ())
         self.tokens.add(metadata.get("authorization"))
+        if self.is_silent:
+            await asyncio.Event().wait()  # until the caller gives up
         if self.refusal:
             await self._refuse(context, *self.refusal)
         if isinstance(request, worker.CheckRecoveryRequest) and request.HasField("report_time"):

@@ -23,23 +23,23 @@ _MAX_CHARACTERS: Final = 1000
 
 
 def look_up(header: str, offered: Collection[str]) -> str | None:
-    """Return the language in ``offered`` that ``header`` prefers, or None if it accepts none of them.
+    """Return the language in ``offered`` that ``header`` prefers, or None if it accepts no language in it.
 
     ``offered`` are lower-case tags. This is the lookup of RFC 4647, 3.4: a range loses its last subtag until it matches
     an offered tag, so that ``de-CH`` matches ``de``. Malformed ranges are ignored. So is ``*``, which stands for the
     default.
     """
-    return next((tag for wanted in _ranges(header) if (tag := _match(wanted, offered))), None)
+    return next((tag for language_range in _ranges(header) if (tag := _match(language_range, offered))), None)
 
 
 def _ranges(header: str) -> list[str]:
     """Return the ranges by descending weight. Ranges of equal weight keep the order of the header."""
     parsed = (_LANGUAGE_RANGE.fullmatch(part.strip()) for part in header[:_MAX_CHARACTERS].split(","))
     weighted = [(float(match["weight"] or 1), match["range"].lower()) for match in parsed if match]
-    return [wanted for weight, wanted in sorted(weighted, key=lambda pair: -pair[0]) if weight > 0]
+    return [language_range for weight, language_range in sorted(weighted, key=lambda pair: -pair[0]) if weight > 0]
 
 
-def _match(wanted: str, offered: Collection[str]) -> str | None:
-    subtags = wanted.split("-")
+def _match(language_range: str, offered: Collection[str]) -> str | None:
+    subtags = language_range.split("-")
     prefixes = ("-".join(subtags[:length]) for length in range(len(subtags), 0, -1))
     return next((tag for tag in prefixes if tag in offered), None)

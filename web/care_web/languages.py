@@ -100,7 +100,7 @@ def _unbreakable(words: str) -> str:
 
 
 DEFAULT_LANGUAGE: Final = Language("en", "English", ENGLISH, Locale("en", "GB"))
-"""The language for browsers that accept none of the others."""
+"""The language for browsers that accept no other language of the pages."""
 
 LANGUAGES: Final[Mapping[str, Language]] = {
     language.tag: language

@@ -13,6 +13,12 @@ It is shorter than ``_EXTERNAL_TIMEOUT``, after which Temporal starts the next a
 and then overwrites the newer reply or sends the message a second time.
 """
 
+SERVICE_ATTEMPT_DEADLINE: Final = timedelta(seconds=12)
+"""How long one attempt at a step that calls the service only may take; shorter than ``_SERVICE_TIMEOUT``.
+
+So no attempt outlives its retry, and no late attempt cancels the wake of a workflow that no longer waits for it.
+"""
+
 SHUTDOWN_GRACE: Final = timedelta(seconds=30)
 """How long a stopping worker waits for the attempts that are running."""
 

@@ -4,9 +4,7 @@ A grant contains the address, the text and the private link. An activity fetches
 Temporal stores results and failures. So a result contains only the plan, and a failure only Care's own codes.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +23,7 @@ from care.v1.worker_service_pb2 import (
 )
 from care.v1.workflows_pb2 import MessageDeliveryInput
 from care_workflows import activity_names, activity_options, failures
+from care_workflows.attempts import limit_attempt, service_step
 from care_workflows.channels.errors import MessageRefused
 from care_workflows.channels.messenger import Messenger, OutgoingMessage, Progress, Receipt
 from care_workflows.channels.registry import Messengers
@@ -59,7 +58,7 @@ class DeliveryActivities:
     @activity.defn(name=activity_names.ASK_DELIVERY)
     async def ask_delivery(self, start: MessageDeliveryInput) -> DeliveryPlan:
         """Ask for the message's next plan."""
-        with failures.convert_service_errors():
+        async with service_step():
             return (await self._workers.BeginDelivery(BeginDeliveryRequest(name=start.message))).plan
 
     @activity.defn(name=activity_names.SEND_MESSAGE)
@@ -86,7 +85,7 @@ class DeliveryActivities:
         step: DeliveryStep.ValueType,
         call_provider: Callable[[Messenger, BeginDeliveryResponse], Awaitable[Receipt]],
     ) -> DeliveryPlan:
-        async with self._attempt_timeout():
+        async with limit_attempt(self._attempt_deadline, failures.messenger_unavailable):
             begun = await self._begin_delivery(start, step)
             if not begun.HasField("grant"):
                 return begun.plan
@@ -98,15 +97,6 @@ class DeliveryActivities:
             except MessageRefused as refusal:
                 return await self._report_failed(start, number, refusal)
             return await self._report_delivered(start, number, receipt)
-
-    @asynccontextmanager
-    async def _attempt_timeout(self) -> AsyncIterator[None]:
-        """End the whole attempt at its deadline; see ``activity_options.ATTEMPT_DEADLINE``."""
-        try:
-            async with asyncio.timeout(self._attempt_deadline.total_seconds()):
-                yield
-        except TimeoutError:
-            raise failures.messenger_unavailable("ATTEMPT_DEADLINE") from None
 
     async def _begin_delivery(self, start: MessageDeliveryInput, step: DeliveryStep.ValueType) -> BeginDeliveryResponse:
         with failures.convert_service_errors():

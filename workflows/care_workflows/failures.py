@@ -76,6 +76,11 @@ def messenger_unavailable(reason: str) -> ApplicationError:
     return _unavailable(reason, MESSENGER_UNAVAILABLE)
 
 
+def service_unavailable(reason: str) -> ApplicationError:
+    """Return the error of an attempt that the service did not answer in time; ``reason`` is one of our codes."""
+    return ApplicationError(reason, type=grpc.StatusCode.DEADLINE_EXCEEDED.name)
+
+
 def _unavailable(reason: str, kind: str) -> ApplicationError:
     # An outage is expected, and the pending activity shows it. So not every attempt logs a warning with a traceback.
     return ApplicationError(reason, type=kind, category=ApplicationErrorCategory.BENIGN)

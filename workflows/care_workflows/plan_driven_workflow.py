@@ -4,6 +4,7 @@ The workflows are level-triggered: a signal only says "look again". So a lost, r
 harm.
 """
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import suppress
@@ -15,7 +16,7 @@ from temporalio import workflow
 from temporalio.common import RawValue
 from temporalio.exceptions import ActivityError, ApplicationError, RetryState
 
-# Passed through the sandbox: none of it keeps state, and generated code may exist only once in a process.
+# Passed through the sandbox: these modules keep no state, and generated code may exist only once in a process.
 with workflow.unsafe.imports_passed_through():
     from care_workflows import activity_options, search_attributes, wording
 
@@ -32,7 +33,7 @@ class PlanDrivenWorkflow(ABC, Generic[PlanT]):
     """Runs the steps that the service's plans name for one resource. Subclasses know which steps there are.
 
     Operators' updates are answered with what the workflow does after it has asked the service. ``_updates_received``
-    counts the updates that came in, ``_updates_covered`` those that the present question to the service covers, and
+    counts the updates that came in, ``_updates_covered`` those that the current call of the service covers, and
     ``_updates_answered`` those that have their answer.
     """
 
@@ -51,7 +52,7 @@ class PlanDrivenWorkflow(ABC, Generic[PlanT]):
         self._last_failure = ""
         """How that activity failed last, and when, for operators."""
         self._operator_waits = 0
-        """Waits for an operator in a row."""
+        """How many times in a row the workflow has waited for an operator."""
 
     # --- signals and updates ------------------------------------------------------------------------------------------
 
@@ -78,7 +79,7 @@ class PlanDrivenWorkflow(ABC, Generic[PlanT]):
         return self._update_answer
 
     def _answer_updates(self, text: str) -> None:
-        """Answer the updates that the present question covers."""
+        """Answer the updates that the current call of the service covers."""
         self._updates_answered, self._update_answer = self._updates_covered, text
 
     # --- what each workflow adds --------------------------------------------------------------------------------------
@@ -124,7 +125,7 @@ class PlanDrivenWorkflow(ABC, Generic[PlanT]):
             if workflow.info().is_continue_as_new_suggested():
                 await self._continue_as_new()
             if plan is None or self._poked:
-                # Cleared before asking: the answer may miss what a later signal stands for.
+                # Cleared before asking, because the response may not include the reason for a later signal.
                 poked, self._poked, self._updates_covered = self._poked, False, self._updates_received
                 self._set_status(wording.ASKING_SERVICE)
                 plan = await self._ask_after_poke(ask) if poked else await self._run_service_step(ask)
@@ -148,7 +149,7 @@ class PlanDrivenWorkflow(ABC, Generic[PlanT]):
             workflow.continue_as_new(self._start)
 
     def _follow(self, plan: PlanT) -> PlanT:
-        """Make ``plan`` the present plan, and show it."""
+        """Make ``plan`` the current plan, and show it."""
         self._plan = plan
         self._operator_waits = 0
         status = self._describe_step(plan)
@@ -177,10 +178,15 @@ class PlanDrivenWorkflow(ABC, Generic[PlanT]):
         running = self._start_activity(activity, retries)
         try:
             await workflow.wait_condition(lambda: self._poked or running.done())
-        finally:  # also if the workflow itself is cancelled
-            running.cancel()
-            await workflow.wait([running])
+        except asyncio.CancelledError:  # of the workflow; a `finally` would also await when the worker evicts it
+            await self._end(running)
+            raise
+        await self._end(running)
         return await self._plan_from(activity, running)
+
+    async def _end(self, running: workflow.ActivityHandle[PlanT]) -> None:
+        running.cancel()
+        await workflow.wait([running])
 
     def _start_activity(self, activity: str, retries: activity_options.Retries) -> workflow.ActivityHandle[PlanT]:
         options = retries.late if self._failing_activity == activity else retries.early

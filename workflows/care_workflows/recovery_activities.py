@@ -5,9 +5,7 @@ stores results and failures. So a result contains only the plan, and a failure o
 heartbeats; `PlanDrivenWorkflow` relies on that.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +38,7 @@ from care.v1.worker_service_pb2 import (
 )
 from care.v1.workflows_pb2 import ContactRecoveryInput
 from care_workflows import activity_names, activity_options, failures
+from care_workflows.attempts import limit_attempt, service_step
 from care_workflows.channels.errors import ReplyRefused
 from care_workflows.channels.registry import ReviewSites
 from care_workflows.reply_attempt import ReplyAttempt
@@ -83,7 +82,7 @@ class RecoveryActivities:
     @activity.defn(name=activity_names.CHECK_RECOVERY)
     async def check_recovery(self, start: ContactRecoveryInput) -> RecoveryPlan:
         """Ask for the recovery's next plan. A step that needs only the service is done here, to save an activity."""
-        with failures.convert_service_errors():
+        async with service_step():
             plan = (await self._workers.CheckRecovery(CheckRecoveryRequest(name=start.recovery))).plan
             if plan.step == RECOVERY_STEP_UNLOCK:
                 return await self.unlock_chat(start)
@@ -97,21 +96,21 @@ class RecoveryActivities:
     @activity.defn(name=activity_names.UNLOCK_CHAT)
     async def unlock_chat(self, start: ContactRecoveryInput) -> RecoveryPlan:
         """Open the chat."""
-        with failures.convert_service_errors():
+        async with service_step():
             plan = (await self._workers.UnlockChat(UnlockChatRequest(name=start.recovery))).plan
             return await self._check_after_report(start, plan)
 
     @activity.defn(name=activity_names.EXPIRE_FORM)
     async def expire_form(self, start: ContactRecoveryInput) -> RecoveryPlan:
         """End the form if it has expired by the service's clock."""
-        with failures.convert_service_errors():
+        async with service_step():
             plan = (await self._workers.ExpireForm(ExpireFormRequest(name=start.recovery))).plan
             return await self._check_after_report(start, plan)
 
     @activity.defn(name=activity_names.EXPIRE_FORM_NOW)
     async def expire_form_now(self, start: ContactRecoveryInput) -> RecoveryPlan:
         """End the form before its time, on an operator's request."""
-        with failures.convert_service_errors():
+        async with service_step():
             plan = (await self._workers.ExpireForm(ExpireFormRequest(name=start.recovery, early=True))).plan
             return await self._check_after_report(start, plan)
 
@@ -120,7 +119,7 @@ class RecoveryActivities:
     @activity.defn(name=activity_names.POST_REPLY)
     async def post_reply(self, start: ContactRecoveryInput) -> RecoveryPlan:
         """Make the reply with the link public, and report the outcome."""
-        async with self._attempt_timeout():
+        async with limit_attempt(self._attempt_deadline, failures.site_unavailable):
             begun = await self._begin_posting(start, RECOVERY_STEP_POST)
             if not begun.HasField("grant"):
                 return begun.plan
@@ -142,7 +141,7 @@ class RecoveryActivities:
     @activity.defn(name=activity_names.READ_REPLY)
     async def read_reply(self, start: ContactRecoveryInput) -> RecoveryPlan:
         """Read whether the reply with the link is public, and report it."""
-        async with self._attempt_timeout():
+        async with limit_attempt(self._attempt_deadline, failures.site_unavailable):
             begun = await self._begin_posting(start, RECOVERY_STEP_READ)
             if not begun.HasField("grant"):
                 return begun.plan
@@ -156,7 +155,7 @@ class RecoveryActivities:
     @activity.defn(name=activity_names.RETRACT_REPLY)
     async def retract_reply(self, start: ContactRecoveryInput) -> RecoveryPlan:
         """Remove the link from the public reply, and report the outcome."""
-        async with self._attempt_timeout():
+        async with limit_attempt(self._attempt_deadline, failures.site_unavailable):
             begun = await self._begin_posting(start, RECOVERY_STEP_RETRACT)
             if not begun.HasField("grant"):
                 return begun.plan
@@ -176,15 +175,6 @@ class RecoveryActivities:
             if not is_public:
                 return await self._report_retracted(start, number)
             return await self._report_refused(start, number, _proto_reason(refusal), refusal.provider_message)
-
-    @asynccontextmanager
-    async def _attempt_timeout(self) -> AsyncIterator[None]:
-        """End the whole attempt at its deadline; see ``activity_options.ATTEMPT_DEADLINE``."""
-        try:
-            async with asyncio.timeout(self._attempt_deadline.total_seconds()):
-                yield
-        except TimeoutError:
-            raise failures.site_unavailable("ATTEMPT_DEADLINE") from None
 
     async def _begin_posting(self, start: ContactRecoveryInput, step: RecoveryStep.ValueType) -> BeginPostingResponse:
         with failures.convert_service_errors():

@@ -44,7 +44,7 @@ LOCATION: Final = SearchAttributeKey.for_keyword(workflow_names.LOCATION_ATTRIBU
 TICKET: Final = SearchAttributeKey.for_keyword(workflow_names.TICKET_ATTRIBUTE)
 """The ticket as ``{organization}/{number}``, the same for all workflows of a ticket."""
 WAITS_FOR: Final = SearchAttributeKey.for_keyword(workflow_names.WAITS_FOR_ATTRIBUTE)
-"""``customer``, ``review-site``, ``provider`` or ``operator``; unset if the workflow waits for none of them."""
+"""``customer``, ``review-site``, ``provider`` or ``operator``; unset if the workflow waits for nobody."""
 NEXT_DEADLINE: Final = SearchAttributeKey.for_datetime(workflow_names.NEXT_DEADLINE_ATTRIBUTE)
 """When the workflow acts next if nobody does anything."""
 FORM_EXPIRY: Final = SearchAttributeKey.for_datetime("CareFormExpiry")

@@ -7,7 +7,8 @@ from temporalio import activity
 
 from care.v1.worker_service_pb2 import DeadlinePlan, FireDeadlineRequest, GetNextDeadlineRequest
 from care.v1.workflows_pb2 import TicketWorkflowInput
-from care_workflows import activity_names, failures
+from care_workflows import activity_names
+from care_workflows.attempts import service_step
 
 if TYPE_CHECKING:  # this class exists for type checkers only
     from care.v1.worker_service_pb2_grpc import WorkerServiceAsyncStub
@@ -31,11 +32,11 @@ class TicketActivities:
     @activity.defn(name=activity_names.GET_NEXT_DEADLINE)
     async def get_next_deadline(self, start: TicketWorkflowInput) -> DeadlinePlan:
         """Ask for the ticket's next deadline."""
-        with failures.convert_service_errors():
+        async with service_step():
             return (await self._workers.GetNextDeadline(GetNextDeadlineRequest(name=start.ticket))).plan
 
     @activity.defn(name=activity_names.FIRE_DEADLINE)
     async def fire_deadline(self, start: TicketWorkflowInput) -> DeadlinePlan:
         """Have the service apply the deadline that has passed."""
-        with failures.convert_service_errors():
+        async with service_step():
             return (await self._workers.FireDeadline(FireDeadlineRequest(name=start.ticket))).plan

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
-# Passed through the sandbox: none of it keeps state, and generated code may exist only once in a process.
+# Passed through the sandbox: these modules keep no state, and generated code may exist only once in a process.
 with workflow.unsafe.imports_passed_through():
     from care.v1 import worker_service_pb2 as worker
     from care.v1.worker_service_pb2 import DeadlinePlan

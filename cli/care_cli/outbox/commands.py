@@ -59,5 +59,5 @@ def retry(
 
     number = access.unpark(access.database_url(home), org, None if every else ids)
     if number == 0 and not every:
-        raise StackError("none of these rows is parked: care outbox list shows those that are")
+        raise StackError("these rows are not parked: care outbox list shows the parked rows")
     typer.echo(f"{number} retried")

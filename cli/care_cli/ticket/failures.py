@@ -60,8 +60,8 @@ def explain(error: CareError) -> str:
         # gRPC's own message for a broken connection lists several addresses and does not help.
         words = words if not hint else []
     metadata = _Metadata({key: bare(value) if "/" in value else value for key, value in error.metadata.items()})
-    said = " ".join(words)
-    line = ": ".join(filter(None, [error.reason or error.code.name, said]))
+    message = " ".join(words)
+    line = ": ".join(filter(None, [error.reason or error.code.name, message]))
     return one_line(f"{line} – {hint.format_map(metadata)}" if hint else line)
 
 

@@ -77,5 +77,5 @@ def _any_of(field: str, values: Sequence[str]) -> str:
 
 def _all_of(*parts: str) -> str:
     """Return the condition that all non-empty parts hold."""
-    said = [part for part in parts if part]
-    return said[0] if len(said) == 1 else " AND ".join(f"({part})" for part in said)
+    conditions = [part for part in parts if part]
+    return conditions[0] if len(conditions) == 1 else " AND ".join(f"({part})" for part in conditions)

@@ -121,7 +121,7 @@ def activity_table(activities: Iterable[Activity]) -> Table:
 
 
 def _change(change: FieldChange) -> str:
-    """Return what a value was and is; of a text, which the log does not have, only that it changed."""
+    """Return the old and the new value. The log has no values of texts, so for a text return only that it changed."""
     if not (change.before or change.after):
         return change.field
     return f"{change.field}: {_short(change.before)} → {_short(change.after)}"

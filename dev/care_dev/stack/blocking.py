@@ -1,4 +1,4 @@
-"""Lets code without an event loop, or with one of its own, use the stack's asynchronous context managers."""
+"""Lets synchronous code, or code on another event loop, use the stack's asynchronous context managers."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ T = TypeVar("T")
 
 @contextmanager
 def blocking(manager: AbstractAsyncContextManager[T]) -> Iterator[T]:
-    """Run `manager` on an event loop in a thread that lives as long as the `with` block.
+    """Run `manager` on an event loop in a separate thread. The thread ends with the `with` block.
 
-    The processes that it starts are tied to that thread (see `launch`), hence to the block.
+    The processes that it starts end with that thread (see `launch`), so they end with the block, too.
     """
     with start_blocking_portal() as portal, portal.wrap_async_context_manager(manager) as value:
         yield value

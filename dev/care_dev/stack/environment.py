@@ -1,4 +1,4 @@
-"""What the stack tells each role through environment variables, and which of the developer's own it passes on."""
+"""The environment variables of each role: those that the stack sets, and those that it passes on from the developer."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ _PASSED_ON: Final[Mapping[str, frozenset[str]]] = {
     "review-site": frozenset(),
     "mailbox": frozenset(),
 }
-"""Settings of each role that a developer may want otherwise than by default, and on which the stack does not depend."""
+"""The variables of each role that a developer may set. The stack does not depend on them."""
 
 _TRACING: Final = "OTEL_"
-"""What the names of OpenTelemetry's variables start with; every role that records traces goes by them."""
+"""The prefix of OpenTelemetry's variables, which every role that records traces reads."""
 
 
 def settings(home: Path, ports: Ports, database_url: str) -> dict[str, dict[str, str]]:
-    """The CARE_* and TEMPORAL_* variables of each role, by the name of its command. There are keys among them."""
+    """Return the CARE_* and TEMPORAL_* variables of each role, by the name of its command. They contain keys."""
     keys = secrets.load(home)
     service = {"CARE_SERVICE_ADDRESS": f"{HOST}:{ports.grpc}"}
     temporal_client = {
         "TEMPORAL_ADDRESS": f"{HOST}:{ports.temporal}",
         "TEMPORAL_NAMESPACE": temporal.NAMESPACE,
-        # A profile in the developer's own file could ask for TLS, or bring a key, meant for another server.
+        # A profile in the developer's own file could require TLS or contain a key for another server.
         "TEMPORAL_CONFIG_FILE": os.devnull,
     }
     own: dict[str, dict[str, str]] = {
@@ -68,20 +68,20 @@ def settings(home: Path, ports: Ports, database_url: str) -> dict[str, dict[str,
     }
     for role, variables in own.items():
         variables.update({name: os.environ[name] for name in sorted(_PASSED_ON[role]) if name in os.environ})
-        # As they are now, also where a part is started again later.
+        # Read now, so that a part that restarts later gets the same values.
         variables.update({name: value for name, value in os.environ.items() if name.startswith(_TRACING)})
     return own
 
 
 def task_queue() -> str:
-    """The Temporal task queue of a stack started here."""
+    """Return the Temporal task queue of a stack that this process starts."""
     return os.environ.get("CARE_TASK_QUEUE", DEFAULT_TASK_QUEUE)
 
 
 def require_known() -> None:
-    """Raise StackError for a CARE_* variable that no role knows, rather than leave out a misspelt one unnoticed.
+    """Raise StackError for a CARE_* variable that no role knows, because it may be misspelt.
 
-    Likewise for one that asks for what a stack is not: its keys and its plaintext are for development.
+    Also raise it for CARE_ENVIRONMENT=production: a stack's keys and its plaintext are for development only.
     """
     from care_roles.environment import PREFIX, VARIABLES
 

@@ -1,4 +1,4 @@
-"""The one error that the stack raises: its text is the line a person reads, and says what to do."""
+"""The error that the stack raises. Its text is one line for a person, and says what to do."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _ADVICE: Final = {
 
 
 class StackError(Exception):
-    """The stack, or a part of it, cannot run; `str(error)` is meant for the console as it is."""
+    """The stack or a part of it cannot run. `str(error)` is one line for the console."""
 
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Turn an OSError of the block into a StackError that names `path`, a file or folder of the home."""
+    """Turn an OSError of the block into a StackError that names `path`, a file or folder in the home folder."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Says in one line why a program of the stack failed at its start and what to do, from what it wrote."""
+"""Explains in one line why a program of the stack failed to start and what to do, from the program's output."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final
 _DISK_FULL: Final = "the disk is full: free some space, or choose another folder with --home"
 
 _FULL: Final = 2**20
-"""With fewer free bytes than this, a disk counts as full."""
+"""A disk with fewer free bytes counts as full."""
 
 _KNOWN: Final = (
     (r"no space left on device|check free disk space|disk is full|disk quota exceeded", _DISK_FULL),
@@ -36,19 +36,19 @@ _KNOWN: Final = (
         "the package {what} is missing: run pip install 'review-care[cli]'",
     ),
 )
-"""What the parts say (SQLite, PostgreSQL, Go, Python), any letter case, and what we say instead."""
+"""Patterns of error messages (SQLite, PostgreSQL, Go, Python; case-insensitive), each with the explanation to show."""
 
 _OWN_LINE: Final = re.compile(r"care(?: [a-z-]+)?: (.+?)\.?")
-"""What a role of Care says of a mistake names the remedy already."""
+"""A configuration error of one of Care's roles. Its message already says what to do."""
 
 _ERROR_LINE: Final = re.compile(r".*\b(fatal|panic|error|detail|hint):\s+(.+?)\.?", re.IGNORECASE)
-"""How PostgreSQL, its programs and Temporal mark an error; of several in one line, the last says what happened."""
+"""The error marks of PostgreSQL, its programs and Temporal. If a line has several, the last one gives the cause."""
 
 
 def explain(lines: Sequence[str], data: Path | None = None) -> str | None:
-    """Return one line that says what is wrong and what to do; None where `lines` show no failure that we know.
+    """Return one line that says what is wrong and what to do; None if `lines` show no known failure.
 
-    `lines` are the last ones of the program's log, the oldest first; `data` is the file or folder of its data, if any.
+    `lines` are the last lines of the program's log, the oldest first. `data` is the file or folder of its data, if any.
     """
     for line in lines:
         for pattern, words in _KNOWN:
@@ -58,7 +58,7 @@ def explain(lines: Sequence[str], data: Path | None = None) -> str | None:
 
 
 def explain_silence(log: Path) -> str | None:
-    """Return the reason where a program could not even write its log; None where that is not it."""
+    """Return the reason if a program could not even write its log; None if it could."""
     return _DISK_FULL if shutil.disk_usage(log).free < _FULL else None
 
 
@@ -70,7 +70,7 @@ def _own(lines: Sequence[str]) -> str | None:
 
 
 def _error(lines: Sequence[str]) -> str | None:
-    """The first error, with the details and hints of PostgreSQL, which say what to do."""
+    """Return the first error, with PostgreSQL's details and hints, which say what to do."""
     said = [(found[1].lower(), found[2]) for line in lines if (found := _ERROR_LINE.fullmatch(line.strip()))]
     error = next((text for kind, text in said if kind not in ("detail", "hint")), None)
     advice = [text for kind, text in said if kind in ("detail", "hint")]

@@ -1,4 +1,4 @@
-"""Waits until a part of the stack is fit for use; each function raises NotHealthyError at its deadline."""
+"""Waits until a part of the stack is healthy. Each function raises NotHealthyError at its deadline."""
 
 from __future__ import annotations
 
@@ -20,48 +20,48 @@ M = TypeVar("M", bound="Message")
 _TEMPORAL_WORKFLOWS: Final = "/temporal.api.workflowservice.v1.WorkflowService"
 
 DEADLINE: Final = 60.0
-"""Seconds that a part gets by default: far more than it needs, as a busy machine is no fault."""
+"""The default time limit for a part, in seconds. It is far longer than needed, because the machine may be busy."""
 
 _PAUSE: Final = 0.05
-"""Seconds between two looks."""
+"""Seconds between two checks."""
 
 _ATTEMPT: Final = 5.0
-"""Seconds that one look may take."""
+"""The time limit of one check, in seconds."""
 
 
 class NotHealthyError(StackError):
-    """A part was not fit for use within its deadline; says what was asked of it and how the last try ended."""
+    """A part was not healthy within its deadline. The message names the check and the result of the last attempt."""
 
 
 class _NotYetError(Exception):
-    """One look found the part not ready; says why."""
+    """A check found the part not ready yet. The message says why."""
 
 
 async def postgres_ready(url: str, *, deadline: float = DEADLINE) -> None:
-    """Wait until a session can be opened at `url`; a server that still recovers from a crash refuses them."""
+    """Wait until a session can be opened at `url`. A server refuses sessions while it recovers from a crash."""
     import asyncpg
 
-    async def look() -> None:
+    async def check() -> None:
         try:
             connection = await asyncpg.connect(url, timeout=_ATTEMPT)
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            raise _NotYetError(_described(error)) from error
+            raise _NotYetError(_first_line(error)) from error
         await connection.close()
 
-    await _until(look, "PostgreSQL accepts no connection", deadline)
+    await _until(check, "PostgreSQL accepts no connection", deadline)
 
 
 async def temporal_ready(
     address: str, namespace: str, search_attributes: Mapping[str, str], *, deadline: float = DEADLINE
 ) -> None:
-    """Wait until the server at `address` answers, has the namespace, and knows all `search_attributes` (name → type).
+    """Wait until the server at `address` responds, has the namespace, and knows all `search_attributes` (name → type).
 
-    The last matters: a workflow that is started with an attribute not registered yet fails.
+    The attributes matter, because Temporal refuses to start a workflow with an attribute that is not registered.
     """
     from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest, ListSearchAttributesResponse
     from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, DescribeNamespaceResponse
 
-    def look(channel: grpc.Channel) -> None:
+    def check(channel: grpc.Channel) -> None:
         describe = DescribeNamespaceRequest(namespace=namespace)
         _call(channel, f"{_TEMPORAL_WORKFLOWS}/DescribeNamespace", describe, DescribeNamespaceResponse)
         known = _call(
@@ -74,11 +74,11 @@ async def temporal_ready(
         if missing:
             raise _NotYetError(f"search attributes not registered: {', '.join(missing)}")
 
-    await _until_grpc(address, look, f"Temporal does not answer at {address}", deadline)
+    await _until_grpc(address, check, f"Temporal does not answer at {address}", deadline)
 
 
 async def worker_polling(address: str, namespace: str, task_queue: str, *, deadline: float = DEADLINE) -> None:
-    """Wait until some worker polls `task_queue` for workflow tasks."""
+    """Wait until a worker polls `task_queue` for workflow tasks."""
     from temporalio.api.enums.v1 import TaskQueueType
     from temporalio.api.taskqueue.v1 import TaskQueue
     from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, DescribeTaskQueueResponse
@@ -89,25 +89,25 @@ async def worker_polling(address: str, namespace: str, task_queue: str, *, deadl
         task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
     )
 
-    def look(channel: grpc.Channel) -> None:
-        answer = _call(channel, f"{_TEMPORAL_WORKFLOWS}/DescribeTaskQueue", request, DescribeTaskQueueResponse)
-        if not answer.pollers:
+    def check(channel: grpc.Channel) -> None:
+        response = _call(channel, f"{_TEMPORAL_WORKFLOWS}/DescribeTaskQueue", request, DescribeTaskQueueResponse)
+        if not response.pollers:
             raise _NotYetError("Temporal sees no poller")
 
-    await _until_grpc(address, look, f"no worker polls the task queue {task_queue!r}", deadline)
+    await _until_grpc(address, check, f"no worker polls the task queue {task_queue!r}", deadline)
 
 
 async def grpc_serving(address: str, *, service: str = "", deadline: float = DEADLINE) -> None:
-    """Wait until `grpc.health.v1` at `address` says SERVING for `service`, or for the server as a whole."""
+    """Wait until `grpc.health.v1` at `address` reports SERVING for `service`. An empty name means the whole server."""
     from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
-    def look(channel: grpc.Channel) -> None:
+    def check(channel: grpc.Channel) -> None:
         request = HealthCheckRequest(service=service)
-        answer = _call(channel, "/grpc.health.v1.Health/Check", request, HealthCheckResponse)
-        if answer.status != HealthCheckResponse.SERVING:
-            raise _NotYetError(f"its status is {HealthCheckResponse.ServingStatus.Name(answer.status)}")
+        response = _call(channel, "/grpc.health.v1.Health/Check", request, HealthCheckResponse)
+        if response.status != HealthCheckResponse.SERVING:
+            raise _NotYetError(f"its status is {HealthCheckResponse.ServingStatus.Name(response.status)}")
 
-    await _until_grpc(address, look, f"the gRPC health check at {address} fails", deadline)
+    await _until_grpc(address, check, f"the gRPC health check at {address} fails", deadline)
 
 
 async def http_ok(url: str, *, deadline: float = DEADLINE) -> None:
@@ -116,27 +116,27 @@ async def http_ok(url: str, *, deadline: float = DEADLINE) -> None:
 
     async with httpx.AsyncClient(trust_env=False, timeout=_ATTEMPT) as client:
 
-        async def look() -> None:
+        async def check() -> None:
             try:
                 (await client.get(url)).raise_for_status()
             except httpx.HTTPStatusError as error:
                 raise _NotYetError(f"status {error.response.status_code}") from error
             except httpx.HTTPError as error:
-                raise _NotYetError(_described(error)) from error
+                raise _NotYetError(_first_line(error)) from error
 
-        await _until(look, f"{url} does not answer", deadline)
+        await _until(check, f"{url} does not answer", deadline)
 
 
-async def _until_grpc(address: str, look: Callable[[grpc.Channel], None], complaint: str, deadline: float) -> None:
-    """`_until` with blocking calls, in a thread, on one channel.
+async def _until_grpc(address: str, check: Callable[[grpc.Channel], None], problem: str, deadline: float) -> None:
+    """Do as `_until`, with blocking calls on one channel in a thread.
 
-    Neither an asynchronous channel, which wants the whole process to have a single event loop, and the process that
-    waits here may have its own beside ours; nor Temporal's client: where its connecting is canceled, as by Ctrl-C
-    during the start, the process may hang when it exits.
+    An asynchronous channel needs the only event loop of its process, but this process may have a second one. Temporal's
+    client does not fit either: if its connection attempt is cancelled, as by Ctrl-C during the start, the process may
+    hang at its exit.
     """
     import grpc
 
-    # Proxies are for the world outside, not for loopback.
+    # Proxies must not be used for loopback.
     options = [
         ("grpc.enable_http_proxy", 0),
         ("grpc.initial_reconnect_backoff_ms", 100),
@@ -144,37 +144,37 @@ async def _until_grpc(address: str, look: Callable[[grpc.Channel], None], compla
     ]
     with grpc.insecure_channel(address, options=options) as channel:
 
-        async def look_in_thread() -> None:
-            await anyio.to_thread.run_sync(look, channel, abandon_on_cancel=True)
+        async def check_in_thread() -> None:
+            await anyio.to_thread.run_sync(check, channel, abandon_on_cancel=True)
 
-        await _until(look_in_thread, complaint, deadline)
+        await _until(check_in_thread, problem, deadline)
 
 
-def _call(channel: grpc.Channel, method: str, request: Message, answer_type: type[M]) -> M:
+def _call(channel: grpc.Channel, method: str, request: Message, response_type: type[M]) -> M:
     call = channel.unary_unary(
-        method, request_serializer=type(request).SerializeToString, response_deserializer=answer_type.FromString
+        method, request_serializer=type(request).SerializeToString, response_deserializer=response_type.FromString
     ).future(request, timeout=_ATTEMPT)
     if error := call.exception():
         raise _NotYetError(call.code().name) from error
     return call.result()
 
 
-async def _until(look: Callable[[], Awaitable[None]], complaint: str, deadline: float) -> None:
+async def _until(check: Callable[[], Awaitable[None]], problem: str, deadline: float) -> None:
     reason = "no answer"
     with anyio.move_on_after(deadline):
         while True:
             try:
-                return await look()
+                return await check()
             except _NotYetError as error:
                 reason = str(error)
             except TimeoutError:
-                reason = f"no answer within {_ATTEMPT:g} s"
+                reason = f"no response within {_ATTEMPT:g} s"
             await anyio.sleep(_PAUSE)
-    raise NotHealthyError(f"{complaint} after {deadline:g} s ({reason})")
+    raise NotHealthyError(f"{problem} after {deadline:g} s ({reason})")
 
 
-def _described(error: BaseException) -> str:
-    """The first line of an error's text, as these are for one line of the console."""
+def _first_line(error: BaseException) -> str:
+    """Return the first line of an error's text, because the console shows one line."""
     with suppress(IndexError):
         return str(error).splitlines()[0]
     return type(error).__name__

@@ -1,4 +1,4 @@
-"""The folder of a stack: who holds it now (`stack.lock`), and what runs in it (`stack.json`)."""
+"""The home folder of a stack: the lock of the process that runs in it (`stack.lock`), and its state (`stack.json`)."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _LOCK: Final = "stack.lock"
 _STATE: Final = "stack.json"
 
 _PROBE_PATIENCE: Final = 0.5
-"""Seconds for which somebody who only looks whether the lock is held may keep us from taking it."""
+"""How long, in seconds, to retry taking the lock. A process that checks whether it is held takes it for a moment."""
 
 
 @dataclass(frozen=True)
 class State:
-    """A stack that has become healthy, as written down for other programs."""
+    """A healthy stack, as published for other programs."""
 
     pid: int
     """The process that owns it."""
@@ -35,13 +35,13 @@ class State:
 
 @contextmanager
 def hold(home: Path) -> Iterator[Path]:
-    """Be the only stack of `home`, and get its absolute path; the lock ends with the process, however that ends.
+    """Lock `home` for this stack, and return its absolute path. The lock is released when the process ends in any way.
 
-    Raises StackError where another stack has it, naming its process.
+    Raises StackError if another stack has the lock. The message names its process.
     """
     with naming(home):
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Unbuffered: what a full disk refuses must not be tried again when the file is closed.
+        # Unbuffered, so that closing the file does not repeat a write that a full disk refused.
         lock = (home / _LOCK).open("ab", buffering=0)
     with lock:
         deadline = time.monotonic() + _PROBE_PATIENCE
@@ -52,7 +52,7 @@ def hold(home: Path) -> Iterator[Path]:
         with naming(home):
             lock.truncate(0)
             lock.write(f"{os.getpid()}\n".encode("ascii"))
-            # One that was killed leaves its own behind.
+            # A stack that was killed left its file behind.
             (home / _STATE).unlink(missing_ok=True)
         try:
             yield home.absolute()
@@ -62,7 +62,7 @@ def hold(home: Path) -> Iterator[Path]:
 
 
 def publish(home: Path, ports: Ports) -> None:
-    """Write down that the stack held by this process is healthy."""
+    """Publish that the stack of this process is healthy."""
     new = home / f"{_STATE}.new"
     with naming(home / _STATE):
         new.write_text(json.dumps({"pid": os.getpid(), "ports": ports.as_dict()}, indent=2) + "\n", encoding="utf-8")
@@ -70,7 +70,7 @@ def publish(home: Path, ports: Ports) -> None:
 
 
 def state(home: Path) -> State | None:
-    """What runs in `home` and is healthy, if anything."""
+    """Return the state of the healthy stack that runs in `home`; None if there is none."""
     if not is_held(home):
         return None
     with naming(home / _STATE), suppress(FileNotFoundError):
@@ -80,14 +80,14 @@ def state(home: Path) -> State | None:
 
 
 def is_held(home: Path) -> bool:
-    """Whether a stack runs in `home`, or is about to."""
+    """Tell whether a stack runs or starts in `home`."""
     with naming(home), suppress(FileNotFoundError), (home / _LOCK).open("rb") as lock:
         return not _locked(lock.fileno())
     return False
 
 
 def _locked(descriptor: int) -> bool:
-    """Take the lock if nobody has it, and say whether we have it now; closing the file gives it back."""
+    """Try to take the lock, and tell whether it succeeded. Closing the file releases it."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

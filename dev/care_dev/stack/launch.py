@@ -1,8 +1,8 @@
-"""Starts one program so that it ends with its parent and, where asked, under another account; `python launch.py …`.
+"""Starts a program that ends with its parent, under another account if requested: `python launch.py …`.
 
-The parent puts `command(…)` in front of what it wants to run. This file then runs as a program of its own, in the new
-process, and replaces itself by the wanted one: what it does would be unsafe between fork and exec of a parent that has
-threads (`subprocess`'s `preexec_fn`). It imports the standard library only and starts in some twenty milliseconds.
+The parent runs the result of `command(…)`. This file then runs as a separate program in the new process, makes its
+settings, and replaces itself by the requested program. A parent with threads can't safely do this between fork and exec
+(`subprocess`'s `preexec_fn`). The file imports only the standard library and starts in about twenty milliseconds.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _LINUX_CAPABILITY_VERSION_3 = 0x20080522
 _CAP_DAC_OVERRIDE: Final = 1
 
 _PARENT_GONE: Final = 75
-"""The exit status where the parent ended before its child was tied to it (EX_TEMPFAIL of sysexits.h)."""
+"""The exit status if the parent ended before the death signal was set (EX_TEMPFAIL of sysexits.h)."""
 
 
 class Account(NamedTuple):
@@ -39,8 +39,8 @@ class Account(NamedTuple):
 def command(program: Sequence[str], *, death_signal: Signals = SIGKILL, account: Account | None = None) -> list[str]:
     """Wrap `program` so that the kernel sends it `death_signal` when the thread that starts it ends (Linux only).
 
-    With an `account`, which only root may ask for, the program runs under it but still reaches folders that only root
-    may enter: the virtual environment or the data may well be below root's own home.
+    With an `account`, which only root can use, the program runs under that account. It can still enter folders that
+    only root may enter, because the virtual environment or the data may be below root's home.
     """
     if account is None and sys.platform != "linux":
         return list(program)
@@ -49,7 +49,7 @@ def command(program: Sequence[str], *, death_signal: Signals = SIGKILL, account:
 
 
 def refused(program: str, error: OSError) -> str:
-    """Return in one line that `program` cannot be run, and what to do."""
+    """Return one line that says why `program` cannot be run, and what to do."""
     remedy = "install the package that it belongs to again, on a file system that allows programs"
     if error.errno in (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE):
         remedy = "end other programs, or raise the limits of this account"
@@ -62,16 +62,16 @@ def _main(arguments: list[str]) -> NoReturn:
         uid, gid = user.split(":")
         root_can_run = os.access(program[0], os.X_OK)
         _become(int(uid), int(gid))
-        # access(2) is also how the programs of PostgreSQL look for each other.
+        # PostgreSQL's programs also use access(2) to find each other.
         if root_can_run and not os.access(program[0], os.X_OK):
             sys.exit(
                 f"care: the account with id {uid}, used instead of root, cannot reach {program[0]}: "
                 "run care as an account other than root, or install it in a folder that every account may enter"
             )
     if sys.platform == "linux":
-        # After the change of account, which clears it.
+        # This comes after the change of account, which clears the signal.
         _prctl(_PR_SET_PDEATHSIG, int(death_signal))
-        # Before it was set, the parent's end went unnoticed.
+        # The parent may have ended before the signal was set.
         if os.getppid() != int(parent):
             sys.exit(_PARENT_GONE)
     try:
@@ -82,11 +82,11 @@ def _main(arguments: list[str]) -> NoReturn:
 
 def _become(uid: int, gid: int) -> None:
     if sys.platform == "linux":
-        # The program reaches files as root does: no set-user-ID program that it starts may make more of that.
+        # The program can read files as root does, so no set-user-ID program that it starts may gain more rights.
         _prctl(_PR_SET_NO_NEW_PRIVS, 1)
-        # access(2) then counts the capability too. PostgreSQL's programs find each other with it.
+        # With this, access(2) respects the capability. PostgreSQL's programs use access(2) to find each other.
         _prctl(_PR_SET_SECUREBITS, _SECBIT_NO_SETUID_FIXUP)
-        # Where the kernel refuses that, the change of account would drop the capability.
+        # If the kernel refuses that, the change of account would drop the capability.
         _prctl(_PR_SET_KEEPCAPS, 1)
     os.setgroups([])
     os.setgid(gid)
@@ -96,9 +96,9 @@ def _become(uid: int, gid: int) -> None:
 
 
 def _keep_file_access() -> None:
-    """Keep CAP_DAC_OVERRIDE, and no other capability, over exec by way of the ambient set (capabilities(7)).
+    """Keep CAP_DAC_OVERRIDE, and no other capability, across exec with the ambient set (capabilities(7)).
 
-    Where the kernel refuses it, the program has no capability at all and needs the ordinary permissions.
+    If the kernel refuses it, the program has no capability at all and needs ordinary permissions.
     """
     import ctypes
 

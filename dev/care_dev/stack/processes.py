@@ -1,4 +1,4 @@
-"""The supervisor: runs the parts of a stack as child processes, restarts what dies, and stops all in reverse order."""
+"""The supervisor: runs the parts of a stack as processes, restarts those that end, and stops all in reverse order."""
 
 from __future__ import annotations
 
@@ -22,31 +22,31 @@ from care_dev.stack import failures, launch
 from care_dev.stack.errors import StackError, naming
 
 FIRST_PAUSE: Final = 0.5
-"""Seconds before the first restart of a part; doubled with each further one."""
+"""Seconds before the first restart of a part. Each further restart doubles the pause."""
 
 LONGEST_PAUSE: Final = 30.0
-"""Seconds before a restart at most."""
+"""The longest pause before a restart, in seconds."""
 
 STEADY: Final = 60.0
-"""A part that ran this many seconds begins again with the first pause."""
+"""After a part has run this many seconds, its next restart has the first pause again."""
 
 GRACE: Final = 20.0
-"""Seconds that a part has by default for ending by itself when it is told to."""
+"""How long, in seconds, a part may take by default to end after the stop signal."""
 
 _TAIL_LINES: Final = 15
-"""How many of its last log lines are shown for a part that failed."""
+"""How many of the last log lines of a failed part are shown."""
 
 _FOREIGN_VARIABLES: Final = ("CARE_", "TEMPORAL_", "PG")
-"""Begins of the names that configure Care, Temporal and PostgreSQL: meant for something else than our parts."""
+"""Prefixes of the variables that configure Care, Temporal and PostgreSQL. The parts don't inherit such variables."""
 
 
 def inherited_environment() -> dict[str, str]:
-    """Our environment variables without those that would redirect a part elsewhere."""
+    """Return this process's environment variables, without those that would reconfigure a part."""
     return {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN_VARIABLES)}
 
 
 async def _nothing() -> None:
-    """The preparation of a part that needs none."""
+    """Prepare nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,44 +54,44 @@ class Part:
     """One process of the stack."""
 
     name: str
-    """Short and unique: also the name of its log file."""
+    """Short and unique. It is also the name of the log file."""
     title: str
-    """What the console calls it."""
+    """The name on the console."""
     command: Sequence[str]
-    """Program, with its full path, and arguments."""
+    """The program with its full path, and its arguments."""
     healthy: Callable[[], Awaitable[None]]
-    """Returns once the running part is fit for use, or raises StackError."""
+    """Returns when the running part is healthy, or raises StackError."""
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """Its variables besides the `inherited_environment`; not shown, as there are keys among them."""
+    """Its variables besides the `inherited_environment`. They are not shown, because they contain keys."""
     data: Path | None = None
-    """The file or folder of its data, which errors name."""
+    """The file or folder of its data, for error messages."""
     prepare: Callable[[], Awaitable[None]] = _nothing
     """Runs before each start."""
     stop_signal: Signals = SIGTERM
-    """Tells it to end in good order."""
+    """The signal that asks it to end gracefully."""
     death_signal: Signals = SIGKILL
-    """What the kernel sends it when we are gone and cannot (Linux only)."""
+    """The signal that the kernel sends it if this process ends without stopping it (Linux only)."""
     grace: float = GRACE
-    """Seconds that it has for that, before it is killed."""
+    """Seconds from the stop signal until it is killed."""
     account: launch.Account | None = None
-    """The account to run under, if not ours."""
+    """The account to run under; None for the account of this process."""
 
 
 class Reporter(Protocol):
-    """Is told what happens to the parts."""
+    """Receives the events of the parts."""
 
     def starting(self, part: Part) -> None:
-        """The part is being started for the first time."""
+        """The part starts for the first time."""
 
     def healthy(self, part: Part, pid: int) -> None:
-        """The part is fit for use, for the first time or again, as process `pid`."""
+        """The part is healthy, for the first time or again, as process `pid`."""
 
     def ended(self, part: Part, how: str, pause: float) -> None:
-        """The part ended by itself, in the way that `how` tells, and is started again in `pause` seconds."""
+        """The part ended unexpectedly and restarts in `pause` seconds. `how` describes how it ended."""
 
 
 class Silent:
-    """The reporter that nobody reads."""
+    """A reporter that ignores all events."""
 
     def starting(self, part: Part) -> None:
         """Say nothing."""
@@ -104,10 +104,10 @@ class Silent:
 
 
 class Supervisor:
-    """An asynchronous context manager that owns the processes started through it; leaving it stops them all.
+    """An asynchronous context manager that owns the processes started through it. Leaving it stops all of them.
 
-    Each runs in a session and process group of its own, so that Ctrl-C in a terminal reaches only us, and writes all
-    of its output to `logs`/<name>.log.
+    Each process has its own session and process group, so that Ctrl-C in a terminal reaches only this process. Its
+    output goes to `logs`/<name>.log.
     """
 
     def __init__(self, logs: Path, reporter: Reporter | None = None) -> None:
@@ -127,14 +127,14 @@ class Supervisor:
     ) -> None:
         with anyio.CancelScope(shield=True):
             await self.stop()
-        # Whatever error brought us here passes through as it is: the group's own tasks raise none, and an error given
-        # to it would come back wrapped in an exception group.
+        # The block's error propagates unchanged. The group's tasks raise no errors, and the group would wrap an error
+        # that it gets in an exception group.
         await self._tasks.__aexit__(None, None, None)
 
     async def start(self, *parts: Part) -> None:
-        """Start `parts` at once and wait until all are healthy; from then on each is started again when it ends.
+        """Start `parts` at the same time and wait until all are healthy. From then on, a part that ends is restarted.
 
-        Raises StackError, with the last lines of its log, where one fails; none of `parts` runs any more then.
+        If one fails, stops all `parts` and raises StackError with the last lines of its log.
         """
         supervised = [_Supervised(part, self._logs / f"{part.name}.log", self._reporter) for part in parts]
         failures: list[StackError] = []
@@ -158,26 +158,26 @@ class Supervisor:
             raise failures[0]
 
     async def stop(self) -> None:
-        """End all parts, the one started last first."""
+        """Stop all parts, in the reverse order of their starts."""
         while self._running:
             await self._running.pop().stop()
 
 
 class _Supervised:
-    """One part with its present process."""
+    """One part with its current process."""
 
     def __init__(self, part: Part, log: Path, reporter: Reporter) -> None:
         self.part = part
         self._log = log
         self._reporter = reporter
-        # Shielded, as only `stop` may end a part: when everything around is canceled at once, the order still holds.
+        # Shielded, because only `stop` may end a part. So the order holds even if everything is cancelled at once.
         self._scope = anyio.CancelScope(shield=True)
         self._settled = anyio.Event()
         self._failure: StackError | None = None
         self._over = anyio.Event()
 
     async def first_outcome(self) -> StackError | None:
-        """Wait for the end of the first start: None if the part is healthy, else why it is not."""
+        """Wait until the first start has ended. Returns None if the part is healthy, else why it is not."""
         await self._settled.wait()
         return self._failure
 
@@ -185,7 +185,7 @@ class _Supervised:
         """Keep the part running until `stop`, or until the first start fails."""
         try:
             with self._scope:
-                # In case that `stop` came before this task had its first turn.
+                # `stop` may have been called before this task first ran.
                 await anyio.lowlevel.checkpoint()
                 self._reporter.starting(self.part)
                 await self._keep_running()
@@ -196,7 +196,7 @@ class _Supervised:
             self._over.set()
 
     async def stop(self) -> None:
-        """End the part and wait until it is gone."""
+        """Stop the part and wait until its process has ended."""
         self._scope.cancel()
         await self._over.wait()
 
@@ -250,7 +250,7 @@ class _Supervised:
 
     @asynccontextmanager
     async def _process(self) -> AsyncIterator[tuple[Process, int]]:
-        """Start the process, and on leaving see that it is gone; gives it and where its part of the log begins."""
+        """Start the process, and end it at the end of the block. Yields it and the position where its log begins."""
         await self.part.prepare()
         with naming(self._log):
             output = self._log.open("ab")
@@ -285,7 +285,7 @@ class _Supervised:
             await process.wait()
 
     def _last_lines(self, start: int) -> list[str]:
-        """The last lines that the present process wrote."""
+        """Return the last lines that the current process wrote."""
         with self._log.open("rb") as log:
             log.seek(start)
             return [line.decode(errors="replace").rstrip() for line in deque(log, maxlen=_TAIL_LINES)]

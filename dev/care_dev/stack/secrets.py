@@ -1,4 +1,4 @@
-"""Development secrets of a home, made once and kept in its `secrets.json`, and the bearer tokens signed with them."""
+"""The development secrets of a home folder, made once and stored in `secrets.json`. They sign bearer tokens."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ import jwt
 from care_dev.stack.errors import StackError
 
 TOKEN_LIFETIME: Final = timedelta(days=30)
-"""Long, since it is for development: nobody wants to log in again in the middle of an afternoon."""
+"""Long, because in development nobody wants to get a new token every few minutes."""
 
 _KEY_BYTES: Final = 48
-"""More than the 32 that HS256 asks for (RFC 7518, section 3.2); a multiple of 3, so that base64 needs no padding."""
+"""More than the 32 bytes that HS256 requires (RFC 7518, section 3.2). A multiple of 3, so base64 needs no padding."""
 
 _LEAST_BYTES: Final = 32
-"""What HS256 asks for."""
+"""The minimum for HS256."""
 
 _LINK_KEY_ID: Final = "dev"
 """A service in production refuses keys whose ids start like this."""
 
 
 class Role(StrEnum):
-    """Who a development token speaks for."""
+    """The role in a development token."""
 
     AGENT = "agent"
     SUPERVISOR = "supervisor"
@@ -42,18 +42,18 @@ class Role(StrEnum):
 
     @property
     def claims(self) -> list[str]:
-        """The token's `roles`: a supervisor is an agent who may do more."""
+        """The token's `roles`. A supervisor is also an agent."""
         return ["agent", "supervisor"] if self is Role.SUPERVISOR else [self.value]
 
     @property
     def is_person(self) -> bool:
-        """Whether the token names a person of one organization's team rather than a program."""
+        """Whether the token names a person of an organization's team, not a program."""
         return self in (Role.AGENT, Role.SUPERVISOR)
 
 
 @dataclass(frozen=True)
 class Secrets:
-    """The keys of one home, each in base64url (RFC 4648, section 5) as the service's settings take them."""
+    """The keys of one home folder, each in base64url (RFC 4648, section 5), the format of the service's settings."""
 
     token_key: str
     link_key: str
@@ -70,9 +70,9 @@ class Secrets:
 
 
 def load(home: Path) -> Secrets:
-    """Read the home's secrets; the first caller, of however many at once, makes them (mode 0600).
+    """Read the secrets of `home`. The first caller creates them with mode 0600; concurrent first calls are safe.
 
-    Raises StackError where the file is there but is not one of ours.
+    Raises StackError if the file exists but has other content.
     """
     path = home / "secrets.json"
     try:
@@ -98,9 +98,9 @@ def mint(
 ) -> str:
     """Sign a development bearer token (JWT, HS256) with the home's token key.
 
-    `agent` becomes `sub` and, unless `name` is given, the name too; a service or worker has a default for it, and
-    without `org` speaks for all organizations. `acting_service` calls on the bearer's behalf (RFC 8693, section 4.1).
-    Raises StackError for a person without agent or organization.
+    `agent` becomes `sub`, and also the name unless `name` is given. It has a default for services and workers. Without
+    `org`, a service or worker token is valid for all organizations. `acting_service` calls on the bearer's behalf
+    (RFC 8693, section 4.1). Raises StackError for a person without agent or organization.
     """
     claims = _claims(org, agent, role, name, lifetime, acting_service)
     return jwt.encode(claims, load(home).token_key_bytes, algorithm="HS256")
@@ -116,14 +116,16 @@ def sign(
     lifetime: timedelta = TOKEN_LIFETIME,
     acting_service: str | None = None,
 ) -> str:
-    """`mint` with a key in base64url, as the service has it in CARE_TOKEN_KEY, instead of a home's."""
+    """Do as `mint`, with a key in base64url as in CARE_TOKEN_KEY, instead of the key of a home folder."""
     claims = _claims(org, agent, role, name, lifetime, acting_service)
     try:
         key = base64.urlsafe_b64decode(token_key + "=" * (-len(token_key) % 4))
     except ValueError:
         key = b""
     if len(key) < _LEAST_BYTES:
-        raise StackError("CARE_TOKEN_KEY is no base64url of 32 bytes or more: set it to the service's, or unset it")
+        raise StackError(
+            "CARE_TOKEN_KEY must be base64url of at least 32 bytes: set it to the service's value, or unset it"
+        )
     return jwt.encode(claims, key, algorithm="HS256")
 
 
@@ -159,7 +161,7 @@ def _claims(
 
 
 def fresh_key() -> str:
-    """A new random key in base64url."""
+    """Return a new random key in base64url."""
     return base64.urlsafe_b64encode(secrets.token_bytes(_KEY_BYTES)).decode("ascii")
 
 
@@ -167,7 +169,7 @@ def _create(path: Path) -> None:
     fresh = Secrets(token_key=fresh_key(), link_key=fresh_key())
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # A link, unlike a rename, never replaces the keys that another process made in the meantime.
+        # Unlike a rename, a link never replaces keys that another process has made in the meantime.
         text = json.dumps(asdict(fresh), indent=2) + "\n"
         with _private_file(path.parent, text) as temporary, suppress(FileExistsError):
             path.hardlink_to(temporary)
@@ -177,7 +179,7 @@ def _create(path: Path) -> None:
 
 @contextmanager
 def _private_file(folder: Path, text: str) -> Iterator[Path]:
-    """A complete file of mode 0600 (which is what mkstemp gives) that is gone afterwards."""
+    """Yield a complete file with mode 0600 (the mode of mkstemp), and delete it at the end of the block."""
     descriptor, name = tempfile.mkstemp(dir=folder, prefix=".secrets-")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:

@@ -1,4 +1,4 @@
-"""The composition of the stack: which parts there are, how each learns of the others, and in which order they start."""
+"""The composition of the stack: its parts, their configuration, and the order in which they start."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _STOP_DEADLINE: Final = 90.0
-"""Seconds that another process's stack has for stopping: its parts end one after the other."""
+"""How long, in seconds, the stack of another process may take to stop. Its parts end one after the other."""
 
 
 @dataclass(frozen=True)
 class Urls:
-    """Where the parts of a stack are reached."""
+    """The addresses of a stack's parts."""
 
     grpc: str
     """host:port of the gRPC service."""
@@ -41,15 +41,15 @@ class Urls:
     temporal_ui: str
     review_site: str
     metrics: str
-    """The service's, for Prometheus."""
+    """The service's metrics, for Prometheus."""
     worker_metrics: str
     mailbox: str
-    """The page of the local mailbox, where every email ends up."""
+    """The page of the local mailbox, which receives every email."""
 
 
 @dataclass(frozen=True)
 class Stack:
-    """A stack that runs and is healthy: one of this process's own, or another's that `Stack.running` found."""
+    """A healthy stack: of this process, or of another process that `Stack.running` found."""
 
     home: Path
     ports: Ports
@@ -59,13 +59,13 @@ class Stack:
 
     @classmethod
     def running(cls, home: Path) -> Stack | None:
-        """The stack that runs in `home` and is healthy, whoever started it; None if there is none."""
+        """Return the healthy stack that runs in `home`, no matter who started it; None if there is none."""
         state = homes.state(home)
         return cls(home.absolute(), state.ports, state.pid) if state else None
 
     @property
     def urls(self) -> Urls:
-        """Where its parts are reached."""
+        """The addresses of its parts."""
         return Urls(
             grpc=f"{HOST}:{self.ports.grpc}",
             web=f"http://{HOST}:{self.ports.web}",
@@ -79,20 +79,23 @@ class Stack:
 
     @property
     def environment(self) -> Mapping[str, Mapping[str, str]]:
-        """The CARE_* and TEMPORAL_* variables of each role: `serve`, `work`, `web`, `review-site`, `mailbox`."""
+        """Return the CARE_* and TEMPORAL_* variables of each role: `serve`, `work`, `web`, `review-site`, `mailbox`."""
         return environment.settings(self.home, self.ports, self.database_url)
 
     @property
     def database_url(self) -> str:
-        """The service's database."""
+        """The URL of the service's database."""
         return postgres.server(self.home).database_url(postgres.DATABASE)
 
     def token(self, org: str | None = None, agent: str | None = None, role: secrets.Role = secrets.Role.AGENT) -> str:
-        """A development bearer token that this stack accepts, see `secrets.mint`."""
+        """Return a development bearer token that this stack accepts, see `secrets.mint`."""
         return secrets.mint(self.home, org, agent, role)
 
     def stop(self) -> None:
-        """Stop all parts and wait until they are gone; whether the stack is ours or another process's."""
+        """Stop all parts and wait until they have ended, also for a stack of another process.
+
+        Raises StackError within the block of `running`: leaving the block stops the stack.
+        """
         if self._close:
             self._close()
             return
@@ -108,9 +111,9 @@ class Stack:
 
 @asynccontextmanager
 async def running(home: Path, first_port: int | None = None, reporter: Reporter | None = None) -> AsyncIterator[Stack]:
-    """Run a stack with all its data below `home` for as long as the block lasts; entered when all parts are healthy.
+    """Run a stack with all its data below `home` until the end of the block, which begins when all parts are healthy.
 
-    Raises StackError, with nothing left running, where it cannot.
+    If the start fails, stops everything and raises StackError.
     """
     environment.require_known()
     ports = Ports.plan(first_port)
@@ -121,7 +124,7 @@ async def running(home: Path, first_port: int | None = None, reporter: Reporter 
             await supervisor.start(postgres.part(held), _temporal(stack))
             await anyio.to_thread.run_sync(postgres.server(held).create_database, postgres.DATABASE)
             variables = stack.environment
-            # The service first: it brings the database up to date, and the others want to talk to it at once.
+            # The service comes first, because it migrates the database, and the other roles call it at once.
             await supervisor.start(_service(stack, variables["serve"]))
             await supervisor.start(
                 _worker(stack, variables["work"]),
@@ -135,7 +138,7 @@ async def running(home: Path, first_port: int | None = None, reporter: Reporter 
 
 @contextmanager
 def start(home: Path, first_port: int | None = None, console: Console | None = None) -> Iterator[Stack]:
-    """`running` for code that is not asynchronous; shows the progress on `console`, if there is one."""
+    """Do as `running`, for synchronous code. Shows the progress on `console`, if there is one."""
     from care_dev.stack.progress import ConsoleReporter
 
     reporter = ConsoleReporter(console) if console else None
@@ -190,7 +193,7 @@ def _mailbox(stack: Stack) -> Part:
         *("--smtp-address", f"{HOST}:{stack.ports.mailbox_smtp}"),
         *("--folder", str(stack.home / "mailbox")),
     ]
-    # The page answers only once its SMTP server listens.
+    # The page responds only when the SMTP server listens.
     healthy = partial(health.http_ok, f"{stack.urls.mailbox}/")
     return _role("mailbox", "Local mailbox", {}, healthy, *options)
 
@@ -203,7 +206,7 @@ def _role(
     *options: str,
     data: Path | None = None,
 ) -> Part:
-    """A role of Care, run by the same Python and the same installation as this process (and not by what is in `.`)."""
+    """Return the part for a role. It runs with this process's Python and installation, not with code in `.`."""
     return Part(
         name=command,
         title=title,

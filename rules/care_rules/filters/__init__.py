@@ -1,1 +1,1 @@
-"""Filters of lists, AIP-160: from the text to a tree (`parser`), and from the tree to what it asks for (`schema`)."""
+"""Filters of lists (AIP-160): `parser` turns the text into a syntax tree, and `schema` the tree into a condition."""

@@ -25,7 +25,7 @@ class AnyOf:
 
 @dataclass(frozen=True, slots=True)
 class Negation:
-    """The part is not true. A missing value equals no value, so the negation of a comparison with it is true."""
+    """The part is not true. A comparison with a missing value is false, so its negation is true."""
 
     part: Condition
 
@@ -40,12 +40,12 @@ class OneOf:
 
 @dataclass(frozen=True, slots=True)
 class NameEquals:
-    """A field names a resource of an organization."""
+    """A field contains the name of this resource."""
 
     field: str
     organization: str
     id: object
-    """Text, UUID or number."""
+    """A text, a UUID or a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """The text contains these words, one after the other."""
+    """The searched text contains these words in this order, without others between them."""
 
     text: str
 

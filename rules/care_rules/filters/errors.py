@@ -1,12 +1,12 @@
-"""The refusal of a filter that can't be read: where it goes wrong, and what to do."""
+"""The refusal of an invalid filter. It tells the position of the error and how to correct it."""
 
 from __future__ import annotations
 
 from care_rules.refusals import Reason, Refusal, Violation
 
 
-def bad_filter(position: int, words: str, field: str = "") -> Refusal:
-    """Makes INVALID_FILTER; `position` is the number of code points before the place, `field` what it is about."""
+def invalid_filter(position: int, problem: str, field: str = "") -> Refusal:
+    """Returns INVALID_FILTER. `position` is the number of code points before the error; `field` is the filter field."""
     metadata = {"position": str(position)} | ({"field": field} if field else {})
-    message = f"filter, after {position} characters: {words}"
-    return Refusal(Reason.INVALID_FILTER, message, metadata, (Violation("filter", words),))
+    message = f"filter, after {position} characters: {problem}"
+    return Refusal(Reason.INVALID_FILTER, message, metadata, (Violation("filter", problem),))

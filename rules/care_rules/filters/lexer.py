@@ -1,4 +1,4 @@
-"""Cuts a filter's text into tokens."""
+"""Splits a filter's text into tokens."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
-from care_rules.filters.errors import bad_filter
+from care_rules.filters.errors import invalid_filter
 
 
-class Kind(Enum):
-    """What a token is."""
+class TokenKind(Enum):
+    """The kind of a token."""
 
     WORD = auto()
     STRING = auto()
@@ -25,34 +25,34 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token and where it stands."""
+    """A token, and its position in the filter as the number of code points before it."""
 
-    kind: Kind
+    kind: TokenKind
     text: str
     position: int
-    touches: bool = False
-    """Whether it follows the one before without a space."""
+    is_adjacent: bool = False
+    """Whether no space separates it from the previous token."""
 
 
 _SPACE: Final = re.compile(r"\s*")
 _COMPARATOR: Final = re.compile(r"<=|>=|!=|[<>=:]")
-# A quote inside a word belongs to it, as in don't; '!' too, unless it begins a comparator.
+# A word can contain a quote, as in don't, and a '!' that does not begin a comparator.
 _WORD: Final = re.compile(r"""(?:[^\s()<>=:!"']|!(?!=))(?:[^\s()<>=:!]|!(?!=))*""")
 _ESCAPABLE: Final = "\"'\\"
-_PARENTHESES: Final = {"(": Kind.OPEN, ")": Kind.CLOSE}
+_PARENTHESES: Final = {"(": TokenKind.OPEN, ")": TokenKind.CLOSE}
 
 
 def tokenize(text: str) -> Iterator[Token]:
-    """Yields the tokens, the last one of Kind.END; raises Refusal INVALID_FILTER."""
+    """Yields the tokens. The last one is of TokenKind.END. Refuses with INVALID_FILTER."""
     position = end = 0
     previous: Token | None = None
     while True:
         position = _skip_spaces(text, end)
-        touches = position == end
+        is_adjacent = position == end
         if position == len(text):
-            yield Token(Kind.END, "", position)
+            yield Token(TokenKind.END, "", position)
             return
-        previous = _token(text, position, touches, previous)
+        previous = _token(text, position, is_adjacent, previous)
         yield previous
         end = _end_of(text, previous)
 
@@ -62,25 +62,25 @@ def _skip_spaces(text: str, position: int) -> int:
     return found.end() if found else position
 
 
-def _token(text: str, position: int, touches: bool, previous: Token | None) -> Token:
+def _token(text: str, position: int, is_adjacent: bool, previous: Token | None) -> Token:
     character = text[position]
     if character in _PARENTHESES:
-        return Token(_PARENTHESES[character], character, position, touches)
+        return Token(_PARENTHESES[character], character, position, is_adjacent)
     if character in "\"'":
-        return Token(Kind.STRING, _string(text, position), position, touches)
+        return Token(TokenKind.STRING, _string(text, position), position, is_adjacent)
     if found := _COMPARATOR.match(text, position):
-        return Token(Kind.COMPARATOR, found[0], position, touches)
-    # As a value, -1 is a number; anywhere else the minus excludes what follows.
-    if character == "-" and (previous is None or previous.kind is not Kind.COMPARATOR):
-        return Token(Kind.MINUS, character, position, touches)
+        return Token(TokenKind.COMPARATOR, found[0], position, is_adjacent)
+    # After a comparator, -1 is a number. Anywhere else, the minus negates the next term.
+    if character == "-" and (previous is None or previous.kind is not TokenKind.COMPARATOR):
+        return Token(TokenKind.MINUS, character, position, is_adjacent)
     found = _WORD.match(text, position)
     if found is None:
         raise AssertionError(f"every other character begins a word: {character!r}")
-    return Token(Kind.WORD, found[0], position, touches)
+    return Token(TokenKind.WORD, found[0], position, is_adjacent)
 
 
 def _end_of(text: str, token: Token) -> int:
-    if token.kind is not Kind.STRING:
+    if token.kind is not TokenKind.STRING:
         return token.position + len(token.text)
     return _closing_quote(text, token.position) + 1
 
@@ -90,12 +90,12 @@ def _closing_quote(text: str, start: int) -> int:
     while position < len(text) and text[position] != text[start]:
         if text[position] == "\\":
             if text[position + 1 : position + 2] not in tuple(_ESCAPABLE):
-                words = "a backslash in quotes must be followed by a quote or a backslash: write \\\\ for a backslash"
-                raise bad_filter(position, words)
+                problem = "a backslash in quotes must precede a quote or a backslash: write \\\\ for a backslash"
+                raise invalid_filter(position, problem)
             position += 1
         position += 1
     if position >= len(text):
-        raise bad_filter(start, f"the quoted text is not closed: put a {text[start]} at its end")
+        raise invalid_filter(start, f"the quoted text has no end: add a {text[start]}")
     return position
 
 

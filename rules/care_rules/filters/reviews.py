@@ -1,4 +1,4 @@
-"""What reviews can be filtered by."""
+"""The fields that reviews can be filtered by."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _ticket(name: str) -> tuple[str, int]:
 
 
 REVIEW_FIELDS: Final[Mapping[str, Field]] = {
-    "site": TextField(re.compile(r"[a-z0-9-]{1,40}"), "1 to 40 of lower-case letters, digits and '-'"),
+    "site": TextField(re.compile(r"[a-z0-9-]{1,40}"), "1 to 40 lower-case letters, digits or '-'"),
     "external_id": TextField(re.compile(r"[^\0]{1,512}"), "1 to 512 characters in quotes"),
     "location": NameField(location),
     "stars": NumberField(),

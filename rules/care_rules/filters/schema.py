@@ -1,4 +1,4 @@
-"""Fields and the kinds of their values: from a filter's tree to the condition that it asks for."""
+"""The fields of filters and the types of their values. Turns a filter's syntax tree into a condition."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from care_rules.filters.conditions import (
     OneOf,
     Phrase,
 )
-from care_rules.filters.errors import bad_filter
+from care_rules.filters.errors import invalid_filter
 from care_rules.filters.parser import parse
 from care_rules.filters.syntax import And, Comparator, Not, Or, Restriction, Text, Tree
 from care_rules.names import BadNameError
@@ -34,78 +34,79 @@ _ORDER: Final = (Comparator.LESS, Comparator.LESS_OR_EQUAL, Comparator.GREATER, 
 
 
 class Field(ABC):
-    """A kind of field."""
+    """The type of a field: its comparators, and the values that it accepts."""
 
     comparators: tuple[Comparator, ...] = _EQUALITY
     optional = False
-    """Whether it can have no value: `""` and `:*` ask for that."""
+    """Whether the field can be without a value. `= ""` then matches resources without one, and `:*` those with one."""
 
     @abstractmethod
-    def equal(self, field: str, value: Text) -> Condition:
-        """Returns the condition for `field = value`; raises Refusal."""
+    def equality(self, field: str, value: Text) -> Condition:
+        """Returns the condition for `field = value`. Refuses with INVALID_FILTER."""
 
-    def ordered(self, field: str, comparator: Comparator, value: Text) -> Condition:
-        """Returns the condition for <, <=, > and >=; raises Refusal."""
+    def comparison(self, field: str, comparator: Comparator, value: Text) -> Condition:
+        """Returns the condition for <, <=, > and >=. Refuses with INVALID_FILTER."""
         raise NotImplementedError
 
-    def condition(self, asked: Restriction) -> Condition:
-        """Returns what a restriction of this field asks for; raises Refusal."""
-        field, value = asked.field.text, asked.value
-        if asked.comparator not in self.comparators:
-            known = ", ".join(f"'{comparator}'" for comparator in self.comparators)
-            raise bad_filter(asked.comparator_position, f"{field} takes {known} only, not '{asked.comparator}'", field)
-        if asked.comparator is Comparator.HAS and value.text == "*" and not value.quoted:
+    def condition(self, restriction: Restriction) -> Condition:
+        """Returns the condition for a restriction of this field. Refuses with INVALID_FILTER."""
+        field, value = restriction.field.text, restriction.value
+        if restriction.comparator not in self.comparators:
+            supported = ", ".join(f"'{comparator}'" for comparator in self.comparators)
+            problem = f"{field} supports {supported}, but not '{restriction.comparator}'"
+            raise invalid_filter(restriction.comparator_position, problem, field)
+        if restriction.comparator is Comparator.HAS and value.text == "*" and not value.quoted:
             return HasValue(field) if self.optional else Always()
-        if asked.comparator in _ORDER:
-            return self.ordered(field, asked.comparator, value)
-        found = self._equal_or_none(field, value)
-        return Negation(found) if asked.comparator is Comparator.NOT_EQUAL else found
+        if restriction.comparator in _ORDER:
+            return self.comparison(field, restriction.comparator, value)
+        equality = self._equality_or_no_value(field, value)
+        return Negation(equality) if restriction.comparator is Comparator.NOT_EQUAL else equality
 
-    def _equal_or_none(self, field: str, value: Text) -> Condition:
+    def _equality_or_no_value(self, field: str, value: Text) -> Condition:
         if self.optional and value.quoted and not value.text:
             return Negation(HasValue(field))
-        return self.equal(field, value)
+        return self.equality(field, value)
 
 
 @dataclass(frozen=True)
 class EnumField(Field):
-    """An enum by its bare words; an ordered one from the lowest to the highest."""
+    """An enum. The values have no prefix; those of an ordered enum go from the lowest to the highest."""
 
     values: Sequence[str]
     is_ordered: bool = False
     optional: bool = False
 
     def __post_init__(self) -> None:
-        """Adds the comparators of an order."""
+        """Adds the comparators of an ordered enum."""
         if self.is_ordered:
             object.__setattr__(self, "comparators", (*_EQUALITY, *_ORDER))
 
-    def equal(self, field: str, value: Text) -> Condition:
+    def equality(self, field: str, value: Text) -> Condition:
         """See Field."""
-        return OneOf(field, frozenset({self._known(field, value)}))
+        return OneOf(field, frozenset({self._require_known(field, value)}))
 
-    def ordered(self, field: str, comparator: Comparator, value: Text) -> Condition:
+    def comparison(self, field: str, comparator: Comparator, value: Text) -> Condition:
         """See Field."""
-        at = self.values.index(self._known(field, value))
+        index = self.values.index(self._require_known(field, value))
         match comparator:
             case Comparator.LESS:
-                found = self.values[:at]
+                matching = self.values[:index]
             case Comparator.LESS_OR_EQUAL:
-                found = self.values[: at + 1]
+                matching = self.values[: index + 1]
             case Comparator.GREATER:
-                found = self.values[at + 1 :]
+                matching = self.values[index + 1 :]
             case Comparator.GREATER_OR_EQUAL:
-                found = self.values[at:]
+                matching = self.values[index:]
             case Comparator.EQUAL | Comparator.NOT_EQUAL | Comparator.HAS:
-                raise AssertionError(f"{comparator} asks for no order")
+                raise AssertionError(f"{comparator} does not compare by order")
             case _:
                 assert_never(comparator)
-        return OneOf(field, frozenset(found))
+        return OneOf(field, frozenset(matching))
 
-    def _known(self, field: str, value: Text) -> str:
+    def _require_known(self, field: str, value: Text) -> str:
         if value.text not in self.values:
             hint = ' (or "" for none)' if self.optional else ""
-            raise bad_filter(value.position, f"{field} must be one of {', '.join(self.values)}{hint}", field)
+            raise invalid_filter(value.position, f"{field} must be one of {', '.join(self.values)}{hint}", field)
         return value.text
 
 
@@ -114,33 +115,33 @@ class NameField(Field):
     """The name of a resource; `""` for none."""
 
     parse: Callable[[str], tuple[str, str | int | UUID]]
-    """Takes a name apart into organization and id; raises BadNameError."""
+    """Splits a name into organization and id; raises BadNameError."""
     optional: bool = True
 
-    def equal(self, field: str, value: Text) -> Condition:
+    def equality(self, field: str, value: Text) -> Condition:
         """See Field."""
         try:
-            organization, found = self.parse(value.text)
+            organization, resource_id = self.parse(value.text)
         except BadNameError as error:
-            raise bad_filter(value.position, f'{field} {error}, or "" for none', field) from error
-        return NameEquals(field, organization, found)
+            raise invalid_filter(value.position, f'{field} {error}, or "" for none', field) from error
+        return NameEquals(field, organization, resource_id)
 
 
 @dataclass(frozen=True)
 class TextField(Field):
-    """A text that must be met exactly, of a given form."""
+    """A text of a given form. Values match exactly."""
 
     pattern: re.Pattern[str]
     form: str
-    """What the pattern asks for, after "must be"."""
+    """A description of the pattern that follows "must be" in an error."""
     normalize: Callable[[str], str] = str
     comparators: tuple[Comparator, ...] = _EQUALITY
     optional: bool = False
 
-    def equal(self, field: str, value: Text) -> Condition:
+    def equality(self, field: str, value: Text) -> Condition:
         """See Field."""
         if not self.pattern.fullmatch(value.text):
-            raise bad_filter(value.position, f"{field} must be {self.form}", field)
+            raise invalid_filter(value.position, f"{field} must be {self.form}", field)
         return Equals(field, self.normalize(value.text))
 
 
@@ -151,43 +152,43 @@ class NumberField(Field):
     optional = True
     _form: Final = re.compile(r"[+-]?[0-9]{1,18}")
 
-    def equal(self, field: str, value: Text) -> Condition:
+    def equality(self, field: str, value: Text) -> Condition:
         """See Field."""
-        return self.ordered(field, Comparator.EQUAL, value)
+        return self.comparison(field, Comparator.EQUAL, value)
 
-    def ordered(self, field: str, comparator: Comparator, value: Text) -> Condition:
+    def comparison(self, field: str, comparator: Comparator, value: Text) -> Condition:
         """See Field."""
         if not self._form.fullmatch(value.text):
-            raise bad_filter(value.position, f"{field} must be a whole number", field)
+            raise invalid_filter(value.position, f"{field} must be a whole number", field)
         return Comparison(field, comparator, int(value.text))
 
 
 class TimeField(Field):
-    """A point in time, RFC 3339 with its offset."""
+    """A time in RFC 3339 format with an offset."""
 
     comparators: tuple[Comparator, ...] = (*_EQUALITY, *_ORDER)
     _form: Final = re.compile(
         r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
     )
 
-    def equal(self, field: str, value: Text) -> Condition:
+    def equality(self, field: str, value: Text) -> Condition:
         """See Field."""
-        return self.ordered(field, Comparator.EQUAL, value)
+        return self.comparison(field, Comparator.EQUAL, value)
 
-    def ordered(self, field: str, comparator: Comparator, value: Text) -> Condition:
+    def comparison(self, field: str, comparator: Comparator, value: Text) -> Condition:
         """See Field."""
         try:
             if not self._form.fullmatch(value.text):
                 raise ValueError(value.text)
             time = datetime.fromisoformat(value.text.upper()).astimezone(UTC)
         except (ValueError, OverflowError) as error:
-            words = f'{field} must be a time in quotes with its offset, such as "2026-01-31T09:30:00Z" (RFC 3339)'
-            raise bad_filter(value.position, words, field) from error
+            problem = f'{field} must be a quoted time with an offset, such as "2026-01-31T09:30:00Z" (RFC 3339)'
+            raise invalid_filter(value.position, problem, field) from error
         return Comparison(field, comparator, time)
 
 
 def read_filter(text: str, fields: Mapping[str, Field]) -> Condition:
-    """Returns the condition that a filter asks for; raises Refusal INVALID_FILTER and nothing else."""
+    """Returns the condition that a filter expresses. Raises only the refusal INVALID_FILTER."""
     tree = parse(text)
     return Always() if tree is None else _condition(tree, fields)
 
@@ -211,10 +212,10 @@ def _condition(tree: Tree, fields: Mapping[str, Field]) -> Condition:
 
 def _phrase(text: Text) -> Condition:
     if not any(character.isalnum() for character in text.text):
-        raise bad_filter(text.position, f"{text.text!r} has no letter and no digit to search for: take it out")
+        raise invalid_filter(text.position, f"{text.text!r} has no letter or digit to search for: remove it")
     return Phrase(text.text)
 
 
 def _unknown_field(field: Text, fields: Mapping[str, Field]) -> Refusal:
-    words = f"{field.text!r} can't be filtered by; the fields are {', '.join(fields)}"
-    return bad_filter(field.position, words, field.text)
+    problem = f"{field.text!r} is not a field of this filter; the fields are {', '.join(fields)}"
+    return invalid_filter(field.position, problem, field.text)

@@ -1,4 +1,4 @@
-"""What the text of a filter says, as a tree, and a tree as text again. Nothing here knows any field."""
+"""The syntax tree of a filter, and its conversion back to text. The tree does not depend on which fields exist."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Text:
     text: str
     quoted: bool
     position: int = dataclasses.field(default=0, compare=False)
-    """How many code points of the filter stand before it."""
+    """The number of code points before it in the filter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,34 +43,34 @@ class Restriction:
 
 @dataclass(frozen=True, slots=True)
 class And:
-    """All of two or more; juxtaposition says the same as the word AND."""
+    """Two or more parts that must all match. They are joined by AND or by nothing."""
 
     parts: tuple[Tree, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Or:
-    """At least one of two or more."""
+    """Two or more parts. At least one must match."""
 
     parts: tuple[Tree, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """The negation of a part."""
+    """The part must not match."""
 
     part: Tree
 
 
 Tree: TypeAlias = And | Or | Not | Restriction | Text
-"""A filter as a tree. A text without a field is a full-text search."""
+"""A filter as a syntax tree. A text without a field is a full-text search."""
 
 KEYWORDS: Final = frozenset({"AND", "OR", "NOT"})
 _ESCAPED: Final = re.compile(r'["\\]')
 
 
 def format_tree(tree: Tree) -> str:
-    """Writes a tree as a filter that is parsed to the same tree again."""
+    """Returns the filter text of a tree. Parsing it gives the same tree."""
     match tree:
         case Text():
             return _format_text(tree)

@@ -1,4 +1,4 @@
-"""What tickets can be filtered by."""
+"""The fields that tickets can be filtered by."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from care_rules.lifecycle import LIVE, RecoveryState, TicketStatus
 
 
 def agent(name: str) -> tuple[str, str]:
-    """Takes an agent's name apart; raises BadNameError."""
+    """Splits an agent's name into organization and id; raises BadNameError."""
     found = names.parse_agent(name)
     return found.organization, found.id
 
 
 def location(name: str) -> tuple[str, str]:
-    """Takes a location's name apart; raises BadNameError."""
+    """Splits a location's name into organization and id; raises BadNameError."""
     found = names.parse_location(name)
     return found.organization, found.id
 
@@ -47,7 +47,7 @@ TICKET_FIELDS: Final[Mapping[str, Field]] = {
     "review": NameField(_review),
     "labels": TextField(
         LABEL,
-        "a label, 1 to 40 of lower-case letters, digits, '-', '_' and '.', or * for any",
+        "a label of 1 to 40 lower-case letters, digits, '-', '_' or '.', or * for any label",
         comparators=(Comparator.HAS,),
         optional=True,
     ),
@@ -55,7 +55,7 @@ TICKET_FIELDS: Final[Mapping[str, Field]] = {
     "create_time": TimeField(),
     "update_time": TimeField(),
     "reference": TextField(
-        _REFERENCE, "what the customer was shown, such as 3F9A-12C7", lambda text: text.replace("-", "").lower()
+        _REFERENCE, "a reference as the customer sees it, such as 3F9A-12C7", lambda text: text.replace("-", "").lower()
     ),
     "external_reference": TextField(
         _EXTERNAL_REFERENCE, 'one line of at most 128 characters in quotes, or "" for none', str.strip, optional=True

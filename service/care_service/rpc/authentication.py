@@ -7,7 +7,7 @@ from datetime import datetime
 
 from care_rules.refusals import Reason, Refusal
 from care_service.tokens.claims import token_invalid
-from care_service.tokens.keeping import PAUSE, TokenKeys
+from care_service.tokens.issuer_keys import PAUSE, TokenKeys
 from care_service.tokens.keys import development_key
 from care_service.tokens.verification import TokenRules, UnknownKeyError, VerifiedToken, Verifier
 

@@ -49,7 +49,7 @@ class ChatStreams:
         with self._one_stream(chat.contact.id):
             async with self._subscriptions.subscribe(ticket.organization, ticket.number) as subscription:
                 has_news = True
-                while not subscription.is_over:
+                while not subscription.has_ended:
                     rows: Sequence[Message] = ()
                     if has_news:
                         # Loaded each time: nothing more is shown to a contact that was rejected in the meantime.

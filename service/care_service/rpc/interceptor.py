@@ -244,7 +244,7 @@ class CareInterceptor(grpc.aio.ServerInterceptor):
                 if call.expiry is not None and self._authenticator.has_expired(call.expiry, self._clock.now()):
                     raise token_expired()
                 try:
-                    async with asyncio.timeout(self._operations.pace.taken_within):
+                    async with asyncio.timeout(self._operations.pace.write_timeout):
                         await context.write(response)
                 except TimeoutError:
                     words = "The client reads the stream too slowly. Resume it from the last resume_token."

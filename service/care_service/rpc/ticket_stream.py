@@ -46,7 +46,7 @@ async def watch_tickets(
         elif place > through:
             # The token is from a database that was restored from a dump since: its transactions count from the start.
             raise page_tokens.invalid_page_token()
-        while not subscription.is_over:
+        while not subscription.has_ended:
             if place < through:
                 seen = await subscriptions.changes(follow, place, through, _BATCH)
                 own = None

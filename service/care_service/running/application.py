@@ -40,7 +40,7 @@ from care_service.storage.outbox import Outbox
 from care_service.storage.reader import PostgresReader
 from care_service.storage.stored_responses import StoredResponses
 from care_service.storage.tickets import PostgresTickets
-from care_service.tokens.keeping import TokenKeys, open_keys
+from care_service.tokens.issuer_keys import TokenKeys, open_keys
 from care_service.usecases.links import Links
 from care_service.usecases.ports.clock import Clock
 from care_service.usecases.subscriptions import Pace, Subscriptions

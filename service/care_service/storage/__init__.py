@@ -1,1 +1,1 @@
-"""PostgreSQL, through SQLAlchemy and asyncpg: loads snapshots, commits decisions, lists, and holds the outbox."""
+"""Stores everything in PostgreSQL, through SQLAlchemy and asyncpg. Implements the ports of the use cases."""

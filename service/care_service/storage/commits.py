@@ -18,16 +18,16 @@ from care_service.storage.tables import OPEN_FOLLOW_UP_INDEX, OPEN_TICKET_INDEX
 from care_service.usecases.ports.idempotency import IdempotencyRecord
 from care_service.usecases.ports.ticket_store import StaleError
 
-_PURPOSE = "Commits a decision: the ticket if its revision has not changed, and what comes with it only then."
+_PURPOSE = "Commits a decision. If the ticket's revision has changed, nothing is written."
 _TRANSACTION = """greatest(pg_current_xact_id(), (
     SELECT a.transaction FROM activities a
     WHERE a.organization = ticket.organization AND a.ticket_number = ticket.number ORDER BY a.number DESC LIMIT 1
   ))"""
-"""The transaction id that places an activity in the change feed: never lower than that of the ticket's activity before.
+"""The transaction id that places an activity in the change feed. The id of a ticket's next activity is never lower.
 A transaction that waited for the ticket's lock may have a lower id than the one that held the lock. The higher id is
-right for the feed too: once that transaction is visible, this one is."""
+correct for the feed, too: as soon as that transaction is visible, this one is."""
 _REPORT_DELAY = "30 seconds"
-"""How long the wake of a report waits: longer than an attempt at a review site takes to report and to ask again."""
+"""The delay of a wake that a report causes. An attempt at a review site reports and calls again in less time."""
 _TICKET_IMMUTABLE = frozenset(
     {"organization", "number", "location", "review_id", "reporter", "create_time", "follow_up_of", "follow_up"}
 )
@@ -56,8 +56,8 @@ def update_statement(scheduled: ScheduledDecision, record: IdempotencyRecord | N
         search_terms.add_update(statement)
     if decision.review_attempt is not None:
         # The review is compared as well, because the recoveries of its other tickets write to the same site. The
-        # ticket's row comes first, in the order in which all commits lock them. Where only this comparison fails, the
-        # ticket gets a new revision without a change, which nobody sees.
+        # ticket's row comes first, because all commits lock rows in this order. If only this comparison fails, the
+        # ticket gets a new revision and no other change. Callers can't see that.
         source, attempt = "attempt", statement.parameter(decision.review_attempt, "BIGINT")
         statement.add(
             "attempt",
@@ -106,7 +106,8 @@ def insert_statement(scheduled: ScheduledDecision, record: IdempotencyRecord | N
     decision = scheduled.decision
     statement, ticket, source = Statement(_PURPOSE), decision.ticket, None
     if decision.followed_ticket is not None:
-        # Comparing the revision makes sure that a ticket gets one follow-up at most. Nothing else of it changes.
+        # The comparison of the revision makes sure that a ticket gets at most one follow-up. The CLOSED ticket changes
+        # in no other way.
         source, before = "followed", decision.followed_ticket
         statement.add(
             source,
@@ -177,10 +178,10 @@ def _add_wakes(statement: Statement, decision: Decision) -> None:
         wakes.append((workflow_names.TICKET_WORKFLOW, None, ticket.version == 1))
     wakes += [(workflow_names.MESSAGE_DELIVERY, delivery.message_id, True) for delivery in decision.new_deliveries]
     for index, (workflow, resource, is_new) in enumerate(wakes):
-        reported, claimed = "NULL::TIMESTAMPTZ", "now()"
+        report_time, claim_time = "NULL::TIMESTAMPTZ", "now()"
         if decision.report_time is not None and workflow == workflow_names.CONTACT_RECOVERY:
-            reported = statement.parameter(decision.report_time, "TIMESTAMPTZ")
-            claimed = f"now() + interval '{_REPORT_DELAY}'"
+            report_time = statement.parameter(decision.report_time, "TIMESTAMPTZ")
+            claim_time = f"now() + interval '{_REPORT_DELAY}'"
         organization = statement.parameter(ticket.organization, "TEXT")
         number = statement.parameter(ticket.number, "BIGINT")
         statement.add(
@@ -188,7 +189,7 @@ def _add_wakes(statement: Statement, decision: Decision) -> None:
             "INSERT INTO outbox (organization, workflow, ticket_number, resource_id, is_new_workflow,"
             " report_time, create_time, claim_time, attempts, traceparent)"
             f"\n  SELECT {organization}, '{workflow}', {number}, {statement.parameter(resource, 'UUID')}, {is_new},"
-            f" {reported}, now(), {claimed}, 0, {statement.parameter(trace_context.current(), 'TEXT')}"
+            f" {report_time}, now(), {claim_time}, 0, {statement.parameter(trace_context.current(), 'TEXT')}"
             "\n  FROM ticket RETURNING 1",
         )
 
@@ -199,8 +200,8 @@ def add_record(statement: Statement, record: IdempotencyRecord, source: str) -> 
         statement.parameter(record.key.organization, "TEXT"),
         statement.parameter(record.key.caller, "TEXT"),
         statement.parameter(record.key.request_id, "UUID"),
-        statement.parameter(record.answer.fingerprint, "BYTEA"),
-        statement.parameter(record.answer.body, "BYTEA"),
+        statement.parameter(record.response.fingerprint, "BYTEA"),
+        statement.parameter(record.response.body, "BYTEA"),
         statement.parameter(record.time, "TIMESTAMPTZ"),
     )
     statement.add(
@@ -211,7 +212,7 @@ def add_record(statement: Statement, record: IdempotencyRecord, source: str) -> 
 
 
 async def execute_commit(connection: asyncpg.Connection[asyncpg.Record], statement: Statement) -> None:
-    """Executes a commit; raises StaleError if another commit was faster."""
+    """Executes a commit. Raises StaleError if another call committed first."""
     try:
         row = await connection.fetchrow(statement.sql(), *statement.parameters)
     except asyncpg.UniqueViolationError as error:

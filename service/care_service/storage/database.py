@@ -1,4 +1,4 @@
-"""The connection pool. Turns the errors of an unreachable or slow database into refusals."""
+"""The pool of database connections. It turns the errors of an unreachable or slow database into refusals."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def driver_url(url: str) -> URL:
 
 def unavailable() -> Refusal:
     """Returns the refusal for a database that can't be reached."""
-    words = "The database can't be reached just now; call again with the same request_id."
-    return Refusal(Reason.DATABASE_UNAVAILABLE, words, retry_after=_RETRY_AFTER)
+    message = "The database is not reachable at the moment. Call again with the same request_id."
+    return Refusal(Reason.DATABASE_UNAVAILABLE, message, retry_after=_RETRY_AFTER)
 
 
 def _refuse_closed(connection: object, _: ConnectionPoolEntry, __: object) -> None:
@@ -78,6 +78,8 @@ class Database:
             },
         )
         event.listen(self.engine.sync_engine, "checkout", _refuse_closed)
+        event.listen(self.engine.sync_engine, "checkin", self._close_late)
+        self._is_closed = False
 
     @property
     def in_use(self) -> int:
@@ -124,5 +126,12 @@ class Database:
             yield driver
 
     async def close(self) -> None:
-        """Closes all connections."""
+        """Closes all idle connections now, and each connection in use when it is released."""
+        self._is_closed = True
         await self.engine.dispose()
+
+    def _close_late(self, connection: object, _: ConnectionPoolEntry) -> None:
+        # SQLAlchemy's pool does not close connections that were in use when it closed the others.
+        driver = getattr(connection, "driver_connection", None)
+        if self._is_closed and isinstance(driver, asyncpg.Connection):
+            driver.terminate()

@@ -27,14 +27,14 @@ from care_service.usecases.ports.idempotency import IdempotencyRecord, RequestKe
 from care_service.usecases.ports.ticket_store import StaleError
 
 ADD_ORGANIZATION: Final = """
-    -- Adds an organization that is seen for the first time.
+    -- Adds an organization on its first call.
     -- $1: organization; $2: the time
     INSERT INTO organizations
       (id, display_name, default_phone_region, settings, settings_revision, create_time, update_time)
     VALUES ($1::TEXT, $1::TEXT, '', '{}', 0, $2::TIMESTAMPTZ, $2::TIMESTAMPTZ) ON CONFLICT DO NOTHING
 """
 ADD_AGENT: Final = """
-    -- Adds an agent who is seen for the first time.
+    -- Adds an agent on their first call.
     -- $1, $2: organization and agent; $3: the agent's name; $4: the time
     INSERT INTO agents
       (organization, id, display_name, can_be_assignee, can_be_reporter, locations, create_time, update_time)
@@ -53,15 +53,15 @@ _REVIEW_IMMUTABLE: Final = frozenset(
 
 
 class PostgresDirectory:
-    """Writes by statements that can be repeated. Calls `committed` with each decision on a ticket after its commit."""
+    """Uses statements that are safe to repeat. Calls `committed` with each decision on a ticket after its commit."""
 
     def __init__(self, database: Database, committed: Callable[[Decision], None] = lambda _: None) -> None:
         self._database = database
         self._committed = committed
         self._seen: set[tuple[str, str]] = set()
-        """The organizations (with an empty agent) and agents that this process knows to be stored."""
+        """The agents, and the organizations (with an empty agent), that this process has already stored or found."""
 
-    async def answer(self, key: RequestKey) -> StoredResponse | None:
+    async def find_response(self, key: RequestKey) -> StoredResponse | None:
         """See Directory."""
         async with self._database.driver() as connection:
             return await find_stored_response(connection, key)
@@ -113,29 +113,29 @@ class PostgresDirectory:
         record: IdempotencyRecord | None,
         *,
         is_new: bool,
-        noted: ScheduledDecision | None = None,
-        raised: ScheduledDecision | None = None,
+        edit_entry: ScheduledDecision | None = None,
+        new_ticket: ScheduledDecision | None = None,
     ) -> None:
         """See Directory."""
         place = (review.organization, review.location, review.ingest_time)
         async with self._database.driver() as connection:
             await connection.execute(ADD_LOCATION, *place)
-        # Where a ticket was created in the meantime, the call is decided again, so that the ticket notes the edit.
-        newer = (
+        # If a ticket was created in the meantime, the call decides again, so that the ticket records the edit.
+        guard = (
             " WHERE excluded.update_time >= reviews.update_time"
             " AND excluded.ticket_number IS NOT DISTINCT FROM reviews.ticket_number"
         )
-        statement = _put_statement(REVIEW, review, set(REVIEW.fields) - _REVIEW_IMMUTABLE, newer, record)
-        # The ticket's row comes before the review's, in the order in which all commits lock them. Only a new review
-        # comes before its ticket, which refers to it; nobody else can lock it yet.
-        writes = [update_statement(noted, None)] if noted else []
-        writes += [insert_statement(raised, None)] if raised else []
+        statement = _put_statement(REVIEW, review, set(REVIEW.fields) - _REVIEW_IMMUTABLE, guard, record)
+        # All commits lock the ticket's row before the review's. Only a new review comes before its ticket, because the
+        # ticket refers to it. No other transaction can lock the new review yet.
+        writes = [update_statement(edit_entry, None)] if edit_entry else []
+        writes += [insert_statement(new_ticket, None)] if new_ticket else []
         writes.insert(0 if is_new else len(writes), statement)
         async with self._database.driver() as connection, connection.transaction():
             for each in writes:
                 await _run(connection, each)
             await connection.execute(search_terms.AFTER_REVIEW, review.organization, review.id)
-        for scheduled in (noted, raised):
+        for scheduled in (edit_entry, new_ticket):
             if scheduled is not None:
                 self._committed(scheduled.decision)
 
@@ -160,7 +160,7 @@ class PostgresDirectory:
 
 
 def _wake_tickets(statement: Statement, revision: SettingsRevision) -> None:
-    """Adds outbox rows that wake the tickets, and the forms, whose deadlines the changed settings may move."""
+    """Adds outbox rows for the tickets and the forms whose deadlines the changed settings may move."""
     changed = {change.field for change in revision.changes}
     for name, moved, workflow, resource, condition in (
         ("ticket_wakes", Moves.DEADLINES, workflow_names.TICKET_WORKFLOW, "NULL::UUID", f"t.{IS_OPEN}"),
@@ -209,9 +209,9 @@ async def _run(connection: asyncpg.Connection[asyncpg.Record], statement: Statem
     try:
         row = await connection.fetchrow(statement.sql(), *statement.parameters)
     except asyncpg.UniqueViolationError as error:
-        # The same request, or the same change of settings, was committed at the same time. Or the same review: ON
-        # CONFLICT watches its primary key, but the index over site and external id may find the other row first.
-        # Or another ticket was created for the review.
+        # At the same time, another call committed the same request, the same change of settings, the same review, or
+        # another ticket for the review. ON CONFLICT watches the primary key of reviews, but the index over site and
+        # external id may find the other row first.
         if error.constraint_name in {"pk_requests", "pk_settings_revisions", REVIEW_IDENTITY, OPEN_TICKET_INDEX}:
             raise StaleError from error
         raise

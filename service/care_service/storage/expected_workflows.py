@@ -1,4 +1,4 @@
-"""The workflows that must be running: of open tickets, of recoveries that want a step, of messages on their way."""
+"""The workflows that must be running: those of open tickets, and of recoveries and messages that need a step."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from uuid import UUID
 
 from care_client import workflow_names
 from care_service.storage.database import Database
-from care_service.storage.rules_in_sql import IS_OPEN, MAY_WANT_STEP, WANTS_DELIVERY_STEP, WANTS_STEP
+from care_service.storage.rules_in_sql import IS_OPEN, MAY_NEED_STEP, NEEDS_DELIVERY_STEP, NEEDS_STEP
 
 
 def _not_woken(alias: str, number: str, resource: str, workflow: str) -> str:
-    """Leaves out rows that the outbox will wake, and those so new that it has only just done so."""
+    """Excludes rows that the outbox will wake, and rows so new that it may just have woken their workflows."""
     return f"""{alias}.create_time < now() - interval '1 minute'
       AND NOT EXISTS (
         SELECT 1 FROM outbox o
@@ -33,22 +33,22 @@ TICKETS: Final = f"""
     ORDER BY t.organization, t.number LIMIT $4
 """
 RECOVERIES: Final = f"""
-    -- Lists recoveries that want a step, whose workflows must be running, unless the outbox is about to wake them.
+    -- Lists recoveries that need a step, whose workflows must be running, unless the outbox is about to wake them.
     -- $1, $2, $3: organization, ticket number and id of the recovery to begin after; $4: how many rows at most
     SELECT r.organization, r.ticket_number, r.id FROM recoveries r
     WHERE (r.organization, r.ticket_number, r.id) > ($1::TEXT, $2::BIGINT, $3::UUID)
       -- The condition of the index, and the rule.
-      AND {MAY_WANT_STEP}
-      AND {WANTS_STEP}
+      AND {MAY_NEED_STEP}
+      AND {NEEDS_STEP}
       AND {_not_woken("r", "ticket_number", "r.id", workflow_names.CONTACT_RECOVERY)}
     ORDER BY r.organization, r.ticket_number, r.id LIMIT $4
 """
 DELIVERIES: Final = f"""
-    -- Lists messages that want a step, whose workflows must be running, unless the outbox is about to wake them.
+    -- Lists messages that need a step, whose workflows must be running, unless the outbox is about to wake them.
     -- $1, $2, $3: organization, ticket number and id of the message to begin after; $4: how many rows at most
     SELECT d.organization, d.ticket_number, d.message_id FROM deliveries d
     WHERE (d.organization, d.ticket_number, d.message_id) > ($1::TEXT, $2::BIGINT, $3::UUID)
-      AND {WANTS_DELIVERY_STEP}
+      AND {NEEDS_DELIVERY_STEP}
       AND {_not_woken("d", "ticket_number", "d.message_id", workflow_names.MESSAGE_DELIVERY)}
     ORDER BY d.organization, d.ticket_number, d.message_id LIMIT $4
 """
@@ -58,9 +58,9 @@ _STATEMENTS: Final = {
     workflow_names.MESSAGE_DELIVERY: DELIVERIES,
 }
 WORKFLOWS: Final = tuple(_STATEMENTS)
-"""The workflow types, in the order in which the reconciler goes through them."""
+"""The workflow types, in the order in which the reconciler checks them."""
 WAKE: Final = """
-    -- Writes outbox rows that wake workflows which must be running and are not.
+    -- Writes outbox rows for workflows that must be running and are not.
     -- $1, $2, $3: organizations, ticket numbers and ids of recoveries or messages (NULL for tickets); $4: workflow type
     INSERT INTO outbox
       (organization, workflow, ticket_number, resource_id, is_new_workflow, create_time, claim_time, attempts)
@@ -68,7 +68,7 @@ WAKE: Final = """
     FROM unnest($1::TEXT[], $2::BIGINT[], $3::UUID[]) AS missing (organization, number, resource)
 """
 LOCK: Final = """
-    -- Makes this session the only reconciler, if there is no other.
+    -- Makes this session the reconciler, unless another session is.
     SELECT pg_try_advisory_lock(hashtext('care reconciler'), 0)
 """
 UNLOCK: Final = """
@@ -101,16 +101,16 @@ class ExpectedWorkflow:
 
 
 class ExpectedWorkflows:
-    """Lists them page by page, and has missing ones woken."""
+    """Lists expected workflows page by page, and writes the outbox rows for missing ones."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     @asynccontextmanager
     async def exclusive(self) -> AsyncIterator[bool]:
-        """Yields whether this process is the only reconciler; if so, it stays the only one until the block is left.
+        """Yields whether this process is the reconciler. If it is, no other process is until the end of the block.
 
-        The lock belongs to the session. A transaction that was open for so long would hold up the change feed.
+        The lock belongs to the session, because a transaction that stays open so long would delay the change feed.
         """
         async with self._database.driver() as connection:
             is_locked = bool(await connection.fetchval(LOCK))
@@ -121,14 +121,14 @@ class ExpectedWorkflows:
                     await connection.execute(UNLOCK)
 
     async def page(self, workflow: str, after: ExpectedWorkflow | None, limit: int) -> Sequence[ExpectedWorkflow]:
-        """Returns the next ones of a workflow type after `after`, by organization, ticket and id; at most `limit`."""
+        """Returns the workflows of a type that follow `after` by organization, ticket and id; at most `limit`."""
         key = (after.organization, after.ticket_number, after.resource_id or _BEGIN) if after else ("", 0, _BEGIN)
         async with self._database.driver() as connection:
             rows = await connection.fetch(_STATEMENTS[workflow], *key, limit)
         return [ExpectedWorkflow(workflow, *row) for row in rows]
 
     async def wake(self, missing: Sequence[ExpectedWorkflow]) -> None:
-        """Writes an outbox row for each of `missing`, which are all of one type."""
+        """Writes an outbox row for each workflow in `missing`. They must all have the same type."""
         if not missing:
             return
         columns = (

@@ -1,11 +1,11 @@
 """The change feed on PostgreSQL: the activity log of all tickets, read by many readers, each from its own position.
 
-Rows become visible in the order of commits, which is neither the order of a sequence nor that of a clock. So a position
-is (transaction, sequence), and readers stop before the oldest transaction that still runs: nothing can be added before
-that any more. Transactions are short, and cut off where they are not, so readers lag by moments only.
+Rows become visible in the order of commits. Neither a sequence nor a clock has that order. So a position is
+(transaction, sequence), and readers stop before the oldest transaction that still runs: nothing can be added before it
+any more. Transactions are short, and a timeout ends long ones, so readers lag by moments only.
 
 Activities of one ticket come in the order of their numbers. A transaction that waited for a ticket's lock may have a
-lower id than the one that held it. Its activity is then placed at the higher id: see `commits.py`.
+lower id than the one that held it. Its activity then gets the higher id: see `commits.py`.
 """
 
 from __future__ import annotations
@@ -62,16 +62,18 @@ class PostgresFeed:
         last = FeedPosition(int(rows[-1][2]), rows[-1][3]) if rows else after
         return ChangedTickets(last, frozenset((row[0], row[1]) for row in rows))
 
-    async def changes(self, wanted: FeedFilter, after: FeedPosition, through: FeedPosition, limit: int) -> FeedPage:
+    async def changes(
+        self, feed_filter: FeedFilter, after: FeedPosition, through: FeedPosition, limit: int
+    ) -> FeedPage:
         """See Feed."""
         async with self._database.core() as connection:
-            rows = (await connection.execute(changes_statement(wanted, after, through, limit))).all()
+            rows = (await connection.execute(changes_statement(feed_filter, after, through, limit))).all()
         changes = tuple(change for row in rows if (change := _change(row)) is not None)
         return FeedPage(changes, changes[-1].position if len(changes) == limit else through)
 
 
-def changes_statement(wanted: FeedFilter, after: FeedPosition, through: FeedPosition, limit: int) -> Select[Any]:
-    """Returns the statement for a page of changes with all that is shown of them."""
+def changes_statement(feed_filter: FeedFilter, after: FeedPosition, through: FeedPosition, limit: int) -> Select[Any]:
+    """Returns the statement for a page of changes: the columns of everything that a `Change` contains."""
     position = tuple_(_A.transaction, _A.position)
     statement = (
         select(
@@ -104,11 +106,11 @@ def changes_statement(wanted: FeedFilter, after: FeedPosition, through: FeedPosi
         .order_by(_A.transaction, _A.position)
         .limit(limit)
     )
-    if wanted.organization is not None:
-        statement = statement.where(_A.organization == wanted.organization)
-    if wanted.ticket is not None:
-        statement = statement.where(_A.ticket_number == wanted.ticket)
-    condition = ticket_lists.ticket_condition(wanted.condition, wanted.organization)
+    if feed_filter.organization is not None:
+        statement = statement.where(_A.organization == feed_filter.organization)
+    if feed_filter.ticket is not None:
+        statement = statement.where(_A.ticket_number == feed_filter.ticket)
+    condition = ticket_lists.ticket_condition(feed_filter.condition, feed_filter.organization)
     return statement if condition is None else statement.where(condition)
 
 

@@ -1,4 +1,4 @@
-"""Conditions of filters as SQL, for tickets and reviews alike: names, comparisons, and full-text search."""
+"""The filter conditions that tickets and reviews share, as SQL: names, comparisons, and full-text search."""
 
 from __future__ import annotations
 
@@ -21,60 +21,63 @@ _COMPARE: Final[dict[Comparator, Callable[[Any, Any], Any]]] = {
     Comparator.GREATER_OR_EQUAL: operator.ge,
 }
 _STARS: Final = (-1, 6)
-"""One below and one above all numbers of stars. Numbers beyond compare the same, and may not fit the column."""
+"""Bounds just outside all numbers of stars. Numbers are clamped to them, because the column can't hold every number."""
 
 
-def unless(sql: ColumnElement[bool], negated: bool, *nullable: ColumnElement[Any]) -> ColumnElement[bool]:
-    """Returns a condition, or its negation; the negation is true where any of the `nullable` columns is NULL."""
+def negate_if(sql: ColumnElement[bool], negated: bool, *nullable: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Returns a condition or its negation. The negation is true if any of the `nullable` columns is NULL."""
     return or_(~sql, *(column.is_(None) for column in nullable)) if negated else sql
 
 
-def compared(column: ColumnElement[Any], asked: Comparison, negated: bool, *, nullable: bool) -> ColumnElement[bool]:
+def comparison(
+    column: ColumnElement[Any], condition: Comparison, negated: bool, *, nullable: bool
+) -> ColumnElement[bool]:
     """Returns a comparison with a number of stars or a time."""
-    value: int | datetime = asked.value
+    value: int | datetime = condition.value
     if isinstance(value, int):
         value = min(max(value, _STARS[0]), _STARS[1])
-    found: ColumnElement[bool] = _COMPARE[asked.comparator](column, value)
-    return unless(found, negated, *((column,) if nullable else ()))
+    found: ColumnElement[bool] = _COMPARE[condition.comparator](column, value)
+    return negate_if(found, negated, *((column,) if nullable else ()))
 
 
-def named(
+def name_equals(
     organization: str | None,
     own: ColumnElement[str],
     column: ColumnElement[Any],
-    asked: NameEquals,
+    condition: NameEquals,
     negated: bool,
 ) -> ColumnElement[bool]:
-    """Returns whether a column names a resource. In a list of one organization, names of another find nothing."""
+    """Returns the condition that a column names a resource. A list of one organization never matches other names."""
     if organization is None:
-        return unless(and_(own == asked.organization, column == asked.id), negated, column)
-    if organization != asked.organization:
+        return negate_if(and_(own == condition.organization, column == condition.id), negated, column)
+    if organization != condition.organization:
         return true() if negated else ~true()
-    return unless(column == asked.id, negated, column)
+    return negate_if(column == condition.id, negated, column)
 
 
 def phrase(text: str) -> ColumnElement[Any]:
-    """Returns the text-search query for words in this order, in no particular language."""
+    """Returns the text-search query for these words in this order. It depends on no language."""
     return func.phraseto_tsquery(literal("simple").cast(REGCONFIG), text, type_=TSQUERY)
 
 
 def lexeme(text: str) -> ColumnElement[Any]:
-    """Returns the text-search query for one lexeme, which is taken literally."""
+    """Returns the text-search query for exactly one lexeme."""
     quoted = text.replace("\\", "\\\\").replace("'", "''")
     return literal(f"'{quoted}'").cast(TSQUERY)
 
 
-def found_in(
+def text_matches(
     search: ColumnElement[Any], organization: str | None, query: ColumnElement[Any], negated: bool
 ) -> ColumnElement[bool]:
-    """Returns whether the terms match a query. The organization is a lexeme too, so that the index finds only its own.
+    """Returns the condition that the terms match a query.
 
-    Some queries have no lexeme, such as one for an HTML tag. They must match nothing. PostgreSQL ignores such a query
-    where it is joined with the organization's lexeme, so the number of lexemes is checked as well.
+    The organization is a lexeme, too, so that the index finds only its own rows. Some queries have no lexeme, such as
+    one for an HTML tag. They must match nothing. Joined with the organization's lexeme, PostgreSQL would ignore such a
+    query, so the condition checks the number of lexemes as well.
     """
     lexemes = func.numnode(query, type_=Integer)
-    asked = func.tsquery_not(query, type_=TSQUERY) if negated else query
-    matches = search.bool_op("@@")(asked if organization is None else lexeme(f" {organization}").op("&&")(asked))
+    searched = func.tsquery_not(query, type_=TSQUERY) if negated else query
+    matches = search.bool_op("@@")(searched if organization is None else lexeme(f" {organization}").op("&&")(searched))
     if not negated:
         return and_(matches, lexemes > 0)
     return or_(matches, lexemes == 0) if organization is None else matches

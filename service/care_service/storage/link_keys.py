@@ -1,4 +1,4 @@
-"""Which keys of links are still needed."""
+"""Finds the link keys that are still needed."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import Final
 from care_service.storage.database import Database
 from care_service.storage.rules_in_sql import CHAT_IS_OPEN, IS_FORM, IS_QUEUED, NEEDS_FORM_LINK
 
-# Links to the chats of CLOSED tickets may lose their key: their customers write by email, or are sent another link.
+# The chat links of CLOSED tickets may lose their key. Those customers write by email, or get another link.
 KEYS_IN_USE: Final = f"""
-    -- Lists the keys that links were made with which customers or the worker still need.
-    -- Forms that take answers, or may stand in a public reply:
+    -- Lists the keys of all links that customers or the worker still need.
+    -- Forms that accept a contact, or whose link may be in a public reply:
     SELECT r.key_id FROM recoveries r
     WHERE r.{IS_FORM} AND {NEEDS_FORM_LINK}
     UNION
-    -- chats that are open:
+    -- Open chats:
     SELECT c.key_id FROM contacts c
     JOIN recoveries r
       ON r.organization = c.organization AND r.ticket_number = c.ticket_number AND r.contact_id = c.id
     WHERE c.key_id <> '' AND r.{CHAT_IS_OPEN}
     UNION
-    -- chats whose link a message is about to carry:
+    -- Chats whose link a queued message will contain:
     SELECT c.key_id FROM contacts c
     JOIN deliveries d
       ON d.organization = c.organization AND d.ticket_number = c.ticket_number AND d.contact_id = c.id

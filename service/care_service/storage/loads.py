@@ -1,4 +1,4 @@
-"""The loads: statements that bring a ticket with everything that its rules ask about, and how their rows are read."""
+"""The queries that load a ticket with everything that the rules need, and the functions that read their rows."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ _USER: Final = """(
 WIDTH: Final = (
     len(TICKET) + len(ORGANIZATION) + len(LOCATION) + len(REVIEW) + len(RECOVERY) + len(CONTACT) + len(RECOVERY)
 )
-"""How many columns a snapshot has."""
+"""The number of columns of a snapshot."""
 
 TICKET_QUERY: Final = f"""
     -- Loads a ticket for a command, with the stored response to the same request.
@@ -134,7 +134,7 @@ RECOVERY_QUERY: Final = f"""
 """
 
 CREATION_QUERY: Final = f"""
-    -- Loads what a new ticket is decided from, with the stored response to the same request.
+    -- Loads what the decision on a new ticket needs, with the stored response to the same request.
     -- $1: organization; $2: review, or NULL; $3: location, or NULL for the review's;
     -- $4: the agent who creates the ticket, or NULL; $5, $6: caller and id of the request, or NULL
     SELECT {ORGANIZATION.select_list("o")}, {LOCATION.select_list("l")}, {REVIEW.select_list("v")},
@@ -176,28 +176,28 @@ CHAT_QUERY: Final = f"""
 """
 
 INBOUND_QUERY: Final = f"""
-    -- Loads a message that came in by a channel before, with the same id.
+    -- Loads the inbound message with the same id, if it was ingested before.
     -- $1, $2, $3: organization, channel, and the channel's id of the message
     SELECT {INBOUND.select_list("i")} FROM inbound_messages i
     WHERE i.organization = $1::TEXT AND i.channel = $2::TEXT AND i.external_id = $3::TEXT
 """
 
-_KEPT_SENDERS: Final = check_complete(
+_IS_SENDER: Final = check_complete(
     Channel, {Channel.EMAIL: "lower(i.sender) = $3::TEXT", Channel.SMS: "i.sender = $4::TEXT"}
 )
-KEPT_QUERY: Final = f"""
-    -- Loads what a contact sent while the chat of a ticket was locked, the oldest first.
+WAITING_INBOUND_QUERY: Final = f"""
+    -- Loads the messages that a contact sent while the chat of a ticket was locked, the oldest first.
     -- $1, $2: organization and number of the ticket; $3, $4: the contact's email in lower case, and phone; $5: limit
     SELECT {INBOUND.select_list("i")} FROM inbound_messages i
     WHERE i.organization = $1::TEXT AND i.ticket_number = $2::BIGINT AND i.message_id IS NULL AND i.sender <> ''
-      AND ({" OR ".join(f"i.channel = '{channel}' AND {sender}" for channel, sender in _KEPT_SENDERS.items())})
+      AND ({" OR ".join(f"i.channel = '{channel}' AND {sender}" for channel, sender in _IS_SENDER.items())})
     ORDER BY i.ingest_time, i.external_id LIMIT $5::INTEGER
 """
 
 ANSWERED_QUERY: Final = f"""
-    -- Finds the contact of the latest message, or chat, that a message from a customer says it answers.
-    -- $1: organization; $2: messages; $3, $4: channel, and the channel's ids of messages that came in before;
-    -- $5: contacts, whose chats are answered; $6: number of the ticket, or NULL for any
+    -- Finds the contact of the latest message or chat that an inbound message replies to.
+    -- $1: organization; $2: messages that Care sent; $3, $4: channel, and the channel's ids of inbound messages;
+    -- $5: contacts whose chats it replies to; $6: number of the ticket, or NULL for any
     SELECT a.contact_id FROM (
       SELECT m.organization, m.ticket_number, m.contact_id, m.create_time FROM messages m
       WHERE m.organization = $1::TEXT AND m.id = ANY ($2::UUID[]) AND m.contact_id IS NOT NULL
@@ -219,7 +219,7 @@ ANSWERED_QUERY: Final = f"""
 
 def _sender_query(address: str, value: str) -> str:
     return f"""
-    -- Finds the contact that an address belongs to: whose chat is open, or else was opened last.
+    -- Finds the contact with this address. It prefers one with an open chat, then the one whose chat opened last.
     -- $1: organization; $2: the address, an email in lower case; $3: number of the ticket, or NULL for any
     SELECT c.id FROM contacts c
     JOIN recoveries r
@@ -233,7 +233,7 @@ def _sender_query(address: str, value: str) -> str:
 SENDER_QUERIES: Final = check_complete(
     Channel,
     {
-        # RFC 5321, section 2.4 lets mail servers tell capitals in an address apart; in practice none does.
+        # RFC 5321, section 2.4 allows case-sensitive addresses, but in practice no mail server has them.
         Channel.EMAIL: _sender_query("email", "lower(c.email)"),
         Channel.SMS: _sender_query("phone", "c.phone"),
     },
@@ -241,12 +241,12 @@ SENDER_QUERIES: Final = check_complete(
 
 
 def read_snapshot(row: Sequence[Any]) -> TicketSnapshot:
-    """Makes the snapshot from a row that begins with its columns."""
+    """Reads the snapshot from a row that begins with its columns."""
     at = 0
     ticket = TICKET.read(row, at)
     organization = ORGANIZATION.read(row, at := at + len(TICKET))
     if ticket is None or organization is None:
-        raise AssertionError("inner joins bring both")
+        raise AssertionError("the inner joins return both")
     return TicketSnapshot(
         ticket=ticket,
         organization=organization,
@@ -259,6 +259,6 @@ def read_snapshot(row: Sequence[Any]) -> TicketSnapshot:
 
 
 def read_siblings(row: asyncpg.Record) -> tuple[Sibling, ...]:
-    """Makes the siblings from the three arrays of a row of `RECOVERY_QUERY`."""
+    """Reads the siblings from the three arrays of a row of `RECOVERY_QUERY`."""
     columns = zip(row["newer"], row["reply_states"], row["unsettled"], strict=True)
     return tuple(Sibling(newer, ReplyState(reply_state), unsettled) for newer, reply_state, unsettled in columns)

@@ -16,7 +16,7 @@ from care_service.storage.database import driver_url
 
 _SCRIPTS: Final = Path(__file__).parent / "migrations"
 LOCK: Final = 5_021_001
-"""The advisory lock under which one of several starting replicas migrates while the others wait."""
+"""The key of the advisory lock. If several replicas start, one migrates under it while the others wait."""
 
 
 class NewerDatabaseError(Exception):
@@ -31,7 +31,7 @@ def _config(connection: Connection) -> Config:
 
 
 def _upgrade(connection: Connection, revision: str) -> None:
-    # Migrating a large table may take long, and so may waiting for the replica that does it.
+    # The migration of a large table may take long, and so may the wait for the replica that migrates.
     connection.execute(text("SET statement_timeout = 0"))
     connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": LOCK})
     connection.commit()
@@ -47,9 +47,9 @@ def _upgrade(connection: Connection, revision: str) -> None:
 
 
 def _require_known(connection: Connection) -> None:
-    present = set(MigrationContext.configure(connection).get_current_heads())
-    connection.rollback()  # ends the transaction of that query: Alembic begins its own
-    if unknown := present - set(revisions()):
+    current = set(MigrationContext.configure(connection).get_current_heads())
+    connection.rollback()  # ends the transaction of that query, because Alembic begins its own
+    if unknown := current - set(revisions()):
         raise NewerDatabaseError(
             f"a newer version of Care migrated this database (to {min(unknown)}): run that version, or a later one"
         )
@@ -78,10 +78,13 @@ def revisions() -> list[str]:
     return [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()][::-1]
 
 
-async def revise(url: str, words: str) -> None:
-    """Migrates the database at `url`, and writes a migration for the differences between it and the tables."""
+async def revise(url: str, message: str) -> None:
+    """Migrates the database at `url`. Then writes a migration for the differences between the database and the tables.
+
+    `message` describes the migration.
+    """
     engine = create_async_engine(driver_url(url))
     await upgrade(engine)
     async with engine.connect() as connection:
-        await connection.run_sync(lambda sync: command.revision(_config(sync), words, autogenerate=True))
+        await connection.run_sync(lambda sync: command.revision(_config(sync), message, autogenerate=True))
     await engine.dispose()

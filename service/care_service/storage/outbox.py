@@ -1,4 +1,4 @@
-"""The outbox: rows that say which workflow to wake, written with the change, claimed by relays under a lease."""
+"""The outbox: rows that name workflows to wake. Commits write them with the change. Relays claim them with a lease."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from uuid import UUID
 from care_service.storage.database import Database
 from care_service.storage.rules_in_sql import NEEDS_REVIEW_SITE
 
-# A short UPDATE and a lease, rather than a lock held during the call to Temporal: a long transaction would stall the
-# change feed, and a slow relay would block the others. SKIP LOCKED keeps relays from waiting for each other's claims.
+# A claim is a short UPDATE with a lease, not a lock during the call to Temporal. A long transaction would stall the
+# change feed, and a slow relay would block the others. With SKIP LOCKED, relays don't wait for each other's claims.
 CLAIM: Final = f"""
-    -- Claims outbox rows that are due, the oldest first, with what is known of their workflows.
-    -- $1: how many rows at most; $2: the lease, for which no other relay gets them
+    -- Claims outbox rows that are due, the oldest first, with the data that the relay needs to wake their workflows.
+    -- $1: how many rows at most; $2: the lease, during which no other relay gets them
     WITH due AS (
       SELECT organization, id FROM outbox
       WHERE claim_time <= now() AND park_time IS NULL
@@ -38,13 +38,13 @@ DELETE: Final = """
     DELETE FROM outbox WHERE (organization, id) IN (SELECT * FROM unnest($1::TEXT[], $2::BIGINT[]))
 """
 RELEASE: Final = """
-    -- Gives claimed outbox rows back, to be claimed again after a pause.
+    -- Releases claimed outbox rows. Relays can claim them again after a pause.
     -- $1, $2: organizations and ids of the rows; $3: the pause
     UPDATE outbox SET claim_time = now() + $3::INTERVAL
     WHERE (organization, id) IN (SELECT * FROM unnest($1::TEXT[], $2::BIGINT[]))
 """
 PARK: Final = """
-    -- Parks outbox rows: no relay claims them until an operator puts them back.
+    -- Parks outbox rows. No relay claims them until an operator unparks them.
     -- $1, $2: organizations and ids of the rows; $3: code of the failure
     UPDATE outbox SET park_time = now(), failure = $3::TEXT
     WHERE (organization, id) IN (SELECT * FROM unnest($1::TEXT[], $2::BIGINT[]))
@@ -63,7 +63,7 @@ PARKED: Final = """
     ORDER BY park_time, organization, id LIMIT $2
 """
 UNPARK: Final = """
-    -- Puts parked outbox rows back, due at once.
+    -- Unparks outbox rows. They are due at once.
     -- $1: organization, or NULL for all; $2: ids of the rows, or NULL for all
     UPDATE outbox SET park_time = NULL, failure = NULL, attempts = 0, claim_time = now()
     WHERE park_time IS NOT NULL AND ($1::TEXT IS NULL OR organization = $1) AND ($2::BIGINT[] IS NULL OR id = ANY ($2))
@@ -85,28 +85,28 @@ class Wake:
     """How often the row was claimed."""
     location: str | None
     is_new_workflow: bool = False
-    """Whether the workflow has not been started yet, as far as the commit knew."""
+    """Whether the commit created the workflow's resource, so that the workflow is probably not started yet."""
     traceparent: str | None = None
     """The trace that the change belongs to, as W3C Trace Context writes it."""
     next_time: datetime | None = None
-    """When the ticket's next deadline is, where the workflow is the ticket's own."""
+    """The ticket's next deadline, if the workflow is the ticket's own."""
     needs_review_site: bool = False
-    """Whether the workflow is a recovery's that waits for the review site, as far as its row tells."""
+    """Whether the workflow belongs to a recovery that waits for the review site, judged by the recovery's row alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """How many rows there are."""
+    """The size of the outbox."""
 
     waiting: int
     parked: int
     oldest: timedelta
-    """Age of the oldest waiting row; 0 without any."""
+    """The age of the oldest waiting row; 0 if none waits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """A row that was given up."""
+    """A row that is parked: an operator must act."""
 
     organization: str
     id: int
@@ -117,7 +117,7 @@ class Parked:
     create_time: datetime
     park_time: datetime
     failure: str
-    """gRPC's code of Temporal's refusal, or the type of an exception in the relay."""
+    """The gRPC status code of Temporal's refusal, or the type of an exception in the relay."""
 
 
 class Outbox:
@@ -127,7 +127,7 @@ class Outbox:
         self._database = database
 
     async def claim(self, limit: int, lease: timedelta) -> Sequence[Wake]:
-        """Returns due rows, at most `limit`. No other relay gets them before `lease` has passed."""
+        """Claims and returns due rows, at most `limit`. No other relay gets them before `lease` has passed."""
         async with self._database.driver() as connection:
             return [Wake(*row) for row in await connection.fetch(CLAIM, limit, lease)]
 
@@ -137,12 +137,12 @@ class Outbox:
             await connection.execute(DELETE, *_keys(wakes))
 
     async def release(self, wakes: Sequence[Wake], after: timedelta) -> None:
-        """Gives rows back, to be claimed again after a pause."""
+        """Releases rows. Relays can claim them again after the pause `after`."""
         async with self._database.driver() as connection:
             await connection.execute(RELEASE, *_keys(wakes), after)
 
     async def park(self, wakes: Sequence[Wake], failure: str) -> None:
-        """Parks rows: no relay claims them until `unpark`."""
+        """Parks rows. No relay claims them until `unpark`."""
         async with self._database.driver() as connection:
             await connection.execute(PARK, *_keys(wakes), failure)
 
@@ -160,7 +160,7 @@ class Outbox:
             return [Parked(*row) for row in await connection.fetch(PARKED, organization, limit)]
 
     async def unpark(self, organization: str | None, ids: Sequence[int] | None) -> int:
-        """Puts parked rows back, the given ones or all; returns how many."""
+        """Unparks the given rows, or all parked ones. Returns how many it unparked."""
         async with self._database.driver() as connection:
             return int((await connection.execute(UNPARK, organization, ids)).rpartition(" ")[2])
 

@@ -1,7 +1,7 @@
-"""Conditions of filters in negation normal form, where columns with few values are kept as sets of values.
+"""Filter conditions in negation normal form. A condition on a column with few values is a set of values.
 
-Where the value of such a column is known, its part of the condition is decided without SQL. In SQL, a comparison with
-NULL is neither true nor false. So the negation of a comparison is written out, and NOT is never applied to it.
+If the value of such a column is known, its part of the condition is decided without SQL. In SQL, a comparison with NULL
+is neither true nor false. So the negation of a comparison is written out, and NOT is never applied to it.
 """
 
 from __future__ import annotations
@@ -34,75 +34,75 @@ class Sql:
     sql: ColumnElement[bool]
     needs_terms: bool = False
     """Whether it uses the table `ticket_terms`."""
-    elsewhere: bool = False
-    """Whether it uses another table than `tickets`."""
+    uses_other_table: bool = False
+    """Whether it uses a table other than `tickets`."""
     in_order: bool = False
-    """Whether an index has the tickets that it finds in the order of their numbers."""
+    """Whether an index returns its tickets in the order of their numbers."""
 
 
 @dataclass(frozen=True, slots=True)
-class Both:
-    """All of these; always true without parts."""
+class Conjunction:
+    """All parts must be true. Without parts, it is always true."""
 
     parts: tuple[Predicate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Either:
-    """At least one of these; never true without parts."""
+class Disjunction:
+    """At least one part must be true. Without parts, it is never true."""
 
     parts: tuple[Predicate, ...] = ()
 
 
-Predicate: TypeAlias = Values | Sql | Both | Either
+Predicate: TypeAlias = Values | Sql | Conjunction | Disjunction
 Leaf: TypeAlias = Callable[[Condition, bool], Predicate]
-"""Makes the predicate for a condition without parts; for its negation if the flag is set."""
+"""Returns the predicate for a condition without parts, or for its negation if the flag is set."""
 
 
-def normal_form(condition: Condition, leaf: Leaf, *, negated: bool = False) -> Predicate:
+def to_normal_form(condition: Condition, leaf: Leaf, *, negated: bool = False) -> Predicate:
     """Pushes negation down to the leaves."""
     match condition:
         case Negation():
-            return normal_form(condition.part, leaf, negated=not negated)
+            return to_normal_form(condition.part, leaf, negated=not negated)
         case AllOf() | AnyOf():
-            parts = tuple(normal_form(part, leaf, negated=negated) for part in condition.parts)
-            return both(parts) if isinstance(condition, AllOf) is not negated else either(parts)
+            parts = tuple(to_normal_form(part, leaf, negated=negated) for part in condition.parts)
+            return join_and(parts) if isinstance(condition, AllOf) is not negated else join_or(parts)
         case Always():
-            return Either() if negated else Both()
+            return Disjunction() if negated else Conjunction()
         case _:
             return leaf(condition, negated)
 
 
-def both(parts: tuple[Predicate, ...]) -> Predicate:
-    """Joins with AND. Sets of values of one column are intersected, so that the planner sees each column once."""
+def join_and(parts: tuple[Predicate, ...]) -> Predicate:
+    """Joins predicates with AND. Intersects the sets of values of a column, so that each column occurs only once."""
     sets: dict[str, Values] = {}
     rest: list[Predicate] = []
     for part in parts:
         match part:
             case Values():
                 known = sets.get(part.key)
-                sets[part.key] = part if known is None else _narrowed(known, part)
-            case Both():
+                sets[part.key] = part if known is None else _intersect(known, part)
+            case Conjunction():
                 rest.extend(part.parts)
-            case Either(()):
+            case Disjunction(()):
                 return part
             case _:
                 rest.append(part)
     if any(isinstance(part, Values) for part in rest):
-        return both((*sets.values(), *rest))
+        return join_and((*sets.values(), *rest))
     if any(not found.values for found in sets.values()):
-        return Either()
+        return Disjunction()
     kept = (*(found for found in sets.values() if found.values != found.domain), *rest)
-    return kept[0] if len(kept) == 1 else Both(kept)
+    return kept[0] if len(kept) == 1 else Conjunction(kept)
 
 
-def _narrowed(one: Values, other: Values) -> Values:
+def _intersect(one: Values, other: Values) -> Values:
     common = one.values & other.values
     return Values(one.column, one.key, common, one.domain)
 
 
-def either(parts: tuple[Predicate, ...]) -> Predicate:
-    """Joins with OR. Sets of values of one column are united."""
+def join_or(parts: tuple[Predicate, ...]) -> Predicate:
+    """Joins predicates with OR. Unites the sets of values of a column."""
     sets: dict[str, Values] = {}
     rest: list[Predicate] = []
     for part in parts:
@@ -111,64 +111,64 @@ def either(parts: tuple[Predicate, ...]) -> Predicate:
                 known = sets.get(part.key)
                 united = part.values if known is None else known.values | part.values
                 sets[part.key] = Values(part.column, part.key, united, part.domain)
-            case Either():
+            case Disjunction():
                 rest.extend(part.parts)
-            case Both(()):
+            case Conjunction(()):
                 return part
             case _:
                 rest.append(part)
     if any(isinstance(part, Values) for part in rest):
-        return either((*sets.values(), *rest))
+        return join_or((*sets.values(), *rest))
     if any(found.values == found.domain for found in sets.values()):
-        return Both()
+        return Conjunction()
     kept = (*(found for found in sets.values() if found.values), *rest)
-    return kept[0] if len(kept) == 1 else Either(kept)
+    return kept[0] if len(kept) == 1 else Disjunction(kept)
 
 
-def possible(predicate: Predicate, key: str, domain: frozenset[str | int]) -> frozenset[str | int]:
+def possible_values(predicate: Predicate, key: str, domain: frozenset[str | int]) -> frozenset[str | int]:
     """Returns the values of a column for which the predicate can be true."""
     none: frozenset[str | int] = frozenset()
     match predicate:
         case Values() if predicate.key == key:
             return predicate.values
-        case Both():
-            return domain.intersection(*(possible(part, key, domain) for part in predicate.parts))
-        case Either():
-            return none.union(*(possible(part, key, domain) for part in predicate.parts))
+        case Conjunction():
+            return domain.intersection(*(possible_values(part, key, domain) for part in predicate.parts))
+        case Disjunction():
+            return none.union(*(possible_values(part, key, domain) for part in predicate.parts))
         case _:
             return domain
 
 
-def decided(predicate: Predicate, known: Mapping[str, str | int]) -> Predicate:
-    """Returns what remains of a predicate where the values of some columns are known."""
+def simplify(predicate: Predicate, known: Mapping[str, str | int]) -> Predicate:
+    """Returns the predicate that remains if the values of some columns are known."""
     match predicate:
         case Values() if predicate.key in known:
-            return Both() if known[predicate.key] in predicate.values else Either()
-        case Both():
-            return both(tuple(decided(part, known) for part in predicate.parts))
-        case Either():
-            return either(tuple(decided(part, known) for part in predicate.parts))
+            return Conjunction() if known[predicate.key] in predicate.values else Disjunction()
+        case Conjunction():
+            return join_and(tuple(simplify(part, known) for part in predicate.parts))
+        case Disjunction():
+            return join_or(tuple(simplify(part, known) for part in predicate.parts))
         case _:
             return predicate
 
 
-def alternatives(predicate: Predicate) -> list[Predicate]:
-    """Splits at an OR that uses another table: no index serves an OR over two tables, but one serves each part."""
+def split_alternatives(predicate: Predicate) -> list[Predicate]:
+    """Splits a predicate at an OR that uses another table, because an index can serve each part, but not the whole."""
     match predicate:
-        case Either() if _is_elsewhere(predicate):
+        case Disjunction() if _uses_other_table(predicate):
             return list(predicate.parts)
-        case Both():
+        case Conjunction():
             for index, part in enumerate(predicate.parts):
-                if isinstance(part, Either) and _is_elsewhere(part):
+                if isinstance(part, Disjunction) and _uses_other_table(part):
                     others = (*predicate.parts[:index], *predicate.parts[index + 1 :])
-                    return [both((*others, alternative)) for alternative in part.parts]
+                    return [join_and((*others, alternative)) for alternative in part.parts]
         case _:
             pass
     return [predicate]
 
 
 def is_in_order(predicate: Predicate) -> bool:
-    """Whether an index has exactly the tickets that the predicate finds, in the order of their numbers."""
+    """Tells whether an index returns exactly the predicate's tickets, in the order of their numbers."""
     match predicate:
         case Values():
             return len(predicate.values) == 1
@@ -179,22 +179,22 @@ def is_in_order(predicate: Predicate) -> bool:
 
 
 def needs_terms(predicate: Predicate) -> bool:
-    """Whether the predicate uses the table `ticket_terms`."""
+    """Tells whether the predicate uses the table `ticket_terms`."""
     match predicate:
         case Sql():
             return predicate.needs_terms
-        case Both() | Either():
+        case Conjunction() | Disjunction():
             return any(needs_terms(part) for part in predicate.parts)
         case _:
             return False
 
 
-def _is_elsewhere(predicate: Predicate) -> bool:
+def _uses_other_table(predicate: Predicate) -> bool:
     match predicate:
         case Sql():
-            return predicate.needs_terms or predicate.elsewhere
-        case Both() | Either():
-            return any(_is_elsewhere(part) for part in predicate.parts)
+            return predicate.needs_terms or predicate.uses_other_table
+        case Conjunction() | Disjunction():
+            return any(_uses_other_table(part) for part in predicate.parts)
         case _:
             return False
 
@@ -207,7 +207,7 @@ def to_sql(predicate: Predicate) -> ColumnElement[bool]:
             return predicate.column == values[0] if len(values) == 1 else predicate.column.in_(values)
         case Sql():
             return predicate.sql
-        case Both():
+        case Conjunction():
             return and_(true(), *map(to_sql, predicate.parts))
-        case Either():
+        case Disjunction():
             return or_(false(), *map(to_sql, predicate.parts))

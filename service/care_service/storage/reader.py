@@ -47,13 +47,15 @@ PLANNING: Final = text(
     "SELECT set_config('plan_cache_mode', 'force_custom_plan', true),"
     " set_config('max_parallel_workers_per_gather', '0', true)"
 )
-"""For the transaction of a list. Statements are planned for their values, because a good plan for some values is a bad
-one for others. One process runs them, because a page reads too little to gain by more, and parallel plans make scans of
-whole tables look cheap."""
+"""Planner settings for the transaction of a list. Each statement is planned for its values, because a good plan for
+some values is a bad one for others. Parallel plans are off: a page reads too little to gain from them, and they make
+scans of whole tables look cheap."""
 LOOPING: Final = text("SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)")
-"""For a page of tickets, or a count of few: tables are joined row by row, because the other joins read whole tables."""
+"""Planner settings for a page of tickets, or a count of few. Tables are joined row by row, because the other joins read
+whole tables."""
 _FEW: Final = 10_000
-"""So many tickets are sorted in hundredths of a second. Where more of a million match a filter, a page is full soon."""
+"""Up to this number of tickets, finding and sorting all of them takes hundredths of a second. If more match, even among
+a million tickets, reading in order fills a page soon."""
 _T, _R, _C, _M, _V = tables.tickets.c, tables.recoveries.c, tables.contacts.c, tables.messages.c, tables.reviews.c
 _D = tables.deliveries.c
 
@@ -63,7 +65,7 @@ _PLACE: Final = (_M.activity_number, _M.ordinal)
 
 
 class PostgresReader:
-    """Reads by SQLAlchemy Core, which caches compiled statements by their shape."""
+    """Reads with SQLAlchemy Core, which caches compiled statements by their structure."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -81,7 +83,7 @@ class PostgresReader:
         return found[0] if found else None
 
     async def _found(self, query: Select[Any], *settings: TextClause) -> Sequence[Any]:
-        """Reads what a filter finds, under the settings for the planner."""
+        """Reads the rows that a filter matches, under the settings for the planner."""
         async with self._database.core() as connection:
             for setting in (PLANNING, *settings):
                 await connection.execute(setting)
@@ -89,7 +91,7 @@ class PostgresReader:
             return rows
 
     async def page_statement(self, query: TicketQuery) -> Select[Any]:
-        """Returns the statement for a page of tickets; asks PostgreSQL first how many tickets match the filter."""
+        """Returns the statement for a page of tickets, which depends on PostgreSQL's estimate of how many match."""
         candidates = ticket_lists.candidates_statements(query)
         if not candidates:
             return ticket_lists.list_statement(query, gather=False)
@@ -108,7 +110,7 @@ class PostgresReader:
     async def count_statement(
         self, organization: str | None, condition: Condition
     ) -> tuple[Select[Any], Sequence[TextClause]]:
-        """Returns the statement for counts, and its settings; asks PostgreSQL first how many tickets match."""
+        """Returns the statement for counts and its settings, depending on PostgreSQL's estimate of how many match."""
         counted = ticket_lists.counted_statements(organization, condition)
         few = bool(counted) and await self._are_few(counted)
         return ticket_lists.count_statement(organization, condition, gather=few), (LOOPING,) if few else ()
@@ -313,11 +315,11 @@ def _view(row: Sequence[Any]) -> MessageView | None:
 
 
 def _chat(contact: Contact) -> Select[Any]:
-    """Returns the query for what a contact and the business wrote to each other: all that the link to a chat shows."""
+    """Returns the query for the messages between a contact and the business. The link to a chat shows nothing else."""
     return select(*MESSAGE.columns).where(
         _M.organization == contact.organization,
         _M.ticket_number == contact.ticket_number,
         _M.contact_id == contact.id,
-        # Customers see these kinds only, whatever other entries may refer to a contact one day.
+        # Customers see only these kinds, even if other entries refer to a contact one day.
         _M.kind.in_([MessageKind.AGENT_MESSAGE, MessageKind.CUSTOMER_MESSAGE]),
     )

@@ -9,8 +9,8 @@ from sqlalchemy import ColumnElement, Select, and_, or_, select, tuple_
 from care_rules.filters.conditions import Comparison, Condition, Equals, HasValue, NameEquals, Phrase
 from care_rules.queries import ReviewPlace, ReviewQuery
 from care_service.storage import tables
-from care_service.storage.filter_conditions import compared, found_in, named, phrase, unless
-from care_service.storage.predicates import Both, Either, Predicate, Sql, normal_form, to_sql
+from care_service.storage.filter_conditions import comparison, name_equals, negate_if, phrase, text_matches
+from care_service.storage.predicates import Conjunction, Disjunction, Predicate, Sql, to_normal_form, to_sql
 from care_service.storage.rows import REVIEW
 
 _V = tables.reviews.c
@@ -22,7 +22,7 @@ _TEXTS: Final[dict[str, ColumnElement[Any]]] = {"site": _V.site, "external_id": 
 def list_statement(query: ReviewQuery) -> Select[Any]:
     """Returns the statement for a page: the columns of REVIEW."""
     organization = query.organization
-    predicate = normal_form(query.condition, lambda leaf, negated: _leaf(leaf, organization, negated=negated))
+    predicate = to_normal_form(query.condition, lambda leaf, negated: _leaf(leaf, organization, negated=negated))
     statement = select(*REVIEW.columns).where(to_sql(predicate)).limit(query.limit)
     if query.after is not None:
         statement = statement.where(_after(query.after, organization))
@@ -47,14 +47,14 @@ def _leaf(condition: Condition, organization: str | None, *, negated: bool) -> P
         case HasValue(field="ticket"):
             return Sql(_V.ticket_number.is_(None) if negated else _V.ticket_number.is_not(None))
         case HasValue(field="location" | "stars"):  # every review has them
-            return Either() if negated else Both()
+            return Disjunction() if negated else Conjunction()
         case NameEquals():
-            return Sql(named(organization, _V.organization, _NAMES[condition.field], condition, negated))
+            return Sql(name_equals(organization, _V.organization, _NAMES[condition.field], condition, negated))
         case Comparison():
-            return Sql(compared(_VALUES[condition.field], condition, negated, nullable=False))
+            return Sql(comparison(_VALUES[condition.field], condition, negated, nullable=False))
         case Equals():
-            return Sql(unless(_TEXTS[condition.field] == condition.text, negated))
+            return Sql(negate_if(_TEXTS[condition.field] == condition.text, negated))
         case Phrase():
-            return Sql(found_in(_V.search, organization, phrase(condition.text), negated))
+            return Sql(text_matches(_V.search, organization, phrase(condition.text), negated))
         case _:
             raise AssertionError(condition)

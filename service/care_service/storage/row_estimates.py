@@ -1,4 +1,4 @@
-"""How many rows PostgreSQL expects a statement to find."""
+"""PostgreSQL's estimate of how many rows a statement returns."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _compile(element: Explain, compiler: SQLCompiler, **options: Any) -> str:  #
 
 
 async def estimated_rows(connection: AsyncConnection, statement: Select[Any]) -> int:
-    """Returns the planner's estimate, from its statistics. It takes about as long as planning the statement."""
+    """Returns the planner's estimate, from its statistics. This takes about as long as planning the statement."""
     plan: str = (await connection.execute(Explain(statement))).scalars().first() or ""
     found = _ROWS.search(plan)
     if found is None:

@@ -1,4 +1,4 @@
-"""Converts entities from rows and back. The fields of an entity are the columns of its table, in the same order."""
+"""Converts entities to rows and back. The fields of an entity are the columns of its table, in the same order."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Decoder = Callable[[Any], object]
 
 
 def _decoder(hint: object) -> Decoder | None:
-    """Returns how to convert the driver's value to that of a field; None where both are the same."""
+    """Returns the function that converts the driver's value to the field's; None if both are the same."""
     if isinstance(hint, UnionType):
         inner = next((found for part in get_args(hint) if (found := _decoder(part)) is not None), None)
         return _optional(inner) if inner else None
@@ -92,7 +92,7 @@ class Mapping(Generic[EntityT]):
         return ", ".join(f"{alias}.{field}" for field in self.fields)
 
     def read(self, row: Sequence[Any], start: int = 0) -> EntityT | None:
-        """Returns the entity from the values of a row, beginning at `start`; None where an outer join found no row."""
+        """Returns the entity from the values of a row, beginning at `start`; None if an outer join found no row."""
         if row[start + self._key[-1]] is None:
             return None
         values = list(row[start : start + len(self.fields)])

@@ -1,9 +1,10 @@
 """The rules that statements need, as SQL conditions.
 
-A statement can't call a rule, so what it needs of one stands here, made of the rules' own sets of states. Tests compare
-each condition with its rule over every combination of states: `tests/integration/service/test_rules_in_sql.py`.
+SQL can't call a rule, so this module repeats the rules that statements need, built from the rules' own sets of states.
+The tests in `tests/integration/service/rules_in_sql/` compare each condition with its rule, in every combination of
+states.
 
-Conditions about a recovery name it `r`, and one about a delivery names it `d`. The others begin with a column, so that
+Conditions on a recovery use the alias `r`, and those on a delivery `d`. The others begin with a column name, so that
 `t.{IS_OPEN}` is about the row `t`.
 """
 
@@ -32,25 +33,25 @@ def names(members: Collection[StrEnum]) -> str:
 IS_OPEN: Final = f"status <> '{TicketStatus.CLOSED}'"
 """A ticket is not CLOSED. Rule: CLOSED is the only final status (`lifecycle.STATUS`)."""
 IS_UNRESOLVED: Final = f"stage IN {names(UNRESOLVED)}"
-"""The team still has to work on a ticket. By the stage, which has an index. Rule: `lifecycle.UNRESOLVED`."""
+"""The team still has to work on a ticket. It uses the stage, which has an index. Rule: `lifecycle.UNRESOLVED`."""
 HAS_REMINDERS: Final = f"contact_state = '{RecoveryState.AWAITING_CONTACT}'"
 """The assignee of a ticket may be reminded of its form. Rule: `deadlines.next_reminder`."""
 STAGE: Final = "coalesce(close_reason, status)"
-"""A ticket's status and close reason in one word. Rule: `finding.Stage`."""
+"""A ticket's status and close reason in one word. Rule: `queries.Stage`."""
 PRIORITY_RANK: Final = (
     "coalesce(array_position(ARRAY[" + ", ".join(f"'{priority}'" for priority in Priority) + "], priority), 0)"
 )
-"""A ticket's priority as a number to order by, 1 for the lowest. Rule: the order of `Priority`."""
+"""The rank of a ticket's priority, 1 for the lowest. Rule: the order of `Priority`."""
 
 # --- recoveries -------------------------------------------------------------------------------------------------------
 
 IS_FORM: Final = f"kind = '{RecoveryKind.FORM}'"
 """A recovery has a form."""
-MAY_WANT_STEP: Final = (
+MAY_NEED_STEP: Final = (
     f"(state IN {names(UNFINISHED)} OR reply_state IN {names(HANDED_OUT)}"
     f" OR reply_state = '{ReplyState.POSTED}' AND state <> '{RecoveryState.CHAT_UNLOCKED}')"
 )
-"""A recovery may want a step, as far as its own row tells: the condition of the index. Includes all of `WANTS_STEP`."""
+"""A recovery may need a step, judged by its row alone. It is the condition of the index, and includes `NEEDS_STEP`."""
 
 
 def _newer(states: str) -> str:
@@ -62,34 +63,34 @@ def _newer(states: str) -> str:
 _SHOWS_LINK: Final = f"""r.reply_state IN {names(SHOWS_LINK)}
           -- The site took the reply of a REFUSED recovery down, unless the reply appeared after the refusal.
           AND (r.state <> '{RecoveryState.REFUSED}' OR r.post_time > r.end_time)
-          -- A newer reply that was public has replaced this one; one that is being posted has to be waited for.
+          -- A newer reply that was public has replaced this one. While a newer one is being posted, this one waits.
           AND ({_newer(f"= '{ReplyState.POSTING}'")}
             OR NOT {_newer(f"IN {names(WAS_PUBLIC)}")})"""
-WANTS_STEP: Final = f"""(r.state IN {names(UNFINISHED)}
+NEEDS_STEP: Final = f"""(r.state IN {names(UNFINISHED)}
         OR r.reply_state = '{ReplyState.POSTING}'
         OR r.state NOT IN {names(LIVE)}
           AND {_SHOWS_LINK})"""
-"""A recovery wants a step. Rule: `plan.plan` says anything but DONE."""
+"""A recovery needs a step. Rule: `recovery_plan.plan_recovery` returns a step other than DONE."""
 NEEDS_FORM_LINK: Final = f"""(r.expire_time > now()
         OR r.reply_state = '{ReplyState.POSTING}'
         OR {_SHOWS_LINK})"""
-"""The link to a FORM is still needed. Rule: `plan.needs_form_link`."""
+"""The link to a form is still needed. Rule: `recovery_plan.needs_form_link`."""
 NEEDS_REVIEW_SITE: Final = f"""(r.state = '{RecoveryState.FORM_REQUESTED}'
             OR r.state NOT IN {names(LIVE)}
               AND r.reply_state IN {names(SHOWS_LINK | HANDED_OUT)})"""
-"""A recovery waits for the review site, as far as its own row tells. Rule: the step of `plan.plan`."""
+"""A recovery waits for the review site, judged by its row alone. Rule: the step of `recovery_plan.plan_recovery`."""
 CHAT_IS_OPEN: Final = f"state = '{RecoveryState.CHAT_UNLOCKED}'"
-"""The chat of a recovery takes messages. Rule: `permissions.refusal` of SendMessage."""
+"""The chat of a recovery accepts messages. Rule: `permissions.refusal_reason` of SendMessage."""
 CHAT_EXISTS: Final = f"(r.unlock_time IS NOT NULL AND r.state <> '{RecoveryState.REJECTED}')"
-"""The contact of a recovery has a chat, open or closed. Rule: `chat.ChatSnapshot.is_dead` says no."""
+"""The contact of a recovery has a chat, open or closed. Rule: `chat.ChatSnapshot.is_dead` is false."""
 
 # --- deliveries -------------------------------------------------------------------------------------------------------
 
 IS_QUEUED: Final = f"state = '{DeliveryState.QUEUED}'"
-"""A message waits to be sent. Rule: those that `delivery.cancel_delivery` changes."""
+"""A message waits to be sent. Rule: `delivery.cancel_delivery` changes its delivery."""
 CANCEL_DELIVERY: Final = f"state = '{DeliveryState.FAILED}', failure_reason = '{DeliveryFailure.CONTACT_REJECTED}'"
-"""What changes of a queued message whose contact is rejected, besides `end_time`. Rule: `delivery.cancel_delivery`."""
-WANTS_DELIVERY_STEP: Final = (
+"""The changes to a queued message whose contact is rejected, except `end_time`. Rule: `delivery.cancel_delivery`."""
+NEEDS_DELIVERY_STEP: Final = (
     f"(d.state = '{DeliveryState.QUEUED}' OR d.state NOT IN {names(FINISHED)} AND d.check_time IS NOT NULL)"
 )
-"""A message wants a step. Rule: `delivery.DeliverySnapshot.plan` says anything but DONE."""
+"""A message needs a step. Rule: `delivery.DeliverySnapshot.plan` returns a step other than DONE."""

@@ -1,8 +1,8 @@
-"""Writes `ticket_terms`, by which tickets are found besides their own columns: with the ticket, and with its review.
+"""Writes the table `ticket_terms`, which finds tickets by words, labels and their review. Changes of either update it.
 
-The row of the review is locked before terms are written. So where a ticket's change and its review's edit happen at the
-same time, the later one sees the text of the other. Locks are taken in the order ticket, review, terms. No transaction
-waits for another lock while it holds one on terms.
+The row of the review is locked before the terms are written. So if a ticket changes while its review is edited, the
+later transaction sees the text of the other. Locks are taken in the order ticket, review, terms. No transaction waits
+for another lock while it holds one on terms.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ TICKET_COLUMNS: Final = (
 def search(review_text: str) -> str:
     """Returns the SQL for the column `search`, from a ticket `t` and the column with the text of its review.
 
-    No text has lexemes that begin with a space. So ` acme` is the organization, ` acme vip` is a label, and ` acme *`
-    says that there is a label.
+    The lexemes of a text never begin with a space. So ` acme` is the organization, ` acme vip` is a label, and
+    ` acme *` means that the ticket has a label.
     """
     return (
         "to_tsvector('simple', concat_ws(E'\\n', t.subject, t.description, " + review_text + "))"
@@ -32,7 +32,7 @@ def search(review_text: str) -> str:
 
 
 def add_insert(statement: Statement, *, has_review: bool) -> None:
-    """Adds the CTE for a new ticket, after `ticket` and, if the ticket has a review, `review`, which locks it."""
+    """Adds the CTE for a new ticket. It follows `ticket` and, if the ticket has a review, `review`, which locks it."""
     source, stars, text = ("ticket t, review v", "v.stars", "v.text") if has_review else ("ticket t", "NULL", "''")
     statement.add(
         "terms",
@@ -45,7 +45,7 @@ def add_insert(statement: Statement, *, has_review: bool) -> None:
 
 
 def add_update(statement: Statement) -> None:
-    """Adds the CTEs for a ticket whose subject, description, labels or reference have changed, after `ticket`."""
+    """Adds the CTEs for a changed subject, description, external reference or label. They follow `ticket`."""
     statement.add(
         "text",
         "SELECT v.text FROM reviews v JOIN ticket ON v.organization = ticket.organization AND v.id = ticket.review_id"
@@ -69,5 +69,5 @@ AFTER_REVIEW: Final = f"""
       AND v.organization = m.organization AND v.id = m.review_id
       AND t.organization = m.organization AND t.number = m.number
 """
-"""A statement of its own in the transaction of the edit. It sees every ticket of the review, because creating a ticket
-locks the review too."""
+"""A separate statement in the transaction of the edit. It sees every ticket of the review, because creating a ticket
+locks the review, too."""

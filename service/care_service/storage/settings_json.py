@@ -1,7 +1,7 @@
-"""Settings as the JSON that is stored: only the fields that are set, by their stored names.
+"""Converts settings to the stored JSON and back. It contains only the fields that are set, by their stored names.
 
-A process may read what a newer or an older release wrote. What it does not know or can't read is as if it were not
-set, and stays stored as it is until a write changes that setting.
+A process may read settings that a newer or an older release wrote. A setting that it does not know or can't read counts
+as not set. It stays stored as it is until a write changes that setting.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pydantic import TypeAdapter
 from care_roles.logs import get_logger
 from care_rules.business_hours import BusinessHours
 from care_rules.settings import Layer, Settings
-from care_rules.stored_fields import fields_by_stored_name, with_present_names
+from care_rules.stored_fields import fields_by_stored_name, to_current_names
 
 _LOG: Final = get_logger("care.settings")
 _ADAPTER: Final = TypeAdapter(Settings)
@@ -25,12 +25,15 @@ _READERS: Final[Mapping[str, TypeAdapter[Any]]] = {
     name: TypeAdapter(hint) for name, hint in get_type_hints(Settings).items()
 }
 _NAMES: Final = fields_by_stored_name(Settings)
-_FEW: Final = 4_096
-"""Layers that a process keeps read: those of the places that it serves."""
+_CACHED: Final = 4_096
+"""How many decoded layers a process caches: one for each organization or location that it serves."""
 
 
 def encode(layer: Layer) -> str:
-    """Returns the JSON of what is set, the same for the same values, and of what was stored beside it."""
+    """Returns the JSON of the settings that are set, and of the stored ones that were not changed.
+
+    The same values always give the same text.
+    """
     untouched = {_NAMES.get(name) for name, _ in layer.stored}
     written = json.loads(_ADAPTER.dump_json(layer.values, include=set(layer.names - untouched)))
     texts = {name: _dump(value) for name, value in written.items()} | dict(layer.stored)
@@ -38,32 +41,32 @@ def encode(layer: Layer) -> str:
 
 
 def decode(value: str | dict[str, object]) -> Layer:
-    """Reads what is set, from a JSON text or, as SQLAlchemy gives it, what one says."""
+    """Reads the settings from a JSON text, or from the parsed JSON that SQLAlchemy returns."""
     return _decode(value if isinstance(value, str) else json.dumps(value))
 
 
-@lru_cache(_FEW)
+@lru_cache(_CACHED)
 def _decode(text: str) -> Layer:
     stored = json.loads(text)
-    found: dict[str, Any] = {}
-    for name, value in with_present_names(Settings, stored).items():
+    values: dict[str, Any] = {}
+    for name, value in to_current_names(Settings, stored).items():
         if name not in _READERS:
-            _LOG.info("a stored setting is not known, and is left as it is", setting=name)
+            _LOG.info("a stored setting is unknown: it stays as it is and is ignored", setting=name)
             continue
         try:
-            found[name] = _read(name, value)
+            values[name] = _read(name, value)
         except ValueError:
-            _LOG.warning("a stored setting can't be read: what holds without it holds", setting=name)
-    kept = tuple((name, _dump(value)) for name, value in stored.items())
-    return Layer(replace(Settings(), **found), frozenset(found), kept)
+            _LOG.warning("a stored setting can't be read: it counts as not set", setting=name)
+    texts = tuple((name, _dump(value)) for name, value in stored.items())
+    return Layer(replace(Settings(), **values), frozenset(values), texts)
 
 
 def _read(name: str, value: object) -> object:
-    """Returns the value of a setting; raises ValueError where it is none that can be used."""
-    read = _READERS[name].validate_json(_dump(value))
-    if isinstance(read, BusinessHours) and any(read.check()):
+    """Returns the value of a setting. Raises ValueError if it is invalid."""
+    setting = _READERS[name].validate_json(_dump(value))
+    if isinstance(setting, BusinessHours) and any(setting.check()):
         raise ValueError(name)
-    return read
+    return setting
 
 
 def _dump(value: object) -> str:

@@ -12,7 +12,7 @@ from care_service.storage.rows import EntityT, Mapping
 class Statement:
     """A statement under construction. Identifiers come from the tables, and every value is a parameter.
 
-    Decisions of one kind have one text, so that the connection prepares it once.
+    All decisions of one kind give the same text, so that a connection prepares it only once.
     """
 
     def __init__(self, purpose: str) -> None:
@@ -42,7 +42,7 @@ class Statement:
     ) -> None:
         """Adds a CTE that inserts an entity, if the CTE `source` wrote a row.
 
-        `computed` has the SQL for columns that are not fields of the entity.
+        `computed` contains the SQL for columns that are not fields of the entity.
         """
         fields = list(mapping.values(entity))
         columns = ", ".join([*(field for field, _, _ in fields), *computed])

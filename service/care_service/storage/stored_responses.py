@@ -1,4 +1,4 @@
-"""The responses that are stored for repeated requests (AIP-155): found while they are promised, and deleted after."""
+"""The responses that are stored for repeated requests (AIP-155). Finds current ones, and deletes expired ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FIND: Final = """
     WHERE organization = $1::TEXT AND caller = $2::TEXT AND request_id = $3::UUID
 """
 DELETE_EXPIRED: Final = """
-    -- Deletes an expired response, which would block the new request with the same id.
+    -- Deletes an expired response, which would block a new request with the same id.
     -- $1, $2, $3: organization, caller and id of the request; $4: responses stored by then have expired
     DELETE FROM requests
     WHERE organization = $1::TEXT AND caller = $2::TEXT AND request_id = $3::UUID AND create_time <= $4::TIMESTAMPTZ
@@ -33,13 +33,13 @@ PURGE: Final = """
 
 
 class StoredResponses:
-    """Deletes expired responses. They contain what the response contained, such as addresses."""
+    """Deletes expired responses, which may contain personal data such as addresses."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def purge(self, oldest: datetime, limit: int) -> int:
-        """Deletes at most `limit` responses that were stored by `oldest`; returns how many."""
+        """Deletes at most `limit` responses that were stored at or before `oldest`. Returns how many it deleted."""
         async with self._database.driver() as connection:
             return int((await connection.execute(PURGE, oldest, limit)).rpartition(" ")[2])
 
@@ -47,7 +47,7 @@ class StoredResponses:
 async def find_stored_response(
     connection: asyncpg.Connection[asyncpg.Record], key: RequestKey
 ) -> StoredResponse | None:
-    """Returns the response that is stored for a request, by a query of its own; None if there is none."""
+    """Returns the response that is stored for a request, with a separate query; None if there is none."""
     row = await connection.fetchrow(FIND, key.organization, key.caller, key.request_id)
     return await current_response(connection, tuple(row), key) if row else None
 
@@ -57,7 +57,7 @@ async def current_response(
 ) -> StoredResponse | None:
     """Returns the response in the columns fingerprint, answer and create_time of a row; None if there is none.
 
-    An expired one is deleted, because it would block the response to the new request.
+    Deletes an expired response, because it would block the response to the new request.
     """
     fingerprint, body, time = columns
     if fingerprint is None or key is None:

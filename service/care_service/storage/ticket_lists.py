@@ -41,19 +41,19 @@ from care_rules.queries import (
     stages_of_status,
 )
 from care_service.storage import tables
-from care_service.storage.filter_conditions import compared, found_in, lexeme, named, phrase, unless
+from care_service.storage.filter_conditions import comparison, lexeme, name_equals, negate_if, phrase, text_matches
 from care_service.storage.predicates import (
-    Both,
-    Either,
+    Conjunction,
+    Disjunction,
     Predicate,
     Sql,
     Values,
-    alternatives,
-    decided,
     is_in_order,
     needs_terms,
-    normal_form,
-    possible,
+    possible_values,
+    simplify,
+    split_alternatives,
+    to_normal_form,
     to_sql,
 )
 from care_service.storage.rows import CONTACT, TICKET
@@ -79,25 +79,25 @@ _TIMES: Final[Mapping[str, Column[Any]]] = {"create_time": _T.create_time, "upda
 def candidates_statements(query: TicketQuery) -> list[Select[Any]]:
     """Returns statements for all tickets that match the filter, to estimate their number.
 
-    None where reading in order is best, whatever the number.
+    Returns an empty list if reading in order is best for any number.
     """
     predicate = _predicate(query.condition, query.organization)
-    if all(branch.predicate == Both() for branch in _branches(query, predicate)):
+    if all(branch.predicate == Conjunction() for branch in _branches(query, predicate)):
         return []
     if query.organization is not None and query.order[0].field is OrderField.NUMBER and is_in_order(predicate):
         return []
-    return [_matches(query, _Branch({}, part, None)) for part in alternatives(predicate)]
+    return [_matches(query, _Branch({}, part, None)) for part in split_alternatives(predicate)]
 
 
 def list_statement(query: TicketQuery, *, gather: bool) -> Select[Any]:
     """Returns the statement for a page: the columns of TICKET, then those of CONTACT.
 
-    It reads tickets in order until the page is full, which is best where many tickets match the filter. With `gather`,
-    it finds all that match first and sorts them, which is best where few do.
+    It reads tickets in order until the page is full, which is best if many tickets match the filter. With `gather`, it
+    first finds all matching tickets and sorts them, which is best if few match.
     """
     predicate = _predicate(query.condition, query.organization)
     if gather:
-        finds = [_matches(query, _Branch({}, part, None)) for part in alternatives(predicate)]
+        finds = [_matches(query, _Branch({}, part, None)) for part in split_alternatives(predicate)]
         all_keys = (
             (union(*finds) if finds[1:] else finds[0]).cte("found").prefix_with("MATERIALIZED", dialect="postgresql")
         )
@@ -106,8 +106,8 @@ def list_statement(query: TicketQuery, *, gather: bool) -> Select[Any]:
             sorted_keys = sorted_keys.where(_after_place(query, query.after, all_keys.c))
         page = sorted_keys.subquery("page")
     else:
-        branches = [branch for branch in _branches(query, predicate) if branch.predicate != Either()]
-        walks = [_walk(query, branch) for branch in branches or [_Branch({}, Either(), None)]]
+        branches = [branch for branch in _branches(query, predicate) if branch.predicate != Disjunction()]
+        walks = [_walk(query, branch) for branch in branches or [_Branch({}, Disjunction(), None)]]
         arms = union_all(*(select(walk.subquery()) for walk in walks)) if walks[1:] else walks[0]
         page = arms.subquery("page")
     tickets, recoveries, contacts = tables.tickets, tables.recoveries, tables.contacts
@@ -129,19 +129,21 @@ def list_statement(query: TicketQuery, *, gather: bool) -> Select[Any]:
 
 
 def counted_statements(organization: str | None, condition: Condition) -> list[Select[Any]]:
-    """Returns statements for all tickets that are counted, to estimate their number; none where all tickets are."""
+    """Returns statements for all tickets to count, to estimate their number; an empty list without a filter."""
     predicate = _predicate(condition, organization)
-    return [] if predicate == Both() else [_counted(organization, part) for part in alternatives(predicate)]
+    if predicate == Conjunction():
+        return []
+    return [_counted(organization, part) for part in split_alternatives(predicate)]
 
 
 def count_statement(organization: str | None, condition: Condition, *, gather: bool) -> Select[Any]:
     """Returns the statement for the stages that occur, each with its number of tickets.
 
-    It looks at every ticket once, which is best where many tickets match the filter. With `gather`, it finds each part
-    of an OR by the index for that part, which is best where few do.
+    It reads every ticket once, which is best if many tickets match the filter. With `gather`, it finds each part of an
+    OR by the index for that part, which is best if few match.
     """
     predicate = _predicate(condition, organization)
-    finds = [_counted(organization, part) for part in (alternatives(predicate) if gather else [predicate])]
+    finds = [_counted(organization, part) for part in (split_alternatives(predicate) if gather else [predicate])]
     found = (union(*finds) if finds[1:] else finds[0]).subquery("found")
     return select(found.c.stage, func.count()).group_by(found.c.stage)
 
@@ -161,7 +163,7 @@ def _of_organization(statement: Select[Any], organization: str | None, predicate
 
 @dataclass(frozen=True)
 class _Branch:
-    """The tickets of one stage, one priority or both. An index has the tickets of each branch in order."""
+    """The tickets of one stage, one priority or both. An index returns the tickets of each branch in order."""
 
     known: dict[str, str | int]
     predicate: Predicate
@@ -170,12 +172,13 @@ class _Branch:
 
 def _branches(query: TicketQuery, predicate: Predicate) -> list[_Branch]:
     stages: list[dict[str, str | int]] = [{}]
-    if (found := possible(predicate, "stage", _STAGES)) != _STAGES:
+    if (found := possible_values(predicate, "stage", _STAGES)) != _STAGES:
         stages = [{"stage": stage} for stage in sorted(found, key=str)]
     ranks: list[dict[str, str | int]] = [{}]
     # An order by priority has a branch for each priority, because within one priority the other orders have an index.
     if query.organization is not None and query.order[0].field is OrderField.PRIORITY:
-        ranks = [{"priority_rank": rank} for rank in sorted(possible(predicate, "priority_rank", _ALL_RANKS), key=int)]
+        occurring = possible_values(predicate, "priority_rank", _ALL_RANKS)
+        ranks = [{"priority_rank": rank} for rank in sorted(occurring, key=int)]
     branches = []
     for stage, rank in product(stages, ranks):
         known = stage | rank
@@ -185,14 +188,14 @@ def _branches(query: TicketQuery, predicate: Predicate) -> list[_Branch]:
             if bound is None:
                 continue
             after = bound
-        branches.append(_Branch(known, decided(predicate, known), after))
+        branches.append(_Branch(known, simplify(predicate, known), after))
     return branches
 
 
 def ticket_condition(condition: Condition, organization: str | None) -> ColumnElement[bool] | None:
-    """Returns a filter as a condition on the tickets of another statement; None where every ticket matches."""
+    """Returns a filter as a condition on the tickets of another statement; None if every ticket matches."""
     predicate = _predicate(condition, organization)
-    if predicate == Both():
+    if predicate == Conjunction():
         return None
     if not needs_terms(predicate):
         return to_sql(predicate)
@@ -222,7 +225,7 @@ def _sources(predicate: Predicate) -> FromClause:
 
 
 def _order(query: TicketQuery, columns: Any) -> list[ColumnElement[Any]]:  # noqa: ANN401 - SQLAlchemy's collections
-    """Returns ORDER BY. Organizations are in the direction of the first key, so that one index has both in order."""
+    """Returns ORDER BY. Organizations have the direction of the first key, so that one index orders both."""
     keyed = [(key, _column(columns, key)) for key in query.order]
     ordered: list[ColumnElement[Any]] = [column.desc() if key.descending else column.asc() for key, column in keyed]
     if query.organization is not None:
@@ -232,7 +235,7 @@ def _order(query: TicketQuery, columns: Any) -> list[ColumnElement[Any]]:  # noq
 
 
 def _after(query: TicketQuery, place: TicketPlace, rank: str | int | None) -> ColumnElement[bool] | None:
-    """Returns the condition for what comes after a place; None where nothing of this priority does."""
+    """Returns the condition for the tickets after a place; None if no ticket of this priority comes after it."""
     keys, values = query.order, _values(query, place)
     if rank is not None:
         reached = int(str(values[0]))
@@ -277,7 +280,7 @@ def _after_keys(
         row, place = tuple_(*own), tuple_(*values)
         return row < place if keys[0].descending else row > place
     first, value, down = own[0], values[0], keys[0].descending
-    # The first half is redundant: it is the condition that an index is searched by.
+    # The first half is redundant, but an index can be searched by it.
     return and_(
         first <= value if down else first >= value,
         or_(first < value if down else first > value, and_(first == value, _after_keys(columns, keys[1:], values[1:]))),
@@ -290,7 +293,7 @@ def _column(columns: Any, key: OrderKey) -> ColumnElement[Any]:  # noqa: ANN401 
 
 
 def _predicate(condition: Condition, organization: str | None) -> Predicate:
-    return normal_form(condition, lambda leaf, negated: _leaf(leaf, organization, negated=negated))
+    return to_normal_form(condition, lambda leaf, negated: _leaf(leaf, organization, negated=negated))
 
 
 def _leaf(condition: Condition, organization: str | None, *, negated: bool) -> Predicate:
@@ -300,25 +303,25 @@ def _leaf(condition: Condition, organization: str | None, *, negated: bool) -> P
         case HasValue():
             return _present(condition.field, organization, negated=negated)
         case NameEquals():
-            found = named(organization, _T.organization, _NAMES[condition.field], condition, negated)
+            found = name_equals(organization, _T.organization, _NAMES[condition.field], condition, negated)
             return Sql(found, needs_terms=condition.field != "assignee", in_order=not negated)
         case Comparison(field="stars"):
-            stars = compared(_M.stars, condition, negated, nullable=True)
+            stars = comparison(_M.stars, condition, negated, nullable=True)
             return Sql(stars, needs_terms=True, in_order=condition.comparator is Comparator.EQUAL and not negated)
         case Comparison():
             time = _TIMES[condition.field]
-            return Sql(compared(time, condition, negated, nullable=bool(time.nullable)))
+            return Sql(comparison(time, condition, negated, nullable=bool(time.nullable)))
         case Equals(field="labels"):
             if negated or organization is None:
-                return Sql(unless(_T.labels.contains([condition.text]), negated))
+                return Sql(negate_if(_T.labels.contains([condition.text]), negated))
             return _label(condition.text, organization)
         case Equals(field="external_reference"):
-            found = unless(_M.external_reference == condition.text, negated, _M.external_reference)
+            found = negate_if(_M.external_reference == condition.text, negated, _M.external_reference)
             return Sql(found, needs_terms=True, in_order=not negated)
         case Equals(field="reference"):
-            return Sql(unless(_has_reference(condition.text, organization), negated), elsewhere=True)
+            return Sql(negate_if(_has_reference(condition.text, organization), negated), uses_other_table=True)
         case Phrase():
-            return Sql(found_in(_M.search, organization, phrase(condition.text), negated), needs_terms=True)
+            return Sql(text_matches(_M.search, organization, phrase(condition.text), negated), needs_terms=True)
         case _:
             raise AssertionError(condition)
 
@@ -331,24 +334,24 @@ _NAMES: Final[dict[str, ColumnElement[Any]]] = {
 }
 
 
-def _one_of(asked: OneOf, *, negated: bool) -> Predicate:
-    match asked.field:
+def _one_of(condition: OneOf, *, negated: bool) -> Predicate:
+    match condition.field:
         case "status":
-            stages = (stages_of_status(TicketStatus(status)) for status in asked.values)
+            stages = (stages_of_status(TicketStatus(status)) for status in condition.values)
             return _stages(frozenset[str]().union(*stages), negated=negated)
         case "close_reason":
-            return _stages(asked.values, negated=negated)
+            return _stages(condition.values, negated=negated)
         case "priority":
-            ranks = {_RANKS[value] for value in asked.values}
+            ranks = {_RANKS[value] for value in condition.values}
             return Values(
                 _T.priority_rank, "priority_rank", _ALL_RANKS - ranks if negated else frozenset(ranks), _ALL_RANKS
             )
         case "contact_state":
             states: frozenset[str | int] = frozenset(map(str, CONTACT_STATES))
-            found = states - asked.values if negated else states & asked.values
+            found = states - condition.values if negated else states & condition.values
             return Values(_T.contact_state, "contact_state", found, states)
         case _:
-            raise AssertionError(asked)
+            raise AssertionError(condition)
 
 
 def _stages(stages: frozenset[str], *, negated: bool) -> Predicate:
@@ -366,7 +369,7 @@ def _present(field: str, organization: str | None, *, negated: bool) -> Predicat
         case "stars" | "external_reference":
             return Sql(_M[field].is_(None) if negated else _M[field].is_not(None), needs_terms=True)
         case "location":  # every ticket has one
-            return Either() if negated else Both()
+            return Disjunction() if negated else Conjunction()
         case _:
             found = _NAMES[field].is_(None) if negated else _NAMES[field].is_not(None)
             return Sql(found, needs_terms=field != "assignee")

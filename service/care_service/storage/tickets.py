@@ -1,4 +1,4 @@
-"""Tickets: loads and commits on PostgreSQL. Implements `TicketStore`."""
+"""Loads and commits tickets on PostgreSQL. Implements `TicketStore`."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ from care_service.usecases.ports.ticket_store import InboundQuery, InboundSnapsh
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 LOCK: Final = """
-    -- Locks a ticket's row, for a call that others keep overtaking.
+    -- Locks a ticket's row, for a call whose commit failed several times.
     -- $1, $2: organization and number of the ticket
     SELECT 1 FROM tickets WHERE organization = $1::TEXT AND number = $2::BIGINT FOR UPDATE
 """
-TAKE_BACK_WAKE: Final = """
-    -- Deletes the outbox row of a report, because the workflow that reported has asked since.
+CANCEL_WAKE: Final = """
+    -- Deletes the outbox row that a report caused, because its workflow has called since.
     -- $1, $2, $3: organization, ticket number and id of the recovery; $4: time of the report
     DELETE FROM outbox WHERE organization = $1::TEXT AND ticket_number = $2::BIGINT AND resource_id = $3::UUID
       AND report_time = $4::TIMESTAMPTZ
@@ -59,8 +59,8 @@ _ASSIGNEES: Final = """
         AND (locations = '{}' OR $2::TEXT = ANY(locations))"""
 """The agents who can be assigned tickets of a location."""
 NEXT_TURN: Final = f"""
-    -- Chooses the assignee of a new ticket by ROUND_ROBIN: by id, and after the last one the first again.
-    -- The row is locked, so that tickets that are created at the same moment go to different agents.
+    -- Chooses the assignee of a new ticket by ROUND_ROBIN: the next agent by id, and the first after the last.
+    -- The row is locked, so that tickets that are created at the same time go to different agents.
     -- $1, $2: organization and location
     WITH assignees AS ({_ASSIGNEES}
     )
@@ -71,8 +71,8 @@ NEXT_TURN: Final = f"""
     ) RETURNING agent
 """
 LEAST_LOADED: Final = f"""
-    -- Chooses the assignee of a new ticket by LEAST_LOADED: who has the fewest unresolved tickets.
-    -- Tickets that are created at the same moment may all go to the same agent.
+    -- Chooses the assignee of a new ticket by LEAST_LOADED: the agent with the fewest unresolved tickets.
+    -- Tickets that are created at the same time may all go to the same agent.
     -- $1, $2: organization and location
     WITH assignees AS ({_ASSIGNEES}
     ), loads AS (
@@ -84,7 +84,7 @@ LEAST_LOADED: Final = f"""
 
 
 class PostgresTickets:
-    """Loads by one query, and commits by one statement. Calls `committed` with each decision after its commit."""
+    """Loads with one query, and commits with one statement. Calls `committed` with each decision after its commit."""
 
     def __init__(self, database: Database, committed: Callable[[Decision], None] = lambda _: None) -> None:
         self._database = database
@@ -111,14 +111,14 @@ class PostgresTickets:
             if row is None:
                 return None
             values = tuple(row)
-            answer = await current_response(connection, values[-3:], request)
+            response = await current_response(connection, values[-3:], request)
             snapshot = loads.read_snapshot(values)
             if agent is not None:
                 snapshot = replace(snapshot, agent=AGENT.read(values, loads.WIDTH))
             if claim is not None:
                 found = await connection.fetchrow(loads.CONTACT_QUERY, name.organization, name.number, claim)
                 snapshot = replace(snapshot, claim=CONTACT.read(tuple(found)) if found else None)
-        return snapshot, answer
+        return snapshot, response
 
     async def load_new(
         self,
@@ -136,12 +136,12 @@ class PostgresTickets:
                 loads.CREATION_QUERY, organization, review, location, agent, caller, request_id
             )
             if row is None:
-                raise AssertionError("the caller's organization was seen before")
+                raise AssertionError("create_ticket makes sure that the organization exists")
             values, at = tuple(row), len(ORGANIZATION)
-            answer = await current_response(connection, values[-3:], request)
+            response = await current_response(connection, values[-3:], request)
         found = ORGANIZATION.read(values)
         if found is None:
-            raise AssertionError("an inner join brings it")
+            raise AssertionError("the query begins with the organization")
         snapshot = CreationSnapshot(
             organization=found,
             location=LOCATION.read(values, at),
@@ -149,7 +149,7 @@ class PostgresTickets:
             reporter=AGENT.read(values, at := at + len(REVIEW)),
             open_ticket=values[at + len(AGENT)],
         )
-        return snapshot, answer
+        return snapshot, response
 
     async def load_form(
         self, recovery: UUID, request_id: UUID | None, oldest: datetime
@@ -161,18 +161,18 @@ class PostgresTickets:
                 return None
             values = tuple(row)
             snapshot = loads.read_snapshot(values)
-            named = snapshot.target_recovery
-            if named is None:
-                raise AssertionError("the query begins with it")
-            key = request_key(named.organization, customer_caller(str(recovery)), request_id, oldest)
-            answer = await current_response(connection, values[-3:], key)
-            form = FormSnapshot(snapshot, named, ())
+            own = snapshot.target_recovery
+            if own is None:
+                raise AssertionError("the query begins with the recovery")
+            key = request_key(own.organization, customer_caller(str(recovery)), request_id, oldest)
+            response = await current_response(connection, values[-3:], key)
+            form = FormSnapshot(snapshot, own, ())
             if snapshot.ticket.status is TicketStatus.CLOSED:
                 target = await _after_close(connection, snapshot.ticket)
                 is_open = target.ticket.status is not TicketStatus.CLOSED
                 form = replace(form, open=target) if is_open else replace(form, last=target)
-            rows = await connection.fetch(loads.CONTACTS_QUERY, named.organization, form.target.ticket.number)
-        return replace(form, submitted=_contacts(rows)), answer
+            rows = await connection.fetch(loads.CONTACTS_QUERY, own.organization, form.target.ticket.number)
+        return replace(form, submitted=_contacts(rows)), response
 
     async def load_recovery(self, name: RecoveryName) -> RecoverySnapshot | None:
         """See TicketStore."""
@@ -197,7 +197,7 @@ class PostgresTickets:
         delivery = DELIVERY.read(values, at := at + len(MESSAGE))
         contact = CONTACT.read(values, at + len(DELIVERY))
         if message is None or delivery is None or contact is None:
-            raise AssertionError("inner joins bring them")
+            raise AssertionError("the inner joins return them")
         rejected = snapshot.target_recovery is not None and snapshot.target_recovery.state is RecoveryState.REJECTED
         return DeliverySnapshot(snapshot, message, delivery, contact, rejected)
 
@@ -212,17 +212,17 @@ class PostgresTickets:
             values = tuple(row)
             snapshot, own = loads.read_snapshot(values), CONTACT.read(values, loads.WIDTH)
             if own is None:
-                raise AssertionError("the query begins with it")
+                raise AssertionError("the query begins with the contact")
             if snapshot.target_recovery is None:
                 return None
             key = request_key(own.organization, customer_caller(str(contact)), request_id, oldest)
-            answer = await current_response(connection, values[-3:], key)
+            response = await current_response(connection, values[-3:], key)
             chat = ChatSnapshot(snapshot, own, snapshot.target_recovery)
             if snapshot.ticket.status is TicketStatus.CLOSED:
                 last = await _after_close(connection, snapshot.ticket)
                 rows = await connection.fetch(loads.CONTACTS_QUERY, own.organization, last.ticket.number)
                 chat = replace(chat, last=last, claims=_contacts(rows))
-        return chat, answer
+        return chat, response
 
     async def load_inbound(
         self, query: InboundQuery, request: RequestKey | None = None
@@ -232,14 +232,14 @@ class PostgresTickets:
         chats = [found for text in query.in_reply_to if (found := _id_in(text, "chat-"))]
         place = (query.organization, query.channel.value)
         async with self._connection() as connection:
-            answer = await find_stored_response(connection, request) if request else None
+            response = await find_stored_response(connection, request) if request else None
             row = await connection.fetchrow(loads.INBOUND_QUERY, *place, query.external_id)
             if row is not None:
-                return InboundSnapshot(INBOUND.read(tuple(row)), None), answer
-            named = None
+                return InboundSnapshot(INBOUND.read(tuple(row)), None), response
+            addressed = None
             if query.ticket is not None:
-                # Loaded before the chat: the revision that the commit compares must not be newer than the chat.
-                named = (await _load_snapshot(connection, query.organization, query.ticket, None)).ticket
+                # Loaded before the chat, because the revision that the commit compares must not be newer than the chat.
+                addressed = (await _load_snapshot(connection, query.organization, query.ticket, None)).ticket
             contact = await connection.fetchval(
                 loads.ANSWERED_QUERY,
                 query.organization,
@@ -254,18 +254,20 @@ class PostgresTickets:
                 statement = loads.SENDER_QUERIES[query.channel]
                 contact = await connection.fetchval(statement, query.organization, query.sender.lower(), query.ticket)
         chat = await self.load_chat(contact, None, datetime.min.replace(tzinfo=UTC)) if contact else None
-        return InboundSnapshot(None, chat[0] if chat else None, is_answer, named), answer
+        return InboundSnapshot(None, chat[0] if chat else None, is_answer, addressed), response
 
-    async def load_kept(self, name: TicketName, contact: Contact, limit: int) -> Sequence[Inbound]:
+    async def load_waiting_inbound(self, name: TicketName, contact: Contact, limit: int) -> Sequence[Inbound]:
         """See TicketStore."""
         addresses = (contact.email.lower(), contact.phone)
         async with self._connection() as connection:
-            rows = await connection.fetch(loads.KEPT_QUERY, name.organization, name.number, *addresses, limit)
+            rows = await connection.fetch(
+                loads.WAITING_INBOUND_QUERY, name.organization, name.number, *addresses, limit
+            )
         return [inbound for row in rows if (inbound := INBOUND.read(tuple(row)))]
 
-    async def keep_inbound(self, inbound: Inbound, record: IdempotencyRecord | None) -> None:
+    async def store_inbound(self, inbound: Inbound, record: IdempotencyRecord | None) -> None:
         """See TicketStore."""
-        statement = Statement("Stores a message that came in by a channel and found no ticket.")
+        statement = Statement("Stores an inbound message that matched no ticket.")
         statement.insert("inbound", INBOUND, inbound, None)
         statement.result = "SELECT 1 FROM inbound"
         if record is not None:
@@ -297,7 +299,7 @@ class PostgresTickets:
     async def cancel_wake(self, name: RecoveryName, report_time: datetime) -> None:
         """See TicketStore."""
         async with self._connection() as connection:
-            await connection.execute(TAKE_BACK_WAKE, name.organization, name.number, name.id, report_time)
+            await connection.execute(CANCEL_WAKE, name.organization, name.number, name.id, report_time)
 
     async def commit(self, scheduled: ScheduledDecision, record: IdempotencyRecord | None) -> None:
         """See TicketStore."""
@@ -314,23 +316,23 @@ class PostgresTickets:
     @asynccontextmanager
     async def exclusive(self, name: TicketName) -> AsyncIterator[TicketStore]:
         """See TicketStore."""
-        written: list[Decision] = []
+        decisions: list[Decision] = []
         async with self._database.driver() as connection, connection.transaction():
             await connection.execute("SET LOCAL lock_timeout = '3s'")
             try:
                 await connection.execute(LOCK, name.organization, name.number)
             except asyncpg.LockNotAvailableError as error:
                 raise StaleError from error
-            yield _Locked(self._database, connection, written.append)
-        for decision in written:
+            yield _Locked(self._database, connection, decisions.append)
+        for decision in decisions:
             self._committed(decision)
 
 
 async def _after_close(connection: Connection, ticket: Ticket) -> TicketSnapshot:
     """Returns the ticket that receives what the customer of a closed ticket writes.
 
-    It is the review's open ticket, else the last one of the chain of follow-ups. Raises StaleError where that has
-    changed between finding the ticket and loading it. Later changes are found by the commit, which compares revisions.
+    It is the review's open ticket, else the last one of the chain of follow-ups. Raises StaleError if this changed
+    between finding the ticket and loading it. The commit compares revisions, so it notices later changes.
     """
     found = await connection.fetchval(loads.OPEN_TICKET_QUERY, ticket.organization, ticket.review_id)
     number, assignee = found, None
@@ -348,7 +350,7 @@ def _contacts(rows: Sequence[asyncpg.Record]) -> tuple[Contact, ...]:
 
 
 def _id_in(text: str, prefix: str) -> UUID | None:
-    """Returns the UUID in the id of an email that Care sent: of a message, or, after `chat-`, of the chat's contact."""
+    """Returns the UUID in the id of an email that Care sent: a message's, or after the prefix `chat-` a contact's."""
     local = text.partition("@")[0]
     try:
         return UUID(local.removeprefix(prefix)) if local.startswith(prefix) else None
@@ -367,7 +369,7 @@ async def _load_snapshot(
 
 
 class _Locked(PostgresTickets):
-    """The store within the transaction that holds a ticket's lock: all its statements use one connection."""
+    """The store within the transaction that holds a ticket's lock. All its statements use the same connection."""
 
     def __init__(self, database: Database, connection: Connection, committed: Callable[[Decision], None]) -> None:
         super().__init__(database, committed)

@@ -1,7 +1,7 @@
-"""A ticket's timing as the JSON that is stored.
+"""Converts a ticket's timing to the stored JSON and back.
 
-A process may read what a newer or an older release wrote. What it does not know stays as it is. What it can't read is
-as it begins: most of it is computed again by the next commit.
+A process may read values that a newer or an older release wrote. Fields that it does not know stay as they are. A field
+that it can't read gets its initial value; the next commit computes most of these again.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import Any, Final, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from care_roles.logs import get_logger
-from care_rules.stored_fields import with_present_names
+from care_rules.stored_fields import to_current_names
 from care_rules.timing import Timing
 
 _LOG: Final = get_logger("care.timing")
 _ADAPTER: Final = TypeAdapter(Timing)
 _UNKNOWN: Final = "unknown"
-"""The field of Timing that holds what a newer release stored; nothing is stored under its name."""
+"""The field of Timing for everything that a newer release stored. Nothing is stored under this name."""
 _READERS: Final[Mapping[str, TypeAdapter[Any]]] = {
     name: TypeAdapter(hint) for name, hint in get_type_hints(Timing).items() if name != _UNKNOWN
 }
@@ -28,14 +28,14 @@ _REQUIRED: Final = "active_time"
 
 
 def encode(timing: Timing) -> str:
-    """Returns the JSON, without what is as it begins."""
+    """Returns the JSON of the fields that differ from their initial values."""
     known = _ADAPTER.dump_json(timing, exclude={_UNKNOWN}, exclude_defaults=True).decode()
     more = "".join(f",{json.dumps(name)}:{value}" for name, value in timing.unknown)
     return f"{known[:-1]}{more}}}" if more else known
 
 
 def decode(value: str | dict[str, Any]) -> Timing:
-    """Reads it from a JSON text or, as SQLAlchemy gives it, what one says."""
+    """Reads the timing from a JSON text, or from the parsed JSON that SQLAlchemy returns."""
     stored: dict[str, Any] = json.loads(value) if isinstance(value, str) else value
     if stored.keys() <= _READERS.keys():
         with suppress(ValidationError):
@@ -46,7 +46,7 @@ def decode(value: str | dict[str, Any]) -> Timing:
 def _decode_field_by_field(stored: dict[str, Any]) -> Timing:
     found: dict[str, Any] = {}
     unknown: list[tuple[str, str]] = []
-    for name, value in with_present_names(Timing, stored).items():
+    for name, value in to_current_names(Timing, stored).items():
         if name not in _READERS:
             unknown.append((name, json.dumps(value, ensure_ascii=False)))
             continue
@@ -55,5 +55,5 @@ def _decode_field_by_field(stored: dict[str, Any]) -> Timing:
         except ValidationError:
             if name == _REQUIRED:
                 raise
-            _LOG.warning("a stored part of a ticket's timing can't be read, and is as it begins", part=name)
+            _LOG.warning("a stored field of a ticket's timing can't be read: it gets its initial value", field=name)
     return Timing(**found, unknown=tuple(unknown))

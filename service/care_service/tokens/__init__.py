@@ -1,1 +1,1 @@
-"""Bearer tokens: the keys that they are verified with, where those come from, and what their claims mean."""
+"""Bearer tokens: fetches the issuer's keys, verifies tokens with them, and reads the caller from the claims."""

@@ -1,4 +1,4 @@
-"""What a token's claims say about its bearer (RFC 7519, section 4)."""
+"""Reads the caller from a token's claims (RFC 7519, section 4)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SUBJECT: Final = re.compile(AGENT_ID)
 _ORGANIZATION: Final = re.compile(ORGANIZATION_ID)
 _MAX_NAME: Final = 200
 _LATEST: Final = 2**53
-"""Beyond all calendars, and within what JSON numbers hold exactly; NaN is not below it."""
+"""Times must be below it, in seconds since 1970. JSON numbers are exact up to here, and NaN is not below it."""
 _KINDS: Final = check_complete(
     Role,
     {
@@ -29,46 +29,46 @@ _KINDS: Final = check_complete(
         Role.WORKER: ActorKind.WORKFLOW,
     },
 )
-"""Who the bearer of a role is; of several roles, the first one here decides."""
+"""The kind of caller for each role. If a token has several roles, the first one in this order decides."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimNames:
-    """Which claim says what; issuers differ in that."""
+    """The names of the claims, which differ between issuers."""
 
     sub: str = "sub"
     """The id of the agent, service or worker."""
     org: str = "org"
     """The id of the organization."""
     roles: str = "roles"
-    """A list of `agent`, `supervisor`, `service` and `worker`; other entries mean nothing here."""
+    """A list of `agent`, `supervisor`, `service` and `worker`. Other entries are ignored."""
     name: str = "name"
-    """How to call the bearer."""
+    """The bearer's display name."""
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Reads `org=https://example.com/org,roles=groups`; raises ValueError."""
+        """Parses a text like `org=https://example.com/org,roles=groups`. Raises ValueError."""
         known = [field.name for field in fields(cls)]
-        named: dict[str, str] = {}
+        claims: dict[str, str] = {}
         for part in text.split(","):
-            ours, separator, theirs = (side.strip() for side in part.partition("="))
-            if not separator or not theirs or ours not in known or ours in named:
-                wanted = "must be pairs like org=https://example.com/org,roles=groups, each once, of"
-                raise ValueError(f"{wanted} {', '.join(known)}")
-            named[ours] = theirs
-        return cls(**named)
+            name, separator, claim = (side.strip() for side in part.partition("="))
+            if not separator or not claim or name not in known or name in claims:
+                example = "org=https://example.com/org,roles=groups"
+                raise ValueError(f"must be pairs like {example}, at most one for each of {', '.join(known)}")
+            claims[name] = claim
+        return cls(**claims)
 
 
 def read_caller(claims: Claims, names: ClaimNames) -> Caller:
-    """Returns who the token speaks for; refuses with TOKEN_INVALID."""
+    """Returns the caller that the token identifies. Refuses with TOKEN_INVALID."""
     subject, organization, name = claims.get(names.sub), claims.get(names.org), claims.get(names.name, "")
     if not isinstance(subject, str) or not _SUBJECT.fullmatch(subject):
         raise token_invalid(f"The token's {names.sub} must match {AGENT_ID}.", names.sub)
-    named = claims.get(names.roles, [])
-    if not isinstance(named, list):
+    entries = claims.get(names.roles, [])
+    if not isinstance(entries, list):
         raise token_invalid(f"The token's {names.roles} must be a list.", names.roles)
     known = {role.value for role in Role}
-    roles = frozenset(Role(role) for role in named if isinstance(role, str) and role in known)
+    roles = frozenset(Role(role) for role in entries if isinstance(role, str) and role in known)
     if Role.SUPERVISOR in roles:
         roles |= {Role.AGENT}
     kind = next((kind for role, kind in _KINDS.items() if role in roles), ActorKind.SERVICE)
@@ -76,15 +76,15 @@ def read_caller(claims: Claims, names: ClaimNames) -> Caller:
     if organization is None and kind is not ActorKind.AGENT and roles:
         return Caller(kind, subject, None, roles, "", acting_service)
     if not isinstance(organization, str) or not _ORGANIZATION.fullmatch(organization):
-        words = f"The token needs an organization in {names.org}: only services and workers may do without."
-        raise token_invalid(words, names.org)
-    # Half a surrogate pair is no Unicode, and PostgreSQL stores no NUL.
+        message = f"The token needs an organization in {names.org}. Only services and workers may omit it."
+        raise token_invalid(message, names.org)
+    # Removes single surrogates, which are invalid in UTF-8, and NUL, which PostgreSQL can't store.
     display_name = name[:_MAX_NAME].replace("\0", "").encode(errors="ignore").decode() if isinstance(name, str) else ""
     return Caller(kind, subject, organization, roles, display_name or subject, acting_service)
 
 
 def read_time(claims: Claims, claim: str, default: float | None) -> float:
-    """Returns a claim that is a time, in seconds since 1970; refuses with TOKEN_INVALID."""
+    """Returns the time in a claim, in seconds since 1970. Refuses with TOKEN_INVALID."""
     value = claims.get(claim, default)
     if isinstance(value, int | float) and 0 <= value < _LATEST:
         return float(value)
@@ -92,14 +92,14 @@ def read_time(claims: Claims, claim: str, default: float | None) -> float:
 
 
 def token_invalid(message: str, claim: str = "") -> Refusal:
-    """Makes the refusal TOKEN_INVALID, which names the claim where it is about one."""
+    """Returns the refusal TOKEN_INVALID. If it is about a claim, its metadata names the claim."""
     return Refusal(Reason.TOKEN_INVALID, message, {"claim": claim} if claim else {})
 
 
 def _acting_service(claims: Claims) -> str:
-    """Returns who calls on the bearer's behalf, from `act` (RFC 8693, section 4.1).
+    """Returns the service that calls on the bearer's behalf, from `act` (RFC 8693, section 4.1).
 
-    The outermost is the one that calls now; those within it are history, and decide nothing.
+    The outermost `act` is the current service. Nested ones are earlier services, and are ignored.
     """
     if "act" not in claims:
         return ""

@@ -20,49 +20,49 @@ _ALGORITHMS: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
     ("EC", "P-521"): ("ES512",),
     ("OKP", "Ed25519"): ("EdDSA",),
 }
-"""What keys of each type and curve may sign with; first what is meant by a key that does not say.
+"""The signature algorithms of each key type and curve. The first one applies to keys without `alg`.
 
-The algorithm follows from the key alone, never from a token's header (RFC 8725, section 3.1): so no public key is ever
-taken for the secret of an HMAC, and `none` is nobody's algorithm.
+The algorithm depends on the key alone, never on a token's header (RFC 8725, section 3.1). So a public key is never used
+as the secret of an HMAC, and the algorithm `none` is never accepted.
 """
 _PUBLIC_MEMBERS: Final = {"RSA": ("n", "e"), "EC": ("crv", "x", "y"), "OKP": ("crv", "x")}
-"""What identifies a key of each type (RFC 7638, section 3.2)."""
+"""The members that identify a key of each type (RFC 7638, section 3.2)."""
 _SMALLEST_RSA: Final = 2048
-"""Bits: the least that RFC 7518, sections 3.3 and 3.5, allows."""
+"""The minimum in bits (RFC 7518, sections 3.3 and 3.5)."""
 
 Material = RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey | bytes
 
 
 class BadDocumentError(Exception):
-    """A document is no JWK Set; the message says what it lacks."""
+    """A document is not a JWK Set; the message says why."""
 
 
 class UnusableKeyError(Exception):
-    """A member of a JWK Set that can verify no token of ours; the message says why."""
+    """A member of a JWK Set can't verify tokens here; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key, with the one algorithm that it is used with."""
+    """A key, and the only algorithm that it is used with."""
 
     id: str | None
     """Its `kid`."""
     algorithm: str
     identity: tuple[str, ...]
-    """What tells it from every other key, as text."""
+    """The values that identify the key, as text."""
     material: Material = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class KeySet:
-    """The keys of one issuer. Two sets are equal where they accept the same tokens."""
+    """The keys of one issuer. Two sets are equal if they accept the same tokens."""
 
     keys: tuple[Key, ...] = ()
 
     def candidates(self, key_id: str | None) -> tuple[Key, ...]:
-        """Returns the keys that a token may have been signed with which names this one, or none.
+        """Returns the keys that may have signed a token with this `kid`, or without a `kid`.
 
-        A token need not name a key where there is but one (OpenID Connect Core 1.0, section 10.1).
+        If there is only one key, a token may omit the `kid` (OpenID Connect Core 1.0, section 10.1).
         """
         if key_id is None:
             return self.keys if len(self.keys) == 1 else ()
@@ -75,14 +75,14 @@ class KeySet:
 
 
 def development_key(secret: bytes) -> Key:
-    """Makes the one symmetric key there may be, which never comes out of a JWK Set."""
+    """Returns the symmetric key for development. A symmetric key in a JWK Set is never used."""
     return Key(None, _SYMMETRIC, (), secret)
 
 
 def read_key_set(document: bytes) -> tuple[KeySet, list[str]]:
-    """Returns the usable keys of a JWK Set and, for the log, why which others are left out; raises BadDocumentError.
+    """Returns the usable keys of a JWK Set, and for the log why other keys are not usable. Raises BadDocumentError.
 
-    Keys that are not for signatures are left out silently: sets may hold them (RFC 7517, section 5).
+    Keys that are not for signatures are skipped silently, because a set may contain them (RFC 7517, section 5).
     """
     try:
         content = json.loads(document)
@@ -105,7 +105,7 @@ def read_key_set(document: bytes) -> tuple[KeySet, list[str]]:
 
 
 def _is_for_signatures(member: dict[str, object]) -> bool:
-    """Whether `use` and `key_ops`, where they are given, include verifying (RFC 7517, sections 4.2 and 4.3)."""
+    """Tells whether `use` and `key_ops`, if given, allow verifying (RFC 7517, sections 4.2 and 4.3)."""
     operations = member.get("key_ops", ["verify"])
     return member.get("use", "sig") == "sig" and isinstance(operations, list) and "verify" in operations
 
@@ -115,24 +115,26 @@ def _read_key(member: object) -> Key:
         raise UnusableKeyError("it is not a JSON object")
     key_id, key_type = member.get("kid"), member.get("kty")
     if key_id is not None and not isinstance(key_id, str):
-        raise UnusableKeyError("its kid is no text")
+        raise UnusableKeyError("its kid is not a text")
     if key_type == "oct":
         raise UnusableKeyError("it is symmetric: anybody who can verify with it can also sign")
     if "d" in member:
-        raise UnusableKeyError("it is private: publish only the public part, and make a new key, as this one is known")
-    found = (key_type, "" if key_type == "RSA" else member.get("crv"))
-    # Not looked up: what an issuer wrote there may be no key of a dictionary.
-    algorithms = next((algorithms for kind, algorithms in _ALGORITHMS.items() if kind == found), None)
+        raise UnusableKeyError(
+            "it is private: publish only the public part, and replace the key, because this one is now known"
+        )
+    type_and_curve = (key_type, "" if key_type == "RSA" else member.get("crv"))
+    # Compared one by one instead of looked up: an issuer may have written an unhashable value.
+    algorithms = next((algorithms for kind, algorithms in _ALGORITHMS.items() if kind == type_and_curve), None)
     if algorithms is None:
-        raise UnusableKeyError("its type or curve is none of RSA, P-256, P-384, P-521 and Ed25519")
+        raise UnusableKeyError("its type or curve is unsupported; use RSA, P-256, P-384, P-521 or Ed25519")
     algorithm = member.get("alg") or algorithms[0]
     if algorithm not in algorithms:
-        raise UnusableKeyError(f"its alg is none that such a key signs with: {', '.join(algorithms)}")
+        raise UnusableKeyError(f"its alg does not fit its type and curve, which allow {', '.join(algorithms)}")
     identity = tuple(str(member.get(name)) for name in ("kty", *_PUBLIC_MEMBERS[str(key_type)]))
     try:
         material = jwt.PyJWK(member, algorithm).key
     except (jwt.PyJWTError, ValueError, TypeError) as error:
-        raise UnusableKeyError("its numbers are missing or wrong") from error
+        raise UnusableKeyError("its key parameters are missing or invalid") from error
     if isinstance(material, RSAPublicKey) and material.key_size < _SMALLEST_RSA:
         raise UnusableKeyError(f"it has {material.key_size} bits; RSA keys need at least {_SMALLEST_RSA}")
     return Key(key_id, algorithm, identity, material)

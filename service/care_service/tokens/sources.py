@@ -1,4 +1,4 @@
-"""Where the document with the issuer's keys is fetched: a URL or a file."""
+"""The sources of the document with the issuer's keys: a URL or a file."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from urllib.parse import urlsplit
 import httpx
 
 _DEADLINE: Final = 5.0
-"""Seconds for a whole fetch: calls with a key that is not known yet wait for it."""
+"""The time limit of a whole fetch, in seconds. Calls whose key is not known yet wait for the fetch."""
 _MAX_BYTES: Final = 1024 * 1024
 _HEADERS: Final = {"Accept": "application/jwk-set+json, application/json", "Accept-Encoding": "identity"}
 
 
 class FetchError(Exception):
-    """The document can't be had now; the message says why, and holds nothing of the document."""
+    """The document is not available now. The message says why, and contains no part of the document."""
 
 
 class Source(Protocol):
-    """A place that the document is fetched from."""
+    """A source of the document."""
 
     @property
     def name(self) -> str:
-        """How logs and errors call it."""
+        """The name of the source in logs and errors."""
 
     async def fetch(self) -> bytes:
-        """Returns the document as it is now; raises FetchError."""
+        """Returns the current document. Raises FetchError."""
 
 
 class UrlSource:
-    """A URL. Its server's certificate is checked against the usual authorities, or those in SSL_CERT_FILE."""
+    """A URL. The server's certificate is checked against the default authorities, or those in SSL_CERT_FILE."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         self._url = url
-        # Made once: it reads all the authorities' certificates.
+        # Made only once, because this reads the certificates of all authorities.
         self._tls = httpx.create_ssl_context()
         self.name = f"{parts.scheme}://{parts.netloc}{parts.path}"
 
@@ -46,13 +46,13 @@ class UrlSource:
             async with (
                 asyncio.timeout(_DEADLINE),
                 httpx.AsyncClient(verify=self._tls) as client,
-                # Redirects are not followed: the keys come from where the configuration says, or not at all.
-                client.stream("GET", self._url, headers=_HEADERS) as answer,
+                # Redirects are not followed, because the keys must come from the configured place.
+                client.stream("GET", self._url, headers=_HEADERS) as response,
             ):
-                if answer.status_code != httpx.codes.OK:
-                    raise FetchError(f"it answered with HTTP status {answer.status_code}")
+                if response.status_code != httpx.codes.OK:
+                    raise FetchError(f"it answered with HTTP status {response.status_code}")
                 document = bytearray()
-                async for part in answer.aiter_bytes():
+                async for part in response.aiter_bytes():
                     document += part
                     if len(document) > _MAX_BYTES:
                         raise FetchError(f"it is longer than {_MAX_BYTES} bytes")
@@ -64,7 +64,7 @@ class UrlSource:
 
 
 class FileSource:
-    """A file, read again at every look: to rotate keys, replace it."""
+    """A file. Each fetch reads it again, so to rotate keys, replace the file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -78,6 +78,6 @@ class FileSource:
             raise FetchError(f"it can't be read ({error.strerror})") from error
 
 
-def source_of(place: str) -> UrlSource | FileSource:
-    """Makes the source for a value of CARE_TOKEN_KEYS."""
+def parse_source(place: str) -> UrlSource | FileSource:
+    """Returns the source for a value of CARE_TOKEN_KEYS."""
     return UrlSource(place) if "://" in place else FileSource(Path(place))

@@ -1,4 +1,4 @@
-"""Checks a token's signature, issuer and audience (RFC 7519, section 7.2), once for each token."""
+"""Checks the signature, issuer and audience of each token once (RFC 7519, section 7.2)."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from care_service.tokens import claims
 from care_service.tokens.claims import ClaimNames, token_invalid
 from care_service.tokens.keys import Key, KeySet
 
-_KNOWN: Final = 4_096
-"""How many tokens are remembered."""
+_CACHED: Final = 4_096
+"""How many verified tokens are cached."""
 
 
 class UnknownKeyError(Exception):
@@ -24,14 +24,14 @@ class UnknownKeyError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class TokenRules:
-    """What is asked of every token beside its signature."""
+    """The requirements for every token, besides a valid signature."""
 
     issuer: str | None = None
-    """What `iss` must be; None asks nothing."""
+    """The required value of `iss`; None allows any."""
     audience: str | None = None
-    """What `aud` must be or contain; None asks nothing."""
+    """The value that `aud` must be or contain; None allows any."""
     leeway: timedelta = timedelta(seconds=30)
-    """How far the issuer's clock and ours may be apart."""
+    """The tolerated difference between the issuer's clock and the service's."""
     claims: ClaimNames = field(default_factory=ClaimNames)
 
 
@@ -47,17 +47,17 @@ class VerifiedToken:
 
 
 class Verifier:
-    """Verifies tokens by one set of keys; another set needs another one, as this remembers what it has verified."""
+    """Verifies tokens with one set of keys. Another set needs another verifier, because this one caches its results."""
 
     def __init__(self, keys: KeySet, development: Key | None, rules: TokenRules) -> None:
         self.keys = keys
         self._development = development
         self._rules = rules
-        # A caller sends the same token with every call; the signature's check is what costs. Errors are not remembered.
-        self.verify = lru_cache(maxsize=_KNOWN)(self._verify)
+        # A caller sends the same token with every call, and checking a signature is slow. Errors are not cached.
+        self.verify = lru_cache(maxsize=_CACHED)(self._verify)
 
     def _verify(self, token: str) -> VerifiedToken:
-        """Returns who the token speaks for; refuses with TOKEN_INVALID, or raises UnknownKeyError."""
+        """Returns the caller that the token identifies. Refuses with TOKEN_INVALID, or raises UnknownKeyError."""
         content = self._decode(token)
         caller = claims.read_caller(content, self._rules.claims)
         return VerifiedToken(caller, claims.read_time(content, "nbf", 0), claims.read_time(content, "exp", None))
@@ -76,7 +76,7 @@ class Verifier:
         except jwt.InvalidIssuerError as error:
             raise token_invalid("The token comes from an issuer that is not trusted.", "iss") from error
         except jwt.InvalidAudienceError as error:
-            raise token_invalid("The token is meant for another audience than this service.", "aud") from error
+            raise token_invalid("The token is for another audience.", "aud") from error
         except jwt.InvalidTokenError as error:
             raise token_invalid("The bearer token is malformed or signed by another key.") from error
 
@@ -93,15 +93,15 @@ class Verifier:
         return jwt.decode(
             token,
             key.material,
-            # The key's, whatever the token's header says.
+            # The key decides, not the token's header.
             algorithms=[key.algorithm],
             issuer=rules.issuer,
             audience=rules.audience,
             options={
                 "verify_iss": rules.issuer is not None,
                 "verify_aud": rules.audience is not None,
-                # Times are checked at each call, against the clock that everything else goes by; the rest are not
-                # ours, or get a check of our own.
+                # Each call checks the times against the service's clock. The other claims are unused, or checked when
+                # the caller is read.
                 "verify_exp": False,
                 "verify_nbf": False,
                 "verify_iat": False,

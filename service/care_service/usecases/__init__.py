@@ -1,1 +1,1 @@
-"""What the service does for a caller, one function per command, free of gRPC and of SQL."""
+"""The use cases: one function per command, without gRPC and without SQL."""

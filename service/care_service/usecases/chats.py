@@ -1,4 +1,4 @@
-"""What a customer does with the private link of a chat. No token is ever logged here."""
+"""The use cases of a chat's private link: the customer opens the chat and writes. This module never logs a token."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ from care_service.usecases.retrying import retry_until_committed
 async def load_chat(store: TicketStore, links: Links, token: str, now: datetime) -> ChatSnapshot:
     """Returns the chat that a link opens. Refuses with LINK_UNKNOWN."""
 
-    async def once(store: TicketStore) -> ChatSnapshot:
+    async def attempt(store: TicketStore) -> ChatSnapshot:
         return (await _load(store, links, token, None, now))[0]
 
-    return await retry_until_committed(store, once, None)
+    return await retry_until_committed(store, attempt, None)
 
 
 async def open_chat(store: TicketStore, links: Links, token: str, now: datetime) -> ChatSnapshot:
-    """Returns the chat that a link opens. The first use verifies the contact: the address is the customer's."""
-    seen = await load_chat(store, links, token, now)
-    if rules.verify_contact(seen, customer_caller(str(seen.contact.id)), now) is None:
-        return seen
-    ticket = seen.base.ticket
+    """Returns the chat that a link opens. The first use verifies the contact: it proves who owns the address."""
+    chat = await load_chat(store, links, token, now)
+    if rules.verify_contact(chat, customer_caller(str(chat.contact.id)), now) is None:
+        return chat
+    ticket = chat.base.ticket
 
-    async def once(store: TicketStore) -> ChatSnapshot:
+    async def attempt(store: TicketStore) -> ChatSnapshot:
         chat, _ = await _load(store, links, token, None, now)
         decision = rules.verify_contact(chat, customer_caller(str(chat.contact.id)), now)
         if decision is not None:
@@ -47,21 +47,21 @@ async def open_chat(store: TicketStore, links: Links, token: str, now: datetime)
         return chat
 
     with without_metadata():
-        return await retry_until_committed(store, once, TicketName(ticket.organization, ticket.number))
+        return await retry_until_committed(store, attempt, TicketName(ticket.organization, ticket.number))
 
 
 async def post_message(
     store: TicketStore, links: Links, token: str, text: str, request: Request[Message | None]
 ) -> Replayable[Message | None]:
-    """Writes a customer's message; returns it, or None where it became a claim of another ticket.
+    """Writes a customer's message. Returns it, or None if it became a claim on another ticket.
 
-    After the ticket was CLOSED, the message goes to its follow-up, or raises one.
+    If the ticket is CLOSED, the message goes to its follow-up, or raises one.
     """
     command = commands.PostMessage(
         text=text, message_id=uuid7(), recovery_id=uuid7(), contact_id=uuid7(), review_message_id=uuid7()
     )
 
-    async def once(store: TicketStore) -> Replayable[Message | None]:
+    async def attempt(store: TicketStore) -> Replayable[Message | None]:
         chat, stored = await _load(store, links, token, request.id, request.oldest)
         caller = customer_caller(str(chat.contact.id))
         own = request.by(caller)
@@ -74,7 +74,7 @@ async def post_message(
         )
         if decision is None:
             return None
-        # A claim waits for the team of another ticket: it is not in any chat yet.
+        # A claim waits until the team of another ticket accepts it. No chat contains it yet.
         written = decision.messages[-1] if decision.messages else None
         await commit(store, schedule(chat.target, decision), own.record(chat.contact.organization, written))
         return written
@@ -84,7 +84,7 @@ async def post_message(
         return TicketName(ticket.organization, ticket.number)
 
     with without_metadata():
-        return await retry_until_committed(store, once, target)
+        return await retry_until_committed(store, attempt, target)
 
 
 async def _load(
@@ -92,7 +92,7 @@ async def _load(
 ) -> tuple[ChatSnapshot, StoredResponse | None]:
     found = links.read_chat_token(token)
     loaded = await store.load_chat(found[0], request_id, oldest) if found else None
-    # A contact keeps the key of its link: a token that was made for it with another key is forged.
+    # A contact's link always uses the contact's own key. A token with another key is forged.
     if found is None or loaded is None or loaded[0].contact.key_id != found[1] or loaded[0].is_dead:
         raise unknown_link("the message that it came in")
     return loaded

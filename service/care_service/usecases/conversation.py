@@ -1,4 +1,4 @@
-"""What agents write into a ticket's thread."""
+"""The commands that write into a ticket's thread: messages to the customer, and internal notes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from care_service.usecases.request import Replayable, Request
 
 @dataclass(frozen=True, slots=True)
 class WrittenMessage:
-    """A new entry of the thread, and its ticket after it."""
+    """A new entry of the thread, and the ticket after the command."""
 
     message: MessageView
     ticket: TicketSnapshot

@@ -1,4 +1,4 @@
-"""What the workflow of a ticket asks for: the ticket's next deadline, and what is written when one is reached."""
+"""The calls of a ticket's workflow: it gets the ticket's next deadline, and fires deadlines that are reached."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from care_service.usecases.retrying import retry_until_committed
 
 
 async def get_next_deadline(store: TicketStore, name: TicketName, caller: Caller) -> TicketSnapshot:
-    """Returns a ticket with its next deadline by the present settings, and notes that its workflow knows it."""
+    """Returns a ticket with its next deadline under the current settings. Records that the workflow knows it."""
     caller.check_organization(name.organization, str(name))
     return await _write(store, name, refresh_deadlines)
 
 
 async def fire_deadline(store: TicketStore, name: TicketName, caller: Caller, now: datetime) -> TicketSnapshot:
-    """Carries out the first deadline that is reached, and returns the ticket after it with its next deadline."""
+    """Fires the first deadline that is reached. Returns the ticket afterwards, with its next deadline."""
     caller.check_organization(name.organization, str(name))
     message_id = uuid7()
     return await _write(store, name, lambda snapshot: firing.fire_deadline(snapshot, message_id, caller, now))
@@ -33,7 +33,7 @@ async def fire_deadline(store: TicketStore, name: TicketName, caller: Caller, no
 async def _write(
     store: TicketStore, name: TicketName, decide: Callable[[TicketSnapshot], ScheduledDecision | None]
 ) -> TicketSnapshot:
-    async def once(store: TicketStore) -> TicketSnapshot:
+    async def attempt(store: TicketStore) -> TicketSnapshot:
         loaded = await store.load(name, agent=None)
         if loaded is None:
             raise not_found(str(name))
@@ -44,4 +44,4 @@ async def _write(
         await store.commit(scheduled, None)
         return apply(snapshot, scheduled.decision)
 
-    return await retry_until_committed(store, once, name)
+    return await retry_until_committed(store, attempt, name)

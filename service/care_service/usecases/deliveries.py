@@ -1,4 +1,4 @@
-"""What the workflow of a message's delivery asks for and reports. Every outcome says what its next step is."""
+"""The calls of a delivery's workflow. Every outcome contains the delivery's next step."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from care_service.usecases.retrying import retry_until_committed
 
 @dataclass(frozen=True, slots=True)
 class MessageToSend:
-    """Everything that sending a message takes, for the provider only."""
+    """The data that the provider needs to send a message. No one else may see it."""
 
     address: str
     """An email address, or a phone number in E.164 format."""
@@ -33,46 +33,46 @@ class MessageToSend:
 
 @dataclass(frozen=True, slots=True)
 class BegunDelivery:
-    """A delivery after BeginDelivery. What is handed out is the attempt in `snapshot.delivery`, where `is_granted`."""
+    """A delivery after BeginDelivery. If `is_granted`, the attempt in `snapshot.delivery` was handed out."""
 
     snapshot: DeliverySnapshot
     is_granted: bool
     to_send: MessageToSend | None = None
-    """None where the provider is only asked what became of an earlier attempt: that takes nothing of the customer."""
+    """None for a CHECK, which only asks the provider about an earlier attempt and needs no customer data."""
 
 
 async def begin_delivery(
     store: TicketStore, links: Links, name: MessageName, step: DeliveryStep | None, caller: Caller, now: datetime
 ) -> BegunDelivery:
-    """Hands out a step as a new attempt, where it is the delivery's next step; with None, only reads the delivery.
+    """Hands out `step` as a new attempt if it is the delivery's next step. Without a step, only reads the delivery.
 
-    Refuses with LINK_UNKNOWN where the key of the chat's link is missing.
+    Refuses with LINK_UNKNOWN if the key of the chat's link is missing.
     """
     caller.check_organization(name.organization, str(name))
 
-    async def once(store: TicketStore) -> BegunDelivery:
+    async def attempt(store: TicketStore) -> BegunDelivery:
         snapshot = await _load(store, name)
         decision = delivery.begin_delivery(snapshot, step, caller, now) if step else None
         if decision is None:
             return BegunDelivery(snapshot, is_granted=False)
         scheduled = schedule(snapshot.base, decision)
         after = _apply(snapshot, scheduled.decision)
-        # A message that is given up instead has no attempt.
+        # If the message was given up instead, there is no attempt.
         is_granted = after.delivery.attempt != 0
         to_send = _to_send(links, after) if is_granted and step is DeliveryStep.SEND else None
         await store.commit(scheduled, None)
         return BegunDelivery(after, is_granted=is_granted, to_send=to_send)
 
-    return await retry_until_committed(store, once, name.ticket)
+    return await retry_until_committed(store, attempt, name.ticket)
 
 
 async def report_delivery(
     store: TicketStore, name: MessageName, command: commands.DeliveryReport, caller: Caller, now: datetime
 ) -> DeliverySnapshot:
-    """Records the outcome of an attempt. Another attempt's report changes nothing."""
+    """Records the outcome of the current attempt. A report about any other attempt changes nothing."""
     caller.check_organization(name.organization, str(name))
 
-    async def once(store: TicketStore) -> DeliverySnapshot:
+    async def attempt(store: TicketStore) -> DeliverySnapshot:
         snapshot = await _load(store, name)
         decision = delivery.report_delivery(snapshot, command, caller, now)
         if decision is None:
@@ -81,7 +81,7 @@ async def report_delivery(
         await store.commit(scheduled, None)
         return _apply(snapshot, scheduled.decision)
 
-    return await retry_until_committed(store, once, name.ticket)
+    return await retry_until_committed(store, attempt, name.ticket)
 
 
 async def _load(store: TicketStore, name: MessageName) -> DeliverySnapshot:

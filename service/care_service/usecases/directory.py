@@ -1,4 +1,4 @@
-"""Changes of the directory: organizations, their locations and their agents."""
+"""Reads and changes the directory: organizations, their locations and their agents."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from care_service.usecases.ports.directory import Directory
 from care_service.usecases.ports.reader import Reader
 from care_service.usecases.ports.ticket_store import StaleError
 from care_service.usecases.request import OutcomeT, Replayable, Request
-from care_service.usecases.settings_revisions import SettingsTexts, check_everywhere, revision
+from care_service.usecases.settings_revisions import SettingsTexts, check_everywhere, next_revision
 
 _TRIES: Final = 2
 
@@ -29,13 +29,13 @@ class PlaceChanges:
     default_phone_region: str | None = None
     settings: Layer
     settings_paths: frozenset[str]
-    """The settings to set as in `settings`, or to unset where they are not in it."""
+    """The settings to change: each gets its value in `settings`, or is unset if it has none there."""
 
     @property
     def columns(self) -> frozenset[str]:
         """The names of the values that change, apart from the settings."""
-        given = {"display_name": self.display_name, "default_phone_region": self.default_phone_region}
-        return frozenset(name for name, value in given.items() if value is not None)
+        values = {"display_name": self.display_name, "default_phone_region": self.default_phone_region}
+        return frozenset(name for name, value in values.items() if value is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,23 +85,23 @@ async def update_organization(
     changes: PlaceChanges,
     request: Request[Organization],
 ) -> Replayable[Organization]:
-    """Changes an organization, and those of its settings that it shows itself."""
+    """Changes an organization, including the settings that are fields of the organization itself."""
     request.caller.check_organization(organization, names.organization(organization))
 
     async def write() -> Organization:
         before = await get_organization(reader, organization)
-        settings = before.settings.changed(changes.settings, changes.settings_paths)
-        revised = revision(before, settings, texts, request.caller, request.now)
+        settings = before.settings.with_changes(changes.settings, changes.settings_paths)
+        new_revision = next_revision(before, settings, texts, request.caller, request.now)
         after = replace(
             before,
             display_name=_or_keep(changes.display_name, before.display_name),
             default_phone_region=_or_keep(changes.default_phone_region, before.default_phone_region),
             settings=settings,
-            settings_revision=revised.number if revised else before.settings_revision,
+            settings_revision=new_revision.number if new_revision else before.settings_revision,
             update_time=request.now,
         )
         await check_everywhere(reader, after, "organization")
-        await directory.put_organization(after, changes.columns, request.record(organization, after), revised)
+        await directory.put_organization(after, changes.columns, request.record(organization, after), new_revision)
         return after
 
     return await _write_once(directory, organization, request, write)
@@ -117,7 +117,7 @@ async def update_location(
     *,
     allow_missing: bool,
 ) -> Replayable[Location]:
-    """Changes a location. With `allow_missing`, makes one that does not exist (AIP-134)."""
+    """Changes a location. With `allow_missing`, creates it if it does not exist (AIP-134)."""
     organization = name.organization
     request.caller.check_organization(organization, names.location(organization, name.id))
 
@@ -128,17 +128,17 @@ async def update_location(
                 raise not_found(names.location(organization, name.id))
             await directory.ensure_organization(organization, request.now)
             before = Location(organization, name.id, "", "", Layer(), 0, request.now, request.now)
-        settings = before.settings.changed(changes.settings, changes.settings_paths)
-        revised = revision(before, settings, texts, request.caller, request.now)
+        settings = before.settings.with_changes(changes.settings, changes.settings_paths)
+        new_revision = next_revision(before, settings, texts, request.caller, request.now)
         after = replace(
             before,
             display_name=_or_keep(changes.display_name, before.display_name),
             default_phone_region=_or_keep(changes.default_phone_region, before.default_phone_region),
             settings=settings,
-            settings_revision=revised.number if revised else before.settings_revision,
+            settings_revision=new_revision.number if new_revision else before.settings_revision,
             update_time=request.now,
         )
-        await directory.put_location(after, changes.columns, request.record(organization, after), revised)
+        await directory.put_location(after, changes.columns, request.record(organization, after), new_revision)
         return after
 
     return await _write_once(directory, organization, request, write)
@@ -147,7 +147,7 @@ async def update_location(
 async def update_agent(
     reader: Reader, directory: Directory, name: Child, changes: AgentChanges, request: Request[Agent]
 ) -> Replayable[Agent]:
-    """Changes an agent: their name, what they may be asked to do, and at which locations."""
+    """Changes an agent: the name, whether they can be assignee or reporter, and the locations they work for."""
     request.caller.check_organization(name.organization, names.agent(name.organization, name.id))
 
     async def write() -> Agent:
@@ -173,14 +173,14 @@ def _or_keep(new: OutcomeT | None, old: OutcomeT) -> OutcomeT:
 async def _write_once(
     directory: Directory, organization: str, request: Request[OutcomeT], write: Callable[[], Awaitable[OutcomeT]]
 ) -> Replayable[OutcomeT]:
-    """Writes, unless the request was answered before."""
+    """Writes, unless a response to the request is stored already."""
     key = request.key(organization)
     for _ in range(_TRIES):
-        stored = await directory.answer(key) if key else None
+        stored = await directory.find_response(key) if key else None
         if (replayed := request.replay(stored)) is not None:
             return replayed
         try:
             return await write()
         except StaleError:
-            continue  # The same request ran at the same time: its response is stored by now.
+            continue  # The same request ran at the same time, so its response is stored by now.
     raise Refusal(Reason.CONTENDED, "Another call is writing the same entry. Call again.")

@@ -1,4 +1,4 @@
-"""Load, decide, commit: what every command on an existing ticket goes through."""
+"""The steps of every command on an existing ticket: load, decide, commit."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def execute(
 ) -> Replayable[OutcomeT]:
     """Carries out a command on a ticket, or on one of its recoveries.
 
-    `outcome` makes the outcome from the ticket after the command, and from the decision; None where nothing changed.
+    `outcome` makes the outcome from the ticket after the command and the decision, which is None if nothing changed.
     """
     resource = str(name) if recovery is None else f"{name}/recoveries/{recovery}"
     agent = command.agent if isinstance(command, commands.AssignTicket) else None
@@ -35,7 +35,7 @@ async def execute(
     caller, key = request.caller, request.key(name.organization)
     own = caller.id if caller.is_agent else None
 
-    async def once(store: TicketStore) -> Replayable[OutcomeT]:
+    async def attempt(store: TicketStore) -> Replayable[OutcomeT]:
         loaded = await store.load(name, agent=agent or own, recovery=recovery, claim=claim, request=key)
         if loaded is None or (recovery is not None and loaded[0].target_recovery is None):
             raise not_found(resource)
@@ -51,14 +51,14 @@ async def execute(
         if decision is None:
             return outcome(snapshot, None)
         scheduled = schedule(snapshot, decision)
-        made = outcome(apply(snapshot, scheduled.decision), scheduled.decision)
-        await store.commit(scheduled, request.record(name.organization, made))
-        return made
+        result = outcome(apply(snapshot, scheduled.decision), scheduled.decision)
+        await store.commit(scheduled, request.record(name.organization, result))
+        return result
 
     caller.check_organization(name.organization, resource)
-    return await retry_until_committed(store, once, name)
+    return await retry_until_committed(store, attempt, name)
 
 
 def ticket_only(snapshot: TicketSnapshot, _: Decision | None) -> TicketSnapshot:
-    """Makes the outcome of a command that returns the ticket."""
+    """Returns the ticket as the outcome of a command."""
     return snapshot

@@ -14,7 +14,7 @@ from care_rules.filters.conditions import Condition
 
 @dataclass(frozen=True, slots=True, order=True)
 class FeedPosition:
-    """A position in the feed: a reader here has read everything up to it."""
+    """A position in the feed. A reader at this position has read everything up to and including it."""
 
     transaction: int
     """PostgreSQL's 64-bit id of a transaction."""
@@ -24,12 +24,12 @@ class FeedPosition:
 
 @dataclass(frozen=True, slots=True)
 class FeedFilter:
-    """What a reader reads."""
+    """The changes that a reader wants."""
 
     organization: str | None
-    """None for all."""
+    """None for all organizations."""
     ticket: int | None
-    """The number of one ticket; None for all."""
+    """The number of one ticket; None for all tickets."""
     condition: Condition
 
 
@@ -41,15 +41,15 @@ class Change:
     activity: Activity
     ticket: Ticket
     contact: Contact | None
-    """Of the ticket's live recovery."""
+    """The contact of the ticket's live recovery."""
     message: Message | None
     delivery: Delivery | None
-    """Of `message`."""
+    """The delivery of `message`."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChangedTickets:
-    """Organization and number of each ticket that changed, and the position up to which the feed was searched."""
+    """The organization and number of each ticket that changed, and the position up to which the feed was read."""
 
     position: FeedPosition
     tickets: frozenset[tuple[str, int]]

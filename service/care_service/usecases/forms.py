@@ -1,4 +1,4 @@
-"""What a customer does with the link of a recovery form. No token and no address is ever logged here."""
+"""The use cases of a recovery form's link: the customer opens and submits the form. No token or address is logged."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from care_service.usecases.retrying import retry_until_committed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """What a customer leaves in a form."""
+    """The values that a customer enters in a form."""
 
     email: str
     phone: str
-    """As it was typed: its default region is the location's."""
+    """As typed. Without a country code, the region of the location applies."""
     display_name: str
     message: str
 
@@ -36,10 +36,10 @@ class Submission:
 async def load_form(store: TicketStore, links: Links, token: str, now: datetime) -> FormSnapshot:
     """Returns the form that a link opens. Refuses with LINK_UNKNOWN."""
 
-    async def once(store: TicketStore) -> FormSnapshot:
+    async def attempt(store: TicketStore) -> FormSnapshot:
         return (await _load(store, links, token, None, now))[0]
 
-    return await retry_until_committed(store, once, None)
+    return await retry_until_committed(store, attempt, None)
 
 
 async def submit_contact(
@@ -47,8 +47,8 @@ async def submit_contact(
 ) -> Replayable[str]:
     """Records a submission. Returns the reference to show to the customer.
 
-    It starts the chat, or raises a follow-up of a CLOSED ticket, or is kept as a claim. A submission that is known
-    already changes nothing.
+    A submission opens the chat, raises a follow-up of a CLOSED ticket, or is kept as a claim. A repeated submission
+    changes nothing.
     """
     command = commands.SubmitContact(
         email=submission.email,
@@ -60,7 +60,7 @@ async def submit_contact(
         message_id=uuid7(),
     )
 
-    async def once(store: TicketStore) -> Replayable[str]:
+    async def attempt(store: TicketStore) -> Replayable[str]:
         form, stored = await _load(store, links, token, request.id, request.oldest)
         caller = customer_caller(str(form.recovery.id))
         own, reference = request.by(caller), form.recovery.reference
@@ -80,7 +80,7 @@ async def submit_contact(
         return TicketName(ticket.organization, ticket.number)
 
     with without_metadata():
-        return await retry_until_committed(store, once, target)
+        return await retry_until_committed(store, attempt, target)
 
 
 async def _load(
@@ -88,7 +88,7 @@ async def _load(
 ) -> tuple[FormSnapshot, StoredResponse | None]:
     found = links.read_form_token(token)
     loaded = await store.load_form(found[0], request_id, oldest) if found else None
-    # A recovery keeps the key of its link: a token that was made for it with another key is forged.
+    # A recovery's link always uses the recovery's own key. A token with another key is forged.
     if found is None or loaded is None or loaded[0].recovery.key_id != found[1]:
         raise unknown_link("the business's reply")
     return loaded

@@ -1,4 +1,4 @@
-"""Messages that come in by email or SMS: into the chat that they belong to, or kept until a person looks at them."""
+"""Ingests email and SMS messages: into the chat that they belong to, or stored until a person looks at them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from care_service.usecases.retrying import retry_until_committed
 
 @dataclass(frozen=True, slots=True)
 class IngestedMessage:
-    """A message that came in, with its outcome, and the entry of the thread that it became."""
+    """An inbound message with its outcome, and the entry of the thread that it became."""
 
     inbound: Inbound
     entry: MessageView | None
@@ -33,7 +33,7 @@ class IngestedMessage:
 async def ingest_message(
     store: TicketStore, reader: Reader, inbound: Inbound, ticket: TicketName | None, request: Request[IngestedMessage]
 ) -> Replayable[IngestedMessage]:
-    """Takes in a message once; `ticket` is the one that the message names. A repeat returns the same outcome.
+    """Ingests a message once. `ticket` is the ticket that the message names. A repeat returns the same outcome.
 
     `inbound` has no outcome and no ticket yet.
     """
@@ -60,7 +60,7 @@ async def ingest_message(
     )
     key = request.key(organization)
 
-    async def once(store: TicketStore) -> Replayable[IngestedMessage]:
+    async def attempt(store: TicketStore) -> Replayable[IngestedMessage]:
         loaded, stored = await store.load_inbound(query, key)
         if (replayed := request.replay(stored)) is not None:
             return replayed
@@ -71,15 +71,15 @@ async def ingest_message(
         return await _write(store, inbound, loaded.chat, command, request)
 
     async def target() -> TicketName | None:
-        seen, _ = await retry_until_committed(store, lambda store: store.load_inbound(query), None)
-        found = seen.chat.target.ticket if seen.chat else seen.addressed_ticket
+        loaded, _ = await retry_until_committed(store, lambda store: store.load_inbound(query), None)
+        found = loaded.chat.target.ticket if loaded.chat else loaded.addressed_ticket
         return TicketName(found.organization, found.number) if found else None
 
-    return await retry_until_committed(store, once, target)
+    return await retry_until_committed(store, attempt, target)
 
 
 async def _repeat(reader: Reader, known: Inbound) -> IngestedMessage:
-    """Returns what became of a message that was taken in before."""
+    """Returns the outcome of a message that was ingested before."""
     if known.message_id is None or known.ticket_number is None:
         return IngestedMessage(known, None)
     name = TicketName(known.organization, known.ticket_number)
@@ -87,7 +87,7 @@ async def _repeat(reader: Reader, known: Inbound) -> IngestedMessage:
 
 
 def _may_write(chat: ChatSnapshot, inbound: Inbound, loaded: InboundSnapshot) -> bool:
-    """Tells whether the sender may write into the chat: the contact may, and a mail server that returns a message.
+    """Tells whether the sender may write into the chat: the contact, or a mail server that returns a message.
 
     A bounce comes from the server's own address, and names the message that it returns (RFC 3464). Only the recipient's
     servers know the id of that message.
@@ -99,16 +99,17 @@ def _may_write(chat: ChatSnapshot, inbound: Inbound, loaded: InboundSnapshot) ->
 async def _keep(
     store: TicketStore, inbound: Inbound, ticket: Ticket | None, request: Request[IngestedMessage]
 ) -> IngestedMessage:
-    """Keeps a message that found no open chat. `ticket` is the one that was named or found, whose chat is locked."""
+    """Stores a message without an open chat. `ticket` is the ticket that it belongs to, whose chat is locked."""
     if ticket is None:
         unmatched = IngestedMessage(inbound, None)
-        await store.keep_inbound(inbound, request.record(inbound.organization, unmatched))
+        await store.store_inbound(inbound, request.record(inbound.organization, unmatched))
         return unmatched
-    kept = IngestedMessage(replace(inbound, outcome=IngestOutcome.CHAT_LOCKED, ticket_number=ticket.number), None)
-    # Bumps the ticket's revision: a commit that opens the chat at the same time loads again, and finds the message.
-    decision = Decision(bump_revision(ticket), inbound=kept.inbound)
-    await store.commit(keep_schedule(decision), request.record(inbound.organization, kept))
-    return kept
+    inbound = replace(inbound, outcome=IngestOutcome.CHAT_LOCKED, ticket_number=ticket.number)
+    # The new revision makes a commit that opens the chat at the same time load again, so that it finds the message.
+    decision = Decision(bump_revision(ticket), inbound=inbound)
+    waiting = IngestedMessage(inbound, None)
+    await store.commit(keep_schedule(decision), request.record(inbound.organization, waiting))
+    return waiting
 
 
 async def _write(
@@ -130,13 +131,13 @@ async def _write(
             raise
         return await _keep(store, inbound, chat.target.ticket, request)
     if decision is None:
-        raise AssertionError("only a message from the chat's page can be a known claim")
+        raise AssertionError("only a message from the chat page can repeat a claim")
     outcome = IngestOutcome.RECORDED if inbound.automatic else IngestOutcome.ACCEPTED
     if decision.is_new_ticket:
         outcome = IngestOutcome.FOLLOWED_UP
     written = decision.messages[-1]
-    taken_in = replace(inbound, outcome=outcome, ticket_number=written.ticket_number, message_id=written.id)
-    ingested = IngestedMessage(taken_in, MessageView(written, None))
-    scheduled = schedule(chat.target, replace(decision, inbound=taken_in))
+    inbound = replace(inbound, outcome=outcome, ticket_number=written.ticket_number, message_id=written.id)
+    ingested = IngestedMessage(inbound, MessageView(written, None))
+    scheduled = schedule(chat.target, replace(decision, inbound=inbound))
     await commit(store, scheduled, request.record(inbound.organization, ingested))
     return ingested

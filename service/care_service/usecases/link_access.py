@@ -1,4 +1,4 @@
-"""Refusals for callers who have only a link: customers, and anybody else who opens it."""
+"""Refusals for callers who have only a link. Such a caller can be the customer or anybody else."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from care_rules.refusals import Reason, Refusal
 
 
 def unknown_link(source: str) -> Refusal:
-    """Makes the refusal of a link that is not valid; `source` says where the customer found the link."""
+    """Returns the refusal of a link that is not valid. `source` says where the customer found the link."""
     return Refusal(Reason.LINK_UNKNOWN, f"This link is not valid. Open it again from {source}.")
 
 
 @contextmanager
 def without_metadata() -> Iterator[None]:
-    """Removes from refusals what they say about the ticket: the holder of a link learns nothing about it."""
+    """Removes the metadata of refusals, because the holder of a link must learn nothing about the ticket."""
     try:
         yield
     except Refusal as refusal:

@@ -1,4 +1,4 @@
-"""The links that customers get. Their tokens are made and checked with keys; nothing about them is stored.
+"""The links that customers get. Keys make and check their tokens. No token is stored.
 
 A token is `{key id}.{resource id}.{MAC}`; the id is the 16 bytes of a UUID and the MAC the first 128 bits of
 HMAC-SHA256 over purpose and id (RFC 2104; truncation as in RFC 4868), both in unpadded base64url (RFC 4648, section 5).
@@ -34,16 +34,16 @@ class Links:
     """Makes and reads the tokens of links to forms and chats. A form's token is not valid for a chat, or vice versa."""
 
     keys: Mapping[str, bytes]
-    """By key id; at least 32 bytes each."""
+    """The keys by key id, each at least 32 bytes."""
     current: str
-    """The id of the key for new links. A link keeps its key, so a key must stay as long as links made with it live."""
+    """The id of the key for new links. A link never changes its key, so a key must stay while its links are in use."""
     base_url: str
     """The URL of the customer's pages: http or https, without a trailing slash."""
 
     def require_key(self, key_id: str) -> None:
-        """Refuses with LINK_UNKNOWN where a link's key is missing.
+        """Refuses with LINK_UNKNOWN if a link's key is missing.
 
-        Call it before anything is handed out. The workflow shows an operator which key to restore (docs/operating.md).
+        Call it before you hand out a step. The workflow shows operators which key to restore (docs/operating.md).
         """
         if key_id not in self.keys:
             raise Refusal(
@@ -51,7 +51,7 @@ class Links:
             )
 
     def form_token(self, recovery: UUID, key_id: str) -> str:
-        """Returns the token of a recovery's form link; always the same."""
+        """Returns the token of a recovery's form link. It is always the same."""
         return self._token(_FORM, recovery, key_id)
 
     def form_link(self, recovery: UUID, key_id: str) -> str:
@@ -63,7 +63,7 @@ class Links:
         return self._read(_FORM, token)
 
     def chat_token(self, contact: UUID, key_id: str) -> str:
-        """Returns the token of a contact's chat link; always the same."""
+        """Returns the token of a contact's chat link. It is always the same."""
         return self._token(_CHAT, contact, key_id)
 
     def chat_link(self, contact: UUID, key_id: str) -> str:

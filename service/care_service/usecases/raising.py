@@ -1,4 +1,4 @@
-"""Raising a ticket: its number, and the assignee that the settings of its location give it."""
+"""Gives a new ticket its number, and the assignee that the settings of its location select."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _NO_NUMBER: Final = 0
 
 
 async def decide_with_number(store: TicketStore, settings: Settings, decide: Callable[[int], DecisionT]) -> DecisionT:
-    """Returns what `decide` returns for the number of a new ticket, with an assignee where the settings give one.
+    """Calls `decide` with the number of a new ticket, and adds an assignee if the settings select one.
 
-    `settings` are those of the new ticket's location. A decision that raises no ticket is returned as it is.
+    `settings` are those of the new ticket's location. A decision without a new ticket is returned unchanged.
     """
     # Decides before it takes a number, so that a refusal leaves no gap. Then decides again, with the number.
     decision = decide(_NO_NUMBER)
@@ -33,7 +33,7 @@ async def decide_with_number(store: TicketStore, settings: Settings, decide: Cal
     ticket = decision.ticket
     if ticket.assignee is not None or settings.auto_assign is AutoAssign.OFF:
         return decision
-    # Last of all, since a turn that is taken and not used is lost.
+    # This comes last, because a turn that is taken and not used is lost.
     agent = await store.next_assignee(ticket.organization, ticket.location, settings.auto_assign)
     return assign_new_ticket(decision, agent) if agent else decision
 

@@ -1,4 +1,4 @@
-"""How agents reach the customer: recovery forms, and contacts that they know or reject."""
+"""The commands on recoveries: an agent sends or withdraws a form, and adds or rejects a contact."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ Outcome = Replayable[ChangedRecovery]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewContact:
-    """What an agent says about a customer. `claim` is given instead of the other fields."""
+    """A contact as an agent enters it. If `claim` is set, the other fields are empty."""
 
     email: str
     phone: str
-    """As it was typed: its default region is the location's."""
+    """As typed. Without a country code, the region of the location applies."""
     display_name: str
     claim: UUID | None
-    """The id of a contact of the ticket whose addresses and name are used."""
+    """The id of one of the ticket's contacts. The new contact gets its addresses and name."""
 
 
 async def send_recovery_form(
@@ -75,14 +75,14 @@ async def add_contact(
 async def withdraw_recovery_form(
     store: TicketStore, reader: Reader, name: RecoveryName, request: Request[ChangedRecovery]
 ) -> Outcome:
-    """Ends a recovery whose form is out."""
+    """Withdraws a live form. This ends its recovery."""
     return await _end(store, reader, name, commands.WithdrawRecoveryForm(), request)
 
 
 async def reject_contact(
     store: TicketStore, reader: Reader, name: RecoveryName, request: Request[ChangedRecovery]
 ) -> Outcome:
-    """Ends a recovery whose contact is the wrong person."""
+    """Rejects a contact as the wrong person. This ends its recovery."""
     return await _end(store, reader, name, commands.RejectContact(), request)
 
 
@@ -94,7 +94,7 @@ async def _end(
     request: Request[ChangedRecovery],
 ) -> Outcome:
     request.caller.check_organization(name.organization, str(name))
-    # Read before the command, which changes none of the contacts.
+    # Read before the command, because the command does not change the contacts.
     view = await reader.recovery(name)
 
     def ended(snapshot: TicketSnapshot, _: Decision | None) -> ChangedRecovery:

@@ -1,4 +1,4 @@
-"""What the workflow of a recovery asks for and reports. Every outcome says what the recovery's next step is."""
+"""The calls of a recovery's workflow. Every outcome contains the recovery's next step."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from care_service.usecases.links import Links
 from care_service.usecases.ports.ticket_store import TicketStore
 from care_service.usecases.retrying import retry_until_committed
 
-_ADMITTED: Final = 50
-"""Messages that enter a chat when it opens. Further ones stay with the unmatched messages."""
+_MAX_WAITING: Final = 50
+"""How many waiting messages enter a chat when it opens. The others stay unmatched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class PostingGrant:
 
 @dataclass(frozen=True, slots=True)
 class BegunPosting:
-    """The progress of a recovery, with a grant where the step was handed out."""
+    """The progress of a recovery, with a grant if the step was handed out."""
 
     progress: RecoveryProgress
     grant: PostingGrant | None
@@ -64,13 +64,13 @@ async def check_recovery(
     caller: Caller,
     now: datetime,
 ) -> RecoveryProgress:
-    """Returns a recovery's next step. `report_time` is when the workflow reported last: the wake of that is not needed.
+    """Returns a recovery's next step. Deletes the wake that the workflow's report at `report_time` caused.
 
-    Later reports have wakes of their own.
+    The workflow that calls needs no wake. Later reports have their own wakes.
     """
     caller.check_organization(name.organization, str(name))
     if report_time is not None:
-        # Before the load: the wake of a report that comes after it stays.
+        # The delete comes before the load, so that the wake of a later report stays.
         await store.cancel_wake(name, report_time)
     return _progress(await _load(store, name), timing, now)
 
@@ -84,13 +84,13 @@ async def begin_posting(
     caller: Caller,
     now: datetime,
 ) -> BegunPosting:
-    """Hands out a step at the review site as a new attempt, where it is the recovery's next step.
+    """Hands out a step at the review site as a new attempt if it is the recovery's next step.
 
-    Refuses with LINK_UNKNOWN where the key of the form's link is missing.
+    Refuses with LINK_UNKNOWN if the key of the form's link is missing.
     """
     caller.check_organization(name.organization, str(name))
 
-    async def once(store: TicketStore) -> BegunPosting:
+    async def attempt(store: TicketStore) -> BegunPosting:
         loaded = await _load(store, name)
         review = loaded.base.review
         if loaded.recovery.key_id:
@@ -104,7 +104,7 @@ async def begin_posting(
         grant = _grant(links, after, review, step, read_first=read_first)
         return BegunPosting(_progress(after, timing, now), grant)
 
-    return await retry_until_committed(store, once, name.ticket)
+    return await retry_until_committed(store, attempt, name.ticket)
 
 
 async def report_posting(
@@ -115,7 +115,7 @@ async def report_posting(
     caller: Caller,
     now: datetime,
 ) -> RecoveryProgress:
-    """Records the outcome of an attempt at the review site. Another attempt's report changes nothing."""
+    """Records the outcome of the current attempt at the review site. A report about another attempt changes nothing."""
     return await _report(store, timing, name, command, caller, now)
 
 
@@ -127,25 +127,25 @@ async def expire_form(
     caller: Caller,
     now: datetime,
 ) -> RecoveryProgress:
-    """Ends a form whose time has ended, or that ends early."""
+    """Ends a form that has expired. With `early` in the command, ends it before its time."""
     return await _report(store, timing, name, command, caller, now)
 
 
 async def unlock_chat(
     store: TicketStore, links: Links, timing: SiteTiming, name: RecoveryName, caller: Caller, now: datetime
 ) -> RecoveryProgress:
-    """Opens the chat with the contact, sends them its link, and admits what they wrote before."""
+    """Opens the chat with the contact, sends them its link, and adds the messages that they sent before."""
     command = commands.UnlockChat(uuid7(), links.current)
     caller.check_organization(name.organization, str(name))
 
-    async def once(store: TicketStore) -> RecoveryProgress:
+    async def attempt(store: TicketStore) -> RecoveryProgress:
         loaded = await _load(store, name)
         if loaded.base.contact is not None:
-            kept = await store.load_kept(name.ticket, loaded.base.contact, _ADMITTED)
-            loaded = replace(loaded, kept=tuple(replace(inbound, message_id=uuid7()) for inbound in kept))
+            waiting = await store.load_waiting_inbound(name.ticket, loaded.base.contact, _MAX_WAITING)
+            loaded = replace(loaded, waiting=tuple(replace(inbound, message_id=uuid7()) for inbound in waiting))
         return await _commit(store, timing, loaded, command, caller, now)
 
-    return await retry_until_committed(store, once, name.ticket)
+    return await retry_until_committed(store, attempt, name.ticket)
 
 
 async def _report(
@@ -158,10 +158,10 @@ async def _report(
 ) -> RecoveryProgress:
     caller.check_organization(name.organization, str(name))
 
-    async def once(store: TicketStore) -> RecoveryProgress:
+    async def attempt(store: TicketStore) -> RecoveryProgress:
         return await _commit(store, timing, await _load(store, name), command, caller, now)
 
-    return await retry_until_committed(store, once, name.ticket)
+    return await retry_until_committed(store, attempt, name.ticket)
 
 
 async def _commit(
@@ -189,7 +189,7 @@ async def _load(store: TicketStore, name: RecoveryName) -> RecoverySnapshot:
 
 def _apply(loaded: RecoverySnapshot, decision: Decision) -> RecoverySnapshot:
     return RecoverySnapshot(
-        apply(loaded.base, decision), decision.recovery or loaded.recovery, loaded.siblings, loaded.kept
+        apply(loaded.base, decision), decision.recovery or loaded.recovery, loaded.siblings, loaded.waiting
     )
 
 

@@ -1,7 +1,7 @@
-"""The request that a command serves: who makes it, when, and how a repeat of it gets the same response.
+"""The request for a command: its caller, its time, and the stored response for repeats.
 
-The RPC layer makes a `Request`; no use case knows the bytes of a request or a response. Rules: AIP-154 (etags) and
-AIP-155 (request ids).
+The RPC layer makes a `Request`. No use case knows the bytes of a request or a response. See AIP-154 for etags, and
+AIP-155 for request ids.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from care_service.usecases.ports.idempotency import (
 OutcomeT = TypeVar("OutcomeT")
 
 Replayable: TypeAlias = OutcomeT | StoredResponse
-"""A command's outcome, or the response that is stored for an earlier call of the same request."""
+"""A command's outcome, or the stored response of an earlier call with the same request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,15 +35,15 @@ class Request(Generic[OutcomeT]):
 
     caller: Caller
     now: datetime
-    """The time of the call, in UTC: the same for everything that the command writes."""
+    """The time of the call, in UTC. Everything that the command writes has this time."""
     id: UUID | None
-    """The `request_id`; None where the caller does not want to repeat the request."""
+    """The `request_id`; None if the caller gave none."""
     fingerprint: bytes
     """SHA-256 over the method and the request's bytes. Unused without an id."""
     encode: Callable[[OutcomeT], bytes]
-    """Makes the response's bytes from the outcome. Only called where the request has an id."""
+    """Makes the response's bytes from the outcome. Only called if the request has an id."""
     etag: str = ""
-    """The version that the caller has seen; empty where any version will do."""
+    """The version that the caller has seen; empty for any version."""
 
     @property
     def oldest(self) -> datetime:
@@ -51,29 +51,29 @@ class Request(Generic[OutcomeT]):
         return self.now - REQUEST_ID_LIFETIME
 
     def by(self, caller: Caller) -> Request[OutcomeT]:
-        """Returns the same request, made by `caller`. The holder of a link is known only once the link is read."""
+        """Returns the same request with `caller`. The holder of a link is known only after the link is read."""
         return replace(self, caller=caller)
 
     def key(self, organization: str) -> RequestKey | None:
-        """Returns what the response is stored under; None where the request has no id."""
+        """Returns the key of the stored response; None if the request has no id."""
         return request_key(organization, self.caller, self.id, self.oldest)
 
     def replay(self, stored: StoredResponse | None) -> StoredResponse | None:
-        """Returns the stored response; refuses with REQUEST_ID_REUSED where it is another request's."""
+        """Returns the stored response. Refuses with REQUEST_ID_REUSED if it belongs to another request."""
         if stored is not None and stored.fingerprint != self.fingerprint:
-            words = "The request_id was used for another request. Choose a new one for each new request."
-            raise Refusal(Reason.REQUEST_ID_REUSED, words, {"request_id": str(self.id)})
+            message = "The request_id was used for another request. Choose a new one for each new request."
+            raise Refusal(Reason.REQUEST_ID_REUSED, message, {"request_id": str(self.id)})
         return stored
 
     def record(self, organization: str, outcome: OutcomeT) -> IdempotencyRecord | None:
-        """Returns the response to store with the commit; None where the request has no id."""
+        """Returns the response to store with the commit; None if the request has no id."""
         key = self.key(organization)
         if key is None:
             return None
         return IdempotencyRecord(key, StoredResponse(self.fingerprint, self.encode(outcome)), self.now)
 
     def check_etag(self, ticket: Ticket) -> None:
-        """Refuses with ETAG_MISMATCH where the caller has seen another version of the ticket."""
+        """Refuses with ETAG_MISMATCH if the caller has seen another version of the ticket."""
         if self.etag and self.etag != str(ticket.version):
             metadata = {"ticket": ticket.name, "etag": str(ticket.version)}
             raise Refusal(Reason.ETAG_MISMATCH, "The ticket has changed since you read it. Read it again.", metadata)

@@ -13,28 +13,28 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 _TRIES: Final = 4
-"""Tries before a call locks the ticket's row."""
+"""How many attempts a call makes before it locks the ticket's row."""
 
 
-class Once(Protocol[T_co]):
-    """One try: loads from the store, decides, commits. Raises StaleError where another call was faster."""
+class Attempt(Protocol[T_co]):
+    """Loads from the store, decides and commits. Raises StaleError if another call committed first."""
 
     def __call__(self, store: TicketStore, /) -> Awaitable[T_co]:
-        """Tries."""
+        """Makes the attempt."""
         ...
 
 
 async def retry_until_committed(
-    store: TicketStore, once: Once[T], ticket: TicketName | Callable[[], Awaitable[TicketName | None]] | None
+    store: TicketStore, attempt: Attempt[T], ticket: TicketName | Callable[[], Awaitable[TicketName | None]] | None
 ) -> T:
-    """Repeats `once` until it commits. The last try locks `ticket`. Refuses with CONTENDED if that fails, too.
+    """Repeats `attempt` until it commits. The last attempt locks `ticket`. Refuses with CONTENDED if that fails, too.
 
-    Where another ticket may take over, such as a follow-up, `ticket` is a function that finds the present one. None
-    means that there is no ticket to lock.
+    If another ticket may take over, such as a follow-up, `ticket` is a function that finds the current one. None means
+    that there is no ticket to lock.
     """
     for _ in range(_TRIES):
         try:
-            return await once(store)
+            return await attempt(store)
         except StaleError:
             continue
     if callable(ticket):
@@ -42,7 +42,7 @@ async def retry_until_committed(
     if ticket is not None:
         try:
             async with store.exclusive(ticket) as locked:
-                return await once(locked)
+                return await attempt(locked)
         except StaleError:
             pass
     metadata = {"ticket": str(ticket)} if ticket else {}

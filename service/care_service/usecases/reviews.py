@@ -1,4 +1,4 @@
-"""Reviews as services hand them over: stored, shown in the ticket they have, and given a ticket by the settings."""
+"""Ingests reviews: stores them, records edits in their tickets, and raises tickets as the settings require."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from care_service.usecases.raising import decide_with_number
 from care_service.usecases.request import Replayable, Request
 
 _TRIES: Final = 12
-"""Each round, one of the concurrent calls commits."""
+"""Of several concurrent calls for one review, one commits in each round."""
 
 
 def review_id(organization: str, site: str, external_id: str) -> UUID:
@@ -34,22 +34,22 @@ def review_id(organization: str, site: str, external_id: str) -> UUID:
 async def ingest_review(
     store: TicketStore, reader: Reader, directory: Directory, review: Review, request: Request[Review]
 ) -> Replayable[Review]:
-    """Stores a review, or the edit of one; an edit older than the stored one changes nothing. Returns what is stored.
+    """Stores a review or an edit, and returns the stored review. An edit older than the stored one changes nothing.
 
-    An open ticket of the review notes the edit. A review that the settings want a ticket for gets one.
+    The review's open ticket records the edit. If the settings require a ticket for the review, this raises one.
     """
     organization = review.organization
     request.caller.check_organization(organization, names.organization(organization))
     await directory.ensure_organization(organization, request.now)
     key = request.key(organization)
-    stored = await directory.answer(key) if key else None
+    stored = await directory.find_response(key) if key else None
     if (replayed := request.replay(stored)) is not None:
         return replayed
     for _ in range(_TRIES):
         try:
             return await _ingest(store, reader, directory, review, request)
-        except StaleError:  # A newer edit, or the same request, was faster.
-            stored = await directory.answer(key) if key else None
+        except StaleError:  # A newer edit, or the same request, committed first.
+            stored = await directory.find_response(key) if key else None
             if (replayed := request.replay(stored)) is not None:
                 return replayed
     raise Refusal(Reason.CONTENDED, "Other calls keep ingesting the same review. Call again.")
@@ -63,19 +63,19 @@ async def _ingest(
         return before
     if before is not None:
         review = _merge_edit(before, review)
-    noted = await _record_edit(store, before, review, request)
-    raised = await _raise_ticket(store, before, review, request)
-    if raised is not None:
-        review = replace(review, ticket_number=raised.decision.ticket.number)
+    edit_entry = await _record_edit(store, before, review, request)
+    new_ticket = await _raise_ticket(store, before, review, request)
+    if new_ticket is not None:
+        review = replace(review, ticket_number=new_ticket.decision.ticket.number)
     record = request.record(review.organization, review)
-    await directory.put_review(review, record, is_new=before is None, noted=noted, raised=raised)
+    await directory.put_review(review, record, is_new=before is None, edit_entry=edit_entry, new_ticket=new_ticket)
     return review
 
 
 async def _record_edit(
     store: TicketStore, before: Review | None, review: Review, request: Request[Review]
 ) -> ScheduledDecision | None:
-    """Returns what the review's ticket notes about an edit."""
+    """Returns the decision that records an edit in the review's ticket; None if there is nothing to record."""
     if before is None or before.ticket_number is None:
         return None
     loaded = await store.load(TicketName(before.organization, before.ticket_number), agent=None)
@@ -89,7 +89,7 @@ async def _record_edit(
 async def _raise_ticket(
     store: TicketStore, before: Review | None, review: Review, request: Request[Review]
 ) -> ScheduledDecision | None:
-    """Returns the ticket that the settings want for a review, where it has none and they did not want one before."""
+    """Returns the ticket that the settings require for a review; None if it has one, or if they required one before."""
     if before is not None and (before.stars, before.delete_time) == (review.stars, review.delete_time):
         return None
     snapshot, _ = await store.load_new(

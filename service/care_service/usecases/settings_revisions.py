@@ -1,4 +1,4 @@
-"""A change of settings: checked as a whole, with the revision that says who made it."""
+"""Checks changed settings as a whole, and makes the revision that records the change."""
 
 from __future__ import annotations
 
@@ -15,48 +15,48 @@ from care_rules.settings import FIELDS, Layer, SettingsRevision, check_settings,
 from care_service.usecases.ports.reader import Reader
 
 SettingsTexts: TypeAlias = Callable[[Layer], Mapping[str, str]]
-"""Returns the values that are set as JSON in the contract's form, by the names of their fields."""
+"""Returns the settings of a layer by field name, each as JSON in the form of the contract."""
 
-_LOCATIONS: Final = 1_000
-"""Read at a time."""
+_PAGE: Final = 1_000
+"""How many locations are read at a time."""
 
 
 async def check_everywhere(reader: Reader, organization: Organization, prefix: str) -> None:
-    """Refuses with INVALID_FIELD settings that contradict each other, for the organization or at a location.
+    """Refuses with INVALID_FIELD if settings contradict each other, for the organization or at a location.
 
     `prefix` is the path of the settings in the request.
     """
     violations, after = Violations(), None
-    for field, words in check_settings(effective_settings(organization, None)):
-        violations.reject(f"{prefix}.{field}", words)
+    for field, problem in check_settings(effective_settings(organization, None)):
+        violations.reject(f"{prefix}.{field}", problem)
     while True:
-        locations = await reader.locations(organization.id, after, _LOCATIONS)
+        locations = await reader.locations(organization.id, after, _PAGE)
         for location in locations:
             if location.settings.names:
                 where = f" at {names.location(organization.id, location.id)}"
                 _check(violations, organization.settings, location, prefix, where)
-        if len(locations) < _LOCATIONS:
+        if len(locations) < _PAGE:
             break
         after = locations[-1].id
     violations.check()
 
 
 def check_location(organization: Organization, location: Location, prefix: str) -> None:
-    """Refuses with INVALID_FIELD settings that contradict each other at a location."""
+    """Refuses with INVALID_FIELD if settings contradict each other at a location."""
     violations = Violations()
     _check(violations, organization.settings, location, prefix, "")
     violations.check()
 
 
 def _check(violations: Violations, organization: Layer, location: Location, prefix: str, where: str) -> None:
-    for field, words in check_settings(merge_layers(organization, location.settings)):
-        violations.reject(f"{prefix}.{field}", f"{words}{where}")
+    for field, problem in check_settings(merge_layers(organization, location.settings)):
+        violations.reject(f"{prefix}.{field}", f"{problem}{where}")
 
 
-def revision(
+def next_revision(
     place: Organization | Location, after: Layer, texts: SettingsTexts, caller: Caller, now: datetime
 ) -> SettingsRevision | None:
-    """Returns the change of a place's settings to `after`; None where nothing changes."""
+    """Returns the revision that changes a place's settings to `after`; None if nothing changes."""
     old, new = texts(place.settings), texts(after)
     changes = tuple(
         FieldChange(field, old.get(field, ""), new.get(field, ""))

@@ -1,4 +1,4 @@
-"""The settings of an organization or a location: read, and changed as a whole."""
+"""Reads and changes the settings of an organization or a location."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from care_service.usecases.ports.directory import Directory
 from care_service.usecases.ports.reader import Reader
 from care_service.usecases.ports.ticket_store import StaleError
 from care_service.usecases.request import Replayable, Request
-from care_service.usecases.settings_revisions import SettingsTexts, check_everywhere, check_location, revision
+from care_service.usecases.settings_revisions import SettingsTexts, check_everywhere, check_location, next_revision
 
 _TRIES: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
 class SettingsPlace:
-    """Where settings are set: an organization, or one of its locations."""
+    """The organization or the location that settings belong to."""
 
     organization: Organization
     location: Location | None
@@ -44,7 +44,7 @@ class SettingsPlace:
 
 
 async def get_settings(reader: Reader, name: Child, caller: Caller) -> SettingsPlace:
-    """Returns the place that `name` names; the organization's has an empty id."""
+    """Returns the organization or location whose settings `name` names. An empty `id` means the organization's own."""
     caller.check_organization(name.organization, names.settings(name.organization, name.id))
     return await _load(reader, name)
 
@@ -54,22 +54,24 @@ async def update_settings(
     directory: Directory,
     texts: SettingsTexts,
     name: Child,
-    given: Layer,
+    new_settings: Layer,
     paths: frozenset[str],
     request: Request[SettingsPlace],
 ) -> Replayable[SettingsPlace]:
-    """Sets the settings `paths` as in `given`, or unsets those that are not in it. Returns the place after it."""
+    """Sets the settings `paths` as in `new_settings`, or unsets those that it lacks. Returns the changed place."""
     organization = name.organization
     request.caller.check_organization(organization, names.settings(organization, name.id))
     key = request.key(organization)
     for _ in range(_TRIES):
-        stored = await directory.answer(key) if key else None
+        stored = await directory.find_response(key) if key else None
         if (replayed := request.replay(stored)) is not None:
             return replayed
         place = await _load(reader, name)
         _check_etag(place, request.etag)
         try:
-            return await _write(reader, directory, texts, place, place.own.settings.changed(given, paths), request)
+            return await _write(
+                reader, directory, texts, place, place.own.settings.with_changes(new_settings, paths), request
+            )
         except StaleError:
             continue
     raise Refusal(Reason.CONTENDED, "Other calls keep changing the same settings. Call again.")
@@ -83,20 +85,20 @@ async def _write(
     settings: Layer,
     request: Request[SettingsPlace],
 ) -> SettingsPlace:
-    revised = revision(place.own, settings, texts, request.caller, request.now)
-    if revised is None:
+    new_revision = next_revision(place.own, settings, texts, request.caller, request.now)
+    if new_revision is None:
         return place
-    organization, number, now = place.organization, revised.number, request.now
+    organization, number, now = place.organization, new_revision.number, request.now
     if place.location is not None:
         location = replace(place.location, settings=settings, settings_revision=number, update_time=now)
         after = SettingsPlace(organization, location)
         check_location(organization, location, "settings")
-        await directory.put_location(location, (), request.record(organization.id, after), revised)
+        await directory.put_location(location, (), request.record(organization.id, after), new_revision)
     else:
         organization = replace(organization, settings=settings, settings_revision=number, update_time=now)
         after = SettingsPlace(organization, None)
         await check_everywhere(reader, organization, "settings")
-        await directory.put_organization(organization, (), request.record(organization.id, after), revised)
+        await directory.put_organization(organization, (), request.record(organization.id, after), new_revision)
     return after
 
 
@@ -111,5 +113,5 @@ async def _load(reader: Reader, name: Child) -> SettingsPlace:
 def _check_etag(place: SettingsPlace, etag: str) -> None:
     revision_number = str(place.own.settings_revision)
     if etag and etag != revision_number:
-        words = "The settings have changed since you read them. Read them again."
-        raise Refusal(Reason.ETAG_MISMATCH, words, {"settings": place.name, "etag": revision_number})
+        message = "The settings have changed since you read them. Read them again."
+        raise Refusal(Reason.ETAG_MISMATCH, message, {"settings": place.name, "etag": revision_number})

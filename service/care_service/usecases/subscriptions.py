@@ -25,40 +25,40 @@ _READS: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """The times of streams, in seconds."""
+    """The timing of streams, in seconds."""
 
-    look: float = 0.25
-    """Between two polls while there are subscriptions. Polling finds what other processes committed."""
+    poll: float = 0.25
+    """Time between two polls while there are subscriptions. Polls find the commits of other processes."""
     heartbeat: float = 20.0
     """Silence after which a stream sends a heartbeat. Proxies close connections that are silent for a minute."""
-    taken_within: float = 30.0
+    write_timeout: float = 30.0
     """Limit for writing one message to a stream. Unread messages stay in gRPC's window (64 KiB to some MiB)."""
     retry: float = 1.0
-    """Between two polls while the database is unreachable."""
+    """Time between two polls while the database is unreachable."""
 
 
 class Subscription:
-    """One stream: whether there is news for it, and whether a heartbeat is due."""
+    """The state of one stream: whether there is news for it, and whether a heartbeat is due."""
 
     def __init__(self, heartbeat: float) -> None:
         self._heartbeat = heartbeat
         self._news = asyncio.Event()
-        self._spoken = asyncio.get_running_loop().time()
+        self._last_sent = asyncio.get_running_loop().time()
         self._failure: Refusal | None = None
 
         self.through: FeedPosition | None = None
         """There may be changes up to this position; None before the first poll."""
-        self.is_over = False
+        self.has_ended = False
         """Whether the service is shutting down. The client resumes at another replica."""
 
     @property
     def is_silent(self) -> bool:
         """Whether a heartbeat is due."""
-        return asyncio.get_running_loop().time() >= self._spoken + self._heartbeat
+        return asyncio.get_running_loop().time() >= self._last_sent + self._heartbeat
 
     def mark_sent(self) -> None:
         """Records that the stream sent a message."""
-        self._spoken = asyncio.get_running_loop().time()
+        self._last_sent = asyncio.get_running_loop().time()
 
     def notify(self, through: FeedPosition) -> None:
         """Announces that there may be changes up to `through`."""
@@ -66,8 +66,8 @@ class Subscription:
         self._news.set()
 
     def end(self) -> None:
-        """Ends the stream in good order."""
-        self.is_over = True
+        """Ends the stream without an error."""
+        self.has_ended = True
         self._news.set()
 
     def fail(self, refusal: Refusal) -> None:
@@ -81,7 +81,7 @@ class Subscription:
         Raises a refusal if the feed can't be read: heartbeats would then suggest that all is well.
         """
         try:
-            async with asyncio.timeout_at(self._spoken + self._heartbeat):
+            async with asyncio.timeout_at(self._last_sent + self._heartbeat):
                 await self._news.wait()
         except TimeoutError:
             return False
@@ -101,15 +101,15 @@ class Subscriptions:
         self._subscriptions: dict[tuple[str | None, int | None], set[Subscription]] = {}
         self._reads: dict[tuple[FeedFilter, FeedPosition, FeedPosition, int], asyncio.Task[FeedPage]] = {}
         self._reading = asyncio.Semaphore(_READS)
-        self._is_over = False
+        self._has_ended = False
 
     def hint(self) -> None:
         """Requests a poll now, because this process committed something."""
         self._hint.set()
 
     def end(self) -> None:
-        """Ends all streams, present and future, because the service is shutting down."""
-        self._is_over = True
+        """Ends all streams, current and future, because the service is shutting down."""
+        self._has_ended = True
         for subscription in self._all():
             subscription.end()
 
@@ -120,13 +120,13 @@ class Subscriptions:
         Refuses with DRAINING when the block ends because the service is shutting down.
         """
         subscription, key = Subscription(self._pace.heartbeat), (organization, ticket)
-        if self._is_over:
+        if self._has_ended:
             subscription.end()
         self._subscriptions.setdefault(key, set()).add(subscription)
         self._hint.set()
         try:
             yield subscription
-            if subscription.is_over:
+            if subscription.has_ended:
                 raise draining()
         finally:
             self._subscriptions[key].discard(subscription)
@@ -159,7 +159,7 @@ class Subscriptions:
                 await self._hint.wait()
                 continue
             try:
-                place = await self._begin() if place is None else await self._look(place)
+                place = await self._begin() if place is None else await self._poll(place)
             except Refusal as refusal:
                 if has_failed:  # twice in a row: not a glitch
                     self._fail(refusal)
@@ -175,7 +175,7 @@ class Subscriptions:
             subscription.notify(place)
         return place
 
-    async def _look(self, place: FeedPosition) -> FeedPosition:
+    async def _poll(self, place: FeedPosition) -> FeedPosition:
         changed = await self._feed.changed_tickets(place, _LIMIT)
         for organization, ticket in changed.tickets:
             for key in ((organization, ticket), (organization, None), (None, None)):
@@ -183,7 +183,7 @@ class Subscriptions:
                     subscription.notify(changed.position)
         if changed.position == place:
             try:
-                async with asyncio.timeout(self._pace.look):
+                async with asyncio.timeout(self._pace.poll):
                     await self._hint.wait()
             except TimeoutError:
                 pass

@@ -1,4 +1,4 @@
-"""The commands on tickets themselves, and the read of one ticket."""
+"""The commands on a ticket itself, and GetTicket."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ Outcome = Replayable[TicketSnapshot]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewTicket:
-    """What a caller says about a ticket to create."""
+    """The values of a ticket to create."""
 
     organization: str
     review: UUID | None
     location: str
     """A location's id; empty for the review's location."""
     subject: str
-    """Empty for a subject that is made from the review."""
+    """Empty for a subject made from the review."""
     description: str
     priority: Priority | None
-    """None for the priority that the settings give the review."""
+    """None for the priority that the settings assign to the review's stars."""
     labels: tuple[str, ...]
     external_reference: str
     email: str
@@ -78,7 +78,7 @@ async def create_ticket(
         message_id=uuid7(),
     )
 
-    async def once(store: TicketStore) -> Outcome:
+    async def attempt(store: TicketStore) -> Outcome:
         snapshot, stored = await store.load_new(
             organization,
             review=new.review,
@@ -100,7 +100,7 @@ async def create_ticket(
         await store.commit_new(scheduled, request.record(organization, created))
         return created
 
-    return await retry_until_committed(store, once, None)
+    return await retry_until_committed(store, attempt, None)
 
 
 async def update_ticket(

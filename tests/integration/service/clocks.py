@@ -1,4 +1,4 @@
-"""A clock that stands still until a test sets it forward."""
+"""A clock that only a test advances."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class SettableClock:
         return self._now
 
     def advance(self, **how_long: float) -> None:
-        """Sets it forward; the arguments are those of timedelta."""
+        """Advances the clock. The arguments are those of timedelta."""
         self._now += timedelta(**how_long)
 
     def set(self, moment: datetime) -> None:
-        """Sets it to a moment that has not passed yet."""
+        """Sets the clock to a moment that is not in its past."""
         if moment < self._now:
             raise ValueError(moment)
         self._now = moment

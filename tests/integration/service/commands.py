@@ -1,4 +1,4 @@
-"""Every command on a ticket as a value: its request for a ticket that it fits, and the call."""
+"""Each command on a ticket: a ticket on which it succeeds, its request and the call."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _SETS = ("allowed", "roles")
 
 
 class Encodable(Protocol):
-    """Any answer."""
+    """Any response."""
 
     def SerializeToString(self, *, deterministic: bool = ...) -> bytes: ...
 
 
 class TicketAnswer(Encodable, Protocol):
-    """What every command answers at least."""
+    """The response of a command."""
 
     @property
     def ticket(self) -> Ticket: ...
@@ -34,7 +34,7 @@ class TicketAnswer(Encodable, Protocol):
 
 @dataclass(frozen=True)
 class Target:
-    """A ticket, and the recovery that a command on one names."""
+    """A ticket, and the recovery that a command names."""
 
     tenant: Tenant
     ticket: Ticket
@@ -42,7 +42,7 @@ class Target:
 
 
 async def ready(tenant: Tenant, command: str) -> Target:
-    """A ticket of alice's on which `command` succeeds; for TakeTicket, nobody's. bob is there to be assigned to."""
+    """Creates a ticket on which `command` of alice succeeds. bob exists and can be assigned."""
     await tenant.meet("alice", "bob")
     match command:
         case "TakeTicket":
@@ -60,7 +60,7 @@ async def ready(tenant: Tenant, command: str) -> Target:
 
 
 def request(command: str, target: Target, etag: str = "", request_id: str = "") -> Message:
-    """The request of `command`."""
+    """Returns the request of `command`."""
     name, more = target.ticket.name, {"etag": etag, "request_id": request_id}
     match command:
         case "AssignTicket":
@@ -86,7 +86,7 @@ def request(command: str, target: Target, etag: str = "", request_id: str = "") 
 
 
 def send(client: CareClient, message: Message) -> Awaitable[TicketAnswer]:
-    """Calls the method whose request `message` is."""
+    """Sends a request to its method."""
     command = message.DESCRIPTOR.name.removesuffix("Request")
     stub = client.conversations if hasattr(client.conversations, command) else client.tickets
     method: Callable[[Message], Awaitable[TicketAnswer]] = getattr(stub, command)
@@ -94,12 +94,12 @@ def send(client: CareClient, message: Message) -> Awaitable[TicketAnswer]:
 
 
 def run(client: CareClient, command: str, target: Target, etag: str = "") -> Awaitable[TicketAnswer]:
-    """Sends `command`."""
+    """Sends the request of `command`."""
     return send(client, request(command, target, etag))
 
 
 def assert_refused(error: CareError, reason: str, metadata: Mapping[str, str] | None = None) -> None:
-    """Compares code, reason and all of the metadata; lists in it are sets."""
+    """Compares code, reason and all metadata. Lists in the metadata are compared as sets."""
 
     def comparable(values: Mapping[str, str]) -> dict[str, object]:
         return {key: frozenset(value.split(",")) if key in _SETS else value for key, value in values.items()}

@@ -1,4 +1,4 @@
-"""One service for the tests of this folder; each test has an organization of its own."""
+"""One service for the tests of this folder. Each test has its own organization."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.care import Care, care
 from tests.support.tenant import Tenant
 
 _numbers = count(1)
-# SQLAlchemy does not know the type when it reads a schema.
+# SQLAlchemy does not know this type when it reads a schema.
 ischema_names["xid8"] = tables.XID8
 
 
@@ -37,12 +37,12 @@ def clock() -> SettableClock:
 
 @pytest.fixture(scope="session")
 async def timed_service(server: postgres.Server, clock: SettableClock) -> AsyncIterator[Care]:
-    """A service that goes by `clock`."""
+    """A service whose time is that of `clock`."""
     async with care(server.create_database("timed"), clock=clock) as running:
         yield running
 
 
 @pytest.fixture
 async def timed(timed_service: Care) -> Tenant:
-    """An organization whose time is `clock`'s."""
+    """An organization whose time is that of `clock`."""
     return Tenant(timed_service, f"org-{next(_numbers)}")

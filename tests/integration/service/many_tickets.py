@@ -1,6 +1,7 @@
-"""A million tickets in one organization, and others beside it, for what only shows at that size.
+"""Fills a database with a million tickets in one organization, and with other organizations.
 
-They are put in before the migration that makes the indexes for finding them, which is faster, and a test of it.
+The tickets are inserted before the migration that creates the indexes for finding them. This is faster, and it tests
+the migration.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ RARE_TICKET = 123_456
 """The one ticket of the big organization with a rare word, label, reporter and reference."""
 RARE_REFERENCE = "3f9a12c7"
 
-# The old tickets are closed, as they are in life. Everything else is spread over all of them, each by a prime number of
-# its own, so that nothing goes with anything else. `n` counts from 1.
+# Old tickets are closed, as in reality. Every other value is spread over all tickets by its own prime number, so that
+# the values do not depend on each other. `n` counts from 1.
 _REVIEWS = """
     INSERT INTO reviews (organization, id, site, external_id, location, author_display_name, stars, text, url,
       create_time, update_time, ingest_time, ticket_number, posting_attempts)
@@ -57,11 +58,11 @@ _REFERENCES = """
     UPDATE {table} SET external_reference = CASE WHEN number = $2 THEN 'ORD-1' ELSE 'ORD-' || 2 + number % 83 END
     WHERE organization = $1::TEXT AND (number = $2::INT OR number % 499 = 0)
 """
-"""Set later than the rows were made: they are of a schema without them."""
+"""Sets the column after the rows were inserted, because the first schema lacks it."""
 
 
 async def fill(database: Database) -> None:
-    """Makes the tables, fills them, and lets PostgreSQL count them."""
+    """Creates the tables, fills them, and updates the statistics of PostgreSQL."""
     await upgrade(database.engine, "0002")
     async with database.driver() as connection:
         await connection.execute("SET statement_timeout = 0")
@@ -75,5 +76,5 @@ async def fill(database: Database) -> None:
         for organization in SIZES:
             for table in ("tickets", "ticket_terms"):
                 await connection.execute(_REFERENCES.format(table=table), organization, RARE_TICKET)
-        # Index-only scans need the visibility map, which autovacuum keeps in life.
+        # Index-only scans need the visibility map, which autovacuum maintains in production.
         await connection.execute("VACUUM (ANALYZE) tickets, ticket_terms, reviews, recoveries")

@@ -1,4 +1,4 @@
-"""Calls with bytes and metadata as they are, past the generated stubs."""
+"""Calls methods with raw bytes and metadata, without the generated stubs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _STREAMS = {full_name(method) for method in methods() if method.server_streaming
 
 
 async def raw(service: Care, method: str, body: bytes = b"", token: str | None = None) -> bytes:
-    """Calls a method with bytes as they are; returns its answer, or the first of a stream."""
+    """Calls a method with raw bytes. Returns the response, or the first one of a stream."""
     async with grpc.aio.insecure_channel(service.address) as channel:
         metadata = () if token is None else (("authorization", token),)
         with care_errors():

@@ -1,4 +1,6 @@
-"""The committed snapshot of who may call what, and how to renew it after a wanted change of the contract.
+"""The committed snapshot of the roles that may call each method.
+
+Renew it after an intended change of the contract:
 
 python -m tests.integration.service.renew_access
 """
@@ -21,7 +23,7 @@ SNAPSHOT: Final = Path(__file__).with_name("access_snapshot.json")
 
 
 def methods() -> Iterator[MethodDescriptor]:
-    """Every method of every service that the contract's package declares, whether the server knows it or not."""
+    """Returns all methods of all services of the contract, including methods that the server does not implement."""
     for module in pkgutil.iter_modules(care.v1.__path__):
         if module.name.endswith("_pb2"):
             file: FileDescriptor = import_module(f"care.v1.{module.name}").DESCRIPTOR
@@ -30,12 +32,12 @@ def methods() -> Iterator[MethodDescriptor]:
 
 
 def full_name(method: MethodDescriptor) -> str:
-    """`care.v1.TicketService/GetTicket`."""
+    """Returns the name with service and package, such as `care.v1.TicketService/GetTicket`."""
     return f"{method.containing_service.full_name}/{method.name}"
 
 
 def access() -> dict[str, list[str]]:
-    """Reads the options: the bare words of the roles, or `public`; empty for a method without the option."""
+    """Returns the `access` option of each method: roles, or `public`. Empty for a method without the option."""
     found = {}
     for method in methods():
         option = method.GetOptions().Extensions[access_pb2.access]
@@ -45,7 +47,7 @@ def access() -> dict[str, list[str]]:
 
 
 def rendered() -> str:
-    """The snapshot as it is committed."""
+    """Returns the text of the snapshot."""
     return json.dumps(access(), indent=2) + "\n"
 
 

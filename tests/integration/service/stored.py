@@ -1,4 +1,4 @@
-"""Rows for tests of statements: entities that the rules made, varied, and written as they are."""
+"""Writes rows for tests of SQL statements, from entities that the rules made."""
 
 from __future__ import annotations
 
@@ -33,6 +33,8 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 LONG_AGO = NOW - timedelta(days=2)
 RECENTLY = NOW - timedelta(days=1)
 SOON = NOW + timedelta(days=1)
+ALL = 1_000_000
+"""The size of a page that holds every row."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Examples:
 
 
 def examples() -> Examples:
-    """Makes the entities by the rules: a form that was just sent, and a chat that was just opened."""
+    """Makes the entities with the rules: a form that was just sent, and a chat that was just opened."""
     desk = Desk("acme", Policy())
     memory = desk.memory
     with_form, with_chat = desk.create_ticket(LONG_AGO, "review"), desk.create_ticket(LONG_AGO, None)
@@ -85,7 +87,7 @@ async def fetch(database: Database, statement: str, *values: object) -> list[asy
 
 @asynccontextmanager
 async def migrated(server: postgres.Server, name: str) -> AsyncIterator[Database]:
-    """A database with the newest schema, which no service uses. One statement may take a minute."""
+    """Creates a database with the newest schema, without a service. One statement may take a minute."""
     database = Database(server.create_database(name), statement_timeout=timedelta(minutes=1))
     await upgrade(database.engine)
     try:

@@ -1,4 +1,4 @@
-"""The service takes the requests that the reference in docs/api shows: none is refused for its fields."""
+"""The requests of the reference in docs/api are well-formed: the service refuses none for its fields."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tools.api_docs.contract import PACKAGE, Method, Service, load_contract
 
 METHODS = [(service, method) for service in load_contract().services for method in service.methods]
 NOT_THERE = {"RESOURCE_NOT_FOUND", "LINK_UNKNOWN"}
-"""What is right to say of the examples' tickets and links, which nobody made."""
+"""Reasons that are correct for the examples, because their tickets and links do not exist."""
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Batch methods: each item succeeds or fails by itself, as the single method would have answered."""
+"""Batch methods: each item succeeds or fails on its own, with the answer of the single method."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OK = grpc.StatusCode.OK.value[0]
 
 
 def info(status: Status) -> tuple[str, dict[str, str]]:
-    """The reason of an item's failure, with its metadata."""
+    """Returns the reason of a failed item and its metadata."""
     unpacked = ErrorInfo()
     assert status.details[0].Unpack(unpacked)
     assert unpacked.domain == "care"
@@ -31,7 +31,7 @@ def info(status: Status) -> tuple[str, dict[str, str]]:
     return unpacked.reason, dict(unpacked.metadata)
 
 
-def closing(tenant: Tenant, *names: str, request_id: str = "") -> tickets.BatchCloseTicketsRequest:
+def close_request(tenant: Tenant, *names: str, request_id: str = "") -> tickets.BatchCloseTicketsRequest:
     items = [tickets.CloseTicketRequest(name=name) for name in names]
     return tickets.BatchCloseTicketsRequest(parent=tenant.name, requests=items, request_id=request_id)
 
@@ -39,7 +39,7 @@ def closing(tenant: Tenant, *names: str, request_id: str = "") -> tickets.BatchC
 async def test_each_item_of_a_batch_succeeds_or_fails_by_itself(tenant: Tenant) -> None:
     mine, others, nobodys = await tenant.ticket(), await tenant.ticket("bob"), await tenant.ticket(None)
     missing = f"{tenant.name}/tickets/999999"
-    request = closing(tenant, mine.name, others.name, nobodys.name, missing, mine.name)
+    request = close_request(tenant, mine.name, others.name, nobodys.name, missing, mine.name)
     results = (await tenant.agent("alice").tickets.BatchCloseTickets(request)).results
     assert [each.name for each in results] == [mine.name, others.name, nobodys.name, missing, mine.name]
     closed, foreign, unowned, unknown, again = results
@@ -55,7 +55,7 @@ async def test_each_item_of_a_batch_succeeds_or_fails_by_itself(tenant: Tenant) 
     assert (await tenant.get(others)).status == ticket_pb2.TICKET_STATUS_OPEN
 
 
-async def test_a_batch_resolves(tenant: Tenant) -> None:
+async def test_a_batch_resolves_tickets(tenant: Tenant) -> None:
     owned = [await tenant.ticket() for _ in range(3)]
     items = [tickets.ResolveTicketRequest(name=ticket.name) for ticket in owned]
     request = tickets.BatchResolveTicketsRequest(parent=tenant.name, requests=items)
@@ -82,9 +82,9 @@ async def test_a_supervisors_batch_assigns_with_an_override(tenant: Tenant) -> N
     assert (await tenant.log_types(ticket))[0] == "ASSIGNED_BY_OVERRIDE"
 
 
-async def test_a_batch_sent_again_acts_once_and_tries_again_what_was_refused(tenant: Tenant) -> None:
+async def test_a_repeated_batch_acts_once_and_retries_the_refused_items(tenant: Tenant) -> None:
     mine, others = await tenant.ticket(), await tenant.ticket("bob")
-    request = closing(tenant, mine.name, others.name, request_id=str(uuid4()))
+    request = close_request(tenant, mine.name, others.name, request_id=str(uuid4()))
     alice = tenant.agent("alice").tickets
     first = (await alice.BatchCloseTickets(request)).results
     hand_over = tickets.AssignTicketRequest(name=others.name, assignee=tenant.agent_name("alice"))
@@ -113,7 +113,7 @@ async def test_an_item_keeps_its_own_etag_and_request_id(tenant: Tenant) -> None
 
 @pytest.mark.parametrize("count", [0, 101])
 async def test_a_batch_has_one_to_a_hundred_items(tenant: Tenant, count: int) -> None:
-    request = closing(tenant, *[f"{tenant.name}/tickets/1"] * count)
+    request = close_request(tenant, *[f"{tenant.name}/tickets/1"] * count)
     error = await refusal(tenant.agent("alice").tickets.BatchCloseTickets(request))
     assert_refused(error, "INVALID_FIELD")
     assert [violation.field for violation in error.field_violations] == ["requests"]
@@ -121,7 +121,7 @@ async def test_a_batch_has_one_to_a_hundred_items(tenant: Tenant, count: int) ->
 
 async def test_an_item_of_another_organization_fails_the_whole_batch(tenant: Tenant) -> None:
     mine = await tenant.ticket()
-    request = closing(tenant, mine.name, "organizations/elsewhere/tickets/1")
+    request = close_request(tenant, mine.name, "organizations/elsewhere/tickets/1")
     error = await refusal(tenant.agent("alice").tickets.BatchCloseTickets(request))
     assert_refused(error, "INVALID_FIELD")
     assert [violation.field for violation in error.field_violations] == ["requests[1]"]
@@ -135,7 +135,7 @@ async def test_a_batch_below_another_organization_is_not_found(tenant: Tenant) -
     assert_refused(error, "RESOURCE_NOT_FOUND", {"resource": "organizations/elsewhere"})
 
 
-async def test_a_batch_of_reviews_is_taken_in_item_by_item(tenant: Tenant) -> None:
+async def test_a_batch_of_reviews_is_ingested_item_by_item(tenant: Tenant) -> None:
     good = await tenant.review()
     edited = Review()
     edited.CopyFrom(good)
@@ -155,8 +155,8 @@ async def test_a_batch_of_reviews_is_taken_in_item_by_item(tenant: Tenant) -> No
     )
 
 
-async def test_an_item_of_a_batch_names_a_ticket(tenant: Tenant) -> None:
-    request = closing(tenant, "nonsense")
+async def test_an_item_of_a_batch_must_name_a_ticket(tenant: Tenant) -> None:
+    request = close_request(tenant, "nonsense")
     (result,) = (await tenant.agent("alice").tickets.BatchCloseTickets(request)).results
     assert info(result.status)[0] == "INVALID_FIELD"
     assert result.ticket == Ticket()

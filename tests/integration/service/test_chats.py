@@ -1,4 +1,4 @@
-"""The chat: what agents and customers say to each other, and what the private link opens and never shows."""
+"""The chat: messages of agents and customers, and the private link that opens it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ HOSTILE = [
 
 
 async def open_chat(tenant: Tenant, **more: str) -> tuple[Ticket, Recovery, str]:
-    """A ticket of alice's whose chat is open and was opened; its recovery; the private link's token."""
+    """Opens a chat of alice and the customer. Returns its ticket, its recovery and the token of the private link."""
     ticket = await tenant.ticket()
     recovery = await tenant.form(ticket)
     await tenant.posted(recovery)
@@ -61,10 +61,10 @@ async def post(tenant: Tenant, token: str, text: str, request_id: str = "") -> c
     return (await tenant.customer.customers.PostMessage(request)).message
 
 
-# --- what is said -----------------------------------------------------------------------------------------------------
+# --- messages ---------------------------------------------------------------------------------------------------------
 
 
-async def test_what_both_sides_write_stands_in_the_thread_and_in_the_chat_in_one_order(tenant: Tenant) -> None:
+async def test_thread_and_chat_show_the_messages_of_both_sides_in_the_same_order(tenant: Tenant) -> None:
     await tenant.settings(Organization(chat_greeting="Welcome! Write to us: {chat_link}."))
     ticket, _, token = await open_chat(tenant)
     first = await send(tenant, ticket, "We looked into it.")
@@ -112,7 +112,7 @@ async def test_a_message_is_written_with_its_delivery_and_one_activity(tenant: T
     assert await tenant.wakes(message.name) == 1
 
 
-async def test_a_thread_is_read_from_either_end(tenant: Tenant) -> None:
+async def test_a_thread_can_be_listed_from_either_end(tenant: Tenant) -> None:
     ticket, _, token = await open_chat(tenant)
     for number in range(5):
         await post(tenant, token, f"{number}")
@@ -128,7 +128,7 @@ async def test_a_thread_is_read_from_either_end(tenant: Tenant) -> None:
     assert [each.field for each in error.field_violations] == ["order_by"]
 
 
-async def test_a_repeat_of_a_message_writes_it_once(tenant: Tenant) -> None:
+async def test_a_repeated_message_is_written_once_for_both_sides(tenant: Tenant) -> None:
     ticket, _, token = await open_chat(tenant)
     ours, theirs = str(uuid4()), str(uuid4())
     sent = {(await send(tenant, ticket, "Once", request_id=ours)).name for _ in range(3)}
@@ -140,7 +140,7 @@ async def test_a_repeat_of_a_message_writes_it_once(tenant: Tenant) -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: ascii(text[:20]))
-async def test_texts_are_kept_as_they_are(tenant: Tenant, text: str) -> None:
+async def test_texts_are_stored_unchanged(tenant: Tenant, text: str) -> None:
     ticket, _, token = await open_chat(tenant)
     await send(tenant, ticket, text)
     await post(tenant, token, text)
@@ -151,7 +151,7 @@ async def test_texts_are_kept_as_they_are(tenant: Tenant, text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["", "  \n ", "\u200b\ufeff\u2066", "x" * 10_001, "x" * 100_000, "nu\0ll"], ids=lambda text: ascii(text[:9])
 )
-async def test_texts_that_are_none_are_refused_to_both_sides_and_leave_nothing(tenant: Tenant, text: str) -> None:
+async def test_invalid_texts_of_both_sides_are_refused_and_not_stored(tenant: Tenant, text: str) -> None:
     ticket, _, token = await open_chat(tenant)
     before = await tenant.thread(ticket)
     for call in (send(tenant, ticket, text), post(tenant, token, text)):
@@ -161,10 +161,10 @@ async def test_texts_that_are_none_are_refused_to_both_sides_and_leave_nothing(t
     assert await tenant.thread(ticket) == before
 
 
-# --- when the chat is open --------------------------------------------------------------------------------------------
+# --- statuses and follow-ups ------------------------------------------------------------------------------------------
 
 
-async def test_the_first_use_of_the_link_and_no_other_verifies_the_contact(tenant: Tenant) -> None:
+async def test_only_the_first_use_of_the_link_verifies_the_contact(tenant: Tenant) -> None:
     ticket = await tenant.ticket()
     recovery = await tenant.in_recovery_state(ticket, "CHAT_UNLOCKED")
     assert not (await tenant.get(ticket)).customer.verified
@@ -188,7 +188,7 @@ async def test_a_customer_reopens_a_resolved_ticket_by_writing(tenant: Tenant) -
     assert [(change.field, change.after) for change in entry.changes] == [("status", "IN_PROGRESS")]
 
 
-async def test_after_the_close_a_customer_raises_a_follow_up_whose_link_they_are_sent(tenant: Tenant) -> None:
+async def test_a_customer_who_writes_after_the_close_gets_a_follow_up_and_its_link(tenant: Tenant) -> None:
     ticket, _, token = await open_chat(tenant)
     await tenant.agent("alice").tickets.CloseTicket(tickets.CloseTicketRequest(name=ticket.name))
     assert (await chat(tenant, token)).state == customers.CHAT_STATE_CLOSED
@@ -203,7 +203,7 @@ async def test_after_the_close_a_customer_raises_a_follow_up_whose_link_they_are
     assert (followed.follow_up_of, followed.assignee) == (ticket.name, tenant.agent_name("alice"))
     assert (followed.customer.email, followed.customer.verified) == ("robin@example.com", True)
     assert [entry.text for entry in await tenant.thread(following, "CUSTOMER_MESSAGE")] == ["One more thing."]
-    # Its chat is not open before the workflow has unlocked it; then they write there by the old link too.
+    # Its chat is locked until the workflow unlocks it. Then the old link reaches it too.
     assert_refused(await refusal(post(tenant, token, "And…")), "CHAT_LOCKED")
     await tenant.unlock(Recovery(name=followed.recovery))
     await post(tenant, token, "And another.")
@@ -217,7 +217,7 @@ async def test_after_the_close_a_customer_raises_a_follow_up_whose_link_they_are
     assert theirs == ["One more thing.", "And another."]
 
 
-async def test_a_message_comes_to_the_end_of_the_chain(tenant: Tenant) -> None:
+async def test_a_message_goes_to_the_last_ticket_of_the_chain(tenant: Tenant) -> None:
     ticket, _, token = await open_chat(tenant)
     last = ticket
     for _ in range(3):
@@ -229,10 +229,10 @@ async def test_a_message_comes_to_the_end_of_the_chain(tenant: Tenant) -> None:
     assert [entry.text for entry in await tenant.thread(last, "CUSTOMER_MESSAGE")] == ["Again", "Still me"]
 
 
-# --- what a link is good for ------------------------------------------------------------------------------------------
+# --- the private link -------------------------------------------------------------------------------------------------
 
 
-async def test_where_the_review_has_a_ticket_of_others_its_team_is_handed_the_message_as_a_claim(
+async def test_a_message_becomes_a_claim_if_the_review_has_a_ticket_with_another_contact(
     tenant: Tenant,
 ) -> None:
     ticket, _, token = await open_chat(tenant, phone="+1 415 555 2671")
@@ -244,13 +244,13 @@ async def test_where_the_review_has_a_ticket_of_others_its_team_is_handed_the_me
     [claim] = (await tenant.service.conversations.ListContacts(_contacts(newer))).contacts
     assert (claim.email, claim.phone, claim.message) == ("robin@example.com", "+14155552671", "Me again")
     assert (await tenant.log_types(newer))[0] == "CONTACT_CLAIMED"
-    # The same words again are with the team already; and they are not handed any number of them.
+    # A repeated message makes no second claim, and the number of claims is limited.
     await tenant.customer.customers.PostMessage(customers.PostMessageRequest(token=token, text="Me again"))
     for number in range(MAX_CLAIMS - 1):
         await post(tenant, token, f"And {number}")
     assert_refused(await refusal(post(tenant, token, "One too many")), "CHAT_LOCKED", {})
     assert len((await tenant.service.conversations.ListContacts(_contacts(newer))).contacts) == MAX_CLAIMS
-    # Accepted, they are whom the chat is with, by the old link and by the new one.
+    # After the claim is accepted, the old link reaches the new chat.
     await tenant.agent("alice").tickets.TakeTicket(tickets.TakeTicketRequest(name=newer.name))
     accept = conversations.AddContactRequest(parent=newer.name, claim=claim.id)
     await tenant.agent("alice").conversations.AddContact(accept)
@@ -261,7 +261,7 @@ async def test_where_the_review_has_a_ticket_of_others_its_team_is_handed_the_me
 
 
 @pytest.mark.parametrize("added", [{"email": "Robin@Example.com"}, {"phone": "+14155552671"}], ids=["email", "phone"])
-async def test_a_customer_whom_the_team_of_the_newer_ticket_knows_by_one_address_is_heard(
+async def test_a_customer_of_an_older_ticket_can_write_to_a_newer_one_that_knows_one_of_their_addresses(
     tenant: Tenant, added: dict[str, str]
 ) -> None:
     ticket, _, token = await open_chat(tenant, phone="+1 415 555 2671")
@@ -279,7 +279,7 @@ def _create(tenant: Tenant, ticket: Ticket) -> tickets.CreateTicketRequest:
     return tickets.CreateTicketRequest(parent=tenant.name, ticket=ticket)
 
 
-async def test_the_link_of_a_rejected_contact_is_unknown_and_the_next_contact_sees_nothing_of_it(
+async def test_the_link_of_a_rejected_contact_is_unknown_and_the_next_contact_sees_no_earlier_message(
     tenant: Tenant,
 ) -> None:
     ticket, recovery, token = await open_chat(tenant, email="wrong@example.com")
@@ -295,7 +295,7 @@ async def test_the_link_of_a_rejected_contact_is_unknown_and_the_next_contact_se
     assert [each.author for each in (await chat(tenant, second)).messages] == [BUSINESS]
 
 
-async def test_only_the_token_of_that_very_link_opens_it(tenant: Tenant) -> None:
+async def test_a_chat_opens_only_with_the_token_of_its_link(tenant: Tenant) -> None:
     ticket, recovery, token = await open_chat(tenant)
     links: Links = tenant.care.links
     key, resource, mac = token.split(".")
@@ -315,14 +315,14 @@ async def test_only_the_token_of_that_very_link_opens_it(tenant: Tenant) -> None
             assert "organizations/" not in error.message
 
 
-async def test_a_link_is_none_before_its_chat_was_opened(tenant: Tenant) -> None:
+async def test_a_link_is_unknown_before_its_chat_is_open(tenant: Tenant) -> None:
     ticket = await tenant.ticket()
     await tenant.in_recovery_state(ticket, "CONTACT_RECEIVED")
     contact = (await tenant.service.conversations.ListContacts(_contacts(ticket))).contacts[0].id
     assert_refused(await refusal(chat(tenant, tenant.chat_token(contact))), "LINK_UNKNOWN")
 
 
-async def test_too_many_messages_by_one_link_are_put_off(timed: Tenant, clock: SettableClock) -> None:
+async def test_messages_are_limited_per_link(timed: Tenant, clock: SettableClock) -> None:
     _, _, token = await open_chat(timed)
 
     async def write() -> None:
@@ -335,7 +335,7 @@ async def test_too_many_messages_by_one_link_are_put_off(timed: Tenant, clock: S
     assert caught.value.retry_after is not None
 
 
-async def test_a_link_that_is_used_all_the_time_is_put_off(timed: Tenant, clock: SettableClock) -> None:
+async def test_reads_are_limited_per_link(timed: Tenant, clock: SettableClock) -> None:
     _, _, token = await open_chat(timed)
     answers = await asyncio.gather(*(chat(timed, token) for _ in range(150)), return_exceptions=True)
     refused = [answer for answer in answers if isinstance(answer, ResourceExhausted)]
@@ -343,7 +343,7 @@ async def test_a_link_that_is_used_all_the_time_is_put_off(timed: Tenant, clock:
     assert {(error.reason, error.retry_after) for error in refused} == {("RATE_LIMITED", timedelta(minutes=1))}
 
 
-async def test_a_long_chat_is_shown_page_by_page_from_its_end(tenant: Tenant) -> None:
+async def test_a_long_chat_is_paged_from_its_end(tenant: Tenant) -> None:
     ticket, _, token = await open_chat(tenant)
     for number in range(11):
         await send(tenant, ticket, f"{number}")

@@ -1,4 +1,4 @@
-"""Claims: further addresses that were left for a ticket, how the team sees them, and accepting one."""
+"""Claims: further contacts that were submitted for a ticket, how they are listed, and how one is accepted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.tenant import Tenant
 
 
 async def contacts(tenant: Tenant, ticket: Ticket, size: int = 0) -> list[Contact]:
-    """Every contact of the ticket, page by page."""
+    """Returns all contacts of the ticket, read page by page."""
     found: list[Contact] = []
     request = conversations.ListContactsRequest(parent=ticket.name, page_size=size)
     while True:
@@ -28,8 +28,8 @@ async def contacts(tenant: Tenant, ticket: Ticket, size: int = 0) -> list[Contac
         request.page_token = page.next_page_token
 
 
-async def claimed(tenant: Tenant) -> tuple[Ticket, Recovery]:
-    """A ticket of alice's whose form a stranger answered first, and then the customer."""
+async def ticket_with_claim(tenant: Tenant) -> tuple[Ticket, Recovery]:
+    """Creates a ticket of alice whose form a stranger answers first and the customer second."""
     ticket = await tenant.ticket()
     recovery = await tenant.form(ticket)
     await tenant.submit(recovery, email="stranger@example.com")
@@ -48,7 +48,7 @@ async def reject(tenant: Tenant, recovery: Recovery) -> None:
 
 
 async def test_a_claim_can_be_accepted_in_place_of_a_rejected_contact(tenant: Tenant) -> None:
-    ticket, recovery = await claimed(tenant)
+    ticket, recovery = await ticket_with_claim(tenant)
     (claim,) = (await tenant.recovery(recovery)).claims
     await reject(tenant, recovery)
     answer = await accept(tenant, ticket, claim.id)
@@ -56,7 +56,7 @@ async def test_a_claim_can_be_accepted_in_place_of_a_rejected_contact(tenant: Te
     assert answer.ticket.contact_state == ticket_pb2.CONTACT_STATE_CONTACT_RECEIVED
     assert (answer.ticket.customer.email, answer.ticket.customer.display_name) == ("robin@example.com", "Robin")
     assert not answer.ticket.customer.verified
-    # A contact is used only by the recovery that brought it: the claim is copied, and stays what it was.
+    # A contact belongs to one recovery, so the claim is copied and stays a claim.
     assert answer.recovery.contact.id != claim.id
     assert (answer.recovery.contact.recovery, answer.recovery.contact.message) == (answer.recovery.name, "It was me")
     assert list((await tenant.recovery(recovery)).claims) == [claim]
@@ -78,7 +78,7 @@ async def test_a_claim_from_an_earlier_tickets_link_can_be_accepted_over_a_live_
 
 
 async def test_a_claim_is_not_accepted_while_another_contact_is_known(tenant: Tenant) -> None:
-    ticket, recovery = await claimed(tenant)
+    ticket, recovery = await ticket_with_claim(tenant)
     (claim,) = (await tenant.recovery(recovery)).claims
     request = conversations.AddContactRequest(parent=ticket.name, claim=claim.id)
     error = await refusal(tenant.agent("alice").conversations.AddContact(request))
@@ -96,7 +96,7 @@ async def test_a_claim_is_not_accepted_while_another_contact_is_known(tenant: Te
 
 
 async def test_a_claim_of_another_ticket_does_not_exist(tenant: Tenant) -> None:
-    _, recovery = await claimed(tenant)
+    _, recovery = await ticket_with_claim(tenant)
     (claim,) = (await tenant.recovery(recovery)).claims
     other = await tenant.ticket()
     request = conversations.AddContactRequest(parent=other.name, claim=claim.id)
@@ -113,7 +113,7 @@ async def test_a_claim_of_another_ticket_does_not_exist(tenant: Tenant) -> None:
         ({"claim": "0190a0a0-0000-7000-8000-000000000001", "display_name": "Kim"}, ["claim"]),
     ],
 )
-async def test_a_claim_is_named_by_its_id_and_brings_its_own_addresses(
+async def test_a_claim_must_be_a_valid_id_without_addresses_beside_it(
     tenant: Tenant, given: dict[str, str], fields: list[str]
 ) -> None:
     ticket = await tenant.ticket()
@@ -124,8 +124,8 @@ async def test_a_claim_is_named_by_its_id_and_brings_its_own_addresses(
 
 
 @pytest.mark.parametrize("size", [0, 1, 2])
-async def test_every_address_that_was_left_is_listed_the_oldest_first(tenant: Tenant, size: int) -> None:
-    ticket, recovery = await claimed(tenant)
+async def test_all_submitted_contacts_are_listed_oldest_first(tenant: Tenant, size: int) -> None:
+    ticket, recovery = await ticket_with_claim(tenant)
     await tenant.submit(recovery, email="third@example.com")
     await reject(tenant, recovery)
     request = conversations.AddContactRequest(parent=ticket.name, phone="+14155550123")
@@ -140,7 +140,7 @@ async def test_every_address_that_was_left_is_listed_the_oldest_first(tenant: Te
     assert [each.recovery for each in found] == [recovery.name] * 3 + [added.name]
 
 
-async def test_every_answer_to_a_form_gets_the_same_reference_which_the_team_sees(tenant: Tenant) -> None:
+async def test_all_submissions_to_a_form_get_the_reference_that_the_team_sees(tenant: Tenant) -> None:
     ticket = await tenant.ticket()
     recovery = await tenant.form(ticket)
     references = set()

@@ -1,4 +1,4 @@
-"""What the contract promises of every method: access, errors, health, reflection; and that the code agrees with it."""
+"""Rules for every method of the contract: access, errors, health and reflection."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ def test_the_access_rules_are_those_of_the_committed_snapshot() -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-async def test_a_method_is_open_to_its_roles_and_to_nobody_else(service: Care, tenant: Tenant, method: str) -> None:
+async def test_only_the_roles_of_a_method_may_call_it(service: Care, tenant: Tenant, method: str) -> None:
     allowed = ACCESS[method.removeprefix("care.v1.")]
     for role in ROLES:
         token = f"Bearer {service.token(sub='someone', org=tenant.id, roles=[role])}"
-        # An empty request: who gets past the role is told of its fields. A supervisor is an agent too.
+        # An empty request: a caller with an allowed role is refused for its fields. A supervisor is an agent too.
         roles = {role, "agent"} if role == "supervisor" else {role}
         if roles & allowed or allowed == {"public"}:
             if method != "care.v1.LifecycleService/GetLifecycle":
@@ -62,7 +62,7 @@ async def test_a_method_is_open_to_its_roles_and_to_nobody_else(service: Care, t
 
 
 @pytest.mark.parametrize("roles", [[], ["admin"], ["Agent"], [7]])
-async def test_a_token_without_a_known_role_may_call_nothing_but_what_is_public(
+async def test_a_token_without_a_known_role_may_call_only_public_methods(
     service: Care, tenant: Tenant, roles: list[object]
 ) -> None:
     client = service.client(service.token(sub="alice", org=tenant.id, roles=roles))
@@ -76,7 +76,7 @@ def reasons() -> list[str]:
     return [name for name in names if name != "UNSPECIFIED"]
 
 
-def test_every_reason_of_the_contract_is_one_of_the_domain_and_has_the_designs_code() -> None:
+def test_every_reason_of_the_contract_exists_in_the_rules_and_has_the_code_of_the_design() -> None:
     assert set(reasons()) == {reason.value for reason in Reason} == set(CODES)
     assert {reason.value: code for reason, code in SERVICE_CODES.items()} == CODES
 
@@ -88,8 +88,8 @@ def test_the_contract_documents_each_reason_with_its_code() -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-async def test_bytes_that_are_no_request_are_an_invalid_field_even_without_a_token(service: Care, method: str) -> None:
-    bodies = [b"\xff\xff", b"\x0a\x05ab"]  # a field's tag without its end; a field that is longer than the message
+async def test_malformed_bytes_are_an_invalid_field_even_without_a_token(service: Care, method: str) -> None:
+    bodies = [b"\xff\xff", b"\x0a\x05ab"]  # a tag without its end, and a field that is longer than the message
     (described,) = (each for each in methods() if full_name(each) == method)
     first = described.input_type.fields_by_number.get(1)
     if first is not None and first.type == FieldDescriptor.TYPE_STRING:
@@ -103,7 +103,7 @@ async def test_bytes_that_are_no_request_are_an_invalid_field_even_without_a_tok
 @pytest.mark.parametrize(
     "name", ["", "nonsense", "organizations/x", "organizations/{}/tickets/0", "organizations/{}/tickets/1/", "/{}"]
 )
-async def test_a_name_that_is_none_says_what_one_looks_like(tenant: Tenant, name: str) -> None:
+async def test_the_refusal_of_an_invalid_name_shows_the_expected_form(tenant: Tenant, name: str) -> None:
     request = tickets.GetTicketRequest(name=name.format(tenant.id))
     error = await refusal(tenant.agent("alice").tickets.GetTicket(request))
     assert_refused(error, "INVALID_FIELD")
@@ -119,7 +119,7 @@ async def test_a_name_that_is_none_says_what_one_looks_like(tenant: Tenant, name
         "1b4e28ba2fa141d2883f0016d3cca427",
         "{1b4e28ba-2fa1-41d2-883f-0016d3cca427}",
         "urn:uuid:1b4e28ba-2fa1-41d2-883f-0016d3cca427",
-        # Of 36 characters, as the right form is.
+        # 36 characters, as the valid form has.
         "urn:1b4e28ba2fa141d2883f0016d3cca427",
         "{1b4e28ba-2fa141d2883f0016d3cca427-}",
         "1b4e28b-a2fa1-41d2-883f-0016d3cca427",
@@ -129,7 +129,7 @@ async def test_a_name_that_is_none_says_what_one_looks_like(tenant: Tenant, name
         "x" * 36,
     ],
 )
-async def test_a_request_id_that_is_no_uuid_is_refused(tenant: Tenant, request_id: str) -> None:
+async def test_a_request_id_must_be_a_uuid(tenant: Tenant, request_id: str) -> None:
     ticket = await tenant.ticket()
     start = tickets.StartTicketRequest(name=ticket.name, request_id=request_id)
     error = await refusal(tenant.agent("alice").tickets.StartTicket(start))
@@ -164,7 +164,7 @@ async def test_reflection_lists_every_service(service: Care) -> None:
     assert services() | {"grpc.health.v1.Health"} <= listed
 
 
-async def test_the_lifecycle_that_is_shown_is_the_designs(tenant: Tenant) -> None:
+async def test_get_lifecycle_returns_the_lifecycle_of_the_design(tenant: Tenant) -> None:
     answer = await tenant.customer.lifecycle.GetLifecycle(lifecycle.GetLifecycleRequest())
     status, recovery = answer.machines
     assert (status.name, recovery.name) == ("status", "recovery")

@@ -1,4 +1,4 @@
-"""What a caller is told where PostgreSQL does not do its part."""
+"""Errors of PostgreSQL as the caller sees them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def through_sqlalchemy(database: Database, query: str) -> None:
         await connection.execute(text(query))
 
 
-async def test_a_database_that_takes_no_connections_is_away(server: postgres.Server) -> None:
+async def test_a_database_that_refuses_connections_is_reported_as_unavailable(server: postgres.Server) -> None:
     database = Database(server.create_database("in_maintenance"))
     administrator = await asyncpg.connect(server.create_database("beside_maintenance"))
     try:
@@ -41,7 +41,7 @@ async def test_a_database_that_takes_no_connections_is_away(server: postgres.Ser
 
 
 @pytest.mark.parametrize("through", [through_the_driver, through_sqlalchemy])
-async def test_a_statement_that_takes_too_long_is_no_database_that_is_away(
+async def test_a_statement_that_takes_too_long_is_not_reported_as_an_unavailable_database(
     server: postgres.Server, through: Callable[[Database, str], Awaitable[None]]
 ) -> None:
     database = Database(server.create_database(through.__name__), statement_timeout=timedelta(milliseconds=50))
@@ -52,3 +52,13 @@ async def test_a_statement_that_takes_too_long_is_no_database_that_is_away(
         await through(database, "SELECT 1")
     finally:
         await database.close()
+
+
+async def test_a_connection_that_is_in_use_while_the_database_closes_is_closed_afterwards(
+    server: postgres.Server,
+) -> None:
+    database = Database(server.create_database("closing"))
+    async with database.driver() as connection:
+        await database.close()
+        assert await connection.fetchval("SELECT 1") == 1
+    assert connection.is_closed()

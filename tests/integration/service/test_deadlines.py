@@ -1,4 +1,4 @@
-"""What becomes of a ticket by time alone: when, what is written, and what moves it. The clock is the test's."""
+"""The deadlines of a ticket: when they fire, what they write, and what moves them. Only the test moves the clock."""
 
 from __future__ import annotations
 
@@ -53,13 +53,15 @@ def at(found: DeadlinePlan) -> datetime:
     return found.deadline_time.ToDatetime(UTC)
 
 
-async def passes(tenant: Tenant, ticket: Ticket, clock: SettableClock, *expected: tuple[str, timedelta]) -> None:
-    """Lets time pass from deadline to deadline, as the workflow does: each comes at that instant and not before."""
+async def pass_deadlines(
+    tenant: Tenant, ticket: Ticket, clock: SettableClock, *expected: tuple[str, timedelta]
+) -> None:
+    """Advances the clock from deadline to deadline as the workflow does. Each must fire exactly at its instant."""
     begin = clock.now()
     for what, after in expected:
         found = await plan(tenant, ticket)
         assert (kind(found), at(found) - begin) == (what, after)
-        # An instant before, nothing happens.
+        # A microsecond before the deadline nothing happens.
         clock.set(at(found) - timedelta(microseconds=1))
         early = await fire(tenant, ticket)
         assert (early.step, kind(early)) == (workers.DEADLINE_STEP_WAIT, what)
@@ -71,9 +73,9 @@ async def passes(tenant: Tenant, ticket: Ticket, clock: SettableClock, *expected
 # --- inactivity -------------------------------------------------------------------------------------------------------
 
 
-async def test_a_ticket_that_nobody_touches_is_warned_of_and_closed(timed: Tenant, clock: SettableClock) -> None:
+async def test_an_inactive_ticket_gets_a_warning_and_is_closed(timed: Tenant, clock: SettableClock) -> None:
     ticket = await timed.ticket()
-    await passes(timed, ticket, clock, ("INACTIVITY_WARNING", 27 * DAY), ("INACTIVITY_CLOSE", 30 * DAY))
+    await pass_deadlines(timed, ticket, clock, ("INACTIVITY_WARNING", 27 * DAY), ("INACTIVITY_CLOSE", 30 * DAY))
     closed = await timed.get(ticket)
     assert closed.status == ticket_pb2.TICKET_STATUS_CLOSED
     assert closed.close_reason == ticket_pb2.CLOSE_REASON_INACTIVITY
@@ -83,24 +85,22 @@ async def test_a_ticket_that_nobody_touches_is_warned_of_and_closed(timed: Tenan
     assert (await timed.log_types(ticket)).count("AUTO_CLOSED") == 1
 
 
-async def test_whoever_says_or_does_something_puts_it_off(timed: Tenant, clock: SettableClock) -> None:
+async def test_an_activity_restarts_the_inactivity(timed: Tenant, clock: SettableClock) -> None:
     ticket = await timed.ticket()
     clock.advance(days=28)
     await fire(timed, ticket)
     await timed.agent("alice").conversations.AddNote(conversations.AddNoteRequest(parent=ticket.name, text="Called"))
-    await passes(timed, ticket, clock, ("INACTIVITY_WARNING", 27 * DAY), ("INACTIVITY_CLOSE", 30 * DAY))
+    await pass_deadlines(timed, ticket, clock, ("INACTIVITY_WARNING", 27 * DAY), ("INACTIVITY_CLOSE", 30 * DAY))
 
 
-async def test_who_was_warned_late_still_has_the_whole_time(timed: Tenant, clock: SettableClock) -> None:
+async def test_the_close_comes_a_full_warning_period_after_a_late_warning(timed: Tenant, clock: SettableClock) -> None:
     ticket = await timed.ticket()
     clock.advance(days=90)
     await fire(timed, ticket)
-    await passes(timed, ticket, clock, ("INACTIVITY_CLOSE", 3 * DAY))
+    await pass_deadlines(timed, ticket, clock, ("INACTIVITY_CLOSE", 3 * DAY))
 
 
-async def test_who_was_warned_long_before_a_setting_was_raised_is_warned_again(
-    timed: Tenant, clock: SettableClock
-) -> None:
+async def test_a_raised_setting_causes_another_warning(timed: Tenant, clock: SettableClock) -> None:
     ticket = await timed.ticket()
     clock.advance(days=27)
     await fire(timed, ticket)
@@ -110,7 +110,7 @@ async def test_who_was_warned_long_before_a_setting_was_raised_is_warned_again(
     assert (kind(found), at(found) - begin) == ("INACTIVITY_WARNING", 87 * DAY)
 
 
-async def test_a_warning_that_does_not_arrive_puts_nothing_off(timed: Tenant, clock: SettableClock) -> None:
+async def test_a_failed_warning_does_not_postpone_the_close(timed: Tenant, clock: SettableClock) -> None:
     await settings(timed, Settings(warn_customer=True))
     ticket = await timed.ticket()
     await timed.in_recovery_state(ticket, "CHAT_UNLOCKED")
@@ -125,7 +125,7 @@ async def test_a_warning_that_does_not_arrive_puts_nothing_off(timed: Tenant, cl
     assert kind(await plan(timed, ticket)) == "INACTIVITY_CLOSE"
 
 
-async def test_a_machine_s_answer_puts_nothing_off(timed: Tenant, clock: SettableClock) -> None:
+async def test_an_automatic_reply_does_not_postpone_the_close(timed: Tenant, clock: SettableClock) -> None:
     ticket = await timed.ticket()
     await timed.in_recovery_state(ticket, "CHAT_UNLOCKED")
     clock.advance(days=27)
@@ -139,7 +139,7 @@ async def test_a_machine_s_answer_puts_nothing_off(timed: Tenant, clock: Settabl
     assert kind(await plan(timed, ticket)) == "INACTIVITY_CLOSE"
 
 
-async def test_a_customer_who_writes_in_the_same_instant_wins(timed: Tenant, clock: SettableClock) -> None:
+async def test_a_message_at_the_instant_of_the_close_wins(timed: Tenant, clock: SettableClock) -> None:
     ticket = await timed.ticket()
     await timed.in_recovery_state(ticket, "CHAT_UNLOCKED")
     token = await timed.open_chat(ticket)
@@ -153,7 +153,7 @@ async def test_a_customer_who_writes_in_the_same_instant_wins(timed: Tenant, clo
     assert (await timed.get(ticket)).status == ticket_pb2.TICKET_STATUS_OPEN
 
 
-async def test_a_form_that_is_out_keeps_it_open_and_its_end_begins_the_time_anew(
+async def test_a_live_form_keeps_the_ticket_open_and_its_end_restarts_the_inactivity(
     timed: Tenant, clock: SettableClock
 ) -> None:
     await settings(timed, Settings(inactivity_days=5, inactivity_warning_days=0, form_reminders=FormReminders()))
@@ -163,11 +163,11 @@ async def test_a_form_that_is_out_keeps_it_open_and_its_end_begins_the_time_anew
     assert kind(await plan(timed, ticket)) == "UNSPECIFIED"
     clock.advance(days=30)
     await timed.worker.workers.ExpireForm(workers.ExpireFormRequest(name=recovery.name))
-    await passes(timed, ticket, clock, ("INACTIVITY_CLOSE", 5 * DAY))
+    await pass_deadlines(timed, ticket, clock, ("INACTIVITY_CLOSE", 5 * DAY))
 
 
 @pytest.mark.parametrize("warn", [True, False])
-async def test_the_customer_is_warned_where_settings_say_so(timed: Tenant, clock: SettableClock, warn: bool) -> None:
+async def test_the_customer_is_warned_if_the_settings_say_so(timed: Tenant, clock: SettableClock, warn: bool) -> None:
     await settings(timed, Settings(warn_customer=warn, closing_notice="We will close this."))
     ticket = await timed.ticket()
     await timed.in_recovery_state(ticket, "CHAT_UNLOCKED")
@@ -177,17 +177,17 @@ async def test_the_customer_is_warned_where_settings_say_so(timed: Tenant, clock
     assert said == (["We will close this."] if warn else [])
     [logged, *_] = await timed.log(ticket)
     assert bool(logged.message) is warn
-    await passes(timed, ticket, clock, ("INACTIVITY_CLOSE", 3 * DAY))
+    await pass_deadlines(timed, ticket, clock, ("INACTIVITY_CLOSE", 3 * DAY))
 
 
 # --- resolved ---------------------------------------------------------------------------------------------------------
 
 
-async def test_a_resolved_ticket_is_closed_after_its_grace(timed: Tenant, clock: SettableClock) -> None:
+async def test_a_resolved_ticket_is_closed_after_the_grace_period(timed: Tenant, clock: SettableClock) -> None:
     ticket = await timed.ticket()
     await timed.in_recovery_state(ticket, "CHAT_UNLOCKED")
     await timed.agent("alice").tickets.ResolveTicket(tickets.ResolveTicketRequest(name=ticket.name))
-    await passes(timed, ticket, clock, ("GRACE_CLOSE", 7 * DAY))
+    await pass_deadlines(timed, ticket, clock, ("GRACE_CLOSE", 7 * DAY))
     closed = await timed.get(ticket)
     assert (closed.status, closed.contact_state) == (
         ticket_pb2.TICKET_STATUS_CLOSED,
@@ -195,7 +195,7 @@ async def test_a_resolved_ticket_is_closed_after_its_grace(timed: Tenant, clock:
     )
 
 
-async def test_a_customer_who_comes_back_ends_the_grace(timed: Tenant, clock: SettableClock) -> None:
+async def test_a_message_of_the_customer_ends_the_grace_period(timed: Tenant, clock: SettableClock) -> None:
     ticket = await timed.ticket()
     await timed.in_recovery_state(ticket, "CHAT_UNLOCKED")
     token = await timed.open_chat(ticket)
@@ -206,7 +206,7 @@ async def test_a_customer_who_comes_back_ends_the_grace(timed: Tenant, clock: Se
 
 
 @pytest.mark.parametrize("given", [Settings(grace_days=0, inactivity_days=0), Settings(grace_days=0)])
-async def test_zero_days_are_never(timed: Tenant, clock: SettableClock, given: Settings) -> None:
+async def test_zero_days_disable_a_deadline(timed: Tenant, clock: SettableClock, given: Settings) -> None:
     await settings(timed, given)
     ticket = await timed.ticket()
     await timed.agent("alice").tickets.ResolveTicket(tickets.ResolveTicketRequest(name=ticket.name))
@@ -217,7 +217,7 @@ async def test_zero_days_are_never(timed: Tenant, clock: SettableClock, given: S
 # --- forms ------------------------------------------------------------------------------------------------------------
 
 
-async def test_the_assignee_is_reminded_of_a_form_that_waits(timed: Tenant, clock: SettableClock) -> None:
+async def test_the_assignee_is_reminded_of_a_form_without_an_answer(timed: Tenant, clock: SettableClock) -> None:
     ticket = await timed.ticket()
     recovery = await timed.form(ticket)
     await timed.posted(recovery)
@@ -232,12 +232,12 @@ async def test_the_assignee_is_reminded_of_a_form_that_waits(timed: Tenant, cloc
         await fire(timed, ticket)
         assert await timed.log_types(ticket) == ["FORM_REMINDED", *before]
     assert not (await timed.check(recovery)).HasField("remind_time")
-    # The ticket's own workflow has nothing to do with it.
+    # The reminder is not a deadline of the ticket's workflow.
     assert kind(await plan(timed, ticket)) == "UNSPECIFIED"
     reminders = [entry for entry in await timed.log(ticket) if entry.recovery and entry.actor_kind == 3]
     assert (await timed.log_types(ticket)).count("FORM_REMINDED") == 2
     assert {entry.recovery for entry in reminders} == {recovery.name}
-    # Another form is another one to be reminded of.
+    # Another form has its own reminders.
     withdraw = conversations.WithdrawRecoveryFormRequest(name=recovery.name)
     await timed.agent("alice").conversations.WithdrawRecoveryForm(withdraw)
     second = await timed.form(ticket)
@@ -245,7 +245,7 @@ async def test_the_assignee_is_reminded_of_a_form_that_waits(timed: Tenant, cloc
     assert (await timed.check(second)).HasField("remind_time")
 
 
-async def test_reminders_that_are_over_together_are_one(timed: Tenant, clock: SettableClock) -> None:
+async def test_reminders_that_are_due_together_fire_once(timed: Tenant, clock: SettableClock) -> None:
     ticket = await timed.ticket()
     await timed.posted(await timed.form(ticket))
     clock.advance(days=8)
@@ -264,9 +264,7 @@ async def test_a_changed_setting_moves_reminders_and_wakes_the_form(timed: Tenan
     assert found.remind_time.ToDatetime(UTC) - found.post_time.ToDatetime(UTC) == DAY
 
 
-async def test_an_answer_that_came_too_late_is_missed_though_nobody_looked_in_between(
-    timed: Tenant, clock: SettableClock
-) -> None:
+async def test_a_late_first_response_is_logged_as_missed(timed: Tenant, clock: SettableClock) -> None:
     normal = PriorityDeadlines(priority=ticket_pb2.TICKET_PRIORITY_NORMAL, first_response=duration(DAY))
     await settings(timed, Settings(deadlines=Deadlines(priorities=[normal])))
     ticket = await timed.ticket()
@@ -290,13 +288,13 @@ NORMAL = PriorityDeadlines(
 HIGH = PriorityDeadlines(priority=ticket_pb2.TICKET_PRIORITY_HIGH, resolution=duration(timedelta(hours=8)))
 
 
-async def test_what_is_not_done_in_time_is_noted_once(timed: Tenant, clock: SettableClock) -> None:
+async def test_a_missed_target_is_logged_once(timed: Tenant, clock: SettableClock) -> None:
     await settings(timed, Settings(deadlines=Deadlines(priorities=[NORMAL])))
     ticket = await timed.ticket()
     assert ticket.first_response_due_time.ToDatetime(UTC) == clock.now() + timedelta(hours=4)
     assert ticket.resolution_due_time.ToDatetime(UTC) == clock.now() + 2 * DAY
     await timed.agent("alice").conversations.AddNote(conversations.AddNoteRequest(parent=ticket.name, text="Hm"))
-    await passes(
+    await pass_deadlines(
         timed,
         ticket,
         clock,
@@ -309,25 +307,25 @@ async def test_what_is_not_done_in_time_is_noted_once(timed: Tenant, clock: Sett
 
 
 @pytest.mark.parametrize("answer", ["reply", "message"])
-async def test_the_first_response_is_the_public_reply_or_a_message(
+async def test_the_first_response_is_the_public_reply_or_a_message_of_an_agent(
     timed: Tenant, clock: SettableClock, answer: str
 ) -> None:
     await settings(timed, Settings(deadlines=Deadlines(priorities=[NORMAL])))
     ticket = await timed.ticket()
     if answer == "reply":
         recovery = await timed.form(ticket)
-        assert kind(await plan(timed, ticket)) == "FIRST_RESPONSE", "it is not public yet"
+        assert kind(await plan(timed, ticket)) == "FIRST_RESPONSE", "the reply is not public yet"
         await timed.posted(recovery)
     else:
         add = conversations.AddContactRequest(parent=ticket.name, email="kim@example.com")
         await timed.unlock((await timed.agent("alice").conversations.AddContact(add)).recovery)
-        assert kind(await plan(timed, ticket)) == "FIRST_RESPONSE", "the greeting is a machine's"
+        assert kind(await plan(timed, ticket)) == "FIRST_RESPONSE", "the greeting is automatic"
         send = conversations.SendMessageRequest(parent=ticket.name, text="We looked into it")
         await timed.agent("alice").conversations.SendMessage(send)
     assert kind(await plan(timed, ticket)) == "RESOLUTION"
 
 
-async def test_a_changed_priority_moves_what_is_due_at_once(timed: Tenant, clock: SettableClock) -> None:
+async def test_a_changed_priority_moves_the_due_times_at_once(timed: Tenant, clock: SettableClock) -> None:
     await settings(timed, Settings(deadlines=Deadlines(priorities=[NORMAL, HIGH])))
     ticket = await timed.ticket()
     created = clock.now()
@@ -341,7 +339,7 @@ async def test_a_changed_priority_moves_what_is_due_at_once(timed: Tenant, clock
     assert (kind(found), at(found)) == ("RESOLUTION", created + timedelta(hours=8))
 
 
-async def test_a_changed_setting_moves_what_is_due(timed: Tenant, clock: SettableClock) -> None:
+async def test_a_changed_setting_moves_the_due_times(timed: Tenant, clock: SettableClock) -> None:
     ticket = await timed.ticket()
     created = clock.now()
     await settings(timed, Settings(inactivity_days=10, deadlines=Deadlines(priorities=[NORMAL])))
@@ -353,7 +351,7 @@ async def test_a_changed_setting_moves_what_is_due(timed: Tenant, clock: Settabl
 
 
 @pytest.mark.parametrize("paused", [True, False])
-async def test_the_clock_stands_while_we_wait_for_the_customer(
+async def test_the_due_times_pause_while_the_ticket_waits_for_the_customer(
     timed: Tenant, clock: SettableClock, paused: bool
 ) -> None:
     await settings(timed, Settings(deadlines=Deadlines(priorities=[HIGH, NORMAL], paused_while_waiting=paused)))
@@ -368,7 +366,7 @@ async def test_the_clock_stands_while_we_wait_for_the_customer(
     token = await _opened(timed, ticket, recovery)
     shown = (await timed.get(ticket)).resolution_due_time.ToDatetime(UTC)
     assert shown - created == 2 * DAY + (timedelta(hours=10) if paused else timedelta())
-    # The last word is ours, and then theirs.
+    # The last message is of the agent, then of the customer.
     send = conversations.SendMessageRequest(parent=ticket.name, text="Which day was it?")
     await timed.agent("alice").conversations.SendMessage(send)
     clock.advance(hours=5)

@@ -1,4 +1,4 @@
-"""The directory and the reviews: what exists from when, how it is edited, and which fields are refused."""
+"""The directory and the reviews: how entries are created and edited, and which fields are refused."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ async def test_an_agent_exists_from_the_first_call_with_both_toggles_on(tenant: 
     assert (found.display_name, found.can_be_assignee, found.can_be_reporter) == ("Bob", True, True)
 
 
-async def test_an_organization_begins_with_its_id_as_name_and_forms_that_live_30_days(tenant: Tenant) -> None:
+async def test_a_new_organization_has_its_id_as_name_and_forms_that_live_30_days(tenant: Tenant) -> None:
     await tenant.meet("alice")
     request = directory.GetOrganizationRequest(name=tenant.name)
     found = (await tenant.agent("alice").directory.GetOrganization(request)).organization
@@ -44,7 +44,7 @@ async def test_an_organization_begins_with_its_id_as_name_and_forms_that_live_30
         (Organization(display_name="x"), ["create_time"], "update_mask"),
     ],
 )
-async def test_a_wrong_setting_of_the_organization_is_named(
+async def test_the_refusal_of_an_organization_names_the_invalid_field(
     tenant: Tenant, given: Organization, paths: list[str], field: str
 ) -> None:
     request = directory.UpdateOrganizationRequest(organization=given)
@@ -56,7 +56,7 @@ async def test_a_wrong_setting_of_the_organization_is_named(
 
 
 @pytest.mark.parametrize("greeting", ["Hello", "{chat_link} {chat_link}", f"{'x' * 1000} {{chat_link}}"])
-async def test_a_greeting_has_the_link_once(tenant: Tenant, greeting: str) -> None:
+async def test_a_greeting_must_contain_the_link_exactly_once(tenant: Tenant, greeting: str) -> None:
     await tenant.meet("alice")
     error = await refusal(tenant.settings(Organization(chat_greeting=greeting)))
     assert_refused(error, "INVALID_FIELD")
@@ -64,7 +64,9 @@ async def test_a_greeting_has_the_link_once(tenant: Tenant, greeting: str) -> No
 
 
 @pytest.mark.parametrize(("seconds", "taken"), [(3_599, False), (3_600, True), (31_536_000, True), (31_536_001, False)])
-async def test_a_form_lives_between_an_hour_and_a_year(tenant: Tenant, seconds: int, *, taken: bool) -> None:
+async def test_the_lifetime_of_a_form_is_between_an_hour_and_a_year(
+    tenant: Tenant, seconds: int, *, taken: bool
+) -> None:
     request = directory.UpdateOrganizationRequest(organization=Organization(name=tenant.name))
     request.organization.form_lifetime.FromSeconds(seconds)
     call = tenant.supervisor.directory.UpdateOrganization(request)
@@ -74,7 +76,7 @@ async def test_a_form_lives_between_an_hour_and_a_year(tenant: Tenant, seconds: 
         assert_refused(await refusal(call), "INVALID_FIELD")
 
 
-async def test_a_location_is_made_only_where_that_is_asked_for(tenant: Tenant) -> None:
+async def test_a_location_is_created_only_on_request(tenant: Tenant) -> None:
     place = Location(name=f"{tenant.name}/locations/camden", display_name="Camden")
     client = tenant.supervisor.directory
     error = await refusal(client.UpdateLocation(directory.UpdateLocationRequest(location=place)))
@@ -83,7 +85,7 @@ async def test_a_location_is_made_only_where_that_is_asked_for(tenant: Tenant) -
     assert made.location == (await client.GetLocation(directory.GetLocationRequest(name=place.name))).location
 
 
-async def test_an_edit_of_a_review_is_followed_and_an_older_one_is_not(tenant: Tenant) -> None:
+async def test_a_newer_edit_of_a_review_is_stored_and_an_older_one_is_not(tenant: Tenant) -> None:
     review = await tenant.review()
     client = tenant.service.reviews
 
@@ -119,7 +121,7 @@ async def test_an_edit_of_a_review_is_followed_and_an_older_one_is_not(tenant: T
         (Review(author_display_name="a" * 201), "review.author_display_name"),
     ],
 )
-async def test_a_wrong_field_of_a_review_is_named(tenant: Tenant, given: Review, field: str) -> None:
+async def test_the_refusal_of_a_review_names_the_invalid_field(tenant: Tenant, given: Review, field: str) -> None:
     review = Review(site="local", external_id="wrong", location=f"{tenant.name}/locations/soho", stars=1)
     review.create_time.FromSeconds(1_700_000_000)
     review.MergeFrom(given)

@@ -1,4 +1,4 @@
-"""An error reaches the client however much of the request is wrong, though a call's trailers hold little."""
+"""An error with many violations reaches the client, although the trailers of a call are limited."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def everything_wrong(tenant: Tenant, case: str) -> tuple[str, Message]:
         "a long order",
     ],
 )
-async def test_an_error_about_very_much_reaches_the_client(tenant: Tenant, case: str) -> None:
+async def test_an_error_with_many_violations_reaches_the_client(tenant: Tenant, case: str) -> None:
     method, request = everything_wrong(tenant, case)
     role = "service" if "Review" in method else "supervisor"
     token = tenant.care.token(sub="sue", org=tenant.id, roles=[role])

@@ -1,4 +1,4 @@
-"""The examples, as a platform team runs them: own processes, the real service, Temporal server and review site."""
+"""The examples run in their own processes with the real service, a Temporal server and a review site."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ MOST_LINES: Final = 15
 
 @dataclass
 class Team:
-    """What a platform team has: Care, Temporal, a review site, and variables that say where they are."""
+    """The systems of a platform team: Care, Temporal, a review site, and variables with their addresses."""
 
     tenant: Tenant
     client: Client
@@ -50,7 +50,7 @@ class Team:
     variables: Mapping[str, str]
 
     async def form(self, external_id: str) -> tuple[Recovery, SiteReview]:
-        """A review of the site `shop`, and the form that alice asks for in reply."""
+        """Creates a review of the site `shop` and a form of alice. Returns the form and the review."""
         site = SiteReview(self.http, self.site, self.tenant.id, external_id)
         await site.publish("Robin P.", "Cold soup.")
         given = await self.tenant.review(site="shop", external_id=external_id)
@@ -60,7 +60,7 @@ class Team:
         return await self.tenant.form(ticket), site
 
     async def posted(self, site: SiteReview, recovery: Recovery) -> str:
-        """The public reply, once the service knows of it."""
+        """Waits until the service has recorded the reply as posted. Returns the public text."""
 
         async def known() -> bool:
             return (await self.tenant.recovery(recovery)).HasField("post_time")
@@ -90,8 +90,8 @@ async def team(server: postgres.Server, tmp_path_factory: pytest.TempPathFactory
 
 
 @asynccontextmanager
-async def running(module: str, variables: Mapping[str, str]) -> AsyncIterator[None]:
-    """Run an example until the block is left, and end it as a container is ended."""
+async def run_example(module: str, variables: Mapping[str, str]) -> AsyncIterator[None]:
+    """Runs an example until the block exits, then stops it as a container is stopped."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -111,18 +111,18 @@ async def running(module: str, variables: Mapping[str, str]) -> AsyncIterator[No
 
 
 def vouchers(folder: Path) -> dict[str, str]:
-    """All that were issued, by their file's name."""
+    """Returns all issued vouchers by the names of their files."""
     return {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()}
 
 
-async def test_own_review_site_posts_the_reply_of_the_real_service(team: Team) -> None:
-    async with running("examples.own_review_site", team.variables):
+async def test_the_example_of_a_review_site_posts_the_reply_of_the_real_service(team: Team) -> None:
+    async with run_example("examples.own_review_site", team.variables):
         recovery, site = await team.form("shop-1")
         assert f"{team.tenant.care.settings.web_url}/f/" in await team.posted(site, recovery)
 
 
 async def test_a_voucher_is_issued_once_the_chat_is_open(team: Team, tmp_path: Path) -> None:
-    async with running("examples.compensation_worker", {**team.variables, "VOUCHERS": str(tmp_path)}):
+    async with run_example("examples.compensation_worker", {**team.variables, "VOUCHERS": str(tmp_path)}):
         recovery, site = await team.form("shop-2")
         handle = await team.client.start_workflow(
             Compensation.run,
@@ -139,7 +139,7 @@ async def test_a_voucher_is_issued_once_the_chat_is_open(team: Team, tmp_path: P
 
 
 def test_the_adapter_is_short() -> None:
-    """Its code, from decorator to last line: neither docstrings nor blank lines count."""
+    """Counts the lines from the decorator to the last line, without docstrings and blank lines."""
     source = inspect.getsource(ShopSite)
     [adapter] = ast.parse(source).body
     words = [

@@ -1,4 +1,4 @@
-"""At a million tickets in one organization, and others beside it, every page is served by indexes and reads little."""
+"""With a million tickets in one organization, every page is served by indexes and reads few rows."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(3600), pytest.mark.xdist_gro
 O = f"organizations/{BIG}"  # noqa: E741 - stands in many filters
 PAGE = 51
 LITTLE = MILLION // 40
-"""How many rows and index entries a page may read, or a count of few: up to ten thousand tickets are gathered, each
-from two tables, and the estimate may be off. Most pages read hundreds or a few thousand."""
+"""The rows and index entries that a page or a small count may read. Up to ten thousand tickets are gathered from two
+tables, and the estimate may be wrong. Most pages read hundreds or a few thousand."""
 MORE = MILLION // 8
-"""How many a page may read where no index has both filter and order, and what meets it is too much to be gathered."""
+"""The same limit if no index has both filter and order, and too many tickets match to be gathered."""
 LARGE_TABLES = {"tickets", "ticket_terms", "reviews", "recoveries"}
 ORDERS = [
     "",
@@ -77,7 +77,7 @@ MANY = [
     '"cold soup"',
     "-word77",
 ]
-"""Filters that about a hundredth of the million meet, or more."""
+"""Filters that about one percent of the million tickets or more match."""
 FEW = [
     "priority = URGENT",
     "contact_state = AWAITING_CONTACT",
@@ -117,15 +117,15 @@ FEW = [
     f"assignee = {O}/agents/a7 status != CLOSED",
     '"cold and word77" -labels:vip',
 ]
-"""Filters that less meet, down to none: by each field, and mixed."""
+"""Filters that fewer tickets match, down to none: by each field, and mixed."""
 TICKETS = [*MANY, *FEW]
 EVERYWHERE = [
     each
     for each in FEW
-    # No index has a label, or who has no assignee, of all organizations.
+    # No index over all organizations has labels or unassigned tickets.
     if "labels:" not in each and each != 'status = OPEN assignee = ""'
 ]
-"""Filters that the indexes serve over all organizations too."""
+"""Filters that indexes serve over all organizations too."""
 
 REVIEWS = [
     "",
@@ -172,7 +172,7 @@ def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 async def assert_reads_little(
     database: Database, statement: Select[Any], *settings: TextClause, at_most: int = LITTLE
 ) -> None:
-    """Runs a statement and looks at what each scan of its plan visited."""
+    """Runs a statement and checks the number of rows that each scan of its plan visited."""
     async with database.core() as connection:
         for setting in (PLANNING, *settings):
             await connection.execute(setting)
@@ -190,9 +190,9 @@ async def assert_reads_little(
 
 
 def _bound(filter_text: str, order_by: str) -> int:
-    """Returns how much a page may read: more where no index has those of a priority in the order asked for."""
+    """Returns the number of rows that a page may read: more if no index has a priority in the requested order."""
     by_time = order_by == "priority desc, update_time" and filter_text in MANY
-    # Two stages that have nearly all tickets: each is walked through for each priority.
+    # Two stages have nearly all tickets. Each is scanned for each priority.
     closed = order_by.startswith("priority") and filter_text == "status = CLOSED"
     return MORE if by_time or closed else LITTLE
 
@@ -220,7 +220,9 @@ async def test_a_page_of_tickets_reads_little_in_every_order(million: Database, 
 
 
 @pytest.mark.parametrize("filter_text", EVERYWHERE)
-async def test_a_page_over_all_organizations_reads_little_in_every_order(million: Database, filter_text: str) -> None:
+async def test_a_page_of_tickets_of_all_organizations_reads_little_in_every_order(
+    million: Database, filter_text: str
+) -> None:
     for order_by in ORDERS:
         await _assert_two_pages_read_little(million, None, filter_text, order_by)
 
@@ -263,7 +265,7 @@ async def test_one_ticket_in_a_million_is_found(million: Database, filter_text: 
 async def test_a_million_tickets_are_counted(million: Database) -> None:
     counts = await PostgresReader(million).count_tickets(BIG, read_filter("", TICKET_FIELDS))
     assert counts.total == MILLION
-    # Every nineteenth of those that are closed, which are the first 950,000.
+    # Every nineteenth of the first 950,000 tickets, which are closed.
     assert (counts.closed, counts.auto_closed) == (900_000, 50_000)
 
 

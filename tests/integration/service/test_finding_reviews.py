@@ -1,4 +1,4 @@
-"""ListReviews: every field with its comparisons, and words, against a few known reviews."""
+"""ListReviews: every field of a filter with its comparisons, and words, for a few known reviews."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROWS = [
     ("C", "google", 5, "camden", "Great pizza, late soup"),
     ("D", "local", 1, "camden", ""),
 ]
-"""External id, site, stars, location, text; each written an hour after the one before."""
+"""External id, site, stars, location and text. Each review was written an hour after the one before."""
 
 
 async def _ingest(tenant: Tenant) -> dict[str, str]:
@@ -88,7 +88,7 @@ async def known(service: Care) -> Tenant:
         ("суп", "B"),
         ('"cold soup"', "A"),
         ("-soup", "DB"),
-        # Of which nothing is left to search for.
+        # A text without a word to search for.
         ('"<br>"', ""),
         ('-"<br>"', "DCBA"),
         ("a" * 3_000, ""),
@@ -99,7 +99,7 @@ async def known(service: Care) -> Tenant:
     ids=lambda given: given[:100],
 )
 @pytest.mark.parametrize("size", [1, 50])
-async def test_a_filter_of_reviews_finds(known: Tenant, text: str, letters: str, size: int) -> None:
+async def test_a_filter_of_reviews_finds_its_reviews(known: Tenant, text: str, letters: str, size: int) -> None:
     request = reviews.ListReviewsRequest(parent=known.name, filter=text.format(o=known.name), page_size=size)
     met = ""
     while True:
@@ -111,7 +111,9 @@ async def test_a_filter_of_reviews_finds(known: Tenant, text: str, letters: str,
     assert met == letters
 
 
-async def test_a_bad_filter_of_reviews_is_refused_and_a_token_is_for_its_filter(known: Tenant) -> None:
+async def test_an_invalid_filter_of_reviews_is_refused_and_a_page_token_is_valid_only_for_its_filter(
+    known: Tenant,
+) -> None:
     client = known.service.reviews
     error = await refusal(
         client.ListReviews(reviews.ListReviewsRequest(parent=known.name, filter="stars = 1 status = OPEN"))

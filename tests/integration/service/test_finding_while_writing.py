@@ -1,4 +1,4 @@
-"""Lists and searches while tickets are written: a walk misses and repeats nothing that stays; words follow texts."""
+"""Lists and searches during writes: paging neither misses nor repeats unchanged tickets, and words match the texts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ async def _create(tenant: Tenant, subject: str, *labels: str) -> Ticket:
 
 
 async def _keep_writing(tenant: Tenant, writer: int, stop: asyncio.Event) -> int:
-    """Raises, changes and closes tickets of its own until it is told to stop; returns how many."""
+    """Creates, changes and closes tickets until `stop` is set. Returns their number."""
     client, done = tenant.agent(f"writer{writer}").tickets, 0
     while not stop.is_set():
         ticket = await _create(tenant, "Soup that comes and goes")
@@ -40,7 +40,7 @@ async def _keep_writing(tenant: Tenant, writer: int, stop: asyncio.Event) -> int
 
 @pytest.mark.parametrize("text", ["", "status = OPEN", "soup", "labels:stays OR status = OPEN"])
 @pytest.mark.parametrize("order", ["", "number", "update_time", "update_time desc", "priority, create_time"])
-async def test_a_walk_meets_each_ticket_that_does_not_change_once_while_others_are_written(
+async def test_paging_returns_each_unchanged_ticket_once_while_others_are_written(
     tenant: Tenant, text: str, order: str
 ) -> None:
     stay = [(await _create(tenant, "Soup that stays", "stays")).name for _ in range(STAY)]
@@ -49,7 +49,7 @@ async def test_a_walk_meets_each_ticket_that_does_not_change_once_while_others_a
     request = tickets.ListTicketsRequest(parent=tenant.name, filter=text, order_by=order, page_size=4)
     met: list[str] = []
     try:
-        # What grows at its end faster than it is walked has no last page: all that stay are met before.
+        # A list that grows at its end has no last page. All unchanged tickets come before.
         while not set(stay) <= set(met):
             page = await tenant.service.tickets.ListTickets(request)
             met += [ticket.name for ticket in page.tickets]
@@ -63,7 +63,7 @@ async def test_a_walk_meets_each_ticket_that_does_not_change_once_while_others_a
     assert [name for name in met if name in stay] == (stay[::-1] if newest_first else stay)
 
 
-async def test_words_follow_the_texts_of_ticket_and_review_whoever_writes_them_at_once(tenant: Tenant) -> None:
+async def test_search_words_match_the_texts_of_ticket_and_review_after_concurrent_writes(tenant: Tenant) -> None:
     alice = tenant.agent("alice").tickets
     for _ in range(15):
         review = await tenant.review(1, "Cold soup.")
@@ -91,8 +91,8 @@ async def test_words_follow_the_texts_of_ticket_and_review_whoever_writes_them_a
     assert len((await tenant.service.tickets.ListTickets(request)).tickets) == 15
 
 
-async def test_every_ticket_has_its_terms_however_it_was_raised(tenant: Tenant) -> None:
-    """Follow-ups too, which another commit raises."""
+async def test_every_ticket_has_its_search_terms(tenant: Tenant) -> None:
+    """A follow-up has its search terms too, although another commit creates it."""
     ticket = await tenant.ticket()
     recovery = await tenant.in_recovery_state(ticket, "AWAITING_CONTACT")
     await tenant.agent("alice").tickets.CloseTicket(tickets.CloseTicketRequest(name=ticket.name))

@@ -1,4 +1,4 @@
-"""Follow-up tickets: what becomes of an answer to a form whose ticket was CLOSED."""
+"""Follow-up tickets: where a submission goes whose ticket is CLOSED."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from tests.support.care import refusal
 from tests.support.tenant import Tenant
 
 
-async def closed(tenant: Tenant, state: str = "AWAITING_CONTACT") -> tuple[Ticket, Recovery]:
-    """A CLOSED ticket of alice's, and its form, which was in `state` before."""
+async def closed_ticket(tenant: Tenant, state: str = "AWAITING_CONTACT") -> tuple[Ticket, Recovery]:
+    """Creates a CLOSED ticket of alice with a form that was in `state` before the close."""
     ticket = await tenant.ticket()
     recovery = await tenant.in_recovery_state(ticket, state)
     await close(tenant, ticket)
@@ -43,8 +43,8 @@ async def contacts(tenant: Tenant, ticket: Ticket) -> list[Contact]:
     return list((await tenant.agent("alice").conversations.ListContacts(request)).contacts)
 
 
-async def test_an_answer_after_the_close_raises_a_ticket_linked_both_ways(tenant: Tenant) -> None:
-    before, recovery = await closed(tenant)
+async def test_a_submission_after_the_close_creates_a_ticket_that_is_linked_both_ways(tenant: Tenant) -> None:
+    before, recovery = await closed_ticket(tenant)
     await tenant.submit(recovery, message="I am back")
     follow_up = await follow_up_of(tenant, before)
     assert follow_up.follow_up_of == before.name
@@ -68,7 +68,7 @@ async def test_an_answer_after_the_close_raises_a_ticket_linked_both_ways(tenant
     assert (await tenant.service.reviews.GetReview(review)).review.ticket == follow_up.name
 
 
-async def test_a_follow_up_has_no_external_reference_of_its_own(tenant: Tenant) -> None:
+async def test_a_follow_up_does_not_inherit_the_external_reference(tenant: Tenant) -> None:
     ticket = await tenant.ticket()
     alice = tenant.agent("alice").tickets
     given = Ticket(name=ticket.name, external_reference="ORD-1042")
@@ -80,8 +80,8 @@ async def test_a_follow_up_has_no_external_reference_of_its_own(tenant: Tenant) 
     assert (await tenant.get(ticket)).external_reference == "ORD-1042"
 
 
-async def test_nothing_but_the_link_changes_on_the_closed_ticket(tenant: Tenant) -> None:
-    before, recovery = await closed(tenant)
+async def test_only_the_follow_up_of_the_closed_ticket_changes(tenant: Tenant) -> None:
+    before, recovery = await closed_ticket(tenant)
     log = await tenant.log(before)
     await tenant.submit(recovery)
     after = await tenant.get(before)
@@ -90,30 +90,30 @@ async def test_nothing_but_the_link_changes_on_the_closed_ticket(tenant: Tenant)
     assert (after, await tenant.log(before)) == (before, log)
 
 
-async def test_a_form_that_had_been_answered_takes_an_answer_after_the_close_too(tenant: Tenant) -> None:
+async def test_an_answered_form_accepts_a_submission_after_the_close(tenant: Tenant) -> None:
     for state in ("CHAT_UNLOCKED", "REJECTED"):
-        ticket, recovery = await closed(tenant, state)
+        ticket, recovery = await closed_ticket(tenant, state)
         await tenant.submit(recovery, email="kim@example.com")
         assert (await follow_up_of(tenant, ticket)).customer.email == "kim@example.com"
 
 
-async def test_a_form_that_was_taken_back_before_the_close_takes_none(tenant: Tenant) -> None:
-    ticket, recovery = await closed(tenant, "WITHDRAWN")
+async def test_a_form_that_was_withdrawn_before_the_close_accepts_no_submission(tenant: Tenant) -> None:
+    ticket, recovery = await closed_ticket(tenant, "WITHDRAWN")
     request = customers.SubmitContactRequest(token=tenant.form_token(recovery), email="robin@example.com", consent=True)
     assert_refused(await refusal(tenant.customer.customers.SubmitContact(request)), "LINK_WITHDRAWN")
     assert (await tenant.get(ticket)).follow_up == ""
 
 
-async def test_the_link_of_a_closed_ticket_is_over_at_its_expiry(timed: Tenant, clock: SettableClock) -> None:
-    ticket, recovery = await closed(timed)
+async def test_the_link_of_a_closed_ticket_expires(timed: Tenant, clock: SettableClock) -> None:
+    ticket, recovery = await closed_ticket(timed)
     clock.advance(days=30)
     request = customers.SubmitContactRequest(token=timed.form_token(recovery), email="robin@example.com", consent=True)
     assert_refused(await refusal(timed.customer.customers.SubmitContact(request)), "LINK_EXPIRED")
     assert (await timed.get(ticket)).follow_up == ""
 
 
-async def test_a_further_answer_is_a_claim_at_the_follow_up(tenant: Tenant) -> None:
-    ticket, recovery = await closed(tenant)
+async def test_a_further_submission_is_a_claim_of_the_follow_up(tenant: Tenant) -> None:
+    ticket, recovery = await closed_ticket(tenant)
     await tenant.submit(recovery)
     before = await follow_up_of(tenant, ticket)
     await tenant.submit(recovery, email="kim@example.com")
@@ -127,14 +127,14 @@ async def test_a_further_answer_is_a_claim_at_the_follow_up(tenant: Tenant) -> N
     assert (await contacts(tenant, after))[1].recovery == recovery.name
     newest = (await tenant.log(after))[0]
     assert (newest.type, newest.recovery) == (activity_pb2.ACTIVITY_TYPE_CONTACT_CLAIMED, "")
-    # The very same again is no news.
+    # The same contact again changes nothing.
     await tenant.submit(recovery, email="kim@example.com")
     await tenant.submit(recovery)
     assert (await tenant.get(after)).etag == after.etag
 
 
-async def test_later_answers_go_to_the_end_of_the_chain(tenant: Tenant) -> None:
-    first, recovery = await closed(tenant)
+async def test_later_submissions_go_to_the_last_ticket_of_the_chain(tenant: Tenant) -> None:
+    first, recovery = await closed_ticket(tenant)
     await tenant.submit(recovery, email="one@example.com")
     second = await follow_up_of(tenant, first)
     await close(tenant, second)
@@ -147,8 +147,8 @@ async def test_later_answers_go_to_the_end_of_the_chain(tenant: Tenant) -> None:
     assert [each.email for each in await contacts(tenant, third)] == ["two@example.com", "three@example.com"]
 
 
-async def test_an_answer_is_a_claim_at_another_ticket_of_the_review_that_is_not_closed(tenant: Tenant) -> None:
-    ticket, recovery = await closed(tenant)
+async def test_a_submission_is_a_claim_of_another_ticket_of_the_review_that_is_not_closed(tenant: Tenant) -> None:
+    ticket, recovery = await closed_ticket(tenant)
     create = tickets.CreateTicketRequest(parent=tenant.name, ticket=Ticket(review=ticket.review))
     other = (await tenant.service.tickets.CreateTicket(create)).ticket
     await tenant.submit(recovery)
@@ -159,8 +159,8 @@ async def test_an_answer_is_a_claim_at_another_ticket_of_the_review_that_is_not_
     assert await tenant.log_types(other) == ["CONTACT_CLAIMED", "CREATED"]
 
 
-async def test_an_assignee_who_can_be_none_any_more_does_not_inherit(tenant: Tenant) -> None:
-    ticket, recovery = await closed(tenant)
+async def test_an_agent_who_can_no_longer_be_assigned_does_not_get_the_follow_up(tenant: Tenant) -> None:
+    ticket, recovery = await closed_ticket(tenant)
     await tenant.toggle("alice", can_be_assignee=False)
     await tenant.submit(recovery)
     follow_up = await follow_up_of(tenant, ticket)
@@ -169,8 +169,8 @@ async def test_an_assignee_who_can_be_none_any_more_does_not_inherit(tenant: Ten
     assert (await tenant.agent("bob").tickets.TakeTicket(take)).ticket.assignee == tenant.agent_name("bob")
 
 
-async def test_one_request_sent_again_raises_one_follow_up_also_after_that_was_closed(tenant: Tenant) -> None:
-    ticket, recovery = await closed(tenant)
+async def test_a_repeated_request_creates_one_follow_up_even_after_that_was_closed(tenant: Tenant) -> None:
+    ticket, recovery = await closed_ticket(tenant)
     request = customers.SubmitContactRequest(
         token=tenant.form_token(recovery), email="robin@example.com", consent=True, request_id=str(uuid4())
     )
@@ -184,8 +184,8 @@ async def test_one_request_sent_again_raises_one_follow_up_also_after_that_was_c
 
 
 def in_between(monkeypatch: pytest.MonkeyPatch, happening: Awaitable[object]) -> None:
-    """Lets something happen once, after it was found where an answer goes, and before that ticket is loaded."""
-    # The first load only tells whose link it is.
+    """Runs `happening` once, between finding the ticket that receives a submission and loading that ticket."""
+    # The first load only finds the recovery of the link.
     load, still_to_come = storage._load_snapshot, [happening, None]
 
     async def interrupted(
@@ -198,10 +198,10 @@ def in_between(monkeypatch: pytest.MonkeyPatch, happening: Awaitable[object]) ->
     monkeypatch.setattr(storage, "_load_snapshot", interrupted)
 
 
-async def test_an_answer_that_meets_the_close_of_the_follow_up_raises_the_next_one(
+async def test_a_submission_during_the_close_of_the_follow_up_creates_the_next_one(
     tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, recovery = await closed(tenant)
+    first, recovery = await closed_ticket(tenant)
     await tenant.submit(recovery)
     second = await follow_up_of(tenant, first)
     in_between(monkeypatch, close(tenant, second))
@@ -211,10 +211,10 @@ async def test_an_answer_that_meets_the_close_of_the_follow_up_raises_the_next_o
     assert (await tenant.log(second))[0].type == activity_pb2.ACTIVITY_TYPE_CLOSED
 
 
-async def test_an_answer_that_meets_another_follow_up_is_a_claim_at_that(
+async def test_a_submission_during_the_creation_of_a_follow_up_is_a_claim_of_it(
     tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, recovery = await closed(tenant)
+    first, recovery = await closed_ticket(tenant)
     in_between(monkeypatch, tenant.submit(recovery))
     await tenant.submit(recovery, email="sam@example.com")
     second = await follow_up_of(tenant, first)

@@ -1,7 +1,7 @@
-"""Requests fuzzed from the descriptors: whatever is sent, each error is one that the contract documents.
+"""Random requests made from the descriptors: each error must be one that the contract documents.
 
-A run follows from its seed: `FUZZ_SEED=7 make test ARGS=tests/integration/service/test_fuzz.py`. Of the long form, the
-first part has that seed: `FUZZ_SEED=7 make test-long ARGS="tests/integration/service/test_fuzz.py -k [0]"`.
+A seed repeats a run: `FUZZ_SEED=7 make test ARGS=tests/integration/service/test_fuzz.py`. In the long form, the first
+part has that seed: `FUZZ_SEED=7 make test-long ARGS="tests/integration/service/test_fuzz.py -k [0]"`.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from grpc_health.v1 import health_pb2
 from structlog.testing import capture_logs
 
 from care_dev.stack import postgres
-from tests.integration.service.fuzz.invariants import broken
-from tests.integration.service.fuzz.run import Run, prepared
+from tests.integration.service.fuzz.invariants import violations
+from tests.integration.service.fuzz.run import Run, prepare_run
 from tests.integration.service.fuzz.world import CANARY
 from tests.support.care import Care, care
 from tests.support.reflection import reflected
 from tests.support.tenant import Tenant
 
 SEED: Final = int(os.environ.get("FUZZ_SEED", "1"))
-"""The same one for every `make test`, so that a failure is due to a change."""
+"""Every `make test` uses the same seed, so that a failure is due to a change."""
 
 FIRST_CHECKS: Final = frozenset(
     {"INVALID_FIELD", "TOKEN_MISSING", "TOKEN_INVALID", "TOKEN_EXPIRED", "ROLE_NOT_ALLOWED", "LINK_UNKNOWN"}
@@ -37,7 +37,7 @@ _numbers = count(1)
 
 @pytest.fixture(scope="module")
 async def fuzzed(server: postgres.Server) -> AsyncIterator[Care]:
-    """A service of its own: what is left in the database is looked at as a whole."""
+    """A service with its own database, because the test checks the whole database."""
     async with care(server.create_database("fuzzed")) as running:
         yield running
 
@@ -45,12 +45,12 @@ async def fuzzed(server: postgres.Server) -> AsyncIterator[Care]:
 async def fuzz(
     fuzzed: Care, seed: int, make: Callable[[Run], Awaitable[None]], caplog: pytest.LogCaptureFixture
 ) -> Run:
-    """Lets `make` call two organizations of its own, and checks what is left; returns what came of the calls."""
+    """Lets `make` call two new organizations, and checks the database afterwards. Returns the run."""
     number = next(_numbers)
     home, other = Tenant(fuzzed, f"home-{number}"), Tenant(fuzzed, f"other-{number}")
     with capture_logs() as lines, caplog.at_level(logging.WARNING):
         async with reflected(fuzzed.address) as server:
-            run = await prepared(seed, fuzzed, server, home, other)
+            run = await prepare_run(seed, fuzzed, server, home, other)
             await make(run)
             for service in ("", *(each.full_name for each in server.services if each.full_name.startswith("care."))):
                 request = health_pb2.HealthCheckRequest(service=service).SerializeToString()
@@ -60,8 +60,8 @@ async def fuzz(
     assert_nothing_private(lines, run)
     assert [line for line in lines if line["log_level"] in {"error", "critical"}] == []
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
-    assert await broken(fuzzed.database) == {}
-    # Still at work.
+    assert await violations(fuzzed.database) == {}
+    # The service still works.
     await run.world.make_ready(home)
     assert (await home.in_status("CLOSED")).name
     return run
@@ -76,7 +76,7 @@ def assert_nothing_private(lines: Sequence[MutableMapping[str, Any]], run: Run) 
 
 
 def assert_wide(run: Run) -> None:
-    """A run would be worth little if its requests got no further than the first checks."""
+    """Checks that the requests of a run got further than the first checks."""
     deep = {method for method, reasons in run.outcomes.items() if reasons.keys() - FIRST_CHECKS}
     assert deep == set(run.access), {method: run.outcomes[method] for method in run.access.keys() - deep}
     served = sum(reasons["OK"] for reasons in run.outcomes.values())

@@ -1,4 +1,4 @@
-"""Email and SMS that come in: whose they are, what they reopen, and what is kept for a person to see."""
+"""Incoming email and SMS: the chat that receives them, what they reopen, and which ones are kept as unmatched."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def outcome(answer: IngestMessageResponse) -> str:
     return IngestOutcome.Name(answer.outcome).removeprefix("INGEST_OUTCOME_")
 
 
-async def unlocked(tenant: Tenant, address: str = "robin@example.com", **more: str) -> Ticket:
-    """A ticket of alice's whose chat is open."""
+async def ticket_with_chat(tenant: Tenant, address: str = "robin@example.com", **more: str) -> Ticket:
+    """Creates a ticket of alice with an open chat."""
     ticket = await tenant.ticket()
     recovery = await tenant.form(ticket)
     await tenant.posted(recovery)
@@ -54,8 +54,8 @@ async def resolve(tenant: Tenant, ticket: Ticket) -> None:
     await tenant.agent("alice").tickets.ResolveTicket(tickets.ResolveTicketRequest(name=ticket.name))
 
 
-async def kept(tenant: Tenant) -> list[tuple[str, str, str]]:
-    """Sender, outcome and ticket of what was kept as unmatched, the latest first."""
+async def unmatched_messages(tenant: Tenant) -> list[tuple[str, str, str]]:
+    """Returns sender, outcome and ticket of the unmatched messages, newest first."""
     request = conversations.ListUnmatchedMessagesRequest(parent=tenant.name)
     listed = (await tenant.agent("alice").conversations.ListUnmatchedMessages(request)).messages
     return [
@@ -64,11 +64,11 @@ async def kept(tenant: Tenant) -> list[tuple[str, str, str]]:
     ]
 
 
-# --- whose it is ------------------------------------------------------------------------------------------------------
+# --- matching ---------------------------------------------------------------------------------------------------------
 
 
-async def test_a_message_is_known_by_the_senders_address(tenant: Tenant) -> None:
-    ticket = await unlocked(tenant, display_name="Robin P.")
+async def test_a_message_is_matched_by_the_address_of_the_sender(tenant: Tenant) -> None:
+    ticket = await ticket_with_chat(tenant, display_name="Robin P.")
     answer = await ingest(tenant, email("Robin@Example.COM", "My second thought"))
     assert (outcome(answer), answer.ticket) == ("ACCEPTED", ticket.name)
     [entry] = await tenant.thread(ticket, "CUSTOMER_MESSAGE")
@@ -77,28 +77,28 @@ async def test_a_message_is_known_by_the_senders_address(tenant: Tenant) -> None
     assert (entry.author_kind, entry.author_display_name) == (ACTOR_KIND_CUSTOMER, "Robin P.")
 
 
-async def test_an_sms_is_known_by_the_number(tenant: Tenant) -> None:
-    ticket = await unlocked(tenant, "", phone="+1 415 555 2671")
+async def test_an_sms_is_matched_by_the_number_of_the_sender(tenant: Tenant) -> None:
+    ticket = await ticket_with_chat(tenant, "", phone="+1 415 555 2671")
     message = InboundMessage(channel=SMS, external_id="SM1", sender="+1 (415) 555-2671", text="Hi")
     answer = await ingest(tenant, message)
     assert (outcome(answer), answer.ticket, answer.message.channel) == ("ACCEPTED", ticket.name, SMS)
 
 
-async def test_of_two_chats_with_one_address_it_is_the_one_that_is_answered(tenant: Tenant) -> None:
-    first, second = await unlocked(tenant), await unlocked(tenant)
+async def test_a_message_goes_to_the_answered_one_of_two_chats_with_the_same_address(tenant: Tenant) -> None:
+    first, second = await ticket_with_chat(tenant), await ticket_with_chat(tenant)
     assert (await ingest(tenant, email())).ticket == second.name
     [greeting] = await tenant.thread(first, "AGENT_MESSAGE")
     sent = f"{greeting.name.rpartition('/')[2]}@care.example.com"
     answer = await ingest(tenant, email(in_reply_to=["unknown@elsewhere.example", sent]))
     assert answer.ticket == first.name
-    # And what answers that answer.
+    # An answer to that answer is matched too.
     again = email(in_reply_to=[(await ingest(tenant, email(external_id="a@b.example", in_reply_to=[sent]))).ticket])
     again.in_reply_to[:] = ["a@b.example"]
     assert (await ingest(tenant, again)).ticket == first.name
 
 
-async def test_an_answer_is_known_by_its_chat_where_the_message_is_not_named(tenant: Tenant) -> None:
-    first, _ = await unlocked(tenant), await unlocked(tenant)
+async def test_an_answer_is_matched_by_its_chat_if_it_names_no_message(tenant: Tenant) -> None:
+    first, _ = await ticket_with_chat(tenant), await ticket_with_chat(tenant)
     [greeting] = await tenant.thread(first, "AGENT_MESSAGE")
     references = ["0102-made-by-a-relay@mail.example.com", f"chat-{greeting.contact}@care.example.com"]
     assert (await ingest(tenant, email(in_reply_to=references))).ticket == first.name
@@ -107,8 +107,8 @@ async def test_an_answer_is_known_by_its_chat_where_the_message_is_not_named(ten
     assert outcome(await ingest(other, email(in_reply_to=references))) == "UNMATCHED"
 
 
-async def test_a_rejected_contact_hides_no_chat_of_the_same_address(tenant: Tenant) -> None:
-    ticket, wrong = await unlocked(tenant), await unlocked(tenant)
+async def test_a_rejected_contact_does_not_hide_a_chat_with_the_same_address(tenant: Tenant) -> None:
+    ticket, wrong = await ticket_with_chat(tenant), await ticket_with_chat(tenant)
     [greeting] = await tenant.thread(wrong, "AGENT_MESSAGE")
     recovery = (await tenant.get(wrong)).recovery
     reject = conversations.RejectContactRequest(name=recovery)
@@ -119,7 +119,7 @@ async def test_a_rejected_contact_hides_no_chat_of_the_same_address(tenant: Tena
 
 
 async def test_a_named_ticket_comes_first(tenant: Tenant) -> None:
-    first, _ = await unlocked(tenant), await unlocked(tenant)
+    first, _ = await ticket_with_chat(tenant), await ticket_with_chat(tenant)
     assert (await ingest(tenant, email(), first.name)).ticket == first.name
     nobodys = f"{tenant.name}/tickets/999999"
     assert_refused(await refusal(ingest(tenant, email(), nobodys)), "RESOURCE_NOT_FOUND", {"resource": nobodys})
@@ -128,8 +128,8 @@ async def test_a_named_ticket_comes_first(tenant: Tenant) -> None:
     assert_refused(error, "INVALID_FIELD")
 
 
-async def test_nobody_writes_to_a_chat_of_somebody_else_by_naming_it_or_answering_it(tenant: Tenant) -> None:
-    ticket = await unlocked(tenant)
+async def test_a_sender_cannot_write_to_the_chat_of_another_person_by_naming_or_answering_it(tenant: Tenant) -> None:
+    ticket = await ticket_with_chat(tenant)
     [greeting] = await tenant.thread(ticket, "AGENT_MESSAGE")
     sent = f"{greeting.name.rpartition('/')[2]}@care.example.com"
     named = await ingest(tenant, email("eve@example.com"), ticket.name)
@@ -138,8 +138,8 @@ async def test_nobody_writes_to_a_chat_of_somebody_else_by_naming_it_or_answerin
     assert await tenant.thread(ticket, "CUSTOMER_MESSAGE") == []
 
 
-async def test_another_organizations_chats_are_never_found(tenant: Tenant) -> None:
-    ticket = await unlocked(tenant)
+async def test_a_message_never_goes_to_a_chat_of_another_organization(tenant: Tenant) -> None:
+    ticket = await ticket_with_chat(tenant)
     [greeting] = await tenant.thread(ticket, "AGENT_MESSAGE")
     other = Tenant(tenant.care, f"{tenant.id}-other")
     await other.ticket()
@@ -148,25 +148,25 @@ async def test_another_organizations_chats_are_never_found(tenant: Tenant) -> No
     assert (outcome(answer), answer.ticket) == ("UNMATCHED", "")
 
 
-async def test_what_finds_no_open_chat_is_kept_for_a_person_to_see(tenant: Tenant) -> None:
+async def test_a_message_without_an_open_chat_is_kept_as_unmatched(tenant: Tenant) -> None:
     ticket = await tenant.ticket()
     await tenant.in_recovery_state(ticket, "CONTACT_RECEIVED")
     assert outcome(await ingest(tenant, email(), ticket.name)) == "CHAT_LOCKED"
     assert outcome(await ingest(tenant, email("stranger@example.com"))) == "UNMATCHED"
-    following = await unlocked(tenant, "sam@example.com")
+    following = await ticket_with_chat(tenant, "sam@example.com")
     await close(tenant, following)
     await ingest(tenant, email("sam@example.com"))
     locked = await ingest(tenant, email("sam@example.com", text="Before it opened"))
     last = (await tenant.get(following)).follow_up
     assert (outcome(locked), locked.ticket) == ("CHAT_LOCKED", last)
-    assert await kept(tenant) == [
+    assert await unmatched_messages(tenant) == [
         ("sam@example.com", "CHAT_LOCKED", last),
         ("stranger@example.com", "UNMATCHED", ""),
         ("robin@example.com", "CHAT_LOCKED", ticket.name),
     ]
 
 
-async def test_the_unmatched_are_listed_page_by_page(tenant: Tenant) -> None:
+async def test_unmatched_messages_are_listed_page_by_page(tenant: Tenant) -> None:
     await tenant.meet("alice")
     for number in range(7):
         await ingest(tenant, email(f"s{number}@example.com"))
@@ -182,11 +182,11 @@ async def test_the_unmatched_are_listed_page_by_page(tenant: Tenant) -> None:
     assert found == [f"s{number}@example.com" for number in reversed(range(7))]
 
 
-# --- what it does -----------------------------------------------------------------------------------------------------
+# --- effects ----------------------------------------------------------------------------------------------------------
 
 
-async def test_a_message_that_comes_five_times_is_taken_in_once(tenant: Tenant) -> None:
-    ticket = await unlocked(tenant)
+async def test_a_message_that_arrives_five_times_is_stored_once(tenant: Tenant) -> None:
+    ticket = await ticket_with_chat(tenant)
     await resolve(tenant, ticket)
     message = email(text="Only once")
     answers = [await ingest(tenant, message) for _ in range(5)]
@@ -195,22 +195,22 @@ async def test_a_message_that_comes_five_times_is_taken_in_once(tenant: Tenant) 
     assert (await tenant.log_types(ticket)).count("MESSAGE_RECEIVED") == 1
     stranger = email("stranger@example.com")
     assert len({outcome(await ingest(tenant, stranger)) for _ in range(5)}) == 1
-    assert len(await kept(tenant)) == 1
+    assert len(await unmatched_messages(tenant)) == 1
 
 
-async def test_a_message_that_comes_five_times_at_the_same_moment_is_taken_in_once(tenant: Tenant) -> None:
+async def test_a_message_that_arrives_five_times_at_once_is_stored_once(tenant: Tenant) -> None:
     for sender in ("robin@example.com", "stranger@example.com"):
-        ticket = await unlocked(tenant)
+        ticket = await ticket_with_chat(tenant)
         message = email(sender)
         answers = await asyncio.gather(*(ingest(tenant, message) for _ in range(5)))
         assert all(answer == answers[0] for answer in answers)
         count = 1 if sender == "robin@example.com" else 0
         assert len(await tenant.thread(ticket, "CUSTOMER_MESSAGE")) == count
-    assert len(await kept(tenant)) == 1
+    assert len(await unmatched_messages(tenant)) == 1
 
 
-async def test_on_a_busy_ticket_messages_are_taken_in_like_commands(tenant: Tenant) -> None:
-    ticket = await unlocked(tenant)
+async def test_messages_and_commands_on_one_ticket_at_once_all_succeed(tenant: Tenant) -> None:
+    ticket = await ticket_with_chat(tenant)
     note = conversations.AddNoteRequest(parent=ticket.name, text="Called")
     alice = tenant.agent("alice").conversations
     taken = [ingest(tenant, email(text=f"{number}")) for number in range(20)]
@@ -218,15 +218,15 @@ async def test_on_a_busy_ticket_messages_are_taken_in_like_commands(tenant: Tena
     assert len(await tenant.thread(ticket, "CUSTOMER_MESSAGE")) == len(await tenant.thread(ticket, "NOTE")) == 20
 
 
-async def test_an_email_and_an_sms_of_one_id_are_two(tenant: Tenant) -> None:
-    ticket = await unlocked(tenant, phone="+1 415 555 2671")
+async def test_an_email_and_an_sms_with_the_same_id_are_two_messages(tenant: Tenant) -> None:
+    ticket = await ticket_with_chat(tenant, phone="+1 415 555 2671")
     await ingest(tenant, email(external_id="1"))
     await ingest(tenant, InboundMessage(channel=SMS, external_id="1", sender="+14155552671", text="Hi"))
     assert len(await tenant.thread(ticket, "CUSTOMER_MESSAGE")) == 1 + 1
 
 
-async def test_a_message_reopens_a_resolved_ticket_but_a_machines_does_not(tenant: Tenant) -> None:
-    ticket = await unlocked(tenant)
+async def test_a_message_reopens_a_resolved_ticket_but_an_automatic_one_does_not(tenant: Tenant) -> None:
+    ticket = await ticket_with_chat(tenant)
     await resolve(tenant, ticket)
     answer = await ingest(tenant, email(text="I am out of office", automatic=True))
     assert (outcome(answer), answer.message.automatic) == ("RECORDED", True)
@@ -235,8 +235,8 @@ async def test_a_message_reopens_a_resolved_ticket_but_a_machines_does_not(tenan
     assert (await tenant.get(ticket)).status == ticket_pb2.TICKET_STATUS_IN_PROGRESS
 
 
-async def test_a_bounce_is_recorded_where_the_message_is_that_came_back(tenant: Tenant) -> None:
-    ticket = await unlocked(tenant)
+async def test_a_bounce_is_recorded_on_the_message_that_it_returns(tenant: Tenant) -> None:
+    ticket = await ticket_with_chat(tenant)
     await resolve(tenant, ticket)
     [greeting] = await tenant.thread(ticket, "AGENT_MESSAGE")
     sent = f"{greeting.name.rpartition('/')[2]}@care.example.com"
@@ -251,17 +251,19 @@ async def test_a_bounce_is_recorded_where_the_message_is_that_came_back(tenant: 
         named = await ingest(tenant, further, ticket.name)
         assert (outcome(named), named.ticket) == ("RECORDED", ticket.name)
     assert outcome(await ingest(tenant, email("", words, automatic=True))) == "UNMATCHED"
-    other = await unlocked(tenant, "sam@example.com")
+    other = await ticket_with_chat(tenant, "sam@example.com")
     lost = await ingest(tenant, email("", words, in_reply_to=[sent], automatic=True), other.name)
     assert (outcome(lost), lost.ticket) == ("CHAT_LOCKED", other.name)
-    # Whoever is no machine is somebody; and a machine that answers nothing of ours is anybody's.
+    # A message that is not automatic is no bounce, and neither is one that answers no message of Care.
     for stranger in (email(server, words, in_reply_to=[sent]), email(server, words, automatic=True)):
         assert outcome(await ingest(tenant, stranger)) == "UNMATCHED"
     assert len(await tenant.thread(ticket, "CUSTOMER_MESSAGE")) == 1 + 2
 
 
-async def test_a_message_to_a_closed_ticket_goes_to_its_follow_up_but_a_machines_raises_none(tenant: Tenant) -> None:
-    ticket = await unlocked(tenant)
+async def test_a_message_to_a_closed_ticket_goes_to_a_follow_up_but_an_automatic_one_creates_none(
+    tenant: Tenant,
+) -> None:
+    ticket = await ticket_with_chat(tenant)
     await close(tenant, ticket)
     away = await ingest(tenant, email(text="I am out of office", automatic=True))
     assert (outcome(away), (await tenant.get(ticket)).follow_up) == ("CHAT_LOCKED", "")
@@ -274,8 +276,8 @@ async def test_a_message_to_a_closed_ticket_goes_to_its_follow_up_but_a_machines
     assert (outcome(later), later.ticket) == ("ACCEPTED", following.name)
 
 
-async def test_what_came_before_a_chat_was_open_enters_its_thread_when_it_opens(tenant: Tenant) -> None:
-    ticket = await unlocked(tenant)
+async def test_messages_from_before_the_chat_enter_its_thread_when_it_opens(tenant: Tenant) -> None:
+    ticket = await ticket_with_chat(tenant)
     await close(tenant, ticket)
     await ingest(tenant, email(text="One"))
     second = email("Robin@Example.com", "Two")
@@ -293,14 +295,14 @@ async def test_what_came_before_a_chat_was_open_enters_its_thread_when_it_opens(
     ]
     assert {(each.contact, each.author_kind) for each in said} == {(said[0].contact, ACTOR_KIND_CUSTOMER)}
     assert (await tenant.get(following)).status == ticket_pb2.TICKET_STATUS_IN_PROGRESS
-    assert await kept(tenant) == []
+    assert await unmatched_messages(tenant) == []
     again = await ingest(tenant, second)
     assert (outcome(again), again.message) == ("ACCEPTED", said[1])
     [opened, *_] = await tenant.log(following)
     assert (opened.type, len(await tenant.log(following))) == (ACTIVITY_TYPE_CHAT_UNLOCKED, 3)
 
 
-async def test_what_a_machine_sent_before_a_chat_was_open_reopens_nothing(tenant: Tenant) -> None:
+async def test_automatic_messages_from_before_the_chat_reopen_no_ticket(tenant: Tenant) -> None:
     ticket = await tenant.ticket()
     recovery = await tenant.in_recovery_state(ticket, "CONTACT_RECEIVED")
     await resolve(tenant, ticket)
@@ -309,10 +311,10 @@ async def test_what_a_machine_sent_before_a_chat_was_open_reopens_nothing(tenant
     await tenant.unlock(recovery)
     assert len(await tenant.thread(ticket, "CUSTOMER_MESSAGE")) == 1
     assert (await tenant.get(ticket)).status == ticket_pb2.TICKET_STATUS_RESOLVED
-    assert await kept(tenant) == [("sam@example.com", "CHAT_LOCKED", ticket.name)]
+    assert await unmatched_messages(tenant) == [("sam@example.com", "CHAT_LOCKED", ticket.name)]
 
 
-async def test_whatever_comes_at_the_moment_a_chat_opens_stands_in_its_thread_once(tenant: Tenant) -> None:
+async def test_a_message_during_the_unlock_enters_the_thread_once(tenant: Tenant) -> None:
     for _ in range(5):
         ticket = await tenant.ticket()
         recovery = await tenant.in_recovery_state(ticket, "CONTACT_RECEIVED")
@@ -320,11 +322,11 @@ async def test_whatever_comes_at_the_moment_a_chat_opens_stands_in_its_thread_on
         await asyncio.gather(*taken[:5], tenant.unlock(recovery), *taken[5:])
         said = await tenant.thread(ticket, "CUSTOMER_MESSAGE")
         assert sorted(each.text for each in said) == sorted(f"{number}" for number in range(10))
-    assert await kept(tenant) == []
+    assert await unmatched_messages(tenant) == []
 
 
-async def test_a_request_id_makes_one_request_of_its_repeats(tenant: Tenant) -> None:
-    ticket = await unlocked(tenant)
+async def test_an_ingestion_that_is_repeated_with_its_request_id_acts_once(tenant: Tenant) -> None:
+    ticket = await ticket_with_chat(tenant)
     for first in (email(), email("stranger@example.com"), email("stranger@example.com")):
         named = ticket.name if first.sender.startswith("stranger") else ""
         request = conversations.IngestMessageRequest(
@@ -338,7 +340,7 @@ async def test_a_request_id_makes_one_request_of_its_repeats(tenant: Tenant) -> 
     assert len(await tenant.thread(ticket, "CUSTOMER_MESSAGE")) == 1
 
 
-# --- what it may be ---------------------------------------------------------------------------------------------------
+# --- invalid messages -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -356,7 +358,7 @@ async def test_a_request_id_makes_one_request_of_its_repeats(tenant: Tenant) -> 
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-async def test_what_is_no_message_is_refused_by_its_field(
+async def test_the_refusal_of_an_invalid_message_names_its_field(
     tenant: Tenant, change: dict[str, object], field: str
 ) -> None:
     error = await refusal(ingest(tenant, email(**change)))  # type: ignore[arg-type]
@@ -364,7 +366,7 @@ async def test_what_is_no_message_is_refused_by_its_field(
     assert [each.field for each in error.field_violations] == [field]
 
 
-async def test_what_is_missing_is_named(tenant: Tenant) -> None:
+async def test_the_refusal_of_an_empty_message_names_the_missing_fields(tenant: Tenant) -> None:
     error = await refusal(ingest(tenant, InboundMessage()))
     assert {each.field for each in error.field_violations} == {
         *("message.channel", "message.external_id", "message.sender", "message.text")

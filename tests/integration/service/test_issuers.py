@@ -1,4 +1,4 @@
-"""Tokens of an issuer, verified with the keys that it publishes over HTTP."""
+"""Tokens of an issuer are verified with the keys that it publishes over HTTP."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.support.tenant import Tenant
 
 ORGANIZATION = directory.GetOrganizationRequest(name="organizations/org")
 PATIENCE = 30.0
-"""Seconds for what comes about in the background."""
+"""Seconds to wait for changes in the background."""
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +35,7 @@ def database_url(server: postgres.Server) -> str:
 
 @asynccontextmanager
 async def trusting(database_url: str, found: Issuer, **variables: str) -> AsyncIterator[Care]:
-    """A service that takes the issuer's tokens, and none of development."""
+    """Runs a service that accepts tokens of the issuer and no development tokens."""
     async with care(database_url, variables={**found.variables, "CARE_TOKEN_KEY": "", **variables}) as running:
         yield running
 
@@ -44,12 +44,12 @@ async def call(service: Care, token: str) -> None:
     await service.client(token).directory.GetOrganization(ORGANIZATION)
 
 
-async def refused(service: Care, token: str) -> CareError:
+async def error_of(service: Care, token: str) -> CareError:
     return await refusal(service.client(token).directory.GetOrganization(ORGANIZATION))
 
 
 async def until(service: Care, token: str, reason: str | None) -> None:
-    """Calls until it is refused with that reason, or is not refused."""
+    """Calls until the call is refused with `reason`, or succeeds if `reason` is None."""
     async with asyncio.timeout(PATIENCE):
         while True:
             found = None
@@ -63,7 +63,7 @@ async def until(service: Care, token: str, reason: str | None) -> None:
             await asyncio.sleep(0.02)
 
 
-async def test_tokens_of_every_algorithm_are_taken(database_url: str) -> None:
+async def test_tokens_of_every_algorithm_are_accepted(database_url: str) -> None:
     async with issuer() as found:
         for algorithm in ALGORITHMS:
             found.add(algorithm, algorithm)
@@ -71,11 +71,11 @@ async def test_tokens_of_every_algorithm_are_taken(database_url: str) -> None:
             for algorithm in ALGORITHMS:
                 await call(service, found.token(algorithm))
                 stranger = sign(private_key(algorithm, 1), algorithm, algorithm)
-                assert_refused(await refused(service, stranger), "TOKEN_INVALID")
+                assert_refused(await error_of(service, stranger), "TOKEN_INVALID")
             assert found.fetches == 1
 
 
-async def test_what_an_issuers_token_must_say_is_named(database_url: str) -> None:
+async def test_the_refusal_of_an_issuers_token_names_the_claim(database_url: str) -> None:
     async with issuer() as found:
         found.add("a")
         async with trusting(
@@ -94,11 +94,11 @@ async def test_what_an_issuers_token_must_say_is_named(database_url: str) -> Non
                 ({"groups": ["agent"], "sub": None, **org}, "sub"),
                 ({"groups": ["agent"], "exp": None, **org}, "exp"),
             ):
-                error = await refused(service, found.token("a", **claims))
+                error = await error_of(service, found.token("a", **claims))
                 assert_refused(error, "TOKEN_INVALID", {"claim": claim})
 
 
-async def test_the_development_key_is_one_of_its_own_kind(database_url: str) -> None:
+async def test_the_development_key_works_beside_an_issuer_and_its_claims_are_checked_too(database_url: str) -> None:
     async with issuer() as found:
         found.add("a")
         async with care(database_url, variables=found.variables) as service:
@@ -106,13 +106,13 @@ async def test_the_development_key_is_one_of_its_own_kind(database_url: str) -> 
             await call(service, found.token("a"))
             ours = {"sub": "alice", "org": "org", "roles": ["agent"], "iss": "https://login.example.com", "aud": "care"}
             await call(service, service.token(**ours))
-            # It is asked for the same issuer and audience.
+            # Its tokens must name the same issuer and audience.
             assert_refused(
-                await refused(service, service.token(**ours | {"aud": "crm"})), "TOKEN_INVALID", {"claim": "aud"}
+                await error_of(service, service.token(**ours | {"aud": "crm"})), "TOKEN_INVALID", {"claim": "aud"}
             )
 
 
-async def test_a_new_key_is_taken_at_once_and_one_that_is_gone_soon_no_more(database_url: str) -> None:
+async def test_a_new_key_is_accepted_at_once_and_a_removed_one_soon_refused(database_url: str) -> None:
     async with issuer() as found:
         found.add("old")
         async with trusting(database_url, found, CARE_TOKEN_KEYS_REFRESH="1s") as service:
@@ -122,12 +122,12 @@ async def test_a_new_key_is_taken_at_once_and_one_that_is_gone_soon_no_more(data
             await call(service, found.token("new"))
             await call(service, before)
             del found.keys["old"]
-            # Though its signature has been verified before, and its time is not over.
+            # Although its signature was verified before and it has not expired.
             await until(service, before, "TOKEN_INVALID")
             await call(service, found.token("new"))
 
 
-async def test_a_key_that_is_replaced_under_its_id_is_gone(database_url: str) -> None:
+async def test_a_key_that_was_replaced_under_its_id_is_refused(database_url: str) -> None:
     async with issuer() as found:
         found.add("a")
         async with trusting(database_url, found, CARE_TOKEN_KEYS_REFRESH="1s") as service:
@@ -138,16 +138,16 @@ async def test_a_key_that_is_replaced_under_its_id_is_gone(database_url: str) ->
             await call(service, found.token("a"))
 
 
-async def test_while_the_issuer_is_away_what_is_known_goes_on(database_url: str) -> None:
+async def test_known_keys_stay_valid_while_the_issuer_is_unavailable(database_url: str) -> None:
     async with issuer() as found:
         found.add("a")
         async with trusting(database_url, found, CARE_TOKEN_KEYS_REFRESH="1s") as service:
             await call(service, found.token("a"))
             found.status = 503
             asked = found.fetches
-            # An unknown key may be a new one: that can't be told now.
+            # An unknown key may be a new one, which the service cannot know now.
             found.add("b", number=1)
-            assert_refused(await refused(service, found.token("b")), "TOKEN_KEYS_UNAVAILABLE")
+            assert_refused(await error_of(service, found.token("b")), "TOKEN_KEYS_UNAVAILABLE")
             async with asyncio.timeout(PATIENCE):
                 await found.wait_for_fetches(asked + 3)
             await call(service, found.token("a", name="Alice"))
@@ -155,20 +155,20 @@ async def test_while_the_issuer_is_away_what_is_known_goes_on(database_url: str)
             await until(service, found.token("b"), None)
 
 
-async def test_a_service_starts_while_the_issuer_is_away_and_trusts_nobody_until_it_is_back(database_url: str) -> None:
+async def test_a_service_starts_without_its_issuer_and_accepts_no_token_until_it_is_back(database_url: str) -> None:
     async with unreachable_issuer() as (found, arrive), trusting(database_url, found) as service:
         found.add("a")
-        error = await refused(service, found.token("a"))
+        error = await error_of(service, found.token("a"))
         assert_refused(error, "TOKEN_KEYS_UNAVAILABLE")
         assert error.retry_after
         stranger = sign(private_key("ES256", 1), "ES256", "a")
-        assert_refused(await refused(service, stranger), "TOKEN_KEYS_UNAVAILABLE")
+        assert_refused(await error_of(service, stranger), "TOKEN_KEYS_UNAVAILABLE")
         async with arrive():
             await until(service, found.token("a"), None)
-            assert_refused(await refused(service, stranger), "TOKEN_INVALID")
+            assert_refused(await error_of(service, stranger), "TOKEN_INVALID")
 
 
-async def test_clocks_may_differ_by_the_leeway(database_url: str) -> None:
+async def test_a_clock_may_differ_by_the_leeway(database_url: str) -> None:
     now = datetime.now(UTC)
     async with issuer() as found:
         found.add("a")
@@ -177,11 +177,11 @@ async def test_clocks_may_differ_by_the_leeway(database_url: str) -> None:
             await call(service, late)
             await call(service, early)
         async with trusting(database_url, found) as service:
-            assert_refused(await refused(service, late), "TOKEN_EXPIRED")
-            assert_refused(await refused(service, early), "TOKEN_INVALID", {"claim": "nbf"})
+            assert_refused(await error_of(service, late), "TOKEN_EXPIRED")
+            assert_refused(await error_of(service, early), "TOKEN_INVALID", {"claim": "nbf"})
 
 
-async def test_a_service_that_calls_for_an_agent_is_logged_beside_them_and_gives_no_rights(tenant: Tenant) -> None:
+async def test_a_service_that_calls_for_an_agent_is_logged_and_adds_no_rights(tenant: Tenant) -> None:
     by_crm = {"sub": "alice", "org": tenant.id, "roles": ["agent"], "act": {"sub": "crm", "act": {"sub": "desk"}}}
     client = tenant.care.client(tenant.care.token(**by_crm))
     with capture_logs() as lines:
@@ -194,7 +194,7 @@ async def test_a_service_that_calls_for_an_agent_is_logged_beside_them_and_gives
     assert logged == [(ACTOR_KIND_AGENT, alice, "crm"), (ACTOR_KIND_AGENT, alice, ""), (ACTOR_KIND_AGENT, alice, "crm")]
     calls = [(line["caller"], line.get("acting_service")) for line in lines if line["event"] == "call"]
     assert calls == [("alice", "crm"), ("alice", None), ("alice", "crm")]
-    # A service may ingest reviews; one that calls for an agent may do what the agent may.
+    # A service may ingest reviews. A service that calls for an agent has the rights of the agent only.
     assert_refused(
         await refusal(client.reviews.IngestReview(reviews.IngestReviewRequest(parent=tenant.name))),
         "ROLE_NOT_ALLOWED",
@@ -202,7 +202,7 @@ async def test_a_service_that_calls_for_an_agent_is_logged_beside_them_and_gives
     )
 
 
-async def test_a_set_of_keys_in_a_file_works_alike(database_url: str, tmp_path: Path) -> None:
+async def test_keys_from_a_file_work_in_the_same_way(database_url: str, tmp_path: Path) -> None:
     path = tmp_path / "jwks.json"
     found = Issuer(str(path))
     found.add("a")

@@ -1,4 +1,4 @@
-"""The test kit tells the truth: the same scripts, played against it and the real service, get the same answers."""
+"""The test kit and the real service give the same answers to the same random scripts."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ RARELY: Final = 0.25
 SITE_STEPS: Final = (worker.RECOVERY_STEP_POST, worker.RECOVERY_STEP_READ, worker.RECOVERY_STEP_RETRACT)
 
 LOCAL: Final = (
-    # Names, which each side makes by itself; who and where, which the kit has one of; and what it leaves out.
+    # Names that each side generates, values of which the kit has only one, and values that it leaves out.
     "ticket",
     "location",
     "assignee",
@@ -50,7 +50,7 @@ LOCAL: Final = (
 
 
 class Environment:
-    """As much of Temporal's environment as a kit without relay needs: the time."""
+    """The part of Temporal's test environment that a kit without relay needs: the time."""
 
     def __init__(self, clock: SettableClock) -> None:
         self._clock = clock
@@ -61,7 +61,7 @@ class Environment:
 
 @dataclass
 class Side:
-    """The kit or the service: workers' stubs, what people do, and what became of it, in the order of creation."""
+    """The kit or the service: the stub of the worker, the acts of people, and the created resources in their order."""
 
     workers: CareClient
     people: Any
@@ -71,7 +71,7 @@ class Side:
 
 
 class RealPeople:
-    """The kit's controls, as calls of the real service by alice, the customer and whoever looks."""
+    """The controls of the kit as calls of the real service by alice, the customer and a reader."""
 
     def __init__(self, tenant: Tenant) -> None:
         self._tenant = tenant
@@ -116,14 +116,14 @@ class RealPeople:
         await self._alice.tickets.CloseTicket(tickets.CloseTicketRequest(name=ticket))
 
     async def messages(self, ticket: str) -> list[str]:
-        """Those that go to the customer, in order."""
+        """Returns the messages to the customer, in order."""
         request = conversations.ListMessagesRequest(parent=ticket, page_size=1000)
         found = (await self._alice.conversations.ListMessages(request)).messages
         return [message.name for message in found if message.kind == MESSAGE_KIND_AGENT_MESSAGE]
 
 
 class KitPeople:
-    """The kit's controls, and how to find its messages."""
+    """The controls of the kit, and its messages."""
 
     def __init__(self, kit: CareTestKit) -> None:
         self._kit = kit
@@ -138,8 +138,8 @@ class KitPeople:
 Move = Callable[[Side], Awaitable[object]]
 
 
-def said(answer: object) -> object:
-    """What has to be the same on both sides."""
+def comparable(answer: object) -> object:
+    """Returns the values that must be the same on both sides."""
     if not hasattr(answer, "plan"):
         return None
     given = json_format.MessageToDict(cast("worker.CheckRecoveryResponse", answer), preserving_proto_field_name=True)
@@ -150,16 +150,16 @@ def said(answer: object) -> object:
 
 
 async def outcome(move: Move, side: Side) -> object:
-    """The answer, or the reason of the refusal with what the machine says."""
+    """Returns the answer, or the reason of the refusal with its state and allowed triggers."""
     try:
         with care_errors():
-            return said(await move(side))
+            return comparable(await move(side))
     except CareError as error:
         return error.code, error.reason, error.machine, error.state, error.allowed
 
 
 def by_people(name: str) -> Move:
-    """A command on the ticket."""
+    """Returns a move that sends a command on the ticket."""
 
     async def move(side: Side) -> None:
         made = await getattr(side.people, name)(side.ticket)
@@ -170,7 +170,7 @@ def by_people(name: str) -> Move:
 
 
 def on_recovery(name: str, place: int) -> Move:
-    """A command on one of the recoveries."""
+    """Returns a move that sends a command on one of the recoveries."""
 
     async def move(side: Side) -> None:
         await getattr(side.people, name)(side.recoveries[place])
@@ -179,7 +179,7 @@ def on_recovery(name: str, place: int) -> Move:
 
 
 def at_site(step: worker.RecoveryStep.ValueType, place: int) -> Move:
-    """An attempt begins."""
+    """Returns a move that begins an attempt at the review site."""
 
     async def move(side: Side) -> object:
         name = side.recoveries[place]
@@ -191,7 +191,7 @@ def at_site(step: worker.RecoveryStep.ValueType, place: int) -> Move:
 
 
 def report(method: str, place: int, **more: object) -> Move:
-    """The last attempt at a recovery has an outcome; a call without attempts is made likewise."""
+    """Returns a move that reports the outcome of the last attempt, or calls a method without attempts."""
 
     async def move(side: Side) -> object:
         name = side.recoveries[place]
@@ -204,7 +204,7 @@ def report(method: str, place: int, **more: object) -> Move:
 
 
 def delivery(step: worker.DeliveryStep.ValueType) -> Move:
-    """An attempt at the ticket's last message begins."""
+    """Returns a move that begins an attempt at the last message of the ticket."""
 
     async def move(side: Side) -> object:
         messages = await side.people.messages(side.ticket)
@@ -238,7 +238,7 @@ def by_time(method: str) -> Move:
 
 
 def on_ticket(chance: random.Random) -> tuple[str, Move]:
-    """Something that people, time or a message's workflow do to the ticket."""
+    """Chooses a move of people, of time or of a delivery on the ticket."""
     people = ["send_form"] * 6 + ["add_contact", "send_message", "start", "resolve", "reopen"]
     people += ["close"] if chance.random() < RARELY else []
     moves = [(name, by_people(name)) for name in people]
@@ -255,7 +255,7 @@ def on_ticket(chance: random.Random) -> tuple[str, Move]:
 
 
 def on_any_recovery(chance: random.Random, recoveries: int) -> tuple[str, Move]:
-    """Something that people or a workflow do to a recovery, mostly to the newest one."""
+    """Chooses a move of people or of a workflow on a recovery, mostly on the newest one."""
     place = chance.choice([recoveries - 1] * 3 + list(range(recoveries)))
     people = ("withdraw_form", "withdraw_form", "reject_contact", "submit_contact")
     moves = [(f"{name} {place}", on_recovery(name, place)) for name in people]
@@ -267,7 +267,7 @@ def on_any_recovery(chance: random.Random, recoveries: int) -> tuple[str, Move]:
 
 
 def as_wanted(chance: random.Random, name: str, answer: object) -> tuple[str, Move] | None:
-    """What a workflow would do after an answer: the step that it wants, or what comes of the attempt that has begun."""
+    """Returns the next move of a workflow after an answer: the planned step, or the outcome of the begun attempt."""
     _, _, place = name.partition(" ")
     if not isinstance(answer, tuple) or not isinstance(answer[0], dict) or not place:
         return None
@@ -285,7 +285,7 @@ def as_wanted(chance: random.Random, name: str, answer: object) -> tuple[str, Mo
 
 
 def pause(chance: random.Random, *, hasty: bool) -> timedelta:
-    """In hasty scripts attempts meet each other; in the others time is over."""
+    """Returns a short pause for hasty scripts, in which attempts overlap, and a long one for the others."""
     if hasty:
         return timedelta(seconds=chance.choice([0, 1, 2, 20, 60]))
     days = [timedelta(days=number) for number in (1, 8, 31)]
@@ -294,7 +294,7 @@ def pause(chance: random.Random, *, hasty: bool) -> timedelta:
 
 @pytest.fixture(scope="module")
 def years() -> SettableClock:
-    """A clock of these scripts' own, which they set forward by years."""
+    """A clock of its own, because the scripts advance it by years."""
     return SettableClock()
 
 
@@ -315,7 +315,7 @@ async def both(tenant: Tenant, clock: SettableClock) -> AsyncIterator[tuple[Side
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-async def test_kit_and_service_answer_the_same(lasting: Care, years: SettableClock, seed: int) -> None:
+async def test_kit_and_service_give_the_same_answers(lasting: Care, years: SettableClock, seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 - the same seed makes the same script
     script: list[str] = []
     name, answer = "", None
@@ -335,5 +335,5 @@ async def test_kit_and_service_answer_the_same(lasting: Care, years: SettableClo
             years.advance(seconds=step.total_seconds())
 
 
-def test_the_kit_refuses_with_the_services_codes() -> None:
+def test_the_kit_refuses_with_the_codes_of_the_service() -> None:
     assert {reason: errors.CODES[reason] for reason in refusals.CODES} == refusals.CODES

@@ -1,4 +1,4 @@
-"""How much of the service calls may take: how many at a time, and for how long."""
+"""Limits of calls: how many run at a time, how long one takes, and how large a request is."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from tests.support.tenant import Tenant
 
 @pytest.fixture(scope="module")
 async def narrow(server: postgres.Server) -> AsyncIterator[Care]:
-    """A service that serves two calls at a time, each for two seconds."""
+    """A service that serves two calls at a time, each for at most two seconds."""
     variables = {"CARE_MAX_CALLS": "2", "CARE_MAX_CALL_TIME": "2s"}
     async with care(server.create_database("narrow"), variables=variables) as running:
         yield running
 
 
 @asynccontextmanager
-async def locked(tenant: Tenant, ticket: Ticket) -> AsyncIterator[None]:
-    """Lets every write to the ticket wait while the block lasts."""
+async def lock_ticket(tenant: Tenant, ticket: Ticket) -> AsyncIterator[None]:
+    """Makes every write to the ticket wait until the block exits."""
     async with tenant.care.database.driver() as connection, connection.transaction():
         await connection.execute(
             "SELECT 1 FROM tickets WHERE organization = $1 AND number = $2 FOR UPDATE", tenant.id, ticket.number
@@ -40,30 +40,30 @@ async def locked(tenant: Tenant, ticket: Ticket) -> AsyncIterator[None]:
         yield
 
 
-async def in_progress(service: Care, number: int) -> None:
-    """Returns once that many calls are being served."""
+async def await_calls_in_progress(service: Care, number: int) -> None:
+    """Waits until `number` calls are in progress."""
 
-    async def so_many() -> bool:
+    async def are_in_progress() -> bool:
         return service.metrics.registry.get_sample_value("care_calls_in_progress") == number
 
-    await eventually(f"{number} calls at a time", so_many)
+    await eventually(f"{number} calls at a time", are_in_progress)
 
 
 async def nobody_waits(service: Care) -> bool:
-    """Whether no statement of this service's waits for a lock."""
+    """Returns whether no statement of this service waits for a lock."""
     query = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     async with service.database.driver() as connection:
         return await connection.fetch(query) == []
 
 
-async def test_a_call_too_many_is_told_when_to_come_again(narrow: Care) -> None:
+async def test_a_call_over_the_limit_is_refused_with_a_retry_time(narrow: Care) -> None:
     tenant = Tenant(narrow, "crowded")
     ticket = await tenant.ticket()
     note = conversations.AddNoteRequest(parent=ticket.name, text="Called back.")
     alice = tenant.agent("alice")
-    async with locked(tenant, ticket):
+    async with lock_ticket(tenant, ticket):
         waiting = [asyncio.ensure_future(alice.conversations.AddNote(note)) for _ in range(2)]
-        await in_progress(narrow, 2)
+        await await_calls_in_progress(narrow, 2)
         error = await refusal(alice.lifecycle.GetLifecycle(lifecycle.GetLifecycleRequest()))
     assert (error.code, error.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED")
     assert error.retry_after == timedelta(seconds=1)
@@ -72,12 +72,12 @@ async def test_a_call_too_many_is_told_when_to_come_again(narrow: Care) -> None:
 
 
 @pytest.mark.parametrize(("deadline", "name"), [(None, "patient"), (60.0, "generous")])
-async def test_a_call_without_a_deadline_or_with_a_long_one_ends_all_the_same(
+async def test_a_call_without_a_deadline_or_with_a_long_one_ends_at_the_time_limit(
     narrow: Care, deadline: float | None, name: str
 ) -> None:
     tenant = Tenant(narrow, name)
     ticket = await tenant.ticket()
-    # Not our own client, which gives every call a deadline.
+    # Without care_client, which gives every call a deadline.
     async with grpc.aio.insecure_channel(narrow.address) as channel:
         method = channel.unary_unary(
             "/care.v1.TicketService/StartTicket",
@@ -85,7 +85,7 @@ async def test_a_call_without_a_deadline_or_with_a_long_one_ends_all_the_same(
             tickets.StartTicketResponse.FromString,
         )
         token = narrow.token(sub="alice", org=tenant.id, roles=["agent"])
-        async with locked(tenant, ticket):
+        async with lock_ticket(tenant, ticket):
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await method(
                     tickets.StartTicketRequest(name=ticket.name),
@@ -95,11 +95,11 @@ async def test_a_call_without_a_deadline_or_with_a_long_one_ends_all_the_same(
             await eventually("the end of its statement", lambda: nobody_waits(narrow))
     assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     assert check_error(caught.value).reason == "TIME_LIMIT_EXCEEDED"
-    # Nothing was written: the same call works now.
+    # Nothing was written, so the same call works now.
     await tenant.agent("alice").tickets.StartTicket(tickets.StartTicketRequest(name=ticket.name))
 
 
-async def test_a_deadline_of_the_clients_own_is_counted_as_that(narrow: Care) -> None:
+async def test_a_call_that_ends_at_the_clients_deadline_is_counted_as_such(narrow: Care) -> None:
     tenant = Tenant(narrow, "hurried")
     ticket = await tenant.ticket()
 
@@ -112,7 +112,7 @@ async def test_a_deadline_of_the_clients_own_is_counted_as_that(narrow: Care) ->
         return narrow.metrics.registry.get_sample_value("care_calls_total", labels) or 0.0
 
     before = counted()
-    async with locked(tenant, ticket):
+    async with lock_ticket(tenant, ticket):
         with pytest.raises(DeadlineExceeded):
             await tenant.agent("alice").tickets.StartTicket(tickets.StartTicketRequest(name=ticket.name), timeout=0.5)
 

@@ -1,7 +1,7 @@
-"""No activity holds a text or anything of a customer, so the log stays as it is when a customer's data is erased.
+"""Activities contain no text and nothing of a customer, so the log does not change when a customer's data is erased.
 
-A script makes an entry of every type. Each text, name and address in it has a marker of its own, and the log is
-searched for all of them.
+A script writes activities of every type. Each text, name and address contains its own marker, and the test searches the
+log for all markers.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PHONES = ("4155552671", "2079460018")
 
 
 class Script:
-    """The life of tickets, in texts that can be found again."""
+    """Works tickets with texts that contain markers."""
 
     def __init__(self, tenant: Tenant, clock: SettableClock) -> None:
         self.tenant = tenant
@@ -50,7 +50,7 @@ class Script:
         return f"{self.text()}@example.com"
 
     async def settle(self) -> None:
-        """What the settings say is the business's own, and sent in messages."""
+        """Sets texts of the business, which are sent in messages."""
         deadlines = PriorityDeadlines(priority=ticket_pb2.TICKET_PRIORITY_NORMAL)
         deadlines.first_response.CopyFrom(Duration(seconds=4 * 3600))
         deadlines.resolution.CopyFrom(Duration(seconds=2 * 86_400))
@@ -66,7 +66,7 @@ class Script:
         await self.tenant.supervisor.settings.UpdateSettings(request)
 
     async def raise_ticket(self, description: str = "") -> Ticket:
-        """A ticket of alice's, of a review."""
+        """Creates a ticket of alice for a review."""
         review = Review(
             site="local",
             external_id=self.text().replace(" ", "-"),
@@ -84,7 +84,7 @@ class Script:
         return (await self.alice.tickets.TakeTicket(tickets.TakeTicketRequest(name=ticket.name))).ticket
 
     async def work(self, ticket: Ticket) -> None:
-        """The commands that need no customer."""
+        """Sends the commands that need no customer."""
         name, to_alice, to_bob = ticket.name, self.tenant.agent_name("alice"), self.tenant.agent_name("bob")
         given = Ticket(name=name, subject=self.text("Soup"), description=self.text("Also"), labels=["late"])
         await self.alice.tickets.UpdateTicket(tickets.UpdateTicketRequest(ticket=given))
@@ -103,7 +103,7 @@ class Script:
         return await self.tenant.form(ticket, text=self.text("Please tell us: {form_link}"))
 
     async def refuse(self, recovery: Recovery, step: workers.RecoveryStep.ValueType) -> None:
-        """The site refuses what it is asked for, in its own words."""
+        """Reports that the site refused a step with its own message."""
         attempt = (await self.tenant.begin(recovery, step)).grant.attempt
         request = workers.RecordRefusedRequest(
             name=recovery.name,
@@ -114,7 +114,7 @@ class Script:
         await self.worker.RecordRefused(request)
 
     async def fail_with_forms(self, ticket: Ticket) -> None:
-        """Forms that come to nothing."""
+        """Sends forms that end without a contact."""
         await self.refuse(await self.form(ticket), workers.RECOVERY_STEP_POST)
         recovery = await self.form(ticket)
         await self.tenant.posted(recovery)
@@ -126,12 +126,12 @@ class Script:
         await self.worker.RecordRetracted(workers.RecordRetractedRequest(name=recovery.name, attempt=attempt))
         recovery = await self.form(ticket)
         await self.tenant.posted(recovery)
-        await self.wait(ticket, 5)  # one deadline a day, until it is the reminder's turn
+        await self.wait(ticket, 5)  # one deadline a day, until the reminder is due
         self.clock.advance(days=30)
         await self.worker.ExpireForm(workers.ExpireFormRequest(name=recovery.name))
 
     async def reach(self, ticket: Ticket) -> str:
-        """The wrong customer, who is rejected, and the right one, whose chat is open; returns its link's token."""
+        """Rejects a wrong customer and opens the chat with the right one. Returns the token of its link."""
         recovery = await self.form(ticket)
         await self.tenant.posted(recovery)
         for phone in PHONES:
@@ -149,7 +149,7 @@ class Script:
         return await self.tenant.open_chat(ticket)
 
     async def talk(self, ticket: Ticket, token: str) -> None:
-        """Messages both ways; one arrives and one does not."""
+        """Sends messages in both directions. One is delivered and one fails."""
         arrives, fails, provider_id = await self.send(ticket), await self.send(ticket), self.text()
         for state in (message_pb2.DELIVERY_STATE_SENT, message_pb2.DELIVERY_STATE_DELIVERED):
             await self.worker.RecordDelivered(
@@ -187,7 +187,7 @@ class Script:
         return (await self.alice.conversations.SendMessage(request)).message
 
     async def handed_out(self, message: Message) -> int:
-        """The number of the attempt at what the delivery wants now."""
+        """Begins the planned step of the delivery. Returns the number of the attempt."""
         self.clock.advance(hours=1)
         request = workers.BeginDeliveryRequest(name=message.name)
         step = (await self.worker.BeginDelivery(request)).plan.step
@@ -195,7 +195,7 @@ class Script:
         return (await self.worker.BeginDelivery(request)).grant.attempt
 
     async def edit_review(self, ticket: Ticket) -> None:
-        """The customer edits the review, and deletes it."""
+        """Edits and deletes the review."""
         get = reviews.GetReviewRequest(name=(await self.tenant.get(ticket)).review)
         for is_deleted in (False, True):
             review = (await self.tenant.service.reviews.GetReview(get)).review
@@ -209,26 +209,24 @@ class Script:
             await self.tenant.service.reviews.IngestReview(ingest)
 
     async def wait(self, ticket: Ticket, days: int) -> None:
-        """Lets days pass, with whatever is due."""
+        """Advances the clock by days and fires the due deadlines."""
         for _ in range(days):
             self.clock.advance(days=1)
             await self.worker.FireDeadline(workers.FireDeadlineRequest(name=ticket.name))
 
 
 async def stored(tenant: Tenant, *only: str) -> str:
-    """The rows of the tenant in these tables, or in all but these, as text."""
+    """Returns the rows of the tenant in these tables, or in all other tables, as text."""
     found = []
     async with tenant.care.database.driver() as connection:
         for table in tables.metadata.sorted_tables:
             if "organization" in table.c and (table.name in only if only else table.name != "activities"):
-                query = f"SELECT t::TEXT FROM {table.name} t WHERE organization = $1"  # noqa: S608 - a table of ours
+                query = f"SELECT t::TEXT FROM {table.name} t WHERE organization = $1"  # noqa: S608 - a table of the schema
                 found += [str(row[0]) for row in await connection.fetch(query, tenant.id)]
     return "\n".join(found)
 
 
-async def test_no_activity_of_any_type_holds_a_text_or_anything_of_a_customer(
-    timed: Tenant, clock: SettableClock
-) -> None:
+async def test_no_activity_contains_a_text_or_anything_of_a_customer(timed: Tenant, clock: SettableClock) -> None:
     script = Script(timed, clock)
     await script.settle()
     answered, neglected = await script.raise_ticket(), await script.raise_ticket(script.text("By letter."))
@@ -238,7 +236,7 @@ async def test_no_activity_of_any_type_holds_a_text_or_anything_of_a_customer(
     await script.talk(answered, token)
     await script.edit_review(answered)
     await timed.agent("alice").tickets.CloseTicket(tickets.CloseTicketRequest(name=answered.name))
-    # The customer comes back: a ticket follows, with the contact.
+    # The customer writes again, which creates a follow-up with the contact.
     again = customers.PostMessageRequest(token=token, text=script.text("Me again."))
     await timed.customer.customers.PostMessage(again)
     await script.wait(neglected, 90)
@@ -246,15 +244,15 @@ async def test_no_activity_of_any_type_holds_a_text_or_anything_of_a_customer(
     query = "SELECT type FROM activities WHERE organization = $1"
     async with timed.care.database.driver() as connection:
         types = {row[0] for row in await connection.fetch(query, timed.id)}
-    assert types == set(ActivityType), "the script makes an entry of every type"
+    assert types == set(ActivityType), "the script must write activities of every type"
     elsewhere, log = await stored(timed), await stored(timed, "activities")
-    assert [marker for marker in script.markers if marker not in elsewhere] == [], "texts that were not kept at all"
+    assert [marker for marker in script.markers if marker not in elsewhere] == [], "texts that were not stored at all"
     assert [marker for marker in script.markers if marker in log] == []
     for private in ("Robin", "Kim", "Sam", "Soup", "Alice", "@", "{form_link}", "{chat_link}", "review at"):
         assert private not in log
 
 
-async def test_a_changed_text_is_named_without_its_values(tenant: Tenant) -> None:
+async def test_the_change_of_a_text_is_logged_without_its_values(tenant: Tenant) -> None:
     ticket = await tenant.ticket()
     given = Ticket(name=ticket.name, subject="Robin's soup", description="Robin called.")
     await tenant.agent("alice").tickets.UpdateTicket(tickets.UpdateTicketRequest(ticket=given))
@@ -267,7 +265,7 @@ async def test_a_changed_text_is_named_without_its_values(tenant: Tenant) -> Non
     assert [(each.before, each.after) for each in created.changes if each.field == "subject"] == [("", "")]
 
 
-async def test_a_subject_that_nobody_gave_says_nothing_of_the_reviewer(tenant: Tenant) -> None:
+async def test_an_automatic_subject_does_not_contain_the_name_of_the_reviewer(tenant: Tenant) -> None:
     ticket = await tenant.ticket()
     assert ticket.subject == "1-star review at Local, soho"
     assert (await tenant.thread(ticket, "REVIEW"))[0].author_display_name == "Robin P."

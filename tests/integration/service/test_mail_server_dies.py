@@ -1,4 +1,4 @@
-"""A mail server that dies in the middle of an email: the service, the worker's activity and real SMTP together."""
+"""A mail server dies in the middle of an email: a test with the service, the worker's activity and real SMTP."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ async def main():
 
 asyncio.run(main())
 """
-"""A mail server that takes the beginning of an email's DATA, says so, and takes no more."""
+"""A mail server that reads the beginning of an email's DATA, prints a line, and stops reading."""
 
 
 @asynccontextmanager
 async def dying() -> AsyncIterator[tuple[int, asyncio.subprocess.Process, asyncio.StreamReader]]:
-    """The port, the process, and what it prints."""
+    """Runs the server. Yields its port, its process and its output."""
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", _DYING, stdout=asyncio.subprocess.PIPE)
     assert process.stdout is not None
     try:
@@ -61,7 +61,7 @@ def activities(tenant: Tenant, port: int) -> DeliveryActivities:
     return DeliveryActivities(tenant.worker.workers, Messengers({"EMAIL": mail}))
 
 
-async def test_what_a_mail_server_was_killed_over_is_sent_again_and_shown_once(tenant: Tenant) -> None:
+async def test_an_email_is_sent_again_and_shown_once_after_its_mail_server_was_killed(tenant: Tenant) -> None:
     ticket = await tenant.ticket()
     await tenant.in_recovery_state(ticket, "CHAT_UNLOCKED")
     request = conversations.SendMessageRequest(parent=ticket.name, text="We looked into it. " * 400)

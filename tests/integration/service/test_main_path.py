@@ -1,4 +1,4 @@
-"""The main path through gRPC: from a review to an unlocked chat, and what the log and the thread say of it."""
+"""The main path through gRPC, from a review to an unlocked chat, with its log and its thread."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the service measures of itself."""
+"""The metrics of the service."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.tenant import Tenant
 
 
 class Counts:
-    """How far values have moved since this was made."""
+    """The changes of metrics since this object was created."""
 
     def __init__(self, service: Care) -> None:
         self._registry = service.metrics.registry
@@ -34,7 +34,7 @@ class Counts:
         return self._all().get(key, 0.0) - self._before.get(key, 0.0)
 
 
-async def test_calls_are_counted_by_what_they_were_answered_with(tenant: Tenant) -> None:
+async def test_calls_are_counted_by_code_and_reason(tenant: Tenant) -> None:
     ticket = await tenant.ticket()
     counts, method = Counts(tenant.care), "care.v1.TicketService/StartTicket"
     request = tickets.StartTicketRequest(name=ticket.name)
@@ -95,7 +95,7 @@ async def test_transitions_of_the_status_are_counted_and_refused_ones_are_not(te
 
 async def test_outbox_and_pool_are_measured(tenant: Tenant) -> None:
     recovery = await tenant.form(await tenant.ticket())
-    assert await tenant.wakes(recovery.name) == 1  # no Temporal runs here, so that it stays
+    assert await tenant.wakes(recovery.name) == 1  # without Temporal no row is removed
 
     def value(name: str) -> float:
         return tenant.care.metrics.registry.get_sample_value(name) or 0.0
@@ -113,8 +113,8 @@ async def test_outbox_and_pool_are_measured(tenant: Tenant) -> None:
     assert value("care_database_pool_size") == tenant.care.settings.database_pool_size
 
 
-async def test_labels_are_words_of_the_contract(tenant: Tenant) -> None:
-    """Nobody's id, however many organizations and agents call: that would be personal, and without bound."""
+async def test_labels_are_only_words_of_the_contract(tenant: Tenant) -> None:
+    """No label is an id, which would be personal data with an unlimited number of values."""
     await tenant.in_recovery_state(await tenant.ticket(), "CHAT_UNLOCKED")
     allowed = {
         "method",

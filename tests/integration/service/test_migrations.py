@@ -1,4 +1,4 @@
-"""Every migration keeps the rows that are there, on the way up and on the way back."""
+"""Every migration keeps the existing rows, in upgrades and in downgrades."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ VALUES: list[tuple[type[TypeEngine[Any]], object]] = [
     (Integer, 7),
     (Text, "some"),
 ]
-"""A value for a column of each type that the tables have; the first that fits."""
+"""Values for columns, by type. The first matching type is used."""
 MOVED = {"organizations": {"form_lifetime", "consent_text", "chat_greeting"}, "locations": {"preferred_channel"}}
-"""Columns that became a part of `settings`: gone on the way up, there again on the way back."""
+"""Columns that became a part of `settings`: removed by the upgrade, restored by the downgrade."""
 RENAMED = {"recoveries": {"mark": "reply_state"}}
-"""Columns that have another name in the newest schema."""
+"""Columns with another name in the newest schema."""
 REPLY_STATES = {
     "NEVER": "NONE",
     "OUT": "POSTING",
@@ -58,7 +58,7 @@ def tables(connection: Connection) -> list[Table]:
 
 
 def fill(connection: Connection) -> dict[str, dict[str, object]]:
-    """Puts one row into each table, all columns that are not the database's own; returns them."""
+    """Inserts one row into each table, with a value for each column that PostgreSQL does not fill. Returns the rows."""
     filled = {}
     for table in tables(connection):
         row = {
@@ -80,14 +80,14 @@ def contents(connection: Connection) -> dict[str, list[dict[str, object]]]:
 
 @pytest.fixture
 async def engine(server: postgres.Server) -> AsyncIterator[AsyncEngine]:
-    """An empty database's."""
+    """The engine of an empty database."""
     made = create_async_engine(driver_url(server.create_database(f"migrations{next(_numbers)}")), poolclass=NullPool)
     yield made
     await made.dispose()
 
 
 @pytest.mark.parametrize("revision", revisions()[:-1])
-async def test_rows_of_an_older_schema_are_all_there_in_the_newest_and_back(engine: AsyncEngine, revision: str) -> None:
+async def test_migrations_keep_all_rows_of_an_older_schema_up_and_down(engine: AsyncEngine, revision: str) -> None:
     await upgrade(engine, revision)
     async with engine.connect() as connection:
         before = await connection.run_sync(fill)
@@ -95,7 +95,7 @@ async def test_rows_of_an_older_schema_are_all_there_in_the_newest_and_back(engi
     async with engine.connect() as connection:
         after = await connection.run_sync(contents)
     for table, row in before.items():
-        # Migrations wake the tickets that are there.
+        # Migrations wake the existing tickets.
         (found,) = [each for each in after[table] if each.get("workflow") != "TicketWorkflow"]
         moved = row.keys() & MOVED.get(table, set())
         renamed = RENAMED.get(table, {})
@@ -109,7 +109,7 @@ async def test_rows_of_an_older_schema_are_all_there_in_the_newest_and_back(engi
     assert {table: {column: rows[0][column] for column in before[table]} for table, rows in again.items()} == before
 
 
-async def test_reply_states_have_their_new_names_and_go_back(engine: AsyncEngine) -> None:
+async def test_reply_states_are_renamed_up_and_down(engine: AsyncEngine) -> None:
     await upgrade(engine, "0008")
 
     def put(connection: Connection) -> None:
@@ -133,7 +133,7 @@ async def test_reply_states_have_their_new_names_and_go_back(engine: AsyncEngine
     assert await values("mark") == list(REPLY_STATES)
 
 
-async def test_a_database_that_a_newer_version_migrated_is_refused_and_stays_as_it_is(engine: AsyncEngine) -> None:
+async def test_a_database_of_a_newer_version_is_refused_and_not_changed(engine: AsyncEngine) -> None:
     await upgrade(engine)
     async with engine.begin() as connection:
         await connection.execute(text("UPDATE alembic_version SET version_num = 'of_tomorrow'"))
@@ -144,8 +144,8 @@ async def test_a_database_that_a_newer_version_migrated_is_refused_and_stays_as_
         assert await connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": LOCK}) is True
 
 
-async def test_texts_are_taken_out_of_the_log(engine: AsyncEngine) -> None:
-    """The earlier entries are as those that are written now; the other changes stay as they are, and in their order."""
+async def test_a_migration_removes_texts_from_the_log(engine: AsyncEngine) -> None:
+    """Earlier entries become like new ones. Their other changes keep their values and their order."""
     before = [
         [["status", "", "OPEN"], ["subject", "", "1-star review by Robin"]],
         [["description", "Robin called", ""], ["labels", "", "vip"], ["subject", "Soup", "Robin's soup"]],
@@ -176,8 +176,8 @@ async def test_texts_are_taken_out_of_the_log(engine: AsyncEngine) -> None:
     await downgrade(engine, "0009")
 
 
-async def test_a_migration_is_not_held_to_the_time_of_a_statement(server: postgres.Server) -> None:
-    """Neither what it does to large tables, nor waiting for the replica that does it."""
+async def test_a_migration_has_no_statement_timeout(server: postgres.Server) -> None:
+    """Neither changes of large tables nor the wait for another replica's migration time out."""
     url = server.create_database(f"migrations{next(_numbers)}")
     database, other = Database(url, statement_timeout=timedelta(milliseconds=50)), Database(url)
     async with other.driver() as holder:

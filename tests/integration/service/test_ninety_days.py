@@ -1,4 +1,4 @@
-"""Ninety days of a ticket: the real service, its relay and the workflows, on a Temporal server that skips time."""
+"""Ninety days of a ticket with the real service, its relay and the workflows, on a Temporal server that skips time."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ _MINUTE: Final = timedelta(minutes=1)
 
 @dataclass
 class SkippedClock:
-    """The service's time: it begins where a test says, and goes as the Temporal server's does, in whole minutes.
+    """The time of the service: it starts at a given moment and follows that of the Temporal server in whole minutes.
 
-    So what is done in the same minute is done at the same instant, however long that takes.
+    So everything that happens in one minute has the same time.
     """
 
     environment: WorkflowEnvironment
@@ -57,24 +57,24 @@ class SkippedClock:
         return self._now
 
     async def begin(self, moment: datetime) -> None:
-        """Says what time it is."""
+        """Sets the current time."""
         self._begin = self._now = moment
         self._since = await self.environment.get_current_time()
 
     async def look(self) -> None:
-        """Finds out what time it is."""
+        """Reads the time of the Temporal server."""
         passed = await self.environment.get_current_time() - self._since
         self._now = self._begin + passed // _MINUTE * _MINUTE
 
     async def until(self, moment: datetime) -> None:
-        """Lets time pass up to a moment."""
+        """Skips time up to a moment."""
         await self.look()
         await self.environment.sleep(moment - self._now)
         await self.look()
 
 
 class Ticking(Interceptor):
-    """Has the service know what time it is whenever a worker calls it."""
+    """Reads the time before each activity, because activities call the service."""
 
     def __init__(self, clock: SkippedClock) -> None:
         self._clock = clock
@@ -91,7 +91,7 @@ class Ticking(Interceptor):
 
 
 class WithoutAttributes(client.Interceptor):
-    """Starts workflows as where Care's search attributes are not registered: this server has no way to."""
+    """Starts workflows without search attributes, because this server cannot register them."""
 
     def intercept_client(self, next: client.OutboundInterceptor) -> client.OutboundInterceptor:  # noqa: A002 - the SDK's
         class Leaving(client.OutboundInterceptor):
@@ -102,7 +102,7 @@ class WithoutAttributes(client.Interceptor):
 
 
 class Mailbox:
-    """A messenger that has sent everything at once."""
+    """A messenger that sends every message at once."""
 
     def __init__(self) -> None:
         self.sent: list[str] = []
@@ -125,14 +125,14 @@ class Run:
     mailbox: Mailbox = field(default_factory=Mailbox)
 
     async def logged(self, ticket: Ticket) -> list[tuple[str, datetime]]:
-        """What was done and when, the earliest first."""
+        """Returns the types and times of all activities, oldest first."""
         return [
             (ActivityType.Name(entry.type).removeprefix("ACTIVITY_TYPE_"), entry.create_time.ToDatetime(UTC))
             for entry in reversed(await self.tenant.log(ticket))
         ]
 
     async def until_logged(self, ticket: Ticket, what: str) -> None:
-        """Waits until something was done last."""
+        """Waits until the newest activity has type `what`."""
 
         async def there() -> bool:
             return (await self.logged(ticket))[-1][0] == what
@@ -140,13 +140,13 @@ class Run:
         await eventually(what, there)
 
     async def until_planned(self, ticket: Ticket) -> None:
-        """Waits until the ticket's workflow sleeps, and knows what the ticket says."""
+        """Waits until the workflow of the ticket sleeps and no outbox row is left to wake it."""
 
         async def there() -> bool:
             handle = self.environment.client.get_workflow_handle(ticket_workflow_id(self.tenant.id, ticket.number))
             try:
                 status = await handle.query(TicketWorkflow.status)
-            except Exception:  # noqa: BLE001 - it was not started yet
+            except Exception:  # noqa: BLE001 - the workflow has not started yet
                 return False
             waiting: bool = "Waiting" in status.doing and not await self.tenant.care.waiting_wakes()
             return waiting
@@ -187,7 +187,7 @@ def hours(number: float) -> Duration:
 
 
 def office(zone: str) -> Settings:
-    """Nine to five on workdays; four hours to the first answer, forty to the resolution."""
+    """Business hours from nine to five on workdays. Four hours to the first response, forty to the resolution."""
     days = settings_pb2.Weekday.values()[1:6]
     deadlines = PriorityDeadlines(
         priority=ticket_pb2.TICKET_PRIORITY_NORMAL, first_response=hours(4), resolution=hours(40)
@@ -204,7 +204,7 @@ def office(zone: str) -> Settings:
 @pytest.mark.parametrize(
     ("zone", "created", "first_response", "resolution"),
     [
-        # Friday, 15:00: two hours on that day; 4 h are over on Monday at 11:00, 40 h on the next Friday at 15:00
+        # Friday, 15:00: two hours on that day. 4 h end on Monday at 11:00, 40 h on the next Friday at 15:00
         # (2 + 4 * 8 + 6). In between the clocks change. Berlin: UTC+1 until 28 March 2027, then UTC+2.
         ("Europe/Berlin", (3, 26, 14, 0), (3, 29, 9, 0), (4, 2, 13, 0)),
         # New York: UTC-5 until 14 March 2027, then UTC-4.
@@ -214,7 +214,7 @@ def office(zone: str) -> Settings:
     ],
     ids=["berlin", "new-york", "lord-howe"],
 )
-async def test_a_ticket_goes_through_ninety_days_with_everything_at_its_instant(
+async def test_every_deadline_of_ninety_days_fires_at_its_instant(
     server: postgres.Server,
     environment: WorkflowEnvironment,
     zone: str,

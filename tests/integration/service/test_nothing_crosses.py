@@ -1,8 +1,8 @@
-"""Whatever is done to tickets, customers' links, pages, streams and emails never show what is not theirs.
+"""Links, pages, streams and emails of a customer never show what belongs to other people, after any acts on tickets.
 
-Every text that anybody writes holds a marker of its own, and it is noted beforehand who may see it: a person, known by
-the email address. After each few steps all that the tokens of customers can fetch and that may have changed is fetched,
-and now and then everything; it is searched for markers that are not for them, and for whatever names an agent.
+Every text contains its own marker, and the test knows beforehand who may see it: a person, known by an email address.
+After a few steps the test fetches everything that the tokens of customers can fetch and that may have changed, and
+sometimes everything. It searches for markers of other people and for the names of agents.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ from tests.support.tenant import Tenant
 SEED: Final = os.environ.get("CROSSING_SEED")
 STEPS: Final = 200
 EVERY: Final = 20
-"""Steps from one look to the next."""
+"""The number of acts between two checks."""
 EVERYTHING: Final = 200
-"""Steps from one look at everything to the next; between them, what has changed is looked at."""
+"""The number of acts between two full checks. The checks between them are limited to changes."""
 
 
 async def run(tenant: Tenant, seed: int, steps: int) -> set[str]:
-    """Returns what was done at least once."""
+    """Runs random acts with checks. Returns the acts that succeeded at least once."""
     async with (
         open_channel(tenant.care.address) as channel,
         serve(create_app(CustomerServiceStub(channel))) as url,
         httpx.AsyncClient(base_url=url, trust_env=False) as browser,
         grpc.aio.insecure_channel(tenant.care.address) as bare,
     ):
-        return await act_and_look(World(tenant, Random(seed), browser, bare), seed, steps)  # noqa: S311 - to be repeated
+        return await act_and_look(World(tenant, Random(seed), browser, bare), seed, steps)  # noqa: S311 - a seed repeats the same run
 
 
 async def act_and_look(world: World, seed: int, steps: int) -> set[str]:
-    """As `run`."""
+    """See `run`."""
     acts = [act for act, (weight, _) in ACTS.items() for _ in range(weight)]
     for _ in range(2):
         with world.only(await raise_ticket(world)):
@@ -76,7 +76,7 @@ async def act_and_look(world: World, seed: int, steps: int) -> set[str]:
     return {line.partition(":")[0] for line in world.done if line.endswith("done")}
 
 
-async def test_nothing_internal_and_nobody_elses_reaches_a_customer(tenant: Tenant) -> None:
+async def test_a_customer_sees_nothing_internal_and_nothing_of_other_people(tenant: Tenant) -> None:
     done = await run(tenant, int(SEED or 1), STEPS)
     assert done == {act.__name__ for act in ACTS}
 
@@ -84,6 +84,6 @@ async def test_nothing_internal_and_nobody_elses_reaches_a_customer(tenant: Tena
 @pytest.mark.long
 @pytest.mark.timeout(3_000)
 @pytest.mark.parametrize("part", range(10))
-async def test_nothing_crosses_in_long_runs(tenant: Tenant, part: int) -> None:
+async def test_a_customer_sees_nothing_of_other_people_in_long_runs(tenant: Tenant, part: int) -> None:
     done = await run(tenant, int(SEED) + part if SEED else secrets.randbits(32), 10 * STEPS)
     assert done == {act.__name__ for act in ACTS}

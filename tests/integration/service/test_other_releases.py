@@ -1,4 +1,4 @@
-"""What a newer release stored, read by this one after the way back: every ticket loads, and nothing of it is lost."""
+"""A downgrade: this release loads every ticket that a newer one stored, and loses no value of it."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ async def stored(tenant: Tenant, table: str, column: str) -> dict[str, Any]:
 
 @pytest.fixture
 async def ticket(tenant: Tenant) -> Ticket:
-    """One at soho, whose organization, location and own timing a newer release has written."""
+    """A ticket at soho. A newer release has written its organization, its location and its timing."""
     made = await tenant.ticket()
     await store(tenant, "organizations", "settings", ORGANIZATION, "true")
     await store(tenant, "locations", "settings", LOCATION, "id = 'soho'")
@@ -62,13 +62,13 @@ def settings_name(tenant: Tenant, location: str = "") -> str:
     return f"{tenant.name}/locations/{location}/settings" if location else f"{tenant.name}/settings"
 
 
-async def holding(tenant: Tenant) -> pb.GetSettingsResponse:
+async def get_settings(tenant: Tenant) -> pb.GetSettingsResponse:
     request = pb.GetSettingsRequest(name=settings_name(tenant, "soho"))
     return await tenant.supervisor.settings.GetSettings(request)
 
 
-async def test_what_can_be_read_holds_and_what_cannot_is_as_if_it_were_not_set(tenant: Tenant, ticket: Ticket) -> None:
-    answer = await holding(tenant)
+async def test_readable_settings_apply_and_unreadable_ones_count_as_not_set(tenant: Tenant, ticket: Ticket) -> None:
+    answer = await get_settings(tenant)
     effective, sources = answer.effective, {each.field: each.source for each in answer.sources if each.source}
     assert (effective.grace_days, effective.inactivity_days) == (5, 20)
     assert effective.deadlines.priorities[0].first_response.ToTimedelta() == timedelta(hours=6)
@@ -77,7 +77,9 @@ async def test_what_can_be_read_holds_and_what_cannot_is_as_if_it_were_not_set(t
     assert not answer.settings.HasField("preferred_channel")
 
 
-async def test_tickets_are_loaded_listed_counted_and_worked(tenant: Tenant, ticket: Ticket) -> None:
+async def test_tickets_of_a_newer_release_can_be_read_listed_counted_and_changed(
+    tenant: Tenant, ticket: Ticket
+) -> None:
     alice = tenant.agent("alice")
     assert (await tenant.get(ticket)).name == ticket.name
     listed = await alice.tickets.ListTickets(tickets.ListTicketsRequest(parent=tenant.name))
@@ -90,16 +92,14 @@ async def test_tickets_are_loaded_listed_counted_and_worked(tenant: Tenant, tick
     await tenant.form(ticket)
 
 
-async def test_a_ticket_s_timing_keeps_what_this_release_does_not_know(tenant: Tenant, ticket: Ticket) -> None:
+async def test_the_timing_of_a_ticket_keeps_unknown_values(tenant: Tenant, ticket: Ticket) -> None:
     await tenant.agent("alice").tickets.StartTicket(tickets.StartTicketRequest(name=ticket.name))
     after = await stored(tenant, "tickets", "timing")
     assert after["snoozed_until"] == TIMING["snoozed_until"]
     assert after["next_kind"] != TIMING["next_kind"]
 
 
-async def test_a_change_leaves_what_it_does_not_name_as_the_newer_release_stored_it(
-    tenant: Tenant, ticket: Ticket
-) -> None:
+async def test_an_update_keeps_unknown_values_of_other_settings(tenant: Tenant, ticket: Ticket) -> None:
     update = tenant.supervisor.settings.UpdateSettings
     await update(pb.UpdateSettingsRequest(settings=Settings(name=settings_name(tenant), warn_customer=True)))
     await tenant.settings(Organization(consent_text="I agree.", form_lifetime=Duration(seconds=86_400)))
@@ -110,17 +110,17 @@ async def test_a_change_leaves_what_it_does_not_name_as_the_newer_release_stored
     }
     await update(pb.UpdateSettingsRequest(settings=Settings(name=settings_name(tenant, "soho"), inactivity_days=9)))
     assert await stored(tenant, "locations", "settings") == LOCATION | {"inactivity_days": 9}
-    assert (await holding(tenant)).effective.inactivity_days == 9
+    assert (await get_settings(tenant)).effective.inactivity_days == 9
 
 
-async def test_a_setting_that_cannot_be_read_is_mended_by_setting_it(tenant: Tenant, ticket: Ticket) -> None:
+async def test_an_update_replaces_an_unreadable_setting(tenant: Tenant, ticket: Ticket) -> None:
     place = Location(name=f"{tenant.name}/locations/soho", preferred_channel=CHANNEL_SMS)
     await tenant.service.directory.UpdateLocation(UpdateLocationRequest(location=place))
     assert await stored(tenant, "locations", "settings") == LOCATION | {"preferred_channel": "SMS"}
-    assert (await holding(tenant)).effective.preferred_channel == CHANNEL_SMS
+    assert (await get_settings(tenant)).effective.preferred_channel == CHANNEL_SMS
 
 
-async def test_a_mask_names_all_that_a_change_writes(tenant: Tenant, ticket: Ticket) -> None:
+async def test_an_update_writes_only_the_settings_of_its_mask(tenant: Tenant, ticket: Ticket) -> None:
     given = Settings(name=settings_name(tenant), grace_days=6, warn_customer=True)
     await tenant.supervisor.settings.UpdateSettings(pb.UpdateSettingsRequest(settings=given))
     given = Settings(name=settings_name(tenant), grace_days=7, warn_customer=False)

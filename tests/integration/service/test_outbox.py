@@ -1,4 +1,4 @@
-"""The outbox: rows carry their trace; a parked row is nobody's, until it is put back."""
+"""The outbox: rows carry their trace, and a parked row is not claimed until it is unparked."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LEASE = timedelta(minutes=10)
 
 
 async def row(tenant: Tenant, recovery: Recovery) -> tuple[int, str | None]:
-    """The id and the trace of a recovery's only row."""
+    """Returns the id and the trace of the recovery's only row."""
     query = "SELECT id, traceparent FROM outbox WHERE organization = $1 AND resource_id = $2"
     async with tenant.care.database.driver() as connection:
         [found] = await connection.fetch(query, tenant.id, UUID(recovery.name.rpartition("/")[2]))
@@ -31,7 +31,7 @@ async def form(tenant: Tenant) -> Recovery:
 
 
 async def due(database: Database) -> None:
-    """Lets all rows be claimed at once, whatever leases there are."""
+    """Ends all leases, so that all rows can be claimed."""
     async with database.driver() as connection:
         await connection.execute("UPDATE outbox SET claim_time = now()")
 
@@ -45,17 +45,17 @@ async def test_a_row_carries_the_trace_of_the_call_that_wrote_it(tenant: Tenant)
     assert (traceparent or "").split("-")[1] == f"{caller.trace_id:032x}"
 
 
-async def test_without_a_trace_of_the_callers_the_call_begins_one(tenant: Tenant) -> None:
+async def test_a_call_without_a_trace_starts_one(tenant: Tenant) -> None:
     traces = {((await row(tenant, await form(tenant)))[1] or "").split("-")[1] for _ in range(2)}
     assert len(traces) == 2
     assert "0" * 32 not in traces
 
 
-async def test_a_parked_row_is_claimed_by_nobody_until_it_is_put_back(server: postgres.Server) -> None:
+async def test_a_parked_row_is_not_claimed_until_it_is_unparked(server: postgres.Server) -> None:
     url = server.create_database("parking")
     async with care(url) as service:
         parked, waiting = await form(Tenant(service, "parking")), await form(Tenant(service, "other"))
-    # Without the service: no relay may have a hand in it.
+    # Without the service, so that no relay claims rows.
     async with AsyncExitStack() as opened:
         database = Database(url)
         opened.push_async_callback(database.close)
@@ -64,7 +64,7 @@ async def test_a_parked_row_is_claimed_by_nobody_until_it_is_put_back(server: po
         await due(database)
         outbox = Outbox(database)
         claimed = {wake.organization: wake for wake in await outbox.claim(10, LEASE)}
-        # Until the lease ends, nobody else gets them.
+        # Until the lease ends, nobody else can claim them.
         assert await outbox.claim(10, LEASE) == []
         await outbox.park([claimed["parking"]], "INVALID_ARGUMENT")
         await due(database)

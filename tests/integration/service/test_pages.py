@@ -1,4 +1,4 @@
-"""Lists: their order, their pages, and tokens that are none."""
+"""Lists: their order, their pages and invalid page tokens."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Lister = Callable[[int, str], Awaitable[Page]]
 
 
 class Lists:
-    """Every list of one tenant: calls it, and adds another entry to it."""
+    """Calls each list of one tenant, and adds entries to it."""
 
     def __init__(self, tenant: Tenant, ticket: Ticket) -> None:
         self.tenant, self.ticket, self.client = tenant, ticket, tenant.agent("alice")
@@ -70,7 +70,7 @@ class Lists:
         return [each.name for each in page.locations], page.next_page_token
 
     async def add(self, what: str) -> None:
-        """Adds an entry, so that the lists that are ordered by name get it before and behind what is there."""
+        """Adds an entry. Lists that are ordered by name get it before or after the existing entries."""
         self._made += 1
         number = self._made
         match what:
@@ -103,9 +103,7 @@ LISTS = ("tickets", "activities", "messages", "recoveries", "reviews", "agents",
 
 
 @pytest.mark.parametrize("what", LISTS)
-async def test_a_walk_through_the_pages_meets_everything_once_also_while_more_is_added(
-    tenant: Tenant, what: str
-) -> None:
+async def test_paging_returns_each_entry_once_even_while_entries_are_added(tenant: Tenant, what: str) -> None:
     lists = Lists(tenant, await tenant.ticket())
     for _ in range(6):
         await lists.add(what)
@@ -121,14 +119,14 @@ async def test_a_walk_through_the_pages_meets_everything_once_also_while_more_is
         if not token:
             break
         assert len(page) == 2
-        if len(met) < 20:  # otherwise a list that grows at its end would never be walked through
+        if len(met) < 20:  # otherwise a list that grows at its end would have no last page
             await lists.add(what)
     assert len(met) == len(set(met))
     assert [name for name in met if name in before] == before
 
 
 @pytest.mark.parametrize("what", LISTS)
-async def test_page_sizes_and_tokens_that_are_wrong_are_refused(tenant: Tenant, what: str) -> None:
+async def test_invalid_page_sizes_and_tokens_are_refused(tenant: Tenant, what: str) -> None:
     lists = Lists(tenant, await tenant.ticket())
     for _ in range(2):
         await lists.add(what)
@@ -140,7 +138,7 @@ async def test_page_sizes_and_tokens_that_are_wrong_are_refused(tenant: Tenant, 
     assert token
     for wrong in ("nonsense", "ä", token[:-4], f"{token}AAAA", "W10", "e30", "bnVsbA", "x" * 10_000):
         assert_refused(await refusal(list_page(1, wrong)), "INVALID_PAGE_TOKEN")
-    # Another parent's, and another method's.
+    # Tokens of another parent and of another method.
     other = Tenant(tenant.care, f"{tenant.id}-other")
     foreign = Lists(other, await other.ticket())
     for _ in range(2):
@@ -151,7 +149,7 @@ async def test_page_sizes_and_tokens_that_are_wrong_are_refused(tenant: Tenant, 
             assert_refused(await refusal(lists.lister(method)(1, token)), "INVALID_PAGE_TOKEN")
 
 
-def forged(scope: str, *key: object) -> str:
+def forge_token(scope: str, *key: object) -> str:
     text = json.dumps([scope, *key])
     return urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
 
@@ -168,7 +166,7 @@ FORGED_KEYS: Sequence[tuple[object, ...]] = (
     ("\0", "2026-01-01T00:00:00+00:00", MISSING_ID),
     ("org", "0001-01-01T00:00:00+14:00", MISSING_ID),
 )
-"""What a token holds is visible to whoever decodes one: its parts can be forged."""
+"""A token can be decoded, so its parts can be forged."""
 
 
 @pytest.mark.parametrize("what", LISTS)
@@ -177,19 +175,19 @@ async def test_a_forged_page_token_is_never_an_internal_error(tenant: Tenant, wh
     lists = Lists(tenant, ticket)
     parent = ticket.name if what in {"activities", "messages", "recoveries"} else tenant.name
     for key in FORGED_KEYS:
-        error = await refused_or_nothing(lists.lister(what)(1, forged(f"{what} {parent}", *key)))
+        error = await error_or_none(lists.lister(what)(1, forge_token(f"{what} {parent}", *key)))
         if error is not None:
             assert_refused(error, "INVALID_PAGE_TOKEN")
 
 
-async def refused_or_nothing(call: Awaitable[object]) -> CareError | None:
+async def error_or_none(call: Awaitable[object]) -> CareError | None:
     try:
         return await refusal(call)
     except AssertionError:
-        return None  # a token that happens to be well made
+        return None  # a forged token may be valid by chance
 
 
-async def test_a_page_has_50_entries_unless_asked_and_1000_at_most(tenant: Tenant) -> None:
+async def test_a_page_has_50_entries_by_default_and_at_most_1000(tenant: Tenant) -> None:
     ticket, alice = await tenant.ticket(), tenant.agent("alice")
 
     async def note(number: int) -> None:
@@ -219,7 +217,7 @@ async def test_lists_come_in_the_documented_order(tenant: Tenant) -> None:
     assert (log[0], log[-1]) == (newest, older)
 
 
-async def test_a_page_ends_before_it_is_too_long_for_clients_as_they_are(tenant: Tenant) -> None:
+async def test_a_page_fits_the_default_message_size_of_clients(tenant: Tenant) -> None:
     ticket = await tenant.ticket()
     alice = tenant.agent("alice")
     texts = [f"{number} {'🍲' * 9_990}" for number in range(110)]  # 4.4 MB together

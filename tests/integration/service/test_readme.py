@@ -1,4 +1,4 @@
-"""The examples of the README and of docs/ do what they say, as they stand."""
+"""The examples of the README and of docs/ work unchanged."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ROOT = Path(__file__).parents[3]
 
 
 def example(mark: str, tenant: Tenant, folder: Path, document: str = "README.md") -> Path:
-    """A script of the example behind a mark, changed in nothing but the address and the organization."""
+    """Writes the example after a mark as a script, with the address and organization of the test. Returns its path."""
     found = re.search(
         rf"<!-- {mark} -->\n```python\n(.*?)```", (_ROOT / document).read_text(encoding="utf-8"), re.DOTALL
     )
@@ -35,7 +35,7 @@ def environment(tenant: Tenant, **more: str) -> dict[str, str]:
     return {**os.environ, "CARE_TOKEN": token, **more}
 
 
-async def test_the_example_runs_as_it_stands(tenant: Tenant, tmp_path: Path) -> None:
+async def test_an_example_runs_unchanged(tenant: Tenant, tmp_path: Path) -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         example("example", tenant, tmp_path),
@@ -52,7 +52,7 @@ async def test_the_example_runs_as_it_stands(tenant: Tenant, tmp_path: Path) -> 
     assert listed == f"{tenant.name}/tickets/1 Cold soup"
 
 
-async def test_the_example_of_settings_says_what_holds_and_where_it_comes_from(tenant: Tenant, tmp_path: Path) -> None:
+async def test_the_example_of_settings_shows_effective_values_and_their_sources(tenant: Tenant, tmp_path: Path) -> None:
     await tenant.service.reviews.IngestReview(IngestReviewRequest(parent=tenant.name, review=at(tenant, "harbor")))
     token = tenant.care.token(sub="sue", org=tenant.id, roles=["agent", "supervisor"])
     process = await asyncio.create_subprocess_exec(
@@ -69,13 +69,13 @@ async def test_the_example_of_settings_says_what_holds_and_where_it_comes_from(t
 
 
 def at(tenant: Tenant, location: str) -> Review:
-    """A review of a location, which is there from then on."""
+    """Ingests a review of a location, which creates the location."""
     review = Review(site="local", external_id="r-1", location=f"{tenant.name}/locations/{location}", stars=3)
     review.create_time.CopyFrom(timestamp(datetime(2026, 3, 1, tzinfo=UTC)))
     return review
 
 
-async def test_the_example_of_a_live_stream_shows_each_change_and_goes_on_after_its_own_end(
+async def test_the_example_of_a_live_stream_shows_each_change_and_resumes_after_a_restart(
     tenant: Tenant, tmp_path: Path
 ) -> None:
     await tenant.meet("alice")
@@ -98,7 +98,7 @@ async def test_the_example_of_a_live_stream_shows_each_change_and_goes_on_after_
 
 
 def answering(greeting: Message, words: str, *headers: str) -> bytes:
-    """An email, as a mail server has it, in answer to a greeting."""
+    """Returns an email that answers a greeting, as bytes of a mail server."""
     lines = [
         "Message-ID: <1@mail.example.com>",
         "From: Robin P. <robin@example.com>",
@@ -112,7 +112,7 @@ def answering(greeting: Message, words: str, *headers: str) -> bytes:
     return "\r\n".join(lines).encode()
 
 
-async def test_the_example_of_an_intake_hands_an_email_over_once(tenant: Tenant, tmp_path: Path) -> None:
+async def test_the_example_of_an_intake_ingests_an_email_once(tenant: Tenant, tmp_path: Path) -> None:
     ticket = await tenant.ticket()
     await tenant.in_recovery_state(ticket, "CHAT_UNLOCKED")
     [greeting] = await tenant.thread(ticket, "AGENT_MESSAGE")

@@ -1,4 +1,4 @@
-"""What must run and does not is found by comparing the database with a real Temporal server, and woken."""
+"""The reconciler compares the database with a real Temporal server and starts missing workflows."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def is_running(client: Client, workflow_id: str) -> bool:
 
 
 async def until_running(client: Client, *workflow_ids: str) -> None:
-    """Waits until all of them run, and are found by that: visibility comes after."""
+    """Waits until all workflows run and the visibility store lists them, which takes longer."""
 
     async def there() -> bool:
         found = await TemporalWorkflows(client).running(workflow_ids)
@@ -47,12 +47,12 @@ async def until_running(client: Client, *workflow_ids: str) -> None:
     await eventually("running workflows", there)
 
 
-async def lost(wanted: ExpectedWorkflows, client: Client) -> set[str]:
+async def find_missing(wanted: ExpectedWorkflows, client: Client) -> set[str]:
     return {each.workflow_id async for page in missing_workflows(wanted, TemporalWorkflows(client)) for each in page}
 
 
-async def test_what_was_terminated_by_hand_is_found_and_runs_again(server: postgres.Server, client: Client) -> None:
-    # The service's clock is behind the database's: what it makes is old enough to be looked for.
+async def test_a_terminated_workflow_is_found_and_started_again(server: postgres.Server, client: Client) -> None:
+    # The clock of the service is behind that of the database, so its tickets are old enough to be compared.
     async with care(server.create_database("reconciling"), temporal=client, clock=SettableClock()) as service:
         tenant, wanted = Tenant(service, "acme"), ExpectedWorkflows(service.database)
         ticket, closed = [await tenant.ticket() for _ in range(2)]
@@ -63,21 +63,21 @@ async def test_what_was_terminated_by_hand_is_found_and_runs_again(server: postg
             contact_recovery_id("acme", ticket.number, recovery.name.rpartition("/")[2]),
         )
         await until_running(client, *ids)
-        assert await lost(wanted, client) == set()
+        assert await find_missing(wanted, client) == set()
         for each in ids:
             await client.get_workflow_handle(each).terminate()
 
         async def unseen() -> bool:
-            return await lost(wanted, client) == set(ids)
+            return await find_missing(wanted, client) == set(ids)
 
         await eventually("terminated workflows", unseen)
         async for page in missing_workflows(wanted, TemporalWorkflows(client)):
             await wanted.wake(page)
         await until_running(client, *ids)
-        assert await lost(wanted, client) == set()
+        assert await find_missing(wanted, client) == set()
 
 
-async def test_what_was_terminated_by_hand_comes_back_by_itself(server: postgres.Server, client: Client) -> None:
+async def test_a_terminated_workflow_is_started_again_automatically(server: postgres.Server, client: Client) -> None:
     url = server.create_database("coming_back")
     async with care(url, temporal=client, clock=SettableClock(), variables=SOON) as service:
         ticket = await Tenant(service, "comes-back").ticket()
@@ -93,7 +93,7 @@ async def test_what_was_terminated_by_hand_comes_back_by_itself(server: postgres
         await eventually("another run", runs_again)
 
 
-async def test_a_database_that_was_restored_from_a_backup_has_its_workflows_again(
+async def test_a_database_that_was_restored_from_a_backup_gets_its_workflows_back(
     server: postgres.Server, client: Client
 ) -> None:
     url = server.create_database("backed_up")
@@ -110,14 +110,14 @@ async def test_a_database_that_was_restored_from_a_backup_has_its_workflows_agai
     async with database.driver() as connection:
         await connection.execute("CREATE DATABASE restored TEMPLATE backed_up")
     await database.close()
-    # What happened after the backup: it was closed, and its workflows ended.
+    # After the backup the ticket was closed and its workflows ended.
     for each in ids:
         await client.get_workflow_handle(each).terminate()
     async with care(server.create_database("restored"), temporal=client, clock=SettableClock(), variables=SOON):
         await until_running(client, *ids)
 
 
-async def test_of_the_replicas_one_compares_at_a_time(server: postgres.Server) -> None:
+async def test_one_replica_compares_at_a_time(server: postgres.Server) -> None:
     async with care(server.create_database("turns"), clock=SettableClock()) as service:
         one, other = ExpectedWorkflows(service.database), ExpectedWorkflows(service.database)
         async with one.exclusive() as mine, other.exclusive() as theirs:
@@ -126,7 +126,7 @@ async def test_of_the_replicas_one_compares_at_a_time(server: postgres.Server) -
             assert theirs
 
 
-async def test_links_that_are_still_public_are_worked_on_until_they_are_not(server: postgres.Server) -> None:
+async def test_a_recovery_workflow_is_expected_while_its_link_is_public(server: postgres.Server) -> None:
     async with care(server.create_database("still_public"), clock=SettableClock()) as service:
         tenant, wanted = Tenant(service, "acme"), ExpectedWorkflows(service.database)
         ticket = await tenant.ticket()
@@ -144,12 +144,12 @@ async def test_links_that_are_still_public_are_worked_on_until_they_are_not(serv
         own = recovery.name.rpartition("/")[2]
         assert await worked() == [own]
         newer = await tenant.form(ticket)
-        # A newer reply that is public has replaced it.
+        # A newer public reply has replaced it.
         await tenant.posted(newer)
         assert await worked() == [newer.name.rpartition("/")[2]]
 
 
-async def test_pages_of_any_size_find_the_same(server: postgres.Server) -> None:
+async def test_pages_of_any_size_find_the_same_workflows(server: postgres.Server) -> None:
     async with care(server.create_database("pages_of_wanted"), clock=SettableClock()) as service:
         for organization in ("one", "two"):
             tenant = Tenant(service, organization)
@@ -167,7 +167,7 @@ async def test_pages_of_any_size_find_the_same(server: postgres.Server) -> None:
             assert len({each.workflow_id for each in found}) == len(found) == number
 
 
-async def test_what_a_row_will_wake_is_not_missing(server: postgres.Server) -> None:
+async def test_a_workflow_with_an_outbox_row_is_not_missing(server: postgres.Server) -> None:
     async with care(server.create_database("woken_anyhow"), clock=SettableClock()) as service:
         tenant = Tenant(service, "acme")
         await tenant.ticket()

@@ -1,4 +1,4 @@
-"""A client that knows nothing but an address and a token can list everything, and call everything."""
+"""A client with only an address and a token can list and call every method."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def test_reflection_shows_every_method_as_the_contract_declares_it(service
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-async def test_reflection_shows_who_may_call_what(service: Care, version: str) -> None:
+async def test_reflection_shows_the_roles_of_each_method(service: Care, version: str) -> None:
     async with reflected(service.address, version=version) as server:
         option: Any = server.pool.FindExtensionByName("care.v1.access")
         roles = server.pool.FindEnumTypeByName("care.v1.Role").values_by_number
@@ -44,7 +44,7 @@ async def test_reflection_shows_who_may_call_what(service: Care, version: str) -
         for name, method in server.methods.items():
             if not name.startswith("care."):
                 continue
-            # The options of the pool's own class: only that one knows the extension.
+            # Parsed with the class of the pool, because only that one knows the extension.
             options = server.message("google.protobuf.MethodOptions").FromString(
                 method.GetOptions().SerializeToString()
             )
@@ -55,13 +55,13 @@ async def test_reflection_shows_who_may_call_what(service: Care, version: str) -
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-async def test_reflection_finds_a_file_by_what_is_in_it(service: Care, version: str) -> None:
+async def test_reflection_finds_a_file_by_its_symbols(service: Care, version: str) -> None:
     extension = reflection_pb2.ExtensionRequest(containing_type="google.protobuf.MethodOptions", extension_number=50210)
     questions = {
         "care/v1/ticket.proto": reflection_pb2.ServerReflectionRequest(file_containing_symbol="care.v1.TicketStatus"),
         "care/v1/access.proto": reflection_pb2.ServerReflectionRequest(file_containing_extension=extension),
         "care/v1/review.proto": reflection_pb2.ServerReflectionRequest(file_by_filename="care/v1/review.proto"),
-        # What the details of errors consist of.
+        # The messages in the details of errors.
         "google/rpc/error_details.proto": reflection_pb2.ServerReflectionRequest(
             file_containing_symbol="google.rpc.ErrorInfo"
         ),
@@ -76,7 +76,7 @@ async def test_reflection_finds_a_file_by_what_is_in_it(service: Care, version: 
     assert 50210 in extensions.all_extension_numbers_response.extension_number
 
 
-async def test_reflection_says_so_when_it_does_not_know_a_symbol(service: Care) -> None:
+async def test_reflection_refuses_an_unknown_symbol(service: Care) -> None:
     question = reflection_pb2.ServerReflectionRequest(file_containing_symbol="care.v1.NoService")
     async with reflected(service.address) as server:
         with pytest.raises(AssertionError, match="not found"):
@@ -85,14 +85,14 @@ async def test_reflection_says_so_when_it_does_not_know_a_symbol(service: Care) 
 
 @dataclass
 class Player:
-    """Plays a case as several callers, each call made from names and plain values."""
+    """Makes calls as several callers, from names and plain values."""
 
     server: Reflected
     tokens: Mapping[str, str]
     called: set[str] = field(default_factory=set)
 
     async def call(self, caller: str, method: str, **request: object) -> dict[str, Any]:
-        """The answer as JSON; the method is named without its package."""
+        """Calls a method, named without its package. Returns the response as JSON."""
         name = method if method.startswith("grpc.") else f"care.v1.{method}"
         token = self.tokens.get(caller)
         metadata = (("authorization", f"Bearer {token}"),) if token else ()
@@ -113,7 +113,7 @@ def review(tenant: Tenant, external_id: str) -> dict[str, object]:
     }
 
 
-async def test_a_client_that_knows_only_the_reflection_can_call_every_method(service: Care, tenant: Tenant) -> None:
+async def test_a_client_with_reflection_alone_can_call_every_method(service: Care, tenant: Tenant) -> None:
     tokens = {
         "alice": service.token(sub="alice", org=tenant.id, roles=["agent"]),
         "bob": service.token(sub="bob", org=tenant.id, roles=["agent"]),
@@ -136,7 +136,7 @@ async def test_a_client_that_knows_only_the_reflection_can_call_every_method(ser
 async def directory(player: Player, tenant: Tenant) -> None:
     await player.call("bob", "DirectoryService/GetOrganization", name=tenant.name)
     organization = {"name": tenant.name, "display_name": "Soup & Co", "form_lifetime": "86400s"}
-    mask = "displayName,formLifetime"  # as JSON writes one
+    mask = "displayName,formLifetime"  # the JSON form of a duration
     shown = await player.call("sue", "DirectoryService/UpdateOrganization", organization=organization, update_mask=mask)
     assert shown["organization"]["form_lifetime"] == "86400s"
     location = {"name": f"{tenant.name}/locations/soho", "display_name": "Soho"}
@@ -160,7 +160,7 @@ async def directory(player: Player, tenant: Tenant) -> None:
 
 
 async def intake(player: Player, tenant: Tenant) -> list[str]:
-    """Returns the names of three tickets of alice's, each with a review."""
+    """Creates three tickets of alice, each with a review. Returns their names."""
     first = await player.call(
         "intake", "ReviewService/IngestReview", parent=tenant.name, review=review(tenant, str(uuid4()))
     )
@@ -226,7 +226,7 @@ async def chat(player: Player, tenant: Tenant, ticket: str) -> None:
     await player.call("worker", "WorkerService/RecordDelivered", **report)
     failed = {"name": message, "attempt": grant["attempt"], "reason": "DELIVERY_FAILURE_BOUNCED"}
     plan = (await player.call("worker", "WorkerService/RecordFailed", **failed))["plan"]
-    assert plan["state"] == "DELIVERY_STATE_SENT", "the attempt was reported already"
+    assert plan["state"] == "DELIVERY_STATE_SENT", "the outcome of the attempt was already reported"
     token = grant["chat_link"].rpartition("/")[2]
     shown = await player.call("nobody", "CustomerService/GetChat", token=token)
     assert [message["author"] for message in shown["chat"]["messages"]] == ["CHAT_AUTHOR_BUSINESS"] * 2

@@ -1,4 +1,4 @@
-"""An edit of a review at its site: an entry of the thread beside the first one, for the ticket's team."""
+"""Edits of a review at its site become further messages in the thread of its ticket."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ async def ingest(tenant: Tenant, review: Review, request_id: str = "") -> Review
     return (await tenant.service.reviews.IngestReview(request)).review
 
 
-def edited(review: Review, days: int, *, stars: int = 1, text: str = "Cold soup.") -> Review:
-    edit = Review()
-    edit.CopyFrom(review)
-    edit.stars, edit.text = stars, text
-    edit.update_time.CopyFrom(timestamp(WRITTEN + timedelta(days=days)))
-    return edit
+def edit(review: Review, days: int, *, stars: int = 1, text: str = "Cold soup.") -> Review:
+    changed = Review()
+    changed.CopyFrom(review)
+    changed.stars, changed.text = stars, text
+    changed.update_time.CopyFrom(timestamp(WRITTEN + timedelta(days=days)))
+    return changed
 
 
 async def ticket_of(tenant: Tenant, review: Review) -> Ticket:
@@ -35,10 +35,10 @@ async def ticket_of(tenant: Tenant, review: Review) -> Ticket:
     return (await tenant.agent("alice").tickets.TakeTicket(tickets.TakeTicketRequest(name=ticket.name))).ticket
 
 
-async def test_an_edit_is_an_entry_of_its_own_and_one_activity(tenant: Tenant) -> None:
+async def test_an_edit_is_a_message_and_one_activity(tenant: Tenant) -> None:
     review = await tenant.review()
     ticket = await ticket_of(tenant, review)
-    await ingest(tenant, edited(review, 1, stars=5, text="They made it right."))
+    await ingest(tenant, edit(review, 1, stars=5, text="They made it right."))
     first, second = await tenant.thread(ticket, "REVIEW")
     assert (first.text, second.text) == ("Cold soup.", "They made it right.")
     assert second.create_time.ToDatetime(UTC) == WRITTEN + timedelta(days=1)
@@ -48,32 +48,32 @@ async def test_an_edit_is_an_entry_of_its_own_and_one_activity(tenant: Tenant) -
     assert int((await tenant.get(ticket)).etag) == int(ticket.etag) + 1
 
 
-async def test_what_changes_nothing_that_is_shown_or_is_older_or_comes_again_is_no_news(tenant: Tenant) -> None:
+async def test_an_edit_that_is_invisible_or_older_or_repeated_is_not_noted(tenant: Tenant) -> None:
     review = await tenant.review()
     ticket = await ticket_of(tenant, review)
     request_id = str(uuid4())
     for _ in range(3):
-        await ingest(tenant, edited(review, 2, text="Second"), request_id)
-    await ingest(tenant, edited(review, 3, text="Second"))
-    await ingest(tenant, edited(review, 1, text="Older"))
+        await ingest(tenant, edit(review, 2, text="Second"), request_id)
+    await ingest(tenant, edit(review, 3, text="Second"))
+    await ingest(tenant, edit(review, 1, text="Older"))
     assert [entry.text for entry in await tenant.thread(ticket, "REVIEW")] == ["Cold soup.", "Second"]
     assert (await tenant.log_types(ticket)).count("REVIEW_EDITED") == 1
 
 
-async def test_a_closed_ticket_stays_as_it_is_and_the_next_begins_with_the_review_as_it_is_then(
+async def test_an_edit_does_not_change_a_closed_ticket_and_the_next_ticket_starts_with_the_current_review(
     tenant: Tenant,
 ) -> None:
     review = await tenant.review()
     ticket = await ticket_of(tenant, review)
     await tenant.agent("alice").tickets.CloseTicket(tickets.CloseTicketRequest(name=ticket.name))
     closed = await tenant.get(ticket)
-    await ingest(tenant, edited(review, 1, text="Still cold."))
+    await ingest(tenant, edit(review, 1, text="Still cold."))
     assert await tenant.get(ticket) == closed
     again = await ticket_of(tenant, review)
     assert [entry.text for entry in await tenant.thread(again, "REVIEW")] == ["Still cold."]
 
 
-async def test_edits_at_the_same_moment_as_commands_are_all_noted_in_their_order(tenant: Tenant) -> None:
+async def test_edits_and_commands_at_once_are_all_logged_in_order(tenant: Tenant) -> None:
     review = await tenant.review()
     ticket = await ticket_of(tenant, review)
     alice = tenant.agent("alice").tickets
@@ -82,7 +82,7 @@ async def test_edits_at_the_same_moment_as_commands_are_all_noted_in_their_order
         given = Ticket(name=ticket.name, subject=f"Subject {number}")
         await alice.UpdateTicket(tickets.UpdateTicketRequest(ticket=given))
 
-    edits = [ingest(tenant, edited(review, number + 1, text=f"Edit {number}")) for number in range(6)]
+    edits = [ingest(tenant, edit(review, number + 1, text=f"Edit {number}")) for number in range(6)]
     await asyncio.gather(*edits, *(rename(number) for number in range(6)))
     texts = [entry.text for entry in await tenant.thread(ticket, "REVIEW")]
     assert texts[0] == "Cold soup."

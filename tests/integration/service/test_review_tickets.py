@@ -1,4 +1,4 @@
-"""Tickets that reviews get by themselves: by stars and site, with the priority and the assignee that settings give."""
+"""Automatic tickets for reviews: by stars and site, with the priority and the assignee that settings define."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ async def numbers(tenant: Tenant) -> list[str]:
 
 @pytest.fixture
 async def wanting(tenant: Tenant) -> Tenant:
-    """An organization that wants tickets for one and two stars of its local site."""
+    """An organization whose reviews of one and two stars at the site `local` get tickets."""
     creation = TicketCreation(stars=[1, 2], sites=["local"])
     priorities = [StarPriority(stars=1, priority=ticket_pb2.TICKET_PRIORITY_URGENT)]
     await tenant.ticket()  # so that the organization and its location are there
@@ -82,7 +82,7 @@ async def wanting(tenant: Tenant) -> Tenant:
     return tenant
 
 
-async def test_a_review_that_is_wanted_has_its_ticket_in_the_answer(wanting: Tenant) -> None:
+async def test_the_response_names_the_ticket_of_a_matching_review(wanting: Tenant) -> None:
     answer = await ingest(wanting, review(wanting))
     made = await ticket(wanting, answer.ticket)
     assert (made.review, made.location, made.subject) == (answer.name, answer.location, "1-star review at Local, soho")
@@ -93,7 +93,7 @@ async def test_a_review_that_is_wanted_has_its_ticket_in_the_answer(wanting: Ten
     assert (entry.type, entry.actor) == (activity_pb2.ACTIVITY_TYPE_CREATED, "intake")
 
 
-async def test_stars_and_sites_that_are_not_wanted_raise_none(wanting: Tenant) -> None:
+async def test_other_stars_and_sites_create_no_ticket(wanting: Tenant) -> None:
     before = await numbers(wanting)
     assert not (await ingest(wanting, review(wanting, stars=3))).ticket
     assert not (await ingest(wanting, review(wanting, site="elsewhere"))).ticket
@@ -101,32 +101,32 @@ async def test_stars_and_sites_that_are_not_wanted_raise_none(wanting: Tenant) -
     assert await numbers(wanting) == before
 
 
-async def test_the_location_says_otherwise_than_the_organization(wanting: Tenant) -> None:
+async def test_settings_of_the_location_override_those_of_the_organization(wanting: Tenant) -> None:
     await want(wanting, Settings(ticket_creation=TicketCreation(stars=[5])), "soho")
     assert not (await ingest(wanting, review(wanting))).ticket
     assert (await ingest(wanting, review(wanting, "r-2", stars=5))).ticket
 
 
-async def test_what_was_wanted_before_raises_none_again(wanting: Tenant) -> None:
+async def test_an_edit_creates_no_ticket_if_the_review_matched_before(wanting: Tenant) -> None:
     first = await ingest(wanting, review(wanting))
     assert (await ingest(wanting, review(wanting))).ticket == first.ticket
     alice = wanting.agent("alice").tickets
     await alice.TakeTicket(tickets.TakeTicketRequest(name=first.ticket))
     await alice.CloseTicket(tickets.CloseTicketRequest(name=first.ticket))
     assert (await ingest(wanting, review(wanting, stars=2, day=1))).ticket == first.ticket
-    # Made better, and then worse again: that is news.
+    # An edit to five stars and back to one star creates a ticket.
     assert (await ingest(wanting, review(wanting, stars=5, day=2))).ticket == first.ticket
     assert (await ingest(wanting, review(wanting, stars=1, day=3))).ticket != first.ticket
 
 
-async def test_reviews_from_before_the_setting_raise_none_when_they_come_again(tenant: Tenant) -> None:
+async def test_an_edit_of_a_review_from_before_the_setting_creates_no_ticket(tenant: Tenant) -> None:
     await ingest(tenant, review(tenant))
     await want(tenant, Settings(ticket_creation=TicketCreation(stars=[1])))
     assert not (await ingest(tenant, review(tenant, day=1))).ticket
     assert (await ingest(tenant, review(tenant, "r-2"))).ticket
 
 
-async def test_the_same_review_many_times_at_once_and_by_hand_has_one_open_ticket(wanting: Tenant) -> None:
+async def test_one_review_gets_one_open_ticket_from_concurrent_ingestions_and_creations(wanting: Tenant) -> None:
     before = await numbers(wanting)
     known = await ingest(wanting, review(wanting, stars=4))
 
@@ -142,7 +142,7 @@ async def test_the_same_review_many_times_at_once_and_by_hand_has_one_open_ticke
     assert len(await numbers(wanting)) == len(before) + 2
 
 
-async def test_a_batch_says_which_tickets_it_raised(wanting: Tenant) -> None:
+async def test_a_batch_names_the_tickets_that_it_created(wanting: Tenant) -> None:
     items = [
         reviews.IngestReviewRequest(review=each)
         for each in (review(wanting), review(wanting, "r-2", stars=9), review(wanting, "r-3", stars=4))
@@ -156,11 +156,11 @@ async def test_a_batch_says_which_tickets_it_raised(wanting: Tenant) -> None:
     ]
 
 
-async def test_a_deletion_is_noted_and_so_is_the_return(wanting: Tenant) -> None:
+async def test_the_deletion_and_the_return_of_a_review_are_logged(wanting: Tenant) -> None:
     made = await ticket(wanting, (await ingest(wanting, review(wanting))).ticket)
     gone = await ingest(wanting, deleted(wanting, day=2))
     assert gone.update_time == gone.delete_time == timestamp(WRITTEN + timedelta(days=2))
-    # What is told late of the time before, and the same again, changes nothing.
+    # An older edit and a repeated deletion change nothing.
     await ingest(wanting, review(wanting, day=1))
     await ingest(wanting, deleted(wanting, day=2))
     await ingest(wanting, review(wanting, day=3))
@@ -176,7 +176,7 @@ async def test_a_deletion_is_noted_and_so_is_the_return(wanting: Tenant) -> None
     assert [entry.text for entry in await wanting.thread(made, "REVIEW")] == ["Cold soup.", "Cold soup."]
 
 
-# --- who gets them ----------------------------------------------------------------------------------------------------
+# --- automatic assignment ---------------------------------------------------------------------------------------------
 
 
 async def place(tenant: Tenant, agent: str, *locations: str) -> None:
@@ -189,7 +189,7 @@ async def place(tenant: Tenant, agent: str, *locations: str) -> None:
 
 @pytest.fixture
 async def team(tenant: Tenant) -> Tenant:
-    """An organization whose supervisor is nobody's assignee."""
+    """An organization whose supervisor cannot be assigned."""
     await tenant.toggle("sue", can_be_assignee=False)
     await tenant.ticket(None)  # so that its location is there
     return tenant
@@ -201,12 +201,12 @@ async def raise_tickets(tenant: Tenant, how: AutoAssign.ValueType, count: int) -
     return [each.assignee.rpartition("/")[2] for each in made]
 
 
-async def test_off_assigns_nobody(team: Tenant) -> None:
+async def test_auto_assign_off_assigns_nobody(team: Tenant) -> None:
     await team.meet("alice")
     assert await raise_tickets(team, AUTO_ASSIGN_OFF, 2) == ["", ""]
 
 
-async def test_round_robin_goes_round_those_of_the_location_who_may(team: Tenant) -> None:
+async def test_round_robin_takes_turns_among_the_assignable_agents_of_the_location(team: Tenant) -> None:
     await team.meet("bob", "carol", "dave", "erin")
     await place(team, "carol", "elsewhere", "soho")
     await place(team, "dave", "elsewhere")
@@ -216,14 +216,14 @@ async def test_round_robin_goes_round_those_of_the_location_who_may(team: Tenant
     assert await raise_tickets(team, AUTO_ASSIGN_ROUND_ROBIN, 2) == ["bob", "bob"]
 
 
-async def test_round_robin_is_fair_to_the_ticket_where_many_are_raised_at_once(team: Tenant) -> None:
+async def test_round_robin_is_fair_for_tickets_that_are_created_at_once(team: Tenant) -> None:
     await team.meet("bob", "carol", "dave")
     await want(team, Settings(auto_assign=AUTO_ASSIGN_ROUND_ROBIN))
     made = await asyncio.gather(*(team.ticket(None) for _ in range(18)))
     assert Counter(each.assignee.rpartition("/")[2] for each in made) == {"bob": 6, "carol": 6, "dave": 6}
 
 
-async def test_least_loaded_counts_what_is_not_resolved(team: Tenant) -> None:
+async def test_least_loaded_counts_unresolved_tickets(team: Tenant) -> None:
     await team.meet("bob", "carol")
     busy = [await team.ticket("bob") for _ in range(2)]
     assert await raise_tickets(team, AUTO_ASSIGN_LEAST_LOADED, 3) == ["carol", "carol", "bob"]
@@ -232,14 +232,14 @@ async def test_least_loaded_counts_what_is_not_resolved(team: Tenant) -> None:
     assert await raise_tickets(team, AUTO_ASSIGN_LEAST_LOADED, 1) == ["bob"]
 
 
-async def test_nobody_who_may_leaves_it_to_the_team(team: Tenant) -> None:
+async def test_a_ticket_without_an_assignable_agent_stays_unassigned(team: Tenant) -> None:
     await team.meet("bob")
     await team.toggle("bob", can_be_assignee=False)
     assert await raise_tickets(team, AUTO_ASSIGN_ROUND_ROBIN, 1) == [""]
     assert await raise_tickets(team, AUTO_ASSIGN_LEAST_LOADED, 1) == [""]
 
 
-async def test_the_ticket_of_a_review_is_assigned_and_its_log_says_so(wanting: Tenant) -> None:
+async def test_the_automatic_assignment_of_a_review_ticket_is_logged(wanting: Tenant) -> None:
     await wanting.toggle("sue", can_be_assignee=False)
     await want(wanting, Settings(auto_assign=AUTO_ASSIGN_ROUND_ROBIN))
     made = await ticket(wanting, (await ingest(wanting, review(wanting))).ticket)
@@ -248,7 +248,7 @@ async def test_the_ticket_of_a_review_is_assigned_and_its_log_says_so(wanting: T
     assert ("assignee", "", made.assignee) in [(each.field, each.before, each.after) for each in entry.changes]
 
 
-async def test_a_priority_that_is_given_holds_against_that_of_the_stars(wanting: Tenant) -> None:
+async def test_a_given_priority_overrides_that_of_the_stars(wanting: Tenant) -> None:
     known = await ingest(wanting, review(wanting, stars=1, site="elsewhere"))
     given = Ticket(review=known.name, priority=ticket_pb2.TICKET_PRIORITY_LOW)
     request = tickets.CreateTicketRequest(parent=wanting.name, ticket=given)

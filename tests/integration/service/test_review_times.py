@@ -1,4 +1,4 @@
-"""The times of reviews at the edges of what a Timestamp holds."""
+"""Review times at the limits of a Timestamp."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from tests.support.care import refusal
 from tests.support.tenant import Tenant
 
 FIRST, LAST = -62_135_596_800, 253_402_300_799
-"""The first and the last second that a Timestamp may name."""
+"""The first and the last second of a Timestamp."""
 
 
 def ahead(days: float) -> Timestamp:
-    """A time after this one, in whole microseconds, as the storage keeps them."""
+    """Returns a future time in whole microseconds, as the storage keeps it."""
     time = Timestamp()
     time.FromDatetime(datetime.now(UTC) + timedelta(days=days))
     return time
@@ -30,7 +30,7 @@ def written(tenant: Tenant, time: Timestamp, external_id: str = "r1") -> reviews
 
 
 @pytest.mark.parametrize("days", [None, 0.99], ids=["earliest", "latest"])
-async def test_a_review_of_the_earliest_or_latest_time_can_be_taken_in_again_and_listed(
+async def test_a_review_of_the_earliest_or_latest_time_can_be_ingested_again_and_listed(
     tenant: Tenant, days: float | None
 ) -> None:
     time = Timestamp(seconds=FIRST + 1) if days is None else ahead(days)
@@ -68,7 +68,7 @@ async def test_a_review_of_the_earliest_or_latest_time_can_be_taken_in_again_and
         "whole second",
     ],
 )
-async def test_a_time_beyond_them_is_refused(tenant: Tenant, time: Timestamp) -> None:
+async def test_a_time_outside_the_range_of_timestamp_is_refused(tenant: Tenant, time: Timestamp) -> None:
     error = await refusal(tenant.service.reviews.IngestReview(written(tenant, time)))
     assert error.reason == "INVALID_FIELD"
     assert [violation.field for violation in error.field_violations] == ["review.create_time"]

@@ -1,4 +1,4 @@
-"""The tables are what the entities and the migrations say."""
+"""The tables agree with the entities and with the migrations."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from tests.support.care import Care
     ids=lambda mapping: str(mapping.table.name),
 )
 def test_the_fields_of_an_entity_are_the_columns_of_its_table_in_the_same_order(mapping: rows.Mapping[object]) -> None:
-    # What the database itself counts or works out is no entity's.
+    # Columns that PostgreSQL computes are not in the entities.
     given = (column.identity or column.computed or column.server_default for column in mapping.table.columns)
     columns = [column.name for column, own in zip(mapping.table.columns, given, strict=True) if own is None]
     assert [field.name for field in fields(mapping.entity)] == columns  # type: ignore[arg-type]
@@ -46,7 +46,7 @@ def test_every_primary_key_begins_with_the_organization() -> None:
     assert set(first.values()) == {"organization"}
 
 
-async def test_the_migrations_make_exactly_the_tables_of_the_metadata(service: Care) -> None:
+async def test_the_migrations_create_exactly_the_tables_of_the_metadata(service: Care) -> None:
     def differences(connection: Connection) -> list[object]:
         return list(compare_metadata(MigrationContext.configure(connection), tables.metadata))
 
@@ -54,8 +54,10 @@ async def test_the_migrations_make_exactly_the_tables_of_the_metadata(service: C
         assert await connection.run_sync(differences) == []
 
 
-async def test_the_migrations_make_the_conditions_and_computed_columns_of_the_metadata(server: postgres.Server) -> None:
-    """Which `compare_metadata` does not look at."""
+async def test_the_migrations_create_the_conditions_and_computed_columns_of_the_metadata(
+    server: postgres.Server,
+) -> None:
+    """`compare_metadata` does not compare them."""
 
     async def definitions(database: Database) -> list[list[tuple[str, ...]]]:
         async with database.driver() as connection:

@@ -1,4 +1,4 @@
-"""Settings: a location's over the organization's over the defaults, checked as a whole, each change with its author."""
+"""Settings: defaults, overrides of the organization and of a location, their checks, and their revisions."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ WHOLE = Settings(
 FIELDS = [field.name for field in Settings.DESCRIPTOR.fields if field.name not in {"name", "etag"}]
 
 
-async def test_what_holds_where_nothing_is_set_is_as_the_contract_says(soho: Tenant) -> None:
+async def test_the_defaults_are_those_of_the_contract(soho: Tenant) -> None:
     answer = await get(soho, "soho")
     assert answer.settings == Settings(name=of(soho, "soho"), etag="0")
     holding = answer.effective
@@ -122,7 +122,7 @@ async def test_what_holds_where_nothing_is_set_is_as_the_contract_says(soho: Ten
     assert sources(answer) == {}
 
 
-async def test_every_field_is_kept_as_it_was_given_and_given_back(soho: Tenant) -> None:
+async def test_every_setting_is_stored_and_returned_as_given(soho: Tenant) -> None:
     given = Settings(name=of(soho))
     given.MergeFrom(WHOLE)
     written = await update(soho, given)
@@ -134,7 +134,7 @@ async def test_every_field_is_kept_as_it_was_given_and_given_back(soho: Tenant) 
 
 
 @pytest.mark.parametrize("field", FIELDS)
-async def test_a_location_overrides_field_by_field_and_can_take_it_back(soho: Tenant, field: str) -> None:
+async def test_a_location_overrides_single_settings_and_can_unset_them(soho: Tenant, field: str) -> None:
     given = Settings(name=of(soho, "soho"))
     getattr(given, field)  # exists
     whole = Settings()
@@ -153,7 +153,7 @@ async def test_a_location_overrides_field_by_field_and_can_take_it_back(soho: Te
     assert back.effective == before
 
 
-async def test_what_a_location_does_not_set_follows_the_organization(soho: Tenant) -> None:
+async def test_a_setting_that_the_location_does_not_set_follows_the_organization(soho: Tenant) -> None:
     await update(soho, Settings(name=of(soho, "soho"), grace_days=1))
     await update(soho, Settings(name=of(soho), grace_days=5, inactivity_days=20))
     holding = (await get(soho, "soho")).effective
@@ -180,7 +180,7 @@ async def test_every_change_is_a_revision_with_its_author(soho: Tenant) -> None:
     assert await revisions(soho, "soho") == []
 
 
-async def test_an_etag_keeps_a_change_from_overwriting_another(soho: Tenant) -> None:
+async def test_an_etag_prevents_that_a_change_overwrites_another_one(soho: Tenant) -> None:
     read = (await get(soho)).settings
     await update(soho, Settings(name=of(soho), grace_days=5), etag=read.etag)
     error = await refusal(update(soho, Settings(name=of(soho), grace_days=6), etag=read.etag))
@@ -188,7 +188,7 @@ async def test_an_etag_keeps_a_change_from_overwriting_another(soho: Tenant) -> 
     assert (await get(soho)).settings.grace_days == 5
 
 
-async def test_changes_at_once_lose_nothing(soho: Tenant) -> None:
+async def test_concurrent_changes_are_all_kept(soho: Tenant) -> None:
     changes = [Settings(grace_days=5), Settings(inactivity_days=20), Settings(warn_customer=True)]
     for change in changes:
         change.name = of(soho)
@@ -197,7 +197,7 @@ async def test_changes_at_once_lose_nothing(soho: Tenant) -> None:
     assert (found.grace_days, found.inactivity_days, found.warn_customer, found.etag) == (5, 20, True, "3")
 
 
-async def test_a_repeat_changes_nothing_more(soho: Tenant) -> None:
+async def test_a_repeated_update_changes_nothing(soho: Tenant) -> None:
     request = pb.UpdateSettingsRequest(settings=Settings(name=of(soho), grace_days=5), request_id=str(uuid4()))
     first = await soho.supervisor.settings.UpdateSettings(request)
     await update(soho, Settings(name=of(soho), grace_days=6))
@@ -295,7 +295,7 @@ async def test_a_repeat_changes_nothing_more(soho: Tenant) -> None:
         (Settings(business_hours=BusinessHours(time_zone="UTC", holidays=["tomorrow"])), "business_hours"),
     ],
 )
-async def test_what_is_wrong_is_refused_by_its_field_and_changes_nothing(
+async def test_the_refusal_of_a_setting_names_its_field_and_nothing_changes(
     soho: Tenant, wrong: Settings, field: str
 ) -> None:
     wrong.name = of(soho)
@@ -305,7 +305,7 @@ async def test_what_is_wrong_is_refused_by_its_field_and_changes_nothing(
     assert (await get(soho)).settings == Settings(name=of(soho), etag="0")
 
 
-async def test_a_change_of_the_organization_must_hold_together_with_every_location(soho: Tenant) -> None:
+async def test_a_change_of_the_organization_must_be_valid_with_every_location(soho: Tenant) -> None:
     await update(soho, Settings(name=of(soho, "soho"), inactivity_warning_days=20))
     error = await refusal(update(soho, Settings(name=of(soho), inactivity_days=10)))
     assert_refused(error, "INVALID_FIELD")
@@ -314,7 +314,7 @@ async def test_a_change_of_the_organization_must_hold_together_with_every_locati
     assert violation.description.endswith(f"at {soho.name}/locations/soho")
 
 
-async def test_the_directory_s_fields_are_the_settings_own(soho: Tenant) -> None:
+async def test_the_fields_of_the_directory_are_the_same_settings(soho: Tenant) -> None:
     await soho.settings(Organization(consent_text="As written there.", form_lifetime=days(3)))
     answer = await get(soho)
     assert (answer.settings.consent_text, answer.settings.form_lifetime) == ("As written there.", days(3))
@@ -328,7 +328,7 @@ async def test_the_directory_s_fields_are_the_settings_own(soho: Tenant) -> None
     assert [each.author for each in await revisions(soho, "soho")] == ["intake"]
 
 
-async def test_what_is_unknown_is_not_found(tenant: Tenant) -> None:
+async def test_an_unknown_location_has_no_settings(tenant: Tenant) -> None:
     await tenant.meet("alice")
     nowhere = of(tenant, "nowhere")
     calls = (
@@ -340,7 +340,7 @@ async def test_what_is_unknown_is_not_found(tenant: Tenant) -> None:
         assert_refused(await refusal(call), "RESOURCE_NOT_FOUND", {"resource": nowhere})
 
 
-async def test_a_reply_is_previewed_by_its_language_with_its_length(soho: Tenant) -> None:
+async def test_a_preview_shows_the_reply_of_a_language_with_its_length(soho: Tenant) -> None:
     templates = [
         ReplyTemplate(language="en", text="Sorry: {form_link}"),
         ReplyTemplate(language="de", text="Verzeihung für alles: {form_link}"),

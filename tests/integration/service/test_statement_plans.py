@@ -1,4 +1,4 @@
-"""Statements are valid as they are printed, and use their indexes in a database where most rows are finished."""
+"""Printed statements are valid, and use their indexes in a database whose rows are mostly finished."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from care_service.storage.expected_workflows import RECOVERIES, TICKETS
 from care_service.storage.loads import OPEN_TICKET_QUERY
 from care_service.storage.outbox import CLAIM
 from care_service.storage.rows import DELIVERY, RECOVERY, TICKET
-from care_service.storage.tickets import TAKE_BACK_WAKE
+from care_service.storage.tickets import CANCEL_WAKE
 from tests.integration.service.stored import LONG_AGO, NOW, examples, fetch, migrated, store
 from tools.sql import statements
 
@@ -58,7 +58,7 @@ async def database(server: postgres.Server) -> AsyncIterator[Database]:
 
 
 @pytest.mark.parametrize("name", STATEMENTS)
-async def test_a_statement_as_it_is_printed_is_valid(database: Database, name: str) -> None:
+async def test_a_printed_statement_is_valid(database: Database, name: str) -> None:
     async with database.driver() as connection:
         await connection.prepare(STATEMENTS[name])
 
@@ -69,7 +69,7 @@ async def test_a_statement_as_it_is_printed_is_valid(database: Database, name: s
         (RECOVERIES, ("acme", 0, UUID(int=0), 100), "ix_recoveries_worked"),
         (TICKETS, ("acme", 0, UUID(int=0), 100), "ix_tickets_open"),
         (OPEN_TICKET_QUERY, ("acme", SOME_ID), "uq_tickets_open_review"),
-        (TAKE_BACK_WAKE, ("acme", 50, SOME_ID, NOW), "ix_outbox_reported"),
+        (CANCEL_WAKE, ("acme", 50, SOME_ID, NOW), "ix_outbox_reported"),
         (CLAIM, (50, NOW - LONG_AGO), "ix_outbox_due"),
     ],
 )

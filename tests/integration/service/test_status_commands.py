@@ -1,4 +1,4 @@
-"""Machine 1 through gRPC: each verb for the right caller, and its refusals with code, reason and metadata."""
+"""The status commands through gRPC: each from its states, its refusals in order, and `Ticket.actions`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def status_of(ticket: Ticket) -> str:
 
 @pytest.mark.parametrize("status", [status for status in STATUSES if status != "CLOSED"])
 @pytest.mark.parametrize("verb", STATUS_VERBS)
-async def test_a_status_verb_works_from_its_states_and_no_others(tenant: Tenant, status: str, verb: str) -> None:
+async def test_a_status_command_works_only_from_its_states(tenant: Tenant, status: str, verb: str) -> None:
     before = await tenant.in_status(status)
     trigger = STATUS_VERBS[verb]
     sources, target = STATUS[trigger]
@@ -54,7 +54,7 @@ async def test_a_status_verb_works_from_its_states_and_no_others(tenant: Tenant,
     assert after.close_reason == reason
 
 
-async def test_a_change_of_status_names_exactly_what_it_replaced(tenant: Tenant) -> None:
+async def test_the_log_of_a_status_command_lists_exactly_the_changed_fields(tenant: Tenant) -> None:
     ticket = await tenant.in_status("RESOLVED")
     await tenant.agent("alice").tickets.CloseTicket(tickets.CloseTicketRequest(name=ticket.name))
     assert list((await tenant.log(ticket))[0].changes) == [
@@ -71,7 +71,7 @@ async def test_every_command_on_a_closed_ticket_is_refused(tenant: Tenant, comma
     await run(tenant.agent("alice"), "CloseTicket", target)
     before = await tenant.get(target.ticket)
     keys = machine_keys("status", "CLOSED") | {"ticket": target.ticket.name}
-    # Neither who asks nor who owns it matters any more: TICKET_CLOSED comes before NOT_ASSIGNEE.
+    # TICKET_CLOSED is checked before NOT_ASSIGNEE.
     for caller in (tenant.agent("alice"), tenant.agent("bob"), tenant.supervisor):
         assert_refused(await refusal(run(caller, command, target)), "TICKET_CLOSED", keys)
     assert await tenant.get(target.ticket) == before
@@ -84,7 +84,7 @@ async def test_a_service_cannot_add_a_contact_to_a_closed_ticket(tenant: Tenant)
 
 
 @pytest.mark.parametrize("command", ASSIGNEE_ALONE)
-async def test_a_command_of_the_assignee_is_refused_to_everybody_else(tenant: Tenant, command: str) -> None:
+async def test_a_command_of_the_assignee_is_refused_to_all_other_callers(tenant: Tenant, command: str) -> None:
     target = await ready(tenant, command)
     before = await tenant.get(target.ticket)
     owned = {"ticket": before.name, "assignee": tenant.agent_name("alice")}
@@ -110,7 +110,7 @@ async def test_commands_about_ownership_are_refused_to_outsiders(tenant: Tenant,
 
 
 async def refused_to_outsiders(tenant: Tenant, command: str, target: Target, *, services: bool = False) -> None:
-    """Services, workers, another organization's agent and nobody at all may never do it."""
+    """Checks that services, workers, another organization's agent and a caller without a token are refused."""
     method = f"care.v1.{'ConversationService' if is_conversation(tenant, command) else 'TicketService'}/{command}"
     for role, caller in (("service", tenant.service), ("worker", tenant.worker)):
         if role == "service" and services:
@@ -129,7 +129,7 @@ def is_conversation(tenant: Tenant, command: str) -> bool:
 
 
 @pytest.mark.parametrize("command", [*ASSIGNEE_ALONE, "AssignTicket", "AddContact"])
-async def test_a_command_on_an_unassigned_ticket_asks_to_take_it_first(tenant: Tenant, command: str) -> None:
+async def test_a_command_of_the_assignee_is_refused_on_an_unassigned_ticket(tenant: Tenant, command: str) -> None:
     target = await ready(tenant, command)
     await run(tenant.agent("alice"), "ReleaseTicket", target)
     before = await tenant.get(target.ticket)
@@ -139,10 +139,10 @@ async def test_a_command_on_an_unassigned_ticket_asks_to_take_it_first(tenant: T
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-async def test_a_command_with_an_old_etag_is_refused_with_the_present_one(tenant: Tenant, command: str) -> None:
+async def test_a_command_with_an_old_etag_is_refused_with_the_current_one(tenant: Tenant, command: str) -> None:
     target = await ready(tenant, command)
     before = await tenant.get(target.ticket)
-    # TakeTicket's ticket is nobody's; the others' is alice's.
+    # The ticket of TakeTicket is unassigned, that of the other commands belongs to alice.
     error = await refusal(run(tenant.agent("alice"), command, target, etag="999"))
     assert_refused(error, "ETAG_MISMATCH", {"ticket": before.name, "etag": before.etag})
     assert await tenant.get(target.ticket) == before
@@ -163,18 +163,18 @@ async def test_the_etag_inside_the_ticket_counts_if_the_requests_own_is_empty(te
 # --- the order of refusals: two apply at once, the earlier one is given ----------------------------------------------
 
 
-async def test_a_missing_token_comes_before_everything_in_the_request(tenant: Tenant) -> None:
+async def test_a_missing_token_is_checked_before_the_request(tenant: Tenant) -> None:
     error = await refusal(tenant.care.client(None).tickets.StartTicket(tickets.StartTicketRequest(name="nonsense")))
     assert_refused(error, "TOKEN_MISSING")
 
 
-async def test_a_wrong_role_comes_before_wrong_fields(tenant: Tenant) -> None:
+async def test_a_wrong_role_is_checked_before_invalid_fields(tenant: Tenant) -> None:
     error = await refusal(tenant.service.tickets.StartTicket(tickets.StartTicketRequest(name="nonsense")))
     keys = {"method": "care.v1.TicketService/StartTicket", "roles": "service", "allowed": "agent,supervisor"}
     assert_refused(error, "ROLE_NOT_ALLOWED", keys)
 
 
-async def test_wrong_fields_come_before_a_missing_ticket_and_all_are_named(tenant: Tenant) -> None:
+async def test_invalid_fields_are_checked_before_an_unknown_ticket_and_all_are_named(tenant: Tenant) -> None:
     missing = f"{tenant.name}/tickets/999"
     note = conversations.AddNoteRequest(parent=missing, text="", request_id="no uuid")
     error = await refusal(tenant.agent("alice").conversations.AddNote(note))
@@ -182,37 +182,39 @@ async def test_wrong_fields_come_before_a_missing_ticket_and_all_are_named(tenan
     assert [violation.field for violation in error.field_violations] == ["request_id", "text"]
 
 
-async def test_a_phone_number_that_is_one_in_no_region_comes_before_a_missing_ticket(tenant: Tenant) -> None:
+async def test_a_phone_number_that_is_invalid_in_every_region_is_checked_before_an_unknown_ticket(
+    tenant: Tenant,
+) -> None:
     wrong = conversations.AddContactRequest(parent=f"{tenant.name}/tickets/999", phone="+1 555")
     error = await refusal(tenant.agent("alice").conversations.AddContact(wrong))
     assert_refused(error, "INVALID_FIELD")
 
 
-async def test_a_wrong_phone_number_comes_before_an_old_etag(tenant: Tenant) -> None:
+async def test_an_invalid_phone_number_is_checked_before_an_old_etag(tenant: Tenant) -> None:
     ticket = await tenant.ticket()
     wrong = conversations.AddContactRequest(parent=ticket.name, phone="+1 555", etag="999")
     assert_refused(await refusal(tenant.agent("alice").conversations.AddContact(wrong)), "INVALID_FIELD")
 
 
-async def test_a_missing_ticket_comes_before_an_old_etag(tenant: Tenant) -> None:
+async def test_an_unknown_ticket_is_checked_before_an_old_etag(tenant: Tenant) -> None:
     missing = f"{tenant.name}/tickets/999"
     error = await refusal(tenant.agent("alice").tickets.StartTicket(tickets.StartTicketRequest(name=missing, etag="1")))
     assert_refused(error, "RESOURCE_NOT_FOUND", {"resource": missing})
 
 
-async def test_an_old_etag_comes_before_a_closed_ticket(tenant: Tenant) -> None:
+async def test_an_old_etag_is_checked_before_a_closed_ticket(tenant: Tenant) -> None:
     ticket = await tenant.in_status("CLOSED")
     error = await refusal(run(tenant.agent("bob"), "StartTicket", Target(tenant, ticket), etag="999"))
     assert_refused(error, "ETAG_MISMATCH", {"ticket": ticket.name, "etag": ticket.etag})
 
 
-async def test_an_old_etag_comes_before_the_wrong_agent(tenant: Tenant) -> None:
+async def test_an_old_etag_is_checked_before_the_wrong_agent(tenant: Tenant) -> None:
     ticket = await tenant.ticket()
     error = await refusal(run(tenant.agent("bob"), "StartTicket", Target(tenant, ticket), etag="999"))
     assert_refused(error, "ETAG_MISMATCH", {"ticket": ticket.name, "etag": ticket.etag})
 
 
-async def test_a_used_request_id_comes_before_an_old_etag(tenant: Tenant) -> None:
+async def test_a_used_request_id_is_checked_before_an_old_etag(tenant: Tenant) -> None:
     ticket, used = await tenant.ticket(), "1b4e28ba-2fa1-41d2-883f-0016d3cca427"
     alice, target = tenant.agent("alice"), Target(tenant, ticket)
     await send(alice, request("StartTicket", target, request_id=used))
@@ -220,13 +222,13 @@ async def test_a_used_request_id_comes_before_an_old_etag(tenant: Tenant) -> Non
     assert_refused(error, "REQUEST_ID_REUSED", {"request_id": used})
 
 
-async def test_the_wrong_agent_comes_before_an_illegal_transition(tenant: Tenant) -> None:
+async def test_the_wrong_agent_is_checked_before_an_illegal_transition(tenant: Tenant) -> None:
     ticket = await tenant.in_status("RESOLVED")
     error = await refusal(run(tenant.agent("bob"), "StartTicket", Target(tenant, ticket)))
     assert_refused(error, "NOT_ASSIGNEE", {"ticket": ticket.name, "assignee": tenant.agent_name("alice")})
 
 
-async def test_no_owner_comes_before_an_illegal_transition(tenant: Tenant) -> None:
+async def test_a_missing_assignee_is_checked_before_an_illegal_transition(tenant: Tenant) -> None:
     target = Target(tenant, await tenant.in_status("RESOLVED"))
     await run(tenant.agent("alice"), "ReleaseTicket", target)
     error = await refusal(run(tenant.agent("alice"), "StartTicket", target))
@@ -277,7 +279,7 @@ def caller_named(tenant: Tenant, caller: str) -> CareClient:
 @pytest.mark.parametrize(
     "situation", [nobodys, working_with_a_form_out, resolved_with_the_chat_open, without_a_review, closed]
 )
-async def test_the_actions_of_a_ticket_are_what_its_methods_then_answer(
+async def test_the_actions_of_a_ticket_predict_the_answers_of_its_methods(
     tenant: Tenant, caller: str, situation: Callable[[Tenant], Awaitable[Target]]
 ) -> None:
     await tenant.meet("alice", "bob")
@@ -298,7 +300,7 @@ async def test_the_actions_of_a_ticket_are_what_its_methods_then_answer(
             assert error.reason == action_reason(action), action.command
 
 
-async def test_a_list_has_no_actions_unless_they_are_asked_for(tenant: Tenant) -> None:
+async def test_a_list_has_no_actions_unless_requested(tenant: Tenant) -> None:
     ticket, alice = await tenant.ticket(), tenant.agent("alice").tickets
     basic = await tenant.get(ticket)
     basic.ClearField("actions")
@@ -325,12 +327,14 @@ async def test_pages_may_have_different_views(tenant: Tenant) -> None:
     ]
 
 
-async def test_without_actions_nothing_is_read_of_the_caller(tenant: Tenant) -> None:
+async def test_a_list_without_actions_does_not_read_the_caller(tenant: Tenant) -> None:
     await tenant.meet("alice")
     begin = await current_resume_token(tenant.agent("alice"), tenant.name)
     ticket = await tenant.ticket()
     async with tenant.care.database.driver() as connection, connection.transaction():
-        await connection.execute("LOCK TABLE agents IN ACCESS EXCLUSIVE MODE")  # whoever reads it would wait
+        await connection.execute(
+            "LOCK TABLE agents IN ACCESS EXCLUSIVE MODE"
+        )  # a reader of the caller's row would wait
         request = tickets.ListTicketsRequest(parent=tenant.name)
         assert [each.name for each in (await tenant.agent("alice").tickets.ListTickets(request)).tickets] == [
             ticket.name

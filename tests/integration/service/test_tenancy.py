@@ -1,4 +1,4 @@
-"""Nothing of an organization is visible or reachable from another."""
+"""Nothing of an organization is visible or reachable from another one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MISSING_ID = "0190a0a0-0000-7000-8000-000000000000"
 def reading_and_writing(
     client: CareClient, organization: str, ticket: str, review: str, recovery: str
 ) -> list[tuple[str, Awaitable[object]]]:
-    """A call of every kind on names that may be anybody's, with the resource that each is about."""
+    """Returns calls of all kinds on the given names, each with the resource that it names."""
     agent, location = f"{organization}/agents/alice", f"{organization}/locations/soho"
     return [
         (ticket, client.tickets.GetTicket(tickets.GetTicketRequest(name=ticket))),
@@ -68,7 +68,9 @@ def reading_and_writing(
     ]
 
 
-async def test_another_organizations_resources_are_not_found_exactly_like_missing_ones(tenant: Tenant) -> None:
+async def test_resources_of_another_organization_are_not_found_in_the_same_words_as_unknown_ones(
+    tenant: Tenant,
+) -> None:
     ticket = await tenant.ticket()
     recovery = await tenant.form(ticket)
     stranger = Tenant(tenant.care, f"{tenant.id}-other").supervisor
@@ -94,7 +96,7 @@ def named(ticket: Ticket) -> tickets.GetTicketRequest:
     return tickets.GetTicketRequest(name=ticket.name)
 
 
-async def test_what_is_missing_in_ones_own_organization_is_answered_in_the_same_words(tenant: Tenant) -> None:
+async def test_unknown_resources_of_the_own_organization_are_not_found_in_the_same_words(tenant: Tenant) -> None:
     ticket = await tenant.ticket()
     stranger = Tenant(tenant.care, f"{tenant.id}-other")
     missing = f"{stranger.name}/tickets/999"
@@ -103,14 +105,14 @@ async def test_what_is_missing_in_ones_own_organization_is_answered_in_the_same_
     assert own.message.replace(missing, "…") == others.message.replace(ticket.name, "…")
 
 
-async def test_a_worker_of_one_organization_reaches_no_other(tenant: Tenant) -> None:
+async def test_a_worker_of_one_organization_cannot_reach_another(tenant: Tenant) -> None:
     recovery = await tenant.form(await tenant.ticket())
     own = tenant.care.client(tenant.care.token(sub="worker", org=f"{tenant.id}-other", roles=["worker"]))
     error = await refusal(own.workers.CheckRecovery(workers.CheckRecoveryRequest(name=recovery.name)))
     assert_refused(error, "RESOURCE_NOT_FOUND", {"resource": recovery.name})
 
 
-async def test_a_service_without_an_organization_reaches_all_of_them(tenant: Tenant) -> None:
+async def test_a_service_without_an_organization_can_reach_all_organizations(tenant: Tenant) -> None:
     everywhere = tenant.care.client(tenant.care.token(sub="reports", roles=["service"]))
     other = Tenant(tenant.care, f"{tenant.id}-other")
     made = {(await tenant.ticket()).name, (await other.ticket()).name}
@@ -132,7 +134,7 @@ async def test_a_service_without_an_organization_reaches_all_of_them(tenant: Ten
 
 
 @pytest.mark.parametrize("caller", ["agent", "service"])
-async def test_all_organizations_are_not_for_whom_a_token_binds_to_one(tenant: Tenant, caller: str) -> None:
+async def test_a_caller_of_one_organization_cannot_list_all_organizations(tenant: Tenant, caller: str) -> None:
     client = tenant.agent("alice") if caller == "agent" else tenant.service
     for call in (
         client.tickets.ListTickets(tickets.ListTicketsRequest(parent="organizations/-")),

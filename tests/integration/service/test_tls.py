@@ -1,4 +1,4 @@
-"""The server's TLS and mutual TLS, and files that are replaced while it runs."""
+"""TLS and mutual TLS of the server, and certificates that are replaced while it runs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def database_url(server: postgres.Server) -> str:
 
 @dataclass
 class Files:
-    """The files of a server, and who vouches for it."""
+    """The files of a server and its certificate authority."""
 
     folder: Path
     ca: trustme.CA
@@ -60,41 +60,41 @@ def files(tmp_path: Path) -> Files:
     return made
 
 
-async def answers(service: Care, credentials: grpc.ChannelCredentials | None) -> bool:
-    """Whether a new connection with these credentials is served, and not refused before any call."""
+async def accepts(service: Care, credentials: grpc.ChannelCredentials | None) -> bool:
+    """Returns whether a new connection with these credentials is accepted."""
     open_channel = (
         grpc.aio.insecure_channel(service.address, options=_OWN)
         if credentials is None
         else grpc.aio.secure_channel(service.address, credentials, options=_OWN)
     )
     async with open_channel as channel:
-        return await served(channel)
+        return await is_served(channel)
 
 
 _OWN = (("grpc.use_local_subchannel_pool", 1),)
-"""Otherwise channels in one process share connections."""
+"""Without it, channels of one process share connections."""
 
 
-async def served(channel: grpc.aio.Channel) -> bool:
+async def is_served(channel: grpc.aio.Channel) -> bool:
     try:
         answer = await LifecycleServiceStub(channel).GetLifecycle(lifecycle.GetLifecycleRequest(), timeout=20)
     except grpc.aio.AioRpcError as error:
-        assert error.code() is grpc.StatusCode.UNAVAILABLE  # noqa: PT017 - no other failure means what this asks
+        assert error.code() is grpc.StatusCode.UNAVAILABLE  # noqa: PT017 - another code must fail the test
         return False
     return len(answer.machines) > 0
 
 
 @asynccontextmanager
-async def secured(database_url: str, files: Files, **more: str) -> AsyncIterator[Care]:
+async def serve_with_tls(database_url: str, files: Files, **more: str) -> AsyncIterator[Care]:
     async with care(database_url, variables=files.variables | more) as running:
         yield running
 
 
-async def test_the_server_proves_who_it_is_and_takes_no_plaintext(database_url: str, files: Files) -> None:
-    async with secured(database_url, files) as service:
-        assert await answers(service, channel_credentials(files.ca))
-        assert not await answers(service, channel_credentials(authority()))
-        assert not await answers(service, None)
+async def test_the_server_shows_its_certificate_and_accepts_no_plaintext(database_url: str, files: Files) -> None:
+    async with serve_with_tls(database_url, files) as service:
+        assert await accepts(service, channel_credentials(files.ca))
+        assert not await accepts(service, channel_credentials(authority()))
+        assert not await accepts(service, None)
 
 
 async def test_with_mutual_tls_clients_need_a_certificate_of_the_right_authority(
@@ -102,49 +102,49 @@ async def test_with_mutual_tls_clients_need_a_certificate_of_the_right_authority
 ) -> None:
     clients = authority()
     replace(files.client_ca, clients.cert_pem.bytes())
-    async with secured(database_url, files, CARE_GRPC_TLS_CLIENT_CA=str(files.client_ca)) as service:
-        assert await answers(service, channel_credentials(files.ca, clients))
-        assert not await answers(service, channel_credentials(files.ca))
-        assert not await answers(service, channel_credentials(files.ca, authority()))
-        # The servers' authority is none of the clients'.
-        assert not await answers(service, channel_credentials(files.ca, files.ca))
+    async with serve_with_tls(database_url, files, CARE_GRPC_TLS_CLIENT_CA=str(files.client_ca)) as service:
+        assert await accepts(service, channel_credentials(files.ca, clients))
+        assert not await accepts(service, channel_credentials(files.ca))
+        assert not await accepts(service, channel_credentials(files.ca, authority()))
+        # The authority of the server is not the authority of the clients.
+        assert not await accepts(service, channel_credentials(files.ca, files.ca))
         newer = authority()
         replace(files.client_ca, clients.cert_pem.bytes() + newer.cert_pem.bytes())
-        assert await answers(service, channel_credentials(files.ca, newer))
-        assert await answers(service, channel_credentials(files.ca, clients))
+        assert await accepts(service, channel_credentials(files.ca, newer))
+        assert await accepts(service, channel_credentials(files.ca, clients))
         replace(files.client_ca, newer.cert_pem.bytes())
-        assert not await answers(service, channel_credentials(files.ca, clients))
+        assert not await accepts(service, channel_credentials(files.ca, clients))
 
 
 async def test_a_renewed_certificate_is_used_without_a_restart(database_url: str, files: Files) -> None:
     async with (
-        secured(database_url, files) as service,
+        serve_with_tls(database_url, files) as service,
         grpc.aio.secure_channel(service.address, channel_credentials(files.ca), options=_OWN) as before,
     ):
-        assert await served(before)
+        assert await is_served(before)
         newer = authority()
         write_pair(newer, files.certificate, files.key)
-        assert await answers(service, channel_credentials(newer))
-        assert not await answers(service, channel_credentials(files.ca))
-        # A connection outlives the certificate that it began with.
-        assert await served(before)
+        assert await accepts(service, channel_credentials(newer))
+        assert not await accepts(service, channel_credentials(files.ca))
+        # A connection stays open after its certificate was replaced.
+        assert await is_served(before)
 
 
-async def test_files_that_do_not_fit_leave_the_good_ones_in_use(database_url: str, files: Files) -> None:
+async def test_invalid_files_leave_the_valid_ones_in_use(database_url: str, files: Files) -> None:
     newer = authority()
-    async with secured(database_url, files) as service:
+    async with serve_with_tls(database_url, files) as service:
         certificate, key = files.folder / "next.crt", files.folder / "next.key"
         write_pair(newer, certificate, key)
         for content in (b"", b"no certificate", certificate.read_bytes()):
             replace(files.certificate, content)
-            assert await answers(service, channel_credentials(files.ca))
+            assert await accepts(service, channel_credentials(files.ca))
         files.key.unlink()
-        assert await answers(service, channel_credentials(files.ca))
+        assert await accepts(service, channel_credentials(files.ca))
         replace(files.key, key.read_bytes())
-        assert await answers(service, channel_credentials(newer))
+        assert await accepts(service, channel_credentials(newer))
 
 
-async def test_a_service_in_production_is_reached_with_an_issuers_token_by_tls(
+async def test_a_production_service_accepts_an_issuers_token_over_tls(
     database_url: str, files: Files, tmp_path: Path
 ) -> None:
     issuer = Issuer(str(tmp_path / "jwks.json"))
@@ -152,7 +152,7 @@ async def test_a_service_in_production_is_reached_with_an_issuers_token_by_tls(
     replace(tmp_path / "jwks.json", issuer.jwk_set)
     production = {**issuer.variables, "CARE_ENVIRONMENT": "production", "CARE_TOKEN_KEY": ""}
     async with (
-        secured(database_url, files, **production) as service,
+        serve_with_tls(database_url, files, **production) as service,
         grpc.aio.secure_channel(service.address, channel_credentials(files.ca), options=_OWN) as channel,
     ):
         metadata = (("authorization", f"Bearer {issuer.token('a')}"),)
@@ -180,9 +180,7 @@ async def test_a_service_in_production_is_reached_with_an_issuers_token_by_tls(
     ],
     ids=range(9),
 )
-def test_a_file_that_is_of_no_use_is_named_in_one_line(
-    files: Files, name: str, content: bytes | None, words: str
-) -> None:
+def test_an_unusable_file_is_named_in_one_line(files: Files, name: str, content: bytes | None, words: str) -> None:
     replace(files.client_ca, files.ca.cert_pem.bytes())
     path: Path = getattr(files, name)
     path.unlink()

@@ -1,4 +1,4 @@
-"""Who a bearer token makes of its holder, and which tokens are refused."""
+"""Bearer tokens: the caller that a token describes, and tokens that are refused."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ def signed(service: Care, claims: dict[str, object], *, key: bytes | None = None
 
 
 def unsigned(service: Care, header: dict[str, str]) -> str:
-    """A token with a header of one's own and no signature, or another token's."""
+    """Returns a token with this header and an invalid or missing signature."""
     _, claims, signature = signed(service, {}).split(".")
     head = urlsafe_b64encode(json.dumps(header).encode()).rstrip(b"=").decode()
     return f"{head}.{claims}.{signature if header['alg'] != 'none' else ''}"
 
 
-async def asked(service: Care, authorization: str | None) -> CareError:
+async def error_of(service: Care, authorization: str | None) -> CareError:
     body = tickets.GetTicketRequest(name="organizations/org/tickets/1").SerializeToString()
     return await refusal(raw(service, "care.v1.TicketService/GetTicket", body, authorization))
 
 
-async def test_a_call_without_a_token_is_asked_for_one(service: Care) -> None:
-    assert_refused(await asked(service, None), "TOKEN_MISSING")
+async def test_a_call_without_a_token_is_refused(service: Care) -> None:
+    assert_refused(await error_of(service, None), "TOKEN_MISSING")
 
 
-async def test_a_token_that_is_none_of_ours_is_refused(service: Care) -> None:
+async def test_an_invalid_token_is_refused(service: Care) -> None:
     good = signed(service, {})
     for authorization in (
         "",
@@ -63,12 +63,12 @@ async def test_a_token_that_is_none_of_ours_is_refused(service: Care) -> None:
         f"Bearer {unsigned(service, {'alg': 'None', 'typ': 'JWT'})}",
         f"Bearer {unsigned(service, {'alg': 'RS256', 'typ': 'JWT'})}",
     ):
-        assert_refused(await asked(service, authorization), "TOKEN_INVALID")
+        assert_refused(await error_of(service, authorization), "TOKEN_INVALID")
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
-async def test_the_schemes_case_does_not_matter(service: Care, scheme: str) -> None:
-    assert (await asked(service, f"{scheme} {signed(service, {})}")).reason == "RESOURCE_NOT_FOUND"
+async def test_the_scheme_is_case_insensitive(service: Care, scheme: str) -> None:
+    assert (await error_of(service, f"{scheme} {signed(service, {})}")).reason == "RESOURCE_NOT_FOUND"
 
 
 @pytest.mark.parametrize(
@@ -92,42 +92,44 @@ async def test_the_schemes_case_does_not_matter(service: Care, scheme: str) -> N
         ({"exp": float("nan")}, "exp"),
     ],
 )
-async def test_a_claim_that_is_missing_or_wrong_is_named(service: Care, claims: dict[str, object], claim: str) -> None:
-    error = await asked(service, f"Bearer {signed(service, claims)}")
-    # The library that reads the token may refuse it as a whole before we look at the claim.
+async def test_a_missing_or_invalid_claim_is_named(service: Care, claims: dict[str, object], claim: str) -> None:
+    error = await error_of(service, f"Bearer {signed(service, claims)}")
+    # The library may refuse the token before the claim is checked.
     assert_refused(error, "TOKEN_INVALID", {"claim": claim} if error.metadata else {})
 
 
-async def test_an_agents_token_needs_an_organization_but_not_a_services_or_workers(service: Care) -> None:
+async def test_only_the_token_of_an_agent_needs_an_organization(service: Care) -> None:
     for role, refused in (("agent", True), ("supervisor", True), ("service", False), ("worker", False)):
-        error = await asked(service, f"Bearer {signed(service, {'org': None, 'roles': [role]})}")
+        error = await error_of(service, f"Bearer {signed(service, {'org': None, 'roles': [role]})}")
         assert (error.reason == "TOKEN_INVALID") == refused, role
 
 
-async def test_a_token_is_not_taken_before_its_time(service: Care) -> None:
+async def test_a_token_is_refused_before_its_start_time(service: Care) -> None:
     soon = datetime.now(UTC) + timedelta(minutes=5)
-    assert_refused(await asked(service, f"Bearer {signed(service, {'nbf': soon})}"), "TOKEN_INVALID", {"claim": "nbf"})
+    assert_refused(
+        await error_of(service, f"Bearer {signed(service, {'nbf': soon})}"), "TOKEN_INVALID", {"claim": "nbf"}
+    )
     past = datetime.now(UTC) - timedelta(minutes=5)
     assert_refused(
-        await asked(service, f"Bearer {signed(service, {'nbf': past})}"),
+        await error_of(service, f"Bearer {signed(service, {'nbf': past})}"),
         "RESOURCE_NOT_FOUND",
         {"resource": "organizations/org/tickets/1"},
     )
 
 
-async def test_an_expired_token_is_told_from_a_wrong_one(service: Care) -> None:
+async def test_an_expired_token_is_distinguished_from_an_invalid_one(service: Care) -> None:
     past = datetime.now(UTC) - timedelta(minutes=1)
-    assert_refused(await asked(service, f"Bearer {signed(service, {'exp': past})}"), "TOKEN_EXPIRED")
+    assert_refused(await error_of(service, f"Bearer {signed(service, {'exp': past})}"), "TOKEN_EXPIRED")
     wrong = signed(service, {"exp": past}, key=b"w" * 32)
-    assert_refused(await asked(service, f"Bearer {wrong}"), "TOKEN_INVALID")
+    assert_refused(await error_of(service, f"Bearer {wrong}"), "TOKEN_INVALID")
 
 
 @pytest.mark.parametrize("name", ["\0", "n" * 1_000, "\ud800", 7, None, ""])
-async def test_whatever_name_a_token_gives_the_call_works(tenant: Tenant, name: object) -> None:
+async def test_a_call_works_with_any_name_in_the_token(tenant: Tenant, name: object) -> None:
     client = tenant.care.client(tenant.care.token(sub="named", org=tenant.id, roles=["agent"], name=name))
     found = await client.directory.GetAgent(directory.GetAgentRequest(name=tenant.agent_name("named")))
     assert 0 < len(found.agent.display_name) <= 200
 
 
-async def test_a_wrong_token_does_no_harm_where_none_is_needed(service: Care) -> None:
+async def test_public_methods_ignore_an_invalid_token(service: Care) -> None:
     await raw(service, "care.v1.LifecycleService/GetLifecycle", token="Bearer nonsense")

@@ -1,4 +1,4 @@
-"""WatchChat: the chat as it is, then each message once and in order, until the link shows nothing more."""
+"""WatchChat: the current chat, then each message once and in order, until the link is not valid any more."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.support.watching import Stream, stream
 
 
 async def open_chat(tenant: Tenant) -> tuple[Ticket, Recovery, str]:
-    """A ticket of alice's whose chat is open, its recovery, and the private link's token."""
+    """Creates a ticket of alice with an open chat. Returns it, its recovery and the token of the private link."""
     ticket = await tenant.ticket()
     recovery = await tenant.in_recovery_state(ticket, "CHAT_UNLOCKED")
     return ticket, recovery, await tenant.open_chat(ticket)
@@ -61,7 +61,7 @@ def texts(answer: WatchChatResponse) -> list[str]:
     return [message.text for message in answer.messages]
 
 
-async def test_it_begins_with_what_the_chat_holds_and_goes_on_with_what_is_new(tenant: Tenant) -> None:
+async def test_a_chat_stream_starts_with_the_current_messages_and_continues_with_new_ones(tenant: Tenant) -> None:
     ticket, _, token = await open_chat(tenant)
     await send(tenant, ticket, "We looked into it.")
     chat = (await tenant.customer.customers.GetChat(customers.GetChatRequest(token=token))).chat
@@ -72,7 +72,7 @@ async def test_it_begins_with_what_the_chat_holds_and_goes_on_with_what_is_new(t
         await post(tenant, token, "Thank you!")
         second = await opened.next()
         assert texts(second) == ["Thank you!"]
-        # Notes are nothing to customers, not even a sign of life.
+        # A note sends nothing to customers, not even a heartbeat.
         await add_note(tenant, ticket)
         await send(tenant, ticket, "Come again.")
         assert texts(await opened.next()) == ["Come again."]
@@ -82,7 +82,7 @@ async def test_it_begins_with_what_the_chat_holds_and_goes_on_with_what_is_new(t
         assert texts(await opened.next()) == ["Come again."]
 
 
-async def test_it_goes_on_after_what_was_read(tenant: Tenant) -> None:
+async def test_a_chat_stream_resumes_after_the_last_read_message(tenant: Tenant) -> None:
     ticket, _, token = await open_chat(tenant)
     await send(tenant, ticket, "We looked into it.")
     read = await tenant.customer.customers.GetChat(customers.GetChatRequest(token=token, page_size=1))
@@ -91,17 +91,17 @@ async def test_it_goes_on_after_what_was_read(tenant: Tenant) -> None:
     async with watching(tenant, token, read.resume_token) as opened:
         assert texts(await opened.next()) == ["Thank you!"]
     earlier = customers.GetChatRequest(token=token, page_size=1, page_token=read.earlier_page_token)
-    assert (await tenant.customer.customers.GetChat(earlier)).resume_token == "", "more comes between it and the end"
+    assert (await tenant.customer.customers.GetChat(earlier)).resume_token == "", "more messages must follow"
 
 
-async def test_one_link_and_all_links_leave_places_for_others(server: postgres.Server) -> None:
+async def test_the_streams_of_one_link_and_of_all_links_are_limited(server: postgres.Server) -> None:
     most = 15
     async with care(server.create_database("strangers"), variables={"CARE_MAX_STREAMS": f"{most}"}) as service:
         tenant = Tenant(service, "acme")
         (_, _, first), (ticket, _, second) = [await open_chat(tenant) for _ in range(2)]
         async with AsyncExitStack() as stack:
             for token, number, reason in ((first, 10, "RATE_LIMITED"), (second, 2, "OVERLOADED")):
-                for _ in range(number):  # together four in five of all
+                for _ in range(number):  # together four fifths of all streams
                     await (await stack.enter_async_context(watching(tenant, token))).next()
                 async with watching(tenant, token) as one_more:
                     with pytest.raises(ResourceExhausted) as caught:
@@ -115,7 +115,7 @@ async def test_one_link_and_all_links_leave_places_for_others(server: postgres.S
             await again.next()
 
 
-async def test_the_end_of_the_case_is_told_and_so_is_its_state_after_each_cut(tenant: Tenant) -> None:
+async def test_a_chat_stream_shows_the_end_of_the_case_and_its_state_after_each_reconnect(tenant: Tenant) -> None:
     ticket, _, token = await open_chat(tenant)
     async with watching(tenant, token) as opened:
         assert (await opened.next()).state == customers.CHAT_STATE_OPEN
@@ -127,7 +127,7 @@ async def test_the_end_of_the_case_is_told_and_so_is_its_state_after_each_cut(te
         assert (again.state, texts(again)) == (customers.CHAT_STATE_CLOSED, [])
 
 
-async def test_a_contact_that_is_rejected_is_shown_nothing_more(tenant: Tenant) -> None:
+async def test_the_stream_of_a_rejected_contact_ends(tenant: Tenant) -> None:
     _, recovery, token = await open_chat(tenant)
     async with watching(tenant, token) as opened:
         seen = await opened.next()
@@ -140,7 +140,7 @@ async def test_a_contact_that_is_rejected_is_shown_nothing_more(tenant: Tenant) 
         assert_refused(await refusal(opened.next()), "LINK_UNKNOWN")
 
 
-async def test_links_and_places_of_others_are_refused(tenant: Tenant) -> None:
+async def test_links_and_resume_tokens_of_other_chats_are_refused(tenant: Tenant) -> None:
     _, _, token = await open_chat(tenant)
     _, _, other = await open_chat(tenant)
     async with watching(tenant, other) as opened:
@@ -153,7 +153,7 @@ async def test_links_and_places_of_others_are_refused(tenant: Tenant) -> None:
             assert_refused(await refusal(opened.next()), "LINK_UNKNOWN")
 
 
-async def test_a_silent_chat_says_that_it_is_there_whatever_else_is_done_to_the_ticket(
+async def test_a_silent_chat_stream_sends_heartbeats_even_while_notes_are_written(
     server: postgres.Server,
 ) -> None:
     async with care(server.create_database("silent_chat"), pace=Pace(heartbeat=0.05)) as service:
@@ -176,11 +176,11 @@ async def test_a_silent_chat_says_that_it_is_there_whatever_else_is_done_to_the_
             writing.cancel()
 
 
-async def test_a_service_that_stops_ends_streams_so_that_customers_go_on_elsewhere(server: postgres.Server) -> None:
+async def test_a_stopping_service_ends_chat_streams_and_customers_resume_elsewhere(server: postgres.Server) -> None:
     url = server.create_database("draining_chat")
     keys = {"CARE_TOKEN_KEY": secrets.token_urlsafe(32), "CARE_LINK_KEYS": f"k1:{secrets.token_urlsafe(32)}"}
     async with care(url, variables=keys) as second, AsyncExitStack() as first:
-        # Longer than the test may take: a stream that waited for the end of the drain would fail it.
+        # Longer than the timeout of the test: a stream that waited for the end of the drain would fail it.
         draining = await first.enter_async_context(care(url, variables=keys | {"CARE_DRAIN_TIME": "10m"}))
         elsewhere = Tenant(second, "acme")
         ticket, _, token = await open_chat(elsewhere)
@@ -208,7 +208,7 @@ async def services(server: postgres.Server) -> AsyncIterator[tuple[Care, Care]]:
         yield first, second
 
 
-async def test_each_message_comes_once_and_in_order_across_a_hundred_cuts(services: tuple[Care, Care]) -> None:
+async def test_each_message_arrives_once_and_in_order_across_a_hundred_reconnects(services: tuple[Care, Care]) -> None:
     seed = random.SystemRandom().randrange(10**6)
     chance = random.Random(seed)  # noqa: S311  (a seed makes the same choices)
     tenants = [Tenant(each, "acme") for each in services]
@@ -224,7 +224,7 @@ async def test_each_message_comes_once_and_in_order_across_a_hundred_cuts(servic
     async def write(name: str) -> None:
         for number in range(30):
             tenant, text = chance.choice(tenants), f"{name} {number}"
-            # By a link 30 in a minute are taken at most.
+            # A link accepts at most 30 messages per minute.
             is_posted = name == "customer" and number < 20
             await insist(partial(post, tenant, token, text) if is_posted else partial(send, tenant, ticket, text))
             if chance.random() < 0.3:

@@ -1,4 +1,4 @@
-"""Streams that are cut off again and again, of two services on one database, while commits overtake each other."""
+"""Streams of two services on one database are cut off many times while commits overtake each other."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from tests.support.watching import current_resume_token, watching
 
 WRITERS = 8
 COLD = 6
-"""Tickets that are written to now and then; one more is written to by all at once."""
+"""The number of tickets that are written to sometimes. One more ticket gets concurrent writes."""
 
 
 @pytest.fixture(scope="module")
 async def services(server: postgres.Server) -> AsyncIterator[Sequence[Care]]:
-    """Two services on one database that take the same tokens and links."""
+    """Two services on one database that accept the same tokens and links."""
     url = server.create_database("twice")
     keys = {
         "CARE_TOKEN_KEY": secrets.token_urlsafe(32),
@@ -42,7 +42,7 @@ async def services(server: postgres.Server) -> AsyncIterator[Sequence[Care]]:
 
 @dataclass
 class Commotion:
-    """Changes of an organization's tickets by both services, many at a time."""
+    """Concurrent changes of an organization's tickets by both services."""
 
     tenants: Sequence[Tenant]
     chance: random.Random
@@ -52,12 +52,12 @@ class Commotion:
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def until(self, done: int) -> None:
-        """Returns once so many changes are committed."""
+        """Waits until `done` changes are committed."""
         async with self.changed:
             await self.changed.wait_for(lambda: self.done >= done)
 
     async def run(self, changes: int) -> None:
-        """Writes so many changes, commits out of order among them."""
+        """Writes `changes` changes, some of which commit out of order."""
         left = iter(range(changes))
         async with asyncio.TaskGroup() as group:
             others = [group.create_task(self._hold_back(changes)), group.create_task(self._lock(changes))]
@@ -90,15 +90,15 @@ class Commotion:
         return True
 
     async def _hold_back(self, changes: int) -> None:
-        """Keeps transactions open that have written elsewhere: whatever commits meanwhile is newer than they are."""
+        """Keeps transactions with writes open, so that newer transactions commit before them."""
         while self.done < changes:
             async with self.tenants[0].care.database.driver() as connection, connection.transaction():
                 await connection.execute("SELECT pg_current_xact_id()")
                 await self.until(min(changes, self.done + self.chance.randint(1, 30)))
 
     async def _lock(self, changes: int) -> None:
-        """Locks tickets: a change that waits has its number already, and is committed after what came later."""
-        # Not the ones to be waited for as well: with all writers behind the lock, nothing else would go on.
+        """Locks tickets: a waiting change has its number already and commits after later changes."""
+        # Not all tickets, because with all writers behind the lock no other change would commit.
         while self.done < changes:
             ticket = self.chance.choice(self.cold)
             async with self.tenants[0].care.database.driver() as connection, connection.transaction():
@@ -110,7 +110,7 @@ class Commotion:
                 await self._go_on(changes)
 
     async def _go_on(self, changes: int) -> None:
-        """Waits for some more changes, or until everybody waits for us."""
+        """Waits for some more changes, or until all writers wait for this lock."""
         try:
             async with asyncio.timeout(0.2):
                 await self.until(min(changes, self.done + self.chance.randint(1, 20)))
@@ -126,7 +126,7 @@ async def commotion(services: Sequence[Care], organization: str, chance: random.
 
 
 class Watcher:
-    """A client that is cut off so many times, and goes on at either service."""
+    """A client that is cut off many times and resumes at either service."""
 
     def __init__(self, clients: Sequence[CareClient], parent: str, chance: random.Random, token: str) -> None:
         self._clients, self._parent, self._chance = clients, parent, chance
@@ -135,7 +135,7 @@ class Watcher:
         self.cuts = 0
 
     async def run(self, cuts: int, changes: int) -> None:
-        """Reads until it has seen so many changes; is cut off evenly among them."""
+        """Reads until it has seen `changes` changes. Its `cuts` are spread evenly among them."""
         while len(self.seen) < changes:
             left, cuts_left = changes - len(self.seen), cuts - self.cuts
             patience = min(self._chance.randint(0, 2 * left // cuts_left), left - 1) if cuts_left > 0 else left
@@ -145,18 +145,18 @@ class Watcher:
                     self.take(await opened.next())
                     patience -= 1
                 if self._chance.random() < 0.5 and len(self.seen) < changes:
-                    await opened.next()  # got lost on its way to whoever deals with it
+                    await opened.next()  # the response was lost before it was processed
             self.cuts += 1
 
     def take(self, answer: WatchTicketsResponse) -> None:
-        """Keeps what an answer says, as one who deals with it does."""
+        """Processes a response: remembers its change and its resume token."""
         if answer.HasField("activity"):
             self.seen.append(answer.activity.name)
         self.token = answer.resume_token
 
 
-async def written(tenant: Tenant, before: dict[str, int]) -> set[str]:
-    """The names of the activities that were written since."""
+async def activities_since(tenant: Tenant, before: dict[str, int]) -> set[str]:
+    """Returns the names of the activities that were written since `before`."""
     query = "SELECT ticket_number, number FROM activities WHERE organization = $1"
     async with tenant.care.database.driver() as connection:
         rows = await connection.fetch(query, tenant.id)
@@ -176,7 +176,7 @@ def assert_in_order(seen: Sequence[str], hint: str) -> None:
         assert found == sorted(found), f"{ticket} out of order; {hint}"
 
 
-async def each_change_is_seen_once(services: Sequence[Care], changes: int, cuts: int, seed: int) -> None:
+async def check_each_change_is_seen_once(services: Sequence[Care], changes: int, cuts: int, seed: int) -> None:
     chance, its, ones = (random.Random(seed + each) for each in range(3))  # noqa: S311  (a seed makes the same choices)
     hint = f"seed {seed}"
     async with commotion(services, f"org-{secrets.token_hex(4)}", chance) as world:
@@ -188,7 +188,7 @@ async def each_change_is_seen_once(services: Sequence[Care], changes: int, cuts:
         watching_all = asyncio.create_task(everything.run(cuts, changes))
         hot_begin = await current_resume_token(clients[0], world.hot.name)
         await world.run(changes)
-        expected = await written(tenant, before)
+        expected = await activities_since(tenant, before)
         assert len(expected) == changes, hint
         try:
             async with asyncio.timeout(60):
@@ -198,12 +198,12 @@ async def each_change_is_seen_once(services: Sequence[Care], changes: int, cuts:
         assert sorted(everything.seen) == sorted(expected), hint
         assert_in_order(everything.seen, hint)
         assert everything.cuts >= cuts, hint
-        # One ticket alone, from the beginning, and cut off likewise.
+        # The same for one ticket alone, from the beginning.
         of_hot = {name for name in expected if name.startswith(f"{world.hot.name}/")}
         one = Watcher(clients, world.hot.name, ones, hot_begin)
         await one.run(cuts // 10, len(of_hot))
         assert one.seen == sorted(of_hot, key=lambda name: int(name.rpartition("/")[2])), hint
-        # Nothing comes twice afterwards: what comes next is what is done next.
+        # No change is repeated afterwards: the next response is the next change.
         note = conversations.AddNoteRequest(parent=world.hot.name, text="the last")
         last = (await clients[0].conversations.AddNote(note)).ticket.etag
         for parent, watcher in ((tenant.name, everything), (world.hot.name, one)):
@@ -212,11 +212,11 @@ async def each_change_is_seen_once(services: Sequence[Care], changes: int, cuts:
 
 
 async def test_a_client_that_is_cut_off_a_hundred_times_sees_each_change_once(services: Sequence[Care]) -> None:
-    await each_change_is_seen_once(services, 600, 100, random.SystemRandom().randrange(10**6))
+    await check_each_change_is_seen_once(services, 600, 100, random.SystemRandom().randrange(10**6))
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("_", range(5))
-async def test_so_it_is_with_many_more(services: Sequence[Care], _: int) -> None:
-    await each_change_is_seen_once(services, 2_000, 100, random.SystemRandom().randrange(10**6))
+async def test_a_client_that_is_cut_off_many_more_times_sees_each_change_once(services: Sequence[Care], _: int) -> None:
+    await check_each_change_is_seen_once(services, 2_000, 100, random.SystemRandom().randrange(10**6))

@@ -1,4 +1,4 @@
-"""Many idle streams in one process: what a change costs that is none of theirs, and one that all of them wait for."""
+"""Many idle streams in one process: the reads for a change of another organization, and for one that all wait for."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TOGETHER = 200
 
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> Counter[str | None]:
-    """How often the feed was read, by organization."""
+    """The number of reads of the change feed, by organization."""
     counted: Counter[str | None] = Counter()
     read = PostgresFeed.changes
 
@@ -40,13 +40,13 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Counter[str | None]:
 
 @asynccontextmanager
 async def idle(service: Care, tenant: Tenant, number: int) -> AsyncIterator[Sequence[Stream[WatchTicketsResponse]]]:
-    """Opens so many streams of an organization, each with its place."""
+    """Opens `number` streams of an organization, each with its resume token."""
     token = service.token(sub="exporter", org=tenant.id, roles=["service"])
     clients = [CareClient.connect(service.address, token) for _ in range(CHANNELS)]
     request = WatchTicketsRequest(parent=tenant.name)
     opened: list[Stream[WatchTicketsResponse]] = []
     try:
-        # Not all at once: gRPC cancels some of more than a thousand that wait to be taken up.
+        # Not all at once, because gRPC cancels some of more than a thousand waiting calls.
         for begin in range(0, number, TOGETHER):
             more = [
                 Stream(clients[at % CHANNELS].tickets.WatchTickets(request))
@@ -61,12 +61,12 @@ async def idle(service: Care, tenant: Tenant, number: int) -> AsyncIterator[Sequ
             await client.close()
 
 
-async def told(opened: Sequence[Stream[WatchTicketsResponse]]) -> set[str]:
+async def next_tickets(opened: Sequence[Stream[WatchTicketsResponse]]) -> set[str]:
     return {answer.ticket.name for answer in await asyncio.gather(*(each.next() for each in opened))}
 
 
 @pytest.mark.parametrize("number", [200, pytest.param(3_000, marks=[pytest.mark.long, pytest.mark.timeout(600)])])
-async def test_idle_streams_cost_nothing_and_those_that_wait_for_the_same_share_one_read(
+async def test_idle_streams_read_nothing_and_streams_that_wait_for_the_same_change_share_one_read(
     server: postgres.Server, reads: Counter[str | None], number: int
 ) -> None:
     async with care(server.create_database(f"idle_{number}")) as service:
@@ -75,14 +75,14 @@ async def test_idle_streams_cost_nothing_and_those_that_wait_for_the_same_share_
             for _ in range(3):
                 reads.clear()
                 ticket = await few.ticket(None)
-                assert await told(others) == {ticket.name}
-                # Not one for those whose organization it is not.
+                assert await next_tickets(others) == {ticket.name}
+                # No read for the streams of the other organization.
                 assert reads[many.id] == 0
-            # Each began at a place of its own; from their first change on they are at the same.
+            # Each stream started at its own position. After their first change all have the same position.
             ticket = await many.ticket(None)
-            assert await told(streams) == {ticket.name}
+            assert await next_tickets(streams) == {ticket.name}
             reads.clear()
             ticket = await many.ticket(None)
-            assert await told(streams) == {ticket.name}
-            # One, and one more for those that were still busy when it was made.
+            assert await next_tickets(streams) == {ticket.name}
+            # One read, and one more for the streams that were still busy during the first.
             assert reads[many.id] <= 2

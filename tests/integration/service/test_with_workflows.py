@@ -1,4 +1,4 @@
-"""Service, relay and workflows, with a real worker on a real Temporal server: settings move timers; what it costs."""
+"""Service, relay and workflows with a real worker and Temporal server: settings move timers, and the billed actions."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ BILLED = {
     EventType.EVENT_TYPE_TIMER_STARTED,
     EventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES,
 }
-"""What of these histories Temporal Cloud bills as one action each; nothing here is retried."""
+"""The events of these histories that Temporal Cloud bills as one action each. Nothing here is retried."""
 
 
 class Board:
-    """A review site that takes every reply."""
+    """A review site that accepts every reply."""
 
     def __init__(self) -> None:
         self.replies: dict[str, str] = {}
@@ -61,13 +61,13 @@ class Board:
 
 @dataclass
 class Team:
-    """An organization with a service and a worker of its own."""
+    """An organization with its own service and worker."""
 
     tenant: Tenant
     client: Client
 
     async def deadline(self, ticket: Ticket) -> datetime | None:
-        """When the ticket's workflow expects something to happen; None while it doesn't wait yet."""
+        """Returns the time until which the workflow of the ticket sleeps, None if it does not sleep yet."""
         handle = self.client.get_workflow_handle(ticket_workflow_id(self.tenant.id, ticket.number))
         try:
             status = await handle.query(TicketWorkflow.status)
@@ -76,7 +76,7 @@ class Team:
         return status.plan.deadline_time.ToDatetime(UTC) if "Waiting" in status.doing else None
 
     async def billed(self, workflow_id: str) -> Counter[str]:
-        """What of a workflow that has ended is billed."""
+        """Returns the billed events of an ended workflow."""
         handle = self.client.get_workflow_handle(workflow_id)
         await handle.result()
         history = await handle.fetch_history()
@@ -100,7 +100,7 @@ async def team(server: postgres.Server, client: Client, request: pytest.FixtureR
             yield Team(tenant, client)
 
 
-async def test_a_setting_that_is_changed_while_a_hundred_tickets_wait_moves_all_their_timers(team: Team) -> None:
+async def test_a_changed_setting_moves_the_timers_of_a_hundred_waiting_tickets(team: Team) -> None:
     made = await asyncio.gather(*(team.tenant.ticket(None, with_review=False) for _ in range(100)))
 
     async def until_after(days: int) -> None:
@@ -115,7 +115,7 @@ async def test_a_setting_that_is_changed_while_a_hundred_tickets_wait_moves_all_
     given = Settings(name=f"{team.tenant.name}/settings", inactivity_days=10, inactivity_warning_days=2)
     await team.tenant.supervisor.settings.UpdateSettings(settings_service_pb2.UpdateSettingsRequest(settings=given))
     await until_after(8)
-    # Later is as good as sooner, and of a location as good as of the organization.
+    # The settings of a location move timers too, and to a later time.
     given = Settings(name=f"{team.tenant.name}/locations/soho/settings", inactivity_days=90)
     mask = FieldMask(paths=["inactivity_days"])
     request = settings_service_pb2.UpdateSettingsRequest(settings=given, update_mask=mask)
@@ -126,10 +126,10 @@ async def test_a_setting_that_is_changed_while_a_hundred_tickets_wait_moves_all_
 @pytest.mark.parametrize(
     ("resolves", "actions"),
     [
-        # TicketWorkflow: start, question, timer; poke by the close, question. ContactRecovery: start, question, reply,
-        # attributes, timer; poke by the contact, question that opens the chat.
+        # TicketWorkflow: start, check, timer; poke by the close, check. ContactRecovery: start, check, reply,
+        # attributes, timer; poke by the contact, check that opens the chat.
         (False, 12),
-        # The grace of a RESOLVED ticket is over sooner than its inactivity: poke, question, attributes, timer.
+        # The grace period of a RESOLVED ticket ends before its inactivity: poke, check, attributes, timer.
         (True, 16),
     ],
 )
@@ -169,7 +169,7 @@ async def test_a_happy_path_takes_few_actions(team: Team, *, resolves: bool, act
     found += await team.billed(ticket_workflow_id(tenant.id, ticket.number))
     assert found.total() == actions, found
 
-    # The close takes the link out of the public reply: a run of its own, long after the other: start, question, reply.
+    # The close retracts the link of the public reply in a second run: start, check, reply.
     async def again() -> bool:
         return (await team.client.get_workflow_handle(own).describe()).run_id != first
 

@@ -46,5 +46,5 @@ def test_a_given_folder_takes_precedence_over_the_environment(monkeypatch: pytes
 
 @pytest.mark.parametrize("key", ["short", "ä" * 64, ""])
 def test_a_key_that_the_service_would_refuse_is_refused(key: str) -> None:
-    with pytest.raises(StackError, match="CARE_TOKEN_KEY is no base64url of 32 bytes"):
+    with pytest.raises(StackError, match="CARE_TOKEN_KEY must be base64url of at least 32 bytes"):
         sign(key, role=Role.WORKER)

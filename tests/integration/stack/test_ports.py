@@ -59,7 +59,7 @@ def test_a_port_in_use_is_named_with_the_part_and_what_to_do(taken_port: int) ->
     with pytest.raises(StackError) as refused:
         only(web=taken_port).require_free()
     text = str(refused.value)
-    assert f"port {taken_port}, wanted by the customer's pages, is in use already" in text
+    assert f"port {taken_port} for the customer's pages is in use already" in text
     assert "--first-port" in text
     assert "\n" not in text
 
@@ -72,4 +72,4 @@ def test_care_up_reports_a_port_in_use_in_one_line_and_fails(taken_port: int, tm
     assert done.returncode == 1
     assert done.stdout == ""
     (line,) = done.stderr.splitlines()
-    assert f"port {taken_port}, wanted by the gRPC service, is in use already" in line
+    assert f"port {taken_port} for the gRPC service is in use already" in line

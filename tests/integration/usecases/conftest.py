@@ -1,4 +1,4 @@
-"""One database for the tests of this folder, without any service; each test has an organization of its own."""
+"""One database for the tests of this folder, without a service. Each test has its own organization."""
 
 from __future__ import annotations
 

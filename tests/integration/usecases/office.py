@@ -1,4 +1,4 @@
-"""One organization of a test, with the stores on the real database, and short ways to put a ticket into any state."""
+"""One organization for a test, with stores on the real database, and methods that bring a ticket into any state."""
 
 from __future__ import annotations
 
@@ -48,18 +48,18 @@ _externals = count(1)
 
 
 def encode(outcome: object) -> bytes:
-    """Stands for the response's bytes: two outcomes are equal where these are."""
+    """Returns bytes that stand for the response: equal bytes mean equal outcomes."""
     return repr(outcome).encode()
 
 
 def fresh(outcome: Replayable[OutcomeT]) -> OutcomeT:
-    """The outcome of a request that was not answered before."""
+    """Returns the outcome of a request that has no stored response."""
     assert not isinstance(outcome, StoredResponse)
     return outcome
 
 
 async def refused(call: Awaitable[object]) -> Refusal:
-    """What a call is refused with; it must not succeed."""
+    """Returns the refusal of a call, which must not succeed."""
     with pytest.raises(Refusal) as caught:
         await call
     return caught.value
@@ -71,7 +71,7 @@ async def assert_refused(call: Awaitable[object], reason: Reason) -> None:
 
 @dataclass
 class Office:
-    """`organizations/{id}`: its people by name, and a time that stands still until a test moves it."""
+    """The organization `organizations/{id}`. Only the test moves its time."""
 
     database: Database
     id: str
@@ -84,12 +84,12 @@ class Office:
         self.directory = PostgresDirectory(self.database)
 
     async def open(self) -> None:
-        """Makes the entries of the organization and of two agents, as their first calls do."""
+        """Creates the organization and two agents, as their first calls do."""
         for agent in ("alice", "bob"):
             await self.directory.ensure_agent(self.id, agent, agent.title(), self.now)
 
     def later(self, **how_long: float) -> None:
-        """Moves the time forward; the arguments are those of timedelta."""
+        """Advances the time. The arguments are those of timedelta."""
         self.now += timedelta(**how_long)
 
     # --- callers and requests -----------------------------------------------------------------------------------------
@@ -109,17 +109,17 @@ class Office:
         self,
         caller: Caller | None = None,
         *,
-        id: UUID | None = None,  # noqa: A002 - as the Request names it
+        id: UUID | None = None,  # noqa: A002 - the name in Request
         fingerprint: bytes = b"one request",
         etag: str = "",
         encode: Callable[[object], bytes] = encode,
     ) -> Request[OutcomeT]:
-        """A request of `caller`, alice if none is given."""
+        """Returns a request of `caller`, alice by default."""
         return Request(
             caller=caller or self.agent(), now=self.now, id=id, fingerprint=fingerprint, encode=encode, etag=etag
         )
 
-    # --- what is stored -----------------------------------------------------------------------------------------------
+    # --- stored values ------------------------------------------------------------------------------------------------
 
     async def load(self, name: TicketName) -> TicketSnapshot:
         loaded = await self.store.load(name, agent=None)
@@ -127,22 +127,22 @@ class Office:
         return loaded[0]
 
     async def log(self, name: TicketName) -> list[str]:
-        """What was done to a ticket, the latest first."""
+        """Returns the types of a ticket's activities, newest first."""
         return [entry.type.value for entry in await self.reader.activities(name, None, 1000)]
 
     async def thread(self, name: TicketName) -> list[tuple[str, str]]:
-        """The kinds and texts of a thread, the oldest first."""
+        """Returns the kinds and texts of a thread, oldest first."""
         views = await self.reader.messages(name, None, 1000)
         return [(view.message.kind.value, view.message.text) for view in views]
 
     async def wakes(self, workflow: str) -> int:
-        """How many wakes of a workflow wait for the relay."""
+        """Returns the number of outbox rows of a workflow."""
         query = "SELECT count(*) FROM outbox WHERE organization = $1 AND workflow = $2"
         async with self.database.driver() as connection:
             return int(await connection.fetchval(query, self.id, workflow))
 
     async def set(self, settings: Settings, *fields: str) -> None:
-        """Sets those fields of the organization's settings."""
+        """Sets `fields` of the organization's settings."""
         name = names.Child(self.id, "")
         layer, paths = Layer(settings, frozenset(fields)), frozenset(fields)
         await settings_updates.update_settings(
@@ -152,7 +152,7 @@ class Office:
     # --- tickets in any state -----------------------------------------------------------------------------------------
 
     def review(self, *, stars: int = 1, text: str = "Cold soup.", external_id: str = "") -> Review:
-        """A review as a service hands it over."""
+        """Returns a review as a service ingests it."""
         external_id = external_id or f"r{next(_externals)}"
         return Review(
             organization=self.id,
@@ -172,7 +172,7 @@ class Office:
             posting_attempts=0,
         )
 
-    async def ingested(self, review: Review | None = None) -> Review:
+    async def ingest(self, review: Review | None = None) -> Review:
         given = review or self.review()
         request: Request[Review] = self.request(self.service)
         return fresh(await reviews.ingest_review(self.store, self.reader, self.directory, given, request))
@@ -198,8 +198,8 @@ class Office:
         return await tickets.create_ticket(self.store, self.directory, new, request or self.request(self.service))
 
     async def ticket(self, *, with_review: bool = True, taken: bool = True) -> TicketName:
-        """A new ticket, taken by alice."""
-        review = await self.ingested() if with_review else None
+        """Creates a ticket, by default with a review and taken by alice."""
+        review = await self.ingest() if with_review else None
         created = fresh(await self.create(self.new_ticket(review)))
         name = TicketName(self.id, created.ticket.number)
         if taken:
@@ -221,7 +221,7 @@ class Office:
         return fresh(submitted)
 
     async def post(self, name: RecoveryName) -> None:
-        """Hands the reply out, and reports it public."""
+        """Begins the post of the reply and reports it as posted."""
         begun = await recovery_steps.begin_posting(
             self.store, self.links, TIMING, name, RecoveryStep.POST, WORKER, self.now
         )
@@ -233,7 +233,7 @@ class Office:
         await recovery_steps.unlock_chat(self.store, self.links, TIMING, name, WORKER, self.now)
 
     async def chat(self, name: TicketName) -> Contact:
-        """Leads a ticket of alice's to an open chat; returns its contact."""
+        """Opens the chat of a ticket of alice. Returns the contact."""
         added = await recoveries.add_contact(
             self.store,
             name,
@@ -249,7 +249,7 @@ class Office:
         return self.links.chat_token(contact.id, contact.key_id)
 
     def inbound(self, text: str = "Hello?", *, sender: str = "robin@example.com", automatic: bool = False) -> Inbound:
-        """An email as the intake hands it over."""
+        """Returns an email as the intake ingests it."""
         return Inbound(
             organization=self.id,
             channel=Channel.EMAIL,

@@ -24,6 +24,6 @@ async def test_readers_stop_before_a_transaction_that_still_runs(office: Office)
         await office.note(name)
         assert await changed(office, feed, begin) == set()
     # Other transactions of the server, such as those of autovacuum, may run a moment longer.
-    while not (found := await changed(office, feed, begin)):  # noqa: ASYNC110 - PostgreSQL tells nobody
+    while not (found := await changed(office, feed, begin)):  # noqa: ASYNC110 - PostgreSQL sends no event
         await asyncio.sleep(0)
     assert found == {name.number}

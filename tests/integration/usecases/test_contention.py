@@ -1,4 +1,4 @@
-"""Commands that meet on one ticket: each is decided on the latest version, and each request is carried out once."""
+"""Concurrent commands on one ticket: each is decided on the latest version, and each request is carried out once."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Overtaken(PostgresTickets):
         recovery: UUID | None = None,
         claim: UUID | None = None,
         request: RequestKey | None = None,
-    ) -> Any:  # noqa: ANN401 - as the store has it
+    ) -> Any:  # noqa: ANN401 - the signature of the store
         loaded = await super().load(name, agent=agent, recovery=recovery, claim=claim, request=request)
         if self.times:
             self.times -= 1
@@ -74,7 +74,7 @@ async def test_an_etag_does_not_survive_being_overtaken(office: Office) -> None:
     await assert_refused(tickets.start_ticket(store, name, office.request(etag=etag)), Reason.ETAG_MISMATCH)
 
 
-async def test_what_is_overtaken_without_end_is_refused(office: Office) -> None:
+async def test_a_command_that_is_always_overtaken_is_refused(office: Office) -> None:
     name, tries = await office.ticket(), []
 
     async def once(store: TicketStore) -> None:
@@ -110,8 +110,8 @@ async def test_a_request_that_arrives_several_times_at_once_is_carried_out_once(
     assert await office.log(name) == ["NOTE_ADDED", "TAKEN", "CREATED"]
 
 
-async def test_a_review_gets_one_ticket_of_those_that_are_created_at_once(office: Office) -> None:
-    new = office.new_ticket(await office.ingested())
+async def test_only_one_of_the_tickets_that_are_created_at_once_for_a_review_is_stored(office: Office) -> None:
+    new = office.new_ticket(await office.ingest())
     outcomes = await asyncio.gather(*(office.create(new) for _ in range(6)), return_exceptions=True)
     refusals = [outcome.reason for outcome in outcomes if isinstance(outcome, Refusal)]
     assert refusals == [Reason.TICKET_EXISTS] * 5

@@ -22,7 +22,7 @@ from tests.integration.usecases.office import Office, assert_refused, encode, fr
 
 
 async def test_a_ticket_of_a_review_gets_its_subject_and_shows_the_review(office: Office) -> None:
-    review = await office.ingested()
+    review = await office.ingest()
     snapshot = fresh(await office.create(office.new_ticket(review)))
     ticket = snapshot.ticket
     assert (ticket.number, ticket.subject, ticket.location, ticket.review_id) == (
@@ -45,7 +45,7 @@ async def test_a_ticket_with_a_contact_starts_a_recovery(office: Office) -> None
 
 
 async def test_a_refusal_takes_no_number(office: Office) -> None:
-    review = await office.ingested()
+    review = await office.ingest()
     await office.create(office.new_ticket(review))
     await assert_refused(office.create(office.new_ticket(review)), Reason.TICKET_EXISTS)
     await directory.update_agent(
@@ -85,7 +85,7 @@ async def test_a_new_ticket_has_its_first_deadline_and_wakes_its_workflow(office
 
 async def test_automatic_assignment_takes_turns_and_a_refusal_takes_none(office: Office) -> None:
     await office.set(Settings(auto_assign=AutoAssign.ROUND_ROBIN), "auto_assign")
-    review = await office.ingested()
+    review = await office.ingest()
     first = fresh(await office.create(office.new_ticket(review)))
     await assert_refused(office.create(office.new_ticket(review)), Reason.TICKET_EXISTS)
     second = fresh(await office.create(office.new_ticket()))

@@ -81,7 +81,7 @@ async def test_a_message_reopens_a_resolved_ticket_and_ends_the_wait_for_the_cus
     assert (ticket.timing.active_time, ticket.timing.waits_since) == (office.now, None)
 
 
-async def test_a_message_after_the_close_raises_one_follow_up(office: Office) -> None:
+async def test_a_message_after_the_close_creates_one_follow_up(office: Office) -> None:
     name = await office.ticket()
     contact = await office.chat(name)
     await tickets.close_ticket(office.store, name, office.request())
@@ -98,7 +98,7 @@ async def test_a_message_after_the_close_raises_one_follow_up(office: Office) ->
 
 
 async def test_a_message_to_a_newer_ticket_of_the_review_becomes_a_claim(office: Office) -> None:
-    review = await office.ingested()
+    review = await office.ingest()
     name = TicketName(office.id, fresh(await office.create(office.new_ticket(review))).ticket.number)
     await tickets.take_ticket(office.store, name, office.request())
     contact = await office.chat(name)
@@ -106,7 +106,7 @@ async def test_a_message_to_a_newer_ticket_of_the_review_becomes_a_claim(office:
     newer = TicketName(office.id, fresh(await office.create(office.new_ticket(review))).ticket.number)
     assert fresh(await post(office, contact)) is None
     assert (await office.log(newer))[0] == "CONTACT_CLAIMED"
-    # The same message again is known, and changes nothing.
+    # The same message again changes nothing.
     assert fresh(await post(office, contact)) is None
     assert (await office.log(newer)).count("CONTACT_CLAIMED") == 1
 

@@ -1,4 +1,4 @@
-"""The deadlines of a ticket: what its workflow is told, and what is written when one is reached."""
+"""The deadlines of a ticket: the plan for its workflow, and what is written when one is reached."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def test_the_workflow_is_told_the_next_deadline_once(office: Office) -> No
     assert (await office.load(name)).ticket == stored
 
 
-async def test_what_the_workflow_knows_does_not_wake_it(office: Office) -> None:
+async def test_a_known_deadline_does_not_wake_the_workflow(office: Office) -> None:
     name = await office.ticket(with_review=False)
     await deadlines.get_next_deadline(office.store, name, WORKER)
     before = await office.wakes("TicketWorkflow")

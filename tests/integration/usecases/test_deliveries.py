@@ -1,4 +1,4 @@
-"""The steps of a delivery's workflow: what is handed out for sending, and what the reports write."""
+"""The steps of a delivery's workflow: the grants for sending, and what the reports write."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from care_service.usecases.links import Links
 from tests.integration.usecases.office import WORKER, Office, assert_refused, fresh
 
 
-async def sent(office: Office) -> tuple[TicketName, MessageName]:
+async def send_message(office: Office) -> tuple[TicketName, MessageName]:
     name = await office.ticket()
     await office.chat(name)
     written = fresh(await conversation.send_message(office.store, name, "Sorry!", office.request()))
@@ -28,8 +28,8 @@ async def begin(office: Office, message: MessageName, step: DeliveryStep | None)
     return await deliveries.begin_delivery(office.store, office.links, message, step, WORKER, office.now)
 
 
-async def test_a_message_is_handed_out_with_everything_that_sending_takes(office: Office) -> None:
-    name, message = await sent(office)
+async def test_the_grant_of_a_message_contains_everything_that_sending_needs(office: Office) -> None:
+    name, message = await send_message(office)
     begun = await begin(office, message, DeliveryStep.SEND)
     assert begun.is_granted
     assert begun.snapshot.delivery.attempt == 1
@@ -51,8 +51,8 @@ async def test_the_greeting_carries_its_link(office: Office) -> None:
     assert begun.to_send.text == greeting.text.replace("{chat_link}", begun.to_send.chat_link)
 
 
-async def test_a_read_hands_nothing_out(office: Office) -> None:
-    _, message = await sent(office)
+async def test_only_the_next_step_of_a_delivery_is_granted(office: Office) -> None:
+    _, message = await send_message(office)
     begun = await begin(office, message, None)
     assert (begun.is_granted, begun.to_send, begun.snapshot.delivery.attempts) == (False, None, 0)
     begun = await begin(office, message, DeliveryStep.CHECK)
@@ -60,7 +60,7 @@ async def test_a_read_hands_nothing_out(office: Office) -> None:
 
 
 async def test_a_sent_message_is_checked_without_anything_of_the_customer(office: Office) -> None:
-    name, message = await sent(office)
+    name, message = await send_message(office)
     await begin(office, message, DeliveryStep.SEND)
     command = commands.RecordDelivered(1, DeliveryState.SENT, "p1", can_be_checked=True)
     snapshot = await deliveries.report_delivery(office.store, message, command, WORKER, office.now)
@@ -74,7 +74,7 @@ async def test_a_sent_message_is_checked_without_anything_of_the_customer(office
 
 
 async def test_a_failed_delivery_restarts_the_inactivity(office: Office) -> None:
-    name, message = await sent(office)
+    name, message = await send_message(office)
     await begin(office, message, DeliveryStep.SEND)
     office.later(days=2)
     command = commands.RecordFailed(1, DeliveryFailure.ADDRESS_REFUSED, "No such mailbox")
@@ -84,15 +84,15 @@ async def test_a_failed_delivery_restarts_the_inactivity(office: Office) -> None
 
 
 async def test_a_message_is_given_up_after_three_days(office: Office) -> None:
-    name, message = await sent(office)
+    name, message = await send_message(office)
     office.later(days=3)
     begun = await begin(office, message, DeliveryStep.SEND)
     assert (begun.is_granted, begun.snapshot.delivery.failure_reason) == (False, DeliveryFailure.TIMED_OUT)
     assert (await office.log(name))[0] == "DELIVERY_FAILED"
 
 
-async def test_nothing_is_handed_out_without_the_key_of_the_link(office: Office) -> None:
-    _, message = await sent(office)
+async def test_nothing_is_granted_without_the_key_of_the_link(office: Office) -> None:
+    _, message = await send_message(office)
     without = Links({"k2": b"o" * 32}, "k2", office.links.base_url)
     begun = deliveries.begin_delivery(office.store, without, message, DeliveryStep.SEND, WORKER, office.now)
     await assert_refused(begun, Reason.LINK_UNKNOWN)
@@ -100,7 +100,7 @@ async def test_nothing_is_handed_out_without_the_key_of_the_link(office: Office)
 
 
 async def test_an_unknown_message_and_another_organizations_are_not_found(office: Office) -> None:
-    name, message = await sent(office)
+    name, message = await send_message(office)
     unknown = MessageName(office.id, name.number, uuid4())
     await assert_refused(begin(office, unknown, None), Reason.RESOURCE_NOT_FOUND)
     other = replace(WORKER, organization="another")

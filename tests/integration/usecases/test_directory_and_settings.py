@@ -1,4 +1,4 @@
-"""Changes of the directory and of settings: what they write, whom they wake, and what is refused."""
+"""Changes of the directory and of settings: what they write, which workflows they wake, and which are refused."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ async def update_settings(
     )
 
 
-async def test_an_organization_changes_what_is_given_and_nothing_else(office: Office) -> None:
+async def test_an_update_of_an_organization_changes_only_the_given_fields(office: Office) -> None:
     await update_organization(office, changes(region="GB"))
     lifetime = timedelta(days=10)
     after = fresh(
@@ -94,7 +94,7 @@ async def test_settings_that_contradict_those_of_a_location_are_refused(office: 
     )
 
 
-async def test_a_location_is_made_only_where_that_is_allowed(office: Office) -> None:
+async def test_a_location_is_created_only_if_that_is_allowed(office: Office) -> None:
     await assert_refused(update_location(office, "soho", changes(display_name="Soho")), Reason.RESOURCE_NOT_FOUND)
     sms = changes("preferred_channel", display_name="Soho", settings=Settings(preferred_channel=Channel.SMS))
     made = await update_location(office, "soho", sms, allow_missing=True)
@@ -103,7 +103,7 @@ async def test_a_location_is_made_only_where_that_is_allowed(office: Office) -> 
     assert found.settings.names == {"preferred_channel"}
 
 
-async def test_an_agent_changes_what_is_given_and_nothing_else(office: Office) -> None:
+async def test_an_update_of_an_agent_changes_only_the_given_fields(office: Office) -> None:
     name, bob = Child(office.id, "bob"), AgentChanges(can_be_assignee=False, locations=frozenset({"soho", "camden"}))
     after = fresh(await directory.update_agent(office.reader, office.directory, name, bob, office.request()))
     assert (after.display_name, after.can_be_assignee, after.can_be_reporter) == ("Bob", False, True)
@@ -223,7 +223,7 @@ async def test_settings_of_a_location_that_contradict_those_of_the_organization_
     ]
 
 
-async def test_an_organization_with_settings_that_can_not_be_is_not_written(office: Office) -> None:
+async def test_an_organization_with_an_invalid_setting_is_not_written(office: Office) -> None:
     no_link = changes("chat_greeting", display_name="Acme", settings=Settings(chat_greeting="Hello!"))
     refusal = await refused(update_organization(office, no_link))
     assert [violation.field for violation in refusal.violations] == ["organization.chat_greeting"]

@@ -1,4 +1,4 @@
-"""The customer's form: what it shows, where a submission goes, and what the holder of a link never learns."""
+"""The customer's form: what it shows, where a submission goes, and what the holder of a link never sees."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ async def test_a_second_submission_is_kept_as_a_claim_and_a_known_one_changes_no
     ]
 
 
-async def test_a_submission_after_the_close_raises_a_follow_up_of_the_same_assignee(office: Office) -> None:
+async def test_a_submission_after_the_close_creates_a_follow_up_of_the_same_assignee(office: Office) -> None:
     name, recovery = await public_form(office)
     await tickets.close_ticket(office.store, name, office.request())
     await office.submit(recovery)
@@ -102,7 +102,7 @@ async def test_a_submission_after_the_close_raises_a_follow_up_of_the_same_assig
     assert (await office.log(TicketName(office.id, 2)))[0] == "CONTACT_CLAIMED"
 
 
-async def test_a_follow_up_is_assigned_by_the_settings_where_the_assignee_can_not_be_one(office: Office) -> None:
+async def test_a_follow_up_is_assigned_by_the_settings_if_the_old_assignee_is_not_assignable(office: Office) -> None:
     name, recovery = await public_form(office)
     await tickets.release_ticket(office.store, name, office.request())
     await tickets.assign_ticket(office.store, name, "bob", office.request(office.supervisor))

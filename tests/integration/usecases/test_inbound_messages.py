@@ -1,4 +1,4 @@
-"""Messages that come in by email: the outcomes, and that each message is taken in once."""
+"""Incoming email: the outcomes, and that each message is stored once."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def test_an_automatic_email_is_recorded_and_is_not_activity(office: Office
     assert (ticket.status, ticket.timing.active_time) == (TicketStatus.RESOLVED, before)
 
 
-async def test_a_bounce_is_recorded_where_it_names_the_message_that_it_returns(office: Office) -> None:
+async def test_a_bounce_is_recorded_on_the_message_that_it_names(office: Office) -> None:
     name = await office.ticket()
     await office.chat(name)
     greeting = (await office.reader.messages(name, None, 10))[-1].message
@@ -59,7 +59,7 @@ async def test_a_bounce_is_recorded_where_it_names_the_message_that_it_returns(o
     assert (await ingest(office, forged)).inbound.outcome is IngestOutcome.UNMATCHED
 
 
-async def test_a_rejected_contact_is_not_heard(office: Office) -> None:
+async def test_a_message_of_a_rejected_contact_is_unmatched(office: Office) -> None:
     name = await office.ticket()
     contact = await office.chat(name)
     recovery = RecoveryName(office.id, name.number, contact.recovery_id)
@@ -85,14 +85,14 @@ async def test_an_email_to_a_locked_chat_is_kept_and_admitted_when_it_opens(offi
     ingested = await ingest(office, office.inbound(), name)
     assert (ingested.inbound.outcome, ingested.inbound.ticket_number) == (IngestOutcome.CHAT_LOCKED, name.number)
     after = (await office.load(name)).ticket
-    # Nobody can see it, but a commit that opens the chat meanwhile has to load again.
+    # Not visible, but a concurrent commit that opens the chat has to load the ticket again.
     assert (after.version, after.revision, after.timing) == (before.version, before.revision + 1, before.timing)
     recovery = added.recovery.recovery
     await office.unlock(RecoveryName(office.id, name.number, recovery.id))
     assert (await office.thread(name))[-1] == ("CUSTOMER_MESSAGE", "Hello?")
 
 
-async def test_an_email_after_the_close_raises_a_follow_up(office: Office) -> None:
+async def test_an_email_after_the_close_creates_a_follow_up(office: Office) -> None:
     name = await office.ticket()
     await office.chat(name)
     await tickets.close_ticket(office.store, name, office.request())
@@ -110,7 +110,7 @@ async def test_an_automatic_email_after_the_close_takes_no_number(office: Office
     assert await office.ticket() == TicketName(office.id, 2)
 
 
-async def test_a_message_that_is_handed_over_again_has_the_same_outcome(office: Office) -> None:
+async def test_a_message_that_is_ingested_again_has_the_same_outcome(office: Office) -> None:
     name = await office.ticket()
     await office.chat(name)
     message = office.inbound()
@@ -132,7 +132,7 @@ async def test_a_repeated_request_is_answered_from_the_store(office: Office) -> 
     assert again.body == encode(first)
 
 
-async def test_a_ticket_that_does_not_exist_takes_nothing_in(office: Office) -> None:
+async def test_a_message_to_an_unknown_ticket_or_another_organization_is_not_found(office: Office) -> None:
     message = office.inbound()
     ingested = inbound.ingest_message(
         office.store, office.reader, message, TicketName(office.id, 99), office.request(office.service)

@@ -27,7 +27,7 @@ async def test_a_form_is_sent_with_a_link_of_the_current_key(office: Office) -> 
     assert (recovery.state, recovery.key_id) == (RecoveryState.FORM_REQUESTED, "k1")
     assert office.links.read_form_token(office.token(recovery)) == (recovery.id, "k1")
     assert changed.ticket.ticket.recovery_id == recovery.id
-    # No form may run into a close: while it is live, the ticket has no deadline of its own.
+    # While a form is live, the ticket has no deadline, so that no close ends the form.
     assert changed.ticket.ticket.timing.next_kind is None
     assert await office.wakes("ContactRecovery") == 1
 
@@ -91,7 +91,7 @@ async def test_a_claim_of_another_ticket_is_not_accepted(office: Office) -> None
     assert refusal.metadata == {"resource": f"{name}/contacts/{claim.claim}"}
 
 
-async def test_a_rejected_contact_gets_nothing_more(office: Office) -> None:
+async def test_a_rejected_contact_gets_no_further_message(office: Office) -> None:
     name = await office.ticket()
     contact = await office.chat(name)
     recovery = RecoveryName(office.id, name.number, contact.recovery_id)

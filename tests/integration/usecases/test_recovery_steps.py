@@ -1,4 +1,4 @@
-"""The steps of a recovery's workflow: what is handed out, what reports change, and what is next."""
+"""The steps of a recovery's workflow: grants, effects of reports, and the next step."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from care_service.usecases.recovery_steps import BegunPosting, RecoveryProgress
 from tests.integration.usecases.office import REPLY, TIMING, WORKER, Office, assert_refused, recovery_name
 
 
-async def requested(office: Office) -> tuple[TicketName, RecoveryName]:
+async def request_form(office: Office) -> tuple[TicketName, RecoveryName]:
     name = await office.ticket()
     return name, recovery_name(await office.form(name))
 
@@ -42,15 +42,15 @@ async def report(
     return await recovery_steps.report_posting(office.store, TIMING, name, command, WORKER, office.now)
 
 
-async def test_the_reply_is_handed_out_with_its_link_and_reported_public(office: Office) -> None:
-    name, recovery = await requested(office)
+async def test_the_grant_of_the_reply_contains_its_link_and_the_post_is_recorded(office: Office) -> None:
+    name, recovery = await request_form(office)
     assert (await check(office, recovery)).plan.step is RecoveryStep.POST
     begun = await begin(office, recovery, RecoveryStep.POST)
     grant = begun.grant
     assert grant is not None
     assert (grant.attempt, grant.read_first, grant.text) == (1, False, REPLY.replace("{form_link}", grant.link))
     assert office.links.read_form_token(grant.link.rpartition("/")[2]) == (recovery.id, "k1")
-    # Nobody can see a hand-out: no activity, no deadline.
+    # A grant is not visible: it writes no activity and moves no deadline.
     assert (await office.log(name))[0] == "FORM_REQUESTED"
     office.later(minutes=5)
     progress = await report(office, recovery, commands.RecordPosted(1))
@@ -60,26 +60,26 @@ async def test_the_reply_is_handed_out_with_its_link_and_reported_public(office:
     assert (timing.first_response_time, timing.waits_since) == (office.now, office.now)
 
 
-async def test_a_second_hand_out_reads_first(office: Office) -> None:
-    _, recovery = await requested(office)
+async def test_a_second_attempt_reads_first(office: Office) -> None:
+    _, recovery = await request_form(office)
     await begin(office, recovery, RecoveryStep.POST)
     assert (await begin(office, recovery, RecoveryStep.READ)).grant is None
     again = await begin(office, recovery, RecoveryStep.POST)
     assert again.grant is not None
     assert (again.grant.attempt, again.grant.read_first) == (2, True)
-    # The first attempt's report changes nothing any more.
+    # The report of the first attempt no longer changes anything.
     progress = await report(office, recovery, commands.RecordPosted(1))
     assert progress.snapshot.recovery.state is RecoveryState.FORM_REQUESTED
 
 
-async def test_a_step_that_is_not_next_is_not_handed_out(office: Office) -> None:
-    _, recovery = await requested(office)
+async def test_a_step_that_is_not_next_is_not_granted(office: Office) -> None:
+    _, recovery = await request_form(office)
     begun = await begin(office, recovery, RecoveryStep.RETRACT)
     assert (begun.grant, begun.progress.plan.step) == (None, RecoveryStep.POST)
 
 
-async def test_nothing_is_handed_out_without_the_key_of_the_link(office: Office) -> None:
-    _, recovery = await requested(office)
+async def test_nothing_is_granted_without_the_key_of_the_link(office: Office) -> None:
+    _, recovery = await request_form(office)
     without = Links({"k2": b"o" * 32}, "k2", office.links.base_url)
     await assert_refused(begin(office, recovery, RecoveryStep.POST, without), Reason.LINK_UNKNOWN)
     begun = await begin(office, recovery, RecoveryStep.POST)
@@ -88,7 +88,7 @@ async def test_nothing_is_handed_out_without_the_key_of_the_link(office: Office)
 
 
 async def test_a_refused_reply_ends_the_recovery_and_restarts_the_inactivity(office: Office) -> None:
-    name, recovery = await requested(office)
+    name, recovery = await request_form(office)
     await begin(office, recovery, RecoveryStep.POST)
     office.later(days=40)
     refused = commands.RecordRefused(1, RefusalReason.LINKS_NOT_ALLOWED, "No links")
@@ -99,10 +99,10 @@ async def test_a_refused_reply_ends_the_recovery_and_restarts_the_inactivity(off
 
 
 async def test_a_withdrawn_form_is_retracted_without_its_link(office: Office) -> None:
-    _, recovery = await requested(office)
+    _, recovery = await request_form(office)
     await office.post(recovery)
     await recoveries.withdraw_recovery_form(office.store, office.reader, recovery, office.request())
-    # An attempt without an outcome is made again. Only a reply with the link has to be looked for first.
+    # An attempt without an outcome is repeated. Only a post of the link has to read the site first.
     for attempt in (2, 3):
         grant = (await begin(office, recovery, RecoveryStep.RETRACT)).grant
         assert grant is not None
@@ -113,7 +113,7 @@ async def test_a_withdrawn_form_is_retracted_without_its_link(office: Office) ->
 
 
 async def test_a_form_expires_at_its_time_and_not_before(office: Office) -> None:
-    name, recovery = await requested(office)
+    name, recovery = await request_form(office)
     await office.post(recovery)
     office.later(days=30, seconds=-1)
     expire = commands.ExpireForm()
@@ -126,7 +126,7 @@ async def test_a_form_expires_at_its_time_and_not_before(office: Office) -> None
 
 
 async def test_the_chat_is_unlocked_once_and_greets_the_customer(office: Office) -> None:
-    name, recovery = await requested(office)
+    name, recovery = await request_form(office)
     await office.post(recovery)
     form = await office.reader.recovery(recovery)
     assert form is not None
@@ -140,7 +140,7 @@ async def test_the_chat_is_unlocked_once_and_greets_the_customer(office: Office)
 
 
 async def test_a_check_takes_back_the_wake_of_the_workflows_own_report(office: Office) -> None:
-    _, recovery = await requested(office)
+    _, recovery = await request_form(office)
     await office.post(recovery)
     waiting, reported = await office.wakes("ContactRecovery"), office.now
     office.later(seconds=1)
@@ -149,7 +149,7 @@ async def test_a_check_takes_back_the_wake_of_the_workflows_own_report(office: O
 
 
 async def test_an_unknown_recovery_and_another_organizations_are_not_found(office: Office) -> None:
-    name, recovery = await requested(office)
+    name, recovery = await request_form(office)
     unknown = RecoveryName(office.id, name.number, uuid4())
     await assert_refused(check(office, unknown), Reason.RESOURCE_NOT_FOUND)
     other = replace(WORKER, organization="another")

@@ -1,4 +1,4 @@
-"""Reviews that come in: stored once, noted in their ticket, and given a ticket where the settings want one."""
+"""Ingested reviews: stored once, noted in their ticket, and given a ticket if the settings say so."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ async def want_tickets(office: Office) -> None:
 
 
 async def test_a_review_is_stored_and_its_id_follows_from_its_site(office: Office) -> None:
-    review = await office.ingested()
+    review = await office.ingest()
     assert review.id == reviews.review_id(office.id, "local", review.external_id)
     assert await office.reader.review(office.id, review.id) == review
 
 
 async def test_an_edit_is_noted_in_the_reviews_ticket_and_restarts_its_inactivity(office: Office) -> None:
-    review = await office.ingested()
+    review = await office.ingest()
     await office.create(office.new_ticket(review))
     name = TicketName(office.id, 1)
     office.later(days=3)
-    edited = await office.ingested(replace(review, stars=2, text="Warm.", update_time=office.now))
+    edited = await office.ingest(replace(review, stars=2, text="Warm.", update_time=office.now))
     assert (edited.stars, edited.ticket_number, edited.ingest_time) == (2, 1, review.ingest_time)
     assert (await office.log(name))[0] == "REVIEW_EDITED"
     assert (await office.thread(name))[-1] == ("REVIEW", "Warm.")
@@ -43,9 +43,9 @@ async def test_an_edit_is_noted_in_the_reviews_ticket_and_restarts_its_inactivit
 
 
 async def test_an_edit_that_arrives_late_changes_nothing(office: Office) -> None:
-    review = await office.ingested()
-    edited = await office.ingested(replace(review, text="Newer.", update_time=office.now + timedelta(hours=1)))
-    late = await office.ingested(replace(review, text="Older.", update_time=office.now + timedelta(minutes=1)))
+    review = await office.ingest()
+    edited = await office.ingest(replace(review, text="Newer.", update_time=office.now + timedelta(hours=1)))
+    late = await office.ingest(replace(review, text="Older.", update_time=office.now + timedelta(minutes=1)))
     assert late == edited
     assert await office.reader.review(office.id, review.id) == edited
 
@@ -55,14 +55,14 @@ async def test_a_closed_ticket_notes_no_edit(office: Office) -> None:
     review = (await office.load(name)).review
     assert review is not None
     await tickets.close_ticket(office.store, name, office.request())
-    await office.ingested(replace(review, stars=2))
+    await office.ingest(replace(review, stars=2))
     assert (await office.log(name))[0] == "CLOSED"
 
 
-async def test_a_wanted_review_gets_an_assigned_ticket_with_its_deadline(office: Office) -> None:
+async def test_a_matching_review_gets_an_assigned_ticket_with_its_deadline(office: Office) -> None:
     await want_tickets(office)
-    assert (await office.ingested(office.review(stars=3))).ticket_number is None
-    assert [(await office.ingested()).ticket_number for _ in range(2)] == [1, 2]
+    assert (await office.ingest(office.review(stars=3))).ticket_number is None
+    assert [(await office.ingest()).ticket_number for _ in range(2)] == [1, 2]
     first, second = await office.load(TicketName(office.id, 1)), await office.load(TicketName(office.id, 2))
     assert [first.ticket.assignee, second.ticket.assignee] == ["alice", "bob"]
     timing = first.ticket.timing
@@ -70,13 +70,13 @@ async def test_a_wanted_review_gets_an_assigned_ticket_with_its_deadline(office:
     assert await office.wakes("TicketWorkflow") == 2
 
 
-async def test_an_edit_raises_a_ticket_only_where_none_was_wanted_before(office: Office) -> None:
+async def test_an_edit_creates_a_ticket_only_if_the_review_did_not_match_before(office: Office) -> None:
     await want_tickets(office)
-    good = await office.ingested(office.review(stars=5))
-    bad = await office.ingested(replace(good, stars=1))
+    good = await office.ingest(office.review(stars=5))
+    bad = await office.ingest(replace(good, stars=1))
     assert bad.ticket_number == 1
     await tickets.close_ticket(office.store, TicketName(office.id, 1), office.request())
-    assert (await office.ingested(replace(bad, stars=2))).ticket_number == 1
+    assert (await office.ingest(replace(bad, stars=2))).ticket_number == 1
 
 
 async def test_a_repeated_request_is_answered_from_the_store(office: Office) -> None:
@@ -92,7 +92,7 @@ async def test_a_repeated_request_is_answered_from_the_store(office: Office) -> 
 async def test_a_review_that_arrives_several_times_at_once_gets_one_ticket(office: Office) -> None:
     await want_tickets(office)
     review = office.review()
-    ingested = await asyncio.gather(*(office.ingested(review) for _ in range(5)))
+    ingested = await asyncio.gather(*(office.ingest(review) for _ in range(5)))
     numbers = {each.ticket_number for each in ingested}
     assert len(numbers) == 1
     assert None not in numbers

@@ -49,7 +49,7 @@ async def test_a_ticket_is_read_with_the_callers_entry(office: Office) -> None:
     assert snapshot.agent.id == "bob"
 
 
-async def test_a_ticket_of_nobody_or_of_another_organization_is_not_read(office: Office) -> None:
+async def test_an_unknown_ticket_and_another_organizations_ticket_are_not_found(office: Office) -> None:
     name = await office.ticket()
     other = replace(office.agent(), organization="another")
     for caller, wanted in ((other, name), (office.agent(), TicketName(office.id, 99))):
@@ -57,14 +57,14 @@ async def test_a_ticket_of_nobody_or_of_another_organization_is_not_read(office:
         assert (refusal.reason, refusal.metadata) == (Reason.RESOURCE_NOT_FOUND, {"resource": str(wanted)})
 
 
-async def test_another_organizations_agent_commands_nothing(office: Office) -> None:
+async def test_another_organizations_agent_is_refused(office: Office) -> None:
     name = await office.ticket()
     other = replace(office.agent(), organization="another")
     refusal = await refused(tickets.start_ticket(office.store, name, office.request(other)))
     assert (refusal.reason, refusal.metadata) == (Reason.RESOURCE_NOT_FOUND, {"resource": str(name)})
 
 
-async def test_a_ticket_goes_through_its_life(office: Office) -> None:
+async def test_each_command_moves_a_ticket_through_its_life(office: Office) -> None:
     name, store = await office.ticket(taken=False), office.store
     assert fresh(await tickets.take_ticket(store, name, office.request())).ticket.assignee == "alice"
     assert fresh(await tickets.release_ticket(store, name, office.request())).ticket.assignee is None
@@ -98,7 +98,7 @@ async def test_each_command_is_for_the_assignee_of_a_ticket_that_is_not_closed(o
     assert await office.log(unassigned) == ["CREATED"]
 
 
-async def test_what_closes_or_resolves_a_ticket_moves_its_deadline(office: Office) -> None:
+async def test_resolving_and_closing_a_ticket_move_its_deadline(office: Office) -> None:
     name = await office.ticket()
     office.later(days=1)
     timing = fresh(await tickets.resolve_ticket(office.store, name, office.request())).ticket.timing

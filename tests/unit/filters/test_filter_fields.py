@@ -91,7 +91,7 @@ CONDITIONS: list[tuple[str, Condition]] = [
 BAD: list[tuple[str, int, str, str]] = [
     ("statsu = OPEN", 0, "statsu", "close_reason, priority"),
     ("soup statsu = OPEN", 5, "statsu", "status, "),
-    ('"status" = OPEN', 0, "status", "can't be filtered by"),
+    ('"status" = OPEN', 0, "status", "is not a field"),
     ("status = open", 9, "status", "OPEN, IN_PROGRESS, RESOLVED, CLOSED"),
     ('status = ""', 9, "status", "OPEN, IN_PROGRESS, RESOLVED, CLOSED"),
     ("status < OPEN", 7, "status", "'=', '!=', ':'"),
@@ -102,7 +102,7 @@ BAD: list[tuple[str, int, str, str]] = [
     ("assignee > organizations/acme/agents/alice", 9, "assignee", "'=', '!=', ':'"),
     ("location = organizations/acme/agents/a", 11, "location", "/locations/{location}"),
     ("review = organizations/acme/reviews/7", 9, "review", "/reviews/{review}"),
-    ("labels = vip", 7, "labels", "':' only"),
+    ("labels = vip", 7, "labels", "':', but not '='"),
     ("labels:VIP", 7, "labels", "lower-case"),
     ("stars = many", 8, "stars", "whole number"),
     ("stars = 3.5", 8, "stars", "whole number"),
@@ -117,7 +117,7 @@ BAD: list[tuple[str, int, str, str]] = [
     (f"external_reference = {'x' * 129}", 21, "external_reference", "at most 128 characters"),
     ('external_reference = "a\nb"', 21, "external_reference", "one line"),
     ("external_reference > ORD", 19, "external_reference", "'=', '!=', ':'"),
-    ("soup ???", 5, "", "no letter and no digit"),
+    ("soup ???", 5, "", "no letter or digit"),
 ]
 
 

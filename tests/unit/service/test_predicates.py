@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from sqlalchemy import literal_column
 
 from care_rules.filters.conditions import AllOf, Always, AnyOf, Condition, Negation, OneOf
-from care_service.storage.predicates import Both, Either, Predicate, Values, decided, normal_form, possible
+from care_service.storage.predicates import (
+    Conjunction,
+    Disjunction,
+    Predicate,
+    Values,
+    possible_values,
+    simplify,
+    to_normal_form,
+)
 
 DOMAIN: frozenset[str | int] = frozenset("abc")
 COLUMNS = ("one", "other")
@@ -51,12 +59,12 @@ ROWS = [dict(zip(COLUMNS, values, strict=True)) for values in product("abc", rep
 
 @given(CONDITIONS)
 def test_a_predicate_with_known_columns_has_the_meaning_of_its_condition(condition: Condition) -> None:
-    predicate = normal_form(condition, leaf)
+    predicate = to_normal_form(condition, leaf)
     for row in ROWS:
-        assert decided(predicate, row) == (Both() if holds(condition, row) else Either())
+        assert simplify(predicate, row) == (Conjunction() if holds(condition, row) else Disjunction())
 
 
 @given(CONDITIONS, st.sampled_from(COLUMNS))
 def test_a_value_that_occurs_is_never_called_impossible(condition: Condition, column: str) -> None:
     occur = {row[column] for row in ROWS if holds(condition, row)}
-    assert occur <= possible(normal_form(condition, leaf), column, DOMAIN)
+    assert occur <= possible_values(to_normal_form(condition, leaf), column, DOMAIN)

@@ -162,8 +162,8 @@ def test_issuer_and_audience_are_checked_and_named() -> None:
         (jwk(private_key("RS256"), kid="a", alg="HS256"), "a: its alg"),
         (jwk(private_key("RS256"), kid="a", alg="none"), "a: its alg"),
         (jwk(private_key("ES256"), kid="a", alg="ES384"), "a: its alg"),
-        (jwk(private_key("RS256"), kid="a", n=None), "a: its numbers"),
-        (jwk(private_key("ES256"), kid="a", x="AAAA"), "a: its numbers"),
+        (jwk(private_key("RS256"), kid="a", n=None), "a: its key parameters"),
+        (jwk(private_key("ES256"), kid="a", x="AAAA"), "a: its key parameters"),
         (jwk(private_key("RS256"), kid=7), "number 1: its kid"),
         (jwk(rsa.generate_private_key(65537, 1024), kid="a"), "a: it has 1024 bits"),  # noqa: S505 - the test needs a weak key
     ],

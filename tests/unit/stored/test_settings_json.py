@@ -51,8 +51,8 @@ def test_an_unknown_setting_is_ignored_and_kept_when_another_is_written() -> Non
     assert (layer.names, layer.values.grace_days) == (frozenset({"grace_days"}), 3)
     assert [(line["log_level"], line["setting"]) for line in lines] == [("info", "snooze"), ("info", "x")]
     assert merge_layers(layer, read({"snooze": 1})) == Settings(grace_days=3)
-    assert write(layer.changed(grace_of(4), frozenset({"grace_days"}))) == stored | {"grace_days": 4}
-    assert write(layer.changed(Layer(), frozenset({"grace_days"}))) == {"snooze": stored["snooze"], "x": None}
+    assert write(layer.with_changes(grace_of(4), frozenset({"grace_days"}))) == stored | {"grace_days": 4}
+    assert write(layer.with_changes(Layer(), frozenset({"grace_days"}))) == {"snooze": stored["snooze"], "x": None}
 
 
 def test_unknown_parts_of_a_setting_are_kept_until_that_setting_is_written() -> None:
@@ -65,10 +65,10 @@ def test_unknown_parts_of_a_setting_are_kept_until_that_setting_is_written() -> 
     assert layer.values.deadlines == Deadlines(
         (PriorityDeadlines(Priority.HIGH, timedelta(hours=6), None),), paused_while_waiting=True
     )
-    after = layer.changed(grace_of(4), frozenset({"grace_days"}))
+    after = layer.with_changes(grace_of(4), frozenset({"grace_days"}))
     assert write(after) == {"deadlines": deadlines, "grace_days": 4}
     given = Layer(Settings(deadlines=Deadlines()), frozenset({"deadlines"}))
-    assert write(after.changed(given, frozenset({"deadlines"}))) == {
+    assert write(after.with_changes(given, frozenset({"deadlines"}))) == {
         "deadlines": {"priorities": [], "paused_while_waiting": False},
         "grace_days": 4,
     }
@@ -96,9 +96,9 @@ def test_an_unreadable_setting_counts_as_not_set_and_stays_stored(name: str, val
     assert merge_layers(read({name: value}), None) == Settings()
     assert [(line["log_level"], line["setting"]) for line in lines] == [("warning", name)]
     change = Layer(Settings(warn_customer=True), frozenset({"warn_customer"}))
-    assert write(layer.changed(change, frozenset({"warn_customer"}))) == stored | {"warn_customer": True}
+    assert write(layer.with_changes(change, frozenset({"warn_customer"}))) == stored | {"warn_customer": True}
     given = Layer(EVERY_SETTING, frozenset({name}))
-    mended = read(json.loads(settings_json.encode(layer.changed(given, frozenset({name})))))
+    mended = read(json.loads(settings_json.encode(layer.with_changes(given, frozenset({name})))))
     assert mended.names == {name, "inactivity_days"}
     assert getattr(mended.values, name) == getattr(EVERY_SETTING, name)
 
@@ -111,8 +111,8 @@ def test_a_location_with_an_unreadable_value_has_the_one_of_its_organization() -
 def test_a_change_writes_only_the_settings_that_it_names() -> None:
     before = read({"grace_days": 3, "inactivity_days": 20})
     given = Layer(Settings(grace_days=4, inactivity_days=50), frozenset({"grace_days", "inactivity_days"}))
-    assert write(before.changed(given, frozenset({"grace_days"}))) == {"grace_days": 4, "inactivity_days": 20}
-    assert before.changed(given, frozenset()) is before
+    assert write(before.with_changes(given, frozenset({"grace_days"}))) == {"grace_days": 4, "inactivity_days": 20}
+    assert before.with_changes(given, frozenset()) is before
 
 
 def test_the_same_text_is_read_once() -> None:

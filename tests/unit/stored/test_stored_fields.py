@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from care_rules.stored_fields import AmbiguousNameError, fields_by_stored_name, formerly, with_present_names
+from care_rules.stored_fields import AmbiguousNameError, fields_by_stored_name, formerly, to_current_names
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def test_each_name_belongs_to_one_field() -> None:
 
 def test_former_names_are_read_at_every_depth() -> None:
     stored = {"times": [{"begin": 1, "end": 2}, {"start": 3, "note": "x"}], "holidays": {"begin": 4}, "color": "red"}
-    assert with_present_names(Shop, stored) == {
+    assert to_current_names(Shop, stored) == {
         "hours": [{"start": 1, "end": 2}, {"start": 3, "note": "x"}],
         "holidays": {"start": 4},
         "color": "red",
@@ -51,9 +51,9 @@ def test_former_names_are_read_at_every_depth() -> None:
 
 
 def test_the_present_name_takes_precedence_over_former_ones() -> None:
-    assert with_present_names(Shop, {"times": [1], "open_hours": [2], "hours": [3]}) == {"hours": [3]}
-    assert with_present_names(Shop, {"times": [1], "open_hours": [2]}) == {"hours": [2]}
+    assert to_current_names(Shop, {"times": [1], "open_hours": [2], "hours": [3]}) == {"hours": [3]}
+    assert to_current_names(Shop, {"times": [1], "open_hours": [2]}) == {"hours": [2]}
 
 
 def test_a_value_that_is_not_an_object_is_unchanged() -> None:
-    assert with_present_names(Shop, {"times": "always", "holidays": None}) == {"hours": "always", "holidays": None}
+    assert to_current_names(Shop, {"times": "always", "holidays": None}) == {"hours": "always", "holidays": None}

@@ -64,7 +64,7 @@ def test_an_unreadable_part_has_its_initial_value(name: str, value: object) -> N
     with capture_logs() as lines:
         timing = timing_json.decode(STORED | {name: value})
     assert timing == replace(WHOLE, **{name: getattr(Timing(active_time=NOW), name)})
-    assert [(line["log_level"], line["part"]) for line in lines] == [("warning", name)]
+    assert [(line["log_level"], line["field"]) for line in lines] == [("warning", name)]
 
 
 def test_unknown_parts_of_a_pause_are_ignored() -> None:

@@ -40,7 +40,7 @@ PAIRS: dict[str, EnumPair[Any, Any]] = {
 NEEDLESS: dict[type[Enum], str] = {
     ReplyState: "nobody but the rules sees what became of a recovery's reply at its site",
     queries.OrderField: "a word of `order_by`, which is text",
-    lexer.Kind: "a kind of token within a filter's text",
+    lexer.TokenKind: "a kind of token within a filter's text",
     lifecycle.Party: "who fires a trigger; GetLifecycle says it in words",
     lifecycle.Trigger: "a word of GetLifecycle and of errors' metadata, which are text",
     permissions.Command: "the name of a method, compared with the contract's methods below",

@@ -49,7 +49,7 @@ REVIEWED: dict[str, str] = {
     "care_rules.DeliveryState": "QUEUED SENT DELIVERED FAILED",
     "care_rules.DeliveryStep": "SEND CHECK WAIT DONE",
     "care_rules.FormState": "OPEN ANSWERED EXPIRED WITHDRAWN REPLACED CLOSED",
-    "care_rules.Kind": "WORD STRING COMPARATOR OPEN CLOSE MINUS END",
+    "care_rules.TokenKind": "WORD STRING COMPARATOR OPEN CLOSE MINUS END",
     "care_rules.MessageKind": "REVIEW REVIEW_REPLY RECOVERY_FORM NOTE AGENT_MESSAGE CUSTOMER_MESSAGE",
     "care_rules.Moves": "DEADLINES REMINDERS",
     "care_rules.OrderField": "NUMBER CREATE_TIME UPDATE_TIME PRIORITY",

@@ -25,7 +25,7 @@ EDITS: Final = (
         f"{_STORAGE}/commits.py",
         " AND v.posting_attempts = {attempt} - 1",
         "",
-        (f"{_SERVICE}/test_races.py::test_a_post_and_a_retraction_of_one_review_are_never_both_handed_out",),
+        (f"{_SERVICE}/test_worker_races.py::test_a_post_and_a_retraction_of_one_review_are_never_both_granted",),
     ),
     Edit(
         "a commit writes no outbox rows",
@@ -39,14 +39,16 @@ EDITS: Final = (
         f"{_STORAGE}/commits.py",
         "if decision.cancel_deliveries_to is not None:",
         "if False:",
-        (f"{_USECASES}/test_reaching_customers.py::test_a_rejected_contact_gets_nothing_more",),
+        (f"{_USECASES}/test_reaching_customers.py::test_a_rejected_contact_gets_no_further_message",),
     ),
     Edit(
         "a ticket that is created a moment too late is an internal error",
         f"{_STORAGE}/commits.py",
         '"pk_inbound_messages", OPEN_TICKET_INDEX, OPEN_FOLLOW_UP_INDEX}',
         '"pk_inbound_messages", OPEN_FOLLOW_UP_INDEX}',
-        (f"{_USECASES}/test_contention.py::test_a_review_gets_one_ticket_of_those_that_are_created_at_once",),
+        (
+            f"{_USECASES}/test_contention.py::test_only_one_of_the_tickets_that_are_created_at_once_for_a_review_is_stored",
+        ),
     ),
     # --- loads --------------------------------------------------------------------------------------------------------
     Edit(
@@ -61,7 +63,7 @@ EDITS: Final = (
         f"{_STORAGE}/loads.py",
         "SELECT number, assignee FROM chain WHERE follow_up IS NULL",
         "SELECT number, assignee FROM chain ORDER BY number LIMIT 1 OFFSET 1",
-        (f"{_SERVICE}/test_follow_ups.py::test_later_answers_go_to_the_end_of_the_chain",),
+        (f"{_SERVICE}/test_follow_ups.py::test_later_submissions_go_to_the_last_ticket_of_the_chain",),
     ),
     Edit(
         "the chat of one contact shows what another one wrote",
@@ -97,7 +99,7 @@ EDITS: Final = (
         f"{_STORAGE}/outbox.py",
         "UPDATE outbox o SET claim_time = now() + $2::INTERVAL, attempts",
         "UPDATE outbox o SET claim_time = now() + $2::INTERVAL * 0, attempts",
-        (f"{_SERVICE}/test_outbox.py::test_a_parked_row_is_claimed_by_nobody_until_it_is_put_back",),
+        (f"{_SERVICE}/test_outbox.py::test_a_parked_row_is_not_claimed_until_it_is_unparked",),
     ),
     Edit(
         "the relay keeps rows whose workflows were woken",
@@ -119,7 +121,7 @@ EDITS: Final = (
         f"{_STORAGE}/rules_in_sql.py",
         "        OR r.reply_state = '{ReplyState.POSTING}'\n        OR r.state NOT IN",
         "        OR r.state NOT IN",
-        (f"{_SERVICE}/test_rules_in_sql.py::test_recoveries_that_want_a_step_are_those_whose_plan_is_not_done",),
+        (f"{_SERVICE}/rules_in_sql/test_recoveries.py::test_recoveries_with_a_planned_step_are_found",),
     ),
     Edit(
         "settings of a location wake the tickets of all locations",

@@ -9,7 +9,7 @@ from tools.mutants.edit import TYPES, Edit
 _TESTS: Final = "tests/integration/usecases"
 _STRANGERS: Final = (
     "tests/integration/service/test_inbound.py"
-    "::test_nobody_writes_to_a_chat_of_somebody_else_by_naming_it_or_answering_it"
+    "::test_a_sender_cannot_write_to_the_chat_of_another_person_by_naming_or_answering_it"
 )
 
 EDITS: Final = (
@@ -83,7 +83,7 @@ EDITS: Final = (
         "service/care_service/usecases/recovery_steps.py",
         "read_first = step is RecoveryStep.POST and loaded.recovery.reply_state in HANDED_OUT",
         "read_first = False",
-        (f"{_TESTS}/test_recovery_steps.py::test_a_second_hand_out_reads_first",),
+        (f"{_TESTS}/test_recovery_steps.py::test_a_second_attempt_reads_first",),
     ),
     # --- customers and reviews ----------------------------------------------------------------------------------------
     Edit(

@@ -50,5 +50,5 @@ class ReviewSite(Protocol):
     async def retract_reply(self, target: ReplyTarget, text: str, key: str) -> None:
         """Remove the link from the public reply by replacing the reply with ``text``, which contains no link.
 
-        Succeeds also if the reply contains no link of ours.
+        Also succeeds if the reply contains no link to a form.
         """

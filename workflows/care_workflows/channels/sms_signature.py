@@ -23,8 +23,8 @@ def is_signed(auth_token: str, url: str, fields: Iterable[tuple[str, str]], sign
     """
     # The provider signs the values of each name in order, and equal values only once.
     signed = "".join(name + value for name, value in sorted(set(fields)))
-    given = signature.encode("utf-8", "surrogateescape")
-    matches = [hmac.compare_digest(_sign(auth_token, variant + signed), given) for variant in _url_variants(url)]
+    received = signature.encode("utf-8", "surrogateescape")
+    matches = [hmac.compare_digest(_sign(auth_token, variant + signed), received) for variant in _url_variants(url)]
     return any(matches)
 
 

@@ -34,9 +34,9 @@ def _length(text: str) -> int:
 def _cut(text: str, room: int) -> str:
     """Return the beginning of ``text`` in ``room`` code units, cut after a word unless that would lose half of it."""
     # `ignore` drops half of a surrogate pair at the end.
-    kept = text.encode("utf-16-le")[: 2 * room].decode("utf-16-le", "ignore")
-    if len(kept) < len(text) and not text[len(kept)].isspace():
-        words = kept.rsplit(maxsplit=1)
-        if len(words) > 1 and 2 * len(words[0]) > len(kept):
-            kept = words[0]
-    return kept.rstrip()
+    beginning = text.encode("utf-16-le")[: 2 * room].decode("utf-16-le", "ignore")
+    if len(beginning) < len(text) and not text[len(beginning)].isspace():
+        words = beginning.rsplit(maxsplit=1)
+        if len(words) > 1 and 2 * len(words[0]) > len(beginning):
+            beginning = words[0]
+    return beginning.rstrip()

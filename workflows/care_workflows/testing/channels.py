@@ -1,4 +1,4 @@
-"""Fake channels: a review site and a messenger that remember what they were given, and fail on demand."""
+"""Fake channels: a review site and a messenger that record their calls, and fail on demand."""
 
 from collections import deque
 
@@ -8,16 +8,16 @@ from care_workflows.channels.review_site import PublicReply, ReplyTarget
 
 
 class FakeReviewSite:
-    """A ``ReviewSite`` with one public reply per review, which a write replaces."""
+    """A ``ReviewSite`` with one public reply per review. A write replaces it."""
 
     def __init__(self) -> None:
         """Begin without any reply."""
         self.replies: dict[str, str] = {}
-        """What the public sees now, by the review's external id. Change it as a moderator would."""
+        """The public replies by the review's external id. Change them to act as a moderator."""
         self.writes: list[tuple[str, str]] = []
         """Every reply that became public: the review's external id and the text, in order."""
         self.fails_with: deque[ReplyRefused | SiteUnavailable] = deque()
-        """What the next writes raise, in order, before they do anything. Reading always works."""
+        """The exceptions that the next writes raise, in order, before they do anything. Reads always succeed."""
         self._keys: set[str] = set()
 
     async def post_reply(self, target: ReplyTarget, text: str, key: str) -> None:
@@ -43,16 +43,16 @@ class FakeReviewSite:
 
 
 class FakeMessenger:
-    """A ``Messenger`` that takes every message and reports it as delivered, or as ``progress`` says."""
+    """A ``Messenger`` that accepts every message and reports it as delivered, or as ``progress`` says."""
 
     def __init__(self) -> None:
-        """Begin with nothing sent."""
+        """Begin without messages."""
         self.sent: list[OutgoingMessage] = []
-        """Every message that was taken, in order. One that was repeated with the same key stands here once."""
+        """Every accepted message, in order. A message that was repeated with the same key occurs once."""
         self.progress = Progress.DELIVERED
-        """How far messages get from now on. With SENT, the progress can be checked later."""
+        """The progress that is reported from now on. With SENT, it can be checked later."""
         self.fails_with: deque[MessageRefused | MessengerUnavailable] = deque()
-        """What the next calls of ``send`` raise, in order, before they do anything."""
+        """The exceptions that the next calls of ``send`` raise, in order, before they do anything."""
 
     async def send(self, message: OutgoingMessage) -> Receipt:
         """See ``Messenger``."""

@@ -30,7 +30,7 @@ _SITE: Final = "local"
 
 
 class Desk:
-    """Tickets of one organization. Names are full resource names; methods raise the ``Refusal`` of the rules."""
+    """The tickets of one organization. Names are full resource names. Methods raise the ``Refusal`` of the rules."""
 
     def __init__(self, organization: str, policy: Policy) -> None:
         """Begin without tickets."""
@@ -41,7 +41,7 @@ class Desk:
     # --- finding ------------------------------------------------------------------------------------------------------
 
     def ticket(self, name: str) -> Ticket:
-        """Return the ticket of that name, or whose recovery or message has it; raises RESOURCE_NOT_FOUND."""
+        """Return the ticket of that name, or the ticket of that recovery or message; raises RESOURCE_NOT_FOUND."""
         return self._views.tickets[self._load(name).ticket.number]
 
     def recovery(self, name: str) -> Recovery:
@@ -59,7 +59,7 @@ class Desk:
     # --- what the team does -------------------------------------------------------------------------------------------
 
     def create_ticket(self, now: datetime, review: str | None) -> str:
-        """Create a ticket, for the review of that external id or for none; returns its name."""
+        """Create a ticket, for the review with that external id or without a review; returns the ticket's name."""
         snapshot = self.memory.new_ticket(_SITE, review, now)
         command = commands.CreateTicket(
             subject="" if review else "A customer",
@@ -79,7 +79,7 @@ class Desk:
         return decision.ticket.name
 
     def send_form(self, ticket: str, reply_text: str, now: datetime) -> str:
-        """Ask for the form to be posted, as ``SendRecoveryForm``; returns the recovery's name."""
+        """Send a form, as ``SendRecoveryForm``; returns the recovery's name."""
         if reply_text.count(replies.FORM_LINK) != 1:
             raise invalid(Violation("reply_text", f"must contain {replies.FORM_LINK} exactly once"))
         recovery = uuid4()
@@ -94,15 +94,15 @@ class Desk:
         return _new_recovery(self._decide(self._load(ticket), command, now))
 
     def withdraw_form(self, recovery: str, now: datetime) -> None:
-        """Take the form back, as ``WithdrawRecoveryForm``."""
+        """Withdraw the form, as ``WithdrawRecoveryForm``."""
         self._decide(self._load_named(recovery), commands.WithdrawRecoveryForm(), now)
 
     def reject_contact(self, recovery: str, now: datetime) -> None:
-        """Say that the contact is the wrong person, as ``RejectContact``."""
+        """Reject the contact as the wrong person, as ``RejectContact``."""
         self._decide(self._load_named(recovery), commands.RejectContact(), now)
 
     def add_contact(self, ticket: str, email: str, phone: str, now: datetime) -> str:
-        """Enter an address, as ``AddContact``; returns the recovery's name."""
+        """Add a contact, as ``AddContact``; returns the recovery's name."""
         email = addresses.normalize_email(email)
         command = commands.AddContact(email, phone, "", recovery_id=uuid4(), contact_id=uuid4())
         return _new_recovery(self._decide(self._load(ticket), command, now))
@@ -122,8 +122,8 @@ class Desk:
     def submit_contact(self, recovery: str, email: str, phone: str, now: datetime) -> str | None:
         """Answer the form, as ``SubmitContact``.
 
-        Returns the name of the recovery that has the contact now, which belongs to a follow-up ticket where the form's
-        own is CLOSED; None where the answer is kept as a claim, which moves nothing.
+        Returns the name of the recovery that has the contact now. If the form's ticket is CLOSED, it belongs to the
+        follow-up. Returns None if the answer is kept as a claim, which changes no state.
         """
         form = self.memory.form(_recovery(recovery))
         if form.recovery.kind is not RecoveryKind.FORM:
@@ -145,9 +145,9 @@ class Desk:
         return reached.name if reached else None
 
     def write(self, ticket: str, now: datetime) -> None:
-        """Have the customer write in the open chat."""
+        """Write a message of the customer in the open chat."""
         snapshot = self._load(ticket)
-        # A chat takes the customer's messages where it takes the team's.
+        # A chat accepts the customer's messages whenever it accepts the team's.
         check_allowed(snapshot, Command.SEND_MESSAGE, self._alice)
         if snapshot.contact is None or snapshot.live is None:
             raise AssertionError("an open chat has a contact")
@@ -160,7 +160,7 @@ class Desk:
     # --- what time does -----------------------------------------------------------------------------------------------
 
     def expire_now(self, recovery: str, now: datetime) -> None:
-        """Let the time of a form end now; its workflow ends the form."""
+        """Set a form's expiry to now. Its workflow then ends the form."""
         found = self.memory.recovery(_recovery(recovery)).recovery
         if Trigger.EXPIRE_FORM not in RECOVERY.allowed(found.state):
             metadata = recovery_keys(found.state) | {"trigger": Trigger.EXPIRE_FORM.value}
@@ -171,14 +171,14 @@ class Desk:
     # --- for the workflows --------------------------------------------------------------------------------------------
 
     def commit(self, scheduled: ScheduledDecision, *, deadline: DeadlineKind | None = None) -> None:
-        """Store a decision. A ``deadline`` is the one that it fires."""
+        """Store a decision. ``deadline`` is the deadline that it fires, if any."""
         self.memory.commit(scheduled)
         decision = scheduled.decision
         for ticket in (decision.ticket, decision.followed_ticket):
             if ticket is not None:
                 self._views.refresh(ticket.number)
         if deadline is not None:
-            self._views.note_deadline(decision.ticket.number, deadline)
+            self._views.record_deadline(decision.ticket.number, deadline)
 
     # --- inside -------------------------------------------------------------------------------------------------------
 

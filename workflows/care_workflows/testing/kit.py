@@ -35,17 +35,17 @@ _STATUS: Final = {
     workflow_names.MESSAGE_DELIVERY: MessageDeliveryStatus,
     workflow_names.TICKET_WORKFLOW: TicketWorkflowStatus,
 }
-_RECOVERY_RESTS: Final = (worker.RECOVERY_STEP_WAIT, worker.RECOVERY_STEP_HOLD, worker.RECOVERY_STEP_DONE)
-_DELIVERY_RESTS: Final = (worker.DELIVERY_STEP_WAIT, worker.DELIVERY_STEP_DONE)
-_TICKET_RESTS: Final = (worker.DEADLINE_STEP_WAIT, worker.DEADLINE_STEP_DONE)
+_IDLE_RECOVERY_STEPS: Final = (worker.RECOVERY_STEP_WAIT, worker.RECOVERY_STEP_HOLD, worker.RECOVERY_STEP_DONE)
+_IDLE_DELIVERY_STEPS: Final = (worker.DELIVERY_STEP_WAIT, worker.DELIVERY_STEP_DONE)
+_IDLE_TICKET_STEPS: Final = (worker.DEADLINE_STEP_WAIT, worker.DEADLINE_STEP_DONE)
 
 
 class CareTestKit:
     """Care, for tests: ``async with CareTestKit(environment) as kit, Worker(…, plugins=[kit.plugin]): …``.
 
-    The clock is the environment's: ``environment.sleep(timedelta(days=30))`` takes a moment where it skips time. Give
-    each test an environment of its own: unfinished workflows of one test hold up the clock of the next.
-    People's methods raise the ``CareError`` of the contract where the rules refuse.
+    The kit uses the environment's clock. ``environment.sleep(timedelta(days=30))`` takes a moment if the environment
+    skips time. Give each test its own environment, because unfinished workflows of one test stop the clock of the next.
+    The methods that act for people raise the ``CareError`` of the contract if the rules refuse.
     """
 
     def __init__(
@@ -59,8 +59,8 @@ class CareTestKit:
     ) -> None:
         """Begin without tickets.
 
-        With ``relay``, every change wakes its workflow on ``task_queue``, as in the service. Without it, only your own
-        workflows start or poke Care's.
+        With ``relay``, every change wakes its workflow on ``task_queue``, as in the service. Without it, only your
+        workflows start or poke those of Care.
         """
         self._environment = environment
         self._task_queue = task_queue
@@ -70,9 +70,9 @@ class CareTestKit:
         self._handles: dict[str, WorkflowHandle[Any, Any]] = {}
         self._care: CareClient | None = None
         self.review_site = FakeReviewSite()
-        """Where replies are posted."""
+        """The review site that replies are posted to."""
         self.messenger = FakeMessenger()
-        """What messages are sent with, by email and SMS."""
+        """The messenger that sends messages, by email and SMS."""
 
     async def __aenter__(self) -> Self:
         """Serve on a free port, and connect to it."""
@@ -100,14 +100,14 @@ class CareTestKit:
 
     @property
     def plugin(self) -> CarePlugin:
-        """Care's workflows with the fake channels. Reviews are of the site ``local``."""
+        """Care's workflows with the fake channels. All reviews are from the site ``local``."""
         messengers = Messengers({"EMAIL": self.messenger, "SMS": self.messenger})
         return CarePlugin(self.care, ReviewSites({"local": self.review_site}), messengers)
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
     def ticket(self, name: str) -> Ticket:
-        """Return the ticket of that name, or whose recovery or message has it; raises RESOURCE_NOT_FOUND."""
+        """Return the ticket of that name, or the ticket of that recovery or message; raises RESOURCE_NOT_FOUND."""
         with as_care_errors():
             return self._desk.ticket(name)
 
@@ -124,7 +124,7 @@ class CareTestKit:
     # --- what the team does -------------------------------------------------------------------------------------------
 
     async def create_ticket(self, review: str | None = "review-1") -> str:
-        """Create a ticket for the review of that external id, or for none; returns its name.
+        """Create a ticket for the review with that external id, or without a review; returns the ticket's name.
 
         May refuse: TICKET_EXISTS.
         """
@@ -132,7 +132,7 @@ class CareTestKit:
             return self._desk.create_ticket(now, review)
 
     async def send_form(self, ticket: str, reply_text: str = _REPLY) -> str:
-        """Ask for the form; returns the recovery's name.
+        """Send a form; returns the recovery's name.
 
         May refuse: TICKET_CLOSED, FORM_LIVE, ILLEGAL_TRANSITION, NO_REVIEW, INVALID_FIELD.
         """
@@ -140,17 +140,17 @@ class CareTestKit:
             return self._desk.send_form(ticket, reply_text, now)
 
     async def withdraw_form(self, recovery: str) -> None:
-        """Take the form back. May refuse: TICKET_CLOSED, ILLEGAL_TRANSITION."""
+        """Withdraw the form. May refuse: TICKET_CLOSED, ILLEGAL_TRANSITION."""
         async with self._acting() as now:
             self._desk.withdraw_form(recovery, now)
 
     async def reject_contact(self, recovery: str) -> None:
-        """Say that the contact is the wrong person. May refuse: TICKET_CLOSED, ILLEGAL_TRANSITION."""
+        """Reject the contact as the wrong person. May refuse: TICKET_CLOSED, ILLEGAL_TRANSITION."""
         async with self._acting() as now:
             self._desk.reject_contact(recovery, now)
 
     async def add_contact(self, ticket: str, email: str = _EMAIL, phone: str = "") -> str:
-        """Enter an address that became known in another way; returns the recovery's name.
+        """Add a contact that became known in another way; returns the recovery's name.
 
         May refuse: TICKET_CLOSED, ILLEGAL_TRANSITION, INVALID_FIELD.
         """
@@ -163,19 +163,19 @@ class CareTestKit:
             return self._desk.send_message(ticket, text, now)
 
     async def start(self, ticket: str) -> None:
-        """OPEN to IN_PROGRESS. May refuse, as the next three: TICKET_CLOSED, ILLEGAL_TRANSITION."""
+        """Move the ticket from OPEN to IN_PROGRESS. May refuse: TICKET_CLOSED, ILLEGAL_TRANSITION."""
         await self._set_status(ticket, commands.StartTicket())
 
     async def resolve(self, ticket: str) -> None:
-        """To RESOLVED."""
+        """Move the ticket to RESOLVED. May refuse: TICKET_CLOSED, ILLEGAL_TRANSITION."""
         await self._set_status(ticket, commands.ResolveTicket())
 
     async def reopen(self, ticket: str) -> None:
-        """RESOLVED to IN_PROGRESS."""
+        """Move the ticket from RESOLVED to IN_PROGRESS. May refuse: TICKET_CLOSED, ILLEGAL_TRANSITION."""
         await self._set_status(ticket, commands.ReopenTicket())
 
     async def close(self, ticket: str) -> None:
-        """To CLOSED, which ends the live recovery."""
+        """Move the ticket to CLOSED, which ends its live recovery. May refuse: TICKET_CLOSED."""
         await self._set_status(ticket, commands.CloseTicket())
 
     # --- what the customer does ---------------------------------------------------------------------------------------
@@ -183,14 +183,14 @@ class CareTestKit:
     async def submit_contact(self, recovery: str, email: str = _EMAIL, phone: str = "") -> str | None:
         """Answer the form; returns the recovery that has the contact now.
 
-        It belongs to a follow-up ticket where the form's own is CLOSED. None where the answer is kept as a claim, which
-        moves nothing. May refuse: LINK_EXPIRED, LINK_WITHDRAWN, LINK_UNKNOWN, INVALID_FIELD.
+        If the form's ticket is CLOSED, that recovery belongs to the follow-up. Returns None if the answer is kept as a
+        claim, which changes no state. May refuse: LINK_EXPIRED, LINK_WITHDRAWN, LINK_UNKNOWN, INVALID_FIELD.
         """
         async with self._acting() as now:
             return self._desk.submit_contact(recovery, email, phone, now)
 
     async def customer_writes(self, ticket: str) -> None:
-        """Have the customer write in the chat, which reopens a RESOLVED ticket.
+        """Write a message of the customer in the chat. It reopens a RESOLVED ticket.
 
         May refuse: TICKET_CLOSED, CHAT_LOCKED.
         """
@@ -200,25 +200,25 @@ class CareTestKit:
     # --- what time does -----------------------------------------------------------------------------------------------
 
     async def expire(self, recovery: str) -> None:
-        """Let the time of a form end now. May refuse: ILLEGAL_TRANSITION where no form is live."""
+        """Set a form's expiry to now. Refuses with ILLEGAL_TRANSITION if no form is live."""
         async with self._acting() as now:
             self._desk.expire_now(recovery, now)
 
-    async def settled(self, name: str) -> None:
-        """Return once the workflow of a recovery, a message or a ticket waits for time or for a poke; no time passes.
+    async def wait_until_idle(self, name: str) -> None:
+        """Wait until the workflow of a recovery, a message or a ticket waits for time or for a poke. No time passes.
 
-        Call it before people act again: a server that skips time loses track of an activity that is under way when a
-        poke arrives. The real server does not.
+        Call it before people act again. A server that skips time loses an activity that runs when a poke arrives. The
+        real server does not.
         """
         handle = self._environment.client.get_workflow_handle(embedding.workflow_id(name))
-        while not _waits(await handle.query("status", result_type=_STATUS[embedding.workflow_type(name)])):
+        while not _is_idle(await handle.query("status", result_type=_STATUS[embedding.workflow_type(name)])):
             pass
 
-    async def end(self, name: str) -> Any:  # noqa: ANN401 - which message it is, the name decides
+    async def end(self, name: str) -> Any:  # noqa: ANN401 - the type of the result depends on the name
         """Let time pass until the workflow of a recovery, a message or a ticket has ended; returns its result.
 
-        Without the kit's relay the workflow is poked, or started if it does not run. Use this method rather than a
-        handle made from the workflow's id: that one lets no time pass while it waits.
+        Without the kit's relay, the workflow is poked, or started if it does not run. Use this method instead of a
+        handle made from the workflow's id, because time does not pass while such a handle waits.
         """
         if name not in self._handles:
             await self._start(name)
@@ -235,7 +235,7 @@ class CareTestKit:
 
     @asynccontextmanager
     async def _acting(self) -> AsyncIterator[datetime]:
-        """Yield the time, and wake what the block has changed. Refusals become the errors of the contract."""
+        """Yield the time, and wake the workflows of what the block changed. Refusals become errors of the contract."""
         now = await self._now()
         with as_care_errors():
             yield now
@@ -253,12 +253,12 @@ class CareTestKit:
         self._handles[name] = await embedding.wake(self._environment.client, name, task_queue=self._task_queue)
 
 
-def _waits(status: ContactRecoveryStatus | MessageDeliveryStatus | TicketWorkflowStatus) -> bool:
-    """Tell whether a workflow has nothing under way: its words are those of a plan that waits."""
+def _is_idle(status: ContactRecoveryStatus | MessageDeliveryStatus | TicketWorkflowStatus) -> bool:
+    """Tell whether a workflow runs no activity: its status is that of a plan that waits."""
     match status:
         case ContactRecoveryStatus(plan=plan, doing=doing):
-            return doing == recovery_wording.describe_step(plan) and plan.step in _RECOVERY_RESTS
+            return doing == recovery_wording.describe_step(plan) and plan.step in _IDLE_RECOVERY_STEPS
         case MessageDeliveryStatus(plan=plan, doing=doing):
-            return doing == delivery_wording.describe_step(plan) and plan.step in _DELIVERY_RESTS
+            return doing == delivery_wording.describe_step(plan) and plan.step in _IDLE_DELIVERY_STEPS
         case TicketWorkflowStatus(plan=plan, doing=doing):
-            return doing == ticket_wording.describe_step(plan) and plan.step in _TICKET_RESTS
+            return doing == ticket_wording.describe_step(plan) and plan.step in _IDLE_TICKET_STEPS

@@ -1,4 +1,4 @@
-"""What the fake service stores: the entities of the rules, in memory. It loads snapshots and commits decisions."""
+"""The fake service's storage: the entities of the rules, in memory. It loads snapshots and commits decisions."""
 
 from collections import deque
 from dataclasses import replace
@@ -34,7 +34,7 @@ _BEGIN: Final = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 class Memory:
-    """Tickets of one organization, all of them assigned to ``alice``."""
+    """The tickets of one organization. All of them are assigned to ``alice``."""
 
     def __init__(self, organization: str, policy: Policy) -> None:
         """Begin without tickets."""
@@ -45,17 +45,17 @@ class Memory:
         self.tickets: dict[int, Ticket] = {}
         self.reviews: dict[UUID, Review] = {}
         self.recoveries: dict[UUID, Recovery] = {}
-        """In the order of creation, as all entities."""
+        """In the order of creation, like all entities."""
         self.contacts: dict[UUID, Contact] = {}
         self.messages: dict[UUID, Message] = {}
         self.deliveries: dict[UUID, Delivery] = {}
         self.to_wake: deque[str] = deque()
-        """Names of the recoveries, messages and tickets whose workflows have to look again."""
+        """The names of the recoveries, messages and tickets whose workflows are to be woken."""
 
     # --- loading ------------------------------------------------------------------------------------------------------
 
     def new_ticket(self, site: str, review: str | None, now: datetime) -> CreationSnapshot:
-        """Load what a new ticket is decided from, and store the review if it is new."""
+        """Load the state that the decision on a new ticket needs, and store the review if it is new."""
         found = self._review(site, review, now) if review is not None else None
         number = self._open_number(found.id) if found else None
         return CreationSnapshot(self.organization, None, found, number, self.alice)
@@ -110,7 +110,7 @@ class Memory:
     # --- committing ---------------------------------------------------------------------------------------------------
 
     def commit(self, scheduled: ScheduledDecision) -> None:
-        """Store a decision, and note which workflows it wakes."""
+        """Store a decision, and record which workflows it wakes."""
         decision = scheduled.decision
         ticket = decision.ticket
         self.recoveries |= {each.id: each for each in (decision.recovery, decision.new_recovery) if each}
@@ -123,10 +123,10 @@ class Memory:
         if decision.review_attempt is not None and ticket.review_id is not None:
             review = self.reviews[ticket.review_id]
             self.reviews[review.id] = replace(review, posting_attempts=decision.review_attempt)
-        self._note_wakes(decision)
+        self._record_wakes(decision)
 
     def expire_now(self, recovery: Recovery, now: datetime) -> None:
-        """Let the time of a form end now; its workflow is woken and ends it."""
+        """Set a form's expiry to now, and wake its workflow, which ends the form."""
         self.recoveries[recovery.id] = replace(recovery, expire_time=now)
         self.to_wake.append(recovery.name)
 
@@ -184,9 +184,9 @@ class Memory:
             if delivery.contact_id == contact:
                 self.deliveries[delivery.message_id] = cancel_delivery(delivery, now)
 
-    def _note_wakes(self, decision: Decision) -> None:
+    def _record_wakes(self, decision: Decision) -> None:
         place = (decision.ticket.organization, decision.ticket.number)
-        # The workflow that made a report has what it wants next from the answer.
+        # The workflow that made a report gets its next step in the response.
         if decision.report_time is None:
             self.to_wake += [names.recovery(*place, recovery) for recovery in decision.wakes]
         if decision.wakes_ticket:

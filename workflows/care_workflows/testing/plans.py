@@ -1,4 +1,4 @@
-"""What a recovery, a message or a ticket wants next, as messages of the contract."""
+"""Converts the next step of a recovery, a message or a ticket to messages of the contract."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -31,10 +31,10 @@ def channel(found: Channel) -> message_pb2.Channel.ValueType:
 
 
 def recovery_plan(snapshot: RecoverySnapshot, timing: SiteTiming, now: datetime) -> pb.RecoveryPlan:
-    """Convert what a recovery wants at ``now``."""
+    """Convert a recovery's next step at ``now``."""
     ticket, recovery, review = snapshot.base.ticket, snapshot.recovery, snapshot.base.review
     plan = snapshot.plan(now, timing)
-    made = pb.RecoveryPlan(
+    plan_message = pb.RecoveryPlan(
         state=recovery_pb2.RecoveryState.Value(f"RECOVERY_STATE_{recovery.state}"),
         step=pb.RecoveryStep.Value(f"RECOVERY_STEP_{plan.step}"),
         kind=recovery_pb2.RecoveryKind.Value(f"RECOVERY_KIND_{recovery.kind}"),
@@ -47,17 +47,17 @@ def recovery_plan(snapshot: RecoverySnapshot, timing: SiteTiming, now: datetime)
         refusal_reason=recovery_pb2.RefusalReason.Value(f"REFUSAL_REASON_{recovery.refusal_reason or _UNSPECIFIED}"),
     )
     if plan.wait is not None:
-        made.wait.FromTimedelta(plan.wait)
+        plan_message.wait.FromTimedelta(plan.wait)
     times = {"create_time": recovery.create_time, "post_time": recovery.post_time, "expire_time": recovery.expire_time}
-    _set_times(made, times | {"remind_time": snapshot.reminder, "plan_time": now})
-    return made
+    _set_times(plan_message, times | {"remind_time": snapshot.reminder, "plan_time": now})
+    return plan_message
 
 
 def delivery_plan(snapshot: DeliverySnapshot, now: datetime) -> pb.DeliveryPlan:
-    """Convert what a message to the customer wants at ``now``."""
+    """Convert the next step of a message to the customer at ``now``."""
     ticket, delivery = snapshot.base.ticket, snapshot.delivery
     plan = snapshot.plan(now)
-    made = pb.DeliveryPlan(
+    plan_message = pb.DeliveryPlan(
         state=message_pb2.DeliveryState.Value(f"DELIVERY_STATE_{delivery.state}"),
         step=pb.DeliveryStep.Value(f"DELIVERY_STEP_{plan.step}"),
         channel=channel(delivery.channel),
@@ -70,16 +70,16 @@ def delivery_plan(snapshot: DeliverySnapshot, now: datetime) -> pb.DeliveryPlan:
         attempts=delivery.attempts,
     )
     if plan.wait is not None:
-        made.wait.FromTimedelta(plan.wait)
+        plan_message.wait.FromTimedelta(plan.wait)
     times = {"create_time": delivery.create_time, "give_up_time": delivery.give_up_time, "plan_time": now}
-    _set_times(made, times)
-    return made
+    _set_times(plan_message, times)
+    return plan_message
 
 
 def deadline_plan(ticket: Ticket, now: datetime) -> pb.DeadlinePlan:
-    """Convert which deadline of a ticket comes next."""
+    """Convert the next deadline of a ticket."""
     timing = ticket.timing
-    made = pb.DeadlinePlan(
+    plan_message = pb.DeadlinePlan(
         step=pb.DEADLINE_STEP_WAIT,
         ticket=ticket.name,
         location=location(ticket),
@@ -89,17 +89,17 @@ def deadline_plan(ticket: Ticket, now: datetime) -> pb.DeadlinePlan:
         contact_state=ticket_pb2.ContactState.Value(f"CONTACT_STATE_{ticket.contact_state}"),
     )
     if ticket.status is TicketStatus.CLOSED:
-        made.step = pb.DEADLINE_STEP_DONE
+        plan_message.step = pb.DEADLINE_STEP_DONE
     elif timing.next_kind is not None and timing.next_time is not None:
-        made.kind = pb.DeadlineKind.Value(f"DEADLINE_KIND_{timing.next_kind}")
-        made.deadline_time.FromDatetime(timing.next_time)
+        plan_message.kind = pb.DeadlineKind.Value(f"DEADLINE_KIND_{timing.next_kind}")
+        plan_message.deadline_time.FromDatetime(timing.next_time)
         if timing.next_time <= now:
-            made.step = pb.DEADLINE_STEP_FIRE
+            plan_message.step = pb.DEADLINE_STEP_FIRE
         else:
-            made.wait.FromTimedelta(timing.next_time - now)
+            plan_message.wait.FromTimedelta(timing.next_time - now)
     times = {"create_time": ticket.create_time, "active_time": timing.active_time, "wait_time": timing.waits_since}
-    _set_times(made, times | {"plan_time": now})
-    return made
+    _set_times(plan_message, times | {"plan_time": now})
+    return plan_message
 
 
 def _assignee(ticket: Ticket) -> str:

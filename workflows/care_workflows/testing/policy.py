@@ -1,4 +1,4 @@
-"""How the fake service is configured, and what the rules make of it."""
+"""The configuration of the fake service, and its conversion to the settings of the rules."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,7 +12,7 @@ _DAY: Final = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How the fake service is configured. The defaults are the service's own."""
+    """The configuration of the fake service. The defaults are those of the real service."""
 
     form_lifetime: timedelta = timedelta(days=30)
     form_reminders: tuple[timedelta, ...] = (timedelta(days=3), timedelta(days=7))
@@ -27,11 +27,11 @@ class Policy:
     settle: timedelta = timedelta(minutes=1)
     """How long after its hand-out a write may still appear at a review site."""
     inactivity: timedelta = timedelta(days=30)
-    """How long nobody says or does anything before a ticket is closed, in whole days; zero: never."""
+    """How long a ticket must be inactive before it is closed, in whole days; zero for never."""
     inactivity_warning: timedelta = timedelta(days=3)
-    """How long before that close the assignee is warned, in whole days; zero: not at all."""
+    """How long before that close the assignee is warned, in whole days; zero for no warning."""
     grace: timedelta = timedelta(days=7)
-    """How long after RESOLVED a ticket is closed, in whole days; zero: never."""
+    """How long after RESOLVED a ticket is closed, in whole days; zero for never."""
 
     def __post_init__(self) -> None:
         """Check the days; raises ValueError."""
@@ -50,5 +50,5 @@ class Policy:
         )
 
     def site_timing(self) -> SiteTiming:
-        """Return how review sites are treated in time."""
+        """Return the times that apply to review sites."""
         return SiteTiming(checks=self.moderation_checks, settle=self.settle)

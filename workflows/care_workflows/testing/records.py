@@ -1,6 +1,6 @@
-"""What the kit shows of its tickets, recoveries and messages, by the bare words of the contract's enums.
+"""The kit's public records of tickets, recoveries and messages. Enum values are those of the contract without prefix.
 
-Each record is one object for its whole life, and always shows the present state. Only the kit changes records.
+A record stays the same object and always shows the current state. Only the kit changes records.
 """
 
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from datetime import datetime
 
 @dataclass(slots=True)
 class Review:
-    """A review, as far as its recoveries share it."""
+    """The part of a review that its recoveries share."""
 
     site: str
     external_id: str
@@ -23,7 +23,7 @@ class Recovery:
 
     name: str
     number: int
-    """Of two recoveries of a review the newer one has the higher number."""
+    """The newer of two recoveries of a review has the higher number."""
     kind: str
     state: str
     create_time: datetime
@@ -43,12 +43,12 @@ class Recovery:
     attempt: int = 0
     """The attempt whose outcome counts; 0: none."""
     retract_refusals: int = 0
-    """How often the site refused to let the link be taken out."""
+    """How often the site refused to remove the link."""
     hand_out_time: datetime | None = None
     unsettled_until: datetime | None = None
     """Until when an earlier write without an outcome may still appear at the site."""
     retract_after: datetime | None = None
-    """When the link may be taken out at the earliest, after a refusal."""
+    """The earliest time to remove the link after a refusal."""
     read_time: datetime | None = None
     post_time: datetime | None = None
     expire_time: datetime | None = None
@@ -88,21 +88,21 @@ class Ticket:
     review: Review | None
     create_time: datetime
     active_time: datetime
-    """When anybody last said or did anything."""
+    """The time of the last message or command."""
     status: str = "OPEN"
     close_reason: str = ""
     recoveries: list[Recovery] = field(default_factory=list)
-    """In the order in which they were created, as the messages."""
+    """In the order of creation."""
     messages: list[Delivery] = field(default_factory=list)
-    """Those to the customer."""
-    happened: list[str] = field(default_factory=list)
-    """The deadlines that had their effect, by the bare words of ``care.v1.DeadlineKind``, in order."""
+    """The messages to the customer, in the order of creation."""
+    fired_deadlines: list[str] = field(default_factory=list)
+    """The deadlines that were fired, in order, as values of ``care.v1.DeadlineKind`` without prefix."""
     reminders: int = 0
-    """How many reminders of the live form are past."""
+    """The number of reminders of the live form so far."""
     follow_up_of: str = ""
-    """Name of the CLOSED ticket whose customer came back."""
+    """The name of the CLOSED ticket that this one follows."""
     warn_time: datetime | None = None
     """When the assignee was warned of the close for inactivity."""
     waits_since: datetime | None = None
-    """Since when the business waits for the customer, if it does."""
+    """When the business began to wait for the customer; None if it does not wait."""
     resolve_time: datetime | None = None

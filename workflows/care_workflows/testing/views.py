@@ -35,12 +35,12 @@ class Views:
         self.messages: dict[UUID, Delivery] = {}
         self._reviews: dict[UUID, Review] = {}
 
-    def note_deadline(self, number: int, kind: DeadlineKind) -> None:
-        """Note that a deadline of a ticket had its effect."""
-        self.tickets[number].happened.append(kind.value)
+    def record_deadline(self, number: int, kind: DeadlineKind) -> None:
+        """Record that a deadline of a ticket was fired."""
+        self.tickets[number].fired_deadlines.append(kind.value)
 
     def refresh(self, number: int) -> None:
-        """Bring the records of a ticket, its recoveries and its messages up to date."""
+        """Update the records of a ticket, its recoveries and its messages."""
         stored = self._memory.tickets[number]
         timing = stored.timing
         review = self._review(stored.review_id) if stored.review_id else None

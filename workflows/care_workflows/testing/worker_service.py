@@ -1,4 +1,4 @@
-"""The fake service's ``WorkerService``, over real gRPC. The rules decide what each answer says."""
+"""The fake service's ``WorkerService``, over real gRPC. The rules decide each response."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -49,7 +49,7 @@ class FakeWorkerService(WorkerServiceServicer):
     """See the contract for each method."""
 
     def __init__(self, desk: Desk, now: Callable[[], Awaitable[datetime]], wake: Callable[[], Awaitable[None]]) -> None:
-        """Answer for ``desk`` by the clock ``now``; ``wake`` is called after what may have woken workflows."""
+        """Serve ``desk`` with the clock ``now``. ``wake`` is called after each change that may wake workflows."""
         self._desk = desk
         self._memory = desk.memory
         self._now = now

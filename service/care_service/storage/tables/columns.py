@@ -1,4 +1,4 @@
-"""What the definitions of tables share: the metadata, and short forms of columns."""
+"""The parts that all table definitions share: the metadata, and functions that make columns."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class XID8(UserDefinedType[str]):
 
 
 def time_column(name: str, *, optional: bool = False) -> Column[object]:
-    """Makes a column for an instant."""
+    """Makes a column for a time."""
     return Column(name, DateTime(timezone=True), nullable=optional)
 
 
@@ -38,12 +38,12 @@ def text_column(name: str, *, optional: bool = False) -> Column[str]:
 
 
 def key_column(name: str = "organization") -> Column[str]:
-    """Makes a column of the primary key for a text."""
+    """Makes a text column of the primary key."""
     return Column(name, Text, primary_key=True)
 
 
 def settings_columns() -> tuple[Column[object], Column[object]]:
-    """Makes the columns for the settings that are set here, as JSON, and for the number of changes of them."""
+    """Makes the columns for the settings of an organization or location, as JSON, and for the number of changes."""
     return (
         Column("settings", JSONB, nullable=False),
         Column("settings_revision", Integer, nullable=False),

@@ -1,4 +1,4 @@
-"""The thread of a ticket: its messages, their way to the customer, and what came in by a channel."""
+"""The thread of a ticket: its messages, their deliveries, and the inbound messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Organizations, their locations and agents, and what is counted for each of them."""
+"""Organizations with their locations, agents, settings revisions, ticket numbers and assignment turns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The outbox, and the responses that are kept for repeated requests."""
+"""The outbox, and the responses that are stored for repeated requests."""
 
 from __future__ import annotations
 

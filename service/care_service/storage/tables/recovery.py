@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Column, Identity, Index, Integer, Table, Text, Uuid, cast, func, literal_column, text
 
-from care_service.storage.rules_in_sql import MAY_WANT_STEP
+from care_service.storage.rules_in_sql import MAY_NEED_STEP
 from care_service.storage.tables.columns import key_column, metadata, text_column, time_column
 
 recoveries: Final = Table(
@@ -38,7 +38,7 @@ recoveries: Final = Table(
     time_column("unlock_time", optional=True),
     time_column("end_time", optional=True),
     time_column("retract_time", optional=True),
-    # The order in which the recoveries of one review were requested. The clocks of several replicas would not do.
+    # The order in which the recoveries of one review were requested. The clocks of the replicas are not exact enough.
     Column("position", BigInteger, Identity(always=True), nullable=False),
     # The link to a form contains this id only.
     Index("ix_recoveries_id", "id"),
@@ -50,7 +50,7 @@ Index(
     recoveries.c.organization,
     recoveries.c.ticket_number,
     recoveries.c.id,
-    postgresql_where=text(MAY_WANT_STEP),
+    postgresql_where=text(MAY_NEED_STEP),
 )
 
 REFERENCE: Final = func.right(cast(recoveries.c.id, Text), literal_column("8"))

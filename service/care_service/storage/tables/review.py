@@ -11,7 +11,7 @@ from care_service.storage.tables.columns import key_column, metadata, text_colum
 
 REVIEW_IDENTITY: Final = "uq_reviews_organization_site_external_id"
 REVIEW_SEARCH: Final = "to_tsvector('simple', text) || array_to_tsvector(ARRAY[' ' || organization])"
-"""The words of a review, and its organization as a lexeme that no text has: so the index alone keeps tenants apart."""
+"""The words of a review, and its organization as a lexeme that no text has. So the index separates the tenants."""
 reviews: Final = Table(
     "reviews",
     metadata,

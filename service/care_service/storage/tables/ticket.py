@@ -1,4 +1,4 @@
-"""Tickets, and the table that finds them by their words."""
+"""Tickets, and the table that finds them by words and by their review."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ ticket_terms: Final = Table(
     Column("external_reference", Text, nullable=True, comment="The ticket's; NULL if empty."),
     Column("search", TSVECTOR, nullable=False, comment="Words, labels and organization: see search_terms.py."),
     *(Index(None, "organization", column, "number") for column in ("location", "reporter", "review_id", "stars")),
-    # Partial: most tickets have no reference, and cost nothing here.
+    # A partial index: most tickets have no external reference, and cost nothing here.
     Index(
         None,
         "organization",

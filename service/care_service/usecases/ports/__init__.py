@@ -1,4 +1,4 @@
-"""Protocols that the use cases need of the storage: the use cases import no storage module.
+"""The protocols that the storage implements for the use cases, so that no use case imports a storage module.
 
-Each module holds one protocol and the values that it takes and returns.
+Each module contains one protocol and the values that it takes and returns.
 """

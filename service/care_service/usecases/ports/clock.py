@@ -10,5 +10,5 @@ class Clock(Protocol):
     """The source of `now`. Tests use the clock of the Temporal test server."""
 
     def now(self) -> datetime:
-        """Returns the present time, in UTC."""
+        """Returns the current time, in UTC."""
         ...

@@ -1,4 +1,4 @@
-"""Where organizations, locations, agents and reviews are written."""
+"""The port for writes of organizations, locations, agents and reviews."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from care_service.usecases.ports.idempotency import (
 
 
 class Directory(Protocol):
-    """Writes organizations, locations, agents and reviews. Each write commits with the record of its response."""
+    """Writes organizations, locations, agents and reviews. Each write stores its response in the same commit."""
 
-    async def answer(self, key: RequestKey) -> StoredResponse | None:
-        """Returns the response stored for a request."""
+    async def find_response(self, key: RequestKey) -> StoredResponse | None:
+        """Returns the response that is stored for a request; None if there is none."""
         ...
 
     async def ensure_organization(self, organization: str, now: datetime) -> None:
@@ -66,11 +66,13 @@ class Directory(Protocol):
         record: IdempotencyRecord | None,
         *,
         is_new: bool,
-        noted: ScheduledDecision | None = None,
-        raised: ScheduledDecision | None = None,
+        edit_entry: ScheduledDecision | None = None,
+        new_ticket: ScheduledDecision | None = None,
     ) -> None:
-        """Writes a review, the decision on its ticket, the ticket that it raises, and the entry of its location.
+        """Writes a review, and the entry of its location if that is missing.
 
-        Raises StaleError if a newer edit is stored, or if the ticket has changed.
+        `edit_entry` is the decision that records an edit in the review's ticket. `new_ticket` is the decision on the
+        ticket that the review gets. Both commit with the review. Raises StaleError if a newer edit is stored, or if the
+        ticket has changed.
         """
         ...

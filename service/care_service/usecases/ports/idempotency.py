@@ -25,7 +25,7 @@ class RequestKey:
 
 
 def request_key(organization: str, caller: Caller, request_id: UUID | None, oldest: datetime) -> RequestKey | None:
-    """Returns the key of a request; None if it has no id. All holders of a customer's link count as one caller."""
+    """Returns the key of a request; None if it has no id. All holders of the same link count as one caller."""
     if request_id is None:
         return None
     return RequestKey(organization, f"{caller.kind}/{caller.id}", request_id, oldest)
@@ -46,5 +46,5 @@ class IdempotencyRecord:
     """A response to store, with its key."""
 
     key: RequestKey
-    answer: StoredResponse
+    response: StoredResponse
     time: datetime

@@ -1,4 +1,4 @@
-"""What lists and single reads get from the storage."""
+"""The port for lists and for reads of single resources."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class TicketView:
 
     ticket: Ticket
     contact: Contact | None
-    """The live recovery's."""
+    """The contact of the live recovery."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +53,10 @@ class MessageView:
 
 
 class Reader(Protocol):
-    """Reads lists by keyset. `after` is the last key of the page before. `limit` is the page size plus one."""
+    """Reads lists by keyset pages. `after` is the last key of the previous page. `limit` is the page size plus one."""
 
     async def tickets(self, query: TicketQuery) -> Sequence[TicketView]:
-        """Returns a page of tickets. Without an organization, sorts by organization first, in the order's direction."""
+        """Returns a page of tickets. Without an organization, sorts by organization first, in the same direction."""
         ...
 
     async def count_tickets(self, organization: str | None, condition: Condition) -> TicketCounts:
@@ -76,7 +76,7 @@ class Reader(Protocol):
         ...
 
     async def contacts(self, name: TicketName, after: tuple[datetime, UUID] | None, limit: int) -> Sequence[Contact]:
-        """The oldest first."""
+        """Returns the contacts of a ticket, the oldest first."""
         ...
 
     async def messages(
@@ -106,7 +106,7 @@ class Reader(Protocol):
         ...
 
     async def reviews(self, query: ReviewQuery) -> Sequence[Review]:
-        """Returns reviews, the latest written first; without an organization, one organization after the other."""
+        """Returns reviews, the latest written first. Without an organization, sorts by organization first."""
         ...
 
     async def review(self, organization: str, review_id: UUID) -> Review | None:

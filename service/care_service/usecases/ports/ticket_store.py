@@ -1,4 +1,4 @@
-"""Where commands load and commit tickets."""
+"""The port through which commands load and commit tickets."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class InboundQuery:
 
 @dataclass(frozen=True, slots=True)
 class InboundSnapshot:
-    """What was loaded for an inbound message."""
+    """The state that ingesting an inbound message needs."""
 
     known: Inbound | None
     """The stored message, if it was ingested before."""
@@ -83,7 +83,7 @@ class TicketStore(Protocol):
         agent: str | None,
         request: RequestKey | None,
     ) -> tuple[CreationSnapshot, StoredResponse | None]:
-        """Returns what a new ticket is decided on. Creates the organization's entry if it is missing."""
+        """Returns the state that the decision on a new ticket needs. The organization's entry must exist."""
         ...
 
     async def load_form(
@@ -118,11 +118,11 @@ class TicketStore(Protocol):
         """Returns the message stored with that id, if any, and the chat that the message belongs to."""
         ...
 
-    async def load_kept(self, name: TicketName, contact: Contact, limit: int) -> Sequence[Inbound]:
+    async def load_waiting_inbound(self, name: TicketName, contact: Contact, limit: int) -> Sequence[Inbound]:
         """Returns what a contact sent while the ticket's chat was locked, the oldest first, at most `limit`."""
         ...
 
-    async def keep_inbound(self, inbound: Inbound, record: IdempotencyRecord | None) -> None:
+    async def store_inbound(self, inbound: Inbound, record: IdempotencyRecord | None) -> None:
         """Stores a message that matched no ticket. Raises StaleError if it was ingested before."""
         ...
 
@@ -131,11 +131,11 @@ class TicketStore(Protocol):
         ...
 
     async def next_assignee(self, organization: str, location: str, how: AutoAssign) -> str | None:
-        """Returns the location's next assignee, and uses up that turn. None if the location has no assignees."""
+        """Returns the location's next assignee; None if it has none. ROUND_ROBIN also ends that agent's turn."""
         ...
 
     async def cancel_wake(self, name: RecoveryName, report_time: datetime) -> None:
-        """Deletes the wake of a report, because its workflow has asked since. No error if there is none."""
+        """Deletes the wake that a report caused, if there is one. Its workflow has called since, and needs no wake."""
         ...
 
     async def commit(self, scheduled: ScheduledDecision, record: IdempotencyRecord | None) -> None:
@@ -147,5 +147,5 @@ class TicketStore(Protocol):
         ...
 
     def exclusive(self, name: TicketName) -> AbstractAsyncContextManager[TicketStore]:
-        """Locks the ticket's row for one load and one commit: the last resort of a call that keeps losing the race."""
+        """Locks the ticket's row for one load and one commit. It is the last resort after several lost races."""
         ...

@@ -1,4 +1,4 @@
-"""What people do to tickets, chosen at random; every text holds a marker of those who may see it."""
+"""Random acts of people on tickets. Each text contains a marker of the people who may see it."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ async def reject(world: World) -> None:
 
 
 async def wrong_person(world: World) -> None:
-    """All that is dangerous in a row: what was written to one contact is there when the next one comes."""
+    """Writes to one contact, rejects it and adds another one, who must not see the earlier messages."""
     ticket = await world.ticket_at(CONTACT_STATE_CHAT_UNLOCKED)
     with world.only(ticket):
         for act in (write, note, reject, add_contact, unlock, write):
@@ -82,7 +82,7 @@ async def wrong_person(world: World) -> None:
 
 
 async def somebody_elses_ticket(world: World) -> None:
-    """After the close, the review gets a ticket for somebody else; and then the first customer comes back."""
+    """Closes the ticket, creates one for another customer of the review, and lets the first customer write again."""
     ticket = await world.ticket_at(CONTACT_STATE_CHAT_UNLOCKED)
     agent = world.tenant.agent(await world.agent(ticket)).tickets
     await agent.CloseTicket(tickets.CloseTicketRequest(name=ticket.name))
@@ -108,7 +108,7 @@ async def note(world: World) -> None:
 async def write(world: World) -> None:
     ticket = await world.ticket_at(CONTACT_STATE_CHAT_UNLOCKED)
     agent = await world.agent(ticket)
-    # For whom the agent sees beside the ticket.
+    # The agent writes to the contact that the ticket shows.
     address = (await world.tenant.get(ticket, AGENTS[0])).customer.email
     request = conversations.SendMessageRequest(parent=ticket.name, text=world.text("We looked", address))
     await world.tenant.agent(agent).conversations.SendMessage(request)
@@ -121,7 +121,7 @@ async def post(world: World) -> None:
 
 
 async def mail(world: World) -> None:
-    """Somebody writes an email, or answers one that may be another's; or a machine says that it could not."""
+    """Ingests an email: a new one, an answer to any email, or an automatic reply."""
     automatic = world.rng.random() < 0.3
     answered, their = world.one_of(world.sent)
     sender = world.rng.choice([their, world.one_of(world.chats)[1], world.address()])
@@ -155,7 +155,7 @@ async def move(world: World) -> None:
 
 _NO_MORE: Final = frozenset({"TICKET_CLOSED"})
 _NO_CHAT: Final = frozenset({"CHAT_LOCKED", "LINK_UNKNOWN"})
-"""The chat has ended, and with another contact its link is nobody's any more."""
+"""The chat has ended, and the link is not valid after another contact took its place."""
 ACTS: Final[dict[Callable[[World], Awaitable[object]], tuple[int, frozenset[str]]]] = {
     raise_ticket: (1, frozenset()),
     edit_review: (1, frozenset()),
@@ -172,5 +172,4 @@ ACTS: Final[dict[Callable[[World], Awaitable[object]], tuple[int, frozenset[str]
     mail: (8, frozenset()),
     move: (3, _NO_MORE | {"ILLEGAL_TRANSITION"}),
 }
-"""How often each is done, beside the others, and with what it may be refused: they choose a ticket or a link without
-looking at its state."""
+"""The weight of each act, and the reasons with which it may be refused: acts choose a ticket or a link in any state."""

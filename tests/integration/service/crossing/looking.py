@@ -1,4 +1,4 @@
-"""Everything that customers can fetch, searched for what is not for them."""
+"""Fetches everything that customers can fetch, and searches it for texts that they must not see."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ _OTHERS: Final = 3
 
 
 async def look(world: World, *, everything: bool) -> None:
-    """Fetches what there is for customers, and compares.
+    """Fetches what customers can fetch, and compares it.
 
-    That is everything, or what may have changed since the last look: all of the tickets that have changed, and of those
-    that belong with them. And of a few others, in case that they don't belong with them as it seems.
+    Either everything, or what may have changed since the last call: all of the changed and the related tickets. A few
+    other tickets are read as well, in case they are related in an unexpected way.
     """
     changed = await learn(world)
     others = [name for name in world.tickets if name not in changed]
     places = set(world.tickets) if everything else changed | set(world.rng.sample(others, min(_OTHERS, len(others))))
     for token in world.forms:
-        await compare(world, PUBLIC, await fetched(world, customers.GetContactFormRequest(token=token)))
+        await compare(world, PUBLIC, await fetch(world, customers.GetContactFormRequest(token=token)))
     for token, address in world.chats.items():
         if world.places[token] not in places:
             continue
         found = [
-            await fetched(world, customers.GetChatRequest(token=token, page_size=1000)),
-            await fetched(world, customers.GetChatRequest(token=token, page_token="x")),
-            await fetched(world, customers.WatchChatRequest(token=token), streams=True),
-            await fetched(world, customers.PostMessageRequest(token=token, text="")),
-            await fetched(world, customers.GetContactFormRequest(token=token)),
+            await fetch(world, customers.GetChatRequest(token=token, page_size=1000)),
+            await fetch(world, customers.GetChatRequest(token=token, page_token="x")),
+            await fetch(world, customers.WatchChatRequest(token=token), streams=True),
+            await fetch(world, customers.PostMessageRequest(token=token, text="")),
+            await fetch(world, customers.GetContactFormRequest(token=token)),
             *await pages(world, token),
         ]
         await compare(world, address, b"".join(found))
@@ -54,16 +54,17 @@ async def look(world: World, *, everything: bool) -> None:
 
 
 async def learn(world: World) -> set[str]:
-    """Finds the tickets that were raised by customers, and the links that were sent.
+    """Finds the tickets that customers created, and the links that were sent.
 
-    Returns the tickets that have changed since it was last called, and those that belong with them.
+    Returns the tickets that have changed since the last call, and the related ones.
     """
     request = tickets.ListTicketsRequest(parent=world.tenant.name, page_size=1000)
     listed = (await world.tenant.service.tickets.ListTickets(request)).tickets
     world.tickets = [ticket.name for ticket in listed]
     changed = {ticket.name for ticket in listed if world.etags.get(ticket.name) != ticket.etag}
     world.etags = {ticket.name: ticket.etag for ticket in listed}
-    for name in [name for name in world.tickets if name in changed]:  # in this order, so that a seed makes the same run
+    # In the order of `tickets`, so that a seed repeats the same run.
+    for name in [name for name in world.tickets if name in changed]:
         parent = conversations.ListContactsRequest(parent=name)
         contacts = (await world.tenant.service.conversations.ListContacts(parent)).contacts
         addresses = {contact.id: contact.email for contact in contacts}
@@ -77,7 +78,7 @@ async def learn(world: World) -> set[str]:
 
 
 def _with_related(listed: Sequence[Ticket], names: set[str]) -> set[str]:
-    """The named tickets with all that are follow-ups of them, or they of those, or that have the same review."""
+    """Returns the named tickets with the tickets of the same reviews and of the same chains of follow-ups."""
     groups = {ticket.name: {ticket.review, ticket.follow_up_of, ticket.name} - {""} for ticket in listed}
     found, known = set(names), set[str]().union(*(groups[name] for name in names))
     while more := {name for name, group in groups.items() if name not in found and group & known}:
@@ -87,7 +88,7 @@ def _with_related(listed: Sequence[Ticket], names: set[str]) -> set[str]:
 
 
 async def emails(world: World, places: set[str]) -> list[tuple[str, bytes]]:
-    """Every email of these tickets that is still to be sent: to whom, and all that stands in it, decoded."""
+    """Returns each unsent email of these tickets: its recipient and its decoded content."""
     found = []
     for name in places:
         for message in await world.tenant.thread(Ticket(name=name), "AGENT_MESSAGE"):
@@ -105,7 +106,7 @@ async def emails(world: World, places: set[str]) -> list[tuple[str, bytes]]:
 
 
 async def pages(world: World, token: str) -> list[bytes]:
-    """What a browser gets by a private link: the chat's page, and its events up to the chat's present end."""
+    """Returns what a browser gets for a private link: the page of the chat, and the events of all its messages."""
     page = (await world.browser.get(f"/c/{token}")).content
     stream, shown = b"", page.count(b"data-id=")
     async with asyncio.timeout(60), world.browser.stream("GET", f"/c/{token}/events") as response:
@@ -116,7 +117,7 @@ async def pages(world: World, token: str) -> list[bytes]:
     return [page, stream]
 
 
-async def fetched(
+async def fetch(
     world: World,
     request: customers.GetContactFormRequest
     | customers.GetChatRequest
@@ -125,7 +126,7 @@ async def fetched(
     *,
     streams: bool = False,
 ) -> bytes:
-    """All that a call brings: its answer, or all of its error."""
+    """Returns the response of a call, or the whole error."""
     method = request.DESCRIPTOR.name.removesuffix("Request")
     try:
         name = f"care.v1.CustomerService/{method}"

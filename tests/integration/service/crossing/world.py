@@ -1,4 +1,4 @@
-"""What was written while everything is done to tickets, whose it is, and who holds which link."""
+"""The texts that the random acts write, the people who may see them, and the links that they hold."""
 
 from __future__ import annotations
 
@@ -21,38 +21,38 @@ T = TypeVar("T")
 
 AGENTS: Final = ("zqalice", "zqbob")
 PUBLIC: Final = "everybody"
-"""Who may see what a review site shows, and what the form says."""
+"""The owner of texts that everybody may see: on a review site and in a form."""
 
 
 class NothingFitsError(Exception):
-    """There is nothing yet that this could be done to."""
+    """There is nothing yet to which an act applies."""
 
 
 @dataclass
 class World:
-    """What was written, whose it is, and who holds which link."""
+    """See the module."""
 
     tenant: Tenant
     rng: Random
     browser: httpx.AsyncClient
-    """At the customers' pages."""
+    """A client of the customer pages."""
     channel: grpc.aio.Channel
-    """To the service, without any error handling of a client's."""
+    """A channel to the service, without the error handling of care_client."""
     owners: dict[bytes, set[str]] = field(default_factory=lambda: defaultdict(set))
-    """By marker: the addresses of those who may see it."""
+    """The addresses of the people who may see a marker, by marker."""
     forms: dict[str, Recovery] = field(default_factory=dict)
     chats: dict[str, str] = field(default_factory=dict)
-    """By the token of a private link, the address that it was sent to."""
+    """The address to which a private link was sent, by the token of the link."""
     places: dict[str, str] = field(default_factory=dict)
-    """By that token, the ticket of the chat."""
+    """The ticket of the chat, by the token of the link."""
     sent: dict[str, str] = field(default_factory=dict)
-    """By what an email can say that it answers, the address that that was sent to."""
+    """The recipient of an email, by the message id that an answer refers to."""
     tickets: list[str] = field(default_factory=list)
     etags: dict[str, str] = field(default_factory=dict)
-    """Of the tickets, as they were last looked at."""
+    """The etags of the tickets at the last look."""
     done: list[str] = field(default_factory=list)
     shown: int = 0
-    """How many markers their owners were shown: a run that shows nothing would prove nothing."""
+    """The number of markers that their owners have seen. A run without any would prove nothing."""
 
     def text(self, words: str, *owners: str) -> str:
         marker = f"zqm{len(self.owners)}x"
@@ -60,14 +60,14 @@ class World:
         return f"{words} {marker}"
 
     def address(self) -> str:
-        """A new person's."""
+        """Returns the address of a new person."""
         marker = f"zqm{len(self.owners)}x"
         self.owners[marker.encode()].add(f"{marker}@example.com")
         return f"{marker}@example.com"
 
     @contextmanager
     def only(self, ticket: Ticket) -> Iterator[None]:
-        """Lets all acts of the block concern this ticket."""
+        """All acts in the block choose this ticket."""
         everything, self.tickets = self.tickets, [ticket.name]
         try:
             yield
@@ -75,7 +75,7 @@ class World:
             self.tickets = everything
 
     def choose(self, found: Sequence[T]) -> T:
-        """One of them. Raises NothingFitsError where there is none."""
+        """Chooses one at random. Raises NothingFitsError if there is none."""
         if not found:
             raise NothingFitsError
         return self.rng.choice(found)
@@ -84,12 +84,12 @@ class World:
         return Ticket(name=self.choose(self.tickets))
 
     def one_of(self, known: dict[str, str]) -> tuple[str, str]:
-        """One of the latest, mostly: the contacts of earlier ones may have been rejected."""
+        """Chooses mostly one of the latest, because the contacts of earlier ones may have been rejected."""
         items = list(known.items())
         return self.choose(items[-4:] if self.rng.random() < 0.7 else items)
 
     async def ticket_at(self, state: ContactState.ValueType) -> Ticket:
-        """One whose contact is at `state`, mostly; or else any that has a recovery, to be refused."""
+        """Chooses mostly a ticket in this contact state, otherwise any ticket with a recovery, to be refused."""
         request = tickets.ListTicketsRequest(parent=self.tenant.name, page_size=1000)
         listed = (await self.tenant.agent(AGENTS[0]).tickets.ListTickets(request)).tickets
         found = [ticket for ticket in listed if ticket.name in self.tickets]
@@ -98,7 +98,7 @@ class World:
         return self.choose(fitting if fitting and self.rng.random() < 0.8 else live)
 
     async def agent(self, ticket: Ticket) -> str:
-        """The ticket's assignee, or the agent who takes it now."""
+        """Returns the assignee of the ticket. An unassigned ticket is taken first."""
         found = (await self.tenant.get(ticket, AGENTS[0])).assignee.rpartition("/")[2]
         if not found:
             found = self.rng.choice(AGENTS)

@@ -1,4 +1,4 @@
-"""Who calls, and with which metadata: every role, other organizations, no token, and what nobody should send."""
+"""Callers and their metadata: each role, other organizations, no token, and invalid tokens."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ ROLES: Final = ("agent", "supervisor", "service", "worker")
 
 @dataclass(frozen=True)
 class Caller:
-    """A bearer of a token, or of none."""
+    """A caller with or without a token."""
 
     label: str
     metadata: Metadata
     roles: frozenset[str] = frozenset()
     organization: str | None = None
     valid: bool = True
-    """Whether the token is one that the service accepts."""
+    """Whether the service accepts the token."""
     subject: str = ""
 
     @property
     def bears(self) -> bool:
-        """Whether there is any token."""
+        """Whether the caller sends a token."""
         return any(key == "authorization" for key, _ in self.metadata)
 
     @property
     def secrets(self) -> list[str]:
-        """What no error and no log line may repeat."""
+        """The values that no error and no log line may contain."""
         values = [value for key, value in self.metadata if key == "authorization" and isinstance(value, str)]
         return [word for value in values for word in value.split() if len(word) > 8]
 
@@ -45,13 +45,13 @@ class Caller:
 NOBODY: Final = Caller("nobody", ())
 
 
-def _refused(label: str, token: str) -> Caller:
-    """A caller whose token may be refused."""
+def _invalid(label: str, token: str) -> Caller:
+    """Returns a caller whose token may be refused."""
     return Caller(label, (("authorization", f"Bearer {token}"),), valid=False)
 
 
-def proper(care: Care, tenant: Tenant) -> Mapping[str, list[Caller]]:
-    """Those whom the access rules have in mind, by role; `public` is whoever holds a link."""
+def valid_callers(care: Care, tenant: Tenant) -> Mapping[str, list[Caller]]:
+    """Returns the callers of each role. `public` is a caller without a token."""
 
     def caller(name: str, role: str, organization: str | None = tenant.id) -> Caller:
         claims = {"sub": name, "roles": [role]} | ({"org": organization} if organization else {})
@@ -73,8 +73,8 @@ def proper(care: Care, tenant: Tenant) -> Mapping[str, list[Caller]]:
     }
 
 
-def improper(rng: Random, care: Care, tenant: Tenant) -> Caller:
-    """A caller with a token that is wrong, or a strange one."""
+def invalid_caller(rng: Random, care: Care, tenant: Tenant) -> Caller:
+    """Returns a caller with an invalid or unusual token."""
     fine = {"sub": "mallory", "org": tenant.id, "roles": ["agent", "supervisor", "service", "worker"]}
     wrong: dict[str, Any] = {
         "sub": rng.choice(["", "a b", "a/b", "x" * 129, 7, None, "a\n", "ä", "..", "organizations/x"]),
@@ -91,14 +91,14 @@ def improper(rng: Random, care: Care, tenant: Tenant) -> Caller:
     claim = rng.choice(list(wrong))
     match rng.randrange(4):
         case 0:
-            # A claim of the wrong kind, signed as it should be. Not jwt.encode: that refuses some of them.
+            # A claim of the wrong type in a correctly signed token. jwt.encode refuses some of them.
             claims = {"exp": int(care.expiry.timestamp())} | fine | {claim: wrong[claim]}
             token = jwt.api_jws.encode(json.dumps(claims).encode(), care.token_key)
-            return _refused(f"a token with {claim}={wrong[claim]!r:.60}", token)
+            return _invalid(f"a token with {claim}={wrong[claim]!r:.60}", token)
         case 1:
-            return _refused("a token signed by another key", jwt.encode(fine, "k" * 32, algorithm="HS256"))
+            return _invalid("a token signed by another key", jwt.encode(fine, "k" * 32, algorithm="HS256"))
         case 2:
-            return _refused("an expired token", care.token(**fine, exp=1))
+            return _invalid("an expired token", care.token(**fine, exp=1))
         case _:
             header, _, rest = care.token(**fine).partition(".")
             other = rng.choice(_HEADERS)
@@ -106,7 +106,7 @@ def improper(rng: Random, care: Care, tenant: Tenant) -> Caller:
             token = rng.choice(
                 [f"{forged}.{rest}", f"{forged}.{forged}.", f"{header}.{forged}.x", header, f"{header}.{rest}."]
             )
-            return _refused(f"a token of the parts {other[:30]!r}", token)
+            return _invalid(f"a token of the parts {other[:30]!r}", token)
 
 
 _HEADERS: Final = (
@@ -133,7 +133,7 @@ _HEADERS: Final = (
 
 
 def odd_metadata(rng: Random, caller: Caller) -> Caller:
-    """The same caller with metadata that is strange; whether the token still counts is not certain."""
+    """Returns the same caller with unusual metadata, after which the token may or may not be valid."""
     own = list(caller.metadata)
     more: Metadata = rng.choice(
         [

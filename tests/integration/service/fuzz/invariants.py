@@ -1,4 +1,4 @@
-"""What must hold in the database whatever was called, as queries that find what breaks it."""
+"""Invariants of the database after any calls, as queries that find the rows that violate them."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ BROKEN: Final = {
 }
 
 
-async def broken(database: Database) -> dict[str, list[tuple[object, ...]]]:
-    """Each invariant that does not hold, with what breaks it."""
+async def violations(database: Database) -> dict[str, list[tuple[object, ...]]]:
+    """Returns each violated invariant with the rows that violate it."""
     async with database.driver() as connection:
         found = {rule: [tuple(row) for row in await connection.fetch(query)] for rule, query in BROKEN.items()}
     return {rule: rows for rule, rows in found.items() if rows}

@@ -1,4 +1,4 @@
-"""Requests made from the descriptors: valid ones, and such with one thing wrong."""
+"""Makes requests from the descriptors: valid ones, and ones with an invalid field."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ _KNOWN: Final = frozenset({"google.protobuf.Timestamp", "google.protobuf.Duratio
 
 @dataclass(frozen=True)
 class Requests:
-    """Makes requests for a server's methods out of what is in the world."""
+    """Makes requests for the methods of a server from the values of a world."""
 
     server: Reflected
     world: World
     _known_behaviors: dict[str, set[int]] = field(default_factory=dict)
 
     def valid(self, rng: Random, method: str, organization: str) -> Any:
-        """A request that is well-formed; whether the rules let it through depends on what it names."""
+        """Returns a well-formed request. The rules may still refuse it."""
         request = self.server.request(method)
         self._fill(rng, request, method, organization)
         return request
 
     def near_valid(self, rng: Random, method: str, organization: str) -> Any:
-        """A valid request with one or two things wrong."""
+        """Returns a valid request with one or two invalid fields."""
         request = self.valid(rng, method, organization)
         for _ in range(rng.choice([1, 1, 1, 2])):
             self._spoil(rng, request, method, organization)
         return request
 
     def setting(self, rng: Random, method: str, organization: str, name: str, *, spoiled: bool) -> Any:
-        """An UpdateSettings that changes one setting, with something wrong in it where it is `spoiled`."""
+        """Returns an UpdateSettings request for one setting. A `spoiled` one has an invalid value."""
         request: Any = self.server.request(method)
         request.settings.name = f"organizations/{organization}/settings"
         request.update_mask.paths.append(name)
@@ -113,7 +113,7 @@ class Requests:
         return rng.sample(paths, rng.randint(1, len(paths)))
 
     def _settle(self, rng: Random, message: Any, method: str) -> None:
-        """Sees to what depends on two fields at once."""
+        """Corrects fields that depend on each other."""
         kind: Descriptor = message.DESCRIPTOR
         seen = self.world.tickets.get(ticket_of(message))
         if "etag" in kind.fields_by_name and seen is not None and rng.random() < 0.3:
@@ -131,8 +131,8 @@ class Requests:
             message.email = message.email or "robin@example.com"
 
     def _spoil(self, rng: Random, request: Any, method: str, organization: str) -> None:
-        """Spoils one field somewhere in the request."""
-        if places := _places(request):  # some have no fields
+        """Makes one field of the request invalid."""
+        if places := _places(request):  # some requests have no fields
             self._spoil_place(rng, request, rng.choice(places), method, organization)
 
     def _spoil_place(
@@ -152,7 +152,7 @@ class Requests:
         elif described.message_type is not None:
             message.ClearField(described.name)
         else:
-            setattr(message, described.name, values.nasty(rng, self.world, described, value))
+            setattr(message, described.name, values.invalid(rng, self.world, described, value))
 
     def _spoil_repeated(
         self, rng: Random, message: Any, described: FieldDescriptor, method: str, organization: str
@@ -164,7 +164,7 @@ class Requests:
                 self._add(rng, message, described, method, organization)
             del repeated[count:]
             return
-        extra, more = (values.nasty(rng, self.world, described, "") for _ in range(2))
+        extra, more = (values.invalid(rng, self.world, described, "") for _ in range(2))
         text = described.type == FieldDescriptor.TYPE_STRING
         several: list[Any] = [f"l{number}" for number in range(21)] if text else list(range(21))
         repeated.extend(rng.choice([[extra], list(repeated), several, [extra, more], several[1:2] * 5_000]))
@@ -186,7 +186,7 @@ class Requests:
 
 
 def ticket_of(request: Any) -> str:
-    """The name of the ticket that a request, or its first item, is about; or any text where it is about none."""
+    """Returns the ticket of a request or of its first item. Without a ticket, returns any text."""
     fields = request.DESCRIPTOR.fields_by_name
     if "requests" in fields and request.requests:
         return ticket_of(request.requests[0])
@@ -197,7 +197,7 @@ def ticket_of(request: Any) -> str:
 
 
 def _places(message: Any) -> list[tuple[Any, FieldDescriptor]]:
-    """Every field of a message and of the messages in it."""
+    """Yields every field of a message and of its nested messages."""
     found = []
     for described in message.DESCRIPTOR.fields:
         found.append((message, described))

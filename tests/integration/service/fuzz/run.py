@@ -1,4 +1,4 @@
-"""One run of the fuzz: so many calls from one seed, each answer checked against what the contract promises of all."""
+"""One run of the fuzz test: a number of calls from one seed. Each response is checked against the contract."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from tests.support.reflection import Reflected
 from tests.support.tenant import Tenant
 
 SECRET_FIELDS: Final = frozenset({"token", "email", "phone", "text", "message", "subject", "description", "reply_text"})
-"""Fields whose values no error may repeat."""
+"""Fields whose values no error may contain."""
 _LARGEST: Final = 1_000_000
-"""Bytes of a body: beyond it the transport answers."""
+"""The largest body in bytes. The transport refuses a larger one."""
 SETTINGS: Final = [field.name for field in Settings.DESCRIPTOR.fields if field.name not in {"name", "etag"}]
 _NEVER_WRONG: Final = {"warn_customer"}
-"""Settings of which every value is valid."""
+"""Settings without invalid values."""
 _SETTINGS_CHANGE: Final = "care.v1.SettingsService/UpdateSettings"
 _RENEWED: Final = 40
-"""After how many calls there is a new ticket."""
+"""The number of calls after which a new ticket is created."""
 _REFERENCES: Final = frozenset(
     [
         "name",
@@ -47,12 +47,12 @@ _REFERENCES: Final = frozenset(
         "creator",
     ]
 )
-"""Fields of answers that name resources; the others may hold whatever somebody wrote."""
+"""Fields of responses that name resources. Other fields may contain any text."""
 
 
 @dataclass(frozen=True)
 class Sent:
-    """One call, and how to tell it."""
+    """One call, with its description."""
 
     number: int
     kind: str
@@ -60,7 +60,7 @@ class Sent:
     caller: Caller
     body: bytes
     request: Any
-    """None where the bytes are no request."""
+    """None if the bytes are not a valid message."""
 
     def __str__(self) -> str:
         request = self.body.hex() if self.request is None else str(self.request)
@@ -69,45 +69,45 @@ class Sent:
 
 @dataclass
 class Run:
-    """What is called, by whom, and what came of it."""
+    """The server, the callers, and the counts of outcomes."""
 
     seed: int
     care: Care
     server: Reflected
     requests: Requests
-    proper: Mapping[str, Mapping[str, list[Caller]]]
-    """By organization and role."""
+    valid: Mapping[str, Mapping[str, list[Caller]]]
+    """The valid callers, by organization and role."""
     access: Mapping[str, frozenset[str]]
-    """By method: who may call it."""
+    """The roles that may call a method, by method."""
     sent: Counter[str] = field(default_factory=Counter)
     outcomes: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     secrets: set[str] = field(default_factory=set)
     changed: Counter[str] = field(default_factory=Counter)
-    """By setting: how often a change of it was served."""
+    """The number of accepted changes, by setting."""
     wrong: Counter[str] = field(default_factory=Counter)
-    """By setting: how often it was named as wrong."""
+    """The number of refusals that named the setting, by setting."""
 
     @property
     def world(self) -> World:
         return self.requests.world
 
     async def calls(self, count: int) -> None:
-        """Makes `count` calls, one after the other, so that a seed makes the same run."""
+        """Makes `count` calls one after the other, so that a seed repeats the same run."""
         rng = Random(self.seed)
         for number in range(count):
             if number % _RENEWED == 0:
-                # The calls close tickets and end recoveries faster than they make new ones.
+                # The calls close tickets and end recoveries faster than they create new ones.
                 await self.world.renew(rng.choice([self.world.home, self.world.other]), rng.choice(STATES))
             await self._try(self._draw(rng, number))
 
     async def settings(self, least: int, most: int) -> None:
-        """Changes each setting alone, `least` times, with something wrong in most of the changes.
+        """Changes each setting alone, `least` times. Most changes have an invalid value.
 
-        Goes on, up to `most` times, until each has been changed and has been refused.
+        Continues up to `most` times, until each setting was changed and was refused.
         """
         rng = Random(self.seed)
         organization = self.world.home.id
-        caller = self.proper[organization]["supervisor"][0]
+        caller = self.valid[organization]["supervisor"][0]
         for number in range(most):
             if number >= least and not self.unchanged and not self.unrefused:
                 return
@@ -119,12 +119,12 @@ class Run:
 
     @property
     def unchanged(self) -> list[str]:
-        """The settings that no call has changed."""
+        """Returns the settings that no call has changed."""
         return [name for name in SETTINGS if not self.changed[name]]
 
     @property
     def unrefused(self) -> list[str]:
-        """The settings that no call was refused for, though they have values that are wrong."""
+        """Returns the settings with invalid values for which no call was refused."""
         return [name for name in SETTINGS if not self.wrong[name] and name not in _NEVER_WRONG]
 
     async def _try(self, sent: Sent) -> None:
@@ -144,7 +144,7 @@ class Run:
         caller = self._caller(rng, method, organization, request)
         if kind == "malformed":
             other = self.requests.valid(rng, rng.choice(list(self.access)), organization)
-            body = mangle.mangled(rng, body, other.SerializeToString(deterministic=True))
+            body = mangle.damage(rng, body, other.SerializeToString(deterministic=True))
         elif kind == "metadata":
             caller = callers.odd_metadata(rng, caller)
         body = body[:_LARGEST]
@@ -159,14 +159,16 @@ class Run:
         chance, role = rng.random(), rng.choice(sorted(self.access[method]))
         seen = self.world.tickets.get(ticket_of(request))
         if chance < 0.5 and "agent" in self.access[method] and seen is not None:
-            for caller in self.proper[organization]["agent"]:
+            for caller in self.valid[organization]["agent"]:
                 if seen.assignee == f"organizations/{organization}/agents/{caller.subject}":
                     return caller
         if chance < 0.8:
-            return rng.choice(self.proper[organization][role])
+            return rng.choice(self.valid[organization][role])
         other = rng.choice([self.world.home, self.world.other])
-        anybody = [caller for roles in self.proper[other.id].values() for caller in roles]
-        return rng.choice([NOBODY, callers.improper(rng, self.care, other), rng.choice(anybody), rng.choice(anybody)])
+        anybody = [caller for roles in self.valid[other.id].values() for caller in roles]
+        return rng.choice(
+            [NOBODY, callers.invalid_caller(rng, self.care, other), rng.choice(anybody), rng.choice(anybody)]
+        )
 
     async def _send(self, sent: Sent) -> None:
         self.sent[sent.kind] += 1
@@ -204,21 +206,21 @@ class Run:
         if sent.request is not None:
             fields = [value for _, described, value in strings(sent.request) if described.name in SECRET_FIELDS]
             private += [value for value in fields if len(value) > 12 and "organizations/" not in value]
-        # What is wrong with a filter or an order is said by repeating it, to the developer who wrote it.
+        # The refusal of a filter or an order repeats it for the developer who wrote it.
         repeated = [getattr(sent.request, field, "") for field in ("filter", "order_by")]
         assert CANARY not in refused.words or any(CANARY in text for text in repeated), refused.words
         for secret in private:
             assert secret not in refused.words, f"{secret!r:.100} in {refused.words}"
 
     def _check_answer(self, sent: Sent, answer: Any) -> None:
-        assert sent.request is not None, "bytes that are no request were served"
+        assert sent.request is not None, "invalid bytes were accepted"
         if sent.method == _SETTINGS_CHANGE:
             self.changed.update(_changed_settings(sent.request))
         if sent.caller.valid and self.access[sent.method] != {"public"}:
-            assert sent.caller.roles & self.access[sent.method], "a role that may not call it was served"
+            assert sent.caller.roles & self.access[sent.method], "a role that may not call the method was accepted"
         organization = sent.caller.organization
         for message, described, value in strings(answer):
-            # An item of a batch is named as it was asked for.
+            # The item of a batch has the name of the request.
             named = described.name in _REFERENCES and message.DESCRIPTOR.name != "BatchTicketResult"
             if organization and value.startswith("organizations/") and named:
                 inside = value.split("/")[1] == organization
@@ -232,14 +234,14 @@ class Run:
 
 
 def _changed_settings(request: Any) -> set[str]:
-    """The fields that UpdateSettings sets."""
+    """Returns the fields that UpdateSettings sets."""
     given = {described.name for described, _ in request.settings.ListFields()}
     mask = set(request.update_mask.paths)
     return given & mask if mask - {"*"} else given
 
 
-async def prepared(seed: int, care: Care, server: Reflected, home: Tenant, other: Tenant) -> Run:
-    """Makes two organizations to fuzz in."""
+async def prepare_run(seed: int, care: Care, server: Reflected, home: Tenant, other: Tenant) -> Run:
+    """Prepares a run with two organizations."""
     world = await populate(home, other)
     option: Any = server.pool.FindExtensionByName("care.v1.access")
     roles = server.pool.FindEnumTypeByName("care.v1.Role").values_by_number
@@ -251,5 +253,5 @@ async def prepared(seed: int, care: Care, server: Reflected, home: Tenant, other
             rule = options.Extensions[option]
             named = {roles[role].name.removeprefix("ROLE_").lower() for role in rule.roles}
             access[name] = frozenset(named or {"public"})
-    proper = {tenant.id: callers.proper(care, tenant) for tenant in (home, other)}
-    return Run(seed, care, server, Requests(server, world), proper, access)
+    valid = {tenant.id: callers.valid_callers(care, tenant) for tenant in (home, other)}
+    return Run(seed, care, server, Requests(server, world), valid, access)

@@ -1,4 +1,4 @@
-"""What valid settings ask of several values at once, or of one whose name also stands in other messages."""
+"""Makes random settings valid: values that depend on each other, and names that other messages have too."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _YEAR: Final = 365 * _DAY
 
 
 def settle(rng: Random, message: Any) -> None:
-    """Change `message`, where it is a part of settings, so that it is valid."""
+    """Makes `message` valid if it is a part of settings."""
     if change := _CHANGES.get(message.DESCRIPTOR.name):
         change(rng, message)
 
 
 def _settings(rng: Random, message: Any) -> None:
     for field, days in {
-        # A warning needs fewer days than the close, which may be set elsewhere.
+        # A warning needs fewer days than the close, which another layer may set.
         "inactivity_days": [0, 10, 30, 365],
         "inactivity_warning_days": [0, 1, 2, 3],
         "grace_days": [0, 1, 7, 365],
@@ -69,7 +69,7 @@ def _business_hours(rng: Random, message: Any) -> None:
     message.time_zone = message.time_zone or "Europe/Berlin"
     if not message.hours:
         message.hours.add(day=rng.randint(1, 7), start="09:00", end="17:30")
-    # Those of one day don't overlap, as each begins when another ends.
+    # The hours of one day do not overlap, because each period begins after another one ends.
     _keep(message.hours, _first_of_each(message.hours, lambda each: (each.day, each.start)))
 
 

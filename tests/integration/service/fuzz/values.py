@@ -1,4 +1,4 @@
-"""Values for the fields of requests: such as their comments ask for, and such as nobody should send."""
+"""Valid and invalid values for the fields of requests."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _ORDERS: Final = ("", "number", "number desc", "create_time", "update_time desc"
 
 
 def resource(message: str, field: str) -> str:
-    """Which kind of resource the field names; empty if none."""
+    """Returns the kind of resource that a field names, empty if it names none."""
     method = message.removesuffix("Request")
     if field in {"name", "parent"} and method in _OF_SETTINGS:
         return "settings"
@@ -63,7 +63,7 @@ def resource(message: str, field: str) -> str:
 
 
 def valid(rng: Random, world: World, organization: str, method: str, described: FieldDescriptor) -> Any:
-    """A value that the field's comment allows."""
+    """Returns a value that the comment of the field allows."""
     name = described.name
     if described.type == FieldDescriptor.TYPE_BOOL:
         return rng.random() < 0.8
@@ -130,7 +130,7 @@ _TEXTS: Final[dict[str, Callable[[Random, World, str], str]]] = {
 }
 
 _KNOWN_SENDER: Final = "robin@example.com"
-"""Whose chats `World.renew` opens."""
+"""The address of the contact whose chat `World.renew` opens."""
 _STRANGE: Final = (
     "",
     " ",
@@ -232,8 +232,8 @@ SECONDS: Final = (-62_135_596_801, -62_135_596_800, -1, 0, 253_402_300_799, 253_
 NANOS: Final = (-1, 0, 999_999_999, 10**9, 2**31 - 1, -(2**31))
 
 
-def nasty(rng: Random, world: World, described: FieldDescriptor, now: Any) -> Any:
-    """A value of the field's type that may be wrong; `now` is the one that it replaces."""
+def invalid(rng: Random, world: World, described: FieldDescriptor, now: Any) -> Any:
+    """Returns a value of the field's type that may be invalid. `now` is the value that it replaces."""
     if described.type == FieldDescriptor.TYPE_BOOL:
         return not now
     if described.enum_type is not None:
@@ -247,17 +247,17 @@ def nasty(rng: Random, world: World, described: FieldDescriptor, now: Any) -> An
     if described.name in {"page_token", "resume_token"} and rng.random() < 0.7:
         return page_token(rng, world, now)
     if rng.random() < 0.1:
-        return "a\0b"  # no text in the database may hold it
+        return "a\0b"  # PostgreSQL stores no text that contains it
     if rng.random() < 0.4:
         return rng.choice(_STRANGE)
     if rng.random() < 0.3:
-        # Something real of another kind, or of the other organization.
+        # An existing value of another kind or of the other organization.
         return rng.choice(rng.choice([values for values in world.found.values() if values]))
     return changed(rng, now)
 
 
 def changed(rng: Random, text: str) -> str:
-    """`text` with a small change."""
+    """Returns `text` with a small change."""
     at = rng.randrange(len(text) + 1)
     return rng.choice(
         [
@@ -274,7 +274,7 @@ def changed(rng: Random, text: str) -> str:
 
 
 def page_token(rng: Random, world: World, now: str) -> str:
-    """A page token that was given for something else, or one with other keys in it."""
+    """Returns a page token of another list, or one with other keys."""
     given = [value for (kind, _), values in world.found.items() if kind.startswith("page of") for value in values]
     token = now or (rng.choice(given) if given else "")
     try:

@@ -1,4 +1,4 @@
-"""What requests are made of: names, etags, ids and tokens that exist, gathered from every answer."""
+"""Collects names, etags, ids and tokens from all responses, for new requests."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from care.v1.ticket_pb2 import Ticket
 from tests.support.tenant import Tenant
 
 CANARY: Final = "zq7canary"
-"""Stands in every text and address that requests carry; no error and no log line may contain it."""
+"""A part of every text and address in requests. No error and no log line may contain it."""
 
 _KEPT: Final = 60
 _CLOSED: Final = "TICKET_STATUS_CLOSED"
@@ -41,7 +41,7 @@ _KINDS: Final = {
 
 @dataclass(frozen=True)
 class Seen:
-    """A ticket as it was last seen."""
+    """A ticket as the last response showed it."""
 
     etag: str
     assignee: str
@@ -51,7 +51,7 @@ class Seen:
 
 @dataclass
 class World:
-    """Values by kind and organization; a value that is drawn is drawn from one organization."""
+    """Values by kind and organization."""
 
     home: Tenant
     other: Tenant
@@ -59,22 +59,22 @@ class World:
     tickets: dict[str, Seen] = field(default_factory=dict)
 
     def add(self, kind: str, organization: str, value: str) -> None:
-        """Remembers a value; beyond a few dozen of its kind, old ones go."""
+        """Remembers a value. Of more than a few dozen values of a kind, old ones are dropped."""
         values = self.found[kind, organization]
         if value and value not in values:
             values.append(value)
             if len(values) > _KEPT:
-                # Not the first in, first out: some old tickets shall stay to be closed and written to again.
+                # Not the oldest value, so that some old tickets stay to be closed and written to again.
                 values.pop(len(value) % _KEPT)
 
     def draw(self, rng: Random, kind: str, organization: str) -> str:
-        """A value of this kind, or a well-formed one that does not exist."""
+        """Returns a value of this kind, or a well-formed one that does not exist."""
         values = self._likely(kind, organization) if rng.random() < 0.7 else []
         values = values or self.found[kind, organization]
         return rng.choice(values) if values and rng.random() < 0.97 else self.missing(rng, kind, organization)
 
     def _likely(self, kind: str, organization: str) -> list[str]:
-        """Those on which a command may succeed."""
+        """Returns the tickets on which a command may succeed."""
         if kind not in {"ticket", "recovery"}:
             return []
         names = [name for name in self.found["ticket", organization] if name in self.tickets]
@@ -83,7 +83,7 @@ class World:
         return [self.tickets[name].recovery for name in names if self.tickets[name].recovery]
 
     def missing(self, rng: Random, kind: str, organization: str) -> str:
-        """What does not exist, in the right form."""
+        """Returns a well-formed value that does not exist."""
         name, made = f"organizations/{organization}", UUID(int=rng.getrandbits(128))
         return {
             "organization": f"{name}-nowhere",
@@ -97,7 +97,7 @@ class World:
         }.get(kind, str(made))
 
     def learn(self, method: str, organization: str, answer: Message) -> None:
-        """Remembers what an answer tells."""
+        """Remembers the values of a response."""
         for message, described, value in strings(answer):
             if described.name in {"next_page_token", "earlier_page_token", "resume_token"}:
                 self.add(f"page of {method}", organization, value)
@@ -118,16 +118,16 @@ class World:
             self.add("attempt", organization, str(attempt))
 
     async def make_ready(self, tenant: Tenant) -> None:
-        """Undo what calls have changed that would keep alice from taking a new ticket."""
+        """Undoes changes of earlier calls that prevent alice from taking a new ticket."""
         await tenant.toggle("alice")
-        # What the calls have set meanwhile would raise or assign the ticket by itself.
+        # The current settings could create or assign the ticket automatically.
         for place in (tenant.name, f"{tenant.name}/locations/soho"):
             mask = FieldMask(paths=["ticket_creation", "auto_assign"])
             request = UpdateSettingsRequest(settings=Settings(name=f"{place}/settings"), update_mask=mask)
             await tenant.supervisor.settings.UpdateSettings(request)
 
     async def renew(self, tenant: Tenant, state: str) -> None:
-        """Makes another ticket of alice's, with a recovery in `state`."""
+        """Creates another ticket of alice with a recovery in `state`."""
         await self.make_ready(tenant)
         ticket = await tenant.ticket()
         recovery = await tenant.in_recovery_state(ticket, state)
@@ -140,17 +140,17 @@ class World:
         await self.show(tenant, ticket)
 
     async def show(self, tenant: Tenant, ticket: Ticket) -> None:
-        """Remembers a ticket as it is now."""
+        """Reads and remembers a ticket."""
         self.learn("", tenant.id, await tenant.get(ticket))
 
     def see(self, ticket: Any) -> None:
-        """Remembers a ticket, whichever class it is of."""
+        """Remembers a ticket. Its class may be made at run time."""
         closed = ticket.status == ticket.DESCRIPTOR.fields_by_name["status"].enum_type.values_by_name[_CLOSED].number
         self.tickets[ticket.name] = Seen(ticket.etag, ticket.assignee, closed, ticket.recovery)
 
 
 def strings(message: Message) -> list[tuple[Message, FieldDescriptor, str]]:
-    """Every string in a message, with the message and the field that hold it."""
+    """Yields every string in a message, with the message and the field that contain it."""
     found: list[tuple[Message, FieldDescriptor, str]] = []
     for described, value in message.ListFields():
         for each in value if described.is_repeated else [value]:
@@ -172,11 +172,11 @@ STATES: Final = (
     "REPLACED",
     "ENDED_BY_CLOSE",
 )
-"""Of recoveries. None has expired: a form lives for an hour at least."""
+"""States of recoveries. EXPIRED is missing, because a form lives for an hour at least."""
 
 
 async def populate(home: Tenant, other: Tenant) -> World:
-    """Makes two organizations with tickets in every status and recoveries in every state."""
+    """Creates two organizations with tickets in every status and recoveries in every state."""
     world = World(home, other)
     for tenant in (home, other):
         await tenant.meet("alice", "bob")

@@ -1,4 +1,4 @@
-"""Compares what came of a cell with what is expected; every difference is one line for a person."""
+"""Compares the outcome of a cell with the expected one. Each difference is one readable line."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from care.v1 import activity_pb2, recovery_pb2, ticket_pb2
 from care.v1.ticket_pb2 import Ticket
 from care_client.errors import CareError
-from tests.integration.service.matrix.expectations import Caller, Done, Expected, Raised
+from tests.integration.service.matrix.axes import Caller
+from tests.integration.service.matrix.expectations import Done, Expected, Raised
 from tests.integration.service.matrix.looking import Seen
 from tests.integration.service.matrix.requests import Place
 from tests.support.design_tables import CODES
 
 _LISTS: Final = frozenset({"allowed", "roles"})
-"""Metadata whose values are sets, comma-separated."""
+"""Metadata keys whose values are comma-separated sets."""
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """How a call was refused, or the one item of a batch."""
+    """The refusal of a call, or of the only item of a batch."""
 
     code: grpc.StatusCode
     reason: str
@@ -32,7 +33,7 @@ class Refusal:
 
 
 def refusal_of(answer: Message | CareError) -> Refusal | None:
-    """The refusal in an answer; None for a success."""
+    """Returns the refusal in a response, None for a success."""
     if isinstance(answer, CareError):
         return Refusal(answer.code, answer.reason, answer.metadata)
     results = getattr(answer, "results", None)
@@ -47,14 +48,14 @@ def refusal_of(answer: Message | CareError) -> Refusal | None:
 
 
 def ticket_in(answer: Message) -> Ticket | None:
-    """The ticket that a success shows, where its method shows one."""
+    """Returns the ticket in a response, None if the method returns none."""
     results = getattr(answer, "results", None)
     ticket = getattr(results[0] if results else answer, "ticket", None)
     return ticket if isinstance(ticket, Ticket) else None
 
 
-def unlike_refusal(answer: Message | CareError, reason: str, metadata: Mapping[str, str]) -> list[str]:
-    """What is wrong with an answer that should be a refusal: its reason, code or metadata."""
+def refusal_differences(answer: Message | CareError, reason: str, metadata: Mapping[str, str]) -> list[str]:
+    """Returns the differences of a response from the expected refusal: its reason, code or metadata."""
     found = refusal_of(answer)
     if found is None:
         return [f"a success, not {reason}"]
@@ -69,8 +70,8 @@ def _sets(metadata: Mapping[str, str]) -> dict[str, object]:
     return {key: frozenset(value.split(",")) if key in _LISTS else value for key, value in metadata.items()}
 
 
-def unlike(before: Seen, after: Seen, caller: Caller, expected: Expected) -> list[str]:
-    """What is wrong with what became of a ticket by a success."""
+def ticket_differences(before: Seen, after: Seen, caller: Caller, expected: Expected) -> list[str]:
+    """Returns the differences of a ticket after a success from the expected ticket."""
     if not isinstance(expected, Done):
         unlinked = Ticket()
         unlinked.CopyFrom(after.ticket)
@@ -124,14 +125,14 @@ def _log(before: Seen, after: Seen, caller: Caller, expected: Done) -> list[str]
 
 
 def actor_kind(activity: str, caller: Caller) -> str:
-    """Who the log must say did it: whoever submits through the link is the customer, whatever token they have."""
+    """Returns the actor that the log must name. A caller with the link is the customer, with any token."""
     if activity in {"CONTACT_SUBMITTED", "CONTACT_CLAIMED", "MESSAGE_RECEIVED"}:
         return "CUSTOMER"
     return {"worker": "WORKFLOW", "service": "SERVICE"}.get(caller.roles[0], "AGENT")
 
 
-def unlike_raised(raised: Seen, place: Place, expected: Raised) -> list[str]:
-    """What is wrong with a ticket that was raised after another one was CLOSED."""
+def raised_differences(raised: Seen, place: Place, expected: Raised) -> list[str]:
+    """Returns the differences of a ticket that was created after another one was CLOSED."""
     ticket, before = raised.ticket, place.ticket
     found = {
         "review": ticket.review,

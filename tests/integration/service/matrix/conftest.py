@@ -1,4 +1,4 @@
-"""Keeps the service's log out of the matrix's output: a failed row shall show its cells, not thousands of calls."""
+"""Keeps the log of the service out of the output, so that a failed row shows its cells and not thousands of calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a ticket looks like: to those who read it through the public methods, and down to the last stored value."""
+"""Reads a ticket through the public methods, and everything that is stored of it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from tests.support.tenant import Tenant
 
 @dataclass(frozen=True)
 class Seen:
-    """What is seen of a ticket, as far as commands move it."""
+    """The public values of a ticket that commands change."""
 
     ticket: Ticket
     log: list[Activity]
-    """The latest first."""
+    """Newest first."""
     recovery: Recovery | None
-    """The one that is asked about, if there is one."""
+    """The requested recovery, if there is one."""
 
 
 async def look(tenant: Tenant, ticket: str, recovery: str = "") -> Seen:
@@ -40,7 +40,7 @@ async def look(tenant: Tenant, ticket: str, recovery: str = "") -> Seen:
     return Seen(shown.ticket, list(listed.activities), found)
 
 
-# The relay may touch an outbox row at any time: its columns are left out.
+# The relay may change an outbox row at any time, so its columns are left out.
 _STORED = """
     SELECT (to_jsonb(t) - $3::TEXT[])::TEXT FROM tickets t WHERE organization = $1 AND number = $2
     UNION ALL SELECT r::TEXT FROM recoveries r WHERE organization = $1 AND ticket_number = $2
@@ -55,29 +55,29 @@ _STORED = """
     UNION ALL SELECT 'outbox ' || workflow || coalesce(resource_id::TEXT, '') FROM outbox
       WHERE organization = $1 AND ticket_number = $2
 """
-_BESIDES = """
+_COUNTS = """
     SELECT (SELECT count(*) FROM tickets WHERE organization = $1),
       (SELECT count(*) FROM requests WHERE organization = $1)
 """
 
 
 async def stored(tenant: Tenant, ticket: Ticket, *, but: Sequence[str] = ()) -> str:
-    """A digest of everything that is stored of a ticket; `but` columns of its own."""
+    """Returns a digest of everything that is stored of a ticket, except for the columns `but` of its row."""
     async with tenant.care.database.driver() as connection:
         rows = await connection.fetch(_STORED, tenant.id, ticket.number, list(but))
     return sha256("\n".join(sorted(row[0] for row in rows)).encode()).hexdigest()
 
 
-async def forget_kept(tenant: Tenant) -> None:
-    """Forgets what found no open chat: it would enter the thread when that is opened."""
+async def delete_unmatched_messages(tenant: Tenant) -> None:
+    """Deletes unmatched messages, which would enter the thread when a chat is opened."""
     async with tenant.care.database.driver() as connection:
         await connection.execute(
             "DELETE FROM inbound_messages WHERE organization = $1 AND message_id IS NULL", tenant.id
         )
 
 
-async def besides(tenant: Tenant) -> tuple[int, int]:
-    """How many tickets, and how many answers kept for a repeat, the organization has."""
+async def counts(tenant: Tenant) -> tuple[int, int]:
+    """Returns the numbers of tickets and of stored responses of the organization."""
     async with tenant.care.database.driver() as connection:
-        tickets, answers = await connection.fetchrow(_BESIDES, tenant.id) or (0, 0)
+        tickets, answers = await connection.fetchrow(_COUNTS, tenant.id) or (0, 0)
     return tickets, answers

@@ -28,4 +28,4 @@ METHODS: Final[dict[str, str]] = {
     for service in module.DESCRIPTOR.services_by_name.values()
     for method in service.methods
 }
-"""By simple name, the full one: `care.v1.TicketService/GetTicket`."""
+"""Full names such as `care.v1.TicketService/GetTicket`, by simple name."""

@@ -1,4 +1,4 @@
-"""The matrix's commands as requests for a ticket in its place."""
+"""Makes the requests of the matrix's commands."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ _ANOTHER_ATTEMPT: Final = 1_000_000
 
 @dataclass
 class Place:
-    """A ticket in its place in the matrix."""
+    """A ticket in one status and situation of the matrix."""
 
     ticket: Ticket
     recovery: Recovery
-    """The one that the situation is about; where there is none, one that does not exist."""
+    """The recovery of the situation. NO_CONTACT: one that does not exist."""
     claim: str
-    """A contact of the ticket; where there is none, one that does not exist."""
+    """The id of a contact of the ticket. Without a contact, an id that does not exist."""
     greeting: str
-    """The message that opened the chat; where there is none, one that does not exist."""
+    """The message that opened the chat. Without a chat, one that does not exist."""
     has_chat: bool = False
-    """Whether there is."""
+    """Whether `greeting` exists."""
     email: str = "nobody@example.com"
     """The address of the contact."""
     exists: bool = False
-    """Whether there is such a recovery."""
+    """Whether `recovery` exists."""
     attempt: int = 1
-    """The last one that was handed out for the recovery."""
+    """The last attempt that was granted for the recovery."""
     seen: Seen | None = None
     """How it looks now."""
     digest: str = ""
-    """What is stored of it now."""
+    """The digest of what is stored of it now."""
 
     @property
     def shown(self) -> Seen:
@@ -56,7 +56,7 @@ class Place:
 
 
 def request(tenant: Tenant, place: Place, command: str) -> Message:
-    """The request of a command."""
+    """Returns the request of a command."""
     return (_on_ticket(tenant, place) | _on_conversation(tenant, place) | _on_recovery(tenant, place))[command]()
 
 
@@ -154,12 +154,12 @@ def _on_recovery(tenant: Tenant, place: Place) -> dict[str, Callable[[], Message
 
 
 def posted(place: Place, attempt: int) -> workers.RecordPostedRequest:
-    """The report that an attempt saw the reply in public."""
+    """Returns the report that the reply of an attempt is public."""
     return workers.RecordPostedRequest(name=place.recovery.name, attempt=attempt)
 
 
 def refused(place: Place, attempt: int) -> workers.RecordRefusedRequest:
-    """The report that an attempt was refused."""
+    """Returns the report that an attempt was refused."""
     reason = REFUSAL_REASON_TAKEN_DOWN
     return workers.RecordRefusedRequest(name=place.recovery.name, attempt=attempt, reason=reason)
 
@@ -171,7 +171,7 @@ def _submit(tenant: Tenant, place: Place) -> customers.SubmitContactRequest:
 
 
 def _ingest(tenant: Tenant, place: Place, *, automatic: bool) -> conversations.IngestMessageRequest:
-    """An email from the address of the contact, wherever it belongs."""
+    """Returns an email from the address of the contact that names the ticket and answers no message."""
     message = conversations.InboundMessage(
         channel=CHANNEL_EMAIL,
         external_id=f"{uuid4()}@mail.example.com",
@@ -183,7 +183,7 @@ def _ingest(tenant: Tenant, place: Place, *, automatic: bool) -> conversations.I
 
 
 def send(client: CareClient, message: Message) -> Awaitable[Message]:
-    """Calls the method whose request `message` is."""
+    """Sends a request to its method."""
     name = message.DESCRIPTOR.name.removesuffix("Request")
     stubs = (client.tickets, client.conversations, client.customers, client.workers)
     stub = next(stub for stub in stubs if hasattr(stub, name))

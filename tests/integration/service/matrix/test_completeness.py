@@ -1,9 +1,9 @@
-"""Nothing is missing from the matrix: a new method, command, state or role has to get its expectations first."""
+"""The matrix is complete: a new method, command, state or role fails a test until it has expectations."""
 
 from __future__ import annotations
 
 from care.v1 import access_pb2, recovery_pb2, ticket_pb2
-from tests.integration.service.matrix.expectations import (
+from tests.integration.service.matrix.axes import (
     CALLERS,
     COMMANDS,
     NOT_ON_A_TICKET,
@@ -11,10 +11,10 @@ from tests.integration.service.matrix.expectations import (
     SITUATIONS,
     STATUSES,
     UNREACHABLE,
-    contact_state,
     method,
     recovery_state,
 )
+from tests.integration.service.matrix.expectations import contact_state
 from tests.integration.service.matrix.methods import METHODS
 from tests.support.tenant import Tenant
 
@@ -29,7 +29,7 @@ def test_every_method_has_expectations_or_writes_to_no_ticket() -> None:
     assert {method(command) for command in COMMANDS} == set(ROLES)
 
 
-async def test_every_command_that_a_ticket_knows_has_expectations(tenant: Tenant) -> None:
+async def test_every_action_of_a_ticket_has_expectations(tenant: Tenant) -> None:
     assert {action.command for action in (await tenant.ticket()).actions} <= set(COMMANDS)
 
 
@@ -46,6 +46,6 @@ def test_every_status_and_every_state_of_a_recovery_is_an_axis() -> None:
     assert reached == _names(ticket_pb2.ContactState.keys(), "CONTACT_STATE_")
 
 
-def test_every_role_calls() -> None:
+def test_every_role_is_among_the_callers() -> None:
     roles = {role for caller in CALLERS.values() for role in caller.roles}
     assert roles == {name.lower() for name in _names(access_pb2.Role.keys(), "ROLE_")}

@@ -1,4 +1,4 @@
-"""The matrix: every status, every state of a recovery, every command, every caller, through gRPC on PostgreSQL."""
+"""The matrix: each command by each caller, in each status and each state of a recovery, through gRPC on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from care_client.client import CareClient
 from care_client.errors import CareError, care_errors
 from tests.integration.service.clocks import SettableClock
 from tests.integration.service.matrix import comparing
-from tests.integration.service.matrix.expectations import (
+from tests.integration.service.matrix.axes import (
     CALLERS,
     COMMANDS,
     ROLES,
@@ -23,6 +23,9 @@ from tests.integration.service.matrix.expectations import (
     STATUSES,
     UNREACHABLE,
     Caller,
+    method,
+)
+from tests.integration.service.matrix.expectations import (
     Done,
     Expected,
     Nothing,
@@ -32,10 +35,9 @@ from tests.integration.service.matrix.expectations import (
     Unmatched,
     action,
     expect,
-    method,
     missing,
 )
-from tests.integration.service.matrix.looking import besides, forget_kept, look, stored
+from tests.integration.service.matrix.looking import counts, delete_unmatched_messages, look, stored
 from tests.integration.service.matrix.methods import METHODS
 from tests.integration.service.matrix.requests import Place, request, send
 from tests.integration.service.matrix.world import PREPARED, World
@@ -51,20 +53,20 @@ async def test_every_command_of_every_caller(timed: Tenant, clock: SettableClock
     row = Row(World(timed, clock), status, situation)
     await row.world.people()
     for name, caller in CALLERS.items():
-        # Only its assignee closes a ticket, and nobody releases a CLOSED one: every CLOSED ticket has an assignee.
+        # Only the assignee closes a ticket, and a CLOSED one cannot be released, so each CLOSED ticket has an assignee.
         if status == "CLOSED" and caller.owner is None:
             continue
         await row.check_actions(name, caller)
         for command in COMMANDS:
             if makes_sense(name, caller, command):
                 await row.check(name, caller, command)
-    await row.check_silence()
+    await row.check_silent()
     if row.wrong:
         pytest.fail("\n".join([f"{status}, {situation}:", *row.wrong]), pytrace=False)
 
 
 def makes_sense(name: str, caller: Caller, command: str) -> bool:
-    """Leaves out what can't be asked, and most of what strangers are refused for their role, like everybody of it."""
+    """Leaves out impossible cells, and most cells that another organization's caller is refused for its role."""
     if command == "AssignTicket to the assignee" and caller.owner is None:
         return False
     shown_by_others = caller.stranger and name != "another organization's agent"
@@ -79,54 +81,54 @@ class Row:
     status: str
     situation: str
     wrong: list[str] = field(default_factory=list)
-    """One line for each difference from what is expected."""
+    """One line for each difference from the expected outcome."""
     _places: dict[str | None, Place] = field(default_factory=dict)
-    """By owner: what leaves a ticket in its place shares it."""
+    """The ticket for each owner. Commands that do not change it share it."""
     _silent: list[tuple[str, Caller, str]] = field(default_factory=list)
-    """The cells since the last look that must have written nothing."""
-    _besides: tuple[int, int] = (0, 0)
-    """What the organization had before those cells."""
+    """The cells since the last check that must not have written anything."""
+    _counts: tuple[int, int] = (0, 0)
+    """What `counts` returned before those cells."""
 
     async def check(self, name: str, caller: Caller, command: str) -> None:
-        """Sends the command and compares what comes of it."""
+        """Sends the command and compares the outcome."""
         expected = expect(self.status, self.situation, command, caller)
         if isinstance(expected, Unmatched | Remembered):
-            await self._check_kept(name, caller, command, expected)
+            await self._check_internal_change(name, caller, command, expected)
             return
         if isinstance(expected, Refused | Nothing) and not self._prepares(caller, command):
             await self._place(caller.owner)
             self._silent.append((name, caller, command))
             await self._check_answer(name, caller, command, expected)
             return
-        await self.check_silence()
+        await self.check_silent()
         place = await self._place(caller.owner)
         if self._prepares(caller, command):
             await self.world.prepare(place, self.situation, command)
             await self.world.settle(place)
-            self._besides = await besides(self.world.tenant)
+            self._counts = await counts(self.world.tenant)
         await self._check_answer(name, caller, command, expected)
         if isinstance(expected, Refused | Nothing):
             await self._check_digest(place, name, command)
         if command == "ExpireForm in time":
-            self._places.clear()  # the time of every form here is over
-        elif command in PREPARED or not await self._back(place, caller, expected):
+            self._places.clear()  # every form has expired
+        elif command in PREPARED or not await self._bring_back(place, caller, expected):
             del self._places[caller.owner]
-        self._besides = await besides(self.world.tenant)
+        self._counts = await counts(self.world.tenant)
 
-    async def _back(self, place: Place, caller: Caller, expected: Expected) -> bool:
-        """Brings a ticket back to its place where that is cheaper than putting up another; says whether it is there."""
+    async def _bring_back(self, place: Place, caller: Caller, expected: Expected) -> bool:
+        """Brings a ticket back to its state if that is cheaper than a new ticket. Returns whether it did."""
         if not isinstance(expected, Done) or expected.status is not None or expected.contact_state is not None:
             return isinstance(expected, Refused | Nothing)
         if expected.assignee is not None:
             await self.world.give_back(place, caller.owner)
         return True
 
-    async def check_silence(self) -> None:
-        """Finds those of the latest cells that wrote something, though they must not have."""
+    async def check_silent(self) -> None:
+        """Finds the latest cells that wrote something although they must not."""
         silent, self._silent = self._silent, []
         if not silent:
             return
-        quiet = await besides(self.world.tenant) == self._besides
+        quiet = await counts(self.world.tenant) == self._counts
         for owner in {caller.owner for _, caller, _ in silent}:
             place = self._places[owner]
             if quiet and await stored(self.world.tenant, place.ticket) == place.digest:
@@ -148,7 +150,7 @@ class Row:
         answer = await _answer(self.world.client(caller), sent)
         if isinstance(expected, Refused):
             metadata = self._metadata(place, caller, command, sent, expected)
-            differences = comparing.unlike_refusal(answer, expected.reason, metadata)
+            differences = comparing.refusal_differences(answer, expected.reason, metadata)
         elif isinstance(answer, CareError) or comparing.refusal_of(answer):
             differences = [f"{comparing.refusal_of(answer)}, not {expected}"]
         elif isinstance(expected, Nothing | Remembered):
@@ -157,33 +159,35 @@ class Row:
             outcome = getattr(answer, "outcome", None)
             differences = [] if outcome in {INGEST_OUTCOME_UNMATCHED, INGEST_OUTCOME_CHAT_LOCKED} else ["it was taken"]
         else:
-            differences = await self._unlike(place, caller, answer, expected)
+            differences = await self._differences(place, caller, answer, expected)
         self.wrong.extend(f"  {command} by {name}: {difference}" for difference in differences)
 
-    async def _check_kept(self, name: str, caller: Caller, command: str, expected: Unmatched | Remembered) -> None:
-        """What is kept beside the ticket leaves it as it is but for its revision and timing, which nobody sees."""
-        await self.check_silence()
+    async def _check_internal_change(
+        self, name: str, caller: Caller, command: str, expected: Unmatched | Remembered
+    ) -> None:
+        """Checks that the ticket does not change, except for its internal revision and timing."""
+        await self.check_silent()
         tenant, place = self.world.tenant, await self._place(caller.owner)
         unseen = ["revision"] if isinstance(expected, Unmatched) else ["revision", "timing"]
         before = await stored(tenant, place.ticket, but=unseen)
         await self._check_answer(name, caller, command, expected)
         if await stored(tenant, place.ticket, but=unseen) != before:
             self.wrong.append(f"  {command} by {name}: something was written")
-        await forget_kept(tenant)
-        place.digest, self._besides = await stored(tenant, place.ticket), await besides(tenant)
+        await delete_unmatched_messages(tenant)
+        place.digest, self._counts = await stored(tenant, place.ticket), await counts(tenant)
 
     async def _check_digest(self, place: Place, name: str, command: str) -> None:
         tenant = self.world.tenant
-        if (await stored(tenant, place.ticket), await besides(tenant)) != (place.digest, self._besides):
+        if (await stored(tenant, place.ticket), await counts(tenant)) != (place.digest, self._counts):
             self.wrong.append(f"  {command} by {name}: something was written")
 
-    async def _unlike(self, place: Place, caller: Caller, answer: Message, expected: Expected) -> list[str]:
+    async def _differences(self, place: Place, caller: Caller, answer: Message, expected: Expected) -> list[str]:
         before, shown = place.shown, comparing.ticket_in(answer)
         await self.world.settle(place)
-        differences = comparing.unlike(before, place.shown, caller, expected)
+        differences = comparing.ticket_differences(before, place.shown, caller, expected)
         if isinstance(expected, Raised):
             raised = shown.name if shown else place.ticket.follow_up
-            return differences + comparing.unlike_raised(await look(self.world.tenant, raised), place, expected)
+            return differences + comparing.raised_differences(await look(self.world.tenant, raised), place, expected)
         if shown is not None:
             read = tickets.GetTicketRequest(name=place.ticket.name)
             if (await self.world.client(caller).tickets.GetTicket(read)).ticket != shown:
@@ -191,7 +195,7 @@ class Row:
         return differences
 
     async def check_actions(self, name: str, caller: Caller) -> None:
-        """Compares the ticket's own list of what the caller could do."""
+        """Compares `Ticket.actions` with the expected outcome of each command."""
         if caller.stranger or not caller.roles or caller.roles == ("worker",):
             return
         place = await self._place(caller.owner)
@@ -210,9 +214,9 @@ class Row:
 
     async def _place(self, owner: str | None) -> Place:
         if owner not in self._places:
-            await self.check_silence()
+            await self.check_silent()
             self._places[owner] = await self.world.place(self.status, self.situation, owner)
-            self._besides = await besides(self.world.tenant)
+            self._counts = await counts(self.world.tenant)
         return self._places[owner]
 
     def _metadata(
@@ -246,7 +250,7 @@ async def _answer(client: CareClient, request: Message) -> Message | CareError:
 
 
 def _named(request: Message) -> str:
-    """What a request names first: the ticket, the recovery, or where the ticket is to be."""
+    """Returns the name or the parent in a request."""
     if isinstance(request, tickets.UpdateTicketRequest):
         return request.ticket.name
     name: str = getattr(request, "name", "") or getattr(request, "parent", "")

@@ -1,4 +1,4 @@
-"""The matrix's tickets, put up through the public methods, and its commands as requests for one of them."""
+"""Creates the tickets of the matrix through the public methods."""
 
 from __future__ import annotations
 
@@ -16,25 +16,26 @@ from care.v1.recovery_pb2 import Recovery
 from care_client.client import CareClient
 from tests.integration.service.clocks import SettableClock
 from tests.integration.service.matrix import requests
-from tests.integration.service.matrix.expectations import Caller, missing, recovery_state
+from tests.integration.service.matrix.axes import Caller, recovery_state
+from tests.integration.service.matrix.expectations import missing
 from tests.integration.service.matrix.looking import look, stored
 from tests.integration.service.matrix.requests import Place
 from tests.support.tenant import Tenant
 
 _STEPS: Final = (workers.RECOVERY_STEP_POST, workers.RECOVERY_STEP_READ, workers.RECOVERY_STEP_RETRACT)
 _FIRST_CHECK: Final = 10
-"""Minutes after posting at which the reply is read again (the default of CARE_MODERATION_CHECKS)."""
+"""Minutes after posting until the reply is read again (the default of CARE_MODERATION_CHECKS)."""
 _LIFETIME: Final = 120
-"""Minutes that a form takes answers here: longer than all checks that a row waits for."""
+"""The lifetime of a form in minutes: longer than all checks that a row waits for."""
 _NO_ATTEMPT: Final = 1_000_000
 _REPORTS: Final = frozenset({"RecordPosted", "RecordRefused", "RecordRetracted"})
 PREPARED: Final = _REPORTS | {"BeginPosting READ", "ExpireForm in time", "RecordDelivered", "RecordFailed"}
-"""The worker's commands that have a time, or report the outcome of a step that was begun."""
+"""The worker's commands that are due at a time, or that report the outcome of a begun step."""
 
 
 @dataclass
 class World:
-    """One organization, and another one."""
+    """One organization, and a second one for callers of another organization."""
 
     tenant: Tenant
     clock: SettableClock
@@ -45,14 +46,14 @@ class World:
         return Tenant(self.tenant.care, f"{self.tenant.id}-other")
 
     async def people(self) -> None:
-        """Lets everybody whom a command can name exist; dora may be assigned nothing."""
+        """Creates all agents that a command can name. dora cannot be assigned tickets."""
         await self.tenant.meet("alice", "bob", "sue")
         await self.tenant.toggle("dora", can_be_assignee=False)
         lifetime = Duration(seconds=60 * _LIFETIME)
         await self.tenant.settings(Organization(form_lifetime=lifetime))
 
     def client(self, caller: Caller) -> CareClient:
-        """The connection of a caller: sue is the supervisor, bob the agent who is not the assignee."""
+        """Returns the client of a caller. sue is the supervisor, bob an agent who is not the assignee."""
         tenant = self.stranger if caller.stranger else self.tenant
         match caller.roles:
             case ():
@@ -68,7 +69,7 @@ class World:
                 return tenant.agent("alice" if caller.owns else "dora" if caller.barred else "bob")
 
     async def place(self, status: str, situation: str, owner: str | None) -> Place:
-        """A ticket in a status, with a recovery in a state, and with an owner."""
+        """Creates a ticket with this status, situation and owner."""
         ticket = await self.tenant.ticket()
         alice, name = self.tenant.agent("alice"), ticket.name
         place = Place(ticket, Recovery(name=f"{name}/recoveries/{uuid4()}"), str(uuid4()), f"{name}/messages/{uuid4()}")
@@ -102,12 +103,12 @@ class World:
         return place
 
     async def settle(self, place: Place) -> None:
-        """Takes what is seen and stored of a ticket now for what it is."""
+        """Reads the ticket as the state that the next command starts from."""
         place.seen = await look(self.tenant, place.ticket.name, place.recovery.name if place.exists else "")
         place.ticket, place.digest = place.seen.ticket, await stored(self.tenant, place.ticket)
 
     async def _lead(self, place: Place, situation: str) -> None:
-        """Leads the form of an OPEN ticket of alice's to its state."""
+        """Brings the form of an OPEN ticket of alice into the situation."""
         tenant, recovery, state = self.tenant, place.recovery, recovery_state(situation)
         alice = tenant.agent("alice").conversations
         if state == "FORM_REQUESTED":
@@ -142,7 +143,7 @@ class World:
                 raise ValueError(situation)
 
     async def give_back(self, place: Place, owner: str | None) -> None:
-        """Makes the ticket its owner's again."""
+        """Assigns the ticket to its owner again."""
         name, supervisor = place.ticket.name, self.tenant.supervisor
         assignee = self.tenant.agent_name(owner or "sue")
         await supervisor.tickets.AssignTicket(tickets.AssignTicketRequest(name=name, assignee=assignee))
@@ -151,7 +152,7 @@ class World:
         await self.settle(place)
 
     async def prepare(self, place: Place, situation: str, command: str) -> None:
-        """Lets the time of a command come, and takes the step in hand whose outcome it reports."""
+        """Advances the clock to the time of a command, and begins the step whose outcome it reports."""
         if command == "ExpireForm in time":
             self.clock.advance(minutes=_LIFETIME)
         elif situation == "AWAITING_CONTACT" and command in {"BeginPosting READ", "RecordPosted", "RecordRefused"}:

@@ -11,7 +11,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Creates them."""
+    """Creates the tables."""
     op.create_table(
         "activities",
         sa.Column("organization", sa.Text(), nullable=False),
@@ -225,7 +225,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drops them."""
+    """Drops the tables."""
     op.drop_index(
         "uq_tickets_open_review",
         table_name="tickets",

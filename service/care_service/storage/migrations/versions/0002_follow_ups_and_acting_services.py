@@ -1,4 +1,4 @@
-"""Follow-up tickets, claims from earlier tickets' links, and the service that acted on an agent's behalf."""
+"""Adds follow-up tickets, claims from links of earlier tickets, and the service that acts on an agent's behalf."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,7 +11,7 @@ depends_on = None
 
 def upgrade() -> None:
     """Applies the change."""
-    # The default is for the rows that are there; the program always gives a value.
+    # The default is for existing rows. The program always writes a value.
     op.add_column("activities", sa.Column("acting_service", sa.Text(), server_default="", nullable=False))
     op.alter_column("activities", "acting_service", server_default=None)
     op.add_column("tickets", sa.Column("follow_up_of", sa.BigInteger(), nullable=True))
@@ -29,7 +29,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Takes it back."""
+    """Reverts the change."""
     op.drop_index("uq_tickets_open_follow_up", table_name="tickets")
     op.drop_column("contacts", "recovery_ticket_number")
     op.drop_column("tickets", "follow_up")

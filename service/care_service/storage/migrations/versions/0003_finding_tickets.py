@@ -25,7 +25,7 @@ _REVIEWS = ("location", "site", "stars")
 
 def upgrade() -> None:
     """Applies the change."""
-    # The service's limit is for its calls; filling and indexing a large table may take longer.
+    # The service's time limit is for its calls. Filling and indexing a large table may take longer.
     op.execute("SET LOCAL statement_timeout = 0")
     op.execute(
         "ALTER TABLE tickets"
@@ -54,7 +54,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("organization", "number", name="pk_ticket_terms"),
         comment="What a ticket is found by and its work does not change: apart, as every commit rewrites its ticket.",
     )
-    # As storage/terms.py had it when this was written.
+    # A copy of the expression in the code at the time of this migration.
     op.execute(
         "INSERT INTO ticket_terms (organization, number, location, reporter, review_id, stars, search)"
         " SELECT t.organization, t.number, t.location, t.reporter, t.review_id, v.stars,"
@@ -81,12 +81,12 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Takes it back."""
+    """Reverts the change."""
     op.drop_index("ix_recoveries_organization_reference", table_name="recoveries")
     for column in (*_REVIEWS, "external_id", "ticket_number"):
         op.drop_index(f"ix_reviews_organization_{column}", table_name="reviews")
     op.drop_table("ticket_terms")
-    # Takes their indexes along.
+    # This drops their indexes, too.
     op.drop_column("reviews", "search")
     for columns in _TICKETS:
         op.drop_index(f"ix_tickets_organization_{'_'.join(columns)}", table_name="tickets")

@@ -1,4 +1,4 @@
-"""Outbox rows carry their trace, and are parked where they can't be served."""
+"""Adds the trace of outbox rows, and parks rows that can't be processed."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -23,7 +23,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Takes it back; parked rows wait like the others again."""
+    """Reverts the change. Parked rows wait again like the others."""
     op.drop_index("ix_outbox_parked", table_name="outbox")
     op.drop_index("ix_outbox_due", table_name="outbox")
     op.create_index("ix_outbox_claim_time", "outbox", ["claim_time"])

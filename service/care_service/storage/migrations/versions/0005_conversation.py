@@ -1,4 +1,4 @@
-"""The chat: deliveries, messages that come in, keys of chat links, and a cursor over the activity log."""
+"""Adds the chat: deliveries, inbound messages, keys of chat links, and a cursor over the activity log."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -17,7 +17,7 @@ def _time(name: str, *, nullable: bool = False) -> sa.Column[object]:
 
 
 def upgrade() -> None:
-    """Applies the change; organizations get the greeting that new ones have."""
+    """Applies the change. Existing organizations get the greeting of new ones."""
     op.add_column("organizations", sa.Column("chat_greeting", sa.Text(), nullable=False, server_default=GREETING))
     op.alter_column("organizations", "chat_greeting", server_default=None)
     op.add_column("locations", sa.Column("preferred_channel", sa.Text(), nullable=True))
@@ -94,7 +94,7 @@ def upgrade() -> None:
         ["organization", "ticket_number"],
         postgresql_where=sa.text("message_id IS NULL AND ticket_number IS NOT NULL"),
     )
-    # Numbered in the order of what was written so far; new rows follow, whatever transaction they come from.
+    # Existing rows are numbered in the order in which they were written. New rows follow, from any transaction.
     op.execute("ALTER TABLE activities ADD COLUMN transaction XID8 NOT NULL DEFAULT pg_current_xact_id()")
     op.add_column("activities", sa.Column("position", sa.BigInteger(), nullable=True))
     op.execute("""
@@ -119,7 +119,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Takes it back; what came in and was delivered is lost."""
+    """Reverts the change. Inbound messages and deliveries are lost."""
     op.drop_index("ix_activities_organization_transaction_position", table_name="activities")
     op.drop_index("ix_activities_transaction_position", table_name="activities")
     op.drop_column("activities", "position")

@@ -1,4 +1,4 @@
-"""Settings of organizations and locations, their revisions, and the locations of agents."""
+"""Adds settings of organizations and locations, their revisions, and the locations of agents."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -15,11 +15,11 @@ GREETING = "Thank you for getting in touch. You can write to us privately here: 
 
 
 def upgrade() -> None:
-    """Applies the change; what was not as an organization begins with is set."""
+    """Applies the change. Values that differ from the defaults become settings."""
     for table in ("organizations", "locations"):
         op.add_column(table, sa.Column("settings", postgresql.JSONB(), nullable=False, server_default="{}"))
         op.add_column(table, sa.Column("settings_revision", sa.Integer(), nullable=False, server_default="0"))
-    # A duration in ISO 8601, of seconds alone.
+    # A duration in ISO 8601 format, in seconds.
     organizations = sa.text(f"""
         UPDATE organizations SET settings = jsonb_strip_nulls(jsonb_build_object(
           'form_lifetime', CASE WHEN form_lifetime <> {FORM_LIFETIME}
@@ -56,7 +56,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Takes it back; settings that had no column before are lost, and so is who changed them."""
+    """Reverts the change. Settings that had no column before and all revisions are lost."""
     op.drop_table("settings_revisions")
     op.drop_column("agents", "locations")
     op.add_column("locations", sa.Column("preferred_channel", sa.Text(), nullable=True))

@@ -1,4 +1,4 @@
-"""What tickets remember for their deadlines; and wakes of tickets, which have no id but their number."""
+"""Adds the timing of tickets, and wakes of tickets, whose id is their number."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,7 +11,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Applies the change: nobody has done anything since a ticket's last change; each open one gets its workflow."""
+    """Applies the change. A ticket's last change counts as its last activity. Each open ticket gets its workflow."""
     op.add_column("tickets", sa.Column("timing", postgresql.JSONB(), nullable=True))
     op.execute("UPDATE tickets SET timing = jsonb_build_object('active_time', update_time)")
     op.alter_column("tickets", "timing", nullable=False)
@@ -23,7 +23,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Takes it back; what was to be woken of tickets is not any more."""
+    """Reverts the change. Pending wakes of tickets are lost."""
     op.execute("DELETE FROM outbox WHERE resource_id IS NULL")
     op.alter_column("outbox", "resource_id", nullable=False, comment=None)
     op.drop_column("tickets", "timing")

@@ -1,4 +1,4 @@
-"""Deleted reviews, turns of a location's assignees, and what finds and starts workflows that must run."""
+"""Adds deleted reviews, turns of assignees, and the columns and indexes that find workflows that must run."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -54,7 +54,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Takes it back; deleted reviews look as if they were there."""
+    """Reverts the change. Deleted reviews appear as existing ones."""
     op.drop_index("ix_recoveries_worked", "recoveries")
     op.drop_index("ix_tickets_open", "tickets")
     op.drop_column("outbox", "report_time")

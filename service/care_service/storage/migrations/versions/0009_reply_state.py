@@ -1,4 +1,4 @@
-"""Names the state of a recovery's reply at the review site what it is: `reply_state`, with values that read alone."""
+"""Renames the state of a recovery's reply at the review site to `reply_state`, and three of its values."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Takes subjects and descriptions out of the activity log: an entry only says that a text changed."""
+"""Removes subjects and descriptions from the activity log. An entry only says that a text changed."""
 
 from alembic import op
 
@@ -18,13 +18,13 @@ _BLANK = """
     )
     WHERE changes @> '[["subject"]]' OR changes @> '[["description"]]'
 """
-"""A change is an array of field, before and after."""
+"""A change is an array of field, value before and value after."""
 
 
 def upgrade() -> None:
-    """Blanks the texts of all entries."""
+    """Removes the texts from all entries."""
     op.execute(_BLANK)
 
 
 def downgrade() -> None:
-    """Nothing to do: the texts can't be restored, and entries without them have the same form."""
+    """Does nothing. The texts can't be restored, and entries without texts have the same form."""

@@ -1,4 +1,4 @@
-"""What a ticket is called in a system of the caller's, and the index that finds it by that."""
+"""Adds the external reference of tickets, and its index."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,8 +12,8 @@ _INDEX = "ix_ticket_terms_organization_external_reference_number"
 
 
 def upgrade() -> None:
-    """Adds the columns, empty, and the index."""
-    # The default is for the rows that are there; the program always gives a value.
+    """Adds the empty columns and the index."""
+    # The default is for existing rows. The program always writes a value.
     op.add_column("tickets", sa.Column("external_reference", sa.Text(), nullable=False, server_default=""))
     op.alter_column("tickets", "external_reference", server_default=None)
     op.add_column(
@@ -29,7 +29,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Takes it back; the references are lost."""
+    """Reverts the change. The references are lost."""
     op.drop_index(_INDEX, "ticket_terms")
     op.drop_column("ticket_terms", "external_reference")
     op.drop_column("tickets", "external_reference")

@@ -1,4 +1,4 @@
-"""Finds the outbox row of a report by an index, and describes tables and columns in plain words."""
+"""Adds an index for the outbox row of a report, and rewrites the comments of tables and columns."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -65,7 +65,7 @@ _COLUMN_COMMENTS = {
         "Code of the failure that the row was given up for.",
     ),
 }
-"""Of a table or a column, the comment before and the comment after."""
+"""The old and the new comment of a table or a column."""
 
 
 def upgrade() -> None:

@@ -13,7 +13,7 @@ from typing import Final
 from care_roles.environment import ConfigurationError
 from care_roles.logs import get_logger
 from care_service.tokens.keys import BadDocumentError, KeySet, read_key_set
-from care_service.tokens.sources import FetchError, FileSource, Source, source_of
+from care_service.tokens.sources import FetchError, FileSource, Source, parse_source
 
 _LOG: Final = get_logger("care.tokens")
 PAUSE: Final = timedelta(seconds=5)
@@ -21,7 +21,7 @@ PAUSE: Final = timedelta(seconds=5)
 
 
 class TokenKeys:
-    """The issuer's keys as last fetched. They stay in use while the issuer is unreachable.
+    """The issuer's keys from the last successful fetch. They stay in use while the issuer is unreachable.
 
     Without a source there are no keys.
     """
@@ -33,33 +33,33 @@ class TokenKeys:
         self._refresh = refresh
         self._monotonic = monotonic
         self._fetching: asyncio.Task[None] | None = None
-        self._look_from = monotonic()
+        self._pause_end = monotonic()
         self._failures = 0
-        self._complaint = ""
+        self._logged_error = ""
         self.current = KeySet()
-        """Replaced as a whole, and only by a set that differs: it is another object when other tokens are good."""
+        """The current keys. A fetch replaces the object only if the keys differ, so callers can compare by identity."""
         self.is_unavailable = source is not None
-        """Whether the last fetch failed, or there was none yet: a key that is not known may exist all the same."""
+        """Whether the last fetch failed, or none was made yet. An unknown key may then be valid."""
 
     async def fetch(self) -> None:
-        """Fetches the keys now, or waits for the fetch that is under way; a failure is logged, and changes nothing."""
+        """Fetches the keys now, or waits for the fetch in progress. A failure is logged, and keeps the current keys."""
         if self._source is None:
             return
         if self._fetching is None:
             self._fetching = asyncio.create_task(self._fetch(self._source))
-        # One call's end must not end the fetch that others wait for.
+        # A call that is cancelled must not cancel the fetch for the others.
         await asyncio.shield(self._fetching)
 
     async def refresh_now(self) -> None:
-        """Fetches the keys because a token names an unknown one; does nothing if another one did so just now."""
+        """Fetches the keys because a token names an unknown key. Does nothing within PAUSE of the last such fetch."""
         if self._fetching:
             await self.fetch()
-        elif self._monotonic() >= self._look_from:
-            self._look_from = math.inf  # until this one's end
+        elif self._monotonic() >= self._pause_end:
+            self._pause_end = math.inf  # until this fetch ends
             try:
                 await self.fetch()
             finally:
-                self._look_from = self._monotonic() + PAUSE.total_seconds()
+                self._pause_end = self._monotonic() + PAUSE.total_seconds()
 
     async def run(self) -> None:
         """Fetches the keys periodically until cancelled, and more often while the issuer is unreachable."""
@@ -82,9 +82,9 @@ class TokenKeys:
         except (FetchError, BadDocumentError) as error:
             self.is_unavailable = True
             self._failures += 1
-            # Once, not at every try.
-            if str(error) != self._complaint:
-                self._complaint = str(error)
+            # Logs an error once, not at each fetch.
+            if str(error) != self._logged_error:
+                self._logged_error = str(error)
                 _LOG.warning(
                     "token keys can't be fetched: degraded",
                     source=source.name,
@@ -92,9 +92,9 @@ class TokenKeys:
                     keys=self.current.ids,
                 )
         else:
-            if self._complaint:
+            if self._logged_error:
                 _LOG.info("token keys can be fetched again", source=source.name)
-            self.is_unavailable, self._failures, self._complaint = False, 0, ""
+            self.is_unavailable, self._failures, self._logged_error = False, 0, ""
             if found != self.current:
                 self.current = found
                 _LOG.info("token keys", source=source.name, keys=found.ids)
@@ -105,12 +105,12 @@ class TokenKeys:
 
 
 async def open_keys(place: str | None, refresh: timedelta) -> TokenKeys:
-    """Returns the keys of a value of CARE_TOKEN_KEYS, fetched once; `TokenKeys.run` keeps them.
+    """Returns the keys for a value of CARE_TOKEN_KEYS, after one fetch. `TokenKeys.run` keeps them current.
 
-    The service starts even if the issuer is unreachable. Until it is reachable, calls are refused as retryable. Raises
-    ConfigurationError for a file that is missing or invalid.
+    The service starts even if the issuer is unreachable. Until the issuer is reachable, calls are refused as retryable.
+    Raises ConfigurationError for a file that is missing or invalid.
     """
-    source = source_of(place) if place else None
+    source = parse_source(place) if place else None
     keys = TokenKeys(source, refresh)
     if isinstance(source, FileSource):
         try:
@@ -118,7 +118,7 @@ async def open_keys(place: str | None, refresh: timedelta) -> TokenKeys:
         except (FetchError, BadDocumentError) as error:
             raise ConfigurationError(f"CARE_TOKEN_KEYS: {source.name}: {error}") from error
         if not found.keys:
-            words = "; ".join(refused) or "it has no key for signatures"
-            raise ConfigurationError(f"CARE_TOKEN_KEYS: {source.name} holds no usable public key: {words}")
+            reasons = "; ".join(refused) or "it has no key for signatures"
+            raise ConfigurationError(f"CARE_TOKEN_KEYS: {source.name} contains no usable public key: {reasons}")
     await keys.fetch()
     return keys

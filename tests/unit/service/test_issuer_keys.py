@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 
 from care_roles.environment import ConfigurationError
 from care_service.tokens import sources
-from care_service.tokens.keeping import PAUSE, TokenKeys, open_keys
+from care_service.tokens.issuer_keys import PAUSE, TokenKeys, open_keys
 from care_service.tokens.keys import KeySet
 from care_service.tokens.sources import FetchError, UrlSource
 from tests.support.certificates import authority, write_pair

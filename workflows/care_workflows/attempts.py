@@ -1,0 +1,28 @@
+"""Limits the time of an activity's attempt, so that no attempt outlives the retry that Temporal starts after it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from temporalio.exceptions import ApplicationError
+
+from care_workflows import activity_options, failures
+
+
+@asynccontextmanager
+async def limit_attempt(deadline: timedelta, failure: Callable[[str], ApplicationError]) -> AsyncIterator[None]:
+    """End the body at the deadline and raise ``failure("ATTEMPT_DEADLINE")``."""
+    try:
+        async with asyncio.timeout(deadline.total_seconds()):
+            yield
+    except TimeoutError:
+        raise failure("ATTEMPT_DEADLINE") from None
+
+
+@asynccontextmanager
+async def service_step() -> AsyncIterator[None]:
+    """Run the body of a step that calls the service only: limit its time and convert the service's errors."""
+    async with limit_attempt(activity_options.SERVICE_ATTEMPT_DEADLINE, failures.service_unavailable):
+        with failures.convert_service_errors():
+            yield
