@@ -1,9 +1,9 @@
-"""What holds for all tests."""
+"""Settings for all tests."""
 
 from __future__ import annotations
 
 from hypothesis import settings
 
-# An example may take as long as a loaded machine needs: how fast something is, is no test's business.
+# Examples have no deadline: a loaded machine may be slow, and no test is about speed.
 settings.register_profile("care", deadline=None)
 settings.load_profile("care")

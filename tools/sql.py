@@ -1,6 +1,6 @@
-r"""Prints the SQL statements of the service whole, to read or to paste into psql.
+r"""Prints complete SQL statements of the service, to read them or to paste them into psql.
 
-python -m tools.sql             lists their names, and what each is for
+python -m tools.sql             lists their names and purposes
 python -m tools.sql NAME ...    prints statements by name, such as `outbox.CLAIM`, or all of a module, such as `outbox`
 
 The statements of lists, counts and commits depend on the call, and are printed for an example. In psql 16 or later,
@@ -66,15 +66,15 @@ def _examples() -> Iterator[tuple[str, str]]:
     yield "commits.update_statement", commits.update_statement(sent, None).sql()
     begin, end = FeedPosition(1_000, 0), FeedPosition(2_000, 0)
     changes = feed.changes_statement(FeedFilter("acme", None, Always()), begin, end, 100)
-    yield "feed.changes_statement", _compiled("Lists the next changes of the change feed.", changes)
+    yield "feed.changes_statement", _compile("Lists the next changes of the change feed.", changes)
     page = ticket_lists.list_statement(TicketQuery("acme", 51), gather=False)
-    yield "ticket_lists.list_statement", _compiled("Lists a page of tickets, here without a filter.", page)
+    yield "ticket_lists.list_statement", _compile("Lists a page of tickets, here without a filter.", page)
     count = ticket_lists.count_statement("acme", Always(), gather=False)
-    yield "ticket_lists.count_statement", _compiled("Counts tickets by their stage, here without a filter.", count)
+    yield "ticket_lists.count_statement", _compile("Counts tickets by their stage, here without a filter.", count)
 
 
 class _Recorder(Desk):
-    """Keeps the decisions of what people do."""
+    """Keeps the decisions for actions of people."""
 
     def __init__(self, organization: str, policy: Policy) -> None:
         super().__init__(organization, policy)
@@ -86,7 +86,7 @@ class _Recorder(Desk):
         super().commit(scheduled, deadline=deadline)
 
 
-def _compiled(words: str, statement: Select[Any]) -> str:
+def _compile(words: str, statement: Select[Any]) -> str:
     compiled: Any = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
     values = "; ".join(f"${at}: {compiled.params[name]}" for at, name in enumerate(compiled.positiontup, 1))
     text = re.sub(r"\s*\n\s*", "\n", str(compiled))
@@ -95,10 +95,10 @@ def _compiled(words: str, statement: Select[Any]) -> str:
 
 def _laid_out(text: str) -> str:
     lines = textwrap.dedent(text).strip().splitlines()
-    return "\n".join(part for line in lines for part in _wrapped(line)) + "\n"
+    return "\n".join(part for line in lines for part in _wrap(line)) + "\n"
 
 
-def _wrapped(line: str) -> list[str]:
+def _wrap(line: str) -> list[str]:
     """Breaks a long line at spaces, but not inside a quotation."""
     if len(line) <= _WIDTH or line.startswith("--"):
         return [line]
@@ -112,7 +112,7 @@ def _wrapped(line: str) -> list[str]:
 
 
 def main() -> None:
-    """Lists or prints."""
+    """Runs the command."""
     every, wanted = statements(), sys.argv[1:]
     if not wanted:
         for name, text in every.items():

@@ -1,4 +1,4 @@
-"""The chat's page in a real browser as a customer uses it: live, without scripts, by keyboard, among hostile words."""
+"""The chat's page in a real browser: live updates, no scripts, keyboard only, hostile texts, accessibility."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ HOSTILE = (
 
 @dataclass
 class Site:
-    """The pages on a port of their own, and the service behind them."""
+    """The running pages and the service behind them."""
 
     url: str
     service: CustomerService
@@ -78,10 +78,10 @@ async def site() -> AsyncIterator[Site]:
 
 
 @asynccontextmanager
-async def visiting(
+async def open_window(
     browser: Browser, site: Site, size: ViewportSize = PHONE, *, scripts: bool = True, zone: str = "America/New_York"
 ) -> AsyncIterator[Page]:
-    """A fresh window; it must ask for nothing but our own files, keep no cookie, and be content."""
+    """Opens a new window. At its end, checks that it requested only files of the pages, and got no error or cookie."""
     context = await browser.new_context(
         viewport=size,
         java_script_enabled=scripts,
@@ -95,7 +95,7 @@ async def visiting(
     try:
         page = await context.new_page()
         context.on("request", lambda request: requests.append(request.url))
-        # A status such as 422 is told on the console too, and a stream that ended; those are meant.
+        # The console also reports statuses such as 422 and ended streams, which are expected.
         meant = re.compile(r"the server responded|ERR_INCOMPLETE_CHUNKED_ENCODING")
         page.on("console", lambda line: None if meant.search(line.text) else complaints.append(line.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -107,8 +107,8 @@ async def visiting(
         await context.close()
 
 
-async def test_a_message_appears_by_itself_and_nothing_typed_is_lost(browser: Browser, site: Site) -> None:
-    async with visiting(browser, site) as page:
+async def test_a_message_appears_without_a_reload_and_typed_text_is_kept(browser: Browser, site: Site) -> None:
+    async with open_window(browser, site) as page:
         await page.goto("/c/chat")
         text = page.get_by_label("Your message")
         await text.fill("I am still typ")
@@ -129,17 +129,17 @@ async def test_a_message_appears_by_itself_and_nothing_typed_is_lost(browser: Br
     assert [post.text for post in site.chat.posts] == ["I am still typing"]
 
 
-async def test_times_are_told_by_the_readers_own_clock(browser: Browser, site: Site) -> None:
-    async with visiting(browser, site, zone="Asia/Tokyo") as page:
+async def test_times_are_shown_in_the_readers_time_zone(browser: Browser, site: Site) -> None:
+    async with open_window(browser, site, zone="Asia/Tokyo") as page:
         await page.goto("/c/chat?lang=de")
         await expect(page.locator("time").first).to_have_text("3. Mai 2031 um 23:05")
-    async with visiting(browser, site, scripts=False, zone="Asia/Tokyo") as page:
+    async with open_window(browser, site, scripts=False, zone="Asia/Tokyo") as page:
         await page.goto("/c/chat?lang=de")
         await expect(page.locator("time").first).to_have_text("3. Mai 2031, 14:05 Uhr (UTC)")
 
 
-async def test_a_stream_that_was_cut_off_goes_on_where_it_was(browser: Browser, site: Site) -> None:
-    async with visiting(browser, site) as page:
+async def test_an_interrupted_stream_continues_where_it_ended(browser: Browser, site: Site) -> None:
+    async with open_window(browser, site) as page:
         await page.goto("/c/chat")
         await site.chat.watched_by(1)
         await site.chat.cut()
@@ -154,8 +154,8 @@ async def test_a_stream_that_was_cut_off_goes_on_where_it_was(browser: Browser, 
         await expect(page.get_by_role("button", name="Show new messages")).to_be_hidden()
 
 
-async def test_a_stream_that_was_refused_is_asked_for_again_after_a_while(browser: Browser, site: Site) -> None:
-    async with visiting(browser, site) as page:
+async def test_a_refused_stream_is_requested_again_after_a_while(browser: Browser, site: Site) -> None:
+    async with open_window(browser, site) as page:
         await page.clock.install()
         await page.route("**/events?*", lambda route: route.fulfill(status=503), times=1)
         async with page.expect_response("**/events?*"):
@@ -169,8 +169,8 @@ async def test_a_stream_that_was_refused_is_asked_for_again_after_a_while(browse
 
 
 @pytest.mark.parametrize("path", ["/c/chat", "/c/chat?sent=yes"], ids=["opened", "sent"])
-async def test_what_becomes_of_the_chat_is_said_as_it_happens(browser: Browser, site: Site, path: str) -> None:
-    async with visiting(browser, site) as page:
+async def test_changes_of_the_chats_state_are_shown_live(browser: Browser, site: Site, path: str) -> None:
+    async with open_window(browser, site) as page:
         await page.goto(path)
         closed, gone = (
             page.get_by_text("Harbor Café has closed this case."),
@@ -187,10 +187,8 @@ async def test_what_becomes_of_the_chat_is_said_as_it_happens(browser: Browser, 
         await expect(page.get_by_role("heading", level=1)).to_have_text("This link is not valid")
 
 
-async def test_without_scripts_a_button_shows_what_is_new_and_keeps_what_was_typed(
-    browser: Browser, site: Site
-) -> None:
-    async with visiting(browser, site, scripts=False) as page:
+async def test_without_scripts_a_button_shows_new_messages_and_keeps_typed_text(browser: Browser, site: Site) -> None:
+    async with open_window(browser, site, scripts=False) as page:
         await page.goto("/c/chat")
         await site.chat.say("We are so sorry!")
         await page.get_by_label("Your message").fill("Not sent\nyet")
@@ -206,16 +204,16 @@ async def test_without_scripts_a_button_shows_what_is_new_and_keeps_what_was_typ
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "none"])
-async def test_the_latest_messages_are_what_one_sees_first(browser: Browser, site: Site, scripts: bool) -> None:
+async def test_the_latest_messages_are_visible_first(browser: Browser, site: Site, scripts: bool) -> None:
     for size in (SMALLEST, PHONE, DESK):
-        async with visiting(browser, site, size, scripts=scripts) as page:
+        async with open_window(browser, site, size, scripts=scripts) as page:
             await page.goto("/c/long")
             await expect(page.get_by_text("Message 69", exact=True)).to_be_in_viewport()
             await expect(page.get_by_text("Message 20", exact=True)).not_to_be_in_viewport()
 
 
-async def test_who_reads_earlier_messages_is_not_moved_by_new_ones(browser: Browser, site: Site) -> None:
-    async with visiting(browser, site) as page:
+async def test_new_messages_do_not_scroll_a_reader_of_earlier_ones(browser: Browser, site: Site) -> None:
+    async with open_window(browser, site) as page:
         await page.goto("/c/long")
         await site.service.chats["long"].watched_by(1)
         old = page.get_by_text("Message 40", exact=True)
@@ -229,8 +227,8 @@ async def test_who_reads_earlier_messages_is_not_moved_by_new_ones(browser: Brow
         assert after["y"] == pytest.approx(before["y"], abs=1)
 
 
-async def test_a_customer_writes_by_keyboard_alone(browser: Browser, site: Site) -> None:
-    async with visiting(browser, site) as page:
+async def test_a_customer_writes_with_only_the_keyboard(browser: Browser, site: Site) -> None:
+    async with open_window(browser, site) as page:
         await page.goto("/c/long")
         reached = []
         for _ in range(12):
@@ -250,8 +248,10 @@ async def test_a_customer_writes_by_keyboard_alone(browser: Browser, site: Site)
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["live", "loaded"])
-async def test_hostile_messages_are_inert_and_stay_in_their_boxes(browser: Browser, site: Site, scripts: bool) -> None:
-    async with visiting(browser, site, SMALLEST, scripts=scripts) as page:
+async def test_hostile_messages_are_harmless_and_stay_in_their_boxes(
+    browser: Browser, site: Site, scripts: bool
+) -> None:
+    async with open_window(browser, site, SMALLEST, scripts=scripts) as page:
         if scripts:
             await page.goto("/c/chat")
             await site.chat.watched_by(1)
@@ -277,7 +277,7 @@ async def test_hostile_messages_are_inert_and_stay_in_their_boxes(browser: Brows
 
 
 async def each_state(page: Page, site: Site, tag: str) -> AsyncIterator[str]:
-    """Bring ``page`` into each state that a reader can meet, in the language ``tag``; yields the state's name."""
+    """Brings ``page`` into each state in the language ``tag``; yields the state's name."""
     for path in ("/c/chat", "/c/empty", "/c/long", "/c/long?before=20"):
         await page.goto(f"{path}{'&' if '?' in path else '?'}lang={tag}")
         yield path
@@ -304,28 +304,28 @@ async def each_state(page: Page, site: Site, tag: str) -> AsyncIterator[str]:
 
 
 ALL = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
-"""All that axe has on by default, its best practices included; and WCAG 2.2's size of targets, which it has off."""
+"""Axe's default rules, including best practices, and the rule for WCAG 2.2's target size, which is off by default."""
 
 COLORS = {"resultTypes": ["violations"], "runOnly": ["color-contrast"]}
-"""What another color scheme can change."""
+"""Another color scheme can change only the contrast."""
 
 
 @pytest.mark.parametrize("tag", list(LANGUAGES))
-async def test_axe_finds_nothing_wrong_and_everything_fits(browser: Browser, site: Site, tag: str) -> None:
+async def test_axe_finds_no_violation_and_everything_fits(browser: Browser, site: Site, tag: str) -> None:
     found: dict[str, str] = {}
-    async with visiting(browser, site) as page:
+    async with open_window(browser, site) as page:
         async for state in each_state(page, site, tag):
             await expect(page.locator("html")).to_have_attribute("lang", tag)
             for size, dark in ((PHONE, False), (PHONE, True), (SMALLEST, False), (DESK, False)):
                 await page.set_viewport_size(size)
                 await page.emulate_media(color_scheme="dark" if dark else "light")
                 assert await page.evaluate("document.documentElement.scrollWidth") <= size["width"], state
-                # Measured at once: a button goes when the page is live.
+                # Measured in one step, because a button disappears when the page is live.
                 targets = page.locator("main button:visible, textarea")
                 sizes = await targets.evaluate_all("all => all.map(one => [one.offsetWidth, one.offsetHeight])")
                 assert min(min(each) for each in sizes) >= 44, (state, sizes)
                 if size is SMALLEST or (tag not in {"en", "ar"} and (size, dark) != (PHONE, False)):
-                    continue  # words change neither the colors nor what there is room for
+                    continue  # other words change neither colors nor layout
                 results = await Axe().run(page, options=COLORS if dark else ALL)
                 if results.violations_count:
                     found[f"{state}, {size['width']}, {dark}"] = results.generate_report()

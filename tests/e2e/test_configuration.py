@@ -1,4 +1,4 @@
-"""A role or stack that is configured wrongly ends at start, with one line that says what to do."""
+"""A role or stack with a wrong configuration ends at start, with one line that says what to do."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.support.certificates import authority, replace, write_pair
 from tests.support.system import System, own_ports
 
 SECRET: Final = urlsafe_b64encode(b"to be read nowhere, least in logs").decode()
-"""A key that is long enough; the same in all processes of a run, as it is in the names of tests."""
+"""A key that is long enough. It is the same in all test processes, because names of tests contain it."""
 
 VALID: Final[Mapping[str, Mapping[str, str]]] = {
     "serve": {
@@ -44,7 +44,7 @@ VALID: Final[Mapping[str, Mapping[str, str]]] = {
     "work": {"CARE_TOKEN": SECRET, "CARE_SERVICE_ADDRESS": f"{HOST}:1"},
     "web": {"CARE_SERVICE_ADDRESS": f"{HOST}:1", "CARE_WEB_ADDRESS": f"{HOST}:0"},
 }
-"""What is right apart from what a test makes wrong."""
+"""Correct variables, which each test changes in one place."""
 
 SETTINGS: Final[Mapping[str, type[BaseSettings]]] = {
     "serve": ServiceSettings,
@@ -53,11 +53,11 @@ SETTINGS: Final[Mapping[str, type[BaseSettings]]] = {
 }
 
 SECRETS: Final = {"CARE_DATABASE_URL", "CARE_LINK_KEYS", "CARE_TOKEN", "CARE_TOKEN_KEY"}
-"""Variables whose values nobody may read in a log."""
+"""Variables whose values no log may contain."""
 
 
 def beside(system: System, role: str) -> dict[str, str]:
-    """What a second process of a role needs beside the system's own: the same, but for where only one can listen."""
+    """Returns the variables of a second process of a role: those of the system, except for addresses to listen on."""
     variables = dict(system.stack.environment[role])
     variables.pop("CARE_METRICS_ADDRESS", None)
     return variables
@@ -69,7 +69,7 @@ def shows_no_secret(variables: Mapping[str, str], written: str) -> None:
 
 
 async def refuses(role: str, variables: Mapping[str, str], *words: str) -> CompletedProgram:
-    """The role ends with one line that has `words`, and nothing that it wrote shows a secret."""
+    """Checks that the role ends with one line that contains `words`, and that its output shows no secret."""
     ended = await run_care(role, variables=variables)
     ended.assert_refused(f"care {role}:", *words)
     shows_no_secret(variables, ended.output + ended.errors)
@@ -77,7 +77,7 @@ async def refuses(role: str, variables: Mapping[str, str], *words: str) -> Compl
 
 
 def complaint(role: str, variables: Mapping[str, str]) -> str:
-    """What the role's settings, the first that it reads, have to say: one line without a secret."""
+    """Returns the error of the role's settings: one line without a secret."""
     with pytest.raises(ConfigurationError) as caught:
         environment.load(SETTINGS[role], variables)
     said = str(caught.value)
@@ -95,8 +95,8 @@ def complaint(role: str, variables: Mapping[str, str]) -> str:
         ("web", {"CARE_WEB_ADDRESS": "localhost"}),
     ],
 )
-async def test_a_role_ends_with_what_its_settings_say(role: str, wrong: Mapping[str, str]) -> None:
-    """So the tests below ask the settings, not a process each."""
+async def test_a_role_ends_with_the_error_of_its_settings(role: str, wrong: Mapping[str, str]) -> None:
+    """A role ends with the error of its settings. So the tests below check the settings without a process."""
     variables = {**VALID[role], **wrong}
     ended = await refuses(role, variables, *wrong)
     assert ended.errors == f"care {role}: {complaint(role, variables)}\n"
@@ -149,7 +149,7 @@ def test_a_missing_variable_is_named_with_an_example(role: str, missing: str) ->
         ("web", "CARE_SERVICE_ADDRESS", "http://127.0.0.1:50051", "host:port"),
     ],
 )
-def test_a_wrong_value_is_answered_with_what_to_write(role: str, name: str, value: str, advice: str) -> None:
+def test_the_error_of_a_wrong_value_says_what_to_write(role: str, name: str, value: str, advice: str) -> None:
     said = complaint(role, {**VALID[role], name: value})
     assert name in said
     assert advice in said
@@ -177,7 +177,7 @@ def test_temporals_own_variables_are_checked(name: str, value: str) -> None:
 
 @pytest.mark.parametrize("role", ["serve", "work"])
 async def test_a_role_checks_temporals_own_variables(system: System, role: str) -> None:
-    # All else is right, so that nothing else can be what is complained about.
+    # Everything else is correct, so only these variables can cause the error.
     variables = {**beside(system, role), "TEMPORAL_PROFILE": "nobody"}
     if role == "serve":
         variables["CARE_GRPC_ADDRESS"] = f"{HOST}:0"
@@ -200,7 +200,7 @@ async def test_a_taken_metrics_port_is_named(system: System, role: str) -> None:
     await refuses(role, variables, "CARE_METRICS_ADDRESS", address, "choose another")
 
 
-async def test_an_exporter_of_traces_that_is_not_known_is_named() -> None:
+async def test_an_unknown_exporter_of_traces_is_named() -> None:
     await refuses("serve", {**VALID["serve"], "OTEL_TRACES_EXPORTER": "jaeger"}, "OTEL_TRACES_EXPORTER", "otlp")
 
 
@@ -265,14 +265,14 @@ async def _serve_with(variables: Mapping[str, str]) -> None:
         pytest.fail("it runs")
 
 
-async def test_a_key_that_live_forms_need_is_missed(system: System, scenario: Scenario) -> None:
+async def test_a_missing_key_of_live_forms_is_named(system: System, scenario: Scenario) -> None:
     await scenario.send_form()
     keys = f"k2:{SECRET}"
     variables = {**beside(system, "serve"), "CARE_GRPC_ADDRESS": f"{HOST}:0", "CARE_LINK_KEYS": keys}
     await refuses("serve", variables, "CARE_LINK_KEYS", "dev", "add them again")
 
 
-async def test_a_stack_on_a_taken_port_says_which_and_leaves_nothing_running(tmp_path: Path) -> None:
+async def test_a_stack_on_a_taken_port_names_it_and_leaves_nothing_running(tmp_path: Path) -> None:
     with own_ports() as first, socket.create_server((HOST, first + 4)):
         ended = await run_care("up", "--home", str(tmp_path / "home"), "--first-port", str(first))
     ended.assert_refused(f"port {first + 4}", "--first-port")
@@ -292,6 +292,6 @@ async def test_a_stack_refuses_a_misspelt_variable(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("first", ["0", "65530"])
-async def test_a_stack_refuses_ports_that_there_are_not(tmp_path: Path, first: str) -> None:
+async def test_a_stack_refuses_invalid_ports(tmp_path: Path, first: str) -> None:
     ended = await run_care("up", "--home", str(tmp_path / "home"), "--first-port", first)
     ended.assert_refused("--first-port", first)

@@ -1,4 +1,4 @@
-"""A whole conversation: what agents send reaches a real mailbox, and what customers write reaches the team's stream."""
+"""A conversation: messages of agents reach a real mailbox, and messages of customers reach the team's live stream."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ async def test_agent_and_customer_talk_until_after_the_close(scenario: Scenario)
         await scenario.submit_form(link, person)
         await watch.wait_for("CHAT_UNLOCKED")
 
-        # The greeting brings the private link; whoever opens it has the address.
+        # The greeting contains the private link. Opening it verifies the address.
         [greeting] = await wait_for_emails(scenario.system, person.email, 1)
         token = greeting.chat_token
         scenario.keep_private({greeting.chat_link: "a chat's link", token: "a chat link's token"})
@@ -29,7 +29,7 @@ async def test_agent_and_customer_talk_until_after_the_close(scenario: Scenario)
         await watch.wait_for("CONTACT_VERIFIED")
         assert (await scenario.get_recovery(recovery)).contact.verified
 
-        # There and back: by the page, by email, and by email again.
+        # Messages in both directions: by the page, by email, and by email again.
         question = f"When will you look into it, {unique_word()}?"
         await post_message(scenario, token, question)
         assert (await watch.wait_for("MESSAGE_RECEIVED", question)).message.text == question
@@ -43,7 +43,7 @@ async def test_agent_and_customer_talk_until_after_the_close(scenario: Scenario)
         by_email = await ingest(scenario, person, f"Thank you, {unique_word()}.", email.message_id)
         assert by_email.outcome == conversations.INGEST_OUTCOME_ACCEPTED
 
-        # What comes after the resolution reopens the ticket, unless a machine wrote it.
+        # A message after the resolution reopens the ticket, unless it is automatic.
         await scenario.alice.tickets.ResolveTicket(tickets.ResolveTicketRequest(name=scenario.ticket))
         await ingest(scenario, person, f"I am away, {unique_word()}.", email.message_id, automatic=True)
         assert (await scenario.get_ticket()).status == ticket_pb2.TICKET_STATUS_RESOLVED
@@ -56,7 +56,7 @@ async def test_agent_and_customer_talk_until_after_the_close(scenario: Scenario)
             {int(each.activity.name.rpartition("/")[2]) for each in watch.changes}
         )
 
-    # After the close the same person goes on in a follow-up, and is sent its link.
+    # After the close the customer continues in a follow-up, and gets its link.
     late = f"It broke again, {unique_word()}."
     await post_message(scenario, token, late)
     following = (await scenario.get_ticket()).follow_up

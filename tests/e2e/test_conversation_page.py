@@ -1,4 +1,4 @@
-"""A whole conversation in a real browser, with a real mail server between: from the bad review to the follow-up."""
+"""A conversation in a real browser with a real mail server, from the bad review to the follow-up."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def test_a_customer_talks_with_the_team_from_the_review_to_the_follow_up(
         await page.get_by_role("button", name=ENGLISH["submit"]).click()
         await watch.wait_for("CHAT_UNLOCKED")
 
-        # The link is in the email that they find, and in nothing else.
+        # Only the email contains the link.
         [email] = await wait_for_emails(system, person.email, 1)
         scenario.keep_private({email.chat_link: "a chat's link", email.chat_token: "a chat link's token"})
         await page.goto(email.chat_link)
@@ -52,7 +52,7 @@ async def test_a_customer_talks_with_the_team_from_the_review_to_the_follow_up(
         await watch.wait_for("MESSAGE_RECEIVED", question)
         await expect(messages.last).to_contain_text(question)
 
-        # What the agent answers is there without anybody reloading the page, and what is being typed stays.
+        # The agent's answer appears without a reload, and the text that is being typed stays.
         half = f"And one more thing, {unique_word()}"
         await page.get_by_label(ENGLISH["text.label"]).fill(half)
         answer = await send_message(scenario, f"Tomorrow morning, {unique_word()}.")

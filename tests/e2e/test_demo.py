@@ -1,4 +1,4 @@
-"""`care demo` as a program: on a stack of its own, again on the same data, and on a stack that runs."""
+"""`care demo` as a program: on its own stack, again on the same data, and on a running stack."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from tests.e2e.program import run_care
 from tests.support.system import System, own_ports
 
 TIMEOUT: Final = 100.0
-"""Seconds for a whole run, the start of a stack and its end included."""
+"""The limit for a whole run, including start and end of a stack, in seconds."""
 
 
 def ticket(output: str) -> int:
-    """The number of the ticket that was played to CLOSED."""
+    """Returns the number of the ticket that the demo played to CLOSED."""
     [number] = re.findall(r"^Ticket (\d+) is CLOSED", output, re.MULTILINE)
     return int(number)
 
 
 @pytest.mark.timeout(240)
-async def test_it_plays_a_ticket_to_closed_and_again_on_the_same_data(tmp_path: Path) -> None:
+async def test_the_demo_plays_a_ticket_to_closed_and_again_on_the_same_data(tmp_path: Path) -> None:
     with own_ports() as first:
         arguments = ("demo", "--home", str(tmp_path / "home"), "--first-port", str(first))
         played = [await run_care(*arguments, timeout=TIMEOUT) for _ in range(2)]
@@ -35,7 +35,7 @@ async def test_it_plays_a_ticket_to_closed_and_again_on_the_same_data(tmp_path: 
         assert all(f" {kind} " in run.output for run in played), kind
 
 
-async def test_it_uses_the_stack_that_runs(system: System) -> None:
+async def test_the_demo_uses_a_running_stack(system: System) -> None:
     first = str(system.stack.ports.grpc)
     played = await run_care("demo", "--home", str(system.stack.home), "--first-port", first, timeout=TIMEOUT)
     assert (played.status, played.errors) == (0, "")
@@ -45,7 +45,7 @@ async def test_it_uses_the_stack_that_runs(system: System) -> None:
     assert "PostgreSQL: starting" not in played.output
 
 
-async def test_it_says_what_is_wrong_with_a_file_of_reviews(tmp_path: Path) -> None:
+async def test_the_demo_names_a_mistake_in_a_file_of_reviews(tmp_path: Path) -> None:
     reviews = tmp_path / "reviews.json"
     reviews.write_text('{"reviews": [{"reviewId": "r1"}]}', encoding="utf-8")
     with own_ports() as first:

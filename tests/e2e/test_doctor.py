@@ -1,4 +1,4 @@
-"""`care doctor` on a running stack: what was terminated by hand is named."""
+"""`care doctor` on a running stack reports a workflow that was terminated by hand."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ async def test_a_workflow_that_was_terminated_is_named(scenario: Scenario) -> No
     async def sleeps() -> bool:
         try:
             return "Waiting" in (await handle.query(TicketWorkflow.status)).doing
-        except RPCError:  # the relay comes after the ticket
+        except RPCError:  # the relay starts the workflow after the ticket was created
             return False
 
     await eventually("the ticket's workflow", sleeps)
     await handle.terminate()
-    # It is looked for once the ticket is a minute old.
+    # The check starts once the ticket is a minute old.
     older = "UPDATE tickets SET create_time = create_time - interval '1 hour' WHERE organization = $1 AND number = $2"
     await scenario.system.sql(older, ORGANIZATION, number)
 
-    async def named() -> bool:
+    async def is_named() -> bool:
         ended = await run_care("doctor", "--home", str(scenario.system.stack.home))
         return ended.status == 1 and f"TicketWorkflow does not run: {workflow_id}" in ended.output
 
-    await eventually("the doctor's finding", named)
+    await eventually("the doctor's finding", is_named)

@@ -1,4 +1,4 @@
-"""Health follows the database: gone, the services that need it say so; back, they serve again."""
+"""Health follows the database: while it is down, the services that need it report so; afterwards they serve again."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from tests.support.operations import check_health, watch_health
 from tests.support.system import System, eventually
 
 _LOOK: Final = 5.0
-"""Seconds in which the service has looked after its database."""
+"""The interval, in seconds, within which the service checks its database."""
 
 
-async def test_while_the_database_is_away_only_what_needs_none_serves(system: System) -> None:
+async def test_while_the_database_is_down_only_services_without_it_serve(system: System) -> None:
     address, healthz = system.stack.urls.grpc, system.stack.urls.metrics.replace("/metrics", "/healthz")
     http = await system.http()
 
@@ -30,7 +30,7 @@ async def test_while_the_database_is_away_only_what_needs_none_serves(system: Sy
         assert await anext(lifecycle) == "SERVING"
         heard = asyncio.ensure_future(anext(tickets))
         while not heard.done():
-            # The supervisor starts it again at once: that may be faster than the service's look.
+            # The supervisor restarts it at once, which may be faster than the service's check.
             system.processes.kill("postgres")
             await asyncio.wait({heard}, timeout=_LOOK)
             await system.processes.back()

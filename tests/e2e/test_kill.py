@@ -1,4 +1,4 @@
-"""kill -9 of any part at any moment of a recovery: afterwards it completes, with one reply and one open chat."""
+"""After kill -9 of any part at any moment, a recovery completes with one reply and one unlocked chat."""
 
 from __future__ import annotations
 
@@ -17,26 +17,25 @@ from tests.support.system import System
 pytestmark = pytest.mark.timeout(240)
 
 PARTS: Final = ["work", "serve", "temporal", "postgres", "review-site"]
-"""First the worker, as Temporal waits longest for what it was doing."""
+"""The worker first, because Temporal waits longest for its activities."""
 
 ROUNDS: Final = 25
 
 SLOW: Final = 3.0
-"""Seconds that leave time to kill something while the review site is at work."""
+"""A delay of the review site, in seconds, that leaves time to kill a part."""
 
 TIMEOUT: Final = 110.0
-"""Seconds, for an attempt whose worker was killed: Temporal waits 30 of them for it, and 26 more pass until what it may
-have left behind counts as settled."""
+"""A limit for an attempt whose worker was killed, in seconds. Temporal waits 30 s, and the write settles in 26 s."""
 
 
 @dataclass
 class Story:
-    """A scenario on its way to an unlocked chat or, once its last form is withdrawn, to a reply without a link."""
+    """A scenario that ends with an unlocked chat or, if its last form is withdrawn, with a reply without a link."""
 
     scenario: Scenario
     person: Person = field(default_factory=Person)
     sent: list[str] = field(default_factory=list)
-    """The recoveries, the oldest first."""
+    """The recoveries, oldest first."""
     is_withdrawn: bool = False
 
     async def send(self) -> None:
@@ -50,17 +49,17 @@ class Story:
     async def submit(self) -> None:
         await self.scenario.submit_form(await self.scenario.wait_for_form_link(self.sent[-1], TIMEOUT), self.person)
 
-    async def is_posting(self) -> None:
+    async def wait_until_posting(self) -> None:
         await self.scenario.site.set_behavior("slow", SLOW)
         await self.send()
         await self.scenario.wait_for_reply_state(self.sent[-1], ReplyState.POSTING)
 
-    async def is_posted(self) -> None:
+    async def wait_until_posted(self) -> None:
         await self.send()
         await self.scenario.wait_for_state(self.sent[-1], "AWAITING_CONTACT")
 
     async def complete(self) -> None:
-        """Do what is left to do, wait for all workflows, and see that it came out as if nothing had been killed."""
+        """Completes the story, waits for all workflows, and checks the same result as without a kill."""
         if not self.is_withdrawn and (await self.scenario.get_recovery(self.sent[-1])).contact.id == "":
             await self.submit()
         for recovery in self.sent:
@@ -71,9 +70,9 @@ class Story:
         if self.is_withdrawn:
             assert await self.scenario.find_public_link() is None
         else:
-            await self._is_unlocked(self.sent[-1])
+            await self._assert_unlocked(self.sent[-1])
 
-    async def _is_unlocked(self, recovery: str) -> None:
+    async def _assert_unlocked(self, recovery: str) -> None:
         found, link = await self.scenario.get_recovery(recovery), await self.scenario.find_public_link()
         assert link is not None
         assert await self.scenario.site.get_reply() == found.reply_text.replace("{form_link}", link)
@@ -84,13 +83,13 @@ class Story:
 
 
 class Moment:
-    """What has happened to a story when the part is killed."""
+    """The state of a story when the part is killed."""
 
     async def arrange(self, story: Story) -> None:
-        """Lead up to it; what a slow review site is busy with then, it is still busy with at the kill."""
+        """Prepares the state. A slow review site stays busy until the kill."""
 
     async def strike(self, story: Story) -> None:
-        """Do the last thing before the kill, while the worker does nothing."""
+        """Does the last action before the kill, while the worker is idle."""
 
 
 class Asked(Moment):
@@ -100,7 +99,7 @@ class Asked(Moment):
 
 class Posting(Moment):
     async def arrange(self, story: Story) -> None:
-        await story.is_posting()
+        await story.wait_until_posting()
 
 
 class PostingAndWithdrawn(Posting):
@@ -116,7 +115,7 @@ class PostingAndSentAgain(Posting):
 
 class Posted(Moment):
     async def arrange(self, story: Story) -> None:
-        await story.is_posted()
+        await story.wait_until_posted()
 
 
 class Answered(Posted):
@@ -151,7 +150,7 @@ MOMENTS: Final = [
 
 
 async def test_every_moment_survives_the_kill_of_each_part(system: System) -> None:
-    """Each kill meets a recovery in each of the moments; what was cut off is waited for by all at the same time."""
+    """Each kill meets recoveries in all moments. All interrupted attempts are awaited at the same time."""
     told: list[tuple[str, Moment, Story]] = []
     for part in PARTS:
         scenes = [(moment, Story(await Scenario.open(system))) for moment in MOMENTS]
@@ -173,14 +172,14 @@ async def test_every_moment_survives_the_kill_of_each_part(system: System) -> No
 
 
 class Chance:
-    """Plays stories and kills parts as a seeded generator says."""
+    """Plays stories and kills parts at random, with a seed."""
 
     def __init__(self, system: System, seed: int) -> None:
         self._system = system
-        self._random = random.Random(seed)  # noqa: S311 - repeats a run, guards nothing
+        self._random = random.Random(seed)  # noqa: S311 - to repeat runs, not for security
 
     async def round(self) -> None:
-        """Several stories at once, and up to three kills among them, one after the other."""
+        """Plays several stories at once, with up to three kills one after the other."""
         stories = [Story(await Scenario.open(self._system)) for _ in range(self._random.randint(3, 8))]
         kills = [self._random.choice(PARTS) for _ in range(self._random.randint(1, 3))]
         await asyncio.gather(self._kill(kills), *(self._play(story) for story in stories))
@@ -207,7 +206,7 @@ class Chance:
         await self._pause()
 
     async def _pause(self) -> None:
-        # Not for a condition: the moments in between are what is looked for.
+        # A fixed pause, because kills between two conditions are the purpose of this test.
         await asyncio.sleep(self._random.expovariate(1))
 
 
@@ -215,7 +214,7 @@ class Chance:
 @pytest.mark.timeout(3600)
 async def test_recoveries_survive_kills_at_random_moments(system: System) -> None:
     seed = int(os.environ.get("KILL_SEED") or random.randrange(2**32))  # noqa: S311 - as above
-    # Shown where it fails.
+    # Shown if the test fails.
     print(f"KILL_SEED={seed} repeats this run")  # noqa: T201
     chance = Chance(system, seed)
     for _ in range(ROUNDS):

@@ -1,4 +1,4 @@
-"""kill -9 around the moment at which a provider has a message: it arrives at least once, and is shown once."""
+"""After kill -9 while a provider accepts a message, the message arrives at least once and is shown once."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from tests.support.system import eventually
 pytestmark = pytest.mark.timeout(240)
 
 TIMEOUT = 110.0
-"""Seconds: Temporal waits 30 for an attempt whose worker was killed."""
+"""A limit in seconds: Temporal waits 30 s for an attempt whose worker was killed."""
 
 
-async def unlocked(scenario: Scenario) -> Person:
-    """Opens a chat, whose greeting has arrived; the worker has ended its connection to the mail server."""
+async def unlock_chat(scenario: Scenario) -> Person:
+    """Unlocks a chat. Waits for its greeting and for the end of the worker's connection to the mail server."""
     person = Person(phone="")
     await scenario.wait_for_state(await scenario.add_contact(person), "CHAT_UNLOCKED")
     await wait_for_emails(scenario.system, person.email, 1)
-    await connected(scenario, expected=False)
+    await wait_for_connection(scenario, expected=False)
     return person
 
 
-async def connected(scenario: Scenario, *, expected: bool = True) -> None:
-    """Returns once the worker is connected to the mail server, or is not.
+async def wait_for_connection(scenario: Scenario, *, expected: bool = True) -> None:
+    """Waits until the worker is connected to the mail server or, if not `expected`, until it is not.
 
-    A connection to the frozen server shows that the worker sends a message. The row of the delivery would be too early
-    a sign: the worker may not have the service's response yet.
+    A connection to the frozen server shows that the worker sends a message. The row of the delivery is written too
+    early: the worker may not have the service's response yet.
     """
     worker = psutil.Process(scenario.system.processes.pids["work"])
     port = scenario.system.stack.ports.mailbox_smtp
@@ -46,42 +46,42 @@ async def connected(scenario: Scenario, *, expected: bool = True) -> None:
     await eventually(f"the worker's connection to the mail server: {expected}", as_expected)
 
 
-async def test_a_mail_server_that_is_killed_while_an_email_is_on_its_way_to_it(scenario: Scenario) -> None:
-    person = await unlocked(scenario)
+async def test_a_mail_server_is_killed_while_it_receives_an_email(scenario: Scenario) -> None:
+    person = await unlock_chat(scenario)
     with scenario.system.processes.frozen("mailbox"):
         message = await send_message(scenario, "First words")
-        await connected(scenario)
+        await wait_for_connection(scenario)
         scenario.system.processes.kill("mailbox")
     await scenario.system.processes.back()
     await wait_for_delivery(scenario, message, message_pb2.DELIVERY_STATE_SENT, timeout=TIMEOUT)
     found = [each for each in await list_emails(scenario.system, person.email) if message.text in each.text]
     assert len({each.message_id for each in found}) == 1
-    await is_shown_once(scenario, message.name)
+    await assert_shown_once(scenario, message.name)
 
 
-async def test_a_worker_that_is_killed_after_the_server_took_an_email_and_before_it_was_recorded(
+async def test_a_worker_is_killed_between_sending_an_email_and_recording_it(
     scenario: Scenario,
 ) -> None:
-    person = await unlocked(scenario)
+    person = await unlock_chat(scenario)
     with ExitStack() as service:
         with scenario.system.processes.frozen("mailbox"):
             message = await send_message(scenario, "Second words")
-            await connected(scenario)
+            await wait_for_connection(scenario)
             service.enter_context(scenario.system.processes.frozen("serve"))
-        # The mailbox takes it; the service, to which that is reported, does nothing.
+        # The mailbox accepts the email; the service is frozen and cannot record the report.
         await wait_for_emails(scenario.system, person.email, 2)
         scenario.system.processes.kill("work")
     await scenario.system.processes.back()
     await wait_for_delivery(scenario, message, message_pb2.DELIVERY_STATE_SENT, timeout=TIMEOUT)
     found = [each for each in await list_emails(scenario.system, person.email) if message.text in each.text]
-    # At least once; and a mail program knows by its id that the second is the first again.
+    # It arrives at least once. By its Message-ID, a mail program recognizes the second as a copy.
     assert len(found) in {1, 2}
     assert len({each.message_id for each in found}) == 1
-    await is_shown_once(scenario, message.name)
+    await assert_shown_once(scenario, message.name)
 
 
-async def is_shown_once(scenario: Scenario, message: str) -> None:
+async def assert_shown_once(scenario: Scenario, message: str) -> None:
     assert [each.name for each in await thread(scenario, scenario.ticket)].count(message) == 1
     log = await scenario.count_activities()
-    # The greeting's and this one's.
+    # The greeting and this message.
     assert (log["MESSAGE_SENT"], log["DELIVERY_SENT"], log["DELIVERY_FAILED"]) == (1, 2, 0)

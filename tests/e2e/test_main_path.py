@@ -1,4 +1,4 @@
-"""From a bad review to an unlocked chat as its people see it, and the pages that a link leads to later."""
+"""From a bad review to an unlocked chat, and the pages of a form's link in later states."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def test_a_customer_on_a_phone_without_scripts_opens_the_chat(system: Syst
     async with chromium() as browser:
         context = await browser.new_context(viewport=PHONE, java_script_enabled=False, is_mobile=True, has_touch=True)
         page = await context.new_page()
-        # The review's own page is all that a customer starts from.
+        # The customer starts at the review's public page.
         await page.goto(scenario.site.page)
         reply = page.get_by_role("region", name="Reply from the owner")
         await reply.get_by_role("link").click()
@@ -75,15 +75,15 @@ async def test_the_link_leaves_the_public_reply_when_the_ticket_is_closed(scenar
     assert (await scenario.count_activities())["REPLY_RETRACTED"] == 1
 
 
-# What becomes of a link, by the name of its page.
+# Brings a link into a state; named after its page.
 
 
-async def _answered(scenario: Scenario, recovery: str, link: str) -> None:
+async def _answer(scenario: Scenario, recovery: str, link: str) -> None:
     await scenario.submit_form(link, Person())
 
 
-async def _expired(scenario: Scenario, recovery: str, link: str) -> None:
-    # The shortest lifetime of a form is an hour; so its end is brought forward, and the workflow told to look again.
+async def _expire(scenario: Scenario, recovery: str, link: str) -> None:
+    # The shortest lifetime of a form is an hour. So its expiry is moved in the database, and the workflow is poked.
     await scenario.system.sql("UPDATE recoveries SET expire_time = now() WHERE id = $1", recovery_uuid(recovery))
     await (await scenario.system.temporal()).get_workflow_handle(recovery_workflow_id(recovery)).signal("poke")
     await scenario.wait_for_state(recovery, "EXPIRED")
@@ -91,29 +91,29 @@ async def _expired(scenario: Scenario, recovery: str, link: str) -> None:
     assert await scenario.find_public_link() is None
 
 
-async def _withdrawn(scenario: Scenario, recovery: str, link: str) -> None:
+async def _withdraw(scenario: Scenario, recovery: str, link: str) -> None:
     await scenario.withdraw(recovery)
 
 
-async def _replaced(scenario: Scenario, recovery: str, link: str) -> None:
+async def _replace(scenario: Scenario, recovery: str, link: str) -> None:
     await scenario.add_contact(Person())
 
 
-async def _closed(scenario: Scenario, recovery: str, link: str) -> None:
+async def _close(scenario: Scenario, recovery: str, link: str) -> None:
     await scenario.close()
 
 
 @pytest.mark.parametrize(
     ("become", "page", "status"),
     [
-        (_answered, "answered", HTTPStatus.OK),
-        (_expired, "expired", HTTPStatus.GONE),
-        (_withdrawn, "withdrawn", HTTPStatus.GONE),
-        (_replaced, "replaced", HTTPStatus.GONE),
-        (_closed, "closed", HTTPStatus.OK),
+        (_answer, "answered", HTTPStatus.OK),
+        (_expire, "expired", HTTPStatus.GONE),
+        (_withdraw, "withdrawn", HTTPStatus.GONE),
+        (_replace, "replaced", HTTPStatus.GONE),
+        (_close, "closed", HTTPStatus.OK),
     ],
 )
-async def test_a_link_says_what_became_of_its_form(
+async def test_a_link_shows_the_state_of_its_form(
     scenario: Scenario, become: Callable[[Scenario, str, str], Awaitable[None]], page: str, status: HTTPStatus
 ) -> None:
     recovery = await scenario.send_form()
@@ -125,7 +125,7 @@ async def test_a_link_says_what_became_of_its_form(
     assert scenario.ticket not in answer.text
 
 
-async def test_an_unknown_link_and_a_forged_one_are_told_apart_by_nobody(system: System, scenario: Scenario) -> None:
+async def test_an_unknown_link_and_a_forged_one_get_the_same_page(system: System, scenario: Scenario) -> None:
     recovery = await scenario.send_form()
     link = await scenario.wait_for_form_link(recovery)
     key_id, key = secrets.load(system.stack.home).link_keys.split(":")
@@ -133,7 +133,7 @@ async def test_an_unknown_link_and_a_forged_one_are_told_apart_by_nobody(system:
     assert ours.form_link(recovery_uuid(recovery), key_id) == link
     forgers = Links({key_id: bytes(32)}, key_id, system.stack.urls.web)
     links = [
-        ours.form_link(uuid4(), key_id),  # of no recovery, though the service itself would make it so
+        ours.form_link(uuid4(), key_id),  # for no recovery, but signed by the service
         forgers.form_link(recovery_uuid(recovery), key_id),
         link[:-1],
         f"{system.stack.urls.web}/f/none",

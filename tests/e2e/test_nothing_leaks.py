@@ -1,4 +1,4 @@
-"""Nothing of a customer, no text and no link is in a workflow's history, in Temporal's file, a log, metric or span."""
+"""No personal data, text or link is in a workflow history, in Temporal's file, or in a log, metric or span."""
 
 from __future__ import annotations
 
@@ -20,12 +20,11 @@ from tests.support.system import System
 from tools.collector import Collector
 
 ALLOWED = {"postgres", "review-site", "mailbox"}
-"""The only folders of a stack that may hold any of it: the service's database, and those of the two that stand for the
-world outside."""
+"""The only folders of a stack that may contain personal data: database, review site and mailbox."""
 
 
-async def answered_claimed_and_rejected(scenario: Scenario) -> str:
-    """A form answered by two, whose first answer was rejected; the ticket then closed."""
+async def play_claim_and_rejection(scenario: Scenario) -> str:
+    """Plays a form with two answers whose first one is rejected; then the ticket is closed."""
     recovery = await scenario.send_form()
     link = await scenario.wait_for_form_link(recovery)
     wrong = Person()
@@ -45,8 +44,8 @@ async def answered_claimed_and_rejected(scenario: Scenario) -> str:
     return recovery
 
 
-async def refused_by_the_site(scenario: Scenario) -> str:
-    """A reply that the site refuses in words of its own, which may quote it."""
+async def play_refusal(scenario: Scenario) -> str:
+    """Plays a reply that the site refuses with a message that may quote the reply."""
     await scenario.site.set_behavior("refuse_too_long")
     recovery = await scenario.send_form()
     await scenario.wait_for_state(recovery, "REFUSED")
@@ -55,8 +54,8 @@ async def refused_by_the_site(scenario: Scenario) -> str:
     return recovery
 
 
-async def withdrawn_after_failures(scenario: Scenario) -> str:
-    """A reply that fails at first and is withdrawn once it stands; then one that the service finds too long."""
+async def play_withdrawal(scenario: Scenario) -> str:
+    """Plays a reply that fails at first and is withdrawn when it is public; then one that is too long."""
     await scenario.site.set_behavior("down")
     recovery = await scenario.send_form()
     await scenario.wait_for_reply_state(recovery, ReplyState.POSTING)
@@ -71,8 +70,8 @@ async def withdrawn_after_failures(scenario: Scenario) -> str:
     return recovery
 
 
-async def talked_with(scenario: Scenario) -> str:
-    """A chat that went both ways."""
+async def play_chat(scenario: Scenario) -> str:
+    """Plays a chat with messages in both directions."""
     person = Person(phone="")
     recovery = await scenario.add_contact(person)
     [greeting] = await wait_for_emails(scenario.system, person.email, 1)
@@ -86,11 +85,9 @@ async def talked_with(scenario: Scenario) -> str:
     return recovery
 
 
-async def test_nothing_of_a_customer_is_kept_but_in_the_service_and_at_the_site(
-    system: System, collector: Collector
-) -> None:
-    """Searches for what all tests before it in this process have said and left, too: kills make other logs."""
-    scenes = [answered_claimed_and_rejected, refused_by_the_site, withdrawn_after_failures, talked_with]
+async def test_personal_data_is_only_in_the_service_and_at_the_site(system: System, collector: Collector) -> None:
+    """Also searches for the data of all earlier tests in this process, because kills cause other log lines."""
+    scenes = [play_claim_and_rejection, play_refusal, play_withdrawal, play_chat]
     done = [await scene(await Scenario.open(system)) for scene in scenes]
 
     workflows = await stored_data.read_workflows(await system.temporal())
@@ -103,7 +100,7 @@ async def test_nothing_of_a_customer_is_kept_but_in_the_service_and_at_the_site(
         for url in (system.stack.urls.metrics, system.stack.urls.worker_metrics)
     }
 
-    # What is searched is the right thing: the references that may be there are there.
+    # The search reads the right places: it finds the references that may be there.
     for recovery in done:
         assert recovery.encode() in workflows[recovery_workflow_id(recovery)]
         assert recovery.encode() in database
@@ -115,11 +112,11 @@ async def test_nothing_of_a_customer_is_kept_but_in_the_service_and_at_the_site(
     assert b"temporal_workflow_completed_total" in metrics[system.stack.urls.worker_metrics]
 
     places = {**workflows, **files, **metrics, "the tables of temporal.db": database, "spans": collector.received}
-    assert found(system.private, places) == []
+    assert find_private_texts(system.private, places) == []
 
 
-def found(private: Mapping[str, str], places: Mapping[str, bytes]) -> list[str]:
-    """Which private texts, in whatever spelling or part, are in which places."""
+def find_private_texts(private: Mapping[str, str], places: Mapping[str, bytes]) -> list[str]:
+    """Returns which private texts, in any spelling or in part, are in which places."""
     return [
         f"{what} in {place}: {spelling}"
         for text, what in private.items()
@@ -130,7 +127,7 @@ def found(private: Mapping[str, str], places: Mapping[str, bytes]) -> list[str]:
 
 
 def spellings(text: str) -> Iterable[str]:
-    """How a text may be written in a record: as it is, in JSON, in a URL, and by the parts that nothing else has."""
+    """Returns the possible spellings of a text: plain, in JSON, in a URL, and its unique parts."""
     assert text
     yield from (text, json.dumps(text)[1:-1], quote(text, safe=""), quote(text))
     yield from re.findall(r"word[0-9a-f]{12}", text)
@@ -138,7 +135,7 @@ def spellings(text: str) -> Iterable[str]:
         area, first, last = match.groups()
         yield from (f"{area}{first}{last}", f"{area} {first} {last}", f"{first} {last}", f"{area}) {first} {last}")
     if "/f/" in text or "/c/" in text:
-        # The last part of the token is what only the service can make.
+        # Only the service can make the last part of the token.
         yield from (urlsplit(text).path, text.rpartition(".")[2])
 
 
@@ -152,5 +149,5 @@ def test_the_search_finds_a_text_in_each_spelling() -> None:
         "%C3%9Cber",
     ):
         hidden = spelling if spelling != "%C3%9Cber" else quote(person.message)
-        assert found(private, {"log": hidden.encode()}) != [], spelling
-    assert found(private, {"log": b"2079460124"}) == []
+        assert find_private_texts(private, {"log": hidden.encode()}) != [], spelling
+    assert find_private_texts(private, {"log": b"2079460124"}) == []

@@ -1,4 +1,4 @@
-"""A row that can't be served is parked, seen by an operator, and put back once its cause is mended."""
+"""A row that cannot be processed is parked, listed for operators, and put back when its cause is fixed."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from tests.support.operations import scrape_metrics
 from tests.support.system import System, eventually
 
 NEWER = "TicketWorkflow2"
-"""A workflow of a newer service, which this one can't wake."""
+"""The type of a workflow of a newer service, which this one cannot wake."""
 
 
 async def test_a_refused_row_is_parked_listed_and_put_back(system: System, scenario: Scenario) -> None:
     recovery = await scenario.send_form()
     await scenario.wait_for_state(recovery, "AWAITING_CONTACT")
-    # The next row of this recovery is one that can't be served, however often it is tried.
+    # The next row of this recovery can never be processed.
     await system.sql(
         "INSERT INTO outbox (organization, workflow, ticket_number, resource_id, create_time, claim_time, attempts)"
         " SELECT organization, $2, ticket_number, id, now(), now(), 0 FROM recoveries WHERE id = $1",
@@ -24,18 +24,18 @@ async def test_a_refused_row_is_parked_listed_and_put_back(system: System, scena
         NEWER,
     )
 
-    async def parked(number: int) -> bool:
+    async def is_parked(number: int) -> bool:
         return (await scrape_metrics(system.stack.urls.metrics))["care_outbox_parked_rows"] == number
 
-    # Asked of the metric, as a program that is started again and again keeps everything else from its work.
-    await eventually("the metric", lambda: parked(1))
+    # Reads the metric, because starting a program again and again would slow everything down.
+    await eventually("the metric", lambda: is_parked(1))
 
-    async def listed() -> dict[str, object] | None:
+    async def list_row() -> dict[str, object] | None:
         ended = await run_care("outbox", "list", "--json", "--home", str(system.stack.home))
         rows = [json.loads(line) for line in ended.output.splitlines()]
         return next((row for row in rows if row["recovery"] == recovery), None)
 
-    row = await eventually("the parked row", listed)
+    row = await eventually("the parked row", list_row)
     assert (row["failure"], row["attempts"]) == ("UnknownWorkflowError", 5)
     table = await run_care("outbox", "list", "--home", str(system.stack.home))
     assert (table.status, "UnknownWorkflowError" in table.output) == (0, True)
@@ -47,11 +47,11 @@ async def test_a_refused_row_is_parked_listed_and_put_back(system: System, scena
     back = await run_care("outbox", "retry", str(row["id"]), "--home", str(system.stack.home))
     assert (back.status, back.output) == (0, "1 retried\n")
 
-    async def gone() -> bool:
+    async def is_gone() -> bool:
         return await system.sql("SELECT 1 FROM outbox WHERE id = $1", row["id"]) == []
 
-    await eventually("the end of the row", gone)
-    await eventually("the metric", lambda: parked(0))
+    await eventually("the end of the row", is_gone)
+    await eventually("the metric", lambda: is_parked(0))
     assert (await run_care("outbox", "list", "--home", str(system.stack.home))).output == "No row is parked.\n"
     (await run_care("outbox", "retry", str(row["id"]), "--home", str(system.stack.home))).assert_refused(
         "care outbox list"

@@ -1,4 +1,4 @@
-"""`care serve --processes N`: one port, one metrics address, one end; and how a service is drained."""
+"""`care serve --processes N` has one port, one metrics address and one end; a service drains before it ends."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ COUNT = f'care_calls_total{{code="OK",method="{METHOD}",reason="OK"}}'
 
 @dataclass
 class Serving:
-    """A further service beside the system's own, on the same database."""
+    """A second service on the system's database."""
 
     process: Process
     grpc: str
@@ -53,14 +53,14 @@ class Serving:
         return False
 
     async def ended(self) -> int:
-        """The exit status."""
+        """Waits for the end and returns the exit status."""
         async with asyncio.timeout(60):
             return await self.process.wait()
 
 
 @asynccontextmanager
-async def serving(system: System, folder: Path, *options: str) -> AsyncIterator[Serving]:
-    """Runs `care serve` until the block is left; entered when it is healthy."""
+async def run_service(system: System, folder: Path, *options: str) -> AsyncIterator[Serving]:
+    """Runs `care serve` until the block ends. Enters the block when the service is healthy."""
     first = ports.first_free(2)
     grpc_address, metrics_address = f"{HOST}:{first}", f"{HOST}:{first + 1}"
     own = {"CARE_GRPC_ADDRESS": grpc_address, "CARE_METRICS_ADDRESS": metrics_address, "CARE_DRAIN_TIME": "30s"}
@@ -68,7 +68,7 @@ async def serving(system: System, folder: Path, *options: str) -> AsyncIterator[
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-P", "-m", "care_cli", "serve", *options),
-            # Its temporary files are the test's: nobody removes them for a parent that was killed.
+            # Its temporary files are in the test's folder, because a killed parent does not remove them.
             env={**inherited_environment(), **system.stack.environment["serve"], **own, "TMPDIR": str(folder)},
             stdin=PIPE,
             stdout=output,
@@ -84,16 +84,16 @@ async def serving(system: System, folder: Path, *options: str) -> AsyncIterator[
             await process.wait()
 
 
-async def called(service: Serving, times: int) -> None:
-    """Calls that often, each on a connection of its own."""
+async def make_calls(service: Serving, times: int) -> None:
+    """Makes `times` calls, each on a new connection."""
     for number in range(times):
-        # Different options, as channels with the same share their connection.
+        # Channels with the same options would share a connection.
         async with grpc.aio.insecure_channel(service.grpc, options=[("care.test", number)]) as channel:
             await CareClient(channel).lifecycle.GetLifecycle(lifecycle.GetLifecycleRequest())
 
 
 async def test_processes_share_a_port_are_replaced_and_counted_together(system: System, tmp_path: Path) -> None:
-    async with serving(system, tmp_path, "--processes", "2") as service:
+    async with run_service(system, tmp_path, "--processes", "2") as service:
 
         async def complete() -> bool:
             return (await scrape_metrics(service.metrics)).get("care_processes") == 2
@@ -101,18 +101,18 @@ async def test_processes_share_a_port_are_replaced_and_counted_together(system: 
         await eventually("two processes", complete)
         before = {member.pid for member in service.members}
         assert len(before) == 2
-        await called(service, 20)
+        await make_calls(service, 20)
         assert (await scrape_metrics(service.metrics))[COUNT] == 20
 
-        # Whichever dies, the other goes on, what was counted stays counted, and another takes the place.
+        # If one process dies, the other continues, counters keep their values, and a new process starts.
         os.kill(min(before), signal.SIGKILL)
 
-        async def replaced() -> bool:
+        async def is_replaced() -> bool:
             now = {member.pid for member in service.members}
             return len(now) == 2 and now != before and await complete()
 
-        await eventually("another process", replaced)
-        await called(service, 20)
+        await eventually("another process", is_replaced)
+        await make_calls(service, 20)
         assert (await scrape_metrics(service.metrics))[COUNT] == 40
         assert await check_health(service.grpc) == "SERVING"
 
@@ -126,7 +126,7 @@ async def test_processes_share_a_port_are_replaced_and_counted_together(system: 
 
 
 async def test_the_processes_end_when_their_parent_is_killed(system: System, tmp_path: Path) -> None:
-    async with serving(system, tmp_path, "--processes", "2") as service:
+    async with run_service(system, tmp_path, "--processes", "2") as service:
 
         async def two() -> bool:
             return len(service.members) == 2
@@ -135,15 +135,15 @@ async def test_the_processes_end_when_their_parent_is_killed(system: System, tmp
         members = service.members
         service.process.kill()
 
-        async def gone() -> bool:
+        async def are_gone() -> bool:
             return not any(member.is_running() for member in members)
 
-        await eventually("the end of the processes", gone)
+        await eventually("the end of the processes", are_gone)
 
 
 @asynccontextmanager
-async def locked(system: System, ticket: str) -> AsyncIterator[None]:
-    """Lets every write to the ticket wait while the block lasts."""
+async def lock_ticket(system: System, ticket: str) -> AsyncIterator[None]:
+    """Makes every write to the ticket wait until the block ends."""
     connection = await asyncpg.connect(system.stack.database_url)
     try:
         async with connection.transaction():
@@ -156,15 +156,15 @@ async def locked(system: System, ticket: str) -> AsyncIterator[None]:
 
 
 @pytest.mark.parametrize("options", [(), ("--processes", "2")], ids=["one", "two"])
-async def test_a_drained_service_finishes_its_calls_and_takes_no_new_ones(
+async def test_a_draining_service_finishes_its_calls_and_accepts_no_new_ones(
     system: System, scenario: Scenario, tmp_path: Path, options: tuple[str, ...]
 ) -> None:
-    async with serving(system, tmp_path, *options) as service, AsyncExitStack() as opened:
+    async with run_service(system, tmp_path, *options) as service, AsyncExitStack() as opened:
         token = system.stack.token(ORGANIZATION, "alice")
         alice = await opened.enter_async_context(CareClient.connect(service.grpc, token))
         health_of_tickets = await opened.enter_async_context(watch_health(service.grpc, "care.v1.TicketService"))
         assert await anext(health_of_tickets) == "SERVING"
-        async with locked(system, scenario.ticket):
+        async with lock_ticket(system, scenario.ticket):
             call = asyncio.ensure_future(alice.tickets.StartTicket(tickets.StartTicketRequest(name=scenario.ticket)))
 
             async def under_way() -> bool:
@@ -179,20 +179,20 @@ async def test_a_drained_service_finishes_its_calls_and_takes_no_new_ones(
             service.process.terminate()
             assert await anext(health_of_tickets) == "NOT_SERVING"
 
-            async def closed() -> bool:
+            async def is_closed() -> bool:
                 try:
-                    await called(service, 1)
+                    await make_calls(service, 1)
                 except grpc.aio.AioRpcError as error:
                     return error.code() is grpc.StatusCode.UNAVAILABLE
                 return False
 
-            await eventually("the end of new calls", closed)
+            await eventually("the end of new calls", is_closed)
             assert service.process.returncode is None
         assert (await call).ticket.name == scenario.ticket
         assert await service.ended() == 0
 
 
-async def test_one_line_says_that_the_port_is_taken(system: System, tmp_path: Path) -> None:
+async def test_a_taken_port_is_reported_in_one_line(system: System, tmp_path: Path) -> None:
     for options in ((), ("--processes", "2")):
         variables = dict(system.stack.environment["serve"])
         del variables["CARE_METRICS_ADDRESS"]

@@ -1,4 +1,4 @@
-"""Forms withdrawn and sent again around slow postings: the newest reply stands, and no dead link stays public."""
+"""Forms are withdrawn and sent again during slow postings: the newest reply stays, and no ended link stays public."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from care_rules.entities.recovery import ReplyState
 from tests.e2e.scenario import Scenario
 from tests.support.system import System, eventually
 
-# One that waits for an order in which attempts end in timeouts waits long.
+# Some orders of actions let attempts time out, which takes long.
 pytestmark = pytest.mark.timeout(240)
 
 SLOW: Final = 3.0
-"""Seconds that leave time to act while a reply is being posted; the worker waits as long."""
+"""A delay in seconds that leaves time to act while a reply is being posted. The worker waits longer."""
 
 SLOWER_THAN_THE_WORKER: Final = 12.0
-"""Seconds; the worker gives up after 10, and the site carries the write out all the same."""
+"""A delay in seconds. The worker gives up after 10 s, but the site still carries out the write."""
 
 TIMEOUT: Final = 200.0
-"""Seconds, for attempts that end in timeouts and the time in which each of them may still have an effect."""
+"""A limit in seconds for attempts that time out and for the time in which their writes settle."""
 
 AT_REST: Final = {ReplyState.NONE, ReplyState.POSTED, ReplyState.NOT_PUBLIC, ReplyState.RETRACTED}
-"""Nothing is handed out."""
+"""The reply states without a pending attempt."""
 
 
 @dataclass(frozen=True)
 class Order:
-    """When a form is withdrawn, and when the next one is sent."""
+    """The moments at which a form is withdrawn and the next one is sent."""
 
     withdrawn: str
     again: str
     delay: float = SLOW
-    """Seconds that the site takes for each write."""
+    """The site's delay of each write, in seconds."""
     rounds: int = 1
 
     def __str__(self) -> str:
@@ -53,7 +53,7 @@ ORDERS: Final = [
 
 
 async def play(scenario: Scenario, order: Order) -> list[str]:
-    """Returns the recoveries, the oldest first."""
+    """Plays the order. Returns the recoveries, oldest first."""
     await scenario.site.set_behavior("slow", order.delay)
     sent = [await scenario.send_form()]
     for _ in range(order.rounds):
@@ -64,7 +64,7 @@ async def play(scenario: Scenario, order: Order) -> list[str]:
         await reaches(scenario, sent[-1], order.again)
         sent.append(await scenario.send_form())
     if order.delay > SLOW:
-        # At a site that stays so, no attempt ever ends well.
+        # If the site stayed slow, no attempt would succeed.
         await scenario.site.set_behavior("accept")
     return sent
 
@@ -77,12 +77,12 @@ async def reaches(scenario: Scenario, recovery: str, moment: str) -> None:
             await scenario.wait_for_state(recovery, "AWAITING_CONTACT")
         case "retracting":
 
-            async def retracting() -> bool:
+            async def is_retracting() -> bool:
                 return await scenario.get_reply_state(
                     recovery
                 ) is ReplyState.RETRACTING or await scenario.workflow_has_ended(recovery)
 
-            await eventually(f"the retraction of {recovery}", retracting)
+            await eventually(f"the retraction of {recovery}", is_retracting)
         case "rested":
             await scenario.wait_for_workflow_end(recovery)
         case "at once":
@@ -100,7 +100,7 @@ async def rest(scenario: Scenario, sent: list[str], *, newest_is_live: bool) -> 
 
 @pytest.fixture(scope="module")
 async def played(system: System) -> AsyncIterator[Mapping[Order, asyncio.Task[tuple[Scenario, list[str]]]]]:
-    """All orders, under way at the same time on reviews of their own: most of what they do is to wait."""
+    """Plays all orders at the same time, each on its own review, because they mostly wait."""
 
     async def to_rest(order: Order) -> tuple[Scenario, list[str]]:
         scenario = await Scenario.open(system)
@@ -116,7 +116,7 @@ async def played(system: System) -> AsyncIterator[Mapping[Order, asyncio.Task[tu
 
 
 @pytest.mark.parametrize("order", ORDERS, ids=str)
-async def test_the_newest_reply_stands_and_no_dead_link_is_public(
+async def test_the_newest_reply_stays_and_no_ended_link_is_public(
     played: Mapping[Order, asyncio.Task[tuple[Scenario, list[str]]]], order: Order
 ) -> None:
     scenario, sent = await played[order]

@@ -1,4 +1,4 @@
-"""Temporal may be away for as long as it likes: every call keeps working, and the steps catch up."""
+"""While Temporal is down, every call works. Afterwards all steps are made."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ B = TypeVar("B")
 
 
 async def every(given: Sequence[A], call: Callable[[A], Awaitable[B]]) -> list[B]:
-    """All the answers of `call`, of which AT_ONCE are under way at a time; the first failure is raised."""
+    """Returns all results of `call`, AT_ONCE calls at a time. Raises the first failure."""
     turns = asyncio.Semaphore(AT_ONCE)
 
     async def one(item: A) -> B:
@@ -33,13 +33,13 @@ async def every(given: Sequence[A], call: Callable[[A], Awaitable[B]]) -> list[B
     return list(await asyncio.gather(*(one(item) for item in given)))
 
 
-async def degraded(system: System, value: int) -> None:
-    """Returns once the metric says so."""
+async def wait_for_degraded(system: System, value: int) -> None:
+    """Waits until the metric has this value."""
 
-    async def said() -> bool:
+    async def has_value() -> bool:
         return (await scrape_metrics(system.stack.urls.metrics))["care_degraded"] == value
 
-    await eventually(f"care_degraded {value}", said)
+    await eventually(f"care_degraded {value}", has_value)
 
 
 async def test_tickets_are_created_and_forms_requested_and_all_are_posted_once(system: System) -> None:
@@ -50,7 +50,7 @@ async def test_tickets_are_created_and_forms_requested_and_all_are_posted_once(s
     link = await answered.wait_for_form_link(recovery)
     await answered.wait_for_state(recovery, "AWAITING_CONTACT")
 
-    # Plain calls, none of them repeated: one that failed would fail the test.
+    # Calls without retries: one failure fails the test.
     async with system.temporal_away():
 
         async def create(number: int) -> str:
@@ -69,7 +69,7 @@ async def test_tickets_are_created_and_forms_requested_and_all_are_posted_once(s
         states = {await scenario.get_state(recovery) for scenario, recovery in zip(scenarios, requested, strict=True)}
         assert (len(set(created)), states) == (TICKETS, {"FORM_REQUESTED"})
         assert await answered.get_state(recovery) == "CONTACT_RECEIVED"
-        await degraded(system, 1)
+        await wait_for_degraded(system, 1)
         services = ("", "care.v1.TicketService")
         assert {await check_health(system.stack.urls.grpc, service) for service in services} == {"SERVING"}
 
@@ -77,7 +77,7 @@ async def test_tickets_are_created_and_forms_requested_and_all_are_posted_once(s
     await answered.wait_for_state(recovery, "CHAT_UNLOCKED")
     for scenario, recovery in zip(scenarios, requested, strict=True):
         await scenario.wait_for_state(recovery, "AWAITING_CONTACT")
-    await degraded(system, 0)
+    await wait_for_degraded(system, 0)
     assert [len(await scenario.site.list_posted_replies()) for scenario in scenarios] == [1] * FORMS
     assert [(await scenario.count_activities())["FORM_POSTED"] for scenario in scenarios] == [1] * FORMS
 

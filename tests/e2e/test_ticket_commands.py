@@ -1,4 +1,4 @@
-"""`care ticket` works on a stack of `care up` without anything being set."""
+"""`care ticket` works on a stack of `care up` without any variable."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.e2e.program import run_care
 from tests.support.system import System
 
 
-async def test_a_stacks_folder_is_all_that_is_needed(system: System) -> None:
+async def test_only_the_folder_of_the_stack_is_needed(system: System) -> None:
     intake = system.client("desk", "intake", Role.SERVICE)
     wanted = Ticket(subject="Cold soup", location="organizations/desk/locations/soho")
     await intake.tickets.CreateTicket(CreateTicketRequest(parent="organizations/desk", ticket=wanted))
@@ -19,7 +19,7 @@ async def test_a_stacks_folder_is_all_that_is_needed(system: System) -> None:
     taken = await run_care("ticket", "take", "1", *stack, "--agent", "bob", "--json")
     assert (taken.status, taken.errors) == (0, "")
     assert json.loads(taken.output)["assignee"] == "organizations/desk/agents/bob"
-    # A token for another service, in the environment, is not sent to this one.
+    # A token in the environment, which is for another service, is not sent.
     variables = {"CARE_TOKEN": "of-another-service", "CARE_SERVICE_ADDRESS": "care.example:443", "COLUMNS": "200"}
     shown = await run_care("ticket", "list", *stack, variables=variables)
     assert (shown.status, shown.errors) == (0, "")

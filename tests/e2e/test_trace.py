@@ -1,4 +1,4 @@
-"""One trace leads from the call of an agent through outbox, workflow and worker back into the service."""
+"""One trace goes from an agent's call through outbox, workflow and worker back to the service."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tools.collector import Collector, Span
 from tools.trace import FIRST_SPAN, LAST_SPAN, cut_trace
 
 AGENTS = SpanContext(0x0AF7651916CD43DD8448EB211C80319C, 0xB7AD6B7169203331, is_remote=False, trace_flags=TraceFlags(1))
-"""The trace that the agent's own program is in when it calls."""
+"""The trace of the agent's program at the call."""
 TRACE = f"{AGENTS.trace_id:032x}"
 
 
@@ -23,16 +23,16 @@ STEPS = {
     "RecordPosted": "post_reply",
     "UnlockChat": "check_recovery",
 }
-"""The worker's calls, and the activity that makes each."""
+"""The worker's calls, each with its activity."""
 
 
 def is_whole(line: str) -> bool:
-    """Whether it is a line of JSON that was written to its end."""
+    """Returns whether a line is complete JSON."""
     return line.startswith("{") and line.endswith("}")
 
 
 async def recovered(scenario: Scenario) -> str:
-    """A recovery whose form was asked for within that trace, and whose customer came in another."""
+    """A recovery whose form was requested in that trace. The customer's call has another trace."""
     with use_span(NonRecordingSpan(AGENTS)):
         recovery = await scenario.send_form()
     await scenario.submit_form(await scenario.wait_for_form_link(recovery), Person())
@@ -42,9 +42,9 @@ async def recovered(scenario: Scenario) -> str:
 
 
 async def of_trace(collector: Collector, recovery: str, names: Collection[str]) -> list[Span]:
-    """What came of the trace, once spans of all `names` are there, and each span's parent.
+    """Waits until the trace has spans of all `names` and the parent of each span. Returns its spans.
 
-    Every process hands its spans over in batches of its own, so the end of the workflow tells nothing of a call's.
+    Every process exports its own batches of spans, so some spans may arrive after the workflow's end.
     """
 
     async def whole() -> list[Span] | None:
@@ -90,7 +90,7 @@ async def test_one_trace_goes_from_the_agents_call_to_the_unlocked_chat(
     [run] = [span for span in spans if span.name == "RunWorkflow:ContactRecovery"]
     assert run.attributes["temporalWorkflowID"] == recovery_workflow_id(recovery)
 
-    # The customer's call is a trace of its own, which the workflow that it woke is linked to.
+    # The customer's call has its own trace. The workflow that it woke has a link to it.
     woken = {trace for poke in whole if poke.name == "HandleSignal:poke" for trace in poke.links}
 
     async def submitted() -> list[Span] | None:
@@ -101,7 +101,7 @@ async def test_one_trace_goes_from_the_agents_call_to_the_unlocked_chat(
     assert submission.trace != TRACE
 
 
-async def test_the_lines_of_the_logs_name_the_trace(system: System, scenario: Scenario) -> None:
+async def test_log_lines_contain_the_trace(system: System, scenario: Scenario) -> None:
     other = SpanContext(0x1, 0x2, is_remote=False, trace_flags=TraceFlags(1))
     with use_span(NonRecordingSpan(other)):
         recovery = await scenario.send_form()
@@ -109,7 +109,7 @@ async def test_the_lines_of_the_logs_name_the_trace(system: System, scenario: Sc
     sent_in = f"{other.trace_id:032x}"
 
     async def calls() -> list[dict[str, object]] | None:
-        """The lines of the trace's calls; a call's own line is written after its change can be seen."""
+        """Returns the log lines of the trace's calls. A call's line is written after its change is visible."""
         lines = (system.logs / "serve.log").read_text().splitlines()
         found = [line for line in map(json.loads, filter(is_whole, lines)) if line["event"] == "call"]
         of_trace = [line for line in found if line["trace_id"] == sent_in]

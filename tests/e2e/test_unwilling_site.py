@@ -1,4 +1,4 @@
-"""A review site that is down or says no: nobody waits for it who need not, and the agent learns of a refusal."""
+"""A review site that is down or refuses: nothing waits for it without need, and the agent sees a refusal."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from care_rules.entities.recovery import ReplyState
 from tests.e2e.scenario import Person, Scenario
 
 
-async def test_the_chat_opens_by_a_contact_known_otherwise_while_the_site_is_down(scenario: Scenario) -> None:
+async def test_the_chat_is_unlocked_by_another_contact_while_the_site_is_down(scenario: Scenario) -> None:
     await scenario.site.set_behavior("down")
     form = await scenario.send_form()
     await scenario.wait_for_reply_state(form, ReplyState.POSTING)
     direct = await scenario.add_contact(Person())
     await scenario.wait_for_state(direct, "CHAT_UNLOCKED")
     assert await scenario.get_state(form) == "REPLACED"
-    # The site is down to the end, and so the form has nothing to come to rest with.
+    # The site stays down, so the form's reply never gets an outcome.
     assert await scenario.get_reply_state(form) is ReplyState.POSTING
 
     await scenario.site.set_behavior("accept")
@@ -31,13 +31,13 @@ async def test_the_chat_opens_by_a_contact_known_otherwise_while_the_site_is_dow
     assert await scenario.get_state(direct) == "CHAT_UNLOCKED"
 
 
-async def test_a_reply_that_appears_after_the_worker_gave_up_is_seen_to_be_public(scenario: Scenario) -> None:
-    await scenario.site.set_behavior("slow", 12)  # the worker gives up after 10 s, every time
+async def test_a_reply_that_appears_after_the_worker_gave_up_is_recorded_as_public(scenario: Scenario) -> None:
+    await scenario.site.set_behavior("slow", 12)  # the worker gives up after 10 s each time
     form = await scenario.send_form()
     await scenario.wait_for_state(form, "AWAITING_CONTACT")
 
 
-async def test_a_site_that_is_down_delays_a_reply_and_loses_none(scenario: Scenario) -> None:
+async def test_a_site_that_is_down_delays_a_reply_but_does_not_lose_it(scenario: Scenario) -> None:
     await scenario.site.set_behavior("down")
     form = await scenario.send_form()
     await scenario.wait_for_reply_state(form, ReplyState.POSTING)
@@ -47,13 +47,13 @@ async def test_a_site_that_is_down_delays_a_reply_and_loses_none(scenario: Scena
 
 
 @pytest.mark.parametrize(("mode", "reason"), [("refuse_links", "LINKS_NOT_ALLOWED"), ("refuse_too_long", "TOO_LONG")])
-async def test_the_agent_sees_why_the_site_refused_and_may_send_again(
+async def test_the_agent_sees_why_the_site_refused_and_may_send_another_form(
     scenario: Scenario, mode: str, reason: str
 ) -> None:
     await scenario.site.set_behavior(mode)
     form = await scenario.send_form()
     await scenario.wait_for_state(form, "REFUSED")
-    await _is_shown(scenario, form, reason)
+    await _assert_shown(scenario, form, reason)
     assert (await scenario.get_recovery(form)).refusal_message != ""
     assert await scenario.site.list_posted_replies() == []
 
@@ -67,13 +67,13 @@ async def test_the_agent_sees_that_a_reply_was_taken_down_later(scenario: Scenar
     link = await scenario.wait_for_form_link(form)
     await scenario.site.take_down()
     await scenario.wait_for_state(form, "REFUSED")
-    await _is_shown(scenario, form, "TAKEN_DOWN")
+    await _assert_shown(scenario, form, "TAKEN_DOWN")
     assert await scenario.site.get_reply() is None
     assert (await scenario.http.get(link)).status_code == httpx.codes.GONE
 
 
-async def _is_shown(scenario: Scenario, form: str, reason: str) -> None:
-    """The refusal stands in the recovery, in the thread, in the log and in what the agent may do now."""
+async def _assert_shown(scenario: Scenario, form: str, reason: str) -> None:
+    """Checks that the recovery, the thread, the log and the ticket's actions show the refusal."""
     recovery, ticket = await scenario.get_recovery(form), await scenario.get_ticket()
     assert RefusalReason.Name(recovery.refusal_reason) == f"REFUSAL_REASON_{reason}"
     listed = await scenario.alice.conversations.ListMessages(conversations.ListMessagesRequest(parent=scenario.ticket))

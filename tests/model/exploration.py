@@ -18,7 +18,7 @@ _NO_PARENT: Final = -1
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What an exploration found."""
+    """The result of an exploration."""
 
     states: int
     """How many states there are, or were seen before it stopped."""

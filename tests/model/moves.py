@@ -26,7 +26,7 @@ from tests.model.states import (
 PEOPLE: Final = "people"
 """Agents, customers and moderators: it may or may not happen."""
 PROGRESS: Final = "progress"
-"""What the system does by itself when nothing fails. Only this counts towards coming to rest."""
+"""Moves of the system without failures. Only these lead to a state of rest."""
 FAULT: Final = "fault"
 """Failures, late messages, and time that passes."""
 

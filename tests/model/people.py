@@ -29,7 +29,7 @@ from tests.model.states import (
 
 
 def end(state: State, number: int, ended: str, rules: Rules, rule: str = "poke-on-end") -> State:
-    """Returns the state after a recovery was moved by somebody else than its workflow, which is poked."""
+    """Returns the state after a recovery was moved by a person. Its workflow is poked."""
     recovery = state.recoveries[number - 1]._replace(state=ended, poke_row=rules[rule])
     return replace(state, number, recovery)
 
@@ -41,7 +41,7 @@ def close(state: State, rules: Rules) -> State:
 
 
 def moves(state: State, budget: Budget, rules: Rules) -> Iterator[tuple[str, State]]:
-    """Yields what may happen and the state after it."""
+    """Yields the possible moves, each with the state after it."""
     yield from _agents(state, budget, rules)
     yield from _customers(state, budget, rules)
     if state.site > 0 and state.moderations:
@@ -53,12 +53,12 @@ def _agents(state: State, budget: Budget, rules: Rules) -> Iterator[tuple[str, S
     live, number = live_recovery(state, ticket), len(state.recoveries) + 1
     live_state = state.recoveries[live - 1].state if live else ""
     if not live and sum(recovery.form for recovery in state.recoveries) < budget.forms:
-        yield f"agent: request_form {number} (ticket {ticket})", _added(state, new(ticket, REQUESTED))
+        yield f"agent: request_form {number} (ticket {ticket})", _add_recovery(state, new(ticket, REQUESTED))
     if live_state in FORM_LIVE:
         yield f"agent: withdraw_form {live}", end(state, live, WITHDRAWN, rules, "poke-on-withdraw")
     if _may_add(state, budget) and (not live or live_state in FORM_LIVE):
         before = end(state, live, REPLACED, rules) if live and rules["replace-form"] else state
-        yield f"agent: add_contact {number} (ticket {ticket})", _added(before, new(ticket, RECEIVED))
+        yield f"agent: add_contact {number} (ticket {ticket})", _add_recovery(before, new(ticket, RECEIVED))
     is_first_reject = all(recovery.state != REJECTED for recovery in state.recoveries)
     if live_state in {RECEIVED, UNLOCKED} and is_first_reject:
         yield f"agent: reject_contact {live}", end(state, live, REJECTED, rules)
@@ -78,7 +78,7 @@ def _customers(state: State, budget: Budget, rules: Rules) -> Iterator[tuple[str
             is_first_answer = all(other.ticket == 1 for other in state.recoveries)
             if takes_contact and is_first_answer and _may_add(state, budget):
                 label = f"customer: submits {number} on CLOSED, the follow-up gets recovery {len(state.recoveries) + 1}"
-                yield label, _added(state, new(2, RECEIVED))
+                yield label, _add_recovery(state, new(2, RECEIVED))
         elif recovery.state in FORM_LIVE:
             after = end(state, number, RECEIVED, rules)
             if recovery.ticket == 1:
@@ -91,5 +91,5 @@ def _may_add(state: State, budget: Budget) -> bool:
     return sum(not recovery.form for recovery in state.recoveries) < budget.direct
 
 
-def _added(state: State, recovery: Recovery) -> State:
+def _add_recovery(state: State, recovery: Recovery) -> State:
     return state._replace(recoveries=(*state.recoveries, recovery))

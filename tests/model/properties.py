@@ -1,4 +1,4 @@
-"""What must hold: in every state, in every move, and wherever the system comes to rest.
+"""The properties that must hold in every state, in every move, and in every state of rest.
 
 I1, I4, I6 and I9 are the numbers of the invariants in DESIGN section 3. I5 holds by construction: a move is a commit.
 """
@@ -34,7 +34,7 @@ REFUSED_IS_PUBLIC: Final = "a REFUSED recovery has its link public"
 NEWER_OVERWRITTEN: Final = "an old posting overwrites a newer reply"
 CLOSED_ON_CUSTOMER: Final = "auto_close although the customer came back"
 CLOSED_ON_FORM: Final = "auto_close while a form is live"
-# Dead ends: what must not be so wherever the system comes to rest.
+# Dead ends: conditions that must not hold in a state of rest.
 LINK_LEADS_NOWHERE: Final = "dead end: a public link leads nowhere"
 NEVER_UNLOCKED: Final = "dead end: a contact was received and is never unlocked"
 NEVER_POSTED: Final = "dead end: a form was requested and is never posted"
@@ -53,7 +53,7 @@ ALL: Final = frozenset(
 
 
 def violations_of_state(state: State) -> Iterator[str]:
-    """Yields what is wrong in a state."""
+    """Yields the violations in a state."""
     live = [recovery.ticket for recovery in state.recoveries if recovery.state in LIVE]
     if state.status == CLOSED and 1 in live:
         yield LIVE_ON_CLOSED
@@ -68,9 +68,9 @@ def violations_of_state(state: State) -> Iterator[str]:
 
 
 def violations_of_move(state: State, move: Move) -> Iterator[str]:
-    """Yields what is wrong with a move from `state`."""
+    """Yields the violations of a move from `state`."""
     after = move.after
-    changed = _changed(state, after) if after.recoveries is not state.recoveries else frozenset()
+    changed = _changed_recoveries(state, after) if after.recoveries is not state.recoveries else frozenset()
     if state.status == CLOSED and (
         after.status != CLOSED or any(state.recoveries[number - 1].ticket == 1 for number in changed)
     ):
@@ -86,14 +86,14 @@ def violations_of_move(state: State, move: Move) -> Iterator[str]:
             yield CLOSED_ON_FORM
 
 
-def _changed(state: State, after: State) -> frozenset[int]:
-    """Returns which recoveries have another state."""
+def _changed_recoveries(state: State, after: State) -> frozenset[int]:
+    """Returns the recoveries whose state has changed."""
     pairs = zip(state.recoveries, after.recoveries, strict=False)  # a move may add a recovery
     return frozenset(number for number, (one, other) in enumerate(pairs, 1) if one.state != other.state)
 
 
 def violations_at_rest(state: State) -> Iterator[str]:
-    """Yields what is wrong in a state from which the system, without failures, does nothing more by itself."""
+    """Yields the violations in a state of rest: without failures, the system makes no more moves."""
     for number, recovery in enumerate(state.recoveries, 1):
         if recovery.state not in LIVE:
             if state.site == number:

@@ -23,7 +23,7 @@ ENDED_BY_CLOSE: Final = "ENDED_BY_CLOSE"
 FORM_LIVE: Final = (REQUESTED, AWAITING)
 LIVE: Final = (REQUESTED, AWAITING, RECEIVED, UNLOCKED)
 
-# Reply state: what the service knows of a recovery's reply. POSTING and RETRACTING: handed out, without an outcome.
+# Reply state: what the service knows about a recovery's reply. POSTING and RETRACTING: handed out, without an outcome.
 NONE: Final = "NONE"
 POSTING: Final = "POSTING"
 RETRACTING: Final = "RETRACTING"
@@ -66,7 +66,7 @@ class Recovery(NamedTuple):
     ticket: int
     """The review's ticket that it belongs to: 1 or 2."""
     form: bool
-    """Whether it began with a form; otherwise the contact was given directly."""
+    """Whether it started with a form. Otherwise the contact was given directly."""
     state: str
     reply_state: str
     seen: bool

@@ -38,11 +38,11 @@ STATES = [state.value for state in RecoveryState if state is not RecoveryState.N
 TIMING = SiteTiming(checks=(), settle=timedelta(0))
 ATTEMPT = 7
 EXPLORED = (states.Budget(1, 0, 0, 1, status=True), states.Budget(1, 1, 0, 0, status=False))
-"""Together they have every transition."""
+"""Budgets that together have every transition."""
 
 
-def modelled(state: str, reply: str, older: str | None = None, newer: str | None = None) -> tuple[states.State, int]:
-    """A state of the model with such a recovery, and its number; the others of the review have these replies."""
+def model_state(state: str, reply: str, older: str | None = None, newer: str | None = None) -> tuple[states.State, int]:
+    """Returns a state of the model with such a recovery, and its number. `older` and `newer` are the other replies."""
     others = [states.new(1, states.WITHDRAWN)._replace(reply_state=other or states.NONE) for other in (older, newer)]
     own = states.new(1, state)._replace(reply_state=reply)
     recoveries = (*others[: older is not None], own, *others[1 : 1 + (newer is not None)])
@@ -50,8 +50,8 @@ def modelled(state: str, reply: str, older: str | None = None, newer: str | None
     return empty, 1 + (older is not None)
 
 
-def real(state: str, reply: str, older: str | None = None, newer: str | None = None) -> RecoverySnapshot:
-    """The same as the product loads it. Nothing is due; what was public was so before the recovery ended."""
+def product_state(state: str, reply: str, older: str | None = None, newer: str | None = None) -> RecoverySnapshot:
+    """Returns the same state as the product loads it. Nothing is due. A public reply was public before the end."""
     form = sample_tickets.form(RecoveryState(state))
     recovery = replace(
         form, reply_state=ReplyState(reply), attempt=ATTEMPT, post_time=sample_tickets.EARLIER - timedelta(hours=1)
@@ -66,23 +66,25 @@ def real(state: str, reply: str, older: str | None = None, newer: str | None = N
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_the_next_step_is_the_models(state: str) -> None:
+def test_the_next_step_agrees_with_the_model(state: str) -> None:
     others = (None, *REPLIES)
     differ = []
     for reply, older, newer in product(REPLIES, others, others):
-        expected, _ = service.answer(*modelled(state, reply, older, newer), Rules())
-        step = real(state, reply, older, newer).plan(sample_tickets.NOW, TIMING).step
+        expected, _ = service.answer(*model_state(state, reply, older, newer), Rules())
+        step = product_state(state, reply, older, newer).plan(sample_tickets.NOW, TIMING).step
         if step is not STEPS[expected]:
             differ.append((reply, older, newer, step))
     assert differ == []
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_a_hand_out_leaves_the_models_reply_state(state: str) -> None:
+def test_the_reply_state_after_a_hand_out_agrees_with_the_model(state: str) -> None:
     for reply in REPLIES:
-        step, expected = service.answer(*modelled(state, reply), Rules())
+        step, expected = service.answer(*model_state(state, reply), Rules())
         if step in states.AT_SITE:
-            decision = begin_posting(real(state, reply), sample_tickets.REVIEW, STEPS[step], TIMING, sample_tickets.NOW)
+            decision = begin_posting(
+                product_state(state, reply), sample_tickets.REVIEW, STEPS[step], TIMING, sample_tickets.NOW
+            )
             assert decision is not None
             assert decision.recovery is not None
             assert decision.recovery.reply_state == expected
@@ -102,16 +104,16 @@ REPLIES_OF_REPORT = {"refused": [states.POSTING], "moderated": [states.POSTED]}
 
 @pytest.mark.parametrize("kind", states.REPORTS)
 @pytest.mark.parametrize("state", STATES)
-def test_a_report_does_what_it_does_in_the_model(state: str, kind: str) -> None:
+def test_the_effect_of_a_report_agrees_with_the_model(state: str, kind: str) -> None:
     for reply in REPLIES_OF_REPORT.get(kind, REPLIES):
-        begin, number = modelled(state, reply)
+        begin, number = model_state(state, reply)
         expected, moved = service.report(begin, number, kind, Rules(), stale=False)
         own = expected.recoveries[number - 1]
-        loaded = real(state, reply)
+        loaded = product_state(state, reply)
         decision = record_report(loaded, COMMANDS[kind], sample_tickets.WORKER, sample_tickets.NOW)
         recovery = (decision.recovery if decision else None) or loaded.recovery
         assert (recovery.state, recovery.reply_state) == (own.state, own.reply_state)
-        # A report that moves the state wakes, and can be taken back by who asks with its time.
+        # A report that moves the state writes a wake. A question with the report's time takes it back.
         assert bool(decision and decision.wakes) == moved
         assert decision is None or not moved or decision.report_time == sample_tickets.NOW
 
@@ -124,12 +126,12 @@ def test_a_report_of_another_attempt_changes_nothing(kind: str) -> None:
         "retracted": commands.RecordRetracted(ATTEMPT - 1),
     }
     for state, reply in product(STATES, REPLIES):
-        begin, number = modelled(state, reply)
+        begin, number = model_state(state, reply)
         assert service.report(begin, number, kind, Rules(), stale=True) == (begin, False)
-        assert record_report(real(state, reply), late[kind], sample_tickets.WORKER, sample_tickets.NOW) is None
+        assert record_report(product_state(state, reply), late[kind], sample_tickets.WORKER, sample_tickets.NOW) is None
 
 
-def reached(budget: states.Budget) -> Iterator[tuple[states.State, states.State]]:
+def all_moves(budget: states.Budget) -> Iterator[tuple[states.State, states.State]]:
     """Yields all moves of an exploration."""
     model = Model(budget, Rules())
     todo = [state for _, state in model.initial()]
@@ -143,10 +145,10 @@ def reached(budget: states.Budget) -> Iterator[tuple[states.State, states.State]
                 todo.append(move.after)
 
 
-def test_the_model_moves_as_the_products_tables_say() -> None:
+def test_the_moves_of_the_model_agree_with_the_products_tables() -> None:
     recoveries, statuses = set(), set()
     for budget in EXPLORED:
-        for before, now in reached(budget):
+        for before, now in all_moves(budget):
             old = [recovery.state for recovery in before.recoveries]
             new = [recovery.state for recovery in now.recoveries]
             old += [RecoveryState.NO_CONTACT] * (len(new) - len(old))

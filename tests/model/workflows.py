@@ -92,7 +92,7 @@ def recovery_moves(state: State, number: int, recovery: Recovery, rules: Rules) 
         step, reply_state = answer(state, number, rules)
         if step != HOLD:
             asked = replace(state, number, recovery._replace(workflow=step, reply_state=reply_state))
-            yield False, f"asks, {recovery.state}: {step}", _outdated(asked, number, step, rules)
+            yield False, f"asks, {recovery.state}: {step}", _make_reports_stale(asked, number, step, rules)
     elif at == ANSWERED:
         yield False, "sleeps", _at(state, number, WAIT)
         yield True, "the answer is lost", _at(state, number, ASK)
@@ -107,14 +107,14 @@ def recovery_moves(state: State, number: int, recovery: Recovery, rules: Rules) 
     if at in {ASK, WAIT} and recovery.state in FORM_LIVE:
         for _, label, after in _on_time(state, number, "expired", rules):
             yield True, f"the form's time has passed: {label}", after
-        yield from _delayed(state, number, "expired")
+        yield from _delay_report(state, number, "expired")
 
 
 def _at(state: State, number: int, place: str) -> State:
     return replace(state, number, state.recoveries[number - 1]._replace(workflow=place))
 
 
-def _outdated(state: State, number: int, step: str, rules: Rules) -> State:
+def _make_reports_stale(state: State, number: int, step: str, rules: Rules) -> State:
     """Returns the state after a hand-out: what an earlier attempt's report, still under way, then counts for."""
     late = state.late
     if late is None or late.recovery != number or late.kind not in _NUMBERED or step not in AT_SITE:
@@ -148,10 +148,10 @@ def _report(state: State, number: int, kind: str, rules: Rules) -> Moves:
             doubled = after._replace(late=late, duplications=state.duplications - 1)
             yield True, f"{label}; the report is doubled", doubled
     yield True, f"the worker crashes before it reports '{kind}'", _at(state, number, ASK)
-    yield from _delayed(state, number, kind)
+    yield from _delay_report(state, number, kind)
 
 
-def _delayed(state: State, number: int, kind: str) -> Moves:
+def _delay_report(state: State, number: int, kind: str) -> Moves:
     """Yields the attempt's end without an answer while its message is still under way."""
     if state.duplications:
         asks = _at(state, number, ASK)
@@ -172,6 +172,6 @@ def _on_time(state: State, number: int, kind: str, rules: Rules) -> Moves:
         return
     left = replace(asks, number, asks.recoveries[number - 1]._replace(poke_row=True))
     yield True, f"reports '{kind}', and crashes before it takes the wake back", left
-    yield from _delayed(asks, number, TAKE_BACK)
+    yield from _delay_report(asks, number, TAKE_BACK)
     if not rules["ask-after-crash"]:
         yield True, f"reports '{kind}', takes the wake back, and the answer is lost", _at(after, number, WAIT)

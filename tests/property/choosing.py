@@ -8,18 +8,10 @@ from random import Random
 from typing import Final
 from uuid import UUID
 
-from tests.property.model import (
-    AGENTS,
-    BY_LINK,
-    CUSTOMER,
-    FORM_LIVE,
-    SERVICE,
-    WORKER,
-    Action,
-    Model,
-    Recovery,
-    Ticket,
-)
+from tests.property.model.actions import AGENTS, BY_LINK, CUSTOMER, SERVICE, WORKER, Action
+from tests.property.model.refusals import refusal
+from tests.property.model.state import Model
+from tests.property.model.tickets import FORM_LIVE, Recovery, Ticket
 from tests.property.world import World
 from tests.support.tenant import REPLY
 
@@ -60,13 +52,13 @@ def draw_action(
     options = [each for each in everything if each.caller in callers]
     if chance.random() < _EFFECTIVE:
         # If these callers can change nothing, another caller does.
-        effective = [each for each in everything if not model.refusal(each) and _changes_something(model, each)]
+        effective = [each for each in everything if not refusal(model, each) and _changes_something(model, each)]
         options = [each for each in effective if each.caller in callers] or effective
     else:
         # First choose a method and its outcome, so that rare refusals are as likely as frequent ones.
         by_outcome: dict[tuple[str, str], list[Action]] = {}
         for each in options:
-            outcome = model.refusal(each) or ("done" if _changes_something(model, each) else "nothing")
+            outcome = refusal(model, each) or ("done" if _changes_something(model, each) else "nothing")
             by_outcome.setdefault((each.method, outcome), []).append(each)
         options = by_outcome[chance.choice(sorted(by_outcome))] if by_outcome else []
     if not options:

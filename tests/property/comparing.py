@@ -7,8 +7,10 @@ from typing import Literal
 
 from care.v1 import activity_pb2, message_pb2, recovery_pb2
 from care.v1.recovery_pb2 import Recovery as RecoverySeen
-from tests.property import model as rules
-from tests.property.model import Mismatch, Model, Recovery, Ticket
+from tests.property.model.actions import AGENTS, Action, Mismatch
+from tests.property.model.refusals import refusal
+from tests.property.model.state import Model
+from tests.property.model.tickets import Recovery, Ticket
 from tests.property.world import ObservedTicket, shown_ticket, time
 
 
@@ -211,9 +213,9 @@ def check_actions(model: Model, ticket: Ticket, caller: str, found: dict[str, st
             index = ticket.recoveries.index(ticket.live) if ticket.live else len(ticket.recoveries) - 1
             if index < 0:
                 continue
-            action = rules.Action(command, caller, number, index)
+            action = Action(command, caller, number, index)
         else:
             # AssignTicket is allowed if at least one agent can be an assignee.
-            assignee = next(agent for agent in rules.AGENTS if agent not in model.barred)
-            action = rules.Action(command, caller, number, text=assignee)
-        _check_equal(f"ticket {number}'s actions for {caller}: {command}", reason, model.refusal(action))
+            assignee = next(agent for agent in AGENTS if agent not in model.barred)
+            action = Action(command, caller, number, text=assignee)
+        _check_equal(f"ticket {number}'s actions for {caller}: {command}", reason, refusal(model, action))

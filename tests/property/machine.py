@@ -22,7 +22,10 @@ from care.v1.ticket_pb2 import Ticket
 from care_client.errors import CareError
 from tests.integration.service.clocks import SettableClock
 from tests.property import choosing, comparing
-from tests.property.model import AGENTS, CUSTOMER, SERVICE, WORKER, Action, Mismatch, Model, Outcome
+from tests.property.model.accept import accept
+from tests.property.model.actions import AGENTS, CUSTOMER, SERVICE, WORKER, Action, Mismatch, Outcome
+from tests.property.model.refusals import form_state, role_refusal
+from tests.property.model.state import Model
 from tests.property.world import ObservedTicket, World, actions
 from tests.support.care import Care
 
@@ -154,7 +157,7 @@ class Lifecycle(RuleBasedStateMachine):
         self.send(*chosen)
 
     def time_passes(self, chance: Random) -> None:
-        """Writes settle, kept responses are deleted, forms expire."""
+        """Time passes: writes settle, kept responses are deleted, and forms expire."""
         minutes = chance.choice([1, 11, 61, 25 * 60, 31 * 24 * 60])
         note(f"{minutes} minutes pass")
         self.bench.clock.advance(minutes=minutes)
@@ -176,7 +179,7 @@ class Lifecycle(RuleBasedStateMachine):
             return
         caller = action.caller
         note(f"from another organization: {action}")
-        role = self.model.role_refusal(action)
+        role = role_refusal(action)
         reason = self.run(self._call_from_other_organization(caller, self.world.request(self.model, action)))
         if reason != (role or "RESOURCE_NOT_FOUND"):
             self.fail(f"another organization's {caller} got {reason or 'a success'} for {action}")
@@ -197,8 +200,8 @@ class Lifecycle(RuleBasedStateMachine):
         response = self.run(self.world.call(CUSTOMER, request))
         assert isinstance(response, customers.GetContactFormResponse)
         state = customers.ContactFormState.Name(response.form.state).removeprefix("CONTACT_FORM_STATE_")
-        if state != self.model.form_state(recovery):
-            self.fail(f"the form of a {recovery.state} recovery is {state}, not {self.model.form_state(recovery)}")
+        if state != form_state(self.model, recovery):
+            self.fail(f"the form of a {recovery.state} recovery is {state}, not {form_state(self.model, recovery)}")
         shown = response.SerializeToString()
         secrets = [each.text for each in recovery.ticket.thread if each.kind == "NOTE"]
         secrets += [each.email for each in recovery.ticket.contacts]
@@ -321,7 +324,7 @@ def _find_explanation(
     for index, (action, outcome) in enumerate(pairs):
         after = model.copy()
         try:
-            after.accept(action, outcome)
+            accept(after, action, outcome)
         except Mismatch as mismatch:
             complaints.append(str(mismatch))
             continue

@@ -116,7 +116,7 @@ def closed_ticket_takes_a_note(patch: Patch) -> None:
 def claim_replaces_the_contact(patch: Patch) -> None:
     right = submit.add_claim
 
-    def wrong(form: submit.FormSnapshot, *rest: Any) -> Decision | None:  # noqa: ANN401 - handed on
+    def wrong(form: submit.FormSnapshot, *rest: Any) -> Decision | None:  # noqa: ANN401 - passed on
         decision = right(form, *rest)
         if decision is None or decision.contact is None or form.target.live is None:
             return decision
@@ -140,7 +140,7 @@ def other_organizations_are_let_in(patch: Patch) -> None:
 def follow_up_is_made_though_there_is_one(patch: Patch) -> None:
     right = submit.submit_contact
 
-    def wrong(form: submit.FormSnapshot, *rest: Any) -> Decision | None:  # noqa: ANN401 - handed on
+    def wrong(form: submit.FormSnapshot, *rest: Any) -> Decision | None:  # noqa: ANN401 - passed on
         return right(replace(form, open=None, last=form.open or form.last), *rest)
 
     patch.setattr(submit, "submit_contact", wrong)
@@ -149,7 +149,7 @@ def follow_up_is_made_though_there_is_one(patch: Patch) -> None:
 def follow_up_forgets_the_assignee(patch: Patch) -> None:
     right = follow_up.raise_follow_up
 
-    def wrong(*given: Any) -> Decision:  # noqa: ANN401 - handed on
+    def wrong(*given: Any) -> Decision:  # noqa: ANN401 - passed on
         decision = right(*given)
         return replace(decision, ticket=replace(decision.ticket, assignee=None))
 

@@ -39,7 +39,7 @@ RARE: Final = (
 )
 
 
-def found(bench: Bench, bug: Callable[[pytest.MonkeyPatch], None]) -> bool:
+def finds(bench: Bench, bug: Callable[[pytest.MonkeyPatch], None]) -> bool:
     """Returns whether the property test finds a bug."""
     # A race may end differently when the example is repeated. Hypothesis then raises Flaky.
     with planted.apply_bug(bug), suppress(Difference, Flaky):
@@ -50,13 +50,13 @@ def found(bench: Bench, bug: Callable[[pytest.MonkeyPatch], None]) -> bool:
 
 @pytest.mark.parametrize("bug", FREQUENT)
 def test_a_bug_is_found(bench: Bench, bug: Callable[[pytest.MonkeyPatch], None]) -> None:
-    assert found(bench, bug)
+    assert finds(bench, bug)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("bug", RARE)
 def test_a_rarer_bug_is_found(bench: Bench, bug: Callable[[pytest.MonkeyPatch], None]) -> None:
-    assert found(bench, bug)
+    assert finds(bench, bug)
 
 
 def test_every_bug_is_tried() -> None:

@@ -27,20 +27,20 @@ from care.v1.recovery_pb2 import Contact, Recovery
 from care.v1.ticket_pb2 import Ticket
 from care_client.client import CareClient
 from care_client.errors import CareError, care_errors
-from tests.property.model import (
+from tests.property.model.actions import (
     AGENTS,
     BY_CHAT,
     CUSTOMER,
-    GREETING,
     SERVICE,
     SUPERVISOR,
     WORKER,
     Action,
-    Model,
     Outcome,
     ShownTicket,
 )
-from tests.property.model import Recovery as ModelRecovery
+from tests.property.model.state import Model
+from tests.property.model.tickets import Recovery as ModelRecovery
+from tests.property.model.worker import GREETING
 from tests.support.care import Care
 from tests.support.tenant import Tenant
 
@@ -78,7 +78,7 @@ class World:
         # A plain channel, without the client's request ids, retries and deadlines.
         self._client = CareClient(self.channel)
 
-    # --- calling ------------------------------------------------------------------------------------------------------
+    # --- calls --------------------------------------------------------------------------------------------------------
 
     def token(self, caller: str, organization: str = "") -> str:
         """Returns the bearer token of a caller, for this organization unless another is given."""

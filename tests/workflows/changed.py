@@ -1,4 +1,4 @@
-"""`ContactRecovery` as it may be changed one day: once without care, and in the three steps that are safe."""
+"""Versions of `ContactRecovery` after a possible change: an unsafe one, and the three steps of a safe one."""
 
 from datetime import timedelta
 
@@ -14,7 +14,7 @@ _PAUSE = timedelta(milliseconds=1)
 
 @workflow.defn(name="ContactRecovery")
 class Unguarded(ContactRecovery):
-    """Sleeps before it asks: a timer where histories of before have an activity."""
+    """Sleeps before the first activity: a timer where earlier histories have an activity."""
 
     @workflow.init
     def __init__(self, start: ContactRecoveryInput) -> None:
@@ -28,7 +28,7 @@ class Unguarded(ContactRecovery):
 
 @workflow.defn(name="ContactRecovery")
 class Patched(ContactRecovery):
-    """The first step: what began before the change goes on without it."""
+    """The first step: workflows that started before the change continue without it."""
 
     @workflow.init
     def __init__(self, start: ContactRecoveryInput) -> None:
@@ -43,7 +43,7 @@ class Patched(ContactRecovery):
 
 @workflow.defn(name="ContactRecovery")
 class Deprecated(ContactRecovery):
-    """The second step, once nothing runs any more that began before the change."""
+    """The second step, when no workflow runs any more that started before the change."""
 
     @workflow.init
     def __init__(self, start: ContactRecoveryInput) -> None:
@@ -56,4 +56,4 @@ class Deprecated(ContactRecovery):
         return await super().run(start)
 
 
-# The third step, once nothing runs any more that began at the first one, is `Unguarded`.
+# The third step is `Unguarded`, when no workflow runs any more that started at the first step.

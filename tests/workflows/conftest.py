@@ -9,7 +9,7 @@ from temporalio.testing import WorkflowEnvironment
 from tests.support import temporal
 
 CONTINUE_AFTER_EVENTS = 120
-"""History length from which the dev server suggests to continue as new, so that a test can get there."""
+"""The history length at which the dev server suggests continuing as new. A test can reach it."""
 
 
 @pytest.fixture(scope="session")

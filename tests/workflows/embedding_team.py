@@ -1,4 +1,4 @@
-"""What a team's own workflows do with Care's, for `test_embedding`."""
+"""A team's own workflows that use Care's, for `test_embedding`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ with workflow.unsafe.imports_passed_through():
 
 @workflow.defn
 class RunsRecovery:
-    """Awaits the end of a recovery."""
+    """Waits for the end of a recovery."""
 
     @workflow.run
     async def run(self, recovery: str) -> ContactRecoveryResult:
@@ -20,7 +20,7 @@ class RunsRecovery:
 
 @workflow.defn
 class Pokes:
-    """Has something looked at, and ends."""
+    """Pokes a workflow of Care and ends."""
 
     @workflow.run
     async def run(self, name: str) -> None:

@@ -1,7 +1,7 @@
-"""What the fakes of the three workflows share: activities of the real names, whose outcome a test decides.
+"""The common base of the fakes for the three workflows: activities with the real names whose outcome a test sets.
 
-A fake stands for the service and whatever is at the other end, as far as one workflow sees them. It adds its state,
-its activities and the plan that the service would make of that state.
+A fake replaces the service and the site or provider for one workflow. It adds a state, activities, and the plan that
+the service would return for that state.
 """
 
 import asyncio
@@ -16,33 +16,33 @@ PlanT = TypeVar("PlanT")
 
 
 def refused(reason: str) -> ApplicationError:
-    """What an activity raises where the service refuses the call."""
+    """Returns the error that an activity raises if the service refuses the call."""
     return ApplicationError(reason, type=reason, non_retryable=True)
 
 
 class FakeActivities(Generic[PlanT]):
-    """What was called, and what a test wants to go wrong or to happen meanwhile."""
+    """Records the calls. A test sets failures, and actions that happen during a call."""
 
     def __init__(self) -> None:
         self.task_queue = f"care-{uuid4().hex}"
         self.failures: dict[str, list[ApplicationError]] = {}
-        """What the next calls of an activity raise, in order, before they do anything."""
+        """By activity name: the errors that its next calls raise, in order, before they do anything."""
         self.before_answer: dict[str, Callable[[], Awaitable[object]]] = {}
-        """What happens, once, after an activity of that name has made its answer and before it returns it."""
+        """By activity name: an action that runs once, after the activity has its result and before it returns it."""
         self.calls: list[str] = []
         self._changed = asyncio.Condition()
 
     def plan(self) -> PlanT:
-        """What the service answers in the present state."""
+        """Returns the service's plan for the current state."""
         raise NotImplementedError
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait until `condition` holds; it is looked at whenever an activity begins, waits or ends."""
+        """Waits until `condition` holds. It is checked whenever an activity begins, waits or ends."""
         async with self._changed:
             await self._changed.wait_for(condition)
 
     async def until_called(self, name: str, times: int = 1) -> None:
-        """Wait until an activity has been called so often."""
+        """Waits until an activity has been called `times` times."""
         await self.until(lambda: self.calls.count(name) >= times)
 
     @asynccontextmanager

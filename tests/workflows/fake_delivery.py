@@ -1,6 +1,6 @@
-"""The service and the provider as far as `MessageDelivery` sees them: activities of the real names over one message.
+"""A fake of the service and the provider for `MessageDelivery`, with one message.
 
-The provider would be asked again in a day, so what is asked in a test is asked because of a poke.
+The plan asks the provider again in a day, so every check within a test is the effect of a poke.
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -30,27 +30,27 @@ from care_workflows.message_delivery import MessageDelivery
 from tests.workflows.fake_activities import FakeActivities
 
 PLANNED = datetime(2031, 5, 3, 14, 5, tzinfo=UTC)
-"""When the service said that the provider is asked again in a day."""
+"""The time of the plan by which the provider is asked again in a day."""
 
 Handle = WorkflowHandle[MessageDelivery, MessageDeliveryResult]
 
 
 def unavailable() -> ApplicationError:
-    """What an attempt at a provider that is down raises, to be repeated in a day."""
+    """Returns the error of an attempt while the provider is down. It is retried after a day."""
     return ApplicationError("TIMEOUT", type="MessengerUnavailable", next_retry_delay=timedelta(days=1))
 
 
 class FakeDelivery(FakeActivities[worker.DeliveryPlan]):
-    """One message, and what the provider knows of it."""
+    """One message, and its state at the provider."""
 
     def __init__(self) -> None:
         super().__init__()
         self.id = str(uuid4())
         self.state: DeliveryState.ValueType = DELIVERY_STATE_QUEUED
         self.arrived = False
-        """Whether the provider says so from now on."""
+        """Whether the provider reports the message as delivered from now on."""
         self.ends_with_sending = False
-        """Whether there is nothing to be asked later."""
+        """Whether the channel reports no more after sending."""
 
     @property
     def workflow_id(self) -> str:
@@ -94,10 +94,10 @@ class FakeDelivery(FakeActivities[worker.DeliveryPlan]):
 
 
 @asynccontextmanager
-async def carried(
+async def run_delivery(
     client: Client, fake: FakeDelivery, attributes: TypedSearchAttributes = TypedSearchAttributes.empty
 ) -> AsyncIterator[Handle]:
-    """Run a worker, and the workflow as the relay starts it."""
+    """Runs a worker, and starts the workflow as the relay does."""
     async with Worker(client, task_queue=fake.task_queue, workflows=[MessageDelivery], activities=fake.activities):
         yield await client.start_workflow(
             MessageDelivery.run,
@@ -110,7 +110,7 @@ async def carried(
 
 
 async def until_waiting(handle: Handle) -> MessageDeliveryStatus:
-    """Ask the workflow until it waits for the next check; the test's own timeout bounds it."""
+    """Queries the workflow until it waits for the next check. The timeout of the test limits the time."""
     while not (status := await handle.query(MessageDelivery.status)).doing.startswith("Waiting"):
         pass
     return status

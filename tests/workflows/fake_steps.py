@@ -1,4 +1,4 @@
-"""The service and the site as far as `ContactRecovery` sees them: activities of the real names over one recovery.
+"""A fake of the service and the site for `ContactRecovery`, with one recovery.
 
 Follows the rules of `CheckRecovery`: a received contact is unlocked first, a requested form is posted, what is handed
 out is read, and what ended while public is retracted. Everything else about the recovery is decided by the test.
@@ -36,12 +36,12 @@ _LIVE: Final = (*_FORM_LIVE, recovery.RECOVERY_STATE_CONTACT_RECEIVED, recovery.
 
 
 def unavailable(retry_after: timedelta | None = None) -> ApplicationError:
-    """What an attempt at a site that is down raises."""
+    """Returns the error of an attempt while the site is down."""
     return ApplicationError("CONNECTION", type=failure_types.SITE_UNAVAILABLE, next_retry_delay=retry_after)
 
 
 class FakeRecovery(FakeActivities[RecoveryPlan]):
-    """One recovery, the reply at the site, and what a test wants to go wrong."""
+    """One recovery and its reply at the site. A test sets failures and refusals."""
 
     def __init__(self, kind: recovery.RecoveryKind.ValueType = recovery.RECOVERY_KIND_FORM) -> None:
         super().__init__()
@@ -56,16 +56,16 @@ class FakeRecovery(FakeActivities[RecoveryPlan]):
         self.handed_out = False
         self.public = False
         self.holds = 0
-        """How often a requested form is told to HOLD."""
+        """How many plans of a requested form are HOLD."""
         self.refusals: dict[str, list[recovery.RefusalReason.ValueType]] = {}
-        """What the site answers to the next calls of an activity, in order."""
+        """By activity name: the refusals that the site returns to its next calls, in order."""
         self.gate: asyncio.Event | None = None
-        """What a posting that has begun waits for."""
+        """A posting waits for this event after it has begun."""
         self.unknown_step = False
-        """Whether the service wants, once, what this worker does not know."""
+        """Whether the next plan has a step that this worker does not know."""
         self._retry_at: datetime | None = None
 
-    # --- what people do; who wants the workflow to know of it pokes ---------------------------------------------------
+    # --- actions of people; a test pokes the workflow afterwards ------------------------------------------------------
 
     def submit(self) -> None:
         assert self.state in _FORM_LIVE
@@ -228,21 +228,21 @@ class FakeRecovery(FakeActivities[RecoveryPlan]):
 
 
 @asynccontextmanager
-async def started(
+async def run_recovery(
     client: Client, fake: FakeRecovery, attributes: TypedSearchAttributes | None = None
 ) -> AsyncIterator[Handle]:
-    """Run a worker, and the workflow as the relay starts it."""
-    async with working(client, fake):
+    """Runs a worker, and starts the workflow as the relay does."""
+    async with recovery_worker(client, fake):
         yield await wake(client, fake, attributes)
 
 
-def working(client: Client, fake: FakeRecovery) -> Worker:
-    """A worker that carries out `fake`'s activities alone, to be entered."""
+def recovery_worker(client: Client, fake: FakeRecovery) -> Worker:
+    """Returns a worker with only the activities of `fake`. Use it as a context manager."""
     return Worker(client, task_queue=fake.task_queue, workflows=[ContactRecovery], activities=fake.activities)
 
 
 async def wake(client: Client, fake: FakeRecovery, attributes: TypedSearchAttributes | None = None) -> Handle:
-    """Signal with start: starts the workflow, pokes it, or runs a finished one again."""
+    """Starts the workflow with a signal: starts it, pokes it, or runs a completed one again."""
     return await client.start_workflow(
         ContactRecovery.run,
         ContactRecoveryInput(recovery=fake.name),
@@ -254,7 +254,7 @@ async def wake(client: Client, fake: FakeRecovery, attributes: TypedSearchAttrib
 
 
 async def until_doing(handle: Handle, words: str) -> ContactRecoveryStatus:
-    """Ask the workflow until it says that it is doing `words`; the test's own timeout bounds it."""
+    """Queries the workflow until its status contains `words`. The timeout of the test limits the time."""
     while words not in (status := await handle.query(ContactRecovery.status)).doing:
         pass
     return status

@@ -1,4 +1,4 @@
-"""The service as far as `TicketWorkflow` sees it: activities of the real names over one ticket."""
+"""A fake of the service for `TicketWorkflow`, with one ticket."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -21,17 +21,17 @@ from tests.workflows.fake_activities import FakeActivities
 
 Handle = WorkflowHandle[TicketWorkflow, TicketWorkflowResult]
 PLANNED = datetime(2031, 5, 3, 14, 5, tzinfo=UTC)
-"""When the service made its plans."""
+"""The time of the service's plans."""
 
 
 class FakeTicket(FakeActivities[worker.DeadlinePlan]):
-    """One ticket, which is closed by the last of its deadlines."""
+    """One ticket. Its last deadline closes it."""
 
     def __init__(self, *waits: timedelta) -> None:
         super().__init__()
         self.number = uuid4().int % 10**9
         self.waits = list(waits)
-        """How long until each deadline; without any, nothing happens by itself."""
+        """The time until each deadline. Without any, the ticket has no deadline."""
         self.closed = False
         self.waits_for_customer = False
 
@@ -69,10 +69,10 @@ class FakeTicket(FakeActivities[worker.DeadlinePlan]):
 
 
 @asynccontextmanager
-async def watched_over(
+async def run_ticket(
     client: Client, fake: FakeTicket, attributes: TypedSearchAttributes = TypedSearchAttributes.empty
 ) -> AsyncIterator[Handle]:
-    """Run a worker, and the workflow as the relay starts it."""
+    """Runs a worker, and starts the workflow as the relay does."""
     async with Worker(client, task_queue=fake.task_queue, workflows=[TicketWorkflow], activities=fake.activities):
         yield await client.start_workflow(
             TicketWorkflow.run,
@@ -85,6 +85,6 @@ async def watched_over(
 
 
 async def until_doing(handle: Handle, words: str) -> None:
-    """Ask the workflow until it does something; the test's own timeout bounds it."""
+    """Queries the workflow until its status contains `words`. The timeout of the test limits the time."""
     while words not in (await handle.query(TicketWorkflow.status)).doing:
         pass

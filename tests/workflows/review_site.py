@@ -1,4 +1,4 @@
-"""The real local review site, served over HTTP on a port of its own, with one review."""
+"""Runs the real local review site over HTTP, with one review."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
@@ -13,7 +13,7 @@ from tests.support.serving import serve
 
 
 class Site:
-    """The site as its developer uses it; for one review of the organization `acme`."""
+    """Controls the site for one review of the organization `acme`."""
 
     review = "/v1/acme/reviews/review-1"
 
@@ -21,12 +21,12 @@ class Site:
         self.url = url
         self._client = client
 
-    async def behave(self, mode: str, delay_seconds: float = 5.0) -> None:
+    async def set_behavior(self, mode: str, delay_seconds: float = 5.0) -> None:
         body = {"mode": mode, "delay_seconds": delay_seconds}
         (await self._client.put("/v1/behavior", json=body)).raise_for_status()
 
     async def reply(self) -> str | None:
-        """The text that the public sees."""
+        """Returns the text of the public reply."""
         response = await self._client.get(f"{self.review}/reply")
         if response.status_code == httpx.codes.NOT_FOUND:
             return None
@@ -36,7 +36,7 @@ class Site:
         (await self._client.put(f"{self.review}/reply", json={"comment": text})).raise_for_status()
 
     async def writes(self) -> int:
-        """How often the reply was written."""
+        """Returns how often the reply was written."""
         return int((await self._client.get(f"{self.review}/history")).raise_for_status().json()["putCount"])
 
     async def take_down(self) -> None:
@@ -45,7 +45,7 @@ class Site:
 
 @asynccontextmanager
 async def running(folder: Path) -> AsyncIterator[Site]:
-    """Serve a site that keeps its data below `folder`."""
+    """Serves a site that keeps its data below `folder`."""
     with closing(ReviewStore(folder / "site.db")) as store:
         async with (
             serve(create_app(store)) as url,

@@ -1,7 +1,7 @@
-"""The paths of `ContactRecovery`, days in moments: it follows the service's plans and nothing else.
+"""`ContactRecovery` follows the service's plans. The test server skips time, so days take moments.
 
-Where a poke meets an activity, see `test_contact_recovery_pokes`: the time-skipping server does not order these as the
-real one does.
+Pokes during an activity are tested in `test_contact_recovery_pokes`: the time-skipping server orders them differently
+from the real one.
 """
 
 from datetime import UTC, timedelta
@@ -16,7 +16,7 @@ from care.v1 import worker_service_pb2 as worker
 from care_workflows import activity_names
 from care_workflows.contact_recovery import ContactRecovery
 from tests.workflows.fake_activities import refused
-from tests.workflows.fake_steps import FORM_TIME, HOLD_TIME, FakeRecovery, started, unavailable, until_doing
+from tests.workflows.fake_steps import FORM_TIME, HOLD_TIME, FakeRecovery, run_recovery, unavailable, until_doing
 
 CHECK, POST, READ = activity_names.CHECK_RECOVERY, activity_names.POST_REPLY, activity_names.READ_REPLY
 RETRACT, UNLOCK, EXPIRE = activity_names.RETRACT_REPLY, activity_names.UNLOCK_CHAT, activity_names.EXPIRE_FORM
@@ -27,7 +27,7 @@ FIRST_PAUSE = timedelta(minutes=1)
 
 async def test_form_is_posted_answered_after_days_and_the_chat_unlocked(skipping: WorkflowEnvironment) -> None:
     fake = FakeRecovery()
-    async with started(skipping.client, fake) as handle:
+    async with run_recovery(skipping.client, fake) as handle:
         await until_doing(handle, "Waiting for the customer")
         await skipping.sleep(timedelta(days=3))
         fake.submit()
@@ -35,21 +35,21 @@ async def test_form_is_posted_answered_after_days_and_the_chat_unlocked(skipping
         result = await handle.result()
     assert fake.state == recovery.RECOVERY_STATE_CHAT_UNLOCKED
     assert result.plan.step == worker.RECOVERY_STEP_DONE
-    # A report's answer is the next plan: between two steps of its own nothing is asked.
+    # The response to a report is the next plan, so the workflow asks for no plan between two steps.
     assert fake.calls == [CHECK, POST, CHECK, UNLOCK]
 
 
 async def test_known_contact_is_unlocked_at_once(skipping: WorkflowEnvironment) -> None:
     fake = FakeRecovery(recovery.RECOVERY_KIND_DIRECT)
-    async with started(skipping.client, fake) as handle:
+    async with run_recovery(skipping.client, fake) as handle:
         await handle.result()
     assert fake.calls == [CHECK, UNLOCK]
 
 
-async def test_refused_reply_ends_it(skipping: WorkflowEnvironment) -> None:
+async def test_refused_reply_ends_the_recovery(skipping: WorkflowEnvironment) -> None:
     fake = FakeRecovery()
     fake.refusals[POST] = [recovery.REFUSAL_REASON_LINKS_NOT_ALLOWED]
-    async with started(skipping.client, fake) as handle:
+    async with run_recovery(skipping.client, fake) as handle:
         result = await handle.result()
         status = await handle.query(ContactRecovery.status)
     assert result.plan.state == recovery.RECOVERY_STATE_REFUSED
@@ -57,9 +57,9 @@ async def test_refused_reply_ends_it(skipping: WorkflowEnvironment) -> None:
     assert status.plan == result.plan
 
 
-async def test_unanswered_form_expires_and_its_link_is_taken_out(skipping: WorkflowEnvironment) -> None:
+async def test_unanswered_form_expires_and_its_link_is_removed(skipping: WorkflowEnvironment) -> None:
     fake = FakeRecovery()
-    async with started(skipping.client, fake) as handle:
+    async with run_recovery(skipping.client, fake) as handle:
         result = await handle.result()
     assert fake.posted
     assert result.plan.plan_time.ToDatetime(UTC) - fake.posted >= FORM_TIME
@@ -71,15 +71,15 @@ async def test_unanswered_form_expires_and_its_link_is_taken_out(skipping: Workf
 async def test_refused_retraction_is_tried_again_after_a_pause(skipping: WorkflowEnvironment) -> None:
     fake = FakeRecovery()
     fake.refusals[RETRACT] = [recovery.REFUSAL_REASON_OTHER, recovery.REFUSAL_REASON_OTHER]
-    async with started(skipping.client, fake) as handle:
+    async with run_recovery(skipping.client, fake) as handle:
         await handle.result()
     assert fake.calls == [CHECK, POST, CHECK, EXPIRE, RETRACT, CHECK, RETRACT, CHECK, RETRACT]
     assert not fake.public
 
 
-async def test_moderated_reply_ends_it(skipping: WorkflowEnvironment) -> None:
+async def test_reply_removed_by_moderation_ends_the_recovery(skipping: WorkflowEnvironment) -> None:
     fake = FakeRecovery()
-    async with started(skipping.client, fake) as handle:
+    async with run_recovery(skipping.client, fake) as handle:
         await until_doing(handle, "Waiting for the customer")
         fake.handed_out = True  # a moderation check is due
         fake.refusals[READ] = [recovery.REFUSAL_REASON_TAKEN_DOWN]
@@ -89,10 +89,10 @@ async def test_moderated_reply_ends_it(skipping: WorkflowEnvironment) -> None:
     assert fake.calls == [CHECK, POST, CHECK, READ]
 
 
-async def test_hold_is_over_by_itself(skipping: WorkflowEnvironment) -> None:
+async def test_recovery_on_hold_continues_after_the_hold_time(skipping: WorkflowEnvironment) -> None:
     fake = FakeRecovery()
     fake.holds = 3
-    async with started(skipping.client, fake) as handle:
+    async with run_recovery(skipping.client, fake) as handle:
         await skipping.sleep(4 * HOLD_TIME)
         await until_doing(handle, "Waiting for the customer")
         fake.submit()
@@ -104,8 +104,8 @@ async def test_hold_is_over_by_itself(skipping: WorkflowEnvironment) -> None:
 async def test_site_that_comes_back_gets_the_reply(skipping: WorkflowEnvironment) -> None:
     fake = FakeRecovery()
     fake.failures[POST] = [unavailable() for _ in range(20)]
-    async with started(skipping.client, fake) as handle:
-        await handle.result()  # expires in the end
+    async with run_recovery(skipping.client, fake) as handle:
+        await handle.result()  # the form expires at the end
     assert fake.calls.count(POST) == 21
     assert fake.posted
 
@@ -113,16 +113,16 @@ async def test_site_that_comes_back_gets_the_reply(skipping: WorkflowEnvironment
 async def test_service_that_is_down_is_asked_until_it_answers(skipping: WorkflowEnvironment) -> None:
     fake = FakeRecovery(recovery.RECOVERY_KIND_DIRECT)
     fake.failures[CHECK] = [ApplicationError("UNAVAILABLE", type="DATABASE_UNAVAILABLE") for _ in range(12)]
-    async with started(skipping.client, fake) as handle:
+    async with run_recovery(skipping.client, fake) as handle:
         await handle.result()
     assert fake.calls == [CHECK] * 13 + [UNLOCK]
 
 
 @pytest.mark.parametrize("step", [CHECK, POST])
-async def test_refused_worker_pauses_and_goes_on_once_it_may(skipping: WorkflowEnvironment, step: str) -> None:
+async def test_refused_worker_pauses_and_continues_once_it_is_allowed(skipping: WorkflowEnvironment, step: str) -> None:
     fake = FakeRecovery()
     fake.failures[step] = [refused("TOKEN_EXPIRED") for _ in range(10)]
-    async with started(skipping.client, fake) as handle:
+    async with run_recovery(skipping.client, fake) as handle:
         await handle.result()
     assert fake.state == recovery.RECOVERY_STATE_EXPIRED
     assert fake.calls.count(step) >= 11
@@ -131,7 +131,7 @@ async def test_refused_worker_pauses_and_goes_on_once_it_may(skipping: WorkflowE
 async def test_poke_ends_the_pause_of_a_refused_worker(skipping: WorkflowEnvironment) -> None:
     fake = FakeRecovery(recovery.RECOVERY_KIND_DIRECT)
     fake.failures[CHECK] = [refused("TOKEN_EXPIRED")]
-    async with started(skipping.client, fake) as handle:
+    async with run_recovery(skipping.client, fake) as handle:
         await until_doing(handle, "TOKEN_EXPIRED")
         before = await skipping.get_current_time()
         await handle.signal(ContactRecovery.poke)
@@ -143,7 +143,7 @@ async def test_poke_ends_the_pause_of_a_refused_worker(skipping: WorkflowEnviron
 async def test_step_of_a_newer_service_waits_for_a_newer_worker(skipping: WorkflowEnvironment) -> None:
     fake = FakeRecovery(recovery.RECOVERY_KIND_DIRECT)
     fake.unknown_step = True
-    async with started(skipping.client, fake) as handle:
+    async with run_recovery(skipping.client, fake) as handle:
         await handle.result()
     assert fake.calls == [CHECK, CHECK, UNLOCK]
 
@@ -151,7 +151,7 @@ async def test_step_of_a_newer_service_waits_for_a_newer_worker(skipping: Workfl
 async def test_recovery_that_does_not_exist_fails_once(skipping: WorkflowEnvironment) -> None:
     fake = FakeRecovery()
     fake.failures[CHECK] = [refused("RESOURCE_NOT_FOUND")]
-    async with started(skipping.client, fake) as handle:
+    async with run_recovery(skipping.client, fake) as handle:
         with pytest.raises(WorkflowFailureError) as caught:
             await handle.result()
     assert isinstance(caught.value.cause, ApplicationError)
@@ -160,10 +160,10 @@ async def test_recovery_that_does_not_exist_fails_once(skipping: WorkflowEnviron
     assert fake.calls == [CHECK]
 
 
-async def test_name_of_nothing_fails_without_asking(skipping: WorkflowEnvironment) -> None:
+async def test_invalid_name_fails_without_a_call(skipping: WorkflowEnvironment) -> None:
     fake = FakeRecovery()
     fake.name = "tickets/17"
-    async with started(skipping.client, fake) as handle:
+    async with run_recovery(skipping.client, fake) as handle:
         with pytest.raises(WorkflowFailureError) as caught:
             await handle.result()
     assert isinstance(caught.value.cause, ApplicationError)

@@ -1,4 +1,4 @@
-"""What operators see of a recovery in the Temporal UI, and what it costs."""
+"""The status of a recovery that operators see in the Temporal UI, and its cost."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from care.v1 import recovery_pb2 as recovery
 from care_workflows import activity_names, search_attributes
 from care_workflows.contact_recovery import ContactRecovery
 from tests.workflows.fake_activities import refused
-from tests.workflows.fake_steps import FakeRecovery, started, unavailable, until_doing
+from tests.workflows.fake_steps import FakeRecovery, run_recovery, unavailable, until_doing
 
 AS_STARTED = TypedSearchAttributes(
     [
@@ -41,7 +41,7 @@ async def events(handle: WorkflowHandle[Any, Any]) -> Counter[str]:
 
 async def test_recovery_is_found_by_what_it_waits_for(dev_client: Client) -> None:
     fake = FakeRecovery()
-    async with started(dev_client, fake, AS_STARTED) as handle:
+    async with run_recovery(dev_client, fake, AS_STARTED) as handle:
         await until_doing(handle, "Waiting for the customer")
         found = await attributes(handle)
         assert fake.expires
@@ -56,14 +56,14 @@ async def test_recovery_is_found_by_what_it_waits_for(dev_client: Client) -> Non
         fake.submit()
         await handle.signal(ContactRecovery.poke)
         await handle.result()
-        # Filters name the workflows that run: changing the attributes at the end would be billed for nothing.
+        # Filters are for running workflows, so changing the attributes at the end would be billed without a use.
         assert await attributes(handle) == found
 
 
 async def test_refused_worker_is_found_as_waiting_for_an_operator(dev_client: Client) -> None:
     fake = FakeRecovery(recovery.RECOVERY_KIND_DIRECT)
     fake.failures[activity_names.CHECK_RECOVERY] = [refused("TOKEN_EXPIRED")]
-    async with started(dev_client, fake, AS_STARTED) as handle:
+    async with run_recovery(dev_client, fake, AS_STARTED) as handle:
         status = await until_doing(handle, "TOKEN_EXPIRED")
         assert not status.HasField("plan")
         assert "TOKEN_EXPIRED" in await details(handle)
@@ -78,9 +78,9 @@ async def test_details_say_how_the_last_attempts_failed_until_one_succeeds(dev_c
         *[unavailable(timedelta(milliseconds=1))] * 5,
         unavailable(timedelta(days=1)),
     ]
-    async with started(dev_client, fake, AS_STARTED) as handle:
+    async with run_recovery(dev_client, fake, AS_STARTED) as handle:
         await fake.until(lambda: not fake.failures[activity_names.POST_REPLY])
-        # After five tries the service was asked anew, and the site is tried again.
+        # After five tries the workflow asked the service again, and now tries the site again.
         assert fake.calls == [
             activity_names.CHECK_RECOVERY,
             *[activity_names.POST_REPLY] * 5,
@@ -95,9 +95,9 @@ async def test_details_say_how_the_last_attempts_failed_until_one_succeeds(dev_c
         assert "Last failure" not in await details(handle)
 
 
-async def test_details_say_what_waits_since_when_until_when_and_what_comes_next(dev_client: Client) -> None:
+async def test_details_say_since_when_and_until_when_it_waits_and_what_comes_next(dev_client: Client) -> None:
     fake = FakeRecovery()
-    async with started(dev_client, fake) as handle:
+    async with run_recovery(dev_client, fake) as handle:
         await until_doing(handle, "Waiting for the customer")
         shown = await details(handle)
         assert fake.posted
@@ -124,28 +124,28 @@ async def test_details_say_what_waits_since_when_until_when_and_what_comes_next(
 async def test_details_say_why_a_reply_was_refused(dev_client: Client) -> None:
     fake = FakeRecovery()
     fake.refusals[activity_names.POST_REPLY] = [recovery.REFUSAL_REASON_LINKS_NOT_ALLOWED]
-    async with started(dev_client, fake) as handle:
+    async with run_recovery(dev_client, fake) as handle:
         await handle.result()
         assert "- Refused: the site does not allow links in replies" in await details(handle)
 
 
 async def test_happy_path_is_cheap(dev_client: Client) -> None:
     fake = FakeRecovery()
-    async with started(dev_client, fake, AS_STARTED) as handle:
+    async with run_recovery(dev_client, fake, AS_STARTED) as handle:
         await until_doing(handle, "Waiting for the customer")
         fake.submit()
         await handle.signal(ContactRecovery.poke)
         await handle.result()
         found = await events(handle)
     assert found["ACTIVITY_TASK_SCHEDULED"] == len(fake.calls) == 4
-    # What it waits for, where: on the first plan, when the customer's turn comes, and at the end.
+    # The attributes change at the first plan, when the recovery waits for the customer, and at the end.
     assert found["UPSERT_WORKFLOW_SEARCH_ATTRIBUTES"] <= 3
     assert found["TIMER_STARTED"] <= 1
 
 
-async def test_without_registered_attributes_none_is_named(dev_client: Client) -> None:
+async def test_unregistered_attributes_are_not_set(dev_client: Client) -> None:
     fake = FakeRecovery(recovery.RECOVERY_KIND_DIRECT)
-    async with started(dev_client, fake) as handle:
+    async with run_recovery(dev_client, fake) as handle:
         await handle.result()
         found = await events(handle)
     assert found["UPSERT_WORKFLOW_SEARCH_ATTRIBUTES"] == 0

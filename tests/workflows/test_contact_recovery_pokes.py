@@ -1,4 +1,4 @@
-"""Pokes at any moment, on a real server: none is lost, none does harm, and none has to wait for a review site."""
+"""Pokes at any moment, on a real server: no poke is lost, does harm, or has to wait for a review site."""
 
 import asyncio
 from datetime import timedelta
@@ -14,33 +14,33 @@ from care.v1 import worker_service_pb2 as worker
 from care_workflows import activity_names
 from care_workflows.contact_recovery import ContactRecovery
 from tests.workflows.conftest import CONTINUE_AFTER_EVENTS
-from tests.workflows.fake_steps import FakeRecovery, started, unavailable, until_doing, wake, working
+from tests.workflows.fake_steps import FakeRecovery, recovery_worker, run_recovery, unavailable, until_doing, wake
 
 CHECK, POST, READ = activity_names.CHECK_RECOVERY, activity_names.POST_REPLY, activity_names.READ_REPLY
 RETRACT, UNLOCK = activity_names.RETRACT_REPLY, activity_names.UNLOCK_CHAT
 
 
-async def test_contact_that_comes_while_the_site_is_down_is_unlocked_without_it(dev_client: Client) -> None:
+async def test_contact_that_arrives_while_the_site_is_down_is_unlocked_at_once(dev_client: Client) -> None:
     fake = FakeRecovery()
     fake.failures[POST] = [unavailable(timedelta(days=1))]
-    async with started(dev_client, fake) as handle:
+    async with run_recovery(dev_client, fake) as handle:
         await fake.until(lambda: not fake.failures[POST])
         fake.submit()
         await handle.signal(ContactRecovery.poke)
         await handle.result()
-    # The day's pause was cut short, without a second attempt. The chat is open before the site is asked what became of
-    # the first.
+    # The pause of a day ended without a second attempt. The chat is unlocked before the workflow reads the outcome of
+    # the first attempt from the site.
     assert fake.calls == [CHECK, POST, CHECK, UNLOCK, READ]
 
 
-async def test_attempt_that_is_running_ends_before_the_workflow_goes_on(dev_client: Client) -> None:
+async def test_running_attempt_ends_before_the_workflow_continues(dev_client: Client) -> None:
     fake = FakeRecovery()
     fake.gate = asyncio.Event()
-    async with started(dev_client, fake) as handle:
+    async with run_recovery(dev_client, fake) as handle:
         await fake.until(lambda: fake.handed_out)
         fake.submit()
         await handle.signal(ContactRecovery.poke)
-        # Answered after the poke has been worked on, as a query sees all signals that came before it.
+        # A query is answered after all earlier signals, so the poke has been processed.
         status = await handle.query(ContactRecovery.status)
         assert "Posting" in status.doing
         assert fake.calls == [CHECK, POST]
@@ -52,7 +52,7 @@ async def test_attempt_that_is_running_ends_before_the_workflow_goes_on(dev_clie
 
 async def test_form_withdrawn_while_it_is_posted_is_retracted(dev_client: Client) -> None:
     fake = FakeRecovery()
-    async with started(dev_client, fake) as handle:
+    async with run_recovery(dev_client, fake) as handle:
 
         async def withdraw() -> None:
             fake.end(recovery.RECOVERY_STATE_WITHDRAWN)
@@ -67,9 +67,9 @@ async def test_form_withdrawn_while_it_is_posted_is_retracted(dev_client: Client
 async def test_form_withdrawn_before_the_outcome_was_known_is_read_first(dev_client: Client) -> None:
     fake = FakeRecovery()
     fake.failures[POST] = [unavailable(timedelta(days=1))]
-    async with started(dev_client, fake) as handle:
+    async with run_recovery(dev_client, fake) as handle:
         await fake.until(lambda: not fake.failures[POST])
-        fake.public = True  # it had got through
+        fake.public = True  # the failed attempt did post the reply
         fake.end(recovery.RECOVERY_STATE_WITHDRAWN)
         await handle.signal(ContactRecovery.poke)
         await handle.result()
@@ -77,43 +77,43 @@ async def test_form_withdrawn_before_the_outcome_was_known_is_read_first(dev_cli
     assert not fake.public
 
 
-async def test_poke_while_an_answer_is_on_its_way_is_not_slept_over(dev_client: Client) -> None:
+async def test_poke_while_a_result_is_pending_prevents_the_sleep(dev_client: Client) -> None:
     fake = FakeRecovery()
-    async with started(dev_client, fake) as handle:
+    async with run_recovery(dev_client, fake) as handle:
 
         async def submit() -> None:
             fake.submit()
             await handle.signal(ContactRecovery.poke)
 
-        fake.before_answer[POST] = submit  # whose answer is: wait for two weeks
+        fake.before_answer[POST] = submit  # the pending result says: wait for two weeks
         await handle.result()
     assert fake.calls == [CHECK, POST, CHECK, UNLOCK]
 
 
-async def test_poke_while_the_service_is_asked_is_another_question(dev_client: Client) -> None:
+async def test_poke_while_the_service_is_asked_makes_the_workflow_ask_again(dev_client: Client) -> None:
     fake = FakeRecovery()
-    async with started(dev_client, fake) as handle:
+    async with run_recovery(dev_client, fake) as handle:
         await until_doing(handle, "Waiting for the customer")
 
         async def submit() -> None:
             fake.submit()
             await handle.signal(ContactRecovery.poke)
 
-        fake.before_answer[CHECK] = submit  # whose answer is from before: wait for two weeks
+        fake.before_answer[CHECK] = submit  # the pending result is older and says: wait for two weeks
         await handle.signal(ContactRecovery.poke)
         await handle.result()
     assert fake.calls == [CHECK, POST, CHECK, CHECK, UNLOCK]
 
 
-async def test_poke_while_the_last_answer_is_on_its_way_is_not_returned_over(dev_client: Client) -> None:
+async def test_poke_while_the_last_result_is_pending_prevents_the_end(dev_client: Client) -> None:
     fake = FakeRecovery(recovery.RECOVERY_KIND_DIRECT)
-    async with started(dev_client, fake) as handle:
+    async with run_recovery(dev_client, fake) as handle:
 
         async def reject() -> None:
             fake.end(recovery.RECOVERY_STATE_REJECTED)
             await handle.signal(ContactRecovery.poke)
 
-        fake.before_answer[UNLOCK] = reject  # whose answer is: done
+        fake.before_answer[UNLOCK] = reject  # the pending result says: done
         result = await handle.result()
     assert fake.calls == [CHECK, UNLOCK, CHECK]
     assert result.plan.state == recovery.RECOVERY_STATE_REJECTED
@@ -122,7 +122,7 @@ async def test_poke_while_the_last_answer_is_on_its_way_is_not_returned_over(dev
 async def test_signals_of_any_shape_do_no_harm(dev_client: Client) -> None:
     fake = FakeRecovery()
     garbage = RawValue(Payload(metadata={"encoding": b"json/protobuf", "messageType": b"no.such.Message"}, data=b"{"))
-    async with started(dev_client, fake) as handle:
+    async with run_recovery(dev_client, fake) as handle:
         await until_doing(handle, "Waiting for the customer")
         for name, arguments in (
             ("poke", [1, "two", {"three": 4}]),
@@ -141,9 +141,9 @@ async def test_signals_of_any_shape_do_no_harm(dev_client: Client) -> None:
     assert fake.calls.count(POST) == fake.calls.count(UNLOCK) == 1
 
 
-async def test_wake_runs_a_finished_one_again(dev_client: Client) -> None:
+async def test_wake_runs_a_completed_workflow_again(dev_client: Client) -> None:
     fake = FakeRecovery(recovery.RECOVERY_KIND_DIRECT)
-    async with working(dev_client, fake):
+    async with recovery_worker(dev_client, fake):
         first = await wake(dev_client, fake)
         await first.result()
         fake.end(recovery.RECOVERY_STATE_REJECTED)
@@ -154,9 +154,9 @@ async def test_wake_runs_a_finished_one_again(dev_client: Client) -> None:
     assert fake.calls == [CHECK, UNLOCK, CHECK]
 
 
-async def test_long_history_continues_as_new_and_forgets_nothing(dev_client: Client) -> None:
+async def test_long_history_continues_as_new_and_loses_nothing(dev_client: Client) -> None:
     fake = FakeRecovery()
-    async with started(dev_client, fake) as handle:
+    async with run_recovery(dev_client, fake) as handle:
         await fake.until(lambda: fake.public)
         for _ in range(CONTINUE_AFTER_EVENTS // 4):  # each poke makes more than four events
             checks = fake.calls.count(CHECK)
@@ -166,7 +166,7 @@ async def test_long_history_continues_as_new_and_forgets_nothing(dev_client: Cli
         assert (await latest.describe()).run_id != handle.result_run_id
         fake.submit()
         await latest.signal(ContactRecovery.poke)
-        await handle.result()  # follows the runs
+        await handle.result()  # waits for the last run
     assert fake.state == recovery.RECOVERY_STATE_CHAT_UNLOCKED
     assert fake.calls.count(POST) == 1
 
@@ -174,10 +174,10 @@ async def test_long_history_continues_as_new_and_forgets_nothing(dev_client: Cli
 async def test_cancelled_workflow_lets_the_attempt_end(dev_client: Client) -> None:
     fake = FakeRecovery()
     fake.gate = asyncio.Event()
-    async with started(dev_client, fake) as handle:
+    async with run_recovery(dev_client, fake) as handle:
         await fake.until(lambda: fake.handed_out)
         await handle.cancel()
-        await handle.query(ContactRecovery.status)  # answered after the cancellation has been worked on
+        await handle.query(ContactRecovery.status)  # a query is answered after the cancellation was processed
         assert (await handle.describe()).status is WorkflowExecutionStatus.RUNNING
         fake.gate.set()
         with pytest.raises(WorkflowFailureError) as caught:

@@ -1,4 +1,4 @@
-"""What a path costs: the table of docs/operating.md, and the rules by which it is counted."""
+"""The costs of paths: the table in docs/operating.md is current, and actions are counted by Temporal's rules."""
 
 import pytest
 from temporalio.api.enums.v1 import EventType
@@ -42,23 +42,23 @@ def upsert(*names: str) -> HistoryEvent:
     return made
 
 
-def test_the_page_has_what_the_histories_say() -> None:
-    """`make counts ARGS=--write` brings it up to date."""
+def test_the_table_agrees_with_the_histories() -> None:
+    """The table of docs/operating.md agrees with the histories. `make counts ARGS=--write` updates it."""
     page = table.PAGE.read_text(encoding="utf-8")
-    assert table.updated(page) == page
+    assert table.update(page) == page
 
 
 @pytest.mark.parametrize("name", ["recovery-unlocked", "ticket-closed", "delivery-delivered"])
-async def test_what_is_played_today_costs_what_is_recorded(dev_client: Client, name: str) -> None:
-    """Where it does not, docs/changing-workflows.md says how to record it anew."""
+async def test_a_path_costs_as_much_as_its_history(dev_client: Client, name: str) -> None:
+    """A path costs today what its history says. docs/changing-workflows.md says how to record it again."""
     stage = Stage(dev_client)
     await PATHS[name].play(stage)
     recorded = [costs.actions(committed.load(found)) for found in committed.of_path(name)]
     assert [costs.actions(history) for history in stage.histories] == recorded
 
 
-def test_a_whole_ticket_takes_twelve_at_most() -> None:
-    """With the pokes that the service really sends; see docs/decisions/0018-few-actions.md."""
+def test_a_whole_ticket_takes_at_most_twelve_actions() -> None:
+    """The workflows of a whole ticket need at most twelve actions; see docs/decisions/0018-few-actions.md."""
     histories = [committed.load(name) for name in committed.of_path("one-ticket")]
     found = {history.workflow_id.partition("/")[0]: costs.actions(history).total() for history in histories}
     assert set(found) == {"contact-recovery", "ticket"}
@@ -90,19 +90,19 @@ def test_attempts_after_the_first_are_actions() -> None:
     assert found == {costs.ACTIVITY: 1, costs.RETRY: 3}
 
 
-def test_a_signal_that_starts_is_one_action_with_the_start() -> None:
+def test_a_signal_with_start_is_one_action() -> None:
     started, signaled = E.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED, E.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
     assert costs.actions(history(event(started), event(signaled))) == {costs.START: 1}
     twice = costs.actions(history(event(started), event(signaled), event(signaled)))
     assert twice == {costs.START: 1, costs.SIGNAL: 1}
 
 
-def test_markers_of_one_task_are_one_action_and_the_change_version_is_none() -> None:
+def test_markers_of_one_task_are_one_action_and_the_change_version_is_free() -> None:
     found = costs.actions(history(marker(task=4), marker(task=4), marker(task=9), upsert("TemporalChangeVersion")))
     assert found == {costs.MARKER: 2}
 
 
-def test_what_is_not_known_to_be_free_is_refused() -> None:
+def test_an_unknown_event_type_is_refused() -> None:
     with pytest.raises(ValueError, match="EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED"):
         costs.actions(history(event(E.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED)))
 

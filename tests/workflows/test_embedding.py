@@ -1,4 +1,4 @@
-"""Care's workflows from a team's own: as children, or taken as they run already."""
+"""A team's workflows use Care's: they start them as children, or wait for those that already run."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ SIGNALED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
 
 @pytest.fixture
 async def environment() -> AsyncIterator[WorkflowEnvironment]:
-    """A server for each test, as the kit asks for."""
+    """One server per test, as the kit requires."""
     async with temporal.time_skipping() as found:
         yield found
 
 
 @asynccontextmanager
-async def embedded(
+async def embed_workflows(
     environment: WorkflowEnvironment, *, relay: bool, policy: Policy | None = None
 ) -> AsyncIterator[CareTestKit]:
     """A team's worker with its own workflows and Care's."""
@@ -60,7 +60,7 @@ async def events(handle: WorkflowHandle[Any, Any]) -> Sequence[EventType.ValueTy
 
 
 async def test_a_recovery_runs_as_a_child(environment: WorkflowEnvironment) -> None:
-    async with embedded(environment, relay=False) as kit:
+    async with embed_workflows(environment, relay=False) as kit:
         form = await kit.send_form(await kit.create_ticket())
         handle = await run(environment.client, form)
         while kit.recovery(form).state != "AWAITING_CONTACT":
@@ -75,7 +75,7 @@ async def test_a_recovery_runs_as_a_child(environment: WorkflowEnvironment) -> N
 
 
 async def test_a_recovery_that_runs_already_is_awaited(environment: WorkflowEnvironment) -> None:
-    async with embedded(environment, relay=True, policy=Policy(form_lifetime=timedelta(days=5))) as kit:
+    async with embed_workflows(environment, relay=True, policy=Policy(form_lifetime=timedelta(days=5))) as kit:
         form = await kit.send_form(await kit.create_ticket())
         await kit.wait_until_idle(form)
         handle = await run(environment.client, form)
@@ -83,14 +83,14 @@ async def test_a_recovery_that_runs_already_is_awaited(environment: WorkflowEnvi
         assert result.plan.state == RECOVERY_STATE_EXPIRED
         ended = kit.recovery(form).end_time
         assert ended is not None
-        # The pauses have grown to an hour by then.
+        # By then the pauses have grown to an hour.
         assert result.plan.plan_time.ToDatetime(ended.tzinfo) - ended <= embedding.LONGEST_PAUSE + timedelta(minutes=1)
         assert FAILED_TO_START in await events(handle)
 
 
 @pytest.mark.parametrize("reached", [True, False])
 async def test_the_vouchers_workflow_is_tested_with_the_kit(environment: WorkflowEnvironment, reached: bool) -> None:
-    """As `docs/embedding.md` shows it."""
+    """The example of `docs/embedding.md` can be tested with the kit."""
     issued: list[str] = []
 
     @activity.defn(name=ISSUE_VOUCHER)
@@ -121,8 +121,8 @@ async def test_the_vouchers_workflow_is_tested_with_the_kit(environment: Workflo
     assert (compensated, issued) == (reached, [form] if reached else [])
 
 
-async def test_a_recovery_outlives_whoever_embeds_it(environment: WorkflowEnvironment) -> None:
-    async with embedded(environment, relay=False) as kit:
+async def test_a_recovery_outlives_the_workflow_that_embeds_it(environment: WorkflowEnvironment) -> None:
+    async with embed_workflows(environment, relay=False) as kit:
         form = await kit.send_form(await kit.create_ticket())
         handle = await run(environment.client, form)
         while kit.recovery(form).state != "AWAITING_CONTACT":
@@ -134,10 +134,10 @@ async def test_a_recovery_outlives_whoever_embeds_it(environment: WorkflowEnviro
         assert kit.recovery(form).state == "CHAT_UNLOCKED"
 
 
-async def test_whoever_embeds_a_recovery_can_be_cancelled_and_the_recovery_goes_on(
+async def test_the_embedding_workflow_can_be_cancelled_and_the_recovery_continues(
     environment: WorkflowEnvironment,
 ) -> None:
-    async with embedded(environment, relay=False) as kit:
+    async with embed_workflows(environment, relay=False) as kit:
         form = await kit.send_form(await kit.create_ticket())
         handle = await run(environment.client, form)
         while kit.recovery(form).state != "AWAITING_CONTACT":
@@ -153,7 +153,7 @@ async def test_whoever_embeds_a_recovery_can_be_cancelled_and_the_recovery_goes_
 
 
 async def test_a_recovery_that_does_not_exist_fails_with_the_contracts_reason(environment: WorkflowEnvironment) -> None:
-    async with embedded(environment, relay=False) as kit:
+    async with embed_workflows(environment, relay=False) as kit:
         form = await kit.send_form(await kit.create_ticket())
         handle = await run(environment.client, f"{form.rpartition('/')[0]}/{uuid4()}")
         with pytest.raises(WorkflowFailureError) as caught:
@@ -164,8 +164,8 @@ async def test_a_recovery_that_does_not_exist_fails_with_the_contracts_reason(en
     assert child.cause.type == "RESOURCE_NOT_FOUND"
 
 
-async def test_what_is_no_name_of_a_recovery_fails_at_once(environment: WorkflowEnvironment) -> None:
-    async with embedded(environment, relay=False):
+async def test_an_invalid_recovery_name_fails_at_once(environment: WorkflowEnvironment) -> None:
+    async with embed_workflows(environment, relay=False):
         handle = await run(environment.client, "tickets/17")
         with pytest.raises(WorkflowFailureError) as caught:
             await handle.result()
@@ -173,8 +173,8 @@ async def test_what_is_no_name_of_a_recovery_fails_at_once(environment: Workflow
     assert caught.value.cause.type == "INVALID_FIELD"
 
 
-async def test_start_or_poke_starts_what_does_not_run_and_pokes_what_does(environment: WorkflowEnvironment) -> None:
-    async with embedded(environment, relay=False) as kit:
+async def test_start_or_poke_starts_a_new_workflow_and_pokes_a_running_one(environment: WorkflowEnvironment) -> None:
+    async with embed_workflows(environment, relay=False) as kit:
         ticket = await kit.create_ticket()
         poked = environment.client.get_workflow_handle(embedding.workflow_id(ticket))
         for times in range(2):
@@ -183,7 +183,7 @@ async def test_start_or_poke_starts_what_does_not_run_and_pokes_what_does(enviro
             assert (await events(poked)).count(SIGNALED) == times
 
 
-async def test_the_plugin_of_a_client_is_taken_over_by_its_workers(environment: WorkflowEnvironment) -> None:
+async def test_workers_use_the_plugin_of_their_client(environment: WorkflowEnvironment) -> None:
     async with CareTestKit(environment) as kit:
         config = environment.client.config()
         config["plugins"] = [kit.plugin]
@@ -192,8 +192,8 @@ async def test_the_plugin_of_a_client_is_taken_over_by_its_workers(environment: 
             await kit.end(await kit.add_contact(await kit.create_ticket(review=None)))
 
 
-def test_the_package_loads_no_channel_and_no_client_by_itself() -> None:
-    """Workflows import it inside the sandbox, and a team's workflow has `embedding` besides."""
+def test_importing_the_package_loads_no_channel_and_no_client() -> None:
+    """Importing the workflows or `embedding`, as the sandbox does, loads no channel and no client."""
     program = (
         "import sys, care_workflows, care_workflows.embedding;"
         "print(sorted({'care_client.client', 'httpx', 'aiosmtplib', 'care_workflows.plugin'} & set(sys.modules)))"
@@ -218,7 +218,7 @@ def test_an_unknown_name_of_the_package_is_an_attribute_error() -> None:
         ("organizations/acme/tickets/17", "ticket/acme/17"),
     ],
 )
-def test_each_name_has_its_workflow(name: str, expected: str) -> None:
+def test_each_resource_name_has_its_workflow(name: str, expected: str) -> None:
     assert embedding.workflow_id(name) == expected
     assert {pair.key.name: pair.value for pair in embedding.search_attributes(name)} == {
         "CareOrganization": "acme",
@@ -226,7 +226,7 @@ def test_each_name_has_its_workflow(name: str, expected: str) -> None:
     }
 
 
-def test_another_name_has_none() -> None:
+def test_other_names_have_no_workflow() -> None:
     with pytest.raises(ValueError, match="not the name of"):
         embedding.workflow_id("organizations/acme/reviews/1")
 

@@ -1,4 +1,4 @@
-"""Code of today goes on with what code of before began: every committed history can be replayed."""
+"""Today's code can continue workflows that earlier code started: every committed history can be replayed."""
 
 import os
 import re
@@ -34,24 +34,24 @@ async def replay(history: WorkflowHistory, *workflows: type) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-async def test_it_is_replayed(name: str) -> None:
+async def test_a_history_is_replayed(name: str) -> None:
     await replay(committed.load(name), ContactRecovery, MessageDelivery, TicketWorkflow)
 
 
 def test_each_path_has_a_history_and_each_history_a_path() -> None:
-    """`make histories` records what is missing."""
+    """Every path has a history, and every history has a path. `make histories` records missing ones."""
     assert {committed.path_of(name) for name in NAMES if committed.is_present(name)} == set(PATHS)
     assert {committed.path_of(name) for name in NAMES} == set(PATHS)
 
 
 @pytest.mark.parametrize("name", [name for name, path in PATHS.items() if path.histories_are_short])
-def test_what_continues_as_new_does(name: str) -> None:
+def test_a_path_with_a_short_history_continues_as_new(name: str) -> None:
     [history] = [committed.load(found) for found in committed.of_path(name)]
     assert history.events[-1].event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW
 
 
 @pytest.mark.parametrize("name", ["recovery-unlocked", "recovery-expired", "recovery-not-found"])
-async def test_a_careless_change_is_found(name: str) -> None:
+async def test_an_unsafe_change_is_found(name: str) -> None:
     [history] = [committed.load(found) for found in committed.of_path(name)]
     with pytest.raises(NondeterminismError):
         await replay(history, Unguarded)
@@ -60,25 +60,25 @@ async def test_a_careless_change_is_found(name: str) -> None:
 # --- changing a workflow in steps: docs/changing-workflows.md ---------------------------------------------------------
 
 
-async def recorded(client: Client, workflow: type) -> WorkflowHistory:
-    """How that version of `ContactRecovery` does it, through a file."""
+async def record_history(client: Client, workflow: type) -> WorkflowHistory:
+    """Returns the history of a run of this version of `ContactRecovery`, in the normal form of files."""
     fake = FakeRecovery(recovery.RECOVERY_KIND_DIRECT)
     async with Worker(client, task_queue=fake.task_queue, workflows=[workflow], activities=fake.activities):
         handle = await wake(client, fake)
         await handle.result()
-        return normal_form.loaded(normal_form.dumped(await handle.fetch_history()))
+        return normal_form.parse(normal_form.dump(await handle.fetch_history()))
 
 
-async def test_a_change_is_made_in_steps_that_each_go_on_with_the_one_before(dev_client: Client) -> None:
+async def test_each_step_of_a_change_continues_the_histories_of_the_step_before(dev_client: Client) -> None:
     old = committed.load(OLD)
-    first, second, third = [await recorded(dev_client, step) for step in (Patched, Deprecated, Unguarded)]
+    first, second, third = [await record_history(dev_client, step) for step in (Patched, Deprecated, Unguarded)]
     goes_on: list[tuple[WorkflowHistory, type]] = [
         *((old, Patched), (first, Patched), (first, Deprecated)),
         *((second, Deprecated), (second, Unguarded), (third, Unguarded)),
     ]
     for before, after in goes_on:
         await replay(before, after)
-    # None may be left out.
+    # No step may be skipped.
     too_soon: list[tuple[WorkflowHistory, type]] = [
         *((old, Deprecated), (old, Unguarded), (first, ContactRecovery), (first, Unguarded)),
     ]
@@ -87,7 +87,9 @@ async def test_a_change_is_made_in_steps_that_each_go_on_with_the_one_before(dev
             await replay(before, after)
 
 
-def test_what_was_before_a_patch_is_kept_beside_what_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_history_before_a_patch_is_kept_beside_the_present_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(committed, "FOLDER", tmp_path)
     committed.write("recovery-any.1", "before")
     committed.set_aside("recovery-any.1", "some-patch")
@@ -97,11 +99,11 @@ def test_what_was_before_a_patch_is_kept_beside_what_is(tmp_path: Path, monkeypa
     assert {committed.path_of(name) for name in committed.names()} == {"recovery-any"}
 
 
-# --- what the files must not hold -------------------------------------------------------------------------------------
+# --- privacy of the files ---------------------------------------------------------------------------------------------
 
 
 def texts(value: normal_form.Json) -> Iterator[str]:
-    """All texts in a file, payloads as they were before encoding."""
+    """Yields all texts in a file, with payloads decoded."""
     match value:
         case {"metadata": {"encoding": str()}, **rest}:
             yield b64decode(str(rest.get("data", ""))).decode()
@@ -114,12 +116,12 @@ def texts(value: normal_form.Json) -> Iterator[str]:
                 yield from texts(inner)
         case str():
             yield value
-        case _:  # numbers and the like
+        case _:  # for example numbers
             pass
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_nothing_tells_of_the_machine_that_recorded_it(name: str) -> None:
+def test_a_history_contains_no_data_about_the_recording_machine(name: str) -> None:
     found = "\n".join(texts(normal_form.plain(committed.load(name))))
     of_machines = re.compile(
         r"\bpid\b|\d+@|\.py\b|identity|stackTrace|/(?:home|root|tmp|Users)/|127\.0\.0\.1|localhost"
@@ -128,7 +130,7 @@ def test_nothing_tells_of_the_machine_that_recorded_it(name: str) -> None:
     assert [own for own in (socket.gethostname(), str(Path.cwd()), f"{os.getpid()}@") if own in found] == []
 
 
-def test_what_tells_of_a_machine_is_taken_out() -> None:
+def test_the_normal_form_drops_data_about_the_machine() -> None:
     history = committed.load(OLD)
     for event in history.events:
         if event.HasField("workflow_task_started_event_attributes"):
@@ -136,4 +138,4 @@ def test_what_tells_of_a_machine_is_taken_out() -> None:
         if event.HasField("workflow_task_scheduled_event_attributes"):
             queue = event.workflow_task_scheduled_event_attributes.task_queue
             queue.name, queue.kind = "4711@host-queue", TaskQueueKind.TASK_QUEUE_KIND_STICKY
-    assert "4711" not in normal_form.dumped(history)
+    assert "4711" not in normal_form.dump(history)

@@ -1,4 +1,4 @@
-"""The test kit, as somebody who embeds the workflows uses it: real workflows and worker, weeks in moments."""
+"""The test kit as a team that embeds the workflows uses it: real workflows, a real worker, and skipped time."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ DAY = timedelta(days=1)
 
 @pytest.fixture
 async def skipping() -> AsyncIterator[WorkflowEnvironment]:
-    """A server for each test, as the kit asks for."""
+    """One server per test, as the kit requires."""
     async with temporal.time_skipping() as environment:
         yield environment
 
 
 @asynccontextmanager
-async def working(environment: WorkflowEnvironment, policy: Policy | None = None) -> AsyncIterator[CareTestKit]:
-    """A kit, and a worker that has nothing but its plugin."""
+async def run_kit(environment: WorkflowEnvironment, policy: Policy | None = None) -> AsyncIterator[CareTestKit]:
+    """Runs a kit, and a worker with only the kit's plugin."""
     async with (
         CareTestKit(environment, policy=policy) as kit,
         Worker(environment.client, task_queue="care", plugins=[kit.plugin]),
@@ -45,7 +45,7 @@ async def working(environment: WorkflowEnvironment, policy: Policy | None = None
 
 
 async def test_a_review_becomes_an_open_chat(skipping: WorkflowEnvironment) -> None:
-    async with working(skipping) as kit:
+    async with run_kit(skipping) as kit:
         ticket = await kit.create_ticket()
         form = await kit.send_form(ticket)
         await kit.wait_until_idle(form)
@@ -64,8 +64,8 @@ async def test_a_review_becomes_an_open_chat(skipping: WorkflowEnvironment) -> N
         assert kit.message(greeting.name).state == "DELIVERED"
 
 
-async def test_an_unanswered_form_expires_and_its_link_is_taken_out(skipping: WorkflowEnvironment) -> None:
-    async with working(skipping, Policy(form_lifetime=10 * DAY)) as kit:
+async def test_an_unanswered_form_expires_and_its_link_is_removed(skipping: WorkflowEnvironment) -> None:
+    async with run_kit(skipping, Policy(form_lifetime=10 * DAY)) as kit:
         form = await kit.send_form(await kit.create_ticket())
         result = await kit.end(form)
     assert kit.recovery(form).state == "EXPIRED"
@@ -77,7 +77,7 @@ async def test_an_unanswered_form_expires_and_its_link_is_taken_out(skipping: Wo
 
 
 async def test_a_refused_reply_ends_the_recovery_with_the_sites_reason(skipping: WorkflowEnvironment) -> None:
-    async with working(skipping) as kit:
+    async with run_kit(skipping) as kit:
         kit.review_site.fails_with.append(ReplyRefused(RefusalReason.LINKS_NOT_ALLOWED, "no links here"))
         form = await kit.send_form(await kit.create_ticket())
         await kit.end(form)
@@ -91,15 +91,15 @@ async def test_a_refused_reply_ends_the_recovery_with_the_sites_reason(skipping:
 
 
 async def test_a_site_that_is_down_gets_the_reply_once_it_is_back(skipping: WorkflowEnvironment) -> None:
-    async with working(skipping) as kit:
+    async with run_kit(skipping) as kit:
         kit.review_site.fails_with.extend(SiteUnavailable(UnavailableReason.CONNECTION) for _ in range(5))
         form = await kit.send_form(await kit.create_ticket())
-        await kit.end(form)  # expires in the end
+        await kit.end(form)  # the form expires at the end
     assert kit.recovery(form).post_time is not None
 
 
 async def test_a_withdrawn_form_is_retracted(skipping: WorkflowEnvironment) -> None:
-    async with working(skipping) as kit:
+    async with run_kit(skipping) as kit:
         form = await kit.send_form(await kit.create_ticket())
         await kit.wait_until_idle(form)
         await kit.withdraw_form(form)
@@ -110,8 +110,8 @@ async def test_a_withdrawn_form_is_retracted(skipping: WorkflowEnvironment) -> N
     assert caught.value.reason == "LINK_WITHDRAWN"
 
 
-async def test_a_form_may_be_made_to_expire_at_once(skipping: WorkflowEnvironment) -> None:
-    async with working(skipping) as kit:
+async def test_a_form_can_be_expired_at_once(skipping: WorkflowEnvironment) -> None:
+    async with run_kit(skipping) as kit:
         form = await kit.send_form(await kit.create_ticket())
         await kit.wait_until_idle(form)
         await kit.expire(form)
@@ -120,7 +120,7 @@ async def test_a_form_may_be_made_to_expire_at_once(skipping: WorkflowEnvironmen
 
 
 async def test_a_message_is_checked_until_it_has_arrived(skipping: WorkflowEnvironment) -> None:
-    async with working(skipping) as kit:
+    async with run_kit(skipping) as kit:
         kit.messenger.progress = Progress.SENT
         ticket = await kit.create_ticket(review=None)
         recovery = await kit.add_contact(ticket, email="", phone="+442079460001")
@@ -135,7 +135,7 @@ async def test_a_message_is_checked_until_it_has_arrived(skipping: WorkflowEnvir
 
 
 async def test_a_message_that_is_refused_has_failed(skipping: WorkflowEnvironment) -> None:
-    async with working(skipping) as kit:
+    async with run_kit(skipping) as kit:
         kit.messenger.fails_with.append(MessageRefused(DeliveryFailure.ADDRESS_REFUSED))
         ticket = await kit.create_ticket(review=None)
         await kit.end(await kit.add_contact(ticket))
@@ -144,8 +144,8 @@ async def test_a_message_that_is_refused_has_failed(skipping: WorkflowEnvironmen
     assert (greeting.state, greeting.failure_reason) == ("FAILED", "ADDRESS_REFUSED")
 
 
-async def test_a_forgotten_ticket_is_warned_of_and_closed(skipping: WorkflowEnvironment) -> None:
-    async with working(skipping) as kit:
+async def test_an_inactive_ticket_is_warned_of_and_closed(skipping: WorkflowEnvironment) -> None:
+    async with run_kit(skipping) as kit:
         ticket = await kit.create_ticket()
         await kit.end(ticket)
     found = kit.ticket(ticket)
@@ -153,7 +153,7 @@ async def test_a_forgotten_ticket_is_warned_of_and_closed(skipping: WorkflowEnvi
     assert (found.status, found.close_reason) == ("CLOSED", "INACTIVITY")
 
 
-async def test_what_the_tables_do_not_have_is_refused(skipping: WorkflowEnvironment) -> None:
+async def test_an_illegal_command_is_refused(skipping: WorkflowEnvironment) -> None:
     async with CareTestKit(skipping, relay=False) as kit:
         ticket = await kit.create_ticket()
         with pytest.raises(FailedPrecondition) as locked:

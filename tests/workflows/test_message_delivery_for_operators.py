@@ -1,4 +1,4 @@
-"""What operators see of a message on its way in the Temporal UI's list, and what that costs."""
+"""The attributes of a message's workflow in the Temporal UI, and their cost."""
 
 from datetime import timedelta
 
@@ -7,14 +7,14 @@ from temporalio.client import Client
 from care_workflows import activity_names
 from care_workflows.message_delivery import MessageDelivery
 from tests.workflows.fake_activities import refused
-from tests.workflows.fake_delivery import PLANNED, FakeDelivery, carried, until_waiting
+from tests.workflows.fake_delivery import PLANNED, FakeDelivery, run_delivery, until_waiting
 from tests.workflows.test_contact_recovery_for_operators import AS_STARTED, attributes, events
 
 
 async def test_message_is_found_by_what_it_waits_for(dev_client: Client) -> None:
     fake = FakeDelivery()
     fake.failures[activity_names.SEND_MESSAGE] = [refused("TOKEN_EXPIRED")]
-    async with carried(dev_client, fake, AS_STARTED) as handle:
+    async with run_delivery(dev_client, fake, AS_STARTED) as handle:
         while "TOKEN_EXPIRED" not in (await handle.query(MessageDelivery.status)).doing:
             pass
         assert (await attributes(handle))["CareWaitsFor"] == "operator"
@@ -28,10 +28,10 @@ async def test_message_is_found_by_what_it_waits_for(dev_client: Client) -> None
         assert await attributes(handle) == found
 
 
-async def test_message_that_is_over_at_once_sets_nothing(dev_client: Client) -> None:
+async def test_message_that_ends_at_once_sets_no_attributes(dev_client: Client) -> None:
     fake = FakeDelivery()
     fake.ends_with_sending = True
-    async with carried(dev_client, fake, AS_STARTED) as handle:
+    async with run_delivery(dev_client, fake, AS_STARTED) as handle:
         await handle.result()
         found = await events(handle)
     assert found["UPSERT_WORKFLOW_SEARCH_ATTRIBUTES"] == found["TIMER_STARTED"] == 0

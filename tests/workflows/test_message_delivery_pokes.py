@@ -1,4 +1,4 @@
-"""A poke of a message's workflow asks the provider at once, once, and after everything that the poke may be about."""
+"""A poke of a message's workflow makes it ask the provider once, at once, and after any result that is pending."""
 
 import asyncio
 
@@ -7,14 +7,14 @@ from temporalio.client import Client
 from care.v1.message_pb2 import DELIVERY_STATE_DELIVERED
 from care_workflows import activity_names
 from care_workflows.message_delivery import MessageDelivery
-from tests.workflows.fake_delivery import FakeDelivery, carried, unavailable, until_waiting
+from tests.workflows.fake_delivery import FakeDelivery, run_delivery, unavailable, until_waiting
 
 ASK, SEND, CHECK = activity_names.ASK_DELIVERY, activity_names.SEND_MESSAGE, activity_names.CHECK_MESSAGE
 
 
 async def test_each_poke_of_a_message_that_was_sent_is_one_check(dev_client: Client) -> None:
     fake = FakeDelivery()
-    async with carried(dev_client, fake) as handle:
+    async with run_delivery(dev_client, fake) as handle:
         await until_waiting(handle)
         assert fake.calls == [ASK, SEND]
         for number in (1, 2):
@@ -28,12 +28,12 @@ async def test_each_poke_of_a_message_that_was_sent_is_one_check(dev_client: Cli
     assert result.plan.state == DELIVERY_STATE_DELIVERED
 
 
-async def test_poke_that_overtakes_the_provider_s_answer_is_a_check_after_it(dev_client: Client) -> None:
+async def test_poke_before_the_provider_s_answer_is_a_check_after_it(dev_client: Client) -> None:
     fake = FakeDelivery()
     fake.arrived = True
     gate = asyncio.Event()
     fake.before_answer[SEND] = gate.wait
-    async with carried(dev_client, fake) as handle:
+    async with run_delivery(dev_client, fake) as handle:
         await fake.until(lambda: SEND not in fake.before_answer)
         await handle.signal(MessageDelivery.poke)
         gate.set()
@@ -41,15 +41,15 @@ async def test_poke_that_overtakes_the_provider_s_answer_is_a_check_after_it(dev
     assert fake.calls == [ASK, SEND, CHECK]
 
 
-async def test_poke_while_a_check_is_on_its_way_is_another_one(dev_client: Client) -> None:
+async def test_poke_during_a_check_is_another_check(dev_client: Client) -> None:
     fake = FakeDelivery()
     gate = asyncio.Event()
     fake.before_answer[CHECK] = gate.wait
-    async with carried(dev_client, fake) as handle:
+    async with run_delivery(dev_client, fake) as handle:
         await until_waiting(handle)
         await handle.signal(MessageDelivery.poke)
         await fake.until(lambda: CHECK not in fake.before_answer)
-        fake.arrived = True  # too late for the check, whose answer says otherwise
+        fake.arrived = True  # too late for the pending check, whose result says otherwise
         await handle.signal(MessageDelivery.poke)
         gate.set()
         await handle.result()
@@ -59,7 +59,7 @@ async def test_poke_while_a_check_is_on_its_way_is_another_one(dev_client: Clien
 async def test_poke_ends_the_pause_of_a_check_that_failed(dev_client: Client) -> None:
     fake = FakeDelivery()
     fake.failures[CHECK] = [unavailable()]
-    async with carried(dev_client, fake) as handle:
+    async with run_delivery(dev_client, fake) as handle:
         await until_waiting(handle)
         await handle.signal(MessageDelivery.poke)
         await fake.until(lambda: not fake.failures[CHECK])
@@ -72,7 +72,7 @@ async def test_poke_ends_the_pause_of_a_check_that_failed(dev_client: Client) ->
 async def test_poke_of_a_message_that_is_not_sent_yet_asks_the_service(dev_client: Client) -> None:
     fake = FakeDelivery()
     fake.failures[SEND] = [unavailable()]
-    async with carried(dev_client, fake) as handle:
+    async with run_delivery(dev_client, fake) as handle:
         await fake.until(lambda: not fake.failures[SEND])
         await handle.signal(MessageDelivery.poke)
         await until_waiting(handle)
@@ -80,11 +80,11 @@ async def test_poke_of_a_message_that_is_not_sent_yet_asks_the_service(dev_clien
     assert fake.calls == [ASK, SEND, ASK, SEND]
 
 
-async def test_operators_are_told_of_a_check_that_a_poke_began(dev_client: Client) -> None:
+async def test_operators_see_a_check_that_a_poke_began(dev_client: Client) -> None:
     fake = FakeDelivery()
     gate = asyncio.Event()
     fake.before_answer[CHECK] = gate.wait
-    async with carried(dev_client, fake) as handle:
+    async with run_delivery(dev_client, fake) as handle:
         await until_waiting(handle)
         fake.arrived = True
         await handle.signal(MessageDelivery.poke)

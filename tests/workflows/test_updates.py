@@ -1,4 +1,4 @@
-"""Operators' updates on a real server: each goes through the service's rules, and says what came of it."""
+"""Updates by operators on a real server: each follows the service's rules, and its result says what happened."""
 
 import asyncio
 from datetime import timedelta
@@ -14,7 +14,7 @@ from care_workflows.ticket_workflow import TicketWorkflow
 from tests.workflows import fake_ticket
 from tests.workflows.conftest import CONTINUE_AFTER_EVENTS
 from tests.workflows.fake_activities import refused
-from tests.workflows.fake_steps import FakeRecovery, started, unavailable, until_doing
+from tests.workflows.fake_steps import FakeRecovery, run_recovery, unavailable, until_doing
 from tests.workflows.fake_ticket import FakeTicket
 
 CHECK, POST, RETRACT = activity_names.CHECK_RECOVERY, activity_names.POST_REPLY, activity_names.RETRACT_REPLY
@@ -27,32 +27,32 @@ async def rejection(update: object) -> str:
     return failed.value.cause.type or ""
 
 
-async def test_looking_again_is_answered_by_what_comes_of_it(dev_client: Client) -> None:
+async def test_look_again_returns_the_resulting_status(dev_client: Client) -> None:
     fake = FakeRecovery()
-    async with started(dev_client, fake) as handle:
+    async with run_recovery(dev_client, fake) as handle:
         await until_doing(handle, "Waiting for the customer")
         asked = fake.calls.count(CHECK)
         words = await handle.execute_update(ContactRecovery.look_again)
         assert words == "Waiting for the customer to answer the form."
         assert fake.calls.count(CHECK) == asked + 1
         fake.submit()
-        # The chat is open by the time that it looks again, and the last answer is given all the same.
+        # The chat is already unlocked when the workflow asks again, and the update still gets the final status.
         words = await handle.execute_update(ContactRecovery.look_again)
         assert words in {"Opening the chat.", "The chat is open."}
         assert (await handle.result()).plan.state == recovery.RECOVERY_STATE_CHAT_UNLOCKED
 
 
-async def test_many_at_once_are_all_answered(dev_client: Client) -> None:
+async def test_concurrent_updates_are_all_answered(dev_client: Client) -> None:
     fake = FakeRecovery()
-    async with started(dev_client, fake) as handle:
+    async with run_recovery(dev_client, fake) as handle:
         await until_doing(handle, "Waiting for the customer")
         answers = await asyncio.gather(*(handle.execute_update(ContactRecovery.look_again) for _ in range(8)))
         assert set(answers) == {"Waiting for the customer to answer the form."}
 
 
-async def test_a_service_that_refuses_is_the_answer(dev_client: Client) -> None:
+async def test_an_update_returns_the_refusal_of_the_service(dev_client: Client) -> None:
     fake = FakeRecovery()
-    async with started(dev_client, fake) as handle:
+    async with run_recovery(dev_client, fake) as handle:
         await until_doing(handle, "Waiting for the customer")
         fake.failures[CHECK] = [refused("TOKEN_EXPIRED")]
         assert "TOKEN_EXPIRED" in await handle.execute_update(ContactRecovery.look_again)
@@ -61,7 +61,7 @@ async def test_a_service_that_refuses_is_the_answer(dev_client: Client) -> None:
 async def test_posting_again_does_not_wait_for_the_pause(dev_client: Client) -> None:
     fake = FakeRecovery()
     fake.failures[POST] = [unavailable(timedelta(days=1))]
-    async with started(dev_client, fake) as handle:
+    async with run_recovery(dev_client, fake) as handle:
         await fake.until(lambda: not fake.failures[POST])
         await handle.execute_update(ContactRecovery.post_again_now)
         await until_doing(handle, "Waiting for the customer")
@@ -69,9 +69,9 @@ async def test_posting_again_does_not_wait_for_the_pause(dev_client: Client) -> 
         assert await rejection(handle.execute_update(ContactRecovery.post_again_now)) == "NOTHING_TO_POST"
 
 
-async def test_a_form_is_ended_before_its_time_and_its_link_is_taken_out(dev_client: Client) -> None:
+async def test_expire_now_ends_the_form_and_removes_its_link(dev_client: Client) -> None:
     fake = FakeRecovery()
-    async with started(dev_client, fake) as handle:
+    async with run_recovery(dev_client, fake) as handle:
         await until_doing(handle, "Waiting for the customer")
         await handle.execute_update(ContactRecovery.expire_now)
         assert (await handle.result()).plan.state == recovery.RECOVERY_STATE_EXPIRED
@@ -79,36 +79,36 @@ async def test_a_form_is_ended_before_its_time_and_its_link_is_taken_out(dev_cli
     assert not fake.public
 
 
-async def test_a_customer_who_was_faster_wins_against_the_operator(dev_client: Client) -> None:
+async def test_expire_now_does_not_end_an_answered_form(dev_client: Client) -> None:
     fake = FakeRecovery()
-    async with started(dev_client, fake) as handle:
+    async with run_recovery(dev_client, fake) as handle:
         await until_doing(handle, "Waiting for the customer")
         fake.submit()
         await handle.execute_update(ContactRecovery.expire_now)
         assert (await handle.result()).plan.state == recovery.RECOVERY_STATE_CHAT_UNLOCKED
 
 
-async def test_where_no_form_is_out_nothing_can_be_ended(dev_client: Client) -> None:
+async def test_expire_now_is_rejected_without_a_live_form(dev_client: Client) -> None:
     fake = FakeRecovery(recovery.RECOVERY_KIND_DIRECT)
     fake.failures[activity_names.UNLOCK_CHAT] = [unavailable(timedelta(days=1))]
-    async with started(dev_client, fake) as handle:
+    async with run_recovery(dev_client, fake) as handle:
         await until_doing(handle, "Opening the chat")
         assert await rejection(handle.execute_update(ContactRecovery.expire_now)) == "NO_FORM"
         await handle.signal(ContactRecovery.poke)
 
 
-async def test_a_ticket_looks_again_too(dev_client: Client) -> None:
+async def test_a_ticket_workflow_can_look_again(dev_client: Client) -> None:
     fake = FakeTicket(timedelta(days=30))
-    async with fake_ticket.watched_over(dev_client, fake) as handle:
+    async with fake_ticket.run_ticket(dev_client, fake) as handle:
         await fake_ticket.until_doing(handle, "Waiting until the ticket is closed for inactivity")
         fake.closed = True
         assert await handle.execute_update(TicketWorkflow.look_again) == "Done: the ticket is CLOSED."
         await handle.result()
 
 
-async def test_an_update_is_answered_where_the_history_begins_anew(dev_client: Client) -> None:
+async def test_an_update_is_answered_before_continuing_as_new(dev_client: Client) -> None:
     fake = FakeTicket(timedelta(days=30))
-    async with fake_ticket.watched_over(dev_client, fake) as handle:
+    async with fake_ticket.run_ticket(dev_client, fake) as handle:
         await fake_ticket.until_doing(handle, "Waiting until")
         first = (await handle.describe()).run_id
         for _ in range(CONTINUE_AFTER_EVENTS):
@@ -116,14 +116,14 @@ async def test_an_update_is_answered_where_the_history_begins_anew(dev_client: C
             if (await handle.describe()).run_id != first:
                 break
         else:
-            raise AssertionError("it never began anew")
+            raise AssertionError("it never continued as new")
         fake.closed = True
         await handle.execute_update(TicketWorkflow.look_again)
 
 
-async def test_an_update_that_has_no_answer_yet_puts_off_the_new_history(dev_client: Client) -> None:
+async def test_an_unanswered_update_postpones_continuing_as_new(dev_client: Client) -> None:
     fake = FakeTicket(timedelta(days=30))
-    async with fake_ticket.watched_over(dev_client, fake) as handle:
+    async with fake_ticket.run_ticket(dev_client, fake) as handle:
         await fake_ticket.until_doing(handle, "Waiting until")
         first = (await handle.describe()).run_id
         for _ in range(CONTINUE_AFTER_EVENTS):
@@ -133,7 +133,7 @@ async def test_an_update_that_has_no_answer_yet_puts_off_the_new_history(dev_cli
                 stage = WorkflowUpdateStage.ACCEPTED
                 accepted.append(await handle.start_update(TicketWorkflow.look_again, wait_for_stage=stage))
 
-            # Accepted while the service answers the first update, so the answer leaves it waiting.
+            # Accepted while the service answers the first update, so it still waits after that answer.
             fake.before_answer[activity_names.GET_NEXT_DEADLINE] = look
             assert await handle.execute_update(TicketWorkflow.look_again)
             assert await accepted[0].result()

@@ -1,4 +1,4 @@
-"""What operators read of a recovery is so."""
+"""The texts that operators read about a recovery are true."""
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -19,6 +19,6 @@ def test_a_form_is_shown_as_open_only_while_it_is(state: str) -> None:
     assert said == (state in OPEN)
 
 
-def test_a_pause_says_what_to_do_and_what_comes_by_itself() -> None:
+def test_a_pause_says_what_to_do_and_what_happens_otherwise() -> None:
     words = wording.refused_worker("TOKEN_EXPIRED")
     assert [part for part in ("TOKEN_EXPIRED", "CARE_TOKEN", "asks again within 1 h") if part not in words] == []

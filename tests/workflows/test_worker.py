@@ -1,4 +1,4 @@
-"""The role `care work` as a process, and the plugin in somebody else's worker: real channels, real server, no leaks."""
+"""The role `care work` as a process, and the plugin in a team's worker, with real channels and a real server."""
 
 import asyncio
 import json
@@ -43,15 +43,15 @@ from tests.workflows.worker_service import (
     TEXT_WITHOUT_LINK,
     TOKEN,
     ScriptedWorkerService,
-    connected,
-    served,
+    connect_worker,
+    serve_worker_service,
 )
 
 SECRETS = (LINK, LINK.rpartition("/")[2], "Zoë", "We are sorry", TOKEN)
 
 
 class PostsOnce(ScriptedWorkerService):
-    """Wants its reply posted; then it wants it taken out again, and then nothing more."""
+    """Plans to post the reply, then to retract it, then nothing more."""
 
     _step: worker.RecoveryStep.ValueType = worker.RECOVERY_STEP_POST
 
@@ -85,7 +85,7 @@ class PostsOnce(ScriptedWorkerService):
 
 
 class SendsOnce(ScriptedWorkerService):
-    """Wants its message sent by SMS, and to know in a day whether it arrived."""
+    """Plans to send the message by SMS, and to ask after a day whether it arrived."""
 
     async def BeginDelivery(
         self, request: worker.BeginDeliveryRequest, context: object
@@ -134,11 +134,11 @@ def kinds(service: ScriptedWorkerService) -> list[str]:
 # --- embedded ---------------------------------------------------------------------------------------------------------
 
 
-async def test_one_line_embeds_it_and_nothing_of_the_customer_is_kept(
+async def test_the_plugin_embeds_the_workflows_and_temporal_holds_no_personal_data(
     dev_client: Client, site: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
     service, queue = PostsOnce(), f"team-{uuid4().hex}"
-    async with connected(service) as care, LocalReviewSite(site.url) as local:
+    async with connect_worker(service) as care, LocalReviewSite(site.url) as local:
         sites = ReviewSites({"local": local})
         async with Worker(dev_client, task_queue=queue, plugins=[CarePlugin(care, sites)]):
             handle = await start(dev_client, queue)
@@ -150,12 +150,12 @@ async def test_one_line_embeds_it_and_nothing_of_the_customer_is_kept(
     assert [secret for secret in SECRETS if secret.encode() in kept or secret in caplog.text] == []
 
 
-async def test_failures_keep_nothing_of_the_customer(
+async def test_failures_contain_no_personal_data(
     dev_client: Client, site: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
     service, queue = PostsOnce(), f"team-{uuid4().hex}"
-    await site.behave("down")
-    async with connected(service) as care, LocalReviewSite(site.url) as local:
+    await site.set_behavior("down")
+    async with connect_worker(service) as care, LocalReviewSite(site.url) as local:
         sites = ReviewSites({"local": local})
         async with Worker(dev_client, task_queue=queue, plugins=[CarePlugin(care, sites)]):
             handle = await start(dev_client, queue)
@@ -165,7 +165,7 @@ async def test_failures_keep_nothing_of_the_customer(
                 pass
             assert pending[0].last_failure.application_failure_info.type == "SiteUnavailable"
             shown = pending[0].SerializeToString()
-            await site.behave("refuse_links")
+            await site.set_behavior("refuse_links")
             await handle.result()
     assert kinds(service) == ["RecordRefusedRequest"]
     kept = await history_bytes(handle) + shown
@@ -178,7 +178,7 @@ async def test_failures_keep_nothing_of_the_customer(
 
 @asynccontextmanager
 async def care_work(**variables: str) -> AsyncIterator[Process]:
-    """The role as a process with these variables alone."""
+    """Runs the role as a process with only these variables."""
     program = "import sys; from care_workflows.worker import main; sys.exit(main())"
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("CARE_", "TEMPORAL_"))}
     process = await asyncio.create_subprocess_exec(
@@ -192,8 +192,8 @@ async def care_work(**variables: str) -> AsyncIterator[Process]:
             await process.wait()
 
 
-async def logged(process: Process, words: str) -> str:
-    """All that the process logs up to the first line with these words."""
+async def read_log_until(process: Process, words: str) -> str:
+    """Returns all lines that the process logs, up to the first line with these words."""
     assert process.stderr
     lines = []
     async for line in process.stderr:
@@ -205,7 +205,7 @@ async def logged(process: Process, words: str) -> str:
 
 async def test_role_works_until_it_is_told_to_stop(dev_client: Client, site: Site) -> None:
     service, queue = PostsOnce(), f"role-{uuid4().hex}"
-    async with served(service) as address:
+    async with serve_worker_service(service) as address:
         variables = {
             "CARE_SERVICE_ADDRESS": address,
             "CARE_TOKEN": TOKEN,
@@ -214,7 +214,7 @@ async def test_role_works_until_it_is_told_to_stop(dev_client: Client, site: Sit
             "TEMPORAL_ADDRESS": dev_client.service_client.config.target_host,
         }
         async with care_work(**variables) as process:
-            log = await logged(process, "worker ready")
+            log = await read_log_until(process, "worker ready")
             await (await start(dev_client, queue)).result()
             process.send_signal(signal.SIGTERM)
             _, rest = await process.communicate()
@@ -228,7 +228,7 @@ async def test_role_works_until_it_is_told_to_stop(dev_client: Client, site: Sit
 
 async def test_role_sends_sms_and_takes_callbacks(dev_client: Client) -> None:
     service, queue, public = SendsOnce(), f"role-{uuid4().hex}", "https://news.example"
-    async with served(service) as address, sms_provider.running() as provider:
+    async with serve_worker_service(service) as address, sms_provider.running() as provider:
         variables = {
             "CARE_SERVICE_ADDRESS": address,
             "CARE_TOKEN": TOKEN,
@@ -243,7 +243,7 @@ async def test_role_sends_sms_and_takes_callbacks(dev_client: Client) -> None:
             "NO_PROXY": "127.0.0.1",
         }
         async with care_work(**variables) as process:
-            log = await logged(process, "worker ready")
+            log = await read_log_until(process, "worker ready")
             [line] = [json.loads(line) for line in log.splitlines() if "listening for SMS callbacks" in line]
             handle = await dev_client.start_workflow(
                 MessageDelivery.run,
@@ -278,12 +278,12 @@ async def test_role_sends_sms_and_takes_callbacks(dev_client: Client) -> None:
     assert [secret for secret in secrets if secret.encode() in kept or secret in log + rest.decode()] == []
 
 
-async def test_role_says_that_it_waits_for_temporal() -> None:
+async def test_role_logs_that_it_waits_for_temporal() -> None:
     with socket.socket() as deaf:
-        deaf.bind(("127.0.0.1", 0))  # and does not listen
+        deaf.bind(("127.0.0.1", 0))  # accepts no connection
         address = f"127.0.0.1:{deaf.getsockname()[1]}"
         async with care_work(CARE_TOKEN=TOKEN, TEMPORAL_ADDRESS=address) as process:
-            assert address in await logged(process, "waiting for Temporal")
+            assert address in await read_log_until(process, "waiting for Temporal")
             process.send_signal(signal.SIGTERM)
             await process.communicate()
     assert process.returncode == 0

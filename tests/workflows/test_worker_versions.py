@@ -1,4 +1,4 @@
-"""Worker versioning on a real server: what is current gets the tasks, also of workflows that another version began."""
+"""Worker versioning on a real server: the current version gets all tasks, also those of earlier workflows."""
 
 from datetime import timedelta
 from uuid import uuid4
@@ -21,18 +21,18 @@ from care_workflows import activity_names
 from care_workflows.ticket_workflow import TicketWorkflow
 from care_workflows.worker_version import VersionSettings
 from tests.workflows.fake_ticket import FakeTicket, Handle, until_doing
-from tests.workflows.test_worker import care_work, logged
-from tests.workflows.worker_service import TOKEN, ScriptedWorkerService, served
+from tests.workflows.test_worker import care_work, read_log_until
+from tests.workflows.worker_service import TOKEN, ScriptedWorkerService, serve_worker_service
 
 MONTH = timedelta(days=30)
 
 
-def versioned(deployment: str, build_id: str) -> dict[str, str]:
+def version_variables(deployment: str, build_id: str) -> dict[str, str]:
     return {"CARE_WORKER_DEPLOYMENT": deployment, "CARE_WORKER_BUILD_ID": build_id}
 
 
 def worker_of(client: Client, fake: FakeTicket, deployment: str, build_id: str) -> Worker:
-    settings = environment.load(VersionSettings, versioned(deployment, build_id))
+    settings = environment.load(VersionSettings, version_variables(deployment, build_id))
     return Worker(
         client,
         task_queue=fake.task_queue,
@@ -43,7 +43,7 @@ def worker_of(client: Client, fake: FakeTicket, deployment: str, build_id: str) 
 
 
 async def make_current(client: Client, deployment: str, build_id: str) -> None:
-    """As `temporal worker deployment set-current-version` does, once the version's workers are known."""
+    """Makes a version current as `temporal worker deployment set-current-version` does, once its workers are known."""
     version = WorkerDeploymentVersion(deployment_name=deployment, build_id=build_id)
     known = DescribeWorkerDeploymentVersionRequest(namespace=client.namespace, deployment_version=version)
     while True:
@@ -61,7 +61,7 @@ async def make_current(client: Client, deployment: str, build_id: str) -> None:
 
 
 async def versions(handle: WorkflowHandle[TicketWorkflow, TicketWorkflowResult]) -> list[str]:
-    """The builds that worked on a workflow, in order, each time that another one did."""
+    """Returns the builds that processed a workflow, in order, without consecutive duplicates."""
     completed = EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
     builds = [
         event.workflow_task_completed_event_attributes.deployment_version.build_id
@@ -80,7 +80,7 @@ async def start(client: Client, task_queue: str, number: int) -> Handle:
     )
 
 
-async def test_a_waiting_workflow_moves_to_the_version_that_is_current_and_back(dev_client: Client) -> None:
+async def test_a_waiting_workflow_follows_the_current_version(dev_client: Client) -> None:
     deployment, fake = f"care-{uuid4().hex}", FakeTicket(MONTH)
     async with worker_of(dev_client, fake, deployment, "1"), worker_of(dev_client, fake, deployment, "2"):
         await make_current(dev_client, deployment, "1")
@@ -88,9 +88,9 @@ async def test_a_waiting_workflow_moves_to_the_version_that_is_current_and_back(
         await until_doing(handle, "Waiting")
         assert await versions(handle) == ["1"]
         by_version = f'TemporalWorkerDeploymentVersion="{deployment}:1" AND ExecutionStatus="Running"'
-        while not [found async for found in dev_client.list_workflows(by_version)]:  # the list lags behind
+        while not [found async for found in dev_client.list_workflows(by_version)]:  # the list is eventually consistent
             pass
-        for build_id in ("2", "1"):  # rolled out, and rolled back
+        for build_id in ("2", "1"):  # a rollout and a rollback
             await make_current(dev_client, deployment, build_id)
             while (await versions(handle))[-1] != build_id:
                 await handle.signal(TicketWorkflow.poke)
@@ -101,7 +101,7 @@ async def test_a_waiting_workflow_moves_to_the_version_that_is_current_and_back(
     assert await versions(handle) == ["1", "2", "1"]
 
 
-async def test_what_a_worker_without_a_version_began_moves_to_the_first_version(dev_client: Client) -> None:
+async def test_a_workflow_of_a_worker_without_a_version_moves_to_the_first_version(dev_client: Client) -> None:
     deployment, fake = f"care-{uuid4().hex}", FakeTicket(MONTH)
     async with Worker(dev_client, task_queue=fake.task_queue, workflows=[TicketWorkflow], activities=fake.activities):
         handle = await start(dev_client, fake.task_queue, fake.number)
@@ -114,7 +114,7 @@ async def test_what_a_worker_without_a_version_began_moves_to_the_first_version(
     assert await versions(handle) == ["", "1"]
 
 
-async def test_a_version_that_is_not_current_gets_nothing(dev_client: Client) -> None:
+async def test_a_version_that_is_not_current_gets_no_task(dev_client: Client) -> None:
     deployment, fake, other = f"care-{uuid4().hex}", FakeTicket(), FakeTicket()
     fake.closed = True
     other.task_queue = fake.task_queue
@@ -129,16 +129,16 @@ async def test_a_version_that_is_not_current_gets_nothing(dev_client: Client) ->
 async def test_the_role_works_once_its_version_is_current(dev_client: Client) -> None:
     deployment, queue = f"care-{uuid4().hex}", f"role-{uuid4().hex}"
     number = uuid4().int % 10**9
-    async with served(ScriptedWorkerService()) as address:
+    async with serve_worker_service(ScriptedWorkerService()) as address:
         variables = {
             "CARE_SERVICE_ADDRESS": address,
             "CARE_TOKEN": TOKEN,
             "CARE_TASK_QUEUE": queue,
             "TEMPORAL_ADDRESS": dev_client.service_client.config.target_host,
-            **versioned(deployment, "build-7"),
+            **version_variables(deployment, "build-7"),
         }
         async with care_work(**variables) as process:
-            assert f"{deployment}.build-7" in await logged(process, "worker ready")
+            assert f"{deployment}.build-7" in await read_log_until(process, "worker ready")
             handle = await start(dev_client, queue, number)
             await make_current(dev_client, deployment, "build-7")
             await handle.result()
@@ -157,10 +157,10 @@ def test_without_a_deployment_there_are_no_versions() -> None:
     [
         ({"CARE_WORKER_DEPLOYMENT": "care"}, "CARE_WORKER_BUILD_ID is missing"),
         ({"CARE_WORKER_BUILD_ID": "7"}, "CARE_WORKER_DEPLOYMENT is missing"),
-        (versioned("care.eu", "7"), "CARE_WORKER_DEPLOYMENT"),
+        (version_variables("care.eu", "7"), "CARE_WORKER_DEPLOYMENT"),
     ],
 )
-def test_a_version_that_cannot_be_is_refused_in_one_line(given: dict[str, str], named: str) -> None:
+def test_an_invalid_version_is_refused_in_one_line(given: dict[str, str], named: str) -> None:
     with pytest.raises(ConfigurationError, match=named) as refused:
         environment.load(VersionSettings, given)
     assert "\n" not in str(refused.value)

@@ -1,4 +1,4 @@
-"""A worker service over real gRPC whose answers a test decides, and what was reported to it."""
+"""A worker service over real gRPC. A test sets its responses and reads the reports."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -31,7 +31,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class ScriptedWorkerService(WorkerServiceServicer):
-    """Answers each call with the plan of the test; grants postings while `grant` is set."""
+    """Answers each call with the plan of the test. Grants attempts if `grant` is set."""
 
     def __init__(self) -> None:
         self.plan = worker.RecoveryPlan(state=RECOVERY_STATE_FORM_REQUESTED, step=worker.RECOVERY_STEP_WAIT)
@@ -58,13 +58,13 @@ class ScriptedWorkerService(WorkerServiceServicer):
         )
         self.deadline_plan = worker.DeadlinePlan(step=worker.DEADLINE_STEP_DONE)
         self.refusal: tuple[grpc.StatusCode, str] | None = None
-        """What every call is refused with: gRPC's code, and the contract's reason unless empty."""
+        """The status code and the contract's reason (may be empty) with which every call is refused."""
         self.is_silent = False
         """Whether no call gets a response."""
         self.reports: list[object] = []
-        """Every request but those that hand out or follow a report, in order."""
+        """All requests in order, except those that begin an attempt or follow a report."""
         self.asked_after: list[worker.CheckRecoveryRequest] = []
-        """What was asked right after a report."""
+        """The requests for a plan that follow a report."""
         self.begun: list[worker.RecoveryStep.ValueType] = []
         self.tokens: set[str | bytes | None] = set()
 
@@ -151,8 +151,8 @@ class ScriptedWorkerService(WorkerServiceServicer):
 
 
 @asynccontextmanager
-async def served(service: WorkerServiceServicer) -> AsyncIterator[str]:
-    """Serve it on a port of its own; gives the address."""
+async def serve_worker_service(service: WorkerServiceServicer) -> AsyncIterator[str]:
+    """Serves the service on a free port; yields the address."""
     server = grpc.aio.server()
     add_WorkerServiceServicer_to_server(service, server)
     port = server.add_insecure_port("127.0.0.1:0")
@@ -164,7 +164,7 @@ async def served(service: WorkerServiceServicer) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def connected(service: WorkerServiceServicer) -> AsyncIterator[CareClient]:
-    """Serve it, and connect as a worker does."""
-    async with served(service) as address, CareClient.connect(address, TOKEN) as care:
+async def connect_worker(service: WorkerServiceServicer) -> AsyncIterator[CareClient]:
+    """Serves the service; yields a client that is connected as a worker."""
+    async with serve_worker_service(service) as address, CareClient.connect(address, TOKEN) as care:
         yield care

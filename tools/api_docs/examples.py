@@ -65,10 +65,10 @@ def python(service: Service, method: Method) -> str:
     """Returns the imports and the call. It uses the variable `care`, a `CareClient`."""
     message = request(service, method)
     call = f"response = await care.{STUBS[service.name]}.{method.name}({_expression(message)})"
-    return _formatted("\n".join([*_imports(message), "", call]))
+    return _format("\n".join([*_imports(message), "", call]))
 
 
-def _formatted(source: str) -> str:
+def _format(source: str) -> str:
     """Returns code as `make format` formats it, because that also formats code on the pages."""
     ruff = Path(sysconfig.get_path("scripts")) / "ruff"
     command = [str(ruff), "format", "--quiet", "--stdin-filename=example.py", "-"]
@@ -77,18 +77,18 @@ def _formatted(source: str) -> str:
 
 def _imports(message: Message) -> list[str]:
     names: dict[str, set[str]] = {}
-    for module, name in _used(message):
+    for module, name in _used_types(message):
         names.setdefault(module, set()).add(name)
     return [f"from {module} import {', '.join(sorted(names[module]))}" for module in sorted(names)]
 
 
-def _used(message: Message) -> Iterable[tuple[str, str]]:
+def _used_types(message: Message) -> Iterable[tuple[str, str]]:
     file = message.DESCRIPTOR.file
     yield _module(file.name), message.DESCRIPTOR.name
     for field, value in message.ListFields():
         for item in _items(field, value):
             if isinstance(item, Message):
-                yield from _used(item)
+                yield from _used_types(item)
             elif field.enum_type:
                 yield _module(field.enum_type.file.name), field.enum_type.values_by_number[cast("int", item)].name
 

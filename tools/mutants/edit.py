@@ -14,7 +14,7 @@ TYPES: Final = "mypy"
 
 
 class EditError(Exception):
-    """The text that an edit replaces is missing from its file, or stands there more than once."""
+    """The text that an edit replaces is not in its file, or is there more than once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +22,14 @@ class Edit:
     """Replaces one text of one file."""
 
     name: str
-    """What the edit makes wrong, in a few words."""
+    """The mistake that the edit makes, in a few words."""
     path: str
     """The file, relative to the root of the checkout."""
     old: str
-    """Must stand in the file exactly once. Part of the code, not of a comment."""
+    """Must be in the file exactly once, in code and not in a comment."""
     new: str
     checks: tuple[str, ...]
-    """What covers the place: TYPES, or a test file or test for pytest; tried in this order."""
+    """The checks of the place, in order: TYPES, or test files or tests for pytest."""
     is_short: bool = False
     """Whether CI tries it too."""
 

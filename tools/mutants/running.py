@@ -1,4 +1,4 @@
-"""Tries edits on a copy of the checkout, so that a try changes nothing in the folder where somebody works."""
+"""Tries edits on a copy of the checkout, so that the developer's files do not change."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class Copy:
 def copied_checkout() -> Iterator[Copy]:
     """Copies the files that git tracks or would track, as they are now, and the type checker's cache."""
     listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],  # noqa: S607 - git is the developer's
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],  # noqa: S607 - the developer's git
         cwd=ROOT,
         check=True,
         capture_output=True,

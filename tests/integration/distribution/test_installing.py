@@ -1,4 +1,4 @@
-"""The install lines of the documents, run: each installs the built wheel into an environment of its own."""
+"""The install lines of the documents work: each installs the built wheel into a new environment."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.distribution import Wheel, documents, install_lines
 DOCUMENTED = sorted({line.arguments for line in install_lines(*documents())})
 WITH_EXTRAS = [arguments for arguments in DOCUMENTED if any(Requirement(argument).extras for argument in arguments)]
 OUT_OF_REACH = ("NewConnectionError", "NameResolutionError", "ConnectTimeoutError", "ProxyError", "ReadTimeoutError")
-"""How pip says that it could not talk to a registry, as opposed to: the registry has no such version."""
+"""Messages of pip for a registry that cannot be reached, as opposed to one that lacks the version."""
 IMPORT_ALL = """
 import importlib, sys
 failed = []
@@ -31,20 +31,20 @@ sys.exit("\\n".join(failed) or 0)
 
 
 def run(*command: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    # Neither this checkout nor this environment's packages are on the new environment's path.
+    # The new environment cannot import this checkout or the packages of this environment.
     kept = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "PYTHONHOME"}}
     words = [str(word) for word in command]
     return subprocess.run(words, env=kept | environment, capture_output=True, text=True, check=False)
 
 
 def install(folder: Path, wheel: Wheel, *arguments: str) -> tuple[Path, set[str]]:
-    """Installs into a new environment; returns its Python, and what was installed with the wheel.
+    """Installs into a new environment. Returns its Python, and the packages that were installed with the wheel.
 
-    Where no registry is in reach the test is skipped, unless the variable CI is set.
+    If no registry can be reached, skips the test unless the variable CI is set.
     """
     python, report = folder / "environment" / "bin" / "python", folder / "report.json"
     assert run(sys.executable, "-m", "venv", "--without-pip", folder / "environment").returncode == 0
-    # As if the wheel were published: beside the registries that pip knows on this machine.
+    # As if the wheel were published, in addition to the registries that pip uses on this machine.
     links = f"{os.environ.get('PIP_FIND_LINKS', '')} {wheel.path.parent}".strip()
     done = run(
         *(sys.executable, "-m", "pip", "--python", str(python), "--disable-pip-version-check", "--no-input"),

@@ -1,4 +1,4 @@
-"""The wheel holds all packages of the repository, and the documents show how to install it."""
+"""The wheel contains all packages of the repository, and the documents show how to install it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_the_wheel_has_every_package_of_the_repository(wheel: Wheel) -> None:
     assert wheel.packages == packages
 
 
-def test_what_other_teams_import_is_typed(wheel: Wheel) -> None:
+def test_public_packages_have_types(wheel: Wheel) -> None:
     assert {f"{package}/py.typed" for package in ("care", "care_client", "care_workflows")} <= set(wheel.files)
 
 
@@ -53,6 +53,6 @@ def test_an_install_line_names_the_wheel_and_extras_that_it_has(line: InstallLin
         assert requirement.specifier.contains(str(wheel.metadata["Version"]), prereleases=True)
 
 
-def test_nothing_names_extras_of_another_distribution() -> None:
+def test_no_text_names_extras_of_another_distribution() -> None:
     texts = [*documents(), ROOT / "pyproject.toml", ROOT / "Dockerfile", *SOURCES]
     assert [file.name for file in texts if OLD_NAME.search(file.read_text(encoding="utf-8"))] == []

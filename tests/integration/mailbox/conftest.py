@@ -1,4 +1,4 @@
-"""The local mailbox, served over HTTP and SMTP from a folder of its own."""
+"""The local mailbox, served over HTTP and SMTP from a new folder."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def smtp_listener() -> socket.socket:
 
 @pytest.fixture
 async def url(tmp_path: Path, smtp_listener: socket.socket) -> AsyncIterator[str]:
-    """The page's; its SMTP server runs, too."""
+    """The URL of the page. The SMTP server runs too."""
     store = EmailStore(tmp_path / "mailbox")
     async with smtp.serve(store, smtp_listener), serve(create_app(store, smtp_listener)) as url:
         yield url
@@ -38,6 +38,6 @@ async def http(url: str) -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.fixture
 def worker(url: str, smtp_listener: socket.socket) -> SmtpEmail:
-    """The worker's adapter, which sends to the mailbox."""
+    """The worker's adapter. It sends to the mailbox."""
     host, port = smtp_listener.getsockname()
     return SmtpEmail(SmtpServer(host, port, "care@example.com", security="none"))

@@ -1,4 +1,4 @@
-"""Messages for the mailbox, and raw emails that no adapter of ours would send."""
+"""Messages for the mailbox, and raw emails that Care's adapter would not send."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LINK = "https://care.example.com/c/k1.token"
 def message(
     text: str = "Sorry!", *, key: str = "k1", address: str = "kim@example.org", name: str = "Kim"
 ) -> OutgoingMessage:
-    """What the worker sends."""
+    """Returns a message as the worker sends it."""
     return OutgoingMessage(
         organization="acme",
         message=f"organizations/acme/tickets/7/messages/{key}",
@@ -31,7 +31,7 @@ def message(
 
 
 async def send_raw(port: int, content: bytes, recipient: str = "kim@example.org") -> None:
-    """Hand over an email byte for byte."""
+    """Sends the bytes of an email unchanged."""
     async with aiosmtplib.SMTP(hostname="127.0.0.1", port=port, start_tls=False) as client:
         await client.mail("a@example.net", options=["SMTPUTF8"], encoding="utf-8")
         await client.rcpt(recipient, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What the mailbox keeps and gives to programs, of the worker's emails and of anybody's."""
+"""The mailbox keeps emails of the worker and of others, and programs can read them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ async def test_an_email_of_the_worker_can_be_read_by_a_program(worker: SmtpEmail
     assert (await http.get(f"/v1/emails/{email['id']}")).json() == email
 
 
-async def test_the_latest_comes_first_and_an_address_can_be_chosen(worker: SmtpEmail, http: httpx.AsyncClient) -> None:
+async def test_the_latest_email_is_first_and_the_list_can_be_filtered_by_address(
+    worker: SmtpEmail, http: httpx.AsyncClient
+) -> None:
     for number in range(5):
         await worker.send(message(key=f"k{number}", address=f"c{number % 2}@example.org"))
     ids = [email["messageId"] for email in (await http.get("/v1/emails")).json()["emails"]]
@@ -38,7 +40,7 @@ async def test_the_latest_comes_first_and_an_address_can_be_chosen(worker: SmtpE
     assert (await http.get("/v1/emails", params={"to": "nobody@example.org"})).json()["emails"] == []
 
 
-async def test_a_long_list_is_cut_and_counted(
+async def test_a_long_list_is_cut_with_a_total(
     worker: SmtpEmail, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("care_dev.mailbox.store.LISTED_EMAILS", 2)
@@ -51,14 +53,14 @@ async def test_a_long_list_is_cut_and_counted(
         assert "the newest 2 of 3" in (await http.get(f"/{query}")).text
 
 
-async def test_a_long_name_is_read_whole(worker: SmtpEmail, http: httpx.AsyncClient) -> None:
+async def test_a_long_name_is_read_completely(worker: SmtpEmail, http: httpx.AsyncClient) -> None:
     name = "A name that goes on and on, as some people’s names do, up to the very end of it, and then some more"
     await worker.send(message(name=name))
     (email,) = (await http.get("/v1/emails")).json()["emails"]
     assert email["to"] == [{"name": name, "address": "kim@example.org"}]
 
 
-async def test_an_address_of_other_letters_is_taken(worker: SmtpEmail, http: httpx.AsyncClient) -> None:
+async def test_an_address_with_letters_beyond_ascii_is_accepted(worker: SmtpEmail, http: httpx.AsyncClient) -> None:
     await worker.send(message(address="李雷@example.org"))
     (email,) = (await http.get("/v1/emails", params={"to": "李雷@example.org"})).json()["emails"]
     assert email["to"] == [{"name": "Kim", "address": "李雷@example.org"}]
@@ -97,6 +99,6 @@ async def test_the_source_is_plain_text_for_every_browser(worker: SmtpEmail, htt
 
 
 @pytest.mark.parametrize("path", ["/v1/emails/none", "/v1/emails/..%2F..", "/v1/nothing"])
-async def test_what_is_not_there_is_said_to_programs(http: httpx.AsyncClient, path: str) -> None:
+async def test_an_email_that_does_not_exist_is_an_error_for_programs(http: httpx.AsyncClient, path: str) -> None:
     answer = await http.get(path)
     assert (answer.status_code, answer.json()["error"]["status"]) == (404, "NOT_FOUND")

@@ -1,4 +1,4 @@
-"""The mailbox's pages: readable for a person, and inert whatever an email says."""
+"""The mailbox's pages are readable, and no email can run code in them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ async def page(http: httpx.AsyncClient, path: str) -> HtmlPage:
 
 
 async def first(http: httpx.AsyncClient) -> str:
-    """The path of the latest email's page."""
+    """Returns the path of the page of the latest email."""
     (email, *_) = (await http.get("/v1/emails")).json()["emails"]
     return f"/emails/{email['id']}"
 
@@ -49,7 +49,7 @@ async def test_the_link_of_an_email_can_be_clicked(worker: SmtpEmail, http: http
     assert {"href": LINK, "rel": "nofollow noreferrer", "dir": "ltr"} in shown.all("a")
 
 
-async def test_nothing_that_somebody_wrote_becomes_markup(
+async def test_texts_of_people_never_become_markup(
     http: httpx.AsyncClient, worker: SmtpEmail, smtp_listener: socket.socket
 ) -> None:
     await worker.send(message(EVIL, name=EVIL))
@@ -77,14 +77,14 @@ async def test_all_emails_can_be_deleted_but_not_by_the_page_of_another_site(
     assert (await http.get("/v1/emails")).json()["totalSize"] == 0
 
 
-async def test_addresses_that_lead_nowhere_get_a_page(http: httpx.AsyncClient) -> None:
+async def test_an_unknown_path_gets_a_page(http: httpx.AsyncClient) -> None:
     for path in ("/nothing", "/emails/none", "/emails/none/source"):
         answer = await http.get(path)
         assert answer.status_code == 404
         assert "There is no such page or email." in answer.text
 
 
-async def test_the_pages_own_files_are_there(http: httpx.AsyncClient) -> None:
+async def test_the_files_of_the_pages_are_served(http: httpx.AsyncClient) -> None:
     for link in (await page(http, "/")).all("link"):
         assert (await http.get(link["href"] or "")).status_code == 200
 
@@ -112,7 +112,7 @@ async def test_hostile_html_does_nothing_in_a_browser(
 
 
 async def _read(browser: Browser, address: str) -> tuple[list[str], list[str]]:
-    """Open an email with its HTML and press what can be pressed; what was asked for, and what popped up."""
+    """Opens an email with its HTML and clicks everything. Returns the requests and the dialogs."""
     asked: list[str] = []
     dialogs: list[str] = []
 

@@ -1,4 +1,4 @@
-"""The mailbox as a process: it keeps its emails when killed, stops when asked, and says why it cannot start."""
+"""The mailbox as a process keeps its emails when it is killed, stops on request, and says why it cannot start."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ print("returned", flush=True)
 
 @contextmanager
 def running(folder: Path) -> Iterator[tuple[subprocess.Popen[str], SmtpEmail, str]]:
-    """The mailbox as a process on free ports, an adapter that sends to it, and its page's URL."""
+    """Runs the mailbox as a process on free ports. Yields it, an adapter that sends to it, and its page's URL."""
     command = [sys.executable, "-c", PROGRAM, str(folder)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen(
@@ -69,7 +69,7 @@ async def test_a_killed_mailbox_has_everything_after_its_restart(tmp_path: Path)
 
 
 @pytest.mark.parametrize("asked", [signal.SIGTERM, signal.SIGINT])
-def test_a_mailbox_that_is_asked_to_stop_returns(tmp_path: Path, asked: signal.Signals) -> None:
+def test_a_mailbox_stops_on_request(tmp_path: Path, asked: signal.Signals) -> None:
     with running(tmp_path / "mailbox") as (process, _, url):
         assert emails(url) == []
         process.send_signal(asked)
@@ -96,7 +96,7 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
                 run(*addresses, tmp_path / "mailbox")
 
 
-def test_a_folder_that_cannot_be_one_is_named(tmp_path: Path) -> None:
+def test_an_unusable_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(CannotStart, match=r"Cannot store emails in .*file/mailbox: .*Choose another folder"):
         run("127.0.0.1:0", "127.0.0.1:0", tmp_path / "file" / "mailbox")

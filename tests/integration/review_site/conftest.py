@@ -1,4 +1,4 @@
-"""The local review site, served over HTTP from a file of its own, with two reviews of the organization `acme`."""
+"""The local review site, served over HTTP from a new file, with two reviews of the organization `acme`."""
 
 from collections.abc import AsyncIterator
 from contextlib import closing

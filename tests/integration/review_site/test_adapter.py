@@ -1,4 +1,4 @@
-"""The worker's adapter against the real site, and against servers that answer badly or not at all."""
+"""The worker's adapter with the real site, and with servers that give wrong answers or none."""
 
 import asyncio
 import logging
@@ -28,10 +28,10 @@ TEXT = "Sorry, Kim! https://example.com/f/k1.secret"
 
 
 @asynccontextmanager
-async def answering(
+async def adapter_for_answer(
     status: int, content: bytes = b"", headers: dict[str, str] | None = None
 ) -> AsyncIterator[LocalReviewSite]:
-    """An adapter of a server that always answers so."""
+    """Returns an adapter for a server that always gives this answer."""
 
     async def answer(request: Request) -> Response:
         return Response(content, status, headers)
@@ -46,7 +46,7 @@ async def puts(http: httpx.AsyncClient) -> list[str]:
     return [reply["comment"] for reply in history["replies"]]
 
 
-async def test_a_reply_is_posted_once_however_often_and_read_back(
+async def test_a_repeated_reply_is_posted_once_and_read_back(
     site: ReviewSite, target: ReplyTarget, http: httpx.AsyncClient
 ) -> None:
     assert await site.read_reply(target) is None
@@ -55,13 +55,13 @@ async def test_a_reply_is_posted_once_however_often_and_read_back(
     assert await puts(http) == [TEXT]
 
 
-async def test_a_retraction_replaces_the_reply_once_and_may_have_the_post_s_key(
+async def test_a_retraction_replaces_the_reply_once_and_may_use_the_post_s_key(
     site: ReviewSite, target: ReplyTarget, http: httpx.AsyncClient
 ) -> None:
     await site.post_reply(target, TEXT, "k")
     await site.retract_reply(target, "Sorry, Kim!", "k")
     await site.retract_reply(target, "Sorry, Kim!", "k")
-    await site.post_reply(target, TEXT, "k")  # a retry that comes late
+    await site.post_reply(target, TEXT, "k")  # a late retry
     assert await site.read_reply(target) == PublicReply("Sorry, Kim!")
     assert await puts(http) == [TEXT, "Sorry, Kim!"]
 
@@ -81,7 +81,9 @@ async def test_an_id_of_any_characters_is_found(site: ReviewSite) -> None:
 
 
 @pytest.mark.parametrize("external_id", ["none", ".", "..", "../../other/reviews/r1", ""])
-async def test_an_unknown_review_is_refused_and_an_id_cannot_lead_elsewhere(site: ReviewSite, external_id: str) -> None:
+async def test_an_unknown_review_is_refused_and_an_id_cannot_change_the_path(
+    site: ReviewSite, external_id: str
+) -> None:
     nowhere = ReplyTarget("acme", "soho", "local", external_id)
     with pytest.raises(ReplyRefused) as refused:
         await site.post_reply(nowhere, TEXT, "k")
@@ -95,7 +97,7 @@ async def test_an_unknown_review_is_refused_and_an_id_cannot_lead_elsewhere(site
     ("mode", "reason"),
     [("refuse_too_long", RefusalReason.TOO_LONG), ("refuse_links", RefusalReason.LINKS_NOT_ALLOWED)],
 )
-async def test_the_site_s_refusals_keep_their_reason(
+async def test_a_refusal_of_the_site_keeps_its_reason(
     site: ReviewSite, target: ReplyTarget, http: httpx.AsyncClient, mode: str, reason: RefusalReason
 ) -> None:
     await http.put("/v1/behavior", json={"mode": mode})
@@ -106,13 +108,13 @@ async def test_the_site_s_refusals_keep_their_reason(
     assert await puts(http) == []
 
 
-async def test_a_text_beyond_the_real_limit_is_too_long(site: ReviewSite, target: ReplyTarget) -> None:
+async def test_a_text_over_the_real_limit_is_too_long(site: ReviewSite, target: ReplyTarget) -> None:
     with pytest.raises(ReplyRefused) as refused:
         await site.post_reply(target, "é" * 2049, "k")
     assert refused.value.reason is RefusalReason.TOO_LONG
 
 
-async def test_a_site_that_is_down_may_come_back(
+async def test_a_site_that_is_down_can_be_retried(
     site: ReviewSite, target: ReplyTarget, http: httpx.AsyncClient
 ) -> None:
     await http.put("/v1/behavior", json={"mode": "down"})
@@ -121,7 +123,7 @@ async def test_a_site_that_is_down_may_come_back(
     assert unavailable.value.reason is UnavailableReason.SERVER_ERROR
 
 
-async def test_a_post_that_outlasts_the_deadline_shows_once_after_its_retry(
+async def test_a_post_that_exceeds_the_deadline_is_shown_once_after_its_retry(
     site_url: str, site: ReviewSite, target: ReplyTarget, http: httpx.AsyncClient
 ) -> None:
     await http.put("/v1/behavior", json={"mode": "slow", "delay_seconds": 1})
@@ -145,7 +147,7 @@ async def test_a_post_that_outlasts_the_deadline_shows_once_after_its_retry(
     ],
 )
 async def test_other_client_errors_are_refusals(status: int, reason: RefusalReason, target: ReplyTarget) -> None:
-    async with answering(status, b"<html>not our JSON") as adapter:
+    async with adapter_for_answer(status, b"<html>not our JSON") as adapter:
         with pytest.raises(ReplyRefused) as refused:
             await adapter.post_reply(target, TEXT, "k")
         assert refused.value.reason is reason
@@ -164,31 +166,31 @@ async def test_other_client_errors_are_refusals(status: int, reason: RefusalReas
         (302, UnavailableReason.UNEXPECTED_RESPONSE),
     ],
 )
-async def test_passing_failures_are_no_refusals(status: int, reason: UnavailableReason, target: ReplyTarget) -> None:
-    async with answering(status) as adapter:
+async def test_temporary_failures_are_not_refusals(status: int, reason: UnavailableReason, target: ReplyTarget) -> None:
+    async with adapter_for_answer(status) as adapter:
         with pytest.raises(SiteUnavailable) as unavailable:
             await adapter.post_reply(target, TEXT, "k")
         assert unavailable.value.reason is reason
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>", b"[]", b"{}", b'{"comment": 5}', b"\xff"])
-async def test_a_success_that_cannot_be_read_is_no_reply(content: bytes, target: ReplyTarget) -> None:
-    async with answering(200, content) as adapter:
+async def test_a_successful_response_that_cannot_be_read_is_unexpected(content: bytes, target: ReplyTarget) -> None:
+    async with adapter_for_answer(200, content) as adapter:
         with pytest.raises(SiteUnavailable) as unavailable:
             await adapter.read_reply(target)
         assert unavailable.value.reason is UnavailableReason.UNEXPECTED_RESPONSE
 
 
-async def test_a_body_that_cannot_be_decoded_is_no_reply(target: ReplyTarget) -> None:
-    async with answering(200, b"no gzip", {"Content-Encoding": "gzip"}) as adapter:
+async def test_a_body_that_cannot_be_decoded_is_unexpected(target: ReplyTarget) -> None:
+    async with adapter_for_answer(200, b"no gzip", {"Content-Encoding": "gzip"}) as adapter:
         with pytest.raises(SiteUnavailable) as unavailable:
             await adapter.read_reply(target)
         assert unavailable.value.reason is UnavailableReason.UNEXPECTED_RESPONSE
 
 
-async def test_the_deadline_covers_an_answer_that_trickles(target: ReplyTarget) -> None:
+async def test_the_deadline_includes_a_slow_answer(target: ReplyTarget) -> None:
     async def trickle() -> AsyncIterator[bytes]:
-        while True:  # each piece comes well within any limit on a single read
+        while True:  # each piece arrives well within any limit on a single read
             yield b" "
             await asyncio.sleep(0.01)
 
@@ -204,7 +206,7 @@ async def test_the_deadline_covers_an_answer_that_trickles(target: ReplyTarget) 
         assert unavailable.value.reason is UnavailableReason.TIMEOUT
 
 
-async def test_a_site_that_nobody_serves_is_unavailable(target: ReplyTarget) -> None:
+async def test_a_site_that_is_not_running_is_unavailable(target: ReplyTarget) -> None:
     async with serve(Starlette()) as url:
         pass
     async with LocalReviewSite(url) as adapter:
@@ -213,7 +215,7 @@ async def test_a_site_that_nobody_serves_is_unavailable(target: ReplyTarget) -> 
         assert unavailable.value.reason is UnavailableReason.CONNECTION
 
 
-async def test_no_failure_carries_a_text_a_url_or_an_exception_that_does(
+async def test_no_error_contains_a_text_or_a_url(
     site_url: str, site: ReviewSite, target: ReplyTarget, http: httpx.AsyncClient
 ) -> None:
     failures: list[ReviewSiteError] = []
@@ -225,7 +227,7 @@ async def test_no_failure_carries_a_text_a_url_or_an_exception_that_does(
 
     await http.put("/v1/behavior", json={"mode": "refuse_links"})
     await fail(site)
-    async with answering(400, f'{{"error": {{"message": "bad: {TEXT}"}}}}'.encode()) as adapter:
+    async with adapter_for_answer(400, f'{{"error": {{"message": "bad: {TEXT}"}}}}'.encode()) as adapter:
         await fail(adapter)
     async with serve(Starlette()) as gone:
         pass
@@ -246,14 +248,14 @@ async def test_nothing_of_a_request_is_logged(
     with caplog.at_level(logging.DEBUG):
         await site.post_reply(target, TEXT, "key-1")
         await site.read_reply(target)
-    records = [record for record in caplog.records if not record.name.startswith("uvicorn")]  # that is the server
+    records = [record for record in caplog.records if not record.name.startswith("uvicorn")]  # the server's log
     logged = "\n".join(f"{record.name} {record.getMessage()}" for record in records)
-    assert "httpcore" in logged  # otherwise this would see nothing, whatever is logged
+    assert "httpcore" in logged  # otherwise no log would be captured at all
     for secret in ("reviews/r1", "example.com", "Kim", "key-1"):
         assert secret not in logged
 
 
-async def test_others_requests_are_still_logged(
+async def test_requests_of_other_programs_are_still_logged(
     site: ReviewSite, target: ReplyTarget, http: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     await site.read_reply(target)
@@ -263,12 +265,12 @@ async def test_others_requests_are_still_logged(
 
 
 @pytest.mark.parametrize("base_url", ["", "localhost:8090", "ftp://localhost", "http://"])
-def test_a_base_url_that_cannot_work_is_refused_at_once(base_url: str) -> None:
+def test_an_invalid_base_url_is_refused_at_once(base_url: str) -> None:
     with pytest.raises(ValueError, match="absolute http or https URL"):
         LocalReviewSite(base_url)
 
 
 @pytest.mark.parametrize("deadline", [0.0, -1.0, float("nan")])
-def test_a_deadline_has_to_be_positive(deadline: float) -> None:
+def test_the_deadline_must_be_positive(deadline: float) -> None:
     with pytest.raises(ValueError, match="positive"):
         LocalReviewSite("http://localhost", deadline)

@@ -1,4 +1,4 @@
-"""The site's API: one reply per review, its limits, and how it can be told to behave."""
+"""The site's API: one reply per review, its limits, and the settings of its behavior."""
 
 import asyncio
 from typing import Any
@@ -42,7 +42,7 @@ async def test_a_reply_can_be_read_is_replaced_by_the_next_and_can_be_deleted(ht
     assert [event["kind"] for event in seen["events"]] == ["PUT", "PUT", "DELETE"]
 
 
-async def test_a_review_is_given_back_as_it_was_loaded(http: httpx.AsyncClient) -> None:
+async def test_a_review_is_returned_as_it_was_loaded(http: httpx.AsyncClient) -> None:
     assert (await http.get(R1)).json() == {
         "name": "accounts/1/locations/soho/reviews/r1",
         "reviewId": "r1",
@@ -54,7 +54,7 @@ async def test_a_review_is_given_back_as_it_was_loaded(http: httpx.AsyncClient) 
     }
 
 
-async def test_an_edited_review_replaces_the_earlier_form_and_keeps_its_reply(http: httpx.AsyncClient) -> None:
+async def test_an_edited_review_replaces_the_earlier_version_and_keeps_its_reply(http: httpx.AsyncClient) -> None:
     await put(http, "Sorry.")
     await http.put("/v1/acme/reviews", content=dump_reviews([review("r1", comment="Warm soup, in the end.")]))
     answer = (await http.get(R1)).json()
@@ -66,7 +66,7 @@ async def test_organizations_do_not_see_each_other(http: httpx.AsyncClient) -> N
     assert reason(await put(http, "x", path="/v1/other/reviews/r1")) == (404, "REVIEW_NOT_FOUND")
 
 
-async def test_an_id_may_hold_any_characters(http: httpx.AsyncClient) -> None:
+async def test_an_id_may_contain_any_characters(http: httpx.AsyncClient) -> None:
     path = f"/v1/acme/reviews/{quote(ODD_ID, safe='')}"
     await put(http, "found", path=path)
     assert (await http.get(path)).json()["reviewReply"]["comment"] == "found"
@@ -74,7 +74,7 @@ async def test_an_id_may_hold_any_characters(http: httpx.AsyncClient) -> None:
     assert page.status_code == 200
 
 
-async def test_a_key_acts_once_even_after_the_reply_was_replaced(http: httpx.AsyncClient) -> None:
+async def test_a_key_writes_once_even_after_the_reply_was_replaced(http: httpx.AsyncClient) -> None:
     first = await put(http, "one", key="k1")
     await put(http, "two", key="k2")
     assert (await put(http, "one", key="k1")).json() == first.json()
@@ -82,7 +82,7 @@ async def test_a_key_acts_once_even_after_the_reply_was_replaced(http: httpx.Asy
     assert (await history(http))["putCount"] == 2
 
 
-async def test_repeats_of_one_key_at_once_write_once(http: httpx.AsyncClient) -> None:
+async def test_concurrent_repeats_of_one_key_write_once(http: httpx.AsyncClient) -> None:
     answers = await asyncio.gather(*(put(http, "one", key="k1") for _ in range(20)))
     assert {answer.status_code for answer in answers} == {200}
     assert (await history(http))["putCount"] == 1
@@ -133,7 +133,7 @@ async def test_bad_reviews_are_refused_as_a_whole(http: httpx.AsyncClient) -> No
     assert reason(await http.get("/v1/acme/reviews/new")) == (404, "REVIEW_NOT_FOUND")
 
 
-async def test_links_can_be_refused_while_plain_text_is_taken(http: httpx.AsyncClient) -> None:
+async def test_links_can_be_refused_while_plain_text_is_accepted(http: httpx.AsyncClient) -> None:
     await http.put("/v1/behavior", json={"mode": "refuse_links"})
     assert reason(await put(http, "See https://example.com/f.")) == (400, "LINKS_NOT_ALLOWED")
     assert (await put(http, "Sorry.")).status_code == 200
@@ -147,7 +147,7 @@ async def test_a_site_that_is_down_answers_503_to_reading_and_writing(http: http
     assert (await history(http))["putCount"] == 1
 
 
-async def test_the_narrowest_setting_wins_and_can_be_forgotten(http: httpx.AsyncClient) -> None:
+async def test_the_most_specific_setting_takes_precedence_and_can_be_removed(http: httpx.AsyncClient) -> None:
     await http.put("/v1/behavior", json={"mode": "down"})
     await http.put("/v1/behavior", json={"mode": "refuse_too_long", "organization": "acme"})
     assert reason(await put(http, "one")) == (400, "TOO_LONG")
@@ -176,7 +176,7 @@ async def test_a_bad_setting_is_refused_with_its_field(http: httpx.AsyncClient, 
     assert answer.json()["error"]["message"].startswith(f"{field}: ")
 
 
-async def test_a_slow_write_does_not_happen_before_its_delay_is_over(http: httpx.AsyncClient) -> None:
+async def test_a_slow_write_happens_only_after_its_delay(http: httpx.AsyncClient) -> None:
     await http.put("/v1/behavior", json={"mode": "slow", "delay_seconds": 600})
     with pytest.raises(httpx.ReadTimeout):
         await http.put(f"{R1}/reply", json={"comment": "slow"}, timeout=httpx.Timeout(5, read=0.1))
@@ -184,7 +184,7 @@ async def test_a_slow_write_does_not_happen_before_its_delay_is_over(http: httpx
     assert "reviewReply" not in (await http.get(R1)).json()
 
 
-async def test_a_slow_write_whose_client_gave_up_still_happens_but_not_after_a_later_one(
+async def test_a_slow_write_happens_after_its_client_gave_up_but_before_later_writes(
     http: httpx.AsyncClient,
 ) -> None:
     await http.put("/v1/behavior", json={"mode": "slow", "delay_seconds": 1})

@@ -1,4 +1,4 @@
-"""Which parts of a reply become links."""
+"""The parts of a reply that become links."""
 
 import pytest
 
@@ -63,6 +63,6 @@ def test_several_links_are_all_links() -> None:
     assert linkify("http://a.b http://c.d").count("<a ") == 2
 
 
-def test_what_was_a_link_is_shown_without_it() -> None:
+def test_links_are_replaced_by_a_placeholder() -> None:
     assert without_links("Reach us: http://a.b/f/k.x.y. <Thanks> http://c.d") == "Reach us: [link]. <Thanks> [link]"
     assert without_links("No link") == "No link"

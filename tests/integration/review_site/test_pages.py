@@ -1,4 +1,4 @@
-"""The site's pages: what the public would see, escaped, and the forms for developers."""
+"""The site's pages show reviews and replies with escaped texts, and forms for developers."""
 
 from urllib.parse import quote
 
@@ -22,7 +22,7 @@ async def page(http: httpx.AsyncClient, path: str) -> HtmlPage:
 
 
 @pytest.mark.parametrize("path", ["/", PAGE])
-async def test_a_reply_stands_under_its_review_with_its_link_to_click(http: httpx.AsyncClient, path: str) -> None:
+async def test_a_reply_is_shown_below_its_review_with_a_link(http: httpx.AsyncClient, path: str) -> None:
     await http.put("/v1/acme/reviews/r1/reply", json={"comment": "Sorry! https://example.com/f/a_b-c_."})
     shown = await page(http, path)
     assert "Cold soup." in shown.text
@@ -31,7 +31,7 @@ async def test_a_reply_stands_under_its_review_with_its_link_to_click(http: http
     assert link == {"href": "https://example.com/f/a_b-c_", "rel": "nofollow noreferrer", "dir": "ltr"}
 
 
-async def test_nothing_that_somebody_wrote_becomes_markup(http: httpx.AsyncClient) -> None:
+async def test_texts_of_people_never_become_markup(http: httpx.AsyncClient) -> None:
     evil = "<script>x</script><img src=x onerror=x>\"'><a href='javascript:x'>{{ 7*7 }}"
     await http.put("/v1/acme/reviews", content=dump_reviews([review("r1", comment=evil, author=evil)]))
     await http.put("/v1/acme/reviews/r1/reply", json={"comment": f"{evil} javascript:x ftp://x/ http://"})
@@ -43,7 +43,7 @@ async def test_nothing_that_somebody_wrote_becomes_markup(http: httpx.AsyncClien
         assert not shown.external_links
 
 
-async def test_every_review_of_the_demo_is_shown_whole(http: httpx.AsyncClient) -> None:
+async def test_every_review_of_the_demo_is_shown_completely(http: httpx.AsyncClient) -> None:
     reviews = load_reviews()
     await http.put("/v1/demo/reviews", content=dump_reviews(reviews))
     shown = await page(http, "/")
@@ -55,7 +55,7 @@ async def test_every_review_of_the_demo_is_shown_whole(http: httpx.AsyncClient) 
         assert f"{each.stars} out of 5 stars" in {span.get("aria-label") for span in own.all("span")}
 
 
-async def test_texts_find_their_own_direction(http: httpx.AsyncClient) -> None:
+async def test_each_text_has_its_own_direction(http: httpx.AsyncClient) -> None:
     shown = await page(http, PAGE)
     assert {"class": "text", "dir": "auto"} in shown.all("p")
 
@@ -66,7 +66,7 @@ async def test_each_review_of_the_list_leads_to_its_page(http: httpx.AsyncClient
     assert {PAGE, f"/acme/reviews/{quote(ODD_ID, safe='')}"} <= links
 
 
-async def test_the_list_can_be_narrowed(http: httpx.AsyncClient) -> None:
+async def test_the_list_can_be_filtered(http: httpx.AsyncClient) -> None:
     await http.put("/v1/demo/reviews", content=dump_reviews(load_reviews()))
     await http.put("/v1/demo/reviews/harbor-0001/reply", json={"comment": "Sorry."})
     harbor = [each for each in load_reviews() if each.location == "harbor"]
@@ -101,14 +101,14 @@ async def test_the_forms_change_how_the_site_behaves(http: httpx.AsyncClient) ->
     assert (await http.post("/behavior", data={"mode": "?"})).status_code == 400
 
 
-async def test_addresses_that_lead_nowhere_get_a_page(http: httpx.AsyncClient) -> None:
+async def test_an_unknown_path_gets_a_page(http: httpx.AsyncClient) -> None:
     for path in ("/nothing", "/acme/reviews/none"):
         answer = await http.get(path)
         assert answer.status_code == 404
         assert "There is no such page or review." in answer.text
 
 
-async def test_the_pages_own_files_are_there(http: httpx.AsyncClient) -> None:
+async def test_the_files_of_the_pages_are_served(http: httpx.AsyncClient) -> None:
     shown = await page(http, "/")
     for link in shown.all("link"):
         assert (await http.get(link["href"] or "")).status_code == 200

@@ -1,4 +1,4 @@
-"""The site as a process: it stops when asked, keeps its data when killed, and says why it cannot start."""
+"""The site as a process stops on request, keeps its data when it is killed, and says why it cannot start."""
 
 import os
 import signal
@@ -30,7 +30,7 @@ print("returned", flush=True)
 
 @contextmanager
 def running(database: Path) -> Iterator[tuple["subprocess.Popen[str]", str]]:
-    """The site as a process on a free port, and its URL."""
+    """Runs the site as a process on a free port. Yields it and its URL."""
     command = [sys.executable, "-c", PROGRAM, str(database)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen(
@@ -60,7 +60,7 @@ def test_a_killed_site_has_everything_after_its_restart(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("asked", [signal.SIGTERM, signal.SIGINT])
-def test_a_site_that_is_asked_to_stop_closes_its_file_and_returns(tmp_path: Path, asked: signal.Signals) -> None:
+def test_a_site_stops_on_request_and_closes_its_file(tmp_path: Path, asked: signal.Signals) -> None:
     with running(tmp_path / "reviews.db") as (process, url):
         assert httpx.get(url, trust_env=False).status_code == 200
         process.send_signal(asked)
@@ -71,7 +71,7 @@ def test_a_site_that_is_asked_to_stop_closes_its_file_and_returns(tmp_path: Path
 
 
 @pytest.mark.parametrize("address", ["", "8090", ":8090", "localhost", "localhost:http", "localhost:65536"])
-def test_an_address_that_is_none_is_refused(tmp_path: Path, address: str) -> None:
+def test_an_invalid_address_is_refused(tmp_path: Path, address: str) -> None:
     with pytest.raises(CannotStart, match="must be host:port"):
         run(address, tmp_path / "reviews.db")
 
@@ -83,14 +83,14 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
             run(address, tmp_path / "reviews.db")
 
 
-def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_named(tmp_path: Path) -> None:
     other = tmp_path / "notes.txt"
     other.write_text("not a database, but long enough to be taken for one " * 20)
     with pytest.raises(CannotStart, match=r"Cannot open .*notes\.txt as a SQLite file"):
         run("127.0.0.1:0", other)
 
 
-def test_what_is_written_is_in_the_file(tmp_path: Path) -> None:
+def test_writes_are_in_the_file(tmp_path: Path) -> None:
     with running(tmp_path / "reviews.db") as (_, url), httpx.Client(base_url=url, trust_env=False) as http:
         http.put("/v1/acme/reviews", content=dump_reviews([review("r1")])).raise_for_status()
         with closing(sqlite3.connect(tmp_path / "reviews.db")) as other:

@@ -1,4 +1,4 @@
-"""The reviews that come with the demo, and what a wrong file is answered with."""
+"""The reviews of the demo, and the errors of a wrong file."""
 
 import json
 import unicodedata
@@ -55,7 +55,7 @@ def test_times_are_read_as_rfc_3339_allows_and_kept_in_utc() -> None:
     assert read.is_edited
 
 
-def test_fields_of_the_api_that_are_not_needed_may_be_there() -> None:
+def test_additional_fields_of_the_api_are_allowed() -> None:
     reviewer = {"profilePhotoUrl": "https://example.com/p", "displayName": "Kim P.", "isAnonymous": False}
     extra = entry(reviewer=reviewer, reviewReply={"comment": "x"})
     (read,) = parse_reviews(json.dumps({"reviews": [extra]}).encode())

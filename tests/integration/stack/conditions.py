@@ -1,4 +1,4 @@
-"""Waiting for what another process does, and a reporter that tests can wait on."""
+"""Waits for conditions in other processes, and a reporter that tests can wait for."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from anyio.abc import Process
 from care_dev.stack.processes import Part
 
 PATIENCE = 60.0
-"""Seconds after which a condition that is still not true fails its test; no condition here takes long."""
+"""A condition that is not true after this time, in seconds, fails its test."""
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Return as soon as `condition` is true."""
+    """Waits until `condition` is true."""
     with anyio.fail_after(PATIENCE):
-        while not condition():  # noqa: ASYNC110 - what is waited for happens in another process
+        while not condition():  # noqa: ASYNC110 - the condition depends on another process
             await anyio.sleep(0.02)
 
 
 @asynccontextmanager
 async def program(*command: str) -> AsyncIterator[Process]:
-    """Run another program until the block ends, which begins once it has written a line."""
+    """Runs another program until the block ends. The block begins when the program has written a line."""
     async with await anyio.open_process(command, stderr=None) as process:
         assert process.stdout
         line = b""
@@ -39,7 +39,7 @@ async def program(*command: str) -> AsyncIterator[Process]:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether the process runs; one that only waits for its parent to fetch its exit status does not."""
+    """Returns whether the process runs. A zombie does not."""
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -47,13 +47,13 @@ def is_alive(pid: int) -> bool:
 
 
 class Recorder:
-    """A reporter that keeps what it is told."""
+    """A reporter that records its calls."""
 
     def __init__(self) -> None:
         self.events: list[tuple[str, str]] = []
         self.endings: list[str] = []
         self.pids: dict[str, int] = {}
-        """Of each part that was healthy, its latest process."""
+        """The latest process id of each part that was healthy."""
 
     def starting(self, part: Part) -> None:
         self.events.append(("starting", part.name))
@@ -67,5 +67,5 @@ class Recorder:
         self.endings.append(how)
 
     async def healthy_again(self, name: str) -> None:
-        """Return once the part has become healthy a second time."""
+        """Waits until the part has become healthy a second time."""
         await until(lambda: self.events.count(("healthy", name)) > 1)

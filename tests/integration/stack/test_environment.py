@@ -1,4 +1,4 @@
-"""What each role is told: all that it needs, and nothing of the developer's own that is meant for something else."""
+"""Each role gets the variables that it needs, and none of the developer's that are for other programs."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ def test_only_the_service_gets_keys_and_database_and_the_worker_its_token(tmp_pa
     assert jwt.decode(roles["work"]["CARE_TOKEN"], key, algorithms=["HS256"])["roles"] == ["worker"]
 
 
-def test_what_a_developer_may_set_is_passed_on_to_who_takes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variables_of_the_developer_are_passed_to_the_roles_that_accept_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CARE_MODERATION_CHECKS", "1s")
     monkeypatch.setenv("CARE_DATABASE_URL", "postgresql://production")
     roles = environment.settings(tmp_path, Ports.plan(20000), DATABASE)
@@ -50,7 +52,7 @@ def test_what_a_developer_may_set_is_passed_on_to_who_takes_it(tmp_path: Path, m
 
 
 @pytest.mark.parametrize("name", ["CARE_TOKEN", "TEMPORAL_ADDRESS", "TEMPORAL_API_KEY", "PGPORT", "PGHOST"])
-def test_variables_meant_for_something_else_are_not_inherited(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_variables_are_not_inherited(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, "elsewhere")
     inherited = inherited_environment()
     assert name not in inherited

@@ -1,4 +1,4 @@
-"""`care health serve` where the service speaks TLS: it is asked at the address of its metrics."""
+"""`care health serve` asks the metrics address if the service uses TLS."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from care_dev.stack.errors import StackError
 
 
 @contextmanager
-def answering(status: int) -> Iterator[str]:
-    """An HTTP server that answers `/healthz` with `status`, and everything else with 404; its address."""
+def serve_health(status: int) -> Iterator[str]:
+    """Runs an HTTP server that answers `/healthz` with `status` and everything else with 404. Yields its address."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -24,7 +24,7 @@ def answering(status: int) -> Iterator[str]:
             self.end_headers()
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-            """Say nothing."""
+            """Logs nothing."""
 
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever)
@@ -36,22 +36,22 @@ def answering(status: int) -> Iterator[str]:
             thread.join()
 
 
-def test_it_is_healthy_if_its_endpoint_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_service_is_healthy_if_its_endpoint_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CARE_GRPC_TLS_CERTIFICATE", "/etc/care/tls.crt")
-    with answering(200) as address:
+    with serve_health(200) as address:
         monkeypatch.setenv("CARE_METRICS_ADDRESS", address)
         check(Role.SERVE, None)
 
 
-def test_it_is_not_if_its_endpoint_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_service_is_not_healthy_if_its_endpoint_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CARE_GRPC_TLS_CERTIFICATE", "/etc/care/tls.crt")
-    with answering(503) as address:
+    with serve_health(503) as address:
         monkeypatch.setenv("CARE_METRICS_ADDRESS", address)
         with pytest.raises(StackError, match="503"):
             check(Role.SERVE, None)
 
 
-def test_without_that_endpoint_it_says_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_endpoint_the_error_says_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CARE_GRPC_TLS_CERTIFICATE", "/etc/care/tls.crt")
     monkeypatch.delenv("CARE_METRICS_ADDRESS", raising=False)
     with pytest.raises(StackError, match="set CARE_METRICS_ADDRESS too"):
@@ -59,13 +59,13 @@ def test_without_that_endpoint_it_says_what_to_set(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("role", ["serve", "web", "review-site"])
-def test_an_address_that_is_none_is_refused(role: str) -> None:
+def test_an_invalid_address_is_refused(role: str) -> None:
     with pytest.raises(StackError, match="--address must"):
         check(Role(role), "nowhere")
 
 
-def test_who_does_not_answer_is_not_healthy() -> None:
+def test_a_service_that_does_not_answer_is_not_healthy() -> None:
     with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))  # without listening: whoever connects is refused
+        held.bind(("127.0.0.1", 0))  # bound but not listening, so connections are refused
         with pytest.raises(StackError, match="does not answer"):
             check(Role.WEB, f"127.0.0.1:{held.getsockname()[1]}")

@@ -1,4 +1,4 @@
-"""One stack per home: the lock, and what other programs can read about the stack."""
+"""A home has at most one stack. Other programs can read its addresses."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ with home.hold(Path(sys.argv[1])) as held:
 """
 
 
-def test_a_second_stack_is_told_who_has_the_home_and_a_killed_one_frees_it(tmp_path: Path) -> None:
+def test_a_second_stack_names_the_owner_of_the_home_and_a_killed_one_frees_it(tmp_path: Path) -> None:
     command = [sys.executable, "-c", HOLD, str(tmp_path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as owner:
         assert owner.stdout
@@ -48,7 +48,7 @@ def test_a_second_stack_is_told_who_has_the_home_and_a_killed_one_frees_it(tmp_p
         assert Stack.running(tmp_path) is None, "what the killed one wrote must not count for its successor"
 
 
-def test_a_stack_is_there_for_others_from_its_health_to_its_end(tmp_path: Path) -> None:
+def test_a_stack_is_visible_to_other_programs_while_it_is_healthy(tmp_path: Path) -> None:
     assert Stack.running(tmp_path) is None
     with homes.hold(tmp_path):
         assert Stack.running(tmp_path) is None

@@ -34,7 +34,7 @@ def test_a_token_is_signed_with_the_key_of_the_environment(monkeypatch: pytest.M
     assert (claims["sub"], claims["org"], claims["roles"]) == ("alice", "acme", ["agent"])
 
 
-def test_a_folder_that_is_named_comes_before_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_given_folder_takes_precedence_over_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     key = fresh_variables()["CARE_TOKEN_KEY"]
     monkeypatch.setenv("CARE_TOKEN_KEY", key)
     done = CliRunner().invoke(app, ["token", "--role", "worker", "--home", str(tmp_path)])

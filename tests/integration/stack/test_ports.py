@@ -1,4 +1,4 @@
-"""The port plan and the error for a port that somebody else has."""
+"""The port plan, and the error for a port that another program uses."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from care_dev.stack.ports import Ports
 
 @pytest.fixture
 def taken_port() -> Iterator[int]:
-    """A port that something listens on, low enough to be the first of a plan."""
+    """A port that is in use and low enough to be the first of a plan."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
@@ -25,7 +25,7 @@ def taken_port() -> Iterator[int]:
         yield port
 
 
-def test_without_a_first_port_each_part_has_its_customary_one() -> None:
+def test_without_a_first_port_each_part_has_its_default() -> None:
     ports = Ports.plan(None)
     assert (ports.grpc, ports.web, ports.temporal) == (50051, 8080, 7233)
     assert (ports.temporal_ui, ports.review_site, ports.metrics) == (8233, 8090, 9464)
@@ -41,7 +41,7 @@ def test_a_first_port_gives_consecutive_ones_in_the_documented_order() -> None:
 
 
 @pytest.mark.parametrize("first_port", [-1, 0, 65526, 70000])
-def test_a_first_port_that_leaves_no_room_is_refused(first_port: int) -> None:
+def test_a_first_port_that_is_too_high_is_refused(first_port: int) -> None:
     with pytest.raises(StackError, match=rf"--first-port {first_port} is out of range: give a number from 1 to 65525"):
         Ports.plan(first_port)
 
@@ -51,11 +51,11 @@ def test_the_highest_first_port_uses_the_highest_port() -> None:
 
 
 def only(**wanted: int) -> Ports:
-    """A plan in which the other parts choose for themselves."""
+    """Returns a plan in which the other parts choose their ports."""
     return Ports(**(dict.fromkeys(Ports.plan(None).as_dict(), 0) | wanted))
 
 
-def test_a_port_in_use_is_named_with_who_wants_it_and_what_to_do(taken_port: int) -> None:
+def test_a_port_in_use_is_named_with_the_part_and_what_to_do(taken_port: int) -> None:
     with pytest.raises(StackError) as refused:
         only(web=taken_port).require_free()
     text = str(refused.value)
@@ -64,7 +64,7 @@ def test_a_port_in_use_is_named_with_who_wants_it_and_what_to_do(taken_port: int
     assert "\n" not in text
 
 
-def test_care_up_says_it_in_one_line_and_fails(taken_port: int, tmp_path: Path) -> None:
+def test_care_up_reports_a_port_in_use_in_one_line_and_fails(taken_port: int, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "care_cli", "up", "--home", str(tmp_path / "home")]
     done = subprocess.run(
         [*command, "--first-port", str(taken_port)], capture_output=True, text=True, timeout=60, check=False

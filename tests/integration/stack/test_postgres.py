@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: data outlives kill -9 of the server and of its owner, wherever the home is."""
+"""The embedded PostgreSQL: data survives kill -9 of the server and of its owner, in any home."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ async def test_a_row_survives_kill_9_of_the_owner_and_the_server_goes_with_it(tm
         await execute(postgres.server(tmp_path).url, "CREATE TABLE kept AS SELECT 1 AS id")
         pid = server_pid(tmp_path)
         owner.kill()
-        # No wait for the server here: the next start has to do that itself.
+        # The test does not wait for the server's end: the next start must do that.
     async with postgres.running(tmp_path) as server:
         assert not is_alive(pid)
         assert await fetch(server.url, "SELECT id FROM kept") == 1
@@ -74,7 +74,7 @@ async def test_a_row_survives_kill_9_of_the_owner_and_the_server_goes_with_it(tm
 async def test_a_lock_file_with_the_id_of_an_unrelated_process_is_stale(tmp_path: Path) -> None:
     async with postgres.running(tmp_path):
         pass
-    # Under the server's own account: PostgreSQL itself ignores processes of others.
+    # As the server's account, because PostgreSQL ignores processes of other accounts.
     waits = [sys.executable, "-c", "import sys; print('there', flush=True); sys.stdin.read()"]
     async with program(*launch.command(waits, account=postgres.part(tmp_path).account)) as bystander:
         (tmp_path / "postgres" / "data" / "postmaster.pid").write_text(f"{bystander.pid}\n")
@@ -83,7 +83,7 @@ async def test_a_lock_file_with_the_id_of_an_unrelated_process_is_stale(tmp_path
         assert is_alive(bystander.pid)
 
 
-async def test_an_interrupted_initdb_is_begun_anew(tmp_path: Path) -> None:
+async def test_an_interrupted_initdb_is_started_again(tmp_path: Path) -> None:
     unfinished = tmp_path / "postgres" / "data.unfinished"
     unfinished.mkdir(parents=True)
     (unfinished / "PG_VERSION").write_text("18\n")

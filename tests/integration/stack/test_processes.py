@@ -1,4 +1,4 @@
-"""The supervisor with real child processes: restarts, order, failures, and what is left when it is killed itself."""
+"""The supervisor with real child processes: restarts, order, failures, and no orphans when it is killed."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ anyio.run(main, Path(sys.argv[1]))
 
 
 def script(name: str, code: str, ready: Path, *arguments: str, grace: float = 10.0) -> Part:
-    """A part that runs Python code and is healthy as soon as the file `ready` is there."""
+    """Returns a part that runs Python code and is healthy as soon as the file `ready` exists."""
 
     async def healthy() -> None:
         await until(ready.exists)
@@ -105,7 +105,7 @@ async def test_parts_stop_in_the_reverse_of_the_order_in_which_they_started(tmp_
     assert (tmp_path / "ends").read_text().split() == ["third", "second", "first"]
 
 
-async def test_the_order_holds_when_everything_around_is_canceled(tmp_path: Path) -> None:
+async def test_the_order_is_kept_when_everything_is_cancelled(tmp_path: Path) -> None:
     with anyio.CancelScope() as scope:
         async with Supervisor(tmp_path / "logs") as supervisor:
             for name in ("first", "second", "third"):
@@ -124,7 +124,7 @@ async def test_a_part_that_does_not_end_is_killed(tmp_path: Path) -> None:
     assert not is_alive(recorder.pids["deaf"])
 
 
-async def test_a_part_that_ends_before_it_is_healthy_is_reported_with_its_last_words(tmp_path: Path) -> None:
+async def test_a_part_that_ends_before_it_is_healthy_is_reported_with_its_last_line(tmp_path: Path) -> None:
     good = script("good", REPORTS_ITS_END, tmp_path / "good", str(tmp_path), "good")
     bad = script("bad", "import sys; sys.exit('no license: \\x41sk for one')", tmp_path / "never")
     recorder = Recorder()
@@ -151,7 +151,7 @@ async def test_a_part_that_runs_but_is_not_healthy_in_time_is_reported_and_stopp
         assert not is_alive(int((tmp_path / "pid").read_text()))
 
 
-async def test_a_failure_ends_the_wait_for_those_started_with_it(tmp_path: Path) -> None:
+async def test_a_failure_ends_the_wait_for_the_parts_started_with_it(tmp_path: Path) -> None:
     slow = script("slow", WRITES_PID_AND_WAITS, tmp_path / "never", str(tmp_path / "pid"))
     bad = script("bad", "raise SystemExit(3)", tmp_path / "never")
     async with Supervisor(tmp_path / "logs") as supervisor:
@@ -159,7 +159,7 @@ async def test_a_failure_ends_the_wait_for_those_started_with_it(tmp_path: Path)
             await supervisor.start(slow, bad)
 
 
-async def test_a_part_is_out_of_reach_of_ctrl_c_and_writes_to_its_log(tmp_path: Path) -> None:
+async def test_a_part_does_not_receive_ctrl_c_and_writes_to_its_log(tmp_path: Path) -> None:
     ready = tmp_path / "ready"
     code = f"import sys; print('out', flush=True); print('err', file=sys.stderr, flush=True)\n{IGNORES_SIGTERM}"
     recorder = Recorder()

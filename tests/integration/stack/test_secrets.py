@@ -1,4 +1,4 @@
-"""The development secrets of a home, and the tokens made with them."""
+"""The development secrets of a home, and the tokens that are signed with them."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from care_dev.stack.secrets import Role, mint
 
 
 def claims(home: Path, token: str) -> dict[str, object]:
-    """Check the token as the service does, with the key as it stands in the file, and read it."""
+    """Verifies a token as the service does, with the key in the file, and returns its claims."""
     key = json.loads((home / "secrets.json").read_text())["token_key"]
     return jwt.decode(token, base64.urlsafe_b64decode(key), algorithms=["HS256"], options={"require": ["exp", "iat"]})
 
 
-def test_the_file_is_for_its_owner_only(tmp_path: Path) -> None:
+def test_only_the_owner_can_read_the_file(tmp_path: Path) -> None:
     secrets.load(tmp_path)
     assert stat.S_IMODE((tmp_path / "secrets.json").stat().st_mode) == 0o600
     assert [file.name for file in tmp_path.iterdir()] == ["secrets.json"]
@@ -38,7 +38,7 @@ def test_the_keys_are_made_once_and_differ_between_homes(tmp_path: Path) -> None
     assert len({first.token_key, first.link_key, other.token_key, other.link_key}) == 4
 
 
-def test_all_who_ask_first_at_once_get_the_same_keys(tmp_path: Path) -> None:
+def test_concurrent_first_calls_get_the_same_keys(tmp_path: Path) -> None:
     with ThreadPoolExecutor(16) as pool:
         assert len(set(pool.map(secrets.load, [tmp_path] * 64))) == 1
 
@@ -83,7 +83,7 @@ def test_a_token_names_its_caller(tmp_path: Path, role: Role, roles: list[str]) 
 
 
 @pytest.mark.parametrize(("role", "subject"), [(Role.SERVICE, "care-service"), (Role.WORKER, "care-worker")])
-def test_a_program_may_be_of_no_organization_and_has_a_default_name(tmp_path: Path, role: Role, subject: str) -> None:
+def test_a_program_may_have_no_organization_and_has_a_default_name(tmp_path: Path, role: Role, subject: str) -> None:
     found = claims(tmp_path, mint(tmp_path, role=role))
     assert found["sub"] == subject
     assert "org" not in found
@@ -104,7 +104,7 @@ def test_a_person_has_an_organization_and_an_id(
         mint(tmp_path, org, agent, role)
 
 
-def test_a_resource_name_is_no_id(tmp_path: Path) -> None:
+def test_a_resource_name_is_not_an_id(tmp_path: Path) -> None:
     with pytest.raises(StackError, match="--org organizations/acme: give the bare id"):
         mint(tmp_path, "organizations/acme", "alice")
 

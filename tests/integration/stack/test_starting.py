@@ -1,4 +1,4 @@
-"""A part that cannot start says in its first line what is wrong and what to do."""
+"""A part that cannot start says in one line what is wrong and what to do."""
 
 from __future__ import annotations
 
@@ -19,44 +19,44 @@ from care_dev.stack.stack import Stack
 from tools import ports as free_ports
 
 
-async def complaint(home: Path, part: Callable[[], Part]) -> str:
-    """The first line of what is said of a part that fails at its start."""
+async def error_of(home: Path, part: Callable[[], Part]) -> str:
+    """Returns the first line of the error of a part that fails at its start."""
     with pytest.raises(StackError) as failed:
         async with Supervisor(home / "logs") as supervisor:
             await supervisor.start(part())
     return str(failed.value).splitlines()[0]
 
 
-def planned(home: Path) -> Stack:
+def plan_stack(home: Path) -> Stack:
     return Stack(home, Ports.plan(free_ports.first_free(PORT_COUNT)), os.getpid())
 
 
 @pytest.fixture
 async def data(tmp_path: Path) -> Path:
-    """The folder of a cluster that has run."""
+    """The data folder of a PostgreSQL that has run before."""
     async with postgres.running(tmp_path):
         pass
     return tmp_path / "postgres" / "data"
 
 
-async def test_data_of_another_postgres_are_named_with_both_versions(tmp_path: Path, data: Path) -> None:
+async def test_data_of_another_postgres_version_is_named_with_both_versions(tmp_path: Path, data: Path) -> None:
     (data / "PG_VERSION").write_text("17\n")
-    said = await complaint(tmp_path, lambda: postgres.part(tmp_path))
+    said = await error_of(tmp_path, lambda: postgres.part(tmp_path))
     assert f"{data} was made by PostgreSQL 17, and this is 18" in said
     assert "--home" in said
 
 
 async def test_a_damaged_cluster_is_named(tmp_path: Path, data: Path) -> None:
     (data / "PG_VERSION").unlink()
-    assert f"{data} is damaged: delete it" in await complaint(tmp_path, lambda: postgres.part(tmp_path))
+    assert f"{data} is damaged: delete it" in await error_of(tmp_path, lambda: postgres.part(tmp_path))
 
 
-async def test_what_postgres_says_of_its_data_is_passed_on(tmp_path: Path, data: Path) -> None:
+async def test_an_error_of_postgres_about_its_data_is_shown(tmp_path: Path, data: Path) -> None:
     def open_to_all() -> Part:
         data.chmod(0o755)
         return postgres.part(tmp_path)
 
-    said = await complaint(tmp_path, open_to_all)
+    said = await error_of(tmp_path, open_to_all)
     assert "has invalid permissions: Permissions should be u=rwx (0700)" in said
 
 
@@ -65,14 +65,14 @@ async def test_a_damaged_file_of_temporal_is_named(tmp_path: Path) -> None:
     file.parent.mkdir()
     file.write_bytes(b"no database" * 1000)
     port = free_ports.first_free(2)
-    said = await complaint(tmp_path, lambda: temporal.part(tmp_path, port=port, ui_port=port + 1))
+    said = await error_of(tmp_path, lambda: temporal.part(tmp_path, port=port, ui_port=port + 1))
     assert f"Temporal did not become ready: {file} is damaged: delete it" in said
 
 
 async def test_a_port_that_was_taken_since_the_check_is_named(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        said = await complaint(tmp_path, lambda: temporal.part(tmp_path, port=port, ui_port=port))
+        said = await error_of(tmp_path, lambda: temporal.part(tmp_path, port=port, ui_port=port))
     assert f"another program listens on 127.0.0.1:{port}: " in said
     assert "--first-port" in said
 
@@ -81,28 +81,28 @@ async def test_a_damaged_file_of_the_review_site_is_named(tmp_path: Path) -> Non
     file = tmp_path / "review-site" / "reviews.db"
     file.parent.mkdir()
     file.write_bytes(b"no database" * 1000)
-    said = await complaint(tmp_path, lambda: stack._review_site(planned(tmp_path)))
+    said = await error_of(tmp_path, lambda: stack._review_site(plan_stack(tmp_path)))
     assert f"Local review site did not become ready: {file} is damaged: delete it" in said
 
 
-async def test_a_mailbox_that_is_no_folder_is_named(tmp_path: Path) -> None:
+async def test_a_mailbox_that_is_not_a_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "mailbox").touch()
-    said = await complaint(tmp_path, lambda: stack._mailbox(planned(tmp_path)))
+    said = await error_of(tmp_path, lambda: stack._mailbox(plan_stack(tmp_path)))
     assert f"Local mailbox did not become ready: Cannot store emails in {tmp_path / 'mailbox'}: " in said
     assert "Choose another folder" in said
 
 
-async def test_what_a_role_says_of_its_configuration_is_passed_on(tmp_path: Path) -> None:
-    said = await complaint(tmp_path, lambda: stack._web(planned(tmp_path), {"CARE_SERVICE_ADDRESS": "nowhere"}))
+async def test_an_error_of_a_role_about_its_configuration_is_shown(tmp_path: Path) -> None:
+    said = await error_of(tmp_path, lambda: stack._web(plan_stack(tmp_path), {"CARE_SERVICE_ADDRESS": "nowhere"}))
     assert "Customer's pages did not become ready: CARE_SERVICE_ADDRESS " in said
 
 
 async def test_a_file_in_the_place_of_a_folder_is_named(tmp_path: Path) -> None:
     for name in ("postgres", "temporal"):
         (tmp_path / name).touch()
-    said = await complaint(tmp_path, lambda: postgres.part(tmp_path))
+    said = await error_of(tmp_path, lambda: postgres.part(tmp_path))
     assert f"{tmp_path / 'postgres'} cannot be used (File exists)" in said
-    said = await complaint(tmp_path, lambda: temporal.part(tmp_path, port=1, ui_port=1))
+    said = await error_of(tmp_path, lambda: temporal.part(tmp_path, port=1, ui_port=1))
     assert f"{tmp_path / 'temporal'} cannot be used (File exists)" in said
 
 
@@ -113,11 +113,11 @@ async def test_logs_that_cannot_be_written_are_named(tmp_path: Path) -> None:
     part = Part(name="part", title="Part", command=[sys.executable, "-c", ""], healthy=healthy)
     log = tmp_path / "logs" / "part.log"
     log.mkdir(parents=True)
-    assert f"{log} cannot be used (Is a directory)" in await complaint(tmp_path, lambda: part)
+    assert f"{log} cannot be used (Is a directory)" in await error_of(tmp_path, lambda: part)
 
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "logs").touch()
-    said = await complaint(tmp_path / "other", lambda: part)
+    said = await error_of(tmp_path / "other", lambda: part)
     assert f"{tmp_path / 'other' / 'logs'} cannot be used (File exists)" in said
 
 
@@ -134,7 +134,7 @@ async def test_a_program_that_cannot_be_run_is_named(
         await anyio.sleep_forever()
 
     part = Part(name="part", title="Part", command=[str(program)], healthy=healthy)
-    said = await complaint(tmp_path, lambda: part)
+    said = await error_of(tmp_path, lambda: part)
     assert f"Part did not become ready: {program} cannot be run ({reason}" in said
     assert "install" in said
 

@@ -1,4 +1,4 @@
-"""The embedded Temporal server: workflows outlive kill -9 of it, search attributes are there from the first moment."""
+"""The embedded Temporal server: workflows survive its kill -9, and search attributes exist from the start."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ async def test_a_workflow_survives_kill_9_of_the_server(tmp_path: Path) -> None:
     recorder = Recorder()
     async with temporal.running(tmp_path, {TICKET.name: "Keyword"}, reporter=recorder) as server:
         client = await Client.connect(server.address, namespace=server.namespace)
-        # No worker is needed for a workflow to exist.
+        # A workflow can start without a worker.
         await client.start_workflow(
             "AnyWorkflow",
             id="kept",
@@ -35,7 +35,7 @@ async def test_a_workflow_survives_kill_9_of_the_server(tmp_path: Path) -> None:
         os.kill(recorder.pids["temporal"], signal.SIGKILL)
         await recorder.healthy_again("temporal")
         await assert_kept(server.address)
-    # Nothing but the file is left now, and the attributes are asked for as before.
+    # Now only the file is left. The attributes are requested again.
     async with temporal.running(tmp_path, {TICKET.name: "Keyword"}) as server:
         await assert_kept(server.address)
 
@@ -54,7 +54,7 @@ def test_its_ui_answers_and_it_listens_on_loopback_only(tmp_path: Path) -> None:
         assert server.address.startswith("127.0.0.1:")
 
 
-async def test_a_port_in_use_is_in_its_last_words(tmp_path: Path) -> None:
+async def test_a_port_in_use_is_named_in_the_last_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         async with Supervisor(tmp_path / "logs") as supervisor:

@@ -1,4 +1,4 @@
-"""The chat's half of a CustomerService that keeps the contract's rules, for a handful of links."""
+"""The chat's methods of a fake CustomerService that follows the contract for a few links."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ class Chat:
     state: pb.ChatState.ValueType = pb.CHAT_STATE_OPEN
     messages: list[pb.ChatMessage] = field(default_factory=list)
     posts: list[pb.PostMessageRequest] = field(default_factory=list)
-    """Each message of the customer that acted, once."""
+    """The customer's messages, without repeats."""
     is_locked: bool = False
-    """Whether the follow-up's chat is not open yet."""
+    """Whether the follow-up's chat is not unlocked yet."""
     is_dead: bool = False
     watchers: int = 0
-    """Open streams."""
+    """The number of open streams."""
     cuts: int = 0
-    """How often all streams were cut off."""
+    """How often all streams were interrupted."""
     is_draining: bool = False
-    """Whether they were because the service stops."""
+    """Whether the interruption was a stop of the service."""
     is_silent: bool = False
-    """Whether streams stay open, but say nothing."""
+    """Whether streams stay open without sending anything."""
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def say(self, text: str, author: pb.ChatAuthor.ValueType = pb.CHAT_AUTHOR_BUSINESS) -> pb.ChatMessage:
-        """Add a message and tell whoever watches."""
+        """Adds a message and notifies all streams."""
         message = pb.ChatMessage(id=f"m{len(self.messages) + 1}", author=author, text=text)
         message.create_time.FromDatetime(FIRST_TIME + timedelta(minutes=len(self.messages)))
         async with self.changed:
@@ -55,42 +55,42 @@ class Chat:
         return message
 
     async def close(self) -> None:
-        """Close the case."""
+        """Closes the ticket."""
         async with self.changed:
             self.state = pb.CHAT_STATE_CLOSED
             self.changed.notify_all()
 
     async def die(self) -> None:
-        """Reject the contact."""
+        """Rejects the contact."""
         async with self.changed:
             self.is_dead = True
             self.changed.notify_all()
 
     async def cut(self) -> None:
-        """Cut off all who watch."""
+        """Interrupts all streams."""
         async with self.changed:
             self.cuts += 1
             self.changed.notify_all()
 
     async def drain(self) -> None:
-        """End all streams as a service that stops does."""
+        """Ends all streams as a service does when it stops."""
         self.is_draining = True
         await self.cut()
 
     async def watched_by(self, number: int) -> None:
-        """Wait until so many streams are open."""
+        """Waits until `number` streams are open."""
         async with self.changed:
             await self.changed.wait_for(lambda: self.watchers == number)
 
 
 class ChatService:
-    """Chats by token."""
+    """A fake of the chat's methods, with chats by token."""
 
     def __init__(self) -> None:
         self.chats: dict[str, Chat] = {}
         self.failure: Failure | None = None
         self.post_failure: Failure | None = None
-        """The same for messages only: between a page's two calls, things may change."""
+        """A failure of PostMessage only. A page makes two calls, and the state may change between them."""
         self.calls: list[Message] = []
 
     def add_chat(self, token: str, chat: Chat | None = None) -> Chat:
@@ -124,7 +124,7 @@ class ChatService:
         if chat.is_locked:
             await abort(context, code_pb2.FAILED_PRECONDITION, "CHAT_LOCKED")
         chat.posts.append(request)
-        if chat.state == pb.CHAT_STATE_CLOSED:  # it goes to the follow-up's chat
+        if chat.state == pb.CHAT_STATE_CLOSED:  # the message goes to the follow-up's chat
             return pb.PostMessageResponse()
         return pb.PostMessageResponse(message=await chat.say(request.text, pb.CHAT_AUTHOR_CUSTOMER))
 

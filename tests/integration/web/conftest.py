@@ -1,4 +1,4 @@
-"""The pages over a real gRPC connection to a service that the test sets up."""
+"""The pages with a real gRPC connection to a fake service."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ async def service() -> CustomerService:
 
 @pytest.fixture
 async def pages(service: CustomerService) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the pages; it does not follow redirects."""
+    """A client of the pages. It does not follow redirects."""
     async with serve(service) as address, open_channel(address) as channel:
         transport = httpx.ASGITransport(create_app(CustomerServiceStub(channel)))
         async with httpx.AsyncClient(transport=transport, base_url=ORIGIN) as client:

@@ -1,4 +1,4 @@
-"""A CustomerService that keeps the contract's rules for a handful of links, served over real gRPC."""
+"""A fake CustomerService that follows the contract for a few links, served over real gRPC."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -36,11 +36,11 @@ The team"""
 
 @dataclass
 class Link:
-    """A form that was handed out, and what was submitted to it."""
+    """A form and its submissions."""
 
     form: pb.ContactForm
     claims: list[pb.SubmitContactRequest] = field(default_factory=list)
-    """Each submission that acted, once."""
+    """The accepted submissions, without repeats."""
 
     @property
     def takes_answers(self) -> bool:
@@ -48,18 +48,18 @@ class Link:
 
 
 class CustomerService(ChatService, CustomerServiceServicer):
-    """Forms by token; ``failure`` stands for what can go wrong inside."""
+    """A fake with forms by token. If ``failure`` is set, every call fails."""
 
     def __init__(self) -> None:
         super().__init__()
         self.links: dict[str, Link] = {}
         self.submit_failure: Failure | None = None
-        """The same for submissions only: between a page's two calls, things may change."""
+        """A failure of submissions only. A page makes two calls, and the state may change between them."""
         self.reference = REFERENCE
         self.arrived = asyncio.Event()
-        """Set once a submission has come in."""
+        """Set when a submission has arrived."""
         self.held: asyncio.Event | None = None
-        """Submissions wait for it."""
+        """If set, submissions wait for this event."""
 
     def add(
         self,
@@ -134,7 +134,7 @@ _MAX_NAME, _MAX_MESSAGE = 200, 4000
 
 @asynccontextmanager
 async def serve(service: CustomerService) -> AsyncIterator[str]:
-    """Serve ``service`` on a free port; yields ``host:port``."""
+    """Serves ``service`` on a free port; yields ``host:port``."""
     server = grpc.aio.server()
     add_CustomerServiceServicer_to_server(service, server)
     port = server.add_insecure_port("127.0.0.1:0")

@@ -1,4 +1,4 @@
-"""Reads a page as a test looks at it: its elements with their attributes and texts."""
+"""Parses a page into its elements with their attributes and texts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import httpx
 
 _VOID = frozenset({"circle", "input", "link", "meta", "path"})
-"""Elements of the pages that have no end tag; those of SVG close themselves."""
+"""Elements without an end tag. SVG's elements close themselves."""
 
 
 @dataclass
@@ -20,7 +20,7 @@ class Element:
 
     @property
     def text(self) -> str:
-        """All text inside, with white space collapsed as HTML does it: spaces that don't break are none."""
+        """All text of the element, with white space collapsed as in HTML. No-break spaces stay."""
         return re.sub(r"[ \t\n\f\r]+", " ", "".join(self.parts)).strip(" ")
 
 
@@ -52,7 +52,7 @@ class Page(HTMLParser):
             element.parts.append(data)
 
     def all(self, tag: str, **attributes: str) -> list[Element]:
-        """The elements of this tag with these attributes; ``class_`` stands for ``class``."""
+        """Returns the elements with this tag and these attributes. Write ``class_`` for ``class``."""
         wanted = {name.rstrip("_"): value for name, value in attributes.items()}
         return [found for found in self.elements if found.tag == tag and wanted.items() <= found.attributes.items()]
 
@@ -74,12 +74,12 @@ class Page(HTMLParser):
 
     @property
     def values(self) -> dict[str, str]:
-        """What a browser would send if nothing were changed."""
+        """The values that a browser sends if nothing was changed."""
         found = {}
         for element in self.elements:
             attributes = element.attributes
             if element.tag == "textarea":
-                # HTML leaves out the line end after the start tag.
+                # HTML ignores the line end after the start tag.
                 found[attributes["name"]] = "".join(element.parts).removeprefix("\n")
             elif element.tag == "input" and (attributes.get("type") != "checkbox" or "checked" in attributes):
                 found[attributes["name"]] = attributes["value"]
@@ -87,7 +87,7 @@ class Page(HTMLParser):
 
     @property
     def errors(self) -> dict[str, str]:
-        """What is said about each field, by way of its description, without the word that screen readers get first."""
+        """The error of each field, taken from its description, without the prefix for screen readers."""
         found = {}
         for element in self.elements:
             if element.attributes.get("aria-invalid") == "true":
@@ -98,6 +98,6 @@ class Page(HTMLParser):
 
     @property
     def summary(self) -> dict[str, str]:
-        """The links of the error summary: text by target."""
+        """The links of the error summary: by target, the text."""
         links = (link for link in self.all("a") if link.attributes["href"].startswith("#"))
         return {link.attributes["href"].removeprefix("#"): link.text for link in links}

@@ -1,4 +1,4 @@
-"""How the service of these tests refuses and fails, as the contract says."""
+"""Refusals and failures of the fake service, in the contract's format."""
 
 from dataclasses import dataclass
 from typing import NoReturn
@@ -14,13 +14,13 @@ from tests.support import aborting
 
 @dataclass
 class Failure:
-    """What the service answers instead of doing its work."""
+    """The error with which the fake service answers."""
 
     code: int
     reason: str
     retry_seconds: int = 0
     after_acting: bool = False
-    """Whether a submission is carried out before its answer gets lost."""
+    """Whether a submission is accepted before its response is lost."""
 
 
 async def fail(context: grpc.aio.ServicerContext[Message, Message], failure: Failure) -> NoReturn:
@@ -31,7 +31,7 @@ async def fail(context: grpc.aio.ServicerContext[Message, Message], failure: Fai
 async def abort(
     context: grpc.aio.ServicerContext[Message, Message], code: int, reason: str, *details: Message
 ) -> NoReturn:
-    # The words quote what no log may hold, so that the tests notice a page that logs them.
+    # The message quotes personal data, so that the tests notice a page that logs it.
     status = Status(code=code, message=f"refused {context.peer()} jane@example.com")
     for detail in (ErrorInfo(reason=reason, domain="care"), *details):
         status.details.add().Pack(detail)

@@ -1,4 +1,4 @@
-"""Which language the header Accept-Language is answered in (RFC 9110, 12.5.4; RFC 4647, 3.4)."""
+"""The header Accept-Language selects the language of a page (RFC 9110, 12.5.4; RFC 4647, 3.4)."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ OFFERED = ("en", "es", "fr", "de", "ar")
         ("de-CH", "de"),
         ("de-CH-1996", "de"),
         ("ar-EG", "ar"),
-        # As browsers send it.
+        # Headers of browsers.
         ("de-AT,de;q=0.9,en-US;q=0.8,en;q=0.7", "de"),
         ("pt-BR,pt;q=0.9,es;q=0.8,en;q=0.7", "es"),
-        # A region of the first choice counts more than the second choice in so many words.
+        # A regional variant of the first choice takes precedence over the second choice.
         ("de-AT,en;q=0.9", "de"),
         ("en;q=0.5, fr;q=0.8", "fr"),
         ("es;q=0.8, fr;q=0.8", "es"),
         ("fr;q=0.001, es;q=0.002", "es"),
         ("fr ; q=0.3 ,\tes; Q=0.4", "es"),
         ("fr;q=1.000, es;q=0.999", "fr"),
-        # Nothing that is not wanted.
+        # Languages with quality 0 are not used.
         ("de;q=0", None),
         ("de;q=0.000, fr;q=0.1", "fr"),
         ("nl, ja", None),
-        # Whatever comes by default.
+        # "*" and an empty header give the default.
         ("*", None),
         ("*, fr;q=0.5", "fr"),
         ("nl, *;q=0.1", None),
-        # A tag that only begins like one of ours.
+        # A tag that only starts with the letters of an offered one.
         ("dek", None),
         ("eng", None),
-        # What can't be read is passed over, the rest counts.
+        # Unreadable parts are ignored.
         ("fr;q=2, es;q=0.1", "es"),
         ("fr;q=0.1234, es;q=0.1", "es"),
         ("de_DE, es", "es"),
@@ -48,9 +48,9 @@ OFFERED = ("en", "es", "fr", "de", "ar")
         ("fr;level=1, es", "es"),
     ],
 )
-def test_the_most_wanted_language_that_is_offered_is_found(header: str, found: str | None) -> None:
+def test_the_preferred_offered_language_is_selected(header: str, found: str | None) -> None:
     assert look_up(header, OFFERED) == found
 
 
-def test_a_header_without_end_is_not_read_to_its_end() -> None:
+def test_only_the_start_of_a_very_long_header_is_read() -> None:
     assert look_up("xx," * 10_000 + "fr", OFFERED) is None

@@ -1,4 +1,4 @@
-"""The texts in all languages: none is missing, each fills in what the others do, and each keeps its script's rules."""
+"""The texts in all languages are complete, have the same placeholders, and follow the rules of their script."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def placeholders(text: str) -> list[str]:
     return sorted(name for _, name, _, _ in Formatter().parse(text) if name is not None)
 
 
-def test_there_are_five_languages_each_by_the_name_that_it_has_for_itself() -> None:
+def test_there_are_five_languages_each_with_its_own_name() -> None:
     assert [(language.tag, language.name, language.direction) for language in LANGUAGES.values()] == [
         ("en", "English", "ltr"),
         ("es", "Español", "ltr"),
@@ -55,36 +55,36 @@ def test_no_text_is_missing_or_too_many_or_empty(language: Language) -> None:
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_every_language_fills_in_the_same(key: str) -> None:
+def test_every_language_has_the_same_placeholders(key: str) -> None:
     filled_in = {language.tag: placeholders(texts(language)[key]) for language in LANGUAGES.values()}
     assert {tag: names for tag, names in filled_in.items() if names != filled_in["en"]} == {}
 
 
-def test_only_a_text_with_a_business_has_one_for_none_and_that_has_it_not() -> None:
+def test_exactly_the_texts_with_a_business_have_a_variant_without_it() -> None:
     named = {key for key in KEYS if "business" in placeholders(texts(DEFAULT_LANGUAGE)[key])}
     assert {f"{key}.unnamed" for key in named} == {key for key in KEYS if key.endswith(".unnamed")}
     assert not any(placeholders(texts(DEFAULT_LANGUAGE)[key]) for key in KEYS if key.endswith(".unnamed"))
 
 
 @pytest.mark.parametrize("language", TRANSLATIONS, ids=lambda language: language.tag)
-def test_nothing_was_left_in_english(language: Language) -> None:
+def test_every_text_is_translated(language: Language) -> None:
     same = {key for key in KEYS if texts(language)[key] == texts(DEFAULT_LANGUAGE)[key]}
-    # Words that the languages share, and an address that is none in any of them.
+    # Words that are the same in several languages, and an example address.
     assert same <= {"title.error", "errors.prefix", "example.address"}
 
 
-def test_every_text_is_one_that_some_page_shows() -> None:
+def test_every_text_is_used_by_a_page() -> None:
     package = files("care_web")
     sources = [file for folder in (package, package / "templates") for file in folder.iterdir() if file.is_file()]
     code = "\n".join(file.read_text() for file in sources)
-    # Keys are written out, or made of a name and an ending.
+    # Keys are written in full, or composed of a name and a suffix.
     endings = set(re.findall(r"\.(\w+)[\"']", code)) | {"unnamed"}
     unused = {key for key in KEYS if f'"{key}"' not in code and key.rpartition(".")[2] not in endings}
     assert {key for key in unused if not key.startswith(("errors.", "example."))} == set()
 
 
 @EACH
-def test_apostrophes_and_quotes_are_those_of_print(language: Language) -> None:
+def test_apostrophes_and_quotes_are_typographic(language: Language) -> None:
     assert [key for key in KEYS if set("'\"`") & set(texts(language)[key])] == []
 
 
@@ -98,7 +98,7 @@ def test_arabic_is_written_with_its_own_marks() -> None:
     assert {key: text for key, text in texts(LANGUAGES["ar"]).items() if latin.search(text)} == {}
 
 
-def test_nobody_is_addressed_like_a_friend() -> None:
+def test_the_reader_is_addressed_formally() -> None:
     friendly = {
         "de": r"\b(?:du|dich|dir|dein\w*)\b",
         "fr": r"\b(?:tu|te|toi|ton|ta|tes)\b",
@@ -122,10 +122,10 @@ def test_nobody_is_addressed_like_a_friend() -> None:
         ("ar", "31 ديسمبر 2025، 11:05 م (UTC)"),
     ],
 )
-def test_times_are_told_in_utc_as_the_language_writes_them(tag: str, words: str) -> None:
+def test_times_are_in_utc_in_the_format_of_the_language(tag: str, words: str) -> None:
     moment = datetime(2026, 1, 1, 1, 5, tzinfo=timezone(timedelta(hours=2)))
     told = LANGUAGES[tag].format_time(moment)
-    # Some languages keep the number and its unit together.
+    # Some languages use a no-break space between number and unit.
     assert told.striptags().replace("\u202f", " ").replace("\u00a0", " ") == words
     assert told == LANGUAGES[tag].format_time(moment.astimezone(UTC))
     assert 'datetime="2025-12-31T23:05:00+00:00"' in told
@@ -135,7 +135,7 @@ def test_times_are_told_in_utc_as_the_language_writes_them(tag: str, words: str)
     ("seconds", "words"),
     [(1, "20 seconds"), (20, "20 seconds"), (21, "1 minute"), (60, "1 minute"), (61, "2 minutes")],
 )
-def test_a_wait_is_never_told_shorter_than_it_is(seconds: int, words: str) -> None:
+def test_a_wait_is_never_rounded_down(seconds: int, words: str) -> None:
     assert DEFAULT_LANGUAGE.format_wait(seconds) == words.replace(" ", "\u00a0"), "the number stays with its unit"
 
 
@@ -145,7 +145,7 @@ def test_a_wait_is_never_told_shorter_than_it_is(seconds: int, words: str) -> No
         ("es", ["20 segundos", "1 minuto", "2 minutos", "3 minutos", "15 minutos"]),
         ("fr", ["20 secondes", "1 minute", "2 minutes", "3 minutes", "15 minutes"]),
         ("de", ["20 Sekunden", "1 Minute", "2 Minuten", "3 Minuten", "15 Minuten"]),
-        # One, two, a few and many: four forms.
+        # Four forms: one, two, few and many.
         ("ar", ["20 ثانية", "دقيقة", "دقيقتان", "3 دقائق", "15 دقيقة"]),
     ],
 )
@@ -179,11 +179,11 @@ def test_a_name_in_a_title_is_isolated_where_directions_meet(tag: str, name: str
 
 
 @EACH
-def test_examples_run_rightwards_in_every_language(language: Language) -> None:
+def test_examples_run_from_left_to_right_in_every_language(language: Language) -> None:
     assert re.search(r'<bdi dir="ltr">\+\d+</bdi>', language.translate("phone.hint"))
     assert re.search(r'<bdi dir="ltr">\w+@example\.com</bdi>', language.translate("errors.email"))
 
 
 @EACH
-def test_what_is_filled_in_is_text_and_not_markup(language: Language) -> None:
+def test_values_of_placeholders_are_text_and_not_markup(language: Language) -> None:
     assert "<bdi>&lt;b&gt;{code}</bdi>" in language.translate("form.private", business="<b>{code}")

@@ -1,4 +1,4 @@
-"""The chat's page over real gRPC: what it shows in each state, and what becomes of what a customer writes."""
+"""The chat's page over real gRPC: its content in each state, and the messages that a customer writes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def chat(service: CustomerService) -> Chat:
     return chat
 
 
-def said(page: Page) -> list[str]:
+def texts_of(page: Page) -> list[str]:
     return ["".join(text.parts) for text in page.all("p", lang="", dir="auto")]
 
 
@@ -39,14 +39,14 @@ def notices(page: Page) -> list[str]:
     return [notice.text for notice in page.all("p", class_="notice") if "hidden" not in notice.attributes]
 
 
-# --- what it shows ----------------------------------------------------------------------------------------------------
+# --- content ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("chat")
-async def test_it_shows_who_said_what_and_when_the_oldest_first(pages: httpx.AsyncClient) -> None:
+async def test_the_page_shows_authors_texts_and_times_oldest_first(pages: httpx.AsyncClient) -> None:
     page = Page(await pages.get("/c/t"))
     assert page.title == page.heading.removeprefix("H ") == "Chat with Harbor Café"
-    assert said(page) == ["How can we help?", "The soup\nwas cold."]
+    assert texts_of(page) == ["How can we help?", "The soup\nwas cold."]
     assert [item.attributes["class"] for item in page.all("li") if "data-id" in item.attributes] == [
         "from-business",
         "from-customer",
@@ -70,7 +70,7 @@ async def test_a_chat_without_messages_says_so(service: CustomerService, pages: 
     assert page.by_id("thread").attributes["data-events-url"] == "/c/t/events?lang=en"
 
 
-async def test_a_business_without_a_visible_name_speaks_for_itself(
+async def test_the_page_works_for_a_business_without_a_visible_name(
     service: CustomerService, pages: httpx.AsyncClient
 ) -> None:
     chat = service.add_chat("t", Chat(business_name=RLO))
@@ -84,7 +84,7 @@ async def test_a_business_without_a_visible_name_speaks_for_itself(
     )
 
 
-async def test_what_people_wrote_is_text_and_not_markup(service: CustomerService, pages: httpx.AsyncClient) -> None:
+async def test_messages_are_text_and_not_markup(service: CustomerService, pages: httpx.AsyncClient) -> None:
     evil = "<script>alert(1)</script><b>&amp;\"'{{ 7 * 7 }}{business}</p></li></ol>"
     chat = service.add_chat("t", Chat(business_name=evil))
     await chat.say(evil)
@@ -93,13 +93,13 @@ async def test_what_people_wrote_is_text_and_not_markup(service: CustomerService
     page = Page(response)
     assert page.all("b") == []
     assert [script.text for script in page.all("script")] == [""], "our own, which is a file"
-    assert said(page) == [evil, f"{RLO}gnp.exe{PDI}{PDI}"]
+    assert texts_of(page) == [evil, f"{RLO}gnp.exe{PDI}{PDI}"]
     assert page.by_id("thread").attributes["data-business-label"] == evil
-    # What changes directions stays within a paragraph that is isolated by dir="auto".
+    # Characters that change the direction are isolated in a paragraph with dir="auto".
     assert RLO not in response.text.replace(f"{RLO}gnp", "")
 
 
-async def test_a_link_is_read_in_full_once_and_asks_for_no_more_than_its_chat(
+async def test_reading_the_page_makes_one_call_and_sends_nothing(
     service: CustomerService, pages: httpx.AsyncClient, chat: Chat
 ) -> None:
     await pages.get("/c/t")
@@ -107,7 +107,7 @@ async def test_a_link_is_read_in_full_once_and_asks_for_no_more_than_its_chat(
     assert chat.posts == []
 
 
-async def test_a_closed_case_can_be_brought_up_again(
+async def test_a_closed_ticket_accepts_another_message(
     service: CustomerService, pages: httpx.AsyncClient, chat: Chat
 ) -> None:
     await chat.close()
@@ -127,7 +127,7 @@ async def test_a_closed_case_can_be_brought_up_again(
 
 
 @pytest.mark.parametrize("token", ["nobody-knows", "x" * 200, "x" * 201, "%00", "%F0%9F%94%91", "a%3Fb%23c", "%FF"])
-async def test_all_unknown_links_get_the_answer_of_the_forms(pages: httpx.AsyncClient, token: str) -> None:
+async def test_all_unknown_links_get_the_page_of_unknown_forms(pages: httpx.AsyncClient, token: str) -> None:
     expected = (await pages.get("/f/other")).text
     for response in (await pages.get(f"/c/{token}"), await pages.post(f"/c/{token}", data={"text": "Hello"})):
         assert response.status_code == 404
@@ -140,7 +140,7 @@ async def test_the_link_of_a_rejected_contact_is_unknown(pages: httpx.AsyncClien
     assert (await pages.post("/c/t", data={"text": "Hello"})).status_code == 404
 
 
-async def test_a_token_that_is_too_long_is_never_asked_for(service: CustomerService, pages: httpx.AsyncClient) -> None:
+async def test_a_token_that_is_too_long_causes_no_call(service: CustomerService, pages: httpx.AsyncClient) -> None:
     service.add_chat("x" * 201)
     assert (await pages.get(f"/c/{'x' * 201}")).status_code == 404
     assert (await pages.post(f"/c/{'x' * 201}", data={"text": "Hello"})).status_code == 404
@@ -150,9 +150,7 @@ async def test_a_token_that_is_too_long_is_never_asked_for(service: CustomerServ
 # --- earlier messages -------------------------------------------------------------------------------------------------
 
 
-async def test_earlier_messages_are_a_button_away_and_so_is_the_way_back(
-    service: CustomerService, pages: httpx.AsyncClient
-) -> None:
+async def test_buttons_lead_to_earlier_messages_and_back(service: CustomerService, pages: httpx.AsyncClient) -> None:
     chat = service.add_chat("t")
     for number in range(120):
         await chat.say(str(number))
@@ -160,7 +158,7 @@ async def test_earlier_messages_are_a_button_away_and_so_is_the_way_back(
     url = "/c/t"
     while True:
         page = Page(await pages.get(url))
-        seen = said(page) + seen
+        seen = texts_of(page) + seen
         earlier = [button for button in page.all("button", name="before") if button.attributes["value"]]
         if not earlier:
             break
@@ -177,7 +175,7 @@ async def test_earlier_messages_are_a_button_away_and_so_is_the_way_back(
 
 
 @pytest.mark.parametrize("query", ["", "?before=3"])
-async def test_looking_at_other_messages_keeps_what_was_typed_and_sends_nothing(
+async def test_showing_other_messages_keeps_the_typed_text_and_sends_nothing(
     pages: httpx.AsyncClient, chat: Chat, query: str
 ) -> None:
     for _ in range(5):
@@ -186,26 +184,24 @@ async def test_looking_at_other_messages_keeps_what_was_typed_and_sends_nothing(
     response = await pages.post(f"/c/t{query}", data=values | {"before": "1"})
     page = Page(response)
     assert response.status_code == 200
-    assert said(page) == ["How can we help?"]
+    assert texts_of(page) == ["How can we help?"]
     assert page.values == values | {"text": "Not sent\nyet."}, "under the same request id"
     assert page.by_id("form").attributes["action"] == "/c/t?before=1"
     assert chat.posts == []
 
 
-async def test_a_place_that_is_none_of_the_chats_leads_to_the_latest_messages(
-    pages: httpx.AsyncClient, chat: Chat
-) -> None:
+async def test_an_invalid_position_leads_to_the_latest_messages(pages: httpx.AsyncClient, chat: Chat) -> None:
     response = await pages.get("/c/t?lang=de&before=nonsense")
     assert (response.status_code, response.headers["Location"]) == (303, "/c/t?lang=de")
 
 
-async def test_the_switch_of_the_languages_keeps_the_place_and_what_was_typed(
+async def test_switching_the_language_keeps_the_position_and_the_typed_text(
     pages: httpx.AsyncClient, chat: Chat
 ) -> None:
     typed = await pages.post("/c/t?before=1", data={"text": "Not sent yet.", "lang": "de"})
     page = Page(typed)
     assert page.title == "Chat mit Harbor Café"
-    assert said(page) == ["How can we help?"]
+    assert texts_of(page) == ["How can we help?"]
     assert page.values["text"] == "Not sent yet."
     blank = await pages.post("/c/t?before=1", data={"text": " ", "lang": "de"})
     assert (blank.status_code, blank.headers["Location"]) == (303, "/c/t?lang=de&before=1")
@@ -225,13 +221,13 @@ async def test_a_message_is_sent_once_and_shown_on_a_page_that_can_be_reloaded(
     assert post.text == "Two lines\nof mine."
     assert str(UUID(post.request_id)) == post.request_id == values["request_id"]
     page = Page(await pages.get(SENT))
-    assert said(page)[-1] == "Two lines\nof mine."
+    assert texts_of(page)[-1] == "Two lines\nof mine."
     assert page.values["text"] == ""
     assert page.values["request_id"] != values["request_id"]
     assert notices(page) == []
 
 
-async def test_going_back_and_sending_other_words_is_a_further_message(pages: httpx.AsyncClient, chat: Chat) -> None:
+async def test_going_back_and_sending_another_text_is_a_further_message(pages: httpx.AsyncClient, chat: Chat) -> None:
     values = Page(await pages.get("/c/t")).values
     for text in ("One", "Two", "Two"):
         assert (await pages.post("/c/t", data=values | {"text": text})).status_code == 303
@@ -239,7 +235,9 @@ async def test_going_back_and_sending_other_words_is_a_further_message(pages: ht
 
 
 @pytest.mark.parametrize("request_id", ["", "nonsense", "00000000-0000-0000-0000-000000000000"])
-async def test_a_page_that_was_tampered_with_still_sends(pages: httpx.AsyncClient, chat: Chat, request_id: str) -> None:
+async def test_a_page_with_changed_hidden_fields_still_sends(
+    pages: httpx.AsyncClient, chat: Chat, request_id: str
+) -> None:
     assert (await pages.post("/c/t", data={"text": "Hello", "request_id": request_id})).status_code == 303
     assert UUID(chat.posts[0].request_id).int != 0
 
@@ -254,7 +252,7 @@ async def test_a_page_that_was_tampered_with_still_sends(pages: httpx.AsyncClien
     ],
     ids=["empty", "blank", "10,001", "80,000"],
 )
-async def test_a_refused_message_is_kept_beside_what_is_wrong_with_it(
+async def test_a_refused_message_is_kept_with_its_error(
     pages: httpx.AsyncClient, chat: Chat, text: str, error: str
 ) -> None:
     values = Page(await pages.get("/c/t")).values
@@ -266,7 +264,7 @@ async def test_a_refused_message_is_kept_beside_what_is_wrong_with_it(
     assert "autofocus" in page.by_id("text").attributes
     assert page.values["text"] == text.strip(" \r\n\t\0")
     assert page.values["request_id"] == values["request_id"]
-    assert len(said(page)) == 2
+    assert len(texts_of(page)) == 2
     assert chat.posts == []
 
 
@@ -279,7 +277,7 @@ async def test_the_longest_message_arrives(pages: httpx.AsyncClient, chat: Chat,
     assert chat.posts[0].text == text
 
 
-async def test_a_body_beyond_all_measure_is_refused_unread(pages: httpx.AsyncClient, chat: Chat) -> None:
+async def test_a_body_that_is_too_large_is_refused_unread(pages: httpx.AsyncClient, chat: Chat) -> None:
     response = await pages.post("/c/t", data={"text": "x" * 1024 * 1024})
     assert response.status_code == 413
     assert "at most 10,000 characters" in Page(response).one("main").text
@@ -322,13 +320,13 @@ async def test_a_locked_chat_names_a_time_to_wait(pages: httpx.AsyncClient, chat
     assert (response.status_code, response.headers["Retry-After"]) == (409, "60")
 
 
-async def test_one_address_writes_so_often_and_no_more(pages: httpx.AsyncClient, chat: Chat) -> None:
+async def test_messages_are_limited_per_address(pages: httpx.AsyncClient, chat: Chat) -> None:
     statuses = [(await pages.post("/c/t", data={"text": "Hello"})).status_code for _ in range(MESSAGES_PER_MINUTE + 1)]
     assert statuses == [303] * MESSAGES_PER_MINUTE + [429]
     assert len(chat.posts) == MESSAGES_PER_MINUTE
 
 
-async def test_the_page_says_when_the_service_is_away(
+async def test_the_page_says_that_the_service_is_down(
     service: CustomerService, pages: httpx.AsyncClient, chat: Chat
 ) -> None:
     service.failure = AWAY
@@ -336,12 +334,12 @@ async def test_the_page_says_when_the_service_is_away(
     page = Page(response)
     assert (response.status_code, response.headers["Retry-After"]) == (503, "90")
     assert page.one("a", class_="action").attributes["href"] == "/c/t?lang=fr"
-    # Also where something was typed before a button asked for other messages.
+    # Also if text was typed before a button requested other messages.
     kept = Page(await pages.post("/c/t", data={"text": "Hello", "before": ""}))
     assert kept.values["text"] == "Hello"
 
 
-async def test_the_token_is_in_no_address_that_leaves_the_page(pages: httpx.AsyncClient, chat: Chat) -> None:
+async def test_the_page_has_no_links_and_sends_no_referrer(pages: httpx.AsyncClient, chat: Chat) -> None:
     await chat.say("See https://elsewhere.example/ for more.")
     response = await pages.get("/c/t")
     page = Page(response)

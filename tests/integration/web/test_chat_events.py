@@ -1,4 +1,4 @@
-"""What comes in a chat over real HTTP and gRPC: each message once, whatever cuts the stream off."""
+"""The live stream of a chat over real HTTP and gRPC shows each message once, despite interruptions."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ RLO = "\u202e"
 
 @dataclass
 class Event:
-    """An event as a browser reads it (HTML, 9.2.6)."""
+    """An event as a browser parses it (HTML, 9.2.6)."""
 
     type: str = "message"
     data: str = ""
@@ -44,13 +44,13 @@ class Event:
 
     @property
     def texts(self) -> list[str]:
-        """What the messages in it say."""
+        """The texts of the messages in the event."""
         page = Page(httpx.Response(200, text=self.data))
         return ["".join(text.parts) for text in page.all("p", lang="", dir="auto")]
 
 
 async def events(response: httpx.Response) -> AsyncIterator[Event]:
-    """The events of a stream; one without data is told by its other fields."""
+    """Yields the events of a stream, including those without data."""
     fields: dict[str, str] = {}
     async for line in response.aiter_lines():
         if line.startswith(":"):
@@ -83,10 +83,10 @@ async def browser(service: CustomerService) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @asynccontextmanager
-async def following(
+async def follow_events(
     browser: httpx.AsyncClient, url: str = EVENTS, headers: Mapping[str, str] | None = None
 ) -> AsyncIterator[AsyncIterator[Event]]:
-    """The events at ``url`` after the one that only says when to come again."""
+    """Yields the events at ``url`` after the first one, which only sets the retry time."""
     async with browser.stream("GET", url, headers=headers) as response:
         assert response.status_code == 200
         assert response.headers["Content-Type"].startswith("text/event-stream")
@@ -98,9 +98,9 @@ async def following(
         yield found
 
 
-async def test_what_comes_is_told_as_the_page_shows_it(browser: httpx.AsyncClient, chat: Chat) -> None:
+async def test_live_messages_have_the_markup_of_the_page(browser: httpx.AsyncClient, chat: Chat) -> None:
     page = Page(await browser.get("/c/t"))
-    async with following(browser, page.by_id("thread").attributes["data-events-url"]) as found:
+    async with follow_events(browser, page.by_id("thread").attributes["data-events-url"]) as found:
         state = await anext(found)
         assert (state.type, state.data) == ("state", "open")
         await chat.say("<b>Three</b>\r\nlines\n" + RLO)
@@ -117,22 +117,22 @@ async def test_what_comes_is_told_as_the_page_shows_it(browser: httpx.AsyncClien
     assert told.one("time").text == reloaded.all("time")[-1].text
 
 
-async def test_a_page_that_shows_nothing_is_told_everything(browser: httpx.AsyncClient, chat: Chat) -> None:
-    async with following(browser) as found:
+async def test_an_empty_page_gets_all_messages(browser: httpx.AsyncClient, chat: Chat) -> None:
+    async with follow_events(browser) as found:
         assert (await anext(found)).type == "state"
         assert (await anext(found)).texts == ["One", "Two"]
     assert chat.posts == []
 
 
-async def test_what_comes_speaks_the_language_of_the_page(browser: httpx.AsyncClient, chat: Chat) -> None:
-    async with following(browser, "/c/t/events?lang=ar&resume=1", {"Accept-Language": "en"}) as found:
+async def test_live_messages_are_in_the_language_of_the_page(browser: httpx.AsyncClient, chat: Chat) -> None:
+    async with follow_events(browser, "/c/t/events?lang=ar&resume=1", {"Accept-Language": "en"}) as found:
         assert (await anext(found)).type == "state"
         assert "أنتم" in (await anext(found)).data
     assert len(chat.messages) == 2
 
 
-async def test_who_is_cut_off_again_and_again_is_told_each_message_once(browser: httpx.AsyncClient, chat: Chat) -> None:
-    chance = random.Random(4)  # noqa: S311 - repeats a run, guards nothing
+async def test_a_reader_with_many_interruptions_gets_each_message_once(browser: httpx.AsyncClient, chat: Chat) -> None:
+    chance = random.Random(4)  # noqa: S311 - to repeat runs, not for security
     told: list[str] = []
     last_id = ""
 
@@ -140,13 +140,13 @@ async def test_who_is_cut_off_again_and_again_is_told_each_message_once(browser:
         nonlocal last_id
         while "198" not in told:
             headers = {"Last-Event-ID": last_id} if last_id else {}
-            async with following(browser, f"{EVENTS}&resume=2", headers) as found:
+            async with follow_events(browser, f"{EVENTS}&resume=2", headers) as found:
                 async for event in found:
                     last_id = event.id or last_id
                     if event.type == "message" and event.data:
                         told.extend(event.texts)
                     if chance.random() < 0.2:
-                        break  # the client's own doing; else it is the service that ends the stream
+                        break  # the client ends the stream; otherwise the service ends it
 
     async with asyncio.TaskGroup() as both:
         both.create_task(follow())
@@ -158,62 +158,60 @@ async def test_who_is_cut_off_again_and_again_is_told_each_message_once(browser:
     assert told == [str(number) for number in range(199)]
 
 
-async def test_a_service_that_ends_the_stream_ends_it_for_a_while(browser: httpx.AsyncClient, chat: Chat) -> None:
+async def test_a_stream_that_the_service_ends_is_retried_after_a_pause(browser: httpx.AsyncClient, chat: Chat) -> None:
     with capture_logs() as lines:
-        async with following(browser) as found:
+        async with follow_events(browser) as found:
             assert [(await anext(found)).type for _ in range(2)] == ["state", "message"]
             await chat.cut()
             assert [event.fields async for event in found] == [{"retry": "10000"}]
     assert lines == [], "when a service restarts, all streams end"
 
 
-async def test_a_service_that_stops_leaves_it_to_each_browser_when_to_come_again(
-    browser: httpx.AsyncClient, chat: Chat
-) -> None:
+async def test_a_stopping_service_sets_no_common_retry_time(browser: httpx.AsyncClient, chat: Chat) -> None:
     with capture_logs() as lines:
-        async with following(browser) as found:
+        async with follow_events(browser) as found:
             assert [(await anext(found)).type for _ in range(2)] == ["state", "message"]
             await chat.drain()
             assert [event async for event in found] == [], "no other time than the one that each was told by chance"
     assert lines == [], "when a service restarts, all streams end"
 
 
-async def test_while_the_service_is_away_browsers_are_told_to_come_again(
+async def test_browsers_are_told_to_retry_while_the_service_is_down(
     service: CustomerService, browser: httpx.AsyncClient, chat: Chat
 ) -> None:
     service.failure = Failure(code_pb2.UNAVAILABLE, "DATABASE_UNAVAILABLE", retry_seconds=7)
-    async with following(browser) as found:
+    async with follow_events(browser) as found:
         assert [event.fields async for event in found] == [{"retry": "7000"}]
     assert chat.watchers == 0
 
 
-async def test_a_rejected_contact_is_told_that_it_is_over(browser: httpx.AsyncClient, chat: Chat) -> None:
-    async with following(browser) as found:
+async def test_a_rejected_contact_gets_the_end_of_the_chat(browser: httpx.AsyncClient, chat: Chat) -> None:
+    async with follow_events(browser) as found:
         assert [(await anext(found)).type for _ in range(2)] == ["state", "message"]
         await chat.die()
         assert [event.type async for event in found] == ["ended"]
 
 
 @pytest.mark.parametrize("path", ["/c/unknown/events", f"/c/{'x' * 201}/events", "/c/%00/events"])
-async def test_all_unknown_links_get_one_answer(browser: httpx.AsyncClient, path: str) -> None:
-    async with following(browser, path) as found:
+async def test_all_unknown_links_get_the_same_answer(browser: httpx.AsyncClient, path: str) -> None:
+    async with follow_events(browser, path) as found:
         assert [(event.type, event.data) async for event in found] == [("ended", "ended")]
 
 
-async def test_a_place_that_is_none_of_the_chats_asks_for_a_reload(browser: httpx.AsyncClient, chat: Chat) -> None:
-    async with following(browser, headers={"Last-Event-ID": "nonsense"}) as found:
+async def test_an_invalid_position_causes_a_reload(browser: httpx.AsyncClient, chat: Chat) -> None:
+    async with follow_events(browser, headers={"Last-Event-ID": "nonsense"}) as found:
         assert [event.type async for event in found] == ["ended"]
     assert chat.watchers == 0
 
 
-async def test_who_leaves_is_watched_for_no_longer(browser: httpx.AsyncClient, chat: Chat) -> None:
-    async with following(browser) as found:
+async def test_the_stream_at_the_service_ends_when_the_browser_leaves(browser: httpx.AsyncClient, chat: Chat) -> None:
+    async with follow_events(browser) as found:
         await anext(found)
         await chat.watched_by(1)
     await chat.watched_by(0)
 
 
-async def test_a_service_of_which_nothing_is_heard_is_given_up(service: CustomerService, chat: Chat) -> None:
+async def test_a_silent_stream_is_cancelled(service: CustomerService, chat: Chat) -> None:
     chat.is_silent = True
     async with customer_service.serve(service) as address, open_channel(address) as channel:
         with pytest.raises(TryLater):
@@ -228,7 +226,7 @@ async def test_head_opens_no_stream(browser: httpx.AsyncClient, service: Custome
     assert service.calls == []
 
 
-async def test_one_link_has_so_many_streams_and_all_links_so_many(
+async def test_streams_are_limited_per_link_and_in_total(
     service: CustomerService, browser: httpx.AsyncClient, chat: Chat
 ) -> None:
     other = service.add_chat("other")
@@ -236,7 +234,7 @@ async def test_one_link_has_so_many_streams_and_all_links_so_many(
         leave = asyncio.Event()
 
         async def stay(url: str) -> None:
-            async with following(browser, url) as found:
+            async with follow_events(browser, url) as found:
                 await anext(found)
                 await leave.wait()
 
@@ -253,5 +251,5 @@ async def test_one_link_has_so_many_streams_and_all_links_so_many(
         leave.set()
     await chat.watched_by(0)
     await other.watched_by(0)
-    async with following(browser) as found:
+    async with follow_events(browser) as found:
         assert (await anext(found)).type == "state"

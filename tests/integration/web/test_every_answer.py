@@ -1,4 +1,4 @@
-"""What holds for every answer of the pages: safe headers, no caching, own files only, and silence in the logs."""
+"""Every response of the pages has safe headers, is not cached, uses only own files, and logs no personal data."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ GOOD = {"email": "jane@example.com", "consent": "yes"}
 UNAVAILABLE = Failure(code_pb2.UNAVAILABLE, "DATABASE_UNAVAILABLE")
 LIMITED = Failure(code_pb2.RESOURCE_EXHAUSTED, "RATE_LIMITED", 5)
 SCRIPTS = {"script-src": "'self'", "connect-src": "'self'"}
-"""What a page that shows what is new by itself may do beyond the others."""
+"""The additional permissions of a page with live updates."""
 
 
 @dataclass
 class Request:
-    """A request, and the status of its answer."""
+    """A request, and the status of its response."""
 
     status: int
     method: str
@@ -105,7 +105,7 @@ def assert_is_safe(response: httpx.Response, *, live: bool = False) -> None:
 
 
 @pytest.mark.parametrize("request_", ANSWERS, ids=lambda request: f"{request.status} {request.method} {request.path}")
-async def test_every_answer_is_safe_and_kept_by_no_cache(
+async def test_every_response_is_safe_and_not_cached(
     service: CustomerService, pages: httpx.AsyncClient, request_: Request
 ) -> None:
     service.add("open")
@@ -159,9 +159,7 @@ async def test_the_root_explains_itself(pages: httpx.AsyncClient) -> None:
     assert "open the link in the reply" in page.one("main").text
 
 
-async def test_nothing_is_made_of_the_host_that_a_request_names(
-    service: CustomerService, pages: httpx.AsyncClient
-) -> None:
+async def test_the_host_header_has_no_effect(service: CustomerService, pages: httpx.AsyncClient) -> None:
     service.add("open")
     service.add_chat("chat")
     headers = {"Host": "evil.example", "X-Forwarded-Host": "evil.example"}
@@ -193,13 +191,13 @@ async def test_head_is_like_get_without_a_body(service: CustomerService, pages: 
 
 
 class Broken:
-    """A service whose client fails in a way that nobody foresaw."""
+    """A client that fails with an unexpected error."""
 
     async def GetContactForm(self, request: pb.GetContactFormRequest, timeout: float) -> pb.GetContactFormResponse:
         raise LookupError(f"{request.token} jane@example.com")
 
 
-async def test_a_mistake_of_ours_gets_a_page_and_a_log_line_without_anything_private() -> None:
+async def test_an_unexpected_error_gets_a_page_and_a_log_line_without_personal_data() -> None:
     app = create_app(cast("CustomerServiceAsyncStub", Broken()))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://care.example") as pages:
         with capture_logs() as lines:

@@ -1,4 +1,4 @@
-"""What the page behind a link shows: the form while it takes answers, else what became of it."""
+"""The page of a form's link shows the form while it accepts answers, and otherwise its state."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.integration.web.refusals import Failure
 RLO, PDI, RLI = "\u202e", "\u2069", "\u2067"
 
 
-async def test_the_form_shows_the_business_its_words_and_what_is_agreed_to(
+async def test_the_form_shows_the_business_its_reply_and_the_consent_text(
     service: CustomerService, pages: httpx.AsyncClient
 ) -> None:
     service.add(
@@ -37,9 +37,7 @@ async def test_the_form_shows_the_business_its_words_and_what_is_agreed_to(
     assert page.summary == {}
 
 
-async def test_the_fields_say_to_browsers_and_keyboards_what_they_are(
-    service: CustomerService, pages: httpx.AsyncClient
-) -> None:
+async def test_the_fields_have_types_and_autocomplete_hints(service: CustomerService, pages: httpx.AsyncClient) -> None:
     service.add("t")
     page = Page(await pages.get("/f/t"))
     expected = {
@@ -60,7 +58,7 @@ async def test_the_fields_say_to_browsers_and_keyboards_what_they_are(
     assert page.all("script") == []
 
 
-async def test_each_form_has_a_request_id_of_its_own(service: CustomerService, pages: httpx.AsyncClient) -> None:
+async def test_each_form_has_its_own_request_id(service: CustomerService, pages: httpx.AsyncClient) -> None:
     service.add("t")
     ids = {Page(await pages.get("/f/t")).values["request_id"] for _ in range(3)}
     assert len({UUID(found) for found in ids}) == 3
@@ -76,14 +74,14 @@ async def test_the_phone_field_says_whether_the_country_code_is_needed(
     assert hint in page.by_id("phone-hint").text
 
 
-async def test_a_long_reply_has_a_link_past_it(service: CustomerService, pages: httpx.AsyncClient) -> None:
+async def test_a_long_reply_has_a_skip_link(service: CustomerService, pages: httpx.AsyncClient) -> None:
     service.add("long", reply_text="We are sorry. " * 100)
     page = Page(await pages.get("/f/long"))
     assert page.summary == {"answer": "Go to the form"}
     assert page.by_id("answer").attributes["tabindex"] == "-1"
 
 
-async def test_an_answered_form_says_so_and_can_still_be_used(
+async def test_an_answered_form_is_shown_as_answered_and_can_still_be_used(
     service: CustomerService, pages: httpx.AsyncClient
 ) -> None:
     service.add("t", pb.CONTACT_FORM_STATE_ANSWERED)
@@ -95,7 +93,7 @@ async def test_an_answered_form_says_so_and_can_still_be_used(
     assert "email" in page.values
 
 
-async def test_a_form_of_a_closed_case_says_that_an_answer_brings_the_case_up_again(
+async def test_a_form_of_a_closed_ticket_says_that_an_answer_starts_a_follow_up(
     service: CustomerService, pages: httpx.AsyncClient
 ) -> None:
     link = service.add("t", pb.CONTACT_FORM_STATE_CLOSED)
@@ -119,7 +117,7 @@ async def test_a_form_of_a_closed_case_says_that_an_answer_brings_the_case_up_ag
         (pb.CONTACT_FORM_STATE_REPLACED, "This form is no longer needed", "Harbor Café is in touch with the customer"),
     ],
 )
-async def test_an_ended_form_says_what_became_of_it(
+async def test_an_ended_form_shows_its_state(
     service: CustomerService,
     pages: httpx.AsyncClient,
     state: pb.ContactFormState.ValueType,
@@ -135,23 +133,21 @@ async def test_an_ended_form_says_what_became_of_it(
     assert page.all("form") == []
 
 
-async def test_a_state_of_a_newer_service_is_no_mistake_of_the_customer(
-    service: CustomerService, pages: httpx.AsyncClient
-) -> None:
+async def test_an_unknown_state_is_shown_as_an_outage(service: CustomerService, pages: httpx.AsyncClient) -> None:
     service.add("t", pb.CONTACT_FORM_STATE_UNSPECIFIED)
     assert (await pages.get("/f/t")).status_code == 503
 
 
 @pytest.mark.parametrize("token", ["nobody-knows", "x" * 200, "x" * 201, "%00", "%F0%9F%94%91", "a%3Fb%23c", "%FF"])
 @pytest.mark.parametrize("path", ["/f/{}", "/f/{}/thanks"])
-async def test_all_unknown_links_get_one_answer(pages: httpx.AsyncClient, path: str, token: str) -> None:
+async def test_all_unknown_links_get_the_same_answer(pages: httpx.AsyncClient, path: str, token: str) -> None:
     response = await pages.get(path.format(token))
     assert response.status_code == 404
     assert response.text == (await pages.get("/f/other")).text
     assert Page(response).heading == "This link is not valid"
 
 
-async def test_a_token_that_is_too_long_is_never_asked_for(service: CustomerService, pages: httpx.AsyncClient) -> None:
+async def test_a_token_that_is_too_long_causes_no_call(service: CustomerService, pages: httpx.AsyncClient) -> None:
     service.add("x" * 201)
     answers = [
         await pages.get(f"/f/{'x' * 201}"),
@@ -162,16 +158,14 @@ async def test_a_token_that_is_too_long_is_never_asked_for(service: CustomerServ
     assert service.calls == []
 
 
-async def test_a_token_that_the_service_finds_malformed_is_an_unknown_link(
-    service: CustomerService, pages: httpx.AsyncClient
-) -> None:
+async def test_a_malformed_token_is_an_unknown_link(service: CustomerService, pages: httpx.AsyncClient) -> None:
     service.failure = Failure(code_pb2.INVALID_ARGUMENT, "INVALID_FIELD")
     response = await pages.get("/f/t")
     assert response.status_code == 404
     assert Page(response).heading == "This link is not valid"
 
 
-async def test_the_page_says_when_the_service_is_away_and_when_to_come_back(
+async def test_the_page_says_that_the_service_is_down_and_when_to_retry(
     service: CustomerService, pages: httpx.AsyncClient
 ) -> None:
     service.add("t/ü")
@@ -184,7 +178,9 @@ async def test_the_page_says_when_the_service_is_away_and_when_to_come_back(
     assert page.one("a", class_="action").attributes["href"] == "/f/t%3F%C3%BC"
 
 
-async def test_what_others_wrote_is_text_and_not_markup(service: CustomerService, pages: httpx.AsyncClient) -> None:
+async def test_texts_of_the_business_are_text_and_not_markup(
+    service: CustomerService, pages: httpx.AsyncClient
+) -> None:
     evil = "<script>alert(1)</script><b>&amp;\"'{{ 7 * 7 }}{business}"
     service.add("t", business_name=evil, reply_text=evil, consent_text=evil)
     page = Page(await pages.get("/f/t"))
@@ -199,18 +195,20 @@ async def test_what_others_wrote_is_text_and_not_markup(service: CustomerService
         assert evil in shown.one("main").text
 
 
-async def test_a_name_cannot_turn_the_page_round(service: CustomerService, pages: httpx.AsyncClient) -> None:
+async def test_a_name_cannot_change_the_direction_of_the_page(
+    service: CustomerService, pages: httpx.AsyncClient
+) -> None:
     service.add("t", business_name=f"Har{RLO}bor\n\tCafé{PDI}{RLI}\x07", reply_text=f"{RLO}sorry{PDI}")
     response = await pages.get("/f/t")
     page = Page(response)
     assert page.title == "Harbor Café would like to put things right"
     assert [name.text for name in page.all("bdi")] == ["Harbor Café", "+44", "Harbor Café"]
-    # The reply keeps its characters: it is a block of its own, and none of them reaches beyond the end of a block.
+    # The reply keeps its characters: it is a separate block, and they have no effect beyond the block.
     assert page.one("blockquote").text == f"{RLO}sorry{PDI}"
     assert RLO not in response.text.replace(f"{RLO}sorry", "")
 
 
-async def test_a_business_without_a_visible_name_speaks_for_itself(
+async def test_the_page_works_for_a_business_without_a_visible_name(
     service: CustomerService, pages: httpx.AsyncClient
 ) -> None:
     service.add("t", business_name=RLO)

@@ -1,4 +1,4 @@
-"""Each page in each language: as the browser asks for it, or as the reader chose it by the switch."""
+"""Each page in each language, selected by the browser or by the reader."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TYPED = GOOD | {"phone": "+44 20 7946 0958", "display_name": "Jane Doe", "messag
 
 @dataclass(frozen=True)
 class Answer:
-    """A page as the catalogs know it, and what it is the answer to."""
+    """A page with the keys of its texts, and the request for it."""
 
     heading: str
     status: int
@@ -40,7 +40,7 @@ class Answer:
     content: bytes | None = None
     failure: Failure | None = None
     texts: tuple[str, ...] = ()
-    """Keys of further texts that it says as they stand."""
+    """Keys of further texts that the page contains unchanged."""
 
 
 ANSWERS = [
@@ -74,7 +74,7 @@ ANSWERS = [
 
 @pytest.fixture
 async def links(service: CustomerService) -> CustomerService:
-    """A link in each state, by the state's name."""
+    """Adds a link in each state, with the state's name as token."""
     for state in pb.ContactFormState.values():
         if state != pb.CONTACT_FORM_STATE_UNSPECIFIED:
             service.add(pb.ContactFormState.Name(state).removeprefix("CONTACT_FORM_STATE_").lower(), state)
@@ -97,11 +97,11 @@ async def ask(
 
 
 def read(text: Markup) -> str:
-    """Return what is read of a text as HTML; its ``striptags`` would take the spaces that don't break for others."""
+    """Returns the text of HTML. ``striptags`` would replace no-break spaces."""
     return unescape(re.sub("<[^>]*>", "", text))
 
 
-def assert_speaks(response: httpx.Response, language: Language) -> Page:
+def assert_language(response: httpx.Response, language: Language) -> Page:
     page = Page(response)
     assert page.one("html").attributes == {"lang": language.tag, "dir": language.direction}
     assert response.headers["Content-Language"] == language.tag
@@ -110,14 +110,14 @@ def assert_speaks(response: httpx.Response, language: Language) -> Page:
 
 
 @pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: f"{answer.status} {answer.heading}")
-async def test_every_page_speaks_the_language_that_the_browser_asks_for(
+async def test_every_page_is_in_the_language_that_the_browser_requests(
     links: CustomerService, pages: httpx.AsyncClient, answer: Answer
 ) -> None:
     links.failure = answer.failure
     for language in LANGUAGES.values():
         response = await ask(pages, answer, {"Accept-Language": f"{language.tag}-XX, nl;q=0.9"})
         assert response.status_code == answer.status
-        page = assert_speaks(response, language)
+        page = assert_language(response, language)
         assert page.heading.removeprefix("H ") == read(language.translate(answer.heading, business=NAME))
         everything = page.one("body").text
         assert [key for key in answer.texts if language.translate_plain(key) not in everything] == []
@@ -125,7 +125,7 @@ async def test_every_page_speaks_the_language_that_the_browser_asks_for(
 
 
 @EACH
-async def test_what_a_page_fills_in_is_said_in_its_language(
+async def test_values_of_placeholders_are_in_the_language_of_the_page(
     links: CustomerService, pages: httpx.AsyncClient, language: Language
 ) -> None:
     headers = {"Accept-Language": language.tag}
@@ -141,7 +141,7 @@ async def test_what_a_page_fills_in_is_said_in_its_language(
 
 
 @EACH
-async def test_mistakes_are_told_in_the_language_of_the_page(
+async def test_errors_are_in_the_language_of_the_page(
     links: CustomerService, pages: httpx.AsyncClient, language: Language
 ) -> None:
     wrong = {"email": "jane@", "phone": "12", "display_name": "x" * 201, "message": "x" * 4001}
@@ -156,14 +156,14 @@ async def test_mistakes_are_told_in_the_language_of_the_page(
 
 
 @pytest.mark.parametrize("header", [None, "nl, ja;q=0.5", "*", "nonsense;;q=,"])
-async def test_who_asks_for_none_of_ours_reads_english(
+async def test_english_is_the_default_language(
     links: CustomerService, pages: httpx.AsyncClient, header: str | None
 ) -> None:
     response = await pages.get("/f/open", headers={"Accept-Language": header} if header is not None else {})
-    assert_speaks(response, LANGUAGES["en"])
+    assert_language(response, LANGUAGES["en"])
 
 
-async def test_the_words_of_the_business_stay_as_they_are(service: CustomerService, pages: httpx.AsyncClient) -> None:
+async def test_texts_of_the_business_are_not_translated(service: CustomerService, pages: httpx.AsyncClient) -> None:
     reply, consent = "Es tut uns leid.", "Sie dürfen mich anrufen."
     service.add("t", business_name="مقهى الميناء", reply_text=reply, consent_text=consent)
     page = Page(await pages.get("/f/t", headers={"Accept-Language": "fr"}))
@@ -175,7 +175,7 @@ async def test_the_words_of_the_business_stay_as_they_are(service: CustomerServi
     assert page.all("bdi")[0].text == "مقهى الميناء"
 
 
-async def test_our_own_consent_text_is_in_the_language_of_the_page(
+async def test_the_default_consent_text_is_in_the_language_of_the_page(
     links: CustomerService, pages: httpx.AsyncClient
 ) -> None:
     links.failure = AWAY
@@ -184,11 +184,11 @@ async def test_our_own_consent_text_is_in_the_language_of_the_page(
     assert words.attributes == {"class": "line-breaks"}, "neither of another language nor of another direction"
 
 
-# --- the switch -------------------------------------------------------------------------------------------------------
+# --- the language switch ----------------------------------------------------------------------------------------------
 
 
-def is_offered(page: Page) -> dict[str, str]:
-    """The languages that can be switched to: names by tag."""
+def offered_languages(page: Page) -> dict[str, str]:
+    """Returns the names of the offered languages by tag."""
     offers = [*page.all("a", rel="nofollow"), *page.all("button", name="lang")]
     return {offer.attributes["lang"]: offer.text for offer in offers}
 
@@ -199,44 +199,42 @@ async def test_every_page_offers_the_other_languages_by_their_own_names(
 ) -> None:
     links.failure = answer.failure
     page = Page(await ask(pages, answer, {"Accept-Language": "de"}))
-    assert is_offered(page) == {"en": "English", "es": "Español", "fr": "Français", "ar": "العربية"}
+    assert offered_languages(page) == {"en": "English", "es": "Español", "fr": "Français", "ar": "العربية"}
     current = page.one("span", lang="de")
     assert (current.text, current.attributes["aria-current"]) == ("Deutsch", "true")
     assert page.one("nav").attributes["aria-label"] == "Sprache"
 
 
 @pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: f"{answer.status} {answer.heading}")
-async def test_a_choice_counts_more_than_what_the_browser_asks_for(
+async def test_a_chosen_language_takes_precedence_over_the_browsers(
     links: CustomerService, pages: httpx.AsyncClient, answer: Answer
 ) -> None:
     links.failure = answer.failure
     for language in LANGUAGES.values():
         other = "fr" if language.tag != "fr" else "es"
-        page = assert_speaks(await ask(pages, answer, {"Accept-Language": other}, f"lang={language.tag}"), language)
+        page = assert_language(await ask(pages, answer, {"Accept-Language": other}, f"lang={language.tag}"), language)
         assert page.heading.removeprefix("H ") == read(language.translate(answer.heading, business=NAME))
 
 
 @pytest.mark.parametrize("choice", ["nl", "DE", "", "<b>", "de&lang=nl"])
-async def test_a_choice_that_there_is_not_changes_nothing(
-    links: CustomerService, pages: httpx.AsyncClient, choice: str
-) -> None:
+async def test_an_unknown_choice_changes_nothing(links: CustomerService, pages: httpx.AsyncClient, choice: str) -> None:
     response = await pages.get(f"/f/open?lang={choice}", headers={"Accept-Language": "es"})
-    page = assert_speaks(response, LANGUAGES["es"])
+    page = assert_language(response, LANGUAGES["es"])
     assert page.one("form").attributes["action"] == "/f/open", "and is not passed on"
 
 
 async def test_the_links_of_the_switch_lead_to_the_same_page(links: CustomerService, pages: httpx.AsyncClient) -> None:
     path = "/f/answered/thanks"
     page = Page(await pages.get(f"{path}?reference=3F9A-12C7"))
-    for tag in is_offered(page):
+    for tag in offered_languages(page):
         [link] = page.all("a", lang=tag)
         assert parse_qs(urlsplit(link.attributes["href"]).query) == {"lang": [tag], "reference": ["3F9A-12C7"]}
-        there = assert_speaks(await pages.get(f"{path}{link.attributes['href']}"), LANGUAGES[tag])
+        there = assert_language(await pages.get(f"{path}{link.attributes['href']}"), LANGUAGES[tag])
         assert there.heading == LANGUAGES[tag].translate_plain("thanks.title")
         assert there.one("dd").text == "3F9A-12C7"
 
 
-async def test_a_choice_goes_from_page_to_page(links: CustomerService, pages: httpx.AsyncClient) -> None:
+async def test_a_choice_is_kept_on_the_next_pages(links: CustomerService, pages: httpx.AsyncClient) -> None:
     arabic = LANGUAGES["ar"]
     form = Page(await pages.get("/f/open?lang=ar"))
     action = form.one("form").attributes["action"]
@@ -245,10 +243,10 @@ async def test_a_choice_goes_from_page_to_page(links: CustomerService, pages: ht
     assert wrong.one("form").attributes["action"] == action
     sent = await pages.post(action, data=wrong.values | GOOD)
     assert sent.headers["Location"] == "/f/open/thanks?lang=ar&reference=3F9A-12C7"
-    thanks = assert_speaks(await pages.get(sent.headers["Location"]), arabic)
+    thanks = assert_language(await pages.get(sent.headers["Location"]), arabic)
     more = thanks.one("a", class_="action").attributes["href"]
     assert more == "/f/open?lang=ar"
-    assert_speaks(await pages.get(more), arabic)
+    assert_language(await pages.get(more), arabic)
     links.failure = AWAY
     away = Page(await pages.get("/f/open?lang=ar"))
     assert away.one("a", class_="action").attributes["href"] == "/f/open?lang=ar"
@@ -256,37 +254,37 @@ async def test_a_choice_goes_from_page_to_page(links: CustomerService, pages: ht
     assert again.one("form").attributes["action"] == "/f/open?lang=ar"
 
 
-async def test_without_a_choice_no_address_names_a_language(links: CustomerService, pages: httpx.AsyncClient) -> None:
+async def test_without_a_choice_no_url_names_a_language(links: CustomerService, pages: httpx.AsyncClient) -> None:
     headers = {"Accept-Language": "ar"}
     assert Page(await pages.get("/f/open", headers=headers)).one("form").attributes["action"] == "/f/open"
     sent = await pages.post("/f/open", data=GOOD, headers=headers)
     assert sent.headers["Location"] == "/f/open/thanks?reference=3F9A-12C7"
 
 
-async def test_nobody_who_is_thanked_for_nothing_loses_the_language(
+async def test_the_redirect_from_an_early_thanks_page_keeps_the_language(
     links: CustomerService, pages: httpx.AsyncClient
 ) -> None:
     assert (await pages.get("/f/open/thanks?lang=de")).headers["Location"] == "/f/open?lang=de"
 
 
-# --- the switch of a form ---------------------------------------------------------------------------------------------
+# --- the language switch of a form ------------------------------------------------------------------------------------
 
 
 def press(page: Page, tag: str) -> dict[str, str]:
-    """What a browser sends when the button of a language is pressed."""
+    """Returns the values that a browser sends when the button of a language is pressed."""
     [button] = page.all("button", name="lang", value=tag)
     assert button.attributes["form"] == page.one("form").attributes["id"]
     return page.values | {"lang": tag}
 
 
 @pytest.mark.parametrize("token", ["open", "answered", "closed"])
-async def test_what_was_typed_comes_along_and_is_not_sent(
+async def test_switching_keeps_the_answers_and_does_not_submit_them(
     links: CustomerService, pages: httpx.AsyncClient, token: str
 ) -> None:
     form = Page(await pages.get(f"/f/{token}"))
     switched = await pages.post(f"/f/{token}", data=press(form, "de") | TYPED)
     assert switched.status_code == 200
-    page = assert_speaks(switched, LANGUAGES["de"])
+    page = assert_language(switched, LANGUAGES["de"])
     assert page.values == form.values | TYPED, "with the id that makes sending it twice act once"
     assert page.errors == page.summary == {}
     assert all("open" in details.attributes for details in page.all("details"))
@@ -297,7 +295,7 @@ async def test_what_was_typed_comes_along_and_is_not_sent(
     assert (claim.email, claim.message, claim.consent) == ("jane@example.com", "Cold soup.", True)
 
 
-async def test_where_nothing_was_typed_the_page_is_one_that_can_be_reloaded(
+async def test_switching_an_empty_form_leads_to_a_page_that_can_be_reloaded(
     links: CustomerService, pages: httpx.AsyncClient
 ) -> None:
     form = Page(await pages.get("/f/open?lang=fr"))
@@ -305,28 +303,30 @@ async def test_where_nothing_was_typed_the_page_is_one_that_can_be_reloaded(
     assert (switched.status_code, switched.headers["Location"]) == (303, "/f/open?lang=ar")
 
 
-async def test_mistakes_are_no_hindrance_and_no_submission(links: CustomerService, pages: httpx.AsyncClient) -> None:
+async def test_switching_with_mistakes_works_and_does_not_submit(
+    links: CustomerService, pages: httpx.AsyncClient
+) -> None:
     wrong = Page(await pages.post("/f/open", data={"email": "jane@"}))
-    page = assert_speaks(await pages.post("/f/open", data=press(wrong, "es")), LANGUAGES["es"])
+    page = assert_language(await pages.post("/f/open", data=press(wrong, "es")), LANGUAGES["es"])
     assert page.values["email"] == "jane@"
     assert links.calls[-1] == pb.GetContactFormRequest(token="open")
 
 
-async def test_a_service_that_is_away_costs_nobody_their_words_in_another_language(
+async def test_switching_keeps_the_answers_while_the_service_is_down(
     links: CustomerService, pages: httpx.AsyncClient
 ) -> None:
     links.failure = AWAY
     again = Page(await pages.post("/f/open", data=TYPED))
     response = await pages.post("/f/open", data=press(again, "fr"))
     assert response.status_code == 503
-    page = assert_speaks(response, LANGUAGES["fr"])
+    page = assert_language(response, LANGUAGES["fr"])
     assert page.values == again.values
     links.failure = None
     assert (await pages.post("/f/open?lang=fr", data=page.values)).status_code == 303
     assert len(links.links["open"].claims) == 1
 
 
-async def test_switching_does_not_count_as_submitting(links: CustomerService, pages: httpx.AsyncClient) -> None:
+async def test_switching_is_not_limited_as_a_submission(links: CustomerService, pages: httpx.AsyncClient) -> None:
     form = Page(await pages.get("/f/open"))
     statuses = [(await pages.post("/f/open", data=press(form, "de") | TYPED)).status_code for _ in range(30)]
     assert set(statuses) == {200}
@@ -335,21 +335,21 @@ async def test_switching_does_not_count_as_submitting(links: CustomerService, pa
 @pytest.mark.parametrize(
     ("token", "status", "heading"), [("withdrawn", 410, "withdrawn.title"), ("unknown", 404, "unknown.title")]
 )
-async def test_a_form_that_has_ended_meanwhile_says_so_in_the_chosen_language(
+async def test_a_form_that_has_ended_shows_its_state_in_the_chosen_language(
     links: CustomerService, pages: httpx.AsyncClient, token: str, status: int, heading: str
 ) -> None:
     response = await pages.post(f"/f/{token}", data=TYPED | {"lang": "de"})
     assert response.status_code == status
-    assert assert_speaks(response, LANGUAGES["de"]).heading == LANGUAGES["de"].translate_plain(heading)
+    assert assert_language(response, LANGUAGES["de"]).heading == LANGUAGES["de"].translate_plain(heading)
 
 
-async def test_a_language_that_there_is_not_is_no_switch(links: CustomerService, pages: httpx.AsyncClient) -> None:
+async def test_an_unknown_language_is_not_a_switch(links: CustomerService, pages: httpx.AsyncClient) -> None:
     assert (await pages.post("/f/open", data=TYPED | {"lang": "nl"})).status_code == 303
     assert len(links.links["open"].claims) == 1
 
 
 async def test_the_enter_key_sends_the_form(links: CustomerService, pages: httpx.AsyncClient) -> None:
-    """It presses the first button of the form (HTML, "implicit submission"): that must not be one of the switch."""
+    """The enter key presses the first button of the form (HTML, "implicit submission"): it must not be a language."""
     for path in ("/f/open", "/f/answered", "/f/closed"):
         buttons = Page(await pages.get(path)).all("button")
         assert "name" not in buttons[0].attributes

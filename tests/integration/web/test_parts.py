@@ -1,4 +1,4 @@
-"""The parts of the pages that need no connection: ids, addresses, names."""
+"""Parts of the pages that need no service: ids, addresses, names and limits."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 @pytest.mark.parametrize("text", ["", " ", "\u202e", "\n\t"])
-def test_a_name_that_shows_nothing_is_empty(text: str) -> None:
+def test_a_name_without_visible_characters_is_empty(text: str) -> None:
     assert clean_business_name(text) == ""
 
 
@@ -42,7 +42,7 @@ def test_a_renewed_id_follows_from_the_id_and_the_content() -> None:
     assert again.with_new_request_id().request_id == submission.with_new_request_id().request_id
 
 
-def test_what_was_typed_does_not_get_into_a_log_by_accident() -> None:
+def test_the_representation_of_answers_shows_no_values() -> None:
     assert "jane" not in repr(Submission.from_fields(parse_form(b"email=jane%40example.com")))
     assert "soup" not in repr(Draft.from_fields(parse_form(b"text=cold+soup")))
 
@@ -57,11 +57,11 @@ def test_what_was_typed_does_not_get_into_a_log_by_accident() -> None:
         ("", "testclient", False),
     ],
 )
-def test_addresses_of_one_subscriber_count_together(one: str, other: str, same: bool) -> None:
+def test_addresses_of_one_subscriber_share_a_limit(one: str, other: str, same: bool) -> None:
     assert (subscriber_key(one) == subscriber_key(other)) is same
 
 
-async def test_so_many_pass_and_no_more() -> None:
+async def test_a_limit_accepts_its_number_of_requests() -> None:
     limit = AddressLimit(per_minute=2)
     waits = [await limit.count("192.0.2.1") for _ in range(3)]
     assert waits[:2] == [0, 0]
@@ -69,7 +69,7 @@ async def test_so_many_pass_and_no_more() -> None:
     assert await limit.count("192.0.2.2") == 0
 
 
-def test_a_stream_that_ends_makes_room_for_another() -> None:
+def test_a_stream_that_ends_frees_its_place() -> None:
     streams = StreamLimit(max_streams=2, max_per_link=1)
     with streams.reserve("a"), pytest.raises(RateLimited), streams.reserve("a"):
         pass

@@ -1,4 +1,4 @@
-"""`care web` as a process: configured by its environment, silent about customers, and gone when it is told to go."""
+"""`care web` as a process reads its environment, logs no personal data, and ends when it is told to."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ class Role:
     process: Process
     url: str
     lines: list[str] = field(default_factory=list)
-    """What it has logged so far."""
+    """The lines that it has logged so far."""
 
     async def stop(self) -> int:
-        """Tell it to go; returns its exit status once it and its log have ended."""
+        """Stops the role. Returns its exit status when the process and its log have ended."""
         self.process.send_signal(signal.SIGTERM)
         return await self.rest()
 
@@ -61,7 +61,7 @@ async def start(variables: Mapping[str, str]) -> Process:
 
 @asynccontextmanager
 async def running(service_address: str, log_format: str = "json") -> AsyncIterator[Role]:
-    """Runs the role on a free port, which its first line names."""
+    """Runs the role on a free port, which its first log line contains."""
     process = await start(
         {
             "CARE_SERVICE_ADDRESS": service_address,
@@ -79,7 +79,7 @@ async def running(service_address: str, log_format: str = "json") -> AsyncIterat
             await process.wait()
 
 
-async def test_it_serves_logs_nothing_private_and_stops_when_told_to(service: CustomerService) -> None:
+async def test_the_role_serves_logs_no_personal_data_and_stops(service: CustomerService) -> None:
     service.add(TOKEN)
     async with serve(service) as address, running(address) as role:
         async with httpx.AsyncClient(base_url=role.url, trust_env=False) as browser:
@@ -103,12 +103,12 @@ async def test_it_serves_logs_nothing_private_and_stops_when_told_to(service: Cu
         ("GetContactForm", "INTERNAL"),
     ], "operators learn of failures"
     log = "\n".join(role.lines)
-    # The service's own words quote an address on purpose.
+    # The service's message quotes an address on purpose.
     for private in (TOKEN, "/f/", "jane", "private@", *list(PRIVATE.values())[:-1]):
         assert private not in log
 
 
-async def test_a_request_under_way_ends_before_the_role_does(service: CustomerService) -> None:
+async def test_the_role_finishes_a_running_request_before_it_ends(service: CustomerService) -> None:
     link = service.add(TOKEN)
     service.held = asyncio.Event()
     async with serve(service) as address, running(address) as role:
@@ -116,7 +116,7 @@ async def test_a_request_under_way_ends_before_the_role_does(service: CustomerSe
             sending = asyncio.create_task(browser.post(f"/f/{TOKEN}", data=PRIVATE))
             await service.arrived.wait()
             stopping = asyncio.create_task(role.stop())
-            while True:  # until it accepts nobody any more
+            while True:  # until it accepts no connection
                 try:
                     _, writer = await asyncio.open_connection(*role.url.removeprefix("http://").split(":"))
                 except OSError:
@@ -128,7 +128,7 @@ async def test_a_request_under_way_ends_before_the_role_does(service: CustomerSe
     assert len(link.claims) == 1
 
 
-async def test_open_streams_end_when_it_is_told_to_stop_and_nothing_private_is_logged(service: CustomerService) -> None:
+async def test_open_streams_end_at_a_stop_and_no_personal_data_is_logged(service: CustomerService) -> None:
     chat = service.add_chat(TOKEN)
     await chat.say(PRIVATE["message"])
     async with serve(service) as address, running(address) as role:
@@ -141,7 +141,7 @@ async def test_open_streams_end_when_it_is_told_to_stop_and_nothing_private_is_l
                 assert [await anext(lines) for _ in range(4)][2:] == ["event: state", "data: open"]
                 stopping = asyncio.create_task(role.stop())
                 async for _ in lines:
-                    pass  # to its end, which is no broken connection
+                    pass  # the stream ends regularly, and the connection is not broken
         assert await stopping == 0
     log = "\n".join(role.lines)
     assert "Cancel" not in log
@@ -157,7 +157,7 @@ async def test_open_streams_end_when_it_is_told_to_stop_and_nothing_private_is_l
         ({"CARE_WEB_ADDRESS": "192.0.2.1:0"}, "set CARE_WEB_ADDRESS to another address or port"),
     ],
 )
-async def test_a_wrong_configuration_ends_it_with_one_line(variables: Mapping[str, str], words: str) -> None:
+async def test_a_wrong_configuration_ends_the_role_with_one_line(variables: Mapping[str, str], words: str) -> None:
     process = await start(variables)
     _, errors = await process.communicate()
     [line] = errors.decode().splitlines()

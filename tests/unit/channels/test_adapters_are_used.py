@@ -17,7 +17,7 @@ from tests.unit.vocabulary.source import modules
 
 TOKEN = {"CARE_TOKEN": "the-workers-token"}
 METHODS = ({"post_reply", "read_reply", "retract_reply"}, {"send", "check"})
-"""What makes a class a review site's adapter, and a channel's."""
+"""The methods of a review site's adapter, and of a channel's."""
 PROTOCOLS = {"ReviewSite", "Messenger"}
 
 
@@ -52,7 +52,7 @@ def test_the_service_knows_how_long_a_reply_each_site_takes() -> None:
     assert sites == replies._BYTE_LIMITS.keys()
 
 
-async def test_a_channel_that_is_not_configured_is_named_with_the_variable_that_does() -> None:
+async def test_a_channel_that_is_not_configured_is_named_with_its_variable() -> None:
     with capture_logs() as lines:
         async with AsyncExitStack() as stack:
             await worker_channels.open_messengers(load(WorkerSettings, TOKEN), stack)
@@ -60,7 +60,7 @@ async def test_a_channel_that_is_not_configured_is_named_with_the_variable_that_
 
 
 @pytest.mark.parametrize("channel", CHANNELS)
-async def test_the_webhook_takes_each_channel(channel: str) -> None:
+async def test_the_webhook_supports_each_channel(channel: str) -> None:
     secret = f"whsec_{'MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3'}"
     webhook = {
         "CARE_WEBHOOK_URL": "https://example.com/",

@@ -1,4 +1,4 @@
-"""What an adapter raises holds our reason code and nothing else where a history could pick it up."""
+"""The errors of adapters contain only Care's reason code wherever a workflow history could record them."""
 
 import copy
 import pickle
@@ -20,7 +20,7 @@ SECRET = "Dear Kim, https://example.com/f/k1.secret"
 
 
 @pytest.mark.parametrize("reason", RefusalReason)
-def test_a_refusal_shows_its_reason_alone(reason: RefusalReason) -> None:
+def test_a_refusal_shows_only_its_reason(reason: RefusalReason) -> None:
     error = ReplyRefused(reason, SECRET)
     assert (str(error), error.args, error.reason) == (reason.value, (reason.value,), reason)
     assert repr(error) == f"ReplyRefused('{reason.value}')"
@@ -30,7 +30,7 @@ def test_a_refusal_shows_its_reason_alone(reason: RefusalReason) -> None:
 
 
 @pytest.mark.parametrize("reason", UnavailableReason)
-def test_an_outage_shows_its_reason_alone(reason: UnavailableReason) -> None:
+def test_an_outage_shows_only_its_reason(reason: UnavailableReason) -> None:
     error = SiteUnavailable(reason)
     assert (str(error), error.args, error.reason) == (reason.value, (reason.value,), reason)
 
@@ -38,13 +38,13 @@ def test_an_outage_shows_its_reason_alone(reason: UnavailableReason) -> None:
 @pytest.mark.parametrize(
     "error", [ReplyRefused(RefusalReason.OTHER, "words"), SiteUnavailable(UnavailableReason.TIMEOUT)]
 )
-def test_copies_are_equal_in_all_that_they_hold(error: ReviewSiteError) -> None:
-    for twin in (copy.copy(error), pickle.loads(pickle.dumps(error))):  # noqa: S301 - pickled in this line
+def test_copies_are_equal(error: ReviewSiteError) -> None:
+    for twin in (copy.copy(error), pickle.loads(pickle.dumps(error))):  # noqa: S301 - pickled in the same line
         assert type(twin) is type(error)
         assert (twin.args, vars(twin)) == (error.args, vars(error))
 
 
-def test_the_site_s_words_are_kept_to_a_bounded_length() -> None:
+def test_the_site_s_words_are_cut_to_a_maximum_length() -> None:
     assert len(ReplyRefused(RefusalReason.OTHER, "x" * 10_000).provider_message) == PROVIDER_MESSAGE_LIMIT
 
 

@@ -15,7 +15,7 @@ def test_a_registered_site_is_found() -> None:
 
 
 @pytest.mark.parametrize(("names", "listed"), [(["b", "a"], "a, b"), ([], "none")])
-def test_an_unknown_site_is_a_refusal_that_says_what_there_is(names: list[str], listed: str) -> None:
+def test_an_unknown_site_is_refused_with_the_names_of_the_known_ones(names: list[str], listed: str) -> None:
     sites = ReviewSites({name: LocalReviewSite("http://127.0.0.1:1") for name in names})
     with pytest.raises(ReplyRefused) as refused:
         sites.get("google")

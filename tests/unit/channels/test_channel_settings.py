@@ -1,4 +1,4 @@
-"""What the worker's variables for SMS and the webhook must be: all of a channel or nothing, and one way to each."""
+"""The worker's variables for SMS and the webhook: a channel is configured completely, and only in one way."""
 
 from base64 import b64encode
 from collections.abc import Mapping
@@ -38,8 +38,8 @@ def settings(*variables: Mapping[str, str]) -> WorkerSettings:
     return load(WorkerSettings, environ)
 
 
-def refused(*variables: Mapping[str, str]) -> str:
-    """The one line that a role ends with."""
+def error_of(*variables: Mapping[str, str]) -> str:
+    """Returns the line with which the role ends."""
     with pytest.raises(ConfigurationError) as error:
         settings(*variables)
     line = str(error.value)
@@ -52,7 +52,7 @@ def without(variables: Mapping[str, str], name: str) -> dict[str, str]:
     return {other: value for other, value in variables.items() if other != name}
 
 
-def test_nothing_is_configured_by_itself() -> None:
+def test_no_channel_is_configured_by_default() -> None:
     none = settings()
     assert (none.sms, none.sms_callback_address, none.webhook) == (None, None, None)
 
@@ -76,18 +76,18 @@ def test_webhook() -> None:
 
 @pytest.mark.parametrize("missing", SMS)
 def test_sms_needs_all_of_its_account(missing: str) -> None:
-    assert refused(without(SMS, missing)).startswith(f"{missing} is missing: set it to ")
-    assert refused(without(SMS, missing), CALLBACKS).startswith(f"{missing} is missing: set it to ")
+    assert error_of(without(SMS, missing)).startswith(f"{missing} is missing: set it to ")
+    assert error_of(without(SMS, missing), CALLBACKS).startswith(f"{missing} is missing: set it to ")
 
 
 @pytest.mark.parametrize("missing", CALLBACKS)
-def test_callbacks_need_an_address_outside_and_one_inside(missing: str) -> None:
-    assert refused(SMS, without(CALLBACKS, missing)).startswith(f"{missing} is missing: set it to ")
+def test_callbacks_need_a_public_and_an_internal_address(missing: str) -> None:
+    assert error_of(SMS, without(CALLBACKS, missing)).startswith(f"{missing} is missing: set it to ")
 
 
 @pytest.mark.parametrize("missing", WEBHOOK)
-def test_the_webhook_needs_all_of_it(missing: str) -> None:
-    assert refused(without(WEBHOOK, missing)).startswith(f"{missing} is missing: set it to ")
+def test_the_webhook_needs_all_of_its_variables(missing: str) -> None:
+    assert error_of(without(WEBHOOK, missing)).startswith(f"{missing} is missing: set it to ")
 
 
 @pytest.mark.parametrize(
@@ -111,12 +111,12 @@ def test_the_webhook_needs_all_of_it(missing: str) -> None:
 )
 def test_a_wrong_value_is_named_with_what_to_write(name: str, value: str, advice: str) -> None:
     channel = WEBHOOK if name in WEBHOOK else SMS | CALLBACKS
-    line = refused(channel | {name: value})
+    line = error_of(channel | {name: value})
     assert line.startswith(name)
     assert advice in line
 
 
-def test_plain_http_stays_on_this_machine() -> None:
+def test_plain_http_is_allowed_only_on_this_machine() -> None:
     found = settings(SMS | {"CARE_SMS_URL": "http://127.0.0.1:8000"})
     assert found.sms
     assert found.sms.url == "http://127.0.0.1:8000"
@@ -125,10 +125,10 @@ def test_plain_http_stays_on_this_machine() -> None:
     assert found.webhook.url == "http://localhost/hook"
 
 
-def test_each_channel_has_one_way() -> None:
-    assert "CARE_WEBHOOK_CHANNELS has SMS, which CARE_SMS_URL serves" in refused(SMS, WEBHOOK)
+def test_a_channel_cannot_be_configured_twice() -> None:
+    assert "CARE_WEBHOOK_CHANNELS has SMS, which CARE_SMS_URL serves" in error_of(SMS, WEBHOOK)
     both = WEBHOOK | {"CARE_WEBHOOK_CHANNELS": "EMAIL,SMS"}
-    assert "CARE_WEBHOOK_CHANNELS has EMAIL, which CARE_SMTP_ADDRESS serves" in refused(SMTP, both)
+    assert "CARE_WEBHOOK_CHANNELS has EMAIL, which CARE_SMTP_ADDRESS serves" in error_of(SMTP, both)
     assert settings(SMTP, WEBHOOK).webhook_channels == ("SMS",)
     assert settings(SMS, WEBHOOK | {"CARE_WEBHOOK_CHANNELS": "EMAIL"}).webhook_channels == ("EMAIL",)
     assert settings(both).webhook_channels == ("EMAIL", "SMS")

@@ -1,4 +1,4 @@
-"""What is said of a program that failed at its start: one line, with what to do."""
+"""A program that fails at its start is explained in one line, with what to do."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_an_unknown_failure_is_left_to_the_log() -> None:
     assert failures.explain([], DATA) is None
 
 
-def test_a_program_that_could_not_even_write_its_log_met_a_full_disk(
+def test_a_program_that_could_not_write_its_log_is_explained_as_a_full_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert failures.explain_silence(tmp_path) is None

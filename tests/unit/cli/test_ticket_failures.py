@@ -1,4 +1,4 @@
-"""What `care ticket` says of a refusal, and the exit status that tells scripts which kind it is."""
+"""The error line of `care ticket` for a refusal, and the exit status, which tells scripts the kind of failure."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from care_client.errors import CareError
 WITHOUT_HINT = {
     # The message says which field is wrong and what it must be.
     *("INVALID_FIELD", "INVALID_FILTER", "NOT_ASSIGNABLE", "NOT_REPORTABLE"),
-    # The message says all there is to do.
+    # The message says what to do.
     *("CHAT_LOCKED", "TICKET_EXISTS", "TOKEN_MISSING", "TOKEN_KEYS_UNAVAILABLE", "TIME_LIMIT_EXCEEDED"),
     *("RATE_LIMITED", "OVERLOADED", "DRAINING"),
-    # The command never provokes them: it sends a new request_id with each call, and has no link.
+    # The command cannot cause them: it sends a new request_id with each call, and uses no link.
     *("REQUEST_ID_REUSED", "LINK_UNKNOWN", "LINK_EXPIRED", "LINK_WITHDRAWN"),
 }
 
 
 def test_each_reason_has_a_hint_or_needs_none() -> None:
-    reasons = {name.removeprefix("ERROR_REASON_") for name in ErrorReason.keys()} - {"UNSPECIFIED"}  # noqa: SIM118 - no dict
+    reasons = {name.removeprefix("ERROR_REASON_") for name in ErrorReason.keys()} - {"UNSPECIFIED"}  # noqa: SIM118 - not a dict
     assert _HINTS.keys() | WITHOUT_HINT == reasons
     assert _HINTS.keys() & WITHOUT_HINT == set()
 
@@ -54,7 +54,7 @@ def error(code: str, reason: str = "", message: str = "", fields: Mapping[str, s
         ("RESOURCE_EXHAUSTED", "RATE_LIMITED", 3),
     ],
 )
-def test_exit_status_says_what_kind_of_failure_it_is(code: str, reason: str, status: int) -> None:
+def test_the_exit_status_depends_on_the_kind_of_failure(code: str, reason: str, status: int) -> None:
     assert exit_status(error(code, reason)) == status
 
 
@@ -63,16 +63,16 @@ def test_the_line_has_the_reason_the_services_words_and_the_command_that_helps()
     assert explain(given) == "UNASSIGNED: Nobody owns the ticket. – care ticket take 7"
 
 
-def test_metadata_that_is_missing_leaves_a_gap_and_fails_nothing() -> None:
+def test_missing_metadata_leaves_a_gap_in_the_line() -> None:
     assert explain(error("FAILED_PRECONDITION", "UNASSIGNED", "x")) == "UNASSIGNED: x – care ticket take …"
 
 
-def test_what_the_service_says_stays_on_its_line_and_steers_no_terminal() -> None:
+def test_texts_of_the_service_cannot_break_the_line_or_control_the_terminal() -> None:
     given = error("INVALID_ARGUMENT", "INVALID_FIELD", "two\nlines", {"text": "is \x1b[31mred"})
     assert explain(given) == "INVALID_FIELD: two lines text: is �[31mred"
 
 
-def test_what_is_wrong_with_a_field_is_said_once() -> None:
+def test_a_mistake_in_a_field_is_reported_once() -> None:
     given = error("INVALID_ARGUMENT", "INVALID_FIELD", "text: is missing", {"text": "is missing"})
     assert explain(given) == "INVALID_FIELD: text: is missing"
 

@@ -1,4 +1,4 @@
-"""The filter that the options of `care ticket list` amount to (AIP-160)."""
+"""The filter (AIP-160) that follows from the options of `care ticket list`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from care_cli.ticket.filters import ContactState, Priority, Selection, Status
 NOTHING = Selection(None, None, None, None, None, None, None, "")
 
 
-def test_no_option_is_no_filter() -> None:
+def test_without_options_there_is_no_filter() -> None:
     assert NOTHING.filter() == ""
 
 
@@ -31,11 +31,11 @@ def test_no_option_is_no_filter() -> None:
         (replace(NOTHING, given=" stars <= 2 "), "stars <= 2"),
     ],
 )
-def test_each_option_says_its_part(selection: Selection, expected: str) -> None:
+def test_each_option_adds_its_condition(selection: Selection, expected: str) -> None:
     assert selection.filter() == expected
 
 
-def test_all_parts_have_to_hold_whatever_stands_in_them() -> None:
+def test_all_conditions_are_joined_with_and() -> None:
     wanted = Selection(None, [Status.OPEN, Status.CLOSED], [Priority.HIGH], None, None, None, ["a", "b"], "x OR y")
     assert wanted.filter() == (
         '(status = OPEN OR status = CLOSED) AND (priority = HIGH) AND (labels:"a") AND (labels:"b") AND (x OR y)'

@@ -1,4 +1,4 @@
-"""Certificates for a test: an authority that lasts as long as the test does, and what it signs."""
+"""Certificates for a test: an authority for the time of the test, and the certificates that it signs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def authority() -> Pair:
 
 
 def issued(by: Pair, name: str) -> Pair:
-    """For the server at 127.0.0.1, or for a client called `name`."""
+    """Returns a certificate for the server at 127.0.0.1, or for a client with the name `name`."""
     return _issue(name, by)
 
 

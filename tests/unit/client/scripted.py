@@ -1,4 +1,4 @@
-"""A gRPC server that answers as a test says, any method of the contract, and keeps what came."""
+"""A gRPC server that answers every method of the contract as a test says, and records the calls."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from grpc_status import rpc_status
 
 @dataclass(frozen=True)
 class Failure:
-    """An answer that is an error, of Care's own where it has a reason."""
+    """An answer that is an error. With a reason it is an error of Care."""
 
     code: grpc.StatusCode
     reason: str = ""
@@ -29,11 +29,11 @@ class Failure:
 
 
 class Silence:
-    """No answer at all, as long as the caller waits."""
+    """No answer as long as the caller waits."""
 
     def __init__(self) -> None:
         self.over = asyncio.Event()
-        """Set when the caller waits no more."""
+        """Set when the caller stops waiting."""
 
 
 class End:
@@ -45,10 +45,10 @@ class End:
 
 @dataclass(frozen=True)
 class Call:
-    """What came."""
+    """A recorded call."""
 
     method: str
-    """Its simple name."""
+    """The method's simple name."""
     body: bytes
     authorization: tuple[str, ...]
     seconds_left: float | None
@@ -57,7 +57,7 @@ class Call:
 
 
 class Script(grpc.GenericRpcHandler):
-    """Answers with `answers` one after the other, and with the empty message when they are used up."""
+    """Answers with `answers` one after the other, and then with the empty message."""
 
     def __init__(self, *answers: Message | Failure | Silence | End) -> None:
         self.answers = list(answers)
@@ -118,7 +118,7 @@ class Script(grpc.GenericRpcHandler):
 
 @asynccontextmanager
 async def serving(script: Script, credentials: grpc.ServerCredentials | None = None) -> AsyncIterator[str]:
-    """Serves it on a port of its own, encrypted where there are credentials; gives the address."""
+    """Serves the script on a free port, encrypted if there are credentials; yields the address."""
     server = grpc.aio.server(handlers=[script])
     port = (
         server.add_secure_port("127.0.0.1:0", credentials) if credentials else server.add_insecure_port("127.0.0.1:0")

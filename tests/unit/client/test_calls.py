@@ -1,4 +1,4 @@
-"""Calls of `CareClient`: retries, request ids, tokens that are renewed, deadlines, and the errors that they raise."""
+"""Calls of `CareClient`: retries, request ids, renewed tokens, deadlines and errors."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ async def client(script: Script, token: Token | None = None, deadline: float | N
         yield care
 
 
-def taken(script: Script) -> list[TakeTicketRequest]:
+def taken_tickets(script: Script) -> list[TakeTicketRequest]:
     return [TakeTicketRequest.FromString(call.body) for call in script.calls]
 
 
 class Tokens:
-    """A provider whose tokens are t1, t2, and so on."""
+    """A provider with the tokens t1, t2, and so on."""
 
     def __init__(self) -> None:
         self.given = 0
@@ -59,24 +59,24 @@ class Tokens:
 # --- retries and request ids ------------------------------------------------------------------------------------------
 
 
-async def test_a_service_that_is_away_for_a_moment_is_not_noticed() -> None:
+async def test_a_short_outage_of_the_service_is_not_noticed() -> None:
     script = Script(AWAY, AWAY, TakeTicketResponse(ticket=Ticket(name=TICKET)))
     async with client(script) as care:
         answer = await care.tickets.TakeTicket(TakeTicketRequest(name=TICKET))
     assert answer.ticket.name == TICKET
-    first, second, third = taken(script)
+    first, second, third = taken_tickets(script)
     assert first.request_id == second.request_id == third.request_id
     assert str(UUID(first.request_id)) == first.request_id
 
 
-async def test_the_workers_calls_are_tried_again_too() -> None:
+async def test_calls_of_workers_are_retried_too() -> None:
     script = Script(AWAY)
     async with client(script) as care:
         await care.workers.BeginPosting(BeginPostingRequest(name=f"{TICKET}/recoveries/r"))
     assert [call.method for call in script.calls] == ["BeginPosting", "BeginPosting"]
 
 
-async def test_tries_come_to_an_end_and_its_error_says_why() -> None:
+async def test_retries_end_with_an_error_that_says_why() -> None:
     script = Script(*[AWAY] * 10)
     async with client(script) as care:
         with pytest.raises(Unavailable) as caught:
@@ -86,7 +86,7 @@ async def test_tries_come_to_an_end_and_its_error_says_why() -> None:
 
 
 @pytest.mark.parametrize("code", sorted({code.name for code in grpc.StatusCode} - {"OK", "UNAVAILABLE", "CANCELLED"}))
-async def test_nothing_else_is_tried_again(code: str) -> None:
+async def test_other_errors_are_not_retried(code: str) -> None:
     script = Script(Failure(grpc.StatusCode[code]))
     async with client(script) as care:
         with pytest.raises(CareError, match=code):
@@ -94,12 +94,12 @@ async def test_nothing_else_is_tried_again(code: str) -> None:
     assert len(script.calls) == 1
 
 
-async def test_each_call_has_a_request_id_of_its_own_and_the_callers_message_stays_as_it_was() -> None:
+async def test_each_call_has_its_own_request_id_and_the_callers_message_is_unchanged() -> None:
     script, request = Script(), TakeTicketRequest(name=TICKET, etag="4")
     async with client(script) as care:
         await care.tickets.TakeTicket(request)
         await care.tickets.TakeTicket(request)
-    first, second = taken(script)
+    first, second = taken_tickets(script)
     assert first.request_id != second.request_id
     assert (first.name, first.etag) == (TICKET, "4")
     assert request == TakeTicketRequest(name=TICKET, etag="4")
@@ -109,10 +109,10 @@ async def test_the_callers_own_request_id_is_kept() -> None:
     script = Script()
     async with client(script) as care:
         await care.tickets.TakeTicket(TakeTicketRequest(name=TICKET, request_id="mine"))
-    assert taken(script)[0].request_id == "mine"
+    assert taken_tickets(script)[0].request_id == "mine"
 
 
-async def test_a_batch_gets_one_id_from_which_the_service_makes_those_of_its_items() -> None:
+async def test_a_batch_gets_one_id_for_all_its_items() -> None:
     script = Script()
     async with client(script) as care:
         request = BatchCloseTicketsRequest(parent="organizations/acme", requests=[CloseTicketRequest(name=TICKET)])
@@ -132,7 +132,7 @@ async def test_reading_needs_no_request_id() -> None:
 # --- deadlines and errors ---------------------------------------------------------------------------------------------
 
 
-async def test_a_call_whose_time_is_over_fails_by_its_deadline() -> None:
+async def test_a_call_that_takes_too_long_fails_by_its_deadline() -> None:
     script = Script(Silence(), Silence())
     async with client(script, deadline=0.5) as care:
         with pytest.raises(DeadlineExceeded):
@@ -140,7 +140,7 @@ async def test_a_call_whose_time_is_over_fails_by_its_deadline() -> None:
     assert len(script.calls) == 1
 
 
-async def test_a_refusal_comes_as_an_exception_with_all_that_was_said() -> None:
+async def test_a_refusal_is_an_exception_with_all_details() -> None:
     metadata = {"machine": "status", "state": "OPEN", "allowed": "start,resolve,close,auto_close"}
     script = Script(Failure(grpc.StatusCode.FAILED_PRECONDITION, "ILLEGAL_TRANSITION", metadata))
     async with client(script) as care:
@@ -155,7 +155,7 @@ async def test_a_refusal_comes_as_an_exception_with_all_that_was_said() -> None:
 
 
 @pytest.mark.parametrize("kind", ["plain", "async"])
-async def test_a_provider_is_asked_once_and_again_when_its_token_is_over(kind: str) -> None:
+async def test_a_provider_is_asked_once_and_again_when_its_token_has_expired(kind: str) -> None:
     script, tokens = Script(), Tokens()
     async with client(script, tokens if kind == "plain" else tokens.later) as care:
         assert tokens.given == 0, "not before a call needs it"
@@ -169,12 +169,12 @@ async def test_a_provider_is_asked_once_and_again_when_its_token_is_over(kind: s
         ("Bearer t2",),
         ("Bearer t2",),
     ]
-    _, refused, repeated, _ = taken(script)
+    _, refused, repeated, _ = taken_tickets(script)
     assert refused == repeated, "the second try is the same call"
 
 
 @pytest.mark.parametrize("answer", [EXPIRED, INVALID], ids=["over", "of another key"])
-async def test_a_second_token_that_is_refused_too_is_the_end(answer: Failure) -> None:
+async def test_a_second_refused_token_ends_the_call(answer: Failure) -> None:
     script = Script(answer, answer, answer)
     async with client(script, Tokens()) as care:
         with pytest.raises(Unauthenticated) as caught:
@@ -192,7 +192,7 @@ async def test_the_same_token_is_not_tried_twice(token: Token) -> None:
     assert len(script.calls) == 1
 
 
-async def test_a_token_that_the_caller_sends_with_a_call_goes_instead() -> None:
+async def test_a_token_that_the_caller_sends_with_a_call_takes_precedence() -> None:
     script = Script(EXPIRED)
     async with client(script, Tokens()) as care:
         with pytest.raises(Unauthenticated):
@@ -202,7 +202,7 @@ async def test_a_token_that_the_caller_sends_with_a_call_goes_instead() -> None:
     assert [call.authorization for call in script.calls] == [("Bearer own",)]
 
 
-async def test_a_provider_that_gives_no_token_is_found_out_before_anything_is_sent() -> None:
+async def test_a_provider_without_a_token_fails_before_anything_is_sent() -> None:
     script = Script()
     async with client(script, lambda: "Bearer abc") as care:
         with pytest.raises(ValueError, match="token provider"):
@@ -233,7 +233,7 @@ def watch(channel: grpc.aio.Channel) -> grpc.aio.UnaryStreamMultiCallable[TakeTi
 FIRST, SECOND = (TakeTicketResponse(ticket=Ticket(number=number)) for number in (1, 2))
 
 
-async def test_a_stream_that_is_refused_at_its_start_begins_again_with_another_token() -> None:
+async def test_a_stream_that_is_refused_at_its_start_is_retried_with_another_token() -> None:
     script = Script(EXPIRED, FIRST, SECOND)
     async with serving(script) as address, open_channel(address, Tokens()) as channel:
         seen = [answer.ticket.number async for answer in watch(channel)(TakeTicketRequest())]
@@ -241,7 +241,7 @@ async def test_a_stream_that_is_refused_at_its_start_begins_again_with_another_t
     assert [call.authorization for call in script.calls] == [("Bearer t1",), ("Bearer t2",)]
 
 
-async def test_a_stream_that_ends_later_says_so_and_does_not_begin_again() -> None:
+async def test_a_stream_that_ends_later_raises_an_error_and_is_not_retried() -> None:
     script = Script(FIRST, EXPIRED, SECOND)
     async with serving(script) as address, open_channel(address, Tokens()) as channel:
         answers = aiter(watch(channel)(TakeTicketRequest()))
@@ -259,7 +259,7 @@ A = TypeVar("A")
 
 
 class Spy(UnaryUnaryClientInterceptor):
-    """Adds metadata, and keeps the requests that it sees."""
+    """Adds metadata, and records the requests."""
 
     def __init__(self) -> None:
         self.requests: list[object] = []
@@ -274,9 +274,9 @@ class Spy(UnaryUnaryClientInterceptor):
         return await continuation(client_call_details, request)
 
 
-async def test_more_interceptors_see_what_goes_onto_the_wire() -> None:
+async def test_additional_interceptors_see_the_requests_as_they_are_sent() -> None:
     script, spy = Script(EXPIRED), Spy()
     async with serving(script) as address, CareClient.connect(address, Tokens(), interceptors=[spy]) as care:
         await care.tickets.TakeTicket(TakeTicketRequest(name=TICKET))
-    assert spy.requests == taken(script)
+    assert spy.requests == taken_tickets(script)
     assert len(spy.requests) == 2

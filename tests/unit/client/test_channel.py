@@ -1,4 +1,4 @@
-"""The channel, against a real server: token and deadline on each kind of call."""
+"""The channel adds token and deadline to each kind of call to a real server."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Seen:
 
 
 class Recorder(grpc.GenericRpcHandler):
-    """Serves any unary call, and a stream where the method's name ends in `Stream`; records what came with the call."""
+    """Serves any method, as a stream if its name ends in `Stream`. Records the metadata and the deadline of calls."""
 
     def __init__(self) -> None:
         self.calls: list[Seen] = []
@@ -50,7 +50,7 @@ class Recorder(grpc.GenericRpcHandler):
 
 
 @asynccontextmanager
-async def recording(
+async def connect_recorder(
     token: str | None, *, deadline: float | None = DEFAULT_DEADLINE, user_agent: str = ""
 ) -> AsyncIterator[tuple[Recorder, grpc.aio.Channel]]:
     recorder = Recorder()
@@ -73,21 +73,21 @@ def stream(channel: grpc.aio.Channel) -> grpc.aio.UnaryStreamMultiCallable[bytes
 
 
 async def test_token_is_sent_with_unary_calls_and_streams() -> None:
-    async with recording("abc") as (recorder, channel):
+    async with connect_recorder("abc") as (recorder, channel):
         assert await unary(channel)(b"1") == b"1"
         assert [part async for part in stream(channel)(b"2")] == [b"2", b"2"]
     assert [call.authorization for call in recorder.calls] == [["Bearer abc"], ["Bearer abc"]]
 
 
-async def test_without_token_none_is_sent() -> None:
-    async with recording(None) as (recorder, channel):
+async def test_without_a_token_no_token_is_sent() -> None:
+    async with connect_recorder(None) as (recorder, channel):
         await unary(channel)(b"1")
     assert recorder.calls[0].authorization == []
 
 
-async def test_metadata_of_the_caller_is_kept_and_left_as_it_was() -> None:
+async def test_metadata_of_the_caller_is_kept_and_unchanged() -> None:
     metadata = Metadata(("x-trace", "1"))
-    async with recording("abc") as (recorder, channel):
+    async with connect_recorder("abc") as (recorder, channel):
         for _ in range(2):
             await unary(channel)(b"1", metadata=metadata)
     assert [call.authorization for call in recorder.calls] == [["Bearer abc"]] * 2
@@ -95,21 +95,21 @@ async def test_metadata_of_the_caller_is_kept_and_left_as_it_was() -> None:
 
 
 async def test_unary_calls_have_a_deadline_and_streams_none() -> None:
-    async with recording("abc") as (recorder, channel):
+    async with connect_recorder("abc") as (recorder, channel):
         await unary(channel)(b"1")
         await unary(channel)(b"1", timeout=1000)
         async for _ in stream(channel)(b"2"):
             pass
     default, own, endless = [call.seconds_left for call in recorder.calls]
     assert default is not None
-    assert default < 2 * DEFAULT_DEADLINE  # gRPC's clocks agree roughly only
+    assert default < 2 * DEFAULT_DEADLINE  # gRPC's clocks agree only roughly
     assert own is not None
     assert own > 2 * DEFAULT_DEADLINE
-    assert endless is None or endless > 10**6  # gRPC's way to say "infinite"
+    assert endless is None or endless > 10**6  # gRPC's value for "infinite"
 
 
-async def test_deadline_of_the_channel_stands_in_for_the_default() -> None:
-    async with recording(None, deadline=1000) as (recorder, channel):
+async def test_deadline_of_the_channel_replaces_the_default() -> None:
+    async with connect_recorder(None, deadline=1000) as (recorder, channel):
         await unary(channel)(b"1")
     own = recorder.calls[0].seconds_left
     assert own is not None
@@ -118,14 +118,14 @@ async def test_deadline_of_the_channel_stands_in_for_the_default() -> None:
 
 async def test_call_fails_before_its_deadline_while_nothing_listens() -> None:
     with socket.socket() as deaf:
-        deaf.bind(("127.0.0.1", 0))  # and does not listen
+        deaf.bind(("127.0.0.1", 0))  # accepts no connection
         async with open_channel(f"127.0.0.1:{deaf.getsockname()[1]}", deadline=1000) as channel:
             with pytest.raises(Unavailable):
                 await unary(channel)(b"1")
 
 
 async def test_program_and_client_are_named() -> None:
-    async with recording(None, user_agent="billing/7") as (recorder, channel):
+    async with connect_recorder(None, user_agent="billing/7") as (recorder, channel):
         await unary(channel)(b"1")
     assert recorder.calls[0].user_agent.startswith("billing/7 care-client/")
 
@@ -134,7 +134,7 @@ async def test_program_and_client_are_named() -> None:
     "address",
     ["care.example:50051", "10.0.0.7:50051", "[2001:db8::1]:50051", "dns:///care.example:50051", "localhost.example:1"],
 )
-def test_token_goes_to_no_other_machine_unencrypted(address: str) -> None:
+def test_token_is_not_sent_unencrypted_to_another_machine(address: str) -> None:
     with pytest.raises(ValueError, match="unencrypted"):
         open_channel(address, "abc")
 
@@ -143,10 +143,10 @@ def test_token_goes_to_no_other_machine_unencrypted(address: str) -> None:
     "address",
     ["localhost:1", "127.8.8.8:1", "[::1]:1", "dns:///localhost:1", "ipv4:127.0.0.1:1", "unix:/x"],
 )
-async def test_token_may_stay_on_this_machine(address: str) -> None:
+async def test_token_may_be_sent_unencrypted_on_this_machine(address: str) -> None:
     await open_channel(address, "abc").close()
 
 
-async def test_plaintext_may_be_asked_for_and_needs_no_asking_without_a_token() -> None:
+async def test_plaintext_is_allowed_on_request_and_always_without_a_token() -> None:
     await open_channel("care.example:50051", "abc", allow_plaintext_token=True).close()
     await open_channel("care.example:50051").close()

@@ -7,7 +7,7 @@ import care.v1
 from care_client.client import CareClient
 
 
-async def test_each_service_has_its_stub() -> None:
+async def test_each_service_has_a_stub() -> None:
     modules = [module.name for module in pkgutil.iter_modules(care.v1.__path__) if module.name.endswith("_pb2_grpc")]
     services = {
         name

@@ -1,4 +1,4 @@
-"""`CareError`: what it reads from a failed call, when a retry helps, and what it never says."""
+"""`CareError`: the details that it reads from a failed call, whether a retry helps, and what it never contains."""
 
 import re
 
@@ -100,13 +100,13 @@ def test_each_code_has_its_class(code: str, kind: type[CareError]) -> None:
     assert type(CareError.from_status(Status(code=grpc.StatusCode[code].value[0]))) is kind
 
 
-def test_every_class_is_in_the_tree_that_the_module_draws() -> None:
+def test_every_class_is_in_the_tree_of_the_module_docstring() -> None:
     drawn = re.findall(r"(?:├──|└──) (\w+)", errors.__doc__ or "")
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, CareError)]
     assert sorted(drawn) == sorted(kind.__name__ for kind in kinds if kind is not CareError)
 
 
-def test_a_state_machine_that_refuses_says_where_it_stands_and_what_it_takes() -> None:
+def test_a_refusal_of_a_state_machine_has_the_state_and_the_allowed_triggers() -> None:
     metadata = {"machine": "status", "state": "RESOLVED", "allowed": "close,reopen", "trigger": "start"}
     info = ErrorInfo(domain="care", reason="ILLEGAL_TRANSITION", metadata=metadata)
     error = CareError.from_rpc_error(rpc_error(grpc.StatusCode.FAILED_PRECONDITION, info))
@@ -114,7 +114,7 @@ def test_a_state_machine_that_refuses_says_where_it_stands_and_what_it_takes() -
     assert (error.machine, error.state, error.allowed) == ("status", "RESOLVED", ("close", "reopen"))
 
 
-def test_a_refusal_without_a_machine_has_no_state() -> None:
+def test_a_refusal_without_a_state_machine_has_no_state() -> None:
     error = CareError.from_rpc_error(
         rpc_error(grpc.StatusCode.FAILED_PRECONDITION, ErrorInfo(domain="care", reason="UNASSIGNED"))
     )
@@ -138,21 +138,21 @@ def test_the_status_of_a_batchs_item_is_read_like_a_call() -> None:
 
 
 @pytest.mark.parametrize("code", list(grpc.StatusCode))
-def test_retry_helps_where_the_code_says_so(code: grpc.StatusCode) -> None:
+def test_the_code_decides_whether_a_retry_helps(code: grpc.StatusCode) -> None:
     assert CareError(code).retryable is (code.name in {"UNAVAILABLE", "DEADLINE_EXCEEDED"})
 
 
 @pytest.mark.parametrize(("reason", "retryable"), [("RATE_LIMITED", True), ("OVERLOADED", True), ("", False)])
-def test_too_much_is_worth_a_retry_unless_it_is_a_message_that_is_too_long(reason: str, retryable: bool) -> None:
+def test_resource_exhausted_can_be_retried_unless_the_message_is_too_long(reason: str, retryable: bool) -> None:
     assert CareError(grpc.StatusCode.RESOURCE_EXHAUSTED, reason).retryable is retryable
 
 
 @pytest.mark.parametrize(("reason", "retryable"), [("CONTENDED", True), ("ETAG_MISMATCH", False), ("", False)])
-def test_aborted_call_is_worth_a_retry_only_if_it_was_contended(reason: str, retryable: bool) -> None:
+def test_aborted_call_can_be_retried_only_if_it_was_contended(reason: str, retryable: bool) -> None:
     assert CareError(grpc.StatusCode.ABORTED, reason).retryable is retryable
 
 
-def test_text_holds_code_reason_and_fields_only() -> None:
+def test_text_contains_only_code_reason_and_fields() -> None:
     fields = [
         BadRequest.FieldViolation(field="email", description=PRIVATE),
         BadRequest.FieldViolation(field="request_id", description=PRIVATE),

@@ -1,4 +1,4 @@
-"""Lists are walked through page by page, for every List method of the contract."""
+"""The client reads lists page by page, for every List method of the contract."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PAGES = (page(range(3), "a"), page(range(0), "b"), page(range(3, 5), ""))
 REQUEST = ListTicketsRequest(parent="organizations/acme", filter="status = OPEN", page_size=3, page_token="0")
 
 
-async def test_items_of_all_pages_come_in_order_and_the_request_stays_as_it_was() -> None:
+async def test_items_of_all_pages_come_in_order_and_the_request_is_unchanged() -> None:
     script, request = Script(*PAGES), ListTicketsRequest()
     request.CopyFrom(REQUEST)
     async with serving(script) as address, CareClient.connect(address) as client:
@@ -36,7 +36,7 @@ async def test_items_of_all_pages_come_in_order_and_the_request_stays_as_it_was(
     assert request == REQUEST
 
 
-async def test_no_page_is_asked_for_that_nobody_wants() -> None:
+async def test_no_page_is_requested_before_it_is_needed() -> None:
     script = Script(*PAGES)
     async with serving(script) as address, CareClient.connect(address) as client:
         async for answer in pages(client.tickets.ListTickets, REQUEST):
@@ -56,7 +56,7 @@ def list_answers() -> dict[str, type[Message]]:
 
 
 @pytest.mark.parametrize("answer", sorted(list_answers()))
-async def test_every_list_method_can_be_walked_through_with_the_type_of_its_items(answer: str) -> None:
+async def test_every_list_method_can_be_paged_with_the_type_of_its_items(answer: str) -> None:
     kind = list_answers()[answer]
     hints = [get_type_hints(overload) for overload in get_overloads(items)]
     (given,) = [hint["return"].__args__[0] for hint in hints if hint["method"].__args__[1] is kind]

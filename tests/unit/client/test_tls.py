@@ -1,4 +1,4 @@
-"""TLS and mutual TLS, with certificates of the test's own."""
+"""TLS and mutual TLS, with certificates made by the test."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def test_the_connection_is_encrypted_and_carries_the_token(ca: Pair, serve
     assert [call.authorization for call in script.calls] == [("Bearer abc",)]
 
 
-async def test_a_server_of_another_authority_is_not_spoken_to(server: Pair) -> None:
+async def test_a_server_of_another_authority_is_rejected(server: Pair) -> None:
     script = Script()
     credentials = grpc.ssl_server_credentials([(server.key, server.pem)])
     async with (
@@ -53,10 +53,10 @@ async def test_a_server_of_another_authority_is_not_spoken_to(server: Pair) -> N
     assert script.calls == []
 
 
-async def test_what_the_machine_trusts_is_trusted(
+async def test_authorities_of_the_machine_are_trusted(
     ca: Pair, server: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # OpenSSL's own variable puts the test's authority among those of the machine.
+    # OpenSSL's variable adds the test's authority to those of the machine.
     monkeypatch.setenv("SSL_CERT_FILE", str(file(tmp_path, "machine.pem", ca.pem)))
     script = Script()
     credentials = grpc.ssl_server_credentials([(server.key, server.pem)])
@@ -65,7 +65,7 @@ async def test_what_the_machine_trusts_is_trusted(
     assert len(script.calls) == 1
 
 
-async def test_a_machine_may_keep_its_authorities_in_a_folder(
+async def test_authorities_of_the_machine_may_be_in_a_folder(
     ca: Pair, server: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file(tmp_path, "0a1b2c3d.0", ca.pem)
@@ -79,7 +79,7 @@ async def test_a_machine_may_keep_its_authorities_in_a_folder(
     assert len(script.calls) == 1
 
 
-async def test_mutual_tls_shows_the_clients_certificate(ca: Pair, server: Pair, tmp_path: Path) -> None:
+async def test_mutual_tls_sends_the_clients_certificate(ca: Pair, server: Pair, tmp_path: Path) -> None:
     script, own = Script(), issued(ca, "billing")
     tls = Tls.load(
         file(tmp_path, "ca.pem", ca.pem), file(tmp_path, "client.pem", own.pem), file(tmp_path, "client.key", own.key)
@@ -94,7 +94,7 @@ async def test_mutual_tls_shows_the_clients_certificate(ca: Pair, server: Pair, 
     assert [call.peer for call in script.calls] == ["billing"]
 
 
-def test_half_a_pair_is_refused(ca: Pair) -> None:
+def test_a_certificate_without_its_key_is_refused(ca: Pair) -> None:
     with pytest.raises(ValueError, match="both or neither"):
         Tls(certificate=ca.pem)
 

@@ -1,4 +1,4 @@
-"""The token file, and providers that are asked by several calls at once."""
+"""The token file, and token providers with concurrent calls."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ def test_a_file_without_a_token_is_refused_by_its_name_alone(tmp_path: Path, con
 
 
 @pytest.mark.parametrize("text", ["", "Bearer abc", "abc\n", "ünicode"])
-def test_what_no_header_could_carry_is_no_token(text: str) -> None:
+def test_a_text_that_no_header_can_contain_is_not_a_token(text: str) -> None:
     with pytest.raises(ValueError, match="not a bearer token") as caught:
         token_source(text)
     assert not text or text not in str(caught.value)
 
 
-async def test_calls_at_once_ask_the_provider_once() -> None:
+async def test_concurrent_calls_ask_the_provider_once() -> None:
     answers, asked = asyncio.Queue[str](), 0
 
     async def ask() -> str:

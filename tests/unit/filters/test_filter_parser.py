@@ -1,4 +1,4 @@
-"""Filters: the grammar of AIP-160, as its text has it, and every other text refused with the place."""
+"""Filters are parsed by the grammar of AIP-160. Every other text is refused with the position of the mistake."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def word(text: str) -> Text:
     return Text(text, quoted=False)
 
 
-def quoted(text: str) -> Text:
+def quote(text: str) -> Text:
     return Text(text, quoted=True)
 
 
@@ -45,7 +45,7 @@ TREES: list[tuple[str, Tree | None]] = [
     ("-(a OR b)", Not(Or((A, B)))),
     ("NOT (NOT a)", Not(Not(A))),
     ("NOT a OR b", Or((Not(A), B))),
-    ('-"a b"', Not(quoted("a b"))),
+    ('-"a b"', Not(quote("a b"))),
     ("NOT(a)", Not(A)),
     ("a (b)", And((A, B))),
     ("status = OPEN", equal("status", "OPEN")),
@@ -57,10 +57,10 @@ TREES: list[tuple[str, Tree | None]] = [
     ("labels:*", Restriction(word("labels"), Comparator.HAS, word("*"))),
     ("stars>=3", Restriction(word("stars"), Comparator.GREATER_OR_EQUAL, word("3"))),
     ("stars != -1", Restriction(word("stars"), Comparator.NOT_EQUAL, word("-1"))),
-    ('a = ""', Restriction(A, Comparator.EQUAL, quoted(""))),
-    ("a = 'it is \"so\"'", Restriction(A, Comparator.EQUAL, quoted('it is "so"'))),
-    (r'"say \"so\" \\ or \'not\'"', quoted("say \"so\" \\ or 'not'")),
-    ('"AND"', quoted("AND")),
+    ('a = ""', Restriction(A, Comparator.EQUAL, quote(""))),
+    ("a = 'it is \"so\"'", Restriction(A, Comparator.EQUAL, quote('it is "so"'))),
+    (r'"say \"so\" \\ or \'not\'"', quote("say \"so\" \\ or 'not'")),
+    ('"AND"', quote("AND")),
     ("and or not", And((word("and"), word("or"), word("not")))),
     ("don't stop", And((word("don't"), word("stop")))),
     ("well-done", word("well-done")),
@@ -105,7 +105,7 @@ BAD: list[tuple[str, int]] = [
 
 
 @pytest.mark.parametrize(("text", "tree"), TREES, ids=[repr(text) for text, _ in TREES])
-def test_a_filter_is_parsed_as_aip_160_has_it(text: str, tree: Tree | None) -> None:
+def test_a_filter_is_parsed_by_the_grammar_of_aip_160(text: str, tree: Tree | None) -> None:
     assert parse(text) == tree
 
 
@@ -135,13 +135,13 @@ def test_positions_count_code_points() -> None:
     ],
     ids=["length", "depth", "terms", "only parentheses"],
 )
-def test_a_filter_is_bounded(text: str, position: int) -> None:
+def test_a_filter_has_limits(text: str, position: int) -> None:
     with pytest.raises(Refusal) as caught:
         parse(text)
     assert caught.value.metadata["position"] == str(position)
 
 
-def test_a_filter_may_go_to_the_bounds() -> None:
+def test_a_filter_may_reach_the_limits() -> None:
     assert parse("a" * MAX_LENGTH) == word("a" * MAX_LENGTH)
     assert parse("(" * MAX_DEPTH + "a" + ")" * MAX_DEPTH) == A
     assert parse("a " * MAX_TERMS) == And((A,) * MAX_TERMS)
@@ -192,15 +192,15 @@ def _outcome(text: str) -> Tree | Refusal | None:
 
 
 BARE = st.from_regex(r"[\w.*/@#][\w.*/@'#-]{0,8}", fullmatch=True).filter(lambda text: text not in {"AND", "OR", "NOT"})
-TEXTS = st.builds(word, BARE) | st.builds(quoted, st.text(st.characters(exclude_characters="\0"), max_size=8))
+TEXTS = st.builds(word, BARE) | st.builds(quote, st.text(st.characters(exclude_characters="\0"), max_size=8))
 RESTRICTIONS = st.builds(Restriction, TEXTS, st.sampled_from(list(Comparator)), TEXTS)
 
 
-def _joined(parts: st.SearchStrategy[Tree]) -> st.SearchStrategy[Tree]:
+def _join(parts: st.SearchStrategy[Tree]) -> st.SearchStrategy[Tree]:
     several = st.lists(parts, min_size=2, max_size=4).map(tuple)
     return st.builds(And, several) | st.builds(Or, several) | st.builds(Not, parts)
 
 
-@given(st.recursive(TEXTS | RESTRICTIONS, _joined, max_leaves=20))
+@given(st.recursive(TEXTS | RESTRICTIONS, _join, max_leaves=20))
 def test_a_tree_that_is_printed_and_parsed_again_is_the_same(tree: Tree) -> None:
     assert parse(format_tree(tree)) == tree

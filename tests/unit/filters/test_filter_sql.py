@@ -1,6 +1,6 @@
-"""Each field of the filters is served by the storage, in every comparison that it takes, and as an order.
+"""The storage supports each field of the filters in every comparison and as an order.
 
-The cases come from the fields themselves: a field that is added to them alone fails here.
+The cases come from the fields. A field that the storage does not support fails here.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from tests.support.sample_tickets import TICKET
 PROTOS = Path(__file__).parents[3] / "protos" / "care" / "v1"
 DIALECT = make_url("postgresql+asyncpg://").get_dialect()()
 ORGANIZATIONS = ("acme", None)
-"""The one that the values name, and all of them."""
+"""The organization of the values, and all organizations."""
 NAMES = (
     "organizations/acme/agents/alice",
     "organizations/acme/locations/soho",
@@ -39,7 +39,7 @@ TEXTS = ("vip", "3F9A-12C7")
 
 
 def value(field: Field) -> str:
-    """A value as a filter writes it."""
+    """Returns a value of a field in the syntax of filters."""
     match field:
         case EnumField():
             return field.values[0]
@@ -64,7 +64,7 @@ def _is_name(field: NameField, name: str) -> bool:
 
 
 def comparisons(name: str, field: Field) -> Iterator[str]:
-    """Filters by a field: each comparison with a value, and with none and any."""
+    """Yields filters by a field: each comparison with a value, and the tests for any value and none."""
     yield from (f"{name} {comparator} {value(field)}" for comparator in field.comparators)
     if field.optional and Comparator.EQUAL in field.comparators:
         yield f'{name} = ""'
@@ -76,16 +76,16 @@ def sql(statement: Select[Any]) -> str:
     return f"{compiled} {sorted(map(repr, compiled.params.values()))}"
 
 
-def listed(text: str, organization: str | None = "acme") -> str:
+def statement_for(text: str, organization: str | None = "acme") -> str:
     query = TicketQuery(organization, 50, read_filter(text, TICKET_FIELDS))
     return sql(ticket_lists.list_statement(query, gather=True))
 
 
 @pytest.mark.parametrize("name", TICKET_FIELDS)
-def test_tickets_are_listed_counted_and_followed_by(name: str) -> None:
+def test_tickets_are_listed_counted_and_watched_by(name: str) -> None:
     for text in comparisons(name, TICKET_FIELDS[name]):
         for organization in ORGANIZATIONS:
-            assert listed(text, organization) != listed(f"NOT {text}", organization)
+            assert statement_for(text, organization) != statement_for(f"NOT {text}", organization)
             condition = read_filter(f"NOT (soup {text})", TICKET_FIELDS)
             query = TicketQuery(organization, 50, condition)
             sql(ticket_lists.list_statement(query, gather=False))
@@ -104,10 +104,10 @@ def test_reviews_are_listed_by(name: str) -> None:
             assert found != others
 
 
-def test_no_two_fields_of_tickets_ask_for_the_same() -> None:
+def test_no_two_fields_of_tickets_have_the_same_condition() -> None:
     found: dict[str, str] = {}
     for name, field in TICKET_FIELDS.items():
-        statement = listed(f"{name}:{value(field)}")
+        statement = statement_for(f"{name}:{value(field)}")
         assert statement not in found, f"{name} asks for what {found[statement]} asks for"
         found[statement] = name
 
@@ -117,7 +117,7 @@ def orders() -> list[str]:
 
 
 @pytest.mark.parametrize("text", orders())
-def test_tickets_are_ordered_by_and_a_page_goes_on_where_the_last_one_ended(text: str) -> None:
+def test_tickets_are_ordered_by_and_a_page_continues_after_the_last_one(text: str) -> None:
     fields = Fields()
     order = read_order(fields, text)
     fields.check()
@@ -132,7 +132,7 @@ def test_tickets_are_ordered_by_and_a_page_goes_on_where_the_last_one_ended(text
 
 
 def _order(statement: Select[Any]) -> list[tuple[str, str]]:
-    """The columns by which a page is ordered, with their directions."""
+    """Returns the columns by which a page is ordered, with their directions."""
     clauses = str(statement.compile(dialect=DIALECT)).rpartition("ORDER BY ")[2].partition("LIMIT")[0].split(",")
     return [(column.removeprefix("page."), direction) for column, direction in map(str.split, clauses)]
 
@@ -142,7 +142,7 @@ def test_an_order_ends_with_the_number() -> None:
         assert complete_order((OrderKey(field, descending=True),))[-1].field is OrderField.NUMBER
 
 
-def test_what_a_priority_is_ordered_by_knows_each_priority() -> None:
+def test_the_order_of_priorities_includes_each_priority() -> None:
     computed = tables.tickets.c.priority_rank.computed
     assert computed is not None
     listed = ", ".join(f"'{priority}'" for priority in Priority)

@@ -1,4 +1,4 @@
-"""No module imports another one that imports it in turn, be it inside a function or for types alone."""
+"""There is no import circle, including imports inside functions and for types only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PYPROJECT = Path(__file__).parents[3] / "pyproject.toml"
 
 
 def circle(imports: Mapping[str, set[str]]) -> list[str]:
-    """The modules of one circle, the first one again at its end; none where there is no circle."""
+    """Returns the modules of a circle, with the first one again at the end, or an empty list if there is none."""
     try:
         TopologicalSorter(imports).prepare()
     except CycleError as error:
@@ -21,7 +21,7 @@ def circle(imports: Mapping[str, set[str]]) -> list[str]:
     return []
 
 
-def test_no_import_goes_round_in_a_circle() -> None:
+def test_there_is_no_import_circle() -> None:
     packages = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["tool"]["importlinter"]["root_packages"]
     graph = grimp.build_graph(*packages, cache_dir=None)
     imports = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}

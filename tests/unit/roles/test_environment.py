@@ -1,4 +1,4 @@
-"""A role's environment: read strictly, with errors of one line that name the variable and keep its secret."""
+"""A role reads its environment strictly. Errors are one line that names the variable and shows no secret."""
 
 import asyncio
 import os
@@ -40,11 +40,11 @@ def refusal(**environ: str) -> str:
     with pytest.raises(ConfigurationError) as caught:
         load(Settings, environ)
     assert "\n" not in str(caught.value)
-    assert caught.value.__context__ is None  # which would hold the values
+    assert caught.value.__context__ is None  # it would contain the values
     return str(caught.value)
 
 
-def test_variables_fill_the_fields_and_the_rest_keeps_its_default() -> None:
+def test_variables_set_the_fields_and_other_fields_keep_their_defaults() -> None:
     settings = load(Settings, GOOD | {"CARE_MODERATION_CHECKS": "1s,2s", "PATH": "/bin", "CARE_LOG_FORMAT": ""})
     assert settings.token_key.get_secret_value() == KEY
     assert [check.total_seconds() for check in settings.moderation_checks] == [1, 2]
@@ -58,11 +58,11 @@ def test_the_process_own_environment_is_the_default(monkeypatch: pytest.MonkeyPa
     for name, value in GOOD.items():
         monkeypatch.setenv(name, value)
     assert load(Settings).web_url == "http://127.0.0.1:8080"
-    # A given environment is not completed from it.
+    # A given environment replaces it completely.
     assert "CARE_WEB_URL is missing" in refusal(CARE_TOKEN_KEY=KEY)
 
 
-def test_variables_of_other_roles_are_no_mistake() -> None:
+def test_variables_of_other_roles_are_ignored() -> None:
     assert load(Settings, GOOD | dict.fromkeys(VARIABLES.keys() - GOOD.keys(), "")).log_format == "json"
 
 
@@ -71,13 +71,13 @@ def test_unknown_name_is_refused_with_the_closest_known_one() -> None:
     assert message == "CARE_WEBURL is not a variable of Care: did you mean CARE_WEB_URL?"
 
 
-def test_unknown_name_like_no_other_is_refused_with_all_known_ones() -> None:
+def test_unknown_name_without_a_similar_one_is_refused_with_all_known_ones() -> None:
     message = refusal(**GOOD, CARE_XYZ="1")
     assert message.startswith("CARE_XYZ is not a variable of Care: ")
     assert all(name in message for name in VARIABLES)
 
 
-def test_missing_ones_are_named_with_what_they_are_for_and_an_example() -> None:
+def test_missing_variables_are_named_with_their_purpose_and_an_example() -> None:
     message = refusal()
     for name in ("CARE_TOKEN_KEY", "CARE_WEB_URL"):
         assert f"{name} is missing: set it to the {VARIABLES[name]}, such as {name}=" in message
@@ -112,14 +112,14 @@ def test_signal_stops_gracefully(number: signal.Signals) -> None:
             os.kill(os.getpid(), number)
             await asyncio.Event().wait()
         finally:
-            await asyncio.sleep(0)  # a graceful stop may take its time
+            await asyncio.sleep(0)  # a graceful stop may take some time
             stopped.append(True)
 
     assert run(main, "work") == 0
     assert stopped
 
 
-def test_process_can_be_over_with_the_role() -> None:
+def test_process_can_end_with_the_role() -> None:
     program = """
 import atexit
 from care_roles.environment import run
@@ -141,7 +141,7 @@ def test_other_exceptions_are_raised() -> None:
         run(main, "work")
 
 
-def test_cancellation_by_itself_is_no_graceful_stop() -> None:
+def test_cancellation_without_a_signal_is_not_a_graceful_stop() -> None:
     async def main() -> None:
         raise asyncio.CancelledError
 

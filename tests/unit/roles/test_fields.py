@@ -1,4 +1,4 @@
-"""Types of settings: what they accept, and that each error says what to write instead."""
+"""Types of settings: the values that they accept. Each error says what to write instead."""
 
 from datetime import timedelta
 
@@ -42,12 +42,12 @@ def test_addresses(text: str, host: str, port: int) -> None:
     "text",
     ["", "50051", ":50051", "host", "host:", "host:x", "host:-1", "host:65536", "::1:80", "http://host:80", "a b:1"],
 )
-def test_wrong_addresses_name_a_right_one(text: str) -> None:
+def test_error_of_a_wrong_address_shows_a_right_one(text: str) -> None:
     with pytest.raises(ValidationError, match=r"such as 127\.0\.0\.1:50051"):
         LISTEN.validate_python(text)
 
 
-def test_service_is_not_at_port_0() -> None:
+def test_port_of_the_service_is_not_0() -> None:
     with pytest.raises(ValidationError, match="port from 1 to 65535"):
         SERVICE.validate_python("127.0.0.1:0")
 
@@ -80,7 +80,7 @@ def test_base_urls(text: str, url: str) -> None:
         "http://h#x",
     ],
 )
-def test_wrong_base_urls_name_a_right_one(text: str) -> None:
+def test_error_of_a_wrong_base_url_shows_a_right_one(text: str) -> None:
     with pytest.raises(ValidationError, match=r"such as http://127\.0\.0\.1:8080"):
         URL.validate_python(text)
 
@@ -93,7 +93,7 @@ def test_endpoint_urls_are_kept_as_they_are(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["", "/hook", "ftp://h/hook", "http://h:0/", "http://u:p@h/", "http://h/#x", "http://h/ x"]
 )
-def test_wrong_endpoint_urls_name_a_right_one(text: str) -> None:
+def test_error_of_a_wrong_endpoint_url_shows_a_right_one(text: str) -> None:
     with pytest.raises(ValidationError, match=r"such as http://127\.0\.0\.1:8080"):
         ENDPOINT.validate_python(text)
 
@@ -106,7 +106,7 @@ def test_durations() -> None:
 @pytest.mark.parametrize(
     "text", ["", "10", "10 m", "m", "1h,", "1w", "-1h", "1.5h", "0s", "1h,10m", "1h,60m", "9999999d"]
 )
-def test_wrong_durations_name_right_ones(text: str) -> None:
+def test_error_of_wrong_durations_shows_right_ones(text: str) -> None:
     with pytest.raises(ValidationError, match="such as 10m,1h,1d"):
         DURATIONS.validate_python(text)
 
@@ -117,6 +117,6 @@ def test_one_duration(text: str, seconds: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "60", "0s", "-1m", "1m,2m", "1w"])
-def test_wrong_duration_names_a_right_one(text: str) -> None:
+def test_error_of_a_wrong_duration_shows_a_right_one(text: str) -> None:
     with pytest.raises(ValidationError, match="such as 90s or 1m"):
         DURATION.validate_python(text)

@@ -1,4 +1,4 @@
-"""Logs: one line an event, in UTC, and nothing in them that is private to a customer."""
+"""Logs have one line per event, in UTC, and contain no personal data."""
 
 import json
 import logging
@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-# Logging is configured once per process: each test looks at a process of its own.
+# Logging is configured once per process, so each test runs its own process.
 PROGRAM = """
 import logging, sys
 from care_roles import logs
@@ -64,8 +64,8 @@ def test_requests_and_local_variables_are_not_logged(style: str) -> None:
     assert "too much detail" not in found
 
 
-def test_configuration_is_needed_for_nothing() -> None:
+def test_logs_work_without_configuration() -> None:
     program = "from care_roles import logs; logs.get_logger('x').info('hello')"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert "hello" in done.stdout + done.stderr
-    assert logging.getLogger("httpx").level == logging.NOTSET  # importing it changes nothing here
+    assert logging.getLogger("httpx").level == logging.NOTSET  # importing the module configures no logger

@@ -1,4 +1,4 @@
-"""How a role reaches the service: what it takes from the environment, and what it refuses with one line."""
+"""The connection of a role to the service: its variables, and the ones that it refuses with one line."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def ca() -> Pair:
 
 @pytest.fixture
 def files(ca: Pair, tmp_path: Path) -> Mapping[str, str]:
-    """By what they hold."""
+    """Returns files by their content."""
     own = issued(ca, "worker")
     contents = {"ca": ca.pem, "certificate": own.pem, "key": own.key, "text": b"nothing", "token": b"from-a-file\n"}
     for name, content in contents.items():
@@ -93,7 +93,7 @@ def test_the_authorities_of_the_machine_and_plaintext_by_request() -> None:
         ({"CARE_TOKEN": "abc", "CARE_SERVICE_PLAINTEXT": "perhaps"}, "CARE_SERVICE_PLAINTEXT"),
     ],
 )
-def test_what_cannot_be_meant_is_refused(files: Mapping[str, str], variables: dict[str, str], advice: str) -> None:
+def test_wrong_variables_are_refused(files: Mapping[str, str], variables: dict[str, str], advice: str) -> None:
     given = {name: files.get(value, value) for name, value in variables.items()}
     with pytest.raises(ConfigurationError, match=advice) as caught:
         environment.load(AuthorizedConnection, given)

@@ -1,4 +1,4 @@
-"""Traces: how they go on in another process, and how a role is told where to send them."""
+"""Traces continue in another process, and variables set where a role sends them."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ SPAN = SpanContext(0x0AF7651916CD43DD8448EB211C80319C, 0xB7AD6B7169203331, is_re
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
-def test_the_present_span_is_written_as_the_recommendation_has_it() -> None:
+def test_the_current_span_is_written_in_the_format_of_the_recommendation() -> None:
     assert trace_context.current() is None
     with use_span(NonRecordingSpan(SPAN)):
         assert trace_context.current() == TRACEPARENT
 
 
-def test_it_is_read_again() -> None:
+def test_a_written_span_can_be_read() -> None:
     found = trace.get_current_span(trace_context.parse(TRACEPARENT)).get_span_context()
     assert (found.trace_id, found.span_id, found.trace_flags) == (SPAN.trace_id, SPAN.span_id, SPAN.trace_flags)
 
 
 @pytest.mark.parametrize("text", [None, "", "nonsense", "00-" + "0" * 32 + "-" + "0" * 16 + "-01", TRACEPARENT[:-3]])
-def test_what_names_no_trace_makes_none(text: str | None) -> None:
+def test_an_invalid_header_starts_no_trace(text: str | None) -> None:
     assert not trace.get_current_span(trace_context.parse(text)).get_span_context().is_valid
 
 
@@ -46,12 +46,12 @@ def test_what_names_no_trace_makes_none(text: str | None) -> None:
         ),
     ],
 )
-def test_what_is_not_spoken_is_refused(variables: dict[str, str], name: str) -> None:
+def test_an_unsupported_exporter_or_protocol_is_refused(variables: dict[str, str], name: str) -> None:
     with pytest.raises(ConfigurationError, match=name), recording("care-test", variables):
         pass
 
 
-# The tracer provider is one for a process: each test looks at a process of its own.
+# There is one tracer provider per process, so each test runs its own process.
 PROGRAM = """
 import sys
 from care_roles import logs, tracing
@@ -66,7 +66,7 @@ print("opentelemetry.sdk.trace" in sys.modules, file=sys.stderr)
 
 
 def run(**variables: str) -> tuple[list[dict[str, object]], list[dict[str, str]], bool]:
-    """The spans, the lines of the log, and whether the SDK was loaded."""
+    """Returns the spans, the lines of the log, and whether the SDK was loaded."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True, env=inherited | variables
@@ -100,7 +100,7 @@ def test_the_standard_variables_name_the_service() -> None:
 @pytest.mark.parametrize(
     "variables", [{}, {"OTEL_TRACES_EXPORTER": "none"}, {"OTEL_SDK_DISABLED": "true", "OTEL_TRACES_EXPORTER": "otlp"}]
 )
-def test_without_an_exporter_nothing_is_recorded_nor_even_loaded(variables: dict[str, str]) -> None:
+def test_without_an_exporter_nothing_is_recorded_and_the_sdk_is_not_loaded(variables: dict[str, str]) -> None:
     spans, [within, _], loaded = run(**variables)
     assert (spans, loaded) == ([], False)
     assert "trace_id" not in within

@@ -1,4 +1,4 @@
-"""Email addresses and phone numbers: what is normalized to what, and what is refused."""
+"""Email addresses and phone numbers are normalized or refused."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_phone_number_becomes_e164(given_text: str, region: str, normal: str) 
     ("given_text", "region"),
     [("(415) 555-2671", ""), ("12", "US"), ("+999 123", ""), ("+1 415 555 2671 ext. 5", ""), ("phone", "US")],
 )
-def test_what_cannot_be_reached_is_refused(given_text: str, region: str) -> None:
+def test_an_invalid_phone_number_is_refused(given_text: str, region: str) -> None:
     with pytest.raises(Refusal) as caught:
         normalize_phone(given_text, region, "contact.phone")
     assert caught.value.reason is Reason.INVALID_FIELD
@@ -45,7 +45,7 @@ def test_what_cannot_be_reached_is_refused(given_text: str, region: str) -> None
 
 @given(st.text(max_size=60), st.sampled_from(["", "US", "GB", "IT"]))
 def test_a_phone_number_is_normalized_or_refused_whatever_is_typed(text: str, region: str) -> None:
-    normal = accepted(lambda: normalize_phone(text, region))
+    normal = normal_form(lambda: normalize_phone(text, region))
     if normal:
         assert normal.startswith("+")
         assert normal[1:].isascii()
@@ -55,14 +55,14 @@ def test_a_phone_number_is_normalized_or_refused_whatever_is_typed(text: str, re
 
 @given(st.text(max_size=60) | st.emails())
 def test_an_email_address_is_normalized_or_refused_whatever_is_typed(text: str) -> None:
-    normal = accepted(lambda: normalize_email(text))
+    normal = normal_form(lambda: normalize_email(text))
     if normal:
         assert "@" in normal
         assert normalize_email(normal) == normal
 
 
-def accepted(normalize: Callable[[], str]) -> str | None:
-    """The normal form; None where the text is refused, which no other exception may stand for."""
+def normal_form(normalize: Callable[[], str]) -> str | None:
+    """Returns the normal form, or None if the text is refused. Other exceptions pass."""
     try:
         return normalize()
     except Refusal as refusal:

@@ -1,4 +1,4 @@
-"""A customer writes in an open chat: what the message changes of the ticket."""
+"""A message of the customer in an unlocked chat, and how it changes the ticket."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def chat(status: TicketStatus, state: RecoveryState = RecoveryState.CHAT_UNLOCKE
     return ChatSnapshot(replace(snapshot(recovery, ticket), contact=CONTACT), CONTACT, recovery)
 
 
-def posted(seen: ChatSnapshot, *, automatic: bool = False) -> Decision:
+def post(seen: ChatSnapshot, *, automatic: bool = False) -> Decision:
     command = replace(MESSAGE, automatic=automatic)
     decision = post_message(seen, 8, command, customer_caller(str(CONTACT_ID)), NOW)
     assert decision is not None
@@ -46,7 +46,7 @@ def posted(seen: ChatSnapshot, *, automatic: bool = False) -> Decision:
 def test_a_message_of_a_person_reopens_a_resolved_ticket(
     before: TicketStatus, automatic: bool, after: TicketStatus
 ) -> None:
-    decision = posted(chat(before), automatic=automatic)
+    decision = post(chat(before), automatic=automatic)
     assert decision.ticket.status is after
     assert decision.activity is not None
     assert decision.activity.type is ActivityType.MESSAGE_RECEIVED
@@ -54,13 +54,13 @@ def test_a_message_of_a_person_reopens_a_resolved_ticket(
     assert (message.kind, message.text, message.automatic) == (MessageKind.CUSTOMER_MESSAGE, "Hello?", automatic)
 
 
-def test_a_chat_that_is_not_open_yet_takes_no_message() -> None:
+def test_a_chat_that_is_not_unlocked_accepts_no_message() -> None:
     with pytest.raises(Refusal) as refused:
-        posted(chat(TicketStatus.OPEN, RecoveryState.CONTACT_RECEIVED))
+        post(chat(TicketStatus.OPEN, RecoveryState.CONTACT_RECEIVED))
     assert refused.value.reason is Reason.CHAT_LOCKED
 
 
-def test_a_chat_is_dead_without_a_link_or_with_a_rejected_contact() -> None:
+def test_a_chat_is_closed_without_a_link_or_with_a_rejected_contact() -> None:
     seen = chat(TicketStatus.OPEN)
     assert not seen.is_dead
     assert replace(seen, contact=replace(CONTACT, key_id="")).is_dead

@@ -1,4 +1,4 @@
-"""A new ticket: what it takes from its review, what comes with it, and why it is refused."""
+"""A new ticket: the values that it takes from its review, its first entries, and the reasons to refuse it."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from care_rules.entities.ticket import Priority
 from care_rules.lifecycle import RecoveryState
 from care_rules.organizations import Location
 from care_rules.refusals import Reason, Refusal
-from tests.support import sample_tickets as values
+from tests.support import sample_tickets as samples
 from tests.support.sample_tickets import ALICE, CONTACT_ID, NEW_ID, NOW, ORGANIZATION, OTHER_ID, REVIEW, REVIEW_ID
 
 CREATE = commands.CreateTicket("Soup", "", "soho", Priority.LOW, ("vip",), "", "", "", NEW_ID, CONTACT_ID, OTHER_ID)
-PLAIN = CreationSnapshot(ORGANIZATION, None, None, None, values.agent("alice"))
+PLAIN = CreationSnapshot(ORGANIZATION, None, None, None, samples.agent("alice"))
 OF_REVIEW = replace(PLAIN, review=REVIEW)
 
 
@@ -30,7 +30,7 @@ def create(snapshot: CreationSnapshot = PLAIN, command: commands.CreateTicket = 
     return create_ticket(snapshot, 7, command, ALICE, NOW, UUID(int=9))
 
 
-def refused(snapshot: CreationSnapshot, command: commands.CreateTicket = CREATE) -> Refusal:
+def refusal_of(snapshot: CreationSnapshot, command: commands.CreateTicket = CREATE) -> Refusal:
     with pytest.raises(Refusal) as caught:
         create(snapshot, command)
     return caught.value
@@ -65,10 +65,10 @@ def test_a_subject_is_made_from_the_review_and_fits(review: Review) -> None:
 @pytest.mark.parametrize(
     ("site", "location", "subject"),
     [
-        ("google", values.LOCATION, "1-star review at Google, Acme Soho"),
-        ("my-site", replace(values.LOCATION, display_name=""), "1-star review at My site, soho"),
+        ("google", samples.LOCATION, "1-star review at Google, Acme Soho"),
+        ("my-site", replace(samples.LOCATION, display_name=""), "1-star review at My site, soho"),
         ("google", None, "1-star review at Google, soho"),
-        ("google", replace(values.LOCATION, display_name="S" * 200), ("1-star review at Google, " + "S" * 200)[:200]),
+        ("google", replace(samples.LOCATION, display_name="S" * 200), ("1-star review at Google, " + "S" * 200)[:200]),
     ],
 )
 def test_a_subject_names_the_site_and_the_location_and_not_the_reviewer(
@@ -89,20 +89,20 @@ def test_a_known_contact_begins_a_direct_recovery_that_is_woken() -> None:
 
 
 def test_a_local_number_is_read_in_the_locations_region() -> None:
-    located = replace(PLAIN, location=replace(values.LOCATION, default_phone_region="GB"))
+    located = replace(PLAIN, location=replace(samples.LOCATION, default_phone_region="GB"))
     contact = create(located, replace(CREATE, phone="020 7946 0018")).contact
     assert contact is not None
     assert contact.phone == "+442079460018"
-    refusal = refused(PLAIN, replace(CREATE, phone="020 7946 0018"))
+    refusal = refusal_of(PLAIN, replace(CREATE, phone="020 7946 0018"))
     assert [violation.field for violation in refusal.violations] == ["contact.phone"]
 
 
 def test_refusals_come_in_the_designs_order() -> None:
-    exists = replace(OF_REVIEW, open_ticket=3, reporter=values.agent("alice", can_be_reporter=False))
-    assert refused(exists, replace(CREATE, location="camden")).reason is Reason.INVALID_FIELD
-    # PERMISSION_DENIED before what the request would run into.
-    assert refused(exists).reason is Reason.NOT_REPORTABLE
-    refusal = refused(replace(exists, reporter=values.agent("alice")))
+    exists = replace(OF_REVIEW, open_ticket=3, reporter=samples.agent("alice", can_be_reporter=False))
+    assert refusal_of(exists, replace(CREATE, location="camden")).reason is Reason.INVALID_FIELD
+    # PERMISSION_DENIED comes before all other refusals.
+    assert refusal_of(exists).reason is Reason.NOT_REPORTABLE
+    refusal = refusal_of(replace(exists, reporter=samples.agent("alice")))
     assert (refusal.reason, refusal.metadata) == (
         Reason.TICKET_EXISTS,
         {"ticket": "organizations/acme/tickets/3", "review": f"organizations/acme/reviews/{REVIEW_ID}"},

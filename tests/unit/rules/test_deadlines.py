@@ -1,4 +1,4 @@
-"""Deadlines: the next one is the earliest, and what moves the times at which a ticket is due, warned of and closed."""
+"""Deadlines: the next one is the earliest. Several events move the times at which a ticket is due, warned or closed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.sample_tickets import EARLIER, TICKET, form
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 # A ticket of normal priority is answered in 4 hours and resolved in 2 days.
 PROMISED = (PriorityDeadlines(Priority.NORMAL, 4 * HOUR, 2 * DAY),)
-# Closed after 30 days, and warned 3 days before: the defaults.
+# The defaults: closed after 30 days, and warned 3 days before.
 WARNING = Deadline(DeadlineKind.INACTIVITY_WARNING, EARLIER + 27 * DAY)
 
 
@@ -52,7 +52,7 @@ def test_the_clock_stops_while_the_business_waits_for_the_customer_if_the_settin
     assert timing.resolution_due_time == EARLIER + 2 * DAY + extra
 
 
-def test_while_the_business_still_waits_nothing_is_due() -> None:
+def test_nothing_is_due_while_the_business_waits_for_the_customer() -> None:
     waiting = with_timing(waits_since=EARLIER + HOUR)
     settings = Settings(deadlines=Deadlines(PROMISED, paused_while_waiting=True))
     timing = recompute_deadlines(waiting, None, settings).timing

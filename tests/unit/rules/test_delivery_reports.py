@@ -1,4 +1,4 @@
-"""What begins an attempt to send a message, and which reports of attempts count."""
+"""Attempts to send a message: when one may begin, and which reports count."""
 
 from __future__ import annotations
 
@@ -91,7 +91,9 @@ def test_the_report_of_another_attempt_changes_nothing(begun: DeliverySnapshot, 
         (DeliveryState.DELIVERED, ActivityType.DELIVERY_CONFIRMED),
     ],
 )
-def test_the_log_tells_how_far_a_message_got(begun: DeliverySnapshot, state: DeliveryState, kind: ActivityType) -> None:
+def test_the_log_shows_the_delivery_of_a_message(
+    begun: DeliverySnapshot, state: DeliveryState, kind: ActivityType
+) -> None:
     decision = report_delivery(begun, RecordDelivered(1, state, "provider-1", can_be_checked=True), WORKER, NOW)
     assert decision is not None
     assert decision.activity is not None

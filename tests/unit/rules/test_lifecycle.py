@@ -1,4 +1,4 @@
-"""The table is the design's, and the machines made from it move as it says."""
+"""The tables of transitions agree with the design, and the state machines follow the tables."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from care_rules.lifecycle import IllegalMoveError, RecoveryState, TicketStatus, 
 from tests.support.design_tables import ENDED_STATES, LIVE_STATES, RECOVERY, STATUS, STATUSES
 
 
-def test_the_status_table_is_the_designs() -> None:
+def test_the_status_table_agrees_with_the_design() -> None:
     rows = {
         rule.trigger.value: (frozenset(state.value for state in rule.sources), rule.target.value)
         for rule in lifecycle.STATUS.rules
@@ -17,7 +17,7 @@ def test_the_status_table_is_the_designs() -> None:
     assert rows == STATUS
 
 
-def test_the_recovery_table_is_the_designs() -> None:
+def test_the_recovery_table_agrees_with_the_design() -> None:
     rows = {
         rule.trigger.value: (frozenset(state.value for state in rule.sources), rule.target.value)
         for rule in lifecycle.RECOVERY.rules
@@ -25,7 +25,7 @@ def test_the_recovery_table_is_the_designs() -> None:
     assert rows == RECOVERY
 
 
-def test_who_may_fire_a_trigger_is_as_the_design_says() -> None:
+def test_the_roles_of_each_trigger_agree_with_the_design() -> None:
     parties = {
         rule.trigger.value: {party.value for party in rule.parties}
         for machine in (lifecycle.STATUS.rules, lifecycle.RECOVERY.rules)
@@ -56,7 +56,7 @@ def test_every_trigger_belongs_to_one_machine() -> None:
     assert not STATUS.keys() & RECOVERY.keys()
 
 
-def test_the_states_are_the_designs() -> None:
+def test_the_states_agree_with_the_design() -> None:
     assert tuple(status.value for status in TicketStatus) == STATUSES
     assert {state.value for state in RecoveryState} == {"NO_CONTACT", *LIVE_STATES, *ENDED_STATES}
     assert {state.value for state in lifecycle.LIVE} == set(LIVE_STATES)
@@ -66,7 +66,7 @@ def test_the_states_are_the_designs() -> None:
 
 @pytest.mark.parametrize("trigger", STATUS)
 @pytest.mark.parametrize("state", STATUSES)
-def test_the_status_machine_moves_where_the_table_says_and_nowhere_else(trigger: str, state: str) -> None:
+def test_the_status_machine_makes_exactly_the_moves_of_the_table(trigger: str, state: str) -> None:
     sources, target = STATUS[trigger]
     if state in sources:
         assert lifecycle.STATUS.fire(TicketStatus(state), Trigger(trigger)) is TicketStatus(target)
@@ -77,7 +77,7 @@ def test_the_status_machine_moves_where_the_table_says_and_nowhere_else(trigger:
 
 @pytest.mark.parametrize("trigger", RECOVERY)
 @pytest.mark.parametrize("state", ["NO_CONTACT", *LIVE_STATES, *ENDED_STATES])
-def test_the_recovery_machine_moves_where_the_table_says_and_nowhere_else(trigger: str, state: str) -> None:
+def test_the_recovery_machine_makes_exactly_the_moves_of_the_table(trigger: str, state: str) -> None:
     sources, target = RECOVERY[trigger]
     if state in sources:
         assert lifecycle.RECOVERY.fire(RecoveryState(state), Trigger(trigger)) is RecoveryState(target)
@@ -86,7 +86,7 @@ def test_the_recovery_machine_moves_where_the_table_says_and_nowhere_else(trigge
             lifecycle.RECOVERY.fire(RecoveryState(state), Trigger(trigger))
 
 
-def test_what_is_allowed_is_what_can_be_fired() -> None:
+def test_exactly_the_allowed_triggers_can_be_fired() -> None:
     for state in STATUSES:
         expected = {trigger for trigger, (sources, _) in STATUS.items() if state in sources}
         assert set(lifecycle.STATUS.allowed(TicketStatus(state))) == expected
@@ -101,6 +101,6 @@ def test_nothing_leaves_closed_or_an_ended_recovery() -> None:
     assert final == set(ENDED_STATES)
 
 
-def test_firing_one_trigger_leaves_no_trace_for_the_next() -> None:
+def test_firing_a_trigger_does_not_affect_the_next_one() -> None:
     assert lifecycle.STATUS.fire(TicketStatus.OPEN, Trigger.CLOSE) is TicketStatus.CLOSED
     assert lifecycle.STATUS.fire(TicketStatus.OPEN, Trigger.START) is TicketStatus.IN_PROGRESS

@@ -1,4 +1,4 @@
-"""Resource names are what they say, and nothing else is one."""
+"""Resource names are formatted and parsed, and other texts are refused."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from care_rules.names import BadNameError, Child, RecoveryName, ReviewName, Tick
 ID = UUID("0190a0a0-0000-7000-8000-000000000001")
 
 
-def test_a_name_that_is_made_is_taken_apart_into_the_same() -> None:
+def test_a_formatted_name_is_parsed_into_the_same_parts() -> None:
     assert names.parse_organization(names.organization("acme")) == "acme"
     assert names.parse_location(names.location("acme", "soho")) == Child("acme", "soho")
     assert names.parse_agent(names.agent("acme", "alice@acme.example")) == Child("acme", "alice@acme.example")
@@ -23,12 +23,12 @@ def test_a_name_that_is_made_is_taken_apart_into_the_same() -> None:
 
 
 @pytest.mark.parametrize("organization", ["a", "a-b", "a" * 63, "0"])
-def test_an_organizations_id_is_of_lower_case_letters_digits_and_hyphens(organization: str) -> None:
+def test_an_organizations_id_has_lower_case_letters_digits_and_hyphens(organization: str) -> None:
     assert names.parse_organization(f"organizations/{organization}") == organization
 
 
 @pytest.mark.parametrize("organization", ["", "-", "A", "a" * 64, "a_b", "a.b", "a/b", "a\n", " a", "ä", "-a", "a-"])
-def test_nothing_else_is_an_organizations_id(organization: str) -> None:
+def test_other_texts_are_not_an_organizations_id(organization: str) -> None:
     with pytest.raises(BadNameError):
         names.parse_organization(f"organizations/{organization}")
 
@@ -49,7 +49,7 @@ def test_nothing_else_is_an_organizations_id(organization: str) -> None:
         "tickets/1",
     ],
 )
-def test_a_tickets_number_is_a_plain_positive_number_that_the_database_holds(name: str) -> None:
+def test_a_tickets_number_is_a_positive_integer_that_fits_the_database(name: str) -> None:
     with pytest.raises(BadNameError, match="organizations/"):
         names.parse_ticket(name)
 

@@ -1,4 +1,4 @@
-"""Every command in every situation against the order of refusals, written out here a second time by hand."""
+"""Every command in every situation follows the order of refusals, which this test repeats independently."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from care_rules.lifecycle import LIVE, RecoveryState, TicketStatus
 from care_rules.permissions import Command, Relation, Situation, actions, refusal_reason
 from care_rules.refusals import Reason, Refusal
 from care_rules.snapshot import TicketSnapshot
-from tests.support import sample_tickets as values
+from tests.support import sample_tickets as samples
 from tests.support.design_tables import COMMANDS, RECOVERY, STATUS, STATUS_VERBS
 
 ROLES = (
@@ -38,8 +38,8 @@ def situations() -> Iterator[Situation]:
         yield Situation(status, state, relation, roles, has_review, can_be_assignee)
 
 
-def expected(command: str, at: Situation) -> str | None:
-    """The design's order: role, CLOSED, owner, machine, the rest."""
+def expected_reason(command: str, at: Situation) -> str | None:
+    """Returns the reason by the design's order: role, CLOSED, owner, machine, the rest."""
     agent, supervisor = Role.AGENT in at.roles, Role.SUPERVISOR in at.roles
     service = Role.SERVICE in at.roles and command == "AddContact"
     if not agent and not service:
@@ -53,10 +53,10 @@ def expected(command: str, at: Situation) -> str | None:
         return "NOT_ASSIGNEE"
     if command == "TakeTicket" and at.relation is Relation.OTHERS:
         return "ALREADY_ASSIGNED"
-    return expected_of_machine(command, at) or expected_of_the_rest(command, at)
+    return expected_by_machine(command, at) or expected_otherwise(command, at)
 
 
-def expected_of_machine(command: str, at: Situation) -> str | None:
+def expected_by_machine(command: str, at: Situation) -> str | None:
     state, form_is_live = at.recovery_state, at.recovery_state in {"FORM_REQUESTED", "AWAITING_CONTACT"}
     match command:
         case "StartTicket" | "ResolveTicket" | "CloseTicket" | "ReopenTicket":
@@ -78,31 +78,31 @@ def expected_of_machine(command: str, at: Situation) -> str | None:
     return None if possible else "ILLEGAL_TRANSITION"
 
 
-def expected_of_the_rest(command: str, at: Situation) -> str | None:
+def expected_otherwise(command: str, at: Situation) -> str | None:
     if command == "SendRecoveryForm" and not at.has_review:
         return "NO_REVIEW"
-    # On one's own ticket, TakeTicket changes nothing, and so needs no toggle.
+    # TakeTicket by the assignee changes nothing, so it does not depend on the toggle.
     takes = command == "TakeTicket" and at.relation is Relation.UNASSIGNED
     if (takes or command == "AssignTicket") and not at.can_be_assignee:
         return "NOT_ASSIGNABLE"
     return None
 
 
-def test_the_commands_are_the_contracts() -> None:
+def test_the_commands_agree_with_the_contract() -> None:
     assert tuple(command.value for command in Command) == COMMANDS
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_the_first_reason_in_the_order_of_refusals_is_given(command: str) -> None:
-    wrong = [at for at in situations() if refusal_reason(Command(command), at) != expected(command, at)]
+def test_the_reason_is_the_first_in_the_order_of_refusals(command: str) -> None:
+    wrong = [at for at in situations() if refusal_reason(Command(command), at) != expected_reason(command, at)]
     assert wrong == []
 
 
 def test_the_actions_of_a_ticket_are_the_refusals_of_its_commands() -> None:
     for at in situations():
         found = {command.value: reason for command, reason in actions(at)}
-        assert found.pop("AssignTicket") == expected("AssignTicket", replace(at, can_be_assignee=True))
-        assert found == {command: expected(command, at) for command in COMMANDS if command != "AssignTicket"}
+        assert found.pop("AssignTicket") == expected_reason("AssignTicket", replace(at, can_be_assignee=True))
+        assert found == {command: expected_reason(command, at) for command in COMMANDS if command != "AssignTicket"}
 
 
 MADE: dict[str, commands.AgentCommand] = {
@@ -115,68 +115,68 @@ MADE: dict[str, commands.AgentCommand] = {
     "CloseTicket": commands.CloseTicket(),
     "ReopenTicket": commands.ReopenTicket(),
     "SendRecoveryForm": commands.SendRecoveryForm(
-        values.REPLY, "https://care.example/f/x", "k1", values.NEW_ID, values.CONTACT_ID, values.OTHER_ID
+        samples.REPLY, "https://care.example/f/x", "k1", samples.NEW_ID, samples.CONTACT_ID, samples.OTHER_ID
     ),
     "WithdrawRecoveryForm": commands.WithdrawRecoveryForm(),
-    "AddContact": commands.AddContact("kim@example.com", "", "Kim", values.NEW_ID, values.OTHER_ID),
+    "AddContact": commands.AddContact("kim@example.com", "", "Kim", samples.NEW_ID, samples.OTHER_ID),
     "RejectContact": commands.RejectContact(),
-    "SendMessage": commands.SendMessage("We looked into it", values.NEW_ID),
-    "AddNote": commands.AddNote("Called", values.NEW_ID),
+    "SendMessage": commands.SendMessage("We looked into it", samples.NEW_ID),
+    "AddNote": commands.AddNote("Called", samples.NEW_ID),
 }
 
 
-def loaded(at: Situation) -> tuple[TicketSnapshot, Caller]:
-    """A case and a caller that are in a situation."""
-    recovery = None if at.recovery_state is RecoveryState.NO_CONTACT else values.form(at.recovery_state)
+def load(at: Situation) -> tuple[TicketSnapshot, Caller]:
+    """Returns a snapshot and a caller in the situation."""
+    recovery = None if at.recovery_state is RecoveryState.NO_CONTACT else samples.form(at.recovery_state)
     assignee = {Relation.MINE: "alice", Relation.OTHERS: "carol", Relation.UNASSIGNED: None}[at.relation]
     ticket = replace(
-        values.TICKET,
+        samples.TICKET,
         status=at.status,
         assignee=assignee,
-        review_id=values.REVIEW_ID if at.has_review else None,
+        review_id=samples.REVIEW_ID if at.has_review else None,
     )
     kind = ActorKind.AGENT if Role.AGENT in at.roles else ActorKind.SERVICE
     caller = Caller(kind, "alice", "acme", at.roles, "Alice")
-    owner = values.agent("bob", can_be_assignee=at.can_be_assignee)
-    return replace(values.snapshot(recovery, ticket), agent=owner, contact=values.contact()), caller
+    owner = samples.agent("bob", can_be_assignee=at.can_be_assignee)
+    return replace(samples.snapshot(recovery, ticket), agent=owner, contact=samples.contact()), caller
 
 
 def refused_with(snapshot: TicketSnapshot, command: str, caller: Caller) -> str | None:
     try:
-        decide(snapshot, MADE[command], caller, values.NOW)
+        decide(snapshot, MADE[command], caller, samples.NOW)
     except Refusal as found:
         return found.reason
     return None
 
 
-def consistent(at: Situation) -> bool:
-    """Whether a ticket can be in the situation: no live recovery if CLOSED, and a service owns none."""
+def is_possible(at: Situation) -> bool:
+    """Returns whether the situation is possible: a CLOSED ticket has no live recovery, and a service is no assignee."""
     owned_by_a_service = at.relation is Relation.MINE and Role.AGENT not in at.roles
     return not owned_by_a_service and not (at.status is TicketStatus.CLOSED and at.recovery_state in LIVE)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_deciding_refuses_exactly_where_the_actions_say_so(command: str) -> None:
-    for at in filter(consistent, situations()):
-        snapshot, caller = loaded(at)
+def test_a_decision_is_refused_exactly_if_the_actions_say_so(command: str) -> None:
+    for at in filter(is_possible, situations()):
+        snapshot, caller = load(at)
         state = snapshot.target_recovery.state if snapshot.target_recovery else RecoveryState.NO_CONTACT
         assert situation_of(snapshot.ticket, state, caller, snapshot.agent) == at
         if command in {"WithdrawRecoveryForm", "RejectContact"} and snapshot.target_recovery is None:
-            continue  # these are loaded with the recovery that they name, or not at all
+            continue  # these commands are always loaded with the recovery that they name
         if (
             snapshot.target_recovery is not None
             and snapshot.live is None
             and command in {"SendRecoveryForm", "AddContact"}
         ):
-            continue  # these name no recovery
-        assert refused_with(snapshot, command, caller) == expected(command, at), at
+            continue  # these commands name no recovery
+        assert refused_with(snapshot, command, caller) == expected_reason(command, at), at
 
 
 def test_a_refusal_for_a_live_form_names_it() -> None:
-    snapshot, caller = loaded(
+    snapshot, caller = load(
         Situation(TicketStatus.OPEN, RecoveryState.FORM_REQUESTED, Relation.MINE, ROLES[0], True, True)
     )
     with pytest.raises(Refusal) as caught:
-        decide(snapshot, MADE["SendRecoveryForm"], caller, values.NOW)
+        decide(snapshot, MADE["SendRecoveryForm"], caller, samples.NOW)
     assert caught.value.reason is Reason.FORM_LIVE
-    assert caught.value.metadata["recovery"] == f"organizations/acme/tickets/7/recoveries/{values.RECOVERY_ID}"
+    assert caught.value.metadata["recovery"] == f"organizations/acme/tickets/7/recoveries/{samples.RECOVERY_ID}"

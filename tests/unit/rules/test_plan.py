@@ -1,4 +1,4 @@
-"""What a recovery wants next, from its state, its mark at the site, and those of the review's other recoveries."""
+"""The next step of a recovery follows from its state, its reply's state, and those of the review's other recoveries."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from care_rules.entities.recovery import Recovery, ReplyState
 from care_rules.lifecycle import RecoveryState
 from care_rules.recovery_plan import RecoveryPlan, RecoveryStep, Sibling, SiteTiming, plan_recovery
-from tests.support import sample_tickets as values
+from tests.support import sample_tickets as samples
 from tests.support.sample_tickets import NOW
 
 TIMING = SiteTiming(
@@ -27,10 +27,10 @@ ENDED_WITH_A_LINK = (
 
 
 def at(state: RecoveryState, reply_state: ReplyState = ReplyState.NONE) -> Recovery:
-    """A form whose reply, if it was ever public, was seen there just now, and whose writes have settled."""
+    """Returns a form whose writes have settled. A public reply was checked just now."""
     public = reply_state in {ReplyState.POSTED, ReplyState.RETRACTING, ReplyState.RETRACTED}
     return replace(
-        values.form(state),
+        samples.form(state),
         reply_state=reply_state,
         attempt=0 if reply_state is ReplyState.NONE else 1,
         hand_out_time=None if reply_state is ReplyState.NONE else NOW - timedelta(hours=2),
@@ -45,7 +45,7 @@ def step(recovery: Recovery, *siblings: Sibling) -> RecoveryStep:
 
 @pytest.mark.parametrize("reply_state", ReplyState)
 @pytest.mark.parametrize("sibling", [ReplyState.POSTING, ReplyState.RETRACTING])
-def test_a_received_contact_is_unlocked_whatever_happens_at_the_site(
+def test_a_received_contact_is_unlocked_in_every_state_of_the_reply(
     reply_state: ReplyState, sibling: ReplyState
 ) -> None:
     recovery = at(RecoveryState.CONTACT_RECEIVED, reply_state)
@@ -55,14 +55,14 @@ def test_a_received_contact_is_unlocked_whatever_happens_at_the_site(
 
 
 @pytest.mark.parametrize("reply_state", [ReplyState.NONE, ReplyState.POSTING])
-def test_a_requested_form_is_posted_again_and_again_until_there_is_an_outcome(reply_state: ReplyState) -> None:
+def test_a_requested_form_is_posted_until_there_is_an_outcome(reply_state: ReplyState) -> None:
     assert plan_recovery(at(RecoveryState.FORM_REQUESTED, reply_state), [], NOW, TIMING) == RecoveryPlan(
         RecoveryStep.POST
     )
 
 
 @pytest.mark.parametrize("reply_state", ReplyState)
-def test_a_requested_form_holds_for_older_hand_outs_alone(reply_state: ReplyState) -> None:
+def test_a_requested_form_holds_only_for_older_hand_outs(reply_state: ReplyState) -> None:
     held = reply_state in {ReplyState.POSTING, ReplyState.RETRACTING}
     requested = at(RecoveryState.FORM_REQUESTED)
     assert step(requested, Sibling(newer=False, reply_state=reply_state)) is (
@@ -90,7 +90,7 @@ def test_a_live_form_expires_at_its_time_and_not_before(state: RecoveryState, re
     assert step(later) is not RecoveryStep.EXPIRE
 
 
-def test_a_public_form_waits_for_its_next_check_or_its_expiry_whichever_comes_first() -> None:
+def test_a_public_form_waits_for_the_earlier_of_its_next_check_and_its_expiry() -> None:
     awaiting = at(RecoveryState.AWAITING_CONTACT, ReplyState.POSTED)
     assert plan_recovery(awaiting, [], NOW, TIMING) == RecoveryPlan(RecoveryStep.WAIT, timedelta(minutes=10))
     short = replace(awaiting, expire_time=NOW + timedelta(minutes=3))
@@ -128,11 +128,11 @@ def test_checks_need_not_be_given_in_order() -> None:
 
 
 @pytest.mark.parametrize("state", [*ENDED_WITH_A_LINK, RecoveryState.CHAT_UNLOCKED])
-def test_a_hand_out_that_was_overtaken_is_looked_up_at_the_site(state: RecoveryState) -> None:
+def test_a_hand_out_of_an_ended_form_is_read_at_the_site(state: RecoveryState) -> None:
     assert step(at(state, ReplyState.POSTING)) is RecoveryStep.READ
 
 
-def test_a_hand_out_without_an_outcome_is_given_its_time_to_settle() -> None:
+def test_a_hand_out_without_an_outcome_holds_until_it_has_settled() -> None:
     out = replace(at(RecoveryState.WITHDRAWN, ReplyState.POSTING), hand_out_time=NOW - timedelta(seconds=20))
     assert plan_recovery(out, [], NOW, TIMING) == RecoveryPlan(RecoveryStep.HOLD, timedelta(seconds=40))
     assert plan_recovery(out, [], NOW + timedelta(seconds=40), TIMING) == RecoveryPlan(RecoveryStep.READ)
@@ -151,7 +151,7 @@ def test_an_earlier_write_that_may_still_appear_holds_up_retraction_and_newer_po
 
 @pytest.mark.parametrize("state", ENDED_WITH_A_LINK)
 @pytest.mark.parametrize("reply_state", ReplyState)
-def test_an_ended_recovery_takes_its_public_link_out_and_is_done_otherwise(
+def test_an_ended_recovery_retracts_its_public_reply_and_is_otherwise_done(
     state: RecoveryState, reply_state: ReplyState
 ) -> None:
     expected = {
@@ -163,18 +163,18 @@ def test_an_ended_recovery_takes_its_public_link_out_and_is_done_otherwise(
 
 
 @pytest.mark.parametrize("reply_state", [ReplyState.NOT_PUBLIC, ReplyState.POSTED])
-def test_what_the_site_refused_or_took_down_needs_no_retraction(reply_state: ReplyState) -> None:
-    # The reply was public, if at all, before the refusal.
+def test_a_refused_or_removed_reply_needs_no_retraction(reply_state: ReplyState) -> None:
+    # If the reply was public, then only before the refusal.
     assert step(replace(at(RecoveryState.REFUSED, reply_state), end_time=NOW + timedelta(hours=1))) is RecoveryStep.DONE
 
 
-def test_what_appears_at_the_site_after_the_refusal_is_taken_out() -> None:
+def test_a_reply_that_appears_after_its_refusal_is_retracted() -> None:
     late = replace(at(RecoveryState.REFUSED, ReplyState.POSTED), end_time=NOW - timedelta(minutes=1), post_time=NOW)
     assert step(late) is RecoveryStep.RETRACT
 
 
 @pytest.mark.parametrize("reply_state", [ReplyState.NONE, ReplyState.POSTED, ReplyState.NOT_PUBLIC])
-def test_an_open_chat_wants_nothing_more(reply_state: ReplyState) -> None:
+def test_an_unlocked_chat_needs_no_step(reply_state: ReplyState) -> None:
     assert step(at(RecoveryState.CHAT_UNLOCKED, reply_state)) is RecoveryStep.DONE
 
 
@@ -185,7 +185,7 @@ def test_an_open_chat_wants_nothing_more(reply_state: ReplyState) -> None:
         (ReplyState.NOT_PUBLIC, RecoveryStep.RETRACT),
         (ReplyState.POSTING, RecoveryStep.HOLD),
         (ReplyState.POSTED, RecoveryStep.DONE),
-        # It was posted over the older reply, and is being or was taken out since.
+        # It replaced the older reply, and is being or has been retracted.
         (ReplyState.RETRACTING, RecoveryStep.DONE),
         (ReplyState.RETRACTED, RecoveryStep.DONE),
     ],
@@ -198,20 +198,20 @@ def test_only_a_newer_reply_that_was_public_makes_a_retraction_unnecessary(
 
 
 @pytest.mark.parametrize("reply_state", ReplyState)
-def test_an_older_reply_says_nothing_about_a_retraction(reply_state: ReplyState) -> None:
+def test_an_older_reply_does_not_affect_a_retraction(reply_state: ReplyState) -> None:
     assert (
         step(at(RecoveryState.WITHDRAWN, ReplyState.POSTED), Sibling(newer=False, reply_state=reply_state))
         is RecoveryStep.RETRACT
     )
 
 
-def test_a_newer_hand_out_comes_before_a_newer_outcome() -> None:
+def test_a_newer_hand_out_takes_precedence_over_a_newer_outcome() -> None:
     posted = at(RecoveryState.WITHDRAWN, ReplyState.POSTED)
     siblings = (Sibling(newer=True, reply_state=ReplyState.POSTED), Sibling(newer=True, reply_state=ReplyState.POSTING))
     assert step(posted, *siblings) is RecoveryStep.HOLD
 
 
-def test_a_refused_retraction_waits_out_its_pause() -> None:
+def test_a_refused_retraction_is_retried_after_its_pause() -> None:
     paused = replace(at(RecoveryState.WITHDRAWN, ReplyState.POSTED), retract_after=NOW + timedelta(hours=1))
     assert plan_recovery(paused, [], NOW, TIMING) == RecoveryPlan(RecoveryStep.WAIT, timedelta(hours=1))
     assert plan_recovery(paused, [], NOW + timedelta(hours=1), TIMING) == RecoveryPlan(RecoveryStep.RETRACT)

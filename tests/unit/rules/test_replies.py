@@ -1,4 +1,4 @@
-"""The public reply with its link and without it."""
+"""The public reply with and without its link."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from care_rules.replies import byte_limit, insert_link, remove_link
 LINK = "https://care.example/f/k1.a.b"
 
 
-def test_the_link_stands_where_the_placeholder_stood() -> None:
+def test_the_link_replaces_the_placeholder() -> None:
     assert insert_link("Please: {form_link}!", LINK) == f"Please: {LINK}!"
 
 
 @pytest.mark.parametrize("text", [r"\1 \g<0> {form_link}", "{} {0} {form_link}", "%s {form_link}", "🍲 {form_link}"])
-def test_the_agents_words_are_left_as_they_are(text: str) -> None:
+def test_the_agents_words_are_unchanged(text: str) -> None:
     words = text.removesuffix("{form_link}")
     assert insert_link(text, LINK) == words + LINK
     assert remove_link(text) == words.strip()
@@ -31,7 +31,7 @@ def test_the_agents_words_are_left_as_they_are(text: str) -> None:
         "We are sorry : {form_link} and thank you",
     ],
 )
-def test_what_remains_keeps_the_words_and_has_neither_placeholder_nor_a_dangling_colon(text: str) -> None:
+def test_the_reply_without_a_link_has_no_placeholder_and_no_dangling_colon(text: str) -> None:
     rest = remove_link(text)
     assert "We are sorry" in rest
     assert "form_link" not in rest
@@ -43,11 +43,11 @@ def test_what_remains_keeps_the_words_and_has_neither_placeholder_nor_a_dangling
 @pytest.mark.parametrize(
     "text", ["Write to us ({form_link}) now", "Write to us [{form_link}] now", "Write to us <{form_link}> now"]
 )
-def test_brackets_around_the_link_go_with_it(text: str) -> None:
+def test_brackets_around_the_link_are_removed_too(text: str) -> None:
     assert remove_link(text) == "Write to us now"
 
 
-def test_what_remains_never_becomes_longer_than_the_reply() -> None:
+def test_the_reply_without_a_link_is_never_longer() -> None:
     for text in ("a: {form_link}", "{form_link}", "a {form_link}, b"):
         assert len(remove_link(text)) <= len(text)
 

@@ -1,4 +1,4 @@
-"""Reports of workflows: what each writes, and when it writes nothing."""
+"""Reports of workflows: what each changes, and when it changes nothing."""
 
 from __future__ import annotations
 
@@ -14,23 +14,25 @@ from care_rules.entities.recovery import Recovery, RefusalReason, ReplyState
 from care_rules.lifecycle import RecoveryState
 from care_rules.recovery_plan import RecoveryStep, SiteTiming
 from care_rules.reports import RecoverySnapshot, begin_posting, record_report
-from tests.support import sample_tickets as values
+from tests.support import sample_tickets as samples
 from tests.support.sample_tickets import NEW_ID, NOW, RECOVERY_ID, REVIEW, WORKER
 
 TIMING = SiteTiming(checks=(timedelta(minutes=10),), settle=timedelta(minutes=1))
 
 
 def at(state: RecoveryState, reply_state: ReplyState, attempt: int = 1) -> RecoverySnapshot:
-    posted = values.EARLIER if reply_state in {ReplyState.POSTED, ReplyState.RETRACTING} else None
-    recovery = replace(values.form(state), reply_state=reply_state, attempt=attempt, post_time=posted, read_time=posted)
-    return RecoverySnapshot(values.snapshot(recovery), recovery, ())
+    posted = samples.EARLIER if reply_state in {ReplyState.POSTED, ReplyState.RETRACTING} else None
+    recovery = replace(
+        samples.form(state), reply_state=reply_state, attempt=attempt, post_time=posted, read_time=posted
+    )
+    return RecoverySnapshot(samples.snapshot(recovery), recovery, ())
 
 
-def refused(attempt: int = 1) -> commands.RecordRefused:
+def refused_report(attempt: int = 1) -> commands.RecordRefused:
     return commands.RecordRefused(attempt, RefusalReason.LINKS_NOT_ALLOWED, "No links")
 
 
-def written(decision: Decision | None) -> Recovery:
+def recovery_of(decision: Decision | None) -> Recovery:
     assert decision is not None
     assert decision.recovery is not None
     return decision.recovery
@@ -44,24 +46,24 @@ def test_a_hand_out_names_the_reviews_next_attempt_and_writes_no_activity() -> N
     assert decision is not None
     assert decision.activity is None
     assert decision.review_attempt == 42
-    assert (written(decision).attempt, written(decision).reply_state) == (42, ReplyState.POSTING)
-    # Nobody can see it, so the etag stays; but whoever decided on the ticket before has to decide again.
+    assert (recovery_of(decision).attempt, recovery_of(decision).reply_state) == (42, ReplyState.POSTING)
+    # The change is invisible, so the etag stays. But decisions on the earlier state of the ticket must be repeated.
     assert (decision.ticket.version, decision.ticket.revision) == (3, 6)
 
 
-def test_a_hand_out_to_read_leaves_the_mark_as_it_is() -> None:
+def test_a_hand_out_to_read_does_not_change_the_reply_state() -> None:
     due = at(RecoveryState.AWAITING_CONTACT, ReplyState.POSTED)
-    assert written(begin_posting(due, REVIEW, RecoveryStep.READ, TIMING, NOW)).reply_state is ReplyState.POSTED
+    assert recovery_of(begin_posting(due, REVIEW, RecoveryStep.READ, TIMING, NOW)).reply_state is ReplyState.POSTED
 
 
 @pytest.mark.parametrize("step", RecoveryStep)
-def test_only_the_step_that_is_wanted_is_handed_out(step: RecoveryStep) -> None:
+def test_only_the_planned_step_is_handed_out(step: RecoveryStep) -> None:
     decision = begin_posting(at(RecoveryState.FORM_REQUESTED, ReplyState.NONE, 0), REVIEW, step, TIMING, NOW)
     assert (decision is not None) == (step is RecoveryStep.POST)
 
 
 @pytest.mark.parametrize("step", [RecoveryStep.UNLOCK, RecoveryStep.EXPIRE, RecoveryStep.WAIT, RecoveryStep.DONE])
-def test_what_is_no_step_at_the_site_is_never_handed_out(step: RecoveryStep) -> None:
+def test_a_step_that_does_not_use_the_site_is_never_handed_out(step: RecoveryStep) -> None:
     contact = at(RecoveryState.CONTACT_RECEIVED, ReplyState.POSTING)
     assert begin_posting(contact, REVIEW, step, TIMING, NOW) is None
 
@@ -70,7 +72,7 @@ def test_what_is_no_step_at_the_site_is_never_handed_out(step: RecoveryStep) -> 
 @pytest.mark.parametrize("reply_state", ReplyState)
 def test_a_report_of_another_attempt_changes_nothing(state: RecoveryState, reply_state: ReplyState) -> None:
     snapshot = at(state, reply_state, attempt=2)
-    for command in (commands.RecordPosted(1), refused(3), commands.RecordRetracted(1)):
+    for command in (commands.RecordPosted(1), refused_report(3), commands.RecordRetracted(1)):
         assert record_report(snapshot, command, WORKER, NOW) is None
 
 
@@ -78,7 +80,7 @@ def test_a_posted_report_moves_a_requested_form_and_wakes_it() -> None:
     decision = record_report(
         at(RecoveryState.FORM_REQUESTED, ReplyState.POSTING), commands.RecordPosted(1), WORKER, NOW
     )
-    after = written(decision)
+    after = recovery_of(decision)
     assert (after.state, after.reply_state, after.post_time) == (RecoveryState.AWAITING_CONTACT, ReplyState.POSTED, NOW)
     assert decision is not None
     assert decision.wakes == (RECOVERY_ID,)
@@ -88,17 +90,17 @@ def test_a_posted_report_moves_a_requested_form_and_wakes_it() -> None:
 @pytest.mark.parametrize(
     "state", [RecoveryState.WITHDRAWN, RecoveryState.CHAT_UNLOCKED, RecoveryState.ENDED_BY_CLOSE, RecoveryState.EXPIRED]
 )
-def test_the_outcome_of_an_overtaken_hand_out_lifts_the_mark_and_moves_no_state(state: RecoveryState) -> None:
-    posted = written(record_report(at(state, ReplyState.POSTING), commands.RecordPosted(1), WORKER, NOW))
+def test_the_outcome_for_an_ended_form_changes_only_the_reply_state(state: RecoveryState) -> None:
+    posted = recovery_of(record_report(at(state, ReplyState.POSTING), commands.RecordPosted(1), WORKER, NOW))
     assert (posted.state, posted.reply_state) == (state, ReplyState.POSTED)
-    not_public = written(record_report(at(state, ReplyState.POSTING), refused(), WORKER, NOW))
+    not_public = recovery_of(record_report(at(state, ReplyState.POSTING), refused_report(), WORKER, NOW))
     assert (not_public.state, not_public.reply_state) == (state, ReplyState.NOT_PUBLIC)
 
 
 @pytest.mark.parametrize("reply_state", [ReplyState.NONE, ReplyState.NOT_PUBLIC, ReplyState.RETRACTED])
 def test_an_outcome_without_a_hand_out_changes_nothing(reply_state: ReplyState) -> None:
     for state in (RecoveryState.WITHDRAWN, RecoveryState.REFUSED, RecoveryState.CHAT_UNLOCKED):
-        for command in (commands.RecordPosted(1), refused(), commands.RecordRetracted(1)):
+        for command in (commands.RecordPosted(1), refused_report(), commands.RecordRetracted(1)):
             assert record_report(at(state, reply_state), command, WORKER, NOW) is None
 
 
@@ -106,9 +108,9 @@ def test_a_retraction_counts_only_while_it_is_handed_out() -> None:
     snapshot = at(RecoveryState.WITHDRAWN, ReplyState.POSTED)
     assert record_report(snapshot, commands.RecordRetracted(1), WORKER, NOW) is None
     taking_out = at(RecoveryState.WITHDRAWN, ReplyState.RETRACTING)
-    # "Posted" is no outcome of a retraction.
+    # A retraction cannot have the outcome "posted".
     assert record_report(taking_out, commands.RecordPosted(1), WORKER, NOW) is None
-    after = written(record_report(taking_out, commands.RecordRetracted(1), WORKER, NOW))
+    after = recovery_of(record_report(taking_out, commands.RecordRetracted(1), WORKER, NOW))
     assert (after.reply_state, after.retract_time) == (ReplyState.RETRACTED, NOW)
 
 
@@ -116,8 +118,8 @@ def test_a_retraction_counts_only_while_it_is_handed_out() -> None:
 def test_the_pause_after_a_refused_retraction_grows_and_never_beyond_a_day(refusals: int) -> None:
     snapshot = at(RecoveryState.WITHDRAWN, ReplyState.RETRACTING)
     often = replace(snapshot, recovery=replace(snapshot.recovery, retract_refusals=refusals))
-    decision = record_report(often, refused(), WORKER, NOW)
-    after = written(decision)
+    decision = record_report(often, refused_report(), WORKER, NOW)
+    after = recovery_of(decision)
     assert after.retract_after is not None
     assert NOW < after.retract_after <= NOW + timedelta(days=1)
     assert (after.reply_state, after.state) == (ReplyState.POSTED, RecoveryState.WITHDRAWN)
@@ -132,7 +134,7 @@ def test_unlocking_anything_but_a_received_contact_changes_nothing(state: Recove
 
 
 @pytest.mark.parametrize("state", RecoveryState)
-def test_only_a_live_form_whose_time_is_over_expires(state: RecoveryState) -> None:
+def test_only_a_live_form_expires_and_only_after_its_time(state: RecoveryState) -> None:
     snapshot = at(state, ReplyState.NONE, 0)
     assert record_report(snapshot, commands.ExpireForm(), WORKER, NOW) is None
     overdue = replace(snapshot, recovery=replace(snapshot.recovery, expire_time=NOW))
@@ -141,10 +143,10 @@ def test_only_a_live_form_whose_time_is_over_expires(state: RecoveryState) -> No
     assert (decision is not None) == live
 
 
-def test_a_report_on_an_ended_recovery_leaves_the_tickets_live_one_alone() -> None:
-    ended = replace(values.form(RecoveryState.WITHDRAWN), reply_state=ReplyState.POSTING, attempt=1)
-    live = replace(values.form(RecoveryState.CHAT_UNLOCKED), id=values.NEW_ID)
-    snapshot = replace(values.snapshot(live), target_recovery=ended)
+def test_a_report_on_an_ended_recovery_does_not_change_the_tickets_live_one() -> None:
+    ended = replace(samples.form(RecoveryState.WITHDRAWN), reply_state=ReplyState.POSTING, attempt=1)
+    live = replace(samples.form(RecoveryState.CHAT_UNLOCKED), id=samples.NEW_ID)
+    snapshot = replace(samples.snapshot(live), target_recovery=ended)
     decision = record_report(RecoverySnapshot(snapshot, ended, ()), commands.RecordPosted(1), WORKER, NOW)
     assert decision is not None
     assert (decision.ticket.recovery_id, decision.ticket.contact_state) == (live.id, RecoveryState.CHAT_UNLOCKED)

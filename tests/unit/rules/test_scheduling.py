@@ -1,4 +1,4 @@
-"""Scheduling: how decisions move deadlines, and that nothing else makes what a store commits."""
+"""Scheduling: decisions move deadlines, and only scheduling makes the decisions that a store commits."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from care_rules.scheduling import (
 )
 from care_rules.snapshot import TicketSnapshot
 from care_rules.timing import DeadlineKind
-from tests.support import sample_tickets as values
+from tests.support import sample_tickets as samples
 from tests.support.sample_tickets import ALICE, EARLIER, NEW_ID, NOW, TICKET, WORKER
 
 NOTE = commands.AddNote("Called.", NEW_ID)
@@ -39,7 +39,7 @@ WARNING = timedelta(days=27)
 
 
 def note() -> tuple[TicketSnapshot, Decision]:
-    snapshot = values.snapshot()
+    snapshot = samples.snapshot()
     decision = decide(snapshot, NOTE, ALICE, NOW)
     assert decision is not None
     return snapshot, decision
@@ -63,11 +63,11 @@ def test_only_an_earlier_deadline_wakes_the_workflow() -> None:
         moved = replace(decision, ticket=replace(decision.ticket, timing=timing))
         scheduled = schedule(snapshot, moved).decision
         assert scheduled.wakes_ticket is wakes
-        # What the workflow knows changes with a wake alone.
+        # The time that the workflow knows changes only with a wake.
         assert scheduled.ticket.timing.watch_time == (NOW + WARNING if wakes else watched)
 
 
-def test_the_response_to_the_workflow_itself_wakes_nobody() -> None:
+def test_a_decision_of_the_workflow_wakes_no_workflow() -> None:
     snapshot, decision = note()
     scheduled = schedule(snapshot, decision)
     informed = mark_workflow_informed(scheduled).decision
@@ -76,8 +76,8 @@ def test_the_response_to_the_workflow_itself_wakes_nobody() -> None:
     assert informed.ticket.timing.watch_time == informed.ticket.timing.next_time == NOW + WARNING
 
 
-def logged(snapshot: TicketSnapshot, kind: ActivityType, caller: Caller = ALICE, **changes: Any) -> Decision:  # noqa: ANN401 - fields of Decision
-    """A decision that logs an activity and changes nothing else that matters here."""
+def logging_decision(snapshot: TicketSnapshot, kind: ActivityType, caller: Caller = ALICE, **changes: Any) -> Decision:  # noqa: ANN401 - fields of Decision
+    """Returns a decision that logs an activity and changes nothing else."""
     after = bump_version(snapshot.ticket, snapshot.live, NOW)
     return replace(Decision(after, new_activity(kind, caller, snapshot.ticket, after)), **changes)
 
@@ -85,8 +85,8 @@ def logged(snapshot: TicketSnapshot, kind: ActivityType, caller: Caller = ALICE,
 def test_a_wait_for_the_customer_that_ends_is_remembered() -> None:
     waited = Pause(EARLIER - timedelta(days=2), EARLIER - timedelta(days=1))
     timing = replace(TICKET.timing, waits_since=EARLIER, pauses=(waited,))
-    snapshot = values.snapshot(ticket=replace(TICKET, timing=timing))
-    after = schedule(snapshot, logged(snapshot, ActivityType.NOTE_ADDED)).decision.ticket.timing
+    snapshot = samples.snapshot(ticket=replace(TICKET, timing=timing))
+    after = schedule(snapshot, logging_decision(snapshot, ActivityType.NOTE_ADDED)).decision.ticket.timing
     assert (after.waits_since, after.pauses) == (None, (waited, Pause(EARLIER, NOW)))
 
 
@@ -94,35 +94,35 @@ def test_a_wait_for_the_customer_that_ends_is_remembered() -> None:
 def test_a_failed_delivery_starts_the_inactivity_again_unless_it_was_the_warning(
     warn_time: datetime | None, active_time: datetime
 ) -> None:
-    snapshot = values.snapshot(ticket=replace(TICKET, timing=replace(TICKET.timing, warn_time=warn_time)))
-    failed = logged(snapshot, ActivityType.DELIVERY_FAILED, WORKER)
+    snapshot = samples.snapshot(ticket=replace(TICKET, timing=replace(TICKET.timing, warn_time=warn_time)))
+    failed = logging_decision(snapshot, ActivityType.DELIVERY_FAILED, WORKER)
     timing = schedule(snapshot, failed).decision.ticket.timing
     assert (timing.active_time, timing.warn_time) == (active_time, warn_time)
 
 
 @pytest.mark.parametrize(("automatic", "active_time"), [(False, NOW), (True, EARLIER)])
 def test_an_automatic_message_does_not_start_the_inactivity_again(automatic: bool, active_time: datetime) -> None:
-    snapshot, caller = values.snapshot(), customer_caller("")
+    snapshot, caller = samples.snapshot(), customer_caller("")
     written = replace(
         new_message(snapshot.ticket, NEW_ID, MessageKind.CUSTOMER_MESSAGE, caller, "Out of office"), automatic=automatic
     )
-    received = logged(snapshot, ActivityType.MESSAGE_RECEIVED, caller, messages=(written,))
+    received = logging_decision(snapshot, ActivityType.MESSAGE_RECEIVED, caller, messages=(written,))
     assert schedule(snapshot, received).decision.ticket.timing.active_time == active_time
 
 
 def test_a_decision_without_an_activity_leaves_the_deadlines_as_they_are() -> None:
     handed_out = Decision(replace(TICKET, revision=TICKET.revision + 1))
     assert keep_schedule(handed_out).decision is handed_out
-    assert schedule(values.snapshot(), handed_out).decision is handed_out
+    assert schedule(samples.snapshot(), handed_out).decision is handed_out
 
 
-def test_a_decision_with_an_activity_can_not_keep_the_deadlines() -> None:
+def test_a_decision_with_an_activity_must_recompute_the_deadlines() -> None:
     with pytest.raises(ValueError, match="call schedule"):
         keep_schedule(note()[1])
 
 
 def test_a_refresh_writes_once_what_the_settings_moved() -> None:
-    snapshot = values.snapshot()
+    snapshot = samples.snapshot()
     refreshed = refresh_deadlines(snapshot)
     assert refreshed is not None
     ticket = refreshed.decision.ticket
@@ -131,7 +131,7 @@ def test_a_refresh_writes_once_what_the_settings_moved() -> None:
     assert refresh_deadlines(replace(snapshot, ticket=ticket)) is None
 
 
-def test_nobody_else_can_make_a_scheduled_decision() -> None:
+def test_a_scheduled_decision_cannot_be_constructed_elsewhere() -> None:
     with pytest.raises(TypeError, match="call schedule"):
         ScheduledDecision(note()[1], cast("Any", object()))
 

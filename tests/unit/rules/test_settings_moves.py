@@ -1,4 +1,4 @@
-"""What a change of each setting moves is what the setting says: computed for tickets in all kinds of situations."""
+"""A change of each setting moves exactly what the setting states, for tickets in many situations."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def reminders(settings: Settings) -> list[datetime | None]:
 
 
 @pytest.mark.parametrize("name", FIELDS)
-def test_a_setting_moves_what_it_says(name: str) -> None:
+def test_a_setting_moves_exactly_what_it_states(name: str) -> None:
     after = replace(BEFORE, **{name: getattr(EVERY_SETTING, name)})
     assert after != BEFORE
     moved = {

@@ -1,4 +1,4 @@
-"""A customer's submission: what becomes of it in every state of the form and the ticket."""
+"""A customer's submission in every state of the form and the ticket."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from care_rules.lifecycle import LIVE, RecoveryState, TicketStatus
 from care_rules.refusals import Reason, Refusal
 from care_rules.snapshot import TicketSnapshot
 from care_rules.submit import MAX_CLAIMS, FormSnapshot, FormState, form_state, submit_contact
-from tests.support import sample_tickets as values
+from tests.support import sample_tickets as samples
 from tests.support.sample_tickets import NEW_ID, NOW, RECOVERY_ID, TICKET
 
 FOLLOW_UP_RECOVERY_ID = UUID("0190a0a0-0000-7000-8000-000000000011")
@@ -36,8 +36,8 @@ REFUSED = {
 
 
 def form(state: RecoveryState, status: TicketStatus = TicketStatus.OPEN, *submitted: Contact) -> FormSnapshot:
-    recovery = values.form(state)
-    return FormSnapshot(values.snapshot(recovery, replace(TICKET, status=status)), recovery, submitted)
+    recovery = samples.form(state)
+    return FormSnapshot(samples.snapshot(recovery, replace(TICKET, status=status)), recovery, submitted)
 
 
 def submit(snapshot: FormSnapshot, command: commands.SubmitContact = SUBMISSION) -> Decision | None:
@@ -50,15 +50,15 @@ def after_close(
     target: TicketSnapshot | None = None,
     last: TicketSnapshot | None = None,
 ) -> FormSnapshot:
-    """A form of ticket 7, which is CLOSED; `target` is the review's ticket that is not, `last` the chain's last one."""
+    """Returns a form of the CLOSED ticket 7. `target` is the review's open ticket, `last` the last one of the chain."""
     return replace(form(state, TicketStatus.CLOSED, *submitted), open=target, last=last)
 
 
 def chain_end(assignee: str | None = "alice", *, can_be_assignee: bool = True) -> TicketSnapshot:
-    """Ticket 7, CLOSED, with its assignee's entry."""
+    """Returns the CLOSED ticket 7 with its assignee."""
     closed = replace(TICKET, status=TicketStatus.CLOSED, assignee=assignee, priority=Priority.URGENT, labels=("vip",))
-    entry = values.agent(assignee, can_be_assignee=can_be_assignee) if assignee else None
-    return replace(values.snapshot(ticket=closed), agent=entry)
+    entry = samples.agent(assignee, can_be_assignee=can_be_assignee) if assignee else None
+    return replace(samples.snapshot(ticket=closed), agent=entry)
 
 
 @pytest.mark.parametrize(
@@ -75,13 +75,13 @@ def chain_end(assignee: str | None = "alice", *, can_be_assignee: bool = True) -
         (RecoveryState.REPLACED, FormState.REPLACED),
     ],
 )
-def test_the_page_tells_what_became_of_the_form(state: RecoveryState, shown: FormState) -> None:
-    assert form_state(values.form(state), TicketStatus.OPEN, NOW) is shown
+def test_the_page_shows_the_state_of_the_form(state: RecoveryState, shown: FormState) -> None:
+    assert form_state(samples.form(state), TicketStatus.OPEN, NOW) is shown
 
 
 @pytest.mark.parametrize("state", [RecoveryState.ENDED_BY_CLOSE, RecoveryState.REJECTED])
-def test_a_form_of_a_closed_ticket_takes_an_answer_until_its_expiry(state: RecoveryState) -> None:
-    recovery = values.form(state)
+def test_a_form_of_a_closed_ticket_accepts_answers_until_it_expires(state: RecoveryState) -> None:
+    recovery = samples.form(state)
     assert form_state(recovery, TicketStatus.CLOSED, NOW) is FormState.CLOSED
     assert form_state(replace(recovery, expire_time=NOW), TicketStatus.CLOSED, NOW) is FormState.EXPIRED
 
@@ -89,26 +89,26 @@ def test_a_form_of_a_closed_ticket_takes_an_answer_until_its_expiry(state: Recov
 @pytest.mark.parametrize(
     "state", [RecoveryState.EXPIRED, RecoveryState.WITHDRAWN, RecoveryState.REFUSED, RecoveryState.REPLACED]
 )
-def test_a_form_that_had_ended_before_its_ticket_was_closed_takes_none(state: RecoveryState) -> None:
+def test_a_form_that_ended_before_its_ticket_was_closed_accepts_no_answer(state: RecoveryState) -> None:
     with pytest.raises(Refusal) as caught:
         submit(after_close(state, last=chain_end()))
-    assert caught.value.reason is REFUSED[form_state(values.form(state), TicketStatus.OPEN, NOW)]
+    assert caught.value.reason is REFUSED[form_state(samples.form(state), TicketStatus.OPEN, NOW)]
 
 
 @pytest.mark.parametrize("state", [*sorted(LIVE), RecoveryState.REJECTED])
-def test_a_form_is_over_from_its_expiry_on(state: RecoveryState) -> None:
-    expires = replace(values.form(state), expire_time=NOW)
+def test_a_form_is_expired_from_its_expire_time_on(state: RecoveryState) -> None:
+    expires = replace(samples.form(state), expire_time=NOW)
     assert form_state(expires, TicketStatus.OPEN, NOW) is FormState.EXPIRED
     assert form_state(expires, TicketStatus.OPEN, NOW - timedelta(microseconds=1)) is not FormState.EXPIRED
 
 
-def test_a_submission_is_refused_for_exactly_the_forms_that_take_none() -> None:
+def test_a_submission_is_refused_exactly_if_the_form_accepts_none() -> None:
     states = [state for state in RecoveryState if state is not RecoveryState.NO_CONTACT]
     for state, status in product(states, TicketStatus):
         if status is TicketStatus.CLOSED and state in LIVE:
-            continue  # closing ends a live recovery in the same commit
+            continue  # closing a ticket ends its live recovery in the same commit
         if status is not TicketStatus.CLOSED and state is RecoveryState.ENDED_BY_CLOSE:
-            continue  # and nothing leaves CLOSED
+            continue  # no transition leaves CLOSED
         snapshot = replace(form(state, status), last=chain_end() if status is TicketStatus.CLOSED else None)
         shown = form_state(snapshot.recovery, status, NOW)
         if shown not in REFUSED:
@@ -120,7 +120,7 @@ def test_a_submission_is_refused_for_exactly_the_forms_that_take_none() -> None:
 
 
 @pytest.mark.parametrize("status", [TicketStatus.OPEN, TicketStatus.IN_PROGRESS, TicketStatus.RESOLVED])
-def test_a_submission_reopens_a_resolved_ticket_and_leaves_others_as_they_are(status: TicketStatus) -> None:
+def test_a_submission_reopens_only_a_resolved_ticket(status: TicketStatus) -> None:
     decision = submit(form(RecoveryState.AWAITING_CONTACT, status))
     assert decision is not None
     expected = TicketStatus.IN_PROGRESS if status is TicketStatus.RESOLVED else status
@@ -130,7 +130,7 @@ def test_a_submission_reopens_a_resolved_ticket_and_leaves_others_as_they_are(st
     assert decision.wakes == (RECOVERY_ID,)
 
 
-def test_the_log_of_a_submission_names_nobody_and_no_address() -> None:
+def test_the_log_of_a_submission_contains_no_name_and_no_address() -> None:
     decision = submit(form(RecoveryState.AWAITING_CONTACT))
     assert decision is not None
     assert decision.activity is not None
@@ -138,9 +138,9 @@ def test_the_log_of_a_submission_names_nobody_and_no_address() -> None:
     assert "kim" not in repr(decision.activity).lower()
 
 
-def test_the_same_claim_again_is_no_news_but_another_message_is() -> None:
-    first = replace(values.contact(email="kim@example.com"), message="Hello")
-    snapshot = form(RecoveryState.CONTACT_RECEIVED, TicketStatus.OPEN, values.contact(), first)
+def test_a_repeated_claim_is_ignored_but_another_message_is_kept() -> None:
+    first = replace(samples.contact(email="kim@example.com"), message="Hello")
+    snapshot = form(RecoveryState.CONTACT_RECEIVED, TicketStatus.OPEN, samples.contact(), first)
     assert submit(snapshot) is None
     decision = submit(snapshot, replace(SUBMISSION, message="Please call"))
     assert decision is not None
@@ -149,18 +149,18 @@ def test_the_same_claim_again_is_no_news_but_another_message_is() -> None:
     assert decision.wakes == ()
 
 
-def test_a_claim_touches_neither_the_contact_nor_the_live_recovery_of_the_ticket() -> None:
-    live = replace(values.form(RecoveryState.CHAT_UNLOCKED), id=NEW_ID)
-    rejected = values.form(RecoveryState.REJECTED)
+def test_a_claim_changes_neither_the_contact_nor_the_live_recovery_of_the_ticket() -> None:
+    live = replace(samples.form(RecoveryState.CHAT_UNLOCKED), id=NEW_ID)
+    rejected = samples.form(RecoveryState.REJECTED)
     decision = submit(
-        FormSnapshot(replace(values.snapshot(live), target_recovery=rejected), rejected, (values.contact(),))
+        FormSnapshot(replace(samples.snapshot(live), target_recovery=rejected), rejected, (samples.contact(),))
     )
     assert decision is not None
     assert (decision.ticket.recovery_id, decision.ticket.contact_state) == (NEW_ID, RecoveryState.CHAT_UNLOCKED)
 
 
-def test_claims_come_to_an_end() -> None:
-    kept: list[Contact] = [values.contact()]
+def test_the_number_of_claims_is_limited() -> None:
+    kept: list[Contact] = [samples.contact()]
     for number in range(100):
         snapshot = form(RecoveryState.CONTACT_RECEIVED, TicketStatus.OPEN, *kept)
         decision = submit(snapshot, replace(SUBMISSION, email=f"claim{number}@example.com"))
@@ -171,14 +171,14 @@ def test_claims_come_to_an_end() -> None:
     assert 2 < len(kept) <= 10
 
 
-def test_once_the_team_rejected_somebody_there_is_room_for_claims_again() -> None:
+def test_after_a_rejected_contact_more_claims_are_accepted() -> None:
     claims = [
-        values.contact(),
-        *(replace(values.contact(), id=UUID(int=number)) for number in range(1, MAX_CLAIMS + 1)),
+        samples.contact(),
+        *(replace(samples.contact(), id=UUID(int=number)) for number in range(1, MAX_CLAIMS + 1)),
     ]
     full = form(RecoveryState.CONTACT_RECEIVED, TicketStatus.OPEN, *claims)
     assert submit(full, replace(SUBMISSION, email="late@example.com")) is None
-    later = values.contact().create_time + timedelta(minutes=1)
+    later = samples.contact().create_time + timedelta(minutes=1)
     rejected = replace(full.recovery, state=RecoveryState.REJECTED, end_time=later)
     snapshot = replace(full.base, target_recovery=rejected, live=None, contact=None)
     decision = submit(FormSnapshot(snapshot, rejected, claims), replace(SUBMISSION, email="late@example.com"))
@@ -195,7 +195,7 @@ def test_a_submission_without_an_address_is_refused() -> None:
 # --- after the ticket was closed --------------------------------------------------------------------------------------
 
 
-def test_an_answer_after_the_close_raises_a_follow_up_that_is_linked_both_ways() -> None:
+def test_an_answer_after_the_close_creates_a_follow_up_that_is_linked_both_ways() -> None:
     decision = submit(after_close(last=chain_end()))
     assert decision is not None
     raised, followed = decision.ticket, decision.followed_ticket
@@ -208,7 +208,7 @@ def test_an_answer_after_the_close_raises_a_follow_up_that_is_linked_both_ways()
     assert (raised.priority, raised.labels, raised.reporter) == (Priority.NORMAL, (), None)
 
 
-def test_the_contact_of_a_follow_up_belongs_to_a_recovery_of_its_own() -> None:
+def test_the_contact_of_a_follow_up_has_its_own_recovery() -> None:
     decision = submit(after_close(last=chain_end()))
     assert decision is not None
     contact, recovery = decision.contact, decision.new_recovery
@@ -222,7 +222,7 @@ def test_the_contact_of_a_follow_up_belongs_to_a_recovery_of_its_own() -> None:
     assert decision.recovery is None
 
 
-def test_a_follow_up_begins_with_one_activity_of_the_customer_and_the_review() -> None:
+def test_a_follow_up_starts_with_one_activity_of_the_customer_and_the_review() -> None:
     decision = submit(after_close(last=chain_end()))
     assert decision is not None
     assert decision.activity is not None
@@ -241,16 +241,16 @@ def test_a_follow_up_begins_with_one_activity_of_the_customer_and_the_review() -
         (chain_end(assignee=None), None),
     ],
 )
-def test_a_follow_up_keeps_the_assignee_who_can_still_be_one(end: TicketSnapshot, assignee: str | None) -> None:
+def test_a_follow_up_keeps_an_assignee_who_can_still_be_assigned(end: TicketSnapshot, assignee: str | None) -> None:
     decision = submit(after_close(last=end))
     assert decision is not None
     assert decision.ticket.assignee == assignee
 
 
 def other_ticket(live: RecoveryState | None = None) -> TicketSnapshot:
-    """Ticket 9 of the same review, OPEN."""
+    """Returns the OPEN ticket 9 of the same review."""
     ticket = replace(TICKET, number=9)
-    return values.snapshot(replace(values.form(live), id=NEW_ID) if live else None, ticket)
+    return samples.snapshot(replace(samples.form(live), id=NEW_ID) if live else None, ticket)
 
 
 @pytest.mark.parametrize("live", [None, RecoveryState.AWAITING_CONTACT, RecoveryState.CHAT_UNLOCKED])
@@ -273,7 +273,7 @@ def test_an_answer_after_the_close_is_a_claim_at_the_reviews_ticket_that_is_not_
     assert (decision.activity.type, decision.activity.recovery_id) == (ActivityType.CONTACT_CLAIMED, None)
 
 
-def test_claims_from_an_earlier_tickets_link_come_to_an_end_too() -> None:
+def test_the_number_of_claims_from_an_earlier_tickets_link_is_limited_too() -> None:
     kept: list[Contact] = []
     for number in range(100):
         snapshot = after_close(RecoveryState.ENDED_BY_CLOSE, *kept, target=other_ticket())
@@ -286,11 +286,11 @@ def test_claims_from_an_earlier_tickets_link_come_to_an_end_too() -> None:
 
 
 @pytest.mark.parametrize(("creator", "has_room"), [(None, False), ("alice", True)])
-def test_a_follow_up_that_the_customer_raised_makes_no_room_for_claims(creator: str | None, *, has_room: bool) -> None:
-    """Those who called at the same moment have an earlier time than it: they count, as nobody has seen them yet."""
-    claims = [replace(values.contact(), id=UUID(int=number)) for number in range(1, MAX_CLAIMS + 1)]
-    live = replace(values.form(RecoveryState.CHAT_UNLOCKED), id=NEW_ID, creator=creator, create_time=NOW)
-    target = values.snapshot(live, replace(TICKET, number=9))
-    ended = replace(values.form(RecoveryState.ENDED_BY_CLOSE), end_time=None)
+def test_only_a_recovery_by_the_team_makes_room_for_claims(creator: str | None, *, has_room: bool) -> None:
+    """Claims that are older than a follow-up by the customer still count: the team has not seen them yet."""
+    claims = [replace(samples.contact(), id=UUID(int=number)) for number in range(1, MAX_CLAIMS + 1)]
+    live = replace(samples.form(RecoveryState.CHAT_UNLOCKED), id=NEW_ID, creator=creator, create_time=NOW)
+    target = samples.snapshot(live, replace(TICKET, number=9))
+    ended = replace(samples.form(RecoveryState.ENDED_BY_CLOSE), end_time=None)
     snapshot = replace(after_close(RecoveryState.ENDED_BY_CLOSE, *claims, target=target), recovery=ended)
     assert (submit(snapshot, replace(SUBMISSION, email="late@example.com")) is not None) is has_room

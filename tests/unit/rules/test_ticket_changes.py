@@ -1,4 +1,4 @@
-"""The log of a ticket shows each field that changes, or says why it does not."""
+"""The log of a ticket shows each changed field, or the rules give a reason why not."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ OTHER: dict[str, tuple[Any, FieldChange | None]] = {
     "follow_up": (9, None),
     "timing": (Timing(active_time=EARLIER + timedelta(hours=1)), None),
 }
-"""Another value of each field, and what the log shows of the change."""
+"""By field: another value, and the change in the log."""
 
 
-def test_each_field_is_logged_or_has_a_reason_why_not() -> None:
+def test_each_field_is_logged_or_has_a_reason_not_to_be() -> None:
     assert sorted([*LOGGED, *NOT_LOGGED]) == sorted(FIELDS)
     assert all(NOT_LOGGED.values())
 
@@ -60,14 +60,14 @@ def test_each_field_is_logged_or_has_a_reason_why_not() -> None:
 @pytest.mark.parametrize("field", FIELDS)
 def test_a_change_is_shown_if_its_field_is_logged(field: str) -> None:
     value, shown = OTHER[field]
-    # Names of resources begin with the organization: a ticket without one shows that field's own change.
+    # Resource names start with the organization. Without it, the log shows the bare value.
     ticket = TICKET if shown else replace(TICKET, assignee=None)
     changes = ticket_changes(ticket, replace(ticket, **{field: value}))
     assert changes == (() if shown is None else (shown,))
     assert (shown is not None) == (field in LOGGED)
 
 
-def test_a_new_ticket_shows_each_value_that_it_has_in_the_order_of_their_names() -> None:
+def test_a_new_ticket_logs_each_of_its_values_sorted_by_field() -> None:
     changes = ticket_changes(None, TICKET)
     assert [(change.field, change.before, change.after) for change in changes] == [
         ("assignee", "", "organizations/acme/agents/alice"),

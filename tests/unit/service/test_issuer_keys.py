@@ -1,4 +1,4 @@
-"""When the issuer's keys are fetched, and what is used while they can't be."""
+"""When the issuer's keys are fetched, and which keys are used while the issuer is down."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ HOUR = timedelta(hours=1)
 
 
 class FakeSource:
-    """Gives what it is told to give, when it is told to."""
+    """Returns the keys that a test sets, at the time that a test sets."""
 
     name = "fake"
 
@@ -65,13 +65,13 @@ class FakeTime:
         return self.now
 
 
-async def test_tokens_with_unknown_keys_cause_one_fetch_in_a_while() -> None:
+async def test_tokens_with_unknown_keys_cause_at_most_one_fetch_per_interval() -> None:
     source, time = FakeSource(), FakeTime()
     keys = TokenKeys(source, HOUR, time)
     await keys.fetch()
     for _ in range(100):
         await keys.refresh_now()
-    # A fetch at start or in the background keeps no token from asking.
+    # A fetch at start or in the background does not prevent the fetch for a token.
     assert source.asked == 2
     time.now += PAUSE.total_seconds() - 0.1
     await keys.refresh_now()
@@ -81,21 +81,21 @@ async def test_tokens_with_unknown_keys_cause_one_fetch_in_a_while() -> None:
     assert source.asked == 3
 
 
-async def test_calls_at_once_wait_for_the_same_fetch() -> None:
+async def test_concurrent_calls_wait_for_the_same_fetch() -> None:
     source = FakeSource()
     source.issuer.add("a")
     source.open.clear()
     keys = TokenKeys(source, HOUR)
     waiting = [asyncio.create_task(keys.refresh_now()) for _ in range(10)]
     await source.until(lambda: source.asked > 0)
-    # The first of them is given up by its caller.
+    # The caller of the first one cancels it.
     waiting[0].cancel()
     source.open.set()
     await asyncio.gather(*waiting[1:])
     assert (source.asked, keys.current.ids) == (1, ["a"])
 
 
-async def test_keys_stay_while_the_issuer_is_away_which_is_said_once() -> None:
+async def test_keys_stay_valid_while_the_issuer_is_down_and_one_warning_is_logged() -> None:
     source = FakeSource()
     source.issuer.add("a")
     keys = TokenKeys(source, HOUR)
@@ -116,7 +116,7 @@ async def test_keys_stay_while_the_issuer_is_away_which_is_said_once() -> None:
     ]
 
 
-async def test_the_set_is_another_one_only_when_it_differs() -> None:
+async def test_the_set_is_replaced_only_if_it_differs() -> None:
     source = FakeSource()
     source.issuer.add("a")
     keys = TokenKeys(source, HOUR)
@@ -127,14 +127,14 @@ async def test_the_set_is_another_one_only_when_it_differs() -> None:
     source.issuer.add("b", number=1)
     await keys.fetch()
     assert keys.current.ids == ["a", "b"]
-    # An issuer that publishes no key at all says so: nothing is good any more.
+    # If an issuer publishes an empty set, no key is valid any more.
     source.issuer.keys.clear()
     await keys.fetch()
     assert keys.current == KeySet()
     assert not keys.is_unavailable
 
 
-async def test_keys_are_fetched_in_the_background_until_it_ends() -> None:
+async def test_keys_are_fetched_in_the_background_until_the_task_ends() -> None:
     source = FakeSource()
     keys = TokenKeys(source, timedelta(milliseconds=1))
     task = asyncio.create_task(keys.run())
@@ -152,7 +152,7 @@ async def test_keys_are_fetched_in_the_background_until_it_ends() -> None:
     assert source.fetching == 0
 
 
-async def test_without_a_source_there_are_no_keys_and_nothing_to_wait_for() -> None:
+async def test_without_a_source_there_are_no_keys_and_no_fetch() -> None:
     keys = await open_keys(None, HOUR)
     await keys.refresh_now()
     await keys.run()
@@ -184,9 +184,7 @@ async def test_a_file_is_read_and_read_again(tmp_path: Path) -> None:
         ('{"keys": [{"kty": "oct", "kid": "a", "k": "c2VjcmV0"}]}', "a: it is symmetric"),
     ],
 )
-async def test_a_file_that_is_of_no_use_keeps_the_service_from_starting(
-    tmp_path: Path, content: str | None, words: str
-) -> None:
+async def test_an_unusable_file_stops_the_start_of_the_service(tmp_path: Path, content: str | None, words: str) -> None:
     path = tmp_path / "jwks.json"
     if content is not None:
         path.write_text(content)
@@ -199,7 +197,7 @@ async def test_a_file_that_is_of_no_use_keeps_the_service_from_starting(
     assert "c2VjcmV0" not in said
 
 
-async def test_what_a_url_gives_is_checked() -> None:
+async def test_the_response_of_a_url_is_checked() -> None:
     async with issuer() as found:
         found.add("a")
         source = UrlSource(f"{found.url}?tenant=secret")
@@ -219,16 +217,16 @@ async def test_what_a_url_gives_is_checked() -> None:
             await UrlSource(absent.url).fetch()
 
 
-async def test_an_issuer_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_fetch_from_an_issuer_that_does_not_answer_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "_DEADLINE", 0.1)
-    # The system accepts connections for a socket that listens; nobody ever reads from them.
+    # The operating system accepts connections of a listening socket, but nothing reads from them.
     with socket.create_server(("127.0.0.1", 0)) as silent:
         source = UrlSource(f"http://127.0.0.1:{silent.getsockname()[1]}/jwks.json")
         with pytest.raises(FetchError, match="took longer"):
             await source.fetch()
 
 
-async def test_an_https_issuer_has_to_prove_who_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_certificate_of_an_https_issuer_is_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ca, certificate, key = authority(), tmp_path / "tls.crt", tmp_path / "tls.key"
     write_pair(ca, certificate, key)
     found = Issuer("")

@@ -1,4 +1,4 @@
-"""What runs beside the calls does not end by a failure that nobody expected."""
+"""An unexpected failure does not end a background task."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from care_service.running import background as module
 from care_service.running.background import keep_running
 
 
-async def test_what_fails_is_logged_without_its_words_and_runs_again(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_failure_is_logged_without_its_message_and_the_task_runs_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_PAUSE", 0.0)
     outcomes: list[Exception | None] = [None, ValueError("robin@example.com"), KeyError("a")]
 
@@ -26,7 +26,7 @@ async def test_what_fails_is_logged_without_its_words_and_runs_again(monkeypatch
     assert "robin" not in str(logs)
 
 
-async def test_it_can_be_cancelled() -> None:
+async def test_a_background_task_can_be_cancelled() -> None:
     task = asyncio.create_task(keep_running("for ever", asyncio.Event().wait))  # type: ignore[arg-type]  # never returns
     await asyncio.sleep(0)
     task.cancel()

@@ -12,7 +12,7 @@ from care_service.metrics import Metrics
 from care_service.running.metrics_endpoint import EndpointError, endpoint
 
 
-def test_it_serves_metrics_and_health_and_nothing_else() -> None:
+def test_the_endpoint_serves_only_metrics_and_health() -> None:
     metrics = Metrics()
     with endpoint(Address("127.0.0.1", 0), metrics.registry) as port, httpx.Client(trust_env=False) as http:
         url = f"http://127.0.0.1:{port}"
@@ -28,7 +28,7 @@ def test_it_serves_metrics_and_health_and_nothing_else() -> None:
         assert http.get(f"{url}/").status_code == 404
 
 
-def test_without_an_address_there_is_none() -> None:
+def test_without_an_address_there_is_no_endpoint() -> None:
     with endpoint(None, Metrics().registry) as port:
         assert port is None
 

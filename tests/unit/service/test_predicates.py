@@ -1,4 +1,4 @@
-"""Predicates: negation goes down to the leaves, and a known column decides what it can."""
+"""Predicates: negation moves to the leaves, and known columns are evaluated."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ SETS = st.frozensets(st.sampled_from("abc"))
 LEAVES = st.builds(OneOf, st.sampled_from(COLUMNS), SETS) | st.just(Always())
 
 
-def _joined(parts: st.SearchStrategy[Condition]) -> st.SearchStrategy[Condition]:
+def _join(parts: st.SearchStrategy[Condition]) -> st.SearchStrategy[Condition]:
     several = st.lists(parts, min_size=2, max_size=3).map(tuple)
     return st.builds(AllOf, several) | st.builds(AnyOf, several) | st.builds(Negation, parts)
 
 
-CONDITIONS = st.recursive(LEAVES, _joined, max_leaves=12)
+CONDITIONS = st.recursive(LEAVES, _join, max_leaves=12)
 
 
 def holds(condition: Condition, row: dict[str, str]) -> bool:
-    """What a condition means, written a second time."""
+    """Returns whether a condition holds for a row: a second, independent implementation."""
     match condition:
         case AllOf():
             return all(holds(part, row) for part in condition.parts)
@@ -58,13 +58,13 @@ ROWS = [dict(zip(COLUMNS, values, strict=True)) for values in product("abc", rep
 
 
 @given(CONDITIONS)
-def test_what_is_known_decides_a_predicate_as_its_condition_means_it(condition: Condition) -> None:
+def test_a_predicate_with_known_columns_has_the_meaning_of_its_condition(condition: Condition) -> None:
     predicate = to_normal_form(condition, leaf)
     for row in ROWS:
         assert simplify(predicate, row) == (Conjunction() if holds(condition, row) else Disjunction())
 
 
 @given(CONDITIONS, st.sampled_from(COLUMNS))
-def test_no_value_that_occurs_is_called_impossible(condition: Condition, column: str) -> None:
+def test_a_value_that_occurs_is_never_called_impossible(condition: Condition, column: str) -> None:
     occur = {row[column] for row in ROWS if holds(condition, row)}
     assert occur <= possible_values(to_normal_form(condition, leaf), column, DOMAIN)

@@ -1,4 +1,4 @@
-"""The relay goes on whatever happens: a row that could not be handled stays, and is tried again."""
+"""The relay continues after every failure. A row that could not be processed stays and is retried."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WAKE = Wake("acme", 1, "ContactRecovery", 17, UUID(int=7), 1, "soho", False, f"0
 
 
 class Rows:
-    """An outbox of one row; `failures` are raised by the first claims."""
+    """An outbox with one row. The first claims raise `failures`."""
 
     def __init__(self, failures: Sequence[Exception] = ()) -> None:
         self._failures = list(failures)
@@ -30,9 +30,9 @@ class Rows:
         self.waiting = True
         self.released: list[timedelta] = []
         self.limits: list[int] = []
-        """How many rows each claim asked for."""
+        """The limit of each claim."""
         self.parked: list[tuple[int, str]] = []
-        """At which attempt, and for what."""
+        """The attempt and the failure of each parked row."""
         self.deleted = asyncio.Event()
 
     async def claim(self, limit: int, lease: timedelta) -> Sequence[Wake]:
@@ -57,7 +57,7 @@ class Rows:
 
 
 class Temporal:
-    """Wakes workflows, after the failures."""
+    """Wakes workflows. The first wakes raise `failures`."""
 
     def __init__(self, failures: Sequence[Exception] = ()) -> None:
         self._failures = list(failures)
@@ -74,7 +74,7 @@ class Temporal:
 
 
 @asynccontextmanager
-async def running(relay: Relay) -> AsyncIterator[None]:
+async def run_relay(relay: Relay) -> AsyncIterator[None]:
     task = asyncio.create_task(relay.run())
     try:
         yield
@@ -88,26 +88,26 @@ async def running(relay: Relay) -> AsyncIterator[None]:
 @pytest.mark.parametrize("failure", [OSError("gone"), ValueError("nonsense"), RuntimeError("never connected")])
 async def test_a_row_that_could_not_be_claimed_is_claimed_later(failure: Exception) -> None:
     rows = Rows([failure])
-    async with running(Relay(rows, Temporal(), Metrics())):
+    async with run_relay(Relay(rows, Temporal(), Metrics())):
         await rows.deleted.wait()
     assert rows.released == []
 
 
 @pytest.mark.parametrize("failure", [OSError("gone"), ValueError("no such address"), RuntimeError("never connected")])
-async def test_a_row_whose_workflow_could_not_be_woken_is_given_back_and_woken_later(failure: Exception) -> None:
+async def test_a_row_whose_workflow_could_not_be_woken_is_released_and_retried(failure: Exception) -> None:
     rows = Rows()
-    async with running(Relay(rows, Temporal([failure]), Metrics())):
+    async with run_relay(Relay(rows, Temporal([failure]), Metrics())):
         await rows.deleted.wait()
     assert rows.released == [timedelta(seconds=1)]
 
 
-def refused(code: RPCStatusCode) -> RPCError:
+def rpc_error(code: RPCStatusCode) -> RPCError:
     return RPCError("as Temporal words it", code, b"")
 
 
-async def test_a_row_that_is_refused_for_what_it_is_is_parked_after_some_tries() -> None:
+async def test_a_row_that_temporal_refuses_is_parked_after_several_attempts() -> None:
     rows, metrics = Rows(), Metrics()
-    relay = Relay(rows, Temporal([refused(RPCStatusCode.INVALID_ARGUMENT)] * 9), metrics)
+    relay = Relay(rows, Temporal([rpc_error(RPCStatusCode.INVALID_ARGUMENT)] * 9), metrics)
     for _ in range(7):
         await relay.turn()
     assert rows.parked == [(5, "INVALID_ARGUMENT")]
@@ -117,10 +117,10 @@ async def test_a_row_that_is_refused_for_what_it_is_is_parked_after_some_tries()
     assert metrics.registry.get_sample_value("care_degraded") == 0
 
 
-async def test_tries_while_temporal_was_away_park_no_row() -> None:
+async def test_attempts_while_temporal_is_down_park_no_row() -> None:
     rows = Rows()
-    # The last is raised first.
-    failures = [refused(RPCStatusCode.INVALID_ARGUMENT)] * 4 + [refused(RPCStatusCode.UNAVAILABLE)] * 9
+    # The last one is raised first.
+    failures = [rpc_error(RPCStatusCode.INVALID_ARGUMENT)] * 4 + [rpc_error(RPCStatusCode.UNAVAILABLE)] * 9
     relay = Relay(rows, Temporal(failures), Metrics())
     for _ in range(14):
         await relay.turn()
@@ -131,11 +131,11 @@ async def test_tries_while_temporal_was_away_park_no_row() -> None:
 @pytest.mark.parametrize(
     ("code", "degraded"), [(RPCStatusCode.UNAVAILABLE, 0), (RPCStatusCode.NOT_FOUND, 1)], ids=["away", "no namespace"]
 )
-async def test_a_temporal_that_is_there_and_wakes_nothing_is_no_end_of_it(
+async def test_a_check_of_temporal_ends_the_degraded_state_of_an_outage_only(
     code: RPCStatusCode, degraded: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(relay_module, "_CHECK_AFTER", 0.0)
-    metrics, temporal = Metrics(), Temporal([refused(code)])
+    metrics, temporal = Metrics(), Temporal([rpc_error(code)])
     relay = Relay(Rows(), temporal, metrics)
     await relay.turn()
     assert metrics.registry.get_sample_value("care_degraded") == 1
@@ -147,9 +147,9 @@ async def test_a_temporal_that_is_there_and_wakes_nothing_is_no_end_of_it(
 @pytest.mark.parametrize(
     "code", [RPCStatusCode.UNAVAILABLE, RPCStatusCode.NOT_FOUND, RPCStatusCode.PERMISSION_DENIED], ids=lambda c: c.name
 )
-async def test_what_concerns_all_rows_parks_none_and_is_called_degraded_until_it_is_over(code: RPCStatusCode) -> None:
+async def test_a_failure_of_all_rows_parks_none_and_is_reported_as_degraded_until_it_ends(code: RPCStatusCode) -> None:
     rows, metrics = Rows(), Metrics()
-    relay = Relay(rows, Temporal([refused(code)] * 8), metrics)
+    relay = Relay(rows, Temporal([rpc_error(code)] * 8), metrics)
     for _ in range(8):
         await relay.turn()
     assert (rows.parked, len(rows.released)) == ([], 8)
@@ -159,9 +159,9 @@ async def test_what_concerns_all_rows_parks_none_and_is_called_degraded_until_it
     assert metrics.registry.get_sample_value("care_degraded") == 0
 
 
-async def test_while_temporal_is_away_one_row_asks_for_all() -> None:
+async def test_while_temporal_is_down_only_one_row_is_tried() -> None:
     rows = Rows()
-    relay = Relay(rows, Temporal([refused(RPCStatusCode.UNAVAILABLE)] * 3), Metrics())
+    relay = Relay(rows, Temporal([rpc_error(RPCStatusCode.UNAVAILABLE)] * 3), Metrics())
     for _ in range(5):
         await relay.turn()
     first, *while_away, back = rows.limits
@@ -175,7 +175,7 @@ async def test_a_workflow_is_woken_in_the_trace_of_the_change() -> None:
     assert temporal.traces == [WAKE.traceparent]
 
 
-async def test_it_ends_when_told_to_after_its_batch() -> None:
+async def test_the_relay_ends_after_its_current_batch() -> None:
     rows = Rows()
     relay = Relay(rows, Temporal(), Metrics())
     relay.end()

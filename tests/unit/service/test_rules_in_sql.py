@@ -1,4 +1,4 @@
-"""Each state belongs to one side of each distinction that statements make: a new one has to be put somewhere."""
+"""Each state is on one side of each distinction in SQL statements, so a new state must be assigned to one."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ ENDED = {R.REFUSED, R.WITHDRAWN, R.EXPIRED, R.REJECTED, R.REPLACED, R.ENDED_BY_C
     ],
     ids=["final", "unresolved", "live", "unfinished", "handed out", "shows link", "was public", "finished"],
 )
-def test_each_state_is_on_one_side(inside: Collection[StrEnum], outside: Collection[StrEnum]) -> None:
+def test_each_state_is_on_one_side_of_each_distinction(
+    inside: Collection[StrEnum], outside: Collection[StrEnum]
+) -> None:
     every = type(next(iter(inside)))
     assert set(inside) | set(outside) == set(every)
     assert set(inside).isdisjoint(outside)

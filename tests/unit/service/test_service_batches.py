@@ -1,4 +1,4 @@
-"""Batches: which failures are an item's own."""
+"""Batches: some failures belong to one item, others end the batch."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BATCH = tickets.BatchCloseTicketsRequest(
 
 
 @pytest.mark.parametrize("reason", list(Reason))
-async def test_what_the_next_items_would_meet_too_ends_the_batch(reason: Reason) -> None:
+async def test_a_failure_that_affects_all_items_ends_the_batch(reason: Reason) -> None:
     served: list[str] = []
 
     async def serve(item: tickets.CloseTicketRequest) -> tickets.CloseTicketResponse:

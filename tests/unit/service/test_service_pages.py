@@ -1,4 +1,4 @@
-"""Page tokens: bound to what they were made for, and any other text is refused."""
+"""Page tokens are valid only in their scope. Any other text is refused."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from care_rules.refusals import Reason, Refusal
 from care_service.rpc.page_tokens import make_page, make_token, read_token
 
 
-def test_no_token_is_the_first_page() -> None:
+def test_an_empty_token_is_the_first_page() -> None:
     assert read_token("", "tickets", list) is None
 
 
 @given(
     st.lists(st.integers(min_value=0, max_value=2**63 - 1) | st.text(st.characters(exclude_categories=["Cs", "Cc"])))
 )
-def test_a_token_gives_its_key_back_to_whom_it_was_made_for(key: list[str | int]) -> None:
+def test_a_token_returns_its_key_in_the_same_scope(key: list[str | int]) -> None:
     assert read_token(make_token("tickets organizations/acme", *key), "tickets organizations/acme", list) == key
 
 
-def test_a_token_is_for_its_scope_alone() -> None:
+def test_a_token_is_refused_in_another_scope() -> None:
     with pytest.raises(Refusal) as caught:
         read_token(make_token("tickets organizations/acme", 1), "tickets organizations/other", list)
     assert caught.value.reason is Reason.INVALID_PAGE_TOKEN
@@ -37,20 +37,20 @@ def test_any_other_text_is_refused(text: str) -> None:
 
 
 def page(numbers: list[int], size: int) -> tuple[list[int], str]:
-    """Cuts a page out of rows that are numbers."""
+    """Returns a page of rows that are numbers."""
     messages, token = make_page(
         numbers, size, lambda number: Duration(seconds=number), lambda number: f"after {number}"
     )
     return [message.seconds for message in messages], token
 
 
-def test_a_page_is_cut_where_there_is_one_row_too_many() -> None:
+def test_a_page_ends_before_the_extra_row() -> None:
     assert page([1, 2, 3], 2) == ([1, 2], "after 2")
     assert page([1, 2], 2) == ([1, 2], "")
     assert page([], 2) == ([], "")
 
 
-def test_a_page_holds_one_message_at_least_however_long() -> None:
+def test_a_page_has_at_least_one_message_of_any_length() -> None:
     texts = ["x" * 5_000_000, "y"]
     messages, token = make_page(texts, 2, lambda text: StringValue(value=text), lambda text: text[:1])
     assert ([message.value for message in messages], token) == (texts[:1], "x")

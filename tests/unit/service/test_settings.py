@@ -1,4 +1,4 @@
-"""The service's configuration: what goes together, and what production does not take."""
+"""The service's settings: which ones belong together, and which ones production refuses."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def settings(variables: dict[str, str]) -> ServiceSettings:
 
 
 def refusal(variables: dict[str, str]) -> str:
-    """The one line that these variables are answered with."""
+    """Returns the error line for these variables."""
     with pytest.raises(ConfigurationError) as caught:
         settings(variables)
     said = str(caught.value)
@@ -50,7 +50,7 @@ def without(variables: dict[str, str], *names: str) -> dict[str, str]:
     return {name: value for name, value in variables.items() if name not in names}
 
 
-def test_development_needs_either_key() -> None:
+def test_development_needs_one_of_both_keys() -> None:
     assert settings(BASE | {"CARE_TOKEN_KEY": KEY}).token_rules == TokenRules(None, None, timedelta(seconds=30))
     assert settings(BASE | ISSUER).token_key is None
     assert settings(BASE | ISSUER | {"CARE_TOKEN_KEY": KEY}).token_keys == ISSUER["CARE_TOKEN_KEYS"]
@@ -64,7 +64,7 @@ def test_rules_of_tokens_come_from_the_environment() -> None:
 
 
 @pytest.mark.parametrize("missing", ["CARE_TOKEN_ISSUER", "CARE_TOKEN_AUDIENCE"])
-def test_an_issuers_keys_need_its_name_and_ours(missing: str) -> None:
+def test_an_issuers_keys_need_issuer_and_audience(missing: str) -> None:
     assert refusal(without(BASE | ISSUER, missing)).startswith(f"{missing} is missing: with CARE_TOKEN_KEYS")
 
 
@@ -84,7 +84,7 @@ def test_an_issuers_keys_need_its_name_and_ours(missing: str) -> None:
         ("CARE_GRPC_PLAINTEXT", "yes", "'allowed'"),
     ],
 )
-def test_a_wrong_value_is_answered_with_what_to_write(name: str, value: str, words: str) -> None:
+def test_the_error_of_a_wrong_value_says_what_to_write(name: str, value: str, words: str) -> None:
     said = refusal(BASE | ISSUER | {name: value})
     assert said.startswith(f"{name} ")
     assert words in said
@@ -104,7 +104,7 @@ def test_certificate_and_key_go_together() -> None:
     assert refusal(base | authorities).startswith("CARE_GRPC_TLS_CLIENT_CA needs")
 
 
-def test_production_takes_what_is_complete() -> None:
+def test_production_accepts_complete_settings() -> None:
     assert settings(PRODUCTION).environment == "production"
     assert settings(PRODUCTION | {"CARE_TOKEN_KEYS": "/etc/care/jwks.json"}).token_keys == "/etc/care/jwks.json"
 
@@ -124,10 +124,10 @@ def test_production_takes_what_is_complete() -> None:
         ({"CARE_GRPC_ADDRESS": "care.internal:50051"}, ["CARE_GRPC_ADDRESS"]),
     ],
 )
-def test_production_refuses_what_is_for_development(variables: dict[str, str], words: list[str]) -> None:
+def test_production_refuses_settings_for_development(variables: dict[str, str], words: list[str]) -> None:
     said = refusal(PRODUCTION | variables)
     assert [word for word in words if word not in said] == []
-    # The same is fine elsewhere.
+    # Outside production it is accepted.
     settings(PRODUCTION | {"CARE_TOKEN_KEY": KEY} | variables | {"CARE_ENVIRONMENT": "development"})
 
 
@@ -141,11 +141,11 @@ def test_production_refuses_what_is_for_development(variables: dict[str, str], w
         {"CARE_GRPC_ADDRESS": "0.0.0.0:50051", "CARE_GRPC_TLS_CERTIFICATE": "/c", "CARE_GRPC_TLS_KEY": "/k"},
     ],
 )
-def test_production_takes_plaintext_on_this_machine_or_where_it_is_said(variables: dict[str, str]) -> None:
+def test_production_accepts_plaintext_on_this_machine_or_if_it_is_allowed(variables: dict[str, str]) -> None:
     settings(PRODUCTION | variables)
 
 
-def test_what_a_stack_is_made_of_is_all_named_in_production(tmp_path: Path) -> None:
+def test_production_reports_all_mistakes_at_once(tmp_path: Path) -> None:
     found = stack.settings(tmp_path, Ports.plan(20000), BASE["CARE_DATABASE_URL"])["serve"]
     variables = {name: value for name, value in found.items() if name.startswith("CARE_")}
     settings(variables)

@@ -1,4 +1,4 @@
-"""Who a token's claims make of its bearer, whatever its issuer calls them."""
+"""The caller that a token's claims describe, with the claim names of any issuer."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ NAMES = ClaimNames()
 AGENT: dict[str, object] = {"sub": "alice", "org": "acme", "roles": ["agent"]}
 
 
-def named(claims: dict[str, object], names: ClaimNames = NAMES) -> str:
-    """The claim that a refusal of these claims names."""
+def named_claim(claims: dict[str, object], names: ClaimNames = NAMES) -> str:
+    """Returns the claim that the refusal of these claims names."""
     with pytest.raises(Refusal) as caught:
         read_caller(claims, names)
     assert caught.value.reason is Reason.TOKEN_INVALID
@@ -29,7 +29,7 @@ def named(claims: dict[str, object], names: ClaimNames = NAMES) -> str:
     return claim
 
 
-def test_an_issuers_own_names_are_read_and_named() -> None:
+def test_an_issuers_names_of_claims_are_used_in_errors_too() -> None:
     names = ClaimNames.parse("org = https://example.com/org, roles=groups,name=preferred_username,sub=email")
     claims: dict[str, object] = {
         "email": "alice@example.com",
@@ -40,12 +40,12 @@ def test_an_issuers_own_names_are_read_and_named() -> None:
     assert (found.id, found.organization, found.display_name) == ("alice@example.com", "acme", "Alice")
     assert found.roles == {Role.AGENT, Role.SUPERVISOR}
     for claim in ("email", "https://example.com/org"):
-        assert named({name: value for name, value in claims.items() if name != claim}, names) == claim
-    assert named(claims | {"groups": "staff"}, names) == "groups"
+        assert named_claim({name: value for name, value in claims.items() if name != claim}, names) == claim
+    assert named_claim(claims | {"groups": "staff"}, names) == "groups"
 
 
 @pytest.mark.parametrize("text", ["org", "org=", "=org", "team=org", "org=a,org=b", "org=a,", ",", "org:a"])
-def test_names_that_cannot_be_read_are_answered_with_an_example(text: str) -> None:
+def test_the_error_of_unreadable_names_shows_an_example(text: str) -> None:
     with pytest.raises(ValueError, match=r"org=https://example\.com/org,roles=groups"):
         ClaimNames.parse(text)
 
@@ -58,13 +58,13 @@ def test_the_outermost_actor_is_the_service_that_calls() -> None:
 
 
 @pytest.mark.parametrize("sub", [None, 7, "", "a b", "a/b", "a\n", "s" * 129, ["crm"]])
-def test_an_actor_without_a_good_id_is_refused(sub: object) -> None:
-    assert named(AGENT | {"act": {"sub": sub}}) == "act"
+def test_an_actor_without_a_valid_id_is_refused(sub: object) -> None:
+    assert named_claim(AGENT | {"act": {"sub": sub}}) == "act"
 
 
 @pytest.mark.parametrize("act", [None, "crm", 7, [], ["crm"], {}, {"iss": "x"}, {"act": {"sub": "crm"}}])
-def test_an_actor_that_is_no_object_with_a_subject_is_refused(act: object) -> None:
-    assert named(AGENT | {"act": act}) == "act"
+def test_an_actor_that_is_not_an_object_with_a_subject_is_refused(act: object) -> None:
+    assert named_claim(AGENT | {"act": act}) == "act"
 
 
 JSON = st.recursive(
@@ -78,12 +78,12 @@ JSON = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(["sub", "org", "roles", "name", "act"]), JSON))
-def test_whatever_the_claims_hold_they_make_a_caller_or_one_is_named(claims: dict[str, Any]) -> None:
+def test_any_claims_give_a_caller_or_an_error_that_names_a_claim(claims: dict[str, Any]) -> None:
     for given_claims in (claims, AGENT | claims):
         try:
             found = read_caller(given_claims, NAMES)
         except Refusal:
-            assert named(given_claims) in {"sub", "org", "roles", "act"}
+            assert named_claim(given_claims) in {"sub", "org", "roles", "act"}
             continue
         assert found.id == given_claims["sub"]
         assert found.organization == given_claims.get("org")

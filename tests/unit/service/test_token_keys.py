@@ -25,8 +25,8 @@ def keys_of(*members: object) -> KeySet:
     return read_key_set(json.dumps({"keys": members}).encode())[0]
 
 
-def left_out(member: object) -> list[str]:
-    """Why a member is left out; no key comes of it."""
+def ignored_reasons(member: object) -> list[str]:
+    """Returns why a member is ignored. Checks that it gives no key."""
     keys, reasons = read_key_set(json.dumps({"keys": [member]}).encode())
     assert keys == KeySet()
     return reasons
@@ -37,7 +37,7 @@ def verifier(*members: object, secret: bytes | None = None) -> Verifier:
 
 
 def invalid(found: Verifier, token: str) -> dict[str, str]:
-    """The metadata of the refusal that a token gets."""
+    """Returns the metadata of the refusal of a token."""
     with pytest.raises(Refusal) as caught:
         found.verify(token)
     assert caught.value.reason is Reason.TOKEN_INVALID
@@ -58,7 +58,7 @@ def test_a_token_is_verified_by_the_key_that_it_names(algorithm: str) -> None:
     ("algorithm", "usual"),
     [("RS256", "RS256"), ("ES256", "ES256"), ("ES384", "ES384"), ("ES512", "ES512"), ("EdDSA", "EdDSA")],
 )
-def test_a_key_that_names_no_algorithm_has_the_usual_one_of_its_type(algorithm: str, usual: str) -> None:
+def test_a_key_without_an_algorithm_has_the_default_of_its_type(algorithm: str, usual: str) -> None:
     [key] = keys_of(jwk(private_key(algorithm), kid="a", alg=None)).keys
     assert key.algorithm == usual
 
@@ -69,8 +69,8 @@ def test_a_key_is_used_with_its_own_algorithm_only(algorithm: str) -> None:
     assert invalid(verifier(jwk(key, kid="a", alg="RS256")), sign(key, algorithm, "a")) == {}
 
 
-def forged(header: dict[str, str], secret: bytes) -> str:
-    """A token whose HMAC is made with what everybody knows; libraries refuse to make one."""
+def forge(header: dict[str, str], secret: bytes) -> str:
+    """Returns a token with an HMAC of a public text. Libraries refuse to create one."""
     _, claims, _ = sign(private_key("ES256"), "ES256", None).split(".")
     signed = f"{urlsafe_b64encode(json.dumps(header).encode()).rstrip(b'=').decode()}.{claims}"
     mac = hmac.digest(secret, signed.encode(), "sha256")
@@ -79,7 +79,7 @@ def forged(header: dict[str, str], secret: bytes) -> str:
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
 @pytest.mark.parametrize("key_id", [None, "a"])
-def test_a_public_key_is_no_secret_of_an_hmac(algorithm: str, key_id: str | None) -> None:
+def test_a_public_key_is_not_used_as_the_secret_of_an_hmac(algorithm: str, key_id: str | None) -> None:
     key = private_key(algorithm)
     public = key.public_key()
     member = jwk(key, kid="a")
@@ -92,28 +92,28 @@ def test_a_public_key_is_no_secret_of_an_hmac(algorithm: str, key_id: str | None
             member.get("n", member.get("x", "")).encode(),
             b"",
         ):
-            assert invalid(found, forged(header, secret)) == {}
+            assert invalid(found, forge(header, secret)) == {}
 
 
 @pytest.mark.parametrize("algorithm", ["none", "None", "NONE", "HS512", "ES256K", "RS1", ""])
 def test_no_other_algorithm_is_taken_from_the_header(algorithm: str) -> None:
     found = verifier(jwk(private_key("RS256"), kid="a"), secret=b"s" * 32)
     for header in ({"alg": algorithm, "kid": "a"}, {"alg": algorithm}):
-        token = forged(header, b"s" * 32)
+        token = forge(header, b"s" * 32)
         assert invalid(found, token) == {}
         assert invalid(found, f"{token.rpartition('.')[0]}.") == {}
 
 
-def test_the_development_key_verifies_what_names_no_key() -> None:
+def test_the_development_key_verifies_tokens_that_name_no_key() -> None:
     member = jwk(private_key("ES256"), kid="a")
-    token = forged({"alg": "HS256", "typ": "JWT"}, b"s" * 32)
+    token = forge({"alg": "HS256", "typ": "JWT"}, b"s" * 32)
     assert verifier(member, secret=b"s" * 32).verify(token).caller.id == "alice"
     assert invalid(verifier(member), token) == {}
     with pytest.raises(UnknownKeyError):
-        verifier(secret=b"s" * 32).verify(forged({"alg": "HS256", "kid": "b"}, b"s" * 32))
+        verifier(secret=b"s" * 32).verify(forge({"alg": "HS256", "kid": "b"}, b"s" * 32))
 
 
-def test_a_token_needs_to_name_its_key_only_where_there_are_several() -> None:
+def test_a_token_must_name_its_key_only_if_there_are_several() -> None:
     one, two = private_key("ES256"), private_key("ES256", 1)
     token = sign(one, "ES256", None)
     assert verifier(jwk(one)).verify(token).caller.id == "alice"
@@ -125,14 +125,14 @@ def test_a_token_needs_to_name_its_key_only_where_there_are_several() -> None:
 
 
 def test_two_keys_may_share_an_id() -> None:
-    # RFC 7517, section 4.5: where they are alternatives of different types.
+    # RFC 7517, section 4.5: if they are alternatives of different types.
     found = verifier(jwk(private_key("RS256"), kid="a"), jwk(private_key("ES256"), kid="a"))
     for algorithm in ("RS256", "ES256"):
         assert found.verify(sign(private_key(algorithm), algorithm, "a")).caller.id == "alice"
     assert invalid(found, sign(private_key("ES256", 1), "ES256", "a")) == {}
 
 
-def test_who_issued_a_token_and_for_whom_is_checked_and_named() -> None:
+def test_issuer_and_audience_are_checked_and_named() -> None:
     key = private_key("ES256")
     found = verifier(jwk(key, kid="a"))
     for claims, claim in (
@@ -165,31 +165,31 @@ def test_who_issued_a_token_and_for_whom_is_checked_and_named() -> None:
         (jwk(private_key("RS256"), kid="a", n=None), "a: its key parameters"),
         (jwk(private_key("ES256"), kid="a", x="AAAA"), "a: its key parameters"),
         (jwk(private_key("RS256"), kid=7), "number 1: its kid"),
-        (jwk(rsa.generate_private_key(65537, 1024), kid="a"), "a: it has 1024 bits"),  # noqa: S505 - which is the point
+        (jwk(rsa.generate_private_key(65537, 1024), kid="a"), "a: it has 1024 bits"),  # noqa: S505 - the test needs a weak key
     ],
 )
-def test_a_key_that_is_of_no_use_is_left_out_with_the_reason(member: object, reason: str) -> None:
-    [said] = left_out(member)
+def test_an_unusable_key_is_ignored_with_the_reason(member: object, reason: str) -> None:
+    [said] = ignored_reasons(member)
     assert said.startswith(reason)
 
 
 @pytest.mark.parametrize("members", [{"use": "enc"}, {"key_ops": ["sign"]}, {"key_ops": []}])
-def test_a_key_for_something_else_is_left_out_in_silence(members: dict[str, Any]) -> None:
-    assert left_out(jwk(private_key("RS256"), kid="a", **members)) == []
+def test_a_key_for_another_use_is_ignored_silently(members: dict[str, Any]) -> None:
+    assert ignored_reasons(jwk(private_key("RS256"), kid="a", **members)) == []
 
 
-def test_a_key_that_cannot_be_read_does_not_spoil_the_others() -> None:
+def test_an_unreadable_key_does_not_affect_the_others() -> None:
     keys, reasons = read_key_set(json.dumps({"keys": [{"kty": "oct"}, jwk(private_key("EdDSA"), kid="b")]}).encode())
     assert (keys.ids, len(reasons)) == (["b"], 1)
 
 
 @pytest.mark.parametrize("document", [b"", b"<html>", b"[]", b"7", b"{}", b'{"keys": {}}', b"\xff", b"[" * 100_000])
-def test_what_is_no_set_of_keys_is_said_to_be_none(document: bytes) -> None:
+def test_a_text_that_is_not_a_key_set_is_refused(document: bytes) -> None:
     with pytest.raises(BadDocumentError, match=r"JSON|JWK Set"):
         read_key_set(document)
 
 
-def test_sets_are_equal_where_they_accept_the_same_tokens() -> None:
+def test_sets_are_equal_if_they_accept_the_same_tokens() -> None:
     one = jwk(private_key("RS256"), kid="a")
     assert keys_of(one) == keys_of(one | {"use": "sig", "x5t": "AAAA"}) == keys_of(one, one)
     for member in (one | {"kid": "b"}, one | {"alg": "PS256"}, jwk(private_key("RS256", 1), kid="a")):
@@ -207,7 +207,7 @@ JSON = st.recursive(
     st.sampled_from(["RS256", "ES256", "EdDSA"]),
     st.dictionaries(st.sampled_from(["kty", "kid", "alg", "use", "key_ops", "crv", "n", "e", "x", "y", "d"]), JSON),
 )
-def test_whatever_a_member_holds_the_set_can_be_read(algorithm: str, members: dict[str, Any]) -> None:
+def test_a_set_with_any_member_can_be_read(algorithm: str, members: dict[str, Any]) -> None:
     keys, reasons = read_key_set(json.dumps({"keys": [jwk(private_key(algorithm)) | members]}).encode())
     assert len(keys.keys) + len(reasons) <= 1
     for key in keys.keys:
@@ -215,7 +215,7 @@ def test_whatever_a_member_holds_the_set_can_be_read(algorithm: str, members: di
 
 
 @given(st.dictionaries(st.sampled_from(["alg", "kid", "typ", "crit", "b64", "jwk", "jku", "x5u"]), JSON), JSON)
-def test_whatever_a_token_holds_it_is_refused_unless_it_is_signed(header: dict[str, Any], claims: object) -> None:
+def test_any_token_without_a_valid_signature_is_refused(header: dict[str, Any], claims: object) -> None:
     found = verifier(jwk(private_key("ES256"), kid="a"), secret=b"s" * 32)
     parts = [urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in (header, claims)]
     with pytest.raises((Refusal, UnknownKeyError)) as caught:

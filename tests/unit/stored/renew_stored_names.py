@@ -1,9 +1,9 @@
-"""The committed list of all names that are stored, and how to add new ones to it.
+"""The committed list of all stored names, and a command that adds new ones.
 
 python -m tests.unit.stored.renew_stored_names
 
-It only grows. A name on it that no field and no enum has any more is in somebody's database, so it needs `formerly`
-beside the field that it means now, or a migration that rewrites it.
+The list only grows. A database may still contain a name that no field and no enum has any more. So the name needs
+`formerly` at its present field, or a migration that rewrites it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from care_service.storage.rows import Mapping
 STORED_NAMES: Final = Path(__file__).with_name("stored_names.txt")
 
 MIGRATED: Final[dict[str, str]] = {}
-"""Names that no code reads any more, each with the migration that rewrote or removed it: "settings.x": "0012"."""
+"""Names that no code reads any more, with the migration that rewrote or removed them: "settings.x": "0012"."""
 
 _TABLES: Final = tuple(value for value in vars(rows).values() if isinstance(value, Mapping))
 
@@ -60,12 +60,12 @@ def _words(place: str, hint: object) -> Iterator[str]:
 
 
 def committed() -> set[str]:
-    """The names on the list."""
+    """Returns the names on the list."""
     return set(STORED_NAMES.read_text(encoding="utf-8").split()) if STORED_NAMES.exists() else set()
 
 
 def main() -> None:
-    """Adds what is new."""
+    """Adds new names to the list."""
     names = committed() | set(stored_names())
     STORED_NAMES.write_text("".join(f"{name}\n" for name in sorted(names)), encoding="utf-8")
 

@@ -14,7 +14,7 @@ from tests.support.sample_settings import EVERY_SETTING
 
 ROOT = Path(__file__).parents[3]
 NOT_SETTINGS = {"name", "etag"}
-"""Fields of the message that say which settings they are."""
+"""Fields of the message that are not settings: they identify it."""
 MOVED = {Moves.DEADLINES: "deadlines", Moves.REMINDERS: "reminders of forms"}
 
 

@@ -1,4 +1,4 @@
-"""Stored settings: what another release wrote is kept as it is, and never keeps a ticket from being loaded."""
+"""Stored settings: values of other releases are kept unchanged and never prevent the load of a ticket."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def read(stored: dict[str, object]) -> Layer:
     return settings_json.decode(stored)
 
 
-def written(layer: Layer) -> object:
+def write(layer: Layer) -> object:
     return json.loads(settings_json.encode(layer))
 
 
@@ -34,7 +34,7 @@ def grace_of(days: int) -> Layer:
     return Layer(Settings(grace_days=days), frozenset({"grace_days"}))
 
 
-def test_each_setting_is_read_as_it_was_written() -> None:
+def test_each_setting_is_read_as_written() -> None:
     assert [name for name in FIELDS if getattr(EVERY_SETTING, name) == getattr(Settings(), name)] == []
     layer = Layer(EVERY_SETTING, frozenset(FIELDS))
     text = settings_json.encode(layer)
@@ -44,18 +44,18 @@ def test_each_setting_is_read_as_it_was_written() -> None:
     assert json.loads(settings_json.encode(again)) == json.loads(text)
 
 
-def test_an_unknown_setting_is_ignored_and_kept_by_a_write_of_another() -> None:
+def test_an_unknown_setting_is_ignored_and_kept_when_another_is_written() -> None:
     stored = {"grace_days": 3, "snooze": {"days": [1, 2.5, None], "text": '\u00fc\u2028"\\'}, "x": None}
     with capture_logs() as lines:
         layer = read(stored)
     assert (layer.names, layer.values.grace_days) == (frozenset({"grace_days"}), 3)
     assert [(line["log_level"], line["setting"]) for line in lines] == [("info", "snooze"), ("info", "x")]
     assert merge_layers(layer, read({"snooze": 1})) == Settings(grace_days=3)
-    assert written(layer.with_changes(grace_of(4), frozenset({"grace_days"}))) == stored | {"grace_days": 4}
-    assert written(layer.with_changes(Layer(), frozenset({"grace_days"}))) == {"snooze": stored["snooze"], "x": None}
+    assert write(layer.with_changes(grace_of(4), frozenset({"grace_days"}))) == stored | {"grace_days": 4}
+    assert write(layer.with_changes(Layer(), frozenset({"grace_days"}))) == {"snooze": stored["snooze"], "x": None}
 
 
-def test_what_a_newer_release_keeps_within_a_setting_stays_until_that_setting_is_written() -> None:
+def test_unknown_parts_of_a_setting_are_kept_until_that_setting_is_written() -> None:
     deadlines = {
         "priorities": [{"priority": "HIGH", "first_response": "PT6H", "resolution": None, "escalate_to": "sue"}],
         "paused_while_waiting": True,
@@ -66,9 +66,9 @@ def test_what_a_newer_release_keeps_within_a_setting_stays_until_that_setting_is
         (PriorityDeadlines(Priority.HIGH, timedelta(hours=6), None),), paused_while_waiting=True
     )
     after = layer.with_changes(grace_of(4), frozenset({"grace_days"}))
-    assert written(after) == {"deadlines": deadlines, "grace_days": 4}
+    assert write(after) == {"deadlines": deadlines, "grace_days": 4}
     given = Layer(Settings(deadlines=Deadlines()), frozenset({"deadlines"}))
-    assert written(after.with_changes(given, frozenset({"deadlines"}))) == {
+    assert write(after.with_changes(given, frozenset({"deadlines"}))) == {
         "deadlines": {"priorities": [], "paused_while_waiting": False},
         "grace_days": 4,
     }
@@ -88,7 +88,7 @@ def test_what_a_newer_release_keeps_within_a_setting_stays_until_that_setting_is
         ("business_hours", {"zone": "UTC", "week": []}),
     ],
 )
-def test_a_setting_that_cannot_be_read_is_as_if_it_were_not_set_and_stays_stored(name: str, value: object) -> None:
+def test_an_unreadable_setting_counts_as_not_set_and_stays_stored(name: str, value: object) -> None:
     stored = {name: value, "inactivity_days": 20}
     with capture_logs() as lines:
         layer = read(stored)
@@ -96,22 +96,22 @@ def test_a_setting_that_cannot_be_read_is_as_if_it_were_not_set_and_stays_stored
     assert merge_layers(read({name: value}), None) == Settings()
     assert [(line["log_level"], line["setting"]) for line in lines] == [("warning", name)]
     change = Layer(Settings(warn_customer=True), frozenset({"warn_customer"}))
-    assert written(layer.with_changes(change, frozenset({"warn_customer"}))) == stored | {"warn_customer": True}
+    assert write(layer.with_changes(change, frozenset({"warn_customer"}))) == stored | {"warn_customer": True}
     given = Layer(EVERY_SETTING, frozenset({name}))
     mended = read(json.loads(settings_json.encode(layer.with_changes(given, frozenset({name})))))
     assert mended.names == {name, "inactivity_days"}
     assert getattr(mended.values, name) == getattr(EVERY_SETTING, name)
 
 
-def test_a_location_with_a_value_that_cannot_be_read_has_its_organization_s() -> None:
+def test_a_location_with_an_unreadable_value_has_the_one_of_its_organization() -> None:
     organization, location = read({"auto_assign": "LEAST_LOADED"}), read({"auto_assign": "BY_SKILL"})
     assert merge_layers(organization, location).auto_assign is AutoAssign.LEAST_LOADED
 
 
-def test_a_change_writes_what_it_names_and_nothing_else() -> None:
+def test_a_change_writes_only_the_settings_that_it_names() -> None:
     before = read({"grace_days": 3, "inactivity_days": 20})
     given = Layer(Settings(grace_days=4, inactivity_days=50), frozenset({"grace_days", "inactivity_days"}))
-    assert written(before.with_changes(given, frozenset({"grace_days"}))) == {"grace_days": 4, "inactivity_days": 20}
+    assert write(before.with_changes(given, frozenset({"grace_days"}))) == {"grace_days": 4, "inactivity_days": 20}
     assert before.with_changes(given, frozenset()) is before
 
 

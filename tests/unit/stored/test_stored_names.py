@@ -1,4 +1,4 @@
-"""No name that is stored is forgotten: what was stored once is read, is read under a new name, or was migrated."""
+"""Every name that was ever stored is read, is read under a new name, or was migrated."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_the_list_is_sorted_and_has_each_name_once() -> None:
     assert lines == sorted(set(lines))
 
 
-def test_a_migrated_name_is_on_the_list_and_stands_in_its_migration() -> None:
+def test_a_migrated_name_is_on_the_list_and_in_its_migration() -> None:
     for name, revision in MIGRATED.items():
         assert name in committed()
         (migration,) = VERSIONS.glob(f"{revision}_*.py")

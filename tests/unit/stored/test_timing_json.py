@@ -1,4 +1,4 @@
-"""The stored timing of a ticket: what another release wrote is kept as it is, and no ticket is kept from loading."""
+"""The stored timing of a ticket: values of other releases are kept unchanged and never prevent its load."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ STORED: dict[str, Any] = json.loads(timing_json.encode(WHOLE))
 
 
 @pytest.mark.parametrize("timing", [WHOLE, Timing(active_time=NOW)])
-def test_a_timing_is_read_as_it_was_written(timing: Timing) -> None:
+def test_a_timing_is_read_as_written(timing: Timing) -> None:
     text = timing_json.encode(timing)
     assert timing_json.decode(text) == timing == timing_json.decode(json.loads(text))
 
 
-def test_only_what_is_not_as_it_begins_is_stored() -> None:
+def test_only_values_that_differ_from_the_initial_ones_are_stored() -> None:
     assert timing_json.encode(Timing(active_time=NOW)) == '{"active_time":"2026-05-04T09:00:00.250000Z"}'
 
 
@@ -60,13 +60,13 @@ def test_an_unknown_part_is_kept_by_every_write(name: str) -> None:
     ("name", "value"),
     [("next_kind", "ESCALATION"), ("pauses", [{"begin": 1}]), ("reminders", "two"), ("warn_time", 1e99)],
 )
-def test_a_part_that_cannot_be_read_is_as_it_begins(name: str, value: object) -> None:
+def test_an_unreadable_part_has_its_initial_value(name: str, value: object) -> None:
     with capture_logs() as lines:
         timing = timing_json.decode(STORED | {name: value})
     assert timing == replace(WHOLE, **{name: getattr(Timing(active_time=NOW), name)})
     assert [(line["log_level"], line["field"]) for line in lines] == [("warning", name)]
 
 
-def test_what_a_newer_release_says_of_a_pause_is_left_out() -> None:
+def test_unknown_parts_of_a_pause_are_ignored() -> None:
     pauses = [each | {"reason": "holiday"} for each in STORED["pauses"]]
     assert timing_json.decode(STORED | {"pauses": pauses}) == WHOLE

@@ -9,7 +9,7 @@ from tools.import_contracts import AllowedContract, imported_names
 
 
 def check(*lines: str) -> list[str]:
-    """The lines of `shop.stock` that a contract with `grpc` and `opentelemetry.trace` refuses."""
+    """Returns the lines of `shop.stock` that a contract refuses if it allows `grpc` and `opentelemetry.trace`."""
     graph = ImportGraph()
     for number, line in enumerate(lines, start=1):
         external = line.split()[1].partition(".")[0]
@@ -25,7 +25,7 @@ def check(*lines: str) -> list[str]:
     return refused
 
 
-def test_what_is_listed_and_the_standard_library_may_be_imported() -> None:
+def test_listed_modules_and_the_standard_library_may_be_imported() -> None:
     assert check("import json", "from os import path", "import grpc.aio", "from grpc import aio") == []
     assert check("from opentelemetry import trace", "from opentelemetry.trace.span import Span") == []
     assert check("from shop.prices import Price") == []

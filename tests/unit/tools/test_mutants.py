@@ -1,4 +1,4 @@
-"""The edits fit the present sources, and what no check notices is reported."""
+"""The edits fit the present sources, and an edit that no check notices is reported."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_an_edit_replaces_one_text_of_the_present_sources_by_valid_code(edit: Ed
 
 
 @pytest.mark.parametrize("check", sorted({check for edit in EDITS for check in edit.checks} - {TYPES}))
-def test_a_check_is_a_test_that_exists(check: str) -> None:
+def test_each_check_is_an_existing_test(check: str) -> None:
     path, _, test = check.partition("::")
     assert f"def {test}(" in (ROOT / path).read_text(encoding="utf-8") if test else (ROOT / path).is_file()
 
@@ -42,12 +42,12 @@ def test_each_edit_names_a_check() -> None:
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A checkout with one function and a test of it, which passes also where the function adds."""
+    """A checkout with one function and a test of it, which also passes if the function adds."""
     (tmp_path / "product.py").write_text(PRODUCT, encoding="utf-8")
     (tmp_path / "test_weak.py").write_text(TEST.format(width=2, height=2, area=4), encoding="utf-8")
     (tmp_path / "test_strong.py").write_text(TEST.format(width=2, height=3, area=6), encoding="utf-8")
     (tmp_path / "test_wrong.py").write_text(TEST.format(width=2, height=3, area=7), encoding="utf-8")
-    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)  # noqa: S607 - git is the developer's
+    subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)  # noqa: S607 - the developer's git
     monkeypatch.setattr(running, "ROOT", tmp_path)
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # these tests need none
     return tmp_path
@@ -70,7 +70,7 @@ def test_an_edit_that_no_check_notices_is_reported(project: Path, capsys: pytest
     assert (project / "product.py").read_text(encoding="utf-8") == PRODUCT
 
 
-def test_only_what_was_asked_for_is_tried(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_only_the_requested_edits_are_tried(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     weak, strong = adds("a weak test", "test_weak.py"), adds("a strong test", "test_strong.py")
     assert main(["--only", "strong"], [weak, strong]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "1 edits, 0 survived"
@@ -87,14 +87,14 @@ def test_only_what_was_asked_for_is_tried(project: Path, capsys: pytest.CaptureF
         (adds("a text that stands there twice", "test_weak.py", old="width"), "2 times, not once"),
     ],
 )
-def test_what_proves_nothing_is_an_error(
+def test_an_edit_that_proves_nothing_is_an_error(
     project: Path, capsys: pytest.CaptureFixture[str], edit: Edit, words: str
 ) -> None:
     assert main([], [edit]) == 2
     assert words in capsys.readouterr().err
 
 
-def test_a_file_is_restored_with_its_time(project: Path) -> None:
+def test_a_file_is_restored_with_its_modification_time(project: Path) -> None:
     file = project / "product.py"
     before = file.stat().st_mtime_ns
     with adds("an edit").applied(project):

@@ -1,4 +1,4 @@
-"""The enums of the contract, as its generated modules describe them."""
+"""The enums of the contract, read from its generated modules."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import care.v1
 
 @cache
 def enums_of_the_contract() -> Mapping[str, EnumDescriptor]:
-    """Every enum, by its full name."""
+    """Returns every enum by its full name."""
     found: dict[str, EnumDescriptor] = {}
     for module in pkgutil.iter_modules(care.v1.__path__):
         if module.name.endswith("_pb2"):
@@ -33,16 +33,16 @@ def _nested(message: Descriptor) -> Iterator[EnumDescriptor]:
 
 @cache
 def values_of_the_contract() -> Mapping[str, str]:
-    """The full name of each value's enum; values of the contract have names that no other enum has."""
+    """Returns the full name of the enum of each value. Names of values are unique in the contract."""
     return {value.name: name for name, enum in enums_of_the_contract().items() for value in enum.values}
 
 
 def prefix(enum: EnumDescriptor) -> str:
-    """What the names of an enum's values begin with."""
+    """Returns the prefix of the names of an enum's values."""
     return str(enum.values_by_number[0].name).removesuffix("UNSPECIFIED")
 
 
 def words(name: str) -> frozenset[str]:
-    """The values of an enum without its prefix and without UNSPECIFIED."""
+    """Returns the values of an enum without prefix and without UNSPECIFIED."""
     enum = enums_of_the_contract()[name]
     return frozenset(value.name.removeprefix(prefix(enum)) for value in enum.values) - {"UNSPECIFIED"}

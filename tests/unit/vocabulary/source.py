@@ -1,4 +1,4 @@
-"""The source of the project's packages as syntax trees, with its enums: what checks of the whole code read."""
+"""The source of the project's packages as syntax trees, with its enums, for checks of the whole code."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ _KINDS: Final = (
     *(ast.ImportFrom, ast.ClassDef, ast.AnnAssign),
     *(ast.Match, ast.Dict, ast.If, ast.Compare, ast.Set, ast.Tuple, ast.List),
 )
-"""What a module's nodes are."""
+"""The types of nodes that checks use."""
 
 
 @dataclass(frozen=True)
 class Module:
-    """A file of a package, with the names by which it knows its imports."""
+    """A file of a package, with the names of its imports."""
 
     package: str
     path: str
     nodes: tuple[tuple[ast.AST, tuple[ast.AST, ...]], ...]
-    """Imports, classes, constants, sets, and what can decide by an enum, each with its parents, outermost first."""
+    """Imports, classes, constants, sets, and nodes that decide by an enum, each with its parents, outermost first."""
     names: Mapping[str, str]
-    """From the name of an import within the file, to the name of what it imports."""
+    """By name within the file: the full name of the import."""
 
 
 @cache
 def modules() -> tuple[Module, ...]:
-    """Every file of the packages; nothing generated is among them."""
+    """Yields every file of the packages, except generated ones."""
     return tuple(
         read(package.partition("/")[2], str(path.relative_to(ROOT)), path.read_text(encoding="utf-8"))
         for package in PACKAGES
@@ -75,7 +75,7 @@ def _known(package: str) -> Mapping[str, tuple[str, ...]]:
 
 @cache
 def enums(package: str) -> Mapping[str, tuple[str, ...]]:
-    """The members of each enum that a package defines, by the name of its class."""
+    """Returns the members of each enum of a package, by the name of its class."""
     return {
         node.name: tuple(
             target.id
@@ -93,7 +93,7 @@ def enums(package: str) -> Mapping[str, tuple[str, ...]]:
 
 
 def enum_of(module: Module, node: ast.expr) -> tuple[str, str] | None:
-    """Which enum a member belongs to, `Channel.EMAIL` or `pb.CHANNEL_EMAIL`: the enum's name and the member's."""
+    """Returns the enum and the name of a member such as `Channel.EMAIL` or `pb.CHANNEL_EMAIL`."""
     if not isinstance(node, ast.Attribute):
         return None
     if (found := values_of_the_contract().get(node.attr)) is not None:
@@ -104,7 +104,7 @@ def enum_of(module: Module, node: ast.expr) -> tuple[str, str] | None:
 
 
 def members(module: Module, enum: str) -> frozenset[str]:
-    """The members of an enum that `enum_of` named; of one of the contract, those that say something."""
+    """Returns the members of an enum that `enum_of` returned; without UNSPECIFIED for an enum of the contract."""
     of_contract = [value for value, found in values_of_the_contract().items() if found == enum]
     if of_contract:
         return frozenset(value for value in of_contract if not value.endswith("_UNSPECIFIED"))
@@ -112,7 +112,7 @@ def members(module: Module, enum: str) -> frozenset[str]:
 
 
 def place(parents: tuple[ast.AST, ...]) -> str:
-    """The name of the variable or function that a node belongs to."""
+    """Returns the name of the variable or function that contains a node."""
     for node in reversed(parents):
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             return node.target.id

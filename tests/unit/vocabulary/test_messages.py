@@ -1,4 +1,4 @@
-"""Each field of an entity is shown to callers or has a reason why not, and each field of a message is filled."""
+"""Each field of an entity is shown to callers or has a reason not to be. Each field of a message is filled."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from care_rules.entities import activity, agent, contact, delivery, message, rec
 from care_service.rpc import convert, ticket_service
 
 KEYS = {"organization", "ticket_number"}
-"""Fields that are part of a name."""
+"""Fields that are part of a resource name."""
 SHOWN: list[tuple[Callable[..., Message], type, str, type[Message], set[str]]] = [
     (convert.ticket_message, ticket.Ticket, "ticket", ticket_pb2.Ticket, {"revision"}),
     (
@@ -33,7 +33,7 @@ SHOWN: list[tuple[Callable[..., Message], type, str, type[Message], set[str]]] =
         recovery.Recovery,
         "recovery",
         recovery_pb2.Recovery,
-        # How a reply gets to its site, and to which key its link belongs.
+        # Details of the posting of a reply, and the key of its link.
         {"review_id", "key_id", "reply_state", "attempt", "hand_out_time", "unsettled_until", "read_time"}
         | {"retract_refusals", "retract_after"},
     ),
@@ -56,7 +56,7 @@ SHOWN: list[tuple[Callable[..., Message], type, str, type[Message], set[str]]] =
         delivery.Delivery,
         "delivery",
         message_pb2.Delivery,
-        # It is part of its message; the rest is how a message gets to its provider.
+        # The state is part of the message. The rest are details of the sending.
         {"message_id", "contact_id", "attempt", "attempts", "provider_id", "check_time", "checks"}
         | {"create_time", "give_up_time"},
     ),
@@ -73,7 +73,7 @@ SHOWN: list[tuple[Callable[..., Message], type, str, type[Message], set[str]]] =
         {"settings", "settings_revision"},
     ),
 ]
-"""How each entity is shown: the function, the entity, what the function calls it, the message, and what nobody sees."""
+"""How entities are shown: function, entity, its name in the function, message, and the fields that are not shown."""
 
 
 EACH = pytest.mark.parametrize(
@@ -84,7 +84,7 @@ WRITABLE = [
     for name, field in ticket_pb2.Ticket.DESCRIPTOR.fields_by_name.items()
     if not any(option.full_name == "google.api.field_behavior" for option, _ in field.GetOptions().ListFields())
 ]
-"""The fields of a ticket that an update writes."""
+"""The fields of a ticket that an update can write."""
 
 
 def tree(function: Callable[..., Any]) -> ast.AST:
@@ -92,7 +92,7 @@ def tree(function: Callable[..., Any]) -> ast.AST:
 
 
 def read_fields(function: Callable[..., Any], variable: str) -> set[str]:
-    """The attributes of a variable that a function reads."""
+    """Returns the attributes of a variable that a function reads."""
     return {
         node.attr
         for node in ast.walk(tree(function))
@@ -101,14 +101,14 @@ def read_fields(function: Callable[..., Any], variable: str) -> set[str]:
 
 
 def keywords(function: Callable[..., Any], called: str) -> Iterator[str]:
-    """The names of the arguments in a function's calls of `called`, such as `ticket_pb2.Ticket`."""
+    """Returns the names of the arguments in a function's calls of `called`, such as `ticket_pb2.Ticket`."""
     for node in ast.walk(tree(function)):
         if isinstance(node, ast.Call) and ast.unparse(node.func) == called:
             yield from (each.arg for each in node.keywords if each.arg)
 
 
 @EACH
-def test_an_entity_is_shown_whole(
+def test_every_field_of_an_entity_is_shown_or_has_a_reason(
     convert: Callable[..., Message], entity: type, variable: str, message: type[Message], hidden: set[str]
 ) -> None:
     names = {field.name for field in fields(entity)} - KEYS
@@ -118,7 +118,7 @@ def test_an_entity_is_shown_whole(
 
 
 @EACH
-def test_a_message_is_filled(
+def test_every_field_of_a_message_is_filled(
     convert: Callable[..., Message], entity: type, variable: str, message: type[Message], hidden: set[str]
 ) -> None:
     called = f"{message.DESCRIPTOR.file.name.rpartition('/')[2].removesuffix('.proto')}_pb2.{message.DESCRIPTOR.name}"

@@ -1,4 +1,4 @@
-"""The enums of the roles that know the service by its contract alone say what the contract says."""
+"""The enums of the other roles, which know only the service's contract, agree with the contract."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SAME: Final = {
     ("care_web", "FormState"): "care.v1.ContactFormState",
 }
 FEWER: Final = {
-    # What the service decides by itself, an adapter never says.
+    # Only the service decides these; no adapter reports them.
     ("care_workflows", "RefusalReason"): ("care.v1.RefusalReason", {"TAKEN_DOWN"}),
     ("care_workflows", "DeliveryFailure"): ("care.v1.DeliveryFailure", {"CONTACT_REJECTED", "TIMED_OUT"}),
 }
@@ -31,16 +31,16 @@ OWN: Final = {
     ("care_workflows", "Progress"): "how far a provider got, which becomes a report",
     ("care_workflows", "UnavailableReason"): "why an adapter tries again, which the service never hears of",
 }
-"""Enums that the contract knows nothing of, each with the reason."""
+"""Enums that are not in the contract, each with the reason."""
 
 
 @pytest.mark.parametrize("enum", [*SAME, *FEWER], ids=".".join)
-def test_an_enum_has_the_words_of_the_contract(enum: tuple[str, str]) -> None:
+def test_an_enum_has_the_values_of_the_contract(enum: tuple[str, str]) -> None:
     name, unsaid = (SAME[enum], set[str]()) if enum in SAME else FEWER[enum]
     assert set(enums(enum[0])[enum[1]]) == words(name) - unsaid
 
 
-def test_no_enum_is_left_out() -> None:
+def test_every_enum_is_compared_or_has_a_reason() -> None:
     found = {
         (package, name) for package in ("care_cli", "care_dev", "care_web", "care_workflows") for name in enums(package)
     }

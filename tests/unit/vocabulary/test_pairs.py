@@ -1,4 +1,4 @@
-"""Every enum of the rules is the same as its enum of the contract, and none is left out on either side."""
+"""Every enum of the rules agrees with its enum of the contract. Every enum on either side has a pair or a reason."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ NEEDLESS: dict[type[Enum], str] = {
     settings.Moves: "what the service itself does after a change of settings",
     syntax.Comparator: "a sign within a filter's text",
 }
-"""Enums of the rules that the contract has no enum for, each with the reason."""
+"""Enums of the rules without an enum of the contract, each with the reason."""
 
 NEEDLESS_IN_RULES: dict[str, str] = {
     "care.v1.ChatAuthor": "told from a message's kind: whether the customer wrote it",
@@ -56,18 +56,18 @@ NEEDLESS_IN_RULES: dict[str, str] = {
     "care.v1.TicketView": "how much of a ticket a list returns, which the RPC layer decides",
     "care.v1.Weekday": "a place in `BusinessHours.week`",
 }
-"""Enums of the contract that the rules have no enum for, each with the reason."""
+"""Enums of the contract without an enum of the rules, each with the reason."""
 
 FEWER: dict[str, set[Enum]] = {
     "CONTACT_STATE": {*lifecycle.RecoveryState} - lifecycle.LIVE - {lifecycle.RecoveryState.NO_CONTACT},
     "DEADLINE_KIND": {DeadlineKind.FORM_REMINDER},
     "RECOVERY_STATE": {lifecycle.RecoveryState.NO_CONTACT},
 }
-"""Members that a pair's contract enum does not have."""
+"""Members that the contract's enum of a pair does not have."""
 
 
 class Color(Enum):
-    """What only a test knows."""
+    """An enum for the tests of the pairs."""
 
     RED = 1
     BLUE = 2
@@ -120,11 +120,11 @@ def test_a_pair_has_the_same_members_and_converts_each_both_ways(name: str) -> N
 
 
 @pytest.mark.parametrize("name", PAIRS)
-def test_a_number_that_means_nothing_has_no_member(name: str) -> None:
+def test_an_unknown_number_has_no_member(name: str) -> None:
     assert [PAIRS[name].from_contract(number) for number in (0, -1, 1_000)] == [None, None, None]
 
 
-def test_members_of_one_side_alone_are_refused() -> None:
+def test_a_pair_with_a_member_on_one_side_only_is_refused() -> None:
     contract = [("COLOR_UNSPECIFIED", 0), ("COLOR_RED", 1), ("COLOR_BLUE", 2)]
     with pytest.raises(UnpairedMemberError, match="GREEN"):
         EnumPair(Color, contract)

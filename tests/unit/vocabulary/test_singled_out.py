@@ -1,7 +1,7 @@
-"""A new member of an enum is decided on everywhere: in each set of members, and in each comparison with a member.
+"""Each set of enum members and each comparison with a member is reviewed when a new member is added.
 
-A set and a comparison have no entry for each member. So neither mypy nor `check_complete` sees whether a new member
-belongs there. This test lists all of these places when a member is new.
+A set or a comparison has no entry for each member, so neither mypy nor `check_complete` sees whether a new member
+belongs there. This test lists all of these places when there is a new member.
 """
 
 from __future__ import annotations
@@ -82,11 +82,11 @@ REVIEWED: dict[str, str] = {
     "care_workflows.Progress": "SENT DELIVERED",
     "care_workflows.RefusalReason": "TOO_LONG LINKS_NOT_ALLOWED REVIEW_NOT_FOUND NOT_PERMITTED OTHER",
 }
-"""The members of each enum for which somebody has looked at every place."""
+"""The members of each enum for which every place has been reviewed."""
 
 
 def places(module: Module) -> Iterator[tuple[str, str]]:
-    """Yields each place that names some members of an enum: the enum's full name, and where the place is."""
+    """Yields each place that names some members of an enum: the enum's full name and the place."""
     for node, parents in module.nodes:
         match node:
             case ast.Compare():
@@ -116,7 +116,7 @@ def _members(enum: str) -> set[str]:
 
 
 def singled_out() -> Mapping[str, list[str]]:
-    """The places of each enum."""
+    """Returns the places of each enum."""
     found: dict[str, list[str]] = {}
     for module in modules():
         for enum, where in places(module):
@@ -125,13 +125,13 @@ def singled_out() -> Mapping[str, list[str]]:
 
 
 @pytest.mark.parametrize("enum", sorted(singled_out()))
-def test_somebody_looked_at_each_place_for_each_member(enum: str) -> None:
+def test_each_place_was_reviewed_for_each_member(enum: str) -> None:
     new = sorted(_members(enum) - set(REVIEWED.get(enum, "").split()))
     looked_at = "\n".join(singled_out()[enum])
     assert new == [], f"decide at each place what {new} mean there, then add them to REVIEWED:\n{looked_at}"
 
 
-def test_nothing_else_counts_as_reviewed() -> None:
+def test_no_unknown_member_is_listed_as_reviewed() -> None:
     found = {enum: _members(enum) for enum in singled_out()}
     assert {enum: set(text.split()) - found.get(enum, set()) for enum, text in REVIEWED.items()} == {
         enum: set() for enum in found

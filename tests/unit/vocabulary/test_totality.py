@@ -1,9 +1,9 @@
-"""Whatever decides by an enum decides for each of its members: a new member can't slip through.
+"""Code that decides by an enum decides for each of its members, so a new member is never forgotten.
 
-mypy sees a `match` that lacks a member, unless its last case takes whatever is left; and it sees no table. So each
-`match` over an enum of ours ends in `assert_never`, and each table has all members, is made by `check_complete`, or
-stands in PARTIAL with a reason. Values of the contract may come from a newer service: there the last case is needed,
-and each value that is known must have a case before it.
+mypy finds a `match` that lacks a member, unless its last case matches everything. It does not check tables. So each
+`match` over an enum of Care ends in `assert_never`, and each table has all members, is made by `check_complete`, or is
+listed in PARTIAL with a reason. Values of the contract may come from a newer service. A `match` over them needs a last
+case for unknown values, and each known value must have a case before it.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ PARTIAL: dict[tuple[str, str], str] = {
     ("move_status", "Trigger"): "the other triggers leave the resolve time alone",
     ("_COMPARE", "Comparator"): "':' and '!=' are never compared by: the schema turns them into equality",
 }
-"""Tables and chains of `if` that are meant to name some members alone: the variable or function, the enum, why."""
+"""Tables and chains of `if` that name only some members on purpose: the variable or function, the enum, the reason."""
 
 GROWING = frozenset({"Channel"})
-"""Enums that will grow, so that no member of them may be told apart by `is` and `else`."""
+"""Enums that will grow, so code must not use `is` and `else` to distinguish their members."""
 
 
 def incomplete(module: Module) -> Iterator[str]:
@@ -114,7 +114,7 @@ def test_each_match_and_table_has_every_member() -> None:
     assert [words for module in modules() for words in incomplete(module)] == []
 
 
-def test_what_is_partial_is_there() -> None:
+def test_each_partial_table_exists() -> None:
     found = set()
     for module in modules():
         for node, parents in module.nodes:
@@ -145,7 +145,7 @@ IMPORTS = (
         ("y = 1 if x is Channel.SMS else 2", "tells Channel apart"),
     ],
 )
-def test_what_forgets_a_member_is_found(text: str, words: str) -> None:
+def test_a_missing_member_is_found(text: str, words: str) -> None:
     found = list(incomplete(read("care_service", "made_up.py", IMPORTS + text)))
     assert len(found) == 1
     assert words in found[0]
@@ -162,5 +162,5 @@ def test_what_forgets_a_member_is_found(text: str, words: str) -> None:
         "match x:\n case str(): a()\n case _: b()",
     ],
 )
-def test_what_names_every_member_is_left_alone(text: str) -> None:
+def test_a_complete_match_or_table_is_accepted(text: str) -> None:
     assert list(incomplete(read("care_service", "made_up.py", IMPORTS + text))) == []

@@ -1,4 +1,4 @@
-"""Servers that no adapter can work with, each on a port of its own."""
+"""Servers that give no usable answer, each on its own port."""
 
 import asyncio
 import socket
@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 
 class Recorder:
-    """An app that answers every request alike, and keeps what it was asked."""
+    """An app that gives every request the same answer and records the requests."""
 
     def __init__(self, status: int = 200, body: bytes = b"", headers: dict[str, str] | None = None) -> None:
         self.status = status
@@ -29,8 +29,8 @@ class Recorder:
 
 
 @asynccontextmanager
-async def silent() -> AsyncIterator[str]:
-    """Reads, and never answers."""
+async def never_answer() -> AsyncIterator[str]:
+    """Serves a server that reads the request and never answers. Yields its URL, as do the following functions."""
     stopping = asyncio.Event()
 
     async def wait(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -46,8 +46,8 @@ async def silent() -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def slow_to_the_end() -> AsyncIterator[str]:
-    """Sends a byte of its answer now and then, and never the last."""
+async def answer_slowly() -> AsyncIterator[str]:
+    """Sends a byte of its answer now and then, and never the last one."""
 
     async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -65,8 +65,8 @@ async def slow_to_the_end() -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def hanging_up() -> AsyncIterator[str]:
-    """Takes the request, and closes the connection without an answer."""
+async def close_without_answer() -> AsyncIterator[str]:
+    """Reads the request and closes the connection without an answer."""
 
     async def close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -77,7 +77,7 @@ async def hanging_up() -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def breaking_off() -> AsyncIterator[str]:
+async def close_during_answer() -> AsyncIterator[str]:
     """Closes the connection in the middle of its answer."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -91,8 +91,8 @@ async def breaking_off() -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def nobody() -> AsyncIterator[str]:
-    """A port that is bound, so that nobody else gets it, and refuses connections."""
+async def refuse_connections() -> AsyncIterator[str]:
+    """Binds a port, so that no other process gets it, and refuses connections."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{bound.getsockname()[1]}"
@@ -113,10 +113,10 @@ PATIENT: Final = 20.0
 HASTY: Final = 0.2
 
 UNANSWERED: Final = {
-    "refuses connections": (nobody, PATIENT, "CONNECTION"),
-    "hangs up": (hanging_up, PATIENT, "CONNECTION"),
-    "breaks off": (breaking_off, PATIENT, "CONNECTION"),
-    "is silent": (silent, HASTY, "TIMEOUT"),
-    "is slow to the end": (slow_to_the_end, HASTY, "TIMEOUT"),
+    "refuses connections": (refuse_connections, PATIENT, "CONNECTION"),
+    "hangs up": (close_without_answer, PATIENT, "CONNECTION"),
+    "breaks off": (close_during_answer, PATIENT, "CONNECTION"),
+    "is silent": (never_answer, HASTY, "TIMEOUT"),
+    "is slow to the end": (answer_slowly, HASTY, "TIMEOUT"),
 }
-"""Servers without a whole answer, the seconds that they are given, and how an adapter calls that."""
+"""Servers without a complete answer: the server, the deadline in seconds, and the reason that an adapter reports."""

@@ -1,4 +1,4 @@
-"""What the tests of adapters have in common: no proxy between them and the servers of this machine."""
+"""Removes proxies between the adapters and the servers on this machine."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""A provider that speaks Twilio's Messages API over real HTTP: it takes messages, and tells how far they got."""
+"""A provider with Twilio's Messages API over real HTTP: it accepts messages and reports their status."""
 
 import hmac
 from base64 import b64decode, b64encode
@@ -23,17 +23,17 @@ SENDER: Final = "+15005550006"
 
 @dataclass
 class SmsProvider:
-    """Where a test looks into the provider, and says how it behaves."""
+    """The provider. A test reads its messages and sets its behavior."""
 
     url: str = ""
     messages: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """By SID, as `GET` gives them."""
+    """The messages by SID, as `GET` returns them."""
     forms: list[dict[str, str]] = field(default_factory=list)
-    """What was posted, in order."""
+    """The posted forms, in order."""
     refusal: tuple[int, int] | None = None
-    """HTTP status and error code that every post is answered with."""
+    """The HTTP status and the error code with which every post is refused."""
     status: str = "queued"
-    """Of a new message."""
+    """The status of a new message."""
 
     def account(self, sender: str = SENDER, callback_url: str = "") -> SmsAccount:
         return SmsAccount(self.url, ACCOUNT, AUTH_TOKEN, sender, callback_url)
@@ -66,7 +66,7 @@ class SmsProvider:
 
 
 def sign(url: str, form: Mapping[str, str], auth_token: str = AUTH_TOKEN) -> str:
-    """The signature of a callback, as https://www.twilio.com/docs/usage/security describes it."""
+    """Returns the signature of a callback by https://www.twilio.com/docs/usage/security."""
     text = url
     for name in sorted(form):
         text += name + form[name]
@@ -75,7 +75,7 @@ def sign(url: str, form: Mapping[str, str], auth_token: str = AUTH_TOKEN) -> str
 
 @asynccontextmanager
 async def running() -> AsyncIterator[SmsProvider]:
-    """Serve one on a port of its own."""
+    """Serves a provider on its own port."""
     provider = SmsProvider()
     base = "/2010-04-01/Accounts/{account}/Messages"
     routes = [Route(f"{base}.json", provider.post, methods=["POST"]), Route(f"{base}/{{sid}}.json", provider.get)]

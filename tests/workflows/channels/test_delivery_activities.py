@@ -1,4 +1,4 @@
-"""The activities of a message in the hands of real adapters: what the provider gets, and what the service is told."""
+"""The activities of a message with real adapters: what the provider receives, and what the service is told."""
 
 import traceback
 from collections.abc import AsyncIterator
@@ -29,7 +29,7 @@ from tests.workflows.channels import sms_provider
 from tests.workflows.channels.bad_servers import Recorder
 from tests.workflows.channels.sms_provider import SENDER, SmsProvider
 from tests.workflows.channels.values import PHONE
-from tests.workflows.worker_service import ANSWER, CHAT_LINK, MESSAGE, ScriptedWorkerService, connected
+from tests.workflows.worker_service import ANSWER, CHAT_LINK, MESSAGE, ScriptedWorkerService, connect_worker
 
 START = MessageDeliveryInput(message=MESSAGE)
 WRITTEN = datetime(2026, 11, 2, 8, 30, tzinfo=UTC)
@@ -48,7 +48,7 @@ def service() -> ScriptedWorkerService:
 
 @pytest.fixture
 async def care(service: ScriptedWorkerService) -> AsyncIterator[CareClient]:
-    async with connected(service) as client:
+    async with connect_worker(service) as client:
         yield client
 
 
@@ -68,7 +68,7 @@ def activities(care: CareClient, messenger: Messenger) -> DeliveryActivities:
     return DeliveryActivities(care.workers, Messengers({"SMS": messenger}))
 
 
-async def test_an_sms_is_sent_reported_and_followed(
+async def test_an_sms_is_sent_reported_and_checked(
     care: CareClient, service: ScriptedWorkerService, provider: SmsProvider, sms: TwilioSms
 ) -> None:
     steps = activities(care, sms)
@@ -102,7 +102,7 @@ async def test_a_refusal_is_reported_with_the_provider_s_words(
     ]
 
 
-async def test_an_outage_is_reported_to_temporal_without_anything_of_the_customer(
+async def test_an_outage_is_reported_to_temporal_without_personal_data(
     care: CareClient, service: ScriptedWorkerService, provider: SmsProvider, sms: TwilioSms
 ) -> None:
     provider.refusal = (503, 0)

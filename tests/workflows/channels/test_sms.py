@@ -1,4 +1,4 @@
-"""SMS against a provider over real HTTP, and against servers that answer badly or not at all."""
+"""SMS with a provider over real HTTP, and with servers that give wrong answers or none."""
 
 import json
 import logging
@@ -15,7 +15,7 @@ from tests.support.serving import serve
 from tests.workflows.channels import sms_provider
 from tests.workflows.channels.bad_servers import PATIENT, UNANSWERED, Recorder
 from tests.workflows.channels.sms_provider import SENDER, SmsProvider
-from tests.workflows.channels.values import LINK, MESSAGE, PERSONAL, PHONE, TEXT, saying, shown
+from tests.workflows.channels.values import LINK, MESSAGE, PERSONAL, PHONE, TEXT, find_personal_data, message_with_text
 
 FAILURES = {
     DeliveryFailure.ADDRESS_REFUSED: [21211, 21214, 21217, 21265, 21266, 21612, 21614, 21635],
@@ -58,8 +58,8 @@ async def test_a_message_is_posted_with_its_link_and_can_be_checked(provider: Sm
     assert receipt == Receipt(Progress.SENT, next(iter(provider.messages)), can_be_checked=True)
 
 
-async def test_a_link_that_the_text_has_is_not_added(provider: SmsProvider, sms: TwilioSms) -> None:
-    await sms.send(saying(f"Talk to us: {LINK} – your kitchen"))
+async def test_a_link_in_the_text_is_not_added_again(provider: SmsProvider, sms: TwilioSms) -> None:
+    await sms.send(message_with_text(f"Talk to us: {LINK} – your kitchen"))
     assert provider.forms[0]["Body"] == f"Talk to us: {LINK} – your kitchen"
 
 
@@ -71,30 +71,28 @@ async def test_a_messaging_service_chooses_the_sender(provider: SmsProvider) -> 
     assert "From" not in provider.forms[0]
 
 
-async def test_the_callback_s_url_has_the_message_s_path_and_nothing_of_the_customer(provider: SmsProvider) -> None:
+async def test_the_callback_s_url_has_the_message_s_path_and_no_personal_data(provider: SmsProvider) -> None:
     async with TwilioSms(provider.account(callback_url="https://news.example/care")) as adapter:
         await adapter.send(MESSAGE)
     url = "https://news.example/care/sms/acme/17/0190a0a0-0000-7000-8000-000000000001"
     assert provider.forms[0]["StatusCallback"] == url
-    assert shown(url) == []
+    assert find_personal_data(url) == []
 
 
-async def test_an_attempt_that_is_repeated_is_a_second_message_with_the_same_text(
-    provider: SmsProvider, sms: TwilioSms
-) -> None:
+async def test_a_repeated_attempt_is_a_second_message_with_the_same_text(provider: SmsProvider, sms: TwilioSms) -> None:
     first, second = await sms.send(MESSAGE), await sms.send(MESSAGE)
     assert provider.forms[0] == provider.forms[1]
     assert first.provider_id != second.provider_id
 
 
-async def test_a_refusal_is_told_by_its_code(provider: SmsProvider, sms: TwilioSms) -> None:
+async def test_the_reason_of_a_refusal_follows_from_its_code(provider: SmsProvider, sms: TwilioSms) -> None:
     for code, failure in CODES:
         provider.refusal = (400, code)
         with pytest.raises(MessageRefused) as refused:
             await sms.send(MESSAGE)
         told = (refused.value.reason, refused.value.provider_message)
         assert told == (failure, f"{code}: words about {code}")
-        assert shown(refused.value) == []
+        assert find_personal_data(refused.value) == []
 
 
 @pytest.mark.parametrize(
@@ -105,7 +103,7 @@ async def test_a_refusal_is_told_by_its_code(provider: SmsProvider, sms: TwilioS
         (404, DeliveryFailure.NOT_PERMITTED),
     ],
 )
-async def test_a_refusal_without_a_known_code_is_told_by_its_status(
+async def test_the_reason_of_a_refusal_without_a_known_code_follows_from_its_status(
     provider: SmsProvider, sms: TwilioSms, status: int, failure: DeliveryFailure
 ) -> None:
     provider.refusal = (status, 99999)
@@ -114,7 +112,7 @@ async def test_a_refusal_without_a_known_code_is_told_by_its_status(
     assert refused.value.reason is failure
 
 
-async def test_with_wrong_credentials_messages_wait_for_right_ones(provider: SmsProvider, sms: TwilioSms) -> None:
+async def test_wrong_credentials_are_reported_as_an_outage(provider: SmsProvider, sms: TwilioSms) -> None:
     async with TwilioSms(replace(provider.account(), auth_token="another")) as adapter:
         with pytest.raises(MessengerUnavailable) as unavailable:
             await adapter.send(MESSAGE)
@@ -128,7 +126,9 @@ async def test_with_wrong_credentials_messages_wait_for_right_ones(provider: Sms
 
 
 @pytest.mark.parametrize(("status", "code"), [(429, 20429), (400, 21611)])
-async def test_too_many_at_once_are_taken_later(provider: SmsProvider, sms: TwilioSms, status: int, code: int) -> None:
+async def test_a_rate_limit_is_reported_as_an_outage(
+    provider: SmsProvider, sms: TwilioSms, status: int, code: int
+) -> None:
     provider.refusal = (status, code)
     with pytest.raises(MessengerUnavailable) as unavailable:
         await sms.send(MESSAGE)
@@ -144,10 +144,10 @@ async def test_a_message_that_failed_at_once_is_refused(provider: SmsProvider, s
     assert refused.value.reason is DeliveryFailure.BOUNCED
 
 
-# --- how far it got ---------------------------------------------------------------------------------------------------
+# --- checks -----------------------------------------------------------------------------------------------------------
 
 
-async def test_a_message_is_followed_until_it_arrived(provider: SmsProvider, sms: TwilioSms) -> None:
+async def test_a_message_is_checked_until_it_is_delivered(provider: SmsProvider, sms: TwilioSms) -> None:
     sid = (await sms.send(MESSAGE)).provider_id
     for status in ("accepted", "scheduled", "queued", "sending", "sent", "a status that is new"):
         provider.becomes(sid, status)
@@ -158,7 +158,7 @@ async def test_a_message_is_followed_until_it_arrived(provider: SmsProvider, sms
 
 
 @pytest.mark.parametrize("status", ["undelivered", "failed", "canceled"])
-async def test_a_message_that_did_not_arrive_bounced(provider: SmsProvider, sms: TwilioSms, status: str) -> None:
+async def test_an_undelivered_message_has_bounced(provider: SmsProvider, sms: TwilioSms, status: str) -> None:
     sid = (await sms.send(MESSAGE)).provider_id
     provider.becomes(sid, status)
     with pytest.raises(MessageRefused) as refused:
@@ -166,7 +166,7 @@ async def test_a_message_that_did_not_arrive_bounced(provider: SmsProvider, sms:
     assert (refused.value.reason, refused.value.provider_message) == (DeliveryFailure.BOUNCED, "")
 
 
-async def test_why_it_did_not_arrive_is_told_by_its_code(provider: SmsProvider, sms: TwilioSms) -> None:
+async def test_the_reason_of_a_bounce_follows_from_its_code(provider: SmsProvider, sms: TwilioSms) -> None:
     sid = (await sms.send(MESSAGE)).provider_id
     for code, failure in CODES:
         provider.becomes(sid, "undelivered", code)
@@ -176,19 +176,17 @@ async def test_why_it_did_not_arrive_is_told_by_its_code(provider: SmsProvider, 
         assert told == (failure, f"{code}: words about {code}")
 
 
-async def test_a_message_that_the_provider_forgot_is_asked_for_no_more(sms: TwilioSms) -> None:
+async def test_a_message_that_the_provider_no_longer_knows_is_not_checked_again(sms: TwilioSms) -> None:
     assert await sms.check("SMgone") == Receipt(Progress.SENT, "SMgone")
 
 
-async def test_credentials_that_are_wrong_by_now_say_nothing_of_the_message(
-    provider: SmsProvider, sms: TwilioSms
-) -> None:
+async def test_wrong_credentials_at_a_check_leave_the_message_sent(provider: SmsProvider, sms: TwilioSms) -> None:
     sid = (await sms.send(MESSAGE)).provider_id
     async with TwilioSms(replace(provider.account(), auth_token="another")) as adapter:
         assert await adapter.check(sid) == Receipt(Progress.SENT, sid, can_be_checked=True)
 
 
-async def test_an_id_cannot_lead_elsewhere() -> None:
+async def test_a_message_id_cannot_change_the_path() -> None:
     app = Recorder(404)
     async with serve(app) as url, at(url) as adapter:
         await adapter.check("../Balance?")
@@ -217,34 +215,34 @@ async def test_an_id_cannot_lead_elsewhere() -> None:
         (304, b""),
     ],
 )
-async def test_an_answer_that_is_none_of_the_provider_s_is_tried_again(status: int, body: bytes) -> None:
+async def test_an_unexpected_answer_can_be_retried(status: int, body: bytes) -> None:
     app = Recorder(status, body, {"location": "/elsewhere"})
     async with serve(app) as url, at(url) as adapter:
         for act in (adapter.send(MESSAGE), adapter.check("SM1")):
             with pytest.raises(MessengerUnavailable) as unavailable:
                 await act
             assert unavailable.value.reason is UnavailableReason.UNEXPECTED_RESPONSE
-            assert shown(unavailable.value) == []
-    assert len(app.requests) == 2  # and no redirect was followed
+            assert find_personal_data(unavailable.value) == []
+    assert len(app.requests) == 2  # no redirect was followed
 
 
 @pytest.mark.parametrize(
     "body", [b'{"sid": "SM1"}', b'{"sid": "SM1", "status": ["queued"]}', b'{"sid": "SM1", "status": null}']
 )
-async def test_an_answer_with_an_id_is_not_repeated_for_its_status(body: bytes) -> None:
+async def test_an_answer_with_an_id_counts_as_sent_whatever_its_status_field(body: bytes) -> None:
     async with serve(Recorder(201, body)) as url, at(url) as adapter:
         assert await adapter.send(MESSAGE) == Receipt(Progress.SENT, "SM1", can_be_checked=True)
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"code": "21610x", "message": 7}', b'{"code": null}'])
-async def test_a_refusal_that_cannot_be_read_is_one(body: bytes) -> None:
+async def test_an_unreadable_refusal_is_still_a_refusal(body: bytes) -> None:
     async with serve(Recorder(400, body)) as url, at(url) as adapter:
         with pytest.raises(MessageRefused) as refused:
             await adapter.send(MESSAGE)
     assert (refused.value.reason, refused.value.provider_message) == (DeliveryFailure.OTHER, "")
 
 
-async def test_half_a_character_in_the_provider_s_words_can_be_handed_on() -> None:
+async def test_a_lone_surrogate_in_the_provider_s_words_can_be_stored() -> None:
     async with serve(Recorder(400, b'{"code": 21211, "message": "\\ud83d"}')) as url, at(url) as adapter:
         with pytest.raises(MessageRefused) as refused:
             await adapter.send(MESSAGE)
@@ -261,7 +259,7 @@ async def test_half_a_character_in_the_provider_s_words_can_be_handed_on() -> No
         (503, UnavailableReason.SERVER_ERROR),
     ],
 )
-async def test_a_provider_that_is_down_may_come_back(status: int, reason: UnavailableReason) -> None:
+async def test_a_provider_that_is_down_can_be_retried(status: int, reason: UnavailableReason) -> None:
     async with serve(Recorder(status, b"oh no")) as url, at(url) as adapter:
         for act in (adapter.send(MESSAGE), adapter.check("SM1")):
             with pytest.raises(MessengerUnavailable) as unavailable:
@@ -270,7 +268,7 @@ async def test_a_provider_that_is_down_may_come_back(status: int, reason: Unavai
 
 
 @pytest.mark.parametrize(("server", "deadline", "reason"), UNANSWERED.values(), ids=UNANSWERED)
-async def test_a_server_without_an_answer_is_left_in_time(
+async def test_a_server_without_a_complete_answer_is_reported_as_an_outage(
     server: Callable[[], AbstractAsyncContextManager[str]], deadline: float, reason: str
 ) -> None:
     async with server() as url, at(url, deadline) as adapter:
@@ -278,7 +276,7 @@ async def test_a_server_without_an_answer_is_left_in_time(
             with pytest.raises(MessengerUnavailable) as unavailable:
                 await act
             assert unavailable.value.reason == reason
-            assert shown(unavailable.value) == []
+            assert find_personal_data(unavailable.value) == []
 
 
 async def test_a_body_in_another_encoding_than_it_says_is_unexpected() -> None:
@@ -288,22 +286,22 @@ async def test_a_body_in_another_encoding_than_it_says_is_unexpected() -> None:
     assert unavailable.value.reason is UnavailableReason.UNEXPECTED_RESPONSE
 
 
-# --- nothing shows ----------------------------------------------------------------------------------------------------
+# --- privacy ----------------------------------------------------------------------------------------------------------
 
 
-async def test_nothing_of_the_customer_is_shown_or_logged(
+async def test_no_personal_data_is_shown_or_logged(
     provider: SmsProvider, sms: TwilioSms, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     receipt = await sms.send(MESSAGE)
     await sms.check(receipt.provider_id)
-    assert shown(MESSAGE, provider.account(), sms, receipt) == []
+    assert find_personal_data(MESSAGE, provider.account(), sms, receipt) == []
     assert receipt.provider_id not in repr(receipt)
     assert [secret for secret in PERSONAL if secret in caplog.text] == []
     assert not [record for record in caplog.records if record.name == "httpx"]
 
 
 @pytest.mark.parametrize("deadline", [0, -1, float("nan")])
-def test_a_deadline_is_positive(deadline: float) -> None:
+def test_the_deadline_must_be_positive(deadline: float) -> None:
     with pytest.raises(ValueError, match="positive"):
         TwilioSms(SmsProvider().account(), deadline)

@@ -1,4 +1,4 @@
-"""Signatures of callbacks: the examples that Twilio publishes for its own libraries, and what is none."""
+"""Signatures of callbacks: the examples that Twilio publishes for its libraries, and wrong signatures."""
 
 import pytest
 
@@ -33,7 +33,7 @@ def test_a_port_may_be_signed_or_not(spelling: str) -> None:
 
 
 @pytest.mark.parametrize("signature", ["", "=", "RSOYDt4T1cUTdK1PDd93/VVr8B9=", SIGNATURE.lower(), "é", "x" * 10_000])
-def test_another_signature_is_none(signature: str) -> None:
+def test_a_wrong_signature_is_rejected(signature: str) -> None:
     assert not is_signed(TOKEN, URL, FIELDS, signature)
 
 

@@ -1,4 +1,4 @@
-"""What is left of a message that is longer than an SMS may be."""
+"""Messages that are longer than an SMS are cut."""
 
 import pytest
 from hypothesis import given
@@ -17,12 +17,12 @@ def test_the_limit_is_the_provider_s() -> None:
     assert MAX_SMS_LENGTH == 1600
 
 
-def test_a_text_that_just_fits_is_whole() -> None:
+def test_a_text_that_just_fits_is_unchanged() -> None:
     text = "x" * (1600 - len(LINK) - 1)
     assert fit_sms(text, LINK) == f"{text}\n{LINK}"
 
 
-def test_a_text_that_is_one_longer_ends_at_a_word() -> None:
+def test_a_text_that_is_too_long_is_cut_at_a_word() -> None:
     text = ("word " * 400)[: 1600 - len(LINK)]
     fitted = fit_sms(text, LINK)
     assert fitted.endswith(f" word…\n{LINK}")
@@ -39,19 +39,19 @@ def test_a_link_near_the_beginning_stays_where_it_is() -> None:
 
 @pytest.mark.parametrize("before", [1570, 1580, 1590, 1600, 2000])
 def test_a_link_at_the_end_is_not_cut_in_two(before: int) -> None:
-    fitted = fit_sms("語" * before + LINK, LINK)  # without any space
+    fitted = fit_sms("語" * before + LINK, LINK)  # has no space
     assert fitted.endswith(f"語…\n{LINK}")
     assert fitted.count("https") == 1
     assert len(fitted) <= 1600
 
 
-def test_a_word_without_end_is_cut() -> None:
+def test_a_very_long_word_is_cut() -> None:
     fitted = fit_sms("x" * 5000, LINK)
     assert len(fitted) == 1600
     assert fitted == "x" * (1600 - len(LINK) - 2) + f"…\n{LINK}"
 
 
-def test_characters_outside_of_the_basic_plane_count_twice_and_stay_whole() -> None:
+def test_characters_outside_the_basic_plane_count_twice_and_are_not_split() -> None:
     fitted = fit_sms("🍲" * 900, LINK)
     kept = fitted.removesuffix(f"…\n{LINK}")
     assert set(kept) == {"🍲"}

@@ -1,4 +1,4 @@
-"""The worker's variables of email: a mistake is said at start, in one line that shows no secret."""
+"""The worker's variables for email. A wrong one is reported at start, in one line that shows no secret."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_without_an_address_there_is_no_email() -> None:
     assert environment.load(WorkerSettings, {"CARE_TOKEN": "a.b.c"}).smtp_server is None
 
 
-def test_starttls_is_asked_for_unless_said_otherwise(tmp_path: Path) -> None:
+def test_starttls_is_the_default(tmp_path: Path) -> None:
     ca = tmp_path / "ca.pem"
     ca.write_bytes(authority().cert_pem.bytes())
     server = load(CARE_SMTP_CA=str(ca), CARE_SMTP_USERNAME="care", CARE_SMTP_PASSWORD="secret").smtp_server
@@ -44,7 +44,7 @@ def test_starttls_is_asked_for_unless_said_otherwise(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_mistake_is_named(given: dict[str, str], words: str) -> None:
+def test_a_wrong_setting_is_named(given: dict[str, str], words: str) -> None:
     with pytest.raises(environment.ConfigurationError) as mistake:
         load(**given)
     assert str(mistake.value).startswith(words)
@@ -52,6 +52,6 @@ def test_a_mistake_is_named(given: dict[str, str], words: str) -> None:
     assert "secret" not in str(mistake.value)
 
 
-def test_a_login_may_go_unencrypted_to_this_machine_alone() -> None:
+def test_a_login_without_encryption_is_allowed_only_to_this_machine() -> None:
     given = {"CARE_SMTP_ADDRESS": "127.0.0.1:25", "CARE_SMTP_SECURITY": "none", "CARE_SMTP_USERNAME": "care"}
     assert load(**given).smtp_server is not None

@@ -1,4 +1,4 @@
-"""A message to a customer, and what of it nothing may show."""
+"""A message to a customer, and its personal data, which must not be shown or logged."""
 
 import traceback
 from dataclasses import replace
@@ -12,7 +12,7 @@ LINK: Final = "https://care.example/c/k1.secret-of-the-chat"
 TEXT: Final = "We looked into it, Zoë: the soup was cold."
 AUTH_TOKEN: Final = "the-accounts-auth-token"
 PERSONAL: Final = (PHONE, PHONE[1:], "Zoë", "soup", LINK, "secret-of-the-chat", AUTH_TOKEN)
-"""What is the customer's, or a secret of ours."""
+"""Personal data of the customer, and secrets of Care."""
 
 MESSAGE: Final = OutgoingMessage(
     organization="acme",
@@ -29,12 +29,12 @@ MESSAGE: Final = OutgoingMessage(
 )
 
 
-def saying(text: str) -> OutgoingMessage:
+def message_with_text(text: str) -> OutgoingMessage:
     return replace(MESSAGE, text=text)
 
 
-def shown(*things: object) -> list[str]:
-    """What of `PERSONAL` is in the representation of `things`, and in all that is printed of an exception of them."""
+def find_personal_data(*things: object) -> list[str]:
+    """Returns the values of `PERSONAL` in the representations of `things` and in the tracebacks of exceptions."""
     texts = [text for thing in things for text in (repr(thing), str(thing))]
     for error in (thing for thing in things if isinstance(thing, BaseException)):
         assert error.__context__ is None

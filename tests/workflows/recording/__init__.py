@@ -1,1 +1,1 @@
-"""Records how each path of Care's workflows goes, as histories that later code has to replay: see `__main__`."""
+"""Records each path of Care's workflows as a history that later code must replay. See `__main__`."""

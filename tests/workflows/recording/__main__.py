@@ -1,12 +1,12 @@
-"""Plays paths of Care's workflows on real servers, and commits how they went to tests/workflows/histories.
+"""Plays paths of Care's workflows on real servers, and writes their histories to tests/workflows/histories.
 
-python -m tests.workflows.recording                   those that have no history yet
-python -m tests.workflows.recording NAME …            these, over what there is
-python -m tests.workflows.recording --all             all of them
-python -m tests.workflows.recording --before PATCH …  keeps what there is as what was before that patch
+python -m tests.workflows.recording                   all paths that have no history
+python -m tests.workflows.recording NAME …            these paths; overwrites their histories
+python -m tests.workflows.recording --all             all paths
+python -m tests.workflows.recording --before PATCH …  keeps the present histories as those before that patch
 
-What is committed shows that code of today goes on with what code of before began. So record a path anew only where its
-history may go: docs/changing-workflows.md says when.
+The committed histories show that today's code can continue workflows that earlier code started. Record a path again
+only if its history may be dropped: docs/changing-workflows.md says when.
 """
 
 import argparse
@@ -19,24 +19,24 @@ from care_roles.environment import end_process
 from tests.support import temporal
 from tests.workflows.recording import committed, table
 from tests.workflows.recording.everything import PATHS
-from tests.workflows.recording.normal_form import dumped
+from tests.workflows.recording.normal_form import dump
 from tests.workflows.recording.stage import Stage
 
 CONTINUE_AFTER_EVENTS = 20
-"""History length from which the server with short histories suggests to continue as new."""
+"""The history length at which the server with short histories suggests continuing as new."""
 
 
 PATIENCE = 60
-"""Seconds after which a path that does not end stops the command."""
+"""The command fails if a path takes longer than this, in seconds."""
 
 
 def main(argv: Sequence[str]) -> None:
-    """Records, and brings the table of costs up to date."""
+    """Records paths and updates the table of costs."""
     parser = argparse.ArgumentParser(prog="make histories", description="Record how the workflows' paths go.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help="a path; without any, those without a history")
-    parser.add_argument("--all", action="store_true", help="record all paths anew")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="a path; by default all paths without a history")
+    parser.add_argument("--all", action="store_true", help="record all paths again")
     parser.add_argument("--before", metavar="PATCH", help="keep the present histories as those before this patch")
-    parser.add_argument("--list", action="store_true", help="name the paths, and record nothing")
+    parser.add_argument("--list", action="store_true", help="list the paths and record nothing")
     options = parser.parse_args(argv)
     if options.list:
         print("\n".join(f"{path.name:45} {path.words}" for path in PATHS.values()))
@@ -65,11 +65,11 @@ async def _record(names: Iterable[str], patch: str | None) -> None:
                     committed.remove(present)
             for number, history in enumerate(stage.histories, start=1):
                 part = f".{number}" if len(stage.histories) > 1 else ""
-                committed.write(name + part, dumped(history))
+                committed.write(name + part, dump(history))
             print(f"{name}: {sum(len(history.events) for history in stage.histories)} events", flush=True)
 
 
 if __name__ == "__main__":
     main(sys.argv[1:])
-    # Not by tearing the interpreter down, which the native threads of Temporal's SDK may still call into.
+    # Skips the interpreter's shutdown: native threads of Temporal's SDK may still call into it.
     end_process(0)

@@ -1,8 +1,8 @@
-"""The histories that are committed, by the names of their files.
+"""The committed histories, by file name.
 
-`recovery-expired.json` is how the path `recovery-expired` goes today; with a second dot, as in
-`one-ticket.ticket.json`, one of several of a path. `recovery-expired.before-{patch}.json` is how it went before the
-change of that name, and is kept as long as the code still has the branch for it.
+`recovery-expired.json` is the present history of the path `recovery-expired`. If a path has several, their names have
+a second part, as in `one-ticket.ticket.json`. `recovery-expired.before-{patch}.json` is the history from before the
+change of that name. It is kept as long as the code has the branch for it.
 """
 
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Final
 
 from temporalio.client import WorkflowHistory
 
-from tests.workflows.recording.normal_form import loaded
+from tests.workflows.recording.normal_form import parse
 
 FOLDER: Final = Path(__file__).resolve().parent.parent / "histories"
 
@@ -18,43 +18,43 @@ _BEFORE: Final = "before-"
 
 
 def names() -> list[str]:
-    """The names of all of them, without `.json`."""
+    """Returns the names of all committed histories, without `.json`."""
     return sorted(file.stem for file in FOLDER.glob("*.json"))
 
 
 def path_of(name: str) -> str:
-    """The path that a history is of."""
+    """Returns the path of a history."""
     return name.partition(".")[0]
 
 
 def is_present(name: str) -> bool:
-    """Whether it is how its path goes today."""
+    """Returns whether a history is the present one of its path."""
     return not any(part.startswith(_BEFORE) for part in name.split(".")[1:])
 
 
 def of_path(path: str) -> list[str]:
-    """The names of the histories that say how a path goes today."""
+    """Returns the names of a path's present histories."""
     return [name for name in names() if path_of(name) == path and is_present(name)]
 
 
 def load(name: str) -> WorkflowHistory:
-    """A history by its name."""
-    return loaded(_file(name).read_text(encoding="utf-8"))
+    """Reads a history."""
+    return parse(_file(name).read_text(encoding="utf-8"))
 
 
 def write(name: str, text: str) -> None:
-    """Writes a history's file."""
+    """Writes the file of a history."""
     FOLDER.mkdir(exist_ok=True)
     _file(name).write_text(text, encoding="utf-8")
 
 
 def remove(name: str) -> None:
-    """Deletes a history's file."""
+    """Deletes the file of a history."""
     _file(name).unlink()
 
 
 def set_aside(name: str, patch: str) -> None:
-    """Keeps a history as what was before a change."""
+    """Renames a history so that it is kept as the one before a change."""
     _file(name).rename(_file(f"{name}.{_BEFORE}{patch}"))
 
 

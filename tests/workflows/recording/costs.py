@@ -1,8 +1,8 @@
-"""What a run costs at Temporal Cloud: its billable actions, counted from its history.
+"""Counts the billable actions of a run at Temporal Cloud from its history.
 
-The rules are those of the page "Temporal Cloud Actions" (https://docs.temporal.io/evaluate/cloud/actions), as it stood
-in 2026. Not in any history, and so not counted: queries, updates that were rejected, heartbeats (our activities send
-none), and attempts of an activity that was cancelled between two of them.
+The rules are those of the page "Temporal Cloud Actions" (https://docs.temporal.io/evaluate/cloud/actions) in 2026. A
+history does not contain queries, rejected updates, heartbeats (Care's activities send none), and the attempts of an
+activity that was cancelled between two attempts. They are not counted.
 """
 
 from collections import Counter
@@ -18,7 +18,7 @@ SIGNAL, UPDATE, ATTRIBUTES, MARKER, OPTIONS = "signal", "update", "attributes", 
 KINDS: Final = (START, ACTIVITY, RETRY, TIMER, SIGNAL, UPDATE, ATTRIBUTES, MARKER, OPTIONS)
 
 _BILLED: Final = {
-    # Also of a run that continues another. Continuing is billed once, as the start of the new run.
+    # Continuing as new is billed once, as the start of the new run.
     EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED: START,
     EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED: ACTIVITY,
     EventType.EVENT_TYPE_TIMER_STARTED: TIMER,
@@ -52,15 +52,15 @@ _CHANGE_VERSION: Final = "TemporalChangeVersion"
 
 
 def actions(history: WorkflowHistory) -> Counter[str]:
-    """How many actions of each kind; raises ValueError for an event of which nothing is known here."""
+    """Returns the number of actions of each kind. Raises ValueError for an event type that is unknown here."""
     found: Counter[str] = Counter()
     marked_tasks: set[int] = set()
     for event in history.events:
         match event.event_type:
             case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED if _came_with_start(event, history.events):
-                pass  # signal-with-start is one action in all
+                pass  # signal-with-start is one action
             case EventType.EVENT_TYPE_ACTIVITY_TASK_STARTED:
-                # One event for all attempts, written when the last one is over.
+                # One event for all attempts, written when the last one has ended.
                 found[RETRY] += event.activity_task_started_event_attributes.attempt - 1
             case EventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES:
                 fields = event.upsert_workflow_search_attributes_event_attributes.search_attributes.indexed_fields
@@ -77,11 +77,11 @@ def actions(history: WorkflowHistory) -> Counter[str]:
                 pass
             case kind:
                 name = EventType.Name(kind)
-                raise ValueError(f"Say in {__name__} what {name} is billed as, by Temporal's page on actions")
+                raise ValueError(f"Add to {__name__} how {name} is billed, see Temporal's page on actions")
     found[MARKER] += len(marked_tasks)
     return +found
 
 
 def _came_with_start(event: HistoryEvent, events: Sequence[HistoryEvent]) -> bool:
-    """Tells a signal that started the workflow: nothing but the start comes before it, not even the first task."""
+    """Returns whether a signal started the workflow: only the start comes before it, not even the first task."""
     return event.event_id == events[0].event_id + 1

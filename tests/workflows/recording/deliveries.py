@@ -17,8 +17,8 @@ ASK, SEND, CHECK = activity_names.ASK_DELIVERY, activity_names.SEND_MESSAGE, act
 path = partial(paths.path, "delivery")
 
 
-class SoonAskedAgain(FakeDelivery):
-    """Has the provider asked again in a second rather than in a day."""
+class SoonCheckedAgain(FakeDelivery):
+    """Makes the workflow ask the provider again after a second instead of a day."""
 
     def plan(self) -> worker.DeliveryPlan:
         plan = super().plan()
@@ -32,7 +32,7 @@ class SoonAskedAgain(FakeDelivery):
 
 @path()
 async def sent(stage: Stage) -> None:
-    """The message is sent, and that is all that can be known."""
+    """The message is sent, and the channel does not report more."""
     fake = FakeDelivery()
     fake.ends_with_sending = True
     async with stage.delivery(fake) as played:
@@ -52,8 +52,8 @@ async def delivered(stage: Stage) -> None:
 
 @path()
 async def asked(stage: Stage) -> None:
-    """The provider does not call back, and is asked after a while."""
-    fake = SoonAskedAgain()
+    """The provider does not call back: after a while the workflow asks it."""
+    fake = SoonCheckedAgain()
     async with stage.delivery(fake) as played:
         await until_waiting(played.handle)
         fake.arrived = True
@@ -73,7 +73,7 @@ async def failed(stage: Stage) -> None:
 
 @path()
 async def given_up(stage: Stage) -> None:
-    """The contact was rejected before the message was sent."""
+    """The contact is rejected before the message is sent."""
     fake = FakeDelivery()
     fake.state = DELIVERY_STATE_FAILED
     async with stage.delivery(fake) as played:
@@ -108,7 +108,7 @@ async def check_retried(stage: Stage) -> None:
 
 @path()
 async def paused(stage: Stage) -> None:
-    """The service refuses the worker: it waits for an operator, and goes on once it is poked."""
+    """The service refuses the worker: the workflow waits for an operator, and continues once it is poked."""
     fake = FakeDelivery()
     fake.failures[ASK] = [refused("TOKEN_EXPIRED")]
     fake.ends_with_sending = True
@@ -121,7 +121,7 @@ async def paused(stage: Stage) -> None:
 
 @path()
 async def looked_again(stage: Stage) -> None:
-    """An operator has it look again, by an update."""
+    """An operator makes the workflow ask the provider again, by an update."""
     fake = FakeDelivery()
     async with stage.delivery(fake) as played:
         await until_waiting(played.handle)
@@ -132,7 +132,7 @@ async def looked_again(stage: Stage) -> None:
 
 @path(histories_are_short=True)
 async def continued_as_new(stage: Stage) -> None:
-    """Its history grows long (here the limit is 20 events): it continues as new."""
+    """The history grows long (here 20 events): the workflow continues as new."""
     fake = FakeDelivery()
     async with stage.delivery(fake) as played:
         first = (await played.handle.describe()).run_id
@@ -140,4 +140,4 @@ async def continued_as_new(stage: Stage) -> None:
             await until_waiting(played.handle)
             calls = len(fake.calls)
             await played.poke()
-            await fake.until(lambda: len(fake.calls) > calls)  # noqa: B023 - awaited in this round of the loop
+            await fake.until(lambda: len(fake.calls) > calls)  # noqa: B023 - awaited in the same iteration

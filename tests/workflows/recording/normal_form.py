@@ -1,4 +1,4 @@
-"""A history without what tells of the machine that recorded it, and without what a replay does not look at."""
+"""Converts a history to a normal form: without data about the recording machine or data that a replay ignores."""
 
 import json
 import re
@@ -24,34 +24,34 @@ _UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TASK_QUEUE: Final = "care"
 
 
-def dumped(history: WorkflowHistory) -> str:
-    """The text of a history's file; the same for histories that differ in chance alone, times excepted."""
-    found = {"workflowId": history.workflow_id, "history": _cleaned(plain(history))}
+def dump(history: WorkflowHistory) -> str:
+    """Returns the text of a history's file. Runs that differ only in ids have the same text, except for times."""
+    found = {"workflowId": history.workflow_id, "history": _clean(plain(history))}
     text = json.dumps(found, indent=1, ensure_ascii=False)
     numbered: dict[str, str] = {}
-    # By their first appearance. Payloads are base64, so that theirs stay what they are.
+    # Numbered by first appearance. Ids inside payloads do not change, because payloads are base64.
     return _UUID.sub(lambda found: numbered.setdefault(found[0], _uuid(len(numbered))), text) + "\n"
 
 
-def loaded(text: str) -> WorkflowHistory:
-    """What `dumped` wrote."""
+def parse(text: str) -> WorkflowHistory:
+    """Parses the text that `dump` returned."""
     found = json.loads(text)
     return WorkflowHistory.from_json(found["workflowId"], found["history"])
 
 
 def plain(history: WorkflowHistory) -> Json:
-    """A history as JSON."""
+    """Returns a history as JSON."""
     return cast("Json", history.to_json_dict())
 
 
-def _cleaned(value: Json) -> Json:
+def _clean(value: Json) -> Json:
     match value:
         case dict():
-            if value.get("kind") == "TASK_QUEUE_KIND_STICKY":  # named after its worker
+            if value.get("kind") == "TASK_QUEUE_KIND_STICKY":  # has the name of its worker
                 return {"name": _TASK_QUEUE, "kind": "TASK_QUEUE_KIND_NORMAL"}
-            return {key: _cleaned(inner) for key, inner in value.items() if key not in _DROPPED}
+            return {key: _clean(inner) for key, inner in value.items() if key not in _DROPPED}
         case list():
-            return [_cleaned(inner) for inner in value]
+            return [_clean(inner) for inner in value]
         case _:
             return value
 

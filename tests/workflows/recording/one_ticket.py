@@ -1,4 +1,4 @@
-"""One whole ticket on the real service, database included: so the pokes are those that the service really sends."""
+"""One whole ticket on the real service with its database, so that the service itself sends the pokes."""
 
 from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
@@ -28,7 +28,7 @@ from tests.workflows.recording.stage import TASK_QUEUE, Stage
 
 
 class _Site:
-    """A review site with one review, which takes every reply."""
+    """A review site with one review. It accepts every reply."""
 
     def __init__(self) -> None:
         self.text: str | None = None
@@ -44,7 +44,7 @@ class _Site:
 
 
 class _Mailbox:
-    """A messenger that has sent everything at once."""
+    """A messenger that delivers every message at once."""
 
     async def send(self, message: OutgoingMessage) -> Receipt:
         return Receipt(Progress.DELIVERED)
@@ -55,7 +55,7 @@ class _Mailbox:
 
 @path("one")
 async def ticket(stage: Stage) -> None:
-    """A ticket from its creation to its close by the assignee, with a customer who answers the form in between."""
+    """A ticket from its creation to its close by the assignee; the customer answers the form in between."""
     with _database_url() as url:
         await _play(stage, url)
 
@@ -63,7 +63,7 @@ async def ticket(stage: Stage) -> None:
 @contextmanager
 def _database_url() -> Iterator[str]:
     with TemporaryDirectory(prefix="care-histories-") as folder:
-        # Servers that may not run as root run as another account, which has to get through.
+        # PostgreSQL must not run as root. It then runs as another account, which must be able to enter the folder.
         Path(folder).chmod(0o711)
         with postgres.postgres(Path(folder) / "postgres") as server:
             yield server.create_database("one")
@@ -94,12 +94,12 @@ async def _play(stage: Stage, database_url: str) -> None:
                 running = await stage.client.count_workflows('ExecutionStatus="Running"')
                 return not running.count and not await service.waiting_wakes()
 
-            # The chat's link is sent to the customer, and the form's is taken out of the reply.
+            # The customer gets the link of the chat, and the link of the form is removed from the reply.
             await eventually("the end of all workflows", idle)
 
 
 async def _waits(asked: Awaitable[TicketWorkflowStatus | ContactRecoveryStatus]) -> bool:
-    """Tells whether a workflow waits until something is due, or for the customer; not while it is not started."""
+    """Returns whether a workflow waits for a deadline or for the customer. False while it has not started."""
     try:
         return (await asked).doing.startswith(("Waiting until", "Waiting for the customer"))
     except RPCError:
@@ -107,6 +107,6 @@ async def _waits(asked: Awaitable[TicketWorkflowStatus | ContactRecoveryStatus])
 
 
 async def _record(stage: Stage, handle: WorkflowHandle[Any, Any]) -> None:
-    """Records the latest run once it has ended well."""
+    """Waits for the end of the latest run and records it. Raises an error if it failed."""
     await handle.result()
     await stage.record(handle.id, (await handle.describe()).run_id)

@@ -1,4 +1,7 @@
-"""The list of all paths. What plays one is a function with the decorator `path`; its first line says what happens."""
+"""The list of all paths.
+
+A function with the decorator `path` plays a path. The first line of its docstring says what happens on the path.
+"""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -12,26 +15,26 @@ Play = Callable[[Stage], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Path:
-    """One way that a workflow may go."""
+    """One possible course of a workflow."""
 
     name: str
-    """As in `recovery-expired`, the beginning of its histories' names."""
+    """For example `recovery-expired`. The names of its histories start with it."""
     words: str
     play: Play
     histories_are_short: bool
-    """Whether it needs a server that suggests to continue as new early."""
+    """Whether the path needs a server that suggests continuing as new early."""
 
 
 PATHS: Final[dict[str, Path]] = {}
 
 
 def path(kind: str, *, histories_are_short: bool = False) -> Callable[[Play], Play]:
-    """Puts what plays a path on the list, as `{kind}-{name of the function}`."""
+    """Adds the decorated function to the list as `{kind}-{name of the function}`."""
 
-    def listed(play: Play) -> Play:
+    def add(play: Play) -> Play:
         name = f"{kind}-{play.__name__.replace('_', '-')}"
         words = cleandoc(play.__doc__ or "").partition("\n")[0].removesuffix(".")
         PATHS[name] = Path(name, words, play, histories_are_short)
         return play
 
-    return listed
+    return add

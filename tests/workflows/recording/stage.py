@@ -1,4 +1,4 @@
-"""Where paths are played: a real Temporal server, on which the service's own waker starts and pokes workflows."""
+"""A real Temporal server on which paths are played. The service's own waker starts and pokes the workflows."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -38,32 +38,32 @@ class _Fake(Protocol):
 
 @dataclass(frozen=True)
 class Played(Generic[H]):
-    """A workflow that runs, and the way that the service pokes it."""
+    """A running workflow that can be poked as the service does it."""
 
     handle: H
     _waker: TemporalWaker
     _wake: Wake
 
     async def poke(self) -> None:
-        """Pokes as the relay does."""
+        """Pokes the workflow as the service's relay does."""
         await self._waker.wake(self._wake)
 
     async def ends(self) -> None:
-        """Waits until it has ended, well or not."""
+        """Waits until the workflow has completed or failed."""
         with suppress(WorkflowFailureError):
             await self.handle.result()
 
 
 @dataclass
 class Stage:
-    """A server on which one path is played at a time, and what was recorded of it."""
+    """Plays one path at a time on a server, and keeps its histories."""
 
     client: Client
     histories: list[WorkflowHistory] = field(default_factory=list)
 
     @asynccontextmanager
     async def recovery(self, fake: FakeRecovery) -> AsyncIterator[Played[fake_steps.Handle]]:
-        """Runs a recovery's workflow, and records it when the block is left."""
+        """Runs the workflow of a recovery, and records it when the block ends."""
         fake.name = f"organizations/{_ORGANIZATION}/tickets/{_TICKET}/recoveries/{_RESOURCE}"
         workflow_id = workflow_names.contact_recovery_id(_ORGANIZATION, _TICKET, str(_RESOURCE))
         handle = self.client.get_workflow_handle_for(ContactRecovery.run, workflow_id)
@@ -73,7 +73,7 @@ class Stage:
 
     @asynccontextmanager
     async def delivery(self, fake: FakeDelivery) -> AsyncIterator[Played[fake_delivery.Handle]]:
-        """Runs a message's workflow, and records it when the block is left."""
+        """Runs the workflow of a message, and records it when the block ends."""
         fake.id = str(_RESOURCE)
         handle = self.client.get_workflow_handle_for(MessageDelivery.run, fake.workflow_id)
         async with self._played(MessageDelivery, fake, handle, _wake(MessageDelivery, _RESOURCE)) as played:
@@ -81,17 +81,17 @@ class Stage:
 
     @asynccontextmanager
     async def ticket(self, fake: FakeTicket) -> AsyncIterator[Played[fake_ticket.Handle]]:
-        """Runs a ticket's workflow, and records it when the block is left."""
+        """Runs the workflow of a ticket, and records it when the block ends."""
         fake.number = _TICKET
         workflow_id = workflow_names.ticket_workflow_id(_ORGANIZATION, _TICKET)
         handle = self.client.get_workflow_handle_for(TicketWorkflow.run, workflow_id)
-        # The service says when the first deadline is: what is known at the start need not be changed later.
+        # The service passes the first deadline at the start, so that the workflow need not change the attribute.
         next_time = fake_ticket.PLANNED + fake.waits[0] if fake.waits else None
         async with self._played(TicketWorkflow, fake, handle, _wake(TicketWorkflow, None, next_time)) as played:
             yield played
 
     async def record(self, workflow_id: str, run_id: str) -> None:
-        """Keeps the history of a run."""
+        """Fetches and keeps the history of a run."""
         self.histories.append(await self.client.get_workflow_handle(workflow_id, run_id=run_id).fetch_history())
 
     @asynccontextmanager
@@ -104,7 +104,7 @@ class Stage:
             try:
                 yield Played(handle, waker, later)
             finally:
-                # Recorded as it is: a path may end while it waits.
+                # A path may end while the workflow waits.
                 await self.record(handle.id, run_id)
                 if (await handle.describe()).status is WorkflowExecutionStatus.RUNNING:
                     await handle.terminate()

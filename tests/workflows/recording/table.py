@@ -1,7 +1,7 @@
-"""The table of docs/operating.md that says what each path costs, computed from the committed histories.
+"""The table in docs/operating.md with the cost of each path, computed from the committed histories.
 
-python -m tests.workflows.recording.table            prints it
-python -m tests.workflows.recording.table --write    puts it into the page
+python -m tests.workflows.recording.table            prints the table
+python -m tests.workflows.recording.table --write    writes it to the page
 """
 
 import sys
@@ -28,7 +28,7 @@ _WORDS: Final = {
 
 
 def lines() -> Iterator[str]:
-    """The rows, the whole ticket first."""
+    """Yields the lines of the table, the whole ticket first."""
     yield "| path | what happens | actions | of these | events |"
     yield "|---|---|---|---|---|"
     for name, path in PATHS.items():
@@ -37,11 +37,11 @@ def lines() -> Iterator[str]:
         if len(histories) > 1:
             for history in histories:
                 workflow = history.events[0].workflow_execution_started_event_attributes.workflow_type.name
-                yield _row("", f"… of it, one run of `{workflow}`", [history])
+                yield _row("", f"… its run of `{workflow}`", [history])
 
 
-def updated(text: str) -> str:
-    """Returns the page's `text` with the table made anew."""
+def update(text: str) -> str:
+    """Returns the page's `text` with the current table."""
     before, found, rest = text.partition(_FROM)
     _, closed, after = rest.partition(_TO)
     if not found or not closed:
@@ -51,8 +51,8 @@ def updated(text: str) -> str:
 
 
 def write() -> None:
-    """Puts the table into the page."""
-    PAGE.write_text(updated(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    """Writes the table to the page."""
+    PAGE.write_text(update(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def _row(name: str, words: str, histories: Iterable[WorkflowHistory]) -> str:
@@ -61,17 +61,17 @@ def _row(name: str, words: str, histories: Iterable[WorkflowHistory]) -> str:
     for history in histories:
         spent.update(costs.actions(history))
         events += len(history.events)
-    of_these = ", ".join(_counted(spent[kind], kind) for kind in costs.KINDS if spent[kind])
+    of_these = ", ".join(_count_words(spent[kind], kind) for kind in costs.KINDS if spent[kind])
     return f"| {name} | {words} | {spent.total()} | {of_these} | {events} |"
 
 
-def _counted(number: int, kind: str) -> str:
+def _count_words(number: int, kind: str) -> str:
     one, many = _WORDS.get(kind, (kind, f"{kind}s"))
     return f"{number} {one if number == 1 else many}"
 
 
 def main(argv: Sequence[str]) -> None:
-    """Prints or writes."""
+    """Prints the table, or writes it to the page."""
     if "--write" in argv:
         write()
     else:

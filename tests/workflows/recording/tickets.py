@@ -1,4 +1,4 @@
-"""The paths of `TicketWorkflow`. Months are seconds here: to a replay it makes no difference for how long it slept."""
+"""The paths of `TicketWorkflow`. They wait for seconds instead of months: a replay does not wait."""
 
 from datetime import timedelta
 from functools import partial
@@ -18,7 +18,7 @@ _SECOND = timedelta(seconds=1)
 
 @path()
 async def closed(stage: Stage) -> None:
-    """Somebody closes the ticket before anything is due."""
+    """The ticket is closed before its first deadline."""
     fake = FakeTicket(_MONTH)
     async with stage.ticket(fake) as played:
         await until_doing(played.handle, "Waiting until")
@@ -29,14 +29,14 @@ async def closed(stage: Stage) -> None:
 
 @path()
 async def auto_closed(stage: Stage) -> None:
-    """The assignee is warned of the inactivity, and then the ticket is closed for it."""
+    """The assignee is warned of the inactivity; then the ticket is closed because of it."""
     async with stage.ticket(FakeTicket(_SECOND, _SECOND)) as played:
         await played.ends()
 
 
 @path()
 async def closed_at_once(stage: Stage) -> None:
-    """The ticket is closed by the time that its workflow starts."""
+    """The ticket is already closed when its workflow starts."""
     fake = FakeTicket(_MONTH)
     fake.closed = True
     async with stage.ticket(fake) as played:
@@ -45,7 +45,7 @@ async def closed_at_once(stage: Stage) -> None:
 
 @path()
 async def without_deadlines(stage: Stage) -> None:
-    """The ticket has no deadlines. Nothing happens until somebody closes it."""
+    """The ticket has no deadline until it is closed."""
     fake = FakeTicket()
     async with stage.ticket(fake) as played:
         await until_doing(played.handle, "Waiting: the ticket has no deadline")
@@ -67,7 +67,7 @@ async def sooner(stage: Stage) -> None:
 
 @path()
 async def waits_for_the_customer(stage: Stage) -> None:
-    """The last word becomes ours, and then the ticket is closed for inactivity."""
+    """The ticket waits for the customer, and is then closed because of inactivity."""
     fake = FakeTicket(_MONTH)
     async with stage.ticket(fake) as played:
         await until_doing(played.handle, "Waiting until")
@@ -79,7 +79,7 @@ async def waits_for_the_customer(stage: Stage) -> None:
 
 @path()
 async def paused(stage: Stage) -> None:
-    """The service refuses the worker: it waits for an operator, and goes on once it is poked."""
+    """The service refuses the worker: the workflow waits for an operator, and continues once it is poked."""
     fake = FakeTicket(_MONTH)
     fake.failures[activity_names.GET_NEXT_DEADLINE] = [refused("TOKEN_EXPIRED")]
     async with stage.ticket(fake) as played:
@@ -91,7 +91,7 @@ async def paused(stage: Stage) -> None:
 
 @path()
 async def strange_signals(stage: Stage) -> None:
-    """It gets a signal of an unknown name, and one with arguments that it does not have."""
+    """The workflow gets a signal with an unknown name, and one with unexpected arguments."""
     fake = FakeTicket(_MONTH)
     async with stage.ticket(fake) as played:
         await until_doing(played.handle, "Waiting until")
@@ -103,7 +103,7 @@ async def strange_signals(stage: Stage) -> None:
 
 @path()
 async def looked_again(stage: Stage) -> None:
-    """An operator has it look again, by an update."""
+    """An operator makes the workflow ask the service again, by an update."""
     fake = FakeTicket(_MONTH)
     async with stage.ticket(fake) as played:
         await until_doing(played.handle, "Waiting until")
@@ -114,7 +114,7 @@ async def looked_again(stage: Stage) -> None:
 
 @path(histories_are_short=True)
 async def continued_as_new(stage: Stage) -> None:
-    """Its history grows long (here the limit is 20 events): it continues as new."""
+    """The history grows long (here 20 events): the workflow continues as new."""
     fake = FakeTicket(_MONTH)
     async with stage.ticket(fake) as played:
         first = (await played.handle.describe()).run_id

@@ -1,4 +1,4 @@
-"""Edits of the rules: who may do what, what follows from a command, and when something happens without anybody."""
+"""Edits of the rules: permissions, effects of commands, and deadlines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Edits of the statements: what they compare, what they find, and what they write."""
+"""Edits of the SQL statements: their comparisons, their results, and their writes."""
 
 from __future__ import annotations
 

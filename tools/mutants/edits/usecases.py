@@ -1,4 +1,4 @@
-"""Edits of the use cases: what a command loads, compares and commits, and in which order."""
+"""Edits of the use cases: loads, comparisons and commits of commands, and their order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _STRANGERS: Final = (
 )
 
 EDITS: Final = (
-    # --- commits without the deadlines that follow from them ----------------------------------------------------------
+    # --- commits without recomputed deadlines -------------------------------------------------------------------------
     Edit(
         "a customer's message is committed without its deadlines",
         "service/care_service/usecases/chats.py",

@@ -1,4 +1,4 @@
-"""New members of the vocabulary, known to the rules alone: the contract and the database do not have them."""
+"""New members of enums that only the rules have: the contract and the database do not have them."""
 
 from __future__ import annotations
 

@@ -22,21 +22,21 @@ EDITS: Final = (
         "poked, self._updates_covered = self._poked, self._updates_received\n"
         + _ASK
         + "                self._poked = False\n",
-        (f"{_POKES}::test_poke_while_the_service_is_asked_is_another_question",),
+        (f"{_POKES}::test_poke_while_the_service_is_asked_makes_the_workflow_ask_again",),
     ),
     Edit(
         "a workflow ends over a poke",
         _BASE,
         "return not self._poked",
         "return True",
-        (f"{_POKES}::test_poke_while_the_last_answer_is_on_its_way_is_not_returned_over",),
+        (f"{_POKES}::test_poke_while_the_last_result_is_pending_prevents_the_end",),
     ),
     Edit(
         "an update is lost when the workflow continues as new",
         _BASE,
         "        if self._updates_answered == self._updates_received:\n            workflow.continue_as_new",
         "        if True:\n            workflow.continue_as_new",
-        ("tests/workflows/test_updates.py::test_an_update_that_has_no_answer_yet_puts_off_the_new_history",),
+        ("tests/workflows/test_updates.py::test_an_unanswered_update_postpones_continuing_as_new",),
     ),
     Edit(
         "a recovery that does not exist waits for an operator",
@@ -57,13 +57,15 @@ EDITS: Final = (
         _ACTIVITIES,
         "if await _is_known_to_be_public(reply):",
         "if False:",
-        ("tests/workflows/test_recovery_activities.py::test_refusal_of_what_is_public_already_is_reported_as_posted",),
+        (
+            "tests/workflows/test_recovery_activities.py::test_refusal_of_a_reply_that_is_already_public_is_reported_as_posted",
+        ),
     ),
     Edit(
         "a message that was sent is reported as delivered",
         "workflows/care_workflows/delivery_activities.py",
         "state=DELIVERY_STATE_DELIVERED if has_arrived else DELIVERY_STATE_SENT",
         "state=DELIVERY_STATE_DELIVERED",
-        ("tests/workflows/channels/test_delivery_activities.py::test_an_sms_is_sent_reported_and_followed",),
+        ("tests/workflows/channels/test_delivery_activities.py::test_an_sms_is_sent_reported_and_checked",),
     ),
 )
