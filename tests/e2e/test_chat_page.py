@@ -16,7 +16,7 @@ from care.v1 import customer_service_pb2 as pb
 from care.v1.customer_service_pb2_grpc import CustomerServiceStub
 from care_client.channel import open_channel
 from care_web.app import create_app
-from care_web.languages import LANGUAGES
+from tests.e2e.page_languages import BY_LANGUAGE
 from tests.integration.web import customer_service
 from tests.integration.web.chat_service import Chat
 from tests.integration.web.customer_service import CustomerService
@@ -310,7 +310,7 @@ COLORS = {"resultTypes": ["violations"], "runOnly": ["color-contrast"]}
 """Another color scheme can change only the contrast."""
 
 
-@pytest.mark.parametrize("tag", list(LANGUAGES))
+@pytest.mark.parametrize("tag", BY_LANGUAGE)
 async def test_axe_finds_no_violation_and_everything_fits(browser: Browser, site: Site, tag: str) -> None:
     found: dict[str, str] = {}
     async with open_window(browser, site) as page:

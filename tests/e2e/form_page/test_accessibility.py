@@ -12,6 +12,7 @@ from playwright.async_api import Browser, Page, expect
 
 from care_web.languages import LANGUAGES
 from tests.e2e.form_page.visits import DESK, PHONE, REFERENCE_QUERY, SEND, Site
+from tests.e2e.page_languages import BY_LANGUAGE, ONE_OF_EACH_DIRECTION
 from tests.integration.web.refusals import Failure
 
 pytestmark = pytest.mark.browser
@@ -74,11 +75,9 @@ COLORS = {"resultTypes": ["violations"], "runOnly": ["color-contrast"]}
 """Another color scheme can change only the contrast."""
 ON_A_PHONE: Final = ((PHONE, "light", ALL),)
 IN_OTHER_WAYS: Final = ((PHONE, "dark", COLORS), (DESK, "light", ALL))
-ONE_OF_EACH_DIRECTION: Final = {"en", "ar"}
-"""One language per writing direction: other words change neither colors nor layout."""
 
 
-@pytest.mark.parametrize("tag", list(LANGUAGES))
+@pytest.mark.parametrize("tag", BY_LANGUAGE)
 async def test_axe_finds_no_violation_on_any_page(browser: Browser, site: Site, tag: str) -> None:
     # Axe is a script, so these windows run scripts. The page itself needs none.
     context = await browser.new_context(base_url=site.url, reduced_motion="reduce")
