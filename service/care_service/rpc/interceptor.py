@@ -1,7 +1,7 @@
 """The interceptor of every call: decodes the request, checks token and role, calls the handler.
 
-The access rules come from the descriptors. A handler raises Refusal, which becomes a status. Any other exception is a
-bug, and becomes INTERNAL.
+The access rules come from the descriptors. A handler raises Refusal, which is converted to a status. Any other
+exception is a bug, and the status is INTERNAL.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ _CODE_NAMES: Final = {name: name for name in ("OK", "CANCELLED", "DEADLINE_EXCEE
     reason.value: code.name for reason, code in CODES.items()
 }
 _RETRY_AFTER: Final = timedelta(seconds=1)
-"""How long a rejected caller waits before the next try."""
+"""How long a refused client waits before the next attempt."""
 _PUBLIC_SHARE: Final = 0.8
 """The share of the capacity that callers without a bearer token can use."""
-_REFERENCE: Final = re.compile(
+_LOGGABLE_ID: Final = re.compile(
     rf"organizations/(?:-|{ORGANIZATION_ID})(?:/agents/{AGENT_ID}|(?:/[a-z]+/{LOCATION_ID}){{0,2}})|[0-9a-fA-F-]{{36}}"
 )
-"""The form of resource names and request ids."""
+"""Matches resource names and request ids, which are safe to log."""
 _ANONYMOUS: Final = customer_caller("")
 
 Context = grpc.aio.ServicerContext[Message, Message]
@@ -64,62 +64,70 @@ class _Malformed:
     """A request that can't be decoded."""
 
 
-def _guard(deserialize: Callable[[bytes], Message]) -> Callable[[bytes], Message | _Malformed]:
-    def guarded(data: bytes) -> Message | _Malformed:
-        # An exception from here would reach the client as INTERNAL, before any of our code runs.
+def _safe_decoder(deserialize: Callable[[bytes], Message]) -> Callable[[bytes], Message | _Malformed]:
+    def decode(data: bytes) -> Message | _Malformed:
+        # gRPC would answer an exception from here with INTERNAL, before the handler runs.
         try:
             return deserialize(data)
         except (DecodeError, UnicodeDecodeError):
             return _Malformed()
 
-    return guarded
+    return decode
 
 
 @dataclass(frozen=True, slots=True)
-class Operations:
-    """The limits of calls, and what observes calls."""
+class CallControls:
+    """The limits for calls, and the hooks that record calls."""
 
     limits: Limits
     metrics: Metrics
     pace: Pace
-    database_failed: Callable[[], None]
+    report_database_failure: Callable[[], None]
     """Called when a call could not reach the database."""
 
 
 class _Capacity:
-    """Counts the calls of one kind in progress, and checks their limits.
+    """Tracks the calls in progress of one kind (unary or streaming) and whether they exceed the limit.
 
-    Public calls can't use the whole capacity, so that the team can always work.
+    Part of the capacity is reserved for authenticated calls, so that customers can't lock out the team.
     """
 
-    def __init__(self, gauge: Gauge, limit: int, seconds: float | None) -> None:
+    def __init__(self, gauge: Gauge, limit: int, time_limit_seconds: float | None) -> None:
         self._gauge = gauge
         self._limit = limit
         self._public_limit = max(1, int(limit * _PUBLIC_SHARE))
-        self.seconds = seconds
+        self.time_limit_seconds = time_limit_seconds
         self._number = 0
         self._public_number = 0
 
-    def count(self, change: int, policy: Policy) -> None:
-        self._number += change
-        self._public_number += change if policy.public else 0
-        self._gauge.inc(change)
+    def acquire(self, policy: Policy) -> None:
+        """Counts a call that begins, even if it exceeds the limit."""
+        self._change(1, policy)
 
-    def is_too_much_for(self, policy: Policy) -> bool:
+    def release(self, policy: Policy) -> None:
+        """Counts a call that ended."""
+        self._change(-1, policy)
+
+    def is_exceeded_for(self, policy: Policy) -> bool:
         return self._number > self._limit or (policy.public and self._public_number > self._public_limit)
+
+    def _change(self, difference: int, policy: Policy) -> None:
+        self._number += difference
+        self._public_number += difference if policy.public else 0
+        self._gauge.inc(difference)
 
 
 class CareInterceptor(grpc.aio.ServerInterceptor):
     """Wraps the handlers of Care's services. Health and reflection are not wrapped."""
 
     def __init__(
-        self, authenticator: Authenticator, directory: Directory, clock: Clock, operations: Operations
+        self, authenticator: Authenticator, directory: Directory, clock: Clock, controls: CallControls
     ) -> None:
         self._authenticator = authenticator
         self._directory = directory
         self._clock = clock
-        self._operations = operations
-        limits, metrics = operations.limits, operations.metrics
+        self._controls = controls
+        limits, metrics = controls.limits, controls.metrics
         self._calls = _Capacity(metrics.calls_in_progress, limits.calls, limits.call_time.total_seconds())
         self._streams = _Capacity(metrics.streams_in_progress, limits.streams, None)
         self._policies = policies()
@@ -147,68 +155,70 @@ class CareInterceptor(grpc.aio.ServerInterceptor):
             stream = cast("StreamHandler", handler.unary_stream)
 
             async def wrapped_stream(request: Message | _Malformed, context: Context) -> None:
-                await self._serve(policy, request, context, partial(self._send_all, stream), self._streams)
+                send_all = partial(self._send_all, stream)
+                await self._run_within_capacity(policy, request, context, send_all, self._streams)
 
             return grpc.unary_stream_rpc_method_handler(
                 cast("Any", wrapped_stream),
-                request_deserializer=_guard(deserialize),
+                request_deserializer=_safe_decoder(deserialize),
                 response_serializer=handler.response_serializer,
             )
-        serve = cast("Handler", handler.unary_unary)
+        handle = cast("Handler", handler.unary_unary)
 
         async def wrapped(request: Message | _Malformed, context: Context) -> Message:
-            return await self._serve(policy, request, context, serve, self._calls)
+            return await self._run_within_capacity(policy, request, context, handle, self._calls)
 
         return grpc.unary_unary_rpc_method_handler(
             wrapped,
-            request_deserializer=_guard(deserialize),
+            request_deserializer=_safe_decoder(deserialize),
             response_serializer=handler.response_serializer,
         )
 
-    async def _serve(
+    async def _run_within_capacity(
         self,
         policy: Policy,
         request: Message | _Malformed,
         context: Context,
-        serve: Callable[[Message, Context], Awaitable[ResponseT]],
-        load: _Capacity,
+        handle: Callable[[Message, Context], Awaitable[ResponseT]],
+        capacity: _Capacity,
     ) -> ResponseT:
-        load.count(1, policy)
+        capacity.acquire(policy)
         try:
-            return await self._answer(policy, request, context, serve, load)
+            return await self._run_and_record(policy, request, context, handle, capacity)
         except Refusal as refusal:
-            # For a stream, this waits until a slow client has read everything before it. Until then the stream counts.
+            # On a stream, abort() blocks until the client has read all earlier responses. The stream still counts
+            # against the limit until then.
             await _abort(context, refusal)
         finally:
-            load.count(-1, policy)
+            capacity.release(policy)
 
-    async def _answer(
+    async def _run_and_record(
         self,
         policy: Policy,
         request: Message | _Malformed,
         context: Context,
-        serve: Callable[[Message, Context], Awaitable[ResponseT]],
-        load: _Capacity,
+        handle: Callable[[Message, Context], Awaitable[ResponseT]],
+        capacity: _Capacity,
     ) -> ResponseT:
-        """Serves, logs and counts a call. Raises a refusal if the call fails."""
-        operations, started = self._operations, time.perf_counter()
+        """Runs a call, then logs it and records its metrics and its span. Raises Refusal if the call is refused."""
+        controls, started = self._controls, time.perf_counter()
         caller, reason = _ANONYMOUS, "CANCELLED"
-        limit = asyncio.timeout(load.seconds)
+        time_limit = asyncio.timeout(capacity.time_limit_seconds)
         span = spans.begin(policy.method, context.invocation_metadata() or ())
         attached = contexts.attach(set_span_in_context(span))
         try:
-            if load.is_too_much_for(policy):
-                words = "The service is overloaded. Call again with the same request_id."
-                raise Refusal(Reason.OVERLOADED, words, retry_after=_RETRY_AFTER)
+            if capacity.is_exceeded_for(policy):
+                message = "The service is overloaded. Retry after the delay in RetryInfo."
+                raise Refusal(Reason.OVERLOADED, message, retry_after=_RETRY_AFTER)
             if isinstance(request, _Malformed):
                 raise invalid(Violation("", "the request can't be decoded as this method's request type"))
-            async with limit:
+            async with time_limit:
                 caller = await self._identify(policy, context)
-                answer = await serve(request, context)
+                response = await handle(request, context)
         except Refusal as refusal:
             reason = refusal.reason.value
             if refusal.reason is Reason.DATABASE_UNAVAILABLE:
-                operations.database_failed()
+                controls.report_database_failure()
             raise
         except asyncio.CancelledError:
             # gRPC cancels when the client cancels or its deadline passes.
@@ -216,39 +226,41 @@ class CareInterceptor(grpc.aio.ServerInterceptor):
             if left is not None and left <= 0:
                 reason = "DEADLINE_EXCEEDED"
             raise
-        except Exception as error:  # noqa: BLE001 - logged, and answered with a text that reveals nothing
-            if limit.expired():
+        except Exception as error:  # noqa: BLE001 - logged, and answered with a message that reveals nothing
+            if time_limit.expired():
                 reason = Reason.TIME_LIMIT_EXCEEDED.value
                 raise time_limit_exceeded() from None
             reason = "BUG"
-            # Without the message: a database driver quotes values, which may be personal data.
+            # The log omits the error message, because a database driver quotes values, which may be personal data.
             frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in extract_tb(error.__traceback__)]
             _LOG.error("call failed", method=policy.method, error=type(error).__qualname__, frames=frames)
             await context.abort(grpc.StatusCode.INTERNAL, "Internal error. The service has logged it.")
         else:
             reason = "OK"
-            return answer
+            return response
         finally:
             seconds, code = time.perf_counter() - started, _CODE_NAMES.get(reason, "INTERNAL")
-            operations.metrics.count_call(policy.method, code, reason, seconds if load.seconds else None)
-            references = {} if isinstance(request, _Malformed) else _references(request)
-            _log(policy.method, caller, references, code, reason, seconds)
-            spans.end(span, policy.method, code, reason, references)
+            # A stream's duration is not a latency, so it is not recorded.
+            latency = None if capacity is self._streams else seconds
+            controls.metrics.count_call(policy.method, code, reason, latency)
+            ids = {} if isinstance(request, _Malformed) else _loggable_ids(request)
+            _log(policy.method, caller, ids, code, reason, seconds)
+            spans.end(span, policy.method, code, reason, ids)
             contexts.detach(attached)
 
     async def _send_all(self, stream: StreamHandler, request: Message, context: Context) -> None:
-        """Sends the responses of a stream while the client reads them and its token is valid."""
+        """Sends a stream's responses. Refuses when the client's token expires or the client reads too slowly."""
         call = current_call()
         async with aclosing(stream(request, context)) as responses:
             async for response in responses:
                 if call.expiry is not None and self._authenticator.has_expired(call.expiry, self._clock.now()):
                     raise token_expired()
                 try:
-                    async with asyncio.timeout(self._operations.pace.write_timeout):
+                    async with asyncio.timeout(self._controls.pace.write_timeout):
                         await context.write(response)
                 except TimeoutError:
-                    words = "The client reads the stream too slowly. Resume it from the last resume_token."
-                    raise Refusal(Reason.RATE_LIMITED, words, retry_after=_RETRY_AFTER) from None
+                    message = "The client reads the stream too slowly. Resume it from the last resume_token."
+                    raise Refusal(Reason.RATE_LIMITED, message, retry_after=_RETRY_AFTER) from None
 
     async def _identify(self, policy: Policy, context: Context) -> Caller:
         now = self._clock.now()
@@ -258,7 +270,7 @@ class CareInterceptor(grpc.aio.ServerInterceptor):
         verified = await self._authenticator.authenticate(context.invocation_metadata() or (), now)
         caller = verified.caller
         policy.check(caller)
-        # An organization and an agent exist from their first valid call.
+        # The first valid call creates the organization and the agent.
         if caller.organization is not None and caller.is_agent:
             await self._directory.ensure_agent(caller.organization, caller.id, caller.display_name, now)
         elif caller.organization is not None:
@@ -272,10 +284,10 @@ async def _abort(context: Context, refusal: Refusal) -> NoReturn:
     await context.abort(CODES[refusal.reason], message_of(refusal), details)
 
 
-def _log(method: str, caller: Caller, references: dict[str, str], code: str, reason: str, seconds: float) -> None:
+def _log(method: str, caller: Caller, ids: dict[str, str], code: str, reason: str, seconds: float) -> None:
     """Logs one line per call with names and ids, but no personal data, no text and no token."""
     if caller.acting_service:
-        references["acting_service"] = caller.acting_service
+        ids["acting_service"] = caller.acting_service
     _LOG.info(
         "call",
         method=method,
@@ -284,17 +296,17 @@ def _log(method: str, caller: Caller, references: dict[str, str], code: str, rea
         milliseconds=round(seconds * 1000, 1),
         organization=caller.organization,
         caller=caller.id if caller.kind is not ActorKind.CUSTOMER else None,
-        **references,
+        **ids,
     )
 
 
-def _references(request: Message) -> dict[str, str]:
-    found = {}
+def _loggable_ids(request: Message) -> dict[str, str]:
+    ids = {}
     for field in ("name", "parent", "request_id"):
-        described = request.DESCRIPTOR.fields_by_name.get(field)
-        if described is not None and described.type == FieldDescriptor.TYPE_STRING:
-            # Logs only names and ids, because a client can send anything here, even personal data.
+        descriptor = request.DESCRIPTOR.fields_by_name.get(field)
+        if descriptor is not None and descriptor.type == FieldDescriptor.TYPE_STRING:
+            # Other values are left out, because a client can send anything here, even personal data.
             value = str(getattr(request, field))
-            if _REFERENCE.fullmatch(value):
-                found[field] = value
-    return found
+            if _LOGGABLE_ID.fullmatch(value):
+                ids[field] = value
+    return ids

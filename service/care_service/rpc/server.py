@@ -24,7 +24,7 @@ from care_service.rpc.conversation_service import ConversationHandlers
 from care_service.rpc.customer_service import CustomerHandlers
 from care_service.rpc.directory_service import DirectoryHandlers
 from care_service.rpc.health import Health
-from care_service.rpc.interceptor import CareInterceptor, Operations
+from care_service.rpc.interceptor import CallControls, CareInterceptor
 from care_service.rpc.lifecycle_service import LifecycleHandlers
 from care_service.rpc.limits import options
 from care_service.rpc.policy import SERVICES
@@ -58,7 +58,7 @@ class Parts:
     links: Links
     clock: Clock
     timing: SiteTiming
-    operations: Operations
+    controls: CallControls
 
 
 class Server:
@@ -66,9 +66,9 @@ class Server:
 
     def __init__(self, parts: Parts, *, reuse_port: bool = False) -> None:
         names = [service.full_name for service in SERVICES]
-        self.health = Health(names, _WITHOUT_DATABASE, parts.operations.metrics)
+        self.health = Health(names, _WITHOUT_DATABASE, parts.controls.metrics)
         self.grpc = grpc.aio.server(
-            interceptors=[CareInterceptor(parts.authenticator, parts.directory, parts.clock, parts.operations)],
+            interceptors=[CareInterceptor(parts.authenticator, parts.directory, parts.clock, parts.controls)],
             options=options(reuse_port=reuse_port),
         )
         server = self.grpc

@@ -13,11 +13,13 @@ from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, S
 from care_client import trace_context
 
 _TRACER: Final = trace.get_tracer("care.rpc")
-_OUR_FAULT: Final = frozenset({"INTERNAL", "UNKNOWN", "UNAVAILABLE", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "DATA_LOSS"})
-"""Codes that make a server's span an error, according to OpenTelemetry's conventions. The other codes are the client's
-errors."""
+_SERVER_ERRORS: Final = frozenset(
+    {"INTERNAL", "UNKNOWN", "UNAVAILABLE", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "DATA_LOSS"}
+)
+"""Codes that make a server's span an error, according to OpenTelemetry's conventions. The other codes are errors of the
+client."""
 
-_ORDERLY: Final = frozenset({"DRAINING"})
+_EXPECTED: Final = frozenset({"DRAINING"})
 """Reasons that are not errors, whatever their code: every deployment ends all streams."""
 
 
@@ -32,7 +34,7 @@ def begin(method: str, metadata: Iterable[tuple[str, str | bytes]]) -> Span:
     return NonRecordingSpan(SpanContext(getrandbits(128) or 1, getrandbits(64) or 1, is_remote=False))
 
 
-def end(span: Span, method: str, code: str, reason: str, references: Mapping[str, str]) -> None:
+def end(span: Span, method: str, code: str, reason: str, ids: Mapping[str, str]) -> None:
     """Ends the span with the same attributes as the call's log line: names and ids, no personal data."""
     if not span.is_recording():
         return
@@ -44,9 +46,9 @@ def end(span: Span, method: str, code: str, reason: str, references: Mapping[str
             "rpc.method": name,
             "rpc.grpc.status_code": int(grpc.StatusCode[code].value[0]),
             "care.reason": reason,
-            **{f"care.{key}": value for key, value in references.items()},
+            **{f"care.{key}": value for key, value in ids.items()},
         }
     )
-    if code in _OUR_FAULT and reason not in _ORDERLY:
+    if code in _SERVER_ERRORS and reason not in _EXPECTED:
         span.set_status(Status(StatusCode.ERROR, reason))
     span.end()

@@ -19,7 +19,7 @@ from care_rules.decision import Decision
 from care_rules.recovery_plan import SiteTiming
 from care_service.metrics import Metrics
 from care_service.rpc.authentication import Authenticator
-from care_service.rpc.interceptor import Operations
+from care_service.rpc.interceptor import CallControls
 from care_service.rpc.limits import Limits
 from care_service.rpc.server import Parts, Server
 from care_service.running.background import keep_running
@@ -101,9 +101,9 @@ async def service(
         limits = Limits(settings.max_calls, settings.max_streams, settings.max_call_time)
         pace = pace or Pace()
         subscriptions = Subscriptions(PostgresFeed(database), pace)
-        operations = Operations(limits, metrics, pace, watch.report_failure)
+        controls = CallControls(limits, metrics, pace, watch.report_failure)
         parts = _parts(
-            settings, database, _after_commit(relay, subscriptions, metrics), clock, keys, subscriptions, operations
+            settings, database, _after_commit(relay, subscriptions, metrics), clock, keys, subscriptions, controls
         )
         server = Server(parts, reuse_port=shares_port)
         port = await server.start(str(settings.grpc_address), credentials)
@@ -184,7 +184,7 @@ def _parts(
     clock: Clock,
     keys: TokenKeys,
     subscriptions: Subscriptions,
-    operations: Operations,
+    controls: CallControls,
 ) -> Parts:
     return Parts(
         store=PostgresTickets(database, committed),
@@ -196,5 +196,5 @@ def _parts(
         links=Links(settings.link_keys, next(iter(settings.link_keys)), settings.web_url),
         clock=clock,
         timing=SiteTiming(settings.moderation_checks, settings.settle_time),
-        operations=operations,
+        controls=controls,
     )
