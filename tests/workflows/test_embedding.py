@@ -130,7 +130,7 @@ async def test_a_recovery_outlives_the_workflow_that_embeds_it(environment: Work
         await kit.wait_until_idle(form)
         await handle.terminate()
         await kit.submit_contact(form)
-        await kit.end(form)
+        await kit.run_to_end(form)
         assert kit.recovery(form).state == "CHAT_UNLOCKED"
 
 
@@ -148,7 +148,7 @@ async def test_the_embedding_workflow_can_be_cancelled_and_the_recovery_continue
             await handle.result()
         assert isinstance(caught.value.cause, CancelledError)
         await kit.submit_contact(form)
-        await kit.end(form)
+        await kit.run_to_end(form)
         assert kit.recovery(form).state == "CHAT_UNLOCKED"
 
 
@@ -189,7 +189,7 @@ async def test_workers_use_the_plugin_of_their_client(environment: WorkflowEnvir
         config["plugins"] = [kit.plugin]
         client = Client(**config)
         async with Worker(client, task_queue="care"):
-            await kit.end(await kit.add_contact(await kit.create_ticket(review=None)))
+            await kit.run_to_end(await kit.add_contact(await kit.create_ticket(review=None)))
 
 
 def test_importing_the_package_loads_no_channel_and_no_client() -> None:

@@ -55,11 +55,11 @@ async def test_a_review_becomes_an_open_chat(skipping: WorkflowEnvironment) -> N
 
         await skipping.sleep(2 * DAY)
         assert await kit.submit_contact(form) == form
-        result = await kit.end(form)
+        result = await kit.run_to_end(form)
         assert result.plan.state == RECOVERY_STATE_CHAT_UNLOCKED
 
         [greeting] = kit.ticket(ticket).messages
-        await kit.end(greeting.name)
+        await kit.run_to_end(greeting.name)
         assert [message.address for message in kit.messenger.sent] == [kit.recovery(form).email]
         assert kit.message(greeting.name).state == "DELIVERED"
 
@@ -67,7 +67,7 @@ async def test_a_review_becomes_an_open_chat(skipping: WorkflowEnvironment) -> N
 async def test_an_unanswered_form_expires_and_its_link_is_removed(skipping: WorkflowEnvironment) -> None:
     async with run_kit(skipping, Policy(form_lifetime=10 * DAY)) as kit:
         form = await kit.send_form(await kit.create_ticket())
-        result = await kit.end(form)
+        result = await kit.run_to_end(form)
     assert kit.recovery(form).state == "EXPIRED"
     ended = kit.recovery(form).end_time
     assert ended is not None
@@ -80,7 +80,7 @@ async def test_a_refused_reply_ends_the_recovery_with_the_sites_reason(skipping:
     async with run_kit(skipping) as kit:
         kit.review_site.fails_with.append(ReplyRefused(RefusalReason.LINKS_NOT_ALLOWED, "no links here"))
         form = await kit.send_form(await kit.create_ticket())
-        await kit.end(form)
+        await kit.run_to_end(form)
     found = kit.recovery(form)
     assert (found.state, found.refusal_reason, found.refusal_message) == (
         "REFUSED",
@@ -94,7 +94,7 @@ async def test_a_site_that_is_down_gets_the_reply_once_it_is_back(skipping: Work
     async with run_kit(skipping) as kit:
         kit.review_site.fails_with.extend(SiteUnavailable(UnavailableReason.CONNECTION) for _ in range(5))
         form = await kit.send_form(await kit.create_ticket())
-        await kit.end(form)  # the form expires at the end
+        await kit.run_to_end(form)  # the form expires at the end
     assert kit.recovery(form).post_time is not None
 
 
@@ -103,7 +103,7 @@ async def test_a_withdrawn_form_is_retracted(skipping: WorkflowEnvironment) -> N
         form = await kit.send_form(await kit.create_ticket())
         await kit.wait_until_idle(form)
         await kit.withdraw_form(form)
-        await kit.end(form)
+        await kit.run_to_end(form)
         assert kit.recovery(form).reply_state == "RETRACTED"
         with pytest.raises(FailedPrecondition) as caught:
             await kit.submit_contact(form)
@@ -115,7 +115,7 @@ async def test_a_form_can_be_expired_at_once(skipping: WorkflowEnvironment) -> N
         form = await kit.send_form(await kit.create_ticket())
         await kit.wait_until_idle(form)
         await kit.expire(form)
-        await kit.end(form)
+        await kit.run_to_end(form)
     assert kit.recovery(form).state == "EXPIRED"
 
 
@@ -124,12 +124,12 @@ async def test_a_message_is_checked_until_it_has_arrived(skipping: WorkflowEnvir
         kit.messenger.progress = Progress.SENT
         ticket = await kit.create_ticket(review=None)
         recovery = await kit.add_contact(ticket, email="", phone="+442079460001")
-        await kit.end(recovery)
+        await kit.run_to_end(recovery)
         answer = await kit.send_message(ticket)
         await kit.wait_until_idle(answer)
         assert kit.message(answer).state == "SENT"
         kit.messenger.progress = Progress.DELIVERED
-        await kit.end(answer)
+        await kit.run_to_end(answer)
         assert kit.message(answer).state == "DELIVERED"
         assert kit.message(answer).channel == "SMS"
 
@@ -138,16 +138,16 @@ async def test_a_message_that_is_refused_has_failed(skipping: WorkflowEnvironmen
     async with run_kit(skipping) as kit:
         kit.messenger.fails_with.append(MessageRefused(DeliveryFailure.ADDRESS_REFUSED))
         ticket = await kit.create_ticket(review=None)
-        await kit.end(await kit.add_contact(ticket))
+        await kit.run_to_end(await kit.add_contact(ticket))
         [greeting] = kit.ticket(ticket).messages
-        await kit.end(greeting.name)
+        await kit.run_to_end(greeting.name)
     assert (greeting.state, greeting.failure_reason) == ("FAILED", "ADDRESS_REFUSED")
 
 
 async def test_an_inactive_ticket_is_warned_of_and_closed(skipping: WorkflowEnvironment) -> None:
     async with run_kit(skipping) as kit:
         ticket = await kit.create_ticket()
-        await kit.end(ticket)
+        await kit.run_to_end(ticket)
     found = kit.ticket(ticket)
     assert found.fired_deadlines == ["INACTIVITY_WARNING", "INACTIVITY_CLOSE"]
     assert (found.status, found.close_reason) == ("CLOSED", "INACTIVITY")

@@ -207,15 +207,15 @@ class CareTestKit:
     async def wait_until_idle(self, name: str) -> None:
         """Wait until the workflow of a recovery, a message or a ticket waits for time or for a poke. No time passes.
 
-        Call it before people act again. A server that skips time loses an activity that runs when a poke arrives. The
-        real server does not.
+        Call it before each simulated action, such as ``submit_contact``. If a poke arrives while an activity is
+        starting, a server that skips time loses that activity. The real server does not.
         """
         handle = self._environment.client.get_workflow_handle(embedding.workflow_id(name))
         while not _is_idle(await handle.query("status", result_type=_STATUS[embedding.workflow_type(name)])):
             pass
 
-    async def end(self, name: str) -> Any:  # noqa: ANN401 - the type of the result depends on the name
-        """Let time pass until the workflow of a recovery, a message or a ticket has ended; returns its result.
+    async def run_to_end(self, name: str) -> Any:  # noqa: ANN401 - the type of the result depends on the name
+        """Skip time until the workflow of a recovery, a message or a ticket ends; returns its result.
 
         Without the kit's relay, the workflow is poked, or started if it does not run. Use this method instead of a
         handle made from the workflow's id, because time does not pass while such a handle waits.
