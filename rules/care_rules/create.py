@@ -58,7 +58,11 @@ def create_ticket(
     command = _fill_from_review(replace(command, phone=phone), snapshot.review, snapshot.location)
     if snapshot.reporter is not None and not snapshot.reporter.can_be_reporter:
         agent = names.agent(organization.id, snapshot.reporter.id)
-        raise Refusal(Reason.NOT_REPORTABLE, f"{agent} is not allowed to create tickets.", {"agent": agent})
+        raise Refusal(
+            Reason.REPORTER_NOT_ALLOWED,
+            f"{agent} is not allowed to create tickets, because can_be_reporter is false.",
+            {"agent": agent},
+        )
     if snapshot.review is not None and snapshot.open_ticket is not None:
         raise ticket_exists(organization.id, snapshot.review.id, snapshot.open_ticket)
     ticket = new_ticket(snapshot, number, command, now)

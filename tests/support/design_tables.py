@@ -86,7 +86,7 @@ CODES: Final[dict[str, grpc.StatusCode]] = {
     "ROLE_NOT_ALLOWED": grpc.StatusCode.PERMISSION_DENIED,
     "NOT_ASSIGNEE": grpc.StatusCode.PERMISSION_DENIED,
     "NOT_ASSIGNABLE": grpc.StatusCode.PERMISSION_DENIED,
-    "NOT_REPORTABLE": grpc.StatusCode.PERMISSION_DENIED,
+    "REPORTER_NOT_ALLOWED": grpc.StatusCode.PERMISSION_DENIED,
     "RESOURCE_NOT_FOUND": grpc.StatusCode.NOT_FOUND,
     "LINK_UNKNOWN": grpc.StatusCode.NOT_FOUND,
     "REQUEST_ID_REUSED": grpc.StatusCode.ALREADY_EXISTS,

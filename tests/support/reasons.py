@@ -1,8 +1,8 @@
 """Reads the documentation of each error reason from `error_reason.proto`, and checks errors against it.
 
-The format of a comment is `CODE. Description. Metadata: KEY, KEY…` or `CODE. Description. No metadata.` A key is a word
-in backticks outside of parentheses, or "the machine keys". "if" in parentheses after a key makes it optional.
-`BadRequest` and `RetryInfo` in the description mean that the error has this detail.
+The format of a comment is `CODE. Description. Error metadata: KEY, KEY….` or `CODE. Description. Error metadata: none.`
+A key is a word in backticks outside of parentheses, or "the machine keys". "if" in parentheses after a key makes it
+optional. `BadRequest` and `RetryInfo` in the description mean that the error has this detail.
 """
 
 from __future__ import annotations
@@ -45,23 +45,22 @@ def documented_reasons() -> Mapping[str, DocumentedReason]:
     found = {}
     for comment, reason in _VALUE.findall(PROTO.read_text(encoding="utf-8")):
         if reason != "UNSPECIFIED":
-            words = " ".join(line.strip().removeprefix("//").strip() for line in comment.splitlines())
-            found[reason] = _read(reason, words)
+            found[reason] = _read(
+                reason, " ".join(line.strip().removeprefix("//").strip() for line in comment.splitlines())
+            )
     return found
 
 
-def _read(reason: str, words: str) -> DocumentedReason:
-    code = words.partition(".")[0]
-    text, some, keys = words.partition(" Metadata: ")
-    assert bool(some) != ("no metadata." in text.lower()), (
-        f"{reason} documents neither its metadata nor that it has none"
-    )
+def _read(reason: str, comment: str) -> DocumentedReason:
+    code = comment.partition(".")[0]
+    description, found, keys = comment.partition(" Error metadata: ")
+    assert found, f"{reason} documents neither its metadata nor that it has none"
     required, optional = set[str](), set[str]()
     for key, machine, explanation in _KEY.findall(keys.partition(". ")[0]):
         kind = optional if re.search(r"\bif\b", explanation) else required
         kind |= _MACHINE_KEYS if machine else {key}
-    assert bool(some) == bool(required | optional), f"{reason} names no key"
-    carries = ("`BadRequest`" in text, "`RetryInfo`" in text)
+    assert (keys == "none.") != bool(required | optional), f"{reason} names no key"
+    carries = ("`BadRequest`" in description, "`RetryInfo`" in description)
     return DocumentedReason(grpc.StatusCode[code], frozenset(required), frozenset(optional), *carries)
 
 

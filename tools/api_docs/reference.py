@@ -201,6 +201,7 @@ def _errors(contract: Contract, links: Links) -> str:
     enum = contract.enums[ERROR_REASON]
     comments = {reason: enum.values[f"ERROR_REASON_{reason}"] for reason in error_reasons(contract)}
     codes = {reason: " ".join(comment.split()).partition(". ") for reason, comment in comments.items()}
+    common = _common_reasons(enum, links)
     return _join(
         "# Errors",
         links.paragraphs(enum.comment),
@@ -212,16 +213,36 @@ def _errors(contract: Contract, links: Links) -> str:
         *(
             part
             for reason, (code, _, comment) in codes.items()
-            for part in (f"## {reason}", f"**{code}.** {links.text(comment)}", _see_methods(reason, contract, links))
+            for part in (
+                f"## {reason}",
+                f"**{code}.** {links.text(comment)}",
+                _methods_with(reason, common.get(reason), contract, links),
+            )
         ),
     )
 
 
-def _see_methods(reason: str, contract: Contract, links: Links) -> str:
-    methods = [
+def _common_reasons(enum: Enum, links: Links) -> dict[str, str]:
+    """Returns which methods can return the common reasons, such as `any method that changes data`, by reason.
+
+    The comment of the enum says it, in sentences of the form "Any method … can return …".
+    """
+    scopes: dict[str, str] = {}
+    for sentence in " ".join(enum.comment.split()).split(". "):
+        scope, found, reasons = sentence.partition(" can return ")
+        if found:
+            scopes |= dict.fromkeys(links.reasons_in(reasons), scope[:1].lower() + scope[1:])
+    return scopes
+
+
+def _methods_with(reason: str, scope: str | None, contract: Contract, links: Links) -> str:
+    """Returns the methods that can return a reason: all in `scope`, and all whose comments name the reason."""
+    methods = ", ".join(
         f"[{method.name}]({page_name(service)}#{anchor(method.name)})"
         for service in contract.services
         for method in service.methods
         if reason in links.reasons_in(method.comment)
-    ]
-    return f"**Methods:** {', '.join(methods)}." if methods else ""
+    )
+    if scope is None:
+        return f"**Methods:** {methods}." if methods else ""
+    return f"**Methods:** {scope}{', in particular ' if methods else ''}{methods}."

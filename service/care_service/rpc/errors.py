@@ -36,7 +36,7 @@ CODES: Final = check_complete(
         Reason.ROLE_NOT_ALLOWED: grpc.StatusCode.PERMISSION_DENIED,
         Reason.NOT_ASSIGNEE: grpc.StatusCode.PERMISSION_DENIED,
         Reason.NOT_ASSIGNABLE: grpc.StatusCode.PERMISSION_DENIED,
-        Reason.NOT_REPORTABLE: grpc.StatusCode.PERMISSION_DENIED,
+        Reason.REPORTER_NOT_ALLOWED: grpc.StatusCode.PERMISSION_DENIED,
         Reason.RESOURCE_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
         Reason.LINK_UNKNOWN: grpc.StatusCode.NOT_FOUND,
         Reason.REQUEST_ID_REUSED: grpc.StatusCode.ALREADY_EXISTS,

@@ -103,7 +103,7 @@ async def test_an_agent_who_may_not_report_tickets_cannot_create_one(tenant: Ten
     await tenant.toggle("bob", can_be_reporter=False)
     given = Ticket(subject="Cold soup", location=f"{tenant.name}/locations/soho")
     error = await refusal(create_ticket(tenant.agent("bob"), tenant, given))
-    assert_refused(error, "NOT_REPORTABLE", {"agent": tenant.agent_name("bob")})
+    assert_refused(error, "REPORTER_NOT_ALLOWED", {"agent": tenant.agent_name("bob")})
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ async def test_a_refusal_takes_no_number(office: Office) -> None:
         AgentChanges(can_be_reporter=False),
         office.request(),
     )
-    await assert_refused(office.create(office.new_ticket(), office.request()), Reason.NOT_REPORTABLE)
+    await assert_refused(office.create(office.new_ticket(), office.request()), Reason.REPORTER_NOT_ALLOWED)
     await assert_refused(office.create(replace(office.new_ticket(), phone="12")), Reason.INVALID_FIELD)
     missing = replace(office.new_ticket(), review=uuid4())
     await assert_refused(office.create(missing), Reason.RESOURCE_NOT_FOUND)

@@ -15,7 +15,7 @@ from care_client.errors import CareError
 
 WITHOUT_HINT = {
     # The message says which field is wrong and what it must be.
-    *("INVALID_FIELD", "INVALID_FILTER", "NOT_ASSIGNABLE", "NOT_REPORTABLE"),
+    *("INVALID_FIELD", "INVALID_FILTER", "NOT_ASSIGNABLE", "REPORTER_NOT_ALLOWED"),
     # The message says what to do.
     *("CHAT_LOCKED", "TICKET_EXISTS", "TOKEN_MISSING", "TOKEN_KEYS_UNAVAILABLE", "TIME_LIMIT_EXCEEDED"),
     *("RATE_LIMITED", "OVERLOADED", "DRAINING"),

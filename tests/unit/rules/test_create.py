@@ -101,7 +101,7 @@ def test_refusals_come_in_the_designs_order() -> None:
     exists = replace(OF_REVIEW, open_ticket=3, reporter=samples.agent("alice", can_be_reporter=False))
     assert refusal_of(exists, replace(CREATE, location="camden")).reason is Reason.INVALID_FIELD
     # PERMISSION_DENIED comes before all other refusals.
-    assert refusal_of(exists).reason is Reason.NOT_REPORTABLE
+    assert refusal_of(exists).reason is Reason.REPORTER_NOT_ALLOWED
     refusal = refusal_of(replace(exists, reporter=samples.agent("alice")))
     assert (refusal.reason, refusal.metadata) == (
         Reason.TICKET_EXISTS,

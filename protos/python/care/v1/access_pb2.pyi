@@ -34,9 +34,9 @@ class _RoleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Role.ValueType],
     ROLE_SUPERVISOR: _Role.ValueType  # 2
     """An agent who can also assign any ticket to any agent, and change the directory and the settings."""
     ROLE_SERVICE: _Role.ValueType  # 3
-    """Another internal service. If its token names no organization, it can reach all of them."""
+    """Another internal service. If its token names no organization, the service can access all organizations."""
     ROLE_WORKER: _Role.ValueType  # 4
-    """The worker that runs the workflows. If its token names no organization, it can reach all of them."""
+    """The worker that runs the workflows. If its token names no organization, the worker can access all organizations."""
 
 class Role(_Role, metaclass=_RoleEnumTypeWrapper):
     """A role in the `roles` claim of a bearer token."""
@@ -48,9 +48,9 @@ ROLE_AGENT: Role.ValueType  # 1
 ROLE_SUPERVISOR: Role.ValueType  # 2
 """An agent who can also assign any ticket to any agent, and change the directory and the settings."""
 ROLE_SERVICE: Role.ValueType  # 3
-"""Another internal service. If its token names no organization, it can reach all of them."""
+"""Another internal service. If its token names no organization, the service can access all organizations."""
 ROLE_WORKER: Role.ValueType  # 4
-"""The worker that runs the workflows. If its token names no organization, it can reach all of them."""
+"""The worker that runs the workflows. If its token names no organization, the worker can access all organizations."""
 Global___Role: _TypeAlias = Role  # noqa: Y015
 
 @_typing.final

@@ -61,20 +61,22 @@ class _ActivityTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Activity
     ACTIVITY_TYPE_REPLY_RETRACTED: _ActivityType.ValueType  # 16
     """The link was removed from the public reply."""
     ACTIVITY_TYPE_RETRACTION_REFUSED: _ActivityType.ValueType  # 17
-    """The review site refused to remove the link from the reply. The system tries again later."""
+    """The review site refused to remove the link from the reply. The system retries later."""
     ACTIVITY_TYPE_CONTACT_SUBMITTED: _ActivityType.ValueType  # 18
     """Somebody answered the form. A RESOLVED ticket was reopened."""
     ACTIVITY_TYPE_CONTACT_CLAIMED: _ActivityType.ValueType  # 19
-    """Somebody left another address on a form that had been answered. It is kept as a claim, beside the first address."""
+    """Somebody submitted another address on an answered form. The address is kept as a claim, in addition to the first
+    address.
+    """
     ACTIVITY_TYPE_CONTACT_ADDED: _ActivityType.ValueType  # 20
     """The assignee or a service added a known address. It replaced a live form."""
     ACTIVITY_TYPE_CONTACT_REJECTED: _ActivityType.ValueType  # 21
     """The assignee rejected the contact as the wrong person. Messages to that contact that were QUEUED are now FAILED
-    with the reason CONTACT_REJECTED. They have no entries of their own.
+    with the reason CONTACT_REJECTED. These failures have no entries of their own.
     """
     ACTIVITY_TYPE_CHAT_UNLOCKED: _ActivityType.ValueType  # 22
-    """The chat opened. The thread got the greeting, which `message` names, and then the messages that the customer had
-    sent before. Unless all of those are automatic, they reopened a RESOLVED ticket.
+    """The chat opened. The greeting, which `message` names, was added to the thread, and then the messages that the
+    customer had sent before. If one of these messages is not automatic, a RESOLVED ticket was reopened.
     """
     ACTIVITY_TYPE_NOTE_ADDED: _ActivityType.ValueType  # 23
     """The assignee added an internal note."""
@@ -147,20 +149,22 @@ ACTIVITY_TYPE_FORM_EXPIRED: ActivityType.ValueType  # 15
 ACTIVITY_TYPE_REPLY_RETRACTED: ActivityType.ValueType  # 16
 """The link was removed from the public reply."""
 ACTIVITY_TYPE_RETRACTION_REFUSED: ActivityType.ValueType  # 17
-"""The review site refused to remove the link from the reply. The system tries again later."""
+"""The review site refused to remove the link from the reply. The system retries later."""
 ACTIVITY_TYPE_CONTACT_SUBMITTED: ActivityType.ValueType  # 18
 """Somebody answered the form. A RESOLVED ticket was reopened."""
 ACTIVITY_TYPE_CONTACT_CLAIMED: ActivityType.ValueType  # 19
-"""Somebody left another address on a form that had been answered. It is kept as a claim, beside the first address."""
+"""Somebody submitted another address on an answered form. The address is kept as a claim, in addition to the first
+address.
+"""
 ACTIVITY_TYPE_CONTACT_ADDED: ActivityType.ValueType  # 20
 """The assignee or a service added a known address. It replaced a live form."""
 ACTIVITY_TYPE_CONTACT_REJECTED: ActivityType.ValueType  # 21
 """The assignee rejected the contact as the wrong person. Messages to that contact that were QUEUED are now FAILED
-with the reason CONTACT_REJECTED. They have no entries of their own.
+with the reason CONTACT_REJECTED. These failures have no entries of their own.
 """
 ACTIVITY_TYPE_CHAT_UNLOCKED: ActivityType.ValueType  # 22
-"""The chat opened. The thread got the greeting, which `message` names, and then the messages that the customer had
-sent before. Unless all of those are automatic, they reopened a RESOLVED ticket.
+"""The chat opened. The greeting, which `message` names, was added to the thread, and then the messages that the
+customer had sent before. If one of these messages is not automatic, a RESOLVED ticket was reopened.
 """
 ACTIVITY_TYPE_NOTE_ADDED: ActivityType.ValueType  # 23
 """The assignee added an internal note."""
@@ -209,7 +213,7 @@ class _ActorKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ActorKind.V
     ACTOR_KIND_SERVICE: _ActorKind.ValueType  # 2
     """Another internal service."""
     ACTOR_KIND_WORKFLOW: _ActorKind.ValueType  # 3
-    """A workflow: the system itself."""
+    """A workflow of Care."""
     ACTOR_KIND_CUSTOMER: _ActorKind.ValueType  # 4
     """The holder of a form's or a chat's link, or the sender of an email or SMS from a contact's address."""
 
@@ -223,7 +227,7 @@ ACTOR_KIND_AGENT: ActorKind.ValueType  # 1
 ACTOR_KIND_SERVICE: ActorKind.ValueType  # 2
 """Another internal service."""
 ACTOR_KIND_WORKFLOW: ActorKind.ValueType  # 3
-"""A workflow: the system itself."""
+"""A workflow of Care."""
 ACTOR_KIND_CUSTOMER: ActorKind.ValueType  # 4
 """The holder of a form's or a chat's link, or the sender of an email or SMS from a contact's address."""
 Global___ActorKind: _TypeAlias = ActorKind  # noqa: Y015
@@ -268,9 +272,9 @@ Global___FieldChange: _TypeAlias = FieldChange  # noqa: Y015
 @_typing.final
 class Activity(_message.Message):
     """One change of a ticket: who did what, when, and which values changed. An activity contains no free text and nothing
-    about the customer, so it stays unchanged when a customer's data is erased. It has the name of a note or message, the
-    recovery of a contact, and the reason of a refusal. Of a changed text it says only that it changed. It does contain
-    the team's own values: agents, states, priority, labels and the external reference.
+    about the customer, so it stays unchanged when a customer's data is erased. For a note or a message it has the name,
+    for a contact the recovery, and for a refusal the reason. For a changed text it says only that the text changed. It
+    contains the team's own values: agents, states, priority, labels and the external reference.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -296,14 +300,14 @@ class Activity(_message.Message):
     actor: _builtins.str
     """`organizations/{o}/agents/{id}` for an agent, the token's `sub` for a service. Empty for workflows and customers."""
     message: _builtins.str
-    """`organizations/{o}/tickets/{n}/messages/{id}`: the message that it added to the thread, or whose delivery changed.
+    """`organizations/{o}/tickets/{n}/messages/{id}`: the message that was added to the thread, or whose delivery changed.
     Empty if none.
     """
     recovery: _builtins.str
-    """`organizations/{o}/tickets/{n}/recoveries/{id}`: the recovery that it concerns. Empty if none."""
+    """`organizations/{o}/tickets/{n}/recoveries/{id}`: the recovery that the activity concerns. Empty if none."""
     request_id: _builtins.str
-    """The caller's `request_id`, in lower case. For an item of a batch without an id of its own, the id that was derived
-    from the batch's. Empty if none.
+    """The caller's `request_id`, in lower case. If an item of a batch had no id of its own, the id that was derived from
+    the batch's id. Empty if none.
     """
     acting_service: _builtins.str
     """The service that called on behalf of the actor: the `sub` of the token's `act` claim (RFC 8693, section 4.1). Empty

@@ -32,34 +32,38 @@ class _IngestOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_IngestO
     INGEST_OUTCOME_UNSPECIFIED: _IngestOutcome.ValueType  # 0
     """Not set. Never sent."""
     INGEST_OUTCOME_ACCEPTED: _IngestOutcome.ValueType  # 1
-    """It is in the thread of `ticket`, and reopened the ticket if that was RESOLVED."""
+    """The message is in the thread of `ticket`. If the ticket was RESOLVED, it was reopened."""
     INGEST_OUTCOME_RECORDED: _IngestOutcome.ValueType  # 2
-    """It is automatic, so it is in the thread of `ticket`, and changed nothing else."""
+    """The message is automatic. It is in the thread of `ticket`, and nothing else changed."""
     INGEST_OUTCOME_FOLLOWED_UP: _IngestOutcome.ValueType  # 3
-    """Its ticket is CLOSED, so it raised a follow-up: it is in the thread of `ticket`, the new ticket."""
+    """The ticket of the message is CLOSED, so a follow-up was created. The message is in the thread of `ticket`, which is
+    the follow-up.
+    """
     INGEST_OUTCOME_UNMATCHED: _IngestOutcome.ValueType  # 4
-    """No chat with the sender was found, so it was kept as unmatched."""
+    """No chat with the sender was found. The message is stored as unmatched."""
     INGEST_OUTCOME_CHAT_LOCKED: _IngestOutcome.ValueType  # 5
-    """The chat of `ticket` is not open to the sender, so it was kept as unmatched. It enters the thread when a chat of
-    that ticket with the sender's address opens.
+    """The chat of `ticket` is not open to the sender. The message is stored as unmatched. It is added to the thread when
+    a chat of that ticket with the sender's address opens.
     """
 
 class IngestOutcome(_IngestOutcome, metaclass=_IngestOutcomeEnumTypeWrapper):
-    """What became of a message that was taken in."""
+    """Where an ingested message was stored, and what else changed."""
 
 INGEST_OUTCOME_UNSPECIFIED: IngestOutcome.ValueType  # 0
 """Not set. Never sent."""
 INGEST_OUTCOME_ACCEPTED: IngestOutcome.ValueType  # 1
-"""It is in the thread of `ticket`, and reopened the ticket if that was RESOLVED."""
+"""The message is in the thread of `ticket`. If the ticket was RESOLVED, it was reopened."""
 INGEST_OUTCOME_RECORDED: IngestOutcome.ValueType  # 2
-"""It is automatic, so it is in the thread of `ticket`, and changed nothing else."""
+"""The message is automatic. It is in the thread of `ticket`, and nothing else changed."""
 INGEST_OUTCOME_FOLLOWED_UP: IngestOutcome.ValueType  # 3
-"""Its ticket is CLOSED, so it raised a follow-up: it is in the thread of `ticket`, the new ticket."""
+"""The ticket of the message is CLOSED, so a follow-up was created. The message is in the thread of `ticket`, which is
+the follow-up.
+"""
 INGEST_OUTCOME_UNMATCHED: IngestOutcome.ValueType  # 4
-"""No chat with the sender was found, so it was kept as unmatched."""
+"""No chat with the sender was found. The message is stored as unmatched."""
 INGEST_OUTCOME_CHAT_LOCKED: IngestOutcome.ValueType  # 5
-"""The chat of `ticket` is not open to the sender, so it was kept as unmatched. It enters the thread when a chat of
-that ticket with the sender's address opens.
+"""The chat of `ticket` is not open to the sender. The message is stored as unmatched. It is added to the thread when
+a chat of that ticket with the sender's address opens.
 """
 Global___IngestOutcome: _TypeAlias = IngestOutcome  # noqa: Y015
 
@@ -85,7 +89,7 @@ class SendRecoveryFormRequest(_message.Message):
     """
     etag: _builtins.str
     """The etag that the ticket had when you read it. If the ticket has changed since, the call fails with ETAG_MISMATCH
-    (AIP-154). Empty: not compared.
+    (AIP-154). If it is empty, the call does not compare the etag.
     """
     def __init__(
         self,
@@ -150,7 +154,7 @@ class WithdrawRecoveryFormRequest(_message.Message):
     """
     etag: _builtins.str
     """The etag that the ticket had when you read it. If the ticket has changed since, the call fails with ETAG_MISMATCH
-    (AIP-154). Empty: not compared.
+    (AIP-154). If it is empty, the call does not compare the etag.
     """
     def __init__(
         self,
@@ -214,7 +218,7 @@ class RejectContactRequest(_message.Message):
     """
     etag: _builtins.str
     """The etag that the ticket had when you read it. If the ticket has changed since, the call fails with ETAG_MISMATCH
-    (AIP-154). Empty: not compared.
+    (AIP-154). If it is empty, the call does not compare the etag.
     """
     def __init__(
         self,
@@ -290,11 +294,11 @@ class AddContactRequest(_message.Message):
     """
     etag: _builtins.str
     """The etag that the ticket had when you read it. If the ticket has changed since, the call fails with ETAG_MISMATCH
-    (AIP-154). Empty: not compared.
+    (AIP-154). If it is empty, the call does not compare the etag.
     """
     claim: _builtins.str
-    """The `Contact.id` of a contact of this ticket, from ListContacts or `Recovery.claims`. Its addresses and its name
-    are used, so leave `email`, `phone` and `display_name` empty.
+    """The `Contact.id` of a contact of this ticket, from ListContacts or `Recovery.claims`. The call uses the addresses
+    and the name of that contact, so leave `email`, `phone` and `display_name` empty.
     """
     def __init__(
         self,
@@ -403,8 +407,8 @@ class ListRecoveriesRequest(_message.Message):
     parent: _builtins.str
     """The ticket: `organizations/{o}/tickets/{n}`."""
     page_size: _builtins.int
-    """The maximum number of results: 1 to 1,000. 0 stands for 50, and more than 1,000 for 1,000. A page can hold fewer,
-    because a response is limited to 3 MiB: there are more results if `next_page_token` is set (AIP-158).
+    """The maximum number of results: 1 to 1,000. 0 means 50, and more than 1,000 means 1,000. A page can have fewer
+    results, because a response is limited to 3 MiB. There are more results if `next_page_token` is set (AIP-158).
     """
     page_token: _builtins.str
     """The `next_page_token` of the previous page, for the same parent. Empty for the first page."""
@@ -463,8 +467,8 @@ class ListContactsRequest(_message.Message):
     parent: _builtins.str
     """The ticket: `organizations/{o}/tickets/{n}`."""
     page_size: _builtins.int
-    """The maximum number of results: 1 to 1,000. 0 stands for 50, and more than 1,000 for 1,000. A page can hold fewer,
-    because a response is limited to 3 MiB: there are more results if `next_page_token` is set (AIP-158).
+    """The maximum number of results: 1 to 1,000. 0 means 50, and more than 1,000 means 1,000. A page can have fewer
+    results, because a response is limited to 3 MiB. There are more results if `next_page_token` is set (AIP-158).
     """
     page_token: _builtins.str
     """The `next_page_token` of the previous page, for the same parent. Empty for the first page."""
@@ -524,8 +528,8 @@ class ListMessagesRequest(_message.Message):
     parent: _builtins.str
     """The ticket: `organizations/{o}/tickets/{n}`."""
     page_size: _builtins.int
-    """The maximum number of results: 1 to 1,000. 0 stands for 50, and more than 1,000 for 1,000. A page can hold fewer,
-    because a response is limited to 3 MiB: there are more results if `next_page_token` is set (AIP-158).
+    """The maximum number of results: 1 to 1,000. 0 means 50, and more than 1,000 means 1,000. A page can have fewer
+    results, because a response is limited to 3 MiB. There are more results if `next_page_token` is set (AIP-158).
     """
     page_token: _builtins.str
     """The `next_page_token` of the previous page, for the same parent and order. Empty for the first page."""
@@ -595,7 +599,7 @@ class AddNoteRequest(_message.Message):
     """
     etag: _builtins.str
     """The etag that the ticket had when you read it. If the ticket has changed since, the call fails with ETAG_MISMATCH
-    (AIP-154). Empty: not compared.
+    (AIP-154). If it is empty, the call does not compare the etag.
     """
     def __init__(
         self,
@@ -663,7 +667,7 @@ class SendMessageRequest(_message.Message):
     """
     etag: _builtins.str
     """The etag that the ticket had when you read it. If the ticket has changed since, the call fails with ETAG_MISMATCH
-    (AIP-154). Empty: not compared.
+    (AIP-154). If it is empty, the call does not compare the etag.
     """
     def __init__(
         self,
@@ -726,32 +730,32 @@ class InboundMessage(_message.Message):
     AUTOMATIC_FIELD_NUMBER: _builtins.int
     SEND_TIME_FIELD_NUMBER: _builtins.int
     channel: _message_pb2.Channel.ValueType
-    """The channel that it came by."""
+    """The channel on which the message was received."""
     external_id: _builtins.str
     """The channel's id of the message: the Message-ID of an email without its angle brackets, or the SMS provider's id.
     Up to 998 characters.
     """
     sender: _builtins.str
-    """The sender's email address, or phone number with its country code. Required, except for an automatic email: bounces
-    have no sender (`MAIL FROM:<>`, RFC 5321, section 4.5.5).
+    """The sender's email address, or the sender's phone number with its country code. Required, except for an automatic
+    email: bounces have no sender (`MAIL FROM:<>`, RFC 5321, section 4.5.5).
     """
     subject: _builtins.str
     """The subject of an email, up to 998 characters. May be empty."""
     text: _builtins.str
     """The plain text without quoted messages, 1 to 10,000 characters."""
     automatic: _builtins.bool
-    """Whether a machine wrote it: an email whose `Auto-Submitted` is not `no` (RFC 3834), a bounce, or an out-of-office
-    notice.
+    """Whether a program wrote the message: an email whose `Auto-Submitted` is not `no` (RFC 3834), a bounce, or an
+    out-of-office notice.
     """
     @_builtins.property
     def in_reply_to(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The ids of the messages that it answers: for an email, the ids in In-Reply-To and References, without their angle
-        brackets. Up to 100, each up to 998 characters.
+        """The ids of the messages that this message answers: for an email, the ids in In-Reply-To and References, without
+        their angle brackets. Up to 100, each up to 998 characters.
         """
 
     @_builtins.property
     def send_time(self) -> _timestamp_pb2.Timestamp:
-        """When it was sent, according to the channel. Unset means now. At most one day ahead of the service's clock."""
+        """When the message was sent, according to the channel. Unset means now. At most one day ahead of the service's clock."""
 
     def __init__(
         self,
@@ -775,8 +779,8 @@ Global___InboundMessage: _TypeAlias = InboundMessage  # noqa: Y015
 
 @_typing.final
 class IngestMessageRequest(_message.Message):
-    """The request of IngestMessage. The message goes to `ticket` if that is set, else to the ticket of a message that it
-    answers, else to the latest ticket with a chat, open or ended, with the sender.
+    """The request of IngestMessage. The message belongs to the first of these tickets that exists: `ticket`; the ticket of
+    a message that this message answers; the latest ticket that has or had a chat with the sender.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -823,14 +827,14 @@ class IngestMessageResponse(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     TICKET_FIELD_NUMBER: _builtins.int
     outcome: Global___IngestOutcome.ValueType
-    """What became of the message."""
+    """Where the message was stored."""
     ticket: _builtins.str
     """`organizations/{o}/tickets/{n}`: the ticket whose thread has the message, or whose chat is locked. Empty for
     UNMATCHED.
     """
     @_builtins.property
     def message(self) -> _message_pb2.Message:
-        """The entry in the thread. Unset if the message was kept as unmatched."""
+        """The entry in the thread. Unset if the message is stored as unmatched."""
 
     def __init__(
         self,
@@ -849,7 +853,7 @@ Global___IngestMessageResponse: _TypeAlias = IngestMessageResponse  # noqa: Y015
 
 @_typing.final
 class UnmatchedMessage(_message.Message):
-    """A message that was taken in without an open chat."""
+    """A message that was ingested without an open chat."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -858,7 +862,7 @@ class UnmatchedMessage(_message.Message):
     TICKET_FIELD_NUMBER: _builtins.int
     INGEST_TIME_FIELD_NUMBER: _builtins.int
     outcome: Global___IngestOutcome.ValueType
-    """Why it was kept: UNMATCHED or CHAT_LOCKED."""
+    """Why the message is unmatched: UNMATCHED or CHAT_LOCKED."""
     ticket: _builtins.str
     """`organizations/{o}/tickets/{n}`: the ticket whose chat was locked. Empty for UNMATCHED."""
     @_builtins.property
@@ -867,7 +871,7 @@ class UnmatchedMessage(_message.Message):
 
     @_builtins.property
     def ingest_time(self) -> _timestamp_pb2.Timestamp:
-        """When it was taken in."""
+        """When the message was ingested."""
 
     def __init__(
         self,
@@ -897,8 +901,8 @@ class ListUnmatchedMessagesRequest(_message.Message):
     parent: _builtins.str
     """The organization: `organizations/{o}`."""
     page_size: _builtins.int
-    """The maximum number of results: 1 to 1,000. 0 stands for 50, and more than 1,000 for 1,000. A page can hold fewer,
-    because a response is limited to 3 MiB: there are more results if `next_page_token` is set (AIP-158).
+    """The maximum number of results: 1 to 1,000. 0 means 50, and more than 1,000 means 1,000. A page can have fewer
+    results, because a response is limited to 3 MiB. There are more results if `next_page_token` is set (AIP-158).
     """
     page_token: _builtins.str
     """The `next_page_token` of the previous page, for the same parent. Empty for the first page."""

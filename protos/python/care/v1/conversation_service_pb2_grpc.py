@@ -26,13 +26,13 @@ if _version_not_supported:
 
 
 class ConversationServiceStub:
-    """Reaches the customer of a ticket, and keeps the thread. The methods that change a recovery fire triggers of the
-    `recovery` machine.
+    """Opens the chat with the customer of a ticket, and keeps the thread. The methods that change a recovery fire triggers
+    of the `recovery` machine.
 
-    Commands check in this order, and fail with the first error: INVALID_FIELD, RESOURCE_NOT_FOUND, REQUEST_ID_REUSED,
-    ETAG_MISMATCH, TICKET_CLOSED, UNASSIGNED or NOT_ASSIGNEE if only the assignee may act, and then the errors that the
-    method lists. Any call can also fail with CONTENDED or DATABASE_UNAVAILABLE. It is safe to repeat the call with the
-    same `request_id`.
+    Commands check for these errors in this order, and return the first error that they find: INVALID_FIELD;
+    RESOURCE_NOT_FOUND; REQUEST_ID_REUSED; ETAG_MISMATCH; TICKET_CLOSED; UNASSIGNED or NOT_ASSIGNEE, if only the assignee
+    may call the method; and then the errors that the method lists. A command can also fail with CONTENDED or
+    DATABASE_UNAVAILABLE. Then it is safe to retry the call with the same `request_id`.
     """
 
     def __init__(self, channel):
@@ -104,20 +104,20 @@ class ConversationServiceStub:
 
 
 class ConversationServiceServicer:
-    """Reaches the customer of a ticket, and keeps the thread. The methods that change a recovery fire triggers of the
-    `recovery` machine.
+    """Opens the chat with the customer of a ticket, and keeps the thread. The methods that change a recovery fire triggers
+    of the `recovery` machine.
 
-    Commands check in this order, and fail with the first error: INVALID_FIELD, RESOURCE_NOT_FOUND, REQUEST_ID_REUSED,
-    ETAG_MISMATCH, TICKET_CLOSED, UNASSIGNED or NOT_ASSIGNEE if only the assignee may act, and then the errors that the
-    method lists. Any call can also fail with CONTENDED or DATABASE_UNAVAILABLE. It is safe to repeat the call with the
-    same `request_id`.
+    Commands check for these errors in this order, and return the first error that they find: INVALID_FIELD;
+    RESOURCE_NOT_FOUND; REQUEST_ID_REUSED; ETAG_MISMATCH; TICKET_CLOSED; UNASSIGNED or NOT_ASSIGNEE, if only the assignee
+    may call the method; and then the errors that the method lists. A command can also fail with CONTENDED or
+    DATABASE_UNAVAILABLE. Then it is safe to retry the call with the same `request_id`.
     """
 
     def SendRecoveryForm(self, request, context):
         """Requests a public reply to the review, with a link to a recovery form. Only the assignee may call it. A workflow
-        posts the reply soon after, and tries again while the review site is down. Errors: INVALID_FIELD if the reply is
-        too long for the site; FORM_LIVE if a form is live; ILLEGAL_TRANSITION if a contact is known; NO_REVIEW if the
-        ticket has no review.
+        posts the reply soon after, and retries while the review site is down. Errors: INVALID_FIELD if the reply is too
+        long for the site; FORM_LIVE if a form is live; ILLEGAL_TRANSITION if the live recovery has a contact; NO_REVIEW if
+        the ticket has no review.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -135,14 +135,14 @@ class ConversationServiceServicer:
     def AddContact(self, request, context):
         """Adds an address that became known in another way, or accepts a claim. Only the assignee or a service may call it.
         The new contact replaces a live form, and the chat opens soon after. Errors: RESOURCE_NOT_FOUND if the ticket or
-        the claim does not exist; ILLEGAL_TRANSITION if a contact is known: reject that contact first.
+        the claim does not exist; ILLEGAL_TRANSITION if the live recovery has a contact: reject that contact first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RejectContact(self, request, context):
-        """Rejects the contact of a recovery as the wrong person, which ends the recovery and closes the chat. Only the
+        """Rejects the contact of a recovery as the wrong person. This ends the recovery and closes the chat. Only the
         assignee may call it. Errors: ILLEGAL_TRANSITION if the recovery has no contact or has ended.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -181,25 +181,25 @@ class ConversationServiceServicer:
 
     def SendMessage(self, request, context):
         """Sends a message to the customer. Only the assignee may call it. The message is in the chat at once, and a workflow
-        sends it to the customer's address: `Message.delivery` says how far it got. Errors: CHAT_LOCKED if the chat is not
-        open.
+        sends it to the customer's address. `Message.delivery` has the state of the delivery. Errors: CHAT_LOCKED if the
+        chat is not open.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def IngestMessage(self, request, context):
-        """Takes in an email or SMS from a customer. The channel and the external id identify a message, so a repeat is not
-        taken in again. `outcome` says what became of the message. A message without an open chat is kept, and
-        ListUnmatchedMessages lists it. Errors: INVALID_FIELD; RESOURCE_NOT_FOUND if the request names a ticket that does
-        not exist.
+        """Ingests an email or SMS from a customer. The channel and the external id identify a message, so a repeat is not
+        ingested again. `outcome` says where the message was stored. A message without an open chat is stored as unmatched,
+        and ListUnmatchedMessages lists it. Errors: INVALID_FIELD; RESOURCE_NOT_FOUND if the request names a ticket that
+        does not exist.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListUnmatchedMessages(self, request, context):
-        """Lists the messages that were taken in without an open chat, the latest first. Errors: INVALID_PAGE_TOKEN.
+        """Lists the messages that were ingested without an open chat, the latest first. Errors: INVALID_PAGE_TOKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -284,13 +284,13 @@ def add_ConversationServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ConversationService:
-    """Reaches the customer of a ticket, and keeps the thread. The methods that change a recovery fire triggers of the
-    `recovery` machine.
+    """Opens the chat with the customer of a ticket, and keeps the thread. The methods that change a recovery fire triggers
+    of the `recovery` machine.
 
-    Commands check in this order, and fail with the first error: INVALID_FIELD, RESOURCE_NOT_FOUND, REQUEST_ID_REUSED,
-    ETAG_MISMATCH, TICKET_CLOSED, UNASSIGNED or NOT_ASSIGNEE if only the assignee may act, and then the errors that the
-    method lists. Any call can also fail with CONTENDED or DATABASE_UNAVAILABLE. It is safe to repeat the call with the
-    same `request_id`.
+    Commands check for these errors in this order, and return the first error that they find: INVALID_FIELD;
+    RESOURCE_NOT_FOUND; REQUEST_ID_REUSED; ETAG_MISMATCH; TICKET_CLOSED; UNASSIGNED or NOT_ASSIGNEE, if only the assignee
+    may call the method; and then the errors that the method lists. A command can also fail with CONTENDED or
+    DATABASE_UNAVAILABLE. Then it is safe to retry the call with the same `request_id`.
     """
 
     @staticmethod

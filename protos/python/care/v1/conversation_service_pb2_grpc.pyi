@@ -27,13 +27,13 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ConversationServiceStub:
-    """Reaches the customer of a ticket, and keeps the thread. The methods that change a recovery fire triggers of the
-    `recovery` machine.
+    """Opens the chat with the customer of a ticket, and keeps the thread. The methods that change a recovery fire triggers
+    of the `recovery` machine.
 
-    Commands check in this order, and fail with the first error: INVALID_FIELD, RESOURCE_NOT_FOUND, REQUEST_ID_REUSED,
-    ETAG_MISMATCH, TICKET_CLOSED, UNASSIGNED or NOT_ASSIGNEE if only the assignee may act, and then the errors that the
-    method lists. Any call can also fail with CONTENDED or DATABASE_UNAVAILABLE. It is safe to repeat the call with the
-    same `request_id`.
+    Commands check for these errors in this order, and return the first error that they find: INVALID_FIELD;
+    RESOURCE_NOT_FOUND; REQUEST_ID_REUSED; ETAG_MISMATCH; TICKET_CLOSED; UNASSIGNED or NOT_ASSIGNEE, if only the assignee
+    may call the method; and then the errors that the method lists. A command can also fail with CONTENDED or
+    DATABASE_UNAVAILABLE. Then it is safe to retry the call with the same `request_id`.
     """
 
     @_typing.overload
@@ -42,9 +42,9 @@ class ConversationServiceStub:
     def __new__(cls, channel: _aio.Channel) -> ConversationServiceAsyncStub: ...
     SendRecoveryForm: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.SendRecoveryFormRequest, _conversation_service_pb2.SendRecoveryFormResponse]
     """Requests a public reply to the review, with a link to a recovery form. Only the assignee may call it. A workflow
-    posts the reply soon after, and tries again while the review site is down. Errors: INVALID_FIELD if the reply is
-    too long for the site; FORM_LIVE if a form is live; ILLEGAL_TRANSITION if a contact is known; NO_REVIEW if the
-    ticket has no review.
+    posts the reply soon after, and retries while the review site is down. Errors: INVALID_FIELD if the reply is too
+    long for the site; FORM_LIVE if a form is live; ILLEGAL_TRANSITION if the live recovery has a contact; NO_REVIEW if
+    the ticket has no review.
     """
     WithdrawRecoveryForm: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.WithdrawRecoveryFormRequest, _conversation_service_pb2.WithdrawRecoveryFormResponse]
     """Withdraws a form that nobody has answered. Only the assignee may call it. The link stops working at once, and a
@@ -54,10 +54,10 @@ class ConversationServiceStub:
     AddContact: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.AddContactRequest, _conversation_service_pb2.AddContactResponse]
     """Adds an address that became known in another way, or accepts a claim. Only the assignee or a service may call it.
     The new contact replaces a live form, and the chat opens soon after. Errors: RESOURCE_NOT_FOUND if the ticket or
-    the claim does not exist; ILLEGAL_TRANSITION if a contact is known: reject that contact first.
+    the claim does not exist; ILLEGAL_TRANSITION if the live recovery has a contact: reject that contact first.
     """
     RejectContact: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.RejectContactRequest, _conversation_service_pb2.RejectContactResponse]
-    """Rejects the contact of a recovery as the wrong person, which ends the recovery and closes the chat. Only the
+    """Rejects the contact of a recovery as the wrong person. This ends the recovery and closes the chat. Only the
     assignee may call it. Errors: ILLEGAL_TRANSITION if the recovery has no contact or has ended.
     """
     GetRecovery: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.GetRecoveryRequest, _conversation_service_pb2.GetRecoveryResponse]
@@ -74,37 +74,37 @@ class ConversationServiceStub:
     """
     SendMessage: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.SendMessageRequest, _conversation_service_pb2.SendMessageResponse]
     """Sends a message to the customer. Only the assignee may call it. The message is in the chat at once, and a workflow
-    sends it to the customer's address: `Message.delivery` says how far it got. Errors: CHAT_LOCKED if the chat is not
-    open.
+    sends it to the customer's address. `Message.delivery` has the state of the delivery. Errors: CHAT_LOCKED if the
+    chat is not open.
     """
     IngestMessage: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.IngestMessageRequest, _conversation_service_pb2.IngestMessageResponse]
-    """Takes in an email or SMS from a customer. The channel and the external id identify a message, so a repeat is not
-    taken in again. `outcome` says what became of the message. A message without an open chat is kept, and
-    ListUnmatchedMessages lists it. Errors: INVALID_FIELD; RESOURCE_NOT_FOUND if the request names a ticket that does
-    not exist.
+    """Ingests an email or SMS from a customer. The channel and the external id identify a message, so a repeat is not
+    ingested again. `outcome` says where the message was stored. A message without an open chat is stored as unmatched,
+    and ListUnmatchedMessages lists it. Errors: INVALID_FIELD; RESOURCE_NOT_FOUND if the request names a ticket that
+    does not exist.
     """
     ListUnmatchedMessages: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.ListUnmatchedMessagesRequest, _conversation_service_pb2.ListUnmatchedMessagesResponse]
-    """Lists the messages that were taken in without an open chat, the latest first. Errors: INVALID_PAGE_TOKEN."""
+    """Lists the messages that were ingested without an open chat, the latest first. Errors: INVALID_PAGE_TOKEN."""
     AddNote: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.AddNoteRequest, _conversation_service_pb2.AddNoteResponse]
     """Adds an internal note to the thread. Only the assignee may call it. Customers never see notes."""
 
 @_typing.type_check_only
 class ConversationServiceAsyncStub(ConversationServiceStub):
-    """Reaches the customer of a ticket, and keeps the thread. The methods that change a recovery fire triggers of the
-    `recovery` machine.
+    """Opens the chat with the customer of a ticket, and keeps the thread. The methods that change a recovery fire triggers
+    of the `recovery` machine.
 
-    Commands check in this order, and fail with the first error: INVALID_FIELD, RESOURCE_NOT_FOUND, REQUEST_ID_REUSED,
-    ETAG_MISMATCH, TICKET_CLOSED, UNASSIGNED or NOT_ASSIGNEE if only the assignee may act, and then the errors that the
-    method lists. Any call can also fail with CONTENDED or DATABASE_UNAVAILABLE. It is safe to repeat the call with the
-    same `request_id`.
+    Commands check for these errors in this order, and return the first error that they find: INVALID_FIELD;
+    RESOURCE_NOT_FOUND; REQUEST_ID_REUSED; ETAG_MISMATCH; TICKET_CLOSED; UNASSIGNED or NOT_ASSIGNEE, if only the assignee
+    may call the method; and then the errors that the method lists. A command can also fail with CONTENDED or
+    DATABASE_UNAVAILABLE. Then it is safe to retry the call with the same `request_id`.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     SendRecoveryForm: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.SendRecoveryFormRequest, _conversation_service_pb2.SendRecoveryFormResponse]  # type: ignore[assignment]
     """Requests a public reply to the review, with a link to a recovery form. Only the assignee may call it. A workflow
-    posts the reply soon after, and tries again while the review site is down. Errors: INVALID_FIELD if the reply is
-    too long for the site; FORM_LIVE if a form is live; ILLEGAL_TRANSITION if a contact is known; NO_REVIEW if the
-    ticket has no review.
+    posts the reply soon after, and retries while the review site is down. Errors: INVALID_FIELD if the reply is too
+    long for the site; FORM_LIVE if a form is live; ILLEGAL_TRANSITION if the live recovery has a contact; NO_REVIEW if
+    the ticket has no review.
     """
     WithdrawRecoveryForm: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.WithdrawRecoveryFormRequest, _conversation_service_pb2.WithdrawRecoveryFormResponse]  # type: ignore[assignment]
     """Withdraws a form that nobody has answered. Only the assignee may call it. The link stops working at once, and a
@@ -114,10 +114,10 @@ class ConversationServiceAsyncStub(ConversationServiceStub):
     AddContact: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.AddContactRequest, _conversation_service_pb2.AddContactResponse]  # type: ignore[assignment]
     """Adds an address that became known in another way, or accepts a claim. Only the assignee or a service may call it.
     The new contact replaces a live form, and the chat opens soon after. Errors: RESOURCE_NOT_FOUND if the ticket or
-    the claim does not exist; ILLEGAL_TRANSITION if a contact is known: reject that contact first.
+    the claim does not exist; ILLEGAL_TRANSITION if the live recovery has a contact: reject that contact first.
     """
     RejectContact: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.RejectContactRequest, _conversation_service_pb2.RejectContactResponse]  # type: ignore[assignment]
-    """Rejects the contact of a recovery as the wrong person, which ends the recovery and closes the chat. Only the
+    """Rejects the contact of a recovery as the wrong person. This ends the recovery and closes the chat. Only the
     assignee may call it. Errors: ILLEGAL_TRANSITION if the recovery has no contact or has ended.
     """
     GetRecovery: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.GetRecoveryRequest, _conversation_service_pb2.GetRecoveryResponse]  # type: ignore[assignment]
@@ -134,28 +134,28 @@ class ConversationServiceAsyncStub(ConversationServiceStub):
     """
     SendMessage: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.SendMessageRequest, _conversation_service_pb2.SendMessageResponse]  # type: ignore[assignment]
     """Sends a message to the customer. Only the assignee may call it. The message is in the chat at once, and a workflow
-    sends it to the customer's address: `Message.delivery` says how far it got. Errors: CHAT_LOCKED if the chat is not
-    open.
+    sends it to the customer's address. `Message.delivery` has the state of the delivery. Errors: CHAT_LOCKED if the
+    chat is not open.
     """
     IngestMessage: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.IngestMessageRequest, _conversation_service_pb2.IngestMessageResponse]  # type: ignore[assignment]
-    """Takes in an email or SMS from a customer. The channel and the external id identify a message, so a repeat is not
-    taken in again. `outcome` says what became of the message. A message without an open chat is kept, and
-    ListUnmatchedMessages lists it. Errors: INVALID_FIELD; RESOURCE_NOT_FOUND if the request names a ticket that does
-    not exist.
+    """Ingests an email or SMS from a customer. The channel and the external id identify a message, so a repeat is not
+    ingested again. `outcome` says where the message was stored. A message without an open chat is stored as unmatched,
+    and ListUnmatchedMessages lists it. Errors: INVALID_FIELD; RESOURCE_NOT_FOUND if the request names a ticket that
+    does not exist.
     """
     ListUnmatchedMessages: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.ListUnmatchedMessagesRequest, _conversation_service_pb2.ListUnmatchedMessagesResponse]  # type: ignore[assignment]
-    """Lists the messages that were taken in without an open chat, the latest first. Errors: INVALID_PAGE_TOKEN."""
+    """Lists the messages that were ingested without an open chat, the latest first. Errors: INVALID_PAGE_TOKEN."""
     AddNote: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.AddNoteRequest, _conversation_service_pb2.AddNoteResponse]  # type: ignore[assignment]
     """Adds an internal note to the thread. Only the assignee may call it. Customers never see notes."""
 
 class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Reaches the customer of a ticket, and keeps the thread. The methods that change a recovery fire triggers of the
-    `recovery` machine.
+    """Opens the chat with the customer of a ticket, and keeps the thread. The methods that change a recovery fire triggers
+    of the `recovery` machine.
 
-    Commands check in this order, and fail with the first error: INVALID_FIELD, RESOURCE_NOT_FOUND, REQUEST_ID_REUSED,
-    ETAG_MISMATCH, TICKET_CLOSED, UNASSIGNED or NOT_ASSIGNEE if only the assignee may act, and then the errors that the
-    method lists. Any call can also fail with CONTENDED or DATABASE_UNAVAILABLE. It is safe to repeat the call with the
-    same `request_id`.
+    Commands check for these errors in this order, and return the first error that they find: INVALID_FIELD;
+    RESOURCE_NOT_FOUND; REQUEST_ID_REUSED; ETAG_MISMATCH; TICKET_CLOSED; UNASSIGNED or NOT_ASSIGNEE, if only the assignee
+    may call the method; and then the errors that the method lists. A command can also fail with CONTENDED or
+    DATABASE_UNAVAILABLE. Then it is safe to retry the call with the same `request_id`.
     """
 
     @_abc_1.abstractmethod
@@ -165,9 +165,9 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_conversation_service_pb2.SendRecoveryFormResponse, _abc.Awaitable[_conversation_service_pb2.SendRecoveryFormResponse]]:
         """Requests a public reply to the review, with a link to a recovery form. Only the assignee may call it. A workflow
-        posts the reply soon after, and tries again while the review site is down. Errors: INVALID_FIELD if the reply is
-        too long for the site; FORM_LIVE if a form is live; ILLEGAL_TRANSITION if a contact is known; NO_REVIEW if the
-        ticket has no review.
+        posts the reply soon after, and retries while the review site is down. Errors: INVALID_FIELD if the reply is too
+        long for the site; FORM_LIVE if a form is live; ILLEGAL_TRANSITION if the live recovery has a contact; NO_REVIEW if
+        the ticket has no review.
         """
 
     @_abc_1.abstractmethod
@@ -189,7 +189,7 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_conversation_service_pb2.AddContactResponse, _abc.Awaitable[_conversation_service_pb2.AddContactResponse]]:
         """Adds an address that became known in another way, or accepts a claim. Only the assignee or a service may call it.
         The new contact replaces a live form, and the chat opens soon after. Errors: RESOURCE_NOT_FOUND if the ticket or
-        the claim does not exist; ILLEGAL_TRANSITION if a contact is known: reject that contact first.
+        the claim does not exist; ILLEGAL_TRANSITION if the live recovery has a contact: reject that contact first.
         """
 
     @_abc_1.abstractmethod
@@ -198,7 +198,7 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _conversation_service_pb2.RejectContactRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_conversation_service_pb2.RejectContactResponse, _abc.Awaitable[_conversation_service_pb2.RejectContactResponse]]:
-        """Rejects the contact of a recovery as the wrong person, which ends the recovery and closes the chat. Only the
+        """Rejects the contact of a recovery as the wrong person. This ends the recovery and closes the chat. Only the
         assignee may call it. Errors: ILLEGAL_TRANSITION if the recovery has no contact or has ended.
         """
 
@@ -245,8 +245,8 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_conversation_service_pb2.SendMessageResponse, _abc.Awaitable[_conversation_service_pb2.SendMessageResponse]]:
         """Sends a message to the customer. Only the assignee may call it. The message is in the chat at once, and a workflow
-        sends it to the customer's address: `Message.delivery` says how far it got. Errors: CHAT_LOCKED if the chat is not
-        open.
+        sends it to the customer's address. `Message.delivery` has the state of the delivery. Errors: CHAT_LOCKED if the
+        chat is not open.
         """
 
     @_abc_1.abstractmethod
@@ -255,10 +255,10 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _conversation_service_pb2.IngestMessageRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_conversation_service_pb2.IngestMessageResponse, _abc.Awaitable[_conversation_service_pb2.IngestMessageResponse]]:
-        """Takes in an email or SMS from a customer. The channel and the external id identify a message, so a repeat is not
-        taken in again. `outcome` says what became of the message. A message without an open chat is kept, and
-        ListUnmatchedMessages lists it. Errors: INVALID_FIELD; RESOURCE_NOT_FOUND if the request names a ticket that does
-        not exist.
+        """Ingests an email or SMS from a customer. The channel and the external id identify a message, so a repeat is not
+        ingested again. `outcome` says where the message was stored. A message without an open chat is stored as unmatched,
+        and ListUnmatchedMessages lists it. Errors: INVALID_FIELD; RESOURCE_NOT_FOUND if the request names a ticket that
+        does not exist.
         """
 
     @_abc_1.abstractmethod
@@ -267,7 +267,7 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _conversation_service_pb2.ListUnmatchedMessagesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_conversation_service_pb2.ListUnmatchedMessagesResponse, _abc.Awaitable[_conversation_service_pb2.ListUnmatchedMessagesResponse]]:
-        """Lists the messages that were taken in without an open chat, the latest first. Errors: INVALID_PAGE_TOKEN."""
+        """Lists the messages that were ingested without an open chat, the latest first. Errors: INVALID_PAGE_TOKEN."""
 
     @_abc_1.abstractmethod
     def AddNote(

@@ -29,9 +29,9 @@ class _ChatStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ChatState.V
     CHAT_STATE_UNSPECIFIED: _ChatState.ValueType  # 0
     """Not set. Never sent."""
     CHAT_STATE_OPEN: _ChatState.ValueType  # 1
-    """It accepts messages."""
+    """The chat accepts messages."""
     CHAT_STATE_CLOSED: _ChatState.ValueType  # 2
-    """The business closed the ticket. The chat still accepts a message, which raises a follow-up ticket."""
+    """The business closed the ticket. The chat still accepts a message, which creates a follow-up ticket."""
 
 class ChatState(_ChatState, metaclass=_ChatStateEnumTypeWrapper):
     """Whether a chat accepts messages, as shown to the customer."""
@@ -39,9 +39,9 @@ class ChatState(_ChatState, metaclass=_ChatStateEnumTypeWrapper):
 CHAT_STATE_UNSPECIFIED: ChatState.ValueType  # 0
 """Not set. Never sent."""
 CHAT_STATE_OPEN: ChatState.ValueType  # 1
-"""It accepts messages."""
+"""The chat accepts messages."""
 CHAT_STATE_CLOSED: ChatState.ValueType  # 2
-"""The business closed the ticket. The chat still accepts a message, which raises a follow-up ticket."""
+"""The business closed the ticket. The chat still accepts a message, which creates a follow-up ticket."""
 Global___ChatState: _TypeAlias = ChatState  # noqa: Y015
 
 class _ChatAuthor:
@@ -77,18 +77,18 @@ class _ContactFormStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Cont
     CONTACT_FORM_STATE_UNSPECIFIED: _ContactFormState.ValueType  # 0
     """Not set. Never sent."""
     CONTACT_FORM_STATE_OPEN: _ContactFormState.ValueType  # 1
-    """It accepts an answer."""
+    """The form accepts an answer."""
     CONTACT_FORM_STATE_ANSWERED: _ContactFormState.ValueType  # 2
-    """Somebody has answered it. It accepts further answers, which are kept beside the first."""
+    """Somebody has answered the form. It accepts further answers, which the team sees as claims."""
     CONTACT_FORM_STATE_EXPIRED: _ContactFormState.ValueType  # 3
-    """It has expired."""
+    """The form has expired."""
     CONTACT_FORM_STATE_WITHDRAWN: _ContactFormState.ValueType  # 4
-    """The business withdrew it, or the review site refused the reply or took it down."""
+    """The business withdrew the form, or the review site refused the reply or took it down."""
     CONTACT_FORM_STATE_REPLACED: _ContactFormState.ValueType  # 5
     """The business reached the customer in another way."""
     CONTACT_FORM_STATE_CLOSED: _ContactFormState.ValueType  # 6
-    """The business closed the ticket. The form still accepts an answer, which raises a follow-up ticket or goes to the
-    review's open ticket.
+    """The business closed the ticket. The form still accepts an answer, which creates a follow-up ticket or is kept with
+    the review's open ticket.
     """
 
 class ContactFormState(_ContactFormState, metaclass=_ContactFormStateEnumTypeWrapper):
@@ -97,18 +97,18 @@ class ContactFormState(_ContactFormState, metaclass=_ContactFormStateEnumTypeWra
 CONTACT_FORM_STATE_UNSPECIFIED: ContactFormState.ValueType  # 0
 """Not set. Never sent."""
 CONTACT_FORM_STATE_OPEN: ContactFormState.ValueType  # 1
-"""It accepts an answer."""
+"""The form accepts an answer."""
 CONTACT_FORM_STATE_ANSWERED: ContactFormState.ValueType  # 2
-"""Somebody has answered it. It accepts further answers, which are kept beside the first."""
+"""Somebody has answered the form. It accepts further answers, which the team sees as claims."""
 CONTACT_FORM_STATE_EXPIRED: ContactFormState.ValueType  # 3
-"""It has expired."""
+"""The form has expired."""
 CONTACT_FORM_STATE_WITHDRAWN: ContactFormState.ValueType  # 4
-"""The business withdrew it, or the review site refused the reply or took it down."""
+"""The business withdrew the form, or the review site refused the reply or took it down."""
 CONTACT_FORM_STATE_REPLACED: ContactFormState.ValueType  # 5
 """The business reached the customer in another way."""
 CONTACT_FORM_STATE_CLOSED: ContactFormState.ValueType  # 6
-"""The business closed the ticket. The form still accepts an answer, which raises a follow-up ticket or goes to the
-review's open ticket.
+"""The business closed the ticket. The form still accepts an answer, which creates a follow-up ticket or is kept with
+the review's open ticket.
 """
 Global___ContactFormState: _TypeAlias = ContactFormState  # noqa: Y015
 
@@ -192,8 +192,8 @@ class GetChatRequest(_message.Message):
     token: _builtins.str
     """The token in the chat's link: the part after `/c/`."""
     page_size: _builtins.int
-    """The maximum number of messages: 1 to 1,000. 0 stands for 50, and more than 1,000 for 1,000. A page can hold fewer,
-    because a response is limited to 3 MiB (AIP-158).
+    """The maximum number of messages: 1 to 1,000. 0 means 50, and more than 1,000 means 1,000. A page can have fewer
+    messages, because a response is limited to 3 MiB (AIP-158).
     """
     page_token: _builtins.str
     """The `earlier_page_token` of a response, to get the messages before its own. Empty for the latest messages."""
@@ -287,8 +287,8 @@ class PostMessageResponse(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def message(self) -> Global___ChatMessage:
-        """The message. Unset if the review has a newer ticket with another contact: the message is then kept there as a
-        claim, and is not part of a chat yet.
+        """The message. Unset if the review has a newer ticket with another contact. The newer ticket then has the message as
+        a claim, and the message is not part of a chat yet.
         """
 
     def __init__(
@@ -377,7 +377,7 @@ class ContactForm(_message.Message):
     PHONE_REGION_FIELD_NUMBER: _builtins.int
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     state: Global___ContactFormState.ValueType
-    """What became of the form."""
+    """The state of the form."""
     business_name: _builtins.str
     """The name of the business: the location's display name, or else the organization's."""
     reply_text: _builtins.str

@@ -27,9 +27,9 @@ if _version_not_supported:
 
 class CustomerServiceStub:
     """Serves the form's link and the chat's link. The form's link is in a public reply, so it does not prove who wrote the
-    review. Its holder sees nothing of the ticket but the business's own words, and what they submit is a claim. The
-    chat's link is private: it is sent to one contact. Tokens are never logged. Errors reveal nothing about the ticket
-    and have no metadata.
+    review. The form shows only the business's own texts, and nothing else about the ticket. An address that is submitted
+    with the form is a claim. The chat's link is private: it is sent to one contact. Tokens are never logged. Errors
+    reveal nothing about the ticket and have no metadata.
     """
 
     def __init__(self, channel):
@@ -67,43 +67,43 @@ class CustomerServiceStub:
 
 class CustomerServiceServicer:
     """Serves the form's link and the chat's link. The form's link is in a public reply, so it does not prove who wrote the
-    review. Its holder sees nothing of the ticket but the business's own words, and what they submit is a claim. The
-    chat's link is private: it is sent to one contact. Tokens are never logged. Errors reveal nothing about the ticket
-    and have no metadata.
+    review. The form shows only the business's own texts, and nothing else about the ticket. An address that is submitted
+    with the form is a claim. The chat's link is private: it is sent to one contact. Tokens are never logged. Errors
+    reveal nothing about the ticket and have no metadata.
     """
 
     def GetContactForm(self, request, context):
-        """Returns the form behind a link. A read does not use the link up. A form that has ended is not an error: `state`
-        says what became of it. Errors: LINK_UNKNOWN if the link is not valid.
+        """Returns the form behind a link. The link stays valid after a read. A form that has ended is not an error: `state`
+        says how the form ended. Errors: LINK_UNKNOWN if the link is not valid.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SubmitContact(self, request, context):
-        """Submits an address. A form that has been answered still accepts submissions: they get the same response, and are
-        kept beside the first one for the team. If the ticket is CLOSED, a submission raises a follow-up ticket, or is kept
-        with the review's open ticket. Errors: INVALID_FIELD; LINK_UNKNOWN; LINK_EXPIRED; LINK_WITHDRAWN; RATE_LIMITED
-        after ten submissions with one link in a minute.
+        """Submits an address. A form that has been answered still accepts submissions. They get the same response as the
+        first submission, and the team sees them as claims. If the ticket is CLOSED, a submission creates a follow-up
+        ticket, or is kept with the review's open ticket. Errors: INVALID_FIELD; LINK_UNKNOWN; LINK_EXPIRED;
+        LINK_WITHDRAWN; RATE_LIMITED after ten submissions with one link in a minute.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetChat(self, request, context):
-        """Returns the chat behind a private link: the latest messages with the contact that the link was sent to. It shows no
-        other contact's messages. The first call marks the contact as verified. Errors: LINK_UNKNOWN, also if the contact
-        was rejected; INVALID_PAGE_TOKEN; RATE_LIMITED after 120 calls with one link in a minute.
+        """Returns the chat behind a private link: the latest messages with the contact that the link was sent to. The chat
+        contains no messages of other contacts. The first call marks the contact as verified. Errors: LINK_UNKNOWN, also if
+        the contact was rejected; INVALID_PAGE_TOKEN; RATE_LIMITED after 120 calls with one link in a minute.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def PostMessage(self, request, context):
-        """Sends a message to the business. It reopens a RESOLVED ticket. If the ticket is CLOSED, the message raises a
-        follow-up ticket, and the customer gets a link to its chat. Errors: INVALID_FIELD; LINK_UNKNOWN; CHAT_LOCKED if the
-        follow-up's chat is not open yet, or if the team of a newer ticket already got several messages from this customer;
-        RATE_LIMITED after 30 messages with one link in a minute.
+        """Sends a message to the business. The message reopens a RESOLVED ticket. If the ticket is CLOSED, the message
+        creates a follow-up ticket, and the customer gets a link to the chat of the follow-up. Errors: INVALID_FIELD;
+        LINK_UNKNOWN; CHAT_LOCKED if the follow-up's chat is not open yet, or if a newer ticket of the review already got
+        several messages from this customer; RATE_LIMITED after 30 messages with one link in a minute.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -111,10 +111,9 @@ class CustomerServiceServicer:
 
     def WatchChat(self, request, context):
         """Streams the messages of a chat: first the existing ones, or those after `resume_token`, then each new one. After 20
-        seconds of silence, it sends a heartbeat. The stream ends with LINK_UNKNOWN if the contact is rejected, and with
-        DRAINING if the service shuts down: then resume it. It never ends with OK. Errors: LINK_UNKNOWN;
-        INVALID_PAGE_TOKEN; RATE_LIMITED if ten streams of the link are open in one process, or if the client reads too
-        slowly; DRAINING.
+        seconds without a message, the stream sends a heartbeat. It never ends with OK. Errors: LINK_UNKNOWN, also when the
+        contact is rejected while the stream is open; INVALID_PAGE_TOKEN; RATE_LIMITED if ten streams of the link are open
+        in one process, or if the client reads too slowly; DRAINING if the service shuts down: then resume the stream.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -158,9 +157,9 @@ def add_CustomerServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class CustomerService:
     """Serves the form's link and the chat's link. The form's link is in a public reply, so it does not prove who wrote the
-    review. Its holder sees nothing of the ticket but the business's own words, and what they submit is a claim. The
-    chat's link is private: it is sent to one contact. Tokens are never logged. Errors reveal nothing about the ticket
-    and have no metadata.
+    review. The form shows only the business's own texts, and nothing else about the ticket. An address that is submitted
+    with the form is a claim. The chat's link is private: it is sent to one contact. Tokens are never logged. Errors
+    reveal nothing about the ticket and have no metadata.
     """
 
     @staticmethod

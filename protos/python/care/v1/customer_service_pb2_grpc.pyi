@@ -28,9 +28,9 @@ GRPC_VERSION: str
 
 class CustomerServiceStub:
     """Serves the form's link and the chat's link. The form's link is in a public reply, so it does not prove who wrote the
-    review. Its holder sees nothing of the ticket but the business's own words, and what they submit is a claim. The
-    chat's link is private: it is sent to one contact. Tokens are never logged. Errors reveal nothing about the ticket
-    and have no metadata.
+    review. The form shows only the business's own texts, and nothing else about the ticket. An address that is submitted
+    with the form is a claim. The chat's link is private: it is sent to one contact. Tokens are never logged. Errors
+    reveal nothing about the ticket and have no metadata.
     """
 
     @_typing.overload
@@ -38,77 +38,75 @@ class CustomerServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> CustomerServiceAsyncStub: ...
     GetContactForm: _grpc.UnaryUnaryMultiCallable[_customer_service_pb2.GetContactFormRequest, _customer_service_pb2.GetContactFormResponse]
-    """Returns the form behind a link. A read does not use the link up. A form that has ended is not an error: `state`
-    says what became of it. Errors: LINK_UNKNOWN if the link is not valid.
+    """Returns the form behind a link. The link stays valid after a read. A form that has ended is not an error: `state`
+    says how the form ended. Errors: LINK_UNKNOWN if the link is not valid.
     """
     SubmitContact: _grpc.UnaryUnaryMultiCallable[_customer_service_pb2.SubmitContactRequest, _customer_service_pb2.SubmitContactResponse]
-    """Submits an address. A form that has been answered still accepts submissions: they get the same response, and are
-    kept beside the first one for the team. If the ticket is CLOSED, a submission raises a follow-up ticket, or is kept
-    with the review's open ticket. Errors: INVALID_FIELD; LINK_UNKNOWN; LINK_EXPIRED; LINK_WITHDRAWN; RATE_LIMITED
-    after ten submissions with one link in a minute.
+    """Submits an address. A form that has been answered still accepts submissions. They get the same response as the
+    first submission, and the team sees them as claims. If the ticket is CLOSED, a submission creates a follow-up
+    ticket, or is kept with the review's open ticket. Errors: INVALID_FIELD; LINK_UNKNOWN; LINK_EXPIRED;
+    LINK_WITHDRAWN; RATE_LIMITED after ten submissions with one link in a minute.
     """
     GetChat: _grpc.UnaryUnaryMultiCallable[_customer_service_pb2.GetChatRequest, _customer_service_pb2.GetChatResponse]
-    """Returns the chat behind a private link: the latest messages with the contact that the link was sent to. It shows no
-    other contact's messages. The first call marks the contact as verified. Errors: LINK_UNKNOWN, also if the contact
-    was rejected; INVALID_PAGE_TOKEN; RATE_LIMITED after 120 calls with one link in a minute.
+    """Returns the chat behind a private link: the latest messages with the contact that the link was sent to. The chat
+    contains no messages of other contacts. The first call marks the contact as verified. Errors: LINK_UNKNOWN, also if
+    the contact was rejected; INVALID_PAGE_TOKEN; RATE_LIMITED after 120 calls with one link in a minute.
     """
     PostMessage: _grpc.UnaryUnaryMultiCallable[_customer_service_pb2.PostMessageRequest, _customer_service_pb2.PostMessageResponse]
-    """Sends a message to the business. It reopens a RESOLVED ticket. If the ticket is CLOSED, the message raises a
-    follow-up ticket, and the customer gets a link to its chat. Errors: INVALID_FIELD; LINK_UNKNOWN; CHAT_LOCKED if the
-    follow-up's chat is not open yet, or if the team of a newer ticket already got several messages from this customer;
-    RATE_LIMITED after 30 messages with one link in a minute.
+    """Sends a message to the business. The message reopens a RESOLVED ticket. If the ticket is CLOSED, the message
+    creates a follow-up ticket, and the customer gets a link to the chat of the follow-up. Errors: INVALID_FIELD;
+    LINK_UNKNOWN; CHAT_LOCKED if the follow-up's chat is not open yet, or if a newer ticket of the review already got
+    several messages from this customer; RATE_LIMITED after 30 messages with one link in a minute.
     """
     WatchChat: _grpc.UnaryStreamMultiCallable[_customer_service_pb2.WatchChatRequest, _customer_service_pb2.WatchChatResponse]
     """Streams the messages of a chat: first the existing ones, or those after `resume_token`, then each new one. After 20
-    seconds of silence, it sends a heartbeat. The stream ends with LINK_UNKNOWN if the contact is rejected, and with
-    DRAINING if the service shuts down: then resume it. It never ends with OK. Errors: LINK_UNKNOWN;
-    INVALID_PAGE_TOKEN; RATE_LIMITED if ten streams of the link are open in one process, or if the client reads too
-    slowly; DRAINING.
+    seconds without a message, the stream sends a heartbeat. It never ends with OK. Errors: LINK_UNKNOWN, also when the
+    contact is rejected while the stream is open; INVALID_PAGE_TOKEN; RATE_LIMITED if ten streams of the link are open
+    in one process, or if the client reads too slowly; DRAINING if the service shuts down: then resume the stream.
     """
 
 @_typing.type_check_only
 class CustomerServiceAsyncStub(CustomerServiceStub):
     """Serves the form's link and the chat's link. The form's link is in a public reply, so it does not prove who wrote the
-    review. Its holder sees nothing of the ticket but the business's own words, and what they submit is a claim. The
-    chat's link is private: it is sent to one contact. Tokens are never logged. Errors reveal nothing about the ticket
-    and have no metadata.
+    review. The form shows only the business's own texts, and nothing else about the ticket. An address that is submitted
+    with the form is a claim. The chat's link is private: it is sent to one contact. Tokens are never logged. Errors
+    reveal nothing about the ticket and have no metadata.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetContactForm: _aio.UnaryUnaryMultiCallable[_customer_service_pb2.GetContactFormRequest, _customer_service_pb2.GetContactFormResponse]  # type: ignore[assignment]
-    """Returns the form behind a link. A read does not use the link up. A form that has ended is not an error: `state`
-    says what became of it. Errors: LINK_UNKNOWN if the link is not valid.
+    """Returns the form behind a link. The link stays valid after a read. A form that has ended is not an error: `state`
+    says how the form ended. Errors: LINK_UNKNOWN if the link is not valid.
     """
     SubmitContact: _aio.UnaryUnaryMultiCallable[_customer_service_pb2.SubmitContactRequest, _customer_service_pb2.SubmitContactResponse]  # type: ignore[assignment]
-    """Submits an address. A form that has been answered still accepts submissions: they get the same response, and are
-    kept beside the first one for the team. If the ticket is CLOSED, a submission raises a follow-up ticket, or is kept
-    with the review's open ticket. Errors: INVALID_FIELD; LINK_UNKNOWN; LINK_EXPIRED; LINK_WITHDRAWN; RATE_LIMITED
-    after ten submissions with one link in a minute.
+    """Submits an address. A form that has been answered still accepts submissions. They get the same response as the
+    first submission, and the team sees them as claims. If the ticket is CLOSED, a submission creates a follow-up
+    ticket, or is kept with the review's open ticket. Errors: INVALID_FIELD; LINK_UNKNOWN; LINK_EXPIRED;
+    LINK_WITHDRAWN; RATE_LIMITED after ten submissions with one link in a minute.
     """
     GetChat: _aio.UnaryUnaryMultiCallable[_customer_service_pb2.GetChatRequest, _customer_service_pb2.GetChatResponse]  # type: ignore[assignment]
-    """Returns the chat behind a private link: the latest messages with the contact that the link was sent to. It shows no
-    other contact's messages. The first call marks the contact as verified. Errors: LINK_UNKNOWN, also if the contact
-    was rejected; INVALID_PAGE_TOKEN; RATE_LIMITED after 120 calls with one link in a minute.
+    """Returns the chat behind a private link: the latest messages with the contact that the link was sent to. The chat
+    contains no messages of other contacts. The first call marks the contact as verified. Errors: LINK_UNKNOWN, also if
+    the contact was rejected; INVALID_PAGE_TOKEN; RATE_LIMITED after 120 calls with one link in a minute.
     """
     PostMessage: _aio.UnaryUnaryMultiCallable[_customer_service_pb2.PostMessageRequest, _customer_service_pb2.PostMessageResponse]  # type: ignore[assignment]
-    """Sends a message to the business. It reopens a RESOLVED ticket. If the ticket is CLOSED, the message raises a
-    follow-up ticket, and the customer gets a link to its chat. Errors: INVALID_FIELD; LINK_UNKNOWN; CHAT_LOCKED if the
-    follow-up's chat is not open yet, or if the team of a newer ticket already got several messages from this customer;
-    RATE_LIMITED after 30 messages with one link in a minute.
+    """Sends a message to the business. The message reopens a RESOLVED ticket. If the ticket is CLOSED, the message
+    creates a follow-up ticket, and the customer gets a link to the chat of the follow-up. Errors: INVALID_FIELD;
+    LINK_UNKNOWN; CHAT_LOCKED if the follow-up's chat is not open yet, or if a newer ticket of the review already got
+    several messages from this customer; RATE_LIMITED after 30 messages with one link in a minute.
     """
     WatchChat: _aio.UnaryStreamMultiCallable[_customer_service_pb2.WatchChatRequest, _customer_service_pb2.WatchChatResponse]  # type: ignore[assignment]
     """Streams the messages of a chat: first the existing ones, or those after `resume_token`, then each new one. After 20
-    seconds of silence, it sends a heartbeat. The stream ends with LINK_UNKNOWN if the contact is rejected, and with
-    DRAINING if the service shuts down: then resume it. It never ends with OK. Errors: LINK_UNKNOWN;
-    INVALID_PAGE_TOKEN; RATE_LIMITED if ten streams of the link are open in one process, or if the client reads too
-    slowly; DRAINING.
+    seconds without a message, the stream sends a heartbeat. It never ends with OK. Errors: LINK_UNKNOWN, also when the
+    contact is rejected while the stream is open; INVALID_PAGE_TOKEN; RATE_LIMITED if ten streams of the link are open
+    in one process, or if the client reads too slowly; DRAINING if the service shuts down: then resume the stream.
     """
 
 class CustomerServiceServicer(metaclass=_abc_1.ABCMeta):
     """Serves the form's link and the chat's link. The form's link is in a public reply, so it does not prove who wrote the
-    review. Its holder sees nothing of the ticket but the business's own words, and what they submit is a claim. The
-    chat's link is private: it is sent to one contact. Tokens are never logged. Errors reveal nothing about the ticket
-    and have no metadata.
+    review. The form shows only the business's own texts, and nothing else about the ticket. An address that is submitted
+    with the form is a claim. The chat's link is private: it is sent to one contact. Tokens are never logged. Errors
+    reveal nothing about the ticket and have no metadata.
     """
 
     @_abc_1.abstractmethod
@@ -117,8 +115,8 @@ class CustomerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _customer_service_pb2.GetContactFormRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_customer_service_pb2.GetContactFormResponse, _abc.Awaitable[_customer_service_pb2.GetContactFormResponse]]:
-        """Returns the form behind a link. A read does not use the link up. A form that has ended is not an error: `state`
-        says what became of it. Errors: LINK_UNKNOWN if the link is not valid.
+        """Returns the form behind a link. The link stays valid after a read. A form that has ended is not an error: `state`
+        says how the form ended. Errors: LINK_UNKNOWN if the link is not valid.
         """
 
     @_abc_1.abstractmethod
@@ -127,10 +125,10 @@ class CustomerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _customer_service_pb2.SubmitContactRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_customer_service_pb2.SubmitContactResponse, _abc.Awaitable[_customer_service_pb2.SubmitContactResponse]]:
-        """Submits an address. A form that has been answered still accepts submissions: they get the same response, and are
-        kept beside the first one for the team. If the ticket is CLOSED, a submission raises a follow-up ticket, or is kept
-        with the review's open ticket. Errors: INVALID_FIELD; LINK_UNKNOWN; LINK_EXPIRED; LINK_WITHDRAWN; RATE_LIMITED
-        after ten submissions with one link in a minute.
+        """Submits an address. A form that has been answered still accepts submissions. They get the same response as the
+        first submission, and the team sees them as claims. If the ticket is CLOSED, a submission creates a follow-up
+        ticket, or is kept with the review's open ticket. Errors: INVALID_FIELD; LINK_UNKNOWN; LINK_EXPIRED;
+        LINK_WITHDRAWN; RATE_LIMITED after ten submissions with one link in a minute.
         """
 
     @_abc_1.abstractmethod
@@ -139,9 +137,9 @@ class CustomerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _customer_service_pb2.GetChatRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_customer_service_pb2.GetChatResponse, _abc.Awaitable[_customer_service_pb2.GetChatResponse]]:
-        """Returns the chat behind a private link: the latest messages with the contact that the link was sent to. It shows no
-        other contact's messages. The first call marks the contact as verified. Errors: LINK_UNKNOWN, also if the contact
-        was rejected; INVALID_PAGE_TOKEN; RATE_LIMITED after 120 calls with one link in a minute.
+        """Returns the chat behind a private link: the latest messages with the contact that the link was sent to. The chat
+        contains no messages of other contacts. The first call marks the contact as verified. Errors: LINK_UNKNOWN, also if
+        the contact was rejected; INVALID_PAGE_TOKEN; RATE_LIMITED after 120 calls with one link in a minute.
         """
 
     @_abc_1.abstractmethod
@@ -150,10 +148,10 @@ class CustomerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _customer_service_pb2.PostMessageRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_customer_service_pb2.PostMessageResponse, _abc.Awaitable[_customer_service_pb2.PostMessageResponse]]:
-        """Sends a message to the business. It reopens a RESOLVED ticket. If the ticket is CLOSED, the message raises a
-        follow-up ticket, and the customer gets a link to its chat. Errors: INVALID_FIELD; LINK_UNKNOWN; CHAT_LOCKED if the
-        follow-up's chat is not open yet, or if the team of a newer ticket already got several messages from this customer;
-        RATE_LIMITED after 30 messages with one link in a minute.
+        """Sends a message to the business. The message reopens a RESOLVED ticket. If the ticket is CLOSED, the message
+        creates a follow-up ticket, and the customer gets a link to the chat of the follow-up. Errors: INVALID_FIELD;
+        LINK_UNKNOWN; CHAT_LOCKED if the follow-up's chat is not open yet, or if a newer ticket of the review already got
+        several messages from this customer; RATE_LIMITED after 30 messages with one link in a minute.
         """
 
     @_abc_1.abstractmethod
@@ -163,10 +161,9 @@ class CustomerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_customer_service_pb2.WatchChatResponse], _abc.AsyncIterator[_customer_service_pb2.WatchChatResponse]]:
         """Streams the messages of a chat: first the existing ones, or those after `resume_token`, then each new one. After 20
-        seconds of silence, it sends a heartbeat. The stream ends with LINK_UNKNOWN if the contact is rejected, and with
-        DRAINING if the service shuts down: then resume it. It never ends with OK. Errors: LINK_UNKNOWN;
-        INVALID_PAGE_TOKEN; RATE_LIMITED if ten streams of the link are open in one process, or if the client reads too
-        slowly; DRAINING.
+        seconds without a message, the stream sends a heartbeat. It never ends with OK. Errors: LINK_UNKNOWN, also when the
+        contact is rejected while the stream is open; INVALID_PAGE_TOKEN; RATE_LIMITED if ten streams of the link are open
+        in one process, or if the client reads too slowly; DRAINING if the service shuts down: then resume the stream.
         """
 
 def add_CustomerServiceServicer_to_server(servicer: CustomerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -23,8 +23,8 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Organization(_message.Message):
-    """A tenant. No organization can see or reach another one's data. An organization exists from the first valid call in
-    its name.
+    """A tenant. An organization can't access the data of another organization. The first valid call with a token of an
+    organization creates the organization.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -42,7 +42,7 @@ class Organization(_message.Message):
     letter or digit.
     """
     display_name: _builtins.str
-    """The business name that customers see, up to 200 characters. Until it is set, it is the id."""
+    """The business name that customers see, up to 200 characters. The default is the organization's id."""
     default_phone_region: _builtins.str
     """The region of phone numbers without a country code: an ISO 3166-1 alpha-2 code such as `US`. If it is empty, such
     numbers are refused.
@@ -53,7 +53,7 @@ class Organization(_message.Message):
     """The same as the organization's `Settings.chat_greeting`."""
     @_builtins.property
     def form_lifetime(self) -> _duration_pb2.Duration:
-        """The same as the organization's `Settings.form_lifetime`. You can read and change it here, too."""
+        """The same as the organization's `Settings.form_lifetime`. You can also read and change it here."""
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
@@ -85,7 +85,7 @@ Global___Organization: _TypeAlias = Organization  # noqa: Y015
 
 @_typing.final
 class Location(_message.Message):
-    """A shop or branch. It exists from the first review, ticket or UpdateLocation call that names it."""
+    """A shop or branch. The first review, ticket or UpdateLocation call that names a location creates the location."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -131,7 +131,7 @@ Global___Location: _TypeAlias = Location  # noqa: Y015
 
 @_typing.final
 class Agent(_message.Message):
-    """A person of the team. An agent exists from their first valid call."""
+    """A person of the team. The first valid call of an agent creates the agent."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -145,11 +145,13 @@ class Agent(_message.Message):
     name: _builtins.str
     """`organizations/{o}/agents/{id}`. The id is the `sub` of the agent's token."""
     display_name: _builtins.str
-    """The name to show, up to 200 characters: the `name` of the token at the first call, until it is changed here."""
+    """The name to show, up to 200 characters. Until it is changed here, it is the `name` from the token of the agent's
+    first call.
+    """
     can_be_assignee: _builtins.bool
-    """Whether tickets can be assigned to the agent. True until it is changed."""
+    """Whether tickets can be assigned to the agent. The default is true."""
     can_be_reporter: _builtins.bool
-    """Whether the agent can raise tickets. True until it is changed."""
+    """Whether the agent can create tickets. The default is true."""
     @_builtins.property
     def locations(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The locations where new tickets are assigned to the agent automatically (`Settings.auto_assign`):
@@ -158,7 +160,7 @@ class Agent(_message.Message):
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
-        """When the agent's first call came."""
+        """When the agent made their first valid call."""
 
     @_builtins.property
     def update_time(self) -> _timestamp_pb2.Timestamp:

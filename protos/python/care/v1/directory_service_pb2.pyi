@@ -140,8 +140,8 @@ class ListLocationsRequest(_message.Message):
     parent: _builtins.str
     """The organization: `organizations/{o}`."""
     page_size: _builtins.int
-    """The maximum number of results: 1 to 1,000. 0 stands for 50, and more than 1,000 for 1,000. A page can hold fewer,
-    because a response is limited to 3 MiB: there are more results if `next_page_token` is set (AIP-158).
+    """The maximum number of results: 1 to 1,000. 0 means 50, and more than 1,000 means 1,000. A page can have fewer
+    results, because a response is limited to 3 MiB. There are more results if `next_page_token` is set (AIP-158).
     """
     page_token: _builtins.str
     """The `next_page_token` of the previous page, for the same parent. Empty for the first page."""
@@ -312,8 +312,8 @@ class ListAgentsRequest(_message.Message):
     parent: _builtins.str
     """The organization: `organizations/{o}`."""
     page_size: _builtins.int
-    """The maximum number of results: 1 to 1,000. 0 stands for 50, and more than 1,000 for 1,000. A page can hold fewer,
-    because a response is limited to 3 MiB: there are more results if `next_page_token` is set (AIP-158).
+    """The maximum number of results: 1 to 1,000. 0 means 50, and more than 1,000 means 1,000. A page can have fewer
+    results, because a response is limited to 3 MiB. There are more results if `next_page_token` is set (AIP-158).
     """
     page_token: _builtins.str
     """The `next_page_token` of the previous page, for the same parent. Empty for the first page."""
@@ -426,7 +426,8 @@ class UpdateAgentRequest(_message.Message):
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
         """The fields to set, of `display_name`, `can_be_assignee`, `can_be_reporter` and `locations`; `*` for all of them.
-        Without a mask, the fields that are not empty in `agent`. To set a toggle to false, name it in the mask.
+        Without a mask, the fields that are not empty in `agent`. To set `can_be_assignee` or `can_be_reporter` to false,
+        name the field in the mask.
         """
 
     def __init__(

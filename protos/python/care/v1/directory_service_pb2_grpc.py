@@ -131,8 +131,8 @@ class DirectoryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateAgent(self, request, context):
-        """Changes an agent's name, toggles or locations (AIP-134). The agent keeps their tickets. Errors: INVALID_FIELD,
-        RESOURCE_NOT_FOUND.
+        """Changes an agent's name, permissions or locations (AIP-134). The agent stays the assignee of their tickets. Errors:
+        INVALID_FIELD, RESOURCE_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

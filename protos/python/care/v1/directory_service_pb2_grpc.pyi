@@ -48,8 +48,8 @@ class DirectoryServiceStub:
     GetAgent: _grpc.UnaryUnaryMultiCallable[_directory_service_pb2.GetAgentRequest, _directory_service_pb2.GetAgentResponse]
     """Returns an agent. Errors: RESOURCE_NOT_FOUND."""
     UpdateAgent: _grpc.UnaryUnaryMultiCallable[_directory_service_pb2.UpdateAgentRequest, _directory_service_pb2.UpdateAgentResponse]
-    """Changes an agent's name, toggles or locations (AIP-134). The agent keeps their tickets. Errors: INVALID_FIELD,
-    RESOURCE_NOT_FOUND.
+    """Changes an agent's name, permissions or locations (AIP-134). The agent stays the assignee of their tickets. Errors:
+    INVALID_FIELD, RESOURCE_NOT_FOUND.
     """
 
 @_typing.type_check_only
@@ -72,8 +72,8 @@ class DirectoryServiceAsyncStub(DirectoryServiceStub):
     GetAgent: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.GetAgentRequest, _directory_service_pb2.GetAgentResponse]  # type: ignore[assignment]
     """Returns an agent. Errors: RESOURCE_NOT_FOUND."""
     UpdateAgent: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.UpdateAgentRequest, _directory_service_pb2.UpdateAgentResponse]  # type: ignore[assignment]
-    """Changes an agent's name, toggles or locations (AIP-134). The agent keeps their tickets. Errors: INVALID_FIELD,
-    RESOURCE_NOT_FOUND.
+    """Changes an agent's name, permissions or locations (AIP-134). The agent stays the assignee of their tickets. Errors:
+    INVALID_FIELD, RESOURCE_NOT_FOUND.
     """
 
 class DirectoryServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -141,8 +141,8 @@ class DirectoryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _directory_service_pb2.UpdateAgentRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_directory_service_pb2.UpdateAgentResponse, _abc.Awaitable[_directory_service_pb2.UpdateAgentResponse]]:
-        """Changes an agent's name, toggles or locations (AIP-134). The agent keeps their tickets. Errors: INVALID_FIELD,
-        RESOURCE_NOT_FOUND.
+        """Changes an agent's name, permissions or locations (AIP-134). The agent stays the assignee of their tickets. Errors:
+        INVALID_FIELD, RESOURCE_NOT_FOUND.
         """
 
 def add_DirectoryServiceServicer_to_server(servicer: DirectoryServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

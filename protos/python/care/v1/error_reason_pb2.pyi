@@ -26,257 +26,266 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """Not set. Never sent."""
     ERROR_REASON_INVALID_FIELD: _ErrorReason.ValueType  # 1
     """INVALID_ARGUMENT. A field of the request is missing, malformed, too long or not allowed; or the request can't be
-    decoded as the method's request type. `BadRequest` names each invalid field and says what to do. No metadata.
+    decoded as the method's request type. `BadRequest` names each invalid field and says what to do. Error metadata:
+    none.
     """
     ERROR_REASON_INVALID_PAGE_TOKEN: _ErrorReason.ValueType  # 2
-    """INVALID_ARGUMENT. The page token or resume token is not from this method with the same parent, filter and order. No
-    metadata.
+    """INVALID_ARGUMENT. The page token or resume token was not returned by this method for the same parent, filter and
+    order. Error metadata: none.
     """
     ERROR_REASON_INVALID_FILTER: _ErrorReason.ValueType  # 3
-    """INVALID_ARGUMENT. The filter is not valid (AIP-160): its grammar, a field that can't be filtered by, or a value
-    that the field can't have. `BadRequest` says what to do. Metadata: `position` (the number of characters, in Unicode
-    code points, before the error), `field` (the field's name, if the error is about a field).
+    """INVALID_ARGUMENT. The filter is not valid (AIP-160): it has a syntax error, a field that can't be filtered by, or a
+    value that the field can't have. `BadRequest` says what to do. Error metadata: `position` (the number of
+    characters, in Unicode code points, before the error), `field` (the field's name, if the error is about a field).
     """
     ERROR_REASON_TOKEN_MISSING: _ErrorReason.ValueType  # 10
-    """UNAUTHENTICATED. The call has no `authorization: Bearer …` metadata. No metadata."""
+    """UNAUTHENTICATED. The call has no `authorization: Bearer …` header. Error metadata: none."""
     ERROR_REASON_TOKEN_INVALID: _ErrorReason.ValueType  # 11
-    """UNAUTHENTICATED. The bearer token is malformed, signed with an unknown key, or has a missing or wrong claim.
-    Metadata: `claim` (the claim's name, if the error is about a claim).
+    """UNAUTHENTICATED. The bearer token is malformed, is signed with an unknown key, or has a missing or wrong claim.
+    Error metadata: `claim` (the claim's name, if the error is about a claim).
     """
     ERROR_REASON_TOKEN_EXPIRED: _ErrorReason.ValueType  # 12
-    """UNAUTHENTICATED. The bearer token has expired: get a new one. No metadata."""
+    """UNAUTHENTICATED. The bearer token has expired. Get a new token. Error metadata: none."""
     ERROR_REASON_TOKEN_KEYS_UNAVAILABLE: _ErrorReason.ValueType  # 13
-    """UNAVAILABLE. The bearer token names an unknown key, and the issuer's keys are not available right now. Try again
-    after the delay in `RetryInfo`. No metadata.
+    """UNAVAILABLE. The bearer token is signed with an unknown key, and the issuer's keys are not available right now.
+    Retry after the delay in `RetryInfo`. Error metadata: none.
     """
     ERROR_REASON_ROLE_NOT_ALLOWED: _ErrorReason.ValueType  # 20
-    """PERMISSION_DENIED. The token has none of the roles that may call the method. Metadata: `method` (its full name),
-    `roles` (the caller's roles, separated by commas), `allowed` (the roles that may call it).
+    """PERMISSION_DENIED. The token has none of the roles that may call the method. Error metadata: `method` (the method's
+    full name), `roles` (the caller's roles, separated by commas), `allowed` (the roles that may call the method,
+    separated by commas).
     """
     ERROR_REASON_NOT_ASSIGNEE: _ErrorReason.ValueType  # 21
-    """PERMISSION_DENIED. The ticket is assigned to another agent, and only the assignee may do this. Metadata: `ticket`,
-    `assignee` (the agent's name).
+    """PERMISSION_DENIED. Only the assignee may do this, and the ticket is assigned to another agent. Error metadata:
+    `ticket`, `assignee` (the name of the assignee).
     """
     ERROR_REASON_NOT_ASSIGNABLE: _ErrorReason.ValueType  # 22
-    """PERMISSION_DENIED. Tickets can't be assigned to the agent: `Agent.can_be_assignee` is false. Metadata: `ticket`,
-    `agent` (the agent's name).
+    """PERMISSION_DENIED. The agent who would become the assignee can't be assigned tickets, because
+    `Agent.can_be_assignee` is false. Error metadata: `ticket`, `agent` (the agent's name).
     """
-    ERROR_REASON_NOT_REPORTABLE: _ErrorReason.ValueType  # 23
-    """PERMISSION_DENIED. The agent can't raise tickets: `Agent.can_be_reporter` is false. Metadata: `agent` (the agent's
-    name).
+    ERROR_REASON_REPORTER_NOT_ALLOWED: _ErrorReason.ValueType  # 23
+    """PERMISSION_DENIED. The agent is not allowed to create tickets, because `Agent.can_be_reporter` is false. Error
+    metadata: `agent` (the agent's name).
     """
     ERROR_REASON_RESOURCE_NOT_FOUND: _ErrorReason.ValueType  # 30
-    """NOT_FOUND. The resource does not exist, or belongs to another organization. The error does not tell which.
-    Metadata: `resource` (the name in the request).
+    """NOT_FOUND. The resource does not exist, or belongs to another organization. The error is the same in both cases.
+    Error metadata: `resource` (the name in the request).
     """
     ERROR_REASON_LINK_UNKNOWN: _ErrorReason.ValueType  # 31
-    """NOT_FOUND. The link is not valid. The error does not tell whether the link is unknown, was altered, or belongs to a
-    rejected contact. For WorkerService: the key of the link is missing from the service's configuration. No metadata.
+    """NOT_FOUND. The link is unknown, was altered, or belongs to a rejected contact. The error is the same in all cases.
+    From WorkerService: the key of the link is missing from the service's configuration. Error metadata: none.
     """
     ERROR_REASON_REQUEST_ID_REUSED: _ErrorReason.ValueType  # 40
     """ALREADY_EXISTS. The `request_id` was used in the last 24 hours for another method or another request. Use a new id
-    for each new request. Metadata: `request_id`.
+    for each new request. Error metadata: `request_id`.
     """
     ERROR_REASON_TICKET_EXISTS: _ErrorReason.ValueType  # 41
-    """ALREADY_EXISTS. The review has a ticket that is not CLOSED. Metadata: `ticket` (that ticket's name), `review` (the
-    review's name).
+    """ALREADY_EXISTS. The review already has a ticket that is not CLOSED. Error metadata: `ticket` (the name of that
+    ticket), `review` (the review's name).
     """
     ERROR_REASON_ILLEGAL_TRANSITION: _ErrorReason.ValueType  # 50
-    """FAILED_PRECONDITION. The state machine has no such transition from the present state. Metadata: the machine keys,
-    `ticket`, `trigger` (the trigger of the call).
+    """FAILED_PRECONDITION. The state machine has no such transition from the present state. Error metadata: the machine
+    keys, `ticket`, `trigger` (the trigger that the method fires).
     """
     ERROR_REASON_UNASSIGNED: _ErrorReason.ValueType  # 51
-    """FAILED_PRECONDITION. The ticket has no assignee: take it first. Metadata: `ticket`."""
+    """FAILED_PRECONDITION. The ticket has no assignee. Call TakeTicket or AssignTicket first. Error metadata: `ticket`."""
     ERROR_REASON_ALREADY_ASSIGNED: _ErrorReason.ValueType  # 52
-    """FAILED_PRECONDITION. The ticket is already assigned to another agent. Metadata: `ticket`, `assignee` (the agent's
-    name).
+    """FAILED_PRECONDITION. The ticket is already assigned to another agent. Error metadata: `ticket`, `assignee` (the
+    name of the assignee).
     """
     ERROR_REASON_CHAT_LOCKED: _ErrorReason.ValueType  # 53
-    """FAILED_PRECONDITION. The chat with the customer is not open. Agents: send a form or add a contact, and wait for
-    CHAT_UNLOCKED. Metadata: the machine keys, `ticket`.
+    """FAILED_PRECONDITION. The chat with the customer is not open. For agents: send a form or add a contact, and wait
+    until `contact_state` is CHAT_UNLOCKED. Error metadata: the machine keys, `ticket`.
     """
     ERROR_REASON_TICKET_CLOSED: _ErrorReason.ValueType  # 54
-    """FAILED_PRECONDITION. The ticket is CLOSED. A CLOSED ticket can't be changed or reopened. Metadata: the machine
-    keys, `ticket`.
+    """FAILED_PRECONDITION. The ticket is CLOSED. A CLOSED ticket can't be changed or reopened. Error metadata: the
+    machine keys, `ticket`.
     """
     ERROR_REASON_NO_REVIEW: _ErrorReason.ValueType  # 55
-    """FAILED_PRECONDITION. The ticket has no review to reply to: use AddContact. Metadata: `ticket`."""
+    """FAILED_PRECONDITION. The ticket has no review to reply to. Call AddContact instead. Error metadata: `ticket`."""
     ERROR_REASON_FORM_LIVE: _ErrorReason.ValueType  # 56
-    """FAILED_PRECONDITION. A recovery form is already live: wait for an answer, or withdraw it. Metadata: the machine
-    keys, `ticket`, `recovery` (the name of the live one).
+    """FAILED_PRECONDITION. A recovery form is already live. Wait for an answer, or withdraw the form. Error metadata: the
+    machine keys, `ticket`, `recovery` (the name of the live recovery).
     """
     ERROR_REASON_LINK_EXPIRED: _ErrorReason.ValueType  # 57
-    """FAILED_PRECONDITION. The form has expired. Only for customers. No metadata."""
+    """FAILED_PRECONDITION. The form has expired. Only for customers. Error metadata: none."""
     ERROR_REASON_LINK_WITHDRAWN: _ErrorReason.ValueType  # 58
     """FAILED_PRECONDITION. The business withdrew or replaced the form, or the review site refused the reply. Only for
-    customers. No metadata.
+    customers. Error metadata: none.
     """
     ERROR_REASON_ETAG_MISMATCH: _ErrorReason.ValueType  # 60
     """ABORTED. The ticket or the settings have changed since you read the `etag`. Read them again, and decide again.
-    Metadata: `ticket` (if the etag is a ticket's), `settings` (if the etag is of settings), `etag` (the present etag).
+    Error metadata: `ticket` (the ticket's name, if the etag is a ticket's), `settings` (the name of the settings, if
+    the etag is of settings), `etag` (the present etag).
     """
     ERROR_REASON_CONTENDED: _ErrorReason.ValueType  # 61
-    """ABORTED. Other calls kept changing the same ticket or settings. Nothing was written: call again. Metadata: `ticket`
-    (if the call was about an existing ticket).
+    """ABORTED. Other calls kept changing the same ticket, review, entry of the directory or settings. Nothing was
+    written. Retry the call. Error metadata: `ticket` (if the call was about an existing ticket).
     """
     ERROR_REASON_RATE_LIMITED: _ErrorReason.ValueType  # 70
-    """RESOURCE_EXHAUSTED. Too many calls or streams use one link, or the client reads a stream too slowly. Try again, or
-    resume the stream, after the delay in `RetryInfo`. No metadata.
+    """RESOURCE_EXHAUSTED. Too many calls or streams use one link, or the client reads a stream too slowly. Retry the
+    call, or resume the stream, after the delay in `RetryInfo`. Error metadata: none.
     """
     ERROR_REASON_DATABASE_UNAVAILABLE: _ErrorReason.ValueType  # 71
-    """UNAVAILABLE. The database is unreachable. Call again with the same `request_id` after the delay in `RetryInfo`. The
-    call may have written its change; the `request_id` makes the repeat safe. No metadata.
+    """UNAVAILABLE. The database is unreachable. The call may have written its change. Retry with the same `request_id`
+    after the delay in `RetryInfo`: a change that was written is not written twice. Error metadata: none.
     """
     ERROR_REASON_TIME_LIMIT_EXCEEDED: _ErrorReason.ValueType  # 72
-    """DEADLINE_EXCEEDED. The call took longer than the service allows, whatever the client's deadline is. Ask for less,
-    for example with a narrower filter, or call again with the same `request_id`. The call may have written its change;
-    the `request_id` makes the repeat safe. If the client's own deadline passes first, its gRPC library reports
-    DEADLINE_EXCEEDED without a reason. No metadata.
+    """DEADLINE_EXCEEDED. The call exceeded the service's own time limit, which is independent of the client's deadline.
+    The call may have written its change. Narrow the request, for example with a filter, or retry with the same
+    `request_id`: a change that was written is not written twice. If the client's own deadline passes first, its gRPC
+    library reports DEADLINE_EXCEEDED without a reason. Error metadata: none.
     """
     ERROR_REASON_OVERLOADED: _ErrorReason.ValueType  # 73
-    """RESOURCE_EXHAUSTED. The service already handles its maximum number of calls. Nothing was written. Call again after
-    the delay in `RetryInfo`. No metadata.
+    """RESOURCE_EXHAUSTED. The service already handles its maximum number of calls. Nothing was written. Retry after the
+    delay in `RetryInfo`. Error metadata: none.
     """
     ERROR_REASON_DRAINING: _ErrorReason.ValueType  # 74
-    """UNAVAILABLE. The service is shutting down, so it ended the stream. Resume after the delay in `RetryInfo`, with the
-    last `resume_token`: another replica serves the stream, or this one after its restart. No change is lost. No
-    metadata.
+    """UNAVAILABLE. The service is shutting down, so it ended the stream. Resume the stream after the delay in
+    `RetryInfo`, with the last `resume_token`. Another replica continues the stream, or the same one after its restart.
+    No change is lost. Error metadata: none.
     """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed. `ErrorInfo.reason` holds the value's name without its prefix, such as `TICKET_CLOSED`, and
-    `ErrorInfo.domain` is `care` (AIP-193). Each value documents its gRPC code and its metadata. All metadata values are
-    strings. A key is always present, unless it is marked "if …". Some errors also have the details `BadRequest` or
-    `RetryInfo` of `google.rpc`; their values say so.
+    `ErrorInfo.domain` is `care` (AIP-193). Each value documents its gRPC code and its error metadata
+    (`ErrorInfo.metadata`). All metadata values are strings. A key is always present, unless it is marked "if …". Some
+    errors also have the details `BadRequest` or `RetryInfo` of `google.rpc`; their values say so.
 
-    Each method documents the reasons that are specific to it. Any method can also return INVALID_FIELD, OVERLOADED,
-    TIME_LIMIT_EXCEEDED and DATABASE_UNAVAILABLE, and any method that needs a bearer token can return TOKEN_MISSING,
-    TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_KEYS_UNAVAILABLE and ROLE_NOT_ALLOWED.
+    Each method documents the reasons that are specific to it. Other reasons are common to many methods. Any method can
+    return INVALID_FIELD, OVERLOADED, TIME_LIMIT_EXCEEDED and DATABASE_UNAVAILABLE. Any method that needs a bearer token
+    can return TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_KEYS_UNAVAILABLE and ROLE_NOT_ALLOWED. Any method that
+    changes data can return CONTENDED. Any method that takes a `request_id` can return REQUEST_ID_REUSED. Any method that
+    takes an `etag` can return ETAG_MISMATCH. Any method that takes the `etag` of a ticket can return TICKET_CLOSED. Any
+    method that only the assignee may call can return UNASSIGNED and NOT_ASSIGNEE.
 
     Some keys occur in several errors. The *machine keys* describe the state machine that refused: `machine` is `status`
     or `recovery`; `state` is the present state without its prefix, or `NO_CONTACT` if no recovery is live; and `allowed`
     lists the triggers that are possible in that state, separated by commas, and may be empty. `ticket` is the ticket's
-    name. Errors for customers, from CustomerService, have no metadata.
+    name. Errors for customers, from CustomerService, have no error metadata.
     """
 
 ERROR_REASON_UNSPECIFIED: ErrorReason.ValueType  # 0
 """Not set. Never sent."""
 ERROR_REASON_INVALID_FIELD: ErrorReason.ValueType  # 1
 """INVALID_ARGUMENT. A field of the request is missing, malformed, too long or not allowed; or the request can't be
-decoded as the method's request type. `BadRequest` names each invalid field and says what to do. No metadata.
+decoded as the method's request type. `BadRequest` names each invalid field and says what to do. Error metadata:
+none.
 """
 ERROR_REASON_INVALID_PAGE_TOKEN: ErrorReason.ValueType  # 2
-"""INVALID_ARGUMENT. The page token or resume token is not from this method with the same parent, filter and order. No
-metadata.
+"""INVALID_ARGUMENT. The page token or resume token was not returned by this method for the same parent, filter and
+order. Error metadata: none.
 """
 ERROR_REASON_INVALID_FILTER: ErrorReason.ValueType  # 3
-"""INVALID_ARGUMENT. The filter is not valid (AIP-160): its grammar, a field that can't be filtered by, or a value
-that the field can't have. `BadRequest` says what to do. Metadata: `position` (the number of characters, in Unicode
-code points, before the error), `field` (the field's name, if the error is about a field).
+"""INVALID_ARGUMENT. The filter is not valid (AIP-160): it has a syntax error, a field that can't be filtered by, or a
+value that the field can't have. `BadRequest` says what to do. Error metadata: `position` (the number of
+characters, in Unicode code points, before the error), `field` (the field's name, if the error is about a field).
 """
 ERROR_REASON_TOKEN_MISSING: ErrorReason.ValueType  # 10
-"""UNAUTHENTICATED. The call has no `authorization: Bearer …` metadata. No metadata."""
+"""UNAUTHENTICATED. The call has no `authorization: Bearer …` header. Error metadata: none."""
 ERROR_REASON_TOKEN_INVALID: ErrorReason.ValueType  # 11
-"""UNAUTHENTICATED. The bearer token is malformed, signed with an unknown key, or has a missing or wrong claim.
-Metadata: `claim` (the claim's name, if the error is about a claim).
+"""UNAUTHENTICATED. The bearer token is malformed, is signed with an unknown key, or has a missing or wrong claim.
+Error metadata: `claim` (the claim's name, if the error is about a claim).
 """
 ERROR_REASON_TOKEN_EXPIRED: ErrorReason.ValueType  # 12
-"""UNAUTHENTICATED. The bearer token has expired: get a new one. No metadata."""
+"""UNAUTHENTICATED. The bearer token has expired. Get a new token. Error metadata: none."""
 ERROR_REASON_TOKEN_KEYS_UNAVAILABLE: ErrorReason.ValueType  # 13
-"""UNAVAILABLE. The bearer token names an unknown key, and the issuer's keys are not available right now. Try again
-after the delay in `RetryInfo`. No metadata.
+"""UNAVAILABLE. The bearer token is signed with an unknown key, and the issuer's keys are not available right now.
+Retry after the delay in `RetryInfo`. Error metadata: none.
 """
 ERROR_REASON_ROLE_NOT_ALLOWED: ErrorReason.ValueType  # 20
-"""PERMISSION_DENIED. The token has none of the roles that may call the method. Metadata: `method` (its full name),
-`roles` (the caller's roles, separated by commas), `allowed` (the roles that may call it).
+"""PERMISSION_DENIED. The token has none of the roles that may call the method. Error metadata: `method` (the method's
+full name), `roles` (the caller's roles, separated by commas), `allowed` (the roles that may call the method,
+separated by commas).
 """
 ERROR_REASON_NOT_ASSIGNEE: ErrorReason.ValueType  # 21
-"""PERMISSION_DENIED. The ticket is assigned to another agent, and only the assignee may do this. Metadata: `ticket`,
-`assignee` (the agent's name).
+"""PERMISSION_DENIED. Only the assignee may do this, and the ticket is assigned to another agent. Error metadata:
+`ticket`, `assignee` (the name of the assignee).
 """
 ERROR_REASON_NOT_ASSIGNABLE: ErrorReason.ValueType  # 22
-"""PERMISSION_DENIED. Tickets can't be assigned to the agent: `Agent.can_be_assignee` is false. Metadata: `ticket`,
-`agent` (the agent's name).
+"""PERMISSION_DENIED. The agent who would become the assignee can't be assigned tickets, because
+`Agent.can_be_assignee` is false. Error metadata: `ticket`, `agent` (the agent's name).
 """
-ERROR_REASON_NOT_REPORTABLE: ErrorReason.ValueType  # 23
-"""PERMISSION_DENIED. The agent can't raise tickets: `Agent.can_be_reporter` is false. Metadata: `agent` (the agent's
-name).
+ERROR_REASON_REPORTER_NOT_ALLOWED: ErrorReason.ValueType  # 23
+"""PERMISSION_DENIED. The agent is not allowed to create tickets, because `Agent.can_be_reporter` is false. Error
+metadata: `agent` (the agent's name).
 """
 ERROR_REASON_RESOURCE_NOT_FOUND: ErrorReason.ValueType  # 30
-"""NOT_FOUND. The resource does not exist, or belongs to another organization. The error does not tell which.
-Metadata: `resource` (the name in the request).
+"""NOT_FOUND. The resource does not exist, or belongs to another organization. The error is the same in both cases.
+Error metadata: `resource` (the name in the request).
 """
 ERROR_REASON_LINK_UNKNOWN: ErrorReason.ValueType  # 31
-"""NOT_FOUND. The link is not valid. The error does not tell whether the link is unknown, was altered, or belongs to a
-rejected contact. For WorkerService: the key of the link is missing from the service's configuration. No metadata.
+"""NOT_FOUND. The link is unknown, was altered, or belongs to a rejected contact. The error is the same in all cases.
+From WorkerService: the key of the link is missing from the service's configuration. Error metadata: none.
 """
 ERROR_REASON_REQUEST_ID_REUSED: ErrorReason.ValueType  # 40
 """ALREADY_EXISTS. The `request_id` was used in the last 24 hours for another method or another request. Use a new id
-for each new request. Metadata: `request_id`.
+for each new request. Error metadata: `request_id`.
 """
 ERROR_REASON_TICKET_EXISTS: ErrorReason.ValueType  # 41
-"""ALREADY_EXISTS. The review has a ticket that is not CLOSED. Metadata: `ticket` (that ticket's name), `review` (the
-review's name).
+"""ALREADY_EXISTS. The review already has a ticket that is not CLOSED. Error metadata: `ticket` (the name of that
+ticket), `review` (the review's name).
 """
 ERROR_REASON_ILLEGAL_TRANSITION: ErrorReason.ValueType  # 50
-"""FAILED_PRECONDITION. The state machine has no such transition from the present state. Metadata: the machine keys,
-`ticket`, `trigger` (the trigger of the call).
+"""FAILED_PRECONDITION. The state machine has no such transition from the present state. Error metadata: the machine
+keys, `ticket`, `trigger` (the trigger that the method fires).
 """
 ERROR_REASON_UNASSIGNED: ErrorReason.ValueType  # 51
-"""FAILED_PRECONDITION. The ticket has no assignee: take it first. Metadata: `ticket`."""
+"""FAILED_PRECONDITION. The ticket has no assignee. Call TakeTicket or AssignTicket first. Error metadata: `ticket`."""
 ERROR_REASON_ALREADY_ASSIGNED: ErrorReason.ValueType  # 52
-"""FAILED_PRECONDITION. The ticket is already assigned to another agent. Metadata: `ticket`, `assignee` (the agent's
-name).
+"""FAILED_PRECONDITION. The ticket is already assigned to another agent. Error metadata: `ticket`, `assignee` (the
+name of the assignee).
 """
 ERROR_REASON_CHAT_LOCKED: ErrorReason.ValueType  # 53
-"""FAILED_PRECONDITION. The chat with the customer is not open. Agents: send a form or add a contact, and wait for
-CHAT_UNLOCKED. Metadata: the machine keys, `ticket`.
+"""FAILED_PRECONDITION. The chat with the customer is not open. For agents: send a form or add a contact, and wait
+until `contact_state` is CHAT_UNLOCKED. Error metadata: the machine keys, `ticket`.
 """
 ERROR_REASON_TICKET_CLOSED: ErrorReason.ValueType  # 54
-"""FAILED_PRECONDITION. The ticket is CLOSED. A CLOSED ticket can't be changed or reopened. Metadata: the machine
-keys, `ticket`.
+"""FAILED_PRECONDITION. The ticket is CLOSED. A CLOSED ticket can't be changed or reopened. Error metadata: the
+machine keys, `ticket`.
 """
 ERROR_REASON_NO_REVIEW: ErrorReason.ValueType  # 55
-"""FAILED_PRECONDITION. The ticket has no review to reply to: use AddContact. Metadata: `ticket`."""
+"""FAILED_PRECONDITION. The ticket has no review to reply to. Call AddContact instead. Error metadata: `ticket`."""
 ERROR_REASON_FORM_LIVE: ErrorReason.ValueType  # 56
-"""FAILED_PRECONDITION. A recovery form is already live: wait for an answer, or withdraw it. Metadata: the machine
-keys, `ticket`, `recovery` (the name of the live one).
+"""FAILED_PRECONDITION. A recovery form is already live. Wait for an answer, or withdraw the form. Error metadata: the
+machine keys, `ticket`, `recovery` (the name of the live recovery).
 """
 ERROR_REASON_LINK_EXPIRED: ErrorReason.ValueType  # 57
-"""FAILED_PRECONDITION. The form has expired. Only for customers. No metadata."""
+"""FAILED_PRECONDITION. The form has expired. Only for customers. Error metadata: none."""
 ERROR_REASON_LINK_WITHDRAWN: ErrorReason.ValueType  # 58
 """FAILED_PRECONDITION. The business withdrew or replaced the form, or the review site refused the reply. Only for
-customers. No metadata.
+customers. Error metadata: none.
 """
 ERROR_REASON_ETAG_MISMATCH: ErrorReason.ValueType  # 60
 """ABORTED. The ticket or the settings have changed since you read the `etag`. Read them again, and decide again.
-Metadata: `ticket` (if the etag is a ticket's), `settings` (if the etag is of settings), `etag` (the present etag).
+Error metadata: `ticket` (the ticket's name, if the etag is a ticket's), `settings` (the name of the settings, if
+the etag is of settings), `etag` (the present etag).
 """
 ERROR_REASON_CONTENDED: ErrorReason.ValueType  # 61
-"""ABORTED. Other calls kept changing the same ticket or settings. Nothing was written: call again. Metadata: `ticket`
-(if the call was about an existing ticket).
+"""ABORTED. Other calls kept changing the same ticket, review, entry of the directory or settings. Nothing was
+written. Retry the call. Error metadata: `ticket` (if the call was about an existing ticket).
 """
 ERROR_REASON_RATE_LIMITED: ErrorReason.ValueType  # 70
-"""RESOURCE_EXHAUSTED. Too many calls or streams use one link, or the client reads a stream too slowly. Try again, or
-resume the stream, after the delay in `RetryInfo`. No metadata.
+"""RESOURCE_EXHAUSTED. Too many calls or streams use one link, or the client reads a stream too slowly. Retry the
+call, or resume the stream, after the delay in `RetryInfo`. Error metadata: none.
 """
 ERROR_REASON_DATABASE_UNAVAILABLE: ErrorReason.ValueType  # 71
-"""UNAVAILABLE. The database is unreachable. Call again with the same `request_id` after the delay in `RetryInfo`. The
-call may have written its change; the `request_id` makes the repeat safe. No metadata.
+"""UNAVAILABLE. The database is unreachable. The call may have written its change. Retry with the same `request_id`
+after the delay in `RetryInfo`: a change that was written is not written twice. Error metadata: none.
 """
 ERROR_REASON_TIME_LIMIT_EXCEEDED: ErrorReason.ValueType  # 72
-"""DEADLINE_EXCEEDED. The call took longer than the service allows, whatever the client's deadline is. Ask for less,
-for example with a narrower filter, or call again with the same `request_id`. The call may have written its change;
-the `request_id` makes the repeat safe. If the client's own deadline passes first, its gRPC library reports
-DEADLINE_EXCEEDED without a reason. No metadata.
+"""DEADLINE_EXCEEDED. The call exceeded the service's own time limit, which is independent of the client's deadline.
+The call may have written its change. Narrow the request, for example with a filter, or retry with the same
+`request_id`: a change that was written is not written twice. If the client's own deadline passes first, its gRPC
+library reports DEADLINE_EXCEEDED without a reason. Error metadata: none.
 """
 ERROR_REASON_OVERLOADED: ErrorReason.ValueType  # 73
-"""RESOURCE_EXHAUSTED. The service already handles its maximum number of calls. Nothing was written. Call again after
-the delay in `RetryInfo`. No metadata.
+"""RESOURCE_EXHAUSTED. The service already handles its maximum number of calls. Nothing was written. Retry after the
+delay in `RetryInfo`. Error metadata: none.
 """
 ERROR_REASON_DRAINING: ErrorReason.ValueType  # 74
-"""UNAVAILABLE. The service is shutting down, so it ended the stream. Resume after the delay in `RetryInfo`, with the
-last `resume_token`: another replica serves the stream, or this one after its restart. No change is lost. No
-metadata.
+"""UNAVAILABLE. The service is shutting down, so it ended the stream. Resume the stream after the delay in
+`RetryInfo`, with the last `resume_token`. Another replica continues the stream, or the same one after its restart.
+No change is lost. Error metadata: none.
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

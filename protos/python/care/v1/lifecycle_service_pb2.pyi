@@ -109,9 +109,9 @@ class State(_message.Message):
     name: _builtins.str
     """The state's name without its prefix, such as `IN_PROGRESS`."""
     initial: _builtins.bool
-    """Whether a resource can start in it."""
+    """Whether a resource can start in this state."""
     final: _builtins.bool
-    """Whether it has no transition to another state."""
+    """Whether the state has no transition to another state."""
     def __init__(
         self,
         *,
@@ -140,12 +140,12 @@ class Transition(_message.Message):
     trigger: _builtins.str
     """The trigger, such as `resolve`."""
     target: _builtins.str
-    """The state after it."""
+    """The state after the transition."""
     who: _builtins.str
     """Who can fire the trigger, in words."""
     @_builtins.property
     def sources(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The states that it can start from. Empty if it creates a resource."""
+        """The states in which the trigger can fire. Empty if the trigger creates a resource."""
 
     def __init__(
         self,

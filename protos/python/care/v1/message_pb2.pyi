@@ -29,16 +29,16 @@ class _MessageKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MessageKi
     MESSAGE_KIND_UNSPECIFIED: _MessageKind.ValueType  # 0
     """Not set. Never stored."""
     MESSAGE_KIND_REVIEW: _MessageKind.ValueType  # 1
-    """The review that the ticket came from, as it was then. Each later edit of the review adds another entry."""
+    """The review that the ticket is about, as it was at that time. Each later edit of the review adds another entry."""
     MESSAGE_KIND_REVIEW_REPLY: _MessageKind.ValueType  # 2
     """The business's public reply to the review. The link appears as the placeholder `{form_link}`."""
     MESSAGE_KIND_RECOVERY_FORM: _MessageKind.ValueType  # 3
-    """The recovery form of the reply. `recovery_state` says what became of it."""
+    """The recovery form of the reply. `recovery_state` has the present state of its recovery."""
     MESSAGE_KIND_NOTE: _MessageKind.ValueType  # 4
     """An internal note. Customers never see notes."""
     MESSAGE_KIND_AGENT_MESSAGE: _MessageKind.ValueType  # 5
-    """A message from the business to the customer. `delivery` says how far it got. The greeting that opens a chat is also
-    an AGENT_MESSAGE, written by a workflow. Its private link appears as the placeholder `{chat_link}`.
+    """A message from the business to the customer. `delivery` has the state of its delivery. The greeting that opens a
+    chat is also an AGENT_MESSAGE, written by a workflow. Its private link appears as the placeholder `{chat_link}`.
     """
     MESSAGE_KIND_CUSTOMER_MESSAGE: _MessageKind.ValueType  # 6
     """A message from the customer: on the chat page, by email or by SMS."""
@@ -49,16 +49,16 @@ class MessageKind(_MessageKind, metaclass=_MessageKindEnumTypeWrapper):
 MESSAGE_KIND_UNSPECIFIED: MessageKind.ValueType  # 0
 """Not set. Never stored."""
 MESSAGE_KIND_REVIEW: MessageKind.ValueType  # 1
-"""The review that the ticket came from, as it was then. Each later edit of the review adds another entry."""
+"""The review that the ticket is about, as it was at that time. Each later edit of the review adds another entry."""
 MESSAGE_KIND_REVIEW_REPLY: MessageKind.ValueType  # 2
 """The business's public reply to the review. The link appears as the placeholder `{form_link}`."""
 MESSAGE_KIND_RECOVERY_FORM: MessageKind.ValueType  # 3
-"""The recovery form of the reply. `recovery_state` says what became of it."""
+"""The recovery form of the reply. `recovery_state` has the present state of its recovery."""
 MESSAGE_KIND_NOTE: MessageKind.ValueType  # 4
 """An internal note. Customers never see notes."""
 MESSAGE_KIND_AGENT_MESSAGE: MessageKind.ValueType  # 5
-"""A message from the business to the customer. `delivery` says how far it got. The greeting that opens a chat is also
-an AGENT_MESSAGE, written by a workflow. Its private link appears as the placeholder `{chat_link}`.
+"""A message from the business to the customer. `delivery` has the state of its delivery. The greeting that opens a
+chat is also an AGENT_MESSAGE, written by a workflow. Its private link appears as the placeholder `{chat_link}`.
 """
 MESSAGE_KIND_CUSTOMER_MESSAGE: MessageKind.ValueType  # 6
 """A message from the customer: on the chat page, by email or by SMS."""
@@ -97,13 +97,15 @@ class _DeliveryStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Deliver
     DELIVERY_STATE_UNSPECIFIED: _DeliveryState.ValueType  # 0
     """Not set: the entry is not delivered to anybody."""
     DELIVERY_STATE_QUEUED: _DeliveryState.ValueType  # 1
-    """It waits to be sent, or for the next try."""
+    """The message waits for the first or the next attempt to send it."""
     DELIVERY_STATE_SENT: _DeliveryState.ValueType  # 2
-    """The provider accepted it."""
+    """The provider accepted the message."""
     DELIVERY_STATE_DELIVERED: _DeliveryState.ValueType  # 3
-    """The provider confirmed that it arrived. Email servers do not confirm this."""
+    """The provider confirmed that the message arrived. Email servers do not confirm this."""
     DELIVERY_STATE_FAILED: _DeliveryState.ValueType  # 4
-    """It was not delivered; `failure_reason` says why. The chat page still shows it, unless its contact was rejected."""
+    """The message was not delivered; `failure_reason` says why. The chat page still shows the message, unless its contact
+    was rejected.
+    """
 
 class DeliveryState(_DeliveryState, metaclass=_DeliveryStateEnumTypeWrapper):
     """How far a message to the customer got."""
@@ -111,13 +113,15 @@ class DeliveryState(_DeliveryState, metaclass=_DeliveryStateEnumTypeWrapper):
 DELIVERY_STATE_UNSPECIFIED: DeliveryState.ValueType  # 0
 """Not set: the entry is not delivered to anybody."""
 DELIVERY_STATE_QUEUED: DeliveryState.ValueType  # 1
-"""It waits to be sent, or for the next try."""
+"""The message waits for the first or the next attempt to send it."""
 DELIVERY_STATE_SENT: DeliveryState.ValueType  # 2
-"""The provider accepted it."""
+"""The provider accepted the message."""
 DELIVERY_STATE_DELIVERED: DeliveryState.ValueType  # 3
-"""The provider confirmed that it arrived. Email servers do not confirm this."""
+"""The provider confirmed that the message arrived. Email servers do not confirm this."""
 DELIVERY_STATE_FAILED: DeliveryState.ValueType  # 4
-"""It was not delivered; `failure_reason` says why. The chat page still shows it, unless its contact was rejected."""
+"""The message was not delivered; `failure_reason` says why. The chat page still shows the message, unless its contact
+was rejected.
+"""
 Global___DeliveryState: _TypeAlias = DeliveryState  # noqa: Y015
 
 class _DeliveryFailure:
@@ -135,13 +139,15 @@ class _DeliveryFailureEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Deliv
     DELIVERY_FAILURE_CONTENT_REFUSED: _DeliveryFailure.ValueType  # 3
     """The provider refused the message because of its content or length."""
     DELIVERY_FAILURE_NOT_PERMITTED: _DeliveryFailure.ValueType  # 4
-    """The provider does not permit this account to send it: because of credentials, permissions, the sender, or payment."""
+    """The provider does not permit this account to send the message: because of credentials, permissions, the sender, or
+    payment.
+    """
     DELIVERY_FAILURE_TIMED_OUT: _DeliveryFailure.ValueType  # 5
     """The provider was unreachable or deferred the message for three days."""
     DELIVERY_FAILURE_CONTACT_REJECTED: _DeliveryFailure.ValueType  # 6
     """The contact was rejected before the message was sent."""
     DELIVERY_FAILURE_NO_CHANNEL: _DeliveryFailure.ValueType  # 7
-    """The worker has no channel for the contact's address."""
+    """The worker has no adapter for the channel of the contact's address."""
     DELIVERY_FAILURE_BOUNCED: _DeliveryFailure.ValueType  # 8
     """The provider accepted the message, and later reported that it did not arrive."""
     DELIVERY_FAILURE_OTHER: _DeliveryFailure.ValueType  # 9
@@ -159,13 +165,15 @@ DELIVERY_FAILURE_UNSUBSCRIBED: DeliveryFailure.ValueType  # 2
 DELIVERY_FAILURE_CONTENT_REFUSED: DeliveryFailure.ValueType  # 3
 """The provider refused the message because of its content or length."""
 DELIVERY_FAILURE_NOT_PERMITTED: DeliveryFailure.ValueType  # 4
-"""The provider does not permit this account to send it: because of credentials, permissions, the sender, or payment."""
+"""The provider does not permit this account to send the message: because of credentials, permissions, the sender, or
+payment.
+"""
 DELIVERY_FAILURE_TIMED_OUT: DeliveryFailure.ValueType  # 5
 """The provider was unreachable or deferred the message for three days."""
 DELIVERY_FAILURE_CONTACT_REJECTED: DeliveryFailure.ValueType  # 6
 """The contact was rejected before the message was sent."""
 DELIVERY_FAILURE_NO_CHANNEL: DeliveryFailure.ValueType  # 7
-"""The worker has no channel for the contact's address."""
+"""The worker has no adapter for the channel of the contact's address."""
 DELIVERY_FAILURE_BOUNCED: DeliveryFailure.ValueType  # 8
 """The provider accepted the message, and later reported that it did not arrive."""
 DELIVERY_FAILURE_OTHER: DeliveryFailure.ValueType  # 9
@@ -174,7 +182,7 @@ Global___DeliveryFailure: _TypeAlias = DeliveryFailure  # noqa: Y015
 
 @_typing.final
 class Delivery(_message.Message):
-    """How far a message to the customer got, and by which channel."""
+    """The delivery of a message to the customer: its state, and its channel."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -187,14 +195,14 @@ class Delivery(_message.Message):
     state: Global___DeliveryState.ValueType
     """How far it got."""
     channel: Global___Channel.ValueType
-    """The channel that it is sent by."""
+    """The channel on which the message is sent."""
     failure_reason: Global___DeliveryFailure.ValueType
     """Why it failed. Only for FAILED."""
     failure_message: _builtins.str
     """The provider's own words. Only for FAILED, and only for the team; may be empty."""
     @_builtins.property
     def send_time(self) -> _timestamp_pb2.Timestamp:
-        """When the provider accepted it. Unset before."""
+        """When the provider accepted the message. Unset before."""
 
     @_builtins.property
     def end_time(self) -> _timestamp_pb2.Timestamp:
@@ -256,9 +264,9 @@ class Message(_message.Message):
     contact: _builtins.str
     """The `Contact.id` of the recipient of an AGENT_MESSAGE, or of the author of a CUSTOMER_MESSAGE. Empty otherwise."""
     channel: Global___Channel.ValueType
-    """For a CUSTOMER_MESSAGE, the channel that it came by. Unspecified if it was written on the chat page."""
+    """For a CUSTOMER_MESSAGE, the channel on which it was received. Unspecified if it was written on the chat page."""
     automatic: _builtins.bool
-    """Whether a machine wrote the CUSTOMER_MESSAGE, such as an out-of-office notice or a bounce. Automatic messages do
+    """Whether a program wrote the CUSTOMER_MESSAGE, such as an out-of-office notice or a bounce. Automatic messages do
     not reopen tickets.
     """
     @_builtins.property
@@ -267,7 +275,7 @@ class Message(_message.Message):
 
     @_builtins.property
     def delivery(self) -> Global___Delivery:
-        """For an AGENT_MESSAGE, how far it got. Unset otherwise."""
+        """For an AGENT_MESSAGE, its delivery. Unset otherwise."""
 
     def __init__(
         self,

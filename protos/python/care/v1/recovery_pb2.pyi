@@ -117,9 +117,9 @@ class _RefusalReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Refusal
     REFUSAL_REASON_REVIEW_NOT_FOUND: _RefusalReason.ValueType  # 3
     """The review no longer exists at the site."""
     REFUSAL_REASON_NOT_PERMITTED: _RefusalReason.ValueType  # 4
-    """The business's account may not reply to this review, or the worker has no channel for the site."""
+    """The business's account may not reply to this review, or the worker has no adapter for the site."""
     REFUSAL_REASON_TAKEN_DOWN: _RefusalReason.ValueType  # 5
-    """The reply was public, and the site took it down."""
+    """The reply was public, and the site took the reply down."""
     REFUSAL_REASON_OTHER: _RefusalReason.ValueType  # 6
     """Another reason; `refusal_message` has the site's own words."""
 
@@ -135,17 +135,17 @@ REFUSAL_REASON_LINKS_NOT_ALLOWED: RefusalReason.ValueType  # 2
 REFUSAL_REASON_REVIEW_NOT_FOUND: RefusalReason.ValueType  # 3
 """The review no longer exists at the site."""
 REFUSAL_REASON_NOT_PERMITTED: RefusalReason.ValueType  # 4
-"""The business's account may not reply to this review, or the worker has no channel for the site."""
+"""The business's account may not reply to this review, or the worker has no adapter for the site."""
 REFUSAL_REASON_TAKEN_DOWN: RefusalReason.ValueType  # 5
-"""The reply was public, and the site took it down."""
+"""The reply was public, and the site took the reply down."""
 REFUSAL_REASON_OTHER: RefusalReason.ValueType  # 6
 """Another reason; `refusal_message` has the site's own words."""
 Global___RefusalReason: _TypeAlias = RefusalReason  # noqa: Y015
 
 @_typing.final
 class Contact(_message.Message):
-    """An address that a recovery brought. It is a claim until `verified` is set, because anybody who has the public link
-    can submit one.
+    """An address of the customer, submitted with a form or added by the team or a service. It is a *claim* until `verified`
+    is set, because anybody who has the public link can submit an address.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -159,7 +159,7 @@ class Contact(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     RECOVERY_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """Unique within the organization. The messages from and to the customer have it as `Message.contact`."""
+    """Unique within the organization. `Message.contact` of each message from or to the customer has this id."""
     display_name: _builtins.str
     """The name that was given. May be empty."""
     email: _builtins.str
@@ -171,8 +171,9 @@ class Contact(_message.Message):
     verified: _builtins.bool
     """Whether the chat link that was sent to this address has been used."""
     recovery: _builtins.str
-    """`organizations/{o}/tickets/{n}/recoveries/{id}`: the recovery that brought it. For a claim, this can be a recovery
-    of an earlier ticket of the same review, because a form still accepts answers after its ticket was closed.
+    """`organizations/{o}/tickets/{n}/recoveries/{id}`: the recovery for which the address was given. For a claim, this
+    can be a recovery of an earlier ticket of the same review, because a form still accepts answers after its ticket
+    was closed.
     """
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
@@ -247,8 +248,8 @@ class Recovery(_message.Message):
 
     @_builtins.property
     def claims(self) -> _containers.RepeatedCompositeFieldContainer[Global___Contact]:
-        """Further addresses that were left on the same form, the oldest first. The form keeps at most five until the assignee
-        accepts or rejects a contact. To accept a claim, call AddContact with `claim`.
+        """Further addresses that were submitted with the same form, the oldest first. The form keeps at most five until the
+        assignee accepts or rejects a contact. To accept a claim, call AddContact with `claim`.
         """
 
     @_builtins.property

@@ -19,8 +19,8 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Review(_message.Message):
-    """A public review. An organization has one for each site and external id. To report an edit or a deletion, ingest the
-    review again.
+    """A public review. An organization has one review for each site and external id. To report an edit or a deletion,
+    ingest the review again.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -44,13 +44,13 @@ class Review(_message.Message):
     """
     site: _builtins.str
     """The short name of the review site, such as `local`: 1 to 40 lower-case letters, digits and `-`. The worker's
-    channel of that name posts the replies.
+    adapter with that name posts the replies.
     """
     external_id: _builtins.str
     """The site's id of the review, up to 512 characters."""
     location: _builtins.str
-    """`organizations/{o}/locations/{id}`: the shop or branch that was reviewed. A location exists from the first call
-    that names it.
+    """`organizations/{o}/locations/{id}`: the shop or branch that was reviewed. The first call that names a location
+    creates the location.
     """
     author_display_name: _builtins.str
     """The author's name at the site, up to 200 characters. Empty for an anonymous review."""
@@ -74,7 +74,7 @@ class Review(_message.Message):
 
     @_builtins.property
     def ingest_time(self) -> _timestamp_pb2.Timestamp:
-        """When Care first took the review in."""
+        """When the review was first ingested."""
 
     @_builtins.property
     def delete_time(self) -> _timestamp_pb2.Timestamp:

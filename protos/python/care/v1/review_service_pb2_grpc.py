@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class ReviewServiceStub:
-    """Takes in public reviews from services that watch review sites, and shows them to the team.
+    """Ingests public reviews from services that watch review sites, and shows them to the team.
     """
 
     def __init__(self, channel):
@@ -58,24 +58,24 @@ class ReviewServiceStub:
 
 
 class ReviewServiceServicer:
-    """Takes in public reviews from services that watch review sites, and shows them to the team.
+    """Ingests public reviews from services that watch review sites, and shows them to the team.
     """
 
     def IngestReview(self, request, context):
-        """Takes in a new review, or an edit or deletion of a known one. The site and the external id identify a review. A
-        version that is older than the stored one changes nothing. An edit or deletion adds entries to the thread and the
-        activity log of the review's open ticket. If the review has no open ticket, and the settings of its location want
-        one for this version but did not for the stored one (`Settings.ticket_creation`), a ticket is raised in the same
-        transaction, and `Review.ticket` names it. Errors: INVALID_FIELD.
+        """Ingests a new review, or an edit or deletion of a known review. The site and the external id identify a review. A
+        version that is older than the stored version changes nothing. An edit or deletion adds entries to the thread and
+        the activity log of the review's open ticket. If the review has no open ticket, the same transaction creates one in
+        two cases: the review is new and matches `Settings.ticket_creation` of its location, or an edit changed it so that
+        it now matches. `Review.ticket` then names the ticket. Errors: INVALID_FIELD.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BatchIngestReviews(self, request, context):
-        """Calls IngestReview for up to 100 reviews, one after the other. Each succeeds or fails on its own (AIP-231). Errors:
-        INVALID_FIELD if the batch is not valid, and then nothing is done; DATABASE_UNAVAILABLE and TIME_LIMIT_EXCEEDED,
-        which end the batch: repeat it with the same `request_id`.
+        """Calls IngestReview for up to 100 reviews, one after the other. Each item succeeds or fails independently (AIP-231).
+        Errors: INVALID_FIELD if the batch is not valid: then no item is tried; DATABASE_UNAVAILABLE and
+        TIME_LIMIT_EXCEEDED, which end the batch after some items. Then retry the batch with the same `request_id`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -128,7 +128,7 @@ def add_ReviewServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ReviewService:
-    """Takes in public reviews from services that watch review sites, and shows them to the team.
+    """Ingests public reviews from services that watch review sites, and shows them to the team.
     """
 
     @staticmethod

@@ -35,9 +35,9 @@ class _AutoAssignEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AutoAssign
     AUTO_ASSIGN_OFF: _AutoAssign.ValueType  # 1
     """Nobody: new tickets are unassigned."""
     AUTO_ASSIGN_ROUND_ROBIN: _AutoAssign.ValueType  # 2
-    """The agents of the location, in turn."""
+    """The agents who can be assigned tickets of the location, in turn."""
     AUTO_ASSIGN_LEAST_LOADED: _AutoAssign.ValueType  # 3
-    """The agent of the location with the fewest tickets that are not CLOSED."""
+    """The agent with the fewest OPEN and IN_PROGRESS tickets, among those who can be assigned tickets of the location."""
 
 class AutoAssign(_AutoAssign, metaclass=_AutoAssignEnumTypeWrapper):
     """Who gets new tickets automatically."""
@@ -47,9 +47,9 @@ AUTO_ASSIGN_UNSPECIFIED: AutoAssign.ValueType  # 0
 AUTO_ASSIGN_OFF: AutoAssign.ValueType  # 1
 """Nobody: new tickets are unassigned."""
 AUTO_ASSIGN_ROUND_ROBIN: AutoAssign.ValueType  # 2
-"""The agents of the location, in turn."""
+"""The agents who can be assigned tickets of the location, in turn."""
 AUTO_ASSIGN_LEAST_LOADED: AutoAssign.ValueType  # 3
-"""The agent of the location with the fewest tickets that are not CLOSED."""
+"""The agent with the fewest OPEN and IN_PROGRESS tickets, among those who can be assigned tickets of the location."""
 Global___AutoAssign: _TypeAlias = AutoAssign  # noqa: Y015
 
 class _Weekday:
@@ -106,7 +106,7 @@ class TicketCreation(_message.Message):
     SITES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def stars(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Reviews with these numbers of stars, each 1 to 5. Empty for no reviews."""
+        """Reviews with these star ratings, each 1 to 5. Empty for no reviews."""
 
     @_builtins.property
     def sites(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -128,14 +128,14 @@ Global___TicketCreation: _TypeAlias = TicketCreation  # noqa: Y015
 
 @_typing.final
 class StarPriorities(_message.Message):
-    """The priorities of new tickets by the stars of their reviews."""
+    """The priorities of new tickets by the star ratings of their reviews."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     PRIORITIES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def priorities(self) -> _containers.RepeatedCompositeFieldContainer[Global___StarPriority]:
-        """Each number of stars at most once. A number that is not listed gets NORMAL."""
+        """Each star rating at most once. A rating that is not listed gets NORMAL."""
 
     def __init__(
         self,
@@ -152,7 +152,7 @@ Global___StarPriorities: _TypeAlias = StarPriorities  # noqa: Y015
 
 @_typing.final
 class StarPriority(_message.Message):
-    """The priority of new tickets for reviews with this number of stars."""
+    """The priority of new tickets for reviews with this star rating."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -259,8 +259,8 @@ class Deadlines(_message.Message):
     PRIORITIES_FIELD_NUMBER: _builtins.int
     PAUSED_WHILE_WAITING_FIELD_NUMBER: _builtins.int
     paused_while_waiting: _builtins.bool
-    """Whether time does not count while the team waits for the customer: while a form is live, or the last message of an
-    open chat is the business's.
+    """Whether the deadlines pause while the team waits for the customer: while a form is live, or while the customer has
+    not answered the team's last message in an open chat.
     """
     @_builtins.property
     def priorities(self) -> _containers.RepeatedCompositeFieldContainer[Global___PriorityDeadlines]:
@@ -380,8 +380,8 @@ Global___OpenHours: _TypeAlias = OpenHours  # noqa: Y015
 
 @_typing.final
 class Settings(_message.Message):
-    """The settings of an organization or a location. A location's field that is not set has the organization's value. If
-    that is not set either, the field's default applies.
+    """The settings of an organization or a location. If a location does not set a field, the organization's value applies.
+    If the organization does not set the field either, the default applies.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -409,17 +409,17 @@ class Settings(_message.Message):
     auto_assign: Global___AutoAssign.ValueType
     """Who gets new tickets automatically. Default: OFF."""
     inactivity_days: _builtins.int
-    """After how many days without activity a ticket that is not RESOLVED is closed automatically, unless a form is live.
+    """A ticket that is not RESOLVED is closed automatically after this many days without activity, unless a form is live.
     0 to 365; 0 means never. Default: 30.
     """
     inactivity_warning_days: _builtins.int
-    """How many days before that the assignee is warned. 0 to 364, and less than `inactivity_days`; 0 means no warning.
-    Default: 3.
+    """How many days before this automatic close the assignee is warned. 0 to 364, and less than `inactivity_days`; 0
+    means no warning. Default: 3.
     """
     warn_customer: _builtins.bool
-    """Whether the customer is warned, too, if the chat is open. Default: false."""
+    """Whether the customer is also warned, if the chat is open. Default: false."""
     grace_days: _builtins.int
-    """After how many days without activity a RESOLVED ticket is closed automatically, unless a form is live. 0 to 365; 0
+    """A RESOLVED ticket is closed automatically after this many days without activity, unless a form is live. 0 to 365; 0
     means never. Default: 7.
     """
     preferred_channel: _message_pb2.Channel.ValueType
@@ -433,7 +433,7 @@ class Settings(_message.Message):
     closing_notice: _builtins.str
     """The message that warns the customer, if `warn_customer` is set: 1 to 1,000 characters. Default: a general sentence."""
     etag: _builtins.str
-    """The number of the latest revision, as text. Send it as `UpdateSettingsRequest.etag` to detect changes in between
+    """The number of the latest revision, as text. Send it as `UpdateSettingsRequest.etag` to detect changes by others
     (AIP-154).
     """
     @_builtins.property
@@ -570,10 +570,10 @@ class SettingsRevision(_message.Message):
     number: _builtins.int
     """Counts 1, 2, 3… for each organization's and each location's settings."""
     author: _builtins.str
-    """Who made it: `organizations/{o}/agents/{id}` for an agent, the token's `sub` for a service."""
+    """Who made the change: `organizations/{o}/agents/{id}` for an agent, the token's `sub` for a service."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
-        """When it was made."""
+        """When the change was made."""
 
     @_builtins.property
     def changes(self) -> _containers.RepeatedCompositeFieldContainer[_activity_pb2.FieldChange]:

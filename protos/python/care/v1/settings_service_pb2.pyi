@@ -90,7 +90,7 @@ class UpdateSettingsRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     etag: _builtins.str
     """The etag that the settings had when you read them. If they have changed since, the call fails with ETAG_MISMATCH
-    (AIP-154). Empty: not compared.
+    (AIP-154). If it is empty, the call does not compare the etag.
     """
     request_id: _builtins.str
     """Makes a retry safe (AIP-155): a UUID in any letter case. For 24 hours, a repeat of the same request with the same
@@ -102,8 +102,8 @@ class UpdateSettingsRequest(_message.Message):
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """The fields to set; `*` for all of them. A field that is in the mask, and not set in `settings`, is cleared: the
-        organization's value or the default applies again. Without a mask, the fields that are set in `settings`.
+        """The fields to set; `*` for all of them. If a field is in the mask but not set in `settings`, the field is cleared:
+        the organization's value or the default applies again. Without a mask, the fields that are set in `settings`.
         """
 
     def __init__(
@@ -170,8 +170,8 @@ class ListSettingsRevisionsRequest(_message.Message):
     parent: _builtins.str
     """The settings: `organizations/{o}/settings` or `organizations/{o}/locations/{l}/settings`."""
     page_size: _builtins.int
-    """The maximum number of results: 1 to 1,000. 0 stands for 50, and more than 1,000 for 1,000. A page can hold fewer,
-    because a response is limited to 3 MiB: there are more results if `next_page_token` is set (AIP-158).
+    """The maximum number of results: 1 to 1,000. 0 means 50, and more than 1,000 means 1,000. A page can have fewer
+    results, because a response is limited to 3 MiB. There are more results if `next_page_token` is set (AIP-158).
     """
     page_token: _builtins.str
     """The `next_page_token` of the previous page, for the same parent. Empty for the first page."""
@@ -231,11 +231,11 @@ class PreviewReplyRequest(_message.Message):
     name: _builtins.str
     """The settings whose templates are used: `organizations/{o}/settings` or `organizations/{o}/locations/{l}/settings`."""
     language: _builtins.str
-    """A language tag (BCP 47). Selects the template for that language, else for the language without its region, else the
-    first template.
+    """A language tag (BCP 47). Selects the template for that language, or else for the language without its region, or
+    else the first template.
     """
     site: _builtins.str
-    """The review site, to get its limit. Empty for no limit."""
+    """The review site whose maximum length is returned. Empty for no maximum."""
     reply_text: _builtins.str
     """A text to use instead of a template, with `{form_link}` exactly once. Empty for the template."""
     def __init__(

@@ -62,15 +62,15 @@ class SettingsServiceServicer:
     """
 
     def GetSettings(self, request, context):
-        """Returns the settings, the values that apply, and where each of these is set. Errors: RESOURCE_NOT_FOUND.
+        """Returns the settings, the values that apply, and where each value is set. Errors: RESOURCE_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateSettings(self, request, context):
-        """Changes settings (AIP-134). The change also moves the deadlines and reminders of open tickets. It is checked
-        together with the other settings, for the organization and for each of its locations. Errors: INVALID_FIELD,
+        """Changes settings (AIP-134). The change also recalculates the deadlines and reminders of open tickets. The service
+        checks all settings together: those of the organization, and those of each of its locations. Errors: INVALID_FIELD,
         RESOURCE_NOT_FOUND, ETAG_MISMATCH, CONTENDED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -34,10 +34,10 @@ class SettingsServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> SettingsServiceAsyncStub: ...
     GetSettings: _grpc.UnaryUnaryMultiCallable[_settings_service_pb2.GetSettingsRequest, _settings_service_pb2.GetSettingsResponse]
-    """Returns the settings, the values that apply, and where each of these is set. Errors: RESOURCE_NOT_FOUND."""
+    """Returns the settings, the values that apply, and where each value is set. Errors: RESOURCE_NOT_FOUND."""
     UpdateSettings: _grpc.UnaryUnaryMultiCallable[_settings_service_pb2.UpdateSettingsRequest, _settings_service_pb2.UpdateSettingsResponse]
-    """Changes settings (AIP-134). The change also moves the deadlines and reminders of open tickets. It is checked
-    together with the other settings, for the organization and for each of its locations. Errors: INVALID_FIELD,
+    """Changes settings (AIP-134). The change also recalculates the deadlines and reminders of open tickets. The service
+    checks all settings together: those of the organization, and those of each of its locations. Errors: INVALID_FIELD,
     RESOURCE_NOT_FOUND, ETAG_MISMATCH, CONTENDED.
     """
     ListSettingsRevisions: _grpc.UnaryUnaryMultiCallable[_settings_service_pb2.ListSettingsRevisionsRequest, _settings_service_pb2.ListSettingsRevisionsResponse]
@@ -53,10 +53,10 @@ class SettingsServiceAsyncStub(SettingsServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetSettings: _aio.UnaryUnaryMultiCallable[_settings_service_pb2.GetSettingsRequest, _settings_service_pb2.GetSettingsResponse]  # type: ignore[assignment]
-    """Returns the settings, the values that apply, and where each of these is set. Errors: RESOURCE_NOT_FOUND."""
+    """Returns the settings, the values that apply, and where each value is set. Errors: RESOURCE_NOT_FOUND."""
     UpdateSettings: _aio.UnaryUnaryMultiCallable[_settings_service_pb2.UpdateSettingsRequest, _settings_service_pb2.UpdateSettingsResponse]  # type: ignore[assignment]
-    """Changes settings (AIP-134). The change also moves the deadlines and reminders of open tickets. It is checked
-    together with the other settings, for the organization and for each of its locations. Errors: INVALID_FIELD,
+    """Changes settings (AIP-134). The change also recalculates the deadlines and reminders of open tickets. The service
+    checks all settings together: those of the organization, and those of each of its locations. Errors: INVALID_FIELD,
     RESOURCE_NOT_FOUND, ETAG_MISMATCH, CONTENDED.
     """
     ListSettingsRevisions: _aio.UnaryUnaryMultiCallable[_settings_service_pb2.ListSettingsRevisionsRequest, _settings_service_pb2.ListSettingsRevisionsResponse]  # type: ignore[assignment]
@@ -75,7 +75,7 @@ class SettingsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _settings_service_pb2.GetSettingsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_settings_service_pb2.GetSettingsResponse, _abc.Awaitable[_settings_service_pb2.GetSettingsResponse]]:
-        """Returns the settings, the values that apply, and where each of these is set. Errors: RESOURCE_NOT_FOUND."""
+        """Returns the settings, the values that apply, and where each value is set. Errors: RESOURCE_NOT_FOUND."""
 
     @_abc_1.abstractmethod
     def UpdateSettings(
@@ -83,8 +83,8 @@ class SettingsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _settings_service_pb2.UpdateSettingsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_settings_service_pb2.UpdateSettingsResponse, _abc.Awaitable[_settings_service_pb2.UpdateSettingsResponse]]:
-        """Changes settings (AIP-134). The change also moves the deadlines and reminders of open tickets. It is checked
-        together with the other settings, for the organization and for each of its locations. Errors: INVALID_FIELD,
+        """Changes settings (AIP-134). The change also recalculates the deadlines and reminders of open tickets. The service
+        checks all settings together: those of the organization, and those of each of its locations. Errors: INVALID_FIELD,
         RESOURCE_NOT_FOUND, ETAG_MISMATCH, CONTENDED.
         """
 

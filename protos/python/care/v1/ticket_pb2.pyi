@@ -34,16 +34,16 @@ class _TicketStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TicketSt
     TICKET_STATUS_IN_PROGRESS: _TicketStatus.ValueType  # 2
     """The assignee works on it, or a RESOLVED ticket was reopened."""
     TICKET_STATUS_RESOLVED: _TicketStatus.ValueType  # 3
-    """The assignee considers the problem solved. The assignee can reopen it, and a customer reopens it by answering the
-    form or by writing a message. An automatic message does not reopen it, nor does a further claim on a form that was
-    already answered, because anybody with the public link can submit one.
+    """The assignee considers the problem solved. The assignee can reopen the ticket, and the customer reopens it by
+    answering the form or by writing a message. Two things do not reopen the ticket: an automatic message, and a claim
+    on a form that was already answered, because anybody with the public link can submit a claim.
     """
     TICKET_STATUS_CLOSED: _TicketStatus.ValueType  # 4
-    """Final. Every command fails with TICKET_CLOSED. If the customer comes back, a follow-up ticket is raised."""
+    """Final. Every command fails with TICKET_CLOSED. If the customer writes again, a follow-up ticket is created."""
 
 class TicketStatus(_TicketStatus, metaclass=_TicketStatusEnumTypeWrapper):
-    """The states of the `status` machine: how far the work on a ticket is. Only the methods named after its transitions
-    change it (AIP-216).
+    """The states of the `status` machine: the progress of the team's work on a ticket. Only the methods that are named
+    after its transitions change the status (AIP-216).
     """
 
 TICKET_STATUS_UNSPECIFIED: TicketStatus.ValueType  # 0
@@ -53,12 +53,12 @@ TICKET_STATUS_OPEN: TicketStatus.ValueType  # 1
 TICKET_STATUS_IN_PROGRESS: TicketStatus.ValueType  # 2
 """The assignee works on it, or a RESOLVED ticket was reopened."""
 TICKET_STATUS_RESOLVED: TicketStatus.ValueType  # 3
-"""The assignee considers the problem solved. The assignee can reopen it, and a customer reopens it by answering the
-form or by writing a message. An automatic message does not reopen it, nor does a further claim on a form that was
-already answered, because anybody with the public link can submit one.
+"""The assignee considers the problem solved. The assignee can reopen the ticket, and the customer reopens it by
+answering the form or by writing a message. Two things do not reopen the ticket: an automatic message, and a claim
+on a form that was already answered, because anybody with the public link can submit a claim.
 """
 TICKET_STATUS_CLOSED: TicketStatus.ValueType  # 4
-"""Final. Every command fails with TICKET_CLOSED. If the customer comes back, a follow-up ticket is raised."""
+"""Final. Every command fails with TICKET_CLOSED. If the customer writes again, a follow-up ticket is created."""
 Global___TicketStatus: _TypeAlias = TicketStatus  # noqa: Y015
 
 class _CloseReason:
@@ -130,7 +130,7 @@ class _ContactStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ContactS
     CONTACT_STATE_UNSPECIFIED: _ContactState.ValueType  # 0
     """Not set. Never stored."""
     CONTACT_STATE_NO_CONTACT: _ContactState.ValueType  # 1
-    """No recovery is live: no form is out, and no contact is known."""
+    """No recovery is live: no form waits for an answer, and no contact is known."""
     CONTACT_STATE_FORM_REQUESTED: _ContactState.ValueType  # 2
     """A recovery form was requested. The review site has not confirmed the reply yet."""
     CONTACT_STATE_AWAITING_CONTACT: _ContactState.ValueType  # 3
@@ -141,12 +141,12 @@ class _ContactStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ContactS
     """The chat is open."""
 
 class ContactState(_ContactState, metaclass=_ContactStateEnumTypeWrapper):
-    """How far the contact with the customer is: the state of the live recovery, or NO_CONTACT if there is none."""
+    """The progress of the contact with the customer: the state of the live recovery, or NO_CONTACT if no recovery is live."""
 
 CONTACT_STATE_UNSPECIFIED: ContactState.ValueType  # 0
 """Not set. Never stored."""
 CONTACT_STATE_NO_CONTACT: ContactState.ValueType  # 1
-"""No recovery is live: no form is out, and no contact is known."""
+"""No recovery is live: no form waits for an answer, and no contact is known."""
 CONTACT_STATE_FORM_REQUESTED: ContactState.ValueType  # 2
 """A recovery form was requested. The review site has not confirmed the reply yet."""
 CONTACT_STATE_AWAITING_CONTACT: ContactState.ValueType  # 3
@@ -183,7 +183,7 @@ Global___TicketView: _TypeAlias = TicketView  # noqa: Y015
 
 @_typing.final
 class Customer(_message.Message):
-    """What is known of the customer, from the live recovery. Unset without a contact."""
+    """The customer's contact, from the live recovery. Unset if the recovery has no contact."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -219,8 +219,8 @@ Global___Customer: _TypeAlias = Customer  # noqa: Y015
 
 @_typing.final
 class TicketAction(_message.Message):
-    """A command on a ticket, and whether the caller who read the ticket can call it. Use it to decide which buttons to
-    show.
+    """A command on a ticket, and whether the caller who read the ticket can use the command. Use it to decide which buttons
+    to show.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -231,7 +231,7 @@ class TicketAction(_message.Message):
     command: _builtins.str
     """The method's name, such as `TakeTicket` or `SendRecoveryForm`."""
     allowed: _builtins.bool
-    """Whether the caller can call it now."""
+    """Whether the caller can use the command now."""
     reason: _error_reason_pb2.ErrorReason.ValueType
     """The reason of the error that the method would return. Unspecified if `allowed`."""
     def __init__(
@@ -293,15 +293,17 @@ class Ticket(_message.Message):
     """A longer description, up to 10,000 characters."""
     location: _builtins.str
     """`organizations/{o}/locations/{id}`: the shop or branch. Optional in CreateTicket if `review` is set: the default is
-    the review's location. A location exists from the first call that names it, so a mistyped id creates another
+    the review's location. The first call that names a location creates the location, so a mistyped id creates another
     location.
     """
     review: _builtins.str
     """`organizations/{o}/reviews/{id}`: the review that the ticket is about. Empty if there is none."""
     reporter: _builtins.str
-    """`organizations/{o}/agents/{id}`: the agent who raised it. Empty if a service, the settings or a customer did."""
+    """`organizations/{o}/agents/{id}`: the agent who created the ticket. Empty if a service, the settings or a customer
+    caused its creation.
+    """
     assignee: _builtins.str
-    """`organizations/{o}/agents/{id}`: the agent who owns it. Empty if it is unassigned."""
+    """`organizations/{o}/agents/{id}`: the agent who is responsible for the ticket. Empty if the ticket is unassigned."""
     status: Global___TicketStatus.ValueType
     """The state of the `status` machine."""
     close_reason: Global___CloseReason.ValueType
@@ -309,28 +311,30 @@ class Ticket(_message.Message):
     priority: Global___TicketPriority.ValueType
     """How urgent it is."""
     contact_state: Global___ContactState.ValueType
-    """How far the contact with the customer is."""
+    """The progress of the contact with the customer."""
     recovery: _builtins.str
     """`organizations/{o}/tickets/{n}/recoveries/{id}`: the live recovery. Empty if there is none."""
     etag: _builtins.str
-    """The ticket's version: the number of its latest activity. If you send it with a command, and the ticket has changed
-    since, the command fails with ETAG_MISMATCH (AIP-154).
+    """The ticket's version: the number of its latest activity. If you send the etag with a command, and the ticket has
+    changed since, the command fails with ETAG_MISMATCH (AIP-154).
     """
     follow_up_of: _builtins.str
-    """`organizations/{o}/tickets/{n}`: the CLOSED ticket that this one follows. Empty if this ticket is not a follow-up."""
+    """`organizations/{o}/tickets/{n}`: the CLOSED ticket that this ticket follows. Empty if this ticket is not a
+    follow-up.
+    """
     follow_up: _builtins.str
-    """`organizations/{o}/tickets/{n}`: the ticket that was raised because the customer came back after this one was
-    CLOSED. Empty if there is none. Setting it adds no activity and changes neither `etag` nor `update_time`, because a
-    CLOSED ticket does not change.
+    """`organizations/{o}/tickets/{n}`: the ticket that was created because the customer wrote again after this ticket was
+    CLOSED. Empty if there is none. Setting this field adds no activity and changes neither `etag` nor `update_time`,
+    because a CLOSED ticket does not change.
     """
     external_reference: _builtins.str
     """The caller's own reference for the ticket, such as an order number: one line of up to 128 characters. Spaces at
     both ends are removed. May be empty. It need not be unique, follow-up tickets do not inherit it, and filters
-    compare only the whole value. The activity log keeps it for good, so do not put personal data into it.
+    compare only the whole value. The activity log keeps it permanently, so do not put personal data into it.
     """
     @_builtins.property
     def customer(self) -> Global___Customer:
-        """What is known of the customer. To set a contact, use CreateTicketRequest.contact or AddContact."""
+        """The customer's contact. To set a contact, use CreateTicketRequest.contact or AddContact."""
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
@@ -350,12 +354,12 @@ class Ticket(_message.Message):
 
     @_builtins.property
     def actions(self) -> _containers.RepeatedCompositeFieldContainer[Global___TicketAction]:
-        """Each command on the ticket, and whether the caller can call it now. Empty in the BASIC view."""
+        """Each command on the ticket, and whether the caller can use it now. Empty in the BASIC view."""
 
     @_builtins.property
     def labels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Short tags, such as `vip`: up to 20, each with 1 to 40 lower-case letters, digits, `-`, `_` and `.`. They are a
-        set: order and duplicates are not kept. The activity log keeps them for good, so do not put personal data into
+        set: order and duplicates are not kept. The activity log keeps labels permanently, so do not put personal data into
         them.
         """
 

@@ -41,14 +41,14 @@ class CreateTicketRequest(_message.Message):
     """
     @_builtins.property
     def ticket(self) -> _ticket_pb2.Ticket:
-        """The ticket. Set a `review`, or a `subject` and a `location`. Output-only fields are ignored, also `customer`. So
-        you can send a ticket back as you read it.
+        """The ticket. Set a `review`, or a `subject` and a `location`. Output-only fields, such as `customer`, are ignored.
+        So you can send a ticket that you have read without changing it.
         """
 
     @_builtins.property
     def contact(self) -> Global___NewContact:
-        """How to reach the customer, if it is known. The ticket then starts with a DIRECT recovery, and the customer gets the
-        link of the chat, as after AddContact.
+        """How to reach the customer, if you know it. The ticket then starts with a DIRECT recovery, and the customer gets the
+        link to the chat, as after AddContact.
         """
 
     def __init__(
@@ -187,13 +187,13 @@ class ListTicketsRequest(_message.Message):
     all organizations.
     """
     page_size: _builtins.int
-    """The maximum number of results: 1 to 1,000. 0 stands for 50, and more than 1,000 for 1,000. A page can hold fewer,
-    because a response is limited to 3 MiB: there are more results if `next_page_token` is set (AIP-158).
+    """The maximum number of results: 1 to 1,000. 0 means 50, and more than 1,000 means 1,000. A page can have fewer
+    results, because a response is limited to 3 MiB. There are more results if `next_page_token` is set (AIP-158).
     """
     page_token: _builtins.str
     """The `next_page_token` of the previous page, for the same parent, filter and order. Empty for the first page. The
-    next page starts after the last ticket of the previous one. So changes to other tickets make you neither miss nor
-    repeat a ticket.
+    next page starts after the last ticket of the previous page. So you neither miss nor repeat a ticket when other
+    tickets change.
     """
     filter: _builtins.str
     """Which tickets to list (AIP-160), such as `status = OPEN AND assignee = "organizations/acme/agents/alice" AND
@@ -204,14 +204,14 @@ class ListTicketsRequest(_message.Message):
     and `reporter`, as agent names; `location` and `review`, as names; `labels`, as in `labels:vip`; `stars` of the
     review; `create_time` and `update_time`, in quotes, in RFC 3339 form with an offset; `reference`, which a customer
     gets for answering a form; and `external_reference`, as in `external_reference = "ORD-1042"`, in the same letter
-    case. A name of another organization matches nothing. For a field that can be without a value, `""` matches tickets
-    without one, as in `assignee = ""`, and `:*` matches tickets with one, as in `labels:*`.
+    case. A name of another organization matches nothing. If a field can be unset, `""` matches the tickets where the
+    field is unset, as in `assignee = ""`, and `:*` matches the tickets where it is set, as in `labels:*`.
 
     Operators: `=`; `!=`; `:`, which means "has" for `labels` and `=` for other fields; and for numbers, times and
-    `priority` (LOW to URGENT) also `<`, `<=`, `>` and `>=`. `!=` and `NOT` also match tickets without a value; the
-    other operators do not. Combine with `AND`, which is optional; `OR`, which binds tighter than `AND` (AIP-160);
-    `NOT`, or `-` directly before a term; and parentheses. Quote values that contain spaces or any of `()<>=:!` with
-    `"` or `'`. Inside of quotes, a backslash escapes a quote or a backslash.
+    `priority` (LOW to URGENT) also `<`, `<=`, `>` and `>=`. `!=` and `NOT` also match tickets where the field is
+    unset. The other operators do not. Combine with `AND`, which is optional; `OR`, which binds tighter than `AND`
+    (AIP-160); `NOT`, or `-` directly before a term; and parentheses. Quote values that contain spaces or any of
+    `()<>=:!` with `"` or `'`. Inside of quotes, a backslash escapes a quote or a backslash.
 
     Bare words and quoted phrases are searched in the subject, the description and the review: whole words in any
     language and letter case. Functions and fields of fields are not supported.
@@ -219,7 +219,8 @@ class ListTicketsRequest(_message.Message):
     order_by: _builtins.str
     """The order (AIP-132): `number`, `create_time`, `update_time` or `priority`, each with or without ` desc`, such as
     `priority desc, update_time`. Each field at most once. Ties are in descending order of number. Empty means `number
-    desc`. A list of all organizations shows one organization after the other, in the direction of the first field.
+    desc`. A list of all organizations shows one organization after the other: in descending order of their ids if the
+    first field is descending, else in ascending order.
     """
     include_total_size: _builtins.bool
     """Whether to return `total_size`. Counting reads all tickets that match the filter, so it is slower than reading a
@@ -364,7 +365,7 @@ class UpdateTicketRequest(_message.Message):
     """
     etag: _builtins.str
     """The etag that the ticket had when you read it. If the ticket has changed since, the call fails with ETAG_MISMATCH
-    (AIP-154). Empty: not compared.
+    (AIP-154). If it is empty, the call does not compare the etag.
     """
     @_builtins.property
     def ticket(self) -> _ticket_pb2.Ticket:
@@ -433,7 +434,7 @@ class TakeTicketRequest(_message.Message):
     """
     etag: _builtins.str
     """The etag that the ticket had when you read it. If the ticket has changed since, the call fails with ETAG_MISMATCH
-    (AIP-154). Empty: not compared.
+    (AIP-154). If it is empty, the call does not compare the etag.
     """
     def __init__(
         self,
@@ -494,7 +495,7 @@ class AssignTicketRequest(_message.Message):
     """
     etag: _builtins.str
     """The etag that the ticket had when you read it. If the ticket has changed since, the call fails with ETAG_MISMATCH
-    (AIP-154). Empty: not compared.
+    (AIP-154). If it is empty, the call does not compare the etag.
     """
     def __init__(
         self,
@@ -553,7 +554,7 @@ class ReleaseTicketRequest(_message.Message):
     """
     etag: _builtins.str
     """The etag that the ticket had when you read it. If the ticket has changed since, the call fails with ETAG_MISMATCH
-    (AIP-154). Empty: not compared.
+    (AIP-154). If it is empty, the call does not compare the etag.
     """
     def __init__(
         self,
@@ -611,7 +612,7 @@ class StartTicketRequest(_message.Message):
     """
     etag: _builtins.str
     """The etag that the ticket had when you read it. If the ticket has changed since, the call fails with ETAG_MISMATCH
-    (AIP-154). Empty: not compared.
+    (AIP-154). If it is empty, the call does not compare the etag.
     """
     def __init__(
         self,
@@ -669,7 +670,7 @@ class ResolveTicketRequest(_message.Message):
     """
     etag: _builtins.str
     """The etag that the ticket had when you read it. If the ticket has changed since, the call fails with ETAG_MISMATCH
-    (AIP-154). Empty: not compared.
+    (AIP-154). If it is empty, the call does not compare the etag.
     """
     def __init__(
         self,
@@ -727,7 +728,7 @@ class CloseTicketRequest(_message.Message):
     """
     etag: _builtins.str
     """The etag that the ticket had when you read it. If the ticket has changed since, the call fails with ETAG_MISMATCH
-    (AIP-154). Empty: not compared.
+    (AIP-154). If it is empty, the call does not compare the etag.
     """
     def __init__(
         self,
@@ -785,7 +786,7 @@ class ReopenTicketRequest(_message.Message):
     """
     etag: _builtins.str
     """The etag that the ticket had when you read it. If the ticket has changed since, the call fails with ETAG_MISMATCH
-    (AIP-154). Empty: not compared.
+    (AIP-154). If it is empty, the call does not compare the etag.
     """
     def __init__(
         self,
@@ -836,11 +837,11 @@ class BatchAssignTicketsRequest(_message.Message):
     REQUESTS_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
-    """The organization: `organizations/{o}`. If an item names a ticket of another one, the whole batch fails, and nothing
-    is done.
+    """The organization: `organizations/{o}`. If an item names a ticket of another organization, the whole batch fails,
+    and no ticket is changed.
     """
     request_id: _builtins.str
-    """Makes a retry safe (AIP-155): a UUID in any letter case. An item without a `request_id` gets one that is derived
+    """Makes a retry safe (AIP-155): a UUID in any letter case. If an item has no `request_id`, the service derives one
     from this id and the item's position in the list.
     """
     @_builtins.property
@@ -896,11 +897,11 @@ class BatchResolveTicketsRequest(_message.Message):
     REQUESTS_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
-    """The organization: `organizations/{o}`. If an item names a ticket of another one, the whole batch fails, and nothing
-    is done.
+    """The organization: `organizations/{o}`. If an item names a ticket of another organization, the whole batch fails,
+    and no ticket is changed.
     """
     request_id: _builtins.str
-    """Makes a retry safe (AIP-155): a UUID in any letter case. An item without a `request_id` gets one that is derived
+    """Makes a retry safe (AIP-155): a UUID in any letter case. If an item has no `request_id`, the service derives one
     from this id and the item's position in the list.
     """
     @_builtins.property
@@ -956,11 +957,11 @@ class BatchCloseTicketsRequest(_message.Message):
     REQUESTS_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
-    """The organization: `organizations/{o}`. If an item names a ticket of another one, the whole batch fails, and nothing
-    is done.
+    """The organization: `organizations/{o}`. If an item names a ticket of another organization, the whole batch fails,
+    and no ticket is changed.
     """
     request_id: _builtins.str
-    """Makes a retry safe (AIP-155): a UUID in any letter case. An item without a `request_id` gets one that is derived
+    """Makes a retry safe (AIP-155): a UUID in any letter case. If an item has no `request_id`, the service derives one
     from this id and the item's position in the list.
     """
     @_builtins.property
@@ -1052,8 +1053,8 @@ class ListActivitiesRequest(_message.Message):
     parent: _builtins.str
     """The ticket: `organizations/{o}/tickets/{n}`."""
     page_size: _builtins.int
-    """The maximum number of results: 1 to 1,000. 0 stands for 50, and more than 1,000 for 1,000. A page can hold fewer,
-    because a response is limited to 3 MiB: there are more results if `next_page_token` is set (AIP-158).
+    """The maximum number of results: 1 to 1,000. 0 means 50, and more than 1,000 means 1,000. A page can have fewer
+    results, because a response is limited to 3 MiB. There are more results if `next_page_token` is set (AIP-158).
     """
     page_token: _builtins.str
     """The `next_page_token` of the previous page, for the same parent. Empty for the first page."""
@@ -1115,8 +1116,8 @@ class WatchTicketsRequest(_message.Message):
     no organization can use `organizations/-` for all organizations.
     """
     filter: _builtins.str
-    """Which tickets to watch: see ListTicketsRequest. A ticket is compared as it is when the activity is sent. Empty for
-    all.
+    """Which tickets to watch: see ListTicketsRequest. The filter is applied to the ticket as it is when the activity is
+    sent. Empty for all.
     """
     resume_token: _builtins.str
     """The `resume_token` of the last response that you received. Empty to start now. It is valid for as long as

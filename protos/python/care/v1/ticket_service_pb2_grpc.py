@@ -29,10 +29,10 @@ class TicketServiceStub:
     """Moves tickets from OPEN to CLOSED. Each transition of the `status` machine has a method; no method sets the status
     directly (AIP-216).
 
-    Commands check in this order, and fail with the first error: INVALID_FIELD, RESOURCE_NOT_FOUND, REQUEST_ID_REUSED,
-    ETAG_MISMATCH, TICKET_CLOSED, UNASSIGNED or NOT_ASSIGNEE if only the assignee may act, and then the errors that the
-    method lists. Any call can also fail with CONTENDED or DATABASE_UNAVAILABLE. It is safe to repeat the call with the
-    same `request_id`.
+    Commands check for these errors in this order, and return the first error that they find: INVALID_FIELD;
+    RESOURCE_NOT_FOUND; REQUEST_ID_REUSED; ETAG_MISMATCH; TICKET_CLOSED; UNASSIGNED or NOT_ASSIGNEE, if only the assignee
+    may call the method; and then the errors that the method lists. A command can also fail with CONTENDED or
+    DATABASE_UNAVAILABLE. Then it is safe to retry the call with the same `request_id`.
     """
 
     def __init__(self, channel):
@@ -132,17 +132,17 @@ class TicketServiceServicer:
     """Moves tickets from OPEN to CLOSED. Each transition of the `status` machine has a method; no method sets the status
     directly (AIP-216).
 
-    Commands check in this order, and fail with the first error: INVALID_FIELD, RESOURCE_NOT_FOUND, REQUEST_ID_REUSED,
-    ETAG_MISMATCH, TICKET_CLOSED, UNASSIGNED or NOT_ASSIGNEE if only the assignee may act, and then the errors that the
-    method lists. Any call can also fail with CONTENDED or DATABASE_UNAVAILABLE. It is safe to repeat the call with the
-    same `request_id`.
+    Commands check for these errors in this order, and return the first error that they find: INVALID_FIELD;
+    RESOURCE_NOT_FOUND; REQUEST_ID_REUSED; ETAG_MISMATCH; TICKET_CLOSED; UNASSIGNED or NOT_ASSIGNEE, if only the assignee
+    may call the method; and then the errors that the method lists. A command can also fail with CONTENDED or
+    DATABASE_UNAVAILABLE. Then it is safe to retry the call with the same `request_id`.
     """
 
     def CreateTicket(self, request, context):
         """Creates an OPEN ticket, for a review or without one. It is unassigned, unless `Settings.auto_assign` assigns it.
         The calling agent becomes the reporter; for a service, the reporter is empty. Errors: INVALID_FIELD;
         RESOURCE_NOT_FOUND if the review does not exist; TICKET_EXISTS if the review has a ticket that is not CLOSED;
-        NOT_REPORTABLE if the agent may not raise tickets.
+        REPORTER_NOT_ALLOWED if the agent is not allowed to create tickets.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -173,7 +173,7 @@ class TicketServiceServicer:
     def UpdateTicket(self, request, context):
         """Changes the subject, description, priority, labels or external reference (AIP-134). Only the assignee may call it.
         If nothing changes, the call succeeds and adds no activity. Errors: INVALID_FIELD, also if the mask names an
-        output-only or immutable field: the error then names the method to use.
+        output-only or immutable field. The error then names the method to use.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -182,17 +182,17 @@ class TicketServiceServicer:
     def TakeTicket(self, request, context):
         """Makes the caller the assignee of an unassigned ticket. If the caller is the assignee already, the call succeeds and
         changes nothing. If several agents take a ticket at the same time, exactly one succeeds. Errors: ALREADY_ASSIGNED
-        if another agent is the assignee; NOT_ASSIGNABLE if the caller may not have tickets.
+        if another agent is the assignee; NOT_ASSIGNABLE if the caller can't be assigned tickets.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def AssignTicket(self, request, context):
-        """Assigns a ticket to an agent. The assignee can hand over their own ticket, and a supervisor can assign any ticket;
-        the activity log marks that as an override. If the agent is the assignee already, the call succeeds and changes
-        nothing. Errors: RESOURCE_NOT_FOUND if the ticket or the agent does not exist; NOT_ASSIGNABLE if the agent may not
-        have tickets.
+        """Assigns a ticket to an agent. The assignee can assign their own ticket to another agent. A supervisor can assign
+        any ticket; the activity log records this as an override. If the agent is the assignee already, the call succeeds
+        and changes nothing. Errors: RESOURCE_NOT_FOUND if the ticket or the agent does not exist; NOT_ASSIGNABLE if the
+        agent can't be assigned tickets.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -206,15 +206,16 @@ class TicketServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def StartTicket(self, request, context):
-        """Moves an OPEN ticket to IN_PROGRESS. Only the assignee may call it. Errors: ILLEGAL_TRANSITION if it is not OPEN.
+        """Moves an OPEN ticket to IN_PROGRESS. Only the assignee may call it. Errors: ILLEGAL_TRANSITION if the ticket is not
+        OPEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ResolveTicket(self, request, context):
-        """Moves an OPEN or IN_PROGRESS ticket to RESOLVED. Only the assignee may call it. Errors: ILLEGAL_TRANSITION if it is
-        RESOLVED.
+        """Moves an OPEN or IN_PROGRESS ticket to RESOLVED. Only the assignee may call it. Errors: ILLEGAL_TRANSITION if the
+        ticket is RESOLVED already.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -229,35 +230,35 @@ class TicketServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ReopenTicket(self, request, context):
-        """Moves a RESOLVED ticket back to IN_PROGRESS. Only the assignee may call it. Errors: ILLEGAL_TRANSITION if it is not
-        RESOLVED.
+        """Moves a RESOLVED ticket back to IN_PROGRESS. Only the assignee may call it. Errors: ILLEGAL_TRANSITION if the
+        ticket is not RESOLVED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BatchAssignTickets(self, request, context):
-        """Calls AssignTicket for up to 100 tickets, one after the other. Each succeeds or fails on its own (AIP-231). Errors:
-        INVALID_FIELD if the batch is not valid, and then nothing is done; DATABASE_UNAVAILABLE and TIME_LIMIT_EXCEEDED,
-        which end the batch: repeat it with the same `request_id`.
+        """Calls AssignTicket for up to 100 tickets, one after the other. Each item succeeds or fails independently (AIP-231).
+        Errors: INVALID_FIELD if the batch is not valid: then no item is tried; DATABASE_UNAVAILABLE and
+        TIME_LIMIT_EXCEEDED, which end the batch after some items. Then retry the batch with the same `request_id`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BatchResolveTickets(self, request, context):
-        """Calls ResolveTicket for up to 100 tickets, one after the other. Each succeeds or fails on its own (AIP-231).
-        Errors: INVALID_FIELD if the batch is not valid, and then nothing is done; DATABASE_UNAVAILABLE and
-        TIME_LIMIT_EXCEEDED, which end the batch: repeat it with the same `request_id`.
+        """Calls ResolveTicket for up to 100 tickets, one after the other. Each item succeeds or fails independently
+        (AIP-231). Errors: INVALID_FIELD if the batch is not valid: then no item is tried; DATABASE_UNAVAILABLE and
+        TIME_LIMIT_EXCEEDED, which end the batch after some items. Then retry the batch with the same `request_id`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BatchCloseTickets(self, request, context):
-        """Calls CloseTicket for up to 100 tickets, one after the other. Each succeeds or fails on its own (AIP-231). Errors:
-        INVALID_FIELD if the batch is not valid, and then nothing is done; DATABASE_UNAVAILABLE and TIME_LIMIT_EXCEEDED,
-        which end the batch: repeat it with the same `request_id`.
+        """Calls CloseTicket for up to 100 tickets, one after the other. Each item succeeds or fails independently (AIP-231).
+        Errors: INVALID_FIELD if the batch is not valid: then no item is tried; DATABASE_UNAVAILABLE and
+        TIME_LIMIT_EXCEEDED, which end the batch after some items. Then retry the batch with the same `request_id`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -271,12 +272,13 @@ class TicketServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchTickets(self, request, context):
-        """Streams the activities of an organization's tickets, of those that match a filter, or of one ticket: from now on,
-        or after `resume_token`. Each activity is sent once, and those of one ticket in their order. After 20 seconds of
-        silence, the stream sends a heartbeat. It never ends with OK: it ends with RATE_LIMITED if the client reads too
-        slowly, with DRAINING if the service shuts down, and with TOKEN_EXPIRED if the token expires. Resume it with the
-        last `resume_token`. Errors: INVALID_FILTER; INVALID_PAGE_TOKEN if the resume token is not for this parent;
-        RESOURCE_NOT_FOUND; RATE_LIMITED; DRAINING.
+        """Streams the activities of all tickets of an organization, of the tickets that match a filter, or of one ticket. The
+        stream begins with the first activity after `resume_token`. Without a resume token, it begins with the first
+        activity after the call. Each activity is sent once, and the activities of one ticket are sent in order. After 20
+        seconds without an activity, the stream sends a heartbeat. It never ends with OK. Errors: INVALID_FILTER;
+        INVALID_PAGE_TOKEN if the resume token is not for this parent; RESOURCE_NOT_FOUND; RATE_LIMITED if the client reads
+        too slowly; DRAINING if the service shuts down; TOKEN_EXPIRED if the token expires. After the last three, resume
+        the stream with the last `resume_token`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -382,10 +384,10 @@ class TicketService:
     """Moves tickets from OPEN to CLOSED. Each transition of the `status` machine has a method; no method sets the status
     directly (AIP-216).
 
-    Commands check in this order, and fail with the first error: INVALID_FIELD, RESOURCE_NOT_FOUND, REQUEST_ID_REUSED,
-    ETAG_MISMATCH, TICKET_CLOSED, UNASSIGNED or NOT_ASSIGNEE if only the assignee may act, and then the errors that the
-    method lists. Any call can also fail with CONTENDED or DATABASE_UNAVAILABLE. It is safe to repeat the call with the
-    same `request_id`.
+    Commands check for these errors in this order, and return the first error that they find: INVALID_FIELD;
+    RESOURCE_NOT_FOUND; REQUEST_ID_REUSED; ETAG_MISMATCH; TICKET_CLOSED; UNASSIGNED or NOT_ASSIGNEE, if only the assignee
+    may call the method; and then the errors that the method lists. A command can also fail with CONTENDED or
+    DATABASE_UNAVAILABLE. Then it is safe to retry the call with the same `request_id`.
     """
 
     @staticmethod

@@ -30,10 +30,10 @@ class TicketServiceStub:
     """Moves tickets from OPEN to CLOSED. Each transition of the `status` machine has a method; no method sets the status
     directly (AIP-216).
 
-    Commands check in this order, and fail with the first error: INVALID_FIELD, RESOURCE_NOT_FOUND, REQUEST_ID_REUSED,
-    ETAG_MISMATCH, TICKET_CLOSED, UNASSIGNED or NOT_ASSIGNEE if only the assignee may act, and then the errors that the
-    method lists. Any call can also fail with CONTENDED or DATABASE_UNAVAILABLE. It is safe to repeat the call with the
-    same `request_id`.
+    Commands check for these errors in this order, and return the first error that they find: INVALID_FIELD;
+    RESOURCE_NOT_FOUND; REQUEST_ID_REUSED; ETAG_MISMATCH; TICKET_CLOSED; UNASSIGNED or NOT_ASSIGNEE, if only the assignee
+    may call the method; and then the errors that the method lists. A command can also fail with CONTENDED or
+    DATABASE_UNAVAILABLE. Then it is safe to retry the call with the same `request_id`.
     """
 
     @_typing.overload
@@ -44,7 +44,7 @@ class TicketServiceStub:
     """Creates an OPEN ticket, for a review or without one. It is unassigned, unless `Settings.auto_assign` assigns it.
     The calling agent becomes the reporter; for a service, the reporter is empty. Errors: INVALID_FIELD;
     RESOURCE_NOT_FOUND if the review does not exist; TICKET_EXISTS if the review has a ticket that is not CLOSED;
-    NOT_REPORTABLE if the agent may not raise tickets.
+    REPORTER_NOT_ALLOWED if the agent is not allowed to create tickets.
     """
     GetTicket: _grpc.UnaryUnaryMultiCallable[_ticket_service_pb2.GetTicketRequest, _ticket_service_pb2.GetTicketResponse]
     """Returns a ticket. Errors: RESOURCE_NOT_FOUND."""
@@ -57,59 +57,62 @@ class TicketServiceStub:
     UpdateTicket: _grpc.UnaryUnaryMultiCallable[_ticket_service_pb2.UpdateTicketRequest, _ticket_service_pb2.UpdateTicketResponse]
     """Changes the subject, description, priority, labels or external reference (AIP-134). Only the assignee may call it.
     If nothing changes, the call succeeds and adds no activity. Errors: INVALID_FIELD, also if the mask names an
-    output-only or immutable field: the error then names the method to use.
+    output-only or immutable field. The error then names the method to use.
     """
     TakeTicket: _grpc.UnaryUnaryMultiCallable[_ticket_service_pb2.TakeTicketRequest, _ticket_service_pb2.TakeTicketResponse]
     """Makes the caller the assignee of an unassigned ticket. If the caller is the assignee already, the call succeeds and
     changes nothing. If several agents take a ticket at the same time, exactly one succeeds. Errors: ALREADY_ASSIGNED
-    if another agent is the assignee; NOT_ASSIGNABLE if the caller may not have tickets.
+    if another agent is the assignee; NOT_ASSIGNABLE if the caller can't be assigned tickets.
     """
     AssignTicket: _grpc.UnaryUnaryMultiCallable[_ticket_service_pb2.AssignTicketRequest, _ticket_service_pb2.AssignTicketResponse]
-    """Assigns a ticket to an agent. The assignee can hand over their own ticket, and a supervisor can assign any ticket;
-    the activity log marks that as an override. If the agent is the assignee already, the call succeeds and changes
-    nothing. Errors: RESOURCE_NOT_FOUND if the ticket or the agent does not exist; NOT_ASSIGNABLE if the agent may not
-    have tickets.
+    """Assigns a ticket to an agent. The assignee can assign their own ticket to another agent. A supervisor can assign
+    any ticket; the activity log records this as an override. If the agent is the assignee already, the call succeeds
+    and changes nothing. Errors: RESOURCE_NOT_FOUND if the ticket or the agent does not exist; NOT_ASSIGNABLE if the
+    agent can't be assigned tickets.
     """
     ReleaseTicket: _grpc.UnaryUnaryMultiCallable[_ticket_service_pb2.ReleaseTicketRequest, _ticket_service_pb2.ReleaseTicketResponse]
     """Removes the assignee from a ticket. Only the assignee may call it. The status does not change."""
     StartTicket: _grpc.UnaryUnaryMultiCallable[_ticket_service_pb2.StartTicketRequest, _ticket_service_pb2.StartTicketResponse]
-    """Moves an OPEN ticket to IN_PROGRESS. Only the assignee may call it. Errors: ILLEGAL_TRANSITION if it is not OPEN."""
+    """Moves an OPEN ticket to IN_PROGRESS. Only the assignee may call it. Errors: ILLEGAL_TRANSITION if the ticket is not
+    OPEN.
+    """
     ResolveTicket: _grpc.UnaryUnaryMultiCallable[_ticket_service_pb2.ResolveTicketRequest, _ticket_service_pb2.ResolveTicketResponse]
-    """Moves an OPEN or IN_PROGRESS ticket to RESOLVED. Only the assignee may call it. Errors: ILLEGAL_TRANSITION if it is
-    RESOLVED.
+    """Moves an OPEN or IN_PROGRESS ticket to RESOLVED. Only the assignee may call it. Errors: ILLEGAL_TRANSITION if the
+    ticket is RESOLVED already.
     """
     CloseTicket: _grpc.UnaryUnaryMultiCallable[_ticket_service_pb2.CloseTicketRequest, _ticket_service_pb2.CloseTicketResponse]
     """Moves a ticket to CLOSED, with the close reason MANUAL. Only the assignee may call it. A live recovery ends with
     the ticket. A CLOSED ticket can't be reopened.
     """
     ReopenTicket: _grpc.UnaryUnaryMultiCallable[_ticket_service_pb2.ReopenTicketRequest, _ticket_service_pb2.ReopenTicketResponse]
-    """Moves a RESOLVED ticket back to IN_PROGRESS. Only the assignee may call it. Errors: ILLEGAL_TRANSITION if it is not
-    RESOLVED.
+    """Moves a RESOLVED ticket back to IN_PROGRESS. Only the assignee may call it. Errors: ILLEGAL_TRANSITION if the
+    ticket is not RESOLVED.
     """
     BatchAssignTickets: _grpc.UnaryUnaryMultiCallable[_ticket_service_pb2.BatchAssignTicketsRequest, _ticket_service_pb2.BatchAssignTicketsResponse]
-    """Calls AssignTicket for up to 100 tickets, one after the other. Each succeeds or fails on its own (AIP-231). Errors:
-    INVALID_FIELD if the batch is not valid, and then nothing is done; DATABASE_UNAVAILABLE and TIME_LIMIT_EXCEEDED,
-    which end the batch: repeat it with the same `request_id`.
+    """Calls AssignTicket for up to 100 tickets, one after the other. Each item succeeds or fails independently (AIP-231).
+    Errors: INVALID_FIELD if the batch is not valid: then no item is tried; DATABASE_UNAVAILABLE and
+    TIME_LIMIT_EXCEEDED, which end the batch after some items. Then retry the batch with the same `request_id`.
     """
     BatchResolveTickets: _grpc.UnaryUnaryMultiCallable[_ticket_service_pb2.BatchResolveTicketsRequest, _ticket_service_pb2.BatchResolveTicketsResponse]
-    """Calls ResolveTicket for up to 100 tickets, one after the other. Each succeeds or fails on its own (AIP-231).
-    Errors: INVALID_FIELD if the batch is not valid, and then nothing is done; DATABASE_UNAVAILABLE and
-    TIME_LIMIT_EXCEEDED, which end the batch: repeat it with the same `request_id`.
+    """Calls ResolveTicket for up to 100 tickets, one after the other. Each item succeeds or fails independently
+    (AIP-231). Errors: INVALID_FIELD if the batch is not valid: then no item is tried; DATABASE_UNAVAILABLE and
+    TIME_LIMIT_EXCEEDED, which end the batch after some items. Then retry the batch with the same `request_id`.
     """
     BatchCloseTickets: _grpc.UnaryUnaryMultiCallable[_ticket_service_pb2.BatchCloseTicketsRequest, _ticket_service_pb2.BatchCloseTicketsResponse]
-    """Calls CloseTicket for up to 100 tickets, one after the other. Each succeeds or fails on its own (AIP-231). Errors:
-    INVALID_FIELD if the batch is not valid, and then nothing is done; DATABASE_UNAVAILABLE and TIME_LIMIT_EXCEEDED,
-    which end the batch: repeat it with the same `request_id`.
+    """Calls CloseTicket for up to 100 tickets, one after the other. Each item succeeds or fails independently (AIP-231).
+    Errors: INVALID_FIELD if the batch is not valid: then no item is tried; DATABASE_UNAVAILABLE and
+    TIME_LIMIT_EXCEEDED, which end the batch after some items. Then retry the batch with the same `request_id`.
     """
     ListActivities: _grpc.UnaryUnaryMultiCallable[_ticket_service_pb2.ListActivitiesRequest, _ticket_service_pb2.ListActivitiesResponse]
     """Lists the activities of a ticket, the latest first. Errors: RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN."""
     WatchTickets: _grpc.UnaryStreamMultiCallable[_ticket_service_pb2.WatchTicketsRequest, _ticket_service_pb2.WatchTicketsResponse]
-    """Streams the activities of an organization's tickets, of those that match a filter, or of one ticket: from now on,
-    or after `resume_token`. Each activity is sent once, and those of one ticket in their order. After 20 seconds of
-    silence, the stream sends a heartbeat. It never ends with OK: it ends with RATE_LIMITED if the client reads too
-    slowly, with DRAINING if the service shuts down, and with TOKEN_EXPIRED if the token expires. Resume it with the
-    last `resume_token`. Errors: INVALID_FILTER; INVALID_PAGE_TOKEN if the resume token is not for this parent;
-    RESOURCE_NOT_FOUND; RATE_LIMITED; DRAINING.
+    """Streams the activities of all tickets of an organization, of the tickets that match a filter, or of one ticket. The
+    stream begins with the first activity after `resume_token`. Without a resume token, it begins with the first
+    activity after the call. Each activity is sent once, and the activities of one ticket are sent in order. After 20
+    seconds without an activity, the stream sends a heartbeat. It never ends with OK. Errors: INVALID_FILTER;
+    INVALID_PAGE_TOKEN if the resume token is not for this parent; RESOURCE_NOT_FOUND; RATE_LIMITED if the client reads
+    too slowly; DRAINING if the service shuts down; TOKEN_EXPIRED if the token expires. After the last three, resume
+    the stream with the last `resume_token`.
     """
 
 @_typing.type_check_only
@@ -117,10 +120,10 @@ class TicketServiceAsyncStub(TicketServiceStub):
     """Moves tickets from OPEN to CLOSED. Each transition of the `status` machine has a method; no method sets the status
     directly (AIP-216).
 
-    Commands check in this order, and fail with the first error: INVALID_FIELD, RESOURCE_NOT_FOUND, REQUEST_ID_REUSED,
-    ETAG_MISMATCH, TICKET_CLOSED, UNASSIGNED or NOT_ASSIGNEE if only the assignee may act, and then the errors that the
-    method lists. Any call can also fail with CONTENDED or DATABASE_UNAVAILABLE. It is safe to repeat the call with the
-    same `request_id`.
+    Commands check for these errors in this order, and return the first error that they find: INVALID_FIELD;
+    RESOURCE_NOT_FOUND; REQUEST_ID_REUSED; ETAG_MISMATCH; TICKET_CLOSED; UNASSIGNED or NOT_ASSIGNEE, if only the assignee
+    may call the method; and then the errors that the method lists. A command can also fail with CONTENDED or
+    DATABASE_UNAVAILABLE. Then it is safe to retry the call with the same `request_id`.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -128,7 +131,7 @@ class TicketServiceAsyncStub(TicketServiceStub):
     """Creates an OPEN ticket, for a review or without one. It is unassigned, unless `Settings.auto_assign` assigns it.
     The calling agent becomes the reporter; for a service, the reporter is empty. Errors: INVALID_FIELD;
     RESOURCE_NOT_FOUND if the review does not exist; TICKET_EXISTS if the review has a ticket that is not CLOSED;
-    NOT_REPORTABLE if the agent may not raise tickets.
+    REPORTER_NOT_ALLOWED if the agent is not allowed to create tickets.
     """
     GetTicket: _aio.UnaryUnaryMultiCallable[_ticket_service_pb2.GetTicketRequest, _ticket_service_pb2.GetTicketResponse]  # type: ignore[assignment]
     """Returns a ticket. Errors: RESOURCE_NOT_FOUND."""
@@ -141,69 +144,72 @@ class TicketServiceAsyncStub(TicketServiceStub):
     UpdateTicket: _aio.UnaryUnaryMultiCallable[_ticket_service_pb2.UpdateTicketRequest, _ticket_service_pb2.UpdateTicketResponse]  # type: ignore[assignment]
     """Changes the subject, description, priority, labels or external reference (AIP-134). Only the assignee may call it.
     If nothing changes, the call succeeds and adds no activity. Errors: INVALID_FIELD, also if the mask names an
-    output-only or immutable field: the error then names the method to use.
+    output-only or immutable field. The error then names the method to use.
     """
     TakeTicket: _aio.UnaryUnaryMultiCallable[_ticket_service_pb2.TakeTicketRequest, _ticket_service_pb2.TakeTicketResponse]  # type: ignore[assignment]
     """Makes the caller the assignee of an unassigned ticket. If the caller is the assignee already, the call succeeds and
     changes nothing. If several agents take a ticket at the same time, exactly one succeeds. Errors: ALREADY_ASSIGNED
-    if another agent is the assignee; NOT_ASSIGNABLE if the caller may not have tickets.
+    if another agent is the assignee; NOT_ASSIGNABLE if the caller can't be assigned tickets.
     """
     AssignTicket: _aio.UnaryUnaryMultiCallable[_ticket_service_pb2.AssignTicketRequest, _ticket_service_pb2.AssignTicketResponse]  # type: ignore[assignment]
-    """Assigns a ticket to an agent. The assignee can hand over their own ticket, and a supervisor can assign any ticket;
-    the activity log marks that as an override. If the agent is the assignee already, the call succeeds and changes
-    nothing. Errors: RESOURCE_NOT_FOUND if the ticket or the agent does not exist; NOT_ASSIGNABLE if the agent may not
-    have tickets.
+    """Assigns a ticket to an agent. The assignee can assign their own ticket to another agent. A supervisor can assign
+    any ticket; the activity log records this as an override. If the agent is the assignee already, the call succeeds
+    and changes nothing. Errors: RESOURCE_NOT_FOUND if the ticket or the agent does not exist; NOT_ASSIGNABLE if the
+    agent can't be assigned tickets.
     """
     ReleaseTicket: _aio.UnaryUnaryMultiCallable[_ticket_service_pb2.ReleaseTicketRequest, _ticket_service_pb2.ReleaseTicketResponse]  # type: ignore[assignment]
     """Removes the assignee from a ticket. Only the assignee may call it. The status does not change."""
     StartTicket: _aio.UnaryUnaryMultiCallable[_ticket_service_pb2.StartTicketRequest, _ticket_service_pb2.StartTicketResponse]  # type: ignore[assignment]
-    """Moves an OPEN ticket to IN_PROGRESS. Only the assignee may call it. Errors: ILLEGAL_TRANSITION if it is not OPEN."""
+    """Moves an OPEN ticket to IN_PROGRESS. Only the assignee may call it. Errors: ILLEGAL_TRANSITION if the ticket is not
+    OPEN.
+    """
     ResolveTicket: _aio.UnaryUnaryMultiCallable[_ticket_service_pb2.ResolveTicketRequest, _ticket_service_pb2.ResolveTicketResponse]  # type: ignore[assignment]
-    """Moves an OPEN or IN_PROGRESS ticket to RESOLVED. Only the assignee may call it. Errors: ILLEGAL_TRANSITION if it is
-    RESOLVED.
+    """Moves an OPEN or IN_PROGRESS ticket to RESOLVED. Only the assignee may call it. Errors: ILLEGAL_TRANSITION if the
+    ticket is RESOLVED already.
     """
     CloseTicket: _aio.UnaryUnaryMultiCallable[_ticket_service_pb2.CloseTicketRequest, _ticket_service_pb2.CloseTicketResponse]  # type: ignore[assignment]
     """Moves a ticket to CLOSED, with the close reason MANUAL. Only the assignee may call it. A live recovery ends with
     the ticket. A CLOSED ticket can't be reopened.
     """
     ReopenTicket: _aio.UnaryUnaryMultiCallable[_ticket_service_pb2.ReopenTicketRequest, _ticket_service_pb2.ReopenTicketResponse]  # type: ignore[assignment]
-    """Moves a RESOLVED ticket back to IN_PROGRESS. Only the assignee may call it. Errors: ILLEGAL_TRANSITION if it is not
-    RESOLVED.
+    """Moves a RESOLVED ticket back to IN_PROGRESS. Only the assignee may call it. Errors: ILLEGAL_TRANSITION if the
+    ticket is not RESOLVED.
     """
     BatchAssignTickets: _aio.UnaryUnaryMultiCallable[_ticket_service_pb2.BatchAssignTicketsRequest, _ticket_service_pb2.BatchAssignTicketsResponse]  # type: ignore[assignment]
-    """Calls AssignTicket for up to 100 tickets, one after the other. Each succeeds or fails on its own (AIP-231). Errors:
-    INVALID_FIELD if the batch is not valid, and then nothing is done; DATABASE_UNAVAILABLE and TIME_LIMIT_EXCEEDED,
-    which end the batch: repeat it with the same `request_id`.
+    """Calls AssignTicket for up to 100 tickets, one after the other. Each item succeeds or fails independently (AIP-231).
+    Errors: INVALID_FIELD if the batch is not valid: then no item is tried; DATABASE_UNAVAILABLE and
+    TIME_LIMIT_EXCEEDED, which end the batch after some items. Then retry the batch with the same `request_id`.
     """
     BatchResolveTickets: _aio.UnaryUnaryMultiCallable[_ticket_service_pb2.BatchResolveTicketsRequest, _ticket_service_pb2.BatchResolveTicketsResponse]  # type: ignore[assignment]
-    """Calls ResolveTicket for up to 100 tickets, one after the other. Each succeeds or fails on its own (AIP-231).
-    Errors: INVALID_FIELD if the batch is not valid, and then nothing is done; DATABASE_UNAVAILABLE and
-    TIME_LIMIT_EXCEEDED, which end the batch: repeat it with the same `request_id`.
+    """Calls ResolveTicket for up to 100 tickets, one after the other. Each item succeeds or fails independently
+    (AIP-231). Errors: INVALID_FIELD if the batch is not valid: then no item is tried; DATABASE_UNAVAILABLE and
+    TIME_LIMIT_EXCEEDED, which end the batch after some items. Then retry the batch with the same `request_id`.
     """
     BatchCloseTickets: _aio.UnaryUnaryMultiCallable[_ticket_service_pb2.BatchCloseTicketsRequest, _ticket_service_pb2.BatchCloseTicketsResponse]  # type: ignore[assignment]
-    """Calls CloseTicket for up to 100 tickets, one after the other. Each succeeds or fails on its own (AIP-231). Errors:
-    INVALID_FIELD if the batch is not valid, and then nothing is done; DATABASE_UNAVAILABLE and TIME_LIMIT_EXCEEDED,
-    which end the batch: repeat it with the same `request_id`.
+    """Calls CloseTicket for up to 100 tickets, one after the other. Each item succeeds or fails independently (AIP-231).
+    Errors: INVALID_FIELD if the batch is not valid: then no item is tried; DATABASE_UNAVAILABLE and
+    TIME_LIMIT_EXCEEDED, which end the batch after some items. Then retry the batch with the same `request_id`.
     """
     ListActivities: _aio.UnaryUnaryMultiCallable[_ticket_service_pb2.ListActivitiesRequest, _ticket_service_pb2.ListActivitiesResponse]  # type: ignore[assignment]
     """Lists the activities of a ticket, the latest first. Errors: RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN."""
     WatchTickets: _aio.UnaryStreamMultiCallable[_ticket_service_pb2.WatchTicketsRequest, _ticket_service_pb2.WatchTicketsResponse]  # type: ignore[assignment]
-    """Streams the activities of an organization's tickets, of those that match a filter, or of one ticket: from now on,
-    or after `resume_token`. Each activity is sent once, and those of one ticket in their order. After 20 seconds of
-    silence, the stream sends a heartbeat. It never ends with OK: it ends with RATE_LIMITED if the client reads too
-    slowly, with DRAINING if the service shuts down, and with TOKEN_EXPIRED if the token expires. Resume it with the
-    last `resume_token`. Errors: INVALID_FILTER; INVALID_PAGE_TOKEN if the resume token is not for this parent;
-    RESOURCE_NOT_FOUND; RATE_LIMITED; DRAINING.
+    """Streams the activities of all tickets of an organization, of the tickets that match a filter, or of one ticket. The
+    stream begins with the first activity after `resume_token`. Without a resume token, it begins with the first
+    activity after the call. Each activity is sent once, and the activities of one ticket are sent in order. After 20
+    seconds without an activity, the stream sends a heartbeat. It never ends with OK. Errors: INVALID_FILTER;
+    INVALID_PAGE_TOKEN if the resume token is not for this parent; RESOURCE_NOT_FOUND; RATE_LIMITED if the client reads
+    too slowly; DRAINING if the service shuts down; TOKEN_EXPIRED if the token expires. After the last three, resume
+    the stream with the last `resume_token`.
     """
 
 class TicketServiceServicer(metaclass=_abc_1.ABCMeta):
     """Moves tickets from OPEN to CLOSED. Each transition of the `status` machine has a method; no method sets the status
     directly (AIP-216).
 
-    Commands check in this order, and fail with the first error: INVALID_FIELD, RESOURCE_NOT_FOUND, REQUEST_ID_REUSED,
-    ETAG_MISMATCH, TICKET_CLOSED, UNASSIGNED or NOT_ASSIGNEE if only the assignee may act, and then the errors that the
-    method lists. Any call can also fail with CONTENDED or DATABASE_UNAVAILABLE. It is safe to repeat the call with the
-    same `request_id`.
+    Commands check for these errors in this order, and return the first error that they find: INVALID_FIELD;
+    RESOURCE_NOT_FOUND; REQUEST_ID_REUSED; ETAG_MISMATCH; TICKET_CLOSED; UNASSIGNED or NOT_ASSIGNEE, if only the assignee
+    may call the method; and then the errors that the method lists. A command can also fail with CONTENDED or
+    DATABASE_UNAVAILABLE. Then it is safe to retry the call with the same `request_id`.
     """
 
     @_abc_1.abstractmethod
@@ -215,7 +221,7 @@ class TicketServiceServicer(metaclass=_abc_1.ABCMeta):
         """Creates an OPEN ticket, for a review or without one. It is unassigned, unless `Settings.auto_assign` assigns it.
         The calling agent becomes the reporter; for a service, the reporter is empty. Errors: INVALID_FIELD;
         RESOURCE_NOT_FOUND if the review does not exist; TICKET_EXISTS if the review has a ticket that is not CLOSED;
-        NOT_REPORTABLE if the agent may not raise tickets.
+        REPORTER_NOT_ALLOWED if the agent is not allowed to create tickets.
         """
 
     @_abc_1.abstractmethod
@@ -252,7 +258,7 @@ class TicketServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_ticket_service_pb2.UpdateTicketResponse, _abc.Awaitable[_ticket_service_pb2.UpdateTicketResponse]]:
         """Changes the subject, description, priority, labels or external reference (AIP-134). Only the assignee may call it.
         If nothing changes, the call succeeds and adds no activity. Errors: INVALID_FIELD, also if the mask names an
-        output-only or immutable field: the error then names the method to use.
+        output-only or immutable field. The error then names the method to use.
         """
 
     @_abc_1.abstractmethod
@@ -263,7 +269,7 @@ class TicketServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_ticket_service_pb2.TakeTicketResponse, _abc.Awaitable[_ticket_service_pb2.TakeTicketResponse]]:
         """Makes the caller the assignee of an unassigned ticket. If the caller is the assignee already, the call succeeds and
         changes nothing. If several agents take a ticket at the same time, exactly one succeeds. Errors: ALREADY_ASSIGNED
-        if another agent is the assignee; NOT_ASSIGNABLE if the caller may not have tickets.
+        if another agent is the assignee; NOT_ASSIGNABLE if the caller can't be assigned tickets.
         """
 
     @_abc_1.abstractmethod
@@ -272,10 +278,10 @@ class TicketServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ticket_service_pb2.AssignTicketRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ticket_service_pb2.AssignTicketResponse, _abc.Awaitable[_ticket_service_pb2.AssignTicketResponse]]:
-        """Assigns a ticket to an agent. The assignee can hand over their own ticket, and a supervisor can assign any ticket;
-        the activity log marks that as an override. If the agent is the assignee already, the call succeeds and changes
-        nothing. Errors: RESOURCE_NOT_FOUND if the ticket or the agent does not exist; NOT_ASSIGNABLE if the agent may not
-        have tickets.
+        """Assigns a ticket to an agent. The assignee can assign their own ticket to another agent. A supervisor can assign
+        any ticket; the activity log records this as an override. If the agent is the assignee already, the call succeeds
+        and changes nothing. Errors: RESOURCE_NOT_FOUND if the ticket or the agent does not exist; NOT_ASSIGNABLE if the
+        agent can't be assigned tickets.
         """
 
     @_abc_1.abstractmethod
@@ -292,7 +298,9 @@ class TicketServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ticket_service_pb2.StartTicketRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ticket_service_pb2.StartTicketResponse, _abc.Awaitable[_ticket_service_pb2.StartTicketResponse]]:
-        """Moves an OPEN ticket to IN_PROGRESS. Only the assignee may call it. Errors: ILLEGAL_TRANSITION if it is not OPEN."""
+        """Moves an OPEN ticket to IN_PROGRESS. Only the assignee may call it. Errors: ILLEGAL_TRANSITION if the ticket is not
+        OPEN.
+        """
 
     @_abc_1.abstractmethod
     def ResolveTicket(
@@ -300,8 +308,8 @@ class TicketServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ticket_service_pb2.ResolveTicketRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ticket_service_pb2.ResolveTicketResponse, _abc.Awaitable[_ticket_service_pb2.ResolveTicketResponse]]:
-        """Moves an OPEN or IN_PROGRESS ticket to RESOLVED. Only the assignee may call it. Errors: ILLEGAL_TRANSITION if it is
-        RESOLVED.
+        """Moves an OPEN or IN_PROGRESS ticket to RESOLVED. Only the assignee may call it. Errors: ILLEGAL_TRANSITION if the
+        ticket is RESOLVED already.
         """
 
     @_abc_1.abstractmethod
@@ -320,8 +328,8 @@ class TicketServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ticket_service_pb2.ReopenTicketRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ticket_service_pb2.ReopenTicketResponse, _abc.Awaitable[_ticket_service_pb2.ReopenTicketResponse]]:
-        """Moves a RESOLVED ticket back to IN_PROGRESS. Only the assignee may call it. Errors: ILLEGAL_TRANSITION if it is not
-        RESOLVED.
+        """Moves a RESOLVED ticket back to IN_PROGRESS. Only the assignee may call it. Errors: ILLEGAL_TRANSITION if the
+        ticket is not RESOLVED.
         """
 
     @_abc_1.abstractmethod
@@ -330,9 +338,9 @@ class TicketServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ticket_service_pb2.BatchAssignTicketsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ticket_service_pb2.BatchAssignTicketsResponse, _abc.Awaitable[_ticket_service_pb2.BatchAssignTicketsResponse]]:
-        """Calls AssignTicket for up to 100 tickets, one after the other. Each succeeds or fails on its own (AIP-231). Errors:
-        INVALID_FIELD if the batch is not valid, and then nothing is done; DATABASE_UNAVAILABLE and TIME_LIMIT_EXCEEDED,
-        which end the batch: repeat it with the same `request_id`.
+        """Calls AssignTicket for up to 100 tickets, one after the other. Each item succeeds or fails independently (AIP-231).
+        Errors: INVALID_FIELD if the batch is not valid: then no item is tried; DATABASE_UNAVAILABLE and
+        TIME_LIMIT_EXCEEDED, which end the batch after some items. Then retry the batch with the same `request_id`.
         """
 
     @_abc_1.abstractmethod
@@ -341,9 +349,9 @@ class TicketServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ticket_service_pb2.BatchResolveTicketsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ticket_service_pb2.BatchResolveTicketsResponse, _abc.Awaitable[_ticket_service_pb2.BatchResolveTicketsResponse]]:
-        """Calls ResolveTicket for up to 100 tickets, one after the other. Each succeeds or fails on its own (AIP-231).
-        Errors: INVALID_FIELD if the batch is not valid, and then nothing is done; DATABASE_UNAVAILABLE and
-        TIME_LIMIT_EXCEEDED, which end the batch: repeat it with the same `request_id`.
+        """Calls ResolveTicket for up to 100 tickets, one after the other. Each item succeeds or fails independently
+        (AIP-231). Errors: INVALID_FIELD if the batch is not valid: then no item is tried; DATABASE_UNAVAILABLE and
+        TIME_LIMIT_EXCEEDED, which end the batch after some items. Then retry the batch with the same `request_id`.
         """
 
     @_abc_1.abstractmethod
@@ -352,9 +360,9 @@ class TicketServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ticket_service_pb2.BatchCloseTicketsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ticket_service_pb2.BatchCloseTicketsResponse, _abc.Awaitable[_ticket_service_pb2.BatchCloseTicketsResponse]]:
-        """Calls CloseTicket for up to 100 tickets, one after the other. Each succeeds or fails on its own (AIP-231). Errors:
-        INVALID_FIELD if the batch is not valid, and then nothing is done; DATABASE_UNAVAILABLE and TIME_LIMIT_EXCEEDED,
-        which end the batch: repeat it with the same `request_id`.
+        """Calls CloseTicket for up to 100 tickets, one after the other. Each item succeeds or fails independently (AIP-231).
+        Errors: INVALID_FIELD if the batch is not valid: then no item is tried; DATABASE_UNAVAILABLE and
+        TIME_LIMIT_EXCEEDED, which end the batch after some items. Then retry the batch with the same `request_id`.
         """
 
     @_abc_1.abstractmethod
@@ -371,12 +379,13 @@ class TicketServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ticket_service_pb2.WatchTicketsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_ticket_service_pb2.WatchTicketsResponse], _abc.AsyncIterator[_ticket_service_pb2.WatchTicketsResponse]]:
-        """Streams the activities of an organization's tickets, of those that match a filter, or of one ticket: from now on,
-        or after `resume_token`. Each activity is sent once, and those of one ticket in their order. After 20 seconds of
-        silence, the stream sends a heartbeat. It never ends with OK: it ends with RATE_LIMITED if the client reads too
-        slowly, with DRAINING if the service shuts down, and with TOKEN_EXPIRED if the token expires. Resume it with the
-        last `resume_token`. Errors: INVALID_FILTER; INVALID_PAGE_TOKEN if the resume token is not for this parent;
-        RESOURCE_NOT_FOUND; RATE_LIMITED; DRAINING.
+        """Streams the activities of all tickets of an organization, of the tickets that match a filter, or of one ticket. The
+        stream begins with the first activity after `resume_token`. Without a resume token, it begins with the first
+        activity after the call. Each activity is sent once, and the activities of one ticket are sent in order. After 20
+        seconds without an activity, the stream sends a heartbeat. It never ends with OK. Errors: INVALID_FILTER;
+        INVALID_PAGE_TOKEN if the resume token is not for this parent; RESOURCE_NOT_FOUND; RATE_LIMITED if the client reads
+        too slowly; DRAINING if the service shuts down; TOKEN_EXPIRED if the token expires. After the last three, resume
+        the stream with the last `resume_token`.
         """
 
 def add_TicketServiceServicer_to_server(servicer: TicketServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -35,7 +35,9 @@ class _DeadlineKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Deadline
     DEADLINE_KIND_RESOLUTION: _DeadlineKind.ValueType  # 2
     """The log records that the ticket was not resolved in time."""
     DEADLINE_KIND_INACTIVITY_WARNING: _DeadlineKind.ValueType  # 3
-    """The assignee is warned that the ticket will be closed, and the customer too, if `Settings.warn_customer` is set."""
+    """The assignee is warned that the ticket will be closed. If `Settings.warn_customer` is set, the customer is also
+    warned.
+    """
     DEADLINE_KIND_INACTIVITY_CLOSE: _DeadlineKind.ValueType  # 4
     """The ticket is closed, because nobody was active for `Settings.inactivity_days`."""
     DEADLINE_KIND_GRACE_CLOSE: _DeadlineKind.ValueType  # 5
@@ -51,7 +53,9 @@ DEADLINE_KIND_FIRST_RESPONSE: DeadlineKind.ValueType  # 1
 DEADLINE_KIND_RESOLUTION: DeadlineKind.ValueType  # 2
 """The log records that the ticket was not resolved in time."""
 DEADLINE_KIND_INACTIVITY_WARNING: DeadlineKind.ValueType  # 3
-"""The assignee is warned that the ticket will be closed, and the customer too, if `Settings.warn_customer` is set."""
+"""The assignee is warned that the ticket will be closed. If `Settings.warn_customer` is set, the customer is also
+warned.
+"""
 DEADLINE_KIND_INACTIVITY_CLOSE: DeadlineKind.ValueType  # 4
 """The ticket is closed, because nobody was active for `Settings.inactivity_days`."""
 DEADLINE_KIND_GRACE_CLOSE: DeadlineKind.ValueType  # 5
@@ -97,8 +101,8 @@ class _RecoveryStepEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Recovery
     RECOVERY_STEP_POST: _RecoveryStep.ValueType  # 1
     """Post the reply with the link to the review site."""
     RECOVERY_STEP_HOLD: _RecoveryStep.ValueType  # 2
-    """Ask again after `wait`: another write may still appear at the review site, of this recovery or of another one of
-    the same review.
+    """Call CheckRecovery again after `wait`. Another write may still appear at the review site, for this recovery or for
+    another recovery of the same review.
     """
     RECOVERY_STEP_READ: _RecoveryStep.ValueType  # 3
     """Read the review site, and report whether the reply with the link is public."""
@@ -107,7 +111,7 @@ class _RecoveryStepEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Recovery
     RECOVERY_STEP_WAIT: _RecoveryStep.ValueType  # 5
     """Wait until `wait` has passed, or until the workflow is poked."""
     RECOVERY_STEP_RETRACT: _RecoveryStep.ValueType  # 6
-    """Replace the public reply by its text without the link."""
+    """Replace the public reply with its text without the link."""
     RECOVERY_STEP_EXPIRE: _RecoveryStep.ValueType  # 7
     """Call ExpireForm: the form has expired."""
     RECOVERY_STEP_DONE: _RecoveryStep.ValueType  # 8
@@ -123,8 +127,8 @@ RECOVERY_STEP_UNSPECIFIED: RecoveryStep.ValueType  # 0
 RECOVERY_STEP_POST: RecoveryStep.ValueType  # 1
 """Post the reply with the link to the review site."""
 RECOVERY_STEP_HOLD: RecoveryStep.ValueType  # 2
-"""Ask again after `wait`: another write may still appear at the review site, of this recovery or of another one of
-the same review.
+"""Call CheckRecovery again after `wait`. Another write may still appear at the review site, for this recovery or for
+another recovery of the same review.
 """
 RECOVERY_STEP_READ: RecoveryStep.ValueType  # 3
 """Read the review site, and report whether the reply with the link is public."""
@@ -133,7 +137,7 @@ RECOVERY_STEP_UNLOCK: RecoveryStep.ValueType  # 4
 RECOVERY_STEP_WAIT: RecoveryStep.ValueType  # 5
 """Wait until `wait` has passed, or until the workflow is poked."""
 RECOVERY_STEP_RETRACT: RecoveryStep.ValueType  # 6
-"""Replace the public reply by its text without the link."""
+"""Replace the public reply with its text without the link."""
 RECOVERY_STEP_EXPIRE: RecoveryStep.ValueType  # 7
 """Call ExpireForm: the form has expired."""
 RECOVERY_STEP_DONE: RecoveryStep.ValueType  # 8
@@ -211,7 +215,7 @@ class DeadlinePlan(_message.Message):
     ticket_priority: _ticket_pb2.TicketPriority.ValueType
     """The ticket's priority."""
     contact_state: _ticket_pb2.ContactState.ValueType
-    """How far the contact with the customer is."""
+    """The progress of the contact with the customer."""
     @_builtins.property
     def wait(self) -> _duration_pb2.Duration:
         """For WAIT: how long until the next deadline. Unset if there is none."""
@@ -230,7 +234,7 @@ class DeadlinePlan(_message.Message):
 
     @_builtins.property
     def wait_time(self) -> _timestamp_pb2.Timestamp:
-        """Since when the ticket waits for the customer. Unset if it does not."""
+        """Since when the ticket waits for the customer. Unset if it does not wait."""
 
     @_builtins.property
     def first_response_due_time(self) -> _timestamp_pb2.Timestamp:
@@ -471,8 +475,8 @@ class CheckRecoveryRequest(_message.Message):
     @_builtins.property
     def report_time(self) -> _timestamp_pb2.Timestamp:
         """The `plan_time` of the response to the same attempt's latest report. The service then does not wake the workflow
-        for that report, because this response has what the workflow would ask for. If you leave it unset, the workflow is
-        woken half a minute after the report.
+        for that report, because this response already has the next step. If you leave the field unset, the service wakes
+        the workflow half a minute after the report.
         """
 
     def __init__(
@@ -568,8 +572,8 @@ class PostingGrant(_message.Message):
     location: _builtins.str
     """The name of the review's location."""
     read_first: _builtins.bool
-    """For POST: whether an earlier attempt may have succeeded. Then read the site first, and if the reply contains the
-    link, report it as posted.
+    """For POST: whether an earlier attempt may have succeeded. Then read the site first. If the reply contains the link,
+    report it as posted.
     """
     def __init__(
         self,
@@ -601,7 +605,7 @@ class BeginPostingResponse(_message.Message):
     PLAN_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def grant(self) -> Global___PostingGrant:
-        """What the attempt needs. Unset if the requested step is not the next one."""
+        """What the attempt needs. Unset if the requested step is not the next step."""
 
     @_builtins.property
     def plan(self) -> Global___RecoveryPlan:
@@ -836,7 +840,7 @@ class ExpireFormRequest(_message.Message):
     name: _builtins.str
     """The recovery: `organizations/{o}/tickets/{n}/recoveries/{id}`."""
     early: _builtins.bool
-    """Whether to end the form before it expires, because an operator wants that."""
+    """Whether to end the form before it expires, because an operator requested it."""
     def __init__(
         self,
         *,
@@ -896,7 +900,7 @@ class DeliveryPlan(_message.Message):
     ATTEMPTS_FIELD_NUMBER: _builtins.int
     PLAN_TIME_FIELD_NUMBER: _builtins.int
     state: _message_pb2.DeliveryState.ValueType
-    """How far the message got."""
+    """The state of the message's delivery."""
     step: Global___DeliveryStep.ValueType
     """The next step."""
     channel: _message_pb2.Channel.ValueType
@@ -925,7 +929,7 @@ class DeliveryPlan(_message.Message):
 
     @_builtins.property
     def give_up_time(self) -> _timestamp_pb2.Timestamp:
-        """When the service stops trying. The message is then FAILED."""
+        """When the service stops the attempts to send. The message is then FAILED."""
 
     @_builtins.property
     def plan_time(self) -> _timestamp_pb2.Timestamp:
@@ -968,8 +972,8 @@ class BeginDeliveryRequest(_message.Message):
     name: _builtins.str
     """The message: `organizations/{o}/tickets/{n}/messages/{id}`."""
     step: Global___DeliveryStep.ValueType
-    """The step to start: SEND or CHECK. Unset only returns the plan. A CHECK can start before its time, for example after
-    a callback from the provider.
+    """The step to start: SEND or CHECK. If unset, the call only returns the plan. A CHECK can start before its time, for
+    example after a callback from the provider.
     """
     def __init__(
         self,
@@ -1009,7 +1013,7 @@ class DeliveryGrant(_message.Message):
     channel: _message_pb2.Channel.ValueType
     """The channel to use."""
     address: _builtins.str
-    """The email address, or the phone number in E.164 form. For CHECK, this field and all fields down to `thread_key` are
+    """The email address, or the phone number in E.164 form. For CHECK, the fields from `address` to `thread_key` are
     empty.
     """
     display_name: _builtins.str
@@ -1017,7 +1021,7 @@ class DeliveryGrant(_message.Message):
     business_name: _builtins.str
     """The name of the business."""
     text: _builtins.str
-    """The plain text of the message, with the link in its place."""
+    """The plain text of the message, with the chat's link in place of the placeholder."""
     chat_link: _builtins.str
     """The private link to the chat."""
     idempotency_key: _builtins.str
@@ -1065,7 +1069,7 @@ class BeginDeliveryResponse(_message.Message):
     PLAN_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def grant(self) -> Global___DeliveryGrant:
-        """What the attempt needs. Unset if the requested step is not the next one."""
+        """What the attempt needs. Unset if the requested step is not the next step."""
 
     @_builtins.property
     def plan(self) -> Global___DeliveryPlan:
@@ -1105,7 +1109,7 @@ class RecordDeliveredRequest(_message.Message):
     provider_id: _builtins.str
     """The provider's id of the message, up to 998 characters. May be empty."""
     can_be_checked: _builtins.bool
-    """Whether the provider can be asked later how far the message got."""
+    """Whether the provider can be asked later whether the message arrived."""
     def __init__(
         self,
         *,

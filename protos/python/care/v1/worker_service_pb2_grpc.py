@@ -26,10 +26,10 @@ if _version_not_supported:
 
 
 class WorkerServiceStub:
-    """Gives workflows their next step, and takes their reports. Each response has a plan: the present state, the next step,
-    and how long to wait for it. A report that is late, is repeated, or concerns an ended recovery succeeds and changes
-    nothing. So these methods have no `request_id`. Each method fails with RESOURCE_NOT_FOUND if the recovery, message or
-    ticket does not exist.
+    """Gives workflows their next step, and accepts their reports. Each response has a plan: the present state, the next
+    step, and how long to wait for it. A report that is late, is repeated, or concerns an ended recovery succeeds and
+    changes nothing. So these methods have no `request_id`. Each method fails with RESOURCE_NOT_FOUND if the recovery,
+    message or ticket does not exist.
     """
 
     def __init__(self, channel):
@@ -101,10 +101,10 @@ class WorkerServiceStub:
 
 
 class WorkerServiceServicer:
-    """Gives workflows their next step, and takes their reports. Each response has a plan: the present state, the next step,
-    and how long to wait for it. A report that is late, is repeated, or concerns an ended recovery succeeds and changes
-    nothing. So these methods have no `request_id`. Each method fails with RESOURCE_NOT_FOUND if the recovery, message or
-    ticket does not exist.
+    """Gives workflows their next step, and accepts their reports. Each response has a plan: the present state, the next
+    step, and how long to wait for it. A report that is late, is repeated, or concerns an ended recovery succeeds and
+    changes nothing. So these methods have no `request_id`. Each method fails with RESOURCE_NOT_FOUND if the recovery,
+    message or ticket does not exist.
     """
 
     def CheckRecovery(self, request, context):
@@ -115,10 +115,11 @@ class WorkerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def BeginPosting(self, request, context):
-        """Starts an attempt at a step at the review site: POST, READ or RETRACT. Returns a grant with all that the step
-        needs. From now on, only reports of this attempt count. For POST and RETRACT, the recovery counts as handed out
-        until the attempt's outcome is reported. If the response has no grant, the step is not the next one: follow the
-        plan. Errors: LINK_UNKNOWN if the key of the form's link is missing from the service's configuration.
+        """Starts an attempt at a step at the review site: POST, READ or RETRACT. Returns a grant with everything that the
+        step needs. From then on, only reports of this attempt count. After POST or RETRACT, other recoveries of the same
+        review wait until the attempt's outcome is reported. If the requested step is not the next step, the response has
+        no grant. Then follow the plan. Errors: LINK_UNKNOWN if the key of the form's link is missing from the service's
+        configuration.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -133,7 +134,7 @@ class WorkerServiceServicer:
 
     def RecordRefused(self, request, context):
         """Reports that the review site refused the attempt's step, or that the reply is not public. Read the site before you
-        report this. If a RETRACT was refused, the service asks for it again after a pause.
+        report this. If a RETRACT was refused, the service requests another RETRACT after a pause.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -155,16 +156,17 @@ class WorkerServiceServicer:
 
     def ExpireForm(self, request, context):
         """Ends a form that has expired. With `early`, ends a form that has not expired yet, and sets its `expire_time` to
-        now. If the form is not due, the call succeeds, and the plan says how long to wait.
+        now. Without `early`, if the form has not expired yet, the call changes nothing, and the plan says how long to
+        wait.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BeginDelivery(self, request, context):
-        """Returns the next step of a message to a customer, and starts an attempt at the requested step if it is the next
-        one. From now on, only reports of this attempt count. Errors: RESOURCE_NOT_FOUND if the message does not exist;
-        LINK_UNKNOWN if the key of the chat's link is missing from the service's configuration.
+        """Returns the next step of a message to a customer. If the requested step is the next step, the call also starts an
+        attempt. From then on, only reports of this attempt count. Errors: RESOURCE_NOT_FOUND if the message does not
+        exist; LINK_UNKNOWN if the key of the chat's link is missing from the service's configuration.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -192,8 +194,8 @@ class WorkerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def FireDeadline(self, request, context):
-        """Carries out the first due deadline of a ticket. If none is due, the call succeeds, and the plan says how long to
-        wait.
+        """Carries out the first due deadline of a ticket. If no deadline is due, the call changes nothing, and the plan says
+        how long to wait.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -271,10 +273,10 @@ def add_WorkerServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class WorkerService:
-    """Gives workflows their next step, and takes their reports. Each response has a plan: the present state, the next step,
-    and how long to wait for it. A report that is late, is repeated, or concerns an ended recovery succeeds and changes
-    nothing. So these methods have no `request_id`. Each method fails with RESOURCE_NOT_FOUND if the recovery, message or
-    ticket does not exist.
+    """Gives workflows their next step, and accepts their reports. Each response has a plan: the present state, the next
+    step, and how long to wait for it. A report that is late, is repeated, or concerns an ended recovery succeeds and
+    changes nothing. So these methods have no `request_id`. Each method fails with RESOURCE_NOT_FOUND if the recovery,
+    message or ticket does not exist.
     """
 
     @staticmethod

@@ -27,10 +27,10 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class WorkerServiceStub:
-    """Gives workflows their next step, and takes their reports. Each response has a plan: the present state, the next step,
-    and how long to wait for it. A report that is late, is repeated, or concerns an ended recovery succeeds and changes
-    nothing. So these methods have no `request_id`. Each method fails with RESOURCE_NOT_FOUND if the recovery, message or
-    ticket does not exist.
+    """Gives workflows their next step, and accepts their reports. Each response has a plan: the present state, the next
+    step, and how long to wait for it. A report that is late, is repeated, or concerns an ended recovery succeeds and
+    changes nothing. So these methods have no `request_id`. Each method fails with RESOURCE_NOT_FOUND if the recovery,
+    message or ticket does not exist.
     """
 
     @_typing.overload
@@ -40,16 +40,17 @@ class WorkerServiceStub:
     CheckRecovery: _grpc.UnaryUnaryMultiCallable[_worker_service_pb2.CheckRecoveryRequest, _worker_service_pb2.CheckRecoveryResponse]
     """Returns the next step of a recovery."""
     BeginPosting: _grpc.UnaryUnaryMultiCallable[_worker_service_pb2.BeginPostingRequest, _worker_service_pb2.BeginPostingResponse]
-    """Starts an attempt at a step at the review site: POST, READ or RETRACT. Returns a grant with all that the step
-    needs. From now on, only reports of this attempt count. For POST and RETRACT, the recovery counts as handed out
-    until the attempt's outcome is reported. If the response has no grant, the step is not the next one: follow the
-    plan. Errors: LINK_UNKNOWN if the key of the form's link is missing from the service's configuration.
+    """Starts an attempt at a step at the review site: POST, READ or RETRACT. Returns a grant with everything that the
+    step needs. From then on, only reports of this attempt count. After POST or RETRACT, other recoveries of the same
+    review wait until the attempt's outcome is reported. If the requested step is not the next step, the response has
+    no grant. Then follow the plan. Errors: LINK_UNKNOWN if the key of the form's link is missing from the service's
+    configuration.
     """
     RecordPosted: _grpc.UnaryUnaryMultiCallable[_worker_service_pb2.RecordPostedRequest, _worker_service_pb2.RecordPostedResponse]
     """Reports that the reply with the link is public."""
     RecordRefused: _grpc.UnaryUnaryMultiCallable[_worker_service_pb2.RecordRefusedRequest, _worker_service_pb2.RecordRefusedResponse]
     """Reports that the review site refused the attempt's step, or that the reply is not public. Read the site before you
-    report this. If a RETRACT was refused, the service asks for it again after a pause.
+    report this. If a RETRACT was refused, the service requests another RETRACT after a pause.
     """
     RecordRetracted: _grpc.UnaryUnaryMultiCallable[_worker_service_pb2.RecordRetractedRequest, _worker_service_pb2.RecordRetractedResponse]
     """Reports that the public reply no longer contains the link."""
@@ -57,12 +58,13 @@ class WorkerServiceStub:
     """Opens the chat of a recovery in CONTACT_RECEIVED."""
     ExpireForm: _grpc.UnaryUnaryMultiCallable[_worker_service_pb2.ExpireFormRequest, _worker_service_pb2.ExpireFormResponse]
     """Ends a form that has expired. With `early`, ends a form that has not expired yet, and sets its `expire_time` to
-    now. If the form is not due, the call succeeds, and the plan says how long to wait.
+    now. Without `early`, if the form has not expired yet, the call changes nothing, and the plan says how long to
+    wait.
     """
     BeginDelivery: _grpc.UnaryUnaryMultiCallable[_worker_service_pb2.BeginDeliveryRequest, _worker_service_pb2.BeginDeliveryResponse]
-    """Returns the next step of a message to a customer, and starts an attempt at the requested step if it is the next
-    one. From now on, only reports of this attempt count. Errors: RESOURCE_NOT_FOUND if the message does not exist;
-    LINK_UNKNOWN if the key of the chat's link is missing from the service's configuration.
+    """Returns the next step of a message to a customer. If the requested step is the next step, the call also starts an
+    attempt. From then on, only reports of this attempt count. Errors: RESOURCE_NOT_FOUND if the message does not
+    exist; LINK_UNKNOWN if the key of the chat's link is missing from the service's configuration.
     """
     RecordDelivered: _grpc.UnaryUnaryMultiCallable[_worker_service_pb2.RecordDeliveredRequest, _worker_service_pb2.RecordDeliveredResponse]
     """Reports that the provider accepted the message, or confirmed that it arrived."""
@@ -71,32 +73,33 @@ class WorkerServiceStub:
     GetNextDeadline: _grpc.UnaryUnaryMultiCallable[_worker_service_pb2.GetNextDeadlineRequest, _worker_service_pb2.GetNextDeadlineResponse]
     """Returns the next deadline of a ticket. Errors: RESOURCE_NOT_FOUND if the ticket does not exist."""
     FireDeadline: _grpc.UnaryUnaryMultiCallable[_worker_service_pb2.FireDeadlineRequest, _worker_service_pb2.FireDeadlineResponse]
-    """Carries out the first due deadline of a ticket. If none is due, the call succeeds, and the plan says how long to
-    wait.
+    """Carries out the first due deadline of a ticket. If no deadline is due, the call changes nothing, and the plan says
+    how long to wait.
     """
 
 @_typing.type_check_only
 class WorkerServiceAsyncStub(WorkerServiceStub):
-    """Gives workflows their next step, and takes their reports. Each response has a plan: the present state, the next step,
-    and how long to wait for it. A report that is late, is repeated, or concerns an ended recovery succeeds and changes
-    nothing. So these methods have no `request_id`. Each method fails with RESOURCE_NOT_FOUND if the recovery, message or
-    ticket does not exist.
+    """Gives workflows their next step, and accepts their reports. Each response has a plan: the present state, the next
+    step, and how long to wait for it. A report that is late, is repeated, or concerns an ended recovery succeeds and
+    changes nothing. So these methods have no `request_id`. Each method fails with RESOURCE_NOT_FOUND if the recovery,
+    message or ticket does not exist.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CheckRecovery: _aio.UnaryUnaryMultiCallable[_worker_service_pb2.CheckRecoveryRequest, _worker_service_pb2.CheckRecoveryResponse]  # type: ignore[assignment]
     """Returns the next step of a recovery."""
     BeginPosting: _aio.UnaryUnaryMultiCallable[_worker_service_pb2.BeginPostingRequest, _worker_service_pb2.BeginPostingResponse]  # type: ignore[assignment]
-    """Starts an attempt at a step at the review site: POST, READ or RETRACT. Returns a grant with all that the step
-    needs. From now on, only reports of this attempt count. For POST and RETRACT, the recovery counts as handed out
-    until the attempt's outcome is reported. If the response has no grant, the step is not the next one: follow the
-    plan. Errors: LINK_UNKNOWN if the key of the form's link is missing from the service's configuration.
+    """Starts an attempt at a step at the review site: POST, READ or RETRACT. Returns a grant with everything that the
+    step needs. From then on, only reports of this attempt count. After POST or RETRACT, other recoveries of the same
+    review wait until the attempt's outcome is reported. If the requested step is not the next step, the response has
+    no grant. Then follow the plan. Errors: LINK_UNKNOWN if the key of the form's link is missing from the service's
+    configuration.
     """
     RecordPosted: _aio.UnaryUnaryMultiCallable[_worker_service_pb2.RecordPostedRequest, _worker_service_pb2.RecordPostedResponse]  # type: ignore[assignment]
     """Reports that the reply with the link is public."""
     RecordRefused: _aio.UnaryUnaryMultiCallable[_worker_service_pb2.RecordRefusedRequest, _worker_service_pb2.RecordRefusedResponse]  # type: ignore[assignment]
     """Reports that the review site refused the attempt's step, or that the reply is not public. Read the site before you
-    report this. If a RETRACT was refused, the service asks for it again after a pause.
+    report this. If a RETRACT was refused, the service requests another RETRACT after a pause.
     """
     RecordRetracted: _aio.UnaryUnaryMultiCallable[_worker_service_pb2.RecordRetractedRequest, _worker_service_pb2.RecordRetractedResponse]  # type: ignore[assignment]
     """Reports that the public reply no longer contains the link."""
@@ -104,12 +107,13 @@ class WorkerServiceAsyncStub(WorkerServiceStub):
     """Opens the chat of a recovery in CONTACT_RECEIVED."""
     ExpireForm: _aio.UnaryUnaryMultiCallable[_worker_service_pb2.ExpireFormRequest, _worker_service_pb2.ExpireFormResponse]  # type: ignore[assignment]
     """Ends a form that has expired. With `early`, ends a form that has not expired yet, and sets its `expire_time` to
-    now. If the form is not due, the call succeeds, and the plan says how long to wait.
+    now. Without `early`, if the form has not expired yet, the call changes nothing, and the plan says how long to
+    wait.
     """
     BeginDelivery: _aio.UnaryUnaryMultiCallable[_worker_service_pb2.BeginDeliveryRequest, _worker_service_pb2.BeginDeliveryResponse]  # type: ignore[assignment]
-    """Returns the next step of a message to a customer, and starts an attempt at the requested step if it is the next
-    one. From now on, only reports of this attempt count. Errors: RESOURCE_NOT_FOUND if the message does not exist;
-    LINK_UNKNOWN if the key of the chat's link is missing from the service's configuration.
+    """Returns the next step of a message to a customer. If the requested step is the next step, the call also starts an
+    attempt. From then on, only reports of this attempt count. Errors: RESOURCE_NOT_FOUND if the message does not
+    exist; LINK_UNKNOWN if the key of the chat's link is missing from the service's configuration.
     """
     RecordDelivered: _aio.UnaryUnaryMultiCallable[_worker_service_pb2.RecordDeliveredRequest, _worker_service_pb2.RecordDeliveredResponse]  # type: ignore[assignment]
     """Reports that the provider accepted the message, or confirmed that it arrived."""
@@ -118,15 +122,15 @@ class WorkerServiceAsyncStub(WorkerServiceStub):
     GetNextDeadline: _aio.UnaryUnaryMultiCallable[_worker_service_pb2.GetNextDeadlineRequest, _worker_service_pb2.GetNextDeadlineResponse]  # type: ignore[assignment]
     """Returns the next deadline of a ticket. Errors: RESOURCE_NOT_FOUND if the ticket does not exist."""
     FireDeadline: _aio.UnaryUnaryMultiCallable[_worker_service_pb2.FireDeadlineRequest, _worker_service_pb2.FireDeadlineResponse]  # type: ignore[assignment]
-    """Carries out the first due deadline of a ticket. If none is due, the call succeeds, and the plan says how long to
-    wait.
+    """Carries out the first due deadline of a ticket. If no deadline is due, the call changes nothing, and the plan says
+    how long to wait.
     """
 
 class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Gives workflows their next step, and takes their reports. Each response has a plan: the present state, the next step,
-    and how long to wait for it. A report that is late, is repeated, or concerns an ended recovery succeeds and changes
-    nothing. So these methods have no `request_id`. Each method fails with RESOURCE_NOT_FOUND if the recovery, message or
-    ticket does not exist.
+    """Gives workflows their next step, and accepts their reports. Each response has a plan: the present state, the next
+    step, and how long to wait for it. A report that is late, is repeated, or concerns an ended recovery succeeds and
+    changes nothing. So these methods have no `request_id`. Each method fails with RESOURCE_NOT_FOUND if the recovery,
+    message or ticket does not exist.
     """
 
     @_abc_1.abstractmethod
@@ -143,10 +147,11 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _worker_service_pb2.BeginPostingRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_worker_service_pb2.BeginPostingResponse, _abc.Awaitable[_worker_service_pb2.BeginPostingResponse]]:
-        """Starts an attempt at a step at the review site: POST, READ or RETRACT. Returns a grant with all that the step
-        needs. From now on, only reports of this attempt count. For POST and RETRACT, the recovery counts as handed out
-        until the attempt's outcome is reported. If the response has no grant, the step is not the next one: follow the
-        plan. Errors: LINK_UNKNOWN if the key of the form's link is missing from the service's configuration.
+        """Starts an attempt at a step at the review site: POST, READ or RETRACT. Returns a grant with everything that the
+        step needs. From then on, only reports of this attempt count. After POST or RETRACT, other recoveries of the same
+        review wait until the attempt's outcome is reported. If the requested step is not the next step, the response has
+        no grant. Then follow the plan. Errors: LINK_UNKNOWN if the key of the form's link is missing from the service's
+        configuration.
         """
 
     @_abc_1.abstractmethod
@@ -164,7 +169,7 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_worker_service_pb2.RecordRefusedResponse, _abc.Awaitable[_worker_service_pb2.RecordRefusedResponse]]:
         """Reports that the review site refused the attempt's step, or that the reply is not public. Read the site before you
-        report this. If a RETRACT was refused, the service asks for it again after a pause.
+        report this. If a RETRACT was refused, the service requests another RETRACT after a pause.
         """
 
     @_abc_1.abstractmethod
@@ -190,7 +195,8 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_worker_service_pb2.ExpireFormResponse, _abc.Awaitable[_worker_service_pb2.ExpireFormResponse]]:
         """Ends a form that has expired. With `early`, ends a form that has not expired yet, and sets its `expire_time` to
-        now. If the form is not due, the call succeeds, and the plan says how long to wait.
+        now. Without `early`, if the form has not expired yet, the call changes nothing, and the plan says how long to
+        wait.
         """
 
     @_abc_1.abstractmethod
@@ -199,9 +205,9 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _worker_service_pb2.BeginDeliveryRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_worker_service_pb2.BeginDeliveryResponse, _abc.Awaitable[_worker_service_pb2.BeginDeliveryResponse]]:
-        """Returns the next step of a message to a customer, and starts an attempt at the requested step if it is the next
-        one. From now on, only reports of this attempt count. Errors: RESOURCE_NOT_FOUND if the message does not exist;
-        LINK_UNKNOWN if the key of the chat's link is missing from the service's configuration.
+        """Returns the next step of a message to a customer. If the requested step is the next step, the call also starts an
+        attempt. From then on, only reports of this attempt count. Errors: RESOURCE_NOT_FOUND if the message does not
+        exist; LINK_UNKNOWN if the key of the chat's link is missing from the service's configuration.
         """
 
     @_abc_1.abstractmethod
@@ -234,8 +240,8 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _worker_service_pb2.FireDeadlineRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_worker_service_pb2.FireDeadlineResponse, _abc.Awaitable[_worker_service_pb2.FireDeadlineResponse]]:
-        """Carries out the first due deadline of a ticket. If none is due, the call succeeds, and the plan says how long to
-        wait.
+        """Carries out the first due deadline of a ticket. If no deadline is due, the call changes nothing, and the plan says
+        how long to wait.
         """
 
 def add_WorkerServiceServicer_to_server(servicer: WorkerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -22,8 +22,8 @@ DESCRIPTOR: _descriptor.FileDescriptor
 @_typing.final
 class ContactRecoveryInput(_message.Message):
     """The input of the workflow type `ContactRecovery`. The workflow's id is
-    `contact-recovery/{organization}/{number}/{recovery}`. Its signal `poke` has no argument, and makes it ask for its
-    next step.
+    `contact-recovery/{organization}/{number}/{recovery}`. Its signal `poke` has no argument, and makes the workflow ask
+    for its next step.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -77,7 +77,7 @@ class ContactRecoveryStatus(_message.Message):
     DOING_FIELD_NUMBER: _builtins.int
     PLAN_FIELD_NUMBER: _builtins.int
     doing: _builtins.str
-    """What the workflow does or waits for, in words."""
+    """What the workflow does or waits for, as a text for people."""
     @_builtins.property
     def plan(self) -> _worker_service_pb2.RecoveryPlan:
         """The latest plan from the service. Unset before the first."""
@@ -99,8 +99,8 @@ Global___ContactRecoveryStatus: _TypeAlias = ContactRecoveryStatus  # noqa: Y015
 @_typing.final
 class MessageDeliveryInput(_message.Message):
     """The input of the workflow type `MessageDelivery`. The workflow's id is
-    `message-delivery/{organization}/{number}/{message}`. Its signal `poke` has no argument, and makes it ask for its
-    next step.
+    `message-delivery/{organization}/{number}/{message}`. Its signal `poke` has no argument, and makes the workflow ask
+    for its next step.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -154,7 +154,7 @@ class MessageDeliveryStatus(_message.Message):
     DOING_FIELD_NUMBER: _builtins.int
     PLAN_FIELD_NUMBER: _builtins.int
     doing: _builtins.str
-    """What the workflow does or waits for, in words."""
+    """What the workflow does or waits for, as a text for people."""
     @_builtins.property
     def plan(self) -> _worker_service_pb2.DeliveryPlan:
         """The latest plan from the service. Unset before the first."""
@@ -176,7 +176,7 @@ Global___MessageDeliveryStatus: _TypeAlias = MessageDeliveryStatus  # noqa: Y015
 @_typing.final
 class TicketWorkflowInput(_message.Message):
     """The input of the workflow type `TicketWorkflow`. The workflow's id is `ticket/{organization}/{number}`. Its signal
-    `poke` has no argument, and makes it ask for its next step.
+    `poke` has no argument, and makes the workflow ask for its next step.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -230,7 +230,7 @@ class TicketWorkflowStatus(_message.Message):
     DOING_FIELD_NUMBER: _builtins.int
     PLAN_FIELD_NUMBER: _builtins.int
     doing: _builtins.str
-    """What the workflow does or waits for, in words."""
+    """What the workflow does or waits for, as a text for people."""
     @_builtins.property
     def plan(self) -> _worker_service_pb2.DeadlinePlan:
         """The latest plan from the service. Unset before the first."""

@@ -67,7 +67,7 @@ async def not_assignable(at: Place) -> Provoked:
     return at.by("bob", take(ticket), {"ticket": ticket.name, "agent": at.tenant.agent_name("bob")})
 
 
-async def not_reportable(at: Place) -> Provoked:
+async def reporter_not_allowed(at: Place) -> Provoked:
     await at.tenant.toggle("bob", can_be_reporter=False)
     given = Ticket(subject="Cold soup", location=f"{at.tenant.name}/locations/soho")
     return at.by("bob", create(at.tenant, given), {"agent": at.tenant.agent_name("bob")})
@@ -165,7 +165,7 @@ REFUSALS: Final[Mapping[str, Provocation]] = {
     "ROLE_NOT_ALLOWED": role_not_allowed,
     "NOT_ASSIGNEE": not_assignee,
     "NOT_ASSIGNABLE": not_assignable,
-    "NOT_REPORTABLE": not_reportable,
+    "REPORTER_NOT_ALLOWED": reporter_not_allowed,
     "RESOURCE_NOT_FOUND": resource_not_found,
     "LINK_UNKNOWN": link_unknown,
     "REQUEST_ID_REUSED": request_id_reused,
