@@ -56,8 +56,8 @@ class Authenticator:
         except UnknownKeyError:
             if not self._keys.is_unavailable:
                 raise token_invalid("The bearer token names a key that the issuer does not have.") from None
-        words = "The token names an unknown key, and the issuer's keys can't be fetched right now. Try again."
-        raise Refusal(Reason.TOKEN_KEYS_UNAVAILABLE, words, retry_after=PAUSE)
+        message = "The token names an unknown key, and the issuer's keys can't be fetched right now. Try again."
+        raise Refusal(Reason.TOKEN_KEYS_UNAVAILABLE, message, retry_after=PAUSE)
 
     def _verify(self, token: str) -> VerifiedToken:
         if self._verifier.keys is not self._keys.current:

@@ -67,8 +67,8 @@ class ChatStreams:
     def _one_stream(self, contact: UUID) -> Iterator[None]:
         """Counts a stream while the block runs. Refuses with RATE_LIMITED above the limit of one link."""
         if self._open[contact] >= _STREAMS:
-            words = "Too many streams are open with this link. Close one, or try again later."
-            raise Refusal(Reason.RATE_LIMITED, words, retry_after=_STREAMS_WAIT)
+            message = "Too many streams are open with this link. Close one, or try again later."
+            raise Refusal(Reason.RATE_LIMITED, message, retry_after=_STREAMS_WAIT)
         self._open[contact] += 1
         try:
             yield

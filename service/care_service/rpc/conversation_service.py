@@ -81,8 +81,8 @@ class ConversationHandlers(conversation_service_pb2_grpc.ConversationServiceServ
         request_id = fields.request_id(request.request_id)
         text = fields.text("reply_text", request.reply_text, LONG_TEXT, required=True)
         if (count := text.count(FORM_LINK)) != 1:
-            words = f"must contain {FORM_LINK} exactly once, at the place of the link; it has {count}"
-            fields.reject("reply_text", words)
+            problem = f"must contain {FORM_LINK} exactly once, at the place of the link; it has {count}"
+            fields.reject("reply_text", problem)
         elif not remove_link(text).strip("."):
             # After the form has ended, this remains in public, and no site accepts an empty reply.
             fields.reject("reply_text", "must contain a text besides the link")

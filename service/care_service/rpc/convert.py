@@ -373,7 +373,7 @@ def delivery_plan_message(
 
 
 def unmatched_message(inbound: Inbound) -> conversation_service_pb2.UnmatchedMessage:
-    """Converts a message that was taken in without an open chat."""
+    """Converts a message that was ingested without an open chat."""
     ticket = names.ticket(inbound.organization, inbound.ticket_number) if inbound.ticket_number else ""
     return conversation_service_pb2.UnmatchedMessage(
         message=conversation_service_pb2.InboundMessage(

@@ -18,7 +18,10 @@ _UNKNOWN: Final = HealthCheckResponse(status=HealthCheckResponse.SERVICE_UNKNOWN
 
 
 class Health(health.aio.HealthServicer):
-    """The statuses of `services`. Those of services that need the database change together with the server's own."""
+    """The health statuses of `services` and of the whole server.
+
+    The services that need the database always have the same status as the whole server.
+    """
 
     def __init__(self, services: Collection[str], without_database: Collection[str], metrics: Metrics) -> None:
         super().__init__()
@@ -34,13 +37,13 @@ class Health(health.aio.HealthServicer):
         """Sets all services to SERVING."""
         await self._set_all(self._services, is_serving=True)
 
-    async def database(self, *, is_there: bool) -> None:
+    async def set_database_state(self, *, is_reachable: bool) -> None:
         """Sets the services that need the database to SERVING or NOT_SERVING."""
         if not self._is_draining:
-            await self._set_all(self._dependent, is_serving=is_there)
+            await self._set_all(self._dependent, is_serving=is_reachable)
 
     async def drain(self) -> None:
-        """Sets all services to NOT_SERVING for good, and ends all watches, because the server would wait for them."""
+        """Sets all services to NOT_SERVING permanently. Ends all watches, because the server would wait for them."""
         self._is_draining = True
         await self._set_all(self._services, is_serving=False)
 

@@ -1,4 +1,4 @@
-"""Converts the request and the response of IngestMessage: an email or SMS, and what became of it."""
+"""Converts the request and the response of IngestMessage: an email or SMS, and where it was stored."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ANSWERED: Final = 100
 
 
 def ingest_response(ingested: IngestedMessage) -> pb.IngestMessageResponse:
-    """Converts what became of a message."""
+    """Converts an ingested message."""
     inbound = ingested.inbound
     return pb.IngestMessageResponse(
         outcome=enums.INGEST_OUTCOME.to_contract(inbound.outcome),

@@ -19,24 +19,24 @@ _ONCE: Final = RateLimitItemPerMinute(1)
 class LinkLimit:
     """Limits the requests with one link in a minute, per process. Repeats of an accepted request don't count."""
 
-    def __init__(self, per_minute: int, words: str) -> None:
-        """`words` is the error text, which says what to do."""
-        self._most = RateLimitItemPerMinute(per_minute)
-        self._words = words
+    def __init__(self, per_minute: int, message: str) -> None:
+        """`message` is the error message, which says what to do."""
+        self._limit = RateLimitItemPerMinute(per_minute)
+        self._message = message
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
 
     async def check(self, link: str, request: Repeatable | None = None) -> None:
         """Refuses with RATE_LIMITED a request above the limit. Reads pass no `request`: each of them counts."""
         if request is None:
-            if not await self._limiter.hit(self._most, link):
+            if not await self._limiter.hit(self._limit, link):
                 raise self._refusal()
             return
         body = sha256(request.SerializeToString(deterministic=True)).hexdigest()
         if request.request_id and not await self._limiter.hit(_ONCE, link, body):
             return
-        if not await self._limiter.hit(self._most, link):
+        if not await self._limiter.hit(self._limit, link):
             await self._limiter.clear(_ONCE, link, body)
             raise self._refusal()
 
     def _refusal(self) -> Refusal:
-        return Refusal(Reason.RATE_LIMITED, self._words, retry_after=timedelta(minutes=1))
+        return Refusal(Reason.RATE_LIMITED, self._message, retry_after=timedelta(minutes=1))

@@ -40,8 +40,8 @@ def read_token(token: str, scope: str, parse: Callable[[list[str | int]], KeyT])
 
 def invalid_page_token() -> Refusal:
     """Returns the refusal of a token that is invalid or belongs to another list."""
-    words = "The page token is not valid for this parent, filter and order. Start again without a page token."
-    return Refusal(Reason.INVALID_PAGE_TOKEN, words)
+    message = "The page token is not valid for this parent, filter and order. Start again without a page token."
+    return Refusal(Reason.INVALID_PAGE_TOKEN, message)
 
 
 def text(part: str | int) -> str:

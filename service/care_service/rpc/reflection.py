@@ -52,8 +52,8 @@ def _pool() -> DescriptorPool:
     modules = (health_pb2, reflection_pb2, error_details_pb2)
     _add(pool, known, (Default().FindFileByName(module.DESCRIPTOR.name) for module in modules))
     old = FileDescriptorProto.FromString(reflection_pb2.DESCRIPTOR.serialized_pb)
-    words = text_format.MessageToString(old).replace(_OLD_FILE, _NEW_FILE).replace(_OLD, _NEW)
-    pool.AddSerializedFile(text_format.Parse(words, FileDescriptorProto()).SerializeToString())
+    text = text_format.MessageToString(old).replace(_OLD_FILE, _NEW_FILE).replace(_OLD, _NEW)
+    pool.AddSerializedFile(text_format.Parse(text, FileDescriptorProto()).SerializeToString())
     return pool
 
 

@@ -70,7 +70,7 @@ class Responder(Generic[OutcomeT, ResponseT]):
         """Returns the response to the caller."""
         if isinstance(outcome, StoredResponse):
             return self._response_type.FromString(outcome.body)
-        # An earlier try, whose commit failed, may have encoded another outcome.
+        # An earlier attempt, whose commit failed, may have encoded another outcome.
         if self._encoded is not None and self._encoded[0] is outcome:
             return self._encoded[1]
         return self._convert(outcome)

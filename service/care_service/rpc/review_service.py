@@ -1,4 +1,4 @@
-"""ReviewService: takes in reviews, and reads them."""
+"""ReviewService: ingests reviews, and reads them."""
 
 from __future__ import annotations
 

@@ -50,7 +50,9 @@ class SettingsHandlers(settings_service_pb2_grpc.SettingsServiceServicer):
         call, fields, given = current_call(), Fields(), request.settings
         name = fields.name("settings.name", given.name, names.parse_settings, NO_CHILD)
         request_id = fields.request_id(request.request_id)
-        layer = settings_convert.read_settings(given, lambda field, words: fields.reject(f"settings.{field}", words))
+        layer = settings_convert.read_settings(
+            given, lambda field, problem: fields.reject(f"settings.{field}", problem)
+        )
         verbs: dict[str, str] = {}
         paths = frozenset(fields.mask(request.update_mask.paths, FIELDS, verbs, layer.names))
         fields.check()

@@ -110,7 +110,7 @@ async def service(
         relaying = asyncio.create_task(keep_running("relay", relay.run))
         tasks_by_name: dict[str, Callable[[], Awaitable[None]]] = {
             "housekeeping": partial(purge_expired_responses, StoredResponses(database), clock, metrics),
-            "database watch": partial(watch.run, server.health.database),
+            "database watch": partial(watch.run, server.health.set_database_state),
             "measuring": partial(measure, metrics, database, Outbox(watch_database)),
             "token keys": keys.run,
             "following": subscriptions.run,

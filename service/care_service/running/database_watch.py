@@ -13,25 +13,25 @@ from care_service.storage.database import Database
 _LOG: Final = get_logger("care.health")
 _PAUSE: Final = 2.0
 """Seconds between two pings while the database responds."""
-_PAUSE_AWAY: Final = 0.5
+_PAUSE_UNREACHABLE: Final = 0.5
 """Seconds between two pings while it does not."""
-_ANSWER_WITHIN: Final = 2.0
+_RESPONSE_LIMIT: Final = 2.0
 """Seconds. `SELECT 1` takes about two milliseconds."""
 
 
 class Listener(Protocol):
     """Called when the database becomes unreachable, and when it is reachable again."""
 
-    def __call__(self, *, is_there: bool) -> Awaitable[None]:
+    def __call__(self, *, is_reachable: bool) -> Awaitable[None]:
         """Handles the change."""
         ...
 
 
 async def ping(database: Database) -> bool:
-    """Pings the database; returns whether it responds. Tries twice, because a broken connection proves nothing."""
+    """Pings the database, at most twice, because one broken connection proves nothing. Returns whether it responds."""
     for _ in range(2):
         try:
-            async with asyncio.timeout(_ANSWER_WITHIN), database.driver() as connection:
+            async with asyncio.timeout(_RESPONSE_LIMIT), database.driver() as connection:
                 await connection.execute("SELECT 1")
         except (Refusal, TimeoutError):
             continue
@@ -40,36 +40,36 @@ async def ping(database: Database) -> bool:
 
 
 class DatabaseWatch:
-    """Pings every two seconds, and at once when a call failed. `ask` must not use the pool that calls share.
+    """Pings every two seconds, and at once when a call failed. `ping` must not use the pool that calls share.
 
     An exhausted pool does not mean that the database is down. If the service then reported NOT_SERVING, the load would
     move to the next replica and overload that, too.
     """
 
-    def __init__(self, ask: Callable[[], Awaitable[bool]]) -> None:
-        self._ask = ask
+    def __init__(self, ping: Callable[[], Awaitable[bool]]) -> None:
+        self._ping = ping
         self._hint = asyncio.Event()
 
     def report_failure(self) -> None:
         """Requests a ping now, because a call could not reach the database."""
         self._hint.set()
 
-    async def run(self, tell: Listener) -> None:
-        """Runs until cancelled; calls `tell` with each change."""
-        was_there = True
+    async def run(self, notify: Listener) -> None:
+        """Runs until cancelled; calls `notify` with each change."""
+        was_reachable = True
         while True:
             self._hint.clear()
-            if (is_there := await self._ask()) != was_there:
-                if is_there:
+            if (is_reachable := await self._ping()) != was_reachable:
+                if is_reachable:
                     _LOG.info("database reachable again; serving")
                 else:
                     _LOG.error("database unreachable; not serving")
-                await tell(is_there=is_there)
-                was_there = is_there
-            await self._rest(_PAUSE if is_there else _PAUSE_AWAY)
+                await notify(is_reachable=is_reachable)
+                was_reachable = is_reachable
+            await self._rest(_PAUSE if is_reachable else _PAUSE_UNREACHABLE)
 
     async def _rest(self, seconds: float) -> None:
-        if seconds == _PAUSE_AWAY:
+        if seconds == _PAUSE_UNREACHABLE:
             # Every call fails now. Reacting to each would make this a busy loop.
             await asyncio.sleep(seconds)
             return

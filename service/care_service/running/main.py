@@ -55,8 +55,8 @@ def explain_errors(settings: ServiceSettings) -> Iterator[None]:
     except EndpointError as error:
         raise ConfigurationError(f"CARE_METRICS_ADDRESS: {error}; choose another address or port") from error
     except OSError as error:
-        words = f"CARE_GRPC_ADDRESS: {error}; if another process uses it, stop that process or choose another port"
-        raise ConfigurationError(words) from error
+        message = f"CARE_GRPC_ADDRESS: {error}; if another process uses it, stop that process or choose another port"
+        raise ConfigurationError(message) from error
     except MissingKeysError as error:
         raise ConfigurationError(f"CARE_LINK_KEYS: {error}; add them again after the newest key") from error
     except NewerDatabaseError as error:
@@ -68,8 +68,8 @@ def explain_errors(settings: ServiceSettings) -> Iterator[None]:
             raise
         url = make_url(settings.database_url)
         where = f"{url.host or url.query.get('host', 'the local socket')}, database {url.database}"
-        words = f"CARE_DATABASE_URL: PostgreSQL at {where} is unreachable; is it running?"
-        raise ConfigurationError(words) from refusal
+        message = f"CARE_DATABASE_URL: PostgreSQL at {where} is unreachable; is it running?"
+        raise ConfigurationError(message) from refusal
 
 
 def _first_line(error: Exception) -> str:

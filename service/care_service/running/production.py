@@ -65,10 +65,10 @@ def problems(settings: RestrictedSettings) -> list[str]:
     if settings.token_keys and urlsplit(settings.token_keys).scheme == "http":
         found.append("CARE_TOKEN_KEYS must be an https:// URL or a file in production")
     if development := [key for key in settings.link_keys if key.startswith(DEVELOPMENT_LINK_KEY)]:
-        words = (
+        problem = (
             f"contains {development[0]}, a key for development: use your own keys, with ids that do not start with dev"
         )
-        found.append(f"CARE_LINK_KEYS {words}")
+        found.append(f"CARE_LINK_KEYS {problem}")
     if not settings.web_url.startswith("https://"):
         found.append(
             "CARE_WEB_URL must start with https:// in production, because customers enter their addresses there"
@@ -78,10 +78,10 @@ def problems(settings: RestrictedSettings) -> list[str]:
         and settings.grpc_plaintext != "allowed"
         and not _is_loopback(settings.grpc_address.host)
     ):
-        words = (
+        problem = (
             "bearer tokens would cross the network in plain text: set CARE_GRPC_TLS_CERTIFICATE and CARE_GRPC_TLS_KEY"
         )
-        found.append(f"CARE_GRPC_ADDRESS: {words}, or CARE_GRPC_PLAINTEXT=allowed if a local proxy terminates TLS")
+        found.append(f"CARE_GRPC_ADDRESS: {problem}, or CARE_GRPC_PLAINTEXT=allowed if a local proxy terminates TLS")
     return found
 
 

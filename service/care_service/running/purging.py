@@ -28,7 +28,7 @@ async def purge_expired_responses(responses: StoredResponses, clock: Clock, metr
                 purged = await responses.purge(clock.now() - REQUEST_ID_LIFETIME, _BATCH)
                 metrics.purged.inc(purged)
             metrics.purge_time.set_to_current_time()
-        except Exception as error:  # noqa: BLE001 - logged and tried again after any failure
+        except Exception as error:  # noqa: BLE001 - logged and retried after any failure
             reason = error.reason.value if isinstance(error, Refusal) else type(error).__qualname__
             _LOG.warning("purging expired responses failed", reason=reason)
         await asyncio.sleep(_PAUSE)

@@ -66,7 +66,7 @@ async def reconcile(wanted: ExpectedWorkflows, running: RunningWorkflows, metric
             async with wanted.exclusive() as is_ours:
                 if is_ours:
                     await _round(wanted, running, metrics)
-        except Exception as error:  # noqa: BLE001 - logged and tried again after any failure
+        except Exception as error:  # noqa: BLE001 - logged and retried after any failure
             _LOG.warning("reconciling workflows failed", reason=type(error).__qualname__)
 
 

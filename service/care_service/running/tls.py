@@ -99,8 +99,8 @@ def _read(files: TlsFiles) -> grpc.ServerCertificateConfiguration:
         raise _error("KEY", files.key, "contains no private key in PEM form (-----BEGIN PRIVATE KEY-----)") from error
     form = Encoding.DER, PublicFormat.SubjectPublicKeyInfo
     if certificates[0].public_key().public_bytes(*form) != public.public_bytes(*form):
-        words = f"is not the key of the first certificate in {files.certificate}: use a certificate and its own key"
-        raise _error("KEY", files.key, words)
+        problem = f"is not the key of the first certificate in {files.certificate}: use a certificate and its own key"
+        raise _error("KEY", files.key, problem)
     authorities = None
     if files.client_ca:
         authorities = _content("CLIENT_CA", files.client_ca)
@@ -118,8 +118,8 @@ def _content(variable: str, path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        words = f"can't be read ({error.strerror}): use a file that this account can read"
-        raise _error(variable, path, words) from error
+        problem = f"can't be read ({error.strerror}): use a file that this account can read"
+        raise _error(variable, path, problem) from error
 
 
 def _certificates(variable: str, path: Path, pem: bytes) -> list[x509.Certificate]:
@@ -129,5 +129,5 @@ def _certificates(variable: str, path: Path, pem: bytes) -> list[x509.Certificat
         raise _error(variable, path, "contains no certificate in PEM form (-----BEGIN CERTIFICATE-----)") from error
 
 
-def _error(variable: str, path: Path, words: str) -> ConfigurationError:
-    return ConfigurationError(f"CARE_GRPC_TLS_{variable}: {path} {words}")
+def _error(variable: str, path: Path, problem: str) -> ConfigurationError:
+    return ConfigurationError(f"CARE_GRPC_TLS_{variable}: {path} {problem}")

@@ -57,7 +57,7 @@ def driver_url(url: str) -> URL:
 
 def unavailable() -> Refusal:
     """Returns the refusal for a database that can't be reached."""
-    message = "The database is not reachable at the moment. Call again with the same request_id."
+    message = "The database is unreachable. Retry after the delay in RetryInfo, with the same request_id."
     return Refusal(Reason.DATABASE_UNAVAILABLE, message, retry_after=_RETRY_AFTER)
 
 

@@ -225,7 +225,7 @@ def _sources(predicate: Predicate) -> FromClause:
 
 
 def _order(query: TicketQuery, columns: Any) -> list[ColumnElement[Any]]:  # noqa: ANN401 - SQLAlchemy's collections
-    """Returns ORDER BY. Organizations have the direction of the first key, so that one index orders both."""
+    """Returns ORDER BY. Organizations are sorted in the direction of the first key, so that one index orders both."""
     keyed = [(key, _column(columns, key)) for key in query.order]
     ordered: list[ColumnElement[Any]] = [column.desc() if key.descending else column.asc() for key, column in keyed]
     if query.organization is not None:

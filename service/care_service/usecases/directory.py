@@ -18,7 +18,7 @@ from care_service.usecases.ports.ticket_store import StaleError
 from care_service.usecases.request import OutcomeT, Replayable, Request
 from care_service.usecases.settings_revisions import SettingsTexts, check_everywhere, next_revision
 
-_TRIES: Final = 2
+_MAX_ATTEMPTS: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +175,7 @@ async def _write_once(
 ) -> Replayable[OutcomeT]:
     """Writes, unless a response to the request is stored already."""
     key = request.key(organization)
-    for _ in range(_TRIES):
+    for _ in range(_MAX_ATTEMPTS):
         stored = await directory.find_response(key) if key else None
         if (replayed := request.replay(stored)) is not None:
             return replayed

@@ -47,7 +47,7 @@ async def submit_contact(
 ) -> Replayable[str]:
     """Records a submission. Returns the reference to show to the customer.
 
-    A submission opens the chat, raises a follow-up of a CLOSED ticket, or is kept as a claim. A repeated submission
+    A submission opens the chat, creates a follow-up of a CLOSED ticket, or is kept as a claim. A repeated submission
     changes nothing.
     """
     command = commands.SubmitContact(

@@ -12,7 +12,7 @@ from care_service.usecases.ports.ticket_store import StaleError, TicketStore
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
-_TRIES: Final = 4
+_MAX_ATTEMPTS: Final = 4
 """How many attempts a call makes before it locks the ticket's row."""
 
 
@@ -32,7 +32,7 @@ async def retry_until_committed(
     If another ticket may take over, such as a follow-up, `ticket` is a function that finds the current one. None means
     that there is no ticket to lock.
     """
-    for _ in range(_TRIES):
+    for _ in range(_MAX_ATTEMPTS):
         try:
             return await attempt(store)
         except StaleError:

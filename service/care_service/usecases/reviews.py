@@ -1,4 +1,4 @@
-"""Ingests reviews: stores them, records edits in their tickets, and raises tickets as the settings require."""
+"""Ingests reviews: stores them, records edits in their tickets, and creates tickets as the settings require."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from care_service.usecases.ports.ticket_store import StaleError, TicketStore
 from care_service.usecases.raising import decide_with_number
 from care_service.usecases.request import Replayable, Request
 
-_TRIES: Final = 12
-"""Of several concurrent calls for one review, one commits in each round."""
+_MAX_ATTEMPTS: Final = 12
+"""In each round, one of the concurrent calls for a review commits."""
 
 
 def review_id(organization: str, site: str, external_id: str) -> UUID:
@@ -36,7 +36,7 @@ async def ingest_review(
 ) -> Replayable[Review]:
     """Stores a review or an edit, and returns the stored review. An edit older than the stored one changes nothing.
 
-    The review's open ticket records the edit. If the settings require a ticket for the review, this raises one.
+    The review's open ticket records the edit. If the settings require a ticket for the review, this creates one.
     """
     organization = review.organization
     request.caller.check_organization(organization, names.organization(organization))
@@ -45,7 +45,7 @@ async def ingest_review(
     stored = await directory.find_response(key) if key else None
     if (replayed := request.replay(stored)) is not None:
         return replayed
-    for _ in range(_TRIES):
+    for _ in range(_MAX_ATTEMPTS):
         try:
             return await _ingest(store, reader, directory, review, request)
         except StaleError:  # A newer edit, or the same request, committed first.

@@ -17,7 +17,7 @@ from care_service.usecases.ports.ticket_store import StaleError
 from care_service.usecases.request import Replayable, Request
 from care_service.usecases.settings_revisions import SettingsTexts, check_everywhere, check_location, next_revision
 
-_TRIES: Final = 4
+_MAX_ATTEMPTS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ async def update_settings(
     organization = name.organization
     request.caller.check_organization(organization, names.settings(organization, name.id))
     key = request.key(organization)
-    for _ in range(_TRIES):
+    for _ in range(_MAX_ATTEMPTS):
         stored = await directory.find_response(key) if key else None
         if (replayed := request.replay(stored)) is not None:
             return replayed

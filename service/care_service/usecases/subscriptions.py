@@ -30,7 +30,7 @@ class Pace:
     poll: float = 0.25
     """Time between two polls while there are subscriptions. Polls find the commits of other processes."""
     heartbeat: float = 20.0
-    """Silence after which a stream sends a heartbeat. Proxies close connections that are silent for a minute."""
+    """Time without a message after which a stream sends a heartbeat. Proxies close connections after an idle minute."""
     write_timeout: float = 30.0
     """Limit for writing one message to a stream. Unread messages stay in gRPC's window (64 KiB to some MiB)."""
     retry: float = 1.0

@@ -147,5 +147,5 @@ class TicketStore(Protocol):
         ...
 
     def exclusive(self, name: TicketName) -> AbstractAsyncContextManager[TicketStore]:
-        """Locks the ticket's row for one load and one commit. It is the last resort after several lost races."""
+        """Locks the ticket's row for one load and one commit. It is the last resort after several failed commits."""
         ...
