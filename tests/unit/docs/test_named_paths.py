@@ -38,7 +38,7 @@ def test_each_path_exists(page: str) -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_each_link_has_a_target(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
-    links = re.findall(r"\]\((?!https?:)([^)#]+)", text)
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", text.replace("](0002-name.md)", ""))  # an example of the format
     assert sorted(link for link in links if not (ROOT / page).parent.joinpath(link).exists()) == []
 
 
