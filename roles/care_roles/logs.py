@@ -6,6 +6,7 @@ customer's data: loggers that print URLs or headers are silenced, and tracebacks
 
 import logging
 import sys
+from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -61,12 +62,19 @@ def get_logger(name: str) -> FilteringBoundLogger:
     return logger
 
 
-class _Lines(structlog.WriteLogger):
-    """Writes the lines of one logger to standard error."""
+class _Lines:
+    """Writes the lines of one logger to standard error. A line that cannot be written is lost."""
 
     def __init__(self, name: str = "") -> None:
-        super().__init__(sys.stderr)
         self.name = name
+
+    def info(self, line: str) -> None:
+        # A closed or broken pipe must not fail what is logged.
+        with suppress(OSError, ValueError):
+            sys.stderr.write(f"{line}\n")
+            sys.stderr.flush()
+
+    warning = error = critical = info
 
 
 def _add_logger_name(logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -84,7 +84,10 @@ class Pause:
 def working_time(
     hours: BusinessHours | None, start: datetime, end: datetime, pauses: Sequence[Pause] = ()
 ) -> timedelta:
-    """Returns how much time from `start` to `end` lies within the hours and outside all pauses."""
+    """Returns how much time from `start` to `end` lies within the hours and outside all pauses.
+
+    It is the inverse of `due_time`, by which the tests check it.
+    """
     counted = _NOTHING
     for opens, closes in _unpaused(start.astimezone(UTC), end.astimezone(UTC), pauses):
         counted += _count(hours, opens, closes, timedelta.max)[0]

@@ -80,7 +80,7 @@ class Metrics:
             "care_serving", "1 while the gRPC health status is SERVING.", "livemax", ("service",)
         )
         self.purged = Counter(
-            "care_answers_purged", "Expired stored responses that were deleted.", registry=self.registry
+            "care_responses_purged", "Expired stored responses that were deleted.", registry=self.registry
         )
         self.reconciled = Counter(
             "care_reconciled_workflows",
@@ -89,7 +89,7 @@ class Metrics:
             registry=self.registry,
         )
         self.purge_time = self._gauge(
-            "care_answers_purge_time_seconds",
+            "care_responses_purge_time_seconds",
             "Time of the last purge of expired stored responses, in Unix time.",
             "livemax",
         )

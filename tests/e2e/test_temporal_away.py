@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
+import pytest
+
 from care.v1 import conversation_service_pb2 as conversations
 from care.v1 import ticket_service_pb2 as tickets
 from care.v1.ticket_pb2 import Ticket
@@ -14,8 +16,6 @@ from tests.e2e.scenario import ORGANIZATION, Person, Scenario
 from tests.support.operations import check_health, scrape_metrics
 from tests.support.system import System, eventually
 
-TICKETS = 200
-FORMS = 50
 AT_ONCE = 10
 
 A = TypeVar("A")
@@ -42,9 +42,12 @@ async def wait_for_degraded(system: System, value: int) -> None:
     await eventually(f"care_degraded {value}", has_value)
 
 
-async def test_tickets_are_created_and_forms_requested_and_all_are_posted_once(system: System) -> None:
+@pytest.mark.parametrize(("ticket_count", "form_count"), [(40, 10), pytest.param(200, 50, marks=pytest.mark.long)])
+async def test_tickets_are_created_and_forms_requested_and_all_are_posted_once(
+    system: System, ticket_count: int, form_count: int
+) -> None:
     intake, alice = system.client(ORGANIZATION, "intake", Role.SERVICE), system.client(ORGANIZATION, "alice")
-    scenarios = await every(range(FORMS), lambda _: Scenario.open(system))
+    scenarios = await every(range(form_count), lambda _: Scenario.open(system))
     answered = await Scenario.open(system)
     recovery = await answered.send_form()
     link = await answered.wait_for_form_link(recovery)
@@ -63,11 +66,11 @@ async def test_tickets_are_created_and_forms_requested_and_all_are_posted_once(s
             request = conversations.SendRecoveryFormRequest(parent=scenario.ticket, reply_text=text)
             return (await alice.conversations.SendRecoveryForm(request)).recovery.name
 
-        created = await every(range(TICKETS), create)
+        created = await every(range(ticket_count), create)
         requested = await every(scenarios, request_form)
         await answered.submit_form(link, Person())
         states = {await scenario.get_state(recovery) for scenario, recovery in zip(scenarios, requested, strict=True)}
-        assert (len(set(created)), states) == (TICKETS, {"FORM_REQUESTED"})
+        assert (len(set(created)), states) == (ticket_count, {"FORM_REQUESTED"})
         assert await answered.get_state(recovery) == "CONTACT_RECEIVED"
         await wait_for_degraded(system, 1)
         services = ("", "care.v1.TicketService")
@@ -78,8 +81,8 @@ async def test_tickets_are_created_and_forms_requested_and_all_are_posted_once(s
     for scenario, recovery in zip(scenarios, requested, strict=True):
         await scenario.wait_for_state(recovery, "AWAITING_CONTACT")
     await wait_for_degraded(system, 0)
-    assert [len(await scenario.site.list_posted_replies()) for scenario in scenarios] == [1] * FORMS
-    assert [(await scenario.count_activities())["FORM_POSTED"] for scenario in scenarios] == [1] * FORMS
+    assert [len(await scenario.site.list_posted_replies()) for scenario in scenarios] == [1] * form_count
+    assert [(await scenario.count_activities())["FORM_POSTED"] for scenario in scenarios] == [1] * form_count
 
 
 async def test_a_form_withdrawn_in_the_meantime_is_never_posted(system: System, scenario: Scenario) -> None:

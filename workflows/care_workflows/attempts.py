@@ -13,10 +13,13 @@ from care_workflows import activity_options, failures
 @asynccontextmanager
 async def limit_attempt(deadline: timedelta, failure: Callable[[str], ApplicationError]) -> AsyncIterator[None]:
     """End the body at the deadline and raise ``failure("ATTEMPT_DEADLINE")``."""
+    limit = asyncio.timeout(deadline.total_seconds())
     try:
-        async with asyncio.timeout(deadline.total_seconds()):
+        async with limit:
             yield
     except TimeoutError:
+        if not limit.expired():
+            raise
         raise failure("ATTEMPT_DEADLINE") from None
 
 

@@ -41,7 +41,7 @@ def missing(home: Path) -> Sequence[ExpectedWorkflow]:
     from care_service.storage.expected_workflows import ExpectedWorkflows
 
     async def run() -> Sequence[ExpectedWorkflow]:
-        database = Database(database_url(home), pool_size=1)
+        database = Database(database_url(home), calls=1, reads=0)
         try:
             client = await Client.connect(**connect_config(temporal_variables(home)))
             pages = reconciling.missing_workflows(ExpectedWorkflows(database), reconciling.TemporalWorkflows(client))

@@ -50,7 +50,7 @@ def _with_outbox(url: str, work: Callable[[Outbox], Awaitable[T]]) -> T:
     from care_service.storage.outbox import Outbox
 
     async def run() -> T:
-        database = Database(url, pool_size=1)
+        database = Database(url, calls=1, reads=0)
         try:
             return await work(Outbox(database))
         finally:

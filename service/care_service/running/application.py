@@ -91,9 +91,10 @@ async def service(
     credentials = server_credentials(settings.tls_files) if settings.tls_files else None
     keys = await open_keys(settings.token_keys, settings.token_keys_refresh)
     metrics, clock = metrics or Metrics(), clock or SystemClock()
-    database = Database(settings.database_url, pool_size=settings.database_pool_size)
+    reads = settings.database_pool_size // 2
+    database = Database(settings.database_url, calls=settings.database_pool_size - reads, reads=reads)
     # Separate from the pool, so that many calls can't block the tasks that watch the database.
-    watch_database = Database(settings.database_url, pool_size=2, statement_timeout=_WATCH_STATEMENT)
+    watch_database = Database(settings.database_url, calls=2, reads=0, statement_timeout=_WATCH_STATEMENT)
     try:
         await prepare(settings, database)
         relay = Relay(Outbox(database), TemporalWaker(temporal, settings.task_queue), metrics)
@@ -109,7 +110,7 @@ async def service(
         port = await server.start(str(settings.grpc_address), credentials)
         relaying = asyncio.create_task(keep_running("relay", relay.run))
         tasks_by_name: dict[str, Callable[[], Awaitable[None]]] = {
-            "housekeeping": partial(purge_expired_responses, StoredResponses(database), clock, metrics),
+            "purging": partial(purge_expired_responses, StoredResponses(database), clock, metrics),
             "database watch": partial(watch.run, server.health.set_database_state),
             "measuring": partial(measure, metrics, database, Outbox(watch_database)),
             "token keys": keys.run,

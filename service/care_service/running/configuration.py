@@ -129,7 +129,7 @@ class ServiceSettings(BaseSettings):
     """The pause between two rounds of the reconciler, which restarts missing workflows."""
     metrics_address: ListenAddress | None = None
     """The address of the metrics and health endpoint; off by default."""
-    database_pool_size: int = Field(20, ge=1, le=1000)
+    database_pool_size: int = Field(20, ge=2, le=1000)
     """Database connections of one process. Two more are used to watch the database."""
     max_calls: int = Field(1000, ge=1)
     """Concurrent calls of one process, without streams."""

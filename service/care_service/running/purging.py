@@ -12,7 +12,7 @@ from care_service.storage.stored_responses import StoredResponses
 from care_service.usecases.ports.clock import Clock
 from care_service.usecases.ports.idempotency import REQUEST_ID_LIFETIME
 
-_LOG: Final = get_logger("care.housekeeping")
+_LOG: Final = get_logger("care.purging")
 _BATCH: Final = 1_000
 """Rows per statement. Few, so that the statement holds no locks for long."""
 _PAUSE: Final = 60.0

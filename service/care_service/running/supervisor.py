@@ -114,7 +114,7 @@ async def _serve(count: int) -> None:
 
 
 async def _prepare(settings: ServiceSettings) -> None:
-    database = Database(settings.database_url, pool_size=1)
+    database = Database(settings.database_url, calls=1, reads=0)
     try:
         await prepare(settings, database)
     finally:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+import asyncio
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import partial
 from types import TracebackType
-from typing import Any, Final
+from typing import Final
 
 import asyncpg
 from sqlalchemy import event
@@ -24,18 +25,18 @@ _RETRY_AFTER: Final = timedelta(seconds=1)
 _WAIT: Final = 5.0
 """Seconds that a call waits for a connection."""
 _CONNECT_TIMEOUT: Final = 5.0
-_SHARE_OF_LISTS: Final = 0.25
-"""The share of the connections that is for lists."""
-LIST_SETTINGS: Final = {
+_DIALECT: Final = "postgresql+asyncpg://"
+JOINS: Final = ("enable_hashjoin", "enable_mergejoin")
+"""The planner's settings for joins that read whole tables."""
+PLANNER_SETTINGS: Final = {
     # Each statement is planned for its values, because a good plan for some values is a bad one for others.
     "plan_cache_mode": "force_custom_plan",
     # A page reads too little to gain from parallel plans, and they make scans of whole tables look cheap.
     "max_parallel_workers_per_gather": "0",
-    # Tables are joined row by row. The other joins read whole tables.
-    "enable_hashjoin": "off",
-    "enable_mergejoin": "off",
+    # Tables are joined row by row.
+    **dict.fromkeys(JOINS, "off"),
 }
-"""The planner's settings in a session for lists."""
+"""The planner's settings in a session for reads."""
 _UNAVAILABLE: Final = (
     OSError,
     TimeoutError,
@@ -69,9 +70,15 @@ def _refuse_closed(connection: object, _: ConnectionPoolEntry, __: object) -> No
 
 
 class Database:
-    """PostgreSQL as the service uses it: a pool for frequent statements, and another for what SQLAlchemy builds."""
+    """PostgreSQL as the service uses it: one pool for the statements of commands, and one for SQLAlchemy's reads."""
 
-    def __init__(self, url: str, *, pool_size: int = 20, statement_timeout: timedelta = timedelta(seconds=10)) -> None:
+    def __init__(
+        self, url: str, *, calls: int = 10, reads: int = 10, statement_timeout: timedelta = timedelta(seconds=10)
+    ) -> None:
+        """`calls` and `reads` are the maximum numbers of connections in the two pools.
+
+        `url` is a `postgresql://` URL as libpq has it (PostgreSQL's documentation, "Connection URIs").
+        """
         settings = {
             "application_name": "care",
             "timezone": "UTC",
@@ -80,59 +87,52 @@ class Database:
             "idle_in_transaction_session_timeout": "10000",
             "jit": "off",
         }
-        address, for_lists = driver_url(url), max(1, int(pool_size * _SHARE_OF_LISTS))
-        self.size = pool_size
-        """The maximum number of open connections, of which there is at least one for each kind."""
+        self.size: Final = calls + reads
+        """The maximum number of open connections."""
+        connect = partial(asyncpg.connect, url, timeout=_CONNECT_TIMEOUT)
         self.engine: AsyncEngine = create_async_engine(
-            address, poolclass=NullPool, hide_parameters=True, connect_args=_connect_arguments(settings)
+            _DIALECT, async_creator=partial(connect, server_settings=settings), poolclass=NullPool, hide_parameters=True
         )
         """For migrations. Each of its connections is opened for one use."""
-        self._pool = Pool(
-            partial(
-                asyncpg.connect,
-                address.set(drivername="postgresql").render_as_string(hide_password=False),
-                **_connect_arguments(settings),
-            ),
-            max(1, pool_size - for_lists),
-            _WAIT,
-        )
-        self._lists = create_async_engine(
-            address,
+        self._calls = Pool(partial(connect, server_settings=settings), calls, _WAIT)
+        self._reads = create_async_engine(
+            _DIALECT,
+            async_creator=partial(connect, server_settings=settings | PLANNER_SETTINGS),
             # Each statement is a transaction of its own, without the round trips of BEGIN and ROLLBACK.
             isolation_level="AUTOCOMMIT",
-            pool_size=for_lists,
+            pool_size=max(1, reads),
             max_overflow=0,
             pool_timeout=_WAIT,
             # Errors are logged, and parameters contain customers' data.
             hide_parameters=True,
-            connect_args=_connect_arguments(settings | LIST_SETTINGS),
         )
-        self._waiting_for_lists = 0
+        self._searches = asyncio.Semaphore(max(1, reads // 2))
+        self._waiting_reads = 0
         self._is_closed = False
-        event.listen(self._lists.sync_engine, "checkout", _refuse_closed)
-        event.listen(self._lists.sync_engine, "checkin", self._close_late)
+        event.listen(self._reads.sync_engine, "checkout", _refuse_closed)
+        event.listen(self._reads.sync_engine, "checkin", self._close_late)
 
     @property
     def in_use(self) -> int:
         """How many connections are in use now."""
-        pool = self._lists.pool
-        return self._pool.in_use + (pool.checkedout() if isinstance(pool, QueuePool) else 0)
+        pool = self._reads.pool
+        return self._calls.in_use + (pool.checkedout() if isinstance(pool, QueuePool) else 0)
 
     @property
     def waiting(self) -> int:
         """How many tasks are waiting for a connection now."""
-        return self._pool.waiting + self._waiting_for_lists
+        return self._calls.waiting + self._waiting_reads
 
     def driver(self) -> Lease:
         """Leases an asyncpg connection, outside any transaction.
 
-        Raises Refusal DATABASE_UNAVAILABLE or TIME_LIMIT_EXCEEDED where the database fails.
+        Raises Refusal DATABASE_UNAVAILABLE or TIME_LIMIT_EXCEEDED if the database fails.
         """
-        return _RefusingLease(self._pool)
+        return _RefusingLease(self._calls)
 
     @asynccontextmanager
-    async def lists(self) -> AsyncIterator[AsyncConnection]:
-        """Yields a SQLAlchemy connection whose statements commit at once, planned by `LIST_SETTINGS`.
+    async def reads(self) -> AsyncIterator[AsyncConnection]:
+        """Yields a SQLAlchemy connection whose statements commit at once, planned by `PLANNER_SETTINGS`.
 
         Raises the same refusals as `driver`.
         """
@@ -147,27 +147,50 @@ class Database:
                 raise unavailable() from error
             raise
         except (asyncpg.QueryCanceledError, *_UNAVAILABLE) as error:
-            raise _refusal(error) or error from error
+            if refusal := _refusal(error):
+                raise refusal from error
+            raise
+
+    @asynccontextmanager
+    async def searches(self) -> AsyncIterator[AsyncConnection]:
+        """Yields the same as `reads`, for statements that may take seconds: pages and counts by a filter.
+
+        They can use only half of the connections for reads, so that chats and streams do not wait for them. Raises the
+        same refusals as `driver`.
+        """
+        self._waiting_reads += 1
+        try:
+            async with asyncio.timeout(_WAIT):
+                await self._searches.acquire()
+        except TimeoutError as error:
+            raise unavailable() from error
+        finally:
+            self._waiting_reads -= 1
+        try:
+            async with self.reads() as connection:
+                yield connection
+        finally:
+            self._searches.release()
 
     async def _connect(self, stack: AsyncExitStack) -> AsyncConnection:
-        self._waiting_for_lists += 1
+        self._waiting_reads += 1
         try:
-            return await stack.enter_async_context(self._lists.connect())
+            return await stack.enter_async_context(self._reads.connect())
         except DBAPIError as error:
             # PostgreSQL refused the connection, for example because it has too many.
             raise unavailable() from error
         finally:
-            self._waiting_for_lists -= 1
+            self._waiting_reads -= 1
 
     async def close(self) -> None:
         """Closes all idle connections now, and each connection in use when it is released."""
         self._is_closed = True
-        await self._pool.close()
-        await self._lists.dispose()
+        await self._calls.close()
+        await self._reads.dispose()
         await self.engine.dispose()
 
     def _close_late(self, connection: object, _: ConnectionPoolEntry) -> None:
-        # SQLAlchemy's pool does not close connections that were in use when it closed the others.
+        # SQLAlchemy forgets connections that are in use while it closes the others.
         driver = getattr(connection, "driver_connection", None)
         if self._is_closed and isinstance(driver, asyncpg.Connection):
             driver.terminate()
@@ -181,10 +204,8 @@ class _RefusingLease(Lease):
     async def __aenter__(self) -> Connection:
         try:
             return await super().__aenter__()
-        except asyncpg.PostgresError as error:
-            # PostgreSQL refused the connection, for example because it has too many.
-            raise unavailable() from error
-        except _UNAVAILABLE as error:
+        except (asyncpg.PostgresError, *_UNAVAILABLE) as error:
+            # A PostgresError: the server refused the connection, for example because it has too many.
             raise unavailable() from error
 
     async def __aexit__(
@@ -200,7 +221,3 @@ def _refusal(error: BaseException) -> Refusal | None:
     if isinstance(error, asyncpg.QueryCanceledError):
         return time_limit_exceeded()
     return unavailable() if isinstance(error, _UNAVAILABLE) else None
-
-
-def _connect_arguments(settings: Mapping[str, str]) -> dict[str, Any]:
-    return {"timeout": _CONNECT_TIMEOUT, "server_settings": dict(settings)}

@@ -66,7 +66,7 @@ class PostgresFeed:
         self, feed_filter: FeedFilter, after: FeedPosition, through: FeedPosition, limit: int
     ) -> FeedPage:
         """See Feed."""
-        async with self._database.lists() as connection:
+        async with self._database.reads() as connection:
             rows = (await connection.execute(changes_statement(feed_filter, after, through, limit))).all()
         changes = tuple(change for row in rows if (change := _change(row)) is not None)
         return FeedPage(changes, changes[-1].position if len(changes) == limit else through)

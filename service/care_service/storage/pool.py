@@ -19,6 +19,7 @@ Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 _RESET_TIMEOUT: Final = 5.0
 """Seconds for resetting a connection whose statement was interrupted; after that, it is closed."""
+_CLOSED: Final = "the pool of connections is closed"
 
 
 class Pool:
@@ -33,7 +34,7 @@ class Pool:
         """How many connections are open or being opened."""
         self._free: list[Connection] = []
         self._waiters: deque[asyncio.Future[Connection | None]] = deque()
-        self._resets: set[asyncio.Task[None]] = set()
+        self._resets: dict[Connection, asyncio.Task[None]] = {}
         self._is_closed = False
 
     @property
@@ -55,6 +56,8 @@ class Pool:
 
     async def acquire(self) -> Connection:
         """Takes a connection, which must be released."""
+        if self._is_closed:
+            raise asyncpg.InterfaceError(_CLOSED)
         while self._free:
             connection = self._free.pop()
             if not connection.is_closed():
@@ -79,12 +82,20 @@ class Pool:
             async with asyncio.timeout(self._wait):
                 released = await waiter
         except BaseException:
-            if waiter.done() and not waiter.cancelled():  # it came in the moment in which the wait ended
-                self._pass_on(waiter.result())
-            else:
-                self._waiters.remove(waiter)
+            self._abandon(waiter)
             raise
         return await self._connected() if released is None else released
+
+    def _abandon(self, waiter: asyncio.Future[Connection | None]) -> None:
+        """Ends a wait without a connection. One that came in the same moment goes to the next lease."""
+        if waiter in self._waiters:
+            self._waiters.remove(waiter)
+        elif waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+            released = waiter.result()
+            if released is None:
+                self._forget()
+            else:
+                self.release(released)
 
     def release(self, connection: Connection, error: BaseException | None = None) -> None:
         """Gives a connection back. `error` is what ended its use."""
@@ -94,9 +105,7 @@ class Pool:
             connection.terminate()
             self._forget()
         elif isinstance(error, asyncio.CancelledError | TimeoutError) or connection.is_in_transaction():
-            reset = asyncio.get_running_loop().create_task(self._reset(connection))
-            self._resets.add(reset)
-            reset.add_done_callback(self._resets.discard)
+            self._resets[connection] = asyncio.get_running_loop().create_task(self._reset(connection))
         else:
             self._pass_on(connection)
 
@@ -106,10 +115,8 @@ class Pool:
             await connection.reset(timeout=_RESET_TIMEOUT)
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
             connection.terminate()
-        except asyncio.CancelledError:
-            connection.terminate()
-            self._forget()
-            raise
+        finally:
+            self._resets.pop(connection, None)
         self.release(connection)
 
     def _pass_on(self, connection: Connection | None) -> None:
@@ -128,13 +135,20 @@ class Pool:
         self._pass_on(None)
 
     async def close(self) -> None:
-        """Closes all connections; those in use when their users are done."""
+        """Closes all idle connections now, and each connection in use when it is released. Ends all waits."""
         self._is_closed = True
-        for reset in list(self._resets):
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_exception(asyncpg.InterfaceError(_CLOSED))
+        resets, self._resets = self._resets, {}
+        for connection, reset in resets.items():
             reset.cancel()
+            connection.terminate()
         free, self._free = self._free, []
-        self._open -= len(free)
-        await asyncio.gather(*(connection.close(timeout=_RESET_TIMEOUT) for connection in free), return_exceptions=True)
+        self._open -= len(free) + len(resets)
+        closing = (connection.close(timeout=_RESET_TIMEOUT) for connection in free)
+        await asyncio.gather(*resets.values(), *closing, return_exceptions=True)
 
 
 class Lease:

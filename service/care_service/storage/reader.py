@@ -58,7 +58,7 @@ class PostgresReader:
         self._database = database
 
     async def _rows(self, query: Select[Any]) -> Sequence[Any]:
-        async with self._database.lists() as connection:
+        async with self._database.reads() as connection:
             rows: Sequence[Any] = (await connection.execute(query)).all()
             return rows
 
@@ -71,7 +71,7 @@ class PostgresReader:
 
     async def tickets(self, query: TicketQuery) -> Sequence[TicketView]:
         """See Reader."""
-        async with self._database.lists() as connection:
+        async with self._database.searches() as connection:
             statement = await ticket_plans.page_statement(connection, query)
             rows = (await connection.execute(statement)).all()
         found = [(TICKET.read(row), CONTACT.read(row, len(TICKET))) for row in rows]
@@ -79,7 +79,7 @@ class PostgresReader:
 
     async def count_tickets(self, organization: str | None, condition: Condition) -> TicketCounts:
         """See Reader."""
-        async with self._database.lists() as connection:
+        async with self._database.searches() as connection:
             statement, few = await ticket_plans.count_statement(connection, organization, condition)
             async with nullcontext() if few else ticket_plans.all_joins(connection):
                 rows = (await connection.execute(statement)).all()
@@ -191,7 +191,8 @@ class PostgresReader:
 
     async def reviews(self, query: ReviewQuery) -> Sequence[Review]:
         """See Reader."""
-        rows = await self._rows(review_lists.list_statement(query))
+        async with self._database.searches() as connection:
+            rows = (await connection.execute(review_lists.list_statement(query))).all()
         return [review for row in rows if (review := REVIEW.read(row)) is not None]
 
     async def review(self, organization: str, review_id: UUID) -> Review | None:

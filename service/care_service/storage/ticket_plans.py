@@ -12,15 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from care_rules.filters.conditions import Condition
 from care_rules.queries import TicketQuery
 from care_service.storage import ticket_lists
+from care_service.storage.database import JOINS
 from care_service.storage.row_estimates import estimated_rows
 
 _FEW: Final = 10_000
 """Up to this number of tickets, finding and sorting all of them takes hundredths of a second. If more match, even among
 a million tickets, reading in order fills a page soon."""
-_JOINS: Final = "SELECT set_config('enable_hashjoin', '{0}', false), set_config('enable_mergejoin', '{0}', false)"
-_ALL_JOINS: Final = text(_JOINS.format("on"))
-_JOINS_BY_ROW: Final = text(_JOINS.format("off"))
-"""As in `database.LIST_SETTINGS`."""
+_SET_JOINS: Final = text("SELECT " + ", ".join(f"set_config('{setting}', :value, false)" for setting in JOINS))
 
 
 async def page_statement(connection: AsyncConnection, query: TicketQuery) -> Select[Any]:
@@ -46,8 +44,11 @@ async def _are_few(connection: AsyncConnection, candidates: Sequence[Select[Any]
 @asynccontextmanager
 async def all_joins(connection: AsyncConnection) -> AsyncIterator[None]:
     """Lets the planner join by any method until the block is left, as a count of many tickets needs it."""
-    await connection.execute(_ALL_JOINS)
+    await connection.execute(_SET_JOINS, {"value": "on"})
     try:
         yield
-    finally:
-        await connection.execute(_JOINS_BY_ROW)
+    except BaseException:
+        # A failed connection may not be able to set anything. So the pool replaces it.
+        await connection.invalidate()
+        raise
+    await connection.execute(_SET_JOINS, {"value": "off"})

@@ -11,7 +11,9 @@ from sqlalchemy import text
 
 from care_dev.stack import postgres
 from care_rules.refusals import Refusal
-from care_service.storage.database import Database
+from care_service.storage import database as database_module
+from care_service.storage import ticket_plans
+from care_service.storage.database import JOINS, PLANNER_SETTINGS, Database
 
 
 async def through_the_driver(database: Database, query: str) -> None:
@@ -20,7 +22,7 @@ async def through_the_driver(database: Database, query: str) -> None:
 
 
 async def through_sqlalchemy(database: Database, query: str) -> None:
-    async with database.lists() as connection:
+    async with database.reads() as connection:
         await connection.execute(text(query))
 
 
@@ -62,3 +64,53 @@ async def test_a_connection_that_is_in_use_while_the_database_closes_is_closed_a
         await database.close()
         assert await connection.fetchval("SELECT 1") == 1
     assert connection.is_closed()
+
+
+async def test_a_pool_without_a_free_connection_is_unavailable(
+    server: postgres.Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "_WAIT", 0.01)
+    database = Database(server.create_database("narrow"), calls=1, reads=1)
+    async with database.driver(), database.searches():
+        for another in (database.driver, database.reads, database.searches):
+            with pytest.raises(Refusal) as caught:
+                async with another():
+                    pytest.fail("there is no free connection")
+            assert caught.value.reason == "DATABASE_UNAVAILABLE"
+    assert (database.in_use, database.waiting) == (0, 0)
+    await database.close()
+
+
+async def test_reads_do_not_wait_for_searches(server: postgres.Server) -> None:
+    database = Database(server.create_database("searched"), calls=1, reads=2)
+    async with database.searches(), database.reads() as connection:
+        assert (await connection.execute(text("SELECT 1"))).scalar_one() == 1
+    await database.close()
+
+
+async def test_a_failed_count_of_many_tickets_leaves_the_planner_as_it_was(server: postgres.Server) -> None:
+    database = Database(
+        server.create_database("counted"), calls=1, reads=1, statement_timeout=timedelta(milliseconds=50)
+    )
+    with pytest.raises(Refusal) as caught:
+        async with database.reads() as connection, ticket_plans.all_joins(connection):
+            await connection.execute(text("SELECT pg_sleep(60)"))
+    assert caught.value.reason == "TIME_LIMIT_EXCEEDED"
+    async with database.reads() as connection:
+        for setting, value in PLANNER_SETTINGS.items():
+            assert (await connection.execute(text(f"SHOW {setting}"))).scalar_one() == value
+        async with ticket_plans.all_joins(connection):
+            assert (await connection.execute(text(f"SHOW {JOINS[0]}"))).scalar_one() == "on"
+        assert (await connection.execute(text(f"SHOW {JOINS[0]}"))).scalar_one() == "off"
+    await database.close()
+
+
+async def test_a_url_as_libpq_has_it_serves_all_connections(server: postgres.Server) -> None:
+    url = server.create_database("by_libpq")
+    database = Database(f"{url}{'&' if '?' in url else '?'}sslmode=prefer")
+    async with database.driver() as connection:
+        assert await connection.fetchval("SELECT 1") == 1
+    for engine_connection in (database.reads, database.engine.connect):
+        async with engine_connection() as reading:
+            assert (await reading.execute(text("SELECT 1"))).scalar_one() == 1
+    await database.close()

@@ -172,12 +172,12 @@ def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 async def page_of_tickets(database: Database, query: TicketQuery) -> Select[Any]:
-    async with database.lists() as connection:
+    async with database.reads() as connection:
         return await ticket_plans.page_statement(connection, query)
 
 
 async def assert_count_reads_little(database: Database, organization: str | None, condition: Condition) -> None:
-    async with database.lists() as connection:
+    async with database.reads() as connection:
         statement, few = await ticket_plans.count_statement(connection, organization, condition)
     await assert_reads_little(database, statement, any_joins=not few)
 
@@ -186,7 +186,7 @@ async def assert_reads_little(
     database: Database, statement: Select[Any], *, any_joins: bool = False, at_most: int = LITTLE
 ) -> None:
     """Runs a statement and checks the number of rows that each scan of its plan visited."""
-    async with database.lists() as connection, ticket_plans.all_joins(connection) if any_joins else nullcontext():
+    async with database.reads() as connection, ticket_plans.all_joins(connection) if any_joins else nullcontext():
         explain = Explain(statement, "(ANALYZE, FORMAT JSON)")
         found = (await connection.execute(explain)).scalar_one()
     plan = (json.loads(found) if isinstance(found, str) else found)[0]["Plan"]

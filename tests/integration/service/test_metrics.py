@@ -109,7 +109,7 @@ async def test_outbox_and_pool_are_measured(tenant: Tenant) -> None:
     await eventually("a measured outbox", above("care_outbox_rows", 0))
     await eventually("a measured age", above("care_outbox_oldest_seconds", 0))
     await eventually("word that Temporal is away", above("care_degraded", 0))
-    await eventually("a look for old answers", above("care_answers_purge_time_seconds", 0))
+    await eventually("a look for old answers", above("care_responses_purge_time_seconds", 0))
     assert value("care_database_pool_size") == tenant.care.settings.database_pool_size
 
 

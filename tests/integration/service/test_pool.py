@@ -161,3 +161,41 @@ async def test_a_failed_connection_leaves_its_place_to_the_next_lease(opening: O
     assert await waiting is opening.opened[1]
     pool.release(opening.opened[1])
     await pool.close()
+
+
+@pytest.mark.parametrize("wait", [NEVER, 0.0])
+async def test_a_wait_that_ends_while_a_connection_is_released_takes_nothing(opening: Opening, wait: float) -> None:
+    pool = Pool(opening, 1, wait)
+    connection = await pool.acquire()
+    waiting = asyncio.create_task(pool.acquire())
+    await until_waiting(pool, 1) if wait else await asyncio.sleep(0)
+    waiting.cancel()
+    pool.release(connection)  # before the cancelled task runs
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert (pool.in_use, pool.waiting) == (0, 0)
+    await pool.close()
+
+
+async def test_closing_ends_waits_and_refuses_leases(opening: Opening) -> None:
+    pool = Pool(opening, 1, NEVER)
+    connection = await pool.acquire()
+    waiting = asyncio.create_task(pool.acquire())
+    await until_waiting(pool, 1)
+    await pool.close()
+    with pytest.raises(asyncpg.InterfaceError):
+        await waiting
+    with pytest.raises(asyncpg.InterfaceError):
+        await pool.acquire()
+    pool.release(connection)
+    assert connection.is_closed()
+    assert pool.in_use == 0
+
+
+async def test_closing_closes_a_connection_that_is_being_reset(opening: Opening) -> None:
+    pool = Pool(opening, 1, NEVER)
+    connection = await pool.acquire()
+    pool.release(connection, asyncio.CancelledError())
+    await pool.close()
+    assert connection.is_closed()
+    assert pool.in_use == 0

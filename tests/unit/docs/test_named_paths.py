@@ -1,4 +1,4 @@
-"""Each path, test, command and module in CONTRIBUTING.md and docs/recipes.md exists."""
+"""Each path, test, command, module and link that the documents name exists."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ import pytest
 
 from tests.unit.vocabulary.source import ROOT
 
-PAGES = ("CONTRIBUTING.md", "docs/recipes.md")
+PAGES = [
+    "CONTRIBUTING.md",
+    "README.md",
+    *(str(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").rglob("*.md"))),
+]
+FULL_OF_PATHS = ("CONTRIBUTING.md", "docs/recipes.md")
 FOLDERS = {path.name for path in ROOT.iterdir() if path.is_dir()}
 TARGETS = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
 NOT_COMMITTED = {".venv", ".env"}
@@ -26,14 +31,14 @@ def code(page: str) -> list[str]:
 def test_each_path_exists(page: str) -> None:
     words = {word.removeprefix("ARGS=") for part in code(page) for word in part.split()}
     paths = {word for word in words if word.partition("/")[0] in FOLDERS - NOT_COMMITTED}
-    assert len(paths) > 5
+    assert len(paths) > 5 or page not in FULL_OF_PATHS
     assert sorted(path for path in paths if not (ROOT / path).exists()) == []
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_each_link_has_a_target(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
-    links = re.findall(r"\]\((?!https?:)([^)#]+)", text)
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", text.replace("](0002-name.md)", ""))  # an example of the format
     assert sorted(link for link in links if not (ROOT / page).parent.joinpath(link).exists()) == []
 
 

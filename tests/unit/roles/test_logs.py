@@ -69,3 +69,15 @@ def test_logs_work_without_configuration() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert "hello" in done.stdout + done.stderr
     assert logging.getLogger("httpx").level == logging.NOTSET  # importing the module configures no logger
+
+
+@pytest.mark.parametrize("style", ["json", "console"])
+def test_a_line_that_cannot_be_written_fails_nothing(style: str) -> None:
+    program = (
+        "import os, sys; from care_roles import logs; log = logs.get_logger('care.test'); logs.configure(sys.argv[1]);"
+        "reading, writing = os.pipe(); os.dup2(writing, 2); os.close(reading); os.close(writing);"
+        "log.info('into a broken pipe'); log.error('again'); print('reached')"
+    )
+    # The end of the interpreter flushes standard error as well, so the status does not matter.
+    done = subprocess.run([sys.executable, "-c", program, style], stdout=subprocess.PIPE, text=True, check=False)
+    assert done.stdout == "reached\n"

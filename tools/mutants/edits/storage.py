@@ -92,7 +92,7 @@ EDITS: Final = (
         f"{_STORAGE}/stored_responses.py",
         "WHERE create_time <= $1::TIMESTAMPTZ LIMIT $2::INTEGER",
         "WHERE create_time <= $1::TIMESTAMPTZ AND $2::INTEGER > 0",
-        (f"{_SERVICE}/test_housekeeping.py",),
+        (f"{_SERVICE}/test_purging.py",),
     ),
     Edit(
         "two relays claim the same outbox rows",
@@ -131,5 +131,41 @@ EDITS: Final = (
         (
             f"{_USECASES}/test_directory_and_settings.py::test_a_setting_of_a_location_wakes_the_tickets_of_that_location",
         ),
+    ),
+    # --- connections --------------------------------------------------------------------------------------------------
+    Edit(
+        "a connection is used again while its cancelled statement still runs",
+        f"{_STORAGE}/pool.py",
+        "elif isinstance(error, asyncio.CancelledError | TimeoutError) or connection.is_in_transaction():",
+        "elif False:",
+        (f"{_SERVICE}/test_pool.py::test_a_transaction_that_was_left_open_is_rolled_back",),
+    ),
+    Edit(
+        "a failed connection takes a place of the pool for ever",
+        f"{_STORAGE}/pool.py",
+        "        except BaseException:\n            self._forget()\n            raise\n",
+        "        except BaseException:\n            raise\n",
+        (f"{_SERVICE}/test_pool.py::test_a_failed_connection_leaves_its_place_to_the_next_lease",),
+    ),
+    Edit(
+        "a connection that is released after the pool closed stays open",
+        f"{_STORAGE}/pool.py",
+        "        elif self._is_closed:\n            connection.terminate()\n            self._forget()\n",
+        "",
+        (f"{_SERVICE}/test_pool.py::test_closing_ends_waits_and_refuses_leases",),
+    ),
+    Edit(
+        "a statement that takes too long is an internal error",
+        f"{_STORAGE}/database.py",
+        "    if isinstance(error, asyncpg.QueryCanceledError):\n        return time_limit_exceeded()\n",
+        "",
+        (f"{_SERVICE}/test_database.py",),
+    ),
+    Edit(
+        "a failed count leaves its planner settings to the next statement",
+        f"{_STORAGE}/ticket_plans.py",
+        "        await connection.invalidate()\n",
+        "",
+        (f"{_SERVICE}/test_database.py::test_a_failed_count_of_many_tickets_leaves_the_planner_as_it_was",),
     ),
 )

@@ -7,7 +7,7 @@ from typing import Final
 from tools.mutants.edit import TYPES, Edit
 
 _TESTS: Final = "tests/integration/usecases"
-_STRANGERS: Final = (
+_OTHER_SENDERS: Final = (
     "tests/integration/service/test_inbound.py"
     "::test_a_sender_cannot_write_to_the_chat_of_another_person_by_naming_or_answering_it"
 )
@@ -98,6 +98,6 @@ EDITS: Final = (
         "service/care_service/usecases/inbound.py",
         "return not chat.is_dead and (is_contact or (inbound.automatic and loaded.is_answer))",
         "return not chat.is_dead",
-        (_STRANGERS,),
+        (_OTHER_SENDERS,),
     ),
 )

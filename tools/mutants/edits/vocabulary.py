@@ -45,4 +45,11 @@ EDITS: Final = (
         ("tests/unit/filters/test_filter_sql.py",),
         is_short=True,
     ),
+    Edit(
+        "a new TicketStatus in the rules alone",
+        "rules/care_rules/lifecycle.py",
+        '    RESOLVED = "RESOLVED"\n',
+        '    RESOLVED = "RESOLVED"\n    ON_HOLD = "ON_HOLD"\n',
+        _PAIRS,
+    ),
 )

@@ -68,4 +68,11 @@ EDITS: Final = (
         "state=DELIVERY_STATE_DELIVERED",
         ("tests/workflows/channels/test_delivery_activities.py::test_an_sms_is_sent_reported_and_checked",),
     ),
+    Edit(
+        "an attempt at the service outlives its retry",
+        "workflows/care_workflows/attempts.py",
+        "    async with limit_attempt(activity_options.SERVICE_ATTEMPT_DEADLINE, failures.service_unavailable):\n",
+        "    if True:\n",
+        ("tests/workflows/test_service_steps.py::test_an_attempt_ends_within_its_deadline",),
+    ),
 )

@@ -27,7 +27,6 @@ _FIRST_CHECK: Final = 10
 """Minutes after posting until the reply is read again (the default of CARE_MODERATION_CHECKS)."""
 _LIFETIME: Final = 120
 """The lifetime of a form in minutes: longer than all checks that a row waits for."""
-_NO_ATTEMPT: Final = 1_000_000
 _REPORTS: Final = frozenset({"RecordPosted", "RecordRefused", "RecordRetracted"})
 PREPARED: Final = _REPORTS | {"BeginPosting READ", "ExpireForm in time", "RecordDelivered", "RecordFailed"}
 """The worker's commands that are due at a time, or that report the outcome of a begun step."""
