@@ -18,7 +18,7 @@ class Compensation:
 
     @workflow.run
     async def run(self, recovery: str) -> bool:
-        """Return whether a voucher was issued. ``recovery`` is the recovery's name.
+        """Returns whether a voucher was issued. ``recovery`` is the recovery's name.
 
         The workflow's history contains neither the voucher nor customer data.
         """

@@ -32,13 +32,13 @@ class VoucherFolder:
 
     @activity.defn(name=ISSUE_VOUCHER)
     async def issue(self, recovery: str) -> None:
-        """Issue one voucher, however often this runs: Temporal repeats an attempt whose outcome was lost."""
+        """Issues one voucher, however often this runs: Temporal repeats an attempt whose outcome was lost."""
         with suppress(FileExistsError), (self.folder / recovery.rpartition("/")[2]).open("x", encoding="utf-8") as file:
             file.write(secrets.token_hex(4))
 
 
 async def main() -> None:
-    """Run until SIGINT or SIGTERM."""
+    """Runs until SIGINT or SIGTERM."""
     vouchers = VoucherFolder(Path(os.environ["VOUCHERS"]))
     async with create_care_plugin() as plugin:
         client = await Client.connect(**ClientConfig.load_client_connect_config(), plugins=[plugin])

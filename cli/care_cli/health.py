@@ -1,6 +1,6 @@
 """`care health`: checks the health of a role, for the health checks of containers.
 
-It finds the role by the role's own variables, so that a container needs no further configuration.
+It finds the role through the role's own environment variables, so a container needs no further configuration.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _LONGEST_POLL: Final = timedelta(seconds=90)
 """An idle worker polls Temporal about once a minute."""
 
 _ANY: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not listened on
-"""The loopback address of each address that means: all addresses."""
+"""The loopback address to use in place of each address that stands for all interfaces."""
 
 
 class Role(StrEnum):
@@ -37,7 +37,7 @@ class Role(StrEnum):
 
 
 def check(role: Role, address: str | None) -> None:
-    """Return if `role` is healthy. Raises StackError, which says why it is not.
+    """Raises StackError, which says why, if `role` is not healthy.
 
     `address` (host:port) replaces the role's variable; for `work` it is Temporal's address.
     """
@@ -78,9 +78,10 @@ def _address(given: str | None, variable: str, default: str) -> Address:
 
 
 async def _worker_polls(address: str | None) -> None:
-    """Return if a worker on this machine (or in this container) polled Temporal recently.
+    """Raises StackError unless a worker on this machine (or in this container) polled Temporal recently.
 
-    A worker listens on no port. Temporal lists a stopped worker for minutes, so the time of the last poll counts.
+    A worker listens on no port, so there is nothing to connect to. Temporal still lists a worker for minutes after it
+    has stopped, so only recent polls count.
     """
     from temporalio.api.enums.v1 import TaskQueueType
     from temporalio.api.taskqueue.v1 import TaskQueue

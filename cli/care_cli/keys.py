@@ -8,13 +8,13 @@ from typing import Final
 from care_dev.stack.secrets import Role, Secrets, fresh_key, sign
 
 WORKER_TOKEN_LIFETIME: Final = timedelta(days=365)
-"""Long, because no login renews it. The comment in the file says how to make a new one."""
+"""Long, because no login renews the token. The comment in the file says how to make a new one."""
 
 _LINK_KEY_ID: Final = "k1"
 
 
 def environment_file() -> str:
-    """Return the text of an `.env` file. Each call makes new keys."""
+    """Returns the text of an `.env` file. Each call makes new keys."""
     keys = Secrets(token_key=fresh_key(), link_key=fresh_key())
     worker = sign(keys.token_key, role=Role.WORKER, lifetime=WORKER_TOKEN_LIFETIME)
     return f"""\

@@ -23,14 +23,14 @@ from care_client.tokens import TokenSource
 _AUTHORIZATION: Final = "authorization"
 _REQUEST_ID: Final = "request_id"
 _RENEWABLE: Final = frozenset({"TOKEN_EXPIRED", "TOKEN_INVALID"})
-"""The errors that another token may avoid: the token has expired, or its signing key has."""
+"""The reasons for which another token may help: the token has expired, or its signing key was replaced."""
 
 _Request = TypeVar("_Request")
 _Response = TypeVar("_Response")
 
 
 def call_interceptors(tokens: TokenSource | None, deadline: float | None) -> Sequence[ClientInterceptor]:
-    """Return one interceptor for each kind of call, because gRPC does not accept one for several kinds.
+    """Returns one interceptor for each kind of call, because gRPC does not accept one for several kinds.
 
     ``deadline`` is the default in seconds for unary calls.
     """
@@ -44,13 +44,13 @@ class _Authorized:
         self._tokens = tokens
 
     async def _token(self, details: ClientCallDetails) -> str | None:
-        """Return the token to send. None without a source, or if the caller has set a token for this call."""
+        """Returns the token to send. None without a source, or if the caller has set a token for this call."""
         if self._tokens is None or _AUTHORIZATION in (details.metadata or ()):
             return None
         return await self._tokens.current()
 
     async def _refresh(self, token: str | None, error: Unauthenticated) -> str | None:
-        """Return another token for a second try, or None if there is none."""
+        """Returns another token for a second attempt, or None if there is none."""
         if self._tokens is None or token is None or error.reason not in _RENEWABLE:
             return None
         return await self._tokens.refresh(token)
@@ -135,7 +135,7 @@ async def _read(call: UnaryStreamCall[_Request, _Response]) -> AsyncIterator[_Re
 
 
 def with_request_id(request: _Request) -> _Request:
-    """Return ``request`` with a new UUID as its ``request_id``, if it has that field and the field is empty.
+    """Returns ``request`` with a new UUID as its ``request_id``, if it has that field and the field is empty.
 
     The result is then a copy, because the caller may use ``request`` for another call, which needs another id.
     """
@@ -150,7 +150,7 @@ def with_request_id(request: _Request) -> _Request:
 
 
 def _with_metadata(details: ClientCallDetails, token: str | None, timeout: float | None) -> ClientCallDetails:
-    """Return ``details`` with the token, the trace and the deadline in seconds."""
+    """Returns ``details`` with the token, the trace and the deadline in seconds."""
     # A copy, because the caller may use the same metadata for other calls.
     metadata = Metadata(*(details.metadata or ()))
     if token is not None:

@@ -26,7 +26,7 @@ _SERVICE_CONFIG: Final = {
                 "initialBackoff": "0.1s",
                 "maxBackoff": "1s",
                 "backoffMultiplier": 2,
-                # The only temporary error that means: not handled, or safe to repeat by its request id.
+                # The only temporary error after which a retry is safe: the call was not handled, or has a request id.
                 "retryableStatusCodes": ["UNAVAILABLE"],
             },
         }
@@ -59,7 +59,7 @@ def open_channel(
     allow_plaintext_token: bool = False,
     user_agent: str = "",
 ) -> grpc.aio.Channel:
-    """Open a channel to ``address`` (``host:port``). Its stubs raise ``care_client.errors.CareError``.
+    """Opens a channel to ``address`` (``host:port``). Its stubs raise ``care_client.errors.CareError``.
 
     Call this in the event loop that uses the channel. The channel connects on the first call. A call that fails with
     UNAVAILABLE is retried up to four times with the same ``request_id``, within about 1.5 seconds and its deadline.
@@ -70,8 +70,8 @@ def open_channel(
             async, see ``TokenProvider``), or a source such as ``TokenFile``. A call that fails with TOKEN_EXPIRED or
             TOKEN_INVALID is repeated once if another token is available.
         tls: The encryption. None for plaintext, which is safe only on a private network or behind an encrypting proxy.
-        deadline: Seconds for each unary call without a ``timeout`` of its own. It covers all attempts, but not the time
-            that a token provider takes. None for no deadline.
+        deadline: Seconds for each unary call whose caller passes no ``timeout``. It covers all attempts, but not the
+            time that a token provider takes. None for no deadline.
         interceptors: Further interceptors, such as for tracing. They see the request id and the token. They see a call
             twice if it is repeated with another token.
         allow_plaintext_token: Whether the token may be sent unencrypted to another machine.
@@ -94,7 +94,7 @@ def open_channel(
 
 
 def is_local(address: str) -> bool:
-    """Return whether ``address`` is on this machine. Of all host names, only ``localhost`` is known to be."""
+    """Returns whether ``address`` is on this machine. The only host name that counts is ``localhost``."""
     if address.startswith(("unix:", "unix-abstract:")):
         return True
     # Removes the scheme, as in `dns:///localhost:50051` and `ipv4:127.0.0.1:50051`.

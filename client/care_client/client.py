@@ -39,7 +39,7 @@ class CareClient:
     """
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
-        """Take ownership of ``channel``, which ``care_client.channel.open_channel`` must have opened.
+        """Takes ownership of ``channel``, which ``care_client.channel.open_channel`` must have opened.
 
         On any other channel, calls have no token, deadline, retries or request ids, and they raise
         ``grpc.aio.AioRpcError``.
@@ -66,7 +66,7 @@ class CareClient:
         allow_plaintext_token: bool = False,
         user_agent: str = "",
     ) -> Self:
-        """Open a channel to ``address``. The arguments are those of ``care_client.channel.open_channel``."""
+        """Opens a channel to ``address``. The arguments are those of ``care_client.channel.open_channel``."""
         channel = open_channel(
             address,
             token,
@@ -79,15 +79,15 @@ class CareClient:
         return cls(channel)
 
     async def __aenter__(self) -> Self:
-        """Return the client itself."""
+        """Returns the client itself."""
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close the channel and cancel its calls."""
+        """Closes the channel and cancels its calls."""
         await self.close()
 
     async def close(self) -> None:
-        """Close the channel and cancel its calls."""
+        """Closes the channel and cancels its calls."""
         await self._channel.close()

@@ -76,7 +76,7 @@ class CareError(Exception):
         """The metadata that ``care.v1.ErrorReason`` documents for the reason."""
         self.field_violations: Final = tuple(field_violations)
         self.retry_after: Final = retry_after
-        """The minimum time to wait before the next try. None if the error does not say."""
+        """The minimum time to wait before the next attempt. None if the service requested none."""
 
     @property
     def machine(self) -> str:
@@ -112,13 +112,13 @@ class CareError(Exception):
 
     @staticmethod
     def from_rpc_error(error: grpc.aio.AioRpcError) -> "CareError":
-        """Return the exception for ``error``. Details of unknown types and of other domains are ignored."""
+        """Returns the exception for ``error``. Details of unknown types and of other domains are ignored."""
         status = _status(error) or Status()
         return _build(error.code(), error.details() or "", status.details)
 
     @staticmethod
     def from_status(status: Status) -> "CareError":
-        """Return the exception for a status that is not OK, such as ``BatchTicketResult.status`` in a batch."""
+        """Returns the exception for a status that is not OK, such as ``BatchTicketResult.status`` in a batch."""
         return _build(_CODES.get(status.code, grpc.StatusCode.UNKNOWN), status.message, status.details)
 
 
@@ -182,9 +182,9 @@ _CLASSES: Final[Mapping[grpc.StatusCode, type[CareError]]] = {
 
 @contextmanager
 def care_errors() -> Iterator[None]:
-    """Convert the errors of failed calls to ``CareError``.
+    """Converts the errors of failed calls to ``CareError``.
 
-    This is for stubs on other channels. Those of ``CareClient.connect`` and ``open_channel`` raise it anyway.
+    This is for stubs on other channels. On channels of ``CareClient.connect`` and ``open_channel``, all stubs raise it.
     """
     try:
         yield
@@ -222,7 +222,7 @@ def _unpack(detail: Any, message: Message) -> None:
 
 
 def _status(error: grpc.aio.AioRpcError) -> Status | None:
-    """Return the `google.rpc` status of ``error``. None if it has none, or if the codes differ."""
+    """Returns the `google.rpc` status of ``error``. None if it has none, or if the codes differ."""
     try:
         # This reads only the code, the details and the trailing metadata, which the exception has like a call.
         return cast("Status | None", rpc_status.from_call(cast("grpc.Call", error)))

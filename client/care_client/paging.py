@@ -40,7 +40,7 @@ _PAGE_TOKEN: Final = "page_token"  # noqa: S105  (not a credential)
 async def pages(
     method: UnaryUnaryMultiCallable[_Request, _Response], request: _Request, *, timeout: float | None = None
 ) -> AsyncIterator[_Response]:
-    """Yield the responses of a List method, from the page that ``request`` asks for to the last one.
+    """Yields the responses of a List method, from the page that ``request`` asks for to the last one.
 
     ``async for page in pages(care.tickets.ListTickets, request)``. ``timeout`` is the deadline of each call in seconds.
     ``request`` is not changed.
@@ -110,10 +110,10 @@ def items(
 async def items(
     method: UnaryUnaryMultiCallable[_Request, Any], request: _Request, *, timeout: float | None = None
 ) -> AsyncIterator[Any]:
-    """Yield the items of a List method, from the page that ``request`` asks for to the last one.
+    """Yields the items of a List method, from the page that ``request`` asks for to the last one.
 
-    ``async for ticket in items(care.tickets.ListTickets, request)``. Arguments are those of ``pages``. A page is
-    requested once all items of the previous page were yielded, so leaving the loop early saves calls.
+    ``async for ticket in items(care.tickets.ListTickets, request)``. Arguments are those of ``pages``. The next
+    page is requested only after all items of the previous page were yielded, so leaving the loop early saves calls.
     """
     async for page in pages(method, request, timeout=timeout):
         for item in getattr(page, _items_field(page)):
@@ -121,6 +121,6 @@ async def items(
 
 
 def _items_field(page: Message) -> str:
-    """Return the name of the field that holds the items: the response's only repeated message field."""
+    """Returns the name of the field that holds the items: the response's only repeated message field."""
     (name,) = (f.name for f in page.DESCRIPTOR.fields if f.is_repeated and f.type == FieldDescriptor.TYPE_MESSAGE)
     return str(name)

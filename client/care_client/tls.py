@@ -24,7 +24,7 @@ class Tls:
     """The private key (PEM, not encrypted) of ``certificate``."""
 
     def __post_init__(self) -> None:
-        """Reject a certificate without a key, and a key without a certificate."""
+        """Rejects a certificate without a key, and a key without a certificate."""
         if (self.certificate is None) != (self.key is None):
             raise ValueError("mutual TLS needs a certificate and its key: pass both or neither")
 
@@ -35,11 +35,11 @@ class Tls:
         certificate: str | os.PathLike[str] | None = None,
         key: str | os.PathLike[str] | None = None,
     ) -> Self:
-        """Read PEM files. Without ``ca``, trust the authorities that the machine trusts.
+        """Reads PEM files. Without ``ca``, trust the authorities that the machine trusts.
 
         Raises:
-            ValueError: A file cannot be read, contains no certificate, or the key does not belong to the certificate.
-                The message has the name of the file. gRPC itself would report these mistakes as failed calls.
+            ValueError: A file cannot be read or contains no certificate, or the key does not match the certificate.
+                The message names the file. gRPC itself would report these mistakes as failed calls.
         """
         trusted = None if ca is None else _read(ca)
         if trusted is not None:
@@ -50,21 +50,19 @@ class Tls:
         own = cls(trusted, None if certificate is None else _read(certificate), None if key is None else _read(key))
         if certificate is not None:
             try:
-                # Without a password argument, OpenSSL would ask for one at the terminal.
+                # An empty password makes an encrypted key fail. Otherwise OpenSSL would prompt at the terminal.
                 ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(certificate, key, password="")
             except (ssl.SSLError, ValueError):
-                raise ValueError(
-                    f"{certificate} and {key} are not a certificate and its key in PEM format, with the key unencrypted"
-                ) from None
+                raise ValueError(f"{key} is not the unencrypted PEM key of the certificate in {certificate}") from None
         return own
 
     def credentials(self) -> grpc.ChannelCredentials:
-        """Return the credentials for gRPC."""
+        """Returns the credentials for gRPC."""
         return grpc.ssl_channel_credentials(self.ca or _system_authorities(), self.key, self.certificate)
 
 
 def _system_authorities() -> bytes | None:
-    """Return the certificates (PEM) that OpenSSL trusts on this machine, or None if it has none.
+    """Returns the certificates (PEM) that OpenSSL trusts on this machine, or None if it has none.
 
     With None, gRPC uses its own list, which lacks authorities that were added to this machine.
     """

@@ -20,11 +20,11 @@ class TokenSource(Protocol):
     """Provides the token of each call."""
 
     async def current(self) -> str:
-        """Return the token to send now."""
+        """Returns the token to send now."""
         ...
 
     async def refresh(self, refused: str) -> str | None:
-        """Return another token after the service refused this one as expired or invalid. None if there is none."""
+        """Returns another token after the service refused ``refused`` as expired or invalid. None if there is none."""
         ...
 
 
@@ -33,7 +33,7 @@ Token = str | TokenProvider | TokenSource
 
 
 def is_bearer_token(text: str) -> bool:
-    """Return whether ``text`` is a bearer token as defined in RFC 6750, 2.1."""
+    """Returns whether ``text`` is a bearer token as defined in RFC 6750, 2.1."""
     return _BEARER.fullmatch(text) is not None
 
 
@@ -41,7 +41,7 @@ class TokenFile:
     """The token in a file that a platform may rotate. It is read again when the file changes."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        """Read the file.
+        """Reads the file.
 
         Raises:
             ValueError: The file cannot be read or contains no token. The message does not show the content.
@@ -52,14 +52,14 @@ class TokenFile:
         self._read()
 
     async def current(self) -> str:
-        """Return the file's token, or the previous one while the file is missing or incomplete."""
+        """Returns the file's token, or the previous one while the file is missing or incomplete."""
         # Checking a local file takes microseconds, so no thread is needed.
         with suppress(ValueError):
             self._read()
         return self._token
 
     async def refresh(self, refused: str) -> str | None:
-        """Return the file's token if it has changed."""
+        """Returns the file's token if it has changed."""
         token = await self.current()
         return token if token != refused else None
 
@@ -81,21 +81,21 @@ class FixedToken:
     """A token that never changes."""
 
     def __init__(self, token: str) -> None:
-        """Keep ``token``.
+        """Keeps ``token``.
 
         Raises:
-            ValueError: It is not a bearer token. The message does not show it.
+            ValueError: ``token`` is not a bearer token. The message does not show it.
         """
         if not is_bearer_token(token):
             raise ValueError("the token is not a bearer token: pass it without `Bearer`, spaces and line breaks")
         self._token = token
 
     async def current(self) -> str:
-        """Return the token."""
+        """Returns the token."""
         return self._token
 
     async def refresh(self, refused: str) -> str | None:  # noqa: ARG002  (the protocol's signature)
-        """Return None."""
+        """Returns None."""
         return None
 
 
@@ -103,13 +103,13 @@ class ProvidedToken:
     """The latest token of a provider."""
 
     def __init__(self, provider: TokenProvider) -> None:
-        """Call ``provider`` when the first token is needed."""
+        """Stores ``provider``, which is called when the first token is needed."""
         self._provider = provider
         self._token: str | None = None
         self._asking = asyncio.Lock()
 
     async def current(self) -> str:
-        """Return the latest token. The first call asks the provider."""
+        """Returns the latest token. The first call asks the provider."""
         if self._token is None:
             async with self._asking:
                 if self._token is None:
@@ -117,7 +117,7 @@ class ProvidedToken:
         return self._token
 
     async def refresh(self, refused: str) -> str | None:
-        """Ask the provider for another token, unless a concurrent call has already done so."""
+        """Asks the provider for another token, unless a concurrent call has already done so."""
         async with self._asking:
             if self._token == refused:
                 self._token = await self._ask()
@@ -132,7 +132,7 @@ class ProvidedToken:
 
 
 def token_source(token: Token) -> TokenSource:
-    """Return the source for a string, a provider or a source."""
+    """Returns the source for a string, a provider or a source."""
     if isinstance(token, str):
         return FixedToken(token)
     return ProvidedToken(token) if callable(token) else token

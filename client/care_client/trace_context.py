@@ -1,7 +1,7 @@
 """Reads and writes the W3C Trace Context (https://www.w3.org/TR/trace-context/) that continues a trace elsewhere.
 
 Only ``traceparent`` is used, which contains two random ids and flags. A ``tracestate`` or baggage could contain any
-text, and would end up in workflow histories, where no data of a customer may be.
+text. That text would end up in workflow histories, which must not contain customer data.
 """
 
 from typing import Final
@@ -17,7 +17,7 @@ _FORMAT: Final = TraceContextTextMapPropagator()
 
 
 def current() -> str | None:
-    """Return the current span as a ``traceparent``, or None outside of a trace."""
+    """Returns the current span as a ``traceparent``, or None outside of a trace."""
     span = trace.get_current_span().get_span_context()
     if not span.is_valid:
         return None
@@ -25,5 +25,5 @@ def current() -> str | None:
 
 
 def parse(traceparent: str | None) -> Context:
-    """Return a context whose current span is that of ``traceparent``. Empty if ``traceparent`` has no valid span."""
+    """Returns a context whose current span is that of ``traceparent``. Empty if ``traceparent`` has no valid span."""
     return _FORMAT.extract({TRACEPARENT: traceparent}, Context()) if traceparent else Context()

@@ -1,4 +1,4 @@
-"""Follows server streams across interruptions, so that a caller sees every change once."""
+"""Follows server streams across interruptions, so that a caller sees each change exactly once."""
 
 import asyncio
 import random
@@ -20,16 +20,19 @@ if TYPE_CHECKING:  # this class exists in the stub file only
 MAX_SILENCE: Final = 60.0
 """Seconds without a response after which a stream counts as broken. The service sends a heartbeat every 20 seconds."""
 MAX_PAUSE: Final = 15.0
-"""The longest pause in seconds between two tries, unless the service asks for a longer one."""
+"""The longest pause in seconds between two attempts, unless the service asks for a longer one."""
 
 _FIRST_PAUSE: Final = 0.2
 _RESUME_TOKEN: Final = "resume_token"  # noqa: S105  (not a credential)
 _CONNECTION_LOST: Final = frozenset({grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN})
-"""What gRPC may report if the connection breaks during a stream. At the start of a stream, these are other errors."""
-_TOKEN_EXPIRED: Final = frozenset({"TOKEN_EXPIRED", "TOKEN_INVALID"})
-"""These end a stream whose bearer token expires; the next stream gets another token.
+"""What gRPC may report if the connection breaks while a stream is open.
 
-At the start of a stream they mean that another token was tried already, without success.
+Before the first response, these codes mean a different error, so they are not retried.
+"""
+_TOKEN_REJECTED: Final = frozenset({"TOKEN_EXPIRED", "TOKEN_INVALID"})
+"""Reasons for which an open stream ends when its token expires. The next stream uses a new token.
+
+If the first response never came, the new token was rejected too, so retrying cannot help.
 """
 
 
@@ -46,12 +49,14 @@ _Item = TypeVar("_Item")
 async def watch_tickets(
     tickets: "TicketServiceAsyncStub", request: WatchTicketsRequest, *, max_pause: float = MAX_PAUSE
 ) -> AsyncGenerator[WatchTicketsResponse, None]:
-    """Yield each change of the tickets that ``request`` selects once, forever. Changes of one ticket come in order.
+    """Yields every change to the tickets that match ``request``, without end.
+
+    Each change comes exactly once. Changes to one ticket come in order.
 
     ``async for change in watch_tickets(care.tickets, WatchTicketsRequest(parent="organizations/acme"))``. To continue
     after a restart of the program, store the ``resume_token`` of the last change that was handled. The tickets have no
-    ``actions`` unless ``request.view`` is ``TICKET_VIEW_FULL``. Everything else is as in ``follow``, but without
-    heartbeats.
+    ``actions`` unless ``request.view`` is ``TICKET_VIEW_FULL``. Otherwise this works like ``follow``, except that
+    heartbeats are not yielded.
     """
     async with aclosing(follow(tickets.WatchTickets, request, max_pause=max_pause)) as responses:
         async for response in responses:
@@ -62,7 +67,7 @@ async def watch_tickets(
 async def raise_on_silence(
     stream: AsyncIterable[_Item], max_silence: float = MAX_SILENCE
 ) -> AsyncGenerator[_Item, None]:
-    """Yield the items of a stream. Raise TimeoutError if none comes for ``max_silence`` seconds.
+    """Yields the items of a stream. Raises TimeoutError if no item comes for ``max_silence`` seconds.
 
     Without this, a caller would wait forever on a connection that broke silently.
     """
@@ -83,18 +88,27 @@ async def follow(
     max_pause: float = MAX_PAUSE,
     max_silence: float = MAX_SILENCE,
 ) -> AsyncGenerator[_Response, None]:
-    """Yield the responses of a Watch method, including heartbeats, and resume after the last one when the stream ends.
+    """Yields the responses of a Watch method, including heartbeats.
 
-    ``async for response in follow(care.customers.WatchChat, request)``. The first response comes at once. What other
-    methods return after it is at least as recent as the start of the stream. ``request`` is not changed.
+    When the stream ends, opens a new one that continues after the last response.
+    ``async for response in follow(care.customers.WatchChat, request)``. ``request`` is not changed.
 
-    A new stream starts after an orderly end (DRAINING: the service stops), a broken connection, ``max_silence`` seconds
-    without a response, an unavailable or overloaded service, and the expiry of the token. The pauses between tries grow
-    from a fraction of a second to ``max_pause`` seconds, with jitter.
+    The service sends a first response immediately. To miss no change, read the current state (for example with
+    ListTickets) after that first response.
+
+    A new stream starts when:
+
+    - the service shuts down (DRAINING),
+    - the connection breaks,
+    - no response arrives for ``max_silence`` seconds,
+    - the service is unavailable or overloaded, or
+    - the token expires.
+
+    The pauses between attempts grow from a fraction of a second to ``max_pause`` seconds, with jitter.
 
     Raises:
-        CareError: An error that the same request would meet again, such as InvalidRequest, NotFound, PermissionDenied,
-            or Unauthenticated without another token.
+        CareError: An error that a retry cannot fix, such as InvalidRequest, NotFound or PermissionDenied; or
+            Unauthenticated, if a new token does not help.
     """
     next_request = type(request)()
     next_request.CopyFrom(request)
@@ -105,7 +119,8 @@ async def follow(
         try:
             async with aclosing(raise_on_silence(call, max_silence)) as responses:
                 async for response in responses:
-                    # The first response may only repeat the position. A stream that never gets further is no progress.
+                    # The first response may carry the resume token that we sent. That is not progress, so it must not
+                    # reset the backoff.
                     if has_begun or response.resume_token != getattr(next_request, _RESUME_TOKEN):
                         backoff.reset()
                     has_begun = True
@@ -123,9 +138,10 @@ async def follow(
 
 
 class _Backoff:
-    """Doubles the pause before each try, with jitter.
+    """Doubles the pause before each attempt, with jitter.
 
-    Jitter matters because whatever ended this stream has probably ended those of other clients, too.
+    The cause that ended this stream has probably ended those of other clients, too. Jitter keeps them from all
+    returning at the same moment.
     """
 
     def __init__(self, max_pause: float) -> None:
@@ -136,7 +152,7 @@ class _Backoff:
         self._pause = _FIRST_PAUSE
 
     def next_pause(self, retry_after: timedelta | None) -> float:
-        """Return how many seconds to wait. ``retry_after`` is the wait that the service requests. It is added."""
+        """Returns the seconds to wait: the backoff pause plus ``retry_after``, the delay that the service requested."""
         pause = min(self._max_pause, self._pause)
         self._pause = 2 * pause
         minimum = retry_after.total_seconds() if retry_after else 0.0
@@ -147,4 +163,4 @@ def _is_temporary(error: CareError, *, has_begun: bool) -> bool:
     # A gRPC server cancels some streams when too many start at once.
     if error.retryable or error.code is grpc.StatusCode.CANCELLED:
         return True
-    return has_begun and (error.reason in _TOKEN_EXPIRED or (error.code in _CONNECTION_LOST and not error.reason))
+    return has_begun and (error.reason in _TOKEN_REJECTED or (error.code in _CONNECTION_LOST and not error.reason))

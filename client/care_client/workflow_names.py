@@ -26,20 +26,20 @@ REVIEW_SITE: Final = "review-site"
 
 
 def contact_recovery_id(organization: str, ticket_number: int, recovery: str) -> str:
-    """Return the workflow id of a recovery. ``recovery`` is its UUID as text."""
+    """Returns the workflow id of a recovery. ``recovery`` is its UUID as text."""
     return f"contact-recovery/{organization}/{ticket_number}/{recovery}"
 
 
 def message_delivery_id(organization: str, ticket_number: int, message: str) -> str:
-    """Return the workflow id of a message's delivery. ``message`` is the message's UUID as text."""
+    """Returns the workflow id of a message's delivery. ``message`` is the message's UUID as text."""
     return f"message-delivery/{organization}/{ticket_number}/{message}"
 
 
 def ticket_workflow_id(organization: str, ticket_number: int) -> str:
-    """Return the workflow id of a ticket."""
+    """Returns the workflow id of a ticket."""
     return f"ticket/{organization}/{ticket_number}"
 
 
 def ticket_value(organization: str, ticket_number: int) -> str:
-    """Return the value of TICKET_ATTRIBUTE for all workflows of a ticket."""
+    """Returns the value of TICKET_ATTRIBUTE for all workflows of a ticket."""
     return f"{organization}/{ticket_number}"

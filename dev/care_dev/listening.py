@@ -23,6 +23,9 @@ def listen(address: str) -> socket.socket:
 
 
 def bound_address(listener: socket.socket) -> str:
-    """Returns the address of `listener` as `host:port`. For port 0, this is the port that the system chose."""
+    """Returns the address of `listener` as `host:port`.
+
+    If `listen` was given port 0, the address has the port that the system chose.
+    """
     host, port = listener.getsockname()[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -164,7 +164,7 @@ class ConfigurationError(Exception):
 
 
 def load(cls: type[S], environ: Mapping[str, str] | None = None) -> S:
-    """Fill the settings class ``cls`` from ``environ`` (default: the environment of the process).
+    """Fills the settings class ``cls`` from ``environ`` (default: the environment of the process).
 
     The field ``grpc_address`` gets the text of ``CARE_GRPC_ADDRESS``, and its type parses it, even if that is a
     collection (see ``care_roles.fields``). An empty variable counts as unset. No other source of pydantic-settings is
@@ -185,7 +185,7 @@ def load(cls: type[S], environ: Mapping[str, str] | None = None) -> S:
 
 
 def run(main: Callable[[], Awaitable[None]], role: str, *, ends_process: bool = False) -> int:
-    """Run ``main`` until it returns or SIGTERM or SIGINT arrives; return the exit status. Call it in the main thread.
+    """Runs ``main`` until it returns or SIGTERM or SIGINT arrives; returns the exit status. Call it in the main thread.
 
     The first signal cancels ``main``, which stops gracefully in its ``finally`` and ``async with`` blocks; the status
     is then 0. A second signal ends the process at once. A ``ConfigurationError`` is printed to standard error as the
@@ -206,7 +206,7 @@ def run(main: Callable[[], Awaitable[None]], role: str, *, ends_process: bool = 
 
 
 def end_process(status: int) -> NoReturn:
-    """End the process at once: flush logs and output, but skip the shutdown of the interpreter."""
+    """Ends the process at once. Flushes logs and output, but skips the shutdown of the interpreter."""
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -225,13 +225,13 @@ def _refuse_unknown(environ: Mapping[str, str]) -> None:
 
 
 def missing(name: str) -> str:
-    """Return the error for the unset variable ``name``, with an example value."""
+    """Returns the error for the unset variable ``name``, with an example value."""
     example = _EXAMPLES.get(name, "…")
     return f'{name} is missing: set it to the {VARIABLES.get(name, "value")}, such as {name}="{example}"'
 
 
 def _describe(problem: ErrorDetails, names: Mapping[str, str]) -> str:
-    """Return one line that names the variable and its problem, without the value of a secret."""
+    """Returns one line that names the variable and its problem, without the value of a secret."""
     message = problem["msg"].removeprefix("Value error, ").replace("\n", " ")
     if not problem["loc"]:
         return message  # a rule about several fields, whose message names them

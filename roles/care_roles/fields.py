@@ -27,12 +27,12 @@ class Address:
     """0 means any free port, for an address to listen on."""
 
     def __str__(self) -> str:
-        """Return ``host:port`` as in gRPC targets and URLs, with an IPv6 address in brackets."""
+        """Returns ``host:port`` as in gRPC targets and URLs, with an IPv6 address in brackets."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     @classmethod
     def parse(cls, text: str, lowest_port: int = 0) -> Self:
-        """Parse ``host:port``. Raises ValueError."""
+        """Parses ``host:port``. Raises ValueError."""
         host, _, port = text.rpartition(":")
         bracketed = host.startswith("[") and host.endswith("]")
         host = host[1:-1] if bracketed else host
@@ -44,14 +44,14 @@ class Address:
 
 
 def _base_url(text: str) -> str:
-    """Check an absolute http(s) URL and remove its trailing slash. Raises ValueError."""
+    """Checks an absolute http(s) URL and removes its trailing slash. Raises ValueError."""
     if "@" in _http_url(text).netloc or "?" in text or "#" in text:
         raise ValueError("must have no user, password, query or fragment, such as http://127.0.0.1:8080")
     return text.rstrip("/")
 
 
 def _endpoint_url(text: str) -> str:
-    """Check an absolute http(s) URL and return it unchanged. Raises ValueError."""
+    """Checks an absolute http(s) URL and returns it unchanged. Raises ValueError."""
     if "@" in _http_url(text).netloc or "#" in text:
         raise ValueError("must have no user, password or fragment, such as http://127.0.0.1:8080/path?query")
     return text
@@ -70,7 +70,7 @@ def _http_url(text: str) -> SplitResult:
 
 
 def _durations(text: str) -> tuple[timedelta, ...]:
-    """Parse ``10m,1h,1d``. Raises ValueError."""
+    """Parses ``10m,1h,1d``. Raises ValueError."""
     matches = [_DURATION.fullmatch(part.strip()) for part in text.split(",")]
     found = tuple(timedelta(**{_UNITS[match[2]]: int(match[1])}) for match in matches if match)
     if len(found) < len(matches):
@@ -81,7 +81,7 @@ def _durations(text: str) -> tuple[timedelta, ...]:
 
 
 def _duration(text: str) -> timedelta:
-    """Parse ``90s`` or ``1m``. Raises ValueError."""
+    """Parses ``90s`` or ``1m``. Raises ValueError."""
     match = _DURATION.fullmatch(text.strip())
     if match is None or not int(match[1]):
         raise ValueError("must be a positive whole number with a unit (s, m, h or d), such as 90s or 1m")
@@ -89,14 +89,14 @@ def _duration(text: str) -> timedelta:
 
 
 def _bearer_token(text: str) -> str:
-    """Check that an HTTP header can carry the token. Raises ValueError, which does not show it."""
+    """Checks that an HTTP header can carry the token. Raises ValueError, which does not show it."""
     if not is_bearer_token(text):
         raise ValueError("is not a bearer token; make one for development with: care token --role worker")
     return text
 
 
 def _from_text(parse: Callable[[str], object]) -> BeforeValidator:
-    """Parse text from the environment. A value given in code already has the right type."""
+    """Parses text from the environment. A value given in code already has the right type."""
     return BeforeValidator(lambda value: parse(value) if isinstance(value, str) else value)
 
 

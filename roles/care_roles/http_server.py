@@ -19,7 +19,7 @@ _SHUTDOWN_SECONDS: Final = 12
 
 
 def listen(address: Address, variable: str) -> socket.socket:
-    """Listen on ``address``. Raises ``ConfigurationError``, which names ``variable``, the source of the address."""
+    """Listens on ``address``. Raises ``ConfigurationError``, which names ``variable``, the source of the address."""
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     try:
         return socket.create_server((address.host, address.port), family=family)
@@ -30,7 +30,7 @@ def listen(address: Address, variable: str) -> socket.socket:
 
 @asynccontextmanager
 async def serving(app: "ASGIApp", listener: socket.socket) -> AsyncIterator[asyncio.Task[None]]:
-    """Serve ``app`` while the context is open; then let running requests finish, and close ``listener``.
+    """Serves ``app`` while the context is open; then lets running requests finish, and closes ``listener``.
 
     Yields the serving task. It ends early only if it fails.
     """
@@ -57,5 +57,5 @@ class _Server(uvicorn.Server):
     """A uvicorn server that leaves signals to the role."""
 
     def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]  # a generator, typed as such
-        """Capture no signals."""
+        """Captures no signals."""
         return nullcontext()

@@ -20,7 +20,7 @@ _QUIET: Final = ("httpcore", "httpx", "uvicorn.access")
 
 
 def configure(format: LogFormat) -> None:  # noqa: A002  (the name of the setting)
-    """Send all logs of the process (structlog and ``logging``) of level INFO and above to standard error.
+    """Sends all logs of the process (structlog and ``logging``) of level INFO and above to standard error.
 
     Call it once per process: each logger keeps the configuration of its first line.
     """
@@ -57,7 +57,7 @@ def configure(format: LogFormat) -> None:  # noqa: A002  (the name of the settin
 
 
 def get_logger(name: str) -> FilteringBoundLogger:
-    """Return the logger ``name``. It can be made before ``configure`` is called."""
+    """Returns the logger ``name``. It can be made before ``configure`` is called."""
     logger: FilteringBoundLogger = structlog.get_logger(name)
     return logger
 
@@ -83,7 +83,7 @@ def _add_logger_name(logger: WrappedLogger, _method: str, event: EventDict) -> E
 
 
 def _add_trace(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Add the trace and span ids, as OpenTelemetry specifies for logs in formats other than OTLP."""
+    """Adds the trace and span ids, as OpenTelemetry specifies for logs in formats other than OTLP."""
     span = trace.get_current_span().get_span_context()
     if span.is_valid:
         event["trace_id"] = f"{span.trace_id:032x}"

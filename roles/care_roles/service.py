@@ -92,7 +92,7 @@ class AuthorizedConnection(ServiceConnection):
         return self
 
     def connect(self, *, user_agent: str = "", interceptors: Sequence[ClientInterceptor] = ()) -> CareClient:
-        """Open a client. The arguments are those of ``CareClient.connect``."""
+        """Opens a client. The arguments are those of ``CareClient.connect``."""
         return CareClient.connect(
             str(self.service_address),
             self.token_source,

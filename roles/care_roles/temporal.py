@@ -19,7 +19,7 @@ _FILES: Final = (
 
 
 def connect_config(environ: Mapping[str, str] | None = None) -> ClientConnectConfig:
-    """Return the arguments of ``Client.connect``. Raises ``ConfigurationError``, which names the variable.
+    """Returns the arguments of ``Client.connect``. Raises ``ConfigurationError``, which names the variable.
 
     https://docs.temporal.io/develop/environment-configuration lists the variables.
     """

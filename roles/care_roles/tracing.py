@@ -29,7 +29,7 @@ _LAST_SPANS: Final = 3.0
 
 @contextmanager
 def recording(service_name: str, environ: Mapping[str, str] | None = None) -> Iterator[None]:
-    """Record spans while the block runs, if the environment asks for it. Use it once per process.
+    """Records spans while the block runs, if the environment asks for it. Use it once per process.
 
     ``service_name`` is the resource's ``service.name`` unless ``OTEL_SERVICE_NAME`` is set. Raises
     ``ConfigurationError``.

@@ -112,7 +112,7 @@ def _write_to_follow_up(
     )
     decision = raise_follow_up(last, number, details, caller, now, request_id, verify_time=contact.verify_time)
     if decision.contact is None:
-        raise AssertionError("a follow-up starts with a contact")
+        raise AssertionError("the follow-up has no contact; raise_follow_up must create one")
     ordinal = len(decision.messages)
     written = customer_message(decision.ticket, decision.contact, command.message_id, command, ordinal)
     return replace(decision, messages=(*decision.messages, written))

@@ -154,7 +154,7 @@ def assign_new_ticket(decision: Decision, agent: str) -> Decision:
     ticket = replace(decision.ticket, assignee=agent)
     entry = decision.activity
     if entry is None:
-        raise AssertionError("a new ticket has its first activity")
+        raise AssertionError("the decision on the new ticket has no activity; decide_new_ticket must add one")
     return replace(decision, ticket=ticket, activity=replace(entry, changes=ticket_changes(None, ticket)))
 
 

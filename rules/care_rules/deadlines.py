@@ -85,7 +85,7 @@ def _closing_deadlines(ticket: Ticket, settings: Settings) -> Iterator[Deadline]
     if not warned:
         yield Deadline(DeadlineKind.INACTIVITY_CLOSE, close)
     elif timing.warn_time is None or timing.warn_time < close - warned:
-        # Nobody was warned, or the warning announced an earlier close because a setting was raised since.
+        # Nobody was warned yet, or the warning named an earlier time because a setting was raised after it.
         yield Deadline(DeadlineKind.INACTIVITY_WARNING, close - warned)
     else:
         # After a warning, the full warning time passes, even if a setting has changed since.

@@ -22,7 +22,7 @@ from care_rules.permissions import (
     Situation,
     refusal_reason,
 )
-from care_rules.recovery_commands import add_contact, reject, send_form, withdraw
+from care_rules.recovery_commands import add_contact, reject_contact, send_form, withdraw_form
 from care_rules.snapshot import TicketSnapshot
 from care_rules.ticket_commands import assign, change_status, release, take, update
 
@@ -84,9 +84,9 @@ _DECIDERS: Final[dict[type, Callable[[TicketSnapshot, Any, Caller, datetime, UUI
     commands.CloseTicket: change_status,
     commands.ReopenTicket: change_status,
     commands.SendRecoveryForm: send_form,
-    commands.WithdrawRecoveryForm: withdraw,
+    commands.WithdrawRecoveryForm: withdraw_form,
     commands.AddContact: add_contact,
-    commands.RejectContact: reject,
+    commands.RejectContact: reject_contact,
     commands.AddNote: add_note,
     commands.SendMessage: send_message,
 }

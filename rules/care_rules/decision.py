@@ -51,7 +51,7 @@ class Decision:
     wakes: tuple[UUID, ...] = ()
     """The recoveries whose workflows are woken."""
     report_time: datetime | None = None
-    """The time of a workflow's report. The wakes are delayed. The workflow cancels them if it calls with this time."""
+    """The time of a workflow's report. The wakes are delayed. A call by the workflow with this time cancels them."""
     wakes_ticket: bool = False
     """Whether the ticket's workflow is woken."""
     review_attempt: int | None = None

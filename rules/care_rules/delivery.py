@@ -159,7 +159,7 @@ def _record_delivered(snapshot: DeliverySnapshot, command: RecordDelivered, call
     before = snapshot.delivery
     arrived = command.state is DeliveryState.DELIVERED
     if before.check_time is not None and now < before.check_time:
-        # There may be many hints. They neither use up checks nor delay them.
+        # A check before its time follows a hint. There may be many hints, so they neither use up checks nor delay them.
         checks, next_check = before.checks, before.check_time
     else:
         checks = before.checks + (before.state is DeliveryState.SENT)

@@ -1,4 +1,4 @@
-"""Decisions on deadlines that are reached."""
+"""Decisions on deadlines that have been reached."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _PROMPT: Final = timedelta(hours=1)
 def fire_deadline(
     snapshot: TicketSnapshot, message_id: UUID, caller: Caller, now: datetime
 ) -> ScheduledDecision | None:
-    """Returns what to write for the first deadline that is reached.
+    """Returns what to write for the earliest deadline that has been reached.
 
     If none is reached, returns what `refresh_deadlines` returns. Uses the ticket as it was loaded, so a message that
     the customer wrote in the same second moves the deadline.
@@ -64,7 +64,7 @@ def _decide(snapshot: TicketSnapshot, due: Deadline, message_id: UUID, caller: C
 
 def _post_time(snapshot: TicketSnapshot) -> datetime:
     if snapshot.live is None or snapshot.live.post_time is None:
-        raise AssertionError("a reminder is due only while a form is public")
+        raise AssertionError("a reminder is due, but no form is public; upcoming_deadlines must not return it")
     return snapshot.live.post_time
 
 

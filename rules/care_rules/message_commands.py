@@ -33,7 +33,7 @@ def send_message(
 ) -> Decision:
     """Writes a message to the customer, and queues its delivery."""
     if snapshot.contact is None:
-        raise AssertionError("an open chat has a contact")
+        raise AssertionError("the chat is open, but the snapshot has no contact; the loader must load it")
     after = bump_version(snapshot.ticket, snapshot.live, now)
     sent = replace(
         new_message(after, command.message_id, MessageKind.AGENT_MESSAGE, caller, command.text),

@@ -68,7 +68,7 @@ class Situation:
     roles: frozenset[Role]
     has_review: bool
     can_be_assignee: bool
-    """Whether the assignee after the command can be one: the caller for TakeTicket, the new one for AssignTicket."""
+    """Whether the new assignee can be one: the caller of TakeTicket, or the agent that AssignTicket names."""
 
 
 CommandRefusal: TypeAlias = Literal[
@@ -110,7 +110,7 @@ def refusal_reason(command: Command, situation: Situation) -> CommandRefusal | N
 def actions(situation: Situation) -> tuple[tuple[Command, CommandRefusal | None], ...]:
     """Returns each command with the reason why it is not open, or None.
 
-    AssignTicket counts as open, because whether it is depends on the agent that the command names.
+    For AssignTicket, it assumes that the new assignee can be one, because only the command names that agent.
     """
     to_somebody = replace(situation, can_be_assignee=True)
     return tuple(

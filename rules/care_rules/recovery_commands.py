@@ -22,15 +22,16 @@ from care_rules.snapshot import TicketSnapshot
 def send_form(
     snapshot: TicketSnapshot, command: commands.SendRecoveryForm, caller: Caller, now: datetime, request_id: UUID | None
 ) -> Decision:
-    """Starts a recovery with a form. Refuses with INVALID_FIELD a reply that is too long for the review site."""
+    """Starts a recovery with a form. Raises INVALID_FIELD if the reply is too long for the review site."""
     review = snapshot.review
     if review is None:
-        raise AssertionError("check_allowed refuses a form without a review")
+        raise AssertionError("the ticket has no review; check_allowed should have refused the form")
     limit = replies.byte_limit(review.site)
     length = len(replies.insert_link(command.reply_text, command.link).encode())
     if length > limit:
         problem = (
-            f"is {length} bytes long with the link; {review.site} takes {limit}: shorten it by {length - limit} bytes"
+            f"is {length} bytes long with the link. {review.site} allows {limit} bytes. "
+            f"Shorten it by {length - limit} bytes."
         )
         raise invalid(Violation("reply_text", problem))
     recovery = replace(
@@ -56,14 +57,14 @@ def send_form(
     return Decision(after, entry, new_recovery=recovery, messages=messages, wakes=(recovery.id,))
 
 
-def withdraw(
+def withdraw_form(
     snapshot: TicketSnapshot, _: commands.WithdrawRecoveryForm, caller: Caller, now: datetime, request_id: UUID | None
 ) -> Decision:
     """Ends the recovery of a form that is still live."""
     return end_recovery(snapshot, Trigger.WITHDRAW_FORM, ActivityType.FORM_WITHDRAWN, caller, now, request_id)
 
 
-def reject(
+def reject_contact(
     snapshot: TicketSnapshot, _: commands.RejectContact, caller: Caller, now: datetime, request_id: UUID | None
 ) -> Decision:
     """Ends a recovery whose contact is the wrong person, and cancels what is queued for that contact."""
@@ -74,23 +75,25 @@ def reject(
 def end_recovery(
     snapshot: TicketSnapshot,
     trigger: Trigger,
-    kind: ActivityType,
+    activity_type: ActivityType,
     caller: Caller,
     now: datetime,
     request_id: UUID | None = None,
 ) -> Decision:
-    """Fires a trigger that ends the named recovery, and wakes its workflow to tidy up."""
+    """Fires a trigger that ends the target recovery, and wakes its workflow, which then removes the public link."""
     before = _target_recovery(snapshot)
     ended = move_recovery(before, RECOVERY.fire(before.state, trigger), now)
     after = bump_version(snapshot.ticket, ended, now)
-    entry = new_activity(kind, caller, snapshot.ticket, after, recovery=(before.state, ended), request_id=request_id)
+    entry = new_activity(
+        activity_type, caller, snapshot.ticket, after, recovery=(before.state, ended), request_id=request_id
+    )
     return Decision(after, entry, recovery=ended, wakes=(ended.id,))
 
 
 def add_contact(
     snapshot: TicketSnapshot, command: commands.AddContact, caller: Caller, now: datetime, request_id: UUID | None
 ) -> Decision:
-    """Starts a recovery with a known contact. It replaces a live form."""
+    """Starts a recovery with a known contact. If a form is live, the new recovery replaces it."""
     replaced = None
     if snapshot.live is not None and snapshot.live.state in FORM_LIVE:
         replaced = move_recovery(snapshot.live, RECOVERY.fire(snapshot.live.state, Trigger.REPLACE_FORM), now)
@@ -115,14 +118,17 @@ def add_contact(
 
 def _target_recovery(snapshot: TicketSnapshot) -> Recovery:
     if snapshot.target_recovery is None:
-        raise AssertionError("a command on a recovery is loaded with it")
+        raise AssertionError("the snapshot has no target recovery; the loader must load it")
     return snapshot.target_recovery
 
 
 def _copy_claim(snapshot: TicketSnapshot, command: commands.AddContact, now: datetime) -> Contact:
-    """Copies a claim: a contact is used only by the recovery that brought it."""
+    """Creates a new contact from the claim.
+
+    Each contact belongs to exactly one recovery, so the claim's own contact can't be reused.
+    """
     claim = snapshot.claim
     if claim is None:
-        raise AssertionError("a claim is loaded with the ticket")
+        raise AssertionError("the snapshot has no claim; the loader must load it")
     command = replace(command, email=claim.email, phone=claim.phone, display_name=claim.display_name)
     return new_contact(snapshot.ticket, command, now, claim.message)

@@ -127,7 +127,7 @@ def _was_taken_down(recovery: Recovery) -> bool:
 
 
 def settle_time(recovery: Recovery, timing: SiteTiming) -> datetime | None:
-    """Returns until when a write of `recovery` without an outcome may appear at the site; None if there is none."""
+    """Returns until when a write of `recovery` may still appear at the site; None if every write has an outcome."""
     last = (
         recovery.hand_out_time + timing.settle
         if recovery.hand_out_time and recovery.reply_state in HANDED_OUT

@@ -72,7 +72,7 @@ class Refusal(Exception):
     violations: tuple[Violation, ...] = ()
     """For INVALID_FIELD: each field that is wrong."""
     retry_after: timedelta | None = None
-    """How long to wait before the next try. Only for temporary reasons."""
+    """How long to wait before the next attempt. Only for temporary reasons."""
 
     def __str__(self) -> str:
         return f"{self.reason}: {self.message}"

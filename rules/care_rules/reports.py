@@ -120,7 +120,7 @@ def record_report(snapshot: RecoverySnapshot, command: Report, caller: Caller, n
 def _unlock_chat(snapshot: RecoverySnapshot, command: UnlockChat, caller: Caller, now: datetime) -> Decision:
     contact = snapshot.base.contact
     if contact is None:
-        raise AssertionError("a recovery in CONTACT_RECEIVED has a contact")
+        raise AssertionError("the snapshot has no contact in CONTACT_RECEIVED; the loader must load it")
     unlocked = replace(_fire(snapshot.recovery, Trigger.UNLOCK_CHAT, now), unlock_time=now)
     # Messages that the customer sent before the chat opened take effect now, as if the chat had been open.
     ticket = snapshot.base.ticket
@@ -157,7 +157,7 @@ def _unlock_chat(snapshot: RecoverySnapshot, command: UnlockChat, caller: Caller
 
 def _require_message_id(inbound: Inbound) -> UUID:
     if inbound.message_id is None:
-        raise AssertionError("an admitted message has the id of its thread entry")
+        raise AssertionError("the waiting message has no message id; the loader must set it")
     return inbound.message_id
 
 
@@ -229,6 +229,7 @@ def _write(
     entry = new_activity(
         kind, caller, snapshot.base.ticket, ticket, recovery=(before.state, after), recovery_id=after.id
     )
-    # A report may come late, while its workflow sleeps again. So a new state wakes the workflow, unless it calls again.
+    # The report may come late, when its workflow already sleeps again. So a new state wakes the workflow. The wake is
+    # cancelled if the workflow calls first.
     wakes = (after.id,) if after.state is not before.state else ()
     return Decision(ticket, entry, recovery=after, wakes=wakes, report_time=now)

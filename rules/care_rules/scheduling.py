@@ -90,8 +90,8 @@ def refresh_deadlines(snapshot: TicketSnapshot) -> ScheduledDecision | None:
 def _schedule(decision: Decision, settings: Settings, live: Recovery | None) -> ScheduledDecision:
     """Schedules a decision; `live` is the ticket's live recovery after it.
 
-    The ticket's workflow is woken when its next deadline comes earlier than it knows, when the ticket is created, and
-    when the ticket is closed.
+    The ticket's workflow is woken when the ticket is created, when it is closed, and when its next deadline is earlier
+    than the one that the workflow waits for.
     """
     entry = decision.activity
     if entry is None:
@@ -133,7 +133,7 @@ def _new_timing(ticket: Ticket, entry: Activity, *, is_automatic: bool) -> Timin
 
 
 def _waits_for_customer(ticket: Ticket, entry: Activity, *, is_automatic: bool) -> bool:
-    """Tells whether a form is out, or the last message of an open chat is the business's."""
+    """Tells whether a form waits for an answer, or the business wrote the last message of an open chat."""
     if ticket.status is TicketStatus.CLOSED:
         return False
     if ticket.contact_state is RecoveryState.CHAT_UNLOCKED:

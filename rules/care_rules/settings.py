@@ -104,7 +104,7 @@ _MOVES: Final = "moves"
 
 
 def moves(*moved: Moves) -> dict[str, Any]:
-    """Returns the metadata of a setting: what a change of it moves. `formerly` adds its former names."""
+    """Returns the metadata of a setting: the times that a change of the setting moves."""
     return {_MOVES: frozenset(moved)}
 
 

@@ -23,8 +23,11 @@ from care_rules.refusals import Reason, Refusal
 from care_rules.snapshot import TicketSnapshot
 
 MAX_CLAIMS: Final = 5
-"""How many further submissions a form keeps until the team handles them. They are enough that a stranger who submits
-first can't lock the customer out. They are few enough that nobody can fill the database through a public link."""
+"""How many further submissions a form keeps until the team handles them.
+
+There are enough that a stranger who submits first can't lock the customer out, and few enough that nobody can fill the
+database through a public link.
+"""
 
 
 class FormState(StrEnum):
@@ -185,7 +188,7 @@ def add_claim(
 
 
 def _seen_time(snapshot: TicketSnapshot, recovery: Recovery) -> datetime | None:
-    """Returns when the team last rejected or accepted a contact, and so saw all claims; None if never."""
+    """Returns when the team last rejected or accepted a contact, and so had seen all claims; None if never."""
     live = snapshot.live
     # A recovery without a creator is from a follow-up that the customer raised. The team has not seen the claims.
     is_teams = live is not None and live.id != recovery.id and live.creator is not None

@@ -28,7 +28,7 @@ async def test_each_poke_of_a_message_that_was_sent_is_one_check(dev_client: Cli
     assert result.plan.state == DELIVERY_STATE_DELIVERED
 
 
-async def test_poke_before_the_provider_s_answer_is_a_check_after_it(dev_client: Client) -> None:
+async def test_poke_before_the_answer_of_the_provider_is_a_check_after_it(dev_client: Client) -> None:
     fake = FakeDelivery()
     fake.arrived = True
     gate = asyncio.Event()

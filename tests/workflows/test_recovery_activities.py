@@ -134,7 +134,7 @@ async def test_step_that_is_no_longer_planned_does_nothing(
     assert await site.writes() == 0
 
 
-async def test_refusal_is_reported_with_the_sites_words(
+async def test_refusal_is_reported_with_the_message_of_the_site(
     activities: RecoveryActivities, service: ScriptedWorkerService, site: Site
 ) -> None:
     await site.set_behavior("refuse_links")

@@ -1,7 +1,7 @@
 """Picks a language for a browser from its ``Accept-Language`` header (RFC 9110, 12.5.4).
 
-Starlette and Babel do not read this header. Werkzeug does, but it prefers an exact match further down the list to a
-regional form of the first choice. WebOb imports a module that newer Python versions do not have.
+Starlette and Babel do not read this header. Werkzeug does, but it prefers an exact match of a later
+choice over a partial match of the first. WebOb imports a module that newer Python versions do not have.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ _MAX_CHARACTERS: Final = 1000
 
 
 def look_up(header: str, offered: Collection[str]) -> str | None:
-    """Return the language in ``offered`` that ``header`` prefers, or None if it accepts no language in it.
+    """Returns the language in ``offered`` that ``header`` prefers, or None if it accepts no language in it.
 
     ``offered`` are lower-case tags. This is the lookup of RFC 4647, 3.4: a range loses its last subtag until it matches
-    an offered tag, so that ``de-CH`` matches ``de``. Malformed ranges are ignored. So is ``*``, which stands for the
-    default.
+    an offered tag, so that ``de-CH`` matches ``de``. Malformed ranges are ignored, and so is ``*``, because the caller
+    has a default.
     """
     return next((tag for language_range in _ranges(header) if (tag := _match(language_range, offered))), None)
 
 
 def _ranges(header: str) -> list[str]:
-    """Return the ranges by descending weight. Ranges of equal weight keep the order of the header."""
+    """Returns the ranges by descending weight. Ranges of equal weight keep the order of the header."""
     parsed = (_LANGUAGE_RANGE.fullmatch(part.strip()) for part in header[:_MAX_CHARACTERS].split(","))
     weighted = [(float(match["weight"] or 1), match["range"].lower()) for match in parsed if match]
     return [language_range for weight, language_range in sorted(weighted, key=lambda pair: -pair[0]) if weight > 0]

@@ -39,7 +39,7 @@ def create_app(
     messages_per_minute: int = MESSAGES_PER_MINUTE,
     max_streams: int = MAX_STREAMS,
 ) -> Starlette:
-    """Return the application. The caller opens and closes the channel of ``service``."""
+    """Returns the application. The caller opens and closes the channel of ``service``."""
     stylesheet, icon, script = Asset.load("pages.css"), Asset.load("icon.svg"), Asset.load("chat.js")
     renderer = Renderer(stylesheet, icon, script)
     responses, chats = Responses(renderer), ChatClient(service)

@@ -30,19 +30,19 @@ class Asset:
 
     @classmethod
     def load(cls, name: str) -> "Asset":
-        """Read the file ``name`` from the package's folder ``static``."""
+        """Reads the file ``name`` from the package's folder ``static``."""
         content = files("care_web").joinpath("static", name).read_bytes()
         digest = sha256(content).hexdigest()[:_HASH_CHARACTERS]
         file = PurePosixPath(name)
         return cls(f"/static/{file.stem}.{digest}{file.suffix}", content, _MEDIA_TYPES[file.suffix])
 
     async def respond(self, request: Request) -> Response:
-        """Return the file as a response."""
+        """Returns the file as a response."""
         del request
         headers = {"Cache-Control": "public, max-age=31536000, immutable"}
         return Response(self.content, media_type=self.media_type, headers=headers)
 
 
 def asset_routes(assets: Sequence[Asset]) -> list[Route]:
-    """Return one route for each asset. No other path below ``/static/`` exists."""
+    """Returns one route for each asset. No other path below ``/static/`` exists."""
     return [Route(asset.path, asset.respond) for asset in assets]

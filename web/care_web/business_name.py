@@ -8,6 +8,6 @@ _DIRECTION_CONTROLS: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u20
 
 
 def clean_business_name(name: str) -> str:
-    """Return ``name`` on one line, without control characters and characters that reverse the text around it."""
+    """Returns ``name`` on one line, without control characters and characters that reverse the text around it."""
     characters = (" " if unicodedata.category(c) == "Cc" else c for c in name if c not in _DIRECTION_CONTROLS)
     return " ".join("".join(characters).split())

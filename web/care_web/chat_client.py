@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from care.v1.customer_service_pb2_grpc import CustomerServiceAsyncStub
     from care_web.draft import Draft
 
+# Call deadlines in seconds. They bound how long a customer waits for a web page.
 _READ_SECONDS: Final = 5.0
 _POST_SECONDS: Final = 10.0
-"""Deadlines of the calls. The customer waits for a page no longer than that."""
 _DRAINING: Final = "DRAINING"
-"""The reason with which a service that stops ends its streams."""
+"""The error reason on streams that the service ends because it is shutting down."""
 _LOCKED_WAIT: Final = timedelta(minutes=1)
 """How long it usually takes to open a chat. The service's error does not say."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChatMessage:
-    """A message as the page shows it."""
+    """A message as the web page shows it."""
 
     id: str
     is_from_customer: bool
@@ -40,7 +40,7 @@ class ChatMessage:
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """A page of consecutive messages, oldest first, with the state of the chat."""
+    """A batch of consecutive messages, oldest first, with the state of the chat."""
 
     business_name: str
     """One line, safe to show inside other text. May be empty."""
@@ -48,14 +48,17 @@ class Chat:
     """Whether the business closed the case. The customer can still write; the case then continues in a new chat."""
     messages: Sequence[ChatMessage]
     earlier_page_token: str
-    """The page token of the messages before these. Empty if there are none."""
+    """Pass this to ``read`` for the messages before these. Empty if there are none."""
     resume_token: str
-    """The position after the latest message, to watch from. Empty without messages, and on a page of earlier ones."""
+    """Pass this to ``watch`` to continue after the latest message.
+
+    Empty if the chat has no messages, or if ``before`` was given.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class ChatUpdate:
-    """What a watched chat reports: its state, and the messages since the previous update."""
+    """The state of a watched chat, and the messages since the previous update."""
 
     is_closed: bool
     messages: Sequence[ChatMessage]
@@ -74,7 +77,7 @@ class ChatLocked(TryLater):
 
 
 class ChatClient:
-    """Calls ``CustomerService`` for the chat's page."""
+    """Calls ``CustomerService`` for the chat's web page."""
 
     def __init__(self, service: CustomerServiceAsyncStub, max_silence: float = MAX_SILENCE) -> None:
         """``max_silence`` is how many seconds a stream may send nothing before it counts as broken."""
@@ -82,7 +85,7 @@ class ChatClient:
         self._max_silence = max_silence
 
     async def read(self, token: str, before: str = "") -> Chat:
-        """Return the latest messages, or those of the page token ``before``.
+        """Returns the latest messages. With a page token in ``before``, returns the messages before those.
 
         Raises ``LinkUnknown``, ``InvalidPageToken`` and ``TryLater``.
         """
@@ -90,7 +93,7 @@ class ChatClient:
         try:
             response = await self._service.GetChat(request, timeout=_READ_SECONDS)
         except CareError as error:
-            raise _convert_read_error("GetChat", error) from None
+            raise _convert_paging_error("GetChat", error) from None
         return Chat(
             business_name=clean_business_name(response.chat.business_name),
             is_closed=response.chat.state == pb.CHAT_STATE_CLOSED,
@@ -100,7 +103,7 @@ class ChatClient:
         )
 
     async def post(self, token: str, draft: Draft) -> None:
-        """Send a message. Safe to repeat.
+        """Sends a message. Safe to repeat.
 
         Raises ``LinkUnknown``, ``InvalidFields`` and ``TryLater``.
         """
@@ -110,7 +113,7 @@ class ChatClient:
             except CareError as error:
                 if error.reason != "REQUEST_ID_REUSED":
                     raise
-                # The customer went back in the browser, edited the message and sent it again: a further message.
+                # The customer went back, edited the message and sent it again. Treat the edit as a new message.
                 await self._post(token, draft.with_new_request_id())
         except CareError as error:
             if error.reason == "CHAT_LOCKED":
@@ -118,9 +121,10 @@ class ChatClient:
             raise convert_error("PostMessage", error) from None
 
     async def watch(self, token: str, resume_token: str = "") -> AsyncGenerator[ChatUpdate, None]:
-        """Yield the messages after ``resume_token``, or all messages, and then each new one.
+        """Yields updates. The first has the messages after ``resume_token``, or all messages if the token is empty.
 
-        Ends when the service stops. Raises ``LinkUnknown``, ``InvalidPageToken`` and ``TryLater``.
+        Later updates have new messages. Ends when the service shuts down. Raises ``LinkUnknown``, ``InvalidPageToken``
+        and ``TryLater``.
         """
         request = pb.WatchChatRequest(token=token, resume_token=resume_token)
         try:
@@ -137,14 +141,14 @@ class ChatClient:
                 return
             if error.retryable:  # not logged: all streams end at once when the service restarts
                 raise TryLater(error.retry_after or DEFAULT_WAIT) from None
-            raise _convert_read_error("WatchChat", error) from None
+            raise _convert_paging_error("WatchChat", error) from None
 
     async def _post(self, token: str, draft: Draft) -> None:
         request = pb.PostMessageRequest(token=token, text=draft.text, request_id=draft.request_id)
         await self._service.PostMessage(request, timeout=_POST_SECONDS)
 
 
-def _convert_read_error(method: str, error: CareError) -> Exception:
+def _convert_paging_error(method: str, error: CareError) -> Exception:
     return InvalidPageToken() if error.reason == "INVALID_PAGE_TOKEN" else convert_read_error(method, error)
 
 

@@ -33,12 +33,12 @@ RESUME_PARAMETER: Final = "resume"
 MAX_STREAMS: Final = 10_000
 """Open streams of one process."""
 MAX_STREAMS_PER_LINK: Final = 5
-"""Nobody has more windows of one chat open. Over HTTP/1.1, browsers open at most six connections to a site."""
+"""Enough for the browser windows of one customer. Over HTTP/1.1, a browser opens at most six connections to a site."""
 
 _PING_SECONDS: Final = 15
 """Proxies close a connection that is silent for a minute."""
 _SEND_TIMEOUT_SECONDS: Final = 30
-"""A client that reads nothing for that long is disconnected, so that its messages do not pile up in memory."""
+"""A client that reads nothing for this time is disconnected, so that its messages do not pile up in memory."""
 _RETRY_MILLISECONDS: Final = 2_000
 """Browsers reconnect after this time or up to twice as long, so that they do not all return at once after a restart."""
 _FULL_WAIT: Final = timedelta(seconds=30)
@@ -47,7 +47,7 @@ _ENDED: Final = ServerSentEvent("ended", event="ended")
 
 
 class TooManyStreams(TryLater):
-    """This process has as many open streams as it may have."""
+    """This process has reached its limit of open streams."""
 
 
 class StreamLimit:
@@ -61,9 +61,9 @@ class StreamLimit:
 
     @contextmanager
     def reserve(self, token: str) -> Iterator[None]:
-        """Count one open stream of a link.
+        """Counts one more open stream of a link until the end of the block.
 
-        Raises ``RateLimited`` if the link has too many of them and ``TooManyStreams`` if the process has.
+        Raises ``RateLimited`` if the link has too many open streams, and ``TooManyStreams`` if the process has.
         """
         if self._open_by_token[token] >= self._max_per_link:
             raise RateLimited(_FULL_WAIT)
@@ -94,7 +94,7 @@ class ChatEvents:
         self._limit = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request."""
+        """Handles one request."""
         request = Request(scope)
         token = link_token(request) or ""
         events = self._events(RequestContext.from_request(request), token, request)

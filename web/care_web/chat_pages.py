@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from care_web.responses import Responses
 
 _TEXT_FIELD: Final = "text"
-"""The name and id of the text area, where the page is positioned after a message was sent."""
+"""The name and id of the text area. After a message was sent, the browser scrolls to it."""
 _SENT: Final = {"sent": "yes"}
 """The query after a message was sent. The chat of a closed case does not show the message, so the page confirms it."""
 
@@ -44,7 +44,7 @@ class ChatPages:
         self._limit = limit
 
     async def handle_chat(self, request: Request) -> Response:
-        """Handle ``GET`` and ``POST /c/{token}``."""
+        """Handles ``GET`` and ``POST /c/{token}``."""
         context, token = RequestContext.from_request(request), link_token(request)
         if token is None:
             return self._responses.unknown_link(context)
@@ -64,7 +64,7 @@ class ChatPages:
         error: str = "",
         was_sent: bool = False,
     ) -> Response:
-        """Show a page of messages and the form with ``draft``. ``error`` is the key of a text about the draft."""
+        """Shows a page of messages and the form with ``draft``. ``error`` is the key of a text about the draft."""
         path = _path(token)
         try:
             chat = await self._chats.read(token, before)
@@ -97,7 +97,7 @@ class ChatPages:
         return self._responses.page(context, "chat.html", status, variables, SCRIPT_HEADERS)
 
     async def _handle_post(self, context: RequestContext, token: str, request: Request) -> Response:
-        """Send the message, or show what the customer asked for with another button of the form."""
+        """Sends the message, or shows what the customer asked for with another button of the form."""
         try:
             draft = Draft.from_fields(await read_form(request, MAX_BODY_BYTES))
         except InvalidFormBody as error:
@@ -113,16 +113,16 @@ class ChatPages:
         except LinkUnknown:
             return self._responses.unknown_link(context)
         except InvalidFields:
-            # A text that only has invisible characters counts as empty, too.
+            # The service also counts a text of invisible characters as empty.
             error_key = "chat.errors.long" if len(draft.text) > MAX_TEXT_CHARACTERS else "chat.errors.empty"
             return await self._show(context, token, draft, error=error_key)
         except TryLater as failure:
             return self._retry_page(context, token, draft, failure)
-        # The next page can be reloaded, and it is positioned at the field for the next message.
+        # The redirect makes the next page safe to reload. Its fragment scrolls to the field for the next message.
         return RedirectResponse(f"{context.url(_path(token), _SENT)}#{_TEXT_FIELD}", HTTPStatus.SEE_OTHER)
 
     async def _show_with_draft(self, context: RequestContext, token: str, draft: Draft, before: str) -> Response:
-        """Show other messages or another language, and the unsent draft."""
+        """Shows other messages or another language, and the unsent draft."""
         if not draft.text:  # a redirect leads to a page that can be reloaded
             url = context.url(_path(token), {BEFORE_PARAMETER: before} if before else {})
             return RedirectResponse(url, HTTPStatus.SEE_OTHER)
@@ -138,6 +138,6 @@ def _path(token: str) -> str:
 
 
 def _events_url(context: RequestContext, token: str, chat: Chat) -> str:
-    """Return the URL that streams the messages after those of ``chat``, in the language of the page."""
+    """Returns the URL that streams the messages after those of ``chat``, in the language of the page."""
     resume = {RESUME_PARAMETER: chat.resume_token} if chat.resume_token else {}
     return context.url(f"{_path(token)}/events", {LANGUAGE_PARAMETER: context.language.tag, **resume})

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 MAX_TEXT_CHARACTERS: Final = 10_000
 """The contract's limit, which the service checks."""
 MAX_BODY_BYTES: Final = 1024 * 1024
-"""Far more than a text of that length needs, so that a customer who pastes too much gets it back with an error."""
+"""Far more than the longest allowed text needs, so that a customer who pastes too much gets it back with an error."""
 
 BEFORE_PARAMETER: Final = "before"
 """The name of the page token of earlier messages, both in the query and as a form field (a button)."""
@@ -36,12 +36,12 @@ class Draft:
 
     @classmethod
     def empty(cls) -> Self:
-        """Return the draft of a new form."""
+        """Returns the draft of a new form."""
         return cls(request_id=str(uuid4()))
 
     @classmethod
     def from_fields(cls, fields: Mapping[str, str]) -> Self:
-        """Return the draft that a form contains. Unknown fields are ignored."""
+        """Returns the draft that a form contains. Unknown fields are ignored."""
         return cls(
             request_id=request_id_or_new(fields.get("request_id", "")),
             text=normalize_text(fields.get("text", "")),
@@ -50,5 +50,5 @@ class Draft:
         )
 
     def with_new_request_id(self) -> Draft:
-        """Return a copy with another request id, derived from this one and the text."""
+        """Returns a copy with another request id, derived from this one and the text."""
         return replace(self, request_id=derive_request_id(self.request_id, self.text))

@@ -19,7 +19,7 @@ _NIL: Final = UUID(int=0)
 
 
 class InvalidFormBody(Exception):
-    """The body is not one that a form of these pages sends. ``status`` says why."""
+    """No form of these pages sends such a body. ``status`` says what is wrong."""
 
     def __init__(self, status: HTTPStatus) -> None:
         super().__init__(status.phrase)
@@ -27,14 +27,14 @@ class InvalidFormBody(Exception):
 
 
 async def read_form(request: Request, max_bytes: int) -> Mapping[str, str]:
-    """Return the fields of the submitted form. Raises ``InvalidFormBody``."""
+    """Returns the fields of the submitted form. Raises ``InvalidFormBody``."""
     if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != _MEDIA_TYPE:
         raise InvalidFormBody(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
     return parse_form(await _read_body(request, max_bytes))
 
 
 def parse_form(body: bytes) -> Mapping[str, str]:
-    """Return the fields of a URL-encoded form. The last value of a repeated field wins. Raises ``InvalidFormBody``."""
+    """Returns the fields of a URL-encoded form. The last value of a repeated field wins. Raises ``InvalidFormBody``."""
     try:
         pairs = parse_qsl(body.decode(errors="replace"), keep_blank_values=True, max_num_fields=_MAX_FIELDS)
     except ValueError:  # too many fields; the cause is dropped, because its message may quote the body
@@ -44,7 +44,7 @@ def parse_form(body: bytes) -> Mapping[str, str]:
 
 
 def normalize_text(value: str) -> str:
-    """Return the value of a text area with LF line endings and without surrounding whitespace.
+    """Returns the value of a text area with LF line endings and without surrounding whitespace.
 
     Browsers send line endings as CRLF (HTML, "constructing the entry list"), which would count as two characters.
     """
@@ -52,9 +52,9 @@ def normalize_text(value: str) -> str:
 
 
 def request_id_or_new(text: str) -> str:
-    """Return ``text`` if it is a usable UUID, else a new one.
+    """Returns ``text`` if it is a usable UUID, else a new one.
 
-    A form without a valid request id is only not protected against being sent twice.
+    A form without a valid request id still works, but is not protected against being sent twice.
     """
     try:
         request_id = UUID(text)
@@ -64,7 +64,7 @@ def request_id_or_new(text: str) -> str:
 
 
 def derive_request_id(request_id: str, *content: str) -> str:
-    """Return a request id that depends only on the previous one and the content.
+    """Returns a request id that depends only on the previous one and the content.
 
     This protects a form that was edited and sent again against a double click, too.
     """
@@ -72,7 +72,7 @@ def derive_request_id(request_id: str, *content: str) -> str:
 
 
 async def _read_body(request: Request, max_bytes: int) -> bytes:
-    """Return the request's body. Raises ``InvalidFormBody`` and stops reading once it is too long."""
+    """Returns the request's body. Raises ``InvalidFormBody`` and stops reading once it is too long."""
     declared = request.headers.get("Content-Length", "")
     if declared.isascii() and declared.isdigit() and int(declared[:20]) > max_bytes:
         raise InvalidFormBody(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)

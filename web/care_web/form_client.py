@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from care.v1.customer_service_pb2_grpc import CustomerServiceAsyncStub
     from care_web.submission import Submission
 
+# Call deadlines in seconds. They bound how long a customer waits for a page.
 _READ_SECONDS: Final = 5.0
 _SUBMIT_SECONDS: Final = 10.0
-"""Deadlines of the calls. The customer waits for a page no longer than that."""
 
 logger = get_logger(__name__)
 
@@ -71,7 +71,7 @@ class FormClient:
         self._service = service
 
     async def read(self, token: str) -> Form:
-        """Return the form behind a link. Raises ``LinkUnknown`` and ``TryLater``."""
+        """Returns the form behind a link. Raises ``LinkUnknown`` and ``TryLater``."""
         try:
             response = await self._service.GetContactForm(pb.GetContactFormRequest(token=token), timeout=_READ_SECONDS)
         except CareError as error:
@@ -91,7 +91,7 @@ class FormClient:
         )
 
     async def submit(self, token: str, submission: Submission) -> str:
-        """Submit contact details and return the customer's reference number. Safe to repeat.
+        """Submits contact details and returns the customer's reference number. Safe to repeat.
 
         Raises ``LinkUnknown``, ``FormEnded``, ``InvalidFields`` and ``TryLater``.
         """
@@ -101,7 +101,7 @@ class FormClient:
             except CareError as error:
                 if error.reason != "REQUEST_ID_REUSED":
                     raise
-                # The customer went back in the browser, edited the form and sent it again: a further submission.
+                # The customer went back, edited the form and sent it again. Treat the edit as a new submission.
                 return await self._submit(token, submission.with_new_request_id())
         except CareError as error:
             if error.reason in _END_STATES:

@@ -1,8 +1,8 @@
-"""The pages behind a form's link: the form, the page of thanks, and the notices shown in their place.
+"""The pages behind a form's link: the form, the thank-you page, and the notices shown in their place.
 
 The form has no token against cross-site request forgery. The pages know no session and set no cookie, and anyone who
-has the public link may submit the form from anywhere. Another site that makes a browser submit it gains nothing that it
-could not send itself.
+has the public link may submit the form from anywhere. A site that makes a browser submit the form achieves nothing
+that it could not achieve by submitting the form itself.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _LONG_REPLY: Final = 500
 """A reply of more characters pushes the form so far down on a phone that the page links to it."""
 
 _REFERENCE: Final = re.compile(r"[0-9A-F]{4}-[0-9A-F]{4}")
-"""A reference number. The page of thanks reads it from its URL, where anyone could put any text."""
+"""A reference number. The thank-you page reads it from its URL, into which anyone can put any text."""
 
 
 class FormPages:
@@ -48,7 +48,7 @@ class FormPages:
         self._limit = limit
 
     async def handle_form(self, request: Request) -> Response:
-        """Handle ``GET`` and ``POST /f/{token}``."""
+        """Handles ``GET`` and ``POST /f/{token}``."""
         context, token = RequestContext.from_request(request), link_token(request)
         if token is None:
             return self._responses.unknown_link(context)
@@ -57,7 +57,7 @@ class FormPages:
         return await self._show_form(context, token, Submission.empty())
 
     async def show_thanks(self, request: Request) -> Response:
-        """Handle ``GET /f/{token}/thanks``, the page that follows a submission."""
+        """Handles ``GET /f/{token}/thanks``, the page that follows a submission."""
         context, token = RequestContext.from_request(request), link_token(request)
         if token is None:
             return self._responses.unknown_link(context)
@@ -84,7 +84,7 @@ class FormPages:
         )
 
     async def _show_form(self, context: RequestContext, token: str, submission: Submission) -> Response:
-        """Show the form with the customer's input, or a notice if the form has ended."""
+        """Shows the form with the customer's input, or a notice if the form has ended."""
         try:
             form = await self._forms.read(token)
         except LinkUnknown:
@@ -98,7 +98,7 @@ class FormPages:
         return self._form_page(context, token, form, submission, HTTPStatus.OK)
 
     async def _handle_post(self, context: RequestContext, token: str, request: Request) -> Response:
-        """Submit the form, or show it in another language if the customer pressed a button of the language menu."""
+        """Submits the form, or shows it in another language if the customer pressed a button of the language menu."""
         try:
             submission = Submission.from_fields(await read_form(request, MAX_BODY_BYTES))
         except InvalidFormBody as error:
@@ -114,13 +114,13 @@ class FormPages:
             return self._retry_page(context, token, submission, error)
 
     async def _switch_language(self, context: RequestContext, token: str, submission: Submission) -> Response:
-        """Show the form in another language with the customer's input, which is neither validated nor submitted."""
+        """Shows the form in another language with the customer's input, which is neither validated nor submitted."""
         if submission.is_blank:  # a redirect leads to a page that can be reloaded
             return RedirectResponse(context.url(_path(token)), HTTPStatus.SEE_OTHER)
         return await self._show_form(context, token, submission)
 
     async def _submit(self, context: RequestContext, token: str, submission: Submission) -> Response:
-        """Submit the form and redirect, so that reloading the next page sends nothing again.
+        """Submits the form and redirects, so that reloading the next page sends nothing again.
 
         Raises ``LinkUnknown`` and ``TryLater``.
         """
@@ -164,7 +164,7 @@ class FormPages:
         return self._responses.page(context, "form.html", status, variables)
 
     def _retry_page(self, context: RequestContext, token: str, submission: Submission, error: TryLater) -> HTMLResponse:
-        """Return a form with the customer's input to send again. It needs nothing from the service."""
+        """Returns a form with the customer's input to send again. It needs nothing from the service."""
         variables = {"submission": submission, "errors": {}}
         return self._responses.retry_form(context, context.url(_path(token)), error, "retry_form.html", variables)
 
@@ -185,12 +185,12 @@ def _path(token: str) -> str:
 
 
 def _reference_query(reference: str) -> dict[str, str]:
-    """Return the query that makes the page of thanks show ``reference``. Empty if it is not a reference number."""
+    """Returns the query that makes the thank-you page show ``reference``. Empty if it is not a reference number."""
     return {"reference": reference} if _REFERENCE.fullmatch(reference) else {}
 
 
 def _field_errors(language: Language, fields: frozenset[str], submission: Submission, form: Form) -> dict[str, Markup]:
-    """Return a text for each refused field, in the order of the page.
+    """Returns a text for each refused field, in the order of the page.
 
     The key of a text about a field that the page does not have is ``""``.
     """

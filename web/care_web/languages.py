@@ -50,7 +50,7 @@ class Language:
         return "rtl" if self.locale.text_direction == "rtl" else "ltr"
 
     def translate(self, key: str, **values: str) -> Markup:
-        """Return a text as HTML, with each value isolated from the direction of the text around it.
+        """Returns a text as HTML, with each value isolated from the direction of the text around it.
 
         A value that is markup already is inserted unchanged. If ``business`` is empty, the text with the suffix
         ``.unnamed`` is used.
@@ -60,23 +60,23 @@ class Language:
         return escape(self._template(key, values)).format(**examples, **filled)
 
     def translate_plain(self, key: str, **values: str) -> str:
-        """Return a text without markup, for titles and attributes."""
+        """Returns a text without markup, for titles and attributes."""
         return self._template(key, values).format(**{name: self._isolate(value) for name, value in values.items()})
 
     def format_time(self, time: datetime) -> Markup:
-        """Return an aware time as HTML. It is shown in UTC, because the reader's time zone is not known."""
+        """Returns an aware time as HTML. It is shown in UTC, because the reader's time zone is not known."""
         utc = time.astimezone(UTC)
         day = dates.format_date(utc, "long", self.locale)
         hour = dates.format_time(utc, "short", tzinfo=UTC, locale=self.locale)
-        words = str(dates.get_datetime_format("long", self.locale)).format(_unbreakable(hour), _unbreakable(day))
-        return _TIME.format(utc.isoformat(), self._text("utc").format(time=words))
+        text = str(dates.get_datetime_format("long", self.locale)).format(_unbreakable(hour), _unbreakable(day))
+        return _TIME.format(utc.isoformat(), self._text("utc").format(time=text))
 
     def format_number(self, value: int) -> str:
-        """Return a number with the separators of the language."""
+        """Returns a number with the separators of the language."""
         return numbers.format_decimal(value, locale=self.locale)
 
     def format_wait(self, seconds: int) -> str:
-        """Return how long to wait in words. It is never shorter than ``seconds``."""
+        """Returns ``seconds`` as a duration in words, rounded up to 20 seconds or to whole minutes."""
         if seconds <= _MIN_WAIT_SECONDS:
             return _unbreakable(units.format_unit(_MIN_WAIT_SECONDS, "duration-second", locale=self.locale))
         minutes = math.ceil(seconds / _SECONDS_PER_MINUTE)
@@ -89,14 +89,14 @@ class Language:
         return cast("Mapping[str, str]", self.catalog)[key]
 
     def _isolate(self, value: str) -> str:
-        """Return ``value`` with isolating characters if it or the language is written from right to left."""
+        """Returns ``value`` with isolating characters if it or the language is written from right to left."""
         has_rtl = any(unicodedata.bidirectional(character) in {"R", "AL"} for character in value)
         return _ISOLATED.format(value) if has_rtl or self.direction == "rtl" else value
 
 
-def _unbreakable(words: str) -> str:
-    """Return ``words`` with no-break spaces, so that a number stays with its unit and a day with its month."""
-    return words.replace(" ", "\u00a0")
+def _unbreakable(text: str) -> str:
+    """Returns ``text`` with no-break spaces, so that a number stays with its unit and a day with its month."""
+    return text.replace(" ", "\u00a0")
 
 
 DEFAULT_LANGUAGE: Final = Language("en", "English", ENGLISH, Locale("en", "GB"))

@@ -17,7 +17,7 @@ logger = logs.get_logger(__name__)
 
 
 def main() -> int:
-    """Run the role and return its exit status. Call it from the main thread only."""
+    """Runs the role and returns its exit status. Call it from the main thread only."""
     return environment.run(_run, "web")
 
 

@@ -46,7 +46,7 @@ class SecurityHeaders:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one connection."""
+        """Handles one connection."""
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -70,16 +70,16 @@ class CatchErrors:
         self._error_page = error_page
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one connection."""
+        """Handles one connection."""
         has_started = False
 
-        async def send_and_note(message: Message) -> None:
+        async def send_and_mark_started(message: Message) -> None:
             nonlocal has_started
             has_started = True
             await send(message)
 
         try:
-            await self._app(scope, receive, send_and_note)
+            await self._app(scope, receive, send_and_mark_started)
         except ClientDisconnect:
             return  # nobody is left to receive a response
         except Exception as error:  # noqa: BLE001  (the outermost handler)

@@ -29,13 +29,13 @@ class AddressLimit:
         self._window = MovingWindowRateLimiter(MemoryStorage())
 
     async def check(self, request: Request) -> None:
-        """Count a request. Raises ``RateLimited`` if its address has sent too many."""
+        """Counts a request. Raises ``RateLimited`` if its address has sent too many."""
         # Behind a proxy, uvicorn replaces the address of the connection with the customer's.
         if wait := await self.count(request.client.host if request.client else ""):
             raise RateLimited(timedelta(seconds=wait))
 
     async def count(self, address: str) -> int:
-        """Count a request. Return 0 if it is allowed, else the seconds to wait before the next one."""
+        """Counts a request. Returns 0 if it is allowed, else the seconds to wait before the next one."""
         key = subscriber_key(address)
         if await self._window.hit(self._limit, key):
             return 0
@@ -44,7 +44,7 @@ class AddressLimit:
 
 
 def subscriber_key(address: str) -> str:
-    """Return a key that all addresses of one subscriber share. A text that is not an address is its own key."""
+    """Returns a key that all addresses of one subscriber share. A text that is not an address is its own key."""
     try:
         parsed = ip_address(address)
     except ValueError:

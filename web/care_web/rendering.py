@@ -11,7 +11,7 @@ from care_web.languages import LANGUAGES
 from care_web.request_context import LANGUAGE_PARAMETER, RequestContext
 
 _DEFAULTS: Final[Mapping[str, object]] = {"form_id": "", "query": {}}
-"""Variables for pages without a form or a query that the language menu has to keep."""
+"""Defaults for pages that have no form, or no query that the language menu must keep."""
 
 
 class Renderer:
@@ -41,12 +41,12 @@ class Renderer:
         variables: Mapping[str, object],
         headers: Mapping[str, str] | None = None,
     ) -> HTMLResponse:
-        """Return a page as a response, in the language of the request."""
+        """Returns a page as a response, in the language of the request."""
         content = self.fragment(context, template, variables)
         return HTMLResponse(content, status_code=status, headers={**context.headers, **(headers or {})})
 
     def fragment(self, context: RequestContext, template: str, variables: Mapping[str, object]) -> str:
-        """Return the HTML of a template, in the language of the request."""
+        """Returns the HTML of a template, in the language of the request."""
         language = context.language
         functions = {
             "language": language,

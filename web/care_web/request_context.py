@@ -37,7 +37,7 @@ class RequestContext:
 
     @classmethod
     def from_request(cls, request: HTTPConnection) -> Self:
-        """Use the language in the URL, else the one that the browser prefers, else the default."""
+        """Uses the language in the URL, else the one that the browser prefers, else the default."""
         if chosen := LANGUAGES.get(request.query_params.get(LANGUAGE_PARAMETER, "")):
             return cls.with_chosen_language(chosen)
         preferred = look_up(",".join(request.headers.getlist("Accept-Language")), LANGUAGES)
@@ -45,7 +45,7 @@ class RequestContext:
 
     @classmethod
     def with_chosen_language(cls, language: Language) -> Self:
-        """Use a language that the reader has just chosen."""
+        """Uses a language that the reader has just chosen."""
         return cls(language, is_language_chosen=True)
 
     @property
@@ -54,12 +54,12 @@ class RequestContext:
         return {"Content-Language": self.language.tag, "Vary": "Accept-Language"}
 
     def url(self, path: str, query: Mapping[str, str] | None = None) -> str:
-        """Return ``path`` with ``query``, plus the language if the reader chose it."""
+        """Returns ``path`` with ``query``, plus the language if the reader chose it."""
         parameters = ({LANGUAGE_PARAMETER: self.language.tag} if self.is_language_chosen else {}) | dict(query or {})
         return f"{path}?{urlencode(parameters)}" if parameters else path
 
 
 def link_token(request: HTTPConnection) -> str | None:
-    """Return the link's token from the request's path, or None if it is too long to be valid."""
+    """Returns the link's token from the request's path, or None if it is too long to be valid."""
     token = str(request.path_params["token"])
     return token if len(token) <= _MAX_TOKEN_CHARACTERS else None

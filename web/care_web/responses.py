@@ -25,7 +25,7 @@ _CLIENT_ERROR_TEXTS: Final = {
     HTTPStatus.NOT_FOUND: "missing",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "large",
 }
-"""Text keys for requests that the pages never make. All other statuses use ``unreadable``."""
+"""Text keys for requests that these pages never send. All other statuses use ``unreadable``."""
 
 
 class Responses:
@@ -44,15 +44,15 @@ class Responses:
         }
 
     def internal_error(self, context: RequestContext) -> HTMLResponse:
-        """Return the page for an unexpected exception. It is rendered at startup, so it cannot fail itself."""
+        """Returns the page for an unexpected exception. It is rendered at startup, so it cannot fail itself."""
         return self._internal_errors[context.language.tag]
 
     def unknown_link(self, context: RequestContext) -> HTMLResponse:
-        """Return the page for a link that was never valid, or no longer is."""
+        """Returns the page for a link that was never valid, or no longer is."""
         return self.notice(context, "unknown", HTTPStatus.NOT_FOUND, paragraphs=["unknown.lead", "unknown.advice"])
 
     def unavailable(self, context: RequestContext, url: str, error: TryLater) -> HTMLResponse:
-        """Return the page shown while the page at ``url`` cannot be loaded from the service."""
+        """Returns the page shown while the page at ``url`` cannot be loaded from the service."""
         language = context.language
         return self.notice(
             context,
@@ -66,7 +66,7 @@ class Responses:
     def client_error(
         self, context: RequestContext, status: HTTPStatus, headers: Mapping[str, str] | None = None, *, limit: int = 0
     ) -> HTMLResponse:
-        """Return the page for a request that the pages never make.
+        """Returns the page for a request that these pages never send.
 
         ``limit`` is the number of characters that a message may have. Only the text for status 413 shows it.
         """
@@ -79,7 +79,7 @@ class Responses:
     def retry_form(
         self, context: RequestContext, url: str, error: TryLater, template: str, variables: Mapping[str, object]
     ) -> HTMLResponse:
-        """Return a form that holds the customer's input and sends it to ``url`` again."""
+        """Returns a form that holds the customer's input and sends it to ``url`` again."""
         text = context.language.translate_plain
         shared = {
             "title": text("title.error", title=text(f"{error.key}.title")),
@@ -102,7 +102,7 @@ class Responses:
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> HTMLResponse:
-        """Return a page with a title and a few paragraphs.
+        """Returns a page with a title and a few paragraphs.
 
         Args:
             context: The context of the request.

@@ -39,7 +39,7 @@ class TryLater(Exception):
 
     def __init__(self, wait: timedelta) -> None:
         self.seconds: Final = max(1, math.ceil(wait.total_seconds()))
-        """How long to wait before the next try."""
+        """How long to wait before the next attempt."""
         super().__init__(f"in {self.seconds} seconds")
 
 
@@ -51,7 +51,7 @@ class RateLimited(TryLater):
 
 
 def convert_error(method: str, error: CareError) -> Exception:
-    """Return the pages' error for a failed call of ``method``.
+    """Returns the pages' error for a failed call of ``method``.
 
     A failure that the customer did not cause is logged.
     """
@@ -68,8 +68,8 @@ def convert_error(method: str, error: CareError) -> Exception:
 
 
 def convert_read_error(method: str, error: CareError) -> Exception:
-    """Return the pages' error for a failed call that takes nothing from the customer but the token.
+    """Returns the pages' error for a failed call whose only input from the customer is the link's token.
 
-    That is ``LinkUnknown`` or ``TryLater``, because the only field that the service can refuse is the token.
+    Returns ``LinkUnknown`` or ``TryLater``, because the token is the only field that the service can refuse.
     """
     return LinkUnknown() if error.reason == "INVALID_FIELD" else convert_error(method, error)

@@ -24,12 +24,12 @@ class SitePages:
         self._responses = responses
 
     async def show_root(self, request: Request) -> Response:
-        """Handle ``GET /``: explain what this site is for."""
+        """Handles ``GET /``, the page that explains what this site is for."""
         context = RequestContext.from_request(request)
         return self._responses.notice(context, "root", HTTPStatus.OK, paragraphs=["root.lead", "root.advice"])
 
     async def check_health(self, request: Request) -> Response:
-        """Handle ``GET /healthz``: report that this process serves requests.
+        """Handles ``GET /healthz``. Reports that this process serves requests.
 
         The service's health is not checked, because restarting this process would not restore it.
         """
@@ -37,10 +37,10 @@ class SitePages:
         return PlainTextResponse("ok\n")
 
     async def handle_http_error(self, request: Request, error: HTTPException) -> Response:
-        """Show the page for an error that the router raised, such as an unknown path."""
+        """Shows the page for an error that the router raised, such as an unknown path."""
         context = RequestContext.from_request(request)
         return self._responses.client_error(context, HTTPStatus(error.status_code), error.headers)
 
     def internal_error(self, request: HTTPConnection) -> HTMLResponse:
-        """Return the page for an unexpected exception."""
+        """Returns the page for an unexpected exception."""
         return self._responses.internal_error(RequestContext.from_request(request))

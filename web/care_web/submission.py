@@ -47,12 +47,12 @@ class Submission:
 
     @classmethod
     def empty(cls) -> Self:
-        """Return the values of a new form."""
+        """Returns the values of a new form."""
         return cls(request_id=str(uuid4()))
 
     @classmethod
     def from_fields(cls, fields: Mapping[str, str]) -> Self:
-        """Return the values that a form contains. Unknown fields are ignored."""
+        """Returns the values that a form contains. Unknown fields are ignored."""
         return cls(
             request_id=request_id_or_new(fields.get("request_id", "")),
             email=fields.get("email", "").strip(),
@@ -64,12 +64,12 @@ class Submission:
         )
 
     def with_new_request_id(self) -> Submission:
-        """Return a copy with another request id, derived from this one and the values."""
+        """Returns a copy with another request id, derived from this one and the values."""
         content = (self.email, self.phone, self.display_name, self.message, str(self.consent))
         return replace(self, request_id=derive_request_id(self.request_id, *content))
 
     def to_request(self, token: str) -> SubmitContactRequest:
-        """Return the request that submits the values for the link with this token."""
+        """Returns the request that submits the values for the link with this token."""
         return SubmitContactRequest(
             token=token,
             email=self.email,

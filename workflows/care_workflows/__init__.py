@@ -13,7 +13,7 @@ __all__ = ["CarePlugin"]
 
 
 def __getattr__(name: str) -> object:
-    """Import a name of ``__all__`` when it is first used (PEP 562)."""
+    """Imports a name of ``__all__`` when it is first used (PEP 562)."""
     if name == "CarePlugin":
         from care_workflows.plugin import CarePlugin  # noqa: PLC0415 - see the module's docstring
 

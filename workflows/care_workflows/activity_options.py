@@ -1,4 +1,4 @@
-"""Time limits, retries and pauses of the steps. No other file says how often Care tries again."""
+"""Time limits, retries and pauses of the steps. This is the only file that sets how often Care retries."""
 
 from datetime import timedelta
 from typing import Final, NamedTuple
@@ -54,7 +54,7 @@ class Retries(NamedTuple):
 def _retries(
     timeout: timedelta, first_interval: timedelta, longest_interval: timedelta, *, waits_for_attempt: bool
 ) -> Retries:
-    """Return the options for steps whose attempts take up to ``timeout``.
+    """Returns the options for steps whose attempts take up to ``timeout``.
 
     With ``waits_for_attempt``, cancelling the activity waits for the attempt that is running.
     """

@@ -12,7 +12,7 @@ from care_workflows import activity_options, failures
 
 @asynccontextmanager
 async def limit_attempt(deadline: timedelta, failure: Callable[[str], ApplicationError]) -> AsyncIterator[None]:
-    """End the body at the deadline and raise ``failure("ATTEMPT_DEADLINE")``."""
+    """Ends the body at the deadline and raises ``failure("ATTEMPT_DEADLINE")``."""
     limit = asyncio.timeout(deadline.total_seconds())
     try:
         async with limit:
@@ -25,7 +25,7 @@ async def limit_attempt(deadline: timedelta, failure: Callable[[str], Applicatio
 
 @asynccontextmanager
 async def service_step() -> AsyncIterator[None]:
-    """Run the body of a step that calls the service only: limit its time and convert the service's errors."""
+    """Runs the body of a step that calls the service only. Limits its time and converts the service's errors."""
     async with limit_attempt(activity_options.SERVICE_ATTEMPT_DEADLINE, failures.service_unavailable):
         with failures.convert_service_errors():
             yield

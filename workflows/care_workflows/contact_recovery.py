@@ -47,7 +47,7 @@ class ContactRecovery(PlanDrivenWorkflow[RecoveryPlan]):
 
     @workflow.run
     async def run(self, start: ContactRecoveryInput) -> ContactRecoveryResult:
-        """Run the service's plans until nothing is left to do; returns the last plan.
+        """Runs the service's plans until nothing is left to do; returns the last plan.
 
         Fails with INVALID_FIELD or RESOURCE_NOT_FOUND if ``start`` does not name a recovery. It fails once, so that
         an operator sees it; a later poke runs the workflow again.
@@ -60,12 +60,12 @@ class ContactRecovery(PlanDrivenWorkflow[RecoveryPlan]):
 
     @workflow.query
     def status(self) -> ContactRecoveryStatus:
-        """Return what the workflow is doing, and the service's last plan."""
+        """Returns what the workflow is doing, and the service's last plan."""
         return ContactRecoveryStatus(doing=self._status_text, plan=self._plan)
 
     @workflow.update
     async def post_again_now(self) -> str:
-        """Try again at the review site now, and return in a sentence what the workflow does then.
+        """Retries at the review site now, and returns a sentence that says what the workflow does next.
 
         Rejected with NOTHING_TO_POST if nothing is left to do at the site.
         """
@@ -79,7 +79,7 @@ class ContactRecovery(PlanDrivenWorkflow[RecoveryPlan]):
 
     @workflow.update
     async def expire_now(self) -> str:
-        """End the form before its time, if the service allows it; return in a sentence what the workflow does then.
+        """Ends the form before its time if the service allows it; returns a sentence that says what happens next.
 
         Rejected with NO_FORM if no form is live.
         """
@@ -97,7 +97,7 @@ class ContactRecovery(PlanDrivenWorkflow[RecoveryPlan]):
             return await self._run_service_step(ask)
         plan = await self._run_service_step(activity_names.EXPIRE_FORM_NOW)
         if plan is None:
-            self._poked = True  # so that it tries again to end the form
+            self._poked = True  # so that the next round tries again to end the form
         else:
             self._ends_early = False
         return plan

@@ -57,13 +57,13 @@ class DeliveryActivities:
 
     @activity.defn(name=activity_names.ASK_DELIVERY)
     async def ask_delivery(self, start: MessageDeliveryInput) -> DeliveryPlan:
-        """Ask for the message's next plan."""
+        """Asks for the message's next plan."""
         async with service_step():
             return (await self._workers.BeginDelivery(BeginDeliveryRequest(name=start.message))).plan
 
     @activity.defn(name=activity_names.SEND_MESSAGE)
     async def send_message(self, start: MessageDeliveryInput) -> DeliveryPlan:
-        """Hand the message to its provider, and report the outcome."""
+        """Hands the message to its provider, and reports the outcome."""
 
         async def send(messenger: Messenger, begun: BeginDeliveryResponse) -> Receipt:
             return await messenger.send(outgoing_message(start.message, begun))
@@ -72,7 +72,7 @@ class DeliveryActivities:
 
     @activity.defn(name=activity_names.CHECK_MESSAGE)
     async def check_message(self, start: MessageDeliveryInput) -> DeliveryPlan:
-        """Ask the provider whether the message arrived, and report it."""
+        """Asks the provider whether the message arrived, and reports the answer."""
 
         async def check(messenger: Messenger, begun: BeginDeliveryResponse) -> Receipt:
             return await messenger.check(begun.grant.provider_id)
@@ -126,7 +126,7 @@ class DeliveryActivities:
 
 
 def outgoing_message(name: str, begun: BeginDeliveryResponse) -> OutgoingMessage:
-    """Return the message ``name`` as a channel's adapter takes it, from the service's grant."""
+    """Returns the message ``name`` as a channel's adapter takes it, from the service's grant."""
     grant = begun.grant
     return OutgoingMessage(
         organization=parse_message(name).organization,

@@ -26,7 +26,7 @@ _FAILURES: Final = {
 
 
 def describe_step(plan: DeliveryPlan) -> str:
-    """Say in a sentence what the workflow does at the plan's step."""
+    """Returns a sentence that says what the workflow does at the plan's step."""
     match plan.step:
         case worker.DELIVERY_STEP_SEND:
             return f"Sending the message by {wording.enum_word(Channel.DESCRIPTOR, plan.channel)}."
@@ -41,12 +41,12 @@ def describe_step(plan: DeliveryPlan) -> str:
 
 
 def describe_check(plan: DeliveryPlan) -> str:
-    """Return the status of a check at the provider, which a poke also starts at another step."""
+    """Returns the status of a check at the provider, which a poke also starts at another step."""
     return f"Asking the {wording.enum_word(Channel.DESCRIPTOR, plan.channel)} provider whether the message arrived."
 
 
 def details(plan: DeliveryPlan, status: str) -> str:
-    """Return the Markdown that the Temporal UI shows as the workflow's current details."""
+    """Returns the Markdown that the Temporal UI shows as the workflow's current details."""
     lines = [f"**{status}**", "", f"- Written {wording.format_time(plan.create_time)}"]
     if plan.step == worker.DELIVERY_STEP_SEND:
         lines.append(f"- Care gives up at {wording.format_time(plan.give_up_time)}")

@@ -48,16 +48,16 @@ _TICKET: Final = SearchAttributeKey.for_keyword(workflow_names.TICKET_ATTRIBUTE)
 async def run_recovery(
     recovery: str, *, task_queue: str | None = None, longest_pause: timedelta = LONGEST_PAUSE
 ) -> ContactRecoveryResult:
-    """Run a recovery to its end as a child of the calling workflow; returns its last plan.
+    """Runs a recovery to its end as a child of the calling workflow; returns its last plan.
 
     ``recovery`` is ``organizations/{o}/tickets/{n}/recoveries/{id}``. ``task_queue`` is where a worker with
     ``CarePlugin`` runs, by default the caller's own queue. The plan's ``state`` says how the recovery ended.
 
     If the service has started the recovery first, this function pokes that run. It looks again after pauses that
     double up to ``longest_pause``. Once that run has ended, a child of the caller asks the service and returns the
-    result. So the caller learns of the end at the latest after twice the time that the recovery took, and at most
-    ``longest_pause`` late. A caller that learns of it in another way may cancel the task that awaits this function.
-    That does not affect the recovery.
+    result. So the caller learns of the end late: by at most ``longest_pause``, and by at most as long as the recovery
+    took. A caller that learns of the end in another way may cancel the task that awaits this function. That does not
+    affect the recovery.
 
     The recovery belongs to the customer, not to the caller: it continues when the caller is cancelled, fails or ends.
 
@@ -86,7 +86,7 @@ async def run_recovery(
 
 
 async def wake_from_workflow(name: str, *, task_queue: str | None = None) -> None:
-    """Start the workflow of a recovery, a message or a ticket, or poke it if it runs; does not wait for its result.
+    """Starts the workflow of a recovery, a message or a ticket, or pokes it if it runs; does not wait for its result.
 
     ``name`` is the resource's name. Waking is harmless at any time: the workflow asks the service first and does only
     what is still wanted. Raises ``ApplicationError`` INVALID_FIELD for any other name.
@@ -109,7 +109,7 @@ async def wake(
     task_queue: str = TASK_QUEUE,
     search_attributes: TypedSearchAttributes = TypedSearchAttributes.empty,
 ) -> WorkflowHandle[Any, Any]:
-    """Do what ``wake_from_workflow`` does, from outside a workflow, in one call (signal-with-start).
+    """Works like ``wake_from_workflow``, but from outside a workflow, in one call (signal-with-start).
 
     Raises ``ValueError`` if ``name`` is not the name of a recovery, a message or a ticket.
     """
@@ -127,7 +127,7 @@ async def wake(
 
 
 def search_attributes(name: str) -> TypedSearchAttributes:
-    """Return the search attributes that all workflows of a ticket share. Start your own workflow with them.
+    """Returns the search attributes that all workflows of a ticket share. Start your own workflow with them.
 
     Use them only if they are registered (see ``care_workflows.search_attributes.register``), because Temporal
     refuses a start with unregistered ones. Care's workflows that yours starts get them too. Raises ``ValueError`` as
@@ -137,12 +137,12 @@ def search_attributes(name: str) -> TypedSearchAttributes:
 
 
 def workflow_id(name: str) -> str:
-    """Return the workflow id of a recovery, a message or a ticket; raises ``ValueError`` for any other name."""
+    """Returns the workflow id of a recovery, a message or a ticket; raises ``ValueError`` for any other name."""
     return _target(name).workflow_id
 
 
 def workflow_type(name: str) -> str:
-    """Return the workflow type of a recovery, a message or a ticket; raises ``ValueError`` for any other name."""
+    """Returns the workflow type of a recovery, a message or a ticket; raises ``ValueError`` for any other name."""
     return _target(name).workflow_type
 
 
@@ -169,7 +169,7 @@ def _target(name: str) -> _Target:
 
 
 def _parse_in_workflow(parse: Callable[[str], _Target], name: str) -> _Target:
-    """Parse a name. An exception other than ApplicationError would fail the caller's workflow task again and again."""
+    """Parses a name. An exception other than ApplicationError would fail the caller's workflow task again and again."""
     try:
         return parse(name)
     except ValueError as error:
@@ -222,7 +222,7 @@ def _ticket_attributes(organization: str, number: int) -> TypedSearchAttributes:
 
 
 async def _start_child(target: _Target, task_queue: str | None) -> workflow.ChildWorkflowHandle[Any, Any]:
-    """Start a child that outlives its parent; raises ``WorkflowAlreadyStartedError``."""
+    """Starts a child that outlives its parent; raises ``WorkflowAlreadyStartedError``."""
     # A parent that has the attribute was started where the attributes are registered.
     is_registered = workflow.info().typed_search_attributes.get(_TICKET) is not None
     return await workflow.start_child_workflow(
@@ -239,7 +239,7 @@ async def _start_child(target: _Target, task_queue: str | None) -> workflow.Chil
 
 
 async def _poke(target: _Target) -> bool:
-    """Poke the workflow; tells whether it was running."""
+    """Pokes the workflow; tells whether it was running."""
     try:
         await workflow.get_external_workflow_handle(target.workflow_id).signal(workflow_names.POKE)
     except ApplicationError:

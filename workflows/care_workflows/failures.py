@@ -27,12 +27,12 @@ _NON_RETRYABLE: Final = frozenset(
         grpc.StatusCode.UNIMPLEMENTED,
     }
 )
-"""The same call fails in the same way until somebody changes something."""
+"""Codes after which the same call fails again until somebody changes something."""
 
 
 @contextmanager
 def convert_service_errors() -> Iterator[None]:
-    """Raise a failed call of the service as ``ApplicationError``. Its type is the error reason or the gRPC code."""
+    """Converts the error of a failed call to ``ApplicationError``, whose type is the error reason or the gRPC code."""
     try:
         yield
     except CareError as error:
@@ -42,7 +42,7 @@ def convert_service_errors() -> Iterator[None]:
 
 @contextmanager
 def convert_site_errors() -> Iterator[None]:
-    """Raise a review site's errors as retryable ``ApplicationError``; let ``ReplyRefused`` through."""
+    """Converts a review site's errors to retryable ``ApplicationError``; lets ``ReplyRefused`` through."""
     try:
         yield
     except ReplyRefused:
@@ -55,7 +55,7 @@ def convert_site_errors() -> Iterator[None]:
 
 @contextmanager
 def convert_messenger_errors() -> Iterator[None]:
-    """Raise a messenger's errors as retryable ``ApplicationError``; let ``MessageRefused`` through."""
+    """Converts a messenger's errors to retryable ``ApplicationError``; lets ``MessageRefused`` through."""
     try:
         yield
     except MessageRefused:
@@ -67,17 +67,17 @@ def convert_messenger_errors() -> Iterator[None]:
 
 
 def site_unavailable(reason: str) -> ApplicationError:
-    """Return the error of an attempt to which a review site gave no usable response; ``reason`` is one of our codes."""
+    """Returns the error for an attempt without a usable response from a review site. ``reason`` is one of our codes."""
     return _unavailable(reason, SITE_UNAVAILABLE)
 
 
 def messenger_unavailable(reason: str) -> ApplicationError:
-    """Return the error of an attempt to which a provider gave no usable response; ``reason`` is one of our codes."""
+    """Returns the error for an attempt without a usable response from a provider. ``reason`` is one of our codes."""
     return _unavailable(reason, MESSENGER_UNAVAILABLE)
 
 
 def service_unavailable(reason: str) -> ApplicationError:
-    """Return the error of an attempt that the service did not answer in time; ``reason`` is one of our codes."""
+    """Returns the error for an attempt that the service did not answer in time. ``reason`` is one of our codes."""
     return ApplicationError(reason, type=grpc.StatusCode.DEADLINE_EXCEEDED.name)
 
 

@@ -38,7 +38,7 @@ class MessageDelivery(PlanDrivenWorkflow[DeliveryPlan]):
 
     @workflow.run
     async def run(self, start: MessageDeliveryInput) -> MessageDeliveryResult:
-        """Run the service's plans until nothing is left to do; returns the last plan.
+        """Runs the service's plans until nothing is left to do; returns the last plan.
 
         Fails with INVALID_FIELD or RESOURCE_NOT_FOUND if ``start`` does not name a message, as ``ContactRecovery``
         does.
@@ -51,14 +51,14 @@ class MessageDelivery(PlanDrivenWorkflow[DeliveryPlan]):
 
     @workflow.query
     def status(self) -> MessageDeliveryStatus:
-        """Return what the workflow is doing, and the service's last plan."""
+        """Returns what the workflow is doing, and the service's last plan."""
         return MessageDeliveryStatus(doing=self._status_text, plan=self._plan)
 
     def _is_done(self, plan: DeliveryPlan) -> bool:
         return plan.step == worker.DELIVERY_STEP_DONE
 
     async def _ask_after_poke(self, ask: str) -> DeliveryPlan | None:
-        """Ask the provider if it has the message, because its callback may be what poked the workflow.
+        """Asks the provider if it has the message, because its callback may be what poked the workflow.
 
         The activity asks the service first, so a check that is no longer wanted does not happen.
         """

@@ -26,7 +26,7 @@ _SECRET_BYTES: Final = range(24, 65)
 
 
 def _parse_webhook_secrets(value: object) -> object:
-    """Parse ``whsec_…,whsec_…``; raises ValueError, whose message does not contain the value."""
+    """Parses ``whsec_…,whsec_…``; raises ValueError, whose message does not contain the value."""
     if not isinstance(value, str):
         return value
     secrets = [part.strip() for part in value.split(",")]
@@ -44,7 +44,7 @@ def _is_webhook_secret(text: str) -> bool:
 
 
 def _parse_channels(value: object) -> object:
-    """Parse ``EMAIL,SMS``; raises ValueError."""
+    """Parses ``EMAIL,SMS``; raises ValueError."""
     if not isinstance(value, str):
         return value
     channels = [part.strip() for part in value.split(",")]

@@ -38,7 +38,7 @@ class PlanDrivenWorkflow(ABC, Generic[PlanT]):
     """
 
     def __init__(self, start: Message, resource: str, plan_type: type[PlanT]) -> None:
-        """Start without a plan. ``start`` is the workflow's input, ``resource`` the name that it holds."""
+        """Starts without a plan. ``start`` is the workflow's input, ``resource`` the name that it holds."""
         self._start = start
         self._resource = resource
         self._plan_type = plan_type
@@ -58,65 +58,65 @@ class PlanDrivenWorkflow(ABC, Generic[PlanT]):
 
     @workflow.signal
     def poke(self, *_ignored: object) -> None:
-        """Look again. Arguments are ignored, because a call with the wrong ones would fail the workflow's tasks."""
+        """Looks again. Arguments are ignored, because unexpected ones would fail the workflow's task."""
         self._poked = True
 
     @workflow.update
     async def look_again(self) -> str:
-        """Look again now, and return in a sentence what the workflow does then. For operators."""
+        """Looks again now, and returns a sentence that says what the workflow does next. For operators."""
         return await self._look_now()
 
     @workflow.signal(dynamic=True)
     def unknown_signal(self, name: str, _arguments: Sequence[RawValue]) -> None:
-        """Ignore a signal that this workflow does not have."""
+        """Ignores a signal that this workflow does not have."""
         workflow.logger.warning("Ignored unknown signal %r", name)
 
     async def _look_now(self) -> str:
-        """Make the workflow look again; returns what it does then."""
+        """Makes the workflow look again; returns a sentence that says what it does next."""
         self._updates_received += 1
         number, self._poked = self._updates_received, True
         await workflow.wait_condition(lambda: self._updates_answered >= number)
         return self._update_answer
 
     def _answer_updates(self, text: str) -> None:
-        """Answer the updates that the current call of the service covers."""
+        """Answers the updates that the current call of the service covers."""
         self._updates_answered, self._update_answer = self._updates_covered, text
 
     # --- what each workflow adds --------------------------------------------------------------------------------------
 
     @abstractmethod
     def _is_done(self, plan: PlanT) -> bool:
-        """Tell whether nothing is left to do."""
+        """Tells whether nothing is left to do."""
 
     @abstractmethod
     async def _run_step(self, plan: PlanT) -> PlanT | None:
-        """Run the plan's step; returns the next plan, or None if the service has to be asked for it."""
+        """Runs the plan's step; returns the next plan, or None if the service has to be asked for it."""
 
     @abstractmethod
     def _describe_step(self, plan: PlanT) -> str:
-        """Say in a sentence what the workflow does at the plan's step."""
+        """Returns a sentence that says what the workflow does at the plan's step."""
 
     @abstractmethod
     def _details(self, plan: PlanT, status: str) -> str:
-        """Return the Markdown that the Temporal UI shows as current details."""
+        """Returns the Markdown that the Temporal UI shows as current details."""
 
     async def _ask_after_poke(self, ask: str) -> PlanT | None:
-        """Get the next plan after a poke. A workflow may know a better place to look than the service."""
+        """Gets the next plan after a poke. A workflow may override this to ask somebody else than the service."""
         return await self._run_service_step(ask)
 
     def _search_attribute_updates(self, plan: PlanT) -> Sequence[search_attributes.Update]:
-        """Return which search attributes the plan changes."""
+        """Returns which search attributes the plan changes."""
         del plan
         return ()
 
     def _search_attribute_updates_of_failure(self) -> Sequence[search_attributes.Update]:
-        """Return which search attributes change when the early attempts of a step have failed."""
+        """Returns which search attributes change when the early attempts of a step have failed."""
         return ()
 
     # --- the loop -----------------------------------------------------------------------------------------------------
 
     async def _run_plans(self, ask: str) -> PlanT:
-        """Run plan after plan until nothing is left to do; returns the last plan.
+        """Runs plan after plan until nothing is left to do; returns the last plan.
 
         ``ask`` is the activity that asks the service for a plan.
         """
@@ -134,14 +134,14 @@ class PlanDrivenWorkflow(ABC, Generic[PlanT]):
         return plan
 
     async def _may_end(self) -> bool:
-        """Wait until all updates have their answers, or until a poke; tells whether there was no poke."""
+        """Waits until all updates have their answers, or until a poke; tells whether there was no poke."""
         await workflow.wait_condition(lambda: self._poked or workflow.all_handlers_finished())
         return not self._poked
 
     async def _continue_as_new(self) -> None:
-        """Continue as new, unless an update has no answer yet: it is answered first.
+        """Continues as new, unless an update has no answer yet. Updates are answered first.
 
-        The new run takes over nothing, not even the poke, because it starts by asking the service.
+        The new run inherits no state, not even the poke, because it starts by asking the service.
         """
         if self._updates_answered == self._updates_received:
             await workflow.wait_condition(workflow.all_handlers_finished)
@@ -149,7 +149,7 @@ class PlanDrivenWorkflow(ABC, Generic[PlanT]):
             workflow.continue_as_new(self._start)
 
     def _follow(self, plan: PlanT) -> PlanT:
-        """Make ``plan`` the current plan, and show it."""
+        """Makes ``plan`` the current plan, and shows it."""
         self._plan = plan
         self._operator_waits = 0
         status = self._describe_step(plan)
@@ -161,19 +161,20 @@ class PlanDrivenWorkflow(ABC, Generic[PlanT]):
     # --- steps --------------------------------------------------------------------------------------------------------
 
     async def _run_service_step(self, activity: str) -> PlanT | None:
-        """Run a step that needs only the service; returns the next plan, or None if it has to be asked for."""
+        """Runs a step that needs only the service; returns the next plan, or None if it has to be asked for."""
         running = self._start_activity(activity, activity_options.SERVICE_RETRIES)
         await workflow.wait([running])
         return await self._plan_from(activity, running)
 
     async def _run_external_step(self, activity: str, retries: activity_options.Retries) -> PlanT | None:
-        """Run a step at a review site or a provider; returns the next plan, or None if it has to be asked for.
+        """Runs a step at a review site or a provider; returns the next plan, or None if it has to be asked for.
 
-        The other side may be down for days, and a poke may mean that the step is no longer wanted: the chat of a
-        customer whose contact arrived in another way opens without waiting for the site. So a poke cancels the
+        The site or provider may be down for days, and a poke may mean that the step is no longer wanted. For example,
+        if the contact arrived in another way, the chat must open without waiting for the site. So a poke cancels the
         activity. The cancellation type WAIT_CANCELLATION_COMPLETED and the missing heartbeat are deliberate: they make
-        the cancellation end only the pause between two attempts. A running attempt does not notice it, so no reply is
-        interrupted while it is being posted. The attempt ends within its deadline, and the workflow waits for it.
+        the cancellation end only the pause between two attempts. A running attempt does not notice the cancellation, so
+        no reply is interrupted while it is being posted. The attempt ends within its deadline, and the workflow waits
+        for it.
         """
         running = self._start_activity(activity, retries)
         try:
@@ -194,7 +195,7 @@ class PlanDrivenWorkflow(ABC, Generic[PlanT]):
         return workflow.start_activity(activity, self._start, result_type=self._plan_type, **options)
 
     async def _plan_from(self, activity: str, ended: workflow.ActivityHandle[PlanT]) -> PlanT | None:
-        """Return the plan that an activity returned; None if the activity returned none."""
+        """Returns the plan that an activity returned; None if the activity returned none."""
         if ended.cancelled():
             return None  # by a poke
         error = ended.exception()
@@ -211,14 +212,14 @@ class PlanDrivenWorkflow(ABC, Generic[PlanT]):
         return None  # also after a poke that ended the pause between two attempts
 
     def _show_failure(self, activity: str, cause: BaseException | None) -> None:
-        """Show why all attempts failed so far; the next ones use the late retry options."""
+        """Shows why all attempts so far have failed. The next attempts use the late retry options."""
         self._failing_activity = activity
         self._last_failure = f"{wording.describe_failure(cause)}, {wording.format_time(workflow.now())}"
         self._upsert(self._search_attribute_updates_of_failure())
         self._answer_updates(f"Failed: {self._last_failure}. Care tries again.")
 
     async def _handle_refusal(self, refusal: ApplicationError) -> None:
-        """Fail if the resource does not exist; otherwise wait for an operator.
+        """Fails if the resource does not exist; otherwise waits for an operator.
 
         An expired token, or a service that is older or newer than the worker, is for an operator to fix. It must end
         neither a recovery nor a delivery, because the customer did nothing wrong.
@@ -231,7 +232,7 @@ class PlanDrivenWorkflow(ABC, Generic[PlanT]):
     # --- waiting ------------------------------------------------------------------------------------------------------
 
     async def _wait_for_operator(self, status: str) -> None:
-        """Show ``status`` and wait for a poke, at most for a pause that doubles from a minute to an hour."""
+        """Shows ``status`` and waits for a poke, at most for a pause that doubles from a minute to an hour."""
         self._set_status(status)
         self._answer_updates(status)
         self._upsert(search_attributes.operator_wait_updates(workflow.info().typed_search_attributes))
@@ -243,14 +244,14 @@ class PlanDrivenWorkflow(ABC, Generic[PlanT]):
         await self._wait_for_poke(pause, "the service is asked again")
 
     async def _wait_for_poke(self, longest: timedelta, summary: str) -> None:
-        """Wait for a poke, at most for ``longest``; ``summary`` says what happens then."""
+        """Waits for a poke, at most for ``longest``; ``summary`` says what happens then."""
         with suppress(TimeoutError):
             await workflow.wait_condition(lambda: self._poked, timeout=longest, timeout_summary=summary)
 
     # --- what operators see -------------------------------------------------------------------------------------------
 
     def _set_status(self, text: str) -> None:
-        """Show ``text`` to operators. This writes no event, so it costs nothing."""
+        """Shows ``text`` to operators. This writes no event, so it costs nothing."""
         self._status_text = text
         details = self._details(self._plan, text) if self._plan else f"**{text}**"
         if self._last_failure:

@@ -27,7 +27,7 @@ class CarePlugin(SimplePlugin):
     """
 
     def __init__(self, care: CareClient, review_sites: ReviewSites, messengers: Messengers | None = None) -> None:
-        """Connect the workflows to the service behind ``care``, whose token has the role ``worker``.
+        """Connects the workflows to the service behind ``care``, whose token has the role ``worker``.
 
         Messages fail with NO_CHANNEL if ``messengers`` has no adapter for their channel.
         """
@@ -42,7 +42,7 @@ class CarePlugin(SimplePlugin):
         )
 
     def configure_worker(self, config: WorkerConfig) -> WorkerConfig:
-        """Add the workflows and activities, and let running attempts finish when the worker stops.
+        """Adds the workflows and activities, and lets running attempts finish when the worker stops.
 
         Temporal's default cancels running attempts at once. Their retries would then start while the review site may
         still be processing the interrupted request.

@@ -81,7 +81,7 @@ class RecoveryActivities:
 
     @activity.defn(name=activity_names.CHECK_RECOVERY)
     async def check_recovery(self, start: ContactRecoveryInput) -> RecoveryPlan:
-        """Ask for the recovery's next plan. A step that needs only the service is done here, to save an activity."""
+        """Asks for the recovery's next plan. A step that needs only the service is done here, to save an activity."""
         async with service_step():
             plan = (await self._workers.CheckRecovery(CheckRecoveryRequest(name=start.recovery))).plan
             if plan.step == RECOVERY_STEP_UNLOCK:
@@ -95,21 +95,21 @@ class RecoveryActivities:
 
     @activity.defn(name=activity_names.UNLOCK_CHAT)
     async def unlock_chat(self, start: ContactRecoveryInput) -> RecoveryPlan:
-        """Open the chat."""
+        """Opens the chat."""
         async with service_step():
             plan = (await self._workers.UnlockChat(UnlockChatRequest(name=start.recovery))).plan
             return await self._check_after_report(start, plan)
 
     @activity.defn(name=activity_names.EXPIRE_FORM)
     async def expire_form(self, start: ContactRecoveryInput) -> RecoveryPlan:
-        """End the form if it has expired by the service's clock."""
+        """Ends the form if it has expired by the service's clock."""
         async with service_step():
             plan = (await self._workers.ExpireForm(ExpireFormRequest(name=start.recovery))).plan
             return await self._check_after_report(start, plan)
 
     @activity.defn(name=activity_names.EXPIRE_FORM_NOW)
     async def expire_form_now(self, start: ContactRecoveryInput) -> RecoveryPlan:
-        """End the form before its time, on an operator's request."""
+        """Ends the form before its time, on an operator's request."""
         async with service_step():
             plan = (await self._workers.ExpireForm(ExpireFormRequest(name=start.recovery, early=True))).plan
             return await self._check_after_report(start, plan)
@@ -118,7 +118,7 @@ class RecoveryActivities:
 
     @activity.defn(name=activity_names.POST_REPLY)
     async def post_reply(self, start: ContactRecoveryInput) -> RecoveryPlan:
-        """Make the reply with the link public, and report the outcome."""
+        """Makes the reply with the link public, and reports the outcome."""
         async with limit_attempt(self._attempt_deadline, failures.site_unavailable):
             begun = await self._begin_posting(start, RECOVERY_STEP_POST)
             if not begun.HasField("grant"):
@@ -140,7 +140,7 @@ class RecoveryActivities:
 
     @activity.defn(name=activity_names.READ_REPLY)
     async def read_reply(self, start: ContactRecoveryInput) -> RecoveryPlan:
-        """Read whether the reply with the link is public, and report it."""
+        """Reads whether the reply with the link is public, and reports the result."""
         async with limit_attempt(self._attempt_deadline, failures.site_unavailable):
             begun = await self._begin_posting(start, RECOVERY_STEP_READ)
             if not begun.HasField("grant"):
@@ -154,7 +154,7 @@ class RecoveryActivities:
 
     @activity.defn(name=activity_names.RETRACT_REPLY)
     async def retract_reply(self, start: ContactRecoveryInput) -> RecoveryPlan:
-        """Remove the link from the public reply, and report the outcome."""
+        """Removes the link from the public reply, and reports the outcome."""
         async with limit_attempt(self._attempt_deadline, failures.site_unavailable):
             begun = await self._begin_posting(start, RECOVERY_STEP_RETRACT)
             if not begun.HasField("grant"):
@@ -171,7 +171,7 @@ class RecoveryActivities:
             try:
                 is_public = await reply.is_link_public()
             except ReplyRefused:
-                is_public = True  # unknown, so the service has it tried again after a pause
+                is_public = True  # unknown: reported as refused, so that the service plans a retry
             if not is_public:
                 return await self._report_retracted(start, number)
             return await self._report_refused(start, number, _proto_reason(refusal), refusal.provider_message)
@@ -202,17 +202,17 @@ class RecoveryActivities:
             return (await self._workers.RecordRetracted(request)).plan
 
     async def _check_after_report(self, start: ContactRecoveryInput, reported: RecoveryPlan) -> RecoveryPlan:
-        """Ask for the next plan right after a report, which the service answered with the plan ``reported``.
+        """Asks for the next plan right after a report, which the service answered with the plan ``reported``.
 
-        So the service need not wake the workflow for it, which would cost a signal and an activity. If this attempt is
-        lost, the workflow asks.
+        This saves a signal and an activity, because the service need not wake the workflow for the next plan. If this
+        attempt is lost, the workflow itself asks.
         """
         request = CheckRecoveryRequest(name=start.recovery, report_time=reported.plan_time)
         return (await self._workers.CheckRecovery(request)).plan
 
 
 async def _is_public(reply: ReplyAttempt) -> bool:
-    """Tell whether the reply with the link is public; raises a retryable error if the site refuses to be read.
+    """Tells whether the reply with the link is public; raises a retryable error if the site refuses to be read.
 
     Such a refusal says nothing about what the public sees. Reporting it would end a recovery whose link may be public.
     """
@@ -224,7 +224,7 @@ async def _is_public(reply: ReplyAttempt) -> bool:
 
 
 async def _is_known_to_be_public(reply: ReplyAttempt) -> bool:
-    """Tell whether the reply with the link is public; False if the site refuses to be read."""
+    """Tells whether the reply with the link is public; False if the site refuses to be read."""
     try:
         return await reply.is_link_public()
     except ReplyRefused:

@@ -44,7 +44,7 @@ _WAIT_STEPS: Final = (worker.RECOVERY_STEP_WAIT, worker.RECOVERY_STEP_HOLD)
 
 
 def describe_step(plan: RecoveryPlan) -> str:
-    """Say in a sentence what the workflow does at the plan's step."""
+    """Returns a sentence that says what the workflow does at the plan's step."""
     site = plan.review_site or "the review site"
     match plan.step:
         case worker.RECOVERY_STEP_POST:
@@ -72,7 +72,7 @@ def describe_step(plan: RecoveryPlan) -> str:
 
 
 def describe_wait(plan: RecoveryPlan) -> str:
-    """Say in a few words what happens when the plan's wait ends."""
+    """Returns a short text that says what happens when the plan's wait ends."""
     if plan.step == worker.RECOVERY_STEP_HOLD:
         return "the service is asked whether the review site is free"
     if plan.state != recovery.RECOVERY_STATE_AWAITING_CONTACT:
@@ -85,7 +85,7 @@ def describe_wait(plan: RecoveryPlan) -> str:
 
 
 def details(plan: RecoveryPlan, status: str) -> str:
-    """Return the Markdown that the Temporal UI shows as the workflow's current details."""
+    """Returns the Markdown that the Temporal UI shows as the workflow's current details."""
     lines = [f"**{status}**", ""]
     if plan.state == recovery.RECOVERY_STATE_FORM_REQUESTED:
         lines.append(f"- Requested {wording.format_time(plan.create_time)}")

@@ -31,17 +31,17 @@ class ReplyAttempt:
         )
 
     async def post(self) -> None:
-        """Make the text with the link the public reply."""
+        """Makes the text with the link the public reply."""
         with failures.convert_site_errors():
             await self._sites.get(self._target.site).post_reply(self._target, self._grant.text, self._key)
 
     async def retract(self) -> None:
-        """Make the text without the link the public reply."""
+        """Makes the text without the link the public reply."""
         with failures.convert_site_errors():
             await self._sites.get(self._target.site).retract_reply(self._target, self._grant.text, self._key)
 
     async def is_link_public(self) -> bool:
-        """Read whether the public reply contains the link."""
+        """Reads whether the public reply contains the link."""
         try:
             with failures.convert_site_errors():
                 reply = await self._sites.get(self._target.site).read_reply(self._target)

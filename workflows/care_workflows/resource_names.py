@@ -16,17 +16,17 @@ class TicketName(NamedTuple):
 
 
 def parse_ticket(name: str) -> TicketName:
-    """Parse ``organizations/{o}/tickets/{n}``; raises ValueError."""
+    """Parses ``organizations/{o}/tickets/{n}``; raises ValueError."""
     return _parse(name, "")
 
 
 def parse_recovery(name: str) -> TicketName:
-    """Return the ticket of ``organizations/{o}/tickets/{n}/recoveries/{id}``; raises ValueError."""
+    """Returns the ticket of ``organizations/{o}/tickets/{n}/recoveries/{id}``; raises ValueError."""
     return _parse(name, "/recoveries/")
 
 
 def parse_message(name: str) -> TicketName:
-    """Return the ticket of ``organizations/{o}/tickets/{n}/messages/{id}``; raises ValueError."""
+    """Returns the ticket of ``organizations/{o}/tickets/{n}/messages/{id}``; raises ValueError."""
     return _parse(name, "/messages/")
 
 
@@ -39,11 +39,11 @@ def _parse(name: str, child: str) -> TicketName:
 
 
 def last_segment(name: str) -> str:
-    """Return the id at the end of a resource name; empty for an empty name."""
+    """Returns the id at the end of a resource name; empty for an empty name."""
     return name.rpartition("/")[2]
 
 
 def short_ticket_name(name: str) -> str:
-    """Return a ticket's name as operators see it, such as ``acme/17``."""
+    """Returns a ticket's name as operators see it, such as ``acme/17``."""
     _, _, rest = name.partition("organizations/")
     return rest.replace("/tickets/", "/")

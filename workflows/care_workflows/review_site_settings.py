@@ -28,7 +28,7 @@ class ReviewSiteSettings(BaseSettings):
     _google_account: GoogleAccount | None = PrivateAttr(None)
 
     def create_google_business(self) -> GoogleBusiness | None:
-        """Return a new adapter, to be closed by the caller; None if no service account is configured."""
+        """Returns a new adapter, to be closed by the caller; None if no service account is configured."""
         if self._google_account is None:
             return None
         return GoogleBusiness(self._google_account, self.google_url, overwrite=self.google_overwrite)

@@ -78,7 +78,7 @@ Update = SearchAttributeUpdate[str] | SearchAttributeUpdate[datetime]
 
 
 def recovery_updates(plan: RecoveryPlan, current: TypedSearchAttributes) -> list[Update]:
-    """Return how a recovery's plan changes the ``current`` attributes.
+    """Returns how a recovery's plan changes the ``current`` attributes.
 
     Temporal bills each upsert. So the list is empty if nothing changes and for steps that take only a moment. It is
     also empty at the end, because operators filter for running workflows.
@@ -98,7 +98,7 @@ def recovery_updates(plan: RecoveryPlan, current: TypedSearchAttributes) -> list
 
 
 def delivery_updates(plan: DeliveryPlan, current: TypedSearchAttributes) -> list[Update]:
-    """Return how a delivery's plan changes the ``current`` attributes.
+    """Returns how a delivery's plan changes the ``current`` attributes.
 
     The list is empty except for a wait: most messages are sent at once.
     """
@@ -110,7 +110,7 @@ def delivery_updates(plan: DeliveryPlan, current: TypedSearchAttributes) -> list
 
 
 def ticket_updates(plan: DeadlinePlan, current: TypedSearchAttributes) -> list[Update]:
-    """Return how a ticket's plan changes the ``current`` attributes."""
+    """Returns how a ticket's plan changes the ``current`` attributes."""
     if plan.step == DEADLINE_STEP_DONE:
         return []
     waits = plan.step == DEADLINE_STEP_WAIT
@@ -121,19 +121,19 @@ def ticket_updates(plan: DeadlinePlan, current: TypedSearchAttributes) -> list[U
 
 
 def provider_wait_updates(current: TypedSearchAttributes) -> list[Update]:
-    """Return how the ``current`` attributes change when a provider has been unavailable for a while."""
+    """Returns how the ``current`` attributes change when a provider has been unavailable for a while."""
     update = _update(WAITS_FOR, PROVIDER, current)
     return [update] if update else []
 
 
 def operator_wait_updates(current: TypedSearchAttributes) -> list[Update]:
-    """Return how the ``current`` attributes change when only an operator can help."""
+    """Returns how the ``current`` attributes change when only an operator can help."""
     update = _update(WAITS_FOR, OPERATOR, current)
     return [update] if update else []
 
 
 async def register(client: Client) -> list[str]:
-    """Register the attributes that are missing in the client's namespace.
+    """Registers the attributes that are missing in the client's namespace.
 
     Returns the ``temporal`` commands that an administrator has to run, if the client may not register or an
     attribute has another type; empty if all attributes are registered. Workers may call this concurrently. Raises
@@ -176,7 +176,7 @@ def _waits_for(plan: RecoveryPlan) -> str | None:
 
 
 def _update(key: SearchAttributeKey[T], value: T | None, current: TypedSearchAttributes) -> Update | None:
-    """Return the update that sets ``key`` to ``value``; None if it has this value already."""
+    """Returns the update that sets ``key`` to ``value``; None if it has this value already."""
     present: T | None = current.get(key)
     if value is None:
         return None if present is None else key.value_unset()

@@ -32,7 +32,7 @@ _log = logs.get_logger(__name__)
 
 
 def create_app(temporal: Client, sms: SmsAccount) -> Starlette:
-    """Return the application that serves ``sms.callback_url``."""
+    """Returns the application that serves ``sms.callback_url``."""
     receive = _Callbacks(temporal, sms).receive
     app = Starlette(routes=[Route("/sms/{organization}/{ticket:int}/{message}", receive, methods=["POST"])])
     # Starlette would redirect a path with a slash at the end to a URL made from the request's Host header.
@@ -47,7 +47,7 @@ class _Callbacks:
         self._has_warned = False
 
     async def receive(self, request: Request) -> Response:
-        """Return 204 for every signed callback, even if the workflow has ended."""
+        """Returns 204 for every signed callback, even if the workflow has ended."""
         try:
             async with asyncio.timeout(_BODY_TIMEOUT):
                 body = await _read_body(request)
@@ -65,7 +65,7 @@ class _Callbacks:
         return Response(status_code=await self._poke(message_delivery_id(organization, ticket, message)))
 
     def _warn_once(self) -> None:
-        """Warn an operator whose settings may be wrong; only once, so that strangers cannot fill the log."""
+        """Warns an operator whose settings may be wrong; only once, so that strangers cannot fill the log."""
         if not self._has_warned:
             self._has_warned = True
             _log.warning(
@@ -73,7 +73,7 @@ class _Callbacks:
             )
 
     async def _poke(self, workflow: str) -> int:
-        """Return the HTTP status to answer with."""
+        """Returns the HTTP status to answer with."""
         try:
             await self._temporal.get_workflow_handle(workflow).signal(POKE, rpc_timeout=_POKE_TIMEOUT)
         except RPCError as error:
@@ -84,7 +84,7 @@ class _Callbacks:
 
 
 async def _read_body(request: Request) -> bytes | None:
-    """Return the request's body; None if it is too long, without reading the rest."""
+    """Returns the request's body; None if it is too long, without reading the rest."""
     body = bytearray()
     async for part in request.stream():
         body += part
@@ -94,7 +94,7 @@ async def _read_body(request: Request) -> bytes | None:
 
 
 def _parse_form(body: bytes) -> list[tuple[str, str]]:
-    """Return the form's fields; empty if the body is not a form, which no signature matches."""
+    """Returns the form's fields; empty if the body is not a form, which no signature matches."""
     try:
         return parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MAX_FIELDS)
     except ValueError:

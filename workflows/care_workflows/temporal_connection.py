@@ -15,13 +15,13 @@ from care_roles.temporal import connect_config
 
 _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 30.0
-"""Seconds between two tries to connect."""
+"""Seconds between two attempts to connect."""
 
 _log = logs.get_logger(__name__)
 
 
 async def connect(metrics_address: Address | None) -> Client:
-    """Connect as the ``TEMPORAL_*`` variables say, waiting until the server and its namespace are available.
+    """Connects as the ``TEMPORAL_*`` variables say, waiting until the server and its namespace are available.
 
     The SDK serves its metrics at ``metrics_address``. Workers of this client use its interceptor, which continues the
     trace of the call that woke a workflow. Raises ``ConfigurationError`` if the address cannot be used.
@@ -43,7 +43,7 @@ async def connect(metrics_address: Address | None) -> Client:
 
 
 def _create_runtime(metrics_address: Address | None) -> Runtime | None:
-    """Return the SDK's runtime with metrics at that address; None for the default one, which has no metrics."""
+    """Returns the SDK's runtime with metrics at that address; None for the default one, which has no metrics."""
     if metrics_address is None:
         return None
     # Prometheus's conventions for names and units.

@@ -31,12 +31,12 @@ class TicketActivities:
 
     @activity.defn(name=activity_names.GET_NEXT_DEADLINE)
     async def get_next_deadline(self, start: TicketWorkflowInput) -> DeadlinePlan:
-        """Ask for the ticket's next deadline."""
+        """Asks for the ticket's next deadline."""
         async with service_step():
             return (await self._workers.GetNextDeadline(GetNextDeadlineRequest(name=start.ticket))).plan
 
     @activity.defn(name=activity_names.FIRE_DEADLINE)
     async def fire_deadline(self, start: TicketWorkflowInput) -> DeadlinePlan:
-        """Have the service apply the deadline that has passed."""
+        """Has the service apply the deadline that has passed."""
         async with service_step():
             return (await self._workers.FireDeadline(FireDeadlineRequest(name=start.ticket))).plan

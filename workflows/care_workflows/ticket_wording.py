@@ -18,12 +18,12 @@ _DEADLINES: Final = {
 
 
 def describe_deadline(plan: DeadlinePlan) -> str:
-    """Say in a few words what happens at the next deadline."""
+    """Returns a short text that says what happens at the next deadline."""
     return _DEADLINES.get(plan.kind, f"deadline {plan.kind}")
 
 
 def describe_step(plan: DeadlinePlan) -> str:
-    """Say in a sentence what the workflow does at the plan's step."""
+    """Returns a sentence that says what the workflow does at the plan's step."""
     match plan.step:
         case worker.DEADLINE_STEP_FIRE:
             return f"Recording that a deadline has passed: {describe_deadline(plan)}."
@@ -38,7 +38,7 @@ def describe_step(plan: DeadlinePlan) -> str:
 
 
 def details(plan: DeadlinePlan, status: str) -> str:
-    """Return the Markdown that the Temporal UI shows as the workflow's current details."""
+    """Returns the Markdown that the Temporal UI shows as the workflow's current details."""
     lines = [f"**{status}**", "", f"- Last message or command: {wording.format_time(plan.active_time)}"]
     if plan.HasField("wait_time"):
         lines.append(f"- Waiting for the customer since {wording.format_time(plan.wait_time)}")

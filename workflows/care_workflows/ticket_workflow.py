@@ -31,7 +31,7 @@ class TicketWorkflow(PlanDrivenWorkflow[DeadlinePlan]):
 
     @workflow.run
     async def run(self, start: TicketWorkflowInput) -> TicketWorkflowResult:
-        """Run the service's plans until the ticket is CLOSED; returns the last plan.
+        """Runs the service's plans until the ticket is CLOSED; returns the last plan.
 
         Fails with INVALID_FIELD or RESOURCE_NOT_FOUND if ``start`` does not name a ticket, as ``ContactRecovery``
         does.
@@ -44,7 +44,7 @@ class TicketWorkflow(PlanDrivenWorkflow[DeadlinePlan]):
 
     @workflow.query
     def status(self) -> TicketWorkflowStatus:
-        """Return what the workflow is waiting for, and the service's last plan."""
+        """Returns what the workflow is waiting for, and the service's last plan."""
         return TicketWorkflowStatus(doing=self._status_text, plan=self._plan)
 
     def _is_done(self, plan: DeadlinePlan) -> bool:

@@ -1,6 +1,6 @@
-"""Words and formats that all three workflows share in what operators read in the Temporal UI.
+"""Texts and formats that the three workflows share for the Temporal UI, where operators read them.
 
-Everything here is pure, and nothing of it contains customer data.
+All functions are pure. No text contains customer data.
 """
 
 from collections.abc import Mapping
@@ -32,19 +32,19 @@ _UNAVAILABLE: Final = {
 
 
 def unknown_step(step: int) -> str:
-    """Return the status of a workflow whose next step this worker does not know."""
+    """Returns the status of a workflow whose next step this worker does not know."""
     return f"The service asks for step {step}, which this worker does not know. Run a newer worker."
 
 
 def refused_worker(reason: str) -> str:
-    """Return the status of a workflow whose worker the service refuses, for an error reason or a gRPC code."""
+    """Returns the status of a workflow whose worker the service refuses, for an error reason or a gRPC code."""
     advice = "Check CARE_TOKEN and the versions of worker and service."
     again = f"The workflow asks again within {format_duration(LONGEST_OPERATOR_WAIT)}."
     return f"Paused: the service refuses this worker ({reason}). {advice} {again}"
 
 
 def describe_failure(cause: BaseException | None) -> str:
-    """Say in a few words why an activity failed, using Care's own codes only."""
+    """Returns a short text that says why an activity failed. It contains Care's own codes only."""
     match cause:
         case ApplicationError(
             type=failure_types.SITE_UNAVAILABLE | failure_types.MESSENGER_UNAVAILABLE, message=reason
@@ -59,20 +59,20 @@ def describe_failure(cause: BaseException | None) -> str:
 
 
 def retry_note(party: str, retries: Retries) -> str:
-    """Return the sentence that says how often Care retries while ``party`` is unavailable."""
+    """Returns the sentence that says how often Care retries while ``party`` is unavailable."""
     first, second = format_duration(retries.first_interval), format_duration(2 * retries.first_interval)
     longest = format_duration(retries.longest_interval)
     return f"While {party} is unavailable, Care retries after {first}, {second}, … up to {longest}; a poke retries now."
 
 
 def format_time(time: Timestamp | datetime) -> str:
-    """Return the time in UTC, to the second."""
+    """Returns the time in UTC, to the second."""
     moment = time.ToDatetime(UTC) if isinstance(time, Timestamp) else time
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def format_duration(duration: timedelta) -> str:
-    """Return whole hours, minutes or seconds, in the largest unit that fits: ``5 min``."""
+    """Returns whole hours, minutes or seconds, in the largest unit that fits: ``5 min``."""
     seconds = int(duration.total_seconds())
     for unit, size in (("h", 3600), ("min", 60)):
         if seconds % size == 0:
@@ -81,17 +81,17 @@ def format_duration(duration: timedelta) -> str:
 
 
 def enum_word(enum: EnumDescriptor, number: int) -> str:
-    """Return an enum value without its prefix, or the number if this worker's contract does not have the value."""
+    """Returns an enum value without its prefix, or the number if this worker's contract does not have the value."""
     value = enum.values_by_number.get(number)
     prefix = enum.values_by_number[0].name.removesuffix("UNSPECIFIED")
     return value.name.removeprefix(prefix) if value else str(number)
 
 
 def markdown_table(rows: Mapping[str, str]) -> list[str]:
-    """Return the lines of a Markdown table with a name and a value in each row."""
+    """Returns the lines of a Markdown table with a name and a value in each row."""
     return ["| | |", "|---|---|", *(f"| {name} | {_cell(text)} |" for name, text in rows.items())]
 
 
 def _cell(text: str) -> str:
-    """Quote ``text`` so that Markdown shows it unchanged."""
+    """Quotes ``text`` so that Markdown shows it unchanged."""
     return f"`{text.replace('`', chr(39)).replace('|', '¦')}`" if text else ""

@@ -42,7 +42,7 @@ class WorkerSettings(ReviewSiteSettings, MessengerSettings, VersionSettings, Aut
 
 
 def main() -> int:
-    """Run the worker until SIGTERM or SIGINT; returns the exit status."""
+    """Runs the worker until SIGTERM or SIGINT; returns the exit status."""
     return environment.run(_work, role="work", ends_process=True)
 
 
@@ -78,7 +78,7 @@ async def _run_worker(settings: WorkerSettings) -> None:
 
 
 async def _serve_callbacks(settings: WorkerSettings, client: Client, stack: AsyncExitStack) -> Awaitable[None] | None:
-    """Serve the SMS provider's callbacks until ``stack`` closes.
+    """Serves the SMS provider's callbacks until ``stack`` closes.
 
     Returns an awaitable that ends with the server; None if no callbacks are configured.
     """
@@ -92,9 +92,9 @@ async def _serve_callbacks(settings: WorkerSettings, client: Client, stack: Asyn
 
 
 async def _require_accepted_token(care: CareClient) -> None:
-    """Stop at start if the service refuses the token. Otherwise every recovery would wait for an operator.
+    """Raises ConfigurationError if the service refuses the token. Otherwise every recovery would wait for an operator.
 
-    It asks for a recovery that does not exist. If the service is unavailable, the worker starts all the same.
+    The check asks for a recovery that does not exist. If the service is unavailable, the worker starts anyway.
     """
     try:
         await care.workers.CheckRecovery(CheckRecoveryRequest(name=_NO_RECOVERY))

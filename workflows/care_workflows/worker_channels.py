@@ -24,7 +24,7 @@ _log = logs.get_logger(__name__)
 
 
 async def open_review_sites(settings: ReviewSiteSettings, stack: AsyncExitStack) -> ReviewSites:
-    """Return the configured review sites; ``stack`` closes them."""
+    """Returns the configured review sites; ``stack`` closes them."""
     sites: dict[str, ReviewSite] = {}
     if settings.review_site_url:
         sites[LOCAL_SITE] = await stack.enter_async_context(LocalReviewSite(settings.review_site_url))
@@ -37,7 +37,7 @@ async def open_review_sites(settings: ReviewSiteSettings, stack: AsyncExitStack)
 
 
 async def open_messengers(settings: MessengerSettings, stack: AsyncExitStack) -> Messengers:
-    """Return the configured ways to customers; ``stack`` closes those that keep connections."""
+    """Returns the configured ways to customers; ``stack`` closes those that keep connections."""
     messengers: dict[str, Messenger] = {}
     if settings.smtp_server is not None:
         messengers["EMAIL"] = SmtpEmail(settings.smtp_server)

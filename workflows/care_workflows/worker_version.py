@@ -14,7 +14,7 @@ _DeploymentName = Annotated[str, Field(min_length=1, pattern=r"^[^.]+$")]
 
 
 class VersionSettings(BaseSettings):
-    """Set both or neither. Without them the worker takes all tasks of its task queue."""
+    """The variables of the worker's version: both or neither. Without them the worker takes all tasks of its queue."""
 
     worker_deployment: _DeploymentName | None = None
     worker_build_id: str | None = Field(None, min_length=1)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def temporal_variables(home: Path) -> dict[str, str]:
-    """Return Temporal's variables: those of the environment, or else the address of the stack that runs in `home`."""
+    """Returns Temporal's variables: those of the environment, or else the address of the stack that runs in `home`."""
     if any(name.startswith("TEMPORAL_") for name in os.environ):
         return dict(os.environ)
     from care_dev.stack.stack import Stack
@@ -26,7 +26,7 @@ def temporal_variables(home: Path) -> dict[str, str]:
 
 
 def missing(home: Path) -> Sequence[ExpectedWorkflow]:
-    """Return the workflows that must run, do not run, and have no outbox row that will start them.
+    """Returns the workflows that must run, do not run, and have no outbox row that will start them.
 
     Raises StackError if the database or Temporal can't be reached.
     """

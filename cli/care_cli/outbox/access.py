@@ -22,7 +22,7 @@ _VARIABLE = "CARE_DATABASE_URL"
 
 
 def database_url(home: Path) -> str:
-    """Return the URL of the service's database: from the environment, or else of the stack that runs in `home`."""
+    """Returns the URL of the service's database: from the environment, or else of the stack that runs in `home`."""
     if url := os.environ.get(_VARIABLE):
         return url
     from care_dev.stack.stack import Stack
@@ -33,12 +33,12 @@ def database_url(home: Path) -> str:
 
 
 def parked(url: str, organization: str | None, limit: int) -> Sequence[Parked]:
-    """Return at most `limit` parked rows, those parked first first."""
+    """Returns at most `limit` parked rows, in the order in which they were parked."""
     return _with_outbox(url, lambda outbox: outbox.parked(organization, limit))
 
 
 def unpark(url: str, organization: str | None, ids: Sequence[int] | None) -> int:
-    """Make parked rows due again: those with `ids`, or all. Return their number."""
+    """Makes parked rows due again: those with `ids`, or all. Returns their number."""
     return _with_outbox(url, lambda outbox: outbox.unpark(organization, ids))
 
 
@@ -66,7 +66,7 @@ def _with_outbox(url: str, work: Callable[[Outbox], Awaitable[T]]) -> T:
 
 
 def as_json(row: Parked) -> str:
-    """Return a row as one line of JSON."""
+    """Returns a row as one line of JSON."""
     return json.dumps(
         {
             "id": row.id,
@@ -81,10 +81,10 @@ def as_json(row: Parked) -> str:
 
 
 def table(rows: Sequence[Parked]) -> Table:
-    """Return the rows as a table for people."""
+    """Returns the rows as a table for people."""
     from rich.table import Table
 
-    shown = Table("Id", "Recovery", "Workflow", "Failure", "Tries", "Parked", title="Parked outbox rows")
+    shown = Table("Id", "Recovery", "Workflow", "Failure", "Attempts", "Parked", title="Parked outbox rows")
     for row in rows:
         when = row.park_time.isoformat(sep=" ", timespec="seconds")
         shown.add_row(str(row.id), _recovery(row), row.workflow, row.failure, str(row.attempts), when)

@@ -57,12 +57,12 @@ def _options(
         Role | None, typer.Option(help="Role to act in on that stack.", show_default="agent", rich_help_panel=_PANEL)
     ] = None,
 ) -> ConnectionOptions:
-    """Collect the options that all commands share."""
+    """Collects the options that all commands share."""
     return ConnectionOptions(as_json, organization, address, token, home, agent, role)
 
 
 def command(work: Callable[Concatenate[Desk, _P], Awaitable[None]]) -> Callable[..., None]:
-    """Return a command that runs `work`. typer reads its options from the signature made here."""
+    """Returns a command that runs `work`. It has a signature from which typer reads the options."""
     shared = inspect.signature(_options, eval_str=True).parameters
     any_work: Callable[..., Awaitable[None]] = work
     own = list(inspect.signature(work, eval_str=True).parameters.values())[1:]
@@ -83,7 +83,7 @@ def _keyword(parameter: inspect.Parameter) -> inspect.Parameter:
 
 
 def _run(options: ConnectionOptions, work: Callable[[Desk], Awaitable[None]]) -> int:
-    """Run `work` and return the exit status. Every failure is one line on standard error."""
+    """Runs `work` and returns the exit status. Every failure is one line on standard error."""
 
     async def at_desk() -> None:
         async with open_desk(options) as desk:

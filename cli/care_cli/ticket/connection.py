@@ -39,7 +39,7 @@ class ConnectionOptions:
 
 @asynccontextmanager
 async def open_desk(options: ConnectionOptions) -> AsyncIterator[Desk]:
-    """Connect. Raises ConfigurationError, StackError or UsageError if the address or the caller is unknown."""
+    """Connects to the service. Raises ConfigurationError, StackError or UsageError if the options do not suffice."""
     settings = environment.load(AuthorizedConnection, _variables(options))
     if settings.token_source is None:
         raise UsageError(
@@ -51,7 +51,7 @@ async def open_desk(options: ConnectionOptions) -> AsyncIterator[Desk]:
 
 
 def _variables(options: ConnectionOptions) -> dict[str, str]:
-    """Return the environment variables, changed by the options."""
+    """Returns the environment variables, changed by the options."""
     variables = dict(os.environ)
     if options.token:
         variables.pop("CARE_TOKEN_FILE", None)
@@ -69,7 +69,7 @@ def _variables(options: ConnectionOptions) -> dict[str, str]:
 
 
 def _uses_stack(options: ConnectionOptions) -> bool:
-    """Tell whether to use a local stack: an option names it, or there is no token but a stack."""
+    """Tells whether to use a local stack: an option asks for it, or no token is set and a stack runs."""
     if options.home or options.agent or options.role:
         return True
     has_token = any(os.environ.get(name) for name in ("CARE_TOKEN", "CARE_TOKEN_FILE"))
@@ -90,7 +90,7 @@ def _address(home: Path) -> str:
 
 
 def _claims(token: str) -> dict[str, str]:
-    """Return the token's text claims, unverified: they only provide defaults. The service verifies the token."""
+    """Returns the token's claims that are strings. They only provide defaults, so they are not verified here."""
     try:
         claims = jwt.decode(token, options={"verify_signature": False})
     except jwt.InvalidTokenError:

@@ -43,7 +43,7 @@ class Desk:
         return f"organizations/{self._organization}"
 
     def ticket(self, given: str) -> str:
-        """Return the name of a ticket given as `7`, `acme/7` or by its full name."""
+        """Returns the name of a ticket given as `7`, `acme/7` or by its full name."""
         if _NUMBER.fullmatch(given):
             return f"{self.organization}/tickets/{given}"
         if short := _SHORT.fullmatch(given):
@@ -53,15 +53,15 @@ class Desk:
         raise UsageError(f"{given!r} is not a ticket: give its number, such as 7, or its name")
 
     def tickets(self, given: list[str]) -> list[str]:
-        """Return the names of several tickets."""
+        """Returns the names of several tickets."""
         return [self.ticket(one) for one in given]
 
     def resource(self, collection: str, given: str) -> str:
-        """Return the name of an agent, location or review given by its id or by its full name."""
+        """Returns the name of an agent, location or review given by its id or by its full name."""
         return given if given.startswith("organizations/") else f"{self.organization}/{collection}/{given}"
 
     def agent(self, given: str) -> str:
-        """Return the name of an agent given as `me`, by id or by its full name."""
+        """Returns the name of an agent given as `me`, by id or by its full name."""
         if given != "me":
             return self.resource("agents", given)
         if not self._caller:
@@ -70,7 +70,7 @@ class Desk:
 
 
 def text_or_input(given: str | None) -> str:
-    """Return the given text, or standard input if it is missing or `-`."""
+    """Returns the given text, or standard input if it is missing or `-`."""
     if given is not None and given != "-":
         return given
     if sys.stdin.isatty():

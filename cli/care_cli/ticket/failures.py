@@ -1,4 +1,4 @@
-"""Explains a refusal of the service in one line, with the command that helps."""
+"""Explains a failed call in one line, with the command that helps."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ class _Metadata(dict[str, str]):
 
 
 def explain(error: CareError) -> str:
-    """Return one line: the reason, the service's message, and what to do."""
-    words = [error.message] if error.message else []
+    """Returns one line: the reason, the service's message, and what to do."""
+    problems = [error.message] if error.message else []
     # Care's messages describe each field violation already; another server's may not.
-    words += [
+    problems += [
         f"{violation.field}: {violation.description}"
         for violation in error.field_violations
         if violation.description not in error.message
@@ -58,15 +58,15 @@ def explain(error: CareError) -> str:
     else:
         hint = _HINTS_BY_CODE.get(error.code.name, "")
         # gRPC's own message for a broken connection lists several addresses and does not help.
-        words = words if not hint else []
+        problems = problems if not hint else []
     metadata = _Metadata({key: bare(value) if "/" in value else value for key, value in error.metadata.items()})
-    message = " ".join(words)
+    message = " ".join(problems)
     line = ": ".join(filter(None, [error.reason or error.code.name, message]))
     return one_line(f"{line} – {hint.format_map(metadata)}" if hint else line)
 
 
 def exit_status(error: CareError) -> int:
-    """Return the exit status, which tells scripts the kind of failure."""
+    """Returns the exit status, which tells scripts the kind of failure."""
     if isinstance(error, InvalidRequest):
         return EXIT_USAGE
     return EXIT_AGAIN if error.retryable else EXIT_REFUSED

@@ -47,35 +47,35 @@ class Selection:
     """Empty means unassigned."""
     location: str | None
     labels: list[str] | None
-    given: str
-    """A filter that the caller wrote."""
+    extra_filter: str
+    """A filter that the caller wrote. It must match too."""
 
     def filter(self) -> str:
-        """Return the filter."""
+        """Returns the filter."""
         return _all_of(
-            *(_quoted(word) for word in self.words or ()),
+            *(_quote(word) for word in self.words or ()),
             _any_of("status", self.status or ()),
             _any_of("priority", self.priority or ()),
             _any_of("contact_state", self.contact or ()),
-            "" if self.assignee is None else f"assignee = {_quoted(self.assignee)}",
-            "" if self.location is None else f"location = {_quoted(self.location)}",
-            *(f"labels:{_quoted(label)}" for label in self.labels or ()),
-            self.given.strip(),
+            "" if self.assignee is None else f"assignee = {_quote(self.assignee)}",
+            "" if self.location is None else f"location = {_quote(self.location)}",
+            *(f"labels:{_quote(label)}" for label in self.labels or ()),
+            self.extra_filter.strip(),
         )
 
 
-def _quoted(text: str) -> str:
-    """Quote a string for the filter."""
+def _quote(text: str) -> str:
+    """Quotes a string for the filter."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 
 
 def _any_of(field: str, values: Sequence[str]) -> str:
-    """Return the condition that the field has one of the values (words or quoted strings); empty without values."""
+    """Returns the condition that the field has one of the values (words or quoted strings); empty without values."""
     return " OR ".join(f"{field} = {value}" for value in values)
 
 
 def _all_of(*parts: str) -> str:
-    """Return the condition that all non-empty parts hold."""
+    """Returns the condition that all non-empty parts hold."""
     conditions = [part for part in parts if part]
     return conditions[0] if len(conditions) == 1 else " AND ".join(f"({part})" for part in conditions)

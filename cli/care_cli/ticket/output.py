@@ -26,11 +26,11 @@ class Output:
         self._console = console if console.is_terminal or "COLUMNS" in os.environ else Console(width=_WIDTH)
 
     def json(self, message: Message) -> None:
-        """Print a message as one line of proto3 JSON, including fields with default values."""
+        """Prints a message as one line of proto3 JSON, including fields with default values."""
         typer.echo(MessageToJson(message, indent=None, always_print_fields_with_no_presence=True))
 
     def json_object(self, parts: Mapping[str, Message | Sequence[Message]]) -> None:
-        """Print several messages and lists as one object on one line."""
+        """Prints several messages and lists as one object on one line."""
         values = {
             name: _value(part) if isinstance(part, Message) else [_value(item) for item in part]
             for name, part in parts.items()
@@ -38,13 +38,13 @@ class Output:
         typer.echo(json.dumps(values))
 
     def show(self, *parts: RenderableType) -> None:
-        """Print tables and panels for people."""
+        """Prints tables and panels for people."""
         for part in parts:
             self._console.print(part, markup=False, highlight=False)
 
-    def line(self, words: str) -> None:
-        """Print one line without wrapping it."""
-        self._console.print(Text(words), soft_wrap=True)
+    def line(self, text: str) -> None:
+        """Prints one line without wrapping it."""
+        self._console.print(Text(text), soft_wrap=True)
 
 
 def _value(message: Message) -> dict[str, object]:

@@ -163,7 +163,7 @@ async def _details(desk: Desk, name: str) -> screens.TicketDetails:
 
 
 def _owner(desk: Desk, assignee: str | None) -> str | None:
-    """Return the agent's name; empty for `none`."""
+    """Returns the agent's name; empty for `none`."""
     if assignee is None:
         return None
     return "" if assignee == "none" else desk.agent(assignee)

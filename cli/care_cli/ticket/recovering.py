@@ -41,7 +41,7 @@ async def reject(desk: Desk, ticket: TicketArgument, *, etag: Etag = "") -> None
 
 
 async def _live(desk: Desk, ticket: str) -> str:
-    """Return the name of the ticket's live recovery."""
+    """Returns the name of the ticket's live recovery."""
     found = (await desk.care.tickets.GetTicket(GetTicketRequest(name=desk.ticket(ticket)))).ticket
     if not found.recovery:
         raise NotPossible(f"ticket {found.number} has no live form and no contact: care ticket show {found.number}")

@@ -53,15 +53,15 @@ class TicketDetails:
 
 
 def status(ticket: Ticket) -> Text:
-    """Return the status. A ticket that the system closed is marked."""
+    """Returns the status, with a note if the system closed the ticket for inactivity."""
     found = word(TicketStatus, ticket.status)
     note = " (inactivity)" if ticket.close_reason == CLOSE_REASON_INACTIVITY else ""
     return Text(found + note, style=_STATUS_STYLES.get(found, ""))
 
 
 def ticket_table(tickets: Iterable[Ticket]) -> Table:
-    """Return one row for each ticket."""
-    table = _table("No.", "Status", "Priority", "Contact", "Subject", "Assignee", "Updated (UTC)", words=4)
+    """Returns one row for each ticket."""
+    table = _table("No.", "Status", "Priority", "Contact", "Subject", "Assignee", "Updated (UTC)", unwrapped=4)
     # Keeps these columns readable in 80 columns.
     table.columns[4].min_width, table.columns[5].min_width, table.columns[6].min_width = 16, 8, 10
     for ticket in tickets:
@@ -78,7 +78,7 @@ def ticket_table(tickets: Iterable[Ticket]) -> Table:
 
 
 def count_table(counts: CountTicketsResponse) -> Table:
-    """Return the number of tickets per status."""
+    """Returns the number of tickets per status."""
     table = _table("Open", "In progress", "Resolved", "Closed", "Auto-closed", "Total")
     values = (
         counts.open,
@@ -93,7 +93,7 @@ def count_table(counts: CountTicketsResponse) -> Table:
 
 
 def screen(details: TicketDetails) -> RenderableType:
-    """Return the ticket, its recoveries, contacts, thread and log."""
+    """Returns the ticket, its recoveries, contacts, thread and log."""
     parts: list[RenderableType] = [_ticket_panel(details.ticket)]
     if details.recoveries:
         parts.append(_recovery_table(details.recoveries))
@@ -105,36 +105,35 @@ def screen(details: TicketDetails) -> RenderableType:
 
 
 def activity_table(activities: Iterable[Activity]) -> Table:
-    """Return one row for each activity, in the order given."""
+    """Returns one row for each activity, in the order given."""
     table = _table("No.", "Time (UTC)", "What", "Who", "Changes", title="Log")
     for activity in activities:
-        changes = map(_change, activity.changes)
-        who = bare(activity.actor) or word(ActorKind, activity.actor_kind).lower()
+        actor = bare(activity.actor) or word(ActorKind, activity.actor_kind).lower()
         table.add_row(
             bare(activity.name),
             time(activity.create_time),
             word(ActivityType, activity.type),
-            Text(one_line(f"{who} (by {activity.acting_service})" if activity.acting_service else who)),
-            _lines(*changes),
+            Text(one_line(f"{actor} (by {activity.acting_service})" if activity.acting_service else actor)),
+            _lines(*map(_change, activity.changes)),
         )
     return table
 
 
 def _change(change: FieldChange) -> str:
-    """Return the old and the new value. The log has no values of texts, so for a text return only that it changed."""
+    """Returns the old and new value, or only the field's name if the log does not store its text."""
     if not (change.before or change.after):
         return change.field
     return f"{change.field}: {_short(change.before)} → {_short(change.after)}"
 
 
 def contact_table(contacts: Iterable[Contact]) -> Table:
-    """Return one row for each contact."""
-    table = _table("Contact", "Who", "Message", "Given (UTC)", title="Contacts")
+    """Returns one row for each contact."""
+    table = _table("Contact", "Who", "Message", "Added (UTC)", title="Contacts")
     for contact in contacts:
-        who = (contact.display_name, contact.email, contact.phone, "verified" if contact.verified else "not verified")
+        verified = "verified" if contact.verified else "not verified"
         table.add_row(
             contact.id,
-            _lines(*who),
+            _lines(contact.display_name, contact.email, contact.phone, verified),
             Text(safe(contact.message)),
             time(contact.create_time),
         )
@@ -142,11 +141,11 @@ def contact_table(contacts: Iterable[Contact]) -> Table:
 
 
 def summary(ticket: Ticket) -> str:
-    """Return a ticket's state in one line."""
-    words = [f"Ticket {ticket.number} is {status(ticket)}"]
-    words.append(f"assigned to {bare(ticket.assignee)}" if ticket.assignee else "unassigned")
-    words.append(word(ContactState, ticket.contact_state))
-    return ", ".join(words)
+    """Returns a ticket's state in one line."""
+    parts = [f"Ticket {ticket.number} is {status(ticket)}"]
+    parts.append(f"assigned to {bare(ticket.assignee)}" if ticket.assignee else "unassigned")
+    parts.append(word(ContactState, ticket.contact_state))
+    return ", ".join(parts)
 
 
 def _ticket_panel(ticket: Ticket) -> Panel:
@@ -159,12 +158,12 @@ def _ticket_panel(ticket: Ticket) -> Panel:
         ("Status", status(ticket)),
         ("Priority", _priority(ticket)),
         ("Contact", word(ContactState, ticket.contact_state)),
-        ("Customer", _joined(customer.display_name, customer.email, customer.phone, verified)),
+        ("Customer", _join(customer.display_name, customer.email, customer.phone, verified)),
         ("Assignee", bare(ticket.assignee) or "nobody"),
         ("Reporter", bare(ticket.reporter)),
         ("Location", bare(ticket.location)),
         ("Review", bare(ticket.review)),
-        ("Labels", _joined(*ticket.labels)),
+        ("Labels", _join(*ticket.labels)),
         ("External reference", ticket.external_reference),
         ("Follow-up of", bare(ticket.follow_up_of)),
         ("Followed up by", bare(ticket.follow_up)),
@@ -174,8 +173,8 @@ def _ticket_panel(ticket: Ticket) -> Panel:
         ("Closed", time(ticket.close_time)),
         ("Version", ticket.etag),
         ("Description", Text(safe(ticket.description))),
-        ("You may", _joined(*(_COMMANDS.get(a.command, a.command) for a in ticket.actions if a.allowed))),
-        ("Not now", _joined(*(_reason(a.command, a.reason) for a in ticket.actions if not a.allowed))),
+        ("Allowed", _join(*(_COMMANDS.get(a.command, a.command) for a in ticket.actions if a.allowed))),
+        ("Not allowed", _join(*(_reason(a.command, a.reason) for a in ticket.actions if not a.allowed))),
     ]
     for name, value in rows:
         if value:
@@ -188,7 +187,7 @@ def _reason(command: str, reason: ErrorReason.ValueType) -> str:
 
 
 def _recovery_table(recoveries: Iterable[Recovery]) -> Table:
-    table = _table("Kind", "State", "Since (UTC)", "Reply", title="Recoveries", words=2)
+    table = _table("Kind", "State", "Since (UTC)", "Reply", title="Recoveries", unwrapped=2)
     for recovery in recoveries:
         reference = f"reference {recovery.reference}" if recovery.reference else ""
         state = (
@@ -229,11 +228,11 @@ def _thread_table(thread: Iterable[Message]) -> Table:
 
 
 def _delivery(message: Message) -> Iterator[str]:
-    """Yield a message's channel and the state of its delivery."""
+    """Yields a message's channel and the state of its delivery."""
     if message.channel:
         yield f"by {word(Channel, message.channel)}"
     if message.automatic:
-        yield "by a machine"
+        yield "automatic"
     if message.HasField("delivery"):
         delivery = message.delivery
         yield f"{word(DeliveryState, delivery.state)} by {word(Channel, delivery.channel)}"
@@ -242,19 +241,19 @@ def _delivery(message: Message) -> Iterator[str]:
             yield delivery.failure_message
 
 
-def _table(*columns: str, title: str | None = None, words: int = 1) -> Table:
-    """Return a table. The first `words` columns hold single words, which do not wrap."""
+def _table(*columns: str, title: str | None = None, unwrapped: int = 1) -> Table:
+    """Returns a table. The first `unwrapped` columns never wrap."""
     table = Table(*columns, title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for column in table.columns:
         column.overflow = "fold"  # wrap rather than truncate
-    for column in table.columns[:words]:
+    for column in table.columns[:unwrapped]:
         column.no_wrap = True
     return table
 
 
-def _lines(*words: str) -> Text:
-    """Return one line per non-empty word."""
-    return Text("\n".join(one_line(line) for line in words if line))
+def _lines(*lines: str) -> Text:
+    """Returns the lines that are not empty, each on its own line."""
+    return Text("\n".join(one_line(line) for line in lines if line))
 
 
 def _priority(ticket: Ticket) -> Text:
@@ -262,10 +261,10 @@ def _priority(ticket: Ticket) -> Text:
     return Text(found, style=_PRIORITY_STYLES.get(found, ""))
 
 
-def _joined(*words: str) -> str:
-    return ", ".join(filter(None, words))
+def _join(*parts: str) -> str:
+    return ", ".join(filter(None, parts))
 
 
 def _short(value: str) -> str:
-    """Return the id of a resource name, or a dash for an empty value."""
+    """Returns the id of a resource name, or a dash for an empty value."""
     return bare(value) or "–"

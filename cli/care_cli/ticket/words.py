@@ -24,7 +24,7 @@ class Enumeration(Protocol):
 
 
 def word(enum: Enumeration, value: int) -> str:
-    """Return an enum value's name without its prefix; empty for UNSPECIFIED."""
+    """Returns an enum value's name without its prefix; empty for UNSPECIFIED."""
     names = {number: found.name for number, found in enum.DESCRIPTOR.values_by_number.items()}
     if value not in names:  # from a newer service
         return str(value)
@@ -32,22 +32,22 @@ def word(enum: Enumeration, value: int) -> str:
 
 
 def bare(name: str) -> str:
-    """Return the id at the end of a resource's name."""
+    """Returns the id at the end of a resource's name."""
     return name.rpartition("/")[2]
 
 
 def time(stamp: Timestamp) -> str:
-    """Return a time in UTC, to the second; empty if unset."""
+    """Returns a time in UTC, to the second; empty if unset."""
     return stamp.ToDatetime(UTC).strftime("%Y-%m-%d %H:%M:%S") if stamp.seconds else ""
 
 
 def safe(text: str) -> str:
-    """Replace control characters and characters that change the text's direction."""
+    """Replaces control characters and characters that change the text's direction."""
     return "".join("�" if _steers(character) else character for character in text)
 
 
 def one_line(text: str) -> str:
-    """Return the text as one safe line."""
+    """Returns the text as one safe line."""
     return safe(" ".join(text.split()))
 
 

@@ -45,7 +45,7 @@ class _TicketResponse(Protocol):
 
 
 async def report(desk: Desk, call: Awaitable[_TicketResponse]) -> None:
-    """Await a call and print the ticket that it returns."""
+    """Awaits a call and prints the ticket that it returns."""
     _print(desk, (await call).ticket)
 
 
@@ -197,12 +197,12 @@ class _Named(Protocol):
 
 
 def _parent(requests: Sequence[_Named]) -> str:
-    """Return the organization of the first ticket. The service checks that all belong to it."""
+    """Returns the organization of the first ticket. The service checks that all belong to it."""
     return requests[0].name.partition("/tickets/")[0]
 
 
 def _report_batch(desk: Desk, results: Sequence[BatchTicketResult]) -> None:
-    """Print each item's result. Exits with EXIT_REFUSED if one was refused."""
+    """Prints each item's result. Exits with EXIT_REFUSED if one was refused."""
     failed = False
     for result in results:
         refused = result.status.code != 0

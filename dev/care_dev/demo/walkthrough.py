@@ -170,7 +170,7 @@ class Walkthrough:
         page = review_page_url(self._stack.urls.review_site, ORGANIZATION, review.external_id)
         link = await find_form_link(self._http, page, self._stack.urls.web)
         if link is None:
-            raise AssertionError("a posted reply must contain its link")
+            raise AssertionError("the public reply does not contain the link to the form")
         self._report("The reply is public. The workflow waits for the customer")
         await submit_form(self._http, link, _FORM_VALUES | {"email": _address(ticket)})
         self._report("The customer has opened the link and submitted an email address")

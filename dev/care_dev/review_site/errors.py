@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse
 
 
 class Reason(StrEnum):
-    """What was wrong, for programs. Each reason has one HTTP status."""
+    """Machine-readable cause of the error. Each reason has one HTTP status."""
 
     INVALID_FIELD = "INVALID_FIELD"
     TOO_LONG = "TOO_LONG"
@@ -17,16 +17,16 @@ class Reason(StrEnum):
     CROSS_SITE_REQUEST = "CROSS_SITE_REQUEST"
     REVIEW_NOT_FOUND = "REVIEW_NOT_FOUND"
     REPLY_NOT_FOUND = "REPLY_NOT_FOUND"
-    DOWN = "DOWN"
+    SITE_DOWN = "SITE_DOWN"
 
 
 _STATUS = {
     Reason.CROSS_SITE_REQUEST: (HTTPStatus.FORBIDDEN, "PERMISSION_DENIED"),
     Reason.REVIEW_NOT_FOUND: (HTTPStatus.NOT_FOUND, "NOT_FOUND"),
     Reason.REPLY_NOT_FOUND: (HTTPStatus.NOT_FOUND, "NOT_FOUND"),
-    Reason.DOWN: (HTTPStatus.SERVICE_UNAVAILABLE, "UNAVAILABLE"),
+    Reason.SITE_DOWN: (HTTPStatus.SERVICE_UNAVAILABLE, "UNAVAILABLE"),
 }
-_INVALID = (HTTPStatus.BAD_REQUEST, "INVALID_ARGUMENT")
+_DEFAULT_STATUS = (HTTPStatus.BAD_REQUEST, "INVALID_ARGUMENT")
 
 
 class ApiError(Exception):
@@ -36,7 +36,7 @@ class ApiError(Exception):
         super().__init__(message)
         self.reason = reason
         self.message = message
-        self.code, self.status = _STATUS.get(reason, _INVALID)
+        self.code, self.status = _STATUS.get(reason, _DEFAULT_STATUS)
 
 
 def error_response(error: ApiError) -> JSONResponse:

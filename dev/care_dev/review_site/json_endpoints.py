@@ -56,14 +56,14 @@ class JsonEndpoints:
     async def get_review(self, request: Request) -> Response:
         """Returns one review with its reply."""
         organization, external_id = _scope(request)
-        self._check_up(organization, external_id)
+        self._require_up(organization, external_id)
         return JSONResponse(_review_json(self._review(organization, external_id)))
 
     async def get_reply(self, request: Request) -> Response:
         """Returns the public reply."""
         organization, external_id = _scope(request)
         async with self._lock(organization, external_id):
-            self._check_up(organization, external_id)
+            self._require_up(organization, external_id)
             return JSONResponse(_reply_json(self._reply(organization, external_id)))
 
     async def put_reply(self, request: Request) -> Response:
@@ -75,7 +75,7 @@ class JsonEndpoints:
         key = request.headers.get("Idempotency-Key")
         body = await request.body()
         async with self._lock(organization, external_id):
-            behavior = self._check_up(organization, external_id)
+            behavior = self._require_up(organization, external_id)
             self._review(organization, external_id)
             comment = _comment(body)
             earlier = self._store.find_put(organization, external_id, key) if key else None
@@ -94,7 +94,7 @@ class JsonEndpoints:
         """Removes the reply."""
         organization, external_id = _scope(request)
         async with self._lock(organization, external_id):
-            behavior = self._check_up(organization, external_id)
+            behavior = self._require_up(organization, external_id)
             self._reply(organization, external_id)
             await asyncio.sleep(behavior.delay_seconds)
             self._store.delete_reply(organization, external_id)
@@ -133,10 +133,10 @@ class JsonEndpoints:
     def _lock(self, organization: str, external_id: str) -> asyncio.Lock:
         return self._locks.setdefault((organization, external_id), asyncio.Lock())
 
-    def _check_up(self, organization: str, external_id: str) -> Behavior:
+    def _require_up(self, organization: str, external_id: str) -> Behavior:
         behavior = self._store.resolve_behavior(organization, external_id)
         if behavior.mode is Mode.DOWN:
-            raise ApiError(Reason.DOWN, "The review site is down; try again later.")
+            raise ApiError(Reason.SITE_DOWN, "The review site is down; try again later.")
         return behavior
 
     def _review(self, organization: str, external_id: str) -> Review:

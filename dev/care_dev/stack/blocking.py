@@ -13,9 +13,9 @@ T = TypeVar("T")
 
 @contextmanager
 def blocking(manager: AbstractAsyncContextManager[T]) -> Iterator[T]:
-    """Run `manager` on an event loop in a separate thread. The thread ends with the `with` block.
+    """Runs `manager` on an event loop in a separate thread. The thread ends with the `with` block.
 
-    The processes that it starts end with that thread (see `launch`), so they end with the block, too.
+    The processes that the manager starts end with that thread (see `launch`), so they end with the block too.
     """
     with start_blocking_portal() as portal, portal.wrap_async_context_manager(manager) as value:
         yield value

@@ -33,7 +33,7 @@ _TRACING: Final = "OTEL_"
 
 
 def settings(home: Path, ports: Ports, database_url: str) -> dict[str, dict[str, str]]:
-    """Return the CARE_* and TEMPORAL_* variables of each role, by the name of its command. They contain keys."""
+    """Returns the CARE_* and TEMPORAL_* variables of each role, by the name of its command. They contain keys."""
     keys = secrets.load(home)
     service = {"CARE_SERVICE_ADDRESS": f"{HOST}:{ports.grpc}"}
     temporal_client = {
@@ -74,14 +74,14 @@ def settings(home: Path, ports: Ports, database_url: str) -> dict[str, dict[str,
 
 
 def task_queue() -> str:
-    """Return the Temporal task queue of a stack that this process starts."""
+    """Returns the Temporal task queue of a stack that this process starts."""
     return os.environ.get("CARE_TASK_QUEUE", DEFAULT_TASK_QUEUE)
 
 
 def require_known() -> None:
-    """Raise StackError for a CARE_* variable that no role knows, because it may be misspelt.
+    """Raises StackError for a CARE_* variable that no role knows, because it may be misspelt.
 
-    Also raise it for CARE_ENVIRONMENT=production: a stack's keys and its plaintext are for development only.
+    Also raises it for CARE_ENVIRONMENT=production, because a stack's keys and its plaintext are for development only.
     """
     from care_roles.environment import PREFIX, VARIABLES
 

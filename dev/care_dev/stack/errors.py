@@ -21,8 +21,8 @@ class StackError(Exception):
 
 
 @contextmanager
-def naming(path: Path) -> Iterator[None]:
-    """Turn an OSError of the block into a StackError that names `path`, a file or folder in the home folder."""
+def convert_os_errors(path: Path) -> Iterator[None]:
+    """Turns an OSError of the block into a StackError that names `path`, a file or folder in the home folder."""
     try:
         yield
     except OSError as error:

@@ -46,19 +46,19 @@ _ERROR_LINE: Final = re.compile(r".*\b(fatal|panic|error|detail|hint):\s+(.+?)\.
 
 
 def explain(lines: Sequence[str], data: Path | None = None) -> str | None:
-    """Return one line that says what is wrong and what to do; None if `lines` show no known failure.
+    """Returns one line that says what is wrong and what to do; None if `lines` show no known failure.
 
     `lines` are the last lines of the program's log, the oldest first. `data` is the file or folder of its data, if any.
     """
     for line in lines:
-        for pattern, words in _KNOWN:
+        for pattern, explanation in _KNOWN:
             if found := re.search(pattern, line, re.IGNORECASE):
-                return words.format(data=data or "its data", **found.groupdict())
+                return explanation.format(data=data or "its data", **found.groupdict())
     return _own(lines) or _error(lines)
 
 
 def explain_silence(log: Path) -> str | None:
-    """Return the reason if a program could not even write its log; None if it could."""
+    """Returns the reason if a program could not even write its log; None if it could."""
     return _DISK_FULL if shutil.disk_usage(log).free < _FULL else None
 
 
@@ -70,8 +70,8 @@ def _own(lines: Sequence[str]) -> str | None:
 
 
 def _error(lines: Sequence[str]) -> str | None:
-    """Return the first error, with PostgreSQL's details and hints, which say what to do."""
-    said = [(found[1].lower(), found[2]) for line in lines if (found := _ERROR_LINE.fullmatch(line.strip()))]
-    error = next((text for kind, text in said if kind not in ("detail", "hint")), None)
-    advice = [text for kind, text in said if kind in ("detail", "hint")]
+    """Returns the first error, with PostgreSQL's details and hints, which say what to do."""
+    errors = [(found[1].lower(), found[2]) for line in lines if (found := _ERROR_LINE.fullmatch(line.strip()))]
+    error = next((text for kind, text in errors if kind not in ("detail", "hint")), None)
+    advice = [text for kind, text in errors if kind in ("detail", "hint")]
     return ": ".join([error, *advice]) if error else None

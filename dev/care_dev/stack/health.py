@@ -38,7 +38,7 @@ class _NotYetError(Exception):
 
 
 async def postgres_ready(url: str, *, deadline: float = DEADLINE) -> None:
-    """Wait until a session can be opened at `url`. A server refuses sessions while it recovers from a crash."""
+    """Waits until a session can be opened at `url`. A server refuses sessions while it recovers from a crash."""
     import asyncpg
 
     async def check() -> None:
@@ -54,7 +54,7 @@ async def postgres_ready(url: str, *, deadline: float = DEADLINE) -> None:
 async def temporal_ready(
     address: str, namespace: str, search_attributes: Mapping[str, str], *, deadline: float = DEADLINE
 ) -> None:
-    """Wait until the server at `address` responds, has the namespace, and knows all `search_attributes` (name → type).
+    """Waits until the server at `address` responds, has the namespace, and knows all `search_attributes` (name → type).
 
     The attributes matter, because Temporal refuses to start a workflow with an attribute that is not registered.
     """
@@ -78,7 +78,7 @@ async def temporal_ready(
 
 
 async def worker_polling(address: str, namespace: str, task_queue: str, *, deadline: float = DEADLINE) -> None:
-    """Wait until a worker polls `task_queue` for workflow tasks."""
+    """Waits until a worker polls `task_queue` for workflow tasks."""
     from temporalio.api.enums.v1 import TaskQueueType
     from temporalio.api.taskqueue.v1 import TaskQueue
     from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, DescribeTaskQueueResponse
@@ -98,7 +98,7 @@ async def worker_polling(address: str, namespace: str, task_queue: str, *, deadl
 
 
 async def grpc_serving(address: str, *, service: str = "", deadline: float = DEADLINE) -> None:
-    """Wait until `grpc.health.v1` at `address` reports SERVING for `service`. An empty name means the whole server."""
+    """Waits until `grpc.health.v1` at `address` reports SERVING for `service`. An empty name means the whole server."""
     from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
     def check(channel: grpc.Channel) -> None:
@@ -111,7 +111,7 @@ async def grpc_serving(address: str, *, service: str = "", deadline: float = DEA
 
 
 async def http_ok(url: str, *, deadline: float = DEADLINE) -> None:
-    """Wait until GET `url` answers with a 2xx status."""
+    """Waits until GET `url` answers with a 2xx status."""
     import httpx
 
     async with httpx.AsyncClient(trust_env=False, timeout=_ATTEMPT) as client:
@@ -128,7 +128,7 @@ async def http_ok(url: str, *, deadline: float = DEADLINE) -> None:
 
 
 async def _until_grpc(address: str, check: Callable[[grpc.Channel], None], problem: str, deadline: float) -> None:
-    """Do as `_until`, with blocking calls on one channel in a thread.
+    """Works like `_until`, with blocking calls on one channel in a thread.
 
     An asynchronous channel needs the only event loop of its process, but this process may have a second one. Temporal's
     client does not fit either: if its connection attempt is cancelled, as by Ctrl-C during the start, the process may
@@ -174,7 +174,7 @@ async def _until(check: Callable[[], Awaitable[None]], problem: str, deadline: f
 
 
 def _first_line(error: BaseException) -> str:
-    """Return the first line of an error's text, because the console shows one line."""
+    """Returns the first line of an error's text, because the console shows one line."""
     with suppress(IndexError):
         return str(error).splitlines()[0]
     return type(error).__name__

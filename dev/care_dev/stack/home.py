@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from care_dev.stack.errors import StackError, naming
+from care_dev.stack.errors import StackError, convert_os_errors
 from care_dev.stack.ports import Ports
 
 DEFAULT: Final = Path(".care")
@@ -21,7 +21,7 @@ _LOCK: Final = "stack.lock"
 _STATE: Final = "stack.json"
 
 _PROBE_PATIENCE: Final = 0.5
-"""How long, in seconds, to retry taking the lock. A process that checks whether it is held takes it for a moment."""
+"""How long to retry taking the lock, in seconds. A process that only checks whether it is held takes it briefly."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,11 @@ class State:
 
 @contextmanager
 def hold(home: Path) -> Iterator[Path]:
-    """Lock `home` for this stack, and return its absolute path. The lock is released when the process ends in any way.
+    """Locks `home` for this stack, and yields its absolute path. However the process ends, the lock is released.
 
     Raises StackError if another stack has the lock. The message names its process.
     """
-    with naming(home):
+    with convert_os_errors(home):
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Unbuffered, so that closing the file does not repeat a write that a full disk refused.
         lock = (home / _LOCK).open("ab", buffering=0)
@@ -49,7 +49,7 @@ def hold(home: Path) -> Iterator[Path]:
             if time.monotonic() > deadline:
                 raise StackError(_running_already(home))
             time.sleep(0.02)
-        with naming(home):
+        with convert_os_errors(home):
             lock.truncate(0)
             lock.write(f"{os.getpid()}\n".encode("ascii"))
             # A stack that was killed left its file behind.
@@ -62,32 +62,32 @@ def hold(home: Path) -> Iterator[Path]:
 
 
 def publish(home: Path, ports: Ports) -> None:
-    """Publish that the stack of this process is healthy."""
+    """Publishes that the stack of this process is healthy."""
     new = home / f"{_STATE}.new"
-    with naming(home / _STATE):
+    with convert_os_errors(home / _STATE):
         new.write_text(json.dumps({"pid": os.getpid(), "ports": ports.as_dict()}, indent=2) + "\n", encoding="utf-8")
         new.replace(home / _STATE)
 
 
 def state(home: Path) -> State | None:
-    """Return the state of the healthy stack that runs in `home`; None if there is none."""
+    """Returns the state of the healthy stack that runs in `home`; None if there is none."""
     if not is_held(home):
         return None
-    with naming(home / _STATE), suppress(FileNotFoundError):
+    with convert_os_errors(home / _STATE), suppress(FileNotFoundError):
         values = json.loads((home / _STATE).read_text(encoding="utf-8"))
         return State(pid=int(values["pid"]), ports=Ports(**values["ports"]))
     return None
 
 
 def is_held(home: Path) -> bool:
-    """Tell whether a stack runs or starts in `home`."""
-    with naming(home), suppress(FileNotFoundError), (home / _LOCK).open("rb") as lock:
+    """Tells whether a stack runs or starts in `home`."""
+    with convert_os_errors(home), suppress(FileNotFoundError), (home / _LOCK).open("rb") as lock:
         return not _locked(lock.fileno())
     return False
 
 
 def _locked(descriptor: int) -> bool:
-    """Try to take the lock, and tell whether it succeeded. Closing the file releases it."""
+    """Tries to take the lock, and tells whether it succeeded. Closing the file releases it."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -37,7 +37,7 @@ class Account(NamedTuple):
 
 
 def command(program: Sequence[str], *, death_signal: Signals = SIGKILL, account: Account | None = None) -> list[str]:
-    """Wrap `program` so that the kernel sends it `death_signal` when the thread that starts it ends (Linux only).
+    """Wraps `program` so that the kernel sends it `death_signal` when the thread that starts it ends (Linux only).
 
     With an `account`, which only root can use, the program runs under that account. It can still enter folders that
     only root may enter, because the virtual environment or the data may be below root's home.
@@ -49,7 +49,7 @@ def command(program: Sequence[str], *, death_signal: Signals = SIGKILL, account:
 
 
 def refused(program: str, error: OSError) -> str:
-    """Return one line that says why `program` cannot be run, and what to do."""
+    """Returns one line that says why `program` cannot be run, and what to do."""
     remedy = "install the package that it belongs to again, on a file system that allows programs"
     if error.errno in (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE):
         remedy = "end other programs, or raise the limits of this account"
@@ -96,7 +96,7 @@ def _become(uid: int, gid: int) -> None:
 
 
 def _keep_file_access() -> None:
-    """Keep CAP_DAC_OVERRIDE, and no other capability, across exec with the ambient set (capabilities(7)).
+    """Keeps CAP_DAC_OVERRIDE, and no other capability, across exec with the ambient set (capabilities(7)).
 
     If the kernel refuses it, the program has no capability at all and needs ordinary permissions.
     """

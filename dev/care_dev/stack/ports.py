@@ -51,7 +51,7 @@ class Ports:
 
     @classmethod
     def plan(cls, first_port: int | None) -> Ports:
-        """Return the plan with `first_port` and the ten ports after it, or each part's usual port if it is None.
+        """Returns `first_port` and the ten ports after it, or with None each part's usual port.
 
         Raises StackError if the range would leave 1 to 65535. Does not check whether the ports are free.
         """
@@ -73,16 +73,16 @@ class Ports:
         if not 1 <= first_port <= last_possible:
             raise StackError(
                 f"--first-port {first_port} is out of range: give a number from 1 to {last_possible}, "
-                f"as the stack takes {PORT_COUNT} ports from there on"
+                f"because the stack takes {PORT_COUNT} consecutive ports"
             )
         return cls(**{field.name: first_port + offset for offset, field in enumerate(fields(cls))})
 
     def as_dict(self) -> dict[str, int]:
-        """Return the ports by name, as they are stored in the home folder."""
+        """Returns the ports by name, as they are stored in the home folder."""
         return asdict(self)
 
     def require_free(self) -> None:
-        """Raise StackError for the first port that something else listens on. The message says which part needs it."""
+        """Raises StackError for the first port that something else listens on. The message says which part needs it."""
         for name, purpose in _PURPOSES.items():
             port = self.as_dict()[name]
             if port:

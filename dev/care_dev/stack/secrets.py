@@ -29,7 +29,7 @@ _LEAST_BYTES: Final = 32
 """The minimum for HS256."""
 
 _LINK_KEY_ID: Final = "dev"
-"""A service in production refuses keys whose ids start like this."""
+"""A service in production refuses keys whose ids start with this."""
 
 
 class Role(StrEnum):
@@ -70,7 +70,7 @@ class Secrets:
 
 
 def load(home: Path) -> Secrets:
-    """Read the secrets of `home`. The first caller creates them with mode 0600; concurrent first calls are safe.
+    """Reads the secrets of `home`. The first caller creates them with mode 0600; concurrent first calls are safe.
 
     Raises StackError if the file exists but has other content.
     """
@@ -96,11 +96,11 @@ def mint(
     acting_service: str | None = None,
     lifetime: timedelta = TOKEN_LIFETIME,
 ) -> str:
-    """Sign a development bearer token (JWT, HS256) with the home's token key.
+    """Signs a development bearer token (JWT, HS256) with the home's token key.
 
-    `agent` becomes `sub`, and also the name unless `name` is given. It has a default for services and workers. Without
-    `org`, a service or worker token is valid for all organizations. `acting_service` calls on the bearer's behalf
-    (RFC 8693, section 4.1). Raises StackError for a person without agent or organization.
+    `agent` is the claim `sub`; services and workers have a default. `name` defaults to `agent`. Without `org`, a
+    service or worker token is valid for all organizations. `acting_service` is the service that calls on the bearer's
+    behalf (RFC 8693, section 4.1). Raises StackError for a person without agent or organization.
     """
     claims = _claims(org, agent, role, name, lifetime, acting_service)
     return jwt.encode(claims, load(home).token_key_bytes, algorithm="HS256")
@@ -116,7 +116,7 @@ def sign(
     lifetime: timedelta = TOKEN_LIFETIME,
     acting_service: str | None = None,
 ) -> str:
-    """Do as `mint`, with a key in base64url as in CARE_TOKEN_KEY, instead of the key of a home folder."""
+    """Works like `mint`, but with `token_key` (base64url, as in CARE_TOKEN_KEY) instead of the key of a home folder."""
     claims = _claims(org, agent, role, name, lifetime, acting_service)
     try:
         key = base64.urlsafe_b64decode(token_key + "=" * (-len(token_key) % 4))
@@ -161,7 +161,7 @@ def _claims(
 
 
 def fresh_key() -> str:
-    """Return a new random key in base64url."""
+    """Returns a new random key in base64url."""
     return base64.urlsafe_b64encode(secrets.token_bytes(_KEY_BYTES)).decode("ascii")
 
 
@@ -179,7 +179,7 @@ def _create(path: Path) -> None:
 
 @contextmanager
 def _private_file(folder: Path, text: str) -> Iterator[Path]:
-    """Yield a complete file with mode 0600 (the mode of mkstemp), and delete it at the end of the block."""
+    """Yields a complete file with mode 0600 (the mode of mkstemp), and deletes it at the end of the block."""
     descriptor, name = tempfile.mkstemp(dir=folder, prefix=".secrets-")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:

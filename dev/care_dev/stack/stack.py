@@ -59,7 +59,7 @@ class Stack:
 
     @classmethod
     def running(cls, home: Path) -> Stack | None:
-        """Return the healthy stack that runs in `home`, no matter who started it; None if there is none."""
+        """Returns the healthy stack that runs in `home`, no matter who started it; None if there is none."""
         state = homes.state(home)
         return cls(home.absolute(), state.ports, state.pid) if state else None
 
@@ -79,7 +79,7 @@ class Stack:
 
     @property
     def environment(self) -> Mapping[str, Mapping[str, str]]:
-        """Return the CARE_* and TEMPORAL_* variables of each role: `serve`, `work`, `web`, `review-site`, `mailbox`."""
+        """The CARE_* and TEMPORAL_* variables of each role: `serve`, `work`, `web`, `review-site`, `mailbox`."""
         return environment.settings(self.home, self.ports, self.database_url)
 
     @property
@@ -88,11 +88,11 @@ class Stack:
         return postgres.server(self.home).database_url(postgres.DATABASE)
 
     def token(self, org: str | None = None, agent: str | None = None, role: secrets.Role = secrets.Role.AGENT) -> str:
-        """Return a development bearer token that this stack accepts, see `secrets.mint`."""
+        """Returns a development bearer token that this stack accepts, see `secrets.mint`."""
         return secrets.mint(self.home, org, agent, role)
 
     def stop(self) -> None:
-        """Stop all parts and wait until they have ended, also for a stack of another process.
+        """Stops all parts and waits until they have ended, also for a stack of another process.
 
         Raises StackError within the block of `running`: leaving the block stops the stack.
         """
@@ -111,9 +111,9 @@ class Stack:
 
 @asynccontextmanager
 async def running(home: Path, first_port: int | None = None, reporter: Reporter | None = None) -> AsyncIterator[Stack]:
-    """Run a stack with all its data below `home` until the end of the block, which begins when all parts are healthy.
+    """Runs a stack with all its data below `home` until the end of the block.
 
-    If the start fails, stops everything and raises StackError.
+    The block begins when all parts are healthy.     If the start fails, stops everything and raises StackError.
     """
     environment.require_known()
     ports = Ports.plan(first_port)
@@ -138,16 +138,16 @@ async def running(home: Path, first_port: int | None = None, reporter: Reporter 
 
 @contextmanager
 def start(home: Path, first_port: int | None = None, console: Console | None = None) -> Iterator[Stack]:
-    """Do as `running`, for synchronous code. Shows the progress on `console`, if there is one."""
+    """Works like `running`, for synchronous code. Shows the progress on `console`, if there is one."""
     from care_dev.stack.progress import ConsoleReporter
 
     reporter = ConsoleReporter(console) if console else None
     with ExitStack() as resources:
         if reporter:
-            resources.callback(reporter.settle)
+            resources.callback(reporter.stop_spinners)
         stack = resources.enter_context(blocking(running(home, first_port, reporter)))
         if reporter:
-            reporter.settle()
+            reporter.stop_spinners()
         yield Stack(stack.home, stack.ports, stack.pid, resources.close)
 
 
@@ -206,7 +206,7 @@ def _role(
     *options: str,
     data: Path | None = None,
 ) -> Part:
-    """Return the part for a role. It runs with this process's Python and installation, not with code in `.`."""
+    """Returns the part for a role. It runs with this process's Python and installation, not with code in `.`."""
     return Part(
         name=command,
         title=title,

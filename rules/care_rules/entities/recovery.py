@@ -56,7 +56,7 @@ class Recovery:
     reply_text: str
     """Contains the link's placeholder. Empty for DIRECT."""
     key_id: str
-    """The id of the key of its link. It never changes, so the link outlives a key rotation. Empty for DIRECT."""
+    """The id of the key of the form's link. It never changes, so the link outlives a key rotation. Empty for DIRECT."""
     contact_id: UUID | None
     refusal_reason: RefusalReason | None
     refusal_message: str
@@ -71,7 +71,7 @@ class Recovery:
     retract_refusals: int
     """How often the site refused to remove the link."""
     retract_after: datetime | None
-    """The earliest time of the next try to remove the link."""
+    """The earliest time of the next attempt to remove the link."""
     read_time: datetime | None
     """When the public reply was last seen as expected."""
     create_time: datetime

@@ -75,7 +75,7 @@ def _token(text: str, position: int, is_adjacent: bool, previous: Token | None) 
         return Token(TokenKind.MINUS, character, position, is_adjacent)
     found = _WORD.match(text, position)
     if found is None:
-        raise AssertionError(f"every other character begins a word: {character!r}")
+        raise AssertionError(f"no token begins with {character!r}; _WORD must match it")
     return Token(TokenKind.WORD, found[0], position, is_adjacent)
 
 

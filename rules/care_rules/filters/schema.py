@@ -98,7 +98,7 @@ class EnumField(Field):
             case Comparator.GREATER_OR_EQUAL:
                 matching = self.values[index:]
             case Comparator.EQUAL | Comparator.NOT_EQUAL | Comparator.HAS:
-                raise AssertionError(f"{comparator} does not compare by order")
+                raise AssertionError(f"{comparator} does not compare by order; only comparators in _ORDER do")
             case _:
                 assert_never(comparator)
         return OneOf(field, frozenset(matching))

@@ -39,7 +39,7 @@ class TemporalWorkflows:
     async def running(self, workflow_ids: Sequence[str]) -> Collection[str]:
         """See RunningWorkflows. Ids contain no quotation marks: see `care_client.workflow_names`."""
         if any('"' in each for each in workflow_ids):
-            raise AssertionError("an id contains a quotation mark")
+            raise AssertionError("a workflow id contains a quotation mark; it would break the query")
         listed = ", ".join(f'"{each}"' for each in workflow_ids)
         query = f'ExecutionStatus="Running" AND WorkflowId IN ({listed})'
         return {found.id async for found in self._client.list_workflows(query)}

@@ -246,7 +246,7 @@ def read_snapshot(row: Sequence[Any]) -> TicketSnapshot:
     ticket = TICKET.read(row, at)
     organization = ORGANIZATION.read(row, at := at + len(TICKET))
     if ticket is None or organization is None:
-        raise AssertionError("the inner joins return both")
+        raise AssertionError("the row has no ticket or no organization; the query must join both with an inner join")
     return TicketSnapshot(
         ticket=ticket,
         organization=organization,

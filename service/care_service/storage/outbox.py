@@ -151,7 +151,7 @@ class Outbox:
         async with self._database.driver() as connection:
             row = await connection.fetchrow(DEPTH)
         if row is None:
-            raise AssertionError("an aggregate returns a row")
+            raise AssertionError("the aggregate query DEPTH returned no row")
         return Depth(*row)
 
     async def parked(self, organization: str | None, limit: int) -> Sequence[Parked]:

@@ -57,4 +57,4 @@ def _leaf(condition: Condition, organization: str | None, *, negated: bool) -> P
         case Phrase():
             return Sql(text_matches(_V.search, organization, phrase(condition.text), negated))
         case _:
-            raise AssertionError(condition)
+            raise AssertionError(f"no SQL for the condition {condition}")

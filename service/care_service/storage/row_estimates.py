@@ -33,5 +33,5 @@ async def estimated_rows(connection: AsyncConnection, statement: Select[Any]) ->
     plan: str = (await connection.execute(Explain(statement))).scalars().first() or ""
     found = _ROWS.search(plan)
     if found is None:
-        raise AssertionError(f"EXPLAIN begins with its estimate: {plan}")
+        raise AssertionError(f"the output of EXPLAIN has no row estimate: {plan}")
     return int(found[1])

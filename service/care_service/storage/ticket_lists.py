@@ -323,7 +323,7 @@ def _leaf(condition: Condition, organization: str | None, *, negated: bool) -> P
         case Phrase():
             return Sql(text_matches(_M.search, organization, phrase(condition.text), negated), needs_terms=True)
         case _:
-            raise AssertionError(condition)
+            raise AssertionError(f"no SQL for the condition {condition}")
 
 
 _NAMES: Final[dict[str, ColumnElement[Any]]] = {
@@ -351,7 +351,7 @@ def _one_of(condition: OneOf, *, negated: bool) -> Predicate:
             found = states - condition.values if negated else states & condition.values
             return Values(_T.contact_state, "contact_state", found, states)
         case _:
-            raise AssertionError(condition)
+            raise AssertionError(f"no SQL for the condition {condition}")
 
 
 def _stages(stages: frozenset[str], *, negated: bool) -> Predicate:

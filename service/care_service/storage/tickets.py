@@ -136,12 +136,12 @@ class PostgresTickets:
                 loads.CREATION_QUERY, organization, review, location, agent, caller, request_id
             )
             if row is None:
-                raise AssertionError("create_ticket makes sure that the organization exists")
+                raise AssertionError("the organization is not stored; create_ticket must store it first")
             values, at = tuple(row), len(ORGANIZATION)
             response = await current_response(connection, values[-3:], request)
         found = ORGANIZATION.read(values)
         if found is None:
-            raise AssertionError("the query begins with the organization")
+            raise AssertionError("the row has no organization; CREATION_QUERY must begin with its columns")
         snapshot = CreationSnapshot(
             organization=found,
             location=LOCATION.read(values, at),
@@ -163,7 +163,7 @@ class PostgresTickets:
             snapshot = loads.read_snapshot(values)
             own = snapshot.target_recovery
             if own is None:
-                raise AssertionError("the query begins with the recovery")
+                raise AssertionError("the row has no target recovery; FORM_QUERY must select its columns")
             key = request_key(own.organization, customer_caller(str(recovery)), request_id, oldest)
             response = await current_response(connection, values[-3:], key)
             form = FormSnapshot(snapshot, own, ())
@@ -197,7 +197,7 @@ class PostgresTickets:
         delivery = DELIVERY.read(values, at := at + len(MESSAGE))
         contact = CONTACT.read(values, at + len(DELIVERY))
         if message is None or delivery is None or contact is None:
-            raise AssertionError("the inner joins return them")
+            raise AssertionError("the row has no message, delivery or contact; DELIVERY_QUERY must join all three")
         rejected = snapshot.target_recovery is not None and snapshot.target_recovery.state is RecoveryState.REJECTED
         return DeliverySnapshot(snapshot, message, delivery, contact, rejected)
 
@@ -212,7 +212,7 @@ class PostgresTickets:
             values = tuple(row)
             snapshot, own = loads.read_snapshot(values), CONTACT.read(values, loads.WIDTH)
             if own is None:
-                raise AssertionError("the query begins with the contact")
+                raise AssertionError("the row has no contact; CHAT_QUERY must select its columns")
             if snapshot.target_recovery is None:
                 return None
             key = request_key(own.organization, customer_caller(str(contact)), request_id, oldest)
@@ -363,7 +363,7 @@ async def _load_snapshot(
 ) -> TicketSnapshot:
     row = await connection.fetchrow(loads.TICKET_QUERY, organization, number, None, agent, None, None)
     if row is None:
-        raise AssertionError("tickets are never deleted")
+        raise AssertionError("the ticket has disappeared; tickets must never be deleted")
     values = tuple(row)
     return replace(loads.read_snapshot(values), agent=AGENT.read(values, loads.WIDTH))
 

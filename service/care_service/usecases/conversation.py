@@ -40,6 +40,6 @@ async def add_note(
 
 def _to_written_message(snapshot: TicketSnapshot, decision: Decision | None) -> WrittenMessage:
     if decision is None:
-        raise AssertionError("an entry of the thread always changes the ticket")
+        raise AssertionError("the command returned no decision; an entry of the thread must change the ticket")
     delivery = decision.new_deliveries[0] if decision.new_deliveries else None
     return WrittenMessage(MessageView(decision.messages[0], None, delivery), snapshot)

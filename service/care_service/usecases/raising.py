@@ -29,7 +29,7 @@ async def decide_with_number(store: TicketStore, settings: Settings, decide: Cal
         return decision
     decision = decide(await store.next_number(decision.ticket.organization))
     if decision is None:
-        raise AssertionError("only the new ticket's name depends on its number")
+        raise AssertionError("the second decision is empty; it must differ only in the new ticket's number")
     ticket = decision.ticket
     if ticket.assignee is not None or settings.auto_assign is AutoAssign.OFF:
         return decision

@@ -99,7 +99,7 @@ async def _end(
 
     def ended(snapshot: TicketSnapshot, _: Decision | None) -> ChangedRecovery:
         if snapshot.target_recovery is None:
-            raise AssertionError("execute refuses a recovery that does not exist")
+            raise AssertionError("the snapshot has no target recovery; execute should have refused the command")
         return ChangedRecovery(RecoveryView(snapshot.target_recovery, view.contacts if view else ()), snapshot)
 
     return await execute(store, name.ticket, command, request, ended, name.id)
@@ -107,6 +107,6 @@ async def _end(
 
 def _to_started_recovery(snapshot: TicketSnapshot, decision: Decision | None) -> ChangedRecovery:
     if decision is None or decision.new_recovery is None:
-        raise AssertionError("the command starts a recovery")
+        raise AssertionError("the decision has no new recovery; the command must start one")
     contacts = (decision.contact,) if decision.contact else ()
     return ChangedRecovery(RecoveryView(decision.new_recovery, contacts), snapshot)

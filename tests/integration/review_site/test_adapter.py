@@ -55,7 +55,7 @@ async def test_a_repeated_reply_is_posted_once_and_read_back(
     assert await puts(http) == [TEXT]
 
 
-async def test_a_retraction_replaces_the_reply_once_and_may_use_the_post_s_key(
+async def test_a_retraction_replaces_the_reply_once_and_may_use_the_key_of_the_post(
     site: ReviewSite, target: ReplyTarget, http: httpx.AsyncClient
 ) -> None:
     await site.post_reply(target, TEXT, "k")

@@ -143,7 +143,7 @@ async def test_a_site_that_is_down_answers_503_to_reading_and_writing(http: http
     await put(http, "one")
     await http.put("/v1/behavior", json={"mode": "down"})
     for answer in (await put(http, "two"), await http.get(f"{R1}/reply"), await http.delete(f"{R1}/reply")):
-        assert reason(answer) == (503, "DOWN")
+        assert reason(answer) == (503, "SITE_DOWN")
     assert (await history(http))["putCount"] == 1
 
 
@@ -157,7 +157,7 @@ async def test_the_most_specific_setting_takes_precedence_and_can_be_removed(htt
     await http.put("/v1/behavior", json={"mode": "inherit", **own})
     assert reason(await put(http, "one")) == (400, "TOO_LONG")
     await http.put("/v1/behavior", json={"mode": "inherit", "organization": "acme"})
-    assert reason(await put(http, "one")) == (503, "DOWN")
+    assert reason(await put(http, "one")) == (503, "SITE_DOWN")
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def entry(**changes: object) -> dict[str, object]:
     }
 
 
-def test_the_demo_s_reviews_are_as_varied_as_real_ones() -> None:
+def test_the_demo_reviews_are_as_varied_as_real_ones() -> None:
     reviews = load_reviews()
     texts = [each.comment for each in reviews]
     assert len(reviews) >= 44

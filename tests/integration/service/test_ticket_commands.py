@@ -181,7 +181,7 @@ async def test_show_prints_everything_and_escapes_control_characters_of_customer
         "robin@example.com",
         "FORM_POSTED",
         "resolve",
-        "You may",
+        "Allowed",
         "{form_link}",
     ):
         assert words in shown

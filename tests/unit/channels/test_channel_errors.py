@@ -44,7 +44,7 @@ def test_copies_are_equal(error: ReviewSiteError) -> None:
         assert (twin.args, vars(twin)) == (error.args, vars(error))
 
 
-def test_the_site_s_words_are_cut_to_a_maximum_length() -> None:
+def test_the_message_of_the_site_is_cut_to_a_maximum_length() -> None:
     assert len(ReplyRefused(RefusalReason.OTHER, "x" * 10_000).provider_message) == PROVIDER_MESSAGE_LIMIT
 
 

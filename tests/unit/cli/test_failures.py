@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from care_dev.stack import failures
-from care_dev.stack.errors import StackError, naming
+from care_dev.stack.errors import StackError, convert_os_errors
 
 DATA = Path("/home/me/.care/temporal/temporal.db")
 
@@ -126,7 +126,7 @@ def test_a_program_that_could_not_write_its_log_is_explained_as_a_full_disk(
     ],
 )
 def test_a_file_that_cannot_be_used_is_named_with_the_reason_and_what_to_do(number: int, remedy: str) -> None:
-    with pytest.raises(StackError) as failed, naming(DATA):
+    with pytest.raises(StackError) as failed, convert_os_errors(DATA):
         raise OSError(number, os.strerror(number))
     said = str(failed.value)
     assert said.startswith(f"{DATA} cannot be used ({os.strerror(number)}): ")

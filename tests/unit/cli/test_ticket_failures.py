@@ -58,7 +58,7 @@ def test_the_exit_status_depends_on_the_kind_of_failure(code: str, reason: str, 
     assert exit_status(error(code, reason)) == status
 
 
-def test_the_line_has_the_reason_the_services_words_and_the_command_that_helps() -> None:
+def test_the_line_has_the_reason_the_message_of_the_service_and_the_command_that_helps() -> None:
     given = error("FAILED_PRECONDITION", "UNASSIGNED", "Nobody owns the ticket.", ticket="organizations/acme/tickets/7")
     assert explain(given) == "UNASSIGNED: Nobody owns the ticket. – care ticket take 7"
 
@@ -77,7 +77,7 @@ def test_a_mistake_in_a_field_is_reported_once() -> None:
     assert explain(given) == "INVALID_FIELD: text: is missing"
 
 
-def test_grpcs_own_words_about_a_connection_are_left_out() -> None:
+def test_the_message_of_grpc_about_a_connection_is_left_out() -> None:
     line = explain(error("UNAVAILABLE", "", "failed to connect to all addresses; last error: ipv4:127.0.0.1:1"))
     assert line.startswith("UNAVAILABLE – is the service up")
     assert "ipv4" not in line

@@ -28,7 +28,7 @@ def test_without_options_there_is_no_filter() -> None:
         (replace(NOTHING, assignee="organizations/a/agents/b"), 'assignee = "organizations/a/agents/b"'),
         (replace(NOTHING, location="organizations/a/locations/b"), 'location = "organizations/a/locations/b"'),
         (replace(NOTHING, labels=["vip"]), 'labels:"vip"'),
-        (replace(NOTHING, given=" stars <= 2 "), "stars <= 2"),
+        (replace(NOTHING, extra_filter=" stars <= 2 "), "stars <= 2"),
     ],
 )
 def test_each_option_adds_its_condition(selection: Selection, expected: str) -> None:

@@ -94,7 +94,7 @@ async def test_other_errors_are_not_retried(code: str) -> None:
     assert len(script.calls) == 1
 
 
-async def test_each_call_has_its_own_request_id_and_the_callers_message_is_unchanged() -> None:
+async def test_each_call_has_its_own_request_id_and_the_request_of_the_caller_is_unchanged() -> None:
     script, request = Script(), TakeTicketRequest(name=TICKET, etag="4")
     async with client(script) as care:
         await care.tickets.TakeTicket(request)
@@ -105,7 +105,7 @@ async def test_each_call_has_its_own_request_id_and_the_callers_message_is_uncha
     assert request == TakeTicketRequest(name=TICKET, etag="4")
 
 
-async def test_the_callers_own_request_id_is_kept() -> None:
+async def test_a_request_id_from_the_caller_is_kept() -> None:
     script = Script()
     async with client(script) as care:
         await care.tickets.TakeTicket(TakeTicketRequest(name=TICKET, request_id="mine"))

@@ -128,7 +128,7 @@ def test_nothing_leaves_closed() -> None:
     assert CareError.from_rpc_error(rpc_error(grpc.StatusCode.FAILED_PRECONDITION, info)).allowed == ()
 
 
-def test_the_status_of_a_batchs_item_is_read_like_a_call() -> None:
+def test_the_status_of_a_batch_item_is_read_like_a_call() -> None:
     status = Status(code=grpc.StatusCode.PERMISSION_DENIED.value[0], message="The ticket belongs to bob.")
     status.details.add().Pack(ErrorInfo(domain="care", reason="NOT_ASSIGNEE", metadata={"assignee": "bob"}))
     error = CareError.from_status(status)

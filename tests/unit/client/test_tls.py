@@ -79,7 +79,7 @@ async def test_authorities_of_the_machine_may_be_in_a_folder(
     assert len(script.calls) == 1
 
 
-async def test_mutual_tls_sends_the_clients_certificate(ca: Pair, server: Pair, tmp_path: Path) -> None:
+async def test_mutual_tls_sends_the_client_certificate(ca: Pair, server: Pair, tmp_path: Path) -> None:
     script, own = Script(), issued(ca, "billing")
     tls = Tls.load(
         file(tmp_path, "ca.pem", ca.pem), file(tmp_path, "client.pem", own.pem), file(tmp_path, "client.key", own.key)
@@ -107,7 +107,8 @@ def test_files_that_cannot_be_used_are_named(ca: Pair, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="text contains no certificate"):
         Tls.load(text)
     for name, key in {"text": b"no key", "other.key": issued(ca, "x").key, "locked.key": own.locked_key}.items():
-        with pytest.raises(ValueError, match=f"client.pem and .*{name}"):
+        expected = rf"{name} is not the unencrypted PEM key of the certificate in .*client\.pem"
+        with pytest.raises(ValueError, match=expected):
             Tls.load(None, certificate, file(tmp_path, name, key))
 
 

@@ -218,7 +218,7 @@ async def test_the_service_sets_the_shortest_pause(slept: list[float]) -> None:
     assert 7 < pause <= 7.2
 
 
-async def test_a_repeated_state_is_no_progress(slept: list[float]) -> None:
+async def test_a_repeated_resume_token_does_not_reset_the_backoff(slept: list[float]) -> None:
     known = WatchChatResponse(resume_token="after a")
     script = Script(known, END, known, END, known, END, known, Silence())
     async with client(script) as care:

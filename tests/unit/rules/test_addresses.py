@@ -71,7 +71,7 @@ def normal_form(normalize: Callable[[], str]) -> str | None:
         return None
 
 
-def test_a_refused_address_is_not_repeated_in_the_words() -> None:
+def test_a_refused_address_is_not_repeated_in_the_message() -> None:
     with pytest.raises(Refusal) as caught:
         normalize_email("robin at example.com")
     assert "robin" not in str(caught.value)

@@ -46,7 +46,7 @@ def test_a_ticket_without_a_review_has_an_empty_thread() -> None:
     assert (decision.new_recovery, decision.wakes) == (None, ())
 
 
-def test_the_review_is_the_first_entry_of_the_thread_in_its_authors_name() -> None:
+def test_the_review_is_the_first_entry_of_the_thread_and_the_reviewer_its_author() -> None:
     (entry,) = create(OF_REVIEW, replace(CREATE, subject="", location="")).messages
     assert (entry.kind, entry.author_kind, entry.author) == (MessageKind.REVIEW, ActorKind.CUSTOMER, "")
     assert (entry.text, entry.author_display_name) == (REVIEW.text, "Robin P.")
@@ -88,7 +88,7 @@ def test_a_known_contact_begins_a_direct_recovery_that_is_woken() -> None:
     assert (decision.ticket.recovery_id, decision.ticket.contact_state) == (recovery.id, recovery.state)
 
 
-def test_a_local_number_is_read_in_the_locations_region() -> None:
+def test_a_local_number_uses_the_phone_region_of_the_location() -> None:
     located = replace(PLAIN, location=replace(samples.LOCATION, default_phone_region="GB"))
     contact = create(located, replace(CREATE, phone="020 7946 0018")).contact
     assert contact is not None
@@ -97,7 +97,7 @@ def test_a_local_number_is_read_in_the_locations_region() -> None:
     assert [violation.field for violation in refusal.violations] == ["contact.phone"]
 
 
-def test_refusals_come_in_the_designs_order() -> None:
+def test_refusals_follow_the_order_of_the_design() -> None:
     exists = replace(OF_REVIEW, open_ticket=3, reporter=samples.agent("alice", can_be_reporter=False))
     assert refusal_of(exists, replace(CREATE, location="camden")).reason is Reason.INVALID_FIELD
     # PERMISSION_DENIED comes before all other refusals.

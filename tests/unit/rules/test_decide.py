@@ -124,7 +124,7 @@ def test_a_wrong_phone_number_is_refused_before_any_rule() -> None:
 
 
 @pytest.mark.parametrize(("location", "organization", "region"), [("US", "GB", "US"), ("", "GB", "GB"), ("", "", "")])
-def test_the_region_of_local_numbers_is_the_locations_or_the_organizations(
+def test_local_numbers_use_the_region_of_the_location_or_else_of_the_organization(
     location: str, organization: str, region: str
 ) -> None:
     snapshot = replace(

@@ -1,4 +1,4 @@
-"""Resource names are formatted and parsed, and other texts are refused."""
+"""Resource names are formatted and parsed, and malformed names are rejected."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def test_a_formatted_name_is_parsed_into_the_same_parts() -> None:
 
 
 @pytest.mark.parametrize("organization", ["a", "a-b", "a" * 63, "0"])
-def test_an_organizations_id_has_lower_case_letters_digits_and_hyphens(organization: str) -> None:
+def test_organization_id_allows_lowercase_letters_digits_and_hyphens(organization: str) -> None:
     assert names.parse_organization(f"organizations/{organization}") == organization
 
 
 @pytest.mark.parametrize("organization", ["", "-", "A", "a" * 64, "a_b", "a.b", "a/b", "a\n", " a", "ä", "-a", "a-"])
-def test_other_texts_are_not_an_organizations_id(organization: str) -> None:
+def test_invalid_organization_id_is_rejected(organization: str) -> None:
     with pytest.raises(BadNameError):
         names.parse_organization(f"organizations/{organization}")
 
@@ -49,7 +49,7 @@ def test_other_texts_are_not_an_organizations_id(organization: str) -> None:
         "tickets/1",
     ],
 )
-def test_a_tickets_number_is_a_positive_integer_that_fits_the_database(name: str) -> None:
+def test_malformed_ticket_name_is_rejected(name: str) -> None:
     with pytest.raises(BadNameError, match="organizations/"):
         names.parse_ticket(name)
 
@@ -57,6 +57,6 @@ def test_a_tickets_number_is_a_positive_integer_that_fits_the_database(name: str
 @pytest.mark.parametrize(
     "recovery", [str(ID).upper(), ID.hex, f"{{{ID}}}", f"urn:uuid:{ID}", str(ID)[:-1], f"{ID} ", ""]
 )
-def test_a_recoverys_id_has_one_spelling(recovery: str) -> None:
+def test_recovery_id_must_be_a_canonical_uuid(recovery: str) -> None:
     with pytest.raises(BadNameError):
         names.parse_recovery(f"organizations/acme/tickets/1/recoveries/{recovery}")

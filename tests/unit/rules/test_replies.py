@@ -14,10 +14,10 @@ def test_the_link_replaces_the_placeholder() -> None:
 
 
 @pytest.mark.parametrize("text", [r"\1 \g<0> {form_link}", "{} {0} {form_link}", "%s {form_link}", "🍲 {form_link}"])
-def test_the_agents_words_are_unchanged(text: str) -> None:
-    words = text.removesuffix("{form_link}")
-    assert insert_link(text, LINK) == words + LINK
-    assert remove_link(text) == words.strip()
+def test_the_text_around_the_link_is_unchanged(text: str) -> None:
+    before = text.removesuffix("{form_link}")
+    assert insert_link(text, LINK) == before + LINK
+    assert remove_link(text) == before.strip()
 
 
 @pytest.mark.parametrize(
@@ -53,5 +53,5 @@ def test_the_reply_without_a_link_is_never_longer() -> None:
 
 
 @pytest.mark.parametrize("site", ["google", "local", "elsewhere"])
-def test_a_site_takes_4096_bytes(site: str) -> None:
+def test_a_site_allows_4096_bytes(site: str) -> None:
     assert byte_limit(site) == 4096

@@ -38,7 +38,7 @@ def recovery_of(decision: Decision | None) -> Recovery:
     return decision.recovery
 
 
-def test_a_hand_out_names_the_reviews_next_attempt_and_writes_no_activity() -> None:
+def test_a_hand_out_gets_the_next_attempt_number_of_the_review_and_writes_no_activity() -> None:
     review = replace(REVIEW, posting_attempts=41)
     decision = begin_posting(
         at(RecoveryState.FORM_REQUESTED, ReplyState.NONE, 0), review, RecoveryStep.POST, TIMING, NOW
@@ -143,7 +143,7 @@ def test_only_a_live_form_expires_and_only_after_its_time(state: RecoveryState) 
     assert (decision is not None) == live
 
 
-def test_a_report_on_an_ended_recovery_does_not_change_the_tickets_live_one() -> None:
+def test_a_report_on_an_ended_recovery_does_not_change_the_live_recovery() -> None:
     ended = replace(samples.form(RecoveryState.WITHDRAWN), reply_state=ReplyState.POSTING, attempt=1)
     live = replace(samples.form(RecoveryState.CHAT_UNLOCKED), id=samples.NEW_ID)
     snapshot = replace(samples.snapshot(live), target_recovery=ended)

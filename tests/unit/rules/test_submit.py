@@ -254,7 +254,7 @@ def other_ticket(live: RecoveryState | None = None) -> TicketSnapshot:
 
 
 @pytest.mark.parametrize("live", [None, RecoveryState.AWAITING_CONTACT, RecoveryState.CHAT_UNLOCKED])
-def test_an_answer_after_the_close_is_a_claim_at_the_reviews_ticket_that_is_not_closed(
+def test_an_answer_after_the_close_is_a_claim_on_the_open_ticket_of_the_review(
     live: RecoveryState | None,
 ) -> None:
     target = other_ticket(live)
@@ -273,7 +273,7 @@ def test_an_answer_after_the_close_is_a_claim_at_the_reviews_ticket_that_is_not_
     assert (decision.activity.type, decision.activity.recovery_id) == (ActivityType.CONTACT_CLAIMED, None)
 
 
-def test_the_number_of_claims_from_an_earlier_tickets_link_is_limited_too() -> None:
+def test_the_number_of_claims_through_the_link_of_an_earlier_ticket_is_limited_too() -> None:
     kept: list[Contact] = []
     for number in range(100):
         snapshot = after_close(RecoveryState.ENDED_BY_CLOSE, *kept, target=other_ticket())

@@ -87,7 +87,7 @@ async def test_an_sms_is_sent_reported_and_checked(
     assert service.reports == [sent, arrived]
 
 
-async def test_a_refusal_is_reported_with_the_provider_s_words(
+async def test_a_refusal_is_reported_with_the_message_of_the_provider(
     care: CareClient, service: ScriptedWorkerService, provider: SmsProvider, sms: TwilioSms
 ) -> None:
     provider.refusal = (400, 21610)
@@ -126,7 +126,9 @@ async def test_a_webhook_names_the_message_and_when_it_was_written(
     assert service.reports == [worker.RecordDeliveredRequest(name=MESSAGE, attempt=3, state=DELIVERY_STATE_SENT)]
 
 
-async def test_a_webhook_s_refusal_is_reported_with_its_words(care: CareClient, service: ScriptedWorkerService) -> None:
+async def test_a_refusal_of_a_webhook_is_reported_with_its_message(
+    care: CareClient, service: ScriptedWorkerService
+) -> None:
     receiver = Recorder(422, b'{"reason": "BOUNCED", "message": "mailbox full"}')
     async with serve(receiver) as url, SignedWebhook(WebhookEndpoint(url, (SECRET,)), "SMS") as webhook:
         await ActivityEnvironment().run(activities(care, webhook).send_message, START)

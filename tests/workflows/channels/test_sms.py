@@ -71,7 +71,7 @@ async def test_a_messaging_service_chooses_the_sender(provider: SmsProvider) -> 
     assert "From" not in provider.forms[0]
 
 
-async def test_the_callback_s_url_has_the_message_s_path_and_no_personal_data(provider: SmsProvider) -> None:
+async def test_the_callback_url_has_the_path_of_the_message_and_no_personal_data(provider: SmsProvider) -> None:
     async with TwilioSms(provider.account(callback_url="https://news.example/care")) as adapter:
         await adapter.send(MESSAGE)
     url = "https://news.example/care/sms/acme/17/0190a0a0-0000-7000-8000-000000000001"
@@ -242,7 +242,7 @@ async def test_an_unreadable_refusal_is_still_a_refusal(body: bytes) -> None:
     assert (refused.value.reason, refused.value.provider_message) == (DeliveryFailure.OTHER, "")
 
 
-async def test_a_lone_surrogate_in_the_provider_s_words_can_be_stored() -> None:
+async def test_a_lone_surrogate_in_the_message_of_the_provider_can_be_stored() -> None:
     async with serve(Recorder(400, b'{"code": 21211, "message": "\\ud83d"}')) as url, at(url) as adapter:
         with pytest.raises(MessageRefused) as refused:
             await adapter.send(MESSAGE)

@@ -63,7 +63,7 @@ Catalog = TypedDict(
         "errors.message": str,
         "errors.consent": str,
         "errors.other": str,
-        # The page of thanks.
+        # The thank-you page.
         "thanks.title": str,
         "thanks.lead": str,
         "thanks.lead.unnamed": str,

@@ -32,7 +32,7 @@ _PLAIN_WORDS: Final = re.compile(r"[A-Za-z0-9' -]*")
 
 
 def parse_email_address(address: str) -> Address:
-    """Parse an address, with its domain as ASCII (RFC 5891), which every mail server accepts; raises ValueError."""
+    """Parses an address, with its domain as ASCII (RFC 5891), which every mail server accepts; raises ValueError."""
     try:
         # Any domain is accepted, because the business's own network may have some that are not public.
         valid = validate_email(address, check_deliverability=False, globally_deliverable=False)
@@ -42,12 +42,12 @@ def parse_email_address(address: str) -> Address:
 
 
 def message_id(key: str, sender: Address) -> str:
-    """Return the Message-ID without angle brackets. It is the same for every attempt with this key."""
+    """Returns the Message-ID without angle brackets. It is the same for every attempt with this key."""
     return f"{key}@{sender.domain}"
 
 
 def build_email(message: OutgoingMessage, sender: Address, recipient: Address) -> bytes:
-    """Return the email as bytes for SMTP.
+    """Returns the email as bytes for SMTP.
 
     It has no Auto-Submitted header (RFC 3834), because a person wrote the message. Care never replies to a reply
     automatically, so there is no loop to prevent.
@@ -72,24 +72,24 @@ def build_email(message: OutgoingMessage, sender: Address, recipient: Address) -
 
 
 def _mailbox(name: str, address: Address) -> str:
-    """Return a name and an address in the form of a header."""
+    """Returns a name and an address in the form of a header."""
     value = f"{_encode_words(name)} <{address.addr_spec}>".lstrip()
     # An address that is not ASCII stays UTF-8 (RFC 6532). `email` takes such bytes as surrogate escapes.
     return value if value.isascii() else value.encode().decode("ascii", "surrogateescape")
 
 
 def _encode_words(text: str) -> str:
-    """Return text in the form of a header, encoded (RFC 2047) unless it is plain."""
+    """Returns text in the form of a header, encoded (RFC 2047) unless it is plain."""
     return Header(text, "us-ascii" if _PLAIN_WORDS.fullmatch(text) else "utf-8").encode(linesep=_CRLF)
 
 
 def _on_one_line(name: str) -> str:
-    """Return the name on one line, without control and bidi characters."""
+    """Returns the name on one line, without control and bidi characters."""
     return " ".join(_BIDI_CONTROLS.sub("", _CONTROL_CHARACTERS.sub("", _LINE_ENDS.sub("\n", name))).split())
 
 
 def _html(text: str, link: str) -> str:
-    """Return the text as HTML with only paragraphs, each in the direction of its script, and the one link."""
+    """Returns the text as HTML with only paragraphs, each in the direction of its script, and the one link."""
     body = escape(text)
     if link:
         anchor = f'<a href="{escape(link)}">{escape(link)}</a>'

@@ -14,7 +14,7 @@ contain only our reason code, and never a text, a link, a name, a URL or the pro
 from enum import StrEnum
 
 PROVIDER_MESSAGE_LIMIT = 500
-"""Longer messages of a site or provider are cut off, in characters."""
+"""The maximum length in characters of a message from a site or provider. Longer ones are cut off."""
 
 
 class RefusalReason(StrEnum):

@@ -35,7 +35,7 @@ class GoogleAccount:
 
     @classmethod
     def load(cls, key_file: Path, deadline: float) -> Self:
-        """Read a service account's key file from Google's console; raises ValueError, which names the file."""
+        """Reads a service account's key file from Google's console; raises ValueError, which names the file."""
         try:
             info = json.loads(key_file.read_bytes())
             return cls(Credentials.from_service_account_info(info, scopes=[SCOPE]), deadline)  # type: ignore[no-untyped-call]
@@ -51,7 +51,7 @@ class GoogleAccount:
         raise ValueError(problem)
 
     async def token(self, *, instead_of: str = "") -> str:
-        """Return an access token that differs from ``instead_of``, which Google refused.
+        """Returns an access token that differs from ``instead_of``, which Google refused.
 
         Concurrent callers share one request for a token. Raises ``ReplyRefused`` and ``SiteUnavailable``.
         """
@@ -66,7 +66,7 @@ class GoogleAccount:
         return str(self._credentials.token)
 
     async def aclose(self) -> None:
-        """Wait for a running request, and close the connections."""
+        """Waits for a running request, and closes the connections."""
         if self._refreshing is not None:
             await self._refreshing
         self._session.close()
@@ -89,5 +89,5 @@ class GoogleAccount:
         return None
 
     def _request(self, *args: object, **kwargs: object) -> object:
-        """Send one HTTP request for google-auth, with our deadline instead of its two minutes."""
+        """Sends one HTTP request for google-auth, with our deadline instead of its two minutes."""
         return Request(self._session)(*args, **{**kwargs, "timeout": self._deadline})

@@ -89,22 +89,22 @@ class GoogleBusiness:
         self._client = httpx.AsyncClient(timeout=deadline, follow_redirects=False)
 
     async def __aenter__(self) -> Self:
-        """Return the adapter itself."""
+        """Returns the adapter itself."""
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close the connections."""
+        """Closes the connections."""
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the connections; the adapter cannot be used afterwards."""
+        """Closes the connections; the adapter cannot be used afterwards."""
         await self._client.aclose()
         await self._account.aclose()
 
     async def post_reply(self, target: ReplyTarget, text: str, key: str) -> None:
-        """Make ``text`` the review's reply, unless there is a reply of somebody else; see ``ReviewSite.post_reply``."""
+        """Makes ``text`` the reply, unless somebody else wrote the present one; see ``ReviewSite.post_reply``."""
         del key  # not needed, because a write replaces the whole reply
         if (size := len(text.encode())) > REPLY_LIMIT_BYTES:
             explanation = f"Google allows replies of at most {REPLY_LIMIT_BYTES} bytes in UTF-8; this one has {size}."
@@ -114,16 +114,16 @@ class GoogleBusiness:
             raise ReplyRefused(RefusalReason.OTHER, _REJECTED_MESSAGE)
 
     async def retract_reply(self, target: ReplyTarget, text: str, key: str) -> None:
-        """Replace our reply with ``text``, which has no link; see ``ReviewSite.retract_reply``.
+        """Replaces our reply with ``text``, which has no link; see ``ReviewSite.retract_reply``.
 
-        Writes nothing if there is no reply, or none with a link to our forms. From a reply that the owner reworded,
-        only the link is removed.
+        Writes nothing if there is no reply with a link to our forms. If the owner reworded the reply, only the link is
+        removed.
         """
         del key
         await self._within_deadline(self._retract(target, text))
 
     async def read_reply(self, target: ReplyTarget) -> PublicReply | None:
-        """Return the reply that is public now, if any; see ``ReviewSite.read_reply``.
+        """Returns the reply that is public now, if any; see ``ReviewSite.read_reply``.
 
         Raises ``SiteUnavailable`` with IN_MODERATION until Google has decided.
         """
@@ -161,7 +161,7 @@ class GoogleBusiness:
         return _parse_reply(_json_object(response))
 
     async def _call(self, method: str, path: str, body: object = None) -> httpx.Response:
-        """Return the response to a successful call. A token that Google no longer accepts is replaced once."""
+        """Returns the response to a successful call. A token that Google no longer accepts is replaced once."""
         token = await self._account.token()
         response = await self._send(method, path, body, token)
         if response.status_code == httpx.codes.UNAUTHORIZED:
@@ -184,7 +184,7 @@ class GoogleBusiness:
         raise SiteUnavailable(reason)
 
     async def _within_deadline(self, work: Awaitable[T]) -> T:
-        """End a whole call of the adapter at its deadline; httpx's timeout applies to each single read and write."""
+        """Ends a whole call of the adapter at its deadline; httpx's timeout applies to each single read and write."""
         try:
             async with asyncio.timeout(self._deadline):
                 return await work
@@ -202,7 +202,7 @@ def _review_name(target: ReplyTarget) -> str:
 
 
 def _raise_for_status(response: httpx.Response) -> None:
-    """Raise our exception for a status that is not a success."""
+    """Raises our exception for a status that is not a success."""
     if response.is_success:
         return
     status = response.status_code
@@ -216,7 +216,7 @@ def _raise_for_status(response: httpx.Response) -> None:
 
 
 def _error_message(response: httpx.Response) -> str:
-    """Return Google's message (AIP-193); empty if there is none, for example because a proxy responded."""
+    """Returns Google's message (AIP-193); empty if there is none, for example because a proxy responded."""
     try:
         error = _json_object(response).get("error")
     except SiteUnavailable:

@@ -12,7 +12,7 @@ The service builds it in `care_service.usecases.links`.
 
 
 def is_by_care(present: str, text: str) -> bool:
-    """Tell whether Care wrote the ``present`` reply, by comparing it with the ``text`` that is to replace it.
+    """Tells whether Care wrote the ``present`` reply, by comparing it with the ``text`` that is to replace it.
 
     Care wrote it if both differ only in links and punctuation: then it is the same reply with an earlier link. Care
     also wrote it if both link to forms at the same address: then it is the reply of an earlier recovery.
@@ -21,17 +21,17 @@ def is_by_care(present: str, text: str) -> bool:
 
 
 def is_same_wording(one: str, other: str) -> bool:
-    """Tell whether two texts differ only in links, punctuation and case."""
+    """Tells whether two texts differ only in links, punctuation and case."""
     return _wording(one) == _wording(other)
 
 
 def have_same_form(one: str, other: str) -> bool:
-    """Tell whether two texts link to forms at the same address; their tokens may differ."""
+    """Tells whether two texts link to forms at the same address; their tokens may differ."""
     return not _form_addresses(one).isdisjoint(_form_addresses(other))
 
 
 def remove_form_links(text: str, link: str) -> str:
-    """Return ``text`` without the links to forms at the address of ``link``; their tokens may differ."""
+    """Returns ``text`` without the links to forms at the address of ``link``; their tokens may differ."""
     addresses = _form_addresses(link)
 
     def replacement(match: re.Match[str]) -> str:
@@ -41,10 +41,10 @@ def remove_form_links(text: str, link: str) -> str:
 
 
 def _wording(text: str) -> str:
-    """Return the letters and digits outside of links, without case."""
+    """Returns the letters and digits outside of links, without case."""
     return "".join(character for character in _LINK.sub("", text).casefold() if character.isalnum())
 
 
 def _form_addresses(text: str) -> set[str]:
-    """Return the links to forms in a text, without their tokens."""
+    """Returns the links to forms in a text, without their tokens."""
     return set(_FORM_LINK.findall(text))

@@ -15,7 +15,7 @@ def _is_logged(record: logging.LogRecord) -> bool:
 
 @contextmanager
 def suppress_httpx_logs() -> Iterator[None]:
-    """Drop httpx's log records of the current task.
+    """Drops httpx's log records of the current task.
 
     httpx logs the URL of each request at INFO and cannot do so for some clients only. Raising the logger's level would
     also suppress the requests of the program that embeds Care.

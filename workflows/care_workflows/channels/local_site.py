@@ -47,29 +47,29 @@ class LocalReviewSite:
         self._client = httpx.AsyncClient(timeout=deadline, follow_redirects=False, trust_env=False)
 
     async def __aenter__(self) -> Self:
-        """Return the adapter itself."""
+        """Returns the adapter itself."""
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close the connections."""
+        """Closes the connections."""
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the connections; the adapter cannot be used afterwards."""
+        """Closes the connections; the adapter cannot be used afterwards."""
         await self._client.aclose()
 
     async def post_reply(self, target: ReplyTarget, text: str, key: str) -> None:
-        """Make ``text`` the review's public reply; see ``ReviewSite.post_reply``."""
+        """Makes ``text`` the review's public reply; see ``ReviewSite.post_reply``."""
         await self._put(target, text, f"post:{key}")
 
     async def retract_reply(self, target: ReplyTarget, text: str, key: str) -> None:
-        """Replace the public reply with ``text``, which has no link; see ``ReviewSite.retract_reply``."""
+        """Replaces the public reply with ``text``, which has no link; see ``ReviewSite.retract_reply``."""
         await self._put(target, text, f"retract:{key}")
 
     async def read_reply(self, target: ReplyTarget) -> PublicReply | None:
-        """Return the reply that is public now, if any; see ``ReviewSite.read_reply``."""
+        """Returns the reply that is public now, if any; see ``ReviewSite.read_reply``."""
         response = await self._send("GET", target)
         if response.status_code == httpx.codes.NOT_FOUND and _error(response).get("reason") == "REPLY_NOT_FOUND":
             return None
@@ -106,12 +106,12 @@ class LocalReviewSite:
 
 
 def _path_segment(text: str) -> str:
-    """Quote ``text`` as one path segment. Dot segments (RFC 3986) would otherwise lead to another path."""
+    """Quotes ``text`` as one path segment. Dot segments (RFC 3986) would otherwise lead to another path."""
     return text.replace(".", "%2E") if text in {".", ".."} else quote(text, safe="")
 
 
 def _raise_for_status(response: httpx.Response) -> None:
-    """Raise our exception for a status that is not a success."""
+    """Raises our exception for a status that is not a success."""
     status = response.status_code
     if response.is_success:
         return
@@ -129,7 +129,7 @@ def _raise_for_status(response: httpx.Response) -> None:
 
 
 def _error(response: httpx.Response) -> dict[str, Any]:
-    """Return the ``error`` object of a response; empty if there is none, for example because a proxy responded."""
+    """Returns the ``error`` object of a response; empty if there is none, for example because a proxy responded."""
     try:
         error = _json_object(response).get("error")
     except SiteUnavailable:

@@ -65,7 +65,7 @@ class Messenger(Protocol):
     """
 
     async def send(self, message: OutgoingMessage) -> Receipt:
-        """Hand the message to the provider."""
+        """Hands the message to the provider."""
 
     async def check(self, provider_id: str) -> Receipt:
-        """Ask how far a sent message got; raises ``MessageRefused`` if it did not arrive."""
+        """Asks how far a sent message got; raises ``MessageRefused`` if it did not arrive."""

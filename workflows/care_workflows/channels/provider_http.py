@@ -40,7 +40,7 @@ class ProviderResponse:
         return body if isinstance(body, dict) else None
 
     def text(self, name: str) -> str:
-        """Return the string ``name`` of the JSON object; empty if there is none."""
+        """Returns the string ``name`` of the JSON object; empty if there is none."""
         value = (self.fields or {}).get(name)
         # JSON strings can contain lone surrogates, which UTF-8 cannot encode.
         return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
@@ -58,7 +58,7 @@ class ProviderClient:
         self._client = httpx.AsyncClient(timeout=deadline, follow_redirects=False, auth=auth)
 
     async def aclose(self) -> None:
-        """Close the connections."""
+        """Closes the connections."""
         await self._client.aclose()
 
     async def request(
@@ -70,7 +70,7 @@ class ProviderClient:
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> ProviderResponse:
-        """Send a request with ``form`` or ``content`` as its body; raises ``MessengerUnavailable``."""
+        """Sends a request with ``form`` or ``content`` as its body; raises ``MessengerUnavailable``."""
         request = self._client.build_request(method, url, data=form, content=content, headers=headers)
         try:
             with suppress_httpx_logs():
@@ -103,7 +103,7 @@ class ProviderClient:
 
 
 def _unavailable(status: int) -> UnavailableReason | None:
-    """Return the reason of a status that is neither a success nor a refusal; None for any other status."""
+    """Returns the reason of a status that is neither a success nor a refusal; None for any other status."""
     if status == httpx.codes.TOO_MANY_REQUESTS:
         return UnavailableReason.RATE_LIMITED
     if status == httpx.codes.REQUEST_TIMEOUT:

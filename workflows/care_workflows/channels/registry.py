@@ -11,7 +11,7 @@ class ReviewSites:
     """A worker's review sites, by the name in ``Review.site``."""
 
     def __init__(self, sites: Mapping[str, ReviewSite]) -> None:
-        """Copy ``sites``: later changes to the mapping have no effect."""
+        """Copies ``sites``: later changes to the mapping have no effect."""
         self._sites = dict(sites)
 
     @property
@@ -20,7 +20,7 @@ class ReviewSites:
         return tuple(sorted(self._sites))
 
     def get(self, site: str) -> ReviewSite:
-        """Return the adapter of ``site``; raises ``ReplyRefused`` with NOT_PERMITTED if it has none.
+        """Returns the adapter of ``site``; raises ``ReplyRefused`` with NOT_PERMITTED if it has none.
 
         This is a refusal and not an outage, because no retry adds an adapter. A refusal ends the recovery, so the agent
         sees it and can act. Retrying would look like a slow site for weeks.
@@ -38,7 +38,7 @@ class Messengers:
     """A worker's messengers, by the contract's ``Channel`` without its prefix: EMAIL, SMS."""
 
     def __init__(self, messengers: Mapping[str, Messenger]) -> None:
-        """Copy ``messengers``: later changes to the mapping have no effect."""
+        """Copies ``messengers``: later changes to the mapping have no effect."""
         self._messengers = dict(messengers)
 
     @property
@@ -47,7 +47,7 @@ class Messengers:
         return tuple(sorted(self._messengers))
 
     def get(self, channel: str) -> Messenger:
-        """Return the adapter of ``channel``; raises ``MessageRefused`` with NO_CHANNEL if it has none.
+        """Returns the adapter of ``channel``; raises ``MessageRefused`` with NO_CHANNEL if it has none.
 
         It is a refusal for the same reason as in ``ReviewSites``.
         """

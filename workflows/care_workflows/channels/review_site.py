@@ -42,13 +42,13 @@ class ReviewSite(Protocol):
     """
 
     async def post_reply(self, target: ReplyTarget, text: str, key: str) -> None:
-        """Make ``text`` the review's public reply, replacing any earlier one."""
+        """Makes ``text`` the review's public reply, replacing any earlier one."""
 
     async def read_reply(self, target: ReplyTarget) -> PublicReply | None:
-        """Return the reply that is public now; None if there is none or the site removed it."""
+        """Returns the reply that is public now; None if there is none or the site removed it."""
 
     async def retract_reply(self, target: ReplyTarget, text: str, key: str) -> None:
-        """Remove the link from the public reply by replacing the reply with ``text``, which contains no link.
+        """Removes the link from the public reply by replacing the reply with ``text``, which contains no link.
 
         Also succeeds if the reply contains no link to a form.
         """

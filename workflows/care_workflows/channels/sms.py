@@ -56,24 +56,24 @@ class TwilioSms:
         self._http = ProviderClient(deadline, auth=(account.account, account.auth_token))
 
     async def __aenter__(self) -> Self:
-        """Return the adapter itself."""
+        """Returns the adapter itself."""
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close the connections."""
+        """Closes the connections."""
         await self._http.aclose()
 
     async def send(self, message: OutgoingMessage) -> Receipt:
-        """Hand the message to the provider; see ``Messenger.send``."""
+        """Hands the message to the provider; see ``Messenger.send``."""
         response = await self._http.request("POST", f"{self._messages}.json", form=self._form(message))
         if not response.is_success:
             raise _error(response)
         return _receipt(response)
 
     async def check(self, provider_id: str) -> Receipt:
-        """Ask how far the message got; see ``Messenger.check``.
+        """Asks how far the message got; see ``Messenger.check``.
 
         If the provider refuses this request, the message counts as sent. A provider keeps messages for a limited
         time, so one that it no longer has is not checked again.
@@ -97,14 +97,14 @@ class TwilioSms:
 
 
 def callback_url(base_url: str, message: str) -> str:
-    """Return the callback URL of ``message``, a resource name: ``…/sms/{organization}/{ticket}/{id}``."""
+    """Returns the callback URL of ``message``, a resource name: ``…/sms/{organization}/{ticket}/{id}``."""
     ticket = parse_message(message)
     parts = (ticket.organization, ticket.number, last_segment(message))
     return f"{base_url}/sms/{'/'.join(quote(part, safe='') for part in parts)}"
 
 
 def _receipt(response: ProviderResponse) -> Receipt:
-    """Convert a message resource; raises ``MessageRefused`` if the message did not arrive."""
+    """Converts a message resource; raises ``MessageRefused`` if the message did not arrive."""
     sid, status = response.text("sid"), response.text("status")
     if not 0 < len(sid) <= _MAX_SID_LENGTH or not sid.isprintable():
         raise MessengerUnavailable(UnavailableReason.UNEXPECTED_RESPONSE)
@@ -119,7 +119,7 @@ def _receipt(response: ProviderResponse) -> Receipt:
 
 
 def _error(response: ProviderResponse) -> MessageRefused | MessengerUnavailable:
-    """Return the exception for a client error."""
+    """Returns the exception for a client error."""
     code = _code(response, "code")
     if code in TEMPORARY:
         return MessengerUnavailable(UnavailableReason.RATE_LIMITED)
@@ -130,7 +130,7 @@ def _error(response: ProviderResponse) -> MessageRefused | MessengerUnavailable:
 
 
 def _code(response: ProviderResponse, name: str) -> int:
-    """Return the error code in the field ``name``; 0 if there is none."""
+    """Returns the error code in the field ``name``; 0 if there is none."""
     code = (response.fields or {}).get(name)
     return code if isinstance(code, int) else 0
 

@@ -17,7 +17,7 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
 def is_signed(auth_token: str, url: str, fields: Iterable[tuple[str, str]], signature: str) -> bool:
-    """Tell whether ``signature`` proves that the caller of ``url`` with these form fields knows the token.
+    """Tells whether ``signature`` proves that the caller of ``url`` with these form fields knows the token.
 
     The comparison takes constant time.
     """
@@ -33,7 +33,7 @@ def _sign(auth_token: str, text: str) -> bytes:
 
 
 def _url_variants(url: str) -> tuple[str, str]:
-    """Return the URL without and with its port, because the provider may sign either."""
+    """Returns the URL without and with its port, because the provider may sign either."""
     parts = urlsplit(url)
     host = _PORT.sub("", parts.netloc)
     port = parts.port or _DEFAULT_PORTS[parts.scheme]

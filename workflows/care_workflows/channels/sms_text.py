@@ -12,7 +12,7 @@ _ELLIPSIS: Final = "…"
 
 
 def fit_sms(text: str, link: str) -> str:
-    """Return ``text`` with ``link`` added if it is missing. A longer text is cut after a word and gets an ellipsis.
+    """Returns ``text`` with ``link`` added if it is missing. A longer text is cut after a word and gets an ellipsis.
 
     The page behind the link shows the whole text.
     """
@@ -32,7 +32,7 @@ def _length(text: str) -> int:
 
 
 def _cut(text: str, room: int) -> str:
-    """Return the beginning of ``text`` in ``room`` code units, cut after a word unless that would lose half of it."""
+    """Returns the beginning of ``text`` in ``room`` code units, cut after a word unless that would lose half of it."""
     # `ignore` drops half of a surrogate pair at the end.
     beginning = text.encode("utf-16-le")[: 2 * room].decode("utf-16-le", "ignore")
     if len(beginning) < len(text) and not text[len(beginning)].isspace():

@@ -68,7 +68,7 @@ class SmtpEmail:
         self._tls = ssl.create_default_context(cadata=server.ca.decode("ascii") if server.ca else None)
 
     async def send(self, message: OutgoingMessage) -> Receipt:
-        """Hand the message to the server; see ``Messenger.send``."""
+        """Hands the message to the server; see ``Messenger.send``."""
         client = aiosmtplib.SMTP(
             hostname=self._server.host,
             port=self._server.port,
@@ -96,11 +96,11 @@ class SmtpEmail:
         raise failure
 
     async def check(self, provider_id: str) -> Receipt:
-        """Return SENT again: after accepting an email, an SMTP server does not report what became of it."""
+        """Returns SENT again: after accepting an email, an SMTP server does not report what became of it."""
         return Receipt(Progress.SENT, provider_id)
 
     async def _open(self, client: aiosmtplib.SMTP) -> None:
-        """Connect, and encrypt and log in if configured."""
+        """Connects, and encrypts and logs in if configured."""
         server = self._server
         await client.connect()
         await client.ehlo()
@@ -137,7 +137,7 @@ def _recipient(address: str) -> Address:
 
 
 def _failure(error: Exception) -> MessengerError:
-    """Return our exception for one of aiosmtplib or the network."""
+    """Returns our exception for one of aiosmtplib or the network."""
     if isinstance(error, aiosmtplib.SMTPResponseException):
         return _response_failure(error, error.code, " ".join(error.message.encode(errors="replace").decode().split()))
     if _is_about_tls(error):
@@ -146,7 +146,7 @@ def _failure(error: Exception) -> MessengerError:
 
 
 def _response_failure(error: aiosmtplib.SMTPResponseException, code: int, text: str) -> MessengerError:
-    """Return our exception for the server's response (RFC 5321, section 4.2.1; RFC 3463 for enhanced codes)."""
+    """Returns our exception for the server's response (RFC 5321, section 4.2.1; RFC 3463 for enhanced codes)."""
     if code in _TEMPORARY:
         return MessengerUnavailable(UnavailableReason.DEFERRED)
     if code not in _PERMANENT:
@@ -170,7 +170,7 @@ def _response_failure(error: aiosmtplib.SMTPResponseException, code: int, text: 
 
 
 def _is_about_tls(error: BaseException | None) -> bool:
-    """Tell whether TLS failed, for example because of an untrusted certificate."""
+    """Tells whether TLS failed, for example because of an untrusted certificate."""
     while error is not None:
         if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError):
             return True

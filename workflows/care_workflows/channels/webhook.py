@@ -49,17 +49,17 @@ class SignedWebhook:
         self._http = ProviderClient(deadline)
 
     async def __aenter__(self) -> Self:
-        """Return the adapter itself."""
+        """Returns the adapter itself."""
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close the connections."""
+        """Closes the connections."""
         await self._http.aclose()
 
     async def send(self, message: OutgoingMessage) -> Receipt:
-        """Post the message; see ``Messenger.send``."""
+        """Posts the message; see ``Messenger.send``."""
         body = json.dumps(self._payload(message), ensure_ascii=False, separators=(",", ":"))
         now = datetime.now(UTC)
         headers = {
@@ -77,11 +77,11 @@ class SignedWebhook:
         return Receipt(progress, provider_id if is_kept else "")
 
     async def check(self, provider_id: str) -> Receipt:
-        """Return SENT again: an endpoint reports the outcome only when it accepts the message."""
+        """Returns SENT again: an endpoint reports the outcome only when it accepts the message."""
         return Receipt(Progress.SENT, provider_id)
 
     def _payload(self, message: OutgoingMessage) -> dict[str, object]:
-        """Return the body, which is the same in every attempt."""
+        """Returns the body, which is the same in every attempt."""
         return {
             "type": EVENT,
             "timestamp": message.create_time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
@@ -100,7 +100,7 @@ class SignedWebhook:
 
 
 def _error(response: ProviderResponse) -> MessageRefused | MessengerUnavailable:
-    """Return the exception for a client error. It is final only if the endpoint gives a reason, or is gone."""
+    """Returns the exception for a client error. It is final only if the endpoint gives a reason, or is gone."""
     try:
         reason = DeliveryFailure(response.text("reason"))
     except ValueError:

@@ -11,7 +11,7 @@ class FakeReviewSite:
     """A ``ReviewSite`` with one public reply per review. A write replaces it."""
 
     def __init__(self) -> None:
-        """Begin without any reply."""
+        """Begins without any reply."""
         self.replies: dict[str, str] = {}
         """The public replies by the review's external id. Change them to act as a moderator."""
         self.writes: list[tuple[str, str]] = []
@@ -46,7 +46,7 @@ class FakeMessenger:
     """A ``Messenger`` that accepts every message and reports it as delivered, or as ``progress`` says."""
 
     def __init__(self) -> None:
-        """Begin without messages."""
+        """Begins without messages."""
         self.sent: list[OutgoingMessage] = []
         """Every accepted message, in order. A message that was repeated with the same key occurs once."""
         self.progress = Progress.DELIVERED

@@ -33,7 +33,7 @@ class Desk:
     """The tickets of one organization. Names are full resource names. Methods raise the ``Refusal`` of the rules."""
 
     def __init__(self, organization: str, policy: Policy) -> None:
-        """Begin without tickets."""
+        """Begins without tickets."""
         self.memory: Final = Memory(organization, policy)
         self._views = Views(self.memory)
         self._alice = Caller(ActorKind.AGENT, ASSIGNEE, organization, frozenset({Role.AGENT}), "Alice")
@@ -41,15 +41,15 @@ class Desk:
     # --- finding ------------------------------------------------------------------------------------------------------
 
     def ticket(self, name: str) -> Ticket:
-        """Return the ticket of that name, or the ticket of that recovery or message; raises RESOURCE_NOT_FOUND."""
+        """Returns the ticket of that name, or the ticket of that recovery or message; raises RESOURCE_NOT_FOUND."""
         return self._views.tickets[self._load(name).ticket.number]
 
     def recovery(self, name: str) -> Recovery:
-        """Return a recovery; raises RESOURCE_NOT_FOUND."""
+        """Returns a recovery; raises RESOURCE_NOT_FOUND."""
         return self._views.recoveries[self.memory.recovery(_recovery(name)).recovery.id]
 
     def message(self, name: str) -> Delivery:
-        """Return a message to the customer; raises RESOURCE_NOT_FOUND."""
+        """Returns a message to the customer; raises RESOURCE_NOT_FOUND."""
         try:
             parsed = names.parse_message(name)
         except names.BadNameError:
@@ -59,7 +59,7 @@ class Desk:
     # --- what the team does -------------------------------------------------------------------------------------------
 
     def create_ticket(self, now: datetime, review: str | None) -> str:
-        """Create a ticket, for the review with that external id or without a review; returns the ticket's name."""
+        """Creates a ticket, for the review with that external id or without a review; returns the ticket's name."""
         snapshot = self.memory.new_ticket(_SITE, review, now)
         command = commands.CreateTicket(
             subject="" if review else "A customer",
@@ -79,7 +79,7 @@ class Desk:
         return decision.ticket.name
 
     def send_form(self, ticket: str, reply_text: str, now: datetime) -> str:
-        """Send a form, as ``SendRecoveryForm``; returns the recovery's name."""
+        """Sends a form, as ``SendRecoveryForm``; returns the recovery's name."""
         if reply_text.count(replies.FORM_LINK) != 1:
             raise invalid(Violation("reply_text", f"must contain {replies.FORM_LINK} exactly once"))
         recovery = uuid4()
@@ -94,25 +94,25 @@ class Desk:
         return _new_recovery(self._decide(self._load(ticket), command, now))
 
     def withdraw_form(self, recovery: str, now: datetime) -> None:
-        """Withdraw the form, as ``WithdrawRecoveryForm``."""
+        """Withdraws the form, as ``WithdrawRecoveryForm``."""
         self._decide(self._load_named(recovery), commands.WithdrawRecoveryForm(), now)
 
     def reject_contact(self, recovery: str, now: datetime) -> None:
-        """Reject the contact as the wrong person, as ``RejectContact``."""
+        """Rejects the contact as the wrong person, as ``RejectContact``."""
         self._decide(self._load_named(recovery), commands.RejectContact(), now)
 
     def add_contact(self, ticket: str, email: str, phone: str, now: datetime) -> str:
-        """Add a contact, as ``AddContact``; returns the recovery's name."""
+        """Adds a contact, as ``AddContact``; returns the recovery's name."""
         email = addresses.normalize_email(email)
         command = commands.AddContact(email, phone, "", recovery_id=uuid4(), contact_id=uuid4())
         return _new_recovery(self._decide(self._load(ticket), command, now))
 
     def set_status(self, ticket: str, command: commands.AgentCommand, now: datetime) -> None:
-        """Start, resolve, reopen or close a ticket."""
+        """Starts, resolves, reopens or closes a ticket."""
         self._decide(self._load(ticket), command, now)
 
     def send_message(self, ticket: str, text: str, now: datetime) -> str:
-        """Write to the customer, as ``SendMessage``; returns the message's name."""
+        """Writes to the customer, as ``SendMessage``; returns the message's name."""
         decision = self._decide(self._load(ticket), commands.SendMessage(text, uuid4()), now)
         sent = decision.messages[0]
         return names.message(sent.organization, sent.ticket_number, sent.id)
@@ -120,10 +120,10 @@ class Desk:
     # --- what the customer does ---------------------------------------------------------------------------------------
 
     def submit_contact(self, recovery: str, email: str, phone: str, now: datetime) -> str | None:
-        """Answer the form, as ``SubmitContact``.
+        """Answers the form, as ``SubmitContact``.
 
-        Returns the name of the recovery that has the contact now. If the form's ticket is CLOSED, it belongs to the
-        follow-up. Returns None if the answer is kept as a claim, which changes no state.
+        Returns the name of the recovery that has the contact now. If the form's ticket is CLOSED, that recovery belongs
+        to the follow-up. Returns None if the answer is kept as a claim, which changes no state.
         """
         form = self.memory.form(_recovery(recovery))
         if form.recovery.kind is not RecoveryKind.FORM:
@@ -145,12 +145,12 @@ class Desk:
         return reached.name if reached else None
 
     def write(self, ticket: str, now: datetime) -> None:
-        """Write a message of the customer in the open chat."""
+        """Writes a message of the customer in the open chat."""
         snapshot = self._load(ticket)
         # A chat accepts the customer's messages whenever it accepts the team's.
         check_allowed(snapshot, Command.SEND_MESSAGE, self._alice)
         if snapshot.contact is None or snapshot.live is None:
-            raise AssertionError("an open chat has a contact")
+            raise AssertionError("the chat is open, but the snapshot has no contact; memory must load it")
         chat = ChatSnapshot(snapshot, snapshot.contact, snapshot.live)
         command = commands.PostMessage("Hello.", uuid4(), uuid4(), uuid4(), uuid4())
         decision = post_message(chat, self._next_number, command, customer_caller(str(snapshot.contact.id)), now)
@@ -160,7 +160,7 @@ class Desk:
     # --- what time does -----------------------------------------------------------------------------------------------
 
     def expire_now(self, recovery: str, now: datetime) -> None:
-        """Set a form's expiry to now. Its workflow then ends the form."""
+        """Sets a form's expiry to now. Its workflow then ends the form."""
         found = self.memory.recovery(_recovery(recovery)).recovery
         if Trigger.EXPIRE_FORM not in RECOVERY.allowed(found.state):
             metadata = recovery_keys(found.state) | {"trigger": Trigger.EXPIRE_FORM.value}
@@ -171,7 +171,7 @@ class Desk:
     # --- for the workflows --------------------------------------------------------------------------------------------
 
     def commit(self, scheduled: ScheduledDecision, *, deadline: DeadlineKind | None = None) -> None:
-        """Store a decision. ``deadline`` is the deadline that it fires, if any."""
+        """Stores a decision. ``deadline`` is the deadline that it fires, if any."""
         self.memory.commit(scheduled)
         decision = scheduled.decision
         for ticket in (decision.ticket, decision.followed_ticket):
@@ -201,7 +201,7 @@ class Desk:
     def _decide(self, snapshot: TicketSnapshot, command: commands.AgentCommand, now: datetime) -> Decision:
         decision = decide(snapshot, command, self._alice, now)
         if decision is None:
-            raise AssertionError("each of these commands changes something, or is refused")
+            raise AssertionError("the command returned no decision; it must change something or be refused")
         self.commit(schedule(snapshot, decision))
         return decision
 
@@ -215,5 +215,5 @@ def _recovery(name: str) -> names.RecoveryName:
 
 def _new_recovery(decision: Decision) -> str:
     if decision.new_recovery is None:
-        raise AssertionError("the command creates a recovery")
+        raise AssertionError("the decision has no new recovery; the command must create one")
     return decision.new_recovery.name

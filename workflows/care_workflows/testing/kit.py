@@ -57,7 +57,7 @@ class CareTestKit:
         policy: Policy | None = None,
         organization: str = "acme",
     ) -> None:
-        """Begin without tickets.
+        """Begins without tickets.
 
         With ``relay``, every change wakes its workflow on ``task_queue``, as in the service. Without it, only your
         workflows start or poke those of Care.
@@ -75,7 +75,7 @@ class CareTestKit:
         """The messenger that sends messages, by email and SMS."""
 
     async def __aenter__(self) -> Self:
-        """Serve on a free port, and connect to it."""
+        """Serves on a free port, and connects to it."""
         server = grpc.aio.server()
         service = FakeWorkerService(self._desk, self._now, self._wake)
         add_WorkerServiceServicer_to_server(service, server)
@@ -88,7 +88,7 @@ class CareTestKit:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop serving. Leave the worker first."""
+        """Stops serving. Leave the worker first."""
         await self._exit.aclose()
 
     @property
@@ -107,24 +107,24 @@ class CareTestKit:
     # --- reading ------------------------------------------------------------------------------------------------------
 
     def ticket(self, name: str) -> Ticket:
-        """Return the ticket of that name, or the ticket of that recovery or message; raises RESOURCE_NOT_FOUND."""
+        """Returns the ticket of that name, or the ticket of that recovery or message; raises RESOURCE_NOT_FOUND."""
         with as_care_errors():
             return self._desk.ticket(name)
 
     def recovery(self, name: str) -> Recovery:
-        """Return a recovery; raises RESOURCE_NOT_FOUND."""
+        """Returns a recovery; raises RESOURCE_NOT_FOUND."""
         with as_care_errors():
             return self._desk.recovery(name)
 
     def message(self, name: str) -> Delivery:
-        """Return a message to the customer; raises RESOURCE_NOT_FOUND."""
+        """Returns a message to the customer; raises RESOURCE_NOT_FOUND."""
         with as_care_errors():
             return self._desk.message(name)
 
     # --- what the team does -------------------------------------------------------------------------------------------
 
     async def create_ticket(self, review: str | None = "review-1") -> str:
-        """Create a ticket for the review with that external id, or without a review; returns the ticket's name.
+        """Creates a ticket for the review with that external id, or without a review; returns the ticket's name.
 
         May refuse: TICKET_EXISTS.
         """
@@ -132,7 +132,7 @@ class CareTestKit:
             return self._desk.create_ticket(now, review)
 
     async def send_form(self, ticket: str, reply_text: str = _REPLY) -> str:
-        """Send a form; returns the recovery's name.
+        """Sends a form; returns the recovery's name.
 
         May refuse: TICKET_CLOSED, FORM_LIVE, ILLEGAL_TRANSITION, NO_REVIEW, INVALID_FIELD.
         """
@@ -140,17 +140,17 @@ class CareTestKit:
             return self._desk.send_form(ticket, reply_text, now)
 
     async def withdraw_form(self, recovery: str) -> None:
-        """Withdraw the form. May refuse: TICKET_CLOSED, ILLEGAL_TRANSITION."""
+        """Withdraws the form. May refuse: TICKET_CLOSED, ILLEGAL_TRANSITION."""
         async with self._acting() as now:
             self._desk.withdraw_form(recovery, now)
 
     async def reject_contact(self, recovery: str) -> None:
-        """Reject the contact as the wrong person. May refuse: TICKET_CLOSED, ILLEGAL_TRANSITION."""
+        """Rejects the contact as the wrong person. May refuse: TICKET_CLOSED, ILLEGAL_TRANSITION."""
         async with self._acting() as now:
             self._desk.reject_contact(recovery, now)
 
     async def add_contact(self, ticket: str, email: str = _EMAIL, phone: str = "") -> str:
-        """Add a contact that became known in another way; returns the recovery's name.
+        """Adds a contact that became known in another way; returns the recovery's name.
 
         May refuse: TICKET_CLOSED, ILLEGAL_TRANSITION, INVALID_FIELD.
         """
@@ -158,30 +158,30 @@ class CareTestKit:
             return self._desk.add_contact(ticket, email, phone, now)
 
     async def send_message(self, ticket: str, text: str = _ANSWER) -> str:
-        """Write to the customer; returns the message's name. May refuse: TICKET_CLOSED, CHAT_LOCKED."""
+        """Writes to the customer; returns the message's name. May refuse: TICKET_CLOSED, CHAT_LOCKED."""
         async with self._acting() as now:
             return self._desk.send_message(ticket, text, now)
 
     async def start(self, ticket: str) -> None:
-        """Move the ticket from OPEN to IN_PROGRESS. May refuse: TICKET_CLOSED, ILLEGAL_TRANSITION."""
+        """Moves the ticket from OPEN to IN_PROGRESS. May refuse: TICKET_CLOSED, ILLEGAL_TRANSITION."""
         await self._set_status(ticket, commands.StartTicket())
 
     async def resolve(self, ticket: str) -> None:
-        """Move the ticket to RESOLVED. May refuse: TICKET_CLOSED, ILLEGAL_TRANSITION."""
+        """Moves the ticket to RESOLVED. May refuse: TICKET_CLOSED, ILLEGAL_TRANSITION."""
         await self._set_status(ticket, commands.ResolveTicket())
 
     async def reopen(self, ticket: str) -> None:
-        """Move the ticket from RESOLVED to IN_PROGRESS. May refuse: TICKET_CLOSED, ILLEGAL_TRANSITION."""
+        """Moves the ticket from RESOLVED to IN_PROGRESS. May refuse: TICKET_CLOSED, ILLEGAL_TRANSITION."""
         await self._set_status(ticket, commands.ReopenTicket())
 
     async def close(self, ticket: str) -> None:
-        """Move the ticket to CLOSED, which ends its live recovery. May refuse: TICKET_CLOSED."""
+        """Moves the ticket to CLOSED, which ends its live recovery. May refuse: TICKET_CLOSED."""
         await self._set_status(ticket, commands.CloseTicket())
 
     # --- what the customer does ---------------------------------------------------------------------------------------
 
     async def submit_contact(self, recovery: str, email: str = _EMAIL, phone: str = "") -> str | None:
-        """Answer the form; returns the recovery that has the contact now.
+        """Answers the form; returns the recovery that has the contact now.
 
         If the form's ticket is CLOSED, that recovery belongs to the follow-up. Returns None if the answer is kept as a
         claim, which changes no state. May refuse: LINK_EXPIRED, LINK_WITHDRAWN, LINK_UNKNOWN, INVALID_FIELD.
@@ -190,7 +190,7 @@ class CareTestKit:
             return self._desk.submit_contact(recovery, email, phone, now)
 
     async def customer_writes(self, ticket: str) -> None:
-        """Write a message of the customer in the chat. It reopens a RESOLVED ticket.
+        """Writes a message of the customer in the chat. It reopens a RESOLVED ticket.
 
         May refuse: TICKET_CLOSED, CHAT_LOCKED.
         """
@@ -200,12 +200,12 @@ class CareTestKit:
     # --- what time does -----------------------------------------------------------------------------------------------
 
     async def expire(self, recovery: str) -> None:
-        """Set a form's expiry to now. Refuses with ILLEGAL_TRANSITION if no form is live."""
+        """Sets a form's expiry to now. Refuses with ILLEGAL_TRANSITION if no form is live."""
         async with self._acting() as now:
             self._desk.expire_now(recovery, now)
 
     async def wait_until_idle(self, name: str) -> None:
-        """Wait until the workflow of a recovery, a message or a ticket waits for time or for a poke. No time passes.
+        """Waits until the workflow of a recovery, a message or a ticket waits for time or for a poke. No time passes.
 
         Call it before each simulated action, such as ``submit_contact``. If a poke arrives while an activity is
         starting, a server that skips time loses that activity. The real server does not.
@@ -215,7 +215,7 @@ class CareTestKit:
             pass
 
     async def run_to_end(self, name: str) -> Any:  # noqa: ANN401 - the type of the result depends on the name
-        """Skip time until the workflow of a recovery, a message or a ticket ends; returns its result.
+        """Skips time until the workflow of a recovery, a message or a ticket ends; returns its result.
 
         Without the kit's relay, the workflow is poked, or started if it does not run. Use this method instead of a
         handle made from the workflow's id, because time does not pass while such a handle waits.
@@ -235,7 +235,7 @@ class CareTestKit:
 
     @asynccontextmanager
     async def _acting(self) -> AsyncIterator[datetime]:
-        """Yield the time, and wake the workflows of what the block changed. Refusals become errors of the contract."""
+        """Yields the time, then wakes the workflows of what the block changed. Converts refusals to contract errors."""
         now = await self._now()
         with as_care_errors():
             yield now
@@ -254,7 +254,7 @@ class CareTestKit:
 
 
 def _is_idle(status: ContactRecoveryStatus | MessageDeliveryStatus | TicketWorkflowStatus) -> bool:
-    """Tell whether a workflow runs no activity: its status is that of a plan that waits."""
+    """Tells whether a workflow runs no activity: its status is that of a plan that waits."""
     match status:
         case ContactRecoveryStatus(plan=plan, doing=doing):
             return doing == recovery_wording.describe_step(plan) and plan.step in _IDLE_RECOVERY_STEPS

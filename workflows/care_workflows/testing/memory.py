@@ -37,7 +37,7 @@ class Memory:
     """The tickets of one organization. All of them are assigned to ``alice``."""
 
     def __init__(self, organization: str, policy: Policy) -> None:
-        """Begin without tickets."""
+        """Begins without tickets."""
         settings = Layer(policy.settings(), frozenset(FIELDS))
         self.organization: Final = Organization(organization, organization, "", settings, 0, _BEGIN, _BEGIN)
         self.alice: Final = Agent(organization, ASSIGNEE, "Alice", True, True, (), _BEGIN, _BEGIN)
@@ -55,13 +55,13 @@ class Memory:
     # --- loading ------------------------------------------------------------------------------------------------------
 
     def new_ticket(self, site: str, review: str | None, now: datetime) -> CreationSnapshot:
-        """Load the state that the decision on a new ticket needs, and store the review if it is new."""
+        """Loads the state that the decision on a new ticket needs, and stores the review if it is new."""
         found = self._review(site, review, now) if review is not None else None
         number = self._open_number(found.id) if found else None
         return CreationSnapshot(self.organization, None, found, number, self.alice)
 
     def ticket(self, number: int, named: Recovery | None = None) -> TicketSnapshot:
-        """Load a ticket; raises RESOURCE_NOT_FOUND."""
+        """Loads a ticket; raises RESOURCE_NOT_FOUND."""
         if number not in self.tickets:
             raise not_found(names.ticket(self.organization.id, number))
         ticket = self.tickets[number]
@@ -78,14 +78,14 @@ class Memory:
         )
 
     def recovery(self, name: names.RecoveryName) -> RecoverySnapshot:
-        """Load a recovery for its workflow; raises RESOURCE_NOT_FOUND."""
+        """Loads a recovery for its workflow; raises RESOURCE_NOT_FOUND."""
         recovery = self.recoveries.get(name.id)
         if recovery is None or (recovery.organization, recovery.ticket_number) != (name.organization, name.number):
             raise not_found(str(name))
         return RecoverySnapshot(self.ticket(name.number, recovery), recovery, self._siblings(recovery))
 
     def delivery(self, name: names.MessageName) -> DeliverySnapshot:
-        """Load a message to the customer for its workflow; raises RESOURCE_NOT_FOUND."""
+        """Loads a message to the customer for its workflow; raises RESOURCE_NOT_FOUND."""
         delivery = self.deliveries.get(name.id)
         if delivery is None or (delivery.organization, delivery.ticket_number) != (name.organization, name.number):
             raise not_found(str(name))
@@ -95,7 +95,7 @@ class Memory:
         return DeliverySnapshot(self.ticket(name.number), self.messages[name.id], delivery, contact, is_rejected)
 
     def form(self, name: names.RecoveryName) -> FormSnapshot:
-        """Load a form for an answer to it; raises RESOURCE_NOT_FOUND."""
+        """Loads a form for an answer to it; raises RESOURCE_NOT_FOUND."""
         loaded = self.recovery(name)
         form = FormSnapshot(loaded.base, loaded.recovery, ())
         ticket = loaded.base.ticket
@@ -110,7 +110,7 @@ class Memory:
     # --- committing ---------------------------------------------------------------------------------------------------
 
     def commit(self, scheduled: ScheduledDecision) -> None:
-        """Store a decision, and record which workflows it wakes."""
+        """Stores a decision, and records which workflows it wakes."""
         decision = scheduled.decision
         ticket = decision.ticket
         self.recoveries |= {each.id: each for each in (decision.recovery, decision.new_recovery) if each}
@@ -126,7 +126,7 @@ class Memory:
         self._record_wakes(decision)
 
     def expire_now(self, recovery: Recovery, now: datetime) -> None:
-        """Set a form's expiry to now, and wake its workflow, which ends the form."""
+        """Sets a form's expiry to now, and wakes its workflow, which ends the form."""
         self.recoveries[recovery.id] = replace(recovery, expire_time=now)
         self.to_wake.append(recovery.name)
 
@@ -157,7 +157,7 @@ class Memory:
         return review
 
     def _open_number(self, review_id: UUID | None) -> int | None:
-        """Return the number of the review's ticket that is not CLOSED."""
+        """Returns the number of the review's ticket that is not CLOSED."""
         numbers = (
             ticket.number
             for ticket in self.tickets.values()

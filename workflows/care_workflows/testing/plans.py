@@ -21,17 +21,17 @@ _UNSPECIFIED: Final = "UNSPECIFIED"
 
 
 def location(ticket: Ticket) -> str:
-    """Return the name of a ticket's location."""
+    """Returns the name of a ticket's location."""
     return names.location(ticket.organization, ticket.location)
 
 
 def channel(found: Channel) -> message_pb2.Channel.ValueType:
-    """Convert a channel."""
+    """Converts a channel."""
     return message_pb2.Channel.Value(f"CHANNEL_{found}")
 
 
 def recovery_plan(snapshot: RecoverySnapshot, timing: SiteTiming, now: datetime) -> pb.RecoveryPlan:
-    """Convert a recovery's next step at ``now``."""
+    """Converts a recovery's next step at ``now``."""
     ticket, recovery, review = snapshot.base.ticket, snapshot.recovery, snapshot.base.review
     plan = snapshot.plan(now, timing)
     plan_message = pb.RecoveryPlan(
@@ -54,7 +54,7 @@ def recovery_plan(snapshot: RecoverySnapshot, timing: SiteTiming, now: datetime)
 
 
 def delivery_plan(snapshot: DeliverySnapshot, now: datetime) -> pb.DeliveryPlan:
-    """Convert the next step of a message to the customer at ``now``."""
+    """Converts the next step of a message to the customer at ``now``."""
     ticket, delivery = snapshot.base.ticket, snapshot.delivery
     plan = snapshot.plan(now)
     plan_message = pb.DeliveryPlan(
@@ -77,7 +77,7 @@ def delivery_plan(snapshot: DeliverySnapshot, now: datetime) -> pb.DeliveryPlan:
 
 
 def deadline_plan(ticket: Ticket, now: datetime) -> pb.DeadlinePlan:
-    """Convert the next deadline of a ticket."""
+    """Converts the next deadline of a ticket."""
     timing = ticket.timing
     plan_message = pb.DeadlinePlan(
         step=pb.DEADLINE_STEP_WAIT,

@@ -34,13 +34,13 @@ class Policy:
     """How long after RESOLVED a ticket is closed, in whole days; zero for never."""
 
     def __post_init__(self) -> None:
-        """Check the days; raises ValueError."""
+        """Checks the days; raises ValueError."""
         for name in ("inactivity", "inactivity_warning", "grace"):
             if getattr(self, name) % _DAY:
                 raise ValueError(f"{name} must be a whole number of days, as in the service's settings")
 
     def settings(self) -> Settings:
-        """Return the organization's settings: those of the policy, and the service's defaults for the rest."""
+        """Returns the organization's settings: those of the policy, and the service's defaults for the rest."""
         return Settings(
             form_lifetime=self.form_lifetime,
             form_reminders=self.form_reminders,
@@ -50,5 +50,5 @@ class Policy:
         )
 
     def site_timing(self) -> SiteTiming:
-        """Return the times that apply to review sites."""
+        """Returns the times that apply to review sites."""
         return SiteTiming(checks=self.moderation_checks, settle=self.settle)

@@ -30,7 +30,7 @@ CODES: Final[Mapping[Reason, grpc.StatusCode]] = {
 
 @contextmanager
 def as_care_errors() -> Iterator[None]:
-    """Turn refusals of the rules into the errors that the service's client raises."""
+    """Turns refusals of the rules into the errors that the service's client raises."""
     try:
         yield
     except Refusal as refusal:
@@ -39,7 +39,7 @@ def as_care_errors() -> Iterator[None]:
 
 @asynccontextmanager
 async def as_statuses(context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[None]:
-    """Turn refusals of the rules into the status of the call."""
+    """Turns refusals of the rules into the status of the call."""
     try:
         yield
     except Refusal as refusal:

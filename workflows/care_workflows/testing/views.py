@@ -15,12 +15,12 @@ _PAGES: Final = "https://care.example"
 
 
 def form_link(recovery: UUID) -> str:
-    """Return the link to a form."""
+    """Returns the link to a form."""
     return f"{_PAGES}/f/{recovery}"
 
 
 def chat_link(contact: UUID) -> str:
-    """Return the link to the chat with a contact."""
+    """Returns the link to the chat with a contact."""
     return f"{_PAGES}/c/{contact}"
 
 
@@ -28,7 +28,7 @@ class Views:
     """One record for each ticket, recovery and message to a customer. A record stays the same object."""
 
     def __init__(self, memory: Memory) -> None:
-        """Begin without records."""
+        """Begins without records."""
         self._memory = memory
         self.tickets: dict[int, Ticket] = {}
         self.recoveries: dict[UUID, Recovery] = {}
@@ -36,11 +36,11 @@ class Views:
         self._reviews: dict[UUID, Review] = {}
 
     def record_deadline(self, number: int, kind: DeadlineKind) -> None:
-        """Record that a deadline of a ticket was fired."""
+        """Records that a deadline of a ticket was fired."""
         self.tickets[number].fired_deadlines.append(kind.value)
 
     def refresh(self, number: int) -> None:
-        """Update the records of a ticket, its recoveries and its messages."""
+        """Updates the records of a ticket, its recoveries and its messages."""
         stored = self._memory.tickets[number]
         timing = stored.timing
         review = self._review(stored.review_id) if stored.review_id else None

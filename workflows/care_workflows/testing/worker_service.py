@@ -49,7 +49,7 @@ class FakeWorkerService(WorkerServiceServicer):
     """See the contract for each method."""
 
     def __init__(self, desk: Desk, now: Callable[[], Awaitable[datetime]], wake: Callable[[], Awaitable[None]]) -> None:
-        """Serve ``desk`` with the clock ``now``. ``wake`` is called after each change that may wake workflows."""
+        """Serves ``desk`` with the clock ``now``. ``wake`` is called after each change that may wake workflows."""
         self._desk = desk
         self._memory = desk.memory
         self._now = now
@@ -208,7 +208,7 @@ def _parsed(parse: Callable[[str], NameT], name: str) -> NameT:
 def _posting_grant(snapshot: RecoverySnapshot, step: RecoveryStep) -> pb.PostingGrant:
     recovery, review = snapshot.recovery, snapshot.base.review
     if review is None:
-        raise AssertionError("only a recovery with a review is handed out")
+        raise AssertionError("the recovery has no review; begin_posting must not hand it out")
     link, text = form_link(recovery.id), recovery.reply_text
     return pb.PostingGrant(
         attempt=recovery.attempt,

@@ -27,7 +27,7 @@ def test_valid_hours_have_no_mistakes(hours: BusinessHours) -> None:
 
 
 @pytest.mark.parametrize(
-    ("hours", "words"),
+    ("hours", "message"),
     [
         (replace(OFFICE, zone="Europe/Atlantis"), "unknown time zone; use a name of the IANA database"),
         (replace(OFFICE, zone=""), "unknown time zone; use a name of the IANA database"),
@@ -58,9 +58,9 @@ def test_valid_hours_have_no_mistakes(hours: BusinessHours) -> None:
         ),
     ],
 )
-def test_a_mistake_in_hours_is_named_with_what_to_do(hours: BusinessHours, words: str) -> None:
+def test_a_mistake_in_hours_is_named_with_what_to_do(hours: BusinessHours, message: str) -> None:
     (wrong,) = hours.check()
-    assert words in wrong
+    assert message in wrong
 
 
 def test_all_mistakes_are_reported_at_once() -> None:

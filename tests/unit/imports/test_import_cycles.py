@@ -1,4 +1,4 @@
-"""There is no import circle, including imports inside functions and for types only."""
+"""The packages have no import cycles. Imports inside functions and type-only imports count too."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import grimp
 PYPROJECT = Path(__file__).parents[3] / "pyproject.toml"
 
 
-def circle(imports: Mapping[str, set[str]]) -> list[str]:
-    """Returns the modules of a circle, with the first one again at the end, or an empty list if there is none."""
+def find_cycle(imports: Mapping[str, set[str]]) -> list[str]:
+    """Returns the modules of a cycle, with the first one repeated at the end; empty if there is no cycle."""
     try:
         TopologicalSorter(imports).prepare()
     except CycleError as error:
@@ -21,14 +21,14 @@ def circle(imports: Mapping[str, set[str]]) -> list[str]:
     return []
 
 
-def test_there_is_no_import_circle() -> None:
+def test_there_is_no_import_cycle() -> None:
     packages = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["tool"]["importlinter"]["root_packages"]
     graph = grimp.build_graph(*packages, cache_dir=None)
     imports = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
     assert {"care_service.running.production", "care_rules.settings", "care_cli.app"} <= imports.keys()
-    assert circle(imports) == []
+    assert find_cycle(imports) == []
 
 
-def test_a_circle_is_found() -> None:
-    assert sorted(circle({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}})[1:]) == ["a", "b", "c"]
-    assert circle({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
+def test_find_cycle_detects_a_cycle() -> None:
+    assert sorted(find_cycle({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}})[1:]) == ["a", "b", "c"]
+    assert find_cycle({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
