@@ -19,6 +19,14 @@ Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 _RESET_TIMEOUT: Final = 5.0
 """Seconds for resetting a connection whose statement was interrupted; after that, it is closed."""
+_BROKEN: Final = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+)
 _CLOSED: Final = "the pool of connections is closed"
 
 
@@ -101,7 +109,7 @@ class Pool:
         """Gives a connection back. `error` is what ended its use."""
         if connection.is_closed():
             self._forget()
-        elif self._is_closed:
+        elif self._is_closed or _is_broken(error):
             connection.terminate()
             self._forget()
         elif isinstance(error, asyncio.CancelledError | TimeoutError) or connection.is_in_transaction():
@@ -149,6 +157,14 @@ class Pool:
         self._open -= len(free) + len(resets)
         closing = (connection.close(timeout=_RESET_TIMEOUT) for connection in free)
         await asyncio.gather(*resets.values(), *closing, return_exceptions=True)
+
+
+def _is_broken(error: BaseException | None) -> bool:
+    """Tells whether a connection whose use ended by the error must not be used again.
+
+    After the server has ended, asyncpg may report a connection as open, and mix up its state.
+    """
+    return isinstance(error, _BROKEN) and not isinstance(error, TimeoutError)
 
 
 class Lease:

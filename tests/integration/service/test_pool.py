@@ -199,3 +199,23 @@ async def test_closing_closes_a_connection_that_is_being_reset(opening: Opening)
     await pool.close()
     assert connection.is_closed()
     assert pool.in_use == 0
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConnectionResetError(),
+        asyncpg.InternalClientError("another operation is in progress"),
+        asyncpg.ConnectionDoesNotExistError(),
+        asyncpg.AdminShutdownError(),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_a_connection_that_failed_is_not_used_again(opening: Opening, error: Exception) -> None:
+    pool = Pool(opening, 1, NEVER)
+    with pytest.raises(type(error)):
+        async with pool.lease():
+            raise error
+    async with pool.lease() as connection:
+        assert connection is opening.opened[1]
+    await pool.close()

@@ -150,8 +150,8 @@ EDITS: Final = (
     Edit(
         "a connection that is released after the pool closed stays open",
         f"{_STORAGE}/pool.py",
-        "        elif self._is_closed:\n            connection.terminate()\n            self._forget()\n",
-        "",
+        "elif self._is_closed or _is_broken(error):",
+        "elif _is_broken(error):",
         (f"{_SERVICE}/test_pool.py::test_closing_ends_waits_and_refuses_leases",),
     ),
     Edit(
