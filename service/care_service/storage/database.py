@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool, QueuePool
 
 from care_rules.refusals import Reason, Refusal, time_limit_exceeded
-from care_service.storage.pool import Connection, Lease, Pool
+from care_service.storage.pool import CONNECTION_ERRORS, Connection, Lease, Pool
 
 _RETRY_AFTER: Final = timedelta(seconds=1)
 _WAIT: Final = 5.0
@@ -38,15 +38,8 @@ PLANNER_SETTINGS: Final = {
 }
 """The planner's settings in a session for reads."""
 _UNAVAILABLE: Final = (
-    OSError,
-    TimeoutError,
-    asyncpg.InterfaceError,
-    # After the server has ended, asyncpg may mix up the state of the connection.
-    asyncpg.InternalClientError,
-    asyncpg.PostgresConnectionError,
+    *CONNECTION_ERRORS,
     asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
     DisconnectionError,
     PoolTimeoutError,
@@ -136,11 +129,17 @@ class Database:
     async def reads(self) -> AsyncIterator[AsyncConnection]:
         """Yields a SQLAlchemy connection whose statements commit at once, planned by `PLANNER_SETTINGS`.
 
-        Raises the same refusals as `driver`.
+        A connection whose block fails is closed: it may be broken, or have settings that the block changed. Raises the
+        same refusals as `driver`.
         """
         try:
             async with AsyncExitStack() as stack:
-                yield await self._connect(stack)
+                connection = await self._connect(stack)
+                try:
+                    yield connection
+                except BaseException:
+                    await connection.invalidate()
+                    raise
         except DBAPIError as error:
             cause = error.orig.__cause__ if error.orig else None
             if refusal := _refusal(cause or error):
@@ -219,7 +218,7 @@ class _RefusingLease(Lease):
 
 
 def _refusal(error: BaseException) -> Refusal | None:
-    """Returns the refusal for an error of the database; None for an error that is a fault of ours."""
+    """Returns the refusal for an error of the database; None for any other error."""
     if isinstance(error, asyncpg.QueryCanceledError):
         return time_limit_exceeded()
     return unavailable() if isinstance(error, _UNAVAILABLE) else None

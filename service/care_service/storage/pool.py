@@ -19,14 +19,16 @@ Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 _RESET_TIMEOUT: Final = 5.0
 """Seconds for resetting a connection whose statement was interrupted; after that, it is closed."""
-_BROKEN: Final = (
+CONNECTION_ERRORS: Final = (
     OSError,
     asyncpg.InterfaceError,
+    # After the server has ended, asyncpg may mix up the state of the connection, and report it as open.
     asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
 )
+"""Errors after which a connection can't be used."""
 _CLOSED: Final = "the pool of connections is closed"
 
 
@@ -107,12 +109,13 @@ class Pool:
 
     def release(self, connection: Connection, error: BaseException | None = None) -> None:
         """Gives a connection back. `error` is what ended its use."""
+        was_interrupted = isinstance(error, asyncio.CancelledError | TimeoutError)
         if connection.is_closed():
             self._forget()
-        elif self._is_closed or _is_broken(error):
+        elif self._is_closed or (isinstance(error, CONNECTION_ERRORS) and not was_interrupted):
             connection.terminate()
             self._forget()
-        elif isinstance(error, asyncio.CancelledError | TimeoutError) or connection.is_in_transaction():
+        elif was_interrupted or connection.is_in_transaction():
             self._resets[connection] = asyncio.get_running_loop().create_task(self._reset(connection))
         else:
             self._pass_on(connection)
@@ -121,7 +124,7 @@ class Pool:
         """Waits until the server has given up an interrupted statement, and ends its transaction."""
         try:
             await connection.reset(timeout=_RESET_TIMEOUT)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except (asyncpg.PostgresError, *CONNECTION_ERRORS):
             connection.terminate()
         finally:
             self._resets.pop(connection, None)
@@ -157,14 +160,6 @@ class Pool:
         self._open -= len(free) + len(resets)
         closing = (connection.close(timeout=_RESET_TIMEOUT) for connection in free)
         await asyncio.gather(*resets.values(), *closing, return_exceptions=True)
-
-
-def _is_broken(error: BaseException | None) -> bool:
-    """Tells whether a connection whose use ended by the error must not be used again.
-
-    After the server has ended, asyncpg may report a connection as open, and mix up its state.
-    """
-    return isinstance(error, _BROKEN) and not isinstance(error, TimeoutError)
 
 
 class Lease:

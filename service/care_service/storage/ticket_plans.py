@@ -45,10 +45,6 @@ async def _are_few(connection: AsyncConnection, candidates: Sequence[Select[Any]
 async def all_joins(connection: AsyncConnection) -> AsyncIterator[None]:
     """Lets the planner join by any method until the block is left, as a count of many tickets needs it."""
     await connection.execute(_SET_JOINS, {"value": "on"})
-    try:
-        yield
-    except BaseException:
-        # A failed connection may not be able to set anything. So the pool replaces it.
-        await connection.invalidate()
-        raise
+    yield
+    # Not after a failure, which closes the connection: see `Database.reads`.
     await connection.execute(_SET_JOINS, {"value": "off"})

@@ -40,7 +40,7 @@ RARELY: Final = 0.25
 SITE_STEPS: Final = (worker.RECOVERY_STEP_POST, worker.RECOVERY_STEP_READ, worker.RECOVERY_STEP_RETRACT)
 
 LOCAL: Final = (
-    # Names that each side generates, values of which the kit has only one, and values that it leaves out.
+    # Names that each side generates, values that exist only once in the kit, and values that it leaves out.
     "ticket",
     "location",
     "assignee",

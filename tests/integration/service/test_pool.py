@@ -219,3 +219,17 @@ async def test_a_connection_that_failed_is_not_used_again(opening: Opening, erro
     async with pool.lease() as connection:
         assert connection is opening.opened[1]
     await pool.close()
+
+
+async def test_a_reset_that_fails_frees_the_place_of_its_connection(
+    opening: Opening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object, **__: object) -> None:
+        raise asyncpg.InternalClientError("another operation is in progress")
+
+    pool = Pool(opening, 1, NEVER)
+    monkeypatch.setattr(asyncpg.Connection, "reset", fail)
+    pool.release(await pool.acquire(), asyncio.CancelledError())
+    async with pool.lease() as connection:
+        assert connection is opening.opened[1]
+    await pool.close()

@@ -136,7 +136,7 @@ EDITS: Final = (
     Edit(
         "a connection is used again while its cancelled statement still runs",
         f"{_STORAGE}/pool.py",
-        "elif isinstance(error, asyncio.CancelledError | TimeoutError) or connection.is_in_transaction():",
+        "elif was_interrupted or connection.is_in_transaction():",
         "elif False:",
         (f"{_SERVICE}/test_pool.py::test_a_transaction_that_was_left_open_is_rolled_back",),
     ),
@@ -150,8 +150,8 @@ EDITS: Final = (
     Edit(
         "a connection that is released after the pool closed stays open",
         f"{_STORAGE}/pool.py",
-        "elif self._is_closed or _is_broken(error):",
-        "elif _is_broken(error):",
+        "elif self._is_closed or (isinstance(error, CONNECTION_ERRORS) and not was_interrupted):",
+        "elif isinstance(error, CONNECTION_ERRORS) and not was_interrupted:",
         (f"{_SERVICE}/test_pool.py::test_closing_ends_waits_and_refuses_leases",),
     ),
     Edit(
@@ -163,8 +163,8 @@ EDITS: Final = (
     ),
     Edit(
         "a failed count leaves its planner settings to the next statement",
-        f"{_STORAGE}/ticket_plans.py",
-        "        await connection.invalidate()\n",
+        f"{_STORAGE}/database.py",
+        "                    await connection.invalidate()\n",
         "",
         (f"{_SERVICE}/test_database.py::test_a_failed_count_of_many_tickets_leaves_the_planner_as_it_was",),
     ),
