@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from playwright.async_api import Browser
 
 from tests.e2e.scenario import Scenario
 from tests.support import system as systems
+from tests.support.browser import chromium
 from tests.support.system import System
 from tools.collector import Collector, run_collector
 
@@ -52,3 +54,10 @@ async def system(running: System) -> AsyncIterator[System]:
 @pytest.fixture
 async def scenario(system: System) -> Scenario:
     return await Scenario.open(system)
+
+
+@pytest.fixture(scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    """A browser that the tests of a module share."""
+    async with chromium() as found:
+        yield found

@@ -13,16 +13,12 @@ from google.rpc import code_pb2
 from playwright.async_api import Browser, Page, ViewportSize, expect
 
 from care.v1 import customer_service_pb2 as pb
-from care.v1.customer_service_pb2_grpc import CustomerServiceStub
-from care_client.channel import open_channel
-from care_web.app import create_app
 from tests.e2e.page_languages import BY_LANGUAGE
 from tests.integration.web import customer_service
 from tests.integration.web.chat_service import Chat
 from tests.integration.web.customer_service import CustomerService
 from tests.integration.web.refusals import Failure
-from tests.support.browser import chromium
-from tests.support.serving import serve
+from tests.support.pages import serve_pages
 
 pytestmark = pytest.mark.browser
 
@@ -54,12 +50,6 @@ class Site:
         return self.service.chats["chat"]
 
 
-@pytest.fixture(scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as found:
-        yield found
-
-
 @pytest.fixture
 async def site() -> AsyncIterator[Site]:
     service = CustomerService()
@@ -71,8 +61,7 @@ async def site() -> AsyncIterator[Site]:
         await long.say(f"Message {number}", CUSTOMER if number % 2 else pb.CHAT_AUTHOR_BUSINESS)
     async with (
         customer_service.serve(service) as address,
-        open_channel(address) as channel,
-        serve(create_app(CustomerServiceStub(channel))) as url,
+        serve_pages(address) as url,
     ):
         yield Site(url, service)
 

@@ -16,14 +16,11 @@ import grpc
 import httpx
 import pytest
 
-from care.v1.customer_service_pb2_grpc import CustomerServiceStub
-from care_client.channel import open_channel
 from care_client.errors import CareError
-from care_web.app import create_app
 from tests.integration.service.crossing.acts import ACTS, add_contact, raise_ticket, unlock
 from tests.integration.service.crossing.looking import learn, look
 from tests.integration.service.crossing.world import NothingFitsError, World
-from tests.support.serving import serve
+from tests.support.pages import serve_pages
 from tests.support.tenant import Tenant
 
 SEED: Final = os.environ.get("CROSSING_SEED")
@@ -37,8 +34,7 @@ EVERYTHING: Final = 200
 async def run(tenant: Tenant, seed: int, steps: int) -> set[str]:
     """Runs random acts with checks. Returns the acts that succeeded at least once."""
     async with (
-        open_channel(tenant.care.address) as channel,
-        serve(create_app(CustomerServiceStub(channel))) as url,
+        serve_pages(tenant.care.address) as url,
         httpx.AsyncClient(base_url=url, trust_env=False) as browser,
         grpc.aio.insecure_channel(tenant.care.address) as bare,
     ):

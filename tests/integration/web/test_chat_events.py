@@ -16,7 +16,6 @@ from structlog.testing import capture_logs
 from care.v1 import customer_service_pb2 as pb
 from care.v1.customer_service_pb2_grpc import CustomerServiceStub
 from care_client.channel import open_channel
-from care_web.app import create_app
 from care_web.chat_client import ChatClient
 from care_web.chat_events import MAX_STREAMS_PER_LINK
 from care_web.service_errors import TryLater
@@ -25,8 +24,8 @@ from tests.integration.web.chat_service import Chat
 from tests.integration.web.customer_service import CustomerService
 from tests.integration.web.page import Page
 from tests.integration.web.refusals import Failure
+from tests.support.pages import serve_pages
 from tests.support.plain_http import NO_TLS
-from tests.support.serving import serve
 
 EVENTS = "/c/t/events?lang=en"
 MAX_STREAMS = 7
@@ -75,8 +74,7 @@ async def chat(service: CustomerService) -> Chat:
 async def browser(service: CustomerService) -> AsyncIterator[httpx.AsyncClient]:
     async with (
         customer_service.serve(service) as address,
-        open_channel(address) as channel,
-        serve(create_app(CustomerServiceStub(channel), max_streams=MAX_STREAMS)) as url,
+        serve_pages(address, max_streams=MAX_STREAMS) as url,
         httpx.AsyncClient(base_url=url, trust_env=False, verify=NO_TLS) as client,
     ):
         yield client

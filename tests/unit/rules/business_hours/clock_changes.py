@@ -179,7 +179,7 @@ CLOCK_CHANGES: Final = [
     ),
     # Half an hour before that second midnight, which ends Saturday, the clock shows Sunday, 0:30.
     Case(
-        "from an instant of which the clock shows the day after",
+        "from an instant whose local date is a day later",
         weekdays(HAVANA, "", saturday="22:00-24:00"),
         "2025-11-02 04:30",
         HOUR / 2,
@@ -205,7 +205,7 @@ CLOCK_CHANGES: Final = [
     # St. John's, November 7, 2010, 02:31 UTC: 0:01 at -2:30 becomes 23:01 of Saturday at -3:30. Sunday's hours start at
     # its first minute, 02:30 UTC, and half an hour later the clock shows Saturday, 23:30.
     Case(
-        "to an instant of which the clock shows the day before",
+        "to an instant whose local date is a day earlier",
         sundays(ST_JOHNS, "0:00-1:00"),
         "2010-11-07 02:00",
         HOUR / 2,
@@ -213,7 +213,7 @@ CLOCK_CHANGES: Final = [
     ),
     # They go on until Sunday 1:00 at -3:30, 04:30 UTC.
     Case(
-        "from an instant of which the clock shows the day before",
+        "from an instant whose local date is a day earlier",
         sundays(ST_JOHNS, "0:00-1:00"),
         "2010-11-07 03:00",
         HOUR * 3 / 2,
