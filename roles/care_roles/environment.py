@@ -196,13 +196,26 @@ def run(main: Callable[[], Awaitable[None]], role: str, *, ends_process: bool = 
     the process (https://github.com/temporalio/sdk-python/issues/300).
     """
     try:
-        asyncio.run(_until_signal(main))
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_until_signal(main))
     except ConfigurationError as error:
         print(f"care {role}: {error}", file=sys.stderr)  # noqa: T201  (logs may not be configured yet)
         return EXIT_CONFIGURATION
     if ends_process:
         end_process(EXIT_OK)
     return EXIT_OK
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Returns uvloop's factory where uvloop is installed, else None for asyncio's own event loop.
+
+    With uvloop, a statement with its result takes a third less CPU time.
+    """
+    try:
+        import uvloop  # noqa: PLC0415 - not available on every system
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
 
 
 def end_process(status: int) -> NoReturn:

@@ -152,7 +152,11 @@ _TEXTS: Final = frozenset({"description", "subject"})
 
 def ticket_changes(before: Ticket | None, after: Ticket) -> tuple[FieldChange, ...]:
     """Returns the logged changes between two versions of a ticket, sorted by field name. Texts have no values."""
-    compared = ((field, text(before) if before else "", text(after)) for field, text in LOGGED.items())
+    compared = (
+        (field, text(before) if before else "", text(after))
+        for field, text in LOGGED.items()
+        if before is None or getattr(before, field) != getattr(after, field)
+    )
     return tuple(
         FieldChange(_SHOWN_AS.get(field, field), *(("", "") if field in _TEXTS else (old, new)))
         for field, old, new in compared

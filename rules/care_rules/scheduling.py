@@ -7,10 +7,10 @@ forgets the deadlines is a type error.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from care_rules.business_hours import Pause
-from care_rules.deadlines import recompute_deadlines
+from care_rules.deadlines import recompute_deadlines, recompute_timing
 from care_rules.decision import Decision, bump_revision
 from care_rules.entities.activity import Activity, ActivityType, ActorKind
 from care_rules.entities.recovery import Recovery
@@ -98,13 +98,14 @@ def _schedule(decision: Decision, settings: Settings, live: Recovery | None) -> 
         return keep_schedule(decision)
     # An automatic message is not activity of a person.
     is_automatic = bool(decision.messages) and decision.messages[-1].automatic
-    ticket = replace(decision.ticket, timing=_new_timing(decision.ticket, entry, is_automatic=is_automatic))
-    ticket = recompute_deadlines(ticket, live, settings)
-    decision = replace(decision, ticket=ticket)
-    if _needs_wake(entry, ticket):
+    timing = _new_timing(decision.ticket, entry, is_automatic=is_automatic)
+    timing = recompute_timing(decision.ticket, timing, live, settings)
+    wakes = _needs_wake(entry, timing)
+    if wakes:
         # The wake informs the workflow, which then needs no other one for the same deadline.
-        decision = replace(_inform_workflow(decision), wakes_ticket=True)
-    return ScheduledDecision(decision, _MAKER)
+        timing = replace(timing, watch_time=timing.next_time)
+    ticket = replace(decision.ticket, timing=timing)
+    return ScheduledDecision(replace(decision, ticket=ticket, wakes_ticket=wakes), _MAKER)
 
 
 def _inform_workflow(decision: Decision) -> Decision:
@@ -115,21 +116,22 @@ def _inform_workflow(decision: Decision) -> Decision:
 
 def _new_timing(ticket: Ticket, entry: Activity, *, is_automatic: bool) -> Timing:
     timing, now = ticket.timing, entry.create_time
+    changes: dict[str, Any] = {}
     by_person = entry.actor_kind is not ActorKind.WORKFLOW and not is_automatic
     # The failed delivery of a warning must not restart the inactivity: the warning would be sent again and again.
     is_failed_warning = entry.type is ActivityType.DELIVERY_FAILED and timing.warn_time is not None
     if by_person or (entry.type in _RESTARTS_INACTIVITY and not is_failed_warning):
-        timing = replace(timing, active_time=now, warn_time=None)
+        changes |= {"active_time": now, "warn_time": None}
     if entry.type in _RESPONSES and timing.first_response_time is None:
-        timing = replace(timing, first_response_time=now)
+        changes["first_response_time"] = now
     if entry.type is ActivityType.FORM_REQUESTED:
-        timing = replace(timing, reminders=0)
+        changes["reminders"] = 0
     waits = _waits_for_customer(ticket, entry, is_automatic=is_automatic)
     if waits and timing.waits_since is None:
-        return replace(timing, waits_since=now)
+        changes["waits_since"] = now
     if not waits and timing.waits_since is not None:
-        return replace(timing, waits_since=None, pauses=(*timing.pauses, Pause(timing.waits_since, now)))
-    return timing
+        changes |= {"waits_since": None, "pauses": (*timing.pauses, Pause(timing.waits_since, now))}
+    return replace(timing, **changes) if changes else timing
 
 
 def _waits_for_customer(ticket: Ticket, entry: Activity, *, is_automatic: bool) -> bool:
@@ -145,8 +147,8 @@ def _waits_for_customer(ticket: Ticket, entry: Activity, *, is_automatic: bool) 
     return ticket.contact_state is RecoveryState.AWAITING_CONTACT
 
 
-def _needs_wake(entry: Activity, ticket: Ticket) -> bool:
+def _needs_wake(entry: Activity, timing: Timing) -> bool:
     if entry.type in _STARTS_OR_ENDS_WORKFLOW:
         return True
-    time, watched = ticket.timing.next_time, ticket.timing.watch_time
+    time, watched = timing.next_time, timing.watch_time
     return time is not None and (watched is None or time < watched)

@@ -210,9 +210,12 @@ class SettingsRevision:
     create_time: datetime
 
 
+_DEFAULTS: Final = Settings()
+
+
 def merge_layers(organization: Layer, location: Layer | None) -> Settings:
     """Returns the settings that apply: the location's fields, else the organization's, else the defaults."""
-    whole = organization.apply_to(Settings())
+    whole = organization.apply_to(_DEFAULTS)
     return location.apply_to(whole) if location else whole
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Final
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -40,14 +41,19 @@ from care_rules.snapshot import TicketSnapshot
 from care_service.rpc import enums
 from care_service.usecases.ports.reader import MessageView, RecoveryView
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_SECONDS_PER_DAY: Final = 86_400
+_SITUATIONS: Final = 4_096
+"""How many situations have cached actions. Real callers cause fewer than a hundred."""
+
 
 def timestamp(time: datetime | None) -> Timestamp | None:
     """Converts a time. None stays None, which leaves a field unset."""
     if time is None:
         return None
-    converted = Timestamp()
-    converted.FromDatetime(time)
-    return converted
+    # `Timestamp.FromDatetime` takes three times as long, and a ticket has up to six times.
+    since = time - _EPOCH
+    return Timestamp(seconds=since.days * _SECONDS_PER_DAY + since.seconds, nanos=since.microseconds * 1_000)
 
 
 def from_timestamp(time: Timestamp) -> datetime:
@@ -58,7 +64,7 @@ def from_timestamp(time: Timestamp) -> datetime:
 def ticket_message(ticket: Ticket, contact: Contact | None, situation: Situation | None) -> ticket_pb2.Ticket:
     """Converts a ticket. `situation` is the caller's, and determines the `actions`; None gives the BASIC view."""
     organization = ticket.organization
-    return ticket_pb2.Ticket(
+    message = ticket_pb2.Ticket(
         name=ticket.name,
         number=ticket.number,
         subject=ticket.subject,
@@ -78,7 +84,6 @@ def ticket_message(ticket: Ticket, contact: Contact | None, situation: Situation
         resolve_time=timestamp(ticket.resolve_time),
         close_time=timestamp(ticket.close_time),
         etag=str(ticket.version),
-        actions=action_messages(situation) if situation else (),
         labels=ticket.labels,
         follow_up_of=names.ticket(organization, ticket.follow_up_of) if ticket.follow_up_of else "",
         follow_up=names.ticket(organization, ticket.follow_up) if ticket.follow_up else "",
@@ -86,16 +91,26 @@ def ticket_message(ticket: Ticket, contact: Contact | None, situation: Situation
         resolution_due_time=timestamp(ticket.timing.resolution_due_time),
         external_reference=ticket.external_reference,
     )
+    if situation is not None:
+        message.MergeFromString(_encoded_actions(situation))
+    return message
 
 
-def action_messages(situation: Situation) -> Iterable[ticket_pb2.TicketAction]:
-    """Converts the commands on a ticket: whether each is open in a situation, and if not, why."""
-    for command, reason in actions(situation):
-        yield ticket_pb2.TicketAction(
+@lru_cache(_SITUATIONS)
+def _encoded_actions(situation: Situation) -> bytes:
+    """Returns a ticket that has only its `actions`: whether each command is open in a situation, and if not, why.
+
+    It is encoded, because merging bytes takes a tenth of the time of making the messages.
+    """
+    found = [
+        ticket_pb2.TicketAction(
             command=command.value,
             allowed=reason is None,
             reason=enums.ERROR_REASON.to_contract(reason),
         )
+        for command, reason in actions(situation)
+    ]
+    return ticket_pb2.Ticket(actions=found).SerializeToString()
 
 
 def customer_message(contact: Contact) -> ticket_pb2.Customer:

@@ -9,16 +9,16 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
+from functools import cache, partial
 from traceback import extract_tb
 from typing import Any, Final, NoReturn, TypeVar, cast
 
 import grpc
-from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import DecodeError, Message
 from opentelemetry import context as contexts
 from opentelemetry.trace import set_span_in_context
@@ -204,7 +204,8 @@ class CareInterceptor(grpc.aio.ServerInterceptor):
         controls, started = self._controls, time.perf_counter()
         caller, reason = _ANONYMOUS, "CANCELLED"
         time_limit = asyncio.timeout(capacity.time_limit_seconds)
-        span = spans.begin(policy.method, context.invocation_metadata() or ())
+        metadata = context.invocation_metadata() or ()
+        span = spans.begin(policy.method, metadata)
         attached = contexts.attach(set_span_in_context(span))
         try:
             if capacity.is_exceeded_for(policy):
@@ -213,7 +214,7 @@ class CareInterceptor(grpc.aio.ServerInterceptor):
             if isinstance(request, _Malformed):
                 raise invalid(Violation("", "the request can't be decoded as this method's request type"))
             async with time_limit:
-                caller = await self._identify(policy, context)
+                caller = await self._identify(policy, metadata)
                 response = await handle(request, context)
         except Refusal as refusal:
             reason = refusal.reason.value
@@ -262,12 +263,12 @@ class CareInterceptor(grpc.aio.ServerInterceptor):
                     message = "The client reads the stream too slowly. Resume it from the last resume_token."
                     raise Refusal(Reason.RATE_LIMITED, message, retry_after=_RETRY_AFTER) from None
 
-    async def _identify(self, policy: Policy, context: Context) -> Caller:
+    async def _identify(self, policy: Policy, metadata: Iterable[tuple[str, str | bytes]]) -> Caller:
         now = self._clock.now()
         if policy.public:
             set_call(Call(policy.method, _ANONYMOUS, now))
             return _ANONYMOUS
-        verified = await self._authenticator.authenticate(context.invocation_metadata() or (), now)
+        verified = await self._authenticator.authenticate(metadata, now)
         caller = verified.caller
         policy.check(caller)
         # The first valid call creates the organization and the agent.
@@ -301,12 +302,12 @@ def _log(method: str, caller: Caller, ids: dict[str, str], code: str, reason: st
 
 
 def _loggable_ids(request: Message) -> dict[str, str]:
-    ids = {}
-    for field in ("name", "parent", "request_id"):
-        descriptor = request.DESCRIPTOR.fields_by_name.get(field)
-        if descriptor is not None and descriptor.type == FieldDescriptor.TYPE_STRING:
-            # Other values are left out, because a client can send anything here, even personal data.
-            value = str(getattr(request, field))
-            if _LOGGABLE_ID.fullmatch(value):
-                ids[field] = value
-    return ids
+    # Values of another form are left out, because a client can send anything here, even personal data.
+    values = ((field, getattr(request, field)) for field in _loggable_fields(request.DESCRIPTOR))
+    return {field: value for field, value in values if value and _LOGGABLE_ID.fullmatch(value)}
+
+
+@cache
+def _loggable_fields(request: Descriptor) -> tuple[str, ...]:
+    found = ((field, request.fields_by_name.get(field)) for field in ("name", "parent", "request_id"))
+    return tuple(field for field, descriptor in found if descriptor and descriptor.type == FieldDescriptor.TYPE_STRING)

@@ -117,8 +117,8 @@ class TicketHandlers(ticket_service_pb2_grpc.TicketServiceServicer):
         fields, caller = Fields(), current_call().caller
         name = fields.name("name", request.name, names.parse_ticket, NO_TICKET)
         fields.check()
-        snapshot = await tickets.get_ticket(self._store, name, caller)
-        return pb.GetTicketResponse(ticket=ticket_for(snapshot, caller))
+        view = await tickets.get_ticket(self._reader, name, caller)
+        return pb.GetTicketResponse(ticket=full_ticket(view, caller, view.agent))
 
     async def ListTickets(self, request: pb.ListTicketsRequest, context: Context) -> pb.ListTicketsResponse:
         """See the contract."""

@@ -26,12 +26,13 @@ _TRANSACTION = """greatest(pg_current_xact_id(), (
 """The transaction id that places an activity in the change feed. The id of a ticket's next activity is never lower.
 A transaction that waited for the ticket's lock may have a lower id than the one that held the lock. The higher id is
 correct for the feed, too: as soon as that transaction is visible, this one is."""
+_POSITION = (("transaction", _TRANSACTION),)
 _REPORT_DELAY = "30 seconds"
 """The delay of a wake that a report causes. An attempt at a review site reports and calls again in less time."""
 _TICKET_IMMUTABLE = frozenset(
     {"organization", "number", "location", "review_id", "reporter", "create_time", "follow_up_of", "follow_up"}
 )
-_CONTACT_MUTABLE = frozenset({"key_id", "verify_time"})
+_CONTACT_IMMUTABLE = frozenset(CONTACT.fields) - {"key_id", "verify_time"}
 _DELIVERY_IMMUTABLE = frozenset(
     {"organization", "ticket_number", "message_id", "contact_id", "channel", "create_time", "give_up_time"}
 )
@@ -76,7 +77,7 @@ def update_statement(scheduled: ScheduledDecision, record: IdempotencyRecord | N
         statement.add(
             "changed_contact",
             f"UPDATE contacts c SET"
-            f" {statement.assignments(CONTACT, decision.changed_contact, set(CONTACT.fields) - _CONTACT_MUTABLE)}"
+            f" {statement.assignments(CONTACT, decision.changed_contact, _CONTACT_IMMUTABLE)}"
             f"\n  FROM {source} s WHERE c.organization = s.organization AND c.ticket_number = s.number"
             f" AND c.id = {statement.parameter(decision.changed_contact.id, 'UUID')} RETURNING 1",
         )
@@ -143,7 +144,7 @@ def insert_statement(scheduled: ScheduledDecision, record: IdempotencyRecord | N
 
 def _add_rows(statement: Statement, decision: Decision, record: IdempotencyRecord | None) -> None:
     if decision.activity is not None:
-        statement.insert("activity", ACTIVITY, decision.activity, "ticket", computed={"transaction": _TRANSACTION})
+        statement.insert("activity", ACTIVITY, decision.activity, "ticket", computed=_POSITION)
     if decision.new_recovery is not None:
         statement.insert("new_recovery", RECOVERY, decision.new_recovery, "ticket")
     if decision.contact is not None:

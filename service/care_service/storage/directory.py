@@ -189,11 +189,10 @@ def _put_statement(
 ) -> Statement:
     table = mapping.table.name
     statement = Statement(f"Writes a row of {table}, new or changed.")
-    fields = list(mapping.values(entity))
-    columns = ", ".join(field for field, _, _ in fields)
-    values = ", ".join(statement.parameter(value, sql_type) for _, sql_type, value in fields)
+    typed = zip(mapping.values(entity), mapping.types.values(), strict=True)
+    columns, values = ", ".join(mapping.fields), ", ".join(statement.parameter(value, name) for value, name in typed)
     keys = ", ".join(column.name for column in mapping.table.primary_key.columns)
-    updates = ", ".join(f"{field} = excluded.{field}" for field, _, _ in fields if field in changed)
+    updates = ", ".join(f"{field} = excluded.{field}" for field in mapping.fields if field in changed)
     statement.add(
         "written",
         f"INSERT INTO {table} ({columns}) VALUES ({values})"

@@ -69,6 +69,18 @@ TICKET_QUERY: Final = f"""
     WHERE t.organization = $1::TEXT AND t.number = $2::BIGINT
 """
 
+VIEW_QUERY: Final = f"""
+    -- Reads a ticket with the contact of its live recovery, for a caller who only looks at it.
+    -- $1, $2: organization and number; $3: the agent who reads it, or NULL
+    SELECT {TICKET.select_list("t")}, {CONTACT.select_list("c")}, {AGENT.select_list("a")}
+    FROM tickets t
+    LEFT JOIN recoveries r ON r.organization = t.organization AND r.ticket_number = t.number AND r.id = t.recovery_id
+    LEFT JOIN contacts c
+      ON c.organization = r.organization AND c.ticket_number = r.ticket_number AND c.id = r.contact_id
+    LEFT JOIN agents a ON a.organization = t.organization AND a.id = $3::TEXT
+    WHERE t.organization = $1::TEXT AND t.number = $2::BIGINT
+"""
+
 FORM_QUERY: Final = f"""
     -- Loads the ticket behind the link to a form, with the stored response to the same request.
     -- $1: the form's recovery; $2: id of the request, or NULL

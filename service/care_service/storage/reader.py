@@ -23,7 +23,7 @@ from care_rules.names import RecoveryName, TicketName
 from care_rules.organizations import Location, Organization
 from care_rules.queries import ReviewQuery, TicketCounts, TicketQuery
 from care_rules.settings import SettingsRevision
-from care_service.storage import review_lists, tables, ticket_plans
+from care_service.storage import loads, review_lists, tables, ticket_plans
 from care_service.storage.database import Database
 from care_service.storage.rows import (
     ACTIVITY,
@@ -68,6 +68,18 @@ class PostgresReader:
     async def _entity(self, mapping: Mapping[EntityT], *conditions: ColumnElement[bool]) -> EntityT | None:
         found = await self._entities(mapping, select(*mapping.columns).where(*conditions))
         return found[0] if found else None
+
+    async def ticket(self, name: TicketName, agent: str | None) -> TicketView | None:
+        """See Reader."""
+        async with self._database.driver() as connection:
+            row = await connection.fetchrow(loads.VIEW_QUERY, name.organization, name.number, agent)
+        if row is None:
+            return None
+        values, at = tuple(row), len(TICKET)
+        ticket = TICKET.read(values)
+        if ticket is None:
+            return None
+        return TicketView(ticket, CONTACT.read(values, at), AGENT.read(values, at + len(CONTACT)))
 
     async def tickets(self, query: TicketQuery) -> Sequence[TicketView]:
         """See Reader."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Mapping as Mapped
 from enum import StrEnum
+from operator import attrgetter
 from types import UnionType
 from typing import Any, Final, Generic, TypeVar, get_args, get_origin, get_type_hints
 
@@ -31,16 +32,16 @@ EntityT = TypeVar("EntityT")
 _DIALECT: Final = make_url("postgresql+asyncpg://").get_dialect()()
 
 
-Decoder = Callable[[Any], object]
+Converter = Callable[[Any], object]
 
 
-def _decoder(hint: object) -> Decoder | None:
+def _decoder(hint: object) -> Converter | None:
     """Returns the function that converts the driver's value to the field's; None if both are the same."""
     if isinstance(hint, UnionType):
         inner = next((found for part in get_args(hint) if (found := _decoder(part)) is not None), None)
         return _optional(inner) if inner else None
     if isinstance(hint, type) and issubclass(hint, StrEnum):
-        return hint
+        return {member.value: member for member in hint}.__getitem__
     if hint is Layer:
         return settings_json.decode
     if hint is Timing:
@@ -50,23 +51,25 @@ def _decoder(hint: object) -> Decoder | None:
     return None
 
 
-def _optional(decode: Decoder) -> Decoder:
+def _encoder(hint: object) -> Converter | None:
+    """Returns the function that converts a field's value to the driver's; None if the driver accepts both."""
+    if hint is Layer:
+        return settings_json.encode
+    if hint is Timing:
+        return timing_json.encode
+    return _encode_changes if get_origin(hint) is tuple and get_args(hint)[0] is FieldChange else None
+
+
+def _optional(decode: Converter) -> Converter:
     return lambda value: None if value is None else decode(value)
 
 
-def _decode_changes(value: str | list[list[str]]) -> tuple[FieldChange, ...]:
-    rows = json.loads(value) if isinstance(value, str) else value
-    return tuple(FieldChange(*row) for row in rows)
+def _decode_changes(text: str) -> tuple[FieldChange, ...]:
+    return tuple(FieldChange(*row) for row in json.loads(text))
 
 
-def _encode(value: object) -> object:
-    if isinstance(value, tuple) and value and isinstance(value[0], FieldChange):
-        return json.dumps([dataclasses.astuple(change) for change in value], ensure_ascii=False)
-    if isinstance(value, Layer):
-        return settings_json.encode(value)
-    if isinstance(value, Timing):
-        return timing_json.encode(value)
-    return value
+def _encode_changes(changes: Iterable[FieldChange]) -> str:
+    return json.dumps([(each.field, each.before, each.after) for each in changes], ensure_ascii=False)
 
 
 class Mapping(Generic[EntityT]):
@@ -79,10 +82,11 @@ class Mapping(Generic[EntityT]):
         self.fields: tuple[str, ...] = tuple(hints)
         self.columns: tuple[Column[Any], ...] = tuple(table.c[field] for field in self.fields)
         self.types: dict[str, str] = {field: table.c[field].type.compile(dialect=_DIALECT) for field in self.fields}
-        self._decoders = tuple(
-            (index, decoder) for index, hint in enumerate(hints.values()) if (decoder := _decoder(hint))
-        )
-        self._key = tuple(self.fields.index(column.name) for column in table.primary_key.columns)
+        self._end = len(self.fields)
+        self._decoders = _converters(hints, _decoder)
+        self._encoders = _converters(hints, _encoder)
+        self._values = attrgetter(*self.fields)
+        self._key = max(self.fields.index(column.name) for column in table.primary_key.columns)
 
     def __len__(self) -> int:
         return len(self.fields)
@@ -93,18 +97,26 @@ class Mapping(Generic[EntityT]):
 
     def read(self, row: Sequence[Any], start: int = 0) -> EntityT | None:
         """Returns the entity from the values of a row, beginning at `start`; None if an outer join found no row."""
-        if row[start + self._key[-1]] is None:
+        if row[start + self._key] is None:
             return None
-        values = list(row[start : start + len(self.fields)])
+        values = list(row[start : start + self._end])
         for index, decode in self._decoders:
             values[index] = decode(values[index])
         return self.entity(*values)
 
-    def values(self, entity: EntityT) -> Iterator[tuple[str, str, object]]:
-        """Yields the name, the SQL type and the driver's value of each column."""
-        for field in self.fields:
-            value = getattr(entity, field)
-            yield field, self.types[field], "[]" if field == "changes" and not value else _encode(value)
+    def values(self, entity: EntityT) -> list[object]:
+        """Returns the driver's values of an entity, in the order of `fields`."""
+        values = list(self._values(entity))
+        for index, encode in self._encoders:
+            values[index] = encode(values[index])
+        return values
+
+
+def _converters(
+    hints: Mapped[str, object], find: Callable[[object], Converter | None]
+) -> tuple[tuple[int, Converter], ...]:
+    """Returns the indices of the fields that are converted, each with its function."""
+    return tuple((index, found) for index, hint in enumerate(hints.values()) if (found := find(hint)))
 
 
 ORGANIZATION: Final = Mapping(Organization, tables.organizations)

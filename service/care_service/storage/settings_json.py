@@ -40,13 +40,9 @@ def encode(layer: Layer) -> str:
     return f"{{{','.join(f'{json.dumps(name)}:{value}' for name, value in texts.items())}}}"
 
 
-def decode(value: str | dict[str, object]) -> Layer:
-    """Reads the settings from a JSON text, or from the parsed JSON that SQLAlchemy returns."""
-    return _decode(value if isinstance(value, str) else json.dumps(value))
-
-
 @lru_cache(_CACHED)
-def _decode(text: str) -> Layer:
+def decode(text: str) -> Layer:
+    """Reads the settings from a JSON text."""
     stored = json.loads(text)
     values: dict[str, Any] = {}
     for name, value in to_current_names(Settings, stored).items():

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from collections.abc import Mapping as Mapped
-from types import MappingProxyType
+from functools import lru_cache
+from typing import Any, Final
 
 from care_service.storage.rows import EntityT, Mapping
+
+_CACHED: Final = 1_024
+"""How many parts of statements a process caches. There are a few per table and per number of parameters before them."""
 
 
 class Statement:
@@ -25,11 +27,11 @@ class Statement:
     def parameter(self, value: object, sql_type: str) -> str:
         """Adds a parameter, and returns the SQL for it: `$1::TEXT`."""
         self.parameters.append(value)
-        return f"${len(self.parameters)}::{sql_type}"
+        return _parameter(len(self.parameters), sql_type)
 
     def add(self, name: str, sql: str) -> None:
         """Adds a CTE."""
-        self._parts.append(f"{name} AS (\n  {sql}\n)")
+        self._parts.append(_cte(name, sql))
 
     def insert(
         self,
@@ -38,29 +40,62 @@ class Statement:
         entity: EntityT,
         source: str | None,
         returning: str = "1",
-        computed: Mapped[str, str] = MappingProxyType({}),
+        computed: tuple[tuple[str, str], ...] = (),
     ) -> None:
         """Adds a CTE that inserts an entity, if the CTE `source` wrote a row.
 
-        `computed` contains the SQL for columns that are not fields of the entity.
+        `computed` contains columns that are not fields of the entity, each with its SQL.
         """
-        fields = list(mapping.values(entity))
-        columns = ", ".join([*(field for field, _, _ in fields), *computed])
-        values = ", ".join([*(self.parameter(value, sql_type) for _, sql_type, value in fields), *computed.values()])
-        origin = f"\n  FROM {source}" if source else ""
-        self.add(
-            name,
-            f"INSERT INTO {mapping.table.name} ({columns})\n  SELECT {values}{origin}\n  RETURNING {returning}",
-        )
+        self._parts.append(_insert(name, mapping, source, returning, computed, len(self.parameters)))
+        self.parameters += mapping.values(entity)
 
-    def assignments(self, mapping: Mapping[EntityT], entity: EntityT, excluded: Collection[str]) -> str:
+    def assignments(self, mapping: Mapping[EntityT], entity: EntityT, excluded: frozenset[str]) -> str:
         """Returns the SET list of an UPDATE for all columns of an entity except the `excluded`."""
-        return ", ".join(
-            f"{field} = {self.parameter(value, sql_type)}"
-            for field, sql_type, value in mapping.values(entity)
-            if field not in excluded
-        )
+        assigned, sql = _assignments(mapping, excluded, len(self.parameters))
+        values = mapping.values(entity)
+        self.parameters += [values[index] for index in assigned]
+        return sql
 
     def sql(self) -> str:
         """Returns the whole statement."""
         return f"-- {self._purpose}\nWITH {', '.join(self._parts)}\n{self.result}\n"
+
+
+# The texts are made once, because making them would take longer than the rules of a command.
+
+
+@lru_cache(_CACHED)
+def _insert(
+    name: str,
+    mapping: Mapping[Any],
+    source: str | None,
+    returning: str,
+    computed: tuple[tuple[str, str], ...],
+    before: int,
+) -> str:
+    """Returns a CTE whose first parameter comes after `before` others."""
+    columns = ", ".join([*mapping.fields, *(column for column, _ in computed)])
+    parameters = [_parameter(before + place, mapping.types[field]) for place, field in enumerate(mapping.fields, 1)]
+    values = ", ".join([*parameters, *(sql for _, sql in computed)])
+    origin = f"\n  FROM {source}" if source else ""
+    sql = f"INSERT INTO {mapping.table.name} ({columns})\n  SELECT {values}{origin}\n  RETURNING {returning}"
+    return _cte(name, sql)
+
+
+@lru_cache(_CACHED)
+def _assignments(mapping: Mapping[Any], excluded: frozenset[str], before: int) -> tuple[tuple[int, ...], str]:
+    """Returns the places of the assigned fields, and the SET list. Its first parameter comes after `before` others."""
+    assigned = [(place, field) for place, field in enumerate(mapping.fields) if field not in excluded]
+    sets = (
+        f"{field} = {_parameter(before + number, mapping.types[field])}"
+        for number, (_, field) in enumerate(assigned, 1)
+    )
+    return tuple(place for place, _ in assigned), ", ".join(sets)
+
+
+def _parameter(number: int, sql_type: str) -> str:
+    return f"${number}::{sql_type}"
+
+
+def _cte(name: str, sql: str) -> str:
+    return f"{name} AS (\n  {sql}\n)"

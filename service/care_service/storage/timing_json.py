@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, Final, get_type_hints
+from typing import Any, Final, cast, get_type_hints
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+from typing_extensions import TypedDict
 
 from care_roles.logs import get_logger
 from care_rules.stored_fields import to_current_names
@@ -21,9 +22,13 @@ _LOG: Final = get_logger("care.timing")
 _ADAPTER: Final = TypeAdapter(Timing)
 _UNKNOWN: Final = "unknown"
 """The field of Timing for everything that a newer release stored. Nothing is stored under this name."""
-_READERS: Final[Mapping[str, TypeAdapter[Any]]] = {
-    name: TypeAdapter(hint) for name, hint in get_type_hints(Timing).items() if name != _UNKNOWN
-}
+_HINTS: Final = {name: hint for name, hint in get_type_hints(Timing).items() if name != _UNKNOWN}
+_READERS: Final[Mapping[str, TypeAdapter[Any]]] = {name: TypeAdapter(hint) for name, hint in _HINTS.items()}
+_KNOWN: Final[TypeAdapter[dict[str, Any]]] = TypeAdapter(
+    # Type checkers accept only literal fields.
+    with_config(ConfigDict(extra="forbid"))(cast("Any", TypedDict)("_Known", _HINTS, total=False))
+)
+"""Reads a JSON text in one pass, if it has only fields that this release knows."""
 _REQUIRED: Final = "active_time"
 
 
@@ -34,13 +39,11 @@ def encode(timing: Timing) -> str:
     return f"{known[:-1]}{more}}}" if more else known
 
 
-def decode(value: str | dict[str, Any]) -> Timing:
-    """Reads the timing from a JSON text, or from the parsed JSON that SQLAlchemy returns."""
-    stored: dict[str, Any] = json.loads(value) if isinstance(value, str) else value
-    if stored.keys() <= _READERS.keys():
-        with suppress(ValidationError):
-            return _ADAPTER.validate_python(stored)
-    return _decode_field_by_field(stored)
+def decode(text: str) -> Timing:
+    """Reads the timing from a JSON text."""
+    with suppress(ValidationError, TypeError):  # a TypeError if the required field is missing
+        return Timing(**_KNOWN.validate_json(text))
+    return _decode_field_by_field(json.loads(text))
 
 
 def _decode_field_by_field(stored: dict[str, Any]) -> Timing:

@@ -105,7 +105,8 @@ class Subscriptions:
 
     def hint(self) -> None:
         """Requests a poll now, because this process committed something."""
-        self._hint.set()
+        if self._subscriptions:
+            self._hint.set()
 
     def end(self) -> None:
         """Ends all streams, current and future, because the service is shutting down."""

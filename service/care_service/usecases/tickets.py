@@ -18,6 +18,7 @@ from care_rules.scheduling import schedule_new_ticket
 from care_rules.snapshot import TicketSnapshot
 from care_service.usecases.execution import execute, ticket_only
 from care_service.usecases.ports.directory import Directory
+from care_service.usecases.ports.reader import Reader, TicketView
 from care_service.usecases.ports.ticket_store import TicketStore
 from care_service.usecases.raising import decide_with_number
 from care_service.usecases.request import Replayable, Request
@@ -47,13 +48,13 @@ class NewTicket:
     display_name: str
 
 
-async def get_ticket(store: TicketStore, name: TicketName, caller: Caller) -> TicketSnapshot:
+async def get_ticket(reader: Reader, name: TicketName, caller: Caller) -> TicketView:
     """Returns a ticket, with the caller's directory entry as its `agent`."""
     caller.check_organization(name.organization, str(name))
-    loaded = await store.load(name, agent=caller.id if caller.is_agent else None)
-    if loaded is None:
+    found = await reader.ticket(name, caller.id if caller.is_agent else None)
+    if found is None:
         raise not_found(str(name))
-    return loaded[0]
+    return found
 
 
 async def create_ticket(

@@ -75,7 +75,7 @@ def examples() -> Examples:
 
 async def store(database: Database, mapping: Mapping[EntityT], entities: Iterable[EntityT]) -> None:
     """Writes entities as rows, in their order."""
-    rows = [[value for _, _, value in mapping.values(entity)] for entity in entities]
+    rows = [mapping.values(entity) for entity in entities]
     async with database.driver() as connection:
         await connection.copy_records_to_table(mapping.table.name, records=rows, columns=list(mapping.fields))
 

@@ -43,7 +43,7 @@ COMMANDS: dict[str, Command] = {
 
 async def test_a_ticket_is_read_with_the_callers_entry(office: Office) -> None:
     name = await office.ticket()
-    snapshot = await tickets.get_ticket(office.store, name, office.agent("bob"))
+    snapshot = await tickets.get_ticket(office.reader, name, office.agent("bob"))
     assert snapshot.ticket.assignee == "alice"
     assert snapshot.agent is not None
     assert snapshot.agent.id == "bob"
@@ -53,7 +53,7 @@ async def test_an_unknown_ticket_and_another_organizations_ticket_are_not_found(
     name = await office.ticket()
     other = replace(office.agent(), organization="another")
     for caller, wanted in ((other, name), (office.agent(), TicketName(office.id, 99))):
-        refusal = await refused(tickets.get_ticket(office.store, wanted, caller))
+        refusal = await refused(tickets.get_ticket(office.reader, wanted, caller))
         assert (refusal.reason, refusal.metadata) == (Reason.RESOURCE_NOT_FOUND, {"resource": str(wanted)})
 
 

@@ -23,7 +23,7 @@ from tests.support.sample_settings import EVERY_SETTING
 
 
 def read(stored: dict[str, object]) -> Layer:
-    return settings_json.decode(stored)
+    return settings_json.decode(json.dumps(stored))
 
 
 def write(layer: Layer) -> object:
@@ -40,7 +40,6 @@ def test_each_setting_is_read_as_written() -> None:
     text = settings_json.encode(layer)
     again = settings_json.decode(text)
     assert (again.values, again.names) == (layer.values, layer.names)
-    assert settings_json.decode(json.loads(text)) == again
     assert json.loads(settings_json.encode(again)) == json.loads(text)
 
 

@@ -37,7 +37,7 @@ STORED: dict[str, Any] = json.loads(timing_json.encode(WHOLE))
 @pytest.mark.parametrize("timing", [WHOLE, Timing(active_time=NOW)])
 def test_a_timing_is_read_as_written(timing: Timing) -> None:
     text = timing_json.encode(timing)
-    assert timing_json.decode(text) == timing == timing_json.decode(json.loads(text))
+    assert timing_json.decode(text) == timing
 
 
 def test_only_values_that_differ_from_the_initial_ones_are_stored() -> None:
@@ -47,7 +47,7 @@ def test_only_values_that_differ_from_the_initial_ones_are_stored() -> None:
 @pytest.mark.parametrize("name", ["snoozed_until", "unknown"])
 def test_an_unknown_part_is_kept_by_every_write(name: str) -> None:
     stored = STORED | {name: {"until": "2027", "by": ["ü", 1.5, None]}}
-    timing = timing_json.decode(stored)
+    timing = timing_json.decode(json.dumps(stored))
     assert replace(timing, unknown=()) == WHOLE
     after = replace(timing, reminders=3, next_kind=None)
     expected = stored | {"reminders": 3}
@@ -62,11 +62,11 @@ def test_an_unknown_part_is_kept_by_every_write(name: str) -> None:
 )
 def test_an_unreadable_part_has_its_initial_value(name: str, value: object) -> None:
     with capture_logs() as lines:
-        timing = timing_json.decode(STORED | {name: value})
+        timing = timing_json.decode(json.dumps(STORED | {name: value}))
     assert timing == replace(WHOLE, **{name: getattr(Timing(active_time=NOW), name)})
     assert [(line["log_level"], line["field"]) for line in lines] == [("warning", name)]
 
 
 def test_unknown_parts_of_a_pause_are_ignored() -> None:
     pauses = [each | {"reason": "holiday"} for each in STORED["pauses"]]
-    assert timing_json.decode(STORED | {"pauses": pauses}) == WHOLE
+    assert timing_json.decode(json.dumps(STORED | {"pauses": pauses})) == WHOLE

@@ -28,11 +28,13 @@ from care_rules.settings import SettingsRevision
 
 @dataclass(frozen=True, slots=True)
 class TicketView:
-    """A ticket and its contact."""
+    """A ticket as it is read: with its contact."""
 
     ticket: Ticket
     contact: Contact | None
     """The contact of the live recovery."""
+    agent: Agent | None = None
+    """The directory entry of the agent who reads the ticket. Lists do not contain it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,10 @@ class MessageView:
 
 class Reader(Protocol):
     """Reads lists by keyset pages. `after` is the last key of the previous page. `limit` is the page size plus one."""
+
+    async def ticket(self, name: TicketName, agent: str | None) -> TicketView | None:
+        """Returns a ticket, with the directory entry of `agent`, an agent's id; None if the ticket does not exist."""
+        ...
 
     async def tickets(self, query: TicketQuery) -> Sequence[TicketView]:
         """Returns a page of tickets. Without an organization, sorts by organization first, in the same direction."""
