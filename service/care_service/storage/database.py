@@ -98,6 +98,8 @@ class Database:
             pool_size=max(1, reads),
             max_overflow=0,
             pool_timeout=_WAIT,
+            # `storage.rows` decodes JSON.
+            json_deserializer=lambda text: text,
             # Errors are logged, and parameters contain customers' data.
             hide_parameters=True,
         )
