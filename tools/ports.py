@@ -16,7 +16,7 @@ from typing import Final
 # Below the ephemeral ports of Linux and macOS.
 LOWEST: Final = 10_000
 HIGHEST: Final = 30_000
-TRIES: Final = 200
+ATTEMPTS: Final = 200
 
 
 def is_free(first: int, count: int) -> bool:
@@ -33,7 +33,7 @@ def is_free(first: int, count: int) -> bool:
 
 def first_free(count: int) -> int:
     """Returns the first of `count` consecutive free ports. Raises OSError if it finds none."""
-    for _ in range(TRIES):
+    for _ in range(ATTEMPTS):
         first = random.randrange(LOWEST, HIGHEST - count)  # noqa: S311 - keeps concurrent runs apart, not for cryptography
         if is_free(first, count):
             return first

@@ -86,11 +86,11 @@ class _Recorder(Desk):
         super().commit(scheduled, deadline=deadline)
 
 
-def _compile(words: str, statement: Select[Any]) -> str:
+def _compile(description: str, statement: Select[Any]) -> str:
     compiled: Any = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
     values = "; ".join(f"${at}: {compiled.params[name]}" for at, name in enumerate(compiled.positiontup, 1))
     text = re.sub(r"\s*\n\s*", "\n", str(compiled))
-    return "\n".join((f"-- {words}", f"-- Here {values}", _CLAUSE.sub(r"\n\1", text)))
+    return "\n".join((f"-- {description}", f"-- Here {values}", _CLAUSE.sub(r"\n\1", text)))
 
 
 def _laid_out(text: str) -> str:

@@ -177,7 +177,7 @@ def review_site(
     database: Annotated[Path, typer.Option(help="File of the site's data.", readable=False)] = homes.DEFAULT
     / "review-site/reviews.db",
 ) -> None:
-    """Run the practice review site, which has the development organization's reviews and replies."""
+    """Run the local review site, which has the development organization's reviews and replies."""
     from care_dev.listening import CannotStart
     from care_dev.review_site.main import run
 
@@ -194,7 +194,7 @@ def mailbox(
     folder: Annotated[Path, typer.Option(help="Folder of the emails, a maildir.", readable=False)] = homes.DEFAULT
     / "mailbox",
 ) -> None:
-    """Run the practice mailbox, which shows every email instead of delivering it."""
+    """Run the local mailbox, which shows every email instead of delivering it."""
     from care_dev.listening import CannotStart
     from care_dev.mailbox.main import run
 

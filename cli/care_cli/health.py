@@ -48,7 +48,7 @@ def check(role: Role, address: str | None) -> None:
             # The certificate may not name loopback, and the service may require a client certificate.
             if not address and not os.environ.get("CARE_METRICS_ADDRESS"):
                 raise StackError(
-                    "CARE_GRPC_TLS_CERTIFICATE is set: set CARE_METRICS_ADDRESS too, which then answers for health"
+                    "CARE_GRPC_TLS_CERTIFICATE is set: set CARE_METRICS_ADDRESS too; the check then uses its /healthz"
                 )
             where = _address(address, "CARE_METRICS_ADDRESS", "")
             asyncio.run(health.http_ok(f"http://{where}/healthz", deadline=_DEADLINE))

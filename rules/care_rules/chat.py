@@ -17,7 +17,7 @@ from care_rules.entities.inbound import Inbound
 from care_rules.entities.message import Message, MessageKind
 from care_rules.entities.recovery import Recovery
 from care_rules.entities.ticket import Ticket
-from care_rules.follow_up import raise_follow_up
+from care_rules.follow_up import create_follow_up
 from care_rules.lifecycle import RecoveryState, TicketStatus, Trigger
 from care_rules.new_entities import new_message
 from care_rules.refusals import Reason, Refusal
@@ -58,7 +58,7 @@ class ChatSnapshot:
 
     @property
     def target(self) -> TicketSnapshot:
-        """The ticket that receives a message. If it is CLOSED, the message raises a follow-up of it."""
+        """The ticket that receives a message. If it is CLOSED, the message creates its follow-up."""
         return self.last or self.base
 
 
@@ -67,8 +67,8 @@ def post_message(
 ) -> Decision | None:
     """Returns what to write for a customer's message. Refuses with CHAT_LOCKED.
 
-    A follow-up gets `number`. An automatic message neither reopens a ticket nor raises a follow-up. Returns None if the
-    team has the message already, as a claim: see `_write_claim`.
+    A follow-up gets `number`. An automatic message neither reopens a ticket nor creates a follow-up. Returns None if
+    the team has the message already, as a claim: see `_write_claim`.
     """
     target = chat.target
     if target.ticket.status is TicketStatus.CLOSED:
@@ -100,7 +100,7 @@ def _write_to_follow_up(
     now: datetime,
     request_id: UUID | None,
 ) -> Decision:
-    """Raises the follow-up of `last`, with the message in its thread. The customer gets a link to its chat."""
+    """Creates the follow-up of `last`, with the message in its thread. The customer gets a link to its chat."""
     details = SubmitContact(
         email=contact.email,
         phone=contact.phone,
@@ -110,9 +110,9 @@ def _write_to_follow_up(
         recovery_id=command.recovery_id,
         message_id=command.review_message_id,
     )
-    decision = raise_follow_up(last, number, details, caller, now, request_id, verify_time=contact.verify_time)
+    decision = create_follow_up(last, number, details, caller, now, request_id, verify_time=contact.verify_time)
     if decision.contact is None:
-        raise AssertionError("the follow-up has no contact; raise_follow_up must create one")
+        raise AssertionError("the follow-up has no contact; create_follow_up must create one")
     ordinal = len(decision.messages)
     written = customer_message(decision.ticket, decision.contact, command.message_id, command, ordinal)
     return replace(decision, messages=(*decision.messages, written))

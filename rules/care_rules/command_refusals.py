@@ -23,7 +23,7 @@ def explain_refusal(
 ) -> Refusal:
     """Returns the refusal for `reason`, with a message that says what to do and with its metadata."""
     ticket = snapshot.ticket
-    owner = names.agent(ticket.organization, ticket.assignee) if ticket.assignee else ""
+    assignee = names.agent(ticket.organization, ticket.assignee) if ticket.assignee else ""
     metadata = {"ticket": ticket.name}
     match reason:
         case Reason.ROLE_NOT_ALLOWED:
@@ -36,9 +36,10 @@ def explain_refusal(
         case Reason.UNASSIGNED:
             return Refusal(reason, "The ticket has no assignee. Take it first.", metadata)
         case Reason.NOT_ASSIGNEE:
-            return Refusal(reason, f"The ticket is assigned to {owner}.", metadata | {"assignee": owner})
+            return Refusal(reason, f"The ticket is assigned to {assignee}.", metadata | {"assignee": assignee})
         case Reason.ALREADY_ASSIGNED:
-            return Refusal(reason, f"The ticket is already assigned to {owner}.", metadata | {"assignee": owner})
+            message = f"The ticket is already assigned to {assignee}."
+            return Refusal(reason, message, metadata | {"assignee": assignee})
         case Reason.NOT_ASSIGNABLE:
             agent = names.agent(ticket.organization, snapshot.agent.id if snapshot.agent else caller.id)
             return Refusal(reason, f"Tickets can't be assigned to {agent}.", metadata | {"agent": agent})
@@ -50,22 +51,23 @@ def explain_refusal(
         case Reason.FORM_LIVE:
             live = snapshot.live.name if snapshot.live else ""
             keys = metadata | recovery_keys(situation.recovery_state) | {"recovery": live}
-            return Refusal(reason, "A recovery form is already live. Wait for an answer, or withdraw it.", keys)
+            message = "A recovery form is already live. Wait for the customer's answer, or withdraw the form."
+            return Refusal(reason, message, keys)
         case Reason.ILLEGAL_TRANSITION:
             trigger = TRIGGERS[command]
             on_status = trigger in STATUS_TRIGGERS
             keys = status_keys(situation.status) if on_status else recovery_keys(situation.recovery_state)
-            message = f"{command} is not possible in {keys['state']}. Ticket.actions lists what is."
+            message = f"{command} is not possible in {keys['state']}. Ticket.actions shows which commands are possible."
             return Refusal(reason, message, metadata | keys | {"trigger": trigger.value})
         case _:
             assert_never(reason)
 
 
 def status_keys(status: TicketStatus) -> dict[str, str]:
-    """Returns the machine keys of an error's metadata for machine 1."""
+    """Returns the machine keys of an error's metadata for the ticket's status."""
     return {"machine": STATUS.name, "state": status.value, "allowed": ",".join(STATUS.allowed(status))}
 
 
 def recovery_keys(state: RecoveryState) -> dict[str, str]:
-    """Returns the machine keys of an error's metadata for machine 2."""
+    """Returns the machine keys of an error's metadata for the recovery's state."""
     return {"machine": RECOVERY.name, "state": state.value, "allowed": ",".join(RECOVERY.allowed(state))}

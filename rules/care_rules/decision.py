@@ -69,7 +69,7 @@ def move_recovery(recovery: Recovery, state: RecoveryState, now: datetime) -> Re
 
 
 def move_status(ticket: Ticket, trigger: Trigger, now: datetime) -> Ticket:
-    """Returns `ticket` after a trigger of machine 1, with its new status, times and close reason."""
+    """Returns `ticket` after a trigger of the status machine, with its new status, times and close reason."""
     status = STATUS.fire(ticket.status, trigger)
     resolve_time = ticket.resolve_time
     if trigger is Trigger.RESOLVE:

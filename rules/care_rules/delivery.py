@@ -110,10 +110,10 @@ def new_delivery(message: Message, contact: Contact, settings: Settings) -> Deli
 
 
 def begin_delivery(snapshot: DeliverySnapshot, step: DeliveryStep, caller: Caller, now: datetime) -> Decision | None:
-    """Hands out an attempt, or gives the message up; None if `step` is not the delivery's next step.
+    """Begins an attempt, or gives the message up; None if `step` is not the delivery's next step.
 
-    A CHECK can start early, because its caller has a hint that the provider knows more. A hand-out writes no activity,
-    because callers can't see it.
+    A CHECK can start early, because its caller has a hint that the provider knows more. The start of an attempt writes
+    no activity, because callers can't see attempts.
     """
     delivery = snapshot.delivery
     if snapshot.plan(now).step not in _STARTS_FROM.get(step, ()):

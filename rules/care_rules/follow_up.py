@@ -14,7 +14,7 @@ from care_rules.new_entities import new_contact
 from care_rules.snapshot import TicketSnapshot
 
 
-def raise_follow_up(
+def create_follow_up(
     last: TicketSnapshot,
     number: int,
     command: SubmitContact,

@@ -13,7 +13,7 @@ from transitions import Machine, MachineError
 
 
 class TicketStatus(StrEnum):
-    """Machine 1: the progress of the work on a ticket."""
+    """The states of the status machine: the progress of the work on a ticket."""
 
     OPEN = "OPEN"
     IN_PROGRESS = "IN_PROGRESS"
@@ -22,7 +22,7 @@ class TicketStatus(StrEnum):
 
 
 class RecoveryState(StrEnum):
-    """Machine 2: the state of a recovery. NO_CONTACT means "no recovery yet", the source of every new one."""
+    """The states of the recovery machine. NO_CONTACT means "no recovery yet", the source of every new one."""
 
     NO_CONTACT = "NO_CONTACT"
     FORM_REQUESTED = "FORM_REQUESTED"

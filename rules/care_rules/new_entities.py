@@ -17,7 +17,7 @@ from care_rules.lifecycle import RECOVERY, RecoveryState, Trigger
 
 
 def new_recovery(ticket: Ticket, recovery_id: UUID, kind: RecoveryKind, caller: Caller, now: datetime) -> Recovery:
-    """Makes a recovery that has not begun: NO_CONTACT, nothing handed out."""
+    """Makes a recovery that has not begun: NO_CONTACT, without an attempt."""
     return Recovery(
         organization=ticket.organization,
         ticket_number=ticket.number,

@@ -54,7 +54,7 @@ class SiteTiming:
     checks: Sequence[timedelta]
     """When, after posting, the public reply is read again. Sites moderate replies after they accept them."""
     settle: timedelta
-    """The longest time from a hand-out until its write appears at the site.
+    """The longest time from the start of an attempt until its write appears at the site.
 
     An attempt that timed out, or whose worker was killed, may have left a request that the site carries out later.
     Until this time has passed, "not public" is not final, and a text that must stay must not be written.

@@ -61,7 +61,7 @@ class RecoverySnapshot:
 def begin_posting(
     snapshot: RecoverySnapshot, review: Review, step: RecoveryStep, timing: SiteTiming, now: datetime
 ) -> Decision | None:
-    """Hands out a step at the review site as a new attempt; None if it is not the recovery's next step.
+    """Returns what to write when an attempt of `step` at the review site begins; None if it is not the next step.
 
     Writes no activity: callers can't see attempts, and one activity per retry would flood the log while a site is down.
     """
@@ -71,17 +71,17 @@ def begin_posting(
     ):
         return None
     attempt = review.posting_attempts + 1
-    handed_out = replace(snapshot.recovery, attempt=attempt)
+    begun = replace(snapshot.recovery, attempt=attempt)
     if step is not RecoveryStep.READ:
-        handed_out = replace(
-            handed_out,
+        begun = replace(
+            begun,
             reply_state=ReplyState.POSTING if step is RecoveryStep.POST else ReplyState.RETRACTING,
             hand_out_time=now,
             # The write before may still be in progress if it has no outcome.
             unsettled_until=settle_time(snapshot.recovery, timing),
         )
     ticket = bump_revision(snapshot.base.ticket)
-    return Decision(ticket, recovery=handed_out, review_attempt=attempt)
+    return Decision(ticket, recovery=begun, review_attempt=attempt)
 
 
 def record_report(snapshot: RecoverySnapshot, command: Report, caller: Caller, now: datetime) -> Decision | None:

@@ -17,7 +17,7 @@ from care_rules.decision import Decision, bump_version, move_status, new_activit
 from care_rules.entities.activity import ActivityType
 from care_rules.entities.contact import Contact
 from care_rules.entities.recovery import Recovery
-from care_rules.follow_up import raise_follow_up
+from care_rules.follow_up import create_follow_up
 from care_rules.lifecycle import FORM_LIVE, LIVE, RECOVERY, STATUS, RecoveryState, TicketStatus, Trigger
 from care_rules.refusals import Reason, Refusal
 from care_rules.snapshot import TicketSnapshot
@@ -108,7 +108,7 @@ def submit_contact(
 ) -> Decision | None:
     """Returns what to write for a submission; None if it adds nothing new. Raises Refusal.
 
-    A follow-up, raised if `form.last` is set, gets `number`.
+    If `form.last` is set, creates a follow-up with `number`.
     """
     snapshot, recovery = form.base, form.recovery
     phone = addresses.normalize_phone(command.phone, snapshot.phone_region)
@@ -118,7 +118,7 @@ def submit_contact(
     if (refused := _REFUSALS[state]) is not None:
         raise Refusal(*refused)
     if state is FormState.CLOSED and form.last is not None:
-        return raise_follow_up(form.last, number, command, caller, now, request_id)
+        return create_follow_up(form.last, number, command, caller, now, request_id)
     contact = Contact(
         organization=recovery.organization,
         ticket_number=form.target.ticket.number,
@@ -190,7 +190,7 @@ def add_claim(
 def _seen_time(snapshot: TicketSnapshot, recovery: Recovery) -> datetime | None:
     """Returns when the team last rejected or accepted a contact, and so had seen all claims; None if never."""
     live = snapshot.live
-    # A recovery without a creator is from a follow-up that the customer raised. The team has not seen the claims.
+    # A recovery without a creator is from a follow-up that the customer created. The team has not seen the claims.
     is_teams = live is not None and live.id != recovery.id and live.creator is not None
     accepted = live.create_time if live is not None and is_teams else None
     return max((time for time in (recovery.end_time, accepted) if time is not None), default=None)

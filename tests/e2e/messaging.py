@@ -58,14 +58,14 @@ async def watch_ticket(scenario: Scenario) -> AsyncIterator[ReceivedChanges]:
 
 async def send_message(scenario: Scenario, text: str, ticket: str = "") -> Message:
     """Sends a message to the customer as alice."""
-    scenario.keep_private({text: "an agent's words to the customer"})
+    scenario.keep_private({text: "an agent's message to the customer"})
     request = conversations.SendMessageRequest(parent=ticket or scenario.ticket, text=text, request_id=str(uuid4()))
     return (await retry_until_available(lambda: scenario.alice.conversations.SendMessage(request))).message
 
 
 async def post_message(scenario: Scenario, token: str, text: str) -> None:
     """Posts a message as the customer, with the token of the chat's link."""
-    scenario.keep_private({text: "a customer's words", token: "a chat link's token"})
+    scenario.keep_private({text: "a customer's message", token: "a chat link's token"})
     request = customers.PostMessageRequest(token=token, text=text, request_id=str(uuid4()))
     await retry_until_available(lambda: scenario.system.client("e2e", "nobody").customers.PostMessage(request))
 
@@ -91,7 +91,7 @@ async def ingest(
     scenario: Scenario, person: Person, text: str, answered: str, *, automatic: bool = False
 ) -> conversations.IngestMessageResponse:
     """Ingests an email of the customer that replies to the Message-ID `answered`, as a mail intake does."""
-    scenario.keep_private({text: "a customer's words"})
+    scenario.keep_private({text: "a customer's message"})
     message = conversations.InboundMessage(
         channel=message_pb2.CHANNEL_EMAIL,
         external_id=f"{uuid4()}@mail.example.com",

@@ -9,7 +9,7 @@ import pytest
 from care_web.languages import LANGUAGES
 
 ONE_OF_EACH_DIRECTION: Final = {"en", "ar"}
-"""One language per writing direction: other words change neither colors nor layout."""
+"""One language per writing direction: other texts change neither colors nor layout."""
 
 BY_LANGUAGE: Final = [
     pytest.param(tag, marks=() if tag in ONE_OF_EACH_DIRECTION else pytest.mark.long) for tag in LANGUAGES

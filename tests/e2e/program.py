@@ -28,11 +28,11 @@ class CompletedProgram:
     output: str
     errors: str
 
-    def assert_refused(self, *words: str) -> None:
-        """Checks that the program failed with one line of error, which contains all `words`."""
+    def assert_refused(self, *expected: str) -> None:
+        """Checks that the program failed with one line of error, which contains each of `expected`."""
         assert self.status not in (0, None)
         [line] = [line for line in self.errors.splitlines() if not _is_log(line)]
-        assert [word for word in words if word not in line] == [], line
+        assert [text for text in expected if text not in line] == [], line
         assert "Traceback" not in line
 
 

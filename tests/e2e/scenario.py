@@ -286,6 +286,6 @@ def _describe(person: Person) -> dict[str, str]:
         person.email: "an email address",
         person.phone: "a phone number",
         person.display_name: "a customer's name",
-        person.message: "a customer's words",
+        person.message: "a customer's message",
     }
     return {text: what for text, what in described.items() if text}

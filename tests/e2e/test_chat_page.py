@@ -24,7 +24,7 @@ pytestmark = pytest.mark.browser
 
 SMALLEST: ViewportSize = {"width": 320, "height": 568}
 PHONE: ViewportSize = {"width": 390, "height": 844}
-DESK: ViewportSize = {"width": 1280, "height": 900}
+DESKTOP: ViewportSize = {"width": 1280, "height": 900}
 
 CUSTOMER = pb.CHAT_AUTHOR_CUSTOMER
 LONG_WORD = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft" * 3
@@ -39,7 +39,7 @@ HOSTILE = (
 
 
 @dataclass
-class Site:
+class Pages:
     """The running pages and the service behind them."""
 
     url: str
@@ -51,7 +51,7 @@ class Site:
 
 
 @pytest.fixture
-async def site() -> AsyncIterator[Site]:
+async def pages() -> AsyncIterator[Pages]:
     service = CustomerService()
     service.add_chat("empty")
     chat, long = service.add_chat("chat"), service.add_chat("long", Chat(business_name=LONG_WORD))
@@ -63,18 +63,18 @@ async def site() -> AsyncIterator[Site]:
         customer_service.serve(service) as address,
         serve_pages(address) as url,
     ):
-        yield Site(url, service)
+        yield Pages(url, service)
 
 
 @asynccontextmanager
 async def open_window(
-    browser: Browser, site: Site, size: ViewportSize = PHONE, *, scripts: bool = True, zone: str = "America/New_York"
+    browser: Browser, pages: Pages, size: ViewportSize = PHONE, *, scripts: bool = True, zone: str = "America/New_York"
 ) -> AsyncIterator[Page]:
     """Opens a new window. At its end, checks that it requested only files of the pages, and got no error or cookie."""
     context = await browser.new_context(
         viewport=size,
         java_script_enabled=scripts,
-        base_url=site.url,
+        base_url=pages.url,
         locale="en-US",
         timezone_id=zone,
         reduced_motion="reduce",
@@ -89,20 +89,20 @@ async def open_window(
         page.on("console", lambda line: None if meant.search(line.text) else complaints.append(line.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         yield page
-        assert [url for url in requests if not url.startswith(f"{site.url}/")] == []
+        assert [url for url in requests if not url.startswith(f"{pages.url}/")] == []
         assert await context.cookies() == []
         assert complaints == []
     finally:
         await context.close()
 
 
-async def test_a_message_appears_without_a_reload_and_typed_text_is_kept(browser: Browser, site: Site) -> None:
-    async with open_window(browser, site) as page:
+async def test_a_message_appears_without_a_reload_and_typed_text_is_kept(browser: Browser, pages: Pages) -> None:
+    async with open_window(browser, pages) as page:
         await page.goto("/c/chat")
         text = page.get_by_label("Your message")
         await text.fill("I am still typ")
         await expect(page.get_by_role("button", name="Show new messages")).to_be_hidden()
-        await site.chat.say("We are so sorry!")
+        await pages.chat.say("We are so sorry!")
         new = page.locator("#messages li").nth(2)
         await expect(new).to_contain_text("Harbor Café May 3, 2031 at 10:07 AM")
         await expect(new.locator(".bubble")).to_have_text("We are so sorry!")
@@ -115,42 +115,42 @@ async def test_a_message_appears_without_a_reload_and_typed_text_is_kept(browser
         await expect(page.locator("#messages li")).to_have_count(4)
         await expect(text).to_be_focused()
         await expect(text).to_have_value("")
-    assert [post.text for post in site.chat.posts] == ["I am still typing"]
+    assert [post.text for post in pages.chat.posts] == ["I am still typing"]
 
 
-async def test_times_are_shown_in_the_readers_time_zone(browser: Browser, site: Site) -> None:
-    async with open_window(browser, site, zone="Asia/Tokyo") as page:
+async def test_times_are_shown_in_the_readers_time_zone(browser: Browser, pages: Pages) -> None:
+    async with open_window(browser, pages, zone="Asia/Tokyo") as page:
         await page.goto("/c/chat?lang=de")
         await expect(page.locator("time").first).to_have_text("3. Mai 2031 um 23:05")
-    async with open_window(browser, site, scripts=False, zone="Asia/Tokyo") as page:
+    async with open_window(browser, pages, scripts=False, zone="Asia/Tokyo") as page:
         await page.goto("/c/chat?lang=de")
         await expect(page.locator("time").first).to_have_text("3. Mai 2031, 14:05 Uhr (UTC)")
 
 
-async def test_an_interrupted_stream_continues_where_it_ended(browser: Browser, site: Site) -> None:
-    async with open_window(browser, site) as page:
+async def test_an_interrupted_stream_continues_where_it_ended(browser: Browser, pages: Pages) -> None:
+    async with open_window(browser, pages) as page:
         await page.goto("/c/chat")
-        await site.chat.watched_by(1)
-        await site.chat.cut()
-        await site.chat.watched_by(0)
+        await pages.chat.watched_by(1)
+        await pages.chat.cut()
+        await pages.chat.watched_by(0)
         await expect(page.get_by_role("button", name="Show new messages")).to_be_visible()
-        await site.chat.say("While you were away")
-        await site.chat.watched_by(1)
-        await site.chat.say("And now")
+        await pages.chat.say("While you were away")
+        await pages.chat.watched_by(1)
+        await pages.chat.say("And now")
         await expect(page.locator(".bubble")).to_have_text(
             ["How can we help?", "The soup was cold.", "While you were away", "And now"], timeout=20_000
         )
         await expect(page.get_by_role("button", name="Show new messages")).to_be_hidden()
 
 
-async def test_a_refused_stream_is_requested_again_after_a_while(browser: Browser, site: Site) -> None:
-    async with open_window(browser, site) as page:
+async def test_a_refused_stream_is_requested_again_after_a_while(browser: Browser, pages: Pages) -> None:
+    async with open_window(browser, pages) as page:
         await page.clock.install()
         await page.route("**/events?*", lambda route: route.fulfill(status=503), times=1)
         async with page.expect_response("**/events?*"):
             await page.goto("/c/chat")
         await expect(page.get_by_role("button", name="Show new messages")).to_be_visible()
-        await site.chat.say("While you were away")
+        await pages.chat.say("While you were away")
         await page.clock.fast_forward("01:00")
         await expect(page.locator(".bubble")).to_have_text(
             ["How can we help?", "The soup was cold.", "While you were away"]
@@ -158,66 +158,66 @@ async def test_a_refused_stream_is_requested_again_after_a_while(browser: Browse
 
 
 @pytest.mark.parametrize("path", ["/c/chat", "/c/chat?sent=yes"], ids=["opened", "sent"])
-async def test_changes_of_the_chats_state_are_shown_live(browser: Browser, site: Site, path: str) -> None:
-    async with open_window(browser, site) as page:
+async def test_changes_of_the_chats_state_are_shown_live(browser: Browser, pages: Pages, path: str) -> None:
+    async with open_window(browser, pages) as page:
         await page.goto(path)
         closed, gone = (
             page.get_by_text("Harbor Café has closed this case."),
             page.get_by_text("Please reload the page."),
         )
         await expect(closed).to_be_hidden()
-        await site.chat.watched_by(1)
-        await site.chat.close()
+        await pages.chat.watched_by(1)
+        await pages.chat.close()
         await expect(closed).to_be_visible()
         await expect(gone).to_be_hidden()
-        await site.chat.die()
+        await pages.chat.die()
         await expect(gone).to_be_visible()
         await page.reload()
         await expect(page.get_by_role("heading", level=1)).to_have_text("This link is not valid")
 
 
-async def test_without_scripts_a_button_shows_new_messages_and_keeps_typed_text(browser: Browser, site: Site) -> None:
-    async with open_window(browser, site, scripts=False) as page:
+async def test_without_scripts_a_button_shows_new_messages_and_keeps_typed_text(browser: Browser, pages: Pages) -> None:
+    async with open_window(browser, pages, scripts=False) as page:
         await page.goto("/c/chat")
-        await site.chat.say("We are so sorry!")
+        await pages.chat.say("We are so sorry!")
         await page.get_by_label("Your message").fill("Not sent\nyet")
         await page.get_by_role("button", name="Show new messages").click()
         await expect(page.locator(".bubble").last).to_have_text("We are so sorry!")
         await expect(page.locator(".bubble").last).to_be_in_viewport()
         await expect(page.get_by_label("Your message")).to_have_value("Not sent\nyet")
-        assert site.chat.posts == []
+        assert pages.chat.posts == []
         await page.get_by_role("button", name="Send").click()
         await expect(page.locator(".bubble").last).to_have_text("Not sent\nyet")
         await page.reload()
-    assert [post.text for post in site.chat.posts] == ["Not sent\nyet"]
+    assert [post.text for post in pages.chat.posts] == ["Not sent\nyet"]
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "none"])
-async def test_the_latest_messages_are_visible_first(browser: Browser, site: Site, scripts: bool) -> None:
-    for size in (SMALLEST, PHONE, DESK):
-        async with open_window(browser, site, size, scripts=scripts) as page:
+async def test_the_latest_messages_are_visible_first(browser: Browser, pages: Pages, scripts: bool) -> None:
+    for size in (SMALLEST, PHONE, DESKTOP):
+        async with open_window(browser, pages, size, scripts=scripts) as page:
             await page.goto("/c/long")
             await expect(page.get_by_text("Message 69", exact=True)).to_be_in_viewport()
             await expect(page.get_by_text("Message 20", exact=True)).not_to_be_in_viewport()
 
 
-async def test_new_messages_do_not_scroll_a_reader_of_earlier_ones(browser: Browser, site: Site) -> None:
-    async with open_window(browser, site) as page:
+async def test_new_messages_do_not_scroll_a_reader_of_earlier_ones(browser: Browser, pages: Pages) -> None:
+    async with open_window(browser, pages) as page:
         await page.goto("/c/long")
-        await site.service.chats["long"].watched_by(1)
+        await pages.service.chats["long"].watched_by(1)
         old = page.get_by_text("Message 40", exact=True)
         await old.scroll_into_view_if_needed()
         before = await old.bounding_box()
         assert before
-        await site.service.chats["long"].say("New\n" * 10)
+        await pages.service.chats["long"].say("New\n" * 10)
         await expect(page.locator("#messages li")).to_have_count(51)
         after = await old.bounding_box()
         assert after
         assert after["y"] == pytest.approx(before["y"], abs=1)
 
 
-async def test_a_customer_writes_with_only_the_keyboard(browser: Browser, site: Site) -> None:
-    async with open_window(browser, site) as page:
+async def test_a_customer_writes_with_only_the_keyboard(browser: Browser, pages: Pages) -> None:
+    async with open_window(browser, pages) as page:
         await page.goto("/c/long")
         reached = []
         for _ in range(12):
@@ -238,14 +238,14 @@ async def test_a_customer_writes_with_only_the_keyboard(browser: Browser, site: 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["live", "loaded"])
 async def test_hostile_messages_are_harmless_and_stay_in_their_boxes(
-    browser: Browser, site: Site, scripts: bool
+    browser: Browser, pages: Pages, scripts: bool
 ) -> None:
-    async with open_window(browser, site, SMALLEST, scripts=scripts) as page:
+    async with open_window(browser, pages, SMALLEST, scripts=scripts) as page:
         if scripts:
             await page.goto("/c/chat")
-            await site.chat.watched_by(1)
-        for words in HOSTILE:
-            await site.chat.say(words)
+            await pages.chat.watched_by(1)
+        for text in HOSTILE:
+            await pages.chat.say(text)
         if not scripts:
             await page.goto("/c/chat")
         said = page.locator(".bubble p")
@@ -265,7 +265,7 @@ async def test_hostile_messages_are_harmless_and_stay_in_their_boxes(
         assert set(bidi) == {"plaintext"}
 
 
-async def each_state(page: Page, site: Site, tag: str) -> AsyncIterator[str]:
+async def each_state(page: Page, pages: Pages, tag: str) -> AsyncIterator[str]:
     """Brings ``page`` into each state in the language ``tag``; yields the state's name."""
     for path in ("/c/chat", "/c/empty", "/c/long", "/c/long?before=20"):
         await page.goto(f"{path}{'&' if '?' in path else '?'}lang={tag}")
@@ -278,14 +278,14 @@ async def each_state(page: Page, site: Site, tag: str) -> AsyncIterator[str]:
         Failure(code_pb2.UNAVAILABLE, "DATABASE_UNAVAILABLE", 90),
         Failure(code_pb2.FAILED_PRECONDITION, "CHAT_LOCKED"),
     ):
-        site.service.post_failure = failure
+        pages.service.post_failure = failure
         await page.goto(f"/c/chat?lang={tag}")
         await page.locator("#text").fill("Hello")
         await page.locator("main form button").click()
         await expect(page.locator(".summary.info")).to_be_focused()
         yield failure.reason
-    site.service.post_failure = None
-    await site.chat.close()
+    pages.service.post_failure = None
+    await pages.chat.close()
     await page.goto(f"/c/chat?lang={tag}")
     yield "closed"
     await page.goto(f"/c/chat?lang={tag}&sent=yes")
@@ -300,12 +300,12 @@ COLORS = {"resultTypes": ["violations"], "runOnly": ["color-contrast"]}
 
 
 @pytest.mark.parametrize("tag", BY_LANGUAGE)
-async def test_axe_finds_no_violation_and_everything_fits(browser: Browser, site: Site, tag: str) -> None:
+async def test_axe_finds_no_violation_and_everything_fits(browser: Browser, pages: Pages, tag: str) -> None:
     found: dict[str, str] = {}
-    async with open_window(browser, site) as page:
-        async for state in each_state(page, site, tag):
+    async with open_window(browser, pages) as page:
+        async for state in each_state(page, pages, tag):
             await expect(page.locator("html")).to_have_attribute("lang", tag)
-            for size, dark in ((PHONE, False), (PHONE, True), (SMALLEST, False), (DESK, False)):
+            for size, dark in ((PHONE, False), (PHONE, True), (SMALLEST, False), (DESKTOP, False)):
                 await page.set_viewport_size(size)
                 await page.emulate_media(color_scheme="dark" if dark else "light")
                 assert await page.evaluate("document.documentElement.scrollWidth") <= size["width"], state
@@ -314,7 +314,7 @@ async def test_axe_finds_no_violation_and_everything_fits(browser: Browser, site
                 sizes = await targets.evaluate_all("all => all.map(one => [one.offsetWidth, one.offsetHeight])")
                 assert min(min(each) for each in sizes) >= 44, (state, sizes)
                 if size is SMALLEST or (tag not in {"en", "ar"} and (size, dark) != (PHONE, False)):
-                    continue  # other words change neither colors nor layout
+                    continue  # other texts change neither colors nor layout
                 results = await Axe().run(page, options=COLORS if dark else ALL)
                 if results.violations_count:
                     found[f"{state}, {size['width']}, {dark}"] = results.generate_report()

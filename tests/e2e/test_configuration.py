@@ -68,10 +68,10 @@ def shows_no_secret(variables: Mapping[str, str], written: str) -> None:
     assert [value for value in [SECRET[:10], *secret] if value in written] == []
 
 
-async def refuses(role: str, variables: Mapping[str, str], *words: str) -> CompletedProgram:
-    """Checks that the role ends with one line that contains `words`, and that its output shows no secret."""
+async def refuses(role: str, variables: Mapping[str, str], *expected: str) -> CompletedProgram:
+    """Checks that the role ends with one line that contains each of `expected`, and that its output shows no secret."""
     ended = await run_care(role, variables=variables)
-    ended.assert_refused(f"care {role}:", *words)
+    ended.assert_refused(f"care {role}:", *expected)
     shows_no_secret(variables, ended.output + ended.errors)
     return ended
 

@@ -1,4 +1,4 @@
-"""After kill -9 while a provider accepts a message, the message arrives at least once and is shown once."""
+"""If a process is killed while a provider accepts a message, the message arrives at least once and is shown once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.system import eventually
 pytestmark = pytest.mark.timeout(240)
 
 TIMEOUT = 110.0
-"""A limit in seconds: Temporal waits 30 s for an attempt whose worker was killed."""
+"""Seconds to wait for a delivery. Temporal waits up to 30 s before it retries an attempt whose worker was killed."""
 
 
 async def unlock_chat(scenario: Scenario) -> Person:
@@ -30,10 +30,10 @@ async def unlock_chat(scenario: Scenario) -> Person:
 
 
 async def wait_for_connection(scenario: Scenario, *, expected: bool = True) -> None:
-    """Waits until the worker is connected to the mail server or, if not `expected`, until it is not.
+    """Waits until the worker is connected to the mail server. With `expected=False`, waits until it is disconnected.
 
-    A connection to the frozen server shows that the worker sends a message. The row of the delivery is written too
-    early: the worker may not have the service's response yet.
+    A connection to the frozen server proves that the worker is sending a message. The delivery's row does not prove it,
+    because the service writes the row before the worker has the response.
     """
     worker = psutil.Process(scenario.system.processes.pids["work"])
     port = scenario.system.stack.ports.mailbox_smtp
@@ -49,7 +49,7 @@ async def wait_for_connection(scenario: Scenario, *, expected: bool = True) -> N
 async def test_a_mail_server_is_killed_while_it_receives_an_email(scenario: Scenario) -> None:
     person = await unlock_chat(scenario)
     with scenario.system.processes.frozen("mailbox"):
-        message = await send_message(scenario, "First words")
+        message = await send_message(scenario, "First message")
         await wait_for_connection(scenario)
         scenario.system.processes.kill("mailbox")
     await scenario.system.processes.back()
@@ -65,7 +65,7 @@ async def test_a_worker_is_killed_between_sending_an_email_and_recording_it(
     person = await unlock_chat(scenario)
     with ExitStack() as service:
         with scenario.system.processes.frozen("mailbox"):
-            message = await send_message(scenario, "Second words")
+            message = await send_message(scenario, "Second message")
             await wait_for_connection(scenario)
             service.enter_context(scenario.system.processes.frozen("serve"))
         # The mailbox accepts the email; the service is frozen and cannot record the report.
@@ -74,7 +74,7 @@ async def test_a_worker_is_killed_between_sending_an_email_and_recording_it(
     await scenario.system.processes.back()
     await wait_for_delivery(scenario, message, message_pb2.DELIVERY_STATE_SENT, timeout=TIMEOUT)
     found = [each for each in await list_emails(scenario.system, person.email) if message.text in each.text]
-    # It arrives at least once. By its Message-ID, a mail program recognizes the second as a copy.
+    # The email arrives once or twice. Mail programs recognize the second copy by its Message-ID.
     assert len(found) in {1, 2}
     assert len({each.message_id for each in found}) == 1
     await assert_shown_once(scenario, message.name)
@@ -83,5 +83,5 @@ async def test_a_worker_is_killed_between_sending_an_email_and_recording_it(
 async def assert_shown_once(scenario: Scenario, message: str) -> None:
     assert [each.name for each in await thread(scenario, scenario.ticket)].count(message) == 1
     log = await scenario.count_activities()
-    # The greeting and this message.
+    # Two deliveries: the greeting and this message.
     assert (log["MESSAGE_SENT"], log["DELIVERY_SENT"], log["DELIVERY_FAILED"]) == (1, 2, 0)

@@ -50,7 +50,7 @@ async def play_refusal(scenario: Scenario) -> str:
     recovery = await scenario.send_form()
     await scenario.wait_for_state(recovery, "REFUSED")
     await scenario.wait_for_workflow_end(recovery)
-    scenario.keep_private({(await scenario.get_recovery(recovery)).refusal_message: "the review site's words"})
+    scenario.keep_private({(await scenario.get_recovery(recovery)).refusal_message: "the review site's message"})
     return recovery
 
 
@@ -141,7 +141,7 @@ def spellings(text: str) -> Iterable[str]:
 
 def test_the_search_finds_a_text_in_each_spelling() -> None:
     person = Person(phone="+442079460123", message="Über „word0123456789ab“")
-    private = {person.phone: "phone", person.message: "words"}
+    private = {person.phone: "phone", person.message: "message"}
     for spelling in (
         "tel:+442079460123",
         "020 7946 0123",

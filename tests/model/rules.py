@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from typing import Final
 
 RULES: Final = {
-    "hold": "a newer recovery gets no text while an older one of the review is handed out",
+    "hold": "a newer recovery gets no text while an attempt of an older one of the review is in progress",
     "read-before-refuse": "the site is read before a refusal is recorded",
-    "record-outcome": "a recovery that ended while handed out reads the site and records the outcome before it is done",
+    "record-outcome": "a recovery that ended during an attempt reads the site and records the outcome before DONE",
     "retract": "a recovery that ends with its link public retracts the link, unless a newer reply is public",
     "report-scope": "a report changes its own recovery only, and only from the states of the table",
     "wake": "an outbox row wakes its workflow: it starts it, pokes it, or runs a finished one again",
@@ -21,8 +21,8 @@ RULES: Final = {
     "poke-on-report": "a report that moves a state writes a wake: the report may be late, the workflow asleep again",
     "take-back-own": "an attempt takes back the wake of its own report, and no other row",
     "ask-after-crash": "a workflow whose attempt ended without an answer asks",
-    "retract-is-known": "a retraction that was handed out is recorded as such, so that newer recoveries HOLD",
-    "retract-waits": "a retraction HOLDs while a newer recovery is handed out, and decides again after its outcome",
+    "retract-is-known": "a retraction that has begun is recorded as such, so that newer recoveries HOLD",
+    "retract-waits": "a retraction HOLDs during an attempt of a newer recovery, and decides again after its outcome",
     "per-review": "HOLD and `newer` count the recoveries of all tickets of the review, not of one ticket",
     "keep-poke": "a poke that arrives while an answer is on its way makes the workflow look again",
     "attempt-deadline": "an attempt gives up before Temporal may start the next one",

@@ -77,7 +77,7 @@ def answer(state: State, number: int, rules: Rules) -> tuple[str, str]:
 
 
 def report(state: State, number: int, kind: str, rules: Rules, *, stale: bool) -> tuple[State, bool]:
-    """Returns the state after a report, and whether the report moved machine 2, so that it writes a wake.
+    """Returns the state after a report, and whether the report moved the recovery machine, so that it writes a wake.
 
     A report changes the reply state that it is about, and fires its trigger where the table has it.
     """

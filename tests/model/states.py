@@ -9,7 +9,7 @@ ACTIVE: Final = "OPEN or IN_PROGRESS"
 RESOLVED: Final = "RESOLVED"
 CLOSED: Final = "CLOSED"
 
-# State of a recovery (machine 2).
+# State of a recovery (the recovery machine).
 REQUESTED: Final = "FORM_REQUESTED"
 AWAITING: Final = "AWAITING_CONTACT"
 RECEIVED: Final = "CONTACT_RECEIVED"
@@ -23,7 +23,7 @@ ENDED_BY_CLOSE: Final = "ENDED_BY_CLOSE"
 FORM_LIVE: Final = (REQUESTED, AWAITING)
 LIVE: Final = (REQUESTED, AWAITING, RECEIVED, UNLOCKED)
 
-# Reply state: what the service knows about a recovery's reply. POSTING and RETRACTING: handed out, without an outcome.
+# Reply state: what the service knows about a recovery's reply. POSTING and RETRACTING: an attempt without an outcome.
 NONE: Final = "NONE"
 POSTING: Final = "POSTING"
 RETRACTING: Final = "RETRACTING"
@@ -85,7 +85,7 @@ class Late(NamedTuple):
     """A report's, or TAKE_BACK."""
     recovery: int
     stale: bool
-    """For a report: a newer attempt was handed out since."""
+    """For a report: a newer attempt has begun since."""
 
 
 TAKE_BACK: Final = "take back the wake"

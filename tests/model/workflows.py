@@ -115,7 +115,7 @@ def _at(state: State, number: int, place: str) -> State:
 
 
 def _make_reports_stale(state: State, number: int, step: str, rules: Rules) -> State:
-    """Returns the state after a hand-out: what an earlier attempt's report, still under way, then counts for."""
+    """Returns the state after the start of an attempt: what the late report of an earlier attempt then counts for."""
     late = state.late
     if late is None or late.recovery != number or late.kind not in _NUMBERED or step not in AT_SITE:
         return state

@@ -164,9 +164,9 @@ def _on_recovery(number: int, index: int, recovery: Recovery) -> Iterator[Action
         yield Action("GetChat", CUSTOMER, number, index)
         # The first use of a link is a separate commit. GetChat makes it, so that each action is one commit.
         if recovery.contact.verified or recovery.ticket.status == "CLOSED" or recovery.state == "REJECTED":
-            for words in ("Thank you", "One more thing"):
-                yield Action("PostMessage", CUSTOMER, number, index, words)
+            for text in ("Thank you", "One more thing"):
+                yield Action("PostMessage", CUSTOMER, number, index, text)
     if recovery.kind == "FORM":
         for email in _EMAILS:
-            for words in ("", "Call me"):
-                yield Action("SubmitContact", CUSTOMER, number, index, f"{email}|{words}")
+            for text in ("", "Call me"):
+                yield Action("SubmitContact", CUSTOMER, number, index, f"{email}|{text}")

@@ -244,10 +244,10 @@ class Lifecycle(RuleBasedStateMachine):
         except Mismatch as mismatch:
             self.fail(str(mismatch))
 
-    def fail(self, words: str) -> None:
+    def fail(self, message: str) -> None:
         """Fails the example."""
         self.bench.differences += 1
-        raise Difference(words)
+        raise Difference(message)
 
     async def _observe(
         self, caller: str, *, thoroughly: bool

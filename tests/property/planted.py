@@ -147,13 +147,13 @@ def follow_up_is_made_though_there_is_one(patch: Patch) -> None:
 
 
 def follow_up_forgets_the_assignee(patch: Patch) -> None:
-    right = follow_up.raise_follow_up
+    right = follow_up.create_follow_up
 
     def wrong(*given: Any) -> Decision:  # noqa: ANN401 - passed on
         decision = right(*given)
         return replace(decision, ticket=replace(decision.ticket, assignee=None))
 
-    patch.setattr(submit, "raise_follow_up", wrong)
+    patch.setattr(submit, "create_follow_up", wrong)
 
 
 def reopened_ticket_keeps_its_resolve_time(patch: Patch) -> None:

@@ -167,9 +167,9 @@ class World:
     def _on_recovery(self, name: str, action: Action) -> Message:
         match action.method:
             case "SubmitContact":
-                email, _, words = action.text.partition("|")
+                email, _, message = action.text.partition("|")
                 return customers.SubmitContactRequest(
-                    token=self.link(name), email=email, message=words, consent=True, request_id=action.sent_id
+                    token=self.link(name), email=email, message=message, consent=True, request_id=action.sent_id
                 )
             case "BeginPosting":
                 step = workers.RecoveryStep.Value(f"RECOVERY_STEP_{action.text}")

@@ -13,7 +13,7 @@ STATUS: Final[dict[str, tuple[frozenset[str], str]]] = {
     "reopen": (frozenset({"RESOLVED"}), "IN_PROGRESS"),
     "auto_close": (frozenset({"OPEN", "IN_PROGRESS", "RESOLVED"}), "CLOSED"),
 }
-"""Machine 1: trigger, from, to."""
+"""The status machine: trigger, from, to."""
 
 _FORM: Final = frozenset({"FORM_REQUESTED", "AWAITING_CONTACT"})
 _KNOWN: Final = frozenset({"CONTACT_RECEIVED", "CHAT_UNLOCKED"})
@@ -31,7 +31,7 @@ RECOVERY: Final[dict[str, tuple[frozenset[str], str]]] = {
     "reject_contact": (_KNOWN, "REJECTED"),
     "ticket_closed": (_FORM | _KNOWN, "ENDED_BY_CLOSE"),
 }
-"""Machine 2; "(new)" is NO_CONTACT."""
+"""The recovery machine; "(new)" is NO_CONTACT."""
 
 STATUSES: Final = ("OPEN", "IN_PROGRESS", "RESOLVED", "CLOSED")
 LIVE_STATES: Final = ("FORM_REQUESTED", "AWAITING_CONTACT", "CONTACT_RECEIVED", "CHAT_UNLOCKED")
@@ -43,7 +43,7 @@ STATUS_VERBS: Final = {
     "CloseTicket": "close",
     "ReopenTicket": "reopen",
 }
-"""The methods that fire a trigger of machine 1."""
+"""The methods that fire a trigger of the status machine."""
 
 COMMANDS: Final = (
     "TakeTicket",

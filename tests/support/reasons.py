@@ -73,7 +73,7 @@ class CheckedError:
     violations: dict[str, str]
     """By field, the description of the violation."""
     retry_delay: timedelta | None
-    words: str
+    texts: str
     """All texts of the error: message, metadata values and violations."""
 
 
@@ -114,8 +114,8 @@ def check_status(status: Status, *, to_customer: bool = False) -> CheckedError:
     assert ("google.rpc.RetryInfo" in details) == rule.retry_info, info.reason
     delay = retry.retry_delay.ToTimedelta() if rule.retry_info else None
     assert delay is None or delay > timedelta()
-    words = "\n".join([status.message, *info.metadata.values(), *violations, *violations.values()])
-    return CheckedError(info.reason, dict(info.metadata), violations, delay, words)
+    texts = "\n".join([status.message, *info.metadata.values(), *violations, *violations.values()])
+    return CheckedError(info.reason, dict(info.metadata), violations, delay, texts)
 
 
 def _unpack(details: Mapping[str, object], message: Message) -> None:

@@ -94,7 +94,7 @@ def agent(name: str, *, can_be_assignee: bool = True, can_be_reporter: bool = Tr
 
 
 def form(state: RecoveryState = RecoveryState.FORM_REQUESTED) -> Recovery:
-    """A form in `state`, that expires 29 days from now; nothing was handed out."""
+    """Returns a form in `state`. It expires 29 days after NOW. No attempt to post its reply has begun."""
     return replace(
         new_recovery(TICKET, RECOVERY_ID, RecoveryKind.FORM, ALICE, EARLIER),
         state=state,
@@ -110,7 +110,10 @@ def contact(contact_id: UUID = CONTACT_ID, email: str = "robin@example.com") -> 
 
 
 def snapshot(recovery: Recovery | None = None, ticket: Ticket = TICKET) -> TicketSnapshot:
-    """A ticket with `recovery`, as its live one if it is live; commands on a recovery name it."""
+    """Returns a snapshot of `ticket` in which `recovery` is the target of commands.
+
+    If `recovery` is live, it is also the ticket's live recovery.
+    """
     live = recovery if recovery is not None and recovery.state in LIVE else None
     if live is not None:
         ticket = replace(ticket, contact_state=live.state, recovery_id=live.id)

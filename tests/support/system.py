@@ -58,7 +58,7 @@ def own_ports() -> Iterator[int]:
     on this machine can hold that port, and with it the range.
     """
     length = PORT_COUNT + 1
-    for _ in range(ports.TRIES):
+    for _ in range(ports.ATTEMPTS):
         first = random.randrange(ports.LOWEST, ports.HIGHEST - length, length)  # noqa: S311 - not for security
         with socket.socket() as guard:
             try:

@@ -1,7 +1,8 @@
 """A fake of the service and the site for `ContactRecovery`, with one recovery.
 
-Follows the rules of `CheckRecovery`: a received contact is unlocked first, a requested form is posted, what is handed
-out is read, and what ended while public is retracted. Everything else about the recovery is decided by the test.
+Follows the rules of `CheckRecovery`: a received contact is unlocked first, and a requested form is posted. After an
+attempt without an outcome the reply is read, and a reply that was public when its recovery ended is retracted.
+Everything else about the recovery is decided by the test.
 """
 
 import asyncio
@@ -253,8 +254,8 @@ async def wake(client: Client, fake: FakeRecovery, attributes: TypedSearchAttrib
     )
 
 
-async def until_doing(handle: Handle, words: str) -> ContactRecoveryStatus:
-    """Queries the workflow until its status contains `words`. The timeout of the test limits the time."""
-    while words not in (status := await handle.query(ContactRecovery.status)).doing:
+async def until_doing(handle: Handle, expected: str) -> ContactRecoveryStatus:
+    """Queries the workflow until its status contains `expected`. The timeout of the test limits the time."""
+    while expected not in (status := await handle.query(ContactRecovery.status)).doing:
         pass
     return status

@@ -84,7 +84,7 @@ async def run_ticket(
         )
 
 
-async def until_doing(handle: Handle, words: str) -> None:
-    """Queries the workflow until its status contains `words`. The timeout of the test limits the time."""
-    while words not in (await handle.query(TicketWorkflow.status)).doing:
+async def until_doing(handle: Handle, expected: str) -> None:
+    """Queries the workflow until its status contains `expected`. The timeout of the test limits the time."""
+    while expected not in (await handle.query(TicketWorkflow.status)).doing:
         pass

@@ -12,7 +12,7 @@ from tests.support.plain_http import NO_TLS
 from tests.support.serving import serve
 
 
-class Site:
+class LocalSite:
     """Controls the site for one review of the organization `acme`."""
 
     review = "/v1/acme/reviews/review-1"
@@ -44,7 +44,7 @@ class Site:
 
 
 @asynccontextmanager
-async def running(folder: Path) -> AsyncIterator[Site]:
+async def running(folder: Path) -> AsyncIterator[LocalSite]:
     """Serves a site that keeps its data below `folder`."""
     with closing(ReviewStore(folder / "site.db")) as store:
         async with (
@@ -61,4 +61,4 @@ async def running(folder: Path) -> AsyncIterator[Site]:
                 "updateTime": "2026-11-01T12:00:00Z",
             }
             (await client.put("/v1/acme/reviews", json={"reviews": [review]})).raise_for_status()
-            yield Site(url, client)
+            yield LocalSite(url, client)

@@ -80,7 +80,7 @@ async def test_details_say_how_the_last_attempts_failed_until_one_succeeds(dev_c
     ]
     async with run_recovery(dev_client, fake, AS_STARTED) as handle:
         await fake.until(lambda: not fake.failures[activity_names.POST_REPLY])
-        # After five tries the workflow asked the service again, and now tries the site again.
+        # After five attempts, the workflow asked the service again. It now retries at the site.
         assert fake.calls == [
             activity_names.CHECK_RECOVERY,
             *[activity_names.POST_REPLY] * 5,

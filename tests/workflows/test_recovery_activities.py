@@ -22,7 +22,7 @@ from care_workflows.channels.registry import ReviewSites
 from care_workflows.channels.review_site import PublicReply, ReplyTarget
 from care_workflows.recovery_activities import RecoveryActivities
 from tests.workflows import review_site
-from tests.workflows.review_site import Site
+from tests.workflows.review_site import LocalSite
 from tests.workflows.worker_service import (
     LINK,
     RECOVERY,
@@ -40,7 +40,7 @@ RETRACTED = worker.RecordRetractedRequest(name=RECOVERY, attempt=7)
 
 
 @pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Site]:
+async def site(tmp_path: Path) -> AsyncIterator[LocalSite]:
     async with review_site.running(tmp_path) as running:
         yield running
 
@@ -57,7 +57,7 @@ async def care(service: ScriptedWorkerService) -> AsyncIterator[CareClient]:
 
 
 @pytest.fixture
-async def activities(care: CareClient, site: Site) -> AsyncIterator[RecoveryActivities]:
+async def activities(care: CareClient, site: LocalSite) -> AsyncIterator[RecoveryActivities]:
     async with LocalReviewSite(site.url) as local:
         yield RecoveryActivities(care.workers, ReviewSites({"local": local}))
 
@@ -83,7 +83,7 @@ async def refusal_in(service: ScriptedWorkerService) -> worker.RecordRefusedRequ
 
 
 async def test_reply_is_posted_and_reported(
-    activities: RecoveryActivities, service: ScriptedWorkerService, site: Site
+    activities: RecoveryActivities, service: ScriptedWorkerService, site: LocalSite
 ) -> None:
     plan = await ActivityEnvironment().run(activities.post_reply, START)
     assert plan == service.plan
@@ -94,7 +94,7 @@ async def test_reply_is_posted_and_reported(
 
 
 async def test_repeated_attempt_writes_once(
-    activities: RecoveryActivities, service: ScriptedWorkerService, site: Site
+    activities: RecoveryActivities, service: ScriptedWorkerService, site: LocalSite
 ) -> None:
     for _ in range(3):
         await ActivityEnvironment().run(activities.post_reply, START)
@@ -103,7 +103,7 @@ async def test_repeated_attempt_writes_once(
 
 
 async def test_later_attempt_reads_before_it_writes(
-    activities: RecoveryActivities, service: ScriptedWorkerService, site: Site
+    activities: RecoveryActivities, service: ScriptedWorkerService, site: LocalSite
 ) -> None:
     """A later attempt reads first: the earlier one may have succeeded, and each attempt has its own adapter key."""
     await ActivityEnvironment().run(activities.post_reply, START)
@@ -115,7 +115,7 @@ async def test_later_attempt_reads_before_it_writes(
 
 
 async def test_later_attempt_writes_where_nothing_is_public(
-    activities: RecoveryActivities, service: ScriptedWorkerService, site: Site
+    activities: RecoveryActivities, service: ScriptedWorkerService, site: LocalSite
 ) -> None:
     assert service.grant is not None
     service.grant.read_first = True
@@ -125,7 +125,7 @@ async def test_later_attempt_writes_where_nothing_is_public(
 
 
 async def test_step_that_is_no_longer_planned_does_nothing(
-    activities: RecoveryActivities, service: ScriptedWorkerService, site: Site
+    activities: RecoveryActivities, service: ScriptedWorkerService, site: LocalSite
 ) -> None:
     service.grant = None
     for step in (activities.post_reply, activities.read_reply, activities.retract_reply):
@@ -135,7 +135,7 @@ async def test_step_that_is_no_longer_planned_does_nothing(
 
 
 async def test_refusal_is_reported_with_the_message_of_the_site(
-    activities: RecoveryActivities, service: ScriptedWorkerService, site: Site
+    activities: RecoveryActivities, service: ScriptedWorkerService, site: LocalSite
 ) -> None:
     await site.set_behavior("refuse_links")
     await ActivityEnvironment().run(activities.post_reply, START)
@@ -145,7 +145,7 @@ async def test_refusal_is_reported_with_the_message_of_the_site(
 
 
 async def test_refusal_of_a_reply_that_is_already_public_is_reported_as_posted(
-    activities: RecoveryActivities, service: ScriptedWorkerService, site: Site
+    activities: RecoveryActivities, service: ScriptedWorkerService, site: LocalSite
 ) -> None:
     await site.put_reply(TEXT)  # by an attempt that could not report its success
     await site.set_behavior("refuse_links")
@@ -154,7 +154,7 @@ async def test_refusal_of_a_reply_that_is_already_public_is_reported_as_posted(
 
 
 async def test_attempt_can_be_retried_if_the_site_is_down(
-    activities: RecoveryActivities, service: ScriptedWorkerService, site: Site
+    activities: RecoveryActivities, service: ScriptedWorkerService, site: LocalSite
 ) -> None:
     await site.set_behavior("down")
     for step in (activities.post_reply, activities.read_reply, activities.retract_reply):
@@ -182,7 +182,7 @@ async def test_site_without_adapter_is_refused(care: CareClient, service: Script
 
 
 async def test_public_reply_is_reported_as_posted(
-    activities: RecoveryActivities, service: ScriptedWorkerService, site: Site
+    activities: RecoveryActivities, service: ScriptedWorkerService, site: LocalSite
 ) -> None:
     await site.put_reply(TEXT)
     await ActivityEnvironment().run(activities.read_reply, START)
@@ -201,7 +201,7 @@ async def test_public_reply_is_reported_as_posted(
 async def test_reply_that_is_not_public_is_reported_as_refused(
     activities: RecoveryActivities,
     service: ScriptedWorkerService,
-    site: Site,
+    site: LocalSite,
     state: recovery.RecoveryState.ValueType,
     reason: recovery.RefusalReason.ValueType,
     taken_down: bool,
@@ -240,7 +240,7 @@ def without_link(service: ScriptedWorkerService) -> None:
 
 @pytest.mark.usefixtures("without_link")
 async def test_link_is_removed_and_reported(
-    activities: RecoveryActivities, service: ScriptedWorkerService, site: Site
+    activities: RecoveryActivities, service: ScriptedWorkerService, site: LocalSite
 ) -> None:
     await site.put_reply(TEXT)
     await ActivityEnvironment().run(activities.retract_reply, START)
@@ -251,7 +251,7 @@ async def test_link_is_removed_and_reported(
 
 @pytest.mark.usefixtures("without_link")
 async def test_refused_retraction_is_reported(
-    activities: RecoveryActivities, service: ScriptedWorkerService, site: Site
+    activities: RecoveryActivities, service: ScriptedWorkerService, site: LocalSite
 ) -> None:
     await site.put_reply(TEXT)
     await site.set_behavior("refuse_too_long")
@@ -261,7 +261,7 @@ async def test_refused_retraction_is_reported(
 
 @pytest.mark.usefixtures("without_link")
 async def test_refused_retraction_of_a_reply_that_is_not_public_is_done(
-    activities: RecoveryActivities, service: ScriptedWorkerService, site: Site
+    activities: RecoveryActivities, service: ScriptedWorkerService, site: LocalSite
 ) -> None:
     await site.put_reply(TEXT)
     await site.take_down()

@@ -32,13 +32,13 @@ async def test_look_again_returns_the_resulting_status(dev_client: Client) -> No
     async with run_recovery(dev_client, fake) as handle:
         await until_doing(handle, "Waiting for the customer")
         asked = fake.calls.count(CHECK)
-        words = await handle.execute_update(ContactRecovery.look_again)
-        assert words == "Waiting for the customer to answer the form."
+        text = await handle.execute_update(ContactRecovery.look_again)
+        assert text == "Waiting for the customer to answer the form."
         assert fake.calls.count(CHECK) == asked + 1
         fake.submit()
         # The chat is already unlocked when the workflow asks again, and the update still gets the final status.
-        words = await handle.execute_update(ContactRecovery.look_again)
-        assert words in {"Opening the chat.", "The chat is open."}
+        text = await handle.execute_update(ContactRecovery.look_again)
+        assert text in {"Opening the chat.", "The chat is open."}
         assert (await handle.result()).plan.state == recovery.RECOVERY_STATE_CHAT_UNLOCKED
 
 

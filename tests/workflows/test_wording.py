@@ -20,5 +20,5 @@ def test_a_form_is_shown_as_open_only_while_it_is(state: str) -> None:
 
 
 def test_a_pause_says_what_to_do_and_what_happens_otherwise() -> None:
-    words = wording.refused_worker("TOKEN_EXPIRED")
-    assert [part for part in ("TOKEN_EXPIRED", "CARE_TOKEN", "asks again within 1 h") if part not in words] == []
+    text = wording.refused_worker("TOKEN_EXPIRED")
+    assert [part for part in ("TOKEN_EXPIRED", "CARE_TOKEN", "asks again within 1 h") if part not in text] == []

@@ -32,7 +32,7 @@ from tests.support.temporal import history_bytes
 from tests.workflows import review_site
 from tests.workflows.channels import sms_provider
 from tests.workflows.channels.values import AUTH_TOKEN, PHONE
-from tests.workflows.review_site import Site
+from tests.workflows.review_site import LocalSite
 from tests.workflows.worker_service import (
     ANSWER,
     CHAT_LINK,
@@ -112,7 +112,7 @@ class SendsOnce(ScriptedWorkerService):
 
 
 @pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Site]:
+async def site(tmp_path: Path) -> AsyncIterator[LocalSite]:
     async with review_site.running(tmp_path) as running:
         yield running
 
@@ -135,7 +135,7 @@ def kinds(service: ScriptedWorkerService) -> list[str]:
 
 
 async def test_the_plugin_embeds_the_workflows_and_temporal_holds_no_personal_data(
-    dev_client: Client, site: Site, caplog: pytest.LogCaptureFixture
+    dev_client: Client, site: LocalSite, caplog: pytest.LogCaptureFixture
 ) -> None:
     service, queue = PostsOnce(), f"team-{uuid4().hex}"
     async with connect_worker(service) as care, LocalReviewSite(site.url) as local:
@@ -151,7 +151,7 @@ async def test_the_plugin_embeds_the_workflows_and_temporal_holds_no_personal_da
 
 
 async def test_failures_contain_no_personal_data(
-    dev_client: Client, site: Site, caplog: pytest.LogCaptureFixture
+    dev_client: Client, site: LocalSite, caplog: pytest.LogCaptureFixture
 ) -> None:
     service, queue = PostsOnce(), f"team-{uuid4().hex}"
     await site.set_behavior("down")
@@ -192,18 +192,18 @@ async def care_work(**variables: str) -> AsyncIterator[Process]:
             await process.wait()
 
 
-async def read_log_until(process: Process, words: str) -> str:
-    """Returns all lines that the process logs, up to the first line with these words."""
+async def read_log_until(process: Process, expected: str) -> str:
+    """Returns all lines that the process logs, up to the first line that contains `expected`."""
     assert process.stderr
     lines = []
     async for line in process.stderr:
         lines.append(line.decode())
-        if words in lines[-1]:
+        if expected in lines[-1]:
             return "".join(lines)
-    raise AssertionError(f"ended without logging {words!r}: {''.join(lines)}")
+    raise AssertionError(f"ended without logging {expected!r}: {''.join(lines)}")
 
 
-async def test_role_works_until_it_is_told_to_stop(dev_client: Client, site: Site) -> None:
+async def test_role_works_until_it_is_told_to_stop(dev_client: Client, site: LocalSite) -> None:
     service, queue = PostsOnce(), f"role-{uuid4().hex}"
     async with serve_worker_service(service) as address:
         variables = {

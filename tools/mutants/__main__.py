@@ -1,4 +1,6 @@
-"""Makes small edits to the product, one at a time, and lists those that no test and no type check notices.
+"""Makes small edits (mutants, in the terms of mutation testing) to the product, and lists those that survive.
+
+It makes one edit at a time. An edit survives if no test and no type check notices it.
 
     python -m tools.mutants                all edits
     python -m tools.mutants --short        the few that CI tries

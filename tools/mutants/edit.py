@@ -1,4 +1,4 @@
-"""An edit: one place of the product made wrong, and the checks that must notice it."""
+"""Defines an edit: one mistake put into one file of the product, and the checks that must notice it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 TYPES: Final = "mypy"
-"""The check that stands for the type checker, over the whole project."""
+"""In `Edit.checks`, stands for mypy on the whole project."""
 
 
 class EditError(Exception):
@@ -29,26 +29,27 @@ class Edit:
     """Must be in the file exactly once, in code and not in a comment."""
     new: str
     checks: tuple[str, ...]
-    """The checks of the place, in order: TYPES, or test files or tests for pytest."""
+    """The checks to run, in order. Each is TYPES, or a test file or a test for pytest."""
     is_short: bool = False
     """Whether CI tries it too."""
 
     def edited(self, root: Path) -> str:
         """Returns the text of the file below `root` after the edit. Raises EditError."""
         text = (root / self.path).read_text(encoding="utf-8")
-        if (times := text.count(self.old)) != 1:
-            raise EditError(f"{self.name}: {self.path} has {self.old!r} {times} times, not once")
+        if (count := text.count(self.old)) != 1:
+            raise EditError(f"{self.name}: {self.path} has {self.old!r} {count} times, not once")
         return text.replace(self.old, self.new)
 
     @contextmanager
     def applied(self, root: Path) -> Iterator[None]:
         """Edits the file below `root`, and restores it at the end. Raises EditError."""
         file = root / self.path
-        before, times = file.read_bytes(), file.stat()
+        before, status = file.read_bytes(), file.stat()
         file.write_text(self.edited(root), encoding="utf-8")
         try:
             yield
         finally:
             file.write_bytes(before)
-            # Python and mypy compare times with those in their caches: the file is the same as before.
-            os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+            # Python and mypy compare a file's modification time with the one in their caches. The old time keeps the
+            # caches valid.
+            os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))

@@ -216,7 +216,7 @@ class PlanDrivenWorkflow(ABC, Generic[PlanT]):
         self._failing_activity = activity
         self._last_failure = f"{wording.describe_failure(cause)}, {wording.format_time(workflow.now())}"
         self._upsert(self._search_attribute_updates_of_failure())
-        self._answer_updates(f"Failed: {self._last_failure}. Care tries again.")
+        self._answer_updates(f"Failed: {self._last_failure}. Care retries.")
 
     async def _handle_refusal(self, refusal: ApplicationError) -> None:
         """Fails if the resource does not exist; otherwise waits for an operator.

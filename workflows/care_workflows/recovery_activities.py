@@ -1,7 +1,7 @@
 """The activities of `ContactRecovery`. They ask the service, act at the review site and report the outcome.
 
-A grant contains the text of a reply and the link in it. An activity fetches it, uses it and drops it, because Temporal
-stores results and failures. So a result contains only the plan, and a failure only Care's own codes. No activity sends
+A grant contains the text of a reply and the link in it. Temporal stores results and failures, so neither may contain
+anything of a grant. A result contains only the plan, and a failure contains only Care's own codes. No activity sends
 heartbeats; `PlanDrivenWorkflow` relies on that.
 """
 
@@ -125,7 +125,7 @@ class RecoveryActivities:
                 return begun.plan
             number = begun.grant.attempt
             reply = ReplyAttempt(start.recovery, begun.grant, self._review_sites)
-            # An earlier attempt may have posted the reply without reporting it. What the public sees decides.
+            # An earlier attempt may have posted the reply without reporting it. So the site is read first.
             if begun.grant.read_first and await _is_public(reply):
                 return await self._report_posted(start, number)
             try:
@@ -202,10 +202,10 @@ class RecoveryActivities:
             return (await self._workers.RecordRetracted(request)).plan
 
     async def _check_after_report(self, start: ContactRecoveryInput, reported: RecoveryPlan) -> RecoveryPlan:
-        """Asks for the next plan right after a report, which the service answered with the plan ``reported``.
+        """Asks for the next plan right after a report. ``reported`` is the plan in the response to that report.
 
-        This saves a signal and an activity, because the service need not wake the workflow for the next plan. If this
-        attempt is lost, the workflow itself asks.
+        This saves a signal and an activity: the service does not have to wake the workflow for the next plan. If this
+        attempt is lost, the workflow asks for the plan itself.
         """
         request = CheckRecoveryRequest(name=start.recovery, report_time=reported.plan_time)
         return (await self._workers.CheckRecovery(request)).plan

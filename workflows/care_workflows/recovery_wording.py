@@ -64,7 +64,7 @@ def describe_step(plan: RecoveryPlan) -> str:
         case worker.RECOVERY_STEP_WAIT if plan.state == recovery.RECOVERY_STATE_AWAITING_CONTACT:
             return "Waiting for the customer to answer the form."
         case worker.RECOVERY_STEP_WAIT:
-            return f"Waiting before the next try to remove the link at {site}, which refused the last one."
+            return f"Waiting before the next attempt to remove the link at {site}, which refused the last one."
         case worker.RECOVERY_STEP_DONE:
             return _ENDS.get(plan.state, "Nothing more to do.")
         case _:

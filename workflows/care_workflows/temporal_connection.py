@@ -34,7 +34,7 @@ async def connect(metrics_address: Address | None) -> Client:
             await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
         except (RuntimeError, RPCError) as error:  # the SDK raises the first if connecting fails
             _log.warning(
-                "waiting for Temporal", address=config.get("target_host"), error=str(error), next_try_seconds=pause
+                "waiting for Temporal", address=config.get("target_host"), error=str(error), retry_seconds=pause
             )
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)

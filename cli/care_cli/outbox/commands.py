@@ -52,7 +52,7 @@ def retry(
     home: Home = homes.DEFAULT,
     org: Organization = None,
 ) -> None:
-    """Retry parked rows. The relay tries them again at once."""
+    """Retry parked rows. The relay retries them at once."""
     if bool(ids) == every:
         raise StackError("name the rows to retry, or give --all: care outbox list shows them")
     from care_cli.outbox import access

@@ -55,8 +55,8 @@ async def list_tickets(  # noqa: PLR0913  (each is an option)
     every: Annotated[bool, typer.Option("--all", help="List all tickets.")] = False,
 ) -> None:
     """List tickets."""
-    owner, place = _owner(desk, assignee), _place(desk, location)
-    selection = Selection(words, status, priority, contact, owner, place, label, filter_)
+    assignee_name, location_name = _assignee_name(desk, assignee), _location_name(desk, location)
+    selection = Selection(words, status, priority, contact, assignee_name, location_name, label, filter_)
     request = ListTicketsRequest(
         parent=desk.organization,
         filter=selection.filter(),
@@ -93,8 +93,8 @@ async def count(
     filter_: Filter = "",
 ) -> None:
     """Count tickets by status."""
-    owner, place = _owner(desk, assignee), _place(desk, location)
-    selection = Selection(words, None, priority, contact, owner, place, label, filter_)
+    assignee_name, location_name = _assignee_name(desk, assignee), _location_name(desk, location)
+    selection = Selection(words, None, priority, contact, assignee_name, location_name, label, filter_)
     request = CountTicketsRequest(parent=desk.organization, filter=selection.filter())
     counts = await desk.care.tickets.CountTickets(request)
     if desk.output.as_json:
@@ -162,12 +162,12 @@ async def _details(desk: Desk, name: str) -> screens.TicketDetails:
     return screens.TicketDetails(found, *await asyncio.gather(thread(), recoveries(), contacts(), activities()))
 
 
-def _owner(desk: Desk, assignee: str | None) -> str | None:
-    """Returns the agent's name; empty for `none`."""
+def _assignee_name(desk: Desk, assignee: str | None) -> str | None:
+    """Returns the assignee's name; empty for `none`."""
     if assignee is None:
         return None
     return "" if assignee == "none" else desk.agent(assignee)
 
 
-def _place(desk: Desk, location: str | None) -> str | None:
+def _location_name(desk: Desk, location: str | None) -> str | None:
     return None if location is None else desk.resource("locations", location)

@@ -83,7 +83,9 @@ def load(home: Path) -> Secrets:
     except OSError as error:
         raise StackError(f"{path} cannot be read ({error.strerror}): use the account that made it") from error
     except (ValueError, TypeError, KeyError) as error:
-        raise StackError(f"{path} is damaged: delete it, and new keys are made (old tokens and links end)") from error
+        raise StackError(
+            f"{path} is damaged: delete it to make new keys; old tokens and links then stop working"
+        ) from error
 
 
 def mint(

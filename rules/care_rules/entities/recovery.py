@@ -33,11 +33,11 @@ class ReplyState(StrEnum):
     """The state of a recovery's reply at the review site: an attempt in progress, or the last outcome."""
 
     NONE = "NONE"
-    """No attempt was handed out."""
+    """No attempt has begun."""
     POSTING = "POSTING"
-    """An attempt to post the reply with the link was handed out; the reply may or may not be public."""
+    """An attempt to post the reply with the link has begun; the reply may or may not be public."""
     RETRACTING = "RETRACTING"
-    """An attempt to replace the public reply by the text without the link was handed out."""
+    """An attempt to replace the public reply by the text without the link has begun."""
     POSTED = "POSTED"
     NOT_PUBLIC = "NOT_PUBLIC"
     RETRACTED = "RETRACTED"
@@ -65,7 +65,7 @@ class Recovery:
     attempt: int
     """The number of the attempt in progress; 0 if there is none."""
     hand_out_time: datetime | None
-    """When the last write was handed out."""
+    """When the last attempt to write to the site began."""
     unsettled_until: datetime | None
     """Until when an earlier write without an outcome may appear at the site."""
     retract_refusals: int

@@ -56,7 +56,7 @@ class Authenticator:
         except UnknownKeyError:
             if not self._keys.is_unavailable:
                 raise token_invalid("The bearer token names a key that the issuer does not have.") from None
-        message = "The token names an unknown key, and the issuer's keys can't be fetched right now. Try again."
+        message = "The token names an unknown key, and the issuer's keys can't be fetched right now. Retry the call."
         raise Refusal(Reason.TOKEN_KEYS_UNAVAILABLE, message, retry_after=PAUSE)
 
     def _verify(self, token: str) -> VerifiedToken:

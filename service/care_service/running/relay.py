@@ -39,7 +39,7 @@ from care_service.storage.outbox import Wake
 
 _LOG: Final = get_logger("care.relay")
 _BATCH: Final = 50
-_LEASE: Final = timedelta(seconds=60)
+_CLAIM_DURATION: Final = timedelta(seconds=60)
 """Longer than a batch takes, so that no row is claimed twice while Temporal is slow."""
 _TIMEOUT: Final = timedelta(seconds=10)
 _POLL: Final = 1.0
@@ -192,7 +192,7 @@ def _pairs(wake: Wake) -> list[SearchAttributePair[str] | SearchAttributePair[da
 class Rows(Protocol):
     """The outbox."""
 
-    async def claim(self, limit: int, lease: timedelta) -> Sequence[Wake]:
+    async def claim(self, limit: int, duration: timedelta) -> Sequence[Wake]:
         """See Outbox."""
         ...
 
@@ -245,7 +245,7 @@ class Relay:
         self._hint.set()
 
     async def run(self) -> None:
-        """Runs until `end`. Rows that were claimed but not finished are claimed again after their lease."""
+        """Runs until `end`. Rows that were claimed but not finished are claimed again when their claim has ended."""
         while not self._end.is_set():
             self._hint.clear()
             try:
@@ -261,7 +261,7 @@ class Relay:
     async def turn(self) -> bool:
         """Handles one batch. Returns whether it woke any workflow."""
         # While Temporal is unreachable, one row tests the connection for all.
-        wakes = await self._outbox.claim(_BATCH if self._reachable else 1, _LEASE)
+        wakes = await self._outbox.claim(_BATCH if self._reachable else 1, _CLAIM_DURATION)
         if not wakes:
             return False
         outcomes = await asyncio.gather(*(self._attempt(wake) for wake in wakes))

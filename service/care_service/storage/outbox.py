@@ -1,4 +1,4 @@
-"""The outbox: rows that name workflows to wake. Commits write them with the change. Relays claim them with a lease."""
+"""The outbox: rows that name workflows to wake. Commits write them with the change, and relays claim them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from uuid import UUID
 from care_service.storage.database import Database
 from care_service.storage.rules_in_sql import NEEDS_REVIEW_SITE
 
-# A claim is a short UPDATE with a lease, not a lock during the call to Temporal. A long transaction would stall the
-# change feed, and a slow relay would block the others. With SKIP LOCKED, relays don't wait for each other's claims.
+# A claim is a short UPDATE that sets when the claim ends, not a lock during the call to Temporal. A long transaction
+# would stall the change feed, and a slow relay would block the others. With SKIP LOCKED, relays don't wait for each
+# other's claims.
 CLAIM: Final = f"""
     -- Claims outbox rows that are due, the oldest first, with the data that the relay needs to wake their workflows.
-    -- $1: how many rows at most; $2: the lease, during which no other relay gets them
+    -- $1: how many rows at most; $2: the duration of the claim, during which no other relay gets them
     WITH due AS (
       SELECT organization, id FROM outbox
       WHERE claim_time <= now() AND park_time IS NULL
@@ -126,10 +127,10 @@ class Outbox:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def claim(self, limit: int, lease: timedelta) -> Sequence[Wake]:
-        """Claims and returns due rows, at most `limit`. No other relay gets them before `lease` has passed."""
+    async def claim(self, limit: int, duration: timedelta) -> Sequence[Wake]:
+        """Claims and returns due rows, at most `limit`. No other relay gets them before `duration` has passed."""
         async with self._database.driver() as connection:
-            return [Wake(*row) for row in await connection.fetch(CLAIM, limit, lease)]
+            return [Wake(*row) for row in await connection.fetch(CLAIM, limit, duration)]
 
     async def delete(self, wakes: Sequence[Wake]) -> None:
         """Deletes rows whose workflows were woken."""

@@ -16,9 +16,9 @@ from care_rules.names import TicketName
 from care_rules.scheduling import schedule
 from care_service.usecases.link_access import unknown_link, without_metadata
 from care_service.usecases.links import Links
+from care_service.usecases.new_tickets import commit, decide_with_number
 from care_service.usecases.ports.idempotency import StoredResponse
 from care_service.usecases.ports.ticket_store import TicketStore
-from care_service.usecases.raising import commit, decide_with_number
 from care_service.usecases.request import Replayable, Request
 from care_service.usecases.retrying import retry_until_committed
 
@@ -33,7 +33,10 @@ async def load_chat(store: TicketStore, links: Links, token: str, now: datetime)
 
 
 async def open_chat(store: TicketStore, links: Links, token: str, now: datetime) -> ChatSnapshot:
-    """Returns the chat that a link opens. The first use verifies the contact: it proves who owns the address."""
+    """Returns the chat that a link opens.
+
+    The first use of the link verifies the contact, because it proves that the customer owns the address.
+    """
     chat = await load_chat(store, links, token, now)
     if rules.verify_contact(chat, customer_caller(str(chat.contact.id)), now) is None:
         return chat
@@ -55,7 +58,7 @@ async def post_message(
 ) -> Replayable[Message | None]:
     """Writes a customer's message. Returns it, or None if it became a claim on another ticket.
 
-    If the ticket is CLOSED, the message goes to its follow-up, or raises one.
+    If the ticket is CLOSED, the message goes to its follow-up ticket. If there is none, the message creates it.
     """
     command = commands.PostMessage(
         text=text, message_id=uuid7(), recovery_id=uuid7(), contact_id=uuid7(), review_message_id=uuid7()
@@ -74,7 +77,7 @@ async def post_message(
         )
         if decision is None:
             return None
-        # A claim waits until the team of another ticket accepts it. No chat contains it yet.
+        # A claim on another ticket waits until the team accepts it. It is in no chat until then.
         written = decision.messages[-1] if decision.messages else None
         await commit(store, schedule(chat.target, decision), own.record(chat.contact.organization, written))
         return written

@@ -33,7 +33,7 @@ class MessageToSend:
 
 @dataclass(frozen=True, slots=True)
 class BegunDelivery:
-    """A delivery after BeginDelivery. If `is_granted`, the attempt in `snapshot.delivery` was handed out."""
+    """A delivery after BeginDelivery. If `is_granted`, the attempt in `snapshot.delivery` has begun."""
 
     snapshot: DeliverySnapshot
     is_granted: bool
@@ -44,7 +44,7 @@ class BegunDelivery:
 async def begin_delivery(
     store: TicketStore, links: Links, name: MessageName, step: DeliveryStep | None, caller: Caller, now: datetime
 ) -> BegunDelivery:
-    """Hands out `step` as a new attempt if it is the delivery's next step. Without a step, only reads the delivery.
+    """Begins an attempt of `step` if it is the delivery's next step. Without a step, only reads the delivery.
 
     Refuses with LINK_UNKNOWN if the key of the chat's link is missing.
     """

@@ -183,4 +183,4 @@ async def _write_once(
             return await write()
         except StaleError:
             continue  # The same request ran at the same time, so its response is stored by now.
-    raise Refusal(Reason.CONTENDED, "Another call is writing the same entry. Call again.")
+    raise Refusal(Reason.CONTENDED, "Another call is writing the same resource. Retry the call.")

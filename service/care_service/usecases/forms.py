@@ -15,9 +15,9 @@ from care_rules.scheduling import schedule
 from care_rules.submit import FormSnapshot
 from care_service.usecases.link_access import unknown_link, without_metadata
 from care_service.usecases.links import Links
+from care_service.usecases.new_tickets import commit, decide_with_number
 from care_service.usecases.ports.idempotency import StoredResponse
 from care_service.usecases.ports.ticket_store import TicketStore
-from care_service.usecases.raising import commit, decide_with_number
 from care_service.usecases.request import Replayable, Request
 from care_service.usecases.retrying import retry_until_committed
 

@@ -15,9 +15,9 @@ from care_rules.entities.ticket import Ticket
 from care_rules.names import TicketName
 from care_rules.refusals import Reason, Refusal, not_found
 from care_rules.scheduling import keep_schedule, schedule
+from care_service.usecases.new_tickets import commit, decide_with_number
 from care_service.usecases.ports.reader import MessageView, Reader
 from care_service.usecases.ports.ticket_store import InboundQuery, InboundSnapshot, TicketStore
-from care_service.usecases.raising import commit, decide_with_number
 from care_service.usecases.request import Replayable, Request
 from care_service.usecases.retrying import retry_until_committed
 

@@ -43,7 +43,7 @@ class Links:
     def require_key(self, key_id: str) -> None:
         """Refuses with LINK_UNKNOWN if a link's key is missing.
 
-        Call it before you hand out a step. The workflow shows operators which key to restore (docs/operating.md).
+        Call it before an attempt begins. The workflow shows operators which key to restore (docs/operating.md).
         """
         if key_id not in self.keys:
             raise Refusal(

@@ -50,7 +50,7 @@ class PostingGrant:
 
 @dataclass(frozen=True, slots=True)
 class BegunPosting:
-    """The progress of a recovery, with a grant if the step was handed out."""
+    """The progress of a recovery, with a grant if an attempt of the step has begun."""
 
     progress: RecoveryProgress
     grant: PostingGrant | None
@@ -84,7 +84,7 @@ async def begin_posting(
     caller: Caller,
     now: datetime,
 ) -> BegunPosting:
-    """Hands out a step at the review site as a new attempt if it is the recovery's next step.
+    """Begins an attempt of `step` at the review site if it is the recovery's next step.
 
     Refuses with LINK_UNKNOWN if the key of the form's link is missing.
     """

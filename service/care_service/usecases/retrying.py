@@ -46,4 +46,4 @@ async def retry_until_committed(
         except StaleError:
             pass
     metadata = {"ticket": str(ticket)} if ticket else {}
-    raise Refusal(Reason.CONTENDED, "Other calls keep changing the same ticket. Call again.", metadata)
+    raise Refusal(Reason.CONTENDED, "Other calls keep changing the same ticket. Retry the call.", metadata)

@@ -16,10 +16,10 @@ from care_rules.refusals import Reason, Refusal
 from care_rules.review_edits import record_edit
 from care_rules.review_tickets import automatic_ticket, needs_ticket
 from care_rules.scheduling import ScheduledDecision, schedule, schedule_new_ticket
+from care_service.usecases.new_tickets import decide_with_number
 from care_service.usecases.ports.directory import Directory
 from care_service.usecases.ports.reader import Reader
 from care_service.usecases.ports.ticket_store import StaleError, TicketStore
-from care_service.usecases.raising import decide_with_number
 from care_service.usecases.request import Replayable, Request
 
 _MAX_ATTEMPTS: Final = 12
@@ -52,7 +52,7 @@ async def ingest_review(
             stored = await directory.find_response(key) if key else None
             if (replayed := request.replay(stored)) is not None:
                 return replayed
-    raise Refusal(Reason.CONTENDED, "Other calls keep ingesting the same review. Call again.")
+    raise Refusal(Reason.CONTENDED, "Other calls keep ingesting the same review. Retry the call.")
 
 
 async def _ingest(

@@ -74,7 +74,7 @@ async def update_settings(
             )
         except StaleError:
             continue
-    raise Refusal(Reason.CONTENDED, "Other calls keep changing the same settings. Call again.")
+    raise Refusal(Reason.CONTENDED, "Other calls keep changing the same settings. Retry the call.")
 
 
 async def _write(

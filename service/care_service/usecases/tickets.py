@@ -17,10 +17,10 @@ from care_rules.refusals import not_found
 from care_rules.scheduling import schedule_new_ticket
 from care_rules.snapshot import TicketSnapshot
 from care_service.usecases.execution import execute, ticket_only
+from care_service.usecases.new_tickets import decide_with_number
 from care_service.usecases.ports.directory import Directory
 from care_service.usecases.ports.reader import Reader, TicketView
 from care_service.usecases.ports.ticket_store import TicketStore
-from care_service.usecases.raising import decide_with_number
 from care_service.usecases.request import Replayable, Request
 from care_service.usecases.retrying import retry_until_committed
 

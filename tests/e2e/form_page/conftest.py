@@ -7,14 +7,14 @@ from collections.abc import AsyncIterator
 import pytest
 
 from care.v1 import customer_service_pb2 as pb
-from tests.e2e.form_page.visits import LONG_WORD, Site
+from tests.e2e.form_page.visits import LONG_WORD, Pages
 from tests.integration.web import customer_service
 from tests.integration.web.customer_service import CustomerService
 from tests.support.pages import serve_pages
 
 
 @pytest.fixture
-async def site() -> AsyncIterator[Site]:
+async def pages() -> AsyncIterator[Pages]:
     service = CustomerService()
     service.add("open")
     service.add("answered", pb.CONTACT_FORM_STATE_ANSWERED)
@@ -27,4 +27,4 @@ async def site() -> AsyncIterator[Site]:
         customer_service.serve(service) as address,
         serve_pages(address) as url,
     ):
-        yield Site(url, service)
+        yield Pages(url, service)

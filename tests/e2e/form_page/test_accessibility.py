@@ -11,7 +11,7 @@ from google.rpc import code_pb2
 from playwright.async_api import Browser, Page, expect
 
 from care_web.languages import LANGUAGES
-from tests.e2e.form_page.visits import DESK, PHONE, REFERENCE_QUERY, SEND, Site
+from tests.e2e.form_page.visits import DESKTOP, PHONE, REFERENCE_QUERY, SEND, Pages
 from tests.e2e.page_languages import BY_LANGUAGE, ONE_OF_EACH_DIRECTION
 from tests.integration.web.refusals import Failure
 
@@ -26,7 +26,7 @@ HEADINGS = (
 """The headings of all states of the pages, except those that only a bug can cause."""
 
 
-async def each_state(page: Page, site: Site, tag: str) -> AsyncIterator[str]:
+async def each_state(page: Page, pages: Pages, tag: str) -> AsyncIterator[str]:
     """Brings ``page`` into each state in the language ``tag``; yields the state's name."""
 
     async def send(path: str, email: str = "jane@example.com", message: str = "") -> None:
@@ -58,15 +58,15 @@ async def each_state(page: Page, site: Site, tag: str) -> AsyncIterator[str]:
         (Failure(code_pb2.UNAVAILABLE, "DATABASE_UNAVAILABLE", 90), "away"),
         (Failure(code_pb2.RESOURCE_EXHAUSTED, "RATE_LIMITED", 90), "limited"),
     ):
-        site.service.submit_failure = failure
+        pages.service.submit_failure = failure
         await send("/f/open")
         await expect(page.locator(".summary.info")).to_be_focused()
         yield name
-        site.service.submit_failure = None
-    site.service.failure = Failure(code_pb2.UNAVAILABLE, "DATABASE_UNAVAILABLE", 90)
+        pages.service.submit_failure = None
+    pages.service.failure = Failure(code_pb2.UNAVAILABLE, "DATABASE_UNAVAILABLE", 90)
     await page.goto(f"/f/open?lang={tag}")
     yield "unavailable"
-    site.service.failure = None
+    pages.service.failure = None
 
 
 ALL = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
@@ -74,19 +74,19 @@ ALL = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}
 COLORS = {"resultTypes": ["violations"], "runOnly": ["color-contrast"]}
 """Another color scheme can change only the contrast."""
 ON_A_PHONE: Final = ((PHONE, "light", ALL),)
-IN_OTHER_WAYS: Final = ((PHONE, "dark", COLORS), (DESK, "light", ALL))
+IN_OTHER_WAYS: Final = ((PHONE, "dark", COLORS), (DESKTOP, "light", ALL))
 
 
 @pytest.mark.parametrize("tag", BY_LANGUAGE)
-async def test_axe_finds_no_violation_on_any_page(browser: Browser, site: Site, tag: str) -> None:
+async def test_axe_finds_no_violation_on_any_page(browser: Browser, pages: Pages, tag: str) -> None:
     # Axe is a script, so these windows run scripts. The page itself needs none.
-    context = await browser.new_context(base_url=site.url, reduced_motion="reduce")
+    context = await browser.new_context(base_url=pages.url, reduced_motion="reduce")
     looks = [*ON_A_PHONE, *(IN_OTHER_WAYS if tag in ONE_OF_EACH_DIRECTION else ())]
     found: dict[str, str] = {}
     seen = set()
     try:
         page = await context.new_page()
-        async for state in each_state(page, site, tag):
+        async for state in each_state(page, pages, tag):
             await expect(page.locator("html")).to_have_attribute("lang", tag)
             seen.add(await page.locator("h1").inner_text())
             for size, scheme, options in looks:
@@ -101,8 +101,8 @@ async def test_axe_finds_no_violation_on_any_page(browser: Browser, site: Site, 
     assert seen == {LANGUAGES[tag].translate_plain(key) for key in HEADINGS}
 
 
-async def test_axe_finds_a_planted_violation(browser: Browser, site: Site) -> None:
-    context = await browser.new_context(base_url=site.url)
+async def test_axe_finds_a_planted_violation(browser: Browser, pages: Pages) -> None:
+    context = await browser.new_context(base_url=pages.url)
     try:
         page = await context.new_page()
         await page.goto("/f/open")

@@ -6,14 +6,14 @@ import pytest
 from google.rpc import code_pb2
 from playwright.async_api import Browser, expect
 
-from tests.e2e.form_page.visits import REFERENCE_QUERY, SEND, Site, open_window, press_until
+from tests.e2e.form_page.visits import REFERENCE_QUERY, SEND, Pages, open_window, press_until
 from tests.integration.web.refusals import Failure
 
 pytestmark = pytest.mark.browser
 
 
-async def test_a_customer_fills_in_the_form_with_only_the_keyboard(browser: Browser, site: Site) -> None:
-    async with open_window(browser, site) as visit:
+async def test_a_customer_fills_in_the_form_with_only_the_keyboard(browser: Browser, pages: Pages) -> None:
+    async with open_window(browser, pages) as visit:
         page = visit.page
         await page.goto("/f/open")
         await expect(page).to_have_title("Harbor Café would like to put things right")
@@ -32,18 +32,18 @@ async def test_a_customer_fills_in_the_form_with_only_the_keyboard(browser: Brow
         await page.keyboard.press("Space")
         await press_until(page, "Tab", SEND)
         await page.keyboard.press("Enter")
-        await expect(page).to_have_url(f"{site.url}/f/open/thanks?{REFERENCE_QUERY}")
+        await expect(page).to_have_url(f"{pages.url}/f/open/thanks?{REFERENCE_QUERY}")
         await expect(page.get_by_role("heading", level=1)).to_have_text("Thank you, we’ve received your details")
         await expect(page.locator("dd")).to_have_text("3F9A-12C7")
         await page.reload()
-        await expect(page).to_have_url(f"{site.url}/f/open/thanks?{REFERENCE_QUERY}")
-    [claim] = site.service.links["open"].claims
+        await expect(page).to_have_url(f"{pages.url}/f/open/thanks?{REFERENCE_QUERY}")
+    [claim] = pages.service.links["open"].claims
     assert (claim.email, claim.phone, claim.display_name) == ("jane@example.com", "+442079460958", "Jane Doe")
     assert (claim.message, claim.consent) == ("Cold soup.\nCall in the evening.", True)
 
 
-async def test_the_error_summary_gets_the_focus_and_links_to_the_fields(browser: Browser, site: Site) -> None:
-    async with open_window(browser, site) as visit:
+async def test_the_error_summary_gets_the_focus_and_links_to_the_fields(browser: Browser, pages: Pages) -> None:
+    async with open_window(browser, pages) as visit:
         page = visit.page
         await page.goto("/f/open")
         await page.get_by_label("Email address").fill("jane@")
@@ -65,13 +65,13 @@ async def test_the_error_summary_gets_the_focus_and_links_to_the_fields(browser:
         await expect(email).to_have_value("jane@example.com")
         await page.get_by_role("checkbox").check()
         await page.locator(SEND).click()
-        await expect(page).to_have_url(f"{site.url}/f/open/thanks?{REFERENCE_QUERY}")
-    [claim] = site.service.links["open"].claims
+        await expect(page).to_have_url(f"{pages.url}/f/open/thanks?{REFERENCE_QUERY}")
+    [claim] = pages.service.links["open"].claims
     assert (claim.email, claim.message) == ("jane@example.com", "Cold soup.")
 
 
-async def test_an_answered_form_opens_by_keyboard(browser: Browser, site: Site) -> None:
-    async with open_window(browser, site) as visit:
+async def test_an_answered_form_opens_by_keyboard(browser: Browser, pages: Pages) -> None:
+    async with open_window(browser, pages) as visit:
         page = visit.page
         await page.goto("/f/answered")
         await expect(page.get_by_label("Email address")).to_be_hidden()
@@ -82,11 +82,11 @@ async def test_an_answered_form_opens_by_keyboard(browser: Browser, site: Site) 
         await press_until(page, "Tab", "consent")
         await page.keyboard.press("Space")
         await page.keyboard.press("Enter")
-        await expect(page).to_have_url(f"{site.url}/f/answered/thanks?{REFERENCE_QUERY}")
+        await expect(page).to_have_url(f"{pages.url}/f/answered/thanks?{REFERENCE_QUERY}")
 
 
-async def test_going_back_and_sending_the_form_again_is_a_further_answer(browser: Browser, site: Site) -> None:
-    async with open_window(browser, site) as visit:
+async def test_going_back_and_sending_the_form_again_is_a_further_answer(browser: Browser, pages: Pages) -> None:
+    async with open_window(browser, pages) as visit:
         page = visit.page
         await page.goto("/f/open")
         for text in ("one@example.com", "two@example.com"):
@@ -95,23 +95,23 @@ async def test_going_back_and_sending_the_form_again_is_a_further_answer(browser
             await page.get_by_label("Email address").fill(text)
             await page.get_by_role("checkbox").check()
             await page.locator(SEND).click()
-            await expect(page).to_have_url(f"{site.url}/f/open/thanks?{REFERENCE_QUERY}")
+            await expect(page).to_have_url(f"{pages.url}/f/open/thanks?{REFERENCE_QUERY}")
             await page.go_back()
-    assert [claim.email for claim in site.service.links["open"].claims] == ["one@example.com", "two@example.com"]
+    assert [claim.email for claim in pages.service.links["open"].claims] == ["one@example.com", "two@example.com"]
 
 
-async def test_the_answers_are_kept_while_the_service_is_down(browser: Browser, site: Site) -> None:
-    async with open_window(browser, site) as visit:
+async def test_the_answers_are_kept_while_the_service_is_down(browser: Browser, pages: Pages) -> None:
+    async with open_window(browser, pages) as visit:
         page = visit.page
         await page.goto("/f/open")
         await page.get_by_label("Email address").fill("jane@example.com")
         await page.get_by_label("Anything you’d like to say").fill("Cold soup.")
         await page.get_by_role("checkbox").check()
-        site.service.failure = Failure(code_pb2.UNAVAILABLE, "DATABASE_UNAVAILABLE")
+        pages.service.failure = Failure(code_pb2.UNAVAILABLE, "DATABASE_UNAVAILABLE")
         await page.locator(SEND).click()
         await expect(page.get_by_role("heading", level=1)).to_have_text("We can’t receive your answer right now")
-        site.service.failure = None
+        pages.service.failure = None
         await page.get_by_role("button", name="Send again").click()
-        await expect(page).to_have_url(f"{site.url}/f/open/thanks?{REFERENCE_QUERY}")
-    [claim] = site.service.links["open"].claims
+        await expect(page).to_have_url(f"{pages.url}/f/open/thanks?{REFERENCE_QUERY}")
+    [claim] = pages.service.links["open"].claims
     assert (claim.email, claim.message) == ("jane@example.com", "Cold soup.")

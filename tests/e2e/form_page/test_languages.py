@@ -6,13 +6,13 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from care_web.languages import LANGUAGES
-from tests.e2e.form_page.visits import REFERENCE_QUERY, Site, open_window, press_until
+from tests.e2e.form_page.visits import REFERENCE_QUERY, Pages, open_window, press_until
 
 pytestmark = pytest.mark.browser
 
 
-async def test_a_reader_switches_the_language_by_keyboard_and_keeps_the_answers(browser: Browser, site: Site) -> None:
-    async with open_window(browser, site) as visit:
+async def test_a_reader_switches_the_language_by_keyboard_and_keeps_the_answers(browser: Browser, pages: Pages) -> None:
+    async with open_window(browser, pages) as visit:
         page = visit.page
         await page.goto("/f/open")
         await page.get_by_label("Email address").fill("jane@example.com")
@@ -25,33 +25,33 @@ async def test_a_reader_switches_the_language_by_keyboard_and_keeps_the_answers(
         await expect(page.get_by_label("E-Mail-Adresse")).to_have_value("jane@example.com")
         await expect(page.get_by_label("Was Sie uns sagen möchten")).to_have_value("Cold soup.")
         await expect(page.get_by_role("checkbox")).to_be_checked()
-        assert site.service.links["open"].claims == [], "nothing has been submitted yet"
+        assert pages.service.links["open"].claims == [], "nothing has been submitted yet"
         await press_until(page, "Tab", "email")
         await page.keyboard.press("Enter")
-        await expect(page).to_have_url(f"{site.url}/f/open/thanks?lang=de&{REFERENCE_QUERY}")
+        await expect(page).to_have_url(f"{pages.url}/f/open/thanks?lang=de&{REFERENCE_QUERY}")
         thanks = page.get_by_role("heading", level=1)
         await expect(thanks).to_have_text("Vielen Dank, Ihre Kontaktdaten sind angekommen")
         await press_until(page, "Tab", "a[lang=ar]")
         await page.keyboard.press("Enter")
         await expect(thanks).to_have_text("شكرًا لكم، وصلتنا بياناتكم")
         await expect(page.locator("dd")).to_have_text("3F9A-12C7")
-    [claim] = site.service.links["open"].claims
+    [claim] = pages.service.links["open"].claims
     assert (claim.email, claim.message) == ("jane@example.com", "Cold soup.")
 
 
-async def test_the_enter_key_sends_the_form_and_keeps_the_language(browser: Browser, site: Site) -> None:
-    async with open_window(browser, site) as visit:
+async def test_the_enter_key_sends_the_form_and_keeps_the_language(browser: Browser, pages: Pages) -> None:
+    async with open_window(browser, pages) as visit:
         page = visit.page
         await page.goto("/f/open?lang=es")
         await page.get_by_role("checkbox").check()
         await page.get_by_label("Correo electrónico").fill("jane@example.com")
         await page.keyboard.press("Enter")
-        await expect(page).to_have_url(f"{site.url}/f/open/thanks?lang=es&{REFERENCE_QUERY}")
-    assert len(site.service.links["open"].claims) == 1
+        await expect(page).to_have_url(f"{pages.url}/f/open/thanks?lang=es&{REFERENCE_QUERY}")
+    assert len(pages.service.links["open"].claims) == 1
 
 
-async def test_the_page_is_in_the_language_of_the_browser(browser: Browser, site: Site) -> None:
-    context = await browser.new_context(locale="fr-CA", java_script_enabled=False, base_url=site.url)
+async def test_the_page_is_in_the_language_of_the_browser(browser: Browser, pages: Pages) -> None:
+    context = await browser.new_context(locale="fr-CA", java_script_enabled=False, base_url=pages.url)
     try:
         page = await context.new_page()
         await page.goto("/f/open")
@@ -60,8 +60,8 @@ async def test_the_page_is_in_the_language_of_the_browser(browser: Browser, site
         await context.close()
 
 
-async def test_arabic_runs_from_right_to_left_and_addresses_from_left_to_right(browser: Browser, site: Site) -> None:
-    async with open_window(browser, site) as visit:
+async def test_arabic_runs_from_right_to_left_and_addresses_from_left_to_right(browser: Browser, pages: Pages) -> None:
+    async with open_window(browser, pages) as visit:
         page = visit.page
         await page.goto("/f/open?lang=ar")
         assert await page.locator("html").evaluate("node => getComputedStyle(node).direction") == "rtl"
@@ -69,13 +69,13 @@ async def test_arabic_runs_from_right_to_left_and_addresses_from_left_to_right(b
             assert await page.locator(f"#{field}").evaluate("node => getComputedStyle(node).direction") == "ltr"
         plus, digit = await page.locator("#phone-hint bdi").evaluate(_LEFT_EDGES)
         assert plus < digit, "the plus sign is to the left of the country code"
-        box, words = (
+        box, label = (
             await page.locator("#consent").bounding_box(),
             await page.locator(".checkbox .line-breaks").bounding_box(),
         )
         assert box
-        assert words
-        assert box["x"] > words["x"] + words["width"], "the checkbox is at the side where reading begins"
+        assert label
+        assert box["x"] > label["x"] + label["width"], "the checkbox is at the side where reading begins"
         quote = page.locator("blockquote")
         assert await quote.evaluate("node => getComputedStyle(node).direction") == "ltr", "an English reply"
 
@@ -89,8 +89,8 @@ _LEFT_EDGES = """node => [0, 1].map(start => {
 """Returns the left edges of the first two characters of a node, in CSS pixels."""
 
 
-async def test_one_click_selects_the_whole_reference(browser: Browser, site: Site) -> None:
-    async with open_window(browser, site) as visit:
+async def test_one_click_selects_the_whole_reference(browser: Browser, pages: Pages) -> None:
+    async with open_window(browser, pages) as visit:
         page = visit.page
         for tag in LANGUAGES:
             await page.goto(f"/f/answered/thanks?lang={tag}&{REFERENCE_QUERY}")

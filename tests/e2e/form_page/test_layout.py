@@ -10,13 +10,13 @@ from playwright.async_api import Browser, Page, expect
 
 from care_web.languages import LANGUAGES
 from tests.e2e.form_page.visits import (
-    DESK,
+    DESKTOP,
     LONG_WORD,
     PHONE,
     REFERENCE_QUERY,
     SEND,
     SMALLEST,
-    Site,
+    Pages,
     open_window,
     press_until,
 )
@@ -25,14 +25,14 @@ pytestmark = pytest.mark.browser
 
 
 SMALLEST_TARGET = 44
-"""CSS pixels in each direction, as WCAG 2.2, 2.5.5 (AAA) requires. 2.5.8 (AA) requires 24."""
+"""The smallest width and height in CSS pixels. WCAG 2.2 requires 44 for level AAA (2.5.5), and 24 for AA (2.5.8)."""
 
 
-@pytest.mark.parametrize("size", [SMALLEST, PHONE, DESK], ids=["320", "390", "1280"])
+@pytest.mark.parametrize("size", [SMALLEST, PHONE, DESKTOP], ids=["320", "390", "1280"])
 async def test_nothing_is_wider_than_the_screen_and_every_target_is_large_enough(
-    browser: Browser, site: Site, size: dict[str, int]
+    browser: Browser, pages: Pages, size: dict[str, int]
 ) -> None:
-    async with open_window(browser, site, size) as visit:
+    async with open_window(browser, pages, size) as visit:
         page = visit.page
         for tag in LANGUAGES:
             for path in (
@@ -73,8 +73,8 @@ TEXTS = "h1, h2, p, label, legend, a, button, summary, time, blockquote, figcapt
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-async def test_all_text_has_the_contrast_that_wcag_requires(browser: Browser, site: Site, dark: bool) -> None:
-    async with open_window(browser, site, dark=dark) as visit:
+async def test_all_text_has_the_contrast_that_wcag_requires(browser: Browser, pages: Pages, dark: bool) -> None:
+    async with open_window(browser, pages, dark=dark) as visit:
         page = visit.page
         for path in ("/f/open", "/f/answered", "/f/expired", "/f/answered/thanks"):
             await page.goto(path)
@@ -126,8 +126,8 @@ def test_the_contrast_of_black_and_white_is_21_to_1() -> None:
     assert contrast("rgb(0, 0, 0)", "rgb(255, 255, 255)") == pytest.approx(21)
 
 
-async def test_the_focus_is_visible_on_every_control(browser: Browser, site: Site) -> None:
-    async with open_window(browser, site) as visit:
+async def test_the_focus_is_visible_on_every_control(browser: Browser, pages: Pages) -> None:
+    async with open_window(browser, pages) as visit:
         page = visit.page
         await page.goto("/f/open")
         for name in ("email", "phone", "display_name", "message", "consent", SEND):
@@ -138,8 +138,8 @@ async def test_the_focus_is_visible_on_every_control(browser: Browser, site: Sit
             assert (style, width) == ("solid", "3px"), name
 
 
-async def test_nothing_moves_if_the_reader_prefers_reduced_motion(browser: Browser, site: Site) -> None:
-    context = await browser.new_context(reduced_motion="reduce", base_url=site.url)
+async def test_nothing_moves_if_the_reader_prefers_reduced_motion(browser: Browser, pages: Pages) -> None:
+    context = await browser.new_context(reduced_motion="reduce", base_url=pages.url)
     try:
         page = await context.new_page()
         await page.goto("/f/open")

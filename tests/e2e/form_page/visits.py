@@ -13,7 +13,7 @@ from tests.integration.web.customer_service import CustomerService
 
 PHONE = {"width": 390, "height": 844}
 SMALLEST = {"width": 320, "height": 640}
-DESK = {"width": 1280, "height": 900}
+DESKTOP = {"width": 1280, "height": 900}
 SEND = "main form button"
 """The button that sends the form; the other buttons are those of the languages."""
 REFERENCE_QUERY = "reference=3F9A-12C7"
@@ -21,7 +21,7 @@ LONG_WORD = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamt
 
 
 @dataclass
-class Site:
+class Pages:
     """The running pages and the service behind them."""
 
     url: str
@@ -40,7 +40,7 @@ class Visit:
 
 @asynccontextmanager
 async def open_window(
-    browser: Browser, site: Site, size: dict[str, int] = PHONE, *, dark: bool = False
+    browser: Browser, pages: Pages, size: dict[str, int] = PHONE, *, dark: bool = False
 ) -> AsyncIterator[Visit]:
     """Opens a new window without scripts.
 
@@ -50,7 +50,7 @@ async def open_window(
         viewport={"width": size["width"], "height": size["height"]},
         color_scheme="dark" if dark else "light",
         java_script_enabled=False,
-        base_url=site.url,
+        base_url=pages.url,
     )
     try:
         visit = Visit(await context.new_page())
@@ -66,7 +66,7 @@ async def open_window(
         )
         yield visit
         assert visit.requests
-        assert [url for url in visit.requests if not url.startswith(f"{site.url}/")] == []
+        assert [url for url in visit.requests if not url.startswith(f"{pages.url}/")] == []
         assert visit.complaints == []
         assert await context.cookies() == []
     finally:

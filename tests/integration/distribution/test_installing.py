@@ -33,8 +33,8 @@ sys.exit("\\n".join(failed) or 0)
 def run(*command: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     # The new environment cannot import this checkout or the packages of this environment.
     kept = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "PYTHONHOME"}}
-    words = [str(word) for word in command]
-    return subprocess.run(words, env=kept | environment, capture_output=True, text=True, check=False)
+    arguments = [str(argument) for argument in command]
+    return subprocess.run(arguments, env=kept | environment, capture_output=True, text=True, check=False)
 
 
 def install(folder: Path, wheel: Wheel, *arguments: str) -> tuple[Path, set[str]]:

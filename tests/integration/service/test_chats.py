@@ -284,7 +284,7 @@ async def test_the_link_of_a_rejected_contact_is_unknown_and_the_next_contact_se
 ) -> None:
     ticket, recovery, token = await open_chat(tenant, email="wrong@example.com")
     await send(tenant, ticket, "A secret of the first one")
-    await post(tenant, token, "Words of the first one")
+    await post(tenant, token, "A message of the first one")
     alice = tenant.agent("alice").conversations
     await alice.RejectContact(conversations.RejectContactRequest(name=recovery.name))
     for call in (chat(tenant, token), post(tenant, token, "Hello?")):

@@ -65,9 +65,11 @@ async def report_delivered(
 
 
 async def report_failed(
-    tenant: Tenant, message: str, attempt: int, reason: DeliveryFailure.ValueType = REFUSED, words: str = ""
+    tenant: Tenant, message: str, attempt: int, reason: DeliveryFailure.ValueType = REFUSED, provider_message: str = ""
 ) -> workers.DeliveryPlan:
-    request = workers.RecordFailedRequest(name=message, attempt=attempt, reason=reason, provider_message=words)
+    request = workers.RecordFailedRequest(
+        name=message, attempt=attempt, reason=reason, provider_message=provider_message
+    )
     return (await tenant.worker.workers.RecordFailed(request)).plan
 
 

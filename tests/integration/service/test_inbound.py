@@ -240,22 +240,22 @@ async def test_a_bounce_is_recorded_on_the_message_that_it_returns(tenant: Tenan
     await resolve(tenant, ticket)
     [greeting] = await tenant.thread(ticket, "AGENT_MESSAGE")
     sent = f"{greeting.name.rpartition('/')[2]}@care.example.com"
-    server, words = "mailer-daemon@mail.example.com", "The mailbox is full"
-    answer = await ingest(tenant, email(server, words, in_reply_to=[sent], automatic=True))
+    server, text = "mailer-daemon@mail.example.com", "The mailbox is full"
+    answer = await ingest(tenant, email(server, text, in_reply_to=[sent], automatic=True))
     assert (outcome(answer), answer.ticket) == ("RECORDED", ticket.name)
     assert (await tenant.get(ticket)).status == ticket_pb2.TICKET_STATUS_RESOLVED
     for further in (
-        email("", words, in_reply_to=[sent], automatic=True),
+        email("", text, in_reply_to=[sent], automatic=True),
         email(server, in_reply_to=[sent], automatic=True),
     ):
         named = await ingest(tenant, further, ticket.name)
         assert (outcome(named), named.ticket) == ("RECORDED", ticket.name)
-    assert outcome(await ingest(tenant, email("", words, automatic=True))) == "UNMATCHED"
+    assert outcome(await ingest(tenant, email("", text, automatic=True))) == "UNMATCHED"
     other = await ticket_with_chat(tenant, "sam@example.com")
-    lost = await ingest(tenant, email("", words, in_reply_to=[sent], automatic=True), other.name)
+    lost = await ingest(tenant, email("", text, in_reply_to=[sent], automatic=True), other.name)
     assert (outcome(lost), lost.ticket) == ("CHAT_LOCKED", other.name)
     # A message that is not automatic is no bounce, and neither is one that answers no message of Care.
-    for stranger in (email(server, words, in_reply_to=[sent]), email(server, words, automatic=True)):
+    for stranger in (email(server, text, in_reply_to=[sent]), email(server, text, automatic=True)):
         assert outcome(await ingest(tenant, stranger)) == "UNMATCHED"
     assert len(await tenant.thread(ticket, "CUSTOMER_MESSAGE")) == 1 + 2
 

@@ -41,10 +41,10 @@ class Script:
         self.alice = tenant.agent("alice")
         self.worker = tenant.worker.workers
 
-    def text(self, words: str = "") -> str:
+    def text(self, text: str = "") -> str:
         marker = f"zqm{next(self._numbers)}x"
         self.markers.append(marker)
-        return f"{marker} {words}".strip()
+        return f"{marker} {text}".strip()
 
     def address(self) -> str:
         return f"{self.text()}@example.com"

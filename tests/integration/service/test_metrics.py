@@ -108,12 +108,12 @@ async def test_outbox_and_pool_are_measured(tenant: Tenant) -> None:
 
     await eventually("a measured outbox", above("care_outbox_rows", 0))
     await eventually("a measured age", above("care_outbox_oldest_seconds", 0))
-    await eventually("word that Temporal is away", above("care_degraded", 0))
-    await eventually("a look for old answers", above("care_responses_purge_time_seconds", 0))
+    await eventually("a degraded service", above("care_degraded", 0))
+    await eventually("a search for old responses", above("care_responses_purge_time_seconds", 0))
     assert value("care_database_pool_size") == tenant.care.settings.database_pool_size
 
 
-async def test_labels_are_only_words_of_the_contract(tenant: Tenant) -> None:
+async def test_labels_have_only_values_of_the_contract(tenant: Tenant) -> None:
     """No label is an id, which would be personal data with an unlimited number of values."""
     await tenant.in_recovery_state(await tenant.ticket(), "CHAT_UNLOCKED")
     allowed = {

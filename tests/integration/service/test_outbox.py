@@ -15,7 +15,7 @@ from care_service.storage.outbox import Outbox, Wake
 from tests.support.care import care
 from tests.support.tenant import Tenant
 
-LEASE = timedelta(minutes=10)
+CLAIM_DURATION = timedelta(minutes=10)
 
 
 async def row(tenant: Tenant, recovery: Recovery) -> tuple[int, str | None]:
@@ -31,7 +31,7 @@ async def form(tenant: Tenant) -> Recovery:
 
 
 async def due(database: Database) -> None:
-    """Ends all leases, so that all rows can be claimed."""
+    """Ends all claims, so that all rows can be claimed."""
     async with database.driver() as connection:
         await connection.execute("UPDATE outbox SET claim_time = now()")
 
@@ -63,12 +63,12 @@ async def test_a_parked_row_is_not_claimed_until_it_is_unparked(server: postgres
             await connection.execute("DELETE FROM outbox WHERE resource_id IS NULL")
         await due(database)
         outbox = Outbox(database)
-        claimed = {wake.organization: wake for wake in await outbox.claim(10, LEASE)}
-        # Until the lease ends, nobody else can claim them.
-        assert await outbox.claim(10, LEASE) == []
+        claimed = {wake.organization: wake for wake in await outbox.claim(10, CLAIM_DURATION)}
+        # Until the claim ends, nobody else can claim them.
+        assert await outbox.claim(10, CLAIM_DURATION) == []
         await outbox.park([claimed["parking"]], "INVALID_ARGUMENT")
         await due(database)
-        assert [wake.organization for wake in await outbox.claim(10, LEASE)] == ["other"]
+        assert [wake.organization for wake in await outbox.claim(10, CLAIM_DURATION)] == ["other"]
 
         depth = await outbox.depth()
         assert (depth.waiting, depth.parked) == (1, 1)
@@ -80,7 +80,7 @@ async def test_a_parked_row_is_not_claimed_until_it_is_unparked(server: postgres
 
         assert await outbox.unpark("other", [found.id]) == 0
         assert await outbox.unpark(None, [found.id]) == 1
-        again: list[Wake] = list(await outbox.claim(10, LEASE))
+        again: list[Wake] = list(await outbox.claim(10, CLAIM_DURATION))
         assert [(wake.organization, wake.attempts) for wake in again] == [("parking", 1)]
         assert (await outbox.depth()).parked == 0
         assert str(claimed["other"].resource_id) in waiting.name

@@ -96,7 +96,7 @@ async def test_a_refused_post_ends_the_recovery_with_the_sites_reason_and_messag
     recovery = await timed.form(ticket)
     before = await timed.wakes(recovery.name)
     plan = await report_refused(
-        timed, recovery, await begin_attempt(timed, recovery, POST), words="No links, please. " * 200
+        timed, recovery, await begin_attempt(timed, recovery, POST), provider_message="No links, please. " * 200
     )
     assert state_and_step(plan) == "REFUSED: DONE"
     assert plan.refusal_reason == LINKS_NOT_ALLOWED

@@ -30,8 +30,8 @@ async def test_expired_responses_are_deleted_in_batches_and_newer_ones_stay(tena
             "UPDATE requests SET create_time = create_time - interval '25 hours' WHERE request_id = ANY($1)",
             [first, second],
         )
-    answers, oldest = StoredResponses(tenant.care.database), datetime.now(UTC) - timedelta(hours=24)
-    assert await answers.purge(oldest, 1) == 1
+    responses, oldest = StoredResponses(tenant.care.database), datetime.now(UTC) - timedelta(hours=24)
+    assert await responses.purge(oldest, 1) == 1
     assert len(await stored_requests(tenant, requests)) == 2
-    await answers.purge(oldest, 100)
+    await responses.purge(oldest, 100)
     assert await stored_requests(tenant, requests) == [third]

@@ -97,7 +97,7 @@ async def test_the_example_of_a_live_stream_shows_each_change_and_resumes_after_
         assert (name, what) == (ticket.name, f"ACTIVITY_TYPE_{expected}")
 
 
-def answering(greeting: Message, words: str, *headers: str) -> bytes:
+def answering(greeting: Message, text: str, *headers: str) -> bytes:
     """Returns an email that answers a greeting, as bytes of a mail server."""
     lines = [
         "Message-ID: <1@mail.example.com>",
@@ -107,7 +107,7 @@ def answering(greeting: Message, words: str, *headers: str) -> bytes:
         f"In-Reply-To: <{greeting.name.rpartition('/')[2]}@care.example.com>",
         *headers,
         "",
-        words,
+        text,
     ]
     return "\r\n".join(lines).encode()
 

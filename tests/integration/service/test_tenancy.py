@@ -68,7 +68,7 @@ def reading_and_writing(
     ]
 
 
-async def test_resources_of_another_organization_are_not_found_in_the_same_words_as_unknown_ones(
+async def test_resources_of_another_organization_are_not_found_with_the_same_message_as_unknown_ones(
     tenant: Tenant,
 ) -> None:
     ticket = await tenant.ticket()
@@ -96,7 +96,7 @@ def named(ticket: Ticket) -> tickets.GetTicketRequest:
     return tickets.GetTicketRequest(name=ticket.name)
 
 
-async def test_unknown_resources_of_the_own_organization_are_not_found_in_the_same_words(tenant: Tenant) -> None:
+async def test_unknown_resources_of_the_own_organization_are_not_found_with_the_same_message(tenant: Tenant) -> None:
     ticket = await tenant.ticket()
     stranger = Tenant(tenant.care, f"{tenant.id}-other")
     missing = f"{stranger.name}/tickets/999"

@@ -175,7 +175,7 @@ async def test_show_prints_everything_and_escapes_control_characters_of_customer
     recovered = await tenant.ticket()
     await tenant.in_recovery_state(recovered, "CHAT_UNLOCKED")
     shown = output_of(await ticket(tenant, "show", str(recovered.number)))
-    for words in (
+    for expected in (
         "Cold soup.",
         "CHAT_UNLOCKED",
         "robin@example.com",
@@ -184,7 +184,7 @@ async def test_show_prints_everything_and_escapes_control_characters_of_customer
         "Allowed",
         "{form_link}",
     ):
-        assert words in shown
+        assert expected in shown
     output_of(await ticket(tenant, "note", str(found.number), "red \x1b[31m and \u202eturned"))
     shown = output_of(await ticket(tenant, "show", str(found.number)))
     assert "red �[31m and �turned" in shown

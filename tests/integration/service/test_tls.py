@@ -162,7 +162,7 @@ async def test_a_production_service_accepts_an_issuers_token_over_tls(
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "words"),
+    ("name", "content", "expected"),
     [
         ("certificate", None, "CARE_GRPC_TLS_CERTIFICATE: .*/tls.crt can't be read"),
         ("certificate", b"", "CARE_GRPC_TLS_CERTIFICATE: .* contains no certificate in PEM form"),
@@ -184,12 +184,12 @@ async def test_a_production_service_accepts_an_issuers_token_over_tls(
     ],
     ids=range(9),
 )
-def test_an_unusable_file_is_named_in_one_line(files: Files, name: str, content: bytes | None, words: str) -> None:
+def test_an_unusable_file_is_named_in_one_line(files: Files, name: str, content: bytes | None, expected: str) -> None:
     replace(files.client_ca, files.ca.cert_pem.bytes())
     path: Path = getattr(files, name)
     path.unlink()
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(ConfigurationError, match=words) as caught:
+    with pytest.raises(ConfigurationError, match=expected) as caught:
         server_credentials(TlsFiles(files.certificate, files.key, files.client_ca))
     assert "\n" not in str(caught.value)

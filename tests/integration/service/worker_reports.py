@@ -48,9 +48,11 @@ async def report_refused(
     recovery: Recovery,
     attempt: int,
     reason: recovery_pb2.RefusalReason.ValueType = LINKS_NOT_ALLOWED,
-    words: str = "",
+    provider_message: str = "",
 ) -> workers.RecoveryPlan:
-    request = workers.RecordRefusedRequest(name=recovery.name, attempt=attempt, reason=reason, provider_message=words)
+    request = workers.RecordRefusedRequest(
+        name=recovery.name, attempt=attempt, reason=reason, provider_message=provider_message
+    )
     return (await tenant.worker.workers.RecordRefused(request)).plan
 
 

@@ -75,16 +75,16 @@ async def test_an_etag_does_not_survive_being_overtaken(office: Office) -> None:
 
 
 async def test_a_command_that_is_always_overtaken_is_refused(office: Office) -> None:
-    name, tries = await office.ticket(), []
+    name, attempts = await office.ticket(), []
 
     async def once(store: TicketStore) -> None:
-        tries.append(store)
+        attempts.append(store)
         raise StaleError
 
     with pytest.raises(Refusal) as caught:
         await retry_until_committed(office.store, once, name)
     assert (caught.value.reason, caught.value.metadata) == (Reason.CONTENDED, {"ticket": str(name)})
-    assert [store is office.store for store in tries] == [True] * 4 + [False]
+    assert [store is office.store for store in attempts] == [True] * 4 + [False]
     with pytest.raises(Refusal) as caught:
         await retry_until_committed(office.store, once, None)
     assert (caught.value.reason, caught.value.metadata) == (Reason.CONTENDED, {})

@@ -104,8 +104,8 @@ def test_the_reader_is_addressed_formally() -> None:
         "fr": r"\b(?:tu|te|toi|ton|ta|tes)\b",
         "es": r"\b(?:tú|te|ti|tus?)\b",
     }
-    for tag, words in friendly.items():
-        found = [text for text in texts(LANGUAGES[tag]).values() if re.search(words, text, re.IGNORECASE)]
+    for tag, pattern in friendly.items():
+        found = [text for text in texts(LANGUAGES[tag]).values() if re.search(pattern, text, re.IGNORECASE)]
         assert found == [], tag
 
 
@@ -113,7 +113,7 @@ def test_the_reader_is_addressed_formally() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tag", "words"),
+    ("tag", "expected"),
     [
         ("en", "31 December 2025, 23:05 UTC"),
         ("es", "31 de diciembre de 2025, 23:05 (hora UTC)"),
@@ -122,25 +122,25 @@ def test_the_reader_is_addressed_formally() -> None:
         ("ar", "31 ديسمبر 2025، 11:05 م (UTC)"),
     ],
 )
-def test_times_are_in_utc_in_the_format_of_the_language(tag: str, words: str) -> None:
+def test_times_are_in_utc_in_the_format_of_the_language(tag: str, expected: str) -> None:
     moment = datetime(2026, 1, 1, 1, 5, tzinfo=timezone(timedelta(hours=2)))
     told = LANGUAGES[tag].format_time(moment)
     # Some languages use a no-break space between number and unit.
-    assert told.striptags().replace("\u202f", " ").replace("\u00a0", " ") == words
+    assert told.striptags().replace("\u202f", " ").replace("\u00a0", " ") == expected
     assert told == LANGUAGES[tag].format_time(moment.astimezone(UTC))
     assert 'datetime="2025-12-31T23:05:00+00:00"' in told
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"),
+    ("seconds", "expected"),
     [(1, "20 seconds"), (20, "20 seconds"), (21, "1 minute"), (60, "1 minute"), (61, "2 minutes")],
 )
-def test_a_wait_is_never_rounded_down(seconds: int, words: str) -> None:
-    assert DEFAULT_LANGUAGE.format_wait(seconds) == words.replace(" ", "\u00a0"), "the number stays with its unit"
+def test_a_wait_is_never_rounded_down(seconds: int, expected: str) -> None:
+    assert DEFAULT_LANGUAGE.format_wait(seconds) == expected.replace(" ", "\u00a0"), "the number stays with its unit"
 
 
 @pytest.mark.parametrize(
-    ("tag", "words"),
+    ("tag", "expected"),
     [
         ("es", ["20 segundos", "1 minuto", "2 minutos", "3 minutos", "15 minutos"]),
         ("fr", ["20 secondes", "1 minute", "2 minutes", "3 minutes", "15 minutes"]),
@@ -149,9 +149,9 @@ def test_a_wait_is_never_rounded_down(seconds: int, words: str) -> None:
         ("ar", ["20 ثانية", "دقيقة", "دقيقتان", "3 دقائق", "15 دقيقة"]),
     ],
 )
-def test_a_wait_has_the_plural_of_its_language(tag: str, words: list[str]) -> None:
+def test_a_wait_has_the_plural_of_its_language(tag: str, expected: list[str]) -> None:
     told = [LANGUAGES[tag].format_wait(seconds) for seconds in (20, 60, 120, 180, 900)]
-    assert [text.replace("\u202f", " ").replace("\u00a0", " ") for text in told] == words
+    assert [text.replace("\u202f", " ").replace("\u00a0", " ") for text in told] == expected
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ async def test_a_form_of_a_closed_ticket_says_that_an_answer_starts_a_follow_up(
 
 
 @pytest.mark.parametrize(
-    ("state", "heading", "words"),
+    ("state", "heading", "expected"),
     [
         (pb.CONTACT_FORM_STATE_EXPIRED, "This form has closed", "until 3\u00a0May\u00a02031, 14:05 UTC."),
         (pb.CONTACT_FORM_STATE_WITHDRAWN, "This form is no longer in use", "Harbor Café has withdrawn it"),
@@ -122,14 +122,14 @@ async def test_an_ended_form_shows_its_state(
     pages: httpx.AsyncClient,
     state: pb.ContactFormState.ValueType,
     heading: str,
-    words: str,
+    expected: str,
 ) -> None:
     service.add("t", state)
     response = await pages.get("/f/t")
     page = Page(response)
     assert response.status_code == 410
     assert page.heading == heading
-    assert words in page.one("main").text
+    assert expected in page.one("main").text
     assert page.all("form") == []
 
 

@@ -148,8 +148,8 @@ async def test_errors_are_in_the_language_of_the_page(
     page = Page(await pages.post("/f/open", data=wrong, headers={"Accept-Language": language.tag}))
     told = {name: read(language.translate(f"errors.{name}")) for name in (*wrong, "consent")}
     assert page.summary == told
-    for name, words in told.items():
-        assert page.by_id(f"{name}-error").text == f"{language.translate_plain('errors.prefix')} {words}"
+    for name, message in told.items():
+        assert page.by_id(f"{name}-error").text == f"{language.translate_plain('errors.prefix')} {message}"
     assert page.title == language.translate_plain(
         "title.error", title=language.translate_plain("form.title", business=NAME)
     )
@@ -169,8 +169,8 @@ async def test_texts_of_the_business_are_not_translated(service: CustomerService
     page = Page(await pages.get("/f/t", headers={"Accept-Language": "fr"}))
     assert page.one("blockquote").text == reply
     assert page.one("label", for_="consent").text == consent
-    [words] = page.all("span", class_="line-breaks")
-    for element in (page.one("blockquote"), words):
+    [label] = page.all("span", class_="line-breaks")
+    for element in (page.one("blockquote"), label):
         assert (element.attributes["dir"], element.attributes["lang"]) == ("auto", "")
     assert page.all("bdi")[0].text == "مقهى الميناء"
 
@@ -180,8 +180,8 @@ async def test_the_default_consent_text_is_in_the_language_of_the_page(
 ) -> None:
     links.failure = AWAY
     page = Page(await pages.post("/f/open", data=GOOD, headers={"Accept-Language": "ar"}))
-    [words] = page.all("span", class_="line-breaks")
-    assert words.attributes == {"class": "line-breaks"}, "neither of another language nor of another direction"
+    [label] = page.all("span", class_="line-breaks")
+    assert label.attributes == {"class": "line-breaks"}, "neither of another language nor of another direction"
 
 
 # --- the language switch ----------------------------------------------------------------------------------------------

@@ -150,20 +150,20 @@ async def test_open_streams_end_at_a_stop_and_no_personal_data_is_logged(service
 
 
 @pytest.mark.parametrize(
-    ("variables", "words"),
+    ("variables", "expected"),
     [
         ({"CARE_SERVICE_ADDRESS": "nonsense"}, "CARE_SERVICE_ADDRESS must be host:port"),
         ({"CARE_WEB_ADRESS": "127.0.0.1:1"}, "did you mean CARE_WEB_ADDRESS?"),
         ({"CARE_WEB_ADDRESS": "192.0.2.1:0"}, "set CARE_WEB_ADDRESS to another address or port"),
     ],
 )
-async def test_a_wrong_configuration_ends_the_role_with_one_line(variables: Mapping[str, str], words: str) -> None:
+async def test_a_wrong_configuration_ends_the_role_with_one_line(variables: Mapping[str, str], expected: str) -> None:
     process = await start(variables)
     _, errors = await process.communicate()
     [line] = errors.decode().splitlines()
     assert process.returncode == 2
     assert line.startswith("care web: ")
-    assert words in line
+    assert expected in line
 
 
 async def test_an_address_in_use_is_named() -> None:

@@ -60,8 +60,8 @@ class Action:
             "etag": self.etag,
             "request_id": self.request_id[:4],
         }
-        words = ", ".join(f"{name} {value}" for name, value in values.items() if value != "")
-        return f"{self.method} by {self.caller} ({words})"
+        description = ", ".join(f"{name} {value}" for name, value in values.items() if value != "")
+        return f"{self.method} by {self.caller} ({description})"
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ STATUS_COMMANDS: Final = {
     "CloseTicket": (("OPEN", "IN_PROGRESS", "RESOLVED"), "CLOSED", "CLOSED"),
     "ReopenTicket": (("RESOLVED",), "IN_PROGRESS", "REOPENED"),
 }
-"""Machine 1: by method, the source states, the target state and the activity type."""
+"""The status machine: by method, the source states, the target state and the activity type."""
 
 
 @dataclass(eq=False)  # the objects refer to each other
@@ -36,7 +36,7 @@ class Contact:
 
 @dataclass(eq=False)  # the objects refer to each other
 class Recovery:
-    """A recovery (machine 2)."""
+    """A recovery, with the state of the recovery machine."""
 
     ticket: Ticket
     kind: str
@@ -95,7 +95,7 @@ class ThreadMessage:
 
 @dataclass(eq=False)  # the objects refer to each other
 class Ticket:
-    """A ticket (machine 1) with its recoveries, contacts, log and thread."""
+    """A ticket, with the state of the status machine, and its recoveries, contacts, log and thread."""
 
     review: int
     subject: str

@@ -36,7 +36,7 @@ def test_an_outage_shows_only_its_reason(reason: UnavailableReason) -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [ReplyRefused(RefusalReason.OTHER, "words"), SiteUnavailable(UnavailableReason.TIMEOUT)]
+    "error", [ReplyRefused(RefusalReason.OTHER, "message"), SiteUnavailable(UnavailableReason.TIMEOUT)]
 )
 def test_copies_are_equal(error: ReviewSiteError) -> None:
     for twin in (copy.copy(error), pickle.loads(pickle.dumps(error))):  # noqa: S301 - pickled in the same line

@@ -35,7 +35,9 @@ def error(code: str, reason: str = "", message: str = "", fields: Mapping[str, s
     if reason:
         status.details.add().Pack(ErrorInfo(domain="care", reason=reason, metadata=metadata))
     if fields:
-        violations = [BadRequest.FieldViolation(field=name, description=words) for name, words in fields.items()]
+        violations = [
+            BadRequest.FieldViolation(field=name, description=description) for name, description in fields.items()
+        ]
         status.details.add().Pack(BadRequest(field_violations=violations))
     return CareError.from_status(status)
 

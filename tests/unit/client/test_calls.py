@@ -170,10 +170,10 @@ async def test_a_provider_is_asked_once_and_again_when_its_token_has_expired(kin
         ("Bearer t2",),
     ]
     _, refused, repeated, _ = taken_tickets(script)
-    assert refused == repeated, "the second try is the same call"
+    assert refused == repeated, "the retry is the same call"
 
 
-@pytest.mark.parametrize("answer", [EXPIRED, INVALID], ids=["over", "of another key"])
+@pytest.mark.parametrize("answer", [EXPIRED, INVALID], ids=["expired", "of another key"])
 async def test_a_second_refused_token_ends_the_call(answer: Failure) -> None:
     script = Script(answer, answer, answer)
     async with client(script, Tokens()) as care:

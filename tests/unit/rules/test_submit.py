@@ -198,14 +198,14 @@ def test_a_submission_without_an_address_is_refused() -> None:
 def test_an_answer_after_the_close_creates_a_follow_up_that_is_linked_both_ways() -> None:
     decision = submit(after_close(last=chain_end()))
     assert decision is not None
-    raised, followed = decision.ticket, decision.followed_ticket
+    created, followed = decision.ticket, decision.followed_ticket
     assert followed is not None
-    assert (raised.number, raised.follow_up_of, raised.version) == (8, 7, 1)
+    assert (created.number, created.follow_up_of, created.version) == (8, 7, 1)
     assert (followed.number, followed.follow_up, followed.status) == (7, 8, TicketStatus.CLOSED)
     assert (followed.version, followed.revision) == (TICKET.version, TICKET.revision + 1)
-    assert (raised.status, raised.contact_state) == (TicketStatus.OPEN, RecoveryState.CONTACT_RECEIVED)
-    assert (raised.review_id, raised.location, raised.subject) == (TICKET.review_id, TICKET.location, TICKET.subject)
-    assert (raised.priority, raised.labels, raised.reporter) == (Priority.NORMAL, (), None)
+    assert (created.status, created.contact_state) == (TicketStatus.OPEN, RecoveryState.CONTACT_RECEIVED)
+    assert (created.review_id, created.location, created.subject) == (TICKET.review_id, TICKET.location, TICKET.subject)
+    assert (created.priority, created.labels, created.reporter) == (Priority.NORMAL, (), None)
 
 
 def test_the_contact_of_a_follow_up_has_its_own_recovery() -> None:

@@ -175,7 +175,7 @@ async def test_a_file_is_read_and_read_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "words"),
+    ("content", "expected"),
     [
         (None, "can't be read"),
         ("", "not JSON"),
@@ -184,7 +184,9 @@ async def test_a_file_is_read_and_read_again(tmp_path: Path) -> None:
         ('{"keys": [{"kty": "oct", "kid": "a", "k": "c2VjcmV0"}]}', "a: it is symmetric"),
     ],
 )
-async def test_an_unusable_file_stops_the_start_of_the_service(tmp_path: Path, content: str | None, words: str) -> None:
+async def test_an_unusable_file_stops_the_start_of_the_service(
+    tmp_path: Path, content: str | None, expected: str
+) -> None:
     path = tmp_path / "jwks.json"
     if content is not None:
         path.write_text(content)
@@ -192,7 +194,7 @@ async def test_an_unusable_file_stops_the_start_of_the_service(tmp_path: Path, c
         await open_keys(str(path), HOUR)
     said = str(caught.value)
     assert said.startswith(f"CARE_TOKEN_KEYS: {path}")
-    assert words in said
+    assert expected in said
     assert "\n" not in said
     assert "c2VjcmV0" not in said
 

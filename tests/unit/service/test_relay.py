@@ -35,7 +35,7 @@ class Rows:
         """The attempt and the failure of each parked row."""
         self.deleted = asyncio.Event()
 
-    async def claim(self, limit: int, lease: timedelta) -> Sequence[Wake]:
+    async def claim(self, limit: int, duration: timedelta) -> Sequence[Wake]:
         if self._failures:
             raise self._failures.pop()
         self.limits.append(limit)

@@ -32,7 +32,7 @@ ENDED = {R.REFUSED, R.WITHDRAWN, R.EXPIRED, R.REJECTED, R.REPLACED, R.ENDED_BY_C
         (WAS_PUBLIC, {P.NONE, P.POSTING, P.NOT_PUBLIC}),
         (FINISHED, {D.QUEUED, D.SENT}),
     ],
-    ids=["final", "unresolved", "live", "unfinished", "handed out", "shows link", "was public", "finished"],
+    ids=["final", "unresolved", "live", "unfinished", "attempt in progress", "shows link", "was public", "finished"],
 )
 def test_each_state_is_on_one_side_of_each_distinction(
     inside: Collection[StrEnum], outside: Collection[StrEnum]

@@ -69,7 +69,7 @@ def test_an_issuers_keys_need_issuer_and_audience(missing: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "words"),
+    ("name", "value", "expected"),
     [
         ("CARE_TOKEN_KEYS", "ftp://login.example.com/keys", "https://"),
         ("CARE_TOKEN_KEYS", "https://user:hunter2@login.example.com/keys", "without user"),
@@ -84,10 +84,10 @@ def test_an_issuers_keys_need_issuer_and_audience(missing: str) -> None:
         ("CARE_GRPC_PLAINTEXT", "yes", "'allowed'"),
     ],
 )
-def test_the_error_of_a_wrong_value_says_what_to_write(name: str, value: str, words: str) -> None:
+def test_the_error_of_a_wrong_value_says_what_to_write(name: str, value: str, expected: str) -> None:
     said = refusal(BASE | ISSUER | {name: value})
     assert said.startswith(f"{name} ")
-    assert words in said
+    assert expected in said
     assert "hunter2" not in said
 
 
@@ -110,7 +110,7 @@ def test_production_accepts_complete_settings() -> None:
 
 
 @pytest.mark.parametrize(
-    ("variables", "words"),
+    ("variables", "expected"),
     [
         ({"CARE_TOKEN_KEY": KEY}, ["CARE_TOKEN_KEY is for development: unset it", "CARE_TOKEN_KEYS"]),
         ({"CARE_TOKEN_KEYS": ""}, ["CARE_TOKEN_KEYS is missing"]),
@@ -124,9 +124,9 @@ def test_production_accepts_complete_settings() -> None:
         ({"CARE_GRPC_ADDRESS": "care.internal:50051"}, ["CARE_GRPC_ADDRESS"]),
     ],
 )
-def test_production_refuses_settings_for_development(variables: dict[str, str], words: list[str]) -> None:
+def test_production_refuses_settings_for_development(variables: dict[str, str], expected: list[str]) -> None:
     said = refusal(PRODUCTION | variables)
-    assert [word for word in words if word not in said] == []
+    assert [text for text in expected if text not in said] == []
     # Outside production it is accepted.
     settings(PRODUCTION | {"CARE_TOKEN_KEY": KEY} | variables | {"CARE_ENVIRONMENT": "development"})
 

@@ -30,7 +30,7 @@ _TABLES: Final = tuple(value for value in vars(rows).values() if isinstance(valu
 
 
 def stored_names() -> Iterator[str]:
-    """Yields each name that this release reads: fields of JSON, and the words of enums there and in columns.
+    """Yields each name that this release reads: fields of JSON, and the values of enums there and in columns.
 
     `settings.deadlines.priorities.priority` is a field, `settings.deadlines.priorities.priority=HIGH` a value of it.
     """
@@ -40,23 +40,23 @@ def stored_names() -> Iterator[str]:
             if hint is Timing:
                 yield from (each for each in _names(f"tickets.{name}", Timing) if each != "tickets.timing.unknown")
             elif hint not in {Layer, tuple[FieldChange, ...]}:  # changes are stored without names
-                yield from _words(f"{table.table.name}.{name}", hint)
+                yield from _values(f"{table.table.name}.{name}", hint)
 
 
 def _names(place: str, entity: type) -> Iterator[str]:
     hints: dict[str, Any] = get_type_hints(entity)
     for name, field in fields_by_stored_name(entity).items():
         yield f"{place}.{name}"
-        yield from _words(f"{place}.{name}", hints[field])
+        yield from _values(f"{place}.{name}", hints[field])
 
 
-def _words(place: str, hint: object) -> Iterator[str]:
+def _values(place: str, hint: object) -> Iterator[str]:
     if isinstance(hint, type) and issubclass(hint, Enum):
         yield from (f"{place}={member.value}" for member in hint)
     elif isinstance(hint, type) and is_dataclass(hint):
         yield from _names(place, hint)
     for part in get_args(hint):
-        yield from _words(place, part)
+        yield from _values(place, part)
 
 
 def committed() -> set[str]:

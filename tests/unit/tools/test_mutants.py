@@ -79,7 +79,7 @@ def test_only_the_requested_edits_are_tried(project: Path, capsys: pytest.Captur
 
 
 @pytest.mark.parametrize(
-    ("edit", "words"),
+    ("edit", "expected"),
     [
         (adds("a test that fails", "test_wrong.py"), "test_wrong.py::test_area fails without any edit"),
         (adds("a test that is missing", "test_missing.py"), "test_missing.py (exit status 4) fails without any edit"),
@@ -88,10 +88,10 @@ def test_only_the_requested_edits_are_tried(project: Path, capsys: pytest.Captur
     ],
 )
 def test_an_edit_that_proves_nothing_is_an_error(
-    project: Path, capsys: pytest.CaptureFixture[str], edit: Edit, words: str
+    project: Path, capsys: pytest.CaptureFixture[str], edit: Edit, expected: str
 ) -> None:
     assert main([], [edit]) == 2
-    assert words in capsys.readouterr().err
+    assert expected in capsys.readouterr().err
 
 
 def test_a_file_is_restored_with_its_modification_time(project: Path) -> None:

@@ -42,7 +42,7 @@ def prefix(enum: EnumDescriptor) -> str:
     return str(enum.values_by_number[0].name).removesuffix("UNSPECIFIED")
 
 
-def words(name: str) -> frozenset[str]:
+def value_names(name: str) -> frozenset[str]:
     """Returns the values of an enum without prefix and without UNSPECIFIED."""
     enum = enums_of_the_contract()[name]
     return frozenset(value.name.removeprefix(prefix(enum)) for value in enum.values) - {"UNSPECIFIED"}

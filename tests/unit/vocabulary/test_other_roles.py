@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from tests.unit.vocabulary.contract import words
+from tests.unit.vocabulary.contract import value_names
 from tests.unit.vocabulary.source import enums, modules
 
 SAME: Final = {
@@ -24,12 +24,12 @@ FEWER: Final = {
 }
 OWN: Final = {
     ("care_cli", "Role"): "the commands that `care health` asks about",
-    ("care_dev", "EventKind"): "what the practice review site recorded",
-    ("care_dev", "Mode"): "how the practice review site behaves",
-    ("care_dev", "Reason"): "the errors of the practice review site's own API",
-    ("care_dev", "StarRating"): "the words of the practice review site's own API",
+    ("care_dev", "EventKind"): "what the local review site recorded",
+    ("care_dev", "Mode"): "how the local review site behaves",
+    ("care_dev", "Reason"): "the errors of the local review site's own API",
+    ("care_dev", "StarRating"): "the values of the local review site's own API",
     ("care_workflows", "Progress"): "how far a provider got, which becomes a report",
-    ("care_workflows", "UnavailableReason"): "why an adapter tries again, which the service never hears of",
+    ("care_workflows", "UnavailableReason"): "why an attempt is retried, which the service never hears of",
 }
 """Enums that are not in the contract, each with the reason."""
 
@@ -37,7 +37,7 @@ OWN: Final = {
 @pytest.mark.parametrize("enum", [*SAME, *FEWER], ids=".".join)
 def test_an_enum_has_the_values_of_the_contract(enum: tuple[str, str]) -> None:
     name, unsaid = (SAME[enum], set[str]()) if enum in SAME else FEWER[enum]
-    assert set(enums(enum[0])[enum[1]]) == words(name) - unsaid
+    assert set(enums(enum[0])[enum[1]]) == value_names(name) - unsaid
 
 
 def test_every_enum_is_compared_or_has_a_reason() -> None:
@@ -56,4 +56,4 @@ def test_a_worker_knows_each_channel() -> None:
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id == "CHANNELS"
         if isinstance(node.value, ast.Tuple)
     ]
-    assert lists == [words("care.v1.Channel")]
+    assert lists == [value_names("care.v1.Channel")]

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from tests.unit.vocabulary.contract import enums_of_the_contract, words
+from tests.unit.vocabulary.contract import enums_of_the_contract, value_names
 from tests.unit.vocabulary.source import Module, enum_of, enums, members, modules, place, read
 
 REVIEWED: dict[str, str] = {
@@ -112,7 +112,7 @@ def _full_name(module: Module, enum: str) -> str:
 
 def _members(enum: str) -> set[str]:
     package, _, name = enum.rpartition(".")
-    return set(words(enum) if enum in enums_of_the_contract() else enums(package)[name])
+    return set(value_names(enum) if enum in enums_of_the_contract() else enums(package)[name])
 
 
 def singled_out() -> Mapping[str, list[str]]:

@@ -21,13 +21,13 @@ PARTIAL: dict[tuple[str, str], str] = {
     ("_DELIVERY_STEPS", "care.v1.DeliveryStep"): "the steps that a worker can begin",
     ("_ENDS", "care.v1.RecoveryState"): "the states that a recovery ends in",
     ("_MODE_LABELS", "Mode"): "INHERIT is shown by the mode that it inherits",
-    ("_PROVIDER_STEPS", "care.v1.DeliveryStep"): "the steps at a provider; a match has words for every step",
+    ("_PROVIDER_STEPS", "care.v1.DeliveryStep"): "the steps at a provider; a match describes every step",
     ("_REACHED", "care.v1.DeliveryState"): "how far a report can say that a message got",
-    ("_SERVICE_STEPS", "care.v1.RecoveryStep"): "the steps at the service; a match has words for every step",
-    ("_SITE_STEPS", "care.v1.RecoveryStep"): "the steps at a review site; a match has words for every step",
-    ("details", "care.v1.DeliveryStep"): "what only two steps have to tell; a match has words for every step",
+    ("_SERVICE_STEPS", "care.v1.RecoveryStep"): "the steps at the service; a match describes every step",
+    ("_SITE_STEPS", "care.v1.RecoveryStep"): "the steps at a review site; a match describes every step",
+    ("details", "care.v1.DeliveryStep"): "what only two steps have to tell; a match describes every step",
     ("_STARTS_FROM", "DeliveryStep"): "a report begins these steps only; the rest is never begun",
-    ("_STATUS_ACTIVITIES", "Trigger"): "the triggers of machine 1 that a command fires",
+    ("_STATUS_ACTIVITIES", "Trigger"): "the triggers of the status machine that a command fires",
     ("TRIGGERS", "Command"): "the other commands leave both machines alone",
     ("move_status", "Trigger"): "the other triggers leave the resolve time alone",
     ("_COMPARE", "Comparator"): "':' and '!=' are never compared by: the schema turns them into equality",
@@ -42,7 +42,7 @@ def incomplete(module: Module) -> Iterator[str]:
     for node, parents in module.nodes:
         where = f"{module.path}:{getattr(node, 'lineno', 0)}"
         if isinstance(node, ast.Match):
-            yield from (f"{where}: {words}" for words in _match(module, node))
+            yield from (f"{where}: {problem}" for problem in _match(module, node))
         elif isinstance(node, ast.Dict) and (enum := _enum_of_keys(module, node)) is not None:
             if not (_is_complete(module, node, enum) or _is_total(parents) or (place(parents), enum) in PARTIAL):
                 yield f"{where}: {place(parents)} lacks members of {enum}"
@@ -111,7 +111,7 @@ def _enum_of_test(module: Module, test: ast.expr) -> str | None:
 
 
 def test_each_match_and_table_has_every_member() -> None:
-    assert [words for module in modules() for words in incomplete(module)] == []
+    assert [problem for module in modules() for problem in incomplete(module)] == []
 
 
 def test_each_partial_table_exists() -> None:
@@ -134,7 +134,7 @@ IMPORTS = (
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "expected"),
     [
         ("match x:\n case Priority.LOW: a()\n case _: b()", "assert_never"),
         ("match x:\n case Priority.LOW: a()\n case _ if c: assert_never(x)", "assert_never"),
@@ -145,10 +145,10 @@ IMPORTS = (
         ("y = 1 if x is Channel.SMS else 2", "tells Channel apart"),
     ],
 )
-def test_a_missing_member_is_found(text: str, words: str) -> None:
+def test_a_missing_member_is_found(text: str, expected: str) -> None:
     found = list(incomplete(read("care_service", "made_up.py", IMPORTS + text)))
     assert len(found) == 1
-    assert words in found[0]
+    assert expected in found[0]
 
 
 @pytest.mark.parametrize(

@@ -39,8 +39,8 @@ class SmsProvider:
         return SmsAccount(self.url, ACCOUNT, AUTH_TOKEN, sender, callback_url)
 
     def becomes(self, sid: str, status: str, error_code: int | None = None) -> None:
-        words = f"words about {error_code}" if error_code else None
-        self.messages[sid] |= {"status": status, "error_code": error_code, "error_message": words}
+        message = f"message about {error_code}" if error_code else None
+        self.messages[sid] |= {"status": status, "error_code": error_code, "error_message": message}
 
     async def post(self, request: Request) -> Response:
         if self._is_stranger(request):
@@ -85,4 +85,4 @@ async def running() -> AsyncIterator[SmsProvider]:
 
 def _error(status: int, code: int) -> Response:
     more = f"https://www.twilio.com/docs/errors/{code}"
-    return JSONResponse({"code": code, "message": f"words about {code}", "more_info": more, "status": status}, status)
+    return JSONResponse({"code": code, "message": f"message about {code}", "more_info": more, "status": status}, status)

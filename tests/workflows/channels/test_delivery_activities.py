@@ -97,7 +97,7 @@ async def test_a_refusal_is_reported_with_the_message_of_the_provider(
             name=MESSAGE,
             attempt=3,
             reason=DELIVERY_FAILURE_UNSUBSCRIBED,
-            provider_message="21610: words about 21610",
+            provider_message="21610: message about 21610",
         )
     ]
 

@@ -91,7 +91,7 @@ async def test_the_reason_of_a_refusal_follows_from_its_code(provider: SmsProvid
         with pytest.raises(MessageRefused) as refused:
             await sms.send(MESSAGE)
         told = (refused.value.reason, refused.value.provider_message)
-        assert told == (failure, f"{code}: words about {code}")
+        assert told == (failure, f"{code}: message about {code}")
         assert find_personal_data(refused.value) == []
 
 
@@ -173,7 +173,7 @@ async def test_the_reason_of_a_bounce_follows_from_its_code(provider: SmsProvide
         with pytest.raises(MessageRefused) as refused:
             await sms.check(sid)
         told = (refused.value.reason, refused.value.provider_message)
-        assert told == (failure, f"{code}: words about {code}")
+        assert told == (failure, f"{code}: message about {code}")
 
 
 async def test_a_message_that_the_provider_no_longer_knows_is_not_checked_again(sms: TwilioSms) -> None:

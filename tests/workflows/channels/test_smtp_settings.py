@@ -32,7 +32,7 @@ def test_starttls_is_the_default(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "words"),
+    ("given", "expected"),
     [
         ({"CARE_SMTP_SENDER": ""}, "CARE_SMTP_SENDER is missing"),
         ({"CARE_SMTP_SENDER": "Care"}, "CARE_SMTP_SENDER must be an email address"),
@@ -44,10 +44,10 @@ def test_starttls_is_the_default(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_wrong_setting_is_named(given: dict[str, str], words: str) -> None:
+def test_a_wrong_setting_is_named(given: dict[str, str], expected: str) -> None:
     with pytest.raises(environment.ConfigurationError) as mistake:
         load(**given)
-    assert str(mistake.value).startswith(words)
+    assert str(mistake.value).startswith(expected)
     assert "\n" not in str(mistake.value)
     assert "secret" not in str(mistake.value)
 

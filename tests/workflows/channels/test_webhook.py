@@ -149,10 +149,10 @@ async def test_an_error_with_a_reason_of_the_contract_is_a_refusal(status: int) 
     receiver = Recorder(status)
     async with webhook_to(receiver) as webhook:
         for reason in DeliveryFailure:
-            receiver.body = json.dumps({"reason": reason, "message": f"words about {PHONE}"}).encode()
+            receiver.body = json.dumps({"reason": reason, "message": f"message about {PHONE}"}).encode()
             with pytest.raises(MessageRefused) as refused:
                 await webhook.send(MESSAGE)
-            assert (refused.value.reason, refused.value.provider_message) == (reason, f"words about {PHONE}")
+            assert (refused.value.reason, refused.value.provider_message) == (reason, f"message about {PHONE}")
             assert find_personal_data(refused.value) == []
 
 

@@ -39,7 +39,7 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--list", action="store_true", help="list the paths and record nothing")
     options = parser.parse_args(argv)
     if options.list:
-        print("\n".join(f"{path.name:45} {path.words}" for path in PATHS.values()))
+        print("\n".join(f"{path.name:45} {path.description}" for path in PATHS.values()))
         return
     if unknown := sorted(set(options.names) - set(PATHS)):
         parser.error(f"there is no path {', '.join(unknown)}: see --list")

@@ -19,7 +19,7 @@ class Path:
 
     name: str
     """For example `recovery-expired`. The names of its histories start with it."""
-    words: str
+    description: str
     play: Play
     histories_are_short: bool
     """Whether the path needs a server that suggests continuing as new early."""
@@ -33,8 +33,8 @@ def path(kind: str, *, histories_are_short: bool = False) -> Callable[[Play], Pl
 
     def add(play: Play) -> Play:
         name = f"{kind}-{play.__name__.replace('_', '-')}"
-        words = cleandoc(play.__doc__ or "").partition("\n")[0].removesuffix(".")
-        PATHS[name] = Path(name, words, play, histories_are_short)
+        description = cleandoc(play.__doc__ or "").partition("\n")[0].removesuffix(".")
+        PATHS[name] = Path(name, description, play, histories_are_short)
         return play
 
     return add

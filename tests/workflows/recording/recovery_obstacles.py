@@ -43,7 +43,7 @@ async def answered_while_the_site_is_down(stage: Stage) -> None:
 
 @path()
 async def answered_before_the_last_answer(stage: Stage) -> None:
-    """A poke arrives while the workflow waits for an activity's result: it asks again instead of sleeping."""
+    """A poke arrives while an activity runs: the workflow then asks the service again instead of sleeping."""
     fake = Prompt()
     async with stage.recovery(fake) as played:
 

@@ -19,7 +19,7 @@ from tests.workflows.recording.everything import PATHS
 PAGE: Final = Path(__file__).resolve().parents[3] / "docs" / "operating.md"
 _FROM, _TO = "<!-- actions -->\n", "<!-- end -->"
 
-_WORDS: Final = {
+_NOUNS: Final = {
     costs.ACTIVITY: ("activity", "activities"),
     costs.RETRY: ("retry", "retries"),
     costs.ATTRIBUTES: ("change of attributes", "changes of attributes"),
@@ -29,11 +29,11 @@ _WORDS: Final = {
 
 def lines() -> Iterator[str]:
     """Yields the lines of the table, the whole ticket first."""
-    yield "| path | what happens | actions | of these | events |"
+    yield "| path | what happens | actions | by kind | events |"
     yield "|---|---|---|---|---|"
     for name, path in PATHS.items():
         histories = [load(found) for found in of_path(name)]
-        yield _row(f"`{name}`", path.words, histories)
+        yield _row(f"`{name}`", path.description, histories)
         if len(histories) > 1:
             for history in histories:
                 workflow = history.events[0].workflow_execution_started_event_attributes.workflow_type.name
@@ -55,18 +55,18 @@ def write() -> None:
     PAGE.write_text(update(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
 
 
-def _row(name: str, words: str, histories: Iterable[WorkflowHistory]) -> str:
+def _row(name: str, description: str, histories: Iterable[WorkflowHistory]) -> str:
     spent: Counter[str] = Counter()
     events = 0
     for history in histories:
         spent.update(costs.actions(history))
         events += len(history.events)
-    of_these = ", ".join(_count_words(spent[kind], kind) for kind in costs.KINDS if spent[kind])
-    return f"| {name} | {words} | {spent.total()} | {of_these} | {events} |"
+    by_kind = ", ".join(_with_noun(spent[kind], kind) for kind in costs.KINDS if spent[kind])
+    return f"| {name} | {description} | {spent.total()} | {by_kind} | {events} |"
 
 
-def _count_words(number: int, kind: str) -> str:
-    one, many = _WORDS.get(kind, (kind, f"{kind}s"))
+def _with_noun(number: int, kind: str) -> str:
+    one, many = _NOUNS.get(kind, (kind, f"{kind}s"))
     return f"{number} {one if number == 1 else many}"
 
 

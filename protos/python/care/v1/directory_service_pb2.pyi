@@ -85,8 +85,8 @@ class UpdateOrganizationRequest(_message.Message):
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """The fields to set, of `display_name`, `default_phone_region`, `form_lifetime`, `consent_text` and `chat_greeting`;
-        `*` for all of them. Without a mask, the fields that are set in `organization`.
+        """The fields to set: any of `display_name`, `default_phone_region`, `form_lifetime`, `consent_text` and
+        `chat_greeting`, or `*` for all of them. Without a mask, the fields that are set in `organization`.
         """
 
     def __init__(
@@ -256,8 +256,8 @@ class UpdateLocationRequest(_message.Message):
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """The fields to set, of `display_name`, `default_phone_region` and `preferred_channel`; `*` for all of them. Without
-        a mask, the fields that are not empty in `location`.
+        """The fields to set: any of `display_name`, `default_phone_region` and `preferred_channel`, or `*` for all of them.
+        Without a mask, the fields that are set in `location`.
         """
 
     def __init__(
@@ -425,8 +425,8 @@ class UpdateAgentRequest(_message.Message):
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """The fields to set, of `display_name`, `can_be_assignee`, `can_be_reporter` and `locations`; `*` for all of them.
-        Without a mask, the fields that are not empty in `agent`. To set `can_be_assignee` or `can_be_reporter` to false,
+        """The fields to set: any of `display_name`, `can_be_assignee`, `can_be_reporter` and `locations`, or `*` for all of
+        them. Without a mask, the fields that are set in `agent`. To set `can_be_assignee` or `can_be_reporter` to false,
         name the field in the mask.
         """
 

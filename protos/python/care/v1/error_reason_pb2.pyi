@@ -104,8 +104,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_NO_REVIEW: _ErrorReason.ValueType  # 55
     """FAILED_PRECONDITION. The ticket has no review to reply to. Call AddContact instead. Error metadata: `ticket`."""
     ERROR_REASON_FORM_LIVE: _ErrorReason.ValueType  # 56
-    """FAILED_PRECONDITION. A recovery form is already live. Wait for an answer, or withdraw the form. Error metadata: the
-    machine keys, `ticket`, `recovery` (the name of the live recovery).
+    """FAILED_PRECONDITION. A recovery form is already live. Wait for the customer's answer, or withdraw the form. Error
+    metadata: the machine keys, `ticket`, `recovery` (the name of the live recovery).
     """
     ERROR_REASON_LINK_EXPIRED: _ErrorReason.ValueType  # 57
     """FAILED_PRECONDITION. The form has expired. Only for customers. Error metadata: none."""
@@ -247,8 +247,8 @@ machine keys, `ticket`.
 ERROR_REASON_NO_REVIEW: ErrorReason.ValueType  # 55
 """FAILED_PRECONDITION. The ticket has no review to reply to. Call AddContact instead. Error metadata: `ticket`."""
 ERROR_REASON_FORM_LIVE: ErrorReason.ValueType  # 56
-"""FAILED_PRECONDITION. A recovery form is already live. Wait for an answer, or withdraw the form. Error metadata: the
-machine keys, `ticket`, `recovery` (the name of the live recovery).
+"""FAILED_PRECONDITION. A recovery form is already live. Wait for the customer's answer, or withdraw the form. Error
+metadata: the machine keys, `ticket`, `recovery` (the name of the live recovery).
 """
 ERROR_REASON_LINK_EXPIRED: ErrorReason.ValueType  # 57
 """FAILED_PRECONDITION. The form has expired. Only for customers. Error metadata: none."""

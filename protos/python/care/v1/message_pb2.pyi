@@ -151,7 +151,7 @@ class _DeliveryFailureEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Deliv
     DELIVERY_FAILURE_BOUNCED: _DeliveryFailure.ValueType  # 8
     """The provider accepted the message, and later reported that it did not arrive."""
     DELIVERY_FAILURE_OTHER: _DeliveryFailure.ValueType  # 9
-    """Another reason; `failure_message` has the provider's own words."""
+    """Another reason; `failure_message` has the provider's message."""
 
 class DeliveryFailure(_DeliveryFailure, metaclass=_DeliveryFailureEnumTypeWrapper):
     """Why a message was not delivered."""
@@ -177,7 +177,7 @@ DELIVERY_FAILURE_NO_CHANNEL: DeliveryFailure.ValueType  # 7
 DELIVERY_FAILURE_BOUNCED: DeliveryFailure.ValueType  # 8
 """The provider accepted the message, and later reported that it did not arrive."""
 DELIVERY_FAILURE_OTHER: DeliveryFailure.ValueType  # 9
-"""Another reason; `failure_message` has the provider's own words."""
+"""Another reason; `failure_message` has the provider's message."""
 Global___DeliveryFailure: _TypeAlias = DeliveryFailure  # noqa: Y015
 
 @_typing.final
@@ -199,7 +199,7 @@ class Delivery(_message.Message):
     failure_reason: Global___DeliveryFailure.ValueType
     """Why it failed. Only for FAILED."""
     failure_message: _builtins.str
-    """The provider's own words. Only for FAILED, and only for the team; may be empty."""
+    """The provider's message. Only for FAILED, and only for the team; may be empty."""
     @_builtins.property
     def send_time(self) -> _timestamp_pb2.Timestamp:
         """When the provider accepted the message. Unset before."""

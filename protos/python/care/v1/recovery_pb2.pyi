@@ -121,7 +121,7 @@ class _RefusalReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Refusal
     REFUSAL_REASON_TAKEN_DOWN: _RefusalReason.ValueType  # 5
     """The reply was public, and the site took the reply down."""
     REFUSAL_REASON_OTHER: _RefusalReason.ValueType  # 6
-    """Another reason; `refusal_message` has the site's own words."""
+    """Another reason; `refusal_message` has the site's message."""
 
 class RefusalReason(_RefusalReason, metaclass=_RefusalReasonEnumTypeWrapper):
     """Why a review site refused a reply."""
@@ -139,7 +139,7 @@ REFUSAL_REASON_NOT_PERMITTED: RefusalReason.ValueType  # 4
 REFUSAL_REASON_TAKEN_DOWN: RefusalReason.ValueType  # 5
 """The reply was public, and the site took the reply down."""
 REFUSAL_REASON_OTHER: RefusalReason.ValueType  # 6
-"""Another reason; `refusal_message` has the site's own words."""
+"""Another reason; `refusal_message` has the site's message."""
 Global___RefusalReason: _TypeAlias = RefusalReason  # noqa: Y015
 
 @_typing.final
@@ -235,7 +235,7 @@ class Recovery(_message.Message):
     refusal_reason: Global___RefusalReason.ValueType
     """Why the site refused. Unspecified if it did not."""
     refusal_message: _builtins.str
-    """The site's own words, only for the team. May be empty."""
+    """The site's message, only for the team. May be empty."""
     creator: _builtins.str
     """`organizations/{o}/agents/{id}`: the agent who started it. Empty if a service or a customer did."""
     reference: _builtins.str

@@ -373,8 +373,8 @@ class UpdateTicketRequest(_message.Message):
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """The fields to set, of `subject`, `description`, `priority`, `labels` and `external_reference`; `*` for all of them.
-        Without a mask, the fields that are not empty in `ticket`.
+        """The fields to set: any of `subject`, `description`, `priority`, `labels` and `external_reference`, or `*` for all
+        of them. Without a mask, the fields that are set in `ticket`.
         """
 
     def __init__(

@@ -692,7 +692,7 @@ class RecordRefusedRequest(_message.Message):
     reason: _recovery_pb2.RefusalReason.ValueType
     """Why the site refused."""
     provider_message: _builtins.str
-    """The site's own words, only for the team. Cut after 2,000 characters. May be empty."""
+    """The site's message, only for the team. Cut after 2,000 characters. May be empty."""
     def __init__(
         self,
         *,
@@ -1168,7 +1168,7 @@ class RecordFailedRequest(_message.Message):
     reason: _message_pb2.DeliveryFailure.ValueType
     """Why it failed."""
     provider_message: _builtins.str
-    """The provider's own words, only for the team. Cut after 2,000 characters. May be empty."""
+    """The provider's message, only for the team. Cut after 2,000 characters. May be empty."""
     def __init__(
         self,
         *,

@@ -43,7 +43,7 @@ outbox: Final = Table(
         comment="Time of the workflow's own report that caused the row. The workflow takes the row back by this time.",
     ),
     time_column("create_time"),
-    Column("claim_time", DateTime(timezone=True), nullable=False, comment="When the row may be claimed: the lease."),
+    Column("claim_time", DateTime(timezone=True), nullable=False, comment="When the row may be claimed next."),
     Column("attempts", Integer, nullable=False),
     Column("traceparent", Text, nullable=True, comment="The trace (W3C Trace Context) that the change belongs to."),
     Column(

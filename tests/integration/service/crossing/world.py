@@ -54,10 +54,10 @@ class World:
     shown: int = 0
     """The number of markers that their owners have seen. A run without any would prove nothing."""
 
-    def text(self, words: str, *owners: str) -> str:
+    def text(self, text: str, *owners: str) -> str:
         marker = f"zqm{len(self.owners)}x"
         self.owners[marker.encode()].update(owners)
-        return f"{words} {marker}"
+        return f"{text} {marker}"
 
     def address(self) -> str:
         """Returns the address of a new person."""

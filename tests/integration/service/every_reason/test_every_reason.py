@@ -35,7 +35,7 @@ def comparable(metadata: Mapping[str, str]) -> dict[str, object]:
 async def test_an_error_contains_what_the_contract_documents(place: Place, reason: str) -> None:
     provoked = await PROVOCATIONS[reason](place)
     refused = await provoked.refusal()
-    assert refused.reason == reason, refused.words
+    assert refused.reason == reason, refused.texts
     assert documented_reasons()[reason].code == CODES[reason]
     assert comparable(refused.metadata) == comparable(provoked.metadata)
     assert set(refused.violations) == provoked.fields

@@ -180,7 +180,7 @@ class Run:
             error = caught
         else:
             self.outcomes[sent.method]["OK"] += 1
-            self._check_answer(sent, self.server.response_class(sent.method).FromString(body))
+            self._check_response(sent, self.server.response_class(sent.method).FromString(body))
         if error is not None:
             assert error.code() not in {grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN}, error.details()
             refused = check_error(error, to_customer=".CustomerService/" in sent.method)
@@ -192,45 +192,45 @@ class Run:
     def _check(self, sent: Sent, refused: CheckedError) -> None:
         public = self.access[sent.method] == {"public"}
         if sent.request is None:
-            assert refused.reason == "INVALID_FIELD", refused.words
+            assert refused.reason == "INVALID_FIELD", refused.texts
         elif not public and not sent.caller.bears:
-            assert refused.reason == "TOKEN_MISSING", refused.words
+            assert refused.reason == "TOKEN_MISSING", refused.texts
         elif not public and sent.caller.valid:
             allowed = bool(sent.caller.roles & self.access[sent.method])
-            assert not refused.reason.startswith("TOKEN_"), refused.words
-            assert (refused.reason == "ROLE_NOT_ALLOWED") != allowed, refused.words
-        self._check_words(sent, refused)
+            assert not refused.reason.startswith("TOKEN_"), refused.texts
+            assert (refused.reason == "ROLE_NOT_ALLOWED") != allowed, refused.texts
+        self._check_texts(sent, refused)
 
-    def _check_words(self, sent: Sent, refused: CheckedError) -> None:
+    def _check_texts(self, sent: Sent, refused: CheckedError) -> None:
         private = list(sent.caller.secrets)
         if sent.request is not None:
             fields = [value for _, described, value in strings(sent.request) if described.name in SECRET_FIELDS]
             private += [value for value in fields if len(value) > 12 and "organizations/" not in value]
         # The refusal of a filter or an order repeats it for the developer who wrote it.
         repeated = [getattr(sent.request, field, "") for field in ("filter", "order_by")]
-        assert CANARY not in refused.words or any(CANARY in text for text in repeated), refused.words
+        assert CANARY not in refused.texts or any(CANARY in text for text in repeated), refused.texts
         for secret in private:
-            assert secret not in refused.words, f"{secret!r:.100} in {refused.words}"
+            assert secret not in refused.texts, f"{secret!r:.100} in {refused.texts}"
 
-    def _check_answer(self, sent: Sent, answer: Any) -> None:
+    def _check_response(self, sent: Sent, response: Any) -> None:
         assert sent.request is not None, "invalid bytes were accepted"
         if sent.method == _SETTINGS_CHANGE:
             self.changed.update(_changed_settings(sent.request))
         if sent.caller.valid and self.access[sent.method] != {"public"}:
             assert sent.caller.roles & self.access[sent.method], "a role that may not call the method was accepted"
         organization = sent.caller.organization
-        for message, described, value in strings(answer):
+        for message, described, value in strings(response):
             # The item of a batch has the name of the request.
             named = described.name in _REFERENCES and message.DESCRIPTOR.name != "BatchTicketResult"
             if organization and value.startswith("organizations/") and named:
                 inside = value.split("/")[1] == organization
                 assert inside, f"{message.DESCRIPTOR.name}.{described.name} is another organization's: {value}"
-        for result in getattr(answer, "results", ()):
+        for result in getattr(response, "results", ()):
             if result.status.code:
                 refused = check_status(result.status)
                 self.outcomes[sent.method][f"item {refused.reason}"] += 1
-                self._check_words(sent, refused)
-        self.world.learn(sent.method, organization or self.world.home.id, answer)
+                self._check_texts(sent, refused)
+        self.world.learn(sent.method, organization or self.world.home.id, response)
 
 
 def _changed_settings(request: Any) -> set[str]:

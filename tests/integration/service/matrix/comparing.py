@@ -14,7 +14,7 @@ from care.v1 import activity_pb2, recovery_pb2, ticket_pb2
 from care.v1.ticket_pb2 import Ticket
 from care_client.errors import CareError
 from tests.integration.service.matrix.axes import Caller
-from tests.integration.service.matrix.expectations import Done, Expected, Raised
+from tests.integration.service.matrix.expectations import Created, Done, Expected
 from tests.integration.service.matrix.looking import Seen
 from tests.integration.service.matrix.requests import Place
 from tests.support.design_tables import CODES
@@ -32,11 +32,11 @@ class Refusal:
     metadata: Mapping[str, str]
 
 
-def refusal_of(answer: Message | CareError) -> Refusal | None:
+def refusal_of(response: Message | CareError) -> Refusal | None:
     """Returns the refusal in a response, None for a success."""
-    if isinstance(answer, CareError):
-        return Refusal(answer.code, answer.reason, answer.metadata)
-    results = getattr(answer, "results", None)
+    if isinstance(response, CareError):
+        return Refusal(response.code, response.reason, response.metadata)
+    results = getattr(response, "results", None)
     if not results or results[0].status.code == grpc.StatusCode.OK.value[0]:
         return None
     status, info = results[0].status, ErrorInfo()
@@ -47,16 +47,16 @@ def refusal_of(answer: Message | CareError) -> Refusal | None:
     return Refusal(code, info.reason, info.metadata)
 
 
-def ticket_in(answer: Message) -> Ticket | None:
+def ticket_in(response: Message) -> Ticket | None:
     """Returns the ticket in a response, None if the method returns none."""
-    results = getattr(answer, "results", None)
-    ticket = getattr(results[0] if results else answer, "ticket", None)
+    results = getattr(response, "results", None)
+    ticket = getattr(results[0] if results else response, "ticket", None)
     return ticket if isinstance(ticket, Ticket) else None
 
 
-def refusal_differences(answer: Message | CareError, reason: str, metadata: Mapping[str, str]) -> list[str]:
+def refusal_differences(response: Message | CareError, reason: str, metadata: Mapping[str, str]) -> list[str]:
     """Returns the differences of a response from the expected refusal: its reason, code or metadata."""
-    found = refusal_of(answer)
+    found = refusal_of(response)
     if found is None:
         return [f"a success, not {reason}"]
     if (found.reason, found.code) != (reason, CODES[reason]):
@@ -75,7 +75,7 @@ def ticket_differences(before: Seen, after: Seen, caller: Caller, expected: Expe
     if not isinstance(expected, Done):
         unlinked = Ticket()
         unlinked.CopyFrom(after.ticket)
-        if isinstance(expected, Raised) and expected.followed:
+        if isinstance(expected, Created) and expected.followed:
             unlinked.ClearField("follow_up")
         same = (unlinked, after.log, after.recovery) == (before.ticket, before.log, before.recovery)
         return [] if same else ["it changed what is seen of the ticket"]
@@ -131,9 +131,9 @@ def actor_kind(activity: str, caller: Caller) -> str:
     return {"worker": "WORKFLOW", "service": "SERVICE"}.get(caller.roles[0], "AGENT")
 
 
-def raised_differences(raised: Seen, place: Place, expected: Raised) -> list[str]:
+def new_ticket_differences(created: Seen, place: Place, expected: Created) -> list[str]:
     """Returns the differences of a ticket that was created after another one was CLOSED."""
-    ticket, before = raised.ticket, place.ticket
+    ticket, before = created.ticket, place.ticket
     found = {
         "review": ticket.review,
         "status": ticket_pb2.TicketStatus.Name(ticket.status),
@@ -141,7 +141,7 @@ def raised_differences(raised: Seen, place: Place, expected: Raised) -> list[str
         "assignee": ticket.assignee,
         "follow_up_of": ticket.follow_up_of,
         "etag": ticket.etag,
-        "log": [activity_pb2.ActivityType.Name(entry.type) for entry in raised.log],
+        "log": [activity_pb2.ActivityType.Name(entry.type) for entry in created.log],
     }
     wanted = {
         "review": before.review,
@@ -153,7 +153,7 @@ def raised_differences(raised: Seen, place: Place, expected: Raised) -> list[str
         "log": ["ACTIVITY_TYPE_CREATED"],
     }
     return [
-        f"the raised ticket's {name} is {found[name]}, not {wanted[name]}"
+        f"the new ticket's {name} is {found[name]}, not {wanted[name]}"
         for name in wanted
         if found[name] != wanted[name]
     ]

@@ -59,7 +59,7 @@ class Hidden:
 
 
 @dataclass(frozen=True)
-class Raised:
+class Created:
     """A success that creates another ticket. This one changes only its `follow_up`, and only if it is `followed`."""
 
     followed: bool
@@ -75,7 +75,7 @@ class Remembered:
     """A success that no method shows: the time until which the workflow of the ticket sleeps is stored."""
 
 
-Expected = Refused | Done | Nothing | Hidden | Raised | Unmatched | Remembered
+Expected = Refused | Done | Nothing | Hidden | Created | Unmatched | Remembered
 
 
 def expect(status: str, situation: str, command: str, caller: Caller) -> Expected:
@@ -103,7 +103,7 @@ def expect(status: str, situation: str, command: str, caller: Caller) -> Expecte
     if name == "IngestMessage":
         return _write(status, situation, automatic=command.endswith("machine")) or Unmatched()
     if name == "CreateTicket":
-        return Raised(followed=False) if status == "CLOSED" else Refused("TICKET_EXISTS", names=("ticket", "review"))
+        return Created(followed=False) if status == "CLOSED" else Refused("TICKET_EXISTS", names=("ticket", "review"))
     if status == "CLOSED":
         return _refused("TICKET_CLOSED", "status", status)
     single = name.removeprefix("Batch").removesuffix("s") if name.startswith("Batch") else name
@@ -212,7 +212,7 @@ def _submit(status: str, situation: str) -> Expected:
         SUBMIT_AFTER_CLOSE[recovery_state(situation)] if status == "CLOSED" else RECOVERY[situation]["SubmitContact"]
     )
     if after == "follow-up":
-        return Raised(followed=True)
+        return Created(followed=True)
     if after == "claimed":
         return Done("CONTACT_CLAIMED")
     if after != "CONTACT_RECEIVED":
@@ -226,7 +226,7 @@ def _write(status: str, situation: str, *, automatic: bool) -> Expected | None:
     if situation not in WITH_CHAT:
         return None
     if status == "CLOSED":
-        return Unmatched() if automatic else Raised(followed=True)
+        return Unmatched() if automatic else Created(followed=True)
     reopened = "IN_PROGRESS" if status == "RESOLVED" and not automatic else None
     return Done("MESSAGE_RECEIVED", status=reopened)
 

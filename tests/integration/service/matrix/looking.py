@@ -79,5 +79,5 @@ async def delete_unmatched_messages(tenant: Tenant) -> None:
 async def counts(tenant: Tenant) -> tuple[int, int]:
     """Returns the numbers of tickets and of stored responses of the organization."""
     async with tenant.care.database.driver() as connection:
-        tickets, answers = await connection.fetchrow(_COUNTS, tenant.id) or (0, 0)
-    return tickets, answers
+        tickets, responses = await connection.fetchrow(_COUNTS, tenant.id) or (0, 0)
+    return tickets, responses

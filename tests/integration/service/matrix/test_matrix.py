@@ -26,10 +26,10 @@ from tests.integration.service.matrix.axes import (
     method,
 )
 from tests.integration.service.matrix.expectations import (
+    Created,
     Done,
     Expected,
     Nothing,
-    Raised,
     Refused,
     Remembered,
     Unmatched,
@@ -98,7 +98,7 @@ class Row:
         if isinstance(expected, Refused | Nothing) and not self._prepares(caller, command):
             await self._place(caller.owner)
             self._silent.append((name, caller, command))
-            await self._check_answer(name, caller, command, expected)
+            await self._check_response(name, caller, command, expected)
             return
         await self.check_silent()
         place = await self._place(caller.owner)
@@ -106,7 +106,7 @@ class Row:
             await self.world.prepare(place, self.situation, command)
             await self.world.settle(place)
             self._counts = await counts(self.world.tenant)
-        await self._check_answer(name, caller, command, expected)
+        await self._check_response(name, caller, command, expected)
         if isinstance(expected, Refused | Nothing):
             await self._check_digest(place, name, command)
         if command == "ExpireForm in time":
@@ -137,29 +137,29 @@ class Row:
                 if caller.owner == owner:
                     del self._places[owner]
                     place = await self._place(owner)
-                    await _answer(self.world.client(caller), request(self.world.tenant, place, command))
+                    await _call(self.world.client(caller), request(self.world.tenant, place, command))
                     await self._check_digest(place, name, command)
 
     @staticmethod
     def _prepares(caller: Caller, command: str) -> bool:
         return caller.roles == ("worker",) and not caller.stranger and command in PREPARED
 
-    async def _check_answer(self, name: str, caller: Caller, command: str, expected: Expected) -> None:
+    async def _check_response(self, name: str, caller: Caller, command: str, expected: Expected) -> None:
         place = await self._place(caller.owner)
         sent = request(self.world.tenant, place, command)
-        answer = await _answer(self.world.client(caller), sent)
+        response = await _call(self.world.client(caller), sent)
         if isinstance(expected, Refused):
             metadata = self._metadata(place, caller, command, sent, expected)
-            differences = comparing.refusal_differences(answer, expected.reason, metadata)
-        elif isinstance(answer, CareError) or comparing.refusal_of(answer):
-            differences = [f"{comparing.refusal_of(answer)}, not {expected}"]
+            differences = comparing.refusal_differences(response, expected.reason, metadata)
+        elif isinstance(response, CareError) or comparing.refusal_of(response):
+            differences = [f"{comparing.refusal_of(response)}, not {expected}"]
         elif isinstance(expected, Nothing | Remembered):
             differences = []
         elif isinstance(expected, Unmatched):
-            outcome = getattr(answer, "outcome", None)
+            outcome = getattr(response, "outcome", None)
             differences = [] if outcome in {INGEST_OUTCOME_UNMATCHED, INGEST_OUTCOME_CHAT_LOCKED} else ["it was taken"]
         else:
-            differences = await self._differences(place, caller, answer, expected)
+            differences = await self._differences(place, caller, response, expected)
         self.wrong.extend(f"  {command} by {name}: {difference}" for difference in differences)
 
     async def _check_internal_change(
@@ -170,7 +170,7 @@ class Row:
         tenant, place = self.world.tenant, await self._place(caller.owner)
         unseen = ["revision"] if isinstance(expected, Unmatched) else ["revision", "timing"]
         before = await stored(tenant, place.ticket, but=unseen)
-        await self._check_answer(name, caller, command, expected)
+        await self._check_response(name, caller, command, expected)
         if await stored(tenant, place.ticket, but=unseen) != before:
             self.wrong.append(f"  {command} by {name}: something was written")
         await delete_unmatched_messages(tenant)
@@ -181,17 +181,19 @@ class Row:
         if (await stored(tenant, place.ticket), await counts(tenant)) != (place.digest, self._counts):
             self.wrong.append(f"  {command} by {name}: something was written")
 
-    async def _differences(self, place: Place, caller: Caller, answer: Message, expected: Expected) -> list[str]:
-        before, shown = place.shown, comparing.ticket_in(answer)
+    async def _differences(self, place: Place, caller: Caller, response: Message, expected: Expected) -> list[str]:
+        before, shown = place.shown, comparing.ticket_in(response)
         await self.world.settle(place)
         differences = comparing.ticket_differences(before, place.shown, caller, expected)
-        if isinstance(expected, Raised):
-            raised = shown.name if shown else place.ticket.follow_up
-            return differences + comparing.raised_differences(await look(self.world.tenant, raised), place, expected)
+        if isinstance(expected, Created):
+            created = shown.name if shown else place.ticket.follow_up
+            return differences + comparing.new_ticket_differences(
+                await look(self.world.tenant, created), place, expected
+            )
         if shown is not None:
             read = tickets.GetTicketRequest(name=place.ticket.name)
             if (await self.world.client(caller).tickets.GetTicket(read)).ticket != shown:
-                differences.append("the answer's ticket is not the one that is read afterwards")
+                differences.append("the response's ticket is not the one that is read afterwards")
         return differences
 
     async def check_actions(self, name: str, caller: Caller) -> None:
@@ -241,7 +243,7 @@ class Row:
         return dict(expected.keys) | {name: values[name] for name in expected.names}
 
 
-async def _answer(client: CareClient, request: Message) -> Message | CareError:
+async def _call(client: CareClient, request: Message) -> Message | CareError:
     try:
         with care_errors():
             return await send(client, request)

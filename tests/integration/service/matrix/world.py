@@ -157,11 +157,11 @@ class World:
         elif situation == "AWAITING_CONTACT" and command in {"BeginPosting READ", "RecordPosted", "RecordRefused"}:
             self.clock.advance(minutes=_FIRST_CHECK)
         if command in {"RecordDelivered", "RecordFailed"} and place.has_chat:
-            begun = workers.BeginDeliveryRequest(name=place.greeting, step=workers.DELIVERY_STEP_SEND)
-            handed_out = await self.tenant.worker.workers.BeginDelivery(begun)
-            place.attempt = handed_out.grant.attempt or place.attempt
+            request = workers.BeginDeliveryRequest(name=place.greeting, step=workers.DELIVERY_STEP_SEND)
+            delivery = await self.tenant.worker.workers.BeginDelivery(request)
+            place.attempt = delivery.grant.attempt or place.attempt
         if command in _REPORTS and situation != "NO_CONTACT":
             for step in _STEPS:
-                answer = await self.tenant.begin(place.recovery, step)
-                if answer.HasField("grant"):
-                    place.attempt = answer.grant.attempt
+                posting = await self.tenant.begin(place.recovery, step)
+                if posting.HasField("grant"):
+                    place.attempt = posting.grant.attempt

@@ -65,7 +65,7 @@ class Stored:
         return plan_recovery(self.recovery, self.siblings, NOW, TIMING)
 
     @property
-    def words(self) -> tuple[object, ...]:
+    def shown(self) -> tuple[object, ...]:
         """The values that a failed test shows."""
         each = self.recovery
         newer = [str(sibling.reply_state) for sibling in self.siblings if sibling.newer]
@@ -75,7 +75,7 @@ class Stored:
 def unlike(stored: Sequence[Stored], found: set[UUID], expected: set[UUID]) -> list[tuple[object, ...]]:
     """Returns the first recoveries for which statement and rule differ, each with the answer of the rule."""
     wrong = found ^ expected
-    return [(*each.words, each.recovery.id in expected) for each in stored if each.recovery.id in wrong][:5]
+    return [(*each.shown, each.recovery.id in expected) for each in stored if each.recovery.id in wrong][:5]
 
 
 def every_recovery(sample: Examples) -> list[Stored]:
@@ -164,6 +164,6 @@ async def test_a_workflow_starts_as_waiting_for_the_site_if_its_first_plan_says_
         own = [found.value for found in recovery_updates(shown, TypedSearchAttributes.empty) if found.key == WAITS_FOR]
         if said[each.recovery.id]:
             # The workflow sets the same value, or none if its first step takes only a moment.
-            assert own in ([REVIEW_SITE], []), each.words
+            assert own in ([REVIEW_SITE], []), each.shown
         elif state is RecoveryState.FORM_REQUESTED or state not in LIVE:
-            assert own == [], each.words
+            assert own == [], each.shown

@@ -37,9 +37,9 @@ from tests.workflows.channels.google_business.replies import (
 async def test_a_refusal_keeps_the_words_of_google(
     site: GoogleBusiness, google: Google, status: HTTPStatus, reason: RefusalReason
 ) -> None:
-    google.responses = [error(status, "NAME", "Google's words.")]
+    google.responses = [error(status, "NAME", "Google's message.")]
     refused = await refusal(site)
-    assert (refused.reason, refused.provider_message) == (reason, "Google's words.")
+    assert (refused.reason, refused.provider_message) == (reason, "Google's message.")
     google.responses = [Response("<html>not our JSON", status)]
     refused = await refusal(site)
     assert (refused.reason, refused.provider_message) == (reason, "")

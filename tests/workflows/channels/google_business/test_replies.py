@@ -41,7 +41,7 @@ async def test_a_repeated_reply_is_posted_once_and_read_back(site: GoogleBusines
     "ours",
     [
         TEXT.replace(LINK, OTHER_LINK),
-        f"Other words of Care: {OTHER_LINK}.",
+        f"Another text of Care: {OTHER_LINK}.",
         WITHOUT_LINK,
         "Sorry,  Kim!\nTell us more.",
     ],
@@ -102,10 +102,10 @@ async def test_a_retraction_removes_only_the_link_from_a_reply_that_the_owner_re
 async def test_links_made_by_the_service_are_recognized(site: GoogleBusiness, google: Google) -> None:
     links = Links({"2026-11": token_bytes(32)}, "2026-11", FORMS.removesuffix("/f"))
     first, second = (links.form_link(uuid4(), links.current) for _ in range(2))
-    set_reply(google, f"Words of an earlier recovery: {first}")
-    await site.post_reply(TARGET, f"Other words: {second}", "k")
-    await site.retract_reply(replace(TARGET, link=second), "Other words.", "k")
-    assert get_reply(google) == "Other words."
+    set_reply(google, f"Text of an earlier recovery: {first}")
+    await site.post_reply(TARGET, f"Another text: {second}", "k")
+    await site.retract_reply(replace(TARGET, link=second), "Another text.", "k")
+    assert get_reply(google) == "Another text."
 
 
 async def test_a_retraction_without_a_reply_writes_nothing(site: GoogleBusiness, google: Google) -> None:

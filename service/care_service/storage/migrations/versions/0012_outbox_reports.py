@@ -54,7 +54,7 @@ _COLUMN_COMMENTS = {
     ),
     ("outbox", "claim_time"): (
         "Not to be claimed before: the lease.",
-        "When the row may be claimed: the lease.",
+        "When the row may be claimed next.",
     ),
     ("outbox", "park_time"): (
         "Given up then: an operator has to see to it.",
