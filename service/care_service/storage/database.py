@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from datetime import timedelta
-from functools import partial
+from functools import cached_property, partial
 from types import TracebackType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import asyncpg
 from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool, QueuePool
 
 from care_rules.refusals import Reason, Refusal, time_limit_exceeded
+from care_service.storage import read_connection
 from care_service.storage.pool import CONNECTION_ERRORS, Connection, Lease, Pool
+from care_service.storage.read_connection import ReadConnection
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
 _RETRY_AFTER: Final = timedelta(seconds=1)
 _WAIT: Final = 5.0
@@ -85,27 +89,25 @@ class Database:
         self.size: Final = calls + reads
         """The maximum number of open connections."""
         connect = partial(asyncpg.connect, url, timeout=_CONNECT_TIMEOUT)
-        self.engine: AsyncEngine = create_async_engine(
-            _DIALECT, async_creator=partial(connect, server_settings=settings), poolclass=NullPool, hide_parameters=True
-        )
-        """For migrations. Each of its connections is opened for one use."""
-        self._calls = Pool(partial(connect, server_settings=settings), calls, _WAIT)
-        self._reads = create_async_engine(
-            _DIALECT,
-            async_creator=partial(connect, server_settings=settings | PLANNER_SETTINGS),
-            # Each statement is a transaction of its own, without the round trips of BEGIN and ROLLBACK.
-            isolation_level="AUTOCOMMIT",
-            pool_size=max(1, reads),
-            max_overflow=0,
-            pool_timeout=_WAIT,
-            # Errors are logged, and parameters contain customers' data.
-            hide_parameters=True,
+        self._connect_for_calls = partial(connect, server_settings=settings)
+        self._calls = Pool(self._connect_for_calls, calls, _WAIT)
+        self._reads = read_connection.read_engine(
+            partial(connect, server_settings=settings | PLANNER_SETTINGS), max(1, reads), _WAIT
         )
         self._searches = asyncio.Semaphore(max(1, reads // 2))
         self._waiting_reads = 0
         self._is_closed = False
-        event.listen(self._reads.sync_engine, "checkout", _refuse_closed)
-        event.listen(self._reads.sync_engine, "checkin", self._close_late)
+        event.listen(self._reads, "checkout", _refuse_closed)
+        event.listen(self._reads, "checkin", self._close_late)
+
+    @cached_property
+    def engine(self) -> AsyncEngine:
+        """For migrations. Each of its connections is opened for one use."""
+        from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415 - large, see `read_connection`
+
+        return create_async_engine(
+            _DIALECT, async_creator=self._connect_for_calls, poolclass=NullPool, hide_parameters=True
+        )
 
     @property
     def in_use(self) -> int:
@@ -126,20 +128,21 @@ class Database:
         return _RefusingLease(self._calls)
 
     @asynccontextmanager
-    async def reads(self) -> AsyncIterator[AsyncConnection]:
+    async def reads(self) -> AsyncIterator[ReadConnection]:
         """Yields a SQLAlchemy connection whose statements commit at once, planned by `PLANNER_SETTINGS`.
 
         A connection whose block fails is closed: it may be broken, or have settings that the block changed. Raises the
         same refusals as `driver`.
         """
         try:
-            async with AsyncExitStack() as stack:
-                connection = await self._connect(stack)
-                try:
-                    yield connection
-                except BaseException:
-                    await connection.invalidate()
-                    raise
+            connection = await self._take()
+            try:
+                yield connection
+            except BaseException:
+                await connection.invalidate()
+                raise
+            finally:
+                await connection.release()
         except DBAPIError as error:
             cause = error.orig.__cause__ if error.orig else None
             if refusal := _refusal(cause or error):
@@ -153,7 +156,7 @@ class Database:
             raise
 
     @asynccontextmanager
-    async def searches(self) -> AsyncIterator[AsyncConnection]:
+    async def searches(self) -> AsyncIterator[ReadConnection]:
         """Yields the same as `reads`, for statements that may take seconds: pages and counts by a filter.
 
         They can use only half of the connections for reads, so that chats and streams do not wait for them. Raises the
@@ -173,10 +176,10 @@ class Database:
         finally:
             self._searches.release()
 
-    async def _connect(self, stack: AsyncExitStack) -> AsyncConnection:
+    async def _take(self) -> ReadConnection:
         self._waiting_reads += 1
         try:
-            return await stack.enter_async_context(self._reads.connect())
+            return await read_connection.take(self._reads)
         except DBAPIError as error:
             # PostgreSQL refused the connection, for example because it has too many.
             raise unavailable() from error
@@ -187,8 +190,7 @@ class Database:
         """Closes all idle connections now, and each connection in use when it is released."""
         self._is_closed = True
         await self._calls.close()
-        await self._reads.dispose()
-        await self.engine.dispose()
+        await read_connection.close(self._reads)
 
     def _close_late(self, connection: object, _: ConnectionPoolEntry) -> None:
         # SQLAlchemy forgets connections that are in use while it closes the others.

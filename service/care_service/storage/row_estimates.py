@@ -6,9 +6,10 @@ import re
 from typing import Any, Final
 
 from sqlalchemy import ClauseElement, Executable, Select
-from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
+
+from care_service.storage.read_connection import ReadConnection
 
 _ROWS: Final = re.compile(r"rows=([0-9]+)")
 
@@ -28,7 +29,7 @@ def _compile(element: Explain, compiler: SQLCompiler, **options: Any) -> str:  #
     return f"EXPLAIN {element.how} {compiler.process(element.statement, **options)}"
 
 
-async def estimated_rows(connection: AsyncConnection, statement: Select[Any]) -> int:
+async def estimated_rows(connection: ReadConnection, statement: Select[Any]) -> int:
     """Returns the planner's estimate, from its statistics. This takes about as long as planning the statement."""
     plan: str = (await connection.execute(Explain(statement))).scalars().first() or ""
     found = _ROWS.search(plan)

@@ -7,12 +7,12 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from sqlalchemy import Select, text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from care_rules.filters.conditions import Condition
 from care_rules.queries import TicketQuery
 from care_service.storage import ticket_lists
 from care_service.storage.database import JOINS
+from care_service.storage.read_connection import ReadConnection
 from care_service.storage.row_estimates import estimated_rows
 
 _FEW: Final = 10_000
@@ -21,7 +21,7 @@ a million tickets, reading in order fills a page soon."""
 _SET_JOINS: Final = text("SELECT " + ", ".join(f"set_config('{setting}', :value, false)" for setting in JOINS))
 
 
-async def page_statement(connection: AsyncConnection, query: TicketQuery) -> Select[Any]:
+async def page_statement(connection: ReadConnection, query: TicketQuery) -> Select[Any]:
     """Returns the statement for a page of tickets, which depends on PostgreSQL's estimate of how many match."""
     candidates = ticket_lists.candidates_statements(query)
     gather = bool(candidates) and await _are_few(connection, candidates)
@@ -29,7 +29,7 @@ async def page_statement(connection: AsyncConnection, query: TicketQuery) -> Sel
 
 
 async def count_statement(
-    connection: AsyncConnection, organization: str | None, condition: Condition
+    connection: ReadConnection, organization: str | None, condition: Condition
 ) -> tuple[Select[Any], bool]:
     """Returns the statement for counts, and whether PostgreSQL expects few tickets to match."""
     counted = ticket_lists.counted_statements(organization, condition)
@@ -37,12 +37,12 @@ async def count_statement(
     return ticket_lists.count_statement(organization, condition, gather=few), few
 
 
-async def _are_few(connection: AsyncConnection, candidates: Sequence[Select[Any]]) -> bool:
+async def _are_few(connection: ReadConnection, candidates: Sequence[Select[Any]]) -> bool:
     return sum([await estimated_rows(connection, each) for each in candidates]) <= _FEW
 
 
 @asynccontextmanager
-async def all_joins(connection: AsyncConnection) -> AsyncIterator[None]:
+async def all_joins(connection: ReadConnection) -> AsyncIterator[None]:
     """Lets the planner join by any method until the block is left, as a count of many tickets needs it."""
     await connection.execute(_SET_JOINS, {"value": "on"})
     yield
