@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import phonenumbers
-from email_validator import EmailNotValidError, validate_email
-
 from care_rules.refusals import Violation, invalid
 
 MAX_EMAIL = 254
@@ -19,6 +16,9 @@ def normalize_email(email: str, field: str = "email") -> str:
         return ""
     if len(email) > MAX_EMAIL:
         raise invalid(Violation(field, f"is longer than {MAX_EMAIL} characters"))
+    # Only contacts need this library and that of phone numbers. They take a fortieth of the time to start.
+    from email_validator import EmailNotValidError, validate_email  # noqa: PLC0415
+
     try:
         return validate_email(email, check_deliverability=False).normalized
     except EmailNotValidError as error:
@@ -35,6 +35,8 @@ def normalize_phone(phone: str, region: str, field: str = "phone") -> str:
     example = "write it with the country code, like +1 415 555 0123"
     if len(phone) > MAX_PHONE:
         raise invalid(Violation(field, f"is longer than {MAX_PHONE} characters; {example}"))
+    import phonenumbers  # noqa: PLC0415 - see `normalize_email`
+
     try:
         number = phonenumbers.parse(phone, region or None)
     except phonenumbers.NumberParseException as error:

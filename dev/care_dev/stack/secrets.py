@@ -7,15 +7,13 @@ import json
 import os
 import secrets
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
-
-import jwt
 
 from care_dev.stack.errors import StackError
 
@@ -105,7 +103,7 @@ def mint(
     behalf (RFC 8693, section 4.1). Raises StackError for a person without agent or organization.
     """
     claims = _claims(org, agent, role, name, lifetime, acting_service)
-    return jwt.encode(claims, load(home).token_key_bytes, algorithm="HS256")
+    return _encode(claims, load(home).token_key_bytes)
 
 
 def sign(
@@ -128,7 +126,14 @@ def sign(
         raise StackError(
             "CARE_TOKEN_KEY must be base64url of at least 32 bytes: set it to the service's value, or unset it"
         )
-    return jwt.encode(claims, key, algorithm="HS256")
+    return _encode(claims, key)
+
+
+def _encode(claims: Mapping[str, object], key: bytes) -> str:
+    # The CLI imports this module for every role, and PyJWT takes 11 MB.
+    import jwt
+
+    return jwt.encode(dict(claims), key, algorithm="HS256")
 
 
 def _claims(

@@ -9,7 +9,8 @@ from care_rules.refusals import Reason, Refusal
 from care_service.tokens.claims import token_invalid
 from care_service.tokens.issuer_keys import PAUSE, TokenKeys
 from care_service.tokens.keys import development_key
-from care_service.tokens.verification import TokenRules, UnknownKeyError, VerifiedToken, Verifier
+from care_service.tokens.rules import TokenRules
+from care_service.tokens.verification import UnknownKeyError, VerifiedToken, Verifier
 
 
 class Authenticator:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Final
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
 
-from temporalio.client import Client
-
-from care_roles.fields import Address
 from care_roles.logs import get_logger
 from care_rules.decision import Decision
 from care_rules.recovery_plan import SiteTiming
@@ -22,20 +19,17 @@ from care_service.rpc.authentication import Authenticator
 from care_service.rpc.interceptor import CallControls
 from care_service.rpc.limits import Limits
 from care_service.rpc.server import Parts, Server
+from care_service.running.addresses import require_free_address
 from care_service.running.background import keep_running
 from care_service.running.configuration import ServiceSettings
 from care_service.running.database_watch import DatabaseWatch, ping
 from care_service.running.gauges import measure
+from care_service.running.preparing import prepare
 from care_service.running.purging import purge_expired_responses
-from care_service.running.reconciling import TemporalWorkflows, reconcile
-from care_service.running.relay import Relay, TemporalWaker
 from care_service.running.tls import server_credentials
 from care_service.storage.database import Database
 from care_service.storage.directory import PostgresDirectory
-from care_service.storage.expected_workflows import ExpectedWorkflows
 from care_service.storage.feed import PostgresFeed
-from care_service.storage.link_keys import keys_in_use
-from care_service.storage.migrate import upgrade
 from care_service.storage.outbox import Outbox
 from care_service.storage.reader import PostgresReader
 from care_service.storage.stored_responses import StoredResponses
@@ -45,13 +39,15 @@ from care_service.usecases.links import Links
 from care_service.usecases.ports.clock import Clock
 from care_service.usecases.subscriptions import Pace, Subscriptions
 
+if TYPE_CHECKING:
+    from temporalio.client import Client
+
+    from care_service.running.relay import Relay
+    from care_service.running.workflow_tasks import WorkflowTasks
+
 _LOG: Final = get_logger("care.service")
 _WATCH_STATEMENT: Final = timedelta(seconds=5)
 """The time limit of statements that watch the database."""
-
-
-class MissingKeysError(Exception):
-    """A key is missing that links in use were made with. The message names it."""
 
 
 class SystemClock:
@@ -73,7 +69,7 @@ class RunningService:
 @asynccontextmanager
 async def service(
     settings: ServiceSettings,
-    temporal: Client,
+    temporal: Client | None = None,
     clock: Clock | None = None,
     metrics: Metrics | None = None,
     *,
@@ -82,9 +78,10 @@ async def service(
 ) -> AsyncIterator[RunningService]:
     """Runs the service while the block runs: migrates the database, serves gRPC and relays the outbox.
 
-    `temporal` may be lazy, and its server unreachable. With `shares_port`, other processes of the service use the same
-    port. Raises OSError if the address is in use, MissingKeysError, NewerDatabaseError, ConfigurationError if a file
-    can't be used, and Refusal DATABASE_UNAVAILABLE if the database is unreachable.
+    `temporal` may be lazy, and its server unreachable; by default it is made from the variables `TEMPORAL_*`. With
+    `shares_port`, other processes of the service use the same port. Raises OSError if the address is in use,
+    MissingKeysError, NewerDatabaseError, ConfigurationError if a file or one of these variables can't be used, and
+    Refusal DATABASE_UNAVAILABLE if the database is unreachable.
     """
     if not shares_port:
         require_free_address(settings.grpc_address)
@@ -97,43 +94,48 @@ async def service(
     watch_database = Database(settings.database_url, calls=2, reads=0, statement_timeout=_WATCH_STATEMENT)
     try:
         await prepare(settings, database)
-        relay = Relay(Outbox(database), TemporalWaker(temporal, settings.task_queue), metrics)
         watch = DatabaseWatch(partial(ping, watch_database))
         limits = Limits(settings.max_calls, settings.max_streams, settings.max_call_time)
         pace = pace or Pace()
         subscriptions = Subscriptions(PostgresFeed(database), pace)
         controls = CallControls(limits, metrics, pace, watch.report_failure)
-        parts = _parts(
-            settings, database, _after_commit(relay, subscriptions, metrics), clock, keys, subscriptions, controls
-        )
+        relay: Relay | None = None
+
+        def hint_relay() -> None:
+            # Without a relay yet, no hint is needed: a relay begins with a look at the outbox.
+            if relay is not None:
+                relay.hint()
+
+        committed = _after_commit(hint_relay, subscriptions.hint, metrics)
+        parts = _parts(settings, database, committed, clock, keys, subscriptions, controls)
         server = Server(parts, reuse_port=shares_port)
         port = await server.start(str(settings.grpc_address), credentials)
-        relaying = asyncio.create_task(keep_running("relay", relay.run))
         tasks_by_name: dict[str, Callable[[], Awaitable[None]]] = {
             "purging": partial(purge_expired_responses, StoredResponses(database), clock, metrics),
             "database watch": partial(watch.run, server.health.set_database_state),
             "measuring": partial(measure, metrics, database, Outbox(watch_database)),
             "token keys": keys.run,
             "following": subscriptions.run,
-            "reconciling": partial(
-                reconcile,
-                ExpectedWorkflows(database),
-                TemporalWorkflows(temporal),
-                metrics,
-                settings.reconcile_interval,
-            ),
         }
-        tasks = [relaying, *(asyncio.create_task(keep_running(name, run)) for name, run in tasks_by_name.items())]
+        tasks = [asyncio.create_task(keep_running(name, run)) for name, run in tasks_by_name.items()]
         _LOG.info("serving", address=f"{settings.grpc_address.host}:{port}", tls=credentials is not None)
+        relaying: list[asyncio.Task[None]] = []
         try:
+            workflows = await _workflow_tasks(settings, database, metrics, temporal)
+            relay = workflows.relay
+            relaying.append(asyncio.create_task(keep_running("relay", relay.run)))
+            tasks.append(asyncio.create_task(keep_running("reconciling", workflows.reconcile)))
             yield RunningService(port, relay)
         finally:
             _LOG.info("draining", seconds=settings.drain_time.total_seconds())
-            relay.end()
+            if relay is not None:
+                relay.end()
             subscriptions.end()
-            stopping = asyncio.create_task(server.stop(settings.drain_time))
-            await asyncio.wait({relaying}, timeout=settings.drain_time.total_seconds())
-            await stopping
+            await asyncio.gather(
+                server.stop(settings.drain_time),
+                *(asyncio.wait({task}, timeout=settings.drain_time.total_seconds()) for task in relaying),
+            )
+            tasks += relaying
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -143,39 +145,30 @@ async def service(
         await watch_database.close()
 
 
-async def prepare(settings: ServiceSettings, database: Database) -> None:
-    """Migrates the database, and checks that the settings fit it. Raises the errors of `service`."""
-    async with database.driver():
-        pass
-    await upgrade(database.engine)
-    if missing := await keys_in_use(database) - settings.link_keys.keys():
-        raise MissingKeysError(
-            f"the keys {', '.join(sorted(missing))} are missing, but links in use were made with them"
-        )
+async def _workflow_tasks(
+    settings: ServiceSettings, database: Database, metrics: Metrics, temporal: Client | None
+) -> WorkflowTasks:
+    # Temporal's SDK takes a fifth of the time to start, and no call needs it. So a thread imports it while the service
+    # already serves calls.
+    await asyncio.to_thread(import_module, "care_service.running.workflow_tasks")
+    from care_service.running.workflow_tasks import workflow_tasks  # noqa: PLC0415 - see above
+
+    return await workflow_tasks(settings, database, metrics, temporal)
 
 
-def _after_commit(relay: Relay, subscriptions: Subscriptions, metrics: Metrics) -> Callable[[Decision], None]:
+def _after_commit(
+    hint_relay: Callable[[], None], hint_subscriptions: Callable[[], None], metrics: Metrics
+) -> Callable[[Decision], None]:
     """Returns the function to call after each commit on a ticket."""
 
     def committed(decision: Decision) -> None:
         metrics.count_transitions(decision)
         if decision.wakes or decision.wakes_ticket or decision.new_deliveries:
-            relay.hint()
+            hint_relay()
         if decision.activity is not None:
-            subscriptions.hint()
+            hint_subscriptions()
 
     return committed
-
-
-def require_free_address(address: Address) -> None:
-    """Raises OSError with a short message if the address is in use. gRPC's own message has several lines."""
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((address.host, address.port))
-        except OSError as error:
-            raise OSError(f"can't listen on {address} ({error.strerror})") from error
 
 
 def _parts(

@@ -12,14 +12,12 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 
 from care_roles.fields import Address, BaseUrl, Duration, Durations, ListenAddress, LogFormat
 from care_service.running import production
-from care_service.running.tls import TlsFiles
+from care_service.running.tls_files import TlsFiles
 from care_service.tokens.claims import ClaimNames
-from care_service.tokens.verification import TokenRules
+from care_service.tokens.rules import TokenRules
 
 _KEY_BYTES: Final = 32
 _HOW: Final = "create one with: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
@@ -129,7 +127,7 @@ class ServiceSettings(BaseSettings):
     """The pause between two rounds of the reconciler, which restarts missing workflows."""
     metrics_address: ListenAddress | None = None
     """The address of the metrics and health endpoint; off by default."""
-    database_pool_size: int = Field(20, ge=2, le=1000)
+    database_pool_size: int = Field(20, ge=4, le=1000)
     """Database connections of one process. Two more are used to watch the database."""
     max_calls: int = Field(1000, ge=1)
     """Concurrent calls of one process, without streams."""
@@ -145,8 +143,8 @@ class ServiceSettings(BaseSettings):
     @classmethod
     def _is_postgresql(cls, url: str) -> str:
         try:
-            good = make_url(url).drivername == "postgresql"
-        except (ArgumentError, ValueError):
+            good = url.startswith("postgresql://") and urlsplit(url).port != 0
+        except ValueError:  # such as a port that is not a number
             good = False
         if not good:
             raise ValueError("must be a URL like postgresql://user:password@host:5432/care")

@@ -8,7 +8,7 @@ from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 from care_roles.fields import Address
-from care_service.running.tls import TlsFiles
+from care_service.running.tls_files import TlsFiles
 
 DEVELOPMENT_LINK_KEY: Final = "dev"
 """The prefix of the ids of development link keys, such as those of `care up`."""

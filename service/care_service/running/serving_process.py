@@ -11,14 +11,15 @@ import sys
 from care_roles import environment, logs, tracing
 from care_service.running.application import service
 from care_service.running.configuration import ServiceSettings
-from care_service.running.main import SERVICE_NAME, explain_errors, temporal_client
+from care_service.running.main import SERVICE_NAME
+from care_service.running.startup_errors import explain_errors
 
 
 async def _serve() -> None:
     settings = environment.load(ServiceSettings)
     logs.configure(settings.log_format)
     with tracing.recording(SERVICE_NAME), explain_errors(settings):
-        async with service(settings, await temporal_client(), shares_port=True):
+        async with service(settings, shares_port=True):
             await _wait_for_parent_exit()
 
 

@@ -3,6 +3,9 @@
 The supervisor prepares the database, starts the processes, restarts those that exit, and serves the metrics of all.
 Each process serves calls and relays the outbox. The kernel distributes connections to them (SO_REUSEPORT). They are
 separate programs rather than forks, because gRPC's threads do not survive a fork.
+
+The supervisor stays small: it imports nothing of the service but its configuration. Even the database is prepared by a
+program of its own.
 """
 
 from __future__ import annotations
@@ -27,12 +30,9 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 from care_roles import environment, logs
 from care_roles.environment import EXIT_CONFIGURATION, ConfigurationError
 from care_roles.fields import Address
-from care_roles.temporal import connect_config
-from care_service.running.application import prepare, require_free_address
+from care_service.running.addresses import explain_address_errors, require_free_address
 from care_service.running.configuration import ServiceSettings
-from care_service.running.main import explain_errors
 from care_service.running.metrics_endpoint import endpoint
-from care_service.storage.database import Database
 
 _LOG: Final = logs.get_logger("care.processes")
 _FIRST_PAUSE: Final = 0.5
@@ -42,6 +42,7 @@ _STEADY: Final = 60.0
 """After a process has run for this many seconds, the pause is the first one again."""
 _BEYOND_DRAIN: Final = 5.0
 """Seconds that a process has, after its drain time, to close its connections."""
+_REJECTED: Final = "a process rejected its configuration; the line that it printed says why"
 
 
 class _Slot:
@@ -62,7 +63,7 @@ class _Slot:
             if self._ending.is_set():
                 return
             if status == EXIT_CONFIGURATION:
-                raise ConfigurationError("a process rejected its configuration; the line that it printed says why")
+                raise ConfigurationError(_REJECTED)
             pause = _FIRST_PAUSE if monotonic() - began > _STEADY else pause
             _LOG.error("process exited; restarting", status=status, pause_seconds=pause)
             with suppress(TimeoutError):
@@ -71,12 +72,7 @@ class _Slot:
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def _run_once(self) -> int:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", "care_service.running.serving_process"),
-            stdin=PIPE,  # nothing is written to it: the process exits when it is closed
-            env=self._variables,
-            start_new_session=True,  # Ctrl-C must reach only the supervisor: a second signal would not be graceful
-        )
+        process = await _start("serving_process", self._variables)
         self._process = process
         try:
             return await process.wait()
@@ -99,26 +95,40 @@ class _Slot:
 async def _serve(count: int) -> None:
     settings = environment.load(ServiceSettings)
     logs.configure(settings.log_format)
-    connect_config()
     registry = CollectorRegistry()
     with (
-        explain_errors(settings),
+        explain_address_errors(),
         TemporaryDirectory(prefix="care-metrics-") as metrics,
         _hold_address(settings.grpc_address) as address,
         endpoint(settings.metrics_address, registry),
     ):
         MultiProcessCollector(registry, path=metrics)  # type: ignore[no-untyped-call]  # it has no types
-        await _prepare(settings)
+        await _prepare()
         variables = os.environ | {"PROMETHEUS_MULTIPROC_DIR": metrics, "CARE_GRPC_ADDRESS": str(address)}
         await _run([_Slot(variables, Path(metrics)) for _ in range(count)], settings.drain_time)
 
 
-async def _prepare(settings: ServiceSettings) -> None:
-    database = Database(settings.database_url, calls=1, reads=0)
+async def _prepare() -> None:
+    process = await _start("preparing_process", os.environ)
     try:
-        await prepare(settings, database)
+        status = await process.wait()
     finally:
-        await database.close()
+        if process.returncode is None:
+            process.terminate()
+            await process.wait()
+    if status == EXIT_CONFIGURATION:
+        raise ConfigurationError(_REJECTED)
+    if status:
+        raise RuntimeError(f"the database could not be prepared; the process exited with status {status}")
+
+
+async def _start(program: str, variables: Mapping[str, str]) -> Process:
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-m", f"care_service.running.{program}"),
+        stdin=PIPE,  # nothing is written to it: the process exits when it is closed
+        env=variables,
+        start_new_session=True,  # Ctrl-C must reach only the supervisor: a second signal would not be graceful
+    )
 
 
 async def _run(slots: list[_Slot], drain_time: timedelta) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import Final, cast
@@ -14,22 +13,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 
 from care_roles.environment import ConfigurationError
 from care_roles.logs import get_logger
+from care_service.running.tls_files import TlsFiles
 
 _LOG: Final = get_logger("care.tls")
 
 Stamp = tuple[tuple[int, int, int], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class TlsFiles:
-    """The paths of the PEM files."""
-
-    certificate: Path
-    """The server's certificate, followed by the intermediate certificates."""
-    key: Path
-    """The private key, not encrypted."""
-    client_ca: Path | None
-    """The certificate authorities of clients. If set, only clients with their certificates can connect (mutual TLS)."""
 
 
 def server_credentials(files: TlsFiles) -> grpc.ServerCredentials:

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
-from functools import partial
+from functools import cached_property, partial
 from types import TracebackType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import asyncpg
-from sqlalchemy import event
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError, DisconnectionError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry, NullPool, QueuePool
 
 from care_rules.refusals import Reason, Refusal, time_limit_exceeded
 from care_service.storage.pool import CONNECTION_ERRORS, Connection, Lease, Pool
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
 _RETRY_AFTER: Final = timedelta(seconds=1)
 _WAIT: Final = 5.0
@@ -41,13 +36,13 @@ _UNAVAILABLE: Final = (
     *CONNECTION_ERRORS,
     asyncpg.CannotConnectNowError,
     asyncpg.TooManyConnectionsError,
-    DisconnectionError,
-    PoolTimeoutError,
 )
 
 
 def driver_url(url: str) -> URL:
     """Returns a `postgresql://` URL for SQLAlchemy's asyncpg dialect."""
+    from sqlalchemy.engine import make_url  # noqa: PLC0415 - only for migrations
+
     return make_url(url).set(drivername="postgresql+asyncpg")
 
 
@@ -57,20 +52,13 @@ def unavailable() -> Refusal:
     return Refusal(Reason.DATABASE_UNAVAILABLE, message, retry_after=_RETRY_AFTER)
 
 
-def _refuse_closed(connection: object, _: ConnectionPoolEntry, __: object) -> None:
-    # asyncpg knows when the server has closed the connection, without a round trip as `pool_pre_ping` would need.
-    driver = getattr(connection, "driver_connection", None)
-    if isinstance(driver, asyncpg.Connection) and driver.is_closed():
-        raise DisconnectionError
-
-
 class Database:
-    """PostgreSQL as the service uses it: one pool for the statements of commands, and one for SQLAlchemy's reads."""
+    """PostgreSQL as the service uses it: pools for commands, for reads, and for searches."""
 
     def __init__(
         self, url: str, *, calls: int = 10, reads: int = 10, statement_timeout: timedelta = timedelta(seconds=10)
     ) -> None:
-        """`calls` and `reads` are the maximum numbers of connections in the two pools.
+        """`calls` and `reads` are the maximum numbers of connections. Half of those for reads are for searches.
 
         `url` is a `postgresql://` URL as libpq has it (PostgreSQL's documentation, "Connection URIs").
         """
@@ -82,121 +70,63 @@ class Database:
             "idle_in_transaction_session_timeout": "10000",
             "jit": "off",
         }
-        self.size: Final = calls + reads
-        """The maximum number of open connections."""
         connect = partial(asyncpg.connect, url, timeout=_CONNECT_TIMEOUT)
-        self.engine: AsyncEngine = create_async_engine(
-            _DIALECT, async_creator=partial(connect, server_settings=settings), poolclass=NullPool, hide_parameters=True
-        )
+        self._connect_for_calls = partial(connect, server_settings=settings)
+        connect_for_reads = partial(connect, server_settings=settings | PLANNER_SETTINGS)
+        self._calls = Pool(self._connect_for_calls, calls, _WAIT)
+        self._searches = Pool(connect_for_reads, max(1, reads // 2), _WAIT)
+        self._reads = Pool(connect_for_reads, max(1, reads - reads // 2), _WAIT)
+        self._pools = (self._calls, self._searches, self._reads)
+        self.size: Final = sum(pool.size for pool in self._pools)
+        """The maximum number of open connections."""
+
+    @cached_property
+    def engine(self) -> AsyncEngine:
         """For migrations. Each of its connections is opened for one use."""
-        self._calls = Pool(partial(connect, server_settings=settings), calls, _WAIT)
-        self._reads = create_async_engine(
-            _DIALECT,
-            async_creator=partial(connect, server_settings=settings | PLANNER_SETTINGS),
-            # Each statement is a transaction of its own, without the round trips of BEGIN and ROLLBACK.
-            isolation_level="AUTOCOMMIT",
-            pool_size=max(1, reads),
-            max_overflow=0,
-            pool_timeout=_WAIT,
-            # `storage.rows` decodes JSON.
-            json_deserializer=lambda text: text,
-            # Errors are logged, and parameters contain customers' data.
-            hide_parameters=True,
+        # A large import, which only migrations need.
+        from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415
+        from sqlalchemy.pool import NullPool  # noqa: PLC0415
+
+        return create_async_engine(
+            _DIALECT, async_creator=self._connect_for_calls, poolclass=NullPool, hide_parameters=True
         )
-        self._searches = asyncio.Semaphore(max(1, reads // 2))
-        self._waiting_reads = 0
-        self._is_closed = False
-        event.listen(self._reads.sync_engine, "checkout", _refuse_closed)
-        event.listen(self._reads.sync_engine, "checkin", self._close_late)
 
     @property
     def in_use(self) -> int:
         """How many connections are in use now."""
-        pool = self._reads.pool
-        return self._calls.in_use + (pool.checkedout() if isinstance(pool, QueuePool) else 0)
+        return sum(pool.in_use for pool in self._pools)
 
     @property
     def waiting(self) -> int:
         """How many tasks are waiting for a connection now."""
-        return self._calls.waiting + self._waiting_reads
+        return sum(pool.waiting for pool in self._pools)
 
     def driver(self) -> Lease:
-        """Leases an asyncpg connection, outside any transaction.
+        """Leases a connection for a command, outside any transaction.
 
         Raises Refusal DATABASE_UNAVAILABLE or TIME_LIMIT_EXCEEDED if the database fails.
         """
         return _RefusingLease(self._calls)
 
-    @asynccontextmanager
-    async def reads(self) -> AsyncIterator[AsyncConnection]:
-        """Yields a SQLAlchemy connection whose statements commit at once, planned by `PLANNER_SETTINGS`.
+    def reads(self) -> Lease:
+        """Leases a connection whose statements are planned by `PLANNER_SETTINGS`.
 
-        A connection whose block fails is closed: it may be broken, or have settings that the block changed. Raises the
+        If the block fails, the connection is closed, because it may have settings that the block changed. Raises the
         same refusals as `driver`.
         """
-        try:
-            async with AsyncExitStack() as stack:
-                connection = await self._connect(stack)
-                try:
-                    yield connection
-                except BaseException:
-                    await connection.invalidate()
-                    raise
-        except DBAPIError as error:
-            cause = error.orig.__cause__ if error.orig else None
-            if refusal := _refusal(cause or error):
-                raise refusal from error
-            if error.connection_invalidated:
-                raise unavailable() from error
-            raise
-        except (asyncpg.QueryCanceledError, *_UNAVAILABLE) as error:
-            if refusal := _refusal(error):
-                raise refusal from error
-            raise
+        return _ReadLease(self._reads)
 
-    @asynccontextmanager
-    async def searches(self) -> AsyncIterator[AsyncConnection]:
-        """Yields the same as `reads`, for statements that may take seconds: pages and counts by a filter.
+    def searches(self) -> Lease:
+        """Leases the same as `reads`, for statements that may take seconds: pages and counts by a filter.
 
-        They can use only half of the connections for reads, so that chats and streams do not wait for them. Raises the
-        same refusals as `driver`.
+        They have their own connections, so that chats and streams do not wait for them.
         """
-        self._waiting_reads += 1
-        try:
-            async with asyncio.timeout(_WAIT):
-                await self._searches.acquire()
-        except TimeoutError as error:
-            raise unavailable() from error
-        finally:
-            self._waiting_reads -= 1
-        try:
-            async with self.reads() as connection:
-                yield connection
-        finally:
-            self._searches.release()
-
-    async def _connect(self, stack: AsyncExitStack) -> AsyncConnection:
-        self._waiting_reads += 1
-        try:
-            return await stack.enter_async_context(self._reads.connect())
-        except DBAPIError as error:
-            # PostgreSQL refused the connection, for example because it has too many.
-            raise unavailable() from error
-        finally:
-            self._waiting_reads -= 1
+        return _ReadLease(self._searches)
 
     async def close(self) -> None:
-        """Closes all idle connections now, and each connection in use when it is released."""
-        self._is_closed = True
-        await self._calls.close()
-        await self._reads.dispose()
-        await self.engine.dispose()
-
-    def _close_late(self, connection: object, _: ConnectionPoolEntry) -> None:
-        # SQLAlchemy forgets connections that are in use while it closes the others.
-        driver = getattr(connection, "driver_connection", None)
-        if self._is_closed and isinstance(driver, asyncpg.Connection):
-            driver.terminate()
+        """Closes all free connections now, and each connection in use when it is released."""
+        for pool in self._pools:
+            await pool.close()
 
 
 class _RefusingLease(Lease):
@@ -217,6 +147,19 @@ class _RefusingLease(Lease):
         await super().__aexit__(kind, error, traceback)
         if error is not None and (refusal := _refusal(error)):
             raise refusal from error
+
+
+class _ReadLease(_RefusingLease):
+    """A lease whose connection is closed if the block fails."""
+
+    __slots__ = ()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if error is not None and self._connection is not None:
+            self._connection.terminate()
+        await super().__aexit__(kind, error, traceback)
 
 
 def _refusal(error: BaseException) -> Refusal | None:

@@ -16,6 +16,7 @@ from typing import Any, Final
 from sqlalchemy import BigInteger, Select, Tuple, and_, cast, literal, select, tuple_
 
 from care_service.storage import tables, ticket_lists
+from care_service.storage.compiled import compile_statement
 from care_service.storage.database import Database
 from care_service.storage.rows import ACTIVITY, CONTACT, DELIVERY, MESSAGE, TICKET
 from care_service.storage.tables import XID8
@@ -66,8 +67,9 @@ class PostgresFeed:
         self, feed_filter: FeedFilter, after: FeedPosition, through: FeedPosition, limit: int
     ) -> FeedPage:
         """See Feed."""
+        statement = compile_statement(changes_statement(feed_filter, after, through, limit))
         async with self._database.reads() as connection:
-            rows = (await connection.execute(changes_statement(feed_filter, after, through, limit))).all()
+            rows = await statement.fetch(connection)
         changes = tuple(change for row in rows if (change := _change(row)) is not None)
         return FeedPage(changes, changes[-1].position if len(changes) == limit else through)
 

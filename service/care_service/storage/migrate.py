@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Final
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from care_roles.imports import without
 from care_service.storage.database import driver_url
+from care_service.storage.schema_version import SCRIPTS, NewerDatabaseError
 
-_SCRIPTS: Final = Path(__file__).parent / "migrations"
+# Alembic's template engine colors its errors by pygments where that is installed, which takes another 5 MB.
+with without("pygments"):
+    from alembic import command
+    from alembic.config import Config
+    from alembic.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
 LOCK: Final = 5_021_001
 """The key of the advisory lock. If several replicas start, one migrates under it while the others wait."""
 
 
-class NewerDatabaseError(Exception):
-    """A newer version of Care migrated this database; the message names the migration."""
-
-
 def _config(connection: Connection) -> Config:
     config = Config()
-    config.set_main_option("script_location", str(_SCRIPTS))
+    config.set_main_option("script_location", str(SCRIPTS))
     config.attributes["connection"] = connection
     return config
 
@@ -74,7 +73,7 @@ async def downgrade(engine: AsyncEngine, revision: str) -> None:
 def revisions() -> list[str]:
     """Returns the ids of all migrations, the oldest first."""
     config = Config()
-    config.set_main_option("script_location", str(_SCRIPTS))
+    config.set_main_option("script_location", str(SCRIPTS))
     return [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()][::-1]
 
 

@@ -24,6 +24,7 @@ from care_rules.organizations import Location, Organization
 from care_rules.queries import ReviewQuery, TicketCounts, TicketQuery
 from care_rules.settings import SettingsRevision
 from care_service.storage import loads, review_lists, tables, ticket_plans
+from care_service.storage.compiled import compile_statement
 from care_service.storage.database import Database
 from care_service.storage.rows import (
     ACTIVITY,
@@ -52,15 +53,15 @@ _PLACE: Final = (_M.activity_number, _M.ordinal)
 
 
 class PostgresReader:
-    """Reads with SQLAlchemy Core, which caches compiled statements by their structure."""
+    """Reads with statements that SQLAlchemy Core builds."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def _rows(self, query: Select[Any]) -> Sequence[Any]:
+        statement = compile_statement(query)
         async with self._database.reads() as connection:
-            rows: Sequence[Any] = (await connection.execute(query)).all()
-            return rows
+            return await statement.fetch(connection)
 
     async def _entities(self, mapping: Mapping[EntityT], query: Select[Any]) -> list[EntityT]:
         return [entity for row in await self._rows(query) if (entity := mapping.read(row)) is not None]
@@ -85,7 +86,7 @@ class PostgresReader:
         """See Reader."""
         async with self._database.searches() as connection:
             statement = await ticket_plans.page_statement(connection, query)
-            rows = (await connection.execute(statement)).all()
+            rows = await statement.fetch(connection)
         found = [(TICKET.read(row), CONTACT.read(row, len(TICKET))) for row in rows]
         return [TicketView(ticket, contact) for ticket, contact in found if ticket is not None]
 
@@ -94,7 +95,7 @@ class PostgresReader:
         async with self._database.searches() as connection:
             statement, few = await ticket_plans.count_statement(connection, organization, condition)
             async with nullcontext() if few else ticket_plans.all_joins(connection):
-                rows = (await connection.execute(statement)).all()
+                rows = await statement.fetch(connection)
         return TicketCounts.by_stage(dict(map(tuple, rows)))
 
     async def activities(self, name: TicketName, after: int | None, limit: int) -> Sequence[Activity]:
@@ -203,8 +204,9 @@ class PostgresReader:
 
     async def reviews(self, query: ReviewQuery) -> Sequence[Review]:
         """See Reader."""
+        statement = compile_statement(review_lists.list_statement(query))
         async with self._database.searches() as connection:
-            rows = (await connection.execute(review_lists.list_statement(query))).all()
+            rows = await statement.fetch(connection)
         return [review for row in rows if (review := REVIEW.read(row)) is not None]
 
     async def review(self, organization: str, review_id: UUID) -> Review | None:

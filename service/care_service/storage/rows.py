@@ -11,7 +11,6 @@ from types import UnionType
 from typing import Any, Final, Generic, TypeVar, get_args, get_origin, get_type_hints
 
 from sqlalchemy import Column, Table
-from sqlalchemy.engine import make_url
 
 from care_rules.entities.activity import Activity, FieldChange
 from care_rules.entities.agent import Agent
@@ -26,11 +25,9 @@ from care_rules.organizations import Location, Organization
 from care_rules.settings import Layer, SettingsRevision
 from care_rules.timing import Timing
 from care_service.storage import settings_json, tables, timing_json
+from care_service.storage.compiled import DIALECT
 
 EntityT = TypeVar("EntityT")
-
-_DIALECT: Final = make_url("postgresql+asyncpg://").get_dialect()()
-
 
 Converter = Callable[[Any], object]
 
@@ -81,7 +78,7 @@ class Mapping(Generic[EntityT]):
         self.table = table
         self.fields: tuple[str, ...] = tuple(hints)
         self.columns: tuple[Column[Any], ...] = tuple(table.c[field] for field in self.fields)
-        self.types: dict[str, str] = {field: table.c[field].type.compile(dialect=_DIALECT) for field in self.fields}
+        self.types: dict[str, str] = {field: table.c[field].type.compile(dialect=DIALECT) for field in self.fields}
         self._end = len(self.fields)
         self._decoders = _converters(hints, _decoder)
         self._encoders = _converters(hints, _encoder)

@@ -4,47 +4,69 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final
-
-from sqlalchemy import Select, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from functools import lru_cache
+from typing import Final
 
 from care_rules.filters.conditions import Condition
 from care_rules.queries import TicketQuery
 from care_service.storage import ticket_lists
+from care_service.storage.compiled import Compiled, compile_statement
 from care_service.storage.database import JOINS
+from care_service.storage.pool import Connection
 from care_service.storage.row_estimates import estimated_rows
 
 _FEW: Final = 10_000
 """Up to this number of tickets, finding and sorting all of them takes hundredths of a second. If more match, even among
 a million tickets, reading in order fills a page soon."""
-_SET_JOINS: Final = text("SELECT " + ", ".join(f"set_config('{setting}', :value, false)" for setting in JOINS))
+_SET_JOINS: Final = "SELECT " + ", ".join(f"set_config('{setting}', $1, false)" for setting in JOINS)
+_CACHED: Final = 512
+"""How many statements of each kind a process caches. Each has a few kilobytes. Building and compiling one takes several
+times as long as running it, and desks read the same pages again and again."""
 
 
-async def page_statement(connection: AsyncConnection, query: TicketQuery) -> Select[Any]:
+async def page_statement(connection: Connection, query: TicketQuery) -> Compiled:
     """Returns the statement for a page of tickets, which depends on PostgreSQL's estimate of how many match."""
-    candidates = ticket_lists.candidates_statements(query)
-    gather = bool(candidates) and await _are_few(connection, candidates)
-    return ticket_lists.list_statement(query, gather=gather)
+    candidates = _candidates(query)
+    return _page(query, bool(candidates) and await _are_few(connection, candidates))
 
 
 async def count_statement(
-    connection: AsyncConnection, organization: str | None, condition: Condition
-) -> tuple[Select[Any], bool]:
+    connection: Connection, organization: str | None, condition: Condition
+) -> tuple[Compiled, bool]:
     """Returns the statement for counts, and whether PostgreSQL expects few tickets to match."""
-    counted = ticket_lists.counted_statements(organization, condition)
+    counted = _counted(organization, condition)
     few = bool(counted) and await _are_few(connection, counted)
-    return ticket_lists.count_statement(organization, condition, gather=few), few
+    return _count(organization, condition, few), few
 
 
-async def _are_few(connection: AsyncConnection, candidates: Sequence[Select[Any]]) -> bool:
+@lru_cache(_CACHED)
+def _candidates(query: TicketQuery) -> tuple[Compiled, ...]:
+    return tuple(map(compile_statement, ticket_lists.candidates_statements(query)))
+
+
+@lru_cache(_CACHED)
+def _page(query: TicketQuery, gather: bool) -> Compiled:
+    return compile_statement(ticket_lists.list_statement(query, gather=gather))
+
+
+@lru_cache(_CACHED)
+def _counted(organization: str | None, condition: Condition) -> tuple[Compiled, ...]:
+    return tuple(map(compile_statement, ticket_lists.counted_statements(organization, condition)))
+
+
+@lru_cache(_CACHED)
+def _count(organization: str | None, condition: Condition, gather: bool) -> Compiled:
+    return compile_statement(ticket_lists.count_statement(organization, condition, gather=gather))
+
+
+async def _are_few(connection: Connection, candidates: Sequence[Compiled]) -> bool:
     return sum([await estimated_rows(connection, each) for each in candidates]) <= _FEW
 
 
 @asynccontextmanager
-async def all_joins(connection: AsyncConnection) -> AsyncIterator[None]:
+async def all_joins(connection: Connection) -> AsyncIterator[None]:
     """Lets the planner join by any method until the block is left, as a count of many tickets needs it."""
-    await connection.execute(_SET_JOINS, {"value": "on"})
+    await connection.execute(_SET_JOINS, "on")
     yield
     # Not after a failure, which closes the connection: see `Database.reads`.
-    await connection.execute(_SET_JOINS, {"value": "off"})
+    await connection.execute(_SET_JOINS, "off")

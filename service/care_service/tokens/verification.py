@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
@@ -11,8 +10,9 @@ import jwt
 
 from care_rules.callers import Caller
 from care_service.tokens import claims
-from care_service.tokens.claims import ClaimNames, token_invalid
+from care_service.tokens.claims import token_invalid
 from care_service.tokens.keys import Key, KeySet
+from care_service.tokens.rules import TokenRules
 
 _CACHED: Final = 4_096
 """How many verified tokens are cached."""
@@ -20,19 +20,6 @@ _CACHED: Final = 4_096
 
 class UnknownKeyError(Exception):
     """The token names an unknown key."""
-
-
-@dataclass(frozen=True, slots=True)
-class TokenRules:
-    """The requirements for every token, besides a valid signature."""
-
-    issuer: str | None = None
-    """The required value of `iss`; None allows any."""
-    audience: str | None = None
-    """The value that `aud` must be or contain; None allows any."""
-    leeway: timedelta = timedelta(seconds=30)
-    """The tolerated difference between the issuer's clock and the service's."""
-    claims: ClaimNames = field(default_factory=ClaimNames)
 
 
 @dataclass(frozen=True, slots=True)

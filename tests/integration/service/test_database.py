@@ -21,9 +21,9 @@ async def through_the_driver(database: Database, query: str) -> None:
         await connection.execute(query)
 
 
-async def through_sqlalchemy(database: Database, query: str) -> None:
+async def through_reads(database: Database, query: str) -> None:
     async with database.reads() as connection:
-        await connection.execute(text(query))
+        await connection.execute(query)
 
 
 async def test_a_database_that_refuses_connections_is_reported_as_unavailable(server: postgres.Server) -> None:
@@ -42,7 +42,7 @@ async def test_a_database_that_refuses_connections_is_reported_as_unavailable(se
         await database.close()
 
 
-@pytest.mark.parametrize("through", [through_the_driver, through_sqlalchemy])
+@pytest.mark.parametrize("through", [through_the_driver, through_reads])
 async def test_a_statement_that_takes_too_long_is_not_reported_as_an_unavailable_database(
     server: postgres.Server, through: Callable[[Database, str], Awaitable[None]]
 ) -> None:
@@ -71,7 +71,7 @@ async def test_a_pool_without_a_free_connection_is_unavailable(
 ) -> None:
     monkeypatch.setattr(database_module, "_WAIT", 0.01)
     database = Database(server.create_database("narrow"), calls=1, reads=1)
-    async with database.driver(), database.searches():
+    async with database.driver(), database.reads(), database.searches():
         for another in (database.driver, database.reads, database.searches):
             with pytest.raises(Refusal) as caught:
                 async with another():
@@ -84,7 +84,7 @@ async def test_a_pool_without_a_free_connection_is_unavailable(
 async def test_reads_do_not_wait_for_searches(server: postgres.Server) -> None:
     database = Database(server.create_database("searched"), calls=1, reads=2)
     async with database.searches(), database.reads() as connection:
-        assert (await connection.execute(text("SELECT 1"))).scalar_one() == 1
+        assert await connection.fetchval("SELECT 1") == 1
     await database.close()
 
 
@@ -94,23 +94,23 @@ async def test_a_failed_count_of_many_tickets_leaves_the_planner_as_it_was(serve
     )
     with pytest.raises(Refusal) as caught:
         async with database.reads() as connection, ticket_plans.all_joins(connection):
-            await connection.execute(text("SELECT pg_sleep(60)"))
+            await connection.execute("SELECT pg_sleep(60)")
     assert caught.value.reason == "TIME_LIMIT_EXCEEDED"
     async with database.reads() as connection:
         for setting, value in PLANNER_SETTINGS.items():
-            assert (await connection.execute(text(f"SHOW {setting}"))).scalar_one() == value
+            assert await connection.fetchval(f"SHOW {setting}") == value
         async with ticket_plans.all_joins(connection):
-            assert (await connection.execute(text(f"SHOW {JOINS[0]}"))).scalar_one() == "on"
-        assert (await connection.execute(text(f"SHOW {JOINS[0]}"))).scalar_one() == "off"
+            assert await connection.fetchval(f"SHOW {JOINS[0]}") == "on"
+        assert await connection.fetchval(f"SHOW {JOINS[0]}") == "off"
     await database.close()
 
 
 async def test_a_url_as_libpq_has_it_serves_all_connections(server: postgres.Server) -> None:
     url = server.create_database("by_libpq")
     database = Database(f"{url}{'&' if '?' in url else '?'}sslmode=prefer")
-    async with database.driver() as connection:
-        assert await connection.fetchval("SELECT 1") == 1
-    for engine_connection in (database.reads, database.engine.connect):
-        async with engine_connection() as reading:
-            assert (await reading.execute(text("SELECT 1"))).scalar_one() == 1
+    for lease in (database.driver, database.reads, database.searches):
+        async with lease() as connection:
+            assert await connection.fetchval("SELECT 1") == 1
+    async with database.engine.connect() as migrating:
+        assert (await migrating.execute(text("SELECT 1"))).scalar_one() == 1
     await database.close()

@@ -8,7 +8,6 @@ from contextlib import nullcontext
 from typing import Any
 
 import pytest
-from sqlalchemy import Select
 
 from care_dev.stack import postgres
 from care_rules.filters.conditions import Condition
@@ -19,9 +18,10 @@ from care_rules.queries import ReviewPlace, ReviewQuery, TicketPlace, TicketQuer
 from care_service.rpc.fields import Fields
 from care_service.rpc.list_queries import read_order
 from care_service.storage import review_lists, ticket_plans
+from care_service.storage.compiled import Compiled, compile_statement
 from care_service.storage.database import Database
 from care_service.storage.reader import PostgresReader
-from care_service.storage.row_estimates import Explain
+from care_service.storage.row_estimates import explain
 from tests.integration.service.many_tickets import BIG, MILLION, RARE_TICKET, fill
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(3600), pytest.mark.xdist_group("million")]
@@ -171,7 +171,7 @@ def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from _nodes(part)
 
 
-async def page_of_tickets(database: Database, query: TicketQuery) -> Select[Any]:
+async def page_of_tickets(database: Database, query: TicketQuery) -> Compiled:
     async with database.reads() as connection:
         return await ticket_plans.page_statement(connection, query)
 
@@ -183,13 +183,12 @@ async def assert_count_reads_little(database: Database, organization: str | None
 
 
 async def assert_reads_little(
-    database: Database, statement: Select[Any], *, any_joins: bool = False, at_most: int = LITTLE
+    database: Database, statement: Compiled, *, any_joins: bool = False, at_most: int = LITTLE
 ) -> None:
     """Runs a statement and checks the number of rows that each scan of its plan visited."""
     async with database.reads() as connection, ticket_plans.all_joins(connection) if any_joins else nullcontext():
-        explain = Explain(statement, "(ANALYZE, FORMAT JSON)")
-        found = (await connection.execute(explain)).scalar_one()
-    plan = (json.loads(found) if isinstance(found, str) else found)[0]["Plan"]
+        found = (await explain(statement, "(ANALYZE, FORMAT JSON)").fetch(connection))[0][0]
+    plan = json.loads(found)[0]["Plan"]
     read = 0.0
     for node in _nodes(plan):
         if node["Node Type"] == "Seq Scan":
@@ -254,12 +253,12 @@ async def test_few_tickets_of_all_organizations_are_counted_by_reading_little(
 @pytest.mark.parametrize("organization", [BIG, None], ids=["of one", "of all"])
 async def test_a_page_of_reviews_reads_little(million: Database, organization: str | None, filter_text: str) -> None:
     query = ReviewQuery(organization, PAGE, read_filter(filter_text, REVIEW_FIELDS))
-    await assert_reads_little(million, review_lists.list_statement(query))
+    await assert_reads_little(million, compile_statement(review_lists.list_statement(query)))
     found = await PostgresReader(million).reviews(query)
     if len(found) == PAGE:
         place = ReviewPlace(found[-1].organization, found[-1].create_time, found[-1].id)
         query = ReviewQuery(organization, PAGE, query.condition, place)
-        await assert_reads_little(million, review_lists.list_statement(query))
+        await assert_reads_little(million, compile_statement(review_lists.list_statement(query)))
 
 
 @pytest.mark.parametrize(

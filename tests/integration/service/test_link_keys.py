@@ -14,7 +14,7 @@ from care.v1 import worker_service_pb2 as workers
 from care.v1.message_pb2 import DELIVERY_STATE_SENT
 from care.v1.recovery_pb2 import Recovery
 from care_dev.stack import postgres
-from care_service.running.application import MissingKeysError
+from care_service.running.preparing import MissingKeysError
 from tests.integration.service.contact_forms import assert_refused_without_details, form_state, read_form, submit
 from tests.support.care import WEB_URL, care, refusal
 from tests.support.tenant import Tenant

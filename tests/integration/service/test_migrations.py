@@ -18,7 +18,8 @@ from sqlalchemy.types import TypeEngine
 
 from care_dev.stack import postgres
 from care_service.storage.database import Database, driver_url
-from care_service.storage.migrate import LOCK, NewerDatabaseError, downgrade, revisions, upgrade
+from care_service.storage.migrate import LOCK, downgrade, revisions, upgrade
+from care_service.storage.schema_version import NewerDatabaseError
 from tests.support.system import eventually
 
 _numbers = count(1)

@@ -18,7 +18,8 @@ from care.v1.directory_service_pb2_grpc import DirectoryServiceStub
 from care.v1.lifecycle_service_pb2_grpc import LifecycleServiceStub
 from care_dev.stack import postgres
 from care_roles.environment import ConfigurationError
-from care_service.running.tls import TlsFiles, server_credentials
+from care_service.running.tls import server_credentials
+from care_service.running.tls_files import TlsFiles
 from tests.support.care import Care, care
 from tests.support.certificates import authority, channel_credentials, replace, write_pair
 from tests.support.issuer import Issuer, private_key

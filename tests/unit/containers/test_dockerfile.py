@@ -33,7 +33,9 @@ sys.meta_path.insert(0, Absent())
 import care_cli.app, care_cli.health, care_cli.keys, care_cli.outbox.access, care_cli.outbox.commands
 import care_dev.review_site.main, care_dev.stack.health
 import care_cli.ticket.contacts, care_cli.ticket.reading, care_cli.ticket.recovering, care_cli.ticket.working
-import care_service.running.main, care_web.main, care_workflows.worker
+import care_service.running.main, care_service.running.supervisor, care_service.running.workflow_tasks
+import care_service.storage.migrate, care_service.tokens.url_source
+import care_web.main, care_workflows.worker
 """
 """A program that imports the image's commands while some modules cannot be imported."""
 

@@ -15,10 +15,11 @@ from starlette.routing import Route
 from structlog.testing import capture_logs
 
 from care_roles.environment import ConfigurationError
-from care_service.tokens import sources
+from care_service.tokens import url_source
 from care_service.tokens.issuer_keys import PAUSE, TokenKeys, open_keys
 from care_service.tokens.keys import KeySet
-from care_service.tokens.sources import FetchError, UrlSource
+from care_service.tokens.sources import FetchError
+from care_service.tokens.url_source import UrlSource
 from tests.support.certificates import authority, write_pair
 from tests.support.issuer import Issuer, issuer, unreachable_issuer
 from tests.support.serving import serve
@@ -220,7 +221,7 @@ async def test_the_response_of_a_url_is_checked() -> None:
 
 
 async def test_a_fetch_from_an_issuer_that_does_not_answer_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "_DEADLINE", 0.1)
+    monkeypatch.setattr(url_source, "_DEADLINE", 0.1)
     # The operating system accepts connections of a listening socket, but nothing reads from them.
     with socket.create_server(("127.0.0.1", 0)) as silent:
         source = UrlSource(f"http://127.0.0.1:{silent.getsockname()[1]}/jwks.json")

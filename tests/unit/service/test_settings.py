@@ -14,9 +14,9 @@ from care_dev.stack.ports import Ports
 from care_roles import environment
 from care_roles.environment import ConfigurationError
 from care_service.running.configuration import ServiceSettings
-from care_service.running.tls import TlsFiles
+from care_service.running.tls_files import TlsFiles
 from care_service.tokens.claims import ClaimNames
-from care_service.tokens.verification import TokenRules
+from care_service.tokens.rules import TokenRules
 
 KEY: Final = urlsafe_b64encode(b"to be read nowhere, least in logs").decode()
 ISSUER: Final = {

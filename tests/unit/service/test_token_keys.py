@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from care_rules.refusals import Reason, Refusal
 from care_service.tokens.keys import BadDocumentError, KeySet, development_key, read_key_set
-from care_service.tokens.verification import TokenRules, UnknownKeyError, Verifier
+from care_service.tokens.rules import TokenRules
+from care_service.tokens.verification import UnknownKeyError, Verifier
 from tests.support.issuer import ALGORITHMS, AUDIENCE, ISSUER, jwk, private_key, sign
 
 RULES = TokenRules(ISSUER, AUDIENCE)

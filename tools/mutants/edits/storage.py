@@ -164,7 +164,7 @@ EDITS: Final = (
     Edit(
         "a failed count leaves its planner settings to the next statement",
         f"{_STORAGE}/database.py",
-        "                    await connection.invalidate()\n",
+        "                await connection.invalidate()\n",
         "",
         (f"{_SERVICE}/test_database.py::test_a_failed_count_of_many_tickets_leaves_the_planner_as_it_was",),
     ),

@@ -1,0 +1,51 @@
+"""The background tasks that use Temporal: the relay and the reconciler. Only this imports Temporal's SDK."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+
+from temporalio.client import Client
+
+from care_roles.temporal import connect_config
+from care_service.metrics import Metrics
+from care_service.running.configuration import ServiceSettings
+from care_service.running.reconciling import TemporalWorkflows, reconcile
+from care_service.running.relay import Relay, TemporalWaker
+from care_service.running.workflow_traces import WorkflowTraces
+from care_service.storage.database import Database
+from care_service.storage.expected_workflows import ExpectedWorkflows
+from care_service.storage.outbox import Outbox
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowTasks:
+    """The tasks, which do not run yet."""
+
+    relay: Relay
+    reconcile: Callable[[], Awaitable[None]]
+
+
+async def workflow_tasks(
+    settings: ServiceSettings, database: Database, metrics: Metrics, temporal: Client | None
+) -> WorkflowTasks:
+    """Returns the tasks. Without `temporal`, they use the Temporal of the variables `TEMPORAL_*`.
+
+    Raises ConfigurationError if these variables can't be used.
+    """
+    client = temporal or await _connect()
+    return WorkflowTasks(
+        relay=Relay(Outbox(database), TemporalWaker(client, settings.task_queue), metrics),
+        reconcile=partial(
+            reconcile, ExpectedWorkflows(database), TemporalWorkflows(client), metrics, settings.reconcile_interval
+        ),
+    )
+
+
+async def _connect() -> Client:
+    """Returns a client that continues the trace of its caller in the workflows that it starts.
+
+    The client connects lazily, so the service starts and serves while Temporal is unreachable.
+    """
+    return await Client.connect(**connect_config(), lazy=True, interceptors=[WorkflowTraces()])
