@@ -12,8 +12,9 @@ from typing import Final
 
 from care_roles.environment import ConfigurationError
 from care_roles.logs import get_logger
+from care_service.tokens.fetch_error import FetchError
 from care_service.tokens.keys import BadDocumentError, KeySet, read_key_set
-from care_service.tokens.sources import FetchError, FileSource, Source, parse_source
+from care_service.tokens.sources import FileSource, Source, parse_source
 
 _LOG: Final = get_logger("care.tokens")
 PAUSE: Final = timedelta(seconds=5)

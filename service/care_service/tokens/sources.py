@@ -6,9 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Protocol
 
-
-class FetchError(Exception):
-    """The document is not available now. The message says why, and contains no part of the document."""
+from care_service.tokens.fetch_error import FetchError
 
 
 class Source(Protocol):

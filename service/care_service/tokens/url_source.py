@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from care_service.tokens.sources import FetchError
+from care_service.tokens.fetch_error import FetchError
 
 _DEADLINE: Final = 5.0
 """The time limit of a whole fetch, in seconds. Calls whose key is not known yet wait for the fetch."""

@@ -16,9 +16,9 @@ from structlog.testing import capture_logs
 
 from care_roles.environment import ConfigurationError
 from care_service.tokens import url_source
+from care_service.tokens.fetch_error import FetchError
 from care_service.tokens.issuer_keys import PAUSE, TokenKeys, open_keys
 from care_service.tokens.keys import KeySet
-from care_service.tokens.sources import FetchError
 from care_service.tokens.url_source import UrlSource
 from tests.support.certificates import authority, write_pair
 from tests.support.issuer import Issuer, issuer, unreachable_issuer
