@@ -92,15 +92,15 @@ def ticket_message(ticket: Ticket, contact: Contact | None, situation: Situation
         external_reference=ticket.external_reference,
     )
     if situation is not None:
-        message.MergeFromString(_encoded_actions(situation))
+        message.MergeFromString(encoded_actions(situation))
     return message
 
 
 @lru_cache(_SITUATIONS)
-def _encoded_actions(situation: Situation) -> bytes:
-    """Returns a ticket that has only its `actions`: whether each command is open in a situation, and if not, why.
+def encoded_actions(situation: Situation) -> bytes:
+    """Returns a ticket with only its `actions`: whether each command is open in a situation, and if not, why.
 
-    It is encoded, because merging bytes takes a tenth of the time of making the messages.
+    It is encoded, because merging bytes takes a quarter of the time of copying the messages.
     """
     found = [
         ticket_pb2.TicketAction(

@@ -80,7 +80,7 @@ EDITS: Final = (
     Edit(
         "what happens in the grace time does not extend it",
         "rules/care_rules/deadlines.py",
-        "max(ticket.resolve_time, ticket.timing.active_time)",
+        "max(ticket.resolve_time, timing.active_time)",
         "ticket.resolve_time",
         _DEADLINES,
     ),
@@ -101,8 +101,8 @@ EDITS: Final = (
     Edit(
         "a wait for the customer that ended is forgotten",
         "rules/care_rules/scheduling.py",
-        "pauses=(*timing.pauses, Pause(timing.waits_since, now))",
-        "pauses=timing.pauses",
+        "(*timing.pauses, Pause(timing.waits_since, now))",
+        "timing.pauses",
         _SCHEDULING,
     ),
     Edit(
