@@ -25,6 +25,7 @@ from care_service.rpc.server import Parts, Server
 from care_service.running.background import keep_running
 from care_service.running.configuration import ServiceSettings
 from care_service.running.database_watch import DatabaseWatch, ping
+from care_service.running.folding import fold_count_changes
 from care_service.running.gauges import measure
 from care_service.running.purging import purge_expired_responses
 from care_service.running.reconciling import TemporalWorkflows, reconcile
@@ -39,6 +40,7 @@ from care_service.storage.migrate import upgrade
 from care_service.storage.outbox import Outbox
 from care_service.storage.reader import PostgresReader
 from care_service.storage.stored_responses import StoredResponses
+from care_service.storage.ticket_counts import TicketCountKeeper
 from care_service.storage.tickets import PostgresTickets
 from care_service.tokens.issuer_keys import TokenKeys, open_keys
 from care_service.usecases.links import Links
@@ -111,6 +113,7 @@ async def service(
         relaying = asyncio.create_task(keep_running("relay", relay.run))
         tasks_by_name: dict[str, Callable[[], Awaitable[None]]] = {
             "purging": partial(purge_expired_responses, StoredResponses(database), clock, metrics),
+            "folding": partial(fold_count_changes, TicketCountKeeper(database), metrics),
             "database watch": partial(watch.run, server.health.set_database_state),
             "measuring": partial(measure, metrics, database, Outbox(watch_database)),
             "token keys": keys.run,

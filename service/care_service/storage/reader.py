@@ -21,9 +21,9 @@ from care_rules.filters.conditions import Condition
 from care_rules.lifecycle import RecoveryState
 from care_rules.names import RecoveryName, TicketName
 from care_rules.organizations import Location, Organization
-from care_rules.queries import ReviewQuery, TicketCounts, TicketQuery
+from care_rules.queries import LARGEST_TOTAL, ReviewQuery, TicketCounts, TicketQuery, TotalSize
 from care_rules.settings import SettingsRevision
-from care_service.storage import review_lists, tables, ticket_plans
+from care_service.storage import review_lists, tables, ticket_counts, ticket_plans
 from care_service.storage.database import Database
 from care_service.storage.rows import (
     ACTIVITY,
@@ -79,10 +79,25 @@ class PostgresReader:
 
     async def count_tickets(self, organization: str | None, condition: Condition) -> TicketCounts:
         """See Reader."""
+        if ticket_counts.can_count(condition):
+            return await self._kept_counts(organization, condition)
         async with self._database.searches() as connection:
             statement, few = await ticket_plans.count_statement(connection, organization, condition)
             async with nullcontext() if few else ticket_plans.all_joins(connection):
                 rows = (await connection.execute(statement)).all()
+        return TicketCounts.by_stage(dict(map(tuple, rows)))
+
+    async def total_size(self, organization: str | None, condition: Condition) -> TotalSize:
+        """See Reader."""
+        if ticket_counts.can_count(condition):
+            return TotalSize((await self._kept_counts(organization, condition)).total, is_exact=True)
+        async with self._database.searches() as connection:
+            statement = await ticket_plans.total_statement(connection, organization, condition, LARGEST_TOTAL + 1)
+            found = (await connection.execute(statement)).scalar_one()
+        return TotalSize(min(found, LARGEST_TOTAL), is_exact=found <= LARGEST_TOTAL)
+
+    async def _kept_counts(self, organization: str | None, condition: Condition) -> TicketCounts:
+        rows = await self._rows(ticket_counts.counts_statement(organization, condition))
         return TicketCounts.by_stage(dict(map(tuple, rows)))
 
     async def activities(self, name: TicketName, after: int | None, limit: int) -> Sequence[Activity]:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from care_rules.filters.conditions import Condition
 from care_rules.queries import TicketQuery
-from care_service.storage import ticket_lists
+from care_service.storage import count_statements, ticket_lists
 from care_service.storage.database import JOINS
 from care_service.storage.row_estimates import estimated_rows
 
@@ -32,9 +32,18 @@ async def count_statement(
     connection: AsyncConnection, organization: str | None, condition: Condition
 ) -> tuple[Select[Any], bool]:
     """Returns the statement for counts, and whether PostgreSQL expects few tickets to match."""
-    counted = ticket_lists.counted_statements(organization, condition)
+    counted = count_statements.counted_statements(organization, condition)
     few = bool(counted) and await _are_few(connection, counted)
-    return ticket_lists.count_statement(organization, condition, gather=few), few
+    return count_statements.count_statement(organization, condition, gather=few), few
+
+
+async def total_statement(
+    connection: AsyncConnection, organization: str | None, condition: Condition, limit: int
+) -> Select[Any]:
+    """Returns the statement for the number of tickets. It stops at `limit`."""
+    counted = count_statements.counted_statements(organization, condition)
+    few = bool(counted) and await _are_few(connection, counted)
+    return count_statements.total_statement(organization, condition, limit, gather=few)
 
 
 async def _are_few(connection: AsyncConnection, candidates: Sequence[Select[Any]]) -> bool:
