@@ -21,12 +21,13 @@ from typing import Any, Final
 from sqlalchemy import Select
 from sqlalchemy.engine import make_url
 
-from care_rules.filters.conditions import Always
+from care_rules.filters.conditions import Always, Comparison
+from care_rules.filters.syntax import Comparator
 from care_rules.queries import TicketQuery
 from care_rules.scheduling import ScheduledDecision
 from care_rules.timing import DeadlineKind
 from care_service import storage
-from care_service.storage import commits, feed, ticket_lists
+from care_service.storage import commits, count_statements, feed, ticket_counts, ticket_lists
 from care_service.usecases.feed import FeedFilter, FeedPosition
 from care_workflows.testing.desk import Desk
 from care_workflows.testing.policy import Policy
@@ -69,8 +70,10 @@ def _examples() -> Iterator[tuple[str, str]]:
     yield "feed.changes_statement", _compile("Lists the next changes of the change feed.", changes)
     page = ticket_lists.list_statement(TicketQuery("acme", 51), gather=False)
     yield "ticket_lists.list_statement", _compile("Lists a page of tickets, here without a filter.", page)
-    count = ticket_lists.count_statement("acme", Always(), gather=False)
-    yield "ticket_lists.count_statement", _compile("Counts tickets by their stage, here without a filter.", count)
+    kept = ticket_counts.counts_statement("acme", Always())
+    yield "ticket_counts.counts_statement", _compile("Counts tickets by their stage, here without a filter.", kept)
+    read = count_statements.count_statement("acme", Comparison("stars", Comparator.EQUAL, 1), gather=False)
+    yield "count_statements.count_statement", _compile("Counts tickets by reading them, here by their stars.", read)
 
 
 class _Recorder(Desk):

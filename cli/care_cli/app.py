@@ -9,7 +9,7 @@ from typing import Annotated, Final
 
 import typer
 
-from care_cli.doctor.commands import doctor
+from care_cli.doctor.commands import doctor, recount
 from care_cli.health import Role as HealthRole
 from care_cli.health import check as check_health
 from care_cli.outbox.commands import outbox
@@ -27,6 +27,7 @@ app: Final = typer.Typer(
 )
 app.add_typer(outbox)
 app.command()(doctor)
+app.command()(recount)
 
 # Without `readable`, because Care's own error for an unreadable file says what to do.
 Home = Annotated[Path, typer.Option("--home", help="Folder of the stack's data.", file_okay=False, readable=False)]

@@ -127,3 +127,16 @@ class TicketCounts:
         """Returns the counts from the number of tickets per stage. A missing stage counts as zero."""
         known = {field: counts.get(stage, 0) for stage, field in _COUNTS.items()}
         return cls(**known, total=sum(counts.values()))
+
+
+LARGEST_TOTAL: Final = 10_000
+"""The largest total size for which tickets are read one by one. Reading more would take longer than the page itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class TotalSize:
+    """The number of tickets on all pages of a list."""
+
+    tickets: int
+    is_exact: bool
+    """If false, there are more."""

@@ -93,6 +93,16 @@ class Metrics:
             "Time of the last purge of expired stored responses, in Unix time.",
             "livemax",
         )
+        self.folded = Counter(
+            "care_count_changes_folded",
+            "Changes of tickets that were folded into the counts of tickets.",
+            registry=self.registry,
+        )
+        self.fold_time = self._gauge(
+            "care_count_changes_fold_time_seconds",
+            "Time when changes were last folded into the counts of tickets, in Unix time.",
+            "livemax",
+        )
         self._gauge(
             "care_build_info", "Always 1; the labels hold the versions.", "livemax", ("version", "python")
         ).labels(version("review-care"), python_version()).set(1)

@@ -1,4 +1,4 @@
-"""`care doctor` on a running stack reports a workflow that was terminated by hand."""
+"""`care doctor` on a running stack reports a workflow that was terminated by hand, and wrong counts of tickets."""
 
 from __future__ import annotations
 
@@ -33,3 +33,16 @@ async def test_a_workflow_that_was_terminated_is_named(scenario: Scenario) -> No
         return ended.status == 1 and f"TicketWorkflow does not run: {workflow_id}" in ended.output
 
     await eventually("the doctor's finding", is_named)
+
+
+async def test_a_wrong_count_is_named_and_corrected(scenario: Scenario) -> None:
+    home = str(scenario.system.stack.home)
+    columns = "organization, location, stage, difference"
+    wrong = f"INSERT INTO ticket_count_changes ({columns}) VALUES ($1, 'nowhere', 'OPEN', 1)"  # noqa: S608 - constants
+    await scenario.system.sql(wrong, ORGANIZATION)
+    line = f"The count of OPEN tickets of organizations/{ORGANIZATION}/locations/nowhere is 1, but there are 0.\n"
+    ended = await run_care("doctor", "--home", home)
+    assert (ended.status, line in ended.output) == (1, True)
+    assert (await run_care("recount", "--home", home)).output == f"{line}Counts corrected: 1\n"
+    assert (await run_care("recount", "--home", home)).output == "Counts corrected: 0\n"
+    assert line not in (await run_care("doctor", "--home", home)).output

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
 from typing import Literal
 
@@ -202,6 +203,11 @@ def check_wakes(model: Model, rows: dict[str, int]) -> None:
                 raise Mismatch(
                     f"a {recovery.state} recovery changed {recovery.moves} times, but has {waiting} outbox rows"
                 )
+
+
+def check_counts(model: Model, counts: dict[str, int]) -> None:
+    """Raises Mismatch if the counts of tickets differ from the tickets. No ticket of the model closes automatically."""
+    _check_equal("the counts of tickets", counts, dict(Counter(ticket.status.lower() for ticket in model.tickets)))
 
 
 def check_actions(model: Model, ticket: Ticket, caller: str, found: dict[str, str]) -> None:

@@ -190,6 +190,11 @@ class Lifecycle(RuleBasedStateMachine):
                 self.fail(f"another organization's {caller} got {reason or 'a success'} for GetTicket")
         self.check()
 
+    def counts_are_folded(self, chance: Random) -> None:
+        """Some or all changes of the counts are folded. The counts stay the same."""
+        self.run(self.world.fold_counts(chance.randint(1, 5)))
+        self.check()
+
     def a_form_is_read(self, chance: Random) -> None:
         """The link of a form shows the form's state, and nothing that only the team may read."""
         forms = [each for ticket in self.model.tickets for each in ticket.recoveries if each.kind == "FORM"]
@@ -230,7 +235,7 @@ class Lifecycle(RuleBasedStateMachine):
         """Finds an order of the actions that explains their outcomes and the tickets that are now read, or fails."""
         self.turn += 1
         caller = (*_TEAM,)[self.turn % len(_TEAM)]
-        listed, self.seen, rows = self.run(self._observe(caller, thoroughly=thoroughly))
+        listed, self.seen, rows, counts = self.run(self._observe(caller, thoroughly=thoroughly))
         complaints: list[str] = []
         explained = _find_explanation(self.model, pairs or [], self.seen, complaints)
         if explained is None:
@@ -239,6 +244,7 @@ class Lifecycle(RuleBasedStateMachine):
             self.model = explained
         try:
             comparing.check_wakes(self.model, rows)
+            comparing.check_counts(self.model, counts)
             for ticket in self.model.tickets:
                 comparing.check_actions(self.model, ticket, caller, actions(listed[ticket.name]))
         except Mismatch as mismatch:
@@ -251,8 +257,8 @@ class Lifecycle(RuleBasedStateMachine):
 
     async def _observe(
         self, caller: str, *, thoroughly: bool
-    ) -> tuple[dict[str, Ticket], dict[str, ObservedTicket], dict[str, int]]:
-        """Returns the tickets as listed for `caller`, everything about each, and the outbox rows by recovery.
+    ) -> tuple[dict[str, Ticket], dict[str, ObservedTicket], dict[str, int], dict[str, int]]:
+        """Returns the tickets as listed for `caller`, everything about each, the outbox rows, and the counts.
 
         Only changed tickets are read again, unless `thoroughly` is set.
         """
@@ -265,7 +271,7 @@ class Lifecycle(RuleBasedStateMachine):
                     self.fail(f"{name} is listed as {ticket}, but read as {seen[name].ticket}")
             else:
                 seen[name] = before
-        return listed, seen, dict(await self.world.wakes())
+        return listed, seen, dict(await self.world.wakes()), await self.world.counts(caller)
 
     async def _call_from_other_organization(self, caller: str, request: Any) -> str:  # noqa: ANN401 - a message of any type
         try:
@@ -304,6 +310,7 @@ _STEPS: Final[dict[Callable[[Lifecycle, Random], None], int]] = {
     Lifecycle.time_passes: 2,
     Lifecycle.a_toggle_is_changed: 1,
     Lifecycle.another_organization_calls: 1,
+    Lifecycle.counts_are_folded: 1,
     Lifecycle.a_form_is_read: 1,
 }
 """The steps with their relative weights."""

@@ -27,6 +27,7 @@ from care.v1.recovery_pb2 import Contact, Recovery
 from care.v1.ticket_pb2 import Ticket
 from care_client.client import CareClient
 from care_client.errors import CareError, care_errors
+from care_service.storage.ticket_counts import TicketCountKeeper
 from tests.property.model.actions import (
     AGENTS,
     BY_CHAT,
@@ -244,6 +245,18 @@ class World:
         )
         answer = await self._client.tickets.ListTickets(request, metadata=self._metadata(caller))
         return {ticket.name: ticket for ticket in answer.tickets}
+
+    async def counts(self, caller: str) -> dict[str, int]:
+        """Returns the number of tickets by their stage in lower case, as CountTickets names it."""
+        request = tickets.CountTicketsRequest(parent=self.tenant.name)
+        answer = await self._client.tickets.CountTickets(request, metadata=self._metadata(caller))
+        counts = {field.name: getattr(answer, field.name) for field in answer.DESCRIPTOR.fields}
+        assert counts.pop("total") == sum(counts.values())
+        return {stage: number for stage, number in counts.items() if number}
+
+    async def fold_counts(self, limit: int) -> None:
+        """Folds changes into the counts of tickets, as the service does every ten seconds."""
+        await TicketCountKeeper(self.care.database).fold(limit)
 
     async def wakes(self) -> Counter[str]:
         """Returns the number of outbox rows by recovery id. Without a Temporal server, no row is removed."""

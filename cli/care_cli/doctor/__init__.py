@@ -1,1 +1,1 @@
-"""`care doctor`: finds workflows that must run and do not."""
+"""The operator's checks: `care doctor` finds what is missing or wrong, and `care recount` corrects counts."""

@@ -1,4 +1,4 @@
-"""Database access and output of `care outbox`."""
+"""Database access of the operator's commands, and the output of `care outbox`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -14,7 +15,8 @@ from care_dev.stack.errors import StackError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from care_service.storage.outbox import Outbox, Parked
+    from care_service.storage.database import Database
+    from care_service.storage.outbox import Parked
 
 T = TypeVar("T")
 
@@ -34,25 +36,34 @@ def database_url(home: Path) -> str:
 
 def parked(url: str, organization: str | None, limit: int) -> Sequence[Parked]:
     """Returns at most `limit` parked rows, in the order in which they were parked."""
-    return _with_outbox(url, lambda outbox: outbox.parked(organization, limit))
+    from care_service.storage.outbox import Outbox
+
+    return with_database(url, lambda database: Outbox(database).parked(organization, limit))
 
 
 def unpark(url: str, organization: str | None, ids: Sequence[int] | None) -> int:
     """Makes parked rows due again: those with `ids`, or all. Returns their number."""
-    return _with_outbox(url, lambda outbox: outbox.unpark(organization, ids))
+    from care_service.storage.outbox import Outbox
+
+    return with_database(url, lambda database: Outbox(database).unpark(organization, ids))
 
 
-def _with_outbox(url: str, work: Callable[[Outbox], Awaitable[T]]) -> T:
+def with_database(
+    url: str, work: Callable[[Database], Awaitable[T]], statement_timeout: timedelta = timedelta(seconds=10)
+) -> T:
+    """Returns the result of `work`. A `statement_timeout` of zero means no limit.
+
+    Raises StackError if the database can't be reached, or is not one of this version.
+    """
     from sqlalchemy.exc import SQLAlchemyError
 
     from care_rules.refusals import Refusal
     from care_service.storage.database import Database
-    from care_service.storage.outbox import Outbox
 
     async def run() -> T:
-        database = Database(url, calls=1, reads=0)
+        database = Database(url, calls=1, reads=0, statement_timeout=statement_timeout)
         try:
-            return await work(Outbox(database))
+            return await work(database)
         finally:
             await database.close()
 

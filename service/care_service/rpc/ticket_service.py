@@ -17,7 +17,7 @@ from care_rules.entities.ticket import Priority
 from care_rules.filters.schema import read_filter
 from care_rules.filters.tickets import TICKET_FIELDS
 from care_rules.names import Child, ReviewName, TicketName
-from care_rules.queries import TicketQuery
+from care_rules.queries import TicketQuery, TotalSize
 from care_rules.refusals import Violation, invalid
 from care_rules.snapshot import TicketSnapshot
 from care_service.rpc import convert, enums, list_queries, page_tokens
@@ -131,9 +131,9 @@ class TicketHandlers(ticket_service_pb2_grpc.TicketServiceServicer):
         after = list_queries.read_ticket_token(request.page_token, scope, order)
         query = TicketQuery(organization, size + 1, condition, order, after)
         views = await self._reader.tickets(query)
-        total = 0
+        total = TotalSize(0, is_exact=False)
         if request.include_total_size:
-            total = (await self._reader.count_tickets(organization, condition)).total
+            total = await self._reader.total_size(organization, condition)
         own = None
         if is_full and caller.is_agent and organization is not None:
             own = await self._reader.agent(organization, caller.id)
@@ -143,7 +143,9 @@ class TicketHandlers(ticket_service_pb2_grpc.TicketServiceServicer):
             lambda view: full_ticket(view, caller, own) if is_full else basic_ticket(view),
             lambda view: list_queries.ticket_token(scope, order, view.ticket),
         )
-        return pb.ListTicketsResponse(tickets=page, next_page_token=token, total_size=total)
+        return pb.ListTicketsResponse(
+            tickets=page, next_page_token=token, total_size=total.tickets, total_size_exact=total.is_exact
+        )
 
     async def CountTickets(self, request: pb.CountTicketsRequest, context: Context) -> pb.CountTicketsResponse:
         """See the contract."""

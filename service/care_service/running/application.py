@@ -23,6 +23,7 @@ from care_service.running.addresses import require_free_address
 from care_service.running.background import keep_running
 from care_service.running.configuration import ServiceSettings
 from care_service.running.database_watch import DatabaseWatch, ping
+from care_service.running.folding import fold_count_changes
 from care_service.running.gauges import measure
 from care_service.running.preparing import prepare
 from care_service.running.purging import purge_expired_responses
@@ -33,6 +34,7 @@ from care_service.storage.feed import PostgresFeed
 from care_service.storage.outbox import Outbox
 from care_service.storage.reader import PostgresReader
 from care_service.storage.stored_responses import StoredResponses
+from care_service.storage.ticket_counts import TicketCountKeeper
 from care_service.storage.tickets import PostgresTickets
 from care_service.tokens.issuer_keys import TokenKeys, open_keys
 from care_service.usecases.links import Links
@@ -112,6 +114,7 @@ async def service(
         port = await server.start(str(settings.grpc_address), credentials)
         tasks_by_name: dict[str, Callable[[], Awaitable[None]]] = {
             "purging": partial(purge_expired_responses, StoredResponses(database), clock, metrics),
+            "folding": partial(fold_count_changes, TicketCountKeeper(database), metrics),
             "database watch": partial(watch.run, server.health.set_database_state),
             "measuring": partial(measure, metrics, database, Outbox(watch_database)),
             "token keys": keys.run,

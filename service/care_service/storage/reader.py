@@ -21,9 +21,9 @@ from care_rules.filters.conditions import Condition
 from care_rules.lifecycle import RecoveryState
 from care_rules.names import RecoveryName, TicketName
 from care_rules.organizations import Location, Organization
-from care_rules.queries import ReviewQuery, TicketCounts, TicketQuery
+from care_rules.queries import LARGEST_TOTAL, ReviewQuery, TicketCounts, TicketQuery, TotalSize
 from care_rules.settings import SettingsRevision
-from care_service.storage import loads, review_lists, tables, ticket_plans
+from care_service.storage import loads, review_lists, tables, ticket_counts, ticket_plans
 from care_service.storage.compiled import compile_statement
 from care_service.storage.database import Database
 from care_service.storage.rows import (
@@ -92,10 +92,27 @@ class PostgresReader:
 
     async def count_tickets(self, organization: str | None, condition: Condition) -> TicketCounts:
         """See Reader."""
+        if ticket_counts.can_count(condition):
+            return await self._kept_counts(organization, condition)
         async with self._database.searches() as connection:
             statement, few = await ticket_plans.count_statement(connection, organization, condition)
             async with nullcontext() if few else ticket_plans.all_joins(connection):
                 rows = await statement.fetch(connection)
+        return TicketCounts.by_stage(dict(map(tuple, rows)))
+
+    async def total_size(self, organization: str | None, condition: Condition) -> TotalSize:
+        """See Reader."""
+        if ticket_counts.can_count(condition):
+            return TotalSize((await self._kept_counts(organization, condition)).total, is_exact=True)
+        async with self._database.searches() as connection:
+            statement = await ticket_plans.total_statement(connection, organization, condition, LARGEST_TOTAL + 1)
+            found = (await statement.fetch(connection))[0][0]
+        return TotalSize(min(found, LARGEST_TOTAL), is_exact=found <= LARGEST_TOTAL)
+
+    async def _kept_counts(self, organization: str | None, condition: Condition) -> TicketCounts:
+        statement = ticket_plans.kept_counts_statement(organization, condition)
+        async with self._database.reads() as connection:
+            rows = await statement.fetch(connection)
         return TicketCounts.by_stage(dict(map(tuple, rows)))
 
     async def activities(self, name: TicketName, after: int | None, limit: int) -> Sequence[Activity]:

@@ -1,4 +1,4 @@
-"""The statements that list and count tickets. docs/decisions/0010-finding-tickets.md says how they use the indexes."""
+"""The statements that list tickets. docs/decisions/0010-finding-tickets.md says how they use the indexes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from sqlalchemy import (
     Select,
     and_,
     exists,
-    func,
     or_,
     select,
     true,
@@ -81,7 +80,7 @@ def candidates_statements(query: TicketQuery) -> list[Select[Any]]:
 
     Returns an empty list if reading in order is best for any number.
     """
-    predicate = _predicate(query.condition, query.organization)
+    predicate = ticket_predicate(query.condition, query.organization)
     if all(branch.predicate == Conjunction() for branch in _branches(query, predicate)):
         return []
     if query.organization is not None and query.order[0].field is OrderField.NUMBER and is_in_order(predicate):
@@ -95,7 +94,7 @@ def list_statement(query: TicketQuery, *, gather: bool) -> Select[Any]:
     It reads tickets in order until the page is full, which is best if many tickets match the filter. With `gather`, it
     first finds all matching tickets and sorts them, which is best if few match.
     """
-    predicate = _predicate(query.condition, query.organization)
+    predicate = ticket_predicate(query.condition, query.organization)
     if gather:
         finds = [_matches(query, _Branch({}, part, None)) for part in split_alternatives(predicate)]
         all_keys = (
@@ -128,27 +127,8 @@ def list_statement(query: TicketQuery, *, gather: bool) -> Select[Any]:
     )
 
 
-def counted_statements(organization: str | None, condition: Condition) -> list[Select[Any]]:
-    """Returns statements for all tickets to count, to estimate their number; an empty list without a filter."""
-    predicate = _predicate(condition, organization)
-    if predicate == Conjunction():
-        return []
-    return [_counted(organization, part) for part in split_alternatives(predicate)]
-
-
-def count_statement(organization: str | None, condition: Condition, *, gather: bool) -> Select[Any]:
-    """Returns the statement for the stages that occur, each with its number of tickets.
-
-    It reads every ticket once, which is best if many tickets match the filter. With `gather`, it finds each part of an
-    OR by the index for that part, which is best if few match.
-    """
-    predicate = _predicate(condition, organization)
-    finds = [_counted(organization, part) for part in (split_alternatives(predicate) if gather else [predicate])]
-    found = (union(*finds) if finds[1:] else finds[0]).subquery("found")
-    return select(found.c.stage, func.count()).group_by(found.c.stage)
-
-
-def _counted(organization: str | None, predicate: Predicate) -> Select[Any]:
+def keys_statement(organization: str | None, predicate: Predicate) -> Select[Any]:
+    """Returns the statement for all tickets that meet a predicate: organization, number and stage."""
     columns = _T.organization, _T.number, _T.stage
     return _of_organization(select(*columns).select_from(_sources(predicate)), organization, predicate)
 
@@ -194,7 +174,7 @@ def _branches(query: TicketQuery, predicate: Predicate) -> list[_Branch]:
 
 def ticket_condition(condition: Condition, organization: str | None) -> ColumnElement[bool] | None:
     """Returns a filter as a condition on the tickets of another statement; None if every ticket matches."""
-    predicate = _predicate(condition, organization)
+    predicate = ticket_predicate(condition, organization)
     if predicate == Conjunction():
         return None
     if not needs_terms(predicate):
@@ -292,7 +272,8 @@ def _column(columns: Any, key: OrderKey) -> ColumnElement[Any]:  # noqa: ANN401 
     return found
 
 
-def _predicate(condition: Condition, organization: str | None) -> Predicate:
+def ticket_predicate(condition: Condition, organization: str | None) -> Predicate:
+    """Returns a filter as a predicate on tickets and their terms."""
     return to_normal_form(condition, lambda leaf, negated: _leaf(leaf, organization, negated=negated))
 
 
@@ -301,7 +282,7 @@ def _leaf(condition: Condition, organization: str | None, *, negated: bool) -> P
         case OneOf():
             return _one_of(condition, negated=negated)
         case HasValue():
-            return _present(condition.field, organization, negated=negated)
+            return _present(condition, organization, negated=negated)
         case NameEquals():
             found = name_equals(organization, _T.organization, _NAMES[condition.field], condition, negated)
             return Sql(found, needs_terms=condition.field != "assignee", in_order=not negated)
@@ -336,11 +317,8 @@ _NAMES: Final[dict[str, ColumnElement[Any]]] = {
 
 def _one_of(condition: OneOf, *, negated: bool) -> Predicate:
     match condition.field:
-        case "status":
-            stages = (stages_of_status(TicketStatus(status)) for status in condition.values)
-            return _stages(frozenset[str]().union(*stages), negated=negated)
-        case "close_reason":
-            return _stages(condition.values, negated=negated)
+        case "status" | "close_reason":
+            return stages_where(_T.stage, condition, negated=negated)
         case "priority":
             ranks = {_RANKS[value] for value in condition.values}
             return Values(
@@ -354,14 +332,21 @@ def _one_of(condition: OneOf, *, negated: bool) -> Predicate:
             raise AssertionError(f"no SQL for the condition {condition}")
 
 
-def _stages(stages: frozenset[str], *, negated: bool) -> Predicate:
-    return Values(_T.stage, "stage", _STAGES - stages if negated else _STAGES & stages, _STAGES)
+def stages_where(stage: ColumnElement[str], condition: OneOf | HasValue, *, negated: bool) -> Values:
+    """Returns a condition on the status or the close reason as a condition on a column for the stage."""
+    if isinstance(condition, HasValue):
+        stages: frozenset[str] = CLOSED_STAGES
+    elif condition.field == "status":
+        stages = frozenset().union(*(stages_of_status(TicketStatus(status)) for status in condition.values))
+    else:
+        stages = condition.values
+    return Values(stage, "stage", _STAGES - stages if negated else _STAGES & stages, _STAGES)
 
 
-def _present(field: str, organization: str | None, *, negated: bool) -> Predicate:
-    match field:
+def _present(condition: HasValue, organization: str | None, *, negated: bool) -> Predicate:
+    match field := condition.field:
         case "close_reason":
-            return _stages(CLOSED_STAGES, negated=negated)
+            return stages_where(_T.stage, condition, negated=negated)
         case "labels" if negated:
             return Sql(_T.labels == [])
         case "labels":

@@ -9,7 +9,7 @@ from typing import Final
 
 from care_rules.filters.conditions import Condition
 from care_rules.queries import TicketQuery
-from care_service.storage import ticket_lists
+from care_service.storage import count_statements, ticket_counts, ticket_lists
 from care_service.storage.compiled import Compiled, compile_statement
 from care_service.storage.database import JOINS
 from care_service.storage.pool import Connection
@@ -39,6 +39,21 @@ async def count_statement(
     return _count(organization, condition, few), few
 
 
+async def total_statement(
+    connection: Connection, organization: str | None, condition: Condition, limit: int
+) -> Compiled:
+    """Returns the statement for the number of tickets. It stops at `limit`."""
+    counted = _counted(organization, condition)
+    few = bool(counted) and await _are_few(connection, counted)
+    return compile_statement(count_statements.total_statement(organization, condition, limit, gather=few))
+
+
+@lru_cache(_CACHED)
+def kept_counts_statement(organization: str | None, condition: Condition) -> Compiled:
+    """Returns the statement for counts that are kept, for a filter of `ticket_counts.can_count`."""
+    return compile_statement(ticket_counts.counts_statement(organization, condition))
+
+
 @lru_cache(_CACHED)
 def _candidates(query: TicketQuery) -> tuple[Compiled, ...]:
     return tuple(map(compile_statement, ticket_lists.candidates_statements(query)))
@@ -51,12 +66,12 @@ def _page(query: TicketQuery, gather: bool) -> Compiled:
 
 @lru_cache(_CACHED)
 def _counted(organization: str | None, condition: Condition) -> tuple[Compiled, ...]:
-    return tuple(map(compile_statement, ticket_lists.counted_statements(organization, condition)))
+    return tuple(map(compile_statement, count_statements.counted_statements(organization, condition)))
 
 
 @lru_cache(_CACHED)
 def _count(organization: str | None, condition: Condition, gather: bool) -> Compiled:
-    return compile_statement(ticket_lists.count_statement(organization, condition, gather=gather))
+    return compile_statement(count_statements.count_statement(organization, condition, gather=gather))
 
 
 async def _are_few(connection: Connection, candidates: Sequence[Compiled]) -> bool:

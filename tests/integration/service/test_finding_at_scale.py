@@ -14,10 +14,10 @@ from care_rules.filters.conditions import Condition
 from care_rules.filters.reviews import REVIEW_FIELDS
 from care_rules.filters.schema import read_filter
 from care_rules.filters.tickets import TICKET_FIELDS
-from care_rules.queries import ReviewPlace, ReviewQuery, TicketPlace, TicketQuery
+from care_rules.queries import LARGEST_TOTAL, ReviewPlace, ReviewQuery, TicketPlace, TicketQuery, TotalSize
 from care_service.rpc.fields import Fields
 from care_service.rpc.list_queries import read_order
-from care_service.storage import review_lists, ticket_plans
+from care_service.storage import review_lists, ticket_counts, ticket_plans
 from care_service.storage.compiled import Compiled, compile_statement
 from care_service.storage.database import Database
 from care_service.storage.reader import PostgresReader
@@ -33,7 +33,7 @@ LITTLE = MILLION // 40
 tables, and the estimate may be wrong. Most pages read hundreds or a few thousand."""
 MORE = MILLION // 8
 """The same limit if no index has both filter and order, and too many tickets match to be gathered."""
-LARGE_TABLES = {"tickets", "ticket_terms", "reviews", "recoveries"}
+LARGE_TABLES = frozenset({"tickets", "ticket_terms", "reviews", "recoveries"})
 ORDERS = [
     "",
     "number",
@@ -183,16 +183,24 @@ async def assert_count_reads_little(database: Database, organization: str | None
 
 
 async def assert_reads_little(
-    database: Database, statement: Compiled, *, any_joins: bool = False, at_most: int = LITTLE
+    database: Database,
+    statement: Compiled,
+    *,
+    any_joins: bool = False,
+    at_most: int = LITTLE,
+    scanned_tables: frozenset[str] = frozenset(),
 ) -> None:
-    """Runs a statement and checks the number of rows that each scan of its plan visited."""
+    """Runs a statement and checks the number of rows that each scan of its plan visited.
+
+    Of the large tables, only those in `scanned_tables` may be read without an index.
+    """
     async with database.reads() as connection, ticket_plans.all_joins(connection) if any_joins else nullcontext():
         found = (await explain(statement, "(ANALYZE, FORMAT JSON)").fetch(connection))[0][0]
     plan = json.loads(found)[0]["Plan"]
     read = 0.0
     for node in _nodes(plan):
         if node["Node Type"] == "Seq Scan":
-            assert node["Relation Name"] not in LARGE_TABLES, plan
+            assert node["Relation Name"] not in LARGE_TABLES - scanned_tables, plan
         if "Scan" in node["Node Type"] and node["Node Type"] not in {"CTE Scan", "Subquery Scan", "Bitmap Heap Scan"}:
             removed = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
             read += (node["Actual Rows"] + removed) * node["Actual Loops"]
@@ -249,6 +257,19 @@ async def test_few_tickets_of_all_organizations_are_counted_by_reading_little(
     await assert_count_reads_little(million, None, read_filter(filter_text, TICKET_FIELDS))
 
 
+@pytest.mark.parametrize("organization", [BIG, "medium"])
+@pytest.mark.parametrize("filter_text", TICKETS, ids=[each or "everything" for each in TICKETS])
+async def test_a_total_size_reads_little(million: Database, filter_text: str, organization: str) -> None:
+    condition = read_filter(filter_text.replace(O, f"organizations/{organization}"), TICKET_FIELDS)
+    if ticket_counts.can_count(condition):
+        await assert_reads_little(million, ticket_plans.kept_counts_statement(organization, condition))
+        return
+    async with million.reads() as connection:
+        statement = await ticket_plans.total_statement(connection, organization, condition, LARGEST_TOTAL + 1)
+    # A scan ends at the limit. It is a good plan if every few rows match.
+    await assert_reads_little(million, statement, at_most=MORE, scanned_tables=LARGE_TABLES)
+
+
 @pytest.mark.parametrize("filter_text", REVIEWS, ids=[each or "everything" for each in REVIEWS])
 @pytest.mark.parametrize("organization", [BIG, None], ids=["of one", "of all"])
 async def test_a_page_of_reviews_reads_little(million: Database, organization: str | None, filter_text: str) -> None:
@@ -275,6 +296,15 @@ async def test_a_million_tickets_are_counted(million: Database) -> None:
     assert counts.total == MILLION
     # Every nineteenth of the first 950,000 tickets, which are closed.
     assert (counts.closed, counts.auto_closed) == (900_000, 50_000)
+
+
+async def test_the_tickets_of_a_location_are_counted(million: Database) -> None:
+    condition = read_filter(f"status = CLOSED location = {O}/locations/l7", TICKET_FIELDS)
+    closed = [number for number in range(1, 950_001) if number % 53 == 7]
+    total = await PostgresReader(million).total_size(BIG, condition)
+    assert total == TotalSize(len(closed), is_exact=True)
+    counts = await PostgresReader(million).count_tickets(BIG, condition)
+    assert counts.auto_closed == sum(number % 19 == 0 for number in closed)
 
 
 async def test_a_small_organization_does_not_read_the_big_ones(million: Database) -> None:

@@ -61,6 +61,7 @@ def tables(connection: Connection) -> list[Table]:
 def fill(connection: Connection) -> dict[str, dict[str, object]]:
     """Inserts one row into each table, with a value for each column that PostgreSQL does not fill. Returns the rows."""
     filled = {}
+    connection.execute(text("SET session_replication_role = replica"))  # no trigger inserts more rows
     for table in tables(connection):
         row = {
             column.name: next(value for kind, value in VALUES if isinstance(column.type, kind))
@@ -69,6 +70,7 @@ def fill(connection: Connection) -> dict[str, dict[str, object]]:
         }
         connection.execute(table.insert().values(row))
         filled[table.name] = row
+    connection.execute(text("RESET session_replication_role"))
     connection.commit()
     return filled
 
@@ -194,5 +196,70 @@ async def test_a_migration_has_no_statement_timeout(server: postgres.Server) -> 
     await upgrading
     async with database.driver() as connection:
         assert await connection.fetchval("SHOW statement_timeout") == "50ms"
+    await database.close()
+    await other.close()
+
+
+async def test_a_migration_counts_tickets_while_another_release_writes(server: postgres.Server) -> None:
+    """A transaction that is open when the migration starts is counted, and so is one that starts meanwhile."""
+    url = server.create_database(f"migrations{next(_numbers)}")
+    database, other = Database(url), Database(url)
+    await upgrade(database.engine, "0012")
+    stages = ["OPEN", "OPEN", "IN_PROGRESS", "RESOLVED"]
+
+    def put(connection: Connection) -> None:
+        row = fill(connection)["tickets"]
+        tickets = next(table for table in tables(connection) if table.name == "tickets")
+        connection.execute(tickets.delete())
+        for number, status in enumerate(stages, 1):
+            location = "soho" if number % 2 else "camden"
+            new = {"number": number, "status": status, "close_reason": None, "location": location}
+            connection.execute(tickets.insert().values(row | new | {"review_id": None, "follow_up_of": None}))
+        connection.commit()
+
+    async with database.engine.connect() as connection:
+        await connection.run_sync(put)
+
+    async def count_waiting() -> int:
+        async with other.driver() as watcher:
+            query = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'tickets'::REGCLASS"
+            return int(await watcher.fetchval(query))
+
+    async with other.driver() as writer:
+        transaction = writer.transaction()
+        await transaction.start()
+        await writer.execute("UPDATE tickets SET status = 'RESOLVED' WHERE number = 1")
+        upgrading = asyncio.ensure_future(upgrade(database.engine, "0013"))
+
+        async def waits() -> bool:
+            return await count_waiting() == 1
+
+        await eventually("a migration that waits for the writer", waits)
+
+        async def write() -> None:
+            async with other.driver() as second:
+                await second.execute("UPDATE tickets SET status = 'IN_PROGRESS' WHERE number = 2")
+
+        writing = asyncio.ensure_future(write())
+
+        async def both_wait() -> bool:
+            return await count_waiting() == 2
+
+        await eventually("a writer that waits for the migration", both_wait)
+        await transaction.commit()
+    await asyncio.gather(upgrading, writing)
+    async with other.driver() as reader:
+        rows = await reader.fetch("SELECT location, stage, tickets FROM ticket_counts ORDER BY location, stage")
+        assert [tuple(row) for row in rows] == [
+            ("camden", "OPEN", 1),
+            ("camden", "RESOLVED", 1),
+            ("soho", "IN_PROGRESS", 1),
+            ("soho", "RESOLVED", 1),
+        ]
+        rows = await reader.fetch("SELECT location, stage, difference FROM ticket_count_changes ORDER BY id")
+        assert [tuple(row) for row in rows] == [("camden", "OPEN", -1), ("camden", "IN_PROGRESS", 1)]
+    await downgrade(database.engine, "0012")
+    async with other.driver() as writer:
+        assert await writer.execute("UPDATE tickets SET status = 'RESOLVED'") == "UPDATE 4"
     await database.close()
     await other.close()

@@ -54,7 +54,7 @@ async def test_the_migrations_create_exactly_the_tables_of_the_metadata(service:
         assert await connection.run_sync(differences) == []
 
 
-async def test_the_migrations_create_the_conditions_and_computed_columns_of_the_metadata(
+async def test_the_migrations_create_the_conditions_computed_columns_and_triggers_of_the_metadata(
     server: postgres.Server,
 ) -> None:
     """`compare_metadata` does not compare them."""
@@ -70,6 +70,10 @@ async def test_the_migrations_create_the_conditions_and_computed_columns_of_the_
                     "SELECT table_name, column_name, coalesce(generation_expression, '')"
                     " FROM information_schema.columns"
                     " WHERE table_schema = 'public' AND table_name <> 'alembic_version' ORDER BY 1, 2"
+                ),
+                await connection.fetch(
+                    "SELECT pg_get_triggerdef(t.oid), regexp_replace(p.prosrc, '\\s+', ' ', 'g')"
+                    " FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid WHERE NOT tgisinternal ORDER BY tgname"
                 ),
             ]
         return [[tuple(row) for row in rows] for rows in found]

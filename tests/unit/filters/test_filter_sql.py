@@ -22,7 +22,7 @@ from care_rules.names import BadNameError
 from care_rules.queries import OrderField, OrderKey, ReviewQuery, TicketQuery, complete_order
 from care_service.rpc.fields import Fields
 from care_service.rpc.list_queries import read_order, read_ticket_token, ticket_token
-from care_service.storage import review_lists, tables, ticket_lists
+from care_service.storage import count_statements, review_lists, tables, ticket_lists
 from tests.support.sample_tickets import TICKET
 
 PROTOS = Path(__file__).parents[3] / "protos" / "care" / "v1"
@@ -89,7 +89,7 @@ def test_tickets_are_listed_counted_and_watched_by(name: str) -> None:
             condition = read_filter(f"NOT (soup {text})", TICKET_FIELDS)
             query = TicketQuery(organization, 50, condition)
             sql(ticket_lists.list_statement(query, gather=False))
-            sql(ticket_lists.count_statement(organization, condition, gather=True))
+            sql(count_statements.count_statement(organization, condition, gather=True))
             ticket_lists.ticket_condition(condition, organization)
 
 

@@ -95,6 +95,52 @@ EDITS: Final = (
         (f"{_SERVICE}/test_purging.py",),
     ),
     Edit(
+        "two folds wait for each other",
+        f"{_STORAGE}/ticket_counts.py",
+        "LIMIT $1 FOR UPDATE SKIP LOCKED",
+        "LIMIT $1 FOR UPDATE",
+        (f"{_SERVICE}/test_ticket_counts.py::test_folds_do_not_wait_for_each_others_changes",),
+    ),
+    Edit(
+        "a fold replaces the counts",
+        f"{_STORAGE}/ticket_counts.py",
+        """FROM folded
+      GROUP BY organization, location, stage HAVING sum(difference) <> 0 ORDER BY organization, location, stage
+      ON CONFLICT (organization, location, stage) DO UPDATE SET tickets = t.tickets + excluded.tickets""",
+        """FROM folded
+      GROUP BY organization, location, stage HAVING sum(difference) <> 0 ORDER BY organization, location, stage
+      ON CONFLICT (organization, location, stage) DO UPDATE SET tickets = excluded.tickets""",
+        (f"{_SERVICE}/test_ticket_counts.py::test_folding_keeps_the_counts_and_removes_the_changes",),
+    ),
+    Edit(
+        "counts leave out what was not folded",
+        f"{_STORAGE}/ticket_counts.py",
+        "        _part(changes, changes.c.difference.cast(BigInteger), organization, condition),\n",
+        "",
+        (f"{_SERVICE}/test_ticket_counts.py::test_folding_keeps_the_counts_and_removes_the_changes",),
+    ),
+    Edit(
+        "counts of a filter on the priority ignore the priority",
+        f"{_STORAGE}/ticket_counts.py",
+        "            return condition.field in _COUNTED_FIELDS\n",
+        "            return True\n",
+        (f"{_SERVICE}/test_ticket_counts.py::test_a_total_size_that_needs_reading_stops_at_its_limit_and_says_so",),
+    ),
+    Edit(
+        "a total size that stopped at its limit is said to be exact",
+        f"{_STORAGE}/reader.py",
+        "is_exact=found <= LARGEST_TOTAL",
+        "is_exact=True",
+        (f"{_SERVICE}/test_ticket_counts.py::test_a_total_size_that_needs_reading_stops_at_its_limit_and_says_so",),
+    ),
+    Edit(
+        "two corrections of the counts at once correct twice",
+        f"{_STORAGE}/ticket_counts.py",
+        "            await connection.execute(LOCK)\n",
+        "",
+        (f"{_SERVICE}/test_ticket_counts.py::test_two_corrections_at_once_correct_once",),
+    ),
+    Edit(
         "two relays claim the same outbox rows",
         f"{_STORAGE}/outbox.py",
         "UPDATE outbox o SET claim_time = now() + $2::INTERVAL, attempts",

@@ -223,8 +223,8 @@ class ListTicketsRequest(_message.Message):
     first field is descending, else in ascending order.
     """
     include_total_size: _builtins.bool
-    """Whether to return `total_size`. Counting reads all tickets that match the filter, so it is slower than reading a
-    page.
+    """Whether to return `total_size`. If the filter has other fields than `status`, `close_reason` and `location`,
+    counting reads the tickets that match, so it can be slower than reading a page.
     """
     view: _ticket_pb2.TicketView.ValueType
     """Whether tickets have their `actions`: BASIC, the default, or FULL. May differ from page to page."""
@@ -256,10 +256,16 @@ class ListTicketsResponse(_message.Message):
     TICKETS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     TOTAL_SIZE_FIELD_NUMBER: _builtins.int
+    TOTAL_SIZE_EXACT_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """The `page_token` of the next page. Empty on the last page. Opaque."""
     total_size: _builtins.int
-    """The number of tickets that match the filter, on all pages. 0 unless requested."""
+    """The number of tickets that match the filter, on all pages. 0 unless requested. See `total_size_exact`."""
+    total_size_exact: _builtins.bool
+    """Whether `total_size` is exact. If false, more than `total_size` tickets match: counting stopped at 10,000. It never
+    stops for filters that have no other fields than `status`, `close_reason` and `location`. CountTickets never stops,
+    but can take seconds. False unless `total_size` is requested.
+    """
     @_builtins.property
     def tickets(self) -> _containers.RepeatedCompositeFieldContainer[_ticket_pb2.Ticket]:
         """The tickets of this page, in the requested view."""
@@ -270,10 +276,11 @@ class ListTicketsResponse(_message.Message):
         tickets: _abc.Iterable[_ticket_pb2.Ticket] | None = ...,
         next_page_token: _builtins.str = ...,
         total_size: _builtins.int = ...,
+        total_size_exact: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "tickets", b"tickets", "total_size", b"total_size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "tickets", b"tickets", "total_size", b"total_size", "total_size_exact", b"total_size_exact"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

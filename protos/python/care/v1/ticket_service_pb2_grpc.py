@@ -164,7 +164,7 @@ class TicketServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CountTickets(self, request, context):
-        """Counts the tickets of an organization by status. Errors: INVALID_FILTER.
+        """Counts the tickets of an organization by status. All numbers are exact. Errors: INVALID_FILTER.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -53,7 +53,7 @@ class TicketServiceStub:
     INVALID_FIELD, INVALID_FILTER, INVALID_PAGE_TOKEN.
     """
     CountTickets: _grpc.UnaryUnaryMultiCallable[_ticket_service_pb2.CountTicketsRequest, _ticket_service_pb2.CountTicketsResponse]
-    """Counts the tickets of an organization by status. Errors: INVALID_FILTER."""
+    """Counts the tickets of an organization by status. All numbers are exact. Errors: INVALID_FILTER."""
     UpdateTicket: _grpc.UnaryUnaryMultiCallable[_ticket_service_pb2.UpdateTicketRequest, _ticket_service_pb2.UpdateTicketResponse]
     """Changes the subject, description, priority, labels or external reference (AIP-134). Only the assignee may call it.
     If nothing changes, the call succeeds and adds no activity. Errors: INVALID_FIELD, also if the mask names an
@@ -140,7 +140,7 @@ class TicketServiceAsyncStub(TicketServiceStub):
     INVALID_FIELD, INVALID_FILTER, INVALID_PAGE_TOKEN.
     """
     CountTickets: _aio.UnaryUnaryMultiCallable[_ticket_service_pb2.CountTicketsRequest, _ticket_service_pb2.CountTicketsResponse]  # type: ignore[assignment]
-    """Counts the tickets of an organization by status. Errors: INVALID_FILTER."""
+    """Counts the tickets of an organization by status. All numbers are exact. Errors: INVALID_FILTER."""
     UpdateTicket: _aio.UnaryUnaryMultiCallable[_ticket_service_pb2.UpdateTicketRequest, _ticket_service_pb2.UpdateTicketResponse]  # type: ignore[assignment]
     """Changes the subject, description, priority, labels or external reference (AIP-134). Only the assignee may call it.
     If nothing changes, the call succeeds and adds no activity. Errors: INVALID_FIELD, also if the mask names an
@@ -248,7 +248,7 @@ class TicketServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ticket_service_pb2.CountTicketsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ticket_service_pb2.CountTicketsResponse, _abc.Awaitable[_ticket_service_pb2.CountTicketsResponse]]:
-        """Counts the tickets of an organization by status. Errors: INVALID_FILTER."""
+        """Counts the tickets of an organization by status. All numbers are exact. Errors: INVALID_FILTER."""
 
     @_abc_1.abstractmethod
     def UpdateTicket(

@@ -3,6 +3,7 @@
 from care_service.storage.tables.activity import activities
 from care_service.storage.tables.columns import XID8, metadata
 from care_service.storage.tables.conversation import deliveries, inbound_messages, messages
+from care_service.storage.tables.counts import ticket_count_changes, ticket_counts
 from care_service.storage.tables.directory import (
     agents,
     assignment_turns,
@@ -38,6 +39,8 @@ __all__ = [
     "requests",
     "reviews",
     "settings_revisions",
+    "ticket_count_changes",
+    "ticket_counts",
     "ticket_numbers",
     "ticket_terms",
     "tickets",

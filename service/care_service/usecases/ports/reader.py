@@ -22,7 +22,7 @@ from care_rules.filters.conditions import Condition
 from care_rules.lifecycle import RecoveryState
 from care_rules.names import RecoveryName, TicketName
 from care_rules.organizations import Location, Organization
-from care_rules.queries import ReviewQuery, TicketCounts, TicketQuery
+from care_rules.queries import ReviewQuery, TicketCounts, TicketQuery, TotalSize
 from care_rules.settings import SettingsRevision
 
 
@@ -67,6 +67,13 @@ class Reader(Protocol):
 
     async def count_tickets(self, organization: str | None, condition: Condition) -> TicketCounts:
         """Counts the tickets that match a filter, in all organizations if none is given."""
+        ...
+
+    async def total_size(self, organization: str | None, condition: Condition) -> TotalSize:
+        """Returns how many tickets match a filter, in all organizations if none is given.
+
+        Stops at `LARGEST_TOTAL` if it has to read the tickets: see `TotalSize`.
+        """
         ...
 
     async def activities(self, name: TicketName, after: int | None, limit: int) -> Sequence[Activity]:

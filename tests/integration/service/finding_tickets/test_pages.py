@@ -67,9 +67,11 @@ async def test_tickets_are_counted_by_status_and_closed_ones_by_who_closed_them(
 
 async def test_total_size_is_set_only_on_request(world: World) -> None:
     request = tickets.ListTicketsRequest(parent=world.tenant.name, page_size=2)
-    assert (await world.tenant.service.tickets.ListTickets(request)).total_size == 0
+    page = await world.tenant.service.tickets.ListTickets(request)
+    assert (page.total_size, page.total_size_exact) == (0, False)
     request.include_total_size = True
-    assert (await world.tenant.service.tickets.ListTickets(request)).total_size == 7
+    page = await world.tenant.service.tickets.ListTickets(request)
+    assert (page.total_size, page.total_size_exact) == (7, True)
 
 
 async def test_a_page_token_is_valid_only_for_its_filter_and_order(world: World) -> None:
