@@ -1,8 +1,9 @@
-"""A pool of asyncpg connections whose leases cost no event-loop turn and no round trip.
+"""A pool of asyncpg connections. Leasing a free one needs no iteration of the event loop and no round trip.
 
-The service leases a connection once or twice per call. `python -m benchmarks.leases` measures what other pools cost
-more per lease: asyncpg's about 80 µs of CPU, because it starts a task for each release; 180 µs with its reset, which is
-a round trip; SQLAlchemy's for asyncio about 160 µs. The statement itself takes about 70 µs.
+The service leases a connection once or twice per call. `python -m benchmarks.leases` compares the CPU time per lease
+with other pools. asyncpg's pool takes about 80 µs more without its reset, because it starts a task for each release.
+With its reset, which is a round trip, it takes 180 µs more. SQLAlchemy's asyncio pool takes about 160 µs more. The
+statement itself takes about 70 µs.
 """
 
 from __future__ import annotations
@@ -29,14 +30,17 @@ CONNECTION_ERRORS: Final = (
     asyncpg.CrashShutdownError,
 )
 """Errors after which a connection can't be used."""
-_CLOSED: Final = "the pool of connections is closed"
+_CLOSED: Final = "the connection pool is closed"
 
 
 class Pool:
-    """At most `size` connections. The one that was used last is used next, so that few of them are busy at low load."""
+    """Holds at most `size` connections.
+
+    The most recently released connection is used next, so that few connections are in use at low load.
+    """
 
     def __init__(self, connect: Callable[[], Awaitable[Connection]], size: int, wait: float) -> None:
-        """`connect` opens a connection. A lease waits at most `wait` seconds for one that is in use."""
+        """`connect` opens a connection. If all are in use, a lease waits at most `wait` seconds for one."""
         self.size: Final = size
         self._connect = connect
         self._wait = wait
@@ -97,7 +101,7 @@ class Pool:
         return await self._connected() if released is None else released
 
     def _abandon(self, waiter: asyncio.Future[Connection | None]) -> None:
-        """Ends a wait without a connection. One that came in the same moment goes to the next lease."""
+        """Stops waiting for a connection. If one was assigned at the same moment, it goes to the next lease."""
         if waiter in self._waiters:
             self._waiters.remove(waiter)
         elif waiter.done() and not waiter.cancelled() and waiter.exception() is None:
@@ -131,7 +135,7 @@ class Pool:
         self.release(connection)
 
     def _pass_on(self, connection: Connection | None) -> None:
-        """Gives a connection, or with None the right to open one, to the lease that has waited longest."""
+        """Gives `connection` to the lease that has waited longest. None gives it the right to open a connection."""
         while self._waiters:
             waiter = self._waiters.popleft()
             if not waiter.done():
@@ -146,7 +150,7 @@ class Pool:
         self._pass_on(None)
 
     async def close(self) -> None:
-        """Closes all idle connections now, and each connection in use when it is released. Ends all waits."""
+        """Closes all free connections now, and each connection in use when it is released. Ends all waits."""
         self._is_closed = True
         while self._waiters:
             waiter = self._waiters.popleft()
@@ -163,7 +167,10 @@ class Pool:
 
 
 class Lease:
-    """The lease of one connection: see `Pool.lease`. A class, because a generator would cost more than the lease."""
+    """The lease of one connection: see `Pool.lease`.
+
+    It is a class, because a generator-based context manager would cost more than the lease itself.
+    """
 
     __slots__ = ("_connection", "_pool")
 
