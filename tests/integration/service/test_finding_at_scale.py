@@ -22,7 +22,7 @@ from care_service.storage import review_lists, ticket_plans
 from care_service.storage.database import Database
 from care_service.storage.reader import PostgresReader
 from care_service.storage.row_estimates import Explain
-from tests.integration.service.many_tickets import BIG, MILLION, RARE_TICKET, fill
+from benchmarks.many_tickets import BIG, MILLION, RARE_TICKET, fill
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(3600), pytest.mark.xdist_group("million")]
 
