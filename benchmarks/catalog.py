@@ -118,7 +118,7 @@ START: Final = (
 )
 STACK: Final = (
     Row(
-        *("idle_stack", "The idle stack, without PostgreSQL and Temporal", "% of a core", (CARE,)),
+        *("idle_stack", "The idle stack, Care's parts alone", "% of a core", (CARE,)),
         goal=Goal(Bound.AT_MOST, 0.5, CARE),
         digits=2,
     ),
@@ -129,7 +129,7 @@ STACK: Final = (
     Row("recovery_worker_cpu", "Worker's CPU per recovery", "ms", (CARE, MINIMAL), (CARE, MINIMAL), digits=1),
     Row("recovery_temporal_cpu", "Temporal's CPU per recovery", "ms", (CARE, MINIMAL), (CARE, MINIMAL), digits=1),
     Row(
-        *("workflow_start", "From the commit to the workflow's start", "ms", (CARE, DIRECT), (CARE, DIRECT)),
+        *("workflow_start", "From commit to workflow start", "ms", (CARE, DIRECT), (CARE, DIRECT)),
         Goal(Bound.AT_MOST, 1.5),
         digits=2,
     ),

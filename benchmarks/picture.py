@@ -24,7 +24,7 @@ _WIDTH: Final = 960
 _TOP: Final = 64
 _ROW: Final = 40
 _BAR: Final = 11
-_LEFT: Final = 330
+_LEFT: Final = 270
 """Where the bars begin."""
 _LONGEST: Final = 300
 _STYLE: Final = """
@@ -82,13 +82,15 @@ def _row(row: Row, found: Figures, top: int) -> Iterator[str]:
         y, width = top + 4 + place * (_BAR + 2), _length(found[side].median, longest)
         is_met = judged is not None and row.goal.is_met(judged)
         kind = "other" if place else "met" if is_met else "missed"
-        label = f"{report.number(found[side].median, row.digits)} {side}"
+        label = f"{side}: {report.number(found[side].median, row.digits)}"
         yield f'<rect class="{kind}" x="{_LEFT}" y="{y}" width="{width}" height="{_BAR}"/>'
         yield f'<text class="small" x="{_LEFT + _LONGEST + 12}" y="{y + 10}">{escape(label)}</text>'
     x = _LEFT + _length(goal, longest)
     yield f'<line class="goal" x1="{x}" y1="{top + 1}" x2="{x}" y2="{top + 7 + _BAR}"/>'
-    text = escape(f"goal: {report.goal_text(row)}")
-    yield f'<text class="small" x="{_LEFT + _LONGEST + 150}" y="{top + 14}">{text}</text>'
+    text = f"goal {row.goal.bound} {row.goal.value:g}"
+    if not row.goal.side:
+        text = f"ratio {judged:.2f}, {text}"
+    yield f'<text class="small" x="{_LEFT + _LONGEST + 190}" y="{top + 14}">{text}</text>'
 
 
 def _goal_of_subject(row: Row, found: Figures) -> float:

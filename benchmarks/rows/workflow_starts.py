@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import partial
 from itertools import count
-from statistics import mean
+from statistics import median
 from time import perf_counter
 from typing import Final
 
@@ -18,7 +18,7 @@ from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSear
 
 from benchmarks.bench import Bench, Figures
 from benchmarks.catalog import CARE, DIRECT
-from benchmarks.measure import alternate
+from benchmarks.measure import Figure
 from benchmarks.rows.tickets import Team, open_care
 from benchmarks.servers import serve_care
 from care.v1.workflows_pb2 import TicketWorkflowInput
@@ -34,7 +34,7 @@ _ORGANIZATION: Final = SearchAttributeKey.for_keyword(ORGANIZATION_ATTRIBUTE)
 
 
 async def compare(bench: Bench, temporal: str) -> Figures:
-    """Measures both sides at a Temporal server."""
+    """Measures both sides at a Temporal server, one start after the other, so that none waits for earlier ones."""
     client = await Client.connect(temporal)
     with run_collector() as collector:
         url = bench.postgres.create_database("workflow_starts")
@@ -43,43 +43,38 @@ async def compare(bench: Bench, temporal: str) -> Figures:
             serve_care(url, bench.keys, temporal=temporal, variables=variables) as care,
             open_care(care, bench.keys) as team,
         ):
-            starts, indices = bench.effort.starts, count()
+            rounds: dict[str, list[float]] = {CARE: [], DIRECT: []}
+            indices = count()
+            for number in range(bench.effort.rounds + 1):
+                pairs = [
+                    (await _start_through_care(team, collector), await _start_directly(client, next(indices)))
+                    for _ in range(bench.effort.starts)
+                ]
+                if number > 0:  # the first round warms up
+                    rounds[CARE].append(median(through_care for through_care, _ in pairs))
+                    rounds[DIRECT].append(median(directly for _, directly in pairs))
+    return {side: Figure.of(found) for side, found in rounds.items()}
 
-            async def through_care() -> float:
-                return await _start_through_care(team, collector, starts)
 
-            async def directly() -> float:
-                return await _start_directly(client, indices, starts)
-
-            await through_care()
-            await directly()
-            return await alternate(bench.effort.rounds, {CARE: through_care, DIRECT: directly})
-
-
-async def _start_directly(client: Client, indices: count[int], number: int) -> float:
-    """Returns the mean duration of a start in milliseconds."""
+async def _start_directly(client: Client, index: int) -> float:
+    """Returns the duration of a start in milliseconds."""
     start = perf_counter()
-    for _ in range(number):
-        index = next(indices)
-        await client.start_workflow(
-            TICKET_WORKFLOW,
-            TicketWorkflowInput(ticket=f"organizations/direct/tickets/{index}"),
-            id=f"direct/{index}",
-            task_queue=_QUEUE,
-            static_summary=f"Ticket direct/{index}",
-            search_attributes=TypedSearchAttributes([SearchAttributePair(_ORGANIZATION, "direct")]),
-        )
-    return (perf_counter() - start) / number * 1e3
+    await client.start_workflow(
+        TICKET_WORKFLOW,
+        TicketWorkflowInput(ticket=f"organizations/direct/tickets/{index}"),
+        id=f"direct/{index}",
+        task_queue=_QUEUE,
+        static_summary=f"Ticket direct/{index}",
+        search_attributes=TypedSearchAttributes([SearchAttributePair(_ORGANIZATION, "direct")]),
+    )
+    return (perf_counter() - start) * 1e3
 
 
-async def _start_through_care(team: Team, collector: Collector, number: int) -> float:
-    """Creates one ticket after another. Returns the mean time from the end of the call to the start in milliseconds."""
-    times: list[float] = []
-    for _ in range(number):
-        known = {span.trace for span in collector.spans}
-        await team.create()
-        times.append(await poll_until("the span of a start", partial(_delay, collector, known)))
-    return mean(times)
+async def _start_through_care(team: Team, collector: Collector) -> float:
+    """Creates a ticket. Returns the milliseconds from the end of the call to the start of the workflow."""
+    known = {span.trace for span in collector.spans}
+    await team.create()
+    return await poll_until("the span of a start", partial(_delay, collector, known))
 
 
 async def _delay(collector: Collector, known: set[str]) -> float | None:
