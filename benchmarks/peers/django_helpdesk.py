@@ -6,8 +6,8 @@ Installs the packages from the package index into a temporary virtual environmen
 run needs access to a package index. The figures are calls per second, and CPU of the worker per call. One worker serves
 one call at a time.
 
-A status change is the request of the board, and a create is the REST API's. A read by the REST API costs more with every
-ticket of the site, because it reads all of them. So the staff's page is measured too.
+A status change is the request of the board, and a create is the REST API's. A read by the REST API costs more with
+every ticket of the site, because it reads all of them. So the staff's page is measured too.
 """
 
 from __future__ import annotations
