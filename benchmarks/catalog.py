@@ -60,14 +60,14 @@ class Row:
     """The decimal places that the table shows."""
 
     def ratio(self, figures: Mapping[str, Figure]) -> float | None:
-        """Returns the ratio of the medians; None for a row without one."""
+        """Returns the ratio of the medians; None for a row without one, and if the divisor is too small to measure."""
         if self.divided is None:
             return None
         numerator, denominator = (figures[side].median for side in self.divided)
-        return numerator / denominator
+        return numerator / denominator if denominator > 0 else None
 
     def judged(self, figures: Mapping[str, Figure]) -> float | None:
-        """Returns the value that the goal bounds; None for a row without a goal."""
+        """Returns the value that the goal bounds; None for a row without a goal or without this value."""
         if self.goal is None:
             return None
         return figures[self.goal.side].median if self.goal.side else self.ratio(figures)

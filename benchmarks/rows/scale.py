@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from functools import partial
+from statistics import median
 from time import perf_counter
 from typing import Final
 
@@ -77,10 +78,12 @@ async def _begin(bench: Bench, call: Callable[[], Awaitable[None]]) -> Round:
     await call()
 
     async def milliseconds() -> float:
-        """Returns the mean duration of the calls of one round."""
-        start = perf_counter()
+        """Returns the median duration of the calls of one round."""
+        times: list[float] = []
         for _ in range(bench.effort.counts):
+            start = perf_counter()
             await call()
-        return (perf_counter() - start) / bench.effort.counts * 1e3
+            times.append((perf_counter() - start) * 1e3)
+        return median(times)
 
     return milliseconds

@@ -124,12 +124,16 @@ async def _fan_out(bench: Bench, sides: dict[str, _Side]) -> dict[str, Figures]:
 
 
 async def _idle(bench: Bench, sides: dict[str, _Side]) -> dict[str, Figures]:
-    number, window = bench.effort.idle_watchers, bench.effort.watch_window
-    memory: dict[str, Figure] = {}
-    for name, side in sides.items():
+    window, step = bench.effort.watch_window, bench.effort.idle_watchers // bench.effort.rounds
+
+    async def kilobytes(name: str) -> float:
+        """Opens the streams of one round. Returns the memory that each takes."""
+        side = sides[name]
         before = resident_bytes(side.server.pid)
-        await side.watch(number)
-        memory[name] = Figure.of([(resident_bytes(side.server.pid) - before) / number / 1e3])
+        await side.watch(len(side.streams) + step)
+        return (resident_bytes(side.server.pid) - before) / step / 1e3
+
+    memory = await alternate(bench.effort.rounds, {name: partial(kilobytes, name) for name in sides})
 
     async def percent(name: str) -> float:
         """Returns the CPU of one window as a percentage of a core."""
