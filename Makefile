@@ -66,11 +66,19 @@ model: $(READY) ## Explore the model of the lifecycle (ARGS="--without RULE": th
 	@$(BIN)/python -m tests.model $(ARGS)
 
 .PHONY: bench
-bench: $(READY) ## Run the benchmarks
-	$(BIN)/python -m benchmarks $(ARGS)
+bench: $(READY) ## Run the benchmarks, write benchmarks/results.json and its picture (ARGS="--only ROW", ARGS=--quick)
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+.PHONY: bench-picture
+bench-picture: $(READY) ## Draw docs/images/bench.svg from benchmarks/results.json
+	$(BIN)/python -m benchmarks.picture
+
+.PHONY: bench-peers
+bench-peers: $(READY) ## Measure django-helpdesk, which is installed for the run only (needs a package index)
+	@$(BIN)/python -m benchmarks.peers.django_helpdesk
 
 .PHONY: check
-check: check-style check-types check-imports check-protos check-diagrams check-api-docs check-lock ## Run every check that is not a test
+check: check-style check-types check-imports check-protos check-diagrams check-api-docs check-bench-picture check-lock ## Run every check that is not a test
 
 .PHONY: check-style
 check-style: $(READY)
@@ -97,6 +105,10 @@ check-diagrams: $(READY)
 .PHONY: check-api-docs
 check-api-docs: $(READY)
 	$(BIN)/python -m tools.api_docs --check
+
+.PHONY: check-bench-picture
+check-bench-picture: $(READY)
+	$(BIN)/python -m benchmarks.picture --check
 
 .PHONY: check-lock
 check-lock: $(READY)

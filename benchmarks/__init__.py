@@ -1,1 +1,1 @@
-"""Benchmarks that compare the service with a minimal gRPC server in one run."""
+"""Benchmarks that compare Care with a minimal stack, side by side in one run."""

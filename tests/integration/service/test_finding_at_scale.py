@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.many_tickets import BIG, MILLION, RARE_TICKET, fill
 from care_dev.stack import postgres
 from care_rules.filters.conditions import Condition
 from care_rules.filters.reviews import REVIEW_FIELDS
@@ -22,7 +23,6 @@ from care_service.storage.compiled import Compiled, compile_statement
 from care_service.storage.database import Database
 from care_service.storage.reader import PostgresReader
 from care_service.storage.row_estimates import explain
-from tests.integration.service.many_tickets import BIG, MILLION, RARE_TICKET, fill
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(3600), pytest.mark.xdist_group("million")]
 

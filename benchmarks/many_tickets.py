@@ -1,4 +1,4 @@
-"""Fills a database with a million tickets in one organization, and with other organizations.
+"""Fills a database with organizations of many tickets: by default one with a million, and two smaller ones.
 
 The tickets are inserted before the migration that creates the indexes for finding them. This is faster, and it tests
 the migration.
@@ -6,12 +6,15 @@ the migration.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 from care_service.storage.database import Database
 from care_service.storage.migrate import upgrade
 
 BIG = "big"
 MILLION = 1_000_000
-SIZES = {BIG: MILLION, "medium": 50_000, "small": 1_000}
+SIZES: Final = {BIG: MILLION, "medium": 50_000, "small": 1_000}
 RARE_TICKET = 123_456
 """The one ticket of the big organization with a rare word, label, reporter and reference."""
 RARE_REFERENCE = "3f9a12c7"
@@ -61,19 +64,22 @@ _REFERENCES = """
 """Sets the column after the rows were inserted, because the first schema lacks it."""
 
 
-async def fill(database: Database) -> None:
-    """Creates the tables, fills them, and updates the statistics of PostgreSQL."""
+async def fill(database: Database, sizes: Mapping[str, int] = SIZES) -> None:
+    """Creates the tables, fills them, and updates the statistics of PostgreSQL.
+
+    `sizes` has the number of tickets of each organization.
+    """
     await upgrade(database.engine, "0002")
     async with database.driver() as connection:
         await connection.execute("SET statement_timeout = 0")
-        for organization, size in SIZES.items():
+        for organization, size in sizes.items():
             await connection.execute(_REVIEWS, organization, size, RARE_TICKET)
             await connection.execute(_TICKETS, organization, size, RARE_TICKET)
             await connection.execute(_RECOVERIES, organization, size, RARE_TICKET, RARE_REFERENCE)
     await upgrade(database.engine)
     async with database.driver() as connection:
         await connection.execute("SET statement_timeout = 0")
-        for organization in SIZES:
+        for organization in sizes:
             for table in ("tickets", "ticket_terms"):
                 await connection.execute(_REFERENCES.format(table=table), organization, RARE_TICKET)
         # Index-only scans need the visibility map, which autovacuum maintains in production.
