@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
+from functools import lru_cache
 from typing import Final
 
 from care.v1 import ticket_service_pb2 as pb
@@ -16,12 +17,14 @@ from care_service.rpc.fields import Fields
 from care_service.rpc.parents import check_ticket, list_parent
 from care_service.rpc.placeholders import NO_TICKET
 from care_service.rpc.ticket_for_caller import basic_ticket, full_ticket
-from care_service.usecases.feed import Change, FeedFilter, FeedPosition
+from care_service.usecases.feed import Change, FeedFilter, FeedPage, FeedPosition
 from care_service.usecases.ports.feed import Feed
 from care_service.usecases.ports.reader import MessageView, Reader, TicketView
 from care_service.usecases.subscriptions import Subscriptions
 
 _BATCH: Final = 100
+_PAGES: Final = 32
+"""How many converted pages are cached. Streams that wait for the same change read the same page within moments."""
 
 
 async def watch_tickets(
@@ -34,33 +37,25 @@ async def watch_tickets(
     scope = f"watch {request.parent}"
     place = page_tokens.read_token(request.resume_token, scope, _place)
 
-    def token(place: FeedPosition) -> str:
-        return page_tokens.make_token(scope, place.transaction, place.sequence)
-
     async with subscriptions.subscribe(follow.organization, follow.ticket) as subscription:
         through = await feed.end()
         if place is None:
             place = through
             # At once, so that a client that is disconnected before the first change can resume.
-            yield pb.WatchTicketsResponse(resume_token=token(place))
+            yield pb.WatchTicketsResponse(resume_token=_token(scope, place))
         elif place > through:
             # The database was restored from a dump since the token was made, so its transaction ids started again.
             raise page_tokens.invalid_page_token()
         while not subscription.has_ended:
             if place < through:
                 seen = await subscriptions.changes(follow, place, through, _BATCH)
-                own = None
-                if is_full and seen.changes and caller.is_agent:
-                    # Agents have one organization, so this is the caller's entry for all of the tickets.
-                    own = await reader.agent(seen.changes[0].ticket.organization, caller.id)
-                for change in seen.changes:
-                    view = TicketView(change.ticket, change.contact)
-                    ticket = full_ticket(view, caller, own) if is_full else basic_ticket(view)
-                    yield _response(change, ticket, token(change.position))
+                responses = await _full_responses(seen, scope, reader, caller) if is_full else _responses(seen, scope)
+                for response in responses:
+                    yield response
                     subscription.mark_sent()
                 place = seen.position
             if subscription.is_silent:
-                yield pb.WatchTicketsResponse(resume_token=token(place))
+                yield pb.WatchTicketsResponse(resume_token=_token(scope, place))
                 subscription.mark_sent()
             if place >= through and await subscription.wait():
                 through = max(through, subscription.through or through)
@@ -81,6 +76,35 @@ def _place(key: list[str | int]) -> FeedPosition:
     if min(transaction, position) < 0:
         raise ValueError("not a place in the feed")
     return FeedPosition(transaction, position)
+
+
+@lru_cache(_PAGES)
+def _responses(page: FeedPage, scope: str) -> tuple[pb.WatchTicketsResponse, ...]:
+    """Converts a page with tickets in the BASIC view, once for all streams that read it."""
+    return tuple(
+        _response(change, basic_ticket(TicketView(change.ticket, change.contact)), _token(scope, change.position))
+        for change in page.changes
+    )
+
+
+async def _full_responses(
+    page: FeedPage, scope: str, reader: Reader, caller: Caller
+) -> Iterable[pb.WatchTicketsResponse]:
+    """Converts a page with tickets in the FULL view, which depends on the caller."""
+    own = None
+    if page.changes and caller.is_agent:
+        # Agents have one organization, so this is the caller's entry for all of the tickets.
+        own = await reader.agent(page.changes[0].ticket.organization, caller.id)
+    return (
+        _response(
+            change, full_ticket(TicketView(change.ticket, change.contact), caller, own), _token(scope, change.position)
+        )
+        for change in page.changes
+    )
+
+
+def _token(scope: str, place: FeedPosition) -> str:
+    return page_tokens.make_token(scope, place.transaction, place.sequence)
 
 
 def _response(change: Change, ticket: Ticket, token: str) -> pb.WatchTicketsResponse:

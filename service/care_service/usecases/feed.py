@@ -55,9 +55,9 @@ class ChangedTickets:
     tickets: frozenset[tuple[str, int]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class FeedPage:
-    """The next changes, and the position up to which the feed was read."""
+    """The next changes, and the position up to which the feed was read. Two reads never give equal pages."""
 
     changes: tuple[Change, ...]
     position: FeedPosition
