@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from datetime import timedelta
+from types import SimpleNamespace
 
 import grpc
 import pytest
@@ -195,7 +196,8 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     async def sleep(seconds: float) -> None:
         pauses.append(seconds)
 
-    monkeypatch.setattr("care_client.watching.asyncio.sleep", sleep)
+    # Only in this module: other tasks of the event loop really sleep.
+    monkeypatch.setattr("care_client.watching.asyncio", SimpleNamespace(**vars(asyncio) | {"sleep": sleep}))
     return pauses
 
 
