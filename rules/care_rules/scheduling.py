@@ -17,7 +17,7 @@ from care_rules.entities.recovery import Recovery
 from care_rules.entities.ticket import Ticket
 from care_rules.lifecycle import RecoveryState, TicketStatus
 from care_rules.settings import Settings
-from care_rules.snapshot import TicketSnapshot, apply
+from care_rules.snapshot import TicketSnapshot, live_after
 from care_rules.timing import Timing
 
 _RESTARTS_INACTIVITY: Final = frozenset(
@@ -54,7 +54,7 @@ def schedule(snapshot: TicketSnapshot, decision: Decision) -> ScheduledDecision:
     """
     if decision.followed_ticket is not None:
         return schedule_new_ticket(snapshot.settings, decision)
-    return _schedule(decision, snapshot.settings, apply(snapshot, decision).live)
+    return _schedule(decision, snapshot.settings, live_after(snapshot, decision))
 
 
 def schedule_new_ticket(settings: Settings, decision: Decision) -> ScheduledDecision:

@@ -49,17 +49,25 @@ class TicketSnapshot:
         return (self.location and self.location.default_phone_region) or self.organization.default_phone_region
 
 
-def apply(snapshot: TicketSnapshot, decision: Decision) -> TicketSnapshot:
-    """Returns the snapshot after the commit of `decision`."""
-    live, contact, named = snapshot.live, snapshot.contact, snapshot.target_recovery
-    changed = [each for each in (decision.recovery, decision.new_recovery) if each is not None]
-    for recovery in changed:
-        if named is not None and recovery.id == named.id:
-            named = recovery
+def live_after(snapshot: TicketSnapshot, decision: Decision) -> Recovery | None:
+    """Returns the ticket's live recovery after the commit of `decision`."""
+    live = snapshot.live
+    for recovery in (decision.recovery, decision.new_recovery):
+        if recovery is None:
+            continue
         if recovery.state in LIVE:
             live = recovery
         elif live is not None and recovery.id == live.id:
             live = None
+    return live
+
+
+def apply(snapshot: TicketSnapshot, decision: Decision) -> TicketSnapshot:
+    """Returns the snapshot after the commit of `decision`."""
+    live, contact, named = live_after(snapshot, decision), snapshot.contact, snapshot.target_recovery
+    for recovery in (decision.recovery, decision.new_recovery):
+        if recovery is not None and named is not None and recovery.id == named.id:
+            named = recovery
     if live is None or (contact is not None and contact.id != live.contact_id):
         contact = None
     if decision.contact is not None and live is not None and decision.contact.id == live.contact_id:

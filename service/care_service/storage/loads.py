@@ -9,6 +9,7 @@ import asyncpg
 
 from care_rules.completeness import check_complete
 from care_rules.entities.activity import ActorKind
+from care_rules.entities.agent import Agent
 from care_rules.entities.message import Channel
 from care_rules.entities.recovery import ReplyState
 from care_rules.recovery_plan import Sibling
@@ -252,8 +253,8 @@ SENDER_QUERIES: Final = check_complete(
 )
 
 
-def read_snapshot(row: Sequence[Any]) -> TicketSnapshot:
-    """Reads the snapshot from a row that begins with its columns."""
+def read_snapshot(row: Sequence[Any], agent: Agent | None = None) -> TicketSnapshot:
+    """Reads the snapshot from a row that begins with its columns. `agent` becomes the snapshot's agent."""
     at = 0
     ticket = TICKET.read(row, at)
     organization = ORGANIZATION.read(row, at := at + len(TICKET))
@@ -267,6 +268,7 @@ def read_snapshot(row: Sequence[Any]) -> TicketSnapshot:
         live=RECOVERY.read(row, at := at + len(REVIEW)),
         contact=CONTACT.read(row, at := at + len(RECOVERY)),
         target_recovery=RECOVERY.read(row, at + len(CONTACT)),
+        agent=agent,
     )
 
 

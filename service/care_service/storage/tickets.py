@@ -112,9 +112,7 @@ class PostgresTickets:
                 return None
             values = tuple(row)
             response = await current_response(connection, values[-3:], request)
-            snapshot = loads.read_snapshot(values)
-            if agent is not None:
-                snapshot = replace(snapshot, agent=AGENT.read(values, loads.WIDTH))
+            snapshot = loads.read_snapshot(values, AGENT.read(values, loads.WIDTH))
             if claim is not None:
                 found = await connection.fetchrow(loads.CONTACT_QUERY, name.organization, name.number, claim)
                 snapshot = replace(snapshot, claim=CONTACT.read(tuple(found)) if found else None)
@@ -365,7 +363,7 @@ async def _load_snapshot(
     if row is None:
         raise AssertionError("the ticket has disappeared; tickets must never be deleted")
     values = tuple(row)
-    return replace(loads.read_snapshot(values), agent=AGENT.read(values, loads.WIDTH))
+    return loads.read_snapshot(values, AGENT.read(values, loads.WIDTH))
 
 
 class _Locked(PostgresTickets):
