@@ -16,9 +16,7 @@ from temporalio import workflow
 from temporalio.common import RawValue
 from temporalio.exceptions import ActivityError, ApplicationError, RetryState
 
-# Passed through the sandbox: these modules keep no state, and generated code may exist only once in a process.
-with workflow.unsafe.imports_passed_through():
-    from care_workflows import activity_options, search_attributes, wording
+from care_workflows import activity_options, search_attributes, wording
 
 PlanT = TypeVar("PlanT", bound=Message)
 

@@ -5,18 +5,16 @@ from collections.abc import Sequence
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
-# Passed through the sandbox: these modules keep no state, and generated code may exist only once in a process.
-with workflow.unsafe.imports_passed_through():
-    from care.v1 import worker_service_pb2 as worker
-    from care.v1.worker_service_pb2 import DeadlinePlan
-    from care.v1.workflows_pb2 import TicketWorkflowInput, TicketWorkflowResult, TicketWorkflowStatus
-    from care_workflows import activity_names, search_attributes
-    from care_workflows import ticket_wording as wording
-    from care_workflows.plan_driven_workflow import SHORTEST_WAIT, PlanDrivenWorkflow
-    from care_workflows.resource_names import parse_ticket
+from care.v1 import worker_service_pb2 as worker
+from care.v1.worker_service_pb2 import DeadlinePlan
+from care.v1.workflows_pb2 import TicketWorkflowInput, TicketWorkflowResult, TicketWorkflowStatus
+from care_workflows import activity_names, search_attributes
+from care_workflows import ticket_wording as wording
+from care_workflows.plan_driven_workflow import SHORTEST_WAIT, PlanDrivenWorkflow
+from care_workflows.resource_names import parse_ticket
 
 
-@workflow.defn
+@workflow.defn(sandboxed=False)
 class TicketWorkflow(PlanDrivenWorkflow[DeadlinePlan]):
     """Sleeps until the ticket's next deadline and fires it, from the ticket's creation until it is CLOSED.
 
