@@ -26,10 +26,12 @@ from care_service.running.background import keep_running
 from care_service.running.configuration import ServiceSettings
 from care_service.running.database_watch import DatabaseWatch, ping
 from care_service.running.gauges import measure
+from care_service.running.plans import StoredPlans
 from care_service.running.purging import purge_expired_responses
 from care_service.running.reconciling import TemporalWorkflows, reconcile
-from care_service.running.relay import Relay, TemporalWaker
+from care_service.running.relay import Relay
 from care_service.running.tls import server_credentials
+from care_service.running.waker import TemporalWaker
 from care_service.storage.database import Database
 from care_service.storage.directory import PostgresDirectory
 from care_service.storage.expected_workflows import ExpectedWorkflows
@@ -91,20 +93,30 @@ async def service(
     credentials = server_credentials(settings.tls_files) if settings.tls_files else None
     keys = await open_keys(settings.token_keys, settings.token_keys_refresh)
     metrics, clock = metrics or Metrics(), clock or SystemClock()
+    timing = SiteTiming(settings.moderation_checks, settings.settle_time)
     reads = settings.database_pool_size // 2
     database = Database(settings.database_url, calls=settings.database_pool_size - reads, reads=reads)
     # Separate from the pool, so that many calls can't block the tasks that watch the database.
     watch_database = Database(settings.database_url, calls=2, reads=0, statement_timeout=_WATCH_STATEMENT)
     try:
         await prepare(settings, database)
-        relay = Relay(Outbox(database), TemporalWaker(temporal, settings.task_queue), metrics)
+        # What the relay commits needs no hint: it is about to wake the workflow.
+        plans = StoredPlans(PostgresTickets(database, metrics.count_transitions), _links(settings), timing, clock)
+        relay = Relay(Outbox(database), TemporalWaker(temporal, settings.task_queue, plans), metrics)
         watch = DatabaseWatch(partial(ping, watch_database))
         limits = Limits(settings.max_calls, settings.max_streams, settings.max_call_time)
         pace = pace or Pace()
         subscriptions = Subscriptions(PostgresFeed(database), pace)
         controls = CallControls(limits, metrics, pace, watch.report_failure)
         parts = _parts(
-            settings, database, _after_commit(relay, subscriptions, metrics), clock, keys, subscriptions, controls
+            settings,
+            database,
+            _after_commit(relay, subscriptions, metrics),
+            clock,
+            timing,
+            keys,
+            subscriptions,
+            controls,
         )
         server = Server(parts, reuse_port=shares_port)
         port = await server.start(str(settings.grpc_address), credentials)
@@ -178,11 +190,16 @@ def require_free_address(address: Address) -> None:
             raise OSError(f"can't listen on {address} ({error.strerror})") from error
 
 
+def _links(settings: ServiceSettings) -> Links:
+    return Links(settings.link_keys, next(iter(settings.link_keys)), settings.web_url)
+
+
 def _parts(
     settings: ServiceSettings,
     database: Database,
     committed: Callable[[Decision], None],
     clock: Clock,
+    timing: SiteTiming,
     keys: TokenKeys,
     subscriptions: Subscriptions,
     controls: CallControls,
@@ -194,8 +211,8 @@ def _parts(
         subscriptions=subscriptions,
         directory=PostgresDirectory(database, committed),
         authenticator=Authenticator(keys, settings.token_rules, settings.token_key),
-        links=Links(settings.link_keys, next(iter(settings.link_keys)), settings.web_url),
+        links=_links(settings),
         clock=clock,
-        timing=SiteTiming(settings.moderation_checks, settings.settle_time),
+        timing=timing,
         controls=controls,
     )

@@ -84,16 +84,13 @@ def is_allowed(module: str) -> bool:
 
 def module_names(tree: ast.Module) -> set[str]:
     """Returns the names that a module binds by assignment."""
-    return {
-        target.id
-        for node in tree.body
-        for target in (node.targets if isinstance(node, ast.Assign) else [node.target] if _has_target(node) else [])
-        if isinstance(target, ast.Name)
-    }
-
-
-def _has_target(node: ast.stmt) -> bool:
-    return isinstance(node, ast.AnnAssign | ast.AugAssign)
+    targets: list[ast.expr] = []
+    for node in tree.body:
+        if isinstance(node, ast.Assign):
+            targets += node.targets
+        elif isinstance(node, ast.AnnAssign):
+            targets.append(node.target)
+    return {target.id for target in targets if isinstance(target, ast.Name)}
 
 
 def root(node: ast.expr) -> str:
