@@ -7,6 +7,7 @@ a CLOSED ticket is sent with a poke: it never changes.
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 from uuid import UUID
 
@@ -24,6 +25,8 @@ from care_service.usecases.links import Links
 from care_service.usecases.ports.clock import Clock
 from care_service.usecases.ports.ticket_store import TicketStore
 
+_AT_ONCE: Final = 4
+"""How many plans are read at the same time. The relay wakes many workflows at once; calls need the database, too."""
 _RELAY: Final = Caller(ActorKind.WORKFLOW, "relay", None, frozenset({Role.WORKER}), "")
 
 
@@ -35,11 +38,13 @@ class StoredPlans:
         self._links = links
         self._timing = timing
         self._clock = clock
+        self._limit = asyncio.Semaphore(_AT_ONCE)
 
     async def plan(self, wake: Wake) -> Plan | None:
         """See Plans. A resource that does not exist, or a database that is away, gives None."""
         try:
-            return await self._plan(wake)
+            async with self._limit:
+                return await self._plan(wake)
         except Refusal:
             return None
 
