@@ -26,6 +26,7 @@ from care_service.running.background import keep_running
 from care_service.running.configuration import ServiceSettings
 from care_service.running.database_watch import DatabaseWatch, ping
 from care_service.running.gauges import measure
+from care_service.running.new_workflows import new_workflows
 from care_service.running.plans import StoredPlans
 from care_service.running.purging import purge_expired_responses
 from care_service.running.reconciling import TemporalWorkflows, reconcile
@@ -172,7 +173,7 @@ def _after_commit(relay: Relay, subscriptions: Subscriptions, metrics: Metrics) 
     def committed(decision: Decision) -> None:
         metrics.count_transitions(decision)
         if decision.wakes or decision.wakes_ticket or decision.new_deliveries:
-            relay.hint()
+            relay.hint(new_workflows(decision))
         if decision.activity is not None:
             subscriptions.hint()
 

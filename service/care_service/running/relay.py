@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from time import monotonic
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
+from uuid import UUID
 
 from opentelemetry import context as contexts
 from temporalio.service import RPCError, RPCStatusCode
@@ -88,6 +89,13 @@ class _Failure:
     """Whether Temporal refused this row; otherwise the failure concerns all rows."""
 
 
+_Workflow: TypeAlias = tuple[str, str, int, UUID | None]
+
+
+def _workflow_of(wake: Wake) -> _Workflow:
+    return wake.workflow, wake.organization, wake.ticket_number, wake.resource_id
+
+
 class Relay:
     """Empties the outbox while it runs."""
 
@@ -104,9 +112,18 @@ class Relay:
         self._heard = monotonic()
         """When Temporal last responded, or was last found unreachable."""
         self._end = asyncio.Event()
+        self._early: dict[_Workflow, asyncio.Task[Wake | _Failure]] = {}
+        """The starts that did not wait for their rows, until the rows are found."""
 
-    def hint(self) -> None:
-        """Requests a poll now. Called after each commit that wrote to the outbox."""
+    def hint(self, new: Sequence[Wake] = ()) -> None:
+        """Requests a poll now. Called after each commit that wrote to the outbox.
+
+        The workflows of `new` are started at once, without waiting until their rows are claimed. The commit wrote rows
+        for them, which are then only deleted.
+        """
+        if self._reachable:
+            for wake in new[: _BATCH - len(self._early)]:
+                self._early[_workflow_of(wake)] = asyncio.create_task(self._attempt(wake))
         self._hint.set()
 
     def end(self) -> None:
@@ -130,11 +147,14 @@ class Relay:
 
     async def turn(self) -> bool:
         """Handles one batch. Returns whether it woke any workflow."""
+        early = set(self._early)
         # While Temporal is unreachable, one row tests the connection for all.
         wakes = await self._outbox.claim(_BATCH if self._reachable else 1, _LEASE)
         if not wakes:
+            for workflow in early:  # another relay has claimed their rows
+                self._early.pop(workflow, None)
             return False
-        outcomes = await asyncio.gather(*(self._attempt(wake) for wake in wakes))
+        outcomes = await asyncio.gather(*(self._finish(wake) for wake in wakes))
         failures = [outcome for outcome in outcomes if isinstance(outcome, _Failure)]
         done = [outcome for outcome in outcomes if isinstance(outcome, Wake)]
         if done:
@@ -148,6 +168,13 @@ class Relay:
         away = next((failure.code for failure in failures if not failure.is_refusal), None)
         self._note(away, rows=len(failures))
         return bool(done)
+
+    async def _finish(self, wake: Wake) -> Wake | _Failure:
+        """Wakes the workflow of a claimed row, unless it was started already for this row."""
+        early = self._early.pop(_workflow_of(wake), None) if wake.is_new_workflow else None
+        if early is not None and isinstance(await early, Wake):
+            return wake
+        return await self._attempt(wake)
 
     async def _attempt(self, wake: Wake) -> Wake | _Failure:
         """Wakes one workflow, in the trace of the change that caused the wake."""

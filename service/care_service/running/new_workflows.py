@@ -1,0 +1,44 @@
+"""The workflows that a commit on a ticket makes necessary, as the relay starts them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from care_client import trace_context, workflow_names
+from care_rules.decision import Decision
+from care_rules.lifecycle import RecoveryState
+from care_service.storage.outbox import Wake
+
+
+def new_workflows(decision: Decision) -> list[Wake]:
+    """Returns the new workflows among those that the commit wakes. Their rows have no ids here."""
+    ticket, recovery = decision.ticket, decision.new_recovery
+    first = Wake(
+        organization=ticket.organization,
+        id=0,
+        workflow=workflow_names.TICKET_WORKFLOW,
+        ticket_number=ticket.number,
+        resource_id=None,
+        attempts=1,
+        location=ticket.location,
+        is_new_workflow=True,
+        traceparent=trace_context.current(),
+    )
+    found = []
+    if decision.wakes_ticket and ticket.version == 1:
+        found.append(replace(first, next_time=ticket.timing.next_time))
+    if recovery is not None and recovery.id in decision.wakes:
+        needs_site = recovery.state is RecoveryState.FORM_REQUESTED
+        found.append(
+            replace(
+                first,
+                workflow=workflow_names.CONTACT_RECOVERY,
+                resource_id=recovery.id,
+                needs_review_site=needs_site,
+            )
+        )
+    found += [
+        replace(first, workflow=workflow_names.MESSAGE_DELIVERY, resource_id=delivery.message_id)
+        for delivery in decision.new_deliveries
+    ]
+    return found

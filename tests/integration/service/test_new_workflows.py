@@ -1,0 +1,49 @@
+"""The relay starts new workflows at once: those for which the commit wrote rows, with what their rows say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+
+from care.v1 import conversation_service_pb2 as conversations
+from care_dev.stack import postgres
+from care_service.running.relay import Relay
+from care_service.storage.outbox import Outbox, Wake
+from tests.support.care import care
+from tests.support.tenant import Tenant
+
+
+def facts(wake: Wake) -> tuple[object, ...]:
+    """Returns what a row and a start at once both know. A row also knows later changes of the ticket."""
+    return wake.organization, wake.workflow, wake.ticket_number, wake.resource_id, wake.location, wake.traceparent
+
+
+async def test_a_start_at_once_knows_what_its_row_says(
+    server: postgres.Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    early: list[Wake] = []
+
+    def hint(_relay: Relay, new: Sequence[Wake] = ()) -> None:
+        early.extend(new)
+
+    monkeypatch.setattr(Relay, "hint", hint)
+    async with care(server.create_database("new_workflows")) as service:
+        tenant = Tenant(service, "acme")
+        ticket = await tenant.ticket()
+        recovery = await tenant.form(ticket)
+        await tenant.submit(recovery)
+        await tenant.unlock(recovery)
+        add = conversations.AddContactRequest(parent=(await tenant.ticket()).name, email="robin@example.com")
+        await tenant.agent("alice").conversations.AddContact(add)
+        async with service.database.driver() as connection:
+            await connection.execute("UPDATE outbox SET claim_time = now()")
+        rows = await Outbox(service.database).claim(1000, timedelta(minutes=1))
+    new_rows = [row for row in rows if row.is_new_workflow]
+    assert {facts(wake) for wake in early} == {facts(row) for row in new_rows}
+    assert len(early) == len(new_rows) == 5
+    assert all(wake.is_new_workflow for wake in early)
+    by_workflow = {wake.workflow: wake for wake in reversed(early)}
+    assert by_workflow["ContactRecovery"].needs_review_site
+    assert by_workflow["TicketWorkflow"].next_time is not None
