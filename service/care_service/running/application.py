@@ -112,7 +112,7 @@ async def service(
         parts = _parts(
             settings,
             database,
-            _after_commit(relay, subscriptions, metrics),
+            _after_commit(relay, subscriptions, metrics, clock),
             clock,
             timing,
             keys,
@@ -167,13 +167,15 @@ async def prepare(settings: ServiceSettings, database: Database) -> None:
         )
 
 
-def _after_commit(relay: Relay, subscriptions: Subscriptions, metrics: Metrics) -> Callable[[Decision], None]:
+def _after_commit(
+    relay: Relay, subscriptions: Subscriptions, metrics: Metrics, clock: Clock
+) -> Callable[[Decision], None]:
     """Returns the function to call after each commit on a ticket."""
 
     def committed(decision: Decision) -> None:
         metrics.count_transitions(decision)
         if decision.wakes or decision.wakes_ticket or decision.new_deliveries:
-            relay.hint(new_workflows(decision))
+            relay.hint(new_workflows(decision, clock.now()))
         if decision.activity is not None:
             subscriptions.hint()
 

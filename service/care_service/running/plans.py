@@ -52,9 +52,8 @@ class StoredPlans:
         now, ticket = self._clock.now(), TicketName(wake.organization, wake.ticket_number)
         match wake.workflow, wake.resource_id:
             case workflow_names.TICKET_WORKFLOW, None:
-                return convert.deadline_plan_message(
-                    await deadlines.get_next_deadline(self._store, ticket, _RELAY), now
-                )
+                loaded = await deadlines.get_next_deadline(self._store, ticket, _RELAY)
+                return convert.deadline_plan_message(loaded.ticket, now)
             case workflow_names.CONTACT_RECOVERY, UUID() as id_:
                 name = RecoveryName(wake.organization, wake.ticket_number, id_)
                 found = await recovery_steps.check_recovery(self._store, self._timing, name, None, _RELAY, now)

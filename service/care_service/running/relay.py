@@ -24,6 +24,7 @@ from care_roles.logs import get_logger
 from care_rules import names
 from care_rules.refusals import Refusal
 from care_service.metrics import Metrics
+from care_service.running.waker import NewWorkflow, Plan
 from care_service.storage.outbox import Wake
 
 _LOG: Final = get_logger("care.relay")
@@ -51,8 +52,8 @@ _CHECK_AFTER: Final = 10.0
 class Waker(Protocol):
     """Wakes one workflow."""
 
-    async def wake(self, wake: Wake) -> None:
-        """Raises RPCError if Temporal is unreachable or refuses."""
+    async def wake(self, wake: Wake, plan: Plan | None = None) -> None:
+        """Starts a new workflow with `plan` if it is given. Raises RPCError if Temporal is unreachable or refuses."""
         ...
 
     async def check(self) -> None:
@@ -115,15 +116,15 @@ class Relay:
         self._early: dict[_Workflow, asyncio.Task[Wake | _Failure]] = {}
         """The starts that did not wait for their rows, until the rows are found."""
 
-    def hint(self, new: Sequence[Wake] = ()) -> None:
+    def hint(self, new: Sequence[NewWorkflow] = ()) -> None:
         """Requests a poll now. Called after each commit that wrote to the outbox.
 
         The workflows of `new` are started at once, without waiting until their rows are claimed. The commit wrote rows
         for them, which are then only deleted.
         """
         if self._reachable:
-            for wake in new[: _BATCH - len(self._early)]:
-                self._early[_workflow_of(wake)] = asyncio.create_task(self._attempt(wake))
+            for wake, plan in new[: _BATCH - len(self._early)]:
+                self._early[_workflow_of(wake)] = asyncio.create_task(self._attempt(wake, plan))
         self._hint.set()
 
     def end(self) -> None:
@@ -176,11 +177,11 @@ class Relay:
             return wake
         return await self._attempt(wake)
 
-    async def _attempt(self, wake: Wake) -> Wake | _Failure:
+    async def _attempt(self, wake: Wake, plan: Plan | None = None) -> Wake | _Failure:
         """Wakes one workflow, in the trace of the change that caused the wake."""
         attached = contexts.attach(trace_context.parse(wake.traceparent))
         try:
-            await self._waker.wake(wake)
+            await self._waker.wake(wake, plan)
         except RPCError as error:
             return _Failure(wake, error.status.name, error.status in _REFUSALS)
         except Exception as error:  # noqa: BLE001 - any failure keeps the row, and must not end the relay

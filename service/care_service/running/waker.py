@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from math import inf
 from time import monotonic
-from typing import Final, Protocol, TypeAlias
+from typing import Final, NamedTuple, Protocol, TypeAlias
 from uuid import UUID
 
 from google.protobuf.json_format import MessageToDict
@@ -41,6 +41,14 @@ _NEXT_DEADLINE: Final = SearchAttributeKey.for_datetime(workflow_names.NEXT_DEAD
 Plan: TypeAlias = RecoveryPlan | DeliveryPlan | DeadlinePlan
 
 
+class NewWorkflow(NamedTuple):
+    """A workflow to start without waiting for its row."""
+
+    wake: Wake
+    plan: Plan | None = None
+    """Its first plan, if that needs no reading."""
+
+
 class Plans(Protocol):
     """Knows the next step of a workflow."""
 
@@ -62,29 +70,29 @@ class TemporalWaker:
         self._without_until = -inf
         """Until when search attributes are left out, by the monotonic clock."""
 
-    async def wake(self, wake: Wake) -> None:
+    async def wake(self, wake: Wake, plan: Plan | None = None) -> None:
         """See Waker. Omits the search attributes for a while if they are not registered."""
         if not wake.is_new_workflow and await self._poke(wake):
             return
         try:
-            await self._begin(wake)
+            await self._begin(wake, plan)
         except WorkflowAlreadyStartedError:
             # Started in between; or, after the database was restored from a copy, the sleeping run of another ticket
             # that had the same number.
             if not await self._poke(wake):
                 await self._begin(wake)
 
-    async def _begin(self, wake: Wake) -> None:
+    async def _begin(self, wake: Wake, plan: Plan | None = None) -> None:
         with_attributes = monotonic() >= self._without_until
         try:
-            await self._start(wake, with_attributes=with_attributes)
+            await self._start(wake, plan, with_attributes=with_attributes)
         except RPCError as error:
             refused = error.status is RPCStatusCode.INVALID_ARGUMENT and "search attribute" in error.message.lower()
             if not refused or not with_attributes:
                 raise
             _LOG.warning("search attributes are not registered; the worker's log says how to register them")
             self._without_until = monotonic() + _ATTRIBUTES_RETRY
-            await self._start(wake, with_attributes=False)
+            await self._start(wake, plan, with_attributes=False)
 
     async def check(self) -> None:
         """See Waker."""
@@ -106,9 +114,9 @@ class TemporalWaker:
             return False
         return True
 
-    async def _start(self, wake: Wake, *, with_attributes: bool) -> None:
+    async def _start(self, wake: Wake, plan: Plan | None, *, with_attributes: bool) -> None:
         start, workflow_id, summary = _start_of(wake)
-        match start, await self._plans.plan(wake):
+        match start, plan or await self._plans.plan(wake):
             case ContactRecoveryInput(), RecoveryPlan() as recovery_plan:
                 start.plan.CopyFrom(recovery_plan)
             case MessageDeliveryInput(), DeliveryPlan() as delivery_plan:

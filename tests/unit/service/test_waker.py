@@ -60,6 +60,12 @@ async def test_a_start_contains_the_plan() -> None:
     assert temporal.started == [ContactRecoveryInput(recovery=f"{NAME}/recoveries/{UUID(int=7)}", plan=plan)]
 
 
+async def test_a_plan_that_is_known_is_not_read() -> None:
+    temporal, plan, plans = Temporal(runs=False), DeadlinePlan(step=DEADLINE_STEP_DONE), Plans(None)
+    await TemporalWaker(temporal, "care", plans).wake(TICKET, plan)  # type: ignore[arg-type]  # as in `wake`
+    assert (temporal.started, plans.asked) == ([TicketWorkflowInput(ticket=NAME, plan=plan)], 0)
+
+
 async def test_a_start_without_a_plan_makes_the_workflow_ask() -> None:
     temporal = Temporal(runs=False)
     await wake(temporal, Plans(None), TICKET)
